@@ -1,0 +1,265 @@
+//! The one door to the host's files.
+//!
+//! Every path that `ttmem` reads (`/sys`, `/proc`, `/dev`, `/dev/shm`, `/etc/passwd`) goes through a [`Root`]: the
+//! system itself, a directory that holds a captured or made-up host (`--root DIR`), or a [`Tree`] in memory
+//! (`--demo`, tests). Nothing here can open a file for writing.
+//!
+//! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
+
+mod tree;
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use ttmem_model::reading::Missing;
+
+pub use tree::{Entry, Tree};
+
+/// Where the files of a host are.
+#[derive(Debug)]
+pub struct Root {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    System,
+    Directory { handle: OwnedFd },
+    Memory(Tree),
+}
+
+/// What a file held when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its bytes, up to the limit of the read.
+    pub bytes: Vec<u8>,
+    /// The user who owns it.
+    pub uid: u32,
+    /// Device and inode: the same file has the same identity under every path.
+    pub identity: (u64, u64),
+}
+
+/// Why a path could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {errno}")]
+pub struct RootError {
+    /// The path, as the host would name it.
+    pub path: String,
+    /// What the kernel answered.
+    pub errno: Errno,
+}
+
+impl RootError {
+    /// True if nothing stands at the path.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self.errno, Errno::NOENT | Errno::NOTDIR)
+    }
+
+    /// True if the permission to read it is lacking.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.errno, Errno::ACCESS | Errno::PERM)
+    }
+
+    /// True if the device behind the path is gone or being reset.
+    #[must_use]
+    pub fn is_vanished(&self) -> bool {
+        matches!(self.errno, Errno::NODEV | Errno::NODATA | Errno::NXIO)
+    }
+
+    /// The blank that a reading shows for this error. A missing file means that the driver or firmware does not
+    /// publish the reading.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        let name = self.path.rsplit('/').next().unwrap_or(&self.path);
+        match self.errno {
+            Errno::NOENT | Errno::NOTDIR => {
+                Missing::unsupported(format!("this driver or firmware has no {name}"))
+            }
+            Errno::ACCESS | Errno::PERM => {
+                Missing::denied(format!("{}: permission denied", self.path))
+            }
+            Errno::NODATA => Missing::failed(format!("{name}: no data while the chip resets")),
+            Errno::NODEV | Errno::NXIO => Missing::failed(format!("{name}: the chip is gone")),
+            _ => Missing::failed(format!("{self}")),
+        }
+    }
+}
+
+impl Root {
+    /// The system that `ttmem` runs on.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { place: Place::System }
+    }
+
+    /// A captured or made-up host in a directory.
+    ///
+    /// # Errors
+    /// If the directory cannot be opened.
+    pub fn directory(path: &Path) -> Result<Self, RootError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| RootError { path: path.display().to_string(), errno })?;
+        Ok(Self { place: Place::Directory { handle } })
+    }
+
+    /// A host in memory.
+    #[must_use]
+    pub fn memory(tree: Tree) -> Self {
+        Self { place: Place::Memory(tree) }
+    }
+
+    /// True for the system that `ttmem` runs on: its processes are alive, its clock is ours.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        matches!(self.place, Place::System)
+    }
+
+    /// Reads the first `limit` bytes of a file.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read. A directory gives `EISDIR`.
+    pub fn read(&self, path: &str, limit: usize) -> Result<File, RootError> {
+        self.read_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Reads a short text file without the white space at its end. Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read.
+    pub fn read_text(&self, path: &str) -> Result<String, RootError> {
+        /// One page: sysfs never gives more.
+        const PAGE: usize = 4096;
+        let file = self.read(path, PAGE)?;
+        Ok(String::from_utf8_lossy(&file.bytes).trim_end().to_owned())
+    }
+
+    /// The names in a directory, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read.
+    pub fn list(&self, path: &str) -> Result<Vec<OsString>, RootError> {
+        self.list_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Where a symbolic link points, as it is written.
+    ///
+    /// # Errors
+    /// If there is no link or it cannot be read.
+    pub fn link(&self, path: &str) -> Result<PathBuf, RootError> {
+        self.link_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    fn read_raw(&self, path: &str, limit: usize) -> Result<File, Errno> {
+        if let Place::Memory(tree) = &self.place {
+            return tree.read(path, limit);
+        }
+        // A FIFO in a capture must not block us; regular files do not care.
+        let file = std::fs::File::from(
+            self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?,
+        );
+        let status = rustix::fs::fstat(&file)?;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| errno_of(&error))?;
+        Ok(File { bytes, uid: status.st_uid, identity: (status.st_dev, status.st_ino) })
+    }
+
+    fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {
+        if let Place::Memory(tree) = &self.place {
+            return tree.list(path);
+        }
+        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(directory)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn link_raw(&self, path: &str) -> Result<PathBuf, Errno> {
+        let target = match &self.place {
+            Place::Memory(tree) => return tree.link(path),
+            Place::System => rustix::fs::readlink(path, Vec::new())?,
+            Place::Directory { .. } => {
+                // The parent is resolved inside the root; the link itself is not followed.
+                let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+                let parent = self.open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
+                rustix::fs::readlinkat(&parent, name, Vec::new())?
+            }
+        };
+        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC;
+        match &self.place {
+            Place::Directory { handle } => {
+                let inside = path.trim_start_matches('/');
+                let inside = if inside.is_empty() { "." } else { inside };
+                let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+                rustix::fs::openat2(handle, inside, flags, Mode::empty(), resolve)
+            }
+            Place::System | Place::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+        }
+    }
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory_root() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let sys = directory.path().join("sys");
+        std::fs::create_dir(&sys).unwrap();
+        std::fs::write(sys.join("version"), "2.10.0\n").unwrap();
+        std::os::unix::fs::symlink("/sys/version", sys.join("inside")).unwrap();
+        std::os::unix::fs::symlink("../../../../etc/passwd", sys.join("outside")).unwrap();
+        let root = Root::directory(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    #[test]
+    fn links_of_a_directory_root_stay_inside_it() {
+        let (_directory, root) = directory_root();
+        assert_eq!(root.read_text("/sys/inside").unwrap(), "2.10.0");
+        assert!(root.read("/sys/outside", 10).unwrap_err().is_absent());
+        assert_eq!(root.link("/sys/inside").unwrap(), Path::new("/sys/version"));
+        assert_eq!(root.list("/sys").unwrap(), ["inside", "outside", "version"]);
+    }
+
+    #[test]
+    fn a_read_stops_at_its_limit() {
+        let (_directory, root) = directory_root();
+        assert_eq!(root.read("/sys/version", 3).unwrap().bytes, b"2.1");
+    }
+
+    #[test]
+    fn a_missing_file_is_unsupported_and_a_forbidden_one_denied() {
+        let blank = |errno| {
+            let error = RootError { path: "/sys/x/tt_heartbeat".into(), errno };
+            error.missing()
+        };
+        assert_eq!(
+            blank(Errno::NOENT),
+            Missing::unsupported("this driver or firmware has no tt_heartbeat")
+        );
+        assert_eq!(blank(Errno::ACCESS), Missing::denied("/sys/x/tt_heartbeat: permission denied"));
+    }
+}

@@ -1,0 +1,272 @@
+//! A host in memory: paths and what stands there.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::io::Errno;
+
+use super::File;
+
+/// Links followed before a path counts as a loop, as in Linux.
+const MAX_LINKS: usize = 40;
+
+/// What stands at a path.
+#[derive(Debug)]
+pub enum Entry {
+    /// A file: its bytes and the user who owns it.
+    File {
+        /// Its content.
+        bytes: Vec<u8>,
+        /// Its owner.
+        uid: u32,
+    },
+    /// A symbolic link.
+    Link(String),
+    /// An empty directory. Directories with content need no entry.
+    Directory,
+    /// A path that answers every read with this error.
+    Error(Errno),
+    /// A file that gives the next entry at each read and then stays at the last: a host that changes while it is read.
+    Changing {
+        /// The entries in order.
+        entries: Vec<Entry>,
+        /// Reads so far.
+        reads: AtomicUsize,
+    },
+}
+
+impl Entry {
+    /// A file of root's.
+    pub fn file(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::File { bytes: bytes.into(), uid: 0 }
+    }
+
+    /// A file that changes with each read.
+    #[must_use]
+    pub fn changing(entries: Vec<Entry>) -> Self {
+        Self::Changing { entries, reads: AtomicUsize::new(0) }
+    }
+}
+
+/// A host in memory.
+#[derive(Debug, Default)]
+pub struct Tree {
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Tree {
+    /// A host without a file.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts something at an absolute path; what stood there is gone.
+    pub fn put(&mut self, path: impl Into<String>, entry: Entry) {
+        self.entries.insert(path.into(), entry);
+    }
+
+    /// Puts a text file with a newline at its end at an absolute path.
+    pub fn put_line(&mut self, path: impl Into<String>, text: impl std::fmt::Display) {
+        self.put(path, Entry::file(format!("{text}\n")));
+    }
+
+    /// Takes away a path and everything below it.
+    pub fn remove(&mut self, path: &str) {
+        let below = format!("{path}/");
+        self.entries.retain(|name, _| name != path && !name.starts_with(&below));
+    }
+
+    /// Every path and what stands there, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    /// Writes the tree into a directory.
+    ///
+    /// # Errors
+    /// If a file cannot be written, or an entry has no counterpart on disk (an error, a changing file).
+    pub fn write_to(&self, directory: &Path) -> std::io::Result<()> {
+        for (path, entry) in &self.entries {
+            let target = directory.join(path.trim_start_matches('/'));
+            if let Some(parent) = target.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            match entry {
+                Entry::File { bytes, .. } => std::fs::write(&target, bytes)?,
+                Entry::Link(to) => std::os::unix::fs::symlink(to, &target)?,
+                Entry::Directory => std::fs::create_dir_all(&target)?,
+                Entry::Error(_) | Entry::Changing { .. } => {
+                    return Err(std::io::Error::other(format!("{path} exists only in memory")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(&self, path: &str, limit: usize) -> Result<File, Errno> {
+        let path = self.resolve(path, true)?;
+        let Some((inode, entry)) = self.find(&path) else {
+            return Err(if self.is_directory(&path) { Errno::ISDIR } else { Errno::NOENT });
+        };
+        let (bytes, uid) = content(entry)?;
+        let bytes = bytes.iter().copied().take(limit).collect();
+        Ok(File { bytes, uid, identity: (0, inode) })
+    }
+
+    pub(super) fn list(&self, path: &str) -> Result<Vec<OsString>, Errno> {
+        let path = self.resolve(path, true)?;
+        if let Some(Entry::Error(errno)) = self.entries.get(&path) {
+            return Err(*errno);
+        }
+        if !self.is_directory(&path) {
+            return Err(if self.entries.contains_key(&path) {
+                Errno::NOTDIR
+            } else {
+                Errno::NOENT
+            });
+        }
+        let below = format!("{path}/");
+        let mut names: Vec<OsString> = self
+            .below(&below)
+            .filter_map(|(name, _)| name[below.len()..].split('/').next())
+            .map(OsString::from)
+            .collect();
+        names.dedup();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    pub(super) fn link(&self, path: &str) -> Result<PathBuf, Errno> {
+        let path = self.resolve(path, false)?;
+        match self.entries.get(&path) {
+            Some(Entry::Link(target)) => Ok(PathBuf::from(target)),
+            Some(Entry::Error(errno)) => Err(*errno),
+            Some(_) => Err(Errno::INVAL),
+            None => Err(if self.is_directory(&path) { Errno::INVAL } else { Errno::NOENT }),
+        }
+    }
+
+    /// The path without links, `.` and `..`; the last component is followed on request.
+    fn resolve(&self, path: &str, follow_last: bool) -> Result<String, Errno> {
+        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut done = String::new();
+        let mut links = 0;
+        while let Some(component) = todo.pop() {
+            match component.as_str() {
+                "" | "." => {}
+                ".." => done.truncate(done.rfind('/').unwrap_or(0)),
+                _ => {
+                    let candidate = format!("{done}/{component}");
+                    let last = todo.iter().all(String::is_empty);
+                    match self.entries.get(&candidate) {
+                        Some(Entry::Link(target)) if follow_last || !last => {
+                            links += 1;
+                            if links > MAX_LINKS {
+                                return Err(Errno::LOOP);
+                            }
+                            if target.starts_with('/') {
+                                done.clear();
+                            }
+                            todo.extend(target.split('/').rev().map(str::to_owned));
+                        }
+                        Some(Entry::Error(errno)) if !last => return Err(*errno),
+                        _ => done = candidate,
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn find(&self, path: &str) -> Option<(u64, &Entry)> {
+        let position = self.entries.keys().take_while(|name| name.as_str() < path).count();
+        self.entries.get(path).map(|entry| (position as u64, entry))
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        matches!(self.entries.get(path), Some(Entry::Directory))
+            || self.below(&below).next().is_some()
+    }
+
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Entry)> {
+        let range: Range<'a, String, Entry> = self
+            .entries
+            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        range.take_while(move |(name, _)| name.starts_with(prefix))
+    }
+}
+
+fn content(entry: &Entry) -> Result<(&[u8], u32), Errno> {
+    match entry {
+        Entry::File { bytes, uid } => Ok((bytes, *uid)),
+        Entry::Error(errno) => Err(*errno),
+        Entry::Directory => Err(Errno::ISDIR),
+        Entry::Link(_) => Err(Errno::LOOP),
+        Entry::Changing { entries, reads } => {
+            let read = reads.fetch_add(1, Ordering::Relaxed);
+            let entry = entries.get(read).or(entries.last()).ok_or(Errno::NOENT)?;
+            content(entry)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Tree {
+        let mut tree = Tree::new();
+        tree.put_line("/sys/bus/pci/devices/a/tenstorrent/t!0/tt_aiclk", 1000);
+        tree.put("/sys/bus/pci/devices/a/tenstorrent/t!0/device", Entry::Link("../..".into()));
+        tree.put_line("/sys/bus/pci/devices/a/vendor", "0x1e52");
+        tree.put(
+            "/sys/class/tenstorrent/t!0",
+            Entry::Link("../../bus/pci/devices/a/tenstorrent/t!0".into()),
+        );
+        tree
+    }
+
+    #[test]
+    fn links_and_dots_are_followed() {
+        let tree = tree();
+        let read = |path| tree.read(path, 99).map(|file| String::from_utf8(file.bytes).unwrap());
+        assert_eq!(read("/sys/class/tenstorrent/t!0/tt_aiclk").unwrap(), "1000\n");
+        assert_eq!(read("/sys/class/tenstorrent/t!0/device/vendor").unwrap(), "0x1e52\n");
+        assert_eq!(read("/sys/class/tenstorrent/t!0").unwrap_err(), Errno::ISDIR);
+        assert_eq!(read("/sys/none").unwrap_err(), Errno::NOENT);
+    }
+
+    #[test]
+    fn a_directory_lists_its_own_names_once() {
+        assert_eq!(tree().list("/sys/class/tenstorrent/t!0").unwrap(), ["device", "tt_aiclk"]);
+        assert_eq!(tree().list("/sys/bus/pci/devices/a").unwrap(), ["tenstorrent", "vendor"]);
+    }
+
+    #[test]
+    fn a_changing_file_ends_at_its_last_entry() {
+        let mut tree = Tree::new();
+        tree.put(
+            "/f",
+            Entry::changing(vec![Entry::file("a"), Entry::Error(Errno::NODEV), Entry::file("c")]),
+        );
+        let read = || tree.read("/f", 9).map(|file| file.bytes);
+        assert_eq!(read().unwrap(), b"a");
+        assert_eq!(read().unwrap_err(), Errno::NODEV);
+        assert_eq!(read().unwrap(), b"c");
+        assert_eq!(read().unwrap(), b"c");
+    }
+
+    #[test]
+    fn a_loop_of_links_is_an_error() {
+        let mut tree = Tree::new();
+        tree.put("/a", Entry::Link("/b".into()));
+        tree.put("/b", Entry::Link("/a".into()));
+        assert_eq!(tree.read("/a", 1).unwrap_err(), Errno::LOOP);
+    }
+}

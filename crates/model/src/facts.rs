@@ -1,0 +1,202 @@
+//! What the sources said, before anything is concluded from it.
+//!
+//! Facts hold no clock and no opinion: whether a process is dead, which chip a region belongs to and how many bytes
+//! are in use is concluded in one place, from facts alone, so that a capture gives the same answer as the host did.
+
+use std::collections::BTreeMap;
+
+use crate::board::Arch;
+use crate::id::{Pid, Timestamp};
+use crate::metric::Metric;
+use crate::reading::Missing;
+use crate::snapshot::{Host, Source};
+
+/// One field of a source: what it said, or why it did not.
+pub type Field<T> = Result<T, Missing>;
+
+/// Everything that one pass over the sources delivered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// When the pass ended.
+    pub time: Timestamp,
+    /// True for the embedded demonstration host.
+    pub demo: bool,
+    /// The machine.
+    pub host: Host,
+    /// How each source did.
+    pub sources: Vec<Source>,
+    /// The driver's devices, by number.
+    pub devices: Vec<Device>,
+    /// The memory regions that TT-Metal wrote.
+    pub regions: Vec<RegionFile>,
+    /// The processes that any of the above names.
+    pub processes: BTreeMap<Pid, ProcessFacts>,
+}
+
+/// One PCIe function of the driver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// Its number, as in `/dev/tenstorrent/N`.
+    pub number: u32,
+    /// Its PCIe address, such as `0000:01:00.0`.
+    pub bdf: Option<String>,
+    /// Its architecture, from the PCI device number.
+    pub arch: Field<Arch>,
+    /// The driver's name of the board.
+    pub card_type: Field<String>,
+    /// The board id.
+    pub serial: Field<u64>,
+    /// The ASIC id.
+    pub asic_id: Field<u64>,
+    /// Firmware versions by name.
+    pub firmware: BTreeMap<String, String>,
+    /// Readings in the unit of the metric.
+    pub telemetry: BTreeMap<Metric, Field<f64>>,
+    /// Gigatransfers per second and lanes, now and at best.
+    pub pcie: PcieFacts,
+    /// Words moved over PCIe since the chip started.
+    pub pcie_words: PcieWords,
+    /// Who has it open.
+    pub holders: Field<Holders>,
+    /// Why the device was gone when its files were read, if it was.
+    pub vanished: Option<Missing>,
+}
+
+/// The PCIe link of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PcieFacts {
+    /// Gigatransfers per second of a lane, now.
+    pub current_speed_gts: Field<f64>,
+    /// Gigatransfers per second of a lane, at best.
+    pub max_speed_gts: Field<f64>,
+    /// Lanes, now.
+    pub current_width: Field<u64>,
+    /// Lanes, at best.
+    pub max_width: Field<u64>,
+    /// The NUMA node.
+    pub numa_node: Field<u64>,
+}
+
+/// Counters of 32-byte words that crossed PCIe, one each for NOC 0 and NOC 1. They wrap at 2^32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PcieWords {
+    /// Written by the host to the chip (`slv_posted_wr_data_word_received`).
+    pub host_to_device: Field<[u32; 2]>,
+    /// Written by the chip to the host (`mst_posted_wr_data_word_sent`).
+    pub device_to_host: Field<[u32; 2]>,
+}
+
+/// Who has a device open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Processes of this namespace, ascending, each once.
+    pub pids: Vec<Pid>,
+    /// Open files of processes outside this namespace.
+    pub outside: u64,
+    /// True if every open file is in the list; false if only those we may see are.
+    pub complete: bool,
+}
+
+/// Bytes by kind as the upstream region counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionBytes {
+    /// Requested bytes of DRAM buffers.
+    pub dram: u64,
+    /// Requested bytes of L1 buffers.
+    pub l1: u64,
+    /// Requested bytes of `l1_small` buffers.
+    pub l1_small: u64,
+    /// Requested bytes of trace buffers.
+    pub trace: u64,
+    /// Circular buffers: an upper envelope over cached programs.
+    pub circular_buffers: u64,
+}
+
+/// One chip's row in a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegionChip {
+    /// The chip's number in the process that wrote the row.
+    pub chip_id: u32,
+    /// Whether the chip is reached through the one that the region is named after.
+    pub remote: bool,
+    /// Bytes by kind. Rows are added to and never cleared, so they keep what exited processes held.
+    pub bytes: RegionBytes,
+}
+
+/// One process's slot in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionSlot {
+    /// The number of the process in its own namespace.
+    pub pid: i32,
+    /// Bytes by kind.
+    pub bytes: RegionBytes,
+    /// When the process last allocated or freed: nanoseconds since 1970.
+    pub updated_ns: u64,
+    /// The name it gave itself; may be empty.
+    pub name: String,
+}
+
+/// What one region says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionContent {
+    /// Version of the layout: 2, 3 or 4.
+    pub version: u32,
+    /// When any process last allocated or freed: nanoseconds since 1970.
+    pub updated_ns: u64,
+    /// How many processes are attached.
+    pub reference_count: u32,
+    /// The chip's unique id; 0 on some chips.
+    pub asic_id: u64,
+    /// The chip's number in the process that wrote last.
+    pub device_id: i32,
+    /// Bytes of all processes.
+    pub totals: RegionBytes,
+    /// The chips it has rows for.
+    pub chips: Vec<RegionChip>,
+    /// The processes it has slots for, in slot order; free slots and slots that are being released are left out.
+    pub slots: Vec<RegionSlot>,
+}
+
+/// One region file, read or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionFile {
+    /// Where it was found, as a path of the host.
+    pub path: String,
+    /// The decimal number in its name.
+    pub id: u64,
+    /// The process through whose root it was found; `None` for this namespace's own `/dev/shm`.
+    pub through: Option<Pid>,
+    /// The user who owns the file.
+    pub uid: Option<u32>,
+    /// What it says.
+    pub content: Field<RegionContent>,
+    /// The process behind each slot of `content`, in the same order; `None` if there is none any more.
+    pub slot_pids: Vec<Option<Pid>>,
+}
+
+/// What procfs says of a process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessFacts {
+    /// Clock ticks between boot and its start.
+    pub start_time: Field<u64>,
+    /// When it started, where the time of boot is known.
+    pub started: Field<Timestamp>,
+    /// Its short name (`comm`).
+    pub name: String,
+    /// Its command line.
+    pub command: String,
+    /// The number of its user.
+    pub uid: Option<u32>,
+    /// The name of its user, where `/etc/passwd` has one.
+    pub user: Option<String>,
+    /// Its container.
+    pub container: Option<String>,
+    /// Its number in each namespace, from the outermost that we see to its own.
+    pub namespace_pids: Vec<i32>,
+    /// CPU time of all its threads, in microseconds.
+    pub cpu_time_us: Field<u64>,
+    /// Host memory it occupies, in bytes.
+    pub host_memory_bytes: Field<u64>,
+    /// Whether its environment switches upstream tracking off.
+    pub tracking_disabled: Field<bool>,
+}

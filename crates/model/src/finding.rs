@@ -1,0 +1,48 @@
+//! What is wrong, said once, with what to do about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChipId, Pid};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know; every number stands.
+    Info,
+    /// Some number is less than it could be.
+    Warning,
+    /// Some number is missing or cannot be true.
+    Error,
+}
+
+impl Severity {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that is wrong or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// A stable name, such as `left-behind`.
+    pub id: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The chip it is about, if it is about one.
+    pub chip: Option<ChipId>,
+    /// The process it is about, if it is about one.
+    pub pid: Option<Pid>,
+    /// What is the case. One line.
+    pub text: String,
+    /// What to do. One line.
+    pub remedy: String,
+}

@@ -1,0 +1,63 @@
+//! The kinds of device memory, and the places they lie in.
+
+use serde::{Deserialize, Serialize};
+
+/// A place: one of the two memories of a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Region {
+    /// The DRAM banks.
+    Dram,
+    /// The static memory of the worker cores.
+    L1,
+}
+
+/// A kind of device memory. A kind is not a place: [`Kind::region`] says where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Allocator buffers in DRAM. Kernel binaries and, by default, traces are among them.
+    Dram,
+    /// Allocator buffers in L1.
+    L1,
+    /// Allocator buffers in the region at the very top of L1 that `l1_small_size` sets aside.
+    L1Small,
+    /// Traces, in the part of DRAM that `trace_region_size` sets aside.
+    Trace,
+    /// Classic circular buffers and dataflow buffers: the same records in L1.
+    CircularBuffers,
+    /// Kernel text in the kernel config ring.
+    Kernels,
+    /// Firmware, mailboxes and the kernel config ring itself.
+    Reserved,
+}
+
+impl Kind {
+    /// The kinds that TT-Metal's allocator hands out.
+    pub const ALLOCATOR: [Self; 4] = [Self::Dram, Self::L1, Self::L1Small, Self::Trace];
+
+    /// The memory that the kind lies in.
+    #[must_use]
+    pub fn region(self) -> Region {
+        match self {
+            Self::Dram | Self::Trace => Region::Dram,
+            Self::L1 | Self::L1Small | Self::CircularBuffers | Self::Kernels | Self::Reserved => {
+                Region::L1
+            }
+        }
+    }
+
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dram => "dram",
+            Self::L1 => "l1",
+            Self::L1Small => "l1_small",
+            Self::Trace => "trace",
+            Self::CircularBuffers => "circular_buffers",
+            Self::Kernels => "kernels",
+            Self::Reserved => "reserved",
+        }
+    }
+}

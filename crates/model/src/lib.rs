@@ -1,0 +1,27 @@
+//! What `ttmem` knows, as types: the facts that sources deliver, the readings derived from them and the
+//! [`Snapshot`] that every output shows.
+//!
+//! This crate does no I/O, knows no clock and starts no thread. Everything in it can be built in a test from
+//! plain values.
+//!
+//! - [`reading`]: a number with its source and quality, or a blank with its reason.
+//! - [`facts`]: what the sources said, before anything is concluded from it.
+//! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
+//! - [`board`], [`kind`], [`id`]: the vocabulary.
+
+pub mod board;
+pub mod facts;
+pub mod finding;
+pub mod id;
+pub mod kind;
+pub mod metric;
+pub mod reading;
+pub mod snapshot;
+
+pub use board::{Arch, Board};
+pub use finding::{Finding, Severity};
+pub use id::{ChipId, Pid, Timestamp};
+pub use kind::{Kind, Region};
+pub use metric::Metric;
+pub use reading::{Missing, MissingReason, Quality, Reading, SourceName};
+pub use snapshot::Snapshot;

@@ -1,0 +1,368 @@
+//! A number that knows where it comes from, or a blank that knows why it is blank.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where a fact was read. The names are part of the JSON contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SourceName {
+    /// The kernel driver's files in sysfs, hwmon and procfs.
+    Kmd,
+    /// The shared memory region that stock TT-Metal writes.
+    Upstream,
+    /// The segment that `libttmem_agent.so` writes inside the owner.
+    Agent,
+    /// A core's own L1, read over the NOC.
+    L1,
+    /// The files that TT-Metal's Inspector writes.
+    Inspector,
+}
+
+impl SourceName {
+    /// Every source, in the order in which outputs list them.
+    pub const ALL: [Self; 5] = [Self::Kmd, Self::Upstream, Self::Agent, Self::L1, Self::Inspector];
+
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kmd => "kmd",
+            Self::Upstream => "upstream",
+            Self::Agent => "agent",
+            Self::L1 => "l1",
+            Self::Inspector => "inspector",
+        }
+    }
+}
+
+/// How far a number can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Quality {
+    /// Equal to what the device or the allocator holds.
+    Exact,
+    /// Requested bytes, not reservations: rounding and other threads are not in it.
+    Approximate,
+    /// The most there ever was, not what there is.
+    HighWater,
+    /// Concluded from other readings; the detail of the chip says how.
+    Inferred,
+    /// True once; its writer is gone.
+    Stale,
+}
+
+impl Quality {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Approximate => "approximate",
+            Self::HighWater => "high-water",
+            Self::Inferred => "inferred",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// Why there is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingReason {
+    /// Nothing on this host could tell.
+    NoSource,
+    /// The source is there, and the permission is not.
+    Denied,
+    /// This hardware, firmware or driver does not publish it.
+    Unsupported,
+    /// It could be read and was not asked for.
+    NotRead,
+    /// It was tried and did not work, or what came back cannot be true.
+    Failed,
+}
+
+impl MissingReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::NoSource, Self::Denied, Self::Unsupported, Self::NotRead, Self::Failed];
+
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSource => "no-source",
+            Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
+            Self::NotRead => "not-read",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A blank: the reason, and one line for the person who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Missing {
+    /// The class of the reason.
+    pub reason: MissingReason,
+    /// One line, lower case, no full stop.
+    pub detail: String,
+}
+
+impl Missing {
+    /// A blank with its reason.
+    #[must_use]
+    pub fn new(reason: MissingReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// Nothing on this host could tell.
+    #[must_use]
+    pub fn no_source(detail: impl Into<String>) -> Self {
+        Self::new(MissingReason::NoSource, detail)
+    }
+
+    /// This hardware, firmware or driver does not publish it.
+    #[must_use]
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(MissingReason::Unsupported, detail)
+    }
+
+    /// It could be read and was not asked for.
+    #[must_use]
+    pub fn not_read(detail: impl Into<String>) -> Self {
+        Self::new(MissingReason::NotRead, detail)
+    }
+
+    /// It was tried and did not work, or what came back cannot be true.
+    #[must_use]
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::new(MissingReason::Failed, detail)
+    }
+
+    /// The source is there, and the permission is not.
+    #[must_use]
+    pub fn denied(detail: impl Into<String>) -> Self {
+        Self::new(MissingReason::Denied, detail)
+    }
+}
+
+/// A number with its source, quality and age, or a blank with its reason. Never 0 for unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading<T> {
+    /// The number is known.
+    Known {
+        /// The number, in the unit its field names.
+        value: T,
+        /// Who said so.
+        source: SourceName,
+        /// How far it can be trusted.
+        quality: Quality,
+        /// Microseconds between the read and the snapshot.
+        age_us: u64,
+    },
+    /// The number is not known.
+    Missing(Missing),
+}
+
+impl<T> Reading<T> {
+    /// A fresh number.
+    pub fn new(value: T, source: SourceName, quality: Quality) -> Self {
+        Self::Known { value, source, quality, age_us: 0 }
+    }
+
+    /// A fresh and exact number.
+    pub fn exact(value: T, source: SourceName) -> Self {
+        Self::new(value, source, Quality::Exact)
+    }
+
+    /// A number that a source delivered, or the reason why it could not.
+    pub fn from_field(field: Result<T, Missing>, source: SourceName, quality: Quality) -> Self {
+        match field {
+            Ok(value) => Self::new(value, source, quality),
+            Err(missing) => Self::Missing(missing),
+        }
+    }
+
+    /// The number, if it is known.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Known { value, .. } => Some(value),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// The reason, if the number is not known.
+    pub fn missing(&self) -> Option<&Missing> {
+        match self {
+            Self::Known { .. } => None,
+            Self::Missing(missing) => Some(missing),
+        }
+    }
+
+    /// Who said so, if the number is known.
+    pub fn source(&self) -> Option<SourceName> {
+        match self {
+            Self::Known { source, .. } => Some(*source),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// How far the number can be trusted, if it is known.
+    pub fn quality(&self) -> Option<Quality> {
+        match self {
+            Self::Known { quality, .. } => Some(*quality),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// The same reading with another age.
+    #[must_use]
+    pub fn aged(mut self, microseconds: u64) -> Self {
+        if let Self::Known { age_us, .. } = &mut self {
+            *age_us = microseconds;
+        }
+        self
+    }
+
+    /// The same reading with the number changed. A blank stays a blank.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Known { value, source, quality, age_us } => {
+                Reading::Known { value: change(value), source, quality, age_us }
+            }
+            Self::Missing(missing) => Reading::Missing(missing),
+        }
+    }
+}
+
+impl<T> From<Missing> for Reading<T> {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+#[derive(Serialize)]
+struct KnownJson<'a, T> {
+    value: &'a T,
+    source: SourceName,
+    quality: Quality,
+    age_us: u64,
+}
+
+#[derive(Serialize)]
+struct MissingJson<'a> {
+    missing: MissingReason,
+    detail: &'a str,
+}
+
+impl<T: Serialize> Serialize for Reading<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known { value, source, quality, age_us } => {
+                KnownJson { value, source: *source, quality: *quality, age_us: *age_us }
+                    .serialize(serializer)
+            }
+            Self::Missing(Missing { reason, detail }) => {
+                MissingJson { missing: *reason, detail }.serialize(serializer)
+            }
+        }
+    }
+}
+
+/// Both shapes at once. An `untagged` enum would hide which field is wrong.
+#[derive(Deserialize)]
+struct ReadingJson<T> {
+    value: Option<T>,
+    source: Option<SourceName>,
+    quality: Option<Quality>,
+    age_us: Option<u64>,
+    missing: Option<MissingReason>,
+    detail: Option<String>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Reading<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = ReadingJson::deserialize(deserializer)?;
+        match (json.value, json.missing) {
+            (Some(value), None) => Ok(Self::Known {
+                value,
+                source: json.source.ok_or_else(|| D::Error::missing_field("source"))?,
+                quality: json.quality.ok_or_else(|| D::Error::missing_field("quality"))?,
+                age_us: json.age_us.ok_or_else(|| D::Error::missing_field("age_us"))?,
+            }),
+            (None, Some(reason)) => Ok(Self::Missing(Missing {
+                reason,
+                detail: json.detail.ok_or_else(|| D::Error::missing_field("detail"))?,
+            })),
+            (Some(_), Some(_)) => Err(D::Error::custom("a reading has both `value` and `missing`")),
+            (None, None) => Err(D::Error::custom("a reading has neither `value` nor `missing`")),
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Reading<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Reading_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let value = generator.subschema_for::<T>();
+        let source = generator.subschema_for::<SourceName>();
+        let quality = generator.subschema_for::<Quality>();
+        let missing = generator.subschema_for::<MissingReason>();
+        schemars::json_schema!({
+            "description": "A number with its source, quality and age in microseconds, or a blank with its reason.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["value", "source", "quality", "age_us"],
+                    "properties": {
+                        "value": value,
+                        "source": source,
+                        "quality": quality,
+                        "age_us": { "type": "integer", "minimum": 0 }
+                    }
+                },
+                {
+                    "type": "object",
+                    "required": ["missing", "detail"],
+                    "properties": { "missing": missing, "detail": { "type": "string" } }
+                }
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_number_prints_its_source_and_quality() {
+        let reading = Reading::new(7_u64, SourceName::Upstream, Quality::Approximate).aged(3);
+        let json = serde_json::to_string(&reading).unwrap();
+        assert_eq!(json, r#"{"value":7,"source":"upstream","quality":"approximate","age_us":3}"#);
+        assert_eq!(serde_json::from_str::<Reading<u64>>(&json).unwrap(), reading);
+    }
+
+    #[test]
+    fn a_blank_prints_its_reason() {
+        let reading: Reading<u64> = Missing::denied("mode 0600").into();
+        let json = serde_json::to_string(&reading).unwrap();
+        assert_eq!(json, r#"{"missing":"denied","detail":"mode 0600"}"#);
+        assert_eq!(serde_json::from_str::<Reading<u64>>(&json).unwrap(), reading);
+    }
+
+    #[test]
+    fn half_a_reading_is_refused_by_the_name_of_what_lacks() {
+        let error = |json| serde_json::from_str::<Reading<u64>>(json).unwrap_err().to_string();
+        assert!(error(r#"{"value":1,"source":"kmd"}"#).contains("quality"));
+        assert!(error("{}").contains("neither"));
+        assert!(error(r#"{"value":1,"missing":"denied","detail":""}"#).contains("both"));
+    }
+}

@@ -1,0 +1,405 @@
+//! One moment of one host: what `--json` prints, what every view draws.
+//!
+//! The names are a contract (`docs/snapshot.md`): fields may be added, none is renamed or removed within version 1.
+//! Bytes and microseconds are integers. `used` and `capacity` are totals of a chip; `largest_free` is the largest
+//! free block of one bank, as TT-Metal counts it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::board::Arch;
+use crate::finding::Finding;
+use crate::id::{ChipId, Pid, Timestamp};
+use crate::kind::Kind;
+use crate::metric::{Metric, Quantity};
+use crate::reading::{Reading, SourceName};
+
+/// The name of the format.
+pub const SCHEMA: &str = "ttmem/snapshot";
+/// The version of the format: a newer minor adds fields, a newer major breaks readers.
+pub const VERSION: &str = "1.0";
+
+/// One moment of one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Snapshot {
+    /// Always `ttmem/snapshot`.
+    pub schema: String,
+    /// `major.minor` of the format.
+    pub version: String,
+    /// When it was taken: microseconds since 1970, UTC.
+    pub time_us: Timestamp,
+    /// The machine.
+    pub host: Host,
+    /// True for the embedded demonstration host.
+    pub demo: bool,
+    /// How each source did.
+    pub sources: Vec<Source>,
+    /// Every chip, by index: first those with a PCIe function, then the others.
+    pub chips: Vec<Chip>,
+    /// Every process that holds device memory or a device.
+    pub processes: Vec<Process>,
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// The machine that a snapshot is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Host {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The release of its Linux kernel.
+    pub kernel: Option<String>,
+    /// The version of the Tenstorrent kernel driver.
+    pub driver: Option<String>,
+    /// The version of the `ttmem` that took the snapshot.
+    pub ttmem: String,
+}
+
+/// How a source did as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceStatus {
+    /// It was read; single readings may still be missing.
+    Ok,
+    /// This host has none.
+    Absent,
+    /// The permission to read it is lacking.
+    Denied,
+    /// It was tried and nothing of it could be used.
+    Failed,
+    /// It was not asked for.
+    NotRead,
+}
+
+impl SourceStatus {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Absent => "absent",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::NotRead => "not-read",
+        }
+    }
+}
+
+/// One source, how it did and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Source {
+    /// Its name.
+    pub name: SourceName,
+    /// How it did.
+    pub status: SourceStatus,
+    /// One line: what was read, or why not.
+    pub detail: String,
+    /// Microseconds of wall time that reading it took.
+    pub cost_us: u64,
+}
+
+/// One ASIC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Chip {
+    /// Its ASIC id.
+    pub id: ChipId,
+    /// Where the id comes from.
+    pub id_source: IdSource,
+    /// Its number here: the driver's where it has one, then counted on.
+    pub index: u32,
+    /// Its architecture, where anything names it.
+    pub arch: Option<Arch>,
+    /// The driver's name of its board, such as `n150`.
+    pub board: Option<String>,
+    /// The board's serial number: 16 hex digits.
+    pub serial: Option<String>,
+    /// Its PCIe address, if it has a PCIe function.
+    pub bdf: Option<String>,
+    /// True if it is reached only through another chip of its board.
+    pub remote: bool,
+    /// The chip it is reached through, if it is remote and that is known.
+    pub gateway: Option<ChipId>,
+    /// The decimal id under which TT-Metal publishes its memory, if a region was found.
+    pub region: Option<RegionLink>,
+    /// Enabled worker cores.
+    pub worker_cores: Reading<u64>,
+    /// Its memory by kind.
+    pub memory: ChipMemory,
+    /// Temperature, power, clocks and the like.
+    pub telemetry: BTreeMap<Metric, Reading<Quantity>>,
+    /// Firmware versions by the name of the driver's file, such as `fw_bundle`.
+    pub firmware: BTreeMap<String, String>,
+    /// Its PCIe link, if it has a PCIe function.
+    pub pcie: Option<PcieLink>,
+    /// Who has it open.
+    pub owners: Owners,
+}
+
+/// Where a chip's id comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum IdSource {
+    /// The driver publishes the ASIC id.
+    Driver,
+    /// The name of its memory region.
+    Region,
+    /// The driver publishes no ASIC id: the board's serial number stands in.
+    Serial,
+    /// The second ASIC of a board: its gateway's id with the upper half one higher.
+    Gateway,
+    /// Nothing names it: the PCIe address, domain to function, stands in.
+    Bdf,
+}
+
+/// How a chip and a memory region were found to belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RegionLink {
+    /// The decimal number in the region's file name.
+    pub id: u64,
+    /// The logical device number that its last writer gave the chip.
+    pub device_id: i32,
+    /// Version of the region's layout.
+    pub version: u32,
+    /// The rule that joined them.
+    pub joined_by: JoinedBy,
+}
+
+/// The rule that joined a region to a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinedBy {
+    /// The region is named after the ASIC id.
+    AsicId,
+    /// The region is named after the board's serial number.
+    Serial,
+    /// The region is named after the serial number and the place on the board.
+    SerialAndLocation,
+    /// A process holds both, and the order of the devices is the same.
+    Owner,
+    /// The second ASIC of a board whose first is known.
+    Gateway,
+    /// Nothing: the region is all that is known of the chip.
+    Unmatched,
+}
+
+/// The memory of a chip, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChipMemory {
+    /// Allocator buffers in DRAM.
+    pub dram: AllocatorMemory,
+    /// Allocator buffers in L1.
+    pub l1: AllocatorMemory,
+    /// Allocator buffers in the `l1_small` region of L1.
+    pub l1_small: AllocatorMemory,
+    /// Traces in the trace region of DRAM.
+    pub trace: AllocatorMemory,
+    /// Circular buffers in L1.
+    pub circular_buffers: CircularBufferMemory,
+    /// Kernel text in L1.
+    pub kernels: KernelMemory,
+    /// Firmware, mailboxes and the kernel config ring in L1.
+    pub reserved: ReservedMemory,
+    /// All of L1.
+    pub l1_total: L1Total,
+}
+
+impl ChipMemory {
+    /// The figures of an allocator kind; `None` for the kinds that no allocator hands out.
+    #[must_use]
+    pub fn allocator(&self, kind: Kind) -> Option<&AllocatorMemory> {
+        match kind {
+            Kind::Dram => Some(&self.dram),
+            Kind::L1 => Some(&self.l1),
+            Kind::L1Small => Some(&self.l1_small),
+            Kind::Trace => Some(&self.trace),
+            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
+        }
+    }
+}
+
+/// One kind of allocator memory on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AllocatorMemory {
+    /// Bytes that the chip has for the kind: worker cores × L1, or banks × bank.
+    pub capacity: Reading<u64>,
+    /// Bytes that living processes hold.
+    pub used: Reading<u64>,
+    /// Bytes of the largest free block of one bank.
+    pub largest_free: Reading<u64>,
+    /// Banks.
+    pub banks: Reading<u64>,
+    /// Bytes that the books still give to processes that are gone.
+    pub left_behind: Reading<u64>,
+}
+
+/// Circular buffers on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CircularBufferMemory {
+    /// Bytes resident in L1: what the last program of each core placed, ranges counted once.
+    pub used: Reading<u64>,
+    /// How many of them belong to a program at work this moment.
+    pub running: Reading<u64>,
+    /// What the upstream region says: an upper envelope over cached programs.
+    pub reported: Reading<u64>,
+    /// How many of the resident bytes are tensors at the same time.
+    pub aliasing: Reading<u64>,
+}
+
+/// Kernel text on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KernelMemory {
+    /// Bytes of the application's kernels resident in L1.
+    pub used: Reading<u64>,
+    /// How many of them belong to a program at work this moment.
+    pub running: Reading<u64>,
+    /// Bytes of dispatch and fabric kernels.
+    pub system: Reading<u64>,
+}
+
+/// L1 that no program can have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReservedMemory {
+    /// Bytes of firmware, mailboxes and the kernel config ring.
+    pub used: Reading<u64>,
+}
+
+/// All of a chip's L1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct L1Total {
+    /// Enabled worker cores × L1 bytes per core.
+    pub capacity: Reading<u64>,
+    /// Bytes in use of any kind, ranges counted once.
+    pub used: Reading<u64>,
+}
+
+/// A PCIe link and the place it is plugged in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PcieLink {
+    /// Gigatransfers per second of a lane, now.
+    pub current_speed_gts: Reading<Quantity>,
+    /// Gigatransfers per second of a lane, at best.
+    pub max_speed_gts: Reading<Quantity>,
+    /// Lanes, now.
+    pub current_width: Reading<u64>,
+    /// Lanes, at best.
+    pub max_width: Reading<u64>,
+    /// The NUMA node, where the machine has more than one.
+    pub numa_node: Reading<u64>,
+}
+
+/// Who has a chip open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Owners {
+    /// Processes of this namespace, in ascending order, each once.
+    pub pids: Vec<Pid>,
+    /// Open files of processes outside this namespace. One process may hold several.
+    pub outside_namespace: Reading<u64>,
+}
+
+/// What is known of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessState {
+    /// It runs.
+    Live,
+    /// It is gone, and the books still give it bytes.
+    LeftBehind,
+    /// It runs where this namespace cannot see it.
+    OutsideNamespace,
+}
+
+impl ProcessState {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::LeftBehind => "left-behind",
+            Self::OutsideNamespace => "outside-namespace",
+        }
+    }
+}
+
+/// One process. Its identity is (`pid`, `start_time`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Process {
+    /// Its number; for a process that is gone, as its region has it; 0 outside the namespace.
+    pub pid: Pid,
+    /// Clock ticks between boot and its start (field 22 of `/proc/<pid>/stat`), 0 if not known.
+    pub start_time: u64,
+    /// Its short name.
+    pub name: String,
+    /// Its command line, arguments separated by spaces; empty if not known.
+    pub command: String,
+    /// The name of its user, or the number where no name is known.
+    pub user: Option<String>,
+    /// Its container, as `docker:…`, `podman:…`, `containerd:…` or `pod:…`.
+    pub container: Option<String>,
+    /// Whether it runs.
+    pub state: ProcessState,
+    /// CPU time of all its threads, in microseconds.
+    pub cpu_time_us: Reading<u64>,
+    /// Host memory it occupies.
+    pub host_memory_bytes: Reading<u64>,
+    /// What it holds on each chip.
+    pub chips: Vec<ProcessOnChip>,
+}
+
+/// What a process holds on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ProcessOnChip {
+    /// The chip.
+    pub chip: ChipId,
+    /// Bytes by kind.
+    pub memory: ProcessMemory,
+}
+
+/// What a process holds on one chip, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ProcessMemory {
+    /// Bytes of DRAM buffers.
+    pub dram: Reading<u64>,
+    /// Bytes of L1 buffers.
+    pub l1: Reading<u64>,
+    /// Bytes of `l1_small` buffers.
+    pub l1_small: Reading<u64>,
+    /// Bytes of traces.
+    pub trace: Reading<u64>,
+    /// Circular buffers as the upstream region reports them: an upper envelope.
+    pub circular_buffers_reported: Reading<u64>,
+}
+
+impl ProcessMemory {
+    /// The bytes of an allocator kind; `None` for the kinds that no allocator hands out.
+    #[must_use]
+    pub fn allocator(&self, kind: Kind) -> Option<&Reading<u64>> {
+        match kind {
+            Kind::Dram => Some(&self.dram),
+            Kind::L1 => Some(&self.l1),
+            Kind::L1Small => Some(&self.l1_small),
+            Kind::Trace => Some(&self.trace),
+            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
+        }
+    }
+}

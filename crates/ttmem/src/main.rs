@@ -1,0 +1,2 @@
+//! `ttmem` shows where the memory of Tenstorrent devices goes.
+fn main() {}
