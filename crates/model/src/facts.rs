@@ -29,8 +29,10 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// The memory regions that TT-Metal wrote.
     pub regions: Vec<RegionFile>,
-    /// The processes that any of the above names.
+    /// The processes that any of the above names and that run.
     pub processes: BTreeMap<Pid, ProcessFacts>,
+    /// True if procfs hides other users' processes: one that is not to be found may run all the same.
+    pub processes_hidden: bool,
 }
 
 /// One PCIe function of the driver.
@@ -60,6 +62,8 @@ pub struct Device {
     pub holders: Field<Holders>,
     /// Why the device was gone when its files were read, if it was.
     pub vanished: Option<Missing>,
+    /// When its files were read.
+    pub read_at: Timestamp,
 }
 
 /// The PCIe link of a device.
@@ -155,6 +159,8 @@ pub struct RegionContent {
     pub chips: Vec<RegionChip>,
     /// The processes it has slots for, in slot order; free slots and slots that are being released are left out.
     pub slots: Vec<RegionSlot>,
+    /// Slots that are being released: their bytes may still be in the totals.
+    pub releasing: u32,
 }
 
 /// One region file, read or not.
@@ -168,10 +174,10 @@ pub struct RegionFile {
     pub through: Option<Pid>,
     /// The user who owns the file.
     pub uid: Option<u32>,
+    /// When it was read.
+    pub read_at: Timestamp,
     /// What it says.
     pub content: Field<RegionContent>,
-    /// The process behind each slot of `content`, in the same order; `None` if there is none any more.
-    pub slot_pids: Vec<Option<Pid>>,
 }
 
 /// What procfs says of a process.
@@ -193,6 +199,8 @@ pub struct ProcessFacts {
     pub container: Option<String>,
     /// Its number in each namespace, from the outermost that we see to its own.
     pub namespace_pids: Vec<i32>,
+    /// Its mount namespace, as the kernel names it; `None` if we may not know.
+    pub mount_namespace: Option<String>,
     /// CPU time of all its threads, in microseconds.
     pub cpu_time_us: Field<u64>,
     /// Host memory it occupies, in bytes.

@@ -1,0 +1,271 @@
+//! One device of the driver: identity, firmware, telemetry, PCIe.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use ttmem_model::board::Arch;
+use ttmem_model::facts::{Device, Field, PcieFacts, PcieWords};
+use ttmem_model::metric::Metric;
+use ttmem_model::reading::Missing;
+
+use super::{PCI_DEVICES, Place};
+use crate::clock::Clock;
+use crate::root::{Root, RootError};
+use crate::source::{read_number, shorten};
+
+/// A telemetry file, its unit and what it can hold. All ones, as a chip that hangs answers, is outside every range.
+struct Gauge {
+    metric: Metric,
+    file: &'static str,
+    /// How many of the file's unit make one of the metric's.
+    scale: f64,
+    /// In the metric's unit.
+    range: RangeInclusive<f64>,
+}
+
+const fn gauge(
+    metric: Metric,
+    file: &'static str,
+    scale: f64,
+    range: RangeInclusive<f64>,
+) -> Gauge {
+    Gauge { metric, file, scale, range }
+}
+
+/// hwmon: m°C, mV, mA, µW, RPM.
+const HWMON: [Gauge; 9] = [
+    gauge(Metric::AsicTemperature, "temp1_input", 1e3, -60.0..=200.0),
+    gauge(Metric::AsicTemperatureLimit, "temp1_max", 1e3, -60.0..=200.0),
+    gauge(Metric::Power, "power1_input", 1e6, 0.0..=2_000.0),
+    gauge(Metric::PowerLimit, "power1_max", 1e6, 0.0..=2_000.0),
+    gauge(Metric::Current, "curr1_input", 1e3, 0.0..=4_000.0),
+    gauge(Metric::CurrentLimit, "curr1_max", 1e3, 0.0..=4_000.0),
+    gauge(Metric::Voltage, "in0_input", 1e3, 0.0..=20.0),
+    gauge(Metric::VoltageLimit, "in0_max", 1e3, 0.0..=20.0),
+    gauge(Metric::Fan, "fan1_input", 1.0, 0.0..=100_000.0),
+];
+
+/// The driver's own files: MHz and counts of 32 bits.
+const ATTRIBUTES: [Gauge; 5] = [
+    gauge(Metric::AiClock, "tt_aiclk", 1.0, 0.0..=10_000.0),
+    gauge(Metric::AxiClock, "tt_axiclk", 1.0, 0.0..=10_000.0),
+    gauge(Metric::ArcClock, "tt_arcclk", 1.0, 0.0..=10_000.0),
+    gauge(Metric::Heartbeat, "tt_heartbeat", 1.0, 0.0..=4_294_967_294.0),
+    gauge(Metric::ThermalTrips, "tt_therm_trip_count", 1.0, 0.0..=4_294_967_294.0),
+];
+
+/// Firmware versions: the driver's file and the name we show.
+const FIRMWARE: [(&str, &str); 6] = [
+    ("tt_fw_bundle_ver", "bundle"),
+    ("tt_m3app_fw_ver", "m3_application"),
+    ("tt_m3bl_fw_ver", "m3_bootloader"),
+    ("tt_arc_fw_ver", "arc"),
+    ("tt_eth_fw_ver", "ethernet"),
+    ("tt_ttflash_ver", "tt_flash"),
+];
+
+/// Reads one device. `holders` is left for the caller, who reads them for all devices at once.
+pub(super) fn read(root: &Root, number: u32, place: &Place, clock: Clock) -> Device {
+    let pci = match &place.bdf {
+        Some(bdf) => format!("{PCI_DEVICES}/{bdf}"),
+        None => format!("{}/device", place.attributes),
+    };
+    let mut reader = Reader { root, vanished: None };
+    let attributes = place.attributes.as_str();
+    let mut telemetry = reader.hwmon(&pci);
+    telemetry.extend(reader.gauges(attributes, &ATTRIBUTES));
+    let device = Device {
+        number,
+        bdf: place.bdf.clone(),
+        arch: reader.arch(&pci),
+        card_type: reader.text(&format!("{attributes}/tt_card_type")),
+        serial: reader.id(&format!("{attributes}/tt_serial")),
+        asic_id: reader.id(&format!("{attributes}/tt_asic_id")),
+        firmware: reader.firmware(attributes),
+        telemetry,
+        pcie: reader.pcie(&pci),
+        pcie_words: reader.pcie_words(attributes),
+        holders: Err(Missing::not_read("the owners were not read")),
+        vanished: None,
+        read_at: clock.now(),
+    };
+    Device { vanished: reader.vanished(&device, attributes), ..device }
+}
+
+/// Reads files of one device and remembers whether the device went away meanwhile.
+struct Reader<'a> {
+    root: &'a Root,
+    vanished: Option<Missing>,
+}
+
+impl Reader<'_> {
+    fn note<T>(&mut self, result: Result<T, RootError>) -> Field<T> {
+        result.map_err(|error| {
+            let missing = error.missing();
+            if error.is_vanished() {
+                self.vanished.get_or_insert_with(|| missing.clone());
+            }
+            missing
+        })
+    }
+
+    fn number<T>(&mut self, path: &str, parse: impl FnOnce(&str) -> Option<T>) -> Field<T> {
+        let read = read_number(self.root, path, parse);
+        self.note(read)?
+    }
+
+    fn text(&mut self, path: &str) -> Field<String> {
+        let text = self.root.read_text(path);
+        let text = self.note(text)?;
+        if text.is_empty() {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            return Err(Missing::failed(format!("{name} is empty")));
+        }
+        Ok(text)
+    }
+
+    /// A 64-bit id written as 16 hex digits. All zeros or ones is what a chip without firmware answers.
+    fn id(&mut self, path: &str) -> Field<u64> {
+        let id = self.number(path, |text| u64::from_str_radix(text, 16).ok())?;
+        match id {
+            0 | u64::MAX => {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                Err(Missing::failed(format!("{name}: {id:#x} is no id")))
+            }
+            id => Ok(id),
+        }
+    }
+
+    fn arch(&mut self, pci: &str) -> Field<Arch> {
+        let path = format!("{pci}/device");
+        let device =
+            self.number(&path, |text| u16::from_str_radix(text.trim_start_matches("0x"), 16).ok())?;
+        Arch::from_pci_device(device).ok_or_else(|| {
+            Missing::unsupported(format!(
+                "PCI device {device:#06x} is neither Wormhole nor Blackhole"
+            ))
+        })
+    }
+
+    fn firmware(&mut self, attributes: &str) -> BTreeMap<String, String> {
+        FIRMWARE
+            .iter()
+            .filter_map(|(file, name)| {
+                let version = self.text(&format!("{attributes}/{file}")).ok()?;
+                Some(((*name).to_owned(), shorten(&version)))
+            })
+            .collect()
+    }
+
+    fn hwmon(&mut self, pci: &str) -> BTreeMap<Metric, Field<f64>> {
+        let listed = self.root.list(&format!("{pci}/hwmon"));
+        let directories = match self.note(listed) {
+            Ok(names) => names,
+            Err(missing) => {
+                return HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect();
+            }
+        };
+        let directory = directories
+            .iter()
+            .filter_map(|name| Some(format!("{pci}/hwmon/{}", name.to_str()?)))
+            .find(|path| {
+                let name = self.root.read_text(&format!("{path}/name"));
+                matches!(name.as_deref(), Ok("wormhole" | "blackhole"))
+            });
+        match directory {
+            Some(directory) => self.gauges(&directory, &HWMON),
+            None => {
+                let missing =
+                    Missing::unsupported("the driver has no hwmon directory for this chip");
+                HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
+            }
+        }
+    }
+
+    fn gauges(&mut self, directory: &str, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
+        gauges
+            .iter()
+            .map(|gauge| (gauge.metric, self.gauge(&format!("{directory}/{}", gauge.file), gauge)))
+            .collect()
+    }
+
+    fn gauge(&mut self, path: &str, gauge: &Gauge) -> Field<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "no file here holds more than 2^53")]
+        let value = self.number(path, |text| text.parse::<i64>().ok())? as f64 / gauge.scale;
+        if gauge.range.contains(&value) {
+            Ok(value)
+        } else {
+            Err(Missing::failed(format!(
+                "{}: {value} {} cannot be",
+                gauge.file,
+                gauge.metric.unit()
+            )))
+        }
+    }
+
+    fn pcie(&mut self, pci: &str) -> PcieFacts {
+        PcieFacts {
+            current_speed_gts: self.number(&format!("{pci}/current_link_speed"), transfer_rate),
+            max_speed_gts: self.number(&format!("{pci}/max_link_speed"), transfer_rate),
+            current_width: self.number(&format!("{pci}/current_link_width"), lanes),
+            max_width: self.number(&format!("{pci}/max_link_width"), lanes),
+            numa_node: self.numa_node(pci),
+        }
+    }
+
+    fn numa_node(&mut self, pci: &str) -> Field<u64> {
+        let node = self.number(&format!("{pci}/numa_node"), |text| text.parse::<i64>().ok())?;
+        u64::try_from(node).map_err(|_negative| {
+            Missing::unsupported("the machine does not say which NUMA node the slot belongs to")
+        })
+    }
+
+    fn pcie_words(&mut self, attributes: &str) -> PcieWords {
+        PcieWords {
+            host_to_device: self.words(attributes, "slv_posted_wr_data_word_received"),
+            device_to_host: self.words(attributes, "mst_posted_wr_data_word_sent"),
+        }
+    }
+
+    fn words(&mut self, attributes: &str, counter: &str) -> Field<[u32; 2]> {
+        let mut word = |noc: u8| {
+            let path = format!("{attributes}/pcie_perf_counters/{counter}{noc}");
+            self.number(&path, |text| text.parse::<u32>().ok())
+        };
+        Ok([word(0)?, word(1)?])
+    }
+
+    /// Why the device is gone, if it is: a file said so, or every file of its own went away with its directory.
+    fn vanished(self, device: &Device, attributes: &str) -> Option<Missing> {
+        let silent = device.card_type.is_err() && device.serial.is_err() && device.asic_id.is_err();
+        self.vanished.or_else(|| {
+            let gone = silent && self.root.list(attributes).is_err_and(|error| error.is_absent());
+            gone.then(|| Missing::failed("the chip went away while its files were read"))
+        })
+    }
+}
+
+/// `16.0 GT/s PCIe` as 16.0.
+fn transfer_rate(text: &str) -> Option<f64> {
+    let number = text.split(' ').next()?.parse::<f64>().ok()?;
+    (number.is_finite() && number > 0.0).then_some(number)
+}
+
+/// Lanes of a link. A device that fell off the bus answers 0 or 255.
+fn lanes(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|lanes| (1..=32).contains(lanes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_fell_off_the_bus_has_no_lanes() {
+        assert_eq!(lanes("16"), Some(16));
+        assert_eq!(lanes("0"), None);
+        assert_eq!(lanes("255"), None);
+        assert_eq!(transfer_rate("16.0 GT/s PCIe"), Some(16.0));
+        assert_eq!(transfer_rate("Unknown"), None);
+    }
+}

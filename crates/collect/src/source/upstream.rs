@@ -1,0 +1,236 @@
+//! Source `upstream`: the shared memory regions that stock TT-Metal (0.70 and newer) writes.
+//!
+//! One file per chip, `/dev/shm/tt_device_<id>_memory`, owned by the user of the process that made it, mode 0600.
+//! A process in a container has a `/dev/shm` of its own, reached through `/proc/<pid>/root`. Files are read, never
+//! mapped: their writer may truncate them.
+
+mod layout;
+
+use ttmem_model::facts::{Field, RegionContent, RegionFile};
+use ttmem_model::reading::Missing;
+use ttmem_model::snapshot::{Source, SourceStatus};
+use ttmem_model::{Pid, SourceName};
+
+use crate::clock::Clock;
+use crate::root::{File, Root};
+
+pub use layout::{RegionError, SIZE, parse};
+
+const SHARED_MEMORY: &str = "/dev/shm";
+/// Pairs of reads before a region that keeps changing counts as torn. The tightest loop of allocations
+/// changes it every few microseconds; a pair of reads takes about two.
+const MAX_READS: usize = 64;
+
+/// The regions of one host.
+#[derive(Debug)]
+pub struct Upstream {
+    regions: Vec<RegionFile>,
+    identities: Vec<(u64, u64)>,
+    /// `/dev/shm` of this namespace or of an owner, where it could not be listed.
+    denied: Vec<String>,
+    /// Files whose names look like a region's and have no number in them.
+    nameless: usize,
+}
+
+impl Upstream {
+    /// Reads the regions of this namespace.
+    #[must_use]
+    pub fn read(root: &Root, clock: Clock) -> Self {
+        let mut upstream =
+            Self { regions: Vec::new(), identities: Vec::new(), denied: Vec::new(), nameless: 0 };
+        upstream.read_directory(root, clock, SHARED_MEMORY, None);
+        upstream
+    }
+
+    /// Reads the regions that a process sees and we have not read yet.
+    pub fn read_through(&mut self, root: &Root, clock: Clock, pid: Pid) {
+        let directory = format!("/proc/{pid}/root{SHARED_MEMORY}");
+        self.read_directory(root, clock, &directory, Some(pid));
+    }
+
+    fn read_directory(&mut self, root: &Root, clock: Clock, directory: &str, through: Option<Pid>) {
+        let names = match root.list(directory) {
+            Ok(names) => names,
+            Err(error) => {
+                if error.is_denied() {
+                    self.denied.push(directory.to_owned());
+                }
+                return;
+            }
+        };
+        for name in &names {
+            let Some(name) = name.to_str() else { continue };
+            let Some(id) = name.strip_prefix("tt_device_").and_then(|n| n.strip_suffix("_memory"))
+            else {
+                continue;
+            };
+            match id.parse() {
+                Ok(id) => {
+                    let path = format!("{directory}/{name}");
+                    self.read_region(root, clock, path, id, through);
+                }
+                Err(_) => self.nameless += 1,
+            }
+        }
+    }
+
+    fn read_region(
+        &mut self,
+        root: &Root,
+        clock: Clock,
+        path: String,
+        id: u64,
+        through: Option<Pid>,
+    ) {
+        let read = read_twice(root, &path);
+        let (uid, identity, content) = match read {
+            Ok(Ok(file)) => {
+                let content =
+                    parse(&file.bytes).map_err(|error| Missing::failed(error.to_string()));
+                (Some(file.uid), Some(file.identity), content)
+            }
+            Ok(Err(torn)) => (Some(torn.uid), Some(torn.identity), Err(torn_region())),
+            Err(error) if error.is_absent() => return,
+            Err(error) if error.is_denied() => (None, None, Err(denied(&path))),
+            Err(error) => (None, None, Err(error.missing())),
+        };
+        if let Some(identity) = identity {
+            if self.identities.contains(&identity) {
+                return;
+            }
+            self.identities.push(identity);
+        }
+        let read_at = clock.now();
+        self.regions.push(RegionFile { path, id, through, uid, read_at, content });
+    }
+
+    /// Every region found, read or not.
+    #[must_use]
+    pub fn regions(&self) -> &[RegionFile] {
+        &self.regions
+    }
+
+    /// The regions, and how the source did as a whole.
+    #[must_use]
+    pub fn finish(self, cost_us: u64) -> (Vec<RegionFile>, Source) {
+        let (status, detail) = self.status();
+        (self.regions, Source { name: SourceName::Upstream, status, detail, cost_us })
+    }
+
+    fn status(&self) -> (SourceStatus, String) {
+        let total = self.regions.len();
+        let read = self.regions.iter().filter(|region| region.content.is_ok()).count();
+        let forbidden = self.regions.iter().filter(|region| is_denied(&region.content)).count();
+        let mut notes = Vec::new();
+        if forbidden > 0 {
+            notes.push(format!("{forbidden} of another user"));
+        }
+        if total > read + forbidden {
+            notes.push(format!("{} not usable", total - read - forbidden));
+        }
+        if self.nameless > 0 {
+            notes.push(format!("{} without a number in its name", self.nameless));
+        }
+        notes.extend(self.denied.iter().map(|directory| format!("{directory} is not readable")));
+        let status = match (total, read) {
+            (_, 1..) => SourceStatus::Ok,
+            (0, 0) if self.denied.is_empty() && self.nameless == 0 => SourceStatus::Absent,
+            (0, 0) if !self.denied.is_empty() => SourceStatus::Denied,
+            _ if forbidden > 0 && forbidden == total => SourceStatus::Denied,
+            _ => SourceStatus::Failed,
+        };
+        let mut detail = match read {
+            0 if total == 0 => "no memory region of TT-Metal found".to_owned(),
+            1 => "1 region".to_owned(),
+            count => format!("{count} regions"),
+        };
+        if !notes.is_empty() {
+            detail = format!("{detail}; {}", notes.join("; "));
+        }
+        (status, detail)
+    }
+}
+
+fn is_denied(content: &Field<RegionContent>) -> bool {
+    content
+        .as_ref()
+        .is_err_and(|missing| missing.reason == ttmem_model::reading::MissingReason::Denied)
+}
+
+fn denied(path: &str) -> Missing {
+    Missing::denied(format!(
+        "{path}: permission denied; it belongs to another user (mode 0600): run as that user or as root"
+    ))
+}
+
+fn torn_region() -> Missing {
+    Missing::failed(format!("the region changed during each of {MAX_READS} reads"))
+}
+
+/// Reads a file until two reads agree; the inner error is the last of a file that never stood still.
+fn read_twice(root: &Root, path: &str) -> Result<Result<File, File>, crate::root::RootError> {
+    let mut last = root.read(path, SIZE + 1)?;
+    for _ in 0..MAX_READS {
+        let next = root.read(path, SIZE + 1)?;
+        if next.bytes == last.bytes {
+            return Ok(Ok(next));
+        }
+        last = next;
+    }
+    Ok(Err(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::{Entry, Tree};
+
+    fn region(updated: u64) -> Vec<u8> {
+        let mut bytes = vec![0; SIZE];
+        bytes[0] = 3;
+        bytes[8..16].copy_from_slice(&updated.to_le_bytes());
+        for row in 0..16 {
+            bytes[88 + 48 * row..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn read(entry: Entry) -> Upstream {
+        let mut tree = Tree::new();
+        tree.put("/dev/shm/tt_device_5_memory", entry);
+        Upstream::read(&Root::memory(tree), Clock::Fixed(ttmem_model::Timestamp(0)))
+    }
+
+    #[test]
+    fn a_torn_region_is_read_again() {
+        let upstream = read(Entry::changing(vec![Entry::file(region(1)), Entry::file(region(2))]));
+        assert_eq!(upstream.regions()[0].content.as_ref().unwrap().updated_ns, 2);
+    }
+
+    #[test]
+    fn a_region_that_never_stands_still_is_torn() {
+        let copies = (0..200).map(|time| Entry::file(region(time))).collect();
+        let upstream = read(Entry::changing(copies));
+        assert!(upstream.regions()[0].content.as_ref().unwrap_err().detail.contains("changed"));
+        assert_eq!(upstream.finish(0).1.status, SourceStatus::Failed);
+    }
+
+    #[test]
+    fn a_region_of_another_user_is_denied() {
+        let upstream = read(Entry::Error(rustix::io::Errno::ACCESS));
+        assert!(is_denied(&upstream.regions()[0].content));
+        assert_eq!(upstream.finish(0).1.status, SourceStatus::Denied);
+    }
+
+    #[test]
+    fn one_region_under_two_paths_is_one() {
+        let mut tree = Tree::new();
+        tree.put("/dev/shm/tt_device_5_memory", Entry::file(region(1)));
+        tree.put("/proc/9/root", Entry::Link("/".into()));
+        let root = Root::memory(tree);
+        let clock = Clock::Fixed(ttmem_model::Timestamp(0));
+        let mut upstream = Upstream::read(&root, clock);
+        upstream.read_through(&root, clock, Pid(9));
+        assert_eq!(upstream.regions().len(), 1);
+    }
+}
