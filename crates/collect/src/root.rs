@@ -38,8 +38,13 @@ enum Place {
 pub struct File {
     /// Its bytes, up to the limit of the read.
     pub bytes: Vec<u8>,
-    /// The user who owns it.
-    pub uid: u32,
+}
+
+/// What a file is, whatever its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The user who owns it, where that is known.
+    pub uid: Option<u32>,
     /// Device and inode: the same file has the same identity under every path.
     pub identity: (u64, u64),
 }
@@ -149,6 +154,24 @@ impl Root {
         self.list_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
+    /// Who owns a file or directory and which it is, also of one that we may not read.
+    ///
+    /// # Errors
+    /// If nothing stands at the path.
+    pub fn status(&self, path: &str) -> Result<Status, RootError> {
+        let status = match &self.place {
+            Place::Memory(tree) => tree.status(path),
+            Place::System | Place::Directory { .. } => self
+                .open(path, OFlags::PATH)
+                .and_then(|file| rustix::fs::fstat(&file))
+                .map(|status| Status {
+                    uid: Some(status.st_uid),
+                    identity: (status.st_dev, status.st_ino),
+                }),
+        };
+        status.map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
     /// Where a symbolic link points, as it is written.
     ///
     /// # Errors
@@ -165,11 +188,10 @@ impl Root {
         let file = std::fs::File::from(
             self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?,
         );
-        let status = rustix::fs::fstat(&file)?;
         let mut bytes = Vec::new();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         file.take(limit).read_to_end(&mut bytes).map_err(|error| errno_of(&error))?;
-        Ok(File { bytes, uid: status.st_uid, identity: (status.st_dev, status.st_ino) })
+        Ok(File { bytes })
     }
 
     fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
+use crate::kind::Kind;
 use crate::metric::Metric;
 use crate::reading::Missing;
 use crate::snapshot::{Host, Source};
@@ -116,6 +117,26 @@ pub struct RegionBytes {
     pub circular_buffers: u64,
 }
 
+impl RegionBytes {
+    /// The bytes of an allocator kind; `None` for the kinds that no allocator hands out.
+    #[must_use]
+    pub fn allocator(&self, kind: Kind) -> Option<u64> {
+        match kind {
+            Kind::Dram => Some(self.dram),
+            Kind::L1 => Some(self.l1),
+            Kind::L1Small => Some(self.l1_small),
+            Kind::Trace => Some(self.trace),
+            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
+        }
+    }
+
+    /// True if every counter is 0.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One chip's row in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegionChip {
@@ -172,8 +193,8 @@ pub struct RegionFile {
     pub id: u64,
     /// The process through whose root it was found; `None` for this namespace's own `/dev/shm`.
     pub through: Option<Pid>,
-    /// The user who owns the file.
-    pub uid: Option<u32>,
+    /// The user who owns the file: the name, or the number where no name is known.
+    pub user: Option<String>,
     /// When it was read.
     pub read_at: Timestamp,
     /// What it says.

@@ -47,6 +47,20 @@ impl Kind {
         }
     }
 
+    /// The name as people write it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Dram => "DRAM",
+            Self::L1 => "L1",
+            Self::L1Small => "L1_SMALL",
+            Self::Trace => "trace",
+            Self::CircularBuffers => "circular buffers",
+            Self::Kernels => "kernels",
+            Self::Reserved => "reserved",
+        }
+    }
+
     /// The name as it stands in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -17,6 +17,7 @@ pub mod kind;
 pub mod metric;
 pub mod reading;
 pub mod snapshot;
+pub mod units;
 
 pub use board::{Arch, Board};
 pub use finding::{Finding, Severity};
@@ -25,3 +26,4 @@ pub use kind::{Kind, Region};
 pub use metric::Metric;
 pub use reading::{Missing, MissingReason, Quality, Reading, SourceName};
 pub use snapshot::Snapshot;
+pub use units::Bytes;

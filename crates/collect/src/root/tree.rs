@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::File;
+use super::{File, Status};
 
 /// Links followed before a path counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -109,12 +109,24 @@ impl Tree {
 
     pub(super) fn read(&self, path: &str, limit: usize) -> Result<File, Errno> {
         let path = self.resolve(path, true)?;
-        let Some((inode, entry)) = self.find(&path) else {
+        let Some(entry) = self.entries.get(&path) else {
             return Err(if self.is_directory(&path) { Errno::ISDIR } else { Errno::NOENT });
         };
-        let (bytes, uid) = content(entry)?;
-        let bytes = bytes.iter().copied().take(limit).collect();
-        Ok(File { bytes, uid, identity: (0, inode) })
+        Ok(File { bytes: content(entry)?.iter().copied().take(limit).collect() })
+    }
+
+    pub(super) fn status(&self, path: &str) -> Result<Status, Errno> {
+        let path = self.resolve(path, true)?;
+        let uid = match self.entries.get(&path) {
+            Some(Entry::File { uid, .. }) => Some(*uid),
+            Some(_) => None,
+            None if self.is_directory(&path) => None,
+            None => return Err(Errno::NOENT),
+        };
+        // Every path before it is another one, so their number is as good as an inode's.
+        let inode = self.entries.keys().take_while(|name| **name < path).count() as u64;
+        let is_file = u64::from(self.entries.contains_key(&path));
+        Ok(Status { uid, identity: (is_file, inode) })
     }
 
     pub(super) fn list(&self, path: &str) -> Result<Vec<OsString>, Errno> {
@@ -183,11 +195,6 @@ impl Tree {
         Ok(done)
     }
 
-    fn find(&self, path: &str) -> Option<(u64, &Entry)> {
-        let position = self.entries.keys().take_while(|name| name.as_str() < path).count();
-        self.entries.get(path).map(|entry| (position as u64, entry))
-    }
-
     fn is_directory(&self, path: &str) -> bool {
         let below = format!("{path}/");
         matches!(self.entries.get(path), Some(Entry::Directory))
@@ -202,9 +209,9 @@ impl Tree {
     }
 }
 
-fn content(entry: &Entry) -> Result<(&[u8], u32), Errno> {
+fn content(entry: &Entry) -> Result<&[u8], Errno> {
     match entry {
-        Entry::File { bytes, uid } => Ok((bytes, *uid)),
+        Entry::File { bytes, .. } => Ok(bytes),
         Entry::Error(errno) => Err(*errno),
         Entry::Directory => Err(Errno::ISDIR),
         Entry::Link(_) => Err(Errno::LOOP),

@@ -6,13 +6,16 @@
 
 mod layout;
 
+use std::collections::BTreeSet;
+
 use ttmem_model::facts::{Field, RegionContent, RegionFile};
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
 
 use crate::clock::Clock;
-use crate::root::{File, Root};
+use crate::root::{File, Root, RootError};
+use crate::source::process::Users;
 
 pub use layout::{RegionError, SIZE, parse};
 
@@ -25,19 +28,25 @@ const MAX_READS: usize = 64;
 #[derive(Debug)]
 pub struct Upstream {
     regions: Vec<RegionFile>,
-    identities: Vec<(u64, u64)>,
+    directories: BTreeSet<(u64, u64)>,
     /// `/dev/shm` of this namespace or of an owner, where it could not be listed.
     denied: Vec<String>,
     /// Files whose names look like a region's and have no number in them.
     nameless: usize,
+    users: Users,
 }
 
 impl Upstream {
     /// Reads the regions of this namespace.
     #[must_use]
     pub fn read(root: &Root, clock: Clock) -> Self {
-        let mut upstream =
-            Self { regions: Vec::new(), identities: Vec::new(), denied: Vec::new(), nameless: 0 };
+        let mut upstream = Self {
+            regions: Vec::new(),
+            directories: BTreeSet::new(),
+            denied: Vec::new(),
+            nameless: 0,
+            users: Users::default(),
+        };
         upstream.read_directory(root, clock, SHARED_MEMORY, None);
         upstream
     }
@@ -49,6 +58,11 @@ impl Upstream {
     }
 
     fn read_directory(&mut self, root: &Root, clock: Clock, directory: &str, through: Option<Pid>) {
+        // A process outside our mount namespace may see the same directory, such as a container with the host's.
+        let identity = root.status(directory).map(|status| status.identity);
+        if identity.is_ok_and(|identity| !self.directories.insert(identity)) {
+            return;
+        }
         let names = match root.list(directory) {
             Ok(names) => names,
             Err(error) => {
@@ -82,26 +96,19 @@ impl Upstream {
         id: u64,
         through: Option<Pid>,
     ) {
-        let read = read_twice(root, &path);
-        let (uid, identity, content) = match read {
-            Ok(Ok(file)) => {
-                let content =
-                    parse(&file.bytes).map_err(|error| Missing::failed(error.to_string()));
-                (Some(file.uid), Some(file.identity), content)
+        let content = match read_twice(root, &path) {
+            Ok(Ok(file)) => parse(&file.bytes).map_err(|error| error.missing()),
+            Ok(Err(Torn)) => {
+                Err(Missing::failed(format!("the region changed during each of {MAX_READS} reads")))
             }
-            Ok(Err(torn)) => (Some(torn.uid), Some(torn.identity), Err(torn_region())),
             Err(error) if error.is_absent() => return,
-            Err(error) if error.is_denied() => (None, None, Err(denied(&path))),
-            Err(error) => (None, None, Err(error.missing())),
+            Err(error) if error.is_denied() => Err(denied(&path)),
+            Err(error) => Err(Missing::failed(error.errno.to_string())),
         };
-        if let Some(identity) = identity {
-            if self.identities.contains(&identity) {
-                return;
-            }
-            self.identities.push(identity);
-        }
+        let uid = root.status(&path).ok().and_then(|status| status.uid);
+        let user = uid.map(|uid| self.users.name(root, uid));
         let read_at = clock.now();
-        self.regions.push(RegionFile { path, id, through, uid, read_at, content });
+        self.regions.push(RegionFile { path, id, through, user, read_at, content });
     }
 
     /// Every region found, read or not.
@@ -163,21 +170,20 @@ fn denied(path: &str) -> Missing {
     ))
 }
 
-fn torn_region() -> Missing {
-    Missing::failed(format!("the region changed during each of {MAX_READS} reads"))
-}
+/// A file changed during every read.
+struct Torn;
 
-/// Reads a file until two reads agree; the inner error is the last of a file that never stood still.
-fn read_twice(root: &Root, path: &str) -> Result<Result<File, File>, crate::root::RootError> {
-    let mut last = root.read(path, SIZE + 1)?;
+/// Reads a file until two reads agree.
+fn read_twice(root: &Root, path: &str) -> Result<Result<File, Torn>, RootError> {
+    let mut last = root.read(path, SIZE)?;
     for _ in 0..MAX_READS {
-        let next = root.read(path, SIZE + 1)?;
-        if next.bytes == last.bytes {
+        let next = root.read(path, SIZE)?;
+        if next == last {
             return Ok(Ok(next));
         }
         last = next;
     }
-    Ok(Err(last))
+    Ok(Err(Torn))
 }
 
 #[cfg(test)]
@@ -223,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn one_region_under_two_paths_is_one() {
+    fn one_region_under_two_paths_is_one_also_where_it_is_denied() {
         let mut tree = Tree::new();
-        tree.put("/dev/shm/tt_device_5_memory", Entry::file(region(1)));
+        tree.put("/dev/shm/tt_device_5_memory", Entry::Error(rustix::io::Errno::ACCESS));
         tree.put("/proc/9/root", Entry::Link("/".into()));
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));

@@ -5,6 +5,7 @@
 //! hostile: another process writes it.
 
 use ttmem_model::facts::{RegionBytes, RegionChip, RegionContent, RegionSlot};
+use ttmem_model::reading::Missing;
 
 /// Bytes of a region of any known version.
 pub const SIZE: usize = 8576;
@@ -44,11 +45,11 @@ const INIT_READY: u32 = 0x5245_4459;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// Its size is not a region's.
-    #[error("the region has {0} bytes instead of {SIZE}: it is being made, or was cut")]
+    /// It is shorter than a region.
+    #[error("the region has {0} of its {SIZE} bytes: it is being made, or was cut")]
     Size(usize),
     /// Its version is not one we read.
-    #[error("the region is of version {0}; this ttmem reads 2, 3 and 4: use a newer ttmem")]
+    #[error("the region is of version {0}, and this ttmem reads 2, 3 and 4")]
     Version(u32),
     /// Version 4, and not set up yet.
     #[error("the region is being set up (init state {0:#010x})")]
@@ -63,19 +64,31 @@ pub enum RegionError {
     },
 }
 
-/// Reads the bytes of a region.
+impl RegionError {
+    /// The blank that every reading of the region shows.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        match self {
+            Self::Version(_) => Missing::unsupported(self.to_string()),
+            Self::Size(_) | Self::NotReady(_) | Self::Pid { .. } => {
+                Missing::failed(self.to_string())
+            }
+        }
+    }
+}
+
+/// Reads the bytes of a region. More than [`SIZE`] do no harm.
 ///
 /// # Errors
 /// If they are not the bytes of a region of version 2, 3 or 4 that is set up.
 pub fn parse(bytes: &[u8]) -> Result<RegionContent, RegionError> {
     let wrong_size = || RegionError::Size(bytes.len());
-    // The version first: a later one may well have another size.
-    let version = u32_at(bytes, VERSION).ok_or_else(wrong_size)?;
-    if bytes.len() >= SIZE && !(2..=4).contains(&version) {
-        return Err(RegionError::Version(version));
-    }
-    if bytes.len() != SIZE {
+    if bytes.len() < SIZE {
         return Err(wrong_size());
+    }
+    let version = u32_at(bytes, VERSION).ok_or_else(wrong_size)?;
+    if !(2..=4).contains(&version) {
+        return Err(RegionError::Version(version));
     }
     if version >= 4 {
         let state = u32_at(bytes, INIT_STATE).ok_or_else(wrong_size)?;
@@ -194,7 +207,7 @@ mod tests {
         assert_eq!(parse(&[]), Err(RegionError::Size(0)));
         let mut long = empty(3);
         long.push(0);
-        assert_eq!(parse(&long), Err(RegionError::Size(SIZE + 1)));
+        assert_eq!(parse(&long), parse(&empty(3)));
     }
 
     #[test]
