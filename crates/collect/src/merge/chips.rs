@@ -1,0 +1,263 @@
+//! The chips of a snapshot.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::facts::{Device, Facts, Field};
+use ttmem_model::metric::{Metric, Quantity};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::snapshot::{
+    AllocatorMemory, Chip, ChipMemory, CircularBufferMemory, KernelMemory, L1Total, Owners,
+    PcieLink, RegionLink, ReservedMemory,
+};
+use ttmem_model::{Board, Kind};
+
+use super::join::{Joined, JoinedChip, Origin};
+use super::memory::Amounts;
+
+/// Bytes of a word of the PCIe counters (tt-kmd 2.10: one NOC word).
+const PCIE_WORD_BYTES: f64 = 32.0;
+
+/// Lays out every chip.
+pub(super) fn lay_out(
+    joined: &Joined<'_>,
+    amounts: &[Amounts],
+    previous: Option<&Facts>,
+) -> Vec<Chip> {
+    joined
+        .chips
+        .iter()
+        .zip(amounts)
+        .map(|(chip, held)| lay_out_one(joined, chip, held, previous))
+        .collect()
+}
+
+fn lay_out_one(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+    previous: Option<&Facts>,
+) -> Chip {
+    let device = joined.device(chip);
+    let board = joined.board(chip);
+    let behind = match chip.origin {
+        Origin::Local { device } | Origin::Remote { gateway: device } => {
+            joined.facts.devices.get(device)
+        }
+        Origin::Unmatched => None,
+    };
+    let named = behind.and_then(|device| device.card_type.as_ref().ok().cloned());
+    let serial = behind.and_then(|device| device.serial.as_ref().ok());
+    Chip {
+        id: chip.id,
+        id_source: chip.id_source,
+        index: chip.index,
+        arch: board
+            .map(|board| board.arch)
+            .or_else(|| behind.and_then(|device| device.arch.as_ref().ok().copied())),
+        board: board.map(|board| board.name.to_owned()).or(named),
+        serial: serial.map(|serial| format!("{serial:016x}")),
+        bdf: device.and_then(|device| device.bdf.clone()),
+        remote: matches!(chip.origin, Origin::Remote { .. }),
+        gateway: joined.gateway(chip),
+        region: region_link(joined, chip),
+        worker_cores: worker_cores(chip, board).aged(device_age(joined.facts, device)),
+        memory: memory(joined.facts, chip, board, device, amounts),
+        telemetry: telemetry(joined.facts, chip, device, previous),
+        firmware: device.map(|device| device.firmware.clone()).unwrap_or_default(),
+        pcie: device.map(|device| pcie(joined.facts, device)),
+        owners: owners(joined, chip),
+    }
+}
+
+fn device_age(facts: &Facts, device: Option<&Device>) -> u64 {
+    device.map_or(0, |device| facts.time.micros_since(device.read_at))
+}
+
+fn region_link(joined: &Joined<'_>, chip: &JoinedChip) -> Option<RegionLink> {
+    joined.regions(chip).find_map(|(region, link)| {
+        let content = region.content.as_ref().ok()?;
+        Some(RegionLink {
+            id: region.id,
+            device_id: content.device_id,
+            version: content.version,
+            joined_by: link.joined_by,
+        })
+    })
+}
+
+fn worker_cores(chip: &JoinedChip, board: Option<&Board>) -> Reading<u64> {
+    from_board(chip, board, "worker cores", |board| board.worker_cores.map(u64::from))
+}
+
+/// A number that is the same on every board of a type.
+fn from_board(
+    chip: &JoinedChip,
+    board: Option<&Board>,
+    what: &str,
+    number: impl Fn(&Board) -> Option<u64>,
+) -> Reading<u64> {
+    match (board, board.and_then(number)) {
+        (_, Some(number)) => Reading::exact(number, SourceName::Kmd),
+        (Some(board), None) => Missing::not_read(format!(
+            "the {what} of a {} differ from board to board; only L1 tells",
+            board.name
+        ))
+        .into(),
+        (None, None) if chip.origin == Origin::Unmatched => {
+            Missing::no_source("no driver knows this chip, so nothing names its board").into()
+        }
+        (None, None) => Missing::no_source("the driver does not name the board").into(),
+    }
+}
+
+fn memory(
+    facts: &Facts,
+    chip: &JoinedChip,
+    board: Option<&Board>,
+    device: Option<&Device>,
+    amounts: &Amounts,
+) -> ChipMemory {
+    let age = device_age(facts, device);
+    let dram = from_board(chip, board, "DRAM banks", Board::dram_bytes).aged(age);
+    let dram_banks =
+        from_board(chip, board, "DRAM banks", |board| board.dram_banks.map(u64::from)).aged(age);
+    let l1 = from_board(chip, board, "worker cores", Board::l1_bytes).aged(age);
+    let set_aside = |what: &str| -> Reading<u64> {
+        Missing::no_source(format!("the process sets {what} at open, and only its agent tells"))
+            .into()
+    };
+    let banks = || -> Reading<u64> {
+        Missing::no_source(
+            "which cores are banks is the process's choice, and only its agent tells",
+        )
+        .into()
+    };
+    let kind = |kind: Kind, capacity: Reading<u64>, banks: Reading<u64>| AllocatorMemory {
+        capacity,
+        used: of_kind(&amounts.used.get(kind).cloned()),
+        largest_free: Missing::no_source("free blocks are known to the agent alone").into(),
+        banks,
+        left_behind: of_kind(&amounts.left_behind.get(kind).cloned()),
+    };
+    ChipMemory {
+        dram: kind(Kind::Dram, dram, dram_banks.clone()),
+        l1: kind(Kind::L1, l1.clone(), banks()),
+        l1_small: kind(Kind::L1Small, set_aside("l1_small_size"), banks()),
+        trace: kind(Kind::Trace, set_aside("trace_region_size"), dram_banks),
+        circular_buffers: CircularBufferMemory {
+            used: l1_not_read(),
+            running: l1_not_read(),
+            reported: amounts.reported.clone(),
+            aliasing: l1_not_read(),
+        },
+        kernels: KernelMemory {
+            used: l1_not_read(),
+            running: l1_not_read(),
+            system: l1_not_read(),
+        },
+        reserved: ReservedMemory { used: l1_not_read() },
+        l1_total: L1Total { capacity: l1, used: l1_not_read() },
+    }
+}
+
+fn of_kind(reading: &Option<Reading<u64>>) -> Reading<u64> {
+    reading.clone().unwrap_or_else(|| Missing::unsupported("no allocator hands this out").into())
+}
+
+fn l1_not_read() -> Reading<u64> {
+    Missing::not_read("L1 was not read").into()
+}
+
+fn telemetry(
+    facts: &Facts,
+    chip: &JoinedChip,
+    device: Option<&Device>,
+    previous: Option<&Facts>,
+) -> BTreeMap<Metric, Reading<Quantity>> {
+    let age = device_age(facts, device);
+    let read = |metric: Metric| match (device, metric) {
+        (None, _) if matches!(chip.origin, Origin::Remote { .. }) => {
+            Err(Missing::unsupported("the driver does not see a remote chip"))
+        }
+        (None, _) => Err(Missing::no_source("no driver knows this chip")),
+        (Some(device), Metric::PcieHostToDevice) => {
+            rate(facts, device, previous, |device| &device.pcie_words.host_to_device)
+        }
+        (Some(device), Metric::PcieDeviceToHost) => {
+            rate(facts, device, previous, |device| &device.pcie_words.device_to_host)
+        }
+        (Some(device), metric) => device.telemetry.get(&metric).cloned().unwrap_or_else(|| {
+            Err(Missing::unsupported("this driver or firmware does not publish it"))
+        }),
+    };
+    let reading = |metric| {
+        let reading = Reading::from_field(read(metric), SourceName::Kmd, Quality::Exact);
+        reading.map(Quantity).aged(age)
+    };
+    Metric::ALL.iter().map(|metric| (*metric, reading(*metric))).collect()
+}
+
+/// Bytes per second between the pass before and this one.
+fn rate(
+    facts: &Facts,
+    device: &Device,
+    previous: Option<&Facts>,
+    words: impl Fn(&Device) -> &Field<[u32; 2]>,
+) -> Field<f64> {
+    let now = words(device).as_ref().map_err(Clone::clone)?;
+    let earlier = previous.and_then(|facts| {
+        let same = |other: &&Device| other.number == device.number && other.bdf == device.bdf;
+        facts.devices.iter().find(same)
+    });
+    let Some(earlier) = earlier else {
+        return Err(Missing::not_read("a rate needs two samples: use -l"));
+    };
+    let before = words(earlier).as_ref().map_err(Clone::clone)?;
+    let micros = device.read_at.micros_since(earlier.read_at);
+    if micros == 0 {
+        let frozen = facts.demo || device.read_at == earlier.read_at;
+        let why =
+            if frozen { "no time passed between the samples" } else { "the clock was set back" };
+        return Err(Missing::failed(why));
+    }
+    // The counters are 32 bits wide and wrap.
+    let moved: u64 =
+        now.iter().zip(before).map(|(now, before)| u64::from(now.wrapping_sub(*before))).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a rate is shown with three digits")]
+    let rate = moved as f64 * PCIE_WORD_BYTES / (micros as f64 / 1e6);
+    Ok(rate.round())
+}
+
+fn pcie(facts: &Facts, device: &Device) -> PcieLink {
+    let age = device_age(facts, Some(device));
+    let number = |field: &Field<u64>| {
+        Reading::from_field(field.clone(), SourceName::Kmd, Quality::Exact).aged(age)
+    };
+    let speed = |field: &Field<f64>| {
+        let field = field.clone().map(Quantity);
+        Reading::from_field(field, SourceName::Kmd, Quality::Exact).aged(age)
+    };
+    PcieLink {
+        current_speed_gts: speed(&device.pcie.current_speed_gts),
+        max_speed_gts: speed(&device.pcie.max_speed_gts),
+        current_width: number(&device.pcie.current_width),
+        max_width: number(&device.pcie.max_width),
+        numa_node: number(&device.pcie.numa_node),
+    }
+}
+
+fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
+    let outside_namespace = match (joined.device(chip), &chip.origin) {
+        (Some(device), _) => match &device.holders {
+            Ok(holders) if holders.complete => Reading::exact(holders.outside, SourceName::Kmd)
+                .aged(device_age(joined.facts, Some(device))),
+            Ok(_) => Missing::denied("other users' open files are not shown to this user").into(),
+            Err(missing) => missing.clone().into(),
+        },
+        (None, Origin::Remote { .. }) => {
+            Missing::unsupported("a remote chip is opened through its gateway").into()
+        }
+        (None, _) => Missing::no_source("no driver knows this chip").into(),
+    };
+    Owners { pids: joined.pids(chip).into_iter().collect(), outside_namespace }
+}

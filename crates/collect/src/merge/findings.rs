@@ -1,0 +1,310 @@
+//! What is wrong, and what to do about it. The worst first.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::facts::{Facts, ProcessFacts, RegionContent};
+use ttmem_model::finding::{Finding, Severity};
+use ttmem_model::reading::MissingReason;
+use ttmem_model::{Bytes, ChipId, Kind, Pid};
+
+use super::join::{Joined, JoinedChip};
+use super::memory::{Amounts, Held, Holder, PerKind};
+
+/// Slots of a region (TT-Metal 0.70 to 0.81.1).
+const REGION_SLOTS: usize = 64;
+
+/// Finds what is wrong.
+pub(super) fn find(
+    joined: &Joined<'_>,
+    amounts: &[Amounts],
+    previous: Option<&Facts>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (chip, amounts) in joined.chips.iter().zip(amounts) {
+        findings.extend(vanished(joined, chip));
+        findings.extend(refused(joined, chip, amounts));
+        findings.extend(totals_that_disagree(joined, chip));
+        findings.extend(full_regions(joined, chip));
+        findings.extend(owners_outside(joined, chip));
+        findings.extend(openers_that_are_gone(joined, chip));
+    }
+    findings.extend(left_behind(joined, amounts));
+    findings.extend(unreadable_regions(joined));
+    findings.extend(tracking_switched_off(joined));
+    findings.extend(chips_that_went(joined, previous));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+struct Subject {
+    chip: Option<ChipId>,
+    pid: Option<Pid>,
+}
+
+impl Subject {
+    fn chip(chip: &JoinedChip) -> Self {
+        Self { chip: Some(chip.id), pid: None }
+    }
+
+    fn finding(
+        self,
+        id: &str,
+        severity: Severity,
+        text: String,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        let Self { chip, pid } = self;
+        Finding { id: id.to_owned(), severity, chip, pid, text, remedy: remedy.into() }
+    }
+}
+
+/// A chip whose files answered that it is gone.
+fn vanished(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    let missing = joined.device(chip)?.vanished.as_ref()?;
+    Some(Subject::chip(chip).finding(
+        "chip-vanished",
+        Severity::Error,
+        format!("chip {} went away while it was read: {}", chip.index, missing.detail),
+        "wait for a reset to end; if it stays away, look into the kernel log",
+    ))
+}
+
+/// Chips of the pass before that are not there any more.
+fn chips_that_went(joined: &Joined<'_>, previous: Option<&Facts>) -> Vec<Finding> {
+    let gone = |number: &u32| joined.facts.devices.iter().all(|device| device.number != *number);
+    let before = previous.into_iter().flat_map(|facts| &facts.devices).map(|device| device.number);
+    before
+        .filter(gone)
+        .map(|number| {
+            Subject { chip: None, pid: None }.finding(
+                "chip-vanished",
+                Severity::Error,
+                format!("chip {number} was there at the last sample and is gone"),
+                "wait for a reset to end; if it stays away, look into the kernel log",
+            )
+        })
+        .collect()
+}
+
+/// Counters that cannot be true.
+fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Finding> {
+    let of_processes = amounts.refused.iter().map(|refused| {
+        let pid = Some(Pid(refused.pid));
+        let what = format!("{} of process {}", refused.kind.label(), refused.pid);
+        (pid, what, &refused.why)
+    });
+    let of_chip = amounts.reported.missing().filter(|why| why.reason == MissingReason::Failed);
+    let unread = joined.regions(chip).any(|(region, _)| region.content.is_err());
+    let of_chip = of_chip.filter(|_| !unread && amounts.refused.is_empty());
+    let of_chip = of_chip.map(|why| (None, "circular buffers in total".to_owned(), why));
+    of_processes
+        .chain(of_chip)
+        .map(|(pid, what, why)| {
+            let id = if why.detail.contains("wrapped") { "counter-wrapped" } else { "counter-too-large" };
+            Subject { chip: Some(chip.id), pid }.finding(
+                id,
+                Severity::Error,
+                format!("chip {}, {what}: {}", chip.index, why.detail),
+                "the number is not used; the region is right again when its processes have ended and it is removed",
+            )
+        })
+        .collect()
+}
+
+/// Regions whose totals are not the sum of their slots.
+fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
+    // While a slot is released its bytes may stand on either side.
+    let settled = joined.contents(chip).filter(|content| content.releasing == 0);
+    settled
+        .filter_map(|content| {
+            let differences = differences(content);
+            (!differences.is_empty()).then(|| {
+                Subject::chip(chip).finding(
+                    "totals-disagree",
+                    Severity::Warning,
+                    format!(
+                        "the region of chip {} contradicts itself: {}",
+                        chip.index,
+                        differences.join("; ")
+                    ),
+                    "ttmem adds up the processes; the totals are right again when the region is made anew",
+                )
+            })
+        })
+        .collect()
+}
+
+fn differences(content: &RegionContent) -> Vec<String> {
+    let difference = |kind: &Kind| {
+        let total = content.totals.allocator(*kind)?;
+        let sum = content
+            .slots
+            .iter()
+            .try_fold(0_u64, |sum, slot| sum.checked_add(slot.bytes.allocator(*kind)?));
+        let said = match sum {
+            Some(sum) if sum == total => return None,
+            Some(sum) => format!("{} ({sum})", Bytes(sum)),
+            None => "more than 2^64".to_owned(),
+        };
+        let kind = kind.label();
+        Some(format!("{kind} total {} ({total}), processes {said}", Bytes(total)))
+    };
+    Kind::ALLOCATOR.iter().filter_map(difference).collect()
+}
+
+fn full_regions(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    let full = joined.contents(chip).any(|content| content.slots.len() >= REGION_SLOTS);
+    full.then(|| {
+        Subject::chip(chip).finding(
+            "region-full",
+            Severity::Warning,
+            format!("all {REGION_SLOTS} slots of chip {}'s region are taken: further processes are not counted", chip.index),
+            "end processes that are done; slots of killed ones are free again when the region is made anew",
+        )
+    })
+}
+
+fn owners_outside(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    let outside = joined.holders(chip)?.outside;
+    (outside > 0).then(|| {
+        let files = if outside == 1 { "open file" } else { "open files" };
+        Subject::chip(chip).finding(
+            "owner-outside-namespace",
+            Severity::Info,
+            format!(
+                "chip {} is in use outside this process namespace ({outside} {files})",
+                chip.index
+            ),
+            "run ttmem on the host to see whose they are",
+        )
+    })
+}
+
+/// Openers that ended while somebody still has the file open.
+fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
+    if joined.facts.processes_hidden {
+        return Vec::new();
+    }
+    let listed = joined.holders(chip).map(|holders| holders.pids.as_slice()).unwrap_or_default();
+    let gone = listed.iter().filter(|pid| !joined.facts.processes.contains_key(pid));
+    gone.map(|pid| {
+        Subject { chip: Some(chip.id), pid: Some(*pid) }.finding(
+            "opener-gone",
+            Severity::Warning,
+            format!(
+                "process {pid} opened chip {} and is gone; the driver still lists it",
+                chip.index
+            ),
+            "a child of it may have the device open: do not reset the chip before you know",
+        )
+    })
+    .collect()
+}
+
+/// Processes that are gone and still have bytes in the books.
+fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
+    let mut gone: BTreeMap<Holder, Vec<(&JoinedChip, &Held)>> = BTreeMap::new();
+    for (chip, amounts) in joined.chips.iter().zip(amounts) {
+        for held in amounts.held.iter().filter(|held| holds_bytes(&held.bytes)) {
+            if let Holder::Gone { .. } = held.holder {
+                gone.entry(held.holder).or_default().push((chip, held));
+            }
+        }
+    }
+    let finding = |(holder, places): (Holder, Vec<(&JoinedChip, &Held)>)| {
+        let Holder::Gone { pid, reused, .. } = holder else { return None };
+        let name = places.first().map(|(_, held)| held.name.as_str()).unwrap_or_default();
+        let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+        let now = if reused { "; its number belongs to another process now" } else { "" };
+        let only = match places.as_slice() {
+            [(chip, _)] => Some(chip.id),
+            _ => None,
+        };
+        let text =
+            format!("process {pid}{name} is gone and left behind {}{now}", amounts_text(&places));
+        Some(Subject { chip: only, pid: Some(Pid(pid)) }.finding(
+            "left-behind",
+            Severity::Warning,
+            text,
+            "only the books count it: the memory itself is free; removing the region while nothing uses the chip clears it",
+        ))
+    };
+    gone.into_iter().filter_map(finding).collect()
+}
+
+fn holds_bytes(bytes: &PerKind<ttmem_model::facts::Field<u64>>) -> bool {
+    Kind::ALLOCATOR.iter().any(|kind| bytes.get(*kind).is_some_and(|bytes| bytes != &Ok(0)))
+}
+
+/// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
+fn amounts_text(places: &[(&JoinedChip, &Held)]) -> String {
+    let amount = |kind: &Kind| {
+        let all = places.iter().filter_map(|(_, held)| held.bytes.get(*kind));
+        let sum = all
+            .map(|bytes| bytes.clone().ok())
+            .try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));
+        match sum {
+            Some(0) => None,
+            Some(sum) => Some(format!("{} {}", Bytes(sum), kind.label())),
+            None => Some(format!("unknown {}", kind.label())),
+        }
+    };
+    let amounts: Vec<String> = Kind::ALLOCATOR.iter().filter_map(amount).collect();
+    let chips: Vec<String> = places.iter().map(|(chip, _)| chip.index.to_string()).collect();
+    let noun = if chips.len() == 1 { "chip" } else { "chips" };
+    format!("{} on {noun} {}", amounts.join(", "), chips.join(", "))
+}
+
+fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (place, region) in joined.facts.regions.iter().enumerate() {
+        let Err(missing) = &region.content else { continue };
+        let chip =
+            joined.chips.iter().find(|chip| chip.regions.iter().any(|link| link.region == place));
+        let subject = Subject { chip: chip.map(|chip| chip.id), pid: None };
+        let finding = if missing.reason == MissingReason::Denied {
+            let whose = region.user.as_deref().unwrap_or("another user");
+            subject.finding(
+                "region-denied",
+                Severity::Warning,
+                format!("{} belongs to {whose} and cannot be read", region.path),
+                "run ttmem as that user or as root: TT-Metal makes regions with mode 0600",
+            )
+        } else {
+            subject.finding(
+                "region-unusable",
+                Severity::Warning,
+                format!("{}: {}", region.path, missing.detail),
+                if missing.reason == MissingReason::Unsupported {
+                    "its numbers are not shown: use a ttmem that knows this version"
+                } else {
+                    "its numbers are not shown; once its owners have ended, removing the file does no harm"
+                },
+            )
+        };
+        findings.push(finding);
+    }
+    findings
+}
+
+fn tracking_switched_off(joined: &Joined<'_>) -> Vec<Finding> {
+    let is_off = |(_, process): &(&Pid, &ProcessFacts)| process.tracking_disabled == Ok(true);
+    let holders = joined.facts.processes.iter().filter(is_off);
+    holders
+        .filter_map(|(pid, process)| {
+            let chips: Vec<&JoinedChip> =
+                joined.chips.iter().filter(|chip| joined.pids(chip).contains(pid)).collect();
+            let only = match chips.as_slice() {
+                [] => return None,
+                [chip] => Some(chip.id),
+                _ => None,
+            };
+            Some(Subject { chip: only, pid: Some(*pid) }.finding(
+                "tracking-disabled",
+                Severity::Warning,
+                format!("process {pid} ({}) does not report its memory: TT_METAL_SHM_TRACKING_DISABLED is set", process.name),
+                "start it without that variable",
+            ))
+        })
+        .collect()
+}

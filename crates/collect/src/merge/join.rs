@@ -1,0 +1,123 @@
+//! Which region belongs to which chip, and who is behind each slot.
+//!
+//! TT-Metal names a region after UMD's unique id of the chip (UMD `topology_discovery`, TT-Metal 0.81.1):
+//! - a Wormhole chip without an Ethernet link: the board id, which the driver shows as `tt_serial`;
+//! - a Blackhole chip without a link: the ASIC id; with one: (board id << 5) | place on the board;
+//! - a Wormhole chip with a link (n300, T3000, Galaxy): a number out of its Ethernet cores, which no file shows. Its
+//!   regions are joined through a process that holds both: UMD counts its devices in the order of their PCIe
+//!   addresses, and the chips behind them after those, in the same order.
+
+mod chip;
+mod owner;
+mod regions;
+
+use std::collections::BTreeSet;
+
+use ttmem_model::facts::{Device, Facts, Holders, RegionContent, RegionFile, RegionSlot};
+use ttmem_model::{Board, ChipId, Pid};
+
+pub(super) use chip::{JoinedChip, Link, Origin};
+pub(super) use owner::SlotOwner;
+
+/// Facts with their connections.
+#[derive(Debug)]
+pub(super) struct Joined<'a> {
+    pub(super) facts: &'a Facts,
+    /// Every chip, by index.
+    pub(super) chips: Vec<JoinedChip>,
+    /// For each region, who is behind each of its slots.
+    owners: Vec<Vec<SlotOwner>>,
+}
+
+impl<'a> Joined<'a> {
+    pub(super) fn new(facts: &'a Facts) -> Self {
+        let mut chips = chip::of_devices(facts);
+        regions::join_by_id(facts, &mut chips);
+        let owners = owner::of_slots(facts, &chips);
+        regions::join_by_owner(facts, &owners, &mut chips);
+        regions::join_by_gateway(facts, &mut chips);
+        regions::add_rows_of_remote_chips(facts, &mut chips);
+        regions::add_unmatched(facts, &mut chips);
+        chip::name(facts, &mut chips);
+        Self { facts, chips, owners }
+    }
+
+    /// The driver's device of a chip, if it has one of its own.
+    pub(super) fn device(&self, chip: &JoinedChip) -> Option<&'a Device> {
+        match chip.origin {
+            Origin::Local { device } => self.facts.devices.get(device),
+            Origin::Remote { .. } | Origin::Unmatched => None,
+        }
+    }
+
+    /// The board that a chip sits on, if anything names it.
+    pub(super) fn board(&self, chip: &JoinedChip) -> Option<&'static Board> {
+        let device = match chip.origin {
+            Origin::Local { device } | Origin::Remote { gateway: device } => device,
+            Origin::Unmatched => return None,
+        };
+        chip::board_of(self.facts.devices.get(device)?)
+    }
+
+    /// The chip that a remote chip is reached through.
+    pub(super) fn gateway(&self, chip: &JoinedChip) -> Option<ChipId> {
+        let Origin::Remote { gateway } = chip.origin else { return None };
+        let is_gateway = |other: &&JoinedChip| other.origin == Origin::Local { device: gateway };
+        self.chips.iter().find(is_gateway).map(|gateway| gateway.id)
+    }
+
+    /// Who has the device open through which a chip is reached.
+    pub(super) fn holders(&self, chip: &JoinedChip) -> Option<&'a Holders> {
+        self.device(chip)?.holders.as_ref().ok()
+    }
+
+    /// The regions of a chip.
+    pub(super) fn regions(
+        &self,
+        chip: &JoinedChip,
+    ) -> impl Iterator<Item = (&'a RegionFile, Link)> + use<'a, '_> {
+        let facts = self.facts;
+        let links = chip.regions.clone();
+        links.into_iter().filter_map(move |link| Some((facts.regions.get(link.region)?, link)))
+    }
+
+    /// The content of each readable region of a chip.
+    pub(super) fn contents(
+        &self,
+        chip: &JoinedChip,
+    ) -> impl Iterator<Item = &'a RegionContent> + use<'a, '_> {
+        self.regions(chip).filter_map(|(region, _)| region.content.as_ref().ok())
+    }
+
+    /// Who is behind each slot of a region.
+    pub(super) fn owners_of(&self, region: usize) -> &[SlotOwner] {
+        self.owners.get(region).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every slot in a chip's regions with who is behind it.
+    pub(super) fn slots(&self, chip: &JoinedChip) -> Vec<(&'a RegionSlot, &SlotOwner)> {
+        let slots_of = |link: &Link| {
+            let content = self.facts.regions.get(link.region)?.content.as_ref().ok()?;
+            Some(content.slots.iter().zip(self.owners.get(link.region)?))
+        };
+        chip.regions.iter().filter_map(slots_of).flatten().collect()
+    }
+
+    /// The living processes that have a chip open or a slot in one of its regions.
+    pub(super) fn pids(&self, chip: &JoinedChip) -> BTreeSet<Pid> {
+        let holders =
+            self.holders(chip).into_iter().flat_map(|holders| holders.pids.iter().copied());
+        let holders = holders.filter(|pid| self.is_alive(*pid));
+        let slots = self.slots(chip);
+        let behind_slots = slots.iter().filter_map(|(_, owner)| match owner {
+            SlotOwner::Live(pid) => Some(*pid),
+            SlotOwner::Gone { .. } | SlotOwner::Outside => None,
+        });
+        holders.chain(behind_slots).collect()
+    }
+
+    /// True if a process runs, or may run where procfs hides it.
+    fn is_alive(&self, pid: Pid) -> bool {
+        self.facts.processes.contains_key(&pid) || self.facts.processes_hidden
+    }
+}

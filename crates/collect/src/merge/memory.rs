@@ -1,0 +1,381 @@
+//! What each process holds on a chip, and the totals. Numbers that cannot be are refused, never clipped.
+
+use std::collections::BTreeSet;
+
+use ttmem_model::facts::{Field, RegionBytes, RegionContent, RegionSlot};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::snapshot::SourceStatus;
+use ttmem_model::{Arch, Kind, Pid, Region};
+
+use super::join::{Joined, JoinedChip, SlotOwner};
+
+/// Above this a counter has wrapped below zero: no chip has 8 EiB.
+const WRAPPED: u64 = 1 << 63;
+/// The most worker cores of a chip without harvesting (TT-Metal 0.81.1 core descriptors).
+const MOST_CORES: [(Arch, u64); 2] = [(Arch::Wormhole, 80), (Arch::Blackhole, 140)];
+/// The most DRAM banks of a chip without harvesting.
+const MOST_BANKS: [(Arch, u64); 2] = [(Arch::Wormhole, 12), (Arch::Blackhole, 8)];
+
+/// One value for each kind that the allocator hands out.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PerKind<T> {
+    pub(super) dram: T,
+    pub(super) l1: T,
+    pub(super) l1_small: T,
+    pub(super) trace: T,
+}
+
+impl<T> PerKind<T> {
+    fn new(mut value: impl FnMut(Kind) -> T) -> Self {
+        Self {
+            dram: value(Kind::Dram),
+            l1: value(Kind::L1),
+            l1_small: value(Kind::L1Small),
+            trace: value(Kind::Trace),
+        }
+    }
+
+    /// The value of an allocator kind; the other kinds have none.
+    pub(super) fn get(&self, kind: Kind) -> Option<&T> {
+        match kind {
+            Kind::Dram => Some(&self.dram),
+            Kind::L1 => Some(&self.l1),
+            Kind::L1Small => Some(&self.l1_small),
+            Kind::Trace => Some(&self.trace),
+            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
+        }
+    }
+}
+
+/// Who holds bytes, as far as it can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    /// A process that runs.
+    Live(Pid),
+    /// A process that may run outside our namespace; the number is its region's.
+    Outside(i32),
+    /// A process that is gone; the number is its region's.
+    Gone {
+        /// The process through whose root its region was found.
+        through: Option<Pid>,
+        /// Its number.
+        pid: i32,
+        /// True if its number belongs to another process by now.
+        reused: bool,
+    },
+}
+
+/// What one holder has on one chip.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Held {
+    pub(super) holder: Holder,
+    /// The name it gave itself in its slot.
+    pub(super) name: String,
+    /// The user who owns the region.
+    pub(super) user: Option<String>,
+    pub(super) bytes: PerKind<Field<u64>>,
+    pub(super) reported: Field<u64>,
+}
+
+/// A counter that cannot be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) pid: i32,
+    pub(super) kind: Kind,
+    pub(super) why: Missing,
+}
+
+/// What is held on one chip.
+#[derive(Debug)]
+pub(super) struct Amounts {
+    pub(super) held: Vec<Held>,
+    pub(super) used: PerKind<Reading<u64>>,
+    pub(super) left_behind: PerKind<Reading<u64>>,
+    pub(super) reported: Reading<u64>,
+    pub(super) refused: Vec<Refused>,
+}
+
+/// Adds up what is held on a chip.
+pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
+    let limits = Limits::of(joined, chip);
+    let mut refused = Vec::new();
+    let held = held(joined, chip, &limits, &mut refused);
+    let sum = |kind: Kind, gone: bool| {
+        let parts = held.iter().filter(|held| matches!(held.holder, Holder::Gone { .. }) == gone);
+        add_up(parts.filter_map(|held| held.bytes.get(kind)))
+    };
+    let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
+    let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
+    let reading = |field: Field<u64>, quality| {
+        Reading::from_field(field, SourceName::Upstream, quality).aged(age)
+    };
+    let readable = readable(joined, chip);
+    let used = PerKind::new(|kind| {
+        let field = readable.clone().and_then(|()| match row_total(joined, chip, kind, &limits) {
+            Some(total) => total,
+            None => sum(kind, false),
+        });
+        reading(field, Quality::Approximate)
+    });
+    let left_behind = PerKind::new(|kind| {
+        reading(readable.clone().and_then(|()| sum(kind, true)), Quality::Stale)
+    });
+    let (reported, quality) = reported(joined, chip, &limits);
+    let reported = reading(readable.and(reported), quality);
+    Amounts { held, used, left_behind, reported, refused }
+}
+
+/// The most that a chip can hold.
+struct Limits {
+    dram: u64,
+    l1: u64,
+}
+
+impl Limits {
+    fn of(joined: &Joined<'_>, chip: &JoinedChip) -> Self {
+        let board = joined.board(chip);
+        let device_arch = || joined.device(chip)?.arch.as_ref().ok().copied();
+        let arch = board.map(|board| board.arch).or_else(device_arch);
+        let most = |table: &[(Arch, u64)], each: fn(Arch) -> u64| {
+            let (arch, count) = table.iter().find(|(of, _)| Some(*of) == arch)?;
+            Some(count * each(*arch))
+        };
+        let dram = board.and_then(ttmem_model::Board::dram_bytes);
+        let l1 = board.and_then(ttmem_model::Board::l1_bytes);
+        Self {
+            dram: dram.or(most(&MOST_BANKS, Arch::dram_bytes_per_bank)).unwrap_or(WRAPPED - 1),
+            l1: l1.or(most(&MOST_CORES, Arch::l1_bytes_per_core)).unwrap_or(WRAPPED - 1),
+        }
+    }
+
+    fn check(&self, kind: Kind, bytes: u64) -> Field<u64> {
+        let limit = match kind.region() {
+            Region::Dram => self.dram,
+            Region::L1 => self.l1,
+        };
+        if bytes >= WRAPPED {
+            Err(Missing::failed(format!("the region says {bytes}: its counter wrapped below zero")))
+        } else if bytes > limit {
+            Err(Missing::failed(format!("the region says {bytes}, above the {limit} of the chip")))
+        } else {
+            Ok(bytes)
+        }
+    }
+}
+
+/// Whether the totals of a chip can be known at all, and if not, why.
+fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
+    if chip.regions.is_empty() && chip.row.is_none() {
+        return Err(no_region(joined, chip));
+    }
+    if let Some((region, _)) = joined.regions(chip).find(|(region, _)| region.content.is_err()) {
+        return region.content.as_ref().map(|_| ()).map_err(Clone::clone);
+    }
+    match silent_holders(joined, chip).first() {
+        Some(pid) => Err(Missing::no_source(format!(
+            "process {pid} holds the chip with TT_METAL_SHM_TRACKING_DISABLED set"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Processes that have a chip open and no slot in its region because they were told to write none.
+pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid> {
+    let with_slot: BTreeSet<Pid> = joined
+        .slots(chip)
+        .iter()
+        .filter_map(|(_, owner)| match owner {
+            SlotOwner::Live(pid) => Some(*pid),
+            SlotOwner::Gone { .. } | SlotOwner::Outside => None,
+        })
+        .collect();
+    let holders = joined.holders(chip).map(|holders| holders.pids.as_slice()).unwrap_or_default();
+    let is_silent = |pid: &&Pid| {
+        let process = joined.facts.processes.get(pid);
+        !with_slot.contains(pid)
+            && process.is_some_and(|process| process.tracking_disabled == Ok(true))
+    };
+    holders.iter().filter(is_silent).copied().collect()
+}
+
+fn no_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
+    let unreadable = joined.facts.regions.iter().filter(|region| region.content.is_err()).count();
+    if unreadable > 0 && joined.chips.iter().all(|chip| chip.regions.is_empty()) {
+        return Missing::denied(format!(
+            "{unreadable} memory regions cannot be read, and which is this chip's stands in them"
+        ));
+    }
+    let upstream = joined.facts.sources.iter().find(|source| source.name == SourceName::Upstream);
+    if let Some(upstream) = upstream.filter(|source| source.status == SourceStatus::Denied) {
+        return Missing::denied(upstream.detail.clone());
+    }
+    match joined.holders(chip) {
+        Some(holders) if holders.complete && holders.pids.is_empty() && holders.outside == 0 => {
+            Missing::no_source("no memory region; no process has the chip open")
+        }
+        _ => Missing::no_source("no memory region: TT-Metal writes one per chip since 0.70"),
+    }
+}
+
+/// What each holder has, one entry for each of them.
+fn held(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    limits: &Limits,
+    refused: &mut Vec<Refused>,
+) -> Vec<Held> {
+    let mut all: Vec<Held> = Vec::new();
+    let places = chip.regions.iter().map(|link| (link.region, None));
+    for (place, row) in places.chain(chip.row.map(|(region, row)| (region, Some(row)))) {
+        let region = &joined.facts.regions[place];
+        let Ok(content) = &region.content else { continue };
+        let owners = joined.owners_of(place);
+        for (slot, owner) in content.slots.iter().zip(owners) {
+            let holder = match owner {
+                SlotOwner::Live(pid) => Holder::Live(*pid),
+                SlotOwner::Outside => Holder::Outside(slot.pid),
+                SlotOwner::Gone { reused } => {
+                    Holder::Gone { through: region.through, pid: slot.pid, reused: *reused }
+                }
+            };
+            let share = Share::of(content, row);
+            let bytes = PerKind::new(|kind| {
+                let checked = limits.check(kind, share.of_slot(slot, kind)?);
+                if let Err(why) = &checked {
+                    refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
+                }
+                checked
+            });
+            let reported = limits.check(Kind::CircularBuffers, slot.bytes.circular_buffers);
+            if let Err(why) = &reported {
+                let kind = Kind::CircularBuffers;
+                refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
+            }
+            let (name, user) = (slot.name.clone(), region.user.clone());
+            add(&mut all, Held { holder, name, user, bytes, reported });
+        }
+    }
+    all
+}
+
+/// Adds what a holder has in another slot to what it has already.
+fn add(all: &mut Vec<Held>, more: Held) {
+    let Some(held) = all.iter_mut().find(|held| held.holder == more.holder) else {
+        return all.push(more);
+    };
+    let both = |kind| {
+        add_up([&held.bytes, &more.bytes].into_iter().filter_map(move |bytes| bytes.get(kind)))
+    };
+    held.bytes = PerKind::new(both);
+    held.reported = add_up([&held.reported, &more.reported].into_iter());
+}
+
+/// The sum of all, or the reason why one is missing.
+fn add_up<'a>(fields: impl Iterator<Item = &'a Field<u64>>) -> Field<u64> {
+    let mut sum = 0_u64;
+    for field in fields {
+        let bytes = field.as_ref().map_err(Clone::clone)?;
+        sum = sum.checked_add(*bytes).ok_or_else(|| Missing::failed("the sum is above 2^64"))?;
+    }
+    Ok(sum)
+}
+
+/// How the figures of a region's slots are shared by the chip it is named after and the chips behind that.
+enum Share<'a> {
+    /// Every slot speaks of this chip alone.
+    Alone,
+    /// There is one slot, for all the chips: the row of this chip is its share.
+    Row(&'a RegionBytes),
+    /// The slots speak of all the chips together.
+    Unknown,
+}
+
+impl<'a> Share<'a> {
+    /// `row` names the row of a chip that has no region of its own.
+    fn of(content: &'a RegionContent, row: Option<usize>) -> Self {
+        let together = slots_speak_for_all_rows(content);
+        let own = match row {
+            Some(row) => content.chips.get(row),
+            None => content.chips.iter().find(|chip| !chip.remote),
+        };
+        match (row, own) {
+            (None, _) if !together => Self::Alone,
+            (_, Some(own)) if together && content.slots.len() == 1 => Self::Row(&own.bytes),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn of_slot(&self, slot: &RegionSlot, kind: Kind) -> Field<u64> {
+        let bytes = match self {
+            Self::Alone => slot.bytes.allocator(kind),
+            Self::Row(row) => row.allocator(kind),
+            Self::Unknown => None,
+        };
+        bytes.ok_or_else(|| {
+            Missing::no_source("the region gives one figure for this chip and those behind it")
+        })
+    }
+}
+
+/// True if a region's slots add up to the rows of its own and of remote chips, and the latter hold something.
+fn slots_speak_for_all_rows(content: &RegionContent) -> bool {
+    let remote = content.chips.iter().filter(|chip| chip.remote);
+    if remote.clone().all(|chip| chip.bytes.is_empty()) {
+        return false;
+    }
+    let rows = content.chips.iter().map(|chip| &chip.bytes);
+    let slots = content.slots.iter().map(|slot| &slot.bytes);
+    Kind::ALLOCATOR.iter().all(|kind| {
+        let sum = sum_of(slots.clone(), *kind);
+        sum.is_some() && sum == sum_of(rows.clone(), *kind)
+    })
+}
+
+fn sum_of<'a>(mut parts: impl Iterator<Item = &'a RegionBytes>, kind: Kind) -> Option<u64> {
+    parts.try_fold(0_u64, |sum, bytes| sum.checked_add(bytes.allocator(kind)?))
+}
+
+/// The total of a chip that is counted in rows, where its slots do not tell.
+fn row_total(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    kind: Kind,
+    limits: &Limits,
+) -> Option<Field<u64>> {
+    let (region, row) = match chip.row {
+        Some((region, row)) => (region, Some(row)),
+        None => (chip.regions.first()?.region, None),
+    };
+    let content = joined.facts.regions.get(region)?.content.as_ref().ok()?;
+    if row.is_none() && !slots_speak_for_all_rows(content) {
+        return None;
+    }
+    let is_alive = |owner: &SlotOwner| !matches!(owner, SlotOwner::Gone { .. });
+    if !joined.owners_of(region).iter().any(is_alive) {
+        return Some(Ok(0));
+    }
+    let own = match row {
+        Some(row) => content.chips.get(row)?,
+        None => content.chips.iter().find(|chip| !chip.remote)?,
+    };
+    Some(limits.check(kind, own.bytes.allocator(kind)?))
+}
+
+/// Circular buffers as the regions report them for the whole chip.
+fn reported(joined: &Joined<'_>, chip: &JoinedChip, limits: &Limits) -> (Field<u64>, Quality) {
+    let alive =
+        joined.slots(chip).iter().any(|(_, owner)| !matches!(owner, SlotOwner::Gone { .. }));
+    let quality = if alive { Quality::HighWater } else { Quality::Stale };
+    if let Some((region, row)) = chip.row {
+        let content =
+            joined.facts.regions.get(region).and_then(|region| region.content.as_ref().ok());
+        let row = content.and_then(|content| content.chips.get(row));
+        let bytes = row.map_or(0, |row| row.bytes.circular_buffers);
+        return (limits.check(Kind::CircularBuffers, bytes), Quality::HighWater);
+    }
+    let totals: Vec<Field<u64>> = joined
+        .contents(chip)
+        .map(|content| limits.check(Kind::CircularBuffers, content.totals.circular_buffers))
+        .collect();
+    (add_up(totals.iter()), quality)
+}

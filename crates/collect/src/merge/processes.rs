@@ -1,0 +1,170 @@
+//! The processes of a snapshot.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::facts::{Field, ProcessFacts};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState};
+use ttmem_model::{Kind, Pid};
+
+use super::join::{Joined, JoinedChip};
+use super::memory::{Amounts, Held, Holder};
+
+/// Lays out every process that holds bytes or a device: living ones by number, then those outside the namespace, then
+/// what is left behind.
+pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> {
+    let mut processes: BTreeMap<Holder, Process> = BTreeMap::new();
+    for (chip, amounts) in joined.chips.iter().zip(amounts) {
+        for held in amounts.held.iter().filter(|held| is_shown(held)) {
+            let process =
+                processes.entry(held.holder).or_insert_with(|| begin(joined, held.holder, held));
+            process.chips.push(ProcessOnChip { chip: chip.id, memory: memory(joined, chip, held) });
+        }
+        for pid in joined.pids(chip) {
+            let holder = Holder::Live(pid);
+            let unheard = Unheard { joined, chip, pid };
+            let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
+            if process.chips.last().is_none_or(|last| last.chip != chip.id) {
+                process.chips.push(ProcessOnChip { chip: chip.id, memory: unheard.memory() });
+            }
+        }
+        add_outside(&mut processes, joined, chip, amounts);
+    }
+    processes.into_values().collect()
+}
+
+const NOBODY: Held = Held {
+    holder: Holder::Live(Pid(0)),
+    name: String::new(),
+    user: None,
+    bytes: super::memory::PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
+    reported: Ok(0),
+};
+
+/// A slot of a process that is gone says nothing once it is empty.
+fn is_shown(held: &Held) -> bool {
+    let empty = |kind: &Kind| held.bytes.get(*kind) == Some(&Ok(0));
+    let is_empty = held.reported == Ok(0) && Kind::ALLOCATOR.iter().all(empty);
+    !(is_empty && matches!(held.holder, Holder::Gone { .. }))
+}
+
+/// Owners outside the namespace that no slot speaks of.
+fn add_outside(
+    processes: &mut BTreeMap<Holder, Process>,
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+) {
+    let outside = joined.holders(chip).is_some_and(|holders| holders.outside > 0);
+    let heard = amounts.held.iter().any(|held| matches!(held.holder, Holder::Outside(_)));
+    if !outside || heard {
+        return;
+    }
+    let holder = Holder::Outside(0);
+    let missing = Missing::denied("its owner is outside this process namespace");
+    let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
+    process.chips.push(ProcessOnChip { chip: chip.id, memory: all_missing(&missing) });
+}
+
+fn begin(joined: &Joined<'_>, holder: Holder, held: &Held) -> Process {
+    match holder {
+        Holder::Live(pid) => live(pid, joined.facts.processes.get(&pid), &held.name),
+        Holder::Outside(pid) => unseen(pid, held, ProcessState::OutsideNamespace),
+        Holder::Gone { pid, .. } => unseen(pid, held, ProcessState::LeftBehind),
+    }
+}
+
+fn live(pid: Pid, facts: Option<&ProcessFacts>, slot_name: &str) -> Process {
+    let reading = |field: Option<&Field<u64>>| match field {
+        Some(field) => Reading::from_field(field.clone(), SourceName::Kmd, Quality::Exact),
+        None => Missing::denied("procfs hides other users' processes").into(),
+    };
+    let comm = facts.map(|facts| facts.name.as_str()).unwrap_or_default();
+    Process {
+        pid,
+        start_time: facts.and_then(|facts| facts.start_time.as_ref().ok().copied()).unwrap_or(0),
+        name: if comm.is_empty() { slot_name } else { comm }.to_owned(),
+        command: facts.map(|facts| facts.command.clone()).unwrap_or_default(),
+        user: facts.and_then(|facts| facts.user.clone()),
+        container: facts.and_then(|facts| facts.container.clone()),
+        state: ProcessState::Live,
+        cpu_time_us: reading(facts.map(|facts| &facts.cpu_time_us)),
+        host_memory_bytes: reading(facts.map(|facts| &facts.host_memory_bytes)),
+        chips: Vec::new(),
+    }
+}
+
+fn unseen(pid: i32, held: &Held, state: ProcessState) -> Process {
+    let missing = || match state {
+        ProcessState::OutsideNamespace => Missing::denied("outside this process namespace"),
+        ProcessState::Live | ProcessState::LeftBehind => Missing::no_source("the process is gone"),
+    };
+    Process {
+        pid: Pid(pid),
+        start_time: 0,
+        name: held.name.clone(),
+        command: String::new(),
+        user: held.user.clone(),
+        container: None,
+        state,
+        cpu_time_us: missing().into(),
+        host_memory_bytes: missing().into(),
+        chips: Vec::new(),
+    }
+}
+
+fn memory(joined: &Joined<'_>, chip: &JoinedChip, held: &Held) -> ProcessMemory {
+    let gone = matches!(held.holder, Holder::Gone { .. });
+    let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
+    let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
+    let reading = |field: &Field<u64>, quality| {
+        let quality = if gone { Quality::Stale } else { quality };
+        Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
+    };
+    ProcessMemory {
+        dram: reading(&held.bytes.dram, Quality::Approximate),
+        l1: reading(&held.bytes.l1, Quality::Approximate),
+        l1_small: reading(&held.bytes.l1_small, Quality::Approximate),
+        trace: reading(&held.bytes.trace, Quality::Approximate),
+        circular_buffers_reported: reading(&held.reported, Quality::HighWater),
+    }
+}
+
+/// A process that has a chip open and no slot in its region.
+struct Unheard<'a, 'b> {
+    joined: &'a Joined<'b>,
+    chip: &'a JoinedChip,
+    pid: Pid,
+}
+
+impl Unheard<'_, '_> {
+    fn memory(&self) -> ProcessMemory {
+        let process = self.joined.facts.processes.get(&self.pid);
+        let disabled = process.is_some_and(|process| process.tracking_disabled == Ok(true));
+        let unread =
+            self.joined.regions(self.chip).find_map(|(region, _)| region.content.as_ref().err());
+        let missing = if disabled {
+            Missing::no_source("TT_METAL_SHM_TRACKING_DISABLED is set in its environment")
+        } else if let Some(unread) = unread {
+            unread.clone()
+        } else if self.chip.regions.is_empty() {
+            Missing::no_source("no memory region: TT-Metal writes one per chip since 0.70")
+        } else {
+            Missing::no_source(
+                "it has no slot in the chip's region: it allocated nothing yet, or reports nothing",
+            )
+        };
+        all_missing(&missing)
+    }
+}
+
+fn all_missing(missing: &Missing) -> ProcessMemory {
+    let blank = || Reading::Missing(missing.clone());
+    ProcessMemory {
+        dram: blank(),
+        l1: blank(),
+        l1_small: blank(),
+        trace: blank(),
+        circular_buffers_reported: blank(),
+    }
+}
