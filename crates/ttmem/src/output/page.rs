@@ -1,0 +1,226 @@
+//! What the outputs are drawn on: a width, a set of characters, and colour or none.
+
+use anstyle::{AnsiColor, Style};
+use ttmem_model::{MissingReason, Quality};
+
+/// The width of the reference layout, and of everything that goes into a pipe or a file.
+pub const FULL_WIDTH: usize = 91;
+/// The narrowest page that is drawn on; a narrower terminal gets lines of this width.
+pub const LEAST_WIDTH: usize = 40;
+
+/// Where an output is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Columns that a line may take.
+    pub width: usize,
+    /// The characters that may be used.
+    pub charset: Charset,
+    /// Whether roles are coloured.
+    pub colour: Colour,
+}
+
+/// The characters that an output may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// Box drawing, block elements and whatever names are made of.
+    Unicode,
+    /// Printable ASCII only.
+    Ascii,
+}
+
+/// Whether an output carries escape sequences for colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// It does.
+    On,
+    /// It does not.
+    Off,
+}
+
+/// What a piece of text is, which decides how it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Text and numbers.
+    Plain,
+    /// Names of chips and headings.
+    Strong,
+    /// Frames, tracks of bars, and what may be overlooked.
+    Quiet,
+    /// Worth a look.
+    Notice,
+    /// Wrong, or about to be.
+    Alarm,
+}
+
+impl Page {
+    /// A page of this width, but not below [`LEAST_WIDTH`], with all characters and without colour.
+    #[must_use]
+    pub fn plain(width: usize) -> Self {
+        Self { width: width.max(LEAST_WIDTH), charset: Charset::Unicode, colour: Colour::Off }
+    }
+
+    /// The style of a role on this page.
+    #[must_use]
+    pub fn style(&self, role: Role) -> Style {
+        if self.colour == Colour::Off {
+            return Style::new();
+        }
+        match role {
+            Role::Plain => Style::new(),
+            Role::Strong => Style::new().bold(),
+            Role::Quiet => Style::new().dimmed(),
+            Role::Notice => AnsiColor::Yellow.on_default(),
+            Role::Alarm => AnsiColor::Red.on_default().bold(),
+        }
+    }
+
+    /// The characters for what is not text.
+    #[must_use]
+    pub fn glyphs(&self) -> &'static Glyphs {
+        match self.charset {
+            Charset::Unicode => &UNICODE,
+            Charset::Ascii => &ASCII,
+        }
+    }
+
+    /// What stands in place of a number that is not known: a dash where nothing could tell, a question mark where
+    /// there is something that could not be read.
+    #[must_use]
+    pub fn blank(&self, reason: MissingReason) -> &'static str {
+        match reason {
+            MissingReason::NoSource | MissingReason::Unsupported | MissingReason::NotRead => {
+                self.glyphs().dash
+            }
+            MissingReason::Denied | MissingReason::Failed => "?",
+        }
+    }
+
+    /// The sign before a number that is not exact, where there is no room for the word.
+    #[must_use]
+    pub fn mark(&self, quality: Quality) -> &'static str {
+        let glyphs = self.glyphs();
+        match quality {
+            Quality::Exact => "",
+            Quality::Approximate => "~",
+            Quality::HighWater => glyphs.at_most,
+            Quality::Inferred => glyphs.inferred,
+            Quality::Stale => glyphs.stale,
+        }
+    }
+}
+
+/// The characters for what is not text. Every mark is one column wide.
+#[derive(Debug)]
+pub struct Glyphs {
+    /// No number.
+    pub dash: &'static str,
+    /// The end of a text that was cut.
+    pub ellipsis: &'static str,
+    /// Between a name and what is said of it.
+    pub dot: &'static str,
+    /// Before a remedy.
+    pub arrow: &'static str,
+    /// Degrees Celsius.
+    pub celsius: &'static str,
+    /// Before a high-water figure.
+    pub at_most: &'static str,
+    /// Before an inferred figure.
+    pub inferred: &'static str,
+    /// Before a stale figure.
+    pub stale: &'static str,
+    /// The steps of a bar's last cell, the full one last.
+    pub steps: &'static [&'static str],
+    /// The part of a bar that is not filled.
+    pub track: &'static str,
+    /// The line between two cells of a row.
+    pub vertical: &'static str,
+    /// The rule between rows.
+    pub thin: RuleGlyphs,
+    /// The rule under a heading.
+    pub thick: RuleGlyphs,
+}
+
+/// The characters of a horizontal rule.
+#[derive(Debug)]
+pub struct RuleGlyphs {
+    /// Between crossings.
+    pub line: &'static str,
+    /// Left end, crossing, right end where rows stand below only.
+    pub top: [&'static str; 3],
+    /// The same where rows stand on both sides.
+    pub middle: [&'static str; 3],
+    /// The same where rows stand above only.
+    pub bottom: [&'static str; 3],
+}
+
+const UNICODE: Glyphs = Glyphs {
+    dash: "–",
+    ellipsis: "…",
+    dot: "·",
+    arrow: "→",
+    celsius: "°C",
+    at_most: "≤",
+    inferred: "≈",
+    stale: "†",
+    steps: &["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    track: "·",
+    vertical: "│",
+    thin: RuleGlyphs {
+        line: "─",
+        top: ["┌", "┬", "┐"],
+        middle: ["├", "┼", "┤"],
+        bottom: ["└", "┴", "┘"],
+    },
+    thick: RuleGlyphs {
+        line: "═",
+        top: ["╒", "╤", "╕"],
+        middle: ["╞", "╪", "╡"],
+        bottom: ["╘", "╧", "╛"],
+    },
+};
+
+const ASCII: Glyphs = Glyphs {
+    dash: "-",
+    ellipsis: "...",
+    dot: "-",
+    arrow: "->",
+    celsius: "C",
+    at_most: "<",
+    inferred: "=",
+    stale: "!",
+    steps: &["#"],
+    track: "-",
+    vertical: "|",
+    thin: RuleGlyphs {
+        line: "-",
+        top: ["+", "+", "+"],
+        middle: ["+", "+", "+"],
+        bottom: ["+", "+", "+"],
+    },
+    thick: RuleGlyphs {
+        line: "=",
+        top: ["+", "+", "+"],
+        middle: ["+", "+", "+"],
+        bottom: ["+", "+", "+"],
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::text::width;
+
+    #[test]
+    fn marks_are_one_column_wide_and_differ() {
+        for charset in [Charset::Unicode, Charset::Ascii] {
+            let page = Page { charset, ..Page::plain(FULL_WIDTH) };
+            let marks =
+                [Quality::Approximate, Quality::HighWater, Quality::Inferred, Quality::Stale]
+                    .map(|quality| page.mark(quality));
+            for (index, mark) in marks.iter().enumerate() {
+                assert_eq!(width(mark), 1);
+                assert!(!marks[..index].contains(mark));
+            }
+        }
+    }
+}
