@@ -1,0 +1,128 @@
+//! What a field says of one chip or one process.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use ttmem_model::metric::Quantity;
+use ttmem_model::{Missing, MissingReason, Quality, Reading, SourceName};
+
+use crate::field::figure::Figure;
+use crate::output::amount;
+
+/// A value in the terms that every output needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// A text. It may hold anything that a process was free to choose.
+    Text(Cow<'a, str>),
+    /// A number, with its origin where it was measured.
+    Number(Number, Option<Origin>),
+    /// A blank with its reason and a line of detail, which may be empty.
+    Blank(MissingReason, &'a str),
+}
+
+/// A whole or a measured number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A whole number.
+    Whole(u64),
+    /// A measured number.
+    Measured(Quantity),
+}
+
+/// Where a number comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who said so.
+    pub source: SourceName,
+    /// How far it can be trusted.
+    pub quality: Quality,
+    /// Microseconds between the read and the snapshot.
+    pub age_us: u64,
+}
+
+impl<'a> Cell<'a> {
+    /// A text that is always there.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The text of something that knows how it is written.
+    pub fn display(value: &impl Display) -> Self {
+        Self::Text(Cow::Owned(value.to_string()))
+    }
+
+    /// A text that a source may not have given.
+    pub fn optional(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Blank(MissingReason::NoSource, ""), Self::text)
+    }
+
+    /// A number that is always there.
+    pub fn count(count: usize) -> Self {
+        Self::Number(Number::Whole(u64::try_from(count).unwrap_or(u64::MAX)), None)
+    }
+
+    /// A number that a calculation gave.
+    pub fn figure(figure: Figure) -> Self {
+        match figure {
+            Figure::Known { bytes, source, quality } => {
+                Self::Number(Number::Whole(bytes), Some(Origin { source, quality, age_us: 0 }))
+            }
+            Figure::Blank(reason) => Self::Blank(reason, ""),
+        }
+    }
+
+    /// The name of the source of a reading, or the reason of its blank.
+    pub fn source_of<T>(reading: &'a Reading<T>) -> Self {
+        match reading {
+            Reading::Known { source, .. } => Self::text(source.as_str()),
+            Reading::Missing(missing) => missing.into(),
+        }
+    }
+
+    /// The quality of a reading, or the reason of its blank.
+    pub fn quality_of<T>(reading: &'a Reading<T>) -> Self {
+        match reading {
+            Reading::Known { quality, .. } => Self::text(quality.as_str()),
+            Reading::Missing(missing) => missing.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a Missing> for Cell<'a> {
+    fn from(missing: &'a Missing) -> Self {
+        Self::Blank(missing.reason, &missing.detail)
+    }
+}
+
+impl<'a> From<&'a Reading<u64>> for Cell<'a> {
+    fn from(reading: &'a Reading<u64>) -> Self {
+        from_reading(reading, |value| Number::Whole(*value))
+    }
+}
+
+impl<'a> From<&'a Reading<Quantity>> for Cell<'a> {
+    fn from(reading: &'a Reading<Quantity>) -> Self {
+        from_reading(reading, |value| Number::Measured(*value))
+    }
+}
+
+fn from_reading<T>(reading: &Reading<T>, number: impl FnOnce(&T) -> Number) -> Cell<'_> {
+    match reading {
+        Reading::Known { value, source, quality, age_us } => Cell::Number(
+            number(value),
+            Some(Origin { source: *source, quality: *quality, age_us: *age_us }),
+        ),
+        Reading::Missing(missing) => missing.into(),
+    }
+}
+
+impl Number {
+    /// The number in full, such as `1056768` or `0.85`.
+    #[must_use]
+    pub fn in_full(self) -> String {
+        match self {
+            Self::Whole(number) => number.to_string(),
+            Self::Measured(quantity) => amount::quantity(quantity),
+        }
+    }
+}

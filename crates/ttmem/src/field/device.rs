@@ -1,0 +1,365 @@
+//! What can be asked of a chip.
+
+use std::borrow::Cow;
+
+use ttmem_model::snapshot::{Chip, IdSource, PcieLink, RegionLink, Snapshot};
+use ttmem_model::{Metric, MissingReason, Reading};
+
+use super::Field;
+use super::cell::{Cell, Number};
+use super::figure::Figure;
+use crate::output::amount;
+
+/// A field of a chip.
+pub type DeviceField = Field<DeviceRead>;
+
+/// How a field of a chip is read.
+#[derive(Clone, Copy, Debug)]
+pub enum DeviceRead {
+    /// The same for every chip of a host.
+    Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
+    /// The chip's own.
+    Chip(for<'a> fn(&'a Snapshot, &'a Chip) -> Cell<'a>),
+    /// One of its telemetry readings.
+    Telemetry(Metric),
+    /// One of its firmware versions, by the name in the snapshot.
+    Firmware(&'static str),
+}
+
+impl DeviceField {
+    /// What the field says of a chip.
+    #[must_use]
+    pub fn cell<'a>(&self, snapshot: &'a Snapshot, chip: &'a Chip) -> Cell<'a> {
+        match self.read {
+            DeviceRead::Host(read) => read(snapshot),
+            DeviceRead::Chip(read) => read(snapshot, chip),
+            DeviceRead::Telemetry(metric) => chip
+                .telemetry
+                .get(&metric)
+                .map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::from),
+            DeviceRead::Firmware(name) => {
+                Cell::optional(chip.firmware.get(name).map(String::as_str))
+            }
+        }
+    }
+}
+
+/// Every field of a chip, in the order of the outputs.
+#[must_use]
+pub fn fields() -> Vec<DeviceField> {
+    let telemetry = Metric::ALL.iter().map(|metric| Field {
+        name: Cow::Owned(format!("telemetry.{}", metric.as_str())),
+        unit: metric.unit(),
+        help: Cow::Borrowed(metric.help()),
+        read: DeviceRead::Telemetry(*metric),
+    });
+    let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, RESIDENT];
+    let mut fields: Vec<_> = sections.into_iter().flatten().cloned().collect();
+    fields.extend(telemetry);
+    fields.extend([PCIE, OWNERS].into_iter().flatten().cloned());
+    fields
+}
+
+macro_rules! host {
+    ($name:literal, $help:literal, $read:expr) => {
+        Field::plain($name, $help, DeviceRead::Host($read))
+    };
+}
+
+macro_rules! chip {
+    ($name:expr, $help:expr, $read:expr) => {
+        Field::plain($name, $help, DeviceRead::Chip($read))
+    };
+}
+
+macro_rules! bytes {
+    ($name:expr, $help:expr, $read:expr) => {
+        Field::bytes($name, $help, DeviceRead::Chip($read))
+    };
+}
+
+macro_rules! firmware {
+    ($name:literal, $help:literal) => {
+        Field::plain(concat!("firmware.", $name), $help, DeviceRead::Firmware($name))
+    };
+}
+
+macro_rules! allocator {
+    ($kind:ident, $what:literal) => {
+        &[
+            bytes!(
+                concat!("memory.", stringify!($kind), ".used"),
+                concat!("Bytes of ", $what, " that living processes hold."),
+                |_, chip| (&chip.memory.$kind.used).into()
+            ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".capacity"),
+                concat!("Bytes that the chip has for ", $what, "."),
+                |_, chip| (&chip.memory.$kind.capacity).into()
+            ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".free"),
+                concat!("Bytes that the chip has for ", $what, " and no process holds."),
+                |_, chip| {
+                    let memory = &chip.memory.$kind;
+                    free(&memory.capacity, &memory.used)
+                }
+            ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".largest_free"),
+                concat!("Bytes of the largest free block for ", $what, " in one bank."),
+                |_, chip| (&chip.memory.$kind.largest_free).into()
+            ),
+            chip!(
+                concat!("memory.", stringify!($kind), ".banks"),
+                concat!("Banks for ", $what, "."),
+                |_, chip| (&chip.memory.$kind.banks).into()
+            ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".left_behind"),
+                concat!(
+                    "Bytes of ",
+                    $what,
+                    " that the books still give to processes that are gone."
+                ),
+                |_, chip| (&chip.memory.$kind.left_behind).into()
+            ),
+            chip!(
+                concat!("memory.", stringify!($kind), ".source"),
+                concat!("Who counted the ", $what, "."),
+                |_, chip| Cell::source_of(&chip.memory.$kind.used)
+            ),
+            chip!(
+                concat!("memory.", stringify!($kind), ".quality"),
+                concat!("How far the count of ", $what, " can be trusted."),
+                |_, chip| Cell::quality_of(&chip.memory.$kind.used)
+            ),
+        ]
+    };
+}
+
+const HOST: &[DeviceField] = &[
+    host!("timestamp", "When the snapshot was taken, UTC.", |snapshot| {
+        Cell::text(amount::rfc3339(snapshot.time_us))
+    }),
+    host!("host.name", "The name of the machine.", |snapshot| {
+        Cell::optional(snapshot.host.name.as_deref())
+    }),
+    host!("host.kernel", "The release of its Linux kernel.", |snapshot| {
+        Cell::optional(snapshot.host.kernel.as_deref())
+    }),
+    host!("driver_version", "The version of the Tenstorrent kernel driver.", |snapshot| {
+        Cell::optional(snapshot.host.driver.as_deref())
+    }),
+    host!("ttmem_version", "The version of the ttmem that took the snapshot.", |snapshot| {
+        Cell::text(snapshot.host.ttmem.as_str())
+    }),
+    host!("demo", "Whether it is the embedded example host.", |snapshot| {
+        Cell::text(if snapshot.demo { "true" } else { "false" })
+    }),
+    host!("count", "How many chips the snapshot holds.", |snapshot| {
+        Cell::count(snapshot.chips.len())
+    }),
+];
+
+const IDENTITY: &[DeviceField] = &[
+    chip!("index", "The number of the chip on this host.", |_, chip| Cell::display(&chip.index)),
+    chip!("id", "The ASIC id.", |_, chip| Cell::display(&chip.id)),
+    chip!("id_source", "What the id was taken from.", |_, chip| {
+        Cell::text(id_source(chip.id_source))
+    }),
+    chip!("arch", "The architecture.", |_, chip| Cell::optional(
+        chip.arch.map(|arch| arch.as_str())
+    )),
+    chip!("board", "The driver's name of the board.", |_, chip| {
+        Cell::optional(chip.board.as_deref())
+    }),
+    chip!("serial", "The serial number of the board.", |_, chip| {
+        Cell::optional(chip.serial.as_deref())
+    }),
+    chip!("bdf", "The PCIe address.", |_, chip| match &chip.bdf {
+        None if chip.remote => {
+            Cell::Blank(MissingReason::Unsupported, "a remote chip has no PCIe function")
+        }
+        bdf => Cell::optional(bdf.as_deref()),
+    }),
+    chip!("remote", "Whether the chip is reached only through another one.", |_, chip| {
+        Cell::text(if chip.remote { "true" } else { "false" })
+    }),
+    chip!(
+        "gateway",
+        "The ASIC id of the chip that a remote chip is reached through.",
+        |_, chip| {
+            match &chip.gateway {
+                Some(gateway) => Cell::display(gateway),
+                None if chip.remote => Cell::Blank(MissingReason::NoSource, ""),
+                None => Cell::Blank(MissingReason::Unsupported, "not a remote chip"),
+            }
+        }
+    ),
+    chip!("region.id", "The number in the name of its memory region.", |_, chip| {
+        region(chip, |region| Cell::Number(Number::Whole(region.id), None))
+    }),
+    chip!(
+        "region.device_id",
+        "The device number that the region's last writer used.",
+        |_, chip| { region(chip, |region| Cell::display(&region.device_id)) }
+    ),
+    chip!("region.version", "The version of the region's layout.", |_, chip| {
+        region(chip, |region| Cell::display(&region.version))
+    }),
+    chip!("worker_cores", "Enabled worker cores.", |_, chip| (&chip.worker_cores).into()),
+];
+
+const FIRMWARE: &[DeviceField] = &[
+    firmware!("bundle", "The version of the firmware bundle."),
+    firmware!("m3_application", "The version of the board controller's application."),
+    firmware!("m3_bootloader", "The version of the board controller's boot loader."),
+    firmware!("arc", "The version of the management processor's firmware."),
+    firmware!("ethernet", "The version of the Ethernet firmware."),
+    firmware!("tt_flash", "The version of the tool that flashed the chip."),
+];
+
+const DRAM: &[DeviceField] = allocator!(dram, "DRAM buffers");
+const L1: &[DeviceField] = allocator!(l1, "L1 buffers");
+const L1_SMALL: &[DeviceField] = allocator!(l1_small, "L1_SMALL buffers");
+const TRACE: &[DeviceField] = allocator!(trace, "traces");
+
+const RESIDENT: &[DeviceField] = &[
+    bytes!(
+        "memory.circular_buffers.used",
+        "Bytes of circular buffers resident in L1, ranges counted once.",
+        |_, chip| (&chip.memory.circular_buffers.used).into()
+    ),
+    bytes!(
+        "memory.circular_buffers.running",
+        "Bytes of circular buffers of programs at work.",
+        |_, chip| (&chip.memory.circular_buffers.running).into()
+    ),
+    bytes!(
+        "memory.circular_buffers.reported",
+        "Bytes of circular buffers as the upstream region reports them.",
+        |_, chip| (&chip.memory.circular_buffers.reported).into()
+    ),
+    bytes!(
+        "memory.circular_buffers.aliasing",
+        "Bytes of resident circular buffers that are tensors at the same time.",
+        |_, chip| (&chip.memory.circular_buffers.aliasing).into()
+    ),
+    chip!("memory.circular_buffers.source", "Who counted the circular buffers.", |_, chip| {
+        Cell::source_of(&chip.memory.circular_buffers.used)
+    }),
+    chip!(
+        "memory.circular_buffers.quality",
+        "How far the count of circular buffers can be trusted.",
+        |_, chip| Cell::quality_of(&chip.memory.circular_buffers.used)
+    ),
+    bytes!(
+        "memory.kernels.used",
+        "Bytes of the application's kernels resident in L1.",
+        |_, chip| (&chip.memory.kernels.used).into()
+    ),
+    bytes!("memory.kernels.running", "Bytes of kernels of programs at work.", |_, chip| {
+        (&chip.memory.kernels.running).into()
+    }),
+    bytes!("memory.kernels.system", "Bytes of dispatch and fabric kernels.", |_, chip| {
+        (&chip.memory.kernels.system).into()
+    }),
+    chip!("memory.kernels.source", "Who counted the kernels.", |_, chip| {
+        Cell::source_of(&chip.memory.kernels.used)
+    }),
+    chip!("memory.kernels.quality", "How far the count of kernels can be trusted.", |_, chip| {
+        Cell::quality_of(&chip.memory.kernels.used)
+    }),
+    bytes!(
+        "memory.reserved.used",
+        "Bytes of firmware, mailboxes and the kernel config ring.",
+        |_, chip| (&chip.memory.reserved.used).into()
+    ),
+    bytes!(
+        "memory.l1_total.used",
+        "Bytes of L1 in use of any kind, ranges counted once.",
+        |_, chip| (&chip.memory.l1_total.used).into()
+    ),
+    bytes!("memory.l1_total.capacity", "Bytes of L1 of all enabled worker cores.", |_, chip| {
+        (&chip.memory.l1_total.capacity).into()
+    }),
+    bytes!("memory.l1_total.free", "Bytes of L1 in no use of any kind.", |_, chip| {
+        free(&chip.memory.l1_total.capacity, &chip.memory.l1_total.used)
+    }),
+    chip!("memory.l1_total.source", "Who counted all of L1.", |_, chip| {
+        Cell::source_of(&chip.memory.l1_total.used)
+    }),
+    chip!(
+        "memory.l1_total.quality",
+        "How far the count of all of L1 can be trusted.",
+        |_, chip| { Cell::quality_of(&chip.memory.l1_total.used) }
+    ),
+];
+
+const PCIE: &[DeviceField] = &[
+    Field::with_unit(
+        "pcie.current_speed_gts",
+        "GT/s",
+        "The rate of a PCIe lane now.",
+        DeviceRead::Chip(|_, chip| pcie(chip, |link| (&link.current_speed_gts).into())),
+    ),
+    Field::with_unit(
+        "pcie.max_speed_gts",
+        "GT/s",
+        "The rate of a PCIe lane at best.",
+        DeviceRead::Chip(|_, chip| pcie(chip, |link| (&link.max_speed_gts).into())),
+    ),
+    chip!("pcie.current_width", "PCIe lanes now.", |_, chip| {
+        pcie(chip, |link| (&link.current_width).into())
+    }),
+    chip!("pcie.max_width", "PCIe lanes at best.", |_, chip| {
+        pcie(chip, |link| (&link.max_width).into())
+    }),
+    chip!("pcie.numa_node", "The NUMA node that the chip is plugged in at.", |_, chip| {
+        pcie(chip, |link| (&link.numa_node).into())
+    }),
+];
+
+const OWNERS: &[DeviceField] = &[
+    chip!(
+        "owners.count",
+        "How many processes of this namespace hold the device open.",
+        |_, chip| { Cell::count(chip.owners.pids.len()) }
+    ),
+    chip!("owners.pids", "The processes of this namespace that hold it open.", |_, chip| {
+        let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
+        Cell::text(pids.join(" "))
+    }),
+    chip!(
+        "owners.outside_namespace",
+        "How many open files of processes outside this namespace it has.",
+        |_, chip| (&chip.owners.outside_namespace).into()
+    ),
+];
+
+fn free<'a>(capacity: &Reading<u64>, used: &Reading<u64>) -> Cell<'a> {
+    Cell::figure(Figure::from(capacity).minus(used.into()))
+}
+
+fn id_source(source: IdSource) -> &'static str {
+    match source {
+        IdSource::Driver => "driver",
+        IdSource::Region => "region",
+        IdSource::Serial => "serial",
+        IdSource::Gateway => "gateway",
+        IdSource::Bdf => "bdf",
+    }
+}
+
+fn region<'a>(chip: &'a Chip, read: impl FnOnce(&'a RegionLink) -> Cell<'a>) -> Cell<'a> {
+    chip.region
+        .as_ref()
+        .map_or(Cell::Blank(MissingReason::NoSource, "no memory region belongs to the chip"), read)
+}
+
+fn pcie<'a>(chip: &'a Chip, read: impl FnOnce(&'a PcieLink) -> Cell<'a>) -> Cell<'a> {
+    chip.pcie
+        .as_ref()
+        .map_or(Cell::Blank(MissingReason::Unsupported, "the chip has no PCIe function"), read)
+}

@@ -1,0 +1,103 @@
+//! A byte count in calculations: what of a reading decides about sums, differences and how they are shown.
+
+use ttmem_model::{MissingReason, Quality, Reading, SourceName};
+
+/// A number of bytes with its origin, or the reason of a blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// The number is known.
+    Known {
+        /// The number.
+        bytes: u64,
+        /// Who said so.
+        source: SourceName,
+        /// How far it can be trusted.
+        quality: Quality,
+    },
+    /// The number is not known.
+    Blank(MissingReason),
+}
+
+impl Figure {
+    /// A number that nothing tells.
+    pub const UNTOLD: Self = Self::Blank(MissingReason::NoSource);
+
+    /// The number, if it is known.
+    #[must_use]
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Known { bytes, .. } => Some(bytes),
+            Self::Blank(_) => None,
+        }
+    }
+
+    /// True if the number is known and not 0.
+    #[must_use]
+    pub fn is_some_bytes(self) -> bool {
+        self.bytes().is_some_and(|bytes| bytes > 0)
+    }
+
+    /// Both together: as good as the worse of the two, and blank if either is.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.combine(other, u64::saturating_add)
+    }
+
+    /// What is left without `other`: as good as the worse of the two, and blank if either is.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.combine(other, u64::saturating_sub)
+    }
+
+    fn combine(self, other: Self, calculate: impl FnOnce(u64, u64) -> u64) -> Self {
+        match (self, other) {
+            (
+                Self::Known { bytes, source, quality },
+                Self::Known { bytes: other_bytes, source: other_source, quality: other_quality },
+            ) => Self::Known {
+                bytes: calculate(bytes, other_bytes),
+                source: if other_quality > quality { other_source } else { source },
+                quality: quality.max(other_quality),
+            },
+            (Self::Blank(reason), _) | (_, Self::Blank(reason)) => Self::Blank(reason),
+        }
+    }
+}
+
+impl From<&Reading<u64>> for Figure {
+    fn from(reading: &Reading<u64>) -> Self {
+        match reading {
+            Reading::Known { value, source, quality, .. } => {
+                Self::Known { bytes: *value, source: *source, quality: *quality }
+            }
+            Reading::Missing(missing) => Self::Blank(missing.reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn known(bytes: u64, source: SourceName, quality: Quality) -> Figure {
+        Figure::Known { bytes, source, quality }
+    }
+
+    #[test]
+    fn a_sum_is_as_good_as_its_worse_part() {
+        let exact = known(3, SourceName::Agent, Quality::Exact);
+        let stale = known(4, SourceName::Upstream, Quality::Stale);
+        assert_eq!(exact.plus(stale), known(7, SourceName::Upstream, Quality::Stale));
+        assert_eq!(stale.plus(exact), known(7, SourceName::Upstream, Quality::Stale));
+        assert_eq!(exact.minus(stale), known(0, SourceName::Upstream, Quality::Stale));
+    }
+
+    #[test]
+    fn a_blank_part_makes_a_blank_sum() {
+        let exact = known(3, SourceName::Agent, Quality::Exact);
+        let blank = Figure::Blank(MissingReason::Denied);
+        assert_eq!(exact.plus(blank), blank);
+        assert_eq!(blank.plus(exact), blank);
+        assert!(!blank.is_some_bytes());
+    }
+}

@@ -1,0 +1,152 @@
+//! What can be asked of a process on a chip.
+
+use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
+use ttmem_model::{MissingReason, Reading};
+
+use super::Field;
+use super::cell::{Cell, Number};
+use crate::output::amount;
+
+/// A field of a process.
+pub type ProcessField = Field<ProcessRead>;
+
+/// How a field of a process is read.
+#[derive(Clone, Copy, Debug)]
+pub enum ProcessRead {
+    /// The same for every process of a host.
+    Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
+    /// The same on every chip.
+    Process(for<'a> fn(&'a Process) -> Cell<'a>),
+    /// Its own on each chip.
+    OnChip(for<'a> fn(&'a Snapshot, &'a ProcessOnChip) -> Cell<'a>),
+}
+
+impl ProcessField {
+    /// What the field says of a process, on one of its chips if it has any.
+    #[must_use]
+    pub fn cell<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        process: &'a Process,
+        chip: Option<&'a ProcessOnChip>,
+    ) -> Cell<'a> {
+        match self.read {
+            ProcessRead::Host(read) => read(snapshot),
+            ProcessRead::Process(read) => read(process),
+            ProcessRead::OnChip(read) => chip.map_or(
+                Cell::Blank(MissingReason::NoSource, "the process is not known to hold a chip"),
+                |chip| read(snapshot, chip),
+            ),
+        }
+    }
+}
+
+/// Every field of a process, in the order of the outputs.
+#[must_use]
+pub fn fields() -> Vec<ProcessField> {
+    let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS];
+    sections.into_iter().flatten().cloned().collect()
+}
+
+macro_rules! process {
+    ($name:literal, $help:literal, $read:expr) => {
+        Field::plain($name, $help, ProcessRead::Process($read))
+    };
+}
+
+macro_rules! kind {
+    ($kind:ident, $what:literal) => {
+        &[
+            Field::bytes(
+                concat!("memory.", stringify!($kind)),
+                concat!("Bytes of ", $what, " that the process holds on the chip."),
+                ProcessRead::OnChip(|_, chip| (&chip.memory.$kind).into()),
+            ),
+            Field::plain(
+                concat!("memory.", stringify!($kind), ".source"),
+                concat!("Who counted the ", $what, "."),
+                ProcessRead::OnChip(|_, chip| Cell::source_of(&chip.memory.$kind)),
+            ),
+            Field::plain(
+                concat!("memory.", stringify!($kind), ".quality"),
+                concat!("How far the count of ", $what, " can be trusted."),
+                ProcessRead::OnChip(|_, chip| Cell::quality_of(&chip.memory.$kind)),
+            ),
+        ]
+    };
+}
+
+const PROCESS: &[ProcessField] = &[
+    Field::plain(
+        "timestamp",
+        "When the snapshot was taken, UTC.",
+        ProcessRead::Host(|snapshot| Cell::text(amount::rfc3339(snapshot.time_us))),
+    ),
+    Field::plain(
+        "chip",
+        "The ASIC id of the chip.",
+        ProcessRead::OnChip(|_, chip| Cell::display(&chip.chip)),
+    ),
+    Field::plain(
+        "chip.index",
+        "The number of the chip on this host.",
+        ProcessRead::OnChip(|snapshot, on_chip| {
+            snapshot
+                .chips
+                .iter()
+                .find(|chip| chip.id == on_chip.chip)
+                .map_or(Cell::Blank(MissingReason::NoSource, ""), |chip| Cell::display(&chip.index))
+        }),
+    ),
+    process!("pid", "The number of the process; 0 outside the namespace.", |process| {
+        Cell::display(&process.pid)
+    }),
+    process!("start_time", "Clock ticks between boot and its start.", |process| {
+        match process.start_time {
+            0 => Cell::Blank(MissingReason::NoSource, ""),
+            ticks => Cell::Number(Number::Whole(ticks), None),
+        }
+    }),
+    process!("name", "Its short name.", |process| Cell::text(process.name.as_str())),
+    process!("command", "Its command line.", |process| Cell::text(process.command.as_str())),
+    process!("user", "Its user.", |process| Cell::optional(process.user.as_deref())),
+    process!("container", "Its container; empty if it is in none.", |process| {
+        Cell::text(process.container.as_deref().unwrap_or(""))
+    }),
+    process!("state", "live, left-behind or outside-namespace.", |process| {
+        Cell::text(process.state.as_str())
+    }),
+    Field::with_unit(
+        "cpu_time_us",
+        "us",
+        "CPU time of all its threads.",
+        ProcessRead::Process(|process| (&process.cpu_time_us).into()),
+    ),
+    Field::bytes(
+        "host_memory_bytes",
+        "Host memory that it occupies.",
+        ProcessRead::Process(|process| (&process.host_memory_bytes).into()),
+    ),
+];
+
+const DRAM: &[ProcessField] = kind!(dram, "DRAM buffers");
+const L1: &[ProcessField] = kind!(l1, "L1 buffers");
+const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL buffers");
+const TRACE: &[ProcessField] = kind!(trace, "traces");
+const CIRCULAR_BUFFERS: &[ProcessField] =
+    kind!(circular_buffers_reported, "circular buffers as the upstream region reports them");
+
+/// The pairs of process and chip that a query prints, one row each; a process without a chip has one row.
+pub fn rows(snapshot: &Snapshot) -> impl Iterator<Item = (&Process, Option<&ProcessOnChip>)> {
+    snapshot.processes.iter().flat_map(|process| {
+        let chipless = process.chips.is_empty().then_some((process, None));
+        process.chips.iter().map(move |chip| (process, Some(chip))).chain(chipless)
+    })
+}
+
+/// The readings of a process on a chip, in the order of the table's columns.
+#[must_use]
+pub fn readings(chip: &ProcessOnChip) -> [&Reading<u64>; 5] {
+    let memory = &chip.memory;
+    [&memory.dram, &memory.l1, &memory.l1_small, &memory.trace, &memory.circular_buffers_reported]
+}
