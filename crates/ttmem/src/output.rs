@@ -3,6 +3,8 @@
 pub mod amount;
 pub mod bar;
 pub mod line;
+pub mod naming;
 pub mod page;
 pub mod sheet;
+pub mod table;
 pub mod text;

@@ -1,0 +1,181 @@
+//! How chips and processes are called in outputs for people.
+
+use std::borrow::Cow;
+
+use ttmem_model::snapshot::{Chip, JoinedBy, Process, ProcessState, Snapshot};
+use ttmem_model::{Metric, Reading};
+
+use super::amount;
+use super::page::{Page, Role};
+use super::text::width;
+
+/// The board over at least `board_columns`, and the architecture, where the one does not name the other.
+#[must_use]
+pub fn board(chip: &Chip, board_columns: usize) -> String {
+    let arch = chip.arch.map_or("", |arch| arch.as_str());
+    match chip.board.as_deref().unwrap_or(UNKNOWN_BOARD) {
+        board if arch.is_empty() || board.contains(arch) => board.to_owned(),
+        board => {
+            let gap = board_columns.saturating_sub(width(board)) + 2;
+            format!("{board}{:gap$}{arch}", "")
+        }
+    }
+}
+
+const UNKNOWN_BOARD: &str = "unknown board";
+
+/// Columns of the longest name of a board that stands beside an architecture.
+#[must_use]
+pub fn board_columns(chips: &[Chip]) -> usize {
+    /// A longer name is not lined up with: it would push the others too far.
+    const MOST: usize = 8;
+    let boards = chips.iter().filter_map(|chip| chip.board.as_deref());
+    boards.map(width).filter(|columns| *columns <= MOST).max().unwrap_or(0)
+}
+
+/// Where the chip is: its PCIe address, the chip it is reached through, or the region that is all that is known.
+#[must_use]
+pub fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
+    if let Some(bdf) = &chip.bdf {
+        return Some(bdf.clone());
+    }
+    if chip.remote {
+        let gateway = snapshot.chips.iter().find(|other| Some(other.id) == chip.gateway);
+        return Some(
+            gateway.map_or("remote".to_owned(), |gateway| format!("remote via {}", gateway.index)),
+        );
+    }
+    chip.region
+        .as_ref()
+        .filter(|region| region.joined_by == JoinedBy::Unmatched)
+        .map(|region| format!("region {}", region.id))
+}
+
+/// How many processes hold the device: `?` where that could not be read, `+` where there may be more.
+#[must_use]
+pub fn owners(chip: &Chip) -> String {
+    let count = chip.owners.pids.len();
+    match (count, &chip.owners.outside_namespace) {
+        (0, Reading::Missing(_)) => "?".to_owned(),
+        (_, Reading::Known { value: 0, .. }) => count.to_string(),
+        _ => format!("{count}+"),
+    }
+}
+
+/// `owners` with its noun.
+#[must_use]
+pub fn owners_in_words(chip: &Chip) -> String {
+    match owners(chip).as_str() {
+        "0" => "no owner".to_owned(),
+        "1" => "1 owner".to_owned(),
+        count => format!("{count} owners"),
+    }
+}
+
+/// The version of the firmware bundle, if it is known.
+#[must_use]
+pub fn firmware(chip: &Chip) -> Option<&str> {
+    chip.firmware.get("bundle").map(String::as_str)
+}
+
+/// The temperature, and how it looks beside the limit.
+#[must_use]
+pub fn temperature(page: &Page, chip: &Chip) -> (Role, String) {
+    let unit = page.glyphs().celsius;
+    let text = metric(page, chip, Metric::AsicTemperature, unit);
+    (pressure(chip, Metric::AsicTemperature, Metric::AsicTemperatureLimit), text)
+}
+
+/// The power, and how it looks beside the limit.
+#[must_use]
+pub fn power(page: &Page, chip: &Chip) -> (Role, String) {
+    let text = metric(page, chip, Metric::Power, "W");
+    (pressure(chip, Metric::Power, Metric::PowerLimit), text)
+}
+
+/// The power and its limit.
+#[must_use]
+pub fn power_of_limit(page: &Page, chip: &Chip) -> (Role, String) {
+    let (role, power) = power(page, chip);
+    let limit = metric(page, chip, Metric::PowerLimit, "W");
+    if value(chip, Metric::Power).is_none() && value(chip, Metric::PowerLimit).is_none() {
+        return (role, power);
+    }
+    let power = power.strip_suffix(" W").unwrap_or(&power);
+    (role, format!("{power}/{limit}"))
+}
+
+/// The clock of the Tensix cores.
+#[must_use]
+pub fn clock(page: &Page, chip: &Chip) -> String {
+    metric(page, chip, Metric::AiClock, "MHz")
+}
+
+/// A telemetry reading to the nearest whole, with its unit, or the sign of its blank.
+fn metric(page: &Page, chip: &Chip, metric: Metric, unit: &str) -> String {
+    match chip.telemetry.get(&metric) {
+        Some(Reading::Known { value, .. }) if unit.ends_with('C') => {
+            format!("{}{unit}", amount::rounded(*value))
+        }
+        Some(Reading::Known { value, .. }) => format!("{} {unit}", amount::rounded(*value)),
+        Some(Reading::Missing(missing)) => page.blank(missing.reason).to_owned(),
+        None => page.glyphs().dash.to_owned(),
+    }
+}
+
+/// At its limit a reading is an alarm, and within a tenth of it worth a look.
+fn pressure(chip: &Chip, metric: Metric, limit: Metric) -> Role {
+    match (value(chip, metric), value(chip, limit)) {
+        (Some(value), Some(limit)) if limit > 0.0 && value >= limit => Role::Alarm,
+        (Some(value), Some(limit)) if limit > 0.0 && value >= limit * 0.9 => Role::Notice,
+        _ => Role::Plain,
+    }
+}
+
+fn value(chip: &Chip, metric: Metric) -> Option<f64> {
+    chip.telemetry.get(&metric).and_then(Reading::value).map(|quantity| quantity.0)
+}
+
+/// The number of a process, which it has only in a namespace that is ours.
+#[must_use]
+pub fn pid(page: &Page, process: &Process) -> String {
+    match process.pid.0 {
+        0 => page.glyphs().dash.to_owned(),
+        pid => pid.to_string(),
+    }
+}
+
+/// The name of a process.
+#[must_use]
+pub fn process(process: &Process) -> &str {
+    match process.name.trim() {
+        "" if process.pid.0 == 0 => "(unknown)",
+        "" => "(no name)",
+        name => name,
+    }
+}
+
+/// What is special about a process besides its name.
+#[must_use]
+pub fn process_state(process: &Process) -> Option<&'static str> {
+    match process.state {
+        ProcessState::Live => None,
+        ProcessState::LeftBehind => Some("left behind"),
+        ProcessState::OutsideNamespace => Some("outside namespace"),
+    }
+}
+
+/// A container without most of its long id, such as `docker:3f2a9c1b2d4e`.
+#[must_use]
+pub fn container(process: &Process) -> Option<Cow<'_, str>> {
+    /// As many digits of an id as container tools print.
+    const ID_CHARACTERS: usize = 12;
+    let container = process.container.as_deref()?;
+    Some(match container.split_once(':') {
+        Some((runtime, id)) if id.chars().count() > ID_CHARACTERS => {
+            let id: String = id.chars().take(ID_CHARACTERS).collect();
+            Cow::Owned(format!("{runtime}:{id}"))
+        }
+        _ => Cow::Borrowed(container),
+    })
+}

@@ -1,0 +1,234 @@
+//! The unframed layout for narrow pages, from 40 columns on. What does not fit beside goes below; bars shrink first,
+//! then the names of sources go, and what is left is never cut but for names.
+
+use ttmem_model::snapshot::{Chip, Snapshot};
+
+use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
+use super::chips::{fill_role, reason_role};
+use super::legend::Legend;
+use super::processes::{self, ProcessRow, chip_list, push_name};
+use super::{MOST_DETAILED_CHIPS, compact, findings, header};
+use crate::field::figure::Figure;
+use crate::output::page::Role;
+use crate::output::sheet::Sheet;
+use crate::output::text::width;
+use crate::output::{amount, bar, naming};
+
+/// Columns by which what belongs to a chip or a process is set in.
+const INDENT: usize = 1;
+/// An amount with the sign of its quality.
+const AMOUNT_COLUMNS: usize = 9;
+/// ` / `, a capacity, and a share with a space before it.
+const REST_COLUMNS: usize = 3 + 8 + 5;
+/// The longest name of a source with a space before it.
+const SOURCE_COLUMNS: usize = 9;
+/// The shortest bar worth drawing.
+const LEAST_BAR: usize = 4;
+
+/// Draws everything.
+pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
+    draw_head(sheet, snapshot);
+    sheet.divide();
+    if snapshot.chips.len() > MOST_DETAILED_CHIPS {
+        draw_many(sheet, snapshot, legend);
+    } else {
+        for chip in &snapshot.chips {
+            draw_chip(sheet, snapshot, chip, legend);
+        }
+    }
+    if snapshot.chips.is_empty() {
+        flow(sheet, 0, &[(Role::Plain, "No Tenstorrent chip found".to_owned())]);
+    }
+    sheet.divide();
+    let rows = processes::rows(snapshot);
+    for row in &rows {
+        draw_process(sheet, row, legend);
+    }
+    if rows.is_empty() {
+        for line in crate::output::text::wrap(processes::NONE, sheet.page().width) {
+            flow(sheet, 0, &[(Role::Quiet, line)]);
+        }
+    }
+    sheet.divide();
+    if !snapshot.findings.is_empty() {
+        findings::draw_unframed(sheet, snapshot);
+        sheet.divide();
+    }
+}
+
+fn draw_head(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
+    let end = sheet.page().width;
+    let mut line = sheet.start();
+    line.push(Role::Plain, &amount::date_time(snapshot.time_us), end);
+    if snapshot.demo {
+        let demo = if end < 48 { "DEMO" } else { header::DEMO };
+        line.push_right(Role::Notice, demo, end);
+    }
+    sheet.end(line);
+    let parts = [
+        (Role::Strong, format!("ttmem {}", snapshot.host.ttmem)),
+        (Role::Plain, header::driver(snapshot)),
+        (Role::Plain, header::host(snapshot)),
+        (Role::Plain, header::chip_count(snapshot)),
+    ];
+    flow(sheet, 0, &parts);
+}
+
+fn draw_chip(sheet: &mut Sheet<'_>, snapshot: &Snapshot, chip: &Chip, legend: &mut Legend) {
+    let page = sheet.page();
+    let name = [
+        (Role::Strong, chip.index.to_string()),
+        (Role::Strong, naming::board(chip, 0)),
+        (Role::Plain, naming::place(snapshot, chip).unwrap_or_default()),
+    ];
+    flow(sheet, 0, &name);
+    let mut parts = vec![
+        naming::temperature(page, chip),
+        naming::power_of_limit(page, chip),
+        (Role::Plain, naming::clock(page, chip)),
+    ];
+    if parts.iter().all(|(_, text)| text == page.glyphs().dash || text == "?") {
+        let is_hidden = parts.iter().any(|(_, text)| text == "?");
+        parts.clear();
+        parts.extend(is_hidden.then(|| (Role::Notice, "telemetry ?".to_owned())));
+    }
+    if let Some(version) = naming::firmware(chip) {
+        parts.push((Role::Plain, format!("fw {version}")));
+    }
+    parts.push((Role::Plain, naming::owners_in_words(chip)));
+    flow(sheet, INDENT + 1, &parts);
+    for memory in breakdown::lines(&chip.memory) {
+        draw_memory(sheet, &memory, legend);
+    }
+}
+
+fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    line.pad_to(INDENT + memory.sort.indent());
+    let role = if memory.sort == Sort::NestedNotice { Role::Notice } else { Role::Plain };
+    line.push(role, memory.label, INDENT + LABEL_COLUMNS);
+    line.pad_to(INDENT + LABEL_COLUMNS);
+    let fixed = INDENT + LABEL_COLUMNS + 1 + AMOUNT_COLUMNS + REST_COLUMNS;
+    let spare = page.width.saturating_sub(fixed);
+    let source_columns = if spare >= SOURCE_COLUMNS { SOURCE_COLUMNS } else { 0 };
+    let bar_columns = match spare - source_columns {
+        columns if columns <= LEAST_BAR => 0,
+        columns => columns - 1,
+    };
+    let amounts = memory.used.bytes().zip(memory.capacity.bytes());
+    if bar_columns > 0 {
+        line.pad_to(line.columns() + 1);
+        let start = line.columns();
+        if let Some((used, capacity)) = amounts {
+            let (filled, track) = bar::bar(page, used, capacity, bar_columns);
+            line.push(fill_role(memory, used, capacity), &filled, start + bar_columns);
+            line.push(Role::Quiet, &track, start + bar_columns);
+        }
+        line.pad_to(start + bar_columns);
+    }
+    let amount_end = line.columns() + 1 + AMOUNT_COLUMNS;
+    line.push_right(Role::Plain, &legend.long(page, memory.used), amount_end);
+    let rest_end = amount_end + REST_COLUMNS;
+    match memory.used {
+        Figure::Blank(reason) => {
+            line.pad_to(amount_end + 1);
+            line.push(reason_role(page, memory.used), reason.as_str(), rest_end);
+        }
+        Figure::Known { source, .. } => {
+            if let Some(capacity) = memory.own_capacity {
+                let capacity = legend.unmarked(page, capacity);
+                line.push(Role::Quiet, &format!(" / {capacity:>8}"), rest_end);
+            }
+            let percent = amounts.and_then(|(used, capacity)| amount::percent(used, capacity));
+            line.push_right(Role::Plain, &percent.unwrap_or_default(), rest_end);
+            if source_columns > 0 {
+                line.pad_to(rest_end + 1);
+                line.push(Role::Quiet, source.as_str(), rest_end + source_columns);
+            }
+        }
+    }
+    sheet.end(line);
+}
+
+fn draw_many(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
+    let page = sheet.page();
+    let amounts = compact::AMOUNT_COLUMNS + compact::SHARE_COLUMNS;
+    let (number, gap, temperature) = (3, 2, 6);
+    let spare = page.width - number - gap - 2 * amounts - temperature;
+    let bar_columns = Some((spare - 1) / 2).filter(|columns| *columns >= LEAST_BAR).unwrap_or(0);
+    for chips in
+        snapshot.chips.chunk_by(|one, next| compact::likeness(one) == compact::likeness(next))
+    {
+        let parts = chips.first().map(compact::likeness).unwrap_or_default();
+        let parts: Vec<_> = parts.into_iter().map(|part| (Role::Strong, part)).collect();
+        flow(sheet, 0, &parts);
+        let mut line = sheet.start();
+        line.pad_to(number + 1);
+        line.push(Role::Quiet, "DRAM used", page.width);
+        line.pad_to(number + 1 + bar_columns + amounts + gap);
+        line.push(Role::Quiet, "L1 allocated", page.width);
+        line.push_right(Role::Quiet, "Temp", page.width);
+        sheet.end(line);
+        for chip in chips {
+            let mut line = sheet.start();
+            line.push_right(Role::Strong, &chip.index.to_string(), number);
+            line.pad_to(number + 1);
+            let [dram, l1] = compact::memories(chip);
+            compact::draw_memory(&mut line, &dram, bar_columns, legend);
+            line.pad_to(line.columns() + gap);
+            compact::draw_memory(&mut line, &l1, bar_columns, legend);
+            let (role, text) = naming::temperature(page, chip);
+            line.push_right(role, &text, page.width);
+            sheet.end(line);
+        }
+    }
+    legend.hint_at_one_chip();
+}
+
+fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    let chips = match row.chips.as_slice() {
+        [] => "no chip".to_owned(),
+        [chip] => format!("chip {chip}"),
+        chips => format!("chips {}", chip_list(chips)),
+    };
+    line.push(Role::Plain, &chips, page.width);
+    line.pad_to(line.columns() + 2);
+    if row.process.pid.0 != 0 {
+        line.push(Role::Plain, &format!("pid {}", row.process.pid), page.width);
+        line.pad_to(line.columns() + 2);
+    }
+    push_name(&mut line, row.process, page.width);
+    sheet.end(line);
+    let names = ["DRAM", "L1", "L1_SMALL", "trace", "reported CBs"];
+    let mut parts: Vec<_> = names
+        .iter()
+        .zip(row.figures)
+        .map(|(name, figure)| (Role::Plain, format!("{name} {}", legend.short(page, figure))))
+        .collect();
+    parts.extend(row.process.user.iter().map(|user| (Role::Quiet, format!("user {user}"))));
+    flow(sheet, INDENT + 1, &parts);
+}
+
+/// Parts side by side, two spaces apart, on as many lines as they need. Empty parts are left out.
+fn flow(sheet: &mut Sheet<'_>, indent: usize, parts: &[(Role, String)]) {
+    const GAP: usize = 2;
+    let end = sheet.page().width;
+    let mut line = sheet.start();
+    line.pad_to(indent);
+    for (role, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
+        if line.columns() > indent {
+            if line.columns() + GAP + width(part) > end {
+                sheet.end(line);
+                line = sheet.start();
+                line.pad_to(indent.max(GAP));
+            } else {
+                line.pad_to(line.columns() + GAP);
+            }
+        }
+        line.push(*role, part, end);
+    }
+    sheet.end(line);
+}

@@ -1,0 +1,5 @@
+//! Every output of `ttmem`, drawn from made-up snapshots.
+
+mod made;
+mod table;
+mod width;
