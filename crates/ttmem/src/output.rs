@@ -2,7 +2,11 @@
 
 pub mod amount;
 pub mod bar;
+pub mod csv;
+pub mod detail;
+pub mod json;
 pub mod line;
+pub mod list;
 pub mod naming;
 pub mod page;
 pub mod sheet;

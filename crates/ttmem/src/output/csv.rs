@@ -1,0 +1,103 @@
+//! Comma-separated values, quoted as RFC 4180 has it, one line a record.
+
+use std::borrow::Cow;
+
+use ttmem_model::Snapshot;
+
+use super::page::Charset;
+use super::text::legible;
+use crate::field::Field;
+use crate::field::cell::Cell;
+use crate::field::device::DeviceField;
+use crate::field::process::{self, ProcessField};
+
+/// What `--format` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Csv {
+    /// Whether there is a header.
+    pub header: Header,
+    /// Whether units stand behind numbers.
+    pub units: Units,
+    /// The characters that may be used.
+    pub charset: Charset,
+}
+
+/// Whether there is a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// The first record names the fields and their units.
+    Shown,
+    /// The first record is data.
+    Hidden,
+}
+
+/// Whether units stand behind numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// They do: `4096 B`.
+    Shown,
+    /// They do not: `4096`.
+    Hidden,
+}
+
+impl Csv {
+    /// The header, empty if it is not asked for.
+    #[must_use]
+    pub fn header<R>(&self, fields: &[Field<R>]) -> String {
+        match self.header {
+            Header::Hidden => String::new(),
+            Header::Shown => {
+                let names = fields.iter().map(|field| match field.unit {
+                    "" => field.name.clone(),
+                    unit => Cow::Owned(format!("{} [{unit}]", field.name)),
+                });
+                record(names)
+            }
+        }
+    }
+
+    /// A record for each chip.
+    #[must_use]
+    pub fn chips(&self, snapshot: &Snapshot, fields: &[DeviceField]) -> String {
+        let records = snapshot.chips.iter().map(|chip| {
+            record(fields.iter().map(|field| self.value(&field.cell(snapshot, chip), field.unit)))
+        });
+        records.collect()
+    }
+
+    /// A record for each process on each of its chips.
+    #[must_use]
+    pub fn processes(&self, snapshot: &Snapshot, fields: &[ProcessField]) -> String {
+        let records = process::rows(snapshot).map(|(process, chip)| {
+            let cells =
+                fields.iter().map(|field| (field.cell(snapshot, process, chip), field.unit));
+            record(cells.map(|(cell, unit)| self.value(&cell, unit)))
+        });
+        records.collect()
+    }
+
+    fn value(&self, cell: &Cell<'_>, unit: &str) -> Cow<'static, str> {
+        Cow::Owned(match cell {
+            Cell::Text(text) => legible(text, self.charset).into_owned(),
+            Cell::Blank(reason, _) => format!("[{}]", reason.as_str()),
+            Cell::Number(number, _) => match (self.units, unit) {
+                (Units::Hidden, _) | (_, "") => number.in_full(),
+                (Units::Shown, unit) => format!("{} {unit}", number.in_full()),
+            },
+        })
+    }
+}
+
+fn record<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> String {
+    let values: Vec<_> = values.map(quoted).collect();
+    values.join(",") + "\n"
+}
+
+/// A value as it stands in a record: in quotes if it holds what separates values or records.
+fn quoted(value: Cow<'_, str>) -> Cow<'_, str> {
+    if value.contains([',', '"', '\r', '\n']) {
+        Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
+    } else {
+        value
+    }
+}

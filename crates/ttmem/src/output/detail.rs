@@ -1,0 +1,276 @@
+//! `-q`: everything that the snapshot holds, one reading a line, each with its source and quality or with the reason
+//! of its blank.
+
+use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
+
+use super::amount;
+use super::naming;
+use super::page::{Page, Role};
+use super::sheet::Sheet;
+use super::text::{legible, wrap};
+use crate::field::cell::{Cell, Number, Origin};
+use crate::field::device::{self, DeviceRead};
+use crate::field::process::{self, ProcessRead};
+
+/// Columns by which each level is set in.
+const STEP: usize = 4;
+/// Where values begin. No field's label reaches it.
+const VALUES: usize = 36;
+/// The narrowest column of values; on narrower pages lines are longer than the page.
+const LEAST_VALUE_COLUMNS: usize = 24;
+
+/// Draws everything. Values are wrapped at the page's width.
+#[must_use]
+pub fn render(snapshot: &Snapshot, page: &Page) -> String {
+    let mut tree = Tree { sheet: Sheet::new(page), path: Vec::new() };
+    draw_host(&mut tree, snapshot);
+    draw_sources(&mut tree, snapshot);
+    draw_chips(&mut tree, snapshot);
+    draw_processes(&mut tree, snapshot);
+    draw_findings(&mut tree, snapshot);
+    tree.sheet.finish()
+}
+
+/// A tree of headings and lines. A heading is drawn when the first line under it is.
+struct Tree<'p> {
+    sheet: Sheet<'p>,
+    path: Vec<String>,
+}
+
+impl Tree<'_> {
+    fn section(&mut self, heading: &str) {
+        if !self.path.is_empty() {
+            self.sheet.skip();
+        }
+        self.path.clear();
+        self.heading(0, heading);
+    }
+
+    fn heading(&mut self, depth: usize, heading: &str) {
+        self.path.truncate(depth);
+        self.path.push(heading.to_owned());
+        let mut line = self.sheet.start();
+        line.pad_to(depth * STEP);
+        line.push(Role::Strong, heading, usize::MAX);
+        self.sheet.end(line);
+    }
+
+    /// A line for a field: the parts of its name but the last become headings below the first `depth` levels.
+    fn field(&mut self, depth: usize, name: &str, cell: &Cell<'_>, unit: &str) {
+        let mut parts: Vec<&str> = name.split('.').collect();
+        let leaf = parts.pop().unwrap_or(name);
+        for (level, part) in parts.iter().enumerate() {
+            let heading = label(part, "");
+            if self.path.get(depth + level) != Some(&heading) {
+                self.heading(depth + level, &heading);
+            }
+        }
+        let depth = depth + parts.len();
+        self.path.truncate(depth);
+        self.entry(depth, &label(leaf, unit), &value(self.sheet.page(), cell, unit));
+    }
+
+    fn text(&mut self, depth: usize, label: &str, text: &str) {
+        self.entry(depth, label, &[(Role::Plain, text.to_owned())]);
+    }
+
+    fn entry(&mut self, depth: usize, label: &str, pieces: &[(Role, String)]) {
+        let page = self.sheet.page();
+        let columns = page.width.saturating_sub(VALUES + 2).max(LEAST_VALUE_COLUMNS);
+        let mut line = self.sheet.start();
+        line.pad_to(depth * STEP);
+        line.push(Role::Plain, label, VALUES - 1);
+        line.pad_to(VALUES);
+        line.push(Role::Quiet, ":", VALUES + 1);
+        line.pad_to(VALUES + 2);
+        for (role, piece) in pieces {
+            let piece = legible(piece, page.charset);
+            for part in wrap(&piece, columns) {
+                let end = VALUES + 2 + columns;
+                let used = line.columns();
+                let is_first = used == VALUES + 2;
+                if !is_first && used + 2 + super::text::width(&part) > end {
+                    self.sheet.end(line);
+                    line = self.sheet.start();
+                    line.pad_to(VALUES + 2);
+                } else if !is_first {
+                    line.pad_to(used + 2);
+                }
+                line.push(*role, &part, usize::MAX);
+            }
+        }
+        self.sheet.end(line);
+    }
+}
+
+fn draw_host(tree: &mut Tree<'_>, snapshot: &Snapshot) {
+    tree.section(if snapshot.demo { "Host (DEMO: not this machine)" } else { "Host" });
+    for field in device::fields() {
+        if let DeviceRead::Host(read) = field.read {
+            let name = field.name.strip_prefix("host.").unwrap_or(&field.name);
+            tree.field(1, name, &read(snapshot), field.unit);
+        }
+    }
+}
+
+fn draw_sources(tree: &mut Tree<'_>, snapshot: &Snapshot) {
+    tree.section("Sources");
+    for source in &snapshot.sources {
+        let pieces = [
+            (Role::Plain, source.status.as_str().to_owned()),
+            (Role::Plain, source.detail.clone()),
+            (Role::Quiet, format!("{} us", source.cost_us)),
+        ];
+        tree.entry(1, source.name.as_str(), &pieces);
+    }
+}
+
+fn draw_chips(tree: &mut Tree<'_>, snapshot: &Snapshot) {
+    let fields = device::fields();
+    for chip in &snapshot.chips {
+        let place = naming::place(snapshot, chip).map(|place| format!(", {place}"));
+        tree.section(&format!("Chip {}{}", chip.index, place.unwrap_or_default()));
+        for field in &fields {
+            match field.read {
+                DeviceRead::Host(_) => {}
+                DeviceRead::Firmware(name) if !chip.firmware.contains_key(name) => {}
+                _ if is_origin(&field.name) => {}
+                _ => tree.field(1, &field.name, &field.cell(snapshot, chip), field.unit),
+            }
+        }
+    }
+}
+
+fn draw_processes(tree: &mut Tree<'_>, snapshot: &Snapshot) {
+    let fields = process::fields();
+    for process in &snapshot.processes {
+        tree.section(&format!(
+            "Process {} {}",
+            naming::pid(tree.sheet.page(), process),
+            naming::process(process)
+        ));
+        for field in &fields {
+            if let ProcessRead::Process(read) = field.read {
+                tree.field(1, &field.name, &read(process), field.unit);
+            }
+        }
+        for on_chip in &process.chips {
+            draw_process_on_chip(tree, snapshot, process, on_chip);
+        }
+    }
+}
+
+fn draw_process_on_chip(
+    tree: &mut Tree<'_>,
+    snapshot: &Snapshot,
+    process: &Process,
+    on_chip: &ProcessOnChip,
+) {
+    let index = snapshot.chips.iter().find(|chip| chip.id == on_chip.chip).map(|chip| chip.index);
+    tree.heading(
+        1,
+        &match index {
+            Some(index) => format!("Chip {index}"),
+            None => format!("Chip {}", on_chip.chip),
+        },
+    );
+    for field in process::fields() {
+        let memory = field.name.strip_prefix("memory.").filter(|name| !is_origin(name));
+        if let Some(name) = memory {
+            tree.field(2, name, &field.cell(snapshot, process, Some(on_chip)), field.unit);
+        }
+    }
+}
+
+fn draw_findings(tree: &mut Tree<'_>, snapshot: &Snapshot) {
+    for finding in &snapshot.findings {
+        tree.section(&format!("Finding {}", finding.id));
+        tree.text(1, "Severity", finding.severity.as_str());
+        if let Some(chip) = finding.chip {
+            tree.text(1, "Chip", &chip.to_string());
+        }
+        if let Some(pid) = finding.pid {
+            tree.text(1, "PID", &pid.to_string());
+        }
+        tree.text(1, "Text", &finding.text);
+        tree.text(1, "Remedy", &finding.remedy);
+    }
+}
+
+/// Whether a field repeats the origin of another, which stands beside each number here.
+fn is_origin(name: &str) -> bool {
+    name.ends_with(".source") || name.ends_with(".quality")
+}
+
+/// A part of a field's name as people write it. The unit at its end stands behind the value already.
+fn label(part: &str, unit: &str) -> String {
+    match part {
+        "l1_small" => return "L1_SMALL".to_owned(),
+        "ttmem_version" => return "ttmem version".to_owned(),
+        "tt_flash" => return "tt-flash".to_owned(),
+        _ => {}
+    }
+    let suffix = unit.to_ascii_lowercase().replace('/', "");
+    let part = part.strip_suffix(suffix.as_str()).unwrap_or(part);
+    let part = part.strip_suffix("_bytes_per_s").or(part.strip_suffix("_bytes")).unwrap_or(part);
+    let words = part.trim_end_matches('_').split('_').enumerate();
+    let words: Vec<String> = words.map(|(index, word)| spelled(word, index == 0)).collect();
+    words.join(" ")
+}
+
+fn spelled(word: &str, is_first: bool) -> String {
+    match word {
+        "pcie" => "PCIe".to_owned(),
+        "pids" => "PIDs".to_owned(),
+        "therm" => "Thermal".to_owned(),
+        "aiclk" | "arc" | "arcclk" | "asic" | "axiclk" | "bdf" | "cpu" | "dram" | "id" | "l1"
+        | "m3" | "numa" | "pid" => word.to_ascii_uppercase(),
+        _ if is_first => {
+            let mut characters = word.chars();
+            let first = characters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(characters).collect()
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// A value in the pieces between which its line may break.
+fn value(page: &Page, cell: &Cell<'_>, unit: &str) -> Vec<(Role, String)> {
+    match cell {
+        Cell::Text(text) if text.is_empty() => {
+            vec![(Role::Quiet, page.glyphs().dash.to_owned())]
+        }
+        Cell::Text(text) => vec![(Role::Plain, text.clone().into_owned())],
+        Cell::Blank(reason, detail) => {
+            let mut pieces =
+                vec![(Role::Quiet, format!("{} {}", page.blank(*reason), reason.as_str()))];
+            if !detail.is_empty() {
+                pieces.push((Role::Plain, (*detail).to_owned()));
+            }
+            pieces
+        }
+        Cell::Number(number, origin) => {
+            let mut pieces = vec![(Role::Plain, number_in_words(*number, unit))];
+            pieces.extend(origin.map(|origin| (Role::Quiet, origin_in_words(origin))));
+            pieces
+        }
+    }
+}
+
+fn number_in_words(number: Number, unit: &str) -> String {
+    match (number, unit) {
+        (Number::Whole(bytes), "B") if bytes >= 1024 => {
+            format!("{bytes} B ({})", amount::size(bytes))
+        }
+        (_, "") => number.in_full(),
+        _ => format!("{} {unit}", number.in_full()),
+    }
+}
+
+fn origin_in_words(origin: Origin) -> String {
+    let Origin { source, quality, age_us } = origin;
+    match age_us {
+        0 => format!("{}, {}", source.as_str(), quality.as_str()),
+        _ => format!("{}, {}, {age_us} us old", source.as_str(), quality.as_str()),
+    }
+}

@@ -1,0 +1,31 @@
+//! The outputs over the collector's made-up hosts, healthy and not: nothing panics and nothing overflows.
+
+use ttmem::field::{device, process};
+use ttmem::output::csv::{Csv, Header, Units};
+use ttmem::output::page::{Charset, Page};
+use ttmem::output::{detail, list, table};
+use ttmem_collect::fake::{NOW, healthy, variants};
+use ttmem_collect::{Clock, Collector, Root};
+
+#[test]
+fn every_made_up_host_can_be_shown() {
+    let csv = Csv { header: Header::Shown, units: Units::Shown, charset: Charset::Unicode };
+    for (name, tree) in healthy().into_iter().chain(variants()) {
+        let collector = Collector::new(Root::memory(tree));
+        let snapshot = collector.with_clock(Clock::Fixed(NOW)).snapshot();
+        for width in [40, 60, 91] {
+            let page = Page::plain(width);
+            for line in table::render(&snapshot, &page).lines() {
+                let columns = ttmem::output::text::width(line);
+                assert!(columns <= width, "{name}: {line}");
+            }
+            assert!(!detail::render(&snapshot, &page).is_empty(), "{name}");
+            assert_eq!(list::render(&snapshot, &page).lines().count(), snapshot.chips.len());
+        }
+        let chips = csv.chips(&snapshot, &device::fields());
+        assert_eq!(chips.lines().count(), snapshot.chips.len(), "{name}");
+        let rows = process::rows(&snapshot).count();
+        let processes = csv.processes(&snapshot, &process::fields());
+        assert_eq!(processes.lines().count(), rows, "{name}");
+    }
+}
