@@ -1,2 +1,7 @@
 //! `ttmem` shows where the memory of Tenstorrent devices goes.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ttmem::run(std::env::args_os())
+}

@@ -1,12 +1,16 @@
-//! Every output of `ttmem`, drawn from made-up snapshots.
+//! Every output of `ttmem`, drawn from made-up snapshots, and the binary itself.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod cli;
 mod csv;
 mod detail;
+mod exit;
+mod fields;
 mod hosts;
 mod json;
 mod list;
 mod made;
+mod select;
 mod table;
 mod width;

@@ -1,0 +1,167 @@
+//! What the typed arguments mean: checked, resolved, and without anything that contradicts itself.
+
+use std::path::PathBuf;
+
+use crate::cli::{Cli, Command, CommonArgs, FormatWord, SnapshotArgs};
+use crate::exit::Failure;
+use crate::field::Field;
+use crate::field::device::{self, DeviceField};
+use crate::field::process::{self, ProcessField};
+use crate::field::query::{self, UnknownField};
+use crate::interval::Interval;
+use crate::output::csv::{Csv, Header, Units};
+use crate::output::page::Charset;
+
+/// What is asked for.
+#[derive(Debug)]
+pub enum Request {
+    /// Snapshots.
+    Snapshot(SnapshotRequest),
+    /// A text that needs no snapshot.
+    Text(Text),
+}
+
+/// A text that needs no snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The fields of a chip.
+    DeviceFields,
+    /// The fields of a process.
+    ProcessFields,
+    /// A completion script.
+    Completions(clap_complete::Shell),
+    /// The man page.
+    Man,
+}
+
+/// Which snapshots are asked for, and how they are shown.
+#[derive(Debug)]
+pub struct SnapshotRequest {
+    /// How they are shown.
+    pub view: View,
+    /// Which chips; all if there are none.
+    pub selectors: Vec<String>,
+    /// How often; once if it is not said.
+    pub repeat: Option<Repeat>,
+    /// Where they go.
+    pub target: Target,
+}
+
+/// How a snapshot is shown.
+#[derive(Debug)]
+pub enum View {
+    /// The table.
+    Table,
+    /// Every reading.
+    Detail,
+    /// One line a chip.
+    List,
+    /// The snapshot itself.
+    Json,
+    /// Fields of each chip.
+    Devices(Vec<DeviceField>, Csv),
+    /// Fields of each process.
+    Processes(Vec<ProcessField>, Csv),
+}
+
+/// How often a snapshot is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// From one to the next.
+    pub interval: Interval,
+    /// How many; without end if it is not said.
+    pub count: Option<u64>,
+}
+
+/// Where output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Standard,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Request {
+    /// What the arguments mean.
+    ///
+    /// # Errors
+    /// If they contradict each other or name what there is not.
+    pub fn of(cli: Cli) -> Result<Self, Failure> {
+        let text = match cli.command {
+            Some(_) if cli.snapshot != SnapshotArgs::default() => {
+                return Err(Failure::usage(
+                    "options before a command must be --root, --demo, --color or --ascii; \
+                     put the others behind plain ttmem",
+                ));
+            }
+            Some(Command::Completions { shell }) => Text::Completions(shell),
+            Some(Command::Man) => Text::Man,
+            None if cli.snapshot.help_query_device => Text::DeviceFields,
+            None if cli.snapshot.help_query_processes => Text::ProcessFields,
+            None => return snapshot(cli.snapshot, &cli.common).map(Self::Snapshot),
+        };
+        Ok(Self::Text(text))
+    }
+}
+
+/// The characters that `--ascii` leaves.
+#[must_use]
+pub fn charset(common: &CommonArgs) -> Charset {
+    if common.ascii { Charset::Ascii } else { Charset::Unicode }
+}
+
+fn snapshot(args: SnapshotArgs, common: &CommonArgs) -> Result<SnapshotRequest, Failure> {
+    let csv = csv(&args.format, charset(common));
+    let view = match (&args.query_device, &args.query_processes) {
+        (Some(list), _) => View::Devices(fields(list, &device::fields(), "device")?, csv),
+        (_, Some(list)) => View::Processes(fields(list, &process::fields(), "processes")?, csv),
+        _ if !args.format.is_empty() => {
+            return Err(Failure::usage(
+                "--format goes with --query-device or --query-processes, \
+                 such as --query-device=index,memory.dram.used --format=csv",
+            ));
+        }
+        _ if args.query => View::Detail,
+        _ if args.list => View::List,
+        _ if args.json => View::Json,
+        _ => View::Table,
+    };
+    Ok(SnapshotRequest {
+        view,
+        selectors: args.id,
+        repeat: repeat(args.interval, args.count)?,
+        target: match args.filename {
+            Some(path) if path.as_os_str() != "-" => Target::File(path),
+            _ => Target::Standard,
+        },
+    })
+}
+
+fn csv(words: &[FormatWord], charset: Charset) -> Csv {
+    let no_header = words.contains(&FormatWord::Noheader);
+    let no_units = words.contains(&FormatWord::Nounits);
+    Csv {
+        header: if no_header { Header::Hidden } else { Header::Shown },
+        units: if no_units { Units::Hidden } else { Units::Shown },
+        charset,
+    }
+}
+
+fn fields<R: Clone>(list: &str, table: &[Field<R>], what: &str) -> Result<Vec<Field<R>>, Failure> {
+    query::select(list, table).map_err(|UnknownField { name, nearest }| {
+        Failure::usage(format!(
+            "no field `{name}`; did you mean `{nearest}`? ttmem --help-query-{what} lists all"
+        ))
+    })
+}
+
+/// `-c` without `-l` repeats as `-l` without a number does.
+fn repeat(interval: Option<Interval>, count: Option<u64>) -> Result<Option<Repeat>, Failure> {
+    let interval = match (interval, count) {
+        (None, None) => return Ok(None),
+        (Some(interval), _) => interval,
+        (None, Some(_)) => "5".parse().map_err(|error| Failure::usage(format!("{error}")))?,
+    };
+    Ok(Some(Repeat { interval, count }))
+}

@@ -1,0 +1,98 @@
+//! `-i`: which chips are meant, and a snapshot of only these.
+
+use ttmem_model::ChipId;
+use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
+
+use crate::exit::{Exit, Failure};
+
+/// A selector that fits no chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchChip {
+    /// The selector as it was typed.
+    pub selector: String,
+    /// What would have been found, in one line.
+    pub existing: String,
+}
+
+impl From<NoSuchChip> for Failure {
+    fn from(missing: NoSuchChip) -> Self {
+        let NoSuchChip { selector, existing } = missing;
+        let message = format!("no chip `{selector}`; {existing}");
+        Self { exit: Exit::NotFound, message }
+    }
+}
+
+/// The snapshot with only the chips that a selector fits, the processes on them and the findings about either. An
+/// empty list selects everything.
+///
+/// # Errors
+/// If a selector fits no chip.
+pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, NoSuchChip> {
+    if selectors.is_empty() {
+        return Ok(snapshot);
+    }
+    for selector in selectors {
+        if !snapshot.chips.iter().any(|chip| fits(chip, selector)) {
+            return Err(NoSuchChip { selector: selector.clone(), existing: existing(&snapshot) });
+        }
+    }
+    snapshot.chips.retain(|chip| selectors.iter().any(|selector| fits(chip, selector)));
+    let chips: Vec<ChipId> = snapshot.chips.iter().map(|chip| chip.id).collect();
+    let owns = |process: &Process| {
+        process.state == ProcessState::Live
+            && snapshot.chips.iter().any(|chip| chip.owners.pids.contains(&process.pid))
+    };
+    for process in &mut snapshot.processes {
+        process.chips.retain(|on_chip| chips.contains(&on_chip.chip));
+    }
+    snapshot.processes.retain(|process| !process.chips.is_empty() || owns(process));
+    let processes = &snapshot.processes;
+    snapshot.findings.retain(|finding| match (finding.chip, finding.pid) {
+        (Some(chip), _) => chips.contains(&chip),
+        (None, Some(pid)) => processes.iter().any(|process| process.pid == pid),
+        (None, None) => true,
+    });
+    Ok(snapshot)
+}
+
+/// Whether a selector names the chip: by index, device file, PCIe address with or without its domain, ASIC id, or
+/// the serial number of its board.
+fn fits(chip: &Chip, selector: &str) -> bool {
+    let is_index = |text: &str| text.parse() == Ok(chip.index);
+    if let Some(number) = selector.strip_prefix("/dev/tenstorrent/") {
+        return chip.bdf.is_some() && is_index(number);
+    }
+    if let Some(digits) = selector.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16) == Ok(chip.id.0);
+    }
+    let selector = selector.to_ascii_lowercase();
+    let has_address = |bdf: &str| {
+        let bdf = bdf.to_ascii_lowercase();
+        bdf == selector || bdf.split_once(':').is_some_and(|(_, short)| short == selector)
+    };
+    is_index(&selector)
+        || chip.bdf.as_deref().is_some_and(has_address)
+        || chip.serial.as_deref().is_some_and(|serial| serial.eq_ignore_ascii_case(&selector))
+}
+
+fn existing(snapshot: &Snapshot) -> String {
+    let chips: Vec<String> = snapshot
+        .chips
+        .iter()
+        .map(|chip| match &chip.bdf {
+            Some(bdf) => format!("{} ({bdf})", chip.index),
+            None => chip.index.to_string(),
+        })
+        .collect();
+    match chips.as_slice() {
+        [] => "there is no chip".to_owned(),
+        [chip] => format!("there is chip {chip}"),
+        [first, .., last] if chips.len() > MOST_LISTED => {
+            format!("there are {} chips, {first} to {last}", chips.len())
+        }
+        _ => format!("there are chips {}", chips.join(", ")),
+    }
+}
+
+/// More chips than this are named by the first and the last.
+const MOST_LISTED: usize = 8;
