@@ -122,15 +122,13 @@ fn named_by(root: &Root, regions: &[RegionFile]) -> BTreeSet<Pid> {
     let mut pids = BTreeSet::new();
     let mut namespaces = BTreeSet::new();
     for region in regions {
-        match region.through {
-            None => {
-                let slots = region.content.iter().flat_map(|content| &content.slots);
-                pids.extend(slots.map(|slot| Pid(slot.pid)));
-            }
-            Some(through) => {
-                pids.insert(through);
-                namespaces.extend(mount_namespace(root, through));
-            }
+        if region.through.is_empty() {
+            let slots = region.content.iter().flat_map(|content| &content.slots);
+            pids.extend(slots.map(|slot| Pid(slot.pid)));
+        }
+        for through in &region.through {
+            pids.insert(*through);
+            namespaces.extend(mount_namespace(root, *through));
         }
     }
     if !namespaces.is_empty() {

@@ -191,8 +191,9 @@ pub struct RegionFile {
     pub path: String,
     /// The decimal number in its name.
     pub id: u64,
-    /// The process through whose root it was found; `None` for this namespace's own `/dev/shm`.
-    pub through: Option<Pid>,
+    /// The processes through whose roots it was found, one of each mount namespace; none for this namespace's own
+    /// `/dev/shm`, which any process may see.
+    pub through: Vec<Pid>,
     /// The user who owns the file: the name, or the number where no name is known.
     pub user: Option<String>,
     /// When it was read.

@@ -133,7 +133,7 @@ pub struct Chip {
     pub memory: ChipMemory,
     /// Temperature, power, clocks and the like.
     pub telemetry: BTreeMap<Metric, Reading<Quantity>>,
-    /// Firmware versions by the name of the driver's file, such as `fw_bundle`.
+    /// Firmware versions by the name of the driver's file, such as `bundle`.
     pub firmware: BTreeMap<String, String>,
     /// Its PCIe link, if it has a PCIe function.
     pub pcie: Option<PcieLink>,

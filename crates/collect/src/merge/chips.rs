@@ -247,17 +247,21 @@ fn pcie(facts: &Facts, device: &Device) -> PcieLink {
 }
 
 fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
-    let outside_namespace = match (joined.device(chip), &chip.origin) {
-        (Some(device), _) => match &device.holders {
+    // A remote chip is opened through its gateway, so whoever holds the one may hold the other.
+    let device = match chip.origin {
+        Origin::Local { device } | Origin::Remote { gateway: device } => {
+            joined.facts.devices.get(device)
+        }
+        Origin::Unmatched => None,
+    };
+    let outside_namespace = match device {
+        Some(device) => match &device.holders {
             Ok(holders) if holders.complete => Reading::exact(holders.outside, SourceName::Kmd)
                 .aged(device_age(joined.facts, Some(device))),
             Ok(_) => Missing::denied("other users' open files are not shown to this user").into(),
             Err(missing) => missing.clone().into(),
         },
-        (None, Origin::Remote { .. }) => {
-            Missing::unsupported("a remote chip is opened through its gateway").into()
-        }
-        (None, _) => Missing::no_source("no driver knows this chip").into(),
+        None => Missing::no_source("no driver knows this chip").into(),
     };
     Owners { pids: joined.pids(chip).into_iter().collect(), outside_namespace }
 }

@@ -256,35 +256,58 @@ fn amounts_text(places: &[(&JoinedChip, &Held)]) -> String {
 }
 
 fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
+    let mut denied: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
     let mut findings = Vec::new();
     for (place, region) in joined.facts.regions.iter().enumerate() {
         let Err(missing) = &region.content else { continue };
-        let chip =
-            joined.chips.iter().find(|chip| chip.regions.iter().any(|link| link.region == place));
-        let subject = Subject { chip: chip.map(|chip| chip.id), pid: None };
-        let finding = if missing.reason == MissingReason::Denied {
-            let whose = region.user.as_deref().unwrap_or("another user");
-            subject.finding(
-                "region-denied",
-                Severity::Warning,
-                format!("{} belongs to {whose} and cannot be read", region.path),
-                "run ttmem as that user or as root: TT-Metal makes regions with mode 0600",
-            )
-        } else {
-            subject.finding(
-                "region-unusable",
-                Severity::Warning,
-                format!("{}: {}", region.path, missing.detail),
-                if missing.reason == MissingReason::Unsupported {
-                    "its numbers are not shown: use a ttmem that knows this version"
-                } else {
-                    "its numbers are not shown; once its owners have ended, removing the file does no harm"
-                },
-            )
+        if missing.reason == MissingReason::Denied {
+            denied.entry(region.user.as_deref()).or_default().push(place);
+            continue;
+        }
+        let remedy = match missing.reason {
+            MissingReason::Unsupported => {
+                "its numbers are not shown: use a ttmem that knows this version"
+            }
+            _ => {
+                "its numbers are not shown; once its owners have ended, removing the file does no harm"
+            }
         };
-        findings.push(finding);
+        let text = format!("{}: {}", region.path, missing.detail);
+        let subject = region_subject(joined, &[place]);
+        findings.push(subject.finding("region-unusable", Severity::Warning, text, remedy));
     }
+    findings.extend(denied.into_iter().map(|(user, places)| denied_regions(joined, user, &places)));
     findings
+}
+
+/// One finding for all the regions of one user.
+fn denied_regions(joined: &Joined<'_>, user: Option<&str>, places: &[usize]) -> Finding {
+    let whose = user.unwrap_or("another user");
+    let first = places.first().map(|place| joined.facts.regions[*place].path.as_str());
+    let first = first.unwrap_or_default();
+    let text = match places.len() {
+        1 => format!("{first} belongs to {whose} and cannot be read"),
+        count => format!("{first} and {} more belong to {whose} and cannot be read", count - 1),
+    };
+    region_subject(joined, places).finding(
+        "region-denied",
+        Severity::Warning,
+        text,
+        "run ttmem as that user or as root: TT-Metal makes regions with mode 0600",
+    )
+}
+
+/// The chip of a region, if there is one region and its chip is known.
+fn region_subject(joined: &Joined<'_>, places: &[usize]) -> Subject {
+    let chip = match places {
+        [place] => joined
+            .chips
+            .iter()
+            .find(|chip| chip.regions.iter().any(|link| link.region == *place))
+            .map(|chip| chip.id),
+        _ => None,
+    };
+    Subject { chip, pid: None }
 }
 
 fn tracking_switched_off(joined: &Joined<'_>) -> Vec<Finding> {

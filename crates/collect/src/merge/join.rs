@@ -109,10 +109,7 @@ impl<'a> Joined<'a> {
             self.holders(chip).into_iter().flat_map(|holders| holders.pids.iter().copied());
         let holders = holders.filter(|pid| self.is_alive(*pid));
         let slots = self.slots(chip);
-        let behind_slots = slots.iter().filter_map(|(_, owner)| match owner {
-            SlotOwner::Live(pid) => Some(*pid),
-            SlotOwner::Gone { .. } | SlotOwner::Outside => None,
-        });
+        let behind_slots = slots.iter().filter_map(|(_, owner)| owner.live());
         holders.chain(behind_slots).collect()
     }
 

@@ -181,14 +181,8 @@ fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
 
 /// Processes that have a chip open and no slot in its region because they were told to write none.
 pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid> {
-    let with_slot: BTreeSet<Pid> = joined
-        .slots(chip)
-        .iter()
-        .filter_map(|(_, owner)| match owner {
-            SlotOwner::Live(pid) => Some(*pid),
-            SlotOwner::Gone { .. } | SlotOwner::Outside => None,
-        })
-        .collect();
+    let slots = joined.slots(chip);
+    let with_slot: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).collect();
     let holders = joined.holders(chip).map(|holders| holders.pids.as_slice()).unwrap_or_default();
     let is_silent = |pid: &&Pid| {
         let process = joined.facts.processes.get(pid);
@@ -234,9 +228,11 @@ fn held(
             let holder = match owner {
                 SlotOwner::Live(pid) => Holder::Live(*pid),
                 SlotOwner::Outside => Holder::Outside(slot.pid),
-                SlotOwner::Gone { reused } => {
-                    Holder::Gone { through: region.through, pid: slot.pid, reused: *reused }
-                }
+                SlotOwner::Gone { reused } => Holder::Gone {
+                    through: region.through.first().copied(),
+                    pid: slot.pid,
+                    reused: *reused,
+                },
             };
             let share = Share::of(content, row);
             let bytes = PerKind::new(|kind| {

@@ -6,7 +6,8 @@
 
 mod layout;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ttmem_model::facts::{Field, RegionContent, RegionFile};
 use ttmem_model::reading::Missing;
@@ -28,7 +29,8 @@ const MAX_READS: usize = 64;
 #[derive(Debug)]
 pub struct Upstream {
     regions: Vec<RegionFile>,
-    directories: BTreeSet<(u64, u64)>,
+    /// Which regions each directory gave.
+    directories: BTreeMap<(u64, u64), Range<usize>>,
     /// `/dev/shm` of this namespace or of an owner, where it could not be listed.
     denied: Vec<String>,
     /// Files whose names look like a region's and have no number in them.
@@ -42,7 +44,7 @@ impl Upstream {
     pub fn read(root: &Root, clock: Clock) -> Self {
         let mut upstream = Self {
             regions: Vec::new(),
-            directories: BTreeSet::new(),
+            directories: BTreeMap::new(),
             denied: Vec::new(),
             nameless: 0,
             users: Users::default(),
@@ -58,10 +60,11 @@ impl Upstream {
     }
 
     fn read_directory(&mut self, root: &Root, clock: Clock, directory: &str, through: Option<Pid>) {
-        // A process outside our mount namespace may see the same directory, such as a container with the host's.
-        let identity = root.status(directory).map(|status| status.identity);
-        if identity.is_ok_and(|identity| !self.directories.insert(identity)) {
-            return;
+        // Several mount namespaces may see the same directory, such as containers that share the host's.
+        let first = self.regions.len();
+        let identity = root.status(directory).ok().map(|status| status.identity);
+        if let Some(regions) = identity.and_then(|identity| self.directories.get(&identity)) {
+            return self.share(regions.clone(), through);
         }
         let names = match root.list(directory) {
             Ok(names) => names,
@@ -86,6 +89,19 @@ impl Upstream {
                 Err(_) => self.nameless += 1,
             }
         }
+        if let Some(identity) = identity {
+            self.directories.insert(identity, first..self.regions.len());
+        }
+    }
+
+    /// Notes that another mount namespace sees regions that have been read.
+    fn share(&mut self, regions: Range<usize>, through: Option<Pid>) {
+        for region in self.regions.get_mut(regions).into_iter().flatten() {
+            // What we see under our own `/dev/shm` any process may see.
+            if !region.through.is_empty() {
+                region.through.extend(through);
+            }
+        }
     }
 
     fn read_region(
@@ -108,6 +124,7 @@ impl Upstream {
         let uid = root.status(&path).ok().and_then(|status| status.uid);
         let user = uid.map(|uid| self.users.name(root, uid));
         let read_at = clock.now();
+        let through = through.into_iter().collect();
         self.regions.push(RegionFile { path, id, through, user, read_at, content });
     }
 

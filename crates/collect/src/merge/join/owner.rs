@@ -26,6 +26,16 @@ pub(in crate::merge) enum SlotOwner {
     Outside,
 }
 
+impl SlotOwner {
+    /// The process, if one runs.
+    pub(in crate::merge) fn live(&self) -> Option<Pid> {
+        match self {
+            Self::Live(pid) => Some(*pid),
+            Self::Gone { .. } | Self::Outside => None,
+        }
+    }
+}
+
 /// Who is behind each slot of each region. Chips must be joined by id already.
 pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<SlotOwner>> {
     let finder = Finder::new(facts, chips);
@@ -68,15 +78,13 @@ impl<'a> Finder<'a> {
 
     /// The processes that the number in a slot may mean, the likeliest first.
     fn candidates(&self, region: &RegionFile, slot: &RegionSlot) -> Vec<Candidate<'a>> {
-        let namespace = region.through.and_then(|pid| {
-            self.facts.processes.get(&pid).and_then(|process| process.mount_namespace.as_ref())
-        });
-        let may_write = |pid: Pid, process: &ProcessFacts| match region.through {
-            None => true,
-            Some(through) => {
-                pid == through
-                    || namespace.is_some() && process.mount_namespace.as_ref() == namespace
-            }
+        let namespace_of = |pid: &Pid| self.facts.processes.get(pid)?.mount_namespace.as_ref();
+        let namespaces: Vec<&String> = region.through.iter().filter_map(namespace_of).collect();
+        let may_write = |pid: Pid, process: &ProcessFacts| {
+            let own = process.mount_namespace.as_ref();
+            region.through.is_empty()
+                || region.through.contains(&pid)
+                || own.is_some_and(|own| namespaces.contains(&own))
         };
         let own_number = |process: &ProcessFacts| process.namespace_pids.last().copied();
         let mut candidates: Vec<Candidate<'a>> = self

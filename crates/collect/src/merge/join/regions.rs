@@ -55,29 +55,36 @@ fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
 
 /// Joins regions through the processes that hold both a slot and a device.
 pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<SlotOwner>], chips: &mut [JoinedChip]) {
-    let pids: BTreeSet<Pid> = owners
-        .iter()
-        .flatten()
-        .filter_map(|owner| match owner {
-            SlotOwner::Live(pid) => Some(*pid),
-            SlotOwner::Gone { .. } | SlotOwner::Outside => None,
-        })
-        .collect();
-    for pid in pids {
-        let order = Numbering::of(facts, chips, pid);
-        let has_slot = |place: usize| {
-            owners.get(place).is_some_and(|slots| slots.contains(&SlotOwner::Live(pid)))
-        };
-        join_numbered(facts, chips, &order, has_slot);
-        // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
-        let folder = (0..facts.regions.len()).find(|place| has_slot(*place));
-        let through = folder.map(|place| facts.regions[place].through);
-        join_numbered(facts, chips, &order, |place| {
-            let region = &facts.regions[place];
-            let attached = |content: &RegionContent| content.reference_count > 0;
-            Some(region.through) == through && region.content.as_ref().is_ok_and(attached)
-        });
+    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(SlotOwner::live).collect();
+    // What is joined for one process may settle what was open for another.
+    loop {
+        let before = count_joined(chips);
+        for pid in &pids {
+            join_regions_of(facts, owners, *pid, chips);
+        }
+        if count_joined(chips) == before {
+            return;
+        }
     }
+}
+
+fn count_joined(chips: &[JoinedChip]) -> usize {
+    chips.iter().map(|chip| chip.regions.len()).sum()
+}
+
+fn join_regions_of(facts: &Facts, owners: &[Vec<SlotOwner>], pid: Pid, chips: &mut [JoinedChip]) {
+    let numbering = Numbering::of(facts, chips, pid);
+    let has_slot =
+        |place: usize| owners.get(place).is_some_and(|slots| slots.contains(&SlotOwner::Live(pid)));
+    join_numbered(facts, owners, chips, &numbering, has_slot);
+    // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
+    let with_slot = (0..facts.regions.len()).find(|place| has_slot(*place));
+    let through = with_slot.map(|place| &facts.regions[place].through);
+    join_numbered(facts, owners, chips, &numbering, |place| {
+        let region = &facts.regions[place];
+        let attached = |content: &RegionContent| content.reference_count > 0;
+        Some(&region.through) == through && region.content.as_ref().is_ok_and(attached)
+    });
 }
 
 /// The chips of one process in the order in which UMD numbers them: those with a PCIe function by address, then those
@@ -86,10 +93,7 @@ struct Numbering(Vec<usize>);
 
 impl Numbering {
     fn of(facts: &Facts, chips: &[JoinedChip], pid: Pid) -> Self {
-        let held = |device: usize| {
-            let holders = facts.devices[device].holders.as_ref();
-            holders.is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
-        };
+        let held = |device: usize| holds(facts, device, pid);
         let mut chips: Vec<_> = chips
             .iter()
             .enumerate()
@@ -108,12 +112,20 @@ impl Numbering {
     }
 }
 
+/// True if a process has a device open.
+fn holds(facts: &Facts, device: usize, pid: Pid) -> bool {
+    let holders = facts.devices[device].holders.as_ref();
+    holders.is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
+}
+
 /// Joins each region that `applies` and that is of no chip yet to the chip of its device number, unless another
-/// region has the same number.
+/// region has the same number, or somebody has a slot in it who does not hold that chip: the number is one of the
+/// process that made the region, and processes that see different devices count differently.
 fn join_numbered(
     facts: &Facts,
+    owners: &[Vec<SlotOwner>],
     chips: &mut [JoinedChip],
-    order: &Numbering,
+    numbering: &Numbering,
     applies: impl Fn(usize) -> bool,
 ) {
     let open: Vec<(usize, i32)> = (0..facts.regions.len())
@@ -122,8 +134,18 @@ fn join_numbered(
         .collect();
     for (place, number) in &open {
         let alone = open.iter().filter(|(_, other)| other == number).count() == 1;
-        let chip = usize::try_from(*number).ok().and_then(|number| order.0.get(number));
-        if let Some(chip) = chip.filter(|chip| alone && chips[**chip].regions.is_empty()) {
+        let chip = usize::try_from(*number).ok().and_then(|number| numbering.0.get(number));
+        let Some(chip) = chip.filter(|chip| alone && chips[**chip].regions.is_empty()) else {
+            continue;
+        };
+        let held_by_all = match chips[*chip].origin {
+            Origin::Local { device } | Origin::Remote { gateway: device } => owners[*place]
+                .iter()
+                .filter_map(SlotOwner::live)
+                .all(|pid| holds(facts, device, pid)),
+            Origin::Unmatched => false,
+        };
+        if held_by_all {
             chips[*chip].regions.push(Link { region: *place, joined_by: JoinedBy::Owner });
         }
     }
