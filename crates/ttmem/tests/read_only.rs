@@ -1,0 +1,117 @@
+//! `ttmem` looks and does not touch: every system call of it, seen through strace.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::Command;
+
+use ttmem_collect::fake::Host;
+
+/// The system calls of one run, one a line.
+fn trace(arguments: &[&str]) -> Option<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("trace");
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-s", "200", "-o"])
+        .arg(&log)
+        .arg(env!("CARGO_BIN_EXE_ttmem"))
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .output();
+    match status {
+        Ok(output) => {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{arguments:?}: {error}");
+            let text = std::fs::read_to_string(log).unwrap();
+            assert!(text.contains("execve("), "strace saw nothing");
+            Some(text.lines().map(str::to_owned).collect())
+        }
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "strace is not installed: {error}");
+            eprintln!("passed over: strace is not installed ({error})");
+            None
+        }
+    }
+}
+
+/// What a call does that a look must not do.
+fn offence(call: &str) -> Option<&'static str> {
+    let call = call.split_once(' ').map_or(call, |(_, call)| call.trim_start());
+    let name = call.split('(').next().unwrap_or(call);
+    let is_device = call.contains("/dev/tenstorrent/");
+    match name {
+        "open" | "openat" | "openat2" | "creat" => {
+            let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"];
+            if writes.iter().any(|flag| call.contains(flag)) {
+                Some("opens for writing")
+            } else if is_device {
+                Some("opens a device")
+            } else {
+                None
+            }
+        }
+        // The terminal is asked for its size; nothing else is.
+        "ioctl" => (!call.contains("TIOCGWINSZ") && !call.contains("TCGETS")).then_some("ioctl"),
+        "mmap" => (call.contains("MAP_SHARED") && call.contains("PROT_WRITE"))
+            .then_some("maps shared for writing"),
+        "kill" | "tgkill" | "tkill" | "pidfd_send_signal" | "ptrace" => Some("signals a process"),
+        "socket" | "connect" | "bind" | "sendto" | "sendmsg" => Some("goes over a network"),
+        "unlink" | "unlinkat" | "rename" | "renameat" | "renameat2" | "mkdir" | "mkdirat"
+        | "chmod" | "fchmodat" | "chown" | "truncate" | "ftruncate" | "symlink" | "link" => {
+            Some("changes a file")
+        }
+        _ => None,
+    }
+}
+
+fn offences(calls: &[String]) -> Vec<String> {
+    calls.iter().filter_map(|call| Some(format!("{}: {call}", offence(call)?))).collect()
+}
+
+fn fake_host(folder: &Path) -> String {
+    Host::t3000().into_tree().write_to(folder).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_look_at_a_host_writes_nothing_and_opens_no_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = fake_host(folder.path());
+    let runs: [&[&str]; 6] = [
+        &[],
+        &["-q"],
+        &["--json"],
+        &["-L"],
+        &["--query-device=index,memory.dram.used", "--format=csv"],
+        &["--query-processes=pid,memory.dram"],
+    ];
+    for run in runs {
+        let arguments = [&["--root", host.as_str()], run].concat();
+        let Some(calls) = trace(&arguments) else { return };
+        assert!(calls.iter().any(|call| call.contains("tt_device_")), "{run:?} read no region");
+        assert_eq!(offences(&calls), [""; 0], "{run:?}");
+    }
+}
+
+#[test]
+fn the_demonstration_touches_nothing() {
+    let Some(calls) = trace(&["--demo"]) else { return };
+    assert_eq!(offences(&calls), [""; 0]);
+    assert!(!calls.iter().any(|call| call.contains("/dev/shm")), "the demonstration read the host");
+}
+
+#[test]
+fn the_check_notices_what_it_looks_for() {
+    let calls = [
+        r#"12 openat(AT_FDCWD, "/dev/shm/tt_device_0_memory", O_RDWR) = 3"#,
+        r#"12 openat(AT_FDCWD, "/dev/tenstorrent/0", O_RDONLY) = 3"#,
+        r#"12 ioctl(3, _IOC(_IOC_NONE, 0xfa, 0, 0), 0x7ffe) = 0"#,
+        r#"12 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED, 3, 0) = 0x7f"#,
+        r#"12 kill(4242, 0) = 0"#,
+        r#"12 socket(AF_INET, SOCK_STREAM, 0) = 3"#,
+        r#"12 unlinkat(AT_FDCWD, "/dev/shm/x", 0) = 0"#,
+    ];
+    for call in calls {
+        assert!(offence(call).is_some(), "{call}");
+    }
+    assert_eq!(offence(r#"12 openat(AT_FDCWD, "/proc/stat", O_RDONLY|O_CLOEXEC) = 3"#), None);
+}

@@ -1,0 +1,54 @@
+//! `docs/snapshot.schema.json` is generated from the types; every snapshot must fit it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use ttmem_collect::{Clock, Collector, Root, fake};
+use ttmem_model::Snapshot;
+
+const FILE: &str = "docs/snapshot.schema.json";
+
+fn generated() -> serde_json::Value {
+    let mut schema = serde_json::to_value(schemars::schema_for!(Snapshot)).unwrap();
+    schema["title"] = "ttmem/snapshot 1.0".into();
+    schema["$id"] = "ttmem/snapshot".into();
+    schema
+}
+
+#[test]
+fn the_schema_file_is_what_the_types_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(FILE);
+    let text = format!("{}\n", serde_json::to_string_pretty(&generated()).unwrap());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let file = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(file == text, "{FILE} is not what the types say: run this test with UPDATE_SCHEMA=1");
+}
+
+#[test]
+fn every_snapshot_fits_the_schema() {
+    let validator = jsonschema::validator_for(&generated()).unwrap();
+    let hosts = fake::healthy().into_iter().chain(fake::variants());
+    let snapshots = hosts.map(|(name, tree)| {
+        let clock = Clock::Fixed(fake::NOW);
+        (name, Collector::new(Root::memory(tree)).with_clock(clock).snapshot())
+    });
+    for (name, snapshot) in snapshots.chain([("demo", Collector::demo().snapshot())]) {
+        let value = serde_json::to_value(&snapshot).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_reading_without_a_source_does_not_fit() {
+    let validator = jsonschema::validator_for(&generated()).unwrap();
+    let mut value = serde_json::to_value(Collector::demo().snapshot()).unwrap();
+    assert!(validator.is_valid(&value));
+    value["chips"][0]["worker_cores"] = serde_json::json!({ "value": 72 });
+    assert!(!validator.is_valid(&value));
+}
