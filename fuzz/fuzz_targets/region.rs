@@ -1,0 +1,23 @@
+//! Any bytes as a memory region: the parser and the merge must not panic, and no number may be above what a chip has.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ttmem_collect::root::{Entry, Tree};
+use ttmem_collect::source::upstream::parse;
+use ttmem_collect::{Clock, Collector, Root, fake};
+use ttmem_model::Kind;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _parsed = parse(bytes);
+    let mut tree = Tree::new();
+    tree.put("/dev/shm/tt_device_7_memory", Entry::file(bytes));
+    let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
+    let snapshot = collector.snapshot();
+    for chip in &snapshot.chips {
+        for kind in Kind::ALLOCATOR {
+            let used = chip.memory.allocator(kind).and_then(|memory| memory.used.value());
+            assert!(used.is_none_or(|used| *used < 1 << 63));
+        }
+    }
+    assert!(serde_json::to_string(&snapshot).is_ok());
+});
