@@ -7,6 +7,7 @@
 //! - [`reading`]: a number with its source and quality, or a blank with its reason.
 //! - [`facts`]: what the sources said, before anything is concluded from it.
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
+//! - [`l1`]: what lies where in the L1 of worker cores.
 //! - [`board`], [`kind`], [`id`]: the vocabulary.
 
 pub mod board;
@@ -14,6 +15,7 @@ pub mod facts;
 pub mod finding;
 pub mod id;
 pub mod kind;
+pub mod l1;
 pub mod metric;
 pub mod reading;
 pub mod snapshot;

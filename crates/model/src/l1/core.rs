@@ -1,0 +1,273 @@
+//! What a worker core's launch messages say, decoded.
+
+use serde::{Deserialize, Serialize};
+
+use super::count::Count;
+use super::range::{ByteRange, RangeSet};
+use crate::reading::Missing;
+
+/// A place in a grid of cores: `[x, y]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(from = "[u8; 2]", into = "[u8; 2]")]
+pub struct Coordinate {
+    /// The column.
+    pub x: u8,
+    /// The row.
+    pub y: u8,
+}
+
+impl From<[u8; 2]> for Coordinate {
+    fn from([x, y]: [u8; 2]) -> Self {
+        Self { x, y }
+    }
+}
+
+impl From<Coordinate> for [u8; 2] {
+    fn from(Coordinate { x, y }: Coordinate) -> Self {
+        [x, y]
+    }
+}
+
+/// The worker cores of a chip without harvested rows and columns: `[columns, rows]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(from = "[u8; 2]", into = "[u8; 2]")]
+pub struct Grid {
+    /// Columns.
+    pub columns: u8,
+    /// Rows.
+    pub rows: u8,
+}
+
+impl From<[u8; 2]> for Grid {
+    fn from([columns, rows]: [u8; 2]) -> Self {
+        Self { columns, rows }
+    }
+}
+
+impl From<Grid> for [u8; 2] {
+    fn from(Grid { columns, rows }: Grid) -> Self {
+        [columns, rows]
+    }
+}
+
+/// What a core does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CoreState {
+    /// Its program is at work.
+    Running,
+    /// Its last program is over, or the next is not started: what the newest one placed still lies in its L1.
+    Finished,
+    /// It has had no program.
+    Idle,
+    /// What was read cannot be true, however often.
+    Torn,
+}
+
+impl CoreState {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Idle => "idle",
+            Self::Torn => "torn",
+        }
+    }
+}
+
+/// Who starts the programs of a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Dispatch {
+    /// The dispatch kernels of the chip. A core without a program counts as such: it is what TT-Metal does unless
+    /// told otherwise.
+    Fast,
+    /// The host. The dispatch kernels themselves are started so.
+    Slow,
+}
+
+/// The processors of a worker core, in the order in which launch messages count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Processor {
+    /// Data movement 0.
+    Brisc,
+    /// Data movement 1.
+    Ncrisc,
+    /// Unpacking.
+    Trisc0,
+    /// Mathematics.
+    Trisc1,
+    /// Packing.
+    Trisc2,
+}
+
+impl Processor {
+    /// Every processor, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Brisc, Self::Ncrisc, Self::Trisc0, Self::Trisc1, Self::Trisc2];
+
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Brisc => "brisc",
+            Self::Ncrisc => "ncrisc",
+            Self::Trisc0 => "trisc0",
+            Self::Trisc1 => "trisc1",
+            Self::Trisc2 => "trisc2",
+        }
+    }
+}
+
+/// A kernel in the kernel config ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The processor that runs it.
+    pub processor: Processor,
+    /// Its number in TT-Metal's watcher and Inspector.
+    pub id: u16,
+    /// Where its text starts.
+    pub text_start: u64,
+    /// Bytes of its text. `None` for the last kernel of releases before 0.74, which do not say.
+    pub text_bytes: Option<u64>,
+}
+
+impl Kernel {
+    /// Where its text lies, if its length is known.
+    #[must_use]
+    pub fn text(&self) -> Option<ByteRange> {
+        ByteRange::from_start_and_bytes(self.text_start, self.text_bytes?)
+    }
+}
+
+/// A circular buffer or dataflow buffer: the same records in L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CircularBuffer {
+    /// Its number in the program.
+    pub id: u8,
+    /// Where it starts.
+    pub address: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// How many whole pages it holds.
+    pub pages: u64,
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Where the configuration page of a remote (global) circular buffer lies; absent for a local one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_address: Option<u64>,
+}
+
+impl CircularBuffer {
+    /// Where it lies. The decoder lets no buffer pass whose end is outside L1.
+    #[must_use]
+    pub fn range(&self) -> ByteRange {
+        ByteRange::new(self.address, self.address.saturating_add(self.size))
+    }
+}
+
+/// What the newest program of a core placed in its L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The number that the host gave it.
+    pub id: u32,
+    /// Where its part of the kernel config ring starts.
+    pub config_start: u64,
+    /// One past the last byte of that part which is known to be its own; `None` if the last kernel's length is
+    /// not known.
+    pub config_end: Option<u64>,
+    /// Its kernels on this core, in the order of the processors.
+    pub kernels: Vec<Kernel>,
+    /// Its circular buffers on this core, in the order of their numbers.
+    pub circular_buffers: Vec<CircularBuffer>,
+    /// Remote circular buffers whose configuration page could not be read, so that their place is not known.
+    pub unread_remote: Vec<u8>,
+}
+
+/// A worker core and what lies in its L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// Its place on the NOC, as the port counts.
+    pub noc: Coordinate,
+    /// Its place in the grid, `None` if what it says of itself cannot be true.
+    pub logical: Option<Coordinate>,
+    /// The grid of its chip, `None` like `logical`.
+    pub grid: Option<Grid>,
+    /// What it does.
+    pub state: CoreState,
+    /// The signal of its go message: 0 done, 0x40 starting, 0x80 go. 0 if torn.
+    pub signal: u8,
+    /// Who started its program.
+    pub dispatch: Dispatch,
+    /// Where circular buffers begin, `None` like `logical`.
+    pub unreserved: Option<u64>,
+    /// Its program; `None` if idle or torn.
+    pub program: Option<Program>,
+    /// Why it is torn: one line, lower case.
+    pub detail: Option<String>,
+}
+
+impl Core {
+    /// The bytes that its circular buffers take, each byte once.
+    #[must_use]
+    pub fn circular_buffers(&self) -> RangeSet {
+        let buffers = self.program.iter().flat_map(|program| &program.circular_buffers);
+        buffers.map(CircularBuffer::range).collect()
+    }
+
+    /// Bytes of circular buffers.
+    #[must_use]
+    pub fn circular_buffer_bytes(&self) -> Count {
+        if let Some(missing) = self.torn() {
+            return missing.into();
+        }
+        let unread = self.program.iter().flat_map(|program| &program.unread_remote).next();
+        match unread {
+            Some(id) => {
+                let detail =
+                    format!("the configuration of remote circular buffer {id} is out of reach");
+                Missing::failed(detail).into()
+            }
+            None => self.circular_buffers().bytes().into(),
+        }
+    }
+
+    /// The bytes that kernel text takes, as far as lengths are known, each byte once.
+    #[must_use]
+    pub fn kernel_text(&self) -> RangeSet {
+        let kernels = self.program.iter().flat_map(|program| &program.kernels);
+        kernels.filter_map(Kernel::text).collect()
+    }
+
+    /// Bytes of kernel text.
+    #[must_use]
+    pub fn kernel_text_bytes(&self) -> Count {
+        if let Some(missing) = self.torn() {
+            return missing.into();
+        }
+        let mut kernels = self.program.iter().flat_map(|program| &program.kernels);
+        match kernels.find(|kernel| kernel.text_bytes.is_none()) {
+            Some(kernel) => {
+                let name = kernel.processor.as_str();
+                let detail =
+                    format!("TT-Metal before 0.74 does not say how long the text of {name} is");
+                Missing::unsupported(detail).into()
+            }
+            None => self.kernel_text().bytes().into(),
+        }
+    }
+
+    pub(super) fn torn(&self) -> Option<Missing> {
+        let detail = || self.detail.clone().unwrap_or_else(|| "the core is torn".to_owned());
+        (self.state == CoreState::Torn).then(|| Missing::failed(detail()))
+    }
+}

@@ -1,0 +1,333 @@
+//! Every byte of a core's L1, with its kind.
+
+use serde::{Deserialize, Serialize};
+
+use super::core::{CircularBuffer, Core, CoreState};
+use super::count::Count;
+use super::range::{ByteRange, RangeSet};
+use crate::reading::Missing;
+
+/// What a part of L1 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RegionKind {
+    /// Firmware, mailboxes and whatever else lies below the kernel config ring.
+    Reserved,
+    /// The part of the ring that holds arguments, semaphores and records of the program.
+    KernelConfig,
+    /// Kernel text, in the ring.
+    Kernels,
+    /// The part of the ring that the program does not use. No tensor can have it.
+    KernelConfigFree,
+    /// Circular buffers.
+    CircularBuffers,
+    /// Allocator buffers.
+    L1,
+    /// The region at the top that `l1_small_size` sets aside, used or not.
+    L1Small,
+    /// Nothing.
+    Free,
+    /// Not known, because the buffers are not or the core is torn.
+    Unknown,
+}
+
+impl RegionKind {
+    /// The name as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::KernelConfig => "kernel_config",
+            Self::Kernels => "kernels",
+            Self::KernelConfigFree => "kernel_config_free",
+            Self::CircularBuffers => "circular_buffers",
+            Self::L1 => "l1",
+            Self::L1Small => "l1_small",
+            Self::Free => "free",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Which kind a byte has that two layers claim: the one that says more about it.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Reserved | Self::Free | Self::Unknown => 0,
+            Self::KernelConfigFree => 1,
+            Self::KernelConfig => 2,
+            Self::Kernels => 3,
+            Self::L1Small => 4,
+            Self::L1 => 5,
+            Self::CircularBuffers => 6,
+        }
+    }
+
+    fn is_buffer(self) -> bool {
+        matches!(self, Self::L1 | Self::L1Small)
+    }
+}
+
+/// A part of L1 that is of one kind from its first byte to its last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L1Region {
+    /// Where it lies.
+    pub range: ByteRange,
+    /// What it is.
+    pub kind: RegionKind,
+    /// What circular buffers in it share their bytes with: `l1` or `l1_small`.
+    pub shared_with: Option<RegionKind>,
+    /// Whose it is: a firmware, a processor, numbers of circular buffers, the label of a buffer. May be empty.
+    pub label: String,
+}
+
+/// What is the same in every core of a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry<'a> {
+    /// Bytes of L1.
+    pub l1_bytes: u64,
+    /// Where the kernel config ring starts.
+    pub ring_start: u64,
+    /// What lies below the ring: names and where each starts, ascending.
+    pub reserved: &'a [(&'a str, u64)],
+}
+
+/// A live allocator buffer in the bank of a core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Where it lies.
+    pub range: ByteRange,
+    /// What outputs call it; may be empty.
+    pub label: String,
+}
+
+/// The allocator buffers in the bank of a core.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Bytes that `l1_small_size` sets aside at the top of L1.
+    pub l1_small_bytes: u64,
+    /// The live buffers, in any order. Those in the `l1_small` region are of that kind.
+    pub buffers: Vec<Buffer>,
+}
+
+impl Buffers {
+    /// Bytes of the live buffers, each byte once.
+    #[must_use]
+    pub fn ranges(&self) -> RangeSet {
+        self.buffers.iter().map(|buffer| buffer.range).collect()
+    }
+}
+
+/// Every byte of a core's L1. Its regions are in ascending order, do not overlap and leave nothing out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L1Map {
+    regions: Vec<L1Region>,
+    aliasing: Count,
+    headroom: Result<i64, Missing>,
+}
+
+struct Layer {
+    range: ByteRange,
+    kind: RegionKind,
+    label: String,
+}
+
+impl L1Map {
+    /// The map of a core. Without `buffers`, what is not known to be used is not called free.
+    #[must_use]
+    pub fn new(core: &Core, geometry: Geometry<'_>, buffers: Option<&Buffers>) -> Self {
+        let layers = layers(core, geometry, buffers);
+        let regions = flatten(layers, geometry.l1_bytes);
+        let tensors = buffers.map(|buffers| {
+            let small = l1_small(buffers, geometry);
+            buffers.ranges().union(&[small].into_iter().collect())
+        });
+        let aliasing = match (core.torn(), tensors) {
+            (Some(missing), _) => missing.into(),
+            (None, Some(tensors)) => core.circular_buffers().intersection(&tensors).bytes().into(),
+            (None, None) => unknown_buffers().into(),
+        };
+        Self { regions, aliasing, headroom: headroom(core, geometry, buffers) }
+    }
+
+    /// The regions, in ascending order.
+    #[must_use]
+    pub fn regions(&self) -> &[L1Region] {
+        &self.regions
+    }
+
+    /// Bytes of a kind. Bytes that circular buffers share with buffers count as circular buffers only.
+    #[must_use]
+    pub fn bytes(&self, kind: RegionKind) -> u64 {
+        self.regions
+            .iter()
+            .filter(|region| region.kind == kind)
+            .map(|region| region.range.bytes())
+            .sum()
+    }
+
+    /// Bytes that circular buffers share with allocator buffers.
+    #[must_use]
+    pub fn aliasing_bytes(&self) -> &Count {
+        &self.aliasing
+    }
+
+    /// Bytes that no tensor or circular buffer can have any more: all that is not free. The whole ring and the
+    /// whole `l1_small` region are among them.
+    #[must_use]
+    pub fn used_bytes(&self) -> Count {
+        match self.bytes(RegionKind::Unknown) {
+            0 => self
+                .regions
+                .iter()
+                .filter(|region| region.kind != RegionKind::Free)
+                .map(|region| region.range.bytes())
+                .sum::<u64>()
+                .into(),
+            _ => unknown_buffers().into(),
+        }
+    }
+
+    /// Bytes between the highest end of a circular buffer and the lowest allocator buffer: what the next program's
+    /// circular buffers or the next tensor can grow by. Negative if they clash. A circular buffer that lies wholly
+    /// in allocator buffers is one of them and does not count.
+    ///
+    /// # Errors
+    /// If the buffers are not known or the core is torn.
+    pub fn headroom(&self) -> Result<i64, &Missing> {
+        self.headroom.as_ref().copied()
+    }
+}
+
+fn unknown_buffers() -> Missing {
+    Missing::no_source("the L1 buffers of this chip are not known; run the program under ttmem run")
+}
+
+fn l1_small(buffers: &Buffers, geometry: Geometry<'_>) -> ByteRange {
+    let start = geometry.l1_bytes.saturating_sub(buffers.l1_small_bytes);
+    ByteRange::new(start, geometry.l1_bytes)
+}
+
+fn headroom(
+    core: &Core,
+    geometry: Geometry<'_>,
+    buffers: Option<&Buffers>,
+) -> Result<i64, Missing> {
+    if let Some(missing) = core.torn() {
+        return Err(missing);
+    }
+    core.circular_buffer_bytes().into_result()?;
+    let (Some(buffers), Some(unreserved)) = (buffers, core.unreserved) else {
+        return Err(unknown_buffers());
+    };
+    let tensors = buffers.ranges();
+    let own = core.program.iter().flat_map(|program| &program.circular_buffers);
+    let own = own.map(CircularBuffer::range).filter(|range| !tensors.contains(*range));
+    let top = own.map(|range| range.end).max().unwrap_or(unreserved);
+    let small = l1_small(buffers, geometry).start;
+    let lowest = tensors.ranges().first().map_or(small, |range| range.start.min(small));
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    Ok(signed(lowest).saturating_sub(signed(top)))
+}
+
+fn layers(core: &Core, geometry: Geometry<'_>, buffers: Option<&Buffers>) -> Vec<Layer> {
+    use RegionKind as K;
+    let Geometry { l1_bytes, ring_start, reserved } = geometry;
+    let mut layers = Vec::new();
+    let mut add = |start, end, kind, label: &str| {
+        let label = label.to_owned();
+        layers.push(Layer { range: ByteRange::new(start, end), kind, label });
+    };
+    let ring_end = core.unreserved.unwrap_or(ring_start);
+    let torn = core.state == CoreState::Torn;
+    let rest = if torn || buffers.is_none() { K::Unknown } else { K::Free };
+    add(0, ring_start, K::Reserved, "");
+    let ends = reserved.iter().skip(1).map(|(_, start)| *start).chain([ring_start]);
+    for ((name, start), end) in reserved.iter().zip(ends) {
+        add(*start, end.min(ring_start), K::Reserved, name);
+    }
+    add(ring_start, ring_end, if torn { K::Unknown } else { K::KernelConfigFree }, "");
+    add(ring_end, l1_bytes, rest, "");
+    if let Some(program) = &core.program {
+        // Past the last known byte of a program nothing of the ring is called free.
+        let end = program.config_end.unwrap_or(ring_end);
+        add(program.config_start, end, K::KernelConfig, "");
+        for kernel in &program.kernels {
+            let end = kernel.text().map_or(kernel.text_start, |text| text.end);
+            add(kernel.text_start, end, K::Kernels, kernel.processor.as_str());
+        }
+        for buffer in &program.circular_buffers {
+            let range = buffer.range();
+            add(range.start, range.end, K::CircularBuffers, &buffer.id.to_string());
+        }
+    }
+    if let Some(buffers) = buffers {
+        let small = l1_small(buffers, geometry);
+        add(small.start, small.end, K::L1Small, "");
+        for Buffer { range, label } in &buffers.buffers {
+            let kind = if small.contains(*range) { K::L1Small } else { K::L1 };
+            add(range.start, range.end, kind, label);
+        }
+    }
+    layers
+}
+
+/// Turns layers that overlap into regions that do not.
+fn flatten(mut layers: Vec<Layer>, l1_bytes: u64) -> Vec<L1Region> {
+    let whole = ByteRange::new(0, l1_bytes);
+    for layer in &mut layers {
+        layer.range = layer.range.intersection(whole);
+    }
+    layers.retain(|layer| !layer.range.is_empty());
+    // Later layers of one start are more specific; a stable sort keeps them later.
+    layers.sort_by_key(|layer| layer.range.start);
+    let mut bounds: Vec<u64> =
+        layers.iter().flat_map(|layer| [layer.range.start, layer.range.end]).collect();
+    bounds.extend([0, l1_bytes]);
+    bounds.sort_unstable();
+    bounds.dedup();
+
+    let mut regions: Vec<L1Region> = Vec::new();
+    let mut active: Vec<&Layer> = Vec::new();
+    let mut waiting = layers.iter().peekable();
+    for (start, end) in bounds.iter().zip(bounds.iter().skip(1)) {
+        active.retain(|layer| layer.range.end > *start);
+        while let Some(layer) = waiting.next_if(|layer| layer.range.start <= *start) {
+            active.push(layer);
+        }
+        let region = piece(&active, ByteRange::new(*start, *end));
+        match regions.last_mut() {
+            Some(last) if last.is_like(&region) => last.range.end = region.range.end,
+            _ => regions.push(region),
+        }
+    }
+    regions
+}
+
+impl L1Region {
+    fn is_like(&self, other: &Self) -> bool {
+        (self.kind, self.shared_with, &self.label) == (other.kind, other.shared_with, &other.label)
+    }
+}
+
+/// The region of a range that every layer of `active` covers.
+fn piece(active: &[&Layer], range: ByteRange) -> L1Region {
+    let highest =
+        |layers: &mut dyn Iterator<Item = RegionKind>| layers.max_by_key(|kind| kind.rank());
+    let kind = highest(&mut active.iter().map(|layer| layer.kind)).unwrap_or(RegionKind::Unknown);
+    let mut buffers = active.iter().map(|layer| layer.kind).filter(|kind| kind.is_buffer());
+    let shared_with = match kind {
+        RegionKind::CircularBuffers => highest(&mut buffers),
+        _ => None,
+    };
+    let mut labels: Vec<&str> = Vec::new();
+    for layer in active.iter().filter(|layer| layer.kind == kind && !layer.label.is_empty()) {
+        if !labels.contains(&layer.label.as_str()) {
+            labels.push(&layer.label);
+        }
+    }
+    L1Region { range, kind, shared_with, label: labels.join(", ") }
+}
+
+#[cfg(test)]
+#[path = "map_tests.rs"]
+mod tests;

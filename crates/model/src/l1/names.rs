@@ -1,0 +1,51 @@
+//! The names of kernels, as Inspector wrote them.
+
+use std::collections::BTreeMap;
+
+use super::core::{Core, Kernel};
+
+/// What a kernel is called and where its source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelName {
+    /// Its name, such as `cq_dispatch`.
+    pub name: String,
+    /// Its source file, as the host that built it named it; empty if not known.
+    pub source: String,
+}
+
+impl KernelName {
+    /// True for the kernels of TT-Metal itself: dispatch and prefetch (`cq_…`) and fabric (`fabric_…`).
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.name.starts_with("cq_") || self.name.starts_with("fabric_")
+    }
+}
+
+/// Names by kernel id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelNames {
+    /// The names.
+    pub by_id: BTreeMap<u16, KernelName>,
+}
+
+impl KernelNames {
+    /// The name of a kernel.
+    #[must_use]
+    pub fn get(&self, id: u16) -> Option<&KernelName> {
+        self.by_id.get(&id)
+    }
+
+    /// Whether a kernel is TT-Metal's own; `None` if its name is not known.
+    #[must_use]
+    pub fn is_system(&self, kernel: &Kernel) -> Option<bool> {
+        Some(self.get(kernel.id)?.is_system())
+    }
+
+    /// Whether the program of a core is TT-Metal's own: one of its kernels is. `None` if no name is known.
+    #[must_use]
+    pub fn is_system_core(&self, core: &Core) -> Option<bool> {
+        let kernels = &core.program.as_ref()?.kernels;
+        let known: Vec<bool> = kernels.iter().filter_map(|kernel| self.is_system(kernel)).collect();
+        (!known.is_empty()).then(|| known.contains(&true))
+    }
+}

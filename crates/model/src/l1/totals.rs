@@ -1,0 +1,72 @@
+//! The cores of a chip, added up by state.
+
+use serde::{Deserialize, Serialize};
+
+use super::core::{Core, CoreState};
+use super::count::Count;
+use super::map::L1Map;
+use super::names::KernelNames;
+use crate::reading::Missing;
+
+/// The cores in one state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StateTotals {
+    /// How many there are.
+    pub cores: u64,
+    /// Bytes of circular buffers; in each core every byte counts once.
+    pub circular_buffer_bytes: Count,
+    /// Bytes of kernel text, the system's among it.
+    pub kernel_text_bytes: Count,
+    /// Bytes that circular buffers share with allocator buffers.
+    pub aliasing_bytes: Count,
+}
+
+/// The cores of a chip by state. Torn cores are in none of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Totals {
+    /// Cores whose program is at work.
+    pub running: StateTotals,
+    /// Cores whose last program is over.
+    pub finished: StateTotals,
+    /// Cores that have had none.
+    pub idle: StateTotals,
+}
+
+impl Totals {
+    /// Adds up cores with their maps.
+    #[must_use]
+    pub fn of(cores: &[(Core, L1Map)]) -> Self {
+        let of = |state| {
+            let cores = || cores.iter().filter(move |(core, _)| core.state == state);
+            StateTotals {
+                cores: cores().map(|_| 1).sum(),
+                circular_buffer_bytes: cores().map(|(core, _)| core.circular_buffer_bytes()).sum(),
+                kernel_text_bytes: cores().map(|(core, _)| core.kernel_text_bytes()).sum(),
+                aliasing_bytes: cores().map(|(_, map)| map.aliasing_bytes().clone()).sum(),
+            }
+        };
+        Self {
+            running: of(CoreState::Running),
+            finished: of(CoreState::Finished),
+            idle: of(CoreState::Idle),
+        }
+    }
+}
+
+impl KernelNames {
+    /// Bytes of kernel text of TT-Metal itself, on all cores. A core none of whose kernels has a name makes it
+    /// unknown, because no rule but the name tells them apart.
+    #[must_use]
+    pub fn system_text_bytes<'a>(&self, cores: impl IntoIterator<Item = &'a Core>) -> Count {
+        let of = |core: &Core| match (&core.program, self.is_system_core(core)) {
+            (Some(_), Some(true)) => core.kernel_text_bytes(),
+            (None, _) | (Some(_), Some(false)) => Count::Known(0),
+            (Some(_), None) => {
+                Missing::no_source("Inspector's kernels.yaml does not name the kernels").into()
+            }
+        };
+        cores.into_iter().map(of).sum()
+    }
+}
