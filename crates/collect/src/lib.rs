@@ -2,12 +2,16 @@
 //!
 //! The way of the data: a [`Root`] gives bytes, a [`source`] turns them into [`ttmem_model::facts`], and one pure
 //! function, [`merge::merge`], turns facts into a snapshot. [`Collector`] goes the whole way.
+//!
+//! L1 has a way of its own: a [`port`] reads the L1 of worker cores, and [`l1`] decodes what stands in it.
 
 pub mod clock;
 pub mod collector;
 pub mod demo;
 pub mod fake;
+pub mod l1;
 pub mod merge;
+pub mod port;
 pub mod root;
 pub mod source;
 

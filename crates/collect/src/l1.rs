@@ -1,0 +1,20 @@
+//! Reads the L1 of worker cores through a port and decodes it. Nothing here knows what kind of port it is.
+//!
+//! - [`Layout`]: where each field stands, for the release of TT-Metal that wrote it.
+//! - [`Reader`]: asks a port for as little as it takes and gives [`ttmem_model::l1::Core`]s.
+//!
+//! Every byte comes from a device that others write to while it is read. What cannot be true makes the core torn.
+
+pub mod layout;
+
+mod fault;
+mod field;
+mod launch;
+mod layout_table;
+mod program;
+mod reader;
+
+pub use fault::Fault;
+pub use layout::{CoreInfo, Layout, LayoutError};
+pub use layout_table::ROWS;
+pub use reader::{Cost, OpenError, Reader};

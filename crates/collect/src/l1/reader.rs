@@ -1,0 +1,429 @@
+//! Reads the cores of a chip, with as few and as small reads as it takes.
+//!
+//! The layout and each core's place are read once. A sample of a core then takes three reads over a port that pays
+//! for each call: the block from the read pointer over the launch slots to the go messages (648 to 1208 bytes,
+//! one piece in every release), the records of its circular buffers, and the block again to see whether the core
+//! went on meanwhile. Taking the block whole is what keeps it at three: where the newest slot is, is only known
+//! once all of them are read, and the read pointer and the go message stand at its two ends. Over a port that pays
+//! for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one by one: about 400 bytes of a running
+//! core and 800 of a finished one.
+
+use ttmem_model::l1::{
+    ByteRange, CircularBuffer, Coordinate, Core, CoreState, Dispatch, Geometry, Program,
+};
+
+use super::fault::Fault;
+use super::launch::{Block, Head, Slot};
+use super::layout::{CoreInfo, Layout, LayoutError};
+use super::program::{self, Bounds, REMOTE_PAGE_BYTES, Records, Remote};
+use crate::port::{L1Port, PortError};
+
+/// How often a core is read again that cannot be true or went on meanwhile.
+const RETRIES: usize = 3;
+
+/// Reads the cores of one chip by one layout.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    layout: Layout,
+    seats: Vec<Seat>,
+    opening: Cost,
+}
+
+/// What reading took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Calls of the port.
+    pub reads: u64,
+    /// Bytes that they asked for.
+    pub bytes: u64,
+}
+
+/// Why a chip cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No layout fits.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The port is broken.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// A core that is there, and what it said of itself.
+#[derive(Clone, Debug)]
+struct Seat {
+    noc: Coordinate,
+    info: Result<CoreInfo, Fault>,
+}
+
+struct Counted<'a> {
+    port: &'a mut dyn L1Port,
+    gap: u64,
+    cost: Cost,
+}
+
+impl Reader {
+    /// Finds the layout by the magic number of the first core that has one, and the cores.
+    ///
+    /// # Errors
+    /// If no layout fits or the port is broken.
+    pub fn open(port: &mut dyn L1Port) -> Result<Self, OpenError> {
+        let mut port = Counted::new(port);
+        let layout = find_layout(&mut port)?;
+        Ok(Self::seated(&mut port, layout)?)
+    }
+
+    /// The same by a layout that is known: from debug information, or of a release without magic number.
+    ///
+    /// # Errors
+    /// If the port is broken.
+    pub fn with_layout(port: &mut dyn L1Port, layout: Layout) -> Result<Self, PortError> {
+        Self::seated(&mut Counted::new(port), layout)
+    }
+
+    fn seated(port: &mut Counted<'_>, layout: Layout) -> Result<Self, PortError> {
+        let mut seats = Vec::new();
+        for noc in port.port.chip().cores.clone() {
+            match read_info(port, &layout, noc) {
+                Ok(Some(info)) => seats.push(Seat { noc, info: Ok(info) }),
+                // Harvested, or not ours.
+                Ok(None) => {}
+                Err(Fault::Port(error)) if !error.is_local() => return Err(error),
+                Err(Fault::Port(_)) => {}
+                Err(fault) => seats.push(Seat { noc, info: Err(fault) }),
+            }
+        }
+        let ring_end = seats.iter().find_map(|seat| Some(seat.info.as_ref().ok()?.unreserved));
+        let layout = match ring_end {
+            Some(unreserved) => layout.with_ring_end(unreserved),
+            None => layout,
+        };
+        Ok(Self { layout, seats, opening: port.cost })
+    }
+
+    /// The layout.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What every core's map has in common.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry<'static> {
+        let memory = &self.layout.memory;
+        Geometry {
+            l1_bytes: memory.l1_bytes,
+            ring_start: memory.ring_start,
+            reserved: memory.reserved,
+        }
+    }
+
+    /// What finding the layout and the cores took.
+    #[must_use]
+    pub fn opening_cost(&self) -> Cost {
+        self.opening
+    }
+
+    /// Where the kernel config ring of a core lies; `None` if the core is not there or says nothing plausible.
+    #[must_use]
+    pub fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
+        let seat = self.seats.iter().find(|seat| seat.noc == noc)?;
+        let info = seat.info.as_ref().ok()?;
+        Some(Bounds::new(&self.layout, info).ring)
+    }
+
+    /// Reads every core. A core that cannot be read, or cannot be true, is torn.
+    ///
+    /// # Errors
+    /// If the port is broken.
+    pub fn sample(&mut self, port: &mut dyn L1Port) -> Result<(Vec<Core>, Cost), PortError> {
+        let mut port = Counted::new(port);
+        let layout = &self.layout;
+        let cores = self.seats.iter_mut().map(|seat| seat.read(layout, &mut port));
+        let cores = cores.collect::<Result<_, _>>()?;
+        Ok((cores, port.cost))
+    }
+}
+
+fn find_layout(port: &mut Counted<'_>) -> Result<Layout, OpenError> {
+    let arch = port.port.chip().arch;
+    let cores = port.port.chip().cores.clone();
+    let range = Layout::probe_range(arch);
+    let mut first_fault = None;
+    for noc in &cores {
+        let probe = match port.fetch(*noc, range) {
+            Ok((_, probe)) => probe,
+            Err(error) if error.is_local() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match Layout::of_core(arch, &probe) {
+            Ok(Some(layout)) => return Ok(layout),
+            Ok(None) => {}
+            Err(fault) => first_fault = first_fault.or(Some(fault)),
+        }
+    }
+    Err(first_fault.unwrap_or(LayoutError::NoMagic { cores: cores.len() }).into())
+}
+
+fn read_info(
+    port: &mut Counted<'_>,
+    layout: &Layout,
+    noc: Coordinate,
+) -> Result<Option<CoreInfo>, Fault> {
+    let (range, bytes) = port.fetch(noc, layout.core_info_range())?;
+    let skip = range.start.saturating_sub(layout.memory.mailbox);
+    CoreInfo::read(layout, &bytes, skip).map_err(Fault::CoreInfo)
+}
+
+impl Seat {
+    fn read(&mut self, layout: &Layout, port: &mut Counted<'_>) -> Result<Core, PortError> {
+        let mut attempt = 0;
+        loop {
+            let fault = match self.try_read(layout, port) {
+                Ok(core) => return Ok(core),
+                Err(Fault::Port(error)) if !error.is_local() => return Err(error),
+                Err(fault) => fault,
+            };
+            // A port that lacks the bytes will lack them again.
+            if attempt == RETRIES || matches!(fault, Fault::Port(_)) {
+                return Ok(self.torn(&fault));
+            }
+            attempt += 1;
+        }
+    }
+
+    fn try_read(&mut self, layout: &Layout, port: &mut Counted<'_>) -> Result<Core, Fault> {
+        if self.info.is_err() {
+            let info = read_info(port, layout, self.noc);
+            self.info = info.and_then(|info| {
+                info.ok_or_else(|| Fault::CoreInfo("the worker magic is gone".to_owned()))
+            });
+        }
+        let info = self.info.clone()?;
+        let bounds = Bounds::new(layout, &info);
+        let mut block = Block::new(layout);
+        let ends = [block.pointer_range(), block.go_range()];
+        port.read_parts(self.noc, &mut block, &ends)?;
+        let head = block.head()?;
+        let chosen = choose(port, self.noc, &mut block, head)?;
+        let core = self.core(&info, head.signal);
+        let Some((slot, running)) = chosen else { return Ok(core) };
+        let program = read_program(port, self.noc, &block.slot(slot)?, &bounds)?;
+        check_unchanged(port, layout, self.noc, &block, slot)?;
+        Ok(Core {
+            state: if running { CoreState::Running } else { CoreState::Finished },
+            dispatch: program::dispatch(&block.slot(slot)?)?,
+            program: Some(program),
+            ..core
+        })
+    }
+
+    fn core(&self, info: &CoreInfo, signal: u8) -> Core {
+        Core {
+            noc: self.noc,
+            logical: Some(info.logical),
+            grid: Some(info.grid),
+            state: CoreState::Idle,
+            signal,
+            dispatch: Dispatch::Fast,
+            unreserved: Some(info.unreserved),
+            program: None,
+            detail: None,
+        }
+    }
+
+    fn torn(&self, fault: &Fault) -> Core {
+        let info = self.info.as_ref().ok();
+        Core {
+            noc: self.noc,
+            logical: info.map(|info| info.logical),
+            grid: info.map(|info| info.grid),
+            state: CoreState::Torn,
+            signal: 0,
+            dispatch: Dispatch::Fast,
+            unreserved: info.map(|info| info.unreserved),
+            program: None,
+            detail: Some(fault.to_string()),
+        }
+    }
+}
+
+/// The slot that tells what lies in the core's L1, and whether it is at work.
+fn choose(
+    port: &mut Counted<'_>,
+    noc: Coordinate,
+    block: &mut Block<'_>,
+    head: Head,
+) -> Result<Option<(usize, bool)>, Fault> {
+    let whole = port.joins(block.pointer_range(), block.go_range());
+    let slot = block.slot_range(head.slot);
+    if !whole && head.signal == super::launch::GO {
+        port.read_parts(noc, block, &[slot])?;
+    }
+    if block.is_running(head)? {
+        return Ok(Some((head.slot, true)));
+    }
+    if !whole {
+        let summaries: Vec<_> =
+            (0..block.slots()).map(|slot| block.slot_summary_range(slot)).collect();
+        port.read_parts(noc, block, &summaries)?;
+    }
+    let Some(newest) = block.newest(head)? else { return Ok(None) };
+    if !whole {
+        let range = block.slot_range(newest);
+        port.read_parts(noc, block, &[range])?;
+    }
+    Ok(Some((newest, false)))
+}
+
+fn read_program(
+    port: &mut Counted<'_>,
+    noc: Coordinate,
+    slot: &Slot<'_>,
+    bounds: &Bounds,
+) -> Result<Program, Fault> {
+    let config_start = program::config_start(slot, bounds)?;
+    let kernels = program::kernels(slot, bounds)?;
+    let mut program = Program {
+        id: slot.host_id()?,
+        config_start,
+        config_end: None,
+        kernels,
+        circular_buffers: Vec::new(),
+        unread_remote: Vec::new(),
+    };
+    let records = Records::of(slot, bounds)?;
+    if let Some(records) = records {
+        read_records(port, noc, &records, bounds, &mut program)?;
+    }
+    let records_end = records.map_or(config_start, |records| records.end());
+    let text_ends = program.kernels.iter().map(|kernel| Some(kernel.text()?.end));
+    program.config_end = text_ends
+        .collect::<Option<Vec<_>>>()
+        .map(|ends| ends.into_iter().max().unwrap_or(0).max(records_end).max(config_start));
+    Ok(program)
+}
+
+fn read_records(
+    port: &mut Counted<'_>,
+    noc: Coordinate,
+    records: &Records,
+    bounds: &Bounds,
+    program: &mut Program,
+) -> Result<(), Fault> {
+    let (local, remote) = (records.local_range(), records.remote_range());
+    let pieces = match (local, remote) {
+        (Some(local), Some(remote)) if port.joins(local, remote) => {
+            vec![port.fetch(noc, local.hull(remote))?]
+        }
+        _ => {
+            let ranges = local.into_iter().chain(remote);
+            ranges.map(|range| port.fetch(noc, range)).collect::<Result<_, _>>()?
+        }
+    };
+    let piece_of = |range: ByteRange| {
+        let piece = pieces.iter().find(|(own, _)| own.contains(range));
+        piece.map(|(own, bytes)| (bytes.as_slice(), own.start)).ok_or(Fault::CutOff)
+    };
+    if let Some(range) = local {
+        let (bytes, start) = piece_of(range)?;
+        program.circular_buffers = records.local(bytes, start, bounds)?;
+    }
+    let remotes = match remote {
+        Some(range) => {
+            let (bytes, start) = piece_of(range)?;
+            records.remote(bytes, start)?
+        }
+        None => Vec::new(),
+    };
+    for remote in remotes {
+        match read_remote(port, noc, &remote, bounds) {
+            Ok(buffer) => program.circular_buffers.push(buffer),
+            // A capture need not hold the page; the buffer is there all the same.
+            Err(Fault::Port(error)) if error.is_local() => program.unread_remote.push(remote.id),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(())
+}
+
+fn read_remote(
+    port: &mut Counted<'_>,
+    noc: Coordinate,
+    remote: &Remote,
+    bounds: &Bounds,
+) -> Result<CircularBuffer, Fault> {
+    let mut page = [0; REMOTE_PAGE_BYTES];
+    port.read(noc, remote.page(bounds)?.start, &mut page)?;
+    remote.buffer(&page, bounds)
+}
+
+/// Reads again what changes when a core goes on: the read pointer, the go messages, and the number and the enabled
+/// processors of the slot that was believed.
+fn check_unchanged(
+    port: &mut Counted<'_>,
+    layout: &Layout,
+    noc: Coordinate,
+    before: &Block<'_>,
+    slot: usize,
+) -> Result<(), Fault> {
+    let parts = [before.pointer_range(), before.slot_identity_range(slot), before.go_range()];
+    let mut now = Block::new(layout);
+    port.read_parts(noc, &mut now, &parts)?;
+    match parts.iter().all(|part| before.part(*part) == now.part(*part)) {
+        true => Ok(()),
+        false => Err(Fault::Changed),
+    }
+}
+
+impl<'a> Counted<'a> {
+    fn new(port: &'a mut dyn L1Port) -> Self {
+        let gap = port.worthwhile_gap();
+        Self { port, gap, cost: Cost::default() }
+    }
+
+    fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError> {
+        self.cost.reads += 1;
+        self.cost.bytes += u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        self.port.read(core, address, buffer)
+    }
+
+    /// The bytes of a range, with the range.
+    fn fetch(
+        &mut self,
+        core: Coordinate,
+        range: ByteRange,
+    ) -> Result<(ByteRange, Vec<u8>), PortError> {
+        let mut bytes = vec![0; usize::try_from(range.bytes()).unwrap_or(0)];
+        self.read(core, range.start, &mut bytes)?;
+        Ok((range, bytes))
+    }
+
+    /// Whether two ranges are read in one call.
+    fn joins(&self, one: ByteRange, other: ByteRange) -> bool {
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
+        high.start.saturating_sub(low.end) <= self.gap
+    }
+
+    /// Reads parts of a block, ascending; neighbours in one call where that is worthwhile.
+    fn read_parts(
+        &mut self,
+        core: Coordinate,
+        block: &mut Block<'_>,
+        parts: &[ByteRange],
+    ) -> Result<(), Fault> {
+        let mut parts = parts.iter().copied();
+        let mut next = parts.next();
+        while let Some(mut range) = next {
+            next = parts.next();
+            while let Some(part) = next.filter(|part| self.joins(range, *part)) {
+                range.end = range.end.max(part.end);
+                next = parts.next();
+            }
+            let buffer = block.part_mut(range).ok_or(Fault::CutOff)?;
+            self.read(core, range.start, buffer)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Ways to the L1 of a chip.
+//!
+//! A port can read and nothing else: the trait has no way to write, and no type that implements it may get one.
+
+pub mod image;
+
+use ttmem_model::Arch;
+use ttmem_model::l1::Coordinate;
+
+/// What a port knows of its chip before it reads any L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortChip {
+    /// What the port calls the chip: a socket, a device file, an entry of a capture.
+    pub name: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// Whether NOC coordinates are translated.
+    pub noc_translation: bool,
+    /// The harvesting mask as the port has it: rows on Wormhole, columns on Blackhole.
+    pub harvesting: u64,
+    /// Bytes of L1 of a worker core, as the port has it.
+    pub l1_bytes: u64,
+    /// The cores that may be asked, harvested ones among them where the port cannot tell.
+    pub cores: Vec<Coordinate>,
+}
+
+/// A way to read the L1 of one chip's worker cores.
+pub trait L1Port {
+    /// The chip behind it.
+    fn chip(&self) -> &PortChip;
+
+    /// Fills `buffer` with the L1 of a core from `address` on.
+    ///
+    /// # Errors
+    /// If the core cannot be asked or the bytes are not all there. The buffer then holds anything.
+    fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError>;
+
+    /// How many bytes nobody asked for are cheaper to read than a second call. A port that pays for each call, as a
+    /// socket does, keeps the default; one that pays for each word, as a window over PCIe does, says less.
+    fn worthwhile_gap(&self) -> u64 {
+        4096
+    }
+}
+
+/// Why a read gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The chip has no such core, or it must not be asked.
+    #[error("{name} has no core at ({}, {})", core.x, core.y)]
+    NoSuchCore {
+        /// The port.
+        name: String,
+        /// The core.
+        core: Coordinate,
+    },
+    /// The bytes are not all there.
+    #[error(
+        "{name} does not hold {bytes} bytes at {address} of core ({}, {})", core.x, core.y
+    )]
+    Outside {
+        /// The port.
+        name: String,
+        /// The core.
+        core: Coordinate,
+        /// The first byte.
+        address: u64,
+        /// How many were asked for.
+        bytes: usize,
+    },
+    /// The way to the chip is broken: the next read would fail as well.
+    #[error("{name}: {detail}")]
+    Failed {
+        /// The port.
+        name: String,
+        /// What happened.
+        detail: String,
+    },
+}
+
+impl PortError {
+    /// True if other reads may still succeed.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        !matches!(self, Self::Failed { .. })
+    }
+}

@@ -1,0 +1,163 @@
+//! `index.json` of a capture.
+
+use serde::{Deserialize, Serialize};
+use ttmem_model::Arch;
+use ttmem_model::l1::{ByteRange, Coordinate};
+
+use super::{MAX_BYTES, MAX_CORES, MAX_L1_BYTES, Part};
+use crate::port::PortChip;
+
+/// `tt::ARCH` of UMD, as captures have it.
+const ARCH_WORMHOLE: u64 = 2;
+/// The same for Blackhole.
+const ARCH_BLACKHOLE: u64 = 3;
+
+/// One chip of the index.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct IndexChip {
+    #[serde(default)]
+    socket: String,
+    arch: u64,
+    #[serde(default)]
+    noc_translation: bool,
+    #[serde(default)]
+    harvest: u64,
+    worker_l1_size: u64,
+    cores: Vec<IndexCore>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct IndexCore {
+    noc: Coordinate,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Segment {
+    addr: u64,
+    len: u64,
+    offset: u64,
+}
+
+impl IndexChip {
+    /// A chip without cores.
+    pub(super) fn new(chip: &PortChip) -> Self {
+        Self {
+            socket: chip.name.clone(),
+            arch: match chip.arch {
+                Arch::Wormhole => ARCH_WORMHOLE,
+                Arch::Blackhole => ARCH_BLACKHOLE,
+            },
+            noc_translation: chip.noc_translation,
+            harvest: chip.harvesting,
+            worker_l1_size: chip.l1_bytes,
+            cores: Vec::new(),
+        }
+    }
+
+    /// Adds a core with its parts: address, bytes, and where those are in the capture's.
+    pub(super) fn add(
+        &mut self,
+        noc: Coordinate,
+        parts: impl Iterator<Item = (u64, usize, usize)>,
+    ) {
+        let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let segments = parts
+            .map(|(addr, len, offset)| Segment { addr, len: wide(len), offset: wide(offset) })
+            .collect();
+        self.cores.push(IndexCore { noc, segments });
+    }
+
+    /// The parts of each core, ascending.
+    pub(super) fn parts(&self) -> Result<Vec<Vec<Part>>, String> {
+        let part = |segment: &Segment| {
+            let place = segment.place()?;
+            let index = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
+            Ok(Part { address: segment.address()?, place: index(place.start)?..index(place.end)? })
+        };
+        let core = |core: &IndexCore| {
+            let mut parts = core.segments.iter().map(part).collect::<Result<Vec<_>, String>>()?;
+            parts.sort_by_key(|part| part.address);
+            Ok(parts)
+        };
+        self.cores.iter().map(core).collect()
+    }
+
+    /// The chip as its port has it.
+    pub(super) fn into_port_chip(self) -> Result<PortChip, String> {
+        Ok(PortChip {
+            arch: self.arch()?,
+            name: self.socket,
+            noc_translation: self.noc_translation,
+            harvesting: self.harvest,
+            l1_bytes: self.worker_l1_size,
+            cores: self.cores.into_iter().map(|core| core.noc).collect(),
+        })
+    }
+
+    fn arch(&self) -> Result<Arch, String> {
+        match self.arch {
+            ARCH_WORMHOLE => Ok(Arch::Wormhole),
+            ARCH_BLACKHOLE => Ok(Arch::Blackhole),
+            arch => Err(format!("architecture {arch} is neither 2 (wormhole) nor 3 (blackhole)")),
+        }
+    }
+}
+
+impl Segment {
+    /// The addresses it covers.
+    fn address(&self) -> Result<ByteRange, String> {
+        ByteRange::from_start_and_bytes(self.addr, self.len)
+            .filter(|range| range.end <= MAX_L1_BYTES)
+            .ok_or_else(|| format!("{} bytes at address {} are not in any L1", self.len, self.addr))
+    }
+
+    /// Where its bytes are in the capture's.
+    fn place(&self) -> Result<ByteRange, String> {
+        ByteRange::from_start_and_bytes(self.offset, self.len)
+            .filter(|range| range.end <= MAX_BYTES)
+            .ok_or_else(|| format!("{} bytes at offset {} are too far out", self.len, self.offset))
+    }
+}
+
+/// Checks an index as a whole and says how many bytes its capture must hold.
+pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
+    let mut places = Vec::new();
+    for chip in chips {
+        chip.arch()?;
+        if !(1..=MAX_L1_BYTES).contains(&chip.worker_l1_size) {
+            return Err(format!("no core has {} bytes of L1", chip.worker_l1_size));
+        }
+        if chip.cores.len() > MAX_CORES {
+            return Err(format!("no chip has {} cores", chip.cores.len()));
+        }
+        let mut cores: Vec<_> = chip.cores.iter().map(|core| core.noc).collect();
+        cores.sort_unstable();
+        if let Some([core, _]) = cores.array_windows().find(|[one, other]| one == other) {
+            return Err(format!("core ({}, {}) is there twice", core.x, core.y));
+        }
+        for core in &chip.cores {
+            let addresses = core.segments.iter().map(Segment::address);
+            let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+            let Coordinate { x, y } = core.noc;
+            overlap(addresses, &format!("addresses of core ({x}, {y})"))?;
+            for segment in &core.segments {
+                places.push(segment.place()?);
+            }
+        }
+    }
+    let needed = places.iter().map(|place| place.end).max().unwrap_or(0);
+    overlap(places, "offsets")?;
+    Ok(needed)
+}
+
+fn overlap(mut ranges: Vec<ByteRange>, what: &str) -> Result<(), String> {
+    ranges.sort_unstable();
+    match ranges.array_windows().find(|[one, other]| !one.intersection(*other).is_empty()) {
+        Some([one, other]) => Err(format!(
+            "{what} {} to {} and {} to {} overlap",
+            one.start, one.end, other.start, other.end
+        )),
+        None => Ok(()),
+    }
+}
