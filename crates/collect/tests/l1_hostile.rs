@@ -5,6 +5,7 @@
 
 mod l1_support;
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use l1_support::{Image, core_with_program, port};
@@ -148,5 +149,28 @@ proptest! {
         let end = usize::try_from(image.unreserved).unwrap();
         let bytes = image.l1[..end].to_vec();
         check_damaged(&image, bytes);
+    }
+}
+
+#[test]
+fn every_byte_of_a_real_mailbox_may_be_flipped() {
+    let directory =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/l1/wormhole-fast-dispatch/gelu");
+    let mut capture = ImagePort::open(&directory).unwrap().pop().unwrap();
+    let core = capture.chip().cores[0];
+    let mut mailbox = vec![0; 13_312];
+    capture.read(core, 16, &mut mailbox).unwrap();
+    let mut ring = vec![0; 70_656];
+    capture.read(core, 35_168, &mut ring).unwrap();
+    let chip = ttmem_collect::port::PortChip { cores: vec![core], ..capture.chip().clone() };
+    // Only what the layout names is read; the rest is watcher, prints and profiler.
+    for at in (0..1232).chain(2544..2800) {
+        for bit in [0x01, 0x80, 0xFF] {
+            let mut mailbox = mailbox.clone();
+            mailbox[at] ^= bit;
+            let parts = vec![(16, mailbox), (35_168, ring.clone())];
+            let mut port = ImagePort::from_parts(&chip, &[(core, parts)]).unwrap();
+            check_port(&mut port, None);
+        }
     }
 }

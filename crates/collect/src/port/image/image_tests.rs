@@ -1,4 +1,4 @@
-//! Captures that are not what they should be.
+//! Captures that are not what they should be, and captures of captures.
 
 use std::io::Write as _;
 
@@ -7,6 +7,10 @@ use proptest::prelude::*;
 use ttmem_model::Arch;
 
 use super::*;
+use crate::l1::Reader;
+
+const CAPTURE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/l1/wormhole-fast-dispatch/gelu");
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
@@ -109,6 +113,29 @@ fn a_directory_without_a_capture_is_an_error_that_names_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let error = ImagePort::open(directory.path()).unwrap_err().to_string();
     assert!(error.contains("index.json"), "{error}");
+}
+
+#[test]
+fn a_capture_of_a_capture_reads_the_same() {
+    let mut original = ImagePort::open(Path::new(CAPTURE)).unwrap().pop().unwrap();
+    let mut reader = Reader::open(&mut original).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("capture");
+    save(&target, &mut [(&mut original, &mut reader)]).unwrap();
+
+    let mut copy = ImagePort::open(&target).unwrap().pop().unwrap();
+    assert_eq!(copy.chip(), original.chip());
+    let mut again = Reader::open(&mut copy).unwrap();
+    assert_eq!(again.sample(&mut copy).unwrap(), reader.sample(&mut original).unwrap());
+    // The ring is there to its last byte.
+    let core = Coordinate { x: 1, y: 10 };
+    let mut rings = [vec![0; 70_656], vec![0; 70_656]];
+    original.read(core, 35_168, &mut rings[0]).unwrap();
+    copy.read(core, 35_168, &mut rings[1]).unwrap();
+    assert_eq!(rings[0], rings[1]);
+
+    let error = save(&target, &mut [(&mut original, &mut reader)]).unwrap_err();
+    assert!(error.to_string().contains("index.json: File exists"), "{error}");
 }
 
 proptest! {
