@@ -2,10 +2,12 @@
 //!
 //! - [`Layout`]: where each field stands, for the release of TT-Metal that wrote it.
 //! - [`Reader`]: asks a port for as little as it takes and gives [`ttmem_model::l1::Core`]s.
+//! - [`dwarf`]: a layout from the firmware's own debug information.
 //! - [`names`]: the names of kernels, from Inspector's `kernels.yaml`.
 //!
 //! Every byte comes from a device that others write to while it is read. What cannot be true makes the core torn.
 
+pub mod dwarf;
 pub mod layout;
 pub mod names;
 

@@ -6,7 +6,7 @@
 //!
 //! - [`Layout::of_core`]: the position of the magic number in `core_info`, cross-checked with the rest of it;
 //! - [`Layout::of_release`]: the name of a release, for those before 0.66, which have no magic number;
-//! - debug information: the debug information of the firmware that the owner loaded.
+//! - [`super::dwarf::layout`]: the debug information of the firmware that the owner loaded.
 //!
 //! What fits none of them is refused. Reading a mailbox by the wrong layout gives numbers that look right.
 
