@@ -1,12 +1,13 @@
 //! Reads the cores of a chip, with as few and as small reads as it takes.
 //!
-//! The layout and each core's place are read once. A sample of a core then takes three reads over a port that pays
-//! for each call: the block from the read pointer over the launch slots to the go messages (648 to 1208 bytes,
-//! one piece in every release), the records of its circular buffers, and the block again to see whether the core
-//! went on meanwhile. Taking the block whole is what keeps it at three: where the newest slot is, is only known
-//! once all of them are read, and the read pointer and the go message stand at its two ends. Over a port that pays
-//! for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one by one: about 400 bytes of a running
-//! core and 800 of a finished one.
+//! The layout and each core's place are read once; when another process takes the chip, open it again. A sample of a
+//! core then takes three reads over a port that pays for each call: the block from the read pointer over the launch
+//! slots to the go messages (648 to 1208 bytes, one piece in every release), the records of its circular buffers,
+//! and the block again to see whether the core went on meanwhile. Taking the block whole is what keeps it at three:
+//! where the newest slot is, is only known once all of them are read, and the read pointer and the go message stand
+//! at its two ends. Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
+//! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
+//! slow dispatch, 14 reads and 540 bytes after programs of fast dispatch.
 
 use ttmem_model::l1::{
     ByteRange, CircularBuffer, Coordinate, Core, CoreState, Dispatch, Geometry, Program,
