@@ -3,11 +3,12 @@
 //! The way of the data: a [`Root`] gives bytes, a [`source`] turns them into [`ttmem_model::facts`], and one pure
 //! function, [`merge::merge`], turns facts into a snapshot. [`Collector`] goes the whole way.
 //!
-//! L1 has a way of its own: a [`port`] reads the L1 of worker cores, and [`l1`] decodes what stands in it.
+//! L1 has a way of its own: a [`port`] reads the L1 of worker cores, and [`l1`] decodes what stands in it. [`explain`] reads what TT-Metal says when memory runs out.
 
 pub mod clock;
 pub mod collector;
 pub mod demo;
+pub mod explain;
 pub mod fake;
 pub mod l1;
 pub mod merge;

@@ -1,0 +1,180 @@
+//! `ttmem explain`: what TT-Metal's memory errors and memory reports mean, and what to change.
+//!
+//! [`explain`] finds every known message in a whole log or a pasted line and says of each what it means, how many bytes
+//! are missing, whether the memory is full or fragmented, which cores are concerned and what to change. With a
+//! [`LiveMap`] ([`explain_with`]) it names the buffer in the way. [`Findings`] is what the command prints;
+//! [`input::read_path`] gets the text of a file. Only that function does I/O.
+//!
+//! Nothing found is an empty result: the caller says so.
+
+mod advise;
+mod breakdown;
+mod cores;
+pub mod input;
+mod live;
+mod message;
+mod render;
+mod scan;
+mod template;
+mod text;
+mod units;
+
+use serde::Serialize;
+
+pub use advise::{Advice, Figure, Fit};
+pub use cores::{CoreRange, Cores};
+pub use live::{Blocker, LiveBuffer, LiveChip, LiveMap};
+pub use message::{
+    BelowLimit, BuffersBeyondL1, BuffersClash, Message, OutOfMemory, ProgramPart, ProgramTooLarge,
+    ServiceCoreClash, StaticBuffers,
+};
+pub use render::render;
+pub use text::text_of;
+
+use template::Templates;
+use text::Text;
+
+/// One message, explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The message with its numbers.
+    pub message: Message,
+    /// Its wording, in one line.
+    pub text: String,
+    /// The line of the input where it first stands, counted from 1.
+    pub line: usize,
+    /// How often it stands in the input: ranks and threads repeat it, and so do logs and tracebacks.
+    pub count: usize,
+    /// What happened, in one line.
+    pub title: String,
+    /// What it means.
+    pub meaning: String,
+    /// Full, fragmented, or what else.
+    pub fit: Fit,
+    /// Bytes of one bank or core that are missing; absent where the message does not tell.
+    pub over_bytes: Option<u64>,
+    /// How many cores are concerned; absent where the message does not tell.
+    pub core_count: Option<u64>,
+    /// The numbers as they are shown.
+    pub figures: Vec<Figure>,
+    /// What to change, most effective first.
+    pub advice: Vec<Advice>,
+    /// Live buffers that stand in the way; empty without a live map.
+    pub blockers: Vec<Blocker>,
+}
+
+/// Finds and explains every known message of a text, in the order in which they first stand there.
+#[must_use]
+pub fn explain(text: &str) -> Vec<Explanation> {
+    find(text).into_iter().map(|found| found.explained(None)).collect()
+}
+
+/// Like [`explain`], and names the live buffers that stand in the way.
+#[must_use]
+pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
+    find(text).into_iter().map(|found| found.explained(Some(live))).collect()
+}
+
+/// A message of the text, before anything is said of it.
+struct Found {
+    message: Message,
+    text: String,
+    line: usize,
+    count: usize,
+}
+
+/// A text with more different messages than this is no log; the rest is left out, so that it cannot take all memory.
+const MAX_MESSAGES: usize = 1000;
+
+fn find(text: &str) -> Vec<Found> {
+    let text = Text::new(text);
+    let clean = text.as_str();
+    let templates = Templates::new();
+    let mut messages: Vec<Found> = Vec::new();
+    let bytes = clean.as_bytes();
+    let mut position = 0;
+    while position < clean.len() {
+        if !templates.can_begin(bytes[position]) {
+            position += 1;
+            continue;
+        }
+        let Some((message, wording_end, end)) = templates.match_at(clean, position) else {
+            position += 1;
+            continue;
+        };
+        if let Some(known) = messages.iter_mut().find(|known| known.message.is_same(&message)) {
+            known.count += 1;
+            known.message.complete(message);
+        } else if messages.len() < MAX_MESSAGES {
+            let wording = clean.get(position..wording_end).unwrap_or_default();
+            let wording = wording.split_whitespace().collect::<Vec<_>>().join(" ");
+            messages.push(Found { message, text: wording, line: text.line_of(position), count: 1 });
+        }
+        position = end.max(position + 1);
+    }
+    messages
+}
+
+impl Found {
+    fn explained(self, live: Option<&LiveMap>) -> Explanation {
+        let verdict = advise::verdict(&self.message, live);
+        Explanation {
+            core_count: self.message.cores().map(Cores::count),
+            message: self.message,
+            text: self.text,
+            line: self.line,
+            count: self.count,
+            title: verdict.title,
+            meaning: verdict.meaning,
+            fit: verdict.fit,
+            over_bytes: verdict.over,
+            figures: verdict.figures,
+            advice: verdict.advice,
+            blockers: verdict.blockers,
+        }
+    }
+}
+
+/// Everything that was found in the inputs of one command. Its JSON:
+///
+/// ```text
+/// { "schema": "ttmem/explain", "version": "1.0",
+///   "explanations": [ { "message": { "kind": "buffers_clash" | "buffers_beyond_l1" | "service_core_clash" |
+///                                            "out_of_memory" | "below_limit" | "program_too_large", …its numbers },
+///       "text": "…", "line": N, "count": N, "title": "…", "meaning": "…",
+///       "fit": "in_the_way" | "too_large" | "full" | "fragmented" | "no_region" | "unusable" | "unknown" | "contradictory",
+///       "over_bytes": N | null, "core_count": N | null, "figures": [ { "name": "…", "value": "…" } ],
+///       "advice": [ { "text": "…", "bytes": N | null } ],
+///       "blockers": [ { "chip": "…", "address": N, "bytes": N, "label": "…", "opens": N | null } ] } ] }
+/// ```
+///
+/// Fields may be added. All sizes are bytes, of one bank each; cores are `{ "start": [x, y], "end": [x, y] }`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    schema: &'static str,
+    version: &'static str,
+    /// The messages, explained.
+    pub explanations: Vec<Explanation>,
+}
+
+impl Findings {
+    /// Examines inputs: each is a text with messages.
+    #[must_use]
+    pub fn of(inputs: &[input::Input], live: Option<&LiveMap>) -> Self {
+        let found = inputs.iter().flat_map(|input| find(&input.text));
+        let explanations = found.map(|found| found.explained(live)).collect();
+        Self { schema: "ttmem/explain", version: "1.0", explanations }
+    }
+
+    /// True if there was no known message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.explanations.is_empty()
+    }
+
+    /// All as text, wrapped to a width, in ASCII only if asked.
+    #[must_use]
+    pub fn render(&self, width: usize, ascii: bool) -> String {
+        render(&self.explanations, width, ascii)
+    }
+}

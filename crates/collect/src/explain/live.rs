@@ -1,0 +1,160 @@
+//! What is allocated right now, as far as the caller knows it: it lets an explanation name the buffer in the way.
+
+use serde::Serialize;
+use ttmem_model::Kind;
+
+/// The live buffers of some chips.
+#[derive(Clone, Debug, Default)]
+pub struct LiveMap {
+    /// One entry for each chip.
+    pub chips: Vec<LiveChip>,
+}
+
+/// The live buffers of one chip.
+#[derive(Clone, Debug, Default)]
+pub struct LiveChip {
+    /// How the user knows the chip.
+    pub name: String,
+    /// Its buffers, in any order.
+    pub buffers: Vec<LiveBuffer>,
+}
+
+/// A buffer at one address of every bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveBuffer {
+    /// Its address, as TT-Metal's messages count addresses.
+    pub address: u64,
+    /// Bytes that it takes in each bank.
+    pub bytes: u64,
+    /// The memory that it lies in.
+    pub kind: Kind,
+    /// What the user may know it by: a tensor's shape, an operation, a process.
+    pub label: String,
+}
+
+/// A live buffer that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// The chip.
+    pub chip: String,
+    /// Its address.
+    pub address: u64,
+    /// Bytes that it takes in each bank.
+    pub bytes: u64,
+    /// What it is.
+    pub label: String,
+    /// Bytes in one piece that freeing it would open at least, where that was asked.
+    pub opens: Option<u64>,
+}
+
+/// Blockers are listed up to this number; a chip can have thousands of buffers.
+const MAX_BLOCKERS: usize = 8;
+
+impl LiveMap {
+    /// The L1 buffers that begin below `end`, on chips where one begins at `address`. Without such a chip the map is of
+    /// another moment than the message, and nothing is named.
+    pub(super) fn below(&self, address: u64, end: u64) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        for chip in &self.chips {
+            let buffers = chip.of_kind(Kind::L1);
+            if !buffers.iter().any(|buffer| buffer.address == address) {
+                continue;
+            }
+            let blocking = buffers.iter().filter(|buffer| buffer.address < end);
+            blockers.extend(blocking.map(|buffer| chip.blocker(buffer, None)));
+        }
+        blockers.truncate(MAX_BLOCKERS);
+        blockers
+    }
+
+    /// The buffer of each chip that opens `need` bytes in one piece when freed, the smallest one; on a chip that has
+    /// none the largest.
+    pub(super) fn to_open(&self, kind: Kind, need: u64) -> Vec<Blocker> {
+        let mut blockers: Vec<Blocker> =
+            self.chips.iter().filter_map(|chip| chip.to_open(kind, need)).collect();
+        blockers.truncate(MAX_BLOCKERS);
+        blockers
+    }
+}
+
+impl LiveChip {
+    fn of_kind(&self, kind: Kind) -> Vec<&LiveBuffer> {
+        let mut buffers: Vec<&LiveBuffer> =
+            self.buffers.iter().filter(|buffer| buffer.kind == kind).collect();
+        buffers.sort_by_key(|buffer| buffer.address);
+        buffers
+    }
+
+    fn to_open(&self, kind: Kind, need: u64) -> Option<Blocker> {
+        let buffers = self.of_kind(kind);
+        let opened = |index: usize| -> u64 {
+            let buffer = buffers[index];
+            let own_end = buffer.address.saturating_add(buffer.bytes);
+            let start = match index.checked_sub(1) {
+                Some(before) => buffers[before].address.saturating_add(buffers[before].bytes),
+                None => buffer.address,
+            };
+            let end = buffers.get(index + 1).map_or(own_end, |after| after.address);
+            end.saturating_sub(start)
+        };
+        let enough = (0..buffers.len()).filter(|&index| opened(index) >= need);
+        let chosen = enough
+            .min_by_key(|&index| buffers[index].bytes)
+            .or_else(|| (0..buffers.len()).max_by_key(|&index| opened(index)))?;
+        Some(self.blocker(buffers[chosen], Some(opened(chosen))))
+    }
+
+    fn blocker(&self, buffer: &LiveBuffer, opens: Option<u64>) -> Blocker {
+        Blocker {
+            chip: self.name.clone(),
+            address: buffer.address,
+            bytes: buffer.bytes,
+            label: buffer.label.clone(),
+            opens,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(buffers: &[(u64, u64)]) -> LiveMap {
+        let buffer = |&(address, bytes): &(u64, u64)| LiveBuffer {
+            address,
+            bytes,
+            kind: Kind::L1,
+            label: format!("at {address}"),
+        };
+        let buffers = buffers.iter().map(buffer).collect();
+        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers }] }
+    }
+
+    #[test]
+    fn what_begins_below_the_end_blocks() {
+        let map = map(&[(300, 10), (100, 50), (200, 10)]);
+        let addresses = |address, end| -> Vec<u64> {
+            map.below(address, end).iter().map(|blocker| blocker.address).collect()
+        };
+        assert_eq!(addresses(100, 201), [100, 200]);
+        assert_eq!(addresses(101, 201), [0; 0], "a map of another moment");
+    }
+
+    #[test]
+    fn the_smallest_buffer_that_opens_enough_is_named() {
+        // 100 to 150, then a hole of 50, 200 to 210, a hole of 90, 300 to 310.
+        let map = map(&[(300, 10), (100, 50), (200, 10)]);
+        let opens = |need| {
+            let blocker = map.to_open(Kind::L1, need).remove(0);
+            (blocker.address, blocker.opens)
+        };
+        assert_eq!(opens(120), (200, Some(150)));
+        assert_eq!(
+            opens(80),
+            (300, Some(100)).min((200, Some(150))),
+            "ten bytes each: the lower one"
+        );
+        assert_eq!(opens(1000), (200, Some(150)), "none is enough: the one that opens most");
+        assert!(map.to_open(Kind::Dram, 1).is_empty());
+    }
+}
