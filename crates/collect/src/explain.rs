@@ -2,8 +2,9 @@
 //!
 //! [`explain`] finds every known message in a whole log or a pasted line and says of each what it means, how many bytes
 //! are missing, whether the memory is full or fragmented, which cores are concerned and what to change. With a
-//! [`LiveMap`] ([`explain_with`]) it names the buffer in the way. [`Findings`] is what the command prints;
-//! [`input::read_path`] gets the text of a file. Only that function does I/O.
+//! [`LiveMap`] ([`explain_with`]) it names the buffer in the way. [`report`] reads the CSV files that
+//! `ttnn.dump_device_memory_state` writes. [`Findings`] is both, as the command prints them; [`input::read_path`] gets
+//! the text of a file or of a folder's reports. Only that function does I/O.
 //!
 //! Nothing found is an empty result: the caller says so.
 
@@ -14,6 +15,7 @@ pub mod input;
 mod live;
 mod message;
 mod render;
+pub mod report;
 mod scan;
 mod template;
 mod text;
@@ -28,9 +30,10 @@ pub use message::{
     BelowLimit, BuffersBeyondL1, BuffersClash, Message, OutOfMemory, ProgramPart, ProgramTooLarge,
     ServiceCoreClash, StaticBuffers,
 };
-pub use render::render;
+pub use render::{render, render_reports};
 pub use text::text_of;
 
+use report::MemoryReport;
 use template::Templates;
 use text::Text;
 
@@ -145,36 +148,57 @@ impl Found {
 ///       "fit": "in_the_way" | "too_large" | "full" | "fragmented" | "no_region" | "unusable" | "unknown" | "contradictory",
 ///       "over_bytes": N | null, "core_count": N | null, "figures": [ { "name": "…", "value": "…" } ],
 ///       "advice": [ { "text": "…", "bytes": N | null } ],
-///       "blockers": [ { "chip": "…", "address": N, "bytes": N, "label": "…", "opens": N | null } ] } ] }
+///       "blockers": [ { "chip": "…", "address": N, "bytes": N, "label": "…", "opens": N | null } ] } ],
+///   "reports": [ { "source": "…", "form": "summary" | "l1_summary" | "detailed", "unit": "bytes" | "kib",
+///       "usages": [ { "program": N | null, "kind": "dram" | "l1" | "l1_small" | null, "place": "…" | null,
+///           "banks": N | null, "capacity": N | null, "used": N | null, "free": N | null, "largest_free": N | null,
+///           "fragmentation": 0.0 to 1.0 | null, "blocks": { … } | null } ] } ] }
 /// ```
 ///
-/// Fields may be added. All sizes are bytes, of one bank each; cores are `{ "start": [x, y], "end": [x, y] }`.
+/// Fields may be added. All sizes are bytes of one bank or core, but `requested`, which is the whole buffer; cores are `{ "start": [x, y], "end": [x, y] }`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Findings {
     schema: &'static str,
     version: &'static str,
     /// The messages, explained.
     pub explanations: Vec<Explanation>,
+    /// The memory reports.
+    pub reports: Vec<MemoryReport>,
 }
 
 impl Findings {
-    /// Examines inputs: each is a text with messages.
+    /// Examines inputs: each is either a memory report or a text with messages.
     #[must_use]
     pub fn of(inputs: &[input::Input], live: Option<&LiveMap>) -> Self {
-        let found = inputs.iter().flat_map(|input| find(&input.text));
-        let explanations = found.map(|found| found.explained(live)).collect();
-        Self { schema: "ttmem/explain", version: "1.0", explanations }
+        let mut findings = Self {
+            schema: "ttmem/explain",
+            version: "1.0",
+            explanations: Vec::new(),
+            reports: Vec::new(),
+        };
+        for input in inputs {
+            match report::parse(&input.name, &input.text) {
+                Some(report) => findings.reports.push(report),
+                None => findings
+                    .explanations
+                    .extend(find(&input.text).into_iter().map(|found| found.explained(live))),
+            }
+        }
+        findings
     }
 
-    /// True if there was no known message.
+    /// True if there was no known message and no report.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.explanations.is_empty()
+        self.explanations.is_empty() && self.reports.is_empty()
     }
 
-    /// All as text, wrapped to a width, in ASCII only if asked.
+    /// Both as text, wrapped to a width, in ASCII only if asked.
     #[must_use]
     pub fn render(&self, width: usize, ascii: bool) -> String {
-        render(&self.explanations, width, ascii)
+        let messages = render(&self.explanations, width, ascii);
+        let reports = render_reports(&self.reports, width, ascii);
+        let between = if messages.is_empty() || reports.is_empty() { "" } else { "\n" };
+        format!("{messages}{between}{reports}")
     }
 }

@@ -254,6 +254,7 @@ fn json_has_the_documented_shape() {
     assert_eq!(explanation["fit"], "in_the_way");
     assert_eq!(explanation["over_bytes"], 525_664);
     assert_eq!(explanation["advice"][1]["bytes"], 525_664);
+    assert_eq!(json["reports"], serde_json::json!([]));
 }
 
 proptest! {

@@ -1,5 +1,7 @@
-//! Explanations as plain text, wrapped to a width.
+//! Explanations and reports as plain text, wrapped to a width.
 
+use super::report::MemoryReport;
+use super::units::count;
 use super::{Advice, Explanation, Figure};
 
 /// Narrower than this nothing is wrapped: a column of single words helps nobody.
@@ -14,6 +16,32 @@ pub fn render(explanations: &[Explanation], width: usize, ascii: bool) -> String
             page.blank();
         }
         one(&mut page, explanation);
+    }
+    page.text
+}
+
+/// The reports, one below the other. Empty for none.
+#[must_use]
+pub fn render_reports(reports: &[MemoryReport], width: usize, ascii: bool) -> String {
+    let mut page = Page::new(width, ascii);
+    for (index, report) in reports.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
+        page.wrapped("", "", &report.title());
+        let table = report.table();
+        if table.iter().all(|line| line.chars().count() + 2 <= page.width) {
+            for line in table {
+                page.line(&format!("  {line}"));
+            }
+        } else {
+            for sentence in report.sentences() {
+                page.wrapped("  ", "    ", &sentence);
+            }
+        }
+        for note in report.notes() {
+            page.wrapped("  ", "  ", &note);
+        }
     }
     page.text
 }
@@ -122,4 +150,9 @@ fn words(text: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// `3 programs`, for a report's title.
+pub(super) fn programs(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX), "program")
 }

@@ -1,0 +1,151 @@
+//! TT-Metal's own memory reports: the CSV files of `ttnn.dump_device_memory_state` and, with a column `Program ID`, the
+//! ones that are written for each program after `EnableMemoryReports`.
+//!
+//! Three forms, told apart by their first lines:
+//! - `*memory_usage_summary.csv`: capacity, allocated, free and largest free block of a bank, a row for each kind.
+//! - `*l1_usage_summary.csv`: the largest free block of L1.
+//! - `*detailed_memory_usage.csv`: totals over all banks, and the table of blocks of one bank.
+//!
+//! Files of 2023 count in KB, bank by bank, and the header says so. Headers up to 0.62 call two of four columns KB though
+//! all are bytes; so only a header that is KB throughout is believed.
+
+mod csv;
+mod detailed;
+mod summary;
+mod table;
+
+use serde::Serialize;
+use ttmem_model::Kind;
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemoryReport {
+    /// The file's name.
+    pub source: String,
+    /// Which of the three files it is.
+    pub form: Form,
+    /// The unit of the file. The numbers here are bytes in any case.
+    pub unit: Unit,
+    /// What it says, in the order of the file.
+    pub usages: Vec<Usage>,
+}
+
+/// Which file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// `*memory_usage_summary.csv`
+    Summary,
+    /// `*l1_usage_summary.csv`
+    L1Summary,
+    /// `*detailed_memory_usage.csv`
+    Detailed,
+}
+
+/// What a file counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// KiB, rounded down (2023).
+    Kib,
+}
+
+impl Unit {
+    /// A number of the file in bytes.
+    fn bytes(self, number: u64) -> u64 {
+        match self {
+            Self::Bytes => number,
+            Self::Kib => number.saturating_mul(1024),
+        }
+    }
+}
+
+/// One memory, or one bank of it. Sizes are bytes of one bank; absent where the file does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Usage {
+    /// The program after which it was written, in per-program files.
+    pub program: Option<u64>,
+    /// The memory.
+    pub kind: Option<Kind>,
+    /// Which bank, in files of 2023: the channel or core, and the bank's number.
+    pub place: Option<String>,
+    /// How many banks there are, all alike.
+    pub banks: Option<u64>,
+    /// Bytes that can be allocated.
+    pub capacity: Option<u64>,
+    /// Bytes allocated.
+    pub used: Option<u64>,
+    /// Bytes free.
+    pub free: Option<u64>,
+    /// Bytes of the largest free block.
+    pub largest_free: Option<u64>,
+    /// The part of the free bytes that lies outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
+    /// nothing is free.
+    pub fragmentation: Option<f64>,
+    /// What the table of blocks says.
+    pub blocks: Option<Blocks>,
+}
+
+/// The table of blocks of one bank, summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Blocks {
+    /// Blocks that are allocated.
+    pub allocated: u64,
+    /// Blocks that are free: the holes.
+    pub holes: u64,
+    /// The largest allocated block, if any.
+    pub largest_allocated: Option<Block>,
+    /// The largest hole, if any.
+    pub largest_hole: Option<Block>,
+}
+
+/// A block. Addresses count from the start of the region in files with a `Block table:`, else from address 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Block {
+    /// Its address.
+    pub address: u64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// Fills in what follows from the rest.
+    fn derived(mut self) -> Self {
+        if let (Some(free), Some(largest)) = (self.free, self.largest_free)
+            && free > 0
+            && largest <= free
+        {
+            self.fragmentation = Some(share(free - largest, free));
+        }
+        self
+    }
+}
+
+/// A share, rounded to four places, so that JSON stays readable.
+fn share(part: u64, whole: u64) -> f64 {
+    let parts = u128::from(part) * 10_000 / u128::from(whole.max(1));
+    f64::from(u32::try_from(parts).unwrap_or(10_000)) / 10_000.0
+}
+
+/// Reads a file, if it is one of these reports.
+#[must_use]
+pub fn parse(source: &str, text: &str) -> Option<MemoryReport> {
+    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    let (form, unit, usages) = if first.starts_with("This report indicates available space") {
+        let header = lines.next()?;
+        (Form::L1Summary, unit_of(header), summary::l1(header, lines))
+    } else if first.contains("Total Allocatable Size (") {
+        (Form::Summary, unit_of(first), summary::memory(first, lines))
+    } else {
+        let header = lines.next().filter(|line| line.contains("Total allocatable ("))?;
+        (Form::Detailed, unit_of(header), detailed::read(text, unit_of(header)))
+    };
+    Some(MemoryReport { source: source.to_owned(), form, unit, usages })
+}
+
+fn unit_of(header: &str) -> Unit {
+    if header.contains("(KB)") && !header.contains("(B)") { Unit::Kib } else { Unit::Bytes }
+}
