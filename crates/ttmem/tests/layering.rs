@@ -83,8 +83,11 @@ fn conclusions_are_pure() {
 #[test]
 fn paths_of_a_host_are_opened_in_one_place() {
     let root = "crates/collect/src/root";
+    // Files that the user names are no files of the host: a capture, a log.
+    let named = ["crates/collect/src/port/image", "crates/collect/src/explain/input.rs"];
     let forbidden = ["std::fs", "rustix::fs"];
-    assert_eq!(offenders("crates/collect/src", &forbidden, &[root]), [""; 0]);
+    let except = [&[root], named.as_slice()].concat();
+    assert_eq!(offenders("crates/collect/src", &forbidden, &except), [""; 0]);
 }
 
 #[test]
@@ -118,5 +121,8 @@ fn files_stay_readable() {
 #[test]
 fn the_check_notices_what_it_looks_for() {
     let found = offenders("crates/collect/src", &["rustix::fs"], &[]);
-    assert_eq!(found, [r#"crates/collect/src/root.rs: ["rustix::fs"]"#]);
+    assert!(
+        found.contains(&r#"crates/collect/src/root.rs: ["rustix::fs"]"#.to_owned()),
+        "{found:?}"
+    );
 }
