@@ -122,10 +122,12 @@ fn chip(bytes: &[u8], row: usize) -> Option<RegionChip> {
 
 /// The slots in use, and how many are being released. Slots are freed in any order, so all 64 are looked at.
 fn slots(bytes: &[u8]) -> Result<(Vec<RegionSlot>, u32), RegionError> {
-    let mut slots = Vec::new();
+    let place = |slot: usize| SLOTS + slot * SLOT_STRIDE;
+    let used = (0..SLOT_COUNT).filter(|slot| i32_at(bytes, place(*slot)) > Some(SLOT_FREE)).count();
+    let mut slots = Vec::with_capacity(used);
     let mut releasing = 0;
     for slot in 0..SLOT_COUNT {
-        let start = SLOTS + slot * SLOT_STRIDE;
+        let start = place(slot);
         match i32_at(bytes, start) {
             Some(SLOT_FREE) | None => {}
             Some(SLOT_RELEASING) => releasing += 1,
