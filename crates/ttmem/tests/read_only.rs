@@ -1,5 +1,6 @@
 //! `ttmem` looks and does not touch: every system call of it, seen through strace.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "what a test passes over is said")]
 
 use std::path::Path;
 use std::process::Command;

@@ -4,6 +4,7 @@
 //! line and passes over.
 #![cfg(feature = "real-ttnn")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "what a test passes over is said")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ fn snapshot() -> Value {
 
 fn process<'a>(snapshot: &'a Value, pid: &Value) -> &'a Value {
     let mut processes = snapshot["processes"].as_array().unwrap().iter();
-    processes.find(|process| &process["pid"] == pid).expect("the workload is shown")
+    processes.find(|process| &process["pid"] == pid).unwrap()
 }
 
 /// The bytes of a process on a chip, by kind.

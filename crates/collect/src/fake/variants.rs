@@ -1,7 +1,7 @@
 //! Hosts on which something is wrong, each named after what is.
 //!
 //! What a reader should make of each stands in its doc comment: a reading that is missing with its reason, a finding,
-//! or nothing at all. Never a panic, never a wrong number. Unless it says otherwise a variant is [`Host::n150`] with
+//! or nothing at all. Never a panic, never a wrong number. Unless it says otherwise a variant is [`super::Host::n150`] with
 //! one thing changed.
 
 pub mod devices;
