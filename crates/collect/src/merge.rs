@@ -1,8 +1,8 @@
 //! Facts become a snapshot: the one place where anything is concluded. Pure: the same facts give the same snapshot.
 //!
-//! 1. [`join`] finds out which memory region belongs to which chip and which process is behind each slot.
-//! 2. [`memory`] adds up what each process holds on each chip, and refuses numbers that cannot be.
-//! 3. [`chips`] and [`processes`] lay the result out; [`findings`] says what is wrong.
+//! 1. `join` finds out which memory region belongs to which chip and which process is behind each slot.
+//! 2. `memory` adds up what each process holds on each chip, and refuses numbers that cannot be.
+//! 3. `chips` and `processes` lay the result out; `findings` says what is wrong.
 
 mod chips;
 mod findings;
