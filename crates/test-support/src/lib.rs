@@ -1,0 +1,21 @@
+//! What tests of `ttmem` need around it.
+//!
+//! - [`capture`]: the captures of real L1 in `fixtures/l1`.
+//! - [`simulator`]: a server that speaks UMD's simulation protocol and serves a capture, well or badly.
+//! - [`stage`]: a stage for the driver of `ttmem-test-driver`, and programs that run on it.
+//! - [`strace`]: what a program asked of the system.
+//!
+//! Nothing here depends on the code under test, so what both agree on is agreed twice.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    reason = "a test may panic, and this is what tests are made of"
+)]
+
+pub mod capture;
+pub mod simulator;
+pub mod stage;
+pub mod strace;
+pub mod wire;

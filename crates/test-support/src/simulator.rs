@@ -1,0 +1,217 @@
+//! A server of UMD's simulation protocol that serves a capture: well, or badly in one of many ways.
+//!
+//! ```no_run
+//! use ttmem_test_support::capture::Chip;
+//! use ttmem_test_support::simulator::{Manners, Server};
+//!
+//! let server = Server::start(Chip::load("wormhole/matmul"), Manners::Good);
+//! // … read from server.path() …
+//! assert!(server.requests().iter().all(|request| request.data.is_empty()));
+//! ```
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::capture::Chip;
+use crate::wire::{DeviceInfo, Request, response};
+
+/// How a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    /// As it should.
+    Good,
+    /// As it should when asked for the device, and to reads as `Bad` says.
+    BadReads(Bad),
+    /// As `Bad` says from the start.
+    Bad(Bad),
+}
+
+/// How an answer goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// A status that is not 0.
+    Status,
+    /// Bytes that are no message.
+    Malformed,
+    /// The right length, and half of what it says; then the connection is closed.
+    Truncated,
+    /// A length of 4 GiB.
+    Oversized,
+    /// A byte at a time, one each 20 ms.
+    Slow,
+    /// No answer at all.
+    Silent,
+    /// The connection is closed.
+    Closing,
+    /// Fewer bytes than were asked for.
+    Short,
+    /// A device of an architecture that nobody knows, or the answer to another read.
+    Foreign,
+}
+
+/// A server at work. Dropping it ends it.
+#[derive(Debug)]
+pub struct Server {
+    directory: tempfile::TempDir,
+    path: PathBuf,
+    log: Arc<Mutex<Vec<Request>>>,
+    stopping: Arc<AtomicBool>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server in a directory of its own, with the names that UMD gives.
+    #[must_use]
+    pub fn start(chip: Chip, manners: Manners) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("tmp/tt-umd-sim-server-0");
+        std::fs::create_dir_all(&place).unwrap();
+        let path = place.join("tt-umd-sim-0.sock");
+        let socket = UnixListener::bind(&path).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let session = Session { chip: Arc::new(chip), manners, log: Arc::clone(&log) };
+        let stop = Arc::clone(&stopping);
+        let listener = std::thread::spawn(move || {
+            for connection in socket.incoming() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let session = session.clone();
+                std::thread::spawn(move || session.serve(&connection.unwrap()));
+            }
+        });
+        Self { directory, path, log, stopping, listener: Some(listener) }
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// A directory in which `/tmp` has the socket: a root for finding it.
+    #[must_use]
+    pub fn root(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        // Wakes the listener.
+        drop(UnixStream::connect(&self.path));
+        if let Some(listener) = self.listener.take() {
+            drop(listener.join());
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    chip: Arc<Chip>,
+    manners: Manners,
+    log: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Session {
+    /// Answers until the other end goes away, or a bad answer is the last one.
+    fn serve(&self, mut connection: &UnixStream) {
+        let mut length = [0; 4];
+        while connection.read_exact(&mut length).is_ok() {
+            let mut message = vec![0; usize::try_from(u32::from_le_bytes(length)).unwrap()];
+            if connection.read_exact(&mut message).is_err() {
+                return;
+            }
+            let request = Request::parse(&message).unwrap();
+            self.log.lock().unwrap().push(request.clone());
+            let bad = match self.manners {
+                Manners::Good => None,
+                Manners::BadReads(bad) => (request.command == 0).then_some(bad),
+                Manners::Bad(bad) => Some(bad),
+            };
+            let sent = match bad {
+                None => send(connection, &self.answer(&request, None)),
+                Some(bad) => self.misbehave(connection, &request, bad),
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, request: &Request, bad: Option<Bad>) -> Vec<u8> {
+        let status = if bad == Some(Bad::Status) { -1 } else { 0 };
+        if request.command == 2 {
+            let arch = if bad == Some(Bad::Foreign) { 4 } else { i32::from(self.chip.arch) };
+            let harvesting = [self.chip.harvesting, 0, 0, 0, 0];
+            let yaml = self.chip.soc_descriptor();
+            return DeviceInfo { status, arch, yaml, noc_translation: true, harvesting }.encode();
+        }
+        let place = u8::try_from(request.x).ok().zip(u8::try_from(request.y).ok());
+        let core = place.and_then(|place| self.chip.core(place));
+        let address = usize::try_from(request.address).unwrap();
+        let size = usize::try_from(request.size).unwrap();
+        match core {
+            Some(core) if request.command == 0 && status == 0 => {
+                let mut data = core.read(address, size);
+                data.truncate(if bad == Some(Bad::Short) { size / 2 } else { size });
+                data.extend(vec![0; if bad == Some(Bad::Foreign) { 1 } else { 0 }]);
+                response(0, &data)
+            }
+            _ => response(-1, &[]),
+        }
+    }
+
+    fn misbehave(
+        &self,
+        mut connection: &UnixStream,
+        request: &Request,
+        bad: Bad,
+    ) -> std::io::Result<()> {
+        let answer = self.answer(request, Some(bad));
+        let length = u32::try_from(answer.len()).unwrap().to_le_bytes();
+        let end = || Err(std::io::Error::other("the last answer"));
+        match bad {
+            Bad::Status | Bad::Short | Bad::Foreign => send(connection, &answer),
+            Bad::Malformed => send(connection, &[0xA5; 40]),
+            Bad::Truncated => {
+                connection.write_all(&length)?;
+                connection.write_all(&answer[..answer.len() / 2])?;
+                end()
+            }
+            Bad::Oversized => {
+                connection.write_all(&u32::MAX.to_le_bytes())?;
+                connection.write_all(&answer)
+            }
+            Bad::Slow => {
+                let frame = [&length[..], &answer].concat();
+                for byte in frame {
+                    std::thread::sleep(Duration::from_millis(20));
+                    connection.write_all(&[byte])?;
+                }
+                Ok(())
+            }
+            Bad::Silent => Ok(()),
+            Bad::Closing => end(),
+        }
+    }
+}
+
+/// Sends a frame.
+fn send(mut connection: &UnixStream, answer: &[u8]) -> std::io::Result<()> {
+    connection.write_all(&u32::try_from(answer.len()).unwrap().to_le_bytes())?;
+    connection.write_all(answer)
+}
