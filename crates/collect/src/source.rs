@@ -23,7 +23,7 @@ fn read_number<T>(
 }
 
 /// The first characters of a text that may be long or hostile, fit for one line.
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const SHOWN: usize = 24;
     text.chars().take(SHOWN).flat_map(char::escape_default).collect()
 }
