@@ -3,6 +3,7 @@
 //! A port can read and nothing else: the trait has no way to write, and no type that implements it may get one.
 
 pub mod image;
+pub mod kmd;
 pub mod simulator;
 
 use ttmem_model::Arch;
