@@ -1,14 +1,17 @@
 //! One pass over the sources after the other.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use ttmem_model::facts::{Facts, RegionFile};
-use ttmem_model::snapshot::{Host, Source, SourceStatus};
-use ttmem_model::{Pid, Snapshot, SourceName};
+use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionFile};
+use ttmem_model::snapshot::Host;
+use ttmem_model::{Pid, Snapshot};
 
 use crate::clock::Clock;
-use crate::merge::merge;
-use crate::root::Root;
+use crate::merge::{merge, merge_with_l1};
+use crate::port::image::{ImageError, SaveError};
+use crate::root::{Root, Tree};
+use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::process::{self, Processes};
 use crate::source::upstream::Upstream;
 use crate::source::{kmd, process::mount_namespace};
@@ -19,21 +22,53 @@ pub struct Collector {
     root: Root,
     clock: Clock,
     demo: bool,
+    l1: L1Source,
     last: Option<Facts>,
+}
+
+/// A snapshot with the cores behind it.
+#[derive(Clone, Debug)]
+pub struct L1Look {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The chips whose L1 was asked for, with their index in the snapshot.
+    pub chips: Vec<(u32, L1Facts)>,
 }
 
 impl Collector {
     /// A collector of the host at `root`.
     #[must_use]
     pub fn new(root: Root) -> Self {
-        Self { root, clock: Clock::System, demo: false, last: None }
+        Self { root, clock: Clock::System, demo: false, l1: L1Source::default(), last: None }
     }
 
     /// A collector of the embedded demonstration host, whose clock stands still.
     #[must_use]
     pub fn demo() -> Self {
         let clock = Clock::Fixed(crate::demo::TIME);
-        Self { root: crate::demo::root(), clock, demo: true, last: None }
+        let l1 = L1Source::default();
+        Self { root: crate::demo::root(), clock, demo: true, l1, last: None }
+    }
+
+    /// A collector of the chips of a capture, and of nothing else.
+    ///
+    /// # Errors
+    /// If the capture cannot be used.
+    pub fn capture(directory: &Path, request: L1Request) -> Result<Self, ImageError> {
+        let l1 = L1Source::of_capture(directory, request)?;
+        Ok(Self { l1, ..Self::new(Root::memory(Tree::new())) })
+    }
+
+    /// The same, and it reads L1 too.
+    ///
+    /// # Errors
+    /// If the capture in the demonstration is damaged.
+    pub fn with_l1(mut self, request: L1Request) -> Result<Self, ImageError> {
+        self.l1 = match self.demo && request.devices {
+            true => crate::demo::l1(request)?,
+            false => L1Source::of_host(request),
+        };
+        Ok(self)
     }
 
     /// The same with another clock.
@@ -51,9 +86,30 @@ impl Collector {
         snapshot
     }
 
+    /// The same with the cores of every chip whose L1 was asked for.
+    pub fn look(&mut self) -> L1Look {
+        let facts = self.facts();
+        let (snapshot, indexes) = merge_with_l1(&facts, self.last.as_ref());
+        let chips = indexes.into_iter().zip(facts.l1.iter().cloned()).collect();
+        self.last = Some(facts);
+        L1Look { snapshot, chips }
+    }
+
+    /// Saves the L1 of chips that the last look saw as a capture in a directory that holds none. Says how many were
+    /// saved.
+    ///
+    /// # Errors
+    /// If a file cannot be written or a port is broken.
+    pub fn save_l1(&mut self, directory: &Path, chips: &[L1Place]) -> Result<usize, SaveError> {
+        let none = Facts::default();
+        let last = self.last.as_ref().unwrap_or(&none);
+        let (root, clock) = (&self.root, self.clock);
+        let (devices, processes) = (&last.devices, &last.processes);
+        self.l1.save(directory, chips, Surroundings { root, clock, devices, processes })
+    }
+
     /// Reads every source.
-    #[must_use]
-    pub fn facts(&self) -> Facts {
+    pub fn facts(&mut self) -> Facts {
         let (root, clock) = (&self.root, self.clock);
         let kmd = kmd::read(root, clock);
         let mut devices = kmd.devices;
@@ -76,14 +132,23 @@ impl Collector {
         for pid in self::holders(&devices).into_iter().chain(named_by(root, &regions)) {
             processes.add(pid);
         }
+        let processes_found = processes.finish();
+        let l1 = self.l1.read(Surroundings {
+            root,
+            clock,
+            devices: &devices,
+            processes: &processes_found,
+        });
+        let sources = [kmd.source, upstream].into_iter().chain(l1.sources).collect();
         Facts {
             time: clock.now(),
             demo: self.demo,
             host: host(root, kmd.version),
-            sources: with_sources_not_read(kmd.source, upstream),
+            sources,
             devices,
             regions,
-            processes: processes.finish(),
+            l1: l1.chips,
+            processes: processes_found,
             processes_hidden: process::are_hidden(root),
         }
     }
@@ -146,15 +211,4 @@ fn host(root: &Root, driver: Option<String>) -> Host {
         driver,
         ttmem: env!("CARGO_PKG_VERSION").to_owned(),
     }
-}
-
-fn with_sources_not_read(kmd: Source, upstream: Source) -> Vec<Source> {
-    let mut sources = vec![kmd, upstream];
-    sources.push(Source {
-        name: SourceName::L1,
-        status: SourceStatus::NotRead,
-        detail: "L1 was not asked for".to_owned(),
-        cost_us: 0,
-    });
-    sources
 }

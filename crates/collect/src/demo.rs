@@ -10,7 +10,9 @@ use ttmem_model::facts::RegionBytes;
 use ttmem_model::id::Timestamp;
 
 use crate::fake::{Board, Container, Host, NOW, Process, Region, Slot, Telemetry};
+use crate::port::image::{ImageError, ImagePort};
 use crate::root::{Root, Tree};
+use crate::source::l1::{L1Request, L1Source};
 
 /// What time it is on the demonstration host.
 pub const TIME: Timestamp = NOW;
@@ -52,6 +54,20 @@ const WHISPER_LOCAL_BYTES: RegionBytes = RegionBytes {
 };
 
 const WHISPER_REMOTE_BYTES: RegionBytes = RegionBytes { dram: 3264 << 20, ..WHISPER_LOCAL_BYTES };
+
+/// A matrix multiplication on a Wormhole with 72 cores: `fixtures/l1`.
+const L1_INDEX: &[u8] =
+    include_bytes!("../../../fixtures/l1/wormhole-fast-dispatch/matmul/index.json");
+const L1_BYTES: &[u8] =
+    include_bytes!("../../../fixtures/l1/wormhole-fast-dispatch/matmul/l1.bin.gz");
+const L1_KERNELS: &[u8] =
+    include_bytes!("../../../fixtures/l1/wormhole-fast-dispatch/matmul/kernels.yaml");
+
+/// The L1 of the n150: real bytes, unlike the rest.
+pub(crate) fn l1(request: L1Request) -> Result<L1Source, ImageError> {
+    let ports = ImagePort::from_bytes(L1_INDEX, L1_BYTES)?;
+    Ok(L1Source::of_image(ports, L1_KERNELS, request))
+}
 
 /// The demonstration host.
 #[must_use]

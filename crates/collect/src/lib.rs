@@ -17,5 +17,6 @@ pub mod root;
 pub mod source;
 
 pub use clock::Clock;
-pub use collector::Collector;
+pub use collector::{Collector, L1Look};
 pub use root::Root;
+pub use source::l1::L1Request;

@@ -1,12 +1,14 @@
 //! Facts become a snapshot: the one place where anything is concluded. Pure: the same facts give the same snapshot.
 //!
-//! 1. `join` finds out which memory region belongs to which chip and which process is behind each slot.
+//! 1. `join` finds out which memory region and which L1 belong to which chip and which process is behind each slot.
 //! 2. `memory` adds up what each process holds on each chip, and refuses numbers that cannot be.
-//! 3. `chips` and `processes` lay the result out; `findings` says what is wrong.
+//! 3. `l1` adds up what the worker cores hold.
+//! 4. `chips` and `processes` lay the result out; `findings` says what is wrong.
 
 mod chips;
 mod findings;
 mod join;
+mod l1;
 mod memory;
 mod processes;
 
@@ -19,8 +21,24 @@ use join::Joined;
 /// Merges the facts of one pass into a snapshot. The facts of the pass before give rates and tell what vanished.
 #[must_use]
 pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
+    merge_joined(&Joined::new(facts), previous)
+}
+
+/// The same, and for each of the facts about L1 the index of its chip.
+#[must_use]
+pub fn merge_with_l1(facts: &Facts, previous: Option<&Facts>) -> (Snapshot, Vec<u32>) {
     let joined = Joined::new(facts);
-    let amounts: Vec<_> = joined.chips.iter().map(|chip| memory::amounts(&joined, chip)).collect();
+    let index = |place: usize| {
+        let chip = joined.chips.iter().find(|chip| chip.l1 == Some(place));
+        chip.map_or(u32::MAX, |chip| chip.index)
+    };
+    let indexes = (0..facts.l1.len()).map(index).collect();
+    (merge_joined(&joined, previous), indexes)
+}
+
+fn merge_joined(joined: &Joined<'_>, previous: Option<&Facts>) -> Snapshot {
+    let facts = joined.facts;
+    let amounts: Vec<_> = joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect();
     Snapshot {
         schema: SCHEMA.to_owned(),
         version: VERSION.to_owned(),
@@ -28,9 +46,9 @@ pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
         host: facts.host.clone(),
         demo: facts.demo,
         sources: facts.sources.clone(),
-        chips: chips::lay_out(&joined, &amounts, previous),
-        processes: processes::lay_out(&joined, &amounts),
-        findings: findings::find(&joined, &amounts, previous),
+        chips: chips::lay_out(joined, &amounts, previous),
+        processes: processes::lay_out(joined, &amounts),
+        findings: findings::find(joined, &amounts, previous),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The sources: each reads one kind of file and says what stands in it, or why it could not be read.
 
+pub mod inspector;
 pub mod kmd;
+pub mod l1;
 pub mod process;
 pub mod upstream;
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
 use crate::kind::Kind;
+use crate::l1::{Core, Geometry, KernelNames};
 use crate::metric::Metric;
 use crate::reading::Missing;
 use crate::snapshot::{Host, Source};
@@ -30,6 +31,8 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// The memory regions that TT-Metal wrote.
     pub regions: Vec<RegionFile>,
+    /// The chips whose L1 was asked for.
+    pub l1: Vec<L1Facts>,
     /// The processes that any of the above names and that run.
     pub processes: BTreeMap<Pid, ProcessFacts>,
     /// True if procfs hides other users' processes: one that is not to be found may run all the same.
@@ -229,4 +232,63 @@ pub struct ProcessFacts {
     pub host_memory_bytes: Field<u64>,
     /// Whether its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
+}
+
+/// The L1 of one chip, read or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct L1Facts {
+    /// Which chip it is.
+    pub place: L1Place,
+    /// What its port is called: a device file, a socket, an entry of a capture.
+    pub port: String,
+    /// Its architecture, where anything names it.
+    pub arch: Option<Arch>,
+    /// What lies in its L1.
+    pub content: Field<L1Content>,
+    /// What Inspector calls its kernels.
+    pub names: Field<KernelNames>,
+    /// When it was read.
+    pub read_at: Timestamp,
+}
+
+/// Which chip a port leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum L1Place {
+    /// The driver's device of this number.
+    Device(u32),
+    /// A simulated chip: its number in the process that simulates it, and that process, where it is known.
+    Simulated {
+        /// The chip's number in its server.
+        chip: u32,
+        /// The process, which runs the workload too.
+        owner: Option<Pid>,
+    },
+    /// A chip of a capture, by its place there.
+    Captured(u32),
+}
+
+/// What lies in the worker cores of a chip, and what reading it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct L1Content {
+    /// The layout by which it was read, as in `0.81.1 (magic)`.
+    pub layout: String,
+    /// What all cores have in common.
+    pub geometry: Geometry<'static>,
+    /// The cores that are there.
+    pub cores: Vec<Core>,
+    /// How many more the port has: harvested, or not ours.
+    pub other_cores: u64,
+    /// What reading it took.
+    pub cost: L1Cost,
+}
+
+/// What reading L1 took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct L1Cost {
+    /// Calls of the port.
+    pub reads: u64,
+    /// Bytes that they asked for.
+    pub bytes: u64,
+    /// Microseconds of wall time.
+    pub micros: u64,
 }

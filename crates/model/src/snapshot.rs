@@ -156,6 +156,10 @@ pub enum IdSource {
     Gateway,
     /// Nothing names it: the PCIe address, domain to function, stands in.
     Bdf,
+    /// Nothing names it: its number in the process that simulates it stands in.
+    Simulator,
+    /// Nothing names it: its place in the capture stands in.
+    Capture,
 }
 
 /// How a chip and a memory region were found to belong together.

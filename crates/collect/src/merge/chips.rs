@@ -6,12 +6,12 @@ use ttmem_model::facts::{Device, Facts, Field};
 use ttmem_model::metric::{Metric, Quantity};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{
-    AllocatorMemory, Chip, ChipMemory, CircularBufferMemory, KernelMemory, L1Total, Owners,
-    PcieLink, RegionLink, ReservedMemory,
+    AllocatorMemory, Chip, ChipMemory, L1Total, Owners, PcieLink, RegionLink,
 };
 use ttmem_model::{Board, Kind};
 
 use super::join::{Joined, JoinedChip, Origin};
+use super::l1;
 use super::memory::Amounts;
 
 /// Bytes of a word of the PCIe counters (tt-kmd 2.10: one NOC word).
@@ -53,15 +53,16 @@ fn lay_out_one(
         index: chip.index,
         arch: board
             .map(|board| board.arch)
-            .or_else(|| behind.and_then(|device| device.arch.as_ref().ok().copied())),
+            .or_else(|| behind.and_then(|device| device.arch.as_ref().ok().copied()))
+            .or_else(|| joined.l1(chip).and_then(|l1| l1.arch)),
         board: board.map(|board| board.name.to_owned()).or(named),
         serial: serial.map(|serial| format!("{serial:016x}")),
         bdf: device.and_then(|device| device.bdf.clone()),
         remote: matches!(chip.origin, Origin::Remote { .. }),
         gateway: joined.gateway(chip),
         region: region_link(joined, chip),
-        worker_cores: worker_cores(chip, board).aged(device_age(joined.facts, device)),
-        memory: memory(joined.facts, chip, board, device, amounts),
+        worker_cores: worker_cores(joined, chip, board, device),
+        memory: memory(joined, chip, board, device, amounts),
         telemetry: telemetry(joined.facts, chip, device, previous),
         firmware: device.map(|device| device.firmware.clone()).unwrap_or_default(),
         pcie: device.map(|device| pcie(joined.facts, device)),
@@ -85,8 +86,17 @@ fn region_link(joined: &Joined<'_>, chip: &JoinedChip) -> Option<RegionLink> {
     })
 }
 
-fn worker_cores(chip: &JoinedChip, board: Option<&Board>) -> Reading<u64> {
+fn worker_cores(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    board: Option<&Board>,
+    device: Option<&Device>,
+) -> Reading<u64> {
+    if let Some(size) = l1::size(joined, chip) {
+        return size.worker_cores;
+    }
     from_board(chip, board, "worker cores", |board| board.worker_cores.map(u64::from))
+        .aged(device_age(joined.facts, device))
 }
 
 /// A number that is the same on every board of a type.
@@ -111,17 +121,21 @@ fn from_board(
 }
 
 fn memory(
-    facts: &Facts,
+    joined: &Joined<'_>,
     chip: &JoinedChip,
     board: Option<&Board>,
     device: Option<&Device>,
     amounts: &Amounts,
 ) -> ChipMemory {
-    let age = device_age(facts, device);
+    let age = device_age(joined.facts, device);
     let dram = from_board(chip, board, "DRAM banks", Board::dram_bytes).aged(age);
     let dram_banks =
         from_board(chip, board, "DRAM banks", |board| board.dram_banks.map(u64::from)).aged(age);
-    let l1 = from_board(chip, board, "worker cores", Board::l1_bytes).aged(age);
+    let l1 = match l1::size(joined, chip) {
+        Some(size) => size.bytes,
+        None => from_board(chip, board, "worker cores", Board::l1_bytes).aged(age),
+    };
+    let resident = l1::resident(joined, chip, amounts.reported.clone());
     let set_aside = |what: &str| -> Reading<u64> {
         Missing::no_source(format!("the process sets {what} at open, and only its agent tells"))
             .into()
@@ -144,28 +158,15 @@ fn memory(
         l1: kind(Kind::L1, l1.clone(), banks()),
         l1_small: kind(Kind::L1Small, set_aside("l1_small_size"), banks()),
         trace: kind(Kind::Trace, set_aside("trace_region_size"), dram_banks),
-        circular_buffers: CircularBufferMemory {
-            used: l1_not_read(),
-            running: l1_not_read(),
-            reported: amounts.reported.clone(),
-            aliasing: l1_not_read(),
-        },
-        kernels: KernelMemory {
-            used: l1_not_read(),
-            running: l1_not_read(),
-            system: l1_not_read(),
-        },
-        reserved: ReservedMemory { used: l1_not_read() },
-        l1_total: L1Total { capacity: l1, used: l1_not_read() },
+        circular_buffers: resident.circular_buffers,
+        kernels: resident.kernels,
+        reserved: resident.reserved,
+        l1_total: L1Total { capacity: l1, used: resident.total_used },
     }
 }
 
 fn of_kind(reading: &Option<Reading<u64>>) -> Reading<u64> {
     reading.clone().unwrap_or_else(|| Missing::unsupported("no allocator hands this out").into())
-}
-
-fn l1_not_read() -> Reading<u64> {
-    Missing::not_read("L1 was not read").into()
 }
 
 fn telemetry(

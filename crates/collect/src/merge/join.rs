@@ -8,12 +8,13 @@
 //!   addresses, and the chips behind them after those, in the same order.
 
 mod chip;
+mod l1;
 mod owner;
 mod regions;
 
 use std::collections::BTreeSet;
 
-use ttmem_model::facts::{Device, Facts, Holders, RegionContent, RegionFile, RegionSlot};
+use ttmem_model::facts::{Device, Facts, Holders, L1Facts, RegionContent, RegionFile, RegionSlot};
 use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
@@ -38,6 +39,7 @@ impl<'a> Joined<'a> {
         regions::join_by_gateway(facts, &mut chips);
         regions::add_rows_of_remote_chips(facts, &mut chips);
         regions::add_unmatched(facts, &mut chips);
+        l1::join(facts, &owners, &mut chips);
         chip::name(facts, &mut chips);
         Self { facts, chips, owners }
     }
@@ -110,7 +112,14 @@ impl<'a> Joined<'a> {
         let holders = holders.filter(|pid| self.is_alive(*pid));
         let slots = self.slots(chip);
         let behind_slots = slots.iter().filter_map(|(_, owner)| owner.live());
-        holders.chain(behind_slots).collect()
+        let simulates = self.l1(chip).and_then(l1::simulator);
+        let simulates = simulates.filter(|pid| self.is_alive(*pid));
+        holders.chain(behind_slots).chain(simulates).collect()
+    }
+
+    /// The L1 of a chip, if it was asked for.
+    pub(super) fn l1(&self, chip: &JoinedChip) -> Option<&'a L1Facts> {
+        self.facts.l1.get(chip.l1?)
     }
 
     /// True if a process runs, or may run where procfs hides it.

@@ -19,7 +19,7 @@ use super::{L1Port, PortChip, PortError};
 use crate::root::{Root, RootError};
 use index::IndexChip;
 
-pub use save::{SaveError, save};
+pub use save::{SaveError, save, save_kernels};
 
 /// The list of a capture.
 const INDEX: &str = "index.json";

@@ -349,6 +349,8 @@ fn id_source(source: IdSource) -> &'static str {
         IdSource::Serial => "serial",
         IdSource::Gateway => "gateway",
         IdSource::Bdf => "bdf",
+        IdSource::Simulator => "simulator",
+        IdSource::Capture => "capture",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_model::facts::{Device, Facts};
+use ttmem_model::facts::{Device, Facts, L1Place};
 use ttmem_model::snapshot::{IdSource, JoinedBy};
 use ttmem_model::{Board, ChipId};
 
@@ -18,7 +18,7 @@ pub(in crate::merge) enum Origin {
     Local { device: usize },
     /// It is reached through the chip of a device.
     Remote { gateway: usize },
-    /// Only a region names it.
+    /// Only a region names it, or the port to its L1.
     Unmatched,
 }
 
@@ -42,6 +42,8 @@ pub(in crate::merge) struct JoinedChip {
     pub(in crate::merge) regions: Vec<Link>,
     /// The region of its gateway and the row in it, if that is all there is of a remote chip.
     pub(in crate::merge) row: Option<(usize, usize)>,
+    /// The place of its L1 in the facts.
+    pub(in crate::merge) l1: Option<usize>,
 }
 
 impl JoinedChip {
@@ -53,6 +55,7 @@ impl JoinedChip {
             index: 0,
             regions: Vec::new(),
             row: None,
+            l1: None,
         }
     }
 }
@@ -82,9 +85,10 @@ pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
         let (id, source) = match chips[position].origin {
             Origin::Local { device } => local_id(facts, device, &chips[position], &taken),
             Origin::Remote { gateway } => remote_id(facts, gateway, position, chips, &taken),
-            Origin::Unmatched => {
-                (region_id(facts, &chips[position]).unwrap_or(0), IdSource::Region)
-            }
+            Origin::Unmatched => match region_id(facts, &chips[position]) {
+                Some(id) => (id, IdSource::Region),
+                None => port_id(facts, &chips[position], &taken),
+            },
         };
         taken.insert(id);
         let chip = &mut chips[position];
@@ -103,6 +107,18 @@ pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
 
 fn region_id(facts: &Facts, chip: &JoinedChip) -> Option<u64> {
     Some(facts.regions.get(chip.regions.first()?.region)?.id)
+}
+
+/// A number that stands in where only a port leads to the chip.
+fn port_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> (u64, IdSource) {
+    let place = chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.place));
+    let (number, source) = match place {
+        Some(L1Place::Captured(number)) => (number, IdSource::Capture),
+        Some(L1Place::Simulated { chip, .. }) => (chip, IdSource::Simulator),
+        Some(L1Place::Device(_)) | None => (0, IdSource::Region),
+    };
+    let mut free = (u64::from(number)..).filter(|id| !taken.contains(id));
+    (free.next().unwrap_or(u64::from(number)), source)
 }
 
 fn local_id(

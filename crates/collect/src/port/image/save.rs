@@ -65,6 +65,16 @@ pub fn save(
     index_file.write_all(&json).map_err(file_error(&index_path))
 }
 
+/// Adds the names of kernels to a capture: a `kernels.yaml` as Inspector wrote it.
+///
+/// # Errors
+/// If the capture has one, or it cannot be written.
+pub fn save_kernels(directory: &Path, yaml: &[u8]) -> Result<(), SaveError> {
+    let path = directory.join("kernels.yaml");
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    file.and_then(|mut file| file.write_all(yaml)).map_err(|error| SaveError::File { path, error })
+}
+
 fn save_chip(
     port: &mut dyn L1Port,
     reader: &mut Reader,

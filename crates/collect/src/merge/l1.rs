@@ -1,0 +1,195 @@
+//! What L1 tells of a chip: circular buffers, kernels, reserved memory, and how much of it there is.
+//!
+//! Every number of a core is the length of a union of ranges, and those of different cores share no byte, so sums over
+//! cores are exact. A core that could not be read makes a sum unknown: part of a sum is not the sum.
+
+use ttmem_model::facts::{Field, L1Content, L1Facts};
+use ttmem_model::l1::{Core, CoreState, Count, KernelNames};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, SourceStatus};
+
+use super::join::{Joined, JoinedChip, Origin};
+
+/// The memory of a chip of which L1 tells.
+pub(super) struct Resident {
+    pub(super) circular_buffers: CircularBufferMemory,
+    pub(super) kernels: KernelMemory,
+    pub(super) reserved: ReservedMemory,
+    pub(super) total_used: Reading<u64>,
+}
+
+/// What the L1 of a chip says of the chip itself; `None` where it was not read.
+pub(super) struct Size {
+    pub(super) worker_cores: Reading<u64>,
+    pub(super) bytes: Reading<u64>,
+}
+
+/// How many worker cores a chip has and how much L1, by the word of its cores.
+pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
+    let l1 = joined.l1(chip)?;
+    let content = l1.content.as_ref().ok()?;
+    let grid = content.cores.iter().find_map(|core| core.grid)?;
+    let cores = u64::from(grid.columns) * u64::from(grid.rows);
+    let age = joined.facts.time.micros_since(l1.read_at);
+    let exact = |number| Reading::exact(number, SourceName::L1).aged(age);
+    Some(Size {
+        worker_cores: exact(cores),
+        bytes: exact(cores.saturating_mul(content.geometry.l1_bytes)),
+    })
+}
+
+/// What is resident in the L1 of a chip.
+pub(super) fn resident(joined: &Joined<'_>, chip: &JoinedChip, reported: Reading<u64>) -> Resident {
+    match joined.l1(chip).map(|l1| (l1, l1.content.as_ref())) {
+        Some((l1, Ok(content))) => {
+            let age = joined.facts.time.micros_since(l1.read_at);
+            of_content(l1, content, reported, age)
+        }
+        Some((_, Err(missing))) => blank(missing, reported),
+        None => blank(&not_read(joined, chip), reported),
+    }
+}
+
+fn not_read(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
+    let l1 = joined.facts.sources.iter().find(|source| source.name == SourceName::L1);
+    let is_asked = l1.is_some_and(|source| source.status != SourceStatus::NotRead);
+    match chip.origin {
+        Origin::Remote { .. } if is_asked => {
+            Missing::unsupported("the L1 of a remote chip is not read: it is behind Ethernet")
+        }
+        _ => Missing::not_read("L1 was not read"),
+    }
+}
+
+fn blank(missing: &Missing, reported: Reading<u64>) -> Resident {
+    let blank = || -> Reading<u64> { missing.clone().into() };
+    Resident {
+        circular_buffers: CircularBufferMemory {
+            used: blank(),
+            running: blank(),
+            reported,
+            aliasing: blank(),
+        },
+        kernels: KernelMemory { used: blank(), running: blank(), system: blank() },
+        reserved: ReservedMemory { used: blank() },
+        total_used: blank(),
+    }
+}
+
+fn of_content(l1: &L1Facts, content: &L1Content, reported: Reading<u64>, age: u64) -> Resident {
+    let cores = &content.cores;
+    let exact =
+        |field: Field<u64>| Reading::from_field(field, SourceName::L1, Quality::Exact).aged(age);
+    let buffers = total(cores, Core::circular_buffer_bytes);
+    let reserved = total(cores, |core| match core.unreserved {
+        Some(bytes) => bytes.into(),
+        None => core.circular_buffer_bytes(),
+    });
+    Resident {
+        circular_buffers: CircularBufferMemory {
+            used: exact(buffers.clone()),
+            running: exact(total(cores, |core| at_work(core, core.circular_buffer_bytes()))),
+            reported,
+            aliasing: exact(aliasing(&buffers)),
+        },
+        kernels: kernels(cores, &l1.names, age),
+        reserved: ReservedMemory { used: exact(reserved.clone()) },
+        total_used: exact(Err(total_used(&reserved, &buffers))),
+    }
+}
+
+/// Which bytes circular buffers share with tensors. None do where there are none.
+fn aliasing(buffers: &Field<u64>) -> Field<u64> {
+    match buffers {
+        Ok(0) => Ok(0),
+        Ok(_) => Err(Missing::no_source(
+            "which bytes the L1 tensors hold is known to the agent alone; run the program under ttmem run",
+        )),
+        Err(missing) => Err(missing.clone()),
+    }
+}
+
+/// Why the bytes in use cannot be told, and the least that they are: reserved memory and circular buffers never share
+/// a byte, while tensors and circular buffers may share all of them.
+fn total_used(reserved: &Field<u64>, buffers: &Field<u64>) -> Missing {
+    match (reserved, buffers) {
+        (Ok(reserved), Ok(buffers)) => Missing::no_source(format!(
+            "at least {} bytes are: reserved memory and circular buffers; which bytes the L1 tensors hold is known \
+             to the agent alone, and circular buffers may be tensors, so that the sum of both would count bytes twice",
+            reserved.saturating_add(*buffers)
+        )),
+        (Err(missing), _) | (_, Err(missing)) => missing.clone(),
+    }
+}
+
+/// Kernels, the application's apart from the system's where names tell them apart.
+fn kernels(cores: &[Core], names: &Field<KernelNames>, age: u64) -> KernelMemory {
+    let is_system = |core: &Core| match (&core.program, names) {
+        (None, _) => Some(false),
+        (Some(_), Ok(names)) => names.is_system_core(core),
+        (Some(_), Err(_)) => None,
+    };
+    let all_known = cores.iter().all(|core| is_system(core).is_some());
+    let text = |core: &Core, system: bool| match is_system(core) {
+        Some(known) if known != system => Count::Known(0),
+        _ => core.kernel_text_bytes(),
+    };
+    let all = total(cores, Core::kernel_text_bytes);
+    // Without names, all text is taken for the application's, and is called inferred.
+    let quality = if all_known || all == Ok(0) { Quality::Exact } else { Quality::Inferred };
+    let reading = |field, quality| Reading::from_field(field, SourceName::L1, quality).aged(age);
+    let system = match (all_known, &all) {
+        (true, _) | (_, Ok(0)) => total(cores, |core| text(core, true)),
+        _ => Err(nameless(names)),
+    };
+    KernelMemory {
+        used: reading(total(cores, |core| text(core, false)), quality),
+        running: reading(total(cores, |core| at_work(core, text(core, false))), quality),
+        system: reading(system, Quality::Exact),
+    }
+}
+
+fn nameless(names: &Field<KernelNames>) -> Missing {
+    match names {
+        Err(missing) => Missing::new(
+            missing.reason,
+            format!("only their names tell the system's kernels apart: {}", missing.detail),
+        ),
+        Ok(_) => Missing::no_source(
+            "only their names tell the system's kernels apart, and kernels.yaml lacks some of them",
+        ),
+    }
+}
+
+/// A core's number if its program is at work; a torn core may be at work.
+fn at_work(core: &Core, number: Count) -> Count {
+    match core.state {
+        CoreState::Running | CoreState::Torn => number,
+        CoreState::Finished | CoreState::Idle => Count::Known(0),
+    }
+}
+
+/// The sum over all cores, or why there is none.
+fn total(cores: &[Core], of: impl Fn(&Core) -> Count) -> Field<u64> {
+    let mut known = 0_u64;
+    let mut blanks = Vec::new();
+    for core in cores {
+        match of(core) {
+            Count::Known(bytes) => known = known.saturating_add(bytes),
+            Count::Missing(missing) => blanks.push((core, missing)),
+        }
+    }
+    let Some((core, first)) = blanks.first() else { return Ok(known) };
+    let place = core.logical.unwrap_or(core.noc);
+    Err(Missing::new(
+        first.reason,
+        format!(
+            "{} of {} cores do not tell; ({}, {}): {}; the others have {known} bytes",
+            blanks.len(),
+            cores.len(),
+            place.x,
+            place.y,
+            first.detail
+        ),
+    ))
+}
