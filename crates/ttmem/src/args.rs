@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{Cli, Command, CommonArgs, FormatWord, SnapshotArgs};
+use crate::cli::{Cli, Command, CommonArgs, ExplainArgs, FormatWord, L1Args, L1Sort, SnapshotArgs};
 use crate::exit::Failure;
 use crate::field::Field;
 use crate::field::device::{self, DeviceField};
@@ -17,6 +17,10 @@ use crate::output::page::Charset;
 pub enum Request {
     /// Snapshots.
     Snapshot(SnapshotRequest),
+    /// Maps of L1.
+    L1(L1Request),
+    /// Messages and reports, explained.
+    Explain(ExplainRequest),
     /// A text that needs no snapshot.
     Text(Text),
 }
@@ -34,9 +38,54 @@ pub enum Text {
     Man,
 }
 
+/// Which maps of L1 are asked for, and how they are shown.
+#[derive(Debug)]
+pub struct L1Request {
+    /// How they are shown.
+    pub view: L1View,
+    /// What lines are sorted by.
+    pub sort: L1Sort,
+    /// Which chips; all if there are none.
+    pub selectors: Vec<String>,
+    /// How often; once if it is not said.
+    pub repeat: Option<Repeat>,
+    /// Where they go.
+    pub target: Target,
+    /// Bytes that a sample of a chip may read.
+    pub budget: Option<u64>,
+}
+
+/// How L1 is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum L1View {
+    /// The grid of cores, what is in it and the programs.
+    Grid,
+    /// The address space of the core at a place of the grid.
+    Core([u8; 2]),
+    /// One line a core.
+    Cores,
+    /// The report itself.
+    Json,
+    /// Not at all: it is saved as a capture.
+    Save(PathBuf),
+}
+
+/// What is to be explained, and how.
+#[derive(Debug)]
+pub struct ExplainRequest {
+    /// A file or a folder; standard input if it is not said.
+    pub input: Option<PathBuf>,
+    /// Whether it is JSON.
+    pub json: bool,
+    /// Where it goes.
+    pub target: Target,
+}
+
 /// Which snapshots are asked for, and how they are shown.
 #[derive(Debug)]
 pub struct SnapshotRequest {
+    /// Whether the L1 of real chips is read.
+    pub l1: bool,
     /// How they are shown.
     pub view: View,
     /// Which chips; all if there are none.
@@ -91,10 +140,12 @@ impl Request {
         let text = match cli.command {
             Some(_) if cli.snapshot != SnapshotArgs::default() => {
                 return Err(Failure::usage(
-                    "options before a command must be --root, --demo, --color or --ascii; \
+                    "options before a command must be --root, --demo, --capture, --color or --ascii; \
                      put the others behind plain ttmem",
                 ));
             }
+            Some(Command::L1(args)) => return l1(args).map(Self::L1),
+            Some(Command::Explain(args)) => return Ok(Self::Explain(explain(args))),
             Some(Command::Completions { shell }) => Text::Completions(shell),
             Some(Command::Man) => Text::Man,
             None if cli.snapshot.help_query_device => Text::DeviceFields,
@@ -128,14 +179,45 @@ fn snapshot(args: SnapshotArgs, common: &CommonArgs) -> Result<SnapshotRequest, 
         _ => View::Table,
     };
     Ok(SnapshotRequest {
+        l1: args.l1,
         view,
         selectors: args.id,
         repeat: repeat(args.interval, args.count)?,
-        target: match args.filename {
-            Some(path) if path.as_os_str() != "-" => Target::File(path),
-            _ => Target::Standard,
-        },
+        target: target(args.filename),
     })
+}
+
+fn l1(args: L1Args) -> Result<L1Request, Failure> {
+    let view = match (args.save, args.core) {
+        (Some(directory), _) => L1View::Save(directory),
+        (None, Some(core)) => L1View::Core(core),
+        (None, None) if args.cores => L1View::Cores,
+        (None, None) if args.json => L1View::Json,
+        (None, None) => L1View::Grid,
+    };
+    Ok(L1Request {
+        view,
+        sort: args.sort,
+        selectors: args.id,
+        repeat: repeat(args.interval, args.count)?,
+        target: target(args.filename),
+        budget: args.budget,
+    })
+}
+
+fn explain(args: ExplainArgs) -> ExplainRequest {
+    ExplainRequest {
+        input: args.input.filter(|path| path.as_os_str() != "-"),
+        json: args.json,
+        target: target(args.filename),
+    }
+}
+
+fn target(filename: Option<PathBuf>) -> Target {
+    match filename {
+        Some(path) if path.as_os_str() != "-" => Target::File(path),
+        _ => Target::Standard,
+    }
 }
 
 fn csv(words: &[FormatWord], charset: Charset) -> Csv {

@@ -34,6 +34,15 @@ pub struct CommonArgs {
     /// Show an embedded example host, marked DEMO.
     #[arg(long, global = true, conflicts_with = "root", help_heading = "Common options")]
     pub demo: bool,
+    /// Show the chips of a capture of L1, and nothing else.
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        conflicts_with_all = ["root", "demo"],
+        help_heading = "Common options"
+    )]
+    pub capture: Option<PathBuf>,
     /// Colour what matters.
     #[arg(
         long,
@@ -88,6 +97,9 @@ pub struct SnapshotArgs {
     /// How --query-device and --query-processes print, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<FormatWord>,
+    /// Read the L1 of real chips too, for circular buffers and kernels; see ttmem l1.
+    #[arg(long)]
+    pub l1: bool,
     /// Only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
     #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
     pub id: Vec<String>,
@@ -122,6 +134,16 @@ pub enum FormatWord {
 /// Other commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what lies in the L1 of each worker core: circular buffers, kernels, and whose they are.
+    ///
+    /// Reads simulated chips and captures, and with the driver the chips that a TT-Metal process has open. Of a real
+    /// chip about 1 KiB a core is read over PCIe; nothing is written.
+    L1(L1Args),
+    /// Explain TT-Metal's out-of-memory and clash messages, and its memory reports.
+    ///
+    /// Reads a log, a pasted message, or a folder of reports, and says what each message means, how many bytes are
+    /// missing and what to change.
+    Explain(ExplainArgs),
     /// Print a script that completes ttmem's arguments in a shell.
     Completions {
         /// The shell.
@@ -129,4 +151,96 @@ pub enum Command {
     },
     /// Print the man page.
     Man,
+}
+
+/// Options of `ttmem l1`.
+#[derive(Debug, Args)]
+pub struct L1Args {
+    /// Draw the address space of one core, by its place in the grid.
+    #[arg(long, value_name = "X,Y", value_parser = core_place, group = "output")]
+    pub core: Option<[u8; 2]>,
+    /// List the cores, one a line.
+    #[arg(long, group = "output")]
+    pub cores: bool,
+    /// Print the map of every core as JSON; with -l one line a sample.
+    #[arg(long, group = "output")]
+    pub json: bool,
+    /// Save what was read as a capture in this directory.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "interval", "count", "filename"])]
+    pub save: Option<PathBuf>,
+    /// What programs, or with --cores the cores, are sorted by.
+    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    pub sort: L1Sort,
+    /// Only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
+    #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
+    pub id: Vec<String>,
+    /// Repeat every SEC seconds, 5 if not said; 250ms, 2s and 1m are understood.
+    #[arg(
+        short = 'l',
+        long = "loop",
+        visible_alias = "interval",
+        value_name = "SEC",
+        num_args = 0..=1,
+        default_missing_value = "5"
+    )]
+    pub interval: Option<Interval>,
+    /// Stop after this many samples; implies -l.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Write to a file, - for standard output; with -l append to it.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Option<PathBuf>,
+    /// Give up a sample of a chip that reads more than this, such as 512K.
+    #[arg(long, value_name = "BYTES", value_parser = budget)]
+    pub budget: Option<u64>,
+}
+
+/// What the lines of `ttmem l1` are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum L1Sort {
+    /// The program's number, or the core's place.
+    #[default]
+    Number,
+    /// How many cores a program has; of cores, the state.
+    Cores,
+    /// Bytes of circular buffers, most first.
+    Cbs,
+    /// Bytes of kernel text, most first.
+    Text,
+}
+
+/// Options of `ttmem explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A log, a message, a memory report, or a folder of reports; standard input if it is - or missing.
+    #[arg(value_name = "FILE|DIR|-")]
+    pub input: Option<PathBuf>,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Write to a file, - for standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Option<PathBuf>,
+}
+
+fn core_place(text: &str) -> Result<[u8; 2], String> {
+    let place = text.split_once(',').and_then(|(x, y)| {
+        let number = |text: &str| text.trim().parse().ok();
+        Some([number(x)?, number(y)?])
+    });
+    place.ok_or_else(|| "write column and row, such as 3,4".to_owned())
+}
+
+fn budget(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "B" => Some(1),
+        "K" | "KiB" => Some(1 << 10),
+        "M" | "MiB" => Some(1 << 20),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "write bytes, such as 65536, 512K or 1M".to_owned())
 }

@@ -10,6 +10,8 @@ pub enum Exit {
     Ok = 0,
     /// The arguments make no sense, or a file could not be written.
     Usage = 2,
+    /// It cannot be had from this input, this hardware or this release.
+    Unsupported = 3,
     /// The permission to read every source is lacking.
     Permission = 4,
     /// No such chip or process.

@@ -18,15 +18,17 @@ pub mod usage;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ttmem_collect::{Collector, Root};
+use ttmem_collect::port::image::ImageError;
+use ttmem_collect::{Collector, L1Request, Root};
 
 use self::args::{Request, Target};
 use self::cli::{Cli, CommonArgs};
 use self::cmd::target::{Mode, deliver};
-use self::exit::Failure;
+use self::exit::{Exit, Failure};
 
 /// Does what the arguments ask for, and says on standard error what went wrong.
 #[must_use]
@@ -67,28 +69,76 @@ impl Stop {
 fn obey(cli: Cli) -> Result<(), Failure> {
     let color = cli.common.color;
     let charset = args::charset(&cli.common);
-    let collector = host(&cli.common);
+    let source = HostChoice::of(&cli.common);
+    let page = |target: &Target, otherwise| terminal::page(target, color, charset, otherwise);
     match Request::of(cli)? {
         Request::Text(text) => {
             let bytes = cmd::text::render(text)
                 .map_err(|error| Failure::usage(format!("cannot make the text: {error}")))?;
             deliver(&Target::Standard, Mode::Append, &bytes).map(|_delivery| ())
         }
+        Request::Explain(request) => {
+            cmd::explain::run(&request, |otherwise| page(&request.target, otherwise))
+        }
         Request::Snapshot(request) => {
-            let mut collector = collector?;
-            let pages = |otherwise| terminal::page(&request.target, color, charset, otherwise);
+            let mut collector =
+                source.collector(L1Request { devices: request.l1, ..L1Request::default() })?;
+            let pages = |otherwise| page(&request.target, otherwise);
             cmd::snapshot::run(&request, || collector.snapshot(), pages)
+        }
+        Request::L1(request) => {
+            let l1 = L1Request { devices: true, budget: request.budget, ..L1Request::default() };
+            let mut collector = source.collector(l1)?;
+            cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
     }
 }
 
-/// The host that `--root` and `--demo` choose.
-fn host(common: &CommonArgs) -> Result<Collector, Failure> {
-    match &common.root {
-        None if common.demo => Ok(Collector::demo()),
-        None => Ok(Collector::new(Root::system())),
-        Some(directory) => Root::directory(directory).map(Collector::new).map_err(|error| {
-            Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
-        }),
+/// The host that the arguments choose.
+enum HostChoice {
+    System,
+    Demo,
+    Root(PathBuf),
+    Capture(PathBuf),
+}
+
+impl HostChoice {
+    fn of(common: &CommonArgs) -> Self {
+        match (&common.root, &common.capture) {
+            (Some(directory), _) => Self::Root(directory.clone()),
+            (None, Some(directory)) => Self::Capture(directory.clone()),
+            (None, None) if common.demo => Self::Demo,
+            (None, None) => Self::System,
+        }
     }
+
+    fn collector(self, l1: L1Request) -> Result<Collector, Failure> {
+        let collector = match &self {
+            Self::System => Collector::new(Root::system()),
+            Self::Demo => Collector::demo(),
+            Self::Root(directory) => {
+                let root = Root::directory(directory).map_err(|error| {
+                    Failure::usage(format!(
+                        "cannot open --root {error}; name a directory that can be read"
+                    ))
+                })?;
+                Collector::new(root)
+            }
+            Self::Capture(directory) => {
+                return Collector::capture(directory, l1)
+                    .map_err(|error| bad_capture(directory, &error));
+            }
+        };
+        collector.with_l1(l1).map_err(|error| bad_capture(Path::new("the demonstration"), &error))
+    }
+}
+
+/// A capture that is not there is a wrong argument; one that is damaged is a source that cannot be read.
+fn bad_capture(directory: &Path, error: &ImageError) -> Failure {
+    let exit = if matches!(error, ImageError::Root(_)) { Exit::Usage } else { Exit::NoSource };
+    let message = format!(
+        "cannot read the capture {}: {error}; name a directory that ttmem l1 --save made",
+        directory.display()
+    );
+    Failure { exit, message }
 }

@@ -93,11 +93,45 @@ fn a_look_at_a_host_writes_nothing_and_opens_no_device() {
     }
 }
 
+fn capture() -> String {
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/l1/wormhole/matmul");
+    capture.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_look_at_a_capture_writes_nothing() {
+    let capture = capture();
+    for view in [&["l1"][..], &["l1", "--json"], &["l1", "--core=0,0"], &["--json"]] {
+        let arguments = [&["--capture", capture.as_str()], view].concat();
+        let Some(calls) = trace(&arguments) else { return };
+        assert!(calls.iter().any(|call| call.contains("l1.bin.gz")), "{view:?} read no capture");
+        assert_eq!(offences(&calls), [""; 0], "{view:?}");
+    }
+}
+
+#[test]
+fn saving_writes_below_its_directory_and_nowhere_else() {
+    let (capture, folder) = (capture(), tempfile::tempdir().unwrap());
+    let directory = folder.path().join("saved");
+    let directory = directory.to_str().unwrap();
+    let Some(calls) = trace(&["l1", "--capture", &capture, "--save", directory]) else { return };
+    let offences = offences(&calls);
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        offences.into_iter().partition(|call| call.contains(&format!("\"{directory}")));
+    assert_eq!(outside, [""; 0]);
+    for file in ["index.json", "l1.bin.gz", "kernels.yaml"] {
+        assert!(inside.iter().any(|call| call.contains(file)), "{file}: {inside:?}");
+    }
+}
+
 #[test]
 fn the_demonstration_touches_nothing() {
-    let Some(calls) = trace(&["--demo"]) else { return };
-    assert_eq!(offences(&calls), [""; 0]);
-    assert!(!calls.iter().any(|call| call.contains("/dev/shm")), "the demonstration read the host");
+    for arguments in [&["--demo"][..], &["--demo", "--l1"], &["l1", "--demo"]] {
+        let Some(calls) = trace(arguments) else { return };
+        assert_eq!(offences(&calls), [""; 0]);
+        let host = |call: &String| call.contains("/dev/shm") || call.contains("/sys/class");
+        assert!(!calls.iter().any(host), "the demonstration read the host");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ttmem_collect::{Clock, Collector, Root, fake};
+use ttmem_collect::{Clock, Collector, L1Request, Root, fake};
 use ttmem_model::Snapshot;
 
 const FILE: &str = "docs/snapshot.schema.json";
@@ -34,7 +34,15 @@ fn every_snapshot_fits_the_schema() {
         let clock = Clock::Fixed(fake::NOW);
         (name, Collector::new(Root::memory(tree)).with_clock(clock).snapshot())
     });
-    for (name, snapshot) in snapshots.chain([("demo", Collector::demo().snapshot())]) {
+    let l1 = L1Request { devices: true, ..L1Request::default() };
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/l1/wormhole/add");
+    let more = [
+        ("demo", Collector::demo()),
+        ("demo with L1", Collector::demo().with_l1(l1.clone()).unwrap()),
+        ("capture", Collector::capture(&capture, l1).unwrap()),
+    ];
+    let more = more.map(|(name, mut collector)| (name, collector.snapshot()));
+    for (name, snapshot) in snapshots.chain(more) {
         let value = serde_json::to_value(&snapshot).unwrap();
         let errors: Vec<String> = validator
             .iter_errors(&value)

@@ -1,26 +1,26 @@
-//! The snapshot itself.
+//! The snapshot itself, and every other report that is JSON.
 
 use std::io::{self, Write};
 
-use ttmem_model::Snapshot;
+use serde::Serialize;
 
 /// How JSON is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// One value a line, for reading.
+    /// Laid out for reading.
     Pretty,
-    /// One snapshot a line, for streams.
+    /// One value a line, for streams.
     Line,
 }
 
-/// Writes the snapshot and a line end.
+/// Writes a snapshot, or whatever else is one value, and a line end.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(snapshot: &Snapshot, layout: Layout, writer: &mut impl Write) -> io::Result<()> {
+pub fn write(value: &impl Serialize, layout: Layout, writer: &mut impl Write) -> io::Result<()> {
     match layout {
-        Layout::Pretty => serde_json::to_writer_pretty(&mut *writer, snapshot)?,
-        Layout::Line => serde_json::to_writer(&mut *writer, snapshot)?,
+        Layout::Pretty => serde_json::to_writer_pretty(&mut *writer, value)?,
+        Layout::Line => serde_json::to_writer(&mut *writer, value)?,
     }
     writer.write_all(b"\n")
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ttmem_model::snapshot::{Chip, JoinedBy, Process, ProcessState, Snapshot};
+use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, Process, ProcessState, Snapshot};
 use ttmem_model::{Metric, Reading};
 
 use super::amount;
@@ -13,7 +13,12 @@ use super::text::width;
 #[must_use]
 pub fn board(chip: &Chip, board_columns: usize) -> String {
     let arch = chip.arch.map_or("", |arch| arch.as_str());
-    match chip.board.as_deref().unwrap_or(UNKNOWN_BOARD) {
+    let unnamed = match chip.id_source {
+        IdSource::Simulator => "simulator",
+        IdSource::Capture => "capture",
+        _ => UNKNOWN_BOARD,
+    };
+    match chip.board.as_deref().unwrap_or(unnamed) {
         board if arch.is_empty() || board.contains(arch) => board.to_owned(),
         board => {
             let gap = board_columns.saturating_sub(width(board)) + 2;

@@ -120,6 +120,8 @@ pub struct Glyphs {
     pub dot: &'static str,
     /// Before a remedy.
     pub arrow: &'static str,
+    /// Between two factors.
+    pub times: &'static str,
     /// Degrees Celsius.
     pub celsius: &'static str,
     /// Before a high-water figure.
@@ -158,6 +160,7 @@ const UNICODE: Glyphs = Glyphs {
     ellipsis: "…",
     dot: "·",
     arrow: "→",
+    times: "×",
     celsius: "°C",
     at_most: "≤",
     inferred: "≈",
@@ -184,6 +187,7 @@ const ASCII: Glyphs = Glyphs {
     ellipsis: "...",
     dot: "-",
     arrow: "->",
+    times: "x",
     celsius: "C",
     at_most: "<",
     inferred: "=",

@@ -9,9 +9,9 @@ use super::legend::Legend;
 use super::processes::{self, ProcessRow, chip_list, push_name};
 use super::{MOST_DETAILED_CHIPS, compact, findings, header};
 use crate::field::figure::Figure;
+use crate::output::flow::flow;
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
-use crate::output::text::width;
 use crate::output::{amount, bar, naming};
 
 /// Columns by which what belongs to a chip or a process is set in.
@@ -210,25 +210,4 @@ fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend
         .collect();
     parts.extend(row.process.user.iter().map(|user| (Role::Quiet, format!("user {user}"))));
     flow(sheet, INDENT + 1, &parts);
-}
-
-/// Parts side by side, two spaces apart, on as many lines as they need. Empty parts are left out.
-fn flow(sheet: &mut Sheet<'_>, indent: usize, parts: &[(Role, String)]) {
-    const GAP: usize = 2;
-    let end = sheet.page().width;
-    let mut line = sheet.start();
-    line.pad_to(indent);
-    for (role, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
-        if line.columns() > indent {
-            if line.columns() + GAP + width(part) > end {
-                sheet.end(line);
-                line = sheet.start();
-                line.pad_to(indent.max(GAP));
-            } else {
-                line.pad_to(line.columns() + GAP);
-            }
-        }
-        line.push(*role, part, end);
-    }
-    sheet.end(line);
 }

@@ -1,0 +1,73 @@
+//! `ttmem explain`: what TT-Metal's memory errors and reports mean.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use ttmem_collect::explain::input::{Input, read_path};
+use ttmem_collect::explain::{Findings, text_of};
+
+use super::target::{Mode, deliver};
+use crate::args::ExplainRequest;
+use crate::exit::{Exit, Failure};
+use crate::output::page::{Charset, FULL_WIDTH, Page};
+use crate::output::text::legible;
+
+/// The most of standard input that is read.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Explains a log, a message or the reports of a folder.
+///
+/// # Errors
+/// If the input cannot be read, nothing in it is known, or the output cannot be written.
+pub fn run(request: &ExplainRequest, pages: impl Fn(usize) -> Page) -> Result<(), Failure> {
+    let inputs = match &request.input {
+        Some(path) => read_path(path).map_err(|error| unreadable(path, &error))?,
+        None => vec![read_standard().map_err(|error| unreadable(Path::new("-"), &error))?],
+    };
+    let findings = Findings::of(&inputs, None);
+    if findings.is_empty() {
+        return Err(nothing_known(request.input.as_deref(), inputs.is_empty()));
+    }
+    let bytes = if request.json {
+        let json = serde_json::to_vec_pretty(&findings);
+        let mut json =
+            json.map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+        json.push(b'\n');
+        json
+    } else {
+        let page = pages(FULL_WIDTH);
+        let text = findings.render(page.width, page.charset == Charset::Ascii);
+        text.lines()
+            .flat_map(|line| [&*legible(line, page.charset), "\n"].concat().into_bytes())
+            .collect()
+    };
+    deliver(&request.target, Mode::Replace, &bytes).map(|_delivery| ())
+}
+
+fn read_standard() -> io::Result<Input> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Input { name: "-".to_owned(), text: text_of(&bytes).into_owned() })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    Failure::usage(format!(
+        "cannot read {path}: {error}; name a log, a report, or - for standard input"
+    ))
+}
+
+fn nothing_known(path: Option<&Path>, is_empty_folder: bool) -> Failure {
+    let place = path.map_or("standard input".to_owned(), |path| path.display().to_string());
+    let message = if is_empty_folder {
+        format!(
+            "no memory report in {place}; they are called *memory_usage*.csv and *l1_usage_summary.csv"
+        )
+    } else {
+        format!(
+            "nothing in {place} is a memory error or memory report that ttmem knows; \
+             give it the whole text of the error"
+        )
+    };
+    Failure { exit: Exit::Unsupported, message }
+}

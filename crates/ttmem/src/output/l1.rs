@@ -1,0 +1,143 @@
+//! What `ttmem l1` draws: the grid of a chip's cores, the address space of one, its programs.
+//!
+//! A page at [`FULL_WIDTH`] has frames; on narrower ones the same panels stand one below the other.
+
+mod core;
+mod cores;
+mod frame;
+mod glyph;
+mod grid;
+mod heading;
+mod kinds;
+mod notes;
+mod panel;
+mod program;
+mod programs;
+mod totals;
+pub mod view;
+
+use ttmem_model::Snapshot;
+use ttmem_model::l1::{Coordinate, Core, L1Map};
+
+use self::frame::Section;
+use self::panel::Panel;
+use self::view::ChipView;
+use super::page::{FULL_WIDTH, LEAST_WIDTH, Page};
+use super::sheet::Sheet;
+use crate::cli::L1Sort;
+
+/// A chip whose L1 could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The index of the chip.
+    pub index: u32,
+    /// Why: one line.
+    pub why: String,
+}
+
+/// Draws the grid of each chip with what is in it.
+#[must_use]
+pub fn grids(
+    snapshot: &Snapshot,
+    chips: &[ChipView<'_>],
+    unread: &[Unread],
+    sort: L1Sort,
+    page: &Page,
+) -> String {
+    let page = fitting(page);
+    draw(snapshot, chips, unread, &page, |sheet, chip| {
+        let width = frame::inner_width(&page);
+        let split = grid::width(chip, width);
+        let grid = grid::panel(chip, &page, width);
+        let totals = totals::panel(chip, &page, frame::right_width(&page, split));
+        let title = heading::panel(chip, &page, width);
+        let kinds = kinds::panel(chip, &page, width);
+        let programs = programs::panel(chip, &page, width, sort);
+        frame::draw(
+            sheet,
+            &[
+                Section::whole(title),
+                Section::split(grid, split, totals),
+                Section::whole(kinds),
+                Section::whole(programs),
+            ],
+        );
+        notes::draw_grid(sheet, chip);
+    })
+}
+
+/// Draws the cores of each chip, one a line.
+#[must_use]
+pub fn lists(
+    snapshot: &Snapshot,
+    chips: &[ChipView<'_>],
+    unread: &[Unread],
+    sort: L1Sort,
+    page: &Page,
+) -> String {
+    let page = fitting(page);
+    draw(snapshot, chips, unread, &page, |sheet, chip| {
+        let width = frame::inner_width(&page);
+        let title = heading::panel(chip, &page, width);
+        let cores = cores::panel(chip, &page, width, sort);
+        frame::draw(sheet, &[Section::whole(title), Section::whole(cores)]);
+        notes::draw(sheet, chip);
+    })
+}
+
+/// Draws the address space of one core of each chip that has it.
+#[must_use]
+pub fn maps(
+    snapshot: &Snapshot,
+    chips: &[ChipView<'_>],
+    unread: &[Unread],
+    place: Coordinate,
+    page: &Page,
+) -> String {
+    let page = fitting(page);
+    draw(snapshot, chips, unread, &page, |sheet, chip| {
+        let Some((own, map)) = chip.core_at(place) else { return };
+        draw_map(sheet, chip, own, map);
+        notes::draw(sheet, chip);
+    })
+}
+
+fn draw_map(sheet: &mut Sheet<'_>, chip: &ChipView<'_>, own: &Core, map: &L1Map) {
+    let page = sheet.page();
+    let width = frame::inner_width(page);
+    let title: Panel = heading::panel(chip, page, width)
+        .into_iter()
+        .chain(heading::of_core(chip, own, map, page, width))
+        .collect();
+    frame::draw(
+        sheet,
+        &[
+            Section::whole(title),
+            Section::whole(core::map(map, page, width)),
+            Section::whole(core::regions(chip, own, map, page, width)),
+        ],
+    );
+}
+
+fn draw(
+    snapshot: &Snapshot,
+    chips: &[ChipView<'_>],
+    unread: &[Unread],
+    page: &Page,
+    mut each: impl FnMut(&mut Sheet<'_>, &ChipView<'_>),
+) -> String {
+    let mut sheet = Sheet::new(page);
+    heading::draw(&mut sheet, snapshot);
+    for (place, chip) in chips.iter().enumerate() {
+        if place > 0 {
+            sheet.skip();
+        }
+        each(&mut sheet, chip);
+    }
+    notes::draw_unread(&mut sheet, unread);
+    sheet.finish()
+}
+
+fn fitting(page: &Page) -> Page {
+    Page { width: page.width.clamp(LEAST_WIDTH, FULL_WIDTH), ..*page }
+}

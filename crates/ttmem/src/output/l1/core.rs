@@ -1,0 +1,232 @@
+//! The address space of one core, to scale, and the list of everything in it.
+
+use ttmem_model::l1::{CircularBuffer, Core, L1Map, L1Region, RegionKind};
+
+use super::glyph;
+use super::panel::{Panel, Row};
+use super::view::ChipView;
+use crate::output::page::{Page, Role};
+use crate::output::{amount, text};
+
+/// Bytes of one sign of the map.
+const CELL: u64 = 4096;
+/// Kernels are aligned to this, so a shorter gap between two is nothing.
+const PADDING: u64 = 16;
+/// Where addresses end, and the map begins.
+const ADDRESSES: usize = 8;
+const MAP: usize = ADDRESSES + 2;
+
+/// The map: one sign for every 4 KiB, as many in a line as make a round address.
+pub(super) fn map(map: &L1Map, page: &Page, columns: usize) -> Panel {
+    let in_line = [64, 32, 16].into_iter().find(|count| MAP + count <= columns).unwrap_or(8);
+    let end = map.regions().last().map_or(0, |region| region.range.end);
+    let cells: Vec<_> = (0..end.div_ceil(CELL)).map(|cell| sign(map, page, cell * CELL)).collect();
+    let lines = cells.chunks(in_line).zip(0_u64..);
+    let mut rows: Panel = lines
+        .map(|(cells, line)| {
+            let address = line * CELL * u64::try_from(in_line).unwrap_or(u64::MAX);
+            let label =
+                if address == 0 { "0".to_owned() } else { format!("{} KiB", address / 1024) };
+            let mut row = Row::default().to(ADDRESSES, Role::Quiet, &label);
+            let mut column = MAP;
+            for run in cells.chunk_by(|one, next| one.1 == next.1) {
+                let signs: String = run.iter().map(|(sign, _)| *sign).collect();
+                let role = run.first().map_or(Role::Plain, |(_, role)| *role);
+                row.push_from(column, column + run.len(), role, &signs);
+                column += run.len();
+            }
+            row
+        })
+        .collect();
+    rows.push(Row::default());
+    rows.extend(legend(map, page, columns));
+    rows
+}
+
+/// The sign of the 4 KiB from an address on. What a program placed there is shown before what is always there, and
+/// that before nothing; of like things the one with most bytes.
+fn sign(map: &L1Map, page: &Page, start: u64) -> (char, Role) {
+    let cell = ttmem_model::l1::ByteRange::new(start, start + CELL);
+    let here = map.regions().iter().filter_map(|region| {
+        let bytes = region.range.intersection(cell).bytes();
+        (bytes > 0).then_some((prominence(region.kind), bytes, region))
+    });
+    let Some((_, _, region)) = here.max_by_key(|(prominence, bytes, _)| (*prominence, *bytes))
+    else {
+        return (' ', Role::Plain);
+    };
+    let (sign, role) = glyph::region(page, region.kind);
+    let digit = first_buffer(region).map(glyph::buffer);
+    (digit.or(sign.chars().next()).unwrap_or(' '), role)
+}
+
+fn prominence(kind: RegionKind) -> u8 {
+    match kind {
+        RegionKind::KernelConfigFree | RegionKind::Free | RegionKind::Unknown => 0,
+        RegionKind::Reserved => 1,
+        _ => 2,
+    }
+}
+
+fn first_buffer(region: &L1Region) -> Option<u8> {
+    let first = region.label.split(", ").next()?;
+    first.parse().ok().filter(|_| region.kind == RegionKind::CircularBuffers)
+}
+
+/// What the signs in the map mean.
+fn legend(map: &L1Map, page: &Page, columns: usize) -> Panel {
+    let mut kinds: Vec<RegionKind> = Vec::new();
+    for region in map.regions() {
+        if !kinds.contains(&region.kind) {
+            kinds.push(region.kind);
+        }
+    }
+    let notes = kinds.iter().map(|kind| match kind {
+        RegionKind::CircularBuffers => "digits circular buffers".to_owned(),
+        kind => {
+            let sign = glyph::region(page, *kind).0;
+            let sign = if sign == " " { "blank" } else { sign };
+            format!("{sign} {}", label(*kind))
+        }
+    });
+    let notes: Vec<String> =
+        std::iter::once("one sign is 4 KiB:".to_owned()).chain(notes).collect();
+    let mut rows = Panel::new();
+    let (mut row, mut next) = (Row::default(), 0);
+    for note in notes {
+        if next > 0 && next + text::width(&note) > columns {
+            rows.push(std::mem::take(&mut row));
+            next = 0;
+        }
+        row.push_from(next, columns, Role::Quiet, &note);
+        next += text::width(&note) + 2;
+    }
+    rows.push(row);
+    rows
+}
+
+/// What a kind is called.
+fn label(kind: RegionKind) -> &'static str {
+    match kind {
+        RegionKind::Reserved => "reserved",
+        RegionKind::KernelConfig => "kernel config",
+        RegionKind::Kernels => "kernel",
+        RegionKind::KernelConfigFree => "ring, unused",
+        RegionKind::CircularBuffers => "circular buffer",
+        RegionKind::L1 => "tensor",
+        RegionKind::L1Small => "L1_SMALL",
+        RegionKind::Free => "free",
+        RegionKind::Unknown => "not known",
+    }
+}
+
+/// Where start, end and size end, and kind and owner begin.
+struct Columns {
+    start: usize,
+    end: usize,
+    size: usize,
+    kind: usize,
+    owner: usize,
+}
+
+/// Every region: where it begins and ends, its size, what it is and whose.
+pub(super) fn regions(
+    view: &ChipView<'_>,
+    core: &Core,
+    map: &L1Map,
+    page: &Page,
+    width: usize,
+) -> Panel {
+    let columns = if width >= 80 {
+        Columns { start: 8, end: 17, size: 27, kind: 30, owner: 47 }
+    } else {
+        // Where an owner has no room it goes below.
+        let owner = if width >= 54 { 42 } else { width };
+        Columns { start: 7, end: 15, size: 24, kind: 26, owner }
+    };
+    let heading = Row::default()
+        .to(columns.start, Role::Quiet, "Start")
+        .to(columns.end, Role::Quiet, "End")
+        .to(columns.size, Role::Quiet, "Size")
+        .from(columns.kind, columns.owner, Role::Quiet, "Kind")
+        .from(columns.owner, width, Role::Quiet, "Owner");
+    let rows = map
+        .regions()
+        .iter()
+        .flat_map(|region| region_rows(region, &owner(view, core, region, page), &columns, width));
+    std::iter::once(heading).chain(rows).collect()
+}
+
+/// The row of a region, and more for an owner that has no room in it.
+fn region_rows(region: &L1Region, owner: &Owner, columns: &Columns, width: usize) -> Panel {
+    let role = if prominence(region.kind) < 2 { Role::Quiet } else { Role::Plain };
+    let row = Row::default()
+        .to(columns.start, role, &region.range.start.to_string())
+        .to(columns.end, role, &region.range.end.to_string())
+        .to(columns.size, role, &amount::size(region.range.bytes()))
+        .from(columns.kind, columns.owner - 1, role, label(region.kind));
+    let Owner { short, name } = owner;
+    let room = width.saturating_sub(columns.owner);
+    let both = format!("{short}  {name}");
+    if text::width(both.trim_end()) <= room {
+        return vec![row.from(columns.owner, width, role, both.trim_end())];
+    }
+    let (row, below) = match text::width(short) <= room {
+        true => (row.from(columns.owner, width, role, short), name.as_str()),
+        false => (row, both.trim_end()),
+    };
+    // What is below is as far to the right as it goes.
+    let start = columns.owner.min(width.saturating_sub(text::width(below)));
+    let lines = text::wrap(below, width - start).into_iter();
+    let lines = lines.map(|line| Row::default().from(start, width, role, &line));
+    std::iter::once(row).chain(lines).collect()
+}
+
+/// Whose a region is.
+#[derive(Default)]
+struct Owner {
+    short: String,
+    /// A name that may take a row of its own.
+    name: String,
+}
+
+/// Whose a region is.
+fn owner(view: &ChipView<'_>, core: &Core, region: &L1Region, page: &Page) -> Owner {
+    let short = |short: &str| Owner { short: short.to_owned(), ..Owner::default() };
+    let program = core.program.as_ref();
+    match region.kind {
+        RegionKind::Kernels => {
+            let kernels = program.iter().flat_map(|program| &program.kernels);
+            let mut own = kernels.filter(|kernel| kernel.text_start == region.range.start);
+            let Some(kernel) = own.next() else { return short(&region.label) };
+            let name = view.name(kernel).map(|name| name.name.clone()).unwrap_or_default();
+            Owner { short: format!("{} {}", region.label, kernel.id), name }
+        }
+        RegionKind::CircularBuffers => {
+            let buffers = program.iter().flat_map(|program| &program.circular_buffers);
+            short(&buffers_of(buffers, region, page))
+        }
+        RegionKind::KernelConfig if region.range.bytes() < PADDING => short("padding"),
+        RegionKind::KernelConfig => short("args, semaphores"),
+        RegionKind::Unknown if core.detail.is_none() => short("tensors or free"),
+        _ => short(&region.label),
+    }
+}
+
+/// The numbers of the circular buffers, and the pages of the first.
+fn buffers_of<'a>(
+    mut buffers: impl Iterator<Item = &'a CircularBuffer>,
+    region: &L1Region,
+    page: &Page,
+) -> String {
+    let first = first_buffer(region);
+    let pages = buffers
+        .find(|buffer| Some(buffer.id) == first)
+        .map(|buffer| format!("  {} {} {} B", buffer.pages, page.glyphs().times, buffer.page_size));
+    let shared = match region.shared_with {
+        Some(RegionKind::L1Small) => "  in L1_SMALL",
+        Some(_) => "  a tensor as well",
+        None => "",
+    };
+    format!("{}{}{shared}", region.label, pages.unwrap_or_default())
+}

@@ -1,0 +1,114 @@
+//! The cores of a chip, one a line.
+
+use std::cmp::Reverse;
+
+use ttmem_model::l1::{Core, L1Map};
+
+use super::glyph;
+use super::panel::{Panel, Row};
+use super::program;
+use super::totals::written;
+use super::view::ChipView;
+use crate::cli::L1Sort;
+use crate::output::page::{Page, Role};
+
+/// Where things stand: the sign of the state, the place on the NOC, the end of the program's number, the operation, the
+/// ends of the amounts. What there is no room for is `None`.
+struct Columns {
+    state: usize,
+    noc: Option<usize>,
+    program: usize,
+    operation: Option<usize>,
+    buffers: usize,
+    text: Option<usize>,
+}
+
+impl Columns {
+    fn of(width: usize) -> Self {
+        let state = 9;
+        if width < 50 {
+            return Self {
+                state,
+                noc: None,
+                program: 28,
+                operation: None,
+                buffers: width,
+                text: None,
+            };
+        }
+        let noc = (width >= 70).then_some(state + 12);
+        let program = state + 19 + if noc.is_some() { 7 } else { 0 };
+        Self {
+            state,
+            noc,
+            program,
+            operation: Some(program + 2),
+            buffers: width - 11,
+            text: Some(width),
+        }
+    }
+}
+
+/// The cores, under a heading.
+pub(super) fn panel(view: &ChipView<'_>, page: &Page, width: usize, sort: L1Sort) -> Panel {
+    let mut cores: Vec<&(Core, L1Map)> = view.cores.iter().collect();
+    cores.sort_by_key(|(core, _)| core.logical.map(|place| (place.y, place.x)));
+    match sort {
+        L1Sort::Number => {}
+        L1Sort::Cores => cores.sort_by_key(|(core, _)| core.state),
+        L1Sort::Cbs => {
+            cores.sort_by_key(|(core, _)| Reverse(core.circular_buffer_bytes().value()));
+        }
+        L1Sort::Text => cores.sort_by_key(|(core, _)| Reverse(core.kernel_text_bytes().value())),
+    }
+    let columns = Columns::of(width);
+    let rows = cores.iter().map(|(core, _)| row(view, core, page, &columns));
+    std::iter::once(heading(&columns)).chain(rows).collect()
+}
+
+fn heading(columns: &Columns) -> Row {
+    let mut row = Row::default().to(7, Role::Quiet, "Core").from(
+        columns.state,
+        columns.program - 7,
+        Role::Quiet,
+        "State",
+    );
+    if let Some(noc) = columns.noc {
+        row = row.from(noc, columns.program - 7, Role::Quiet, "NOC");
+    }
+    row = row.to(columns.program, Role::Quiet, "Program");
+    if let Some(operation) = columns.operation {
+        row = row.from(operation, columns.buffers - 9, Role::Quiet, "Operation");
+    }
+    row = row.to(columns.buffers, Role::Quiet, "CBs");
+    match columns.text {
+        Some(text) => row.to(text, Role::Quiet, "Kernels"),
+        None => row,
+    }
+}
+
+fn row(view: &ChipView<'_>, core: &Core, page: &Page, columns: &Columns) -> Row {
+    let (sign, role) = glyph::seat(page, view.seat(core));
+    let dash = page.glyphs().dash;
+    let place = core.logical.map_or(dash.to_owned(), |place| format!("{},{}", place.x, place.y));
+    let id = core.program.as_ref().map_or(dash.to_owned(), |program| program.id.to_string());
+    let state = columns.state;
+    let mut row = Row::default()
+        .to(7, Role::Strong, &place)
+        .from(state, state + 1, role, sign)
+        .from(state + 2, columns.program - 7, Role::Plain, core.state.as_str());
+    if let Some(noc) = columns.noc {
+        let text = format!("{},{}", core.noc.x, core.noc.y);
+        row = row.from(noc, columns.program - 7, Role::Quiet, &text);
+    }
+    row = row.to(columns.program, Role::Plain, &id);
+    if let Some(operation) = columns.operation {
+        let name = program::operation(view, core).unwrap_or_default();
+        row = row.from(operation, columns.buffers - 9, Role::Plain, &name);
+    }
+    row = row.to(columns.buffers, Role::Plain, &written(page, core.circular_buffer_bytes()));
+    match columns.text {
+        Some(text) => row.to(text, Role::Plain, &written(page, core.kernel_text_bytes())),
+        None => row,
+    }
+}

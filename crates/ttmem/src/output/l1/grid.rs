@@ -1,0 +1,71 @@
+//! The grid of cores: what each does, and how much of its L1 is in use.
+
+use ttmem_model::l1::{Coordinate, Core, L1Map, RegionKind};
+
+use super::glyph;
+use super::panel::{Panel, Row};
+use super::view::ChipView;
+use crate::output::bar;
+use crate::output::page::{Page, Role};
+
+/// Columns of the numbers of rows.
+const NUMBERS: usize = 4;
+/// Columns of a core: two signs and a space; without the space where there is no room for it.
+const WIDE: usize = 3;
+const NARROW: usize = 2;
+
+/// Columns that the grid takes of `columns`.
+pub(super) fn width(view: &ChipView<'_>, columns: usize) -> usize {
+    let cells = view.grid().map_or(0, |grid| usize::from(grid.columns));
+    NUMBERS + cells * cell_columns(cells, columns)
+}
+
+fn cell_columns(cells: usize, columns: usize) -> usize {
+    if NUMBERS + cells * WIDE <= columns { WIDE } else { NARROW }
+}
+
+/// Draws the grid.
+pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
+    let Some(grid) = view.grid() else {
+        return vec![Row::default().from(0, columns, Role::Notice, "no core says where it is")];
+    };
+    let step = cell_columns(usize::from(grid.columns), columns);
+    let column = |x: u8| NUMBERS + usize::from(x) * step;
+    let mut head = Row::default();
+    for x in 0..grid.columns {
+        // Two digits need their two columns only where cells touch.
+        if step == WIDE || x % 2 == 0 {
+            head = head.to(column(x) + 2, Role::Quiet, &x.to_string());
+        }
+    }
+    let rows = (0..grid.rows).map(|y| {
+        let mut row = Row::default().to(NUMBERS - 2, Role::Quiet, &y.to_string());
+        for x in 0..grid.columns {
+            push_core(&mut row, view, page, Coordinate { x, y }, column(x));
+        }
+        row
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, place: Coordinate, column: usize) {
+    let Some((core, map)) = view.core_at(place) else {
+        return row.push_from(column, column + 2, Role::Quiet, glyph::absent(page));
+    };
+    let (sign, role) = glyph::seat(page, view.seat(core));
+    row.push_from(column, column + 1, role, sign);
+    if let Some((used, whole)) = use_of(core, map) {
+        let role = bar::role(used, whole);
+        row.push_from(column + 1, column + 2, role, glyph::heat(page, used, whole));
+    }
+}
+
+/// Bytes of circular buffers and tensors, each byte once, and what a core has for them. `None` where the buffers are
+/// not known.
+pub(super) fn use_of(core: &Core, map: &L1Map) -> Option<(u64, u64)> {
+    core.circular_buffer_bytes().value()?;
+    let l1_bytes = map.regions().last()?.range.end;
+    let kinds = [RegionKind::CircularBuffers, RegionKind::L1, RegionKind::L1Small];
+    let used = kinds.iter().map(|kind| map.bytes(*kind)).sum();
+    Some((used, l1_bytes.saturating_sub(core.unreserved?)))
+}

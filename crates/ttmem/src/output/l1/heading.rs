@@ -1,0 +1,105 @@
+//! The heads: of the page, of a chip, of a core.
+
+use ttmem_model::Snapshot;
+use ttmem_model::l1::{Core, Dispatch, L1Map};
+
+use super::panel::{Panel, Row};
+use super::program;
+use super::totals::written;
+use super::view::ChipView;
+use crate::output::page::{Page, Role};
+use crate::output::sheet::Sheet;
+use crate::output::text::{width, wrap};
+use crate::output::{amount, naming};
+
+/// What stands beside the date of a demonstration.
+const DEMO: &str = "DEMO: not this machine";
+
+/// Draws when it was, and whether it is the demonstration.
+pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
+    let end = sheet.page().width;
+    let mut line = sheet.start();
+    line.push(Role::Plain, &amount::date_time(snapshot.time_us), end);
+    if snapshot.demo {
+        let demo = if end < 48 { "DEMO" } else { DEMO };
+        line.push_right(Role::Notice, demo, end);
+    }
+    sheet.end(line);
+}
+
+/// The chip, its cores, and by which layout they were read.
+pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
+    let times = page.glyphs().times;
+    let parts = [
+        Some((Role::Strong, format!("{}  {}", view.chip.index, naming::board(view.chip, 0)))),
+        naming::place(view.snapshot, view.chip).map(|place| (Role::Plain, place)),
+        view.grid()
+            .map(|grid| (Role::Plain, format!("{} {times} {} cores", grid.columns, grid.rows))),
+        Some((Role::Quiet, format!("layout {}", view.content.layout))),
+    ];
+    flowing(parts.into_iter().flatten(), columns)
+}
+
+/// The core: where it is, what it does, how full it is.
+pub(super) fn of_core(
+    view: &ChipView<'_>,
+    core: &Core,
+    map: &L1Map,
+    page: &Page,
+    columns: usize,
+) -> Panel {
+    let place = core.logical.unwrap_or(core.noc);
+    let mut parts = vec![
+        (Role::Strong, format!("core ({}, {})", place.x, place.y)),
+        (Role::Plain, core.state.as_str().to_owned()),
+        (Role::Quiet, format!("noc ({}, {})", core.noc.x, core.noc.y)),
+    ];
+    if let Some(own) = &core.program {
+        let operation = program::operation(view, core).unwrap_or_default();
+        parts.insert(
+            2,
+            (Role::Plain, format!("program {} {operation}", own.id).trim_end().to_owned()),
+        );
+        let dispatch = match core.dispatch {
+            Dispatch::Fast => "fast dispatch",
+            Dispatch::Slow => "slow dispatch",
+        };
+        parts.push((Role::Quiet, dispatch.to_owned()));
+    }
+    let mut rows = flowing(parts.into_iter(), columns);
+    let mut amounts = vec![
+        (Role::Plain, format!("circular buffers {}", written(page, core.circular_buffer_bytes()))),
+        (Role::Plain, format!("aliasing tensors {}", written(page, map.aliasing_bytes().clone()))),
+        (Role::Plain, format!("kernel text {}", written(page, core.kernel_text_bytes()))),
+    ];
+    if let Ok(room) = map.headroom() {
+        let text = match u64::try_from(room) {
+            Ok(bytes) => format!("headroom {}", amount::size(bytes)),
+            Err(_negative) => format!("clash of {}", amount::size(room.unsigned_abs())),
+        };
+        amounts.push((Role::Plain, text));
+    }
+    rows.extend(flowing(amounts.into_iter(), columns));
+    for line in core.detail.iter().flat_map(|detail| wrap(detail, columns)) {
+        rows.push(Row::default().from(0, columns, Role::Notice, &line));
+    }
+    rows
+}
+
+/// Parts side by side, on as many rows as they need.
+fn flowing(parts: impl Iterator<Item = (Role, String)>, columns: usize) -> Panel {
+    const GAP: usize = 3;
+    let mut rows = Panel::new();
+    let mut row = Row::default();
+    let mut next = 0;
+    for (role, text) in parts {
+        if next > 0 && next + width(&text) > columns {
+            rows.push(std::mem::take(&mut row));
+            next = 0;
+        }
+        row.push_from(next, columns, role, &text);
+        next += width(&text) + GAP;
+    }
+    rows.push(row);
+    rows
+}

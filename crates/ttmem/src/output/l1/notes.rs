@@ -1,0 +1,57 @@
+//! What stands below a chip: what the signs mean, what the names come from, what it took.
+
+use super::glyph;
+use super::view::ChipView;
+use super::{Unread, grid};
+use crate::output::amount;
+use crate::output::flow::flow;
+use crate::output::page::Role;
+use crate::output::sheet::Sheet;
+use crate::output::text::wrap;
+
+/// The notes below a grid.
+pub(super) fn draw_grid(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
+    let mut parts = Vec::new();
+    let whole = view.cores.iter().find_map(|(core, map)| grid::use_of(core, map));
+    if let Some((_, bytes)) = whole {
+        let scale = glyph::heat_scale(sheet.page());
+        let whole = amount::size(bytes);
+        parts.push((Role::Quiet, format!("{scale} CBs of {whole} a core")));
+    }
+    parts.push((Role::Quiet, "CBs: circular buffers".to_owned()));
+    parts.extend(common(view));
+    flow(sheet, 1, &parts);
+}
+
+/// The notes below anything else.
+pub(super) fn draw(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
+    let parts: Vec<_> = common(view).collect();
+    flow(sheet, 1, &parts);
+}
+
+fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
+    let cost = &view.content.cost;
+    let time = match cost.micros {
+        0 => String::new(),
+        micros => format!(" in {micros} us"),
+    };
+    let cost = format!("{} reads, {}{time}", cost.reads, amount::size(cost.bytes));
+    let names = match &view.facts.names {
+        Ok(names) => (Role::Quiet, format!("{} kernels named", names.by_id.len())),
+        Err(missing) => (Role::Quiet, format!("no names: {}", missing.detail)),
+    };
+    [(Role::Quiet, cost), names].into_iter()
+}
+
+/// The chips that could not be read, and why.
+pub(super) fn draw_unread(sheet: &mut Sheet<'_>, unread: &[Unread]) {
+    let width = sheet.page().width;
+    for Unread { index, why } in unread {
+        for (place, text) in wrap(&format!("chip {index}: {why}"), width - 1).iter().enumerate() {
+            let mut line = sheet.start();
+            line.pad_to(if place == 0 { 1 } else { 3 });
+            line.push(Role::Notice, text, width);
+            sheet.end(line);
+        }
+    }
+}

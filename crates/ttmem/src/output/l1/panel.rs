@@ -1,0 +1,48 @@
+//! Rows of text pieces that know their columns, and not yet where on the page they stand.
+
+use crate::output::page::Role;
+
+/// Rows, one below the other.
+pub(super) type Panel = Vec<Row>;
+
+/// A row, from left to right.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A text and its place in the row.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) place: Place,
+    pub(super) role: Role,
+    pub(super) text: String,
+}
+
+/// Where a piece stands, in columns of its panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It begins here and is cut before the second column.
+    From(usize, usize),
+    /// It ends before this column.
+    To(usize),
+}
+
+impl Row {
+    /// The row with a text from column `start` on, cut before `end`.
+    pub(super) fn from(mut self, start: usize, end: usize, role: Role, text: &str) -> Self {
+        self.push_from(start, end, role, text);
+        self
+    }
+
+    /// The row with a text that ends before column `end`.
+    pub(super) fn to(mut self, end: usize, role: Role, text: &str) -> Self {
+        self.pieces.push(Piece { place: Place::To(end), role, text: text.to_owned() });
+        self
+    }
+
+    /// Appends a text from column `start` on, cut before `end`.
+    pub(super) fn push_from(&mut self, start: usize, end: usize, role: Role, text: &str) {
+        self.pieces.push(Piece { place: Place::From(start, end), role, text: text.to_owned() });
+    }
+}

@@ -1,0 +1,165 @@
+//! Programs: what lies on the cores of a chip under one number of the host.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::l1::{Core, CoreState, Count, Processor};
+
+use super::view::ChipView;
+use crate::cli::L1Sort;
+
+/// A program and where it lies.
+pub(super) struct Program {
+    pub(super) id: u32,
+    /// Whether it is TT-Metal's own.
+    pub(super) is_system: bool,
+    /// What it computes, by the place of its kernels' sources.
+    pub(super) operation: Option<String>,
+    pub(super) cores: usize,
+    pub(super) running: usize,
+    /// Bytes of circular buffers, on all cores together and on the core that has most.
+    pub(super) buffers: Count,
+    pub(super) most_buffers: u64,
+    /// Whether every core has as many.
+    pub(super) is_even: bool,
+    pub(super) text: Count,
+    pub(super) kernels: Vec<ProgramKernel>,
+}
+
+/// A kernel of a program.
+pub(super) struct ProgramKernel {
+    pub(super) id: u16,
+    /// The processors that run it, such as `trisc`.
+    pub(super) processors: String,
+    pub(super) name: Option<String>,
+    /// On how many cores it is.
+    pub(super) cores: usize,
+}
+
+/// The programs of a chip. The system's has the number 0 like an application's first, so that the two are apart.
+pub(super) fn all(view: &ChipView<'_>, sort: L1Sort) -> Vec<Program> {
+    let mut groups: BTreeMap<(bool, u32), Vec<&Core>> = BTreeMap::new();
+    for (core, _) in &view.cores {
+        if let Some(program) = &core.program {
+            groups.entry((view.is_system(core), program.id)).or_default().push(core);
+        }
+    }
+    let mut programs: Vec<Program> =
+        groups.iter().map(|((system, id), cores)| of(view, *id, *system, cores)).collect();
+    let most_first = |count: &Count| std::cmp::Reverse(count.value());
+    match sort {
+        L1Sort::Number => {}
+        L1Sort::Cores => programs.sort_by_key(|program| std::cmp::Reverse(program.cores)),
+        L1Sort::Cbs => programs.sort_by_key(|program| most_first(&program.buffers)),
+        L1Sort::Text => programs.sort_by_key(|program| most_first(&program.text)),
+    }
+    programs
+}
+
+fn of(view: &ChipView<'_>, id: u32, is_system: bool, cores: &[&Core]) -> Program {
+    let each: Vec<Option<u64>> =
+        cores.iter().map(|core| core.circular_buffer_bytes().value()).collect();
+    Program {
+        id,
+        is_system,
+        operation: if is_system { Some("dispatch".to_owned()) } else { vote(view, cores) },
+        cores: cores.len(),
+        running: cores.iter().filter(|core| core.state == CoreState::Running).count(),
+        buffers: cores.iter().map(|core| core.circular_buffer_bytes()).sum(),
+        most_buffers: each.iter().flatten().copied().max().unwrap_or(0),
+        is_even: each.windows(2).all(|pair| pair.first() == pair.last()),
+        text: cores.iter().map(|core| core.kernel_text_bytes()).sum(),
+        kernels: kernels(view, cores),
+    }
+}
+
+fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
+    let mut found: BTreeMap<(Processor, u16), ProgramKernel> = BTreeMap::new();
+    for core in cores {
+        let own: Vec<_> = core.program.iter().flat_map(|program| &program.kernels).collect();
+        for kernel in &own {
+            let same = own.iter().filter(|other| other.id == kernel.id);
+            let processors: Vec<Processor> = same.map(|other| other.processor).collect();
+            // A kernel that runs on several processors of a core is told of once.
+            if processors.first() != Some(&kernel.processor) {
+                continue;
+            }
+            let line = || ProgramKernel {
+                id: kernel.id,
+                processors: together(&processors),
+                name: view.name(kernel).map(|name| name.name.clone()),
+                cores: 0,
+            };
+            found.entry((kernel.processor, kernel.id)).or_insert_with(line).cores += 1;
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Processors in words; the three that compute are one.
+fn together(processors: &[Processor]) -> String {
+    match processors {
+        [Processor::Trisc0, Processor::Trisc1, Processor::Trisc2] => "trisc".to_owned(),
+        processors => {
+            let names: Vec<&str> = processors.iter().map(|processor| processor.as_str()).collect();
+            names.join(" ")
+        }
+    }
+}
+
+/// The operation of a core's program, by the sources of its kernels.
+pub(super) fn operation(view: &ChipView<'_>, core: &Core) -> Option<String> {
+    if view.is_system(core) { Some("dispatch".to_owned()) } else { vote(view, &[core]) }
+}
+
+/// The operation that most kernels' sources belong to. Kernels lend each other out, so one source is no proof; of two
+/// with as many the one that computes counts, which comes last.
+fn vote(view: &ChipView<'_>, cores: &[&Core]) -> Option<String> {
+    let mut votes: Vec<(&str, u16, usize)> = Vec::new();
+    for kernel in cores.iter().flat_map(|core| &core.program).flat_map(|program| &program.kernels) {
+        let Some(operation) = view.name(kernel).and_then(|name| operation_of(&name.source)) else {
+            continue;
+        };
+        match votes.iter_mut().find(|(known, _, _)| *known == operation) {
+            Some((_, last, _)) if *last == kernel.id => {}
+            Some((_, last, count)) => (*last, *count) = (kernel.id, *count + 1),
+            None => votes.push((operation, kernel.id, 1)),
+        }
+    }
+    votes
+        .into_iter()
+        .max_by_key(|(_, _, count)| *count)
+        .map(|(operation, _, _)| operation.to_owned())
+}
+
+/// The folder of an operation in the path of a kernel's source: `matmul` of
+/// `ttnn/cpp/ttnn/operations/matmul/device/kernels/…`.
+fn operation_of(source: &str) -> Option<&str> {
+    let (_, below) = source.split_once("/operations/")?;
+    let (operation, _) = below.split_once("/device/")?;
+    operation.rsplit('/').next().filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_the_folder_of_its_kernels() {
+        let of = |path| operation_of(path);
+        let matmul = "ttnn/cpp/ttnn/operations/matmul/device/kernels/compute/bmm.cpp";
+        assert_eq!(of(matmul), Some("matmul"));
+        let add = "/a/ttnn/cpp/ttnn/operations/eltwise/binary_ng/device/kernels_ng/dataflow/r.cpp";
+        assert_eq!(of(add), Some("binary_ng"));
+        for source in ["", "kernel.cpp", "tt_metal/impl/dispatch/kernels/cq_prefetch.cpp"] {
+            assert_eq!(of(source), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn the_three_that_compute_are_one() {
+        use Processor as P;
+        assert_eq!(together(&[P::Trisc0, P::Trisc1, P::Trisc2]), "trisc");
+        assert_eq!(together(&[P::Brisc]), "brisc");
+        assert_eq!(together(&[P::Brisc, P::Ncrisc]), "brisc ncrisc");
+    }
+}

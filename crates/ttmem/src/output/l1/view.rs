@@ -1,0 +1,121 @@
+//! A chip's cores with their maps: what every view of `ttmem l1` is drawn from.
+
+use ttmem_model::facts::{L1Content, L1Facts};
+use ttmem_model::l1::report::ChipReport;
+use ttmem_model::l1::{
+    Buffers, Coordinate, Core, CoreState, Grid, Kernel, KernelName, KernelNames, L1Map,
+};
+use ttmem_model::snapshot::{Chip, IdSource, Snapshot};
+use ttmem_model::{Arch, ChipId};
+
+/// A chip whose L1 was read.
+#[derive(Clone, Debug)]
+pub struct ChipView<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) chip: &'a Chip,
+    pub(super) facts: &'a L1Facts,
+    pub(super) content: &'a L1Content,
+    pub(super) cores: Vec<(Core, L1Map)>,
+}
+
+/// What a core is, as the grid shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// An application's program is at work.
+    Running,
+    /// An application's program lies there and is over.
+    Finished,
+    /// It has had no program.
+    Idle,
+    /// TT-Metal's own kernels are on it.
+    System,
+    /// It could not be read.
+    Torn,
+}
+
+impl Seat {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Idle => "idle",
+            Self::System => "dispatch",
+            Self::Torn => "torn",
+        }
+    }
+}
+
+impl<'a> ChipView<'a> {
+    /// The view of a chip; `None` if its L1 was not read. Without `buffers` nothing of L1 is called free.
+    #[must_use]
+    pub fn new(
+        snapshot: &'a Snapshot,
+        chip: &'a Chip,
+        facts: &'a L1Facts,
+        buffers: Option<&Buffers>,
+    ) -> Option<Self> {
+        let content = facts.content.as_ref().ok()?;
+        let cores = content.cores.iter().map(|core| {
+            let map = L1Map::new(core, content.geometry, buffers);
+            (core.clone(), map)
+        });
+        Some(Self { snapshot, chip, facts, content, cores: cores.collect() })
+    }
+
+    /// The same as JSON has it.
+    #[must_use]
+    pub fn report(&self) -> ChipReport {
+        let none = KernelNames::default();
+        let names = self.names().unwrap_or(&none);
+        ChipReport::new(self.id(), self.arch(), &self.content.layout, &self.cores, names)
+    }
+
+    /// The core at a place of the grid.
+    #[must_use]
+    pub fn core_at(&self, place: Coordinate) -> Option<&(Core, L1Map)> {
+        self.cores.iter().find(|(core, _)| core.logical == Some(place))
+    }
+
+    /// The worker cores in columns and rows, if any core says.
+    #[must_use]
+    pub fn grid(&self) -> Option<Grid> {
+        self.cores.iter().find_map(|(core, _)| core.grid)
+    }
+
+    pub(super) fn names(&self) -> Option<&'a KernelNames> {
+        self.facts.names.as_ref().ok()
+    }
+
+    pub(super) fn name(&self, kernel: &Kernel) -> Option<&'a KernelName> {
+        self.names()?.get(kernel.id)
+    }
+
+    pub(super) fn seat(&self, core: &Core) -> Seat {
+        match core.state {
+            CoreState::Torn => Seat::Torn,
+            _ if self.is_system(core) => Seat::System,
+            CoreState::Running => Seat::Running,
+            CoreState::Finished => Seat::Finished,
+            CoreState::Idle => Seat::Idle,
+        }
+    }
+
+    pub(super) fn is_system(&self, core: &Core) -> bool {
+        self.names().and_then(|names| names.is_system_core(core)) == Some(true)
+    }
+
+    fn arch(&self) -> Arch {
+        self.facts.arch.or(self.chip.arch).unwrap_or(Arch::Wormhole)
+    }
+
+    /// The chip's id, unless a number only stands in for it.
+    fn id(&self) -> Option<ChipId> {
+        match self.chip.id_source {
+            IdSource::Simulator | IdSource::Capture => None,
+            _ => Some(self.chip.id),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `ttmem explain` over real errors and reports of TT-Metal.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/explain").join(name)
+}
+
+fn explain(arguments: &[&str], input: Option<&[u8]>, columns: usize) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ttmem"))
+        .arg("explain")
+        .args(arguments)
+        .env("COLUMNS", columns.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.unwrap_or_default()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn screen(name: &str, columns: usize) -> String {
+    let output = explain(&[fixture(name).to_str().unwrap()], None, columns);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains(char::is_control) || text.chars().all(|c| c == '\n' || !c.is_control()));
+    text
+}
+
+fn failure(arguments: &[&str], input: &[u8]) -> (i32, String) {
+    let output = explain(arguments, Some(input), 91);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(message.matches('\n').count(), 1, "{message}");
+    (output.status.code().unwrap(), message)
+}
+
+#[test]
+fn messages_and_reports_at_two_widths() {
+    for columns in [91, 60] {
+        let name = |what: &str| format!("explain_{what}_{columns}");
+        assert_snapshot!(name("clash"), screen("0.81.1/clash-sdpa.txt", columns));
+        assert_snapshot!(name("fragmented"), screen("0.81.1/oom-l1-fragmented.txt", columns));
+        assert_snapshot!(name("program_size"), screen("0.81.1/program-size.txt", columns));
+        assert_snapshot!(name("reports"), screen("0.81.1", columns));
+    }
+}
+
+#[test]
+fn standard_input_is_an_input() {
+    let text = std::fs::read(fixture("0.81.1/clash-sdpa.txt")).unwrap();
+    let from_file = screen("0.81.1/clash-sdpa.txt", 91);
+    for arguments in [&["-"][..], &[]] {
+        let output = explain(arguments, Some(&text), 91);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), from_file);
+    }
+}
+
+#[test]
+fn json_has_the_numbers() {
+    let output = explain(&["--json", fixture("0.81.1/run.log").to_str().unwrap()], None, 91);
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(findings["schema"], "ttmem/explain");
+    assert_eq!(findings["explanations"].as_array().unwrap().len(), 13);
+}
+
+#[test]
+fn what_is_not_known_is_exit_code_3_and_what_is_not_there_2() {
+    let (code, message) = failure(&[], b"all is well\n");
+    assert_eq!(code, 3);
+    assert!(message.contains("standard input"), "{message}");
+    let empty = tempfile::tempdir().unwrap();
+    let (code, message) = failure(&[empty.path().to_str().unwrap()], b"");
+    assert_eq!(code, 3);
+    assert!(message.contains("no memory report in"), "{message}");
+    let (code, message) = failure(&["/nowhere/log"], b"");
+    assert_eq!(code, 2);
+    assert!(message.contains("/nowhere/log"), "{message}");
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let output = explain(&["--ascii", fixture("0.81.1").to_str().unwrap()], None, 91);
+    assert!(output.stdout.is_ascii() && !output.stdout.is_empty());
+}
