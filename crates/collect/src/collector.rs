@@ -117,9 +117,11 @@ impl Collector {
         let mut upstream = Upstream::read(root, clock);
         let mut processes = Processes::new(root);
         let holders = holders(&devices);
-        for pid in namespaces(root, &holders) {
-            upstream.read_through(root, clock, pid);
+        let namespaces = namespaces(root, &holders);
+        for pid in &namespaces {
+            upstream.read_through(root, clock, *pid);
         }
+        let simulators = self.l1.find(root, &namespaces);
         let (regions, upstream) = upstream.finish(watch.micros());
         if !regions.is_empty() {
             // A process that opened a device since the list was read may have a slot already.
@@ -129,7 +131,9 @@ impl Collector {
                 }
             }
         }
-        for pid in self::holders(&devices).into_iter().chain(named_by(root, &regions)) {
+        for pid in
+            self::holders(&devices).into_iter().chain(named_by(root, &regions)).chain(simulators)
+        {
             processes.add(pid);
         }
         let processes_found = processes.finish();

@@ -140,7 +140,7 @@ impl Request {
         let text = match cli.command {
             Some(_) if cli.snapshot != SnapshotArgs::default() => {
                 return Err(Failure::usage(
-                    "options before a command must be --root, --demo, --capture, --color or --ascii; \
+                    "options before a command must be those of all commands, such as --demo; \
                      put the others behind plain ttmem",
                 ));
             }

@@ -43,6 +43,15 @@ pub struct CommonArgs {
         help_heading = "Common options"
     )]
     pub capture: Option<PathBuf>,
+    /// Read the simulated chip behind this socket of UMD, besides those that are found.
+    #[arg(
+        long,
+        value_name = "SOCKET",
+        global = true,
+        conflicts_with_all = ["demo", "capture"],
+        help_heading = "Common options"
+    )]
+    pub simulator: Option<PathBuf>,
     /// Colour what matters.
     #[arg(
         long,

@@ -70,6 +70,7 @@ fn obey(cli: Cli) -> Result<(), Failure> {
     let color = cli.common.color;
     let charset = args::charset(&cli.common);
     let source = HostChoice::of(&cli.common);
+    let simulator = cli.common.simulator.clone();
     let page = |target: &Target, otherwise| terminal::page(target, color, charset, otherwise);
     match Request::of(cli)? {
         Request::Text(text) => {
@@ -81,13 +82,16 @@ fn obey(cli: Cli) -> Result<(), Failure> {
             cmd::explain::run(&request, |otherwise| page(&request.target, otherwise))
         }
         Request::Snapshot(request) => {
-            let mut collector =
-                source.collector(L1Request { devices: request.l1, ..L1Request::default() })?;
+            let mut collector = source.collector(L1Request {
+                devices: request.l1,
+                simulator,
+                ..L1Request::default()
+            })?;
             let pages = |otherwise| page(&request.target, otherwise);
             cmd::snapshot::run(&request, || collector.snapshot(), pages)
         }
         Request::L1(request) => {
-            let l1 = L1Request { devices: true, budget: request.budget, ..L1Request::default() };
+            let l1 = L1Request { devices: true, simulator, budget: request.budget };
             let mut collector = source.collector(l1)?;
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }

@@ -39,6 +39,14 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+impl Cost {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { reads: self.reads + other.reads, bytes: self.bytes + other.bytes }
+    }
+}
+
 /// Why a chip cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

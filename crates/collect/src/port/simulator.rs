@@ -97,6 +97,14 @@ pub enum SimulatorError {
     System(Errno),
 }
 
+impl SimulatorError {
+    /// True if nobody listens at the socket: its server is gone.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Self::Connect { errno: Errno::NOENT | Errno::CONNREFUSED, .. })
+    }
+}
+
 fn connect_advice(errno: Errno) -> String {
     match errno {
         Errno::NOENT => "no such socket; is TT_METAL_SIMULATOR_SERVE_OVER_SOCKETS=1 set where the simulator runs?".into(),

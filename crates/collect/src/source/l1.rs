@@ -4,7 +4,9 @@
 //! otherwise ([`L1Request`]); that of simulated chips always, because no device is opened for it.
 
 mod budget;
+mod device;
 mod firmware;
+mod simulated;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +20,10 @@ use ttmem_model::{MissingReason, Pid};
 
 use self::budget::Budgeted;
 use super::inspector;
-use crate::clock::Clock;
-use crate::l1::{OpenError, Reader, names};
+use crate::clock::{Clock, Stopwatch};
+use crate::l1::{Cost, OpenError, Reader, names};
 use crate::port::image::{ImageError, ImagePort, SaveError};
+use crate::port::kmd::KmdPort;
 use crate::port::{L1Port, PortError, image};
 use crate::root::Root;
 
@@ -40,6 +43,8 @@ pub struct L1Request {
 pub(crate) struct L1Source {
     request: L1Request,
     chips: Vec<OpenChip>,
+    /// Simulated chips that could not be opened in this pass.
+    refused: Vec<simulated::Refused>,
     is_demo: bool,
 }
 
@@ -73,7 +78,6 @@ enum Kernels {
     /// The `kernels.yaml` of a capture.
     Kept(Field<Vec<u8>>),
     /// The processes that have the chip.
-    #[expect(dead_code, reason = "ports to chips of processes come next")]
     Of(Vec<Pid>),
 }
 
@@ -97,7 +101,7 @@ impl L1Source {
             let kernels = Kernels::Kept(kernels.clone());
             OpenChip::new(L1Place::Captured(number), Box::new(port), kernels)
         });
-        Ok(Self { request, chips: chips.collect(), is_demo: false })
+        Ok(Self { request, chips: chips.collect(), ..Self::default() })
     }
 
     /// A capture in memory that stands for the driver's first devices.
@@ -106,20 +110,37 @@ impl L1Source {
             let kernels = Kernels::Kept(Ok(kernels.to_vec()));
             OpenChip::new(L1Place::Device(number), Box::new(port), kernels)
         });
-        Self { request, chips: chips.collect(), is_demo: true }
+        Self { request, chips: chips.collect(), is_demo: true, ..Self::default() }
     }
 
-    /// Reads every chip.
+    /// Opens simulated chips that are new here, and says which processes run them. `pids` is one process of each other
+    /// mount namespace.
+    pub(crate) fn find(&mut self, root: &Root, pids: &[Pid]) -> Vec<Pid> {
+        let named = self.request.simulator.as_deref();
+        self.refused = simulated::open(root, named, pids, &mut self.chips);
+        self.chips.iter().flat_map(|chip| chip.kernels.pids()).copied().collect()
+    }
+
+    /// Reads every chip. A chip whose port is broken is opened anew at the next pass.
     pub(crate) fn read(&mut self, host: Surroundings<'_>) -> L1Pass {
         let watch = host.clock.start();
         let budget = self.request.budget;
         let mut chips: Vec<L1Facts> =
             self.chips.iter_mut().map(|chip| chip.read(host, budget)).collect();
+        let mut read = chips.iter();
+        self.chips.retain(|chip| {
+            let is_well = read.next().is_some_and(|facts| facts.content.is_ok());
+            is_well || !matches!(chip.place, L1Place::Simulated { .. })
+        });
+        chips.extend(self.refused.drain(..).map(|refused| refused.facts(host.clock)));
         if self.request.devices {
             let is_there = |number| chips.iter().any(|chip| chip.place == L1Place::Device(number));
             let others: Vec<_> =
                 host.devices.iter().filter(|device| !is_there(device.number)).collect();
-            chips.extend(others.into_iter().map(|device| unread(host, device, self.is_demo)));
+            chips.extend(others.into_iter().map(|device| match host.root.is_system() {
+                true => device::read(host, device, budget),
+                false => unread(host, device, self.is_demo),
+            }));
         }
         let l1 = l1_source(&chips, self.request.devices, watch.micros());
         let inspector = inspector_source(&chips);
@@ -133,18 +154,26 @@ impl L1Source {
         places: &[L1Place],
         host: Surroundings<'_>,
     ) -> Result<usize, SaveError> {
-        let chosen = || self.chips.iter().filter(|chip| places.contains(&chip.place));
-        let mut kernels: Vec<Option<Vec<u8>>> =
-            chosen().map(|chip| chip.kernels.file(host)).collect();
-        kernels.dedup();
-        let chips = self.chips.iter_mut().filter(|chip| places.contains(&chip.place));
+        let mut devices: Vec<(KmdPort, Reader)> = Vec::new();
+        let mut kernels: Vec<Option<Vec<u8>>> = Vec::new();
+        let is_wanted = |device: &&Device| places.contains(&L1Place::Device(device.number));
+        for device in host.devices.iter().filter(is_wanted).filter(|_| host.root.is_system()) {
+            let opened = device::open_to_save(host, device);
+            devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
+            kernels.push(device::kernels(device).file(host));
+        }
         let mut open: Vec<(&mut dyn L1Port, &mut Reader)> = Vec::new();
-        for chip in chips {
+        for chip in self.chips.iter_mut().filter(|chip| places.contains(&chip.place)) {
+            kernels.push(chip.kernels.file(host));
             if let OpenChip { port, reader: Some(reader), .. } = chip {
                 open.push((port.as_mut(), reader));
             }
         }
+        for (port, reader) in &mut devices {
+            open.push((port, reader));
+        }
         image::save(directory, &mut open)?;
+        kernels.dedup();
         if let [Some(kernels)] = kernels.as_slice() {
             image::save_kernels(directory, kernels)?;
         }
@@ -172,31 +201,37 @@ impl OpenChip {
     fn content(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Field<L1Content> {
         let watch = host.clock.start();
         let mut port = Budgeted::new(self.port.as_mut(), budget);
-        let mut cost = crate::l1::Cost::default();
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
+        let (reader, opening) = match &mut self.reader {
+            Some(reader) => (reader, Cost::default()),
             reader => {
-                let opened = firmware::open_reader(&mut port, host.root, self.kernels.pids())
-                    .map_err(cannot_open)?;
-                cost = opened.opening_cost();
-                reader.insert(opened)
+                let pids = self.kernels.pids();
+                let opened = firmware::open_reader(&mut port, host.root, pids);
+                let opened = opened.map_err(cannot_open)?;
+                let cost = opened.opening_cost();
+                (reader.insert(opened), cost)
             }
         };
-        let (cores, sampling) = reader.sample(&mut port).map_err(|error| broken(&error))?;
-        let cost = L1Cost {
-            reads: cost.reads + sampling.reads,
-            bytes: cost.bytes + sampling.bytes,
-            micros: watch.micros(),
-        };
-        let all = port.chip().cores.len();
-        Ok(L1Content {
-            layout: reader.layout().label.clone().into_owned(),
-            geometry: reader.geometry(),
-            other_cores: u64::try_from(all.saturating_sub(cores.len())).unwrap_or(0),
-            cores,
-            cost,
-        })
+        content(&mut port, reader, opening, watch)
     }
+}
+
+/// A sample of an open chip.
+fn content(
+    port: &mut dyn L1Port,
+    reader: &mut Reader,
+    opening: Cost,
+    watch: Stopwatch,
+) -> Field<L1Content> {
+    let (cores, sampling) = reader.sample(port).map_err(|error| broken(&error))?;
+    let Cost { reads, bytes } = opening.plus(sampling);
+    let all = port.chip().cores.len();
+    Ok(L1Content {
+        layout: reader.layout().label.clone().into_owned(),
+        geometry: reader.geometry(),
+        other_cores: u64::try_from(all.saturating_sub(cores.len())).unwrap_or(0),
+        cores,
+        cost: L1Cost { reads, bytes, micros: watch.micros() },
+    })
 }
 
 impl Kernels {
@@ -241,11 +276,10 @@ fn broken(error: &PortError) -> Missing {
     Missing::failed(error.to_string())
 }
 
-/// A device that no port leads to.
+/// A device of a host that is none.
 fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
-    let why = match host.root.is_system() {
-        _ if is_demo => "the demonstration has the L1 of its first chip only",
-        true => "this ttmem cannot read the L1 of a device through its driver",
+    let why = match is_demo {
+        true => "the demonstration has the L1 of its first chip only",
         false => "a captured host has no devices; give a capture of L1 with --capture",
     };
     L1Facts {
@@ -266,6 +300,9 @@ fn l1_source(chips: &[L1Facts], devices_asked: bool, cost_us: u64) -> Source {
     let (status, detail) = match (contents.as_slice(), fault) {
         ([], Some(Missing { reason: MissingReason::Denied, detail })) => {
             (SourceStatus::Denied, detail.clone())
+        }
+        ([], Some(missing)) if missing.reason == MissingReason::NoSource => {
+            (SourceStatus::Absent, missing.detail.clone())
         }
         ([], Some(missing)) => (SourceStatus::Failed, missing.detail.clone()),
         ([], None) if devices_asked => {

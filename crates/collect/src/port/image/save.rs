@@ -30,6 +30,9 @@ pub enum SaveError {
     /// A port is broken.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A chip could not be opened.
+    #[error("{0}")]
+    Unread(String),
 }
 
 /// Writes a capture of chips into a directory that holds none: of every core the mailbox, of those that are there

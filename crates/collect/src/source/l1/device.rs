@@ -1,0 +1,89 @@
+//! The driver's devices: opened for one look by the rules of their port, and closed at once.
+
+use std::time::Duration;
+
+use ttmem_model::MissingReason;
+use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place};
+use ttmem_model::reading::Missing;
+
+use super::{Kernels, Surroundings, broken, cannot_open, content, firmware};
+use crate::l1::{Cost, Reader};
+use crate::port::kmd::{Budget, KmdPort, KmdPortError, Rules};
+
+/// What saving may take: 82 KiB of each of 140 cores, and half a minute for them.
+const SAVING: Budget = Budget { bytes: 12 << 20, time: Duration::from_secs(30) };
+
+/// Reads a device.
+pub(super) fn read(host: Surroundings<'_>, device: &Device, budget: Option<u64>) -> L1Facts {
+    let kernels = kernels(device);
+    let content = read_content(host, device, budget);
+    let names = match &content {
+        Ok(_) => kernels.names(host),
+        Err(_) => Err(Missing::not_read("L1 was not read")),
+    };
+    L1Facts {
+        place: L1Place::Device(device.number),
+        port: format!("/dev/tenstorrent/{}", device.number),
+        arch: device.arch.as_ref().ok().copied(),
+        content,
+        names,
+        read_at: host.clock.now(),
+    }
+}
+
+/// The kernels of everybody who has the device open.
+pub(super) fn kernels(device: &Device) -> Kernels {
+    Kernels::Of(device.holders.as_ref().map(|holders| holders.pids.clone()).unwrap_or_default())
+}
+
+/// Opens a device to save it.
+pub(super) fn open_to_save(host: Surroundings<'_>, device: &Device) -> Field<(KmdPort, Reader)> {
+    let (port, reader, _) = open(host, device, SAVING)?;
+    Ok((port, reader))
+}
+
+fn read_content(host: Surroundings<'_>, device: &Device, budget: Option<u64>) -> Field<L1Content> {
+    let watch = host.clock.start();
+    let usual = Budget::default();
+    let budget = Budget { bytes: budget.unwrap_or(usual.bytes), ..usual };
+    let (mut port, mut reader, opening) = open(host, device, budget)?;
+    content(&mut port, &mut reader, opening, watch)
+}
+
+/// Opens a device and finds its cores: at first the one at logical (0, 0), then those of the grid that it names.
+fn open(host: Surroundings<'_>, device: &Device, budget: Budget) -> Field<(KmdPort, Reader, Cost)> {
+    let arch = device.arch.clone()?;
+    let rules = Rules { budget, clock: host.clock, ..Rules::default() };
+    let mut port =
+        KmdPort::open(host.root, device.number, arch, rules).map_err(|error| refusal(&error))?;
+    let kernels = kernels(device);
+    let first = firmware::open_reader(&mut port, host.root, kernels.pids()).map_err(cannot_open)?;
+    let mut one = first.clone();
+    let (cores, looking) = one.sample(&mut port).map_err(|error| broken(&error))?;
+    let place = cores.first().and_then(|core| Some((core.logical?, core.grid?)));
+    let (logical, grid) = place.ok_or_else(|| {
+        let detail = cores.into_iter().next().and_then(|core| core.detail).unwrap_or_default();
+        Missing::failed(format!("the first core does not say where it is: {detail}"))
+    })?;
+    port.admit_grid(logical, grid).map_err(|error| refusal(&error))?;
+    let reader = Reader::with_layout(&mut port, first.layout().clone());
+    let reader = reader.map_err(|error| broken(&error))?;
+    let costs = [first.opening_cost(), looking, reader.opening_cost()];
+    let opening = costs.into_iter().fold(Cost::default(), Cost::plus);
+    Ok((port, reader, opening))
+}
+
+/// Why a device is not read, in terms that decide how `ttmem` ends.
+fn refusal(error: &KmdPortError) -> Missing {
+    let reason = match error {
+        KmdPortError::NoOwnerList(missing) => missing.reason,
+        KmdPortError::NoOwner { .. } => MissingReason::NoSource,
+        KmdPortError::NotMetal { .. } | KmdPortError::Denied { .. } => MissingReason::Denied,
+        KmdPortError::NotSystem
+        | KmdPortError::Absent { .. }
+        | KmdPortError::WrongDevice { .. }
+        | KmdPortError::Interface { .. } => MissingReason::Unsupported,
+        _ => MissingReason::Failed,
+    };
+    Missing::new(reason, error.to_string())
+}
