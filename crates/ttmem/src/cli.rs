@@ -10,7 +10,7 @@ use crate::interval::Interval;
 /// Shows where the memory of Tenstorrent devices goes.
 ///
 /// Without a command: a table of the chips, of their memory by kind, and of the processes that hold it. Nothing is
-/// written and no device is opened.
+/// written, and without --l1 no device is opened.
 #[derive(Debug, Parser)]
 #[command(name = "ttmem", version, after_help = CODES, max_term_width = 91)]
 pub struct Cli {
