@@ -144,6 +144,8 @@ impl L1Map {
         let aliasing = match (core.torn(), tensors) {
             (Some(missing), _) => missing.into(),
             (None, Some(tensors)) => core.circular_buffers().intersection(&tensors).bytes().into(),
+            // Where there is no circular buffer, none is a tensor, whatever the tensors are.
+            (None, None) if core.circular_buffer_bytes().value() == Some(0) => 0.into(),
             (None, None) => unknown_buffers().into(),
         };
         Self { regions, aliasing, headroom: headroom(core, geometry, buffers) }
