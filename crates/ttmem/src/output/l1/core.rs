@@ -68,6 +68,10 @@ fn prominence(kind: RegionKind) -> u8 {
     }
 }
 
+fn is_padding(region: &L1Region) -> bool {
+    region.kind == RegionKind::KernelConfig && region.range.bytes() < PADDING
+}
+
 fn first_buffer(region: &L1Region) -> Option<u8> {
     let first = region.label.split(", ").next()?;
     first.parse().ok().filter(|_| region.kind == RegionKind::CircularBuffers)
@@ -159,7 +163,8 @@ pub(super) fn regions(
 
 /// The row of a region, and more for an owner that has no room in it.
 fn region_rows(region: &L1Region, owner: &Owner, columns: &Columns, width: usize) -> Panel {
-    let role = if prominence(region.kind) < 2 { Role::Quiet } else { Role::Plain };
+    let is_quiet = prominence(region.kind) < 2 || is_padding(region);
+    let role = if is_quiet { Role::Quiet } else { Role::Plain };
     let row = Row::default()
         .to(columns.start, role, &region.range.start.to_string())
         .to(columns.end, role, &region.range.end.to_string())
@@ -206,7 +211,7 @@ fn owner(view: &ChipView<'_>, core: &Core, region: &L1Region, page: &Page) -> Ow
             let buffers = program.iter().flat_map(|program| &program.circular_buffers);
             short(&buffers_of(buffers, region, page))
         }
-        RegionKind::KernelConfig if region.range.bytes() < PADDING => short("padding"),
+        RegionKind::KernelConfig if is_padding(region) => short("padding"),
         RegionKind::KernelConfig => short("args, semaphores"),
         RegionKind::Unknown if core.detail.is_none() => short("tensors or free"),
         _ => short(&region.label),
