@@ -11,12 +11,12 @@ fn kernels(name: &str) -> String {
     format!("- kernel:\n    watcher_kernel_id: 1\n    name: {name}\n    program_id: 0\n")
 }
 
-/// A host whose process 77 works in `/work`.
+/// A host whose process 77 works in `/srv/run`.
 fn host() -> Tree {
     let mut tree = Tree::new();
     tree.put_line("/proc/stat", "btime 1000");
     tree.put_line("/proc/77/stat", STARTED);
-    tree.put("/proc/77/cwd", Entry::Link("/work".into()));
+    tree.put("/proc/77/cwd", Entry::Link("/srv/run".into()));
     tree.put("/proc/77/environ", Entry::file("A=1\0"));
     tree
 }
@@ -42,13 +42,13 @@ fn names(tree: Tree) -> Result<String, String> {
 #[test]
 fn the_working_directory_is_where_it_is_unless_a_variable_names_another() {
     let mut tree = host();
-    put(&mut tree, "/work", "reader", STARTED_NS + 1);
+    put(&mut tree, "/srv/run", "reader", STARTED_NS + 1);
     assert_eq!(names(tree), Ok("reader".into()));
 
-    for variable in ["TT_METAL_LOGS_PATH=/logs/", "TT_METAL_LOGS_PATH=../logs"] {
+    for variable in ["TT_METAL_LOGS_PATH=/logs/", "TT_METAL_LOGS_PATH=../../logs"] {
         let mut tree = host();
         tree.put("/proc/77/environ", Entry::file(format!("A=1\0{variable}\0")));
-        put(&mut tree, "/work", "reader", STARTED_NS);
+        put(&mut tree, "/srv/run", "reader", STARTED_NS);
         put(&mut tree, "/logs", "writer", STARTED_NS);
         assert_eq!(names(tree), Ok("writer".into()), "{variable}");
     }
@@ -57,12 +57,12 @@ fn the_working_directory_is_where_it_is_unless_a_variable_names_another() {
 #[test]
 fn a_file_of_another_run_is_not_used() {
     let mut tree = host();
-    put(&mut tree, "/work", "reader", STARTED_NS - 3_000_000_000);
+    put(&mut tree, "/srv/run", "reader", STARTED_NS - 3_000_000_000);
     assert!(names(tree).unwrap_err().contains("began before process 77"));
 
     let mut tree = host();
-    put(&mut tree, "/work", "reader", STARTED_NS);
-    tree.remove("/work/generated/inspector/startup.yaml");
+    put(&mut tree, "/srv/run", "reader", STARTED_NS);
+    tree.remove("/srv/run/generated/inspector/startup.yaml");
     assert!(names(tree).unwrap_err().contains("may be another run's"));
     assert!(names(host()).unwrap_err().contains("has no generated/inspector/kernels.yaml"));
 }
@@ -70,7 +70,7 @@ fn a_file_of_another_run_is_not_used() {
 #[test]
 fn an_open_file_is_the_process_s_own() {
     let mut tree = host();
-    put(&mut tree, "/work", "somebody_else", STARTED_NS);
+    put(&mut tree, "/srv/run", "somebody_else", STARTED_NS);
     tree.put("/proc/77/fd/3", Entry::Link("/dev/null".into()));
     assert!(names(tree).unwrap_err().contains("its Inspector is off"));
 
@@ -92,7 +92,7 @@ fn a_process_that_hides_its_files_is_denied() {
 #[test]
 fn an_id_that_two_processes_use_has_no_name() {
     let mut tree = host();
-    put(&mut tree, "/work", "reader", STARTED_NS);
+    put(&mut tree, "/srv/run", "reader", STARTED_NS);
     tree.put("/proc/78/cwd", Entry::Link("/other".into()));
     put(&mut tree, "/other", "writer", STARTED_NS);
     let root = Root::memory(tree);
@@ -105,9 +105,9 @@ fn an_id_that_two_processes_use_has_no_name() {
 #[test]
 fn a_half_written_file_gives_the_entries_that_are_whole() {
     let mut tree = host();
-    put(&mut tree, "/work", "reader", STARTED_NS);
+    put(&mut tree, "/srv/run", "reader", STARTED_NS);
     let half = format!("{}- kernel:\n    watcher_kernel_id: 2\n    na", kernels("reader"));
-    tree.put("/work/generated/inspector/kernels.yaml", Entry::file(half));
+    tree.put("/srv/run/generated/inspector/kernels.yaml", Entry::file(half));
     let names = of_processes(&Root::memory(tree), [(PID, None)]).unwrap();
     assert_eq!(names.by_id.keys().copied().collect::<Vec<_>>(), [1]);
 }
