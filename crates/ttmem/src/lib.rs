@@ -91,7 +91,9 @@ fn obey(cli: Cli) -> Result<(), Failure> {
             cmd::snapshot::run(&request, || collector.snapshot(), pages)
         }
         Request::L1(request) => {
-            let l1 = L1Request { devices: true, simulator, budget: request.budget };
+            // Who names a simulated chip asks for that, and not for the machine's devices to be opened.
+            let devices = simulator.is_none();
+            let l1 = L1Request { devices, simulator, budget: request.budget };
             let mut collector = source.collector(l1)?;
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
