@@ -14,6 +14,7 @@ pub mod interval;
 pub mod output;
 pub mod select;
 pub mod terminal;
+pub mod tui;
 pub mod usage;
 
 use std::ffi::OsString;

@@ -1,0 +1,12 @@
+//! `ttmem top`: the live view.
+//!
+//! - `app`: the state and what every event does to it. No I/O, no clock: time comes in with the events.
+//! - [`history`]: what the samples said over the last hour, in constant memory.
+//! - `view`: pure drawing from the state to a frame; `widget` has the parts that views share.
+//! - `run`: the one loop. Around it: `terminal` and `screen` (what is written to the terminal),
+//!   `sampler` and `details` (what is read of the host), `demo` (a host that is made up and at work).
+
+pub mod history;
+pub mod look;
+pub mod number;
+pub mod track;

@@ -1,0 +1,300 @@
+//! How things look: roles, themes, the depth of colour, and the characters that may be used.
+//!
+//! Views name roles, never colours. What a colour says is always said by a sign or a word too, so that the mono theme
+//! loses nothing.
+
+mod detect;
+mod glyphs;
+mod palette;
+
+use ratatui_core::style::{Color, Modifier, Style};
+use ttmem_model::{MissingReason, Quality};
+
+pub use detect::{Environment, charset, depth};
+pub use glyphs::Glyphs;
+use palette::{Paint, paint};
+
+pub use crate::output::page::Charset;
+
+/// What a piece of a screen is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Text and numbers.
+    Plain,
+    /// Names, headings of panels, the view that is open.
+    Strong,
+    /// What may be overlooked: labels, units, axes.
+    Quiet,
+    /// Frames, rules, and the tracks of bars.
+    Frame,
+    /// Keys, and what has the focus.
+    Accent,
+    /// Worth a look.
+    Notice,
+    /// Wrong, or at its limit.
+    Alarm,
+    /// Buffers in DRAM.
+    Dram,
+    /// Buffers in L1.
+    L1,
+    /// Buffers in the `l1_small` region.
+    L1Small,
+    /// Traces.
+    Trace,
+    /// Circular buffers.
+    CircularBuffers,
+    /// Kernel text.
+    Kernels,
+    /// Firmware, mailboxes, the kernel config ring.
+    Reserved,
+    /// What processes that are gone left in the books.
+    LeftBehind,
+    /// One of several lines in a chart.
+    Line(u8),
+}
+
+/// Lines in one chart that can be told apart by colour.
+pub const LINES: u8 = 8;
+
+/// A set of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// For dark backgrounds.
+    #[default]
+    Default,
+    /// For light backgrounds.
+    Light,
+    /// As far apart as can be.
+    HighContrast,
+    /// Told apart with any kind of colour vision (the colours of Okabe and Ito).
+    ColourBlind,
+    /// No colour at all.
+    Mono,
+}
+
+impl Theme {
+    /// Every theme, in the order of the key that changes it.
+    pub const ALL: [Self; 5] =
+        [Self::Default, Self::Light, Self::HighContrast, Self::ColourBlind, Self::Mono];
+
+    /// The name in the configuration and on the screen.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::ColourBlind => "colour-blind",
+            Self::Mono => "mono",
+        }
+    }
+
+    /// The theme of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        let name = name.replace("color", "colour");
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+
+    /// The theme after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let place = Self::ALL.iter().position(|theme| *theme == self).unwrap_or(0);
+        Self::ALL[(place + 1) % Self::ALL.len()]
+    }
+}
+
+/// How many colours the terminal has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// None: bold, dim and reverse are all there is.
+    Mono,
+    /// The 16 that the terminal's user has chosen.
+    #[default]
+    Sixteen,
+    /// The 256 of xterm.
+    TwoHundredFiftySix,
+    /// All of them.
+    True,
+}
+
+/// A theme on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The colours.
+    pub theme: Theme,
+    /// How many of them there are.
+    pub depth: Depth,
+    /// The characters.
+    pub charset: Charset,
+}
+
+impl Look {
+    /// The style of a role.
+    #[must_use]
+    pub fn style(self, role: Role) -> Style {
+        let Paint { rgb, sixteen, modifier } = paint(self.theme, role);
+        let style = Style::new().add_modifier(modifier);
+        if self.is_mono() {
+            return style;
+        }
+        let colour = match self.depth {
+            Depth::True => rgb.map(|[red, green, blue]| Color::Rgb(red, green, blue)),
+            Depth::TwoHundredFiftySix => rgb.map(nearest_of_256),
+            Depth::Sixteen | Depth::Mono => sixteen,
+        };
+        match colour {
+            Some(colour) => style.fg(colour).remove_modifier(Modifier::DIM),
+            None => style,
+        }
+    }
+
+    /// The style of a row that the cursor is on, over whatever it holds.
+    #[must_use]
+    pub fn cursor(self) -> Style {
+        let rgb = match self.theme {
+            Theme::Default | Theme::ColourBlind => [44, 50, 60],
+            Theme::Light => [222, 228, 238],
+            Theme::HighContrast | Theme::Mono => {
+                return Style::new().add_modifier(Modifier::REVERSED);
+            }
+        };
+        match self.depth {
+            Depth::True => Style::new().bg(Color::Rgb(rgb[0], rgb[1], rgb[2])),
+            Depth::TwoHundredFiftySix => Style::new().bg(nearest_of_256(rgb)),
+            Depth::Sixteen | Depth::Mono => Style::new().add_modifier(Modifier::REVERSED),
+        }
+    }
+
+    /// True if colour says nothing here.
+    #[must_use]
+    pub fn is_mono(self) -> bool {
+        self.theme == Theme::Mono || self.depth == Depth::Mono
+    }
+
+    /// The characters for what is not text.
+    #[must_use]
+    pub fn glyphs(self) -> &'static Glyphs {
+        Glyphs::of(self.charset)
+    }
+
+    /// The sign before a number that is not exact.
+    #[must_use]
+    pub fn mark(self, quality: Quality) -> &'static str {
+        match quality {
+            Quality::Exact => "",
+            Quality::Approximate => "~",
+            Quality::HighWater => self.glyphs().at_most,
+            Quality::Inferred => self.glyphs().inferred,
+            Quality::Stale => self.glyphs().stale,
+        }
+    }
+
+    /// What stands in place of a number that is not known: a dash where nothing could tell, a question mark where
+    /// there is something that could not be read.
+    #[must_use]
+    pub fn blank(self, reason: MissingReason) -> &'static str {
+        match reason {
+            MissingReason::NoSource | MissingReason::Unsupported | MissingReason::NotRead => {
+                self.glyphs().dash
+            }
+            MissingReason::Denied | MissingReason::Failed => "?",
+        }
+    }
+}
+
+/// The nearest colour of xterm's 256: its cube of six levels, or its 24 greys.
+fn nearest_of_256(rgb: [u8; 3]) -> Color {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let level = |channel: u8| {
+        let distance = |level: &usize| channel.abs_diff(LEVELS[*level]);
+        (0..LEVELS.len()).min_by_key(distance).unwrap_or(0)
+    };
+    let cube = rgb.map(level);
+    let distance = |colour: [u8; 3]| -> u32 {
+        let pairs = colour.into_iter().zip(rgb);
+        pairs.map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
+    };
+    let (grey, grey_distance) = (0..24_u8)
+        .map(|step| (232 + step, distance([8 + 10 * step; 3])))
+        .min_by_key(|(_, distance)| *distance)
+        .unwrap_or((232, u32::MAX));
+    if grey_distance < distance(cube.map(|level| LEVELS[level])) {
+        return Color::Indexed(grey);
+    }
+    let index = 16 + 36 * cube[0] + 6 * cube[1] + cube[2];
+    Color::Indexed(u8::try_from(index).unwrap_or(u8::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 16] = [
+        Role::Plain,
+        Role::Strong,
+        Role::Quiet,
+        Role::Frame,
+        Role::Accent,
+        Role::Notice,
+        Role::Alarm,
+        Role::Dram,
+        Role::L1,
+        Role::L1Small,
+        Role::Trace,
+        Role::CircularBuffers,
+        Role::Kernels,
+        Role::Reserved,
+        Role::LeftBehind,
+        Role::Line(0),
+    ];
+
+    #[test]
+    fn the_nearest_of_256_is_near() {
+        assert_eq!(nearest_of_256([0, 0, 0]), Color::Indexed(16));
+        assert_eq!(nearest_of_256([255, 255, 255]), Color::Indexed(231));
+        assert_eq!(nearest_of_256([128, 128, 128]), Color::Indexed(244));
+        assert_eq!(nearest_of_256([95, 135, 175]), Color::Indexed(67));
+    }
+
+    #[test]
+    fn mono_has_no_colour() {
+        for look in [
+            Look { theme: Theme::Mono, depth: Depth::True, charset: Charset::Unicode },
+            Look { theme: Theme::Default, depth: Depth::Mono, charset: Charset::Unicode },
+        ] {
+            for role in ROLES {
+                assert_eq!(look.style(role).fg, None, "{role:?}");
+            }
+            assert_eq!(
+                look.cursor().bg,
+                if look.theme == Theme::Mono { None } else { look.cursor().bg }
+            );
+        }
+    }
+
+    #[test]
+    fn kinds_of_memory_differ_in_every_theme_and_depth() {
+        let kinds = &ROLES[7..14];
+        for theme in [Theme::Default, Theme::Light, Theme::HighContrast, Theme::ColourBlind] {
+            for depth in [Depth::Sixteen, Depth::TwoHundredFiftySix, Depth::True] {
+                let look = Look { theme, depth, charset: Charset::Unicode };
+                for (place, kind) in kinds.iter().enumerate() {
+                    let others = &kinds[..place];
+                    let same = others.iter().find(|other| look.style(**other) == look.style(*kind));
+                    assert_eq!(same, None, "{kind:?} {theme:?} {depth:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn themes_are_found_by_name_in_both_spellings() {
+        for theme in Theme::ALL {
+            assert_eq!(Theme::by_name(theme.name()), Some(theme));
+        }
+        assert_eq!(Theme::by_name("color-blind"), Some(Theme::ColourBlind));
+        assert_eq!(Theme::by_name("pink"), None);
+        assert_eq!(Theme::Mono.next(), Theme::Default);
+    }
+}

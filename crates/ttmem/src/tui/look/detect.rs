@@ -1,0 +1,123 @@
+//! What a terminal can show, from what it says of itself.
+
+use super::{Charset, Depth};
+
+/// The variables of the environment that speak of the terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `TERM`.
+    pub term: Option<String>,
+    /// `COLORTERM`.
+    pub colorterm: Option<String>,
+    /// `NO_COLOR`.
+    pub no_color: Option<String>,
+    /// The first that is set of `LC_ALL`, `LC_CTYPE` and `LANG`.
+    pub locale: Option<String>,
+}
+
+impl Environment {
+    /// The environment as `variable` gives it.
+    #[must_use]
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        Self {
+            term: set("TERM"),
+            colorterm: set("COLORTERM"),
+            no_color: set("NO_COLOR"),
+            locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set),
+        }
+    }
+
+    /// Why no screen can be drawn on this terminal, if so.
+    #[must_use]
+    pub fn lacks(&self) -> Option<String> {
+        match self.term.as_deref() {
+            None => Some("TERM is not set, so nothing is known of this terminal".to_owned()),
+            Some(term @ ("dumb" | "unknown" | "emacs")) => {
+                Some(format!("TERM={term} cannot move its cursor"))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// How many colours the terminal has.
+#[must_use]
+pub fn depth(environment: &Environment) -> Depth {
+    if environment.no_color.is_some() {
+        return Depth::Mono;
+    }
+    let term = environment.term.as_deref().unwrap_or_default();
+    let is_true = |word: &str| matches!(word, "truecolor" | "24bit");
+    if environment.colorterm.as_deref().is_some_and(is_true) || term.ends_with("-direct") {
+        Depth::True
+    } else if term.contains("256color") {
+        Depth::TwoHundredFiftySix
+    } else if term.starts_with("vt") || term.ends_with("-m") || term.ends_with("-mono") {
+        Depth::Mono
+    } else {
+        Depth::Sixteen
+    }
+}
+
+/// The characters that the terminal has: a Linux console has no braille, and a locale without UTF-8 nothing of it.
+#[must_use]
+pub fn charset(environment: &Environment) -> Charset {
+    let utf8 = |locale: &str| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    };
+    // Where no locale is set at all, as in many containers, the terminal on the other side has UTF-8 all the same.
+    let speaks_utf8 = environment.locale.as_deref().is_none_or(utf8);
+    let is_console = environment.term.as_deref() == Some("linux");
+    if speaks_utf8 && !is_console { Charset::Unicode } else { Charset::Ascii }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::read(|name| {
+            pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn terminals_say_how_many_colours_they_have() {
+        let cases: &[(&[(&str, &str)], Depth)] = &[
+            (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")], Depth::True),
+            (&[("TERM", "xterm-direct")], Depth::True),
+            (&[("TERM", "tmux-256color")], Depth::TwoHundredFiftySix),
+            (&[("TERM", "screen")], Depth::Sixteen),
+            (&[("TERM", "linux")], Depth::Sixteen),
+            (&[("TERM", "vt100")], Depth::Mono),
+            (&[("TERM", "xterm-256color"), ("NO_COLOR", "1")], Depth::Mono),
+            (&[("TERM", "xterm-256color"), ("NO_COLOR", "")], Depth::TwoHundredFiftySix),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(depth(&environment(pairs)), *expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn terminals_say_which_characters_they_have() {
+        let cases: &[(&[(&str, &str)], Charset)] = &[
+            (&[("TERM", "xterm"), ("LANG", "en_GB.UTF-8")], Charset::Unicode),
+            (&[("TERM", "xterm"), ("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")], Charset::Ascii),
+            (&[("TERM", "xterm"), ("LC_ALL", "C.utf8")], Charset::Unicode),
+            (&[("TERM", "xterm")], Charset::Unicode),
+            (&[("TERM", "linux"), ("LANG", "en_GB.UTF-8")], Charset::Ascii),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(charset(&environment(pairs)), *expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_dumb_terminal_is_told_what_it_lacks() {
+        assert!(environment(&[("TERM", "dumb")]).lacks().is_some());
+        assert!(environment(&[]).lacks().is_some());
+        assert_eq!(environment(&[("TERM", "screen")]).lacks(), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The characters for what is not text.
+
+use crate::output::page::Charset;
+
+/// The characters for what is not text. Each is one column wide unless it says otherwise.
+#[derive(Debug)]
+pub struct Glyphs {
+    /// No number.
+    pub dash: &'static str,
+    /// The end of a text that was cut; up to three columns.
+    pub ellipsis: &'static str,
+    /// Between a name and what is said of it.
+    pub dot: &'static str,
+    /// Before a remedy; up to two columns.
+    pub arrow: &'static str,
+    /// Degrees; may be empty.
+    pub degrees: &'static str,
+    /// Before a high-water figure.
+    pub at_most: &'static str,
+    /// Before an inferred figure.
+    pub inferred: &'static str,
+    /// Before a stale figure.
+    pub stale: &'static str,
+    /// Before a chip or row that belongs to the one above.
+    pub branch: &'static str,
+    /// The row that the cursor is on.
+    pub pointer: &'static str,
+    /// A column that is sorted, largest first and smallest first.
+    pub sorted: [&'static str; 2],
+    /// Something to look at.
+    pub warning: &'static str,
+    /// The steps of a bar's last cell, the full one last.
+    pub steps: &'static [&'static str],
+    /// The steps of a column's highest cell, the full one last.
+    pub heights: &'static [&'static str],
+    /// Cells of the kinds in a bar where colour cannot tell them apart.
+    pub fills: [&'static str; 6],
+    /// The part of a bar that is free.
+    pub track: &'static str,
+    /// The part of a bar of which nothing is known.
+    pub unknown: &'static str,
+    /// The most there was, in a bar.
+    pub peak: &'static str,
+    /// Lines: horizontal, vertical, and a corner where an axis begins.
+    pub lines: [&'static str; 3],
+    /// The corners of a box: top left, top right, bottom left, bottom right.
+    pub corners: [&'static str; 4],
+    /// The cursor in a chart.
+    pub cursor: &'static str,
+    /// Whether charts are drawn in braille.
+    pub braille: bool,
+}
+
+impl Glyphs {
+    /// The characters of a set.
+    #[must_use]
+    pub fn of(charset: Charset) -> &'static Self {
+        match charset {
+            Charset::Unicode => &UNICODE,
+            Charset::Ascii => &ASCII,
+        }
+    }
+}
+
+const UNICODE: Glyphs = Glyphs {
+    dash: "–",
+    ellipsis: "…",
+    dot: "·",
+    arrow: "→",
+    degrees: "°",
+    at_most: "≤",
+    inferred: "≈",
+    stale: "†",
+    branch: "└",
+    pointer: "▸",
+    sorted: ["▾", "▴"],
+    warning: "▲",
+    steps: &["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    heights: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    fills: ["█", "▓", "▒", "▚", "▞", "░"],
+    track: "·",
+    unknown: "╌",
+    peak: "▕",
+    lines: ["─", "│", "└"],
+    corners: ["╭", "╮", "╰", "╯"],
+    cursor: "┆",
+    braille: true,
+};
+
+const ASCII: Glyphs = Glyphs {
+    dash: "-",
+    ellipsis: "...",
+    dot: "-",
+    arrow: "->",
+    degrees: "",
+    at_most: "<",
+    inferred: "=",
+    stale: "!",
+    branch: "`",
+    pointer: ">",
+    sorted: ["v", "^"],
+    warning: "!",
+    steps: &["#"],
+    heights: &["#"],
+    fills: ["#", "=", "o", "%", "+", ":"],
+    track: ".",
+    unknown: "?",
+    peak: "|",
+    lines: ["-", "|", "+"],
+    corners: ["+", "+", "+", "+"],
+    cursor: ":",
+    braille: false,
+};

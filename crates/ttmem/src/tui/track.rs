@@ -1,0 +1,292 @@
+//! What can be followed over time: one table for the history, the charts and the exports.
+
+use ttmem_model::snapshot::{Chip, Process, ProcessOnChip};
+use ttmem_model::{ChipId, Metric, Pid, Reading};
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Bytes in a second.
+    BytesPerSecond,
+    /// Degrees Celsius.
+    Celsius,
+    /// Watts.
+    Watts,
+    /// Megahertz.
+    Megahertz,
+    /// Hundredths of one processor.
+    Percent,
+}
+
+/// Which of several samples in one column of a chart is shown: the one that hurts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worst {
+    /// The highest.
+    Highest,
+    /// The lowest.
+    Lowest,
+}
+
+impl Worst {
+    /// The one of two numbers that hurts. What is no number never does.
+    #[must_use]
+    pub fn of(self, first: f32, second: f32) -> f32 {
+        match self {
+            Self::Highest => first.max(second),
+            Self::Lowest => first.min(second),
+        }
+    }
+}
+
+macro_rules! tracks {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $label:literal, $unit:ident, $worst:ident;)+) => {
+        /// One number that changes over time.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Track {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Track {
+            /// Every track, in the order of the metric picker.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in exports and in the configuration.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The name on the screen.
+            #[must_use]
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+
+            /// What it counts.
+            #[must_use]
+            pub fn unit(self) -> Unit {
+                match self { $(Self::$variant => Unit::$unit),+ }
+            }
+
+            /// Which of several samples is shown.
+            #[must_use]
+            pub fn worst(self) -> Worst {
+                match self { $(Self::$variant => Worst::$worst),+ }
+            }
+        }
+    };
+}
+
+tracks! {
+    /// Allocator buffers in DRAM.
+    Dram => "dram", "DRAM", Bytes, Highest;
+    /// Allocator buffers in L1.
+    L1 => "l1", "L1 buffers", Bytes, Highest;
+    /// Allocator buffers in the `l1_small` region.
+    L1Small => "l1_small", "L1_SMALL", Bytes, Highest;
+    /// Traces.
+    Trace => "trace", "trace", Bytes, Highest;
+    /// Circular buffers resident in L1.
+    CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest;
+    /// Circular buffers as the upstream region reports them.
+    Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest;
+    /// Kernel text in L1.
+    Kernels => "kernels", "kernels", Bytes, Highest;
+    /// Firmware, mailboxes and the kernel config ring.
+    Reserved => "reserved", "reserved", Bytes, Highest;
+    /// The largest free block of a DRAM bank.
+    DramLargestFree => "dram_largest_free", "largest free DRAM block", Bytes, Lowest;
+    /// The largest free block of an L1 bank.
+    L1LargestFree => "l1_largest_free", "largest free L1 block", Bytes, Lowest;
+    /// Temperature of the ASIC.
+    Temperature => "temperature", "temperature", Celsius, Highest;
+    /// Power that the ASIC draws.
+    Power => "power", "power", Watts, Highest;
+    /// Clock of the Tensix cores.
+    AiClock => "aiclk", "AICLK", Megahertz, Highest;
+    /// Bytes per second from the host to the chip.
+    PcieIn => "pcie_in", "PCIe host to device", BytesPerSecond, Highest;
+    /// Bytes per second from the chip to the host.
+    PcieOut => "pcie_out", "PCIe device to host", BytesPerSecond, Highest;
+    /// Processor time of a process.
+    Cpu => "cpu", "CPU", Percent, Highest;
+    /// Host memory of a process.
+    HostMemory => "host_memory", "host memory", Bytes, Highest;
+}
+
+/// A process in time: numbers are used again, so its start belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: Pid,
+    /// Clock ticks between boot and its start; 0 if not known.
+    pub start_time: u64,
+}
+
+impl ProcessId {
+    /// The identity of a process.
+    #[must_use]
+    pub fn of(process: &Process) -> Self {
+        Self { pid: process.pid, start_time: process.start_time }
+    }
+}
+
+/// What a track is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A chip.
+    Chip(ChipId),
+    /// A process, on all its chips together.
+    Process(ProcessId),
+}
+
+/// One track of one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Line {
+    /// Whose it is.
+    pub subject: Subject,
+    /// What it is.
+    pub track: Track,
+}
+
+impl Track {
+    /// The tracks of a chip.
+    pub const OF_CHIPS: &'static [Self] = &[
+        Self::Dram,
+        Self::L1,
+        Self::L1Small,
+        Self::Trace,
+        Self::CircularBuffers,
+        Self::Reported,
+        Self::Kernels,
+        Self::Reserved,
+        Self::DramLargestFree,
+        Self::L1LargestFree,
+        Self::Temperature,
+        Self::Power,
+        Self::AiClock,
+        Self::PcieIn,
+        Self::PcieOut,
+    ];
+
+    /// The tracks of a process.
+    pub const OF_PROCESSES: &'static [Self] = &[
+        Self::Dram,
+        Self::L1,
+        Self::L1Small,
+        Self::Trace,
+        Self::Reported,
+        Self::HostMemory,
+        Self::Cpu,
+    ];
+
+    /// The track of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|track| track.name() == name)
+    }
+
+    /// The number as a chip has it now.
+    #[must_use]
+    pub fn of_chip(self, chip: &Chip) -> Option<f64> {
+        let memory = &chip.memory;
+        let bytes = |reading: &Reading<u64>| reading.value().map(|bytes| *bytes as f64);
+        match self {
+            Self::Dram => bytes(&memory.dram.used),
+            Self::L1 => bytes(&memory.l1.used),
+            Self::L1Small => bytes(&memory.l1_small.used),
+            Self::Trace => bytes(&memory.trace.used),
+            Self::CircularBuffers => bytes(&memory.circular_buffers.used),
+            Self::Reported => bytes(&memory.circular_buffers.reported),
+            Self::Kernels => bytes(&memory.kernels.used),
+            Self::Reserved => bytes(&memory.reserved.used),
+            Self::DramLargestFree => bytes(&memory.dram.largest_free),
+            Self::L1LargestFree => bytes(&memory.l1.largest_free),
+            Self::Temperature | Self::Power | Self::AiClock | Self::PcieIn | Self::PcieOut => {
+                metric(chip, self.metric()?)
+            }
+            Self::Cpu | Self::HostMemory => None,
+        }
+    }
+
+    /// Why a chip's number is not known; `None` where it is, or where chips have no such number.
+    #[must_use]
+    pub fn missing_of_chip(self, chip: &Chip) -> Option<&ttmem_model::Missing> {
+        let memory = &chip.memory;
+        let reading = match self {
+            Self::Dram => &memory.dram.used,
+            Self::L1 => &memory.l1.used,
+            Self::L1Small => &memory.l1_small.used,
+            Self::Trace => &memory.trace.used,
+            Self::CircularBuffers => &memory.circular_buffers.used,
+            Self::Reported => &memory.circular_buffers.reported,
+            Self::Kernels => &memory.kernels.used,
+            Self::Reserved => &memory.reserved.used,
+            Self::DramLargestFree => &memory.dram.largest_free,
+            Self::L1LargestFree => &memory.l1.largest_free,
+            _ => return chip.telemetry.get(&self.metric()?)?.missing(),
+        };
+        reading.missing()
+    }
+
+    /// The most that the number can be, or the limit it must not reach.
+    #[must_use]
+    pub fn ceiling_of_chip(self, chip: &Chip) -> Option<f64> {
+        let bytes = |reading: &Reading<u64>| reading.value().map(|bytes| *bytes as f64);
+        match self {
+            Self::Dram | Self::Trace => bytes(&chip.memory.dram.capacity),
+            Self::L1
+            | Self::L1Small
+            | Self::CircularBuffers
+            | Self::Reported
+            | Self::Kernels
+            | Self::Reserved => bytes(&chip.memory.l1.capacity),
+            Self::Temperature => metric(chip, Metric::AsicTemperatureLimit),
+            Self::Power => metric(chip, Metric::PowerLimit),
+            _ => None,
+        }
+    }
+
+    fn metric(self) -> Option<Metric> {
+        match self {
+            Self::Temperature => Some(Metric::AsicTemperature),
+            Self::Power => Some(Metric::Power),
+            Self::AiClock => Some(Metric::AiClock),
+            Self::PcieIn => Some(Metric::PcieHostToDevice),
+            Self::PcieOut => Some(Metric::PcieDeviceToHost),
+            _ => None,
+        }
+    }
+
+    /// The number as a process has it now, on all its chips together. The processor time is no matter of one sample.
+    #[must_use]
+    pub fn of_process(self, process: &Process) -> Option<f64> {
+        let pick: fn(&ProcessOnChip) -> &Reading<u64> = match self {
+            Self::Dram => |chip| &chip.memory.dram,
+            Self::L1 => |chip| &chip.memory.l1,
+            Self::L1Small => |chip| &chip.memory.l1_small,
+            Self::Trace => |chip| &chip.memory.trace,
+            Self::Reported => |chip| &chip.memory.circular_buffers_reported,
+            Self::HostMemory => {
+                return process.host_memory_bytes.value().map(|bytes| *bytes as f64);
+            }
+            _ => return None,
+        };
+        if process.chips.is_empty() {
+            return None;
+        }
+        // A part of a sum is not the sum.
+        process
+            .chips
+            .iter()
+            .try_fold(0.0, |sum, chip| Some(sum + pick(chip).value().copied()? as f64))
+    }
+}
+
+/// A telemetry reading of a chip.
+#[must_use]
+pub fn metric(chip: &Chip, metric: Metric) -> Option<f64> {
+    chip.telemetry.get(&metric).and_then(Reading::value).map(|quantity| quantity.0)
+}
