@@ -8,6 +8,7 @@
 pub mod args;
 pub mod cli;
 pub mod cmd;
+pub mod config;
 pub mod exit;
 pub mod field;
 pub mod interval;

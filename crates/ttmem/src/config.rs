@@ -1,0 +1,384 @@
+//! The choices that `ttmem top` remembers: `ttmem/config.toml` in the user's configuration directory.
+//!
+//! Every key has one entry in [`KEYS`]: its name, how it is read and written, and what stands above it in the file
+//! that `ttmem config --default` prints. A key that is not among them is named, not passed over.
+
+mod file;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use crate::tui::app::{Arrange, Panel, Scale, View};
+use crate::tui::history::Window;
+use crate::tui::look::Theme;
+use crate::tui::select::Column;
+
+pub use file::{Configuration, path};
+
+/// Every choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The colours; where nothing is said, what the terminal suggests.
+    pub theme: Option<Theme>,
+    /// ASCII only, whatever the terminal can show.
+    pub ascii: bool,
+    /// The view that opens first.
+    pub view: View,
+    /// Microseconds from one sample to the next.
+    pub interval_micros: u64,
+    /// Whether the mouse is asked for; without it the terminal's own selection works as usual.
+    pub mouse: bool,
+    /// The column by which processes are sorted.
+    pub sort: Column,
+    /// Smallest first.
+    pub ascending: bool,
+    /// Processes with their chips below them.
+    pub tree: bool,
+    /// How far back charts look.
+    pub window: Window,
+    /// Which charts are shown.
+    pub metrics: Vec<Panel>,
+    /// Where the charts of several chips stand.
+    pub arrange: Arrange,
+    /// How far up charts go.
+    pub scale: Scale,
+    /// Where exports are saved; the working directory if it is not said.
+    pub export_directory: Option<PathBuf>,
+    /// Whether choices made in the live view are written back.
+    pub remember: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            ascii: false,
+            view: View::Overview,
+            interval_micros: 1_000_000,
+            mouse: true,
+            sort: Column::Dram,
+            ascending: false,
+            tree: false,
+            window: Window::Minute,
+            metrics: Panel::usual(),
+            arrange: Arrange::Together,
+            scale: Scale::Limit,
+            export_directory: None,
+            remember: true,
+        }
+    }
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// A key of the file.
+struct Key {
+    name: &'static str,
+    help: &'static [&'static str],
+    read: fn(&mut Settings, &DeValue<'_>) -> Result<(), String>,
+    write: fn(&Settings) -> String,
+}
+
+const KEYS: &[Key] = &[
+    Key {
+        name: "theme",
+        help: &[
+            "Colours: default, light, high-contrast, colour-blind or mono.",
+            "NO_COLOR in the environment goes before it.",
+        ],
+        read: |settings, value| {
+            let theme = named(value, Theme::by_name, &Theme::ALL.map(Theme::name))?;
+            settings.theme = Some(theme);
+            Ok(())
+        },
+        write: |settings| quoted(settings.theme.unwrap_or_default().name()),
+    },
+    Key {
+        name: "ascii",
+        help: &["Draw with ASCII only, even where the terminal has more."],
+        read: |settings, value| set(&mut settings.ascii, truth(value)),
+        write: |settings| settings.ascii.to_string(),
+    },
+    Key {
+        name: "view",
+        help: &["The view that opens first: overview, charts, processes, telemetry or findings."],
+        read: |settings, value| {
+            set(&mut settings.view, named(value, View::by_name, &View::ALL.map(View::name)))
+        },
+        write: |settings| quoted(settings.view.name()),
+    },
+    Key {
+        name: "interval",
+        help: &[
+            "Time from one sample to the next: 100ms to 60s. A shorter one costs more and",
+            "makes the shortest charts finer; the host never waits for it.",
+        ],
+        read: |settings, value| set(&mut settings.interval_micros, interval(value)),
+        write: |settings| quoted(&interval_text(settings.interval_micros)),
+    },
+    Key {
+        name: "mouse",
+        help: &[
+            "Take clicks and the wheel. With false, the terminal's own selection works as usual.",
+        ],
+        read: |settings, value| set(&mut settings.mouse, truth(value)),
+        write: |settings| settings.mouse.to_string(),
+    },
+    Key {
+        name: "sort",
+        help: &[
+            "The column by which processes are sorted: pid, user, chips, dram, l1, l1_small,",
+            "trace, circular_buffers, cpu, host_memory, runtime or name.",
+        ],
+        read: |settings, value| {
+            set(&mut settings.sort, named(value, Column::by_name, &Column::ALL.map(Column::name)))
+        },
+        write: |settings| quoted(settings.sort.name()),
+    },
+    Key {
+        name: "ascending",
+        help: &["The smallest first."],
+        read: |settings, value| set(&mut settings.ascending, truth(value)),
+        write: |settings| settings.ascending.to_string(),
+    },
+    Key {
+        name: "tree",
+        help: &["Processes with what they hold on each chip below them."],
+        read: |settings, value| set(&mut settings.tree, truth(value)),
+        write: |settings| settings.tree.to_string(),
+    },
+    Key {
+        name: "window",
+        help: &["How far back charts look, in minutes: 1, 5, 15 or 60."],
+        read: |settings, value| set(&mut settings.window, window(value)),
+        write: |settings| settings.window.minutes().to_string(),
+    },
+    Key {
+        name: "metrics",
+        help: &[
+            "The charts: dram, l1_by_kind, l1, l1_small, trace, circular_buffers,",
+            "circular_buffers_reported, kernels, reserved, dram_largest_free, l1_largest_free,",
+            "temperature, power, aiclk, pcie_in, pcie_out; of processes also cpu and host_memory.",
+        ],
+        read: |settings, value| set(&mut settings.metrics, panels(value)),
+        write: |settings| {
+            let names: Vec<String> =
+                settings.metrics.iter().map(|panel| quoted(panel.name())).collect();
+            format!("[{}]", names.join(", "))
+        },
+    },
+    Key {
+        name: "overlay",
+        help: &["Several chips over each other in one chart; with false, side by side."],
+        read: |settings, value| {
+            let overlay = truth(value)?;
+            settings.arrange = if overlay { Arrange::Together } else { Arrange::Apart };
+            Ok(())
+        },
+        write: |settings| (settings.arrange == Arrange::Together).to_string(),
+    },
+    Key {
+        name: "autoscale",
+        help: &["Charts only as far up as the numbers go; with false, up to capacity or limit."],
+        read: |settings, value| {
+            settings.scale = if truth(value)? { Scale::Auto } else { Scale::Limit };
+            Ok(())
+        },
+        write: |settings| (settings.scale == Scale::Auto).to_string(),
+    },
+    Key {
+        name: "export_directory",
+        help: &["Where exports are saved; the working directory if it is empty."],
+        read: |settings, value| {
+            let text = string(value)?;
+            settings.export_directory = (!text.is_empty()).then(|| PathBuf::from(text));
+            Ok(())
+        },
+        write: |settings| {
+            quoted(&settings.export_directory.as_deref().unwrap_or(Path::new("")).to_string_lossy())
+        },
+    },
+    Key {
+        name: "remember",
+        help: &["Write choices made in the live view back to this file at its end."],
+        read: |settings, value| set(&mut settings.remember, truth(value)),
+        write: |settings| settings.remember.to_string(),
+    },
+];
+
+impl Settings {
+    /// The settings that a file's text makes of the usual ones, and everything that is wrong with it. What is wrong
+    /// keeps its usual value.
+    #[must_use]
+    pub fn parse(text: &str) -> (Self, Vec<Fault>) {
+        let mut settings = Self::default();
+        let mut faults = Vec::new();
+        let table = match DeTable::parse(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start);
+                let what = error.message().replace('\n', " ");
+                faults.push(Fault { line: line_of(text, start), what });
+                return (settings, faults);
+            }
+        };
+        for (name, value) in table.get_ref() {
+            let line = line_of(text, name.span().start);
+            let outcome = match KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
+                Some(key) => (key.read)(&mut settings, value.get_ref())
+                    .map_err(|what| format!("{}: {what}", key.name)),
+                None => Err(unknown(name.get_ref())),
+            };
+            faults.extend(outcome.err().map(|what| Fault { line, what }));
+        }
+        faults.sort_by_key(|fault| fault.line);
+        (settings, faults)
+    }
+
+    /// The file with every key at its usual value, each with what it is for. Read, it changes nothing.
+    #[must_use]
+    pub fn default_file() -> String {
+        let usual = Self::default();
+        let mut text = String::from(
+            "# ttmem top: its choices. This file is read from $XDG_CONFIG_HOME/ttmem/config.toml,\n\
+             # or ~/.config/ttmem/config.toml. Take the # away from what you want to change.\n",
+        );
+        for key in KEYS {
+            text.push('\n');
+            for line in key.help {
+                text.push_str("# ");
+                text.push_str(line);
+                text.push('\n');
+            }
+            text.push_str(&format!("#{} = {}\n", key.name, (key.write)(&usual)));
+        }
+        text
+    }
+
+    /// The text of a file with what differs between two settings changed in place. Comments and everything else stay.
+    #[must_use]
+    pub fn changed(text: &str, before: &Self, after: &Self) -> String {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for key in KEYS {
+            let value = (key.write)(after);
+            if (key.write)(before) == value {
+                continue;
+            }
+            let line = format!("{} = {value}", key.name);
+            match place_of(&lines, key.name) {
+                Some(place) => lines[place] = line,
+                None => lines.push(line),
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// The line that sets a key; else the one that shows its usual value in a comment.
+fn place_of(lines: &[String], name: &str) -> Option<usize> {
+    let sets = |line: &str| {
+        line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let shows = |line: &str| line.strip_prefix('#').is_some_and(sets);
+    lines.iter().position(|line| sets(line)).or_else(|| lines.iter().position(|line| shows(line)))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn unknown(name: &str) -> String {
+    let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    format!("unknown key {name}; there are {}", names.join(", "))
+}
+
+fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    value.map(|value| *place = value)
+}
+
+fn string<'a>(value: &'a DeValue<'_>) -> Result<&'a str, String> {
+    value.as_str().ok_or_else(|| format!("a text in quotes is needed, not {}", value.type_str()))
+}
+
+fn truth(value: &DeValue<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("true or false is needed, not {}", value.type_str()))
+}
+
+fn named<T>(
+    value: &DeValue<'_>,
+    by_name: impl Fn(&str) -> Option<T>,
+    names: &[&str],
+) -> Result<T, String> {
+    let text = string(value)?;
+    by_name(text).ok_or_else(|| format!("{text} is not one of {}", names.join(", ")))
+}
+
+fn interval(value: &DeValue<'_>) -> Result<u64, String> {
+    const MOST_MICROS: u128 = 60_000_000;
+    let text = string(value)?;
+    let interval: crate::interval::Interval =
+        text.parse().map_err(|error| format!("{text}: {error}"))?;
+    let micros = interval.duration().as_micros();
+    if micros > MOST_MICROS {
+        return Err(format!("{text} is longer than 60s"));
+    }
+    u64::try_from(micros).map_err(|error| error.to_string())
+}
+
+fn interval_text(micros: u64) -> String {
+    if micros.is_multiple_of(1_000_000) {
+        format!("{}s", micros / 1_000_000)
+    } else {
+        format!("{}ms", micros / 1_000)
+    }
+}
+
+fn window(value: &DeValue<'_>) -> Result<Window, String> {
+    let minutes = value.as_integer().and_then(|number| number.as_str().parse().ok());
+    minutes.and_then(Window::of_minutes).ok_or_else(|| "1, 5, 15 or 60 is needed".to_owned())
+}
+
+fn panels(value: &DeValue<'_>) -> Result<Vec<Panel>, String> {
+    let list =
+        value.as_array().ok_or_else(|| format!("a list is needed, not {}", value.type_str()))?;
+    let panel = |item: &toml::Spanned<DeValue<'_>>| {
+        let name = string(item.get_ref())?;
+        Panel::by_name(name).ok_or_else(|| format!("there is no chart {name}"))
+    };
+    let panels = list.iter().map(panel).collect::<Result<Vec<_>, _>>()?;
+    if panels.is_empty() { Err("at least one chart is needed".to_owned()) } else { Ok(panels) }
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control.is_control() => {
+                quoted.push_str(&format!("\\u{:04x}", u32::from(control)));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests;

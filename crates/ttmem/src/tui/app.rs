@@ -1,0 +1,414 @@
+//! The state of the live view, and what every event does to it.
+//!
+//! Pure: no I/O, no clock, no terminal. Time comes in with the events, and what must be done outside goes out as an
+//! [`Action`]. Views draw from it and never change it.
+
+mod chart;
+mod command;
+mod event;
+mod overlay;
+mod sample;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ttmem_model::snapshot::{Chip, Process, Snapshot};
+use ttmem_model::{ChipId, Finding, Timestamp};
+
+use super::details::Details;
+use super::history::{History, Moment};
+use super::key::Step;
+use super::look::{Look, Role};
+use super::select::{Filter, Order, Row, RowId, rows};
+use super::track::{ProcessId, Subject, Track};
+use crate::config::Settings;
+
+pub use chart::{Arrange, Charts, Panel, Scale};
+pub use event::{Action, Event, Gesture, Mouse, Target, View};
+pub use overlay::{Overlay, Signal};
+pub use sample::{Sample, Shown};
+
+/// Intervals between samples, in microseconds.
+pub const INTERVALS: [u64; 10] = [
+    100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 30_000_000,
+    60_000_000,
+];
+
+/// Nobody minds a silence that is shorter.
+const SILENCE_LEAST: u64 = 2_000_000;
+
+/// How long a message stays.
+const MESSAGE_MICROS: u64 = 4_000_000;
+
+/// Which part of the overview has the focus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// The chips.
+    #[default]
+    Chips,
+    /// The processes.
+    Processes,
+}
+
+/// What the user chose to see alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Only {
+    /// Everything is shown.
+    #[default]
+    All,
+    /// One chip and what is on it.
+    Chip(ChipId),
+    /// One process and what it is on.
+    Process(ProcessId),
+}
+
+/// A line at the foot of the screen that goes away by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it says.
+    pub text: String,
+    /// How it looks.
+    pub role: Role,
+    until: Moment,
+}
+
+/// Where the cursors are. They follow what they are on, not the row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursors {
+    /// The chip.
+    pub chip: Option<ChipId>,
+    /// The row of the process table.
+    pub row: Option<RowId>,
+    /// The finding.
+    pub finding: usize,
+    /// Lines by which the telemetry is scrolled.
+    pub telemetry: usize,
+    /// Lines by which the details of a process are scrolled.
+    pub details: usize,
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct App {
+    pub(super) look: Look,
+    pub(super) view: View,
+    pub(super) shown: Option<Shown>,
+    /// The newest sample, while the screen is held still.
+    pub(super) waiting: Option<Shown>,
+    pub(super) frozen: bool,
+    pub(super) history: History,
+    pub(super) interval: u64,
+    /// When the last sample came.
+    pub(super) heard: Option<Moment>,
+    pub(super) now: Moment,
+    pub(super) focus: Focus,
+    pub(super) only: Only,
+    pub(super) cursors: Cursors,
+    pub(super) order: Order,
+    pub(super) filter: Filter,
+    pub(super) filter_text: String,
+    pub(super) charts: Charts,
+    pub(super) overlay: Option<Overlay>,
+    /// The process whose details are shown, and what is known of it.
+    pub(super) details: Option<(ProcessId, Option<Details>)>,
+    pub(super) message: Option<Message>,
+    /// The most of a page that a cursor moves at once.
+    pub(super) page: usize,
+    allow_signals: bool,
+    /// When each finding was seen first.
+    since: BTreeMap<FindingKey, Moment>,
+    /// Processor time of each process at the newest sample, and when.
+    times: BTreeMap<ProcessId, (Moment, u64)>,
+    settings: Settings,
+}
+
+impl App {
+    /// The state before the first sample.
+    #[must_use]
+    pub fn new(settings: Settings, look: Look, allow_signals: bool) -> Self {
+        Self {
+            look,
+            view: settings.view,
+            shown: None,
+            waiting: None,
+            frozen: false,
+            history: History::default(),
+            interval: settings.interval_micros,
+            heard: None,
+            now: Moment::default(),
+            focus: Focus::default(),
+            only: Only::default(),
+            cursors: Cursors::default(),
+            order: Order {
+                column: settings.sort,
+                ascending: settings.ascending,
+                tree: settings.tree,
+            },
+            filter: Filter::default(),
+            filter_text: String::new(),
+            charts: Charts::new(&settings),
+            overlay: None,
+            details: None,
+            message: None,
+            page: 10,
+            allow_signals,
+            since: BTreeMap::new(),
+            times: BTreeMap::new(),
+            settings,
+        }
+    }
+
+    /// What has been chosen so far, to be remembered.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            theme: Some(self.look.theme),
+            interval_micros: self.interval,
+            view: self.view,
+            sort: self.order.column,
+            ascending: self.order.ascending,
+            tree: self.order.tree,
+            window: self.charts.window,
+            metrics: self.charts.panels.clone(),
+            arrange: self.charts.arrange,
+            scale: self.charts.scale,
+            ..self.settings.clone()
+        }
+    }
+
+    /// Microseconds from one sample to the next.
+    #[must_use]
+    pub fn interval_micros(&self) -> u64 {
+        self.interval
+    }
+
+    /// Says what a half of a screen is, for the keys that move by it.
+    pub fn set_page(&mut self, rows: usize) {
+        self.page = (rows / 2).max(1);
+    }
+
+    /// Shows a message.
+    pub fn say(&mut self, role: Role, text: impl Into<String>) {
+        let until = Moment(self.now.0 + MESSAGE_MICROS);
+        self.message = Some(Message { text: text.into(), role, until });
+    }
+
+    /// Lets something happen at a moment.
+    pub fn update(&mut self, at: Moment, event: Event) -> Action {
+        self.now = self.now.max(at);
+        if self.message.as_ref().is_some_and(|message| message.until <= self.now) {
+            self.message = None;
+        }
+        match event {
+            Event::Key(key) => self.press(key),
+            Event::Mouse(mouse) => self.point(mouse),
+            Event::Sample(sample) => {
+                self.take(sample);
+                self.ask_again()
+            }
+            Event::Details(process, details) => {
+                if let Some((asked, known)) = &mut self.details
+                    && *asked == process
+                {
+                    *known = Some(details);
+                }
+                Action::Draw
+            }
+            Event::Done(Ok(text)) => {
+                self.say(Role::Strong, text);
+                Action::Draw
+            }
+            Event::Done(Err(text)) => {
+                self.say(Role::Alarm, text);
+                Action::Draw
+            }
+            Event::Tick => Action::Draw,
+        }
+    }
+
+    /// What is shown: the newest sample, or the one at which the screen was frozen.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.shown.as_ref().map(|shown| &*shown.snapshot)
+    }
+
+    /// The end of the time axis.
+    pub(super) fn until(&self) -> Moment {
+        self.shown.as_ref().map(|shown| shown.at).unwrap_or_default()
+    }
+
+    /// Microseconds since the last sample came, if it should have been followed by another by now.
+    pub(super) fn silence(&self) -> Option<u64> {
+        let silence = self.now.since(self.heard?);
+        (silence >= SILENCE_LEAST.max(self.interval.saturating_mul(3))).then_some(silence)
+    }
+
+    /// Microseconds until something on the screen changes by itself: a message that goes away, a silence that is to be
+    /// told or grows by a second. Nothing if nothing does.
+    #[must_use]
+    pub fn wait(&self, now: Moment) -> Option<u64> {
+        const SECOND: u64 = 1_000_000;
+        let message = self.message.as_ref().map(|message| message.until.since(now));
+        let silence = match self.silence() {
+            Some(_) => Some(SECOND),
+            None => self.heard.map(|heard| {
+                let told = Moment(heard.0 + SILENCE_LEAST.max(self.interval.saturating_mul(3)));
+                told.since(now)
+            }),
+        };
+        // A little later than due, so that it is due then.
+        message.into_iter().chain(silence).min().map(|micros| micros + 1_000)
+    }
+
+    /// The chips that are shown.
+    pub(super) fn chips(&self) -> Vec<&Chip> {
+        let Some(snapshot) = self.snapshot() else { return Vec::new() };
+        let held = |chip: &&Chip| match self.only {
+            Only::Process(id) => snapshot
+                .processes
+                .iter()
+                .filter(|process| ProcessId::of(process) == id)
+                .any(|process| process.chips.iter().any(|on_chip| on_chip.chip == chip.id)),
+            Only::All | Only::Chip(_) => true,
+        };
+        let alone = |chip: &&Chip| match self.only {
+            Only::Chip(id) => chip.id == id,
+            Only::All | Only::Process(_) => true,
+        };
+        in_order(snapshot).into_iter().filter(held).filter(alone).collect()
+    }
+
+    /// Whether a process is among those that are shown.
+    pub(super) fn shows(&self, snapshot: &Snapshot, process: &Process) -> bool {
+        let selected = match self.only {
+            Only::All => true,
+            Only::Process(id) => ProcessId::of(process) == id,
+            Only::Chip(id) => process.chips.iter().any(|chip| chip.chip == id),
+        };
+        selected && self.filter.shows_process(snapshot, process)
+    }
+
+    /// The rows of the process table.
+    pub(super) fn rows(&self) -> Vec<Row<'_>> {
+        let Some(shown) = &self.shown else { return Vec::new() };
+        let tree = self.order.tree && self.view == View::Processes;
+        let order = Order { tree, ..self.order.clone() };
+        let snapshot = &*shown.snapshot;
+        rows(snapshot, &shown.cpu, &order, |process| self.shows(snapshot, process))
+    }
+
+    /// The findings that are shown.
+    pub(super) fn findings(&self) -> Vec<&Finding> {
+        let Some(snapshot) = self.snapshot() else { return Vec::new() };
+        let selected = |finding: &&Finding| match self.only {
+            Only::All => true,
+            Only::Chip(id) => finding.chip.is_none_or(|chip| chip == id),
+            Only::Process(id) => finding.pid.is_none_or(|pid| pid == id.pid),
+        };
+        let findings = snapshot.findings.iter().filter(selected);
+        let shown = findings.filter(|finding| self.filter.shows_finding(snapshot, finding));
+        let mut findings: Vec<_> = shown.collect();
+        // The newest first; those of one sample stay in the order of the snapshot, which is the worst first.
+        findings.sort_by_key(|finding| std::cmp::Reverse(self.seen_first(finding)));
+        findings
+    }
+
+    /// When a finding was seen first.
+    pub(super) fn seen_first(&self, finding: &Finding) -> Moment {
+        self.since.get(&key_of(finding)).copied().unwrap_or_default()
+    }
+
+    /// The number that a track of a subject has in what is shown.
+    pub(super) fn number(&self, subject: Subject, track: Track) -> Option<f64> {
+        let shown = self.shown.as_ref()?;
+        match subject {
+            Subject::Chip(id) => {
+                let chip = shown.snapshot.chips.iter().find(|chip| chip.id == id)?;
+                track.of_chip(chip)
+            }
+            Subject::Process(id) if track == Track::Cpu => shown.cpu.get(&id).copied(),
+            Subject::Process(id) => {
+                let mut processes = shown.snapshot.processes.iter();
+                track.of_process(processes.find(|process| ProcessId::of(process) == id)?)
+            }
+        }
+    }
+
+    /// What charts are drawn of, in the order of the cursor.
+    pub(super) fn subjects(&self) -> Vec<Subject> {
+        if self.charts.of_processes {
+            let rows = self.rows();
+            return rows.iter().map(|row| Subject::Process(row.id().process)).collect();
+        }
+        self.chips().iter().map(|chip| Subject::Chip(chip.id)).collect()
+    }
+
+    /// The place of the chip cursor among the chips that are shown.
+    pub(super) fn chip_place(&self) -> usize {
+        let chips = self.chips();
+        chips.iter().position(|chip| Some(chip.id) == self.cursors.chip).unwrap_or(0)
+    }
+
+    /// The place of the row cursor among the rows that are shown.
+    pub(super) fn row_place(&self) -> usize {
+        let rows = self.rows();
+        rows.iter().position(|row| Some(row.id()) == self.cursors.row).unwrap_or(0)
+    }
+
+    /// When a process began to run, where that is known.
+    pub(super) fn started(&self, process: &Process) -> Option<Timestamp> {
+        let boot = self.shown.as_ref()?.boot?;
+        (process.start_time > 0).then(|| {
+            /// Clock ticks of Linux are hundredths of a second wherever Tenstorrent's driver runs.
+            const MICROS_PER_TICK: u64 = 10_000;
+            Timestamp(boot.0 + process.start_time * MICROS_PER_TICK)
+        })
+    }
+
+    /// Details that are on the screen are read again with every sample.
+    fn ask_again(&mut self) -> Action {
+        match &self.details {
+            Some((process, _)) if !self.frozen => Action::Details(*process),
+            _ => Action::Draw,
+        }
+    }
+}
+
+/// What makes two findings of different samples the same one. Their texts may have numbers that change.
+type FindingKey = (String, Option<ChipId>, Option<ttmem_model::Pid>);
+
+fn key_of(finding: &Finding) -> FindingKey {
+    (finding.id.clone(), finding.chip, finding.pid)
+}
+
+/// The chips of a snapshot with every remote one after the chip that it is reached through.
+pub(super) fn in_order(snapshot: &Snapshot) -> Vec<&Chip> {
+    let is_behind = |chip: &Chip, gateway: &Chip| chip.gateway == Some(gateway.id);
+    let has_gateway = |chip: &Chip| snapshot.chips.iter().any(|gateway| is_behind(chip, gateway));
+    let first = snapshot.chips.iter().filter(|chip| !has_gateway(chip));
+    first
+        .flat_map(|chip| {
+            let behind = snapshot.chips.iter().filter(move |other| is_behind(other, chip));
+            std::iter::once(chip).chain(behind)
+        })
+        .collect()
+}
+
+/// A place moved by a step in a list, at most to its ends.
+fn moved(place: usize, count: usize, step: Step, page: usize) -> usize {
+    let last = count.saturating_sub(1);
+    match step {
+        Step::Up | Step::Left => place.saturating_sub(1),
+        Step::Down | Step::Right => (place + 1).min(last),
+        Step::PageUp => place.saturating_sub(page),
+        Step::PageDown => (place + page).min(last),
+        Step::First => 0,
+        Step::Last => last,
+    }
+}
+
+/// Shares a snapshot with whoever draws it.
+pub(super) type Shared = Arc<Snapshot>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! What keys and the mouse do to a view.
+
+use super::{
+    Action, App, Arrange, Focus, Gesture, INTERVALS, Mouse, Only, Overlay, Role, Scale, Target,
+    View, moved,
+};
+use crate::tui::key::{Command, Key, Step, command};
+use crate::tui::select::Column;
+use crate::tui::track::ProcessId;
+
+impl App {
+    pub(super) fn press(&mut self, key: Key) -> Action {
+        if let Some(overlay) = self.overlay.take() {
+            return self.press_overlay(overlay, key);
+        }
+        match command(self.view, key) {
+            Some(command) => self.obey(command),
+            None => Action::Draw,
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Action {
+        match command {
+            Command::Quit => return Action::Quit,
+            Command::Suspend => return Action::Suspend,
+            Command::Redraw => return Action::Redraw,
+            Command::Faster => return self.change_interval(|place| place.saturating_sub(1)),
+            Command::Slower => return self.change_interval(|place| place + 1),
+            Command::Select => return self.select(),
+            Command::Signal => self.ask_for_signal(),
+            Command::Help => self.overlay = Some(Overlay::Help { search: String::new(), top: 0 }),
+            Command::Filter => {
+                self.overlay = Some(Overlay::Filter { text: self.filter_text.clone() });
+            }
+            Command::Metrics => self.overlay = Some(Overlay::Metrics { cursor: 0 }),
+            Command::Export => self.overlay = Some(Overlay::Export { cursor: 0 }),
+            Command::Open(view) => self.view = view,
+            Command::Move(step) => self.step(step),
+            Command::NextPanel | Command::PreviousPanel => self.next_panel(),
+            Command::Back => self.back(),
+            Command::Sort => self.sort_by(self.order.column.next()),
+            Command::Reverse => self.order.ascending = !self.order.ascending,
+            Command::Tree => self.order.tree = !self.order.tree,
+            Command::Freeze => self.freeze(),
+            Command::ZoomIn => self.charts.window = self.charts.window.shorter(),
+            Command::ZoomOut => self.charts.window = self.charts.window.longer(),
+            Command::Arrange => {
+                self.charts.arrange = match self.charts.arrange {
+                    Arrange::Together => Arrange::Apart,
+                    Arrange::Apart => Arrange::Together,
+                };
+            }
+            Command::Scale => {
+                self.charts.scale = match self.charts.scale {
+                    Scale::Limit => Scale::Auto,
+                    Scale::Auto => Scale::Limit,
+                };
+            }
+            Command::Colours => {
+                self.look.theme = self.look.theme.next();
+                self.say(Role::Strong, format!("theme {}", self.look.theme.name()));
+            }
+        }
+        Action::Draw
+    }
+
+    fn change_interval(&mut self, change: impl Fn(usize) -> usize) -> Action {
+        let nearest = (0..INTERVALS.len()).min_by_key(|i| INTERVALS[*i].abs_diff(self.interval));
+        let place = change(nearest.unwrap_or(0)).min(INTERVALS.len() - 1);
+        self.interval = INTERVALS[place];
+        Action::Interval(self.interval)
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = !self.frozen;
+        if let (false, Some(newest)) = (self.frozen, self.waiting.take()) {
+            self.shown = Some(newest);
+        }
+    }
+
+    fn sort_by(&mut self, column: Column) {
+        if self.order.column == column {
+            self.order.ascending = !self.order.ascending;
+        } else {
+            self.order.column = column;
+            self.order.ascending = !column.is_amount();
+        }
+    }
+
+    fn next_panel(&mut self) {
+        match self.view {
+            View::Charts => {
+                self.charts.of_processes = !self.charts.of_processes;
+                self.charts.cursor = None;
+            }
+            _ => {
+                self.focus = match self.focus {
+                    Focus::Chips => Focus::Processes,
+                    Focus::Processes => Focus::Chips,
+                };
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match (self.view, step) {
+            (View::Charts, Step::Left | Step::Right) => self.step_in_time(step),
+            (View::Charts, _) if self.charts.of_processes => self.step_row(step),
+            (View::Charts, _) => self.step_chip(step),
+            (View::Overview, _) if self.focus == Focus::Processes => self.step_row(step),
+            (View::Overview, _) => self.step_chip(step),
+            (View::Processes, Step::PageUp) if self.details.is_some() => {
+                self.cursors.details = self.cursors.details.saturating_sub(self.page / 2);
+            }
+            (View::Processes, Step::PageDown) if self.details.is_some() => {
+                /// More lines than details ever have.
+                const LINES: usize = 400;
+                self.cursors.details = (self.cursors.details + self.page / 2).min(LINES);
+            }
+            (View::Processes, _) => self.step_row(step),
+            (View::Telemetry, Step::Left | Step::Right) => self.step_chip(step),
+            (View::Telemetry, _) => {
+                /// More lines than telemetry ever has.
+                const LINES: usize = 200;
+                self.cursors.telemetry = moved(self.cursors.telemetry, LINES, step, self.page);
+            }
+            (View::Findings, _) => {
+                let count = self.findings().len();
+                self.cursors.finding = moved(self.cursors.finding, count, step, self.page);
+            }
+        }
+    }
+
+    fn step_in_time(&mut self, step: Step) {
+        /// More columns than a screen has.
+        const COLUMNS: usize = 2_000;
+        let place = self.charts.cursor;
+        self.charts.cursor = match (step, place) {
+            (Step::Right, None | Some(0)) => None,
+            (Step::Right, Some(place)) => Some(place - 1),
+            (_, None) => Some(0),
+            (_, Some(place)) => Some((place + 1).min(COLUMNS)),
+        };
+    }
+
+    fn step_chip(&mut self, step: Step) {
+        let chips: Vec<_> = self.chips().iter().map(|chip| chip.id).collect();
+        let place = moved(self.chip_place(), chips.len(), step, self.page);
+        self.cursors.chip = chips.get(place).copied();
+    }
+
+    fn step_row(&mut self, step: Step) {
+        let rows: Vec<_> = self.rows().iter().map(|row| row.id()).collect();
+        let place = moved(self.row_place(), rows.len(), step, self.page);
+        self.cursors.row = rows.get(place).copied();
+    }
+
+    /// Enter: what the cursor is on becomes the only thing that is shown, or no longer.
+    fn select(&mut self) -> Action {
+        match self.view {
+            View::Processes => return self.open_details(),
+            View::Overview if self.focus == Focus::Processes => self.select_process(),
+            View::Charts if self.charts.of_processes => self.select_process(),
+            View::Overview | View::Charts | View::Telemetry => {
+                let id = self.chips().get(self.chip_place()).map(|chip| chip.id);
+                self.toggle(id.map(Only::Chip));
+            }
+            View::Findings => {
+                let findings = self.findings();
+                let found = findings.get(self.cursors.finding);
+                let chip = found.and_then(|finding| finding.chip);
+                self.toggle(chip.map(Only::Chip));
+            }
+        }
+        Action::Draw
+    }
+
+    fn select_process(&mut self) {
+        let process = self.rows().get(self.row_place()).map(|row| row.id().process);
+        self.toggle(process.map(Only::Process));
+    }
+
+    fn toggle(&mut self, only: Option<Only>) {
+        let Some(only) = only else { return };
+        self.only = if self.only == only { Only::All } else { only };
+    }
+
+    /// Details first; a second Enter shows only that process.
+    fn open_details(&mut self) -> Action {
+        let Some(process) = self.rows().get(self.row_place()).map(|row| row.id().process) else {
+            return Action::Draw;
+        };
+        if self.details.as_ref().is_some_and(|(shown, _)| *shown == process) {
+            self.toggle(Some(Only::Process(process)));
+            return Action::Draw;
+        }
+        self.details = Some((process, None));
+        self.cursors.details = 0;
+        Action::Details(process)
+    }
+
+    /// Escape: one step back at a time.
+    fn back(&mut self) {
+        if self.message.take().is_some() {
+        } else if self.view == View::Processes && self.details.is_some() {
+            self.details = None;
+        } else if self.view == View::Charts && self.charts.cursor.is_some() {
+            self.charts.cursor = None;
+        } else if !self.filter_text.is_empty() {
+            self.filter = crate::tui::select::Filter::default();
+            self.filter_text.clear();
+        } else {
+            self.only = Only::All;
+        }
+    }
+
+    fn ask_for_signal(&mut self) {
+        if !self.allow_signals {
+            self.say(Role::Notice, "signals are off; start ttmem top with --allow-signals");
+            return;
+        }
+        let rows = self.rows();
+        let Some(row) = rows.get(self.row_place()) else { return };
+        let process = row.process;
+        if process.state != ttmem_model::snapshot::ProcessState::Live {
+            self.say(Role::Notice, "only processes that run here can be sent a signal");
+            return;
+        }
+        let (id, name) = (ProcessId::of(process), process.name.clone());
+        self.overlay = Some(Overlay::Signal { process: id, name, cursor: 0 });
+    }
+
+    pub(super) fn point(&mut self, mouse: Mouse) -> Action {
+        match (mouse.gesture, mouse.target) {
+            (Gesture::Click, target) if self.overlay.is_some() => self.click_overlay(target),
+            (Gesture::Click, Some(target)) => self.click(target),
+            (Gesture::Hover, Some(Target::Instant(place))) => {
+                self.charts.cursor = Some(place);
+                Action::Draw
+            }
+            (Gesture::WheelUp, _) => self.press(Key::Up),
+            (Gesture::WheelDown, _) => self.press(Key::Down),
+            _ => Action::Draw,
+        }
+    }
+
+    /// A click on a line does what Enter does on it, and a click beside everything leaves.
+    fn click_overlay(&mut self, target: Option<Target>) -> Action {
+        let Some(Target::Item(item)) = target else { return self.press(Key::Escape) };
+        match &mut self.overlay {
+            Some(
+                Overlay::Metrics { cursor }
+                | Overlay::Export { cursor }
+                | Overlay::Signal { cursor, .. },
+            ) => *cursor = item,
+            _ => return Action::Draw,
+        }
+        self.press(Key::Enter)
+    }
+
+    fn click(&mut self, target: Target) -> Action {
+        match target {
+            Target::View(view) => self.view = view,
+            Target::Column(column) => self.sort_by(column),
+            Target::Instant(place) => self.charts.cursor = Some(place),
+            Target::Finding(place) => self.cursors.finding = place,
+            Target::Chip(id) => {
+                self.focus = Focus::Chips;
+                if self.cursors.chip.replace(id) == Some(id) {
+                    return self.select();
+                }
+            }
+            Target::Row(id) => {
+                self.focus = Focus::Processes;
+                if self.cursors.row.replace(id) == Some(id) {
+                    return self.select();
+                }
+            }
+            Target::Item(_) => {}
+        }
+        Action::Draw
+    }
+
+    /// The place of the cursor among the subjects of the charts.
+    pub(crate) fn subject_place(&self) -> usize {
+        if self.charts.of_processes { self.row_place() } else { self.chip_place() }
+    }
+}

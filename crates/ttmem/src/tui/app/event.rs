@@ -1,0 +1,153 @@
+//! What happens, and what is to be done about it outside.
+
+use ttmem_model::ChipId;
+
+use super::{Sample, Signal};
+use crate::tui::details::Details;
+use crate::tui::export::Document;
+use crate::tui::key::Key;
+use crate::tui::select::{Column, RowId};
+use crate::tui::track::ProcessId;
+
+/// A view. The numbers are those of the keys; 3 and 5 are not there yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Chips and processes.
+    #[default]
+    Overview,
+    /// Numbers over time.
+    Charts,
+    /// Processes and what they hold.
+    Processes,
+    /// Every reading with its limit.
+    Telemetry,
+    /// What is wrong and what to do.
+    Findings,
+}
+
+impl View {
+    /// Every view, in the order of the tabs.
+    pub const ALL: [Self; 5] =
+        [Self::Overview, Self::Charts, Self::Processes, Self::Telemetry, Self::Findings];
+
+    /// The key that opens it.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Overview => 1,
+            Self::Charts => 2,
+            Self::Processes => 4,
+            Self::Telemetry => 6,
+            Self::Findings => 7,
+        }
+    }
+
+    /// The name on its tab.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Charts => "Charts",
+            Self::Processes => "Processes",
+            Self::Telemetry => "Telemetry",
+            Self::Findings => "Findings",
+        }
+    }
+
+    /// The name in the configuration and in exports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Charts => "charts",
+            Self::Processes => "processes",
+            Self::Telemetry => "telemetry",
+            Self::Findings => "findings",
+        }
+    }
+
+    /// The view of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// The mouse did something.
+    Mouse(Mouse),
+    /// The host was read.
+    Sample(Sample),
+    /// What was asked about a process.
+    Details(ProcessId, Details),
+    /// What an action led to: a line for the foot of the screen, or why it failed.
+    Done(Result<String, String>),
+    /// Time passed.
+    Tick,
+}
+
+/// What the mouse did, and to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What it did.
+    pub gesture: Gesture,
+    /// What it pointed at; nothing in particular if there was nothing.
+    pub target: Option<Target>,
+}
+
+/// What a mouse does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gesture {
+    /// The button went down.
+    Click,
+    /// The wheel turned away from its user.
+    WheelUp,
+    /// The wheel turned towards its user.
+    WheelDown,
+    /// It moved.
+    Hover,
+}
+
+/// Something on the screen that the mouse can point at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A tab.
+    View(View),
+    /// A chip.
+    Chip(ChipId),
+    /// A row of the process table.
+    Row(RowId),
+    /// The heading of a column.
+    Column(Column),
+    /// A finding, by its place in the list.
+    Finding(usize),
+    /// A moment in a chart: columns from its right end.
+    Instant(usize),
+    /// A line of a list in front of the view.
+    Item(usize),
+}
+
+/// What must be done outside.
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// Nothing but to draw.
+    Draw,
+    /// Draw every cell, whatever the terminal shows.
+    Redraw,
+    /// End.
+    Quit,
+    /// Stop until the shell says otherwise.
+    Suspend,
+    /// Sample every so many microseconds from now on.
+    Interval(u64),
+    /// Look closely at a process.
+    Details(ProcessId),
+    /// Save a document.
+    Save(Document),
+    /// Send a signal to a process.
+    Signal(ProcessId, Signal),
+}

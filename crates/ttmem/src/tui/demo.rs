@@ -1,0 +1,165 @@
+//! A made-up host at work: what a live view shows of `--demo`, and what tests watch for a while.
+//!
+//! The facts of a still host are changed a little with time and concluded from anew, so that every number that is
+//! shown belongs to every other. The same moment always gives the same host.
+
+use ttmem_collect::Collector;
+use ttmem_collect::merge::merge;
+use ttmem_model::facts::{Facts, Field, RegionBytes, RegionContent};
+use ttmem_model::{Metric, Snapshot, Timestamp};
+
+use super::history::Moment;
+use super::number::bytes;
+
+/// A made-up host at work.
+#[derive(Debug)]
+pub struct Work {
+    still: Facts,
+    before: Option<Facts>,
+}
+
+impl Work {
+    /// The host of a collector, at work.
+    #[must_use]
+    pub fn new(mut collector: Collector) -> Self {
+        Self { still: collector.facts(), before: None }
+    }
+
+    /// When the still host was looked at.
+    #[must_use]
+    pub fn begin(&self) -> Moment {
+        Moment(self.still.time.0)
+    }
+
+    /// What the host is like at a moment.
+    pub fn at(&mut self, moment: Moment) -> Snapshot {
+        let seconds = moment.since(self.begin()) as f64 / 1e6;
+        let mut facts = self.still.clone();
+        facts.time = Timestamp(moment.0);
+        for device in &mut facts.devices {
+            device.read_at = facts.time;
+            let shift = f64::from(device.number) * 1.7;
+            let is_busy = device.holders.as_ref().is_ok_and(|holders| !holders.pids.is_empty());
+            if is_busy {
+                work_of_device(device, seconds, shift);
+            }
+        }
+        for (place, region) in (0_u32..).zip(&mut facts.regions) {
+            region.read_at = facts.time;
+            if let Ok(content) = &mut region.content {
+                work_of_region(content, seconds, f64::from(place) * 1.7);
+            }
+        }
+
+        for (pid, process) in &mut facts.processes {
+            // Some processes work harder than others.
+            let cores = 0.4 + f64::from(pid.0 % 7) * 0.35;
+            let time = seconds * cores * 1e6 + (1.0 + wave(seconds, 11.0)) * cores * 2e5;
+            add(&mut process.cpu_time_us, bytes(time));
+        }
+        let snapshot = merge(&facts, self.before.as_ref());
+        self.before = Some(facts);
+        snapshot
+    }
+}
+
+fn work_of_device(device: &mut ttmem_model::facts::Device, seconds: f64, shift: f64) {
+    let work = load(seconds + shift);
+    let mut change = |metric: Metric, by: f64| {
+        if let Some(Ok(value)) = device.telemetry.get_mut(&metric) {
+            *value = (*value + by).round();
+        }
+    };
+    change(Metric::Power, 14.0 * work - 6.0);
+    change(Metric::Current, 16.0 * work - 7.0);
+    change(Metric::AsicTemperature, 3.0 * wave(seconds + shift, 47.0) + 2.0 * work - 1.0);
+    change(Metric::Heartbeat, (seconds * 10.0).floor());
+    for (words, rate) in
+        [(&mut device.pcie_words.host_to_device, 6e6), (&mut device.pcie_words.device_to_host, 9e5)]
+    {
+        if let Ok([first, _]) = words {
+            // The counters of the driver wrap, and so may these.
+            let moved = bytes(seconds * rate + wave(seconds + shift, 9.0) * rate) & 0xFFFF_FFFF;
+            *first = first.wrapping_add(u32::try_from(moved).unwrap_or(0));
+        }
+    }
+}
+
+/// What the processes of a region hold: a cache that fills up and starts again, and operations that come and go.
+fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
+    /// A cache is full after so many seconds.
+    const FILL_SECONDS: f64 = 75.0;
+    let filled = ((seconds + shift * 20.0) % FILL_SECONDS) / FILL_SECONDS;
+    let phase = load(seconds + shift);
+    let mut totals = RegionBytes::default();
+    for slot in &mut content.slots {
+        let of = |part: u64, share: f64| bytes(part as f64 * share) & !0x1FFF;
+        let held = slot.bytes;
+        // What a killed process left behind does not change: nobody is there to change it.
+        if slot.updated_ns + 3_600_000_000_000 > content.updated_ns {
+            slot.bytes.dram = of(held.dram, 0.84 + 0.16 * filled);
+            slot.bytes.l1 = of(held.l1, 0.35 + 0.65 * phase);
+            slot.bytes.circular_buffers = held.circular_buffers;
+        }
+        totals.dram += slot.bytes.dram;
+        totals.l1 += slot.bytes.l1;
+        totals.l1_small += slot.bytes.l1_small;
+        totals.trace += slot.bytes.trace;
+        totals.circular_buffers += slot.bytes.circular_buffers;
+    }
+    content.totals = totals;
+}
+
+/// A number between 0 and 1 that comes and goes with the phases of a model.
+fn load(seconds: f64) -> f64 {
+    let slow = wave(seconds, 23.0);
+    let fast = wave(seconds, 3.1);
+    (0.55 + 0.35 * slow + 0.1 * fast).clamp(0.0, 1.0)
+}
+
+/// Between -1 and 1 and back within a period.
+fn wave(seconds: f64, period: f64) -> f64 {
+    (seconds / period * std::f64::consts::TAU).sin()
+}
+
+fn add(field: &mut Field<u64>, amount: u64) {
+    if let Ok(value) = field {
+        *value = value.saturating_add(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_collect::fake::{Host, NOW};
+    use ttmem_collect::{Clock, Root};
+
+    use super::*;
+
+    fn galaxy() -> Work {
+        let root = Root::memory(Host::galaxy().into_tree());
+        Work::new(Collector::new(root).with_clock(Clock::Fixed(NOW)))
+    }
+
+    #[test]
+    fn the_same_moment_gives_the_same_host() {
+        let at = |work: &mut Work, second: u64| work.at(Moment(NOW.0 + second * 1_000_000));
+        let (mut one, mut other) = (galaxy(), galaxy());
+        assert_eq!(at(&mut one, 7), at(&mut other, 7));
+        assert_ne!(at(&mut one, 9).chips, at(&mut other, 12).chips);
+    }
+
+    #[test]
+    fn a_host_at_work_is_as_sound_as_a_still_one() {
+        for (mut work, findings) in [(galaxy(), 0), (Work::new(Collector::demo()), 1)] {
+            let begin = work.begin();
+            for second in 0..200_u64 {
+                let snapshot = work.at(Moment(begin.0 + second * 1_000_000));
+                assert_eq!(snapshot.findings.len(), findings, "{:?}", snapshot.findings);
+                for chip in &snapshot.chips {
+                    let used = chip.memory.dram.used.value();
+                    assert!(used <= chip.memory.dram.capacity.value(), "{used:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What is read of one process when somebody looks closely: its start, threads, files, and the switches in its
+//! environment that matter to TT-Metal.
+
+use ttmem_collect::Root;
+use ttmem_collect::root::RootError;
+use ttmem_model::facts::Field;
+use ttmem_model::{Pid, Timestamp};
+
+/// What is known of a process besides its row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
+    /// Its threads.
+    pub threads: Field<u64>,
+    /// The switches of its environment, by name.
+    pub environment: Field<Vec<(String, String)>>,
+    /// Its files that have to do with devices.
+    pub files: Field<Files>,
+}
+
+/// The open files of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// How many it has open.
+    pub open: usize,
+    /// Devices and memory regions among them, each once.
+    pub of_devices: Vec<String>,
+}
+
+/// The most of an environment that is read. Longer ones exist, and the kernel gives them in pieces.
+const ENVIRONMENT_BYTES: usize = 128 << 10;
+/// The most files of one process that are looked at.
+const MOST_FILES: usize = 4096;
+
+/// Reads the details of a process.
+#[must_use]
+pub fn read(root: &Root, pid: Pid) -> Details {
+    Details {
+        threads: threads(root, pid),
+        environment: environment(root, pid).map_err(|error| error.missing()),
+        files: files(root, pid).map_err(|error| error.missing()),
+    }
+}
+
+/// When the host was switched on.
+#[must_use]
+pub fn boot(root: &Root) -> Option<Timestamp> {
+    const STAT_BYTES: usize = 1 << 20;
+    let file = root.read("/proc/stat", STAT_BYTES).ok()?;
+    let text = String::from_utf8_lossy(&file.bytes).into_owned();
+    let seconds: u64 =
+        text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    seconds.checked_mul(1_000_000).map(Timestamp)
+}
+
+fn threads(root: &Root, pid: Pid) -> Field<u64> {
+    let status = root.read_text(&format!("/proc/{pid}/status")).map_err(|error| error.missing())?;
+    let number = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    number
+        .and_then(|number| number.trim().parse().ok())
+        .ok_or_else(|| ttmem_model::Missing::failed("its status names no threads"))
+}
+
+fn environment(root: &Root, pid: Pid) -> Result<Vec<(String, String)>, RootError> {
+    let file = root.read(&format!("/proc/{pid}/environ"), ENVIRONMENT_BYTES)?;
+    let text = String::from_utf8_lossy(&file.bytes).into_owned();
+    let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
+    let mut switches: Vec<(String, String)> = pairs
+        .filter(|(name, _)| is_switch(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    switches.sort();
+    Ok(switches)
+}
+
+fn is_switch(name: &str) -> bool {
+    name.starts_with("TT_") || name.starts_with("TTNN_") || name == "ARCH_NAME"
+}
+
+fn files(root: &Root, pid: Pid) -> Result<Files, RootError> {
+    let folder = format!("/proc/{pid}/fd");
+    let names = root.list(&folder)?;
+    let mut files = Files { open: names.len(), of_devices: Vec::new() };
+    for name in names.iter().take(MOST_FILES) {
+        // A file may be closed while the others are looked at.
+        let Ok(target) = root.link(&format!("{folder}/{}", name.to_string_lossy())) else {
+            continue;
+        };
+        let target = target.to_string_lossy().into_owned();
+        let of_device = target.starts_with("/dev/tenstorrent") || target.contains("/shm/tt");
+        if of_device && !files.of_devices.contains(&target) {
+            files.of_devices.push(target);
+        }
+    }
+    files.of_devices.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_collect::fake::{BOOT, Host, PID};
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_looked_at_closely() {
+        let root = Root::memory(Host::n150().into_tree());
+        let details = read(&root, Pid(PID));
+        assert!(details.threads.is_ok(), "{details:?}");
+        let files = details.files.unwrap();
+        assert!(files.open >= files.of_devices.len());
+        assert_eq!(boot(&root), Some(BOOT));
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_a_reason() {
+        let root = Root::memory(Host::n150().into_tree());
+        let details = read(&root, Pid(1_000_000));
+        assert!(details.threads.is_err() && details.environment.is_err() && details.files.is_err());
+    }
+
+    #[test]
+    fn only_switches_are_shown_of_an_environment() {
+        for (name, shown) in [
+            ("TT_METAL_HOME", true),
+            ("TT_VISIBLE_DEVICES", true),
+            ("TTNN_CONFIG_OVERRIDES", true),
+            ("ARCH_NAME", true),
+            ("AWS_SECRET_ACCESS_KEY", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(is_switch(name), shown, "{name}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a view shows, as a file: JSON, CSV, or the charts as SVG. Pure: a document is a name and its bytes.
+
+mod csv;
+mod json;
+mod svg;
+
+use super::app::{App, Panel, View};
+use super::track::{Line, Subject, Track};
+use crate::output::amount::rfc3339;
+
+/// A file to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its name, without a directory.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// How something is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// Comma-separated values.
+    Csv,
+    /// A drawing.
+    Svg,
+}
+
+impl Format {
+    /// The formats of a view.
+    #[must_use]
+    pub fn of(view: View) -> &'static [Self] {
+        match view {
+            View::Charts => &[Self::Svg, Self::Csv, Self::Json],
+            _ => &[Self::Json, Self::Csv],
+        }
+    }
+
+    /// The key that picks it.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Self::Json => 'j',
+            Self::Csv => 'c',
+            Self::Svg => 's',
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Json => "JSON, every reading with source and quality",
+            Self::Csv => "CSV, for a spreadsheet",
+            Self::Svg => "SVG, the charts as a drawing",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+/// What the open view shows; nothing before the first sample.
+#[must_use]
+pub fn document(app: &App, format: Format) -> Option<Document> {
+    let snapshot = app.snapshot()?;
+    let text = match (format, app.view) {
+        (Format::Json, View::Charts) => json::charts(app),
+        (Format::Json, _) => json::snapshot(snapshot),
+        (Format::Csv, view) => csv::of_view(app, snapshot, view),
+        (Format::Svg, _) => svg::charts(app),
+    };
+    // `2026-11-02T09:30:00.000000Z` as `20261102T093000Z`: it sorts, and no file system minds it.
+    let moment = rfc3339(snapshot.time_us);
+    let seconds: String = moment.split('.').next().unwrap_or_default().replace(['-', ':'], "");
+    let name = format!("ttmem-{}-{seconds}Z.{}", app.view.name(), format.extension());
+    Some(Document { name, bytes: text.into_bytes() })
+}
+
+/// The tracks that the open charts show.
+fn tracks(app: &App) -> Vec<Track> {
+    const KINDS: [Track; 5] =
+        [Track::L1, Track::L1Small, Track::CircularBuffers, Track::Kernels, Track::Reserved];
+    let mut tracks = Vec::new();
+    for panel in app.charts.picked() {
+        let of_panel = match panel {
+            Panel::Track(track) => vec![track],
+            Panel::L1ByKind => KINDS.to_vec(),
+        };
+        for track in of_panel {
+            if !tracks.contains(&track) {
+                tracks.push(track);
+            }
+        }
+    }
+    tracks
+}
+
+/// The lines that the open charts show, as far as anything is known of them.
+fn lines(app: &App) -> Vec<Line> {
+    let tracks = tracks(app);
+    let of = |subject: Subject| tracks.iter().map(move |track| Line { subject, track: *track });
+    let known = |line: &Line| {
+        app.history.points(*line, app.charts.window).any(|(_, number)| number.is_some())
+    };
+    app.subjects().into_iter().flat_map(of).filter(known).collect()
+}
+
+/// How the subject of a line is called in a file: by what stays the same.
+fn name_of(subject: Subject) -> String {
+    match subject {
+        Subject::Chip(id) => format!("chip:{id}"),
+        Subject::Process(id) => format!("process:{}", id.pid),
+    }
+}
+
+/// The unit of a track as files name it.
+fn unit_of(track: Track) -> &'static str {
+    use super::track::Unit;
+    match track.unit() {
+        Unit::Bytes => "B",
+        Unit::BytesPerSecond => "B/s",
+        Unit::Celsius => "C",
+        Unit::Watts => "W",
+        Unit::Megahertz => "MHz",
+        Unit::Percent => "%",
+    }
+}
+
+#[cfg(test)]
+mod tests;

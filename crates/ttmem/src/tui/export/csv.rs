@@ -1,0 +1,90 @@
+//! CSV: the fields of `ttmem --query-device` and `--query-processes`, findings, or the numbers of the charts.
+
+use std::borrow::Cow;
+
+use ttmem_model::{Metric, Snapshot, Timestamp};
+
+use super::{lines, name_of, unit_of};
+use crate::field::{device, process};
+use crate::output::amount::rfc3339;
+use crate::output::csv::{Csv, Header, Units};
+use crate::output::page::Charset;
+use crate::tui::app::{App, View};
+
+/// What a view shows.
+pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> String {
+    let csv = Csv { header: Header::Shown, units: Units::Hidden, charset: Charset::Unicode };
+    match view {
+        View::Overview | View::Telemetry => {
+            let fields: Vec<_> = device::fields()
+                .into_iter()
+                .filter(|field| view == View::Overview || is_telemetry(&field.name))
+                .collect();
+            csv.header(&fields) + &csv.chips(snapshot, &fields)
+        }
+        View::Processes => {
+            let fields = process::fields();
+            csv.header(&fields) + &csv.processes(snapshot, &fields)
+        }
+        View::Findings => findings(snapshot),
+        View::Charts => charts(app),
+    }
+}
+
+/// The fields of view 6, and those that say whose they are.
+fn is_telemetry(name: &str) -> bool {
+    let metric = |metric: &Metric| name.ends_with(metric.as_str());
+    matches!(name, "timestamp" | "index" | "id" | "board")
+        || name.starts_with("pcie")
+        || name.starts_with("firmware")
+        || Metric::ALL.iter().any(metric)
+}
+
+fn findings(snapshot: &Snapshot) -> String {
+    let mut text = String::from("severity,id,chip,pid,text,remedy\n");
+    for finding in &snapshot.findings {
+        let chip = finding.chip.map(|chip| chip.to_string()).unwrap_or_default();
+        let pid = finding.pid.map(|pid| pid.to_string()).unwrap_or_default();
+        let values =
+            [finding.severity.as_str(), &finding.id, &chip, &pid, &finding.text, &finding.remedy];
+        text.push_str(&values.map(quoted).join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// A row for each moment, a column for each line.
+fn charts(app: &App) -> String {
+    let (lines, window) = (lines(app), app.charts.window);
+    let heading = |line: &crate::tui::track::Line| {
+        let name =
+            format!("{} {} [{}]", name_of(line.subject), line.track.name(), unit_of(line.track));
+        quoted(&name).into_owned()
+    };
+    let headings: Vec<String> =
+        std::iter::once("timestamp".to_owned()).chain(lines.iter().map(heading)).collect();
+    let mut text = headings.join(",") + "\n";
+    let columns: Vec<Vec<_>> =
+        lines.iter().map(|line| app.history.points(*line, window).collect()).collect();
+    let moments = columns.first().map(Vec::len).unwrap_or_default();
+    for row in 0..moments {
+        text.push_str(&rfc3339(Timestamp(columns[0][row].0.0)));
+        for column in &columns {
+            text.push(',');
+            if let Some(number) = column[row].1 {
+                text.push_str(&number.to_string());
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A value in quotes if it holds what separates values or records.
+fn quoted(value: &str) -> Cow<'_, str> {
+    if value.contains([',', '"', '\r', '\n']) {
+        Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(value)
+    }
+}

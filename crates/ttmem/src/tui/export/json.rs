@@ -1,0 +1,48 @@
+//! JSON: the snapshot as `ttmem --json` prints it, or the numbers of the charts.
+
+use serde_json::{Value, json};
+use ttmem_model::Snapshot;
+
+use super::{lines, name_of, unit_of};
+use crate::output::json::{Layout, write};
+use crate::tui::app::App;
+use crate::tui::track::Worst;
+
+/// The snapshot.
+pub(super) fn snapshot(snapshot: &Snapshot) -> String {
+    let mut bytes = Vec::new();
+    match write(snapshot, Layout::Pretty, &mut bytes) {
+        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+        // Memory takes whatever is written to it.
+        Err(error) => json!({ "error": error.to_string() }).to_string(),
+    }
+}
+
+/// The numbers of the charts: `ttmem/chart` 1.0. Times are microseconds since 1970, UTC; `null` is a gap. A number is
+/// the one that hurts of all samples in its time.
+pub(super) fn charts(app: &App) -> String {
+    let window = app.charts.window;
+    let lines: Vec<Value> = lines(app)
+        .into_iter()
+        .map(|line| {
+            let points: Vec<Value> = app
+                .history
+                .points(line, window)
+                .map(|(moment, number)| json!([moment.0, number]))
+                .collect();
+            let of = match line.track.worst() {
+                Worst::Highest => "highest",
+                Worst::Lowest => "lowest",
+            };
+            json!({
+                "subject": name_of(line.subject), "metric": line.track.name(),
+                "unit": unit_of(line.track), "of": of, "points": points,
+            })
+        })
+        .collect();
+    let document = json!({
+        "schema": "ttmem/chart", "version": "1.0",
+        "window_minutes": window.minutes(), "until_us": app.until().0, "lines": lines,
+    });
+    format!("{document}\n")
+}

@@ -1,0 +1,88 @@
+use std::sync::Arc;
+
+use ttmem_collect::Collector;
+
+use super::*;
+use crate::config::Settings;
+use crate::tui::app::{Event, Sample};
+use crate::tui::demo::Work;
+use crate::tui::history::Moment;
+use crate::tui::key::Key;
+use crate::tui::look::{Charset, Depth, Look, Theme};
+
+/// The live view of the demonstration host after a few seconds.
+fn app(view: View) -> App {
+    let look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+    let mut app = App::new(Settings { view, ..Settings::default() }, look, false);
+    let mut work = Work::new(Collector::demo());
+    for second in 0..5_u64 {
+        let at = Moment(work.begin().0 + second * 1_000_000);
+        let snapshot = Arc::new(work.at(at));
+        app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
+    }
+    app
+}
+
+fn text(view: View, format: Format) -> String {
+    String::from_utf8(document(&app(view), format).unwrap().bytes).unwrap()
+}
+
+#[test]
+fn json_is_the_snapshot_that_every_command_prints() {
+    let app = app(View::Overview);
+    let saved = document(&app, Format::Json).unwrap();
+    assert_eq!(saved.name, "ttmem-overview-20261102T093004Z.json");
+    let read: ttmem_model::Snapshot = serde_json::from_slice(&saved.bytes).unwrap();
+    assert_eq!(Some(&read), app.snapshot());
+}
+
+#[test]
+fn csv_has_one_heading_and_as_many_values_in_every_row() {
+    for view in View::ALL {
+        let text = text(view, Format::Csv);
+        let count = |line: &str| {
+            let mut in_quotes = false;
+            line.chars()
+                .filter(|letter| {
+                    in_quotes ^= *letter == '"';
+                    *letter == ',' && !in_quotes
+                })
+                .count()
+        };
+        let counts: Vec<usize> = text.lines().map(count).collect();
+        assert!(counts.len() > 1 && counts.iter().all(|other| *other == counts[0]), "{text}");
+    }
+    insta::assert_snapshot!("findings_csv", text(View::Findings, Format::Csv));
+    insta::assert_snapshot!("charts_csv", text(View::Charts, Format::Csv));
+}
+
+#[test]
+fn the_numbers_of_a_chart_have_their_times() {
+    let value: serde_json::Value = serde_json::from_str(&text(View::Charts, Format::Json)).unwrap();
+    assert_eq!((&value["schema"], &value["version"]), (&"ttmem/chart".into(), &"1.0".into()));
+    let line = &value["lines"][0];
+    assert_eq!(line["metric"], "dram");
+    let points = line["points"].as_array().unwrap();
+    assert_eq!(points.len(), 5);
+    assert_eq!(points[1][0].as_u64().unwrap() - points[0][0].as_u64().unwrap(), 1_000_000);
+}
+
+#[test]
+fn a_drawing_is_sound() {
+    let svg = text(View::Charts, Format::Svg);
+    assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+    for label in ["DRAM", "temperature", "power", "chip 3", "tt-demo"] {
+        assert!(svg.contains(label), "{label}");
+    }
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+}
+
+#[test]
+fn there_is_nothing_to_save_before_the_first_sample() {
+    let look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+    let mut app = App::new(Settings::default(), look, false);
+    assert_eq!(document(&app, Format::Json), None);
+    app.update(Moment(1), Event::Key(Key::Char('e')));
+    app.update(Moment(1), Event::Key(Key::Enter));
+}

@@ -1,0 +1,316 @@
+//! Which processes are shown, in which order, and what each of them holds.
+
+mod filter;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, Snapshot};
+use ttmem_model::{ChipId, MissingReason, Quality, Reading, SourceName};
+
+use super::track::ProcessId;
+
+pub use filter::{FIELDS, Filter, UnknownField};
+
+/// A number of bytes as it stands in a cell of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// It is known.
+    Known {
+        /// The bytes.
+        bytes: u64,
+        /// The worst quality of what they were added up from.
+        quality: Quality,
+        /// Who said so.
+        source: SourceName,
+    },
+    /// It is not, for this reason.
+    Blank(MissingReason),
+}
+
+impl From<&Reading<u64>> for Figure {
+    fn from(reading: &Reading<u64>) -> Self {
+        match reading {
+            Reading::Known { value, source, quality, .. } => {
+                Self::Known { bytes: *value, quality: *quality, source: *source }
+            }
+            Reading::Missing(missing) => Self::Blank(missing.reason),
+        }
+    }
+}
+
+impl Figure {
+    /// The bytes, if they are known.
+    #[must_use]
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Known { bytes, .. } => Some(bytes),
+            Self::Blank(_) => None,
+        }
+    }
+
+    /// Both together. A part of a sum is not the sum: with a blank in it the sum is that blank.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (
+                Self::Known { bytes: one, quality: first, source },
+                Self::Known { bytes: two, quality: second, .. },
+            ) => Self::Known {
+                bytes: one.saturating_add(two),
+                quality: if rank(second) > rank(first) { second } else { first },
+                source,
+            },
+            (Self::Blank(reason), _) | (_, Self::Blank(reason)) => Self::Blank(reason),
+        }
+    }
+}
+
+/// How much less than exact a quality is.
+fn rank(quality: Quality) -> u8 {
+    match quality {
+        Quality::Exact => 0,
+        Quality::Approximate => 1,
+        Quality::Inferred => 2,
+        Quality::HighWater => 3,
+        Quality::Stale => 4,
+    }
+}
+
+/// A column of the process table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    /// The number of the process.
+    Pid,
+    /// Its user.
+    User,
+    /// Where it holds memory.
+    Chips,
+    /// Buffers in DRAM.
+    #[default]
+    Dram,
+    /// Buffers in L1.
+    L1,
+    /// Buffers in the `l1_small` region.
+    L1Small,
+    /// Traces.
+    Trace,
+    /// Circular buffers as they are reported.
+    Reported,
+    /// Processor time.
+    Cpu,
+    /// Host memory.
+    Host,
+    /// How long it has been running.
+    Runtime,
+    /// Its name.
+    Name,
+}
+
+impl Column {
+    /// Every column, from left to right.
+    pub const ALL: [Self; 12] = [
+        Self::Pid,
+        Self::User,
+        Self::Chips,
+        Self::Dram,
+        Self::L1,
+        Self::L1Small,
+        Self::Trace,
+        Self::Reported,
+        Self::Cpu,
+        Self::Host,
+        Self::Runtime,
+        Self::Name,
+    ];
+
+    /// The heading.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Pid => "PID",
+            Self::User => "USER",
+            Self::Chips => "CHIPS",
+            Self::Dram => "DRAM",
+            Self::L1 => "L1",
+            Self::L1Small => "L1_SMALL",
+            Self::Trace => "TRACE",
+            Self::Reported => "CBs",
+            Self::Cpu => "CPU",
+            Self::Host => "HOST",
+            Self::Runtime => "TIME",
+            Self::Name => "NAME",
+        }
+    }
+
+    /// The name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pid => "pid",
+            Self::User => "user",
+            Self::Chips => "chips",
+            Self::Dram => "dram",
+            Self::L1 => "l1",
+            Self::L1Small => "l1_small",
+            Self::Trace => "trace",
+            Self::Reported => "circular_buffers",
+            Self::Cpu => "cpu",
+            Self::Host => "host_memory",
+            Self::Runtime => "runtime",
+            Self::Name => "name",
+        }
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.name() == name)
+    }
+
+    /// The column to the right, and the first after the last.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let place = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
+        Self::ALL[(place + 1) % Self::ALL.len()]
+    }
+
+    /// True where the largest number is the most interesting.
+    #[must_use]
+    pub fn is_amount(self) -> bool {
+        !matches!(self, Self::Pid | Self::User | Self::Chips | Self::Name)
+    }
+
+    /// The bytes of a process on a chip that stand in the column.
+    #[must_use]
+    pub fn memory(self, memory: &ProcessMemory) -> Option<&Reading<u64>> {
+        match self {
+            Self::Dram => Some(&memory.dram),
+            Self::L1 => Some(&memory.l1),
+            Self::L1Small => Some(&memory.l1_small),
+            Self::Trace => Some(&memory.trace),
+            Self::Reported => Some(&memory.circular_buffers_reported),
+            _ => None,
+        }
+    }
+}
+
+/// Which row of the process table: a process, or what it holds on one of several chips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowId {
+    /// The process.
+    pub process: ProcessId,
+    /// The chip, in a row below its process.
+    pub chip: Option<ChipId>,
+}
+
+/// A row of the process table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// What it holds on one chip, in a row below its process.
+    pub chip: Option<&'a ProcessOnChip>,
+    /// Hundredths of one processor that it uses; `None` if that is not known yet.
+    pub cpu: Option<f64>,
+}
+
+impl Row<'_> {
+    /// Which row it is.
+    #[must_use]
+    pub fn id(&self) -> RowId {
+        let chip = self.chip.map(|chip| chip.chip);
+        RowId { process: ProcessId::of(self.process), chip }
+    }
+
+    /// The bytes in a column, on one chip or on all together.
+    #[must_use]
+    pub fn figure(&self, column: Column) -> Option<Figure> {
+        if column == Column::Host {
+            return self.chip.is_none().then(|| (&self.process.host_memory_bytes).into());
+        }
+        let of = |chip: &ProcessOnChip| column.memory(&chip.memory).map(Figure::from);
+        match self.chip {
+            Some(chip) => of(chip),
+            None => self.process.chips.iter().filter_map(of).reduce(Figure::plus),
+        }
+    }
+}
+
+/// What of the processes is shown, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// By which column.
+    pub column: Column,
+    /// Smallest first.
+    pub ascending: bool,
+    /// With their chips below them.
+    pub tree: bool,
+}
+
+/// The rows of the process table.
+#[must_use]
+pub fn rows<'a>(
+    snapshot: &'a Snapshot,
+    cpu: &BTreeMap<ProcessId, f64>,
+    order: &Order,
+    shown: impl Fn(&Process) -> bool,
+) -> Vec<Row<'a>> {
+    let processes = snapshot.processes.iter().filter(|process| shown(process));
+    let mut rows: Vec<Row<'a>> = processes
+        .map(|process| Row { process, chip: None, cpu: cpu.get(&ProcessId::of(process)).copied() })
+        .collect();
+    rows.sort_by(|one, other| compare(snapshot, order, one, other));
+    if !order.tree {
+        return rows;
+    }
+    let with_chips = |row: Row<'a>| {
+        let chips = row.process.chips.iter();
+        let below = chips.map(move |chip| Row { chip: Some(chip), ..row });
+        std::iter::once(row).chain(below.filter(move |_| row.process.chips.len() > 1))
+    };
+    rows.into_iter().flat_map(with_chips).collect()
+}
+
+/// What is not known stands last in either direction.
+fn compare(snapshot: &Snapshot, order: &Order, one: &Row<'_>, other: &Row<'_>) -> Ordering {
+    let turn = |ordering: Ordering| if order.ascending { ordering } else { ordering.reverse() };
+    let known = |one: Option<u64>, other: Option<u64>| match (one, other) {
+        (Some(one), Some(other)) => turn(one.cmp(&other)),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    let (first, second) = (one.process, other.process);
+    let ordering = match order.column {
+        Column::Pid => turn(first.pid.cmp(&second.pid)),
+        Column::User => turn(first.user.cmp(&second.user)),
+        Column::Name => turn(first.name.cmp(&second.name)),
+        Column::Chips => known(lowest_chip(snapshot, first), lowest_chip(snapshot, second)),
+        Column::Cpu => {
+            let tenths = |row: &Row<'_>| row.cpu.map(|cpu| super::number::bytes(cpu * 10.0));
+            known(tenths(one), tenths(other))
+        }
+        Column::Runtime => {
+            // What started last has run the shortest.
+            let run = |process: &Process| {
+                Some(u64::MAX - process.start_time).filter(|_| process.start_time > 0)
+            };
+            known(run(first), run(second))
+        }
+        column => {
+            let bytes = |row: &Row<'_>| row.figure(column).and_then(Figure::bytes);
+            known(bytes(one), bytes(other))
+        }
+    };
+    ordering.then(first.pid.cmp(&second.pid))
+}
+
+fn lowest_chip(snapshot: &Snapshot, process: &Process) -> Option<u64> {
+    let on = |id: ChipId| process.chips.iter().any(|chip| chip.chip == id);
+    let indices = snapshot.chips.iter().filter(|chip| on(chip.id));
+    indices.map(|chip| u64::from(chip.index)).min()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What is typed behind `/`: words that must all be there, or `field:value`.
+
+use ttmem_model::snapshot::{Chip, Process, Snapshot};
+use ttmem_model::{ChipId, Finding, Metric};
+
+/// The fields that a filter knows.
+pub const FIELDS: [&str; 9] =
+    ["pid", "user", "name", "command", "container", "state", "chip", "board", "severity"];
+
+/// What must hold of a row for it to be shown. The default shows everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    terms: Vec<Term>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Term {
+    Word(String),
+    Field(&'static str, String),
+}
+
+/// A field that there is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownField(pub String);
+
+impl std::fmt::Display for UnknownField {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "no field {}; there are {}", self.0, FIELDS.join(", "))
+    }
+}
+
+impl Filter {
+    /// The filter that a text means. A colon in a word that begins with no letter is part of the word, as in a PCIe
+    /// address.
+    ///
+    /// # Errors
+    /// If it names a field that there is not.
+    pub fn parse(text: &str) -> Result<Self, UnknownField> {
+        let term = |word: &str| match word.split_once(':') {
+            Some((field, value)) if field.chars().all(|letter| letter.is_ascii_alphabetic()) => {
+                let known = FIELDS.into_iter().find(|known| known.eq_ignore_ascii_case(field));
+                let known = known.ok_or_else(|| UnknownField(field.to_owned()))?;
+                Ok(Term::Field(known, value.to_lowercase()))
+            }
+            _ => Ok(Term::Word(word.to_lowercase())),
+        };
+        let terms = text.split_whitespace().map(term).collect::<Result<_, _>>()?;
+        Ok(Self { terms })
+    }
+
+    /// True if it shows everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// Whether it shows a process.
+    #[must_use]
+    pub fn shows_process(&self, snapshot: &Snapshot, process: &Process) -> bool {
+        let text = |field: &str| match field {
+            "pid" => Some(process.pid.to_string()),
+            "user" => process.user.clone(),
+            "name" => Some(process.name.clone()),
+            "command" => Some(process.command.clone()),
+            "container" => process.container.clone(),
+            "state" => Some(process.state.as_str().to_owned()),
+            _ => None,
+        };
+        let chips = || {
+            let on = |id: ChipId| process.chips.iter().any(|chip| chip.chip == id);
+            snapshot.chips.iter().filter(move |chip| on(chip.id))
+        };
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) => {
+                FIELDS.iter().filter_map(|field| text(field)).any(|text| holds(&text, word))
+            }
+            Term::Field("chip", value) => chips().any(|chip| is_chip(chip, value)),
+            Term::Field("board", value) => chips().any(|chip| has_board(chip, value)),
+            Term::Field("pid", value) => process.pid.to_string() == *value,
+            Term::Field(field, value) => text(field).is_some_and(|text| holds(&text, value)),
+        })
+    }
+
+    /// Whether it shows a chip's metric.
+    #[must_use]
+    pub fn shows_metric(&self, chip: &Chip, metric: Metric, label: &str) -> bool {
+        self.shows_reading(chip, &[metric.as_str(), label])
+    }
+
+    /// Whether it shows a line about a chip that goes by these names.
+    #[must_use]
+    pub fn shows_reading(&self, chip: &Chip, names: &[&str]) -> bool {
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) | Term::Field("name", word) => {
+                names.iter().any(|name| holds(name, word))
+            }
+            Term::Field("chip", value) => is_chip(chip, value),
+            Term::Field("board", value) => has_board(chip, value),
+            Term::Field(..) => false,
+        })
+    }
+
+    /// Whether it shows a finding.
+    #[must_use]
+    pub fn shows_finding(&self, snapshot: &Snapshot, finding: &Finding) -> bool {
+        let chip = || snapshot.chips.iter().find(|chip| Some(chip.id) == finding.chip);
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) => {
+                let texts = [finding.id.as_str(), &finding.text, &finding.remedy];
+                texts.iter().any(|text| holds(text, word))
+            }
+            Term::Field("name", value) => holds(&finding.id, value),
+            Term::Field("severity", value) => finding.severity.as_str().starts_with(value.as_str()),
+            Term::Field("pid", value) => finding.pid.is_some_and(|pid| pid.to_string() == *value),
+            Term::Field("chip", value) => chip().is_some_and(|chip| is_chip(chip, value)),
+            Term::Field("board", value) => chip().is_some_and(|chip| has_board(chip, value)),
+            Term::Field(..) => false,
+        })
+    }
+}
+
+fn holds(text: &str, word: &str) -> bool {
+    text.to_lowercase().contains(word)
+}
+
+fn is_chip(chip: &Chip, value: &str) -> bool {
+    chip.index.to_string() == *value
+        || chip.bdf.as_deref().is_some_and(|bdf| bdf.ends_with(value) && value.contains(':'))
+        || chip.id.to_string() == *value
+}
+
+fn has_board(chip: &Chip, value: &str) -> bool {
+    chip.board.as_deref().is_some_and(|board| holds(board, value))
+}

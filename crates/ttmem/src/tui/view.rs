@@ -1,0 +1,70 @@
+//! Drawing: pure functions from the state to a frame. Every view can be read at 80×24, is rich at 160×50, and says so
+//! where there is no room for it.
+
+mod charts;
+mod findings;
+mod frame;
+mod memory;
+mod overlay;
+mod overview;
+mod processes;
+mod table;
+mod telemetry;
+
+use ratatui_core::layout::Rect;
+use ratatui_core::terminal::Frame;
+
+use super::app::{App, View};
+use super::look::Role;
+use super::widget::canvas::{Canvas, Hit};
+
+/// The smallest screen that is drawn on.
+pub const LEAST: (u16, u16) = (40, 12);
+
+/// Draws the state. Gives what the mouse can point at.
+pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
+    let area = frame.area();
+    let mut canvas = Canvas::new(frame.buffer_mut(), app.look);
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        draw_too_small(app, &mut canvas, area);
+        return canvas.into_hits();
+    }
+    let body = frame::draw(app, &mut canvas, area);
+    match app.view {
+        _ if app.snapshot().is_none() => draw_waiting(app, &mut canvas, body),
+        View::Overview => overview::draw(app, &mut canvas, body),
+        View::Charts => charts::draw(app, &mut canvas, body),
+        View::Processes => processes::draw(app, &mut canvas, body),
+        View::Telemetry => telemetry::draw(app, &mut canvas, body),
+        View::Findings => findings::draw(app, &mut canvas, body),
+    }
+    overlay::draw(app, &mut canvas, area);
+    canvas.into_hits()
+}
+
+/// What is true at any size.
+fn draw_too_small(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let count = app.snapshot().map_or(0, |snapshot| snapshot.findings.len());
+    let lines = [
+        format!("ttmem: {}x{} is too small", area.width, area.height),
+        format!("{}x{} is the least", LEAST.0, LEAST.1),
+        format!("findings: {count}"),
+        "q quits".to_owned(),
+    ];
+    for (y, line) in (area.y..area.bottom()).zip(lines) {
+        canvas.text(area.x, y, area.right(), Role::Plain, &line);
+    }
+}
+
+fn draw_waiting(app: &App, canvas: &mut Canvas<'_>, body: Rect) {
+    let text = match app.silence() {
+        None => "reading the host …".to_owned(),
+        Some(micros) => format!("no answer for {} s", micros / 1_000_000),
+    };
+    canvas.text(body.x + 1, body.y + 1, body.right(), Role::Quiet, &text);
+}
+
+/// A row of an area.
+fn row(area: Rect, y: u16) -> Rect {
+    Rect { y, height: 1, ..area }
+}

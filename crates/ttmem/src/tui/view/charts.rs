@@ -1,0 +1,209 @@
+//! View 2: numbers over time, of chips or of processes.
+
+mod panel;
+
+use ratatui_core::layout::Rect;
+
+use super::frame::subject as name_of;
+use crate::output::text::width;
+use crate::tui::app::{App, Arrange, Panel, Scale};
+use crate::tui::look::{LINES, Role};
+use crate::tui::number::cells;
+use crate::tui::track::{Subject, Track};
+use crate::tui::widget::canvas::Canvas;
+
+/// The least that a chart can be read in.
+const LEAST_COLUMNS: u16 = 34;
+const LEAST_ROWS: u16 = 6;
+
+/// A chart: where, of what, of whom.
+struct Chart<'a> {
+    area: Rect,
+    panel: Panel,
+    subjects: &'a [Subject],
+    /// Which of them the cursor is on.
+    current: usize,
+    /// The place of the first among all subjects, which gives them their colours.
+    first: usize,
+    title: String,
+}
+
+/// Draws the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let subjects = app.subjects();
+    let head = Rect { height: 1, ..area };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if subjects.is_empty() {
+        let what = if app.charts.of_processes { "process" } else { "chip" };
+        let text = format!("There is no {what} to chart.");
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        return;
+    }
+    let panels = app.charts.picked();
+    match app.charts.arrange {
+        Arrange::Apart if subjects.len() > 1 => {
+            let group = draw_apart(app, canvas, body, &subjects, &panels);
+            draw_head(app, canvas, head, &subjects, group);
+        }
+        Arrange::Apart | Arrange::Together => {
+            let group = group(subjects.len(), usize::from(LINES), app.subject_place());
+            draw_together(app, canvas, body, &subjects, group.clone(), &panels);
+            draw_head(app, canvas, head, &subjects, group);
+        }
+    }
+}
+
+/// The page of subjects that the cursor is on.
+fn group(count: usize, size: usize, place: usize) -> std::ops::Range<usize> {
+    let size = size.max(1);
+    let first = place / size * size;
+    first..(first + size).min(count)
+}
+
+/// What is shown and how; and which colour is whose.
+fn draw_head(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    subjects: &[Subject],
+    group: std::ops::Range<usize>,
+) {
+    let scale = match app.charts.scale {
+        Scale::Limit => "up to the limit",
+        Scale::Auto => "as far as the numbers go",
+    };
+    let window = format!("last {} min", app.charts.window.minutes());
+    let text = match group.len() == subjects.len() {
+        true => format!("{window}, {scale}"),
+        false => format!("{} of {}, {window}, {scale}", group.len(), subjects.len()),
+    };
+    canvas.right(area.x, area.y, area.right() - 1, Role::Quiet, &text);
+    let end = (area.right() - 1).saturating_sub(cells(width(&text)) + 2);
+    let mut x = area.x + 1;
+    for (place, subject) in subjects.iter().enumerate().take(group.end).skip(group.start) {
+        let name = name_of(app, *subject);
+        if x + cells(width(&name)) + 4 > end {
+            break;
+        }
+        let is_apart = app.charts.arrange == Arrange::Apart;
+        let line = canvas.glyphs().lines[0];
+        if !is_apart && subjects.len() > 1 {
+            canvas.text(x, area.y, end, colour(place), &line.repeat(2));
+            x += 3;
+        }
+        let role = if place == app.subject_place() { Role::Strong } else { Role::Plain };
+        x = canvas.text(x, area.y, end, role, &name) + 2;
+    }
+}
+
+/// The colour of a subject.
+fn colour(place: usize) -> Role {
+    Role::Line(u8::try_from(place % usize::from(LINES)).unwrap_or(0))
+}
+
+/// How charts fill an area: columns and rows of them.
+fn grid(area: Rect, charts: usize) -> (u16, u16) {
+    let most_columns = (area.width / LEAST_COLUMNS).clamp(1, 3);
+    let most_rows = (area.height / LEAST_ROWS).max(1);
+    let charts = cells(charts.max(1));
+    for columns in 1..=most_columns {
+        let rows = charts.div_ceil(columns);
+        // Two charts side by side are easier to compare than two that are very wide.
+        let is_wide = area.width / columns > 110 && columns < most_columns && charts > columns;
+        if rows <= most_rows && !is_wide {
+            return (columns, rows);
+        }
+    }
+    (most_columns, most_rows)
+}
+
+/// Every chart with all subjects in it.
+fn draw_together(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    subjects: &[Subject],
+    group: std::ops::Range<usize>,
+    panels: &[Panel],
+) {
+    let (columns, rows) = grid(area, panels.len());
+    let current = app.subject_place();
+    for (place, panel) in panels.iter().enumerate().take(usize::from(columns * rows)) {
+        let place = cells(place);
+        let chart = Chart {
+            area: tile(area, (columns, rows), (place % columns, place / columns)),
+            panel: *panel,
+            subjects: &subjects[group.clone()],
+            current: current.saturating_sub(group.start),
+            first: group.start,
+            title: panel.label().to_owned(),
+        };
+        panel::draw(app, canvas, &chart);
+    }
+}
+
+/// A column of charts for each subject. Gives those that there was room for.
+fn draw_apart(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    subjects: &[Subject],
+    panels: &[Panel],
+) -> std::ops::Range<usize> {
+    let columns = (area.width / LEAST_COLUMNS).max(1).min(cells(subjects.len()));
+    let rows = (area.height / LEAST_ROWS).max(1).min(cells(panels.len()));
+    let group = group(subjects.len(), usize::from(columns), app.subject_place());
+    for (column, place) in group.clone().enumerate() {
+        for (row, panel) in panels.iter().enumerate().take(usize::from(rows)) {
+            let name = name_of(app, subjects[place]);
+            let chart = Chart {
+                area: tile(area, (columns, rows), (cells(column), cells(row))),
+                panel: *panel,
+                subjects: &subjects[place..=place],
+                current: 0,
+                first: place,
+                title: format!("{name} {}", panel.label()),
+            };
+            panel::draw(app, canvas, &chart);
+        }
+    }
+    group
+}
+
+/// One of the tiles that an area is divided into.
+fn tile(area: Rect, (columns, rows): (u16, u16), (column, row): (u16, u16)) -> Rect {
+    let x = |column: u16| {
+        area.x + cells(usize::from(area.width) * usize::from(column) / usize::from(columns))
+    };
+    let y =
+        |row: u16| area.y + cells(usize::from(area.height) * usize::from(row) / usize::from(rows));
+    Rect { x: x(column), y: y(row), width: x(column + 1) - x(column), height: y(row + 1) - y(row) }
+}
+
+/// The charts at the foot of the overview: DRAM and L1 of what the cursor is on.
+pub(super) fn draw_strip(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let subject = match app.focus {
+        crate::tui::app::Focus::Chips => {
+            app.chips().get(app.chip_place()).map(|chip| Subject::Chip(chip.id))
+        }
+        crate::tui::app::Focus::Processes => {
+            app.rows().get(app.row_place()).map(|row| Subject::Process(row.id().process))
+        }
+    };
+    let Some(subject) = subject else { return };
+    let columns: u16 = if area.width >= 2 * LEAST_COLUMNS { 2 } else { 1 };
+    let panels = [Panel::Track(Track::Dram), Panel::L1ByKind];
+    let name = name_of(app, subject);
+    for (place, panel) in panels.into_iter().enumerate().take(usize::from(columns)) {
+        let minutes = app.charts.window.minutes();
+        let chart = Chart {
+            area: tile(area, (columns, 1), (cells(place), 0)),
+            panel,
+            subjects: &[subject],
+            current: 0,
+            first: 0,
+            title: format!("{name} {}, last {minutes} min", panel.label()),
+        };
+        panel::draw(app, canvas, &chart);
+    }
+}

@@ -1,0 +1,296 @@
+//! One chart: title with the numbers, scale, curves or kinds, time axis.
+
+use ratatui_core::layout::Rect;
+
+use super::{Chart, colour};
+use crate::output::text::width;
+use crate::tui::app::{App, Panel, Scale, Target};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::track::{Line, Subject, Track, Unit};
+use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::figure::charted;
+use crate::tui::widget::plot::{self, Curve, DOTS, Range};
+use crate::tui::widget::stack::{self, Layer};
+
+/// Columns of the scale.
+const SCALE: u16 = 8;
+
+/// The kinds that lie upon each other in L1, the first at the bottom.
+const KINDS: [(Track, Role); 5] = [
+    (Track::Reserved, Role::Reserved),
+    (Track::Kernels, Role::Kernels),
+    (Track::CircularBuffers, Role::CircularBuffers),
+    (Track::L1Small, Role::L1Small),
+    (Track::L1, Role::L1),
+];
+
+/// Draws a chart.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>) {
+    let area = chart.area;
+    if area.height < 3 || area.width < SCALE + 6 {
+        return;
+    }
+    let plot = Rect {
+        x: area.x + SCALE + 1,
+        y: area.y + 1,
+        width: area.width - SCALE - 3,
+        height: area.height - 2,
+    };
+    match chart.panel {
+        Panel::L1ByKind => draw_kinds(app, canvas, chart, plot),
+        Panel::Track(track) => draw_track(app, canvas, chart, plot, track),
+    }
+    draw_axis(app, canvas, plot);
+    draw_cursor(app, canvas, plot);
+    for column in 0..plot.width {
+        let from_right = usize::from(plot.width - 1 - column);
+        canvas.hit(Rect { x: plot.x + column, width: 1, ..plot }, Target::Instant(from_right));
+    }
+}
+
+fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect, track: Track) {
+    let mut curves: Vec<Curve> = chart
+        .subjects
+        .iter()
+        .enumerate()
+        .map(|(place, subject)| Curve {
+            numbers: numbers(app, *subject, track, usize::from(plot.width) * DOTS.0),
+            role: role(chart, track, place),
+        })
+        .collect();
+    let range = range(app, chart, track, &curves);
+    draw_edge(canvas, plot);
+    let values: Vec<(Role, String)> = curves
+        .iter()
+        .zip(chart.subjects)
+        .map(|(curve, subject)| {
+            let number = number(app, *subject, track, (&curve.numbers, DOTS.0));
+            let text = number.map(|number| charted(canvas.look, track.unit(), number));
+            (curve.role, text.unwrap_or_else(|| canvas.glyphs().dash.to_owned()))
+        })
+        .collect();
+    draw_title(app, canvas, chart, &values);
+    if curves.iter().all(|curve| curve.numbers.iter().all(Option::is_none)) {
+        return draw_reason(app, canvas, chart, plot, track);
+    }
+    draw_scale(canvas, plot, track.unit(), range);
+    // The line of the cursor lies on top.
+    if chart.current < curves.len() {
+        let current = curves.remove(chart.current);
+        curves.push(current);
+    }
+    plot::draw(canvas, plot, range, &curves);
+}
+
+/// One subject alone has the colour of what is charted.
+fn role(chart: &Chart<'_>, track: Track, place: usize) -> Role {
+    if chart.subjects.len() > 1 {
+        return colour(chart.first + place);
+    }
+    match track {
+        Track::Dram | Track::DramLargestFree => Role::Dram,
+        Track::L1 | Track::L1LargestFree => Role::L1,
+        Track::L1Small => Role::L1Small,
+        Track::Trace => Role::Trace,
+        Track::CircularBuffers | Track::Reported => Role::CircularBuffers,
+        Track::Kernels => Role::Kernels,
+        Track::Reserved => Role::Reserved,
+        Track::Temperature => Role::Line(1),
+        Track::Power => Role::Line(5),
+        _ => Role::Accent,
+    }
+}
+
+fn numbers(app: &App, subject: Subject, track: Track, columns: usize) -> Vec<Option<f32>> {
+    let line = Line { subject, track };
+    app.history.columns(line, app.charts.window, app.until(), columns)
+}
+
+/// The number in the column of the cursor; without a cursor, what is shown everywhere else.
+fn number(
+    app: &App,
+    subject: Subject,
+    track: Track,
+    (numbers, per_column): (&[Option<f32>], usize),
+) -> Option<f64> {
+    let Some(place) = app.charts.cursor else { return app.number(subject, track) };
+    let from_right = place.saturating_mul(per_column);
+    let end = numbers.len().saturating_sub(from_right);
+    let column = numbers.get(end.saturating_sub(per_column)..end)?;
+    column.iter().rev().find_map(|number| *number).map(f64::from)
+}
+
+fn range(app: &App, chart: &Chart<'_>, track: Track, curves: &[Curve]) -> Range {
+    let all = || curves.iter().flat_map(|curve| &curve.numbers).flatten().copied();
+    let highest = all().reduce(f32::max).map(f64::from);
+    let lowest = all().reduce(f32::min).map(f64::from);
+    let ceiling = ceiling(app, chart, track);
+    match (app.charts.scale, track) {
+        (Scale::Auto, _) => Range::around(lowest, highest),
+        // A small part of a large memory cannot be seen in it.
+        (Scale::Limit, Track::L1Small | Track::Trace) => Range::up_to(None, highest, track.unit()),
+        (Scale::Limit, _) => Range::up_to(ceiling, highest, track.unit()),
+    }
+}
+
+/// The highest of the limits of the subjects.
+fn ceiling(app: &App, chart: &Chart<'_>, track: Track) -> Option<f64> {
+    let snapshot = app.snapshot()?;
+    let of = |subject: &Subject| match subject {
+        Subject::Chip(id) => {
+            let chip = snapshot.chips.iter().find(|chip| chip.id == *id)?;
+            track.ceiling_of_chip(chip)
+        }
+        Subject::Process(_) => None,
+    };
+    chart.subjects.iter().filter_map(of).reduce(f64::max)
+}
+
+fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect) {
+    let Some(subject) = chart.subjects.get(chart.current).copied() else { return };
+    let layers: Vec<(Track, Layer)> = KINDS
+        .into_iter()
+        .map(|(track, role)| {
+            (track, Layer { numbers: numbers(app, subject, track, usize::from(plot.width)), role })
+        })
+        .filter(|(_, layer)| layer.numbers.iter().any(Option::is_some))
+        .collect();
+    let values: Vec<(Role, String)> = layers
+        .iter()
+        .rev()
+        .filter_map(|(track, layer)| {
+            let number = number(app, subject, *track, (&layer.numbers, 1))?;
+            let amount = charted(canvas.look, Unit::Bytes, number);
+            let text = match track {
+                _ if plot.width < 60 => amount,
+                Track::L1 => format!("buffers {amount}"),
+                track => format!("{} {amount}", track.label()),
+            };
+            (number > 0.0).then_some((layer.role, text))
+        })
+        .collect();
+    let owned;
+    let chart = if chart.subjects.len() > 1 {
+        let name = super::name_of(app, subject);
+        owned = Chart { title: format!("{} of {name}", chart.title), ..*chart };
+        &owned
+    } else {
+        chart
+    };
+    draw_title(app, canvas, chart, &values);
+    let sums = (0..usize::from(plot.width)).map(|column| {
+        let numbers = layers.iter().filter_map(|(_, layer)| layer.numbers[column]);
+        numbers.map(f64::from).sum::<f64>()
+    });
+    let highest = sums.reduce(f64::max);
+    let alone = Chart { subjects: &[subject], title: String::new(), ..*chart };
+    let limit = match app.charts.scale {
+        Scale::Limit => ceiling(app, &alone, Track::L1),
+        Scale::Auto => None,
+    };
+    let range = Range::up_to(limit, highest, Unit::Bytes);
+    draw_edge(canvas, plot);
+    if layers.is_empty() {
+        return draw_reason(app, canvas, chart, plot, Track::L1);
+    }
+    draw_scale(canvas, plot, Unit::Bytes, range);
+    let layers: Vec<Layer> = layers.into_iter().map(|(_, layer)| layer).collect();
+    stack::draw(canvas, plot, range, &layers);
+}
+
+/// Title at the left, numbers at the right, a rule between them.
+fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(Role, String)]) {
+    let area = chart.area;
+    let end = area.right() - 2;
+    canvas.rule(Rect { x: area.x + 1, width: area.width - 3, height: 1, ..area });
+    let x = canvas.text(area.x + 1, area.y, end, Role::Strong, &format!("{} ", chart.title));
+    let mut start = end;
+    for (role, text) in values.iter().rev() {
+        let columns = cells(width(text)) + 1;
+        if start.saturating_sub(columns) <= x + 2 {
+            break;
+        }
+        start -= columns;
+        canvas.text(start, area.y, start + columns, *role, &format!(" {text}"));
+    }
+    if let (Some(place), false) = (app.charts.cursor, values.is_empty()) {
+        let columns = usize::from(chart.area.width - SCALE - 3);
+        let micros = app.charts.window.micros() * place as u64 / columns.max(1) as u64;
+        let text = format!(" {} s ago", micros / 1_000_000);
+        let columns = cells(width(&text));
+        if start.saturating_sub(columns) > x + 2 {
+            canvas.text(start - columns, area.y, start, Role::Quiet, &text);
+        }
+    }
+}
+
+fn draw_edge(canvas: &mut Canvas<'_>, plot: Rect) {
+    let vertical = canvas.glyphs().lines[1];
+    let style = canvas.look.style(Role::Frame);
+    for y in plot.top()..plot.bottom() {
+        canvas.sign(plot.x - 1, y, style, vertical);
+    }
+}
+
+fn draw_scale(canvas: &mut Canvas<'_>, plot: Rect, unit: Unit, range: Range) {
+    let (left, right) = (plot.x - 1 - SCALE, plot.x - 2);
+    let mut label = |y: u16, number: f64| {
+        let text = charted(canvas.look, unit, number);
+        canvas.right(left, y, right + 1, Role::Quiet, &text);
+    };
+    label(plot.top(), range.high);
+    if plot.height > 4 {
+        label(plot.top() + plot.height / 2, (range.high + range.low) / 2.0);
+    }
+    label(plot.bottom() - 1, range.low);
+}
+
+fn draw_axis(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
+    let y = plot.bottom();
+    let [line, _, corner] = canvas.glyphs().lines;
+    let style = canvas.look.style(Role::Frame);
+    canvas.sign(plot.x - 1, y, style, corner);
+    for x in plot.left()..plot.right() {
+        canvas.sign(x, y, style, line);
+    }
+    let seconds = app.charts.window.micros() / 1_000_000;
+    let text = |seconds: u64| match seconds {
+        0..120 => format!("-{seconds}s"),
+        _ => format!("-{}m", seconds / 60),
+    };
+    canvas.text(plot.x, y, plot.right(), Role::Quiet, &text(seconds));
+    if plot.width >= 40 {
+        let middle = text(seconds / 2);
+        canvas.text(plot.x + plot.width / 2 - 2, y, plot.right(), Role::Quiet, &middle);
+    }
+    let now = if app.frozen { "then" } else { "now" };
+    canvas.right(plot.x, y, plot.right(), Role::Quiet, now);
+}
+
+fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
+    let Some(place) = app.charts.cursor else { return };
+    let place = cells(place).min(plot.width - 1);
+    let x = plot.right() - 1 - place;
+    let style = canvas.look.style(Role::Strong);
+    let sign = canvas.glyphs().cursor;
+    for y in plot.top()..plot.bottom() {
+        canvas.sign_if_empty(x, y, style, sign);
+    }
+}
+
+/// Why there is nothing to draw.
+fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect, track: Track) {
+    let chips = app.snapshot().map(|snapshot| snapshot.chips.as_slice()).unwrap_or_default();
+    let subject = chart.subjects.get(chart.current);
+    let chip = chips.iter().find(|chip| subject == Some(&Subject::Chip(chip.id)));
+    let text = match chip.and_then(|chip| track.missing_of_chip(chip)) {
+        Some(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
+        None => "nothing was measured in this time".to_owned(),
+    };
+    let lines = crate::output::text::wrap(&text, usize::from(plot.width - 2));
+    let y = plot.y + plot.height.saturating_sub(cells(lines.len())) / 2;
+    for (line, y) in lines.iter().zip(y..plot.bottom()) {
+        canvas.text(plot.x + 1, y, plot.right(), Role::Quiet, line);
+    }
+}

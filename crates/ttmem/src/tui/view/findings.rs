@@ -1,0 +1,117 @@
+//! View 7: what is wrong and what to do, the newest first; below it how each source did.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::snapshot::SourceStatus;
+use ttmem_model::{Finding, Severity};
+
+use crate::output::text::wrap;
+use crate::tui::app::{App, Target};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::widget::canvas::Canvas;
+
+/// Columns before the text of a finding.
+const INDENT: u16 = 11;
+
+/// Draws the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let findings = app.findings();
+    let sources = draw_sources(app, canvas, area);
+    let area = Rect { height: area.height.saturating_sub(sources), ..area };
+    if findings.is_empty() {
+        let all = app.snapshot().map_or(0, |snapshot| snapshot.findings.len());
+        let text = match all {
+            0 => "Nothing is wrong.".to_owned(),
+            count => {
+                format!("None of {count} findings fits the selection or filter; Esc takes it back.")
+            }
+        };
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        return;
+    }
+    let cursor = app.cursors.finding.min(findings.len() - 1);
+    let blocks: Vec<Vec<(Role, String)>> =
+        findings.iter().map(|finding| block(app, finding, area.width)).collect();
+    // The block of the cursor is always whole.
+    let mut first = cursor;
+    let mut height = blocks[cursor].len();
+    while first > 0 && height + blocks[first - 1].len() <= usize::from(area.height) {
+        first -= 1;
+        height += blocks[first].len();
+    }
+    let mut y = area.y;
+    for (place, finding) in findings.iter().enumerate().skip(first) {
+        let rows = cells(blocks[place].len());
+        if y + rows.min(2) > area.bottom() {
+            break;
+        }
+        draw_block(
+            canvas,
+            Rect { y, height: rows.min(area.bottom() - y), ..area },
+            finding,
+            &blocks[place],
+        );
+        let minutes = app.until().since(app.seen_first(finding)) / 60_000_000;
+        if minutes > 0 {
+            let last = y + rows.saturating_sub(1).min(area.bottom() - 1 - y);
+            let text = format!("for {minutes} min");
+            canvas.text(area.x + INDENT, last, area.right(), Role::Frame, &text);
+        }
+        if place == cursor {
+            canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
+            canvas.cursor(super::row(area, y));
+        }
+        canvas.hit(Rect { y, height: rows, ..area }, Target::Finding(place));
+        y += rows;
+    }
+}
+
+/// The rows of a finding behind its severity: the text, the remedy, an empty one.
+fn block(app: &App, finding: &Finding, width: u16) -> Vec<(Role, String)> {
+    let columns = usize::from(width.saturating_sub(INDENT + 2));
+    let mut rows: Vec<(Role, String)> =
+        wrap(&finding.text, columns).into_iter().map(|line| (Role::Plain, line)).collect();
+    let arrow = app.look.glyphs().arrow;
+    for (place, line) in wrap(&finding.remedy, columns - 3).into_iter().enumerate() {
+        let lead = if place == 0 { arrow } else { "" };
+        rows.push((Role::Quiet, format!("{lead:<2} {line}")));
+    }
+    rows.push((Role::Plain, String::new()));
+    rows
+}
+
+fn draw_block(canvas: &mut Canvas<'_>, area: Rect, finding: &Finding, rows: &[(Role, String)]) {
+    let (role, label) = match finding.severity {
+        Severity::Info => (Role::Quiet, "info"),
+        Severity::Warning => (Role::Notice, "warning"),
+        Severity::Error => (Role::Alarm, "error"),
+    };
+    canvas.text(area.x + 2, area.y, area.x + INDENT, role, label);
+    for ((role, text), y) in rows.iter().zip(area.y..area.bottom()) {
+        canvas.text(area.x + INDENT, y, area.right() - 1, *role, text);
+    }
+}
+
+/// Draws how each source did at the foot. Gives the rows it took.
+fn draw_sources(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let Some(snapshot) = app.snapshot() else { return 0 };
+    let count = cells(snapshot.sources.len());
+    if area.height < count + 8 {
+        return 0;
+    }
+    let top = area.bottom() - count - 1;
+    canvas.text(area.x + 1, top, area.right(), Role::Quiet, "SOURCES");
+    for (source, y) in snapshot.sources.iter().zip(top + 1..) {
+        let role = match source.status {
+            SourceStatus::Ok => Role::Plain,
+            SourceStatus::Absent | SourceStatus::NotRead => Role::Quiet,
+            SourceStatus::Denied => Role::Notice,
+            SourceStatus::Failed => Role::Alarm,
+        };
+        let name = format!("{:10}", source.name.as_str());
+        let x = canvas.text(area.x + 2, y, area.right(), Role::Plain, &name);
+        canvas.text(x, y, x + 10, role, source.status.as_str());
+        canvas.text(x + 10, y, area.right() - 1, Role::Quiet, &source.detail);
+    }
+    count + 2
+}

@@ -1,0 +1,180 @@
+//! What is around every view: whose host it is, the tabs, what is wrong, and the keys.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::Severity;
+use ttmem_model::snapshot::Snapshot;
+
+use crate::output::text::width;
+use crate::tui::app::{App, Only, Overlay, Target, View};
+use crate::tui::key::BINDINGS;
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::track::Subject;
+use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::figure::interval;
+
+/// Below this height the rule under the tabs gives its row to the view.
+const RULE_HEIGHT: u16 = 18;
+
+/// Draws it. Gives the area that is left for the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
+    draw_title(app, canvas, area);
+    draw_tabs(app, canvas, Rect { y: area.y + 1, ..area });
+    draw_foot(app, canvas, Rect { y: area.bottom() - 1, height: 1, ..area });
+    let top = if area.height >= RULE_HEIGHT { 3 } else { 2 };
+    if top == 3 {
+        canvas.rule(super::row(area, area.y + 2));
+    }
+    Rect { y: area.y + top, height: area.height - top - 1, ..area }
+}
+
+fn draw_title(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let mut start = area.right();
+    for (role, text) in badges(app) {
+        let columns = cells(width(&text));
+        start = start.saturating_sub(columns + 2);
+        canvas.text(start, area.y, area.right(), role, &text);
+    }
+    let end = start.saturating_sub(1);
+    let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, "ttmem");
+    let Some(snapshot) = app.snapshot() else { return };
+    for text in identity(snapshot) {
+        if x + 3 + cells(width(&text)) > end {
+            break;
+        }
+        x = canvas.text(x + 1, area.y, end, Role::Frame, canvas.glyphs().dot);
+        x = canvas.text(x + 1, area.y, end, Role::Quiet, &text);
+    }
+}
+
+/// Whose host it is, the most important first.
+fn identity(snapshot: &Snapshot) -> Vec<String> {
+    let count = |number: usize, one: &str, many: &str| {
+        format!("{number} {}", if number == 1 { one } else { many })
+    };
+    let host = snapshot.host.name.clone();
+    let driver = snapshot.host.driver.as_ref().map(|driver| format!("driver {driver}"));
+    let chips = count(snapshot.chips.len(), "chip", "chips");
+    let processes = count(snapshot.processes.len(), "process", "processes");
+    host.into_iter().chain([chips, processes]).chain(driver).collect()
+}
+
+/// What is said at the right, from the right: how fresh it is, what is wrong, whether it is real.
+fn badges(app: &App) -> Vec<(Role, String)> {
+    let mut badges = Vec::new();
+    badges.push(match app.silence() {
+        Some(micros) => (Role::Alarm, format!("no answer for {} s", micros / 1_000_000)),
+        None if app.frozen => (Role::Notice, "frozen".to_owned()),
+        None => (Role::Quiet, format!("every {}", interval(app.interval))),
+    });
+    let Some(snapshot) = app.snapshot() else { return badges };
+    let worst = snapshot.findings.iter().map(|finding| finding.severity).max();
+    if let Some(worst) = worst {
+        let role = match worst {
+            Severity::Info => Role::Quiet,
+            Severity::Warning => Role::Notice,
+            Severity::Error => Role::Alarm,
+        };
+        let sign = app.look.glyphs().warning;
+        badges.push((role, format!("{sign} {}", snapshot.findings.len())));
+    }
+    if snapshot.demo {
+        badges.push((Role::Notice, "DEMO".to_owned()));
+    }
+    if app.history.refused() > 0 {
+        badges.push((Role::Notice, "history full".to_owned()));
+    }
+    badges
+}
+
+fn draw_tabs(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let long: usize = View::ALL.iter().map(|view| view.label().len() + 4).sum();
+    let is_long = long < usize::from(area.width);
+    let mut x = area.x + 1;
+    for view in View::ALL {
+        let is_open = view == app.view;
+        let label = if is_long || is_open { view.label() } else { "" };
+        let text = format!("{} {label}", view.number());
+        let text = text.trim_end();
+        let style = if is_open { canvas.open() } else { canvas.look.style(Role::Quiet) };
+        let end = canvas.styled(x, area.y, area.right(), style, text);
+        canvas.hit(Rect { x, y: area.y, width: end - x, height: 1 }, Target::View(view));
+        x = end + 2;
+    }
+    let tags = tags(app);
+    let text = tags.join("  ");
+    if !text.is_empty() {
+        canvas.right(x, area.y, area.right() - 1, Role::Notice, &text);
+    }
+}
+
+/// What hides a part of everything.
+fn tags(app: &App) -> Vec<String> {
+    let mut tags = Vec::new();
+    match app.only {
+        Only::All => {}
+        Only::Chip(id) => tags.push(format!("only {}", subject(app, Subject::Chip(id)))),
+        Only::Process(id) => tags.push(format!("only {}", subject(app, Subject::Process(id)))),
+    }
+    if !app.filter_text.is_empty() {
+        tags.push(format!("/{}", app.filter_text));
+    }
+    tags
+}
+
+/// How a chip or process is called.
+pub(super) fn subject(app: &App, subject: Subject) -> String {
+    let snapshot = app.snapshot();
+    match subject {
+        Subject::Chip(id) => {
+            let chips = snapshot.map(|snapshot| snapshot.chips.as_slice()).unwrap_or_default();
+            match chips.iter().find(|chip| chip.id == id) {
+                Some(chip) => format!("chip {}", chip.index),
+                None => format!("chip {id}"),
+            }
+        }
+        Subject::Process(id) => {
+            let processes = snapshot.map(|snapshot| snapshot.processes.as_slice());
+            let found = processes.unwrap_or_default().iter();
+            let name = found.clone().find(|process| process.pid == id.pid).map(|found| &found.name);
+            format!("{} {}", name.map(String::as_str).unwrap_or_default(), id.pid)
+        }
+    }
+}
+
+fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    if let Some(Overlay::Filter { text }) = &app.overlay {
+        let x = canvas.text(area.x + 1, area.y, area.right(), Role::Accent, "/");
+        let x = canvas.text(x, area.y, area.right(), Role::Strong, text);
+        canvas.cursor(Rect { x, width: 1, ..area });
+        let help = "words, or user: name: chip: board: state:   Enter keep   Esc leave";
+        canvas.right(x + 3, area.y, area.right() - 1, Role::Quiet, help);
+        return;
+    }
+    if let Some(message) = &app.message {
+        canvas.text(area.x + 1, area.y, area.right(), message.role, &message.text);
+        return;
+    }
+    let here = |binding: &&crate::tui::key::Binding| {
+        !binding.hint.is_empty() && binding.works_in(app.view)
+    };
+    let mut x = area.x + 1;
+    for binding in BINDINGS.iter().filter(here) {
+        let key = key_text(app, binding.shown);
+        let columns = cells(width(&key) + 1 + binding.hint.len());
+        if x + columns >= area.right() {
+            break;
+        }
+        x = canvas.text(x, area.y, area.right(), Role::Accent, &key);
+        x = canvas.text(x + 1, area.y, area.right(), Role::Quiet, binding.hint) + 2;
+    }
+}
+
+/// The first of the keys of a binding.
+fn key_text(app: &App, shown: &str) -> String {
+    let keys = shown.split("  ").next().unwrap_or(shown);
+    if app.look.charset == crate::tui::look::Charset::Ascii {
+        return keys.replace("← →", "<- ->").replace("↑ ↓", "up down");
+    }
+    keys.to_owned()
+}

@@ -1,0 +1,162 @@
+//! What a chip's memory looks like: bars of its kinds, and what is said beside them.
+
+use ttmem_model::snapshot::{Chip, ChipMemory};
+use ttmem_model::{Quality, Reading, SourceName};
+
+use crate::output::amount;
+use crate::tui::app::App;
+use crate::tui::history::Window;
+use crate::tui::look::{Look, Role};
+use crate::tui::select::Figure;
+use crate::tui::track::{Line, Subject, Track};
+use crate::tui::widget::bar::{Bar, Part, Rest};
+use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::figure::short;
+
+/// One of the two memories of a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Dram,
+    L1,
+}
+
+impl Place {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Dram => "DRAM",
+            Self::L1 => "L1",
+        }
+    }
+
+    /// Bytes that are known to be in use. Of L1 that is what the allocator handed out, until L1 itself is read.
+    pub(super) fn used(self, memory: &ChipMemory) -> Figure {
+        match self {
+            Self::Dram => (&memory.dram.used).into(),
+            Self::L1 if memory.l1_total.used.value().is_some() => (&memory.l1_total.used).into(),
+            Self::L1 => Figure::from(&memory.l1.used).plus((&memory.l1_small.used).into()),
+        }
+    }
+
+    pub(super) fn capacity(self, memory: &ChipMemory) -> Figure {
+        match self {
+            Self::Dram => (&memory.dram.capacity).into(),
+            Self::L1 if memory.l1_total.capacity.value().is_some() => {
+                (&memory.l1_total.capacity).into()
+            }
+            Self::L1 => (&memory.l1.capacity).into(),
+        }
+    }
+
+    /// Who says how much is in use, and how far that can be trusted.
+    pub(super) fn origin(self, memory: &ChipMemory) -> Option<(SourceName, Quality)> {
+        match self.used(memory) {
+            Figure::Known { source, quality, .. } => Some((source, quality)),
+            Figure::Blank(_) => None,
+        }
+    }
+
+    /// Why it is not known how much is in use.
+    pub(super) fn missing(self, memory: &ChipMemory) -> Option<&ttmem_model::Missing> {
+        match self {
+            Self::Dram => memory.dram.used.missing(),
+            Self::L1 => memory.l1.used.missing().or_else(|| memory.l1_small.used.missing()),
+        }
+    }
+
+    /// The kinds in it, as far as they are known, the first at the left.
+    fn kinds(self, memory: &ChipMemory) -> Vec<(Role, &Reading<u64>)> {
+        match self {
+            Self::Dram => {
+                vec![(Role::Dram, &memory.dram.used), (Role::LeftBehind, &memory.dram.left_behind)]
+            }
+            Self::L1 => vec![
+                (Role::L1, &memory.l1.used),
+                (Role::L1Small, &memory.l1_small.used),
+                (Role::CircularBuffers, &memory.circular_buffers.used),
+                (Role::Kernels, &memory.kernels.used),
+                (Role::Reserved, &memory.reserved.used),
+                (Role::LeftBehind, &memory.l1.left_behind),
+            ],
+        }
+    }
+
+    /// Whether what the bar does not show is known to be free.
+    fn rest(self, memory: &ChipMemory) -> Rest {
+        match self {
+            Self::Dram if memory.dram.used.value().is_some() => Rest::Free,
+            Self::L1 if memory.l1_total.used.value().is_some() => Rest::Free,
+            Self::Dram | Self::L1 => Rest::Unknown,
+        }
+    }
+
+    fn track(self) -> Track {
+        match self {
+            Self::Dram => Track::Dram,
+            Self::L1 => Track::L1,
+        }
+    }
+}
+
+/// Draws a memory of a chip as a bar. Where nothing says how large it is there is no bar.
+pub(super) fn draw_bar(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    chip: &Chip,
+    place: Place,
+    (x, y, columns): (u16, u16, u16),
+) {
+    let memory = &chip.memory;
+    let parts: Vec<Part> = place
+        .kinds(memory)
+        .into_iter()
+        .filter_map(|(role, reading)| Some(Part { amount: *reading.value()? as f64, role }))
+        .collect();
+    let line = Line { subject: Subject::Chip(chip.id), track: place.track() };
+    let peak = app.history.worst(line, Window::Hour).map(f64::from);
+    let (whole, rest) = match place.capacity(memory).bytes() {
+        Some(capacity) => (capacity as f64, place.rest(memory)),
+        None => (0.0, Rest::Unknown),
+    };
+    let parts = if whole > 0.0 { parts } else { Vec::new() };
+    Bar { parts: &parts, whole, rest, peak }.draw(canvas, x, y, columns);
+}
+
+/// What is said beside a bar: its kinds by name, as far as they hold something.
+pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role, String)> {
+    let note = |role: Role, name: &str, reading: &Reading<u64>| {
+        let bytes = reading.value().filter(|bytes| **bytes > 0)?;
+        let mark = reading.quality().map_or("", |quality| look.mark(quality));
+        Some((role, format!("{name} {mark}{}", amount::short_size(*bytes))))
+    };
+    let cb = &memory.circular_buffers;
+    let notes = match place {
+        Place::Dram => vec![
+            note(Role::Trace, "trace", &memory.trace.used),
+            note(Role::Plain, "largest free", &memory.dram.largest_free),
+            note(Role::LeftBehind, "left behind", &memory.dram.left_behind),
+        ],
+        Place::L1 => vec![
+            note(Role::L1, "buffers", &memory.l1.used),
+            note(Role::L1Small, "L1_SMALL", &memory.l1_small.used),
+            note(Role::CircularBuffers, "CBs", &cb.used),
+            note(Role::Kernels, "kernels", &memory.kernels.used),
+            note(Role::Reserved, "reserved", &memory.reserved.used),
+            note(Role::CircularBuffers, "CBs reported", &cb.reported)
+                .filter(|_| cb.used.value().is_none()),
+            note(Role::LeftBehind, "left behind", &memory.l1.left_behind),
+        ],
+    };
+    notes.into_iter().flatten().collect()
+}
+
+/// Bytes and their share in as many columns as there are: both in twelve or more, one of them in fewer.
+pub(super) fn amount_in(look: Look, memory: &ChipMemory, place: Place, columns: u16) -> String {
+    let (used, capacity) = (place.used(memory), place.capacity(memory));
+    let bytes = short(look, used);
+    let share = crate::tui::widget::figure::percent(used, capacity);
+    match columns {
+        0..7 if !share.is_empty() => share,
+        0..12 => bytes,
+        _ => format!("{bytes:>6} {share:>5}"),
+    }
+}

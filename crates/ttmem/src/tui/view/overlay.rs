@@ -1,0 +1,107 @@
+//! What stands in front of a view: the help, lists to pick from, a question.
+
+use ratatui_core::layout::Rect;
+
+use crate::output::text::width;
+use crate::tui::app::{App, Overlay, Signal, Target};
+use crate::tui::export::Format;
+use crate::tui::key;
+use crate::tui::look::{Charset, Role};
+use crate::tui::number::cells;
+use crate::tui::widget::canvas::{Canvas, scroll};
+
+/// Draws it, if there is one. The filter line stands at the foot and is drawn there.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    match &app.overlay {
+        None | Some(Overlay::Filter { .. }) => {}
+        Some(Overlay::Help { search, top }) => draw_help(app, canvas, area, search, *top),
+        Some(Overlay::Metrics { cursor }) => draw_metrics(app, canvas, area, *cursor),
+        Some(Overlay::Export { cursor }) => {
+            let lines: Vec<String> = Format::of(app.view)
+                .iter()
+                .map(|format| format!("{}   {}", format.letter(), format.help()))
+                .collect();
+            draw_list(canvas, area, "Save what is shown as", &lines, *cursor);
+        }
+        Some(Overlay::Signal { process, name, cursor }) => {
+            let title = format!("Send a signal to {name}, process {}?", process.pid);
+            let signals =
+                Signal::ALL.map(|signal| format!("{:8} {}", signal.name(), signal.help()));
+            let lines: Vec<String> =
+                std::iter::once("nothing; leave it alone".to_owned()).chain(signals).collect();
+            draw_list(canvas, area, &title, &lines, *cursor);
+        }
+    }
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let x = area.x + (area.width - width) / 2;
+    Rect { x, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// A box with a list in it.
+fn draw_list(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &[String], cursor: usize) {
+    canvas.cover();
+    let widest = lines.iter().map(|line| width(line)).chain([width(title) + 2]).max().unwrap_or(0);
+    let place = centred(area, cells(widest) + 6, cells(lines.len()) + 2);
+    let inside = canvas.boxed(place, title);
+    let first = scroll(lines.len(), usize::from(inside.height), cursor);
+    for ((place, line), y) in lines.iter().enumerate().skip(first).zip(inside.y..inside.bottom()) {
+        canvas.text(inside.x, y, inside.right(), Role::Plain, line);
+        let row = Rect { y, height: 1, ..inside };
+        canvas.hit(row, Target::Item(place));
+        if place == cursor {
+            canvas.cursor(row);
+        }
+    }
+}
+
+fn draw_metrics(app: &App, canvas: &mut Canvas<'_>, area: Rect, cursor: usize) {
+    let lines: Vec<String> = app
+        .charts
+        .choice()
+        .into_iter()
+        .map(|panel| {
+            let sign = if app.charts.panels.contains(&panel) { "x" } else { " " };
+            format!("[{sign}] {}", panel.label())
+        })
+        .collect();
+    draw_list(canvas, area, "Metrics (Enter picks)", &lines, cursor);
+}
+
+fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: usize) {
+    const KEYS: u16 = 16;
+    canvas.cover();
+    let lines: Vec<&key::Binding> = key::help(app.view, search).collect();
+    let all = cells(key::help(app.view, "").count());
+    let place = centred(area, 78, all + 4);
+    let inside = canvas.boxed(place, "Keys");
+    let x = canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, "search: ");
+    let x = canvas.text(x, inside.y, inside.right(), Role::Strong, search);
+    canvas.cursor(Rect { x, y: inside.y, width: 1, height: 1 });
+    canvas.right(x + 2, inside.y, inside.right(), Role::Quiet, "Esc leaves");
+    let height = usize::from(inside.height.saturating_sub(2));
+    let top = top.min(lines.len().saturating_sub(height));
+    for (binding, y) in lines.iter().skip(top).take(height).zip(inside.y + 2..) {
+        let shown = match app.look.charset {
+            Charset::Unicode => binding.shown.to_owned(),
+            Charset::Ascii => binding.shown.replace("← →", "<- ->").replace("↑ ↓", "up down"),
+        };
+        canvas.text(inside.x, y, inside.x + KEYS - 1, Role::Accent, &shown);
+        let role = match (binding.works_in(app.view), binding.views.is_empty()) {
+            (true, false) => Role::Strong,
+            (true, true) => Role::Plain,
+            (false, _) => Role::Quiet,
+        };
+        let x = canvas.text(inside.x + KEYS, y, inside.right(), role, binding.help);
+        if let (false, Some(view)) = (binding.works_in(app.view), binding.views.first()) {
+            let place = format!("in {}", view.label());
+            canvas.right(x + 1, y, inside.right(), Role::Frame, &place);
+        }
+    }
+    if lines.is_empty() {
+        let text = "no key does that";
+        canvas.text(inside.x, inside.y + 2, inside.right(), Role::Quiet, text);
+    }
+}

@@ -1,0 +1,165 @@
+//! View 1: the chips with their memory, and the processes below them.
+
+mod cards;
+mod grid;
+mod lines;
+
+use ratatui_core::layout::Rect;
+use ttmem_model::snapshot::{Chip, Snapshot};
+use ttmem_model::{MissingReason, Reading};
+
+use super::table;
+use crate::tui::app::{App, Focus};
+use crate::tui::look::{Look, Role};
+use crate::tui::widget::canvas::{Canvas, scroll};
+
+/// Rows that the processes get at least: a heading and two processes.
+const LEAST_PROCESS_ROWS: u16 = 3;
+
+/// How the chips are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Three rows a chip, with everything that is known of its memory.
+    Cards,
+    /// One row a chip.
+    Lines,
+    /// Several chips in a row.
+    Grid,
+}
+
+/// Draws the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let chips = app.chips();
+    if chips.is_empty() {
+        return draw_none(app, canvas, area);
+    }
+    let (layout, height) = lay_out(area, chips.len(), app.rows().len());
+    let top = Rect { height, ..area };
+    let place = app.chip_place();
+    match layout {
+        Layout::Cards => {
+            let shown = usize::from(height / cards::ROWS);
+            let first = scroll(chips.len(), shown, place);
+            cards::draw(app, canvas, top, &chips[first..]);
+        }
+        Layout::Lines => {
+            let shown = usize::from(height.saturating_sub(1));
+            let first = scroll(chips.len(), shown, place);
+            lines::draw(app, canvas, top, &chips[first..]);
+            draw_more(canvas, top, chips.len(), shown);
+        }
+        Layout::Grid => grid::draw(app, canvas, top, &chips, place),
+    }
+    let rest = Rect { y: area.y + height, height: area.height - height, ..area };
+    draw_below(app, canvas, rest);
+}
+
+/// How the chips are laid out, and how many rows they take.
+fn lay_out(area: Rect, chips: usize, processes: usize) -> (Layout, u16) {
+    let chips = u16::try_from(chips).unwrap_or(u16::MAX);
+    let processes = u16::try_from(processes).unwrap_or(u16::MAX);
+    let below = processes.saturating_add(1).clamp(LEAST_PROCESS_ROWS, area.height / 3 + 1);
+    let room = area.height.saturating_sub(below + 1);
+    if area.width >= cards::LEAST_COLUMNS && chips.saturating_mul(cards::ROWS) <= room {
+        (Layout::Cards, chips * cards::ROWS)
+    } else if chips < room {
+        (Layout::Lines, chips + 1)
+    } else {
+        let rows = grid::rows(area.width, chips).saturating_add(1);
+        (Layout::Grid, rows.min(area.height.saturating_sub(LEAST_PROCESS_ROWS + 1).max(2)))
+    }
+}
+
+/// How many chips are out of sight.
+fn draw_more(canvas: &mut Canvas<'_>, area: Rect, count: usize, shown: usize) {
+    if count > shown {
+        let text = format!("{shown} of {count}");
+        canvas.right(area.x, area.y, area.right() - 1, Role::Quiet, &text);
+    }
+}
+
+/// The processes, and charts of the chip of the cursor where there is room.
+fn draw_below(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    const LEAST_CHART_ROWS: u16 = 7;
+    const MOST_CHART_ROWS: u16 = 24;
+    if area.height == 0 {
+        return;
+    }
+    let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let rows = u16::try_from(app.rows().len()).unwrap_or(u16::MAX);
+    let wanted = rows.saturating_add(table::FIXED_ROWS).min(area.height);
+    let rest = area.height - wanted;
+    let height = if rest > LEAST_CHART_ROWS { wanted } else { area.height };
+    let focused = app.focus == Focus::Processes;
+    table::draw(app, canvas, Rect { height, ..area }, focused);
+    if rest > LEAST_CHART_ROWS {
+        let height = (rest - 1).min(MOST_CHART_ROWS);
+        let charts = Rect { y: area.bottom() - height, height, ..area };
+        super::charts::draw_strip(app, canvas, charts);
+    }
+}
+
+/// What is said where there is no chip: why each source has none.
+fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(snapshot) = app.snapshot() else { return };
+    let end = area.right() - 1;
+    let mut y = area.y + 1;
+    let text = if snapshot.chips.is_empty() { "No chips." } else { "No chips of this selection." };
+    canvas.text(area.x + 2, y, end, Role::Strong, text);
+    y += 2;
+    for source in snapshot.sources.iter().filter(|source| !source.detail.is_empty()) {
+        let line =
+            format!("{:9} {:9} {}", source.name.as_str(), source.status.as_str(), source.detail);
+        canvas.text(area.x + 2, y, end, Role::Quiet, &line);
+        y += 1;
+    }
+    if snapshot.chips.is_empty() {
+        let hint = "ttmem top --demo shows what this looks like.";
+        canvas.text(area.x + 2, y + 1, end, Role::Quiet, hint);
+    }
+}
+
+/// The number of a chip, and a branch before one that is reached through the one above.
+fn number(look: Look, chip: &Chip) -> String {
+    if chip.gateway.is_some() {
+        format!("{}{:>2}", look.glyphs().branch, chip.index)
+    } else {
+        format!("{:>3}", chip.index)
+    }
+}
+
+/// Where a chip is: its PCIe address without a domain that says nothing, or how it is reached.
+fn place(chip: &Chip) -> String {
+    match (&chip.bdf, &chip.region) {
+        (Some(bdf), _) => bdf.strip_prefix("0000:").unwrap_or(bdf).to_owned(),
+        (None, _) if chip.remote => "remote".to_owned(),
+        (None, Some(region)) => format!("region {}", region.id),
+        (None, None) => String::new(),
+    }
+}
+
+/// The owners by name, as many as there are columns for.
+fn owners(look: Look, snapshot: &Snapshot, chip: &Chip) -> (Role, String) {
+    let name = |pid: &ttmem_model::Pid| {
+        let found = snapshot.processes.iter().find(|process| process.pid == *pid);
+        found.map_or_else(|| pid.to_string(), |process| format!("{} {pid}", process.name))
+    };
+    let names: Vec<String> = chip.owners.pids.iter().map(name).collect();
+    let outside = match &chip.owners.outside_namespace {
+        Reading::Known { value: 0, .. } => None,
+        Reading::Known { value, .. } => Some(format!("{value} files outside namespace")),
+        Reading::Missing(missing) if missing.reason == MissingReason::Denied => {
+            Some("others not shown".to_owned())
+        }
+        Reading::Missing(_) => None,
+    };
+    let unreadable = chip.owners.outside_namespace.value().is_none() && !chip.remote;
+    match (names.is_empty(), outside) {
+        (true, None) if unreadable => (Role::Quiet, "?".to_owned()),
+        (true, None) if chip.bdf.is_none() => (Role::Quiet, look.glyphs().dash.to_owned()),
+        (true, None) => (Role::Quiet, "no owner".to_owned()),
+        (_, outside) => {
+            (Role::Plain, names.into_iter().chain(outside).collect::<Vec<_>>().join(", "))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Three rows a chip: who it is, its DRAM, its L1.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::snapshot::Chip;
+
+use super::{number, owners, place};
+use crate::output::text::width;
+use crate::tui::app::{App, Focus, Target};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::view::memory::{self, Place};
+use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::figure;
+
+/// Rows of a chip.
+pub(super) const ROWS: u16 = 3;
+/// Below this width a chip has one row.
+pub(super) const LEAST_COLUMNS: u16 = 110;
+
+/// Where the columns of a card begin and end.
+struct Columns {
+    bar: u16,
+    bar_end: u16,
+    amount_end: u16,
+    share_end: u16,
+    notes: u16,
+    origin: u16,
+    end: u16,
+}
+
+impl Columns {
+    fn new(area: Rect) -> Self {
+        let bar = area.x + 10;
+        let bar_end = bar + (area.width / 5).clamp(24, 60);
+        let amount_end = bar_end + 20;
+        let share_end = amount_end + 6;
+        let end = area.right() - 1;
+        Self { bar, bar_end, amount_end, share_end, notes: share_end + 2, origin: end - 21, end }
+    }
+}
+
+/// Draws as many chips as fit.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip]) {
+    let columns = Columns::new(area);
+    for (card, chip) in chips.iter().enumerate().take(usize::from(area.height / ROWS)) {
+        let y = area.y + cells(card) * ROWS;
+        let card = Rect { y, height: ROWS, ..area };
+        draw_identity(app, canvas, y, &columns, chip);
+        draw_memory(app, canvas, y + 1, &columns, chip, Place::Dram);
+        draw_memory(app, canvas, y + 2, &columns, chip, Place::L1);
+        canvas.hit(card, Target::Chip(chip.id));
+        let is_current = app.chips().get(app.chip_place()).map(|chip| chip.id) == Some(chip.id);
+        if is_current {
+            draw_pointer(app, canvas, card);
+        }
+    }
+}
+
+/// The chip of the cursor: its first row, or only a mark where the processes have the focus.
+fn draw_pointer(app: &App, canvas: &mut Canvas<'_>, card: Rect) {
+    let style = canvas.look.style(Role::Accent);
+    canvas.sign(card.x, card.y, style, canvas.glyphs().pointer);
+    if app.focus == Focus::Chips {
+        canvas.cursor(Rect { height: 1, ..card });
+    }
+}
+
+fn draw_identity(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, chip: &Chip) {
+    let Some(snapshot) = app.snapshot() else { return };
+    let look = canvas.look;
+    let x = columns.bar - 9;
+    canvas.text(x, y, columns.end, Role::Strong, &number(look, chip));
+    let board = chip.board.as_deref().unwrap_or("unknown board");
+    let arch = chip.arch.map_or("", |arch| arch.as_str());
+    let name = if board.contains(arch) { board.to_owned() } else { format!("{board} {arch}") };
+    let behind = canvas.text(x + 4, y, columns.bar_end, Role::Strong, &name);
+    canvas.text(behind + 2, y, columns.bar_end, Role::Quiet, &place(chip));
+    let (role, temperature) = figure::temperature(look, chip);
+    canvas.right(columns.bar_end - 9, y, columns.bar_end, role, &temperature);
+    let (role, power) = figure::power(look, chip);
+    canvas.right(columns.bar_end, y, columns.bar_end + 12, role, &power);
+    let clock = figure::clock(look, chip);
+    let role = if clock.contains("MHz") { Role::Plain } else { Role::Quiet };
+    canvas.right(columns.bar_end + 12, y, columns.share_end, role, &clock);
+    let (role, owners) = owners(look, snapshot, chip);
+    canvas.text(columns.notes, y, columns.end, role, &owners);
+}
+
+fn draw_memory(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    y: u16,
+    columns: &Columns,
+    chip: &Chip,
+    place: Place,
+) {
+    let (look, memory) = (canvas.look, &chip.memory);
+    canvas.text(columns.bar - 5, y, columns.bar, Role::Quiet, place.label());
+    let bar = (columns.bar, y, columns.bar_end - columns.bar);
+    memory::draw_bar(app, canvas, chip, place, bar);
+    let (used, capacity) = (place.used(memory), place.capacity(memory));
+    let role = figure::pressure(used, capacity);
+    let amount = figure::of_whole(look, used, capacity);
+    canvas.right(columns.bar_end, y, columns.amount_end, role, &amount);
+    let share = figure::percent(used, capacity);
+    canvas.right(columns.amount_end, y, columns.share_end, role, &share);
+    let origin = place.origin(memory);
+    let has_origin = columns.origin > columns.notes + 20;
+    let end = if has_origin { columns.origin - 1 } else { columns.end };
+    draw_notes(canvas, y, (columns.notes, end), memory::notes(look, memory, place));
+    match (origin, place.missing(memory)) {
+        (Some((source, quality)), _) if has_origin => {
+            let text = format!("{} {}", source.as_str(), quality.as_str());
+            canvas.right(columns.origin, y, columns.end, Role::Quiet, &text);
+        }
+        (None, Some(missing)) => {
+            let text = format!("{}: {}", missing.reason.as_str(), missing.detail);
+            canvas.text(columns.notes, y, columns.end, Role::Quiet, &text);
+        }
+        _ => {}
+    }
+}
+
+/// Notes side by side, as many as fit whole.
+fn draw_notes(
+    canvas: &mut Canvas<'_>,
+    y: u16,
+    (mut x, end): (u16, u16),
+    notes: Vec<(Role, String)>,
+) {
+    let glyphs = canvas.glyphs();
+    // Where colours say nothing, a coloured block says nothing either.
+    let swatch =
+        if canvas.look.is_mono() { glyphs.dot } else { glyphs.steps[glyphs.steps.len() / 2] };
+    for (role, text) in notes {
+        if x + cells(width(&text)) + 2 > end {
+            break;
+        }
+        canvas.text(x, y, end, role, swatch);
+        x = canvas.text(x + 2, y, end, Role::Plain, &text) + 2;
+    }
+}

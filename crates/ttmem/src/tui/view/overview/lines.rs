@@ -1,0 +1,179 @@
+//! One row a chip.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::snapshot::Chip;
+
+use super::{number, owners, place};
+use crate::output::text::width;
+use crate::tui::app::{App, Focus, Target};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::view::memory::{self, Place};
+use crate::tui::view::row;
+use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::figure;
+
+/// A column: its heading, its width, and whether it is written from the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Number,
+    Board,
+    Place,
+    Temperature,
+    Power,
+    Clock,
+    Memory(Place),
+    Owners,
+}
+
+impl Column {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Number => "  #",
+            Self::Board => "BOARD",
+            Self::Place => "PLACE",
+            Self::Temperature => "TEMP",
+            Self::Power => "POWER",
+            Self::Clock => "AICLK",
+            Self::Memory(place) => place.label(),
+            Self::Owners => "OWNERS",
+        }
+    }
+
+    /// Columns of the terminal; 0 for those that share what is left.
+    fn columns(self) -> u16 {
+        match self {
+            Self::Number => 3,
+            Self::Board => 8,
+            Self::Place => 9,
+            Self::Temperature => 5,
+            Self::Power => 8,
+            Self::Clock => 8,
+            Self::Memory(_) | Self::Owners => 0,
+        }
+    }
+
+    fn is_right(self) -> bool {
+        matches!(self, Self::Temperature | Self::Power | Self::Clock)
+    }
+}
+
+const GAP: u16 = 2;
+
+/// The columns that a width has room for, with where they begin and end.
+fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
+    use Column::{Board, Clock, Memory, Number, Owners, Place as Where, Power, Temperature};
+    let (dram, l1) = (Memory(Place::Dram), Memory(Place::L1));
+    let chosen: &[Column] = match area.width {
+        0..60 => &[Number, Temperature, dram, l1],
+        60..76 => &[Number, Board, Temperature, dram, l1],
+        76..100 => &[Number, Board, Temperature, Power, dram, l1],
+        100..130 => &[Number, Board, Where, Temperature, Power, Clock, dram, l1],
+        _ => &[Number, Board, Where, Temperature, Power, Clock, dram, l1, Owners],
+    };
+    let own = |column: Column| if column == Board { board } else { column.columns() };
+    let fixed: u16 = chosen.iter().map(|column| own(*column) + GAP).sum();
+    let shared = chosen.iter().filter(|column| column.columns() == 0).count();
+    let share = area.width.saturating_sub(fixed + 1) / cells(shared.max(1));
+    let mut x = area.x + 1;
+    let mut places = Vec::new();
+    for column in chosen {
+        let end = x + if column.columns() == 0 { share } else { own(*column) };
+        places.push((*column, x, end.min(area.right())));
+        x = end + GAP;
+    }
+    places
+}
+
+/// Columns for the names of the boards: as many as the longest needs, if that leaves enough for the bars.
+fn board_columns(area: Rect, chips: &[&Chip]) -> u16 {
+    let most = if area.width >= 120 { 16 } else { 8 };
+    let names = chips.iter().filter_map(|chip| chip.board.as_deref());
+    cells(names.map(width).max().unwrap_or(0)).clamp(6, most)
+}
+
+/// Draws a heading and as many chips as fit.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip]) {
+    let columns = columns(area, board_columns(area, chips));
+    for (column, x, end) in &columns {
+        if column.is_right() {
+            canvas.right(*x, area.y, *end, Role::Quiet, column.heading());
+        } else {
+            canvas.text(*x, area.y, *end, Role::Quiet, column.heading());
+        }
+    }
+    let current = app.chips().get(app.chip_place()).map(|chip| chip.id);
+    for (y, chip) in (area.y + 1..area.bottom()).zip(chips) {
+        for (column, x, end) in &columns {
+            draw_cell(app, canvas, chip, *column, (*x, y, *end));
+        }
+        canvas.hit(row(area, y), Target::Chip(chip.id));
+        if current == Some(chip.id) {
+            let style = canvas.look.style(Role::Accent);
+            canvas.sign(area.x, y, style, canvas.glyphs().pointer);
+            if app.focus == Focus::Chips {
+                canvas.cursor(row(area, y));
+            }
+        }
+    }
+}
+
+fn draw_cell(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    chip: &Chip,
+    column: Column,
+    (x, y, end): (u16, u16, u16),
+) {
+    let look = canvas.look;
+    match column {
+        Column::Number => {
+            canvas.text(x, y, end, Role::Strong, &number(look, chip));
+        }
+        Column::Board => {
+            let board = chip.board.as_deref().unwrap_or("?");
+            canvas.text(x, y, end, Role::Plain, board);
+        }
+        Column::Place => {
+            canvas.text(x, y, end, Role::Quiet, &place(chip));
+        }
+        Column::Temperature => {
+            let (role, text) = figure::temperature(look, chip);
+            canvas.right(x, y, end, role, &text);
+        }
+        Column::Power => {
+            let (role, text) = figure::power(look, chip);
+            canvas.right(x, y, end, role, &text);
+        }
+        Column::Clock => {
+            let text = figure::clock(look, chip);
+            let role = if text.contains("MHz") { Role::Plain } else { Role::Quiet };
+            canvas.right(x, y, end, role, &text);
+        }
+        Column::Memory(place) => draw_memory(app, canvas, chip, place, (x, y, end)),
+        Column::Owners => {
+            if let Some(snapshot) = app.snapshot() {
+                let (role, text) = owners(look, snapshot, chip);
+                canvas.text(x, y, end, role, &text);
+            }
+        }
+    }
+}
+
+/// A bar, and behind it bytes and share as far as there is room.
+fn draw_memory(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    chip: &Chip,
+    place: Place,
+    (x, y, end): (u16, u16, u16),
+) {
+    let columns = end.saturating_sub(x);
+    let text_columns = if columns >= 20 { 13 } else { 6 };
+    let bar = columns.saturating_sub(text_columns);
+    memory::draw_bar(app, canvas, chip, place, (x, y, bar));
+    let (used, capacity) = (place.used(&chip.memory), place.capacity(&chip.memory));
+    let text = memory::amount_in(canvas.look, &chip.memory, place, text_columns);
+    let role = if used.bytes().is_none() { Role::Quiet } else { figure::pressure(used, capacity) };
+    canvas.right(x + bar, y, end, role, &text);
+}

@@ -1,0 +1,276 @@
+//! The table of processes, in the overview and in a view of its own.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::Quality;
+use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
+
+use super::row;
+use crate::output::naming;
+use crate::tui::app::{App, Target, View};
+use crate::tui::look::{Look, Role};
+use crate::tui::number::cells;
+use crate::tui::select::{Column, Figure, Row};
+use crate::tui::widget::canvas::{Canvas, scroll};
+use crate::tui::widget::figure;
+
+/// Rows besides those of the processes: the heading and the legend.
+pub(super) const FIXED_ROWS: u16 = 2;
+
+const GAP: u16 = 1;
+
+/// Columns of the terminal that a column takes; the name takes what is left.
+fn columns_of(column: Column) -> u16 {
+    match column {
+        Column::Pid | Column::Dram | Column::L1 | Column::Trace | Column::Reported => 7,
+        Column::User | Column::L1Small => 8,
+        Column::Chips | Column::Cpu | Column::Runtime => 6,
+        Column::Host => 7,
+        Column::Name => 12,
+    }
+}
+
+/// What a column is dropped for when there is no room: the most important first.
+const IMPORTANCE: [Column; 12] = [
+    Column::Pid,
+    Column::Name,
+    Column::Dram,
+    Column::L1,
+    Column::Chips,
+    Column::User,
+    Column::Cpu,
+    Column::Reported,
+    Column::Trace,
+    Column::L1Small,
+    Column::Host,
+    Column::Runtime,
+];
+
+/// The columns that there is room for, with where they begin and end. The one that is sorted by is always there.
+fn columns(area: Rect, sorted: Column) -> Vec<(Column, u16, u16)> {
+    let mut room = area.width.saturating_sub(2);
+    let mut chosen = Vec::new();
+    let by_importance = IMPORTANCE.into_iter().filter(|column| *column != sorted);
+    for column in [Column::Pid, Column::Name, sorted].into_iter().chain(by_importance) {
+        let needed = columns_of(column) + GAP;
+        // A name of a few letters says little: it gets more before the less important columns come.
+        let reserve = if chosen.len() > 6 { 8 } else { 0 };
+        if !chosen.contains(&column) && needed + reserve <= room {
+            room -= needed;
+            chosen.push(column);
+        }
+    }
+    let mut x = area.x + 1;
+    let mut places = Vec::new();
+    for column in Column::ALL.into_iter().filter(|column| chosen.contains(column)) {
+        let end = match column {
+            Column::Name => area.right().saturating_sub(1),
+            column => x + columns_of(column),
+        };
+        places.push((column, x, end));
+        x = end + GAP + u16::from(matches!(column, Column::User | Column::Runtime));
+    }
+    places
+}
+
+fn is_right(column: Column) -> bool {
+    column == Column::Pid || column.is_amount()
+}
+
+/// Draws a heading, as many processes as fit around the cursor, and what the signs mean.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
+    if area.height == 0 {
+        return;
+    }
+    let columns = columns(area, app.order.column);
+    draw_heading(app, canvas, area, &columns);
+    let rows = app.rows();
+    let has_legend = area.height > 4;
+    let height = area.height - 1 - u16::from(has_legend);
+    if rows.is_empty() {
+        draw_none(app, canvas, Rect { y: area.y + 1, height, ..area });
+    }
+    let place = app.row_place();
+    let first = scroll(rows.len(), usize::from(height), place);
+    let visible = rows.iter().enumerate().skip(first).take(usize::from(height));
+    for ((place_of_row, process), y) in visible.zip(area.y + 1..) {
+        draw_row(app, canvas, process, &columns, y);
+        canvas.hit(row(area, y), Target::Row(process.id()));
+        if focused && place_of_row == place {
+            canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
+            canvas.cursor(row(area, y));
+        }
+    }
+    if rows.len() > usize::from(height) {
+        let text = format!("{height} of {}", rows.len());
+        canvas.right(area.x + 20, area.y, area.right() - 1, Role::Quiet, &text);
+    }
+    if has_legend {
+        let y = (area.y + 1 + cells(rows.len()).max(1)).min(area.bottom() - 1);
+        draw_legend(app, canvas, row(area, y));
+    }
+}
+
+fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, columns: &[(Column, u16, u16)]) {
+    for (column, x, end) in columns {
+        let is_sorted = *column == app.order.column;
+        let role = if is_sorted { Role::Accent } else { Role::Quiet };
+        let sign = canvas.glyphs().sorted[usize::from(app.order.ascending)];
+        let text = match is_sorted {
+            true => format!("{}{sign}", column.label()),
+            false => column.label().to_owned(),
+        };
+        if is_right(*column) {
+            // A label that is as wide as its column lends the sign a column of the gap.
+            canvas.right(x.saturating_sub(1), area.y, *end, role, &text);
+        } else {
+            canvas.text(*x, area.y, *end, role, &text);
+        }
+        let hit = Rect { x: *x, y: area.y, width: end.saturating_sub(*x), height: 1 };
+        canvas.hit(hit, Target::Column(*column));
+    }
+}
+
+fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let all = app.snapshot().map_or(0, |snapshot| snapshot.processes.len());
+    let text = match all {
+        0 => "No process holds a device or device memory.".to_owned(),
+        count => {
+            format!("None of {count} processes fits the selection or filter; Esc takes it back.")
+        }
+    };
+    if area.height > 0 {
+        canvas.text(area.x + 2, area.y, area.right(), Role::Quiet, &text);
+    }
+}
+
+fn draw_row(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    process: &Row<'_>,
+    columns: &[(Column, u16, u16)],
+    y: u16,
+) {
+    for (column, x, end) in columns {
+        let (role, text) = cell(app, process, *column);
+        if is_right(*column) {
+            canvas.right(*x, y, *end, role, &text);
+        } else {
+            canvas.text(*x, y, *end, role, &text);
+        }
+    }
+}
+
+/// What stands in a cell, and how it looks.
+fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
+    let Some(snapshot) = app.snapshot() else { return (Role::Plain, String::new()) };
+    let (look, process) = (app.look, row.process);
+    if row.chip.is_some() && !matches!(column, Column::Chips | Column::Name) {
+        return row.figure(column).map_or((Role::Plain, String::new()), |known| bytes(look, known));
+    }
+    match column {
+        Column::Pid if process.pid.0 == 0 => (Role::Quiet, look.glyphs().dash.to_owned()),
+        Column::Pid => (Role::Plain, process.pid.to_string()),
+        Column::User => (Role::Plain, process.user.clone().unwrap_or_default()),
+        Column::Chips => (Role::Plain, chips(snapshot, row)),
+        Column::Cpu => match row.cpu {
+            Some(percent) => (Role::Plain, format!("{percent:.0}%")),
+            None => (Role::Quiet, look.glyphs().dash.to_owned()),
+        },
+        Column::Runtime => match app.started(process) {
+            Some(started) => (Role::Plain, figure::span(snapshot.time_us.micros_since(started))),
+            None => (Role::Quiet, look.glyphs().dash.to_owned()),
+        },
+        Column::Name => name(app, row),
+        column => {
+            row.figure(column).map_or((Role::Plain, String::new()), |known| bytes(look, known))
+        }
+    }
+}
+
+fn bytes(look: Look, figure: Figure) -> (Role, String) {
+    let role = match figure {
+        Figure::Known { quality: Quality::Stale, .. } => Role::LeftBehind,
+        Figure::Known { bytes: 0, .. } | Figure::Blank(_) => Role::Quiet,
+        Figure::Known { .. } => Role::Plain,
+    };
+    (role, figure::short(look, figure))
+}
+
+/// The numbers of a row's chips, with runs joined, as in `0-3,8`.
+fn chips(snapshot: &Snapshot, row: &Row<'_>) -> String {
+    let on = |id| match row.chip {
+        Some(chip) => chip.chip == id,
+        None => row.process.chips.iter().any(|chip| chip.chip == id),
+    };
+    let mut numbers: Vec<u32> =
+        snapshot.chips.iter().filter(|chip| on(chip.id)).map(|chip| chip.index).collect();
+    numbers.sort_unstable();
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let text = |(first, last): &(u32, u32)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first},{last}"),
+        _ => format!("{first}-{last}"),
+    };
+    runs.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+fn name(app: &App, row: &Row<'_>) -> (Role, String) {
+    let process: &Process = row.process;
+    if row.chip.is_some() {
+        return (Role::Frame, app.look.glyphs().branch.to_owned());
+    }
+    let mut parts = vec![naming::process(process).to_owned()];
+    parts.extend(naming::process_state(process).map(str::to_owned));
+    parts.extend(naming::container(process).map(std::borrow::Cow::into_owned));
+    if app.view == View::Processes && process.command.len() > process.name.len() {
+        parts.push(process.command.clone());
+    }
+    let role = match process.state {
+        ProcessState::Live => Role::Plain,
+        ProcessState::LeftBehind => Role::LeftBehind,
+        ProcessState::OutsideNamespace => Role::Quiet,
+    };
+    (role, parts.join(&format!(" {} ", app.look.glyphs().dot)))
+}
+
+/// What the signs before numbers mean.
+fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let look = app.look;
+    let rows = app.rows();
+    let memory = [Column::Dram, Column::L1, Column::L1Small, Column::Trace, Column::Reported];
+    let figures: Vec<Figure> =
+        rows.iter().flat_map(|row| memory.map(|column| row.figure(column))).flatten().collect();
+    let mut notes = Vec::new();
+    for quality in [Quality::Approximate, Quality::HighWater, Quality::Inferred, Quality::Stale] {
+        let has =
+            |figure: &Figure| matches!(figure, Figure::Known { quality: of, .. } if *of == quality);
+        if figures.iter().any(has) {
+            notes.push(format!("{} {}", look.mark(quality), quality.as_str()));
+        }
+    }
+    let mut blanks: Vec<_> = figures
+        .iter()
+        .filter_map(|figure| match figure {
+            Figure::Blank(reason) => Some(*reason),
+            Figure::Known { .. } => None,
+        })
+        .collect();
+    blanks.sort_by_key(|reason| reason.as_str());
+    blanks.dedup();
+    notes
+        .extend(blanks.iter().map(|reason| format!("{} {}", look.blank(*reason), reason.as_str())));
+    let source = figures.iter().find_map(|figure| match figure {
+        Figure::Known { source, .. } => Some(source.as_str()),
+        Figure::Blank(_) => None,
+    });
+    notes.extend(source.map(|source| format!("source {source}")));
+    if !notes.is_empty() {
+        canvas.text(area.x + 2, area.y, area.right() - 1, Role::Frame, &notes.join("   "));
+    }
+}

@@ -1,0 +1,170 @@
+//! A buffer with a look, and a list of what the mouse can point at.
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::style::{Modifier, Style};
+
+use crate::output::text::{cut, legible, width};
+use crate::tui::app::Target;
+use crate::tui::look::{Glyphs, Look, Role};
+use crate::tui::number::cells;
+
+/// Something that the mouse can point at, and where it is.
+pub type Hit = (Rect, Target);
+
+/// What views draw on.
+#[derive(Debug)]
+pub struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    /// How things look.
+    pub look: Look,
+    hits: Vec<Hit>,
+}
+
+impl<'a> Canvas<'a> {
+    /// A canvas over a whole buffer.
+    #[must_use]
+    pub fn new(buffer: &'a mut Buffer, look: Look) -> Self {
+        Self { buffer, look, hits: Vec::new() }
+    }
+
+    /// The characters for what is not text.
+    #[must_use]
+    pub fn glyphs(&self) -> &'static Glyphs {
+        self.look.glyphs()
+    }
+
+    /// Everything that the mouse can point at; what was drawn last lies on top.
+    #[must_use]
+    pub fn into_hits(self) -> Vec<Hit> {
+        self.hits
+    }
+
+    /// Lets the mouse point at something.
+    pub fn hit(&mut self, area: Rect, target: Target) {
+        self.hits.push((area, target));
+    }
+
+    /// Nothing below can be pointed at any more.
+    pub fn cover(&mut self) {
+        self.hits.clear();
+    }
+
+    /// Writes text from `x` on, cut before `end`. Gives the column behind it. What a terminal would obey is made
+    /// harmless.
+    pub fn text(&mut self, x: u16, y: u16, end: u16, role: Role, text: &str) -> u16 {
+        self.styled(x, y, end, self.look.style(role), text)
+    }
+
+    /// The same in a style of its own.
+    pub fn styled(&mut self, x: u16, y: u16, end: u16, style: Style, text: &str) -> u16 {
+        let area = self.buffer.area;
+        let end = end.min(area.right());
+        if y >= area.bottom() || x >= end {
+            return x;
+        }
+        let text = legible(text, self.look.charset);
+        let text = cut(&text, usize::from(end - x), self.glyphs().ellipsis);
+        self.buffer.set_stringn(x, y, &text, usize::from(end - x), style).0
+    }
+
+    /// Writes text that ends before `end`, cut at `start`.
+    pub fn right(&mut self, start: u16, y: u16, end: u16, role: Role, text: &str) {
+        let columns = cells(width(&legible(text, self.look.charset)));
+        self.text(start.max(end.saturating_sub(columns)), y, end, role, text);
+    }
+
+    /// Writes one of our own signs, over whatever is there.
+    pub fn sign(&mut self, x: u16, y: u16, style: Style, sign: &str) {
+        if let Some(cell) = self.buffer.cell_mut(Position { x, y }) {
+            cell.set_symbol(sign).set_style(style);
+        }
+    }
+
+    /// Writes one of our own signs where nothing is yet.
+    pub fn sign_if_empty(&mut self, x: u16, y: u16, style: Style, sign: &str) {
+        if self.buffer.cell(Position { x, y }).is_some_and(|cell| cell.symbol() == " ") {
+            self.sign(x, y, style, sign);
+        }
+    }
+
+    /// A horizontal rule.
+    pub fn rule(&mut self, area: Rect) {
+        let line = self.glyphs().lines[0];
+        let style = self.look.style(Role::Frame);
+        for x in area.left()..area.right() {
+            self.sign(x, area.y, style, line);
+        }
+    }
+
+    /// Lays a style over whatever is there.
+    pub fn over(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Marks a row that the cursor is on.
+    pub fn cursor(&mut self, area: Rect) {
+        self.over(area, self.look.cursor());
+    }
+
+    /// Clears an area and draws a box around it, with a title. Gives the area inside.
+    pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                self.sign(x, y, Style::reset(), " ");
+            }
+        }
+        if area.width < 4 || area.height < 3 {
+            return area;
+        }
+        let [horizontal, vertical, _] = self.glyphs().lines;
+        let [top_left, top_right, bottom_left, bottom_right] = self.glyphs().corners;
+        let style = self.look.style(Role::Frame);
+        let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+        for x in area.left()..=right {
+            self.sign(x, area.top(), style, horizontal);
+            self.sign(x, bottom, style, horizontal);
+        }
+        for y in area.top()..=bottom {
+            self.sign(area.left(), y, style, vertical);
+            self.sign(right, y, style, vertical);
+        }
+        self.sign(area.left(), area.top(), style, top_left);
+        self.sign(right, area.top(), style, top_right);
+        self.sign(area.left(), bottom, style, bottom_left);
+        self.sign(right, bottom, style, bottom_right);
+        self.text(area.left() + 2, area.top(), right, Role::Strong, &format!(" {title} "));
+        Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 }
+    }
+
+    /// The style of the tab or item that is open.
+    #[must_use]
+    pub fn open(&self) -> Style {
+        if self.look.is_mono() {
+            Style::new().add_modifier(Modifier::REVERSED)
+        } else {
+            self.look.style(Role::Accent).add_modifier(Modifier::BOLD)
+        }
+    }
+}
+
+/// The first of the rows that are shown when `count` rows do not fit `height`: the cursor stays in the middle.
+#[must_use]
+pub fn scroll(count: usize, height: usize, cursor: usize) -> usize {
+    cursor.saturating_sub(height / 2).min(count.saturating_sub(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_scrolls_around_its_cursor_and_not_beyond_its_ends() {
+        assert_eq!(scroll(5, 10, 4), 0);
+        assert_eq!(scroll(100, 10, 0), 0);
+        assert_eq!(scroll(100, 10, 50), 45);
+        assert_eq!(scroll(100, 10, 99), 90);
+        assert_eq!(scroll(0, 0, 0), 0);
+    }
+}

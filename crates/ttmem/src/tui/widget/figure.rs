@@ -1,0 +1,184 @@
+//! Numbers as views write them.
+
+use ttmem_model::metric::Quantity;
+use ttmem_model::snapshot::Chip;
+use ttmem_model::{Metric, Reading};
+
+use crate::output::amount;
+use crate::tui::look::{Look, Role};
+use crate::tui::number::bytes;
+use crate::tui::select::Figure;
+use crate::tui::track::{Unit, metric};
+
+/// Bytes in at most six columns with the sign of their quality, or the sign of their blank.
+#[must_use]
+pub fn short(look: Look, figure: Figure) -> String {
+    match figure {
+        Figure::Known { bytes, quality, .. } => {
+            format!("{}{}", look.mark(quality), amount::short_size(bytes))
+        }
+        Figure::Blank(reason) => look.blank(reason).to_owned(),
+    }
+}
+
+/// A part and a whole with their units, as in `~9.10 / 12.0 GiB`. The unit is written once if it is the same.
+#[must_use]
+pub fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
+    let long = |figure: Figure| match figure {
+        Figure::Known { bytes, quality, .. } => {
+            format!("{}{}", look.mark(quality), amount::size(bytes))
+        }
+        Figure::Blank(reason) => look.blank(reason).to_owned(),
+    };
+    let (part, whole) = (long(part), long(whole));
+    match (part.rsplit_once(' '), whole.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} / {whole}"),
+        _ => format!("{part} / {whole}"),
+    }
+}
+
+/// How much of a whole a part is.
+#[must_use]
+pub fn percent(part: Figure, whole: Figure) -> String {
+    let share = part.bytes().zip(whole.bytes());
+    share.and_then(|(part, whole)| amount::percent(part, whole)).unwrap_or_default()
+}
+
+/// How a memory this full looks.
+#[must_use]
+pub fn pressure(part: Figure, whole: Figure) -> Role {
+    let share = part.bytes().zip(whole.bytes());
+    match share.and_then(|(part, whole)| amount::share_in_thousandths(part, whole)) {
+        Some(950..) => Role::Alarm,
+        Some(850..) => Role::Notice,
+        _ => Role::Plain,
+    }
+}
+
+/// A number on a chart.
+#[must_use]
+pub fn charted(look: Look, unit: Unit, number: f64) -> String {
+    match unit {
+        Unit::Bytes => amount::short_size(bytes(number)),
+        Unit::BytesPerSecond => format!("{}/s", amount::short_size(bytes(number))),
+        Unit::Celsius => format!("{number:.0}{}C", look.glyphs().degrees),
+        Unit::Watts => format!("{number:.0} W"),
+        Unit::Megahertz => format!("{number:.0} MHz"),
+        Unit::Percent => format!("{number:.0}%"),
+    }
+}
+
+/// A telemetry reading to the nearest whole, or the sign of its blank.
+#[must_use]
+pub fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
+    match chip.telemetry.get(&metric) {
+        Some(Reading::Known { value, .. }) => amount::rounded(*value),
+        Some(Reading::Missing(missing)) => look.blank(missing.reason).to_owned(),
+        None => look.glyphs().dash.to_owned(),
+    }
+}
+
+/// The temperature with its unit, and how it looks beside the limit.
+#[must_use]
+pub fn temperature(look: Look, chip: &Chip) -> (Role, String) {
+    let text = rounded(look, chip, Metric::AsicTemperature);
+    let known = metric(chip, Metric::AsicTemperature).is_some();
+    let unit = if known { format!("{}C", look.glyphs().degrees) } else { String::new() };
+    (limit(chip, Metric::AsicTemperature, Metric::AsicTemperatureLimit), text + &unit)
+}
+
+/// The power and its limit, and how it looks beside it.
+#[must_use]
+pub fn power(look: Look, chip: &Chip) -> (Role, String) {
+    let role = limit(chip, Metric::Power, Metric::PowerLimit);
+    let power = rounded(look, chip, Metric::Power);
+    match (metric(chip, Metric::Power), metric(chip, Metric::PowerLimit)) {
+        (None, None) => (role, power),
+        (_, None) => (role, format!("{power} W")),
+        (_, Some(limit)) => (role, format!("{power}/{} W", amount::rounded(Quantity(limit)))),
+    }
+}
+
+/// The clock of the Tensix cores.
+#[must_use]
+pub fn clock(look: Look, chip: &Chip) -> String {
+    let text = rounded(look, chip, Metric::AiClock);
+    if metric(chip, Metric::AiClock).is_some() { text + " MHz" } else { text }
+}
+
+/// How a reading looks beside its limit.
+#[must_use]
+pub fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
+    match (metric(chip, of), metric(chip, limit)) {
+        (Some(value), Some(limit)) if limit > 0.0 && value >= limit => Role::Alarm,
+        (Some(value), Some(limit)) if limit > 0.0 && value >= limit * 0.9 => Role::Notice,
+        (None, _) => Role::Quiet,
+        _ => Role::Plain,
+    }
+}
+
+/// A span of time in at most six columns, such as `94s`, `12m30`, `5h12m` or `2d03h`.
+#[must_use]
+pub fn span(micros: u64) -> String {
+    let seconds = micros / 1_000_000;
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..3_600 => format!("{}m{:02}", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// An interval between samples, such as `100ms` or `2s`.
+#[must_use]
+pub fn interval(micros: u64) -> String {
+    if micros.is_multiple_of(1_000_000) {
+        format!("{}s", micros / 1_000_000)
+    } else {
+        format!("{}ms", micros / 1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_model::{MissingReason, Quality, SourceName};
+
+    use super::*;
+    use crate::tui::look::{Charset, Depth, Theme};
+
+    const LOOK: Look =
+        Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+
+    fn known(bytes: u64) -> Figure {
+        let quality = Quality::Approximate;
+        Figure::Known { bytes, quality, source: SourceName::Upstream }
+    }
+
+    #[test]
+    fn a_unit_is_written_once() {
+        assert_eq!(of_whole(LOOK, known(9 << 30), known(12 << 30)), "~9.00 / ~12.0 GiB");
+        assert_eq!(of_whole(LOOK, known(9 << 20), known(12 << 30)), "~9.00 MiB / ~12.0 GiB");
+        let blank = Figure::Blank(MissingReason::Denied);
+        assert_eq!(of_whole(LOOK, blank, known(12 << 30)), "? / ~12.0 GiB");
+        assert_eq!(percent(blank, known(1)), "");
+    }
+
+    #[test]
+    fn spans_of_time_are_short() {
+        let text = |seconds: u64| span(seconds * 1_000_000);
+        assert_eq!(text(0), "0s");
+        assert_eq!(text(119), "119s");
+        assert_eq!(text(754), "12m34");
+        assert_eq!(text(18_720), "5h12m");
+        assert_eq!(text(51 * 3_600), "2d03h");
+        assert_eq!(interval(250_000), "250ms");
+        assert_eq!(interval(60_000_000), "60s");
+    }
+
+    #[test]
+    fn memory_is_worth_a_look_before_it_is_full() {
+        assert_eq!(pressure(known(84), known(100)), Role::Plain);
+        assert_eq!(pressure(known(85), known(100)), Role::Notice);
+        assert_eq!(pressure(known(95), known(100)), Role::Alarm);
+    }
+}

@@ -1,0 +1,180 @@
+//! Lines over time, in braille: two dots to a column, four to a row.
+
+use ratatui_core::layout::Rect;
+
+use super::canvas::Canvas;
+use crate::tui::look::Role;
+use crate::tui::number::{cells, whole};
+use crate::tui::track::Unit;
+
+/// Dots in a cell.
+pub const DOTS: (usize, usize) = (2, 4);
+
+/// A line: a number for every column of dots, or a gap.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// Its numbers, the oldest first.
+    pub numbers: Vec<Option<f32>>,
+    /// How it looks.
+    pub role: Role,
+}
+
+/// How far up and down a chart goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The number at the bottom.
+    pub low: f64,
+    /// The number at the top.
+    pub high: f64,
+}
+
+impl Range {
+    /// From nothing to the limit, or to what the numbers need if there is none or they go beyond it.
+    #[must_use]
+    pub fn up_to(limit: Option<f64>, highest: Option<f64>, unit: Unit) -> Self {
+        let highest = highest.unwrap_or(0.0);
+        let limit = limit.filter(|limit| *limit >= highest);
+        let high = limit.unwrap_or_else(|| match unit {
+            Unit::Bytes | Unit::BytesPerSecond => power_of_two(highest),
+            _ => nice(highest),
+        });
+        Self { low: 0.0, high: if high > 0.0 { high } else { 1.0 } }
+    }
+
+    /// As far as the numbers go, and a little more on both sides.
+    #[must_use]
+    pub fn around(lowest: Option<f64>, highest: Option<f64>) -> Self {
+        let (Some(lowest), Some(highest)) = (lowest, highest) else {
+            return Self { low: 0.0, high: 1.0 };
+        };
+        // A flat line stands in the middle.
+        let margin = ((highest - lowest) * 0.08).max(highest.abs() * 0.01).max(0.5);
+        Self { low: (lowest - margin).max(0.0), high: highest + margin }
+    }
+
+    /// Where a number stands, from 0 at the bottom to 1 at the top.
+    #[must_use]
+    pub fn place(self, number: f64) -> f64 {
+        ((number - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+}
+
+/// The next power of two: bytes are counted in them.
+fn power_of_two(number: f64) -> f64 {
+    if number <= 0.0 { 0.0 } else { 2.0_f64.powf(number.log2().ceil()) }
+}
+
+/// The next number of 1, 2 or 5 with noughts.
+fn nice(number: f64) -> f64 {
+    if number <= 0.0 {
+        return 0.0;
+    }
+    let unit = 10.0_f64.powf(number.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0];
+    steps.into_iter().map(|step| step * unit).find(|step| *step >= number).unwrap_or(number)
+}
+
+/// Draws lines over each other; the last one lies on top.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve]) {
+    for curve in curves {
+        if canvas.glyphs().braille {
+            draw_braille(canvas, area, range, curve);
+        } else {
+            draw_ascii(canvas, area, range, curve);
+        }
+    }
+}
+
+fn draw_braille(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) {
+    let rows = usize::from(area.height) * DOTS.1;
+    let mut cells_of_curve = vec![0_u8; usize::from(area.width) * usize::from(area.height)];
+    let mut before = None;
+    for (column, number) in curve.numbers.iter().take(usize::from(area.width) * 2).enumerate() {
+        let place = number.map(|number| row_of(range, f64::from(number), rows));
+        if let Some(row) = place {
+            // A jump is drawn as the line that it is.
+            let from = before.unwrap_or(row);
+            for dot in from.min(row)..=from.max(row) {
+                let cell = dot / DOTS.1 * usize::from(area.width) + column / DOTS.0;
+                cells_of_curve[cell] |= dot_of(column % DOTS.0, dot % DOTS.1);
+            }
+        }
+        before = place;
+    }
+    let style = canvas.look.style(curve.role);
+    for (place, dots) in cells_of_curve.into_iter().enumerate().filter(|(_, dots)| *dots != 0) {
+        let (row, column) = (place / usize::from(area.width), place % usize::from(area.width));
+        let sign = char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' ');
+        let mut bytes = [0; 4];
+        let (x, y) = (area.x + cells(column), area.y + cells(row));
+        canvas.sign(x, y, style, sign.encode_utf8(&mut bytes));
+    }
+}
+
+fn draw_ascii(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) {
+    let style = canvas.look.style(curve.role);
+    for column in 0..area.width {
+        let pair = curve.numbers.iter().skip(usize::from(column) * 2).take(2);
+        let highest = pair.flatten().copied().reduce(f32::max);
+        if let Some(number) = highest {
+            let row = row_of(range, f64::from(number), usize::from(area.height));
+            canvas.sign(area.x + column, area.y + cells(row), style, "*");
+        }
+    }
+}
+
+/// The row of a number among so many, counted from the top.
+fn row_of(range: Range, number: f64, rows: usize) -> usize {
+    let last = rows.saturating_sub(1);
+    last - whole((range.place(number) * last as f64).round()).min(last)
+}
+
+/// The bit of a dot in a braille character: U+2800 counts the left three, the right three, then the lowest two.
+fn dot_of(column: usize, row: usize) -> u8 {
+    const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
+    BITS[column][row]
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui_core::buffer::Buffer;
+
+    use super::*;
+    use crate::tui::look::{Charset, Depth, Look, Theme};
+
+    fn plot(charset: Charset, numbers: &[Option<f32>]) -> Vec<String> {
+        let look = Look { theme: Theme::Default, depth: Depth::True, charset };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
+        let mut canvas = Canvas::new(&mut buffer, look);
+        let curve = Curve { numbers: numbers.to_vec(), role: Role::Dram };
+        let range = Range { low: 0.0, high: 7.0 };
+        draw(&mut canvas, Rect::new(0, 0, 4, 2), range, &[curve]);
+        let cells = buffer.content();
+        cells.chunks(4).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect()
+    }
+
+    #[test]
+    fn every_dot_is_a_number() {
+        let rising: Vec<_> = (0_u8..8).map(|number| Some(f32::from(number))).collect();
+        assert_eq!(plot(Charset::Unicode, &rising), ["  ⣠⠞", "⣠⠞⠁ "]);
+    }
+
+    #[test]
+    fn a_gap_is_not_bridged() {
+        let numbers = [Some(0.0), Some(0.0), None, None, None, None, Some(7.0), Some(7.0)];
+        assert_eq!(plot(Charset::Unicode, &numbers), ["   ⠉", "⣀   "]);
+        assert_eq!(plot(Charset::Ascii, &numbers), ["   *", "*   "]);
+    }
+
+    #[test]
+    fn scales_have_room() {
+        let high = |limit, highest, unit| Range::up_to(limit, highest, unit).high;
+        assert_eq!(high(Some(12.0), Some(9.0), Unit::Watts), 12.0);
+        assert_eq!(high(Some(12.0), Some(13.0), Unit::Watts), 20.0);
+        assert_eq!(high(None, Some(13.0), Unit::Bytes), 16.0);
+        assert_eq!(high(None, Some(1024.0), Unit::Bytes), 1024.0);
+        assert_eq!(high(None, None, Unit::Bytes), 1.0);
+        let flat = Range::around(Some(50.0), Some(50.0));
+        assert!(flat.low < 50.0 && flat.high > 50.0);
+    }
+}

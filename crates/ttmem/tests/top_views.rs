@@ -1,0 +1,242 @@
+//! Every view of `ttmem top` at three sizes, of hosts with no, one, four and 32 chips, with every reason for a blank,
+//! with 16 colours and with none.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use ratatui_core::backend::TestBackend;
+use ratatui_core::layout::Size;
+use ratatui_core::terminal::Terminal;
+use ttmem::config::Settings;
+use ttmem::tui::app::{App, Event, Sample, View};
+use ttmem::tui::demo::Work;
+use ttmem::tui::details;
+use ttmem::tui::history::Moment;
+use ttmem::tui::key::Key;
+use ttmem::tui::look::{Charset, Depth, Look, Theme};
+use ttmem::tui::screen::Screen;
+use ttmem::tui::view;
+use ttmem_collect::fake::{self, BOOT, Host, NOW};
+use ttmem_collect::root::Tree;
+use ttmem_collect::{Clock, Collector, Root};
+use ttmem_model::{MissingReason, Pid};
+
+const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+const SIZES: [(u16, u16); 3] = [(160, 50), (80, 24), (40, 12)];
+
+/// The live view of a host that has been at work for a minute and a half.
+fn watch(tree: Tree, view: View, look: Look) -> App {
+    let collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(NOW));
+    watch_work(Work::new(collector), view, look)
+}
+
+fn watch_work(mut work: Work, view: View, look: Look) -> App {
+    let mut app = App::new(Settings { view, ..Settings::default() }, look, true);
+    for second in 0..90_u64 {
+        let at = Moment(work.begin().0 + second * 1_000_000);
+        let snapshot = Arc::new(work.at(at));
+        app.update(at, Event::Sample(Sample { at, snapshot, boot: Some(BOOT) }));
+    }
+    app
+}
+
+fn demo(view: View, look: Look) -> App {
+    watch_work(Work::new(Collector::demo()), view, look)
+}
+
+fn press(app: &mut App, keys: &str) {
+    for letter in keys.chars() {
+        let key = match letter {
+            '⏎' => Key::Enter,
+            '⇥' => Key::Tab,
+            '←' => Key::Left,
+            '↓' => Key::Down,
+            letter => Key::Char(letter),
+        };
+        app.update(Moment(0), Event::Key(key));
+    }
+}
+
+/// What is on the screen, without the blanks at the ends of its lines.
+fn screen(app: &App, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut frame = terminal.get_frame();
+    view::draw(app, &mut frame);
+    let buffer = terminal.current_buffer_mut();
+    let mut text = format!("{width}x{height}\n");
+    for row in buffer.content().chunks(usize::from(width)) {
+        let line: String = row.iter().map(|cell| cell.symbol()).collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn screens(app: &App) -> String {
+    SIZES.map(|size| screen(app, size)).join("\n")
+}
+
+#[test]
+fn every_view_of_every_host_at_every_size() {
+    for view in View::ALL {
+        let hosts = [
+            ("none", watch(Host::new().without_driver().into_tree(), view, LOOK)),
+            ("one", watch(Host::n150().into_tree(), view, LOOK)),
+            ("four", demo(view, LOOK)),
+            ("thirty_two", watch(Host::galaxy().into_tree(), view, LOOK)),
+        ];
+        for (name, app) in hosts {
+            assert_snapshot!(format!("{}_{name}", view.name()), screens(&app));
+        }
+    }
+}
+
+#[test]
+fn what_keys_open() {
+    let cases = [
+        ("details", View::Processes, "⏎"),
+        ("tree", View::Processes, "t"),
+        ("filter", View::Processes, "/user:al"),
+        ("nothing_left", View::Overview, "/nobody⏎"),
+        ("one_chip", View::Charts, "↓⏎"),
+        ("apart", View::Charts, "o"),
+        ("of_processes", View::Charts, "⇥"),
+        ("cursor", View::Charts, "←←←←←←←←←←←←←←←←←←←←"),
+        ("hour", View::Charts, "---"),
+        ("auto", View::Charts, "a"),
+        ("metrics", View::Charts, "m"),
+        ("help", View::Charts, "?"),
+        ("help_search", View::Overview, "?sort"),
+        ("export", View::Charts, "e"),
+        ("signal", View::Processes, "K"),
+        ("frozen", View::Overview, " "),
+    ];
+    for (name, view, keys) in cases {
+        let mut app = demo(view, LOOK);
+        press(&mut app, keys);
+        assert_snapshot!(format!("keys_{name}"), screens(&app));
+    }
+}
+
+#[test]
+fn a_process_that_was_looked_at_closely() {
+    let mut app = demo(View::Processes, LOOK);
+    press(&mut app, "⏎");
+    let root = ttmem_collect::demo::root();
+    let process = ttmem::tui::track::ProcessId { pid: Pid(41_377), start_time: 95_130_000 };
+    let found = details::read(&root, process.pid);
+    app.update(Moment(0), Event::Details(process, found));
+    assert_snapshot!("details_read", screens(&app));
+}
+
+#[test]
+fn every_reason_for_a_blank_is_said() {
+    use fake::variants::{devices, processes, regions};
+    let hosts: [(MissingReason, fn() -> Tree); 5] = [
+        (MissingReason::NoSource, processes::tracking_disabled),
+        (MissingReason::Denied, regions::unreadable_region),
+        (MissingReason::Unsupported, devices::very_old_driver),
+        (MissingReason::NotRead, || Host::p150().into_tree()),
+        (MissingReason::Failed, regions::counter_below_zero),
+    ];
+    for (reason, tree) in hosts {
+        let mut all = String::new();
+        for view in [View::Overview, View::Processes, View::Telemetry, View::Charts] {
+            let mut app = watch(tree(), view, LOOK);
+            if view == View::Processes {
+                press(&mut app, "⏎");
+            }
+            all.push_str(&screen(&app, (132, 30)));
+        }
+        assert!(all.contains(reason.as_str()), "{reason:?} is not said");
+        assert_snapshot!(format!("blank_{}", reason.as_str()), all);
+    }
+}
+
+#[test]
+fn no_host_is_too_strange_to_be_drawn() {
+    for view in View::ALL {
+        for (name, tree) in fake::variants() {
+            let app = watch(tree, view, LOOK);
+            for size in [(160, 50), (80, 24), (40, 12), (20, 4), (1, 1)] {
+                let text = screen(&app, size);
+                let control = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+                assert_eq!(control, None, "{name} {view:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_too_small_says_so() {
+    let app = demo(View::Overview, LOOK);
+    assert_snapshot!("too_small", screen(&app, (38, 8)));
+}
+
+#[test]
+fn before_the_first_sample() {
+    let app = App::new(Settings::default(), LOOK, false);
+    assert_snapshot!("waiting", screen(&app, (80, 24)));
+}
+
+/// What is written to a terminal, with the escape character made visible.
+fn written(app: &App, (width, height): (u16, u16)) -> String {
+    let mut bytes = Vec::new();
+    {
+        let mut terminal =
+            Terminal::new(Screen::new(&mut bytes, Size::new(width, height))).unwrap();
+        let mut frame = terminal.get_frame();
+        view::draw(app, &mut frame);
+        terminal.flush().unwrap();
+        ratatui_core::backend::Backend::flush(terminal.backend_mut()).unwrap();
+    }
+    String::from_utf8(bytes).unwrap().replace("\x1b[0", "\n␛[0").replace('\x1b', "␛")
+}
+
+#[test]
+fn colours_are_those_of_the_terminal() {
+    let sixteen = Look { depth: Depth::Sixteen, ..LOOK };
+    let text = written(&demo(View::Overview, sixteen), (80, 24));
+    assert!(!text.contains("38;2;") && !text.contains("38;5;"), "{text}");
+    assert_snapshot!("sixteen_colours", text);
+    let mono = Look { theme: Theme::Mono, ..LOOK };
+    let text = written(&demo(View::Overview, mono), (80, 24));
+    let has_colour = |line: &str| {
+        let codes = line.strip_prefix("␛[0").and_then(|rest| rest.split('m').next());
+        codes.is_some_and(|codes| codes.split(';').any(|code| code.len() > 1))
+    };
+    assert!(!text.lines().any(has_colour), "{text}");
+    assert_snapshot!("mono", text);
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let ascii = Look { charset: Charset::Ascii, ..LOOK };
+    let mut all = String::new();
+    for view in View::ALL {
+        let text = screen(&demo(view, ascii), (80, 24));
+        assert!(text.is_ascii(), "{text}");
+        all.push_str(&text);
+    }
+    let mut app = demo(View::Charts, ascii);
+    press(&mut app, "?");
+    assert!(screen(&app, (80, 24)).is_ascii());
+    assert_snapshot!("ascii", all);
+}
+
+#[test]
+fn what_did_not_change_is_not_written() {
+    let mut terminal = Terminal::new(Screen::new(Vec::new(), Size::new(160, 50))).unwrap();
+    let app = demo(View::Charts, LOOK);
+    let mut draw = || {
+        view::draw(&app, &mut terminal.get_frame());
+        terminal.flush().unwrap();
+        terminal.swap_buffers();
+        ratatui_core::backend::Backend::flush(terminal.backend_mut()).unwrap();
+        terminal.backend().written()
+    };
+    let first = draw();
+    assert!(first > 1_000);
+    assert_eq!(draw(), first);
+}
