@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::{Cli, Command, CommonArgs, ExplainArgs, FormatWord, L1Args, L1Sort, SnapshotArgs};
+use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::Failure;
 use crate::field::Field;
 use crate::field::device::{self, DeviceField};
@@ -23,6 +24,10 @@ pub enum Request {
     Explain(ExplainRequest),
     /// A text that needs no snapshot.
     Text(Text),
+    /// The live view.
+    Top(TopArgs),
+    /// Where the live view's choices are kept, or what they can be.
+    Config(ConfigArgs),
 }
 
 /// A text that needs no snapshot.
@@ -148,12 +153,24 @@ impl Request {
             Some(Command::Explain(args)) => return Ok(Self::Explain(explain(args))),
             Some(Command::Completions { shell }) => Text::Completions(shell),
             Some(Command::Man) => Text::Man,
+            Some(Command::Top(args)) => return Ok(Self::Top(args)),
+            Some(Command::Config(args)) => return Ok(Self::Config(args)),
+            None if cli.snapshot.watch => return Ok(Self::Top(watch(cli.snapshot)?)),
             None if cli.snapshot.help_query_device => Text::DeviceFields,
             None if cli.snapshot.help_query_processes => Text::ProcessFields,
             None => return snapshot(cli.snapshot, &cli.common).map(Self::Snapshot),
         };
         Ok(Self::Text(text))
     }
+}
+
+/// `-w` is `ttmem top`, for which `-l` is the interval; other options of a snapshot mean nothing there.
+fn watch(args: SnapshotArgs) -> Result<TopArgs, Failure> {
+    let interval = args.interval;
+    if args != (SnapshotArgs { watch: true, interval, ..SnapshotArgs::default() }) {
+        return Err(Failure::usage("-w goes with -l alone; filter and select on the screen"));
+    }
+    Ok(TopArgs { interval, ..TopArgs::default() })
 }
 
 /// The characters that `--ascii` leaves.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::CODES;
 use crate::interval::Interval;
 
@@ -26,7 +27,7 @@ pub struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CommonArgs {
     /// Read a captured or made-up host from a directory.
     #[arg(long, value_name = "DIR", global = true, help_heading = "Common options")]
@@ -121,6 +122,9 @@ pub struct SnapshotArgs {
         default_missing_value = "5"
     )]
     pub interval: Option<Interval>,
+    /// The same as `ttmem top`: watch live.
+    #[arg(short, long, group = "output")]
+    pub watch: bool,
     /// Stop after this many samples; implies -l.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -160,6 +164,10 @@ pub enum Command {
     },
     /// Print the man page.
     Man,
+    /// Watch chips and processes live.
+    Top(TopArgs),
+    /// Say where the choices of `ttmem top` are kept, and whether they can be read.
+    Config(ConfigArgs),
 }
 
 /// Options of `ttmem l1`.

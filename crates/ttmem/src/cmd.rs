@@ -5,3 +5,4 @@ pub mod l1;
 pub mod snapshot;
 pub mod target;
 pub mod text;
+pub mod top;

@@ -39,7 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .map_err(Stop::Parsing)
         .and_then(|cli| obey(cli).map_err(Stop::Failing))
     {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(stop) => stop.end(),
     }
 }
@@ -68,17 +68,21 @@ impl Stop {
     }
 }
 
-fn obey(cli: Cli) -> Result<(), Failure> {
-    let color = cli.common.color;
-    let charset = args::charset(&cli.common);
-    let source = HostChoice::of(&cli.common);
-    let simulator = cli.common.simulator.clone();
+fn obey(cli: Cli) -> Result<ExitCode, Failure> {
+    let common = cli.common.clone();
+    let color = common.color;
+    let charset = args::charset(&common);
+    let source = HostChoice::of(&common);
+    let simulator = common.simulator.clone();
     let page = |target: &Target, otherwise| terminal::page(target, color, charset, otherwise);
+    let print = |bytes: &[u8]| deliver(&Target::Standard, Mode::Append, bytes).map(|_delivery| ());
     match Request::of(cli)? {
+        Request::Top(args) => return cmd::top::run(&args, &common),
+        Request::Config(args) => print(cmd::top::config(args)?.as_bytes()),
         Request::Text(text) => {
             let bytes = cmd::text::render(text)
                 .map_err(|error| Failure::usage(format!("cannot make the text: {error}")))?;
-            deliver(&Target::Standard, Mode::Append, &bytes).map(|_delivery| ())
+            print(&bytes)
         }
         Request::Explain(request) => {
             cmd::explain::run(&request, |otherwise| page(&request.target, otherwise))
@@ -100,6 +104,7 @@ fn obey(cli: Cli) -> Result<(), Failure> {
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// The host that the arguments choose.

@@ -3,8 +3,8 @@
 //! - [`app`]: the state and what every event does to it. No I/O, no clock: time comes in with the events.
 //! - [`history`]: what the samples said over the last hour, in constant memory.
 //! - [`view`]: pure drawing from the state to a frame; [`widget`] has the parts that views share.
-//! - `run`: the one loop. Around it: `terminal` and [`screen`] (what is written to the terminal),
-//!   `sampler` and [`details`] (what is read of the host), [`demo`] (a host that is made up and at work).
+//! - [`run`](mod@run): the one loop. Around it: [`terminal`] and [`screen`] (what is written to the terminal),
+//!   [`sampler`] and [`details`] (what is read of the host), [`demo`] (a host that is made up and at work).
 
 pub mod app;
 pub mod demo;
@@ -14,8 +14,11 @@ pub mod history;
 pub mod key;
 pub mod look;
 pub mod number;
+pub mod run;
+pub mod sampler;
 pub mod screen;
 pub mod select;
+pub mod terminal;
 pub mod track;
 pub mod view;
 pub mod widget;

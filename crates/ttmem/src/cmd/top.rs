@@ -1,0 +1,250 @@
+//! `ttmem top` and `ttmem config`: the live view, and the file of its choices.
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use ttmem_collect::root::Tree;
+use ttmem_collect::{Collector, L1Request, Root};
+
+use crate::cli::{ColorWhen, CommonArgs};
+use crate::config::{self, Configuration, Settings};
+use crate::exit::{Exit, Failure};
+use crate::interval::Interval;
+use crate::tui::app::{App, Event, Sample, View};
+use crate::tui::demo::Work;
+use crate::tui::details;
+use crate::tui::history::Moment;
+use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
+use crate::tui::run::{self, Directory, End, Parts};
+use crate::tui::sampler::{Feed, Recipe};
+
+/// The longest time from one sample to the next.
+const MOST_SECONDS: u64 = 60;
+
+/// Options of `ttmem top`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct TopArgs {
+    /// Sample every SEC seconds, 1 if not said; 100ms to 60s.
+    #[arg(short = 'd', long, value_name = "SEC")]
+    pub interval: Option<Interval>,
+    /// Open this view first: overview, charts, processes, telemetry or findings.
+    #[arg(long, value_name = "VIEW", value_parser = view)]
+    pub view: Option<View>,
+    /// Colours: default, light, high-contrast, colour-blind or mono.
+    #[arg(long, value_name = "THEME", value_parser = theme)]
+    pub theme: Option<Theme>,
+    /// Leave the mouse to the terminal.
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Allow signals to be sent to processes; each is confirmed.
+    #[arg(long)]
+    pub allow_signals: bool,
+}
+
+/// Options of `ttmem config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct ConfigArgs {
+    /// Print the file with every choice at its usual value, each explained.
+    #[arg(long)]
+    pub default: bool,
+}
+
+fn view(name: &str) -> Result<View, String> {
+    View::by_name(name).ok_or_else(|| format!("views are {}", View::ALL.map(View::name).join(", ")))
+}
+
+fn theme(name: &str) -> Result<Theme, String> {
+    Theme::by_name(name)
+        .ok_or_else(|| format!("themes are {}", Theme::ALL.map(Theme::name).join(", ")))
+}
+
+/// Runs the live view.
+///
+/// # Errors
+/// If there is no terminal that it could be drawn on, or the arguments make no sense.
+pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Failure> {
+    let environment = Environment::read(variable);
+    terminal_is_there(&environment)?;
+    let configuration = configuration();
+    let settings = settings(args, configuration.settings.clone())?;
+    let look = look_of(&settings, common, &environment);
+    let mut app = App::new(settings.clone(), look, args.allow_signals);
+    if let Some(fault) = configuration.faults.first() {
+        app.say(look::Role::Notice, format!("config.toml, {fault}"));
+    }
+    let parts = parts(app, &settings, args, common)?;
+    let end = run::run(parts).map_err(|error| {
+        Failure::usage(format!("the terminal cannot be drawn on ({error}); try plain ttmem"))
+    })?;
+    remember(&configuration, &settings, &end)?;
+    Ok(match end.signal {
+        None => ExitCode::SUCCESS,
+        // As a shell reports a process that a signal ended.
+        Some(signal) => ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0))),
+    })
+}
+
+/// The text of `ttmem config`.
+///
+/// # Errors
+/// If there is a configuration and it cannot be read, or something is wrong with it.
+pub fn config(args: ConfigArgs) -> Result<String, Failure> {
+    if args.default {
+        return Ok(Settings::default_file());
+    }
+    let Some(path) = config::path(variable) else {
+        return Err(Failure::usage("there is no home directory; set XDG_CONFIG_HOME"));
+    };
+    let found = Configuration::read(Some(path.clone()))
+        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
+    if found.faults.is_empty() {
+        return Ok(format!("{}\n", path.display()));
+    }
+    let faults: Vec<String> = found.faults.iter().map(ToString::to_string).collect();
+    Err(Failure::usage(format!("{}: {}", path.display(), faults.join("; "))))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// What is missing for a live view, and what would do instead.
+fn terminal_is_there(environment: &Environment) -> Result<(), Failure> {
+    let unsupported = |what: &str| {
+        let message =
+            format!("ttmem top {what}; ttmem -l repeats a table, ttmem --json -l a stream");
+        Err(Failure { exit: Exit::Unsupported, message })
+    };
+    if !io::stdout().is_terminal() {
+        return unsupported("needs a terminal to draw on, and standard output is none");
+    }
+    if !io::stdin().is_terminal() {
+        return unsupported("needs a terminal for its keys, and standard input is none");
+    }
+    match environment.lacks() {
+        Some(lacks) => unsupported(&format!("cannot be drawn here: {lacks}")),
+        None => Ok(()),
+    }
+}
+
+/// The configuration; one that cannot be read is as good as none, and says so.
+fn configuration() -> Configuration {
+    let path = config::path(variable);
+    Configuration::read(path).unwrap_or_else(|error| Configuration::unreadable(&error))
+}
+
+/// The settings with what the arguments say.
+fn settings(args: &TopArgs, mut settings: Settings) -> Result<Settings, Failure> {
+    if let Some(interval) = args.interval {
+        let interval = interval.duration();
+        if interval.as_secs_f64() > MOST_SECONDS as f64 {
+            return Err(Failure::usage(format!("--interval is at most {MOST_SECONDS}s")));
+        }
+        settings.interval_micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
+    }
+    settings.view = args.view.unwrap_or(settings.view);
+    settings.theme = args.theme.or(settings.theme);
+    settings.mouse &= !args.no_mouse;
+    Ok(settings)
+}
+
+/// How things look: what was asked for, then what the terminal can do.
+fn look_of(settings: &Settings, common: &CommonArgs, environment: &Environment) -> Look {
+    let ascii = common.ascii || settings.ascii;
+    let charset = if ascii { Charset::Ascii } else { look::charset(environment) };
+    let depth = match common.color {
+        ColorWhen::Never => Depth::Mono,
+        ColorWhen::Always => {
+            let with_colour = Environment { no_color: None, ..environment.clone() };
+            look::depth(&with_colour).max(Depth::Sixteen)
+        }
+        ColorWhen::Auto => look::depth(environment),
+    };
+    Look { theme: settings.theme.unwrap_or_default(), depth, charset }
+}
+
+fn parts(
+    mut app: App,
+    settings: &Settings,
+    args: &TopArgs,
+    common: &CommonArgs,
+) -> Result<Parts, Failure> {
+    let root = || match &common.root {
+        None if common.demo => Ok(ttmem_collect::demo::root()),
+        // A capture has no host.
+        None if common.capture.is_some() => Ok(Root::memory(Tree::new())),
+        None => Ok(Root::system()),
+        Some(directory) => Root::directory(directory).map_err(|error| {
+            Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
+        }),
+    };
+    let (feed, begin) = if common.demo {
+        let mut work = Work::new(Collector::demo());
+        let begin = have_worked(&mut app, &mut work);
+        (Feed::Work(Box::new(work)), Some(begin))
+    } else {
+        (Feed::Host(recipe(common)), None)
+    };
+    let directory = match &settings.export_directory {
+        Some(directory) => Directory::Named(directory.clone()),
+        None => Directory::Working,
+    };
+    let is_system = common.root.is_none() && common.capture.is_none() && !common.demo;
+    let processes = (args.allow_signals && is_system).then(Root::system);
+    let outside = run::Outside { directory, processes };
+    Ok(Parts { app, feed, roots: [root()?, root()?], begin, mouse: settings.mouse, outside })
+}
+
+/// How the collector of the host is made that the arguments choose. Simulated chips and captures have an L1 that is
+/// read without a device.
+fn recipe(common: &CommonArgs) -> Recipe {
+    let common = common.clone();
+    Box::new(move || {
+        let host = crate::HostChoice::of(&common);
+        let l1 = L1Request { simulator: common.simulator, ..L1Request::default() };
+        host.collector(l1).map_err(|failure| failure.message)
+    })
+}
+
+/// Lets the demonstration have been at work for a while, so that its charts have something to show. Gives the moment
+/// from which it goes on.
+fn have_worked(app: &mut App, work: &mut Work) -> Moment {
+    const SECONDS: u64 = 240;
+    let begin = work.begin();
+    let boot = details::boot(&ttmem_collect::demo::root());
+    let mut at = begin;
+    for second in 0..SECONDS {
+        at = Moment(begin.0 + second * 1_000_000);
+        let snapshot = Arc::new(work.at(at));
+        app.update(at, Event::Sample(Sample { at, snapshot, boot }));
+    }
+    Moment(at.0 + 1_000_000)
+}
+
+/// Writes back what was chosen on the screen, but not what the arguments said for this once.
+fn remember(configuration: &Configuration, given: &Settings, end: &End) -> Result<(), Failure> {
+    let now = end.app.settings();
+    let kept = configuration.settings.clone();
+    let chosen = Settings {
+        theme: if now.theme == Some(given.theme.unwrap_or_default()) {
+            kept.theme
+        } else {
+            now.theme
+        },
+        interval_micros: keep(given.interval_micros, now.interval_micros, kept.interval_micros),
+        view: keep(given.view, now.view, kept.view),
+        mouse: kept.mouse,
+        ..now
+    };
+    configuration.remember(&chosen).map(|_path| ()).map_err(|error| {
+        let path = configuration.path.as_deref().unwrap_or(std::path::Path::new(""));
+        Failure::usage(format!("could not remember your choices in {}: {error}", path.display()))
+    })
+}
+
+/// What was chosen on the screen, if anything was; else what is kept already.
+fn keep<T: PartialEq>(given: T, now: T, kept: T) -> T {
+    if now == given { kept } else { now }
+}

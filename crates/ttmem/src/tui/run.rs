@@ -1,0 +1,281 @@
+//! The one loop: whatever happens comes through one channel, is given to the state, and what changed is drawn.
+//!
+//! Nothing here waits for a source: samples come from threads of their own. The loop sleeps until something comes or
+//! until something on the screen is due to change by itself.
+
+mod perform;
+
+use std::io::{self, Stdout};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use ratatui_core::backend::Backend as _;
+use ratatui_core::layout::{Position, Rect, Size};
+use ratatui_core::terminal::Terminal;
+use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use ttmem_collect::Root;
+
+use super::app::{Action, App, Event, Mouse};
+use super::history::Moment;
+use super::sampler::{Feed, Looker, Sampler, Stamped, Timeline};
+use super::screen::Screen;
+use super::terminal::{self, Heard};
+use super::view;
+use super::widget::canvas::Hit;
+
+pub use perform::{Directory, Outside};
+
+/// Events that wait at most; whoever has one more waits too.
+const WAITING: usize = 64;
+/// Events that are taken in before the screen is drawn once for all of them.
+const MOST_AT_ONCE: usize = 64;
+
+/// What the live view is made from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The state before the first sample.
+    pub app: App,
+    /// What samples are taken from.
+    pub feed: Feed,
+    /// The host's files, for the sampler and for looking closely at a process.
+    pub roots: [Root; 2],
+    /// When the line of time begins; now, if nothing is said.
+    pub begin: Option<Moment>,
+    /// Whether the mouse is asked for.
+    pub mouse: bool,
+    /// Where exports go, and whether signals reach processes.
+    pub outside: Outside,
+}
+
+/// How the live view ended.
+#[derive(Debug)]
+pub struct End {
+    /// The state at the end.
+    pub app: App,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// Bytes written to the terminal.
+    pub written: u64,
+}
+
+/// Something for the loop.
+#[derive(Debug)]
+enum Incoming {
+    Event(Moment, Event),
+    Heard(Heard),
+    Signal(i32),
+    /// The terminal is gone.
+    Closed,
+}
+
+/// Runs the live view until it ends.
+///
+/// # Errors
+/// If the terminal cannot be taken or written to, or there can be no more threads.
+pub fn run(parts: Parts) -> io::Result<End> {
+    let Parts { app, feed, roots: [first, second], begin, mouse, outside } = parts;
+    let timeline = begin.map_or_else(Timeline::now, Timeline::from);
+    let (sender, incoming) = sync_channel(WAITING);
+    terminal::give_back_on_panic();
+    let (columns, rows) = crossterm::terminal::size()?;
+    terminal::take(mouse)?;
+    let outcome = (|| {
+        let events = forward(sender.clone())?;
+        let interval = Duration::from_micros(app.interval_micros());
+        let sampler = Sampler::start(feed, first, timeline, interval, events.clone())?;
+        let looker = Looker::start(second, timeline, events)?;
+        listen(sender)?;
+        let screen = Screen::new(io::stdout(), Size::new(columns, rows));
+        let Ok(terminal) = Terminal::new(screen);
+        let mut live =
+            Live { app, terminal, hits: Vec::new(), timeline, sampler, looker, mouse, outside };
+        let signal = live.go(&incoming)?;
+        Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
+    })();
+    // Why it ended is more to the point than a terminal that is gone.
+    match terminal::give_back() {
+        Ok(()) => outcome,
+        Err(error) => outcome.and(Err(error)),
+    }
+}
+
+/// A channel for the threads that read the host.
+fn forward(sender: SyncSender<Incoming>) -> io::Result<SyncSender<Stamped>> {
+    let (events, stamped) = sync_channel::<Stamped>(1);
+    let work = move || {
+        for (moment, event) in stamped {
+            if sender.send(Incoming::Event(moment, event)).is_err() {
+                return;
+            }
+        }
+    };
+    small_thread("events", work)?;
+    Ok(events)
+}
+
+/// Listens to the terminal and to signals.
+fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT])?;
+    let of_signals = sender.clone();
+    small_thread("signals", move || {
+        for signal in signals.forever() {
+            if of_signals.send(Incoming::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    })?;
+    small_thread("input", move || {
+        loop {
+            let incoming = match crossterm::event::read() {
+                Ok(input) => terminal::understand(&input).map(Incoming::Heard),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+                Err(_) => Some(Incoming::Closed),
+            };
+            let is_closed = matches!(incoming, Some(Incoming::Closed));
+            let is_deaf = incoming.is_some_and(|incoming| sender.send(incoming).is_err());
+            if is_closed || is_deaf {
+                return;
+            }
+        }
+    })
+}
+
+fn small_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    const STACK_BYTES: usize = 128 << 10;
+    let builder = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
+    builder.spawn(work).map(|_running| ())
+}
+
+struct Live {
+    app: App,
+    terminal: Terminal<Screen<Stdout>>,
+    hits: Vec<Hit>,
+    timeline: Timeline,
+    sampler: Sampler,
+    looker: Looker,
+    mouse: bool,
+    outside: Outside,
+}
+
+/// Whether to go on.
+enum Next {
+    Go,
+    End(Option<i32>),
+}
+
+impl Live {
+    /// Gives the signal that ended it, if one did.
+    fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
+        loop {
+            self.draw()?;
+            let wait = self.app.wait(self.timeline.moment()).map(Duration::from_micros);
+            let first = match wait {
+                None => incoming.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+                Some(wait) => incoming.recv_timeout(wait),
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    Incoming::Event(self.timeline.moment(), Event::Tick)
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            };
+            let more = incoming.try_iter().take(MOST_AT_ONCE);
+            for incoming in std::iter::once(first).chain(more) {
+                if let Next::End(signal) = self.take(incoming)? {
+                    return Ok(signal);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, incoming: Incoming) -> io::Result<Next> {
+        let now = self.timeline.moment();
+        let action = match incoming {
+            Incoming::Event(at, event) => self.app.update(at, event),
+            Incoming::Heard(Heard::Key(key)) => self.app.update(now, Event::Key(key)),
+            Incoming::Heard(Heard::Mouse(gesture, x, y)) => {
+                let position = Position { x, y };
+                let under = self.hits.iter().rev().find(|(area, _)| area.contains(position));
+                let target = under.map(|(_, target)| *target);
+                self.app.update(now, Event::Mouse(Mouse { gesture, target }))
+            }
+            Incoming::Heard(Heard::Resize(columns, rows)) => {
+                self.resize(columns, rows);
+                Action::Draw
+            }
+            Incoming::Signal(SIGTSTP) => Action::Suspend,
+            Incoming::Signal(SIGCONT) => {
+                self.resume()?;
+                Action::Redraw
+            }
+            Incoming::Signal(signal) => return Ok(Next::End(Some(signal))),
+            Incoming::Closed => return Ok(Next::End(Some(SIGHUP))),
+        };
+        self.perform(action)
+    }
+
+    fn perform(&mut self, action: Action) -> io::Result<Next> {
+        match action {
+            Action::Draw => {}
+            Action::Redraw => self.forget_screen(),
+            Action::Quit => return Ok(Next::End(None)),
+            Action::Suspend => self.suspend()?,
+            Action::Interval(micros) => self.sampler.set_interval(Duration::from_micros(micros)),
+            Action::Details(process) => self.looker.ask(process),
+            Action::Save(document) => {
+                let outcome = self.outside.save(&document);
+                return self.done(outcome);
+            }
+            Action::Signal(process, signal) => {
+                let outcome = self.outside.signal(process, signal);
+                return self.done(outcome);
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    fn done(&mut self, outcome: Result<String, String>) -> io::Result<Next> {
+        let action = self.app.update(self.timeline.moment(), Event::Done(outcome));
+        self.perform(action)
+    }
+
+    /// Draws what changed. Where nothing did, nothing is written.
+    fn draw(&mut self) -> io::Result<()> {
+        let mut frame = self.terminal.get_frame();
+        self.app.set_page(usize::from(frame.area().height));
+        self.hits = view::draw(&self.app, &mut frame);
+        let Ok(()) = self.terminal.flush();
+        self.terminal.swap_buffers();
+        let Ok(()) = self.terminal.backend_mut().flush();
+        self.terminal.backend_mut().take_fault().map_or(Ok(()), Err)
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.terminal.backend_mut().set_size(Size::new(columns, rows));
+        let Ok(()) = self.terminal.resize(Rect::new(0, 0, columns, rows));
+    }
+
+    /// Lets the next frame write every cell.
+    fn forget_screen(&mut self) {
+        let Ok(()) = self.terminal.clear();
+    }
+
+    /// Gives the terminal back and stops, as any program does on Ctrl-Z; goes on here after `fg`.
+    fn suspend(&mut self) -> io::Result<()> {
+        terminal::give_back()?;
+        signal_hook::low_level::raise(signal_hook::consts::signal::SIGSTOP)?;
+        self.resume()
+    }
+
+    /// Takes the terminal again: whoever had it in the meantime left it as they please, and perhaps with another size.
+    fn resume(&mut self) -> io::Result<()> {
+        terminal::take(self.mouse)?;
+        let (columns, rows) = crossterm::terminal::size()?;
+        self.resize(columns, rows);
+        self.forget_screen();
+        Ok(())
+    }
+}

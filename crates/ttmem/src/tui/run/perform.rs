@@ -1,0 +1,139 @@
+//! What the live view does to the world outside: it saves a file where it is asked to, and sends a signal where that is
+//! allowed.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use rustix::process::{PidfdFlags, Signal as Number, pidfd_open, pidfd_send_signal};
+use ttmem_collect::Root;
+
+use crate::tui::app::Signal;
+use crate::tui::export::Document;
+use crate::tui::track::ProcessId;
+
+/// Where exports go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// The working directory.
+    Working,
+    /// Another one.
+    Named(PathBuf),
+}
+
+/// What is reached outside.
+#[derive(Debug)]
+pub struct Outside {
+    /// Where exports go.
+    pub directory: Directory,
+    /// The host whose processes may be sent signals: only ever the one that `ttmem` runs on.
+    pub processes: Option<Root>,
+}
+
+impl Outside {
+    /// Saves a document under a name that no file has yet.
+    pub(super) fn save(&self, document: &Document) -> Result<String, String> {
+        /// More documents than anybody saves in one second.
+        const MOST: usize = 100;
+        let directory = match &self.directory {
+            Directory::Working => PathBuf::new(),
+            Directory::Named(directory) => directory.clone(),
+        };
+        let (stem, extension) =
+            document.name.rsplit_once('.').unwrap_or((document.name.as_str(), ""));
+        for number in 1..MOST {
+            let name = match number {
+                1 => document.name.clone(),
+                number => format!("{stem}-{number}.{extension}"),
+            };
+            let path = directory.join(name);
+            match write_new(&path, &document.bytes) {
+                Ok(()) => return Ok(format!("saved {}", path.display())),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(format!("could not save {}: {error}", path.display())),
+            }
+        }
+        Err(format!("could not save {}: there are too many of that name", document.name))
+    }
+
+    /// Sends a signal to the process that was meant, and to no other that has its number by now.
+    pub(super) fn signal(&self, process: ProcessId, signal: Signal) -> Result<String, String> {
+        let Some(root) = &self.processes else {
+            return Err("signals reach only processes of the host that ttmem runs on".to_owned());
+        };
+        let refused =
+            |why: &str| format!("{} was not sent to {}: {why}", signal.name(), process.pid);
+        let pid = rustix::process::Pid::from_raw(process.pid.0)
+            .ok_or_else(|| refused("it is no process of this namespace"))?;
+        // Once there is a handle the number cannot come to mean another process; only then its start is compared.
+        let handle = pidfd_open(pid, PidfdFlags::empty())
+            .map_err(|errno| refused(&io::Error::from(errno).to_string()))?;
+        if start_time(root, process) != Some(process.start_time) {
+            return Err(refused("it has ended, and its number is another process's"));
+        }
+        let number = match signal {
+            Signal::Terminate => Number::TERM,
+            Signal::Interrupt => Number::INT,
+            Signal::Kill => Number::KILL,
+        };
+        match pidfd_send_signal(handle, number) {
+            Ok(()) => Ok(format!("sent {} to {}", signal.name(), process.pid)),
+            Err(errno) => Err(refused(&io::Error::from(errno).to_string())),
+        }
+    }
+}
+
+/// Writes a file that is not there yet. What could not be written whole is taken away again.
+fn write_new(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes).or_else(|error| fs::remove_file(path).and(Err(error)))
+}
+
+/// Clock ticks between boot and the start of a process: field 22 of its `stat`, behind a name that may hold anything.
+fn start_time(root: &Root, process: ProcessId) -> Option<u64> {
+    let text = root.read_text(&format!("/proc/{}/stat", process.pid)).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_model::Pid;
+
+    use super::*;
+
+    #[test]
+    fn a_document_never_replaces_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::Named(folder.path().to_owned());
+        let outside = Outside { directory, processes: None };
+        let document = Document { name: "ttmem-a.csv".to_owned(), bytes: b"1\n".to_vec() };
+        assert!(outside.save(&document).unwrap().ends_with("ttmem-a.csv"));
+        assert!(outside.save(&document).unwrap().ends_with("ttmem-a-2.csv"));
+        let nowhere = Directory::Named(folder.path().join("missing"));
+        let outside = Outside { directory: nowhere, processes: None };
+        assert!(outside.save(&document).unwrap_err().starts_with("could not save "));
+    }
+
+    #[test]
+    fn a_signal_reaches_the_process_that_was_meant() {
+        let outside = Outside { directory: Directory::Working, processes: Some(Root::system()) };
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid(i32::try_from(child.id()).unwrap());
+        let meant = |start_time| ProcessId { pid, start_time };
+        let root = Root::system();
+        let start = start_time(&root, meant(0)).unwrap();
+        let other = outside.signal(meant(start + 1), Signal::Terminate).unwrap_err();
+        assert!(other.contains("another process's"), "{other}");
+        assert!(child.try_wait().unwrap().is_none());
+        assert!(outside.signal(meant(start), Signal::Terminate).is_ok());
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn no_signal_leaves_a_host_that_is_only_looked_at() {
+        let outside = Outside { directory: Directory::Working, processes: None };
+        let id = ProcessId { pid: Pid(1), start_time: 1 };
+        assert!(outside.signal(id, Signal::Kill).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! What is read of the host, on threads of its own, so that a source that hangs never holds the screen.
+//!
+//! Each group of sources has one thread. It is asked for work through a channel of one place and hands over what it
+//! found; whoever asks goes on at once, and sees by the silence that a source is slow. A thread that hangs in the kernel
+//! cannot be stopped: it is left behind, holds its one request, and ends with the process.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ttmem_collect::{Clock, Collector, Root};
+use ttmem_model::Snapshot;
+
+use super::app::{Event, Sample};
+use super::demo::Work;
+use super::details;
+use super::history::Moment;
+use super::track::ProcessId;
+
+/// The stack of a thread that reads. The deepest path of a reader takes a tenth of it.
+const STACK_BYTES: usize = 512 << 10;
+
+/// A line of time that never goes back: the time of day at the start, and from there the steady clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeline {
+    origin: Moment,
+    start: Instant,
+}
+
+impl Timeline {
+    /// A line of time that begins now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self::from(Moment(Clock::System.now().0))
+    }
+
+    /// A line of time on which it is a given moment now.
+    #[must_use]
+    pub fn from(origin: Moment) -> Self {
+        Self { origin, start: Instant::now() }
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let elapsed = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Moment(self.origin.0.saturating_add(elapsed))
+    }
+}
+
+/// Makes a collector on the thread that will have it: what reads L1 stays on one thread.
+pub type Recipe = Box<dyn FnOnce() -> Result<Collector, String> + Send>;
+
+/// What samples are taken from.
+pub enum Feed {
+    /// A host.
+    Host(Recipe),
+    /// A made-up host at work.
+    Work(Box<Work>),
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Host(_) => "Host",
+            Self::Work(_) => "Work",
+        })
+    }
+}
+
+impl Feed {
+    fn open(self) -> Result<Open, String> {
+        match self {
+            Self::Host(recipe) => recipe().map(|collector| Open::Host(Box::new(collector))),
+            Self::Work(work) => Ok(Open::Work(work)),
+        }
+    }
+}
+
+/// The same, on its thread.
+enum Open {
+    Host(Box<Collector>),
+    Work(Box<Work>),
+}
+
+impl Open {
+    fn sample(&mut self, at: Moment) -> Snapshot {
+        match self {
+            Self::Host(collector) => collector.snapshot(),
+            Self::Work(work) => work.at(at),
+        }
+    }
+}
+
+/// Something for the loop, and when it happened.
+pub type Stamped = (Moment, Event);
+
+/// Takes samples at an interval.
+#[derive(Debug)]
+pub struct Sampler {
+    interval: SyncSender<Duration>,
+}
+
+impl Sampler {
+    /// Begins to take samples.
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub fn start(
+        feed: Feed,
+        root: Root,
+        timeline: Timeline,
+        interval: Duration,
+        events: SyncSender<Stamped>,
+    ) -> std::io::Result<Self> {
+        let (sender, changes) = sync_channel(1);
+        let boot = details::boot(&root);
+        let work = move || {
+            let mut interval = interval;
+            let mut feed = match feed.open() {
+                Ok(feed) => feed,
+                Err(why) => {
+                    let said = events.send((timeline.moment(), Event::Done(Err(why))));
+                    return drop(said);
+                }
+            };
+            loop {
+                let begun = Instant::now();
+                let snapshot = Arc::new(feed.sample(timeline.moment()));
+                let at = timeline.moment();
+                let sample = Event::Sample(Sample { at, snapshot, boot });
+                if events.send((at, sample)).is_err() {
+                    return;
+                }
+                match pause(&changes, begun, interval) {
+                    Some(next) => interval = next,
+                    None => return,
+                }
+            }
+        };
+        thread::Builder::new().name("sampler".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+        Ok(Self { interval: sender })
+    }
+
+    /// Takes samples at another interval from now on.
+    pub fn set_interval(&self, interval: Duration) {
+        // A change that waits for a slow source is replaced by none: the loop asks again with the next key.
+        match self.interval.try_send(interval) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
+/// Waits for the next sample; gives the interval from there on, or nothing at the end.
+fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -> Option<Duration> {
+    loop {
+        let rest = interval.saturating_sub(begun.elapsed());
+        match changes.recv_timeout(rest) {
+            Ok(change) => interval = change,
+            Err(RecvTimeoutError::Timeout) => return Some(interval),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+/// Looks closely at processes.
+#[derive(Debug)]
+pub struct Looker {
+    requests: SyncSender<ProcessId>,
+}
+
+impl Looker {
+    /// Begins to wait for requests.
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub fn start(
+        root: Root,
+        timeline: Timeline,
+        events: SyncSender<Stamped>,
+    ) -> std::io::Result<Self> {
+        let (sender, requests) = sync_channel::<ProcessId>(1);
+        let work = move || {
+            for process in requests {
+                let found = details::read(&root, process.pid);
+                if events.send((timeline.moment(), Event::Details(process, found))).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("details".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+        Ok(Self { requests: sender })
+    }
+
+    /// Asks for the details of a process, unless it is still busy with what was asked before.
+    pub fn ask(&self, process: ProcessId) {
+        match self.requests.try_send(process) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The terminal as it is while the live view has it, and as it was before.
+//!
+//! Whatever happens it is given back: at the end, before a panic is reported, and before the process is stopped.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use super::app::Gesture;
+use super::key::Key;
+
+/// The other screen, without a cursor, without wrapping at its right edge.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+/// The screen as it was, with a cursor, colours as usual.
+const LEAVE: &str = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Clicks, the wheel, moves; as numbers, which have no limit of columns.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1003h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1000l";
+
+/// Whether the live view has the terminal. There is one terminal, and a panic must know.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes the terminal.
+///
+/// # Errors
+/// If it cannot be set or written to.
+pub fn take(mouse: bool) -> io::Result<()> {
+    crossterm::terminal::enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    let mut terminal = io::stdout().lock();
+    terminal.write_all(ENTER.as_bytes())?;
+    if mouse {
+        terminal.write_all(MOUSE_ON.as_bytes())?;
+    }
+    terminal.flush()
+}
+
+/// Gives the terminal back, if it was taken.
+///
+/// # Errors
+/// If it cannot be set or written to, as when it is gone.
+pub fn give_back() -> io::Result<()> {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut terminal = io::stdout().lock();
+    let written = terminal
+        .write_all(MOUSE_OFF.as_bytes())
+        .and_then(|()| terminal.write_all(LEAVE.as_bytes()))
+        .and_then(|()| terminal.flush());
+    crossterm::terminal::disable_raw_mode().and(written)
+}
+
+/// Lets a panic be read: the terminal is given back first. One on another thread ends the process, since nothing on the
+/// screen would change any more.
+pub fn give_back_on_panic() {
+    let report = std::panic::take_hook();
+    let main = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |panic| {
+        // The panic is worse than a terminal that cannot be set.
+        match give_back() {
+            Ok(()) | Err(_) => {}
+        }
+        report(panic);
+        if std::thread::current().id() != main {
+            /// What a panic on the first thread ends with.
+            const PANICKED: i32 = 101;
+            std::process::exit(PANICKED);
+        }
+    }));
+}
+
+/// What the terminal says, as far as the live view cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A key.
+    Key(Key),
+    /// The mouse did something at a column and row.
+    Mouse(Gesture, u16, u16),
+    /// The terminal has so many columns and rows now.
+    Resize(u16, u16),
+}
+
+/// What an input means; nothing if it does not matter.
+#[must_use]
+pub fn understand(input: &Input) -> Option<Heard> {
+    match input {
+        Input::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Heard::Key),
+        Input::Mouse(event) => mouse(event),
+        Input::Resize(columns, rows) => Some(Heard::Resize(*columns, *rows)),
+        _ => None,
+    }
+}
+
+fn key(event: &KeyEvent) -> Option<Key> {
+    let control = event.modifiers.contains(KeyModifiers::CONTROL);
+    Some(match event.code {
+        KeyCode::Char(letter) if control => Key::Control(letter.to_ascii_lowercase()),
+        KeyCode::Char(letter) => Key::Char(letter),
+        KeyCode::F(number) => Key::Function(number),
+        KeyCode::Up => Key::Up,
+        KeyCode::Down => Key::Down,
+        KeyCode::Left => Key::Left,
+        KeyCode::Right => Key::Right,
+        KeyCode::Home => Key::Home,
+        KeyCode::End => Key::End,
+        KeyCode::PageUp => Key::PageUp,
+        KeyCode::PageDown => Key::PageDown,
+        KeyCode::Tab => Key::Tab,
+        KeyCode::BackTab => Key::BackTab,
+        KeyCode::Enter => Key::Enter,
+        KeyCode::Esc => Key::Escape,
+        KeyCode::Backspace => Key::Backspace,
+        KeyCode::Delete => Key::Delete,
+        _ => return None,
+    })
+}
+
+fn mouse(event: &MouseEvent) -> Option<Heard> {
+    let gesture = match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => Gesture::Click,
+        MouseEventKind::ScrollUp => Gesture::WheelUp,
+        MouseEventKind::ScrollDown => Gesture::WheelDown,
+        MouseEventKind::Moved => Gesture::Hover,
+        _ => return None,
+    };
+    Some(Heard::Mouse(gesture, event.column, event.row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_understood() {
+        let heard = |code, modifiers| understand(&Input::Key(KeyEvent::new(code, modifiers)));
+        let plain = KeyModifiers::NONE;
+        assert_eq!(heard(KeyCode::Char('q'), plain), Some(Heard::Key(Key::Char('q'))));
+        let control = KeyModifiers::CONTROL;
+        assert_eq!(heard(KeyCode::Char('c'), control), Some(Heard::Key(Key::Control('c'))));
+        assert_eq!(heard(KeyCode::CapsLock, plain), None);
+        assert_eq!(understand(&Input::FocusGained), None);
+        assert_eq!(understand(&Input::Resize(80, 24)), Some(Heard::Resize(80, 24)));
+    }
+
+    #[test]
+    fn a_terminal_that_was_not_taken_is_left_alone() {
+        assert!(give_back().is_ok());
+    }
+}
