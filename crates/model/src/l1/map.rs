@@ -201,7 +201,7 @@ impl L1Map {
 }
 
 fn unknown_buffers() -> Missing {
-    Missing::no_source("the L1 buffers of this chip are not known; run the program under ttmem run")
+    Missing::no_source("the L1 buffers of this chip are not known")
 }
 
 fn l1_small(buffers: &Buffers, geometry: Geometry<'_>) -> ByteRange {

@@ -1,0 +1,343 @@
+//! What a reader gets: the contents of a segment as types.
+
+use std::sync::Arc;
+
+use super::owner::Statistics;
+use super::vocabulary::{
+    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,
+};
+
+/// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
+/// converts them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Whose it is, and how the agent fares.
+    pub header: Header,
+    /// Chips, in the order in which they were seen. Allocators refer to them by index.
+    pub chips: Vec<Chip>,
+    /// Allocators, destroyed ones too, by serial number. Buffers, events and failures refer to them by index.
+    pub allocators: Vec<Allocator>,
+    /// Live buffers, by sequence number of their allocation.
+    pub buffers: Vec<Buffer>,
+    /// The newest events, by sequence number.
+    pub events: Vec<Event>,
+    /// The newest failed allocations, by sequence number.
+    pub failures: Vec<Failure>,
+    /// What did not fit or did not hold together.
+    pub losses: Losses,
+}
+
+/// Whose segment it is, and how the agent fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Major and minor version of the format.
+    pub version: (u16, u16),
+    /// Process id in the owner's own namespace.
+    pub pid: u32,
+    /// Start time of the process in clock ticks since boot.
+    pub start_ticks: u64,
+    /// Nanoseconds since 1970 when the segment was made.
+    pub real_time: u64,
+    /// Monotonic nanoseconds at the same moment.
+    pub monotonic_time: u64,
+    /// GNU build id of TT-Metal's library, empty when it has none.
+    pub build_id: Vec<u8>,
+    /// TT-Metal's version, empty when unknown.
+    pub tt_metal_version: String,
+    /// The agent's version.
+    pub agent_version: String,
+    /// What has become of the agent.
+    pub state: AgentState,
+    /// Hooks for which TT-Metal has a function.
+    pub hooks_resolved: HookSet,
+    /// Hooks that were called at least once.
+    pub hooks_called: HookSet,
+    /// Counts of what needs no entry.
+    pub counts: Counts,
+    /// Refreshes of the allocators' statistics so far.
+    pub refreshes: u64,
+    /// Monotonic nanoseconds of the newest refresh; 0 if there was none.
+    pub refresh_time: u64,
+    /// Nanoseconds that it took.
+    pub refresh_duration: u64,
+}
+
+impl Header {
+    /// A monotonic time of this segment as nanoseconds since 1970.
+    #[must_use]
+    pub fn to_real_time(&self, monotonic: u64) -> u64 {
+        self.real_time.saturating_add(monotonic).saturating_sub(self.monotonic_time)
+    }
+}
+
+/// Counts of what needs no entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Workloads handed to a command queue.
+    pub workloads_enqueued: u64,
+    /// Programs that ops handed over, cache hits included.
+    pub programs_tracked: u64,
+    /// Placements of a program's circular buffers.
+    pub circular_buffer_placements: u64,
+    /// Programs destroyed.
+    pub programs_destroyed: u64,
+    /// Loads of kernel binaries.
+    pub binary_loads: u64,
+    /// Traces written to the device.
+    pub traces_written: u64,
+}
+
+/// A set of hooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HookSet(pub u64);
+
+impl HookSet {
+    /// Is the hook in the set?
+    #[must_use]
+    pub fn contains(self, hook: Hook) -> bool {
+        self.0 & hook.bit() != 0
+    }
+
+    /// The hooks in it.
+    pub fn iter(self) -> impl Iterator<Item = Hook> {
+        Hook::ALL.into_iter().filter(move |hook| self.contains(*hook))
+    }
+}
+
+/// A chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chip {
+    /// The number that TT-Metal gives it in this process.
+    pub device: u32,
+    /// Its unique id, `None` if TT-Metal did not tell.
+    pub unique_id: Option<u64>,
+}
+
+/// An allocator. A buffer of it takes its bytes in every bank of every chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocator {
+    /// Index by which buffers, events and failures refer to it.
+    pub index: u8,
+    /// Serial number, from 1.
+    pub serial: u64,
+    /// What it allocates for.
+    pub role: AllocatorRole,
+    /// Indexes of its chips; empty when they were not found out.
+    pub chips: Vec<usize>,
+    /// When it was first seen.
+    pub opened: u64,
+    /// When it was destroyed; `None` while it lives.
+    pub closed: Option<u64>,
+    /// The four kinds, in the order of [`BufferKind::ALL`].
+    pub kinds: [KindUse; 4],
+}
+
+impl Allocator {
+    /// One kind of it.
+    #[must_use]
+    pub fn kind(&self, kind: BufferKind) -> &KindUse {
+        &self.kinds[kind as usize]
+    }
+}
+
+/// One kind of an allocator. All bytes are bytes per bank: each bank has the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KindUse {
+    /// Banks; 0 when the allocator has no such region.
+    pub banks: u64,
+    /// Bytes of the live buffers, kept by the hooks: true at every moment.
+    pub live_bytes: u64,
+    /// Number of the live buffers.
+    pub live_buffers: u64,
+    /// Of the live bytes: kernel binaries.
+    pub kernel_bytes: u64,
+    /// Of the live bytes: captured traces in plain DRAM.
+    pub trace_bytes: u64,
+    /// Of the live bytes: buffers that the table had no room for.
+    pub unlisted_bytes: u64,
+    /// The most live bytes there ever were, or since the last reset.
+    pub peak_bytes: u64,
+    /// What led there; `None` if nothing did or two threads met.
+    pub peak: Option<Peak>,
+    /// What TT-Metal's allocator said last.
+    pub statistics: Option<Statistics>,
+    /// What TT-Metal said less what the hooks had counted when it said so: not 0 means that one of them missed something.
+    pub residual: Option<i64>,
+}
+
+impl KindUse {
+    /// Live bytes in all banks of one chip.
+    #[must_use]
+    pub fn live_total(&self) -> u64 {
+        self.live_bytes.saturating_mul(self.banks)
+    }
+
+    /// Peak bytes in all banks of one chip.
+    #[must_use]
+    pub fn peak_total(&self) -> u64 {
+        self.peak_bytes.saturating_mul(self.banks)
+    }
+}
+
+/// What led to a peak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peak {
+    /// Live buffers then.
+    pub buffers: u64,
+    /// When.
+    pub time: u64,
+    /// Sequence number of the allocation's event.
+    pub event: u64,
+    /// Thread.
+    pub thread: u32,
+    /// The op at work.
+    pub op: Option<Op>,
+}
+
+/// The op at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Its name. Empty if the code has no name.
+    pub name: Arc<str>,
+    /// Where the name comes from.
+    pub source: NameSource,
+}
+
+/// A live buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Index of its allocator in [`Segment::allocators`].
+    pub allocator: u8,
+    /// Kind.
+    pub kind: BufferKind,
+    /// What made TT-Metal allocate it.
+    pub origin: Origin,
+    /// How it is spread over banks.
+    pub layout: BufferLayout,
+    /// Device address, the same in every bank.
+    pub address: u64,
+    /// Bytes that it takes in every bank.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Sequence number of the event of its allocation.
+    pub sequence: u64,
+    /// When.
+    pub time: u64,
+    /// Thread.
+    pub thread: u32,
+    /// The op at work.
+    pub op: Option<Op>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub time: u64,
+    /// Thread.
+    pub thread: u32,
+    /// Index of the allocator, where it is about one.
+    pub allocator: Option<u8>,
+    /// Kind of the buffer.
+    pub buffer_kind: BufferKind,
+    /// What made TT-Metal allocate the buffer.
+    pub origin: Origin,
+    /// Device address of the buffer; of devices and allocators the object's address in its process.
+    pub address: u64,
+    /// Bytes per bank of the buffer.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Live bytes per bank of the allocator and kind after the event.
+    pub live_after: u64,
+    /// The op at work.
+    pub op: Option<Op>,
+}
+
+/// An allocation that TT-Metal refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// When.
+    pub time: u64,
+    /// Thread.
+    pub thread: u32,
+    /// Index of the allocator.
+    pub allocator: u8,
+    /// Kind.
+    pub kind: BufferKind,
+    /// What TT-Metal wanted it for.
+    pub origin: Origin,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Bytes per bank that it would have taken.
+    pub bytes_per_bank: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Banks.
+    pub banks: u64,
+    /// What TT-Metal's allocator said at that moment.
+    pub statistics: Statistics,
+    /// Bytes per bank of the live buffers at that moment.
+    pub live_bytes: u64,
+    /// Number of those.
+    pub live_buffers: u64,
+    /// Sequence number of the newest event at that moment: undo the later ones to find what lived.
+    pub event: u64,
+    /// The op at work.
+    pub op: Option<Op>,
+}
+
+impl Failure {
+    /// Would it have fitted if the free bytes were one block?
+    #[must_use]
+    pub fn is_fragmentation(&self) -> bool {
+        self.bytes_per_bank <= self.statistics.free
+    }
+}
+
+/// What did not fit or did not hold together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Buffers that found no place in the table. The sums contain them.
+    pub buffers_dropped: u64,
+    /// Frees of buffers allocated before the agent started.
+    pub unknown_frees: u64,
+    /// Names that found no place.
+    pub names_dropped: u64,
+    /// Allocators that found no place: their buffers are in no sum.
+    pub allocators_dropped: u64,
+    /// Chips that found no place.
+    pub chips_dropped: u64,
+    /// Calls from a signal handler that were not recorded.
+    pub reentrant_calls: u64,
+    /// Defects of the agent.
+    pub panics: u64,
+    /// Events that the ring has overwritten.
+    pub events_overwritten: u64,
+    /// Failures that the ring has overwritten.
+    pub failures_overwritten: u64,
+    /// Entries that were being written when the file was read, or that were tampered with.
+    pub torn: u64,
+}
+
+impl Losses {
+    /// Is every buffer, event and failure accounted for? What the rings overwrote is not counted.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.buffers_dropped
+            + self.unknown_frees
+            + self.allocators_dropped
+            + self.reentrant_calls
+            + self.panics
+            == 0
+    }
+}

@@ -1,0 +1,333 @@
+//! Buffers, events and failures as types, and as the words that writer and reader exchange.
+//!
+//! Each entry ends in a checksum over its other words. A reader that copies the file while it is being written may get
+//! half of an entry's old words and half of the new: the checksum tells, without a lock.
+
+use super::layout::{BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, LIVE_BYTES_BITS, LIVE_BYTES_MASK};
+use super::owner::Statistics;
+use super::vocabulary::{BufferKind, BufferLayout, EventKind, Origin};
+
+/// Factors of [`checksum`], odd, one for each word. Any will do; these are the fractions of the golden ratio's powers.
+const FACTORS: [u64; 32] = factors();
+
+const fn factors() -> [u64; 32] {
+    let mut factors = [0; 32];
+    let mut state: u64 = 0;
+    let mut index = 0;
+    while index < factors.len() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        factors[index] = (mixed ^ (mixed >> 31)) | 1;
+        index += 1;
+    }
+    factors
+}
+
+/// A sum of products, folded to 32 bits. The products do not wait for each other, which makes it cheap in a hook; and an
+/// allocation's event has most of its words in common with its buffer, at the same places, so that they are computed once.
+/// Never zero for words that are all zero. Takes at most 32 words.
+#[must_use]
+#[inline]
+pub fn checksum(words: &[u64]) -> u32 {
+    let sum = words.iter().zip(FACTORS).fold(0x7474_6d65_6d31_0001_u64, |sum, (word, factor)| {
+        sum.wrapping_add(word.wrapping_mul(factor))
+    });
+    low(sum ^ (sum >> 32))
+}
+
+/// The low 32 bits.
+#[must_use]
+#[inline]
+pub fn low(word: u64) -> u32 {
+    (word & 0xffff_ffff) as u32
+}
+
+/// The high 32 bits.
+#[must_use]
+#[inline]
+pub fn high(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+/// Two halves as one word.
+#[must_use]
+#[inline]
+pub fn pair(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+/// What a buffer is and to whom it belongs, in 32 bits: allocator (8), kind (2), origin (3), layout (3), name (16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tags {
+    /// Index of the allocator's entry; 255 for none.
+    pub allocator: u8,
+    /// The region of the allocator that it lies in.
+    pub kind: BufferKind,
+    /// What made TT-Metal allocate it.
+    pub origin: Origin,
+    /// How it is spread over banks.
+    pub layout: BufferLayout,
+    /// Index of the name of the op at work; 0 for none.
+    pub name: u16,
+}
+
+impl Tags {
+    /// [`Tags::allocator`] where no allocator is meant.
+    pub const NO_ALLOCATOR: u8 = 255;
+
+    #[inline]
+    fn to_bits(self) -> u32 {
+        u32::from(self.allocator)
+            | (self.kind as u32) << 8
+            | (self.origin as u32) << 10
+            | (self.layout as u32) << 13
+            | u32::from(self.name) << 16
+    }
+
+    #[inline]
+    fn from_bits(bits: u32) -> Self {
+        let [allocator, packed, name_low, name_high] = bits.to_le_bytes();
+        Self {
+            allocator,
+            kind: BufferKind::from_bits(packed & 3),
+            origin: Origin::from_bits((packed >> 2) & 7),
+            layout: BufferLayout::from_bits(packed >> 5),
+            name: u16::from_le_bytes([name_low, name_high]),
+        }
+    }
+}
+
+/// A live buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferEntry {
+    /// The buffer object's address in its process, the key of the table.
+    pub key: u64,
+    /// Device address, the same in every bank.
+    pub address: u64,
+    /// Bytes that it takes in every bank.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Sequence number of the event of its allocation.
+    pub sequence: u64,
+    /// Monotonic time of its allocation in nanoseconds, to a few milliseconds.
+    pub time: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Thread that allocated it.
+    pub thread: u32,
+    /// The rest.
+    pub tags: Tags,
+}
+
+impl BufferEntry {
+    /// Smaller keys are no buffers: the slot was never used (0) or its buffer is freed (1).
+    pub const FIRST_KEY: u64 = 2;
+
+    /// As words.
+    #[must_use]
+    #[inline]
+    pub fn to_words(&self) -> [u64; BUFFER_WORDS] {
+        let mut words = [
+            self.key,
+            self.address,
+            self.bytes_per_bank,
+            self.requested,
+            self.sequence,
+            self.time,
+            pair(self.page_bytes, self.thread),
+            u64::from(self.tags.to_bits()),
+        ];
+        words[7] = pair(low(words[7]), checksum(&words));
+        words
+    }
+
+    /// From words; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(mut words: [u64; BUFFER_WORDS]) -> Option<Self> {
+        let expected = high(words[7]);
+        words[7] = u64::from(low(words[7]));
+        (checksum(&words) == expected).then(|| Self::from_own_words(words))
+    }
+
+    /// From words that the writer itself has written.
+    #[must_use]
+    #[inline]
+    pub fn from_own_words(words: [u64; BUFFER_WORDS]) -> Self {
+        Self {
+            key: words[0],
+            address: words[1],
+            bytes_per_bank: words[2],
+            requested: words[3],
+            sequence: words[4],
+            time: words[5],
+            page_bytes: low(words[6]),
+            thread: high(words[6]),
+            tags: Tags::from_bits(low(words[7])),
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventEntry {
+    /// What happened.
+    pub kind: EventKind,
+    /// Its number, from 1. Gaps are events that were overwritten or torn.
+    pub sequence: u64,
+    /// Monotonic time in nanoseconds, to a few milliseconds.
+    pub time: u64,
+    /// Device address of the buffer; of devices and allocators the object's address in its process.
+    pub address: u64,
+    /// Bytes per bank of the buffer.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Bytes per bank of all live buffers of the allocator and kind, after the event.
+    pub live_after: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Thread.
+    pub thread: u32,
+    /// The rest.
+    pub tags: Tags,
+}
+
+impl EventEntry {
+    /// As words.
+    #[must_use]
+    #[inline]
+    pub fn to_words(&self) -> [u64; EVENT_WORDS] {
+        let mut words = [
+            self.sequence << 8 | self.kind as u64,
+            self.address,
+            self.bytes_per_bank,
+            self.requested,
+            self.live_after,
+            self.time,
+            pair(self.page_bytes, self.thread),
+            u64::from(self.tags.to_bits()),
+        ];
+        words[7] = pair(low(words[7]), checksum(&words));
+        words
+    }
+
+    /// From words; `None` if they do not belong together, or for a kind that a later version added.
+    #[must_use]
+    pub fn from_words(mut words: [u64; EVENT_WORDS]) -> Option<Self> {
+        let expected = high(words[7]);
+        words[7] = u64::from(low(words[7]));
+        if checksum(&words) != expected {
+            return None;
+        }
+        Some(Self {
+            kind: EventKind::from_number((words[0] & 0xff) as u8)?,
+            sequence: words[0] >> 8,
+            address: words[1],
+            bytes_per_bank: words[2],
+            requested: words[3],
+            live_after: words[4],
+            time: words[5],
+            page_bytes: low(words[6]),
+            thread: high(words[6]),
+            tags: Tags::from_bits(low(words[7])),
+        })
+    }
+}
+
+/// An allocation that TT-Metal refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureEntry {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// Monotonic time in nanoseconds, to a few milliseconds.
+    pub time: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Bytes per bank that it would have taken.
+    pub bytes_per_bank: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Thread.
+    pub thread: u32,
+    /// The rest.
+    pub tags: Tags,
+    /// What TT-Metal's allocator said at that moment.
+    pub statistics: Statistics,
+    /// Bytes per bank of the live buffers that the agent knew of at that moment.
+    pub live_bytes: u64,
+    /// Number of those.
+    pub live_buffers: u64,
+    /// Banks.
+    pub banks: u64,
+    /// Sequence number of the newest event at that moment: what lived can be found from there.
+    pub event: u64,
+}
+
+impl FailureEntry {
+    /// As words.
+    #[must_use]
+    pub fn to_words(&self) -> [u64; FAILURE_WORDS] {
+        let mut words = [
+            self.sequence,
+            self.time,
+            self.requested,
+            self.bytes_per_bank,
+            pair(self.page_bytes, self.thread),
+            u64::from(self.tags.to_bits()),
+            self.statistics.total,
+            self.statistics.allocated,
+            self.statistics.free,
+            self.statistics.largest_free,
+            self.live_bytes,
+            self.live_buffers,
+            self.banks,
+            self.event,
+            0,
+            0,
+        ];
+        words[15] = u64::from(checksum(&words[..15]));
+        words
+    }
+
+    /// From words; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(words: [u64; FAILURE_WORDS]) -> Option<Self> {
+        (u64::from(checksum(&words[..15])) == words[15]).then(|| Self {
+            sequence: words[0],
+            time: words[1],
+            requested: words[2],
+            bytes_per_bank: words[3],
+            page_bytes: low(words[4]),
+            thread: high(words[4]),
+            tags: Tags::from_bits(low(words[5])),
+            statistics: Statistics {
+                total: words[6],
+                allocated: words[7],
+                free: words[8],
+                largest_free: words[9],
+                time: words[1],
+            },
+            live_bytes: words[10],
+            live_buffers: words[11],
+            banks: words[12],
+            event: words[13],
+        })
+    }
+}
+
+/// Bytes and number of live buffers, from the one word that holds both.
+#[must_use]
+#[inline]
+pub fn live_from_word(word: u64) -> (u64, u64) {
+    (word & LIVE_BYTES_MASK, word >> LIVE_BYTES_BITS)
+}
+
+/// What adds one buffer to the word of the live ones.
+#[must_use]
+#[inline]
+pub fn live_step(bytes_per_bank: u64) -> u64 {
+    1 << LIVE_BYTES_BITS | (bytes_per_bank & LIVE_BYTES_MASK)
+}

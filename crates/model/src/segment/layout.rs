@@ -1,0 +1,315 @@
+//! Where everything lies in a segment: sections, entry sizes, words. Writer and reader share these numbers.
+//!
+//! A segment is an array of little-endian 64-bit words. The first page is the header: a part that never changes after
+//! the magic was written, and a part of single counters. The sections follow in the order of [`Section`], each a table of
+//! entries of one size. The header names every section's offset, entry size and number of entries, so that a later minor
+//! version may add sections or lengthen entries.
+
+/// The first eight bytes of a segment, written last.
+pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
+/// Readers refuse another major version.
+pub const MAJOR: u16 = 1;
+/// Readers accept every minor version of their major version.
+///
+/// - 1.0: the first.
+pub const MINOR: u16 = 0;
+
+/// Bytes of a word.
+pub const WORD_BYTES: usize = 8;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 4096;
+/// Bytes of a segment unless the user asks for another size.
+pub const DEFAULT_SEGMENT_BYTES: usize = 8 << 20;
+/// No segment is smaller.
+pub const MIN_SEGMENT_BYTES: usize = 1 << 20;
+/// No segment is larger, and readers take no more than this into memory.
+pub const MAX_SEGMENT_BYTES: usize = 1 << 30;
+
+/// Entries of [`Section::Chips`]. An allocator names its chips by a set of 128 bits.
+pub const CHIPS: usize = 128;
+/// Entries of [`Section::Allocators`]. Buffers and events name theirs by a byte, and 255 means none.
+pub const ALLOCATORS: usize = 128;
+/// Entries of [`Section::Names`]. Entry 0 stays empty: it means that no name is known.
+pub const NAMES: usize = 2048;
+/// Entries of [`Section::Failures`].
+pub const FAILURES: usize = 512;
+
+/// Words of an entry of [`Section::Chips`].
+pub const CHIP_WORDS: usize = 4;
+/// Words of an entry of [`Section::Allocators`].
+pub const ALLOCATOR_WORDS: usize = 128;
+/// Words of an entry of [`Section::Names`].
+pub const NAME_WORDS: usize = 24;
+/// Words of an entry of [`Section::Buffers`]: one cache line.
+pub const BUFFER_WORDS: usize = 8;
+/// Words of an entry of [`Section::Events`]: one cache line.
+pub const EVENT_WORDS: usize = 8;
+/// Words of an entry of [`Section::Failures`].
+pub const FAILURE_WORDS: usize = 16;
+
+/// The farthest that a buffer's entry lies behind the slot that its key asks for.
+pub const BUFFER_PROBES: usize = 128;
+
+/// Words of the header that never change once the magic is there.
+pub mod fixed {
+    /// [`super::MAGIC`].
+    pub const MAGIC: usize = 0;
+    /// Major version (16 bits), minor version (16 bits), header bytes (32 bits).
+    pub const VERSION: usize = 1;
+    /// Bytes of the file.
+    pub const SEGMENT_BYTES: usize = 2;
+    /// Process id in the owner's own namespace.
+    pub const PID: usize = 3;
+    /// Start time of the process in clock ticks since boot, field 22 of `/proc/<pid>/stat`.
+    pub const START_TICKS: usize = 4;
+    /// Nanoseconds since 1970 when the segment was made.
+    pub const REAL_TIME: usize = 5;
+    /// Nanoseconds of the monotonic clock at the same moment. All other times are of this clock.
+    pub const MONOTONIC_TIME: usize = 6;
+    /// Bytes of the build id.
+    pub const BUILD_ID_BYTES: usize = 7;
+    /// GNU build id of TT-Metal's library, four words.
+    pub const BUILD_ID: usize = 8;
+    /// TT-Metal's version as text, four words, filled up with zeros. Empty when unknown.
+    pub const TT_METAL_VERSION: usize = 12;
+    /// The agent's version as text, two words.
+    pub const AGENT_VERSION: usize = 16;
+    /// Two words for each section: offset in bytes; entry bytes (32 bits) and entries (32 bits).
+    pub const SECTIONS: usize = 18;
+    /// Checksum of the words before, but for the magic.
+    pub const CHECKSUM: usize = 30;
+}
+
+/// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their own.
+pub mod counter {
+    /// [`super::super::AgentState`] as a number.
+    pub const STATE: usize = 64;
+    /// Bit set of the hooks that TT-Metal's library has a function for, by [`super::super::Hook`].
+    pub const HOOKS_RESOLVED: usize = 65;
+    /// Bit set of the hooks that were called at least once.
+    pub const HOOKS_CALLED: usize = 66;
+    /// Events ever written: the sequence number of the newest.
+    pub const EVENTS: usize = 72;
+    /// Failures ever written.
+    pub const FAILURES: usize = 80;
+    /// Buffers that found no place in the table. The sums contain them.
+    pub const BUFFERS_DROPPED: usize = 88;
+    /// Frees of buffers that were never seen: allocated before the agent started.
+    pub const UNKNOWN_FREES: usize = 89;
+    /// Names that found no place.
+    pub const NAMES_DROPPED: usize = 90;
+    /// Allocators that found no place. Their buffers are in no sum.
+    pub const ALLOCATORS_DROPPED: usize = 91;
+    /// Chips that found no place.
+    pub const CHIPS_DROPPED: usize = 92;
+    /// Calls that came while the agent was at work on the same thread, from a signal handler, and were not recorded.
+    pub const REENTRANT_CALLS: usize = 93;
+    /// Defects of the agent. After the first it is off.
+    pub const PANICS: usize = 94;
+    /// Workloads handed to a command queue.
+    pub const WORKLOADS_ENQUEUED: usize = 96;
+    /// Programs that ops handed over, cache hits included.
+    pub const PROGRAMS_TRACKED: usize = 97;
+    /// Placements of a program's circular buffers.
+    pub const CIRCULAR_BUFFER_PLACEMENTS: usize = 98;
+    /// Programs destroyed.
+    pub const PROGRAMS_DESTROYED: usize = 99;
+    /// Loads of kernel binaries.
+    pub const BINARY_LOADS: usize = 100;
+    /// Traces written to the device.
+    pub const TRACES_WRITTEN: usize = 101;
+    /// Refreshes of the allocators' statistics.
+    pub const REFRESHES: usize = 104;
+    /// Time of the newest refresh.
+    pub const REFRESH_TIME: usize = 105;
+    /// Nanoseconds that the newest refresh took.
+    pub const REFRESH_DURATION: usize = 106;
+}
+
+/// Words of an entry of [`Section::Allocators`].
+pub mod allocator {
+    /// Serial number, from 1. Zero: the entry is not used.
+    pub const SERIAL: usize = 0;
+    /// The allocator's address in its process.
+    pub const POINTER: usize = 1;
+    /// Role (8 bits), state (8 bits).
+    pub const ROLE_AND_STATE: usize = 2;
+    /// Set of chips by index, two words.
+    pub const CHIPS: usize = 3;
+    /// When it was first seen.
+    pub const OPENED: usize = 5;
+    /// When it was destroyed; 0 while it lives.
+    pub const CLOSED: usize = 6;
+    /// Checksum of the words before.
+    pub const CHECKSUM: usize = 7;
+    /// The first block of a kind. The blocks follow each other in the order of [`super::super::BufferKind`].
+    pub const KINDS: usize = 16;
+    /// Words of a block.
+    pub const KIND_WORDS: usize = 24;
+}
+
+/// Words of the block of one kind in an allocator's entry.
+pub mod kind {
+    /// Bytes per bank (low 40 bits) and number (high 24 bits) of the live buffers. One word, so that they agree.
+    pub const LIVE: usize = 0;
+    /// The largest bytes per bank ever.
+    pub const PEAK: usize = 1;
+    /// Banks.
+    pub const BANKS: usize = 2;
+    /// Of the live bytes per bank: kernel binaries.
+    pub const KERNELS: usize = 3;
+    /// Of the live bytes per bank: traces in plain DRAM.
+    pub const TRACES: usize = 4;
+    /// Like [`LIVE`], of the buffers that are in no table entry.
+    pub const UNLISTED: usize = 5;
+    /// What led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
+    pub const PEAK_ORIGIN: usize = 8;
+    /// What TT-Metal says: see [`super::super::Statistics`]. Seven words and a checksum.
+    pub const STATISTICS: usize = 16;
+}
+
+/// Bits of [`kind::LIVE`] that hold bytes.
+pub const LIVE_BYTES_BITS: u32 = 40;
+/// Mask of the bytes in [`kind::LIVE`].
+pub const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
+
+/// The tables of a segment, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Chips seen.
+    Chips,
+    /// Allocators seen, dead ones too.
+    Allocators,
+    /// Names of ops.
+    Names,
+    /// Failed allocations, a ring.
+    Failures,
+    /// Live buffers, a hash table with linear probing.
+    Buffers,
+    /// Events, a ring.
+    Events,
+}
+
+impl Section {
+    /// All of them, in the order of the header.
+    pub const ALL: [Self; 6] =
+        [Self::Chips, Self::Allocators, Self::Names, Self::Failures, Self::Buffers, Self::Events];
+
+    /// Words of an entry.
+    #[must_use]
+    pub const fn entry_words(self) -> usize {
+        match self {
+            Self::Chips => CHIP_WORDS,
+            Self::Allocators => ALLOCATOR_WORDS,
+            Self::Names => NAME_WORDS,
+            Self::Failures => FAILURE_WORDS,
+            Self::Buffers => BUFFER_WORDS,
+            Self::Events => EVENT_WORDS,
+        }
+    }
+}
+
+/// Where a section lies: first word and number of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Word in which the first entry begins.
+    pub first_word: usize,
+    /// Words from one entry to the next.
+    pub entry_words: usize,
+    /// Entries.
+    pub entries: usize,
+}
+
+impl Table {
+    /// The word in which an entry begins.
+    #[must_use]
+    pub const fn entry(&self, index: usize) -> usize {
+        self.first_word + index * self.entry_words
+    }
+}
+
+/// A segment's division into sections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Bytes of the whole.
+    pub segment_bytes: usize,
+    /// The sections, in the order of [`Section::ALL`].
+    pub tables: [Table; 6],
+}
+
+impl Plan {
+    /// First word of the chips. Like the next ones, the same in every plan.
+    pub const FIRST_CHIP_WORD: usize = HEADER_BYTES / WORD_BYTES;
+    /// First word of the allocators.
+    pub const FIRST_ALLOCATOR_WORD: usize = Self::FIRST_CHIP_WORD + CHIPS * CHIP_WORDS;
+    /// First word of the names.
+    pub const FIRST_NAME_WORD: usize = Self::FIRST_ALLOCATOR_WORD + ALLOCATORS * ALLOCATOR_WORDS;
+    /// First word of the failures.
+    pub const FIRST_FAILURE_WORD: usize = Self::FIRST_NAME_WORD + NAMES * NAME_WORDS;
+    /// First word of the buffers.
+    pub const FIRST_BUFFER_WORD: usize = Self::FIRST_FAILURE_WORD + FAILURES * FAILURE_WORDS;
+
+    /// Divides at most `limit` bytes: what the small tables leave goes to buffers (a third at most) and events, both
+    /// a power of two.
+    #[must_use]
+    pub fn within(limit: usize) -> Self {
+        let limit = limit.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES) / WORD_BYTES;
+        let left = limit - Self::FIRST_BUFFER_WORD;
+        let buffers = power_of_two_within(left / 3 / BUFFER_WORDS);
+        let events = power_of_two_within((left - buffers * BUFFER_WORDS) / EVENT_WORDS);
+
+        let mut plan = Self::default();
+        let mut next = HEADER_BYTES / WORD_BYTES;
+        let entries = [CHIPS, ALLOCATORS, NAMES, FAILURES, buffers, events];
+        for (section, entries) in Section::ALL.into_iter().zip(entries) {
+            let table = Table { first_word: next, entry_words: section.entry_words(), entries };
+            plan.tables[section as usize] = table;
+            next += entries * section.entry_words();
+        }
+        plan.segment_bytes = next * WORD_BYTES;
+        plan
+    }
+
+    /// One section.
+    #[must_use]
+    pub const fn table(&self, section: Section) -> Table {
+        self.tables[section as usize]
+    }
+}
+
+fn power_of_two_within(value: usize) -> usize {
+    value.checked_ilog2().map_or(0, |bits| 1 << bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_plan_stays_within_8_mib_and_holds_32768_buffers_and_65536_events() {
+        let plan = Plan::within(DEFAULT_SEGMENT_BYTES);
+        assert!(plan.segment_bytes <= DEFAULT_SEGMENT_BYTES);
+        assert_eq!(plan.table(Section::Buffers).entries, 32_768);
+        assert_eq!(plan.table(Section::Events).entries, 65_536);
+    }
+
+    #[test]
+    fn every_size_gives_sections_that_follow_each_other_on_cache_lines() {
+        for megabytes in [0, 1, 2, 3, 8, 100, 1024, 5000] {
+            let plan = Plan::within(megabytes << 20);
+            let mut next = HEADER_BYTES / WORD_BYTES;
+            for section in Section::ALL {
+                let table = plan.table(section);
+                assert_eq!(table.first_word, next);
+                assert_eq!(table.first_word % 8, 0);
+                assert!(table.entries >= 128);
+                next = table.entry(table.entries);
+            }
+            assert_eq!(plan.segment_bytes, next * WORD_BYTES);
+            assert_eq!(plan.table(Section::Buffers).first_word, Plan::FIRST_BUFFER_WORD);
+            assert!(
+                plan.segment_bytes <= (megabytes << 20).clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES)
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Names of ops: short texts in entries of fixed size, found by a key.
+
+use super::entry::checksum;
+use super::layout::{NAME_WORDS, WORD_BYTES};
+use super::vocabulary::NameSource;
+
+/// Bytes of the longest name. A longer one is cut.
+pub const NAME_BYTES: usize = 160;
+
+/// Word of the entry that claims it: a hash of the text or of the place in the code, never 0.
+pub const KEY_WORD: usize = 0;
+/// Word of the entry that is written last.
+pub const CHECKSUM_WORD: usize = NAME_WORDS - 1;
+
+const HEAD_WORD: usize = 1;
+const PLACE_WORD: usize = 2;
+const TEXT_WORD: usize = 3;
+
+/// A name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameEntry {
+    /// What claimed the entry.
+    pub key: u64,
+    /// Where the name comes from.
+    pub source: NameSource,
+    /// Of a call site: its offset in its module. Else 0.
+    pub place: u64,
+    /// The name. Empty as long as a call site is not resolved.
+    pub text: String,
+}
+
+impl NameEntry {
+    /// As words. `text` is cut at a character's end.
+    #[must_use]
+    pub fn to_words(key: u64, source: NameSource, place: u64, text: &[u8]) -> [u64; NAME_WORDS] {
+        let length = text.len().min(NAME_BYTES);
+        let mut words = [0; NAME_WORDS];
+        words[KEY_WORD] = key;
+        words[HEAD_WORD] = source as u64 | (length as u64) << 8;
+        words[PLACE_WORD] = place;
+        for (word, bytes) in words[TEXT_WORD..].iter_mut().zip(text[..length].chunks(WORD_BYTES)) {
+            let mut padded = [0; WORD_BYTES];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(padded);
+        }
+        words[CHECKSUM_WORD] = u64::from(checksum(&words[..CHECKSUM_WORD]));
+        words
+    }
+
+    /// From words; `None` if they do not belong together. What is not UTF-8 is replaced.
+    #[must_use]
+    pub fn from_words(words: [u64; NAME_WORDS]) -> Option<Self> {
+        if u64::from(checksum(&words[..CHECKSUM_WORD])) != words[CHECKSUM_WORD] {
+            return None;
+        }
+        let source = NameSource::from_number((words[HEAD_WORD] & 0xff) as u8)?;
+        let length = ((words[HEAD_WORD] >> 8) & 0xff) as usize;
+        let bytes: Vec<u8> =
+            words[TEXT_WORD..CHECKSUM_WORD].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let text = String::from_utf8_lossy(&bytes[..length.min(NAME_BYTES)]);
+        let text = text.trim_end_matches('\u{fffd}').replace(char::is_control, "\u{fffd}");
+        Some(Self { key: words[KEY_WORD], source, place: words[PLACE_WORD], text })
+    }
+}

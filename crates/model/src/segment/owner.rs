@@ -1,0 +1,188 @@
+//! Chips and allocators, with what is told and noted of them, as types and as words.
+
+use super::entry::{checksum, high, low, pair};
+use super::layout::CHIP_WORDS;
+use super::vocabulary::AllocatorRole;
+
+/// A set of 128 bits as two words.
+#[must_use]
+pub fn halves(set: u128) -> [u64; 2] {
+    [set, set >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0))
+}
+
+/// What TT-Metal's own allocator says of one kind, in bytes per bank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Bytes that can be handed out.
+    pub total: u64,
+    /// Bytes that are handed out.
+    pub allocated: u64,
+    /// Bytes that are not.
+    pub free: u64,
+    /// The largest free block.
+    pub largest_free: u64,
+    /// Monotonic time in nanoseconds when it said so.
+    pub time: u64,
+}
+
+impl Statistics {
+    /// Words, checksum included.
+    pub const WORDS: usize = 8;
+
+    /// As words, with the bytes per bank that the agent counted at the same moment.
+    #[must_use]
+    pub fn to_words(&self, live_bytes: u64) -> [u64; Self::WORDS] {
+        let mut words =
+            [self.total, self.allocated, self.free, self.largest_free, self.time, live_bytes, 0, 0];
+        words[7] = u64::from(checksum(&words[..7]));
+        words
+    }
+
+    /// From words, with the bytes per bank that the agent counted; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(words: [u64; Self::WORDS]) -> Option<(Self, u64)> {
+        (u64::from(checksum(&words[..7])) == words[7]).then(|| {
+            let [total, allocated, free, largest_free, time, live_bytes, ..] = words;
+            (Self { total, allocated, free, largest_free, time }, live_bytes)
+        })
+    }
+}
+
+/// The allocation that led to a peak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeakOrigin {
+    /// The peak that it led to, in bytes per bank.
+    pub bytes_per_bank: u64,
+    /// Live buffers then.
+    pub buffers: u64,
+    /// Monotonic time in nanoseconds, to a few milliseconds.
+    pub time: u64,
+    /// Sequence number of its event.
+    pub event: u64,
+    /// Thread.
+    pub thread: u32,
+    /// Index of the name of the op at work.
+    pub name: u16,
+}
+
+impl PeakOrigin {
+    /// Words, checksum included.
+    pub const WORDS: usize = 8;
+
+    /// As words.
+    #[must_use]
+    #[inline]
+    pub fn to_words(&self) -> [u64; Self::WORDS] {
+        let mut words = [
+            self.bytes_per_bank,
+            self.buffers,
+            self.time,
+            self.event,
+            pair(u32::from(self.name), self.thread),
+            0,
+            0,
+            0,
+        ];
+        words[7] = u64::from(checksum(&words[..7]));
+        words
+    }
+
+    /// From words; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(words: [u64; Self::WORDS]) -> Option<Self> {
+        (u64::from(checksum(&words[..7])) == words[7]).then(|| Self {
+            bytes_per_bank: words[0],
+            buffers: words[1],
+            time: words[2],
+            event: words[3],
+            thread: high(words[4]),
+            name: (words[4] & 0xffff) as u16,
+        })
+    }
+}
+
+/// A chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChipEntry {
+    /// The number that TT-Metal gives it in this process.
+    pub device: u32,
+    /// Its unique id, where TT-Metal told.
+    pub unique_id: Option<u64>,
+}
+
+impl ChipEntry {
+    /// As words.
+    #[must_use]
+    pub fn to_words(&self) -> [u64; CHIP_WORDS] {
+        let mut words = [
+            pair(1, self.device),
+            self.unique_id.unwrap_or(0),
+            u64::from(self.unique_id.is_some()),
+            0,
+        ];
+        words[3] = u64::from(checksum(&words[..3]));
+        words
+    }
+
+    /// From words; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(words: [u64; CHIP_WORDS]) -> Option<Self> {
+        (u64::from(checksum(&words[..3])) == words[3] && low(words[0]) == 1).then(|| Self {
+            device: high(words[0]),
+            unique_id: (words[2] & 1 == 1).then_some(words[1]),
+        })
+    }
+}
+
+/// The first words of an allocator's entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocatorHead {
+    /// Serial number, from 1.
+    pub serial: u64,
+    /// Its address in its process.
+    pub pointer: u64,
+    /// What it allocates for.
+    pub role: AllocatorRole,
+    /// Set of chips by index.
+    pub chips: u128,
+    /// Monotonic time in nanoseconds when it was first seen.
+    pub opened: u64,
+    /// When it was destroyed; 0 while it lives.
+    pub closed: u64,
+}
+
+impl AllocatorHead {
+    /// Words, checksum included.
+    pub const WORDS: usize = 8;
+
+    /// As words.
+    #[must_use]
+    pub fn to_words(&self) -> [u64; Self::WORDS] {
+        let [chips_low, chips_high] = halves(self.chips);
+        let mut words = [
+            self.serial,
+            self.pointer,
+            self.role as u64,
+            chips_low,
+            chips_high,
+            self.opened,
+            self.closed,
+            0,
+        ];
+        words[7] = u64::from(checksum(&words[..7]));
+        words
+    }
+
+    /// From words; `None` if they do not belong together.
+    #[must_use]
+    pub fn from_words(words: [u64; Self::WORDS]) -> Option<Self> {
+        (u64::from(checksum(&words[..7])) == words[7]).then(|| Self {
+            serial: words[0],
+            pointer: words[1],
+            role: AllocatorRole::from_number((words[2] & 0xff) as u8),
+            chips: u128::from(words[3]) | u128::from(words[4]) << 64,
+            opened: words[5],
+            closed: words[6],
+        })
+    }
+}

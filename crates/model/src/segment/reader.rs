@@ -1,0 +1,485 @@
+//! Reads a segment from bytes that nobody vouches for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::contents::{
+    Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Peak,
+    Segment,
+};
+use super::entry::{
+    BufferEntry, EventEntry, FailureEntry, Tags, checksum, high, live_from_word, low,
+};
+use super::layout::{
+    ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, Section, Table,
+    WORD_BYTES, allocator, counter, fixed, kind,
+};
+use super::name::NameEntry;
+use super::owner::{AllocatorHead, ChipEntry, PeakOrigin, Statistics};
+use super::vocabulary::{AgentState, BufferKind};
+
+/// Why bytes are no segment that this version reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// Fewer bytes than a header, or fewer than the header says.
+    Short {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes given.
+        given: u64,
+    },
+    /// The first bytes are zero: the agent is just starting. Read it again in a moment.
+    NotReady,
+    /// It does not begin as a segment does.
+    NotASegment,
+    /// Another major version.
+    Version {
+        /// Major version of the segment.
+        major: u16,
+        /// Minor version of the segment.
+        minor: u16,
+    },
+    /// The header contradicts itself.
+    Header,
+}
+
+impl fmt::Display for SegmentError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { needed, given } => {
+                write!(formatter, "it needs {needed} bytes and has {given}")
+            }
+            Self::NotReady => formatter.write_str("the agent is just starting; read it again"),
+            Self::NotASegment => formatter.write_str("it is not a segment of the ttmem agent"),
+            Self::Version { major, minor } => write!(
+                formatter,
+                "it is version {major}.{minor} and this ttmem reads {MAJOR}.x; use the ttmem that came with the agent"
+            ),
+            Self::Header => formatter.write_str("its header contradicts itself"),
+        }
+    }
+}
+
+impl std::error::Error for SegmentError {}
+
+/// Reads segments. Every byte may be anything: what does not hold together is skipped and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader;
+
+impl Reader {
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// [`SegmentError`] if the bytes are no segment of this major version.
+    pub fn parse(bytes: &[u8]) -> Result<Segment, SegmentError> {
+        let mut view = View::new(bytes)?;
+        view.require(&Section::ALL)?;
+        let mut torn_names = 0;
+        view.names = view.names(&mut torn_names);
+        let mut segment = view.summary();
+        segment.losses.torn += torn_names;
+        segment.buffers = view.buffers(&mut segment.losses);
+        segment.events = view.events(&mut segment.losses);
+        segment.failures = view.failures(&mut segment.losses);
+        Ok(segment)
+    }
+
+    /// Reads header, chips and allocators only, for which the first [`Reader::SUMMARY_BYTES`] bytes of the file are
+    /// enough. Names of ops are missing.
+    ///
+    /// # Errors
+    /// [`SegmentError`] if the bytes are no beginning of a segment of this major version.
+    pub fn parse_summary(bytes: &[u8]) -> Result<Segment, SegmentError> {
+        let view = View::new(bytes)?;
+        view.require(&[Section::Chips, Section::Allocators])?;
+        Ok(view.summary())
+    }
+
+    /// Bytes from the start of the file that [`Reader::parse_summary`] needs.
+    pub const SUMMARY_BYTES: usize = super::layout::Plan::FIRST_NAME_WORD * WORD_BYTES;
+}
+
+/// The bytes as words, and the sections that the header names.
+struct View<'bytes> {
+    bytes: &'bytes [u8],
+    tables: [Table; 6],
+    names: Vec<Option<Op>>,
+}
+
+impl<'bytes> View<'bytes> {
+    fn new(bytes: &'bytes [u8]) -> Result<Self, SegmentError> {
+        let given = bytes.len() as u64;
+        if bytes.len() < HEADER_BYTES {
+            return Err(SegmentError::Short { needed: HEADER_BYTES as u64, given });
+        }
+        let mut view = Self { bytes, tables: [Table::default(); 6], names: Vec::new() };
+        match &bytes[..MAGIC.len()] {
+            magic if magic == MAGIC => {}
+            [0, 0, 0, 0, 0, 0, 0, 0] => return Err(SegmentError::NotReady),
+            _ => return Err(SegmentError::NotASegment),
+        }
+        let version = view.word(fixed::VERSION);
+        let (major, minor) = ((version & 0xffff) as u16, ((version >> 16) & 0xffff) as u16);
+        if major != MAJOR {
+            return Err(SegmentError::Version { major, minor });
+        }
+        let words: Vec<u64> = (1..fixed::CHECKSUM).map(|index| view.word(index)).collect();
+        let segment_bytes = view.word(fixed::SEGMENT_BYTES);
+        if u64::from(checksum(&words)) != view.word(fixed::CHECKSUM)
+            || segment_bytes > MAX_SEGMENT_BYTES as u64
+        {
+            return Err(SegmentError::Header);
+        }
+        for section in Section::ALL {
+            view.tables[section as usize] = view.table(section, segment_bytes)?;
+        }
+        Ok(view)
+    }
+
+    /// A section as the header describes it, checked against the size that the header gives for the whole.
+    fn table(&self, section: Section, segment_bytes: u64) -> Result<Table, SegmentError> {
+        let offset = self.word(fixed::SECTIONS + 2 * section as usize);
+        let shape = self.word(fixed::SECTIONS + 2 * section as usize + 1);
+        let (entry_bytes, entries) = (u64::from(low(shape)), u64::from(high(shape)));
+        let word = WORD_BYTES as u64;
+        let end = offset.checked_add(entry_bytes * entries);
+        if !offset.is_multiple_of(word)
+            || !entry_bytes.is_multiple_of(word)
+            || entry_bytes < section.entry_words() as u64 * word
+            || end.is_none_or(|end| end > segment_bytes)
+        {
+            return Err(SegmentError::Header);
+        }
+        // Everything is at most MAX_SEGMENT_BYTES here.
+        let words = |bytes: u64| usize::try_from(bytes / word).unwrap_or(usize::MAX);
+        Ok(Table {
+            first_word: words(offset),
+            entry_words: words(entry_bytes),
+            entries: usize::try_from(entries).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// A word; 0 beyond the end.
+    fn word(&self, index: usize) -> u64 {
+        let start = index * WORD_BYTES;
+        self.bytes
+            .get(start..start + WORD_BYTES)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u64::from_le_bytes)
+    }
+
+    fn words<const COUNT: usize>(&self, first: usize) -> [u64; COUNT] {
+        std::array::from_fn(|index| self.word(first + index))
+    }
+
+    fn text(&self, first: usize, words: usize) -> String {
+        let bytes = &self.bytes[first * WORD_BYTES..(first + words) * WORD_BYTES];
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(&bytes[..end]).replace(char::is_control, "\u{fffd}")
+    }
+
+    /// The bytes must reach to the end of these sections.
+    fn require(&self, sections: &[Section]) -> Result<(), SegmentError> {
+        let needed = sections
+            .iter()
+            .map(|section| self.tables[*section as usize])
+            .map(|table| (table.entry(table.entries) * WORD_BYTES) as u64)
+            .fold(HEADER_BYTES as u64, u64::max);
+        let given = self.bytes.len() as u64;
+        if given < needed { Err(SegmentError::Short { needed, given }) } else { Ok(()) }
+    }
+
+    /// Everything but buffers, events and failures.
+    fn summary(&self) -> Segment {
+        let mut losses = self.losses();
+        let header = self.header();
+        let chips = self.chips(&mut losses);
+        let allocators = self.allocators(chips.len(), &mut losses);
+        Segment {
+            header,
+            chips,
+            allocators,
+            buffers: Vec::new(),
+            events: Vec::new(),
+            failures: Vec::new(),
+            losses,
+        }
+    }
+
+    fn header(&self) -> Header {
+        let version = self.word(fixed::VERSION);
+        let build_id: Vec<u8> =
+            self.words::<4>(fixed::BUILD_ID).iter().flat_map(|word| word.to_le_bytes()).collect();
+        let build_id_bytes =
+            usize::try_from(self.word(fixed::BUILD_ID_BYTES)).unwrap_or(usize::MAX);
+        Header {
+            version: ((version & 0xffff) as u16, ((version >> 16) & 0xffff) as u16),
+            pid: low(self.word(fixed::PID)),
+            start_ticks: self.word(fixed::START_TICKS),
+            real_time: self.word(fixed::REAL_TIME),
+            monotonic_time: self.word(fixed::MONOTONIC_TIME),
+            build_id: build_id[..build_id_bytes.min(build_id.len())].to_vec(),
+            tt_metal_version: self.text(fixed::TT_METAL_VERSION, 4),
+            agent_version: self.text(fixed::AGENT_VERSION, 2),
+            state: AgentState::from_number(self.word(counter::STATE))
+                .unwrap_or(AgentState::Recording),
+            hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),
+            hooks_called: HookSet(self.word(counter::HOOKS_CALLED)),
+            counts: Counts {
+                workloads_enqueued: self.word(counter::WORKLOADS_ENQUEUED),
+                programs_tracked: self.word(counter::PROGRAMS_TRACKED),
+                circular_buffer_placements: self.word(counter::CIRCULAR_BUFFER_PLACEMENTS),
+                programs_destroyed: self.word(counter::PROGRAMS_DESTROYED),
+                binary_loads: self.word(counter::BINARY_LOADS),
+                traces_written: self.word(counter::TRACES_WRITTEN),
+            },
+            refreshes: self.word(counter::REFRESHES),
+            refresh_time: self.word(counter::REFRESH_TIME),
+            refresh_duration: self.word(counter::REFRESH_DURATION),
+        }
+    }
+
+    fn losses(&self) -> Losses {
+        let overwritten = |written: usize, section: Section| {
+            self.word(written).saturating_sub(self.tables[section as usize].entries as u64)
+        };
+        Losses {
+            buffers_dropped: self.word(counter::BUFFERS_DROPPED),
+            unknown_frees: self.word(counter::UNKNOWN_FREES),
+            names_dropped: self.word(counter::NAMES_DROPPED),
+            allocators_dropped: self.word(counter::ALLOCATORS_DROPPED),
+            chips_dropped: self.word(counter::CHIPS_DROPPED),
+            reentrant_calls: self.word(counter::REENTRANT_CALLS),
+            panics: self.word(counter::PANICS),
+            events_overwritten: overwritten(counter::EVENTS, Section::Events),
+            failures_overwritten: overwritten(counter::FAILURES, Section::Failures),
+            torn: 0,
+        }
+    }
+
+    /// The chips up to the first entry that is not used.
+    fn chips(&self, losses: &mut Losses) -> Vec<Chip> {
+        let table = self.tables[Section::Chips as usize];
+        let mut chips = Vec::new();
+        for index in 0..table.entries.min(CHIPS) {
+            let words = self.words(table.entry(index));
+            if words == [0; 4] {
+                break;
+            }
+            let entry = ChipEntry::from_words(words);
+            losses.torn += u64::from(entry.is_none());
+            // A torn chip keeps its place, for others refer to it by index.
+            let ChipEntry { device, unique_id } =
+                entry.unwrap_or(ChipEntry { device: u32::MAX, unique_id: None });
+            chips.push(Chip { device, unique_id });
+        }
+        chips
+    }
+
+    fn allocators(&self, chips: usize, losses: &mut Losses) -> Vec<Allocator> {
+        let table = self.tables[Section::Allocators as usize];
+        let mut allocators = Vec::new();
+        for index in (0..=u8::MAX).take(table.entries.min(ALLOCATORS)) {
+            let first = table.entry(usize::from(index));
+            if self.word(first + allocator::SERIAL) == 0 {
+                continue;
+            }
+            let Some(head) = AllocatorHead::from_words(self.words(first)) else {
+                losses.torn += 1;
+                continue;
+            };
+            allocators.push(Allocator {
+                index,
+                serial: head.serial,
+                role: head.role,
+                chips: (0..chips).filter(|chip| head.chips >> chip & 1 == 1).collect(),
+                opened: head.opened,
+                closed: (head.closed != 0).then_some(head.closed),
+                kinds: BufferKind::ALL.map(|kind| self.kind_use(first, kind, losses)),
+            });
+        }
+        allocators.sort_by_key(|allocator| allocator.serial);
+        allocators
+    }
+
+    fn kind_use(&self, allocator: usize, kind: BufferKind, losses: &mut Losses) -> KindUse {
+        let first = allocator + allocator::KINDS + kind as usize * allocator::KIND_WORDS;
+        let (live_bytes, live_buffers) = live_from_word(self.word(first + kind::LIVE));
+        let peak_bytes = self.word(first + kind::PEAK);
+        let mut torn = |words: [u64; 8], held: bool| {
+            losses.torn += u64::from(!held && words != [0; 8]);
+        };
+        let words = self.words(first + kind::PEAK_ORIGIN);
+        let origin = PeakOrigin::from_words(words);
+        torn(words, origin.is_some());
+        let words = self.words(first + kind::STATISTICS);
+        let statistics = Statistics::from_words(words);
+        torn(words, statistics.is_some());
+        KindUse {
+            banks: self.word(first + kind::BANKS),
+            live_bytes,
+            live_buffers,
+            kernel_bytes: self.word(first + kind::KERNELS),
+            trace_bytes: self.word(first + kind::TRACES),
+            unlisted_bytes: live_from_word(self.word(first + kind::UNLISTED)).0,
+            peak_bytes,
+            peak: origin.filter(|origin| origin.bytes_per_bank == peak_bytes).map(|origin| Peak {
+                buffers: origin.buffers,
+                time: origin.time,
+                event: origin.event,
+                thread: origin.thread,
+                op: self.op(origin.name),
+            }),
+            statistics: statistics.map(|(statistics, _)| statistics),
+            residual: statistics.map(|(statistics, live)| difference(statistics.allocated, live)),
+        }
+    }
+
+    fn names(&self, torn: &mut u64) -> Vec<Option<Op>> {
+        let table = self.tables[Section::Names as usize];
+        (0..table.entries.min(NAMES))
+            .map(|index| {
+                let words = self.words(table.entry(index));
+                if words[0] == 0 {
+                    return None;
+                }
+                let entry = NameEntry::from_words(words);
+                *torn += u64::from(entry.is_none());
+                entry.map(|entry| Op { name: Arc::from(entry.text), source: entry.source })
+            })
+            .collect()
+    }
+
+    fn op(&self, name: u16) -> Option<Op> {
+        self.names.get(usize::from(name)).cloned().flatten()
+    }
+
+    fn buffers(&self, losses: &mut Losses) -> Vec<Buffer> {
+        let table = self.tables[Section::Buffers as usize];
+        let mut buffers = Vec::new();
+        for index in 0..table.entries {
+            let first = table.entry(index);
+            if self.word(first) < BufferEntry::FIRST_KEY {
+                continue;
+            }
+            match BufferEntry::from_words(self.words(first)) {
+                Some(entry) => buffers.push(self.buffer(&entry)),
+                None => losses.torn += 1,
+            }
+        }
+        buffers.sort_unstable_by_key(|buffer| buffer.sequence);
+        buffers
+    }
+
+    fn buffer(&self, entry: &BufferEntry) -> Buffer {
+        let Tags { allocator, kind, origin, layout, name } = entry.tags;
+        Buffer {
+            allocator,
+            kind,
+            origin,
+            layout,
+            address: entry.address,
+            bytes_per_bank: entry.bytes_per_bank,
+            requested: entry.requested,
+            page_bytes: entry.page_bytes,
+            sequence: entry.sequence,
+            time: entry.time,
+            thread: entry.thread,
+            op: self.op(name),
+        }
+    }
+
+    /// The events whose numbers fit their places in the ring.
+    fn events(&self, losses: &mut Losses) -> Vec<Event> {
+        let table = self.tables[Section::Events as usize];
+        let written = self.word(counter::EVENTS);
+        let mut events = Vec::new();
+        for index in 0..table.entries {
+            let words = self.words(table.entry(index));
+            if words == [0; 8] {
+                continue;
+            }
+            let entry = EventEntry::from_words(words).filter(|entry| {
+                ring_place(entry.sequence, table.entries) == Some(index)
+                    && entry.sequence <= written.saturating_add(table.entries as u64)
+            });
+            match entry {
+                Some(entry) => events.push(self.event(&entry)),
+                None => losses.torn += 1,
+            }
+        }
+        events.sort_unstable_by_key(|event| event.sequence);
+        events
+    }
+
+    fn event(&self, entry: &EventEntry) -> Event {
+        let Tags { allocator, kind, origin, layout: _, name } = entry.tags;
+        Event {
+            sequence: entry.sequence,
+            kind: entry.kind,
+            time: entry.time,
+            thread: entry.thread,
+            allocator: (allocator != Tags::NO_ALLOCATOR).then_some(allocator),
+            buffer_kind: kind,
+            origin,
+            address: entry.address,
+            bytes_per_bank: entry.bytes_per_bank,
+            requested: entry.requested,
+            live_after: entry.live_after,
+            op: self.op(name),
+        }
+    }
+
+    fn failures(&self, losses: &mut Losses) -> Vec<Failure> {
+        let table = self.tables[Section::Failures as usize];
+        let mut failures = Vec::new();
+        for index in 0..table.entries {
+            let words = self.words(table.entry(index));
+            if words == [0; 16] {
+                continue;
+            }
+            let entry = FailureEntry::from_words(words)
+                .filter(|entry| ring_place(entry.sequence, table.entries) == Some(index));
+            match entry {
+                Some(entry) => failures.push(self.failure(&entry)),
+                None => losses.torn += 1,
+            }
+        }
+        failures.sort_unstable_by_key(|failure| failure.sequence);
+        failures
+    }
+
+    fn failure(&self, entry: &FailureEntry) -> Failure {
+        let Tags { allocator, kind, origin, layout: _, name } = entry.tags;
+        Failure {
+            sequence: entry.sequence,
+            time: entry.time,
+            thread: entry.thread,
+            allocator,
+            kind,
+            origin,
+            requested: entry.requested,
+            bytes_per_bank: entry.bytes_per_bank,
+            page_bytes: entry.page_bytes,
+            banks: entry.banks,
+            statistics: entry.statistics,
+            live_bytes: entry.live_bytes,
+            live_buffers: entry.live_buffers,
+            event: entry.event,
+            op: self.op(name),
+        }
+    }
+}
+
+/// The place in a ring of the entry with a number from 1.
+fn ring_place(sequence: u64, entries: usize) -> Option<usize> {
+    let place = sequence.checked_sub(1)?.checked_rem(entries as u64)?;
+    usize::try_from(place).ok()
+}
+
+/// `left - right`, at the ends of the range if it does not fit.
+fn difference(left: u64, right: u64) -> i64 {
+    let magnitude = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    if left >= right { magnitude(left - right) } else { -magnitude(right - left) }
+}
