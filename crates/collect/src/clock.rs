@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, Timespec};
 use ttmem_model::Timestamp;
 
 /// What time it is: the system's, or always the same for captures and tests.
@@ -26,6 +27,20 @@ impl Clock {
         }
     }
 
+    /// What all clocks say now. On a clock that stands still the others stand at 0.
+    #[must_use]
+    pub fn marks(self) -> Marks {
+        let read = |clock| match self {
+            Self::System => nanoseconds(rustix::time::clock_gettime(clock)) / 1000,
+            Self::Fixed(_) => 0,
+        };
+        Marks {
+            wall: self.now(),
+            awake_us: read(ClockId::Monotonic),
+            since_boot_us: read(ClockId::Boottime),
+        }
+    }
+
     /// Starts to measure how long something takes.
     #[must_use]
     pub fn start(self) -> Stopwatch {
@@ -34,6 +49,18 @@ impl Clock {
             Self::Fixed(_) => Stopwatch(None),
         }
     }
+}
+
+/// What the clocks of the machine say at one moment. Between two of them the differences tell whether the time of day
+/// was set and whether the machine slept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The time of day.
+    pub wall: Timestamp,
+    /// Microseconds that the machine has been awake.
+    pub awake_us: u64,
+    /// Microseconds since it was started, sleep included.
+    pub since_boot_us: u64,
 }
 
 /// Measures how long something takes, apart from the time of day.
@@ -50,4 +77,9 @@ impl Stopwatch {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(time: Timespec) -> u64 {
+    let part = |value: i64| u64::try_from(value).unwrap_or(0);
+    part(time.tv_sec).saturating_mul(1_000_000_000).saturating_add(part(time.tv_nsec))
 }

@@ -13,6 +13,7 @@
 //! # Ok::<(), ttmem_collect::root::RootError>(())
 //! ```
 
+mod busy;
 mod device;
 mod host;
 mod process;
@@ -21,6 +22,7 @@ pub mod variants;
 
 use ttmem_model::id::Timestamp;
 
+pub use busy::Busy;
 pub use device::{Board, Telemetry};
 pub use host::{BYTES, Host, PID, healthy, region_path};
 pub use process::{CONTAINER_ID, Cgroup, Container, POD_UID, Process, TICKS_PER_SECOND};

@@ -5,15 +5,19 @@
 //!
 //! L1 has a way of its own: a [`port`] reads the L1 of worker cores, and [`l1`] decodes what stands in it. [`explain`] reads what TT-Metal says when memory runs out.
 
+pub mod client;
 pub mod clock;
 pub mod collector;
 pub mod demo;
 pub mod explain;
 pub mod fake;
+pub mod history;
 pub mod l1;
 pub mod merge;
 pub mod port;
+pub mod recorder;
 pub mod root;
+pub mod server;
 pub mod source;
 
 pub use clock::Clock;

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use crate::cli::{Cli, Command, CommonArgs, ExplainArgs, FormatWord, L1Args, L1Sort, SnapshotArgs};
+use crate::cmd::diff::DiffArgs;
+use crate::cmd::record::RecordArgs;
+use crate::cmd::replay::ReplayArgs;
+use crate::cmd::serve::ServeArgs;
 use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::Failure;
 use crate::field::Field;
@@ -28,6 +32,14 @@ pub enum Request {
     Top(TopArgs),
     /// Where the live view's choices are kept, or what they can be.
     Config(ConfigArgs),
+    /// A recording to be made.
+    Record(RecordArgs),
+    /// A recording to be looked into.
+    Replay(ReplayArgs),
+    /// A comparison.
+    Diff(DiffArgs),
+    /// A server.
+    Serve(ServeArgs),
 }
 
 /// A text that needs no snapshot.
@@ -156,6 +168,10 @@ impl Request {
             Some(Command::Top(args)) => return Ok(Self::Top(args)),
             Some(Command::Config(args)) => return Ok(Self::Config(args)),
             None if cli.snapshot.watch => return Ok(Self::Top(watch(cli.snapshot)?)),
+            Some(Command::Record(args)) => return Ok(Self::Record(args)),
+            Some(Command::Replay(args)) => return Ok(Self::Replay(args)),
+            Some(Command::Diff(args)) => return Ok(Self::Diff(args)),
+            Some(Command::Serve(args)) => return Ok(Self::Serve(args)),
             None if cli.snapshot.help_query_device => Text::DeviceFields,
             None if cli.snapshot.help_query_processes => Text::ProcessFields,
             None => return snapshot(cli.snapshot, &cli.common).map(Self::Snapshot),

@@ -157,6 +157,14 @@ pub enum Command {
     /// Reads a log, a pasted message, or a folder of reports, and says what each message means, how many bytes are
     /// missing and what to change.
     Explain(ExplainArgs),
+    /// Record snapshots over time.
+    Record(crate::cmd::record::RecordArgs),
+    /// Look into a recording.
+    Replay(crate::cmd::replay::ReplayArgs),
+    /// Compare two snapshots or recordings.
+    Diff(crate::cmd::diff::DiffArgs),
+    /// Collect for everybody on this machine, and for Prometheus.
+    Serve(crate::cmd::serve::ServeArgs),
     /// Print a script that completes ttmem's arguments in a shell.
     Completions {
         /// The shell.

@@ -8,6 +8,8 @@ use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 pub enum Exit {
     /// All went well.
     Ok = 0,
+    /// A limit that was asked for is passed.
+    Limit = 1,
     /// The arguments make no sense, or a file could not be written.
     Usage = 2,
     /// It cannot be had from this input, this hardware or this release.

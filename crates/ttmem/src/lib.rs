@@ -14,6 +14,7 @@ pub mod field;
 pub mod interval;
 pub mod output;
 pub mod select;
+pub mod signal;
 pub mod terminal;
 pub mod tui;
 pub mod usage;
@@ -25,12 +26,13 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ttmem_collect::port::image::ImageError;
-use ttmem_collect::{Collector, L1Request, Root};
+use ttmem_collect::{Clock, Collector, L1Request, Root};
 
 use self::args::{Request, Target};
 use self::cli::{Cli, CommonArgs};
 use self::cmd::target::{Mode, deliver};
 use self::exit::{Exit, Failure};
+use self::output::page::FULL_WIDTH;
 
 /// Does what the arguments ask for, and says on standard error what went wrong.
 #[must_use]
@@ -103,8 +105,31 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             let mut collector = source.collector(l1)?;
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
+        Request::Record(args) => {
+            let mut collector = source.collector(passive(simulator))?;
+            cmd::record::run(&args, Clock::System, || collector.snapshot())
+        }
+        Request::Diff(args) => {
+            let (bytes, outcome) = cmd::diff::run(&args)?;
+            deliver(&Target::Standard, Mode::Append, &bytes)?;
+            outcome
+        }
+        Request::Serve(args) => {
+            let mut collector = source.collector(passive(simulator))?;
+            // Users are named as on the machine that the clients run on.
+            cmd::serve::run(&args, Root::system(), || collector.snapshot())
+        }
+        Request::Replay(args) => {
+            let bytes = cmd::replay::render(&args, &page(&Target::Standard, FULL_WIDTH))?;
+            deliver(&Target::Standard, Mode::Append, &bytes).map(|_delivery| ())
+        }
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+/// What runs on and on opens no device.
+fn passive(simulator: Option<PathBuf>) -> L1Request {
+    L1Request { devices: false, simulator, ..L1Request::default() }
 }
 
 /// The host that the arguments choose.

@@ -10,6 +10,7 @@ pub mod l1;
 pub mod line;
 pub mod list;
 pub mod naming;
+pub mod openmetrics;
 pub mod page;
 pub mod sheet;
 pub mod table;

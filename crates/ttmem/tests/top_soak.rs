@@ -6,7 +6,6 @@
 //! TTMEM_SOAK_SECONDS=600 cargo test --release -p ttmem --test top_soak -- --nocapture
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::print_stderr, reason = "figures are for whoever runs it by hand")]
 
 use std::process::Command;
 use std::sync::Arc;

@@ -102,9 +102,9 @@ fn of_content(l1: &L1Facts, content: &L1Content, reported: Reading<u64>, age: u6
 fn aliasing(buffers: &Field<u64>) -> Field<u64> {
     match buffers {
         Ok(0) => Ok(0),
-        Ok(_) => Err(Missing::no_source(
-            "which bytes the L1 tensors hold is known to the agent alone; run the program under ttmem run",
-        )),
+        Ok(_) => {
+            Err(Missing::no_source("which bytes the L1 tensors hold is known to its process alone"))
+        }
         Err(missing) => Err(missing.clone()),
     }
 }

@@ -1,0 +1,55 @@
+//! Where a recording is written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Something that bytes can be appended to.
+pub trait Sink: Send {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// If not all of them could be written; some may be.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes away what stands behind the first `size` bytes.
+    ///
+    /// # Errors
+    /// If that cannot be done. What remains is a cut block, which readers pass over.
+    fn cut(&mut self, size: u64) -> io::Result<()>;
+
+    /// True if nobody can open it any more: the file was removed.
+    fn is_gone(&self) -> bool;
+}
+
+/// A file that was created for the recording. Only its user may read it: a recording holds command lines.
+#[derive(Debug)]
+pub struct FileSink {
+    file: File,
+}
+
+impl FileSink {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// If it is there already or cannot be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Self { file })
+    }
+}
+
+impl Sink for FileSink {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn cut(&mut self, size: u64) -> io::Result<()> {
+        self.file.set_len(size)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.file.metadata().is_ok_and(|status| status.nlink() == 0)
+    }
+}

@@ -1,0 +1,109 @@
+//! Requests, good and bad, over real sockets.
+
+use super::*;
+
+struct Echo;
+
+impl Pages for Echo {
+    fn respond(&self, request: &Request) -> Response {
+        match request.path.as_str() {
+            "/" => Response::text(200, &request.accept),
+            _ => Response::text(404, "nothing here"),
+        }
+    }
+}
+
+fn server() -> SocketAddr {
+    start("127.0.0.1:0".parse().unwrap(), Arc::new(Echo)).unwrap()
+}
+
+fn ask(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    // The server may close before it has read everything.
+    drop(stream.read_to_string(&mut answer));
+    answer
+}
+
+#[test]
+fn requests_are_answered() {
+    let address = server();
+    let answer =
+        ask(address, b"GET /?x=1 HTTP/1.1\r\nHost: localhost\r\nACCEPT: text/plain\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\ntext/plain\n"), "{answer}");
+    let head = ask(address, b"HEAD / HTTP/1.1\r\n\r\n");
+    assert!(head.contains("Content-Length: 1\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(ask(address, b"GET /x HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let address = server();
+    let cases: [(&[u8], &str); 9] = [
+        (b"POST / HTTP/1.1\r\n\r\n", "405"),
+        (b"GET / HTTP/2.0\r\n\r\n", "505"),
+        (b"GET /\r\n\r\n", "400"),
+        (b"GET  / HTTP/1.1\r\n\r\n", "400"),
+        (b"GET http://x/ HTTP/1.1\r\n\r\n", "400"),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", "400"),
+        (b"\xff\xfe\r\n\r\n", "400"),
+        (b"GET / HTTP/1.1\r\nHost: evil.example:9401\r\n\r\n", "421"),
+        (&[b'A'; 20_000], "431"),
+    ];
+    for (request, status) in cases {
+        let answer = ask(address, request);
+        let text = String::from_utf8_lossy(request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{text}: {answer}");
+    }
+}
+
+#[test]
+fn malformed_requests_leave_it_answering() {
+    let address = server();
+    let mut state = 7_u64;
+    for round in 0..rounds() {
+        let Ok(mut stream) = TcpStream::connect(address) else { continue };
+        let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
+        for _ in 0..=round % 5 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let place = usize::try_from(state >> 33).unwrap() % bytes.len();
+            bytes[place] = (state >> 56) as u8;
+        }
+        if round % 7 == 0 {
+            bytes.truncate(round % bytes.len());
+        }
+        // The server may refuse and close before all is written.
+        drop(stream.write_all(&bytes));
+    }
+    // Connections that were given up count until they are noticed.
+    let answered = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        ask(address, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 ")
+    });
+    assert!(answered);
+}
+
+#[test]
+fn beyond_its_connections_it_says_that_it_is_busy() {
+    let address = server();
+    let idle: Vec<TcpStream> =
+        (0..MAX_CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let busy = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        ask(address, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 503 ")
+    });
+    assert!(busy);
+    drop(idle);
+    let free = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        ask(address, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 ")
+    });
+    assert!(free);
+}
+
+/// How many bad requests are made; docs/overhead.md has the figures of 10,000.
+fn rounds() -> usize {
+    std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
+}

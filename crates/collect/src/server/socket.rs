@@ -1,0 +1,73 @@
+//! Where the server's socket stands, and how it comes and goes.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// The socket of a server that runs for the whole machine.
+pub const SYSTEM: &str = "/run/ttmem/ttmem.sock";
+
+/// The places at which a client looks for a server, the user's own first. `runtime` is `XDG_RUNTIME_DIR`.
+#[must_use]
+pub fn places(runtime: Option<PathBuf>) -> Vec<PathBuf> {
+    let own = runtime.filter(|folder| folder.is_absolute()).map(|folder| folder.join("ttmem.sock"));
+    own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
+}
+
+/// A socket that is listened on. It goes when this goes.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode: another server may have put its own there since.
+    identity: (u64, u64),
+}
+
+impl Socket {
+    /// Listens at a path. A socket that nobody answers on is replaced; one that a server answers on is not.
+    ///
+    /// # Errors
+    /// If a server is there, or the socket cannot be made.
+    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+        if UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        if fs::symlink_metadata(path).is_ok_and(|status| !status.file_type().is_socket()) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        // Under another name until its mode is right, so that nobody comes in before.
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}", std::process::id()));
+        let beside = PathBuf::from(beside);
+        let listener = UnixListener::bind(&beside)?;
+        let ready = listener
+            .set_nonblocking(true)
+            .and_then(|()| fs::set_permissions(&beside, fs::Permissions::from_mode(0o660)))
+            .and_then(|()| identity(&beside))
+            .and_then(|identity| fs::rename(&beside, path).map(|()| identity));
+        match ready {
+            Ok(identity) => Ok(Self { listener, path: path.to_owned(), identity }),
+            Err(error) => {
+                // The error that matters is the first one.
+                drop(fs::remove_file(&beside));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|there| there == self.identity) {
+            // What cannot be removed is replaced by the next server.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let status = fs::symlink_metadata(path)?;
+    Ok((status.dev(), status.ino()))
+}

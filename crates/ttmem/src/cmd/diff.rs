@@ -1,0 +1,211 @@
+//! `ttmem diff`: what two snapshots or two recordings differ in, and whether that is more than allowed.
+
+mod limit;
+mod summary;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use ttmem_collect::recorder::FileSource;
+use ttmem_model::Snapshot;
+use ttmem_model::recording::{OpenError, Recording};
+
+use crate::exit::{Exit, Failure};
+pub use limit::Limits;
+use summary::{Figure, Key, Summary};
+
+/// A snapshot as JSON is no larger than this; one of a Galaxy has 1 MB.
+const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
+
+/// Options of `ttmem diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// What was: a snapshot of ttmem --json, or a recording.
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// What is.
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// Exit with 1 if the peak of a kind on a chip or in a process grew by more, such as
+    /// dram=100MiB,l1=64KiB.
+    #[arg(long, value_name = "KIND=SIZE,...")]
+    pub limit: Option<Limits>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The difference as text, and why that is a failure if it is one.
+///
+/// # Errors
+/// If a file is neither a snapshot nor a recording.
+pub fn run(args: &DiffArgs) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
+    let before = read(&args.before)?;
+    let after = read(&args.after)?;
+    let rows = rows(&before, &after);
+    let limits = args.limit.clone().unwrap_or_default();
+    let is_over = |row: &&Row| limits.allowed(row.key.kind).is_some_and(|most| row.growth() > most);
+    let over: Vec<&Row> = rows.iter().filter(is_over).collect();
+    let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over) };
+    let outcome = match over.first() {
+        None => Ok(()),
+        Some(worst) => Err(Failure {
+            exit: Exit::Limit,
+            message: format!(
+                "{} of {} grew by {} bytes, more than --limit allows{}",
+                worst.key.kind.label(),
+                worst.key.who(),
+                worst.growth(),
+                if over.len() > 1 {
+                    format!("; so did {} more", over.len() - 1)
+                } else {
+                    String::new()
+                },
+            ),
+        }),
+    };
+    Ok((text.into_bytes(), outcome))
+}
+
+/// One line: one kind of memory of one chip or process, before and after.
+struct Row {
+    key: Key,
+    before: Option<Figure>,
+    after: Option<Figure>,
+}
+
+impl Row {
+    /// How many bytes the peak grew by; of what is new it is all of it.
+    fn growth(&self) -> i128 {
+        let peak =
+            |figure: &Option<Figure>| i128::from(figure.as_ref().map_or(0, |figure| figure.peak));
+        // What is not known afterwards has not grown.
+        if self.after.is_none() { 0 } else { peak(&self.after) - peak(&self.before) }
+    }
+
+    fn differs(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
+    let keys: std::collections::BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let row = |key: &Key| Row { key: key.clone(), before: before.get(key), after: after.get(key) };
+    keys.into_iter().map(row).collect()
+}
+
+fn read(path: &Path) -> Result<Summary, Failure> {
+    let name = path.display();
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("cannot read {name}: {error}; name a snapshot or a recording"))
+    };
+    let source = FileSource::open(path).map_err(|error| cannot(&error))?;
+    match Recording::open(source) {
+        Ok(mut recording) => {
+            let mut summary = Summary::default();
+            for number in 0..recording.len() {
+                // A damaged block leaves a gap, as it does in a replay.
+                if let Ok(Some(moment)) = recording.moment(number) {
+                    summary.add(&moment.snapshot().map_err(|error| cannot(&error))?);
+                }
+            }
+            if summary.is_empty() {
+                Err(cannot(&"there is no snapshot in it"))
+            } else {
+                Ok(summary)
+            }
+        }
+        Err(OpenError::NotARecording | OpenError::Cut) => {
+            let bytes = bytes(path).map_err(|error| cannot(&error))?;
+            let snapshot: Snapshot =
+                serde_json::from_slice(&bytes).map_err(|error| cannot(&error))?;
+            let mut summary = Summary::default();
+            summary.add(&snapshot);
+            Ok(summary)
+        }
+        Err(error) => Err(cannot(&error)),
+    }
+}
+
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_SNAPSHOT_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn to_text(rows: &[Row], over: &[&Row]) -> String {
+    let differing: Vec<&Row> = rows.iter().filter(|row| row.differs()).collect();
+    if differing.is_empty() {
+        return "no difference\n".to_owned();
+    }
+    let cell =
+        |figure: Option<u64>| figure.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    let mut table = vec![
+        ["WHO", "KIND", "PEAK A", "PEAK B", "GROWTH", "STEADY A", "STEADY B"].map(str::to_owned),
+    ];
+    for row in &differing {
+        let peak = |figure: &Option<Figure>| cell(figure.as_ref().map(|figure| figure.peak));
+        let steady = |figure: &Option<Figure>| cell(figure.as_ref().map(|figure| figure.steady));
+        let mark = if over.iter().any(|other| other.key == row.key) { " !" } else { "" };
+        table.push([
+            row.key.who(),
+            row.key.kind.as_str().to_owned(),
+            peak(&row.before),
+            peak(&row.after),
+            format!("{:+}{mark}", row.growth()),
+            steady(&row.before),
+            steady(&row.after),
+        ]);
+    }
+    lay_out(&table)
+}
+
+/// Columns: names to the left, numbers to the right.
+fn lay_out(table: &[[String; 7]]) -> String {
+    let width = |column: usize| {
+        table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let mut out = String::new();
+    for row in table {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column).unwrap_or(0);
+            if column < 2 {
+                line += &format!("{cell:<width$}  ");
+            } else {
+                line += &format!("{cell:>width$}  ");
+            }
+        }
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
+    let rows: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "chip": row.key.chip,
+                "process": row.key.process,
+                "kind": row.key.kind,
+                "before": row.before,
+                "after": row.after,
+                "growth": i64::try_from(row.growth()).unwrap_or(i64::MAX),
+                "over_limit": over.iter().any(|other| other.key == row.key),
+            })
+        })
+        .collect();
+    let value = json!({
+        "schema": "ttmem/diff",
+        "version": "1.0",
+        "before": args.before.display().to_string(),
+        "after": args.after.display().to_string(),
+        "rows": rows,
+        "over_limit": over.len(),
+    });
+    format!("{value:#}\n")
+}

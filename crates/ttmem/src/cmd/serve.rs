@@ -1,0 +1,189 @@
+//! `ttmem serve`: collects for everybody on the machine, and for Prometheus.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use ttmem_collect::server::http::{self, Pages, Request, Response};
+use ttmem_collect::server::{Options, Server, socket, without_commands};
+use ttmem_collect::{Clock, Root};
+use ttmem_model::Snapshot;
+
+use super::quantity::{Size, Span};
+use crate::exit::Failure;
+use crate::interval::Interval;
+use crate::output::openmetrics::{self, Format, Processes};
+use crate::signal::Signals;
+
+/// How long signals may wait for an answer.
+const ATTENTION: Duration = Duration::from_millis(200);
+
+/// Options of `ttmem serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the socket stands; in XDG_RUNTIME_DIR or /run/ttmem if not said.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Answer HTTP at this address: /metrics, /api/v1/snapshot, /healthz.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401")]
+    pub http: Option<SocketAddr>,
+    /// Collect every SEC seconds; 250ms, 2s and 1m are understood.
+    #[arg(short = 'l', long = "loop", value_name = "SEC", default_value = "1")]
+    pub interval: Interval,
+    /// How far back clients can look.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub history: Span,
+    /// The memory that this may take.
+    #[arg(long, value_name = "SIZE", default_value = "32MB")]
+    pub history_size: Size,
+    /// Show everybody's command lines to everybody.
+    #[arg(long)]
+    pub share_commands: bool,
+    /// Give processes metrics of their own.
+    #[arg(long)]
+    pub process_metrics: bool,
+}
+
+/// Serves until a signal comes.
+///
+/// # Errors
+/// If the socket or the address is taken.
+pub fn run(
+    args: &ServeArgs,
+    root: Root,
+    mut take: impl FnMut() -> Snapshot,
+) -> Result<(), Failure> {
+    let signals = Signals::new()
+        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+    let socket = args.socket.clone().unwrap_or_else(default_socket);
+    let options = Options {
+        socket: socket.clone(),
+        interval: args.interval.duration(),
+        history: args.history.0,
+        history_bytes: args.history_size.0,
+        share_commands: args.share_commands,
+    };
+    let mut server =
+        Server::bind(options, root).map_err(|error| Failure::usage(refused(&socket, &error)))?;
+    let pages = Arc::new(Site::new(args));
+    // Whoever asks finds something, from the first request on.
+    let first = take();
+    pages.publish(&first);
+    let mut snapshot = Some(first);
+    if let Some(address) = args.http {
+        let shared: Arc<dyn Pages> = Arc::<Site>::clone(&pages);
+        let address = http::start(address, shared).map_err(|error| {
+            Failure::usage(format!("cannot listen on {address}: {error}; name another with --http"))
+        })?;
+        say(&format!("answering on http://{address}/metrics"));
+    }
+    say(&format!("serving on {}; Ctrl-C ends it", socket.display()));
+    let mut next = Clock::System.marks().awake_us;
+    let interval_us = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
+    let broken = |error: io::Error| Failure::usage(format!("cannot go on serving: {error}"));
+    loop {
+        let taken = snapshot.take().unwrap_or_else(&mut take);
+        pages.publish(&taken);
+        server.publish(taken);
+        next = next.saturating_add(interval_us).max(Clock::System.marks().awake_us);
+        loop {
+            if signals.wait_until(Instant::now()).is_some() {
+                return Ok(());
+            }
+            let now = Clock::System.marks().awake_us;
+            if now >= next {
+                break;
+            }
+            let attention = u64::try_from(ATTENTION.as_micros()).unwrap_or(u64::MAX);
+            server.serve_until(next.min(now.saturating_add(attention))).map_err(broken)?;
+        }
+    }
+}
+
+fn default_socket() -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    socket::places(runtime).into_iter().next().unwrap_or_else(|| socket::SYSTEM.into())
+}
+
+fn refused(socket: &std::path::Path, error: &io::Error) -> String {
+    let name = socket.display();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("a server answers on {name} already"),
+        io::ErrorKind::AlreadyExists => {
+            format!("{name} is there and no socket; name another place with --socket")
+        }
+        _ => format!(
+            "cannot listen on {name}: {error}; name a place that can be written with --socket"
+        ),
+    }
+}
+
+fn say(line: &str) {
+    // There is nowhere left to say that standard error is closed.
+    drop(writeln!(io::stderr().lock(), "ttmem: {line}"));
+}
+
+/// What HTTP shows. It cannot tell who asks, so that command lines are left out unless they are shared.
+#[derive(Debug)]
+struct Site {
+    latest: RwLock<Option<Arc<Snapshot>>>,
+    /// A state older than this is not healthy.
+    patience_us: u64,
+    share_commands: bool,
+    processes: Processes,
+}
+
+impl Site {
+    fn new(args: &ServeArgs) -> Self {
+        let interval = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
+        Self {
+            latest: RwLock::new(None),
+            patience_us: interval.saturating_mul(3).saturating_add(2_000_000),
+            share_commands: args.share_commands,
+            processes: if args.process_metrics { Processes::Shown } else { Processes::Hidden },
+        }
+    }
+
+    fn publish(&self, snapshot: &Snapshot) {
+        let shown =
+            if self.share_commands { snapshot.clone() } else { without_commands(snapshot, None) };
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
+    }
+
+    fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Pages for Site {
+    fn respond(&self, request: &Request) -> Response {
+        let Some(snapshot) = self.latest() else {
+            return Response::text(503, "nothing was collected yet");
+        };
+        match request.path.as_str() {
+            "/metrics" => {
+                let format = Format::accepted(&request.accept);
+                let body = openmetrics::render(&snapshot, format, self.processes).into_bytes();
+                Response { status: 200, content_type: format.content_type(), body }
+            }
+            "/api/v1/snapshot" => match serde_json::to_vec(snapshot.as_ref()) {
+                Ok(body) => Response { status: 200, content_type: "application/json", body },
+                Err(_) => Response::text(503, "the snapshot cannot be written"),
+            },
+            "/healthz" => {
+                let age = Clock::System.now().micros_since(snapshot.time_us);
+                let is_fresh = age <= self.patience_us || snapshot.demo;
+                if is_fresh {
+                    Response::text(200, "ok")
+                } else {
+                    Response::text(503, &format!("the last sample is {} s old", age / 1_000_000))
+                }
+            }
+            "/" => Response::text(200, "ttmem: /metrics, /api/v1/snapshot, /healthz"),
+            _ => Response::text(404, "there are /metrics, /api/v1/snapshot and /healthz"),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Metrics of processes, for those who ask for them.
+
+use ttmem_model::snapshot::Process;
+use ttmem_model::{Kind, Snapshot};
+
+use super::devices::{add_bytes, kind_label};
+use super::{Family, Labels, MAX_PROCESSES, Type};
+
+/// The families of the processes that hold most.
+pub(super) fn families(snapshot: &Snapshot) -> [Family; 2] {
+    let mut used = Family::new(
+        "tt_process_memory_used_bytes",
+        Type::Gauge,
+        "Memory of a chip that a process holds, by kind.",
+    );
+    let mut omitted = Family::new(
+        "tt_processes_omitted",
+        Type::Gauge,
+        "Processes that have no metrics of their own, since others hold more.",
+    );
+    let mut processes: Vec<&Process> = snapshot.processes.iter().collect();
+    processes.sort_by_key(|process| std::cmp::Reverse(held(process)));
+    let shown = processes.len().min(MAX_PROCESSES);
+    omitted.add(Labels::default(), processes.len() - shown);
+    for process in processes.into_iter().take(shown) {
+        put(snapshot, process, &mut used);
+    }
+    [used, omitted]
+}
+
+fn put(snapshot: &Snapshot, process: &Process, used: &mut Family) {
+    for on_chip in &process.chips {
+        let index = snapshot.chips.iter().find(|chip| chip.id == on_chip.chip);
+        let index = index.map(|chip| chip.index.to_string());
+        let labels = Labels::default()
+            .with("asic_id", &on_chip.chip.to_string())
+            .maybe("index", index.as_deref())
+            .with("pid", &process.pid.to_string())
+            .with("comm", &process.name)
+            .with("state", process.state.as_str())
+            .maybe("user", process.user.as_deref())
+            .maybe("container", process.container.as_deref());
+        for kind in Kind::ALLOCATOR {
+            if let Some(reading) = on_chip.memory.allocator(kind) {
+                add_bytes(used, labels.clone(), kind_label(kind), reading);
+            }
+        }
+    }
+}
+
+fn held(process: &Process) -> u64 {
+    let bytes = process.chips.iter().flat_map(|chip| {
+        Kind::ALLOCATOR.into_iter().filter_map(|kind| chip.memory.allocator(kind)?.value().copied())
+    });
+    bytes.fold(0, u64::saturating_add)
+}

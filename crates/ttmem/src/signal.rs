@@ -1,0 +1,56 @@
+//! Signals, as messages.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Instant;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals as Incoming;
+
+/// What somebody wants of a command that runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// To end (SIGINT, SIGTERM, SIGHUP).
+    End,
+    /// To write out what it has (SIGUSR1).
+    WriteOut,
+}
+
+/// The signals that come.
+#[derive(Debug)]
+pub struct Signals {
+    messages: Receiver<Signal>,
+}
+
+impl Signals {
+    /// From now on signals are messages and end nothing by themselves.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn new() -> io::Result<Self> {
+        let mut incoming = Incoming::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
+        let (sender, messages) = channel();
+        thread::Builder::new().name("ttmem-signals".to_owned()).spawn(move || {
+            for signal in incoming.forever() {
+                let signal = if signal == SIGUSR1 { Signal::WriteOut } else { Signal::End };
+                if sender.send(signal).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { messages })
+    }
+
+    /// The next signal, or nothing until then.
+    #[must_use]
+    pub fn wait_until(&self, then: Instant) -> Option<Signal> {
+        let left = then.saturating_duration_since(Instant::now());
+        match self.messages.recv_timeout(left) {
+            Ok(signal) => Some(signal),
+            Err(RecvTimeoutError::Timeout) => None,
+            // The thread is gone: nobody could end us any more.
+            Err(RecvTimeoutError::Disconnected) => Some(Signal::End),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `ttmem record`.
+
+use rustix::process::Signal;
+
+use super::{fail, host, print, run, signal, start};
+
+#[test]
+fn what_was_recorded_is_printed_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let live = print(here, &["--demo", "--json"]);
+    let recorded = run(here, &["--demo", "record", "-o", "a.ttmem", "-l", "0.1", "--for", "250ms"]);
+    assert!(recorded.status.success());
+    let error = String::from_utf8(recorded.stderr).unwrap();
+    assert!(error.starts_with("ttmem: recording to a.ttmem every 100ms for 250ms"), "{error}");
+    assert!(error.contains("ttmem: wrote a.ttmem: 3 snapshots in "), "{error}");
+    // Rates are known from the second snapshot on, so that only the first is like a single one.
+    assert!(print(here, &["replay", "a.ttmem", "--at", "end", "--json"]) != live);
+    let one = folder.path().join("one.ttmem");
+    let one = one.to_str().unwrap();
+    run(here, &["--demo", "record", "-o", one, "--for", "1ms"]);
+    assert!(print(here, &["replay", one, "--at", "end", "--json"]) == live);
+}
+
+#[test]
+fn a_file_that_is_there_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "mine").unwrap();
+    let said = fail(folder.path(), &["--demo", "record", "-o", "a"], 2);
+    assert_eq!(said, "a is there already; name another file with -o, or remove it");
+    assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"mine");
+    let said = fail(folder.path(), &["--demo", "record", "-o", "no/where"], 2);
+    assert!(said.starts_with("cannot create no/where: No such file"), "{said}");
+}
+
+#[test]
+fn a_signal_ends_the_recording_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(folder.path());
+    for end in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let name = format!("{}.ttmem", end.as_raw());
+        let (mut child, mut lines) =
+            start(folder.path(), &["--root", &host, "record", "-o", &name, "-l", "100ms"]);
+        signal(&child, end);
+        assert!(child.wait().unwrap().success());
+        assert!(lines.next().unwrap().unwrap().contains("wrote "));
+        let summary = print(folder.path(), &["replay", &name]);
+        assert!(!summary.contains("missing"), "{summary}");
+    }
+}
+
+#[test]
+fn a_ring_is_written_out_on_sigusr1() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(folder.path());
+    let arguments = ["--root", &host, "record", "--ring", "1m", "-o", "ring.ttmem", "-l", "100ms"];
+    let (mut child, mut lines) = start(folder.path(), &arguments);
+    signal(&child, Signal::USR1);
+    let said = lines.next().unwrap().unwrap();
+    signal(&child, Signal::INT);
+    assert!(child.wait().unwrap().success());
+    let name = said.split(' ').find(|word| word.starts_with("ring-")).unwrap();
+    assert!(said.starts_with("ttmem: SIGUSR1: wrote ring-2"), "{said}");
+    let summary = print(folder.path(), &["replay", name]);
+    assert!(summary.contains("host       tt-host"), "{summary}");
+}
+
+#[test]
+fn a_process_that_dies_writes_the_ring() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(folder.path());
+    let arguments = ["--root", &host, "record", "--ring", "1m", "-o", "ring.ttmem", "-l", "100ms"];
+    let (mut child, mut lines) = start(folder.path(), &arguments);
+    std::fs::remove_dir_all(format!("{host}/proc/{}", ttmem_collect::fake::PID)).unwrap();
+    let said = lines.next().unwrap().unwrap();
+    signal(&child, Signal::INT);
+    assert!(child.wait().unwrap().success());
+    assert!(said.contains("has died and left device memory behind: wrote ring-2"), "{said}");
+    let name = said.split(' ').find(|word| word.starts_with("ring-")).unwrap();
+    let events = print(folder.path(), &["replay", name, "--events"]);
+    assert!(events.contains("process-died"), "{events}");
+}
+
+/// Slow in a debug build, so few rounds; the figures in docs/overhead.md are of 200.
+#[test]
+fn a_killed_recorder_leaves_a_file_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(folder.path());
+    let rounds = std::env::var("ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
+    for round in 0..rounds {
+        let name = format!("{round}.ttmem");
+        let arguments = ["--root", &host, "record", "-o", &name, "-l", "100ms"];
+        let (mut child, _lines) = start(folder.path(), &arguments);
+        std::thread::sleep(std::time::Duration::from_millis(round * 97 % 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let output = run(folder.path(), &["replay", &name, "--events"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        // Killed before the first bytes were written, it is empty and says so.
+        let is_empty = error.contains("nothing was recorded yet");
+        assert!(output.status.success() || is_empty, "{round}: {error}");
+    }
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, usize::try_from(rounds).unwrap() + 1, "something else was left behind");
+}

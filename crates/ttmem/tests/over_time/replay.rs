@@ -1,0 +1,79 @@
+//! `ttmem replay`.
+
+use std::path::{Path, PathBuf};
+
+use super::{fail, print};
+
+/// Recordings that earlier versions wrote, with what `--json` printed when they were made.
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording").canonicalize().unwrap()
+}
+
+#[test]
+fn recordings_of_every_version_open() {
+    let here = fixtures();
+    for version in ["1.0"] {
+        let file = format!("{version}.ttmem");
+        let events = print(&here, &["replay", &file, "--events"]);
+        assert_eq!(
+            events,
+            std::fs::read_to_string(here.join(format!("{version}.events"))).unwrap()
+        );
+        for (number, at) in [(0, "start"), (1, "+1s"), (2, "+2.9s"), (3, "end")] {
+            let json = print(&here, &["replay", &file, "--at", at, "--json"]);
+            let lines = std::fs::read_to_string(here.join(format!("{version}.jsonl"))).unwrap();
+            let line: serde_json::Value =
+                serde_json::from_str(lines.lines().nth(number).unwrap()).unwrap();
+            let replayed: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(replayed, line, "{version} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_table_of_a_moment_is_drawn() {
+    let table = print(&fixtures(), &["replay", "1.0.ttmem", "--at", "end", "--ascii"]);
+    assert!(table.contains("n150"), "{table}");
+}
+
+#[test]
+fn a_recording_says_what_it_is() {
+    let json = print(&fixtures(), &["replay", "1.0.ttmem", "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(summary["schema"], "ttmem/recording");
+    assert_eq!((&summary["snapshots"], &summary["ended"]), (&4.into(), &true.into()));
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let good = std::fs::read(fixtures().join("1.0.ttmem")).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(here.join(name), bytes).unwrap();
+
+    assert!(fail(here, &["replay", "none"], 2).starts_with("cannot open none: No such file"));
+    assert!(fail(here, &["replay", "."], 2).starts_with("cannot open .: "));
+    put("text", b"a,b,c\n1,2,3\n");
+    assert_eq!(fail(here, &["replay", "text"], 2), "text: not a ttmem recording");
+    let mut newer = good.clone();
+    newer[8] = 3;
+    put("newer", &newer);
+    assert_eq!(
+        fail(here, &["replay", "newer"], 3),
+        "newer: recording is version 3.0, this ttmem reads up to 1.0; use ttmem 0.1.0 or newer"
+    );
+    put("good", &good);
+    let said = fail(here, &["replay", "good", "--at", "later"], 2);
+    assert!(said.starts_with("`later` is no moment; write 2026-"), "{said}");
+    let said = fail(here, &["replay", "good", "--at", "1970-01-02T00:00"], 6);
+    assert!(said.starts_with("good begins later; it goes from 2026-11-02T09:30:00"), "{said}");
+}
+
+#[test]
+fn a_cut_recording_opens_up_to_the_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = std::fs::read(fixtures().join("1.0.ttmem")).unwrap();
+    std::fs::write(folder.path().join("cut"), &good[..good.len() - 40]).unwrap();
+    let summary = print(folder.path(), &["replay", "cut"]);
+    assert!(summary.contains("snapshots  4") && summary.contains("missing"), "{summary}");
+}

@@ -1,0 +1,230 @@
+//! `ttmem serve`, with clients, with curl's kind of request, and with the real Prometheus.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use ttmem_collect::client::Client;
+
+use super::{fail, host, signal, start};
+
+/// A server on a made-up host; ends with the test.
+struct Serving {
+    child: Child,
+    address: String,
+    folder: tempfile::TempDir,
+}
+
+impl Serving {
+    fn new(more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path());
+        let arguments =
+            ["--root", &host, "serve", "--socket", "s", "-l", "100ms", "--http", "127.0.0.1:0"];
+        let (child, mut lines) = start(folder.path(), &[&arguments, more].concat());
+        assert!(lines.next().unwrap().unwrap().contains("serving on s"));
+        // The first line had the address; the port is what the child listens on.
+        let address = listening(&child);
+        Self { child, address, folder }
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("s")
+    }
+
+    fn get(&self, path: &str, accept: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The loopback address that a process listens on, from its own tables.
+fn listening(child: &Child) -> String {
+    let inodes: Vec<String> = std::fs::read_dir(format!("/proc/{}/fd", child.id()))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
+        })
+        .collect();
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let line =
+        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|words| {
+            words.len() > 9 && words[3] == "0A" && inodes.iter().any(|inode| inode == words[9])
+        });
+    let port = u16::from_str_radix(line.unwrap()[1].split_once(':').unwrap().1, 16).unwrap();
+    format!("127.0.0.1:{port}")
+}
+
+#[test]
+fn clients_and_pages_see_the_host() {
+    let serving = Serving::new(&[]);
+    let mut client = Client::connect(&serving.socket(), Duration::from_secs(60)).unwrap();
+    assert_eq!(client.interval(), Duration::from_millis(100));
+    let first = client.snapshot().unwrap();
+    let next = client.wait().unwrap().snapshot().unwrap();
+    assert!(next.time_us > first.time_us && next.chips.len() == 8);
+
+    let (status, metrics) = serving.get("/metrics", "text/plain");
+    assert!(status == 200 && metrics.contains("tt_device_memory_used_bytes{asic_id=\"0x"));
+    assert!(!metrics.contains("tt_process_memory"));
+    let (_, open) = serving.get("/metrics", "application/openmetrics-text; version=1.0.0");
+    assert!(open.ends_with("# EOF\n"));
+    let (status, snapshot) = serving.get("/api/v1/snapshot", "");
+    let value: serde_json::Value = serde_json::from_str(&snapshot).unwrap();
+    assert_eq!((status, &value["schema"]), (200, &"ttmem/snapshot".into()));
+    assert_eq!(value["processes"][0]["command"], "", "nobody knows who asks over HTTP");
+    assert_eq!(serving.get("/healthz", ""), (200, "ok\n".to_owned()));
+    assert_eq!(serving.get("/x", "").0, 404);
+}
+
+#[test]
+fn command_lines_and_processes_are_shown_when_asked_for() {
+    let serving = Serving::new(&["--share-commands", "--process-metrics"]);
+    let (_, snapshot) = serving.get("/api/v1/snapshot", "");
+    assert!(snapshot.contains("pytest tests/test_llama.py"));
+    assert!(serving.get("/metrics", "").1.contains("tt_process_memory_used_bytes{"));
+}
+
+#[test]
+fn a_server_takes_its_socket_away_and_a_killed_one_is_replaced() {
+    let serving = Serving::new(&[]);
+    let said = fail(serving.folder.path(), &["--demo", "serve", "--socket", "s"], 2);
+    assert_eq!(said, "a server answers on s already");
+    signal(&serving.child, Signal::KILL);
+    while Client::connect(&serving.socket(), Duration::ZERO).is_ok() {}
+    let (mut second, _lines) = start(serving.folder.path(), &["--demo", "serve", "--socket", "s"]);
+    assert!(Client::connect(&serving.socket(), Duration::ZERO).is_ok());
+    signal(&second, Signal::TERM);
+    assert!(second.wait().unwrap().success());
+    assert!(!serving.socket().exists());
+}
+
+/// A program of the prometheus package, if it is there.
+fn installed(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    if !there {
+        // On a bare machine CI installs it; elsewhere the reader is told once.
+        let mut stderr = std::io::stderr().lock();
+        writeln!(stderr, "passed over: {program} is not installed (apt-get install prometheus)")
+            .unwrap();
+    }
+    there
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    if !installed("promtool") {
+        return;
+    }
+    let serving = Serving::new(&["--process-metrics"]);
+    let (_, metrics) = serving.get("/metrics", "");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn the_real_prometheus_scrapes_it() {
+    if !installed("prometheus") {
+        return;
+    }
+    let serving = Serving::new(&[]);
+    let folder = serving.folder.path();
+    let config = format!(
+        "global:\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\nscrape_configs:\n  - job_name: ttmem\n    \
+         static_configs:\n      - targets: ['{}']\n",
+        serving.address
+    );
+    std::fs::write(folder.join("prometheus.yml"), config).unwrap();
+    // A port that was free a moment ago.
+    let own = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut prometheus = Command::new("prometheus")
+        .current_dir(folder)
+        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+        .arg(format!("--web.listen-address={own}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let found = wait_for(&own, "count(tt_device_memory_used_bytes{type=\"dram\"})", "\"8\"");
+    let up = wait_for(&own, "up{job=\"ttmem\"}", "\"1\"");
+    prometheus.kill().unwrap();
+    prometheus.wait().unwrap();
+    assert!(found.is_ok() && up.is_ok(), "{found:?} {up:?}");
+}
+
+/// Asks Prometheus until the answer has a text in it.
+fn wait_for(address: &str, query: &str, text: &str) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut last = String::new();
+    while Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(200));
+        let Ok(mut stream) = TcpStream::connect(address) else { continue };
+        let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let request =
+            format!("GET /api/v1/query?query={query} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        last.clear();
+        if stream.read_to_string(&mut last).is_ok() && last.contains(text) {
+            return Ok(());
+        }
+    }
+    Err(last)
+}
+
+#[test]
+fn alert_rules_are_rules() {
+    if !installed("promtool") {
+        return;
+    }
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib/prometheus/alerts.yml");
+    let output = Command::new("promtool").args(["check", "rules"]).arg(rules).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Every metric that the dashboard and the alerts ask for is one that the server knows the name of.
+#[test]
+fn the_dashboard_and_the_alerts_ask_for_what_there_is() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contrib = source.join("../../contrib");
+    let known: String = ["openmetrics.rs", "openmetrics/devices.rs", "openmetrics/processes.rs"]
+        .iter()
+        .map(|file| std::fs::read_to_string(source.join("src/output").join(file)).unwrap())
+        .collect();
+    for file in ["grafana/ttmem.json", "prometheus/alerts.yml"] {
+        let text = std::fs::read_to_string(contrib.join(file)).unwrap();
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let names = text.split(|c| !is_name(c)).filter(|word| word.starts_with("tt_"));
+        for name in names {
+            let family = name.trim_end_matches("_total").trim_end_matches("_info");
+            assert!(known.contains(&format!("\"{family}\"")), "{file}: {name}");
+        }
+    }
+    let dashboard = std::fs::read_to_string(contrib.join("grafana/ttmem.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    assert!(dashboard["panels"].as_array().unwrap().len() > 5);
+}
