@@ -2,13 +2,14 @@
 
     testbed/run --mock n150 testbed/workload.py [--stepwise] [--hold] [--chip N] [STEP...]
 
-Steps: dram[=MIB]  l1[=MIB]  sharded  l1_small  trace  ops  free[=KIND]. Default: all of them, as in DEFAULT_STEPS.
+Steps: dram[=MIB]  l1[=MIB]  sharded  l1_small  trace  ops  free[=KIND], as in DEFAULT_STEPS if none is given; and
+out_of_order  thread  fail  label  reopen.
 It opens every chip of the machine as one mesh (each tensor is on each chip), or only chip N with --chip N.
 
 After `open`, after each step and after `close` one JSON line goes to standard output:
     step, pid, device_ids
     requested     bytes of all live buffers of one chip by kind, computed here from shapes and data types
-    chips         [{device_id, asic_id, requested}]: the same, chip by chip
+    chips         [{device_id, asic_id, requested}]: the same, chip by chip; asic_id is null before 0.76
     memory_view   TT-Metal's allocator statistics by kind, in bytes per bank
     buffers       [[address, bytes per bank, kind, mesh id]]: TT-Metal's list of live buffers of one chip
 --stepwise: after each line it waits for a line on standard input. --hold: at the end it waits until standard input
@@ -16,11 +17,13 @@ closes. SIGTERM and SIGINT close the device and end it well.
 """
 
 import argparse
+import ctypes
 import json
 import math
 import os
 import signal
 import sys
+import threading
 
 # TT-Metal logs to standard output; that is for the JSON lines alone.
 REPORT = os.fdopen(os.dup(1), "w")
@@ -36,6 +39,7 @@ VIEW_FIELDS = (
     "total_bytes_free_per_bank",
     "largest_contiguous_bytes_free_per_bank",
 )
+STEPS = ("dram", "l1", "sharded", "l1_small", "trace", "ops", "free", "out_of_order", "thread", "fail", "label", "reopen")
 DEFAULT_STEPS = ("dram", "l1", "sharded", "l1_small", "trace", "ops", "free=l1", "free")
 
 TILE = 32
@@ -65,8 +69,9 @@ def round_up(value, step):
 
 
 class Workload:
-    def __init__(self, device):
-        self.device = device
+    def __init__(self, chip):
+        self.chip = chip
+        self.device = open_device(chip)
         self.tensors = []  # (kind, tensor), the live ones
 
     def allocate(self, shape, memory, dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT):
@@ -124,6 +129,53 @@ class Workload:
         block = self.keep(ttnn.to_memory_config(x, sharded("L1", "BLOCK_SHARDED", (4, 4), [128, 256])))
         self.keep(ttnn.add(block, block, memory_config=block.memory_config()))
 
+    def out_of_order(self):
+        """Frees every second tensor, then allocates in the gaps."""
+        for _, tensor in self.tensors[::2]:
+            ttnn.deallocate(tensor)
+        self.tensors = self.tensors[1::2]
+        self.allocate([1, 1, 32, 96], ttnn.DRAM_MEMORY_CONFIG)
+        self.allocate([1, 1, 32, 96], ttnn.L1_MEMORY_CONFIG)
+
+    def thread(self):
+        """A second thread allocates, frees what the first one allocated, and keeps something."""
+
+        def work():
+            self.allocate([1, 1, 256, 256], ttnn.DRAM_MEMORY_CONFIG, ttnn.float32)
+            self.allocate([1, 1, 64, 64], ttnn.L1_MEMORY_CONFIG)
+            if len(self.tensors) > 2:
+                ttnn.deallocate(self.tensors.pop(0)[1])
+
+        second = threading.Thread(target=work)
+        second.start()
+        second.join()
+
+    def fail(self):
+        """Two allocations that do not fit."""
+        for shape, memory in (([1, 1, 1 << 20, 1 << 15], ttnn.DRAM_MEMORY_CONFIG), ([1, 1, 1 << 14, 1 << 13], ttnn.L1_MEMORY_CONFIG)):
+            try:
+                self.allocate(shape, memory)
+            except RuntimeError as error:
+                if "Out of Memory" not in str(error):
+                    raise
+            else:
+                raise SystemExit(f"workload: {shape} fits")
+
+    def label(self):
+        """A tensor whose allocation has a name, if the agent of ttmem is there."""
+        agent = ctypes.CDLL(None)
+        if hasattr(agent, "ttmem_push_label"):
+            agent.ttmem_push_label(b"the label")
+            self.allocate([1, 1, 32, 32], ttnn.DRAM_MEMORY_CONFIG)
+            agent.ttmem_pop_label()
+
+    def reopen(self):
+        """Closes the device and opens it again. What lived is gone."""
+        self.tensors = []
+        ttnn.close_mesh_device(self.device)
+        self.device = open_device(self.chip)
+        self.allocate([1, 1, 64, 64], ttnn.DRAM_MEMORY_CONFIG)
+
     def free(self, kind=None):
         """Frees the tensors of one kind, or all."""
         kept = []
@@ -160,7 +212,15 @@ def chips(device):
     """(device id, ASIC id) of each chip of the mesh."""
     for coordinate in ttnn.MeshCoordinateRange(device.shape):
         node = device.get_fabric_node_id(coordinate)
-        asic_id = ttnn.cluster.get_chip_unique_id_from_fabric_node_id(device, int(node.mesh_id), node.chip_id)
+        mesh_id, chip_id = int(node.mesh_id), node.chip_id
+        asic_id_of = getattr(ttnn.cluster, "get_chip_unique_id_from_fabric_node_id", None)
+        if asic_id_of is None:  # before 0.76
+            asic_id = None
+        else:
+            try:
+                asic_id = asic_id_of(device, mesh_id, chip_id)
+            except TypeError:  # before 0.80
+                asic_id = asic_id_of(mesh_id, chip_id)
         yield device.get_device_id(coordinate), asic_id
 
 
@@ -197,7 +257,7 @@ def main():
     parser.add_argument("steps", nargs="*", default=DEFAULT_STEPS, metavar="STEP")
     arguments = parser.parse_args()
     for step in arguments.steps:
-        if step.partition("=")[0] not in ("dram", "l1", "sharded", "l1_small", "trace", "ops", "free"):
+        if step.partition("=")[0] not in STEPS:
             parser.error(f"no step {step}")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -206,9 +266,8 @@ def main():
         if arguments.stepwise and not sys.stdin.readline():
             sys.exit(0)
 
-    device = open_device(arguments.chip)
+    workload = Workload(arguments.chip)
     try:
-        workload = Workload(device)
         report_open("open", workload)
         turn()
         for step in arguments.steps:
@@ -219,8 +278,8 @@ def main():
         if arguments.hold:
             sys.stdin.read()
     finally:
-        workload = None
-        ttnn.close_mesh_device(device)
+        workload.tensors = []
+        ttnn.close_mesh_device(workload.device)
     report("close")
     turn()
 

@@ -1,0 +1,176 @@
+//! What the agent costs: `cargo bench --package ttmem-agent`. With and without are measured in turns in one run, so that
+//! what else the machine does falls on both.
+//!
+//! - the C++ host: one free and one allocation, with one thread and with four;
+//! - the start of a program that has nothing to do with TT-Metal;
+//! - with `-- ttnn`, stock ttnn on a mock n150 (see `testbed/`): allocate and free, and an op.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement prints, and may panic"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[expect(dead_code, reason = "it is there for the tests")]
+#[path = "../tests/common/host.rs"]
+mod program;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use program::{Form, Host};
+
+const ROUNDS: usize = 25;
+const PAIRS: usize = 50_000;
+
+fn main() {
+    let library = release_library();
+    println!("library: {} bytes", std::fs::metadata(&library).unwrap().len());
+    pairs(&library);
+    start_up(&library);
+    if std::env::args().any(|argument| argument == "ttnn") {
+        ttnn(&library);
+    }
+}
+
+/// The library as it is delivered.
+fn release_library() -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet", "--package", "ttmem-agent"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    target.join("release/libttmem_agent.so").canonicalize().unwrap()
+}
+
+fn pairs(library: &Path) {
+    let mut hosts = [
+        Host::start_with(Form::New, |_| {}),
+        Host::start_with(Form::New, |command| {
+            command.env("LD_PRELOAD", library);
+        }),
+    ];
+    for host in &mut hosts {
+        host.tell("open 1 0");
+    }
+    for threads in [1, 4] {
+        let mut means = [Vec::new(), Vec::new()];
+        let mut tails = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (index, host) in hosts.iter_mut().enumerate() {
+                let answer = host.tell(&format!("times {threads} {PAIRS}"));
+                let (mean, tail) = answer.split_once(' ').unwrap();
+                means[index].push(mean.parse().unwrap());
+                tails[index].push(tail.parse().unwrap());
+            }
+        }
+        let [mean, tail] = [means, tails].map(|values| values.map(typical));
+        println!(
+            "free and allocate, {threads} threads: mean {:.0} -> {:.0} ns, {:+.0}; p99 {:.0} -> {:.0} ns, {:+.0}",
+            mean[0],
+            mean[1],
+            mean[1] - mean[0],
+            tail[0],
+            tail[1],
+            tail[1] - tail[0],
+        );
+    }
+}
+
+fn start_up(library: &Path) {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..200 {
+        for (index, times) in times.iter_mut().enumerate() {
+            let mut command = Command::new("/bin/true");
+            if index == 1 {
+                command.env("LD_PRELOAD", library);
+            }
+            let start = Instant::now();
+            command.status().unwrap();
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let [without, with] = times.map(typical);
+    println!("start of /bin/true: {without:.2} -> {with:.2} ms, {:+.2}", with - without);
+}
+
+fn ttnn(library: &Path) {
+    let testbed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbed").canonicalize().unwrap();
+    assert!(Command::new(testbed.join("install")).status().unwrap().success());
+    let start =
+        |tracking: bool, agent: bool| Ttnn::start(&testbed, tracking, agent.then_some(library));
+    let names = ["neither", "upstream tracking", "agent", "both"];
+    let mut runs = [start(false, false), start(true, false), start(false, true), start(true, true)];
+    for what in ["pairs", "ops"] {
+        let mut times = [const { Vec::new() }; 4];
+        for _ in 0..ROUNDS {
+            for (run, times) in runs.iter_mut().zip(&mut times) {
+                times.push(run.measure(what));
+            }
+        }
+        let times = times.map(typical);
+        for (name, time) in names.iter().zip(times) {
+            println!(
+                "ttnn {what}, {name}: {time:.3} us, {:+.1} %",
+                (time / times[0] - 1.0) * 100.0
+            );
+        }
+    }
+}
+
+/// A process with ttnn that measures on request.
+struct Ttnn {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Ttnn {
+    fn start(testbed: &Path, tracking: bool, agent: Option<&Path>) -> Self {
+        let mut command = Command::new(testbed.join("run"));
+        command.args(["--mock", "n150", "--private-shm"]);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ttnn_loops.py"));
+        if !tracking {
+            command.env("TT_METAL_SHM_TRACKING_DISABLED", "1");
+        }
+        if let Some(library) = agent {
+            command.env("LD_PRELOAD", library);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut run = Self { child, input, output };
+        run.measure("pairs");
+        run.measure("ops");
+        run
+    }
+
+    /// Microseconds of one pair or op.
+    fn measure(&mut self, what: &str) -> f64 {
+        writeln!(self.input, "{what}").unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim().parse().unwrap()
+    }
+}
+
+impl Drop for Ttnn {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The value that a quarter of the rounds stays below: what else runs on the machine only ever adds.
+fn typical(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 4]
+}

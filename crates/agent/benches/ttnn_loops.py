@@ -1,0 +1,44 @@
+"""Measures loops of stock ttnn on request: reads `pairs` or `ops`, answers with microseconds of one.
+
+The microseconds are processor time of the whole process, the agent's thread included: what else the machine does is not
+in them."""
+
+import os
+import sys
+import time
+
+REPORT = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+import ttnn  # noqa: E402
+
+PAIRS, OPS = 20_000, 500
+device = ttnn.open_device(device_id=0)
+shape = ttnn.Shape([1, 1, 32, 32])
+
+
+# Without the Python around it, so that the loop is as tight as it can be.
+allocate = ttnn.allocate_tensor_on_device.function
+arguments = shape, ttnn.bfloat16, ttnn.TILE_LAYOUT, device, ttnn.DRAM_MEMORY_CONFIG
+
+
+def pairs():
+    for _ in range(PAIRS):
+        allocate(*arguments)  # freed at once, for nobody keeps it
+    return PAIRS
+
+
+x = allocate(*arguments)
+
+
+def ops():
+    for _ in range(OPS):
+        ttnn.add(x, x)
+    return OPS
+
+
+for line in sys.stdin:
+    loop = {"pairs": pairs, "ops": ops}[line.strip()]
+    start = time.process_time()
+    count = loop()
+    print((time.process_time() - start) / count * 1e6, file=REPORT, flush=True)

@@ -1,0 +1,139 @@
+//! Everything unsafe: the functions that stand in front of TT-Metal's, the calls into TT-Metal, the mapping, the thread.
+//!
+//! What is relied upon throughout:
+//!
+//! - **Pointers from C++ are only passed back.** The addresses of allocators, buffers and devices that hooks get are used
+//!   as numbers, and as arguments of TT-Metal's own exported functions while the call that brought them is under way.
+//! - **Signatures.** All parameters of the hooked functions are integers, references or pointers, of which each takes one
+//!   register or stack slot, so that passing them on as words changes nothing. A compiler may leave garbage in parameters
+//!   that the real function does not use: hooks therefore use none but `this` and buffers.
+//! - **Exceptions.** Hooks are `extern "C-unwind"`: what the real function throws goes on to its caller. Code of our own is
+//!   run by [`guarded`], out of which no panic comes.
+
+mod c_api;
+mod handlers;
+mod hooks;
+mod mapping;
+mod places;
+mod system;
+mod thread;
+mod tls;
+mod tt_metal;
+
+#[cfg(test)]
+pub(crate) use mapping::new_process;
+pub(crate) use system::prefetch_for_write;
+pub(crate) use tls::with_thread_state;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use ttmem_model::segment::AgentState;
+use ttmem_model::segment::layout::counter;
+
+use crate::ops::ThreadState;
+use crate::process::{Phase, Process};
+use crate::recorder::{Circumstances, Recorder};
+
+/// May the call start the agent?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// Yes: it shows that the process uses a device.
+    Yes,
+    /// No: it says nothing of use yet.
+    No,
+}
+
+/// Runs `record` if the agent records, or can be started. Nothing comes out of it: no panic, and no second call from a
+/// signal handler on the same thread gets in.
+#[inline(always)]
+fn guarded(start: Start, record: impl FnOnce(Recorder<'static>, &ThreadState)) {
+    let Some(process) = recording(start) else { return };
+    let recorder = Recorder { process, words: mapping::words(process) };
+    ThreadState::with(|thread| {
+        if thread.busy.replace(true) {
+            recorder.count(counter::REENTRANT_CALLS);
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            inject_fault(process);
+            record(recorder, thread);
+        }));
+        thread.busy.set(false);
+        if outcome.is_err() {
+            switch_off(recorder);
+        }
+    });
+}
+
+/// The state of this process if the agent records now.
+#[inline(always)]
+fn recording(start: Start) -> Option<&'static Process> {
+    let process = mapping::process(start == Start::Yes)?;
+    match process.phase() {
+        Phase::Recording => Some(process),
+        Phase::Off => None,
+        Phase::Idle | Phase::Starting => starting(process, start),
+    }
+}
+
+#[cold]
+fn starting(process: &'static Process, start: Start) -> Option<&'static Process> {
+    if process.phase() == Phase::Idle {
+        if start == Start::No {
+            return None;
+        }
+        if process.claim_start() {
+            let started =
+                catch_unwind(|| mapping::start(process)).is_ok_and(|started| started.is_ok());
+            process.enter(if started { Phase::Recording } else { Phase::Off });
+            if started {
+                thread::start(process);
+            }
+        }
+    }
+    // Another thread makes the segment: some milliseconds, once.
+    for _ in 0..10_000 {
+        match process.phase() {
+            Phase::Recording => return Some(process),
+            Phase::Off => return None,
+            Phase::Idle | Phase::Starting => system::pause(),
+        }
+    }
+    None
+}
+
+/// The agent has found a defect in itself: it says so in the segment and passes every call through from now on.
+#[cold]
+fn switch_off(recorder: Recorder<'_>) {
+    recorder.process.enter(Phase::Off);
+    recorder.count(counter::PANICS);
+    recorder.words[counter::STATE].store(AgentState::Off as u64, Ordering::Release);
+}
+
+/// A place on the stack above every op: for what is not about a buffer.
+const NOWHERE: usize = usize::MAX;
+
+/// Who acts, and when. The stack's place tells whether an op's frame is still on it.
+#[inline(always)]
+fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circumstances {
+    Circumstances {
+        time: match process.now.load(Ordering::Relaxed) {
+            0 => system::coarse_time(),
+            now => now,
+        },
+        thread: thread.thread(process, system::thread_id),
+        name: thread.name(stack),
+        origin: thread.origin.get(),
+    }
+}
+
+/// With the feature `fault-injection`: panics in the n-th recorded call, where `TTMEM_AGENT_FAULT` is n.
+#[inline]
+fn inject_fault(process: &Process) {
+    if cfg!(feature = "fault-injection") {
+        let left = process.fault_countdown.load(Ordering::Relaxed);
+        process.fault_countdown.store(left.saturating_sub(1), Ordering::Relaxed);
+        assert!(left != 1, "injected");
+    }
+}

@@ -1,0 +1,256 @@
+//! What the hooks do: here to buffers and allocators.
+//!
+//! Each gets the real function as `real`, which throws what TT-Metal throws, and calls it once.
+
+mod device;
+mod work;
+
+use std::sync::atomic::Ordering;
+
+use ttmem_model::segment::layout::{counter, kind};
+use ttmem_model::segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
+
+use super::{NOWHERE, Start, circumstances, guarded, mapping, recording, system, thread, tt_metal};
+use crate::ops::ThreadState;
+use crate::process::SpinGuard;
+use crate::recorder::{Recorder, kind_block};
+use crate::registry::{KindShape, NewAllocator, Registry};
+
+pub(super) use device::{
+    close_device, close_mesh, create_allocator, legacy_open_mesh, open_device, open_mesh,
+    sub_devices,
+};
+pub(super) use work::{
+    chip_unique_ids, count_one, count_three, count_two, graph_tracker, load_binaries, pop_context,
+    push_context, write_trace,
+};
+
+/// Rounds of waiting for the registry's lock: nobody holds it for long.
+const REGISTRY_PATIENCE: u32 = 20_000;
+/// Rounds that a destructor waits for the sleeping thread to finish its question: seconds.
+const DESTROY_PATIENCE: u32 = 50_000;
+
+/// `allocate_buffer`: the buffer counts once the real function has returned, as a failure if it throws.
+pub(super) fn allocate(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    buffer: u64,
+) -> u64 {
+    let marker = 0_u8;
+    let stack = stack_of(&marker);
+    let failure = FailedAllocation { this, buffer, stack };
+    expect_change(buffer);
+    let address = real(this, buffer);
+    std::mem::forget(failure);
+    guarded(Start::Yes, |recorder, thread| {
+        note_call(recorder, hook);
+        let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
+        let slot = &recorder.process.allocators[usize::from(allocator)];
+        let l1_small_start = slot.l1_small_start.load(Ordering::Relaxed);
+        let Some(facts) = tt_metal::buffer(buffer, address, l1_small_start) else { return };
+        if slot.kinds_seen.load(Ordering::Relaxed) >> facts.kind as u8 & 1 == 0 {
+            note_banks(recorder, allocator, this, facts.kind);
+        }
+        let block = kind_block(allocator, facts.kind);
+        thread.block.set(u32::try_from(block).unwrap_or(0));
+        recorder.allocated(allocator, &facts, circumstances(recorder.process, thread, stack));
+        thread::wake(recorder.process);
+    });
+    address
+}
+
+/// Fetches what the change of a buffer will write.
+#[inline(always)]
+fn expect_change(buffer: u64) {
+    if let Some(process) = recording(Start::No) {
+        let block = ThreadState::with(|thread| thread.block.get()) as usize;
+        Recorder { process, words: mapping::words(process) }.expect_change(buffer, block);
+    }
+}
+
+/// Records a failure when it is dropped: that happens when the real function threw.
+struct FailedAllocation {
+    this: u64,
+    buffer: u64,
+    stack: usize,
+}
+
+impl Drop for FailedAllocation {
+    fn drop(&mut self) {
+        let Self { this, buffer, stack } = *self;
+        guarded(Start::Yes, |recorder, thread| {
+            let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
+            let Some(facts) = tt_metal::buffer(buffer, 0, 0) else { return };
+            // The allocator is asked on this thread, for its numbers are of use only at this very moment. It has
+            // unlocked itself while the exception passed.
+            let statistics = tt_metal::statistics(this, facts.kind, 0).unwrap_or_default();
+            let banks = tt_metal::banks(this, facts.kind);
+            let now = circumstances(recorder.process, thread, stack);
+            recorder.failed(
+                allocator,
+                &facts,
+                (Statistics { time: now.time, ..statistics }, banks),
+                now,
+            );
+        });
+    }
+}
+
+/// `deallocate_buffer`: the buffer is gone before the real function is called. Another thread may get its address as soon
+/// as that returns, and the sums must never be too large.
+pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, buffer: u64) -> u64 {
+    let marker = 0_u8;
+    let stack = stack_of(&marker);
+    expect_change(buffer);
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let now = circumstances(recorder.process, thread, stack);
+        recorder.freed(buffer, now, || {
+            let allocator = recorder.process.allocator_index(this)?;
+            let slot = &recorder.process.allocators[usize::from(allocator)];
+            let l1_small_start = slot.l1_small_start.load(Ordering::Relaxed);
+            Some((allocator, tt_metal::buffer(buffer, tt_metal::address(buffer), l1_small_start)?))
+        });
+        thread::wake(recorder.process);
+    });
+    real(this, buffer)
+}
+
+/// `deallocate_buffers`, `clear`: all buffers of the allocator are gone.
+pub(super) fn free_all(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    drop_buffers(hook, this);
+    real(this)
+}
+
+/// `override_state`: what the allocator held is gone.
+pub(super) fn override_state(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    state: u64,
+) -> u64 {
+    drop_buffers(hook, this);
+    real(this, state)
+}
+
+fn drop_buffers(hook: Hook, this: u64) {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        if let Some(allocator) = recorder.process.allocator_index(this) {
+            recorder.all_freed(allocator, this, circumstances(recorder.process, thread, NOWHERE));
+            recorder.process.allocators[usize::from(allocator)].changed.store(1, Ordering::Relaxed);
+            thread::wake(recorder.process);
+        }
+    });
+}
+
+/// The destructor: from here on nobody asks the allocator.
+pub(super) fn destroy_allocator(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let Some(allocator) = recorder.process.allocator_index(this) else { return };
+        let now = circumstances(recorder.process, thread, NOWHERE);
+        recorder.all_freed(allocator, this, now);
+        // The sleeping thread may be asking this allocator. It does not ask again, whether it finished in time or not.
+        let asking = recorder.process.statistics_lock.lock(DESTROY_PATIENCE, system::pause);
+        if let Some(_registry) = lock_registry(recorder) {
+            Registry(recorder).destroyed(allocator, now.time);
+        }
+        drop(asking);
+        recorder.happened(EventKind::AllocatorDestroyed, allocator, this, now);
+    });
+    real(this)
+}
+
+/// Index of an allocator; enters it if it is new. `None` if there is no room.
+#[inline]
+fn allocator_index(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option<u8> {
+    recorder
+        .process
+        .allocator_index(allocator)
+        .or_else(|| find_allocator(recorder, allocator, buffer))
+}
+
+/// An allocator that nobody announced: asks the meshes whose it is, then the buffer.
+#[cold]
+fn find_allocator(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option<u8> {
+    let _lock = lock_registry(recorder)?;
+    let registry = Registry(recorder);
+    if let Some(index) = recorder.process.allocator_index(allocator) {
+        return Some(index);
+    }
+    let owner = registry.meshes().find(|(mesh, _)| tt_metal::mesh_allocator(*mesh) == allocator);
+    if let Some((_, chips)) = owner {
+        return enter_allocator(recorder, allocator, AllocatorRole::Mesh, chips);
+    }
+    match registry.find_mesh(tt_metal::device(buffer)) {
+        Some((_, chips)) => enter_allocator(recorder, allocator, AllocatorRole::SubDevice, chips),
+        None => enter_allocator(recorder, allocator, AllocatorRole::Unknown, 0),
+    }
+}
+
+/// Enters an allocator with what it says of itself. The caller holds the registry's lock.
+fn enter_allocator(
+    recorder: Recorder<'_>,
+    allocator: u64,
+    role: AllocatorRole,
+    chips: u128,
+) -> Option<u8> {
+    let is_whole = matches!(role, AllocatorRole::Mesh | AllocatorRole::Device);
+    let banks = |kind| if is_whole { tt_metal::banks(allocator, kind) } else { 0 };
+    let new = recorder.process.allocator_index(allocator).is_none();
+    let index = Registry(recorder).allocator(&NewAllocator {
+        pointer: allocator,
+        role,
+        chips,
+        kinds: BufferKind::ALL.map(|kind| KindShape { banks: banks(kind) }),
+        l1_small_start: if is_whole && !tt_metal::tells_kinds() {
+            tt_metal::l1_small_start(allocator)
+        } else {
+            0
+        },
+        time: system::coarse_time(),
+    })?;
+    if new {
+        ThreadState::with(|thread| {
+            let now = circumstances(recorder.process, thread, NOWHERE);
+            recorder.happened(EventKind::AllocatorSeen, index, allocator, now);
+        });
+    }
+    Some(index)
+}
+
+/// The first buffer of its kind: now it is known that the allocator has such a region.
+#[cold]
+fn note_banks(recorder: Recorder<'_>, index: u8, allocator: u64, kind: BufferKind) {
+    let word = &recorder.words[kind_block(index, kind) + kind::BANKS];
+    if word.load(Ordering::Relaxed) == 0 {
+        word.store(tt_metal::banks(allocator, kind), Ordering::Relaxed);
+    }
+}
+
+fn lock_registry(recorder: Recorder<'_>) -> Option<SpinGuard<'_>> {
+    recorder.process.registry_lock.lock(REGISTRY_PATIENCE, system::pause)
+}
+
+/// Notes that a hook was called.
+#[inline]
+fn note_call(recorder: Recorder<'_>, hook: Hook) {
+    let bit = 1_u32 << hook as u8;
+    if recorder.process.called.load(Ordering::Relaxed) & bit == 0 {
+        note_first_call(recorder, hook);
+    }
+}
+
+#[cold]
+fn note_first_call(recorder: Recorder<'_>, hook: Hook) {
+    recorder.process.called.fetch_or(1 << hook as u8, Ordering::Relaxed);
+    recorder.words[counter::HOOKS_CALLED].fetch_or(hook.bit(), Ordering::Relaxed);
+}
+
+/// Where a local variable lies: about the stack pointer of its function.
+#[inline]
+fn stack_of(local: &u8) -> usize {
+    std::ptr::from_ref(local) as usize
+}

@@ -1,0 +1,181 @@
+//! Devices, meshes, sub-devices: who has which allocator.
+
+#![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
+
+use ttmem_model::segment::entry::Tags;
+use ttmem_model::segment::{AllocatorRole, EventKind, Hook};
+
+use super::super::{NOWHERE, Start, circumstances, guarded, system, thread, tt_metal};
+use super::{enter_allocator, lock_registry, note_call};
+use crate::ops::ThreadState;
+use crate::registry::{KindShape, NewAllocator, Registry};
+
+/// The constructor, of interest while the sub-devices of a mesh are set up: their allocators say by themselves neither
+/// what they are nor, before 0.80, to whom they belong.
+pub(in crate::ffi) fn create_allocator(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    config: u64,
+) -> u64 {
+    let result = real(this, config);
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let owner = thread.sub_device_owner.get();
+        let mesh = Registry(recorder).find_mesh(owner);
+        let (Some((_, chips)), Some(_lock)) = (mesh, lock_registry(recorder)) else { return };
+        Registry(recorder).allocator(&NewAllocator {
+            pointer: this,
+            role: AllocatorRole::SubDevice,
+            chips,
+            kinds: [KindShape::default(); 4],
+            l1_small_start: 0,
+            time: system::coarse_time(),
+        });
+    });
+    result
+}
+
+/// `SubDeviceManager`'s constructor: allocators created inside it belong to the sub-devices of a mesh.
+pub(in crate::ffi) fn sub_devices(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64) -> u64,
+    this: u64,
+    list: u64,
+    count: u64,
+    l1: u64,
+    device: u64,
+) -> u64 {
+    struct Scope;
+    impl Drop for Scope {
+        fn drop(&mut self) {
+            ThreadState::with(|thread| thread.sub_device_owner.set(0));
+        }
+    }
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        thread.sub_device_owner.set(device);
+    });
+    let _scope = Scope;
+    real(this, list, count, l1, device)
+}
+
+/// `Device::initialize`: registers the device's own allocator. Which chip it is comes with the mesh.
+pub(in crate::ffi) fn open_device(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64, u64, u64) -> u64,
+    this: u64,
+    queues: u64,
+    l1_small: u64,
+    trace: u64,
+    worker_l1: u64,
+    minimal: u64,
+    remap: u64,
+    remap_length: u64,
+) -> u64 {
+    let result = real(this, queues, l1_small, trace, worker_l1, minimal, remap, remap_length);
+    guarded(Start::Yes, |recorder, thread| {
+        note_call(recorder, hook);
+        let allocator = tt_metal::device_allocator(this);
+        if let Some(_lock) = lock_registry(recorder) {
+            Registry(recorder).device(this, allocator);
+            if allocator != 0 {
+                enter_allocator(recorder, allocator, AllocatorRole::Device, 0);
+            }
+        }
+        let now = circumstances(recorder.process, thread, NOWHERE);
+        recorder.happened(EventKind::DeviceOpened, Tags::NO_ALLOCATOR, this, now);
+        thread::wake(recorder.process);
+    });
+    result
+}
+
+/// `Device::close`.
+pub(in crate::ffi) fn close_device(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        Registry(recorder).forget_device(this);
+        let now = circumstances(recorder.process, thread, NOWHERE);
+        recorder.happened(EventKind::DeviceClosed, Tags::NO_ALLOCATOR, this, now);
+    });
+    real(this)
+}
+
+/// `MeshDeviceImpl::initialize_impl`.
+pub(in crate::ffi) fn open_mesh(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64, u64, u64, u64) -> u64,
+    this: u64,
+    mesh: u64,
+    queues: u64,
+    l1_small: u64,
+    trace: u64,
+    worker_l1: u64,
+    remap: u64,
+    remap_length: u64,
+    minimal: u64,
+) -> u64 {
+    let result = real(this, mesh, queues, l1_small, trace, worker_l1, remap, remap_length, minimal);
+    note_mesh(hook, mesh, this);
+    result
+}
+
+/// `MeshDevice::initialize`, which does the work itself before 0.66.
+pub(in crate::ffi) fn legacy_open_mesh(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64, u64, u64) -> u64,
+    this: u64,
+    queues: u64,
+    l1_small: u64,
+    trace: u64,
+    worker_l1: u64,
+    minimal: u64,
+    remap: u64,
+    remap_length: u64,
+) -> u64 {
+    let result = real(this, queues, l1_small, trace, worker_l1, minimal, remap, remap_length);
+    if !tt_metal::has_mesh_implementation() {
+        note_mesh(hook, this, this);
+    }
+    result
+}
+
+/// Registers a mesh, its chips, its allocator and those of its devices.
+fn note_mesh(hook: Hook, mesh: u64, implementation: u64) {
+    guarded(Start::Yes, |recorder, thread| {
+        note_call(recorder, hook);
+        let ids = tt_metal::mesh_device_ids(mesh);
+        let devices = tt_metal::mesh_devices(mesh);
+        let allocator = tt_metal::mesh_allocator(mesh);
+        if let Some(_lock) = lock_registry(recorder) {
+            let registry = Registry(recorder);
+            let chips = registry.chips(&ids);
+            registry.mesh(mesh, implementation, chips);
+            if allocator != 0 {
+                enter_allocator(recorder, allocator, AllocatorRole::Mesh, chips);
+            }
+            for (id, device) in ids.iter().zip(&devices) {
+                if let Some(allocator) = registry.device_allocator(*device) {
+                    let chips = registry.chips(&[*id]);
+                    enter_allocator(recorder, allocator, AllocatorRole::Device, chips);
+                }
+            }
+        }
+        let now = circumstances(recorder.process, thread, NOWHERE);
+        recorder.happened(EventKind::MeshOpened, Tags::NO_ALLOCATOR, mesh, now);
+        thread::wake(recorder.process);
+    });
+}
+
+/// `MeshDevice::close`.
+pub(in crate::ffi) fn close_mesh(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        if let Some(_lock) = lock_registry(recorder) {
+            Registry(recorder).forget_mesh(this);
+        }
+        let now = circumstances(recorder.process, thread, NOWHERE);
+        recorder.happened(EventKind::MeshClosed, Tags::NO_ALLOCATOR, this, now);
+    });
+    real(this)
+}

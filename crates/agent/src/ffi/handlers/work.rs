@@ -1,0 +1,161 @@
+//! What TT-Metal is at: programs, traces, contexts, ops.
+
+#![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
+
+use ttmem_model::segment::layout::counter;
+use ttmem_model::segment::name::NAME_BYTES;
+use ttmem_model::segment::{Hook, NameSource, Origin};
+
+use super::super::{Start, guarded, mapping, places, tt_metal};
+use super::note_call;
+use crate::names;
+use crate::ops::{self, OriginScope, SiteClass, ThreadState};
+use crate::registry::UNIQUE_IDS;
+
+/// `load_binaries`: what is allocated meanwhile on this thread are kernel binaries.
+pub(in crate::ffi) fn load_binaries(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    queue: u64,
+) -> u64 {
+    count(hook);
+    let _scope = OriginScope::enter(Origin::Kernels);
+    real(this, queue)
+}
+
+/// `populate_mesh_buffer`: what is allocated meanwhile on this thread is a trace.
+pub(in crate::ffi) fn write_trace(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64) -> u64,
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+    f: u64,
+) -> u64 {
+    count(hook);
+    let _scope = OriginScope::enter(Origin::Trace);
+    real(a, b, c, d, e, f)
+}
+
+/// Counts calls of a function with one parameter.
+pub(in crate::ffi) fn count_one(hook: Hook, real: impl FnOnce(u64) -> u64, a: u64) -> u64 {
+    count(hook);
+    real(a)
+}
+
+/// Counts calls of a function with two parameters.
+pub(in crate::ffi) fn count_two(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    a: u64,
+    b: u64,
+) -> u64 {
+    count(hook);
+    real(a, b)
+}
+
+/// Counts calls of a function with three parameters.
+pub(in crate::ffi) fn count_three(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    a: u64,
+    b: u64,
+    c: u64,
+) -> u64 {
+    count(hook);
+    real(a, b, c)
+}
+
+fn count(hook: Hook) {
+    let counter = match hook {
+        Hook::CircularBuffers => counter::CIRCULAR_BUFFER_PLACEMENTS,
+        Hook::DestroyProgram => counter::PROGRAMS_DESTROYED,
+        Hook::TrackProgram => counter::PROGRAMS_TRACKED,
+        Hook::EnqueueWorkload => counter::WORKLOADS_ENQUEUED,
+        Hook::LoadBinaries => counter::BINARY_LOADS,
+        Hook::WriteTrace => counter::TRACES_WRITTEN,
+        _ => return,
+    };
+    guarded(Start::No, |recorder, _| {
+        note_call(recorder, hook);
+        recorder.count(counter);
+    });
+}
+
+/// `push_allocation_context`: the text's length and address.
+pub(in crate::ffi) fn push_context(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    length: u64,
+    text: u64,
+) -> u64 {
+    let mut pushed = false;
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let length = usize::try_from(length).unwrap_or(0).min(NAME_BYTES);
+        let text = match length {
+            0 => &[],
+            // SAFETY: the view is not empty, and its characters live as long as the call.
+            _ => unsafe { std::slice::from_raw_parts(text as *const u8, length) },
+        };
+        thread.push(names::intern(recorder, NameSource::Context, context_name(text)));
+        pushed = true;
+    });
+    if !pushed {
+        // `pop` comes in any case.
+        ThreadState::with(|thread| thread.push(0));
+    }
+    real(length, text)
+}
+
+/// `pop_allocation_context`.
+pub(in crate::ffi) fn pop_context(_: Hook, real: impl FnOnce() -> u64) -> u64 {
+    ThreadState::with(ThreadState::pop);
+    real()
+}
+
+/// A context without the arguments that some have: `program_cache: MatmulDeviceOperation program_config=...`.
+fn context_name(text: &[u8]) -> &[u8] {
+    const CACHE: &[u8] = b"program_cache: ";
+    let start = if text.starts_with(CACHE) { CACHE.len() } else { 0 };
+    let end = text[start..].iter().position(|byte| *byte == b' ');
+    end.map_or(text, |end| &text[..start + end])
+}
+
+/// `get_chip_unique_ids`: notes them, wherever TT-Metal asks.
+pub(in crate::ffi) fn chip_unique_ids(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    let map = real(this);
+    for (device, unique_id) in tt_metal::unique_ids(map as *const u64) {
+        UNIQUE_IDS.put(device, unique_id);
+    }
+    guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    map
+}
+
+/// `GraphTracker::instance`: an op, or something it uses, begins or ends.
+///
+/// For a place that is known there are a few loads and two stores; nothing that could go wrong and need a guard. Returns
+/// what the place is, once that is known.
+#[inline]
+pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<SiteClass> {
+    let process = mapping::process(false)?;
+    let stack = usize::try_from(stack).unwrap_or(0);
+    let site = ops::known_site(process, return_address);
+    match site {
+        Some(site) => ThreadState::with(|thread| thread.enter(site, stack)),
+        None => new_site(return_address, stack),
+    }
+    site.map(|site| site.class)
+}
+
+#[cold]
+fn new_site(return_address: u64, stack: usize) {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, Hook::GraphTracker);
+        let classify = || places::classify(recorder, return_address);
+        thread.enter(ops::site(recorder.process, return_address, classify), stack);
+    });
+}

@@ -1,0 +1,166 @@
+//! The functions that stand in front of TT-Metal's: which they are. What each does stands in `handlers`.
+
+use libc::c_void;
+use ttmem_model::segment::Hook;
+
+use super::handlers;
+use super::tt_metal::Symbol;
+
+/// Exports a function under a mangled name of TT-Metal's, which calls a handler with the real function and its arguments.
+///
+/// `hook: STATIC = "mangled name", handler(argument, ...);`
+macro_rules! interpose {
+    ($($hook:ident: $symbol:ident = $name:literal, $handler:ident($($argument:ident),*);)*) => {
+        $(
+            static $symbol: Symbol = Symbol::new(
+                // The literal has no zero in it.
+                match std::ffi::CStr::from_bytes_with_nul(concat!($name, "\0").as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => c"",
+                },
+            );
+
+            const _: () = {
+                // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's:
+                // they get there, for the handler calls it.
+                #[unsafe(export_name = $name)]
+                extern "C-unwind" fn hook($($argument: u64),*) -> u64 {
+                    let real = real(&$symbol);
+                    // SAFETY: the mangled name fixes the parameters; each takes one register or stack slot (see `ffi`).
+                    let real = unsafe {
+                        std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($(word!($argument)),*) -> u64>(real)
+                    };
+                    // SAFETY: it gets what its caller passed.
+                    let real = |$($argument: u64),*| unsafe { real($($argument),*) };
+                    handlers::$handler(Hook::$hook, real, $($argument),*)
+                }
+            };
+        )*
+
+        /// Bit set of the hooks that TT-Metal has a function for.
+        pub(super) fn resolved() -> u64 {
+            let mut set = 0;
+            $(
+                if $symbol.get().is_some() {
+                    set |= Hook::$hook.bit();
+                }
+            )*
+            if graph_tracker::SYMBOL.get().is_some() {
+                set |= Hook::GraphTracker.bit();
+            }
+            set
+        }
+    };
+}
+
+/// The type of an argument.
+macro_rules! word {
+    ($argument:ident) => {
+        u64
+    };
+}
+
+/// The real function. A call came here because some object asks the dynamic linker for that name, so that someone
+/// defines it; if nobody does, nothing sensible can be returned.
+#[inline]
+fn real(symbol: &Symbol) -> *mut c_void {
+    symbol.get().unwrap_or_else(|| std::process::abort())
+}
+
+interpose! {
+    Allocate: ALLOCATE = "_ZN2tt8tt_metal13AllocatorImpl15allocate_bufferEPNS0_6BufferE", allocate(this, buffer);
+    LegacyAllocate: LEGACY_ALLOCATE = "_ZN2tt8tt_metal9Allocator15allocate_bufferEPNS0_6BufferE", allocate(this, buffer);
+    Free: FREE = "_ZN2tt8tt_metal13AllocatorImpl17deallocate_bufferEPNS0_6BufferE", free(this, buffer);
+    LegacyFree: LEGACY_FREE = "_ZN2tt8tt_metal9Allocator17deallocate_bufferEPNS0_6BufferE", free(this, buffer);
+    FreeAll: FREE_ALL = "_ZN2tt8tt_metal13AllocatorImpl18deallocate_buffersEv", free_all(this);
+    LegacyFreeAll: LEGACY_FREE_ALL = "_ZN2tt8tt_metal9Allocator18deallocate_buffersEv", free_all(this);
+    Clear: CLEAR = "_ZN2tt8tt_metal13AllocatorImpl5clearEv", free_all(this);
+    LegacyClear: LEGACY_CLEAR = "_ZN2tt8tt_metal9Allocator5clearEv", free_all(this);
+    OverrideState: OVERRIDE = "_ZN2tt8tt_metal13AllocatorImpl14override_stateERKNS0_14AllocatorStateE", override_state(this, state);
+    LegacyOverrideState: LEGACY_OVERRIDE = "_ZN2tt8tt_metal9Allocator14override_stateERKNS0_14AllocatorStateE", override_state(this, state);
+    CreateAllocator: CREATE_COMPLETE = "_ZN2tt8tt_metal13AllocatorImplC1ERKNS0_15AllocatorConfigE", create_allocator(this, config);
+    CreateAllocator: CREATE_BASE = "_ZN2tt8tt_metal13AllocatorImplC2ERKNS0_15AllocatorConfigE", create_allocator(this, config);
+    CreateAllocator: LEGACY_CREATE_COMPLETE = "_ZN2tt8tt_metal9AllocatorC1ERKNS0_15AllocatorConfigE", create_allocator(this, config);
+    CreateAllocator: LEGACY_CREATE_BASE = "_ZN2tt8tt_metal9AllocatorC2ERKNS0_15AllocatorConfigE", create_allocator(this, config);
+    DestroyAllocator: DESTROY_DELETING = "_ZN2tt8tt_metal13AllocatorImplD0Ev", destroy_allocator(this);
+    DestroyAllocator: DESTROY_COMPLETE = "_ZN2tt8tt_metal13AllocatorImplD1Ev", destroy_allocator(this);
+    DestroyAllocator: DESTROY_BASE = "_ZN2tt8tt_metal13AllocatorImplD2Ev", destroy_allocator(this);
+    LegacyDestroyAllocator: LEGACY_DESTROY_COMPLETE = "_ZN2tt8tt_metal9AllocatorD1Ev", destroy_allocator(this);
+    LegacyDestroyAllocator: LEGACY_DESTROY_BASE = "_ZN2tt8tt_metal9AllocatorD2Ev", destroy_allocator(this);
+    CircularBuffers: CIRCULAR_BUFFERS = "_ZN2tt8tt_metal6detail11ProgramImpl25allocate_circular_buffersEPKNS0_7IDeviceE", count_two(this, device);
+    DestroyProgram: DESTROY_PROGRAM_COMPLETE = "_ZN2tt8tt_metal6detail11ProgramImplD1Ev", count_one(this);
+    DestroyProgram: DESTROY_PROGRAM_BASE = "_ZN2tt8tt_metal6detail11ProgramImplD2Ev", count_one(this);
+    TrackProgram: TRACK_PROGRAM = "_ZN2tt8tt_metal12GraphTracker13track_programEPNS0_7ProgramEPKNS0_7IDeviceE", count_three(this, program, device);
+    EnqueueWorkload: ENQUEUE = "_ZN2tt8tt_metal11distributed19EnqueueMeshWorkloadERNS1_16MeshCommandQueueERNS1_12MeshWorkloadEb", count_three(queue, workload, blocking);
+    LoadBinaries: LOAD_BINARIES = "_ZN2tt8tt_metal11distributed16MeshWorkloadImpl13load_binariesERNS1_16MeshCommandQueueE", load_binaries(this, queue);
+    WriteTrace: WRITE_TRACE = "_ZN2tt8tt_metal11distributed9MeshTrace20populate_mesh_bufferERNS1_16MeshCommandQueueERSt10shared_ptrINS1_15MeshTraceBufferEE", write_trace(a, b, c, d, e, f);
+    WriteTrace: WRITE_TRACE_2 = "_ZN2tt8tt_metal11distributed9MeshTrace20populate_mesh_bufferERNS1_16MeshCommandQueueERSt10shared_ptrINS1_15MeshTraceBufferEEmm", write_trace(a, b, c, d, e, f);
+    WriteTrace: WRITE_TRACE_3 = "_ZN2tt8tt_metal11distributed9MeshTrace20populate_mesh_bufferERNS1_16MeshCommandQueueERSt10shared_ptrINS1_15MeshTraceBufferEEmmm", write_trace(a, b, c, d, e, f);
+    OpenDevice: OPEN_DEVICE = "_ZN2tt8tt_metal6Device10initializeEhmmmSt4spanIKjLm18446744073709551615EEb", open_device(this, queues, l1_small, trace, worker_l1, minimal, remap, remap_length);
+    CloseDevice: CLOSE_DEVICE = "_ZN2tt8tt_metal6Device5closeEv", close_device(this);
+    OpenMesh: OPEN_MESH = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl15initialize_implEPNS1_10MeshDeviceEhmmmSt4spanIKjLm18446744073709551615EEb", open_mesh(this, mesh, queues, l1_small, trace, worker_l1, remap, remap_length, minimal);
+    OpenMesh: LEGACY_OPEN_MESH = "_ZN2tt8tt_metal11distributed10MeshDevice10initializeEhmmmSt4spanIKjLm18446744073709551615EEb", legacy_open_mesh(this, queues, l1_small, trace, worker_l1, minimal, remap, remap_length);
+    CloseMesh: CLOSE_MESH = "_ZN2tt8tt_metal11distributed10MeshDevice5closeEv", close_mesh(this);
+    PushContext: PUSH_CONTEXT = "_ZN2tt8tt_metal23push_allocation_contextESt17basic_string_viewIcSt11char_traitsIcEE", push_context(length, text);
+    PopContext: POP_CONTEXT = "_ZN2tt8tt_metal22pop_allocation_contextEv", pop_context();
+    ChipUniqueIds: CHIP_UNIQUE_IDS = "_ZNK2tt3umd17ClusterDescriptor19get_chip_unique_idsEv", chip_unique_ids(this);
+    SubDevices: SUB_DEVICES_COMPLETE = "_ZN2tt8tt_metal16SubDeviceManagerC1ESt4spanIKNS0_9SubDeviceELm18446744073709551615EEmPNS0_7IDeviceE", sub_devices(this, list, count, l1, device);
+    SubDevices: SUB_DEVICES_BASE = "_ZN2tt8tt_metal16SubDeviceManagerC2ESt4spanIKNS0_9SubDeviceELm18446744073709551615EEmPNS0_7IDeviceE", sub_devices(this, list, count, l1, device);
+}
+
+/// `GraphTracker::instance`: who calls it, and from where on the stack, is all that is of interest.
+mod graph_tracker {
+    use std::arch::naked_asm;
+    use std::ptr::null_mut;
+    use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+    use libc::c_void;
+
+    use super::{Symbol, handlers, real};
+    use crate::ops::SiteClass;
+
+    pub(super) static SYMBOL: Symbol = Symbol::new(c"_ZN2tt8tt_metal12GraphTracker8instanceEv");
+
+    /// Return addresses that mean nothing, each in the one place that its low bits ask for. They hold in a forked child
+    /// too. Every op has a dozen of them, so that they are told apart before anything is called.
+    static IGNORED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+    /// The real function, set before anything is in [`IGNORED`].
+    static REAL: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+    /// Passes its return address and the caller's stack pointer to [`note`], and goes on to the function that it
+    /// returns as if it had never been there.
+    // SAFETY: TT-Metal alone defines a function of this name, and gets the call. It has no parameters, so that no register
+    // needs saving.
+    #[cfg(target_arch = "x86_64")]
+    #[unsafe(naked)]
+    #[unsafe(export_name = "_ZN2tt8tt_metal12GraphTracker8instanceEv")]
+    extern "C" fn hook() {
+        naked_asm!(
+            "mov rdi, [rsp]",
+            "mov eax, edi",
+            "and eax, 1023",
+            "lea rcx, [rip + {ignored}]",
+            "cmp [rcx + 8 * rax], rdi",
+            "jne 2f",
+            "jmp [rip + {real}]",
+            "2:",
+            "lea rsi, [rsp + 8]",
+            "sub rsp, 8",
+            "call {note}",
+            "add rsp, 8",
+            "jmp rax",
+            ignored = sym IGNORED,
+            real = sym REAL,
+            note = sym note,
+        );
+    }
+
+    extern "C" fn note(return_address: u64, stack: u64) -> *mut c_void {
+        let real = real(&SYMBOL);
+        if handlers::graph_tracker(return_address, stack) == Some(SiteClass::Ignored) {
+            REAL.store(real, Ordering::Release);
+            IGNORED[(return_address & 1023) as usize].store(return_address, Ordering::Release);
+        }
+        real
+    }
+}

@@ -1,0 +1,142 @@
+//! Places in the code: the library that one lies in, and the op that its function belongs to.
+
+use std::ffi::{CStr, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::ptr::{null, null_mut};
+use std::sync::atomic::Ordering;
+
+use libc::{Dl_info, c_void};
+use ttmem_model::segment::NameSource;
+
+use super::tt_metal::LIBRARY;
+use crate::ops::{Site, SiteClass, is_first_place};
+use crate::process::SiteSlot;
+use crate::recorder::Recorder;
+use crate::{elf, names, symbols};
+
+/// What is known of TT-Metal's library.
+#[derive(Debug, Default)]
+pub(super) struct Library {
+    /// GNU build id.
+    pub(super) build_id: Vec<u8>,
+    /// Version of the Python package that brought it; empty if there is none.
+    pub(super) version: String,
+}
+
+/// What is known of the library that an address lies in.
+pub(super) fn library(address: Option<u64>) -> Library {
+    let path = address.and_then(module);
+    let Some((path, _)) = path else { return Library::default() };
+    Library {
+        build_id: elf::build_id(&path).unwrap_or_default(),
+        version: package_version(&path).unwrap_or_default(),
+    }
+}
+
+/// The version in the name of `ttnn-<version>.dist-info` beside the package that a library lies in.
+fn package_version(library: &Path) -> Option<String> {
+    let packages = library.ancestors().nth(4)?;
+    std::fs::read_dir(packages).ok()?.flatten().find_map(|entry| {
+        let name = entry.file_name();
+        Some(name.to_str()?.strip_prefix("ttnn-")?.strip_suffix(".dist-info")?.to_owned())
+    })
+}
+
+/// The file that an address was loaded from, and where it lies in memory.
+fn module(address: u64) -> Option<(PathBuf, u64)> {
+    let found = describe(address)?;
+    let path = text(found.dli_fname)?;
+    Some((PathBuf::from(OsStr::from_bytes(path.to_bytes())), found.dli_fbase as u64))
+}
+
+fn describe(address: u64) -> Option<Dl_info> {
+    let mut found = Dl_info {
+        dli_fname: null(),
+        dli_fbase: null_mut(),
+        dli_sname: null(),
+        dli_saddr: null_mut(),
+    };
+    // SAFETY: the address is only looked up.
+    let known = unsafe { libc::dladdr(address as *const c_void, &raw mut found) };
+    (known != 0).then_some(found)
+}
+
+fn text(pointer: *const c_char) -> Option<&'static CStr> {
+    // SAFETY: the text belongs to the library that the address lies in, whose code is being run.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) })
+}
+
+/// What a place in the code is that was not met before. Costs microseconds, once.
+pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
+    let ignored = Site { name: 0, class: SiteClass::Ignored };
+    let Some(found) = describe(address) else { return ignored };
+    let module = text(found.dli_fname).map_or(&b""[..], CStr::to_bytes);
+    if module.ends_with(LIBRARY.to_bytes()) {
+        return ignored;
+    }
+    let place = address.wrapping_sub(found.dli_fbase as u64);
+    let Some(mangled) = text(found.dli_sname).and_then(|name| name.to_str().ok()) else {
+        // A function that the library does not export. The thread finds its name.
+        let name = names::reserve(recorder, place);
+        recorder.process.unnamed_sites.store(true, Ordering::Release);
+        return Site { name, class: SiteClass::Op };
+    };
+    if !is_first_place(recorder.process, found.dli_saddr as u64) {
+        return ignored;
+    }
+    named_site(recorder, names::reserve(recorder, place), place, mangled)
+}
+
+/// Writes the name of a place whose function is known.
+fn named_site(recorder: Recorder<'_>, name: u16, place: u64, mangled: &str) -> Site {
+    let function = || symbols::function(mangled).unwrap_or_default();
+    let (class, text) = match symbols::op(mangled) {
+        Some(op) => (SiteClass::Op, op.to_owned()),
+        // Of what frees a tensor the name says nothing, and it asks often.
+        None if mangled.contains("dealloc") => (SiteClass::Ignored, function()),
+        None => (SiteClass::Wrapper, function()),
+    };
+    if name != 0 {
+        names::put(recorder, name, NameSource::CallSite, place, text.as_bytes());
+    }
+    Site { name, class }
+}
+
+/// Finds the names of places in functions that their library does not export. On the sleeping thread: it reads files.
+pub(super) fn name_sites(recorder: Recorder<'_>) {
+    if !recorder.process.unnamed_sites.swap(false, Ordering::AcqRel) {
+        return;
+    }
+    let mut unnamed: Vec<(&SiteSlot, u16, PathBuf, u64)> = Vec::new();
+    for slot in &recorder.process.sites {
+        let address = slot.address.load(Ordering::Acquire);
+        let Some(site) = slot.site().filter(|site| site.class == SiteClass::Op && site.name != 0)
+        else {
+            continue;
+        };
+        if let Some((path, base)) = module(address)
+            && !names::has_text(recorder, site.name)
+        {
+            unnamed.push((slot, site.name, path, address.wrapping_sub(base)));
+        }
+    }
+    while let Some((_, _, path, _)) = unnamed.first() {
+        let path = path.clone();
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) =
+            unnamed.into_iter().partition(|(_, _, other, _)| *other == path);
+        // In which order they were met is not known any more; that of the code is as good.
+        here.sort_by_key(|(_, _, _, place)| *place);
+        let places: Vec<u64> = here.iter().map(|(_, _, _, place)| *place).collect();
+        let named = elf::function_names(&path, &places, |index, start, mangled| {
+            let (slot, name, _, place) = &here[index];
+            let base = slot.address.load(Ordering::Relaxed).wrapping_sub(*place);
+            let site = named_site(recorder, *name, *place, mangled);
+            let is_first = is_first_place(recorder.process, base.wrapping_add(start));
+            slot.set(if is_first { site } else { Site { class: SiteClass::Ignored, ..site } });
+        });
+        // A stripped library: its ops stay without names.
+        drop(named);
+        unnamed = elsewhere;
+    }
+}

@@ -1,0 +1,114 @@
+//! The sleeping thread: waits for a change, then for 50 ms more, then asks the allocators.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, c_void};
+use ttmem_model::segment::{BufferKind, Statistics};
+
+use super::{mapping, places, switch_off, system, tt_metal};
+use crate::process::{Phase, Process};
+use crate::recorder::Recorder;
+use crate::refresh::{self, Ask};
+
+/// How long it waits for more changes.
+const SETTLE_NANOSECONDS: u64 = 50_000_000;
+/// How often it tells the time meanwhile, so that the hooks need not ask for it.
+const TICK_NANOSECONDS: i64 = 10_000_000;
+/// TT-Metal's own code runs on it.
+const STACK_BYTES: usize = 512 << 10;
+
+/// Starts it. Without it everything is recorded but statistics.
+pub(super) fn start(process: &'static Process) {
+    if process.has_thread.swap(1, Ordering::AcqRel) != 0 {
+        return;
+    }
+    // SAFETY: both are plain data, filled by the calls that follow.
+    let (mut attributes, mut all, mut former) =
+        unsafe { std::mem::zeroed::<(libc::pthread_attr_t, libc::sigset_t, libc::sigset_t)>() };
+    #[expect(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "one recipe: make a detached thread without signals"
+    )]
+    // SAFETY: the pointers are valid for the calls. The thread gets a pointer to state that is never unmapped. Signals
+    // are blocked while it is made, so that it never runs a handler of the process.
+    unsafe {
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut former);
+        libc::pthread_attr_init(&raw mut attributes);
+        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
+        libc::pthread_attr_setstacksize(&raw mut attributes, STACK_BYTES);
+        let mut thread = 0;
+        let state = std::ptr::from_ref(process).cast_mut().cast::<c_void>();
+        libc::pthread_create(&raw mut thread, &raw const attributes, run, state);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, null_mut());
+    }
+}
+
+/// Something changed. Costs a load, and a system call when the thread sleeps.
+#[inline]
+pub(super) fn wake(process: &Process) {
+    if process.wake.load(Ordering::Relaxed) == 0 && process.wake.swap(1, Ordering::AcqRel) == 0 {
+        futex(&process.wake, FUTEX_WAKE, 1);
+    }
+}
+
+extern "C" fn run(state: *mut c_void) -> *mut c_void {
+    // SAFETY: `start` passed a reference to state that is never unmapped.
+    let process: &'static Process = unsafe { &*state.cast::<Process>() };
+    let recorder = Recorder { process, words: mapping::words(process) };
+    // SAFETY: the name ends in a zero.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"ttmem-agent".as_ptr()) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        while process.phase() == Phase::Recording {
+            process.now.store(0, Ordering::Relaxed);
+            while process.wake.load(Ordering::Acquire) == 0 {
+                futex(&process.wake, FUTEX_WAIT, 0);
+            }
+            let woken = system::time();
+            let mut now = woken;
+            while now < woken + SETTLE_NANOSECONDS {
+                process.now.store(now, Ordering::Relaxed);
+                system::sleep(TICK_NANOSECONDS);
+                now = system::time();
+            }
+            process.wake.swap(0, Ordering::AcqRel);
+            places::name_sites(recorder);
+            if refresh::round(recorder, &TtMetal) {
+                // A call may be under way whose change is noted and not yet made: look again.
+                process.wake.store(1, Ordering::Release);
+            }
+        }
+    }));
+    if outcome.is_err() {
+        switch_off(recorder);
+    }
+    null_mut()
+}
+
+/// Asks the allocators of this process.
+struct TtMetal;
+
+impl Ask for TtMetal {
+    fn statistics(&self, allocator: u64, kind: BufferKind) -> Option<Statistics> {
+        tt_metal::statistics(allocator, kind, system::time())
+    }
+
+    fn time(&self) -> u64 {
+        system::time()
+    }
+
+    fn pause(&self) -> fn() {
+        system::pause
+    }
+}
+
+fn futex(word: &AtomicU32, operation: i32, value: u32) {
+    let no_timeout = null::<libc::timespec>();
+    // SAFETY: the word is valid for the call; the kernel compares or wakes, and writes nothing.
+    unsafe {
+        libc::syscall(SYS_futex, word.as_ptr(), operation | FUTEX_PRIVATE_FLAG, value, no_timeout)
+    };
+}

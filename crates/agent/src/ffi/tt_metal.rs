@@ -1,0 +1,401 @@
+//! Calls into TT-Metal: its library, the exported accessors, and the little of the C++ ABI that they need.
+
+use std::ffi::CStr;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
+use ttmem_model::segment::entry::low;
+use ttmem_model::segment::{BufferKind, BufferLayout, Statistics};
+
+use crate::recorder::BufferFacts;
+
+/// Name of TT-Metal's library.
+pub(super) const LIBRARY: &CStr = c"libtt_metal.so";
+/// More devices than a mesh ever has, or chips a cluster: a count beyond is not one.
+const MANY: usize = 4096;
+
+/// A function of TT-Metal, looked up when it is needed first.
+#[derive(Debug)]
+pub(super) struct Symbol {
+    name: &'static CStr,
+    /// Null before the first look, [`Symbol::MISSING`] after one that found nothing.
+    function: AtomicPtr<c_void>,
+}
+
+impl Symbol {
+    const MISSING: *mut c_void = std::ptr::without_provenance_mut(1);
+
+    pub(super) const fn new(name: &'static CStr) -> Self {
+        Self { name, function: AtomicPtr::new(null_mut()) }
+    }
+
+    /// Its address, if TT-Metal has it.
+    #[inline]
+    pub(super) fn get(&self) -> Option<*mut c_void> {
+        let function = self.function.load(Ordering::Acquire);
+        if function.is_null() {
+            self.look()
+        } else {
+            (function != Self::MISSING).then_some(function)
+        }
+    }
+
+    #[cold]
+    fn look(&self) -> Option<*mut c_void> {
+        let handle = handle();
+        let mut function = null_mut();
+        if !handle.is_null() {
+            // SAFETY: the handle is open and stays so, the name ends in a zero.
+            function = unsafe { libc::dlsym(handle, self.name.as_ptr()) };
+        }
+        if function.is_null() {
+            // A TT-Metal of another name that the program is linked with.
+            // SAFETY: the name ends in a zero.
+            function = unsafe { libc::dlsym(RTLD_NEXT, self.name.as_ptr()) };
+        }
+        let found = (!function.is_null()).then_some(function);
+        if found.is_some() || !handle.is_null() {
+            self.function.store(found.unwrap_or(Self::MISSING), Ordering::Release);
+        }
+        found
+    }
+}
+
+/// A handle of the library, null as long as it is not loaded. It stays open: the library is not unloaded after that,
+/// so that addresses of its functions stay true.
+fn handle() -> *mut c_void {
+    static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    let held = HANDLE.load(Ordering::Acquire);
+    if !held.is_null() {
+        return held;
+    }
+    // SAFETY: the name ends in a zero; nothing is loaded that is not there already.
+    let handle = unsafe { libc::dlopen(LIBRARY.as_ptr(), RTLD_NOLOAD | RTLD_LAZY) };
+    HANDLE.store(handle, Ordering::Release);
+    handle
+}
+
+/// Calls an exported function, if it is there: `call!(SYMBOL, fn(argument types) -> result, arguments)`.
+macro_rules! call {
+    ($symbol:expr, fn($($type:ty),*) $(-> $result:ty)?, $($argument:expr),* $(,)?) => {
+        $symbol.get().map(|function| {
+            // SAFETY: the mangled name fixes the types of the parameters, and they agree with these (see `ffi`).
+            let function = unsafe {
+                std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(function)
+            };
+            // SAFETY: the objects whose addresses are passed live as long as the hooked call that brought them, or are
+            // protected by the lock that their destructor's hook takes.
+            unsafe { function($($argument),*) }
+        })
+    };
+}
+
+static ADDRESS: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer7addressEv");
+static PAGE_SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9page_sizeEv");
+static NUM_PAGES: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9num_pagesEv");
+static SIZE_PER_BANK: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer21aligned_size_per_bankEv");
+static SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer4sizeEv");
+static BUFFER_TYPE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer11buffer_typeEv");
+static BUFFER_LAYOUT: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer13buffer_layoutEv");
+static DEVICE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer6deviceEv");
+static IS_DRAM: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer7is_dramEv");
+static IS_L1: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer5is_l1Ev");
+static IS_TRACE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer8is_traceEv");
+static STATISTICS: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl14get_statisticsERKNS0_10BufferTypeE"),
+    Symbol::new(c"_ZNK2tt8tt_metal9Allocator14get_statisticsERKNS0_10BufferTypeE"),
+];
+static NUM_BANKS: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl13get_num_banksERKNS0_10BufferTypeE"),
+    Symbol::new(c"_ZNK2tt8tt_metal9Allocator13get_num_banksERKNS0_10BufferTypeE"),
+];
+static BASE_ADDRESS: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl23get_base_allocator_addrERKNS0_10HalMemTypeE"),
+    Symbol::new(c"_ZNK2tt8tt_metal9Allocator23get_base_allocator_addrERKNS0_10HalMemTypeE"),
+];
+static MESH_ALLOCATOR: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshDevice14allocator_implEv"),
+    Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshDevice9allocatorEv"),
+];
+static DEVICE_ALLOCATOR: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal6Device14allocator_implEv"),
+    Symbol::new(c"_ZNK2tt8tt_metal6Device9allocatorEv"),
+];
+static MESH_DEVICE_IDS: Symbol =
+    Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshDevice14get_device_idsEv");
+static MESH_DEVICES: Symbol =
+    Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshDevice11get_devicesEv");
+static MESH_IMPLEMENTATION: Symbol = Symbol::new(
+    c"_ZN2tt8tt_metal11distributed14MeshDeviceImpl15initialize_implEPNS1_10MeshDeviceEhmmmSt4spanIKjLm18446744073709551615EEb",
+);
+static OPERATOR_DELETE: Symbol = Symbol::new(c"_ZdlPv");
+
+/// Gets ready for the hooks. Returns an address in TT-Metal's library, if it is there.
+pub(super) fn prepare() -> Option<u64> {
+    ACCESSORS.find();
+    form(&STATISTICS).get().map(|function| function as u64)
+}
+
+/// Of a function that changed its class in 0.66, the form that this TT-Metal uses. The older class still exists, as a
+/// facade with other objects, so that the newer one goes first.
+fn form(forms: &[Symbol; 2]) -> &Symbol {
+    if forms[0].get().is_some() { &forms[0] } else { &forms[1] }
+}
+
+/// TT-Metal's number of a kind.
+fn buffer_type(kind: BufferKind) -> u32 {
+    match kind {
+        BufferKind::Dram => 0,
+        BufferKind::L1 => 1,
+        BufferKind::L1Small => 3,
+        BufferKind::Trace => 4,
+    }
+}
+
+/// Does TT-Metal tell L1 and L1_SMALL apart by itself (from 0.80)?
+pub(super) fn tells_kinds() -> bool {
+    BUFFER_TYPE.get().is_some()
+}
+
+/// Does a mesh leave its work to an implementation object (from 0.66)?
+pub(super) fn has_mesh_implementation() -> bool {
+    MESH_IMPLEMENTATION.get().is_some()
+}
+
+/// The accessors that every allocation needs, side by side. One that TT-Metal does not have is [`no_answer`].
+struct Accessors {
+    buffer_type: AtomicPtr<c_void>,
+    page_size: AtomicPtr<c_void>,
+    size_per_bank: AtomicPtr<c_void>,
+    size: AtomicPtr<c_void>,
+    layout: AtomicPtr<c_void>,
+}
+
+static ACCESSORS: Accessors = Accessors {
+    buffer_type: AtomicPtr::new(null_mut()),
+    page_size: AtomicPtr::new(null_mut()),
+    size_per_bank: AtomicPtr::new(null_mut()),
+    size: AtomicPtr::new(null_mut()),
+    layout: AtomicPtr::new(null_mut()),
+};
+
+const NO_ANSWER: u64 = u64::MAX;
+
+extern "C-unwind" fn no_answer(_: u64) -> u64 {
+    NO_ANSWER
+}
+
+impl Accessors {
+    /// Looks all of them up, before the agent records.
+    fn find(&self) {
+        let pairs = [
+            (&self.buffer_type, &BUFFER_TYPE),
+            (&self.page_size, &PAGE_SIZE),
+            (&self.size_per_bank, &SIZE_PER_BANK),
+            (&self.size, &SIZE),
+            (&self.layout, &BUFFER_LAYOUT),
+        ];
+        for (accessor, symbol) in pairs {
+            let missing = no_answer as extern "C-unwind" fn(u64) -> u64;
+            let function = symbol.get().unwrap_or(missing as *mut c_void);
+            accessor.store(function, Ordering::Release);
+        }
+    }
+}
+
+/// Asks a buffer; [`NO_ANSWER`] if TT-Metal does not tell. Of a shorter number the higher bits are garbage.
+#[inline(always)]
+fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
+    let function = accessor.load(Ordering::Relaxed);
+    // SAFETY: `find` stored a function of one pointer that returns an integer, before the agent recorded.
+    let function = unsafe {
+        std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn(u64) -> u64>(function)
+    };
+    // SAFETY: the buffer lives as long as the hooked call that brought it.
+    unsafe { function(buffer) }
+}
+
+/// What a buffer is. `None` if it lies in no memory of the device.
+#[inline(always)]
+pub(super) fn buffer(buffer: u64, address: u64, l1_small_start: u64) -> Option<BufferFacts> {
+    let kind = match tell(&ACCESSORS.buffer_type, buffer) {
+        NO_ANSWER => legacy_kind(buffer, address, l1_small_start)?,
+        number => kind_of_type(low(number) & 0xff)?,
+    };
+    let bytes_per_bank = tell(&ACCESSORS.size_per_bank, buffer);
+    if bytes_per_bank == NO_ANSWER {
+        return None;
+    }
+    let page_bytes = tell(&ACCESSORS.page_size, buffer);
+    let requested = match tell(&ACCESSORS.size, buffer) {
+        NO_ANSWER => page_bytes.wrapping_mul(pages(buffer)),
+        size => size,
+    };
+    Some(BufferFacts {
+        key: buffer,
+        address,
+        bytes_per_bank,
+        requested,
+        page_bytes: u32::try_from(page_bytes).unwrap_or(u32::MAX),
+        kind,
+        layout: BufferLayout::from_number(low(tell(&ACCESSORS.layout, buffer)) & 0xff),
+    })
+}
+
+fn pages(buffer: u64) -> u64 {
+    u64::from(call!(NUM_PAGES, fn(u64) -> u32, buffer).unwrap_or(0))
+}
+
+/// The kind with TT-Metal's number.
+#[inline(always)]
+fn kind_of_type(number: u32) -> Option<BufferKind> {
+    match number {
+        0 => Some(BufferKind::Dram),
+        1 => Some(BufferKind::L1),
+        3 => Some(BufferKind::L1Small),
+        4 => Some(BufferKind::Trace),
+        _ => None,
+    }
+}
+
+/// The kind of a buffer that does not tell it, before 0.80.
+#[cold]
+fn legacy_kind(buffer: u64, address: u64, l1_small_start: u64) -> Option<BufferKind> {
+    let is = |symbol: &Symbol| call!(symbol, fn(u64) -> bool, buffer) == Some(true);
+    if is(&IS_TRACE) {
+        Some(BufferKind::Trace)
+    } else if is(&IS_DRAM) {
+        Some(BufferKind::Dram)
+    } else if is(&IS_L1) {
+        let is_small = l1_small_start != 0 && address >= l1_small_start;
+        Some(if is_small { BufferKind::L1Small } else { BufferKind::L1 })
+    } else {
+        None
+    }
+}
+
+/// Device address of an allocated buffer.
+pub(super) fn address(buffer: u64) -> u64 {
+    u64::from(call!(ADDRESS, fn(u64) -> u32, buffer).unwrap_or(0))
+}
+
+/// The device that a buffer belongs to, from 0.80; 0 before.
+pub(super) fn device(buffer: u64) -> u64 {
+    call!(DEVICE, fn(u64) -> u64, buffer).unwrap_or(0)
+}
+
+/// What an allocator says of a kind.
+pub(super) fn statistics(allocator: u64, kind: BufferKind, time: u64) -> Option<Statistics> {
+    let kind = buffer_type(kind);
+    // Four numbers; older releases add a vector of addresses.
+    let mut told = [0_u64; 16];
+    call!(
+        form(&STATISTICS),
+        fn(*mut [u64; 16], u64, *const u32),
+        &raw mut told,
+        allocator,
+        &raw const kind
+    )?;
+    delete(told[4]);
+    let [total, allocated, free, largest_free, ..] = told;
+    Some(Statistics { total, allocated, free, largest_free, time })
+}
+
+/// Banks of a kind.
+pub(super) fn banks(allocator: u64, kind: BufferKind) -> u64 {
+    let kind = buffer_type(kind);
+    let banks = call!(form(&NUM_BANKS), fn(u64, *const u32) -> u32, allocator, &raw const kind);
+    u64::from(banks.unwrap_or(0))
+}
+
+/// First address of L1_SMALL in a mesh's or device's allocator: L1 ends there. 0 if it has none.
+pub(super) fn l1_small_start(allocator: u64) -> u64 {
+    const L1: u32 = 0;
+    let l1 = L1;
+    let base = call!(form(&BASE_ADDRESS), fn(u64, *const u32) -> u64, allocator, &raw const l1);
+    let total = |kind| statistics(allocator, kind, 0).map_or(0, |statistics| statistics.total);
+    match base {
+        Some(base) if total(BufferKind::L1Small) > 0 => base + total(BufferKind::L1),
+        _ => 0,
+    }
+}
+
+/// The allocator of a mesh; 0 if it has none.
+pub(super) fn mesh_allocator(mesh: u64) -> u64 {
+    call!(form(&MESH_ALLOCATOR), fn(u64) -> *const u64, mesh).map_or(0, owned)
+}
+
+/// The allocator of a device; 0 if it has none.
+pub(super) fn device_allocator(device: u64) -> u64 {
+    call!(form(&DEVICE_ALLOCATOR), fn(u64) -> *const u64, device).map_or(0, owned)
+}
+
+/// What a `const std::unique_ptr<T>&` points to.
+fn owned(pointer: *const u64) -> u64 {
+    if pointer.is_null() {
+        return 0;
+    }
+    // SAFETY: the reference that TT-Metal returned is to a unique_ptr that the device owns, which is one pointer.
+    unsafe { *pointer }
+}
+
+/// TT-Metal's numbers of a mesh's devices.
+pub(super) fn mesh_device_ids(mesh: u64) -> Vec<i32> {
+    vector::<i32>(&MESH_DEVICE_IDS, mesh)
+}
+
+/// Addresses of a mesh's devices, in the order of their numbers.
+pub(super) fn mesh_devices(mesh: u64) -> Vec<u64> {
+    vector::<u64>(&MESH_DEVICES, mesh)
+}
+
+/// Calls a const member function that returns a `std::vector` of numbers.
+fn vector<T: Copy>(symbol: &Symbol, object: u64) -> Vec<T> {
+    // Begin, end, end of storage: the result is written where the hidden first parameter points.
+    let mut parts = [0_u64; 3];
+    if call!(symbol, fn(*mut [u64; 3], u64), &raw mut parts, object).is_none() {
+        return Vec::new();
+    }
+    let [begin, end, _] = parts;
+    let count = usize::try_from(end.saturating_sub(begin)).unwrap_or(0) / size_of::<T>();
+    if begin == 0 || count == 0 || count > MANY {
+        return Vec::new();
+    }
+    // SAFETY: the vector owns `count` initialised elements from `begin`, and nobody else has it.
+    let copy = unsafe { std::slice::from_raw_parts(begin as *const T, count) }.to_vec();
+    delete(begin);
+    copy
+}
+
+/// Frees what C++ allocated.
+fn delete(pointer: u64) {
+    if pointer != 0 {
+        call!(OPERATOR_DELETE, fn(u64), pointer);
+    }
+}
+
+/// The pairs of a `const std::unordered_map<int, uint64_t>&` of libstdc++: device numbers and unique ids.
+pub(super) fn unique_ids(map: *const u64) -> Vec<(u32, u64)> {
+    /// The maximum load factor of a map that nobody set another one for: what lies where it should is such a map.
+    const LOAD_FACTOR: u64 = 0x3f80_0000;
+    if map.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the function returns a reference to a container of libstdc++, all of which are at least five words long
+    // where they are associative.
+    let parts = unsafe { std::slice::from_raw_parts(map, 5) };
+    let (count, mut node) =
+        (usize::try_from(parts[3]).unwrap_or(usize::MAX), parts[2] as *const u64);
+    if parts[4] & 0xffff_ffff != LOAD_FACTOR || count > MANY {
+        return Vec::new();
+    }
+    let mut pairs = Vec::with_capacity(count);
+    while !node.is_null() && pairs.len() < count {
+        // SAFETY: the map has `count` nodes, each the address of the next one, the key and the value.
+        let parts = unsafe { std::slice::from_raw_parts(node, 3) };
+        pairs.push(((parts[1] & 0xffff_ffff) as u32, parts[2]));
+        node = parts[0] as *const u64;
+    }
+    pairs
+}

@@ -1,0 +1,292 @@
+//! What each thread is at: the op that works, and why TT-Metal allocates.
+//!
+//! A name comes from the first of these that is there:
+//!
+//! 1. the innermost allocation context of TT-Metal or label of the user;
+//! 2. the op whose code asked for TT-Metal's graph tracker last, if its frame is still on the stack. Every op asks when it
+//!    begins. Whether its frame is still there is concluded from the stack pointer: that makes the name an inference.
+
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+use ttmem_model::segment::Origin;
+
+use crate::ffi::with_thread_state;
+use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
+
+/// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
+const CONTEXTS: usize = 16;
+/// The farthest that a call site lies behind its slot.
+const SITE_PROBES: usize = 16;
+
+/// What a thread is at. Zero is the state of one that has not come here yet.
+#[derive(Debug)]
+pub(crate) struct ThreadState {
+    /// Is the agent at work on this thread?
+    pub(crate) busy: Cell<bool>,
+    /// Why TT-Metal allocates now.
+    pub(crate) origin: Cell<Origin>,
+    /// The mesh whose sub-devices are being set up; 0 for none.
+    pub(crate) sub_device_owner: Cell<u64>,
+    /// Block of the kind that the newest buffer of this thread is of.
+    pub(crate) block: Cell<u32>,
+    contexts: [Cell<u16>; CONTEXTS],
+    depth: Cell<usize>,
+    op: Cell<Frame>,
+    wrapper: Cell<Frame>,
+    /// Thread id, and the process in which it was asked for.
+    thread: Cell<(u32, u32)>,
+}
+
+/// A function that is or was on the stack.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    name: u16,
+    stack: usize,
+}
+
+impl Frame {
+    const NONE: Self = Self { name: 0, stack: 0 };
+
+    /// Is it further up the stack than this place? Then it can still be running.
+    fn is_above(self, stack: usize) -> bool {
+        self.name != 0 && self.stack > stack
+    }
+}
+
+impl ThreadState {
+    /// The state of a thread that has not come here yet.
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            busy: Cell::new(false),
+            origin: Cell::new(Origin::Plain),
+            sub_device_owner: Cell::new(0),
+            block: Cell::new(0),
+            contexts: [const { Cell::new(0) }; CONTEXTS],
+            depth: Cell::new(0),
+            op: Cell::new(Frame::NONE),
+            wrapper: Cell::new(Frame::NONE),
+            thread: Cell::new((0, 0)),
+        }
+    }
+
+    /// Gives this thread's state to `use_it`.
+    #[inline(always)]
+    pub(crate) fn with<T>(use_it: impl FnOnce(&Self) -> T) -> T {
+        with_thread_state(use_it)
+    }
+
+    /// This thread's id; asks for it once per thread, and again in a forked child.
+    #[inline]
+    pub(crate) fn thread(&self, process: &Process, ask: fn() -> u32) -> u32 {
+        let pid = process.pid.load(Ordering::Relaxed);
+        let (thread, asked_in) = self.thread.get();
+        if thread != 0 && asked_in == pid {
+            return thread;
+        }
+        let thread = ask();
+        self.thread.set((thread, pid));
+        thread
+    }
+
+    /// The name of the op at work, for a call from this place on the stack; 0 if it is not known.
+    #[inline]
+    pub(crate) fn name(&self, stack: usize) -> u16 {
+        let depth = self.depth.get();
+        if depth > 0 {
+            return self.contexts[depth.min(CONTEXTS) - 1].get();
+        }
+        let (op, wrapper) = (self.op.get(), self.wrapper.get());
+        if op.is_above(stack) {
+            op.name
+        } else if wrapper.is_above(stack) {
+            wrapper.name
+        } else {
+            0
+        }
+    }
+
+    /// Enters a context.
+    pub(crate) fn push(&self, name: u16) {
+        let depth = self.depth.get();
+        if let Some(context) = self.contexts.get(depth) {
+            context.set(name);
+        }
+        self.depth.set(depth + 1);
+    }
+
+    /// Leaves the innermost context.
+    pub(crate) fn pop(&self) {
+        self.depth.set(self.depth.get().saturating_sub(1));
+    }
+
+    /// A function asked for the graph tracker.
+    #[inline]
+    pub(crate) fn enter(&self, site: Site, stack: usize) {
+        match site.class {
+            SiteClass::Ignored => {}
+            SiteClass::Wrapper => {
+                if stack >= self.op.get().stack {
+                    self.op.set(Frame::NONE);
+                }
+                self.wrapper.set(Frame { name: site.name, stack });
+            }
+            SiteClass::Op => self.op.set(Frame { name: site.name, stack }),
+        }
+    }
+}
+
+/// Runs something with this thread's origin set.
+#[derive(Debug)]
+pub(crate) struct OriginScope(Origin);
+
+impl OriginScope {
+    /// Sets the origin until the scope ends.
+    pub(crate) fn enter(origin: Origin) -> Self {
+        Self(ThreadState::with(|thread| thread.origin.replace(origin)))
+    }
+}
+
+impl Drop for OriginScope {
+    fn drop(&mut self) {
+        ThreadState::with(|thread| thread.origin.set(self.0));
+    }
+}
+
+/// What a place in the code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum SiteClass {
+    /// TT-Metal itself: says nothing of the op.
+    Ignored = 1,
+    /// A function that ops and users call to make a tensor. Its name is used where no op is at work.
+    Wrapper = 2,
+    /// An op.
+    Op = 3,
+}
+
+/// A place in the code from which the graph tracker is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// Index of its name.
+    pub(crate) name: u16,
+    /// What it is.
+    pub(crate) class: SiteClass,
+}
+
+impl Site {
+    const IGNORED: Self = Self { name: 0, class: SiteClass::Ignored };
+
+    fn to_bits(self) -> u32 {
+        u32::from(self.name) | (self.class as u32) << 16
+    }
+
+    fn from_bits(bits: u32) -> Option<Self> {
+        let class = match bits >> 16 {
+            1 => SiteClass::Ignored,
+            2 => SiteClass::Wrapper,
+            3 => SiteClass::Op,
+            _ => return None,
+        };
+        Some(Self { name: (bits & 0xffff) as u16, class })
+    }
+}
+
+/// What a return address is, if it lies in the first slot that it asks for, as nearly all do.
+#[inline]
+pub(crate) fn known_site(process: &Process, address: u64) -> Option<Site> {
+    let slot = &process.sites[first_slot(address)];
+    if slot.address.load(Ordering::Acquire) == address { slot.site() } else { None }
+}
+
+#[inline]
+fn first_slot(address: u64) -> usize {
+    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % SITES
+}
+
+/// What a return address is; asks `classify` when it is new.
+pub(crate) fn site(process: &Process, address: u64, classify: impl FnOnce() -> Site) -> Site {
+    for probe in 0..SITE_PROBES {
+        let slot = &process.sites[(first_slot(address) + probe) % SITES];
+        match slot.address.load(Ordering::Acquire) {
+            held if held == address => return slot.site().unwrap_or(Site::IGNORED),
+            0 => {
+                let claimed =
+                    slot.address.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed);
+                if claimed.is_ok() {
+                    let site = classify();
+                    slot.set(site);
+                    return site;
+                }
+            }
+            _ => {}
+        }
+    }
+    Site::IGNORED
+}
+
+/// Is it the first place that is met in its function? That is where the function begins its work: it asks for the graph
+/// tracker there, and again where it ends and in between, which says nothing new.
+pub(crate) fn is_first_place(process: &Process, function: u64) -> bool {
+    let start = (function.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
+    for probe in 0..SITE_PROBES {
+        let slot = &process.functions[(start + probe) % FUNCTIONS];
+        match slot.compare_exchange(0, function, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return true,
+            Err(held) if held == function => return false,
+            Err(_) => {}
+        }
+    }
+    true
+}
+
+impl SiteSlot {
+    /// What it is, once that is known.
+    pub(crate) fn site(&self) -> Option<Site> {
+        Site::from_bits(self.meaning.load(Ordering::Acquire))
+    }
+
+    /// Says what it is.
+    pub(crate) fn set(&self, site: Site) {
+        self.meaning.store(site.to_bits(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADD: Site = Site { name: 7, class: SiteClass::Op };
+    const CREATE: Site = Site { name: 9, class: SiteClass::Wrapper };
+
+    #[test]
+    fn an_op_names_what_is_allocated_below_it_and_nothing_after_it() {
+        let thread = ThreadState::new();
+        assert_eq!(thread.name(1000), 0);
+        thread.enter(ADD, 5000);
+        thread.enter(CREATE, 4000);
+        assert_eq!(thread.name(3000), 7);
+        // The op has returned, and someone else makes a tensor.
+        thread.enter(CREATE, 6000);
+        assert_eq!(thread.name(5500), 9);
+        assert_eq!(thread.name(6500), 0);
+    }
+
+    #[test]
+    fn a_context_goes_before_an_op_and_may_be_deeper_than_the_table() {
+        let thread = ThreadState::new();
+        thread.enter(ADD, 5000);
+        thread.push(1);
+        thread.push(2);
+        assert_eq!(thread.name(3000), 2);
+        for name in 3..40 {
+            thread.push(name);
+        }
+        assert_eq!(thread.name(3000), 16);
+        for _ in 0..100 {
+            thread.pop();
+        }
+        assert_eq!(thread.name(3000), 7);
+    }
+}

@@ -1,0 +1,208 @@
+//! The agent's state in this process.
+//!
+//! It lies in a page range that the kernel clears in a forked child (`MADV_WIPEONFORK`): a child finds the state of an
+//! agent that was never started, whatever its parent's threads were doing, and starts its own. So everything here must be
+//! valid when zero.
+
+use std::hint;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use ttmem_model::segment::BufferKind;
+use ttmem_model::segment::layout::ALLOCATORS;
+
+/// Meshes known at a time.
+pub(crate) const MESHES: usize = 64;
+/// Devices known at a time.
+pub(crate) const DEVICES: usize = 128;
+/// Functions around call sites that are told apart, a power of two.
+pub(crate) const FUNCTIONS: usize = 1024;
+/// Slots of the cache of call sites, a power of two.
+pub(crate) const SITES: usize = 4096;
+
+/// How far the agent is in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Phase {
+    /// No hook was called yet.
+    Idle = 0,
+    /// One thread is making the segment.
+    Starting = 1,
+    /// It records.
+    Recording = 2,
+    /// It passes every call through: there was no room for a segment, or a defect.
+    Off = 3,
+}
+
+/// The agent's state in this process. Zero is the state before the first call.
+///
+/// What every hook needs comes first, on as few cache lines as it takes: in a program the agent's lines are cold.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Process {
+    phase: AtomicU32,
+    /// What the sleeping thread waits on: 1 after a change.
+    pub(crate) wake: AtomicU32,
+    /// Base address and words of the mapped segment; set before the phase becomes [`Phase::Recording`].
+    pub(crate) segment: AtomicUsize,
+    /// See `segment`.
+    pub(crate) segment_words: AtomicUsize,
+    /// First word of the tables whose place depends on the segment's size, and their entries less one.
+    pub(crate) buffers_mask: AtomicUsize,
+    /// See `buffers_mask`.
+    pub(crate) events_first: AtomicUsize,
+    /// See `buffers_mask`.
+    pub(crate) events_mask: AtomicUsize,
+    /// The time, to some ten milliseconds, while the thread is awake; 0 while it sleeps.
+    pub(crate) now: AtomicU64,
+    /// Hooks that were called, as the segment has it.
+    pub(crate) called: AtomicU32,
+    /// Process id, for caches that outlive a fork.
+    pub(crate) pid: AtomicU32,
+    /// The slot after the last one that was ever used.
+    pub(crate) allocators_end: AtomicUsize,
+    /// Slots of allocators, by the index of their entry in the segment.
+    pub(crate) allocators: [AllocatorSlot; ALLOCATORS],
+    /// Serial number of the newest allocator.
+    pub(crate) serial: AtomicU64,
+    /// Open meshes.
+    pub(crate) meshes: [MeshSlot; MESHES],
+    /// Open devices.
+    pub(crate) devices: [DeviceSlot; DEVICES],
+    /// Chips in the segment so far.
+    pub(crate) chips: AtomicUsize,
+    /// Held by whoever changes the registry. Never by the sleeping thread while it calls TT-Metal.
+    pub(crate) registry_lock: SpinLock,
+    /// Held by the sleeping thread while it asks one allocator, and by whoever destroys one.
+    pub(crate) statistics_lock: SpinLock,
+    /// Is the thread there?
+    pub(crate) has_thread: AtomicU32,
+    /// Places in the code from which ops call, and what is known of each: see `ops`.
+    pub(crate) sites: [SiteSlot; SITES],
+    /// Functions that were found around call sites, by the hash of where they begin.
+    pub(crate) functions: [AtomicU64; FUNCTIONS],
+    /// Are there call sites without a name?
+    pub(crate) unnamed_sites: AtomicBool,
+    /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.
+    pub(crate) fault_countdown: AtomicU32,
+}
+
+/// What is known of one allocator.
+#[derive(Debug, Default)]
+pub(crate) struct AllocatorSlot {
+    /// Its address; 0 never used, 1 destroyed.
+    pub(crate) pointer: AtomicU64,
+    /// `AllocatorRole` as a number.
+    pub(crate) role: AtomicU8,
+    /// Did something change since the last refresh?
+    pub(crate) changed: AtomicU8,
+    /// Bit set of the kinds that a buffer was seen of.
+    pub(crate) kinds_seen: AtomicU8,
+    /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
+    pub(crate) l1_small_start: AtomicU64,
+}
+
+/// An open mesh.
+#[derive(Debug, Default)]
+pub(crate) struct MeshSlot {
+    /// Address of the mesh object; 0 for a free slot.
+    pub(crate) pointer: AtomicU64,
+    /// Address of its implementation object, which also is a device to TT-Metal.
+    pub(crate) implementation: AtomicU64,
+    /// Set of chips by index.
+    pub(crate) chips: [AtomicU64; 2],
+}
+
+/// An open device.
+#[derive(Debug, Default)]
+pub(crate) struct DeviceSlot {
+    /// Address of the device object; 0 for a free slot.
+    pub(crate) pointer: AtomicU64,
+    /// Address of its allocator; 0 when unknown.
+    pub(crate) allocator: AtomicU64,
+}
+
+/// A place in the code.
+#[derive(Debug, Default)]
+pub(crate) struct SiteSlot {
+    /// Return address; 0 for a free slot.
+    pub(crate) address: AtomicU64,
+    /// Name index (low 16 bits) and class (next 8).
+    pub(crate) meaning: AtomicU32,
+}
+
+impl AllocatorSlot {
+    /// Something about buffers of a kind changed. A plain store, for the thread looks twice.
+    #[inline]
+    pub(crate) fn note_change(&self, kind: BufferKind) {
+        let bit = 1 << kind as u8;
+        if self.kinds_seen.load(Ordering::Relaxed) & bit == 0 {
+            self.kinds_seen.fetch_or(bit, Ordering::Relaxed);
+        }
+        self.changed.store(1, Ordering::Relaxed);
+    }
+}
+
+impl Process {
+    /// How far the agent is.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Idle,
+            1 => Phase::Starting,
+            2 => Phase::Recording,
+            _ => Phase::Off,
+        }
+    }
+
+    /// Is it this thread that starts the agent?
+    pub(crate) fn claim_start(&self) -> bool {
+        let (idle, starting) = (Phase::Idle as u32, Phase::Starting as u32);
+        self.phase.compare_exchange(idle, starting, Ordering::Acquire, Ordering::Acquire).is_ok()
+    }
+
+    /// Goes on to another phase.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u32, Ordering::Release);
+    }
+
+    /// The slots of allocators that were ever used.
+    #[inline]
+    pub(crate) fn known_allocators(&self) -> &[AllocatorSlot] {
+        let end = self.allocators_end.load(Ordering::Acquire);
+        &self.allocators[..end.min(ALLOCATORS)]
+    }
+
+    /// Index of a live allocator.
+    #[inline]
+    pub(crate) fn allocator_index(&self, pointer: u64) -> Option<u8> {
+        let is_it = |slot: &AllocatorSlot| slot.pointer.load(Ordering::Acquire) == pointer;
+        self.known_allocators().iter().position(is_it).and_then(|index| u8::try_from(index).ok())
+    }
+}
+
+/// A lock for rare moments. Zero is open.
+#[derive(Debug, Default)]
+pub(crate) struct SpinLock(AtomicU32);
+
+impl SpinLock {
+    /// Waits at most about `patience` rounds; `None` when that was not enough.
+    pub(crate) fn lock(&self, patience: u32, pause: fn()) -> Option<SpinGuard<'_>> {
+        for round in 0..patience {
+            if self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return Some(SpinGuard(self));
+            }
+            if round < 100 { hint::spin_loop() } else { pause() }
+        }
+        None
+    }
+}
+
+/// Opens the lock at its end.
+#[derive(Debug)]
+pub(crate) struct SpinGuard<'lock>(&'lock SpinLock);
+
+impl Drop for SpinGuard<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, Ordering::Release);
+    }
+}

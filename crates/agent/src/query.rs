@@ -1,0 +1,105 @@
+//! What the process can ask about itself.
+
+use std::sync::atomic::Ordering;
+
+use ttmem_model::segment::BufferKind;
+use ttmem_model::segment::entry::live_from_word;
+use ttmem_model::segment::layout::{CHIP_WORDS, Plan, kind};
+use ttmem_model::segment::owner::{AllocatorHead, ChipEntry};
+
+use crate::recorder::{Recorder, kind_block};
+use crate::registry::allocator_word;
+
+/// Bytes of one kind on one chip, or on all chips.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Use {
+    /// Live bytes.
+    pub(crate) live: u64,
+    /// The most there ever were. Of several allocators that lived at the same time, the sum of their peaks.
+    pub(crate) peak: u64,
+    /// Live buffers.
+    pub(crate) buffers: u64,
+    /// Bytes in all banks. 0 as long as no allocator is open.
+    pub(crate) capacity: u64,
+}
+
+/// Asks the segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query<'agent>(pub(crate) Recorder<'agent>);
+
+impl Query<'_> {
+    /// Device numbers and unique ids of the chips.
+    pub(crate) fn chips(&self) -> impl Iterator<Item = ChipEntry> {
+        let count = self.0.process.chips.load(Ordering::Acquire);
+        let first = |index: usize| Plan::FIRST_CHIP_WORD + index * CHIP_WORDS;
+        (0..count).filter_map(move |index| ChipEntry::from_words(self.0.load(first(index))))
+    }
+
+    /// One kind on the chip with a device number, or summed over all chips.
+    pub(crate) fn kind(&self, device: Option<u32>, kind: BufferKind) -> Use {
+        let mut sum = Use::default();
+        let mut closed_peak = 0;
+        for (index, head) in self.allocators() {
+            let chips = self.member_chips(&head, device);
+            if chips == 0 {
+                continue;
+            }
+            let block = kind_block(index, kind);
+            let word = |word: usize| self.0.words[block + word].load(Ordering::Acquire);
+            let banks = word(kind::BANKS) * chips;
+            let (live, buffers) = live_from_word(word(kind::LIVE));
+            let peak = word(kind::PEAK) * banks;
+            if head.closed != 0 {
+                closed_peak = closed_peak.max(peak);
+                continue;
+            }
+            sum.live += live * banks;
+            sum.buffers += buffers;
+            sum.peak += peak;
+            sum.capacity = sum.capacity.max(self.total(block) * banks);
+        }
+        sum.peak = sum.peak.max(closed_peak);
+        sum
+    }
+
+    /// Sets the peaks of a chip, or of all, to what lives now.
+    pub(crate) fn reset_peak(&self, device: Option<u32>) {
+        for (index, head) in self.allocators() {
+            if self.member_chips(&head, device) == 0 {
+                continue;
+            }
+            for kind in BufferKind::ALL {
+                let block = kind_block(index, kind);
+                let live = self.0.words[block + kind::LIVE].load(Ordering::Acquire);
+                self.0.words[block + kind::PEAK].store(live_from_word(live).0, Ordering::Release);
+            }
+        }
+    }
+
+    fn allocators(&self) -> impl Iterator<Item = (u8, AllocatorHead)> {
+        (0..self.0.process.known_allocators().len()).filter_map(|index| {
+            let index = u8::try_from(index).ok()?;
+            let head = AllocatorHead::from_words(self.0.load(allocator_word(index)))?;
+            (head.serial != 0).then_some((index, head))
+        })
+    }
+
+    /// How many of the asked-for chips an allocator has. One whose chips are unknown counts as one chip of all.
+    fn member_chips(&self, head: &AllocatorHead, device: Option<u32>) -> u64 {
+        match device {
+            None => u64::from(head.chips.count_ones().max(1)),
+            Some(device) => {
+                let is_member = |(index, chip): (usize, ChipEntry)| {
+                    chip.device == device && head.chips >> index & 1 == 1
+                };
+                u64::from(self.chips().enumerate().any(is_member))
+            }
+        }
+    }
+
+    fn total(&self, block: usize) -> u64 {
+        let words = self.0.load(block + kind::STATISTICS);
+        ttmem_model::segment::Statistics::from_words(words)
+            .map_or(0, |(statistics, _)| statistics.total)
+    }
+}

@@ -1,0 +1,447 @@
+//! What the hooks write: live buffers, sums, peaks, events, failures. A few stores, no lock, no system call, no `malloc`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ttmem_model::segment::entry::{
+    BufferEntry, EventEntry, FailureEntry, Tags, live_from_word, live_step,
+};
+use ttmem_model::segment::layout::{
+    ALLOCATORS, BUFFER_PROBES, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section,
+    allocator, counter, kind,
+};
+use ttmem_model::segment::owner::PeakOrigin;
+use ttmem_model::segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
+
+use crate::ffi::prefetch_for_write;
+use crate::process::Process;
+
+/// Key of a slot whose buffer is freed.
+const FREED: u64 = 1;
+
+/// How many events ahead the ring's lines are fetched.
+const EVENTS_AHEAD: u64 = 6;
+
+/// A buffer as the hooks see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferFacts {
+    /// Address of the buffer object.
+    pub(crate) key: u64,
+    /// Device address.
+    pub(crate) address: u64,
+    /// Bytes per bank.
+    pub(crate) bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub(crate) requested: u64,
+    /// Bytes of a page.
+    pub(crate) page_bytes: u32,
+    /// Kind.
+    pub(crate) kind: BufferKind,
+    /// Layout.
+    pub(crate) layout: BufferLayout,
+}
+
+impl BufferFacts {
+    /// An event of the buffer, still without its number and what it leads to.
+    #[inline(always)]
+    fn event(&self, kind: EventKind, tags: Tags, now: Circumstances) -> EventEntry {
+        EventEntry {
+            kind,
+            sequence: 0,
+            time: now.time,
+            address: self.address,
+            bytes_per_bank: self.bytes_per_bank,
+            requested: self.requested,
+            live_after: 0,
+            page_bytes: self.page_bytes,
+            thread: now.thread,
+            tags,
+        }
+    }
+}
+
+/// Who acts, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    /// Monotonic nanoseconds.
+    pub(crate) time: u64,
+    /// Thread.
+    pub(crate) thread: u32,
+    /// Index of the name of the op at work.
+    pub(crate) name: u16,
+    /// What TT-Metal is at.
+    pub(crate) origin: Origin,
+}
+
+/// Writes into the segment of this process. Copies of it are on many threads at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorder<'agent> {
+    /// State of the process.
+    pub(crate) process: &'agent Process,
+    /// The segment.
+    pub(crate) words: &'agent [AtomicU64],
+}
+
+impl Recorder<'_> {
+    /// A buffer was allocated.
+    ///
+    /// The three locked instructions come first: each would wait for all stores before it.
+    #[inline(always)]
+    pub(crate) fn allocated(&self, allocator: u8, facts: &BufferFacts, now: Circumstances) {
+        let block = kind_block(allocator, facts.kind);
+        let step = live_step(facts.bytes_per_bank);
+        let live =
+            self.words[block + kind::LIVE].fetch_add(step, Ordering::AcqRel).wrapping_add(step);
+        let sequence = self.next_event();
+        let place = self.claim(facts.key);
+
+        let tags = Tags {
+            allocator,
+            kind: facts.kind,
+            origin: now.origin,
+            layout: facts.layout,
+            name: now.name,
+        };
+        let entry = BufferEntry {
+            key: facts.key,
+            address: facts.address,
+            bytes_per_bank: facts.bytes_per_bank,
+            requested: facts.requested,
+            sequence,
+            time: now.time,
+            page_bytes: facts.page_bytes,
+            thread: now.thread,
+            tags,
+        };
+        match place {
+            Some(first) => self.store::<BUFFER_WORDS>(first, entry.to_words()),
+            None => self.drop_buffer(block, step),
+        }
+        let (live_after, _) = live_from_word(live);
+        let event = facts.event(EventKind::Allocate, tags, now);
+        self.write_event(&EventEntry { sequence, live_after, ..event });
+        self.raise_peak(block, live, sequence, now);
+        if now.origin != Origin::Plain {
+            self.add_origin(block, now.origin, facts.bytes_per_bank);
+        }
+        self.process.allocators[usize::from(allocator) % ALLOCATORS].note_change(facts.kind);
+    }
+
+    /// A buffer that the table has no room for.
+    #[cold]
+    fn drop_buffer(&self, block: usize, step: u64) {
+        self.count(counter::BUFFERS_DROPPED);
+        self.words[block + kind::UNLISTED].fetch_add(step, Ordering::Relaxed);
+    }
+
+    /// A buffer is about to be freed. `facts` says what it is, if the table does not know. False if it was never seen.
+    #[inline(always)]
+    pub(crate) fn freed(
+        &self,
+        key: u64,
+        now: Circumstances,
+        facts: impl FnOnce() -> Option<(u8, BufferFacts)>,
+    ) -> bool {
+        if let Some(entry) = self.remove(key) {
+            let facts = BufferFacts {
+                key,
+                address: entry.address,
+                bytes_per_bank: entry.bytes_per_bank,
+                requested: entry.requested,
+                page_bytes: entry.page_bytes,
+                kind: entry.tags.kind,
+                layout: entry.tags.layout,
+            };
+            self.subtract(&facts, entry.tags, now);
+            return true;
+        }
+        let known = facts().filter(|(allocator, facts)| {
+            let unlisted = kind_block(*allocator, facts.kind) + kind::UNLISTED;
+            self.take_step(unlisted, live_step(facts.bytes_per_bank))
+        });
+        let Some((allocator, facts)) = known else {
+            self.count(counter::UNKNOWN_FREES);
+            return false;
+        };
+        let (kind, layout) = (facts.kind, facts.layout);
+        let tags = Tags { allocator, kind, origin: Origin::Plain, layout, name: 0 };
+        self.subtract(&facts, tags, now);
+        true
+    }
+
+    #[inline(always)]
+    fn subtract(&self, facts: &BufferFacts, tags: Tags, now: Circumstances) {
+        let block = kind_block(tags.allocator, tags.kind);
+        let step = live_step(facts.bytes_per_bank);
+        let live =
+            self.words[block + kind::LIVE].fetch_sub(step, Ordering::AcqRel).wrapping_sub(step);
+        let sequence = self.next_event();
+        if tags.origin != Origin::Plain {
+            self.add_origin(block, tags.origin, facts.bytes_per_bank.wrapping_neg());
+        }
+        // The event's name is the op that frees; the origin is that of the buffer.
+        let tags = Tags { name: now.name, ..tags };
+        let (live_after, _) = live_from_word(live);
+        let event = facts.event(EventKind::Free, tags, now);
+        self.write_event(&EventEntry { sequence, live_after, ..event });
+        self.process.allocators[usize::from(tags.allocator) % ALLOCATORS].note_change(tags.kind);
+    }
+
+    /// All buffers of an allocator are gone. Returns how many the table knew.
+    pub(crate) fn all_freed(&self, allocator: u8, pointer: u64, now: Circumstances) -> u64 {
+        let slots = self.process.buffers_mask.load(Ordering::Relaxed) + 1;
+        let mut freed = 0;
+        for first in (0..slots).map(|slot| Plan::FIRST_BUFFER_WORD + slot * BUFFER_WORDS) {
+            let entry = BufferEntry::from_words(self.load(first));
+            let Some(entry) = entry.filter(|entry| {
+                entry.key >= BufferEntry::FIRST_KEY && entry.tags.allocator == allocator
+            }) else {
+                continue;
+            };
+            let claimed = self.words[first]
+                .compare_exchange(entry.key, FREED, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
+            if claimed {
+                let block = kind_block(allocator, entry.tags.kind);
+                let step = live_step(entry.bytes_per_bank);
+                self.words[block + kind::LIVE].fetch_sub(step, Ordering::AcqRel);
+                self.add_origin(block, entry.tags.origin, entry.bytes_per_bank.wrapping_neg());
+                freed += 1;
+            }
+        }
+        for kind in BufferKind::ALL {
+            let block = kind_block(allocator, kind);
+            let unlisted = self.words[block + kind::UNLISTED].swap(0, Ordering::Relaxed);
+            self.words[block + kind::LIVE].fetch_sub(unlisted, Ordering::AcqRel);
+        }
+        self.happened(EventKind::MassFree, allocator, pointer, now);
+        freed
+    }
+
+    /// An allocation failed.
+    pub(crate) fn failed(
+        &self,
+        allocator: u8,
+        facts: &BufferFacts,
+        (statistics, banks): (Statistics, u64),
+        now: Circumstances,
+    ) {
+        let live =
+            self.words[kind_block(allocator, facts.kind) + kind::LIVE].load(Ordering::Acquire);
+        let (live_bytes, live_buffers) = live_from_word(live);
+        let tags = Tags {
+            allocator,
+            kind: facts.kind,
+            origin: now.origin,
+            layout: facts.layout,
+            name: now.name,
+        };
+        let event = self.event(EventKind::Failure, facts, live_bytes, tags, now);
+        let sequence = self.words[counter::FAILURES].fetch_add(1, Ordering::AcqRel) + 1;
+        let entry = FailureEntry {
+            sequence,
+            time: now.time,
+            requested: facts.requested,
+            bytes_per_bank: facts.bytes_per_bank,
+            page_bytes: facts.page_bytes,
+            thread: now.thread,
+            tags,
+            statistics,
+            live_bytes,
+            live_buffers,
+            banks,
+            event,
+        };
+        let place = usize::try_from(sequence - 1).unwrap_or(0) % FAILURES;
+        let first = Plan::FIRST_FAILURE_WORD + place * FAILURE_WORDS;
+        self.store::<FAILURE_WORDS>(first, entry.to_words());
+    }
+
+    /// Something happened that is not about one buffer.
+    pub(crate) fn happened(
+        &self,
+        what: EventKind,
+        allocator: u8,
+        pointer: u64,
+        now: Circumstances,
+    ) {
+        let facts = BufferFacts {
+            key: 0,
+            address: pointer,
+            bytes_per_bank: 0,
+            requested: 0,
+            page_bytes: 0,
+            kind: BufferKind::Dram,
+            layout: BufferLayout::Unknown,
+        };
+        let tags = Tags {
+            allocator,
+            kind: facts.kind,
+            origin: Origin::Plain,
+            layout: facts.layout,
+            name: now.name,
+        };
+        self.event(what, &facts, 0, tags, now);
+    }
+
+    fn event(
+        &self,
+        what: EventKind,
+        facts: &BufferFacts,
+        live_after: u64,
+        tags: Tags,
+        now: Circumstances,
+    ) -> u64 {
+        let sequence = self.next_event();
+        self.write_event(&EventEntry { sequence, live_after, ..facts.event(what, tags, now) });
+        sequence
+    }
+
+    /// The number of the next event, from 1.
+    #[inline(always)]
+    fn next_event(&self) -> u64 {
+        self.words[counter::EVENTS].fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    #[inline(always)]
+    fn write_event(&self, event: &EventEntry) {
+        self.store::<EVENT_WORDS>(self.event_word(event.sequence), event.to_words());
+        // The ring is larger than the cache: the line of an event to come is on its way meanwhile.
+        prefetch_for_write(&self.words[self.event_word(event.sequence + EVENTS_AHEAD)]);
+    }
+
+    /// First word of the place in the ring of the event with a number.
+    #[inline(always)]
+    fn event_word(&self, sequence: u64) -> usize {
+        let mask = self.process.events_mask.load(Ordering::Relaxed);
+        let place = usize::try_from(sequence - 1).unwrap_or(0) & mask;
+        self.process.events_first.load(Ordering::Relaxed) + place * EVENT_WORDS
+    }
+
+    /// Fetches the lines that a change to a buffer will write, all at once. Each locked instruction waits for its own.
+    /// `block` is a guess: the block of the buffer before.
+    #[inline(always)]
+    pub(crate) fn expect_change(&self, key: u64, block: usize) {
+        if let Some(first) = self.probes(key).next() {
+            prefetch_for_write(&self.words[first]);
+        }
+        prefetch_for_write(&self.words[counter::EVENTS]);
+        prefetch_for_write(&self.words[block]);
+    }
+
+    /// Takes the first slot that is free, from the one that the key asks for. Returns its first word.
+    #[inline(always)]
+    fn claim(&self, key: u64) -> Option<usize> {
+        self.probes(key).find(|first| {
+            let slot = &self.words[*first];
+            let held = slot.load(Ordering::Relaxed);
+            held < BufferEntry::FIRST_KEY
+                && slot.compare_exchange(held, key, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        })
+    }
+
+    /// Takes a buffer out of the table. Of two threads that try, one succeeds.
+    #[inline(always)]
+    fn remove(&self, key: u64) -> Option<BufferEntry> {
+        for first in self.probes(key) {
+            let held = self.words[first].load(Ordering::Acquire);
+            if held == key {
+                let entry = BufferEntry::from_own_words(self.load(first));
+                return self.words[first]
+                    .compare_exchange(key, FREED, Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
+                    .then_some(entry);
+            }
+            if held == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// First words of the slots in which a key may lie.
+    #[inline(always)]
+    fn probes(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
+        const FIRST: usize = Plan::FIRST_BUFFER_WORD;
+        let mask = self.process.buffers_mask.load(Ordering::Relaxed);
+        let start = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+        (0..BUFFER_PROBES)
+            .map(move |probe| FIRST + (start.wrapping_add(probe) & mask) * BUFFER_WORDS)
+    }
+
+    /// Notes what led to a peak. If two threads make one at the same time, one of them may leave no note; the reader
+    /// sees that note and peak differ.
+    #[inline(always)]
+    fn raise_peak(&self, block: usize, live: u64, event: u64, now: Circumstances) {
+        let (bytes_per_bank, buffers) = live_from_word(live);
+        let peak = &self.words[block + kind::PEAK];
+        if bytes_per_bank <= peak.load(Ordering::Relaxed)
+            || bytes_per_bank <= peak.fetch_max(bytes_per_bank, Ordering::AcqRel)
+        {
+            return;
+        }
+        let origin = PeakOrigin {
+            bytes_per_bank,
+            buffers,
+            time: now.time,
+            event,
+            thread: now.thread,
+            name: now.name,
+        };
+        self.store::<{ PeakOrigin::WORDS }>(block + kind::PEAK_ORIGIN, origin.to_words());
+    }
+
+    #[inline]
+    fn add_origin(&self, block: usize, origin: Origin, bytes: u64) {
+        let word = match origin {
+            Origin::Plain => return,
+            Origin::Kernels => kind::KERNELS,
+            Origin::Trace => kind::TRACES,
+        };
+        self.words[block + word].fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes a step off a word of [`live_step`]s, unless it does not hold one.
+    fn take_step(&self, word: usize, step: u64) -> bool {
+        self.words[word]
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |held| {
+                let enough = live_from_word(held).0 >= live_from_word(step).0 && held >= step;
+                enough.then(|| held - step)
+            })
+            .is_ok()
+    }
+
+    /// Adds one to a counter of the header.
+    #[inline]
+    pub(crate) fn count(&self, counter: usize) {
+        self.words[counter].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes an entry, its first word last: where that is a key or a number, nobody looks for the entry before.
+    #[inline(always)]
+    pub(crate) fn store<const COUNT: usize>(&self, first: usize, words: [u64; COUNT]) {
+        let slots = &self.words[first..first + COUNT];
+        for index in 1..COUNT {
+            slots[index].store(words[index].to_le(), Ordering::Relaxed);
+        }
+        slots[0].store(words[0].to_le(), Ordering::Release);
+    }
+
+    /// Reads an entry, which may be half written.
+    #[inline(always)]
+    pub(crate) fn load<const COUNT: usize>(&self, first: usize) -> [u64; COUNT] {
+        let slots = &self.words[first..first + COUNT];
+        std::array::from_fn(|index| u64::from_le(slots[index].load(Ordering::Acquire)))
+    }
+}
+
+/// First word of the block of a kind. An allocator that is none lands in some other's block, never outside.
+#[inline]
+pub(crate) fn kind_block(allocator: u8, kind: BufferKind) -> usize {
+    Plan::FIRST_ALLOCATOR_WORD
+        + (usize::from(allocator) % ALLOCATORS) * Section::Allocators.entry_words()
+        + allocator::KINDS
+        + kind as usize * allocator::KIND_WORDS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use ttmem_model::segment::head::HeadFacts;
+use ttmem_model::segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
+use ttmem_model::segment::{AllocatorRole, Reader, Segment};
+
+use super::*;
+use crate::ffi::new_process;
+use crate::registry::{KindShape, NewAllocator, Registry};
+
+const NOW: Circumstances = Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain };
+
+/// An agent in plain memory, with one allocator at index 0.
+fn recorder() -> Recorder<'static> {
+    let plan = Plan::within(MIN_SEGMENT_BYTES);
+    let words: Vec<AtomicU64> =
+        std::iter::repeat_with(AtomicU64::default).take(plan.segment_bytes / WORD_BYTES).collect();
+    for (word, value) in words.iter().zip(HeadFacts::default().to_words(&plan)) {
+        word.store(value, Ordering::Relaxed);
+    }
+    let process = new_process().unwrap();
+    let (buffers, events) = (plan.table(Section::Buffers), plan.table(Section::Events));
+    process.buffers_mask.store(buffers.entries - 1, Ordering::Relaxed);
+    process.events_first.store(events.first_word, Ordering::Relaxed);
+    process.events_mask.store(events.entries - 1, Ordering::Relaxed);
+    let recorder = Recorder { process, words: Vec::leak(words) };
+    let allocator = NewAllocator {
+        pointer: 0x1000,
+        role: AllocatorRole::Mesh,
+        chips: 0,
+        kinds: [KindShape { banks: 12 }; 4],
+        l1_small_start: 0,
+        time: 1,
+    };
+    assert_eq!(Registry(recorder).allocator(&allocator), Some(0));
+    recorder
+}
+
+fn read(recorder: Recorder<'_>) -> Segment {
+    let bytes: Vec<u8> =
+        recorder.words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
+    Reader::parse(&bytes).unwrap()
+}
+
+/// A buffer all of whose numbers follow from its key.
+fn buffer(key: u64) -> BufferFacts {
+    BufferFacts {
+        key,
+        address: key * 3,
+        bytes_per_bank: key % 1000 * 32,
+        requested: key * 7,
+        page_bytes: 2048,
+        kind: BufferKind::ALL[(key % 4) as usize],
+        layout: BufferLayout::Interleaved,
+    }
+}
+
+fn is_whole(key: u64, address: u64, bytes_per_bank: u64, requested: u64) -> bool {
+    let facts = buffer(key);
+    (address, bytes_per_bank, requested) == (facts.address, facts.bytes_per_bank, facts.requested)
+}
+
+#[test]
+fn readers_never_get_half_a_buffer_or_event_while_threads_write() {
+    let recorder = recorder();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for worker in 0..3_u64 {
+            let done = &done;
+            scope.spawn(move || {
+                let mut round = 0;
+                while !done.load(Ordering::Relaxed) {
+                    round += 1;
+                    let keys =
+                        (0..50).map(|index| 1000 + worker * 100_000 + (round * 7 + index) % 5000);
+                    for key in keys.clone() {
+                        recorder.allocated(0, &buffer(key), NOW);
+                    }
+                    for key in keys {
+                        assert!(recorder.freed(key, NOW, || None));
+                    }
+                }
+            });
+        }
+        let mut seen = 0;
+        for _ in 0..30 {
+            let segment = read(recorder);
+            for found in &segment.buffers {
+                let key = found.address / 3;
+                assert!(is_whole(key, found.address, found.bytes_per_bank, found.requested));
+            }
+            for event in segment.events.iter().filter(|event| event.address != 0x1000) {
+                let key = event.address / 3;
+                assert!(is_whole(key, event.address, event.bytes_per_bank, event.requested));
+            }
+            seen += segment.buffers.len() + segment.events.len();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(seen > 1000);
+    });
+    let segment = read(recorder);
+    assert!(segment.buffers.is_empty());
+    assert_eq!(segment.losses.unknown_frees, 0);
+    // A thread that slept while the ring went round once leaves an event that nobody believes; two that made a peak at the
+    // same time may leave such a note.
+    assert!(segment.losses.torn <= 10);
+    let kinds = &segment.allocators[0].kinds;
+    assert!(kinds.iter().all(|kind| (kind.live_bytes, kind.live_buffers) == (0, 0)));
+    assert!(kinds.iter().all(|kind| kind.peak_bytes > 0));
+}
+
+#[test]
+fn a_buffer_freed_twice_is_subtracted_once() {
+    let recorder = recorder();
+    recorder.allocated(0, &buffer(1000), NOW);
+    assert!(recorder.freed(1000, NOW, || None));
+    assert!(!recorder.freed(1000, NOW, || None));
+    assert!(!recorder.freed(1000, NOW, || Some((0, buffer(1000)))));
+    let segment = read(recorder);
+    assert_eq!(segment.losses.unknown_frees, 2);
+    assert!(segment.allocators[0].kinds.iter().all(|kind| kind.live_buffers == 0));
+}
+
+#[test]
+fn keys_that_ask_for_one_slot_all_find_a_place() {
+    let recorder = recorder();
+    // Any set of keys: what matters is that the table fills up far beyond single slots.
+    let keys: Vec<u64> = (2..1500).map(|index| index * 64).collect();
+    for key in &keys {
+        recorder.allocated(0, &buffer(*key), NOW);
+    }
+    assert_eq!(read(recorder).buffers.len(), keys.len());
+    for key in keys.iter().rev() {
+        assert!(recorder.freed(*key, NOW, || None));
+    }
+    assert_eq!(read(recorder).buffers.len(), 0);
+}
+
+#[test]
+fn the_ring_keeps_the_newest_events() {
+    let recorder = recorder();
+    for key in 2..5000 {
+        recorder.allocated(0, &buffer(key), NOW);
+        recorder.freed(key, NOW, || None);
+    }
+    let segment = read(recorder);
+    assert_eq!(segment.events.len(), 4096);
+    assert_eq!(segment.events.last().unwrap().sequence, 2 * 4998);
+    assert_eq!(segment.losses.events_overwritten, 2 * 4998 - 4096);
+    assert!(segment.events.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1));
+}

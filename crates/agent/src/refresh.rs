@@ -1,0 +1,84 @@
+//! What the sleeping thread does once it wakes: it asks the allocators that changed, and notes what they say beside what
+//! the hooks counted.
+
+use std::sync::atomic::Ordering;
+
+use ttmem_model::segment::entry::live_from_word;
+use ttmem_model::segment::layout::{counter, kind};
+use ttmem_model::segment::{AllocatorRole, BufferKind, Statistics};
+
+use crate::process::AllocatorSlot;
+use crate::recorder::{Recorder, kind_block};
+
+/// Rounds that the thread waits for the lock: it then comes back later.
+const PATIENCE: u32 = 1000;
+
+/// Asks TT-Metal.
+pub(crate) trait Ask {
+    /// What the allocator at this address says of one kind. It lives as long as the call takes.
+    fn statistics(&self, allocator: u64, kind: BufferKind) -> Option<Statistics>;
+    /// Monotonic nanoseconds.
+    fn time(&self) -> u64;
+    /// Lets other threads run.
+    fn pause(&self) -> fn();
+}
+
+/// Refreshes what changed. True if anything had changed: then another round is due, for a call that was under way.
+pub(crate) fn round(recorder: Recorder<'_>, ask: &impl Ask) -> bool {
+    let begun = ask.time();
+    let mut any = false;
+    for (index, slot) in recorder.process.known_allocators().iter().enumerate() {
+        if slot.changed.swap(0, Ordering::AcqRel) == 0 {
+            continue;
+        }
+        any = true;
+        if !refresh(recorder, ask, index, slot) {
+            slot.changed.store(1, Ordering::Relaxed);
+        }
+    }
+    if any {
+        let ended = ask.time();
+        recorder.words[counter::REFRESH_TIME].store(ended, Ordering::Relaxed);
+        recorder.words[counter::REFRESH_DURATION]
+            .store(ended.saturating_sub(begun), Ordering::Relaxed);
+        recorder.count(counter::REFRESHES);
+    }
+    any
+}
+
+/// Asks one allocator. False if it has to be tried again.
+fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &AllocatorSlot) -> bool {
+    let Ok(index) = u8::try_from(index) else { return true };
+    for kind in BufferKind::ALL {
+        if !is_worth_asking(slot, kind) {
+            continue;
+        }
+        // Whoever destroys the allocator takes this lock first, and marks it as destroyed.
+        let Some(_lock) = recorder.process.statistics_lock.lock(PATIENCE, ask.pause()) else {
+            return false;
+        };
+        let pointer = slot.pointer.load(Ordering::Acquire);
+        if pointer < 2 {
+            return true;
+        }
+        let block = kind_block(index, kind);
+        let live = &recorder.words[block + kind::LIVE];
+        let before = live.load(Ordering::Acquire);
+        let Some(statistics) = ask.statistics(pointer, kind) else { return true };
+        if live.load(Ordering::Acquire) != before {
+            // The two numbers are not of the same moment.
+            slot.changed.store(1, Ordering::Relaxed);
+        }
+        let words = statistics.to_words(live_from_word(before).0);
+        recorder.store::<{ Statistics::WORDS }>(block + kind::STATISTICS, words);
+    }
+    true
+}
+
+/// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have.
+fn is_worth_asking(slot: &AllocatorSlot, kind: BufferKind) -> bool {
+    let role = slot.role.load(Ordering::Relaxed);
+    role == AllocatorRole::Mesh as u8
+        || role == AllocatorRole::Device as u8
+        || slot.kinds_seen.load(Ordering::Relaxed) >> kind as u8 & 1 == 1
+}

@@ -1,0 +1,266 @@
+//! Which allocators, meshes, devices and chips there are.
+//!
+//! Changes are rare (a device is opened, an allocator is seen for the first time) and happen under one lock. Hooks that
+//! only look something up take no lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ttmem_model::segment::layout::{
+    ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
+};
+use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, halves};
+use ttmem_model::segment::{AllocatorRole, BufferKind};
+
+use crate::process::{DeviceSlot, MeshSlot, Process};
+use crate::recorder::{Recorder, kind_block};
+
+/// Address of a slot whose allocator was destroyed.
+const DESTROYED: u64 = 1;
+
+/// The unique ids that TT-Metal told, by its device numbers. They hold in a forked child too.
+pub(crate) static UNIQUE_IDS: UniqueIds = UniqueIds::new();
+
+/// Unique ids by device number.
+#[derive(Debug)]
+pub(crate) struct UniqueIds {
+    ids: [AtomicU64; CHIPS],
+    known: [AtomicU64; CHIPS / 64],
+}
+
+impl UniqueIds {
+    const fn new() -> Self {
+        Self {
+            ids: [const { AtomicU64::new(0) }; CHIPS],
+            known: [const { AtomicU64::new(0) }; CHIPS / 64],
+        }
+    }
+
+    /// Notes the unique id of a device. Numbers beyond the table are left out.
+    pub(crate) fn put(&self, device: u32, unique_id: u64) {
+        let device = device as usize;
+        if let (Some(id), Some(known)) = (self.ids.get(device), self.known.get(device / 64)) {
+            id.store(unique_id, Ordering::Relaxed);
+            known.fetch_or(1 << (device % 64), Ordering::Release);
+        }
+    }
+
+    /// The unique id of a device, if TT-Metal told.
+    pub(crate) fn get(&self, device: u32) -> Option<u64> {
+        let device = device as usize;
+        let known = self.known.get(device / 64)?.load(Ordering::Acquire) >> (device % 64) & 1 == 1;
+        known.then(|| self.ids[device].load(Ordering::Relaxed))
+    }
+}
+
+/// What TT-Metal says of one kind of a new allocator.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KindShape {
+    /// Banks.
+    pub(crate) banks: u64,
+}
+
+/// A new allocator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewAllocator {
+    /// Its address.
+    pub(crate) pointer: u64,
+    /// What it allocates for.
+    pub(crate) role: AllocatorRole,
+    /// Set of chips by index.
+    pub(crate) chips: u128,
+    /// By kind.
+    pub(crate) kinds: [KindShape; 4],
+    /// First address of L1_SMALL, 0 where buffers tell their kind.
+    pub(crate) l1_small_start: u64,
+    /// Monotonic nanoseconds.
+    pub(crate) time: u64,
+}
+
+/// Finds and changes what there is. The caller of the changing functions holds the registry's lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registry<'agent>(pub(crate) Recorder<'agent>);
+
+impl Registry<'_> {
+    fn process(&self) -> &Process {
+        self.0.process
+    }
+
+    /// Index of a chip by TT-Metal's number; adds it if it is new. `None` if there is no room.
+    pub(crate) fn chip(&self, device: u32) -> Option<usize> {
+        let unique_id = UNIQUE_IDS.get(device);
+        let entry = ChipEntry { device, unique_id };
+        let count = self.process().chips.load(Ordering::Acquire);
+        let known = (0..count).find(|index| {
+            let held = ChipEntry::from_words(self.0.load(chip_word(*index)));
+            held.is_some_and(|held| held.device == device)
+        });
+        let index = known.unwrap_or(count);
+        if index >= CHIPS {
+            self.0.count(counter::CHIPS_DROPPED);
+            return None;
+        }
+        self.0.store::<CHIP_WORDS>(chip_word(index), entry.to_words());
+        self.process().chips.store(count.max(index + 1), Ordering::Release);
+        Some(index)
+    }
+
+    /// Set of chips by TT-Metal's numbers.
+    pub(crate) fn chips(&self, devices: &[i32]) -> u128 {
+        let index = |device: &i32| self.chip(u32::try_from(*device).ok()?);
+        devices.iter().filter_map(index).fold(0, |set, chip| set | 1 << chip)
+    }
+
+    /// Enters a new allocator, or completes one that is known. Returns its index; `None` if there is no room.
+    pub(crate) fn allocator(&self, new: &NewAllocator) -> Option<u8> {
+        let known = self.process().allocator_index(new.pointer);
+        let Some(index) = known.or_else(|| self.free_index()) else {
+            self.0.count(counter::ALLOCATORS_DROPPED);
+            return None;
+        };
+        let first = allocator_word(index);
+        let slot = &self.process().allocators[usize::from(index)];
+        let held = known.and_then(|_| AllocatorHead::from_words(self.0.load(first)));
+        if held.is_none() {
+            // From the entry's former owner nothing may be left.
+            self.0.store::<ALLOCATOR_WORDS>(first, [0; ALLOCATOR_WORDS]);
+            slot.kinds_seen.store(0, Ordering::Relaxed);
+        }
+        for (kind, shape) in BufferKind::ALL.into_iter().zip(new.kinds) {
+            self.0.words[kind_block(index, kind) + kind::BANKS]
+                .store(shape.banks, Ordering::Relaxed);
+        }
+        let serial = || self.process().serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let head = AllocatorHead {
+            serial: held.map_or_else(serial, |held| held.serial),
+            pointer: new.pointer,
+            role: new.role,
+            chips: new.chips,
+            opened: held.map_or(new.time, |held| held.opened),
+            closed: 0,
+        };
+        self.0.store::<{ AllocatorHead::WORDS }>(first, head.to_words());
+        slot.l1_small_start.store(new.l1_small_start, Ordering::Relaxed);
+        slot.role.store(new.role as u8, Ordering::Relaxed);
+        slot.changed.store(1, Ordering::Relaxed);
+        slot.pointer.store(new.pointer, Ordering::Release);
+        self.process().allocators_end.fetch_max(usize::from(index) + 1, Ordering::Release);
+        Some(index)
+    }
+
+    /// An index that was never used; else that of the allocator that was destroyed first.
+    fn free_index(&self) -> Option<u8> {
+        let end = self.process().allocators_end.load(Ordering::Acquire);
+        if end < ALLOCATORS {
+            return u8::try_from(end).ok();
+        }
+        let serial = |index: &u8| {
+            self.0.words[allocator_word(*index) + allocator::SERIAL].load(Ordering::Relaxed)
+        };
+        let destroyed = |index: &u8| {
+            self.process().allocators[usize::from(*index)].pointer.load(Ordering::Acquire)
+                == DESTROYED
+        };
+        (0..u8::try_from(ALLOCATORS).unwrap_or(u8::MAX)).filter(destroyed).min_by_key(serial)
+    }
+
+    /// An allocator is being destroyed: nobody asks it from now on.
+    pub(crate) fn destroyed(&self, index: u8, time: u64) {
+        self.process().allocators[usize::from(index)].pointer.store(DESTROYED, Ordering::Release);
+        let first = allocator_word(index);
+        if let Some(head) = AllocatorHead::from_words(self.0.load(first)) {
+            let head = AllocatorHead { closed: time.max(1), ..head };
+            self.0.store::<{ AllocatorHead::WORDS }>(first, head.to_words());
+        }
+    }
+
+    /// Notes an open mesh.
+    pub(crate) fn mesh(&self, pointer: u64, implementation: u64, chips: u128) {
+        let is =
+            |wanted: u64| move |slot: &&MeshSlot| slot.pointer.load(Ordering::Relaxed) == wanted;
+        let meshes = &self.process().meshes;
+        let Some(slot) = meshes.iter().find(is(pointer)).or_else(|| meshes.iter().find(is(0)))
+        else {
+            return;
+        };
+        slot.implementation.store(implementation, Ordering::Relaxed);
+        for (word, half) in slot.chips.iter().zip(halves(chips)) {
+            word.store(half, Ordering::Relaxed);
+        }
+        slot.pointer.store(pointer, Ordering::Release);
+    }
+
+    /// The open meshes: address and chips.
+    pub(crate) fn meshes(&self) -> impl Iterator<Item = (u64, u128)> {
+        self.process().meshes.iter().filter_map(|slot| {
+            let pointer = slot.pointer.load(Ordering::Acquire);
+            (pointer != 0).then(|| (pointer, slot.chip_set()))
+        })
+    }
+
+    /// The mesh with this address, of the mesh object or of its implementation.
+    pub(crate) fn find_mesh(&self, pointer: u64) -> Option<(u64, u128)> {
+        let is_it = |slot: &&MeshSlot| {
+            pointer != 0
+                && (slot.pointer.load(Ordering::Acquire) == pointer
+                    || slot.implementation.load(Ordering::Relaxed) == pointer)
+        };
+        let slot = self.process().meshes.iter().find(is_it)?;
+        Some((slot.pointer.load(Ordering::Acquire), slot.chip_set())).filter(|(mesh, _)| *mesh != 0)
+    }
+
+    /// A mesh is closed.
+    pub(crate) fn forget_mesh(&self, pointer: u64) {
+        for slot in &self.process().meshes {
+            if slot.pointer.load(Ordering::Relaxed) == pointer {
+                slot.pointer.store(0, Ordering::Release);
+                slot.implementation.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Notes an open device and its allocator.
+    pub(crate) fn device(&self, pointer: u64, allocator: u64) {
+        let is =
+            |wanted: u64| move |slot: &&DeviceSlot| slot.pointer.load(Ordering::Relaxed) == wanted;
+        let devices = &self.process().devices;
+        if let Some(slot) = devices.iter().find(is(pointer)).or_else(|| devices.iter().find(is(0)))
+        {
+            slot.allocator.store(allocator, Ordering::Relaxed);
+            slot.pointer.store(pointer, Ordering::Release);
+        }
+    }
+
+    /// The allocator of an open device.
+    pub(crate) fn device_allocator(&self, pointer: u64) -> Option<u64> {
+        let is_it = |slot: &&DeviceSlot| slot.pointer.load(Ordering::Acquire) == pointer;
+        let allocator =
+            self.process().devices.iter().find(is_it)?.allocator.load(Ordering::Relaxed);
+        (allocator != 0).then_some(allocator)
+    }
+
+    /// A device is closed.
+    pub(crate) fn forget_device(&self, pointer: u64) {
+        for slot in &self.process().devices {
+            if slot.pointer.load(Ordering::Relaxed) == pointer {
+                slot.pointer.store(0, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl MeshSlot {
+    fn chip_set(&self) -> u128 {
+        u128::from(self.chips[0].load(Ordering::Relaxed))
+            | u128::from(self.chips[1].load(Ordering::Relaxed)) << 64
+    }
+}
+
+/// First word of a chip's entry.
+fn chip_word(index: usize) -> usize {
+    Plan::FIRST_CHIP_WORD + index.min(CHIPS - 1) * CHIP_WORDS
+}
+
+/// First word of an allocator's entry.
+pub(crate) fn allocator_word(index: u8) -> usize {
+    Plan::FIRST_ALLOCATOR_WORD + (usize::from(index) % ALLOCATORS) * ALLOCATOR_WORDS
+}

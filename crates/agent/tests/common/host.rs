@@ -1,0 +1,184 @@
+//! The C++ host: a program that uses a made-up TT-Metal with the real one's exported names.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use ttmem_model::segment::Segment;
+
+/// Where real segments lie.
+pub(crate) const SHM: &str = "/dev/shm";
+
+/// Which TT-Metal the host uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As from 0.80.
+    New,
+    /// As from 0.66 to 0.79: buffers tell less.
+    Old,
+    /// As before 0.66: classes have other names.
+    Legacy,
+}
+
+impl Form {
+    pub(crate) const ALL: [Self; 3] = [Self::New, Self::Old, Self::Legacy];
+
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::New => &[],
+            Self::Old => &["-DOLD"],
+            Self::Legacy => &["-DOLD", "-DLEGACY"],
+        }
+    }
+
+    /// Compiles it, once for all tests of a program.
+    pub(crate) fn directory(self) -> &'static Path {
+        static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
+        BUILT[self as usize].get_or_init(|| {
+            let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+                .join(format!("host-{}-{self:?}", env!("CARGO_CRATE_NAME")));
+            std::fs::create_dir_all(&directory).unwrap();
+            let directory = directory.canonicalize().unwrap();
+            let library = ["-fPIC", "-shared", "-Wl,-soname,libtt_metal.so"];
+            compile(
+                &directory,
+                "tt_metal.cpp",
+                "libtt_metal.so",
+                &[self.flags(), &library].concat(),
+            );
+            let ops = ["-fPIC", "-shared", "-L.", "-ltt_metal", "-Wl,-rpath,$ORIGIN", "-pthread"];
+            compile(&directory, "ops.cpp", "libops.so", &[self.flags(), &ops].concat());
+            compile(&directory, "host.cpp", "host", &["-ldl"]);
+            directory
+        })
+    }
+}
+
+fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
+    let changed =
+        |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let newest =
+        ["tt_metal.h", source].map(|source| changed(&sources.join(source))).into_iter().max();
+    if changed(&directory.join(output)) > newest.flatten() {
+        return;
+    }
+    let source = sources.join(source);
+    let compiled = Command::new("g++")
+        .current_dir(directory)
+        .args(["-std=c++20", "-O2", "-Wall", "-Wextra", "-o", output])
+        .arg(source)
+        .args(flags)
+        .output()
+        .unwrap_or_else(|error| panic!("g++ is needed to test the agent: {error}"));
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+}
+
+/// A running host.
+pub(crate) struct Host {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// Its process id, as it says itself.
+    pub(crate) pid: u32,
+}
+
+impl Host {
+    /// Starts it with an agent.
+    pub(crate) fn start(form: Form) -> Self {
+        Self::start_with(form, |command| {
+            command.env("LD_PRELOAD", crate::common::library());
+        })
+    }
+
+    /// Starts it with what `prepare` adds to the command.
+    pub(crate) fn start_with(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
+        let directory = form.directory();
+        let mut command = Command::new(directory.join("host"));
+        command.arg(directory.join("libops.so")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut host = Self { child, input, output, pid: 0 };
+        host.pid = host.read().parse().unwrap();
+        host
+    }
+
+    /// Gives it a command and returns its answer.
+    pub(crate) fn tell(&mut self, command: &str) -> String {
+        self.send(command);
+        self.read()
+    }
+
+    /// Gives it a command that is not answered.
+    pub(crate) fn send(&mut self, command: &str) {
+        writeln!(self.input, "{command}").unwrap();
+    }
+
+    /// Reads a line of it.
+    pub(crate) fn read(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "the host came to an end, saying {line:?}");
+        line.trim().to_owned()
+    }
+
+    /// Its segment now.
+    pub(crate) fn segment(&self) -> Segment {
+        crate::common::segment(Path::new(SHM), self.pid)
+    }
+
+    /// Its segment once the statistics are of the last change.
+    pub(crate) fn settled(&self) -> Segment {
+        crate::common::settled_segment(Path::new(SHM), self.pid)
+    }
+
+    /// What its mesh's allocator says: allocated bytes per bank of the four kinds.
+    pub(crate) fn statistics(&mut self) -> [u64; 4] {
+        let answer = self.tell("statistics");
+        let numbers: Vec<u64> = answer.split(' ').map(|number| number.parse().unwrap()).collect();
+        numbers.try_into().unwrap()
+    }
+
+    /// Kills it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end and returns what it wrote to standard error, which was piped.
+    pub(crate) fn wait_with_errors(&mut self) -> (ExitStatus, String) {
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        (self.child.wait().unwrap(), errors)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        remove_segment(self.pid);
+    }
+}
+
+/// The library with the feature `fault-injection`.
+pub(crate) fn faulty_library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fault-injection");
+    BUILT.get_or_init(|| crate::common::build(&directory, &["--features", "fault-injection"]))
+}
+
+/// Removes the segment of a process that is gone.
+pub(crate) fn remove_segment(pid: u32) {
+    if let Some(path) = crate::common::segment_path(Path::new(SHM), pid) {
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -1,0 +1,123 @@
+// A program that uses TT-Metal, one command a line from standard input, one answer a line.
+#include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+#include <string>
+
+static void* library;
+
+template <typename Function>
+static Function* find(const char* name) {
+    auto function = reinterpret_cast<Function*>(dlsym(library, name));
+    if (function == nullptr) {
+        std::cout << dlerror() << std::endl;
+        exit(1);
+    }
+    return function;
+}
+#define CALL(name, type, ...) find<type>(name)(__VA_ARGS__)
+
+static void statistics() {
+    uint64_t allocated[4];
+    CALL("host_statistics", void(uint64_t*), allocated);
+    for (uint64_t bytes : allocated) {
+        std::cout << bytes << ' ';
+    }
+}
+
+static void query(const std::string& what) {
+    if (dlsym(RTLD_DEFAULT, "ttmem_memory_allocated") == nullptr) {
+        std::cout << "no agent";
+        return;
+    }
+    library = RTLD_DEFAULT;
+    if (what == "reset") {
+        CALL("ttmem_reset_peak", void(int32_t), -1);
+    }
+    for (int32_t kind = 0; kind < 4; ++kind) {
+        std::cout << CALL("ttmem_memory_allocated", uint64_t(int32_t, int32_t), -1, kind) << ' '
+                  << CALL("ttmem_max_memory_allocated", uint64_t(int32_t, int32_t), -1, kind) << ' ';
+    }
+}
+
+int main(int count, char** arguments) {
+    const char* ops = arguments[1];
+    library = dlopen(ops, RTLD_NOW | RTLD_LOCAL);
+    std::cout << getpid() << (library ? "" : dlerror()) << std::endl;
+    for (std::string line; std::getline(std::cin, line);) {
+        std::istringstream words(line);
+        std::string command, name, other;
+        int a = 0, b = 0, c = 0;
+        words >> command;
+        if (command == "open") {
+            words >> a >> b;
+            CALL("host_open", void(int, int), a, b);
+        } else if (command == "close") {
+            CALL("host_close", void());
+        } else if (command == "allocate") {
+            words >> name >> a >> b >> c;
+            std::cout << CALL("host_allocate", int(const char*, int, uint64_t, uint32_t), name.c_str(), a, b, c);
+        } else if (command == "free") {
+            words >> name;
+            CALL("host_free", void(const char*), name.c_str());
+        } else if (command == "free_all") {
+            words >> name;
+            CALL("host_mass_free", void(const char*), name.c_str());
+        } else if (command == "sub_devices") {
+            words >> a;
+            CALL("host_sub_devices", void(int), a);
+        } else if (command == "kernels" || command == "trace" || command == "op") {
+            words >> name;
+            find<void(const char*)>(("host_" + command).c_str())(name.c_str());
+        } else if (command == "context") {
+            words >> name >> other;
+            CALL("host_context", void(const char*, const char*), name.c_str(), other.c_str());
+        } else if (command == "threads") {
+            words >> a >> b;
+            CALL("host_threads", void(int, int), a, b);
+        } else if (command == "signals") {
+            words >> a;
+            CALL("host_signals", void(int), a);
+        } else if (command == "statistics") {
+            statistics();
+        } else if (command == "query") {
+            void* kept = library;
+            words >> name;
+            query(name);
+            library = kept;
+        } else if (command == "times") {
+            words >> a >> b;
+            double mean, p99;
+            CALL("host_times", void(int, int, double*, double*), a, b, &mean, &p99);
+            std::cout << mean << ' ' << p99;
+        } else if (command == "reload") {
+            dlclose(library);
+            library = dlopen(ops, RTLD_NOW | RTLD_LOCAL);
+        } else if (command == "fork") {
+            // The child goes on with the commands; its parent waits.
+            if (pid_t child = fork(); child != 0) {
+                waitpid(child, nullptr, 0);
+            } else {
+                std::cout << getpid();
+            }
+        } else if (command == "exec") {
+            execv("/proc/self/exe", arguments);
+        } else if (command == "exit") {
+            words >> a;
+            exit(a);
+        } else if (command == "pid") {
+            std::cout << getpid();
+        } else {
+            std::cout << "what is " << command << '?';
+        }
+        std::cout << std::endl;
+    }
+    return 0;
+}

@@ -1,0 +1,275 @@
+// What lies between a program and TT-Metal, like ttnn: loaded by `host` with RTLD_LOCAL, and TT-Metal with it, as Python
+// does. Exports C functions, for nothing of it can be linked with.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "tt_metal.h"
+
+using namespace tt::tt_metal;
+using namespace tt::tt_metal::distributed;
+
+namespace {
+
+std::unique_ptr<MeshDevice> mesh;
+std::unique_ptr<SubDeviceManager> sub_devices;
+std::map<std::string, std::unique_ptr<Buffer>> buffers;
+
+#ifdef LEGACY
+MeshDevice& owner() { return *mesh; }
+#else
+MeshDeviceImpl& owner() { return *mesh->implementation; }
+#endif
+
+}  // namespace
+
+namespace ttnn {
+
+// The function that all of ttnn's tensors come from. It announces itself too.
+__attribute__((noinline)) void create_device_tensor(Buffer* buffer) {
+    GraphTracker::instance();
+    buffer->allocator_->allocate_buffer(buffer);
+    asm volatile("");  // no tail call
+}
+
+}  // namespace ttnn
+
+namespace {
+
+Buffer* make(const std::string& name, int type, uint64_t page_size, uint32_t pages, AllocatorImpl* allocator) {
+    auto buffer = std::make_unique<Buffer>(mesh.get(), allocator, BufferType(type), page_size, pages);
+    ttnn::create_device_tensor(buffer.get());
+    return (buffers[name] = std::move(buffer)).get();
+}
+
+struct Times {
+    double mean, p99;
+};
+
+// Nanoseconds of allocate and free, pair by pair. Each thread has some live buffers of its own, as programs do.
+Times time_pairs(int pairs, double nanoseconds_per_tick) {
+    AllocatorImpl* allocator = owner().allocator_.get();
+    std::vector<std::unique_ptr<Buffer>> live;
+    for (int index = 0; index < 64; ++index) {
+        live.push_back(std::make_unique<Buffer>(mesh.get(), allocator, BufferType::DRAM, 2048, 12));
+        allocator->allocate_buffer(live.back().get());
+    }
+    std::vector<uint32_t> ticks(pairs);
+    for (int index = 0; index < pairs; ++index) {
+        Buffer& buffer = *live[index % 64];
+        uint64_t start = __rdtsc();
+        allocator->deallocate_buffer(&buffer);
+        allocator->allocate_buffer(&buffer);
+        ticks[index] = uint32_t(__rdtsc() - start);
+    }
+    for (auto& buffer : live) {
+        allocator->deallocate_buffer(buffer.get());
+    }
+    std::sort(ticks.begin(), ticks.end());
+    // The mean leaves out the slowest thousandth: moments at which something else ran.
+    size_t counted = ticks.size() - ticks.size() / 1000;
+    double sum = 0;
+    for (size_t index = 0; index < counted; ++index) {
+        sum += ticks[index];
+    }
+    return {sum / counted * nanoseconds_per_tick, ticks[ticks.size() * 99 / 100] * nanoseconds_per_tick};
+}
+
+double tick_length() {
+    auto start = std::chrono::steady_clock::now();
+    uint64_t ticks = __rdtsc();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::chrono::duration<double, std::nano> passed = std::chrono::steady_clock::now() - start;
+    return passed.count() / double(__rdtsc() - ticks);
+}
+
+}  // namespace
+
+namespace made_up {
+
+struct GeluDeviceOperation {};
+
+// An op as the agent sees one: announces itself, then allocates further down the stack.
+template <typename Operation>
+__attribute__((noinline)) void launch(const std::string& name) {
+    GraphTracker::instance();
+    char frame[256];  // ops have large ones
+    asm volatile("" : : "r"(frame) : "memory");
+    make(name, 0, 2048, 12, owner().allocator_.get());
+    GraphTracker::instance();
+    asm volatile("");
+}
+template void launch<GeluDeviceOperation>(const std::string&);
+
+}  // namespace made_up
+
+extern "C" {
+
+void host_open(int chips, int l1_small) {
+    tt::umd::ClusterDescriptor cluster;
+    for (int chip = 0; chip < chips; ++chip) {
+        cluster.ids[chip] = 1000 + chip;
+    }
+    cluster.get_chip_unique_ids();
+    mesh = std::make_unique<MeshDevice>();
+#ifndef LEGACY
+    mesh->implementation = std::make_unique<MeshDeviceImpl>();
+#endif
+    for (int chip = 0; chip < chips; ++chip) {
+        auto device = std::make_unique<Device>(chip);
+        device->initialize(1, l1_small, 0, 0, {}, false);
+        owner().devices.push_back(std::move(device));
+    }
+    mesh->initialize(1, l1_small, 0, 0, {}, false);
+}
+
+void host_close() {
+    buffers.clear();
+    sub_devices.reset();
+    for (auto& device : owner().devices) {
+        device->close();
+    }
+    mesh->close();
+    mesh.reset();
+}
+
+// 1 if it threw what TT-Metal throws.
+int host_allocate(const char* name, int type, uint64_t page_size, uint32_t pages) {
+    try {
+        make(name, type, page_size, pages, owner().allocator_.get());
+        return 0;
+    } catch (const std::runtime_error& error) {
+        return strcmp(error.what(), "Out of Memory") == 0 ? 1 : 2;
+    }
+}
+
+void host_free(const char* name) {
+    Buffer& buffer = *buffers.at(name);
+    buffer.allocator_->deallocate_buffer(&buffer);
+    buffers.erase(name);
+}
+
+void host_sub_devices(int count) {
+    std::vector<SubDevice> list(count);
+    sub_devices = std::make_unique<SubDeviceManager>(list, 0, mesh.get());
+    make("sub", 1, 2048, 64, sub_devices->allocators.back().get());
+}
+
+void host_mass_free(const char* how) {
+    AllocatorImpl& allocator = *owner().allocator_;
+    switch (how[0]) {
+        case 'a': allocator.deallocate_buffers(); break;
+        case 'c': allocator.clear(); break;
+        case 'o': allocator.override_state({}); break;
+        case 'd': owner().allocator_.reset(); break;
+    }
+    buffers.clear();
+}
+
+void host_kernels(const char* name) {
+    static std::string wanted;
+    wanted = name;
+    MeshWorkloadImpl workload;
+    workload.allocate = [] { make(wanted, 0, 4096, 12, owner().allocator_.get()); };
+    MeshCommandQueue queue;
+    workload.load_binaries(queue);
+}
+
+void host_trace(const char* name) {
+    static std::string wanted;
+    wanted = name;
+    MeshTrace::allocate = [] { make(wanted, 0, 8192, 12, owner().allocator_.get()); };
+    MeshCommandQueue queue;
+    std::shared_ptr<MeshTraceBuffer> trace;
+    MeshTrace::populate_mesh_buffer(queue, trace, 1, 2, 3);
+}
+
+void host_op(const char* name) { made_up::launch<made_up::GeluDeviceOperation>(name); }
+
+void host_context(const char* context, const char* name) {
+    push_allocation_context(context);
+    make(name, 0, 2048, 12, owner().allocator_.get());
+    pop_allocation_context();
+}
+
+// Many threads allocate and free at once; each leaves one buffer.
+void host_threads(int threads, int pairs) {
+    AllocatorImpl* allocator = owner().allocator_.get();
+    static std::mutex lock;
+    std::vector<std::thread> running;
+    for (int thread = 0; thread < threads; ++thread) {
+        running.emplace_back([=] {
+            for (int index = 0; index < pairs; ++index) {
+                Buffer buffer(mesh.get(), allocator, BufferType::DRAM, 2048, 12 + index % 7);
+                allocator->allocate_buffer(&buffer);
+                allocator->deallocate_buffer(&buffer);
+            }
+            std::lock_guard guard(lock);
+            make("thread " + std::to_string(thread), 0, 2048, 12, allocator);
+        });
+    }
+    for (std::thread& thread : running) {
+        thread.join();
+    }
+}
+
+// A signal every 50 us, whose handler allocates and frees too, while the main program does.
+void host_signals(int pairs) {
+    static AllocatorImpl* allocator;
+    allocator = new L1BankingAllocator(AllocatorConfig{0, true});
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+        Buffer buffer(nullptr, allocator, BufferType::DRAM, 32, 1);
+        allocator->allocate_buffer(&buffer);
+        allocator->deallocate_buffer(&buffer);
+    };
+    sigaction(SIGUSR1, &action, nullptr);
+    pthread_t main_thread = pthread_self();
+    std::atomic<bool> done = false;
+    std::thread sender([&] {
+        while (!done) {
+            pthread_kill(main_thread, SIGUSR1);
+            usleep(50);
+        }
+    });
+    for (int index = 0; index < pairs; ++index) {
+        Buffer buffer(mesh.get(), owner().allocator_.get(), BufferType::DRAM, 2048, 12);
+        owner().allocator_->allocate_buffer(&buffer);
+        owner().allocator_->deallocate_buffer(&buffer);
+    }
+    done = true;
+    sender.join();
+}
+
+void host_times(int threads, int pairs, double* mean, double* p99) {
+    double length = tick_length();
+    std::vector<Times> times(threads);
+    std::vector<std::thread> running;
+    for (int thread = 0; thread < threads; ++thread) {
+        running.emplace_back([&, thread] { times[thread] = time_pairs(pairs, length); });
+    }
+    for (std::thread& thread : running) {
+        thread.join();
+    }
+    *mean = *p99 = 0;
+    for (const Times& each : times) {
+        *mean += each.mean / threads;
+        *p99 = std::max(*p99, each.p99);
+    }
+}
+
+// What the mesh's allocator says: allocated bytes per bank of DRAM, L1, L1_SMALL, TRACE.
+void host_statistics(uint64_t* allocated) {
+    for (BufferType type : {BufferType::DRAM, BufferType::L1, BufferType::L1_SMALL, BufferType::TRACE}) {
+        *allocated++ = owner().allocator_->get_statistics(type).allocated;
+    }
+}
+}
