@@ -1,6 +1,6 @@
 //! The choices that `ttmem top` remembers: `ttmem/config.toml` in the user's configuration directory.
 //!
-//! Every key has one entry in [`KEYS`]: its name, how it is read and written, and what stands above it in the file
+//! Every key has one entry in `KEYS`: its name, how it is read and written, and what stands above it in the file
 //! that `ttmem config --default` prints. A key that is not among them is named, not passed over.
 
 mod file;

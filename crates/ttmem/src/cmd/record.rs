@@ -31,7 +31,7 @@ pub struct RecordArgs {
     /// End before the file is larger; with --ring, so much memory at most.
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<Size>,
-    /// Keep the last TIME in memory and write it to FILE-<time> when a process with device memory
+    /// Keep the last TIME in memory and write it to FILE-MOMENT when a process with device memory
     /// dies, or on SIGUSR1.
     #[arg(long, value_name = "TIME")]
     pub ring: Option<Span>,
