@@ -116,7 +116,9 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "view",
-        help: &["The view that opens first: overview, charts, processes, telemetry or findings."],
+        help: &[
+            "The view that opens first: overview, charts, l1, processes, telemetry or findings.",
+        ],
         read: |settings, value| {
             set(&mut settings.view, named(value, View::by_name, &View::ALL.map(View::name)))
         },

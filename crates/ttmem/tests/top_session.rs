@@ -169,6 +169,7 @@ fn a_session_from_the_first_view_to_the_last() {
     terminal.wait_for("left behind");
     for (key, text) in [
         ("2", "up to the limit"),
+        ("3", "dispatch 2"),
         ("4", "PID USER"),
         ("6", "PCIe host to device"),
         ("7", "SOURCES"),

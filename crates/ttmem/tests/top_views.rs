@@ -19,7 +19,7 @@ use ttmem::tui::screen::Screen;
 use ttmem::tui::view;
 use ttmem_collect::fake::{self, BOOT, Host, NOW};
 use ttmem_collect::root::Tree;
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_collect::{Clock, Collector, L1Request, Root};
 use ttmem_model::{MissingReason, Pid};
 
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
@@ -128,6 +128,47 @@ fn a_process_that_was_looked_at_closely() {
     let found = details::read(&root, process.pid);
     app.update(Moment(0), Event::Details(process, found));
     assert_snapshot!("details_read", screens(&app));
+}
+
+/// The same with the L1 of the demonstration read.
+fn demo_with_l1(view: View, look: Look) -> App {
+    let mut app = demo(View::L1, look);
+    let request = L1Request { devices: true, ..L1Request::default() };
+    let mut collector = Collector::demo().with_l1(request).unwrap();
+    let mut work = Work::new(Collector::demo());
+    let at = Moment(work.begin().0 + 90_000_000);
+    app.update(at, Event::Cores(Box::new(collector.look())));
+    for second in 90..100_u64 {
+        let at = Moment(work.begin().0 + second * 1_000_000);
+        app.update(at, Event::Cores(Box::new(collector.look())));
+        let snapshot = Arc::new(work.at(at));
+        app.update(at, Event::Sample(Sample { at, snapshot, boot: Some(BOOT) }));
+    }
+    press(&mut app, &view.number().to_string());
+    app
+}
+
+#[test]
+fn the_worker_cores_of_a_chip() {
+    for (name, keys) in
+        [("first", ""), ("dispatch", "jjjjjjjj"), ("headroom", "llb"), ("other", "⇥")]
+    {
+        let mut app = demo_with_l1(View::L1, LOOK);
+        press(&mut app, keys);
+        assert_snapshot!(format!("cores_{name}"), screens(&app));
+    }
+    let ascii = Look { charset: Charset::Ascii, ..LOOK };
+    let text = screen(&demo_with_l1(View::L1, ascii), (100, 40));
+    assert!(text.is_ascii(), "{text}");
+    assert_snapshot!("cores_ascii", text);
+}
+
+#[test]
+fn what_l1_says_is_in_every_view() {
+    for view in [View::Overview, View::Charts] {
+        let app = demo_with_l1(view, LOOK);
+        assert_snapshot!(format!("with_l1_{}", view.name()), screen(&app, (160, 50)));
+    }
 }
 
 #[test]

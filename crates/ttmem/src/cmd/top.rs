@@ -12,13 +12,13 @@ use crate::cli::{ColorWhen, CommonArgs};
 use crate::config::{self, Configuration, Settings};
 use crate::exit::{Exit, Failure};
 use crate::interval::Interval;
-use crate::tui::app::{App, Event, Sample, View};
+use crate::tui::app::{App, Ask, Event, Sample, View};
 use crate::tui::demo::Work;
 use crate::tui::details;
 use crate::tui::history::Moment;
 use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
 use crate::tui::run::{self, Directory, End, Parts};
-use crate::tui::sampler::{Feed, Recipe};
+use crate::tui::sampler::{Feed, Recipe, RecipeOfL1};
 
 /// The longest time from one sample to the next.
 const MOST_SECONDS: u64 = 60;
@@ -29,7 +29,7 @@ pub struct TopArgs {
     /// Sample every SEC seconds, 1 if not said; 100ms to 60s.
     #[arg(short = 'd', long, value_name = "SEC")]
     pub interval: Option<Interval>,
-    /// Open this view first: overview, charts, processes, telemetry or findings.
+    /// Open this view first: overview, charts, l1, processes, telemetry or findings.
     #[arg(long, value_name = "VIEW", value_parser = view)]
     pub view: Option<View>,
     /// Colours: default, light, high-contrast, colour-blind or mono.
@@ -194,7 +194,8 @@ fn parts(
     let is_system = common.root.is_none() && common.capture.is_none() && !common.demo;
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
-    Ok(Parts { app, feed, roots: [root()?, root()?], begin, mouse: settings.mouse, outside })
+    let l1 = recipe_of_l1(common);
+    Ok(Parts { app, feed, l1, roots: [root()?, root()?], begin, mouse: settings.mouse, outside })
 }
 
 /// How the collector of the host is made that the arguments choose. Simulated chips and captures have an L1 that is
@@ -205,6 +206,20 @@ fn recipe(common: &CommonArgs) -> Recipe {
         let host = crate::HostChoice::of(&common);
         let l1 = L1Request { simulator: common.simulator, ..L1Request::default() };
         host.collector(l1).map_err(|failure| failure.message)
+    })
+}
+
+/// The same for L1 alone. The demonstration's is embedded, so no device is opened for it.
+fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
+    let common = common.clone();
+    Box::new(move |ask| {
+        let common = common.clone();
+        Box::new(move || {
+            let host = crate::HostChoice::of(&common);
+            let devices = common.demo || ask == Ask::WithDevices;
+            let l1 = L1Request { devices, simulator: common.simulator, budget: None };
+            host.collector(l1).map_err(|failure| failure.message)
+        })
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod chart;
 mod command;
+mod cores;
 mod event;
 mod overlay;
 mod sample;
@@ -24,6 +25,7 @@ use super::track::{ProcessId, Subject, Track};
 use crate::config::Settings;
 
 pub use chart::{Arrange, Charts, Panel, Scale};
+pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
 pub use overlay::{Overlay, Signal};
 pub use sample::{Sample, Shown};
@@ -108,6 +110,7 @@ pub struct App {
     pub(super) filter: Filter,
     pub(super) filter_text: String,
     pub(super) charts: Charts,
+    pub(super) cores: Cores,
     pub(super) overlay: Option<Overlay>,
     /// The process whose details are shown, and what is known of it.
     pub(super) details: Option<(ProcessId, Option<Details>)>,
@@ -147,6 +150,7 @@ impl App {
             filter: Filter::default(),
             filter_text: String::new(),
             charts: Charts::new(&settings),
+            cores: Cores::default(),
             overlay: None,
             details: None,
             message: None,
@@ -205,6 +209,12 @@ impl App {
             Event::Sample(sample) => {
                 self.take(sample);
                 self.ask_again()
+            }
+            Event::Cores(look) => {
+                if self.cores.asked.is_some() {
+                    self.cores.take(self.now, *look);
+                }
+                Action::Draw
             }
             Event::Details(process, details) => {
                 if let Some((asked, known)) = &mut self.details
@@ -369,6 +379,8 @@ impl App {
     fn ask_again(&mut self) -> Action {
         match &self.details {
             Some((process, _)) if !self.frozen => Action::Details(*process),
+            // It is the first view, so no key opened it.
+            _ if self.view == View::L1 => self.open_l1(),
             _ => Action::Draw,
         }
     }

@@ -88,6 +88,10 @@ pub enum Command {
     Colours,
     /// Save what the view shows.
     Export,
+    /// Read no L1 any more.
+    StopL1,
+    /// Bytes or headroom in the grid of cores.
+    Heat,
     /// Send a signal to the process that the cursor is on.
     Signal,
     /// Draw everything anew.
@@ -145,9 +149,11 @@ const fn everywhere(
 }
 
 const CHARTS: &[View] = &[View::Charts];
+const L1: &[View] = &[View::L1];
 const PROCESSES: &[View] = &[View::Processes];
 const WITH_PROCESSES: &[View] = &[View::Overview, View::Processes];
-const TABLES: &[View] = &[View::Overview, View::Processes, View::Telemetry, View::Findings];
+const TABLES: &[View] =
+    &[View::Overview, View::L1, View::Processes, View::Telemetry, View::Findings];
 
 /// Every key. What works in some views only stands before what the same key does elsewhere.
 pub static BINDINGS: &[Binding] = &[
@@ -171,6 +177,13 @@ pub static BINDINGS: &[Binding] = &[
         &[Key::Char('2')],
         "2",
         "charts of chips or processes over time",
+        "",
+    ),
+    everywhere(
+        Command::Open(View::L1),
+        &[Key::Char('3')],
+        "3",
+        "L1: the worker cores and what lies in them",
         "",
     ),
     everywhere(
@@ -201,6 +214,46 @@ pub static BINDINGS: &[Binding] = &[
         help: "move the cursor through time",
         hint: "cursor",
         views: CHARTS,
+    },
+    Binding {
+        command: Command::Move(Step::Up),
+        keys: &[Key::Up, Key::Char('k')],
+        shown: "← ↑ ↓ →",
+        help: "move among the cores",
+        hint: "core",
+        views: L1,
+    },
+    Binding {
+        command: Command::NextPanel,
+        keys: &[Key::Tab],
+        shown: "Tab",
+        help: "the next chip",
+        hint: "chip",
+        views: L1,
+    },
+    Binding {
+        command: Command::Select,
+        keys: &[Key::Enter],
+        shown: "Enter",
+        help: "read the L1 of devices from now on",
+        hint: "",
+        views: L1,
+    },
+    Binding {
+        command: Command::StopL1,
+        keys: &[Key::Char('x')],
+        shown: "x",
+        help: "read no L1 any more",
+        hint: "stop",
+        views: L1,
+    },
+    Binding {
+        command: Command::Heat,
+        keys: &[Key::Char('b')],
+        shown: "b",
+        help: "bytes of circular buffers, or headroom",
+        hint: "bytes/headroom",
+        views: L1,
     },
     everywhere(
         Command::Move(Step::Up),

@@ -19,7 +19,7 @@ use ttmem_collect::Root;
 
 use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
-use super::sampler::{Feed, Looker, Sampler, Stamped, Timeline};
+use super::sampler::{CoreReader, Feed, Looker, RecipeOfL1, Sampler, Stamped, Timeline};
 use super::screen::Screen;
 use super::terminal::{self, Heard};
 use super::view;
@@ -33,12 +33,13 @@ const WAITING: usize = 64;
 const MOST_AT_ONCE: usize = 64;
 
 /// What the live view is made from.
-#[derive(Debug)]
 pub struct Parts {
     /// The state before the first sample.
     pub app: App,
     /// What samples are taken from.
     pub feed: Feed,
+    /// How L1 is read once somebody wants to see it.
+    pub l1: RecipeOfL1,
     /// The host's files, for the sampler and for looking closely at a process.
     pub roots: [Root; 2],
     /// When the line of time begins; now, if nothing is said.
@@ -75,7 +76,7 @@ enum Incoming {
 /// # Errors
 /// If the terminal cannot be taken or written to, or there can be no more threads.
 pub fn run(parts: Parts) -> io::Result<End> {
-    let Parts { app, feed, roots: [first, second], begin, mouse, outside } = parts;
+    let Parts { app, feed, l1, roots: [first, second], begin, mouse, outside } = parts;
     let timeline = begin.map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
     terminal::give_back_on_panic();
@@ -85,12 +86,22 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
         let sampler = Sampler::start(feed, first, timeline, interval, events.clone())?;
+        let cores = CoreReader::start(l1, timeline, events.clone())?;
         let looker = Looker::start(second, timeline, events)?;
         listen(sender)?;
         let screen = Screen::new(io::stdout(), Size::new(columns, rows));
         let Ok(terminal) = Terminal::new(screen);
-        let mut live =
-            Live { app, terminal, hits: Vec::new(), timeline, sampler, looker, mouse, outside };
+        let mut live = Live {
+            app,
+            terminal,
+            hits: Vec::new(),
+            timeline,
+            sampler,
+            cores,
+            looker,
+            mouse,
+            outside,
+        };
         let signal = live.go(&incoming)?;
         Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
     })();
@@ -154,6 +165,7 @@ struct Live {
     hits: Vec<Hit>,
     timeline: Timeline,
     sampler: Sampler,
+    cores: CoreReader,
     looker: Looker,
     mouse: bool,
     outside: Outside,
@@ -224,6 +236,7 @@ impl Live {
             Action::Quit => return Ok(Next::End(None)),
             Action::Suspend => self.suspend()?,
             Action::Interval(micros) => self.sampler.set_interval(Duration::from_micros(micros)),
+            Action::Cores(ask) => self.cores.ask(ask),
             Action::Details(process) => self.looker.ask(process),
             Action::Save(document) => {
                 let outcome = self.outside.save(&document);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ttmem_collect::{Clock, Collector, Root};
 use ttmem_model::Snapshot;
 
-use super::app::{Event, Sample};
+use super::app::{Ask, Event, Sample};
 use super::demo::Work;
 use super::details;
 use super::history::Moment;
@@ -160,6 +160,69 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
             Ok(change) => interval = change,
             Err(RecvTimeoutError::Timeout) => return Some(interval),
             Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+/// Makes the recipe of a collector that reads L1: of devices too, or of all that needs none.
+pub type RecipeOfL1 = Box<dyn Fn(Ask) -> Recipe + Send>;
+
+/// Reads the L1 of worker cores, on a thread of its own: a device that hangs holds nothing else up.
+#[derive(Debug)]
+pub struct CoreReader {
+    asks: SyncSender<Ask>,
+}
+
+impl CoreReader {
+    /// Begins to wait until somebody asks for L1.
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub fn start(
+        recipe: RecipeOfL1,
+        timeline: Timeline,
+        events: SyncSender<Stamped>,
+    ) -> std::io::Result<Self> {
+        /// L1 is read over the NOC that the workload uses.
+        const INTERVAL: Duration = Duration::from_secs(1);
+        let (sender, asks) = sync_channel::<Ask>(4);
+        let work = move || {
+            let mut collector: Option<Collector> = None;
+            loop {
+                let ask = match &mut collector {
+                    None => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+                    Some(collector) => {
+                        let look = Event::Cores(Box::new(collector.look()));
+                        if events.send((timeline.moment(), look)).is_err() {
+                            return;
+                        }
+                        asks.recv_timeout(INTERVAL)
+                    }
+                };
+                match ask {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Ask::Nothing) => collector = None,
+                    Ok(ask) => match recipe(ask)() {
+                        Ok(made) => collector = Some(made),
+                        Err(why) => {
+                            let said = events.send((timeline.moment(), Event::Done(Err(why))));
+                            if said.is_err() {
+                                return;
+                            }
+                        }
+                    },
+                }
+            }
+        };
+        thread::Builder::new().name("l1".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+        Ok(Self { asks: sender })
+    }
+
+    /// Reads L1 from now on, or no longer.
+    pub fn ask(&self, ask: Ask) {
+        match self.asks.try_send(ask) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
 }

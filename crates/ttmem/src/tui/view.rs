@@ -4,6 +4,7 @@
 mod charts;
 mod findings;
 mod frame;
+mod l1;
 mod memory;
 mod overlay;
 mod overview;
@@ -34,6 +35,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
         _ if app.snapshot().is_none() => draw_waiting(app, &mut canvas, body),
         View::Overview => overview::draw(app, &mut canvas, body),
         View::Charts => charts::draw(app, &mut canvas, body),
+        View::L1 => l1::draw(app, &mut canvas, body),
         View::Processes => processes::draw(app, &mut canvas, body),
         View::Telemetry => telemetry::draw(app, &mut canvas, body),
         View::Findings => findings::draw(app, &mut canvas, body),

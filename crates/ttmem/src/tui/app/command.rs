@@ -1,8 +1,8 @@
 //! What keys and the mouse do to a view.
 
 use super::{
-    Action, App, Arrange, Focus, Gesture, INTERVALS, Mouse, Only, Overlay, Role, Scale, Target,
-    View, moved,
+    Action, App, Arrange, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Scale,
+    Target, View, moved,
 };
 use crate::tui::key::{Command, Key, Step, command};
 use crate::tui::select::Column;
@@ -34,7 +34,14 @@ impl App {
             }
             Command::Metrics => self.overlay = Some(Overlay::Metrics { cursor: 0 }),
             Command::Export => self.overlay = Some(Overlay::Export { cursor: 0 }),
-            Command::Open(view) => self.view = view,
+            Command::Open(view) => return self.open(view),
+            Command::StopL1 => return self.stop_reading(),
+            Command::Heat => {
+                self.cores.heat = match self.cores.heat {
+                    Heat::Bytes => Heat::Headroom,
+                    Heat::Headroom => Heat::Bytes,
+                };
+            }
             Command::Move(step) => self.step(step),
             Command::NextPanel | Command::PreviousPanel => self.next_panel(),
             Command::Back => self.back(),
@@ -87,8 +94,14 @@ impl App {
         }
     }
 
+    fn open(&mut self, view: View) -> Action {
+        self.view = view;
+        if view == View::L1 { self.open_l1() } else { Action::Draw }
+    }
+
     fn next_panel(&mut self) {
         match self.view {
+            View::L1 => self.next_chip(),
             View::Charts => {
                 self.charts.of_processes = !self.charts.of_processes;
                 self.charts.cursor = None;
@@ -104,6 +117,7 @@ impl App {
 
     fn step(&mut self, step: Step) {
         match (self.view, step) {
+            (View::L1, _) => self.step_core(step),
             (View::Charts, Step::Left | Step::Right) => self.step_in_time(step),
             (View::Charts, _) if self.charts.of_processes => self.step_row(step),
             (View::Charts, _) => self.step_chip(step),
@@ -159,6 +173,7 @@ impl App {
     fn select(&mut self) -> Action {
         match self.view {
             View::Processes => return self.open_details(),
+            View::L1 => return self.read_devices(),
             View::Overview if self.focus == Focus::Processes => self.select_process(),
             View::Charts if self.charts.of_processes => self.select_process(),
             View::Overview | View::Charts | View::Telemetry => {
@@ -260,7 +275,8 @@ impl App {
 
     fn click(&mut self, target: Target) -> Action {
         match target {
-            Target::View(view) => self.view = view,
+            Target::View(view) => return self.open(view),
+            Target::Core(x, y) => self.cores.cursor = (x, y),
             Target::Column(column) => self.sort_by(column),
             Target::Instant(place) => self.charts.cursor = Some(place),
             Target::Finding(place) => self.cursors.finding = place,

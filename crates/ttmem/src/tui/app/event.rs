@@ -1,15 +1,16 @@
 //! What happens, and what is to be done about it outside.
 
+use ttmem_collect::L1Look;
 use ttmem_model::ChipId;
 
-use super::{Sample, Signal};
+use super::{Ask, Sample, Signal};
 use crate::tui::details::Details;
 use crate::tui::export::Document;
 use crate::tui::key::Key;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
 
-/// A view. The numbers are those of the keys; 3 and 5 are not there yet.
+/// A view. The numbers are those of the keys; 5 is not there yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// Chips and processes.
@@ -17,6 +18,8 @@ pub enum View {
     Overview,
     /// Numbers over time.
     Charts,
+    /// The worker cores and what lies in them.
+    L1,
     /// Processes and what they hold.
     Processes,
     /// Every reading with its limit.
@@ -27,8 +30,8 @@ pub enum View {
 
 impl View {
     /// Every view, in the order of the tabs.
-    pub const ALL: [Self; 5] =
-        [Self::Overview, Self::Charts, Self::Processes, Self::Telemetry, Self::Findings];
+    pub const ALL: [Self; 6] =
+        [Self::Overview, Self::Charts, Self::L1, Self::Processes, Self::Telemetry, Self::Findings];
 
     /// The key that opens it.
     #[must_use]
@@ -36,6 +39,7 @@ impl View {
         match self {
             Self::Overview => 1,
             Self::Charts => 2,
+            Self::L1 => 3,
             Self::Processes => 4,
             Self::Telemetry => 6,
             Self::Findings => 7,
@@ -48,6 +52,7 @@ impl View {
         match self {
             Self::Overview => "Overview",
             Self::Charts => "Charts",
+            Self::L1 => "L1",
             Self::Processes => "Processes",
             Self::Telemetry => "Telemetry",
             Self::Findings => "Findings",
@@ -60,6 +65,7 @@ impl View {
         match self {
             Self::Overview => "overview",
             Self::Charts => "charts",
+            Self::L1 => "l1",
             Self::Processes => "processes",
             Self::Telemetry => "telemetry",
             Self::Findings => "findings",
@@ -82,6 +88,8 @@ pub enum Event {
     Mouse(Mouse),
     /// The host was read.
     Sample(Sample),
+    /// The L1 of worker cores was read.
+    Cores(Box<L1Look>),
     /// What was asked about a process.
     Details(ProcessId, Details),
     /// What an action led to: a line for the foot of the screen, or why it failed.
@@ -127,6 +135,8 @@ pub enum Target {
     Finding(usize),
     /// A moment in a chart: columns from its right end.
     Instant(usize),
+    /// A worker core, by its column and row.
+    Core(u8, u8),
     /// A line of a list in front of the view.
     Item(usize),
 }
@@ -144,6 +154,8 @@ pub enum Action {
     Suspend,
     /// Sample every so many microseconds from now on.
     Interval(u64),
+    /// Read the L1 of worker cores from now on, or no longer.
+    Cores(Ask),
     /// Look closely at a process.
     Details(ProcessId),
     /// Save a document.

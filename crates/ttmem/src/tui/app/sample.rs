@@ -1,6 +1,7 @@
 //! Taking in what a sample says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ttmem_model::Timestamp;
 use ttmem_model::snapshot::Snapshot;
@@ -36,7 +37,10 @@ pub struct Shown {
 impl App {
     pub(super) fn take(&mut self, sample: Sample) {
         self.heard = Some(self.now);
-        let Sample { at, snapshot, boot } = sample;
+        let Sample { at, mut snapshot, boot } = sample;
+        if self.cores.read.is_some() {
+            self.cores.complete(at, self.interval, Arc::make_mut(&mut snapshot));
+        }
         let cpu = self.rates(at, &snapshot);
         self.note_findings(at, &snapshot);
         let numbers = numbers(&snapshot, &cpu);

@@ -355,3 +355,44 @@ fn choices_can_be_remembered() {
     assert_eq!((now.arrange, now.scale), (Arrange::Apart, Scale::Auto));
     assert_eq!(now.sort, Column::L1);
 }
+
+#[test]
+fn a_device_is_opened_only_after_somebody_said_so() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.press(Key::Char('3')), Action::Cores(Ask::WithoutDevices));
+    assert_eq!(scene.press(Key::Char('3')), Action::Draw, "it is being read already");
+    assert_eq!(scene.press(Key::Enter), Action::Cores(Ask::WithDevices));
+    assert_eq!(scene.press(Key::Enter), Action::Draw);
+    assert_eq!(scene.press(Key::Char('x')), Action::Cores(Ask::Nothing));
+    assert_eq!(scene.app.cores.asked, None);
+    let mut first = Scene::new();
+    first.app.view = View::L1;
+    assert_eq!(first.sample(), Action::Cores(Ask::WithoutDevices));
+}
+
+#[test]
+fn what_l1_says_is_kept_while_it_is_fresh() {
+    let mut scene = Scene::new();
+    let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
+    let look = || Box::new(Collector::demo().with_l1(request.clone()).unwrap().look());
+    let used = |scene: &Scene| {
+        let chip = &scene.app.snapshot().unwrap().chips[0];
+        chip.memory.circular_buffers.used.clone()
+    };
+    scene.app.update(scene.at, Event::Cores(look()));
+    assert!(scene.app.cores.read.is_none(), "nobody asked for it");
+    scene.press(Key::Char('3'));
+    scene.app.update(scene.at, Event::Cores(look()));
+    scene.sample();
+    let ttmem_model::Reading::Known { age_us, .. } = used(&scene) else { panic!("not known") };
+    assert_eq!(age_us, SECOND);
+    assert!(scene.app.core().is_some());
+    scene.type_in("ll");
+    assert_eq!(scene.app.cores.cursor, (2, 0));
+    for _ in 0..6 {
+        scene.sample();
+    }
+    assert!(used(&scene).missing().is_some(), "what was read six seconds ago is not now");
+    scene.type_in("1");
+    assert_eq!(scene.app.view, View::Overview);
+}

@@ -27,6 +27,7 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> String {
             csv.header(&fields) + &csv.processes(snapshot, &fields)
         }
         View::Findings => findings(snapshot),
+        View::L1 => cores(app),
         View::Charts => charts(app),
     }
 }
@@ -49,6 +50,35 @@ fn findings(snapshot: &Snapshot) -> String {
             [finding.severity.as_str(), &finding.id, &chip, &pid, &finding.text, &finding.remedy];
         text.push_str(&values.map(quoted).join(","));
         text.push('\n');
+    }
+    text
+}
+
+/// A row for each core that was read. A blank is a number that is not known.
+fn cores(app: &App) -> String {
+    let mut text =
+        String::from("chip,x,y,noc_x,noc_y,state,program,circular_buffers [B],kernel_text [B]\n");
+    for chip in app.chips() {
+        let content = app.cores.of(chip.id).and_then(|facts| facts.content.as_ref().ok());
+        for core in content.into_iter().flat_map(|content| &content.cores) {
+            let place = core.logical.map(|place| [place.x, place.y].map(|part| part.to_string()));
+            let [x, y] = place.unwrap_or_default();
+            let number = |number: Option<u64>| number.map(|number| number.to_string());
+            let program = core.program.as_ref().map(|program| u64::from(program.id));
+            let values = [
+                chip.id.to_string(),
+                x,
+                y,
+                core.noc.x.to_string(),
+                core.noc.y.to_string(),
+                core.state.as_str().to_owned(),
+                number(program).unwrap_or_default(),
+                number(core.circular_buffer_bytes().value()).unwrap_or_default(),
+                number(core.kernel_text_bytes().value()).unwrap_or_default(),
+            ];
+            text.push_str(&values.join(","));
+            text.push('\n');
+        }
     }
     text
 }

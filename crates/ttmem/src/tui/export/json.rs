@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use ttmem_model::Snapshot;
+use ttmem_model::l1::report::L1Report;
+use ttmem_model::snapshot::Chip;
 
 use super::{lines, name_of, unit_of};
 use crate::output::json::{Layout, write};
+use crate::output::l1::view::ChipView;
 use crate::tui::app::App;
 use crate::tui::track::Worst;
 
@@ -14,6 +17,19 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> String {
     match write(snapshot, Layout::Pretty, &mut bytes) {
         Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
         // Memory takes whatever is written to it.
+        Err(error) => json!({ "error": error.to_string() }).to_string(),
+    }
+}
+
+/// The cores that were read: `ttmem/l1`, as `ttmem l1 --json` prints them.
+pub(super) fn cores(app: &App, snapshot: &Snapshot) -> String {
+    let report = |chip: &Chip| {
+        let facts = app.cores.of(chip.id)?;
+        ChipView::new(snapshot, chip, facts, None).map(|view| view.report())
+    };
+    let chips = app.chips().into_iter().filter_map(report).collect();
+    match serde_json::to_string_pretty(&L1Report::new(chips)) {
+        Ok(text) => text + "\n",
         Err(error) => json!({ "error": error.to_string() }).to_string(),
     }
 }

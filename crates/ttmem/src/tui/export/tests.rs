@@ -20,6 +20,11 @@ fn app(view: View) -> App {
         let snapshot = Arc::new(work.at(at));
         app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
     }
+    if view == View::L1 {
+        let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
+        let mut collector = Collector::demo().with_l1(request).unwrap();
+        app.update(work.begin(), Event::Cores(Box::new(collector.look())));
+    }
     app
 }
 
@@ -34,6 +39,13 @@ fn json_is_the_snapshot_that_every_command_prints() {
     assert_eq!(saved.name, "ttmem-overview-20261102T093004Z.json");
     let read: ttmem_model::Snapshot = serde_json::from_slice(&saved.bytes).unwrap();
     assert_eq!(Some(&read), app.snapshot());
+}
+
+#[test]
+fn cores_are_saved_as_every_command_prints_them() {
+    let value: serde_json::Value = serde_json::from_str(&text(View::L1, Format::Json)).unwrap();
+    assert_eq!(value["schema"], "ttmem/l1");
+    assert_eq!(value["chips"][0]["cores"].as_array().unwrap().len(), 72);
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub struct Glyphs {
     pub unknown: &'static str,
     /// The most there was, in a bar.
     pub peak: &'static str,
+    /// Cores: running, finished, idle, dispatch, torn, harvested.
+    pub seats: [&'static str; 6],
+    /// How much of something is in use, from little to all.
+    pub heats: &'static [&'static str],
     /// Lines: horizontal, vertical, and a corner where an axis begins.
     pub lines: [&'static str; 3],
     /// The corners of a box: top left, top right, bottom left, bottom right.
@@ -81,6 +85,8 @@ const UNICODE: Glyphs = Glyphs {
     track: "·",
     unknown: "╌",
     peak: "▕",
+    seats: ["●", "○", "·", "◆", "!", "×"],
+    heats: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     lines: ["─", "│", "└"],
     corners: ["╭", "╮", "╰", "╯"],
     cursor: "┆",
@@ -106,6 +112,8 @@ const ASCII: Glyphs = Glyphs {
     track: ".",
     unknown: "?",
     peak: "|",
+    seats: ["R", "f", ".", "D", "!", "x"],
+    heats: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     lines: ["-", "|", "+"],
     corners: ["+", "+", "+", "+"],
     cursor: ":",

@@ -110,6 +110,7 @@ pub(super) fn draw_bar(
         .kinds(memory)
         .into_iter()
         .filter_map(|(role, reading)| Some(Part { amount: *reading.value()? as f64, role }))
+        .map(|part| without_aliases(memory, part))
         .collect();
     let line = Line { subject: Subject::Chip(chip.id), track: place.track() };
     let peak = app.history.worst(line, Window::Hour).map(f64::from);
@@ -119,6 +120,15 @@ pub(super) fn draw_bar(
     };
     let parts = if whole > 0.0 { parts } else { Vec::new() };
     Bar { parts: &parts, whole, rest, peak }.draw(canvas, x, y, columns);
+}
+
+/// Circular buffers that are tensors at the same time are in the bar already.
+fn without_aliases(memory: &ChipMemory, part: Part) -> Part {
+    let aliasing = memory.circular_buffers.aliasing.value().copied().unwrap_or(0) as f64;
+    match part.role {
+        Role::CircularBuffers => Part { amount: (part.amount - aliasing).max(0.0), ..part },
+        _ => part,
+    }
 }
 
 /// What is said beside a bar: its kinds by name, as far as they hold something.

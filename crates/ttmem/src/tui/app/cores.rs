@@ -1,0 +1,177 @@
+//! The L1 of worker cores: whether it is read, what was read, and the core that is looked at.
+
+use ttmem_collect::L1Look;
+use ttmem_model::facts::L1Facts;
+use ttmem_model::l1::{Coordinate, Core};
+use ttmem_model::snapshot::{ChipMemory, Snapshot};
+use ttmem_model::{ChipId, Reading};
+
+use super::{Action, App, Step};
+use crate::tui::history::Moment;
+
+/// What is asked of whoever reads L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Simulated chips, captures, and the demonstration: no device is opened for them.
+    WithoutDevices,
+    /// The driver's devices too.
+    WithDevices,
+    /// Nothing any more.
+    Nothing,
+}
+
+/// What a cell of the grid says of its core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Heat {
+    /// Bytes of circular buffers.
+    #[default]
+    Bytes,
+    /// What the next program or tensor can have.
+    Headroom,
+}
+
+/// The L1 of worker cores.
+#[derive(Debug, Default)]
+pub struct Cores {
+    /// What is being read, if anything was asked for.
+    pub asked: Option<Ask>,
+    /// What was read last, and when.
+    pub read: Option<(Moment, Vec<(ChipId, L1Facts)>)>,
+    /// The memory of those chips, as their L1 has it.
+    memory: Vec<(ChipId, ChipMemory)>,
+    /// The place of the core that is looked at.
+    pub cursor: (u8, u8),
+    /// What the cells of the grid say.
+    pub heat: Heat,
+}
+
+impl Cores {
+    /// What was read of a chip.
+    #[must_use]
+    pub fn of(&self, chip: ChipId) -> Option<&L1Facts> {
+        let (_, chips) = self.read.as_ref()?;
+        chips.iter().find(|(id, _)| *id == chip).map(|(_, facts)| facts)
+    }
+
+    /// Keeps what was read.
+    pub(super) fn take(&mut self, at: Moment, look: L1Look) {
+        let L1Look { snapshot, chips } = look;
+        let id = |index: u32| snapshot.chips.iter().find(|chip| chip.index == index);
+        self.memory = chips
+            .iter()
+            .filter(|(_, facts)| facts.content.is_ok())
+            .filter_map(|(index, _)| id(*index).map(|chip| (chip.id, chip.memory.clone())))
+            .collect();
+        let with_id = |(index, facts)| id(index).map(|chip| (chip.id, facts));
+        self.read = Some((at, chips.into_iter().filter_map(with_id).collect()));
+    }
+
+    /// Puts what L1 says into a snapshot that was taken without it, as long as it is fresh.
+    pub(super) fn complete(&self, at: Moment, interval: u64, snapshot: &mut Snapshot) {
+        /// Older than this or than three samples, it says nothing of now.
+        const FRESH_MICROS: u64 = 5_000_000;
+        let Some((read_at, _)) = &self.read else { return };
+        let age = at.since(*read_at);
+        if age > FRESH_MICROS.max(interval.saturating_mul(3)) {
+            return;
+        }
+        for chip in &mut snapshot.chips {
+            let Some((_, of_l1)) = self.memory.iter().find(|(id, _)| *id == chip.id) else {
+                continue;
+            };
+            let memory = &mut chip.memory;
+            let pairs = [
+                (&mut memory.circular_buffers.used, &of_l1.circular_buffers.used),
+                (&mut memory.circular_buffers.running, &of_l1.circular_buffers.running),
+                (&mut memory.circular_buffers.aliasing, &of_l1.circular_buffers.aliasing),
+                (&mut memory.kernels.used, &of_l1.kernels.used),
+                (&mut memory.kernels.running, &of_l1.kernels.running),
+                (&mut memory.kernels.system, &of_l1.kernels.system),
+                (&mut memory.reserved.used, &of_l1.reserved.used),
+                (&mut memory.l1_total.used, &of_l1.l1_total.used),
+            ];
+            for (place, reading) in pairs {
+                if place.value().is_none() {
+                    *place = older(reading, age);
+                }
+            }
+        }
+    }
+}
+
+/// The same reading, older by so many microseconds.
+fn older(reading: &Reading<u64>, micros: u64) -> Reading<u64> {
+    match reading {
+        Reading::Known { age_us, .. } => reading.clone().aged(age_us + micros),
+        Reading::Missing(_) => reading.clone(),
+    }
+}
+
+impl App {
+    /// What was read of the chip of the cursor.
+    pub(crate) fn l1_facts(&self) -> Option<&L1Facts> {
+        let chips = self.chips();
+        self.cores.of(chips.get(self.chip_place())?.id)
+    }
+
+    /// The core that is looked at.
+    pub(crate) fn core(&self) -> Option<&Core> {
+        let (x, y) = self.cores.cursor;
+        let content = self.l1_facts()?.content.as_ref().ok()?;
+        content.cores.iter().find(|core| core.logical == Some(Coordinate { x, y }))
+    }
+
+    /// Begins to read what needs no device, the first time that somebody wants to see L1.
+    pub(super) fn open_l1(&mut self) -> Action {
+        if self.cores.asked.is_some() {
+            return Action::Draw;
+        }
+        self.ask_for_cores(Ask::WithoutDevices)
+    }
+
+    /// Enter: the devices too, from now on.
+    pub(super) fn read_devices(&mut self) -> Action {
+        if self.cores.asked == Some(Ask::WithDevices) || self.l1_facts().is_some() {
+            return Action::Draw;
+        }
+        self.ask_for_cores(Ask::WithDevices)
+    }
+
+    /// Reads no L1 any more.
+    pub(super) fn stop_reading(&mut self) -> Action {
+        self.cores.read = None;
+        self.cores.asked = None;
+        Action::Cores(Ask::Nothing)
+    }
+
+    fn ask_for_cores(&mut self, ask: Ask) -> Action {
+        self.cores.asked = Some(ask);
+        Action::Cores(ask)
+    }
+
+    /// Moves the core cursor within the grid.
+    pub(super) fn step_core(&mut self, step: Step) {
+        let content = self.l1_facts().and_then(|facts| facts.content.as_ref().ok());
+        let grid = content.and_then(|content| content.cores.iter().find_map(|core| core.grid));
+        let Some(grid) = grid else { return };
+        let (right, bottom) = (grid.columns.saturating_sub(1), grid.rows.saturating_sub(1));
+        let (x, y) = self.cores.cursor;
+        self.cores.cursor = match step {
+            Step::Left => (x.saturating_sub(1), y),
+            Step::Right => ((x + 1).min(right), y),
+            Step::Up => (x, y.saturating_sub(1)),
+            Step::Down => (x, (y + 1).min(bottom)),
+            Step::PageUp => (x, 0),
+            Step::PageDown => (x, bottom),
+            Step::First => (0, y),
+            Step::Last => (right, y),
+        };
+    }
+
+    /// The next chip.
+    pub(super) fn next_chip(&mut self) {
+        let chips: Vec<ChipId> = self.chips().iter().map(|chip| chip.id).collect();
+        let next = (self.chip_place() + 1) % chips.len().max(1);
+        self.cursors.chip = chips.get(next).copied();
+    }
+}

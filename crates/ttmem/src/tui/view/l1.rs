@@ -1,0 +1,197 @@
+//! View 3: the worker cores of a chip, and what lies in the L1 of one of them.
+
+mod core;
+mod grid;
+mod space;
+
+use ratatui_core::layout::Rect;
+use ttmem_model::facts::{L1Content, L1Facts};
+use ttmem_model::l1::{Core, CoreState};
+use ttmem_model::snapshot::Chip;
+
+use crate::output::amount;
+use crate::output::text::wrap;
+use crate::tui::app::{App, Ask, Heat};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::widget::canvas::Canvas;
+
+/// What a core is, as the grid shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seat {
+    Running,
+    Finished,
+    Idle,
+    System,
+    Torn,
+}
+
+impl Seat {
+    const ALL: [Self; 5] = [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
+
+    fn of(facts: &L1Facts, core: &Core) -> Self {
+        let names = facts.names.as_ref().ok();
+        let is_system = names.and_then(|names| names.is_system_core(core)) == Some(true);
+        match core.state {
+            CoreState::Torn => Self::Torn,
+            _ if is_system => Self::System,
+            CoreState::Running => Self::Running,
+            CoreState::Finished => Self::Finished,
+            CoreState::Idle => Self::Idle,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Idle => "idle",
+            Self::System => "dispatch",
+            Self::Torn => "torn",
+        }
+    }
+
+    fn sign(self, canvas: &Canvas<'_>) -> (&'static str, Role) {
+        let [running, finished, idle, system, torn, _] = canvas.glyphs().seats;
+        match self {
+            Self::Running => (running, Role::L1),
+            Self::Finished => (finished, Role::Plain),
+            Self::Idle => (idle, Role::Quiet),
+            Self::System => (system, Role::Trace),
+            Self::Torn => (torn, Role::Alarm),
+        }
+    }
+}
+
+/// Draws the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let chips = app.chips();
+    let Some(chip) = chips.get(app.chip_place()) else {
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, "There is no chip.");
+        return;
+    };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    match app.l1_facts() {
+        Some(facts) => match &facts.content {
+            Ok(content) => {
+                draw_head(app, canvas, area, chip, content);
+                draw_chip(app, canvas, body, facts, content);
+            }
+            Err(missing) => {
+                let text = format!("{}: {}", missing.reason.as_str(), missing.detail);
+                draw_name(app, canvas, area, chip);
+                draw_text(canvas, body, &["L1 could not be read.", "", &text]);
+            }
+        },
+        None => {
+            draw_name(app, canvas, area, chip);
+            draw_prompt(app, canvas, body, chip);
+        }
+    }
+}
+
+fn draw_name(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) -> u16 {
+    let board = chip.board.as_deref().unwrap_or_default();
+    let name = format!("chip {} {board}", chip.index);
+    let x = canvas.text(area.x + 1, area.y, area.right(), Role::Strong, &name);
+    let count = app.chips().len();
+    if count < 2 {
+        return x;
+    }
+    let text = format!("{} of {count}", app.chip_place() + 1);
+    canvas.text(x + 2, area.y, area.right(), Role::Quiet, &text)
+}
+
+/// Which chip, how it was read, and how many cores do what.
+fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, content: &L1Content) {
+    let x = draw_name(app, canvas, area, chip);
+    let heat = match app.cores.heat {
+        Heat::Bytes => "circular buffers",
+        Heat::Headroom => "headroom",
+    };
+    let cost = content.cost;
+    let texts = [
+        format!("layout {}", content.layout),
+        format!("{} reads, {}", cost.reads, amount::size(cost.bytes)),
+        format!("bars: {heat}"),
+    ];
+    let mut x = x;
+    for text in texts {
+        x = canvas.text(x + 3, area.y, area.right() - 1, Role::Quiet, &text);
+    }
+}
+
+/// The grid, beside it the core that is looked at, below it that core's address space.
+fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, content: &L1Content) {
+    let Some(size) = content.cores.iter().find_map(|core| core.grid) else {
+        return draw_text(canvas, area, &["No core says where in the grid it is."]);
+    };
+    let space = if area.height >= 14 { space::ROWS } else { 0 };
+    let room = area.height.saturating_sub(space);
+    // What the core has to say, or the grid with its legend.
+    let beside = app.core().map_or(0, |core| core::lines(facts, core).len() + 1);
+    let height = cells(beside.max(usize::from(size.rows) + 6)).min(room);
+    let width = grid::width(size, area.width / 2 + 4);
+    let place = Rect { width, height: height.min(u16::from(size.rows) + 1), ..area };
+    grid::draw(app, canvas, place, (facts, content, size));
+    let legend = Rect { y: place.bottom(), height: height - place.height, ..place };
+    grid::draw_legend(canvas, legend, facts, content);
+    let beside = Rect { x: area.x + width + 2, width: area.width - width - 2, height, ..area };
+    match app.core() {
+        Some(core) => {
+            core::draw(canvas, beside, facts, core);
+            if space > 0 {
+                let below = Rect { y: area.y + height, height: space, ..area };
+                space::draw(canvas, below, content, core);
+                let y = below.bottom();
+                let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
+                space::draw_regions(canvas, rest, content, core);
+            }
+        }
+        None => {
+            let (x, y) = app.cores.cursor;
+            let text = format!("No core answers at {x},{y}: harvested, or not ours.");
+            draw_text(canvas, beside, &[&text]);
+        }
+    }
+}
+
+/// What reading the chip's L1 would do, and how to say so.
+fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
+    if app.cores.read.is_none() && app.cores.asked.is_some() {
+        return draw_text(canvas, area, &["reading …"]);
+    }
+    if app.cores.asked == Some(Ask::WithDevices) {
+        return draw_text(canvas, area, &["Nothing leads to the L1 of this chip."]);
+    }
+    if chip.remote {
+        let why = "A remote chip has no PCIe function of its own, and ttmem reads no chip through another.";
+        return draw_text(canvas, area, &[why]);
+    }
+    let device = format!("/dev/tenstorrent/{}", chip.index);
+    let first = format!("The L1 of chip {} was not read. Reading it opens {device}.", chip.index);
+    let lines = [
+        first.as_str(),
+        "",
+        "ttmem opens a device only while TT-Metal has it open, borrows one small window of the driver's, reads words of \
+         worker cores through it once a second, and gives it back. It never writes to a device. docs/safety.md has every rule.",
+        "",
+        "Enter   read the L1 of this host's devices from now on, in every view",
+        "x       stop reading",
+    ];
+    draw_text(canvas, area, &lines);
+}
+
+fn draw_text(canvas: &mut Canvas<'_>, area: Rect, lines: &[&str]) {
+    let columns = usize::from(area.width.saturating_sub(4)).min(100);
+    let mut y = area.y + 1;
+    for line in lines {
+        let parts = if line.is_empty() { vec![String::new()] } else { wrap(line, columns) };
+        for part in parts {
+            if y < area.bottom() {
+                canvas.text(area.x + 2, y, area.right(), Role::Plain, &part);
+            }
+            y += 1;
+        }
+    }
+}

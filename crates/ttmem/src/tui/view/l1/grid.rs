@@ -1,0 +1,124 @@
+//! The grid of cores: what each does, and how much of its L1 its circular buffers take.
+
+use ratatui_core::layout::Rect;
+use ttmem_model::facts::{L1Content, L1Facts};
+use ttmem_model::l1::{Coordinate, Core, Grid, L1Map};
+
+use super::Seat;
+use crate::tui::app::{App, Heat, Target};
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::widget::canvas::{Canvas, scroll};
+
+/// Columns of the numbers of rows.
+const NUMBERS: u16 = 4;
+
+/// Columns that the grid takes.
+pub(super) fn width(grid: Grid, room: u16) -> u16 {
+    NUMBERS + u16::from(grid.columns) * step(grid, room)
+}
+
+/// Columns of a core: two signs, and a space where there is room for it.
+fn step(grid: Grid, room: u16) -> u16 {
+    if NUMBERS + u16::from(grid.columns) * 3 <= room { 3 } else { 2 }
+}
+
+/// Draws as many rows as fit around the cursor.
+pub(super) fn draw(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    (facts, content, grid): (&L1Facts, &L1Content, Grid),
+) {
+    let step = (area.width - NUMBERS) / u16::from(grid.columns.max(1));
+    let column = |x: u8| area.x + NUMBERS + u16::from(x) * step;
+    for x in (0..grid.columns).filter(|x| step > 2 || x % 2 == 0) {
+        canvas.right(column(x), area.y, column(x) + 2, Role::Quiet, &x.to_string());
+    }
+    let shown = usize::from(area.height.saturating_sub(1));
+    let first = scroll(usize::from(grid.rows), shown, usize::from(app.cores.cursor.1));
+    let rows = (0..grid.rows).skip(first).take(shown);
+    for (y, screen_y) in rows.zip(area.y + 1..) {
+        canvas.right(area.x, screen_y, area.x + NUMBERS - 1, Role::Quiet, &y.to_string());
+        for x in 0..grid.columns {
+            let place = Coordinate { x, y };
+            let core = content.cores.iter().find(|core| core.logical == Some(place));
+            let cell = Rect { x: column(x), y: screen_y, width: 2, height: 1 };
+            draw_core(app, canvas, cell, facts, (content, core));
+            canvas.hit(cell, Target::Core(x, y));
+            if app.cores.cursor == (x, y) {
+                canvas.cursor(cell);
+            }
+        }
+    }
+}
+
+fn draw_core(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    cell: Rect,
+    facts: &L1Facts,
+    (content, core): (&L1Content, Option<&Core>),
+) {
+    let Some(core) = core else {
+        let style = canvas.look.style(Role::Frame);
+        return canvas.sign(cell.x, cell.y, style, canvas.glyphs().seats[5]);
+    };
+    let (sign, role) = Seat::of(facts, core).sign(canvas);
+    canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
+    let share = match app.cores.heat {
+        Heat::Bytes => used_share(content, core),
+        Heat::Headroom => headroom_share(content, core),
+    };
+    let Some(share) = share.filter(|share| *share > 0.0) else { return };
+    let steps = canvas.glyphs().heats;
+    let step = crate::tui::number::whole(share * steps.len() as f64).min(steps.len() - 1);
+    let style = canvas.look.style(Role::CircularBuffers);
+    canvas.sign(cell.x + 1, cell.y, style, steps[step]);
+}
+
+/// How much of what a core has for programs and tensors its circular buffers take.
+fn used_share(content: &L1Content, core: &Core) -> Option<f64> {
+    let used = core.circular_buffer_bytes().value()?;
+    let whole = content.geometry.l1_bytes.checked_sub(core.unreserved?)?;
+    Some(used as f64 / whole.max(1) as f64)
+}
+
+/// How much of it is left. That is not known without the allocator's buffers.
+fn headroom_share(content: &L1Content, core: &Core) -> Option<f64> {
+    let map = L1Map::new(core, content.geometry, None);
+    let bytes = *map.headroom().as_ref().ok()?;
+    Some(bytes.max(0) as f64 / content.geometry.l1_bytes.max(1) as f64)
+}
+
+/// What the signs mean, and how many cores have each.
+pub(super) fn draw_legend(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    facts: &L1Facts,
+    content: &L1Content,
+) {
+    let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
+    for seat in Seat::ALL {
+        let count = content.cores.iter().filter(|core| Seat::of(facts, core) == seat).count();
+        let (sign, role) = seat.sign(canvas);
+        if count > 0 {
+            notes.push((sign, role, format!("{} {count}", seat.label())));
+        }
+    }
+    if content.other_cores > 0 {
+        let text = format!("harvested {}", content.other_cores);
+        notes.push((canvas.glyphs().seats[5], Role::Frame, text));
+    }
+    let (mut x, mut y) = (area.x + 2, area.y + 1);
+    for (sign, role, text) in notes {
+        if x + cells(text.len()) + 2 > area.right() {
+            (x, y) = (area.x + 2, y + 1);
+        }
+        if y >= area.bottom() {
+            return;
+        }
+        canvas.text(x, y, area.right(), role, sign);
+        x = canvas.text(x + 2, y, area.right(), Role::Quiet, &text) + 3;
+    }
+}
