@@ -271,6 +271,6 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     });
     notes.extend(source.map(|source| format!("source {source}")));
     if !notes.is_empty() {
-        canvas.text(area.x + 2, area.y, area.right() - 1, Role::Frame, &notes.join("   "));
+        canvas.text(area.x + 2, area.y, area.right() - 1, Role::Quiet, &notes.join("   "));
     }
 }

@@ -2,7 +2,7 @@
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
-use ratatui_core::style::{Modifier, Style};
+use ratatui_core::style::{Color, Modifier, Style};
 
 use crate::output::text::{cut, legible, width};
 use crate::tui::app::Target;
@@ -63,6 +63,8 @@ impl<'a> Canvas<'a> {
         if y >= area.bottom() || x >= end {
             return x;
         }
+        // Nothing of what was there before shines through but the background.
+        let style = Style::new().fg(Color::Reset).remove_modifier(Modifier::all()).patch(style);
         let text = legible(text, self.look.charset);
         let text = cut(&text, usize::from(end - x), self.glyphs().ellipsis);
         self.buffer.set_stringn(x, y, &text, usize::from(end - x), style).0

@@ -257,6 +257,7 @@ fn draw_axis(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
     let seconds = app.charts.window.micros() / 1_000_000;
     let text = |seconds: u64| match seconds {
         0..120 => format!("-{seconds}s"),
+        _ if !seconds.is_multiple_of(60) => format!("-{}m{}", seconds / 60, seconds % 60),
         _ => format!("-{}m", seconds / 60),
     };
     canvas.text(plot.x, y, plot.right(), Role::Quiet, &text(seconds));

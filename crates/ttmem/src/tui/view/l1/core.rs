@@ -2,7 +2,7 @@
 
 use ratatui_core::layout::Rect;
 use ttmem_model::facts::L1Facts;
-use ttmem_model::l1::{Core, Dispatch, Program};
+use ttmem_model::l1::{Core, Count, Dispatch, Program};
 
 use super::Seat;
 use crate::output::amount;
@@ -77,12 +77,8 @@ fn buffers(core: &Core, program: &Program) -> Vec<(Role, String)> {
     if program.circular_buffers.is_empty() {
         return vec![(Role::Quiet, String::new()), (Role::Quiet, "no circular buffer".to_owned())];
     }
-    let total = match core.circular_buffer_bytes().value() {
-        Some(bytes) => amount::size(bytes),
-        None => "?".to_owned(),
-    };
     let heading =
-        format!("{:>8} {:>10} {:>9} {:>6} {:>9}", "CB", "ADDRESS", total, "PAGES", "PAGE");
+        format!("{:>8} {:>10} {:>9} {:>6} {:>9}", "CB", "ADDRESS", "BYTES", "PAGES", "PAGE");
     let line = |buffer: &ttmem_model::l1::CircularBuffer| {
         let remote = if buffer.config_address.is_some() { "  remote" } else { "" };
         let (size, page) = (amount::size(buffer.size), amount::size(buffer.page_size));
@@ -95,5 +91,10 @@ fn buffers(core: &Core, program: &Program) -> Vec<(Role, String)> {
     };
     let mut lines = vec![(Role::Quiet, String::new()), (Role::Quiet, heading)];
     lines.extend(program.circular_buffers.iter().map(line));
+    let together = match core.circular_buffer_bytes() {
+        Count::Known(bytes) => format!("together {}, each byte once", amount::size(bytes)),
+        Count::Missing(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
+    };
+    lines.push((Role::Quiet, format!("{:>8} {together}", "")));
     lines
 }
