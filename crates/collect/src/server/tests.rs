@@ -46,6 +46,8 @@ impl Stage {
                 let now = Clock::System.marks().awake_us;
                 self.server.serve_until(now + 2000).unwrap();
             }
+            // What it did last is noticed too.
+            self.server.serve_until(0).unwrap();
             other.join().unwrap()
         })
     }
