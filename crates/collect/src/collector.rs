@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionFile};
+use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionFile, SegmentFile};
 use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
 
@@ -11,10 +11,12 @@ use crate::clock::Clock;
 use crate::merge::{merge, merge_with_l1};
 use crate::port::image::{ImageError, SaveError};
 use crate::root::{Root, Tree};
+use crate::source::agent::{self, Depth};
+use crate::source::kmd;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
-use crate::source::process::{self, Processes};
+use crate::source::process::{self, Processes, mount_namespace};
+use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
-use crate::source::{kmd, process::mount_namespace};
 
 /// Takes snapshots of one host. Remembers the pass before, from which rates are taken.
 #[derive(Debug)]
@@ -78,6 +80,12 @@ impl Collector {
         self
     }
 
+    /// Where the host's files are.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// Reads every source and concludes what is the case.
     pub fn snapshot(&mut self) -> Snapshot {
         let facts = self.facts();
@@ -110,20 +118,24 @@ impl Collector {
 
     /// Reads every source.
     pub fn facts(&mut self) -> Facts {
+        self.facts_at(Depth::Summary)
+    }
+
+    /// Reads every source, and segments to this depth.
+    pub fn facts_at(&mut self, depth: Depth) -> Facts {
         let (root, clock) = (&self.root, self.clock);
         let kmd = kmd::read(root, clock);
         let mut devices = kmd.devices;
         let watch = clock.start();
-        let mut upstream = Upstream::read(root, clock);
-        let mut processes = Processes::new(root);
         let holders = holders(&devices);
         let namespaces = namespaces(root, &holders);
-        for pid in &namespaces {
-            upstream.read_through(root, clock, *pid);
-        }
+        let memory = SharedMemory::list(root, &namespaces);
+        let upstream = Upstream::read(root, clock, &memory);
         let simulators = self.l1.find(root, &namespaces);
         let (regions, upstream) = upstream.finish(watch.micros());
-        if !regions.is_empty() {
+        let (segments, agent) = agent::read(root, clock, &memory, depth);
+        let mut processes = Processes::new(root);
+        if !regions.is_empty() || !segments.is_empty() {
             // A process that opened a device since the list was read may have a slot already.
             for device in &mut devices {
                 if let Ok(holders) = kmd::read_holders(root, device.number) {
@@ -131,9 +143,11 @@ impl Collector {
                 }
             }
         }
-        for pid in
-            self::holders(&devices).into_iter().chain(named_by(root, &regions)).chain(simulators)
-        {
+        let named = named_by(root, &regions, &segments);
+        for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {
+            processes.add(pid);
+        }
+        for pid in agent::find_in_other_namespaces(root, &without_owner(&segments, &processes)) {
             processes.add(pid);
         }
         let processes_found = processes.finish();
@@ -143,7 +157,7 @@ impl Collector {
             devices: &devices,
             processes: &processes_found,
         });
-        let sources = [kmd.source, upstream].into_iter().chain(l1.sources).collect();
+        let sources = [kmd.source, upstream, agent].into_iter().chain(l1.sources).collect();
         Facts {
             time: clock.now(),
             demo: self.demo,
@@ -151,6 +165,7 @@ impl Collector {
             sources,
             devices,
             regions,
+            segments,
             l1: l1.chips,
             processes: processes_found,
             processes_hidden: process::are_hidden(root),
@@ -186,8 +201,8 @@ fn namespaces(root: &Root, holders: &BTreeSet<Pid>) -> Vec<Pid> {
     found
 }
 
-/// The processes that regions name: directly, or by their number in the namespace of the region's writer.
-fn named_by(root: &Root, regions: &[RegionFile]) -> BTreeSet<Pid> {
+/// The processes that regions and segments name: directly, or by their number in the namespace of the writer.
+fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BTreeSet<Pid> {
     let mut pids = BTreeSet::new();
     let mut namespaces = BTreeSet::new();
     for region in regions {
@@ -195,16 +210,34 @@ fn named_by(root: &Root, regions: &[RegionFile]) -> BTreeSet<Pid> {
             let slots = region.content.iter().flat_map(|content| &content.slots);
             pids.extend(slots.map(|slot| Pid(slot.pid)));
         }
-        for through in &region.through {
-            pids.insert(*through);
-            namespaces.extend(mount_namespace(root, *through));
-        }
+    }
+    for segment in segments.iter().filter(|segment| segment.through.is_empty()) {
+        pids.insert(Pid(segment.pid));
+    }
+    let through_regions = regions.iter().flat_map(|region| &region.through);
+    for through in through_regions.chain(segments.iter().flat_map(|segment| &segment.through)) {
+        pids.insert(*through);
+        namespaces.extend(mount_namespace(root, *through));
     }
     if !namespaces.is_empty() {
         let is_inside =
             |pid: &Pid| mount_namespace(root, *pid).is_some_and(|name| namespaces.contains(&name));
         pids.extend(process::pids(root).into_iter().filter(is_inside));
     }
+    pids
+}
+
+/// The numbers in the names of segments in this namespace's own directory that are of no process here.
+fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32> {
+    let has_owner = |segment: &SegmentFile| {
+        let process = processes.get(Pid(segment.pid));
+        process.is_some_and(|process| process.start_time == Ok(segment.start_ticks))
+    };
+    let own = segments.iter().filter(|segment| segment.through.is_empty());
+    let mut pids: Vec<i32> =
+        own.filter(|segment| !has_owner(segment)).map(|segment| segment.pid).collect();
+    pids.sort_unstable();
+    pids.dedup();
     pids
 }
 

@@ -2,8 +2,10 @@
 //!
 //! - A busy n150: a language model served from a Docker container, a test of alice's beside it, and 24 MiB that a
 //!   process left behind when it was killed.
-//! - An n300, on both chips of which bob transcribes speech.
+//! - An n300, on both chips of which bob transcribes speech, with the agent.
 //! - A p150a that nobody uses.
+
+mod agent;
 
 use ttmem_model::board::Arch;
 use ttmem_model::facts::RegionBytes;
@@ -81,6 +83,7 @@ pub fn tree() -> Tree {
     let n300 = Board::n300();
     let p150 = Board::p150();
     let whisper_regions = n300.region_ids().to_vec();
+    let n300_ids = whisper_regions.clone();
     let idle_regions = p150.region_ids().to_vec();
     let mut host = with_busy_n150(Host::new().name("tt-demo"))
         .board(n300.telemetry(n300_telemetry()))
@@ -93,6 +96,7 @@ pub fn tree() -> Tree {
         host = host
             .region_of(WHISPER, Region::new(id).device_id(number).slot(WHISPER, "python3", bytes));
     }
+    host = host.segment_of(WHISPER, agent::whisper(whisper().start_ticks(), &n300_ids));
     // A region outlives the processes that wrote it.
     for id in idle_regions {
         host = host.region(Region::new(id).updated_ns(seconds_ago_ns(7200)));

@@ -78,6 +78,12 @@ pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
     find(text).into_iter().map(|found| found.explained(Some(live))).collect()
 }
 
+/// Explains what is known by its numbers, such as a refused allocation that an agent recorded: its wording is empty.
+#[must_use]
+pub fn explain_message(message: Message, live: Option<&LiveMap>) -> Explanation {
+    Found { message, text: String::new(), line: 0, count: 1 }.explained(live)
+}
+
 /// A message of the text, before anything is said of it.
 struct Found {
     message: Message,

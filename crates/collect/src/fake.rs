@@ -18,6 +18,7 @@ mod device;
 mod host;
 mod process;
 mod region;
+pub mod segment;
 pub mod variants;
 
 use ttmem_model::id::Timestamp;

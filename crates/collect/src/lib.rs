@@ -5,10 +5,12 @@
 //!
 //! L1 has a way of its own: a [`port`] reads the L1 of worker cores, and [`l1`] decodes what stands in it. [`explain`] reads what TT-Metal says when memory runs out.
 
+pub mod bank;
 pub mod client;
 pub mod clock;
 pub mod collector;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod fake;
 pub mod history;
@@ -17,8 +19,10 @@ pub mod merge;
 pub mod port;
 pub mod recorder;
 pub mod root;
+pub mod run_report;
 pub mod server;
 pub mod source;
+pub mod words;
 
 pub use clock::Clock;
 pub use collector::{Collector, L1Look};

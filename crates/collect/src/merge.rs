@@ -2,9 +2,12 @@
 //!
 //! 1. `join` finds out which memory region and which L1 belong to which chip and which process is behind each slot.
 //! 2. `memory` adds up what each process holds on each chip, and refuses numbers that cannot be.
+//!    `agent` does both for what agents say, which is believed before the regions; `buffers` lists what they recorded.
 //! 3. `l1` adds up what the worker cores hold.
 //! 4. `chips` and `processes` lay the result out; `findings` says what is wrong.
 
+mod agent;
+mod buffers;
 mod chips;
 mod findings;
 mod join;
@@ -15,6 +18,9 @@ mod processes;
 use ttmem_model::Snapshot;
 use ttmem_model::facts::Facts;
 use ttmem_model::snapshot::{SCHEMA, VERSION};
+
+pub use agent::segments_left;
+pub use buffers::buffers;
 
 use join::Joined;
 

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use ttmem_model::reading::Missing;
 
@@ -47,6 +47,17 @@ pub struct Status {
     pub uid: Option<u32>,
     /// Device and inode: the same file has the same identity under every path.
     pub identity: (u64, u64),
+}
+
+/// Whether a file may be read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    Granted,
+    /// The permission is lacking.
+    Denied,
+    /// Nothing stands at the path.
+    Absent,
 }
 
 /// Why a path could not be read.
@@ -170,6 +181,31 @@ impl Root {
                 }),
         };
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Whether a file may be read and written, asked without opening it. Of a captured host only whether it is there.
+    #[must_use]
+    pub fn access(&self, path: &str) -> Access {
+        let answer = match &self.place {
+            Place::System => {
+                let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+                rustix::fs::accessat(CWD, path, wanted, AtFlags::EACCESS)
+            }
+            Place::Directory { .. } => self.open(path, OFlags::PATH).map(|_file| ()),
+            Place::Memory(tree) => tree.read(path, 0).map(|_file| ()),
+        };
+        match answer {
+            Ok(()) => Access::Granted,
+            Err(Errno::NOENT | Errno::NOTDIR) => Access::Absent,
+            Err(_) => Access::Denied,
+        }
+    }
+
+    /// Bytes that an ordinary user may still write in the file system at a path; `None` for a captured host.
+    #[must_use]
+    pub fn free_bytes(&self, path: &str) -> Option<u64> {
+        let status = self.is_system().then(|| rustix::fs::statvfs(path).ok()).flatten()?;
+        status.f_bavail.checked_mul(status.f_frsize)
     }
 
     /// Where a symbolic link points, as it is written.

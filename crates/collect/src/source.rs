@@ -1,9 +1,11 @@
 //! The sources: each reads one kind of file and says what stands in it, or why it could not be read.
 
+pub mod agent;
 pub mod inspector;
 pub mod kmd;
 pub mod l1;
 pub mod process;
+pub mod shared_memory;
 pub mod upstream;
 
 use ttmem_model::facts::Field;

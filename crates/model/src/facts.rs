@@ -11,6 +11,7 @@ use crate::kind::Kind;
 use crate::l1::{Core, Geometry, KernelNames};
 use crate::metric::Metric;
 use crate::reading::Missing;
+use crate::segment::Segment;
 use crate::snapshot::{Host, Source};
 
 /// One field of a source: what it said, or why it did not.
@@ -31,6 +32,8 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// The memory regions that TT-Metal wrote.
     pub regions: Vec<RegionFile>,
+    /// The segments that agents wrote.
+    pub segments: Vec<SegmentFile>,
     /// The chips whose L1 was asked for.
     pub l1: Vec<L1Facts>,
     /// The processes that any of the above names and that run.
@@ -203,6 +206,25 @@ pub struct RegionFile {
     pub read_at: Timestamp,
     /// What it says.
     pub content: Field<RegionContent>,
+}
+
+/// One segment of an agent, read or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// Where it was found, as a path of the host.
+    pub path: String,
+    /// The number of the process in its name: that of the process in its own namespace.
+    pub pid: i32,
+    /// The start time in its name: clock ticks between boot and the start of the process.
+    pub start_ticks: u64,
+    /// The processes through whose roots it was found, as of a region.
+    pub through: Vec<Pid>,
+    /// The user who owns the file: the name, or the number where no name is known.
+    pub user: Option<String>,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// What it says; without buffers, events and names of ops unless they were asked for.
+    pub content: Field<Segment>,
 }
 
 /// What procfs says of a process.

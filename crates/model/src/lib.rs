@@ -7,6 +7,7 @@
 //! - [`reading`]: a number with its source and quality, or a blank with its reason.
 //! - [`facts`]: what the sources said, before anything is concluded from it.
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
+//! - [`buffers`]: live buffers, one by one.
 //! - [`l1`]: what lies where in the L1 of worker cores.
 //! - [`recording`]: snapshots and events over time; [`wire`]: the same between a server and its clients.
 //! - [`board`], [`kind`], [`id`]: the vocabulary.
@@ -14,6 +15,8 @@
 
 #[cfg(feature = "facts")]
 pub mod board;
+#[cfg(feature = "facts")]
+pub mod buffers;
 #[cfg(feature = "facts")]
 pub mod facts;
 #[cfg(feature = "facts")]

@@ -13,7 +13,7 @@ use crate::finding::Finding;
 use crate::id::{ChipId, Pid, Timestamp};
 use crate::kind::Kind;
 use crate::metric::{Metric, Quantity};
-use crate::reading::{Reading, SourceName};
+use crate::reading::{Missing, Reading, SourceName};
 
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/snapshot";
@@ -150,6 +150,8 @@ pub enum IdSource {
     Driver,
     /// The name of its memory region.
     Region,
+    /// TT-Metal told the agent.
+    Agent,
     /// The driver publishes no ASIC id: the board's serial number stands in.
     Serial,
     /// The second ASIC of a board: its gateway's id with the upper half one higher.
@@ -245,6 +247,19 @@ pub struct AllocatorMemory {
     pub banks: Reading<u64>,
     /// Bytes that the books still give to processes that are gone.
     pub left_behind: Reading<u64>,
+    /// Bytes that TT-Metal's allocator can hand out, in all banks: the capacity without what is set aside.
+    #[serde(default = "not_in_this_snapshot::<u64>")]
+    pub allocatable: Reading<u64>,
+    /// Which share of a bank's free bytes is not in its largest free block: 0 is one block, near 1 is crumbs.
+    #[serde(default = "not_in_this_snapshot::<Quantity>")]
+    pub fragmentation: Reading<Quantity>,
+    /// What the upstream region says of `used`, where `used` comes from a better source.
+    #[serde(default)]
+    pub upstream: Option<Reading<u64>>,
+}
+
+fn not_in_this_snapshot<T>() -> Reading<T> {
+    Missing::no_source("the snapshot was taken by an older ttmem").into()
 }
 
 /// Circular buffers on one chip.
@@ -392,6 +407,23 @@ pub struct ProcessMemory {
     pub trace: Reading<u64>,
     /// Circular buffers as the upstream region reports them: an upper envelope.
     pub circular_buffers_reported: Reading<u64>,
+    /// What the upstream region says of the four allocator kinds, where they come from a better source.
+    #[serde(default)]
+    pub upstream: Option<UpstreamMemory>,
+}
+
+/// What the upstream region says of a process on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UpstreamMemory {
+    /// Requested bytes of DRAM buffers.
+    pub dram: Reading<u64>,
+    /// Requested bytes of L1 buffers.
+    pub l1: Reading<u64>,
+    /// Requested bytes of `l1_small` buffers.
+    pub l1_small: Reading<u64>,
+    /// Requested bytes of traces.
+    pub trace: Reading<u64>,
 }
 
 impl ProcessMemory {

@@ -52,6 +52,18 @@ impl Failure {
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
+
+    /// Something that is not there.
+    #[must_use]
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { exit: Exit::NotFound, message: message.into() }
+    }
+
+    /// Something that cannot be done here.
+    #[must_use]
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unsupported, message: message.into() }
+    }
 }
 
 /// What the sources say about the snapshot as a whole: whether it says anything, and if not, why.

@@ -7,6 +7,7 @@ use ttmem_model::facts::RegionBytes;
 use super::device::{Board, Device, DriverVersion};
 use super::process::Process;
 use super::region::{self, Region};
+use super::segment::Segment;
 use super::{BOOT, NOW};
 use crate::root::{Entry, Tree};
 
@@ -45,6 +46,8 @@ pub struct Host {
     boards: Vec<Board>,
     processes: BTreeMap<i32, Process>,
     regions: Vec<RegionFile>,
+    /// Directory, owner, segment.
+    segments: Vec<(String, u32, Segment)>,
     /// Pids that opened a device, one for each open file, oldest first.
     holders: BTreeMap<u32, Vec<i32>>,
     /// Paths that are replaced or, with `None`, taken away at the end.
@@ -74,6 +77,7 @@ impl Host {
             boards: Vec::new(),
             processes: BTreeMap::new(),
             regions: Vec::new(),
+            segments: Vec::new(),
             holders: BTreeMap::new(),
             changes: Vec::new(),
         };
@@ -214,6 +218,16 @@ impl Host {
         self.region_file(RegionFile { directory, uid, region })
     }
 
+    /// Adds an agent's segment to the `/dev/shm` that a process of the host sees; of alice's where there is no such process.
+    #[must_use]
+    pub fn segment_of(mut self, pid: i32, segment: Segment) -> Self {
+        let process = self.processes.get(&pid);
+        let directory = process.map_or_else(|| "/dev/shm".to_owned(), Process::shm_directory);
+        let uid = process.map_or(ALICE, Process::user);
+        self.segments.push((directory, uid, segment));
+        self
+    }
+
     fn region_file(mut self, file: RegionFile) -> Self {
         self.regions.retain(|other| {
             other.directory != file.directory || other.region.id() != file.region.id()
@@ -297,6 +311,10 @@ impl Host {
         for RegionFile { directory, uid, region } in &self.regions {
             let path = format!("{directory}/tt_device_{}_memory", region.id());
             tree.put(path, Entry::File { bytes: region.image(), uid: *uid });
+        }
+        for (directory, uid, segment) in &self.segments {
+            let path = format!("{directory}/{}", segment.name());
+            tree.put(path, Entry::File { bytes: segment.image(), uid: *uid });
         }
         for (path, entry) in self.changes {
             tree.remove(&path);

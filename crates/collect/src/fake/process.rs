@@ -104,6 +104,12 @@ impl Process {
         self.namespace_pid.unwrap_or(self.pid)
     }
 
+    /// When it started, in clock ticks since boot.
+    #[must_use]
+    pub fn start_ticks(&self) -> u64 {
+        self.started.micros_since(BOOT) / (1_000_000 / TICKS_PER_SECOND)
+    }
+
     /// Its short name.
     #[must_use]
     pub fn name(&self) -> &[u8] {
@@ -278,7 +284,7 @@ impl Process {
 
     fn stat(&self) -> Vec<u8> {
         let Self { pid, user_ticks, system_ticks, threads, .. } = self;
-        let start_ticks = self.started.micros_since(BOOT) / (1_000_000 / TICKS_PER_SECOND);
+        let start_ticks = self.start_ticks();
         let pages = if self.is_kernel_thread() { 0 } else { self.resident_bytes / 4096 };
         let size = pages * 4096 * 9;
         let state = if self.has_ended { 'Z' } else { 'S' };

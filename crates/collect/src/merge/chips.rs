@@ -10,6 +10,7 @@ use ttmem_model::snapshot::{
 };
 use ttmem_model::{Board, Kind};
 
+use super::agent::{self, Geometry};
 use super::join::{Joined, JoinedChip, Origin};
 use super::l1;
 use super::memory::Amounts;
@@ -146,12 +147,9 @@ fn memory(
         )
         .into()
     };
-    let kind = |kind: Kind, capacity: Reading<u64>, banks: Reading<u64>| AllocatorMemory {
-        capacity,
-        used: of_kind(&amounts.used.get(kind).cloned()),
-        largest_free: Missing::no_source("free blocks are known to the agent alone").into(),
-        banks,
-        left_behind: of_kind(&amounts.left_behind.get(kind).cloned()),
+    let kind = |kind: Kind, capacity: Reading<u64>, banks: Reading<u64>| {
+        let told = agent::geometry(joined, chip, kind);
+        allocator_memory(kind, Own { capacity, banks }, told, amounts)
     };
     ChipMemory {
         dram: kind(Kind::Dram, dram, dram_banks.clone()),
@@ -162,6 +160,48 @@ fn memory(
         kernels: resident.kernels,
         reserved: resident.reserved,
         l1_total: L1Total { capacity: l1, used: resident.total_used },
+    }
+}
+
+/// What the chip itself has for a kind.
+struct Own {
+    capacity: Reading<u64>,
+    banks: Reading<u64>,
+}
+
+fn allocator_memory(
+    kind: Kind,
+    own: Own,
+    told: Option<Geometry>,
+    amounts: &Amounts,
+) -> AllocatorMemory {
+    let used = of_kind(&amounts.used.get(kind).cloned());
+    let left_behind = of_kind(&amounts.left_behind.get(kind).cloned());
+    let upstream = amounts.upstream.as_ref().and_then(|upstream| upstream.get(kind).cloned());
+    let Some(Geometry { banks, allocatable, largest_free, fragmentation }) = told else {
+        let missing = Missing::no_source("free blocks are known to the agent alone");
+        return AllocatorMemory {
+            capacity: own.capacity,
+            used,
+            largest_free: missing.clone().into(),
+            banks: own.banks,
+            left_behind,
+            allocatable: Missing::no_source("what the process sets aside only its agent tells")
+                .into(),
+            fragmentation: missing.into(),
+            upstream,
+        };
+    };
+    let is_set_aside = matches!(kind, Kind::L1Small | Kind::Trace);
+    AllocatorMemory {
+        capacity: if is_set_aside { allocatable.clone() } else { own.capacity },
+        used,
+        largest_free,
+        banks: if own.banks.value().is_some() { own.banks } else { banks },
+        left_behind,
+        allocatable,
+        fragmentation,
+        upstream,
     }
 }
 

@@ -7,8 +7,9 @@ use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::MissingReason;
 use ttmem_model::{Bytes, ChipId, Kind, Pid};
 
+use super::agent;
 use super::join::{Joined, JoinedChip};
-use super::memory::{Amounts, Held, Holder, PerKind};
+use super::memory::{Amounts, Held, Holder};
 
 /// Slots of a region (TT-Metal 0.70 to 0.81.1).
 const REGION_SLOTS: usize = 64;
@@ -31,22 +32,27 @@ pub(super) fn find(
     findings.extend(left_behind(joined, amounts));
     findings.extend(unreadable_regions(joined));
     findings.extend(tracking_switched_off(joined));
+    findings.extend(agent::find(joined, amounts));
     findings.extend(chips_that_went(joined, previous));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }
 
-struct Subject {
-    chip: Option<ChipId>,
-    pid: Option<Pid>,
+pub(super) struct Subject {
+    pub(super) chip: Option<ChipId>,
+    pub(super) pid: Option<Pid>,
 }
 
 impl Subject {
+    pub(super) fn process(pid: Pid) -> Self {
+        Self { chip: None, pid: Some(pid) }
+    }
+
     fn chip(chip: &JoinedChip) -> Self {
         Self { chip: Some(chip.id), pid: None }
     }
 
-    fn finding(
+    pub(super) fn finding(
         self,
         id: &str,
         severity: Severity,
@@ -205,7 +211,7 @@ fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding>
 fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
     let mut gone: BTreeMap<Holder, Vec<(&JoinedChip, &Held)>> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
-        for held in amounts.held.iter().filter(|held| holds_bytes(&held.bytes)) {
+        for held in amounts.held.iter().filter(|held| held.holds_bytes()) {
             if let Holder::Gone { .. } = held.holder {
                 gone.entry(held.holder).or_default().push((chip, held));
             }
@@ -226,23 +232,21 @@ fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
             "left-behind",
             Severity::Warning,
             text,
-            "only the books count it: the memory itself is free; removing the region while nothing uses the chip clears it",
+            if places.iter().any(|(_, held)| held.agent.is_some()) {
+                format!("the memory itself is free; ttmem buffers -p {pid} lists it, ttmem doctor --clean forgets it")
+            } else {
+                "only the books count it: the memory itself is free; removing the region while nothing uses the chip clears it".to_owned()
+            },
         ))
     };
     gone.into_iter().filter_map(finding).collect()
 }
 
-fn holds_bytes(bytes: &PerKind<ttmem_model::facts::Field<u64>>) -> bool {
-    Kind::ALLOCATOR.iter().any(|kind| bytes.get(*kind).is_some_and(|bytes| bytes != &Ok(0)))
-}
-
 /// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
 fn amounts_text(places: &[(&JoinedChip, &Held)]) -> String {
     let amount = |kind: &Kind| {
-        let all = places.iter().filter_map(|(_, held)| held.bytes.get(*kind));
-        let sum = all
-            .map(|bytes| bytes.clone().ok())
-            .try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));
+        let all = places.iter().map(|(_, held)| held.reading(*kind, 0).value().copied());
+        let sum = all.into_iter().try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));
         match sum {
             Some(0) => None,
             Some(sum) => Some(format!("{} {}", Bytes(sum), kind.label())),
@@ -317,6 +321,9 @@ fn tracking_switched_off(joined: &Joined<'_>) -> Vec<Finding> {
         .filter_map(|(pid, process)| {
             let chips: Vec<&JoinedChip> =
                 joined.chips.iter().filter(|chip| joined.pids(chip).contains(pid)).collect();
+            if chips.iter().any(|chip| joined.pids_with_agents(chip).contains(pid)) {
+                return None;
+            }
             let only = match chips.as_slice() {
                 [] => return None,
                 [chip] => Some(chip.id),

@@ -19,6 +19,9 @@ use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
 pub(super) use owner::SlotOwner;
+pub(super) use regions::{by_id, by_number};
+
+use super::agent::{self, SegmentOwner};
 
 /// Facts with their connections.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Joined<'a> {
     pub(super) chips: Vec<JoinedChip>,
     /// For each region, who is behind each of its slots.
     owners: Vec<Vec<SlotOwner>>,
+    /// For each segment, who wrote it.
+    segment_owners: Vec<SegmentOwner>,
 }
 
 impl<'a> Joined<'a> {
@@ -39,9 +44,26 @@ impl<'a> Joined<'a> {
         regions::join_by_gateway(facts, &mut chips);
         regions::add_rows_of_remote_chips(facts, &mut chips);
         regions::add_unmatched(facts, &mut chips);
+        let segment_owners = agent::owners(facts);
+        agent::join(facts, &segment_owners, &owners, &mut chips);
         l1::join(facts, &owners, &mut chips);
         chip::name(facts, &mut chips);
-        Self { facts, chips, owners }
+        Self { facts, chips, owners, segment_owners }
+    }
+
+    /// Who wrote a segment.
+    pub(super) fn segment_owner(&self, segment: usize) -> SegmentOwner {
+        self.segment_owners.get(segment).copied().unwrap_or(SegmentOwner::Gone { reused: false })
+    }
+
+    /// The living processes with an agent that have a chip open.
+    pub(super) fn pids_with_agents(&self, chip: &JoinedChip) -> BTreeSet<Pid> {
+        let pid = |link: &agent::AgentLink| {
+            let SegmentOwner::Live(pid) = self.segment_owner(link.segment) else { return None };
+            let segment = self.facts.segments.get(link.segment)?.content.as_ref().ok()?;
+            agent::open_allocators(segment, link.chip).next().map(|_| pid)
+        };
+        chip.agents.iter().filter_map(pid).collect()
     }
 
     /// The driver's device of a chip, if it has one of its own.
@@ -105,7 +127,7 @@ impl<'a> Joined<'a> {
         chip.regions.iter().filter_map(slots_of).flatten().collect()
     }
 
-    /// The living processes that have a chip open or a slot in one of its regions.
+    /// The living processes that have a chip open, by the driver or by their agent, or a slot in one of its regions.
     pub(super) fn pids(&self, chip: &JoinedChip) -> BTreeSet<Pid> {
         let holders =
             self.holders(chip).into_iter().flat_map(|holders| holders.pids.iter().copied());
@@ -114,7 +136,7 @@ impl<'a> Joined<'a> {
         let behind_slots = slots.iter().filter_map(|(_, owner)| owner.live());
         let simulates = self.l1(chip).and_then(l1::simulator);
         let simulates = simulates.filter(|pid| self.is_alive(*pid));
-        holders.chain(behind_slots).chain(simulates).collect()
+        holders.chain(behind_slots).chain(simulates).chain(self.pids_with_agents(chip)).collect()
     }
 
     /// The L1 of a chip, if it was asked for.

@@ -7,6 +7,7 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Arch, Kind, Pid, Region};
 
+use super::agent;
 use super::join::{Joined, JoinedChip, SlotOwner};
 
 /// Above this a counter has wrapped below zero: no chip has 8 EiB.
@@ -26,7 +27,7 @@ pub(super) struct PerKind<T> {
 }
 
 impl<T> PerKind<T> {
-    fn new(mut value: impl FnMut(Kind) -> T) -> Self {
+    pub(super) fn new(mut value: impl FnMut(Kind) -> T) -> Self {
         Self {
             dram: value(Kind::Dram),
             l1: value(Kind::L1),
@@ -73,8 +74,41 @@ pub(super) struct Held {
     pub(super) name: String,
     /// The user who owns the region.
     pub(super) user: Option<String>,
+    /// What the regions say.
     pub(super) bytes: PerKind<Field<u64>>,
     pub(super) reported: Field<u64>,
+    /// When it last allocated or freed as its slots have it: nanoseconds since 1970.
+    pub(super) updated_ns: u64,
+    /// What its agent says.
+    pub(super) agent: Option<PerKind<Reading<u64>>>,
+    /// When it started, if its agent told: clock ticks since boot.
+    pub(super) start_ticks: Option<u64>,
+}
+
+impl Held {
+    /// The better figure of the two: its agent's, or else that of the regions, read `age` microseconds ago.
+    pub(super) fn reading(&self, kind: Kind, age: u64) -> Reading<u64> {
+        let agent = self.agent.as_ref().and_then(|agent| agent.get(kind));
+        let region = self.bytes.get(kind);
+        match (agent, region) {
+            (Some(known @ Reading::Known { .. }), _) => known.clone(),
+            (Some(missing), None | Some(Err(_))) => missing.clone(),
+            (_, Some(field)) => self.upstream(field, age),
+            (None, None) => Missing::unsupported("no allocator hands this out").into(),
+        }
+    }
+
+    /// A figure of the regions, read `age` microseconds ago.
+    pub(super) fn upstream(&self, field: &Field<u64>, age: u64) -> Reading<u64> {
+        let gone = matches!(self.holder, Holder::Gone { .. });
+        let quality = if gone { Quality::Stale } else { Quality::Approximate };
+        Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
+    }
+
+    /// False if it is known that it holds nothing.
+    pub(super) fn holds_bytes(&self) -> bool {
+        Kind::ALLOCATOR.iter().any(|kind| self.reading(*kind, 0).value() != Some(&0))
+    }
 }
 
 /// A counter that cannot be true.
@@ -91,6 +125,8 @@ pub(super) struct Amounts {
     pub(super) held: Vec<Held>,
     pub(super) used: PerKind<Reading<u64>>,
     pub(super) left_behind: PerKind<Reading<u64>>,
+    /// What the regions say of `used`, where agents say it better.
+    pub(super) upstream: Option<PerKind<Reading<u64>>>,
     pub(super) reported: Reading<u64>,
     pub(super) refused: Vec<Refused>,
 }
@@ -99,36 +135,59 @@ pub(super) struct Amounts {
 pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let limits = Limits::of(joined, chip);
     let mut refused = Vec::new();
-    let held = held(joined, chip, &limits, &mut refused);
-    let sum = |kind: Kind, gone: bool| {
-        let parts = held.iter().filter(|held| matches!(held.holder, Holder::Gone { .. }) == gone);
-        add_up(parts.filter_map(|held| held.bytes.get(kind)))
-    };
+    let mut held = held(joined, chip, &limits, &mut refused);
+    agent::add_agents(joined, chip, &limits, &mut held);
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
+    let is_gone = |held: &&Held| matches!(held.holder, Holder::Gone { .. });
+    let sum = |kind: Kind, gone: bool, none: Reading<u64>| {
+        let parts = held.iter().filter(|held| is_gone(held) == gone);
+        agent::add_readings(parts.map(|held| held.reading(kind, age)), none)
+    };
     let reading = |field: Field<u64>, quality| {
         Reading::from_field(field, SourceName::Upstream, quality).aged(age)
     };
     let readable = readable(joined, chip);
-    let used = PerKind::new(|kind| {
+    let all_have_agents = agent::all_have_agents(joined, chip, &held);
+    let upstream_used = PerKind::new(|kind| {
+        let parts = || held.iter().filter(|held| !is_gone(held));
         let field = readable.clone().and_then(|()| match row_total(joined, chip, kind, &limits) {
             Some(total) => total,
-            None => sum(kind, false),
+            None => add_up(parts().filter_map(|held| held.bytes.get(kind))),
         });
         reading(field, Quality::Approximate)
     });
-    let left_behind = PerKind::new(|kind| {
-        reading(readable.clone().and_then(|()| sum(kind, true)), Quality::Stale)
+    let is_counted_in_rows = |kind| row_total(joined, chip, kind, &limits).is_some();
+    let used = PerKind::new(|kind| match &readable {
+        _ if all_have_agents => sum(kind, false, Reading::exact(0, SourceName::Agent)),
+        Ok(()) if !is_counted_in_rows(kind) => {
+            sum(kind, false, Reading::new(0, SourceName::Upstream, Quality::Approximate).aged(age))
+        }
+        _ => upstream_used.get(kind).cloned().unwrap_or_else(|| Missing::no_source("").into()),
+    });
+    let left_behind = PerKind::new(|kind| match &readable {
+        Err(missing) if !chip.regions.is_empty() || chip.agents.is_empty() => {
+            missing.clone().into()
+        }
+        _ => {
+            let source = if chip.regions.is_empty() && chip.row.is_none() {
+                SourceName::Agent
+            } else {
+                SourceName::Upstream
+            };
+            sum(kind, true, Reading::new(0, source, Quality::Stale).aged(age))
+        }
     });
     let (reported, quality) = reported(joined, chip, &limits);
     let reported = reading(readable.and(reported), quality);
-    Amounts { held, used, left_behind, reported, refused }
+    let upstream = held.iter().any(|held| held.agent.is_some()).then_some(upstream_used);
+    Amounts { held, used, left_behind, upstream, reported, refused }
 }
 
 /// The most that a chip can hold.
-struct Limits {
-    dram: u64,
-    l1: u64,
+pub(super) struct Limits {
+    pub(super) dram: u64,
+    pub(super) l1: u64,
 }
 
 impl Limits {
@@ -182,12 +241,12 @@ fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
 /// Processes that have a chip open and no slot in its region because they were told to write none.
 pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid> {
     let slots = joined.slots(chip);
-    let with_slot: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).collect();
+    let mut heard: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).collect();
+    heard.extend(joined.pids_with_agents(chip));
     let holders = joined.holders(chip).map(|holders| holders.pids.as_slice()).unwrap_or_default();
     let is_silent = |pid: &&Pid| {
         let process = joined.facts.processes.get(pid);
-        !with_slot.contains(pid)
-            && process.is_some_and(|process| process.tracking_disabled == Ok(true))
+        !heard.contains(pid) && process.is_some_and(|process| process.tracking_disabled == Ok(true))
     };
     holders.iter().filter(is_silent).copied().collect()
 }
@@ -247,8 +306,19 @@ fn held(
                 let kind = Kind::CircularBuffers;
                 refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
             }
-            let (name, user) = (slot.name.clone(), region.user.clone());
-            add(&mut all, Held { holder, name, user, bytes, reported });
+            add(
+                &mut all,
+                Held {
+                    holder,
+                    name: slot.name.clone(),
+                    user: region.user.clone(),
+                    bytes,
+                    reported,
+                    updated_ns: slot.updated_ns,
+                    agent: None,
+                    start_ticks: None,
+                },
+            );
         }
     }
     all
@@ -264,6 +334,7 @@ fn add(all: &mut Vec<Held>, more: Held) {
     };
     held.bytes = PerKind::new(both);
     held.reported = add_up([&held.reported, &more.reported].into_iter());
+    held.updated_ns = held.updated_ns.max(more.updated_ns);
 }
 
 /// The sum of all, or the reason why one is missing.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Field, ProcessFacts};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
-use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState};
+use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState, UpstreamMemory};
 use ttmem_model::{Kind, Pid};
 
 use super::join::{Joined, JoinedChip};
@@ -39,12 +39,15 @@ const NOBODY: Held = Held {
     user: None,
     bytes: super::memory::PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
     reported: Ok(0),
+    updated_ns: 0,
+    agent: None,
+    start_ticks: None,
 };
 
 /// A slot of a process that is gone says nothing once it is empty.
 fn is_shown(held: &Held) -> bool {
-    let empty = |kind: &Kind| held.bytes.get(*kind) == Some(&Ok(0));
-    let is_empty = held.reported == Ok(0) && Kind::ALLOCATOR.iter().all(empty);
+    let reports_nothing = held.reported == Ok(0) || held.agent.is_some();
+    let is_empty = reports_nothing && !held.holds_bytes();
     !(is_empty && matches!(held.holder, Holder::Gone { .. }))
 }
 
@@ -101,7 +104,7 @@ fn unseen(pid: i32, held: &Held, state: ProcessState) -> Process {
     };
     Process {
         pid: Pid(pid),
-        start_time: 0,
+        start_time: held.start_ticks.unwrap_or(0),
         name: held.name.clone(),
         command: String::new(),
         user: held.user.clone(),
@@ -117,16 +120,25 @@ fn memory(joined: &Joined<'_>, chip: &JoinedChip, held: &Held) -> ProcessMemory 
     let gone = matches!(held.holder, Holder::Gone { .. });
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
-    let reading = |field: &Field<u64>, quality| {
-        let quality = if gone { Quality::Stale } else { quality };
-        Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
-    };
+    let reported = if gone { Quality::Stale } else { Quality::HighWater };
+    let upstream = held.agent.as_ref().map(|_| UpstreamMemory {
+        dram: held.upstream(&held.bytes.dram, age),
+        l1: held.upstream(&held.bytes.l1, age),
+        l1_small: held.upstream(&held.bytes.l1_small, age),
+        trace: held.upstream(&held.bytes.trace, age),
+    });
     ProcessMemory {
-        dram: reading(&held.bytes.dram, Quality::Approximate),
-        l1: reading(&held.bytes.l1, Quality::Approximate),
-        l1_small: reading(&held.bytes.l1_small, Quality::Approximate),
-        trace: reading(&held.bytes.trace, Quality::Approximate),
-        circular_buffers_reported: reading(&held.reported, Quality::HighWater),
+        dram: held.reading(Kind::Dram, age),
+        l1: held.reading(Kind::L1, age),
+        l1_small: held.reading(Kind::L1Small, age),
+        trace: held.reading(Kind::Trace, age),
+        circular_buffers_reported: Reading::from_field(
+            held.reported.clone(),
+            SourceName::Upstream,
+            reported,
+        )
+        .aged(age),
+        upstream,
     }
 }
 
@@ -166,5 +178,6 @@ fn all_missing(missing: &Missing) -> ProcessMemory {
         l1_small: blank(),
         trace: blank(),
         circular_buffers_reported: blank(),
+        upstream: None,
     }
 }

@@ -63,6 +63,12 @@ impl<'a> Processes<'a> {
         }
     }
 
+    /// A process that was read.
+    #[must_use]
+    pub fn get(&self, pid: Pid) -> Option<&ProcessFacts> {
+        self.found.get(&pid)
+    }
+
     /// Every process that was read.
     #[must_use]
     pub fn finish(self) -> BTreeMap<Pid, ProcessFacts> {

@@ -1,13 +1,9 @@
 //! Source `upstream`: the shared memory regions that stock TT-Metal (0.70 and newer) writes.
 //!
 //! One file per chip, `/dev/shm/tt_device_<id>_memory`, owned by the user of the process that made it, mode 0600.
-//! A process in a container has a `/dev/shm` of its own, reached through `/proc/<pid>/root`. Files are read, never
-//! mapped: their writer may truncate them.
+//! Files are read, never mapped: their writer may truncate them.
 
 mod layout;
-
-use std::collections::BTreeMap;
-use std::ops::Range;
 
 use ttmem_model::facts::{Field, RegionContent, RegionFile};
 use ttmem_model::reading::Missing;
@@ -17,21 +13,19 @@ use ttmem_model::{Pid, SourceName};
 use crate::clock::Clock;
 use crate::root::{File, Root, RootError};
 use crate::source::process::Users;
+use crate::source::shared_memory::{Directory, SharedMemory};
 
 pub use layout::{RegionError, SIZE, parse};
 
-const SHARED_MEMORY: &str = "/dev/shm";
 /// Pairs of reads before a region that keeps changing counts as torn. The tightest loop of allocations
 /// changes it every few microseconds; a pair of reads takes about two.
 const MAX_READS: usize = 64;
 
 /// The regions of one host.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upstream {
     regions: Vec<RegionFile>,
-    /// Which regions each directory gave.
-    directories: BTreeMap<(u64, u64), Range<usize>>,
-    /// `/dev/shm` of this namespace or of an owner, where it could not be listed.
+    /// Directories that could not be listed.
     denied: Vec<String>,
     /// Files whose names look like a region's and have no number in them.
     nameless: usize,
@@ -39,79 +33,33 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Reads the regions of this namespace.
+    /// Reads the regions in these directories.
     #[must_use]
-    pub fn read(root: &Root, clock: Clock) -> Self {
-        let mut upstream = Self {
-            regions: Vec::new(),
-            directories: BTreeMap::new(),
-            denied: Vec::new(),
-            nameless: 0,
-            users: Users::default(),
-        };
-        upstream.read_directory(root, clock, SHARED_MEMORY, None);
+    pub fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
+        let mut upstream = Self { denied: memory.denied.clone(), ..Self::default() };
+        for directory in &memory.directories {
+            upstream.read_directory(root, clock, directory);
+        }
         upstream
     }
 
-    /// Reads the regions that a process sees and we have not read yet.
-    pub fn read_through(&mut self, root: &Root, clock: Clock, pid: Pid) {
-        let directory = format!("/proc/{pid}/root{SHARED_MEMORY}");
-        self.read_directory(root, clock, &directory, Some(pid));
-    }
-
-    fn read_directory(&mut self, root: &Root, clock: Clock, directory: &str, through: Option<Pid>) {
-        // Several mount namespaces may see the same directory, such as containers that share the host's.
-        let first = self.regions.len();
-        let identity = root.status(directory).ok().map(|status| status.identity);
-        if let Some(regions) = identity.and_then(|identity| self.directories.get(&identity)) {
-            return self.share(regions.clone(), through);
-        }
-        let names = match root.list(directory) {
-            Ok(names) => names,
-            Err(error) => {
-                if error.is_denied() {
-                    self.denied.push(directory.to_owned());
-                }
-                return;
-            }
-        };
-        for name in &names {
-            let Some(name) = name.to_str() else { continue };
+    fn read_directory(&mut self, root: &Root, clock: Clock, directory: &Directory) {
+        for name in directory.names.iter().filter_map(|name| name.to_str()) {
             let Some(id) = name.strip_prefix("tt_device_").and_then(|n| n.strip_suffix("_memory"))
             else {
                 continue;
             };
             match id.parse() {
                 Ok(id) => {
-                    let path = format!("{directory}/{name}");
-                    self.read_region(root, clock, path, id, through);
+                    let path = format!("{}/{name}", directory.path);
+                    self.read_region(root, clock, path, id, &directory.through);
                 }
                 Err(_) => self.nameless += 1,
             }
         }
-        if let Some(identity) = identity {
-            self.directories.insert(identity, first..self.regions.len());
-        }
     }
 
-    /// Notes that another mount namespace sees regions that have been read.
-    fn share(&mut self, regions: Range<usize>, through: Option<Pid>) {
-        for region in self.regions.get_mut(regions).into_iter().flatten() {
-            // What we see under our own `/dev/shm` any process may see.
-            if !region.through.is_empty() {
-                region.through.extend(through);
-            }
-        }
-    }
-
-    fn read_region(
-        &mut self,
-        root: &Root,
-        clock: Clock,
-        path: String,
-        id: u64,
-        through: Option<Pid>,
-    ) {
+    fn read_region(&mut self, root: &Root, clock: Clock, path: String, id: u64, through: &[Pid]) {
         let content = match read_twice(root, &path) {
             Ok(Ok(file)) => parse(&file.bytes).map_err(|error| error.missing()),
             Ok(Err(Torn)) => {
@@ -124,7 +72,7 @@ impl Upstream {
         let uid = root.status(&path).ok().and_then(|status| status.uid);
         let user = uid.map(|uid| self.users.name(root, uid));
         let read_at = clock.now();
-        let through = through.into_iter().collect();
+        let through = through.to_vec();
         self.regions.push(RegionFile { path, id, through, user, read_at, content });
     }
 
@@ -221,7 +169,9 @@ mod tests {
     fn read(entry: Entry) -> Upstream {
         let mut tree = Tree::new();
         tree.put("/dev/shm/tt_device_5_memory", entry);
-        Upstream::read(&Root::memory(tree), Clock::Fixed(ttmem_model::Timestamp(0)))
+        let root = Root::memory(tree);
+        let memory = SharedMemory::list(&root, &[]);
+        Upstream::read(&root, Clock::Fixed(ttmem_model::Timestamp(0)), &memory)
     }
 
     #[test]
@@ -252,8 +202,7 @@ mod tests {
         tree.put("/proc/9/root", Entry::Link("/".into()));
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));
-        let mut upstream = Upstream::read(&root, clock);
-        upstream.read_through(&root, clock, Pid(9));
+        let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[Pid(9)]));
         assert_eq!(upstream.regions().len(), 1);
     }
 }

@@ -7,6 +7,8 @@ use ttmem_model::facts::{Device, Facts, L1Place};
 use ttmem_model::snapshot::{IdSource, JoinedBy};
 use ttmem_model::{Board, ChipId};
 
+use super::super::agent::{AgentLink, device_number, unique_id};
+
 /// The distance of the ids of the two chips of an n300: the upper half counts the chips of a board (seen on a T3000
 /// with TT-Metal 0.81.1: 0x2_6190302b and 0x3_6190302b).
 pub(super) const NEXT_ON_BOARD: u64 = 1 << 32;
@@ -18,7 +20,7 @@ pub(in crate::merge) enum Origin {
     Local { device: usize },
     /// It is reached through the chip of a device.
     Remote { gateway: usize },
-    /// Only a region names it, or the port to its L1.
+    /// Only a region or an agent names it, or the port to its L1.
     Unmatched,
 }
 
@@ -42,12 +44,14 @@ pub(in crate::merge) struct JoinedChip {
     pub(in crate::merge) regions: Vec<Link>,
     /// The region of its gateway and the row in it, if that is all there is of a remote chip.
     pub(in crate::merge) row: Option<(usize, usize)>,
+    /// The chips of segments that it is.
+    pub(in crate::merge) agents: Vec<AgentLink>,
     /// The place of its L1 in the facts.
     pub(in crate::merge) l1: Option<usize>,
 }
 
 impl JoinedChip {
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(in crate::merge) fn new(origin: Origin) -> Self {
         Self {
             origin,
             id: ChipId(0),
@@ -55,6 +59,7 @@ impl JoinedChip {
             index: 0,
             regions: Vec::new(),
             row: None,
+            agents: Vec::new(),
             l1: None,
         }
     }
@@ -87,7 +92,10 @@ pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
             Origin::Remote { gateway } => remote_id(facts, gateway, position, chips, &taken),
             Origin::Unmatched => match region_id(facts, &chips[position]) {
                 Some(id) => (id, IdSource::Region),
-                None => port_id(facts, &chips[position], &taken),
+                None if chips[position].agents.is_empty() => {
+                    port_id(facts, &chips[position], &taken)
+                }
+                None => (agent_id(facts, &chips[position], &taken), IdSource::Agent),
             },
         };
         taken.insert(id);
@@ -107,6 +115,18 @@ pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
 
 fn region_id(facts: &Facts, chip: &JoinedChip) -> Option<u64> {
     Some(facts.regions.get(chip.regions.first()?.region)?.id)
+}
+
+/// The id that TT-Metal told an agent, or else the process's number of the chip, or the next one that is free.
+fn agent_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> u64 {
+    let links = || chip.agents.iter().copied();
+    let told = links().find_map(|link| unique_id(facts, link));
+    let number = || links().find_map(|link| device_number(facts, link)).map(u64::from);
+    let mut id = told.or_else(number).unwrap_or(0);
+    while taken.contains(&id) {
+        id = id.wrapping_add(1);
+    }
+    id
 }
 
 /// A number that stands in where only a port leads to the chip.
@@ -136,6 +156,7 @@ fn local_id(
     let candidates = [
         (facts_of_device.asic_id.as_ref().ok().copied(), IdSource::Driver),
         (region_id(facts, chip), IdSource::Region),
+        (chip.agents.iter().find_map(|link| unique_id(facts, *link)), IdSource::Agent),
         (serial.filter(unique), IdSource::Serial),
     ];
     let free = candidates
@@ -161,6 +182,10 @@ fn remote_id(
 ) -> (u64, IdSource) {
     if let Some(id) = region_id(facts, &chips[position]).filter(|id| !taken.contains(id)) {
         return (id, IdSource::Region);
+    }
+    let told = chips[position].agents.iter().find_map(|link| unique_id(facts, *link));
+    if let Some(id) = told.filter(|id| !taken.contains(id)) {
+        return (id, IdSource::Agent);
     }
     let is_gateway = |chip: &&JoinedChip| chip.origin == Origin::Local { device: gateway };
     let mut id = chips.iter().find(is_gateway).map_or(0, |chip| chip.id.0);

@@ -15,21 +15,37 @@ const LOCATION_BITS: u32 = 5;
 /// Joins regions that are named after an id that the driver shows.
 pub(super) fn join_by_id(facts: &Facts, chips: &mut [JoinedChip]) {
     for place in 0..facts.regions.len() {
-        let id = facts.regions[place].id;
-        let rule = |chip: &JoinedChip| match chip.origin {
-            Origin::Local { device } => local_rule(facts, &facts.devices[device], id),
-            Origin::Remote { gateway } => {
-                let gateway = facts.devices[gateway].asic_id.as_ref().ok()?;
-                (gateway.checked_add(NEXT_ON_BOARD)? == id).then_some(JoinedBy::Gateway)
-            }
-            Origin::Unmatched => None,
-        };
-        let best =
-            chips.iter().enumerate().filter_map(|(chip, joined)| Some((rule(joined)?, chip))).min();
-        if let Some((joined_by, chip)) = best {
+        if let Some((joined_by, chip)) = rule_by_id(facts, chips, facts.regions[place].id) {
             chips[chip].regions.push(Link { region: place, joined_by });
         }
     }
+}
+
+/// The place of the chip that TT-Metal gives this id.
+pub(in crate::merge) fn by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<usize> {
+    rule_by_id(facts, chips, id).map(|(_, chip)| chip)
+}
+
+fn rule_by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<(JoinedBy, usize)> {
+    let rule = |chip: &JoinedChip| match chip.origin {
+        Origin::Local { device } => local_rule(facts, &facts.devices[device], id),
+        Origin::Remote { gateway } => {
+            let gateway = facts.devices[gateway].asic_id.as_ref().ok()?;
+            (gateway.checked_add(NEXT_ON_BOARD)? == id).then_some(JoinedBy::Gateway)
+        }
+        Origin::Unmatched => None,
+    };
+    chips.iter().enumerate().filter_map(|(chip, joined)| Some((rule(joined)?, chip))).min()
+}
+
+/// The place of the chip that a process gives this number, if it has the devices open.
+pub(in crate::merge) fn by_number(
+    facts: &Facts,
+    chips: &[JoinedChip],
+    pid: Pid,
+    number: u32,
+) -> Option<usize> {
+    Numbering::of(facts, chips, pid).0.get(usize::try_from(number).ok()?).copied()
 }
 
 fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {

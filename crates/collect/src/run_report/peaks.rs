@@ -1,0 +1,136 @@
+//! The most bytes at a time on each chip.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::segment::{Allocator, BufferKind, Event, EventKind};
+
+use super::replay::{Replay, name};
+use super::{Peak, ReportChip};
+
+/// The peaks by kind; chips on which all is the same are one.
+pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
+    let mut peaks: Vec<Peak> = Vec::new();
+    for kind in BufferKind::ALL {
+        let of_kind = peaks.len();
+        for chip in 0..replay.segment.chips.len() {
+            let Some(peak) = of_chip(replay, chip, kind) else { continue };
+            let is_same = |other: &&mut Peak| {
+                (other.bytes, other.banks, &other.op) == (peak.bytes, peak.banks, &peak.op)
+            };
+            match peaks[of_kind..].iter_mut().find(is_same) {
+                Some(same) => same.chips.extend(peak.chips),
+                None => peaks.push(peak),
+            }
+        }
+    }
+    for peak in &mut peaks {
+        peak.chips.sort_unstable();
+    }
+    peaks
+}
+
+fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<Peak> {
+    let is_on_chip = |allocator: &&Allocator| {
+        let only = replay.segment.chips.len() == 1 && allocator.chips.is_empty();
+        allocator.chips.contains(&chip) || only
+    };
+    let allocators = replay.segment.allocators.iter().filter(is_on_chip);
+    let busy: Vec<&Allocator> =
+        allocators.filter(|allocator| allocator.kind(kind).peak_bytes > 0).collect();
+    let told = replay.segment.chips.get(chip)?;
+    let chips = vec![ReportChip { device: told.device, unique_id: told.unique_id }];
+    match busy.as_slice() {
+        [] => None,
+        [only] => Some(of_allocator(replay, only, kind, chips)),
+        several if replay.is_complete() => together(replay, several, kind, chips),
+        several => Some(at_most(replay, several, kind, chips)),
+    }
+}
+
+fn of_allocator(
+    replay: &Replay<'_>,
+    allocator: &Allocator,
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> Peak {
+    let held = allocator.kind(kind);
+    let allocatable = held.statistics.map(|statistics| statistics.total.saturating_mul(held.banks));
+    Peak {
+        chips,
+        kind: kind.into(),
+        bytes: held.peak_total(),
+        bytes_per_bank: held.peak_bytes,
+        banks: held.banks,
+        allocatable,
+        buffers: held.peak.as_ref().map(|peak| peak.buffers),
+        op: held.peak.as_ref().and_then(|peak| name(peak.op.as_ref())),
+        after_us: held.peak.as_ref().map(|peak| replay.after_us(peak.time)),
+        at_most: false,
+    }
+}
+
+/// Several allocators of one chip, added up at every event.
+fn together(
+    replay: &Replay<'_>,
+    allocators: &[&Allocator],
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> Option<Peak> {
+    let mut live: BTreeMap<u8, u64> = BTreeMap::new();
+    let mut highest: Option<(u64, &Event)> = None;
+    for event in &replay.segment.events {
+        let Some(of) = event.allocator else { continue };
+        let Some(allocator) = allocators.iter().find(|allocator| allocator.index == of) else {
+            continue;
+        };
+        match event.kind {
+            EventKind::Allocate | EventKind::Free if event.buffer_kind == kind => {
+                live.insert(of, event.live_after.saturating_mul(allocator.kind(kind).banks));
+            }
+            EventKind::MassFree | EventKind::AllocatorDestroyed => {
+                live.remove(&of);
+            }
+            _ => {}
+        }
+        let sum = live.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+        if sum > highest.map_or(0, |(bytes, _)| bytes) {
+            highest = Some((sum, event));
+        }
+    }
+    let (bytes, event) = highest?;
+    let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
+    let peak = of_allocator(replay, main, kind, chips);
+    Some(Peak {
+        bytes,
+        bytes_per_bank: bytes / peak.banks.max(1),
+        buffers: None,
+        op: name(event.op.as_ref()),
+        after_us: Some(replay.after_us(event.time)),
+        ..peak
+    })
+}
+
+/// Several allocators, and no telling how their peaks met: one after the other the highest counts, else their sum.
+fn at_most(
+    replay: &Replay<'_>,
+    allocators: &[&Allocator],
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> Peak {
+    let by_size = |allocator: &&&Allocator| allocator.kind(kind).peak_total();
+    let main = allocators.iter().max_by_key(by_size).unwrap_or(&allocators[0]);
+    let peak = of_allocator(replay, main, kind, chips);
+    let mut by_time: Vec<&&Allocator> = allocators.iter().collect();
+    by_time.sort_by_key(|allocator| allocator.opened);
+    let follow = by_time.windows(2).all(|pair| match pair {
+        [one, next] => one.closed.is_some_and(|closed| closed <= next.opened),
+        _ => true,
+    });
+    if follow {
+        return peak;
+    }
+    let bytes = allocators
+        .iter()
+        .fold(0, |sum: u64, allocator| sum.saturating_add(allocator.kind(kind).peak_total()));
+    Peak { bytes, bytes_per_bank: bytes / peak.banks.max(1), buffers: None, at_most: true, ..peak }
+}
