@@ -1,4 +1,4 @@
-/* What a process can ask the ttmem agent that is loaded into it (LD_PRELOAD=libttmem_agent.so).
+/* What a process can ask the ttmem agent that is loaded into it (LD_PRELOAD=libttmem_agent.so, or `ttmem run`).
  *
  * The functions are safe to call from any thread at any time. While the agent is not recording, because the process has
  * not used a device yet or the agent has switched itself off, numbers are 0. A program that should also run without the

@@ -8,7 +8,7 @@
     with ttmem.label("layer 3"):          # names what is allocated inside
         ...
 
-It asks the agent that LD_PRELOAD=libttmem_agent.so loads into the process; without the agent
+It asks the agent that `ttmem run -- python ...` (or LD_PRELOAD=libttmem_agent.so) loads into the process; without the agent
 every function but `is_available` raises RuntimeError. Bytes are what TT-Metal's allocators have reserved, in all banks; a
 tensor on a mesh counts on every chip. `device` is TT-Metal's number of a device, or an object with a method `id`; None sums
 over all chips. A mesh has a number of its own: of a mesh of several chips ask chip by chip, or all.
@@ -139,7 +139,7 @@ def memory_summary(device=None):
 
 def _require():
     if _agent is None:
-        raise RuntimeError("the ttmem agent is not loaded: start the program with LD_PRELOAD=/path/to/libttmem_agent.so")
+        raise RuntimeError("the ttmem agent is not loaded: start the program with `ttmem run -- python ...`")
     return _agent
 
 

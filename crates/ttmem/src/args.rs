@@ -1,8 +1,12 @@
 //! What the typed arguments mean: checked, resolved, and without anything that contradicts itself.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::cli::{Cli, Command, CommonArgs, ExplainArgs, FormatWord, L1Args, L1Sort, SnapshotArgs};
+use crate::cli::{
+    BuffersArgs, Cli, Command, CommonArgs, DoctorArgs, ExplainArgs, FormatWord, GroupKey, L1Args,
+    L1Sort, ReportArgs, RunArgs, SnapshotArgs, SortKey,
+};
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::record::RecordArgs;
 use crate::cmd::replay::ReplayArgs;
@@ -14,6 +18,8 @@ use crate::field::device::{self, DeviceField};
 use crate::field::process::{self, ProcessField};
 use crate::field::query::{self, UnknownField};
 use crate::interval::Interval;
+use crate::limit::Limit;
+use crate::output::buffers::Listing;
 use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::Charset;
 
@@ -22,6 +28,14 @@ use crate::output::page::Charset;
 pub enum Request {
     /// Snapshots.
     Snapshot(SnapshotRequest),
+    /// Live buffers.
+    Buffers(BuffersRequest),
+    /// A command with the agent.
+    Run(RunRequest),
+    /// What runs did.
+    Report(ReportArgs),
+    /// The state of this machine.
+    Doctor(DoctorArgs),
     /// Maps of L1.
     L1(L1Request),
     /// Messages and reports, explained.
@@ -113,6 +127,56 @@ pub struct SnapshotRequest {
     pub target: Target,
 }
 
+/// Which buffers are asked for, and how they are shown.
+#[derive(Debug)]
+pub struct BuffersRequest {
+    /// Which processes; all if there are none.
+    pub pids: Vec<i32>,
+    /// Which chips; all if there are none.
+    pub selectors: Vec<String>,
+    /// What comes first.
+    pub sort: SortKey,
+    /// How many, from the first.
+    pub lines: Option<usize>,
+    /// One by one, or added up.
+    pub listing: Listing,
+    /// How they are shown.
+    pub form: BuffersForm,
+}
+
+/// How buffers are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuffersForm {
+    /// For people.
+    Table,
+    /// The list itself.
+    Json,
+    /// A record each.
+    Csv(Csv),
+}
+
+/// A command to run with the agent.
+#[derive(Debug)]
+pub struct RunRequest {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// Where the report goes, if there is to be one.
+    pub report: Option<ReportTarget>,
+    /// What must not be exceeded.
+    pub limits: Vec<Limit>,
+    /// Whether segments stay.
+    pub keep: bool,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportTarget {
+    /// To people, on standard error: standard output is the command's.
+    StandardError,
+    /// Into a file.
+    File(PathBuf),
+}
+
 /// How a snapshot is shown.
 #[derive(Debug)]
 pub enum View {
@@ -161,6 +225,12 @@ impl Request {
                      put the others behind plain ttmem",
                 ));
             }
+            Some(Command::Buffers(args)) => {
+                return Ok(Self::Buffers(buffers(args, charset(&cli.common))));
+            }
+            Some(Command::Run(args)) => return run(args, &cli.common).map(Self::Run),
+            Some(Command::Report(args)) => return Ok(Self::Report(args)),
+            Some(Command::Doctor(args)) => return Ok(Self::Doctor(args)),
             Some(Command::L1(args)) => return l1(args).map(Self::L1),
             Some(Command::Explain(args)) => return Ok(Self::Explain(explain(args))),
             Some(Command::Completions { shell }) => Text::Completions(shell),
@@ -217,6 +287,41 @@ fn snapshot(args: SnapshotArgs, common: &CommonArgs) -> Result<SnapshotRequest, 
         selectors: args.id,
         repeat: repeat(args.interval, args.count)?,
         target: target(args.filename),
+    })
+}
+
+fn buffers(args: BuffersArgs, charset: Charset) -> BuffersRequest {
+    BuffersRequest {
+        pids: args.pid,
+        selectors: args.id,
+        sort: args.sort,
+        lines: args.lines,
+        listing: match args.by {
+            Some(GroupKey::Op) => Listing::ByOp,
+            None => Listing::Single,
+        },
+        form: match args.format.as_slice() {
+            _ if args.json => BuffersForm::Json,
+            [] => BuffersForm::Table,
+            words => BuffersForm::Csv(csv(words, charset)),
+        },
+    }
+}
+
+fn run(args: RunArgs, common: &CommonArgs) -> Result<RunRequest, Failure> {
+    if common.demo || common.root.is_some() || common.capture.is_some() {
+        return Err(Failure::usage(
+            "a command runs on this machine; leave out --demo, --root and --capture",
+        ));
+    }
+    Ok(RunRequest {
+        command: args.command,
+        report: args.report.map(|file| match file {
+            Some(path) if path.as_os_str() != "-" => ReportTarget::File(path),
+            _ => ReportTarget::StandardError,
+        }),
+        limits: args.limit,
+        keep: args.keep,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The command line as people type it. Help, completions and the man page come from here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::CODES;
 use crate::interval::Interval;
+use crate::limit::Limit;
 
 /// Shows where the memory of Tenstorrent devices goes.
 ///
@@ -147,6 +149,14 @@ pub enum FormatWord {
 /// Other commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the live buffers of processes that run with the agent.
+    Buffers(BuffersArgs),
+    /// Run a command with the agent, which counts exactly.
+    Run(RunArgs),
+    /// Show what a run did with memory, from the segment that its agent left.
+    Report(ReportArgs),
+    /// Check what ttmem needs on this machine, and what was left lying about.
+    Doctor(DoctorArgs),
     /// Show what lies in the L1 of each worker core: circular buffers, kernels, and whose they are.
     ///
     /// Reads simulated chips and captures, and with the driver the chips that a TT-Metal process has open. Of a real
@@ -269,3 +279,107 @@ fn budget(text: &str) -> Result<u64, String> {
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| "write bytes, such as 65536, 512K or 1M".to_owned())
 }
+
+/// Options of `ttmem buffers`.
+#[derive(Debug, Args)]
+pub struct BuffersArgs {
+    /// Only these processes.
+    #[arg(short, long, value_name = "PID,...", value_delimiter = ',')]
+    pub pid: Vec<i32>,
+    /// Only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
+    #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
+    pub id: Vec<String>,
+    /// What comes first: the largest, the oldest, or the ops by name.
+    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    pub sort: SortKey,
+    /// Add buffers up.
+    #[arg(long, value_name = "KEY", value_enum)]
+    pub by: Option<GroupKey>,
+    /// Only so many buffers, the first ones.
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "by")]
+    pub lines: Option<usize>,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Print comma-separated values, such as csv,noheader,nounits.
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<FormatWord>,
+}
+
+/// An order of buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    /// The largest first.
+    #[default]
+    Size,
+    /// The oldest first.
+    Age,
+    /// By the name of the op.
+    Op,
+}
+
+/// What buffers are added up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupKey {
+    /// The op that allocated them.
+    Op,
+}
+
+/// Options of `ttmem run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// At the end print peaks, what was still held, refused allocations and the largest buffers on standard error, or
+    /// write them to FILE (as JSON if its name ends in .json).
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub report: Option<Option<PathBuf>>,
+    /// End with 1 if a process held more than this of a kind on a chip, such as dram=10GiB,l1=1MiB/bank.
+    #[arg(long, value_name = "KIND=SIZE,...", value_delimiter = ',')]
+    pub limit: Vec<Limit>,
+    /// Keep the segments, for ttmem report and ttmem buffers.
+    #[arg(long)]
+    pub keep: bool,
+    /// The command and its arguments.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true,
+        value_name = "CMD"
+    )]
+    pub command: Vec<OsString>,
+}
+
+const RUN_HELP: &str = "\
+The command keeps its standard streams, gets the signals sent to ttmem, and its exit code becomes ttmem's: 128 and the
+number for a signal, 126 if it cannot be run, 127 if it is not there. ttmem itself ends with 1 for a limit and with 3 if
+the agent library is missing. The library is looked for in $TTMEM_AGENT, beside ttmem, and in ../lib/ttmem from there.";
+
+/// Options of `ttmem report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The file of a segment such as /dev/shm/ttmem-4242-99, or the number of a process.
+    #[arg(value_name = "SEGMENT", required = true)]
+    pub segments: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `ttmem doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_HELP)]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long, conflicts_with = "clean")]
+    pub json: bool,
+    /// Remove the segments of agents whose processes have ended, after asking.
+    #[arg(long)]
+    pub clean: bool,
+    /// Do not ask.
+    #[arg(long, requires = "clean")]
+    pub yes: bool,
+}
+
+const DOCTOR_HELP: &str = "\
+Ends with 0 if all is well, with 1 if there is a warning, with 2 if something does not work. --clean never touches
+TT-Metal's own memory regions or lock files.";

@@ -12,6 +12,7 @@ pub mod config;
 pub mod exit;
 pub mod field;
 pub mod interval;
+pub mod limit;
 pub mod output;
 pub mod select;
 pub mod signal;
@@ -73,6 +74,7 @@ impl Stop {
 fn obey(cli: Cli) -> Result<ExitCode, Failure> {
     let common = cli.common.clone();
     let color = common.color;
+    let is_this_machine = !common.demo && common.root.is_none() && common.capture.is_none();
     let charset = args::charset(&common);
     let source = HostChoice::of(&common);
     let simulator = common.simulator.clone();
@@ -97,6 +99,22 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             })?;
             let pages = |otherwise| page(&request.target, otherwise);
             cmd::snapshot::run(&request, || collector.snapshot(), pages)
+        }
+        Request::Buffers(request) => {
+            let mut collector = source.collector(passive(simulator))?;
+            cmd::buffers::run(&request, &mut collector, &page(&Target::Standard, FULL_WIDTH))
+        }
+        Request::Report(request) => {
+            let mut collector = source.collector(passive(simulator))?;
+            cmd::report::run(&request, &mut collector, &page(&Target::Standard, FULL_WIDTH))
+        }
+        Request::Run(request) => {
+            return cmd::run::run(&request, &terminal::error_page(color, charset, FULL_WIDTH));
+        }
+        Request::Doctor(request) => {
+            let mut collector = source.collector(passive(simulator))?;
+            let page = page(&Target::Standard, FULL_WIDTH);
+            return cmd::doctor::run(&request, &mut collector, is_this_machine, &page);
         }
         Request::L1(request) => {
             // Who names a simulated chip asks for that, and not for the machine's devices to be opened.

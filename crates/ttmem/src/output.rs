@@ -2,8 +2,10 @@
 
 pub mod amount;
 pub mod bar;
+pub mod buffers;
 pub mod csv;
 pub mod detail;
+pub mod doctor;
 pub mod flow;
 pub mod json;
 pub mod l1;
@@ -12,6 +14,7 @@ pub mod list;
 pub mod naming;
 pub mod openmetrics;
 pub mod page;
+pub mod run_report;
 pub mod sheet;
 pub mod table;
 pub mod text;

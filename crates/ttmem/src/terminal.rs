@@ -22,6 +22,24 @@ pub fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize
     }
 }
 
+/// The page of what is said on standard error.
+#[must_use]
+pub fn error_page(when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
+    let stderr = std::io::stderr();
+    let size = stderr.is_terminal().then(|| rustix::termios::tcgetwinsize(&stderr).ok()).flatten();
+    let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    let choice = match when {
+        ColorWhen::Always => ColorChoice::Always,
+        ColorWhen::Never => ColorChoice::Never,
+        ColorWhen::Auto => AutoStream::choice(&stderr),
+    };
+    Page {
+        charset,
+        colour: if choice == ColorChoice::Never { Colour::Off } else { Colour::On },
+        ..Page::plain(width.or_else(columns_variable).unwrap_or(otherwise))
+    }
+}
+
 fn terminal_width(stdout: &Stdout) -> Option<usize> {
     if !stdout.is_terminal() {
         return None;

@@ -6,6 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stderr, reason = "what a test passes over is said")]
 
+#[path = "real_ttnn/agent.rs"]
+mod agent;
+#[path = "suite/agent_library.rs"]
+mod agent_library;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -45,11 +50,17 @@ impl Workload {
     }
 
     fn start_with(run: &[&str], arguments: &[&str]) -> Self {
+        Self::start_in(&[], run, arguments)
+    }
+
+    /// The same with variables added to its environment.
+    fn start_in(variables: &[(&str, &str)], run: &[&str], arguments: &[&str]) -> Self {
         let mut child = Command::new(testbed().join("run"))
             .args(run)
             .arg(testbed().join("workload.py"))
             .arg("--stepwise")
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -124,6 +124,21 @@ macro_rules! allocator {
                 ),
                 |_, chip| (&chip.memory.$kind.left_behind).into()
             ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".allocatable"),
+                concat!("Bytes that TT-Metal's allocator can hand out for ", $what, "."),
+                |_, chip| (&chip.memory.$kind.allocatable).into()
+            ),
+            chip!(
+                concat!("memory.", stringify!($kind), ".fragmentation"),
+                concat!("Share of the free bytes for ", $what, " outside the largest free block."),
+                |_, chip| (&chip.memory.$kind.fragmentation).into()
+            ),
+            bytes!(
+                concat!("memory.", stringify!($kind), ".upstream"),
+                concat!("Bytes of ", $what, " by the upstream region, beside a better count."),
+                |_, chip| upstream(chip.memory.$kind.upstream.as_ref())
+            ),
             chip!(
                 concat!("memory.", stringify!($kind), ".source"),
                 concat!("Who counted the ", $what, "."),
@@ -342,10 +357,18 @@ fn free<'a>(capacity: &Reading<u64>, used: &Reading<u64>) -> Cell<'a> {
     Cell::figure(Figure::from(capacity).minus(used.into()))
 }
 
+fn upstream(reading: Option<&Reading<u64>>) -> Cell<'_> {
+    reading.map_or(Cell::Blank(MissingReason::NotRead, NO_BETTER_SOURCE), Cell::from)
+}
+
+/// Why the upstream region's figure does not stand beside the one that is shown.
+pub(super) const NO_BETTER_SOURCE: &str = "no better source is in use";
+
 fn id_source(source: IdSource) -> &'static str {
     match source {
         IdSource::Driver => "driver",
         IdSource::Region => "region",
+        IdSource::Agent => "agent",
         IdSource::Serial => "serial",
         IdSource::Gateway => "gateway",
         IdSource::Bdf => "bdf",

@@ -5,6 +5,7 @@ use ttmem_model::{MissingReason, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
+use super::device::NO_BETTER_SOURCE;
 use crate::output::amount;
 
 /// A field of a process.
@@ -44,7 +45,7 @@ impl ProcessField {
 /// Every field of a process, in the order of the outputs.
 #[must_use]
 pub fn fields() -> Vec<ProcessField> {
-    let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS];
+    let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS, UPSTREAM];
     sections.into_iter().flatten().cloned().collect()
 }
 
@@ -133,6 +134,29 @@ const DRAM: &[ProcessField] = kind!(dram, "DRAM buffers");
 const L1: &[ProcessField] = kind!(l1, "L1 buffers");
 const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL buffers");
 const TRACE: &[ProcessField] = kind!(trace, "traces");
+macro_rules! upstream {
+    ($($kind:ident, $what:literal;)+) => {
+        &[$(Field::bytes(
+            concat!("memory.upstream.", stringify!($kind)),
+            concat!(
+                "Bytes of ",
+                $what,
+                " by the upstream region, beside a better count."
+            ),
+            ProcessRead::OnChip(|_, chip| match &chip.memory.upstream {
+                Some(upstream) => (&upstream.$kind).into(),
+                None => Cell::Blank(MissingReason::NotRead, NO_BETTER_SOURCE),
+            }),
+        )),+]
+    };
+}
+
+const UPSTREAM: &[ProcessField] = upstream! {
+    dram, "DRAM buffers";
+    l1, "L1 buffers";
+    l1_small, "L1_SMALL buffers";
+    trace, "traces";
+};
 const CIRCULAR_BUFFERS: &[ProcessField] =
     kind!(circular_buffers_reported, "circular buffers as the upstream region reports them");
 

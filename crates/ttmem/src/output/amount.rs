@@ -55,6 +55,24 @@ pub fn rounded(quantity: Quantity) -> String {
     format!("{:.0}", quantity.0)
 }
 
+/// A length of time in at most five columns, such as `350ms`, `12.5s`, `3m20s`, `5h02m`, `12d`.
+#[must_use]
+pub fn duration(micros: u64) -> String {
+    let tenths = micros / 100_000;
+    let seconds = micros / 1_000_000;
+    match seconds {
+        0 if micros < 1_000 => format!("{micros}us"),
+        0 => format!("{}ms", micros / 1_000),
+        1..60 => format!("{}.{}s", seconds, tenths % 10),
+        60..600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        600..3_600 => format!("{}m", seconds / 60),
+        3_600..36_000 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        36_000..172_800 => format!("{}h", seconds / 3_600),
+        _ if seconds / 86_400 < 10_000 => format!("{}d", seconds / 86_400),
+        _ => "ages".to_owned(),
+    }
+}
+
 /// A moment as `2026-03-21 12:34:56 UTC`.
 #[must_use]
 pub fn date_time(time: Timestamp) -> String {
@@ -143,6 +161,26 @@ mod tests {
         assert_eq!(text(11, 10), "110%");
         assert_eq!(text(u64::MAX, 1), ">999%");
         assert_eq!(percent(1, 0), None);
+    }
+
+    #[test]
+    fn lengths_of_time_take_five_columns() {
+        let cases = [
+            (0, "0us"),
+            (999, "999us"),
+            (999_999, "999ms"),
+            (12_560_000, "12.5s"),
+            (200_000_000, "3m20s"),
+            (3_599_000_000, "59m"),
+            (18_120_000_000, "5h02m"),
+            (170_000_000_000, "47h"),
+            (1_036_800_000_000, "12d"),
+            (u64::MAX, "ages"),
+        ];
+        for (micros, text) in cases {
+            assert_eq!(duration(micros), text);
+            assert!(text.len() <= 5);
+        }
     }
 
     #[test]

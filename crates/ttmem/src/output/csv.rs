@@ -88,7 +88,8 @@ impl Csv {
     }
 }
 
-fn record<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> String {
+/// One record, with the end of its line.
+pub(super) fn record<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> String {
     let values: Vec<_> = values.map(quoted).collect();
     values.join(",") + "\n"
 }

@@ -1,7 +1,7 @@
 //! `-q`: everything that the snapshot holds, one reading a line, each with its source and quality or with the reason
 //! of its blank.
 
-use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
+use ttmem_model::snapshot::{Chip, Process, ProcessOnChip, Snapshot};
 
 use super::amount;
 use super::naming;
@@ -135,6 +135,7 @@ fn draw_chips(tree: &mut Tree<'_>, snapshot: &Snapshot) {
                 DeviceRead::Host(_) => {}
                 DeviceRead::Firmware(name) if !chip.firmware.contains_key(name) => {}
                 _ if is_origin(&field.name) => {}
+                _ if field.name.ends_with(".upstream") && !has_agent(chip) => {}
                 _ => tree.field(1, &field.name, &field.cell(snapshot, chip), field.unit),
             }
         }
@@ -176,7 +177,8 @@ fn draw_process_on_chip(
     );
     for field in process::fields() {
         let memory = field.name.strip_prefix("memory.").filter(|name| !is_origin(name));
-        if let Some(name) = memory {
+        let is_beside = field.name.contains(".upstream.");
+        if let Some(name) = memory.filter(|_| !is_beside || on_chip.memory.upstream.is_some()) {
             tree.field(2, name, &field.cell(snapshot, process, Some(on_chip)), field.unit);
         }
     }
@@ -195,6 +197,11 @@ fn draw_findings(tree: &mut Tree<'_>, snapshot: &Snapshot) {
         tree.text(1, "Text", &finding.text);
         tree.text(1, "Remedy", &finding.remedy);
     }
+}
+
+/// Whether there is something to be beside of the upstream region's figures.
+fn has_agent(chip: &Chip) -> bool {
+    chip.memory.dram.upstream.is_some()
 }
 
 /// Whether a field repeats the origin of another, which stands beside each number here.

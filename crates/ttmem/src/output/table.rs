@@ -7,10 +7,10 @@ mod breakdown;
 mod chips;
 mod compact;
 mod findings;
-mod header;
+pub(super) mod header;
 mod legend;
 mod narrow;
-mod processes;
+pub(super) mod processes;
 
 use ttmem_model::snapshot::Snapshot;
 

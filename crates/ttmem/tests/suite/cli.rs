@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use insta::assert_snapshot;
 
 /// `ttmem` in an environment that says nothing about the terminal.
-fn ttmem(arguments: &[&str]) -> Command {
+pub(crate) fn ttmem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ttmem"));
     command.args(arguments);
     for name in ["COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
@@ -19,7 +19,7 @@ fn run(arguments: &[&str]) -> Output {
     ttmem(arguments).output().unwrap()
 }
 
-fn stdout(arguments: &[&str]) -> String {
+pub(crate) fn stdout(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
@@ -27,7 +27,7 @@ fn stdout(arguments: &[&str]) -> String {
 }
 
 /// The exit code, and the one line on standard error.
-fn failure(arguments: &[&str]) -> (i32, String) {
+pub(crate) fn failure(arguments: &[&str]) -> (i32, String) {
     let output = run(arguments);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(message.matches('\n').count(), 1, "{message}");

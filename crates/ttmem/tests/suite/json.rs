@@ -68,7 +68,7 @@ fn the_names_of_the_contract_stand() {
     let held = &json["processes"][0]["chips"][0];
     assert_eq!(
         keys(&held["memory"]),
-        ["circular_buffers_reported", "dram", "l1", "l1_small", "trace"]
+        ["circular_buffers_reported", "dram", "l1", "l1_small", "trace", "upstream"]
     );
     assert_eq!(keys(&json["findings"][0]), ["chip", "id", "pid", "remedy", "severity", "text"]);
 }

@@ -72,6 +72,9 @@ fn allocator(used: u64, capacity: Reading<u64>) -> AllocatorMemory {
         largest_free: no_agent(),
         banks: kmd(12),
         left_behind: stale(0),
+        allocatable: no_agent(),
+        fragmentation: Missing::no_source("only the agent knows").into(),
+        upstream: None,
     }
 }
 
@@ -175,6 +178,9 @@ pub(crate) fn known_chip(index: u32) -> Chip {
     let memory = &mut chip.memory;
     memory.dram.used = agent(11 * GIB + 900 * MIB);
     memory.dram.largest_free = agent(9 * MIB);
+    memory.dram.allocatable = agent(12 * GIB - 96 * MIB);
+    memory.dram.fragmentation = Reading::exact(Quantity(0.125), SourceName::Agent);
+    memory.dram.upstream = Some(upstream(11 * GIB));
     memory.l1.used = agent(40 * MIB);
     memory.l1_small.used = agent(2 * MIB);
     memory.l1_small.capacity = agent(4 * MIB);
@@ -240,6 +246,7 @@ pub(crate) fn process(pid: i32, name: &str, chips: &[u32]) -> Process {
                         SourceName::Upstream,
                         Quality::HighWater,
                     ),
+                    upstream: None,
                 },
             })
             .collect(),
@@ -281,6 +288,7 @@ pub(crate) fn outside(chips: &[u32]) -> Process {
             l1_small: untold().into(),
             trace: untold().into(),
             circular_buffers_reported: untold().into(),
+            upstream: None,
         };
     }
     process

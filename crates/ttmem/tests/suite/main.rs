@@ -1,10 +1,14 @@
 //! Every output of `ttmem`, drawn from made-up snapshots, and the binary itself.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "what a test passes over is said")]
 
+mod agent_library;
+mod buffers;
 mod cli;
 mod csv;
 mod detail;
+mod doctor;
 mod exit;
 mod explain;
 mod fields;
@@ -13,6 +17,7 @@ mod json;
 mod l1;
 mod list;
 mod made;
+mod run;
 mod select;
 mod table;
 mod width;

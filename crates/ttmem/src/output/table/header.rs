@@ -8,7 +8,7 @@ use crate::output::page::{FULL_WIDTH, Role};
 use crate::output::sheet::{Rule, Sheet};
 
 /// What stands beside the date of a demonstration.
-pub(super) const DEMO: &str = "DEMO: not this machine";
+pub(in crate::output) const DEMO: &str = "DEMO: not this machine";
 
 /// Draws the head, its frame still open below.
 pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {

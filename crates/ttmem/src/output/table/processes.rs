@@ -70,7 +70,7 @@ fn together<'a>(mut sum: ProcessRow<'a>, row: ProcessRow<'a>) -> ProcessRow<'a> 
 }
 
 /// Chip numbers with runs drawn together, such as `0-3,7`.
-pub(super) fn chip_list(chips: &[u32]) -> String {
+pub(in crate::output) fn chip_list(chips: &[u32]) -> String {
     let runs = chips.chunk_by(|one, next| one + 1 == *next).map(|run| match run {
         [first, .., last] => format!("{first}-{last}"),
         run => run.iter().map(ToString::to_string).collect(),

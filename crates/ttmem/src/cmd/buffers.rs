@@ -1,0 +1,120 @@
+//! `ttmem buffers`: the live buffers of processes that run with the agent.
+
+use std::collections::BTreeSet;
+
+use ttmem_collect::Collector;
+use ttmem_collect::merge::{buffers, merge};
+use ttmem_collect::source::agent::Depth;
+use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
+use ttmem_model::facts::Facts;
+use ttmem_model::snapshot::SourceStatus;
+use ttmem_model::{ChipId, SourceName};
+
+use super::target::{Mode, deliver};
+use crate::args::{BuffersForm, BuffersRequest, Target};
+use crate::cli::SortKey;
+use crate::exit::{Exit, Failure};
+use crate::output::buffers::{Listing, csv, render};
+use crate::output::page::Page;
+use crate::select::select;
+
+/// Lists the buffers that are asked for.
+///
+/// # Errors
+/// If no process runs with the agent, if a process or chip is not there, or if the output cannot be written.
+pub fn run(
+    request: &BuffersRequest,
+    collector: &mut Collector,
+    page: &Page,
+) -> Result<(), Failure> {
+    let facts = collector.facts_at(Depth::Full);
+    let mut list = buffers(&facts);
+    if list.processes.is_empty() {
+        return Err(no_agent(&facts));
+    }
+    choose_processes(&mut list, &request.pids, &facts)?;
+    if !request.selectors.is_empty() {
+        let selected = select(merge(&facts, None), &request.selectors)?;
+        let chips = selected.chips.iter().map(|chip| chip.id).collect();
+        keep_chips(&mut list, &chips);
+    }
+    sort(&mut list.buffers, request.sort);
+    list.buffers.truncate(request.lines.unwrap_or(usize::MAX));
+    let text = match (request.form, request.listing) {
+        (BuffersForm::Table, listing) => render(&list, listing, page),
+        (BuffersForm::Csv(form), Listing::Single) => csv::single(&list, form),
+        (BuffersForm::Csv(form), Listing::ByOp) => csv::by_op(&list, form),
+        (BuffersForm::Json, _) => serde_json::to_string_pretty(&list)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?,
+    };
+    deliver(&Target::Standard, Mode::Append, text.as_bytes()).map(|_delivery| ())
+}
+
+/// Why there is nothing to list.
+fn no_agent(facts: &Facts) -> Failure {
+    let source = facts.sources.iter().find(|source| source.name == SourceName::Agent);
+    let detail = source.map(|source| source.detail.clone()).unwrap_or_default();
+    match source.map(|source| source.status) {
+        Some(SourceStatus::Denied) => Failure {
+            exit: Exit::Permission,
+            message: format!(
+                "no permission to read {detail}; run as the workload's user or as root"
+            ),
+        },
+        Some(SourceStatus::Failed) => Failure {
+            exit: Exit::NoSource,
+            message: format!("no segment could be read: {detail}; ttmem doctor says why"),
+        },
+        _ => Failure {
+            exit: Exit::NoSource,
+            message: "no process runs with the agent; start one with ttmem run -- CMD".to_owned(),
+        },
+    }
+}
+
+fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Result<(), Failure> {
+    if pids.is_empty() {
+        return Ok(());
+    }
+    for pid in pids {
+        if list.processes.iter().any(|process| process.pid.0 == *pid) {
+            continue;
+        }
+        let runs = facts.processes.keys().any(|known| known.0 == *pid);
+        let others: Vec<String> =
+            list.processes.iter().map(|process| process.pid.to_string()).collect();
+        let what = if runs { "runs without the agent" } else { "is not there" };
+        return Err(Failure::not_found(format!(
+            "process {pid} {what}; the agent is in {}",
+            others.join(", ")
+        )));
+    }
+    list.processes.retain(|process| pids.contains(&process.pid.0));
+    list.allocators.retain(|allocator| pids.contains(&allocator.pid.0));
+    list.buffers.retain(|buffer| pids.contains(&buffer.pid.0));
+    Ok(())
+}
+
+fn keep_chips(list: &mut BufferList, chips: &BTreeSet<ChipId>) {
+    let has_chip =
+        |allocator: &AllocatorUse| allocator.chips.iter().any(|chip| chips.contains(&chip.id));
+    list.allocators.retain(has_chip);
+    let kept: BTreeSet<_> =
+        list.allocators.iter().map(|allocator| (allocator.pid, allocator.number)).collect();
+    list.buffers.retain(|buffer| kept.contains(&(buffer.pid, buffer.allocator)));
+    list.processes.retain(|process| kept.iter().any(|(pid, _)| *pid == process.pid));
+}
+
+/// Sorts; what is equal comes by process and address.
+fn sort(buffers: &mut [LiveBuffer], key: SortKey) {
+    buffers.sort_by_key(|buffer| (buffer.pid, buffer.allocator, buffer.kind, buffer.address));
+    match key {
+        SortKey::Size => buffers.sort_by_key(|buffer| std::cmp::Reverse(buffer.bytes)),
+        SortKey::Age => buffers.sort_by_key(|buffer| std::cmp::Reverse(buffer.age_us)),
+        SortKey::Op => buffers.sort_by(|one, other| {
+            (&one.op, std::cmp::Reverse(one.bytes))
+                .cmp(&(&other.op, std::cmp::Reverse(other.bytes)))
+        }),
+    }
+}

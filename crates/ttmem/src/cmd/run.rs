@@ -1,0 +1,170 @@
+//! `ttmem run`: a command with the agent in it and in its children, and what they did with memory.
+//!
+//! The command is a child in the same process group, with the same terminal and streams. Nothing stands between it and
+//! its user but the wait for its end.
+
+pub(super) mod library;
+mod segments;
+mod signals;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::Instant;
+
+use ttmem_collect::run_report::{ProcessReport, RunReport};
+
+use self::segments::{Found, Watch};
+use self::signals::Signals;
+use super::report::{read, to_json};
+use super::target::{Mode, deliver};
+use crate::args::{ReportTarget, RunRequest, Target};
+use crate::exit::{Exit, Failure};
+use crate::limit::Limit;
+use crate::output::page::Page;
+use crate::output::run_report::render;
+
+/// Exit code where the command is there and cannot be run, as shells have it.
+const CANNOT_RUN: u8 = 126;
+/// Exit code where the command is not there.
+const NOT_THERE: u8 = 127;
+/// A shell sees a process that a signal ended as this and the signal's number.
+const SIGNALLED: i32 = 128;
+
+/// Runs the command. The exit code is the command's, unless a limit was exceeded.
+///
+/// # Errors
+/// If the agent library is missing, or the report cannot be written after a command that went well.
+pub fn run(request: &RunRequest, page: &Page) -> Result<ExitCode, Failure> {
+    let preload = library::preload(&library::find()?)?;
+    let watch = Watch::start();
+    let signals = Signals::catch();
+    let began = Instant::now();
+    let mut child = match spawn(&request.command, &preload, watch.token()) {
+        Ok(child) => child,
+        Err(error) => return Ok(ExitCode::from(not_spawned(&request.command, &error))),
+    };
+    let forwarding = signals.forward_to(&child);
+    let status = child.wait().map_err(|error| Failure {
+        exit: Exit::Usage,
+        message: format!("cannot wait for the command: {error}"),
+    })?;
+    forwarding.command_ended();
+    let found = watch.finish();
+    let report = RunReport {
+        command: shown(&request.command),
+        exit_code: Some(code_of(status)),
+        duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
+        ..report_of(&found)
+    };
+    let written = write_report(request, &report, page);
+    clean(&found, request.keep);
+    let code = code_of(status);
+    let verdict = check_limits(&request.limits, &report);
+    match (u8::try_from(code).unwrap_or(u8::MAX), written.and(verdict)) {
+        (0, outcome) => outcome.map(|()| ExitCode::SUCCESS),
+        (code, outcome) => {
+            if let Err(Failure { message, .. }) = outcome {
+                say(&message);
+            }
+            Ok(ExitCode::from(code))
+        }
+    }
+}
+
+fn spawn(command: &[OsString], preload: &OsString, token: &str) -> io::Result<Child> {
+    let (program, arguments) =
+        command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Command::new(program)
+        .args(arguments)
+        .env(library::PRELOAD, preload)
+        .env(segments::TOKEN, token)
+        .spawn()
+}
+
+fn not_spawned(command: &[OsString], error: &io::Error) -> u8 {
+    say(&format!(
+        "cannot run `{}`: {error}; give the command as a shell would find it",
+        shown(command)
+    ));
+    if error.kind() == io::ErrorKind::NotFound { NOT_THERE } else { CANNOT_RUN }
+}
+
+fn shown(command: &[OsString]) -> String {
+    command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn code_of(status: ExitStatus) -> i32 {
+    status.code().or_else(|| Some(SIGNALLED + status.signal()?)).unwrap_or(SIGNALLED)
+}
+
+fn report_of(found: &[Found]) -> RunReport {
+    let mut processes = Vec::new();
+    for segment in found {
+        match read(&segment.path) {
+            Ok(content) => processes.push(ProcessReport::of(&content, segment.is_running)),
+            Err(failure) => say(&failure.message),
+        }
+    }
+    RunReport::new(processes)
+}
+
+fn write_report(request: &RunRequest, report: &RunReport, page: &Page) -> Result<(), Failure> {
+    match &request.report {
+        None => Ok(()),
+        Some(ReportTarget::StandardError) => {
+            let mut error = io::stderr().lock();
+            // Standard error may be closed; then nobody wants to know.
+            error.write_all(format!("\n{}", render(report, page)).as_bytes()).or(Ok(()))
+        }
+        Some(ReportTarget::File(path)) => {
+            let is_json = path.extension().is_some_and(|extension| extension == "json");
+            let plain = Page::plain(page.width);
+            let text = if is_json { to_json(report)? } else { render(report, &plain) };
+            deliver(&Target::File(path.clone()), Mode::Replace, text.as_bytes()).map(|_delivery| ())
+        }
+    }
+}
+
+/// Removes the segments of processes that have ended.
+fn clean(found: &[Found], keep: bool) {
+    for segment in found.iter().filter(|segment| !segment.is_running) {
+        let path = segment.path.display();
+        if keep {
+            say(&format!("kept {path}; ttmem report {path} shows it"));
+        } else if let Err(error) = std::fs::remove_file(&segment.path) {
+            say(&format!("cannot remove {path}: {error}; ttmem doctor --clean tries again"));
+        }
+    }
+}
+
+fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Failure> {
+    if limits.is_empty() {
+        return Ok(());
+    }
+    if report.processes.is_empty() {
+        return Err(Failure::unsupported(
+            "the limit was not checked: no process of the command used TT-Metal with the agent; see ttmem doctor",
+        ));
+    }
+    let exceeded: Vec<String> = report
+        .processes
+        .iter()
+        .flat_map(|process| limits.iter().filter_map(|limit| limit.exceeded_by(process)))
+        .collect();
+    let Some((last, others)) = exceeded.split_last() else { return Ok(()) };
+    for message in others {
+        say(message);
+    }
+    Err(Failure { exit: Exit::Limit, message: last.clone() })
+}
+
+/// A line of ttmem's own among what the command says.
+fn say(message: &str) {
+    let mut error = io::stderr().lock();
+    // There is nowhere left to say that standard error is closed.
+    match writeln!(error, "ttmem: {message}") {
+        Ok(()) | Err(_) => {}
+    }
+}

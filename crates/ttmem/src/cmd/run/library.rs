@@ -1,0 +1,96 @@
+//! Where the agent library is, and how the dynamic linker is told of it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::exit::Failure;
+
+/// What the dynamic linker reads.
+pub(super) const PRELOAD: &str = "LD_PRELOAD";
+/// Names another place for the library.
+const PLACE: &str = "TTMEM_AGENT";
+/// The library's name.
+const NAME: &str = "libttmem_agent.so";
+
+/// Finds the library: where `TTMEM_AGENT` says; beside the program, as cargo builds them; in `../lib/ttmem` and
+/// `../lib`, as they are installed; in the folder above, for programs that cargo builds for tests.
+///
+/// # Errors
+/// If it is in none of them.
+pub(in crate::cmd) fn find() -> Result<PathBuf, Failure> {
+    if let Some(place) = std::env::var_os(PLACE).filter(|place| !place.is_empty()) {
+        let path = PathBuf::from(place);
+        return usable(&path).ok_or_else(|| {
+            Failure::unsupported(format!(
+                "{PLACE} names {}, and there is no file; name {NAME}",
+                path.display()
+            ))
+        });
+    }
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    let places = ["", "../lib/ttmem", "../lib", ".."];
+    places.iter().find_map(|place| usable(&folder.join(place).join(NAME))).ok_or_else(|| {
+        Failure::unsupported(format!(
+            "{NAME} is neither in {} nor in ../lib/ttmem from there; build it with \
+             `cargo build -p ttmem-agent` or name it in {PLACE}",
+            folder.display()
+        ))
+    })
+}
+
+fn usable(path: &Path) -> Option<PathBuf> {
+    path.is_file().then(|| std::fs::canonicalize(path).ok()).flatten()
+}
+
+/// The value of `LD_PRELOAD` with the library behind what is there already: what is there may have to be first.
+///
+/// # Errors
+/// If the linker could not read the path: it separates libraries by spaces and colons.
+pub(super) fn preload(library: &Path) -> Result<OsString, Failure> {
+    let bytes = library.as_os_str().as_bytes();
+    if bytes.iter().any(|byte| matches!(byte, b' ' | b':')) {
+        return Err(Failure::unsupported(format!(
+            "{} has a space or a colon in its path, which {PRELOAD} cannot hold; name a copy elsewhere in {PLACE}",
+            library.display()
+        )));
+    }
+    Ok(behind(std::env::var_os(PRELOAD).as_deref(), library))
+}
+
+fn behind(existing: Option<&OsStr>, library: &Path) -> OsString {
+    let mut value = existing.map(OsStr::to_os_string).unwrap_or_default();
+    let is_there = value
+        .as_bytes()
+        .split(|byte| matches!(byte, b' ' | b':'))
+        .any(|one| one == library.as_os_str().as_bytes());
+    if is_there {
+        return value;
+    }
+    if !value.is_empty() {
+        value.push(":");
+    }
+    value.push(library);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_preloaded_already_stays_first() {
+        let library = Path::new("/lib/libttmem_agent.so");
+        let value = |existing: Option<&str>| behind(existing.map(OsStr::new), library);
+        assert_eq!(value(None), "/lib/libttmem_agent.so");
+        assert_eq!(value(Some("")), "/lib/libttmem_agent.so");
+        assert_eq!(value(Some("a.so b.so")), "a.so b.so:/lib/libttmem_agent.so");
+        assert_eq!(value(Some("/lib/libttmem_agent.so")), "/lib/libttmem_agent.so");
+    }
+
+    #[test]
+    fn a_path_that_the_linker_would_split_is_refused() {
+        assert!(preload(Path::new("/my libs/libttmem_agent.so")).is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! Limits that a run must not exceed, such as `dram=10GiB` or `l1=1MiB/bank`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ttmem_collect::run_report::{Peak, ProcessReport};
+use ttmem_model::Kind;
+
+use crate::output::amount;
+
+/// The most that a process may hold of a kind on one chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    kind: Kind,
+    bytes: u64,
+    scope: Scope,
+}
+
+/// What the bytes of a limit are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All banks of a chip together, as everything else that ttmem shows.
+    Chip,
+    /// One bank: for L1 a core.
+    Bank,
+}
+
+/// What was typed is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitError(String);
+
+impl fmt::Display for LimitError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LimitError {}
+
+impl FromStr for Limit {
+    type Err = LimitError;
+
+    fn from_str(text: &str) -> Result<Self, LimitError> {
+        let wrong = |what: &str| LimitError(format!("{what}, such as dram=10GiB or l1=1MiB/bank"));
+        let (name, size) = text.split_once('=').ok_or_else(|| wrong("a limit is KIND=SIZE"))?;
+        let kind = Kind::ALLOCATOR
+            .into_iter()
+            .find(|kind| kind.as_str() == name.trim())
+            .ok_or_else(|| wrong("KIND is dram, l1, l1_small or trace"))?;
+        let (size, scope) = match size.trim().strip_suffix("/bank") {
+            Some(size) => (size, Scope::Bank),
+            None => (size.trim(), Scope::Chip),
+        };
+        let bytes = parse_size(size).ok_or_else(|| wrong("SIZE is bytes with a unit"))?;
+        Ok(Self { kind, bytes, scope })
+    }
+}
+
+/// Bytes with a unit: `B`, `KiB`, `MiB`, `GiB`, or `K`, `M`, `G` for the same; `kB`, `MB`, `GB` count in thousands.
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !(character.is_ascii_digit() || character == '.'));
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let unit: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "K" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 =
+        if whole.is_empty() && !fraction.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut bytes = u128::from(whole) * u128::from(unit);
+    if !fraction.is_empty() {
+        let digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits < 18)?;
+        let value: u64 = fraction.parse().ok()?;
+        bytes += u128::from(value) * u128::from(unit) / 10_u128.pow(digits);
+    }
+    u64::try_from(bytes).ok()
+}
+
+impl Limit {
+    /// What a process did that it should not, in one line that names the culprit.
+    #[must_use]
+    pub fn exceeded_by(&self, process: &ProcessReport) -> Option<String> {
+        let held = |peak: &Peak| match self.scope {
+            Scope::Chip => peak.bytes,
+            Scope::Bank => peak.bytes_per_bank,
+        };
+        let of_kind = process.peaks.iter().filter(|peak| peak.kind == self.kind);
+        let peak = of_kind.max_by_key(|peak| held(peak)).filter(|peak| held(peak) > self.bytes)?;
+        let each = match self.scope {
+            Scope::Chip => "",
+            Scope::Bank => " a bank",
+        };
+        let op = peak.op.as_deref().map(|op| format!(", reached by {op}")).unwrap_or_default();
+        let chips: Vec<String> = peak.chips.iter().map(|chip| chip.device.to_string()).collect();
+        Some(format!(
+            "limit exceeded: process {} held {}{each} of {} on chip {}{op}; the limit is {}",
+            process.pid,
+            amount::size(held(peak)),
+            self.kind.label(),
+            chips.first().map_or("unknown", String::as_str),
+            amount::size(self.bytes),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [
+            ("10GiB", 10 << 30),
+            ("1.5MiB", 3 << 19),
+            (".5K", 512),
+            ("4096", 4096),
+            ("2 MB", 2_000_000),
+            ("0", 0),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "GiB", "1XiB", "-1", "1.2.3", "99999999999GiB", "."] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_names_kind_size_and_scope() {
+        let limit: Limit = "l1=1MiB/bank".parse().unwrap();
+        assert_eq!(limit, Limit { kind: Kind::L1, bytes: 1 << 20, scope: Scope::Bank });
+        for text in ["dram", "cb=1MiB", "dram=much", "dram=1MiB/core"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Buffers as comma-separated values.
+
+use std::borrow::Cow;
+
+use ttmem_model::buffers::{BufferList, LiveBuffer};
+
+use super::{Group, groups};
+use crate::output::csv::{Csv, Header, Units, record};
+use crate::output::text::legible;
+
+/// A column: its name, its unit, and how it is read.
+type Column<T> = (&'static str, &'static str, fn(&BufferList, &T) -> String);
+
+const SINGLE: [Column<LiveBuffer>; 15] = [
+    ("pid", "", |_, buffer| buffer.pid.to_string()),
+    ("chips", "", chips),
+    ("allocator", "", |_, buffer| buffer.allocator.to_string()),
+    ("kind", "", |_, buffer| buffer.kind.as_str().to_owned()),
+    ("address", "", |_, buffer| format!("0x{:x}", buffer.address)),
+    ("bytes_per_bank", "B", |_, buffer| buffer.bytes_per_bank.to_string()),
+    ("banks", "", |_, buffer| buffer.banks.to_string()),
+    ("bytes", "B", |_, buffer| buffer.bytes.to_string()),
+    ("requested", "B", |_, buffer| buffer.requested.to_string()),
+    ("page_bytes", "B", |_, buffer| buffer.page_bytes.to_string()),
+    ("layout", "", |_, buffer| buffer.layout.clone()),
+    ("origin", "", |_, buffer| buffer.origin.clone()),
+    ("age_us", "us", |_, buffer| buffer.age_us.to_string()),
+    ("thread", "", |_, buffer| buffer.thread.to_string()),
+    ("op", "", |_, buffer| buffer.op.clone().unwrap_or_default()),
+];
+
+const BY_OP: [Column<Group>; 5] = [
+    ("op", "", |_, group| group.op.clone().unwrap_or_default()),
+    ("kind", "", |_, group| group.kind.as_str().to_owned()),
+    ("origin", "", |_, group| group.origin.clone()),
+    ("buffers", "", |_, group| group.buffers.to_string()),
+    ("bytes", "B", |_, group| group.bytes.to_string()),
+];
+
+/// A record for each buffer.
+#[must_use]
+pub fn single(list: &BufferList, csv: Csv) -> String {
+    table(list, csv, &SINGLE, &list.buffers)
+}
+
+/// A record for each op, kind and origin.
+#[must_use]
+pub fn by_op(list: &BufferList, csv: Csv) -> String {
+    table(list, csv, &BY_OP, &groups(list.buffers.iter()))
+}
+
+fn table<T>(list: &BufferList, csv: Csv, columns: &[Column<T>], rows: &[T]) -> String {
+    let heading = |(name, unit, _): &Column<T>| match *unit {
+        "" => Cow::Borrowed(*name),
+        unit => Cow::Owned(format!("{name} [{unit}]")),
+    };
+    let mut text = match csv.header {
+        Header::Shown => record(columns.iter().map(heading)),
+        Header::Hidden => String::new(),
+    };
+    for row in rows {
+        text += &record(columns.iter().map(|(_, unit, read)| {
+            let value = legible(&read(list, row), csv.charset).into_owned();
+            Cow::Owned(match (csv.units, *unit) {
+                (Units::Hidden, _) | (_, "") => value,
+                (Units::Shown, unit) => format!("{value} {unit}"),
+            })
+        }));
+    }
+    text
+}
+
+/// The numbers of the chips that have the buffer, separated by spaces.
+fn chips(list: &BufferList, buffer: &LiveBuffer) -> String {
+    let mut allocators = list.allocators.iter();
+    let its = allocators
+        .find(|allocator| (allocator.pid, allocator.number) == (buffer.pid, buffer.allocator));
+    let chips = its.map(|allocator| allocator.chips.as_slice()).unwrap_or_default();
+    chips.iter().map(|chip| chip.index.to_string()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,135 @@
+//! Buffers one by one. Narrow pages leave out columns, the least telling first.
+
+use ttmem_model::buffers::LiveBuffer;
+
+use super::op_in_words;
+use crate::output::amount::{duration, size};
+use crate::output::line::Line;
+use crate::output::page::{Page, Role};
+use crate::output::sheet::Sheet;
+
+/// A column but for the last, which is the op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Kind,
+    Address,
+    PerBank,
+    Banks,
+    Total,
+    Layout,
+    Age,
+    Thread,
+}
+
+impl Column {
+    /// From the first on the page to the last, with the width that leaves it a place.
+    const ALL: [(Self, usize); 8] = [
+        (Self::Kind, 0),
+        (Self::Address, 0),
+        (Self::PerBank, 66),
+        (Self::Banks, 66),
+        (Self::Total, 0),
+        (Self::Layout, 80),
+        (Self::Age, 50),
+        (Self::Thread, 88),
+    ];
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Kind => "Kind",
+            Self::Address => "Address",
+            Self::PerBank => "Per bank",
+            Self::Banks => "",
+            Self::Total => "Total",
+            Self::Layout => "Layout",
+            Self::Age => "Age",
+            Self::Thread => "Thread",
+        }
+    }
+
+    fn columns(self) -> usize {
+        match self {
+            Self::Kind | Self::PerBank | Self::Total => 8,
+            Self::Address => 10,
+            Self::Banks => 4,
+            Self::Layout => 11,
+            Self::Age => 5,
+            Self::Thread => 7,
+        }
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Self::Kind | Self::Address | Self::Banks | Self::Layout)
+    }
+
+    /// Spaces before the column.
+    fn gap(self) -> usize {
+        match self {
+            Self::Kind => 0,
+            Self::Banks => 1,
+            _ => 2,
+        }
+    }
+
+    fn text(self, buffer: &LiveBuffer) -> String {
+        match self {
+            Self::Kind => buffer.kind.label().to_owned(),
+            Self::Address => format!("0x{:08x}", buffer.address),
+            Self::PerBank => size(buffer.bytes_per_bank),
+            Self::Banks => format!("×{}", buffer.banks),
+            Self::Total => size(buffer.bytes),
+            Self::Layout => {
+                buffer.layout.strip_suffix("-sharded").unwrap_or(&buffer.layout).to_owned()
+            }
+            Self::Age => duration(buffer.age_us),
+            Self::Thread => buffer.thread.to_string(),
+        }
+    }
+}
+
+/// Draws the rows under their heading.
+pub(super) fn draw(sheet: &mut Sheet<'_>, buffers: &[&LiveBuffer]) {
+    let page = sheet.page();
+    let first = buffers.first().map(|buffer| buffer.thread);
+    let several_threads = buffers.iter().any(|buffer| Some(buffer.thread) != first);
+    let columns: Vec<Column> = Column::ALL
+        .iter()
+        .filter(|(column, least)| {
+            page.width >= *least && (*column != Column::Thread || several_threads)
+        })
+        .map(|(column, _)| *column)
+        .collect();
+    sheet.skip();
+    let mut line = sheet.start();
+    for column in &columns {
+        push(&mut line, *column, Role::Quiet, column.heading());
+    }
+    push_op(&mut line, page, Role::Quiet, "Op");
+    sheet.end(line);
+    for buffer in buffers {
+        let mut line = sheet.start();
+        for column in &columns {
+            push(&mut line, *column, Role::Plain, &column.text(buffer));
+        }
+        let op = op_in_words(page, buffer.op.as_deref(), &buffer.origin);
+        push_op(&mut line, page, Role::Plain, &op);
+        sheet.end(line);
+    }
+}
+
+fn push(line: &mut Line<'_>, column: Column, role: Role, text: &str) {
+    let start = line.columns() + column.gap();
+    let end = start + column.columns();
+    line.pad_to(start);
+    if column.is_text() {
+        line.push(role, text, end);
+    } else {
+        line.push_right(role, text, end);
+    }
+    line.pad_to(end);
+}
+
+fn push_op(line: &mut Line<'_>, page: &Page, role: Role, text: &str) {
+    line.pad_to(line.columns() + 2);
+    line.push(role, text, page.width);
+}

@@ -1,0 +1,103 @@
+//! What the doctor found, for people: one line for what is in order, two for what is not.
+
+use ttmem_collect::doctor::{Check, Diagnosis, Status};
+
+use super::page::{LEAST_WIDTH, Page, Role};
+use super::sheet::Sheet;
+use super::table::header::DEMO;
+use super::text::{legible, width, wrap};
+
+/// The widest page that is drawn on.
+const MOST_WIDTH: usize = 110;
+/// Where the name of a check begins, and where what is said of it does.
+const NAME: usize = 6;
+const TEXT: usize = 21;
+
+/// Draws the checks and their sum.
+#[must_use]
+pub fn render(diagnosis: &Diagnosis, is_demo: bool, page: &Page) -> String {
+    let page = Page { width: page.width.clamp(LEAST_WIDTH, MOST_WIDTH), ..*page };
+    let mut sheet = Sheet::new(&page);
+    if is_demo {
+        let mut line = sheet.start();
+        line.push(Role::Notice, DEMO, page.width);
+        sheet.end(line);
+    }
+    let mut last = "";
+    for check in &diagnosis.checks {
+        draw(&mut sheet, check, check.id != last);
+        last = check.id;
+    }
+    sheet.skip();
+    let mut line = sheet.start();
+    line.push(role(diagnosis.status), &sum(diagnosis), page.width);
+    sheet.end(line);
+    sheet.finish()
+}
+
+fn draw(sheet: &mut Sheet<'_>, check: &Check, is_first: bool) {
+    let page = sheet.page();
+    let name = if is_first { check.id } else { "" };
+    let start = if page.width < 60 { NAME } else { TEXT };
+    let text = legible(&check.text, page.charset);
+    let mut pieces = wrap(&text, page.width.saturating_sub(start)).into_iter();
+    let mut line = sheet.start();
+    line.push(role(check.status), word(check.status), NAME);
+    line.pad_to(NAME);
+    line.push(Role::Strong, name, page.width);
+    if start == NAME {
+        // There is no room for both beside each other.
+        sheet.end(line);
+        line = sheet.start();
+    }
+    line.pad_to(start);
+    line.push(Role::Plain, &pieces.next().unwrap_or_default(), page.width);
+    sheet.end(line);
+    for piece in pieces {
+        let mut line = sheet.start();
+        line.pad_to(start);
+        line.push(Role::Plain, &piece, page.width);
+        sheet.end(line);
+    }
+    let Some(remedy) = &check.remedy else { return };
+    let arrow = format!("{} ", page.glyphs().arrow);
+    let indent = start + width(&arrow);
+    let remedy = legible(remedy, page.charset);
+    for (index, piece) in wrap(&remedy, page.width.saturating_sub(indent)).into_iter().enumerate() {
+        let mut line = sheet.start();
+        line.pad_to(start);
+        if index == 0 {
+            line.push(Role::Quiet, &arrow, page.width);
+        }
+        line.pad_to(indent);
+        line.push(Role::Plain, &piece, page.width);
+        sheet.end(line);
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Warn => "warn",
+        Status::Fail => "FAIL",
+    }
+}
+
+fn role(status: Status) -> Role {
+    match status {
+        Status::Pass => Role::Quiet,
+        Status::Warn => Role::Notice,
+        Status::Fail => Role::Alarm,
+    }
+}
+
+fn sum(diagnosis: &Diagnosis) -> String {
+    let count = |status| diagnosis.checks.iter().filter(|check| check.status == status).count();
+    let (pass, warn, fail) = (count(Status::Pass), count(Status::Warn), count(Status::Fail));
+    match (warn, fail) {
+        (0, 0) => format!("All {pass} checks pass."),
+        (warn, 0) => format!("{warn} of {} checks warn.", pass + warn),
+        (0, fail) => format!("{fail} of {} checks fail.", pass + fail),
+        (warn, fail) => format!("{fail} of {} checks fail, {warn} warn.", pass + warn + fail),
+    }
+}

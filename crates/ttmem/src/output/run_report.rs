@@ -1,0 +1,174 @@
+//! The report of a run, for people.
+
+mod failures;
+mod tables;
+
+use ttmem_collect::run_report::{End, Losses, ProcessReport, ReportChip, RunReport};
+
+use super::amount::{date_time, duration};
+use super::page::{LEAST_WIDTH, Page, Role};
+use super::sheet::Sheet;
+use super::table::processes::chip_list;
+use super::text::{legible, width, wrap};
+
+/// The widest page that is drawn on.
+const MOST_WIDTH: usize = 120;
+
+/// Draws the report.
+#[must_use]
+pub fn render(report: &RunReport, page: &Page) -> String {
+    let page = Page { width: page.width.clamp(LEAST_WIDTH, MOST_WIDTH), ..*page };
+    let mut sheet = Sheet::new(&page);
+    if !report.command.is_empty() {
+        draw_command(&mut sheet, report);
+    }
+    if report.processes.is_empty() {
+        text(
+            &mut sheet,
+            Role::Notice,
+            0,
+            "No process of this command called TT-Metal with the agent loaded. A program that is linked statically or \
+             that clears its environment does not load it; ttmem doctor checks the library.",
+        );
+    }
+    for (index, process) in report.processes.iter().enumerate() {
+        if index > 0 || !report.command.is_empty() {
+            sheet.skip();
+        }
+        draw_process(&mut sheet, process);
+    }
+    sheet.finish()
+}
+
+fn draw_command(sheet: &mut Sheet<'_>, report: &RunReport) {
+    let page = sheet.page();
+    let mut end = Vec::new();
+    end.extend(report.exit_code.map(|code| format!("exit {code}")));
+    end.extend(report.duration_us.map(|micros| format!("after {}", duration(micros))));
+    let end = end.join(" ");
+    let role = if report.exit_code == Some(0) { Role::Quiet } else { Role::Notice };
+    let mut line = sheet.start();
+    let room = page.width.saturating_sub(width(&end) + 2);
+    line.push(Role::Strong, &format!("ttmem run {}", report.command), room);
+    line.push_right(role, &end, page.width);
+    sheet.end(line);
+}
+
+fn draw_process(sheet: &mut Sheet<'_>, process: &ProcessReport) {
+    draw_heading(sheet, process);
+    if process.peaks.is_empty() {
+        text(sheet, Role::Quiet, 2, "It allocated no device memory.");
+    } else {
+        tables::draw_peaks(sheet, &process.peaks);
+    }
+    failures::draw(sheet, &process.failures);
+    tables::draw_held(sheet, &process.held, process.end);
+    for largest in &process.largest {
+        tables::draw_largest(sheet, largest);
+    }
+    draw_losses(sheet, process);
+}
+
+fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
+    let page = sheet.page();
+    let dot = page.glyphs().dot;
+    let mut line = sheet.start();
+    line.push(Role::Strong, &format!("Process {}", process.pid), page.width);
+    let (role, end) = match process.end {
+        End::Running => (Role::Plain, "still runs"),
+        End::Exited => (Role::Plain, "ended by itself"),
+        End::Killed => (Role::Notice, "killed, or left by _exit"),
+        End::Off => (Role::Notice, "its agent switched itself off"),
+    };
+    let version = process.tt_metal.as_ref().map(|version| format!("TT-Metal {version}"));
+    let since = format!("since {}", date_time(process.since));
+    for (role, text) in
+        [(role, Some(end.to_owned())), (Role::Quiet, version), (Role::Quiet, Some(since))]
+    {
+        let Some(text) = text else { continue };
+        // What does not fit whole goes to a line of its own, set in.
+        if line.columns() + 3 + width(&text) > page.width {
+            sheet.end(line);
+            line = sheet.start();
+        } else {
+            line.push(Role::Quiet, &format!(" {dot} "), page.width);
+        }
+        line.pad_to(2);
+        line.push(role, &text, page.width);
+    }
+    sheet.end(line);
+}
+
+/// What was not recorded, and that nothing was lost if nothing was.
+fn draw_losses(sheet: &mut Sheet<'_>, process: &ProcessReport) {
+    sheet.skip();
+    let Losses {
+        events,
+        events_overwritten,
+        failures_overwritten,
+        buffers_unlisted,
+        unknown_frees,
+        uncounted,
+        panics,
+    } = process.losses;
+    let mut notes = Vec::new();
+    if events_overwritten > 0 {
+        notes.push(format!(
+            "{events_overwritten} of them overwritten by newer ones (sums and peaks contain them; TTMEM_SEGMENT_MB keeps more)"
+        ));
+    }
+    let lost = [
+        (failures_overwritten, "older refused allocations not kept"),
+        (buffers_unlisted, "buffers not listed, but counted"),
+        (unknown_frees, "frees of buffers that the agent never saw"),
+        (uncounted, "calls that are in no sum"),
+        (panics, "defects of the agent"),
+    ];
+    let is_wrong = uncounted + panics > 0;
+    notes.extend(
+        lost.into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}")),
+    );
+    let dropped = if notes.is_empty() { "none dropped".to_owned() } else { notes.join("; ") };
+    let role = if is_wrong { Role::Alarm } else { Role::Quiet };
+    text(sheet, role, 0, &format!("{events} events recorded, {dropped}"));
+}
+
+/// The chips by the process's own numbers.
+fn chips(chips: &[ReportChip]) -> String {
+    let devices: Vec<u32> = chips.iter().map(|chip| chip.device).collect();
+    match devices.len() {
+        0 => "unknown chip".to_owned(),
+        1 => format!("chip {}", chip_list(&devices)),
+        _ => format!("chips {}", chip_list(&devices)),
+    }
+}
+
+/// A heading, set off from what is above it.
+fn heading(sheet: &mut Sheet<'_>, title: &str) {
+    sheet.skip();
+    text(sheet, Role::Strong, 0, title);
+}
+
+/// Text on as many lines as it needs, each set in.
+fn text(sheet: &mut Sheet<'_>, role: Role, indent: usize, text: &str) {
+    hanging(sheet, (role, indent), "", text);
+}
+
+/// The same with a sign before the first line; the others begin where its text does.
+fn hanging(sheet: &mut Sheet<'_>, (role, indent): (Role, usize), sign: &str, text: &str) {
+    let page = sheet.page();
+    let text = legible(text, page.charset);
+    let start = indent + width(sign);
+    for (index, piece) in wrap(&text, page.width.saturating_sub(start)).into_iter().enumerate() {
+        let mut line = sheet.start();
+        line.pad_to(indent);
+        if index == 0 {
+            line.push(Role::Quiet, sign, page.width);
+        }
+        line.pad_to(start);
+        line.push(role, &piece, page.width);
+        sheet.end(line);
+    }
+}

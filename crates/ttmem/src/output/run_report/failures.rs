@@ -1,0 +1,57 @@
+//! Refused allocations.
+
+use ttmem_collect::run_report::FailureReport;
+
+use super::{chips, hanging, heading, text};
+use crate::output::amount::duration;
+use crate::output::page::Role;
+use crate::output::sheet::Sheet;
+
+/// Figures that say the same as others, or are in the title.
+const LEFT_OUT: [&str; 3] = ["buffer", "allocated", "in the way"];
+/// As much advice is given for each.
+const MOST_ADVICE: usize = 3;
+
+/// Draws what was refused, why, and what to change.
+pub(super) fn draw(sheet: &mut Sheet<'_>, failures: &[FailureReport]) {
+    if failures.is_empty() {
+        return;
+    }
+    heading(sheet, "Refused allocations");
+    for failure in failures {
+        draw_one(sheet, failure);
+    }
+}
+
+fn draw_one(sheet: &mut Sheet<'_>, failure: &FailureReport) {
+    let explanation = &failure.explanation;
+    text(sheet, Role::Alarm, 2, &explanation.title);
+    let times = match failure.count {
+        1 => String::new(),
+        count => format!("{count} times, first "),
+    };
+    let op = failure.op.as_deref().map(|op| format!(" by {op}")).unwrap_or_default();
+    let when = format!(
+        "{times}after {}{op} on {}, with {} live",
+        duration(failure.after_us),
+        chips(&failure.chips),
+        match failure.live_buffers {
+            1 => "1 buffer".to_owned(),
+            count => format!("{count} buffers"),
+        }
+    );
+    text(sheet, Role::Quiet, 4, &when);
+    let figures: Vec<String> = explanation
+        .figures
+        .iter()
+        .filter(|figure| !LEFT_OUT.contains(&figure.name))
+        .map(|figure| format!("{} {}", figure.name, figure.value))
+        .collect();
+    text(sheet, Role::Plain, 4, &figures.join("; "));
+    for figure in explanation.figures.iter().filter(|figure| figure.name == "in the way") {
+        hanging(sheet, (Role::Plain, 4), "in the way: ", &figure.value);
+    }
+    for (number, advice) in (1..).zip(explanation.advice.iter().take(MOST_ADVICE)) {
+        hanging(sheet, (Role::Plain, 4), &format!("{number}. "), &advice.text);
+    }
+}

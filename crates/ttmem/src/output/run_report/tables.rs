@@ -1,0 +1,169 @@
+//! Peaks, what was held, and the largest buffers.
+
+use ttmem_collect::run_report::{End, HeldGroup, LargeBuffer, Largest, Moment, Peak};
+
+use super::{chips, heading};
+use crate::output::amount::{duration, percent, size};
+use crate::output::bar;
+use crate::output::line::Line;
+use crate::output::page::{Page, Role};
+use crate::output::sheet::Sheet;
+
+/// Where the first column of every table begins.
+const START: usize = 2;
+/// Where it ends.
+const KIND_END: usize = 10;
+/// Columns of the bar of a peak; a narrower page has none.
+const BAR_COLUMNS: usize = 14;
+/// From here on a page has room for everything.
+const ROOMY: usize = 76;
+
+/// Draws the peaks.
+pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak]) {
+    let first = &peaks[0].chips;
+    let on_same_chips = peaks.iter().all(|peak| peak.chips == *first);
+    let each = if first.len() > 1 { ", on each of them" } else { "" };
+    let place = if on_same_chips { format!(" on {}{each}", chips(first)) } else { String::new() };
+    heading(sheet, &format!("Peaks{place}"));
+    for peak in peaks {
+        draw_peak(sheet, peak, on_same_chips);
+    }
+}
+
+fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, on_same_chips: bool) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    line.pad_to(START);
+    line.push(Role::Plain, peak.kind.label(), KIND_END);
+    let mark = if peak.at_most { page.glyphs().at_most } else { "" };
+    line.push_right(Role::Strong, &format!("{mark}{}", size(peak.bytes)), KIND_END + 10);
+    line.pad_to(KIND_END + 12);
+    let mut next = line.columns();
+    if page.width >= ROOMY {
+        if let Some(all) = peak.allocatable {
+            let (filled, track) = bar::bar(page, peak.bytes, all, BAR_COLUMNS);
+            line.push(bar::role(peak.bytes, all), &filled, next + BAR_COLUMNS);
+            line.push(Role::Quiet, &track, next + BAR_COLUMNS);
+        }
+        next += BAR_COLUMNS + 1;
+    }
+    let share = peak.allocatable.and_then(|all| percent(peak.bytes, all)).unwrap_or_default();
+    line.push_right(Role::Plain, &share, next + 4);
+    line.pad_to(next + 6);
+    let after = peak.after_us.map(|micros| format!("after {}", duration(micros)));
+    let op = match (&peak.op, &after) {
+        (Some(op), Some(after)) => format!("{op}, {after}"),
+        (Some(op), None) => op.clone(),
+        (None, after) => after.clone().unwrap_or_default(),
+    };
+    let place = if on_same_chips { String::new() } else { format!(", {}", chips(&peak.chips)) };
+    line.push(Role::Plain, &format!("{op}{place}"), page.width);
+    sheet.end(line);
+}
+
+/// Draws what was held: first what nobody freed, then what TT-Metal keeps for itself.
+pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
+    let (last, tensors) = match end {
+        End::Running => ("Held now", "tensors"),
+        End::Exited | End::Killed | End::Off => ("Held at the end", "never freed"),
+    };
+    for (moment, title, tensors) in [
+        (Moment::Closed, "Still held when the device was closed", "never freed"),
+        (Moment::End, last, tensors),
+    ] {
+        let groups: Vec<&HeldGroup> = held.iter().filter(|group| group.moment == moment).collect();
+        if groups.is_empty() {
+            continue;
+        }
+        heading(sheet, title);
+        for (origin, what) in
+            [("tensor", tensors), ("kernels", "program cache"), ("trace", "captured traces")]
+        {
+            let of_origin: Vec<&&HeldGroup> =
+                groups.iter().filter(|group| group.origin == origin).collect();
+            draw_origin(sheet, what, &of_origin);
+        }
+    }
+}
+
+/// As many ops are listed for each origin.
+const MOST_GROUPS: usize = 12;
+
+fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup]) {
+    let page = sheet.page();
+    let is_leak = what == "never freed";
+    for (index, group) in groups.iter().take(MOST_GROUPS).enumerate() {
+        let mut line = sheet.start();
+        line.pad_to(START);
+        if index == 0 {
+            let role = if is_leak { Role::Notice } else { Role::Quiet };
+            line.push(role, what, START + 15);
+        }
+        line.pad_to(START + 17);
+        line.push(Role::Plain, group.kind.label(), START + 25);
+        line.push_right(Role::Plain, &size(group.bytes), START + 34);
+        line.push_right(Role::Quiet, &format!("×{}", group.buffers), START + 41);
+        line.pad_to(START + 43);
+        push_op(&mut line, page, group.op.as_deref());
+        sheet.end(line);
+    }
+    if groups.len() > MOST_GROUPS {
+        let rest = &groups[MOST_GROUPS..];
+        let bytes = rest.iter().fold(0, |sum: u64, group| sum.saturating_add(group.bytes));
+        let mut line = sheet.start();
+        line.pad_to(START + 17);
+        line.push(Role::Quiet, &format!("{} of {} ops more", size(bytes), rest.len()), page.width);
+        sheet.end(line);
+    }
+}
+
+/// Draws the largest buffers of a kind.
+pub(super) fn draw_largest(sheet: &mut Sheet<'_>, largest: &Largest) {
+    let page = sheet.page();
+    let label = largest.kind.label();
+    let moment =
+        if largest.at_peak { format!("at the {label} peak") } else { "at the end".to_owned() };
+    let number = match largest.buffers.len() as u64 {
+        shown if shown == largest.of => format!("all {shown}"),
+        shown => format!("{shown} of {}", largest.of),
+    };
+    let title = match largest.of {
+        1 => format!("The only {label} buffer {moment}"),
+        _ => format!("Largest {label} buffers {moment} ({number})"),
+    };
+    heading(sheet, &title);
+    let has_room = page.width >= ROOMY;
+    for buffer in &largest.buffers {
+        draw_buffer(sheet, buffer, has_room);
+    }
+}
+
+fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    line.push_right(Role::Plain, &size(buffer.bytes), KIND_END + 2);
+    line.pad_to(KIND_END + 4);
+    if has_room {
+        line.push_right(Role::Quiet, &size(buffer.bytes_per_bank), KIND_END + 12);
+        line.push(Role::Quiet, " a bank", KIND_END + 19);
+        line.pad_to(KIND_END + 21);
+    }
+    let next = line.columns();
+    line.push(Role::Quiet, &format!("0x{:08x}", buffer.address), next + 12);
+    line.pad_to(next + 12);
+    if let Some(age) = buffer.age_us {
+        line.push_right(Role::Quiet, &duration(age), next + 17);
+    }
+    line.pad_to(next + 19);
+    let op = buffer.op.as_deref().unwrap_or(page.glyphs().dash);
+    let op = match buffer.origin {
+        "tensor" => op.to_owned(),
+        origin => format!("{op} [{origin}]"),
+    };
+    line.push(Role::Plain, &op, page.width);
+    sheet.end(line);
+}
+
+fn push_op(line: &mut Line<'_>, page: &Page, op: Option<&str>) {
+    line.push(Role::Plain, op.unwrap_or(page.glyphs().dash), page.width);
+}

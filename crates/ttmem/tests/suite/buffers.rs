@@ -1,0 +1,147 @@
+//! `ttmem buffers` and `ttmem report`.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use ttmem::output::buffers::{Listing, render};
+use ttmem::output::page::{Charset, Colour, Page};
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
+use ttmem_collect::fake::{Host, NOW, PID, Process};
+use ttmem_collect::merge::buffers;
+use ttmem_collect::source::agent::Depth;
+use ttmem_collect::{Clock, Collector, Root};
+use ttmem_model::buffers::BufferList;
+use ttmem_model::segment::BufferKind;
+use ttmem_model::segment::layout::counter;
+
+use crate::cli::{failure, stdout, ttmem};
+
+fn at(width: usize, arguments: &[&str]) -> String {
+    let output = ttmem(arguments).env("COLUMNS", width.to_string()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn buffers_one_by_one() {
+    assert_snapshot!("buffers_91", at(91, &["--demo", "buffers", "-n", "12"]));
+    assert_snapshot!("buffers_60", at(60, &["--demo", "buffers", "-n", "12"]));
+    assert_snapshot!("buffers_40", at(40, &["--demo", "buffers", "-n", "3"]));
+    assert_snapshot!("buffers_91_ascii", at(91, &["--demo", "--ascii", "buffers", "-n", "3"]));
+}
+
+#[test]
+fn buffers_by_op() {
+    assert_snapshot!("buffers_by_op_91", at(91, &["--demo", "buffers", "--by", "op"]));
+    assert_snapshot!("buffers_by_op_60", at(60, &["--demo", "buffers", "--by", "op"]));
+}
+
+#[test]
+fn buffers_as_records() {
+    let text = stdout(&["--demo", "buffers", "--format=csv", "--sort=age", "-n", "3"]);
+    assert_snapshot!("buffers_csv", text);
+    let by_op = stdout(&["--demo", "buffers", "--by=op", "--format=csv,noheader,nounits"]);
+    assert_eq!(by_op.lines().next(), Some("ttnn::as_tensor,dram,tensor,64,2818572288"));
+}
+
+fn list(arguments: &[&str]) -> BufferList {
+    serde_json::from_str(&stdout(&[&["--demo", "buffers", "--json"], arguments].concat())).unwrap()
+}
+
+#[test]
+fn json_is_the_list_in_the_order_asked_for() {
+    let all = list(&[]);
+    assert_eq!((all.schema.as_str(), all.buffers.len()), ("ttmem/buffers", 82));
+    assert!(all.buffers.is_sorted_by_key(|buffer| std::cmp::Reverse(buffer.bytes)));
+    let by_age = list(&["--sort", "age"]);
+    assert!(by_age.buffers.is_sorted_by_key(|buffer| std::cmp::Reverse(buffer.age_us)));
+    let by_op = list(&["--sort", "op"]);
+    assert!(by_op.buffers.is_sorted_by(|one, other| one.op <= other.op));
+    assert_eq!(list(&["-n", "5"]).buffers.len(), 5);
+    for (index, buffer) in all.buffers.iter().enumerate() {
+        assert_eq!(buffer.bytes, buffer.bytes_per_bank * buffer.banks, "{index}");
+    }
+}
+
+#[test]
+fn processes_and_chips_are_chosen() {
+    assert_eq!(list(&["-p", "52110"]).buffers.len(), 82);
+    assert_eq!(list(&["-i", "3"]).buffers.len(), 82);
+    assert!(list(&["-i", "0"]).buffers.is_empty());
+    let (code, message) = failure(&["--demo", "buffers", "-p", "41377"]);
+    assert_eq!(code, 6);
+    assert_eq!(message, "ttmem: process 41377 runs without the agent; the agent is in 52110");
+    let (code, message) = failure(&["--demo", "buffers", "-p", "1234567"]);
+    assert_eq!((code, message.contains("is not there")), (6, true));
+    assert_eq!(failure(&["--demo", "buffers", "-i", "9"]).0, 6);
+}
+
+#[test]
+fn no_agent_is_one_line_that_names_the_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    Host::n150().into_tree().write_to(directory.path()).unwrap();
+    let (code, message) = failure(&["--root", directory.path().to_str().unwrap(), "buffers"]);
+    assert_eq!(code, 12);
+    assert_eq!(message, "ttmem: no process runs with the agent; start one with ttmem run -- CMD");
+}
+
+fn made(segment: Segment) -> BufferList {
+    let host = Host::n150().segment_of(PID, segment).into_tree();
+    buffers(&Collector::new(Root::memory(host)).with_clock(Clock::Fixed(NOW)).facts_at(Depth::Full))
+}
+
+fn segment() -> Segment {
+    Segment::wormhole(PID, Process::new(PID, "python3").start_ticks(), 0x0000_0180_0000_0001)
+}
+
+#[test]
+fn names_that_no_terminal_should_see_stay_on_the_page() {
+    let long =
+        "an op with a name that no page is wide enough for, however wide the page may be".repeat(2);
+    let mut nasty = segment().counter(counter::BUFFERS_DROPPED, 7).without_statistics();
+    for op in ["\u{1b}[31mred", "模型模型模型模型模型模型模型模型模型模型", &long, ""]
+    {
+        nasty = nasty.allocate(NewBuffer::new(BufferKind::L1, u64::MAX >> 44, op));
+    }
+    let list = made(nasty);
+    assert!(!list.buffers.is_empty());
+    for charset in [Charset::Unicode, Charset::Ascii] {
+        for width in [40, 47, 60, 66, 91, 120, 300] {
+            for listing in [Listing::Single, Listing::ByOp] {
+                let page = Page { charset, colour: Colour::Off, ..Page::plain(width) };
+                for line in render(&list, listing, &page).lines() {
+                    assert!(ttmem::output::text::width(line) <= width, "{width}: {line}");
+                    assert!(!line.contains(char::is_control), "{line:?}");
+                    assert!(charset == Charset::Unicode || line.is_ascii(), "{line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_without_a_buffer_is_said_to_have_none() {
+    let text = render(&made(segment()), Listing::Single, &Page::plain(91));
+    assert!(text.contains("no live buffer"), "{text}");
+}
+
+#[test]
+fn a_report_of_a_process_and_of_a_file() {
+    assert_snapshot!("report_91", at(91, &["--demo", "report", "52110"]));
+    assert_snapshot!("report_60", at(60, &["--demo", "report", "52110"]));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ttmem-7-70");
+    let killed =
+        Segment::wormhole(7, 70, 1).allocate(NewBuffer::new(BufferKind::Dram, 4096, "Add"));
+    std::fs::write(&path, killed.image()).unwrap();
+    let json: Value =
+        serde_json::from_str(&stdout(&["report", "--json", path.to_str().unwrap()])).unwrap();
+    assert_eq!(json["schema"], "ttmem/run");
+    assert_eq!(json["processes"][0]["end"], "killed");
+    assert_eq!(json["processes"][0]["peaks"][0]["op"], "Add");
+    assert_eq!(failure(&["report", "/nowhere/segment"]).0, 6);
+    assert_eq!(failure(&["--demo", "report", "1"]).0, 6);
+    std::fs::write(&path, "no segment").unwrap();
+    let (code, message) = failure(&["report", path.to_str().unwrap()]);
+    assert_eq!(code, 2);
+    assert!(message.ends_with("it needs 4096 bytes and has 10"), "{message}");
+}

@@ -1,0 +1,238 @@
+//! `ttmem run`: exit codes, streams, signals, segments, reports, limits. The commands are shells; what TT-Metal does in
+//! one stands in `real_ttnn.rs`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
+use ttmem_model::segment::{AgentState, BufferKind};
+
+use crate::agent_library;
+use crate::cli::ttmem;
+
+fn run(arguments: &[&str]) -> Command {
+    agent_library::build();
+    let mut command = ttmem(&[&["run"], arguments].concat());
+    command.env_remove("LD_PRELOAD").env_remove("TTMEM_AGENT");
+    command
+}
+
+fn sh(options: &[&str], script: &str) -> Command {
+    run(&[options, &["--", "sh", "-c", script]].concat())
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_exit_code_is_the_commands() {
+    for (script, code) in [("true", 0), ("exit 7", 7), ("exit 255", 255), ("kill -KILL $$", 137)] {
+        let output = sh(&[], script).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{script}");
+        assert_eq!(error(&output), "", "{script}");
+    }
+    let output = run(&["--", "/nowhere/command"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(127));
+    assert_eq!(error(&output).lines().count(), 1);
+    assert_eq!(run(&["--", "/dev/null"]).output().unwrap().status.code(), Some(126));
+}
+
+#[test]
+fn the_streams_are_the_commands() {
+    let mut child =
+        run(&["cat", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"through\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"through\n");
+}
+
+#[test]
+fn the_agent_is_behind_what_is_preloaded_already() {
+    let library = agent_library::build().canonicalize().unwrap();
+    let library = library.to_str().unwrap();
+    let output = sh(&[], "echo $LD_PRELOAD").output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), library);
+    let output = sh(&[], "echo $LD_PRELOAD").env("LD_PRELOAD", "libc.so.6").output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), format!("libc.so.6:{library}"));
+}
+
+#[test]
+fn a_missing_library_is_one_line_and_three() {
+    let output =
+        sh(&[], "echo no").env("TTMEM_AGENT", "/nowhere/libttmem_agent.so").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        error(&output),
+        "ttmem: TTMEM_AGENT names /nowhere/libttmem_agent.so, and there is no file; name libttmem_agent.so\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("ttmem");
+    std::fs::copy(env!("CARGO_BIN_EXE_ttmem"), &alone).unwrap();
+    let output =
+        Command::new(&alone).args(["run", "true"]).env_remove("TTMEM_AGENT").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(error(&output).contains("cargo build -p ttmem-agent"));
+    // As it is installed: bin/ttmem and lib/ttmem/libttmem_agent.so.
+    let lib = folder.path().join("lib/ttmem");
+    std::fs::create_dir_all(&lib).unwrap();
+    std::fs::create_dir(folder.path().join("bin")).unwrap();
+    std::fs::copy(agent_library::build(), lib.join("libttmem_agent.so")).unwrap();
+    let installed = folder.path().join("bin/ttmem");
+    std::fs::rename(&alone, &installed).unwrap();
+    let output =
+        Command::new(&installed).args(["run", "true"]).env_remove("TTMEM_AGENT").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+}
+
+/// A command that says `ready` and the signals that it gets, and ends by the third.
+fn listener() -> Child {
+    let script = "trap 'echo got $name; n=$((n+1)); [ $n = 3 ] && exit 9' USR1; \
+                  for s in INT TERM HUP; do trap \"echo got $s\" $s; done; n=0; name=USR1; \
+                  echo ready; while :; do sleep 0.05; done";
+    sh(&[], script).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn signals_reach_the_command_once() {
+    let mut child = listener();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "ready");
+    let pid = Pid::from_child(&child);
+    for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM"), (Signal::HUP, "HUP")] {
+        kill_process(pid, signal).unwrap();
+        assert_eq!(next(), format!("got {name}"));
+    }
+    for _ in 0..3 {
+        kill_process(pid, Signal::USR1).unwrap();
+        assert_eq!(next(), "got USR1");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_command_that_a_signal_ends_ends_ttmem_as_a_shell_would() {
+    let mut child = sh(&[], "echo ready; exec sleep 60").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!((status.code(), status.signal()), (Some(128 + 15), None));
+}
+
+#[test]
+fn what_is_ignored_stays_ignored() {
+    let program = env!("CARGO_BIN_EXE_ttmem");
+    agent_library::build();
+    let script = format!("trap '' HUP; exec {program} run -- grep SigIgn /proc/self/status");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mask = u64::from_str_radix(text.trim_start_matches("SigIgn:").trim(), 16).unwrap();
+    assert_eq!(mask & 1, 1, "{text}");
+}
+
+/// A shell that leaves `image` as the segment of its own process, and then does `script`.
+fn with_segment(options: &[&str], image: &Path, script: &str) -> Output {
+    let leave = format!(
+        "set -- $(cat /proc/$$/stat); s=/dev/shm/ttmem-$$-${{22}}; cp {} $s; echo $s; sleep 0.3; {script}",
+        image.display()
+    );
+    sh(options, &leave).env("COLUMNS", "91").output().unwrap()
+}
+
+fn image(folder: &Path) -> PathBuf {
+    let path = folder.join("image");
+    let segment = Segment::wormhole(4242, 5, 0x180_0000_0001)
+        .allocate(NewBuffer::new(BufferKind::Dram, 8 << 20, "Matmul"))
+        .allocate(NewBuffer::new(BufferKind::L1, 64 << 10, "Softmax"))
+        .free_newest(BufferKind::L1)
+        .fail(NewBuffer::new(BufferKind::L1, 2 << 20, "Softmax"))
+        .close()
+        .state(AgentState::Exited);
+    std::fs::write(&path, segment.image()).unwrap();
+    path
+}
+
+fn segment_of(output: &Output) -> PathBuf {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().next().unwrap().into()
+}
+
+#[test]
+fn the_segment_is_removed_unless_it_is_to_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path());
+    let output = with_segment(&[], &image, "exit 5");
+    assert_eq!((output.status.code(), error(&output).as_str()), (Some(5), ""));
+    assert!(!segment_of(&output).exists());
+    let output = with_segment(&["--keep"], &image, "true");
+    let path = segment_of(&output);
+    assert!(error(&output).contains(&format!("ttmem report {}", path.display())));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_report_goes_to_standard_error_or_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path());
+    let output = with_segment(&["--report"], &image, "true");
+    let text = error(&output);
+    for words in ["ttmem run sh -c", "exit 0", "Peaks on chip 0", "Matmul", "Refused", "Still held"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
+    for name in ["report.txt", "report.json"] {
+        let file = folder.path().join(name);
+        let output = with_segment(&[&format!("--report={}", file.display())], &image, "exit 3");
+        assert_eq!((output.status.code(), error(&output).as_str()), (Some(3), ""));
+        let text = std::fs::read_to_string(&file).unwrap();
+        match name {
+            "report.json" => {
+                let json: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(json["exit_code"], 3);
+                assert_eq!(json["processes"][0]["peaks"][0]["bytes"], 12 * (8 << 20));
+            }
+            _ => assert!(text.starts_with("ttmem run sh -c"), "{text}"),
+        }
+    }
+    let output = sh(&["--report"], "true").output().unwrap();
+    assert!(error(&output).contains("No process of this command"), "{}", error(&output));
+}
+
+#[test]
+fn a_limit_names_the_culprit() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path());
+    let limited = |limit: &str, script: &str| with_segment(&["--limit", limit], &image, script);
+    let output = limited("dram=50MiB,l1=1GiB", "true");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        error(&output),
+        "ttmem: limit exceeded: process 4242 held 96.0 MiB of DRAM on chip 0, reached by Matmul; the limit is 50.0 MiB\n"
+    );
+    assert_eq!(limited("dram=96MiB,l1=64KiB/bank", "true").status.code(), Some(0));
+    let both = limited("dram=1MiB,l1=63KiB/bank", "true");
+    assert_eq!(error(&both).lines().count(), 2, "{}", error(&both));
+    let failing = limited("dram=1MiB", "exit 4");
+    assert_eq!((failing.status.code(), error(&failing).lines().count()), (Some(4), 1));
+    let unchecked = sh(&["--limit", "dram=1MiB"], "true").output().unwrap();
+    assert_eq!(unchecked.status.code(), Some(3));
+    for wrong in ["dram", "sram=1MiB", "dram=lots"] {
+        let output = sh(&["--limit", wrong], "true").output().unwrap();
+        assert_eq!((output.status.code(), error(&output).lines().count()), (Some(2), 1), "{wrong}");
+    }
+}
+
+#[test]
+fn a_command_runs_on_this_machine() {
+    for other in [&["--demo"][..], &["--root", "/"]] {
+        let output = ttmem(&[other, &["run", "true"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
