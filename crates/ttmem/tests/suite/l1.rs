@@ -356,7 +356,13 @@ fn a_capture_is_a_chip_of_the_snapshot() {
         .iter()
         .map(|source| (source["name"].as_str().unwrap(), source["status"].as_str().unwrap()))
         .collect();
-    let expected = [("kmd", "absent"), ("upstream", "absent"), ("l1", "ok"), ("inspector", "ok")];
+    let expected = [
+        ("kmd", "absent"),
+        ("upstream", "absent"),
+        ("agent", "absent"),
+        ("l1", "ok"),
+        ("inspector", "ok"),
+    ];
     assert_eq!(sources, expected);
     let text = screen("wormhole/sharded_add", &[], 91);
     assert_snapshot!("capture_91", text);
