@@ -97,8 +97,11 @@ impl Collector {
     /// The same with the cores of every chip whose L1 was asked for.
     pub fn look(&mut self) -> L1Look {
         let facts = self.facts();
-        let (snapshot, indexes) = merge_with_l1(&facts, self.last.as_ref());
-        let chips = indexes.into_iter().zip(facts.l1.iter().cloned()).collect();
+        let (snapshot, joined) = merge_with_l1(&facts, self.last.as_ref());
+        let chips = joined.into_iter().zip(&facts.l1);
+        let chips = chips
+            .map(|((index, buffers), l1)| (index, L1Facts { buffers, ..l1.clone() }))
+            .collect();
         self.last = Some(facts);
         L1Look { snapshot, chips }
     }
@@ -121,7 +124,7 @@ impl Collector {
         self.facts_at(Depth::Summary)
     }
 
-    /// Reads every source, and segments to this depth.
+    /// Reads every source, and segments at least to this depth.
     pub fn facts_at(&mut self, depth: Depth) -> Facts {
         let (root, clock) = (&self.root, self.clock);
         let kmd = kmd::read(root, clock);
@@ -133,6 +136,8 @@ impl Collector {
         let upstream = Upstream::read(root, clock, &memory);
         let simulators = self.l1.find(root, &namespaces);
         let (regions, upstream) = upstream.finish(watch.micros());
+        // The map of a core needs every buffer.
+        let depth = if self.l1.is_wanted() { Depth::Full } else { depth };
         let (segments, agent) = agent::read(root, clock, &memory, depth);
         let mut processes = Processes::new(root);
         if !regions.is_empty() || !segments.is_empty() {

@@ -16,7 +16,9 @@ mod memory;
 mod processes;
 
 use ttmem_model::Snapshot;
-use ttmem_model::facts::Facts;
+use ttmem_model::facts::{Facts, Field};
+use ttmem_model::l1::BankBuffers;
+use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
@@ -30,16 +32,19 @@ pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
     merge_joined(&Joined::new(facts), previous)
 }
 
-/// The same, and for each of the facts about L1 the index of its chip.
+/// The same, and for each of the facts about L1 the index of its chip and the allocator's buffers in it.
 #[must_use]
-pub fn merge_with_l1(facts: &Facts, previous: Option<&Facts>) -> (Snapshot, Vec<u32>) {
+pub fn merge_with_l1(
+    facts: &Facts,
+    previous: Option<&Facts>,
+) -> (Snapshot, Vec<(u32, Field<BankBuffers>)>) {
     let joined = Joined::new(facts);
-    let index = |place: usize| {
-        let chip = joined.chips.iter().find(|chip| chip.l1 == Some(place));
-        chip.map_or(u32::MAX, |chip| chip.index)
+    let look_up = |place: usize| match joined.chips.iter().find(|chip| chip.l1 == Some(place)) {
+        Some(chip) => (chip.index, l1::buffers(&joined, chip, &memory::amounts(&joined, chip))),
+        None => (u32::MAX, Err(Missing::no_source("its chip is not known"))),
     };
-    let indexes = (0..facts.l1.len()).map(index).collect();
-    (merge_joined(&joined, previous), indexes)
+    let chips = (0..facts.l1.len()).map(look_up).collect();
+    (merge_joined(&joined, previous), chips)
 }
 
 fn merge_joined(joined: &Joined<'_>, previous: Option<&Facts>) -> Snapshot {

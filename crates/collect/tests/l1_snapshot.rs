@@ -4,11 +4,15 @@
 
 use std::path::Path;
 
-use ttmem_collect::fake::{Host, NOW, Process, Region};
-use ttmem_collect::merge::merge;
+use ttmem_collect::fake::segment::{Bank, NewBuffer, Segment, WORMHOLE};
+use ttmem_collect::fake::{Board, Host, NOW, Process, Region};
+use ttmem_collect::merge::{merge, merge_with_l1};
+use ttmem_collect::source::agent::Depth;
 use ttmem_collect::{Clock, Collector, L1Request, Root};
 use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionBytes};
-use ttmem_model::l1::{CoreState, KernelNames};
+use ttmem_model::l1::{Coordinate, CoreState, Grid, KernelNames, RegionKind};
+use ttmem_model::segment::layout::counter;
+use ttmem_model::segment::{AllocatorRole, BufferKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
 use ttmem_model::{Missing, MissingReason, Pid, Quality, Reading};
 
@@ -127,4 +131,87 @@ fn a_simulated_chip_of_nobody_known_is_a_chip_of_its_own() {
         assert_eq!(sources, [IdSource::Region, IdSource::Simulator]);
         assert_eq!(snapshot.chips[1].owners.pids, []);
     }
+}
+
+/// A Wormhole that is simulated with 8 × 10 cores, nine rows of which are banks.
+const BANKS: [Bank; 4] = [
+    WORMHOLE[0],
+    Bank { banks: 72, start: 105_824, bytes: 1_360_544 },
+    Bank { banks: 72, start: 1_466_368, bytes: 32_768 },
+    WORMHOLE[3],
+];
+
+/// The facts of a capture of sharded additions, on a host whose process has an agent that lists these L1 buffers.
+fn with_agent(buffers: &[u64], change: impl Fn(Segment) -> Segment) -> Facts {
+    let quiet = Process::new(4242, "python3").variable("TT_METAL_SHM_TRACKING_DISABLED", "1");
+    let mut segment = Segment::new(4242, quiet.start_ticks())
+        .chip(0, Some(0x0000_0180_0000_0001))
+        .open(AllocatorRole::Mesh, &[0], BANKS);
+    for bytes in buffers {
+        segment = segment.allocate(NewBuffer::new(BufferKind::L1, *bytes, "BinaryNg"));
+    }
+    let segment = change(segment);
+    let host = Host::new().board(Board::n150()).process(quiet).owner(0, 4242, 4);
+    let root = Root::memory(host.segment_of(4242, segment).into_tree());
+    let mut collector = Collector::new(root).with_clock(Clock::Fixed(NOW));
+    let mut all = collector.facts_at(Depth::Full);
+    let read = facts("wormhole/sharded_add").l1.remove(0);
+    all.l1 = vec![L1Facts { place: L1Place::Device(0), ..read }];
+    all
+}
+
+const SHARDED: [u64; 4] = [16_384, 30_720, 65_536, 65_536];
+
+#[test]
+fn tensors_that_are_circular_buffers_count_once() {
+    let facts = with_agent(&SHARDED, |segment| segment);
+    let (snapshot, chips) = merge_with_l1(&facts, None);
+    let memory = &snapshot.chips[0].memory;
+    assert_eq!(memory.l1.used.value(), Some(&(72 * 178_176)));
+    // All 72 cores that work do so in place.
+    assert_eq!(memory.circular_buffers.used.value(), Some(&(72 * 131_072)));
+    assert_eq!(memory.circular_buffers.aliasing.value(), Some(&(72 * 131_072)));
+    let in_banks = 105_824 + 178_176 + 32_768;
+    assert_eq!(memory.l1_total.used.value(), Some(&(72 * in_banks + 8 * 105_824)));
+    assert_eq!(memory.l1_total.used.quality(), Some(Quality::Exact));
+
+    let (index, buffers) = &chips[0];
+    let buffers = buffers.as_ref().unwrap();
+    assert_eq!((*index, buffers.grid), (0, Grid { columns: 8, rows: 9 }));
+    let looked = L1Facts { buffers: Ok(buffers.clone()), ..facts.l1[0].clone() };
+    let content = looked.content.as_ref().unwrap();
+    let by_place = |x, y| {
+        let place = Some(Coordinate { x, y });
+        content.cores.iter().find(|core| core.logical == place).unwrap()
+    };
+    let map = looked.map(content, by_place(0, 0));
+    assert_eq!(map.used_bytes().value(), Some(in_banks));
+    let tensor = map.regions().iter().find(|region| region.kind == RegionKind::L1).unwrap();
+    assert_eq!((tensor.range.start, tensor.label.as_str()), (1_419_264, "BinaryNg"));
+    let outside = looked.map(content, by_place(0, 9));
+    assert!(outside.regions().iter().any(|region| region.kind == RegionKind::Unknown));
+}
+
+#[test]
+fn tensors_are_known_only_if_every_agent_lists_all() {
+    let why = |facts: &Facts| {
+        let memory = merge(facts, None).chips.remove(0).memory;
+        let (_, aliasing) = reason(&memory.circular_buffers.aliasing);
+        let (_, total) = reason(&memory.l1_total.used);
+        let least = format!("at least {} bytes", 80 * 105_824 + 72 * 131_072);
+        assert!(total.starts_with(&least) && total.ends_with(aliasing), "{total}");
+        aliasing.to_owned()
+    };
+    let dropped = |segment: Segment| segment.counter(counter::BUFFERS_DROPPED, 1);
+    assert!(why(&with_agent(&SHARDED, dropped)).contains("not whole"));
+    let unasked = |segment: Segment| segment.without_statistics();
+    assert!(why(&with_agent(&SHARDED, unasked)).contains("not asked yet"));
+    let mut other = with_agent(&SHARDED, |segment| segment);
+    let holders = other.devices[0].holders.as_mut().unwrap();
+    holders.pids.push(Pid(7));
+    let mut process = other.processes[&Pid(4242)].clone();
+    process.start_time = Ok(7);
+    process.namespace_pids = vec![7];
+    other.processes.insert(Pid(7), process);
+    assert!(why(&other).contains("ttmem run"));
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
 use crate::kind::Kind;
-use crate::l1::{Core, Geometry, KernelNames};
+use crate::l1::{BankBuffers, Core, Geometry, KernelNames, L1Map};
 use crate::metric::Metric;
 use crate::reading::Missing;
 use crate::segment::Segment;
@@ -269,8 +269,19 @@ pub struct L1Facts {
     pub content: Field<L1Content>,
     /// What Inspector calls its kernels.
     pub names: Field<KernelNames>,
+    /// The allocator's buffers in it, once they were joined with what agents say.
+    pub buffers: Field<BankBuffers>,
     /// When it was read.
     pub read_at: Timestamp,
+}
+
+impl L1Facts {
+    /// The map of one of the cores; of a core whose buffers are not known nothing is called free.
+    #[must_use]
+    pub fn map(&self, content: &L1Content, core: &Core) -> L1Map {
+        let buffers = self.buffers.as_ref().ok().and_then(|buffers| buffers.of(core));
+        L1Map::new(core, content.geometry, buffers)
+    }
 }
 
 /// Which chip a port leads to.

@@ -6,11 +6,13 @@
 //! - [`ByteRange`], [`RangeSet`]: the algebra.
 //! - [`Core`]: what a core's launch messages say, decoded.
 //! - [`L1Map`]: every byte of a core, with its kind.
+//! - [`BankBuffers`]: the allocator's buffers, and the cores that hold them.
 //! - [`Totals`]: the same for a chip.
 //! - [`report`]: the JSON of `ttmem l1`.
 
 pub mod report;
 
+mod banks;
 mod core;
 mod count;
 mod map;
@@ -18,6 +20,7 @@ mod names;
 mod range;
 mod totals;
 
+pub use banks::{BankBuffers, bank_grid};
 pub use core::{
     CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, Kernel, Processor, Program,
 };

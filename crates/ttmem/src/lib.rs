@@ -89,7 +89,9 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             print(&bytes)
         }
         Request::Explain(request) => {
-            cmd::explain::run(&request, |otherwise| page(&request.target, otherwise))
+            let mut collector = source.collector(passive(simulator))?;
+            let pages = |otherwise| page(&request.target, otherwise);
+            cmd::explain::run(&request, &mut collector, pages)
         }
         Request::Snapshot(request) => {
             let mut collector = source.collector(L1Request {

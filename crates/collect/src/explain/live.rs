@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use ttmem_model::Kind;
+use ttmem_model::buffers::BufferList;
 
 /// The live buffers of some chips.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,29 @@ pub struct Blocker {
 const MAX_BLOCKERS: usize = 8;
 
 impl LiveMap {
+    /// What lives on a host now, by its agents.
+    #[must_use]
+    pub fn of(list: &BufferList) -> Self {
+        let chips = list.allocators.iter().flat_map(|allocator| {
+            let own = list.buffers.iter().filter(|buffer| {
+                (buffer.pid, buffer.allocator) == (allocator.pid, allocator.number)
+            });
+            let buffers: Vec<LiveBuffer> = own
+                .map(|buffer| LiveBuffer {
+                    address: buffer.address,
+                    bytes: buffer.bytes_per_bank,
+                    kind: buffer.kind,
+                    label: buffer.op.clone().unwrap_or_else(|| buffer.origin.clone()),
+                })
+                .collect();
+            allocator.chips.iter().map(move |chip| LiveChip {
+                name: format!("{} (process {})", chip.index, allocator.pid),
+                buffers: buffers.clone(),
+            })
+        });
+        Self { chips: chips.collect() }
+    }
+
     /// The L1 buffers that begin below `end`, on chips where one begins at `address`. Without such a chip the map is of
     /// another moment than the message, and nothing is named.
     pub(super) fn below(&self, address: u64, end: u64) -> Vec<Blocker> {
@@ -68,10 +92,16 @@ impl LiveMap {
     }
 
     /// The buffer of each chip that opens `need` bytes in one piece when freed, the smallest one; on a chip that has
-    /// none the largest.
-    pub(super) fn to_open(&self, kind: Kind, need: u64) -> Vec<Blocker> {
-        let mut blockers: Vec<Blocker> =
-            self.chips.iter().filter_map(|chip| chip.to_open(kind, need)).collect();
+    /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of another
+    /// moment.
+    pub(super) fn to_open(&self, kind: Kind, need: u64, allocated: Option<u64>) -> Vec<Blocker> {
+        let is_it = |chip: &&LiveChip| {
+            let bytes = chip.of_kind(kind).into_iter().map(|buffer| buffer.bytes);
+            let sum = bytes.fold(0, u64::saturating_add);
+            allocated.is_none_or(|allocated| allocated == sum)
+        };
+        let own = self.chips.iter().filter(is_it);
+        let mut blockers: Vec<Blocker> = own.filter_map(|chip| chip.to_open(kind, need)).collect();
         blockers.truncate(MAX_BLOCKERS);
         blockers
     }
@@ -145,7 +175,7 @@ mod tests {
         // 100 to 150, then a hole of 50, 200 to 210, a hole of 90, 300 to 310.
         let map = map(&[(300, 10), (100, 50), (200, 10)]);
         let opens = |need| {
-            let blocker = map.to_open(Kind::L1, need).remove(0);
+            let blocker = map.to_open(Kind::L1, need, Some(70)).remove(0);
             (blocker.address, blocker.opens)
         };
         assert_eq!(opens(120), (200, Some(150)));
@@ -155,6 +185,7 @@ mod tests {
             "ten bytes each: the lower one"
         );
         assert_eq!(opens(1000), (200, Some(150)), "none is enough: the one that opens most");
-        assert!(map.to_open(Kind::Dram, 1).is_empty());
+        assert!(map.to_open(Kind::Dram, 1, None).is_empty());
+        assert!(map.to_open(Kind::L1, 1, Some(71)).is_empty(), "a map of another moment");
     }
 }

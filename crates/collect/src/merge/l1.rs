@@ -3,12 +3,17 @@
 //! Every number of a core is the length of a union of ranges, and those of different cores share no byte, so sums over
 //! cores are exact. A core that could not be read makes a sum unknown: part of a sum is not the sum.
 
+mod tensors;
+
 use ttmem_model::facts::{Field, L1Content, L1Facts};
-use ttmem_model::l1::{Core, CoreState, Count, KernelNames};
+use ttmem_model::l1::{BankBuffers, Core, CoreState, Count, KernelNames};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, SourceStatus};
 
 use super::join::{Joined, JoinedChip, Origin};
+use super::memory::Amounts;
+
+pub(super) use tensors::buffers;
 
 /// The memory of a chip of which L1 tells.
 pub(super) struct Resident {
@@ -39,11 +44,13 @@ pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
 }
 
 /// What is resident in the L1 of a chip.
-pub(super) fn resident(joined: &Joined<'_>, chip: &JoinedChip, reported: Reading<u64>) -> Resident {
+pub(super) fn resident(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Resident {
+    let reported = amounts.reported.clone();
     match joined.l1(chip).map(|l1| (l1, l1.content.as_ref())) {
         Some((l1, Ok(content))) => {
+            let tensors = buffers(joined, chip, amounts);
             let age = joined.facts.time.micros_since(l1.read_at);
-            of_content(l1, content, reported, age)
+            of_content(l1, content, tensors.as_ref(), reported, age)
         }
         Some((_, Err(missing))) => blank(missing, reported),
         None => blank(&not_read(joined, chip), reported),
@@ -76,7 +83,13 @@ fn blank(missing: &Missing, reported: Reading<u64>) -> Resident {
     }
 }
 
-fn of_content(l1: &L1Facts, content: &L1Content, reported: Reading<u64>, age: u64) -> Resident {
+fn of_content(
+    l1: &L1Facts,
+    content: &L1Content,
+    tensors: Result<&BankBuffers, &Missing>,
+    reported: Reading<u64>,
+    age: u64,
+) -> Resident {
     let cores = &content.cores;
     let exact =
         |field: Field<u64>| Reading::from_field(field, SourceName::L1, Quality::Exact).aged(age);
@@ -85,39 +98,45 @@ fn of_content(l1: &L1Facts, content: &L1Content, reported: Reading<u64>, age: u6
         Some(bytes) => bytes.into(),
         None => core.circular_buffer_bytes(),
     });
+    let (shared, used) = match tensors {
+        Ok(tensors) => tensors::shared_and_used(content, tensors),
+        Err(why) => (aliasing(&buffers, why), Err(total_used(&reserved, &buffers, why))),
+    };
     Resident {
         circular_buffers: CircularBufferMemory {
             used: exact(buffers.clone()),
             running: exact(total(cores, |core| at_work(core, core.circular_buffer_bytes()))),
             reported,
-            aliasing: exact(aliasing(&buffers)),
+            aliasing: exact(shared),
         },
         kernels: kernels(cores, &l1.names, age),
         reserved: ReservedMemory { used: exact(reserved.clone()) },
-        total_used: exact(Err(total_used(&reserved, &buffers))),
+        total_used: exact(used),
     }
 }
 
-/// Which bytes circular buffers share with tensors. None do where there are none.
-fn aliasing(buffers: &Field<u64>) -> Field<u64> {
+/// How many bytes circular buffers share with tensors that are not known: none where there are no circular buffers.
+fn aliasing(buffers: &Field<u64>, why: &Missing) -> Field<u64> {
     match buffers {
         Ok(0) => Ok(0),
-        Ok(_) => {
-            Err(Missing::no_source("which bytes the L1 tensors hold is known to its process alone"))
-        }
+        Ok(_) => Err(why.clone()),
         Err(missing) => Err(missing.clone()),
     }
 }
 
 /// Why the bytes in use cannot be told, and the least that they are: reserved memory and circular buffers never share
 /// a byte, while tensors and circular buffers may share all of them.
-fn total_used(reserved: &Field<u64>, buffers: &Field<u64>) -> Missing {
+fn total_used(reserved: &Field<u64>, buffers: &Field<u64>, why: &Missing) -> Missing {
     match (reserved, buffers) {
-        (Ok(reserved), Ok(buffers)) => Missing::no_source(format!(
-            "at least {} bytes are: reserved memory and circular buffers; which bytes the L1 tensors hold is known \
-             to the agent alone, and circular buffers may be tensors, so that the sum of both would count bytes twice",
-            reserved.saturating_add(*buffers)
-        )),
+        (Ok(reserved), Ok(buffers)) => Missing::new(
+            why.reason,
+            format!(
+                "at least {} bytes are: reserved memory and circular buffers, which may be tensors, so that adding \
+                 those would count bytes twice; {}",
+                reserved.saturating_add(*buffers),
+                why.detail
+            ),
+        ),
         (Err(missing), _) | (_, Err(missing)) => missing.clone(),
     }
 }

@@ -93,6 +93,11 @@ impl L1Source {
         Self { request, ..Self::default() }
     }
 
+    /// False if no L1 will be read.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.request.devices || !self.chips.is_empty()
+    }
+
     /// The chips of a capture.
     pub(crate) fn of_capture(directory: &Path, request: L1Request) -> Result<Self, ImageError> {
         let ports = ImagePort::open(directory)?;
@@ -194,6 +199,7 @@ impl OpenChip {
             arch: Some(self.port.chip().arch),
             content,
             names: self.kernels.names(host),
+            buffers: Err(Missing::not_read("agents were not asked")),
             read_at: host.clock.now(),
         }
     }
@@ -288,6 +294,7 @@ fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
         arch: device.arch.as_ref().ok().copied(),
         content: Err(Missing::unsupported(why)),
         names: Err(Missing::not_read("L1 was not read")),
+        buffers: Err(Missing::not_read("agents were not asked")),
         read_at: host.clock.now(),
     }
 }

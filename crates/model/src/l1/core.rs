@@ -266,7 +266,9 @@ impl Core {
         }
     }
 
-    pub(super) fn torn(&self) -> Option<Missing> {
+    /// Why nothing that its program says can be believed, if that is so.
+    #[must_use]
+    pub fn torn(&self) -> Option<Missing> {
         let detail = || self.detail.clone().unwrap_or_else(|| "the core is torn".to_owned());
         (self.state == CoreState::Torn).then(|| Missing::failed(detail()))
     }

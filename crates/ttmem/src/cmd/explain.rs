@@ -3,8 +3,11 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use ttmem_collect::Collector;
 use ttmem_collect::explain::input::{Input, read_path};
-use ttmem_collect::explain::{Findings, text_of};
+use ttmem_collect::explain::{Findings, LiveMap, text_of};
+use ttmem_collect::merge::buffers;
+use ttmem_collect::source::agent::Depth;
 
 use super::target::{Mode, deliver};
 use crate::args::ExplainRequest;
@@ -15,16 +18,21 @@ use crate::output::text::legible;
 /// The most of standard input that is read.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Explains a log, a message or the reports of a folder.
+/// Explains a log, a message or the reports of a folder. What agents say of the host lets it name buffers in the way.
 ///
 /// # Errors
 /// If the input cannot be read, nothing in it is known, or the output cannot be written.
-pub fn run(request: &ExplainRequest, pages: impl Fn(usize) -> Page) -> Result<(), Failure> {
+pub fn run(
+    request: &ExplainRequest,
+    collector: &mut Collector,
+    pages: impl Fn(usize) -> Page,
+) -> Result<(), Failure> {
     let inputs = match &request.input {
         Some(path) => read_path(path).map_err(|error| unreadable(path, &error))?,
         None => vec![read_standard().map_err(|error| unreadable(Path::new("-"), &error))?],
     };
-    let findings = Findings::of(&inputs, None);
+    let live = LiveMap::of(&buffers(&collector.facts_at(Depth::Full)));
+    let findings = Findings::of(&inputs, Some(&live));
     if findings.is_empty() {
         return Err(nothing_known(request.input.as_deref(), inputs.is_empty()));
     }

@@ -85,7 +85,7 @@ impl Selected {
     fn render(&self, request: &L1Request, page: &Page, sample: u64) -> Result<Vec<u8>, Failure> {
         let views: Vec<ChipView<'_>> = self
             .pairs()
-            .filter_map(|(chip, facts)| ChipView::new(&self.snapshot, chip, facts, None))
+            .filter_map(|(chip, facts)| ChipView::new(&self.snapshot, chip, facts))
             .collect();
         if request.view == L1View::Json {
             let layout = match request.repeat {

@@ -88,3 +88,27 @@ fn ascii_is_ascii() {
     let output = explain(&["--ascii", fixture("0.81.1").to_str().unwrap()], None, 91);
     assert!(output.stdout.is_ascii() && !output.stdout.is_empty());
 }
+
+#[test]
+fn what_an_agent_lists_names_the_buffer_in_the_way() {
+    let message = |allocated: u64| {
+        format!(
+            "TT_FATAL: Out of Memory: Not enough space to allocate 58982400 B L1 buffer across 64 banks, where each \
+             bank needs to store 921600 B, but bank size is 1360544 B (allocated: {allocated} B, free: {} B, largest \
+             free block: 589824 B).",
+            1_360_544 - allocated
+        )
+    };
+    let blockers = |allocated: u64| {
+        let input = message(allocated);
+        let output = explain(&["--demo", "--json", "-"], Some(input.as_bytes()), 91);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        found["explanations"][0]["blockers"].as_array().unwrap().clone()
+    };
+    let named = blockers(192 << 10);
+    assert_eq!(named.len(), 2, "one a chip: {named:?}");
+    assert_eq!(named[0]["label"], "Softmax");
+    assert_eq!(named[0]["chip"], "1 (process 52110)");
+    assert!(blockers(191 << 10).is_empty(), "of another moment");
+}

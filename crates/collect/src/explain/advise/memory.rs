@@ -26,7 +26,9 @@ pub(super) fn out_of_memory(memory: &OutOfMemory, live: Option<&LiveMap>) -> Ver
         figures.insert(0, figure("over", format!("{} in each bank", bytes(over))));
     }
     let blockers = match (live, memory.kind(), fit) {
-        (Some(map), Some(kind), Fit::Full | Fit::Fragmented) => map.to_open(kind, memory.per_bank),
+        (Some(map), Some(kind), Fit::Full | Fit::Fragmented) => {
+            map.to_open(kind, memory.per_bank, memory.allocated)
+        }
         _ => Vec::new(),
     };
     figures.extend(blocker_figures(&blockers));

@@ -27,6 +27,7 @@ pub(super) fn read(host: Surroundings<'_>, device: &Device, budget: Option<u64>)
         arch: device.arch.as_ref().ok().copied(),
         content,
         names,
+        buffers: Err(Missing::not_read("agents were not asked")),
         read_at: host.clock.now(),
     }
 }

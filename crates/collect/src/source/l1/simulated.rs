@@ -97,6 +97,7 @@ impl Refused {
             arch: None,
             content: Err(self.why),
             names: Err(Missing::not_read("L1 was not read")),
+            buffers: Err(Missing::not_read("agents were not asked")),
             read_at: clock.now(),
         }
     }

@@ -2,9 +2,7 @@
 
 use ttmem_model::facts::{L1Content, L1Facts};
 use ttmem_model::l1::report::ChipReport;
-use ttmem_model::l1::{
-    Buffers, Coordinate, Core, CoreState, Grid, Kernel, KernelName, KernelNames, L1Map,
-};
+use ttmem_model::l1::{Coordinate, Core, CoreState, Grid, Kernel, KernelName, KernelNames, L1Map};
 use ttmem_model::snapshot::{Chip, IdSource, Snapshot};
 use ttmem_model::{Arch, ChipId};
 
@@ -49,19 +47,11 @@ impl Seat {
 }
 
 impl<'a> ChipView<'a> {
-    /// The view of a chip; `None` if its L1 was not read. Without `buffers` nothing of L1 is called free.
+    /// The view of a chip; `None` if its L1 was not read.
     #[must_use]
-    pub fn new(
-        snapshot: &'a Snapshot,
-        chip: &'a Chip,
-        facts: &'a L1Facts,
-        buffers: Option<&Buffers>,
-    ) -> Option<Self> {
+    pub fn new(snapshot: &'a Snapshot, chip: &'a Chip, facts: &'a L1Facts) -> Option<Self> {
         let content = facts.content.as_ref().ok()?;
-        let cores = content.cores.iter().map(|core| {
-            let map = L1Map::new(core, content.geometry, buffers);
-            (core.clone(), map)
-        });
+        let cores = content.cores.iter().map(|core| (core.clone(), facts.map(content, core)));
         Some(Self { snapshot, chip, facts, content, cores: cores.collect() })
     }
 

@@ -25,7 +25,7 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> String {
 pub(super) fn cores(app: &App, snapshot: &Snapshot) -> String {
     let report = |chip: &Chip| {
         let facts = app.cores.of(chip.id)?;
-        ChipView::new(snapshot, chip, facts, None).map(|view| view.report())
+        ChipView::new(snapshot, chip, facts).map(|view| view.report())
     };
     let chips = app.chips().into_iter().filter_map(report).collect();
     match serde_json::to_string_pretty(&L1Report::new(chips)) {

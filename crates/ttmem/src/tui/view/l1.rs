@@ -142,10 +142,10 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, co
             core::draw(canvas, beside, facts, core);
             if space > 0 {
                 let below = Rect { y: area.y + height, height: space, ..area };
-                space::draw(canvas, below, content, core);
+                space::draw(canvas, below, (facts, content), core);
                 let y = below.bottom();
                 let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
-                space::draw_regions(canvas, rest, content, core);
+                space::draw_regions(canvas, rest, (facts, content), core);
             }
         }
         None => {

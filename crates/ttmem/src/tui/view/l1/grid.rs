@@ -2,7 +2,7 @@
 
 use ratatui_core::layout::Rect;
 use ttmem_model::facts::{L1Content, L1Facts};
-use ttmem_model::l1::{Coordinate, Core, Grid, L1Map};
+use ttmem_model::l1::{Coordinate, Core, Grid};
 
 use super::Seat;
 use crate::tui::app::{App, Heat, Target};
@@ -68,7 +68,7 @@ fn draw_core(
     canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
     let share = match app.cores.heat {
         Heat::Bytes => used_share(content, core),
-        Heat::Headroom => headroom_share(content, core),
+        Heat::Headroom => headroom_share(facts, content, core),
     };
     let Some(share) = share.filter(|share| *share > 0.0) else { return };
     let steps = canvas.glyphs().heats;
@@ -85,8 +85,8 @@ fn used_share(content: &L1Content, core: &Core) -> Option<f64> {
 }
 
 /// How much of it is left. That is not known without the allocator's buffers.
-fn headroom_share(content: &L1Content, core: &Core) -> Option<f64> {
-    let map = L1Map::new(core, content.geometry, None);
+fn headroom_share(facts: &L1Facts, content: &L1Content, core: &Core) -> Option<f64> {
+    let map = facts.map(content, core);
     let bytes = *map.headroom().as_ref().ok()?;
     Some(bytes.max(0) as f64 / content.geometry.l1_bytes.max(1) as f64)
 }

@@ -1,7 +1,7 @@
 //! The address space of a core's L1, to scale.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::facts::L1Content;
+use ttmem_model::facts::{L1Content, L1Facts};
 use ttmem_model::l1::{Core, L1Map, RegionKind};
 
 use crate::output::amount;
@@ -9,12 +9,15 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
+/// What was read of the core's chip.
+type Read<'a> = (&'a L1Facts, &'a L1Content);
+
 /// Rows that it takes: a title, two rows to scale, an axis, two rows of what lies where.
 pub(super) const ROWS: u16 = 6;
 
 /// Draws it.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, content: &L1Content, core: &Core) {
-    let map = L1Map::new(core, content.geometry, None);
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, (facts, content): Read<'_>, core: &Core) {
+    let map = facts.map(content, core);
     let bytes = content.geometry.l1_bytes;
     let (left, right) = (area.x + 1, area.right() - 1);
     let columns = usize::from(right - left);
@@ -41,13 +44,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, content: &L1Content, cor
 }
 
 /// Draws the regions one by one, as many as fit, in two columns where there is room.
-pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, content: &L1Content, core: &Core) {
+pub(super) fn draw_regions(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    (facts, content): Read<'_>,
+    core: &Core,
+) {
     /// Columns of a region.
     const COLUMNS: u16 = 72;
     if area.height < 4 {
         return;
     }
-    let map = L1Map::new(core, content.geometry, None);
+    let map = facts.map(content, core);
     let rows = usize::from(area.height - 2);
     let columns = usize::from((area.width / COLUMNS).max(1));
     let heading = format!("  {:>8}  {:>8} {:>9}  REGION", "FROM", "TO", "BYTES");
