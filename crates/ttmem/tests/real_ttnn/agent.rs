@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{KINDS, Workload, agent_library, bytes, is_installed, process, snapshot, testbed};
+use super::{KINDS, Workload, agent_library, bytes, is_installed, process, snapshot, sum, testbed};
 
 const STEPS: [&str; 10] = [
     "dram=33",
@@ -58,16 +58,9 @@ fn assert_exact(snapshot: &Value, pid: &Value, said: &Value) {
             assert_eq!(shown[kind]["quality"], "exact", "{step}");
             assert_eq!(shown[kind]["source"], "agent", "{step}");
             let used = &chip(snapshot, &id)["memory"][kind]["used"];
-            assert_eq!(used["value"], sum(snapshot, &id, kind), "{step}");
+            assert_eq!(used["value"], sum(snapshot, &id, kind, "live"), "{step}");
         }
     }
-}
-
-/// What all living processes hold on a chip: mock chips have the same ids in every test.
-fn sum(snapshot: &Value, chip: &str, kind: &str) -> u64 {
-    let processes = snapshot["processes"].as_array().unwrap().iter();
-    let live = processes.filter(|process| process["state"] == "live");
-    live.filter_map(|process| bytes(process, chip)?[kind]["value"].as_u64()).sum()
 }
 
 /// What TT-Metal's own statistics tell is there a tenth of a second later.
@@ -228,7 +221,7 @@ fn one_process_with_the_agent_and_one_without() {
     );
     assert_eq!(approximate["value"], said_without["requested"]["dram"]);
     let used = &chip(&snapshot, id)["memory"]["dram"]["used"];
-    assert_eq!(used["value"], sum(&snapshot, id, "dram"));
+    assert_eq!(used["value"], sum(&snapshot, id, "dram", "live"));
     assert_eq!(used["quality"], "approximate", "as good as the worse of the two");
     with.end();
     without.end();
