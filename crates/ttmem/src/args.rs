@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::{
     BuffersArgs, Cli, Command, CommonArgs, DoctorArgs, ExplainArgs, FormatWord, GroupKey, L1Args,
-    L1Sort, ReportArgs, RunArgs, SnapshotArgs, SortKey,
+    L1Sort, ReportArgs, RunArgs, SnapshotArgs,
 };
 use crate::cmd::diff::DiffArgs;
 use crate::cmd::record::RecordArgs;
@@ -19,7 +19,7 @@ use crate::field::process::{self, ProcessField};
 use crate::field::query::{self, UnknownField};
 use crate::interval::Interval;
 use crate::limit::Limit;
-use crate::output::buffers::Listing;
+use crate::output::buffers::{Listing, SortKey};
 use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::Charset;
 

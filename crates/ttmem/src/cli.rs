@@ -9,6 +9,7 @@ use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::CODES;
 use crate::interval::Interval;
 use crate::limit::Limit;
+use crate::output::buffers::SortKey;
 
 /// Shows where the memory of Tenstorrent devices goes.
 ///
@@ -289,7 +290,7 @@ pub struct BuffersArgs {
     /// Only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
     #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
     pub id: Vec<String>,
-    /// What comes first: the largest, the oldest, or the ops by name.
+    /// What comes first: the largest, the oldest, the ops by name, or the lowest address.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
     pub sort: SortKey,
     /// Add buffers up.
@@ -304,18 +305,6 @@ pub struct BuffersArgs {
     /// Print comma-separated values, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<FormatWord>,
-}
-
-/// An order of buffers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SortKey {
-    /// The largest first.
-    #[default]
-    Size,
-    /// The oldest first.
-    Age,
-    /// By the name of the op.
-    Op,
 }
 
 /// What buffers are added up by.

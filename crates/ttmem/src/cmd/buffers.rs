@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use ttmem_collect::Collector;
 use ttmem_collect::merge::{buffers, merge};
 use ttmem_collect::source::agent::Depth;
-use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
+use ttmem_model::ChipId;
+use ttmem_model::buffers::{AllocatorUse, BufferList};
 use ttmem_model::facts::Facts;
 use ttmem_model::snapshot::SourceStatus;
-use ttmem_model::{ChipId, SourceName};
 
 use super::target::{Mode, deliver};
 use crate::args::{BuffersForm, BuffersRequest, Target};
-use crate::cli::SortKey;
 use crate::exit::{Exit, Failure};
-use crate::output::buffers::{Listing, csv, render};
+use crate::output::buffers::{Listing, csv, render, why_none};
 use crate::output::page::Page;
 use crate::select::select;
 
@@ -38,7 +37,7 @@ pub fn run(
         let chips = selected.chips.iter().map(|chip| chip.id).collect();
         keep_chips(&mut list, &chips);
     }
-    sort(&mut list.buffers, request.sort);
+    list.buffers.sort_by(|one, other| request.sort.compare(one, other));
     list.buffers.truncate(request.lines.unwrap_or(usize::MAX));
     let text = match (request.form, request.listing) {
         (BuffersForm::Table, listing) => render(&list, listing, page),
@@ -53,24 +52,9 @@ pub fn run(
 
 /// Why there is nothing to list.
 fn no_agent(facts: &Facts) -> Failure {
-    let source = facts.sources.iter().find(|source| source.name == SourceName::Agent);
-    let detail = source.map(|source| source.detail.clone()).unwrap_or_default();
-    match source.map(|source| source.status) {
-        Some(SourceStatus::Denied) => Failure {
-            exit: Exit::Permission,
-            message: format!(
-                "no permission to read {detail}; run as the workload's user or as root"
-            ),
-        },
-        Some(SourceStatus::Failed) => Failure {
-            exit: Exit::NoSource,
-            message: format!("no segment could be read: {detail}; ttmem doctor says why"),
-        },
-        _ => Failure {
-            exit: Exit::NoSource,
-            message: "no process runs with the agent; start one with ttmem run -- CMD".to_owned(),
-        },
-    }
+    let (status, message) = why_none(&facts.sources);
+    let exit = if status == SourceStatus::Denied { Exit::Permission } else { Exit::NoSource };
+    Failure { exit, message }
 }
 
 fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Result<(), Failure> {
@@ -104,17 +88,4 @@ fn keep_chips(list: &mut BufferList, chips: &BTreeSet<ChipId>) {
         list.allocators.iter().map(|allocator| (allocator.pid, allocator.number)).collect();
     list.buffers.retain(|buffer| kept.contains(&(buffer.pid, buffer.allocator)));
     list.processes.retain(|process| kept.iter().any(|(pid, _)| *pid == process.pid));
-}
-
-/// Sorts; what is equal comes by process and address.
-fn sort(buffers: &mut [LiveBuffer], key: SortKey) {
-    buffers.sort_by_key(|buffer| (buffer.pid, buffer.allocator, buffer.kind, buffer.address));
-    match key {
-        SortKey::Size => buffers.sort_by_key(|buffer| std::cmp::Reverse(buffer.bytes)),
-        SortKey::Age => buffers.sort_by_key(|buffer| std::cmp::Reverse(buffer.age_us)),
-        SortKey::Op => buffers.sort_by(|one, other| {
-            (&one.op, std::cmp::Reverse(one.bytes))
-                .cmp(&(&other.op, std::cmp::Reverse(other.bytes)))
-        }),
-    }
 }

@@ -1,9 +1,11 @@
 //! `ttmem buffers`: the live buffers of each allocator, with a picture of a bank for each kind.
 
-mod bank;
+pub mod bank;
 pub mod csv;
 mod groups;
-mod rows;
+mod none;
+mod order;
+pub mod rows;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::snapshot::ProcessState;
@@ -16,6 +18,8 @@ use super::text::width;
 use crate::output::table::processes::chip_list;
 
 pub use groups::{Group, groups};
+pub use none::why_none;
+pub use order::SortKey;
 
 /// The widest page that is drawn on: what is wider helps nobody's eyes.
 const MOST_WIDTH: usize = 120;
@@ -114,11 +118,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
     if !owner.name.is_empty() {
         line.push(Role::Strong, &format!(" {}", owner.name), page.width);
     }
-    let state = match owner.state {
-        ProcessState::Live => None,
-        ProcessState::LeftBehind => Some("gone; what it held then"),
-        ProcessState::OutsideNamespace => Some("outside namespace"),
-    };
+    let state = state_in_words(owner);
     let version = owner.tt_metal.as_ref().map(|version| format!("TT-Metal {version}"));
     let chips = match used {
         [only] => Some(chips_in_words(only)),
@@ -147,7 +147,19 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
     sheet.end(line);
 }
 
-fn chips_in_words(allocator: &AllocatorUse) -> String {
+/// What is to be said of a process that does not run here.
+#[must_use]
+pub fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
+    match owner.state {
+        ProcessState::Live => None,
+        ProcessState::LeftBehind => Some("gone; what it held then"),
+        ProcessState::OutsideNamespace => Some("outside namespace"),
+    }
+}
+
+/// The chips that an allocator is on.
+#[must_use]
+pub fn chips_in_words(allocator: &AllocatorUse) -> String {
     let indexes: Vec<u32> = allocator.chips.iter().map(|chip| chip.index).collect();
     match indexes.len() {
         0 => "unknown chip".to_owned(),
@@ -156,7 +168,9 @@ fn chips_in_words(allocator: &AllocatorUse) -> String {
     }
 }
 
-fn allocator_in_words(allocator: &AllocatorUse) -> String {
+/// What an allocator is, and where.
+#[must_use]
+pub fn allocator_in_words(allocator: &AllocatorUse) -> String {
     let role = match allocator.role.as_str() {
         "unknown" => "allocator",
         role => role,
@@ -194,8 +208,9 @@ fn draw_legend(sheet: &mut Sheet<'_>, list: &BufferList) {
 }
 
 /// An op's name, and in brackets what it was for if that was no tensor.
-fn op_in_words(page: &Page, op: Option<&str>, origin: &str) -> String {
-    let op = op.unwrap_or(page.glyphs().dash);
+#[must_use]
+pub fn op_in_words(dash: &str, op: Option<&str>, origin: &str) -> String {
+    let op = op.unwrap_or(dash);
     match origin {
         "tensor" => op.to_owned(),
         origin => format!("{op} [{origin}]"),

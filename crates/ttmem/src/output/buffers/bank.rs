@@ -1,6 +1,6 @@
 //! One kind of an allocator: how much of a bank is in use, and a picture of what lies where in it.
 
-use ttmem_model::buffers::{BankMap, KindUse};
+use ttmem_model::buffers::{BankMap, Block, KindUse};
 
 use crate::output::amount::{percent, size};
 use crate::output::page::{Charset, Page, Role};
@@ -15,7 +15,7 @@ const MOST_CELLS: usize = 79;
 /// Draws a line of figures, the picture, and what of it cannot be seen.
 pub(super) fn draw(sheet: &mut Sheet<'_>, kind: &KindUse) {
     let page = sheet.page();
-    for (index, piece) in wrap(&figures(kind), page.width - TEXT).into_iter().enumerate() {
+    for (index, piece) in wrap(&use_in_words(kind), page.width - TEXT).into_iter().enumerate() {
         let mut line = sheet.start();
         if index == 0 {
             line.push(Role::Strong, kind.kind.label(), TEXT - 1);
@@ -33,15 +33,18 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, kind: &KindUse) {
         }
         sheet.end(line);
     }
-    for piece in wrap(&free(kind).unwrap_or_default(), page.width - TEXT) {
+    let role = if is_scattered(kind) { Role::Notice } else { Role::Quiet };
+    for piece in wrap(&free_in_words(kind).unwrap_or_default(), page.width - TEXT) {
         let mut line = sheet.start();
         line.pad_to(TEXT);
-        line.push(role(kind), &piece, page.width);
+        line.push(role, &piece, page.width);
         sheet.end(line);
     }
 }
 
-fn figures(kind: &KindUse) -> String {
+/// How much is in use, by how many buffers, of how much.
+#[must_use]
+pub fn use_in_words(kind: &KindUse) -> String {
     let used = kind.used_per_bank;
     let total = size(used.saturating_mul(kind.banks));
     let buffers = count(kind.buffers, "buffer");
@@ -54,7 +57,9 @@ fn figures(kind: &KindUse) -> String {
     }
 }
 
-fn free(kind: &KindUse) -> Option<String> {
+/// How much is free, and in how many pieces; nothing if TT-Metal was not asked.
+#[must_use]
+pub fn free_in_words(kind: &KindUse) -> Option<String> {
     let (free, largest) = (kind.free_per_bank?, kind.largest_free?);
     let blocks = match &kind.bank {
         Some(map) => format!(" in {}", count(map.free.len() as u64, "block")),
@@ -73,54 +78,68 @@ fn free(kind: &KindUse) -> Option<String> {
 /// From here on much of the free memory is of no use to a large buffer.
 const NOTICE_PERCENT: u64 = 25;
 
-fn role(kind: &KindUse) -> Role {
+/// Whether much of what is free is of no use to a large buffer.
+#[must_use]
+pub fn is_scattered(kind: &KindUse) -> bool {
     let (Some(free), Some(largest)) = (kind.free_per_bank, kind.largest_free) else {
-        return Role::Quiet;
+        return false;
     };
     let scattered = u128::from(free.saturating_sub(largest)) * 100;
-    if scattered >= u128::from(free.max(1)) * u128::from(NOTICE_PERCENT) {
-        Role::Notice
-    } else {
-        Role::Quiet
-    }
+    scattered >= u128::from(free.max(1)) * u128::from(NOTICE_PERCENT)
 }
 
 fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The bank from its lowest address to its highest. A cell is as dark as what it stands for is full; the least of a
-/// buffer shows, and so does the least of a hole in what is otherwise full.
+/// The bank from its lowest address to its highest, in signs of a look each.
 fn picture(page: &Page, map: &BankMap, cells: usize) -> Vec<(Role, String)> {
-    let shades: [&str; 5] = match page.charset {
-        Charset::Unicode => ["·", "░", "▒", "▓", "█"],
-        Charset::Ascii => [".", "-", "+", "*", "#"],
-    };
-    let bytes = map.end.saturating_sub(map.start);
+    let shades = shades(page.charset);
     let mut pieces: Vec<(Role, String)> = Vec::new();
-    for cell in 0..cells {
-        let from = map.start.saturating_add(share(bytes, cell, cells));
-        let to = map.start.saturating_add(share(bytes, cell + 1, cells));
-        let free: u64 = map
-            .free
-            .iter()
-            .map(|block| {
-                block
-                    .address
-                    .saturating_add(block.bytes)
-                    .min(to)
-                    .saturating_sub(block.address.max(from))
-            })
-            .sum();
-        let whole = to.saturating_sub(from);
-        let shade = shades[shade(whole.saturating_sub(free), whole)];
-        let role = if shade == shades[0] { Role::Quiet } else { Role::Plain };
+    for shade in fullness(map, cells) {
+        let role = if shade == 0 { Role::Quiet } else { Role::Plain };
         match pieces.last_mut() {
-            Some((last, text)) if *last == role => text.push_str(shade),
-            _ => pieces.push((role, shade.to_owned())),
+            Some((last, text)) if *last == role => text.push_str(shades[shade]),
+            _ => pieces.push((role, shades[shade].to_owned())),
         }
     }
     pieces
+}
+
+/// The signs of a cell that is empty, and more and more full.
+#[must_use]
+pub fn shades(charset: Charset) -> [&'static str; 5] {
+    match charset {
+        Charset::Unicode => ["·", "░", "▒", "▓", "█"],
+        Charset::Ascii => [".", "-", "+", "*", "#"],
+    }
+}
+
+/// How full each of so many equal parts of a bank is, from its lowest address to its highest: 0 is empty, 4 is full.
+/// The least of a buffer shows, and so does the least of a hole in what is otherwise full.
+#[must_use]
+pub fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
+    let end_of = |block: &Block| block.address.saturating_add(block.bytes);
+    (0..cells)
+        .map(|cell| {
+            let (from, to) = part(map, cell, cells);
+            let first = map.free.partition_point(|block| end_of(block) <= from);
+            let within = map.free.iter().skip(first).take_while(|block| block.address < to);
+            let free: u64 = within
+                .map(|block| end_of(block).min(to).saturating_sub(block.address.max(from)))
+                .sum();
+            let whole = to.saturating_sub(from);
+            shade(whole.saturating_sub(free), whole)
+        })
+        .collect()
+}
+
+/// The addresses of one of so many equal parts of a bank.
+#[must_use]
+pub fn part(map: &BankMap, cell: usize, cells: usize) -> (u64, u64) {
+    let bytes = map.end.saturating_sub(map.start);
+    let place = |cell: usize| map.start.saturating_add(share(bytes, cell, cells));
+    (place(cell), place(cell + 1))
 }
 
 fn share(bytes: u64, part: usize, parts: usize) -> u64 {
@@ -141,8 +160,6 @@ fn shade(used: u64, whole: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_model::buffers::Block;
-
     use super::*;
 
     #[test]

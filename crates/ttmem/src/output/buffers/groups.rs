@@ -86,7 +86,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, groups: &[Group], allocator: &Allocato
             line.push(Role::Quiet, &track, op_start);
         }
         line.pad_to(op_start);
-        let op = op_in_words(page, group.op.as_deref(), &group.origin);
+        let op = op_in_words(page.glyphs().dash, group.op.as_deref(), &group.origin);
         line.push(Role::Plain, &op, page.width);
         sheet.end(line);
     }

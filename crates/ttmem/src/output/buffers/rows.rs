@@ -10,20 +10,28 @@ use crate::output::sheet::Sheet;
 
 /// A column but for the last, which is the op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
+pub enum Column {
+    /// The kind of memory.
     Kind,
+    /// The address, the same in every bank.
     Address,
+    /// Bytes in every bank.
     PerBank,
+    /// The banks of a chip.
     Banks,
+    /// Bytes on each chip.
     Total,
+    /// How it is laid out.
     Layout,
+    /// How long ago it was allocated.
     Age,
+    /// The thread that allocated it.
     Thread,
 }
 
 impl Column {
     /// From the first on the page to the last, with the width that leaves it a place.
-    const ALL: [(Self, usize); 8] = [
+    pub const ALL: [(Self, usize); 8] = [
         (Self::Kind, 0),
         (Self::Address, 0),
         (Self::PerBank, 66),
@@ -34,7 +42,9 @@ impl Column {
         (Self::Thread, 88),
     ];
 
-    fn heading(self) -> &'static str {
+    /// What stands above it.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
         match self {
             Self::Kind => "Kind",
             Self::Address => "Address",
@@ -47,7 +57,9 @@ impl Column {
         }
     }
 
-    fn columns(self) -> usize {
+    /// Columns of the page that it takes.
+    #[must_use]
+    pub fn columns(self) -> usize {
         match self {
             Self::Kind | Self::PerBank | Self::Total => 8,
             Self::Address => 10,
@@ -58,12 +70,15 @@ impl Column {
         }
     }
 
-    fn is_text(self) -> bool {
+    /// Whether it stands at the left.
+    #[must_use]
+    pub fn is_text(self) -> bool {
         matches!(self, Self::Kind | Self::Address | Self::Banks | Self::Layout)
     }
 
     /// Spaces before the column.
-    fn gap(self) -> usize {
+    #[must_use]
+    pub fn gap(self) -> usize {
         match self {
             Self::Kind => 0,
             Self::Banks => 1,
@@ -71,7 +86,9 @@ impl Column {
         }
     }
 
-    fn text(self, buffer: &LiveBuffer) -> String {
+    /// What stands in it.
+    #[must_use]
+    pub fn text(self, buffer: &LiveBuffer) -> String {
         match self {
             Self::Kind => buffer.kind.label().to_owned(),
             Self::Address => format!("0x{:08x}", buffer.address),
@@ -87,11 +104,16 @@ impl Column {
     }
 }
 
+/// Whether the column of threads tells something.
+pub fn have_several_threads<'a>(mut buffers: impl Iterator<Item = &'a LiveBuffer>) -> bool {
+    let first = buffers.next().map(|buffer| buffer.thread);
+    buffers.any(|buffer| Some(buffer.thread) != first)
+}
+
 /// Draws the rows under their heading.
 pub(super) fn draw(sheet: &mut Sheet<'_>, buffers: &[&LiveBuffer]) {
     let page = sheet.page();
-    let first = buffers.first().map(|buffer| buffer.thread);
-    let several_threads = buffers.iter().any(|buffer| Some(buffer.thread) != first);
+    let several_threads = have_several_threads(buffers.iter().copied());
     let columns: Vec<Column> = Column::ALL
         .iter()
         .filter(|(column, least)| {
@@ -111,7 +133,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, buffers: &[&LiveBuffer]) {
         for column in &columns {
             push(&mut line, *column, Role::Plain, &column.text(buffer));
         }
-        let op = op_in_words(page, buffer.op.as_deref(), &buffer.origin);
+        let op = op_in_words(page.glyphs().dash, buffer.op.as_deref(), &buffer.origin);
         push_op(&mut line, page, Role::Plain, &op);
         sheet.end(line);
     }

@@ -1,0 +1,67 @@
+//! In which order buffers are listed.
+
+use std::cmp::Ordering;
+
+use clap::ValueEnum;
+use ttmem_model::buffers::LiveBuffer;
+use ttmem_model::{Kind, Pid};
+
+/// An order of buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    /// The largest first.
+    #[default]
+    Size,
+    /// The oldest first.
+    Age,
+    /// By the name of the op.
+    Op,
+    /// By kind and address.
+    Address,
+}
+
+impl SortKey {
+    /// Every order.
+    pub const ALL: [Self; 4] = [Self::Size, Self::Age, Self::Op, Self::Address];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Age => "age",
+            Self::Op => "op",
+            Self::Address => "address",
+        }
+    }
+
+    /// The order of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+
+    /// The one after it, and the first after the last.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let place = Self::ALL.iter().position(|key| *key == self).unwrap_or(0);
+        Self::ALL[(place + 1) % Self::ALL.len()]
+    }
+
+    /// Which of two buffers comes first. What is equal comes by process and address.
+    #[must_use]
+    pub fn compare(self, one: &LiveBuffer, other: &LiveBuffer) -> Ordering {
+        let by_size = || other.bytes.cmp(&one.bytes);
+        let first = match self {
+            Self::Size => by_size(),
+            Self::Age => other.age_us.cmp(&one.age_us),
+            Self::Op => one.op.cmp(&other.op).then_with(by_size),
+            Self::Address => (one.kind, one.address).cmp(&(other.kind, other.address)),
+        };
+        first.then_with(|| place(one).cmp(&place(other)))
+    }
+}
+
+fn place(buffer: &LiveBuffer) -> (Pid, u64, Kind, u64) {
+    (buffer.pid, buffer.allocator, buffer.kind, buffer.address)
+}
