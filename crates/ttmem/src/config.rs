@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::output::buffers::SortKey;
 use crate::tui::app::{Arrange, Panel, Scale, View};
 use crate::tui::history::Window;
 use crate::tui::look::Theme;
@@ -36,6 +37,10 @@ pub struct Settings {
     pub ascending: bool,
     /// Processes with their chips below them.
     pub tree: bool,
+    /// What comes first of buffers.
+    pub sort_buffers: SortKey,
+    /// Buffers the other way around.
+    pub reverse_buffers: bool,
     /// How far back charts look.
     pub window: Window,
     /// Which charts are shown.
@@ -61,6 +66,8 @@ impl Default for Settings {
             sort: Column::Dram,
             ascending: false,
             tree: false,
+            sort_buffers: SortKey::Size,
+            reverse_buffers: false,
             window: Window::Minute,
             metrics: Panel::usual(),
             arrange: Arrange::Together,
@@ -117,7 +124,8 @@ const KEYS: &[Key] = &[
     Key {
         name: "view",
         help: &[
-            "The view that opens first: overview, charts, l1, processes, telemetry or findings.",
+            "The view that opens first: overview, charts, l1, processes, buffers, telemetry or",
+            "findings.",
         ],
         read: |settings, value| {
             set(&mut settings.view, named(value, View::by_name, &View::ALL.map(View::name)))
@@ -163,6 +171,21 @@ const KEYS: &[Key] = &[
         help: &["Processes with what they hold on each chip below them."],
         read: |settings, value| set(&mut settings.tree, truth(value)),
         write: |settings| settings.tree.to_string(),
+    },
+    Key {
+        name: "sort_buffers",
+        help: &["What comes first of buffers: size, age, op or address."],
+        read: |settings, value| {
+            let names = SortKey::ALL.map(SortKey::name);
+            set(&mut settings.sort_buffers, named(value, SortKey::by_name, &names))
+        },
+        write: |settings| quoted(settings.sort_buffers.name()),
+    },
+    Key {
+        name: "reverse_buffers",
+        help: &["Buffers the other way around."],
+        read: |settings, value| set(&mut settings.reverse_buffers, truth(value)),
+        write: |settings| settings.reverse_buffers.to_string(),
     },
     Key {
         name: "window",

@@ -171,6 +171,7 @@ fn a_session_from_the_first_view_to_the_last() {
         ("2", "up to the limit"),
         ("3", "dispatch 2"),
         ("4", "PID USER"),
+        ("5", "82 buffers"),
         ("6", "PCIe host to device"),
         ("7", "SOURCES"),
         ("1", "OWNERS"),
@@ -186,7 +187,11 @@ fn a_session_from_the_first_view_to_the_last() {
         let widest = screen.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= columns.parse().unwrap(), "{screen}");
     }
-    terminal.keys(&["4", "/"]);
+    terminal.keys(&["5", "/"]);
+    terminal.tmux(&["send-keys", "-t", "t", "-l", "kind:l1"]).unwrap();
+    terminal.keys(&["Enter"]);
+    terminal.wait_for("3 of 82 buffers");
+    terminal.keys(&["Escape", "4", "/"]);
     terminal.tmux(&["send-keys", "-t", "t", "-l", "user:bob"]).unwrap();
     terminal.keys(&["Enter"]);
     terminal.wait("the filter", |screen| screen.contains("52110") && !screen.contains("41377"));

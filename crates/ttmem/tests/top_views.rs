@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use ratatui_core::backend::TestBackend;
 use ratatui_core::layout::Size;
 use ratatui_core::terminal::Terminal;
+use rustix::io::Errno;
 use ttmem::config::Settings;
 use ttmem::tui::app::{App, Event, Sample, View};
 use ttmem::tui::demo::Work;
@@ -17,9 +18,12 @@ use ttmem::tui::key::Key;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem::tui::screen::Screen;
 use ttmem::tui::view;
-use ttmem_collect::fake::{self, BOOT, Host, NOW};
-use ttmem_collect::root::Tree;
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
+use ttmem_collect::fake::{self, BOOT, Host, NOW, PID};
+use ttmem_collect::root::{Entry, Tree};
 use ttmem_collect::{Clock, Collector, L1Request, Root};
+use ttmem_model::segment::BufferKind;
+use ttmem_model::segment::layout::counter;
 use ttmem_model::{MissingReason, Pid};
 
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
@@ -37,6 +41,9 @@ fn watch_work(mut work: Work, view: View, look: Look) -> App {
         let at = Moment(work.begin().0 + second * 1_000_000);
         let snapshot = Arc::new(work.at(at));
         app.update(at, Event::Sample(Sample { at, snapshot, boot: Some(BOOT) }));
+        if app.wants_buffers() {
+            app.update(at, Event::Buffers(at, Box::new(work.buffers_at(at))));
+        }
     }
     app
 }
@@ -111,6 +118,10 @@ fn what_keys_open() {
         ("export", View::Charts, "e"),
         ("signal", View::Processes, "K"),
         ("frozen", View::Overview, " "),
+        ("buffer", View::Buffers, "↓↓⏎"),
+        ("buffers_by_address", View::Buffers, "sssS"),
+        ("buffers_of_an_op", View::Buffers, "/op:as_tensor kind:dram⏎"),
+        ("no_buffer_left", View::Buffers, "/nobody⏎"),
     ];
     for (name, view, keys) in cases {
         let mut app = demo(view, LOOK);
@@ -169,6 +180,56 @@ fn what_l1_says_is_in_every_view() {
         let app = demo_with_l1(view, LOOK);
         assert_snapshot!(format!("with_l1_{}", view.name()), screen(&app, (160, 50)));
     }
+}
+
+#[test]
+fn buffers_that_were_not_read_say_so() {
+    let mut app = App::new(Settings { view: View::Buffers, ..Settings::default() }, LOOK, false);
+    let mut work = Work::new(Collector::demo());
+    let at = work.begin();
+    let snapshot = Arc::new(work.at(at));
+    app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
+    assert!(screen(&app, (80, 24)).contains("reading buffers"));
+    app.update(at, Event::Buffers(at, Box::new(work.buffers_at(at))));
+    let later = Moment(at.0 + 7_000_000);
+    app.update(later, Event::Tick);
+    assert!(screen(&app, (80, 24)).contains("read 7 s ago"));
+}
+
+/// Two processes with the agent: one that runs, without statistics, and one that is gone.
+fn two_agents() -> Tree {
+    let start = fake::Process::new(PID, "python3").start_ticks();
+    let nasty = "an op with \u{1b}[31m a name that no screen is wide enough for ".repeat(4);
+    let mut running = Segment::wormhole(PID, start, 0x0000_0180_0000_0001).without_statistics();
+    for op in ["Matmul", &nasty, ""] {
+        running = running.allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, op));
+    }
+    let gone = Segment::wormhole(4_321, 12, 0x0000_0180_0000_0001)
+        .allocate(NewBuffer::new(BufferKind::L1, 64 << 10, "Softmax"))
+        .allocate(NewBuffer::new(BufferKind::L1, 640 << 10, "Matmul"))
+        .allocate(NewBuffer::new(BufferKind::L1, 64 << 10, "Add"))
+        .free_newest_of("Matmul")
+        .counter(counter::BUFFERS_DROPPED, 7);
+    let host = Host::n150().workload(fake::Process::new(PID, "python3"), fake::BYTES);
+    host.segment_of(PID, running).segment_of(4_321, gone).into_tree()
+}
+
+#[test]
+fn several_processes_with_the_agent() {
+    let mut app = watch(two_agents(), View::Buffers, LOOK);
+    assert_snapshot!("buffers_two_agents", screens(&app));
+    press(&mut app, "⇥⏎");
+    let text = screen(&app, (100, 30));
+    assert!(text.contains("4321") && text.contains("gone; what it held then"), "{text}");
+    assert_snapshot!("buffers_next_agent", text);
+}
+
+#[test]
+fn whoever_may_not_read_a_segment_is_told() {
+    let mut tree = Host::n150().into_tree();
+    tree.put("/dev/shm/ttmem-4242-77", Entry::Error(Errno::ACCESS));
+    let text = screen(&watch(tree, View::Buffers, LOOK), (100, 30));
+    assert!(text.contains("no permission to read"), "{text}");
 }
 
 #[test]

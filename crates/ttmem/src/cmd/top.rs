@@ -29,7 +29,7 @@ pub struct TopArgs {
     /// Sample every SEC seconds, 1 if not said; 100ms to 60s.
     #[arg(short = 'd', long, value_name = "SEC")]
     pub interval: Option<Interval>,
-    /// Open this view first: overview, charts, l1, processes, telemetry or findings.
+    /// Open this view first: overview, charts, l1, processes, buffers, telemetry or findings.
     #[arg(long, value_name = "VIEW", value_parser = view)]
     pub view: Option<View>,
     /// Colours: default, light, high-contrast, colour-blind or mono.
@@ -180,12 +180,13 @@ fn parts(
             Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
         }),
     };
-    let (feed, begin) = if common.demo {
+    let (feed, buffers, begin) = if common.demo {
         let mut work = Work::new(Collector::demo());
         let begin = have_worked(&mut app, &mut work);
-        (Feed::Work(Box::new(work)), Some(begin))
+        let again = Feed::Work(Box::new(Work::new(Collector::demo())));
+        (Feed::Work(Box::new(work)), again, Some(begin))
     } else {
-        (Feed::Host(recipe(common)), None)
+        (Feed::Host(recipe(common)), Feed::Host(recipe(common)), None)
     };
     let directory = match &settings.export_directory {
         Some(directory) => Directory::Named(directory.clone()),
@@ -195,7 +196,16 @@ fn parts(
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
-    Ok(Parts { app, feed, l1, roots: [root()?, root()?], begin, mouse: settings.mouse, outside })
+    Ok(Parts {
+        app,
+        feed,
+        buffers,
+        l1,
+        roots: [root()?, root()?],
+        begin,
+        mouse: settings.mouse,
+        outside,
+    })
 }
 
 /// How the collector of the host is made that the arguments choose. Simulated chips and captures have an L1 that is

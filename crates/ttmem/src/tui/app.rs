@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no terminal. Time comes in with the events, and what must be done outside goes out as an
 //! [`Action`]. Views draw from it and never change it.
 
+mod buffers;
 mod chart;
 mod command;
 mod cores;
@@ -24,6 +25,7 @@ use super::select::{Filter, Order, Row, RowId, rows};
 use super::track::{ProcessId, Subject, Track};
 use crate::config::Settings;
 
+pub use buffers::{AllocatorId, BufferId, Buffers};
 pub use chart::{Arrange, Charts, Panel, Scale};
 pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
@@ -111,6 +113,7 @@ pub struct App {
     pub(super) filter_text: String,
     pub(super) charts: Charts,
     pub(super) cores: Cores,
+    pub(super) buffers: Buffers,
     pub(super) overlay: Option<Overlay>,
     /// The process whose details are shown, and what is known of it.
     pub(super) details: Option<(ProcessId, Option<Details>)>,
@@ -151,6 +154,7 @@ impl App {
             filter_text: String::new(),
             charts: Charts::new(&settings),
             cores: Cores::default(),
+            buffers: Buffers::new(settings.sort_buffers, settings.reverse_buffers),
             overlay: None,
             details: None,
             message: None,
@@ -172,6 +176,8 @@ impl App {
             sort: self.order.column,
             ascending: self.order.ascending,
             tree: self.order.tree,
+            sort_buffers: self.buffers.key,
+            reverse_buffers: self.buffers.reversed,
             window: self.charts.window,
             metrics: self.charts.panels.clone(),
             arrange: self.charts.arrange,
@@ -203,6 +209,12 @@ impl App {
         if self.message.as_ref().is_some_and(|message| message.until <= self.now) {
             self.message = None;
         }
+        let action = self.happen(event);
+        self.choose_buffers();
+        action
+    }
+
+    fn happen(&mut self, event: Event) -> Action {
         match event {
             Event::Key(key) => self.press(key),
             Event::Mouse(mouse) => self.point(mouse),
@@ -213,6 +225,12 @@ impl App {
             Event::Cores(look) => {
                 if self.cores.asked.is_some() {
                     self.cores.take(self.now, *look);
+                }
+                Action::Draw
+            }
+            Event::Buffers(at, list) => {
+                if self.wants_buffers() {
+                    self.buffers.take(self.now, at, *list, self.frozen);
                 }
                 Action::Draw
             }
@@ -266,8 +284,9 @@ impl App {
                 told.since(now)
             }),
         };
+        let buffers = self.wants_buffers().then(|| self.buffers.wait(now, self.interval)).flatten();
         // A little later than due, so that it is due then.
-        message.into_iter().chain(silence).min().map(|micros| micros + 1_000)
+        message.into_iter().chain(silence).chain(buffers).min().map(|micros| micros + 1_000)
     }
 
     /// The chips that are shown.

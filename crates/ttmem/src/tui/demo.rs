@@ -4,7 +4,9 @@
 //! shown belongs to every other. The same moment always gives the same host.
 
 use ttmem_collect::Collector;
-use ttmem_collect::merge::merge;
+use ttmem_collect::merge::{buffers, merge};
+use ttmem_collect::source::agent::Depth;
+use ttmem_model::buffers::BufferList;
 use ttmem_model::facts::{Facts, Field, RegionBytes, RegionContent};
 use ttmem_model::{Metric, Snapshot, Timestamp};
 
@@ -22,7 +24,7 @@ impl Work {
     /// The host of a collector, at work.
     #[must_use]
     pub fn new(mut collector: Collector) -> Self {
-        Self { still: collector.facts(), before: None }
+        Self { still: collector.facts_at(Depth::Full), before: None }
     }
 
     /// When the still host was looked at.
@@ -33,6 +35,19 @@ impl Work {
 
     /// What the host is like at a moment.
     pub fn at(&mut self, moment: Moment) -> Snapshot {
+        let facts = self.facts_at(moment);
+        let snapshot = merge(&facts, self.before.as_ref());
+        self.before = Some(facts);
+        snapshot
+    }
+
+    /// The buffers of its processes at a moment.
+    #[must_use]
+    pub fn buffers_at(&self, moment: Moment) -> BufferList {
+        buffers(&self.facts_at(moment))
+    }
+
+    fn facts_at(&self, moment: Moment) -> Facts {
         let seconds = moment.since(self.begin()) as f64 / 1e6;
         let mut facts = self.still.clone();
         facts.time = Timestamp(moment.0);
@@ -57,9 +72,7 @@ impl Work {
             let time = seconds * cores * 1e6 + (1.0 + wave(seconds, 11.0)) * cores * 2e5;
             add(&mut process.cpu_time_us, bytes(time));
         }
-        let snapshot = merge(&facts, self.before.as_ref());
-        self.before = Some(facts);
-        snapshot
+        facts
     }
 }
 

@@ -4,6 +4,8 @@ mod csv;
 mod json;
 mod svg;
 
+use ttmem_model::buffers::BufferList;
+
 use super::app::{App, Panel, View};
 use super::track::{Line, Subject, Track};
 use crate::output::amount::rfc3339;
@@ -74,8 +76,9 @@ pub fn document(app: &App, format: Format) -> Option<Document> {
     let text = match (format, app.view) {
         (Format::Json, View::Charts) => json::charts(app),
         (Format::Json, View::L1) => json::cores(app, snapshot),
+        (Format::Json, View::Buffers) => json::buffers(&shown_buffers(app)?),
         (Format::Json, _) => json::snapshot(snapshot),
-        (Format::Csv, view) => csv::of_view(app, snapshot, view),
+        (Format::Csv, view) => csv::of_view(app, snapshot, view)?,
         (Format::Svg, _) => svg::charts(app),
     };
     // `2026-11-02T09:30:00.000000Z` as `20261102T093000Z`: it sorts, and no file system minds it.
@@ -83,6 +86,12 @@ pub fn document(app: &App, format: Format) -> Option<Document> {
     let seconds: String = moment.split('.').next().unwrap_or_default().replace(['-', ':'], "");
     let name = format!("ttmem-{}-{seconds}Z.{}", app.view.name(), format.extension());
     Some(Document { name, bytes: text.into_bytes() })
+}
+
+/// The buffers that are shown, in their order; nothing before they were read.
+fn shown_buffers(app: &App) -> Option<BufferList> {
+    let list = app.buffers.list()?;
+    Some(BufferList { buffers: app.buffers.shown().cloned().collect(), ..list.clone() })
 }
 
 /// The tracks that the open charts show.

@@ -166,6 +166,15 @@ impl Look {
         }
     }
 
+    /// The style of a piece of a picture that belongs to what the cursor is on.
+    #[must_use]
+    pub fn marked(self) -> Style {
+        if self.is_mono() {
+            return Style::new().add_modifier(Modifier::REVERSED);
+        }
+        Style::new().patch(self.style(Role::Alarm)).remove_modifier(Modifier::all())
+    }
+
     /// True if colour says nothing here.
     #[must_use]
     pub fn is_mono(self) -> bool {

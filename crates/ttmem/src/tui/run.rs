@@ -19,7 +19,9 @@ use ttmem_collect::Root;
 
 use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
-use super::sampler::{CoreReader, Feed, Looker, RecipeOfL1, Sampler, Stamped, Timeline};
+use super::sampler::{
+    BufferReader, CoreReader, Feed, Looker, RecipeOfL1, Sampler, Stamped, Timeline,
+};
 use super::screen::Screen;
 use super::terminal::{self, Heard};
 use super::view;
@@ -38,6 +40,8 @@ pub struct Parts {
     pub app: App,
     /// What samples are taken from.
     pub feed: Feed,
+    /// What buffers are read from, once somebody wants to see them.
+    pub buffers: Feed,
     /// How L1 is read once somebody wants to see it.
     pub l1: RecipeOfL1,
     /// The host's files, for the sampler and for looking closely at a process.
@@ -76,7 +80,7 @@ enum Incoming {
 /// # Errors
 /// If the terminal cannot be taken or written to, or there can be no more threads.
 pub fn run(parts: Parts) -> io::Result<End> {
-    let Parts { app, feed, l1, roots: [first, second], begin, mouse, outside } = parts;
+    let Parts { app, feed, buffers, l1, roots: [first, second], begin, mouse, outside } = parts;
     let timeline = begin.map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
     terminal::give_back_on_panic();
@@ -87,6 +91,7 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let interval = Duration::from_micros(app.interval_micros());
         let sampler = Sampler::start(feed, first, timeline, interval, events.clone())?;
         let cores = CoreReader::start(l1, timeline, events.clone())?;
+        let buffers = BufferReader::start(buffers, timeline, events.clone())?;
         let looker = Looker::start(second, timeline, events)?;
         listen(sender)?;
         let screen = Screen::new(io::stdout(), Size::new(columns, rows));
@@ -98,6 +103,7 @@ pub fn run(parts: Parts) -> io::Result<End> {
             timeline,
             sampler,
             cores,
+            buffers,
             looker,
             mouse,
             outside,
@@ -166,6 +172,7 @@ struct Live {
     timeline: Timeline,
     sampler: Sampler,
     cores: CoreReader,
+    buffers: BufferReader,
     looker: Looker,
     mouse: bool,
     outside: Outside,
@@ -181,6 +188,8 @@ impl Live {
     /// Gives the signal that ended it, if one did.
     fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
         loop {
+            let interval = Duration::from_micros(self.app.interval_micros());
+            self.buffers.want(self.app.wants_buffers().then_some(interval));
             self.draw()?;
             let wait = self.app.wait(self.timeline.moment()).map(Duration::from_micros);
             let first = match wait {

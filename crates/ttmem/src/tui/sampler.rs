@@ -9,8 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ttmem_collect::merge::buffers;
+use ttmem_collect::source::agent::Depth;
 use ttmem_collect::{Clock, Collector, Root};
 use ttmem_model::Snapshot;
+use ttmem_model::buffers::BufferList;
 
 use super::app::{Ask, Event, Sample};
 use super::demo::Work;
@@ -91,6 +94,13 @@ impl Open {
             Self::Work(work) => work.at(at),
         }
     }
+
+    fn buffers(&mut self, at: Moment) -> BufferList {
+        match self {
+            Self::Host(collector) => buffers(&collector.facts_at(Depth::Full)),
+            Self::Work(work) => work.buffers_at(at),
+        }
+    }
 }
 
 /// Something for the loop, and when it happened.
@@ -160,6 +170,72 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
             Ok(change) => interval = change,
             Err(RecvTimeoutError::Timeout) => return Some(interval),
             Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+/// Reads the buffers of processes with the agent, on a thread of its own and only while somebody looks at them.
+#[derive(Debug)]
+pub struct BufferReader {
+    asks: SyncSender<Option<Duration>>,
+    asked: Option<Duration>,
+}
+
+impl BufferReader {
+    /// Begins to wait until somebody wants to see buffers.
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub fn start(
+        feed: Feed,
+        timeline: Timeline,
+        events: SyncSender<Stamped>,
+    ) -> std::io::Result<Self> {
+        let (sender, asks) = sync_channel::<Option<Duration>>(4);
+        let work = move || {
+            // Nothing is opened before it is needed.
+            let mut wanted = match asks.iter().flatten().next() {
+                Some(interval) => Some(interval),
+                None => return,
+            };
+            let mut feed = match feed.open() {
+                Ok(feed) => feed,
+                Err(why) => {
+                    let said = events.send((timeline.moment(), Event::Done(Err(why))));
+                    return drop(said);
+                }
+            };
+            loop {
+                let answer = match wanted {
+                    None => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+                    Some(interval) => {
+                        let begun = Instant::now();
+                        let at = timeline.moment();
+                        let list = Box::new(feed.buffers(at));
+                        if events.send((timeline.moment(), Event::Buffers(at, list))).is_err() {
+                            return;
+                        }
+                        // A process may have very many: reading them takes a tenth of a processor at most.
+                        let rest = interval.max(begun.elapsed() * 10);
+                        asks.recv_timeout(rest.saturating_sub(begun.elapsed()))
+                    }
+                };
+                match answer {
+                    Ok(change) => wanted = change,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        thread::Builder::new().name("buffers".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+        Ok(Self { asks: sender, asked: None })
+    }
+
+    /// Reads buffers at an interval from now on, or no longer.
+    pub fn want(&mut self, interval: Option<Duration>) {
+        if self.asked != interval && self.asks.try_send(interval).is_ok() {
+            // What did not get through is asked for again with the next event.
+            self.asked = interval;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Drawing: pure functions from the state to a frame. Every view can be read at 80×24, is rich at 160×50, and says so
 //! where there is no room for it.
 
+mod buffers;
 mod charts;
 mod findings;
 mod frame;
@@ -37,6 +38,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
         View::Charts => charts::draw(app, &mut canvas, body),
         View::L1 => l1::draw(app, &mut canvas, body),
         View::Processes => processes::draw(app, &mut canvas, body),
+        View::Buffers => buffers::draw(app, &mut canvas, body),
         View::Telemetry => telemetry::draw(app, &mut canvas, body),
         View::Findings => findings::draw(app, &mut canvas, body),
     }

@@ -45,6 +45,12 @@ impl App {
             Command::Move(step) => self.step(step),
             Command::NextPanel | Command::PreviousPanel => self.next_panel(),
             Command::Back => self.back(),
+            Command::Sort if self.view == View::Buffers => {
+                self.sort_buffers(self.buffers.key.next());
+            }
+            Command::Reverse if self.view == View::Buffers => {
+                self.buffers.reversed = !self.buffers.reversed;
+            }
             Command::Sort => self.sort_by(self.order.column.next()),
             Command::Reverse => self.order.ascending = !self.order.ascending,
             Command::Tree => self.order.tree = !self.order.tree,
@@ -80,9 +86,13 @@ impl App {
 
     fn freeze(&mut self) {
         self.frozen = !self.frozen;
-        if let (false, Some(newest)) = (self.frozen, self.waiting.take()) {
+        if self.frozen {
+            return;
+        }
+        if let Some(newest) = self.waiting.take() {
             self.shown = Some(newest);
         }
+        self.buffers.thaw();
     }
 
     fn sort_by(&mut self, column: Column) {
@@ -96,12 +106,16 @@ impl App {
 
     fn open(&mut self, view: View) -> Action {
         self.view = view;
+        if view != View::Buffers {
+            self.buffers.forget();
+        }
         if view == View::L1 { self.open_l1() } else { Action::Draw }
     }
 
     fn next_panel(&mut self) {
         match self.view {
             View::L1 => self.next_chip(),
+            View::Buffers => self.next_allocator(),
             View::Charts => {
                 self.charts.of_processes = !self.charts.of_processes;
                 self.charts.cursor = None;
@@ -132,6 +146,7 @@ impl App {
                 self.cursors.details = (self.cursors.details + self.page / 2).min(LINES);
             }
             (View::Processes, _) => self.step_row(step),
+            (View::Buffers, _) => self.step_buffer(step),
             (View::Telemetry, Step::Left | Step::Right) => self.step_chip(step),
             (View::Telemetry, _) => {
                 /// More lines than telemetry ever has.
@@ -174,6 +189,7 @@ impl App {
         match self.view {
             View::Processes => return self.open_details(),
             View::L1 => return self.read_devices(),
+            View::Buffers => self.buffers.details = !self.buffers.details,
             View::Overview if self.focus == Focus::Processes => self.select_process(),
             View::Charts if self.charts.of_processes => self.select_process(),
             View::Overview | View::Charts | View::Telemetry => {
@@ -219,6 +235,8 @@ impl App {
         if self.message.take().is_some() {
         } else if self.view == View::Processes && self.details.is_some() {
             self.details = None;
+        } else if self.view == View::Buffers && self.buffers.details {
+            self.buffers.details = false;
         } else if self.view == View::Charts && self.charts.cursor.is_some() {
             self.charts.cursor = None;
         } else if !self.filter_text.is_empty() {
@@ -279,6 +297,9 @@ impl App {
             Target::Core(x, y) => self.cores.cursor = (x, y),
             Target::Column(column) => self.sort_by(column),
             Target::Instant(place) => self.charts.cursor = Some(place),
+            Target::BufferColumn(key) => self.sort_buffers(key),
+            Target::Buffer(place) if place == self.buffers.place() => return self.select(),
+            Target::Buffer(place) => self.put_buffer_cursor(place),
             Target::Finding(place) => self.cursors.finding = place,
             Target::Chip(id) => {
                 self.focus = Focus::Chips;

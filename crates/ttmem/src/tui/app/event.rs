@@ -2,15 +2,18 @@
 
 use ttmem_collect::L1Look;
 use ttmem_model::ChipId;
+use ttmem_model::buffers::BufferList;
 
 use super::{Ask, Sample, Signal};
+use crate::output::buffers::SortKey;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
+use crate::tui::history::Moment;
 use crate::tui::key::Key;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
 
-/// A view. The numbers are those of the keys; 5 is not there yet.
+/// A view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// Chips and processes.
@@ -22,6 +25,8 @@ pub enum View {
     L1,
     /// Processes and what they hold.
     Processes,
+    /// Buffers one by one, of processes with the agent.
+    Buffers,
     /// Every reading with its limit.
     Telemetry,
     /// What is wrong and what to do.
@@ -30,8 +35,15 @@ pub enum View {
 
 impl View {
     /// Every view, in the order of the tabs.
-    pub const ALL: [Self; 6] =
-        [Self::Overview, Self::Charts, Self::L1, Self::Processes, Self::Telemetry, Self::Findings];
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Charts,
+        Self::L1,
+        Self::Processes,
+        Self::Buffers,
+        Self::Telemetry,
+        Self::Findings,
+    ];
 
     /// The key that opens it.
     #[must_use]
@@ -41,6 +53,7 @@ impl View {
             Self::Charts => 2,
             Self::L1 => 3,
             Self::Processes => 4,
+            Self::Buffers => 5,
             Self::Telemetry => 6,
             Self::Findings => 7,
         }
@@ -54,6 +67,7 @@ impl View {
             Self::Charts => "Charts",
             Self::L1 => "L1",
             Self::Processes => "Processes",
+            Self::Buffers => "Buffers",
             Self::Telemetry => "Telemetry",
             Self::Findings => "Findings",
         }
@@ -67,6 +81,7 @@ impl View {
             Self::Charts => "charts",
             Self::L1 => "l1",
             Self::Processes => "processes",
+            Self::Buffers => "buffers",
             Self::Telemetry => "telemetry",
             Self::Findings => "findings",
         }
@@ -90,6 +105,8 @@ pub enum Event {
     Sample(Sample),
     /// The L1 of worker cores was read.
     Cores(Box<L1Look>),
+    /// The buffers of processes with the agent were read, and when.
+    Buffers(Moment, Box<BufferList>),
     /// What was asked about a process.
     Details(ProcessId, Details),
     /// What an action led to: a line for the foot of the screen, or why it failed.
@@ -131,6 +148,10 @@ pub enum Target {
     Row(RowId),
     /// The heading of a column.
     Column(Column),
+    /// A buffer, by its place among those that are shown.
+    Buffer(usize),
+    /// The heading of a column by which buffers are sorted.
+    BufferColumn(SortKey),
     /// A finding, by its place in the list.
     Finding(usize),
     /// A moment in a chart: columns from its right end.

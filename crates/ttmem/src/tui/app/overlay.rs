@@ -165,7 +165,7 @@ impl App {
         match export::document(self, *format) {
             Some(document) => Outcome::Do(Action::Save(document)),
             None => {
-                self.say(Role::Notice, "there is nothing to save before the first sample");
+                self.say(Role::Notice, "there is nothing to save yet");
                 Outcome::Leave
             }
         }

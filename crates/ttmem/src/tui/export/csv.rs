@@ -4,17 +4,18 @@ use std::borrow::Cow;
 
 use ttmem_model::{Metric, Snapshot, Timestamp};
 
-use super::{lines, name_of, unit_of};
+use super::{lines, name_of, shown_buffers, unit_of};
 use crate::field::{device, process};
 use crate::output::amount::rfc3339;
+use crate::output::buffers;
 use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::Charset;
 use crate::tui::app::{App, View};
 
-/// What a view shows.
-pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> String {
+/// What a view shows; nothing before it was read.
+pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<String> {
     let csv = Csv { header: Header::Shown, units: Units::Hidden, charset: Charset::Unicode };
-    match view {
+    Some(match view {
         View::Overview | View::Telemetry => {
             let fields: Vec<_> = device::fields()
                 .into_iter()
@@ -26,10 +27,11 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> String {
             let fields = process::fields();
             csv.header(&fields) + &csv.processes(snapshot, &fields)
         }
+        View::Buffers => buffers::csv::single(&shown_buffers(app)?, csv),
         View::Findings => findings(snapshot),
         View::L1 => cores(app),
         View::Charts => charts(app),
-    }
+    })
 }
 
 /// The fields of view 6, and those that say whose they are.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use ttmem_model::Snapshot;
+use ttmem_model::buffers::BufferList;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::Chip;
 
@@ -17,6 +18,14 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> String {
     match write(snapshot, Layout::Pretty, &mut bytes) {
         Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
         // Memory takes whatever is written to it.
+        Err(error) => json!({ "error": error.to_string() }).to_string(),
+    }
+}
+
+/// The buffers: `ttmem/buffers`, as `ttmem buffers --json` prints them.
+pub(super) fn buffers(list: &BufferList) -> String {
+    match serde_json::to_string_pretty(list) {
+        Ok(text) => text + "\n",
         Err(error) => json!({ "error": error.to_string() }).to_string(),
     }
 }

@@ -20,6 +20,10 @@ fn app(view: View) -> App {
         let snapshot = Arc::new(work.at(at));
         app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
     }
+    if view == View::Buffers {
+        let list = Box::new(work.buffers_at(work.begin()));
+        app.update(work.begin(), Event::Buffers(work.begin(), list));
+    }
     if view == View::L1 {
         let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
         let mut collector = Collector::demo().with_l1(request).unwrap();
@@ -46,6 +50,21 @@ fn cores_are_saved_as_every_command_prints_them() {
     let value: serde_json::Value = serde_json::from_str(&text(View::L1, Format::Json)).unwrap();
     assert_eq!(value["schema"], "ttmem/l1");
     assert_eq!(value["chips"][0]["cores"].as_array().unwrap().len(), 72);
+}
+
+#[test]
+fn buffers_are_saved_as_they_are_shown() {
+    let mut app = app(View::Buffers);
+    for letter in "/kind:l1".chars() {
+        app.update(Moment(0), Event::Key(Key::Char(letter)));
+    }
+    let saved = document(&app, Format::Json).unwrap();
+    let list: BufferList = serde_json::from_slice(&saved.bytes).unwrap();
+    assert_eq!((list.schema.as_str(), list.buffers.len()), ("ttmem/buffers", 3));
+    app.update(Moment(0), Event::Key(Key::Enter));
+    app.update(Moment(0), Event::Key(Key::Char('4')));
+    app.update(Moment(0), Event::Key(Key::Char('5')));
+    assert_eq!(document(&app, Format::Csv), None, "it was not read yet");
 }
 
 #[test]

@@ -16,9 +16,10 @@ const fn everywhere(
 const CHARTS: &[View] = &[View::Charts];
 const L1: &[View] = &[View::L1];
 const PROCESSES: &[View] = &[View::Processes];
+const BUFFERS: &[View] = &[View::Buffers];
 const WITH_PROCESSES: &[View] = &[View::Overview, View::Processes];
 const TABLES: &[View] =
-    &[View::Overview, View::L1, View::Processes, View::Telemetry, View::Findings];
+    &[View::Overview, View::L1, View::Processes, View::Buffers, View::Telemetry, View::Findings];
 
 /// Every key. What works in some views only stands before what the same key does elsewhere.
 pub static BINDINGS: &[Binding] = &[
@@ -56,6 +57,13 @@ pub static BINDINGS: &[Binding] = &[
         &[Key::Char('4')],
         "4",
         "processes and what they hold",
+        "",
+    ),
+    everywhere(
+        Command::Open(View::Buffers),
+        &[Key::Char('5')],
+        "5",
+        "buffers one by one, of processes with the agent",
         "",
     ),
     everywhere(
@@ -119,6 +127,38 @@ pub static BINDINGS: &[Binding] = &[
         help: "bytes of circular buffers, or headroom",
         hint: "bytes/headroom",
         views: L1,
+    },
+    Binding {
+        command: Command::NextPanel,
+        keys: &[Key::Tab],
+        shown: "Tab",
+        help: "the next allocator: another process or device",
+        hint: "allocator",
+        views: BUFFERS,
+    },
+    Binding {
+        command: Command::Select,
+        keys: &[Key::Enter],
+        shown: "Enter",
+        help: "details of the buffer, where they do not stand beside",
+        hint: "details",
+        views: BUFFERS,
+    },
+    Binding {
+        command: Command::Sort,
+        keys: &[Key::Char('s'), Key::Char('.'), Key::Function(6)],
+        shown: "s",
+        help: "sort buffers by size, age, op or address",
+        hint: "sort",
+        views: BUFFERS,
+    },
+    Binding {
+        command: Command::Reverse,
+        keys: &[Key::Char('S')],
+        shown: "S",
+        help: "turn the order of buffers around",
+        hint: "",
+        views: BUFFERS,
     },
     everywhere(
         Command::Move(Step::Up),

@@ -1,11 +1,25 @@
 //! What is typed behind `/`: words that must all be there, or `field:value`.
 
+use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding, Metric};
 
 /// The fields that a filter knows.
-pub const FIELDS: [&str; 9] =
-    ["pid", "user", "name", "command", "container", "state", "chip", "board", "severity"];
+pub const FIELDS: [&str; 13] = [
+    "pid",
+    "user",
+    "name",
+    "command",
+    "container",
+    "state",
+    "chip",
+    "board",
+    "severity",
+    "op",
+    "kind",
+    "layout",
+    "origin",
+];
 
 /// What must hold of a row for it to be shown. The default shows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +110,44 @@ impl Filter {
             }
             Term::Field("chip", value) => is_chip(chip, value),
             Term::Field("board", value) => has_board(chip, value),
+            Term::Field(..) => false,
+        })
+    }
+
+    /// Whether it shows a buffer. Names of processes and chips are those of its list.
+    #[must_use]
+    pub fn shows_buffer(&self, list: &BufferList, buffer: &LiveBuffer) -> bool {
+        let owner = || list.processes.iter().find(|owner| owner.pid == buffer.pid);
+        let its = |allocator: &&AllocatorUse| {
+            (allocator.pid, allocator.number) == (buffer.pid, buffer.allocator)
+        };
+        let op = || buffer.op.as_deref().unwrap_or_default();
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) => {
+                [op(), buffer.kind.label(), &buffer.layout, &buffer.origin]
+                    .iter()
+                    .any(|text| holds(text, word))
+                    || format!("0x{:08x}", buffer.address).contains(word.as_str())
+                    || owner().is_some_and(|owner| holds(&owner.name, word))
+            }
+            Term::Field("op", value) => holds(op(), value),
+            Term::Field("kind", value) => buffer.kind.label().eq_ignore_ascii_case(value),
+            Term::Field("layout", value) => holds(&buffer.layout, value),
+            Term::Field("origin", value) => holds(&buffer.origin, value),
+            Term::Field("pid", value) => buffer.pid.to_string() == *value,
+            Term::Field("name", value) => owner().is_some_and(|owner| holds(&owner.name, value)),
+            Term::Field("user", value) => {
+                owner().and_then(|owner| owner.user.as_deref()).is_some_and(|it| holds(it, value))
+            }
+            Term::Field("state", value) => {
+                owner().is_some_and(|owner| holds(owner.state.as_str(), value))
+            }
+            Term::Field("chip", value) => {
+                let chips = list.allocators.iter().filter(its).flat_map(|its| &its.chips);
+                chips
+                    .into_iter()
+                    .any(|chip| chip.index.to_string() == *value || chip.id.to_string() == *value)
+            }
             Term::Field(..) => false,
         })
     }

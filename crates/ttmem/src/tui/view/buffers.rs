@@ -1,0 +1,159 @@
+//! View 5: the live buffers of processes with the agent, one by one; above them what lies where in a bank, beside or
+//! below them everything that is known of one.
+
+mod bank;
+mod details;
+mod rows;
+
+use ratatui_core::layout::Rect;
+use ttmem_model::buffers::{AllocatorUse, BufferOwner, LiveBuffer};
+use ttmem_model::snapshot::SourceStatus;
+
+use crate::output::amount;
+use crate::output::buffers::{allocator_in_words, state_in_words, why_none};
+use crate::output::text::{width, wrap};
+use crate::tui::app::App;
+use crate::tui::look::Role;
+use crate::tui::number::cells;
+use crate::tui::widget::canvas::Canvas;
+
+/// From this width on the details stand beside the table.
+const BESIDE_COLUMNS: u16 = 130;
+/// Columns of the details beside the table.
+const DETAILS_COLUMNS: u16 = 48;
+/// From this height on the picture of a bank has its words on a line of its own.
+const TALL_ROWS: u16 = 30;
+
+/// Draws the view.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(list) = app.buffers.list() else {
+        let text = match app.buffers.silence(app.now, app.interval) {
+            None => "reading buffers …".to_owned(),
+            Some(micros) => format!("no answer for {} s", micros / 1_000_000),
+        };
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        return;
+    };
+    if list.processes.is_empty() {
+        return draw_none(app, canvas, area);
+    }
+    let Some(buffer) = app.buffers.current() else {
+        let text = match list.buffers.len() {
+            0 => "No buffer is live.".to_owned(),
+            count => {
+                format!("None of {count} buffers fits the selection or filter; Esc takes it back.")
+            }
+        };
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        return;
+    };
+    let allocator = app.buffers.allocator((buffer.pid, buffer.allocator));
+    let owner = app.buffers.owner(buffer.pid);
+    draw_head(app, canvas, area, owner, allocator);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let (table, pane) = split(app, body);
+    let rows = match allocator {
+        Some(allocator) => bank::draw(app, canvas, table, allocator, buffer),
+        None => 0,
+    };
+    let table = Rect { y: table.y + rows, height: table.height.saturating_sub(rows), ..table };
+    rows::draw(app, canvas, table);
+    if let Some(pane) = pane {
+        details::draw(app, canvas, pane, buffer, (owner, allocator));
+    }
+}
+
+/// Where the table goes, and where the details if they have a place.
+fn split(app: &App, body: Rect) -> (Rect, Option<Rect>) {
+    if body.width >= BESIDE_COLUMNS {
+        let width = body.width - DETAILS_COLUMNS;
+        let pane = Rect { x: body.x + width, width: DETAILS_COLUMNS, ..body };
+        return (Rect { width: width - 1, ..body }, Some(pane));
+    }
+    if !app.buffers.details {
+        return (body, None);
+    }
+    let height = (body.height / 2).max(3);
+    let pane = Rect { y: body.y + height, height: body.height - height, ..body };
+    (Rect { height, ..body }, Some(pane))
+}
+
+/// Whose buffers are drawn as a bank, and how many are listed.
+fn draw_head(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    owner: Option<&BufferOwner>,
+    allocator: Option<&AllocatorUse>,
+) {
+    let count = count_in_words(app);
+    let end = area.right() - 1;
+    let start = end.saturating_sub(cells(width(&count)));
+    canvas.text(start, area.y, end, Role::Quiet, &count);
+    let end = start.saturating_sub(2);
+    let Some(owner) = owner else { return };
+    let name = format!("{} {}", owner.pid, owner.name);
+    let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, name.trim_end());
+    let state = state_in_words(owner).map(|state| (Role::Notice, state.to_owned()));
+    let missing = (owner.unlisted > 0).then(|| {
+        (Role::Notice, format!("{} more found no room in the agent's list", owner.unlisted))
+    });
+    let place = allocator.map(|allocator| (Role::Plain, allocator_in_words(allocator)));
+    let several = app.buffers.allocators().len();
+    let several = (several > 1).then(|| (Role::Quiet, format!("Tab: {several} allocators")));
+    let version = owner.tt_metal.as_ref().map(|it| (Role::Quiet, format!("TT-Metal {it}")));
+    let user = owner.user.clone().map(|user| (Role::Quiet, user));
+    let parts = [state, missing, place, several, user, version];
+    for (role, text) in parts.into_iter().flatten() {
+        if x + 3 + cells(width(&text)) > end {
+            continue;
+        }
+        x = canvas.text(x + 1, area.y, end, Role::Frame, canvas.glyphs().dot);
+        x = canvas.text(x + 1, area.y, end, role, &text);
+    }
+}
+
+/// How many buffers are listed, and how much they take on a chip; or how old that is.
+fn count_in_words(app: &App) -> String {
+    if let Some(micros) = app.buffers.silence(app.now, app.interval) {
+        return format!("read {} s ago", micros / 1_000_000);
+    }
+    let all = app.buffers.list().map_or(0, |list| list.buffers.len());
+    let shown = app.buffers.shown().len();
+    let bytes = |buffer: &LiveBuffer| buffer.bytes;
+    let bytes = app.buffers.shown().map(bytes).fold(0, u64::saturating_add);
+    let of = if shown == all { String::new() } else { format!(" of {all}") };
+    let noun = if all == 1 { "buffer" } else { "buffers" };
+    format!("{shown}{of} {noun}, {}", amount::size(bytes))
+}
+
+/// Why there is nothing, and what to do.
+fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let sources = app.snapshot().map(|snapshot| snapshot.sources.as_slice()).unwrap_or_default();
+    let (status, why) = why_none(sources);
+    let role = match status {
+        SourceStatus::Denied | SourceStatus::Failed => Role::Notice,
+        _ => Role::Plain,
+    };
+    let more = "The agent is a library that is loaded into a TT-Metal process. It notes every allocation and free, with \
+        address, size and op, in a segment of shared memory; nothing of the process changes. Without it only sums are known.";
+    let columns = usize::from(area.width.saturating_sub(4)).min(100);
+    let mut y = area.y + 1;
+    let reason: String = match status {
+        SourceStatus::Denied | SourceStatus::Failed => why,
+        _ => "No process runs with the agent.".to_owned(),
+    };
+    for (role, text) in [(role, reason.as_str()), (Role::Quiet, more)] {
+        for line in wrap(text, columns) {
+            if y < area.bottom() {
+                canvas.text(area.x + 2, y, area.right(), role, &line);
+            }
+            y += 1;
+        }
+        y += 1;
+    }
+    if y < area.bottom() {
+        let x = canvas.text(area.x + 2, y, area.right(), Role::Accent, "ttmem run -- CMD");
+        canvas.text(x + 2, y, area.right(), Role::Plain, "runs a command with the agent");
+    }
+}
