@@ -4,11 +4,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use ttmem_model::Timestamp;
-use ttmem_model::recording::{Recording, unsealed};
+use ttmem_model::recording::{Recording, unsealed, unsealed_part};
 
 fn look(bytes: Vec<u8>) {
     let Ok(mut recording) = Recording::open(bytes) else { return };
     drop(recording.events());
+    for attached in recording.attachments().iter().take(4) {
+        if let Ok(bytes) = recording.attachment(attached) {
+            drop(ttmem_model::segment::Reader::parse(&bytes));
+        }
+    }
     for number in 0..recording.len().min(4) {
         if let Ok(Some(moment)) = recording.moment(number) {
             assert!(serde_json::to_string(&moment).is_ok());
@@ -22,4 +27,5 @@ fuzz_target!(|bytes: &[u8]| {
     look(bytes.to_vec());
     // The content of one block, without frame and compression.
     look(unsealed(bytes));
+    look(unsealed_part(bytes));
 });

@@ -1,11 +1,14 @@
 //! Real snapshots in recordings: of every made-up host, one after the other, byte for byte.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
 use ttmem_collect::fake::{self, BYTES, Host, NOW, PID, Process, Region};
 use ttmem_collect::{Clock, Collector, Root};
 use ttmem_model::recording::{
-    Contents, Encoder, Event, EventKind, Header, Limits, Recording, Tracker,
+    Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, EventKind, Header, Limits,
+    Parts, Recording, Tracker,
 };
+use ttmem_model::segment::{BufferKind, Reader};
 use ttmem_model::{Snapshot, Timestamp};
 
 fn snapshot(host: Host, second: u64) -> Snapshot {
@@ -99,6 +102,49 @@ fn story() -> Vec<Snapshot> {
     ]
 }
 
+/// What the agent of the story's process left.
+fn left_behind() -> Segment {
+    Segment::wormhole(PID, 99, Host::n150().region_ids()[0])
+        .allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, "Embedding"))
+        .wait(400)
+        .allocate(NewBuffer::new(BufferKind::Dram, 8 << 20, "Matmul"))
+        .fail(NewBuffer::new(BufferKind::L1, 2 << 20, "Softmax"))
+        .wait(900)
+        .free_newest(BufferKind::Dram)
+}
+
+fn attach(segment: &Segment, append: &mut impl FnMut(Encoded)) {
+    let image = segment.image();
+    let attachment = Attachment {
+        kind: AttachmentKind::Segment,
+        name: segment.name(),
+        pid: Some(ttmem_model::Pid(PID)),
+        is_running: false,
+        time: Timestamp(NOW.0 + 3_000_000),
+        bytes: image.len() as u64,
+    };
+    let mut parts = Parts::of(attachment).unwrap();
+    while let Some((offset, length)) = parts.wanted() {
+        let from = usize::try_from(offset).unwrap();
+        append(parts.block(&image[from..from + length]));
+    }
+}
+
+#[test]
+fn the_fixtures_hold_what_agents_left_from_1_1_on() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    for (version, segments) in [("1.0", 0), ("1.1", 1)] {
+        let bytes = std::fs::read(folder.join(format!("{version}.ttmem"))).unwrap();
+        let recording = Recording::open(bytes).unwrap();
+        let attached = recording.attachments();
+        assert_eq!(attached.len(), segments, "{version}");
+        for attached in attached {
+            let image = recording.attachment(&attached).unwrap();
+            assert_eq!(Reader::parse(&image), Reader::parse(&left_behind().image()));
+        }
+    }
+}
+
 /// Run with UPDATE_RECORDING=1 once for a new version; never again for an old one.
 #[test]
 fn the_fixture_of_this_version_is_made_like_this() {
@@ -113,7 +159,7 @@ fn the_fixture_of_this_version_is_made_like_this() {
     let mut encoder = Encoder::new(Limits { moments: 2, ..Limits::default() });
     let mut tracker = Tracker::default();
     let (mut lines, mut said) = (String::new(), Vec::new());
-    let mut append = |block: ttmem_model::recording::Encoded| {
+    let mut append = |block: Encoded| {
         contents.add(&block);
         bytes.extend(block.bytes);
     };
@@ -131,11 +177,12 @@ fn the_fixture_of_this_version_is_made_like_this() {
         lines.push('\n');
     }
     encoder.flush().into_iter().for_each(&mut append);
+    attach(&left_behind(), &mut append);
     bytes.extend(contents.end());
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
-    std::fs::write(folder.join("1.0.ttmem"), bytes).unwrap();
-    std::fs::write(folder.join("1.0.jsonl"), lines).unwrap();
+    std::fs::write(folder.join("1.1.ttmem"), bytes).unwrap();
+    std::fs::write(folder.join("1.1.jsonl"), lines).unwrap();
     said.sort_by_key(|(time, _)| *time);
     let said: String = said.into_iter().map(|(_, line)| line).collect();
-    std::fs::write(folder.join("1.0.events"), said).unwrap();
+    std::fs::write(folder.join("1.1.events"), said).unwrap();
 }

@@ -8,6 +8,7 @@
 //! - A block can be read by itself: its first moment is whole, the others are changes.
 //! - A moment comes back byte for byte, with fields that this version does not know.
 
+mod attachment;
 mod block;
 mod bytes;
 pub mod civil;
@@ -41,18 +42,23 @@ pub(crate) mod parts {
 
 use std::fmt;
 
+pub use attachment::{
+    Attached, Attachment, AttachmentKind, MAX_ATTACHMENT_BYTES, PART_BYTES, Parts,
+};
 pub use error::{Damage, FlattenError, OpenError};
 pub use event::{Event, EventKind};
 pub use frame::{Header, MAX_BLOCK_BYTES};
 pub use moment::Moment;
 pub use reader::{ReadAt, Recording};
 pub use track::Tracker;
-pub use writer::{Contents, Encoded, Encoder, Limits, unsealed};
+pub use writer::{Contents, Encoded, Encoder, Limits, unsealed, unsealed_part};
 
 /// The version of the format: a newer minor adds what an older reader may leave out, a newer major cannot be read.
 ///
 /// - 1.0: the first.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
+/// - 1.1: attachments, such as the segments of agents. They stand in the index as blocks without moments and events, which
+///   a reader of 1.0 has no use for, and in blocks of a kind that it passes over.
+pub const VERSION: Version = Version { major: 1, minor: 1 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -94,6 +94,8 @@ impl Header {
 pub(crate) enum BlockKind {
     Moments,
     Index,
+    /// A part of an attachment.
+    Part,
     /// Of a later version: left out.
     Other(u8),
 }
@@ -116,11 +118,27 @@ pub(crate) struct BlockHeader {
 }
 
 impl BlockHeader {
+    /// The header of moments that are not there yet.
+    pub(crate) fn empty(first: Timestamp, last: Timestamp) -> Self {
+        Self {
+            kind: BlockKind::Moments,
+            codec: 0,
+            first,
+            last,
+            moments: 0,
+            events: 0,
+            raw: 0,
+            stored: 0,
+            checksum: 0,
+        }
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; BLOCK_HEADER] {
         let mut out = [0; BLOCK_HEADER];
         let kind = match self.kind {
             BlockKind::Moments => 1,
             BlockKind::Index => 2,
+            BlockKind::Part => 3,
             BlockKind::Other(kind) => kind,
         };
         let mut at = 0;
@@ -152,6 +170,7 @@ impl BlockHeader {
             kind: match bytes[4] {
                 1 => BlockKind::Moments,
                 2 => BlockKind::Index,
+                3 => BlockKind::Part,
                 kind => BlockKind::Other(kind),
             },
             codec: bytes[5],
@@ -300,7 +319,7 @@ mod tests {
         newer[8] = 2;
         assert_eq!(
             Header::read(&newer).unwrap_err().to_string(),
-            "recording is version 2.9, this ttmem reads up to 1.0; use ttmem 0.1.0 or newer"
+            "recording is version 2.9, this ttmem reads up to 1.1; use ttmem 0.1.0 or newer"
         );
     }
 

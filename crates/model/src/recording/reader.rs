@@ -66,7 +66,7 @@ pub struct Recording<R> {
     source: R,
     header: Header,
     version: Version,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     ended: bool,
     damaged_bytes: u64,
     /// The block that was used last.
@@ -129,7 +129,7 @@ impl<R: ReadAt> Recording<R> {
                 self.damaged_bytes += size - offset;
                 return;
             }
-            if header.kind == BlockKind::Moments {
+            if matches!(header.kind, BlockKind::Moments | BlockKind::Part) {
                 self.entries.push(Entry { offset, header: header.into() });
             }
             offset = end;
@@ -166,13 +166,13 @@ impl<R: ReadAt> Recording<R> {
         size
     }
 
-    fn block_header(&self, offset: u64) -> Result<BlockHeader, Damage> {
+    pub(super) fn block_header(&self, offset: u64) -> Result<BlockHeader, Damage> {
         let mut bytes = [0; BLOCK_HEADER];
         self.source.read_at(offset, &mut bytes)?;
         BlockHeader::read(&bytes)
     }
 
-    fn content(&self, offset: u64, header: &BlockHeader) -> Result<Vec<u8>, Damage> {
+    pub(super) fn content(&self, offset: u64, header: &BlockHeader) -> Result<Vec<u8>, Damage> {
         let behind = self.source.size()?.saturating_sub(offset + BLOCK_HEADER as u64);
         if u64::from(header.stored) > behind {
             return Err(Damage::Cut);

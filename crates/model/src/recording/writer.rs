@@ -117,21 +117,15 @@ impl Encoder {
         let counts = (times.len(), self.block.event_count());
         let content = self.block.finish();
         let header = BlockHeader {
-            kind: BlockKind::Moments,
-            codec: 0,
-            first,
-            last,
             moments: u32::try_from(counts.0).unwrap_or(u32::MAX),
             events: u32::try_from(counts.1).unwrap_or(u32::MAX),
-            raw: 0,
-            stored: 0,
-            checksum: 0,
+            ..BlockHeader::empty(first, last)
         };
         Some(encode(header, content))
     }
 }
 
-fn encode(header: BlockHeader, content: Vec<u8>) -> Encoded {
+pub(super) fn encode(header: BlockHeader, content: Vec<u8>) -> Encoded {
     let raw = content.len();
     let (codec, stored) = codec::compress(content);
     let header = BlockHeader {
@@ -184,17 +178,9 @@ impl Contents {
     #[must_use]
     pub fn end(&self) -> Vec<u8> {
         let times = self.entries.iter().map(|entry| entry.header);
-        let header = BlockHeader {
-            kind: BlockKind::Index,
-            codec: 0,
-            first: times.clone().map(|times| times.first).min().unwrap_or_default(),
-            last: times.map(|times| times.last).max().unwrap_or_default(),
-            moments: 0,
-            events: 0,
-            raw: 0,
-            stored: 0,
-            checksum: 0,
-        };
+        let first = times.clone().map(|times| times.first).min().unwrap_or_default();
+        let last = times.map(|times| times.last).max().unwrap_or_default();
+        let header = BlockHeader { kind: BlockKind::Index, ..BlockHeader::empty(first, last) };
         let mut bytes = encode(header, index_to_bytes(&self.entries)).bytes;
         bytes.extend(end_to_bytes(self.size));
         bytes
@@ -205,18 +191,19 @@ impl Contents {
 /// behind the checksums.
 #[must_use]
 pub fn unsealed(content: &[u8]) -> Vec<u8> {
+    let whole = BlockHeader::empty(Timestamp(0), Timestamp(u64::MAX));
+    sealed(BlockHeader { moments: 4, events: 1, ..whole }, content)
+}
+
+/// The same with a part of an attachment.
+#[must_use]
+pub fn unsealed_part(content: &[u8]) -> Vec<u8> {
+    let whole = BlockHeader::empty(Timestamp(0), Timestamp(u64::MAX));
+    sealed(BlockHeader { kind: BlockKind::Part, ..whole }, content)
+}
+
+fn sealed(header: BlockHeader, content: &[u8]) -> Vec<u8> {
     let (mut contents, mut bytes) = Contents::begin(&Header::default());
-    let header = BlockHeader {
-        kind: BlockKind::Moments,
-        codec: 0,
-        first: Timestamp(0),
-        last: Timestamp(u64::MAX),
-        moments: 4,
-        events: 1,
-        raw: 0,
-        stored: 0,
-        checksum: 0,
-    };
     let block = encode(header, content.to_vec());
     contents.add(&block);
     bytes.extend(block.bytes);
