@@ -3,6 +3,7 @@
 //! The one who takes snapshots is never kept waiting. When the disk is slower than the sampling, snapshots are dropped,
 //! counted, and the recording says how many. Whatever goes wrong with the file, the recording ends with what it has.
 
+mod agents;
 mod gap;
 pub(crate) mod ring;
 mod sink;
@@ -17,9 +18,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ttmem_model::Snapshot;
-use ttmem_model::recording::Header;
+use ttmem_model::recording::{Attachment, Header};
 
 use crate::clock::Marks;
+pub use agents::Agents;
 pub use sink::{FileSink, Sink};
 pub use source::FileSource;
 use writer::Writer;
@@ -58,6 +60,8 @@ pub struct Report {
     pub files: Vec<PathBuf>,
     /// Snapshots in them.
     pub moments: u64,
+    /// Segments of agents and the like in them.
+    pub attachments: u64,
     /// Bytes in them.
     pub bytes: u64,
     /// Snapshots that were dropped since the disk was too slow.
@@ -70,6 +74,7 @@ pub struct Report {
 
 enum Message {
     Snapshot(Box<Snapshot>, Marks),
+    Attach(Attachment, Vec<u8>),
     WriteOut(String),
     Stop(String),
 }
@@ -84,27 +89,31 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file and begins.
+    /// Creates the file and begins. What `agents` sees is attached to it.
     ///
     /// # Errors
     /// If the file is there already or cannot be created.
-    pub fn start(options: Options) -> std::io::Result<Self> {
+    pub fn start(options: Options, agents: Option<Agents>) -> std::io::Result<Self> {
         let sink: Option<Box<dyn Sink>> = match options.ring {
             None => Some(Box::new(FileSink::create(&options.path)?)),
             Some(_) => None,
         };
-        Self::start_with(options, sink)
+        Self::start_with(options, sink, agents)
     }
 
     /// Begins with another place than a file.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start_with(options: Options, sink: Option<Box<dyn Sink>>) -> std::io::Result<Self> {
+    pub fn start_with(
+        options: Options,
+        sink: Option<Box<dyn Sink>>,
+        agents: Option<Agents>,
+    ) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
         let (notify, notices) = channel();
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer::new(options, sink, Arc::clone(&dropped), notify);
+        let writer = Writer::new(options, sink, agents, (Arc::clone(&dropped), notify));
         let thread = thread::Builder::new()
             .name("ttmem-recorder".to_owned())
             .spawn(move || writer.run(&messages))?;
@@ -127,6 +136,11 @@ impl Recorder {
     pub fn write_out(&self, why: &str) {
         // An error means that the recording has ended, which the next offer says.
         drop(self.queue.send(Message::WriteOut(why.to_owned())));
+    }
+
+    /// Attaches something that the recorder does not see by itself. Waits for room in the queue.
+    pub fn attach(&self, attachment: Attachment, bytes: Vec<u8>) {
+        drop(self.queue.send(Message::Attach(attachment, bytes)));
     }
 
     /// What the recorder has to say since the last time, one line each.

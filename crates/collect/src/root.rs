@@ -6,6 +6,7 @@
 //!
 //! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
 
+mod held;
 mod tree;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use ttmem_model::reading::Missing;
 
+pub use held::Held;
 pub use tree::{Entry, Tree};
 
 /// Where the files of a host are.

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ttmem_collect::port::image::ImageError;
+use ttmem_collect::recorder::Agents;
 use ttmem_collect::{Clock, Collector, L1Request, Root};
 
 use self::args::{Request, Target};
@@ -126,8 +127,14 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
         Request::Record(args) => {
+            if !args.command.is_empty() && !is_this_machine {
+                return Err(Failure::usage(
+                    "a command runs on this machine; leave out --demo, --root and --capture",
+                ));
+            }
+            let agents = source.root()?.map(Agents::new);
             let mut collector = source.collector(passive(simulator))?;
-            cmd::record::run(&args, Clock::System, || collector.snapshot())
+            return cmd::record::run(&args, Clock::System, agents, || collector.snapshot());
         }
         Request::Diff(args) => {
             let (bytes, outcome) = cmd::diff::run(&args)?;
@@ -170,18 +177,21 @@ impl HostChoice {
         }
     }
 
+    /// Where the files of the host are; none of a capture, which has no processes.
+    fn root(&self) -> Result<Option<Root>, Failure> {
+        Ok(match self {
+            Self::System => Some(Root::system()),
+            Self::Demo => Some(ttmem_collect::demo::root()),
+            Self::Root(directory) => Some(open_root(directory)?),
+            Self::Capture(_) => None,
+        })
+    }
+
     fn collector(self, l1: L1Request) -> Result<Collector, Failure> {
         let collector = match &self {
             Self::System => Collector::new(Root::system()),
             Self::Demo => Collector::demo(),
-            Self::Root(directory) => {
-                let root = Root::directory(directory).map_err(|error| {
-                    Failure::usage(format!(
-                        "cannot open --root {error}; name a directory that can be read"
-                    ))
-                })?;
-                Collector::new(root)
-            }
+            Self::Root(directory) => Collector::new(open_root(directory)?),
             Self::Capture(directory) => {
                 return Collector::capture(directory, l1)
                     .map_err(|error| bad_capture(directory, &error));
@@ -189,6 +199,12 @@ impl HostChoice {
         };
         collector.with_l1(l1).map_err(|error| bad_capture(Path::new("the demonstration"), &error))
     }
+}
+
+fn open_root(directory: &Path) -> Result<Root, Failure> {
+    Root::directory(directory).map_err(|error| {
+        Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
+    })
 }
 
 /// A capture that is not there is a wrong argument; one that is damaged is a source that cannot be read.

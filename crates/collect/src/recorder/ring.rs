@@ -21,12 +21,14 @@ pub(crate) struct Ring {
     max_bytes: u64,
     blocks: VecDeque<Encoded>,
     bytes: u64,
+    /// What processes left that ended within the window, the oldest first. It takes as much as the blocks at most.
+    attached: VecDeque<Vec<Encoded>>,
 }
 
 impl Ring {
     pub(crate) fn new(window: Duration, max_bytes: u64) -> Self {
         let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-        Self { window_us, max_bytes, blocks: VecDeque::new(), bytes: 0 }
+        Self { window_us, max_bytes, blocks: VecDeque::new(), bytes: 0, attached: VecDeque::new() }
     }
 
     /// Blocks short enough that the window ends about where it should.
@@ -40,6 +42,11 @@ impl Ring {
         self.bytes += block.bytes.len() as u64;
         let newest = block.last();
         self.blocks.push_back(block);
+        let window_us = self.window_us;
+        let is_old = |blocks: &mut Vec<Encoded>| {
+            blocks.first().is_none_or(|block| newest.micros_since(block.last()) > window_us)
+        };
+        while self.attached.pop_front_if(is_old).is_some() {}
         while let [oldest, second, ..] = self.blocks.make_contiguous() {
             let is_covered = newest.micros_since(second.first()) >= self.window_us;
             if !is_covered && self.bytes <= self.max_bytes {
@@ -50,22 +57,31 @@ impl Ring {
         }
     }
 
+    /// Keeps an attachment as long as the window shows the time that it was taken at.
+    pub(super) fn attach(&mut self, blocks: Vec<Encoded>) {
+        self.attached.push_back(blocks);
+        while size(self.attached.iter().flatten()) > self.max_bytes {
+            self.attached.pop_front();
+        }
+    }
+
     /// The blocks, the oldest first.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Encoded> {
         self.blocks.iter()
     }
 
-    /// Writes all blocks into a new file, which gets its name when it is whole. Gives the name, moments and bytes.
+    /// Writes all blocks and attachments into a new file, which gets its name when it is whole. Gives the name, moments and bytes.
     pub(super) fn write_out(
         &self,
         base: &Path,
         header: &Header,
         time: Timestamp,
+        attached: &[Encoded],
     ) -> io::Result<(PathBuf, u64, u64)> {
         let path = unused(base, time);
         let beside = with_suffix(&path, ".part");
         let (mut contents, mut bytes) = Contents::begin(header);
-        for block in &self.blocks {
+        for block in self.blocks.iter().chain(self.attached.iter().flatten()).chain(attached) {
             contents.add(block);
             bytes.extend_from_slice(&block.bytes);
         }
@@ -81,6 +97,10 @@ impl Ring {
         let moments = self.blocks.iter().map(|block| u64::from(block.moments())).sum();
         Ok((path, moments, bytes.len() as u64))
     }
+}
+
+fn size<'a>(blocks: impl Iterator<Item = &'a Encoded>) -> u64 {
+    blocks.map(|block| block.bytes.len() as u64).sum()
 }
 
 /// `trace.ttmem` becomes `trace-20261102T093000Z.ttmem`, with a number behind it if that is taken.

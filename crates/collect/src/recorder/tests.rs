@@ -83,7 +83,7 @@ fn feed(recorder: &Recorder, busy: &mut Busy, count: usize) -> Offered {
 fn a_file_holds_every_snapshot_that_was_taken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ttmem");
-    let recorder = Recorder::start(options(&path)).unwrap();
+    let recorder = Recorder::start(options(&path), None).unwrap();
     let mut busy = Busy::galaxy();
     feed(&recorder, &mut busy, 25);
     let report = recorder.stop("asked to");
@@ -96,14 +96,17 @@ fn a_file_holds_every_snapshot_that_was_taken() {
     let events = recording.events().unwrap();
     assert_eq!(events.last().unwrap().kind, EventKind::Ended);
     assert_eq!(recording.len(), 25);
-    assert!(Recorder::start(options(&path)).is_err(), "a file that is there is not overwritten");
+    assert!(
+        Recorder::start(options(&path), None).is_err(),
+        "a file that is there is not overwritten"
+    );
 }
 
 #[test]
 fn a_full_disk_ends_the_recording_with_what_it_has() {
     let disk = Disk::new(40_000);
     let recorder =
-        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone()))).unwrap();
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
     assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), Offered::Ended);
     let report = recorder.stop("asked to");
     assert!(report.failure.unwrap().contains("no storage space"));
@@ -117,7 +120,7 @@ fn a_full_disk_ends_the_recording_with_what_it_has() {
 fn the_largest_size_is_kept_with_the_end() {
     let disk = Disk::new(usize::MAX);
     let options = Options { max_bytes: Some(60_000), ..options(Path::new("x")) };
-    let recorder = Recorder::start_with(options, Some(Box::new(disk.clone()))).unwrap();
+    let recorder = Recorder::start_with(options, Some(Box::new(disk.clone())), None).unwrap();
     assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), Offered::Ended);
     let report = recorder.stop("");
     assert!(report.limit.is_some() && report.failure.is_none());
@@ -129,7 +132,7 @@ fn the_largest_size_is_kept_with_the_end() {
 fn a_removed_file_ends_the_recording() {
     let disk = Disk::new(usize::MAX);
     let recorder =
-        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone()))).unwrap();
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
     let mut busy = Busy::galaxy();
     assert_eq!(feed(&recorder, &mut busy, 15), Offered::Taken);
     *disk.removed.lock().unwrap() = true;
@@ -141,7 +144,7 @@ fn a_removed_file_ends_the_recording() {
 fn a_clock_that_is_set_back_is_an_event() {
     let disk = Disk::new(usize::MAX);
     let recorder =
-        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone()))).unwrap();
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
     let mut busy = Busy::galaxy();
     for (second, step) in [(1, 0), (2, 0), (3, 3600)] {
         let mut snapshot = busy.next(1_000_000);
@@ -180,7 +183,8 @@ fn a_slow_disk_costs_snapshots_and_the_recording_says_how_many() {
     let turn = Arc::new(Mutex::new(()));
     let disk = Disk::new(usize::MAX);
     let slow = Slow(disk.clone(), Arc::clone(&turn));
-    let recorder = Recorder::start_with(options(Path::new("x")), Some(Box::new(slow))).unwrap();
+    let recorder =
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(slow)), None).unwrap();
     let mut busy = Busy::galaxy();
     let stuck = turn.lock().unwrap();
     let mut dropped = 0;
@@ -208,7 +212,7 @@ fn a_ring_is_written_out_when_a_process_with_memory_dies() {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().join("flight.ttmem");
     let ring = Some(Duration::from_secs(30));
-    let recorder = Recorder::start(Options { ring, ..options(&base) }).unwrap();
+    let recorder = Recorder::start(Options { ring, ..options(&base) }, None).unwrap();
     let mut busy = Busy::galaxy();
     feed(&recorder, &mut busy, 100);
     busy.end_process(3);
@@ -231,7 +235,7 @@ fn a_ring_in_which_nothing_happens_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let ring = Some(Duration::from_secs(30));
     let options = Options { ring, ..options(&folder.path().join("flight.ttmem")) };
-    let recorder = Recorder::start(options).unwrap();
+    let recorder = Recorder::start(options, None).unwrap();
     feed(&recorder, &mut Busy::galaxy(), 20);
     let report = recorder.stop("");
     assert_eq!(report, Report { dropped: report.dropped, ..Report::default() });

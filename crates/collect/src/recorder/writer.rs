@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use ttmem_model::recording::{
-    Contents, Encoded, Encoder, Event, EventKind, Limits, Tracker, civil::Civil,
+    Attachment, Contents, Encoded, Encoder, Event, EventKind, Limits, Parts, Tracker, civil::Civil,
 };
 use ttmem_model::{Snapshot, Timestamp};
 
+use super::agents::{Agents, Taken};
 use super::ring::{DEFAULT_MAX_BYTES, Ring};
 use super::sink::Sink;
 use super::{Message, Options, Report, gap};
@@ -22,6 +23,7 @@ pub(super) struct Writer {
     place: Place,
     encoder: Encoder,
     tracker: Tracker,
+    agents: Option<Agents>,
     dropped: Arc<AtomicU64>,
     /// How many of the dropped the recording knows of.
     dropped_said: u64,
@@ -45,8 +47,8 @@ impl Writer {
     pub(super) fn new(
         options: Options,
         sink: Option<Box<dyn Sink>>,
-        dropped: Arc<AtomicU64>,
-        notices: Sender<String>,
+        agents: Option<Agents>,
+        (dropped, notices): (Arc<AtomicU64>, Sender<String>),
     ) -> Self {
         let (place, limits) = match sink {
             Some(sink) => (Place::File { sink, contents: None }, Limits::default()),
@@ -62,6 +64,7 @@ impl Writer {
             place,
             encoder: Encoder::new(limits),
             tracker: Tracker::default(),
+            agents,
             dropped,
             dropped_said: 0,
             notices,
@@ -78,6 +81,7 @@ impl Writer {
         for message in messages {
             outcome = match message {
                 Message::Snapshot(snapshot, marks) => self.record(&snapshot, marks),
+                Message::Attach(attachment, bytes) => self.attach_bytes(attachment, &bytes),
                 Message::WriteOut(why) => self.write_out(&why),
                 Message::Stop(reason) => {
                     why = reason;
@@ -118,6 +122,8 @@ impl Writer {
             }
             self.encoder.event(event);
         }
+        let taken = self.agents.as_mut().map(|agents| agents.observe(snapshot)).unwrap_or_default();
+        self.attach_all(taken)?;
         match &self.pending {
             Some((since, why)) if self.is_ring() && time.0.abs_diff(since.0) >= SETTLE_US => {
                 let why = why.clone();
@@ -185,6 +191,60 @@ impl Writer {
         Ok(())
     }
 
+    fn attach_all(&mut self, taken: Vec<Taken>) -> Result<(), Ended> {
+        for segment in taken {
+            match segment {
+                Ok(blocks) => self.attach(blocks)?,
+                Err(why) => self.say(why),
+            }
+        }
+        Ok(())
+    }
+
+    fn attach_bytes(&mut self, attachment: Attachment, bytes: &[u8]) -> Result<(), Ended> {
+        let Some(mut parts) = Parts::of(attachment) else { return Ok(()) };
+        let mut blocks = Vec::new();
+        let mut rest = bytes;
+        while let Some((part, behind)) =
+            parts.wanted().and_then(|(_, length)| rest.split_at_checked(length))
+        {
+            blocks.push(parts.block(part));
+            rest = behind;
+        }
+        self.attach(blocks)
+    }
+
+    /// Puts an attachment into the recording. One for which there is no room is left out.
+    fn attach(&mut self, blocks: Vec<Encoded>) -> Result<(), Ended> {
+        let (sink, contents) = match &mut self.place {
+            Place::Ring(ring) => {
+                ring.attach(blocks);
+                return Ok(());
+            }
+            Place::File { sink, contents } => (sink, contents),
+        };
+        let Some(contents) = contents else { return Ok(()) };
+        let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
+        let size = contents.size() + more + contents.end_size();
+        if blocks.is_empty() || sink.is_gone() {
+            return Ok(());
+        }
+        if self.options.max_bytes.is_some_and(|max| size > max) {
+            self.say(format!(
+                "what an agent said is left out: {more} bytes are more than --max-size leaves"
+            ));
+            return Ok(());
+        }
+        for block in blocks {
+            if let Err(error) = sink.append(&block.bytes) {
+                return Err(self.fail(&error.to_string()));
+            }
+            contents.add(&block);
+        }
+        self.report.attachments += 1;
+        Ok(())
+    }
+
     /// Ends the block that is being filled, and writes a ring into a file.
     fn write_out(&mut self, why: &str) -> Result<(), Ended> {
         self.pending = None;
@@ -193,7 +253,9 @@ impl Writer {
         }
         let Place::Ring(ring) = &self.place else { return Ok(()) };
         let time = self.before.map_or(Timestamp(0), |marks| marks.wall);
-        match ring.write_out(&self.options.path, &self.options.header, time) {
+        let live = self.agents.as_ref().map(|agents| agents.now(time)).unwrap_or_default();
+        let live: Vec<Encoded> = live.into_iter().flatten().flatten().collect();
+        match ring.write_out(&self.options.path, &self.options.header, time, &live) {
             Ok((path, moments, bytes)) => {
                 self.say(format!("{why}: wrote {} ({moments} snapshots)", path.display()));
                 self.report.files.push(path);
@@ -217,6 +279,8 @@ impl Writer {
         if !self.is_ring() && self.before.is_some() {
             self.encoder.event(Event::new(time, EventKind::Ended, why));
             self.write_out(why)?;
+            let taken = self.agents.as_mut().map(|agents| agents.finish(time)).unwrap_or_default();
+            self.attach_all(taken)?;
             return self.write_end();
         }
         Ok(())

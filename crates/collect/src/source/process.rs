@@ -37,6 +37,14 @@ pub fn pids(root: &Root) -> Vec<Pid> {
     pids
 }
 
+/// When a process started, in clock ticks since boot; `None` if it is not there or has ended.
+#[must_use]
+pub fn start_ticks(root: &Root, pid: Pid) -> Option<u64> {
+    let file = root.read(&format!("/proc/{pid}/stat"), 4096).ok()?;
+    let stat = Stat::parse(&file.bytes).ok()?;
+    (!stat.has_ended()).then_some(stat.start_ticks)
+}
+
 /// Reads processes of one host: what does not change between two of them is read once.
 #[derive(Debug)]
 pub struct Processes<'a> {

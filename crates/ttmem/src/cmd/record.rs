@@ -1,17 +1,21 @@
 //! `ttmem record`: snapshots over time, into a file or into a ring that is written when something happens.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use ttmem_collect::clock::Clock;
-use ttmem_collect::recorder::{Offered, Options, Recorder, Report};
+use ttmem_collect::recorder::{Agents, Offered, Options, Recorder, Report};
 use ttmem_model::Snapshot;
 use ttmem_model::recording::Header;
 use ttmem_model::recording::civil::Civil;
 
 use super::quantity::{Size, Span};
+use super::run::command::{Running, shown};
+use super::run::{clean, conclude as conclude_command};
 use crate::exit::{self, Exit, Failure};
 use crate::interval::Interval;
 use crate::signal::{Signal, Signals};
@@ -35,46 +39,109 @@ pub struct RecordArgs {
     /// dies, or on SIGUSR1.
     #[arg(long, value_name = "TIME")]
     pub ring: Option<Span>,
+    /// Run this command with the agent and record until it ends. Its streams, its exit code and signals pass through.
+    #[arg(last = true, value_name = "CMD", conflicts_with = "duration")]
+    pub command: Vec<OsString>,
 }
 
-/// Records until the time is over, a limit is reached, or a signal comes.
+/// Records until the time is over, a limit is reached, a signal comes, or the command ends. The exit code is the
+/// command's, if there is one. What `agents` sees is in the recording too.
 ///
 /// # Errors
 /// If no source can be read, or the recording fails.
 pub fn run(
     args: &RecordArgs,
     clock: Clock,
+    agents: Option<Agents>,
     mut take: impl FnMut() -> Snapshot,
-) -> Result<(), Failure> {
-    let signals = Signals::new()
-        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+) -> Result<ExitCode, Failure> {
     let first = take();
-    if let Some(failure) = exit::of_sources(&first) {
+    // A command may be the first to use a chip here: then there is nothing to read before.
+    if let Some(failure) = exit::of_sources(&first).filter(|_| args.command.is_empty()) {
         return Err(failure);
     }
     let options = options(args, &first);
     let path = options.path.clone();
-    let recorder = Recorder::start(options).map_err(|error| refused(&path, &error))?;
-    say(&beginning(args, &path));
+    let recorder = Recorder::start(options, agents).map_err(|error| refused(&path, &error))?;
+    let session = Session { args, path, clock, recorder, next: Instant::now() };
+    match args.command.is_empty() {
+        true => session.until_told(first, take),
+        false => session.until_command_ends(first, take),
+    }
+}
 
-    let start = Instant::now();
-    let end = args.duration.and_then(|Span(duration)| start.checked_add(duration));
-    let mut next = start;
-    let mut snapshot = Some(first);
-    let why = loop {
-        let taken = snapshot.take().unwrap_or_else(&mut take);
-        if recorder.offer(taken, clock.marks()) == Offered::Ended {
-            break "it ended by itself";
+/// A recording that is under way.
+struct Session<'a> {
+    args: &'a RecordArgs,
+    path: PathBuf,
+    clock: Clock,
+    recorder: Recorder,
+    /// When the next snapshot is due.
+    next: Instant,
+}
+
+impl Session<'_> {
+    fn until_told(
+        mut self,
+        first: Snapshot,
+        mut take: impl FnMut() -> Snapshot,
+    ) -> Result<ExitCode, Failure> {
+        let signals = Signals::new()
+            .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+        say(&beginning(self.args, &self.path));
+        let end = self.args.duration.and_then(|Span(duration)| self.next.checked_add(duration));
+        let mut snapshot = Some(first);
+        let why = loop {
+            if self.record(snapshot.take().unwrap_or_else(&mut take)) == Offered::Ended {
+                break "it ended by itself";
+            }
+            match wait(&signals, &self.recorder, self.next, end) {
+                Some(why) => break why,
+                None => continue,
+            }
+        };
+        conclude(self.args, &self.recorder.stop(why)).map(|()| ExitCode::SUCCESS)
+    }
+
+    fn until_command_ends(
+        mut self,
+        first: Snapshot,
+        mut take: impl FnMut() -> Snapshot,
+    ) -> Result<ExitCode, Failure> {
+        let mut command = match Running::start(&self.args.command)? {
+            Ok(command) => command,
+            Err(code) => {
+                drop(self.recorder.stop(""));
+                // Nothing was recorded: the file is empty.
+                drop(std::fs::remove_file(&self.path));
+                return Ok(ExitCode::from(code));
+            }
+        };
+        let mut offered = self.record(first);
+        while !command.wait_until(self.next) {
+            if offered == Offered::Ended {
+                // The command goes on without its recording.
+                self.next += Duration::from_secs(3600);
+            } else {
+                offered = self.record(take());
+            }
         }
-        recorder.notices().iter().for_each(|notice| say(notice));
-        next = (next + args.interval.duration()).max(Instant::now());
-        match wait(&signals, &recorder, next, end) {
-            Some(why) => break why,
-            None => continue,
-        }
-    };
-    let report = recorder.stop(why);
-    conclude(args, &report)
+        let (args, end) = (self.args, |code| {
+            // How the host looks without the command.
+            self.record(take());
+            self.recorder.stop(&format!("`{}` ended with {code}", shown(&self.args.command)))
+        });
+        let (ended, report) = command.wait(end)?;
+        clean(&ended.found, false);
+        conclude_command(ended.code, conclude(args, &report))
+    }
+
+    fn record(&mut self, snapshot: Snapshot) -> Offered {
+        let offered = self.recorder.offer(snapshot, self.clock.marks());
+        self.recorder.notices().iter().for_each(|notice| say(notice));
+        self.next = (self.next + self.args.interval.duration()).max(Instant::now());
+        offered
+    }
 }
 
 /// Waits for the time of the next snapshot. Gives the reason to end, if there is one.
@@ -158,7 +225,12 @@ fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
         0 => String::new(),
         dropped => format!(", {dropped} dropped since writing was too slow"),
     };
-    let held = format!("{} snapshots in {} bytes{dropped}", report.moments, report.bytes);
+    let agents = match report.attachments {
+        0 => String::new(),
+        1 => " and what an agent said".to_owned(),
+        count => format!(" and what {count} agents said"),
+    };
+    let held = format!("{} snapshots{agents} in {} bytes{dropped}", report.moments, report.bytes);
     let names: Vec<String> = report.files.iter().map(|path| path.display().to_string()).collect();
     if let Some(failure) = &report.failure {
         let message = match names.as_slice() {

@@ -3,20 +3,19 @@
 //! The command is a child in the same process group, with the same terminal and streams. Nothing stands between it and
 //! its user but the wait for its end.
 
+pub(super) mod command;
 pub(super) mod library;
 mod segments;
 mod signals;
 
-use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use ttmem_collect::run_report::{ProcessReport, RunReport};
 
-use self::segments::{Found, Watch};
-use self::signals::Signals;
+use self::command::{Ended, Running, shown};
+use self::segments::Found;
 use super::report::{read, to_json};
 use super::target::{Mode, deliver};
 use crate::args::{ReportTarget, RunRequest, Target};
@@ -25,44 +24,32 @@ use crate::limit::Limit;
 use crate::output::page::Page;
 use crate::output::run_report::render;
 
-/// Exit code where the command is there and cannot be run, as shells have it.
-const CANNOT_RUN: u8 = 126;
-/// Exit code where the command is not there.
-const NOT_THERE: u8 = 127;
-/// A shell sees a process that a signal ended as this and the signal's number.
-const SIGNALLED: i32 = 128;
-
 /// Runs the command. The exit code is the command's, unless a limit was exceeded.
 ///
 /// # Errors
 /// If the agent library is missing, or the report cannot be written after a command that went well.
 pub fn run(request: &RunRequest, page: &Page) -> Result<ExitCode, Failure> {
-    let preload = library::preload(&library::find()?)?;
-    let watch = Watch::start();
-    let signals = Signals::catch();
     let began = Instant::now();
-    let mut child = match spawn(&request.command, &preload, watch.token()) {
-        Ok(child) => child,
-        Err(error) => return Ok(ExitCode::from(not_spawned(&request.command, &error))),
+    let command = match Running::start(&request.command)? {
+        Ok(command) => command,
+        Err(code) => return Ok(ExitCode::from(code)),
     };
-    let forwarding = signals.forward_to(&child);
-    let status = child.wait().map_err(|error| Failure {
-        exit: Exit::Usage,
-        message: format!("cannot wait for the command: {error}"),
-    })?;
-    forwarding.command_ended();
-    let found = watch.finish();
+    let (Ended { code, found }, ()) = command.wait(|_code| ())?;
     let report = RunReport {
         command: shown(&request.command),
-        exit_code: Some(code_of(status)),
+        exit_code: Some(code),
         duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
         ..report_of(&found)
     };
     let written = write_report(request, &report, page);
     clean(&found, request.keep);
-    let code = code_of(status);
     let verdict = check_limits(&request.limits, &report);
-    match (u8::try_from(code).unwrap_or(u8::MAX), written.and(verdict)) {
+    conclude(code, written.and(verdict))
+}
+
+/// The exit code of a command that ended with `code`: its own, unless it went well and something else did not.
+pub(super) fn conclude(code: i32, outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
+    match (u8::try_from(code).unwrap_or(u8::MAX), outcome) {
         (0, outcome) => outcome.map(|()| ExitCode::SUCCESS),
         (code, outcome) => {
             if let Err(Failure { message, .. }) = outcome {
@@ -71,32 +58,6 @@ pub fn run(request: &RunRequest, page: &Page) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(code))
         }
     }
-}
-
-fn spawn(command: &[OsString], preload: &OsString, token: &str) -> io::Result<Child> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Command::new(program)
-        .args(arguments)
-        .env(library::PRELOAD, preload)
-        .env(segments::TOKEN, token)
-        .spawn()
-}
-
-fn not_spawned(command: &[OsString], error: &io::Error) -> u8 {
-    say(&format!(
-        "cannot run `{}`: {error}; give the command as a shell would find it",
-        shown(command)
-    ));
-    if error.kind() == io::ErrorKind::NotFound { NOT_THERE } else { CANNOT_RUN }
-}
-
-fn shown(command: &[OsString]) -> String {
-    command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-fn code_of(status: ExitStatus) -> i32 {
-    status.code().or_else(|| Some(SIGNALLED + status.signal()?)).unwrap_or(SIGNALLED)
 }
 
 fn report_of(found: &[Found]) -> RunReport {
@@ -128,7 +89,7 @@ fn write_report(request: &RunRequest, report: &RunReport, page: &Page) -> Result
 }
 
 /// Removes the segments of processes that have ended.
-fn clean(found: &[Found], keep: bool) {
+pub(super) fn clean(found: &[Found], keep: bool) {
     for segment in found.iter().filter(|segment| !segment.is_running) {
         let path = segment.path.display();
         if keep {
@@ -161,7 +122,7 @@ fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Failure> {
 }
 
 /// A line of ttmem's own among what the command says.
-fn say(message: &str) {
+pub(super) fn say(message: &str) {
     let mut error = io::stderr().lock();
     // There is nowhere left to say that standard error is closed.
     match writeln!(error, "ttmem: {message}") {

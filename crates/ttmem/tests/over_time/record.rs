@@ -13,7 +13,10 @@ fn what_was_recorded_is_printed_as_it_was() {
     assert!(recorded.status.success());
     let error = String::from_utf8(recorded.stderr).unwrap();
     assert!(error.starts_with("ttmem: recording to a.ttmem every 100ms for 250ms"), "{error}");
-    assert!(error.contains("ttmem: wrote a.ttmem: 3 snapshots in "), "{error}");
+    assert!(
+        error.contains("ttmem: wrote a.ttmem: 3 snapshots and what an agent said in "),
+        "{error}"
+    );
     // Rates are known from the second snapshot on, so that only the first is like a single one.
     assert!(print(here, &["replay", "a.ttmem", "--at", "end", "--json"]) != live);
     let one = folder.path().join("one.ttmem");

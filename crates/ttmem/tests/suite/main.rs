@@ -17,6 +17,7 @@ mod json;
 mod l1;
 mod list;
 mod made;
+mod record;
 mod run;
 mod select;
 mod table;

@@ -27,11 +27,11 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// A segment of the command or of one of its children.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::cmd) struct Found {
     /// Its file.
-    pub(super) path: PathBuf,
+    pub(in crate::cmd) path: PathBuf,
     /// Whether its process outlived the command.
-    pub(super) is_running: bool,
+    pub(in crate::cmd) is_running: bool,
 }
 
 /// Looks out for segments on a thread of its own.

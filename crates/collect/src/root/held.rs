@@ -1,0 +1,98 @@
+//! A file that stays readable when its name is gone.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+
+use super::{Place, Root, RootError};
+
+/// A file that was opened to be read later, whatever becomes of its name.
+#[derive(Debug)]
+pub struct Held {
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Open(File),
+    Memory(Vec<u8>),
+}
+
+impl Root {
+    /// Opens a file to be read later. Of a host in memory the first `limit` bytes as they are now.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is no regular file.
+    pub fn hold(&self, path: &str, limit: usize) -> Result<Held, RootError> {
+        self.hold_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    fn hold_raw(&self, path: &str, limit: usize) -> Result<Held, Errno> {
+        if let Place::Memory(tree) = &self.place {
+            return Ok(Held { content: Content::Memory(tree.read(path, limit)?.bytes) });
+        }
+        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let status = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+            return Err(Errno::INVAL);
+        }
+        Ok(Held { content: Content::Open(File::from(file)) })
+    }
+}
+
+impl Held {
+    /// How many bytes it has now.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn size(&self) -> io::Result<u64> {
+        match &self.content {
+            Content::Open(file) => file.metadata().map(|status| status.len()),
+            Content::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// Fills the buffer with the bytes at a place.
+    ///
+    /// # Errors
+    /// If there are not so many, or they cannot be read.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        match &self.content {
+            Content::Open(file) => file.read_exact_at(buffer, offset),
+            Content::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                let rest = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
+                buffer.copy_from_slice(rest.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, Tree};
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_removed_is_still_there() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "content").unwrap();
+        let mut tree = Tree::new();
+        tree.put("/file", Entry::file("content"));
+        for root in [Root::directory(folder.path()).unwrap(), Root::memory(tree)] {
+            let held = root.hold("/file", 100).unwrap();
+            drop(std::fs::remove_file(folder.path().join("file")));
+            let mut buffer = [0; 4];
+            held.read_at(3, &mut buffer).unwrap();
+            assert_eq!((held.size().unwrap(), &buffer), (7, b"tent"));
+            assert!(held.read_at(4, &mut buffer).is_err());
+        }
+        let root = Root::directory(folder.path()).unwrap();
+        assert!(root.hold("/", 1).is_err());
+        assert!(root.hold("/file", 1).unwrap_err().is_absent());
+    }
+}
