@@ -1,6 +1,7 @@
 //! Which chip is which: an agent's chip has the id that its region would be named after.
 
 use ttmem_model::facts::Facts;
+use ttmem_model::segment::{AgentState, Segment};
 
 use super::super::join::{JoinedChip, Origin, SlotOwner, by_id, by_number};
 use super::{AgentLink, SegmentOwner};
@@ -20,6 +21,7 @@ pub(in crate::merge) fn join(
             let joining = Joining { facts, owners, slots, chips };
             match joining.place(link) {
                 Some(place) => chips[place].agents.push(link),
+                None if is_history(owners[segment], content) => {}
                 None => open.push(link),
             }
         }
@@ -38,6 +40,11 @@ pub(in crate::merge) fn join(
             }
         }
     }
+}
+
+/// True if a process that ended by itself left the segment: what it knew of chips is no news.
+fn is_history(owner: SegmentOwner, segment: &Segment) -> bool {
+    matches!(owner, SegmentOwner::Gone { .. }) && segment.header.state == AgentState::Exited
 }
 
 /// The id of an agent's chip, if TT-Metal told it.

@@ -142,6 +142,13 @@ fn a_killed_process_leaves_its_bytes_behind_and_one_that_ended_does_not() {
     let ended = segment(PID).state(AgentState::Exited);
     let ended = snapshot(host().segment_of(PID, ended).into_tree());
     assert!(ended.processes.is_empty() && ended.findings.is_empty());
+
+    let without_chip = |state| {
+        let host = Host::new().without_driver().segment_of(PID, segment(PID).state(state));
+        snapshot(host.into_tree()).chips.len()
+    };
+    assert_eq!(without_chip(AgentState::Recording), 1, "killed: what it held is news");
+    assert_eq!(without_chip(AgentState::Exited), 0, "the books are closed");
 }
 
 #[test]
