@@ -52,7 +52,7 @@ pub(crate) struct Process {
     pub(crate) events_first: AtomicUsize,
     /// See `buffers_mask`.
     pub(crate) events_mask: AtomicUsize,
-    /// The time, to some ten milliseconds, while the thread is awake; 0 while it sleeps.
+    /// The time while much is recorded, renewed by every 32nd event; else 0, and each hook asks for it.
     pub(crate) now: AtomicU64,
     /// Hooks that were called, as the segment has it.
     pub(crate) called: AtomicU32,

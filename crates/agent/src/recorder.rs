@@ -12,7 +12,7 @@ use ttmem_model::segment::layout::{
 use ttmem_model::segment::owner::PeakOrigin;
 use ttmem_model::segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
 
-use crate::ffi::prefetch_for_write;
+use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;
 
 /// Key of a slot whose buffer is freed.
@@ -20,6 +20,9 @@ const FREED: u64 = 1;
 
 /// How many events ahead the ring's lines are fetched.
 const EVENTS_AHEAD: u64 = 6;
+
+/// Every how many events the time is asked for while much is recorded.
+const EVENTS_PER_TIME: u64 = 32;
 
 /// A buffer as the hooks see it.
 #[derive(Clone, Copy, Debug)]
@@ -299,7 +302,27 @@ impl Recorder<'_> {
     /// The number of the next event, from 1.
     #[inline(always)]
     fn next_event(&self) -> u64 {
-        self.words[counter::EVENTS].fetch_add(1, Ordering::AcqRel) + 1
+        let sequence = self.words[counter::EVENTS].fetch_add(1, Ordering::AcqRel) + 1;
+        if sequence.is_multiple_of(EVENTS_PER_TIME) {
+            self.renew_time();
+        }
+        sequence
+    }
+
+    /// Events so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.words[counter::EVENTS].load(Ordering::Relaxed)
+    }
+
+    /// Renews the time that hooks share while much is recorded. The sleeping thread may end that meanwhile.
+    #[cold]
+    fn renew_time(&self) {
+        let now = &self.process.now;
+        let held = now.load(Ordering::Relaxed);
+        if held != 0 {
+            // If it fails, the thread or another hook was first.
+            now.compare_exchange(held, coarse_time(), Ordering::Relaxed, Ordering::Relaxed).ok();
+        }
     }
 
     #[inline(always)]

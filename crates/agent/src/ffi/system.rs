@@ -6,7 +6,7 @@ use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME, SYS_gettid, 
 
 /// Monotonic nanoseconds, to a few milliseconds: 5 ns, no system call.
 #[inline]
-pub(super) fn coarse_time() -> u64 {
+pub(crate) fn coarse_time() -> u64 {
     clock(CLOCK_MONOTONIC_COARSE)
 }
 

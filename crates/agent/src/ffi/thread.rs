@@ -13,9 +13,10 @@ use crate::recorder::Recorder;
 use crate::refresh::{self, Ask};
 
 /// How long it waits for more changes.
-const SETTLE_NANOSECONDS: u64 = 50_000_000;
-/// How often it tells the time meanwhile, so that the hooks need not ask for it.
-const TICK_NANOSECONDS: i64 = 10_000_000;
+const SETTLE_NANOSECONDS: i64 = 50_000_000;
+/// Events in that time from which on the hooks share one answer to what time it is: the 32nd part of them renews it,
+/// every 1.6 ms or less.
+const MANY_EVENTS: u64 = 1024;
 /// TT-Metal's own code runs on it.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -63,18 +64,15 @@ extern "C" fn run(state: *mut c_void) -> *mut c_void {
     unsafe { libc::prctl(libc::PR_SET_NAME, c"ttmem-agent".as_ptr()) };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         while process.phase() == Phase::Recording {
-            process.now.store(0, Ordering::Relaxed);
-            while process.wake.load(Ordering::Acquire) == 0 {
-                futex(&process.wake, FUTEX_WAIT, 0);
+            if process.wake.load(Ordering::Acquire) == 0 {
+                process.now.store(0, Ordering::Relaxed);
+                wait(process);
             }
-            let woken = system::time();
-            let mut now = woken;
-            while now < woken + SETTLE_NANOSECONDS {
-                process.now.store(now, Ordering::Relaxed);
-                system::sleep(TICK_NANOSECONDS);
-                now = system::time();
-            }
+            let before = recorder.events();
+            system::sleep(SETTLE_NANOSECONDS);
             process.wake.swap(0, Ordering::AcqRel);
+            let many = recorder.events().wrapping_sub(before) >= MANY_EVENTS;
+            process.now.store(if many { system::coarse_time() } else { 0 }, Ordering::Relaxed);
             places::name_sites(recorder);
             if refresh::round(recorder, &TtMetal) {
                 // A call may be under way whose change is noted and not yet made: look again.
@@ -86,6 +84,13 @@ extern "C" fn run(state: *mut c_void) -> *mut c_void {
         switch_off(recorder);
     }
     null_mut()
+}
+
+/// Sleeps until something changes.
+fn wait(process: &Process) {
+    while process.wake.load(Ordering::Acquire) == 0 {
+        futex(&process.wake, FUTEX_WAIT, 0);
+    }
 }
 
 /// Asks the allocators of this process.
