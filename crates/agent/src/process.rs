@@ -131,13 +131,15 @@ pub(crate) struct SiteSlot {
 }
 
 impl AllocatorSlot {
-    /// Something about buffers of a kind changed. A plain store, for the thread looks twice.
+    /// Was a buffer of a kind seen?
     #[inline]
-    pub(crate) fn note_change(&self, kind: BufferKind) {
-        let bit = 1 << kind as u8;
-        if self.kinds_seen.load(Ordering::Relaxed) & bit == 0 {
-            self.kinds_seen.fetch_or(bit, Ordering::Relaxed);
-        }
+    pub(crate) fn has_seen(&self, kind: BufferKind) -> bool {
+        self.kinds_seen.load(Ordering::Relaxed) >> kind as u8 & 1 == 1
+    }
+
+    /// Something about its buffers changed. A plain store, for the thread looks twice.
+    #[inline]
+    pub(crate) fn note_change(&self) {
         self.changed.store(1, Ordering::Relaxed);
     }
 }

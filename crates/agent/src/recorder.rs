@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_model::segment::entry::{
-    BufferEntry, EventEntry, FailureEntry, Tags, live_from_word, live_step,
+    BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_from_word, live_step,
 };
 use ttmem_model::segment::layout::{
     ALLOCATORS, BUFFER_PROBES, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section,
@@ -19,7 +19,7 @@ use crate::process::Process;
 const FREED: u64 = 1;
 
 /// How many events ahead the ring's lines are fetched.
-const EVENTS_AHEAD: u64 = 6;
+const EVENTS_AHEAD: usize = 6;
 
 /// Every how many events the time is asked for while much is recorded.
 const EVENTS_PER_TIME: u64 = 32;
@@ -44,6 +44,22 @@ pub(crate) struct BufferFacts {
 }
 
 impl BufferFacts {
+    /// The table's entry of the buffer.
+    #[inline(always)]
+    fn entry(&self, tags: Tags, sequence: u64, now: Circumstances) -> BufferEntry {
+        BufferEntry {
+            key: self.key,
+            address: self.address,
+            bytes_per_bank: self.bytes_per_bank,
+            requested: self.requested,
+            sequence,
+            time: now.time,
+            page_bytes: self.page_bytes,
+            thread: now.thread,
+            tags,
+        }
+    }
+
     /// An event of the buffer, still without its number and what it leads to.
     #[inline(always)]
     fn event(&self, kind: EventKind, tags: Tags, now: Circumstances) -> EventEntry {
@@ -104,29 +120,21 @@ impl Recorder<'_> {
             layout: facts.layout,
             name: now.name,
         };
-        let entry = BufferEntry {
-            key: facts.key,
-            address: facts.address,
-            bytes_per_bank: facts.bytes_per_bank,
-            requested: facts.requested,
-            sequence,
-            time: now.time,
-            page_bytes: facts.page_bytes,
-            thread: now.thread,
-            tags,
-        };
         match place {
-            Some(first) => self.store::<BUFFER_WORDS>(first, entry.to_words()),
+            Some(first) => {
+                let entry = facts.entry(tags, sequence, now);
+                self.store::<BUFFER_WORDS>(first, entry.to_words());
+            }
             None => self.drop_buffer(block, step),
         }
         let (live_after, _) = live_from_word(live);
         let event = facts.event(EventKind::Allocate, tags, now);
-        self.write_event(&EventEntry { sequence, live_after, ..event });
+        self.write_event(sequence, EventEntry { sequence, live_after, ..event }.to_words());
         self.raise_peak(block, live, sequence, now);
         if now.origin != Origin::Plain {
             self.add_origin(block, now.origin, facts.bytes_per_bank);
         }
-        self.process.allocators[usize::from(allocator) % ALLOCATORS].note_change(facts.kind);
+        self.process.allocators[usize::from(allocator) % ALLOCATORS].note_change();
     }
 
     /// A buffer that the table has no room for.
@@ -144,19 +152,20 @@ impl Recorder<'_> {
         now: Circumstances,
         facts: impl FnOnce() -> Option<(u8, BufferFacts)>,
     ) -> bool {
-        if let Some(entry) = self.remove(key) {
-            let facts = BufferFacts {
-                key,
-                address: entry.address,
-                bytes_per_bank: entry.bytes_per_bank,
-                requested: entry.requested,
-                page_bytes: entry.page_bytes,
-                kind: entry.tags.kind,
-                layout: entry.tags.layout,
-            };
-            self.subtract(&facts, entry.tags, now);
+        if let Some(buffer) = self.remove(key) {
+            self.subtract(&buffer, now);
             return true;
         }
+        self.freed_unlisted(now, facts)
+    }
+
+    /// A buffer that is not in the table is about to be freed.
+    #[cold]
+    fn freed_unlisted(
+        &self,
+        now: Circumstances,
+        facts: impl FnOnce() -> Option<(u8, BufferFacts)>,
+    ) -> bool {
         let known = facts().filter(|(allocator, facts)| {
             let unlisted = kind_block(*allocator, facts.kind) + kind::UNLISTED;
             self.take_step(unlisted, live_step(facts.bytes_per_bank))
@@ -167,26 +176,26 @@ impl Recorder<'_> {
         };
         let (kind, layout) = (facts.kind, facts.layout);
         let tags = Tags { allocator, kind, origin: Origin::Plain, layout, name: 0 };
-        self.subtract(&facts, tags, now);
+        self.subtract(&OwnBuffer(facts.entry(tags, 0, now).to_words()), now);
         true
     }
 
     #[inline(always)]
-    fn subtract(&self, facts: &BufferFacts, tags: Tags, now: Circumstances) {
+    fn subtract(&self, buffer: &OwnBuffer, now: Circumstances) {
+        let tags = buffer.tags();
         let block = kind_block(tags.allocator, tags.kind);
-        let step = live_step(facts.bytes_per_bank);
+        let step = live_step(buffer.bytes_per_bank());
         let live =
             self.words[block + kind::LIVE].fetch_sub(step, Ordering::AcqRel).wrapping_sub(step);
         let sequence = self.next_event();
         if tags.origin != Origin::Plain {
-            self.add_origin(block, tags.origin, facts.bytes_per_bank.wrapping_neg());
+            self.add_origin(block, tags.origin, buffer.bytes_per_bank().wrapping_neg());
         }
-        // The event's name is the op that frees; the origin is that of the buffer.
-        let tags = Tags { name: now.name, ..tags };
         let (live_after, _) = live_from_word(live);
-        let event = facts.event(EventKind::Free, tags, now);
-        self.write_event(&EventEntry { sequence, live_after, ..event });
-        self.process.allocators[usize::from(tags.allocator) % ALLOCATORS].note_change(tags.kind);
+        let Circumstances { time, thread, name, .. } = now;
+        let free = Free { sequence, time, live_after, thread, name };
+        self.write_event(sequence, buffer.freed(&free));
+        self.process.allocators[usize::from(tags.allocator) % ALLOCATORS].note_change();
     }
 
     /// All buffers of an allocator are gone. Returns how many the table knew.
@@ -295,7 +304,8 @@ impl Recorder<'_> {
         now: Circumstances,
     ) -> u64 {
         let sequence = self.next_event();
-        self.write_event(&EventEntry { sequence, live_after, ..facts.event(what, tags, now) });
+        let event = EventEntry { sequence, live_after, ..facts.event(what, tags, now) };
+        self.write_event(sequence, event.to_words());
         sequence
     }
 
@@ -326,18 +336,15 @@ impl Recorder<'_> {
     }
 
     #[inline(always)]
-    fn write_event(&self, event: &EventEntry) {
-        self.store::<EVENT_WORDS>(self.event_word(event.sequence), event.to_words());
-        // The ring is larger than the cache: the line of an event to come is on its way meanwhile.
-        prefetch_for_write(&self.words[self.event_word(event.sequence + EVENTS_AHEAD)]);
-    }
-
-    /// First word of the place in the ring of the event with a number.
-    #[inline(always)]
-    fn event_word(&self, sequence: u64) -> usize {
+    fn write_event(&self, sequence: u64, event: [u64; EVENT_WORDS]) {
         let mask = self.process.events_mask.load(Ordering::Relaxed);
-        let place = usize::try_from(sequence - 1).unwrap_or(0) & mask;
-        self.process.events_first.load(Ordering::Relaxed) + place * EVENT_WORDS
+        let first = self.process.events_first.load(Ordering::Relaxed);
+        let index = usize::try_from(sequence - 1).unwrap_or(0);
+        // First word of the place in the ring.
+        let place = |index: usize| first + (index & mask) * EVENT_WORDS;
+        self.store::<EVENT_WORDS>(place(index), event);
+        // The ring is larger than the cache: the line of an event to come is on its way meanwhile.
+        prefetch_for_write(&self.words[place(index + EVENTS_AHEAD)]);
     }
 
     /// Fetches the lines that a change to a buffer will write, all at once. Each locked instruction waits for its own.
@@ -364,15 +371,15 @@ impl Recorder<'_> {
 
     /// Takes a buffer out of the table. Of two threads that try, one succeeds.
     #[inline(always)]
-    fn remove(&self, key: u64) -> Option<BufferEntry> {
+    fn remove(&self, key: u64) -> Option<OwnBuffer> {
         for first in self.probes(key) {
             let held = self.words[first].load(Ordering::Acquire);
             if held == key {
-                let entry = BufferEntry::from_own_words(self.load(first));
+                let buffer = OwnBuffer(self.load(first));
                 return self.words[first]
                     .compare_exchange(key, FREED, Ordering::AcqRel, Ordering::Relaxed)
                     .is_ok()
-                    .then_some(entry);
+                    .then_some(buffer);
             }
             if held == 0 {
                 return None;

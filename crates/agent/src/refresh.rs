@@ -78,7 +78,5 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
 /// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have.
 fn is_worth_asking(slot: &AllocatorSlot, kind: BufferKind) -> bool {
     let role = slot.role.load(Ordering::Relaxed);
-    role == AllocatorRole::Mesh as u8
-        || role == AllocatorRole::Device as u8
-        || slot.kinds_seen.load(Ordering::Relaxed) >> kind as u8 & 1 == 1
+    role == AllocatorRole::Mesh as u8 || role == AllocatorRole::Device as u8 || slot.has_seen(kind)
 }

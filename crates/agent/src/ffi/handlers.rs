@@ -5,7 +5,7 @@
 mod device;
 mod work;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_model::segment::layout::{counter, kind};
 use ttmem_model::segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
@@ -47,10 +47,9 @@ pub(super) fn allocate(
         note_call(recorder, hook);
         let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
         let slot = &recorder.process.allocators[usize::from(allocator)];
-        let l1_small_start = slot.l1_small_start.load(Ordering::Relaxed);
-        let Some(facts) = tt_metal::buffer(buffer, address, l1_small_start) else { return };
-        if slot.kinds_seen.load(Ordering::Relaxed) >> facts.kind as u8 & 1 == 0 {
-            note_banks(recorder, allocator, this, facts.kind);
+        let Some(facts) = tt_metal::buffer(buffer, address, &slot.l1_small_start) else { return };
+        if !slot.has_seen(facts.kind) {
+            first_of_kind(recorder, allocator, this, facts.kind);
         }
         let block = kind_block(allocator, facts.kind);
         thread.block.set(u32::try_from(block).unwrap_or(0));
@@ -81,7 +80,7 @@ impl Drop for FailedAllocation {
         let Self { this, buffer, stack } = *self;
         guarded(Start::Yes, |recorder, thread| {
             let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
-            let Some(facts) = tt_metal::buffer(buffer, 0, 0) else { return };
+            let Some(facts) = tt_metal::buffer(buffer, 0, &AtomicU64::new(0)) else { return };
             // The allocator is asked on this thread, for its numbers are of use only at this very moment. It has
             // unlocked itself while the exception passed.
             let statistics = tt_metal::statistics(this, facts.kind, 0).unwrap_or_default();
@@ -102,15 +101,15 @@ impl Drop for FailedAllocation {
 pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, buffer: u64) -> u64 {
     let marker = 0_u8;
     let stack = stack_of(&marker);
-    expect_change(buffer);
     guarded(Start::No, |recorder, thread| {
+        recorder.expect_change(buffer, thread.block.get() as usize);
         note_call(recorder, hook);
         let now = circumstances(recorder.process, thread, stack);
         recorder.freed(buffer, now, || {
             let allocator = recorder.process.allocator_index(this)?;
             let slot = &recorder.process.allocators[usize::from(allocator)];
-            let l1_small_start = slot.l1_small_start.load(Ordering::Relaxed);
-            Some((allocator, tt_metal::buffer(buffer, tt_metal::address(buffer), l1_small_start)?))
+            let address = tt_metal::address(buffer);
+            Some((allocator, tt_metal::buffer(buffer, address, &slot.l1_small_start)?))
         });
         thread::wake(recorder.process);
     });
@@ -139,7 +138,7 @@ fn drop_buffers(hook: Hook, this: u64) {
         note_call(recorder, hook);
         if let Some(allocator) = recorder.process.allocator_index(this) {
             recorder.all_freed(allocator, this, circumstances(recorder.process, thread, NOWHERE));
-            recorder.process.allocators[usize::from(allocator)].changed.store(1, Ordering::Relaxed);
+            recorder.process.allocators[usize::from(allocator)].note_change();
             thread::wake(recorder.process);
         }
     });
@@ -223,7 +222,9 @@ fn enter_allocator(
 
 /// The first buffer of its kind: now it is known that the allocator has such a region.
 #[cold]
-fn note_banks(recorder: Recorder<'_>, index: u8, allocator: u64, kind: BufferKind) {
+fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: BufferKind) {
+    let seen = &recorder.process.allocators[usize::from(index)].kinds_seen;
+    seen.fetch_or(1 << kind as u8, Ordering::Relaxed);
     let word = &recorder.words[kind_block(index, kind) + kind::BANKS];
     if word.load(Ordering::Relaxed) == 0 {
         word.store(tt_metal::banks(allocator, kind), Ordering::Relaxed);

@@ -13,10 +13,11 @@ use crate::recorder::Recorder;
 use crate::refresh::{self, Ask};
 
 /// How long it waits for more changes.
-const SETTLE_NANOSECONDS: i64 = 50_000_000;
-/// Events in that time from which on the hooks share one answer to what time it is: the 32nd part of them renews it,
-/// every 1.6 ms or less.
-const MANY_EVENTS: u64 = 1024;
+const SETTLE_NANOSECONDS: u32 = 50_000_000;
+/// How long it first looks how much is recorded.
+const FIRST_NANOSECONDS: u32 = 2_000_000;
+/// If an event comes as often as this, the hooks share one answer to what time it is. Every 32nd event renews it.
+const MANY_EVENTS_NANOSECONDS: u32 = 50_000;
 /// TT-Metal's own code runs on it.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -67,12 +68,10 @@ extern "C" fn run(state: *mut c_void) -> *mut c_void {
             if process.wake.load(Ordering::Acquire) == 0 {
                 process.now.store(0, Ordering::Relaxed);
                 wait(process);
+                watch(recorder, FIRST_NANOSECONDS);
             }
-            let before = recorder.events();
-            system::sleep(SETTLE_NANOSECONDS);
+            watch(recorder, SETTLE_NANOSECONDS);
             process.wake.swap(0, Ordering::AcqRel);
-            let many = recorder.events().wrapping_sub(before) >= MANY_EVENTS;
-            process.now.store(if many { system::coarse_time() } else { 0 }, Ordering::Relaxed);
             places::name_sites(recorder);
             if refresh::round(recorder, &TtMetal) {
                 // A call may be under way whose change is noted and not yet made: look again.
@@ -91,6 +90,16 @@ fn wait(process: &Process) {
     while process.wake.load(Ordering::Acquire) == 0 {
         futex(&process.wake, FUTEX_WAIT, 0);
     }
+}
+
+/// Sleeps, and decides by what was recorded meanwhile whether the hooks go on with a shared time.
+fn watch(recorder: Recorder<'_>, nanoseconds: u32) {
+    let before = recorder.events();
+    system::sleep(nanoseconds.into());
+    let events = recorder.events().wrapping_sub(before);
+    let many = events >= u64::from(nanoseconds / MANY_EVENTS_NANOSECONDS);
+    let now = if many { system::coarse_time() } else { 0 };
+    recorder.process.now.store(now, Ordering::Relaxed);
 }
 
 /// Asks the allocators of this process.

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
 use ttmem_model::segment::entry::low;
@@ -34,15 +34,14 @@ impl Symbol {
     #[inline]
     pub(super) fn get(&self) -> Option<*mut c_void> {
         let function = self.function.load(Ordering::Acquire);
-        if function.is_null() {
-            self.look()
-        } else {
-            (function != Self::MISSING).then_some(function)
-        }
+        if function.addr() > Self::MISSING.addr() { Some(function) } else { self.look() }
     }
 
     #[cold]
     fn look(&self) -> Option<*mut c_void> {
+        if self.function.load(Ordering::Acquire) == Self::MISSING {
+            return None;
+        }
         let handle = handle();
         let mut function = null_mut();
         if !handle.is_null() {
@@ -218,7 +217,7 @@ fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
 
 /// What a buffer is. `None` if it lies in no memory of the device.
 #[inline(always)]
-pub(super) fn buffer(buffer: u64, address: u64, l1_small_start: u64) -> Option<BufferFacts> {
+pub(super) fn buffer(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> Option<BufferFacts> {
     let kind = match tell(&ACCESSORS.buffer_type, buffer) {
         NO_ANSWER => legacy_kind(buffer, address, l1_small_start)?,
         number => kind_of_type(low(number) & 0xff)?,
@@ -261,13 +260,14 @@ fn kind_of_type(number: u32) -> Option<BufferKind> {
 
 /// The kind of a buffer that does not tell it, before 0.80.
 #[cold]
-fn legacy_kind(buffer: u64, address: u64, l1_small_start: u64) -> Option<BufferKind> {
+fn legacy_kind(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> Option<BufferKind> {
     let is = |symbol: &Symbol| call!(symbol, fn(u64) -> bool, buffer) == Some(true);
     if is(&IS_TRACE) {
         Some(BufferKind::Trace)
     } else if is(&IS_DRAM) {
         Some(BufferKind::Dram)
     } else if is(&IS_L1) {
+        let l1_small_start = l1_small_start.load(Ordering::Relaxed);
         let is_small = l1_small_start != 0 && address >= l1_small_start;
         Some(if is_small { BufferKind::L1Small } else { BufferKind::L1 })
     } else {

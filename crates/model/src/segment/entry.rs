@@ -130,7 +130,7 @@ impl BufferEntry {
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; BUFFER_WORDS] {
-        let mut words = [
+        with_checksum([
             self.key,
             self.address,
             self.bytes_per_bank,
@@ -139,9 +139,7 @@ impl BufferEntry {
             self.time,
             pair(self.page_bytes, self.thread),
             u64::from(self.tags.to_bits()),
-        ];
-        words[7] = pair(low(words[7]), checksum(&words));
-        words
+        ])
     }
 
     /// From words; `None` if they do not belong together.
@@ -149,14 +147,7 @@ impl BufferEntry {
     pub fn from_words(mut words: [u64; BUFFER_WORDS]) -> Option<Self> {
         let expected = high(words[7]);
         words[7] = u64::from(low(words[7]));
-        (checksum(&words) == expected).then(|| Self::from_own_words(words))
-    }
-
-    /// From words that the writer itself has written.
-    #[must_use]
-    #[inline]
-    pub fn from_own_words(words: [u64; BUFFER_WORDS]) -> Self {
-        Self {
+        (checksum(&words) == expected).then(|| Self {
             key: words[0],
             address: words[1],
             bytes_per_bank: words[2],
@@ -166,8 +157,68 @@ impl BufferEntry {
             page_bytes: low(words[6]),
             thread: high(words[6]),
             tags: Tags::from_bits(low(words[7])),
-        }
+        })
     }
+}
+
+/// The words of a [`BufferEntry`] as its writer has written them: not checked, and not taken apart where a free does not
+/// need it.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnBuffer(pub [u64; BUFFER_WORDS]);
+
+impl OwnBuffer {
+    /// Bytes that it takes in every bank.
+    #[must_use]
+    #[inline]
+    pub fn bytes_per_bank(&self) -> u64 {
+        self.0[2]
+    }
+
+    /// What it is and to whom it belongs.
+    #[must_use]
+    #[inline]
+    pub fn tags(&self) -> Tags {
+        Tags::from_bits(low(self.0[7]))
+    }
+
+    /// The words of the [`EventEntry`] that says it was freed, by another thread and op perhaps.
+    #[must_use]
+    #[inline]
+    pub fn freed(&self, free: &Free) -> [u64; EVENT_WORDS] {
+        let [_, address, bytes_per_bank, requested, _, _, page, tags] = self.0;
+        with_checksum([
+            free.sequence << 8 | EventKind::Free as u64,
+            address,
+            bytes_per_bank,
+            requested,
+            free.live_after,
+            free.time,
+            pair(low(page), free.thread),
+            tags & 0xffff | u64::from(free.name) << 16,
+        ])
+    }
+}
+
+/// What the event of a free says that the buffer does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Free {
+    /// Number of the event, from 1.
+    pub sequence: u64,
+    /// Monotonic time in nanoseconds.
+    pub time: u64,
+    /// Bytes per bank of all live buffers of the allocator and kind, after it.
+    pub live_after: u64,
+    /// Thread that frees.
+    pub thread: u32,
+    /// Index of the name of the op that frees; 0 for none.
+    pub name: u16,
+}
+
+/// Words of which the last one has room for the checksum of all in its upper half.
+#[inline]
+fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
+    words[7] = pair(low(words[7]), checksum(&words));
+    words
 }
 
 /// Something that happened.
@@ -200,7 +251,7 @@ impl EventEntry {
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; EVENT_WORDS] {
-        let mut words = [
+        with_checksum([
             self.sequence << 8 | self.kind as u64,
             self.address,
             self.bytes_per_bank,
@@ -209,9 +260,7 @@ impl EventEntry {
             self.time,
             pair(self.page_bytes, self.thread),
             u64::from(self.tags.to_bits()),
-        ];
-        words[7] = pair(low(words[7]), checksum(&words));
-        words
+        ])
     }
 
     /// From words; `None` if they do not belong together, or for a kind that a later version added.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::entry::{BufferEntry, EventEntry, FailureEntry, Tags, live_step};
+use super::entry::{BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_step};
 use super::head::HeadFacts;
 use super::layout::{
     BUFFER_WORDS, EVENT_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter,
@@ -369,4 +369,20 @@ proptest! {
         image.0[fixed::CHECKSUM] = u64::from(entry::checksum(&image.0[1..fixed::CHECKSUM]));
         let _ignored = Reader::parse(&image.bytes()).map(|segment| segment.losses);
     }
+}
+
+#[test]
+fn the_event_of_a_free_is_the_same_by_way_of_words_and_of_types() {
+    let free = Free { sequence: 99, time: 5, live_after: 7, thread: 8, name: 9 };
+    let event = EventEntry {
+        sequence: 99,
+        time: 5,
+        live_after: 7,
+        thread: 8,
+        tags: Tags { name: 9, ..TAGS },
+        ..EVENT
+    };
+    let buffer = OwnBuffer(BUFFER.to_words());
+    assert_eq!(buffer.freed(&free), event.to_words());
+    assert_eq!((buffer.tags(), buffer.bytes_per_bank()), (TAGS, BUFFER.bytes_per_bank));
 }

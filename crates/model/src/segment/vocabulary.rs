@@ -20,7 +20,12 @@ impl BufferKind {
 
     #[inline]
     pub(super) fn from_bits(bits: u8) -> Self {
-        Self::ALL[usize::from(bits & 3)]
+        match bits & 3 {
+            0 => Self::Dram,
+            1 => Self::L1,
+            2 => Self::L1Small,
+            _ => Self::Trace,
+        }
     }
 
     /// The name as it stands in JSON.
