@@ -1,18 +1,26 @@
 //! A client of the server: gives snapshots as a collector does.
+//!
+//! The server is not trusted to be well: whatever it says or does not say, every call ends in time, and the memory that
+//! it can make a client take is bounded.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+mod line;
+
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use ttmem_model::Snapshot;
 use ttmem_model::recording::{Damage, Moment};
-use ttmem_model::wire::{
-    FRAME_HEADER, FrameKind, Hello, LiveReader, PROTOCOL, Welcome, frame, frame_header,
-};
+use ttmem_model::wire::{FrameKind, Hello, LiveReader, PROTOCOL, Welcome, frame};
 
-/// How long a server may take to answer before it counts as not there.
-const ANSWER: Duration = Duration::from_secs(2);
+use line::{Line, now};
+
+/// How long a server may take to answer before it counts as not there. A frame that has begun must end in it too.
+const ANSWER_US: u64 = 1_000_000;
+/// The same where history is wanted, which is more to send.
+const HISTORY_US: u64 = 3_000_000;
+/// History that is kept of what a server sends.
+const MAX_HISTORY_BYTES: usize = 64 << 20;
 
 /// Why there is no snapshot from the server.
 #[derive(Debug, thiserror::Error)]
@@ -32,15 +40,21 @@ pub enum ClientError {
         "the server speaks version {0}, this ttmem {1}; install the same ttmem for both and restart the server"
     )]
     Version(u16, u16),
+    /// It says nothing.
+    #[error("the server does not answer in time")]
+    Slow,
 }
 
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Client {
-    stream: UnixStream,
+    line: Line,
     reader: LiveReader,
     welcome: Welcome,
     history: Vec<Vec<u8>>,
+    history_bytes: usize,
+    /// Whether there is a state that was not given yet.
+    is_new: bool,
 }
 
 impl Client {
@@ -49,13 +63,12 @@ impl Client {
     /// # Errors
     /// If no server answers.
     pub fn connect(socket: &Path, history: Duration) -> Result<Self, ClientError> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
+        let until = now() + if history.is_zero() { ANSWER_US } else { HISTORY_US };
+        let mut line = Line::connect(socket)?;
         let hello = Hello::new(u64::try_from(history.as_micros()).unwrap_or(u64::MAX));
         let hello = serde_json::to_vec(&hello).unwrap_or_default();
-        stream.write_all(&frame(FrameKind::Hello, &hello))?;
-        let welcome: Welcome = match receive(&mut stream)? {
+        line.say(&frame(FrameKind::Hello, &hello))?;
+        let welcome: Welcome = match line.receive(until)? {
             (FrameKind::Welcome, content) => serde_json::from_slice(&content)
                 .map_err(|error| Damage::Snapshot(error.to_string()))?,
             (FrameKind::Bye, why) => return Err(refused(&why)),
@@ -64,13 +77,16 @@ impl Client {
         if welcome.version.0 != PROTOCOL.0 {
             return Err(ClientError::Version(welcome.version.0, PROTOCOL.0));
         }
-        // From now on it waits as long as the server needs from state to state.
-        let patience = ANSWER + 3 * Duration::from_micros(welcome.interval_us);
-        stream.set_read_timeout(Some(patience))?;
-        let mut client =
-            Self { stream, reader: LiveReader::default(), welcome, history: Vec::new() };
-        while client.reader.moment().is_none() {
-            client.take()?;
+        let mut client = Self {
+            line,
+            reader: LiveReader::default(),
+            welcome,
+            history: Vec::new(),
+            history_bytes: 0,
+            is_new: false,
+        };
+        while !client.is_new {
+            client.take(until)?;
         }
         Ok(client)
     }
@@ -79,6 +95,20 @@ impl Client {
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_micros(self.welcome.interval_us)
+    }
+
+    /// The kernel's number of the start of the machine that the server looks at.
+    #[must_use]
+    pub fn boot(&self) -> Option<&str> {
+        self.welcome.boot.as_deref()
+    }
+
+    /// The user that the server runs as.
+    ///
+    /// # Errors
+    /// If the kernel does not say.
+    pub fn uid(&self) -> io::Result<u32> {
+        self.line.uid()
     }
 
     /// What was before the first state: blocks of a recording, each given once.
@@ -91,10 +121,25 @@ impl Client {
     /// # Errors
     /// If the server went away.
     pub fn snapshot(&mut self) -> Result<Snapshot, ClientError> {
-        while self.is_more_there()? {
-            self.take()?;
-        }
+        self.take_all()?;
+        self.is_new = false;
         Ok(self.moment()?.snapshot()?)
+    }
+
+    /// The newest snapshot that was not given yet. Where there is none, it waits until the machine has been awake for
+    /// so many microseconds.
+    ///
+    /// # Errors
+    /// If the server went away.
+    pub fn newer(&mut self, until_us: u64) -> Result<Option<Snapshot>, ClientError> {
+        self.take_all()?;
+        while !self.is_new && self.line.wait(until_us)? {
+            self.take(now() + ANSWER_US)?;
+        }
+        if !std::mem::take(&mut self.is_new) {
+            return Ok(None);
+        }
+        Ok(Some(self.moment()?.snapshot()?))
     }
 
     /// Waits for the next state.
@@ -102,7 +147,12 @@ impl Client {
     /// # Errors
     /// If the server went away.
     pub fn wait(&mut self) -> Result<Moment, ClientError> {
-        while !matches!(self.take()?, FrameKind::Full | FrameKind::Change) {}
+        let until = now().saturating_add(self.welcome.interval_us.saturating_mul(3));
+        while !matches!(
+            self.take(until.saturating_add(ANSWER_US))?,
+            FrameKind::Full | FrameKind::Change
+        ) {}
+        self.is_new = false;
         self.moment()
     }
 
@@ -110,34 +160,30 @@ impl Client {
         self.reader.moment().ok_or_else(|| Damage::Impossible("there is no state yet").into())
     }
 
-    fn is_more_there(&self) -> io::Result<bool> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        Ok(poll(&mut watched, Some(&now))? > 0)
+    /// Takes what is there. A server that sends and sends does not hold the client up for long.
+    fn take_all(&mut self) -> Result<(), ClientError> {
+        let until = now() + ANSWER_US;
+        while self.line.wait(0)? && now() < until {
+            self.take(until)?;
+        }
+        Ok(())
     }
 
-    fn take(&mut self) -> Result<FrameKind, ClientError> {
-        let (kind, content) = receive(&mut self.stream)?;
+    fn take(&mut self, until_us: u64) -> Result<FrameKind, ClientError> {
+        let (kind, content) = self.line.receive(until_us)?;
         match kind {
             FrameKind::Full => self.reader.full(&content)?,
             FrameKind::Change => self.reader.change(&content)?,
-            FrameKind::History => self.history.push(content),
+            FrameKind::History if self.history_bytes + content.len() <= MAX_HISTORY_BYTES => {
+                self.history_bytes += content.len();
+                self.history.push(content);
+            }
             FrameKind::Bye => return Err(refused(&content)),
-            FrameKind::Hello | FrameKind::Welcome | FrameKind::Other(_) => {}
+            FrameKind::History | FrameKind::Hello | FrameKind::Welcome | FrameKind::Other(_) => {}
         }
+        self.is_new |= matches!(kind, FrameKind::Full | FrameKind::Change);
         Ok(kind)
     }
-}
-
-fn receive(stream: &mut UnixStream) -> Result<(FrameKind, Vec<u8>), ClientError> {
-    let mut header = [0; FRAME_HEADER];
-    stream.read_exact(&mut header)?;
-    let (kind, length) = frame_header(header)?;
-    let mut content = Vec::new();
-    // Memory is taken as the bytes come, not as they are announced.
-    stream.take(length as u64).read_to_end(&mut content)?;
-    if content.len() < length { Err(Damage::Cut.into()) } else { Ok((kind, content)) }
 }
 
 fn refused(why: &[u8]) -> ClientError {

@@ -33,12 +33,20 @@ impl History {
         Ok(())
     }
 
-    /// The blocks since a time, the oldest first. Behind a header they are a recording.
-    pub fn since(&mut self, time: Timestamp) -> Vec<Vec<u8>> {
+    /// The number of the first block that reaches a time, for [`Self::block`]. Ends the block that is being filled.
+    pub fn since(&mut self, time: Timestamp) -> u64 {
         if let Some(block) = self.encoder.flush() {
             self.ring.push(block);
         }
-        let blocks = self.ring.blocks().filter(|block| block.last() >= time);
-        blocks.map(|block| block.bytes.clone()).collect()
+        let mut blocks = self.ring.blocks();
+        blocks.find(|(_, block)| block.last() >= time).map_or(u64::MAX, |(number, _)| number)
+    }
+
+    /// The block of a number and the number of the next one. Behind a header, blocks are a recording. Of blocks that
+    /// are forgotten by now the oldest that is left is given instead.
+    #[must_use]
+    pub fn block(&self, number: u64) -> Option<(&[u8], u64)> {
+        let (number, block) = self.ring.block(number)?;
+        Some((&block.bytes, number.saturating_add(1)))
     }
 }

@@ -22,9 +22,11 @@ pub mod root;
 pub mod run_report;
 pub mod server;
 pub mod source;
+pub mod supply;
 pub mod words;
 
 pub use clock::Clock;
 pub use collector::{Collector, L1Look};
 pub use root::Root;
 pub use source::l1::L1Request;
+pub use supply::Supply;

@@ -44,6 +44,8 @@ pub struct Options {
     pub history_bytes: u64,
     /// Show everybody's command lines to everybody.
     pub share_commands: bool,
+    /// The kernel's number of the start of the machine that is looked at; none for a made-up or captured one.
+    pub boot: Option<String>,
 }
 
 /// Who looks: decides which command lines are shown.
@@ -117,14 +119,14 @@ impl Server {
         }
         self.latest = Some(Arc::clone(&snapshot));
         let peers = &self.peers;
-        self.views.retain(|viewer, _| peers.iter().any(|peer| peer.viewer() == Some(*viewer)));
+        self.views.retain(|viewer, _| peers.iter().any(|peer| sees(peer, *viewer)));
         for (viewer, view) in &mut self.views {
             let name = match viewer {
                 Viewer::All => None,
                 Viewer::User(uid) => Some(self.users.name(&self.root, *uid)),
             };
             let frame = view.push(&snapshot, name.as_deref());
-            for peer in self.peers.iter_mut().filter(|peer| peer.viewer() == Some(*viewer)) {
+            for peer in self.peers.iter_mut().filter(|peer| sees(peer, *viewer)) {
                 peer.queue(Arc::clone(&frame));
             }
         }
@@ -201,23 +203,32 @@ impl Server {
         self.peers = peers;
     }
 
-    /// Greets a client and gives it the history it asked for and the whole state.
+    /// Greets a client, and gives it the history that it asked for as it can take it, and then the whole state.
     fn begin(&mut self, peer: &mut Peer, history_us: u64) {
         let welcome = Welcome {
             version: PROTOCOL,
             ttmem: env!("CARGO_PKG_VERSION").to_owned(),
             interval_us: u64::try_from(self.options.interval.as_micros()).unwrap_or(u64::MAX),
+            boot: self.options.boot.clone(),
         };
         let welcome = serde_json::to_vec(&welcome).unwrap_or_default();
-        peer.queue(frame(FrameKind::Welcome, &welcome).into());
-        let Some(latest) = &self.latest else { return };
-        if history_us > 0 {
-            let since = Timestamp(latest.time_us.0.saturating_sub(history_us));
-            for block in self.history.since(since) {
-                peer.queue(frame(FrameKind::History, &block).into());
-            }
+        let latest = self.latest.as_ref().map(|latest| latest.time_us.0).unwrap_or_default();
+        let from = match history_us {
+            0 => u64::MAX,
+            _ => self.history.since(Timestamp(latest.saturating_sub(history_us))),
+        };
+        peer.give_past(frame(FrameKind::Welcome, &welcome).into(), from);
+    }
+
+    /// Gives a client that is ready for it the next block of history, or the whole state. False if it is ready for none.
+    fn go_on(&mut self, peer: &mut Peer) -> bool {
+        let Some(number) = peer.next_past() else { return false };
+        if let Some((block, next)) = self.history.block(number) {
+            peer.give_past(frame(FrameKind::History, block).into(), next);
+            return true;
         }
-        let Some(viewer) = peer.viewer() else { return };
+        let Some(latest) = &self.latest else { return false };
+        let viewer = peer.viewer();
         let view = self.views.entry(viewer).or_insert_with(|| {
             let name = match viewer {
                 Viewer::All => None,
@@ -227,15 +238,30 @@ impl Server {
             drop(view.push(latest, name.as_deref()));
             view
         });
-        peer.queue(view.full());
-        peer.allow_queued();
+        peer.go_live(view.full());
+        true
     }
 
     fn send(&mut self) {
-        let before = self.peers.len();
-        self.peers.retain_mut(Peer::send);
-        self.dropped += (before - self.peers.len()) as u64;
+        let mut peers = std::mem::take(&mut self.peers);
+        peers.retain_mut(|peer| {
+            loop {
+                if !peer.send() {
+                    self.dropped += 1;
+                    return false;
+                }
+                if !self.go_on(peer) {
+                    return true;
+                }
+            }
+        });
+        self.peers = peers;
     }
+}
+
+/// Whether a client takes what changes as this kind of viewer sees it.
+fn sees(peer: &Peer, viewer: Viewer) -> bool {
+    peer.is_live() && peer.viewer() == viewer
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ fn a_hundred_clients_of_a_galaxy() {
         history: Duration::from_secs(600),
         history_bytes: 32 << 20,
         share_commands: false,
+        boot: None,
     };
     let root = ttmem_collect::Root::memory(ttmem_collect::root::Tree::new());
     let mut server = ttmem_collect::server::Server::bind(options, root).unwrap();

@@ -18,11 +18,14 @@ pub enum SourceName {
     L1,
     /// The files that TT-Metal's Inspector writes.
     Inspector,
+    /// A `ttmem serve` on this machine, which read the other sources.
+    Server,
 }
 
 impl SourceName {
     /// Every source, in the order in which outputs list them.
-    pub const ALL: [Self; 5] = [Self::Kmd, Self::Upstream, Self::Agent, Self::L1, Self::Inspector];
+    pub const ALL: [Self; 6] =
+        [Self::Kmd, Self::Upstream, Self::Agent, Self::L1, Self::Inspector, Self::Server];
 
     /// The name as it stands in JSON.
     #[must_use]
@@ -33,6 +36,7 @@ impl SourceName {
             Self::Agent => "agent",
             Self::L1 => "l1",
             Self::Inspector => "inspector",
+            Self::Server => "server",
         }
     }
 }

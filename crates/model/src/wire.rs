@@ -94,6 +94,10 @@ pub struct Welcome {
     pub ttmem: String,
     /// Microseconds from state to state.
     pub interval_us: u64,
+    /// The kernel's number of the start of the machine that it looks at; none for a made-up or captured one. A client
+    /// knows by it that this is its own machine.
+    #[serde(default)]
+    pub boot: Option<String>,
 }
 
 /// A frame, ready to be sent.

@@ -143,8 +143,9 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Request::Serve(args) => {
             let mut collector = source.collector(passive(simulator))?;
+            let boot = ttmem_collect::supply::boot(collector.root());
             // Users are named as on the machine that the clients run on.
-            cmd::serve::run(&args, Root::system(), || collector.snapshot())
+            cmd::serve::run(&args, Root::system(), boot, || collector.snapshot())
         }
         Request::Replay(args) => {
             let bytes = cmd::replay::render(&args, &page(&Target::Standard, FULL_WIDTH))?;

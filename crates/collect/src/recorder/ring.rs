@@ -23,12 +23,21 @@ pub(crate) struct Ring {
     bytes: u64,
     /// What processes left that ended within the window, the oldest first. It takes as much as the blocks at most.
     attached: VecDeque<Vec<Encoded>>,
+    /// Blocks that there were before the oldest one here.
+    forgotten: u64,
 }
 
 impl Ring {
     pub(crate) fn new(window: Duration, max_bytes: u64) -> Self {
         let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-        Self { window_us, max_bytes, blocks: VecDeque::new(), bytes: 0, attached: VecDeque::new() }
+        Self {
+            window_us,
+            max_bytes,
+            blocks: VecDeque::new(),
+            bytes: 0,
+            attached: VecDeque::new(),
+            forgotten: 0,
+        }
     }
 
     /// Blocks short enough that the window ends about where it should.
@@ -54,6 +63,7 @@ impl Ring {
             }
             self.bytes -= oldest.bytes.len() as u64;
             self.blocks.pop_front();
+            self.forgotten += 1;
         }
     }
 
@@ -65,9 +75,16 @@ impl Ring {
         }
     }
 
-    /// The blocks, the oldest first.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Encoded> {
-        self.blocks.iter()
+    /// The blocks with their numbers, the oldest first. A block keeps its number.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, &Encoded)> {
+        (self.forgotten..).zip(&self.blocks)
+    }
+
+    /// The block of a number; if that is gone, the oldest that is left.
+    pub(crate) fn block(&self, number: u64) -> Option<(u64, &Encoded)> {
+        let place = usize::try_from(number.saturating_sub(self.forgotten)).ok()?;
+        let block = self.blocks.get(place)?;
+        Some((number.max(self.forgotten), block))
     }
 
     /// Writes all blocks and attachments into a new file, which gets its name when it is whole. Gives the name, moments and bytes.

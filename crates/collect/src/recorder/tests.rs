@@ -248,3 +248,33 @@ fn marks_of_the_system_go_forward() {
     assert!(first.since_boot_us > 0 && second.awake_us >= first.awake_us);
     assert!(first.since_boot_us >= first.awake_us);
 }
+
+#[test]
+fn a_server_that_goes_away_takes_no_process_with_it() {
+    use ttmem_model::SourceName;
+    use ttmem_model::snapshot::{Source, SourceStatus};
+    let served = |mut snapshot: Snapshot| {
+        let (name, status) = (SourceName::Server, SourceStatus::Ok);
+        snapshot.sources.push(Source { name, status, detail: String::new(), cost_us: 0 });
+        snapshot
+    };
+    let mut busy = Busy::galaxy();
+    let mut tracker = ttmem_model::recording::Tracker::default();
+    let here = |busy: &mut Busy| {
+        let mut snapshot = busy.next(1_000_000);
+        // This user sees one process where the server sees eight.
+        snapshot.processes.truncate(1);
+        snapshot
+    };
+    tracker.observe(&served(busy.next(1_000_000)));
+    let mut kinds = |snapshot: &Snapshot| -> Vec<EventKind> {
+        let events = tracker.observe(snapshot).into_iter().map(|event| event.kind);
+        events.filter(|kind| *kind != EventKind::Peak).collect()
+    };
+    assert_eq!(kinds(&here(&mut busy)), []);
+    assert_eq!(kinds(&here(&mut busy)), []);
+    assert_eq!(kinds(&served(busy.next(1_000_000))), []);
+    let mut last = served(busy.next(1_000_000));
+    last.processes.pop();
+    assert_eq!(kinds(&last), [EventKind::ProcessDied]);
+}

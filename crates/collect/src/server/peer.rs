@@ -10,10 +10,12 @@ use ttmem_model::wire::{FRAME_HEADER, FrameKind, Hello, PROTOCOL, frame, frame_h
 
 use super::Viewer;
 
-/// Bytes that may wait for a client, history aside: two whole states of a Galaxy, or a thousand changes.
+/// Bytes that may wait for a client, its first state aside: two whole states of a Galaxy, or a thousand changes.
 const MAX_QUEUED_BYTES: usize = 1 << 20;
 /// A client must say what it wants within this time.
 const HELLO_US: u64 = 5_000_000;
+/// A client must have taken its history within this time.
+const PAST_US: u64 = 60_000_000;
 /// A greeting is no longer than this.
 const MAX_HELLO_BYTES: usize = 4096;
 
@@ -25,13 +27,24 @@ pub(super) struct Peer {
     since: u64,
     /// What came so far of its greeting.
     input: Vec<u8>,
-    has_begun: bool,
+    phase: Phase,
     queue: VecDeque<Arc<[u8]>>,
     /// How much of the first frame is sent.
     sent: usize,
     queued: usize,
-    /// What may be queued: more while it takes its history.
+    /// What may be queued: more while it takes its first state.
     allowed: usize,
+}
+
+/// How far a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has not said yet what it wants.
+    Greeting,
+    /// It takes history, block by block as it can; the number is the next one's.
+    Past(u64),
+    /// It has the whole state and takes what changes.
+    Live,
 }
 
 /// What a client wants.
@@ -51,7 +64,7 @@ impl Peer {
             viewer,
             since: now,
             input: Vec::new(),
-            has_begun: false,
+            phase: Phase::Greeting,
             queue: VecDeque::new(),
             sent: 0,
             queued: 0,
@@ -63,9 +76,36 @@ impl Peer {
         &self.stream
     }
 
-    /// Who looks, once it has said that it wants to.
-    pub(super) fn viewer(&self) -> Option<Viewer> {
-        self.has_begun.then_some(self.viewer)
+    /// Who looks.
+    pub(super) fn viewer(&self) -> Viewer {
+        self.viewer
+    }
+
+    /// Whether it takes what changes.
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// The number of the block of history that it is ready to take.
+    pub(super) fn next_past(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Past(number) if self.queue.is_empty() => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Gives it history, of which another block will follow.
+    pub(super) fn give_past(&mut self, frame: Arc<[u8]>, next: u64) {
+        self.queue(frame);
+        self.allow_queued();
+        self.phase = Phase::Past(next);
+    }
+
+    /// Gives it the whole state; changes follow.
+    pub(super) fn go_live(&mut self, state: Arc<[u8]>) {
+        self.queue(state);
+        self.allow_queued();
+        self.phase = Phase::Live;
     }
 
     pub(super) fn has_queued(&self) -> bool {
@@ -83,7 +123,7 @@ impl Peer {
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Wish::Leave,
-                Ok(count) if !self.has_begun => {
+                Ok(count) if self.phase == Phase::Greeting => {
                     self.input.extend_from_slice(buffer.get(..count).unwrap_or(&[]));
                     match self.greeting() {
                         Wish::Nothing => {}
@@ -96,10 +136,12 @@ impl Peer {
                 Err(_) => return Wish::Leave,
             }
         }
-        if !self.has_begun && now.saturating_sub(self.since) > HELLO_US {
-            return Wish::Refuse("no greeting came in time");
+        let age = now.saturating_sub(self.since);
+        match self.phase {
+            Phase::Greeting if age > HELLO_US => Wish::Refuse("no greeting came in time"),
+            Phase::Past(_) if age > PAST_US => Wish::Refuse("its history was not taken in time"),
+            _ => Wish::Nothing,
         }
-        Wish::Nothing
     }
 
     fn greeting(&mut self) -> Wish {
@@ -118,7 +160,7 @@ impl Peer {
                 "client and server are of different ages: install the same ttmem for both, and restart the server",
             );
         }
-        self.has_begun = true;
+        self.phase = Phase::Past(u64::MAX);
         self.input = Vec::new();
         Wish::Begin { history_us: hello.history_us }
     }
@@ -142,14 +184,14 @@ impl Peer {
                 Err(_) => return false,
             }
         }
-        // What it was given at its beginning may be much, and must only become less.
+        // A block or a state may be much, and must only become less.
         let is_slow = self.queued > self.allowed;
         self.allowed = self.allowed.min(self.queued.max(MAX_QUEUED_BYTES));
         !is_slow
     }
 
     /// Lets it take as long as it needs for what is queued now.
-    pub(super) fn allow_queued(&mut self) {
+    fn allow_queued(&mut self) {
         self.allowed = self.queued + MAX_QUEUED_BYTES;
     }
 

@@ -16,6 +16,21 @@ pub fn places(runtime: Option<PathBuf>) -> Vec<PathBuf> {
     own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
 }
 
+/// Whether a socket stands there.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|status| status.file_type().is_socket())
+}
+
+/// The user to whom root gave the folder of the machine's own server; `None` for any other socket.
+#[must_use]
+pub fn system_owner(path: &Path) -> Option<u32> {
+    let folder = path.parent().filter(|_| path == Path::new(SYSTEM))?;
+    let status = fs::symlink_metadata(folder).ok().filter(fs::Metadata::is_dir)?;
+    // Where others may write, a socket says nothing of its owner's right to be there.
+    (status.permissions().mode() & 0o002 == 0).then(|| status.uid())
+}
+
 /// A socket that is listened on. It goes when this goes.
 #[derive(Debug)]
 pub(super) struct Socket {

@@ -26,6 +26,7 @@ impl Stage {
             history: Duration::from_secs(60),
             history_bytes: 8 << 20,
             share_commands: false,
+            boot: None,
         };
         let server = Server::bind(options, Root::memory(crate::root::Tree::new())).unwrap();
         Self { _folder: folder, server, busy: Busy::galaxy() }

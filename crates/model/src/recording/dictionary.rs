@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::bytes::{Reader, put_bytes, put_varint};
 use super::error::Damage;
 
+/// Strings and shapes at most: each takes more memory than the byte that it may be written in.
+const MAX_ENTRIES: usize = 1 << 18;
+
 /// Strings and shapes by number. A shape is the list of a map's keys, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dictionary {
@@ -99,17 +102,20 @@ impl Dictionary {
 
     /// Adds what [`Dictionary::put_since`] wrote.
     pub(crate) fn read_more(&mut self, reader: &mut Reader<'_>) -> Result<(), Damage> {
-        for _ in 0..reader.count(1)? {
+        for _ in 0..reader.count(1)?.min(MAX_ENTRIES + 1) {
             let string = std::str::from_utf8(reader.bytes()?)
                 .map_err(|_error| Damage::Impossible("a string that is not UTF-8"))?;
             self.add_string(string.into());
         }
-        for _ in 0..reader.count(1)? {
+        for _ in 0..reader.count(1)?.min(MAX_ENTRIES + 1) {
             let keys = reader.count(1)?;
             let limit = self.strings.len();
             let shape: Result<Arc<[u32]>, Damage> =
                 (0..keys).map(|_| reader.index(limit)).collect();
             self.add_shape(shape?);
+        }
+        if self.strings.len() + self.shapes.len() > MAX_ENTRIES {
+            return Err(Damage::Impossible("more strings and shapes than a dictionary has"));
         }
         Ok(())
     }
@@ -142,5 +148,9 @@ mod tests {
         let mut dictionary = Dictionary::default();
         assert!(dictionary.read_more(&mut Reader::new(&[1, 1, b'a', 1, 1, 1])).is_err());
         assert!(dictionary.read_more(&mut Reader::new(&[1, 1, 0xff, 0])).is_err());
+        let mut many = Vec::new();
+        put_varint(&mut many, 300_000);
+        many.resize(many.len() + 300_001, 0);
+        assert!(dictionary.read_more(&mut Reader::new(&many)).is_err());
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Event, EventKind};
-use crate::snapshot::{Process, ProcessState};
-use crate::{ChipId, Finding, Kind, Pid, Snapshot, Timestamp};
+use crate::snapshot::{Process, ProcessState, Source, SourceStatus};
+use crate::{ChipId, Finding, Kind, Pid, Snapshot, SourceName, Timestamp};
 
 /// A process's identity.
 type Identity = (Pid, u64);
@@ -19,6 +19,8 @@ pub struct Tracker {
 /// What is remembered of the snapshot before.
 #[derive(Debug, Default)]
 struct Before {
+    /// Whether a server looked, which may see more than this user does.
+    is_served: bool,
     chips: BTreeSet<ChipId>,
     processes: BTreeMap<Identity, KnownProcess>,
     findings: BTreeMap<FindingKey, String>,
@@ -50,7 +52,11 @@ impl Before {
             (identity(process), KnownProcess { name, is_live, held: held(process) })
         });
         let findings = snapshot.findings.iter().map(|finding| (key(finding), finding.text.clone()));
+        let served = |source: &Source| {
+            source.name == SourceName::Server && source.status == SourceStatus::Ok
+        };
         Self {
+            is_served: snapshot.sources.iter().any(served),
             chips: snapshot.chips.iter().map(|chip| chip.id).collect(),
             processes: processes.collect(),
             findings: findings.collect(),
@@ -80,7 +86,9 @@ impl Tracker {
     pub fn observe(&mut self, snapshot: &Snapshot) -> Vec<Event> {
         let mut events = Vec::new();
         let after = Before::of(snapshot);
-        if let Some(before) = &self.before {
+        // Where another looks than before, what is not seen any more has not gone.
+        let before = self.before.as_ref().filter(|before| before.is_served == after.is_served);
+        if let Some(before) = before {
             let time = snapshot.time_us;
             chips(before, &after, time, &mut events);
             processes(before, &after, time, &mut events);

@@ -10,9 +10,12 @@ use crate::recording::parts::{
     put_steps, put_varint, read_steps, read_tokens, steps,
 };
 use crate::recording::{Damage, FlattenError};
+use crate::wire::MAX_FRAME_BYTES;
 
 /// Strings and shapes that are no longer used stay in the dictionary; beyond so many bytes it begins anew.
 const MAX_DICTIONARY_BYTES: usize = 256 << 10;
+/// A reader does not take more: the bytes at which the dictionary begins anew, and what one state can add to them.
+const MAX_READ_BYTES: usize = MAX_DICTIONARY_BYTES + MAX_FRAME_BYTES;
 
 /// Makes the contents of `Full` and `Change` frames.
 #[derive(Debug, Default)]
@@ -119,6 +122,9 @@ impl LiveReader {
         let time = Timestamp(reader.varint()?);
         let dictionary = Arc::make_mut(&mut self.dictionary);
         dictionary.read_more(&mut reader)?;
+        if dictionary.bytes() > MAX_READ_BYTES {
+            return Err(Damage::Impossible("a dictionary that only grows"));
+        }
         let steps = read_steps(&mut reader, dictionary)?;
         if !steps.is_empty() {
             tokens = apply(&tokens, &steps)?;
@@ -182,5 +188,24 @@ mod tests {
         assert!(reader.change(&[0, 0, 0, 0, 5, 2]).is_err());
         assert!(reader.full(&[]).is_err());
         assert!(reader.moment().is_none());
+    }
+
+    #[test]
+    fn a_dictionary_that_only_grows_is_refused() {
+        let mut reader = LiveReader::default();
+        let mut writer = LiveWriter::default();
+        writer.push(Timestamp(1), &[1]).unwrap();
+        reader.full(&writer.full()).unwrap();
+        // Changes that bring new strings and change nothing.
+        let refused = (0..100).find_map(|number| {
+            let mut strings = Dictionary::default();
+            strings.string_number(&format!("{number}{}", "x".repeat(200_000)), None);
+            let mut change = Vec::new();
+            put_varint(&mut change, 1);
+            strings.put_since((0, 0), &mut change);
+            put_steps(&[], &mut change);
+            reader.change(&change).err().map(|_damage| number)
+        });
+        assert!(refused.is_some_and(|number| number > 30), "{refused:?}");
     }
 }

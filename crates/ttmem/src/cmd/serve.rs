@@ -47,13 +47,15 @@ pub struct ServeArgs {
     pub process_metrics: bool,
 }
 
-/// Serves until a signal comes.
+/// Serves until a signal comes. `root` is the machine that the clients run on, and `boot` the number of its start if that
+/// is the one that is looked at.
 ///
 /// # Errors
 /// If the socket or the address is taken.
 pub fn run(
     args: &ServeArgs,
     root: Root,
+    boot: Option<String>,
     mut take: impl FnMut() -> Snapshot,
 ) -> Result<(), Failure> {
     let signals = Signals::new()
@@ -65,6 +67,7 @@ pub fn run(
         history: args.history.0,
         history_bytes: args.history_size.0,
         share_commands: args.share_commands,
+        boot,
     };
     let mut server =
         Server::bind(options, root).map_err(|error| Failure::usage(refused(&socket, &error)))?;
