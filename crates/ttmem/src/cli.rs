@@ -56,6 +56,18 @@ pub struct CommonArgs {
         help_heading = "Common options"
     )]
     pub simulator: Option<PathBuf>,
+    /// Take snapshots from the ttmem server at this socket, and from nothing else.
+    #[arg(
+        long,
+        value_name = "SOCKET",
+        global = true,
+        conflicts_with_all = ["root", "demo", "capture", "simulator", "no_server"],
+        help_heading = "Common options"
+    )]
+    pub server: Option<PathBuf>,
+    /// Collect here even where a server runs.
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub no_server: bool,
     /// Colour what matters.
     #[arg(
         long,

@@ -1,5 +1,6 @@
 //! How `ttmem` ends: documented codes, and errors that are one line.
 
+use ttmem_model::SourceName;
 use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 
 /// An exit code. The numbers are a contract, listed in `--help` and the man page.
@@ -69,7 +70,12 @@ impl Failure {
 /// What the sources say about the snapshot as a whole: whether it says anything, and if not, why.
 #[must_use]
 pub fn of_sources(snapshot: &Snapshot) -> Option<Failure> {
-    let with = |status| snapshot.sources.iter().find(|source| source.status == status);
+    // A server reads for others: without it the sources are those of this machine, unless there is nothing else.
+    let is_other = |source: &&Source| source.name != SourceName::Server;
+    let is_server_alone = !snapshot.sources.iter().any(|source| is_other(&source));
+    let counts = |source: &&Source| is_server_alone || is_other(source);
+    let with =
+        |status| snapshot.sources.iter().filter(counts).find(|source| source.status == status);
     if with(SourceStatus::Ok).is_some() {
         return None;
     }

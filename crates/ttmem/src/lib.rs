@@ -15,6 +15,7 @@ pub mod interval;
 pub mod limit;
 pub mod output;
 pub mod select;
+pub mod served;
 pub mod signal;
 pub mod terminal;
 pub mod tui;
@@ -81,7 +82,9 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
     let simulator = common.simulator.clone();
     let page = |target: &Target, otherwise| terminal::page(target, color, charset, otherwise);
     let print = |bytes: &[u8]| deliver(&Target::Standard, Mode::Append, bytes).map(|_delivery| ());
-    match Request::of(cli)? {
+    let request = Request::of(cli)?;
+    served::check(&request, &common)?;
+    match request {
         Request::Top(args) => return cmd::top::run(&args, &common),
         Request::Config(args) => print(cmd::top::config(args)?.as_bytes()),
         Request::Text(text) => {
@@ -95,13 +98,15 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             cmd::explain::run(&request, &mut collector, pages)
         }
         Request::Snapshot(request) => {
-            let mut collector = source.collector(L1Request {
+            let collector = source.collector(L1Request {
                 devices: request.l1,
                 simulator,
                 ..L1Request::default()
             })?;
+            let interval = request.repeat.map(|repeat| repeat.interval.duration());
+            let mut supply = served::supply(collector, &common, request.l1, interval);
             let pages = |otherwise| page(&request.target, otherwise);
-            cmd::snapshot::run(&request, || collector.snapshot(), pages)
+            cmd::snapshot::run(&request, || served::next(&mut supply), pages)
         }
         Request::Buffers(request) => {
             let mut collector = source.collector(passive(simulator))?;
@@ -133,8 +138,11 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
                 ));
             }
             let agents = source.root()?.map(Agents::new);
-            let mut collector = source.collector(passive(simulator))?;
-            return cmd::record::run(&args, Clock::System, agents, || collector.snapshot());
+            let collector = source.collector(passive(simulator))?;
+            let interval = Some(args.interval.duration());
+            let mut supply = served::supply(collector, &common, false, interval);
+            let take = || served::next(&mut supply);
+            return cmd::record::run(&args, Clock::System, agents, take);
         }
         Request::Diff(args) => {
             let (bytes, outcome) = cmd::diff::run(&args)?;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use ttmem_collect::root::Tree;
@@ -12,13 +13,15 @@ use crate::cli::{ColorWhen, CommonArgs};
 use crate::config::{self, Configuration, Settings};
 use crate::exit::{Exit, Failure};
 use crate::interval::Interval;
+use crate::served;
 use crate::tui::app::{App, Ask, Event, Sample, View};
 use crate::tui::demo::Work;
 use crate::tui::details;
 use crate::tui::history::Moment;
 use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
+use crate::tui::past;
 use crate::tui::run::{self, Directory, End, Parts};
-use crate::tui::sampler::{Feed, Recipe, RecipeOfL1};
+use crate::tui::sampler::{Feed, Host, Listing, Recipe, RecipeOfL1};
 
 /// The longest time from one sample to the next.
 const MOST_SECONDS: u64 = 60;
@@ -173,8 +176,10 @@ fn parts(
 ) -> Result<Parts, Failure> {
     let root = || match &common.root {
         None if common.demo => Ok(ttmem_collect::demo::root()),
-        // A capture has no host.
-        None if common.capture.is_some() => Ok(Root::memory(Tree::new())),
+        // A capture has no host, and a server may look at another.
+        None if common.capture.is_some() || common.server.is_some() => {
+            Ok(Root::memory(Tree::new()))
+        }
         None => Ok(Root::system()),
         Some(directory) => Root::directory(directory).map_err(|error| {
             Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
@@ -183,16 +188,20 @@ fn parts(
     let (feed, buffers, begin) = if common.demo {
         let mut work = Work::new(Collector::demo());
         let begin = have_worked(&mut app, &mut work);
-        let again = Feed::Work(Box::new(Work::new(Collector::demo())));
+        let again = Listing::Work(Box::new(Work::new(Collector::demo())));
         (Feed::Work(Box::new(work)), again, Some(begin))
     } else {
-        (Feed::Host(recipe(common)), Feed::Host(recipe(common)), None)
+        let samples = Feed::Host(host(common, settings.interval_micros));
+        (samples, Listing::Host(recipe(common)), None)
     };
     let directory = match &settings.export_directory {
         Some(directory) => Directory::Named(directory.clone()),
         None => Directory::Working,
     };
-    let is_system = common.root.is_none() && common.capture.is_none() && !common.demo;
+    let is_system = common.root.is_none()
+        && common.capture.is_none()
+        && common.server.is_none()
+        && !common.demo;
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
@@ -208,14 +217,25 @@ fn parts(
     })
 }
 
-/// How the collector of the host is made that the arguments choose. Simulated chips and captures have an L1 that is
-/// read without a device.
+/// How the collector of the host is made that the arguments choose.
 fn recipe(common: &CommonArgs) -> Recipe {
     let common = common.clone();
     Box::new(move || {
         let host = crate::HostChoice::of(&common);
-        let l1 = L1Request { simulator: common.simulator, ..L1Request::default() };
+        let l1 = L1Request { simulator: common.simulator.clone(), ..L1Request::default() };
         host.collector(l1).map_err(|failure| failure.message)
+    })
+}
+
+/// How snapshots of the host are made that the arguments choose, through a server where there is one. Simulated chips and
+/// captures have an L1 that is read without a device.
+fn host(common: &CommonArgs, interval_micros: u64) -> Host {
+    let recipe = recipe(common);
+    let common = common.clone();
+    Box::new(move || {
+        let collector = recipe()?;
+        let interval = Some(Duration::from_micros(interval_micros));
+        Ok(served::supply(collector, &common, false, interval).with_past(past::PAST))
     })
 }
 
@@ -225,6 +245,9 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
     Box::new(move |ask| {
         let common = common.clone();
         Box::new(move || {
+            if common.server.is_some() {
+                return Err("L1 is not read through a server; leave --server out".to_owned());
+            }
             let host = crate::HostChoice::of(&common);
             let devices = common.demo || ask == Ask::WithDevices;
             let l1 = L1Request { devices, simulator: common.simulator, budget: None };

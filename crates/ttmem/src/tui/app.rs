@@ -30,7 +30,8 @@ pub use chart::{Arrange, Charts, Panel, Scale};
 pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
 pub use overlay::{Overlay, Signal};
-pub use sample::{Sample, Shown};
+pub use sample::{Sample, Shown, Times};
+pub(in crate::tui) use sample::{numbers, rates};
 
 /// Intervals between samples, in microseconds.
 pub const INTERVALS: [u64; 10] = [
@@ -221,6 +222,10 @@ impl App {
             Event::Sample(sample) => {
                 self.take(sample);
                 self.ask_again()
+            }
+            Event::Past(past) => {
+                self.history = *past;
+                Action::Draw
             }
             Event::Cores(look) => {
                 if self.cores.asked.is_some() {

@@ -20,7 +20,7 @@ use ttmem_collect::Root;
 use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
 use super::sampler::{
-    BufferReader, CoreReader, Feed, Looker, RecipeOfL1, Sampler, Stamped, Timeline,
+    BufferReader, CoreReader, Feed, Listing, Looker, RecipeOfL1, Sampler, Stamped, Timeline,
 };
 use super::screen::Screen;
 use super::terminal::{self, Heard};
@@ -41,7 +41,7 @@ pub struct Parts {
     /// What samples are taken from.
     pub feed: Feed,
     /// What buffers are read from, once somebody wants to see them.
-    pub buffers: Feed,
+    pub buffers: Listing,
     /// How L1 is read once somebody wants to see it.
     pub l1: RecipeOfL1,
     /// The host's files, for the sampler and for looking closely at a process.

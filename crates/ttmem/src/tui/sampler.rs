@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ttmem_collect::merge::buffers;
 use ttmem_collect::source::agent::Depth;
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_collect::{Clock, Collector, Root, Supply};
 use ttmem_model::Snapshot;
 use ttmem_model::buffers::BufferList;
 
@@ -19,6 +19,7 @@ use super::app::{Ask, Event, Sample};
 use super::demo::Work;
 use super::details;
 use super::history::Moment;
+use super::past;
 use super::track::ProcessId;
 
 /// The stack of a thread that reads. The deepest path of a reader takes a tenth of it.
@@ -55,10 +56,13 @@ impl Timeline {
 /// Makes a collector on the thread that will have it: what reads L1 stays on one thread.
 pub type Recipe = Box<dyn FnOnce() -> Result<Collector, String> + Send>;
 
+/// Makes what gives snapshots of a host, on the thread that will have it.
+pub type Host = Box<dyn FnOnce() -> Result<Supply, String> + Send>;
+
 /// What samples are taken from.
 pub enum Feed {
     /// A host.
-    Host(Recipe),
+    Host(Host),
     /// A made-up host at work.
     Work(Box<Work>),
 }
@@ -75,7 +79,7 @@ impl std::fmt::Debug for Feed {
 impl Feed {
     fn open(self) -> Result<Open, String> {
         match self {
-            Self::Host(recipe) => recipe().map(|collector| Open::Host(Box::new(collector))),
+            Self::Host(recipe) => recipe().map(|supply| Open::Host(Box::new(supply))),
             Self::Work(work) => Ok(Open::Work(work)),
         }
     }
@@ -83,22 +87,53 @@ impl Feed {
 
 /// The same, on its thread.
 enum Open {
-    Host(Box<Collector>),
+    Host(Box<Supply>),
     Work(Box<Work>),
 }
 
 impl Open {
     fn sample(&mut self, at: Moment) -> Snapshot {
         match self {
-            Self::Host(collector) => collector.snapshot(),
+            Self::Host(supply) => supply.snapshot(),
             Self::Work(work) => work.at(at),
         }
     }
 
-    fn buffers(&mut self, at: Moment) -> BufferList {
+    /// What there is to tell beside the sample.
+    fn aside(&mut self, sample: &Sample) -> Vec<Event> {
         match self {
-            Self::Host(collector) => buffers(&collector.facts_at(Depth::Full)),
-            Self::Work(work) => work.buffers_at(at),
+            Self::Host(supply) => past::events(supply, sample),
+            Self::Work(_) => Vec::new(),
+        }
+    }
+}
+
+/// What buffers are listed from.
+pub enum Listing {
+    /// A host.
+    Host(Recipe),
+    /// A made-up host at work.
+    Work(Box<Work>),
+}
+
+impl std::fmt::Debug for Listing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Host(_) => "Host",
+            Self::Work(_) => "Work",
+        })
+    }
+}
+
+impl Listing {
+    /// Opens it on its thread: what lists the buffers of a moment.
+    fn open(self) -> Result<Box<dyn FnMut(Moment) -> BufferList>, String> {
+        match self {
+            Self::Host(recipe) => {
+                let mut collector = recipe()?;
+                Ok(Box::new(move |_at| buffers(&collector.facts_at(Depth::Full))))
+            }
+            Self::Work(work) => Ok(Box::new(move |at| work.buffers_at(at))),
         }
     }
 }
@@ -135,13 +170,20 @@ impl Sampler {
                     return drop(said);
                 }
             };
+            let mut last = None;
             loop {
                 let begun = Instant::now();
                 let snapshot = Arc::new(feed.sample(timeline.moment()));
-                let at = timeline.moment();
-                let sample = Event::Sample(Sample { at, snapshot, boot });
-                if events.send((at, sample)).is_err() {
-                    return;
+                let at = past::taken(&snapshot, timeline.moment());
+                let sample = Sample { at, snapshot, boot };
+                let aside = feed.aside(&sample);
+                // A server that is slower than the screen gives the same once more.
+                let is_new = last.replace(at) != Some(at);
+                let sample = is_new.then_some(Event::Sample(sample));
+                for event in sample.into_iter().chain(aside) {
+                    if events.send((timeline.moment(), event)).is_err() {
+                        return;
+                    }
                 }
                 match pause(&changes, begun, interval) {
                     Some(next) => interval = next,
@@ -187,7 +229,7 @@ impl BufferReader {
     /// # Errors
     /// If there can be no more threads.
     pub fn start(
-        feed: Feed,
+        listing: Listing,
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> std::io::Result<Self> {
@@ -198,8 +240,8 @@ impl BufferReader {
                 Some(interval) => Some(interval),
                 None => return,
             };
-            let mut feed = match feed.open() {
-                Ok(feed) => feed,
+            let mut list = match listing.open() {
+                Ok(list) => list,
                 Err(why) => {
                     let said = events.send((timeline.moment(), Event::Done(Err(why))));
                     return drop(said);
@@ -211,8 +253,8 @@ impl BufferReader {
                     Some(interval) => {
                         let begun = Instant::now();
                         let at = timeline.moment();
-                        let list = Box::new(feed.buffers(at));
-                        if events.send((timeline.moment(), Event::Buffers(at, list))).is_err() {
+                        let listed = Event::Buffers(at, Box::new(list(at)));
+                        if events.send((timeline.moment(), listed)).is_err() {
                             return;
                         }
                         // A process may have very many: reading them takes a tenth of a processor at most.

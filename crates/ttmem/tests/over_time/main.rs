@@ -6,6 +6,7 @@ mod diff;
 mod record;
 mod replay;
 mod serve;
+mod served;
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
@@ -49,10 +50,15 @@ fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
 /// Starts, and waits until it says its first line.
 fn start(folder: &Path, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
     let mut child = command(folder, arguments).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines(&mut child);
     let first = lines.next().unwrap().unwrap();
     assert!(first.starts_with("ttmem: "), "{first}");
     (child, lines)
+}
+
+/// What a child says on standard error.
+fn lines(child: &mut Child) -> Lines<BufReader<ChildStderr>> {
+    BufReader::new(child.stderr.take().unwrap()).lines()
 }
 
 fn signal(child: &Child, signal: rustix::process::Signal) {

@@ -8,7 +8,7 @@ use super::{Ask, Sample, Signal};
 use crate::output::buffers::SortKey;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
-use crate::tui::history::Moment;
+use crate::tui::history::{History, Moment};
 use crate::tui::key::Key;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
@@ -103,6 +103,8 @@ pub enum Event {
     Mouse(Mouse),
     /// The host was read.
     Sample(Sample),
+    /// What was before the first sample, that one included.
+    Past(Box<History>),
     /// The L1 of worker cores was read.
     Cores(Box<L1Look>),
     /// The buffers of processes with the agent were read, and when.

@@ -41,7 +41,7 @@ impl App {
         if self.cores.read.is_some() {
             self.cores.complete(at, self.interval, Arc::make_mut(&mut snapshot));
         }
-        let cpu = self.rates(at, &snapshot);
+        let cpu = rates(&mut self.times, at, &snapshot);
         self.note_findings(at, &snapshot);
         let numbers = numbers(&snapshot, &cpu);
         self.history.keep(at, self.interval, numbers);
@@ -62,28 +62,36 @@ impl App {
             self.since.insert(key, first);
         }
     }
-
-    /// How much of a processor each process uses, and its processor time for the next time.
-    fn rates(&mut self, at: Moment, snapshot: &Snapshot) -> BTreeMap<ProcessId, f64> {
-        let mut rates = BTreeMap::new();
-        let mut times = BTreeMap::new();
-        for process in &snapshot.processes {
-            let id = ProcessId::of(process);
-            let Some(time) = process.cpu_time_us.value().copied() else { continue };
-            if let Some((before, earlier)) = self.times.get(&id)
-                && at > *before
-                && time >= *earlier
-            {
-                rates.insert(id, (time - earlier) as f64 * 100.0 / at.since(*before) as f64);
-            }
-            times.insert(id, (at, time));
-        }
-        self.times = times;
-        rates
-    }
 }
 
-fn numbers<'a>(
+/// The processor time of each process, and when that was.
+pub type Times = BTreeMap<ProcessId, (Moment, u64)>;
+
+/// How much of a processor each process uses since the time before, which becomes this one.
+pub(in crate::tui) fn rates(
+    before: &mut Times,
+    at: Moment,
+    snapshot: &Snapshot,
+) -> BTreeMap<ProcessId, f64> {
+    let mut rates = BTreeMap::new();
+    let mut times = Times::new();
+    for process in &snapshot.processes {
+        let id = ProcessId::of(process);
+        let Some(time) = process.cpu_time_us.value().copied() else { continue };
+        if let Some((before, earlier)) = before.get(&id)
+            && at > *before
+            && time >= *earlier
+        {
+            rates.insert(id, (time - earlier) as f64 * 100.0 / at.since(*before) as f64);
+        }
+        times.insert(id, (at, time));
+    }
+    *before = times;
+    rates
+}
+
+/// What a sample says, line by line.
+pub(in crate::tui) fn numbers<'a>(
     snapshot: &'a Snapshot,
     cpu: &'a BTreeMap<ProcessId, f64>,
 ) -> impl Iterator<Item = (Line, f64)> + 'a {

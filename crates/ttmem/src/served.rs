@@ -1,0 +1,69 @@
+//! Snapshots from a server, where there is one: the arguments, and the lines that are said about it.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ttmem_collect::Collector;
+use ttmem_collect::supply::{Choice, Supply};
+use ttmem_model::Snapshot;
+
+use crate::args::Request;
+use crate::cli::CommonArgs;
+use crate::exit::Failure;
+
+/// A single look may be as old as this.
+const FRESH_ENOUGH: Duration = Duration::from_secs(2);
+
+/// Whether the arguments name a server to a command that can use one.
+///
+/// # Errors
+/// If they name one to another command.
+pub fn check(request: &Request, common: &CommonArgs) -> Result<(), Failure> {
+    let can = match request {
+        Request::Snapshot(request) => !request.l1,
+        Request::Top(_) | Request::Record(_) => true,
+        _ => false,
+    };
+    if can || common.server.is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--server goes with plain ttmem without --l1, with ttmem top and with ttmem record; leave it out here",
+    ))
+}
+
+/// Which server the arguments choose.
+#[must_use]
+pub fn choice(common: &CommonArgs) -> Choice {
+    let is_this_machine = !common.demo && common.root.is_none() && common.capture.is_none();
+    match &common.server {
+        Some(path) => Choice::Only(path.clone()),
+        None if common.no_server || !is_this_machine || common.simulator.is_some() => {
+            Choice::Nobody
+        }
+        None => Choice::usual(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)),
+    }
+}
+
+/// Where snapshots at an interval come from; with `l1`, of devices that are opened here.
+#[must_use]
+pub fn supply(
+    collector: Collector,
+    common: &CommonArgs,
+    l1: bool,
+    interval: Option<Duration>,
+) -> Supply {
+    let choice = if l1 { Choice::Nobody } else { choice(common) };
+    Supply::new(collector, choice, interval.unwrap_or(FRESH_ENOUGH))
+}
+
+/// The next snapshot; says what there is to say of its source.
+pub fn next(supply: &mut Supply) -> Snapshot {
+    let snapshot = supply.snapshot();
+    for notice in supply.notices() {
+        // There is nowhere left to say that standard error is closed.
+        drop(writeln!(io::stderr().lock(), "ttmem: {notice}"));
+    }
+    snapshot
+}
