@@ -9,16 +9,16 @@ mod command;
 mod cores;
 mod event;
 mod overlay;
+mod past;
 mod sample;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding, Timestamp};
 
 use super::details::Details;
-use super::history::{History, Moment};
+use super::history::Moment;
 use super::key::Step;
 use super::look::{Look, Role};
 use super::select::{Filter, Order, Row, RowId, rows};
@@ -30,8 +30,8 @@ pub use chart::{Arrange, Charts, Panel, Scale};
 pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
 pub use overlay::{Overlay, Signal};
-pub use sample::{Sample, Shown, Times};
-pub(in crate::tui) use sample::{numbers, rates};
+pub use past::{Past, Rates};
+pub use sample::{Sample, Shown};
 
 /// Intervals between samples, in microseconds.
 pub const INTERVALS: [u64; 10] = [
@@ -101,7 +101,7 @@ pub struct App {
     /// The newest sample, while the screen is held still.
     pub(super) waiting: Option<Shown>,
     pub(super) frozen: bool,
-    pub(super) history: History,
+    pub(super) past: Past,
     pub(super) interval: u64,
     /// When the last sample came.
     pub(super) heard: Option<Moment>,
@@ -122,10 +122,6 @@ pub struct App {
     /// The most of a page that a cursor moves at once.
     pub(super) page: usize,
     allow_signals: bool,
-    /// When each finding was seen first.
-    since: BTreeMap<FindingKey, Moment>,
-    /// Processor time of each process at the newest sample, and when.
-    times: BTreeMap<ProcessId, (Moment, u64)>,
     settings: Settings,
 }
 
@@ -139,7 +135,7 @@ impl App {
             shown: None,
             waiting: None,
             frozen: false,
-            history: History::default(),
+            past: Past::default(),
             interval: settings.interval_micros,
             heard: None,
             now: Moment::default(),
@@ -161,8 +157,6 @@ impl App {
             message: None,
             page: 10,
             allow_signals,
-            since: BTreeMap::new(),
-            times: BTreeMap::new(),
             settings,
         }
     }
@@ -224,7 +218,7 @@ impl App {
                 self.ask_again()
             }
             Event::Past(past) => {
-                self.history = *past;
+                self.past = *past;
                 Action::Draw
             }
             Event::Cores(look) => {
@@ -349,7 +343,7 @@ impl App {
 
     /// When a finding was seen first.
     pub(super) fn seen_first(&self, finding: &Finding) -> Moment {
-        self.since.get(&key_of(finding)).copied().unwrap_or_default()
+        self.past.seen_first(finding)
     }
 
     /// The number that a track of a subject has in what is shown.

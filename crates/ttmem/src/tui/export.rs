@@ -118,7 +118,7 @@ fn lines(app: &App) -> Vec<Line> {
     let tracks = tracks(app);
     let of = |subject: Subject| tracks.iter().map(move |track| Line { subject, track: *track });
     let known = |line: &Line| {
-        app.history.points(*line, app.charts.window).any(|(_, number)| number.is_some())
+        app.past.history.points(*line, app.charts.window).any(|(_, number)| number.is_some())
     };
     app.subjects().into_iter().flat_map(of).filter(known).collect()
 }

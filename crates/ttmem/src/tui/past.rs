@@ -7,8 +7,8 @@ use ttmem_model::recording::{Contents, Header, Recording};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Snapshot, SourceName, Timestamp};
 
-use super::app::{Event, Sample, Times, numbers, rates};
-use super::history::{History, Moment, POINTS, Window};
+use super::app::{Event, Past, Sample};
+use super::history::{Moment, POINTS, Window};
 
 /// How far back the charts look, and what is asked of a server.
 pub const PAST: Duration = Duration::from_secs(3600);
@@ -42,15 +42,14 @@ pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
     events
 }
 
-/// The history in the blocks of a recording and the sample that follows them; `None` if nothing of it can be read.
+/// What is remembered after the blocks of a recording and the sample that follows them; `None` if nothing can be read.
 #[must_use]
-pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<History> {
+pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
     let mut bytes = Contents::begin(&Header::default()).1;
     bytes.extend(blocks.into_iter().flatten());
     let mut recording = Recording::open(bytes).ok()?;
     let (first, _) = recording.span()?;
-    let mut history = History::default();
-    let mut times = Times::new();
+    let mut past = Past::default();
     let mut before = None;
     for (time, step) in steps(first, Timestamp(sample.at.0)) {
         // What is damaged leaves a gap.
@@ -60,17 +59,12 @@ pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<History> {
         }
         before = Some(moment.time());
         if let Ok(snapshot) = moment.snapshot() {
-            keep(&mut history, &mut times, Moment(moment.time().0), step, &snapshot);
+            past.note(Moment(moment.time().0), step, &snapshot);
         }
     }
     let step = Window::Minute.micros() / POINTS as u64;
-    keep(&mut history, &mut times, sample.at, step, &sample.snapshot);
-    Some(history)
-}
-
-fn keep(history: &mut History, times: &mut Times, at: Moment, step: u64, snapshot: &Snapshot) {
-    let cpu = rates(times, at, snapshot);
-    history.keep(at, step, numbers(snapshot, &cpu));
+    past.note(sample.at, step, &sample.snapshot);
+    Some(past)
 }
 
 /// The moments that are read, from `first` to `last`, and how far each is from the next: as close as the points of the

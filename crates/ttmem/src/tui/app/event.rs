@@ -4,11 +4,11 @@ use ttmem_collect::L1Look;
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
 
-use super::{Ask, Sample, Signal};
+use super::{Ask, Past, Sample, Signal};
 use crate::output::buffers::SortKey;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
-use crate::tui::history::{History, Moment};
+use crate::tui::history::Moment;
 use crate::tui::key::Key;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
@@ -104,7 +104,7 @@ pub enum Event {
     /// The host was read.
     Sample(Sample),
     /// What was before the first sample, that one included.
-    Past(Box<History>),
+    Past(Box<Past>),
     /// The L1 of worker cores was read.
     Cores(Box<L1Look>),
     /// The buffers of processes with the agent were read, and when.

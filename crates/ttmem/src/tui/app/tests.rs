@@ -187,7 +187,7 @@ fn a_frozen_screen_stays_while_samples_go_on() {
     }
     assert_eq!(scene.app.snapshot().cloned(), before);
     assert_eq!(scene.app.until(), until);
-    assert_eq!(scene.app.history.last(), Some(Moment(until.0 + 5 * SECOND)));
+    assert_eq!(scene.app.past.history.last(), Some(Moment(until.0 + 5 * SECOND)));
     scene.press(Key::Char(' '));
     assert_eq!(scene.app.until(), Moment(until.0 + 5 * SECOND));
 }
@@ -261,7 +261,7 @@ fn a_chip_that_vanishes_takes_its_cursor_and_leaves_a_gap() {
     }
     assert_eq!(scene.app.chip_place(), 0);
     let window = crate::tui::history::Window::Minute;
-    let columns = scene.app.history.columns(line, window, scene.app.until(), 60);
+    let columns = scene.app.past.history.columns(line, window, scene.app.until(), 60);
     assert!(columns[51..].iter().all(Option::is_none));
     assert!(columns[..51].iter().any(Option::is_some));
 }

@@ -97,7 +97,7 @@ fn charts(app: &App) -> String {
         std::iter::once("timestamp".to_owned()).chain(lines.iter().map(heading)).collect();
     let mut text = headings.join(",") + "\n";
     let columns: Vec<Vec<_>> =
-        lines.iter().map(|line| app.history.points(*line, window).collect()).collect();
+        lines.iter().map(|line| app.past.history.points(*line, window).collect()).collect();
     let moments = columns.first().map(Vec::len).unwrap_or_default();
     for row in 0..moments {
         text.push_str(&rfc3339(Timestamp(columns[0][row].0.0)));

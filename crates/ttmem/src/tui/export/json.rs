@@ -51,6 +51,7 @@ pub(super) fn charts(app: &App) -> String {
         .into_iter()
         .map(|line| {
             let points: Vec<Value> = app
+                .past
                 .history
                 .points(line, window)
                 .map(|(moment, number)| json!([moment.0, number]))

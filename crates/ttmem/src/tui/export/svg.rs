@@ -95,7 +95,7 @@ impl Svg {
             .iter()
             .map(|subject| {
                 let line = Line { subject: *subject, track };
-                app.history.columns(line, app.charts.window, app.until(), COLUMNS)
+                app.past.history.columns(line, app.charts.window, app.until(), COLUMNS)
             })
             .collect();
         let highest = curves.iter().flatten().flatten().copied().reduce(f32::max).map(f64::from);

@@ -30,7 +30,7 @@ fn the_charts_show_what_was_before() {
     peak = peak.max(used.of_chip(&now.chips[0]).unwrap());
     let (chip, at) = (now.chips[0].id, Moment(now.time_us.0));
     let sample = Sample { at, snapshot: Arc::new(now), boot: None };
-    let history = read(blocks, &sample).unwrap();
+    let history = read(blocks, &sample).unwrap().history;
     assert_eq!(history.last(), Some(at));
     let line = Line { subject: Subject::Chip(chip), track: used };
     let minute = history.columns(line, Window::Minute, at, 60);

@@ -81,7 +81,7 @@ fn badges(app: &App) -> Vec<(Role, String)> {
     if snapshot.demo {
         badges.push((Role::Notice, "DEMO".to_owned()));
     }
-    if app.history.refused() > 0 {
+    if app.past.history.refused() > 0 {
         badges.push((Role::Notice, "history full".to_owned()));
     }
     badges

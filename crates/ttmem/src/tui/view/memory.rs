@@ -113,7 +113,7 @@ pub(super) fn draw_bar(
         .map(|part| without_aliases(memory, part))
         .collect();
     let line = Line { subject: Subject::Chip(chip.id), track: place.track() };
-    let peak = app.history.worst(line, Window::Hour).map(f64::from);
+    let peak = app.past.history.worst(line, Window::Hour).map(f64::from);
     let (whole, rest) = match place.capacity(memory).bytes() {
         Some(capacity) => (capacity as f64, place.rest(memory)),
         None => (0.0, Rest::Unknown),

@@ -104,7 +104,7 @@ fn role(chart: &Chart<'_>, track: Track, place: usize) -> Role {
 
 fn numbers(app: &App, subject: Subject, track: Track, columns: usize) -> Vec<Option<f32>> {
     let line = Line { subject, track };
-    app.history.columns(line, app.charts.window, app.until(), columns)
+    app.past.history.columns(line, app.charts.window, app.until(), columns)
 }
 
 /// The number in the column of the cursor; without a cursor, what is shown everywhere else.
