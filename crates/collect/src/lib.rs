@@ -20,6 +20,7 @@ pub mod port;
 pub mod recorder;
 pub mod root;
 pub mod run_report;
+pub mod series;
 pub mod server;
 pub mod source;
 pub mod supply;

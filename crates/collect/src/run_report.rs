@@ -4,19 +4,28 @@
 mod failures;
 mod held;
 mod peaks;
+mod recording;
 mod replay;
+mod spans;
+mod timeline;
 
 use serde::Serialize;
 use ttmem_model::segment::{AgentState, Segment};
 use ttmem_model::{Kind, Timestamp};
 
 use crate::explain::Explanation;
+pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
+pub use spans::{OpSpan, op_spans};
+pub use timeline::{Buffers, Pool, Steps, Timeline};
 
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/run";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub const VERSION: &str = "1.0";
+///
+/// - 1.0: the first.
+/// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
+pub const VERSION: &str = "1.1";
 
 /// What the processes of one command did.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +42,9 @@ pub struct RunReport {
     pub duration_us: Option<u64>,
     /// The processes that used TT-Metal, in the order in which they began.
     pub processes: Vec<ProcessReport>,
+    /// The recordings that the report is of, if it is of any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<RecordingReport>,
 }
 
 /// What one process did.
@@ -40,6 +52,8 @@ pub struct RunReport {
 pub struct ProcessReport {
     /// Its number in its own namespace.
     pub pid: u32,
+    /// Its short name, if it is known.
+    pub name: Option<String>,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
     /// When it first used TT-Metal.
@@ -62,6 +76,9 @@ pub struct ProcessReport {
     pub largest: Vec<Largest>,
     /// What was not recorded.
     pub losses: Losses,
+    /// Where every buffer lay, if that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
 }
 
 /// How a process ended.
@@ -221,6 +238,7 @@ impl ProcessReport {
         let version = &header.tt_metal_version;
         Self {
             pid: header.pid,
+            name: None,
             start_time: header.start_ticks,
             since: Timestamp(header.real_time / 1000),
             tt_metal: (!version.is_empty()).then(|| version.clone()),
@@ -236,8 +254,15 @@ impl ProcessReport {
             failures: failures::failures(&replay),
             largest: held::largest(&replay),
             losses: losses(segment),
+            timeline: None,
             peaks,
         }
+    }
+
+    /// The same with where every buffer lay.
+    #[must_use]
+    pub fn with_timeline(self, segment: &Segment) -> Self {
+        Self { timeline: Some(Timeline::of(segment)), ..self }
     }
 
     /// The highest peak of a kind on any chip.
@@ -259,6 +284,7 @@ impl RunReport {
             exit_code: None,
             duration_us: None,
             processes,
+            recordings: Vec::new(),
         }
     }
 }

@@ -166,7 +166,7 @@ pub enum Command {
     Buffers(BuffersArgs),
     /// Run a command with the agent, which counts exactly.
     Run(RunArgs),
-    /// Show what a run did with memory, from the segment that its agent left.
+    /// Show what was done with memory, from a recording or from the segments that agents left.
     Report(ReportArgs),
     /// Check what ttmem needs on this machine, and what was left lying about.
     Doctor(DoctorArgs),
@@ -358,12 +358,15 @@ the agent library is missing. The library is looked for in $TTMEM_AGENT, beside 
 /// Options of `ttmem report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The file of a segment such as /dev/shm/ttmem-4242-99, or the number of a process.
-    #[arg(value_name = "SEGMENT", required = true)]
-    pub segments: Vec<PathBuf>,
+    /// A recording, the file of a segment such as /dev/shm/ttmem-4242-99, or the number of a process.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, group = "form")]
     pub json: bool,
+    /// Write to FILE instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `ttmem doctor`.

@@ -125,6 +125,20 @@ impl<'a> Living<'a> {
         self.0.insert((lived.allocator, lived.kind, lived.address), lived);
     }
 
+    /// The buffers that an event is the end of. An address that is handed out anew was free.
+    pub(super) fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
+        match (event.kind, key(event)) {
+            (EventKind::Allocate | EventKind::Free, Some(key)) => {
+                self.0.get(&key).copied().into_iter().collect()
+            }
+            (EventKind::MassFree | EventKind::AllocatorDestroyed, _) => {
+                let of_allocator = |lived: &&Lived<'a>| Some(lived.allocator) == event.allocator;
+                self.iter().filter(of_allocator).copied().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Lets an event happen.
     pub(super) fn apply(&mut self, event: &'a Event) {
         match (event.kind, key(event)) {

@@ -16,7 +16,7 @@ use ttmem_collect::run_report::{ProcessReport, RunReport};
 
 use self::command::{Ended, Running, shown};
 use self::segments::Found;
-use super::report::{read, to_json};
+use super::report::{segment as read, to_json};
 use super::target::{Mode, deliver};
 use crate::args::{ReportTarget, RunRequest, Target};
 use crate::exit::{Exit, Failure};

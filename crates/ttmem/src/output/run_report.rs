@@ -1,6 +1,7 @@
 //! The report of a run, for people.
 
 mod failures;
+mod recording;
 mod tables;
 
 use ttmem_collect::run_report::{End, Losses, ProcessReport, ReportChip, RunReport};
@@ -22,7 +23,21 @@ pub fn render(report: &RunReport, page: &Page) -> String {
     if !report.command.is_empty() {
         draw_command(&mut sheet, report);
     }
-    if report.processes.is_empty() {
+    for (index, recording) in report.recordings.iter().enumerate() {
+        if index > 0 {
+            sheet.skip();
+        }
+        recording::draw(&mut sheet, recording);
+    }
+    if report.processes.is_empty() && !report.recordings.is_empty() {
+        text(
+            &mut sheet,
+            Role::Quiet,
+            0,
+            "No process in it ran with the agent, so nothing is known of ops and buffers; ttmem record -- CMD records \
+             a command with it.",
+        );
+    } else if report.processes.is_empty() {
         text(
             &mut sheet,
             Role::Notice,
@@ -32,7 +47,7 @@ pub fn render(report: &RunReport, page: &Page) -> String {
         );
     }
     for (index, process) in report.processes.iter().enumerate() {
-        if index > 0 || !report.command.is_empty() {
+        if index > 0 || !report.command.is_empty() || !report.recordings.is_empty() {
             sheet.skip();
         }
         draw_process(&mut sheet, process);
@@ -73,7 +88,8 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     let page = sheet.page();
     let dot = page.glyphs().dot;
     let mut line = sheet.start();
-    line.push(Role::Strong, &format!("Process {}", process.pid), page.width);
+    let name = process.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+    line.push(Role::Strong, &format!("Process {}{name}", process.pid), page.width);
     let (role, end) = match process.end {
         End::Running => (Role::Plain, "still runs"),
         End::Exited => (Role::Plain, "ended by itself"),

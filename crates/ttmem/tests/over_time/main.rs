@@ -5,6 +5,7 @@
 mod diff;
 mod record;
 mod replay;
+mod report;
 mod serve;
 mod served;
 

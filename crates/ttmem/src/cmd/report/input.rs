@@ -1,0 +1,175 @@
+//! What a report is of: recordings, segments in files, and processes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use ttmem_collect::Collector;
+use ttmem_collect::merge::buffers;
+use ttmem_collect::recorder::FileSource;
+use ttmem_collect::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
+use ttmem_collect::source::agent::Depth;
+use ttmem_collect::source::process::start_ticks;
+use ttmem_model::Pid;
+use ttmem_model::recording::{OpenError, Recording};
+use ttmem_model::segment::layout::MAX_SEGMENT_BYTES;
+use ttmem_model::segment::{Reader, Segment};
+use ttmem_model::snapshot::ProcessState;
+
+use crate::exit::{Exit, Failure};
+
+/// Everything that was named, read.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// The recordings.
+    pub recordings: Vec<RecordingReport>,
+    /// The segments, those in recordings too.
+    pub agents: Vec<Agent>,
+    /// What could not be read and is left out, a line each.
+    pub notes: Vec<String>,
+}
+
+/// What the agent of one process said.
+#[derive(Debug)]
+pub struct Agent {
+    /// Its process here or on the recorded host; the number in its own namespace where that is all there is.
+    pub pid: i32,
+    /// The name of its process, if it is known.
+    pub name: Option<String>,
+    /// Whether its process runs.
+    pub is_running: bool,
+    /// What it said.
+    pub segment: Segment,
+}
+
+impl Input {
+    /// Reads what is named: each a recording, a segment, or the number of a process.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    pub fn read<'a>(
+        names: impl IntoIterator<Item = &'a Path>,
+        collector: &mut Collector,
+    ) -> Result<Self, Failure> {
+        let mut input = Self::default();
+        for name in names {
+            if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
+                let agent = of_process(collector, pid)?;
+                input.agents.push(agent);
+            } else if let Some(recording) = open(name)? {
+                input.add_recording(name, recording)?;
+            } else {
+                let segment = segment(name)?;
+                let pid = i32::try_from(segment.header.pid).unwrap_or_default();
+                let start = start_ticks(collector.root(), Pid(pid));
+                let is_running = start == Some(segment.header.start_ticks);
+                input.agents.push(Agent { pid, name: None, is_running, segment });
+            }
+        }
+        Ok(input)
+    }
+
+    fn add_recording(
+        &mut self,
+        path: &Path,
+        mut recording: Recording<FileSource>,
+    ) -> Result<(), Failure> {
+        let name = path.display().to_string();
+        let report = RecordingReport::of(name.clone(), &mut recording)
+            .map_err(|damage| Failure::usage(format!("{name}: {damage}")))?;
+        let processes = report.series.processes().iter();
+        let names: BTreeMap<Pid, String> =
+            processes.map(|process| (process.pid, process.name.clone())).collect();
+        for recorded in recorded_segments(&recording) {
+            match recorded.segment {
+                Ok(segment) => {
+                    let own = i32::try_from(segment.header.pid).unwrap_or_default();
+                    let pid = recorded.pid.unwrap_or(Pid(own));
+                    self.agents.push(Agent {
+                        pid: pid.0,
+                        name: names.get(&pid).cloned(),
+                        is_running: recorded.is_running,
+                        segment,
+                    });
+                }
+                Err(why) => {
+                    self.notes.push(format!("{name}: {} is left out: {why}", recorded.name));
+                }
+            }
+        }
+        self.recordings.push(report);
+        Ok(())
+    }
+
+    /// The report of all of it; with where every buffer lay, if that is asked for.
+    #[must_use]
+    pub fn report(&self, with_timelines: bool) -> RunReport {
+        let process = |agent: &Agent| {
+            let report = ProcessReport::of(&agent.segment, agent.is_running);
+            let report = ProcessReport { name: agent.name.clone(), ..report };
+            if with_timelines { report.with_timeline(&agent.segment) } else { report }
+        };
+        RunReport {
+            recordings: self.recordings.clone(),
+            ..RunReport::new(self.agents.iter().map(process).collect())
+        }
+    }
+}
+
+/// The recording in a file; `None` if it is none.
+fn open(path: &Path) -> Result<Option<Recording<FileSource>>, Failure> {
+    let name = path.display();
+    let source = FileSource::open(path).map_err(|error| unreadable(path, &error))?;
+    match Recording::open(source) {
+        Ok(recording) => Ok(Some(recording)),
+        Err(OpenError::NotARecording) => Ok(None),
+        Err(error @ OpenError::TooNew { .. }) => {
+            Err(Failure { exit: Exit::Unsupported, message: format!("{name}: {error}") })
+        }
+        Err(error) => Err(Failure::usage(format!("{name}: {error}"))),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let exit = match error.kind() {
+        std::io::ErrorKind::NotFound => Exit::NotFound,
+        std::io::ErrorKind::PermissionDenied => Exit::Permission,
+        _ => Exit::Usage,
+    };
+    let name = path.display();
+    Failure {
+        exit,
+        message: format!("cannot read {name}: {error}; name a recording or a segment of the agent"),
+    }
+}
+
+/// Reads the segment in a file that the user names.
+///
+/// # Errors
+/// If it is not there, cannot be read, or is no segment of this version.
+pub fn segment(path: &Path) -> Result<Segment, Failure> {
+    let mut bytes = Vec::new();
+    let limit = MAX_SEGMENT_BYTES as u64;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(path, &error))?;
+    Reader::parse(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// The segment of a process of the host.
+fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Failure> {
+    let facts = collector.facts_at(Depth::Full);
+    let list = buffers(&facts);
+    let owner = list.processes.iter().rev().find(|process| process.pid == Pid(pid));
+    let file =
+        owner.and_then(|owner| facts.segments.iter().find(|file| file.path == owner.segment));
+    let segment = file.and_then(|file| file.content.as_ref().ok().cloned());
+    let is_running = owner.is_some_and(|owner| owner.state == ProcessState::Live);
+    let name = facts.processes.get(&Pid(pid)).map(|process| process.name.clone());
+    segment.map(|segment| Agent { pid, name, is_running, segment }).ok_or_else(|| {
+        Failure::not_found(format!(
+            "no segment of process {pid}; start it with ttmem run, and with --keep to see it after its end"
+        ))
+    })
+}

@@ -1,0 +1,176 @@
+//! What a recording tells of the chips, and what happened to them.
+
+use ttmem_collect::run_report::RecordingReport;
+use ttmem_collect::series::{ChipLines, KindLines, Series};
+use ttmem_model::Timestamp;
+use ttmem_model::recording::{Event, EventKind};
+
+use super::{heading, text};
+use crate::output::amount::{date_time, duration, percent, size};
+use crate::output::bar;
+use crate::output::page::Role;
+use crate::output::sheet::Sheet;
+use crate::output::text::width;
+
+/// As many events are listed.
+const MOST_EVENTS: usize = 20;
+/// As many processes are named beside a peak.
+const MOST_HOLDERS: usize = 2;
+const BAR_COLUMNS: usize = 14;
+const ROOMY: usize = 76;
+
+/// Draws one recording.
+pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
+    draw_heading(sheet, recording);
+    if recording.series.chips().iter().all(|chip| chip.kinds.is_empty()) {
+        text(sheet, Role::Quiet, 2, "It tells of no memory of any chip.");
+    } else {
+        heading(sheet, "Highest of each chip");
+        for chip in recording.series.chips() {
+            draw_chip(sheet, chip, recording);
+        }
+    }
+    draw_events(sheet, recording);
+}
+
+fn draw_heading(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
+    let page = sheet.page();
+    let dot = page.glyphs().dot;
+    let mut line = sheet.start();
+    line.push(Role::Strong, &format!("Recording {}", recording.file), page.width);
+    let span = recording.from_us.zip(recording.to_us);
+    let facts = [
+        recording.host.clone(),
+        Some(format!("{} snapshots", recording.snapshots)),
+        span.map(|(from, to)| {
+            format!("{} from {}", duration(to.micros_since(from)), date_time(from))
+        }),
+    ];
+    for fact in facts.into_iter().flatten() {
+        if line.columns() + 3 + width(&fact) > page.width {
+            sheet.end(line);
+            line = sheet.start();
+            line.pad_to(2);
+        } else {
+            line.push(Role::Quiet, &format!(" {dot} "), page.width);
+        }
+        line.push(Role::Plain, &fact, page.width);
+    }
+    sheet.end(line);
+    if !recording.ended {
+        text(
+            sheet,
+            Role::Notice,
+            2,
+            "Its end is missing: it is being recorded, or the recorder was killed.",
+        );
+    }
+    let lost = [
+        (recording.unreadable, "snapshots cannot be read"),
+        (recording.damaged_bytes, "damaged bytes are passed over"),
+    ];
+    for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {
+        text(sheet, Role::Alarm, 2, &format!("{count} {what}"));
+    }
+}
+
+fn draw_chip(sheet: &mut Sheet<'_>, chip: &ChipLines, recording: &RecordingReport) {
+    let board = chip.board.as_deref().map(|board| format!(" {board}")).unwrap_or_default();
+    let used: Vec<&KindLines> = chip.kinds.iter().filter(|kind| kind.peak > 0).collect();
+    let name = format!("chip {}{board}", chip.index);
+    if used.is_empty() {
+        text(sheet, Role::Quiet, 2, &format!("{name}  nothing was held"));
+    }
+    for (number, kind) in used.into_iter().enumerate() {
+        draw_kind(sheet, if number == 0 { &name } else { "" }, kind, recording);
+    }
+}
+
+fn draw_kind(sheet: &mut Sheet<'_>, name: &str, kind: &KindLines, recording: &RecordingReport) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    line.pad_to(2);
+    line.push(Role::Plain, name, 16);
+    line.pad_to(17);
+    line.push(Role::Plain, kind.kind.label(), 33);
+    line.push_right(Role::Strong, &size(kind.peak), 36);
+    line.pad_to(38);
+    let mut next = line.columns();
+    if page.width >= ROOMY {
+        if let Some(all) = kind.capacity {
+            let (filled, track) = bar::bar(page, kind.peak, all, BAR_COLUMNS);
+            line.push(bar::role(kind.peak, all), &filled, next + BAR_COLUMNS);
+            line.push(Role::Quiet, &track, next + BAR_COLUMNS);
+        }
+        next += BAR_COLUMNS + 1;
+    }
+    let share = kind.capacity.and_then(|all| percent(kind.peak, all)).unwrap_or_default();
+    line.push_right(Role::Plain, &share, next + 4);
+    line.pad_to(next + 6);
+    let after = recording.from_us.map(|from| duration(kind.peak_us.micros_since(from)));
+    let after = after.map(|after| format!("after {after}"));
+    let told = [after, holders(kind, &recording.series)];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    line.push(Role::Quiet, &told.join(", "), page.width);
+    sheet.end(line);
+}
+
+/// Who held most of it at the peak.
+fn holders(kind: &KindLines, series: &Series) -> Option<String> {
+    let column = kind.used.iter().position(|used| *used == Some(kind.peak))?;
+    let mut held: Vec<(u64, &str, i32)> = kind
+        .shares
+        .iter()
+        .filter_map(|share| {
+            let process = series.processes().get(share.process)?;
+            Some((*share.bytes.get(column)?, process.name.as_str(), process.pid.0))
+        })
+        .filter(|(bytes, ..)| *bytes > 0)
+        .collect();
+    held.sort_by_key(|(bytes, ..)| std::cmp::Reverse(*bytes));
+    let named: Vec<String> =
+        held.iter().take(MOST_HOLDERS).map(|(_, name, pid)| format!("{name} {pid}")).collect();
+    let more = match held.len().saturating_sub(MOST_HOLDERS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!named.is_empty()).then(|| named.join(", ") + &more)
+}
+
+fn is_notable(event: &&Event) -> bool {
+    matches!(
+        event.kind,
+        EventKind::ProcessDied
+            | EventKind::ChipVanished
+            | EventKind::Failure
+            | EventKind::Dropped
+            | EventKind::ClockStepped
+            | EventKind::Suspended
+    )
+}
+
+fn draw_events(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
+    let notable: Vec<&Event> = recording.events.iter().filter(is_notable).collect();
+    if !notable.is_empty() {
+        heading(sheet, "Worth a look");
+    }
+    for event in notable.iter().take(MOST_EVENTS) {
+        text(sheet, Role::Notice, 2, &format!("{}  {}", clock(event.time), event.text));
+    }
+    sheet.skip();
+    let more = match notable.len().saturating_sub(MOST_EVENTS) {
+        0 => String::new(),
+        more => format!("{more} more of these; "),
+    };
+    let all = format!(
+        "{more}{} events in all; ttmem replay --events {} lists them",
+        recording.events_of, recording.file
+    );
+    text(sheet, Role::Quiet, 0, &all);
+}
+
+/// The time of day.
+fn clock(time: Timestamp) -> String {
+    let all = date_time(time);
+    all.split(' ').nth(1).unwrap_or(&all).to_owned()
+}

@@ -1,0 +1,73 @@
+//! `ttmem report` of recordings.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{fail, host, print, run};
+
+fn fixture(version: &str) -> String {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    folder.join(format!("{version}.ttmem")).canonicalize().unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_recording_tells_of_chips_and_of_what_agents_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = print(folder.path(), &["report", &fixture("1.1")]);
+    for words in [
+        "4 snapshots",
+        "Highest of each chip",
+        "3.00 GiB",
+        "has died and left device memory behind",
+        "Process 4242",
+        "Matmul, after 402ms",
+        "Refused allocations",
+        "never freed",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let json: Value =
+        serde_json::from_str(&print(folder.path(), &["report", "--json", &fixture("1.1")]))
+            .unwrap();
+    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/run".into(), &"1.1".into()));
+    assert_eq!(json["processes"][0]["peaks"][0]["op"], "Matmul");
+    assert_eq!(json["processes"][0]["name"], "python3");
+    let dram = &json["recordings"][0]["series"]["chips"][0]["kinds"][0];
+    assert_eq!((&dram["kind"], &dram["peak"]), (&"dram".into(), &(3_u64 << 30).into()));
+    assert_eq!(dram["used"], serde_json::json!([0, 1073741824_u64, 3221225472_u64, 0]));
+}
+
+#[test]
+fn a_recording_without_agents_says_how_to_have_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = print(folder.path(), &["report", &fixture("1.0")]);
+    assert!(text.contains("No process in it ran with the agent"), "{text}");
+}
+
+#[test]
+fn the_agent_of_a_process_that_merely_ran_is_in_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        run(folder.path(), &["--demo", "record", "-o", "a", "-l", "100ms", "--for", "150ms"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("snapshots and what an agent said in"), "{said}");
+    let text = print(folder.path(), &["report", "a"]);
+    assert!(text.contains("Process 52110 python3") && text.contains("still runs"), "{text}");
+    assert!(text.contains("ScaledDotProductAttention"), "{text}");
+}
+
+#[test]
+fn a_cut_recording_is_reported_up_to_the_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = std::fs::read(fixture("1.1")).unwrap();
+    std::fs::write(folder.path().join("cut"), &good[..good.len() - 200]).unwrap();
+    let text = print(folder.path(), &["report", "cut"]);
+    assert!(text.contains("Its end is missing") && text.contains("4 snapshots"), "{text}");
+    std::fs::write(folder.path().join("head"), &good[..10]).unwrap();
+    let said = fail(folder.path(), &["report", "head"], 2);
+    assert!(said.starts_with("head: the recording ends in its header"), "{said}");
+    assert!(fail(folder.path(), &["report", "none"], 6).contains("name a recording or a segment"));
+    let host = host(folder.path());
+    assert!(fail(folder.path(), &["report", &host], 2).starts_with("cannot read"));
+}
