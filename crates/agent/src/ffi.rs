@@ -22,7 +22,7 @@ mod tt_metal;
 
 #[cfg(test)]
 pub(crate) use mapping::new_process;
-pub(crate) use system::{coarse_time, prefetch_for_write};
+pub(crate) use system::{coarse_time, pause, prefetch_for_write};
 pub(crate) use tls::with_thread_state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

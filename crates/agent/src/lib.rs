@@ -11,6 +11,7 @@
 //! - `ffi`: all that is unsafe: the exported functions, calls into TT-Metal, the mapping, the thread.
 //! - `process`: the state of this process, gone in a forked child.
 //! - `recorder`: what the hooks write, lock-free.
+//! - `sole`: the one thread that need not lock, as long as it is the only one.
 //! - `registry`: which allocator belongs to which chips.
 //! - `refresh`: what the sleeping thread does.
 //! - `ops`, `names`, `symbols`: which op is at work.
@@ -29,4 +30,5 @@ mod query;
 mod recorder;
 mod refresh;
 mod registry;
+mod sole;
 mod symbols;

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use ttmem_model::segment::BufferKind;
 use ttmem_model::segment::layout::ALLOCATORS;
 
+use crate::sole::Sole;
+
 /// Meshes known at a time.
 pub(crate) const MESHES: usize = 64;
 /// Devices known at a time.
@@ -54,6 +56,8 @@ pub(crate) struct Process {
     pub(crate) events_mask: AtomicUsize,
     /// The time while much is recorded, renewed by every 32nd event; else 0, and each hook asks for it.
     pub(crate) now: AtomicU64,
+    /// See there.
+    pub(crate) sole: Sole,
     /// Hooks that were called, as the segment has it.
     pub(crate) called: AtomicU32,
     /// Process id, for caches that outlive a fork.

@@ -6,14 +6,15 @@ use ttmem_model::segment::entry::{
     BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_from_word, live_step,
 };
 use ttmem_model::segment::layout::{
-    ALLOCATORS, BUFFER_PROBES, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section,
-    allocator, counter, kind,
+    ALLOCATORS, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section, allocator,
+    counter, kind,
 };
 use ttmem_model::segment::owner::PeakOrigin;
 use ttmem_model::segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
 
 use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;
+use crate::sole::Turn;
 
 /// Key of a slot whose buffer is freed.
 const FREED: u64 = 1;
@@ -103,15 +104,14 @@ pub(crate) struct Recorder<'agent> {
 impl Recorder<'_> {
     /// A buffer was allocated.
     ///
-    /// The three locked instructions come first: each would wait for all stores before it.
+    /// The locked instructions come first: each would wait for all stores before it.
     #[inline(always)]
     pub(crate) fn allocated(&self, allocator: u8, facts: &BufferFacts, now: Circumstances) {
         let block = kind_block(allocator, facts.kind);
         let step = live_step(facts.bytes_per_bank);
-        let live =
-            self.words[block + kind::LIVE].fetch_add(step, Ordering::AcqRel).wrapping_add(step);
-        let sequence = self.next_event();
-        let place = self.claim(facts.key);
+        let (sequence, turn) = self.process.sole.begin(|| self.next_event());
+        let live = self.add_live(block, step, turn);
+        let place = self.claim(facts.key, turn);
 
         let tags = Tags {
             allocator,
@@ -127,6 +127,7 @@ impl Recorder<'_> {
             }
             None => self.drop_buffer(block, step),
         }
+        self.process.sole.end(turn);
         let (live_after, _) = live_from_word(live);
         let event = facts.event(EventKind::Allocate, tags, now);
         self.write_event(sequence, EventEntry { sequence, live_after, ..event }.to_words());
@@ -152,11 +153,16 @@ impl Recorder<'_> {
         now: Circumstances,
         facts: impl FnOnce() -> Option<(u8, BufferFacts)>,
     ) -> bool {
-        if let Some(buffer) = self.remove(key) {
-            self.subtract(&buffer, now);
-            return true;
+        let Some((first, buffer)) = self.find(key) else {
+            return self.freed_unlisted(now, facts);
+        };
+        let (sequence, turn) = self.process.sole.begin(|| self.next_event());
+        if !self.remove(first, key, turn) {
+            self.count(counter::UNKNOWN_FREES);
+            return false;
         }
-        self.freed_unlisted(now, facts)
+        self.subtract(&buffer, sequence, turn, now);
+        true
     }
 
     /// A buffer that is not in the table is about to be freed.
@@ -176,18 +182,20 @@ impl Recorder<'_> {
         };
         let (kind, layout) = (facts.kind, facts.layout);
         let tags = Tags { allocator, kind, origin: Origin::Plain, layout, name: 0 };
-        self.subtract(&OwnBuffer(facts.entry(tags, 0, now).to_words()), now);
+        let buffer = OwnBuffer(facts.entry(tags, 0, now).to_words());
+        let (sequence, turn) = self.process.sole.begin(|| self.next_event());
+        self.subtract(&buffer, sequence, turn, now);
         true
     }
 
+    /// The rest of a free, once the buffer is out of the table.
     #[inline(always)]
-    fn subtract(&self, buffer: &OwnBuffer, now: Circumstances) {
+    fn subtract(&self, buffer: &OwnBuffer, sequence: u64, turn: Turn, now: Circumstances) {
         let tags = buffer.tags();
         let block = kind_block(tags.allocator, tags.kind);
         let step = live_step(buffer.bytes_per_bank());
-        let live =
-            self.words[block + kind::LIVE].fetch_sub(step, Ordering::AcqRel).wrapping_sub(step);
-        let sequence = self.next_event();
+        let live = self.add_live(block, step.wrapping_neg(), turn);
+        self.process.sole.end(turn);
         if tags.origin != Origin::Plain {
             self.add_origin(block, tags.origin, buffer.bytes_per_bank().wrapping_neg());
         }
@@ -200,6 +208,7 @@ impl Recorder<'_> {
 
     /// All buffers of an allocator are gone. Returns how many the table knew.
     pub(crate) fn all_freed(&self, allocator: u8, pointer: u64, now: Circumstances) -> u64 {
+        self.process.sole.join();
         let slots = self.process.buffers_mask.load(Ordering::Relaxed) + 1;
         let mut freed = 0;
         for first in (0..slots).map(|slot| Plan::FIRST_BUFFER_WORD + slot * BUFFER_WORDS) {
@@ -347,55 +356,18 @@ impl Recorder<'_> {
         prefetch_for_write(&self.words[place(index + EVENTS_AHEAD)]);
     }
 
-    /// Fetches the lines that a change to a buffer will write, all at once. Each locked instruction waits for its own.
-    /// `block` is a guess: the block of the buffer before.
+    /// Adds to the bytes and the number of live buffers of a kind. Returns both afterwards.
     #[inline(always)]
-    pub(crate) fn expect_change(&self, key: u64, block: usize) {
-        if let Some(first) = self.probes(key).next() {
-            prefetch_for_write(&self.words[first]);
-        }
-        prefetch_for_write(&self.words[counter::EVENTS]);
-        prefetch_for_write(&self.words[block]);
-    }
-
-    /// Takes the first slot that is free, from the one that the key asks for. Returns its first word.
-    #[inline(always)]
-    fn claim(&self, key: u64) -> Option<usize> {
-        self.probes(key).find(|first| {
-            let slot = &self.words[*first];
-            let held = slot.load(Ordering::Relaxed);
-            held < BufferEntry::FIRST_KEY
-                && slot.compare_exchange(held, key, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        })
-    }
-
-    /// Takes a buffer out of the table. Of two threads that try, one succeeds.
-    #[inline(always)]
-    fn remove(&self, key: u64) -> Option<OwnBuffer> {
-        for first in self.probes(key) {
-            let held = self.words[first].load(Ordering::Acquire);
-            if held == key {
-                let buffer = OwnBuffer(self.load(first));
-                return self.words[first]
-                    .compare_exchange(key, FREED, Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok()
-                    .then_some(buffer);
+    fn add_live(&self, block: usize, step: u64, turn: Turn) -> u64 {
+        let word = &self.words[block + kind::LIVE];
+        match turn {
+            Turn::Alone => {
+                let live = word.load(Ordering::Relaxed).wrapping_add(step);
+                word.store(live, Ordering::Release);
+                live
             }
-            if held == 0 {
-                return None;
-            }
+            Turn::Shared => word.fetch_add(step, Ordering::AcqRel).wrapping_add(step),
         }
-        None
-    }
-
-    /// First words of the slots in which a key may lie.
-    #[inline(always)]
-    fn probes(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
-        const FIRST: usize = Plan::FIRST_BUFFER_WORD;
-        let mask = self.process.buffers_mask.load(Ordering::Relaxed);
-        let start = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
-        (0..BUFFER_PROBES)
-            .map(move |probe| FIRST + (start.wrapping_add(probe) & mask) * BUFFER_WORDS)
     }
 
     /// Notes what led to a peak. If two threads make one at the same time, one of them may leave no note; the reader
@@ -473,5 +445,6 @@ pub(crate) fn kind_block(allocator: u8, kind: BufferKind) -> usize {
         + kind as usize * allocator::KIND_WORDS
 }
 
+mod table;
 #[cfg(test)]
 mod tests;

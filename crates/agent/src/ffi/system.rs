@@ -49,7 +49,7 @@ pub(crate) fn prefetch_for_write(word: &AtomicU64) {
 }
 
 /// Lets other threads run for about 0.1 ms.
-pub(super) fn pause() {
+pub(crate) fn pause() {
     sleep(100_000);
 }
 
