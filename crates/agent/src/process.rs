@@ -101,6 +101,8 @@ pub(crate) struct AllocatorSlot {
     pub(crate) changed: AtomicU8,
     /// Bit set of the kinds that a buffer was seen of.
     pub(crate) kinds_seen: AtomicU8,
+    /// What its blocks are a multiple of, less one: see [`AllocatorSlot::reserved`].
+    pub(crate) alignment_mask: AtomicU8,
     /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
     pub(crate) l1_small_start: AtomicU64,
 }
@@ -145,6 +147,13 @@ impl AllocatorSlot {
     #[inline]
     pub(crate) fn note_change(&self) {
         self.changed.store(1, Ordering::Relaxed);
+    }
+
+    /// What the allocator sets aside in each bank for so many bytes. Its blocks have the alignment of DRAM, in L1 too.
+    #[inline]
+    pub(crate) fn reserved(&self, bytes_per_bank: u64) -> u64 {
+        let mask = u64::from(self.alignment_mask.load(Ordering::Relaxed));
+        bytes_per_bank.saturating_add(mask) & !mask
     }
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct NewAllocator {
     pub(crate) kinds: [KindShape; 4],
     /// First address of L1_SMALL, 0 where buffers tell their kind.
     pub(crate) l1_small_start: u64,
+    /// What its blocks are a multiple of, a power of two.
+    pub(crate) alignment: u32,
     /// Monotonic nanoseconds.
     pub(crate) time: u64,
 }
@@ -140,6 +142,8 @@ impl Registry<'_> {
         };
         self.0.store::<{ AllocatorHead::WORDS }>(first, head.to_words());
         slot.l1_small_start.store(new.l1_small_start, Ordering::Relaxed);
+        let mask = u8::try_from(new.alignment.saturating_sub(1)).unwrap_or(0);
+        slot.alignment_mask.store(mask, Ordering::Relaxed);
         slot.role.store(new.role as u8, Ordering::Relaxed);
         slot.changed.store(1, Ordering::Relaxed);
         slot.pointer.store(new.pointer, Ordering::Release);

@@ -63,6 +63,8 @@ fn what_lives_is_what_the_allocator_says_in_every_form_of_tt_metal() {
             "allocate e 0 17 1000",
             "free a",
             "allocate f 1 2048 3",
+            // Three pages of 48 bytes a bank: the allocator takes 160.
+            "allocate g 1 48 192",
             "free e",
             "free c",
         ] {
@@ -71,7 +73,9 @@ fn what_lives_is_what_the_allocator_says_in_every_form_of_tt_metal() {
         }
         let segment = host.segment();
         let kinds: Vec<BufferKind> = segment.buffers.iter().map(|buffer| buffer.kind).collect();
-        assert_eq!(kinds, [BufferKind::L1, BufferKind::Trace, BufferKind::L1], "{form:?}");
+        let wanted = [BufferKind::L1, BufferKind::Trace, BufferKind::L1, BufferKind::L1];
+        assert_eq!(kinds, wanted, "{form:?}");
+        assert_eq!((segment.buffers[3].bytes_per_bank, segment.buffers[3].requested), (160, 9216));
         assert_eq!(segment.buffers[0].requested, 640 * 1024);
         assert_eq!(segment.buffers[0].page_bytes, 1024);
         assert_eq!(segment.buffers[0].thread, host.pid);

@@ -5,7 +5,7 @@
 mod device;
 mod work;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use ttmem_model::segment::layout::{counter, kind};
 use ttmem_model::segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
@@ -47,7 +47,7 @@ pub(super) fn allocate(
         note_call(recorder, hook);
         let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
         let slot = &recorder.process.allocators[usize::from(allocator)];
-        let Some(facts) = tt_metal::buffer(buffer, address, &slot.l1_small_start) else { return };
+        let Some(facts) = tt_metal::buffer(buffer, address, slot) else { return };
         if !slot.has_seen(facts.kind) {
             first_of_kind(recorder, allocator, this, facts.kind);
         }
@@ -80,7 +80,8 @@ impl Drop for FailedAllocation {
         let Self { this, buffer, stack } = *self;
         guarded(Start::Yes, |recorder, thread| {
             let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
-            let Some(facts) = tt_metal::buffer(buffer, 0, &AtomicU64::new(0)) else { return };
+            let slot = &recorder.process.allocators[usize::from(allocator)];
+            let Some(facts) = tt_metal::buffer(buffer, 0, slot) else { return };
             // The allocator is asked on this thread, for its numbers are of use only at this very moment. It has
             // unlocked itself while the exception passed.
             let statistics = tt_metal::statistics(this, facts.kind, 0).unwrap_or_default();
@@ -108,8 +109,7 @@ pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, bu
         recorder.freed(buffer, now, || {
             let allocator = recorder.process.allocator_index(this)?;
             let slot = &recorder.process.allocators[usize::from(allocator)];
-            let address = tt_metal::address(buffer);
-            Some((allocator, tt_metal::buffer(buffer, address, &slot.l1_small_start)?))
+            Some((allocator, tt_metal::buffer(buffer, tt_metal::address(buffer), slot)?))
         });
         thread::wake(recorder.process);
     });
@@ -209,6 +209,7 @@ fn enter_allocator(
         } else {
             0
         },
+        alignment: tt_metal::alignment(allocator),
         time: system::coarse_time(),
     })?;
     if new {

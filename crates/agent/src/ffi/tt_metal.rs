@@ -8,6 +8,7 @@ use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
 use ttmem_model::segment::entry::low;
 use ttmem_model::segment::{BufferKind, BufferLayout, Statistics};
 
+use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;
 
 /// Name of TT-Metal's library.
@@ -108,6 +109,10 @@ static STATISTICS: [Symbol; 2] = [
 static NUM_BANKS: [Symbol; 2] = [
     Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl13get_num_banksERKNS0_10BufferTypeE"),
     Symbol::new(c"_ZNK2tt8tt_metal9Allocator13get_num_banksERKNS0_10BufferTypeE"),
+];
+static ALIGNMENT: [Symbol; 2] = [
+    Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl13get_alignmentENS0_10BufferTypeE"),
+    Symbol::new(c"_ZNK2tt8tt_metal9Allocator13get_alignmentENS0_10BufferTypeE"),
 ];
 static BASE_ADDRESS: [Symbol; 2] = [
     Symbol::new(c"_ZNK2tt8tt_metal13AllocatorImpl23get_base_allocator_addrERKNS0_10HalMemTypeE"),
@@ -215,11 +220,11 @@ fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
     unsafe { function(buffer) }
 }
 
-/// What a buffer is. `None` if it lies in no memory of the device.
+/// What a buffer of an allocator is. `None` if it lies in no memory of the device.
 #[inline(always)]
-pub(super) fn buffer(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> Option<BufferFacts> {
+pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<BufferFacts> {
     let kind = match tell(&ACCESSORS.buffer_type, buffer) {
-        NO_ANSWER => legacy_kind(buffer, address, l1_small_start)?,
+        NO_ANSWER => legacy_kind(buffer, address, &slot.l1_small_start)?,
         number => kind_of_type(low(number) & 0xff)?,
     };
     let bytes_per_bank = tell(&ACCESSORS.size_per_bank, buffer);
@@ -234,7 +239,7 @@ pub(super) fn buffer(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> O
     Some(BufferFacts {
         key: buffer,
         address,
-        bytes_per_bank,
+        bytes_per_bank: slot.reserved(bytes_per_bank),
         requested,
         page_bytes: u32::try_from(page_bytes).unwrap_or(u32::MAX),
         kind,
@@ -307,6 +312,13 @@ pub(super) fn banks(allocator: u64, kind: BufferKind) -> u64 {
     let kind = buffer_type(kind);
     let banks = call!(form(&NUM_BANKS), fn(u64, *const u32) -> u32, allocator, &raw const kind);
     u64::from(banks.unwrap_or(0))
+}
+
+/// What the blocks of an allocator are a multiple of, in every kind: the alignment of DRAM. 1 if TT-Metal does not tell.
+pub(super) fn alignment(allocator: u64) -> u32 {
+    const DRAM: u32 = 0;
+    let told = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, DRAM);
+    told.filter(|bytes| bytes.is_power_of_two()).unwrap_or(1)
 }
 
 /// First address of L1_SMALL in a mesh's or device's allocator: L1 ends there. 0 if it has none.

@@ -31,6 +31,7 @@ fn recorder() -> Recorder<'static> {
         chips: 0,
         kinds: [KindShape { banks: 12 }; 4],
         l1_small_start: 0,
+        alignment: 1,
         time: 1,
     };
     assert_eq!(Registry(recorder).allocator(&allocator), Some(0));

@@ -18,7 +18,8 @@ uint64_t Buffer::page_size() const { return page_size_; }
 uint32_t Buffer::num_pages() const { return pages_; }
 uint64_t Buffer::aligned_size_per_bank() const {
     uint64_t banks = allocator_->regions[int(type_)].banks;
-    return (pages_ + banks - 1) / banks * ((page_size_ + 31) / 32 * 32);
+    uint64_t alignment = allocator_->get_alignment(type_);
+    return (pages_ + banks - 1) / banks * ((page_size_ + alignment - 1) / alignment * alignment);
 }
 bool Buffer::is_dram() const { return type_ == BufferType::DRAM; }
 bool Buffer::is_l1() const { return type_ == BufferType::L1 || type_ == BufferType::L1_SMALL; }
@@ -42,7 +43,9 @@ AllocatorImpl::~AllocatorImpl() = default;
 
 uint64_t AllocatorImpl::allocate_buffer(Buffer* buffer) {
     Region& region = regions[int(buffer->type_)];
-    uint64_t size = buffer->aligned_size_per_bank();
+    // Blocks have the alignment of DRAM in every kind.
+    uint64_t alignment = get_alignment(BufferType::DRAM);
+    uint64_t size = (buffer->aligned_size_per_bank() + alignment - 1) / alignment * alignment;
     if (config.only_counts) {
         region.allocated += size;
         return region.start;
@@ -101,6 +104,9 @@ Statistics AllocatorImpl::get_statistics(const BufferType& type) const {
 #endif
 }
 uint32_t AllocatorImpl::get_num_banks(const BufferType& type) const { return regions[int(type)].banks; }
+uint32_t AllocatorImpl::get_alignment(BufferType type) const {
+    return type == BufferType::L1 || type == BufferType::L1_SMALL ? 16 : 32;
+}
 uint64_t AllocatorImpl::get_base_allocator_addr(const HalMemType& memory) const {
     return regions[memory == HalMemType::L1 ? 1 : 0].start;
 }

@@ -88,6 +88,7 @@ public:
     void override_state(const AllocatorState& state);
     Statistics get_statistics(const BufferType& type) const;
     uint32_t get_num_banks(const BufferType& type) const;
+    uint32_t get_alignment(BufferType type) const;
     uint64_t get_base_allocator_addr(const HalMemType& memory) const;
     mutable std::mutex mutex;
     AllocatorConfig config;
