@@ -106,9 +106,11 @@ class Workload:
         self.allocate([1, 1, 1, 1], ttnn.L1_MEMORY_CONFIG)
 
     def sharded(self):
-        """A block on each of 16 cores, and three shards on a grid of four cores."""
+        """A block on each of 16 cores, three shards on a grid of four cores, and row-major shards of seven short rows."""
         self.allocate([1, 1, 512, 1024], sharded("L1", "BLOCK_SHARDED", (4, 4), [128, 256]))
         self.allocate([1, 1, 96, 64], sharded("L1", "HEIGHT_SHARDED", (4, 1), [32, 64]))
+        rows = sharded("L1", "HEIGHT_SHARDED", (4, 1), [7, 40])
+        self.allocate([1, 1, 28, 40], rows, layout=ttnn.ROW_MAJOR_LAYOUT)
 
     def l1_small(self):
         """L1_SMALL takes sharded tensors only. The last of the four shards is partly empty."""

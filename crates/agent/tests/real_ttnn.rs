@@ -180,13 +180,14 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
     assert_eq!(segment.losses.torn, 0, "{place}");
 }
 
-/// Bytes per bank without what aligns each page, as TT-Metal's list of buffers has them.
+/// Bytes per bank without what aligns each page and the block, as TT-Metal's list of buffers has them.
 fn unaligned(buffer: &Buffer) -> u64 {
-    let page = u64::from(buffer.page_bytes);
-    let aligned = [16, 32, 64].map(|alignment: u64| page.next_multiple_of(alignment));
-    let fits = |aligned: &u64| buffer.bytes_per_bank.is_multiple_of(*aligned);
-    let aligned = aligned.into_iter().filter(fits).max().unwrap();
-    buffer.bytes_per_bank / aligned * page
+    let (bytes, page) = (buffer.bytes_per_bank, u64::from(buffer.page_bytes));
+    if matches!(buffer.kind, BufferKind::L1 | BufferKind::L1Small) {
+        return bytes / page.next_multiple_of(16) * page;
+    }
+    let aligned = [64, 32].map(|alignment: u64| page.next_multiple_of(alignment));
+    bytes / aligned.into_iter().find(|size| bytes.is_multiple_of(*size)).unwrap() * page
 }
 
 #[test]

@@ -117,11 +117,15 @@ fn assert_buffers(pid: &Value, said: &Value) {
     assert_eq!(shown, told, "{}", said["step"]);
 }
 
-/// Bytes per bank without what aligns each page: ttnn's list has them so, and its statistics have what is reserved.
+/// Bytes per bank without what aligns each page and the block: ttnn's list has them so, and its statistics have what is
+/// reserved.
 fn unaligned(buffer: &Value) -> u64 {
     let (bytes, page) =
         (buffer["bytes_per_bank"].as_u64().unwrap(), buffer["page_bytes"].as_u64().unwrap());
-    let aligned = [64, 32, 16].map(|alignment: u64| page.next_multiple_of(alignment));
+    if buffer["kind"].as_str().unwrap().starts_with("l1") {
+        return bytes / page.next_multiple_of(16) * page;
+    }
+    let aligned = [64, 32].map(|alignment: u64| page.next_multiple_of(alignment));
     bytes / aligned.into_iter().find(|size| bytes.is_multiple_of(*size)).unwrap() * page
 }
 
