@@ -6,6 +6,7 @@
 
 pub mod http;
 mod peer;
+pub mod push;
 pub mod socket;
 mod view;
 

@@ -13,6 +13,7 @@ pub mod line;
 pub mod list;
 pub mod naming;
 pub mod openmetrics;
+pub mod otlp;
 pub mod page;
 pub mod run_report;
 pub mod sheet;

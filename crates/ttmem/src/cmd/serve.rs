@@ -1,4 +1,6 @@
-//! `ttmem serve`: collects for everybody on the machine, and for Prometheus.
+//! `ttmem serve`: collects for everybody on the machine, for Prometheus, and for receivers of OTLP.
+
+mod export;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -45,6 +47,9 @@ pub struct ServeArgs {
     /// Give processes metrics of their own.
     #[arg(long)]
     pub process_metrics: bool,
+    /// Pushing metrics.
+    #[command(flatten)]
+    pub export: export::ExportArgs,
 }
 
 /// Serves until a signal comes. `root` is the machine that the clients run on, and `boot` the number of its start if that
@@ -83,6 +88,7 @@ pub fn run(
         })?;
         say(&format!("answering on http://{address}/metrics"));
     }
+    let pusher = export::start(&args.export)?;
     say(&format!("serving on {}; Ctrl-C ends it", socket.display()));
     let mut next = Clock::System.marks().awake_us;
     let interval_us = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
@@ -91,6 +97,9 @@ pub fn run(
         let taken = snapshot.take().unwrap_or_else(&mut take);
         pages.publish(&taken);
         server.publish(taken);
+        if let (Some(pusher), Some(latest)) = (&pusher, pages.latest()) {
+            pusher.offer(latest);
+        }
         next = next.saturating_add(interval_us).max(Clock::System.marks().awake_us);
         loop {
             if signals.wait_until(Instant::now()).is_some() {

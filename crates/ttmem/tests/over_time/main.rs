@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod diff;
+mod otlp;
 mod record;
 mod replay;
 mod report;

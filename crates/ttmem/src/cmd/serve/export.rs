@@ -1,0 +1,99 @@
+//! Pushing to a receiver of OTLP: the arguments and the environment of it.
+
+use clap::Args;
+use ttmem_collect::server::push::{Endpoint, Options, Pusher};
+
+use crate::exit::Failure;
+use crate::interval::Interval;
+use crate::output::otlp;
+
+/// Options of the export.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Push metrics to the OTLP receiver at this address, such as http://localhost:4318.
+    ///
+    /// OTEL_EXPORTER_OTLP_HEADERS and OTEL_RESOURCE_ATTRIBUTES are heeded.
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<Endpoint>,
+    /// Push every SEC seconds.
+    #[arg(long, value_name = "SEC", default_value = "10", requires = "otlp")]
+    pub otlp_interval: Interval,
+}
+
+/// Begins to push, if that is asked for.
+///
+/// # Errors
+/// If the environment makes no sense, or there can be no more threads.
+pub(super) fn start(args: &ExportArgs) -> Result<Option<Pusher>, Failure> {
+    let Some(endpoint) = args.otlp.clone() else { return Ok(None) };
+    let headers = pairs("OTEL_EXPORTER_OTLP_HEADERS")?;
+    let is_token = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    };
+    let is_header = |(name, value): &(String, String)| {
+        is_token(name) && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    };
+    if !headers.iter().all(is_header) {
+        return Err(Failure::usage("OTEL_EXPORTER_OTLP_HEADERS has what cannot stand in a header"));
+    }
+    let resource = pairs("OTEL_RESOURCE_ATTRIBUTES")?;
+    super::say(&format!("pushing to {endpoint}"));
+    let options = Options {
+        endpoint,
+        interval: args.otlp_interval.duration(),
+        content_type: otlp::CONTENT_TYPE,
+        headers,
+        encode: Box::new(move |snapshot| otlp::request(snapshot, &resource)),
+        say: Box::new(super::say),
+    };
+    let pusher = Pusher::start(options);
+    pusher.map(Some).map_err(|error| Failure::usage(format!("cannot push metrics: {error}")))
+}
+
+/// `a=1,b=2` in a variable of the environment, with `%2C` for a comma.
+fn pairs(variable: &str) -> Result<Vec<(String, String)>, Failure> {
+    let text = std::env::var_os(variable).unwrap_or_default();
+    parse(&text.to_string_lossy())
+        .ok_or_else(|| Failure::usage(format!("{variable} is not KEY=VALUE,KEY=VALUE")))
+}
+
+fn parse(text: &str) -> Option<Vec<(String, String)>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=')?;
+        let key = decode(key.trim())?;
+        (!key.is_empty()).then_some((key, decode(value.trim())?))
+    };
+    parts.map(pair).collect()
+}
+
+/// Puts back what stands as `%41`.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        decoded.push(digit(bytes.next()?)? << 4 | digit(bytes.next()?)?);
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_pairs() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let found = parse(" a=1, b = x%2Cy%3d ,,c=").unwrap();
+        assert_eq!(found, [pair("a", "1"), pair("b", "x,y="), pair("c", "")]);
+        for text in ["a", "=1", "a=%4", "a=%zz", "a=%ff"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Metrics and their points, as OTLP has them.
+
+use super::message::Message;
+
+/// Attributes of a resource or a point.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    pub(super) fn with(mut self, key: &str, value: &str) -> Self {
+        self.0.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn maybe(self, key: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
+    /// Adds them to a message as the repeated field of this number.
+    pub(super) fn put(&self, field: u32, message: Message) -> Message {
+        self.0.iter().fold(message, |message, (key, value)| {
+            let value = Message::default().string(1, value);
+            message.message(field, &Message::default().string(1, key).message(2, &value))
+        })
+    }
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A gauge: adding it up over chips means nothing.
+    Gauge,
+    /// A sum that goes up and down: an UpDownCounter.
+    Amount,
+    /// A sum that only goes up: a Counter.
+    Counter,
+}
+
+/// A number.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
+    Whole(u64),
+    Real(f64),
+}
+
+/// One metric and its points.
+#[derive(Debug)]
+pub(super) struct Metric {
+    name: &'static str,
+    unit: &'static str,
+    shape: Shape,
+    description: String,
+    points: Vec<(Attributes, Number)>,
+}
+
+impl Metric {
+    pub(super) fn new(
+        name: &'static str,
+        unit: &'static str,
+        shape: Shape,
+        description: impl Into<String>,
+    ) -> Self {
+        Self { name, unit, shape, description: description.into(), points: Vec::new() }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn add(&mut self, attributes: Attributes, number: Number) {
+        self.points.push((attributes, number));
+    }
+
+    /// The metric at a time; `None` if nothing of it is known.
+    pub(super) fn message(&self, nanoseconds: u64) -> Option<Message> {
+        const CUMULATIVE: u64 = 2;
+        if self.points.is_empty() {
+            return None;
+        }
+        let mut data = self.points.iter().fold(Message::default(), |data, (attributes, number)| {
+            let point = Message::default().fixed(3, nanoseconds);
+            let point = match *number {
+                Number::Whole(value) => point.signed(6, i64::try_from(value).unwrap_or(i64::MAX)),
+                Number::Real(value) => point.double(4, value),
+            };
+            data.message(1, &attributes.put(7, point))
+        });
+        let metric = Message::default()
+            .string(1, self.name)
+            .string(2, &self.description)
+            .string(3, self.unit);
+        Some(match self.shape {
+            Shape::Gauge => metric.message(5, &data),
+            Shape::Amount | Shape::Counter => {
+                data = data.number(2, CUMULATIVE);
+                if self.shape == Shape::Counter {
+                    data = data.number(3, 1);
+                }
+                metric.message(7, &data)
+            }
+        })
+    }
+}
