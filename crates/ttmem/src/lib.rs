@@ -156,6 +156,9 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             cmd::serve::run(&args, Root::system(), boot, || collector.snapshot())
         }
         Request::Replay(args) => {
+            if let Some(code) = cmd::replay::show(&args, &common)? {
+                return Ok(code);
+            }
             let bytes = cmd::replay::render(&args, &page(&Target::Standard, FULL_WIDTH))?;
             deliver(&Target::Standard, Mode::Append, &bytes).map(|_delivery| ())
         }

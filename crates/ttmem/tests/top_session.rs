@@ -107,10 +107,15 @@ impl Terminal {
 
     /// Starts `ttmem top`, with a terminal of many colours and a home of its own.
     fn top(&self, arguments: &str) {
+        self.run(&format!("top {arguments}"));
+    }
+
+    /// Runs `ttmem` the same way.
+    fn run(&self, arguments: &str) {
         let home = self.folder.path().display();
         let ttmem = env!("CARGO_BIN_EXE_ttmem");
         self.type_in(&format!(
-            "cd {home}; TERM=tmux-256color HOME={home} LANG=C.UTF-8 {ttmem} top {arguments}; \
+            "cd {home}; TERM=tmux-256color HOME={home} LANG=C.UTF-8 {ttmem} {arguments}; \
              echo ended with $?"
         ));
     }
@@ -272,6 +277,48 @@ fn a_tick_in_which_nothing_changed_writes_nothing() {
     terminal.wait("bytes", |_| std::fs::metadata(&written).is_ok_and(|file| file.len() > 1_000));
     terminal.keys(&["q"]);
     terminal.is_given_back();
+}
+
+/// Records a host whose process comes and goes, and gives the file.
+fn recorded(terminal: &Terminal) -> PathBuf {
+    let host = terminal.folder.path().join("host");
+    Host::n150().into_tree().write_to(&host).unwrap();
+    let file = terminal.folder.path().join("run.ttmem");
+    let output = Command::new(env!("CARGO_BIN_EXE_ttmem"))
+        .args(["--root", host.to_str().unwrap(), "record", "-l", "100ms", "--for", "3s", "-o"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    file
+}
+
+#[test]
+fn a_recording_is_played_in_a_terminal() {
+    let Some(terminal) = Terminal::open("replay", (120, 30)) else { return };
+    let file = recorded(&terminal);
+    terminal.run(&format!("replay {}", file.display()));
+    terminal.wait_for("RECORDING");
+    terminal.wait("the end", |screen| screen.contains("at the end"));
+    terminal.keys(&["{"]);
+    terminal.wait("the beginning", |screen| screen.contains("paused"));
+    terminal.keys(&["@"]);
+    terminal.tmux(&["send-keys", "-t", "t", "-l", "+2s"]).unwrap();
+    terminal.keys(&["Enter", "2"]);
+    terminal.wait("charts", |screen| screen.contains("then") && screen.contains("DRAM"));
+    for (key, text) in
+        [("4", "PID USER"), ("5", "no single"), ("6", "worker cores"), ("7", "SOURCES")]
+    {
+        terminal.keys(&[key]);
+        terminal.wait_for(text);
+    }
+    terminal.keys(&[">", "Space"]);
+    terminal.wait("the end again", |screen| screen.contains("at the end"));
+    terminal.keys(&["q"]);
+    terminal.wait_for("ended with 0");
+    terminal.is_given_back();
+    terminal.run(&format!("replay --summary {}", file.display()));
+    terminal.wait_for("snapshots");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ratatui_core::layout::Size;
 use ratatui_core::terminal::Terminal;
 use rustix::io::Errno;
 use ttmem::config::Settings;
-use ttmem::tui::app::{App, Event, Sample, View};
+use ttmem::tui::app::{App, Event, Replay, Sample, View};
 use ttmem::tui::demo::Work;
 use ttmem::tui::details;
 use ttmem::tui::history::Moment;
@@ -22,9 +22,10 @@ use ttmem_collect::fake::segment::{NewBuffer, Segment};
 use ttmem_collect::fake::{self, BOOT, Host, NOW, PID};
 use ttmem_collect::root::{Entry, Tree};
 use ttmem_collect::{Clock, Collector, L1Request, Root};
+use ttmem_model::recording::{Event as Happened, EventKind};
 use ttmem_model::segment::BufferKind;
 use ttmem_model::segment::layout::counter;
-use ttmem_model::{MissingReason, Pid};
+use ttmem_model::{MissingReason, Pid, Timestamp};
 
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
 const SIZES: [(u16, u16); 3] = [(160, 50), (80, 24), (40, 12)];
@@ -180,6 +181,54 @@ fn what_l1_says_is_in_every_view() {
         let app = demo_with_l1(view, LOOK);
         assert_snapshot!(format!("with_l1_{}", view.name()), screen(&app, (160, 50)));
     }
+}
+
+/// The demonstration as a recording of ten minutes, at its fourth.
+fn replayed(view: View, look: Look) -> App {
+    let mut work = Work::new(Collector::demo());
+    let begin = work.begin().0;
+    let mut app = App::new(Settings { view, ..Settings::default() }, look, false);
+    let span = (Timestamp(begin), Timestamp(begin + 600_000_000));
+    app.replay(Replay::new("run.ttmem".to_owned(), span), 1_000_000);
+    for second in 150..240_u64 {
+        let at = Moment(begin + second * 1_000_000);
+        let snapshot = Arc::new(work.at(at));
+        app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
+    }
+    let happened = [
+        (30, EventKind::ProcessStarted, "python3 (pid 41377) has come"),
+        (200, EventKind::Peak, "DRAM 8257536000 bytes"),
+        (480, EventKind::ProcessDied, "python (pid 39122) has died"),
+    ];
+    let happened = happened.map(|(second, kind, text)| {
+        Happened::new(Timestamp(begin + second * 1_000_000), kind, text).with_value(8_257_536_000)
+    });
+    app.update(Moment(begin), Event::Happened(happened.to_vec()));
+    app
+}
+
+#[test]
+fn a_recording_has_the_same_views_and_a_time_line() {
+    for view in [View::Overview, View::Charts] {
+        let name = format!("replay_{}", view.name());
+        assert_snapshot!(name, screens(&replayed(view, LOOK)));
+    }
+    let cases = [
+        ("buffers", "5"),
+        ("l1", "3"),
+        ("details", "4⏎"),
+        ("go_to", "@09:31"),
+        ("help", "?"),
+        ("before", "p"),
+    ];
+    for (name, keys) in cases {
+        let mut app = replayed(View::Overview, LOOK);
+        press(&mut app, keys);
+        assert_snapshot!(format!("replay_{name}"), screen(&app, (100, 30)));
+    }
+    let ascii =
+        screen(&replayed(View::Overview, Look { charset: Charset::Ascii, ..LOOK }), (80, 24));
+    assert!(ascii.is_ascii(), "{ascii}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! `ttmem replay`: looks into a recording.
+//! `ttmem replay`: looks into a recording, on a terminal as `ttmem top` does.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 use ttmem_collect::recorder::FileSource;
@@ -8,6 +9,8 @@ use ttmem_model::recording::civil::Civil;
 use ttmem_model::recording::{Damage, Event, OpenError, Recording};
 
 use super::moment::{self, SYNTAX};
+use super::top;
+use crate::cli::CommonArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::json::{self, Layout};
 use crate::output::page::Page;
@@ -22,12 +25,30 @@ pub struct ReplayArgs {
     /// Show this moment: a date and time, +90s from the start, -90s from the end, start or end.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
+    /// Print what it is, where a terminal would show the recording itself.
+    #[arg(long, conflicts_with_all = ["at", "events"])]
+    pub summary: bool,
     /// List what happened.
     #[arg(long, conflicts_with = "at")]
     pub events: bool,
     /// Print JSON: the snapshot as it was, or one event a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Shows the recording on the terminal, if that is asked for and there is one: `ttmem top` on what was recorded.
+///
+/// # Errors
+/// If the file is no recording that can be read, or the terminal cannot be drawn on.
+pub fn show(args: &ReplayArgs, common: &CommonArgs) -> Result<Option<ExitCode>, Failure> {
+    let asks_for_text = args.at.is_some() || args.events || args.json || args.summary;
+    if asks_for_text || !top::has_terminal() {
+        return Ok(None);
+    }
+    let recording = open(&args.file)?;
+    // One without a moment can only be summed up.
+    let Some(span) = recording.span() else { return Ok(None) };
+    top::replay(&args.file, &recording, span, common).map(Some)
 }
 
 /// What is asked for, as text. `page` is what a table is drawn on.

@@ -1,26 +1,30 @@
 //! `ttmem top` and `ttmem config`: the live view, and the file of its choices.
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use ttmem_collect::recorder::FileSource;
 use ttmem_collect::root::Tree;
 use ttmem_collect::{Collector, L1Request, Root};
+use ttmem_model::Timestamp;
+use ttmem_model::recording::Recording;
 
 use crate::cli::{ColorWhen, CommonArgs};
 use crate::config::{self, Configuration, Settings};
 use crate::exit::{Exit, Failure};
 use crate::interval::Interval;
 use crate::served;
-use crate::tui::app::{App, Ask, Event, Sample, View};
+use crate::tui::app::{App, Ask, Event, Replay, Sample, View};
 use crate::tui::demo::Work;
 use crate::tui::details;
 use crate::tui::history::Moment;
 use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
 use crate::tui::past;
-use crate::tui::run::{self, Directory, End, Parts};
+use crate::tui::run::{self, Directory, End, HostParts, Parts, Subject};
 use crate::tui::sampler::{Feed, Host, Listing, Recipe, RecipeOfL1};
 
 /// The longest time from one sample to the next.
@@ -68,16 +72,54 @@ fn theme(name: &str) -> Result<Theme, String> {
 /// # Errors
 /// If there is no terminal that it could be drawn on, or the arguments make no sense.
 pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Failure> {
-    let environment = Environment::read(variable);
-    terminal_is_there(&environment)?;
+    terminal_is_there(&Environment::read(variable))?;
+    show(args, common, |app, settings| parts(app, settings, args, common))
+}
+
+/// Runs the live view on a recording.
+///
+/// # Errors
+/// If the terminal cannot be drawn on.
+pub fn replay(
+    path: &Path,
+    recording: &Recording<FileSource>,
+    span: (Timestamp, Timestamp),
+    common: &CommonArgs,
+) -> Result<ExitCode, Failure> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let interval = recording.header().interval_us;
+    show(&TopArgs::default(), common, |mut app, settings| {
+        app.replay(Replay::new(name, span), interval);
+        let directory = directory(settings);
+        Ok(Parts {
+            app,
+            subject: Subject::Recording(path.to_owned()),
+            mouse: settings.mouse,
+            outside: run::Outside { directory, processes: None },
+        })
+    })
+}
+
+/// Whether there is a terminal that a live view can be drawn on.
+#[must_use]
+pub fn has_terminal() -> bool {
+    terminal_is_there(&Environment::read(variable)).is_ok()
+}
+
+/// Runs the live view of something.
+fn show(
+    args: &TopArgs,
+    common: &CommonArgs,
+    parts: impl FnOnce(App, &Settings) -> Result<Parts, Failure>,
+) -> Result<ExitCode, Failure> {
     let configuration = configuration();
     let settings = settings(args, configuration.settings.clone())?;
-    let look = look_of(&settings, common, &environment);
+    let look = look_of(&settings, common, &Environment::read(variable));
     let mut app = App::new(settings.clone(), look, args.allow_signals);
     if let Some(fault) = configuration.faults.first() {
         app.say(look::Role::Notice, format!("config.toml, {fault}"));
     }
-    let parts = parts(app, &settings, args, common)?;
+    let parts = parts(app, &settings)?;
     let end = run::run(parts).map_err(|error| {
         Failure::usage(format!("the terminal cannot be drawn on ({error}); try plain ttmem"))
     })?;
@@ -194,10 +236,7 @@ fn parts(
         let samples = Feed::Host(host(common, settings.interval_micros));
         (samples, Listing::Host(recipe(common)), None)
     };
-    let directory = match &settings.export_directory {
-        Some(directory) => Directory::Named(directory.clone()),
-        None => Directory::Working,
-    };
+    let directory = directory(settings);
     let is_system = common.root.is_none()
         && common.capture.is_none()
         && common.server.is_none()
@@ -205,16 +244,17 @@ fn parts(
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
-    Ok(Parts {
-        app,
-        feed,
-        buffers,
-        l1,
-        roots: [root()?, root()?],
-        begin,
-        mouse: settings.mouse,
-        outside,
-    })
+    let roots = [root()?, root()?];
+    let host = HostParts { feed, buffers, l1, roots, begin };
+    Ok(Parts { app, subject: Subject::Host(Box::new(host)), mouse: settings.mouse, outside })
+}
+
+/// Where exports go.
+fn directory(settings: &Settings) -> Directory {
+    match &settings.export_directory {
+        Some(directory) => Directory::Named(directory.clone()),
+        None => Directory::Working,
+    }
 }
 
 /// How the collector of the host is made that the arguments choose.

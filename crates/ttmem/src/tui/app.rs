@@ -10,6 +10,7 @@ mod cores;
 mod event;
 mod overlay;
 mod past;
+mod replay;
 mod sample;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
 pub use overlay::{Overlay, Signal};
 pub use past::{Past, Rates};
+pub use replay::{FRAME_MICROS, Jump, Playback, Replay, SPEEDS};
 pub use sample::{Sample, Shown};
 
 /// Intervals between samples, in microseconds.
@@ -115,6 +117,8 @@ pub struct App {
     pub(super) charts: Charts,
     pub(super) cores: Cores,
     pub(super) buffers: Buffers,
+    /// The recording that is played, if one is.
+    pub(super) replay: Option<Replay>,
     pub(super) overlay: Option<Overlay>,
     /// The process whose details are shown, and what is known of it.
     pub(super) details: Option<(ProcessId, Option<Details>)>,
@@ -152,6 +156,7 @@ impl App {
             charts: Charts::new(&settings),
             cores: Cores::default(),
             buffers: Buffers::new(settings.sort_buffers, settings.reverse_buffers),
+            replay: None,
             overlay: None,
             details: None,
             message: None,
@@ -166,7 +171,11 @@ impl App {
     pub fn settings(&self) -> Settings {
         Settings {
             theme: Some(self.look.theme),
-            interval_micros: self.interval,
+            interval_micros: match self.replay {
+                // The interval of a recording is nobody's choice.
+                Some(_) => self.settings.interval_micros,
+                None => self.interval,
+            },
             view: self.view,
             sort: self.order.column,
             ascending: self.order.ascending,
@@ -217,7 +226,7 @@ impl App {
                 self.take(sample);
                 self.ask_again()
             }
-            Event::Past(past) => {
+            Event::Before(past) => {
                 self.past = *past;
                 Action::Draw
             }
@@ -231,6 +240,20 @@ impl App {
                 if self.wants_buffers() {
                     self.buffers.take(self.now, at, *list, self.frozen);
                 }
+                Action::Draw
+            }
+            Event::Past(sought, past, rates) => {
+                self.take_past(sought, *past, rates);
+                Action::Draw
+            }
+            Event::Happened(events) => {
+                if let Some(replay) = &mut self.replay {
+                    replay.events = events;
+                }
+                Action::Draw
+            }
+            Event::Ended => {
+                self.end_replay();
                 Action::Draw
             }
             Event::Details(process, details) => {
@@ -266,7 +289,7 @@ impl App {
 
     /// Microseconds since the last sample came, if it should have been followed by another by now.
     pub(super) fn silence(&self) -> Option<u64> {
-        let silence = self.now.since(self.heard?);
+        let silence = self.now.since(self.heard.filter(|_| self.replay.is_none())?);
         (silence >= SILENCE_LEAST.max(self.interval.saturating_mul(3))).then_some(silence)
     }
 
@@ -278,7 +301,7 @@ impl App {
         let message = self.message.as_ref().map(|message| message.until.since(now));
         let silence = match self.silence() {
             Some(_) => Some(SECOND),
-            None => self.heard.map(|heard| {
+            None => self.heard.filter(|_| self.replay.is_none()).map(|heard| {
                 let told = Moment(heard.0 + SILENCE_LEAST.max(self.interval.saturating_mul(3)));
                 told.since(now)
             }),
@@ -396,7 +419,9 @@ impl App {
     /// Details that are on the screen are read again with every sample.
     fn ask_again(&mut self) -> Action {
         match &self.details {
-            Some((process, _)) if !self.frozen => Action::Details(*process),
+            Some((process, _)) if !self.frozen && self.replay.is_none() => {
+                Action::Details(*process)
+            }
             // It is the first view, so no key opened it.
             _ if self.view == View::L1 => self.open_l1(),
             _ => Action::Draw,

@@ -4,6 +4,7 @@
 use ttmem_collect::Root;
 use ttmem_collect::root::RootError;
 use ttmem_model::facts::Field;
+use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
 /// What is known of a process besides its row.
@@ -15,6 +16,15 @@ pub struct Details {
     pub environment: Field<Vec<(String, String)>>,
     /// Its files that have to do with devices.
     pub files: Field<Files>,
+}
+
+impl Details {
+    /// Of a process in a recording.
+    #[must_use]
+    pub fn not_recorded() -> Self {
+        let missing = || Missing::not_read("a recording does not hold it");
+        Self { threads: Err(missing()), environment: Err(missing()), files: Err(missing()) }
+    }
 }
 
 /// The open files of a process.

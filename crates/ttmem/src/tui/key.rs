@@ -2,7 +2,7 @@
 
 mod table;
 
-use super::app::View;
+use super::app::{Jump, View};
 
 pub use table::BINDINGS;
 
@@ -98,10 +98,29 @@ pub enum Command {
     Heat,
     /// Send a signal to the process that the cursor is on.
     Signal,
+    /// Play a recording, or pause it.
+    Play,
+    /// Play it faster.
+    SpeedUp,
+    /// Play it slower.
+    SpeedDown,
+    /// Jump in a recording.
+    Jump(Jump),
+    /// Type a moment to jump to.
+    GoTo,
     /// Draw everything anew.
     Redraw,
     /// Stop like any other program, until `fg`.
     Suspend,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A host.
+    Live,
+    /// A recording.
+    Replay,
 }
 
 /// A move of the cursor.
@@ -140,17 +159,21 @@ pub struct Binding {
     pub hint: &'static str,
     /// The views in which it works; none for all.
     pub views: &'static [View],
+    /// Whether it works only with a host, or only with a recording.
+    pub mode: Option<Mode>,
 }
 
 /// What a key asks for in a view.
 #[must_use]
-pub fn command(view: View, key: Key) -> Option<Command> {
-    binding(view, key).map(|binding| binding.command)
+pub fn command(view: View, mode: Mode, key: Key) -> Option<Command> {
+    binding(view, mode, key).map(|binding| binding.command)
 }
 
-fn binding(view: View, key: Key) -> Option<&'static Binding> {
+fn binding(view: View, mode: Mode, key: Key) -> Option<&'static Binding> {
     let works = |binding: &&Binding| {
-        binding.keys.contains(&key) && (binding.views.is_empty() || binding.views.contains(&view))
+        binding.keys.contains(&key)
+            && (binding.views.is_empty() || binding.views.contains(&view))
+            && binding.mode.is_none_or(|only| only == mode)
     };
     BINDINGS.iter().find(works)
 }
@@ -158,23 +181,25 @@ fn binding(view: View, key: Key) -> Option<&'static Binding> {
 impl Binding {
     /// Whether its keys do in a view what it says.
     #[must_use]
-    pub fn works_in(&self, view: View) -> bool {
+    pub fn works_in(&self, view: View, mode: Mode) -> bool {
         let key = self.keys.first();
-        key.and_then(|key| binding(view, *key)).is_some_and(|found| std::ptr::eq(found, self))
+        key.and_then(|key| binding(view, mode, *key)).is_some_and(|found| std::ptr::eq(found, self))
     }
 }
 
 /// The lines of the help that hold a word: what the view binds, what all views bind, what only others bind.
-pub fn help(view: View, search: &str) -> impl Iterator<Item = &'static Binding> {
+pub fn help(view: View, mode: Mode, search: &str) -> impl Iterator<Item = &'static Binding> {
     let search = search.to_lowercase();
     let fits = move |binding: &&Binding| {
         let text = format!("{} {}", binding.shown, binding.help).to_lowercase();
-        !binding.help.is_empty() && text.contains(&search)
+        let is_of_mode = binding.mode.is_none_or(|only| only == mode);
+        is_of_mode && !binding.help.is_empty() && text.contains(&search)
     };
     let own = |binding: &&Binding| !binding.views.is_empty();
-    let here = BINDINGS.iter().filter(move |binding| own(binding) && binding.works_in(view));
-    let all = BINDINGS.iter().filter(move |binding| !own(binding) && binding.works_in(view));
-    let others = BINDINGS.iter().filter(move |binding| own(binding) && !binding.works_in(view));
+    let here = BINDINGS.iter().filter(move |binding| own(binding) && binding.works_in(view, mode));
+    let all = BINDINGS.iter().filter(move |binding| !own(binding) && binding.works_in(view, mode));
+    let others =
+        BINDINGS.iter().filter(move |binding| own(binding) && !binding.works_in(view, mode));
     here.chain(all).chain(others).filter(fits)
 }
 
@@ -184,13 +209,19 @@ mod tests {
 
     #[test]
     fn the_same_key_is_never_bound_twice_in_one_view() {
-        for view in View::ALL {
-            let here: Vec<&Binding> =
-                BINDINGS.iter().filter(|binding| binding.views.contains(&view)).collect();
+        let cases =
+            View::ALL.into_iter().flat_map(|view| [(view, Mode::Live), (view, Mode::Replay)]);
+        for (view, mode) in cases {
+            let of_mode = |binding: &&Binding| binding.mode.is_none_or(|only| only == mode);
+            let here: Vec<&Binding> = BINDINGS
+                .iter()
+                .filter(|binding| binding.views.contains(&view))
+                .filter(of_mode)
+                .collect();
             for (place, binding) in here.iter().enumerate() {
                 for key in binding.keys {
                     let other = here[..place].iter().find(|other| other.keys.contains(key));
-                    assert!(other.is_none(), "{key:?} in {view:?}");
+                    assert!(other.is_none(), "{key:?} in {view:?}, {mode:?}");
                 }
             }
         }
@@ -198,16 +229,25 @@ mod tests {
 
     #[test]
     fn what_a_view_binds_goes_before_what_all_bind() {
-        assert_eq!(command(View::Charts, Key::Char('+')), Some(Command::ZoomIn));
-        assert_eq!(command(View::Overview, Key::Char('+')), Some(Command::Faster));
-        assert_eq!(command(View::Overview, Key::Char('m')), None);
-        assert_eq!(command(View::Findings, Key::Char('q')), Some(Command::Quit));
+        assert_eq!(command(View::Charts, Mode::Live, Key::Char('+')), Some(Command::ZoomIn));
+        assert_eq!(command(View::Overview, Mode::Live, Key::Char('+')), Some(Command::Faster));
+        assert_eq!(command(View::Overview, Mode::Live, Key::Char('m')), None);
+        assert_eq!(command(View::Findings, Mode::Live, Key::Char('q')), Some(Command::Quit));
+    }
+
+    #[test]
+    fn a_recording_is_played_where_a_host_is_held_still() {
+        let both = |key| [Mode::Live, Mode::Replay].map(|mode| command(View::Overview, mode, key));
+        assert_eq!(both(Key::Char(' ')), [Some(Command::Freeze), Some(Command::Play)]);
+        assert_eq!(both(Key::Char('+')), [Some(Command::Faster), Some(Command::SpeedUp)]);
+        assert_eq!(both(Key::Char('n')), [None, Some(Command::Jump(Jump::NextEvent))]);
+        assert!(help(View::Overview, Mode::Live, "recording").next().is_none());
     }
 
     #[test]
     fn help_is_searched_in_keys_and_words() {
         let found = |search| {
-            let lines = help(View::Processes, search).map(|binding| binding.command);
+            let lines = help(View::Processes, Mode::Live, search).map(|binding| binding.command);
             lines.collect::<Vec<_>>()
         };
         assert_eq!(found("theme"), [Command::Colours]);

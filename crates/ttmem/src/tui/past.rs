@@ -37,7 +37,7 @@ pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
         supply.notices().into_iter().map(|notice| Event::Done(Err(notice))).collect();
     let blocks = supply.history();
     if !blocks.is_empty() {
-        events.extend(read(blocks, sample).map(|past| Event::Past(Box::new(past))));
+        events.extend(read(blocks, sample).map(|past| Event::Before(Box::new(past))));
     }
     events
 }

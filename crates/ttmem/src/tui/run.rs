@@ -4,6 +4,7 @@
 //! until something on the screen is due to change by itself.
 
 mod perform;
+mod readers;
 
 use std::io::{self, Stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,19 +16,18 @@ use ratatui_core::layout::{Position, Rect, Size};
 use ratatui_core::terminal::Terminal;
 use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
-use ttmem_collect::Root;
 
 use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
-use super::sampler::{
-    BufferReader, CoreReader, Feed, Listing, Looker, RecipeOfL1, Sampler, Stamped, Timeline,
-};
+use super::sampler::{Stamped, Timeline};
 use super::screen::Screen;
 use super::terminal::{self, Heard};
 use super::view;
 use super::widget::canvas::Hit;
 
 pub use perform::{Directory, Outside};
+use readers::Readers;
+pub use readers::{HostParts, Subject};
 
 /// Events that wait at most; whoever has one more waits too.
 const WAITING: usize = 64;
@@ -38,16 +38,8 @@ const MOST_AT_ONCE: usize = 64;
 pub struct Parts {
     /// The state before the first sample.
     pub app: App,
-    /// What samples are taken from.
-    pub feed: Feed,
-    /// What buffers are read from, once somebody wants to see them.
-    pub buffers: Listing,
-    /// How L1 is read once somebody wants to see it.
-    pub l1: RecipeOfL1,
-    /// The host's files, for the sampler and for looking closely at a process.
-    pub roots: [Root; 2],
-    /// When the line of time begins; now, if nothing is said.
-    pub begin: Option<Moment>,
+    /// What is looked at.
+    pub subject: Subject,
     /// Whether the mouse is asked for.
     pub mouse: bool,
     /// Where exports go, and whether signals reach processes.
@@ -80,8 +72,8 @@ enum Incoming {
 /// # Errors
 /// If the terminal cannot be taken or written to, or there can be no more threads.
 pub fn run(parts: Parts) -> io::Result<End> {
-    let Parts { app, feed, buffers, l1, roots: [first, second], begin, mouse, outside } = parts;
-    let timeline = begin.map_or_else(Timeline::now, Timeline::from);
+    let Parts { app, subject, mouse, outside } = parts;
+    let timeline = subject.begin().map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
     terminal::give_back_on_panic();
     let (columns, rows) = crossterm::terminal::size()?;
@@ -89,25 +81,11 @@ pub fn run(parts: Parts) -> io::Result<End> {
     let outcome = (|| {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
-        let sampler = Sampler::start(feed, first, timeline, interval, events.clone())?;
-        let cores = CoreReader::start(l1, timeline, events.clone())?;
-        let buffers = BufferReader::start(buffers, timeline, events.clone())?;
-        let looker = Looker::start(second, timeline, events)?;
+        let readers = Readers::start(subject, interval, timeline, events)?;
         listen(sender)?;
         let screen = Screen::new(io::stdout(), Size::new(columns, rows));
         let Ok(terminal) = Terminal::new(screen);
-        let mut live = Live {
-            app,
-            terminal,
-            hits: Vec::new(),
-            timeline,
-            sampler,
-            cores,
-            buffers,
-            looker,
-            mouse,
-            outside,
-        };
+        let mut live = Live { app, terminal, hits: Vec::new(), timeline, readers, mouse, outside };
         let signal = live.go(&incoming)?;
         Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
     })();
@@ -170,10 +148,7 @@ struct Live {
     terminal: Terminal<Screen<Stdout>>,
     hits: Vec<Hit>,
     timeline: Timeline,
-    sampler: Sampler,
-    cores: CoreReader,
-    buffers: BufferReader,
-    looker: Looker,
+    readers: Readers,
     mouse: bool,
     outside: Outside,
 }
@@ -189,7 +164,7 @@ impl Live {
     fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
         loop {
             let interval = Duration::from_micros(self.app.interval_micros());
-            self.buffers.want(self.app.wants_buffers().then_some(interval));
+            self.readers.want_buffers(self.app.wants_buffers().then_some(interval));
             self.draw()?;
             let wait = self.app.wait(self.timeline.moment()).map(Duration::from_micros);
             let first = match wait {
@@ -244,9 +219,6 @@ impl Live {
             Action::Redraw => self.forget_screen(),
             Action::Quit => return Ok(Next::End(None)),
             Action::Suspend => self.suspend()?,
-            Action::Interval(micros) => self.sampler.set_interval(Duration::from_micros(micros)),
-            Action::Cores(ask) => self.cores.ask(ask),
-            Action::Details(process) => self.looker.ask(process),
             Action::Save(document) => {
                 let outcome = self.outside.save(&document);
                 return self.done(outcome);
@@ -255,6 +227,7 @@ impl Live {
                 let outcome = self.outside.signal(process, signal);
                 return self.done(outcome);
             }
+            action => self.readers.ask(action),
         }
         Ok(Next::Go)
     }

@@ -173,7 +173,7 @@ impl App {
     /// Whether somebody looks at buffers: only then are they read.
     #[must_use]
     pub fn wants_buffers(&self) -> bool {
-        self.view == View::Buffers
+        self.view == View::Buffers && self.replay.is_none()
     }
 
     /// Chooses and sorts the buffers that are shown, if anything changed that decides it.

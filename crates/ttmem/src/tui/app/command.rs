@@ -4,7 +4,8 @@ use super::{
     Action, App, Arrange, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Scale,
     Target, View, moved,
 };
-use crate::tui::key::{Command, Key, Step, command};
+use crate::tui::details::Details;
+use crate::tui::key::{Command, Key, Mode, Step, command};
 use crate::tui::select::Column;
 use crate::tui::track::ProcessId;
 
@@ -13,10 +14,15 @@ impl App {
         if let Some(overlay) = self.overlay.take() {
             return self.press_overlay(overlay, key);
         }
-        match command(self.view, key) {
+        match command(self.view, self.mode(), key) {
             Some(command) => self.obey(command),
             None => Action::Draw,
         }
+    }
+
+    /// Which of the keys work.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.replay.is_some() { Mode::Replay } else { Mode::Live }
     }
 
     fn obey(&mut self, command: Command) -> Action {
@@ -36,6 +42,11 @@ impl App {
             Command::Export => self.overlay = Some(Overlay::Export { cursor: 0 }),
             Command::Open(view) => return self.open(view),
             Command::StopL1 => return self.stop_reading(),
+            Command::Play => return self.play_or_pause(),
+            Command::SpeedUp => return self.change_speed(|place| place + 1),
+            Command::SpeedDown => return self.change_speed(|place| place.saturating_sub(1)),
+            Command::Jump(jump) => return self.jump(jump),
+            Command::GoTo => self.overlay = Some(Overlay::GoTo { text: String::new() }),
             Command::Heat => {
                 self.cores.heat = match self.cores.heat {
                     Heat::Bytes => Heat::Headroom,
@@ -221,6 +232,12 @@ impl App {
         let Some(process) = self.rows().get(self.row_place()).map(|row| row.id().process) else {
             return Action::Draw;
         };
+        if self.replay.is_some() && self.details.as_ref().is_none_or(|(shown, _)| *shown != process)
+        {
+            self.details = Some((process, Some(Details::not_recorded())));
+            self.cursors.details = 0;
+            return Action::Draw;
+        }
         if self.details.as_ref().is_some_and(|(shown, _)| *shown == process) {
             self.toggle(Some(Only::Process(process)));
             return Action::Draw;
@@ -248,6 +265,10 @@ impl App {
     }
 
     fn ask_for_signal(&mut self) {
+        if self.replay.is_some() {
+            self.say(Role::Notice, "the processes of a recording cannot be sent a signal");
+            return;
+        }
         if !self.allow_signals {
             self.say(Role::Notice, "signals are off; start ttmem top with --allow-signals");
             return;
@@ -295,6 +316,7 @@ impl App {
         match target {
             Target::View(view) => return self.open(view),
             Target::Core(x, y) => self.cores.cursor = (x, y),
+            Target::Time(moment) => return self.seek(moment),
             Target::Column(column) => self.sort_by(column),
             Target::Instant(place) => self.charts.cursor = Some(place),
             Target::BufferColumn(key) => self.sort_buffers(key),

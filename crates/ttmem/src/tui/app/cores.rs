@@ -123,7 +123,7 @@ impl App {
 
     /// Begins to read what needs no device, the first time that somebody wants to see L1.
     pub(super) fn open_l1(&mut self) -> Action {
-        if self.cores.asked.is_some() {
+        if self.cores.asked.is_some() || self.replay.is_some() {
             return Action::Draw;
         }
         self.ask_for_cores(Ask::WithoutDevices)
@@ -131,7 +131,10 @@ impl App {
 
     /// Enter: the devices too, from now on.
     pub(super) fn read_devices(&mut self) -> Action {
-        if self.cores.asked == Some(Ask::WithDevices) || self.l1_facts().is_some() {
+        if self.replay.is_some()
+            || self.cores.asked == Some(Ask::WithDevices)
+            || self.l1_facts().is_some()
+        {
             return Action::Draw;
         }
         self.ask_for_cores(Ask::WithDevices)
@@ -141,6 +144,9 @@ impl App {
     pub(super) fn stop_reading(&mut self) -> Action {
         self.cores.read = None;
         self.cores.asked = None;
+        if self.replay.is_some() {
+            return Action::Draw;
+        }
         Action::Cores(Ask::Nothing)
     }
 

@@ -3,8 +3,9 @@
 use ttmem_collect::L1Look;
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
+use ttmem_model::recording::Event as Happened;
 
-use super::{Ask, Past, Sample, Signal};
+use super::{Ask, Past, Playback, Rates, Sample, Signal};
 use crate::output::buffers::SortKey;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
@@ -104,11 +105,17 @@ pub enum Event {
     /// The host was read.
     Sample(Sample),
     /// What was before the first sample, that one included.
-    Past(Box<Past>),
+    Before(Box<Past>),
     /// The L1 of worker cores was read.
     Cores(Box<L1Look>),
     /// The buffers of processes with the agent were read, and when.
     Buffers(Moment, Box<BufferList>),
+    /// What was before the moment of a recording that was jumped to, and how busy processes were then.
+    Past(Moment, Box<Past>, Rates),
+    /// What happened in a recording, by time.
+    Happened(Vec<Happened>),
+    /// A recording has come to its end.
+    Ended,
     /// What was asked about a process.
     Details(ProcessId, Details),
     /// What an action led to: a line for the foot of the screen, or why it failed.
@@ -160,6 +167,8 @@ pub enum Target {
     Instant(usize),
     /// A worker core, by its column and row.
     Core(u8, u8),
+    /// A moment of the recording that is played.
+    Time(Moment),
     /// A line of a list in front of the view.
     Item(usize),
 }
@@ -179,6 +188,8 @@ pub enum Action {
     Interval(u64),
     /// Read the L1 of worker cores from now on, or no longer.
     Cores(Ask),
+    /// Play a recording, pause it, or show another moment of it.
+    Replay(Playback),
     /// Look closely at a process.
     Details(ProcessId),
     /// Save a document.

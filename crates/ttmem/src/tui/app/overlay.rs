@@ -2,7 +2,7 @@
 
 use super::{Action, App, Role};
 use crate::tui::export::{self, Format};
-use crate::tui::key::{Command, Key, Step, command};
+use crate::tui::key::{Command, Key, Mode, Step, command};
 use crate::tui::select::Filter;
 use crate::tui::track::ProcessId;
 
@@ -18,6 +18,11 @@ pub enum Overlay {
     },
     /// The line in which a filter is typed.
     Filter {
+        /// What has been typed.
+        text: String,
+    },
+    /// The line in which a moment of a recording is typed.
+    GoTo {
         /// What has been typed.
         text: String,
     },
@@ -90,6 +95,7 @@ impl App {
         let action = match &mut overlay {
             Overlay::Help { search, top } => press_help(search, top, key),
             Overlay::Filter { text } => self.press_filter(text, key),
+            Overlay::GoTo { text } => self.press_go_to(text, key),
             Overlay::Metrics { cursor } => self.press_metrics(cursor, key),
             Overlay::Export { cursor } => self.press_export(cursor, key),
             Overlay::Signal { process, cursor, .. } => press_signal(*process, cursor, key),
@@ -126,6 +132,22 @@ impl App {
         match self.filter_by(text) {
             Ok(()) | Err(_) => Outcome::Stay,
         }
+    }
+
+    fn press_go_to(&mut self, text: &mut String, key: Key) -> Outcome {
+        match key {
+            Key::Char(letter) => text.push(letter),
+            Key::Backspace => {
+                text.pop();
+            }
+            Key::Control('u') => text.clear(),
+            Key::Enter => match self.go_to(text) {
+                Ok(action) => return Outcome::Do(action),
+                Err(why) => self.say(Role::Alarm, why),
+            },
+            _ => {}
+        }
+        Outcome::Stay
     }
 
     /// Filters by a text.
@@ -217,7 +239,7 @@ fn press_signal(process: ProcessId, cursor: &mut usize, key: Key) -> Outcome {
 /// The cursor of a list after a key.
 fn moved_by(cursor: usize, count: usize, key: Key) -> usize {
     const PAGE: usize = 8;
-    match command(super::View::Overview, key) {
+    match command(super::View::Overview, Mode::Live, key) {
         Some(Command::Move(step @ (Step::Up | Step::Down | Step::First | Step::Last))) => {
             super::moved(cursor, count, step, PAGE)
         }

@@ -35,11 +35,12 @@ pub struct Shown {
 impl App {
     pub(super) fn take(&mut self, sample: Sample) {
         self.heard = Some(self.now);
+        self.note_played(&sample);
         let Sample { at, mut snapshot, boot } = sample;
         if self.cores.read.is_some() {
             self.cores.complete(at, self.interval, Arc::make_mut(&mut snapshot));
         }
-        let cpu = self.past.note(at, self.interval, &snapshot);
+        let cpu = self.past.note(at, self.stride(), &snapshot);
         let shown = Shown { at, snapshot, boot, cpu };
         if self.frozen {
             self.waiting = Some(shown);

@@ -1,7 +1,7 @@
 //! The one table of what keys do.
 
-use super::{Binding, Command, Key, Step};
-use crate::tui::app::View;
+use super::{Binding, Command, Key, Mode, Step};
+use crate::tui::app::{Jump, View};
 
 const fn everywhere(
     command: Command,
@@ -10,7 +10,18 @@ const fn everywhere(
     help: &'static str,
     hint: &'static str,
 ) -> Binding {
-    Binding { command, keys, shown, help, hint, views: &[] }
+    Binding { command, keys, shown, help, hint, views: &[], mode: None }
+}
+
+/// What works with a recording only.
+const fn replay(
+    command: Command,
+    keys: &'static [Key],
+    shown: &'static str,
+    help: &'static str,
+    hint: &'static str,
+) -> Binding {
+    Binding { command, keys, shown, help, hint, views: &[], mode: Some(Mode::Replay) }
 }
 
 const CHARTS: &[View] = &[View::Charts];
@@ -87,6 +98,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "move the cursor through time",
         hint: "cursor",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::Move(Step::Up),
@@ -95,6 +107,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "move among the cores",
         hint: "core",
         views: L1,
+        mode: None,
     },
     Binding {
         command: Command::NextPanel,
@@ -103,6 +116,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "the next chip",
         hint: "chip",
         views: L1,
+        mode: None,
     },
     Binding {
         command: Command::Select,
@@ -111,6 +125,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "read the L1 of devices from now on",
         hint: "",
         views: L1,
+        mode: None,
     },
     Binding {
         command: Command::StopL1,
@@ -119,6 +134,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "read no L1 any more",
         hint: "stop",
         views: L1,
+        mode: None,
     },
     Binding {
         command: Command::Heat,
@@ -127,6 +143,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "bytes of circular buffers, or headroom",
         hint: "bytes/headroom",
         views: L1,
+        mode: None,
     },
     Binding {
         command: Command::NextPanel,
@@ -135,6 +152,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "the next allocator: another process or device",
         hint: "allocator",
         views: BUFFERS,
+        mode: None,
     },
     Binding {
         command: Command::Select,
@@ -143,6 +161,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "details of the buffer, where they do not stand beside",
         hint: "details",
         views: BUFFERS,
+        mode: None,
     },
     Binding {
         command: Command::Sort,
@@ -151,6 +170,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "sort buffers by size, age, op or address",
         hint: "sort",
         views: BUFFERS,
+        mode: None,
     },
     Binding {
         command: Command::Reverse,
@@ -159,6 +179,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "turn the order of buffers around",
         hint: "",
         views: BUFFERS,
+        mode: None,
     },
     everywhere(
         Command::Move(Step::Up),
@@ -199,6 +220,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "charts of chips, or of processes",
         hint: "chips/processes",
         views: CHARTS,
+        mode: None,
     },
     everywhere(Command::NextPanel, &[Key::Tab], "Tab", "to the next panel", ""),
     everywhere(Command::PreviousPanel, &[Key::BackTab], "", "", ""),
@@ -209,6 +231,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "details of the process; again: only this process",
         hint: "details",
         views: PROCESSES,
+        mode: None,
     },
     everywhere(
         Command::Select,
@@ -238,6 +261,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "sort processes by the next column",
         hint: "sort",
         views: WITH_PROCESSES,
+        mode: None,
     },
     Binding {
         command: Command::Reverse,
@@ -246,6 +270,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "turn the order around",
         hint: "",
         views: WITH_PROCESSES,
+        mode: None,
     },
     Binding {
         command: Command::Tree,
@@ -254,6 +279,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "processes with their chips below them, or flat",
         hint: "tree",
         views: PROCESSES,
+        mode: None,
     },
     Binding {
         command: Command::Metrics,
@@ -262,6 +288,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "pick the metrics that are charted",
         hint: "metrics",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::Arrange,
@@ -270,6 +297,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "chips over each other in one chart, or side by side",
         hint: "overlay",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::Scale,
@@ -278,6 +306,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "scale: up to the limit, or as far as the numbers go",
         hint: "scale",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::ZoomIn,
@@ -286,6 +315,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "look closer, or further back: 1, 5, 15, 60 minutes",
         hint: "zoom",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::ZoomOut,
@@ -294,6 +324,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "",
         hint: "",
         views: CHARTS,
+        mode: None,
     },
     Binding {
         command: Command::Faster,
@@ -302,6 +333,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "sample more or less often: 100 ms to 60 s",
         hint: "",
         views: TABLES,
+        mode: Some(Mode::Live),
     },
     Binding {
         command: Command::Slower,
@@ -310,14 +342,63 @@ pub static BINDINGS: &[Binding] = &[
         help: "",
         hint: "",
         views: TABLES,
+        mode: Some(Mode::Live),
     },
-    everywhere(
-        Command::Freeze,
+    replay(
+        Command::Play,
         &[Key::Char(' ')],
         "Space",
-        "hold the screen still; sampling goes on",
-        "freeze",
+        "play the recording, or pause it",
+        "play/pause",
     ),
+    replay(
+        Command::Jump(Jump::NextEvent),
+        &[Key::Char('n')],
+        "n",
+        "to what happened next: process, failure, peak, finding",
+        "next event",
+    ),
+    replay(
+        Command::Jump(Jump::EventBefore),
+        &[Key::Char('N'), Key::Char('p')],
+        "N p",
+        "to what happened before",
+        "",
+    ),
+    replay(
+        Command::Jump(Jump::Seconds(-10)),
+        &[Key::Char('[')],
+        "[ ]",
+        "ten seconds back or on",
+        "10 s",
+    ),
+    replay(Command::Jump(Jump::Seconds(10)), &[Key::Char(']')], "", "", ""),
+    replay(
+        Command::Jump(Jump::Seconds(-300)),
+        &[Key::Char('{')],
+        "{ }",
+        "five minutes back or on",
+        "",
+    ),
+    replay(Command::Jump(Jump::Seconds(300)), &[Key::Char('}')], "", "", ""),
+    replay(Command::GoTo, &[Key::Char('@')], "@", "to a moment that you type", "go to"),
+    replay(
+        Command::SpeedUp,
+        &[Key::Char('>'), Key::Char('+'), Key::Char('=')],
+        "> <  + -",
+        "play faster or slower",
+        "speed",
+    ),
+    replay(Command::SpeedDown, &[Key::Char('<'), Key::Char('-')], "", "", ""),
+    Binding {
+        command: Command::Freeze,
+        keys: &[Key::Char(' ')],
+        shown: "Space",
+        help: "hold the screen still; sampling goes on",
+        hint: "freeze",
+        views: &[],
+        mode: Some(Mode::Live),
+    },
     everywhere(Command::Colours, &[Key::Char('c'), Key::Function(2)], "c", "the next theme", ""),
     everywhere(
         Command::Export,
@@ -333,6 +414,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "send a signal to the process (with --allow-signals)",
         hint: "",
         views: PROCESSES,
+        mode: Some(Mode::Live),
     },
     everywhere(Command::Redraw, &[Key::Control('l')], "Ctrl-L", "draw everything anew", ""),
     everywhere(Command::Suspend, &[Key::Control('z')], "Ctrl-Z", "stop until fg", ""),

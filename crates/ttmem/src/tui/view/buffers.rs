@@ -27,6 +27,9 @@ const TALL_ROWS: u16 = 30;
 /// Draws the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(list) = app.buffers.list() else {
+        if app.replay.is_some() {
+            return draw_not_recorded(canvas, area);
+        }
         let text = match app.buffers.silence(app.now, app.interval) {
             None => "reading buffers …".to_owned(),
             Some(micros) => format!("no answer for {} s", micros / 1_000_000),
@@ -125,6 +128,15 @@ fn count_in_words(app: &App) -> String {
     let of = if shown == all { String::new() } else { format!(" of {all}") };
     let noun = if all == 1 { "buffer" } else { "buffers" };
     format!("{shown}{of} {noun}, {}", amount::size(bytes))
+}
+
+fn draw_not_recorded(canvas: &mut Canvas<'_>, area: Rect) {
+    let why = "A recording holds how much each process had of each kind, which the other views show, but no single \
+        buffers. ttmem report shows those of a run with the agent.";
+    let columns = usize::from(area.width.saturating_sub(4)).min(100);
+    for (line, y) in wrap(why, columns).iter().zip(area.y + 1..area.bottom()) {
+        canvas.text(area.x + 2, y, area.right(), Role::Plain, line);
+    }
 }
 
 /// Why there is nothing, and what to do.

@@ -1,4 +1,6 @@
-//! What is around every view: whose host it is, the tabs, what is wrong, and the keys.
+//! What is around every view: whose host it is, the tabs, what is wrong, and the keys; of a recording its time line.
+
+mod timeline;
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Severity;
@@ -25,7 +27,12 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
     if top == 3 {
         canvas.rule(super::row(area, area.y + 2));
     }
-    Rect { y: area.y + top, height: area.height - top - 1, ..area }
+    let mut foot = 1;
+    if let Some(replay) = &app.replay {
+        foot += 1;
+        timeline::draw(app, canvas, super::row(area, area.bottom() - foot), replay);
+    }
+    Rect { y: area.y + top, height: area.height - top - foot, ..area }
 }
 
 fn draw_title(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
@@ -38,7 +45,8 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let end = start.saturating_sub(1);
     let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, "ttmem");
     let Some(snapshot) = app.snapshot() else { return };
-    for text in identity(snapshot) {
+    let file = app.replay.as_ref().map(|replay| replay.name.clone());
+    for text in file.into_iter().chain(identity(snapshot)) {
         if x + 3 + cells(width(&text)) > end {
             break;
         }
@@ -63,6 +71,7 @@ fn identity(snapshot: &Snapshot) -> Vec<String> {
 fn badges(app: &App) -> Vec<(Role, String)> {
     let mut badges = Vec::new();
     badges.push(match app.silence() {
+        _ if app.replay.is_some() => (Role::Notice, "RECORDING".to_owned()),
         Some(micros) => (Role::Alarm, format!("no answer for {} s", micros / 1_000_000)),
         None if app.frozen => (Role::Notice, "frozen".to_owned()),
         None => (Role::Quiet, format!("every {}", interval(app.interval))),
@@ -151,12 +160,22 @@ fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.right(x + 3, area.y, area.right() - 1, Role::Quiet, help);
         return;
     }
+    if let Some(Overlay::GoTo { text }) = &app.overlay
+        && app.message.is_none()
+    {
+        let x = canvas.text(area.x + 1, area.y, area.right(), Role::Accent, "@");
+        let x = canvas.text(x, area.y, area.right(), Role::Strong, text);
+        canvas.cursor(Rect { x, width: 1, ..area });
+        let help = "09:30:15, +90s from the start, -90s from the end, a date and time; UTC";
+        canvas.right(x + 3, area.y, area.right() - 1, Role::Quiet, help);
+        return;
+    }
     if let Some(message) = &app.message {
         canvas.text(area.x + 1, area.y, area.right(), message.role, &message.text);
         return;
     }
     let here = |binding: &&crate::tui::key::Binding| {
-        !binding.hint.is_empty() && binding.works_in(app.view)
+        !binding.hint.is_empty() && binding.works_in(app.view, app.mode())
     };
     let mut x = area.x + 1;
     for binding in BINDINGS.iter().filter(here) {

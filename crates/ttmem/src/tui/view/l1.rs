@@ -158,6 +158,11 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, co
 
 /// What reading the chip's L1 would do, and how to say so.
 fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
+    if app.replay.is_some() {
+        let why = "A recording holds the sums of L1, which the overview shows, but no cores. ttmem l1 --save keeps \
+            the cores of a moment, and ttmem top --capture shows them.";
+        return draw_text(canvas, area, &[why]);
+    }
     if app.cores.read.is_none() && app.cores.asked.is_some() {
         return draw_text(canvas, area, &["reading …"]);
     }

@@ -13,7 +13,7 @@ use crate::tui::widget::canvas::{Canvas, scroll};
 /// Draws it, if there is one. The filter line stands at the foot and is drawn there.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     match &app.overlay {
-        None | Some(Overlay::Filter { .. }) => {}
+        None | Some(Overlay::Filter { .. } | Overlay::GoTo { .. }) => {}
         Some(Overlay::Help { search, top }) => draw_help(app, canvas, area, search, *top),
         Some(Overlay::Metrics { cursor }) => draw_metrics(app, canvas, area, *cursor),
         Some(Overlay::Export { cursor }) => {
@@ -73,8 +73,8 @@ fn draw_metrics(app: &App, canvas: &mut Canvas<'_>, area: Rect, cursor: usize) {
 fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: usize) {
     const KEYS: u16 = 16;
     canvas.cover();
-    let lines: Vec<&key::Binding> = key::help(app.view, search).collect();
-    let all = cells(key::help(app.view, "").count());
+    let lines: Vec<&key::Binding> = key::help(app.view, app.mode(), search).collect();
+    let all = cells(key::help(app.view, app.mode(), "").count());
     let place = centred(area, 78, all + 4);
     let inside = canvas.boxed(place, "Keys");
     let x = canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, "search: ");
@@ -89,13 +89,14 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
             Charset::Ascii => binding.shown.replace("← →", "<- ->").replace("↑ ↓", "up down"),
         };
         canvas.text(inside.x, y, inside.x + KEYS - 1, Role::Accent, &shown);
-        let role = match (binding.works_in(app.view), binding.views.is_empty()) {
+        let role = match (binding.works_in(app.view, app.mode()), binding.views.is_empty()) {
             (true, false) => Role::Strong,
             (true, true) => Role::Plain,
             (false, _) => Role::Quiet,
         };
         let x = canvas.text(inside.x + KEYS, y, inside.right(), role, binding.help);
-        if let (false, Some(view)) = (binding.works_in(app.view), binding.views.first()) {
+        if let (false, Some(view)) = (binding.works_in(app.view, app.mode()), binding.views.first())
+        {
             let place = format!("in {}", view.label());
             canvas.right(x + 1, y, inside.right(), Role::Frame, &place);
         }

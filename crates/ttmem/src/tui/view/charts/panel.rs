@@ -265,7 +265,7 @@ fn draw_axis(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
         let middle = text(seconds / 2);
         canvas.text(plot.x + plot.width / 2 - 2, y, plot.right(), Role::Quiet, &middle);
     }
-    let now = if app.frozen { "then" } else { "now" };
+    let now = if app.frozen || app.replay.is_some() { "then" } else { "now" };
     canvas.right(plot.x, y, plot.right(), Role::Quiet, now);
 }
 

@@ -1,0 +1,244 @@
+//! A recording that is played: where it stands, how fast it goes, and what happened in it.
+
+use ttmem_model::Timestamp;
+use ttmem_model::recording::{Event as Happened, EventKind};
+
+use super::{Action, App, Past, Role, Sample};
+use crate::cmd::moment::{self, SYNTAX};
+use crate::output::amount::{date_time, size};
+use crate::tui::history::Moment;
+
+/// How fast a recording can be played, in its seconds a second.
+pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// Microseconds between two frames while a recording is played.
+pub const FRAME_MICROS: u64 = 100_000;
+
+/// Samples since the last jump that are remembered until the past of that jump was read.
+const MOST_RECENT: usize = 64;
+
+/// What is asked of whoever reads the recording.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Playback {
+    /// Go on from where it stands, so many seconds a second.
+    Play(f64),
+    /// Stand still.
+    Pause,
+    /// Show this moment, read what was before it, and go on from there so many seconds a second.
+    Seek(Moment, f64),
+}
+
+/// A jump in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Jump {
+    /// So many seconds, back if it is less than none.
+    Seconds(i64),
+    /// To what happened next.
+    NextEvent,
+    /// To what happened before.
+    EventBefore,
+}
+
+/// A recording that is played.
+#[derive(Debug)]
+pub struct Replay {
+    /// The name of its file.
+    pub name: String,
+    /// Its first and its last moment.
+    pub span: (Moment, Moment),
+    /// Whether it goes on by itself.
+    pub playing: bool,
+    /// What happened in it, by time; empty until that was read.
+    pub events: Vec<Happened>,
+    /// Whether what was before the moment that is shown is still being read.
+    pub filling: bool,
+    /// The place of the speed in [`SPEEDS`].
+    speed: usize,
+    /// The moment that was jumped to last.
+    sought: Moment,
+    /// What was shown since then.
+    recent: Vec<Sample>,
+}
+
+impl Replay {
+    /// A recording that stands at its beginning.
+    #[must_use]
+    pub fn new(name: String, (first, last): (Timestamp, Timestamp)) -> Self {
+        let speed = SPEEDS.iter().position(|speed| (*speed - 1.0).abs() < 0.01).unwrap_or(0);
+        Self {
+            name,
+            span: (Moment(first.0), Moment(last.0)),
+            playing: true,
+            events: Vec::new(),
+            filling: false,
+            speed,
+            sought: Moment(first.0),
+            recent: Vec::new(),
+        }
+    }
+
+    /// Seconds of the recording that pass in a second.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        SPEEDS[self.speed]
+    }
+
+    /// Microseconds from one sample to the next, while it is played.
+    fn stride(&self, interval: u64) -> u64 {
+        interval.max(crate::tui::number::bytes(FRAME_MICROS as f64 * self.speed()))
+    }
+
+    /// Keeps a sample until the past is known.
+    fn keep(&mut self, sample: &Sample) {
+        if self.filling && self.recent.len() < MOST_RECENT {
+            self.recent.push(sample.clone());
+        }
+    }
+
+    /// What happened at a moment, in one line.
+    #[must_use]
+    pub fn at(&self, moment: Moment) -> Option<String> {
+        let mut here = self.events.iter().filter(|event| event.time.0 == moment.0);
+        let first = here.next()?;
+        let text = match (first.text.as_str(), first.value.map(u64::try_from)) {
+            ("", _) => first.kind.as_str().to_owned(),
+            // A peak's text has its bytes to the last one.
+            (text, Some(Ok(bytes))) if first.kind == EventKind::Peak => {
+                let kind = text.split(' ').next().unwrap_or_default();
+                format!("peak of {kind}: {}", size(bytes))
+            }
+            (text, _) => format!("{}: {text}", first.kind.as_str()),
+        };
+        Some(match here.count() {
+            0 => text,
+            more => format!("{text}; and {more} more"),
+        })
+    }
+
+    /// The moment of the event after another moment, or before it.
+    fn event_from(&self, moment: Moment, jump: Jump) -> Option<Moment> {
+        let mut times = self.events.iter().map(|event| Moment(event.time.0));
+        match jump {
+            Jump::NextEvent => times.find(|time| *time > moment),
+            _ => times.rev().find(|time| *time < moment),
+        }
+    }
+}
+
+impl App {
+    /// Lets the state be of a recording.
+    pub fn replay(&mut self, replay: Replay, interval_micros: u64) {
+        self.interval = interval_micros.max(1);
+        self.replay = Some(replay);
+    }
+
+    /// The microseconds for which a sample stands.
+    pub(super) fn stride(&self) -> u64 {
+        let playing = self.replay.as_ref().filter(|replay| replay.playing);
+        playing.map_or(self.interval, |replay| replay.stride(self.interval))
+    }
+
+    /// A sample of a recording that is shown.
+    pub(super) fn note_played(&mut self, sample: &Sample) {
+        if let Some(replay) = &mut self.replay {
+            replay.keep(sample);
+        }
+    }
+
+    /// Takes in what was before the moment that was jumped to.
+    pub(super) fn take_past(&mut self, sought: Moment, past: Past, rates: super::Rates) {
+        let stride = self.stride();
+        let Some(replay) = &mut self.replay else { return };
+        if replay.sought != sought {
+            return;
+        }
+        replay.filling = false;
+        self.past = past;
+        let mut rates = rates;
+        for sample in std::mem::take(&mut replay.recent) {
+            if self.past.history.last().is_none_or(|last| sample.at > last) {
+                rates = self.past.note(sample.at, stride, &sample.snapshot);
+            }
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.cpu = rates;
+        }
+    }
+
+    /// The recording has come to its end.
+    pub(super) fn end_replay(&mut self) {
+        if let Some(replay) = &mut self.replay {
+            replay.playing = false;
+        }
+    }
+
+    /// Plays or pauses. At the end it begins again.
+    pub(super) fn play_or_pause(&mut self) -> Action {
+        let at = self.until();
+        let Some(replay) = &mut self.replay else { return Action::Draw };
+        if !replay.playing && at >= replay.span.1 {
+            replay.playing = true;
+            let first = replay.span.0;
+            return self.seek(first);
+        }
+        replay.playing = !replay.playing;
+        Action::Replay(if replay.playing {
+            Playback::Play(replay.speed())
+        } else {
+            Playback::Pause
+        })
+    }
+
+    /// Plays faster or slower.
+    pub(super) fn change_speed(&mut self, change: impl Fn(usize) -> usize) -> Action {
+        let Some(replay) = &mut self.replay else { return Action::Draw };
+        replay.speed = change(replay.speed).min(SPEEDS.len() - 1);
+        if replay.playing { Action::Replay(Playback::Play(replay.speed())) } else { Action::Draw }
+    }
+
+    /// Shows another moment.
+    pub(super) fn seek(&mut self, moment: Moment) -> Action {
+        let Some(replay) = &mut self.replay else { return Action::Draw };
+        let moment = moment.clamp(replay.span.0, replay.span.1);
+        (replay.sought, replay.filling) = (moment, true);
+        replay.recent.clear();
+        self.charts.cursor = None;
+        let speed = if replay.playing { replay.speed() } else { 0.0 };
+        Action::Replay(Playback::Seek(moment, speed))
+    }
+
+    /// Jumps.
+    pub(super) fn jump(&mut self, jump: Jump) -> Action {
+        let at = self.until();
+        let Some(replay) = &self.replay else { return Action::Draw };
+        let moment = match jump {
+            Jump::Seconds(seconds) => {
+                let micros = seconds.unsigned_abs() * 1_000_000;
+                Some(if seconds < 0 { at.before(micros) } else { Moment(at.0 + micros) })
+            }
+            jump => replay.event_from(at, jump),
+        };
+        let Some(moment) = moment else {
+            let where_ = if jump == Jump::NextEvent { "from here on" } else { "before" };
+            self.say(Role::Quiet, format!("nothing more happened {where_}"));
+            return Action::Draw;
+        };
+        if let Some(text) = replay.at(moment) {
+            self.say(Role::Strong, text);
+        }
+        self.seek(moment)
+    }
+
+    /// Jumps to a moment as it was typed.
+    pub(super) fn go_to(&mut self, text: &str) -> Result<Action, String> {
+        let Some(replay) = &self.replay else { return Ok(Action::Draw) };
+        let (first, last) = replay.span;
+        let time = moment::parse(text, Timestamp(first.0), Timestamp(last.0))
+            .ok_or_else(|| format!("`{text}` is no moment; {SYNTAX}"))?;
+        if time.0 < first.0 || time.0 > last.0 {
+            let [first, last] = [first, last].map(|moment| date_time(Timestamp(moment.0)));
+            return Err(format!("the recording goes from {first} to {last}"));
+        }
+        Ok(self.seek(Moment(time.0)))
+    }
+}

@@ -1,0 +1,377 @@
+//! Plays a recording, on threads of its own.
+//!
+//! One thread shows moments: the one that was jumped to, and while it plays one after the other. A second one reads what
+//! was before a moment that was jumped to, so that the charts are as they would have been, and once what happened in the
+//! whole recording. Each has the file open for itself, so that neither waits for the other.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ttmem_collect::recorder::FileSource;
+use ttmem_model::recording::{Damage, EventKind, Recording};
+use ttmem_model::{Snapshot, Timestamp};
+
+use super::app::{Event, FRAME_MICROS, Past, Playback, Rates, Sample};
+use super::history::{Moment, POINTS, Window};
+use super::number;
+use super::sampler::{Stamped, Timeline};
+
+/// Snapshots nest in one another as deep as their JSON.
+const STACK_BYTES: usize = 1 << 20;
+
+/// Orders that wait. More come only if somebody leans on a key, and then the last one counts.
+const WAITING: usize = 64;
+
+/// Plays a recording.
+#[derive(Debug)]
+pub struct Player {
+    orders: SyncSender<Playback>,
+    jumps: SyncSender<Moment>,
+}
+
+impl Player {
+    /// Opens a recording and plays it from its beginning.
+    ///
+    /// # Errors
+    /// If it cannot be opened again, or there can be no more threads.
+    pub fn start(
+        path: &Path,
+        timeline: Timeline,
+        events: SyncSender<Stamped>,
+    ) -> std::io::Result<Self> {
+        let (orders, received) = sync_channel(WAITING);
+        let (jumps, sought) = sync_channel(WAITING);
+        let stage = Stage { recording: open(path)?, shown: None, timeline, events };
+        let past = Filler {
+            recording: open(path)?,
+            peaks: Vec::new(),
+            timeline,
+            events: stage.events.clone(),
+        };
+        spawn("player", move || stage.play(&received))?;
+        spawn("past", move || past.fill(&sought))?;
+        Ok(Self { orders, jumps })
+    }
+
+    /// Does something else from now on.
+    pub fn order(&self, order: Playback) {
+        // The queue is longer than anybody types while one moment is read.
+        match self.orders.try_send(order) {
+            Ok(()) | Err(_) => {}
+        }
+        if let Playback::Seek(moment, _) = order {
+            match self.jumps.try_send(moment) {
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
+    thread.spawn(work).map(drop)
+}
+
+fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
+    let source = FileSource::open(path)?;
+    Recording::open(source).map_err(|error| std::io::Error::other(error.to_string()))
+}
+
+/// The thread is no longer listened to.
+struct Deaf;
+
+/// Shows moments.
+struct Stage {
+    recording: Recording<FileSource>,
+    /// The number of the moment that is shown.
+    shown: Option<u64>,
+    timeline: Timeline,
+    events: SyncSender<Stamped>,
+}
+
+impl Stage {
+    fn play(mut self, orders: &Receiver<Playback>) {
+        let Some((first, last)) = self.recording.span() else { return };
+        // Where the recording stands, when it stood there, and how fast it goes.
+        let (mut at, mut since, mut speed) = (Moment(first.0), Instant::now(), 1.0_f64);
+        if self.show(at).is_err() {
+            return;
+        }
+        loop {
+            let answer = if speed > 0.0 {
+                orders.recv_timeout(Duration::from_micros(FRAME_MICROS))
+            } else {
+                orders.recv().map_err(|_closed| RecvTimeoutError::Disconnected)
+            };
+            let passed = since.elapsed().as_secs_f64() * 1e6 * speed;
+            at = Moment((at.0 + number::bytes(passed)).min(last.0));
+            since = Instant::now();
+            match answer {
+                Ok(Playback::Play(faster)) => speed = faster,
+                Ok(Playback::Pause) => speed = 0.0,
+                Ok(Playback::Seek(moment, goes_on)) => {
+                    (at, self.shown, speed) = (moment, None, goes_on);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.show(at).is_err() {
+                return;
+            }
+            if speed > 0.0 && at.0 >= last.0 {
+                speed = 0.0;
+                if self.say(Event::Ended).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Shows the moment that was the present one at a time, unless it is shown already.
+    fn show(&mut self, at: Moment) -> Result<(), Deaf> {
+        let found = self.recording.number_at(Timestamp(at.0)).and_then(|number| {
+            let Some(number) = number.filter(|number| Some(*number) != self.shown) else {
+                return Ok(None);
+            };
+            self.shown = Some(number);
+            read(&mut self.recording, number)
+        });
+        match found {
+            Ok(None) => Ok(()),
+            Ok(Some((at, snapshot))) => {
+                let sample = Sample { at, snapshot: Arc::new(snapshot), boot: None };
+                self.say(Event::Sample(sample))
+            }
+            Err(damage) => {
+                self.say(Event::Done(Err(format!("the recording is damaged here: {damage}"))))
+            }
+        }
+    }
+
+    fn say(&self, event: Event) -> Result<(), Deaf> {
+        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Deaf)
+    }
+}
+
+fn read(
+    recording: &mut Recording<FileSource>,
+    number: u64,
+) -> Result<Option<(Moment, Snapshot)>, Damage> {
+    let Some(moment) = recording.moment(number)? else { return Ok(None) };
+    let snapshot = moment.snapshot()?;
+    Ok(Some((Moment(moment.time().0), snapshot)))
+}
+
+/// Reads what was before a moment.
+struct Filler {
+    recording: Recording<FileSource>,
+    /// When a chip held most of a kind: moments that no chart may leave out.
+    peaks: Vec<Moment>,
+    timeline: Timeline,
+    events: SyncSender<Stamped>,
+}
+
+impl Filler {
+    fn fill(mut self, jumps: &Receiver<Moment>) {
+        // What is damaged has no events; moments in it say so when they are shown.
+        let mut happened = self.recording.events().unwrap_or_default();
+        happened.sort_by_key(|event| event.time);
+        let peaks = happened.iter().filter(|event| event.kind == EventKind::Peak);
+        self.peaks = peaks.map(|event| Moment(event.time.0)).collect();
+        if self.say(Event::Happened(happened)).is_err() {
+            return;
+        }
+        let mut next = jumps.recv().ok();
+        while let Some(sought) = next.take() {
+            match self.past(sought, jumps) {
+                Filled::Whole(past, rates) => {
+                    if self.say(Event::Past(sought, past, rates)).is_err() {
+                        return;
+                    }
+                    next = jumps.recv().ok();
+                }
+                Filled::Instead(newer) => next = Some(newer),
+                Filled::Deaf => return,
+            }
+        }
+    }
+
+    /// What is remembered at a moment, unless another one is asked for meanwhile.
+    fn past(&mut self, sought: Moment, jumps: &Receiver<Moment>) -> Filled {
+        let interval = self.recording.header().interval_us;
+        let mut past = Past::default();
+        let mut rates = Rates::new();
+        let mut before = None;
+        for (time, stride) in moments_before(sought, interval, &self.peaks) {
+            match jumps.try_recv() {
+                Ok(newer) => return Filled::Instead(jumps.try_iter().last().unwrap_or(newer)),
+                Err(TryRecvError::Disconnected) => return Filled::Deaf,
+                Err(TryRecvError::Empty) => {}
+            }
+            let Ok(Some(number)) = self.recording.number_at(Timestamp(time.0)) else { continue };
+            if before.replace(number) == Some(number) {
+                continue;
+            }
+            if let Ok(Some((at, snapshot))) = read(&mut self.recording, number) {
+                rates = past.note(at, stride, &snapshot);
+            }
+        }
+        Filled::Whole(Box::new(past), rates)
+    }
+
+    fn say(&self, event: Event) -> Result<(), Deaf> {
+        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Deaf)
+    }
+}
+
+/// What became of reading a past.
+enum Filled {
+    Whole(Box<Past>, Rates),
+    Instead(Moment),
+    Deaf,
+}
+
+/// The moments that the charts of a moment need, the oldest first, each with the microseconds to the next: as many as a
+/// chart has points, for each window, and the peaks.
+fn moments_before(sought: Moment, interval: u64, peaks: &[Moment]) -> Vec<(Moment, u64)> {
+    let mut moments = Vec::new();
+    let mut newer = 0;
+    for window in Window::ALL {
+        let step = (window.micros() / POINTS as u64).max(interval).max(1);
+        // What a shorter window has is there already.
+        let count = window.micros().saturating_sub(newer) / step;
+        for place in (0..count).filter(|place| newer + place * step <= sought.0) {
+            moments.push((sought.before(newer + place * step), step));
+        }
+        newer = newer.max(count * step + newer);
+    }
+    let hour = sought.before(Window::Hour.micros());
+    let within = peaks.iter().filter(|peak| (hour..sought).contains(peak));
+    moments.extend(within.map(|peak| (*peak, interval)));
+    moments.sort_unstable_by_key(|(moment, _)| *moment);
+    let mut next = None;
+    for (moment, step) in moments.iter_mut().rev() {
+        // A peak stands for as long as what it lies between.
+        if let Some((time, of_next)) = next.replace((*moment, *step)) {
+            let distance = Moment::since(time, *moment);
+            *step = (*step).max(of_next.min(distance));
+        }
+    }
+    moments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::mpsc::Receiver;
+
+    use ttmem_collect::Collector;
+    use ttmem_model::recording::{Contents, Encoder, Header, Limits, Tracker};
+
+    use crate::tui::demo::Work;
+
+    const SECOND: u64 = 1_000_000;
+    /// Longer than anything takes on a machine that has other things to do.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A recording of the demonstration at work, and when it begins.
+    fn recorded(seconds: u64) -> (tempfile::TempDir, std::path::PathBuf, Moment) {
+        let mut work = Work::new(Collector::demo());
+        let header = Header { interval_us: SECOND, ..Header::default() };
+        let (mut contents, mut bytes) = Contents::begin(&header);
+        let mut encoder = Encoder::new(Limits::default());
+        let mut tracker = Tracker::default();
+        for second in 0..seconds {
+            let snapshot = work.at(Moment(work.begin().0 + second * SECOND));
+            if let Some(block) = encoder.push(snapshot.time_us, &snapshot).unwrap() {
+                contents.add(&block);
+                bytes.extend(block.bytes);
+            }
+            tracker.observe(&snapshot).into_iter().for_each(|event| encoder.event(event));
+        }
+        if let Some(block) = encoder.flush() {
+            contents.add(&block);
+            bytes.extend(block.bytes);
+        }
+        bytes.extend(contents.end());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ttmem");
+        std::fs::write(&path, bytes).unwrap();
+        (folder, path, work.begin())
+    }
+
+    fn next(events: &Receiver<Stamped>, is_it: impl Fn(&Event) -> bool) -> Event {
+        loop {
+            let (_, event) = events.recv_timeout(PATIENCE).unwrap();
+            if is_it(&event) {
+                return event;
+            }
+        }
+    }
+
+    #[test]
+    fn a_recording_is_shown_from_any_moment_to_its_end() {
+        let (_folder, path, begin) = recorded(120);
+        let (sender, events) = sync_channel(64);
+        let player = Player::start(&path, Timeline::now(), sender).unwrap();
+        let shown = |events: &Receiver<Stamped>| {
+            let event = next(events, |event| matches!(event, Event::Sample(_)));
+            let Event::Sample(sample) = event else { panic!("{event:?}") };
+            assert_eq!(sample.snapshot.time_us.0, sample.at.0);
+            sample.at.since(begin) / SECOND
+        };
+        assert_eq!(shown(&events), 0);
+        player.order(Playback::Pause);
+        player.order(Playback::Seek(Moment(begin.0 + 90 * SECOND + 5), 0.0));
+        assert_eq!(shown(&events), 90);
+        let past = next(&events, |event| matches!(event, Event::Past(..)));
+        let Event::Past(sought, past, _) = past else { panic!("{past:?}") };
+        assert_eq!(sought, Moment(begin.0 + 90 * SECOND + 5));
+        assert_eq!(past.history.last(), Some(Moment(begin.0 + 90 * SECOND)));
+        player.order(Playback::Play(300.0));
+        next(&events, |event| matches!(event, Event::Ended));
+        player.order(Playback::Seek(begin, 0.0));
+        assert_eq!(shown(&events), 0, "what has ended can be begun again");
+    }
+
+    #[test]
+    fn what_happened_is_told_by_time() {
+        let (_folder, path, _) = recorded(120);
+        let (sender, events) = sync_channel(64);
+        let _player = Player::start(&path, Timeline::now(), sender).unwrap();
+        let event = next(&events, |event| matches!(event, Event::Happened(_)));
+        let Event::Happened(happened) = event else { panic!("{event:?}") };
+        assert!(!happened.is_empty() && happened.is_sorted_by_key(|event| event.time));
+    }
+
+    #[test]
+    fn a_past_is_as_fine_as_the_charts_and_has_every_peak() {
+        let sought = Moment(10_000 * SECOND);
+        let peak = Moment(sought.0 - 1_800 * SECOND + 1);
+        let moments = moments_before(sought, 100_000, &[peak, Moment(5), Moment(sought.0 + 5)]);
+        let times: Vec<Moment> = moments.iter().map(|(moment, _)| *moment).collect();
+        assert!(times.is_sorted());
+        assert_eq!(times.last(), Some(&sought));
+        assert!(times.contains(&peak) && !times.contains(&Moment(5)));
+        for window in Window::ALL {
+            let within = times.iter().filter(|time| **time > sought.before(window.micros()));
+            assert!(within.count() >= POINTS, "{window:?}");
+        }
+        // Nothing is so far from what follows it that a chart would show a gap.
+        for pair in moments.windows(2) {
+            let distance = pair[1].0.since(pair[0].0);
+            assert!(distance <= 2 * pair[1].1.max(pair[0].1), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_seldom_is_not_read_often() {
+        let moments = moments_before(Moment(100_000 * SECOND), 60 * SECOND, &[]);
+        assert_eq!(moments.len(), 60);
+        assert!(moments_before(Moment(0), SECOND, &[]).len() <= 1);
+    }
+}
