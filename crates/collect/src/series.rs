@@ -48,6 +48,8 @@ pub struct ProcessLine {
 pub struct ChipLines {
     /// Its id.
     pub id: ChipId,
+    /// The id under which TT-Metal publishes its memory, where that is known: it may be another one.
+    pub region: Option<ChipId>,
     /// Its number.
     pub index: u32,
     /// The name of its board.
@@ -215,6 +217,7 @@ impl Series {
         }
         self.chips.push(ChipLines {
             id: chip.id,
+            region: chip.region.as_ref().map(|region| ChipId(region.id)),
             index: chip.index,
             board: chip.board.clone(),
             arch: chip.arch,

@@ -1,5 +1,6 @@
 //! What tests of `ttmem` need around it.
 //!
+//! - [`browser`]: a headless Chromium.
 //! - [`capture`]: the captures of real L1 in `fixtures/l1`.
 //! - [`simulator`]: a server that speaks UMD's simulation protocol and serves a capture, well or badly.
 //! - [`stage`]: a stage for the driver of `ttmem-test-driver`, and programs that run on it.
@@ -14,6 +15,7 @@
     reason = "a test may panic, and this is what tests are made of"
 )]
 
+pub mod browser;
 pub mod capture;
 pub mod simulator;
 pub mod stage;

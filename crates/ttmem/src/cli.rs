@@ -364,6 +364,9 @@ pub struct ReportArgs {
     /// Print JSON.
     #[arg(long, group = "form")]
     pub json: bool,
+    /// Make a page with pictures, for a browser.
+    #[arg(long, group = "form")]
+    pub html: bool,
     /// Write to FILE instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -7,6 +7,7 @@ pub mod csv;
 pub mod detail;
 pub mod doctor;
 pub mod flow;
+pub mod html;
 pub mod json;
 pub mod l1;
 pub mod line;

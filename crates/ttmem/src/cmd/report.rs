@@ -3,6 +3,7 @@
 mod input;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use ttmem_collect::Collector;
 use ttmem_collect::run_report::RunReport;
@@ -11,6 +12,7 @@ use super::target::{Mode, deliver};
 use crate::args::Target;
 use crate::cli::ReportArgs;
 use crate::exit::Failure;
+use crate::output::html;
 use crate::output::page::Page;
 use crate::output::run_report::render;
 pub use input::{Agent, Input, segment};
@@ -27,12 +29,22 @@ pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Resu
     }
     let text = if request.json {
         to_json(&input.report(false))?
+    } else if request.html {
+        let title = title(request);
+        html::report(&title, &input.report(true), &[])
+            .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?
     } else {
         render(&input.report(false), page)
     };
     let target = request.output.clone().map_or(Target::Standard, Target::File);
     let mode = if request.output.is_some() { Mode::Replace } else { Mode::Append };
     deliver(&target, mode, text.as_bytes()).map(|_delivery| ())
+}
+
+/// What is reported, by the names of its files.
+fn title(request: &ReportArgs) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    request.files.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// The report as JSON.

@@ -1,0 +1,229 @@
+//! A headless Chromium that opens a page, is driven over the DevTools protocol, and says what went wrong in the page.
+//!
+//! Chromium reads commands from descriptor 3 and writes answers to descriptor 4, each closed by a zero byte. A shell opens
+//! them as named pipes, so that nothing listens on a port.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long an answer may take, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser with one page.
+pub struct Browser {
+    child: Child,
+    commands: File,
+    messages: Receiver<Value>,
+    last_id: u64,
+    session: Option<String>,
+    complaints: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+/// Whether Chromium can be started. Where it cannot, says so: CI installs it.
+#[must_use]
+pub fn is_installed() -> bool {
+    let output = Command::new("chromium").arg("--version").output();
+    let is_there = output.is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("passed over: chromium is not installed (apt-get install chromium)");
+        assert!(std::env::var_os("CI").is_none(), "in CI the page is opened");
+    }
+    is_there
+}
+
+impl Browser {
+    /// Starts Chromium with an empty page.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = |name: &str| {
+            let path = folder.path().join(name);
+            assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+            path
+        };
+        let (to, from) = (pipe("to"), pipe("from"));
+        let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+             --hide-scrollbars --remote-debugging-pipe \"--user-data-dir=$3\" 3<\"$1\" 4>\"$2\"";
+        let child = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .args([&to, &from])
+            .arg(folder.path().join("profile"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let commands = OpenOptions::new().write(true).open(to).unwrap();
+        let answers = File::open(from).unwrap();
+        let (sender, messages) = channel();
+        thread::spawn(move || {
+            for message in BufReader::new(answers).split(0) {
+                let Ok(message) = message else { return };
+                let message = serde_json::from_slice(&message).unwrap();
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let (last_id, session, complaints) = (0, None, Vec::new());
+        let mut browser =
+            Self { child, commands, messages, last_id, session, complaints, _folder: folder };
+        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.call("Target.attachToTarget", target);
+        browser.session = attached["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page", "Runtime", "Log"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
+        }
+        browser
+    }
+
+    /// Calls a method of the protocol and gives its result.
+    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.last_id += 1;
+        let mut message = json!({ "id": self.last_id, "method": method, "params": parameters });
+        if let Some(session) = &self.session {
+            message["sessionId"] = session.as_str().into();
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.commands.write_all(&bytes).unwrap();
+        loop {
+            let message = self.messages.recv_timeout(PATIENCE).expect(method);
+            if message["id"] == self.last_id {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].clone();
+            }
+            self.note(&message);
+        }
+    }
+
+    fn note(&mut self, message: &Value) {
+        let text = match message["method"].as_str() {
+            Some("Runtime.exceptionThrown") => &message["params"]["exceptionDetails"],
+            Some("Log.entryAdded") if message["params"]["entry"]["level"] == "error" => {
+                &message["params"]["entry"]["text"]
+            }
+            Some("Runtime.consoleAPICalled") if message["params"]["type"] == "error" => {
+                &message["params"]["args"]
+            }
+            _ => return,
+        };
+        self.complaints.push(text.to_string());
+    }
+
+    /// What went wrong in the page since the last time: exceptions, errors, violations of its security policy.
+    pub fn complaints(&mut self) -> Vec<String> {
+        // Whatever was said before this answer is here with it.
+        self.eval("0");
+        std::mem::take(&mut self.complaints)
+    }
+
+    /// Opens a page and waits until it says `data-ready`.
+    pub fn open(&mut self, url: &str) {
+        self.call("Page.navigate", json!({ "url": url }));
+        self.wait_for("document.documentElement?.dataset.ready === 'yes'");
+    }
+
+    /// Opens a page in a file.
+    pub fn open_file(&mut self, path: &Path) {
+        self.open(&format!("file://{}", path.display()));
+    }
+
+    /// The size of the screen, and whether it is a phone's.
+    pub fn resize(&mut self, width: u32, height: u32, is_phone: bool) {
+        let scale = if is_phone { 2 } else { 1 };
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
+        self.call("Emulation.setDeviceMetricsOverride", screen);
+        self.settle();
+    }
+
+    /// Light or dark, as the system would say.
+    pub fn prefer(&mut self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        self.settle();
+    }
+
+    /// Waits until the page has drawn twice.
+    pub fn settle(&mut self) {
+        self.eval(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        );
+    }
+
+    /// The value of an expression, or of the promise that it gives.
+    pub fn eval(&mut self, expression: &str) -> Value {
+        let parameters =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let result = self.call("Runtime.evaluate", parameters);
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
+        result["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true.
+    pub fn wait_for(&mut self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.eval(expression) != true {
+            assert!(Instant::now() < deadline, "{expression}: {:?}", self.complaints);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Moves the pointer, or presses or releases its button, at a place of the screen.
+    pub fn mouse(&mut self, what: &str, x: f64, y: f64) {
+        let buttons = u8::from(what != "mouseReleased");
+        let button = if what == "mouseMoved" { "none" } else { "left" };
+        let event = json!({ "type": what, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1 });
+        self.call("Input.dispatchMouseEvent", event);
+    }
+
+    /// Presses a key.
+    pub fn key(&mut self, key: &str) {
+        for what in ["keyDown", "keyUp"] {
+            self.call("Input.dispatchKeyEvent", json!({ "type": what, "key": key }));
+        }
+        self.settle();
+    }
+
+    /// A picture of the whole page, written where `TTMEM_PICTURES` says, if it says so.
+    pub fn picture(&mut self, name: &str) {
+        let Some(folder) = std::env::var_os("TTMEM_PICTURES") else { return };
+        let shot = self.call(
+            "Page.captureScreenshot",
+            json!({ "format": "png", "captureBeyondViewport": true }),
+        );
+        let path = Path::new(&folder).join(format!("{name}.png"));
+        std::fs::write(path, from_base64(shot["data"].as_str().unwrap())).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits: Vec<u32> = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|letter| u32::try_from(LETTERS.find(letter).unwrap()).unwrap())
+        .collect();
+    let group = |digits: &[u32]| {
+        let bits =
+            digits.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - digits.len()));
+        bits.to_be_bytes()[1..digits.len()].to_vec()
+    };
+    digits.chunks(4).flat_map(group).collect()
+}

@@ -1,0 +1,125 @@
+//! One self-contained page: the report's pictures, or the same live. It loads nothing from anywhere, runs no script but its
+//! own (by the script's digest in its content security policy), and puts whatever others named into it as text only.
+
+mod digest;
+
+use serde::Serialize;
+use ttmem_collect::run_report::RunReport;
+use ttmem_model::Timestamp;
+
+/// The style of the page.
+const STYLE: &str = include_str!("html/page.css");
+/// The parts of its script, which see each other's names.
+const SCRIPTS: [&str; 6] = [
+    include_str!("html/plot.js"),
+    include_str!("html/memory.js"),
+    include_str!("html/timeline.js"),
+    include_str!("html/tables.js"),
+    include_str!("html/live.js"),
+    include_str!("html/main.js"),
+];
+
+/// What the script is given.
+#[derive(Serialize)]
+struct Data<'a> {
+    title: &'a str,
+    ttmem: &'static str,
+    live: bool,
+    /// Milliseconds from one look at the server to the next.
+    interval_ms: u64,
+    report: Option<&'a RunReport>,
+    l1: &'a [L1Moment],
+}
+
+/// The L1 of chips core by core at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct L1Moment {
+    /// When.
+    pub time_us: Timestamp,
+    /// The report of `ttmem l1 --json`.
+    pub report: serde_json::Value,
+}
+
+/// The page of a report. Its processes should have their timelines.
+///
+/// # Errors
+/// If the report cannot be written as JSON.
+pub fn report(title: &str, report: &RunReport, l1: &[L1Moment]) -> serde_json::Result<String> {
+    let ttmem = env!("CARGO_PKG_VERSION");
+    page(&Data { title, ttmem, live: false, interval_ms: 0, report: Some(report), l1 })
+}
+
+/// The page that looks at its server again and again.
+///
+/// # Errors
+/// If the title cannot be written as JSON.
+pub fn live(title: &str, interval_ms: u64) -> serde_json::Result<String> {
+    let ttmem = env!("CARGO_PKG_VERSION");
+    page(&Data { title, ttmem, live: true, interval_ms, report: None, l1: &[] })
+}
+
+fn page(data: &Data<'_>) -> serde_json::Result<String> {
+    let script = format!("\"use strict\";(() => {{\n{}}})();\n", SCRIPTS.concat());
+    let connect = if data.live { "'self'" } else { "'none'" };
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src {connect}; \
+         base-uri 'none'; form-action 'none'",
+        digest::base64(&digest::sha256(script.as_bytes())),
+        digest::base64(&digest::sha256(STYLE.as_bytes())),
+    );
+    let json = inert(&serde_json::to_string(data)?);
+    Ok(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <noscript>This page draws its pictures with a script of its own. ttmem report says the same as text.</noscript>\n\
+         <script type=\"application/json\" id=\"data\">{json}</script>\n<script>{script}</script>\n</body>\n</html>\n",
+        escaped(data.title),
+    ))
+}
+
+/// JSON in which nothing can end the element that it stands in. Such characters stand in strings only, where `\u` is the same.
+fn inert(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + json.len() / 64);
+    for character in json.chars() {
+        match character {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Text as it stands between tags.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_the_data() {
+        let hostile = "</script><script>alert(1)</script><!--\u{2028}&";
+        let page = live(hostile, 1).unwrap();
+        assert_eq!(page.matches("<script").count(), 2);
+        assert_eq!(page.matches("</script>").count(), 2);
+        assert!(!page.contains("<!--") && !page.contains("alert(1)</"));
+        let json = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+        let data: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(data["title"], hostile);
+    }
+
+    #[test]
+    fn the_page_loads_nothing() {
+        let page = live("x", 1).unwrap();
+        assert!(page.contains("default-src 'none'"));
+        for word in ["http://", "https://", " src=", "@import", "url("] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+}

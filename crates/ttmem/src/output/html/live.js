@@ -1,0 +1,114 @@
+// The same pictures, live: a history to begin with, then a snapshot at a time.
+
+const MAX_LIVE_COLUMNS = 3600;
+
+function liveReport() {
+  return { processes: [], command: "", exit_code: null, recordings: [{ host: null, from_us: null, to_us: null, snapshots: 0, ended: true, unreadable: 0, damaged_bytes: 0, events: [], series: { times_us: [], processes: [], chips: [] } }] };
+}
+
+// Takes a snapshot of /api/v1/snapshot into the series.
+function takeSnapshot(recording, snapshot) {
+  const { series } = recording;
+  const { times_us: times } = series;
+  if (times.length && snapshot.time_us <= times[times.length - 1]) return false;
+  times.push(snapshot.time_us);
+  const lines = () => series.chips.flatMap((chip) => chip.kinds);
+  for (const kind of lines()) { kind.used.push(null); for (const share of kind.shares) share.bytes.push(0); }
+  const numbers = snapshot.processes.map((process) => {
+    const known = series.processes.findIndex((other) => other.pid === process.pid && other.start_time === process.start_time);
+    return known >= 0 ? known : series.processes.push({ pid: process.pid, start_time: process.start_time, name: process.name }) - 1;
+  });
+  for (const chip of snapshot.chips) {
+    let line = series.chips.find((other) => other.id === chip.id);
+    if (!line) series.chips.push((line = { id: chip.id, index: chip.index, board: chip.board, arch: chip.arch, kinds: [] }));
+    for (const kind of ["dram", "l1", "l1_small", "trace", "circular_buffers", "kernels"]) takeKind(line, kind, chip, snapshot, numbers, times.length);
+  }
+  [recording.host, recording.from_us, recording.to_us] = [snapshot.host.name, times[0], snapshot.time_us];
+  recording.snapshots += 1;
+  if (times.length > MAX_LIVE_COLUMNS) {
+    times.shift();
+    for (const kind of lines()) { kind.used.shift(); for (const share of kind.shares) share.bytes.shift(); }
+  }
+  return true;
+}
+
+function takeKind(line, kind, chip, snapshot, numbers, columns) {
+  const memory = chip.memory[kind];
+  const used = memory.used.value;
+  if (used === undefined) return;
+  let kept = line.kinds.find((other) => other.kind === kind);
+  if (!kept) line.kinds.push((kept = { kind, capacity: null, peak: 0, peak_us: 0, used: new Array(columns).fill(null), shares: [] }));
+  const capacity = [memory.allocatable, memory.capacity].find((reading) => reading && reading.value !== undefined);
+  if (capacity) kept.capacity = capacity.value;
+  kept.used[columns - 1] = used;
+  if (used > kept.peak || !kept.peak_us) [kept.peak, kept.peak_us] = [used, snapshot.time_us];
+  snapshot.processes.forEach((process, place) => {
+    const on = process.chips.find((other) => other.chip === chip.id);
+    const held = on && on.memory[kind] && on.memory[kind].value;
+    if (!held) return;
+    let share = kept.shares.find((other) => other.process === numbers[place]);
+    if (!share) kept.shares.push((share = { process: numbers[place], bytes: new Array(columns).fill(0) }));
+    share.bytes[columns - 1] += held;
+  });
+}
+
+function nowSection(host, snapshot) {
+  const held = snapshot.processes.flatMap((process) => process.chips.map((on) => [process, on]));
+  const cell = (reading) => (reading && reading.value !== undefined ? size(reading.value) : element("span", { class: "muted", title: reading ? reading.detail : "" }, "–"));
+  const rows = held.map(([process, on]) => {
+    const chip = snapshot.chips.find((other) => other.id === on.chip);
+    return [`${process.name} ${process.pid}`, process.user || "", chip ? `chip ${chip.index}` : on.chip, cell(on.memory.dram), cell(on.memory.l1), cell(on.memory.l1_small), cell(on.memory.trace), process.state === "live" ? "" : element("span", { class: "warn" }, process.state)];
+  });
+  const columns = [{ title: "process", name: true }, { title: "user" }, { title: "where" }, { title: "DRAM", right: true }, { title: "L1", right: true }, { title: "L1_SMALL", right: true }, { title: "trace", right: true }, { title: "" }];
+  const findings = snapshot.findings.filter((finding) => finding.severity !== "info");
+  host.replaceChildren(...[element("div", { class: "head" }, element("h2", {}, "Who holds memory now")),
+    rows.length ? table(columns, rows) : element("p", { class: "muted" }, "No process holds any."),
+    ...findings.map((finding) => element("p", { class: finding.severity === "error" ? "bad" : "warn" }, `${finding.text} ${finding.remedy || ""}`))]);
+}
+
+function livePage(data) {
+  const report = liveReport();
+  const [recording] = report.recordings;
+  const status = element("span", { class: "status", role: "status" }, "waiting");
+  const facts = element("ul", { class: "facts" });
+  const memory = element("section", { id: "memory", "aria-label": "Memory over time" });
+  const now = element("section", { id: "now", "aria-label": "Who holds memory now" });
+  document.body.append(element("header", { class: "top" }, element("h1", {}, data.title), facts), element("main", {}, memory, now),
+    element("footer", {}, `ttmem ${data.ttmem} · `, element("a", { href: "/metrics" }, "metrics"), " · ", element("a", { href: "/api/v1/snapshot" }, "snapshot as JSON")), tip);
+  let redraw = null;
+
+  async function get(path) {
+    const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+  }
+  async function look() {
+    try {
+      const snapshot = await get("/api/v1/snapshot");
+      if (takeSnapshot(recording, snapshot)) {
+        view.span(recording.from_us, recording.to_us);
+        if (redraw) redraw(report); else redraw = memorySection(memory, report, []);
+        nowSection(now, snapshot);
+      }
+      status.textContent = `live, ${clock(snapshot.time_us).slice(0, 8)} UTC`;
+      status.classList.remove("lost");
+      const chips = `${snapshot.chips.length} chip${snapshot.chips.length === 1 ? "" : "s"}`;
+      facts.replaceChildren(element("li", {}, status), element("li", {}, "host ", element("b", {}, snapshot.host.name || "not known")), element("li", {}, element("b", {}, chips)), element("li", {}, element("b", {}, recording.snapshots.toLocaleString("en")), " samples"), ...(snapshot.demo ? [element("li", { class: "warn" }, "DEMO")] : []));
+      root.dataset.samples = recording.snapshots;
+    } catch (error) {
+      status.textContent = "the server does not answer; trying again";
+      status.classList.add("lost");
+    }
+    setTimeout(look, document.hidden ? 5000 : data.interval_ms);
+  }
+  async function first() {
+    try {
+      const history = await get("/api/v1/history");
+      recording.series = history;
+      recording.snapshots = history.times_us.length;
+      [recording.from_us, recording.to_us] = [history.times_us[0] ?? null, history.times_us[history.times_us.length - 1] ?? null];
+    } catch { /* Without a history the page begins now. */ }
+    look();
+  }
+  first();
+}

@@ -1,0 +1,71 @@
+// Puts the page together from the data that stands in it.
+
+function marksOf(report) {
+  const marks = [];
+  for (const process of report.processes) {
+    for (const failure of process.failures) marks.push({ at: process.since + failure.after_us, text: failure.explanation.title, alarm: true });
+  }
+  for (const event of (report.recordings || []).flatMap((recording) => recording.events)) {
+    if (["process-started", "process-ended"].includes(event.kind)) marks.push({ at: event.time_us, text: event.text, alarm: false });
+    if (["process-died", "chip-vanished"].includes(event.kind)) marks.push({ at: event.time_us, text: event.text, alarm: true });
+  }
+  return marks;
+}
+
+// All that anything is known of, and of it what is shown first: the recording, since agents may know hours before it.
+function spansOf(report) {
+  const recorded = (report.recordings || []).filter((recording) => recording.from_us !== null).map((recording) => [recording.from_us, recording.to_us]);
+  const told = report.processes.filter((process) => process.timeline).map(({ timeline }) => [timeline.from_us, timeline.to_us]);
+  const hull = (spans) => [Math.min(...spans.map(([from]) => from)), Math.max(...spans.map(([, to]) => to))];
+  if (!recorded.length && !told.length) return { all: [0, 1], first: [0, 1] };
+  const all = hull([...recorded, ...told]);
+  if (!recorded.length) return { all, first: all };
+  const [from, to] = hull(recorded);
+  const overlaps = told.every(([began, ended]) => began <= to && ended >= from);
+  return { all, first: overlaps ? [from, to] : all, origin: from };
+}
+
+function factsOf(report) {
+  const facts = [];
+  for (const recording of report.recordings || []) {
+    if (recording.host) facts.push(["host", recording.host]);
+    if (recording.from_us !== null) facts.push(["from", day(recording.from_us)], ["for", span(recording.to_us - recording.from_us)]);
+    facts.push(["snapshots", recording.snapshots.toLocaleString("en")]);
+    if (!recording.ended) facts.push(["end", "missing: it is being recorded, or the recorder was killed"]);
+    if (recording.unreadable || recording.damaged_bytes) facts.push(["damage", `${recording.unreadable} snapshots, ${recording.damaged_bytes} bytes`]);
+  }
+  if (report.command) facts.push(["command", report.command]);
+  if (report.exit_code !== null) facts.push(["exit code", report.exit_code]);
+  const ends = { running: "still runs", exited: "ended by itself", killed: "killed, or left by _exit", off: "its agent switched itself off" };
+  for (const process of report.processes) facts.push([processName(process), [ends[process.end], process.tt_metal && `TT-Metal ${process.tt_metal}`].filter(Boolean).join(", ")]);
+  return facts;
+}
+
+function reportPage(data) {
+  const { report, title } = data;
+  const marks = marksOf(report);
+  const spans = spansOf(report);
+  view.span(...spans.all, spans.origin);
+  view.show(...spans.first);
+  const facts = factsOf(report).slice(0, 24);
+  const memory = element("section", { id: "memory", "aria-label": "Memory over time" });
+  const buffers = element("section", { id: "buffers", "aria-label": "Buffers by address and time" });
+  const parts = [failuresSection(report), memory, peaksSection(report), bufferPools(report).length ? buffers : null, heldSection(report), coresSection(data.l1 || []), largestSection(report), eventsSection(report), lossesSection(report)].filter(Boolean);
+  const jump = element("nav", { class: "jump", "aria-label": "parts of the page" }, parts.map((part) => element("a", { href: `#${part.id}` }, part.getAttribute("aria-label"))));
+  document.body.append(
+    element("a", { class: "skip", href: "#memory" }, "to the memory"),
+    element("header", { class: "top" }, element("h1", {}, title), element("ul", { class: "facts" }, facts.map(([name, value]) => element("li", {}, `${name} `, element("b", {}, value)))), jump),
+    element("main", {}, ...parts, report.processes.length ? null : element("p", { class: "muted" }, "No process in it ran with the agent, so nothing is known of ops and buffers: ttmem record -- CMD records a command with it.")),
+    element("footer", {}, `Made by ttmem ${data.ttmem}. Sizes are in powers of 1024; bytes of a process are of each chip.`), tip);
+  // What stands in the document has a size to be drawn at.
+  memorySection(memory, report, marks);
+  if (parts.includes(buffers)) bufferSection(buffers, report, marks);
+}
+
+function begin() {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readTheme(); view.changed(); });
+  if (data.live) livePage(data); else reportPage(data);
+  root.dataset.ready = "yes";
+}
+begin();

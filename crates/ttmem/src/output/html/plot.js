@@ -1,0 +1,244 @@
+// What every picture needs: colours, sizes, times, the shared stretch of time, and the box beside the pointer.
+
+const root = document.documentElement;
+const NAMES = { dram: "DRAM", l1: "L1", l1_small: "L1_SMALL", trace: "trace", circular_buffers: "circular buffers", kernels: "kernels", reserved: "reserved" };
+const HUES = [216, 28, 152, 276, 350, 190, 48, 110, 310, 240];
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  // Text only: nothing that a process calls itself becomes markup.
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false).map((child) => (child instanceof Node ? child : String(child))));
+  return made;
+}
+
+const theme = {};
+function readTheme() {
+  const style = getComputedStyle(root);
+  for (const name of ["page", "card", "line", "grid", "text", "muted", "accent", "alarm", "notice", "select", "shade"]) {
+    theme[name] = style.getPropertyValue(`--${name}`).trim();
+  }
+}
+readTheme();
+
+function hueOf(text) {
+  let hash = 2166136261;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 16777619);
+  return ((hash >>> 8) % 360 + 360) % 360;
+}
+const processColour = (number) => `hsl(${HUES[number % HUES.length]} 62% ${theme.shade})`;
+const opColour = (name) => (name ? `hsl(${hueOf(name)} 52% ${theme.shade})` : theme.muted);
+
+function swatch(colour) {
+  const made = element("span", { class: "swatch", "aria-hidden": "true" });
+  made.style.background = colour;
+  return made;
+}
+
+function size(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1023.5 && unit < units.length - 1) { value /= 1024; unit++; }
+  if (unit === 0) return `${bytes} B`;
+  return `${value.toPrecision(value >= 1000 ? 4 : 3)} ${units[unit]}`;
+}
+
+function span(micros) {
+  const sign = micros < 0 ? "-" : "";
+  const us = Math.abs(micros);
+  if (us < 1000) return `${sign}${Math.round(us)} µs`;
+  if (us < 1e6) return `${sign}${+(us / 1e3).toPrecision(3)} ms`;
+  if (us < 120e6) return `${sign}${+(us / 1e6).toPrecision(3)} s`;
+  const seconds = Math.round(us / 1e6);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (h >= 48) return `${sign}${Math.floor(h / 24)} d ${h % 24} h`;
+  return h ? `${sign}${h} h ${String(m).padStart(2, "0")} min` : `${sign}${m} min ${String(s).padStart(2, "0")} s`;
+}
+
+function iso(us) {
+  const date = new Date(us / 1000);
+  return Number.isNaN(date.getTime()) ? "????-??-??T??:??:??.???" : date.toISOString();
+}
+// How long after the beginning, or before it.
+const since = (us) => `${us < view.origin ? "" : "+"}${span(us - view.origin)}`;
+const clock = (us) => iso(us).slice(-13).slice(0, 12);
+const day = (us) => `${iso(us).slice(0, 19).replace("T", " ")} UTC`;
+function percent(part, whole) {
+  if (!whole) return "";
+  const share = (part / whole) * 100;
+  return share > 0 && share < 1 ? "<1 %" : `${Math.round(share)} %`;
+}
+const hex = (address) => `0x${address.toString(16).padStart(8, "0")}`;
+
+// The stretch of time that all pictures show.
+const view = {
+  min: 0, max: 1, from: 0, to: 1, origin: 0, watchers: new Set(), due: false,
+  span(min, max, origin = min) {
+    this.origin = origin;
+    const follows = this.from === this.min && this.to === this.max;
+    [this.min, this.max] = [min, Math.max(max, min + 1000)];
+    if (follows || this.to <= this.min) [this.from, this.to] = [this.min, this.max];
+    this.changed();
+  },
+  show(from, to) {
+    const least = Math.min(50, this.max - this.min);
+    if (to - from < least) { const middle = (from + to) / 2; from = middle - least / 2; to = middle + least / 2; }
+    const width = Math.min(to - from, this.max - this.min);
+    this.from = Math.max(this.min, Math.min(from, this.max - width));
+    this.to = this.from + width;
+    this.changed();
+  },
+  zoom(factor, at) {
+    const middle = at === undefined ? (this.from + this.to) / 2 : at;
+    this.show(middle - (middle - this.from) * factor, middle + (this.to - middle) * factor);
+  },
+  pan(share) { const by = (this.to - this.from) * share; this.show(this.from + by, this.to + by); },
+  all() { this.show(this.min, this.max); },
+  isWhole() { return this.from === this.min && this.to === this.max; },
+  changed() {
+    if (this.due) return;
+    this.due = true;
+    requestAnimationFrame(() => { this.due = false; for (const watcher of this.watchers) watcher(); });
+  },
+};
+
+const tip = element("div", { class: "tip", hidden: true, role: "presentation" });
+function showTip(x, y, children) {
+  tip.replaceChildren(...children);
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  const left = x + 16 + box.width > innerWidth ? x - box.width - 12 : x + 16;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${Math.max(4, Math.min(y + 14, innerHeight - box.height - 6))}px`;
+}
+const hideTip = () => { tip.hidden = true; };
+const tipLine = (colour, label, value) => element("div", {}, colour ? swatch(colour) : null, element("span", {}, label), element("span", { class: "number" }, value));
+
+// A canvas as sharp as the screen, with room for labels at its left and below.
+const MARGIN = { left: 76, right: 10, top: 10, bottom: 24 };
+function fitted(canvas) {
+  const scale = Math.min(devicePixelRatio || 1, 3);
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.font = "12px system-ui, sans-serif";
+  return { pen, area: areaOf(canvas), width, height };
+}
+
+function areaOf(canvas) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const area = { left: MARGIN.left, top: MARGIN.top, right: Math.max(width - MARGIN.right, MARGIN.left + 1), bottom: height - MARGIN.bottom };
+  area.x = (time) => area.left + ((time - view.from) / (view.to - view.from)) * (area.right - area.left);
+  area.time = (x) => view.from + ((x - area.left) / (area.right - area.left)) * (view.to - view.from);
+  return area;
+}
+
+function timeTicks(from, to, count) {
+  const rough = (to - from) / Math.max(count, 1);
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 10e6, 15e6, 30e6, 60e6, 120e6, 300e6, 600e6, 900e6, 1800e6, 3600e6, 7200e6, 14400e6, 43200e6, 86400e6];
+  const step = steps.find((candidate) => candidate >= rough) || Math.ceil(rough / 86400e6) * 86400e6;
+  const first = Math.ceil((from - view.origin) / step) * step + view.origin;
+  const ticks = [];
+  for (let tick = first; tick <= to && ticks.length < 40; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+function drawTimeAxis({ pen, area, height }) {
+  pen.textBaseline = "alphabetic";
+  for (const tick of timeTicks(view.from, view.to, (area.right - area.left) / 110)) {
+    const x = area.x(tick);
+    pen.strokeStyle = theme.grid;
+    pen.beginPath(); pen.moveTo(x, area.top); pen.lineTo(x, area.bottom); pen.stroke();
+    pen.fillStyle = theme.muted;
+    pen.textAlign = x > area.right - 30 ? "right" : x < area.left + 20 ? "left" : "center";
+    pen.fillText(tick === view.origin ? "start" : since(tick), x, height - 7);
+  }
+}
+
+// Steps of a power of two, so that labels are round.
+function byteTicks(most, count) {
+  let step = 1;
+  while (most / step > count) step *= 2;
+  const ticks = [];
+  for (let tick = 0; tick <= most; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+// Zooming and moving, by pointer and by key. A plot gives { draw, hover(x, y, event), leave, key(event) }.
+function interactive(canvas, plot) {
+  let pressed = null;
+  const place = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    pressed = { x: place(event)[0], now: place(event)[0] };
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* A pointer that is gone already. */ }
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = place(event);
+    if (pressed) { pressed.now = x; plot.selected = Math.abs(pressed.now - pressed.x) > 4 ? [pressed.x, pressed.now] : null; plot.draw(); }
+    plot.hover(x, y, event);
+  });
+  const release = (event) => {
+    if (!pressed) return;
+    const [from, to] = [Math.min(pressed.x, pressed.now), Math.max(pressed.x, pressed.now)];
+    pressed = null;
+    plot.selected = null;
+    const area = areaOf(canvas);
+    if (event.type === "pointerup" && to - from > 4) view.show(area.time(from), area.time(to));
+    else if (event.type === "pointerup" && plot.pick) plot.pick(...place(event));
+    plot.draw();
+  };
+  canvas.addEventListener("pointerup", release);
+  canvas.addEventListener("pointercancel", release);
+  canvas.addEventListener("pointerleave", () => { hideTip(); plot.leave(); });
+  canvas.addEventListener("dblclick", () => view.all());
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    view.zoom(Math.exp(event.deltaY / 240), areaOf(canvas).time(place(event)[0]));
+    plot.draw();
+  }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const keys = { "+": () => view.zoom(0.6), "=": () => view.zoom(0.6), "-": () => view.zoom(1 / 0.6), 0: () => view.all(), PageUp: () => view.pan(-0.8), PageDown: () => view.pan(0.8) };
+    const act = (plot.key && plot.key(event)) || keys[event.key];
+    if (!act) return;
+    event.preventDefault();
+    if (typeof act === "function") act();
+  });
+  view.watchers.add(plot.draw);
+  new ResizeObserver(() => plot.draw()).observe(canvas);
+  return () => view.watchers.delete(plot.draw);
+}
+
+function drawSelection(pen, area, selected) {
+  if (!selected) return;
+  pen.fillStyle = theme.select;
+  pen.fillRect(selected[0], area.top, selected[1] - selected[0], area.bottom - area.top);
+}
+
+function clipped(pen, area, draw) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
+  pen.clip();
+  draw();
+  pen.restore();
+}
+
+// The last place of a sorted list that is not behind a value.
+function lastAt(sorted, value) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) { const middle = (low + high) >> 1; if (sorted[middle] <= value) low = middle + 1; else high = middle; }
+  return low - 1;
+}

@@ -1,0 +1,132 @@
+// What is best read: peaks, failures, what was held, what happened.
+
+function table(columns, rows) {
+  const side = (column) => (column.right ? "right number" : column.name ? "name" : null);
+  return element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": columns.map((column) => column.title).join(", ") }, element("table", {},
+    element("thead", {}, element("tr", {}, columns.map((column) => element("th", { class: column.right ? "right" : null, scope: "col" }, column.title)))),
+    element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell, number) => element("td", { class: side(columns[number]) }, cell)))))));
+}
+
+function section(id, title, ...content) {
+  return element("section", { id, "aria-label": title }, element("div", { class: "head" }, element("h2", {}, title)), ...content);
+}
+
+const chipsOf = (chips) => (chips.length ? `${chips.length > 1 ? "chips" : "chip"} ${chips.map((chip) => chip.device).join(", ")}` : "unknown chip");
+
+function shareBar(part, whole) {
+  if (!whole) return null;
+  const share = Math.min(1, part / whole);
+  const fill = element("i");
+  fill.style.width = `${Math.max(share * 100, part ? 1.5 : 0)}%`;
+  return element("span", { class: share > 0.85 ? "bar high" : "bar", "aria-hidden": "true" }, fill);
+}
+
+// A moment that can be looked at.
+function moment(at, label) {
+  const act = () => {
+    const width = Math.max((view.max - view.min) / 12, 1000);
+    view.show(at - width / 2, at + width / 2);
+    document.getElementById("memory").scrollIntoView({ block: "start" });
+  };
+  return element("button", { type: "button", class: "link number", onclick: act, title: "look at this moment" }, label);
+}
+
+function peaksSection(report) {
+  const rows = report.processes.flatMap((process) => process.peaks.map((peak) => [
+    processName(process), NAMES[peak.kind], chipsOf(peak.chips),
+    element("b", {}, `${peak.at_most ? "≤ " : ""}${size(peak.bytes)}`),
+    element("span", { class: "number" }, shareBar(peak.bytes, peak.allocatable), percent(peak.bytes, peak.allocatable)),
+    peak.op || element("span", { class: "muted" }, "not known"),
+    peak.after_us === null ? "" : moment(process.since + peak.after_us, `after ${span(peak.after_us)}`),
+  ]));
+  if (!rows.length) return null;
+  const columns = [{ title: "process", name: true }, { title: "kind" }, { title: "where" }, { title: "at most, each chip", right: true }, { title: "of what there is" }, { title: "the op that led there", name: true }, { title: "when" }];
+  return section("peaks", "Peaks, and what made them", table(columns, rows));
+}
+
+function failuresSection(report) {
+  const all = report.processes.flatMap((process) => process.failures.map((failure) => ({ process, failure })));
+  if (!all.length) return null;
+  const one = ({ process, failure }) => {
+    const told = failure.explanation;
+    const times = failure.count > 1 ? `${failure.count} times, first ` : "";
+    return element("article", { class: "failure" },
+      element("h3", {}, told.title),
+      element("p", { class: "muted" }, `${times}after ${span(failure.after_us)}${failure.op ? ` by ${failure.op}` : ""} in ${processName(process)}, on ${chipsOf(failure.chips)}, with ${failure.live_buffers} buffers live `, moment(process.since + failure.after_us, "look")),
+      element("p", {}, told.meaning),
+      element("dl", {}, told.figures.map((figure) => element("div", {}, element("dt", {}, figure.name), element("dd", {}, figure.value)))),
+      element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text))));
+  };
+  return section("failures", "Refused allocations", all.map(one));
+}
+
+function heldSection(report) {
+  const words = { closed: "when the device was closed", end: "at the end" };
+  const rows = report.processes.flatMap((process) => process.held.map((group) => [
+    group.origin === "tensor" ? element("b", { class: process.end === "running" ? null : "warn" }, process.end === "running" ? "live" : "never freed") : group.origin === "kernels" ? "program cache" : "captured trace",
+    element("b", {}, size(group.bytes)), group.buffers.toLocaleString("en"), NAMES[group.kind], group.op || element("span", { class: "muted" }, "not known"),
+    processName(process), process.end === "running" && group.moment === "end" ? "now" : words[group.moment],
+  ]));
+  if (!rows.length) return null;
+  const columns = [{ title: "what" }, { title: "bytes, each chip", right: true }, { title: "buffers", right: true }, { title: "kind" }, { title: "op", name: true }, { title: "process", name: true }, { title: "still held" }];
+  return section("held", "What was never freed", table(columns, rows.slice(0, 300)), rows.length > 300 ? element("p", { class: "hint" }, `${rows.length - 300} more in ttmem report --json`) : null);
+}
+
+function largestSection(report) {
+  const blocks = report.processes.flatMap((process) => process.largest.map((largest) => {
+    const rows = largest.buffers.map((buffer) => [size(buffer.bytes), size(buffer.bytes_per_bank), hex(buffer.address), buffer.op || element("span", { class: "muted" }, "not known"), buffer.age_us === null ? "" : span(buffer.age_us)]);
+    const columns = [{ title: "bytes, each chip", right: true }, { title: "in a bank", right: true }, { title: "address", right: true }, { title: "op", name: true }, { title: "age", right: true }];
+    const moment = largest.at_peak ? "at the peak" : "at the end";
+    return element("details", {}, element("summary", {}, `${NAMES[largest.kind]} of ${processName(process)} ${moment}: ${largest.buffers.length} of ${largest.of.toLocaleString("en")}`), table(columns, rows));
+  }));
+  return blocks.length ? section("largest", "Largest buffers", blocks) : null;
+}
+
+function eventsSection(report) {
+  const events = (report.recordings || []).flatMap((recording) => recording.events);
+  if (!events.length) return null;
+  const alarming = new Set(["process-died", "chip-vanished", "failure", "dropped"]);
+  const rows = events.map((event) => [moment(event.time_us, clock(event.time_us)), element("span", { class: alarming.has(event.kind) ? "bad" : null }, event.kind), event.text]);
+  const shown = element("div");
+  const show = (count) => {
+    const more = rows.length > count ? element("button", { type: "button", onclick: () => show(rows.length) }, `all ${rows.length.toLocaleString("en")}`) : null;
+    shown.replaceChildren(...[table([{ title: "when (UTC)" }, { title: "what" }, { title: "", name: true }], rows.slice(0, count)), more].filter(Boolean));
+  };
+  show(12);
+  return section("events", "What happened", shown);
+}
+
+function lossesSection(report) {
+  const words = [["events_overwritten", "events overwritten by newer ones; sums and peaks contain them"], ["failures_overwritten", "older refused allocations not kept"], ["buffers_unlisted", "buffers not listed, but counted"], ["unknown_frees", "frees of buffers that the agent never saw"], ["uncounted", "calls that are in no sum"], ["panics", "defects of the agent"]];
+  const notes = report.processes.map((process) => {
+    const lost = words.filter(([name]) => process.losses[name] > 0).map(([name, what]) => `${process.losses[name].toLocaleString("en")} ${what}`);
+    return element("li", { class: process.complete ? null : "warn" }, `${processName(process)}: ${process.losses.events.toLocaleString("en")} events recorded, ${lost.join("; ") || "none dropped"}`);
+  });
+  return notes.length ? section("losses", "How complete this is", element("ul", { class: "muted" }, notes)) : null;
+}
+
+// The L1 of a chip, core by core, at the moment at which most of it was in use.
+function coresSection(maps) {
+  const blocks = maps.flatMap((map) => map.report.chips.map((chip) => {
+    const reserved = (core) => core.regions.filter((region) => region.kind === "reserved").reduce((sum, region) => sum + region.end - region.start, 0);
+    const detail = element("div", { class: "detail", "aria-live": "polite" });
+    const most = Math.max(1, ...chip.cores.map((core) => core.circular_buffer_bytes + core.kernel_text_bytes));
+    const wide = Math.max(...chip.cores.map((core) => core.logical[0])) + 1;
+    const grid = element("div", { class: "cores", role: "group", "aria-label": "worker cores" });
+    grid.style.gridTemplateColumns = `repeat(${wide}, minmax(0, 1fr))`;
+    for (const core of chip.cores) {
+      const bytes = core.circular_buffer_bytes + core.kernel_text_bytes;
+      const say = () => {
+        const kernels = core.kernels.map((kernel) => kernel.name || `kernel ${kernel.id}`).join(", ");
+        detail.replaceChildren(element("b", {}, `core ${core.logical.join(",")} · ${core.state}`), ` · ${size(core.circular_buffer_bytes)} circular buffers, ${size(core.kernel_text_bytes)} kernel text, ${size(reserved(core))} reserved${kernels ? ` · ${kernels}` : ""}`);
+      };
+      const cell = element("button", { type: "button", onmouseenter: say, onfocus: say, "aria-label": `core ${core.logical.join(",")}: ${size(bytes)}, ${core.state}` });
+      cell.style.background = bytes ? `color-mix(in oklab, var(--accent) ${Math.round(15 + (bytes / most) * 85)}%, var(--card))` : "var(--grid)";
+      [cell.style.gridColumn, cell.style.gridRow] = [core.logical[0] + 1, core.logical[1] + 1];
+      grid.append(cell);
+    }
+    return [element("h3", {}, `chip ${chip.id} · darkest: ${size(most)}`), grid, detail];
+  }));
+  const when = maps.length ? element("p", { class: "hint" }, `Circular buffers and kernel text at ${clock(maps[0].time_us)} UTC, when most was in use. Choose a core to read it.`) : null;
+  return blocks.length ? section("cores", "L1 core by core, at its peak", when, ...blocks.flat()) : null;
+}

@@ -1,0 +1,48 @@
+//! The page of `ttmem report --html` and the one that `ttmem serve` shows, in a headless Chromium.
+//!
+//! `TTMEM_PICTURES=DIR` keeps pictures of what is seen.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod live;
+mod made;
+mod report;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// `ttmem` with arguments, in a folder.
+fn ttmem(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ttmem"));
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) {
+    let output = ttmem(folder, arguments).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+}
+
+/// How many colours a canvas shows: a picture of something has several, an empty one has two or three.
+fn colours(browser: &mut ttmem_test_support::browser::Browser, selector: &str) -> u64 {
+    let script = format!(
+        "(() => {{ const canvas = document.querySelector({selector:?});
+           const bytes = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+           const seen = new Set();
+           for (let at = 0; at < bytes.length; at += 4) if (bytes[at + 3] === 255) seen.add((bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2]);
+           return seen.size; }})()"
+    );
+    browser.eval(&script).as_u64().unwrap()
+}
+
+/// What is wider than the screen, so that the page has to be moved to be read. What scrolls by itself is not.
+fn overhang(browser: &mut ttmem_test_support::browser::Browser) -> Vec<String> {
+    let script = "(() => { const wide = document.documentElement.clientWidth;
+        if (document.documentElement.scrollWidth <= wide) return [];
+        const beyond = [...document.body.querySelectorAll('*')].filter((part) => !part.closest('.scroll') && part.getBoundingClientRect().right > wide);
+        if (!beyond.length) return ['a text without a box of its own'];
+        return beyond.map((part) => `${part.tagName}.${part.className} ${part.textContent.slice(0, 60)}`); })()";
+    let told = browser.eval(script);
+    told.as_array().unwrap().iter().map(ToString::to_string).collect()
+}

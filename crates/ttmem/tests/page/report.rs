@@ -1,0 +1,207 @@
+//! The page of a report.
+
+use std::path::Path;
+
+use serde_json::json;
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
+use ttmem_collect::run_report::{ProcessReport, RunReport, Timeline};
+use ttmem_model::Timestamp;
+use ttmem_model::segment::{BufferKind, Reader};
+use ttmem_test_support::browser::{Browser, is_installed};
+
+use super::{colours, made, overhang, run};
+
+/// The page of a made-up recording.
+fn page(folder: &Path, name: &str, prefix: &str) -> std::path::PathBuf {
+    made::recording(&folder.join("a.ttmem"), name, prefix);
+    run(folder, &["report", "a.ttmem", "--html", "-o", "a.html"]);
+    folder.join("a.html")
+}
+
+#[test]
+fn a_report_is_seen_wide_narrow_light_and_dark() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "python3", "ttnn::");
+    let mut browser = Browser::start();
+    for (look, width, height, is_phone) in
+        [("desktop", 1280, 900, false), ("tablet", 800, 1000, false), ("phone", 390, 844, true)]
+    {
+        for scheme in ["light", "dark"] {
+            browser.prefer(scheme);
+            browser.resize(width, height, is_phone);
+            browser.open_file(&page);
+            browser.settle();
+            browser.picture(&format!("report-{look}-{scheme}"));
+            let seen = format!("{look} {scheme}");
+            for canvas in ["#memory canvas", "#buffers canvas"] {
+                assert!(colours(&mut browser, canvas) > 4, "{seen} {canvas}");
+            }
+            assert_eq!(overhang(&mut browser), [""; 0], "{seen}");
+            assert_eq!(browser.complaints(), [""; 0], "{seen}");
+        }
+    }
+    let sections = browser.eval("[...document.querySelectorAll('section')].map((part) => part.id)");
+    let expected =
+        json!(["failures", "memory", "peaks", "buffers", "held", "largest", "events", "losses"]);
+    assert_eq!(sections, expected);
+    let mut says = |part: &str, words: &[&str]| {
+        let text = browser.eval(&format!("document.querySelector('{part}').textContent"));
+        for word in words {
+            assert!(text.as_str().unwrap().contains(word), "{word}: {text}");
+        }
+    };
+    says("#failures", &["ttnn::Attention", "in the way", "free"]);
+    says("#peaks", &["python3 4242", "DRAM", "L1", "ttnn::LayerNorm", "ttnn::Softmax"]);
+    says("#held", &["never freed", "ttnn::KvCache", "program cache"]);
+    says("#memory", &["python3 4242", "vllm 4243"]);
+}
+
+#[test]
+fn the_pictures_are_read_by_pointer_and_by_key() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "python3", "ttnn::");
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open_file(&page);
+    let tip =
+        "document.querySelector('.tip').hidden ? '' : document.querySelector('.tip').textContent";
+    let place = |browser: &mut Browser, selector: &str| {
+        let script = format!(
+            "(() => {{ const it = document.querySelector('{selector}'); it.scrollIntoView({{ block: 'center' }});
+               const box = it.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; }})()"
+        );
+        let place = browser.eval(&script);
+        let of = |number: usize| place[number].as_f64().unwrap();
+        (of(0), of(1), of(2), of(3))
+    };
+
+    let (left, top, width, height) = place(&mut browser, "#memory canvas");
+    browser.mouse("mouseMoved", left + width / 2.0, top + height / 2.0);
+    let told = browser.eval(tip);
+    assert!(told.as_str().unwrap().contains("vllm 4243"), "{told}");
+    assert!(told.as_str().unwrap().contains("as its agent saw it, after ttnn::"), "{told}");
+
+    // A stretch of time is chosen by dragging, and let go of by the button.
+    let all = "document.querySelector('#memory .head > button').disabled";
+    assert_eq!(browser.eval(all), true);
+    browser.mouse("mousePressed", left + width * 0.4, top + 30.0);
+    browser.mouse("mouseMoved", left + width * 0.6, top + 30.0);
+    browser.mouse("mouseReleased", left + width * 0.6, top + 30.0);
+    browser.settle();
+    assert_eq!(browser.eval(all), false);
+    browser.picture("report-zoomed");
+    browser.eval("document.querySelector('#memory .head > button').click()");
+    browser.settle();
+    assert_eq!(browser.eval(all), true);
+
+    // Another kind of memory.
+    browser.eval("document.querySelector('#memory button[data-kind=l1]').click()");
+    let shown = browser.eval("document.querySelector('#memory canvas').getAttribute('aria-label')");
+    assert!(shown.as_str().unwrap().starts_with("L1 of chip 0 n150 over time, at most"), "{shown}");
+
+    // Buffers by key: the first one, the next, the one below it, and none.
+    place(&mut browser, "#buffers canvas");
+    browser.eval("document.querySelector('#buffers canvas').focus()");
+    let detail = "document.querySelector('#buffer-detail').textContent";
+    let mut told = vec![browser.eval(detail)];
+    for key in ["ArrowRight", "ArrowRight", "ArrowDown", "Escape"] {
+        browser.key(key);
+        told.push(browser.eval(detail));
+    }
+    assert_eq!(told[0], told[4]);
+    assert!(told[1].as_str().unwrap().contains("ttnn::as_tensor · 12.0 MiB in each bank at 0x"));
+    assert!(told[1] != told[2] && told[3] == told[1], "{told:?}");
+    browser.key("+");
+    assert_eq!(browser.eval(all), false);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// Ten thousand buffers in a process's L1, up and down.
+fn crowd() -> RunReport {
+    let fake = Segment::wormhole(7, 70, 5).allocate(NewBuffer::new(BufferKind::L1, 64, "Add"));
+    let segment = Reader::parse(&fake.image()).unwrap();
+    let mut timeline = Timeline::of(&segment);
+    timeline.ops = (0..40).map(|op| format!("Operation{op}")).collect();
+    let buffers = &mut timeline.buffers;
+    *buffers = ttmem_collect::run_report::Buffers::default();
+    for number in 0..10_000_u64 {
+        let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let start = timeline.from_us.0 + number * 1000;
+        buffers.pool.push(0);
+        buffers.address.push(105_824 + noise % 1_200_000);
+        buffers.bytes.push(2048 + noise % 60_000);
+        buffers.start_us.push(Some(start));
+        buffers.end_us.push((number % 50 > 0).then_some(start + 5000 + noise % 900_000));
+        buffers.op.push(usize::try_from(number % 40).ok());
+        buffers.origin.push("tensor");
+    }
+    timeline.to_us = Timestamp(timeline.from_us.0 + 10_900_000);
+    let process = ProcessReport::of(&segment, false);
+    RunReport::new(vec![ProcessReport { timeline: Some(timeline), ..process }])
+}
+
+#[test]
+fn ten_thousand_buffers_stay_responsive() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("crowd.html");
+    std::fs::write(&path, ttmem::output::html::report("crowd", &crowd(), &[]).unwrap()).unwrap();
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open_file(&path);
+    browser.eval("document.querySelector('#buffers canvas').scrollIntoView({ block: 'center' })");
+    browser.picture("crowd");
+    // From the pointer's move to the picture that follows it, and how long the page was busy with it.
+    let script = "(async () => {
+        const canvas = document.querySelector('#buffers canvas');
+        const box = canvas.getBoundingClientRect();
+        const took = [];
+        for (let move = 0; move < 40; move++) {
+          const at = { clientX: box.left + 90 + (move * 83) % (box.width - 120), clientY: box.top + 20 + (move * 37) % (box.height - 60), pointerId: 1, bubbles: true };
+          const began = performance.now();
+          canvas.dispatchEvent(new PointerEvent('pointermove', at));
+          took.push(performance.now() - began);
+          await new Promise((done) => requestAnimationFrame(done));
+        }
+        took.sort((one, other) => one - other);
+        return [took[20], took[39], Number(canvas.dataset.drawMs)];
+      })()";
+    let told = browser.eval(script);
+    println!(
+        "10,000 buffers, milliseconds a move of the pointer: median, longest, last picture: {told}"
+    );
+    let milliseconds = |place: usize| told[place].as_f64().unwrap();
+    // docs/overhead.md has what it is on an idle machine; this one may have other things to do.
+    assert!(milliseconds(0) < 100.0, "median, longest and last: {told}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn hostile_names_are_text() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "</script><img src=x onerror=\"document.title='owned'\">";
+    let page = page(folder.path(), name, "<b onclick=alert(1)>\u{202e}</textarea>");
+    let mut browser = Browser::start();
+    browser.resize(390, 844, true);
+    browser.open_file(&page);
+    assert_eq!(browser.eval("document.title"), "a.ttmem");
+    assert_eq!(browser.eval("document.querySelectorAll('img, [onerror], [onclick]').length"), 0);
+    let text = browser.eval("document.querySelector('#peaks').textContent");
+    assert!(text.as_str().unwrap().contains("<b onclick=alert(1)>"), "{text}");
+    assert_eq!(overhang(&mut browser), [""; 0]);
+    // What would be script is refused by the page's own policy, which is heard of.
+    browser.eval("document.body.append(Object.assign(document.createElement('script'), { textContent: 'document.title = 1' })); 0");
+    assert_eq!(browser.eval("document.title"), "a.ttmem");
+    assert!(browser.complaints().iter().any(|text| text.contains("Content Security Policy")));
+}
