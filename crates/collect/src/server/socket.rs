@@ -63,12 +63,40 @@ impl Socket {
             .and_then(|()| identity(&beside))
             .and_then(|identity| fs::rename(&beside, path).map(|()| identity));
         match ready {
-            Ok(identity) => Ok(Self { listener, path: path.to_owned(), identity }),
+            Ok(identity) => {
+                remove_unfinished(path);
+                Ok(Self { listener, path: path.to_owned(), identity })
+            }
             Err(error) => {
                 // The error that matters is the first one.
                 drop(fs::remove_file(&beside));
                 Err(error)
             }
+        }
+    }
+}
+
+/// Removes what servers left that were killed before their socket had its name.
+fn remove_unfinished(path: &Path) {
+    let (Some(folder), Some(name)) =
+        (path.parent(), path.file_name().and_then(|name| name.to_str()))
+    else {
+        return;
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let number = found.to_str().and_then(|found| found.strip_prefix(name)?.strip_prefix('.'));
+        let is_ours =
+            number.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()));
+        let is_dead = || {
+            is_there(&entry.path())
+                && UnixStream::connect(entry.path())
+                    .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        if is_ours && is_dead() {
+            // What cannot be removed is in nobody's way.
+            drop(fs::remove_file(entry.path()));
         }
     }
 }

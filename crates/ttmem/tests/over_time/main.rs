@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod diff;
+mod kill;
+mod malformed;
 mod otlp;
 mod record;
 mod replay;

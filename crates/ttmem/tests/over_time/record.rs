@@ -83,26 +83,3 @@ fn a_process_that_dies_writes_the_ring() {
     let events = print(folder.path(), &["replay", name, "--events"]);
     assert!(events.contains("process-died"), "{events}");
 }
-
-/// Slow in a debug build, so few rounds; the figures in docs/overhead.md are of 200.
-#[test]
-fn a_killed_recorder_leaves_a_file_that_can_be_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = host(folder.path());
-    let rounds = std::env::var("ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
-    for round in 0..rounds {
-        let name = format!("{round}.ttmem");
-        let arguments = ["--root", &host, "record", "-o", &name, "-l", "100ms"];
-        let (mut child, _lines) = start(folder.path(), &arguments);
-        std::thread::sleep(std::time::Duration::from_millis(round * 97 % 700));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let output = run(folder.path(), &["replay", &name, "--events"]);
-        let error = String::from_utf8(output.stderr).unwrap();
-        // Killed before the first bytes were written, it is empty and says so.
-        let is_empty = error.contains("nothing was recorded yet");
-        assert!(output.status.success() || is_empty, "{round}: {error}");
-    }
-    let left = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(left, usize::try_from(rounds).unwrap() + 1, "something else was left behind");
-}

@@ -12,14 +12,14 @@ use ttmem_collect::client::Client;
 use super::{fail, host, signal, start};
 
 /// A server on a made-up host; ends with the test.
-struct Serving {
-    child: Child,
-    address: String,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
+    pub(crate) address: String,
     folder: tempfile::TempDir,
 }
 
 impl Serving {
-    fn new(more: &[&str]) -> Self {
+    pub(crate) fn new(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = host(folder.path());
         let arguments =
@@ -31,11 +31,11 @@ impl Serving {
         Self { child, address, folder }
     }
 
-    fn socket(&self) -> std::path::PathBuf {
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
         self.folder.path().join("s")
     }
 
-    fn get(&self, path: &str, accept: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str, accept: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
@@ -113,29 +113,6 @@ fn a_server_takes_its_socket_away_and_a_killed_one_is_replaced() {
     signal(&second, Signal::TERM);
     assert!(second.wait().unwrap().success());
     assert!(!serving.socket().exists());
-}
-
-/// Few rounds in a test; docs/overhead.md has the figures of 200.
-#[test]
-fn a_server_killed_at_any_moment_leaves_nothing_in_the_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = host(folder.path());
-    let rounds = std::env::var("ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
-    for round in 0..rounds {
-        let arguments = ["--root", &host, "serve", "--socket", "s", "-l", "100ms"];
-        let (mut child, _lines) = start(folder.path(), &arguments);
-        let socket = folder.path().join("s");
-        let mut client = Client::connect(&socket, Duration::from_secs(1)).unwrap();
-        std::thread::sleep(Duration::from_millis(round * 31 % 250));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // What it said until then is whole, and then it is gone.
-        while let Ok(moment) = client.wait() {
-            assert_eq!(moment.snapshot().unwrap().chips.len(), 8);
-        }
-    }
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(left.len(), 2, "the host and one dead socket: {left:?}");
 }
 
 /// A program of the prometheus package, if it is there.

@@ -1,0 +1,132 @@
+//! Malformed requests, on the socket and over HTTP: no panic, and nothing that grows.
+//!
+//! Few of them as a test; `MALFORMED=10000` makes the campaign of docs/overhead.md.
+
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use ttmem_collect::client::Client;
+use ttmem_model::wire::{FrameKind, Hello, frame};
+
+use super::serve::Serving;
+
+struct Bytes(u64);
+
+impl Bytes {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next()).unwrap() % limit.max(1)
+    }
+
+    fn many(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| (self.next() & 0xff) as u8).collect()
+    }
+
+    /// A good beginning that is changed, cut, lengthened or left alone.
+    fn spoil(&mut self, good: &[u8]) -> Vec<u8> {
+        let mut bytes = good.to_vec();
+        match self.below(6) {
+            0 => bytes = self.many(64),
+            1 => bytes.truncate(self.below(good.len())),
+            2 => bytes.extend(self.many(3000)),
+            3 => bytes.extend(vec![b'a'; 20_000]),
+            4 => bytes.clear(),
+            _ => {}
+        }
+        for _ in 0..self.below(6) {
+            let place = self.below(bytes.len());
+            let byte = (self.next() & 0xff) as u8;
+            bytes.get_mut(place).into_iter().for_each(|old| *old = byte);
+        }
+        bytes
+    }
+}
+
+fn send(mut stream: impl std::io::Write + std::io::Read, bytes: &[u8], listens: bool) {
+    // The server may leave in the middle of it.
+    drop(stream.write_all(bytes));
+    if listens {
+        drop(stream.read(&mut [0; 256]));
+    }
+}
+
+fn on_the_socket(path: &Path, bytes: &mut Bytes) {
+    let hello = serde_json::to_vec(&Hello::new(bytes.next())).unwrap();
+    let mut spoiled = bytes.spoil(&frame(FrameKind::Hello, &hello));
+    if bytes.below(4) == 0 {
+        // A length that is not the content's.
+        let length = bytes.next().to_le_bytes();
+        spoiled.iter_mut().zip(length).take(4).for_each(|(old, new)| *old = new);
+    }
+    let Ok(stream) = UnixStream::connect(path) else { return };
+    stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    send(stream, &spoiled, bytes.below(4) == 0);
+}
+
+fn over_http(address: &str, bytes: &mut Bytes) {
+    let paths = ["/", "/metrics", "/api/v1/snapshot", "/healthz", "/%00", "//", "/../etc/passwd"];
+    let path = paths[bytes.below(paths.len())];
+    let methods = ["GET", "HEAD", "POST", "get", "OPTIONS", "PRI", ""];
+    let method = methods[bytes.below(methods.len())];
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+    let spoiled = bytes.spoil(request.as_bytes());
+    let Ok(stream) = TcpStream::connect(address) else { return };
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    send(stream, &spoiled, bytes.below(4) == 0);
+}
+
+/// Resident memory in KiB, open files and threads of a process.
+fn size(pid: u32) -> (u64, usize, usize) {
+    let count = |name: &str| std::fs::read_dir(format!("/proc/{pid}/{name}")).unwrap().count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let memory = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (memory, count("fd"), count("task"))
+}
+
+/// Waits until all connections are given up, and gives what is left then.
+fn rest(pid: u32, files: usize, threads: usize) -> (u64, usize, usize) {
+    let mut now = size(pid);
+    for _ in 0..200 {
+        if now.1 <= files && now.2 <= threads {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        now = size(pid);
+    }
+    now
+}
+
+#[test]
+fn malformed_requests_leave_the_server_as_it_was() {
+    let rounds = std::env::var("MALFORMED").map_or(100, |rounds| rounds.parse().unwrap());
+    let mut serving = Serving::new(&[]);
+    let pid = serving.child.id();
+    let mut bytes = Bytes(11);
+    // What the first requests allocate stays with it.
+    let ask = |count: usize, bytes: &mut Bytes| {
+        for _ in 0..count {
+            on_the_socket(&serving.socket(), bytes);
+            over_http(&serving.address, bytes);
+        }
+    };
+    let (_, files, threads) = size(pid);
+    ask(rounds / 10, &mut bytes);
+    let before = rest(pid, files, threads);
+    ask(rounds, &mut bytes);
+    let after = rest(pid, files, threads);
+    println!("{rounds} on each: {before:?} before, {after:?} after (KiB, files, threads)");
+    assert!(after.1 <= files && after.2 <= threads, "{before:?} {after:?}");
+    // Its history grows in the meantime, by its interval and not by requests.
+    assert!(after.0 < before.0 + 2048, "{before:?} {after:?}");
+    let mut client = Client::connect(&serving.socket(), Duration::from_secs(9)).unwrap();
+    assert_eq!(client.wait().unwrap().snapshot().unwrap().chips.len(), 8);
+    assert_eq!(serving.get("/healthz", "").0, 200);
+    assert!(serving.child.try_wait().unwrap().is_none(), "it still runs");
+}
