@@ -367,6 +367,9 @@ pub struct ReportArgs {
     /// Make a page with pictures, for a browser.
     #[arg(long, group = "form")]
     pub html: bool,
+    /// Make a trace for ui.perfetto.dev: memory as counters, ops as slices, failures as instants.
+    #[arg(long, group = "form")]
+    pub perfetto: bool,
     /// Write to FILE instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -16,6 +16,7 @@ pub mod naming;
 pub mod openmetrics;
 pub mod otlp;
 pub mod page;
+pub mod perfetto;
 pub mod run_report;
 pub mod sheet;
 pub mod table;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use ttmem_collect::Collector;
-use ttmem_collect::run_report::RunReport;
+use ttmem_collect::run_report::{ProcessReport, RunReport};
 
 use super::target::{Mode, deliver};
 use crate::args::Target;
@@ -14,6 +14,7 @@ use crate::cli::ReportArgs;
 use crate::exit::Failure;
 use crate::output::html;
 use crate::output::page::Page;
+use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
 pub use input::{Agent, Input, segment};
 
@@ -33,12 +34,22 @@ pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Resu
         let title = title(request);
         html::report(&title, &input.report(true), &[])
             .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?
+    } else if request.perfetto {
+        trace(&input).map_err(|error| Failure::usage(format!("cannot make the trace: {error}")))?
     } else {
         render(&input.report(false), page)
     };
     let target = request.output.clone().map_or(Target::Standard, Target::File);
     let mode = if request.output.is_some() { Mode::Replace } else { Mode::Append };
     deliver(&target, mode, text.as_bytes()).map(|_delivery| ())
+}
+
+fn trace(input: &Input) -> serde_json::Result<String> {
+    let reports: Vec<ProcessReport> = input.agents.iter().map(Agent::report).collect();
+    let traced = input.agents.iter().zip(&reports);
+    let traced =
+        traced.map(|(agent, report)| Traced { pid: agent.pid, report, segment: &agent.segment });
+    perfetto::render(&input.recordings, &traced.collect::<Vec<_>>())
 }
 
 /// What is reported, by the names of its files.

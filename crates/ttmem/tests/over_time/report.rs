@@ -71,3 +71,41 @@ fn a_cut_recording_is_reported_up_to_the_cut() {
     let host = host(folder.path());
     assert!(fail(folder.path(), &["report", &host], 2).starts_with("cannot read"));
 }
+
+#[test]
+fn a_trace_has_counters_slices_and_instants() {
+    let folder = tempfile::tempdir().unwrap();
+    print(folder.path(), &["report", &fixture("1.1"), "--perfetto", "-o", "trace.json"]);
+    let text = std::fs::read_to_string(folder.path().join("trace.json")).unwrap();
+    let trace: Value = serde_json::from_str(&text).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |phase: &str| -> Vec<&Value> {
+        events.iter().filter(|event| event["ph"] == phase).collect()
+    };
+    for event in events {
+        assert!(event["pid"].is_u64() && event["name"].is_string(), "{event}");
+        assert!(
+            event["ts"].as_u64().is_some_and(|ts| ts > 1 << 50) || event["ph"] == "M",
+            "{event}"
+        );
+    }
+    let names: Vec<&Value> = of("M").iter().map(|event| &event["args"]["name"]).collect();
+    assert_eq!(names, ["chip 0 n150", "python3"]);
+    let dram: Vec<&Value> = of("C").into_iter().filter(|event| event["name"] == "DRAM").collect();
+    assert_eq!(dram.len(), 4);
+    assert_eq!(dram[2]["args"]["bytes"], 3_u64 << 30);
+    let slices: Vec<(&Value, u64)> =
+        of("X").iter().map(|event| (&event["name"], event["dur"].as_u64().unwrap())).collect();
+    assert_eq!(slices[0].0, "Embedding");
+    assert!(slices.iter().all(|(_, length)| *length > 0), "{slices:?}");
+    let instants = of("i");
+    assert!(instants.iter().any(|event| event["cat"] == "failure"), "{instants:?}");
+    assert!(instants.iter().any(|event| event["name"] == "process-died"), "{instants:?}");
+}
+
+#[test]
+fn a_report_has_one_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = fail(folder.path(), &["report", &fixture("1.1"), "--html", "--json"], 2);
+    assert!(said.contains("cannot be used with"), "{said}");
+}

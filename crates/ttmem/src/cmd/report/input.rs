@@ -43,6 +43,15 @@ pub struct Agent {
     pub segment: Segment,
 }
 
+impl Agent {
+    /// What it says, put together.
+    #[must_use]
+    pub fn report(&self) -> ProcessReport {
+        let report = ProcessReport::of(&self.segment, self.is_running);
+        ProcessReport { name: self.name.clone(), ..report }
+    }
+}
+
 impl Input {
     /// Reads what is named: each a recording, a segment, or the number of a process.
     ///
@@ -105,10 +114,9 @@ impl Input {
     /// The report of all of it; with where every buffer lay, if that is asked for.
     #[must_use]
     pub fn report(&self, with_timelines: bool) -> RunReport {
-        let process = |agent: &Agent| {
-            let report = ProcessReport::of(&agent.segment, agent.is_running);
-            let report = ProcessReport { name: agent.name.clone(), ..report };
-            if with_timelines { report.with_timeline(&agent.segment) } else { report }
+        let process = |agent: &Agent| match with_timelines {
+            true => agent.report().with_timeline(&agent.segment),
+            false => agent.report(),
         };
         RunReport {
             recordings: self.recordings.clone(),
