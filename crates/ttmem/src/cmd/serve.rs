@@ -5,10 +5,11 @@ mod export;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use ttmem_collect::series::Series;
 use ttmem_collect::server::http::{self, Pages, Request, Response};
 use ttmem_collect::server::{Options, Server, socket, without_commands};
 use ttmem_collect::{Clock, Root};
@@ -17,6 +18,7 @@ use ttmem_model::Snapshot;
 use super::quantity::{Size, Span};
 use crate::exit::Failure;
 use crate::interval::Interval;
+use crate::output::html;
 use crate::output::openmetrics::{self, Format, Processes};
 use crate::signal::Signals;
 
@@ -29,7 +31,7 @@ pub struct ServeArgs {
     /// Where the socket stands; in XDG_RUNTIME_DIR or /run/ttmem if not said.
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Answer HTTP at this address: /metrics, /api/v1/snapshot, /healthz.
+    /// Answer HTTP at this address: a page with pictures at /, and /metrics, /api/v1/snapshot, /api/v1/history, /healthz.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401")]
     pub http: Option<SocketAddr>,
     /// Collect every SEC seconds; 250ms, 2s and 1m are understood.
@@ -138,10 +140,19 @@ fn say(line: &str) {
     drop(writeln!(io::stderr().lock(), "ttmem: {line}"));
 }
 
+/// The page that looks at this server as often as it collects, but not more than four times a second.
+fn page(interval_us: u64) -> String {
+    // A title that is written here is no JSON that cannot be written.
+    html::live("ttmem", (interval_us / 1000).max(250)).unwrap_or_default()
+}
+
 /// What HTTP shows. It cannot tell who asks, so that command lines are left out unless they are shared.
 #[derive(Debug)]
 struct Site {
     latest: RwLock<Option<Arc<Snapshot>>>,
+    /// What the page begins with.
+    series: Mutex<Series>,
+    page: String,
     /// A state older than this is not healthy.
     patience_us: u64,
     share_commands: bool,
@@ -153,6 +164,8 @@ impl Site {
         let interval = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
         Self {
             latest: RwLock::new(None),
+            series: Mutex::default(),
+            page: page(interval),
             patience_us: interval.saturating_mul(3).saturating_add(2_000_000),
             share_commands: args.share_commands,
             processes: if args.process_metrics { Processes::Shown } else { Processes::Hidden },
@@ -162,6 +175,7 @@ impl Site {
     fn publish(&self, snapshot: &Snapshot) {
         let shown =
             if self.share_commands { snapshot.clone() } else { without_commands(snapshot, None) };
+        self.series.lock().unwrap_or_else(PoisonError::into_inner).push(&shown);
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
     }
 
@@ -185,6 +199,13 @@ impl Pages for Site {
                 Ok(body) => Response { status: 200, content_type: "application/json", body },
                 Err(_) => Response::text(503, "the snapshot cannot be written"),
             },
+            "/api/v1/history" => {
+                let series = self.series.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                match serde_json::to_vec(&series) {
+                    Ok(body) => Response { status: 200, content_type: "application/json", body },
+                    Err(_) => Response::text(503, "the history cannot be written"),
+                }
+            }
             "/healthz" => {
                 let age = Clock::System.now().micros_since(snapshot.time_us);
                 let is_fresh = age <= self.patience_us || snapshot.demo;
@@ -194,8 +215,14 @@ impl Pages for Site {
                     Response::text(503, &format!("the last sample is {} s old", age / 1_000_000))
                 }
             }
-            "/" => Response::text(200, "ttmem: /metrics, /api/v1/snapshot, /healthz"),
-            _ => Response::text(404, "there are /metrics, /api/v1/snapshot and /healthz"),
+            "/" => {
+                let body = self.page.clone().into_bytes();
+                Response { status: 200, content_type: "text/html; charset=utf-8", body }
+            }
+            _ => Response::text(
+                404,
+                "there are /, /metrics, /api/v1/snapshot, /api/v1/history and /healthz",
+            ),
         }
     }
 }

@@ -1,1 +1,105 @@
 //! The page of `ttmem serve --http`.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use ttmem_collect::fake::{Host, PID};
+use ttmem_test_support::browser::{Browser, is_installed};
+
+use super::{overhang, painted, ttmem};
+
+/// A server on a made-up host; ends with the test.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    fn new(folder: &Path) -> Self {
+        let host = folder.join("host");
+        Host::t3000().into_tree().write_to(&host).unwrap();
+        let host = host.to_str().unwrap();
+        let arguments =
+            ["--root", host, "serve", "--socket", "s", "-l", "250ms", "--http", "127.0.0.1:0"];
+        let mut child = ttmem(folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let url =
+            line.trim().trim_start_matches("ttmem: answering on ").trim_end_matches("metrics");
+        Self { child, url: url.to_owned() }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn the_live_page_goes_on_and_says_when_the_server_is_gone() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = Serving::new(folder.path());
+    let mut browser = Browser::start();
+    for (look, width, height, is_phone, scheme) in
+        [("desktop", 1280, 900, false, "light"), ("phone", 390, 844, true, "dark")]
+    {
+        browser.prefer(scheme);
+        browser.resize(width, height, is_phone);
+        browser.open(&serving.url.clone());
+        browser.wait_for("Number(document.documentElement.dataset.samples) > 2");
+        let samples = browser.eval("Number(document.documentElement.dataset.samples)");
+        browser.wait_for(&format!("Number(document.documentElement.dataset.samples) > {samples}"));
+        browser.settle();
+        browser.picture(&format!("live-{look}-{scheme}"));
+        assert_eq!(browser.eval("document.querySelectorAll('#memory canvas').length"), 8);
+        let painted = painted(&mut browser, "#memory canvas");
+        assert!((0.3..0.95).contains(&painted), "{look}: {painted}");
+        assert_eq!(overhang(&mut browser), [""; 0], "{look}");
+        assert_eq!(browser.complaints(), [""; 0], "{look}");
+    }
+    let text = browser.eval("document.querySelector('#now').textContent");
+    assert!(text.as_str().unwrap().contains(&PID.to_string()), "{text}");
+
+    // The focus stays where it is while the pictures go on.
+    browser.eval("document.querySelectorAll('#memory canvas')[3].focus()");
+    let samples = browser.eval("Number(document.documentElement.dataset.samples)");
+    browser.wait_for(&format!("Number(document.documentElement.dataset.samples) > {samples}"));
+    let focus = "document.activeElement === document.querySelectorAll('#memory canvas')[3]";
+    assert_eq!(browser.eval(focus), true);
+
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    browser.wait_for("document.querySelector('.status').classList.contains('lost')");
+    let status = browser.eval("document.querySelector('.status').textContent");
+    assert_eq!(status, "the server does not answer; trying again");
+}
+
+#[test]
+fn the_history_is_there_from_before_the_page_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::new(folder.path());
+    let address = serving.url.trim_start_matches("http://").trim_end_matches('/');
+    let get = |path: &str| {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+            .split_once("\r\n\r\n")
+            .map(|(head, body)| (head.to_owned(), body.to_owned()))
+            .unwrap()
+    };
+    let (head, page) = get("/");
+    assert!(head.contains("Content-Type: text/html; charset=utf-8"), "{head}");
+    assert!(page.contains("connect-src 'self'"));
+    let history: serde_json::Value = serde_json::from_str(&get("/api/v1/history").1).unwrap();
+    assert_eq!(history["chips"].as_array().unwrap().len(), 8);
+    assert!(!history["times_us"].as_array().unwrap().is_empty());
+}

@@ -36,6 +36,18 @@ fn colours(browser: &mut ttmem_test_support::browser::Browser, selector: &str) -
     browser.eval(&script).as_u64().unwrap()
 }
 
+/// The share of a canvas that is covered.
+fn painted(browser: &mut ttmem_test_support::browser::Browser, selector: &str) -> f64 {
+    let script = format!(
+        "(() => {{ const canvas = document.querySelector({selector:?});
+           const bytes = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+           let opaque = 0;
+           for (let at = 3; at < bytes.length; at += 4) if (bytes[at] === 255) opaque++;
+           return opaque / (bytes.length / 4); }})()"
+    );
+    browser.eval(&script).as_f64().unwrap()
+}
+
 /// What is wider than the screen, so that the page has to be moved to be read. What scrolls by itself is not.
 fn overhang(browser: &mut ttmem_test_support::browser::Browser) -> Vec<String> {
     let script = "(() => { const wide = document.documentElement.clientWidth;

@@ -90,6 +90,7 @@ function memoryPlot(panel, marks) {
     const { times, used, shares } = panel;
     if (!times.length) return;
     const first = Math.max(0, lastAt(times, view.from));
+    const scale = pen.getTransform().a;
     const end = (column) => (column + 1 < times.length ? times[column + 1] : Math.max(panel.end || 0, times[column]));
     const base = new Float64Array(times.length);
     const band = (heights, colour) => {
@@ -97,8 +98,9 @@ function memoryPlot(panel, marks) {
       for (let column = first; column < times.length && times[column] <= view.to; column++) {
         const bytes = heights(column);
         if (!bytes) continue;
-        const [left, right] = [area.x(times[column]), area.x(end(column))];
-        pen.fillRect(left, y(base[column] + bytes), Math.max(right - left + 0.4, 1.5), y(base[column]) - y(base[column] + bytes));
+        // Edges on whole pixels leave no seams.
+        const [left, right] = [Math.round(area.x(times[column]) * scale) / scale, Math.round(area.x(end(column)) * scale) / scale];
+        pen.fillRect(left, y(base[column] + bytes), Math.max(right - left, 1), y(base[column]) - y(base[column] + bytes));
         base[column] += bytes;
       }
     };
