@@ -3,6 +3,7 @@
 
 mod failures;
 mod held;
+mod ops;
 mod peaks;
 mod recording;
 mod replay;
@@ -14,6 +15,7 @@ use ttmem_model::segment::{AgentState, Segment};
 use ttmem_model::{Kind, Timestamp};
 
 use crate::explain::Explanation;
+pub use ops::{OpUse, op_uses};
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
 pub use spans::{OpSpan, op_spans};

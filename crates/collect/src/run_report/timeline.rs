@@ -86,9 +86,9 @@ pub struct Buffers {
 }
 
 /// A buffer and when it was freed.
-struct Row<'a> {
-    lived: Lived<'a>,
-    end: Option<u64>,
+pub(super) struct Row<'a> {
+    pub(super) lived: Lived<'a>,
+    pub(super) end: Option<u64>,
 }
 
 impl Timeline {
@@ -153,7 +153,7 @@ impl Names {
 }
 
 /// Every buffer that the events or the table know, by the order of their ends.
-fn rows<'a>(replay: &Replay<'a>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(replay: &Replay<'a>) -> Vec<Row<'a>> {
     let mut living = replay.before();
     let mut rows = Vec::new();
     for event in &replay.segment.events {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use ttmem_collect::recorder::FileSource;
+use ttmem_collect::run_report::{RecordedSegment, recorded_segments};
 use ttmem_model::Snapshot;
 use ttmem_model::recording::{OpenError, Recording};
 
@@ -27,8 +28,8 @@ pub struct DiffArgs {
     /// What is.
     #[arg(value_name = "B")]
     pub after: PathBuf,
-    /// Exit with 1 if the peak of a kind on a chip or in a process grew by more, such as
-    /// dram=100MiB,l1=64KiB.
+    /// Exit with 1 if the peak of a kind on a chip, in a process or of an op grew by more, such as
+    /// dram=100MiB,l1=64KiB. Ops are compared where agents told of them on both sides.
     #[arg(long, value_name = "KIND=SIZE,...")]
     pub limit: Option<Limits>,
     /// Print JSON.
@@ -80,8 +81,12 @@ impl Row {
     fn growth(&self) -> i128 {
         let peak =
             |figure: &Option<Figure>| i128::from(figure.as_ref().map_or(0, |figure| figure.peak));
-        // What is not known afterwards has not grown.
-        if self.after.is_none() { 0 } else { peak(&self.after) - peak(&self.before) }
+        // What is not known afterwards has not grown. An op that is not there any more is known to hold nothing.
+        if self.after.is_none() && self.key.op.is_none() {
+            0
+        } else {
+            peak(&self.after) - peak(&self.before)
+        }
     }
 
     fn differs(&self) -> bool {
@@ -90,7 +95,11 @@ impl Row {
 }
 
 fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
-    let keys: std::collections::BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    // Where one side has no agent, every op of the other would look new.
+    let with_ops = before.knows_ops() && after.knows_ops();
+    let keys = before.keys().chain(after.keys());
+    let keys: std::collections::BTreeSet<&Key> =
+        keys.filter(|key| with_ops || key.op.is_none()).collect();
     let row = |key: &Key| Row { key: key.clone(), before: before.get(key), after: after.get(key) };
     keys.into_iter().map(row).collect()
 }
@@ -110,6 +119,7 @@ fn read(path: &Path) -> Result<Summary, Failure> {
                     summary.add(&moment.snapshot().map_err(|error| cannot(&error))?);
                 }
             }
+            add_agents(&mut summary, &recording);
             if summary.is_empty() {
                 Err(cannot(&"there is no snapshot in it"))
             } else {
@@ -125,6 +135,17 @@ fn read(path: &Path) -> Result<Summary, Failure> {
             Ok(summary)
         }
         Err(error) => Err(cannot(&error)),
+    }
+}
+
+/// Adds what the agents of a recording told; a segment that cannot be read leaves its ops out.
+fn add_agents(summary: &mut Summary, recording: &Recording<FileSource>) {
+    let names = summary.names();
+    for RecordedSegment { pid, segment, .. } in recorded_segments(recording) {
+        let name = pid.and_then(|pid| names.get(&pid).cloned());
+        if let Ok(segment) = segment {
+            summary.add_agent(name, &segment);
+        }
     }
 }
 
@@ -191,6 +212,7 @@ fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
             json!({
                 "chip": row.key.chip,
                 "process": row.key.process,
+                "op": row.key.op,
                 "kind": row.key.kind,
                 "before": row.before,
                 "after": row.after,
@@ -201,7 +223,7 @@ fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
         .collect();
     let value = json!({
         "schema": "ttmem/diff",
-        "version": "1.0",
+        "version": "1.1",
         "before": args.before.display().to_string(),
         "after": args.after.display().to_string(),
         "rows": rows,

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use ttmem_collect::fake::segment::{NewBuffer, Segment};
 use ttmem_collect::fake::{BYTES, Board, Host, PID, Process};
 use ttmem_model::facts::RegionBytes;
+use ttmem_model::segment::BufferKind;
 
 use super::{fail, print, run};
 
@@ -60,4 +62,47 @@ fn what_is_neither_is_refused() {
     assert!(said.starts_with("cannot read x: missing field `schema`"), "{said}");
     let said = fail(folder.path(), &["diff", "x", "x", "--limit", "gold=1"], 2);
     assert!(said.contains("the kinds are dram, l1, l1_small and trace"), "{said}");
+}
+
+/// A recording whose only agent told of these buffers: op and MiB in a bank.
+fn with_agent(folder: &Path, name: &str, buffers: &[(&str, u64)]) {
+    let ticks = Process::new(PID, "python3").start_ticks();
+    let segment = buffers.iter().fold(Segment::wormhole(PID, ticks, 5), |segment, (op, mib)| {
+        segment.allocate(NewBuffer::new(BufferKind::Dram, mib << 20, op)).wait(100)
+    });
+    let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
+    let root = folder.join(format!("{name}.host"));
+    host.segment_of(PID, segment).into_tree().write_to(&root).unwrap();
+    let (root, file) = (root.to_str().unwrap(), format!("{name}.ttmem"));
+    run(folder, &["--root", root, "record", "-o", &file, "-l", "100ms", "--for", "150ms"]);
+}
+
+#[test]
+fn ops_are_compared_where_agents_told_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    with_agent(here, "a", &[("Embedding", 10), ("Matmul", 4), ("Softmax", 3)]);
+    with_agent(here, "b", &[("Embedding", 10), ("Matmul", 9), ("Add", 1)]);
+    let text = print(here, &["diff", "a.ttmem", "b.ttmem"]);
+    let row = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bank = |mib: u64| (mib * (12 << 20)).to_string();
+    let growth = format!("+{}", bank(5));
+    assert_eq!(row("Matmul in python3")[3..7], ["dram".to_owned(), bank(4), bank(9), growth]);
+    assert_eq!(row("Add in python3")[4..6], ["-".to_owned(), bank(1)]);
+    assert_eq!(row("Softmax in python3")[6], format!("-{}", bank(3)));
+    assert!(row("Embedding").is_empty(), "{text}");
+    let said = fail(here, &["diff", "a.ttmem", "b.ttmem", "--limit", "dram=40MiB"], 1);
+    assert!(said.contains("of Matmul in python3 grew by 62914560 bytes"), "{said}");
+    print(here, &["diff", "a.ttmem", "b.ttmem", "--limit", "dram=60MiB"]);
+    let json = print(here, &["diff", "a.ttmem", "b.ttmem", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["op"] == "Add" && row["chip"].is_null()), "{json}");
+    // Without an agent on one side there is nothing to compare ops with.
+    snapshot(here, "c", 1 << 30);
+    let text = print(here, &["diff", "a.ttmem", "c.ttmem"]);
+    assert!(!text.contains("Matmul"), "{text}");
 }

@@ -1,10 +1,12 @@
-//! The peak and the steady state of every kind, per chip and per process.
+//! The peak and the steady state of every kind, per chip, per process, and per op of processes with an agent.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use ttmem_collect::run_report::{OpUse, op_uses};
+use ttmem_model::segment::Segment;
 use ttmem_model::snapshot::ProcessMemory;
-use ttmem_model::{ChipId, Kind, Reading, Snapshot};
+use ttmem_model::{ChipId, Kind, Pid, Reading, Snapshot};
 
 /// Whose memory of which kind. Processes are known by their name, since pids differ from run to run; those of one name
 /// are taken together.
@@ -12,15 +14,21 @@ use ttmem_model::{ChipId, Kind, Reading, Snapshot};
 pub(super) struct Key {
     /// The process, or none for the whole chip.
     pub(super) process: Option<String>,
-    pub(super) chip: ChipId,
+    /// The chip; none for an op, which is taken on the chip where it held most.
+    pub(super) chip: Option<ChipId>,
+    /// The op, if it is about one.
+    pub(super) op: Option<String>,
     pub(super) kind: Kind,
 }
 
 impl Key {
     pub(super) fn who(&self) -> String {
-        match &self.process {
-            Some(process) => format!("{process} on {}", self.chip),
-            None => format!("chip {}", self.chip),
+        let chip = self.chip.map(|chip| chip.to_string()).unwrap_or_default();
+        match (&self.op, &self.process) {
+            (Some(op), Some(process)) => format!("{op} in {process}"),
+            (Some(op), None) => op.clone(),
+            (None, Some(process)) => format!("{process} on {chip}"),
+            (None, None) => format!("chip {chip}"),
         }
     }
 }
@@ -40,6 +48,10 @@ pub(super) struct Summary {
     /// How often each number of bytes was seen: memory for the values that there are, not for the time that passed.
     seen: BTreeMap<Key, BTreeMap<u64, u64>>,
     snapshots: u64,
+    /// Names of processes by number.
+    names: BTreeMap<Pid, String>,
+    /// What ops held, where agents told. Ops of processes of one name are added up.
+    ops: BTreeMap<Key, Figure>,
 }
 
 impl Summary {
@@ -51,15 +63,18 @@ impl Summary {
             for kind in Kind::ALLOCATOR {
                 let used = chip.memory.allocator(kind).and_then(|memory| memory.used.value());
                 if let Some(used) = used {
-                    bytes.insert(Key { process: None, chip: chip.id, kind }, *used);
+                    let chip = Some(chip.id);
+                    bytes.insert(Key { process: None, chip, op: None, kind }, *used);
                 }
             }
         }
         for process in &snapshot.processes {
+            self.names.entry(process.pid).or_insert_with(|| process.name.clone());
             for on_chip in &process.chips {
                 for (kind, held) in known(&on_chip.memory) {
                     let process = Some(process.name.clone());
-                    *bytes.entry(Key { process, chip: on_chip.chip, kind }).or_default() += held;
+                    let chip = Some(on_chip.chip);
+                    *bytes.entry(Key { process, chip, op: None, kind }).or_default() += held;
                 }
             }
         }
@@ -68,8 +83,32 @@ impl Summary {
         }
     }
 
+    /// Takes in what the agent of a process told.
+    pub(super) fn add_agent(&mut self, process: Option<String>, segment: &Segment) {
+        for OpUse { kind, op, peak, steady } in op_uses(segment) {
+            let op = Some(op.unwrap_or_else(|| "no op known".to_owned()));
+            let key = Key { process: process.clone(), chip: None, op, kind };
+            let figure = self.ops.entry(key).or_insert(Figure { peak: 0, steady: 0 });
+            figure.peak = figure.peak.saturating_add(peak);
+            figure.steady = figure.steady.saturating_add(steady);
+        }
+    }
+
+    /// Names of the processes that were seen, by number.
+    pub(super) fn names(&self) -> BTreeMap<Pid, String> {
+        self.names.clone()
+    }
+
+    /// True if an agent told of ops.
+    pub(super) fn knows_ops(&self) -> bool {
+        !self.ops.is_empty()
+    }
+
     /// The peak and the median.
     pub(super) fn get(&self, key: &Key) -> Option<Figure> {
+        if key.op.is_some() {
+            return self.ops.get(key).copied();
+        }
         let seen = self.seen.get(key)?;
         let (peak, _) = seen.last_key_value()?;
         let half = seen.values().sum::<u64>().div_ceil(2);
@@ -87,7 +126,7 @@ impl Summary {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.seen.keys()
+        self.seen.keys().chain(self.ops.keys())
     }
 }
 

@@ -120,7 +120,7 @@ const hideTip = () => { tip.hidden = true; };
 const tipLine = (colour, label, value) => element("div", {}, colour ? swatch(colour) : null, element("span", {}, label), element("span", { class: "number" }, value));
 
 // A canvas as sharp as the screen, with room for labels at its left and below.
-const MARGIN = { left: 76, right: 10, top: 10, bottom: 24 };
+const MARGIN = { left: 84, right: 10, top: 10, bottom: 24 };
 function fitted(canvas) {
   const scale = Math.min(devicePixelRatio || 1, 3);
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -131,7 +131,7 @@ function fitted(canvas) {
   const pen = canvas.getContext("2d");
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
-  pen.font = "12px system-ui, sans-serif";
+  pen.font = "11.5px system-ui, sans-serif";
   return { pen, area: areaOf(canvas), width, height };
 }
 

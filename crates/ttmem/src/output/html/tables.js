@@ -86,7 +86,7 @@ function eventsSection(report) {
   const events = (report.recordings || []).flatMap((recording) => recording.events);
   if (!events.length) return null;
   const alarming = new Set(["process-died", "chip-vanished", "failure", "dropped"]);
-  const rows = events.map((event) => [moment(event.time_us, clock(event.time_us)), element("span", { class: alarming.has(event.kind) ? "bad" : null }, event.kind), event.text]);
+  const rows = events.map((event) => [moment(event.time_us, clock(event.time_us)), element("span", { class: alarming.has(event.kind) ? "bad" : null }, event.kind), event.text.replace(/\b(\d+) bytes$/, (_, bytes) => size(+bytes))]);
   const shown = element("div");
   const show = (count) => {
     const more = rows.length > count ? element("button", { type: "button", onclick: () => show(rows.length) }, `all ${rows.length.toLocaleString("en")}`) : null;
