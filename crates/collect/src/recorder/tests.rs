@@ -278,3 +278,38 @@ fn a_server_that_goes_away_takes_no_process_with_it() {
     last.processes.pop();
     assert_eq!(kinds(&last), [EventKind::ProcessDied]);
 }
+
+#[test]
+fn a_chip_that_vanishes_and_a_machine_that_sleeps_are_events() {
+    let disk = Disk::new(usize::MAX);
+    let recorder =
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
+    let mut busy = Busy::galaxy();
+    for second in 1..=6_u64 {
+        let mut snapshot = busy.next(1_000_000);
+        // A reset: the chip is away for a while.
+        if (3..5).contains(&second) {
+            snapshot.chips.pop();
+        }
+        let slept = if second >= 4 { 3_600_000_000 } else { 0 };
+        snapshot.time_us = Timestamp(NOW.0 + second * 1_000_000 + slept);
+        let marks = Marks {
+            wall: snapshot.time_us,
+            awake_us: second * 1_000_000,
+            since_boot_us: second * 1_000_000 + slept,
+        };
+        assert_eq!(recorder.offer(snapshot, marks), Offered::Taken);
+    }
+    recorder.stop("");
+    let mut recording = disk.recording();
+    assert!(recording.len() == 6 && recording.is_ended());
+    let events = recording.events().unwrap();
+    let seconds = |kind| -> Vec<u64> {
+        let of_kind = events.iter().filter(|event| event.kind == kind);
+        of_kind.map(|event| event.time.micros_since(NOW) / 1_000_000).collect()
+    };
+    assert_eq!(seconds(EventKind::ChipVanished), [3]);
+    assert_eq!(seconds(EventKind::Suspended), [3604]);
+    assert_eq!(seconds(EventKind::ChipAppeared), [3605]);
+    assert_eq!(seconds(EventKind::ClockStepped), [0; 0]);
+}
