@@ -5,13 +5,17 @@
 mod agents;
 mod devices;
 mod host;
+mod server;
 mod shared_memory;
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 use ttmem_model::facts::Facts;
 use ttmem_model::{Severity, Snapshot};
 
 use crate::root::Root;
+use crate::supply::{Probed, Unfit};
 
 pub use agents::removable;
 
@@ -70,6 +74,8 @@ pub struct Patient<'a> {
     pub snapshot: &'a Snapshot,
     /// Where the agent library is, or why it was not found; `None` where that does not matter, as for a captured host.
     pub library: Option<Result<String, String>>,
+    /// How the servers at the usual places did; `None` where that does not matter, as for a captured host.
+    pub servers: Option<Vec<(PathBuf, Result<Probed, Unfit>)>>,
 }
 
 /// Everything that was found.
@@ -91,6 +97,7 @@ pub fn examine(patient: &Patient<'_>) -> Diagnosis {
     checks.extend(host::checks(patient));
     checks.extend(shared_memory::checks(patient));
     checks.extend(agents::checks(patient));
+    checks.extend(server::checks(patient));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
     Diagnosis { schema: SCHEMA, version: VERSION, status, checks }
 }

@@ -20,9 +20,7 @@ use crate::collector::Collector;
 use crate::root::Root;
 use crate::server::socket;
 use crate::source::process::Processes;
-use fitness::Unfit;
-
-pub use fitness::boot;
+pub use fitness::{Unfit, boot};
 
 /// From the loss of a server to the next try, and from one vain try to the next.
 const FIRST_RETRY_US: u64 = 5_000_000;
@@ -50,6 +48,31 @@ impl Choice {
     pub fn usual(runtime: Option<PathBuf>) -> Self {
         Self::Whoever(socket::places(runtime))
     }
+}
+
+/// A server that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// Its version.
+    pub ttmem: String,
+    /// The time from state to state.
+    pub every: Duration,
+    /// How many things it may not read.
+    pub blind_spots: usize,
+}
+
+/// Whether the server at a socket may be used for the machine at a root.
+///
+/// # Errors
+/// If it may not.
+pub fn probe(path: &Path, root: &Root) -> Result<Probed, Unfit> {
+    let mut client = fitness::connect(path, Duration::ZERO)?;
+    fitness::of_server(&client, path, Duration::MAX, root)?;
+    let state = client.snapshot().map_err(Unfit::from)?;
+    fitness::is_snapshot(&state)?;
+    fitness::of_state(&state, &client)?;
+    let (every, blind_spots) = (client.interval(), fitness::blind_spots(&state));
+    Ok(Probed { ttmem: state.host.ttmem, every, blind_spots })
 }
 
 /// Gives snapshots.

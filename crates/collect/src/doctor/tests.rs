@@ -17,6 +17,7 @@ fn diagnose(tree: Tree) -> Diagnosis {
         facts: &facts,
         snapshot: &snapshot,
         library: Some(Ok("/usr/lib/ttmem/libttmem_agent.so".to_owned())),
+        servers: None,
     })
 }
 
@@ -120,4 +121,33 @@ fn agents_tell_of_their_hooks_and_dead_ones_are_cleaned() {
         Collector::new(Root::memory(host.into_tree())).with_clock(Clock::Fixed(fake::NOW)).facts();
     let removable: Vec<i32> = removable(&facts).iter().map(|file| file.pid).collect();
     assert_eq!(removable, [99]);
+}
+
+#[test]
+fn every_state_of_a_server_is_told() {
+    let every = std::time::Duration::from_secs(1);
+    let good = Probed { ttmem: env!("CARGO_PKG_VERSION").to_owned(), every, blind_spots: 0 };
+    let cases: [(Result<Probed, Unfit>, Status, &str); 9] = [
+        (Err(Unfit::Absent), Status::Pass, "none runs"),
+        (Ok(good.clone()), Status::Pass, "every 1s"),
+        (Ok(Probed { ttmem: "9.9.9".to_owned(), ..good.clone() }), Status::Warn, "ttmem 9.9.9"),
+        (Ok(Probed { blind_spots: 2, ..good }), Status::Warn, "may not read everything"),
+        (Err(Unfit::Dead), Status::Warn, "does not run any more"),
+        (Err(Unfit::Closed), Status::Warn, "not open to this user"),
+        (Err(Unfit::Stranger(77)), Status::Warn, "user 77"),
+        (Err(Unfit::Elsewhere), Status::Warn, "another host"),
+        (Err(Unfit::Broken("\x1b[2J".to_owned())), Status::Warn, "of no use: [2J"),
+    ];
+    for (found, status, text) in cases {
+        let root = Root::memory(Host::n150().into_tree());
+        let mut collector = Collector::new(root).with_clock(Clock::Fixed(fake::NOW));
+        let facts = collector.facts();
+        let snapshot = collector.snapshot();
+        let servers = Some(vec![("/run/ttmem/ttmem.sock".into(), found)]);
+        let root = collector.root();
+        let patient = Patient { root, facts: &facts, snapshot: &snapshot, library: None, servers };
+        let check = check(&examine(&patient), "server");
+        assert!(check.status == status && check.text.contains(text), "{check:?}");
+        assert_eq!(check.remedy.is_some(), status != Status::Pass, "{check:?}");
+    }
 }

@@ -19,8 +19,8 @@ const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 const OVERDUE_US: u64 = 2_000_000;
 
 /// Why a server is not used.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
     /// There is none.
     Absent,
     /// There is a socket and nobody behind it.

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ttmem_collect::Collector;
 use ttmem_collect::doctor::{Patient, Status, examine, removable};
 use ttmem_collect::merge::merge;
+use ttmem_collect::server::socket;
+use ttmem_collect::supply::probe;
 use ttmem_model::facts::SegmentFile;
 
 use super::run::library;
@@ -42,8 +45,13 @@ pub fn run(
         found.map_err(|failure| failure.message)
     };
     let library = is_this_machine.then(find);
+    let root = collector.root();
+    let servers = is_this_machine.then(|| {
+        let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+        places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
+    });
     let diagnosis =
-        examine(&Patient { root: collector.root(), facts: &facts, snapshot: &snapshot, library });
+        examine(&Patient { root, facts: &facts, snapshot: &snapshot, library, servers });
     let text = if request.json {
         serde_json::to_string_pretty(&diagnosis)
             .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?

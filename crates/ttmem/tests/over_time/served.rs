@@ -59,6 +59,16 @@ fn source(output: &Output) -> (Option<String>, String) {
     (status, about.collect::<Vec<_>>().join("\n"))
 }
 
+/// What `ttmem doctor` says of the server, and whether that it runs.
+fn checked(serving: &Serving) -> (String, bool) {
+    let diagnosis: Value =
+        serde_json::from_slice(&serving.run(&["doctor", "--json"]).stdout).unwrap();
+    let mut checks = diagnosis["checks"].as_array().unwrap().iter();
+    let check = checks.find(|check| check["id"] == "server").unwrap();
+    let runs = check["text"].as_str().unwrap().contains("every 100ms");
+    (check["status"].as_str().unwrap().to_owned(), runs)
+}
+
 #[test]
 fn a_running_server_is_used_unless_told_otherwise() {
     let mut serving = Serving::new();
@@ -71,7 +81,9 @@ fn a_running_server_is_used_unless_told_otherwise() {
     let (status, _) = source(&serving.run(&["--json", "--server", "ttmem.sock"]));
     assert!(status.unwrap().contains("ttmem.sock, every 100ms"));
 
+    assert_eq!(checked(&serving), ("pass".to_owned(), true));
     serving.kill();
+    assert_eq!(checked(&serving), ("warn".to_owned(), false));
     let (status, said) = source(&serving.run(&["--json"]));
     assert!(status.unwrap().starts_with("\"failed\""));
     assert!(said.ends_with("ttmem.sock does not run any more; collecting here"), "{said}");
