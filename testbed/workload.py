@@ -153,8 +153,12 @@ class Workload:
         second.join()
 
     def fail(self):
-        """Two allocations that do not fit."""
-        for shape, memory in (([1, 1, 1 << 20, 1 << 15], ttnn.DRAM_MEMORY_CONFIG), ([1, 1, 1 << 14, 1 << 13], ttnn.L1_MEMORY_CONFIG)):
+        """Three allocations that do not fit. The last one is sharded over four cores."""
+        for shape, memory in (
+            ([1, 1, 1 << 20, 1 << 15], ttnn.DRAM_MEMORY_CONFIG),
+            ([1, 1, 1 << 14, 1 << 13], ttnn.L1_MEMORY_CONFIG),
+            ([1, 1, 128, 1 << 12], sharded("L1_SMALL", "HEIGHT_SHARDED", (4, 1), [32, 1 << 12])),
+        ):
             try:
                 self.allocate(shape, memory)
             except RuntimeError as error:

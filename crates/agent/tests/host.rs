@@ -162,6 +162,22 @@ fn a_failed_allocation_is_recorded_and_its_exception_passes() {
 }
 
 #[test]
+fn a_refused_buffer_of_l1_small_is_known_in_every_form_of_tt_metal() {
+    for form in Form::ALL {
+        let mut host = Host::start(form);
+        host.tell("open 1 32768");
+        assert_eq!(host.tell("allocate big 3 40001 64"), "1");
+        assert_eq!(host.tell("allocate big 1 2000000 64"), "1");
+        let segment = host.settled();
+        let [small, l1] = &segment.failures[..] else { panic!("{:?}", segment.failures) };
+        assert_eq!((small.kind, small.statistics.total), (BufferKind::L1Small, 32768), "{form:?}");
+        // As TT-Metal's message has it: pages aligned to 16 bytes.
+        assert_eq!((small.requested, small.bytes_per_bank), (40_016 * 64, 40_016), "{form:?}");
+        assert_eq!(l1.kind, BufferKind::L1, "{form:?}");
+    }
+}
+
+#[test]
 fn threads_lose_nothing() {
     let mut host = Host::start(Form::New);
     host.tell("open 1 0");

@@ -244,10 +244,11 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
 
 /// What the whole workload must have left behind.
 fn assert_workload(segment: &Segment) {
-    let [dram, l1] = &segment.failures[..] else { panic!("{:?}", segment.failures) };
+    let [dram, l1, small] = &segment.failures[..] else { panic!("{:?}", segment.failures) };
     assert_eq!((dram.kind, dram.requested), (BufferKind::Dram, 1 << 36));
     assert_eq!((l1.kind, l1.requested), (BufferKind::L1, 1 << 28));
-    for failure in [dram, l1] {
+    assert_eq!((small.kind, small.requested, small.banks), (BufferKind::L1Small, 1 << 20, 4));
+    for failure in [dram, l1, small] {
         assert!(failure.statistics.total > 0 && failure.bytes_per_bank > failure.statistics.total);
         assert!(failure.statistics.largest_free <= failure.statistics.free);
         assert_eq!(failure.statistics.allocated, failure.live_bytes);

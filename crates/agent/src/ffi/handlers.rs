@@ -81,11 +81,23 @@ impl Drop for FailedAllocation {
         guarded(Start::Yes, |recorder, thread| {
             let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
             let slot = &recorder.process.allocators[usize::from(allocator)];
-            let Some(facts) = tt_metal::buffer(buffer, 0, slot) else { return };
+            let Some(mut facts) = tt_metal::buffer(buffer, 0, slot) else { return };
             // The allocator is asked on this thread, for its numbers are of use only at this very moment. It has
             // unlocked itself while the exception passed.
-            let statistics = tt_metal::statistics(this, facts.kind, 0).unwrap_or_default();
-            let banks = tt_metal::banks(this, facts.kind);
+            let ask = |kind| tt_metal::statistics(this, kind, 0).unwrap_or_default();
+            let mut statistics = ask(facts.kind);
+            // A buffer without an address does not tell L1 and L1_SMALL apart before 0.80. It was the one without room.
+            let fits = |told: Statistics| told.largest_free >= facts.bytes_per_bank;
+            if slot.l1_small_start.load(Ordering::Relaxed) != 0
+                && facts.kind == BufferKind::L1
+                && fits(statistics)
+            {
+                let small = ask(BufferKind::L1Small);
+                if !fits(small) {
+                    (facts.kind, statistics) = (BufferKind::L1Small, small);
+                }
+            }
+            let (facts, banks) = tt_metal::refused(this, &facts);
             let now = circumstances(recorder.process, thread, stack);
             recorder.failed(
                 allocator,

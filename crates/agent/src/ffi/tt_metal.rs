@@ -96,6 +96,8 @@ static PAGE_SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9page_sizeEv");
 static NUM_PAGES: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9num_pagesEv");
 static SIZE_PER_BANK: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer21aligned_size_per_bankEv");
 static SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer4sizeEv");
+static ALIGNED_SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer12aligned_sizeEv");
+static NUM_CORES: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9num_coresEv");
 static BUFFER_TYPE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer11buffer_typeEv");
 static BUFFER_LAYOUT: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer13buffer_layoutEv");
 static DEVICE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer6deviceEv");
@@ -245,6 +247,21 @@ pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<
         kind,
         layout: BufferLayout::from_number(low(tell(&ACCESSORS.layout, buffer)) & 0xff),
     })
+}
+
+/// What an allocator refused, in the numbers of TT-Metal's message: the bytes of all pages and of a bank before the
+/// allocator rounds them up. And over how many banks.
+pub(super) fn refused(allocator: u64, facts: &BufferFacts) -> (BufferFacts, u64) {
+    let size = call!(ALIGNED_SIZE, fn(u64) -> u64, facts.key);
+    let refused = BufferFacts {
+        bytes_per_bank: tell(&ACCESSORS.size_per_bank, facts.key),
+        requested: size.unwrap_or(facts.requested),
+        ..*facts
+    };
+    // An optional number: its value in the low half, and whether there is one in the byte above.
+    let cores = call!(NUM_CORES, fn(u64) -> u64, facts.key);
+    let shards = cores.filter(|cores| cores >> 32 & 0xff == 1).map(|cores| u64::from(low(cores)));
+    (refused, shards.unwrap_or_else(|| banks(allocator, facts.kind)))
 }
 
 fn pages(buffer: u64) -> u64 {

@@ -16,10 +16,13 @@ Buffer::Buffer(IDevice* device, AllocatorImpl* allocator, BufferType type, uint6
 uint32_t Buffer::address() const { return address_; }
 uint64_t Buffer::page_size() const { return page_size_; }
 uint32_t Buffer::num_pages() const { return pages_; }
+uint64_t Buffer::aligned_size() const {
+    uint64_t alignment = allocator_->get_alignment(type_);
+    return pages_ * ((page_size_ + alignment - 1) / alignment * alignment);
+}
 uint64_t Buffer::aligned_size_per_bank() const {
     uint64_t banks = allocator_->regions[int(type_)].banks;
-    uint64_t alignment = allocator_->get_alignment(type_);
-    return (pages_ + banks - 1) / banks * ((page_size_ + alignment - 1) / alignment * alignment);
+    return (pages_ + banks - 1) / banks * (aligned_size() / pages_);
 }
 bool Buffer::is_dram() const { return type_ == BufferType::DRAM; }
 bool Buffer::is_l1() const { return type_ == BufferType::L1 || type_ == BufferType::L1_SMALL; }

@@ -59,6 +59,7 @@ public:
     uint32_t address() const;
     uint64_t page_size() const;
     uint32_t num_pages() const;
+    uint64_t aligned_size() const;
     uint64_t aligned_size_per_bank() const;
     bool is_dram() const;
     bool is_l1() const;

@@ -276,13 +276,13 @@ pub struct Failure {
     pub kind: BufferKind,
     /// What TT-Metal wanted it for.
     pub origin: Origin,
-    /// Bytes that were asked for.
+    /// Bytes of all pages, each aligned.
     pub requested: u64,
-    /// Bytes per bank that it would have taken.
+    /// Bytes that each bank needed to store.
     pub bytes_per_bank: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
-    /// Banks.
+    /// Banks that it was to be spread over: of a sharded buffer as many as it has shards, at most.
     pub banks: u64,
     /// What TT-Metal's allocator said at that moment.
     pub statistics: Statistics,

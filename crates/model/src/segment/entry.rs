@@ -293,9 +293,9 @@ pub struct FailureEntry {
     pub sequence: u64,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
-    /// Bytes that were asked for.
+    /// Bytes of all pages, each aligned.
     pub requested: u64,
-    /// Bytes per bank that it would have taken.
+    /// Bytes that each bank needed to store.
     pub bytes_per_bank: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
@@ -309,7 +309,7 @@ pub struct FailureEntry {
     pub live_bytes: u64,
     /// Number of those.
     pub live_buffers: u64,
-    /// Banks.
+    /// Banks that it was to be spread over: of a sharded buffer as many as it has shards, at most.
     pub banks: u64,
     /// Sequence number of the newest event at that moment: what lived can be found from there.
     pub event: u64,
