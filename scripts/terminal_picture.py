@@ -2,6 +2,8 @@
 """Draws what a command printed to a terminal as an SVG picture.
 
     ttmem --demo --color always | scripts/terminal_picture.py "ttmem --demo" > docs/pictures/demo.svg
+
+Of what runs in tmux: `tmux capture-pane -e -p | scripts/terminal_picture.py "ttmem top"`.
 """
 
 import html
@@ -15,20 +17,28 @@ COLOURS = dict(zip(range(30, 38), ("#3a3f4a", "#e06c75", "#98c379", "#e5c07b", "
 
 
 def runs(line):
-    """The pieces of a line that look the same: (text, colour, bold)."""
-    colour, bold = INK, False
+    """The pieces of a line that look the same: (text, colour, background or None, bold)."""
+    colour, paper, bold = INK, None, False
     for piece in re.split(r"(\x1b\[[0-9;]*m)", line):
         if not piece.startswith("\x1b"):
             if piece:
-                yield piece, colour, bold
+                yield piece, colour, paper, bold
             continue
-        for code in (int(code or 0) for code in piece[2:-1].split(";")):
+        codes = iter([int(code or 0) for code in piece[2:-1].split(";")])
+        for code in codes:
             if code == 0:
-                colour, bold = INK, False
+                colour, paper, bold = INK, None, False
             elif code == 1:
                 bold = True
             elif code == 2:
                 colour = DIM
+            elif code in (38, 48) and next(codes) == 2:
+                mixed = "#" + "".join(f"{next(codes):02x}" for _ in range(3))
+                colour, paper = (mixed, paper) if code == 38 else (colour, mixed)
+            elif code == 39:
+                colour = INK
+            elif code == 49:
+                paper = None
             elif code in COLOURS:
                 colour = COLOURS[code]
             elif code - 60 in COLOURS:
@@ -49,8 +59,11 @@ def main():
     print(f'<text x="{MARGIN}" y="24" fill="{DIM}">$ {html.escape(sys.argv[1])}</text>')
     for number, line in enumerate(lines):
         column = 0
-        for text, colour, bold in runs(line):
+        for text, colour, paper, bold in runs(line):
             cells = width(text)
+            if paper:
+                x, y = MARGIN + column * CELL, TITLE + number * LINE
+                print(f'<rect x="{x:.1f}" y="{y}" width="{cells * CELL:.1f}" height="{LINE}" fill="{paper}"/>')
             if text.strip():
                 lead = len(text) - len(text.lstrip())
                 shown = text.strip()

@@ -363,3 +363,15 @@ fn a_wrong_configuration_is_named_and_left_alone() {
     let output = config(folder.path(), &[]);
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), path.display().to_string());
 }
+
+#[test]
+fn the_view_that_it_begins_with_is_read() {
+    let Some(terminal) = Terminal::open("begin", (140, 40)) else { return };
+    terminal.top("--demo --view l1");
+    terminal.wait_for("harvested");
+    terminal.keys(&["q"]);
+    terminal.wait_for("ended with 0");
+    terminal.top("--demo --view buffers");
+    terminal.wait_for("ttnn::as_tensor");
+    terminal.keys(&["q"]);
+}

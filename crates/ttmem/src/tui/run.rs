@@ -82,6 +82,10 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
         let readers = Readers::start(subject, interval, timeline, events)?;
+        // What the samples before the first one have asked for.
+        if let Some(ask) = app.cores.asked {
+            readers.ask(Action::Cores(ask));
+        }
         listen(sender)?;
         let screen = Screen::new(io::stdout(), Size::new(columns, rows));
         let Ok(terminal) = Terminal::new(screen);
