@@ -26,6 +26,7 @@ pub struct Collector {
     demo: bool,
     l1: L1Source,
     last: Option<Facts>,
+    known: kmd::Known,
 }
 
 /// A snapshot with the cores behind it.
@@ -41,7 +42,8 @@ impl Collector {
     /// A collector of the host at `root`.
     #[must_use]
     pub fn new(root: Root) -> Self {
-        Self { root, clock: Clock::System, demo: false, l1: L1Source::default(), last: None }
+        let (clock, known) = (Clock::System, kmd::Known::default());
+        Self { root, clock, demo: false, l1: L1Source::default(), last: None, known }
     }
 
     /// A collector of the embedded demonstration host, whose clock stands still.
@@ -49,7 +51,7 @@ impl Collector {
     pub fn demo() -> Self {
         let clock = Clock::Fixed(crate::demo::TIME);
         let l1 = L1Source::default();
-        Self { root: crate::demo::root(), clock, demo: true, l1, last: None }
+        Self { clock, demo: true, l1, ..Self::new(crate::demo::root()) }
     }
 
     /// A collector of the chips of a capture, and of nothing else.
@@ -127,7 +129,7 @@ impl Collector {
     /// Reads every source, and segments at least to this depth.
     pub fn facts_at(&mut self, depth: Depth) -> Facts {
         let (root, clock) = (&self.root, self.clock);
-        let kmd = kmd::read(root, clock);
+        let kmd = kmd::read(root, clock, &mut self.known);
         let mut devices = kmd.devices;
         let watch = clock.start();
         let holders = holders(&devices);

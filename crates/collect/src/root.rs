@@ -155,8 +155,17 @@ impl Root {
     pub fn read_text(&self, path: &str) -> Result<String, RootError> {
         /// One page: sysfs never gives more.
         const PAGE: usize = 4096;
-        let file = self.read(path, PAGE)?;
-        Ok(String::from_utf8_lossy(&file.bytes).trim_end().to_owned())
+        if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
+            let file = self.read(path, PAGE)?;
+            return Ok(String::from_utf8_lossy(&file.bytes).trim_end().to_owned());
+        }
+        // An attribute of sysfs comes in one piece: no second read asks whether there is more.
+        let mut bytes = [0; PAGE];
+        let read = self
+            .open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+            .and_then(|file| rustix::io::read(&file, &mut bytes))
+            .map_err(|errno| RootError { path: path.to_owned(), errno })?;
+        Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or(&[])).trim_end().to_owned())
     }
 
     /// The names in a directory, sorted, without `.` and `..`.

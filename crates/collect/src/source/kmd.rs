@@ -5,6 +5,7 @@
 
 mod device;
 mod holders;
+mod lasting;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 use crate::root::Root;
 
 pub use holders::read_holders;
+pub use lasting::Known;
 
 const CLASS: &str = "/sys/class/tenstorrent";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
@@ -31,9 +33,9 @@ pub struct Kmd {
     pub source: Source,
 }
 
-/// Reads every device of the driver.
+/// Reads every device of the driver. What stays as it is while a device is there is read now and then only.
 #[must_use]
-pub fn read(root: &Root, clock: Clock) -> Kmd {
+pub fn read(root: &Root, clock: Clock, known: &mut Known) -> Kmd {
     let watch = clock.start();
     let version = root.read_text("/sys/module/tenstorrent/version").ok();
     let places = device_places(root);
@@ -41,8 +43,9 @@ pub fn read(root: &Root, clock: Clock) -> Kmd {
         Ok(places) => {
             let mut devices: Vec<Device> = places
                 .iter()
-                .map(|(number, place)| device::read(root, *number, place, clock))
+                .map(|(number, place)| device::read(root, *number, place, clock, known))
                 .collect();
+            known.keep(|number| places.contains_key(&number));
             holders::read_all(root, &mut devices);
             (SourceStatus::Ok, describe(&devices), devices)
         }

@@ -8,6 +8,7 @@ use ttmem_model::facts::{Device, Field, PcieFacts, PcieWords};
 use ttmem_model::metric::Metric;
 use ttmem_model::reading::Missing;
 
+use super::lasting::{Known, Lasting};
 use super::{PCI_DEVICES, Place};
 use crate::clock::Clock;
 use crate::root::{Root, RootError};
@@ -65,31 +66,50 @@ const FIRMWARE: [(&str, &str); 6] = [
 ];
 
 /// Reads one device. `holders` is left for the caller, who reads them for all devices at once.
-pub(super) fn read(root: &Root, number: u32, place: &Place, clock: Clock) -> Device {
+pub(super) fn read(
+    root: &Root,
+    number: u32,
+    place: &Place,
+    clock: Clock,
+    known: &mut Known,
+) -> Device {
     let pci = match &place.bdf {
         Some(bdf) => format!("{PCI_DEVICES}/{bdf}"),
         None => format!("{}/device", place.attributes),
     };
     let mut reader = Reader { root, vanished: None };
     let attributes = place.attributes.as_str();
-    let mut telemetry = reader.hwmon(&pci);
+    let asic_id = reader.id(&format!("{attributes}/tt_asic_id"));
+    let before = known.of(number, place.bdf.as_ref(), &asic_id, clock.now()).cloned();
+    let mut lasting = before.clone().unwrap_or_else(|| reader.lasting(&pci, attributes));
+    let mut telemetry = reader.hwmon(&lasting.hwmon);
+    // A driver that was loaded again gives the directory another number.
+    let is_lost = before.is_some() && telemetry.values().all(Result::is_err);
+    if is_lost {
+        lasting = reader.lasting(&pci, attributes);
+        telemetry = reader.hwmon(&lasting.hwmon);
+    }
     telemetry.extend(reader.gauges(attributes, &ATTRIBUTES));
     let device = Device {
         number,
         bdf: place.bdf.clone(),
-        arch: reader.arch(&pci),
-        card_type: reader.text(&format!("{attributes}/tt_card_type")),
-        serial: reader.id(&format!("{attributes}/tt_serial")),
-        asic_id: reader.id(&format!("{attributes}/tt_asic_id")),
-        firmware: reader.firmware(attributes),
+        arch: lasting.arch.clone(),
+        card_type: lasting.card_type.clone(),
+        serial: lasting.serial.clone(),
+        asic_id,
+        firmware: lasting.firmware.clone(),
         telemetry,
-        pcie: reader.pcie(&pci),
+        pcie: reader.pcie(&pci, &lasting),
         pcie_words: reader.pcie_words(attributes),
         holders: Err(Missing::not_read("the owners were not read")),
         vanished: None,
         read_at: clock.now(),
     };
-    Device { vanished: reader.vanished(&device, attributes), ..device }
+    let device = Device { vanished: reader.vanished(&device, attributes), ..device };
+    if before.is_none() || is_lost {
+        known.remember(&device, lasting);
+    }
+    device
 }
 
 /// Reads files of one device and remembers whether the device went away meanwhile.
@@ -136,6 +156,19 @@ impl Reader<'_> {
         }
     }
 
+    fn lasting(&mut self, pci: &str, attributes: &str) -> Lasting {
+        Lasting {
+            arch: self.arch(pci),
+            card_type: self.text(&format!("{attributes}/tt_card_type")),
+            serial: self.id(&format!("{attributes}/tt_serial")),
+            firmware: self.firmware(attributes),
+            max_speed_gts: self.number(&format!("{pci}/max_link_speed"), transfer_rate),
+            max_width: self.number(&format!("{pci}/max_link_width"), lanes),
+            numa_node: self.numa_node(pci),
+            hwmon: self.hwmon_directory(pci),
+        }
+    }
+
     fn arch(&mut self, pci: &str) -> Field<Arch> {
         let path = format!("{pci}/device");
         let device =
@@ -157,26 +190,24 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn hwmon(&mut self, pci: &str) -> BTreeMap<Metric, Field<f64>> {
+    /// The directory of the driver's hwmon files.
+    fn hwmon_directory(&mut self, pci: &str) -> Field<String> {
         let listed = self.root.list(&format!("{pci}/hwmon"));
-        let directories = match self.note(listed) {
-            Ok(names) => names,
-            Err(missing) => {
-                return HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect();
-            }
-        };
-        let directory = directories
+        let directories = self.note(listed)?;
+        directories
             .iter()
             .filter_map(|name| Some(format!("{pci}/hwmon/{}", name.to_str()?)))
             .find(|path| {
                 let name = self.root.read_text(&format!("{path}/name"));
                 matches!(name.as_deref(), Ok("wormhole" | "blackhole"))
-            });
+            })
+            .ok_or_else(|| Missing::unsupported("the driver has no hwmon directory for this chip"))
+    }
+
+    fn hwmon(&mut self, directory: &Field<String>) -> BTreeMap<Metric, Field<f64>> {
         match directory {
-            Some(directory) => self.gauges(&directory, &HWMON),
-            None => {
-                let missing =
-                    Missing::unsupported("the driver has no hwmon directory for this chip");
+            Ok(directory) => self.gauges(directory, &HWMON),
+            Err(missing) => {
                 HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
             }
         }
@@ -203,13 +234,13 @@ impl Reader<'_> {
         }
     }
 
-    fn pcie(&mut self, pci: &str) -> PcieFacts {
+    fn pcie(&mut self, pci: &str, lasting: &Lasting) -> PcieFacts {
         PcieFacts {
             current_speed_gts: self.number(&format!("{pci}/current_link_speed"), transfer_rate),
-            max_speed_gts: self.number(&format!("{pci}/max_link_speed"), transfer_rate),
+            max_speed_gts: lasting.max_speed_gts.clone(),
             current_width: self.number(&format!("{pci}/current_link_width"), lanes),
-            max_width: self.number(&format!("{pci}/max_link_width"), lanes),
-            numa_node: self.numa_node(pci),
+            max_width: lasting.max_width.clone(),
+            numa_node: lasting.numa_node.clone(),
         }
     }
 
