@@ -25,6 +25,7 @@ mod reader;
 mod structure;
 mod token;
 mod track;
+mod typed;
 mod writer;
 
 /// The parts that the live protocol is made of too.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::dictionary::Dictionary;
 use super::error::Damage;
 use super::token::{MAX_DEPTH, Token, Value, decimal_value, power};
+use super::typed;
 use crate::{Snapshot, Timestamp};
 
 /// A snapshot as it was recorded.
@@ -37,9 +38,8 @@ impl Moment {
     /// # Errors
     /// If it is no snapshot: the recording is damaged, or of a version that this one cannot read.
     pub fn snapshot(&self) -> Result<Snapshot, Damage> {
-        let value =
-            serde_json::to_value(self).map_err(|error| Damage::Snapshot(error.to_string()))?;
-        serde_json::from_value(value).map_err(|error| Damage::Snapshot(error.to_string()))
+        let snapshot = typed::read(&self.tokens, &self.dictionary);
+        snapshot.map_err(|error| Damage::Snapshot(error.to_string()))
     }
 }
 
