@@ -5,7 +5,8 @@
 mod devices;
 mod processes;
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 
 use ttmem_model::Snapshot;
 
@@ -64,7 +65,8 @@ struct Family {
     unit: &'static str,
     kind: Type,
     help: &'static str,
-    samples: Vec<(Labels, String)>,
+    /// The lines of the samples.
+    samples: String,
 }
 
 impl Family {
@@ -72,22 +74,32 @@ impl Family {
         const UNITS: [&str; 7] =
             ["bytes", "celsius", "watts", "amperes", "volts", "hertz", "seconds"];
         let unit = UNITS.into_iter().find(|unit| name.ends_with(unit)).unwrap_or("");
-        Self { name, unit, kind, help, samples: Vec::new() }
+        Self { name, unit, kind, help, samples: String::new() }
     }
 
-    fn add(&mut self, labels: Labels, value: impl ToString) {
-        self.samples.push((labels, value.to_string()));
+    fn suffix(&self) -> &'static str {
+        match self.kind {
+            Type::Gauge => "",
+            Type::Counter => "_total",
+            Type::Info => "_info",
+        }
+    }
+
+    fn add(&mut self, labels: &Labels, value: impl Display) {
+        let suffix = self.suffix();
+        self.samples.extend([self.name, suffix]);
+        if !labels.0.is_empty() {
+            self.samples.extend(["{", &labels.0, "}"]);
+        }
+        // Writing to a string cannot fail.
+        let (Ok(()) | Err(std::fmt::Error)) = writeln!(self.samples, " {value}");
     }
 
     fn put(&self, format: Format, out: &mut String) {
         if self.samples.is_empty() {
             return;
         }
-        let suffix = match self.kind {
-            Type::Gauge => "",
-            Type::Counter => "_total",
-            Type::Info => "_info",
-        };
+        let suffix = self.suffix();
         let (family, kind) = match (format, self.kind) {
             (Format::OpenMetrics, Type::Info) => (self.name.to_owned(), "info"),
             (Format::OpenMetrics, Type::Counter) => (self.name.to_owned(), "counter"),
@@ -104,9 +116,7 @@ impl Family {
         if format == Format::OpenMetrics && !self.unit.is_empty() {
             line(format!("# UNIT {family} {}", self.unit));
         }
-        for (labels, value) in &self.samples {
-            line(format!("{}{suffix}{} {value}", self.name, labels.text()));
-        }
+        out.push_str(&self.samples);
     }
 }
 
@@ -117,12 +127,15 @@ struct Labels(String);
 impl Labels {
     fn with(mut self, name: &str, value: &str) -> Self {
         let comma = if self.0.is_empty() { "" } else { "," };
-        self.0.push_str(comma);
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        self.0.push_str(&escape(value, true));
-        self.0.push('"');
+        self.0.extend([comma, name, "=\"", &escape(value, true), "\""]);
         self
+    }
+
+    /// The same with one more.
+    fn and(&self, name: &str, value: &str) -> Self {
+        let mut longer = String::with_capacity(2 * self.0.len() + 64);
+        longer.push_str(&self.0);
+        Self(longer).with(name, value)
     }
 
     fn maybe(self, name: &str, value: Option<&str>) -> Self {
@@ -131,13 +144,13 @@ impl Labels {
             None => self,
         }
     }
-
-    fn text(&self) -> String {
-        if self.0.is_empty() { String::new() } else { format!("{{{}}}", self.0) }
-    }
 }
 
-fn escape(text: &str, quotes: bool) -> String {
+fn escape(text: &str, quotes: bool) -> Cow<'_, str> {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -148,7 +161,7 @@ fn escape(text: &str, quotes: bool) -> String {
             character => out.push(character),
         }
     }
-    out
+    out.into()
 }
 
 /// All metrics of a snapshot.
@@ -176,7 +189,7 @@ fn host(snapshot: &Snapshot) -> Vec<Family> {
         .with("version", &host.ttmem)
         .maybe("driver", host.driver.as_deref())
         .maybe("kernel", host.kernel.as_deref());
-    build.add(labels, 1);
+    build.add(&labels, 1);
     let mut up = Family::new("tt_memory_source_up", Type::Gauge, "1 if the source could be read.");
     let mut cost = Family::new(
         "tt_scrape_duration_seconds",
@@ -191,15 +204,15 @@ fn host(snapshot: &Snapshot) -> Vec<Family> {
             SourceStatus::Absent | SourceStatus::NotRead => continue,
         };
         let labels = Labels::default().with("source", source.name.as_str());
-        up.add(labels.clone(), status);
-        cost.add(labels, micros(source.cost_us));
+        up.add(&labels, status);
+        cost.add(&labels, micros(source.cost_us));
     }
     let mut sample = Family::new(
         "tt_sample_timestamp_seconds",
         Type::Gauge,
         "When the sample was taken, in seconds since 1970.",
     );
-    sample.add(Labels::default(), micros(snapshot.time_us.0));
+    sample.add(&Labels::default(), micros(snapshot.time_us.0));
     vec![build, up, cost, findings(snapshot), sample]
 }
 
@@ -208,7 +221,7 @@ fn findings(snapshot: &Snapshot) -> Family {
     let mut family = Family::new("tt_findings", Type::Gauge, "Findings of ttmem by severity.");
     for severity in [Severity::Info, Severity::Warning, Severity::Error] {
         let count = snapshot.findings.iter().filter(|finding| finding.severity == severity).count();
-        family.add(Labels::default().with("severity", severity.as_str()), count);
+        family.add(&Labels::default().with("severity", severity.as_str()), count);
     }
     family
 }

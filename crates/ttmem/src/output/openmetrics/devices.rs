@@ -8,29 +8,32 @@ use super::{Family, Labels, Type};
 
 /// The families of all chips.
 pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
-    let mut families = vec![info(snapshot)];
-    families.extend(memory(snapshot));
-    families.extend(telemetry(snapshot));
-    families.push(holders(snapshot));
+    let chips: Vec<(&Chip, Labels)> =
+        snapshot.chips.iter().map(|chip| (chip, of_chip(chip))).collect();
+    let mut families = vec![info(&chips)];
+    families.extend(memory(&chips));
+    families.extend(telemetry(&chips));
+    families.push(holders(&chips));
     families
 }
 
 /// What every sample of a chip is known by.
-pub(super) fn of_chip(chip: &Chip) -> Labels {
+fn of_chip(chip: &Chip) -> Labels {
     Labels::default().with("asic_id", &chip.id.to_string()).with("index", &chip.index.to_string())
 }
 
-fn info(snapshot: &Snapshot) -> Family {
+fn info(chips: &[(&Chip, Labels)]) -> Family {
     let mut family = Family::new("tt_device", Type::Info, "What a chip is.");
-    for chip in &snapshot.chips {
-        let labels = of_chip(chip)
+    for (chip, labels) in chips {
+        let labels = labels
+            .clone()
             .maybe("bdf", chip.bdf.as_deref())
             .maybe("serial", chip.serial.as_deref())
             .maybe("board", chip.board.as_deref())
             .maybe("arch", chip.arch.map(ttmem_model::Arch::as_str))
             .with("remote", if chip.remote { "true" } else { "false" })
             .maybe("fw", chip.firmware.get("bundle").map(String::as_str));
-        family.add(labels, 1);
+        family.add(&labels, 1);
     }
     family
 }
@@ -44,25 +47,25 @@ pub(super) fn kind_label(kind: Kind) -> &'static str {
 }
 
 /// Adds a sample if the number is known; source and quality tell how far it can be trusted.
-pub(super) fn add_bytes(family: &mut Family, labels: Labels, kind: &str, reading: &Reading<u64>) {
+pub(super) fn add_bytes(family: &mut Family, labels: &Labels, kind: &str, reading: &Reading<u64>) {
     if let (Some(value), Some(source), Some(quality)) =
         (reading.value(), reading.source(), reading.quality())
     {
         let labels = labels
-            .with("type", kind)
+            .and("type", kind)
             .with("source", source.as_str())
             .with("quality", quality.as_str());
-        family.add(labels, value);
+        family.add(&labels, value);
     }
 }
 
-fn add_plain(family: &mut Family, labels: Labels, kind: &str, reading: &Reading<u64>) {
+fn add_plain(family: &mut Family, labels: &Labels, kind: &str, reading: &Reading<u64>) {
     if let Some(value) = reading.value() {
-        family.add(labels.with("type", kind), value);
+        family.add(&labels.and("type", kind), value);
     }
 }
 
-fn memory(snapshot: &Snapshot) -> [Family; 5] {
+fn memory(chips: &[(&Chip, Labels)]) -> [Family; 5] {
     let gauge = |name, help| Family::new(name, Type::Gauge, help);
     let mut used = gauge(
         "tt_device_memory_used_bytes",
@@ -82,15 +85,14 @@ fn memory(snapshot: &Snapshot) -> [Family; 5] {
         "tt_device_memory_reported_bytes",
         "Circular buffers as the shared memory region reports them: an upper envelope.",
     );
-    for chip in &snapshot.chips {
-        let labels = || of_chip(chip);
+    for (chip, labels) in chips {
         for kind in Kind::ALLOCATOR {
             let Some(memory) = chip.memory.allocator(kind) else { continue };
             let name = kind_label(kind);
-            add_bytes(&mut used, labels(), name, &memory.used);
-            add_plain(&mut capacity, labels(), name, &memory.capacity);
-            add_plain(&mut free, labels(), name, &memory.largest_free);
-            add_plain(&mut phantom, labels(), name, &memory.left_behind);
+            add_bytes(&mut used, labels, name, &memory.used);
+            add_plain(&mut capacity, labels, name, &memory.capacity);
+            add_plain(&mut free, labels, name, &memory.largest_free);
+            add_plain(&mut phantom, labels, name, &memory.left_behind);
         }
         let memory = &chip.memory;
         let in_l1 = [
@@ -99,10 +101,10 @@ fn memory(snapshot: &Snapshot) -> [Family; 5] {
             (Kind::Reserved, &memory.reserved.used),
         ];
         for (kind, reading) in in_l1 {
-            add_bytes(&mut used, labels(), kind_label(kind), reading);
+            add_bytes(&mut used, labels, kind_label(kind), reading);
         }
         let cb = kind_label(Kind::CircularBuffers);
-        add_bytes(&mut reported, labels(), cb, &memory.circular_buffers.reported);
+        add_bytes(&mut reported, labels, cb, &memory.circular_buffers.reported);
     }
     [used, capacity, free, phantom, reported]
 }
@@ -148,7 +150,7 @@ fn place(metric: Metric) -> Place {
     }
 }
 
-fn telemetry(snapshot: &Snapshot) -> Vec<Family> {
+fn telemetry(chips: &[(&Chip, Labels)]) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for metric in Metric::ALL {
         let Place { metric, family: name, label, factor } = place(*metric);
@@ -158,13 +160,12 @@ fn telemetry(snapshot: &Snapshot) -> Vec<Family> {
             families.len() - 1
         });
         let Some(family) = families.get_mut(index) else { continue };
-        for chip in &snapshot.chips {
+        for (chip, labels) in chips {
             if let Some(Quantity(value)) = chip.telemetry.get(&metric).and_then(Reading::value) {
-                let labels = match label {
-                    Some((label, text)) => of_chip(chip).with(label, text),
-                    None => of_chip(chip),
-                };
-                family.add(labels, value * factor);
+                match label {
+                    Some((label, text)) => family.add(&labels.and(label, text), value * factor),
+                    None => family.add(labels, value * factor),
+                }
             }
         }
     }
@@ -188,17 +189,17 @@ fn help(metric: Metric) -> &'static str {
     }
 }
 
-fn holders(snapshot: &Snapshot) -> Family {
+fn holders(chips: &[(&Chip, Labels)]) -> Family {
     let mut family = Family::new(
         "tt_device_holders",
         Type::Gauge,
         "Processes that have the chip open (visible), and open files of processes outside this pid namespace.",
     );
-    for chip in snapshot.chips.iter().filter(|chip| chip.bdf.is_some()) {
+    for (chip, labels) in chips.iter().filter(|(chip, _)| chip.bdf.is_some()) {
         let visible = chip.owners.pids.len();
-        family.add(of_chip(chip).with("scope", "visible"), visible);
+        family.add(&labels.and("scope", "visible"), visible);
         if let Some(outside) = chip.owners.outside_namespace.value() {
-            family.add(of_chip(chip).with("scope", "other_pid_ns"), outside);
+            family.add(&labels.and("scope", "other_pid_ns"), outside);
         }
     }
     family

@@ -21,7 +21,7 @@ pub(super) fn families(snapshot: &Snapshot) -> [Family; 2] {
     let mut processes: Vec<&Process> = snapshot.processes.iter().collect();
     processes.sort_by_key(|process| std::cmp::Reverse(held(process)));
     let shown = processes.len().min(MAX_PROCESSES);
-    omitted.add(Labels::default(), processes.len() - shown);
+    omitted.add(&Labels::default(), processes.len() - shown);
     for process in processes.into_iter().take(shown) {
         put(snapshot, process, &mut used);
     }
@@ -42,7 +42,7 @@ fn put(snapshot: &Snapshot, process: &Process, used: &mut Family) {
             .maybe("container", process.container.as_deref());
         for kind in Kind::ALLOCATOR {
             if let Some(reading) = on_chip.memory.allocator(kind) {
-                add_bytes(used, labels.clone(), kind_label(kind), reading);
+                add_bytes(used, &labels, kind_label(kind), reading);
             }
         }
     }

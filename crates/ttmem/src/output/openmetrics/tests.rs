@@ -70,7 +70,7 @@ fn what_is_missing_has_no_sample() {
 #[test]
 fn labels_hold_whatever_a_process_calls_itself() {
     let labels = Labels::default().with("comm", "a\"b\\c\nd\u{7}e");
-    assert_eq!(labels.text(), r#"{comm="a\"b\\c\nd e"}"#);
+    assert_eq!(labels.0, r#"comm="a\"b\\c\nd e""#);
 }
 
 #[test]
