@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +53,10 @@ impl Socket {
         }
         if fs::symlink_metadata(path).is_ok_and(|status| !status.file_type().is_socket()) {
             return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if let (Some(folder), true) = (path.parent(), path == Path::new(SYSTEM)) {
+            // Without a service manager nobody has made it yet; that it cannot be made, the next step says.
+            drop(fs::DirBuilder::new().mode(0o755).create(folder));
         }
         // Under another name until its mode is right, so that nobody comes in before.
         let mut beside = path.as_os_str().to_owned();

@@ -28,7 +28,7 @@ const ATTENTION: Duration = Duration::from_millis(200);
 /// Options of `ttmem serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where the socket stands; in XDG_RUNTIME_DIR or /run/ttmem if not said.
+    /// Where the socket stands; /run/ttmem/ttmem.sock of root, else in XDG_RUNTIME_DIR.
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Answer HTTP at this address: a page with pictures at /, and /metrics, /api/v1/snapshot, /api/v1/history, /healthz.
@@ -117,7 +117,11 @@ pub fn run(
     }
 }
 
+/// Root's is for everybody, and so is its place.
 fn default_socket() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return socket::SYSTEM.into();
+    }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     socket::places(runtime).into_iter().next().unwrap_or_else(|| socket::SYSTEM.into())
 }
