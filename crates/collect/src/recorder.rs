@@ -60,8 +60,8 @@ pub struct Report {
     pub files: Vec<PathBuf>,
     /// Snapshots in them.
     pub moments: u64,
-    /// Segments of agents and the like in them.
-    pub attachments: u64,
+    /// Segments of agents in them.
+    pub agents: u64,
     /// Bytes in them.
     pub bytes: u64,
     /// Snapshots that were dropped since the disk was too slow.

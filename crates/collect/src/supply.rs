@@ -16,7 +16,7 @@ use ttmem_model::{Pid, Snapshot, SourceName};
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::collector::Collector;
+use crate::collector::{Collector, L1Look};
 use crate::root::Root;
 use crate::server::socket;
 use crate::source::process::Processes;
@@ -146,8 +146,18 @@ impl Supply {
 
     /// The next snapshot. A server's next state is waited for, a moment at most; else its last is given again.
     pub fn snapshot(&mut self) -> Snapshot {
+        self.take(|collector| L1Look { snapshot: collector.snapshot(), chips: Vec::new() }).snapshot
+    }
+
+    /// The same with the cores of every chip whose L1 was read here. A server reads none.
+    pub fn look(&mut self) -> L1Look {
+        self.take(Collector::look)
+    }
+
+    /// What a server says, or else what is collected.
+    fn take(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
         if self.choice == Choice::Nobody {
-            return self.collector.snapshot();
+            return collect(&mut self.collector);
         }
         let now = now();
         if self.link.is_none() && now >= self.retry.due_us {
@@ -156,8 +166,8 @@ impl Supply {
             self.follow(now);
         }
         match &self.link {
-            Some(link) => link.last.clone(),
-            None => self.without_server(),
+            Some(link) => L1Look { snapshot: link.last.clone(), chips: Vec::new() },
+            None => self.without_server(collect),
         }
     }
 
@@ -282,13 +292,13 @@ impl Supply {
     }
 
     /// What there is without a server: what is collected here; where nothing else than that server will do, a blank.
-    fn without_server(&mut self) -> Snapshot {
-        let mut snapshot = match self.choice {
-            Choice::Only(_) => blank(),
-            Choice::Nobody | Choice::Whoever(_) => self.collector.snapshot(),
+    fn without_server(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
+        let mut look = match self.choice {
+            Choice::Only(_) => L1Look { snapshot: blank(), chips: Vec::new() },
+            Choice::Nobody | Choice::Whoever(_) => collect(&mut self.collector),
         };
-        snapshot.sources.extend(self.lack.clone());
-        snapshot
+        look.snapshot.sources.extend(self.lack.clone());
+        look
     }
 }
 

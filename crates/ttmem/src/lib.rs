@@ -21,6 +21,7 @@ pub mod terminal;
 pub mod tui;
 pub mod usage;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use ttmem_collect::{Clock, Collector, L1Request, Root};
 
 use self::args::{Request, Target};
 use self::cli::{Cli, CommonArgs};
+use self::cmd::record::cores::CorePeak;
 use self::cmd::target::{Mode, deliver};
 use self::exit::{Exit, Failure};
 use self::output::page::FULL_WIDTH;
@@ -138,11 +140,17 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
                 ));
             }
             let agents = source.root()?.map(Agents::new);
-            let collector = source.collector(passive(simulator))?;
+            let l1 = L1Request { devices: args.l1, ..passive(simulator) };
+            let collector = source.collector(l1)?;
             let interval = Some(args.interval.duration());
-            let mut supply = served::supply(collector, &common, false, interval);
-            let take = || served::next(&mut supply);
-            return cmd::record::run(&args, Clock::System, agents, take);
+            let mut supply = served::supply(collector, &common, args.l1, interval);
+            let cores = RefCell::new(CorePeak::default());
+            let take = || {
+                let look = served::next_look(&mut supply);
+                cores.borrow_mut().observe(&look);
+                look.snapshot
+            };
+            return cmd::record::run(&args, Clock::System, agents, &cores, take);
         }
         Request::Diff(args) => {
             let (bytes, outcome) = cmd::diff::run(&args)?;

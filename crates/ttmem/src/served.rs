@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ttmem_collect::Collector;
 use ttmem_collect::supply::{Choice, Supply};
+use ttmem_collect::{Collector, L1Look};
 use ttmem_model::Snapshot;
 
 use crate::args::Request;
@@ -61,9 +61,20 @@ pub fn supply(
 /// The next snapshot; says what there is to say of its source.
 pub fn next(supply: &mut Supply) -> Snapshot {
     let snapshot = supply.snapshot();
+    say_notices(supply);
+    snapshot
+}
+
+/// The same with the cores of every chip whose L1 was read here.
+pub fn next_look(supply: &mut Supply) -> L1Look {
+    let look = supply.look();
+    say_notices(supply);
+    look
+}
+
+fn say_notices(supply: &mut Supply) {
     for notice in supply.notices() {
         // There is nowhere left to say that standard error is closed.
         drop(writeln!(io::stderr().lock(), "ttmem: {notice}"));
     }
-    snapshot
 }

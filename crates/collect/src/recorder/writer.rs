@@ -194,7 +194,10 @@ impl Writer {
     fn attach_all(&mut self, taken: Vec<Taken>) -> Result<(), Ended> {
         for segment in taken {
             match segment {
-                Ok(blocks) => self.attach(blocks)?,
+                Ok(blocks) => {
+                    let is_in = self.attach(blocks)?;
+                    self.report.agents += u64::from(is_in);
+                }
                 Err(why) => self.say(why),
             }
         }
@@ -211,29 +214,29 @@ impl Writer {
             blocks.push(parts.block(part));
             rest = behind;
         }
-        self.attach(blocks)
+        self.attach(blocks).map(|_is_in| ())
     }
 
-    /// Puts an attachment into the recording. One for which there is no room is left out.
-    fn attach(&mut self, blocks: Vec<Encoded>) -> Result<(), Ended> {
+    /// Puts an attachment into the recording. False for one for which there is no room.
+    fn attach(&mut self, blocks: Vec<Encoded>) -> Result<bool, Ended> {
         let (sink, contents) = match &mut self.place {
             Place::Ring(ring) => {
                 ring.attach(blocks);
-                return Ok(());
+                return Ok(true);
             }
             Place::File { sink, contents } => (sink, contents),
         };
-        let Some(contents) = contents else { return Ok(()) };
+        let Some(contents) = contents else { return Ok(false) };
         let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
         let size = contents.size() + more + contents.end_size();
         if blocks.is_empty() || sink.is_gone() {
-            return Ok(());
+            return Ok(false);
         }
         if self.options.max_bytes.is_some_and(|max| size > max) {
             self.say(format!(
-                "what an agent said is left out: {more} bytes are more than --max-size leaves"
+                "{more} bytes are left out beside the snapshots: --max-size leaves no room"
             ));
-            return Ok(());
+            return Ok(false);
         }
         for block in blocks {
             if let Err(error) = sink.append(&block.bytes) {
@@ -241,8 +244,7 @@ impl Writer {
             }
             contents.add(&block);
         }
-        self.report.attachments += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Ends the block that is being filled, and writes a ring into a file.

@@ -1,5 +1,8 @@
 //! `ttmem record`: snapshots over time, into a file or into a ring that is written when something happens.
 
+pub mod cores;
+
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use ttmem_model::Snapshot;
 use ttmem_model::recording::Header;
 use ttmem_model::recording::civil::Civil;
 
+use self::cores::CorePeak;
 use super::quantity::{Size, Span};
 use super::run::command::{Running, shown};
 use super::run::{clean, conclude as conclude_command};
@@ -39,13 +43,17 @@ pub struct RecordArgs {
     /// dies, or on SIGUSR1.
     #[arg(long, value_name = "TIME")]
     pub ring: Option<Span>,
+    /// Read the L1 of real chips too, as ttmem --l1 does; the moment with most in use is kept core by core.
+    #[arg(long)]
+    pub l1: bool,
     /// Run this command with the agent and record until it ends. Its streams, its exit code and signals pass through.
     #[arg(last = true, value_name = "CMD", conflicts_with = "duration")]
     pub command: Vec<OsString>,
 }
 
 /// Records until the time is over, a limit is reached, a signal comes, or the command ends. The exit code is the
-/// command's, if there is one. What `agents` sees is in the recording too.
+/// command's, if there is one. What `agents` sees is in the recording too, and the
+/// cores at their peak, which `take` keeps up.
 ///
 /// # Errors
 /// If no source can be read, or the recording fails.
@@ -53,6 +61,7 @@ pub fn run(
     args: &RecordArgs,
     clock: Clock,
     agents: Option<Agents>,
+    cores: &RefCell<CorePeak>,
     mut take: impl FnMut() -> Snapshot,
 ) -> Result<ExitCode, Failure> {
     let first = take();
@@ -63,7 +72,7 @@ pub fn run(
     let options = options(args, &first);
     let path = options.path.clone();
     let recorder = Recorder::start(options, agents).map_err(|error| refused(&path, &error))?;
-    let session = Session { args, path, clock, recorder, next: Instant::now() };
+    let session = Session { args, path, clock, recorder, cores, next: Instant::now() };
     match args.command.is_empty() {
         true => session.until_told(first, take),
         false => session.until_command_ends(first, take),
@@ -76,6 +85,7 @@ struct Session<'a> {
     path: PathBuf,
     clock: Clock,
     recorder: Recorder,
+    cores: &'a RefCell<CorePeak>,
     /// When the next snapshot is due.
     next: Instant,
 }
@@ -100,7 +110,7 @@ impl Session<'_> {
                 None => continue,
             }
         };
-        conclude(self.args, &self.recorder.stop(why)).map(|()| ExitCode::SUCCESS)
+        conclude(self.args, &self.stop(why)).map(|()| ExitCode::SUCCESS)
     }
 
     fn until_command_ends(
@@ -129,11 +139,19 @@ impl Session<'_> {
         let (args, end) = (self.args, |code| {
             // How the host looks without the command.
             self.record(take());
-            self.recorder.stop(&format!("`{}` ended with {code}", shown(&self.args.command)))
+            let command = shown(&self.args.command);
+            self.stop(&format!("`{command}` ended with {code}"))
         });
         let (ended, report) = command.wait(end)?;
         clean(&ended.found, false);
         conclude_command(ended.code, conclude(args, &report))
+    }
+
+    fn stop(self, why: &str) -> Report {
+        if let Some((attachment, bytes)) = self.cores.borrow().attachment() {
+            self.recorder.attach(attachment, bytes);
+        }
+        self.recorder.stop(why)
     }
 
     fn record(&mut self, snapshot: Snapshot) -> Offered {
@@ -225,7 +243,7 @@ fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
         0 => String::new(),
         dropped => format!(", {dropped} dropped since writing was too slow"),
     };
-    let agents = match report.attachments {
+    let agents = match report.agents {
         0 => String::new(),
         1 => " and what an agent said".to_owned(),
         count => format!(" and what {count} agents said"),

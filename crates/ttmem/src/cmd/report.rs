@@ -32,7 +32,7 @@ pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Resu
         to_json(&input.report(false))?
     } else if request.html {
         let title = title(request);
-        html::report(&title, &input.report(true), &[])
+        html::report(&title, &input.report(true), &input.l1)
             .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?
     } else if request.perfetto {
         trace(&input).map_err(|error| Failure::usage(format!("cannot make the trace: {error}")))?

@@ -1,11 +1,13 @@
 //! One self-contained page: the report's pictures, or the same live. It loads nothing from anywhere, runs no script but its
 //! own (by the script's digest in its content security policy), and puts whatever others named into it as text only.
 
+mod cores;
 mod digest;
 
 use serde::Serialize;
 use ttmem_collect::run_report::RunReport;
-use ttmem_model::Timestamp;
+
+pub use cores::{L1Chip, L1Core, L1Moment};
 
 /// The style of the page.
 const STYLE: &str = include_str!("html/page.css");
@@ -29,15 +31,6 @@ struct Data<'a> {
     interval_ms: u64,
     report: Option<&'a RunReport>,
     l1: &'a [L1Moment],
-}
-
-/// The L1 of chips core by core at a moment.
-#[derive(Clone, Debug, Serialize)]
-pub struct L1Moment {
-    /// When.
-    pub time_us: Timestamp,
-    /// The report of `ttmem l1 --json`.
-    pub report: serde_json::Value,
 }
 
 /// The page of a report. Its processes should have their timelines.

@@ -205,3 +205,27 @@ fn hostile_names_are_text() {
     assert_eq!(browser.eval("document.title"), "a.ttmem");
     assert!(browser.complaints().iter().any(|text| text.contains("Content Security Policy")));
 }
+
+#[test]
+fn cores_are_shown_at_the_peak_of_l1() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["--demo", "record", "--l1", "-o", "a", "-l", "100ms", "--for", "150ms"]);
+    run(folder.path(), &["report", "a", "--html", "-o", "a.html"]);
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open_file(&folder.path().join("a.html"));
+    browser.eval("document.querySelector('#cores').scrollIntoView()");
+    browser.picture("cores");
+    assert_eq!(browser.eval("document.querySelectorAll('#cores button').length"), 72);
+    browser.eval("document.querySelectorAll('#cores button')[20].focus()");
+    let text = browser.eval("document.querySelector('#cores .detail').textContent");
+    assert!(
+        text.as_str().unwrap().starts_with("core 4,2 · finished · 192 KiB of circular"),
+        "{text}"
+    );
+    assert!(text.as_str().unwrap().contains("bmm_large_block_zm"), "{text}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -81,7 +81,7 @@ fn what_a_process_still_says_at_the_end_is_in_the_recording() {
     let later = stage.segment.clone().allocate(NewBuffer::new(BufferKind::L1, 4096, "Softmax"));
     stage.rewrite(&later);
     let report = recorder.stop("asked to");
-    assert_eq!(report.attachments, 1, "{report:?}");
+    assert_eq!(report.agents, 1, "{report:?}");
     let all = recorded(&stage.folder.path().join("a"));
     let [(attachment, segment)] = &all[..] else { panic!("{all:?}") };
     assert_eq!((attachment.pid, attachment.is_running), (Some(Pid(PID)), true));
@@ -121,7 +121,7 @@ fn what_is_too_large_is_left_out_and_that_is_said() {
         (0_u32..1 << 14).flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     std::fs::write(stage.file(), noise).unwrap();
     let report = recorder.stop("asked to");
-    assert_eq!((report.attachments, report.failure), (0, None));
+    assert_eq!((report.agents, report.failure), (0, None));
     assert!(recorded(&stage.folder.path().join("a")).is_empty());
 }
 

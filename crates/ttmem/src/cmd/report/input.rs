@@ -12,12 +12,14 @@ use ttmem_collect::run_report::{ProcessReport, RecordingReport, RunReport, recor
 use ttmem_collect::source::agent::Depth;
 use ttmem_collect::source::process::start_ticks;
 use ttmem_model::Pid;
-use ttmem_model::recording::{OpenError, Recording};
+use ttmem_model::l1::report::L1Report;
+use ttmem_model::recording::{AttachmentKind, OpenError, Recording};
 use ttmem_model::segment::layout::MAX_SEGMENT_BYTES;
 use ttmem_model::segment::{Reader, Segment};
 use ttmem_model::snapshot::ProcessState;
 
 use crate::exit::{Exit, Failure};
+use crate::output::html::L1Moment;
 
 /// Everything that was named, read.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Input {
     pub recordings: Vec<RecordingReport>,
     /// The segments, those in recordings too.
     pub agents: Vec<Agent>,
+    /// The L1 of chips core by core, where it was recorded.
+    pub l1: Vec<L1Moment>,
     /// What could not be read and is left out, a line each.
     pub notes: Vec<String>,
 }
@@ -105,6 +109,19 @@ impl Input {
                 Err(why) => {
                     self.notes.push(format!("{name}: {} is left out: {why}", recorded.name));
                 }
+            }
+        }
+        for attached in recording.attachments() {
+            if attached.attachment.kind != AttachmentKind::L1 {
+                continue;
+            }
+            let bytes = recording.attachment(&attached).map_err(|damage| damage.to_string());
+            let report = bytes.and_then(|bytes| {
+                serde_json::from_slice::<L1Report>(&bytes).map_err(|error| error.to_string())
+            });
+            match report {
+                Ok(report) => self.l1.push(L1Moment::new(attached.attachment.time, &report)),
+                Err(why) => self.notes.push(format!("{name}: the map of cores is left out: {why}")),
             }
         }
         self.recordings.push(report);

@@ -30,12 +30,15 @@ function memoryPanels(report) {
         return [made];
       };
       for (const made of known.length ? known : own()) {
-        made.lines.push({ number, label: processName(process), ops: process.timeline.ops, ...pool.steps, from: process.timeline.from_us, to: process.timeline.to_us });
+        made.lines.push({ number, label: processName(process), ops: process.timeline.ops, ...pool.steps, from: process.timeline.from_us, to: process.timeline.to_us, goesOn: process.end === "running" });
       }
     }
   }
   return [...panels.values()].sort((one, other) => one.order - other.order);
 }
+
+// Where nothing happened after the last event, what was held is still held while the process runs.
+const endOf = (line) => (line.goesOn ? view.max : Math.max(line.to, line.from));
 
 const processName = (process) => `${process.name || "process"} ${process.pid}`;
 
@@ -119,10 +122,10 @@ function memoryPlot(panel, marks) {
           pen.lineTo(x, y(level)); pen.lineTo(x, y(line.bytes[step]));
           level = line.bytes[step];
         }
-        pen.lineTo(area.x(Math.max(line.to, line.from)), y(level));
+        pen.lineTo(area.x(endOf(line)), y(level));
       };
       if (only) {
-        pen.beginPath(); path(); pen.lineTo(area.x(line.to), y(0)); pen.closePath();
+        pen.beginPath(); path(); pen.lineTo(area.x(endOf(line)), y(0)); pen.closePath();
         pen.globalAlpha = 0.28; pen.fillStyle = processColour(line.number); pen.fill(); pen.globalAlpha = 1;
       }
       pen.strokeStyle = only ? processColour(line.number) : theme.text;
@@ -154,7 +157,7 @@ function memoryPlot(panel, marks) {
     }
     for (const line of panel.lines) {
       const step = lastAt(line.at_us, time);
-      if (step < 0 || time > line.to) continue;
+      if (step < 0 || time > endOf(line)) continue;
       const op = line.ops[line.op[step]];
       lines.push(tipLine(panel.times.length ? null : processColour(line.number), `${line.label}, as its agent saw it${op ? `, after ${op}` : ""}`, size(line.bytes[step])));
     }

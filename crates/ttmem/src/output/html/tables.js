@@ -68,8 +68,8 @@ function heldSection(report) {
     processName(process), process.end === "running" && group.moment === "end" ? "now" : words[group.moment],
   ]));
   if (!rows.length) return null;
-  const columns = [{ title: "what" }, { title: "bytes, each chip", right: true }, { title: "buffers", right: true }, { title: "kind" }, { title: "op", name: true }, { title: "process", name: true }, { title: "still held" }];
-  return section("held", "What was never freed", table(columns, rows.slice(0, 300)), rows.length > 300 ? element("p", { class: "hint" }, `${rows.length - 300} more in ttmem report --json`) : null);
+  const columns = [{ title: "what" }, { title: "bytes, each chip", right: true }, { title: "buffers", right: true }, { title: "kind" }, { title: "op", name: true }, { title: "process", name: true }, { title: "when" }];
+  return section("held", "What was still held", table(columns, rows.slice(0, 300)), rows.length > 300 ? element("p", { class: "hint" }, `${rows.length - 300} more in ttmem report --json`) : null);
 }
 
 function largestSection(report) {
@@ -105,28 +105,32 @@ function lossesSection(report) {
   return notes.length ? section("losses", "How complete this is", element("ul", { class: "muted" }, notes)) : null;
 }
 
-// The L1 of a chip, core by core, at the moment at which most of it was in use.
+// The L1 of chips, core by core, at the moment at which most of it was in use.
 function coresSection(maps) {
-  const blocks = maps.flatMap((map) => map.report.chips.map((chip) => {
-    const reserved = (core) => core.regions.filter((region) => region.kind === "reserved").reduce((sum, region) => sum + region.end - region.start, 0);
-    const detail = element("div", { class: "detail", "aria-live": "polite" });
-    const most = Math.max(1, ...chip.cores.map((core) => core.circular_buffer_bytes + core.kernel_text_bytes));
-    const wide = Math.max(...chip.cores.map((core) => core.logical[0])) + 1;
-    const grid = element("div", { class: "cores", role: "group", "aria-label": "worker cores" });
-    grid.style.gridTemplateColumns = `repeat(${wide}, minmax(0, 1fr))`;
-    for (const core of chip.cores) {
-      const bytes = core.circular_buffer_bytes + core.kernel_text_bytes;
-      const say = () => {
-        const kernels = core.kernels.map((kernel) => kernel.name || `kernel ${kernel.id}`).join(", ");
-        detail.replaceChildren(element("b", {}, `core ${core.logical.join(",")} · ${core.state}`), ` · ${size(core.circular_buffer_bytes)} circular buffers, ${size(core.kernel_text_bytes)} kernel text, ${size(reserved(core))} reserved${kernels ? ` · ${kernels}` : ""}`);
-      };
-      const cell = element("button", { type: "button", onmouseenter: say, onfocus: say, "aria-label": `core ${core.logical.join(",")}: ${size(bytes)}, ${core.state}` });
-      cell.style.background = bytes ? `color-mix(in oklab, var(--accent) ${Math.round(15 + (bytes / most) * 85)}%, var(--card))` : "var(--grid)";
-      [cell.style.gridColumn, cell.style.gridRow] = [core.logical[0] + 1, core.logical[1] + 1];
-      grid.append(cell);
-    }
-    return [element("h3", {}, `chip ${chip.id} · darkest: ${size(most)}`), grid, detail];
-  }));
-  const when = maps.length ? element("p", { class: "hint" }, `Circular buffers and kernel text at ${clock(maps[0].time_us)} UTC, when most was in use. Choose a core to read it.`) : null;
-  return blocks.length ? section("cores", "L1 core by core, at its peak", when, ...blocks.flat()) : null;
+  const blocks = maps.flatMap((map) => map.chips.filter((chip) => chip.cores.length).flatMap((chip) => coreMap(chip)));
+  if (!blocks.length) return null;
+  const when = element("p", { class: "hint" }, `At ${clock(maps[0].time_us)} UTC, when most was in use: circular buffers, kernel text, and tensors as far as they are known. Choose a core to read it.`);
+  return section("cores", "L1 core by core, at its peak", ...blocks, when);
+}
+
+const coreBytes = (core) => (core.circular_buffers || 0) + (core.kernels || 0) + core.tensors;
+
+function coreMap(chip) {
+  const detail = element("div", { class: "detail", "aria-live": "polite" });
+  const most = Math.max(1, ...chip.cores.map(coreBytes));
+  const grid = element("div", { class: "cores", role: "group", "aria-label": "worker cores" });
+  const wide = Math.max(...chip.cores.map((core) => core.place[0])) + 1;
+  grid.style.gridTemplateColumns = `repeat(${wide}, minmax(0, 1fr))`;
+  const known = (bytes) => (bytes === null ? "an unknown number of bytes" : size(bytes));
+  for (const core of chip.cores) {
+    const name = `core ${core.place.join(",")} · ${core.state}`;
+    const say = () => detail.replaceChildren(element("b", {}, name), ` · ${known(core.circular_buffers)} of circular buffers · ${known(core.kernels)} of kernel text${core.tensors ? ` · ${size(core.tensors)} of tensors` : ""}${core.names.length ? ` · ${core.names.join(", ")}` : ""}`);
+    const cell = element("button", { type: "button", onmouseenter: say, onfocus: say, "aria-label": `${name}: ${size(coreBytes(core))}` });
+    const share = Math.round(12 + (coreBytes(core) / most) * 88);
+    cell.style.background = coreBytes(core) ? `color-mix(in oklab, var(--accent) ${share}%, var(--card))` : "var(--grid)";
+    [cell.style.gridColumn, cell.style.gridRow] = [String(core.place[0] + 1), String(core.place[1] + 1)];
+    grid.append(cell);
+  }
+  detail.append(element("span", { class: "muted" }, `${chip.cores.length} cores, at most ${size(most)} in one`));
+  return [element("h3", {}, chip.id ? `chip ${chip.id}` : "chip"), grid, detail];
 }

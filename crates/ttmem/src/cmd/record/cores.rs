@@ -1,0 +1,58 @@
+//! Keeps the L1 of the moment at which most of it was in use, core by core.
+
+use ttmem_collect::L1Look;
+use ttmem_model::Timestamp;
+use ttmem_model::facts::L1Facts;
+use ttmem_model::l1::report::L1Report;
+use ttmem_model::recording::{Attachment, AttachmentKind};
+
+use crate::output::l1::view::ChipView;
+
+/// The look with most in use so far.
+#[derive(Debug, Default)]
+pub struct CorePeak {
+    bytes: u64,
+    best: Option<(Timestamp, L1Report)>,
+}
+
+impl CorePeak {
+    /// Keeps a look if more is in use in it than ever before.
+    pub fn observe(&mut self, look: &L1Look) {
+        let bytes =
+            look.chips.iter().fold(0, |sum: u64, (_, facts)| sum.saturating_add(used(facts)));
+        if bytes == 0 || (bytes <= self.bytes && self.best.is_some()) {
+            return;
+        }
+        let views = look.chips.iter().filter_map(|(index, facts)| {
+            let chip = look.snapshot.chips.iter().find(|chip| chip.index == *index)?;
+            Some(ChipView::new(&look.snapshot, chip, facts)?.report())
+        });
+        self.bytes = bytes;
+        self.best = Some((look.snapshot.time_us, L1Report::new(views.collect())));
+    }
+
+    /// The look as it is attached to a recording.
+    #[must_use]
+    pub fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
+        let (time, report) = self.best.as_ref()?;
+        let bytes = serde_json::to_vec(report).ok()?;
+        let attachment = Attachment {
+            kind: AttachmentKind::L1,
+            name: "peak".to_owned(),
+            pid: None,
+            is_running: false,
+            time: *time,
+            bytes: bytes.len() as u64,
+        };
+        Some((attachment, bytes))
+    }
+}
+
+/// Bytes of circular buffers and kernel text on a chip, as far as they are known.
+fn used(facts: &L1Facts) -> u64 {
+    let cores = facts.content.as_ref().map(|content| content.cores.as_slice()).unwrap_or_default();
+    cores.iter().fold(0, |sum: u64, core| {
+        let counts = [core.circular_buffer_bytes(), core.kernel_text_bytes()];
+        counts.iter().filter_map(ttmem_model::l1::Count::value).fold(sum, u64::saturating_add)
+    })
+}

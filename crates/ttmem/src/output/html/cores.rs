@@ -1,0 +1,75 @@
+//! The L1 of chips, core by core, as the page's map of cores needs it.
+
+use serde::Serialize;
+use ttmem_model::l1::report::{CoreReport, L1Report};
+use ttmem_model::l1::{CoreState, RegionKind};
+use ttmem_model::{ChipId, Timestamp};
+
+/// The L1 of chips at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct L1Moment {
+    /// When.
+    pub time_us: Timestamp,
+    /// The chips.
+    pub chips: Vec<L1Chip>,
+}
+
+/// The cores of a chip.
+#[derive(Clone, Debug, Serialize)]
+pub struct L1Chip {
+    /// Its id, where its port knows it.
+    pub id: Option<ChipId>,
+    /// Its cores, those whose place is known.
+    pub cores: Vec<L1Core>,
+}
+
+/// What lies in the L1 of a core.
+#[derive(Clone, Debug, Serialize)]
+pub struct L1Core {
+    /// Column and row.
+    pub place: [u8; 2],
+    /// What it does.
+    pub state: CoreState,
+    /// Bytes of circular buffers, if that is known.
+    pub circular_buffers: Option<u64>,
+    /// Bytes of kernel text, if that is known.
+    pub kernels: Option<u64>,
+    /// Bytes of tensors, as far as they are known.
+    pub tensors: u64,
+    /// Names of its kernels, each once.
+    pub names: Vec<String>,
+}
+
+impl L1Moment {
+    /// What the page needs of a report.
+    #[must_use]
+    pub fn new(time_us: Timestamp, report: &L1Report) -> Self {
+        let chip = |chip: &ttmem_model::l1::report::ChipReport| L1Chip {
+            id: chip.id,
+            cores: chip.cores.iter().filter_map(core).collect(),
+        };
+        Self { time_us, chips: report.chips.iter().map(chip).collect() }
+    }
+}
+
+fn core(core: &CoreReport) -> Option<L1Core> {
+    let place = core.logical?;
+    let mut names: Vec<String> = Vec::new();
+    for kernel in &core.kernels {
+        let name = kernel.name.clone().unwrap_or_else(|| format!("kernel {}", kernel.id));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let is_tensor = |kind| matches!(kind, RegionKind::L1 | RegionKind::L1Small);
+    let regions = core.regions.iter().filter(|region| is_tensor(region.kind));
+    Some(L1Core {
+        place: [place.x, place.y],
+        state: core.state,
+        circular_buffers: core.circular_buffer_bytes.value(),
+        kernels: core.kernel_text_bytes.value(),
+        tensors: regions
+            .fold(0, |sum, region| sum.saturating_add(region.end.saturating_sub(region.start))),
+        names,
+    })
+}
