@@ -10,6 +10,8 @@
 mod agent;
 #[path = "suite/agent_library.rs"]
 mod agent_library;
+#[path = "real_ttnn/recording.rs"]
+mod recording;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

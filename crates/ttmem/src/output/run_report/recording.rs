@@ -10,6 +10,7 @@ use crate::output::amount::{date_time, duration, percent, size};
 use crate::output::bar;
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
+use crate::output::table::processes::chip_list;
 use crate::output::text::width;
 
 /// As many events are listed.
@@ -26,8 +27,16 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
         text(sheet, Role::Quiet, 2, "It tells of no memory of any chip.");
     } else {
         heading(sheet, "Highest of each chip");
-        for chip in recording.series.chips() {
+        let is_idle = |chip: &&ChipLines| chip.kinds.iter().all(|kind| kind.peak == 0);
+        for chip in recording.series.chips().iter().filter(|chip| !is_idle(chip)) {
             draw_chip(sheet, chip, recording);
+        }
+        let idle: Vec<u32> =
+            recording.series.chips().iter().filter(is_idle).map(|chip| chip.index).collect();
+        if !idle.is_empty() {
+            let chips = if idle.len() == 1 { "chip" } else { "chips" };
+            let line = format!("{chips} {}: nothing was held", chip_list(&idle));
+            text(sheet, Role::Quiet, 2, &line);
         }
     }
     draw_events(sheet, recording);
@@ -76,12 +85,9 @@ fn draw_heading(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
 
 fn draw_chip(sheet: &mut Sheet<'_>, chip: &ChipLines, recording: &RecordingReport) {
     let board = chip.board.as_deref().map(|board| format!(" {board}")).unwrap_or_default();
-    let used: Vec<&KindLines> = chip.kinds.iter().filter(|kind| kind.peak > 0).collect();
+    let used = chip.kinds.iter().filter(|kind| kind.peak > 0);
     let name = format!("chip {}{board}", chip.index);
-    if used.is_empty() {
-        text(sheet, Role::Quiet, 2, &format!("{name}  nothing was held"));
-    }
-    for (number, kind) in used.into_iter().enumerate() {
+    for (number, kind) in used.enumerate() {
         draw_kind(sheet, if number == 0 { &name } else { "" }, kind, recording);
     }
 }
