@@ -4,6 +4,7 @@
 //! are in use is concluded in one place, from facts alone, so that a capture gives the same answer as the host did.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
@@ -164,7 +165,26 @@ pub struct RegionSlot {
     /// When the process last allocated or freed: nanoseconds since 1970.
     pub updated_ns: u64,
     /// The name it gave itself; may be empty.
-    pub name: String,
+    pub name: SlotName,
+}
+
+/// A name as it stands in a slot: up to the first zero, of whatever bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SlotName(pub [u8; 64]);
+
+impl SlotName {
+    /// As text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let name = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(name).into_owned()
+    }
+}
+
+impl fmt::Debug for SlotName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(formatter)
+    }
 }
 
 /// What one region says.

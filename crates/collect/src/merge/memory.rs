@@ -310,7 +310,7 @@ fn held(
                 &mut all,
                 Held {
                     holder,
-                    name: slot.name.clone(),
+                    name: slot.name.text(),
                     user: region.user.clone(),
                     bytes,
                     reported,

@@ -4,7 +4,7 @@
 //! 4: tt-metal pull request 53721). All three share every offset; version 4 adds `init_state`. Every byte is
 //! hostile: another process writes it.
 
-use ttmem_model::facts::{RegionBytes, RegionChip, RegionContent, RegionSlot};
+use ttmem_model::facts::{RegionBytes, RegionChip, RegionContent, RegionSlot, SlotName};
 use ttmem_model::reading::Missing;
 
 /// Bytes of a region of any known version.
@@ -31,7 +31,6 @@ const SLOT_COUNT: usize = 64;
 const SLOT_BYTES: usize = 8;
 const SLOT_UPDATED_NS: usize = 48;
 const SLOT_NAME: usize = 56;
-const SLOT_NAME_BYTES: usize = 64;
 /// The process number of a free slot.
 const SLOT_FREE: i32 = 0;
 /// The process number of a slot that is being released (version 4).
@@ -122,34 +121,35 @@ fn chip(bytes: &[u8], row: usize) -> Option<RegionChip> {
 
 /// The slots in use, and how many are being released. Slots are freed in any order, so all 64 are looked at.
 fn slots(bytes: &[u8]) -> Result<(Vec<RegionSlot>, u32), RegionError> {
-    let place = |slot: usize| SLOTS + slot * SLOT_STRIDE;
-    let used = (0..SLOT_COUNT).filter(|slot| i32_at(bytes, place(*slot)) > Some(SLOT_FREE)).count();
+    let table = bytes.get(SLOTS..SLOTS + SLOT_COUNT * SLOT_STRIDE).unwrap_or_default();
+    let (rows, _) = table.as_chunks::<SLOT_STRIDE>();
+    let used = rows.iter().filter(|row| i32_at(*row, 0) > Some(SLOT_FREE)).count();
     let mut slots = Vec::with_capacity(used);
     let mut releasing = 0;
-    for slot in 0..SLOT_COUNT {
-        let start = place(slot);
-        match i32_at(bytes, start) {
+    for (slot, row) in rows.iter().enumerate() {
+        match i32_at(row, 0) {
             Some(SLOT_FREE) | None => {}
             Some(SLOT_RELEASING) => releasing += 1,
-            Some(pid @ 1..) => slots.extend(used_slot(bytes, start, pid)),
+            Some(pid @ 1..) => slots.extend(used_slot(row, pid)),
             Some(pid) => return Err(RegionError::Pid { slot, pid }),
         }
     }
     Ok((slots, releasing))
 }
 
-fn used_slot(bytes: &[u8], start: usize, pid: i32) -> Option<RegionSlot> {
-    let name = bytes.get(start + SLOT_NAME..start + SLOT_NAME + SLOT_NAME_BYTES)?;
-    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+/// A slot with the bytes of its row, of which all are in bounds.
+#[inline]
+fn used_slot(row: &[u8; SLOT_STRIDE], pid: i32) -> Option<RegionSlot> {
     Some(RegionSlot {
         pid,
-        bytes: amounts(bytes, start + SLOT_BYTES)?,
-        updated_ns: u64_at(bytes, start + SLOT_UPDATED_NS)?,
-        name: String::from_utf8_lossy(name).into_owned(),
+        bytes: amounts(row, SLOT_BYTES)?,
+        updated_ns: u64_at(row, SLOT_UPDATED_NS)?,
+        name: SlotName(array_at(row, SLOT_NAME)?),
     })
 }
 
 /// Five counters in a row: DRAM, L1, `l1_small`, trace, circular buffers.
+#[inline]
 fn amounts(bytes: &[u8], start: usize) -> Option<RegionBytes> {
     let counter = |place: usize| u64_at(bytes, start + 8 * place);
     Some(RegionBytes {
@@ -161,18 +161,22 @@ fn amounts(bytes: &[u8], start: usize) -> Option<RegionBytes> {
     })
 }
 
+#[inline]
 fn array_at<const N: usize>(bytes: &[u8], start: usize) -> Option<[u8; N]> {
     bytes.get(start..start.checked_add(N)?)?.try_into().ok()
 }
 
+#[inline]
 fn u32_at(bytes: &[u8], start: usize) -> Option<u32> {
     array_at(bytes, start).map(u32::from_le_bytes)
 }
 
+#[inline]
 fn i32_at(bytes: &[u8], start: usize) -> Option<i32> {
     array_at(bytes, start).map(i32::from_le_bytes)
 }
 
+#[inline]
 fn u64_at(bytes: &[u8], start: usize) -> Option<u64> {
     array_at(bytes, start).map(u64::from_le_bytes)
 }
@@ -223,6 +227,20 @@ mod tests {
         assert_eq!(content.releasing, 1);
         bytes[SLOTS..][..4].copy_from_slice(&(-7_i32).to_le_bytes());
         assert_eq!(parse(&bytes), Err(RegionError::Pid { slot: 0, pid: -7 }));
+    }
+
+    #[test]
+    fn a_name_ends_at_its_zero_or_fills_its_place_and_may_be_no_text() {
+        let name = |bytes: &[u8]| {
+            let mut region = empty(3);
+            region[SLOTS] = 77;
+            region[SLOTS + SLOT_NAME..][..bytes.len()].copy_from_slice(bytes);
+            parse(&region).unwrap().slots[0].name.text()
+        };
+        assert_eq!(name(b""), "");
+        assert_eq!(name(b"python3\0\xffrest"), "python3");
+        assert_eq!(name(&[b'x'; 64]), "x".repeat(64));
+        assert_eq!(name(b"a\xffb"), "a\u{fffd}b");
     }
 
     proptest! {
