@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_model::segment::BufferKind;
-use ttmem_model::segment::entry::live_from_word;
+use ttmem_model::segment::entry::{live_from_word, live_word};
 use ttmem_model::segment::layout::{CHIP_WORDS, Plan, kind};
-use ttmem_model::segment::owner::{AllocatorHead, ChipEntry};
+use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
 
 use crate::recorder::{Recorder, kind_block};
 use crate::registry::allocator_word;
@@ -62,7 +62,7 @@ impl Query<'_> {
         sum
     }
 
-    /// Sets the peaks of a chip, or of all, to what lives now.
+    /// Sets the peaks of a chip, or of all, to what lives now. The highest before is kept for who looks from outside.
     pub(crate) fn reset_peak(&self, device: Option<u32>) {
         for (index, head) in self.allocators() {
             if self.member_chips(&head, device) == 0 {
@@ -70,10 +70,25 @@ impl Query<'_> {
             }
             for kind in BufferKind::ALL {
                 let block = kind_block(index, kind);
+                self.keep_peak(block);
                 let live = self.0.words[block + kind::LIVE].load(Ordering::Acquire);
                 self.0.words[block + kind::PEAK].store(live_from_word(live).0, Ordering::Release);
             }
         }
+    }
+
+    /// Notes the peak that ends, if it is the highest so far.
+    fn keep_peak(&self, block: usize) {
+        let word = |word: usize| &self.0.words[block + word];
+        let peak = word(kind::PEAK).load(Ordering::Acquire);
+        if peak <= live_from_word(word(kind::EARLIER_PEAK).load(Ordering::Acquire)).0 {
+            return;
+        }
+        let origin = PeakOrigin::from_words(self.0.load(block + kind::PEAK_ORIGIN))
+            .filter(|origin| origin.bytes_per_bank == peak);
+        let (event, buffers) = origin.map_or((0, 0), |origin| (origin.event, origin.buffers));
+        word(kind::EARLIER_EVENT).store(event, Ordering::Release);
+        word(kind::EARLIER_PEAK).store(live_word(peak, buffers), Ordering::Release);
     }
 
     fn allocators(&self) -> impl Iterator<Item = (u8, AllocatorHead)> {

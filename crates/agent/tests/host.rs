@@ -112,6 +112,13 @@ fn peaks_tell_what_led_to_them() {
 
     assert_eq!(host.tell("query peak"), "24960 49152 0 0 0 0 0 0");
     assert_eq!(host.tell("query reset"), "24960 24960 0 0 0 0 0 0");
+    // Who looks from outside still sees the highest, whatever the program resets.
+    host.tell("allocate d 0 32 12");
+    let again = host.settled();
+    let after = mesh(&again).kind(BufferKind::Dram);
+    assert_eq!((after.peak_bytes, &after.peak, after.live_bytes), (4096, &dram.peak, 2112));
+    assert_eq!(host.tell("query reset"), "25344 25344 0 0 0 0 0 0");
+    assert_eq!(mesh(&host.segment()).kind(BufferKind::Dram).peak, dram.peak);
 }
 
 #[test]
@@ -377,7 +384,8 @@ fn a_full_table_is_counted_and_the_sums_stay_right() {
     assert_eq!(host.statistics(), live(&segment));
     assert_eq!(segment.buffers.len(), 2048);
     assert_eq!(segment.losses.buffers_dropped, 5000 - 2048);
-    assert_eq!(mesh(&segment).kind(BufferKind::Dram).unlisted_bytes, (5000 - 2048) * 32);
+    let dram = mesh(&segment).kind(BufferKind::Dram);
+    assert_eq!((dram.unlisted_bytes, dram.unlisted_buffers), ((5000 - 2048) * 32, 5000 - 2048));
     assert!(!segment.losses.is_complete());
     for index in 0..5000 {
         host.tell(&format!("free b{index}"));

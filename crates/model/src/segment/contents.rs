@@ -155,9 +155,11 @@ pub struct KindUse {
     pub trace_bytes: u64,
     /// Of the live bytes: buffers that the table had no room for.
     pub unlisted_bytes: u64,
-    /// The most live bytes there ever were, or since the last reset.
+    /// Number of those.
+    pub unlisted_buffers: u64,
+    /// The most live bytes there ever were. What the program resets is a peak of its own.
     pub peak_bytes: u64,
-    /// What led there; `None` if nothing did or two threads met.
+    /// What led there; `None` if two threads met, or the program reset its peak long ago.
     pub peak: Option<Peak>,
     /// What TT-Metal's allocator said last.
     pub statistics: Option<Statistics>,

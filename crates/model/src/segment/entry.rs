@@ -378,5 +378,12 @@ pub fn live_from_word(word: u64) -> (u64, u64) {
 #[must_use]
 #[inline]
 pub fn live_step(bytes_per_bank: u64) -> u64 {
-    1 << LIVE_BYTES_BITS | (bytes_per_bank & LIVE_BYTES_MASK)
+    live_word(bytes_per_bank, 1)
+}
+
+/// The word of so many live buffers that take so many bytes per bank.
+#[must_use]
+#[inline]
+pub fn live_word(bytes_per_bank: u64, buffers: u64) -> u64 {
+    buffers << LIVE_BYTES_BITS | (bytes_per_bank & LIVE_BYTES_MASK)
 }

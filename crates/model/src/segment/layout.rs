@@ -152,7 +152,7 @@ pub mod allocator {
 pub mod kind {
     /// Bytes per bank (low 40 bits) and number (high 24 bits) of the live buffers. One word, so that they agree.
     pub const LIVE: usize = 0;
-    /// The largest bytes per bank ever.
+    /// The largest bytes per bank, ever or since the program last asked to begin anew.
     pub const PEAK: usize = 1;
     /// Banks.
     pub const BANKS: usize = 2;
@@ -162,6 +162,10 @@ pub mod kind {
     pub const TRACES: usize = 4;
     /// Like [`LIVE`], of the buffers that are in no table entry.
     pub const UNLISTED: usize = 5;
+    /// Like [`LIVE`], the highest of the peaks that the program put an end to.
+    pub const EARLIER_PEAK: usize = 6;
+    /// Sequence number of the event that led to it; 0 if that is not known.
+    pub const EARLIER_EVENT: usize = 7;
     /// What led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
     pub const PEAK_ORIGIN: usize = 8;
     /// What TT-Metal says: see [`super::super::Statistics`]. Seven words and a checksum.

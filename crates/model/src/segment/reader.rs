@@ -1,11 +1,12 @@
 //! Reads a segment from bytes that nobody vouches for.
 
+mod peak;
+
 use std::fmt;
 use std::sync::Arc;
 
 use super::contents::{
-    Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Peak,
-    Segment,
+    Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Segment,
 };
 use super::entry::{
     BufferEntry, EventEntry, FailureEntry, Tags, checksum, high, live_from_word, low,
@@ -15,7 +16,7 @@ use super::layout::{
     WORD_BYTES, allocator, counter, fixed, kind,
 };
 use super::name::NameEntry;
-use super::owner::{AllocatorHead, ChipEntry, PeakOrigin, Statistics};
+use super::owner::{AllocatorHead, ChipEntry, Statistics};
 use super::vocabulary::{AgentState, BufferKind};
 
 /// Why bytes are no segment that this version reads.
@@ -306,31 +307,21 @@ impl<'bytes> View<'bytes> {
     fn kind_use(&self, allocator: usize, kind: BufferKind, losses: &mut Losses) -> KindUse {
         let first = allocator + allocator::KINDS + kind as usize * allocator::KIND_WORDS;
         let (live_bytes, live_buffers) = live_from_word(self.word(first + kind::LIVE));
-        let peak_bytes = self.word(first + kind::PEAK);
-        let mut torn = |words: [u64; 8], held: bool| {
-            losses.torn += u64::from(!held && words != [0; 8]);
-        };
-        let words = self.words(first + kind::PEAK_ORIGIN);
-        let origin = PeakOrigin::from_words(words);
-        torn(words, origin.is_some());
+        let (unlisted_bytes, unlisted_buffers) = live_from_word(self.word(first + kind::UNLISTED));
+        let (peak_bytes, peak) = self.peak(first, losses);
         let words = self.words(first + kind::STATISTICS);
         let statistics = Statistics::from_words(words);
-        torn(words, statistics.is_some());
+        losses.torn += u64::from(statistics.is_none() && words != [0; 8]);
         KindUse {
             banks: self.word(first + kind::BANKS),
             live_bytes,
             live_buffers,
             kernel_bytes: self.word(first + kind::KERNELS),
             trace_bytes: self.word(first + kind::TRACES),
-            unlisted_bytes: live_from_word(self.word(first + kind::UNLISTED)).0,
+            unlisted_bytes,
+            unlisted_buffers,
             peak_bytes,
-            peak: origin.filter(|origin| origin.bytes_per_bank == peak_bytes).map(|origin| Peak {
-                buffers: origin.buffers,
-                time: origin.time,
-                event: origin.event,
-                thread: origin.thread,
-                op: self.op(origin.name),
-            }),
+            peak,
             statistics: statistics.map(|(statistics, _)| statistics),
             residual: statistics.map(|(statistics, live)| difference(statistics.allocated, live)),
         }

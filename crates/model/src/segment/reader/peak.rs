@@ -1,0 +1,46 @@
+//! The peak of a kind: the newest, or one that the program put an end to.
+
+use super::super::Losses;
+use super::super::contents::Peak;
+use super::super::entry::{EventEntry, live_from_word};
+use super::super::layout::{Section, kind};
+use super::super::owner::PeakOrigin;
+use super::{View, ring_place};
+
+impl View<'_> {
+    /// The highest peak of a kind, and what led there. `first` is the first word of the kind's block.
+    pub(super) fn peak(&self, first: usize, losses: &mut Losses) -> (u64, Option<Peak>) {
+        let newest = self.word(first + kind::PEAK);
+        let (earlier, buffers) = live_from_word(self.word(first + kind::EARLIER_PEAK));
+        let words = self.words(first + kind::PEAK_ORIGIN);
+        let origin = PeakOrigin::from_words(words);
+        losses.torn += u64::from(origin.is_none() && words != [0; 8]);
+        if earlier > newest {
+            let event = self.event_numbered(self.word(first + kind::EARLIER_EVENT));
+            let peak = event.map(|EventEntry { sequence: event, time, thread, tags, .. }| Peak {
+                buffers,
+                time,
+                event,
+                thread,
+                op: self.op(tags.name),
+            });
+            return (earlier, peak);
+        }
+        let origin = origin.filter(|origin| origin.bytes_per_bank == newest);
+        let peak = origin.map(|PeakOrigin { buffers, time, event, thread, name, .. }| Peak {
+            buffers,
+            time,
+            event,
+            thread,
+            op: self.op(name),
+        });
+        (newest, peak)
+    }
+
+    /// The event with a number, if the ring still has it.
+    fn event_numbered(&self, sequence: u64) -> Option<EventEntry> {
+        let table = self.tables[Section::Events as usize];
+        let place = table.entry(ring_place(sequence, table.entries)?);
+        EventEntry::from_words(self.words(place)).filter(|entry| entry.sequence == sequence)
+    }
+}
