@@ -138,7 +138,7 @@ pub struct HeldGroup {
     pub chips: Vec<ReportChip>,
     /// `closed` if the allocator was closed over them, `end` if the process ended so.
     pub moment: Moment,
-    /// `tensor`, `kernels` (the program cache) or `trace`.
+    /// `tensor`, `kernels` (the program cache), `trace`, or `unlisted` for those that the agent had no room to list.
     pub origin: &'static str,
     /// The kind.
     pub kind: Kind,

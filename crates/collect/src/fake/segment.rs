@@ -93,6 +93,8 @@ struct FakeAllocator {
     peaks: [Option<PeakOrigin>; 4],
     /// What TT-Metal's figure is more than the agent's.
     hidden: [i64; 4],
+    /// Bytes per bank and number of the live buffers that the table has no room for.
+    unlisted: [(u64, u64); 4],
     /// By kind and address.
     live: BTreeMap<(u8, u64), BufferEntry>,
 }
@@ -179,8 +181,7 @@ impl Segment {
             opened: self.time,
             closed: 0,
         };
-        let (peaks, hidden, live) = ([None; 4], [0; 4], BTreeMap::new());
-        self.allocators.push(FakeAllocator { head, banks, peaks, hidden, live });
+        self.allocators.push(FakeAllocator { head, banks, ..FakeAllocator::none() });
         self.happen(EventKind::AllocatorSeen);
         self
     }
@@ -318,6 +319,13 @@ impl Segment {
         self
     }
 
+    /// Lets so many live buffers find no room in the table.
+    #[must_use]
+    pub fn unlisted(mut self, kind: BufferKind, bytes_per_bank: u64, buffers: u64) -> Self {
+        self.last_mut().unlisted[kind as usize] = (bytes_per_bank, buffers);
+        self
+    }
+
     /// Leaves TT-Metal unasked.
     #[must_use]
     pub fn without_statistics(mut self) -> Self {
@@ -421,7 +429,8 @@ impl FakeAllocator {
             closed: 0,
         };
         let banks = [Bank { banks: 0, start: 0, bytes: 0 }; 4];
-        Self { head, banks, peaks: [None; 4], hidden: [0; 4], live: BTreeMap::new() }
+        let (peaks, hidden, unlisted) = ([None; 4], [0; 4], [(0, 0); 4]);
+        Self { head, banks, peaks, hidden, unlisted, live: BTreeMap::new() }
     }
 
     fn of_kind(&self, kind: BufferKind) -> impl Iterator<Item = &BufferEntry> {
@@ -430,8 +439,9 @@ impl FakeAllocator {
 
     /// Bytes per bank and number of the live buffers.
     fn live_of(&self, kind: BufferKind) -> (u64, u64) {
-        let sum = self.of_kind(kind).map(|entry| entry.bytes_per_bank).sum();
-        (sum, self.of_kind(kind).count() as u64)
+        let (bytes, buffers) = self.unlisted[kind as usize];
+        let sum: u64 = self.of_kind(kind).map(|entry| entry.bytes_per_bank).sum();
+        (sum + bytes, self.of_kind(kind).count() as u64 + buffers)
     }
 
     /// The holes, ascending: start and bytes.

@@ -77,7 +77,10 @@ impl OneSegment<'_> {
             tt_metal: (!version.is_empty()).then(|| version.clone()),
             agent: self.segment.header.agent_version.clone(),
             complete: self.segment.losses.is_complete(),
-            unlisted: self.segment.losses.buffers_dropped,
+            unlisted: self
+                .open()
+                .flat_map(|allocator| &allocator.kinds)
+                .fold(0, |sum: u64, kind| sum.saturating_add(kind.unlisted_buffers)),
         }
     }
 

@@ -12,6 +12,9 @@ use crate::words::origin_name;
 /// As many of the largest buffers are listed.
 const LARGEST: usize = 10;
 
+/// The origin of buffers of which no more is known than their sum.
+const UNLISTED: &str = "unlisted";
+
 /// The kinds of which the largest buffers are listed.
 const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
 
@@ -28,7 +31,28 @@ pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     }
     let end = replay.at_the_end();
     held.extend(end.iter().map(|lived| (Moment::End, *lived)));
-    grouped(replay, &held)
+    let mut groups = grouped(replay, &held);
+    groups.extend(unlisted(replay));
+    groups
+}
+
+/// What is still held of buffers that the agent had no room to list.
+fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a {
+    let open = replay.segment.allocators.iter().filter(|allocator| allocator.closed.is_none());
+    open.flat_map(|allocator| BufferKind::ALL.map(|kind| (allocator, kind))).filter_map(
+        |(allocator, kind)| {
+            let held = allocator.kind(kind);
+            (held.unlisted_buffers > 0).then(|| HeldGroup {
+                chips: replay.chips(allocator.index),
+                moment: Moment::End,
+                origin: UNLISTED,
+                kind: kind.into(),
+                op: None,
+                buffers: held.unlisted_buffers,
+                bytes: held.unlisted_bytes.saturating_mul(held.banks),
+            })
+        },
+    )
 }
 
 fn grouped(replay: &Replay<'_>, held: &[(Moment, Lived<'_>)]) -> Vec<HeldGroup> {

@@ -149,3 +149,12 @@ fn hostile_segments_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn what_the_agent_had_no_room_to_list_is_held_too() {
+    let fake = fake().allocate(dram(1, "Matmul")).unlisted(BufferKind::Dram, 5 * MIB, 300);
+    let report = report(&fake);
+    let told: Vec<_> =
+        report.held.iter().map(|held| (held.origin, held.buffers, held.bytes)).collect();
+    assert_eq!(told, [("tensor", 1, 12 * MIB), ("unlisted", 300, 60 * MIB)]);
+}

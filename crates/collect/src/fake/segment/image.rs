@@ -1,6 +1,6 @@
 //! The words of a fake segment.
 
-use ttmem_model::segment::entry::live_step;
+use ttmem_model::segment::entry::live_word;
 use ttmem_model::segment::head::HeadFacts;
 use ttmem_model::segment::layout::{
     ALLOCATOR_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter, kind,
@@ -76,13 +76,14 @@ impl Segment {
         words[..AllocatorHead::WORDS].copy_from_slice(&one.head.to_words());
         for buffer_kind in BufferKind::ALL {
             let block = allocator::KINDS + buffer_kind as usize * allocator::KIND_WORDS;
-            let (live, _) = one.live_of(buffer_kind);
+            let (live, buffers) = one.live_of(buffer_kind);
+            let (unlisted, unlisted_buffers) = one.unlisted[buffer_kind as usize];
             let of_origin = |origin: Origin| -> u64 {
                 let its = one.of_kind(buffer_kind).filter(|entry| entry.tags.origin == origin);
                 its.map(|entry| entry.bytes_per_bank).sum()
             };
-            words[block + kind::LIVE] =
-                one.of_kind(buffer_kind).map(|entry| live_step(entry.bytes_per_bank)).sum();
+            words[block + kind::LIVE] = live_word(live, buffers);
+            words[block + kind::UNLISTED] = live_word(unlisted, unlisted_buffers);
             words[block + kind::BANKS] = one.banks[buffer_kind as usize].banks;
             words[block + kind::KERNELS] = of_origin(Origin::Kernels);
             words[block + kind::TRACES] = of_origin(Origin::Trace);

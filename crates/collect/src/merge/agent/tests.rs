@@ -8,7 +8,9 @@ use ttmem_model::{Kind, Pid, Snapshot};
 
 use crate::fake::segment::{NewBuffer, Segment, WORMHOLE};
 use crate::fake::{self, BYTES, Container, Host, PID, Process, Region};
+use crate::merge::buffers;
 use crate::root::{Entry, Root, Tree};
+use crate::source::agent::Depth;
 use crate::{Clock, Collector};
 
 const N150: u64 = 0x0000_0180_0000_0001;
@@ -317,4 +319,16 @@ fn a_region_of_another_process_is_still_counted_in() {
     let host = Host::new().without_driver().process(python(PID)).process(python(8)).region(region);
     let snapshot = snapshot(host.segment_of(PID, segment(PID)).into_tree());
     assert_eq!(used(&snapshot, 0)[0].value(), Some(&(HELD[0] + BYTES.dram)));
+}
+
+#[test]
+fn buffers_without_room_in_the_list_are_those_that_live_now() {
+    // A hundred found no room so far; of those three live.
+    let segment =
+        segment(PID).unlisted(BufferKind::Dram, 6144, 3).counter(counter::BUFFERS_DROPPED, 100);
+    let host = Host::new().board(fake::Board::n150()).process(python(PID)).segment_of(PID, segment);
+    let facts = Collector::new(Root::memory(host.into_tree())).facts_at(Depth::Full);
+    let list = buffers(&facts);
+    assert_eq!((list.processes[0].unlisted, list.buffers.len()), (3, 3));
+    assert_eq!(list.allocators[0].kinds[0].buffers, 5);
 }

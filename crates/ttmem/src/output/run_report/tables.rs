@@ -76,9 +76,12 @@ pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
             continue;
         }
         heading(sheet, title);
-        for (origin, what) in
-            [("tensor", tensors), ("kernels", "program cache"), ("trace", "captured traces")]
-        {
+        for (origin, what) in [
+            ("tensor", tensors),
+            ("kernels", "program cache"),
+            ("trace", "captured traces"),
+            ("unlisted", "no room to list"),
+        ] {
             let of_origin: Vec<&&HeldGroup> =
                 groups.iter().filter(|group| group.origin == origin).collect();
             draw_origin(sheet, what, &of_origin);
