@@ -331,7 +331,7 @@ pub enum GroupKey {
 #[command(after_help = RUN_HELP)]
 pub struct RunArgs {
     /// At the end print peaks, what was still held, refused allocations and the largest buffers on standard error, or
-    /// write them to FILE (as JSON if its name ends in .json).
+    /// write them to FILE (as JSON if its name ends in .json, as a page with pictures if in .html).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub report: Option<Option<PathBuf>>,
     /// End with 1 if a process held more than this of a kind on a chip, such as dram=10GiB,l1=1MiB/bank.

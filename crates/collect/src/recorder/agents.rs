@@ -98,14 +98,21 @@ impl Agents {
                 if self.known.contains_key(&key) || self.open().count() >= MAX_WATCHED {
                     continue;
                 }
+                let limit = usize::try_from(MAX_ATTACHMENT_BYTES).unwrap_or(usize::MAX);
+                let held = match self.root.hold(&path, limit) {
+                    Ok(held) => held,
+                    // It went away just now, or there are too many open files.
+                    Err(error) if !error.is_denied() => continue,
+                    Err(_) => {
+                        self.known.insert(key, Known::Done);
+                        continue;
+                    }
+                };
                 let owner = self.owner(pid, start_ticks);
                 if owner.is_none() && passes_over(is_own) {
                     self.known.insert(key, Known::Done);
                     continue;
                 }
-                let limit = usize::try_from(MAX_ATTACHMENT_BYTES).unwrap_or(usize::MAX);
-                // One that we may not read, or that went away just now, may be there the next time.
-                let Ok(held) = self.root.hold(&path, limit) else { continue };
                 let watched = Watched { held, name: name.to_owned(), start_ticks, owner };
                 self.known.insert(key, Known::Open(watched));
             }

@@ -21,6 +21,7 @@ use super::target::{Mode, deliver};
 use crate::args::{ReportTarget, RunRequest, Target};
 use crate::exit::{Exit, Failure};
 use crate::limit::Limit;
+use crate::output::html;
 use crate::output::page::Page;
 use crate::output::run_report::render;
 
@@ -39,7 +40,7 @@ pub fn run(request: &RunRequest, page: &Page) -> Result<ExitCode, Failure> {
         command: shown(&request.command),
         exit_code: Some(code),
         duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
-        ..report_of(&found)
+        ..report_of(&found, request)
     };
     let written = write_report(request, &report, page);
     clean(&found, request.keep);
@@ -60,11 +61,16 @@ pub(super) fn conclude(code: i32, outcome: Result<(), Failure>) -> Result<ExitCo
     }
 }
 
-fn report_of(found: &[Found]) -> RunReport {
+fn report_of(found: &[Found], request: &RunRequest) -> RunReport {
+    let is_page = matches!(&request.report, Some(ReportTarget::File(path))
+        if path.extension().is_some_and(|extension| extension == "html"));
     let mut processes = Vec::new();
     for segment in found {
         match read(&segment.path) {
-            Ok(content) => processes.push(ProcessReport::of(&content, segment.is_running)),
+            Ok(content) => {
+                let report = ProcessReport::of(&content, segment.is_running);
+                processes.push(if is_page { report.with_timeline(&content) } else { report });
+            }
             Err(failure) => say(&failure.message),
         }
     }
@@ -80,9 +86,13 @@ fn write_report(request: &RunRequest, report: &RunReport, page: &Page) -> Result
             error.write_all(format!("\n{}", render(report, page)).as_bytes()).or(Ok(()))
         }
         Some(ReportTarget::File(path)) => {
-            let is_json = path.extension().is_some_and(|extension| extension == "json");
             let plain = Page::plain(page.width);
-            let text = if is_json { to_json(report)? } else { render(report, &plain) };
+            let text = match path.extension().and_then(|extension| extension.to_str()) {
+                Some("json") => to_json(report)?,
+                Some("html") => html::report("ttmem run", report, &[])
+                    .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?,
+                _ => render(report, &plain),
+            };
             deliver(&Target::File(path.clone()), Mode::Replace, text.as_bytes()).map(|_delivery| ())
         }
     }

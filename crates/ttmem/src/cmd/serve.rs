@@ -25,6 +25,9 @@ use crate::signal::Signals;
 /// How long signals may wait for an answer.
 const ATTENTION: Duration = Duration::from_millis(200);
 
+/// Columns that the page begins with: of a Galaxy with 8 processes 6 MB.
+const HISTORY_COLUMNS: usize = 600;
+
 /// Options of `ttmem serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -154,8 +157,8 @@ fn page(interval_us: u64) -> String {
 #[derive(Debug)]
 struct Site {
     latest: RwLock<Option<Arc<Snapshot>>>,
-    /// What the page begins with.
-    series: Mutex<Series>,
+    /// What the page begins with; none where there is no page.
+    series: Option<Mutex<Series>>,
     page: String,
     /// A state older than this is not healthy.
     patience_us: u64,
@@ -168,7 +171,7 @@ impl Site {
         let interval = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
         Self {
             latest: RwLock::new(None),
-            series: Mutex::default(),
+            series: args.http.map(|_address| Mutex::new(Series::new(HISTORY_COLUMNS))),
             page: page(interval),
             patience_us: interval.saturating_mul(3).saturating_add(2_000_000),
             share_commands: args.share_commands,
@@ -179,7 +182,9 @@ impl Site {
     fn publish(&self, snapshot: &Snapshot) {
         let shown =
             if self.share_commands { snapshot.clone() } else { without_commands(snapshot, None) };
-        self.series.lock().unwrap_or_else(PoisonError::into_inner).push(&shown);
+        if let Some(series) = &self.series {
+            series.lock().unwrap_or_else(PoisonError::into_inner).push(&shown);
+        }
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
     }
 
@@ -204,8 +209,11 @@ impl Pages for Site {
                 Err(_) => Response::text(503, "the snapshot cannot be written"),
             },
             "/api/v1/history" => {
-                let series = self.series.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                match serde_json::to_vec(&series) {
+                let series = self
+                    .series
+                    .as_ref()
+                    .map(|series| series.lock().unwrap_or_else(PoisonError::into_inner).clone());
+                match serde_json::to_vec(&series.unwrap_or_default()) {
                     Ok(body) => Response { status: 200, content_type: "application/json", body },
                     Err(_) => Response::text(503, "the history cannot be written"),
                 }

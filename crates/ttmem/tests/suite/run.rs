@@ -187,7 +187,7 @@ fn a_report_goes_to_standard_error_or_to_a_file() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
-    for name in ["report.txt", "report.json"] {
+    for name in ["report.txt", "report.json", "report.html"] {
         let file = folder.path().join(name);
         let output = with_segment(&[&format!("--report={}", file.display())], &image, "exit 3");
         assert_eq!((output.status.code(), error(&output).as_str()), (Some(3), ""));
@@ -198,6 +198,7 @@ fn a_report_goes_to_standard_error_or_to_a_file() {
                 assert_eq!(json["exit_code"], 3);
                 assert_eq!(json["processes"][0]["peaks"][0]["bytes"], 12 * (8 << 20));
             }
+            "report.html" => assert!(text.contains("\"timeline\":{") && text.contains("Matmul")),
             _ => assert!(text.starts_with("ttmem run sh -c"), "{text}"),
         }
     }
