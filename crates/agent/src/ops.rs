@@ -77,7 +77,7 @@ impl ThreadState {
         with_thread_state(use_it)
     }
 
-    /// This thread's id; asks for it once per thread, and again in a forked child.
+    /// This thread's id; asks for it once per thread, and again in a forked child. Comes before [`ThreadState::name`].
     #[inline]
     pub(crate) fn thread(&self, process: &Process, ask: fn() -> u32) -> u32 {
         let pid = process.pid.load(Ordering::Relaxed);
@@ -85,9 +85,22 @@ impl ThreadState {
         if thread != 0 && asked_in == pid {
             return thread;
         }
+        if thread != 0 {
+            self.forget_names();
+        }
         let thread = ask();
         self.thread.set((thread, pid));
         thread
+    }
+
+    /// Forgets what the contexts and ops around a fork are called: that is in the segment of the parent.
+    #[cold]
+    fn forget_names(&self) {
+        for context in &self.contexts {
+            context.set(0);
+        }
+        self.op.set(Frame::NONE);
+        self.wrapper.set(Frame::NONE);
     }
 
     /// The name of the op at work, for a call from this place on the stack; 0 if it is not known.
@@ -271,6 +284,29 @@ mod tests {
         thread.enter(CREATE, 6000);
         assert_eq!(thread.name(5500), 9);
         assert_eq!(thread.name(6500), 0);
+    }
+
+    #[test]
+    fn names_of_the_parent_are_not_used_in_a_forked_child() {
+        let thread = ThreadState::new();
+        let [parent, child] = [100, 200].map(|pid| {
+            let process = crate::ffi::new_process().unwrap();
+            process.pid.store(pid, Ordering::Relaxed);
+            process
+        });
+        assert_eq!(thread.thread(parent, || 100), 100);
+        thread.push(1);
+        thread.enter(ADD, 5000);
+        assert_eq!(thread.thread(parent, || 999), 100);
+        assert_eq!(thread.name(3000), 1);
+        assert_eq!(thread.thread(child, || 200), 200);
+        assert_eq!(thread.name(3000), 0);
+        // The label around the fork ends in the child too.
+        thread.push(2);
+        assert_eq!(thread.name(3000), 2);
+        thread.pop();
+        thread.pop();
+        assert_eq!(thread.name(3000), 0);
     }
 
     #[test]
