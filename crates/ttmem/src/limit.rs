@@ -98,20 +98,33 @@ impl Limit {
         };
         let op = peak.op.as_deref().map(|op| format!(", reached by {op}")).unwrap_or_default();
         let chips: Vec<String> = peak.chips.iter().map(|chip| chip.device.to_string()).collect();
+        let (held, limit) = different(held(peak), self.bytes);
         Some(format!(
-            "limit exceeded: process {} held {}{each} of {} on chip {}{op}; the limit is {}",
+            "limit exceeded: process {} held {held}{each} of {} on chip {}{op}; the limit is {limit}",
             process.pid,
-            amount::size(held(peak)),
             self.kind.label(),
             chips.first().map_or("unknown", String::as_str),
-            amount::size(self.bytes),
         ))
+    }
+}
+
+/// Two sizes in words, to the byte where they would read the same.
+fn different(held: u64, limit: u64) -> (String, String) {
+    match (amount::size(held), amount::size(limit)) {
+        (one, other) if one == other => (format!("{held} bytes"), format!("{limit} bytes")),
+        sizes => sizes,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_that_read_the_same_are_told_to_the_byte() {
+        assert_eq!(different(98_304, 10_240), ("96.0 KiB".to_owned(), "10.0 KiB".to_owned()));
+        assert_eq!(different(98_304, 98_303), ("98304 bytes".to_owned(), "98303 bytes".to_owned()));
+    }
 
     #[test]
     fn sizes_have_units() {
