@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use ttmem_model::reading::Missing;
 
@@ -212,10 +212,14 @@ impl Root {
         }
     }
 
-    /// Bytes that an ordinary user may still write in the file system at a path; `None` for a captured host.
+    /// Bytes that an ordinary user may still write in the file system at a path, 0 if it is mounted read-only; `None` for
+    /// a captured host.
     #[must_use]
     pub fn free_bytes(&self, path: &str) -> Option<u64> {
         let status = self.is_system().then(|| rustix::fs::statvfs(path).ok()).flatten()?;
+        if status.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Some(0);
+        }
         status.f_bavail.checked_mul(status.f_frsize)
     }
 

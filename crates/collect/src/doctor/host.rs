@@ -63,7 +63,7 @@ fn room(patient: &Patient<'_>) -> Option<Check> {
         Check::warn(
             "shared-memory",
             format!("{} free in {SHARED_MEMORY}: too little for an agent's segment", Bytes(free)),
-            "give the container a larger one (--shm-size), or set TTMEM_SEGMENT_MB=1",
+            "mount it writable, give the container a larger one (--shm-size), or set TTMEM_SEGMENT_MB=1",
         )
     } else {
         Check::pass("shared-memory", format!("{} free in {SHARED_MEMORY}", Bytes(free)))

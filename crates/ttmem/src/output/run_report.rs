@@ -42,8 +42,9 @@ pub fn render(report: &RunReport, page: &Page) -> String {
             &mut sheet,
             Role::Notice,
             0,
-            "No process of this command called TT-Metal with the agent loaded. A program that is linked statically or \
-             that clears its environment does not load it; ttmem doctor checks the library.",
+            "No process of this command called TT-Metal with the agent recording. A program that is linked statically or \
+             that clears its environment does not load it, and without room in /dev/shm it does not record; ttmem doctor \
+             checks both.",
         );
     }
     for (index, process) in report.processes.iter().enumerate() {
