@@ -3,6 +3,8 @@
 //! The facts of a still host are changed a little with time and concluded from anew, so that every number that is
 //! shown belongs to every other. The same moment always gives the same host.
 
+mod segment;
+
 use ttmem_collect::Collector;
 use ttmem_collect::merge::{buffers, merge};
 use ttmem_collect::source::agent::Depth;
@@ -59,13 +61,19 @@ impl Work {
                 work_of_device(device, seconds, shift);
             }
         }
+        for file in &mut facts.segments {
+            file.read_at = facts.time;
+            if let Ok(content) = &mut file.content {
+                segment::work(content, seconds);
+            }
+        }
         for (place, region) in (0_u32..).zip(&mut facts.regions) {
             region.read_at = facts.time;
             if let Ok(content) = &mut region.content {
                 work_of_region(content, seconds, f64::from(place) * 1.7);
+                segment::repeat(content, &facts.segments);
             }
         }
-
         for (pid, process) in &mut facts.processes {
             // Some processes work harder than others.
             let cores = 0.4 + f64::from(pid.0 % 7) * 0.35;
@@ -104,7 +112,6 @@ fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
     const FILL_SECONDS: f64 = 75.0;
     let filled = ((seconds + shift * 20.0) % FILL_SECONDS) / FILL_SECONDS;
     let phase = load(seconds + shift);
-    let mut totals = RegionBytes::default();
     for slot in &mut content.slots {
         let of = |part: u64, share: f64| bytes(part as f64 * share) & !0x1FFF;
         let held = slot.bytes;
@@ -114,6 +121,14 @@ fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
             slot.bytes.l1 = of(held.l1, 0.35 + 0.65 * phase);
             slot.bytes.circular_buffers = held.circular_buffers;
         }
+    }
+    add_up(content);
+}
+
+/// A region's totals are the sums of its slots.
+fn add_up(content: &mut RegionContent) {
+    let mut totals = RegionBytes::default();
+    for slot in &content.slots {
         totals.dram += slot.bytes.dram;
         totals.l1 += slot.bytes.l1;
         totals.l1_small += slot.bytes.l1_small;
@@ -174,5 +189,24 @@ mod tests {
                 }
             }
         }
+    }
+    #[test]
+    fn what_its_agent_says_fits_together_at_every_moment() {
+        let work = Work::new(Collector::demo());
+        let mut counts = std::collections::BTreeSet::new();
+        for second in 0..200_u64 {
+            let list = work.buffers_at(Moment(work.begin().0 + second * 1_000_000));
+            counts.insert(list.buffers.len());
+            for kind in list.allocators.iter().flat_map(|allocator| &allocator.kinds) {
+                let bank = kind.bank.as_ref().unwrap();
+                let free = |blocks: &[ttmem_model::buffers::Block]| {
+                    blocks.iter().map(|block| block.bytes).sum::<u64>()
+                };
+                assert_eq!(Some(free(&bank.free)), kind.free_per_bank, "{kind:?}");
+                let largest = bank.free.iter().map(|block| block.bytes).max().unwrap_or(0);
+                assert_eq!(Some(largest), kind.largest_free, "{kind:?}");
+            }
+        }
+        assert!(counts.len() > 5, "{counts:?}");
     }
 }

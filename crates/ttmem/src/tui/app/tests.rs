@@ -527,7 +527,8 @@ fn buffers_are_sorted_filtered_and_walked_through() {
     scene.type_in("5");
     scene.buffers();
     let all = shown(&scene, |buffer| buffer.bytes);
-    assert_eq!(all.len(), 82);
+    let list = scene.work.buffers_at(scene.at).buffers;
+    assert_eq!(all.len(), list.len());
     assert!(all.is_sorted_by(|one, other| one >= other));
     scene.type_in("S");
     assert!(shown(&scene, |buffer| buffer.bytes).is_sorted());
@@ -539,14 +540,16 @@ fn buffers_are_sorted_filtered_and_walked_through() {
     assert_eq!(shown(&scene, |buffer| buffer.kind).len(), 0);
     scene.press(Key::Backspace);
     scene.press(Key::Enter);
-    assert_eq!(shown(&scene, |buffer| buffer.kind), [ttmem_model::Kind::L1; 3]);
+    let in_l1 = list.iter().filter(|buffer| buffer.kind == ttmem_model::Kind::L1).count();
+    assert!(in_l1 > 0 && in_l1 < list.len());
+    assert_eq!(shown(&scene, |buffer| buffer.kind), vec![ttmem_model::Kind::L1; in_l1]);
     scene.press(Key::End);
     let last = scene.app.buffers.current().cloned().unwrap();
     scene.type_in("S");
     assert_eq!(scene.app.buffers.place(), 0, "the cursor stays on its buffer");
     assert_eq!(scene.app.buffers.current(), Some(&last));
     scene.press(Key::Escape);
-    assert_eq!(scene.app.buffers.shown().len(), 82);
+    assert_eq!(scene.app.buffers.shown().len(), list.len());
     scene.app.only = Only::Chip(scene.app.snapshot().unwrap().chips[0].id);
     scene.press(Key::Down);
     assert_eq!(scene.app.buffers.shown().len(), 0, "no agent allocates on chip 0");

@@ -1,0 +1,109 @@
+//! What an agent of a host at work records: activations that come and go, and a cache that fills up and starts again.
+
+use ttmem_collect::bank::{Bank, map};
+use ttmem_model::Kind;
+use ttmem_model::buffers::Block;
+use ttmem_model::facts::{RegionContent, SegmentFile};
+use ttmem_model::segment::{Buffer, BufferKind, Origin, Segment, Statistics};
+
+/// When the buffers of an op live: from the beginning of each period for a share of it, one after the other by so much.
+struct Rhythm {
+    kind: BufferKind,
+    op: &'static str,
+    period: f64,
+    share: f64,
+    /// The share of a period by which each buffer comes after the one before.
+    stagger: f64,
+}
+
+const RHYTHMS: [Rhythm; 4] = [
+    Rhythm { kind: BufferKind::L1, op: "Softmax", period: 7.0, share: 0.5, stagger: 0.0 },
+    Rhythm { kind: BufferKind::L1, op: "LayerNorm", period: 13.0, share: 0.7, stagger: 0.0 },
+    Rhythm { kind: BufferKind::Dram, op: "Matmul", period: 29.0, share: 0.6, stagger: 0.0 },
+    Rhythm { kind: BufferKind::Dram, op: "ttnn::zeros", period: 75.0, share: 1.0, stagger: 0.125 },
+];
+
+impl Rhythm {
+    fn is_of(&self, buffer: &Buffer) -> bool {
+        let name = buffer.op.as_ref().map(|op| &*op.name);
+        (buffer.kind, buffer.origin, name) == (self.kind, Origin::Plain, Some(self.op))
+    }
+
+    /// Since when a buffer lives, in seconds; `None` while it does not.
+    fn since(&self, place: usize, seconds: f64) -> Option<f64> {
+        let begin = (seconds / self.period).floor() * self.period;
+        let comes = begin + self.stagger * self.period * place as f64;
+        let goes = begin + self.share * self.period;
+        (comes..goes).contains(&seconds).then_some(comes)
+    }
+}
+
+/// What the segment is like so many seconds after it was made.
+pub(super) fn work(segment: &mut Segment, seconds: f64) {
+    let before = segment.buffers.clone();
+    let begin = segment.header.refresh_time;
+    let mut counts = [0_usize; RHYTHMS.len()];
+    segment.buffers.retain_mut(|buffer| {
+        let Some(number) = RHYTHMS.iter().position(|rhythm| rhythm.is_of(buffer)) else {
+            return true;
+        };
+        let place = counts[number];
+        counts[number] += 1;
+        let since = RHYTHMS[number].since(place, seconds);
+        if let Some(since) = since.filter(|since| *since > 0.0) {
+            buffer.time = begin.saturating_add(crate::tui::number::bytes(since * 1e9));
+        }
+        since.is_some()
+    });
+    for allocator in &mut segment.allocators {
+        for kind in BufferKind::ALL {
+            let blocks = |buffers: &[Buffer]| -> Vec<Block> {
+                let own = buffers
+                    .iter()
+                    .filter(|buffer| (buffer.allocator, buffer.kind) == (allocator.index, kind));
+                own.map(|buffer| Block { address: buffer.address, bytes: buffer.bytes_per_bank })
+                    .collect()
+            };
+            let (all, left) = (blocks(&before), blocks(&segment.buffers));
+            let held = &mut allocator.kinds[kind as usize];
+            let gone: u64 = all.iter().map(|block| block.bytes).sum::<u64>()
+                - left.iter().map(|block| block.bytes).sum::<u64>();
+            held.live_bytes = held.live_bytes.saturating_sub(gone);
+            held.live_buffers = held.live_buffers.saturating_sub((all.len() - left.len()) as u64);
+            if let Some(statistics) = &mut held.statistics {
+                free(statistics, kind.into(), gone, all, left);
+            }
+        }
+    }
+}
+
+/// TT-Metal's region says the same of those processes, but for what alignment takes.
+pub(super) fn repeat(content: &mut RegionContent, segments: &[SegmentFile]) {
+    for slot in &mut content.slots {
+        let Some(file) = segments.iter().find(|file| file.pid == slot.pid) else { continue };
+        let allocator = file.content.as_ref().ok().and_then(|segment| segment.allocators.first());
+        let Some(allocator) = allocator else { continue };
+        let requested = |kind| allocator.kind(kind).live_total() / 256 * 255;
+        slot.bytes.dram = requested(BufferKind::Dram);
+        slot.bytes.l1 = requested(BufferKind::L1);
+    }
+    super::add_up(content);
+}
+
+/// What the allocator says once `gone` bytes of a bank are free again.
+fn free(statistics: &mut Statistics, kind: Kind, gone: u64, all: Vec<Block>, mut left: Vec<Block>) {
+    let bank = Bank {
+        allocatable: statistics.total,
+        free: statistics.free,
+        largest_free: statistics.largest_free,
+    };
+    statistics.allocated = statistics.allocated.saturating_sub(gone);
+    statistics.free = statistics.free.saturating_add(gone);
+    let Some(whole) = map(kind, bank, all) else { return };
+    left.sort_unstable();
+    let ends = left.iter().map(|block| block.address.saturating_add(block.bytes));
+    let starts = left.iter().map(|block| block.address).chain([whole.end]);
+    let gaps = [whole.start].into_iter().chain(ends).zip(starts);
+    let largest = gaps.map(|(end, start)| start.saturating_sub(end)).max();
+    statistics.largest_free = largest.unwrap_or(statistics.largest_free);
+}
