@@ -24,6 +24,7 @@ use crate::tui::details;
 use crate::tui::history::Moment;
 use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
 use crate::tui::past;
+use crate::tui::player;
 use crate::tui::run::{self, Directory, End, HostParts, Parts, Subject};
 use crate::tui::sampler::{Feed, Host, Listing, Recipe, RecipeOfL1};
 
@@ -87,7 +88,7 @@ pub fn replay(
     common: &CommonArgs,
 ) -> Result<ExitCode, Failure> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let interval = recording.header().interval_us;
+    let interval = player::interval(recording);
     show(&TopArgs::default(), common, |mut app, settings| {
         app.replay(Replay::new(name, span), interval);
         let directory = directory(settings);

@@ -172,7 +172,7 @@ impl Look {
         if self.is_mono() {
             return Style::new().add_modifier(Modifier::REVERSED);
         }
-        Style::new().patch(self.style(Role::Alarm)).remove_modifier(Modifier::all())
+        Style::new().fg(Color::Reset).patch(self.style(Role::Strong))
     }
 
     /// True if colour says nothing here.

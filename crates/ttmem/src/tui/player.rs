@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ttmem_collect::recorder::FileSource;
-use ttmem_model::recording::{Damage, EventKind, Recording};
+use ttmem_model::recording::{Damage, EventKind, ReadAt, Recording};
 use ttmem_model::{Snapshot, Timestamp};
 
 use super::app::{Event, FRAME_MICROS, Past, Playback, Rates, Sample};
@@ -78,6 +78,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()
 fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
     let source = FileSource::open(path)?;
     Recording::open(source).map_err(|error| std::io::Error::other(error.to_string()))
+}
+
+/// Microseconds from snapshot to snapshot: as they were asked for or, where the recording does not say, as they came.
+#[must_use]
+pub fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
+    let asked = recording.header().interval_us;
+    let came = || {
+        let (first, last) = recording.span()?;
+        last.0.checked_sub(first.0)?.checked_div(recording.len().saturating_sub(1))
+    };
+    if asked > 0 { asked } else { came().unwrap_or(0).max(1) }
 }
 
 /// The thread is no longer listened to.
@@ -201,7 +212,7 @@ impl Filler {
 
     /// What is remembered at a moment, unless another one is asked for meanwhile.
     fn past(&mut self, sought: Moment, jumps: &Receiver<Moment>) -> Filled {
-        let interval = self.recording.header().interval_us;
+        let interval = interval(&self.recording);
         let mut past = Past::default();
         let mut rates = Rates::new();
         let mut before = None;
@@ -279,9 +290,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A recording of the demonstration at work, and when it begins.
-    fn recorded(seconds: u64) -> (tempfile::TempDir, std::path::PathBuf, Moment) {
+    fn recorded(seconds: u64, interval_us: u64) -> (tempfile::TempDir, std::path::PathBuf, Moment) {
         let mut work = Work::new(Collector::demo());
-        let header = Header { interval_us: SECOND, ..Header::default() };
+        let header = Header { interval_us, ..Header::default() };
         let (mut contents, mut bytes) = Contents::begin(&header);
         let mut encoder = Encoder::new(Limits::default());
         let mut tracker = Tracker::default();
@@ -315,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_recording_is_shown_from_any_moment_to_its_end() {
-        let (_folder, path, begin) = recorded(120);
+        let (_folder, path, begin) = recorded(120, SECOND);
         let (sender, events) = sync_channel(64);
         let player = Player::start(&path, Timeline::now(), sender).unwrap();
         let shown = |events: &Receiver<Stamped>| {
@@ -339,8 +350,18 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_that_is_not_said_is_found_out() {
+        for said in [0, SECOND] {
+            let (_folder, path, _) = recorded(20, said);
+            assert_eq!(interval(&open(&path).unwrap()), SECOND);
+        }
+        let (_folder, path, _) = recorded(1, 0);
+        assert_eq!(interval(&open(&path).unwrap()), 1);
+    }
+
+    #[test]
     fn what_happened_is_told_by_time() {
-        let (_folder, path, _) = recorded(120);
+        let (_folder, path, _) = recorded(120, SECOND);
         let (sender, events) = sync_channel(64);
         let _player = Player::start(&path, Timeline::now(), sender).unwrap();
         let event = next(&events, |event| matches!(event, Event::Happened(_)));
