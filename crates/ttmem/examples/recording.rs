@@ -1,0 +1,78 @@
+//! Records a made-up host at work, in as many seconds as that takes: for tests of long recordings.
+//!
+//! ```sh
+//! cargo run --release -p ttmem --example recording -- HOST SECONDS PER_SECOND FILE
+//! ```
+//!
+//! HOST is `demo`, `n150` or `galaxy`. A process comes and goes every few minutes.
+#![expect(clippy::print_stderr, reason = "an example speaks to whoever runs it")]
+
+use std::error::Error;
+use std::io::Write as _;
+
+use ttmem::tui::demo::Work;
+use ttmem::tui::history::Moment;
+use ttmem_collect::fake::{BYTES, Host, NOW, Process};
+use ttmem_collect::{Clock, Collector, Root};
+use ttmem_model::recording::{Contents, Encoder, Header, Limits, Tracker};
+
+/// A process that comes and goes is there for this long, and away for as long.
+const SHIFT_SECONDS: u64 = 200;
+/// Its number.
+const GUEST: i32 = 7_001;
+
+fn work(host: &str) -> Result<Work, String> {
+    let guest = || Process::new(GUEST, "pytest");
+    let host = match host {
+        "demo" => return Ok(Work::new(Collector::demo())),
+        "n150" => Host::n150().workload(guest(), BYTES),
+        "galaxy" => (0..7).fold(Host::galaxy().workload(guest(), BYTES), |host, place| {
+            host.workload(Process::new(4_300 + place, "python3"), BYTES)
+        }),
+        other => return Err(format!("there is no host {other}")),
+    };
+    let root = Root::memory(host.into_tree());
+    Ok(Work::new(Collector::new(root).with_clock(Clock::Fixed(NOW))))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [host, seconds, per_second, path] = arguments.as_slice() else {
+        return Err("usage: recording HOST SECONDS PER_SECOND FILE".into());
+    };
+    let (seconds, per_second): (u64, u64) = (seconds.parse()?, per_second.parse()?);
+    let interval_us = 1_000_000 / per_second.max(1);
+    let mut work = work(host)?;
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let header = Header {
+        ttmem: env!("CARGO_PKG_VERSION").to_owned(),
+        host: Some(host.clone()),
+        tt_metal: Vec::new(),
+        interval_us,
+    };
+    let (mut contents, bytes) = Contents::begin(&header);
+    file.write_all(&bytes)?;
+    let mut encoder = Encoder::new(Limits::default());
+    let mut tracker = Tracker::default();
+    for number in 0..seconds * per_second {
+        let at = Moment(work.begin().0 + number * interval_us);
+        let mut snapshot = work.at(at);
+        if (number / per_second / SHIFT_SECONDS) % 2 == 1 {
+            snapshot.processes.retain(|process| process.pid.0 != GUEST);
+        }
+        if let Some(block) = encoder.push(snapshot.time_us, &snapshot)? {
+            contents.add(&block);
+            file.write_all(&block.bytes)?;
+        }
+        tracker.observe(&snapshot).into_iter().for_each(|event| encoder.event(event));
+    }
+    tracker.finish().into_iter().for_each(|event| encoder.event(event));
+    if let Some(block) = encoder.flush() {
+        contents.add(&block);
+        file.write_all(&block.bytes)?;
+    }
+    file.write_all(&contents.end())?;
+    file.flush()?;
+    eprintln!("{path}: {} bytes", contents.size());
+    Ok(())
+}
