@@ -33,13 +33,24 @@ impl History {
         Ok(())
     }
 
-    /// The number of the first block that reaches a time, for [`Self::block`]. Ends the block that is being filled.
-    pub fn since(&mut self, time: Timestamp) -> u64 {
-        if let Some(block) = self.encoder.flush() {
-            self.ring.push(block);
+    /// The number of the first block that reaches a time, for [`Self::block`]; it may be that of a block to come.
+    #[must_use]
+    pub fn since(&self, time: Timestamp) -> u64 {
+        let mut next = 0;
+        for (number, block) in self.ring.blocks() {
+            if block.last() >= time {
+                return number;
+            }
+            next = number + 1;
         }
-        let mut blocks = self.ring.blocks();
-        blocks.find(|(_, block)| block.last() >= time).map_or(u64::MAX, |(number, _)| number)
+        next
+    }
+
+    /// What is newer than all blocks, as a block. The one that is being filled goes on: those who ask do not make blocks
+    /// shorter, which would take more room for the same time.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Vec<u8>> {
+        self.encoder.unfinished().map(|block| block.bytes)
     }
 
     /// The block of a number and the number of the next one. Behind a header, blocks are a recording. Of blocks that

@@ -229,6 +229,9 @@ impl Server {
             return true;
         }
         let Some(latest) = &self.latest else { return false };
+        if let Some(newest) = self.history.unfinished().filter(|_| number != u64::MAX) {
+            peer.queue(frame(FrameKind::History, &newest).into());
+        }
         let viewer = peer.viewer();
         let view = self.views.entry(viewer).or_insert_with(|| {
             let name = match viewer {

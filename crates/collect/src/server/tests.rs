@@ -100,6 +100,19 @@ fn history_is_what_was_before_without_command_lines() {
 }
 
 #[test]
+fn those_who_ask_for_history_make_it_no_longer() {
+    let mut stage = Stage::new();
+    for _ in 0..30 {
+        stage.publish();
+        let connect = |socket: &Path| Client::connect(socket, Duration::from_secs(60)).unwrap();
+        let mut client = stage.serve_while(connect);
+        assert!(!client.history().is_empty());
+    }
+    // A block takes three seconds, whoever looks.
+    assert!(stage.server.history.since(Timestamp(u64::MAX)) <= 1);
+}
+
+#[test]
 fn only_own_command_lines_are_seen() {
     let mut snapshot = Busy::galaxy().next(1);
     snapshot.processes[0].user = Some("bob".to_owned());

@@ -27,7 +27,7 @@ pub(crate) const MAX_MOMENTS: usize = 1024;
 /// - the events: how many, and each as kind, time and bytes behind their length.
 ///
 /// What a later minor version adds comes behind.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
     dictionary: Dictionary,
     times: Vec<Timestamp>,

@@ -12,7 +12,7 @@ use super::structure::{self, Step};
 use super::token::Token;
 
 /// An epoch that is being recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Epoch {
     steps: Vec<Step>,
     moments: u32,

@@ -58,7 +58,7 @@ impl Encoded {
 }
 
 /// Takes moments and events and gives blocks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     limits: Limits,
     block: Block,
@@ -104,6 +104,12 @@ impl Encoder {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.block.weight()
+    }
+
+    /// The block as it would be if it ended now. It goes on all the same.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Encoded> {
+        self.clone().flush()
     }
 
     /// Ends the block, full or not.
