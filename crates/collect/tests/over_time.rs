@@ -3,6 +3,7 @@
 //! With `RECORDING=FILE` the recording is kept.
 //!
 //! `cargo test --profile bench -p ttmem-collect --test over_time -- --ignored --nocapture`
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 
@@ -137,4 +138,54 @@ fn a_hundred_clients_of_a_galaxy() {
     let share = 100.0 * serving.as_secs_f64() / (f64::from(TICKS) * 0.1);
     println!("serving     {share:.2} % of a core at 10 Hz, {:?} a tick", serving / TICKS);
     println!("sent        {} bytes a client and tick", bytes / CLIENTS / TICKS as usize);
+}
+
+/// CPU time of the recorder's thread, and the resident memory of this process in KiB.
+fn recorder_takes() -> (Duration, u64) {
+    let mut spent = Duration::ZERO;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let task = task.unwrap().path();
+        // The kernel keeps 15 bytes of a name.
+        if std::fs::read_to_string(task.join("comm")).unwrap_or_default() == "ttmem-recorder\n" {
+            let stat = std::fs::read_to_string(task.join("schedstat")).unwrap();
+            let nanoseconds = stat.split(' ').next().unwrap().parse().unwrap();
+            spent = Duration::from_nanos(nanoseconds);
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    (spent, line.split_whitespace().nth(1).unwrap().parse().unwrap())
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn an_hour_through_the_recorder() {
+    use ttmem_collect::clock::Marks;
+    use ttmem_collect::recorder::{Offered, Options, Recorder};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hour.ttmem");
+    let header = Header::default();
+    let options = Options { path: path.clone(), header, max_bytes: None, ring: None };
+    let recorder = Recorder::start(options, None).unwrap();
+    let mut busy = Busy::galaxy();
+    let mut sizes = Vec::new();
+    let mut last = Duration::ZERO;
+    for tick in 0..MOMENTS {
+        let snapshot = busy.next(TICK_US);
+        let (time, wall) = ((tick + 1) * TICK_US, snapshot.time_us);
+        let marks = Marks { wall, awake_us: time, since_boot_us: time };
+        // Here snapshots come faster than at ten a second, and wait for their turn.
+        while recorder.offer(snapshot.clone(), marks) != Offered::Taken {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        if tick % 3600 == 3599 {
+            let (spent, size) = recorder_takes();
+            (last, _) = (spent, sizes.push(size));
+        }
+    }
+    let report = recorder.stop("");
+    assert_eq!((report.moments, &report.failure), (MOMENTS, &None));
+    println!("recorder    {:.2} % of a core at 10 Hz", 100.0 * last.as_secs_f64() / 3600.0);
+    println!("file        {:.2} MB", report.bytes as f64 / 1e6);
+    println!("memory      {sizes:?} KiB, after every tenth of the hour");
 }
