@@ -1,12 +1,17 @@
 //! What a recording tells besides what agents said: memory over time, and what happened.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
-use ttmem_model::recording::{AttachmentKind, Damage, Event, ReadAt, Recording};
+use ttmem_model::recording::{AttachmentKind, Damage, Event, EventKind, ReadAt, Recording};
 use ttmem_model::segment::{Reader, Segment};
 use ttmem_model::{Pid, Timestamp};
 
-use crate::series::Series;
+use crate::series::{COLUMNS, Series};
 
+/// Snapshots that are read for a report: twice as many as a plot has columns. Reading all of an hour of a Galaxy at ten a
+/// second would take a minute.
+const MAX_SNAPSHOTS: u64 = 2 * COLUMNS as u64;
 /// Events that a report has at most: the first half of them and the last.
 const MAX_EVENTS: usize = 2000;
 
@@ -25,7 +30,9 @@ pub struct RecordingReport {
     pub to_us: Option<Timestamp>,
     /// How many snapshots it has.
     pub snapshots: u64,
-    /// How many of them cannot be read.
+    /// Every n-th of them was read, this n, and those at which a chip held more of a kind than ever.
+    pub read_every: u64,
+    /// How many that were to be read cannot be.
     pub unreadable: u64,
     /// Microseconds from one to the next, as asked for.
     pub interval_us: u64,
@@ -60,9 +67,11 @@ impl RecordingReport {
     /// # Errors
     /// If it cannot be read at all. What is damaged leaves a gap.
     pub fn of<R: ReadAt>(file: String, recording: &mut Recording<R>) -> Result<Self, Damage> {
+        let mut events = recording.events()?;
+        let read_every = recording.len().div_ceil(MAX_SNAPSHOTS).max(1);
         let mut series = Series::default();
         let mut unreadable = 0;
-        for number in 0..recording.len() {
+        for number in numbers(recording, read_every, &events) {
             match recording.moment(number) {
                 Ok(Some(moment)) => match moment.snapshot() {
                     Ok(snapshot) => series.push(&snapshot),
@@ -73,7 +82,6 @@ impl RecordingReport {
                 Err(_) => unreadable += 1,
             }
         }
-        let mut events = recording.events()?;
         events.sort_by_key(|event| event.time);
         let events_of = events.len() as u64;
         if events.len() > MAX_EVENTS {
@@ -87,6 +95,7 @@ impl RecordingReport {
             from_us: span.map(|(first, _)| first),
             to_us: span.map(|(_, last)| last),
             snapshots: recording.len(),
+            read_every,
             unreadable,
             interval_us: header.interval_us,
             ended: recording.is_ended(),
@@ -96,6 +105,29 @@ impl RecordingReport {
             events_of,
         })
     }
+}
+
+/// The numbers of the snapshots that are read.
+fn numbers<R: ReadAt>(recording: &mut Recording<R>, each: u64, events: &[Event]) -> BTreeSet<u64> {
+    let count = recording.len();
+    let mut numbers: BTreeSet<u64> =
+        (0..count).step_by(usize::try_from(each).unwrap_or(1)).collect();
+    numbers.extend(count.checked_sub(1));
+    if each == 1 {
+        return numbers;
+    }
+    // The last peak of a chip and kind is its highest. The words before the number of bytes name the kind.
+    let mut highest = BTreeMap::new();
+    for event in events.iter().filter(|event| event.kind == EventKind::Peak) {
+        let kind = event.text.rsplitn(3, ' ').nth(2);
+        if highest.len() < MAX_EVENTS || highest.contains_key(&(event.chip, kind)) {
+            highest.insert((event.chip, kind), event.time);
+        }
+    }
+    for time in highest.into_values() {
+        numbers.extend(recording.number_at(time).ok().flatten());
+    }
+    numbers
 }
 
 /// The segments of agents that a recording holds.
@@ -110,4 +142,43 @@ pub fn recorded_segments<R: ReadAt>(recording: &Recording<R>) -> Vec<RecordedSeg
         RecordedSegment { pid, is_running, name, segment }
     };
     segments.map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_model::facts::RegionBytes;
+    use ttmem_model::recording::{Contents, Encoder, Header, Limits, Tracker};
+
+    use super::*;
+    use crate::fake::{BYTES, Board, Host, PID, Process};
+    use crate::{Collector, Root};
+
+    #[test]
+    fn of_many_snapshots_every_nth_is_read_and_the_highest() {
+        let snapshot = |dram| {
+            let bytes = RegionBytes { dram, ..BYTES };
+            let host = Host::new().board(Board::n150()).workload(Process::new(PID, "x"), bytes);
+            Collector::new(Root::memory(host.into_tree())).snapshot()
+        };
+        let (low, high) = (snapshot(10), snapshot(99));
+        let (mut contents, mut bytes) = Contents::begin(&Header::default());
+        let (mut encoder, mut tracker) = (Encoder::new(Limits::default()), Tracker::default());
+        let count = 5 * MAX_SNAPSHOTS / 2;
+        for second in 0..count {
+            let mut moment = if second == 1234 { high.clone() } else { low.clone() };
+            moment.time_us = Timestamp(second * 1_000_000);
+            if let Some(block) = encoder.push(moment.time_us, &moment).unwrap() {
+                contents.add(&block);
+                bytes.extend(block.bytes);
+            }
+            tracker.observe(&moment).into_iter().for_each(|event| encoder.event(event));
+        }
+        bytes.extend(encoder.flush().unwrap().bytes);
+        let mut recording = Recording::open(bytes).unwrap();
+        let report = RecordingReport::of("x".into(), &mut recording).unwrap();
+        assert_eq!((report.snapshots, report.read_every), (count, 3));
+        let dram = &report.series.chips()[0].kinds[0];
+        assert_eq!((dram.peak, dram.peak_us), (99, Timestamp(1_234_000_000)));
+        assert_eq!(numbers(&mut recording, 3, &[]).last(), Some(&(count - 1)));
+    }
 }

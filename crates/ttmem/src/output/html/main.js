@@ -30,7 +30,8 @@ function factsOf(report) {
   for (const recording of report.recordings || []) {
     if (recording.host) facts.push(["host", recording.host]);
     if (recording.from_us !== null) facts.push(["from", day(recording.from_us)], ["for", span(recording.to_us - recording.from_us)]);
-    facts.push(["snapshots", recording.snapshots.toLocaleString("en")]);
+    const each = recording.read_every > 1 ? ` (one in ${recording.read_every} is drawn, and each peak)` : "";
+    facts.push(["snapshots", recording.snapshots.toLocaleString("en") + each]);
     if (!recording.ended) facts.push(["end", "missing: it is being recorded, or the recorder was killed"]);
     if (recording.unreadable || recording.damaged_bytes) facts.push(["damage", `${recording.unreadable} snapshots, ${recording.damaged_bytes} bytes`]);
   }
