@@ -229,3 +229,44 @@ fn cores_are_shown_at_the_peak_of_l1() {
     assert!(text.as_str().unwrap().contains("bmm_large_block_zm"), "{text}");
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+/// Numbers that a segment cannot hold honestly: the page may draw nonsense, and must not stumble.
+#[test]
+fn impossible_numbers_are_survived() {
+    if !is_installed() {
+        return;
+    }
+    let mut report = crowd();
+    let timeline = report.processes[0].timeline.as_mut().unwrap();
+    for (number, value) in [u64::MAX, 0, 1 << 63, u64::MAX - 1].into_iter().enumerate() {
+        let buffers = &mut timeline.buffers;
+        (buffers.address[number], buffers.bytes[number]) = (value, u64::MAX - value);
+        (buffers.start_us[number], buffers.end_us[number]) = (Some(value), Some(u64::MAX - value));
+        timeline.pools[0].steps.at_us.push(value);
+        timeline.pools[0].steps.bytes.push(u64::MAX - value);
+        timeline.pools[0].steps.op.push(Some(39));
+    }
+    timeline.pools[0].bank_bytes = Some(u64::MAX);
+    (timeline.from_us, timeline.to_us) = (Timestamp(u64::MAX), Timestamp(0));
+    report.processes[0].since = Timestamp(u64::MAX);
+    for peak in &mut report.processes[0].peaks {
+        (peak.bytes, peak.allocatable, peak.after_us) = (u64::MAX, Some(1), Some(u64::MAX));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.html");
+    std::fs::write(&path, ttmem::output::html::report("odd", &report, &[]).unwrap()).unwrap();
+    let mut browser = Browser::start();
+    browser.resize(800, 700, false);
+    browser.open_file(&path);
+    browser.eval("document.querySelector('#buffers canvas').focus()");
+    for key in ["ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft", "+", "-", "0", "PageDown"] {
+        browser.key(key);
+    }
+    browser.eval("document.querySelector('#memory canvas').focus()");
+    for key in ["ArrowRight", "+", "ArrowLeft"] {
+        browser.key(key);
+    }
+    browser.eval("document.querySelector('#peaks button').click()");
+    browser.settle();
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -11,10 +11,18 @@ function bufferPools(report) {
       if (!rows[number].length) return;
       const chips = pool.devices.length ? ` · chip${pool.devices.length > 1 ? "s" : ""} ${pool.devices.join(", ")}` : "";
       const label = `${processName(process)}${chips} · ${NAMES[pool.kind]} · ${rows[number].length.toLocaleString("en")} buffers`;
-      pools.push({ process, line, pool, rows: rows[number], label });
+      pools.push({ process, line, pool, rows: rows[number], label, last: lastMoment(process, report) });
     });
   }
   return pools;
+}
+
+// Until when what a process held is drawn: to the end while it runs, else to its end as far as that is known.
+function lastMoment(process, report) {
+  if (process.end === "running") return view.max;
+  const ends = (report.recordings || []).flatMap((recording) => recording.events)
+    .filter((event) => event.pid === process.pid && ["process-ended", "process-died"].includes(event.kind));
+  return Math.max(process.timeline.to_us, ...ends.map((event) => event.time_us));
 }
 
 // Colours of a process's ops: those with most bytes are told apart, the others have any.
@@ -29,13 +37,13 @@ function opColours(line) {
 }
 
 // A pool as columns of numbers, by start, as the canvas needs them.
-function bufferColumns({ line, rows }) {
+function bufferColumns({ line, rows, last }) {
   const { address, bytes, start_us: start, end_us: end, op, origin } = line.buffers;
   const sorted = [...rows].sort((one, other) => (start[one] ?? 0) - (start[other] ?? 0) || address[one] - address[other]);
   const columns = { count: sorted.length, rows: sorted, from: new Float64Array(sorted.length), to: new Float64Array(sorted.length), low: new Float64Array(sorted.length), high: new Float64Array(sorted.length), op: new Int32Array(sorted.length), least: Infinity, most: 0 };
   sorted.forEach((row, place) => {
     columns.from[place] = start[row] ?? line.from_us;
-    columns.to[place] = end[row] ?? Math.max(line.to_us, view.max);
+    columns.to[place] = end[row] ?? last;
     columns.low[place] = address[row];
     columns.high[place] = address[row] + bytes[row];
     columns.op[place] = op[row] ?? -1;
