@@ -63,7 +63,8 @@ def memory_allocated(device=None, kind="dram"):
 
 
 def max_memory_allocated(device=None, kind="dram"):
-    """The most bytes there ever were, or since `reset_peak_memory_stats`."""
+    """The most bytes there ever were, or since `reset_peak_memory_stats`. Of several meshes that are open on a chip at the same
+    time, such as a mesh and its submesh, the sum of their peaks, which is more if they were not at the same moment."""
     return _require().ttmem_max_memory_allocated(_chip(device), _kind(kind))
 
 
