@@ -45,8 +45,24 @@ struct Watched {
     owner: Option<Pid>,
 }
 
-/// A segment as blocks, or why it cannot be had.
-pub(super) type Taken = Result<Vec<Encoded>, String>;
+/// A segment on its way into the recording, or why it cannot be had.
+pub(super) type Taken = Result<Parcel, String>;
+
+/// A segment that nobody writes any more, or that is taken as it is. It is read and compressed part by part, so that
+/// snapshots are recorded in between.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    name: String,
+    held: Held,
+    parts: Parts,
+}
+
+impl Parcel {
+    /// The next part; `None` behind the last.
+    pub(super) fn next(&mut self) -> Option<Result<Encoded, String>> {
+        part(&self.name, &self.held, &mut self.parts)
+    }
+}
 
 impl Agents {
     /// The segments of the host at `root`. Those whose process has ended already are left alone.
@@ -73,7 +89,7 @@ impl Agents {
     }
 
     /// The segments as they are now, without letting go of those that still change.
-    pub(super) fn now(&self, time: Timestamp) -> Vec<Taken> {
+    pub(super) fn now(&self, time: Timestamp) -> Vec<Result<Vec<Encoded>, String>> {
         self.open().map(|watched| watched.blocks(time)).collect()
     }
 
@@ -136,11 +152,9 @@ impl Agents {
     fn take(&mut self, time: Timestamp, is_wanted: impl Fn(&Watched) -> bool) -> Vec<Taken> {
         let mut taken = Vec::new();
         for known in self.known.values_mut() {
-            if let Known::Open(watched) = known
-                && is_wanted(watched)
-            {
-                taken.push(watched.blocks(time));
-                *known = Known::Done;
+            let is_taken = matches!(known, Known::Open(watched) if is_wanted(watched));
+            if is_taken && let Known::Open(watched) = std::mem::replace(known, Known::Done) {
+                taken.push(watched.parcel(time));
             }
         }
         taken
@@ -148,11 +162,10 @@ impl Agents {
 }
 
 impl Watched {
-    fn blocks(&self, time: Timestamp) -> Taken {
-        let cannot = |why: String| format!("{} is not in the recording: {why}", self.name);
-        let bytes = self.held.size().map_err(|error| cannot(error.to_string()))?;
+    fn parts(&self, time: Timestamp) -> Result<Parts, String> {
+        let bytes = self.held.size().map_err(|error| left_out(&self.name, &error))?;
         let own_pid = parse_name(&self.name).map(|(pid, _)| Pid(pid));
-        let mut parts = Parts::of(Attachment {
+        Parts::of(Attachment {
             kind: AttachmentKind::Segment,
             name: self.name.clone(),
             pid: self.owner.or(own_pid),
@@ -160,16 +173,31 @@ impl Watched {
             time,
             bytes,
         })
-        .ok_or_else(|| cannot(format!("{bytes} bytes are more than an attachment may have")))?;
-        let mut blocks = Vec::new();
-        let mut buffer = Vec::new();
-        while let Some((offset, length)) = parts.wanted() {
-            buffer.resize(length, 0);
-            self.held.read_at(offset, &mut buffer).map_err(|error| cannot(error.to_string()))?;
-            blocks.push(parts.block(&buffer));
-        }
-        Ok(blocks)
+        .ok_or_else(|| {
+            left_out(&self.name, &format!("{bytes} bytes are more than an attachment may have"))
+        })
     }
+
+    fn parcel(self, time: Timestamp) -> Taken {
+        let parts = self.parts(time)?;
+        Ok(Parcel { name: self.name, held: self.held, parts })
+    }
+
+    fn blocks(&self, time: Timestamp) -> Result<Vec<Encoded>, String> {
+        let mut parts = self.parts(time)?;
+        std::iter::from_fn(|| part(&self.name, &self.held, &mut parts)).collect()
+    }
+}
+
+fn part(name: &str, held: &Held, parts: &mut Parts) -> Option<Result<Encoded, String>> {
+    let (offset, length) = parts.wanted()?;
+    let mut buffer = vec![0; length];
+    let read = held.read_at(offset, &mut buffer);
+    Some(read.map(|()| parts.block(&buffer)).map_err(|error| left_out(name, &error)))
+}
+
+fn left_out(name: &str, why: &dyn std::fmt::Display) -> String {
+    format!("{name} is not in the recording: {why}")
 }
 
 #[cfg(test)]

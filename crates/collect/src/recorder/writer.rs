@@ -1,5 +1,6 @@
 //! The recorder's thread.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
@@ -9,7 +10,7 @@ use ttmem_model::recording::{
 };
 use ttmem_model::{Snapshot, Timestamp};
 
-use super::agents::{Agents, Taken};
+use super::agents::{Agents, Parcel, Taken};
 use super::ring::{DEFAULT_MAX_BYTES, Ring};
 use super::sink::Sink;
 use super::{Message, Options, Report, gap};
@@ -24,6 +25,9 @@ pub(super) struct Writer {
     encoder: Encoder,
     tracker: Tracker,
     agents: Option<Agents>,
+    /// Segments of which not all is written yet, with the blocks of the first that wait for the others.
+    parcels: VecDeque<Parcel>,
+    blocks: Vec<Encoded>,
     dropped: Arc<AtomicU64>,
     /// How many of the dropped the recording knows of.
     dropped_said: u64,
@@ -65,6 +69,8 @@ impl Writer {
             encoder: Encoder::new(limits),
             tracker: Tracker::default(),
             agents,
+            parcels: VecDeque::new(),
+            blocks: Vec::new(),
             dropped,
             dropped_said: 0,
             notices,
@@ -88,6 +94,7 @@ impl Writer {
                     break;
                 }
             };
+            outcome = outcome.and_then(|()| self.attach_next());
             if outcome.is_err() {
                 break;
             }
@@ -123,7 +130,7 @@ impl Writer {
             self.encoder.event(event);
         }
         let taken = self.agents.as_mut().map(|agents| agents.observe(snapshot)).unwrap_or_default();
-        self.attach_all(taken)?;
+        self.take_in(taken);
         match &self.pending {
             Some((since, why)) if self.is_ring() && time.0.abs_diff(since.0) >= SETTLE_US => {
                 let why = why.clone();
@@ -191,16 +198,35 @@ impl Writer {
         Ok(())
     }
 
-    fn attach_all(&mut self, taken: Vec<Taken>) -> Result<(), Ended> {
+    /// Lines segments up to be attached.
+    fn take_in(&mut self, taken: Vec<Taken>) {
         for segment in taken {
             match segment {
-                Ok(blocks) => {
-                    let is_in = self.attach(blocks)?;
-                    self.report.agents += u64::from(is_in);
-                }
+                Ok(parcel) => self.parcels.push_back(parcel),
                 Err(why) => self.say(why),
             }
         }
+    }
+
+    /// Compresses one part of what is to be attached: more would keep snapshots waiting.
+    fn attach_next(&mut self) -> Result<(), Ended> {
+        let Some(parcel) = self.parcels.front_mut() else { return Ok(()) };
+        match parcel.next() {
+            Some(Ok(block)) => {
+                self.blocks.push(block);
+                return Ok(());
+            }
+            Some(Err(why)) => {
+                self.blocks.clear();
+                self.say(why);
+            }
+            None => {
+                let blocks = std::mem::take(&mut self.blocks);
+                let is_in = self.attach(blocks)?;
+                self.report.agents += u64::from(is_in);
+            }
+        }
+        self.parcels.pop_front();
         Ok(())
     }
 
@@ -253,8 +279,11 @@ impl Writer {
         if let Some(block) = self.encoder.flush() {
             self.put(block)?;
         }
-        let Place::Ring(ring) = &self.place else { return Ok(()) };
         let time = self.before.map_or(Timestamp(0), |marks| marks.wall);
+        while self.is_ring() && !self.parcels.is_empty() {
+            self.attach_next()?;
+        }
+        let Place::Ring(ring) = &self.place else { return Ok(()) };
         let live = self.agents.as_ref().map(|agents| agents.now(time)).unwrap_or_default();
         let live: Vec<Encoded> = live.into_iter().flatten().flatten().collect();
         match ring.write_out(&self.options.path, &self.options.header, time, &live) {
@@ -282,7 +311,10 @@ impl Writer {
             self.encoder.event(Event::new(time, EventKind::Ended, why));
             self.write_out(why)?;
             let taken = self.agents.as_mut().map(|agents| agents.finish(time)).unwrap_or_default();
-            self.attach_all(taken)?;
+            self.take_in(taken);
+            while !self.parcels.is_empty() {
+                self.attach_next()?;
+            }
             return self.write_end();
         }
         Ok(())
