@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 use ttmem_model::Timestamp;
-use ttmem_model::recording::{Contents, Encoder, Event, EventKind, Header, Limits, Recording};
+use ttmem_model::recording::{
+    Attachment, AttachmentKind, Contents, Encoder, Event, EventKind, Header, Limits, Parts,
+    Recording, unsealed_part,
+};
 
 /// Numbers, strings and blanks that look like those of snapshots, and the extremes.
 fn leaf() -> impl Strategy<Value = Value> {
@@ -115,6 +118,56 @@ proptest! {
             }
         }
         prop_assert!(recording.len() + 3 >= values.len() as u64);
+    }
+}
+
+/// A recording of one moment with an attachment of these bytes.
+fn with_attachment(content: &[u8]) -> Vec<u8> {
+    let attachment = Attachment {
+        kind: AttachmentKind::Segment,
+        name: "ttmem-7-70".into(),
+        pid: None,
+        is_running: true,
+        time: Timestamp(3),
+        bytes: content.len() as u64,
+    };
+    let mut parts = Parts::of(attachment).unwrap();
+    let mut bytes = record(&[Value::Null], Limits::default());
+    while let Some((offset, length)) = parts.wanted() {
+        let from = usize::try_from(offset).unwrap();
+        bytes.extend(parts.block(&content[from..from + length]).bytes);
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_attachment_comes_back_as_it_was_or_not_at_all(
+        content in prop::collection::vec(any::<u8>(), 1..2000),
+        place in any::<prop::sample::Index>(),
+        bit in 0..8,
+    ) {
+        let mut bytes = with_attachment(&content);
+        let whole = Recording::open(bytes.clone()).unwrap();
+        prop_assert_eq!(whole.attachment(&whole.attachments()[0]).unwrap(), content.clone());
+        let place = place.index(bytes.len());
+        bytes[place] ^= 1_u8 << bit;
+        let Ok(damaged) = Recording::open(bytes) else { return Ok(()) };
+        for attached in damaged.attachments() {
+            if let Ok(read) = damaged.attachment(&attached) {
+                prop_assert_eq!(&read, &content);
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_stands_in_a_part_does_no_harm(content in prop::collection::vec(any::<u8>(), 0..300)) {
+        let recording = Recording::open(unsealed_part(&content)).unwrap();
+        for attached in recording.attachments() {
+            drop(recording.attachment(&attached));
+        }
     }
 }
 
