@@ -162,24 +162,24 @@ pub enum FormatWord {
 /// Other commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the live buffers of processes that run with the agent.
-    Buffers(BuffersArgs),
-    /// Run a command with the agent, which counts exactly.
-    Run(RunArgs),
-    /// Show what was done with memory, from a recording or from the segments that agents left.
-    Report(ReportArgs),
-    /// Check what ttmem needs on this machine, and what was left lying about.
-    Doctor(DoctorArgs),
+    /// Watch chips and processes live.
+    Top(TopArgs),
     /// Show what lies in the L1 of each worker core: circular buffers, kernels, and whose they are.
     ///
     /// Reads simulated chips and captures, and with the driver the chips that a TT-Metal process has open. Of a real
     /// chip about 1 KiB a core is read over PCIe; nothing is written.
     L1(L1Args),
+    /// List the live buffers of processes that run with the agent.
+    Buffers(BuffersArgs),
     /// Explain TT-Metal's out-of-memory and clash messages, and its memory reports.
     ///
     /// Reads a log, a pasted message, or a folder of reports, and says what each message means, how many bytes are
     /// missing and what to change.
     Explain(ExplainArgs),
+    /// Run a command with the agent, which counts exactly.
+    Run(RunArgs),
+    /// Show what was done with memory, from a recording or from the segments that agents left.
+    Report(ReportArgs),
     /// Record snapshots over time.
     Record(crate::cmd::record::RecordArgs),
     /// Look into a recording.
@@ -188,6 +188,10 @@ pub enum Command {
     Diff(crate::cmd::diff::DiffArgs),
     /// Collect for everybody on this machine, and for Prometheus.
     Serve(crate::cmd::serve::ServeArgs),
+    /// Check what ttmem needs on this machine, and what was left lying about.
+    Doctor(DoctorArgs),
+    /// Say where the choices of `ttmem top` are kept, and whether they can be read.
+    Config(ConfigArgs),
     /// Print a script that completes ttmem's arguments in a shell.
     Completions {
         /// The shell.
@@ -195,10 +199,6 @@ pub enum Command {
     },
     /// Print the man page.
     Man,
-    /// Watch chips and processes live.
-    Top(TopArgs),
-    /// Say where the choices of `ttmem top` are kept, and whether they can be read.
-    Config(ConfigArgs),
 }
 
 /// Options of `ttmem l1`.
