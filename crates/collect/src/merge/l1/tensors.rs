@@ -6,7 +6,7 @@
 use ttmem_model::Arch;
 use ttmem_model::facts::{Field, L1Content, L1Facts};
 use ttmem_model::l1::{
-    BankBuffers, Buffer, Buffers, ByteRange, Coordinate, Core, Count, L1Map, bank_grid,
+    BankBuffers, Buffer, Buffers, ByteRange, Coordinate, Core, Count, L1Map, RangeSet, bank_grid,
 };
 use ttmem_model::reading::Missing;
 use ttmem_model::segment::{Allocator, AllocatorRole, BufferKind, Segment};
@@ -47,7 +47,22 @@ pub(in crate::merge) fn buffers(
             banks.number
         ))
     })?;
-    Ok(BankBuffers { buffers: banks.buffers, grid })
+    let Buffers { l1_small_bytes, buffers } = banks.buffers;
+    let buffers = Buffers { l1_small_bytes, buffers: without_overlap(buffers) };
+    Ok(BankBuffers { buffers, grid })
+}
+
+/// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes and
+/// lose their names.
+fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
+    buffers.sort_by_key(|buffer| buffer.range.start);
+    let mut pairs = buffers.iter().zip(buffers.iter().skip(1));
+    if pairs.all(|(one, next)| one.range.end <= next.range.start) {
+        return buffers;
+    }
+    let union: RangeSet = buffers.iter().map(|buffer| buffer.range).collect();
+    let nameless = |range: &ByteRange| Buffer { range: *range, label: String::new() };
+    union.ranges().iter().map(nameless).collect()
 }
 
 /// What the agents of a chip say of its banks.
@@ -72,7 +87,7 @@ impl Banks {
         let of_kind = |kind| allocator.kind(kind);
         let (l1, small) = (of_kind(BufferKind::L1), of_kind(BufferKind::L1Small));
         if allocator.role == AllocatorRole::SubDevice {
-            return match l1.live_buffers + small.live_buffers {
+            return match l1.live_buffers.saturating_add(small.live_buffers) {
                 0 => Ok(()),
                 _ => Err(Missing::unsupported("a sub-device holds L1, and has cores of its own")),
             };
@@ -136,5 +151,23 @@ fn outside(number: Option<u64>, torn: Option<Missing>) -> Count {
         (_, Some(torn)) => torn.into(),
         (Some(number), None) => number.into(),
         (None, None) => Missing::failed("its circular buffers are not known").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_that_overlap_keep_their_bytes() {
+        let buffer = |start, end, label: &str| Buffer {
+            range: ByteRange::new(start, end),
+            label: label.to_owned(),
+        };
+        let apart = vec![buffer(20, 30, "b"), buffer(10, 20, "a")];
+        let sorted = vec![buffer(10, 20, "a"), buffer(20, 30, "b")];
+        assert_eq!(without_overlap(apart), sorted);
+        let twice = vec![buffer(20, 30, "b"), buffer(10, 21, "a"), buffer(40, 50, "c")];
+        assert_eq!(without_overlap(twice), [buffer(10, 30, ""), buffer(40, 50, "")]);
     }
 }
