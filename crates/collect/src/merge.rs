@@ -25,11 +25,13 @@ pub use agent::segments_left;
 pub use buffers::buffers;
 
 use join::Joined;
+use memory::Amounts;
 
 /// Merges the facts of one pass into a snapshot. The facts of the pass before give rates and tell what vanished.
 #[must_use]
 pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
-    merge_joined(&Joined::new(facts), previous)
+    let joined = Joined::new(facts);
+    merge_joined(&joined, &amounts(&joined), previous)
 }
 
 /// The same, and for each of the facts about L1 the index of its chip and the allocator's buffers in it.
@@ -39,17 +41,23 @@ pub fn merge_with_l1(
     previous: Option<&Facts>,
 ) -> (Snapshot, Vec<(u32, Field<BankBuffers>)>) {
     let joined = Joined::new(facts);
-    let look_up = |place: usize| match joined.chips.iter().find(|chip| chip.l1 == Some(place)) {
-        Some(chip) => (chip.index, l1::buffers(&joined, chip, &memory::amounts(&joined, chip))),
+    let amounts = amounts(&joined);
+    let pairs = || joined.chips.iter().zip(&amounts);
+    let look_up = |place: usize| match pairs().find(|(chip, _)| chip.l1 == Some(place)) {
+        Some((chip, amounts)) => (chip.index, l1::buffers(&joined, chip, amounts)),
         None => (u32::MAX, Err(Missing::no_source("its chip is not known"))),
     };
     let chips = (0..facts.l1.len()).map(look_up).collect();
-    (merge_joined(&joined, previous), chips)
+    (merge_joined(&joined, &amounts, previous), chips)
 }
 
-fn merge_joined(joined: &Joined<'_>, previous: Option<&Facts>) -> Snapshot {
+/// What is held on each chip.
+fn amounts(joined: &Joined<'_>) -> Vec<Amounts> {
+    joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect()
+}
+
+fn merge_joined(joined: &Joined<'_>, amounts: &[Amounts], previous: Option<&Facts>) -> Snapshot {
     let facts = joined.facts;
-    let amounts: Vec<_> = joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect();
     Snapshot {
         schema: SCHEMA.to_owned(),
         version: VERSION.to_owned(),
@@ -57,9 +65,9 @@ fn merge_joined(joined: &Joined<'_>, previous: Option<&Facts>) -> Snapshot {
         host: facts.host.clone(),
         demo: facts.demo,
         sources: facts.sources.clone(),
-        chips: chips::lay_out(joined, &amounts, previous),
-        processes: processes::lay_out(joined, &amounts),
-        findings: findings::find(joined, &amounts, previous),
+        chips: chips::lay_out(joined, amounts, previous),
+        processes: processes::lay_out(joined, amounts),
+        findings: findings::find(joined, amounts, previous),
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
             checks.push(live(owner, segment));
         }
     }
-    checks.extend(owners.iter().filter(is_gone).map(left));
+    let gone: Vec<&BufferOwner> = owners.iter().filter(is_gone).collect();
+    checks.extend(left(&gone));
     let names = [
         "segment-denied",
         "segment-unusable",
@@ -89,16 +90,36 @@ fn live(owner: &BufferOwner, segment: &Segment) -> Check {
     Check::pass("agents", text)
 }
 
-/// A segment whose process is gone.
-fn left(owner: &BufferOwner) -> Check {
-    Check::warn(
-        "agents",
-        format!("{} of process {}, which is gone", owner.segment, owner.pid),
-        format!(
-            "ttmem report {} shows what it did; ttmem doctor --clean removes it",
-            owner.segment
+/// The segments whose processes are gone.
+fn left(gone: &[&BufferOwner]) -> Option<Check> {
+    /// More than these are counted only.
+    const NAMED: usize = 4;
+    let (text, remedy) = match gone {
+        [] => return None,
+        [owner] => (
+            format!("{} of process {}, which is gone", owner.segment, owner.pid),
+            format!(
+                "ttmem report {} shows what it did; ttmem doctor --clean removes it",
+                owner.segment
+            ),
         ),
-    )
+        [first, ..] => {
+            let mut names: Vec<&str> =
+                gone.iter().take(NAMED).map(|owner| owner.segment.as_str()).collect();
+            if gone.len() > NAMED {
+                names.push("…");
+            }
+            let number = gone.len();
+            (
+                format!("{number} segments of processes that are gone: {}", names.join(", ")),
+                format!(
+                    "ttmem report {} shows what one did; ttmem doctor --clean removes them",
+                    first.segment
+                ),
+            )
+        }
+    };
+    Some(Check::warn("agents", text, remedy))
 }
 
 /// The segments in this namespace's own directory whose processes are gone. Nothing else may be removed.

@@ -151,3 +151,13 @@ fn every_state_of_a_server_is_told() {
         assert_eq!(check.remedy.is_some(), status != Status::Pass, "{check:?}");
     }
 }
+
+#[test]
+fn many_segments_of_the_dead_are_one_line() {
+    let host = (91..98).fold(Host::n150(), |host, pid| host.segment_of(0, segment(pid)));
+    let all = diagnose(complete(host).into_tree());
+    let agents: Vec<&Check> = all.checks.iter().filter(|check| check.id == "agents").collect();
+    let [found] = agents[..] else { panic!("{agents:?}") };
+    assert!(found.text.starts_with("7 segments of processes that are gone: "), "{found:?}");
+    assert!(found.text.ends_with('…'), "{found:?}");
+}

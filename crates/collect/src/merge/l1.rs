@@ -190,10 +190,15 @@ fn at_work(core: &Core, number: Count) -> Count {
 
 /// The sum over all cores, or why there is none.
 fn total(cores: &[Core], of: impl Fn(&Core) -> Count) -> Field<u64> {
+    total_of(cores, cores.iter().map(of))
+}
+
+/// The same of the numbers of all cores, in their order.
+fn total_of(cores: &[Core], counts: impl IntoIterator<Item = Count>) -> Field<u64> {
     let mut known = 0_u64;
     let mut blanks = Vec::new();
-    for core in cores {
-        match of(core) {
+    for (core, count) in cores.iter().zip(counts) {
+        match count {
             Count::Known(bytes) => known = known.saturating_add(bytes),
             Count::Missing(missing) => blanks.push((core, missing)),
         }

@@ -14,7 +14,7 @@ use ttmem_model::segment::{Allocator, AllocatorRole, BufferKind, Segment};
 use super::super::agent::{AgentLink, SegmentOwner, all_have_agents, open_allocators, trusted};
 use super::super::join::{Joined, JoinedChip};
 use super::super::memory::Amounts;
-use super::total;
+use super::total_of;
 
 /// The buffers in the L1 of a chip.
 pub(in crate::merge) fn buffers(
@@ -126,23 +126,17 @@ pub(super) fn shared_and_used(
     content: &L1Content,
     buffers: &BankBuffers,
 ) -> (Field<u64>, Field<u64>) {
-    let map = |core: &Core| {
-        let own = buffers.of(core)?;
-        Some(L1Map::new(core, content.geometry, Some(own)))
-    };
-    let shared = total(&content.cores, |core| match map(core) {
-        Some(map) => map.aliasing_bytes().clone(),
-        None => outside(core.circular_buffer_bytes().value().map(|_| 0), core.torn()),
-    });
-    let used = total(&content.cores, |core| match map(core) {
-        Some(map) => map.used_bytes(),
-        None => {
-            let circular = core.circular_buffer_bytes().value();
-            let sum = core.unreserved.zip(circular).map(|(one, other)| one.saturating_add(other));
-            outside(sum, core.torn())
+    let of_core = |core: &Core| {
+        if let Some(own) = buffers.of(core) {
+            let map = L1Map::new(core, content.geometry, Some(own));
+            return (map.aliasing_bytes().clone(), map.used_bytes());
         }
-    });
-    (shared, used)
+        let circular = core.circular_buffer_bytes().value();
+        let sum = core.unreserved.zip(circular).map(|(one, other)| one.saturating_add(other));
+        (outside(circular.map(|_| 0), core.torn()), outside(sum, core.torn()))
+    };
+    let (shared, used): (Vec<Count>, Vec<Count>) = content.cores.iter().map(of_core).unzip();
+    (total_of(&content.cores, shared), total_of(&content.cores, used))
 }
 
 /// A number of a core that is no bank.
