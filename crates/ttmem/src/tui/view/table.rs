@@ -265,12 +265,24 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     blanks.dedup();
     notes
         .extend(blanks.iter().map(|reason| format!("{} {}", look.blank(*reason), reason.as_str())));
-    let source = figures.iter().find_map(|figure| match figure {
-        Figure::Known { source, .. } => Some(source.as_str()),
-        Figure::Blank(_) => None,
-    });
-    notes.extend(source.map(|source| format!("source {source}")));
+    let mut sources: Vec<String> = figures.iter().filter_map(source_of).collect();
+    sources.sort();
+    sources.dedup();
+    if !sources.is_empty() {
+        notes.push(format!("source {}", sources.join(", ")));
+    }
     if !notes.is_empty() {
         canvas.text(area.x + 2, area.y, area.right() - 1, Role::Quiet, &notes.join("   "));
+    }
+}
+
+/// Where a number comes from. Numbers without a sign before them are those of an exact source.
+fn source_of(figure: &Figure) -> Option<String> {
+    match figure {
+        Figure::Known { source, quality: Quality::Exact, .. } => {
+            Some(format!("{} exact", source.as_str()))
+        }
+        Figure::Known { source, .. } => Some(source.as_str().to_owned()),
+        Figure::Blank(_) => None,
     }
 }
