@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use ttmem_collect::recorder::FileSource;
 use ttmem_collect::root::Tree;
-use ttmem_collect::{Collector, L1Request, Root};
+use ttmem_collect::{Collector, L1Request, Root, Supply};
 use ttmem_model::Timestamp;
 use ttmem_model::recording::Recording;
 
@@ -26,7 +26,7 @@ use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
 use crate::tui::past;
 use crate::tui::player;
 use crate::tui::run::{self, Directory, End, HostParts, Parts, Subject};
-use crate::tui::sampler::{Feed, Host, Listing, Recipe, RecipeOfL1};
+use crate::tui::sampler::{Listing, Maker, Recipe, RecipeOfL1, Samples};
 
 /// The longest time from one sample to the next.
 const MOST_SECONDS: u64 = 60;
@@ -232,9 +232,9 @@ fn parts(
         let mut work = Work::new(Collector::demo());
         let begin = have_worked(&mut app, &mut work);
         let again = Listing::Work(Box::new(Work::new(Collector::demo())));
-        (Feed::Work(Box::new(work)), again, Some(begin))
+        (Samples::Work(Box::new(work)), again, Some(begin))
     } else {
-        let samples = Feed::Host(host(common, settings.interval_micros));
+        let samples = Samples::Host(host(common, settings.interval_micros));
         (samples, Listing::Host(recipe(common)), None)
     };
     let directory = directory(settings);
@@ -270,7 +270,7 @@ fn recipe(common: &CommonArgs) -> Recipe {
 
 /// How snapshots of the host are made that the arguments choose, through a server where there is one. Simulated chips and
 /// captures have an L1 that is read without a device.
-fn host(common: &CommonArgs, interval_micros: u64) -> Host {
+fn host(common: &CommonArgs, interval_micros: u64) -> Maker<Supply> {
     let recipe = recipe(common);
     let common = common.clone();
     Box::new(move || {

@@ -53,21 +53,21 @@ impl Timeline {
     }
 }
 
-/// Makes a collector on the thread that will have it: what reads L1 stays on one thread.
-pub type Recipe = Box<dyn FnOnce() -> Result<Collector, String> + Send>;
+/// Makes something on the thread that will have it.
+pub type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
 
-/// Makes what gives snapshots of a host, on the thread that will have it.
-pub type Host = Box<dyn FnOnce() -> Result<Supply, String> + Send>;
+/// Makes a collector: what reads L1 stays on one thread.
+pub type Recipe = Maker<Collector>;
 
-/// What samples are taken from.
-pub enum Feed {
+/// What something is read from.
+pub enum Feed<T> {
     /// A host.
-    Host(Host),
+    Host(Maker<T>),
     /// A made-up host at work.
     Work(Box<Work>),
 }
 
-impl std::fmt::Debug for Feed {
+impl<T> std::fmt::Debug for Feed<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Host(_) => "Host",
@@ -76,7 +76,13 @@ impl std::fmt::Debug for Feed {
     }
 }
 
-impl Feed {
+/// What samples are taken from.
+pub type Samples = Feed<Supply>;
+
+/// What buffers are listed from.
+pub type Listing = Feed<Collector>;
+
+impl Samples {
     fn open(self) -> Result<Open, String> {
         match self {
             Self::Host(recipe) => recipe().map(|supply| Open::Host(Box::new(supply))),
@@ -108,26 +114,9 @@ impl Open {
     }
 }
 
-/// What buffers are listed from.
-pub enum Listing {
-    /// A host.
-    Host(Recipe),
-    /// A made-up host at work.
-    Work(Box<Work>),
-}
-
-impl std::fmt::Debug for Listing {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Host(_) => "Host",
-            Self::Work(_) => "Work",
-        })
-    }
-}
-
 impl Listing {
     /// Opens it on its thread: what lists the buffers of a moment.
-    fn open(self) -> Result<Box<dyn FnMut(Moment) -> BufferList>, String> {
+    fn open_list(self) -> Result<Box<dyn FnMut(Moment) -> BufferList>, String> {
         match self {
             Self::Host(recipe) => {
                 let mut collector = recipe()?;
@@ -153,7 +142,7 @@ impl Sampler {
     /// # Errors
     /// If there can be no more threads.
     pub fn start(
-        feed: Feed,
+        feed: Samples,
         root: Root,
         timeline: Timeline,
         interval: Duration,
@@ -240,7 +229,7 @@ impl BufferReader {
                 Some(interval) => Some(interval),
                 None => return,
             };
-            let mut list = match listing.open() {
+            let mut list = match listing.open_list() {
                 Ok(list) => list,
                 Err(why) => {
                     let said = events.send((timeline.moment(), Event::Done(Err(why))));

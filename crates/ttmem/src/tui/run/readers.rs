@@ -11,7 +11,7 @@ use crate::tui::app::Action;
 use crate::tui::history::Moment;
 use crate::tui::player::Player;
 use crate::tui::sampler::{
-    BufferReader, CoreReader, Feed, Listing, Looker, RecipeOfL1, Sampler, Stamped, Timeline,
+    BufferReader, CoreReader, Listing, Looker, RecipeOfL1, Sampler, Samples, Stamped, Timeline,
 };
 
 /// What is looked at.
@@ -25,7 +25,7 @@ pub enum Subject {
 /// What a host is looked at through.
 pub struct HostParts {
     /// What samples are taken from.
-    pub feed: Feed,
+    pub feed: Samples,
     /// What buffers are read from, once somebody wants to see them.
     pub buffers: Listing,
     /// How L1 is read once somebody wants to see it.
