@@ -15,7 +15,7 @@ use super::start;
 fn rotel() -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/rotel");
     let named = std::env::var_os("ROTEL").map(PathBuf::from);
-    let program = named.unwrap_or_else(|| tools.join("rotel-agent"));
+    let program = named.unwrap_or_else(|| tools.join("run"));
     if !program.exists() {
         assert!(std::env::var_os("CI").is_none(), "CI installs rotel");
         let mut stderr = std::io::stderr().lock();
@@ -43,7 +43,6 @@ impl Rotel {
             .args(["--debug-log-verbosity", "detailed", "--otlp-http-endpoint", address])
             .args(["--otlp-grpc-endpoint", &free_address()])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
