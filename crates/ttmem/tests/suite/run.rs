@@ -72,7 +72,8 @@ fn a_missing_library_is_one_line_and_three() {
         "ttmem: TTMEM_AGENT names /nowhere/libttmem_agent.so, and there is no file; name libttmem_agent.so\n"
     );
     let folder = tempfile::tempdir().unwrap();
-    let alone = folder.path().join("ttmem");
+    let alone = folder.path().join("alone/ttmem");
+    std::fs::create_dir(folder.path().join("alone")).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_ttmem"), &alone).unwrap();
     let output =
         Command::new(&alone).args(["run", "true"]).env_remove("TTMEM_AGENT").output().unwrap();
@@ -95,7 +96,11 @@ fn listener() -> Child {
     let script = "trap 'echo got $name; n=$((n+1)); [ $n = 3 ] && exit 9' USR1; \
                   for s in INT TERM HUP; do trap \"echo got $s\" $s; done; n=0; name=USR1; \
                   echo ready; while :; do sleep 0.05; done";
-    sh(&[], script).stdout(Stdio::piped()).spawn().unwrap()
+    // What the test was started to ignore, by `nohup` perhaps, a shell cannot trap.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_ttmem"), "run", "sh", "-c", script]);
+    agent_library::build();
+    command.env_remove("TTMEM_AGENT").stdout(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
