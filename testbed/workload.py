@@ -2,7 +2,7 @@
 
     testbed/run --mock n150 testbed/workload.py [--stepwise] [--hold] [--chip N] [STEP...]
 
-Steps: dram[=MIB]  l1[=MIB]  sharded  l1_small  trace  ops  free[=KIND], as in DEFAULT_STEPS if none is given; and
+Steps: dram[=MIB]  l1[=MIB]  sharded  l1_small  odd  trace  ops  free[=KIND], as in DEFAULT_STEPS if none is given; and
 out_of_order  thread  fail  label  reopen.
 It opens every chip of the machine as one mesh (each tensor is on each chip), or only chip N with --chip N.
 
@@ -39,7 +39,7 @@ VIEW_FIELDS = (
     "total_bytes_free_per_bank",
     "largest_contiguous_bytes_free_per_bank",
 )
-STEPS = ("dram", "l1", "sharded", "l1_small", "trace", "ops", "free", "out_of_order", "thread", "fail", "label", "reopen")
+STEPS = ("dram", "l1", "sharded", "l1_small", "odd", "trace", "ops", "free", "out_of_order", "thread", "fail", "label", "reopen")
 DEFAULT_STEPS = ("dram", "l1", "sharded", "l1_small", "trace", "ops", "free=l1", "free")
 
 TILE = 32
@@ -115,6 +115,16 @@ class Workload:
     def l1_small(self):
         """L1_SMALL takes sharded tensors only. The last of the four shards is partly empty."""
         self.allocate([1, 1, 100, 64], sharded("L1_SMALL", "HEIGHT_SHARDED", (4, 1), [32, 64]))
+
+    def odd(self):
+        """Row-major pages that are aligned, in blocks that are filled up; the last of some shards is partly empty."""
+        row_major = {"layout": ttnn.ROW_MAJOR_LAYOUT}
+        self.allocate([1, 2, 12, 25], ttnn.DRAM_MEMORY_CONFIG, **row_major)
+        self.allocate([1, 3, 5, 21], ttnn.L1_MEMORY_CONFIG, ttnn.float32, **row_major)
+        self.allocate([1, 1, 9, 8], sharded("L1", "HEIGHT_SHARDED", (3, 1), [3, 8]), **row_major)
+        self.allocate([1, 1, 10, 24], sharded("L1", "HEIGHT_SHARDED", (3, 1), [4, 24]), **row_major)
+        self.allocate([1, 1, 10, 24], sharded("L1_SMALL", "HEIGHT_SHARDED", (2, 1), [5, 24]), ttnn.float32, **row_major)
+        self.allocate([1, 1, 10, 24], sharded("DRAM", "HEIGHT_SHARDED", (2, 1), [5, 24]), **row_major)
 
     def trace(self):
         """A tensor in the trace region: capturing a real trace crashes on mock devices."""

@@ -101,7 +101,7 @@ pub(crate) struct AllocatorSlot {
     pub(crate) changed: AtomicU8,
     /// Bit set of the kinds that a buffer was seen of.
     pub(crate) kinds_seen: AtomicU8,
-    /// What its blocks are a multiple of, less one: see [`AllocatorSlot::reserved`].
+    /// What its blocks are a multiple of, less one: see [`AllocatorSlot::block_padding`].
     pub(crate) alignment_mask: AtomicU8,
     /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
     pub(crate) l1_small_start: AtomicU64,
@@ -149,11 +149,12 @@ impl AllocatorSlot {
         self.changed.store(1, Ordering::Relaxed);
     }
 
-    /// What the allocator sets aside in each bank for so many bytes. Its blocks have the alignment of DRAM, in L1 too.
+    /// What the allocator adds to so many bytes of a bank to fill up the block. Blocks have the alignment of DRAM, in L1
+    /// too.
     #[inline]
-    pub(crate) fn reserved(&self, bytes_per_bank: u64) -> u64 {
-        let mask = u64::from(self.alignment_mask.load(Ordering::Relaxed));
-        bytes_per_bank.saturating_add(mask) & !mask
+    pub(crate) fn block_padding(&self, bytes_per_bank: u64) -> u8 {
+        let [lowest, ..] = bytes_per_bank.wrapping_neg().to_le_bytes();
+        lowest & self.alignment_mask.load(Ordering::Relaxed)
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct BufferFacts {
     pub(crate) requested: u64,
     /// Bytes of a page.
     pub(crate) page_bytes: u32,
+    /// Of the bytes per bank: what fills up the last block.
+    pub(crate) block_padding: u8,
     /// Kind.
     pub(crate) kind: BufferKind,
     /// Layout.
@@ -56,6 +58,7 @@ impl BufferFacts {
             sequence,
             time: now.time,
             page_bytes: self.page_bytes,
+            block_padding: self.block_padding,
             thread: now.thread,
             tags,
         }
@@ -73,6 +76,7 @@ impl BufferFacts {
             requested: self.requested,
             live_after: 0,
             page_bytes: self.page_bytes,
+            block_padding: self.block_padding,
             thread: now.thread,
             tags,
         }
@@ -291,6 +295,7 @@ impl Recorder<'_> {
             bytes_per_bank: 0,
             requested: 0,
             page_bytes: 0,
+            block_padding: 0,
             kind: BufferKind::Dram,
             layout: BufferLayout::Unknown,
         };

@@ -9,7 +9,7 @@ use ttmem_model::segment::layout::{
     ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
 };
 use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, halves};
-use ttmem_model::segment::{AllocatorRole, BufferKind};
+use ttmem_model::segment::{Alignments, AllocatorRole, BufferKind};
 
 use crate::process::{DeviceSlot, MeshSlot, Process};
 use crate::recorder::{Recorder, kind_block};
@@ -72,8 +72,8 @@ pub(crate) struct NewAllocator {
     pub(crate) kinds: [KindShape; 4],
     /// First address of L1_SMALL, 0 where buffers tell their kind.
     pub(crate) l1_small_start: u64,
-    /// What its blocks are a multiple of, a power of two.
-    pub(crate) alignment: u32,
+    /// What it aligns pages to.
+    pub(crate) alignments: Alignments,
     /// Monotonic nanoseconds.
     pub(crate) time: u64,
 }
@@ -136,13 +136,14 @@ impl Registry<'_> {
             serial: held.map_or_else(serial, |held| held.serial),
             pointer: new.pointer,
             role: new.role,
+            alignments: new.alignments,
             chips: new.chips,
             opened: held.map_or(new.time, |held| held.opened),
             closed: 0,
         };
         self.0.store::<{ AllocatorHead::WORDS }>(first, head.to_words());
         slot.l1_small_start.store(new.l1_small_start, Ordering::Relaxed);
-        let mask = u8::try_from(new.alignment.saturating_sub(1)).unwrap_or(0);
+        let mask = u8::try_from(new.alignments.dram.saturating_sub(1)).unwrap_or(0);
         slot.alignment_mask.store(mask, Ordering::Relaxed);
         slot.role.store(new.role as u8, Ordering::Relaxed);
         slot.changed.store(1, Ordering::Relaxed);

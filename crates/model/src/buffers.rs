@@ -11,7 +11,7 @@ use crate::snapshot::ProcessState;
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/buffers";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub const VERSION: &str = "1.0";
+pub const VERSION: &str = "1.1";
 
 /// The live buffers of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,8 +133,11 @@ pub struct LiveBuffer {
     pub allocator: u64,
     /// Its address, the same in every bank.
     pub address: u64,
-    /// Bytes that it takes in every bank.
+    /// Bytes that are set aside for it in every bank.
     pub bytes_per_bank: u64,
+    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them (`max_size_per_bank`): without what
+    /// aligns each page and fills up the block.
+    pub size_per_bank: u64,
     /// Banks of a chip.
     pub banks: u64,
     /// Bytes that it takes on each chip: in all banks.

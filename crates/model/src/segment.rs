@@ -31,7 +31,7 @@ pub use contents::{
     Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Peak,
     Segment,
 };
-pub use owner::Statistics;
+pub use owner::{Alignments, Statistics};
 pub use reader::{Reader, SegmentError};
 pub use vocabulary::{
     AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,

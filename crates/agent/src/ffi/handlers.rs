@@ -221,7 +221,7 @@ fn enter_allocator(
         } else {
             0
         },
-        alignment: tt_metal::alignment(allocator),
+        alignments: tt_metal::alignments(allocator),
         time: system::coarse_time(),
     })?;
     if new {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
 use ttmem_model::segment::entry::low;
-use ttmem_model::segment::{BufferKind, BufferLayout, Statistics};
+use ttmem_model::segment::{Alignments, BufferKind, BufferLayout, Statistics};
 
 use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;
@@ -233,6 +233,7 @@ pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<
     if bytes_per_bank == NO_ANSWER {
         return None;
     }
+    let block_padding = slot.block_padding(bytes_per_bank);
     let page_bytes = tell(&ACCESSORS.page_size, buffer);
     let requested = match tell(&ACCESSORS.size, buffer) {
         NO_ANSWER => page_bytes.wrapping_mul(pages(buffer)),
@@ -241,9 +242,10 @@ pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<
     Some(BufferFacts {
         key: buffer,
         address,
-        bytes_per_bank: slot.reserved(bytes_per_bank),
+        bytes_per_bank: bytes_per_bank.saturating_add(u64::from(block_padding)),
         requested,
         page_bytes: u32::try_from(page_bytes).unwrap_or(u32::MAX),
+        block_padding,
         kind,
         layout: BufferLayout::from_number(low(tell(&ACCESSORS.layout, buffer)) & 0xff),
     })
@@ -331,11 +333,14 @@ pub(super) fn banks(allocator: u64, kind: BufferKind) -> u64 {
     u64::from(banks.unwrap_or(0))
 }
 
-/// What the blocks of an allocator are a multiple of, in every kind: the alignment of DRAM. 1 if TT-Metal does not tell.
-pub(super) fn alignment(allocator: u64) -> u32 {
-    const DRAM: u32 = 0;
-    let told = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, DRAM);
-    told.filter(|bytes| bytes.is_power_of_two()).unwrap_or(1)
+/// What an allocator aligns pages to.
+pub(super) fn alignments(allocator: u64) -> Alignments {
+    let of = |kind| {
+        let told = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, buffer_type(kind));
+        let bytes = told.filter(|bytes| bytes.is_power_of_two()).unwrap_or(0);
+        u16::try_from(bytes).unwrap_or(0)
+    };
+    Alignments { dram: of(BufferKind::Dram), l1: of(BufferKind::L1) }
 }
 
 /// First address of L1_SMALL in a mesh's or device's allocator: L1 ends there. 0 if it has none.

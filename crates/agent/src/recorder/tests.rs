@@ -3,7 +3,7 @@ use std::thread;
 
 use ttmem_model::segment::head::HeadFacts;
 use ttmem_model::segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
-use ttmem_model::segment::{AllocatorRole, Reader, Segment};
+use ttmem_model::segment::{Alignments, AllocatorRole, Reader, Segment};
 
 use super::*;
 use crate::ffi::new_process;
@@ -31,7 +31,7 @@ fn recorder() -> Recorder<'static> {
         chips: 0,
         kinds: [KindShape { banks: 12 }; 4],
         l1_small_start: 0,
-        alignment: 1,
+        alignments: Alignments::default(),
         time: 1,
     };
     assert_eq!(Registry(recorder).allocator(&allocator), Some(0));
@@ -52,6 +52,7 @@ fn buffer(key: u64) -> BufferFacts {
         bytes_per_bank: key % 1000 * 32,
         requested: key * 7,
         page_bytes: 2048,
+        block_padding: (key % 64) as u8,
         kind: BufferKind::ALL[(key % 4) as usize],
         layout: BufferLayout::Interleaved,
     }

@@ -8,7 +8,7 @@ mod image;
 use std::collections::BTreeMap;
 
 use ttmem_model::segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
-use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_model::segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use ttmem_model::segment::{
     AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Origin, Statistics,
 };
@@ -177,6 +177,7 @@ impl Segment {
             serial,
             pointer: 0x5555_0000_0000 + serial * 0x1000,
             role,
+            alignments: Alignments::default(),
             chips: chips.iter().fold(0, |set, chip| set | 1 << chip),
             opened: self.time,
             closed: 0,
@@ -203,6 +204,7 @@ impl Segment {
             sequence,
             time: self.time,
             page_bytes: 2048,
+            block_padding: 0,
             thread: self.thread,
             tags,
         };
@@ -272,6 +274,7 @@ impl Segment {
             sequence: 0,
             time: self.time,
             page_bytes: 2048,
+            block_padding: 0,
             thread: self.thread,
             tags,
         };
@@ -394,6 +397,7 @@ impl Segment {
             sequence: 0,
             time: self.time,
             page_bytes: 0,
+            block_padding: 0,
             thread: self.thread,
             tags,
         };
@@ -410,6 +414,7 @@ impl Segment {
             requested: entry.requested,
             live_after,
             page_bytes: entry.page_bytes,
+            block_padding: entry.block_padding,
             thread: entry.thread,
             tags: entry.tags,
         });
@@ -424,6 +429,7 @@ impl FakeAllocator {
             serial: 1,
             pointer: 0x5555_0000_1000,
             role: AllocatorRole::Unknown,
+            alignments: Alignments::default(),
             chips: 0,
             opened: FIRST_TIME,
             closed: 0,

@@ -154,6 +154,7 @@ impl OneSegment<'_> {
             allocator: allocator.serial,
             address: buffer.address,
             bytes_per_bank: buffer.bytes_per_bank,
+            size_per_bank: buffer.size_per_bank(allocator),
             banks,
             bytes: buffer.bytes_per_bank.saturating_mul(banks),
             requested: buffer.requested,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::owner::Statistics;
+use super::owner::{Alignments, Statistics};
 use super::vocabulary::{
     AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,
 };
@@ -122,6 +122,8 @@ pub struct Allocator {
     pub serial: u64,
     /// What it allocates for.
     pub role: AllocatorRole,
+    /// What it aligns pages to.
+    pub alignments: Alignments,
     /// Indexes of its chips; empty when they were not found out.
     pub chips: Vec<usize>,
     /// When it was first seen.
@@ -224,6 +226,8 @@ pub struct Buffer {
     pub requested: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
+    /// Of the bytes per bank: what fills up the last block.
+    pub block_padding: u8,
     /// Sequence number of the event of its allocation.
     pub sequence: u64,
     /// When.
@@ -232,6 +236,29 @@ pub struct Buffer {
     pub thread: u32,
     /// The op at work.
     pub op: Option<Op>,
+}
+
+impl Buffer {
+    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them: without what aligns each page and
+    /// fills up the block. Where the allocator does not tell how it aligns pages, the bytes per bank.
+    #[must_use]
+    pub fn size_per_bank(&self, allocator: &Allocator) -> u64 {
+        self.pages_per_bank(allocator)
+            .map_or(self.bytes_per_bank, |pages| pages.saturating_mul(u64::from(self.page_bytes)))
+    }
+
+    /// Pages in the fullest bank.
+    fn pages_per_bank(&self, allocator: &Allocator) -> Option<u64> {
+        let page = u64::from(self.page_bytes);
+        if self.layout == BufferLayout::Interleaved {
+            let pages = self.requested.checked_div(page)?;
+            let banks = allocator.kind(self.kind).banks;
+            return (banks > 0).then(|| pages.div_ceil(banks));
+        }
+        let aligned = page.checked_next_multiple_of(allocator.alignments.of(self.kind)?)?;
+        let bytes = self.bytes_per_bank.checked_sub(u64::from(self.block_padding))?;
+        bytes.checked_div(aligned)
+    }
 }
 
 /// Something that happened.

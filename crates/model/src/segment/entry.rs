@@ -116,6 +116,8 @@ pub struct BufferEntry {
     pub time: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
+    /// Of the bytes per bank: what fills up the last block.
+    pub block_padding: u8,
     /// Thread that allocated it.
     pub thread: u32,
     /// The rest.
@@ -137,7 +139,7 @@ impl BufferEntry {
             self.requested,
             self.sequence,
             self.time,
-            pair(self.page_bytes, self.thread),
+            pair(self.page_bytes, padded_thread(self.block_padding, self.thread)),
             u64::from(self.tags.to_bits()),
         ])
     }
@@ -155,7 +157,8 @@ impl BufferEntry {
             sequence: words[4],
             time: words[5],
             page_bytes: low(words[6]),
-            thread: high(words[6]),
+            block_padding: block_padding(high(words[6])),
+            thread: high(words[6]) & THREAD_MASK,
             tags: Tags::from_bits(low(words[7])),
         })
     }
@@ -193,7 +196,7 @@ impl OwnBuffer {
             requested,
             free.live_after,
             free.time,
-            pair(low(page), free.thread),
+            pair(low(page), padded_thread(block_padding(high(page)), free.thread)),
             tags & 0xffff | u64::from(free.name) << 16,
         ])
     }
@@ -212,6 +215,20 @@ pub struct Free {
     pub thread: u32,
     /// Index of the name of the op that frees; 0 for none.
     pub name: u16,
+}
+
+/// Bits that hold a thread's number, of which Linux has four million. Above them stands a buffer's block padding.
+const THREAD_BITS: u32 = 24;
+const THREAD_MASK: u32 = (1 << THREAD_BITS) - 1;
+
+#[inline]
+fn padded_thread(block_padding: u8, thread: u32) -> u32 {
+    u32::from(block_padding) << THREAD_BITS | thread & THREAD_MASK
+}
+
+#[inline]
+fn block_padding(padded_thread: u32) -> u8 {
+    (padded_thread >> THREAD_BITS) as u8
 }
 
 /// Words of which the last one has room for the checksum of all in its upper half.
@@ -240,6 +257,8 @@ pub struct EventEntry {
     pub live_after: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
+    /// Of the bytes per bank: what fills up the last block.
+    pub block_padding: u8,
     /// Thread.
     pub thread: u32,
     /// The rest.
@@ -258,7 +277,7 @@ impl EventEntry {
             self.requested,
             self.live_after,
             self.time,
-            pair(self.page_bytes, self.thread),
+            pair(self.page_bytes, padded_thread(self.block_padding, self.thread)),
             u64::from(self.tags.to_bits()),
         ])
     }
@@ -280,7 +299,8 @@ impl EventEntry {
             live_after: words[4],
             time: words[5],
             page_bytes: low(words[6]),
-            thread: high(words[6]),
+            block_padding: block_padding(high(words[6])),
+            thread: high(words[6]) & THREAD_MASK,
             tags: Tags::from_bits(low(words[7])),
         })
     }

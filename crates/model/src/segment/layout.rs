@@ -12,7 +12,8 @@ pub const MAJOR: u16 = 1;
 /// Readers accept every minor version of their major version.
 ///
 /// - 1.0: the first.
-pub const MINOR: u16 = 0;
+/// - 1.1: alignments of an allocator's pages; what fills up the blocks of buffers.
+pub const MINOR: u16 = 1;
 
 /// Bytes of a word.
 pub const WORD_BYTES: usize = 8;
@@ -132,8 +133,8 @@ pub mod allocator {
     pub const SERIAL: usize = 0;
     /// The allocator's address in its process.
     pub const POINTER: usize = 1;
-    /// Role (8 bits), state (8 bits).
-    pub const ROLE_AND_STATE: usize = 2;
+    /// Role (8 bits), nothing (8 bits), and since 1.1 what pages are aligned to in DRAM and in L1 (16 bits each).
+    pub const ROLE_AND_ALIGNMENTS: usize = 2;
     /// Set of chips by index, two words.
     pub const CHIPS: usize = 3;
     /// When it was first seen.

@@ -2,7 +2,7 @@
 
 use super::entry::{checksum, high, low, pair};
 use super::layout::CHIP_WORDS;
-use super::vocabulary::AllocatorRole;
+use super::vocabulary::{AllocatorRole, BufferKind};
 
 /// A set of 128 bits as two words.
 #[must_use]
@@ -134,6 +134,27 @@ impl ChipEntry {
     }
 }
 
+/// What TT-Metal aligns the pages of a buffer to, in bytes. 0 where it does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alignments {
+    /// In DRAM. Every block is a multiple of it too, also in L1.
+    pub dram: u16,
+    /// In L1.
+    pub l1: u16,
+}
+
+impl Alignments {
+    /// For the pages of a kind, if it is known.
+    #[must_use]
+    pub fn of(self, kind: BufferKind) -> Option<u64> {
+        let bytes = match kind {
+            BufferKind::Dram | BufferKind::Trace => self.dram,
+            BufferKind::L1 | BufferKind::L1Small => self.l1,
+        };
+        (bytes > 0).then_some(u64::from(bytes))
+    }
+}
+
 /// The first words of an allocator's entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocatorHead {
@@ -143,6 +164,8 @@ pub struct AllocatorHead {
     pub pointer: u64,
     /// What it allocates for.
     pub role: AllocatorRole,
+    /// What it aligns pages to.
+    pub alignments: Alignments,
     /// Set of chips by index.
     pub chips: u128,
     /// Monotonic time in nanoseconds when it was first seen.
@@ -162,7 +185,9 @@ impl AllocatorHead {
         let mut words = [
             self.serial,
             self.pointer,
-            self.role as u64,
+            self.role as u64
+                | u64::from(self.alignments.dram) << 16
+                | u64::from(self.alignments.l1) << 32,
             chips_low,
             chips_high,
             self.opened,
@@ -180,6 +205,10 @@ impl AllocatorHead {
             serial: words[0],
             pointer: words[1],
             role: AllocatorRole::from_number((words[2] & 0xff) as u8),
+            alignments: Alignments {
+                dram: (words[2] >> 16 & 0xffff) as u16,
+                l1: (words[2] >> 32 & 0xffff) as u16,
+            },
             chips: u128::from(words[3]) | u128::from(words[4]) << 64,
             opened: words[5],
             closed: words[6],

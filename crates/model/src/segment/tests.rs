@@ -7,7 +7,7 @@ use super::layout::{
     fixed, kind,
 };
 use super::name::NameEntry;
-use super::owner::{AllocatorHead, ChipEntry, PeakOrigin};
+use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use super::*;
 
 const TAGS: Tags = Tags {
@@ -26,6 +26,7 @@ const BUFFER: BufferEntry = BufferEntry {
     sequence: 17,
     time: 1_000_000_007,
     page_bytes: 2048,
+    block_padding: 32,
     thread: 4711,
     tags: TAGS,
 };
@@ -39,6 +40,7 @@ const EVENT: EventEntry = EventEntry {
     requested: 1_048_576,
     live_after: 176_128,
     page_bytes: 2048,
+    block_padding: 32,
     thread: 4711,
     tags: TAGS,
 };
@@ -74,6 +76,7 @@ const ALLOCATOR: AllocatorHead = AllocatorHead {
     serial: 4,
     pointer: 0x5555_0000_2000,
     role: AllocatorRole::Mesh,
+    alignments: Alignments { dram: 64, l1: 16 },
     chips: 1 << 100 | 3,
     opened: 5,
     closed: 0,
@@ -143,7 +146,7 @@ impl Image {
 }
 
 #[test]
-fn the_bytes_of_version_1_0_are_these() {
+fn the_bytes_of_version_1_1_are_these() {
     let hex = |name: &str, words: &[u64]| {
         let bytes: String = words
             .iter()
@@ -167,9 +170,69 @@ fn the_bytes_of_version_1_0_are_these() {
     .concat();
     assert_eq!(
         golden,
-        include_str!("golden_1_0.txt"),
+        include_str!("golden_1_1.txt"),
         "the format changed; is it a new version?\n{golden}"
     );
+}
+
+/// The words of a line of a golden file.
+fn golden_words<const N: usize>(golden: &str, name: &str) -> [u64; N] {
+    let line = golden.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+    let word = |index: usize| u64::from_str_radix(&line[16 * index..][..16], 16).unwrap();
+    std::array::from_fn(|index| word(index).swap_bytes())
+}
+
+#[test]
+fn entries_of_version_1_0_are_read() {
+    let golden = include_str!("golden_1_0.txt");
+    assert_eq!(
+        BufferEntry::from_words(golden_words(golden, "buffer")),
+        Some(BufferEntry { block_padding: 0, ..BUFFER })
+    );
+    assert_eq!(
+        EventEntry::from_words(golden_words(golden, "event")),
+        Some(EventEntry { block_padding: 0, ..EVENT })
+    );
+    assert_eq!(
+        AllocatorHead::from_words(golden_words(golden, "allocator")),
+        Some(AllocatorHead { alignments: Alignments::default(), ..ALLOCATOR })
+    );
+}
+
+/// The buffer that is listed of an image with another entry for it, and its size in a bank.
+fn size_per_bank(buffer: BufferEntry) -> u64 {
+    let mut image = Image::full();
+    image.put(image.1.table(Section::Buffers).entry(7), &buffer.to_words());
+    let segment = image.parse();
+    segment.buffers[0].size_per_bank(&segment.allocators[0])
+}
+
+#[test]
+fn the_size_in_a_bank_is_without_what_aligns() {
+    let tags = Tags { layout: BufferLayout::Interleaved, ..TAGS };
+    // 130 pages of 100 bytes in 64 banks: three in the fullest, each aligned to 16 bytes, the block to 64.
+    let buffer = BufferEntry {
+        bytes_per_bank: 384,
+        requested: 13_000,
+        page_bytes: 100,
+        block_padding: 48,
+        tags,
+        ..BUFFER
+    };
+    assert_eq!(size_per_bank(buffer), 300);
+    let sharded = Tags { layout: BufferLayout::HeightSharded, ..TAGS };
+    // Three pages of 10 bytes to a shard, whether a block of 64 bytes would hold a fourth or not.
+    let buffer = BufferEntry {
+        bytes_per_bank: 64,
+        requested: 130,
+        page_bytes: 10,
+        block_padding: 16,
+        tags: sharded,
+        ..BUFFER
+    };
+    assert_eq!(size_per_bank(buffer), 30);
+    assert_eq!(size_per_bank(BufferEntry { page_bytes: 0, ..buffer }), 64);
+    assert_eq!(size_per_bank(BufferEntry { bytes_per_bank: 8, ..buffer }), 8);
 }
 
 #[test]
@@ -227,8 +290,8 @@ fn what_is_no_segment_is_refused_with_the_reason() {
     let mut newer = Image::full();
     newer.0[fixed::VERSION] += 1;
     let error = Reader::parse(&newer.bytes()).unwrap_err();
-    assert_eq!(error, SegmentError::Version { major: 2, minor: 0 });
-    assert!(error.to_string().contains("version 2.0 and this ttmem reads 1.x"));
+    assert_eq!(error, SegmentError::Version { major: 2, minor: 1 });
+    assert!(error.to_string().contains("version 2.1 and this ttmem reads 1.x"));
     let mut tampered = Image::full();
     tampered.0[fixed::SECTIONS + 8] += 8;
     assert_eq!(Reader::parse(&tampered.bytes()), Err(SegmentError::Header));
@@ -253,7 +316,7 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     longer.put(counter::EVENTS, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
-    assert_eq!(segment.header.version, (1, 5));
+    assert_eq!(segment.header.version, (1, 6));
     assert_eq!(segment.events[0].address, EVENT.address);
 }
 
@@ -327,7 +390,10 @@ proptest! {
         let [key, address, bytes_per_bank, requested, sequence, time] = numbers;
         let tags = Tags { allocator: index, kind: BufferKind::ALL[kind], name, ..TAGS };
         let [page_bytes, thread] = halves;
-        let buffer = BufferEntry { key, address, bytes_per_bank, requested, sequence, time, page_bytes, thread, tags };
+        let thread = thread >> 8;
+        let buffer = BufferEntry {
+            key, address, bytes_per_bank, requested, sequence, time, page_bytes, block_padding: index, thread, tags,
+        };
         prop_assert_eq!(BufferEntry::from_words(buffer.to_words()), Some(buffer));
     }
 

@@ -30,7 +30,7 @@ pub(in crate::ffi) fn create_allocator(
             chips,
             kinds: [KindShape::default(); 4],
             l1_small_start: 0,
-            alignment: tt_metal::alignment(this),
+            alignments: tt_metal::alignments(this),
             time: system::coarse_time(),
         });
     });

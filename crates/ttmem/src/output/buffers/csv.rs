@@ -11,13 +11,14 @@ use crate::output::text::legible;
 /// A column: its name, its unit, and how it is read.
 type Column<T> = (&'static str, &'static str, fn(&BufferList, &T) -> String);
 
-const SINGLE: [Column<LiveBuffer>; 15] = [
+const SINGLE: [Column<LiveBuffer>; 16] = [
     ("pid", "", |_, buffer| buffer.pid.to_string()),
     ("chips", "", chips),
     ("allocator", "", |_, buffer| buffer.allocator.to_string()),
     ("kind", "", |_, buffer| buffer.kind.as_str().to_owned()),
     ("address", "", |_, buffer| format!("0x{:x}", buffer.address)),
     ("bytes_per_bank", "B", |_, buffer| buffer.bytes_per_bank.to_string()),
+    ("size_per_bank", "B", |_, buffer| buffer.size_per_bank.to_string()),
     ("banks", "", |_, buffer| buffer.banks.to_string()),
     ("bytes", "B", |_, buffer| buffer.bytes.to_string()),
     ("requested", "B", |_, buffer| buffer.requested.to_string()),
