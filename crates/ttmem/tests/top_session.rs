@@ -204,8 +204,10 @@ fn a_session_from_the_first_view_to_the_last() {
     terminal.keys(&["Enter"]);
     terminal.wait("the filter", |screen| screen.contains("52110") && !screen.contains("41377"));
     terminal.keys(&["Enter"]);
-    terminal.wait_for("demo/whisper.py --model large-v3");
-    terminal.keys(&["Escape", "Escape", "Space"]);
+    terminal.wait_for("Process 52110");
+    terminal.keys(&["Escape"]);
+    terminal.wait("the list alone", |screen| !screen.contains("Process 52110"));
+    terminal.keys(&["Escape", "Space"]);
     let frozen = terminal.wait_for("frozen");
     sleep(Duration::from_millis(2_500));
     assert_eq!(terminal.screen(), frozen, "a frozen screen stands still");

@@ -127,15 +127,18 @@ fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
     })?;
     small_thread("input", move || {
         loop {
-            let incoming = match crossterm::event::read() {
-                Ok(input) => terminal::understand(&input).map(Incoming::Heard),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-                Err(_) => Some(Incoming::Closed),
+            let heard = match crossterm::event::read() {
+                Ok(input) => terminal::understand(&input),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => {
+                    drop(sender.send(Incoming::Closed));
+                    return;
+                }
             };
-            let is_closed = matches!(incoming, Some(Incoming::Closed));
-            let is_deaf = incoming.is_some_and(|incoming| sender.send(incoming).is_err());
-            if is_closed || is_deaf {
-                return;
+            for heard in heard {
+                if sender.send(Incoming::Heard(heard)).is_err() {
+                    return;
+                }
             }
         }
     })

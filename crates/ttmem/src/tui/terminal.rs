@@ -84,14 +84,20 @@ pub enum Heard {
 }
 
 /// What an input means; nothing if it does not matter.
-#[must_use]
-pub fn understand(input: &Input) -> Option<Heard> {
-    match input {
-        Input::Key(event) if event.kind != KeyEventKind::Release => key(event).map(Heard::Key),
-        Input::Mouse(event) => mouse(event),
-        Input::Resize(columns, rows) => Some(Heard::Resize(*columns, *rows)),
-        _ => None,
-    }
+///
+/// A key with Alt is the Escape key and that key: a terminal sends the same bytes for both, and a line that is slow
+/// delivers them at once.
+pub fn understand(input: &Input) -> impl Iterator<Item = Heard> + use<> {
+    let (before, heard) = match input {
+        Input::Key(event) if event.kind != KeyEventKind::Release => {
+            let alt = event.modifiers.contains(KeyModifiers::ALT);
+            (alt.then_some(Heard::Key(Key::Escape)), key(event).map(Heard::Key))
+        }
+        Input::Mouse(event) => (None, mouse(event)),
+        Input::Resize(columns, rows) => (None, Some(Heard::Resize(*columns, *rows))),
+        _ => (None, None),
+    };
+    before.into_iter().chain(heard)
 }
 
 fn key(event: &KeyEvent) -> Option<Key> {
@@ -135,14 +141,17 @@ mod tests {
 
     #[test]
     fn keys_are_understood() {
-        let heard = |code, modifiers| understand(&Input::Key(KeyEvent::new(code, modifiers)));
+        let understood = |input| understand(&input).collect::<Vec<_>>();
+        let heard = |code, modifiers| understood(Input::Key(KeyEvent::new(code, modifiers)));
         let plain = KeyModifiers::NONE;
-        assert_eq!(heard(KeyCode::Char('q'), plain), Some(Heard::Key(Key::Char('q'))));
+        assert_eq!(heard(KeyCode::Char('q'), plain), [Heard::Key(Key::Char('q'))]);
         let control = KeyModifiers::CONTROL;
-        assert_eq!(heard(KeyCode::Char('c'), control), Some(Heard::Key(Key::Control('c'))));
-        assert_eq!(heard(KeyCode::CapsLock, plain), None);
-        assert_eq!(understand(&Input::FocusGained), None);
-        assert_eq!(understand(&Input::Resize(80, 24)), Some(Heard::Resize(80, 24)));
+        assert_eq!(heard(KeyCode::Char('c'), control), [Heard::Key(Key::Control('c'))]);
+        assert_eq!(heard(KeyCode::CapsLock, plain), []);
+        assert_eq!(understood(Input::FocusGained), []);
+        assert_eq!(understood(Input::Resize(80, 24)), [Heard::Resize(80, 24)]);
+        let both = [Heard::Key(Key::Escape), Heard::Key(Key::Char('c'))];
+        assert_eq!(heard(KeyCode::Char('c'), KeyModifiers::ALT), both);
     }
 
     #[test]
