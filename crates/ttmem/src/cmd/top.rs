@@ -116,11 +116,12 @@ fn show(
     let configuration = configuration();
     let settings = settings(args, configuration.settings.clone())?;
     let look = look_of(&settings, common, &Environment::read(variable));
-    let mut app = App::new(settings.clone(), look, args.allow_signals);
-    if let Some(fault) = configuration.faults.first() {
-        app.say(look::Role::Notice, format!("config.toml, {fault}"));
+    let app = App::new(settings.clone(), look, args.allow_signals);
+    let mut parts = parts(app, &settings)?;
+    // Said last: a demonstration has been at work for minutes by now, and messages go away.
+    if let Some(text) = faults(&configuration) {
+        parts.app.say(look::Role::Notice, text);
     }
-    let parts = parts(app, &settings)?;
     let end = run::run(parts).map_err(|error| {
         Failure::usage(format!("the terminal cannot be drawn on ({error}); try plain ttmem"))
     })?;
@@ -179,6 +180,15 @@ fn terminal_is_there(environment: &Environment) -> Result<(), Failure> {
 fn configuration() -> Configuration {
     let path = config::path(variable);
     Configuration::read(path).unwrap_or_else(|error| Configuration::unreadable(&error))
+}
+
+/// What is wrong with the configuration, in one line.
+fn faults(configuration: &Configuration) -> Option<String> {
+    let (first, more) = configuration.faults.split_first()?;
+    Some(match more.len() {
+        0 => format!("config.toml, {first}"),
+        more => format!("config.toml, {} faults (ttmem config), {first}", more + 1),
+    })
 }
 
 /// The settings with what the arguments say.

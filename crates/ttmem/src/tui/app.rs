@@ -209,7 +209,12 @@ impl App {
 
     /// Lets something happen at a moment.
     pub fn update(&mut self, at: Moment, event: Event) -> Action {
+        let is_first = self.now == Moment::default();
         self.now = self.now.max(at);
+        // What was said before there was a time stays as long as anything else.
+        if let Some(message) = self.message.as_mut().filter(|_| is_first) {
+            message.until = Moment(self.now.0 + MESSAGE_MICROS);
+        }
         if self.message.as_ref().is_some_and(|message| message.until <= self.now) {
             self.message = None;
         }

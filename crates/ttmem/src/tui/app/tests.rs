@@ -312,6 +312,17 @@ fn a_message_goes_away_by_itself() {
 }
 
 #[test]
+fn what_is_said_before_the_first_sample_can_be_read() {
+    let mut app = App::new(Settings::default(), LOOK, false);
+    app.say(Role::Notice, "config.toml, line 1: unknown key colour");
+    let at = Moment(1_800_000_000 * SECOND);
+    app.update(at, Event::Tick);
+    assert!(app.message.is_some(), "it was never on the screen");
+    app.update(Moment(at.0 + 5 * SECOND), Event::Tick);
+    assert!(app.message.is_none());
+}
+
+#[test]
 fn the_mouse_points_and_clicks() {
     let mut scene = Scene::new();
     let mouse = |scene: &mut Scene, gesture, target| {
