@@ -14,7 +14,7 @@ use std::time::Duration;
 use ratatui_core::backend::Backend as _;
 use ratatui_core::layout::{Position, Rect, Size};
 use ratatui_core::terminal::Terminal;
-use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use super::app::{Action, App, Event, Mouse};
@@ -116,7 +116,7 @@ fn forward(sender: SyncSender<Incoming>) -> io::Result<SyncSender<Stamped>> {
 
 /// Listens to the terminal and to signals.
 fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT])?;
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
     let of_signals = sender.clone();
     small_thread("signals", move || {
         for signal in signals.forever() {
