@@ -226,6 +226,7 @@ impl App {
     fn happen(&mut self, event: Event) -> Action {
         match event {
             Event::Key(key) => self.press(key),
+            Event::Paste(text) => self.paste(&text),
             Event::Mouse(mouse) => self.point(mouse),
             Event::Sample(sample) => {
                 self.take(sample);

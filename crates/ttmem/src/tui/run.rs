@@ -205,6 +205,7 @@ impl Live {
                 let target = under.map(|(_, target)| *target);
                 self.app.update(now, Event::Mouse(Mouse { gesture, target }))
             }
+            Incoming::Heard(Heard::Paste(text)) => self.app.update(now, Event::Paste(text)),
             Incoming::Heard(Heard::Resize(columns, rows)) => {
                 self.resize(columns, rows);
                 Action::Draw

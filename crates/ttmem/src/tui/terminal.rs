@@ -11,10 +11,11 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use super::app::Gesture;
 use super::key::Key;
 
-/// The other screen, without a cursor, without wrapping at its right edge.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
+/// The other screen, without a cursor, without wrapping at its right edge. What is pasted comes as such, so that it is
+/// not taken for keys.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
 /// The screen as it was, with a cursor, colours as usual.
-const LEAVE: &str = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+const LEAVE: &str = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 /// Clicks, the wheel, moves; as numbers, which have no limit of columns.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1003h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1000l";
@@ -73,10 +74,12 @@ pub fn give_back_on_panic() {
 }
 
 /// What the terminal says, as far as the live view cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A key.
     Key(Key),
+    /// A text that was pasted.
+    Paste(String),
     /// The mouse did something at a column and row.
     Mouse(Gesture, u16, u16),
     /// The terminal has so many columns and rows now.
@@ -94,6 +97,7 @@ pub fn understand(input: &Input) -> impl Iterator<Item = Heard> + use<> {
             (alt.then_some(Heard::Key(Key::Escape)), key(event).map(Heard::Key))
         }
         Input::Mouse(event) => (None, mouse(event)),
+        Input::Paste(text) => (None, Some(Heard::Paste(text.clone()))),
         Input::Resize(columns, rows) => (None, Some(Heard::Resize(*columns, *rows))),
         _ => (None, None),
     };

@@ -100,6 +100,8 @@ impl View {
 pub enum Event {
     /// A key was pressed.
     Key(Key),
+    /// A text was pasted.
+    Paste(String),
     /// The mouse did something.
     Mouse(Mouse),
     /// The host was read.

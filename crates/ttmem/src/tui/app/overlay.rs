@@ -110,6 +110,28 @@ impl App {
         }
     }
 
+    /// Takes what was pasted where something is typed: its first line, without what is no text. Elsewhere letters would
+    /// be keys, so nothing is done.
+    pub(super) fn paste(&mut self, text: &str) -> Action {
+        const MOST_LETTERS: usize = 256;
+        // Terminals send the end of a line as Enter does.
+        let line = text.trim_start().split(['\r', '\n']).next().unwrap_or_default();
+        let is_typing = matches!(
+            self.overlay,
+            Some(Overlay::Filter { .. } | Overlay::GoTo { .. } | Overlay::Help { .. })
+        );
+        if !is_typing {
+            self.say(Role::Notice, "what is pasted is no keys; / takes it as a filter");
+            return Action::Draw;
+        }
+        for letter in line.chars().filter(|letter| !letter.is_control()).take(MOST_LETTERS) {
+            if let Some(overlay) = self.overlay.take() {
+                self.press_overlay(overlay, Key::Char(letter));
+            }
+        }
+        Action::Draw
+    }
+
     fn press_filter(&mut self, text: &mut String, key: Key) -> Outcome {
         match key {
             Key::Char(letter) => text.push(letter),

@@ -323,6 +323,19 @@ fn what_is_said_before_the_first_sample_can_be_read() {
 }
 
 #[test]
+fn what_is_pasted_is_no_keys() {
+    let mut scene = Scene::new();
+    let paste =
+        |scene: &mut Scene, text: &str| scene.app.update(scene.at, Event::Paste(text.to_owned()));
+    assert_eq!(paste(&mut scene, "7q\n"), Action::Draw);
+    assert_eq!(scene.app.view, View::Overview);
+    scene.type_in("/");
+    assert_eq!(paste(&mut scene, "user:al\u{7}ice\rq"), Action::Draw);
+    assert_eq!(scene.app.filter_text, "user:alice");
+    assert!(scene.app.overlay.is_some(), "only Enter keeps a filter");
+}
+
+#[test]
 fn the_mouse_points_and_clicks() {
     let mut scene = Scene::new();
     let mouse = |scene: &mut Scene, gesture, target| {
