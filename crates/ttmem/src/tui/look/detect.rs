@@ -49,7 +49,8 @@ pub fn depth(environment: &Environment) -> Depth {
     }
     let term = environment.term.as_deref().unwrap_or_default();
     let is_true = |word: &str| matches!(word, "truecolor" | "24bit");
-    if environment.colorterm.as_deref().is_some_and(is_true) || term.ends_with("-direct") {
+    let says_so = environment.colorterm.as_deref().is_some_and(is_true);
+    if says_so || term.ends_with("-direct") || has_true_colour(term) {
         Depth::True
     } else if term.contains("256color") {
         Depth::TwoHundredFiftySix
@@ -58,6 +59,13 @@ pub fn depth(environment: &Environment) -> Depth {
     } else {
         Depth::Sixteen
     }
+}
+
+/// Terminals that have all colours, by names of their own. Over ssh their name comes along and `COLORTERM` does not.
+fn has_true_colour(term: &str) -> bool {
+    const NAMES: [&str; 6] =
+        ["alacritty", "contour", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"];
+    NAMES.contains(&term)
 }
 
 /// The characters that the terminal has: a Linux console has no braille, and a locale without UTF-8 nothing of it.
@@ -88,6 +96,7 @@ mod tests {
         let cases: &[(&[(&str, &str)], Depth)] = &[
             (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")], Depth::True),
             (&[("TERM", "xterm-direct")], Depth::True),
+            (&[("TERM", "xterm-kitty")], Depth::True),
             (&[("TERM", "tmux-256color")], Depth::TwoHundredFiftySix),
             (&[("TERM", "screen")], Depth::Sixteen),
             (&[("TERM", "linux")], Depth::Sixteen),
