@@ -197,7 +197,8 @@ const KEYS: &[Key] = &[
         name: "metrics",
         help: &[
             "The charts: dram, l1_by_kind, l1, l1_small, trace, circular_buffers,",
-            "circular_buffers_reported, kernels, reserved, dram_largest_free, l1_largest_free,",
+            "circular_buffers_alone (no tensors), circular_buffers_reported, kernels,",
+            "reserved, dram_largest_free, l1_largest_free,",
             "temperature, power, aiclk, pcie_in, pcie_out; of processes also cpu and host_memory.",
         ],
         read: |settings, value| set(&mut settings.metrics, panels(value)),

@@ -1,6 +1,6 @@
 //! What can be followed over time: one table for the history, the charts and the exports.
 
-use ttmem_model::snapshot::{Chip, Process, ProcessOnChip};
+use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessOnChip};
 use ttmem_model::{ChipId, Metric, Pid, Reading};
 
 /// What a number counts.
@@ -90,6 +90,8 @@ tracks! {
     Trace => "trace", "trace", Bytes, Highest;
     /// Circular buffers resident in L1.
     CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest;
+    /// Circular buffers resident in L1 that are no tensors at the same time.
+    CircularBuffersAlone => "circular_buffers_alone", "circular buffers, no tensors", Bytes, Highest;
     /// Circular buffers as the upstream region reports them.
     Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest;
     /// Kernel text in L1.
@@ -159,6 +161,7 @@ impl Track {
         Self::L1Small,
         Self::Trace,
         Self::CircularBuffers,
+        Self::CircularBuffersAlone,
         Self::Reported,
         Self::Kernels,
         Self::Reserved,
@@ -199,6 +202,7 @@ impl Track {
             Self::L1Small => bytes(&memory.l1_small.used),
             Self::Trace => bytes(&memory.trace.used),
             Self::CircularBuffers => bytes(&memory.circular_buffers.used),
+            Self::CircularBuffersAlone => circular_buffers_alone(memory),
             Self::Reported => bytes(&memory.circular_buffers.reported),
             Self::Kernels => bytes(&memory.kernels.used),
             Self::Reserved => bytes(&memory.reserved.used),
@@ -220,7 +224,7 @@ impl Track {
             Self::L1 => &memory.l1.used,
             Self::L1Small => &memory.l1_small.used,
             Self::Trace => &memory.trace.used,
-            Self::CircularBuffers => &memory.circular_buffers.used,
+            Self::CircularBuffers | Self::CircularBuffersAlone => &memory.circular_buffers.used,
             Self::Reported => &memory.circular_buffers.reported,
             Self::Kernels => &memory.kernels.used,
             Self::Reserved => &memory.reserved.used,
@@ -240,6 +244,7 @@ impl Track {
             Self::L1
             | Self::L1Small
             | Self::CircularBuffers
+            | Self::CircularBuffersAlone
             | Self::Reported
             | Self::Kernels
             | Self::Reserved => bytes(&chip.memory.l1.capacity),
@@ -285,8 +290,41 @@ impl Track {
     }
 }
 
+/// Circular buffers without those that are tensors at the same time, which count as buffers already. Where it is not
+/// known which are, all of them.
+#[must_use]
+pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
+    let used = *memory.circular_buffers.used.value()?;
+    let aliasing = memory.circular_buffers.aliasing.value().copied().unwrap_or(0);
+    Some(used.saturating_sub(aliasing) as f64)
+}
+
 /// A telemetry reading of a chip.
 #[must_use]
 pub fn metric(chip: &Chip, metric: Metric) -> Option<f64> {
     chip.telemetry.get(&metric).and_then(Reading::value).map(|quantity| quantity.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_model::{Missing, Quality, SourceName};
+
+    use super::*;
+
+    #[test]
+    fn circular_buffers_that_are_tensors_count_once() {
+        let known = |value| Reading::Known {
+            value,
+            source: SourceName::L1,
+            quality: Quality::Exact,
+            age_us: 0,
+        };
+        let snapshot = ttmem_collect::Collector::demo().snapshot();
+        let mut chip = snapshot.chips[0].clone();
+        chip.memory.circular_buffers.used = known(100);
+        chip.memory.circular_buffers.aliasing = known(30);
+        assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(70.0));
+        chip.memory.circular_buffers.aliasing = Missing::no_source("no agent").into();
+        assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(100.0));
+    }
 }

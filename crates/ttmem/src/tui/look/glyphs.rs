@@ -1,5 +1,6 @@
 //! The characters for what is not text.
 
+use super::Role;
 use crate::output::page::Charset;
 
 /// The characters for what is not text. Each is one column wide unless it says otherwise.
@@ -63,6 +64,22 @@ impl Glyphs {
             Charset::Unicode => &UNICODE,
             Charset::Ascii => &ASCII,
         }
+    }
+
+    /// The cell of a kind of memory where colour cannot tell it apart: the same in every bar, chart and legend. Nothing
+    /// for what is no kind of memory.
+    #[must_use]
+    pub fn fill(&self, role: Role) -> Option<&'static str> {
+        let place = match role {
+            Role::Dram | Role::L1 => 0,
+            Role::L1Small | Role::Trace => 1,
+            Role::CircularBuffers => 2,
+            Role::Kernels => 3,
+            Role::Reserved => 4,
+            Role::LeftBehind => 5,
+            _ => return None,
+        };
+        self.fills.get(place).copied()
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui_core::layout::Rect;
 use super::frame::subject as name_of;
 use crate::output::text::width;
 use crate::tui::app::{App, Arrange, Panel, Scale};
-use crate::tui::look::{LINES, Role};
+use crate::tui::look::{LINES, Look, Role};
 use crate::tui::number::cells;
 use crate::tui::track::{Subject, Track};
 use crate::tui::widget::canvas::Canvas;
@@ -86,9 +86,12 @@ fn draw_head(
             break;
         }
         let is_apart = app.charts.arrange == Arrange::Apart;
-        let line = canvas.glyphs().lines[0];
         if !is_apart && subjects.len() > 1 {
-            canvas.text(x, area.y, end, colour(place), &line.repeat(2));
+            let sign = match letter(app.look, place - group.start, group.len()) {
+                Some(letter) => format!(" {letter}"),
+                None => canvas.glyphs().lines[0].repeat(2),
+            };
+            canvas.text(x, area.y, end, colour(place), &sign);
             x += 3;
         }
         let role = if place == app.subject_place() { Role::Strong } else { Role::Plain };
@@ -99,6 +102,12 @@ fn draw_head(
 /// The colour of a subject.
 fn colour(place: usize) -> Role {
     Role::Line(u8::try_from(place % usize::from(LINES)).unwrap_or(0))
+}
+
+/// The letter of one of several curves where there are no colours.
+fn letter(look: Look, place: usize, count: usize) -> Option<char> {
+    let letter = char::from(b'a' + u8::try_from(place).ok()?.min(25));
+    (look.is_mono() && count > 1).then_some(letter)
 }
 
 /// How charts fill an area: columns and rows of them.

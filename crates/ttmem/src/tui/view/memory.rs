@@ -8,7 +8,7 @@ use crate::tui::app::App;
 use crate::tui::history::Window;
 use crate::tui::look::{Look, Role};
 use crate::tui::select::Figure;
-use crate::tui::track::{Line, Subject, Track};
+use crate::tui::track::{Line, Subject, Track, circular_buffers_alone};
 use crate::tui::widget::bar::{Bar, Part, Rest};
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure::short;
@@ -67,7 +67,11 @@ impl Place {
     fn kinds(self, memory: &ChipMemory) -> Vec<(Role, &Reading<u64>)> {
         match self {
             Self::Dram => {
-                vec![(Role::Dram, &memory.dram.used), (Role::LeftBehind, &memory.dram.left_behind)]
+                vec![
+                    (Role::Dram, &memory.dram.used),
+                    (Role::Trace, &memory.trace.used),
+                    (Role::LeftBehind, &memory.dram.left_behind),
+                ]
             }
             Self::L1 => vec![
                 (Role::L1, &memory.l1.used),
@@ -110,7 +114,12 @@ pub(super) fn draw_bar(
         .kinds(memory)
         .into_iter()
         .filter_map(|(role, reading)| Some(Part { amount: *reading.value()? as f64, role }))
-        .map(|part| without_aliases(memory, part))
+        .map(|part| match part.role {
+            Role::CircularBuffers => {
+                Part { amount: circular_buffers_alone(memory).unwrap_or(0.0), ..part }
+            }
+            _ => part,
+        })
         .collect();
     let line = Line { subject: Subject::Chip(chip.id), track: place.track() };
     let peak = app.past.history.worst(line, Window::Hour).map(f64::from);
@@ -120,15 +129,6 @@ pub(super) fn draw_bar(
     };
     let parts = if whole > 0.0 { parts } else { Vec::new() };
     Bar { parts: &parts, whole, rest, peak }.draw(canvas, x, y, columns);
-}
-
-/// Circular buffers that are tensors at the same time are in the bar already.
-fn without_aliases(memory: &ChipMemory, part: Part) -> Part {
-    let aliasing = memory.circular_buffers.aliasing.value().copied().unwrap_or(0) as f64;
-    match part.role {
-        Role::CircularBuffers => Part { amount: (part.amount - aliasing).max(0.0), ..part },
-        _ => part,
-    }
 }
 
 /// What is said beside a bar: its kinds by name, as far as they hold something.
@@ -151,8 +151,7 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role,
             note(Role::CircularBuffers, "CBs", &cb.used),
             note(Role::Kernels, "kernels", &memory.kernels.used),
             note(Role::Reserved, "reserved", &memory.reserved.used),
-            note(Role::CircularBuffers, "CBs reported", &cb.reported)
-                .filter(|_| cb.used.value().is_none()),
+            note(Role::Plain, "CBs reported", &cb.reported).filter(|_| cb.used.value().is_none()),
             note(Role::LeftBehind, "left behind", &memory.l1.left_behind),
         ],
     };

@@ -77,7 +77,7 @@ impl Bar<'_> {
         };
         let style = canvas.look.style(self.parts[place].role);
         if canvas.look.is_mono() || steps == 1 {
-            return (glyphs.fills[place % glyphs.fills.len()], style);
+            return (glyphs.fill(self.parts[place].role).unwrap_or(glyphs.fills[0]), style);
         }
         let end = ends[place].min(until);
         let next = (place + 1..ends.len()).find(|next| ends[*next] > end);
@@ -149,6 +149,18 @@ mod tests {
         assert_eq!(bar(mono, &[24.0, 16.0, 8.0], Rest::Free, None), "███▓▓▒····");
         let ascii = Look { charset: Charset::Ascii, ..LOOK };
         assert_eq!(bar(ascii, &[24.0, 16.0, 8.0], Rest::Unknown, None), "###==o????");
+    }
+
+    #[test]
+    fn a_kind_keeps_its_sign_where_another_is_not_known() {
+        let look = Look { charset: Charset::Ascii, ..LOOK };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
+        let mut canvas = Canvas::new(&mut buffer, look);
+        let parts = [Part { amount: 2.0, role: Role::Kernels }];
+        let bar = Bar { parts: &parts, whole: 4.0, rest: Rest::Unknown, peak: None };
+        bar.draw(&mut canvas, 0, 0, 4);
+        let text: String = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        assert_eq!(text, "%%??");
     }
 
     #[test]

@@ -90,6 +90,13 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Whether a letter stands there.
+    #[must_use]
+    pub fn is_letter(&self, x: u16, y: u16) -> bool {
+        let cell = self.buffer.cell(Position { x, y });
+        cell.is_some_and(|cell| cell.symbol().starts_with(|sign: char| sign.is_ascii_alphabetic()))
+    }
+
     /// A horizontal rule.
     pub fn rule(&mut self, area: Rect) {
         let line = self.glyphs().lines[0];
@@ -138,6 +145,13 @@ impl<'a> Canvas<'a> {
         self.sign(right, bottom, style, bottom_right);
         self.text(area.left() + 2, area.top(), right, Role::Strong, &format!(" {title} "));
         Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 }
+    }
+
+    /// What a kind of memory is filled with here, if its colour does not tell it from others.
+    #[must_use]
+    pub fn fill(&self, role: Role) -> Option<&'static str> {
+        let has_fills = self.look.is_mono() || self.glyphs().steps.len() == 1;
+        self.glyphs().fill(role).filter(|_| has_fills)
     }
 
     /// The style of the tab or item that is open.

@@ -17,6 +17,8 @@ pub struct Curve {
     pub numbers: Vec<Option<f32>>,
     /// How it looks.
     pub role: Role,
+    /// The letter at its end, where its colour does not tell it from others.
+    pub letter: Option<char>,
 }
 
 /// How far up and down a chart goes.
@@ -83,6 +85,25 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve])
             draw_ascii(canvas, area, range, curve);
         }
     }
+    for curve in curves {
+        draw_letter(canvas, area, range, curve);
+    }
+}
+
+/// Names a curve at its last number. Those that end in one place stand side by side.
+fn draw_letter(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) {
+    let Some(letter) = curve.letter else { return };
+    let Some(last) = curve.numbers.iter().rposition(Option::is_some) else { return };
+    let Some(number) = curve.numbers[last] else { return };
+    let step = if canvas.glyphs().braille { DOTS.0 } else { 1 };
+    let rows = f64::from(area.height.saturating_sub(1));
+    let row = cells(whole((range.place(f64::from(number)) * rows).round()));
+    let y = area.bottom().saturating_sub(1 + row);
+    let mut x = area.x + cells(last / step).min(area.width.saturating_sub(1));
+    while x > area.x && canvas.is_letter(x, y) {
+        x -= 1;
+    }
+    canvas.sign(x, y, canvas.look.style(Role::Strong), letter.encode_utf8(&mut [0; 4]));
 }
 
 fn draw_braille(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) {
@@ -146,7 +167,7 @@ mod tests {
         let look = Look { theme: Theme::Default, depth: Depth::True, charset };
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
         let mut canvas = Canvas::new(&mut buffer, look);
-        let curve = Curve { numbers: numbers.to_vec(), role: Role::Dram };
+        let curve = Curve { numbers: numbers.to_vec(), role: Role::Dram, letter: None };
         let range = Range { low: 0.0, high: 7.0 };
         draw(&mut canvas, Rect::new(0, 0, 4, 2), range, &[curve]);
         let cells = buffer.content();
@@ -157,6 +178,21 @@ mod tests {
     fn every_dot_is_a_number() {
         let rising: Vec<_> = (0_u8..8).map(|number| Some(f32::from(number))).collect();
         assert_eq!(plot(Charset::Unicode, &rising), ["  ⣠⠞", "⣠⠞⠁ "]);
+    }
+
+    #[test]
+    fn curves_are_named_where_colour_does_not_tell_them_apart() {
+        let look = Look { theme: Theme::Mono, depth: Depth::True, charset: Charset::Unicode };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
+        let mut canvas = Canvas::new(&mut buffer, look);
+        let curve = |number: f32, letter| {
+            let numbers = vec![Some(number); 8];
+            Curve { numbers, role: Role::Plain, letter: Some(letter) }
+        };
+        let curves = [curve(7.0, 'a'), curve(0.0, 'b'), curve(0.0, 'c')];
+        draw(&mut canvas, Rect::new(0, 0, 4, 2), Range { low: 0.0, high: 7.0 }, &curves);
+        let text: String = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        assert_eq!(text, "⠉⠉⠉a⣀⣀cb");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn draw_cell(canvas: &mut Canvas<'_>, area: Rect, column: u16, row: usize, ends:
     let (x, y) = (area.x + column, area.bottom() - 1 - cells(row));
     let style = canvas.look.style(role);
     if canvas.look.is_mono() || steps == 1 {
-        return canvas.sign(x, y, style, glyphs.fills[place % glyphs.fills.len()]);
+        return canvas.sign(x, y, style, glyphs.fill(role).unwrap_or(glyphs.fills[0]));
     }
     if end >= until {
         return canvas.sign(x, y, style, glyphs.heights[steps - 1]);

@@ -20,7 +20,7 @@ const SCALE: u16 = 8;
 const KINDS: [(Track, Role); 5] = [
     (Track::Reserved, Role::Reserved),
     (Track::Kernels, Role::Kernels),
-    (Track::CircularBuffers, Role::CircularBuffers),
+    (Track::CircularBuffersAlone, Role::CircularBuffers),
     (Track::L1Small, Role::L1Small),
     (Track::L1, Role::L1),
 ];
@@ -57,6 +57,7 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
         .map(|(place, subject)| Curve {
             numbers: numbers(app, *subject, track, usize::from(plot.width) * DOTS.0),
             role: role(chart, track, place),
+            letter: super::letter(canvas.look, place, chart.subjects.len()),
         })
         .collect();
     let range = range(app, chart, track, &curves);
@@ -67,7 +68,9 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
         .map(|(curve, subject)| {
             let number = number(app, *subject, track, (&curve.numbers, DOTS.0));
             let text = number.map(|number| charted(canvas.look, track.unit(), number));
-            (curve.role, text.unwrap_or_else(|| canvas.glyphs().dash.to_owned()))
+            let text = text.unwrap_or_else(|| canvas.glyphs().dash.to_owned());
+            let letter = curve.letter.map(|letter| format!("{letter} ")).unwrap_or_default();
+            (curve.role, letter + &text)
         })
         .collect();
     draw_title(app, canvas, chart, &values);
@@ -93,7 +96,9 @@ fn role(chart: &Chart<'_>, track: Track, place: usize) -> Role {
         Track::L1 | Track::L1LargestFree => Role::L1,
         Track::L1Small => Role::L1Small,
         Track::Trace => Role::Trace,
-        Track::CircularBuffers | Track::Reported => Role::CircularBuffers,
+        Track::CircularBuffers | Track::CircularBuffersAlone | Track::Reported => {
+            Role::CircularBuffers
+        }
         Track::Kernels => Role::Kernels,
         Track::Reserved => Role::Reserved,
         Track::Temperature => Role::Line(1),
@@ -162,10 +167,12 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
         .filter_map(|(track, layer)| {
             let number = number(app, subject, *track, (&layer.numbers, 1))?;
             let amount = charted(canvas.look, Unit::Bytes, number);
+            let fill = canvas.fill(layer.role).map(|fill| format!("{fill} ")).unwrap_or_default();
             let text = match track {
-                _ if plot.width < 60 => amount,
-                Track::L1 => format!("buffers {amount}"),
-                track => format!("{} {amount}", track.label()),
+                _ if plot.width < 60 => format!("{fill}{amount}"),
+                Track::L1 => format!("{fill}buffers {amount}"),
+                Track::CircularBuffersAlone => format!("{fill}CBs {amount}"),
+                track => format!("{fill}{} {amount}", track.label()),
             };
             (number > 0.0).then_some((layer.role, text))
         })
@@ -205,15 +212,16 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(
     let end = area.right() - 2;
     canvas.rule(Rect { x: area.x + 1, width: area.width - 3, height: 1, ..area });
     let x = canvas.text(area.x + 1, area.y, end, Role::Strong, &format!("{} ", chart.title));
-    let mut start = end;
-    for (role, text) in values.iter().rev() {
-        let columns = cells(width(text)) + 1;
-        if start.saturating_sub(columns) <= x + 2 {
-            break;
-        }
-        start -= columns;
-        canvas.text(start, area.y, start + columns, *role, &format!(" {text}"));
+    let room = usize::from(end.saturating_sub(x + 3));
+    let (shown, is_cut) = fitting(values, room, width(canvas.glyphs().ellipsis) + 1);
+    let taken: usize = values[..shown].iter().map(|(_, text)| width(text) + 1).sum();
+    let ellipsis = if is_cut { format!(" {}", canvas.glyphs().ellipsis) } else { String::new() };
+    let start = end - cells(taken + width(&ellipsis));
+    let mut behind = start;
+    for (role, text) in &values[..shown] {
+        behind = canvas.text(behind, area.y, end, *role, &format!(" {text}"));
     }
+    canvas.text(behind, area.y, end, Role::Quiet, &ellipsis);
     if let (Some(place), false) = (app.charts.cursor, values.is_empty()) {
         let columns = usize::from(chart.area.width - SCALE - 3);
         let micros = app.charts.window.micros() * place as u64 / columns.max(1) as u64;
@@ -222,6 +230,20 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(
         if start.saturating_sub(columns) > x + 2 {
             canvas.text(start - columns, area.y, start, Role::Quiet, &text);
         }
+    }
+}
+
+/// How many of the values fit, the first before the last, and whether a sign for the others follows.
+fn fitting(values: &[(Role, String)], room: usize, ellipsis: usize) -> (usize, bool) {
+    let columns =
+        |count: usize| -> usize { values[..count].iter().map(|(_, text)| width(text) + 1).sum() };
+    if columns(values.len()) <= room {
+        return (values.len(), false);
+    }
+    let fits = |count: &usize| columns(*count) + ellipsis <= room;
+    match (1..values.len()).rev().find(fits) {
+        Some(count) => (count, true),
+        None => (0, false),
     }
 }
 
@@ -293,5 +315,20 @@ fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect
     let y = plot.y + plot.height.saturating_sub(cells(lines.len())) / 2;
     for (line, y) in lines.iter().zip(y..plot.bottom()) {
         canvas.text(plot.x + 1, y, plot.right(), Role::Quiet, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_values_stay_where_not_all_fit() {
+        let values = ["1.00G", "2.00G", "3.00G"].map(|text| (Role::Plain, text.to_owned()));
+        assert_eq!(fitting(&values, 18, 2), (3, false));
+        assert_eq!(fitting(&values, 17, 2), (2, true));
+        assert_eq!(fitting(&values, 13, 2), (1, true));
+        assert_eq!(fitting(&values, 4, 2), (0, false));
+        assert_eq!(fitting(&[], 0, 2), (0, false));
     }
 }

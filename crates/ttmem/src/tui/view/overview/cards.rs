@@ -129,13 +129,13 @@ fn draw_notes(
     notes: Vec<(Role, String)>,
 ) {
     let glyphs = canvas.glyphs();
-    // Where colours say nothing, a coloured block says nothing either.
-    let swatch =
-        if canvas.look.is_mono() { glyphs.dot } else { glyphs.steps[glyphs.steps.len() / 2] };
     for (role, text) in notes {
         if x + cells(width(&text)) + 2 > end {
             break;
         }
+        // As it is in the bar; what is not in the bar has no block.
+        let block = glyphs.fill(role).map(|_kind| glyphs.steps[glyphs.steps.len() / 2]);
+        let swatch = canvas.fill(role).or(block).unwrap_or(glyphs.dot);
         canvas.text(x, y, end, role, swatch);
         x = canvas.text(x + 2, y, end, Role::Plain, &text) + 2;
     }
