@@ -107,6 +107,7 @@ fn what_keys_open() {
         ("tree", View::Processes, "t"),
         ("filter", View::Processes, "/user:al"),
         ("nothing_left", View::Overview, "/nobody⏎"),
+        ("no_such_field", View::Processes, "/group:alice⏎"),
         ("one_chip", View::Charts, "↓⏎"),
         ("apart", View::Charts, "o"),
         ("of_processes", View::Charts, "⇥"),

@@ -19,6 +19,7 @@ use ratatui_core::terminal::Frame;
 use super::app::{App, View};
 use super::look::Role;
 use super::widget::canvas::{Canvas, Hit};
+use crate::output::text::wrap;
 
 /// The smallest screen that is drawn on.
 pub const LEAST: (u16, u16) = (40, 12);
@@ -55,6 +56,7 @@ fn draw_too_small(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         format!("findings: {count}"),
         "q quits".to_owned(),
     ];
+    let lines = lines.iter().flat_map(|line| wrap(line, usize::from(area.width)));
     for (y, line) in (area.y..area.bottom()).zip(lines) {
         canvas.text(area.x, y, area.right(), Role::Plain, &line);
     }

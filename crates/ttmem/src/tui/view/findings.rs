@@ -45,18 +45,8 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         if y + rows.min(2) > area.bottom() {
             break;
         }
-        draw_block(
-            canvas,
-            Rect { y, height: rows.min(area.bottom() - y), ..area },
-            finding,
-            &blocks[place],
-        );
-        let minutes = app.until().since(app.seen_first(finding)) / 60_000_000;
-        if minutes > 0 {
-            let last = y + rows.saturating_sub(1).min(area.bottom() - 1 - y);
-            let text = format!("for {minutes} min");
-            canvas.text(area.x + INDENT, last, area.right(), Role::Frame, &text);
-        }
+        let block = Rect { y, height: rows.min(area.bottom() - y), ..area };
+        draw_block(canvas, block, finding, &blocks[place]);
         if place == cursor {
             canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
             canvas.cursor(super::row(area, y));
@@ -66,7 +56,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The rows of a finding behind its severity: the text, the remedy, an empty one.
+/// The rows of a finding behind its severity: the text, the remedy, and for how long it has been so.
 fn block(app: &App, finding: &Finding, width: u16) -> Vec<(Role, String)> {
     let columns = usize::from(width.saturating_sub(INDENT + 2));
     let mut rows: Vec<(Role, String)> =
@@ -76,7 +66,9 @@ fn block(app: &App, finding: &Finding, width: u16) -> Vec<(Role, String)> {
         let lead = if place == 0 { arrow } else { "" };
         rows.push((Role::Quiet, format!("{lead:<2} {line}")));
     }
-    rows.push((Role::Plain, String::new()));
+    let minutes = app.until().since(app.seen_first(finding)) / 60_000_000;
+    let age = if minutes > 0 { format!("for {minutes} min") } else { String::new() };
+    rows.push((Role::Frame, age));
     rows
 }
 
@@ -87,8 +79,14 @@ fn draw_block(canvas: &mut Canvas<'_>, area: Rect, finding: &Finding, rows: &[(R
         Severity::Error => (Role::Alarm, "error"),
     };
     canvas.text(area.x + 2, area.y, area.x + INDENT, role, label);
+    // The age may be missed; that a part of the text or of the remedy is missing must be seen.
+    let is_cut = rows.len() > usize::from(area.height) + 1;
     for ((role, text), y) in rows.iter().zip(area.y..area.bottom()) {
-        canvas.text(area.x + INDENT, y, area.right() - 1, *role, text);
+        let end = canvas.text(area.x + INDENT, y, area.right() - 1, *role, text);
+        if is_cut && y + 1 == area.bottom() {
+            let ellipsis = canvas.glyphs().ellipsis;
+            canvas.text(end.min(area.right() - 4), y, area.right() - 1, *role, ellipsis);
+        }
     }
 }
 

@@ -157,7 +157,11 @@ fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let x = canvas.text(x, area.y, area.right(), Role::Strong, text);
         canvas.cursor(Rect { x, width: 1, ..area });
         let help = "words, or user: name: chip: board: state:   Enter keep   Esc leave";
-        canvas.right(x + 3, area.y, area.right() - 1, Role::Quiet, help);
+        let (role, text) = match &app.message {
+            Some(message) => (message.role, message.text.as_str()),
+            None => (Role::Quiet, help),
+        };
+        canvas.right(x + 3, area.y, area.right() - 1, role, text);
         return;
     }
     if let Some(Overlay::GoTo { text }) = &app.overlay

@@ -22,7 +22,9 @@ const GAP: u16 = 1;
 fn columns_of(column: Column) -> u16 {
     match column {
         Column::Pid | Column::Dram | Column::L1 | Column::Trace | Column::Reported => 7,
-        Column::User | Column::L1Small => 8,
+        Column::User => 8,
+        // Its heading, and the sign of what is sorted by.
+        Column::L1Small => 9,
         Column::Chips | Column::Cpu | Column::Runtime => 6,
         Column::Host => 7,
         Column::Name => 12,

@@ -12,13 +12,15 @@ use crate::tui::widget::canvas::Canvas;
 /// Draws what is known of a core.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, core: &Core) {
     let lines = lines(facts, core);
-    let count = lines.len();
-    for ((role, line), y) in lines.into_iter().zip(area.y..area.bottom()) {
-        canvas.text(area.x, y, area.right() - 1, role, &line);
+    let height = usize::from(area.height);
+    // What does not fit gives its last row to how much that is.
+    let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
+    for ((role, line), y) in lines.iter().take(shown).zip(area.y..area.bottom()) {
+        canvas.text(area.x, y, area.right() - 1, *role, line);
     }
-    if count > usize::from(area.height) && area.height > 0 {
-        let text = format!(" {} more ", count - usize::from(area.height));
-        canvas.right(area.x, area.bottom() - 1, area.right() - 1, Role::Quiet, &text);
+    if shown < lines.len() && height > 0 {
+        let text = format!("{:8} {} more", "", lines.len() - shown);
+        canvas.text(area.x, area.bottom() - 1, area.right() - 1, Role::Quiet, &text);
     }
 }
 

@@ -73,9 +73,10 @@ fn draw_identity(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, 
     let board = chip.board.as_deref().unwrap_or("unknown board");
     let arch = chip.arch.map_or("", |arch| arch.as_str());
     let name = if board.contains(arch) { board.to_owned() } else { format!("{board} {arch}") };
-    let behind = canvas.text(x + 4, y, columns.bar_end, Role::Strong, &name);
-    canvas.text(behind + 2, y, columns.bar_end, Role::Quiet, &place(chip));
     let (role, temperature) = figure::temperature(look, chip);
+    let end = columns.bar_end - 1 - cells(width(&temperature));
+    let behind = canvas.text(x + 4, y, end, Role::Strong, &name);
+    canvas.text(behind + 2, y, end, Role::Quiet, &place(chip));
     canvas.right(columns.bar_end - 9, y, columns.bar_end, role, &temperature);
     let (role, power) = figure::power(look, chip);
     canvas.right(columns.bar_end, y, columns.bar_end + 12, role, &power);
