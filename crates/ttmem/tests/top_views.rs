@@ -25,6 +25,7 @@ use ttmem_collect::{Clock, Collector, L1Request, Root};
 use ttmem_model::recording::{Event as Happened, EventKind};
 use ttmem_model::segment::BufferKind;
 use ttmem_model::segment::layout::counter;
+use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{MissingReason, Pid, Timestamp};
 
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
@@ -174,6 +175,51 @@ fn the_worker_cores_of_a_chip() {
     let text = screen(&demo_with_l1(View::L1, ascii), (100, 40));
     assert!(text.is_ascii(), "{text}");
     assert_snapshot!("cores_ascii", text);
+}
+
+#[test]
+fn no_device_is_offered_for_a_chip_that_only_a_region_names() {
+    let tree = fake::variants::regions::region_without_driver;
+    let mut app = watch(tree(), View::L1, LOOK);
+    let look = Collector::new(Root::memory(tree())).with_clock(Clock::Fixed(NOW)).look();
+    app.update(Moment(0), Event::Cores(Box::new(look)));
+    let text = screen(&app, (80, 24));
+    assert!(text.contains("only a memory region"), "{text}");
+    assert!(!text.contains("/dev/tenstorrent"), "{text}");
+}
+
+#[test]
+fn what_a_process_left_behind_is_not_said_to_be_gone() {
+    let mut work = Work::new(Collector::demo());
+    let at = work.begin();
+    let mut snapshot = work.at(at);
+    let mut app = App::new(Settings { view: View::Processes, ..Settings::default() }, LOOK, false);
+    let sample = |snapshot| Event::Sample(Sample { at, snapshot, boot: None });
+    app.update(at, sample(Arc::new(snapshot.clone())));
+    press(&mut app, "⏎");
+    let pid = Pid(41377);
+    let owner = snapshot.processes.iter_mut().find(|process| process.pid == pid).unwrap();
+    (owner.start_time, owner.state) = (0, ProcessState::LeftBehind);
+    app.update(at, sample(Arc::new(snapshot)));
+    let text = screen(&app, (80, 24));
+    assert!(text.contains("What it left behind has a row of its own"), "{text}");
+}
+
+#[test]
+fn no_view_is_empty_where_no_chip_is_left() {
+    for view in [View::Overview, View::Charts, View::L1, View::Telemetry] {
+        let mut work = Work::new(Collector::demo());
+        let at = work.begin();
+        let mut snapshot = work.at(at);
+        let mut app = App::new(Settings::default(), LOOK, false);
+        let sample = |snapshot| Event::Sample(Sample { at, snapshot, boot: None });
+        app.update(at, sample(Arc::new(snapshot.clone())));
+        press(&mut app, &format!("↓⏎{}", view.number()));
+        snapshot.chips.remove(1);
+        app.update(at, sample(Arc::new(snapshot)));
+        let text = screen(&app, (80, 24));
+        assert!(text.contains("Esc takes it back"), "{text}");
+    }
 }
 
 #[test]
@@ -360,6 +406,7 @@ fn colours_are_those_of_the_terminal() {
     };
     assert!(!text.lines().any(has_colour), "{text}");
     assert_snapshot!("mono", text);
+    assert_snapshot!("mono_charts", screen(&demo(View::Charts, mono), (160, 50)));
 }
 
 #[test]

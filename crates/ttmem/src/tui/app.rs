@@ -335,6 +335,11 @@ impl App {
         in_order(snapshot).into_iter().filter(held).filter(alone).collect()
     }
 
+    /// Whether a selection or a filter hides a part of everything.
+    pub(super) fn hides(&self) -> bool {
+        self.only != Only::All || !self.filter.is_empty()
+    }
+
     /// Whether a process is among those that are shown.
     pub(super) fn shows(&self, snapshot: &Snapshot, process: &Process) -> bool {
         let selected = match self.only {

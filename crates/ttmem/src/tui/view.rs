@@ -70,6 +70,11 @@ fn draw_waiting(app: &App, canvas: &mut Canvas<'_>, body: Rect) {
     canvas.text(body.x + 1, body.y + 1, body.right(), Role::Quiet, &text);
 }
 
+/// What is behind the words that there is no chip or process, where some are hidden.
+fn hidden(app: &App) -> &'static str {
+    if app.hides() { " in the selection or filter; Esc takes it back" } else { "" }
+}
+
 /// A row of an area.
 fn row(area: Rect, y: u16) -> Rect {
     Rect { y, height: 1, ..area }

@@ -2,7 +2,7 @@
 
 use super::{Action, App, Role};
 use crate::tui::export::{self, Format};
-use crate::tui::key::{Command, Key, Mode, Step, command};
+use crate::tui::key::{Command, Key, Mode, Step, command, help};
 use crate::tui::select::Filter;
 use crate::tui::track::ProcessId;
 
@@ -93,7 +93,12 @@ impl App {
             return Action::Draw;
         }
         let action = match &mut overlay {
-            Overlay::Help { search, top } => press_help(search, top, key),
+            Overlay::Help { search, top } => {
+                let outcome = press_help(search, top, key);
+                let lines = help(self.view, self.mode(), search).count();
+                *top = (*top).min(lines.saturating_sub(1));
+                outcome
+            }
             Overlay::Filter { text } => self.press_filter(text, key),
             Overlay::GoTo { text } => self.press_go_to(text, key),
             Overlay::Metrics { cursor } => self.press_metrics(cursor, key),
@@ -222,6 +227,9 @@ enum Outcome {
     Do(Action),
 }
 
+/// Lines of the help that a page moves by.
+const HELP_PAGE: usize = 8;
+
 fn press_help(search: &mut String, top: &mut usize, key: Key) -> Outcome {
     match key {
         Key::Char('?') | Key::Function(1) => return Outcome::Leave,
@@ -236,6 +244,9 @@ fn press_help(search: &mut String, top: &mut usize, key: Key) -> Outcome {
         }
         Key::Up => *top = top.saturating_sub(1),
         Key::Down => *top += 1,
+        Key::PageUp => *top = top.saturating_sub(HELP_PAGE),
+        Key::PageDown => *top += HELP_PAGE,
+        Key::Home => *top = 0,
         Key::Enter => return Outcome::Leave,
         _ => {}
     }

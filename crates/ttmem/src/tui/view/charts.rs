@@ -15,6 +15,8 @@ use crate::tui::widget::canvas::Canvas;
 /// The least that a chart can be read in.
 const LEAST_COLUMNS: u16 = 34;
 const LEAST_ROWS: u16 = 6;
+/// Rows below which a chart is flat.
+const GOOD_ROWS: u16 = 10;
 
 /// A chart: where, of what, of whom.
 struct Chart<'a> {
@@ -35,7 +37,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if subjects.is_empty() {
         let what = if app.charts.of_processes { "process" } else { "chip" };
-        let text = format!("There is no {what} to chart.");
+        let text = format!("There is no {what} to chart{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     }
@@ -117,9 +119,11 @@ fn grid(area: Rect, charts: usize) -> (u16, u16) {
     let charts = cells(charts.max(1));
     for columns in 1..=most_columns {
         let rows = charts.div_ceil(columns);
-        // Two charts side by side are easier to compare than two that are very wide.
-        let is_wide = area.width / columns > 110 && columns < most_columns && charts > columns;
-        if rows <= most_rows && !is_wide {
+        // Two charts side by side are easier to compare than two that are very wide, or flat.
+        let can_divide = columns < most_columns && charts > columns;
+        let is_wide = area.width / columns > 110 && can_divide;
+        let is_flat = area.height / rows < GOOD_ROWS && can_divide;
+        if rows <= most_rows && !is_wide && !is_flat {
             return (columns, rows);
         }
     }

@@ -196,8 +196,5 @@ fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
 /// The first of the keys of a binding.
 fn key_text(app: &App, shown: &str) -> String {
     let keys = shown.split("  ").next().unwrap_or(shown);
-    if app.look.charset == crate::tui::look::Charset::Ascii {
-        return keys.replace("← →", "<- ->").replace("↑ ↓", "up down");
-    }
-    keys.to_owned()
+    super::overlay::in_charset(app, keys)
 }

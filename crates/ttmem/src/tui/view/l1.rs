@@ -67,7 +67,8 @@ impl Seat {
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let chips = app.chips();
     let Some(chip) = chips.get(app.chip_place()) else {
-        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, "There is no chip.");
+        let text = format!("There is no chip{}.", super::hidden(app));
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     };
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -111,9 +112,9 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, conten
     };
     let cost = content.cost;
     let texts = [
+        format!("bars: {heat}"),
         format!("layout {}", content.layout),
         format!("{} reads, {}", cost.reads, amount::size(cost.bytes)),
-        format!("bars: {heat}"),
     ];
     let mut x = x;
     for text in texts {
@@ -171,6 +172,11 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
     }
     if chip.remote {
         let why = "A remote chip has no PCIe function of its own, and ttmem reads no chip through another.";
+        return draw_text(canvas, area, &[why]);
+    }
+    if chip.bdf.is_none() {
+        let why = "The driver knows no device that is this chip: only a memory region of TT-Metal names it, as one of a \
+            simulator, of a mock, or of another container. --simulator SOCKET reads the L1 of a simulated chip.";
         return draw_text(canvas, area, &[why]);
     }
     let device = format!("/dev/tenstorrent/{}", chip.index);

@@ -3,7 +3,7 @@
 use ratatui_core::layout::Rect;
 
 use crate::output::text::width;
-use crate::tui::app::{App, Overlay, Signal, Target};
+use crate::tui::app::{App, Overlay, Signal, Target, View};
 use crate::tui::export::Format;
 use crate::tui::key;
 use crate::tui::look::{Charset, Role};
@@ -70,12 +70,35 @@ fn draw_metrics(app: &App, canvas: &mut Canvas<'_>, area: Rect, cursor: usize) {
     draw_list(canvas, area, "Metrics (Enter picks)", &lines, cursor);
 }
 
+/// Keys in the characters that there are.
+pub(super) fn in_charset(app: &App, keys: &str) -> String {
+    match app.look.charset {
+        Charset::Unicode => keys.to_owned(),
+        Charset::Ascii => {
+            keys.replace("← ↑ ↓ →", "arrows").replace("← →", "<- ->").replace("↑ ↓", "up down")
+        }
+    }
+}
+
+/// In which views a key works that does not work in this one.
+fn where_else(views: &[View]) -> String {
+    let labels = |views: &[View]| {
+        let labels: Vec<&str> = views.iter().map(|view| view.label()).collect();
+        labels.join(", ")
+    };
+    let others: Vec<View> = View::ALL.into_iter().filter(|view| !views.contains(view)).collect();
+    match others.len() < views.len() {
+        true => format!("  not in {}", labels(&others)),
+        false => format!("  in {}", labels(views)),
+    }
+}
+
 fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: usize) {
     const KEYS: u16 = 16;
     canvas.cover();
     let lines: Vec<&key::Binding> = key::help(app.view, app.mode(), search).collect();
     let all = cells(key::help(app.view, app.mode(), "").count());
-    let place = centred(area, 78, all + 4);
+    let place = centred(area, 92, all + 4);
     let inside = canvas.boxed(place, "Keys");
     let x = canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, "search: ");
     let x = canvas.text(x, inside.y, inside.right(), Role::Strong, search);
@@ -83,23 +106,28 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
     canvas.right(x + 2, inside.y, inside.right(), Role::Quiet, "Esc leaves");
     let height = usize::from(inside.height.saturating_sub(2));
     let top = top.min(lines.len().saturating_sub(height));
+    let more = lines.len().saturating_sub(top + height);
+    if more > 0 || top > 0 {
+        let keys = in_charset(app, "↑ ↓");
+        let text = format!(" {keys}: {more} more ");
+        canvas.right(place.x + 2, place.bottom() - 1, place.right() - 2, Role::Quiet, &text);
+    }
     for (binding, y) in lines.iter().skip(top).take(height).zip(inside.y + 2..) {
-        let shown = match app.look.charset {
-            Charset::Unicode => binding.shown.to_owned(),
-            Charset::Ascii => binding.shown.replace("← →", "<- ->").replace("↑ ↓", "up down"),
-        };
+        let shown = in_charset(app, binding.shown);
         canvas.text(inside.x, y, inside.x + KEYS - 1, Role::Accent, &shown);
         let role = match (binding.works_in(app.view, app.mode()), binding.views.is_empty()) {
             (true, false) => Role::Strong,
             (true, true) => Role::Plain,
             (false, _) => Role::Quiet,
         };
-        let x = canvas.text(inside.x + KEYS, y, inside.right(), role, binding.help);
-        if let (false, Some(view)) = (binding.works_in(app.view, app.mode()), binding.views.first())
-        {
-            let place = format!("in {}", view.label());
-            canvas.right(x + 1, y, inside.right(), Role::Frame, &place);
-        }
+        let place = match binding.works_in(app.view, app.mode()) {
+            true => String::new(),
+            false => where_else(binding.views),
+        };
+        // What a key does is cut before where it does it.
+        let end = inside.right().saturating_sub(cells(width(&place)));
+        canvas.text(inside.x + KEYS, y, end, role, binding.help);
+        canvas.right(end, y, inside.right(), Role::Frame, &place);
     }
     if lines.is_empty() {
         let text = "no key does that";

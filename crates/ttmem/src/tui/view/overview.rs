@@ -104,7 +104,10 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(snapshot) = app.snapshot() else { return };
     let end = area.right() - 1;
     let mut y = area.y + 1;
-    let text = if snapshot.chips.is_empty() { "No chips." } else { "No chips of this selection." };
+    let text = match snapshot.chips.is_empty() {
+        true => "No chips.",
+        false => "No chips of this selection; Esc takes it back.",
+    };
     canvas.text(area.x + 2, y, end, Role::Strong, text);
     y += 2;
     for source in snapshot.sources.iter().filter(|source| !source.detail.is_empty()) {

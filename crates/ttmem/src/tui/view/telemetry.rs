@@ -49,7 +49,12 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             chips.iter().any(|chip| app.filter.shows_reading(chip, &names))
         })
         .collect();
-    draw_heading(app, canvas, area, &visible, (first, chips.len()));
+    if chips.is_empty() {
+        let text = format!("There is no chip{}.", super::hidden(app));
+        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        return;
+    }
+    draw_heading(app, canvas, area, &visible, first);
     let blanks = chips.get(place).map(|chip| blanks(app.look, chip, &lines)).unwrap_or_default();
     let room = area.height.saturating_sub(1);
     let foot = cells(blanks.len() + 2).min(room / 3);
@@ -61,11 +66,14 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             draw_cell(canvas, chip, line, (x, y, (x + CHIP - 1).min(area.right())));
         }
     }
-    if lines.len() > height {
-        let more = lines.len() - height - top;
-        let text = if more == 1 { "1 more row".to_owned() } else { format!("{more} more rows") };
-        canvas.text(area.x + 1, area.y, area.x + LABEL, Role::Quiet, &text);
-    }
+    let of_chips =
+        (visible.len() < chips.len()).then(|| format!("{}/{} chips", visible.len(), chips.len()));
+    let of_rows = (height < lines.len()).then(|| match lines.len() - height - top {
+        1 => "1 more row".to_owned(),
+        more => format!("{more} more rows"),
+    });
+    let corner: Vec<String> = of_chips.into_iter().chain(of_rows).collect();
+    canvas.text(area.x + 1, area.y, area.x + LABEL, Role::Quiet, &corner.join(", "));
     let y = area.y + 2 + cells(height);
     if let Some(chip) = chips.get(place) {
         draw_blanks(
@@ -82,13 +90,8 @@ fn columns(area: Rect) -> impl Iterator<Item = u16> {
     (0..).map(move |chip| area.x + LABEL + chip * CHIP)
 }
 
-fn draw_heading(
-    app: &App,
-    canvas: &mut Canvas<'_>,
-    area: Rect,
-    chips: &[&Chip],
-    (first, count): (usize, usize),
-) {
+fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip], first: usize) {
+    let count = app.chips().len();
     for ((chip, x), place) in chips.iter().zip(columns(area)).zip(first..) {
         let board = chip.board.as_deref().unwrap_or("?");
         let sign = if chip.remote { canvas.glyphs().branch } else { "" };
@@ -100,10 +103,6 @@ fn draw_heading(
         if place == app.chip_place() && count > 1 {
             canvas.cursor(Rect { height: 1, ..column });
         }
-    }
-    if count > chips.len() {
-        let text = format!("{} of {count}", chips.len());
-        canvas.text(area.x + 1, area.y, area.x + LABEL, Role::Quiet, &text);
     }
 }
 

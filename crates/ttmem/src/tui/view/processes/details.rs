@@ -3,7 +3,7 @@
 use ratatui_core::layout::Rect;
 use ttmem_model::Reading;
 use ttmem_model::facts::Field;
-use ttmem_model::snapshot::{Process, ProcessMemory, Snapshot};
+use ttmem_model::snapshot::{Process, ProcessMemory, ProcessState, Snapshot};
 
 use crate::output::text::{width, wrap};
 use crate::output::{amount, naming};
@@ -32,13 +32,13 @@ pub(super) fn draw(
     let inside = canvas.boxed(area, &format!("Process {}", id.pid));
     let found = snapshot.processes.iter().find(|process| ProcessId::of(process) == id);
     let Some(process) = found else {
-        canvas.text(
-            inside.x,
-            inside.y,
-            inside.right(),
-            Role::Quiet,
-            "It is gone, and so are its bytes.",
-        );
+        let is_left_behind =
+            |process: &&Process| process.pid == id.pid && process.state == ProcessState::LeftBehind;
+        let text = match snapshot.processes.iter().find(is_left_behind) {
+            Some(_) => "It has ended. What it left behind has a row of its own.",
+            None => "It has ended.",
+        };
+        canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, text);
         return;
     };
     let mut lines = identity(app, snapshot, process);
