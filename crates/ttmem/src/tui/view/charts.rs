@@ -44,13 +44,13 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let panels = app.charts.picked();
     match app.charts.arrange {
         Arrange::Apart if subjects.len() > 1 => {
-            let group = draw_apart(app, canvas, body, &subjects, &panels);
-            draw_head(app, canvas, head, &subjects, group);
+            let (group, shown) = draw_apart(app, canvas, body, &subjects, &panels);
+            draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
         }
         Arrange::Apart | Arrange::Together => {
             let group = group(subjects.len(), usize::from(LINES), app.subject_place());
-            draw_together(app, canvas, body, &subjects, group.clone(), &panels);
-            draw_head(app, canvas, head, &subjects, group);
+            let shown = draw_together(app, canvas, body, &subjects, group.clone(), &panels);
+            draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
         }
     }
 }
@@ -69,22 +69,28 @@ fn draw_head(
     area: Rect,
     subjects: &[Subject],
     group: std::ops::Range<usize>,
+    (shown, picked): (usize, usize),
 ) {
     let scale = match app.charts.scale {
         Scale::Limit => "up to the limit",
         Scale::Auto => "as far as the numbers go",
     };
     let window = format!("last {} min", app.charts.window.minutes());
-    let text = match group.len() == subjects.len() {
-        true => format!("{window}, {scale}"),
-        false => format!("{} of {}, {window}, {scale}", group.len(), subjects.len()),
+    let what = if app.charts.of_processes { "processes" } else { "chips" };
+    let part = |shown: usize, all: usize, what: &str| {
+        (shown < all).then(|| format!("{shown} of {all} {what}"))
     };
+    let of_subjects = part(group.len(), subjects.len(), what);
+    let of_metrics = part(shown, picked, "metrics");
+    let parts = of_subjects.into_iter().chain(of_metrics).chain([window, scale.to_owned()]);
+    let text = joined(parts, usize::from(area.width.saturating_sub(2)));
     canvas.right(area.x, area.y, area.right() - 1, Role::Quiet, &text);
     let end = (area.right() - 1).saturating_sub(cells(width(&text)) + 2);
     let mut x = area.x + 1;
     for (place, subject) in subjects.iter().enumerate().take(group.end).skip(group.start) {
         let name = name_of(app, *subject);
         if x + cells(width(&name)) + 4 > end {
+            canvas.text(x, area.y, end, Role::Quiet, canvas.glyphs().ellipsis);
             break;
         }
         let is_apart = app.charts.arrange == Arrange::Apart;
@@ -99,6 +105,14 @@ fn draw_head(
         let role = if place == app.subject_place() { Role::Strong } else { Role::Plain };
         x = canvas.text(x, area.y, end, role, &name) + 2;
     }
+}
+
+/// Parts with commas between them, as many as fit whole.
+fn joined(parts: impl Iterator<Item = String>, columns: usize) -> String {
+    parts.fold(String::new(), |text, part| {
+        let longer = if text.is_empty() { part } else { format!("{text}, {part}") };
+        if width(&longer) <= columns { longer } else { text }
+    })
 }
 
 /// The colour of a subject.
@@ -130,7 +144,7 @@ fn grid(area: Rect, charts: usize) -> (u16, u16) {
     (most_columns, most_rows)
 }
 
-/// Every chart with all subjects in it.
+/// Every chart with all subjects in it. Gives how many metrics there was room for.
 fn draw_together(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -138,10 +152,11 @@ fn draw_together(
     subjects: &[Subject],
     group: std::ops::Range<usize>,
     panels: &[Panel],
-) {
+) -> usize {
     let (columns, rows) = grid(area, panels.len());
     let current = app.subject_place();
-    for (place, panel) in panels.iter().enumerate().take(usize::from(columns * rows)) {
+    let shown = usize::from(columns * rows).min(panels.len());
+    for (place, panel) in panels.iter().enumerate().take(shown) {
         let place = cells(place);
         let chart = Chart {
             area: tile(area, (columns, rows), (place % columns, place / columns)),
@@ -153,16 +168,17 @@ fn draw_together(
         };
         panel::draw(app, canvas, &chart);
     }
+    shown
 }
 
-/// A column of charts for each subject. Gives those that there was room for.
+/// A column of charts for each subject. Gives the subjects and how many metrics there was room for.
 fn draw_apart(
     app: &App,
     canvas: &mut Canvas<'_>,
     area: Rect,
     subjects: &[Subject],
     panels: &[Panel],
-) -> std::ops::Range<usize> {
+) -> (std::ops::Range<usize>, usize) {
     let columns = (area.width / LEAST_COLUMNS).max(1).min(cells(subjects.len()));
     let rows = (area.height / LEAST_ROWS).max(1).min(cells(panels.len()));
     let group = group(subjects.len(), usize::from(columns), app.subject_place());
@@ -180,7 +196,7 @@ fn draw_apart(
             panel::draw(app, canvas, &chart);
         }
     }
-    group
+    (group, usize::from(rows))
 }
 
 /// One of the tiles that an area is divided into.

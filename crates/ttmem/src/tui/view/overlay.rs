@@ -109,7 +109,10 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
     let more = lines.len().saturating_sub(top + height);
     if more > 0 || top > 0 {
         let keys = in_charset(app, "↑ ↓");
-        let text = format!(" {keys}: {more} more ");
+        let text = match more {
+            0 => format!(" {keys}: the end "),
+            more => format!(" {keys}: {more} more "),
+        };
         canvas.right(place.x + 2, place.bottom() - 1, place.right() - 2, Role::Quiet, &text);
     }
     for (binding, y) in lines.iter().skip(top).take(height).zip(inside.y + 2..) {
