@@ -25,7 +25,7 @@ use ttmem_collect::{Clock, Collector, L1Request, Root};
 use ttmem_model::recording::{Event as Happened, EventKind};
 use ttmem_model::segment::BufferKind;
 use ttmem_model::segment::layout::counter;
-use ttmem_model::snapshot::ProcessState;
+use ttmem_model::snapshot::{ProcessState, SourceStatus};
 use ttmem_model::{MissingReason, Pid, Timestamp};
 
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
@@ -203,6 +203,22 @@ fn what_a_process_left_behind_is_not_said_to_be_gone() {
     app.update(at, sample(Arc::new(snapshot)));
     let text = screen(&app, (80, 24));
     assert!(text.contains("What it left behind has a row of its own"), "{text}");
+}
+
+#[test]
+fn a_source_that_failed_is_told_in_every_view() {
+    for view in View::ALL {
+        let mut work = Work::new(Collector::demo());
+        let at = work.begin();
+        let mut snapshot = work.at(at);
+        snapshot.findings.clear();
+        snapshot.sources[0].status = SourceStatus::Failed;
+        let mut app = App::new(Settings { view, ..Settings::default() }, LOOK, false);
+        app.update(at, Event::Sample(Sample { at, snapshot: Arc::new(snapshot), boot: None }));
+        let text = screen(&app, (80, 24));
+        assert!(text.contains("kmd failed"), "{text}");
+        assert!(!text.contains("Nothing is wrong"), "{text}");
+    }
 }
 
 #[test]

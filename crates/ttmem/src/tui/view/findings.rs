@@ -20,7 +20,12 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let area = Rect { height: area.height.saturating_sub(sources), ..area };
     if findings.is_empty() {
         let all = app.snapshot().map_or(0, |snapshot| snapshot.findings.len());
+        let unread = app.snapshot().is_some_and(|snapshot| {
+            let is_unread = |status| matches!(status, SourceStatus::Failed | SourceStatus::Denied);
+            snapshot.sources.iter().any(|source| is_unread(source.status))
+        });
         let text = match all {
+            0 if unread => "No finding, but not every source could be read.".to_owned(),
             0 => "Nothing is wrong.".to_owned(),
             count => {
                 format!("None of {count} findings fits the selection or filter; Esc takes it back.")

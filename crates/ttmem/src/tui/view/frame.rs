@@ -4,7 +4,7 @@ mod timeline;
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Severity;
-use ttmem_model::snapshot::Snapshot;
+use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 
 use crate::output::text::width;
 use crate::tui::app::{App, Only, Overlay, Target, View};
@@ -86,6 +86,10 @@ fn badges(app: &App) -> Vec<(Role, String)> {
         };
         let sign = app.look.glyphs().warning;
         badges.push((role, format!("{sign} {}", snapshot.findings.len())));
+    }
+    let failed = |source: &&Source| source.status == SourceStatus::Failed;
+    for source in snapshot.sources.iter().filter(failed) {
+        badges.push((Role::Alarm, format!("{} failed", source.name.as_str())));
     }
     if snapshot.demo {
         badges.push((Role::Notice, "DEMO".to_owned()));

@@ -5,7 +5,7 @@ mod grid;
 mod lines;
 
 use ratatui_core::layout::Rect;
-use ttmem_model::snapshot::{Chip, Snapshot};
+use ttmem_model::snapshot::{Chip, Snapshot, SourceStatus};
 use ttmem_model::{MissingReason, Reading};
 
 use super::table;
@@ -113,7 +113,12 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     for source in snapshot.sources.iter().filter(|source| !source.detail.is_empty()) {
         let line =
             format!("{:9} {:9} {}", source.name.as_str(), source.status.as_str(), source.detail);
-        canvas.text(area.x + 2, y, end, Role::Quiet, &line);
+        let role = match source.status {
+            SourceStatus::Failed => Role::Alarm,
+            SourceStatus::Denied => Role::Notice,
+            SourceStatus::Ok | SourceStatus::Absent | SourceStatus::NotRead => Role::Quiet,
+        };
+        canvas.text(area.x + 2, y, end, role, &line);
         y += 1;
     }
     if snapshot.chips.is_empty() {
