@@ -229,7 +229,7 @@ fn a_session_from_the_first_view_to_the_last() {
 
 #[test]
 fn the_terminal_is_given_back_whatever_ends_it() {
-    for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-INT", 130)] {
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-INT", 130), ("-QUIT", 131)] {
         let Some(terminal) = Terminal::open(&signal[1..], (80, 24)) else { return };
         terminal.top("--demo");
         terminal.wait_for("1 Overview");
@@ -367,6 +367,28 @@ fn a_wrong_configuration_is_named_and_left_alone() {
     std::fs::write(&path, config(folder.path(), &["--default"]).stdout).unwrap();
     let output = config(folder.path(), &[]);
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), path.display().to_string());
+}
+
+#[test]
+fn a_wrong_configuration_is_told_on_the_screen_and_a_paste_is_no_keys() {
+    let Some(terminal) = Terminal::open("paste", (120, 30)) else { return };
+    let folder = terminal.folder.path().join(".config/ttmem");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "colour = 1\n").unwrap();
+    terminal.top("--demo");
+    terminal.wait_for("line 1: unknown key colour");
+    terminal.keys(&["/"]);
+    terminal.wait_for("Enter keep");
+    terminal.tmux(&["set-buffer", "user:bob\nq"]).unwrap();
+    terminal.tmux(&["paste-buffer", "-p", "-t", "t"]).unwrap();
+    terminal.wait_for("/user:bob");
+    terminal.keys(&["Enter"]);
+    terminal.wait("the filter", |screen| {
+        screen.contains("python3") && !screen.contains("Enter keep") && !screen.contains("pytest ·")
+    });
+    terminal.keys(&["q"]);
+    terminal.wait_for("ended with 0");
+    terminal.is_given_back();
 }
 
 #[test]
