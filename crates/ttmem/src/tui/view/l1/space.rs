@@ -51,7 +51,7 @@ pub(super) fn draw_regions(
     core: &Core,
 ) {
     /// Columns of a region.
-    const COLUMNS: u16 = 72;
+    const COLUMNS: u16 = 60;
     if area.height < 4 {
         return;
     }
@@ -63,10 +63,20 @@ pub(super) fn draw_regions(
         let x = area.x + 1 + cells(column) * COLUMNS;
         canvas.text(x, area.y + 1, area.right(), Role::Quiet, &heading);
     }
-    for (place, region) in map.regions().iter().enumerate().take(rows * columns) {
+    let (room, count) = (rows * columns, map.regions().len());
+    // What does not fit gives its last place to how much that is.
+    let shown = if count > room { room - 1 } else { count };
+    let place = |place: usize| {
         let x = area.x + 1 + cells(place / rows) * COLUMNS;
-        let y = area.y + 2 + cells(place % rows);
-        let end = (x + COLUMNS - 2).min(area.right() - 1);
+        (x, area.y + 2 + cells(place % rows), (x + COLUMNS - 2).min(area.right() - 1))
+    };
+    if shown < count {
+        let (x, y, end) = place(shown);
+        let text = format!("{} more; e saves all of them", count - shown);
+        canvas.text(x + 2, y, end, Role::Quiet, &text);
+    }
+    for (number, region) in map.regions().iter().enumerate().take(shown) {
+        let (x, y, end) = place(number);
         let (sign, role) = sign(canvas, region.kind);
         canvas.text(x, y, end, role, sign);
         let (range, kind) = (region.range, region.kind.as_str().replace('_', " "));
