@@ -370,7 +370,7 @@ pub struct ReportArgs {
     /// Make a trace for ui.perfetto.dev: memory as counters, ops as slices, failures as instants.
     #[arg(long, group = "form")]
     pub perfetto: bool,
-    /// Write to FILE instead of standard output.
+    /// Write to FILE instead of standard output, which is - too.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

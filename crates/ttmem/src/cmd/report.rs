@@ -3,7 +3,8 @@
 mod input;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use ttmem_collect::Collector;
 use ttmem_collect::run_report::{ProcessReport, RunReport};
@@ -23,6 +24,7 @@ pub use input::{Agent, Input, segment};
 /// # Errors
 /// If it is not there or cannot be read, or if the output cannot be written.
 pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Failure> {
+    let target = target(request)?;
     let input = Input::read(request.files.iter().map(AsRef::as_ref), collector)?;
     for note in &input.notes {
         // There is nowhere left to say that standard error is closed.
@@ -39,9 +41,23 @@ pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Resu
     } else {
         render(&input.report(false), page)
     };
-    let target = request.output.clone().map_or(Target::Standard, Target::File);
-    let mode = if request.output.is_some() { Mode::Replace } else { Mode::Append };
-    deliver(&target, mode, text.as_bytes()).map(|_delivery| ())
+    deliver(&target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
+}
+
+/// Where the report goes: never over what it is made of.
+fn target(request: &ReportArgs) -> Result<Target, Failure> {
+    let Some(path) = request.output.as_deref().filter(|path| *path != Path::new("-")) else {
+        return Ok(Target::Standard);
+    };
+    let identity = |path: &Path| path.metadata().ok().map(|status| (status.dev(), status.ino()));
+    let own = identity(path);
+    if own.is_some() && request.files.iter().any(|file| identity(file) == own) {
+        let name = path.display();
+        return Err(Failure::usage(format!(
+            "{name} is what the report is made of; name another file with -o"
+        )));
+    }
+    Ok(Target::File(path.to_owned()))
 }
 
 fn trace(input: &Input) -> serde_json::Result<String> {

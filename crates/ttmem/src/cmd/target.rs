@@ -39,7 +39,7 @@ pub fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Fa
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::Closed),
         Err(error) => Err(Failure {
             exit: Exit::Usage,
-            message: format!("cannot write {name}: {error}; name another file with -f"),
+            message: format!("cannot write {name}: {error}; name another file"),
         }),
     }
 }

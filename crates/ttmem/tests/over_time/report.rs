@@ -109,3 +109,22 @@ fn a_report_has_one_form() {
     let said = fail(folder.path(), &["report", &fixture("1.1"), "--html", "--json"], 2);
     assert!(said.contains("cannot be used with"), "{said}");
 }
+
+#[test]
+fn a_report_is_never_written_over_what_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("run.ttmem");
+    std::fs::copy(fixture("1.1"), &recording).unwrap();
+    std::os::unix::fs::symlink("run.ttmem", folder.path().join("link")).unwrap();
+    for output in ["run.ttmem", "link", "./run.ttmem"] {
+        let said = fail(folder.path(), &["report", "run.ttmem", "--html", "-o", output], 2);
+        assert!(
+            said.ends_with("is what the report is made of; name another file with -o"),
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read(&recording).unwrap(), std::fs::read(fixture("1.1")).unwrap());
+    let piped = print(folder.path(), &["report", "run.ttmem", "-o", "-"]);
+    assert_eq!(piped, print(folder.path(), &["report", "run.ttmem"]));
+    assert!(!folder.path().join("-").exists());
+}
