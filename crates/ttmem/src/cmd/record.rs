@@ -118,13 +118,15 @@ impl Session<'_> {
         first: Snapshot,
         mut take: impl FnMut() -> Snapshot,
     ) -> Result<ExitCode, Failure> {
-        let mut command = match Running::start(&self.args.command)? {
-            Ok(command) => command,
-            Err(code) => {
-                drop(self.recorder.stop(""));
-                // Nothing was recorded: the file is empty.
-                drop(std::fs::remove_file(&self.path));
+        let mut command = match Running::start(&self.args.command) {
+            Ok(Ok(command)) => command,
+            Ok(Err(code)) => {
+                self.forget();
                 return Ok(ExitCode::from(code));
+            }
+            Err(failure) => {
+                self.forget();
+                return Err(failure);
             }
         };
         let mut offered = self.record(first);
@@ -145,6 +147,14 @@ impl Session<'_> {
         let (ended, report) = command.wait(end)?;
         clean(&ended.found, false);
         conclude_command(ended.code, conclude(args, &report))
+    }
+
+    /// Nothing was recorded: the file is empty. A ring has made none, and what stands there is somebody's.
+    fn forget(self) {
+        drop(self.recorder.stop(""));
+        if self.args.ring.is_none() {
+            drop(std::fs::remove_file(&self.path));
+        }
     }
 
     fn stop(self, why: &str) -> Report {

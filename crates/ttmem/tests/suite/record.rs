@@ -119,3 +119,25 @@ fn a_command_that_cannot_run_leaves_no_recording() {
         assert_eq!((output.status.code(), error(&output).lines().count()), (Some(2), 1));
     }
 }
+
+#[test]
+fn a_command_that_cannot_run_leaves_no_file_and_takes_none_away() {
+    agent_library::build();
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("mine");
+    std::fs::write(&mine, "mine").unwrap();
+    let run = |options: &[&str], library: &str| {
+        let command = ["--", "/nowhere/command"];
+        let mut command = ttmem(&[&["record"], options, &command].concat());
+        command.current_dir(folder.path()).env_remove("LD_PRELOAD").env_remove("TTMEM_AGENT");
+        if !library.is_empty() {
+            command.env("TTMEM_AGENT", library);
+        }
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(run(&["-o", "new"], ""), Some(127));
+    assert_ne!(run(&["-o", "new"], "/nowhere/library"), Some(0));
+    assert_eq!(run(&["--ring", "1m", "-o", "mine"], ""), Some(127));
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
