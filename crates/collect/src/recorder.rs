@@ -22,7 +22,7 @@ use ttmem_model::recording::{Attachment, Header};
 
 use crate::clock::Marks;
 pub use agents::Agents;
-pub use sink::{FileSink, Sink};
+pub use sink::{FileSink, Harm, Sink};
 pub use source::FileSource;
 use writer::Writer;
 
@@ -70,6 +70,10 @@ pub struct Report {
     pub limit: Option<String>,
     /// What went wrong, if the recording ended at that.
     pub failure: Option<String>,
+    /// Why a ring that was to be written was not, each time.
+    pub unwritten: Vec<String>,
+    /// What the recorder had to say that nobody has heard yet, one line each.
+    pub notices: Vec<String>,
 }
 
 enum Message {
@@ -89,14 +93,18 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file and begins. What `agents` sees is attached to it.
+    /// Creates the file and begins. What `agents` sees is attached to it. Of a ring, which has no file yet, it tries
+    /// whether there can be one: after what the ring waits for it would be too late.
     ///
     /// # Errors
     /// If the file is there already or cannot be created.
     pub fn start(options: Options, agents: Option<Agents>) -> std::io::Result<Self> {
         let sink: Option<Box<dyn Sink>> = match options.ring {
             None => Some(Box::new(FileSink::create(&options.path)?)),
-            Some(_) => None,
+            Some(_) => {
+                ring::try_place(&options.path)?;
+                None
+            }
         };
         Self::start_with(options, sink, agents)
     }
@@ -158,6 +166,7 @@ impl Recorder {
         };
         let mut report = self.thread.join().unwrap_or_else(|_panic| failed());
         report.dropped = self.dropped.load(Ordering::Relaxed);
+        report.notices = self.notices.try_iter().collect();
         report
     }
 }

@@ -116,6 +116,16 @@ impl Ring {
     }
 }
 
+/// Whether a file can be made beside the base. None is left.
+pub(super) fn try_place(base: &Path) -> io::Result<()> {
+    if base.file_name().is_none() {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    let beside = with_suffix(base, &format!(".{}.part", std::process::id()));
+    FileSink::create(&beside)?;
+    std::fs::remove_file(&beside)
+}
+
 fn size<'a>(blocks: impl Iterator<Item = &'a Encoded>) -> u64 {
     blocks.map(|block| block.bytes.len() as u64).sum()
 }

@@ -19,8 +19,17 @@ pub trait Sink: Send {
     /// If that cannot be done. What remains is a cut block, which readers pass over.
     fn cut(&mut self, size: u64) -> io::Result<()>;
 
-    /// True if nobody can open it any more: the file was removed.
-    fn is_gone(&self) -> bool;
+    /// What somebody did to the first `size` bytes, which were written.
+    fn harm(&self, size: u64) -> Option<Harm>;
+}
+
+/// What became of bytes that were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// Nobody can open the file any more.
+    Removed,
+    /// The file is shorter.
+    Cut,
 }
 
 /// A file that was created for the recording. Only its user may read it: a recording holds command lines.
@@ -49,7 +58,12 @@ impl Sink for FileSink {
         self.file.set_len(size)
     }
 
-    fn is_gone(&self) -> bool {
-        self.file.metadata().is_ok_and(|status| status.nlink() == 0)
+    fn harm(&self, size: u64) -> Option<Harm> {
+        let status = self.file.metadata().ok()?;
+        match (status.nlink(), status.len()) {
+            (0, _) => Some(Harm::Removed),
+            (_, length) if length < size => Some(Harm::Cut),
+            _ => None,
+        }
     }
 }

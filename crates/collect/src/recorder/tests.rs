@@ -42,8 +42,10 @@ impl Sink for Disk {
         Ok(())
     }
 
-    fn is_gone(&self) -> bool {
-        *self.removed.lock().unwrap()
+    fn harm(&self, size: u64) -> Option<Harm> {
+        let length = self.bytes.lock().unwrap().len() as u64;
+        let is_cut = (length < size).then_some(Harm::Cut);
+        self.removed.lock().unwrap().then_some(Harm::Removed).or(is_cut)
     }
 }
 
@@ -137,7 +139,51 @@ fn a_removed_file_ends_the_recording() {
     assert_eq!(feed(&recorder, &mut busy, 15), Offered::Taken);
     *disk.removed.lock().unwrap() = true;
     assert_eq!(feed(&recorder, &mut busy, 400), Offered::Ended);
-    assert!(recorder.stop("").failure.unwrap().contains("removed"));
+    let report = recorder.stop("");
+    assert!(report.failure.unwrap().contains("removed") && report.files.is_empty());
+}
+
+#[test]
+fn a_file_that_somebody_cuts_ends_the_recording_and_is_not_filled_up() {
+    let disk = Disk::new(usize::MAX);
+    let recorder =
+        Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
+    let mut busy = Busy::galaxy();
+    feed(&recorder, &mut busy, 25);
+    while disk.bytes.lock().unwrap().len() < 2000 {
+        feed(&recorder, &mut busy, 1);
+    }
+    disk.bytes.lock().unwrap().truncate(1000);
+    assert_eq!(feed(&recorder, &mut busy, 400), Offered::Ended);
+    let report = recorder.stop("");
+    assert!(report.failure.unwrap().contains("cut the file") && report.files.is_empty());
+    assert!(disk.bytes.lock().unwrap().len() <= 1000);
+}
+
+#[test]
+fn a_ring_that_cannot_be_written_is_refused_before_it_is_needed() {
+    let ring = Some(Duration::from_secs(30));
+    let nowhere = Options { ring, ..options(Path::new("/nowhere/flight.ttmem")) };
+    assert!(Recorder::start(nowhere, None).is_err());
+}
+
+#[test]
+fn a_ring_that_was_not_written_is_in_the_report_also_at_the_very_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let ring = Some(Duration::from_secs(30));
+    let options = Options { ring, ..options(&inner.join("flight.ttmem")) };
+    let recorder = Recorder::start(options, None).unwrap();
+    std::fs::remove_dir(&inner).unwrap();
+    let mut busy = Busy::galaxy();
+    feed(&recorder, &mut busy, 10);
+    busy.end_process(3);
+    feed(&recorder, &mut busy, 1);
+    let report = recorder.stop("");
+    assert_eq!(report.unwritten.len(), 1, "{report:?}");
+    assert!(report.unwritten[0].contains("cannot write the ring"));
+    assert_eq!(report.notices.last(), report.unwritten.last());
 }
 
 #[test]
@@ -176,8 +222,8 @@ fn a_slow_disk_costs_snapshots_and_the_recording_says_how_many() {
         fn cut(&mut self, size: u64) -> io::Result<()> {
             self.0.cut(size)
         }
-        fn is_gone(&self) -> bool {
-            false
+        fn harm(&self, _size: u64) -> Option<Harm> {
+            None
         }
     }
     let turn = Arc::new(Mutex::new(()));

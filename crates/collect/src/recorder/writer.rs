@@ -12,7 +12,7 @@ use ttmem_model::{Snapshot, Timestamp};
 
 use super::agents::{Agents, Parcel, Taken};
 use super::ring::{DEFAULT_MAX_BYTES, Ring};
-use super::sink::Sink;
+use super::sink::{Harm, Sink};
 use super::{Message, Options, Report, gap};
 use crate::clock::Marks;
 
@@ -182,8 +182,8 @@ impl Writer {
             Place::File { sink, contents } => (sink, contents),
         };
         let Some(contents) = contents else { return Ok(()) };
-        if sink.is_gone() {
-            return Err(self.fail("the file was removed"));
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
         }
         let size = contents.size() + block.bytes.len() as u64 + contents.end_size();
         if self.options.max_bytes.is_some_and(|max| size > max) {
@@ -255,8 +255,11 @@ impl Writer {
         let Some(contents) = contents else { return Ok(false) };
         let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
         let size = contents.size() + more + contents.end_size();
-        if blocks.is_empty() || sink.is_gone() {
+        if blocks.is_empty() {
             return Ok(false);
+        }
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
         }
         if self.options.max_bytes.is_some_and(|max| size > max) {
             self.say(format!(
@@ -294,7 +297,11 @@ impl Writer {
                 self.report.bytes += bytes;
             }
             // The ring goes on: the next time there may be room.
-            Err(error) => self.say(format!("{why}: cannot write the ring: {error}")),
+            Err(error) => {
+                let text = format!("{why}: cannot write the ring: {error}");
+                self.say(text.clone());
+                self.report.unwritten.push(text);
+            }
         }
         Ok(())
     }
@@ -324,6 +331,9 @@ impl Writer {
         let Place::File { sink, contents: Some(contents) } = &mut self.place else {
             return Ok(());
         };
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
+        }
         let end = contents.end();
         self.report.bytes = contents.size() + end.len() as u64;
         sink.append(&end).map_err(|error| self.fail(&error.to_string()))
@@ -332,11 +342,26 @@ impl Writer {
     /// After a failure: takes away what was written by half, and tries to put the end behind what is whole.
     fn save(&mut self) {
         let Place::File { sink, contents: Some(contents) } = &mut self.place else { return };
-        self.report.bytes = contents.size();
-        if sink.cut(contents.size()).is_ok() && sink.append(&contents.end()).is_err() {
-            // Without its end the recording is found by scanning; half an end is no harm, but none is cleaner.
-            drop(sink.cut(contents.size()));
+        if self.report.files.is_empty() {
+            return;
         }
+        let (size, end) = (contents.size(), contents.end());
+        self.report.bytes = size;
+        match sink.cut(size).and_then(|()| sink.append(&end)) {
+            Ok(()) => self.report.bytes += end.len() as u64,
+            // Without its end the recording is found by scanning; half an end is no harm, but none is cleaner.
+            Err(_) => drop(sink.cut(size)),
+        }
+    }
+
+    /// Somebody else took away what was written. It cannot be put back, and cutting a file to what it was would fill it
+    /// with zeros.
+    fn lose(&mut self, harm: Harm) -> Ended {
+        self.report.files.clear();
+        self.fail(match harm {
+            Harm::Removed => "the file was removed",
+            Harm::Cut => "somebody cut the file while it was recorded",
+        })
     }
 
     fn fail(&mut self, why: &str) -> Ended {

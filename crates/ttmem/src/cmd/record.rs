@@ -56,7 +56,7 @@ pub struct RecordArgs {
 /// cores at their peak, which `take` keeps up.
 ///
 /// # Errors
-/// If no source can be read, or the recording fails.
+/// If no source can be read, or the recording or a ring cannot be written.
 pub fn run(
     args: &RecordArgs,
     clock: Clock,
@@ -64,6 +64,9 @@ pub fn run(
     cores: &RefCell<CorePeak>,
     mut take: impl FnMut() -> Snapshot,
 ) -> Result<ExitCode, Failure> {
+    if args.output.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::usage("a recording needs a file that can be cut; name one with -o"));
+    }
     let first = take();
     // A command may be the first to use a chip here: then there is nothing to read before.
     if let Some(failure) = exit::of_sources(&first).filter(|_| args.command.is_empty()) {
@@ -161,7 +164,9 @@ impl Session<'_> {
         if let Some((attachment, bytes)) = self.cores.borrow().attachment() {
             self.recorder.attach(attachment, bytes);
         }
-        self.recorder.stop(why)
+        let report = self.recorder.stop(why);
+        report.notices.iter().for_each(|notice| say(notice));
+        report
     }
 
     fn record(&mut self, snapshot: Snapshot) -> Offered {
@@ -269,6 +274,21 @@ fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
             ),
         };
         return Err(Failure { exit: Exit::Usage, message });
+    }
+    if let Some(first) = report.unwritten.first() {
+        let more = match names.as_slice() {
+            [] => "nothing was written".to_owned(),
+            names => format!("{} has {held}", names.join(", ")),
+        };
+        return Err(Failure {
+            exit: Exit::Usage,
+            message: format!("a ring was lost: {first}; {more}"),
+        });
+    }
+    if report.limit.is_some() && report.moments == 0 {
+        return Err(Failure::usage(
+            "--max-size is too small for a single block of snapshots; allow more",
+        ));
     }
     match names.as_slice() {
         [] if args.ring.is_some() => {

@@ -83,3 +83,40 @@ fn a_process_that_dies_writes_the_ring() {
     let events = print(folder.path(), &["replay", name, "--events"]);
     assert!(events.contains("process-died"), "{events}");
 }
+
+#[test]
+fn a_recording_of_nothing_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let small = ["--demo", "record", "-o", "a", "--for", "1ms", "--max-size", "1KB"];
+    let output = run(here, &small);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("--max-size is too small"), "{error}");
+    let left_out = ["--demo", "record", "-o", "b", "--for", "1ms", "--max-size", "6KB"];
+    let error = String::from_utf8(run(here, &left_out).stderr).unwrap();
+    assert!(error.contains("left out beside the snapshots: --max-size leaves no room"), "{error}");
+    let said = fail(here, &["--demo", "record", "-o", "-"], 2);
+    assert!(said.contains("name one with -o"), "{said}");
+    let said = fail(here, &["--demo", "record", "--ring", "1m", "-o", "no/where"], 2);
+    assert!(said.starts_with("cannot create no/where: No such file"), "{said}");
+}
+
+#[test]
+fn a_ring_that_is_lost_is_an_error_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let arguments = ["--demo", "record", "--ring", "1m", "-o", "inner/ring.ttmem", "-l", "100ms"];
+    let (mut child, mut lines) = start(folder.path(), &arguments);
+    std::fs::remove_dir(&inner).unwrap();
+    signal(&child, Signal::USR1);
+    assert!(lines.next().unwrap().unwrap().contains("cannot write the ring"));
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let last = lines.next().unwrap().unwrap();
+    assert!(
+        last.contains("a ring was lost: SIGUSR1") && last.ends_with("nothing was written"),
+        "{last}"
+    );
+}

@@ -102,7 +102,7 @@ fn a_recording_that_is_full_does_not_end_the_command() {
     let options = ["--max-size", "100"];
     let output = record(folder.path(), &options, "sleep 0.5; echo done; exit 4").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(4), &b"done\n"[..]));
-    assert!(error(&output).contains("as large as --max-size allows"), "{}", error(&output));
+    assert!(error(&output).contains("--max-size is too small"), "{}", error(&output));
 }
 
 #[test]
