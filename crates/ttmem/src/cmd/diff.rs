@@ -46,7 +46,10 @@ pub fn run(args: &DiffArgs) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
     let after = read(&args.after)?;
     let rows = rows(&before, &after);
     let limits = args.limit.clone().unwrap_or_default();
-    let is_over = |row: &&Row| limits.allowed(row.key.kind).is_some_and(|most| row.growth() > most);
+    let is_over = |row: &&Row| {
+        let most = limits.allowed(row.key.kind);
+        most.zip(row.growth()).is_some_and(|(most, growth)| growth > most)
+    };
     let over: Vec<&Row> = rows.iter().filter(is_over).collect();
     let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over) };
     let outcome = match over.first() {
@@ -57,7 +60,7 @@ pub fn run(args: &DiffArgs) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
                 "{} of {} grew by {} bytes, more than --limit allows{}",
                 worst.key.kind.label(),
                 worst.key.who(),
-                worst.growth(),
+                worst.growth().unwrap_or_default(),
                 if over.len() > 1 {
                     format!("; so did {} more", over.len() - 1)
                 } else {
@@ -77,16 +80,13 @@ struct Row {
 }
 
 impl Row {
-    /// How many bytes the peak grew by; of what is new it is all of it.
-    fn growth(&self) -> i128 {
+    /// How many bytes the peak grew by; of what is new it is all of it. Of what is not seen afterwards it is not known,
+    /// but for an op, which is known to hold nothing then.
+    fn growth(&self) -> Option<i128> {
         let peak =
             |figure: &Option<Figure>| i128::from(figure.as_ref().map_or(0, |figure| figure.peak));
-        // What is not known afterwards has not grown. An op that is not there any more is known to hold nothing.
-        if self.after.is_none() && self.key.op.is_none() {
-            0
-        } else {
-            peak(&self.after) - peak(&self.before)
-        }
+        let is_known = self.after.is_some() || self.key.op.is_some();
+        is_known.then(|| peak(&self.after) - peak(&self.before))
     }
 
     fn differs(&self) -> bool {
@@ -175,7 +175,7 @@ fn to_text(rows: &[Row], over: &[&Row]) -> String {
             row.key.kind.as_str().to_owned(),
             peak(&row.before),
             peak(&row.after),
-            format!("{:+}{mark}", row.growth()),
+            row.growth().map_or_else(|| "-".to_owned(), |growth| format!("{growth:+}{mark}")),
             steady(&row.before),
             steady(&row.after),
         ]);
@@ -216,7 +216,7 @@ fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
                 "kind": row.key.kind,
                 "before": row.before,
                 "after": row.after,
-                "growth": i64::try_from(row.growth()).unwrap_or(i64::MAX),
+                "growth": row.growth().map(|growth| i64::try_from(growth).unwrap_or(i64::MAX)),
                 "over_limit": over.iter().any(|other| other.key == row.key),
             })
         })

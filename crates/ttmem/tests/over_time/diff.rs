@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{BYTES, Board, Host, PID, Process};
+use ttmem_collect::fake::{BYTES, Board, Host, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::segment::BufferKind;
 
@@ -105,4 +105,45 @@ fn ops_are_compared_where_agents_told_of_them() {
     snapshot(here, "c", 1 << 30);
     let text = print(here, &["diff", "a.ttmem", "c.ttmem"]);
     assert!(!text.contains("Matmul"), "{text}");
+}
+
+#[test]
+fn what_the_dead_left_is_not_what_the_next_process_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let bytes = RegionBytes { dram: 1 << 30, ..BYTES };
+    let host = |left: Option<i32>| {
+        let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), bytes);
+        let region = Region::new(host.region_ids()[0]).slot(PID, "python3", bytes);
+        let region = left.map(|pid| region.clone().slot(pid, "python3", bytes)).unwrap_or(region);
+        host.region_of(PID, region)
+    };
+    let name = |name: &str, host: Host| {
+        let root = here.join(format!("{name}.host"));
+        host.into_tree().write_to(&root).unwrap();
+        let root = root.to_str().unwrap().to_owned();
+        print(here, &["--root", &root, "--json", "-f", name]);
+    };
+    name("a", host(None));
+    name("b", host(Some(PID - 1)));
+    let left = std::fs::read_to_string(here.join("b")).unwrap();
+    assert!(left.contains("left-behind"), "{left}");
+    assert_eq!(print(here, &["diff", "a", "b", "--limit", "dram=0"]), "no difference\n");
+}
+
+#[test]
+fn growth_to_what_is_not_seen_any_more_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    snapshot(here, "a", 1 << 30);
+    let idle = here.join("idle.host");
+    Host::n150().without_process(PID).into_tree().write_to(&idle).unwrap();
+    print(here, &["--root", idle.to_str().unwrap(), "--json", "-f", "idle.json"]);
+    let text = print(here, &["diff", "a.json", "idle.json"]);
+    assert!(text.lines().any(|line| line.starts_with("python3 on") && line.contains("1073741824")));
+    assert!(!text.contains("+0"), "{text}");
+    let json = print(here, &["diff", "a.json", "idle.json", "--json", "--limit", "dram=99TiB"]);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["after"].is_null() && row["growth"].is_null()), "{rows:?}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use ttmem_collect::run_report::{OpUse, op_uses};
 use ttmem_model::segment::Segment;
-use ttmem_model::snapshot::ProcessMemory;
+use ttmem_model::snapshot::{ProcessMemory, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Reading, Snapshot};
 
 /// Whose memory of which kind. Processes are known by their name, since pids differ from run to run; those of one name
@@ -70,6 +70,10 @@ impl Summary {
         }
         for process in &snapshot.processes {
             self.names.entry(process.pid).or_insert_with(|| process.name.clone());
+            // What the dead left would be added to what the next process of that name holds.
+            if process.state == ProcessState::LeftBehind {
+                continue;
+            }
             for on_chip in &process.chips {
                 for (kind, held) in known(&on_chip.memory) {
                     let process = Some(process.name.clone());
