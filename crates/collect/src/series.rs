@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ttmem_model::board::Arch;
-use ttmem_model::snapshot::{Chip, ChipMemory};
+use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Snapshot, Timestamp};
 
 /// Columns of a plot, unless told otherwise: more than a screen has, and divisible by two.
@@ -127,7 +127,7 @@ impl Series {
         &self.times
     }
 
-    /// Every process that was seen.
+    /// Every process that was seen alive.
     #[must_use]
     pub fn processes(&self) -> &[ProcessLine] {
         &self.processes
@@ -151,14 +151,20 @@ impl Series {
             }
         }
         self.in_newest += 1;
+        // What the dead left is not in use, and is in no sum.
+        let living: Vec<&Process> = snapshot
+            .processes
+            .iter()
+            .filter(|process| process.state != ProcessState::LeftBehind)
+            .collect();
         let indexes: Vec<Option<usize>> =
-            snapshot.processes.iter().map(|process| self.process(process)).collect();
+            living.iter().map(|process| self.process(process)).collect();
         for chip in &snapshot.chips {
             let lines = self.chip(chip);
             for kind in KINDS {
                 let Some(used) = used(&chip.memory, kind) else { continue };
                 let mut shares = BTreeMap::new();
-                for (process, index) in snapshot.processes.iter().zip(&indexes) {
+                for (process, index) in living.iter().zip(&indexes) {
                     let on_chip = process.chips.iter().find(|held| held.chip == chip.id);
                     let held = on_chip.and_then(|held| held.memory.allocator(kind)?.value());
                     if let (Some(index), Some(bytes)) = (index, held) {
@@ -200,7 +206,7 @@ impl Series {
         self.stride = self.stride.saturating_mul(2);
     }
 
-    fn process(&mut self, process: &ttmem_model::snapshot::Process) -> Option<usize> {
+    fn process(&mut self, process: &Process) -> Option<usize> {
         let identity = (process.pid, process.start_time);
         let known = self.processes.iter().position(|line| (line.pid, line.start_time) == identity);
         if known.is_some() || self.processes.len() >= MAX_PROCESSES {

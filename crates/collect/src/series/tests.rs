@@ -68,3 +68,22 @@ fn a_process_that_comes_later_had_nothing_before() {
     assert_eq!(json["chips"][0]["kinds"][0]["shares"][0]["bytes"].as_array().unwrap().len(), 2);
     assert_eq!(json["times_us"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn what_a_dead_process_left_is_no_part_of_what_is_used() {
+    let mut series = Series::default();
+    let mut moment = snapshot(50, 1);
+    series.push(&moment);
+    let process = Process::new(PID, "python3");
+    let host = Host::new().board(Board::n150()).workload(process, BYTES).without_process(PID);
+    moment = Collector::new(Root::memory(host.into_tree()))
+        .with_clock(Clock::Fixed(Timestamp(2_000_000)))
+        .snapshot();
+    assert!(moment.processes.iter().any(|process| process.state == ProcessState::LeftBehind));
+    series.push(&moment);
+    let line = dram(&series);
+    assert_eq!(line.used, [Some(50), Some(0)]);
+    assert_eq!(line.shares.len(), 1, "{:?}", line.shares);
+    assert_eq!(line.shares[0].bytes, [50, 0]);
+    assert_eq!(series.processes().len(), 1);
+}

@@ -1,8 +1,11 @@
 //! A trace that <https://ui.perfetto.dev> opens: the JSON trace event format. Each chip is a process with a counter for each
 //! kind, each process with an agent has its ops as slices, and what was refused or went wrong is an instant.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use ttmem_collect::run_report::{OpSpan, ProcessReport, RecordingReport, Timeline, op_spans};
+use ttmem_collect::series::ProcessLine;
 use ttmem_model::recording::{Event, EventKind};
 use ttmem_model::segment::Segment;
 
@@ -41,6 +44,18 @@ pub fn render(recordings: &[RecordingReport], agents: &[Traced<'_>]) -> serde_js
     ))
 }
 
+/// A name for each process that no other one has: a counter is known by its name, and a number may come again.
+fn names(processes: &[ProcessLine]) -> Vec<String> {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let name = |process: &ProcessLine| {
+        let name = format!("{} {}", process.name, process.pid);
+        let times = seen.entry(name.clone()).or_default();
+        *times += 1;
+        if *times > 1 { format!("{name} ({times})") } else { name }
+    };
+    processes.iter().map(name).collect()
+}
+
 #[derive(Default)]
 struct Trace {
     lines: Vec<String>,
@@ -68,6 +83,7 @@ impl Trace {
         first_chip: u64,
     ) -> serde_json::Result<()> {
         let series = &recording.series;
+        let names = names(series.processes());
         for (pid, chip) in (first_chip..).zip(series.chips()) {
             let board = chip.board.as_deref().unwrap_or("");
             let name = format!("chip {} {board}", chip.index);
@@ -80,8 +96,8 @@ impl Trace {
                     }
                 }
                 for share in &kind.shares {
-                    let Some(process) = series.processes().get(share.process) else { continue };
-                    let name = format!("{label} of {} {}", process.name, process.pid);
+                    let Some(process) = names.get(share.process) else { continue };
+                    let name = format!("{label} of {process}");
                     let mut before = None;
                     for (time, bytes) in series.times().iter().zip(&share.bytes) {
                         if before.replace(*bytes) != Some(*bytes) {
@@ -147,5 +163,21 @@ impl Trace {
             }))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ttmem_model::Pid;
+
+    #[test]
+    fn two_processes_of_one_number_have_two_counters() {
+        let line =
+            |pid, start_time| ProcessLine { pid: Pid(pid), start_time, name: "python3".to_owned() };
+        assert_eq!(
+            names(&[line(7, 1), line(8, 1), line(7, 2)]),
+            ["python3 7", "python3 8", "python3 7 (2)"]
+        );
     }
 }

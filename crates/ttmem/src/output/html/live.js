@@ -14,14 +14,16 @@ function takeSnapshot(recording, snapshot) {
   times.push(snapshot.time_us);
   const lines = () => series.chips.flatMap((chip) => chip.kinds);
   for (const kind of lines()) { kind.used.push(null); for (const share of kind.shares) share.bytes.push(0); }
-  const numbers = snapshot.processes.map((process) => {
+  // What the dead left is not in use, and is in no sum.
+  const living = snapshot.processes.filter((process) => process.state !== "left-behind");
+  const numbers = living.map((process) => {
     const known = series.processes.findIndex((other) => other.pid === process.pid && other.start_time === process.start_time);
     return known >= 0 ? known : series.processes.push({ pid: process.pid, start_time: process.start_time, name: process.name }) - 1;
   });
   for (const chip of snapshot.chips) {
     let line = series.chips.find((other) => other.id === chip.id);
     if (!line) series.chips.push((line = { id: chip.id, index: chip.index, board: chip.board, arch: chip.arch, kinds: [] }));
-    for (const kind of ["dram", "l1", "l1_small", "trace", "circular_buffers", "kernels"]) takeKind(line, kind, chip, snapshot, numbers, times.length);
+    for (const kind of ["dram", "l1", "l1_small", "trace", "circular_buffers", "kernels"]) takeKind(line, kind, chip, snapshot.time_us, living, numbers, times.length);
   }
   [recording.host, recording.from_us, recording.to_us] = [snapshot.host.name, times[0], snapshot.time_us];
   recording.snapshots += 1;
@@ -32,7 +34,7 @@ function takeSnapshot(recording, snapshot) {
   return true;
 }
 
-function takeKind(line, kind, chip, snapshot, numbers, columns) {
+function takeKind(line, kind, chip, time, living, numbers, columns) {
   const memory = chip.memory[kind];
   const used = memory.used.value;
   if (used === undefined) return;
@@ -41,8 +43,8 @@ function takeKind(line, kind, chip, snapshot, numbers, columns) {
   const capacity = [memory.allocatable, memory.capacity].find((reading) => reading && reading.value !== undefined);
   if (capacity) kept.capacity = capacity.value;
   kept.used[columns - 1] = used;
-  if (used > kept.peak || !kept.peak_us) [kept.peak, kept.peak_us] = [used, snapshot.time_us];
-  snapshot.processes.forEach((process, place) => {
+  if (used > kept.peak || !kept.peak_us) [kept.peak, kept.peak_us] = [used, time];
+  living.forEach((process, place) => {
     const on = process.chips.find((other) => other.chip === chip.id);
     const held = on && on.memory[kind] && on.memory[kind].value;
     if (!held) return;
