@@ -18,9 +18,12 @@ pub fn parse(text: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp>
         "end" => return Some(last),
         _ => {}
     }
-    let span = |text: &str| {
-        let Span(span) = text.parse().ok()?;
-        u64::try_from(span.as_micros()).ok()
+    let span = |text: &str| match text {
+        "0" | "0s" => Some(0),
+        text => {
+            let Span(span) = text.parse().ok()?;
+            u64::try_from(span.as_micros()).ok()
+        }
     };
     if let Some(later) = text.strip_prefix('+') {
         return first.0.checked_add(span(later)?).map(Timestamp);
@@ -97,6 +100,7 @@ mod tests {
         assert_eq!(parsed("start"), Some(0));
         assert_eq!(parsed("end"), Some(72_000_000));
         assert_eq!(parsed("+1.5s"), Some(1500));
+        assert_eq!((parsed("+0s"), parsed("-0")), (Some(0), Some(72_000_000)));
         assert_eq!(parsed("-1h"), Some(68_400_000));
         assert_eq!(parsed("1793611801"), Some(1000));
         assert_eq!(parsed("1793611801000000"), Some(1000));

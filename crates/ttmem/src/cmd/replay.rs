@@ -109,10 +109,16 @@ fn at(
     let damaged = |damage: Damage| {
         Failure::usage(format!("{name} is damaged at {}: {damage}", Civil::of(time)))
     };
-    let moment = recording.at(time).map_err(damaged)?.ok_or_else(|| {
+    let outside = |how: &str| {
         let (first, last) = (Civil::of(first), Civil::of(last));
-        nothing(format!("{name} begins later; it goes from {first} to {last}"))
-    })?;
+        nothing(format!("{name} {how}; it goes from {first} to {last}"))
+    };
+    // The last snapshot holds until the next one would have come, and that may have been late.
+    let lasts_us = recording.header().interval_us.saturating_mul(2).saturating_add(1_000_000);
+    if time.micros_since(last) > lasts_us {
+        return Err(outside("ends earlier"));
+    }
+    let moment = recording.at(time).map_err(damaged)?.ok_or_else(|| outside("begins later"))?;
     if !args.json {
         let snapshot = moment.snapshot().map_err(damaged)?;
         return Ok(table::render(&snapshot, page).into_bytes());
