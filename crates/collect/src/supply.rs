@@ -88,6 +88,8 @@ pub struct Supply {
     retry: Retry,
     /// Why there is no server, as a snapshot tells it.
     lack: Option<Source>,
+    /// Whether there has been one.
+    was_served: bool,
     notices: Vec<String>,
     /// What was said last, which is not said again.
     said: Option<String>,
@@ -131,6 +133,7 @@ impl Supply {
             link: None,
             retry: Retry::default(),
             lack: None,
+            was_served: false,
             notices: Vec::new(),
             said: None,
             commands: Commands::new(),
@@ -241,6 +244,7 @@ impl Supply {
         self.accept(now);
         self.retry = Retry::default();
         self.lack = None;
+        self.was_served = true;
         if self.said.take().is_some() {
             self.notices.push(format!("the server at {} is back", path.display()));
         }
@@ -284,9 +288,13 @@ impl Supply {
             detail: text.clone(),
             cost_us: 0,
         });
-        let is_only = matches!(self.choice, Choice::Only(_));
-        if unfit.is_worth_a_line() && !is_only && self.said.as_ref() != Some(&text) {
-            self.notices.push(format!("{text}; collecting here"));
+        let (is_worth_a_line, then) = match self.choice {
+            // That there is none from the start is the error with which it ends.
+            Choice::Only(_) => (self.was_served, "nothing is seen until it is back"),
+            Choice::Nobody | Choice::Whoever(_) => (unfit.is_worth_a_line(), "collecting here"),
+        };
+        if is_worth_a_line && self.said.as_ref() != Some(&text) {
+            self.notices.push(format!("{text}; {then}"));
             self.said = Some(text);
         }
     }

@@ -79,7 +79,10 @@ pub fn of_sources(snapshot: &Snapshot) -> Option<Failure> {
     if with(SourceStatus::Ok).is_some() {
         return None;
     }
-    let (exit, message) = if let Some(source) = with(SourceStatus::Denied) {
+    let (exit, message) = if let Some(server) = snapshot.sources.first().filter(|_| is_server_alone)
+    {
+        (Exit::NoSource, format!("no source could be read; {}", about(server)))
+    } else if let Some(source) = with(SourceStatus::Denied) {
         let why = about(source);
         (
             Exit::Permission,

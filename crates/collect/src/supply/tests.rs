@@ -202,12 +202,19 @@ fn where_one_server_alone_will_do_there_is_nothing_without_it() {
     let blank = supply.snapshot();
     assert!(blank.chips.is_empty() && blank.processes.is_empty());
     assert_eq!(source(&blank).unwrap().0, SourceStatus::Failed);
+    assert_eq!(supply.notices(), [""; 0], "it is the error of whoever asked");
     supply.retry.due_us = 0;
     // It is what was asked for, wherever it looks and however slowly.
     let far =
         Conduct { boot: Some("another"), every: Duration::from_secs(9), age: 90, denied: true };
     let snapshot = stage.serve_while(far, stage.server(far), || supply.snapshot());
     assert!(is_served(&snapshot));
+    assert!(supply.snapshot().chips.is_empty());
+    let said = supply.notices();
+    assert!(said.len() == 1 && said[0].ends_with("nothing is seen until it is back"), "{said:?}");
+    supply.retry.due_us = 0;
+    stage.serve_while(far, stage.server(far), || supply.snapshot());
+    assert!(supply.notices()[0].ends_with("is back"));
 }
 
 /// A server that answers with these bytes and then says nothing more.

@@ -39,3 +39,14 @@ fn nothing_there_differs_from_nothing_allowed_and_nothing_readable() {
     assert_eq!(exit(SourceStatus::Denied, SourceStatus::Failed), Exit::Permission);
     assert_eq!(exit(SourceStatus::Failed, SourceStatus::Absent), Exit::NoSource);
 }
+
+#[test]
+fn a_server_that_was_named_is_the_only_source() {
+    for status in [SourceStatus::Failed, SourceStatus::NotRead] {
+        let mut snapshot = made::none();
+        snapshot.sources = vec![made::source(SourceName::Server, status)];
+        let failure = of_sources(&snapshot).unwrap();
+        assert_eq!(failure.exit, Exit::NoSource);
+        assert!(failure.message.contains("server"), "{}", failure.message);
+    }
+}
