@@ -20,11 +20,17 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a scraper takes, from its `Accept` header.
+    /// The format that a scraper would rather have, from its `Accept` header: OpenMetrics only if it is named, and not
+    /// below the other.
     #[must_use]
     pub fn accepted(accept: &str) -> Self {
-        let takes = |part: &str| part.trim().starts_with("application/openmetrics-text");
-        if accept.split(',').any(takes) { Self::OpenMetrics } else { Self::Prometheus }
+        let weights = Weights::of(accept);
+        match weights.open_metrics {
+            Some(weight) if weight > 0 && weight >= weights.prometheus.unwrap_or(0) => {
+                Self::OpenMetrics
+            }
+            _ => Self::Prometheus,
+        }
     }
 
     /// The content type of an answer.
@@ -35,6 +41,59 @@ impl Format {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
+}
+
+/// How much a scraper wants each format, in thousandths; `None` where it does not say.
+#[derive(Default)]
+struct Weights {
+    open_metrics: Option<u32>,
+    prometheus: Option<u32>,
+}
+
+impl Weights {
+    fn of(accept: &str) -> Self {
+        let mut weights = Self::default();
+        // What is named more exactly counts: from `*/*` to a type.
+        let mut exactness = 0;
+        for range in accept.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let mut weight = 1000;
+            let mut version = String::new();
+            for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+                match key.trim().to_ascii_lowercase().as_str() {
+                    "q" => weight = thousandths(value.trim()),
+                    "version" => version = value.trim().trim_matches('"').to_owned(),
+                    _ => {}
+                }
+            }
+            let exact = match name.as_str() {
+                "application/openmetrics-text" => {
+                    if matches!(version.as_str(), "" | "0.0.1" | "1.0.0") {
+                        weights.open_metrics = weights.open_metrics.max(Some(weight));
+                    }
+                    continue;
+                }
+                "text/plain" => 3,
+                "text/*" => 2,
+                "*/*" => 1,
+                _ => continue,
+            };
+            if exact > exactness {
+                (exactness, weights.prometheus) = (exact, Some(weight));
+            } else if exact == exactness {
+                weights.prometheus = weights.prometheus.max(Some(weight));
+            }
+        }
+        weights
+    }
+}
+
+/// `0.25` as 250. What is no weight counts as nothing wanted.
+fn thousandths(weight: &str) -> u32 {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    let part = part.get(..3).unwrap_or(part);
+    format!("{whole}{part:0<3}").parse().ok().filter(|weight| *weight <= 1000).unwrap_or(0)
 }
 
 /// Whether processes have metrics of their own. They come and go, and each is a new series.

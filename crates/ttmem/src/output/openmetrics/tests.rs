@@ -80,4 +80,29 @@ fn scrapers_get_what_they_take() {
     assert_eq!(Format::accepted(prometheus), Format::OpenMetrics);
     assert_eq!(Format::accepted("text/html, */*"), Format::Prometheus);
     assert_eq!(Format::accepted(""), Format::Prometheus);
+    let open_metrics = [
+        "Application/OpenMetrics-Text; Version=\"1.0.0\"",
+        "text/plain;q=0.5, application/openmetrics-text;q=0.5",
+        "application/openmetrics-text;q=0.2, text/plain;q=0.1, */*;q=0.9",
+        "application/openmetrics-text;version=2.0.0, application/openmetrics-text;version=1.0.0;q=0.4",
+        "application/openmetrics-text;q=1.000,*/*",
+    ];
+    for accept in open_metrics {
+        assert_eq!(Format::accepted(accept), Format::OpenMetrics, "{accept}");
+    }
+    let prometheus = [
+        "application/openmetrics-text;q=0",
+        "application/openmetrics-text;q=0.0, */*",
+        "application/openmetrics-text;q=0.1, text/plain;q=0.9",
+        "application/openmetrics-text;q=0.25, text/*;q=0.3",
+        "application/openmetrics-text;q=0.1, */*",
+        "application/openmetrics-text;q=nan",
+        "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text-not",
+        "application/*",
+        ";;,;=,q=1",
+    ];
+    for accept in prometheus {
+        assert_eq!(Format::accepted(accept), Format::Prometheus, "{accept}");
+    }
 }
