@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 
 /// Bytes of a request at most, its headers included.
 const MAX_REQUEST_BYTES: usize = 8192;
@@ -18,6 +18,9 @@ const MAX_REQUEST_BYTES: usize = 8192;
 const MAX_CONNECTIONS: usize = 16;
 /// A request must be there, and an answer taken, within this time each.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So much of an answer is written at a time: between two pieces the time is looked at.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// A request that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,28 +152,24 @@ enum Unread {
 /// Reads up to the empty line behind the headers.
 fn read(mut stream: &TcpStream) -> Result<Vec<u8>, Unread> {
     let gone = |_error: io::Error| Unread::Gone;
-    stream.set_write_timeout(Some(PATIENCE)).map_err(gone)?;
     let start = Clock::System.start();
-    let patience = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
     let mut head = Vec::new();
     let mut buffer = [0; 2048];
     loop {
-        let left = patience.saturating_sub(start.micros());
-        if left == 0 {
-            return Err(Unread::Gone);
-        }
-        stream.set_read_timeout(Some(Duration::from_micros(left.max(1000)))).map_err(gone)?;
+        let left = left(&start, PATIENCE).ok_or(Unread::Gone)?;
+        stream.set_read_timeout(Some(left)).map_err(gone)?;
         let count = stream.read(&mut buffer).map_err(gone)?;
         if count == 0 {
             return Err(Unread::Gone);
         }
         head.extend_from_slice(buffer.get(..count).unwrap_or(&[]));
-        if let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
+        let end = head.windows(4).position(|window| window == b"\r\n\r\n");
+        if end.unwrap_or(head.len()) > MAX_REQUEST_BYTES {
+            return Err(Unread::TooLong);
+        }
+        if let Some(end) = end {
             head.truncate(end);
             return Ok(head);
-        }
-        if head.len() > MAX_REQUEST_BYTES {
-            return Err(Unread::TooLong);
         }
     }
 }
@@ -203,15 +202,18 @@ fn parse(head: &[u8]) -> Result<(Request, bool), Response> {
     for line in lines {
         let (name, value) = line.split_once(':').ok_or_else(|| bad("a header has no colon"))?;
         if name.eq_ignore_ascii_case("accept") {
-            value.trim().clone_into(&mut request.accept);
-        } else if name.eq_ignore_ascii_case("host") {
-            request.host = Some(value.trim().to_owned());
+            let comma = if request.accept.is_empty() { "" } else { ", " };
+            request.accept.extend([comma, value.trim()]);
+        } else if name.eq_ignore_ascii_case("host")
+            && request.host.replace(value.trim().to_owned()).is_some()
+        {
+            return Err(bad("there are two hosts"));
         }
     }
     Ok((request, method == "GET"))
 }
 
-fn reply(mut stream: &TcpStream, response: &Response, with_body: bool) -> io::Result<()> {
+fn reply(stream: &TcpStream, response: &Response, with_body: bool) -> io::Result<()> {
     let reason = match response.status {
         200 => "OK",
         400 => "Bad Request",
@@ -235,7 +237,28 @@ fn reply(mut stream: &TcpStream, response: &Response, with_body: bool) -> io::Re
     if with_body {
         bytes.extend_from_slice(&response.body);
     }
-    stream.write_all(&bytes)
+    write_in_time(stream, &bytes, PATIENCE)
+}
+
+/// Writes all of it. Who takes it byte by byte gets no more time than who takes it at once.
+fn write_in_time(mut stream: &TcpStream, bytes: &[u8], patience: Duration) -> io::Result<()> {
+    let start = Clock::System.start();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let Some(left) = left(&start, patience) else { return Err(io::ErrorKind::TimedOut.into()) };
+        stream.set_write_timeout(Some(left))?;
+        let (piece, behind) = rest.split_at(rest.len().min(PIECE_BYTES));
+        stream.write_all(piece)?;
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// What is left of the patience; not nothing, which would be no limit.
+fn left(start: &Stopwatch, patience: Duration) -> Option<Duration> {
+    let patience = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
+    let left = patience.checked_sub(start.micros()).filter(|left| *left > 0)?;
+    Some(Duration::from_micros(left.max(1000)))
 }
 
 #[cfg(test)]

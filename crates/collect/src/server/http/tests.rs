@@ -41,7 +41,10 @@ fn requests_are_answered() {
 #[test]
 fn what_is_no_request_is_refused() {
     let address = server();
-    let cases: [(&[u8], &str); 9] = [
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(MAX_REQUEST_BYTES));
+    let cases: [(&[u8], &str); 11] = [
+        (long.as_bytes(), "431"),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\n\r\n", "400"),
         (b"POST / HTTP/1.1\r\n\r\n", "405"),
         (b"GET / HTTP/2.0\r\n\r\n", "505"),
         (b"GET /\r\n\r\n", "400"),
@@ -57,6 +60,32 @@ fn what_is_no_request_is_refused() {
         let text = String::from_utf8_lossy(request);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{text}: {answer}");
     }
+}
+
+#[test]
+fn what_is_taken_is_said_on_any_number_of_lines() {
+    let answer = ask(server(), b"GET / HTTP/1.1\r\nAccept: a/b\r\nAccept: c/d\r\n\r\n");
+    assert!(answer.ends_with("\r\n\r\na/b, c/d\n"), "{answer}");
+}
+
+#[test]
+fn who_takes_an_answer_bit_by_bit_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let taker = thread::spawn(move || {
+        let pause = Duration::from_millis(20);
+        while stopped.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            drop(slow.read(&mut vec![0; 100_000]));
+        }
+    });
+    let watch = Clock::System.start();
+    let written = write_in_time(&stream, &vec![0; 256 << 20], Duration::from_millis(300));
+    assert!(written.is_err());
+    assert!(watch.micros() < 3_000_000, "{}", watch.micros());
+    stop.send(()).unwrap();
+    taker.join().unwrap();
 }
 
 #[test]
