@@ -32,14 +32,8 @@ pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
     }
     let gone: Vec<&BufferOwner> = owners.iter().filter(is_gone).collect();
     checks.extend(left(&gone));
-    let names = [
-        "segment-denied",
-        "segment-unusable",
-        "agent-off",
-        "agent-blind",
-        "agent-lossy",
-        "agent-residual",
-    ];
+    checks.extend(denied(patient));
+    let names = ["segment-unusable", "agent-off", "agent-blind", "agent-lossy", "agent-residual"];
     checks.extend(findings(patient, "agents", &names));
     if checks.len() == first {
         checks.push(Check::pass("agents", "no process runs with the agent"));
@@ -120,6 +114,16 @@ fn left(gone: &[&BufferOwner]) -> Option<Check> {
         }
     };
     Some(Check::warn("agents", text, remedy))
+}
+
+/// The segments that this user may not read, in one line.
+fn denied(patient: &Patient<'_>) -> Option<Check> {
+    let mut found = findings(patient, "agents", &["segment-denied"]);
+    let first = found.next()?;
+    match found.count() {
+        0 => Some(first),
+        more => Some(Check { text: format!("{}, nor can {more} more", first.text), ..first }),
+    }
 }
 
 /// The segments in this namespace's own directory whose processes are gone. Nothing else may be removed.

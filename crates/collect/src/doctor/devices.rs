@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use ttmem_model::snapshot::Chip;
+use ttmem_model::{MissingReason, Reading};
+
 use super::{Check, Patient, count, findings};
 use crate::root::Access;
 
@@ -18,6 +21,7 @@ pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
     }
     checks.push(nodes(patient));
     checks.push(firmware(patient));
+    checks.extend(telemetry(patient));
     checks.extend(findings(patient, "devices", &["chip-vanished", "opener-gone"]));
     checks
 }
@@ -92,6 +96,29 @@ fn nodes(patient: &Patient<'_>) -> Check {
         "device-nodes",
         format!("{}, each may be opened", count(patient.facts.devices.len(), "node")),
     )
+}
+
+/// Readings that the driver gives and that cannot be: a chip that has left the bus reads as ones.
+fn telemetry(patient: &Patient<'_>) -> Option<Check> {
+    let failed = |chip: &Chip| {
+        let missing = chip.telemetry.values().filter_map(Reading::missing);
+        let mut failed = missing.filter(|missing| missing.reason == MissingReason::Failed);
+        let first = failed.next()?.detail.clone();
+        Some((1 + failed.count(), first))
+    };
+    let chips = patient.snapshot.chips.iter();
+    let mut found = chips.filter_map(|chip| Some((chip.index, failed(chip)?)));
+    let (index, (number, first)) = found.next()?;
+    let readings = count(number, "reading");
+    let others = match found.count() {
+        0 => String::new(),
+        others => format!("; so have {} more", count(others, "chip")),
+    };
+    Some(Check::warn(
+        "telemetry",
+        format!("chip {index} has {readings} that cannot be used, such as {first}{others}"),
+        "look into the kernel log; if it says nothing of it, reset the board with tt-smi -r",
+    ))
 }
 
 /// `/dev/x is`, `/dev/x and 3 more are`.

@@ -161,3 +161,37 @@ fn many_segments_of_the_dead_are_one_line() {
     assert!(found.text.starts_with("7 segments of processes that are gone: "), "{found:?}");
     assert!(found.text.ends_with('…'), "{found:?}");
 }
+
+#[test]
+fn a_chip_that_reads_as_ones_is_not_in_order() {
+    for tree in [fake::variants::devices::all_ones(), fake::variants::devices::garbage_numbers()] {
+        let found = check(&diagnose(tree), "telemetry");
+        assert_eq!(found.status, Status::Warn, "{found:?}");
+        assert!(
+            found.text.starts_with("chip 0 has ") && found.text.contains("such as "),
+            "{found:?}"
+        );
+    }
+    let well = diagnose(fake::variants::devices::missing_hwmon());
+    assert!(
+        well.checks.iter().all(|check| check.id != "telemetry"),
+        "what is not there is no fault"
+    );
+}
+
+#[test]
+fn segments_that_may_not_be_read_are_one_line() {
+    let denied = |number: i32| {
+        let host = (0..number).fold(Host::n150(), |host, place| {
+            let path = format!("/dev/shm/ttmem-{}-1", 91 + place);
+            host.file(path, crate::root::Entry::Error(rustix::io::Errno::ACCESS))
+        });
+        let all = diagnose(complete(host).into_tree());
+        let agents = all.checks.into_iter().filter(|check| check.id == "agents");
+        agents.map(|check| check.text).collect::<Vec<String>>()
+    };
+    let [one] = &denied(1)[..] else { panic!() };
+    assert!(one.ends_with("cannot be read"), "{one}");
+    let [three] = &denied(3)[..] else { panic!() };
+    assert!(three.ends_with("cannot be read, nor can 2 more"), "{three}");
+}
