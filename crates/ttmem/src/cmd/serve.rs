@@ -35,7 +35,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Answer HTTP at this address: a page with pictures at /, and /metrics, /api/v1/snapshot, /api/v1/history, /healthz.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401")]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Collect every SEC seconds; 250ms, 2s and 1m are understood.
     #[arg(short = 'l', long = "loop", value_name = "SEC", default_value = "1")]
@@ -118,6 +118,15 @@ pub fn run(
             server.serve_until(next.min(now.saturating_add(attention))).map_err(broken)?;
         }
     }
+}
+
+/// An address to listen on. Names are not looked up: that may go over a network.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let text = text
+        .strip_prefix("localhost:")
+        .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse()
+        .map_err(|_error| "write ADDRESS:PORT, such as 127.0.0.1:9401, [::1]:9401 or 0.0.0.0:9401")
 }
 
 /// Root's is for everybody, and so is its place.

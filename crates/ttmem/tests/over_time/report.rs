@@ -106,6 +106,9 @@ fn a_trace_has_counters_slices_and_instants() {
 #[test]
 fn a_report_has_one_form() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text"), "a,b\n").unwrap();
+    let said = fail(folder.path(), &["report", "text"], 2);
+    assert_eq!(said, "text is neither a recording nor a whole segment of the agent");
     let said = fail(folder.path(), &["report", &fixture("1.1"), "--html", "--json"], 2);
     assert!(said.contains("cannot be used with"), "{said}");
 }

@@ -198,6 +198,15 @@ fn wait_for(address: &str, query: &str, text: &str) -> Result<(), String> {
 }
 
 #[test]
+fn an_address_that_makes_no_sense_is_refused_with_one_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for address in ["", "9401", ":9401", "127.0.0.1", "a.host:9401", "127.0.0.1:99999"] {
+        let said = fail(folder.path(), &["--demo", "serve", &format!("--http={address}")], 2);
+        assert!(said.contains("write ADDRESS:PORT, such as 127.0.0.1:9401"), "{said}");
+    }
+}
+
+#[test]
 fn alert_rules_are_rules() {
     if !installed("promtool") {
         return;

@@ -15,7 +15,7 @@ use ttmem_model::Pid;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::recording::{AttachmentKind, OpenError, Recording};
 use ttmem_model::segment::layout::MAX_SEGMENT_BYTES;
-use ttmem_model::segment::{Reader, Segment};
+use ttmem_model::segment::{Reader, Segment, SegmentError};
 use ttmem_model::snapshot::ProcessState;
 
 use crate::exit::{Exit, Failure};
@@ -179,7 +179,15 @@ pub fn segment(path: &Path) -> Result<Segment, Failure> {
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(|error| unreadable(path, &error))?;
-    Reader::parse(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    Reader::parse(&bytes).map_err(|error| {
+        let name = path.display();
+        Failure::usage(match error {
+            SegmentError::NotASegment | SegmentError::Short { .. } => {
+                format!("{name} is neither a recording nor a whole segment of the agent")
+            }
+            error => format!("{name}: {error}"),
+        })
+    })
 }
 
 /// The segment of a process of the host.
