@@ -23,7 +23,7 @@ pub mod usage;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -66,10 +66,8 @@ impl Stop {
             },
             Self::Parsing(error) => Self::Failing(Failure::usage(usage::one_line(&error))).end(),
             Self::Failing(Failure { exit, message }) => {
-                // There is nowhere left to say that standard error is closed.
-                match writeln!(io::stderr().lock(), "ttmem: {message}") {
-                    Ok(()) | Err(_) => ExitCode::from(exit as u8),
-                }
+                terminal::say(&message);
+                ExitCode::from(exit as u8)
             }
         }
     }
@@ -153,7 +151,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             return cmd::record::run(&args, Clock::System, agents, &cores, take);
         }
         Request::Diff(args) => {
-            let (bytes, outcome) = cmd::diff::run(&args)?;
+            let (bytes, outcome) = cmd::diff::run(&args, charset)?;
             deliver(&Target::Standard, Mode::Append, &bytes)?;
             outcome
         }

@@ -1,6 +1,5 @@
 //! Snapshots from a server, where there is one: the arguments, and the lines that are said about it.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use ttmem_model::Snapshot;
 use crate::args::Request;
 use crate::cli::CommonArgs;
 use crate::exit::Failure;
+use crate::terminal::say;
 
 /// A single look may be as old as this.
 const FRESH_ENOUGH: Duration = Duration::from_secs(2);
@@ -74,7 +74,6 @@ pub fn next_look(supply: &mut Supply) -> L1Look {
 
 fn say_notices(supply: &mut Supply) {
     for notice in supply.notices() {
-        // There is nowhere left to say that standard error is closed.
-        drop(writeln!(io::stderr().lock(), "ttmem: {notice}"));
+        say(&notice);
     }
 }

@@ -1,12 +1,13 @@
 //! What standard output is: a terminal of some width, or something else.
 
-use std::io::{IsTerminal as _, Stdout, stdout};
+use std::io::{IsTerminal as _, Stdout, Write as _, stderr, stdout};
 
 use anstream::{AutoStream, ColorChoice};
 
 use crate::args::Target;
 use crate::cli::ColorWhen;
 use crate::output::page::{Charset, Colour, Page};
+use crate::output::text::legible;
 
 /// The page that output to `target` is drawn on now: a terminal may have been resized since the last sample. Where
 /// neither a terminal nor COLUMNS says a width it is `otherwise`.
@@ -60,4 +61,11 @@ fn colour(when: ColorWhen, stdout: Option<&Stdout>) -> Colour {
         (ColorWhen::Auto, Some(stdout)) => AutoStream::choice(stdout),
     };
     if choice == ColorChoice::Never { Colour::Off } else { Colour::On }
+}
+
+/// Says a line on standard error. Names in it are other people's, and are made legible.
+pub fn say(line: &str) {
+    let line = legible(line, Charset::Unicode);
+    // There is nowhere left to say that standard error is closed.
+    drop(writeln!(stderr().lock(), "ttmem: {line}"));
 }

@@ -13,6 +13,8 @@ use ttmem_model::Snapshot;
 use ttmem_model::recording::{OpenError, Recording};
 
 use crate::exit::{Exit, Failure};
+use crate::output::page::Charset;
+use crate::output::text::{legible, width};
 pub use limit::Limits;
 use summary::{Figure, Key, Summary};
 
@@ -41,7 +43,7 @@ pub struct DiffArgs {
 ///
 /// # Errors
 /// If a file is neither a snapshot nor a recording.
-pub fn run(args: &DiffArgs) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
+pub fn run(args: &DiffArgs, charset: Charset) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
     let before = read(&args.before)?;
     let after = read(&args.after)?;
     let rows = rows(&before, &after);
@@ -51,7 +53,7 @@ pub fn run(args: &DiffArgs) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
         most.zip(row.growth()).is_some_and(|(most, growth)| growth > most)
     };
     let over: Vec<&Row> = rows.iter().filter(is_over).collect();
-    let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over) };
+    let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over, charset) };
     let outcome = match over.first() {
         None => Ok(()),
         Some(worst) => Err(Failure {
@@ -156,7 +158,7 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn to_text(rows: &[Row], over: &[&Row]) -> String {
+fn to_text(rows: &[Row], over: &[&Row], charset: Charset) -> String {
     let differing: Vec<&Row> = rows.iter().filter(|row| row.differs()).collect();
     if differing.is_empty() {
         return "no difference\n".to_owned();
@@ -171,7 +173,7 @@ fn to_text(rows: &[Row], over: &[&Row]) -> String {
         let steady = |figure: &Option<Figure>| cell(figure.as_ref().map(|figure| figure.steady));
         let mark = if over.iter().any(|other| other.key == row.key) { " !" } else { "" };
         table.push([
-            row.key.who(),
+            legible(&row.key.who(), charset).into_owned(),
             row.key.kind.as_str().to_owned(),
             peak(&row.before),
             peak(&row.after),
@@ -185,18 +187,21 @@ fn to_text(rows: &[Row], over: &[&Row]) -> String {
 
 /// Columns: names to the left, numbers to the right.
 fn lay_out(table: &[[String; 7]]) -> String {
-    let width = |column: usize| {
-        table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
+    let mut widths = [0; 7];
+    for row in table {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = width(cell).max(*widest);
+        }
+    }
     let mut out = String::new();
     for row in table {
         let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column).unwrap_or(0);
+        for (column, (cell, widest)) in row.iter().zip(widths).enumerate() {
+            let space = " ".repeat(widest.saturating_sub(width(cell)));
             if column < 2 {
-                line += &format!("{cell:<width$}  ");
+                line.extend([cell, &space, "  "]);
             } else {
-                line += &format!("{cell:>width$}  ");
+                line.extend([&space, cell, "  "]);
             }
         }
         out += line.trim_end();

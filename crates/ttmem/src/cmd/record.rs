@@ -4,7 +4,7 @@ pub mod cores;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use super::run::{clean, conclude as conclude_command};
 use crate::exit::{self, Exit, Failure};
 use crate::interval::Interval;
 use crate::signal::{Signal, Signals};
+use crate::terminal::say;
 
 /// Options of `ttmem record`.
 #[derive(Debug, Args)]
@@ -300,9 +301,4 @@ fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn say(line: &str) {
-    // There is nowhere left to say that standard error is closed.
-    drop(writeln!(io::stderr().lock(), "ttmem: {line}"));
 }

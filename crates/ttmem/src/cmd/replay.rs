@@ -13,8 +13,9 @@ use super::top;
 use crate::cli::CommonArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::json::{self, Layout};
-use crate::output::page::Page;
+use crate::output::page::{Charset, Page};
 use crate::output::table;
+use crate::output::text::legible;
 
 /// Options of `ttmem replay`.
 #[derive(Debug, Args)]
@@ -62,7 +63,9 @@ pub fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Failure> {
     };
     match &args.at {
         Some(text) => at(args, text, &mut recording, page),
-        None if args.events => Ok(list(recording.events().map_err(damaged)?, args.json)),
+        None if args.events => {
+            Ok(list(recording.events().map_err(damaged)?, args.json, page.charset))
+        }
         None if args.json => {
             let events = recording.events().map_err(damaged)?;
             let mut text = summary_json(&recording, events.len()).to_string();
@@ -71,7 +74,7 @@ pub fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Failure> {
         }
         None => {
             let events = recording.events().map_err(damaged)?;
-            Ok(summary(&args.file, &recording, events.len()).into_bytes())
+            Ok(summary(&args.file, &recording, events.len(), page.charset).into_bytes())
         }
     }
 }
@@ -130,7 +133,7 @@ fn at(
 }
 
 /// One event a line, by time: a peak is known as one only after it.
-fn list(mut events: Vec<Event>, as_json: bool) -> Vec<u8> {
+fn list(mut events: Vec<Event>, as_json: bool, charset: Charset) -> Vec<u8> {
     events.sort_by_key(|event| event.time);
     let mut text = String::new();
     for event in &events {
@@ -138,7 +141,8 @@ fn list(mut events: Vec<Event>, as_json: bool) -> Vec<u8> {
             serde_json::to_string(event).unwrap_or_default()
         } else {
             let (time, kind) = (Civil::of(event.time).to_string(), event.kind.as_str());
-            format!("{time}  {kind:<16}  {}", event.text).trim_end().to_owned()
+            let text = legible(&event.text, charset);
+            format!("{time}  {kind:<16}  {text}").trim_end().to_owned()
         };
         text.push_str(&line);
         text.push('\n');
@@ -146,10 +150,18 @@ fn list(mut events: Vec<Event>, as_json: bool) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn summary(path: &Path, recording: &Recording<FileSource>, events: usize) -> String {
+fn summary(
+    path: &Path,
+    recording: &Recording<FileSource>,
+    events: usize,
+    charset: Charset,
+) -> String {
     let header = recording.header();
     let mut text = String::new();
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<10} {value}\n"));
+    let mut line = |name: &str, value: String| {
+        let value = legible(&value, charset);
+        text.push_str(&format!("{name:<10} {value}\n"));
+    };
     line("recording", path.display().to_string());
     line("format", format!("{}, by ttmem {}", recording.version(), header.ttmem));
     line("host", header.host.clone().unwrap_or_else(|| "not known".to_owned()));

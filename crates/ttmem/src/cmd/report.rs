@@ -2,7 +2,6 @@
 
 mod input;
 
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,7 @@ use crate::output::html;
 use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
+use crate::terminal::say;
 pub use input::{Agent, Input, segment};
 
 /// Shows the report of what is named.
@@ -27,8 +27,7 @@ pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Resu
     let target = target(request)?;
     let input = Input::read(request.files.iter().map(AsRef::as_ref), collector)?;
     for note in &input.notes {
-        // There is nowhere left to say that standard error is closed.
-        drop(writeln!(std::io::stderr().lock(), "ttmem: {note}"));
+        say(note);
     }
     let text = if request.json {
         to_json(&input.report(false))?

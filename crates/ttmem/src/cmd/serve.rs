@@ -2,7 +2,7 @@
 
 mod export;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,6 +21,7 @@ use crate::interval::Interval;
 use crate::output::html;
 use crate::output::openmetrics::{self, Format, Processes};
 use crate::signal::Signals;
+use crate::terminal::say;
 
 /// How long signals may wait for an answer.
 const ATTENTION: Duration = Duration::from_millis(200);
@@ -149,11 +150,6 @@ fn refused(socket: &std::path::Path, error: &io::Error) -> String {
             "cannot listen on {name}: {error}; name a place that can be written with --socket"
         ),
     }
-}
-
-fn say(line: &str) {
-    // There is nowhere left to say that standard error is closed.
-    drop(writeln!(io::stderr().lock(), "ttmem: {line}"));
 }
 
 /// The page that looks at this server as often as it collects, but not more than four times a second.

@@ -120,3 +120,30 @@ fn a_ring_that_is_lost_is_an_error_at_the_end() {
         "{last}"
     );
 }
+
+#[test]
+fn names_of_processes_do_nothing_to_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let root = here.join("host");
+    ttmem_collect::fake::variants::regions::control_characters_in_names().write_to(&root).unwrap();
+    let host = root.to_str().unwrap();
+    let before = ["--root", host, "--json", "-f", "before.json"];
+    print(here, &before);
+    let arguments = ["--root", host, "record", "--ring", "1m", "-o", "ring", "-l", "100ms"];
+    let (mut child, mut lines) = start(here, &arguments);
+    std::fs::remove_dir_all(root.join(format!("proc/{}", ttmem_collect::fake::PID))).unwrap();
+    let said = lines.next().unwrap().unwrap();
+    assert!(said.contains("has died and left device memory behind: wrote ring-2"), "{said}");
+    signal(&child, Signal::INT);
+    assert!(child.wait().unwrap().success());
+    let name = said.split(' ').find(|word| word.starts_with("ring-")).unwrap();
+    let events = print(here, &["replay", name, "--events"]);
+    print(here, &["--root", host, "--json", "-f", "after.json"]);
+    let diff = print(here, &["diff", "after.json", "before.json"]);
+    assert!(diff.contains('␛') && events.contains('␛'), "{diff}{events}");
+    for text in [said, events.replace('\n', ""), diff.replace('\n', "")] {
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+    assert!(events.lines().all(|line| line.starts_with("20")), "{events}");
+}
