@@ -7,9 +7,12 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use signal_hook::consts::SIGXFSZ;
 use ttmem_collect::clock::Clock;
 use ttmem_collect::recorder::{Agents, Offered, Options, Recorder, Report};
 use ttmem_model::Snapshot;
@@ -68,6 +71,10 @@ pub fn run(
     if args.output.as_deref() == Some(Path::new("-")) {
         return Err(Failure::usage("a recording needs a file that can be cut; name one with -o"));
     }
+    // Beyond a limit of the shell's (ulimit -f) a write fails then, as on a full disk; the signal would end the program.
+    let heard = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGXFSZ, heard)
+        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
     let first = take();
     // A command may be the first to use a chip here: then there is nothing to read before.
     if let Some(failure) = exit::of_sources(&first).filter(|_| args.command.is_empty()) {

@@ -147,3 +147,18 @@ fn names_of_processes_do_nothing_to_a_terminal() {
     }
     assert!(events.lines().all(|line| line.starts_with("20")), "{events}");
 }
+
+#[test]
+fn a_limit_of_the_shells_ends_the_recording_as_a_full_disk_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "ulimit -f 1 && exec \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_ttmem"), "--demo", "record"]);
+    let output = command.args(["-o", "a", "--for", "1ms"]).current_dir(folder.path()).output();
+    let output = output.unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("the recording ended: File too large"), "{error}");
+    let summary = print(folder.path(), &["replay", "a"]);
+    assert!(!summary.contains("missing") && !summary.contains("damage"), "{summary}");
+}
