@@ -144,7 +144,7 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
         .map(|buffer| {
             let allocator =
                 segment.allocators.iter().find(|allocator| allocator.index == buffer.allocator);
-            let size = buffer.size_per_bank(allocator.unwrap());
+            let size = buffer.footprint().size_per_bank(allocator.unwrap());
             (buffer.address, size, buffer.kind.as_str())
         })
         .collect();

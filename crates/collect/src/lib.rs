@@ -15,6 +15,7 @@ pub mod explain;
 pub mod fake;
 pub mod history;
 pub mod l1;
+mod listing;
 pub mod merge;
 pub mod port;
 pub mod recorder;

@@ -5,8 +5,10 @@ mod failures;
 mod held;
 mod ops;
 mod peaks;
+mod recorded;
 mod recording;
 mod replay;
+mod rewind;
 mod spans;
 mod timeline;
 
@@ -16,6 +18,7 @@ use ttmem_model::{Kind, Timestamp};
 
 use crate::explain::Explanation;
 pub use ops::{OpUse, op_uses};
+pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
 pub use spans::{OpSpan, op_spans};

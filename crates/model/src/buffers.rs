@@ -11,6 +11,9 @@ use crate::snapshot::ProcessState;
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/buffers";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
+///
+/// - 1.0: the first.
+/// - 1.1: `size_per_bank`; for moments of a recording `unknown` of a process, and buffers without `age_us` and `thread`.
 pub const VERSION: &str = "1.1";
 
 /// The live buffers of a host.
@@ -57,6 +60,9 @@ pub struct BufferOwner {
     pub complete: bool,
     /// Buffers that the agent had no room to list. Sums contain them.
     pub unlisted: u64,
+    /// Why its buffers are not listed, where a recording does not tell of this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// An allocator of a process.
@@ -152,10 +158,10 @@ pub struct LiveBuffer {
     pub layout: String,
     /// `tensor`, `kernels` (binaries kept with the program cache) or `trace`.
     pub origin: String,
-    /// Microseconds between its allocation and the snapshot.
-    pub age_us: u64,
-    /// The thread that allocated it, as its process counts.
-    pub thread: u32,
+    /// Microseconds between its allocation and the snapshot; `None` where a recording knows only its end.
+    pub age_us: Option<u64>,
+    /// The thread that allocated it, as its process counts; `None` like the age.
+    pub thread: Option<u32>,
     /// The op at work, if the agent knew one.
     pub op: Option<String>,
     /// Whether the op's name is what TT-Metal or the user said (`exact`) or concluded from the code (`inferred`).

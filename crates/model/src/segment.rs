@@ -28,8 +28,8 @@ mod tests;
 mod vocabulary;
 
 pub use contents::{
-    Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Peak,
-    Segment,
+    Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet, KindUse, Losses,
+    Op, Peak, Segment,
 };
 pub use owner::{Alignments, Statistics};
 pub use reader::{Reader, SegmentError};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use ttmem_model::Kind;
 use ttmem_model::segment::{BufferKind, EventKind};
 
-use super::replay::{Lived, Living, Replay, name};
+use super::replay::{Living, Replay, name};
 use super::{HeldGroup, LargeBuffer, Largest, Moment};
+use crate::listing::Lived;
 use crate::words::origin_name;
 
 /// As many of the largest buffers are listed.
@@ -22,12 +23,12 @@ const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
 pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     let mut held = Vec::new();
     let mut living = replay.before();
-    for event in &replay.segment.events {
+    for (place, event) in replay.segment.events.iter().enumerate() {
         if matches!(event.kind, EventKind::MassFree | EventKind::AllocatorDestroyed) {
             let dropped = living.iter().filter(|lived| Some(lived.allocator) == event.allocator);
             held.extend(dropped.map(|lived| (Moment::Closed, *lived)));
         }
-        living.apply(event);
+        living.apply(place, event);
     }
     let end = replay.at_the_end();
     held.extend(end.iter().map(|lived| (Moment::End, *lived)));
@@ -133,7 +134,7 @@ fn ten_largest(
         requested: lived.requested,
         origin: origin_name(lived.origin),
         op: name(lived.op),
-        age_us: moment.zip(lived.time).map(|(now, then)| now.saturating_sub(then) / 1000),
+        age_us: moment.zip(lived.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
     };
     (all.len() as u64, all.iter().take(LARGEST).map(buffer).collect())
 }

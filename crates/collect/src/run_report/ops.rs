@@ -7,7 +7,6 @@ use ttmem_model::segment::Segment;
 
 use super::ReportChip;
 use super::replay::{Replay, name};
-use super::timeline::rows;
 
 /// What the buffers of one op took of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +32,8 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
     let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
     let mut changes: BTreeMap<(Kind, Option<String>), BTreeMap<ReportChip, Changes>> =
         BTreeMap::new();
-    for row in rows(&replay) {
-        let lived = row.lived;
+    for life in replay.lives() {
+        let lived = life.lived;
         let banks = replay.banks(lived.allocator, lived.kind);
         let bytes = i128::from(lived.bytes_per_bank.saturating_mul(banks));
         let mut chips = replay.chips(lived.allocator);
@@ -44,8 +43,10 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
         let of_op = changes.entry((lived.kind.into(), name(lived.op))).or_default();
         for chip in chips {
             let of_chip = of_op.entry(chip).or_default();
-            of_chip.push((lived.time.unwrap_or(first).max(first), bytes));
-            of_chip.extend(row.end.map(|end| (end, -bytes)));
+            let begin = lived.allocated.map_or(first, |(time, _)| time.max(first));
+            of_chip.push((begin, bytes));
+            let end = life.end.and_then(|end| segment.events.get(end));
+            of_chip.extend(end.map(|end| (end.time, -bytes)));
         }
     }
     let highest = |chips: BTreeMap<ReportChip, Changes>| {

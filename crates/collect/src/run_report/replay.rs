@@ -3,30 +3,17 @@
 //! The ring of events may have lost its beginning. What lived before the first event that is left shows all the same: it
 //! is in the table still, or an event tells of its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ttmem_model::segment::{Allocator, Buffer, BufferKind, Event, EventKind, Op, Origin, Segment};
+use ttmem_model::segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
 
 use super::ReportChip;
+use crate::listing::Lived;
 
 /// A segment, with what is found by index.
 #[derive(Debug)]
 pub(super) struct Replay<'a> {
     pub(super) segment: &'a Segment,
-}
-
-/// A buffer at some moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lived<'a> {
-    pub(super) allocator: u8,
-    pub(super) kind: BufferKind,
-    pub(super) origin: Origin,
-    pub(super) address: u64,
-    pub(super) bytes_per_bank: u64,
-    pub(super) requested: u64,
-    /// When it was allocated, if that is known.
-    pub(super) time: Option<u64>,
-    pub(super) op: Option<&'a Op>,
 }
 
 /// Two buffers of an allocator and kind never have the same address.
@@ -35,6 +22,13 @@ type Key = (u8, BufferKind, u64);
 /// The buffers that live, while events go by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Living<'a>(BTreeMap<Key, Lived<'a>>);
+
+/// A buffer, and the event that was its end.
+pub(super) struct Life<'a> {
+    pub(super) lived: Lived<'a>,
+    /// The place of that event among the events; `None` if it lives still.
+    pub(super) end: Option<usize>,
+}
 
 impl<'a> Replay<'a> {
     pub(super) fn new(segment: &'a Segment) -> Self {
@@ -77,17 +71,20 @@ impl<'a> Replay<'a> {
         let Some(first) = self.segment.events.first().map(|event| event.sequence) else {
             return self.at_the_end();
         };
-        for buffer in self.segment.buffers.iter().filter(|buffer| buffer.sequence < first) {
-            living.put(of_table(buffer));
+        let in_table = self.segment.buffers.iter().enumerate();
+        for (place, buffer) in in_table.filter(|(_, buffer)| buffer.sequence < first) {
+            living.put(Lived::of_table(place, buffer));
         }
-        let mut allocated = std::collections::BTreeSet::new();
-        for event in &self.segment.events {
+        let mut allocated = BTreeSet::new();
+        for (place, event) in self.segment.events.iter().enumerate() {
             let Some(key) = key(event) else { continue };
             match event.kind {
                 EventKind::Allocate => {
                     allocated.insert(key);
                 }
-                EventKind::Free if !allocated.remove(&key) => living.put(of_end(event, key)),
+                EventKind::Free if !allocated.remove(&key) => {
+                    Lived::of_end(place, event).into_iter().for_each(|lived| living.put(lived));
+                }
                 _ => {}
             }
         }
@@ -97,8 +94,8 @@ impl<'a> Replay<'a> {
     /// What lives according to the table.
     pub(super) fn at_the_end(&self) -> Living<'a> {
         let mut living = Living::default();
-        for buffer in &self.segment.buffers {
-            living.put(of_table(buffer));
+        for (place, buffer) in self.segment.buffers.iter().enumerate() {
+            living.put(Lived::of_table(place, buffer));
         }
         living
     }
@@ -106,12 +103,26 @@ impl<'a> Replay<'a> {
     /// What lived right after an event; `None` if that event is not there any more.
     pub(super) fn after(&self, sequence: u64) -> Option<Living<'a>> {
         let events = &self.segment.events;
-        events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
+        let last = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
         let mut living = self.before();
-        for event in events.iter().take_while(|event| event.sequence <= sequence) {
-            living.apply(event);
+        for (place, event) in events.iter().enumerate().take(last + 1) {
+            living.apply(place, event);
         }
         Some(living)
+    }
+
+    /// Every buffer that the events or the table know, by the order of their ends.
+    pub(super) fn lives(&self) -> Vec<Life<'a>> {
+        let mut living = self.before();
+        let mut lives = Vec::new();
+        for (place, event) in self.segment.events.iter().enumerate() {
+            for lived in living.ended_by(event) {
+                lives.push(Life { lived, end: Some(place) });
+            }
+            living.apply(place, event);
+        }
+        lives.extend(living.iter().map(|lived| Life { lived: *lived, end: None }));
+        lives
     }
 
     /// Microseconds from the first use of TT-Metal to a monotonic time.
@@ -126,7 +137,7 @@ impl<'a> Living<'a> {
     }
 
     /// The buffers that an event is the end of. An address that is handed out anew was free.
-    pub(super) fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
+    fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
         match (event.kind, key(event)) {
             (EventKind::Allocate | EventKind::Free, Some(key)) => {
                 self.0.get(&key).copied().into_iter().collect()
@@ -140,13 +151,12 @@ impl<'a> Living<'a> {
     }
 
     /// Lets an event happen.
-    pub(super) fn apply(&mut self, event: &'a Event) {
+    pub(super) fn apply(&mut self, place: usize, event: &'a Event) {
         match (event.kind, key(event)) {
-            (EventKind::Allocate, Some(key)) => self.put(Lived {
-                time: Some(event.time),
-                op: event.op.as_ref(),
-                ..of_end(event, key)
-            }),
+            (EventKind::Allocate, Some(_)) => {
+                let lived = Lived::of_allocation(place, event);
+                lived.into_iter().for_each(|lived| self.put(lived));
+            }
             (EventKind::Free, Some(key)) => {
                 self.0.remove(&key);
             }
@@ -164,33 +174,6 @@ impl<'a> Living<'a> {
 
 fn key(event: &Event) -> Option<Key> {
     Some((event.allocator?, event.buffer_kind, event.address))
-}
-
-fn of_table(buffer: &Buffer) -> Lived<'_> {
-    Lived {
-        allocator: buffer.allocator,
-        kind: buffer.kind,
-        origin: buffer.origin,
-        address: buffer.address,
-        bytes_per_bank: buffer.bytes_per_bank,
-        requested: buffer.requested,
-        time: Some(buffer.time),
-        op: buffer.op.as_ref(),
-    }
-}
-
-/// A buffer of which only the end is known. The event's op is the one that freed it.
-fn of_end(event: &Event, (allocator, kind, address): Key) -> Lived<'_> {
-    Lived {
-        allocator,
-        kind,
-        origin: event.origin,
-        address,
-        bytes_per_bank: event.bytes_per_bank,
-        requested: event.requested,
-        time: None,
-        op: None,
-    }
 }
 
 /// The name of an op; none if the code has none.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use ttmem_model::segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
 use ttmem_model::{ChipId, Kind, Timestamp};
 
-use super::replay::{Lived, Replay, name};
+use super::replay::{Life, Replay, name};
 use crate::words::{origin_name, role_name};
 
 /// Buffers that are drawn at most; the largest stay, by bytes and time together.
@@ -85,20 +85,14 @@ pub struct Buffers {
     pub origin: Vec<&'static str>,
 }
 
-/// A buffer and when it was freed.
-pub(super) struct Row<'a> {
-    pub(super) lived: Lived<'a>,
-    pub(super) end: Option<u64>,
-}
-
 impl Timeline {
     /// What the events of a segment tell.
     #[must_use]
     pub fn of(segment: &Segment) -> Self {
         let replay = Replay::new(segment);
         let mut names = Names::default();
-        let rows = rows(&replay);
-        let of = rows.len() as u64;
+        let lives = replay.lives();
+        let of = lives.len() as u64;
         let mut pools = Vec::new();
         let mut places = BTreeMap::new();
         for allocator in &segment.allocators {
@@ -113,13 +107,14 @@ impl Timeline {
         let end = segment.events.last().map_or(segment.header.monotonic_time, |event| event.time);
         let micros = |time: u64| segment.header.to_real_time(time) / 1000;
         let mut buffers = Buffers::default();
-        for Row { lived, end } in largest(rows, end) {
+        let ended = |end: usize| Some(micros(segment.events.get(end)?.time));
+        for Life { lived, end } in largest(lives, end, segment) {
             let Some(pool) = places.get(&(lived.allocator, lived.kind)) else { continue };
             buffers.pool.push(*pool);
             buffers.address.push(lived.address);
             buffers.bytes.push(lived.bytes_per_bank);
-            buffers.start_us.push(lived.time.map(micros));
-            buffers.end_us.push(end.map(micros));
+            buffers.start_us.push(lived.allocated.map(|(time, _)| micros(time)));
+            buffers.end_us.push(end.and_then(ended));
             buffers.op.push(names.number(lived.op));
             buffers.origin.push(origin_name(lived.origin));
         }
@@ -152,31 +147,19 @@ impl Names {
     }
 }
 
-/// Every buffer that the events or the table know, by the order of their ends.
-pub(super) fn rows<'a>(replay: &Replay<'a>) -> Vec<Row<'a>> {
-    let mut living = replay.before();
-    let mut rows = Vec::new();
-    for event in &replay.segment.events {
-        for lived in living.ended_by(event) {
-            rows.push(Row { lived, end: Some(event.time) });
-        }
-        living.apply(event);
-    }
-    rows.extend(living.iter().map(|lived| Row { lived: *lived, end: None }));
-    rows
-}
-
-fn largest(mut rows: Vec<Row<'_>>, last: u64) -> Vec<Row<'_>> {
-    let weight = |row: &Row<'_>| {
-        let span = row.end.unwrap_or(last).saturating_sub(row.lived.time.unwrap_or(0));
-        u128::from(row.lived.bytes_per_bank) * u128::from(span)
+fn largest<'a>(mut lives: Vec<Life<'a>>, last: u64, segment: &Segment) -> Vec<Life<'a>> {
+    let begin = |life: &Life<'_>| life.lived.allocated.map(|(time, _)| time);
+    let weight = |life: &Life<'_>| {
+        let end = life.end.and_then(|end| Some(segment.events.get(end)?.time));
+        let span = end.unwrap_or(last).saturating_sub(begin(life).unwrap_or(0));
+        u128::from(life.lived.bytes_per_bank) * u128::from(span)
     };
-    if rows.len() > MAX_BUFFERS {
-        rows.sort_by_key(|row| std::cmp::Reverse(weight(row)));
-        rows.truncate(MAX_BUFFERS);
+    if lives.len() > MAX_BUFFERS {
+        lives.sort_by_key(|life| std::cmp::Reverse(weight(life)));
+        lives.truncate(MAX_BUFFERS);
     }
-    rows.sort_by_key(|row| row.lived.time);
-    rows
+    lives.sort_by_key(begin);
+    lives
 }
 
 fn pool(segment: &Segment, allocator: &Allocator, kind: BufferKind, names: &mut Names) -> Pool {

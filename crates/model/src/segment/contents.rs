@@ -68,6 +68,12 @@ impl Header {
     pub fn to_real_time(&self, monotonic: u64) -> u64 {
         self.real_time.saturating_add(monotonic).saturating_sub(self.monotonic_time)
     }
+
+    /// Nanoseconds since 1970 as a monotonic time of this segment.
+    #[must_use]
+    pub fn to_monotonic(&self, real_time: u64) -> u64 {
+        self.monotonic_time.saturating_add(real_time).saturating_sub(self.real_time)
+    }
 }
 
 /// Counts of what needs no entry.
@@ -239,6 +245,38 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// How it fills a bank.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            kind: self.kind,
+            layout: self.layout,
+            bytes_per_bank: self.bytes_per_bank,
+            block_padding: self.block_padding,
+            requested: self.requested,
+            page_bytes: self.page_bytes,
+        }
+    }
+}
+
+/// How a buffer fills the banks of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Kind.
+    pub kind: BufferKind,
+    /// How it is spread over banks.
+    pub layout: BufferLayout,
+    /// Bytes that it takes in every bank.
+    pub bytes_per_bank: u64,
+    /// Of them: what fills up the last block.
+    pub block_padding: u8,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+}
+
+impl Footprint {
     /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them: without what aligns each page and
     /// fills up the block. Where the allocator does not tell how it aligns pages, the bytes per bank.
     #[must_use]
@@ -278,12 +316,18 @@ pub struct Event {
     pub buffer_kind: BufferKind,
     /// What made TT-Metal allocate the buffer.
     pub origin: Origin,
+    /// How the buffer is spread over banks.
+    pub layout: BufferLayout,
     /// Device address of the buffer; of devices and allocators the object's address in its process.
     pub address: u64,
     /// Bytes per bank of the buffer.
     pub bytes_per_bank: u64,
     /// Bytes that were asked for.
     pub requested: u64,
+    /// Bytes of a page.
+    pub page_bytes: u32,
+    /// Of the bytes per bank: what fills up the last block.
+    pub block_padding: u8,
     /// Live bytes per bank of the allocator and kind after the event.
     pub live_after: u64,
     /// The op at work.

@@ -407,7 +407,7 @@ impl<'bytes> View<'bytes> {
     }
 
     fn event(&self, entry: &EventEntry) -> Event {
-        let Tags { allocator, kind, origin, layout: _, name } = entry.tags;
+        let Tags { allocator, kind, origin, layout, name } = entry.tags;
         Event {
             sequence: entry.sequence,
             kind: entry.kind,
@@ -416,9 +416,12 @@ impl<'bytes> View<'bytes> {
             allocator: (allocator != Tags::NO_ALLOCATOR).then_some(allocator),
             buffer_kind: kind,
             origin,
+            layout,
             address: entry.address,
             bytes_per_bank: entry.bytes_per_bank,
             requested: entry.requested,
+            page_bytes: entry.page_bytes,
+            block_padding: entry.block_padding,
             live_after: entry.live_after,
             op: self.op(name),
         }

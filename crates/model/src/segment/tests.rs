@@ -204,7 +204,7 @@ fn size_per_bank(buffer: BufferEntry) -> u64 {
     let mut image = Image::full();
     image.put(image.1.table(Section::Buffers).entry(7), &buffer.to_words());
     let segment = image.parse();
-    segment.buffers[0].size_per_bank(&segment.allocators[0])
+    segment.buffers[0].footprint().size_per_bank(&segment.allocators[0])
 }
 
 #[test]

@@ -25,8 +25,8 @@ const SINGLE: [Column<LiveBuffer>; 16] = [
     ("page_bytes", "B", |_, buffer| buffer.page_bytes.to_string()),
     ("layout", "", |_, buffer| buffer.layout.clone()),
     ("origin", "", |_, buffer| buffer.origin.clone()),
-    ("age_us", "us", |_, buffer| buffer.age_us.to_string()),
-    ("thread", "", |_, buffer| buffer.thread.to_string()),
+    ("age_us", "us", |_, buffer| number(buffer.age_us)),
+    ("thread", "", |_, buffer| number(buffer.thread.map(u64::from))),
     ("op", "", |_, buffer| buffer.op.clone().unwrap_or_default()),
 ];
 
@@ -37,6 +37,11 @@ const BY_OP: [Column<Group>; 5] = [
     ("buffers", "", |_, group| group.buffers.to_string()),
     ("bytes", "B", |_, group| group.bytes.to_string()),
 ];
+
+/// A number; nothing where a recording does not tell.
+fn number(number: Option<u64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
 
 /// A record for each buffer.
 #[must_use]

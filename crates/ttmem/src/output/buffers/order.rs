@@ -54,12 +54,17 @@ impl SortKey {
         let by_size = || other.bytes.cmp(&one.bytes);
         let first = match self {
             Self::Size => by_size(),
-            Self::Age => other.age_us.cmp(&one.age_us),
+            // What was allocated before anything is known is older than all that is.
+            Self::Age => age(other).cmp(&age(one)),
             Self::Op => one.op.cmp(&other.op).then_with(by_size),
             Self::Address => (one.kind, one.address).cmp(&(other.kind, other.address)),
         };
         first.then_with(|| place(one).cmp(&place(other)))
     }
+}
+
+fn age(buffer: &LiveBuffer) -> u64 {
+    buffer.age_us.unwrap_or(u64::MAX)
 }
 
 fn place(buffer: &LiveBuffer) -> (Pid, u64, Kind, u64) {

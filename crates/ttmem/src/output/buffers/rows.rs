@@ -98,10 +98,15 @@ impl Column {
             Self::Layout => {
                 buffer.layout.strip_suffix("-sharded").unwrap_or(&buffer.layout).to_owned()
             }
-            Self::Age => duration(buffer.age_us),
-            Self::Thread => buffer.thread.to_string(),
+            Self::Age => buffer.age_us.map_or_else(unknown, duration),
+            Self::Thread => buffer.thread.map_or_else(unknown, |thread| thread.to_string()),
         }
     }
+}
+
+/// What stands where a recording does not tell.
+fn unknown() -> String {
+    "?".to_owned()
 }
 
 /// Whether the column of threads tells something.

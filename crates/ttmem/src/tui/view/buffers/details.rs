@@ -73,10 +73,17 @@ fn lines(
         _ => "",
     };
     lines.push(("op", format!("{}{quality}", buffer.op.as_deref().unwrap_or(dash))));
-    lines.push(("thread", buffer.thread.to_string()));
-    let since = app.buffers.list().map_or(Timestamp(0), |list| list.time_us);
-    let since = Timestamp(since.0.saturating_sub(buffer.age_us));
-    lines.push(("allocated", format!("{} ago, {}", duration(buffer.age_us), date_time(since))));
+    let thread = buffer.thread.map_or(dash.to_owned(), |thread| thread.to_string());
+    lines.push(("thread", thread));
+    let now = app.buffers.list().map_or(Timestamp(0), |list| list.time_us);
+    let allocated = buffer.age_us.map_or_else(
+        || "before the first event that is left".to_owned(),
+        |age| {
+            let since = Timestamp(now.0.saturating_sub(age));
+            format!("{} ago, {}", duration(age), date_time(since))
+        },
+    );
+    lines.push(("allocated", allocated));
     lines
 }
 
