@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::l1::core::{Coordinate, Dispatch, Grid, Kernel, Processor, Program};
+use crate::l1::names::KernelNames;
+use crate::l1::report::CoreReport;
 
 /// A small L1, so that random ranges meet.
 const L1: u64 = 256;
@@ -142,6 +144,22 @@ proptest! {
         let shared = |region: &&L1Region| region.shared_with.is_some();
         let shared: u64 = map.regions().iter().filter(shared).map(|region| region.range.bytes()).sum();
         prop_assert_eq!(map.aliasing_bytes(), &Count::Known(shared));
+    }
+
+    /// Circular buffers grow from below, and none that is not a tensor begins in `l1_small`.
+    #[test]
+    fn a_report_has_the_headroom_of_its_map(program in any_program(), buffers in any_buffers()) {
+        let mut core = core(program);
+        if let Some(program) = &mut core.program {
+            let fits = |buffer: &CircularBuffer| buffer.size > 0 && buffer.range().end <= L1 - 16;
+            program.circular_buffers.retain(fits);
+        }
+        let known = Some(buffers).filter(|buffers| buffers.ranges().bytes() > 0);
+        let map = L1Map::new(&core, GEOMETRY, known.as_ref());
+        let report = CoreReport::new(&core, &map, &KernelNames::default());
+        prop_assert_eq!(report.headroom().ok(), map.headroom().ok());
+        prop_assert_eq!(report.l1_bytes(), L1);
+        prop_assert_eq!(report.bytes(RegionKind::Kernels), map.bytes(RegionKind::Kernels));
     }
 
     #[test]

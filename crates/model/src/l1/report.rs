@@ -6,9 +6,11 @@ use super::core::{CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, P
 use super::count::Count;
 use super::map::{L1Map, L1Region, RegionKind};
 use super::names::KernelNames;
+use super::range::{ByteRange, RangeSet};
 use super::totals::Totals;
 use crate::board::Arch;
 use crate::id::ChipId;
+use crate::reading::Missing;
 
 /// The name of the schema.
 pub const SCHEMA: &str = "ttmem/l1";
@@ -143,6 +145,55 @@ impl CoreReport {
             regions: map.regions().iter().map(RegionReport::new).collect(),
         }
     }
+
+    /// Bytes of its L1.
+    #[must_use]
+    pub fn l1_bytes(&self) -> u64 {
+        self.regions.last().map_or(0, |region| region.end)
+    }
+
+    /// Bytes of a kind, as [`L1Map::bytes`] counts them.
+    #[must_use]
+    pub fn bytes(&self, kind: RegionKind) -> u64 {
+        let own = self.regions.iter().filter(|region| region.kind == kind);
+        own.fold(0, |sum: u64, region| sum.saturating_add(region.bytes()))
+    }
+
+    /// Whether its program is TT-Metal's own; `None` if no name of its kernels is known.
+    #[must_use]
+    pub fn is_system(&self) -> Option<bool> {
+        let known: Vec<bool> = self.kernels.iter().filter_map(|kernel| kernel.system).collect();
+        (!known.is_empty()).then(|| known.contains(&true))
+    }
+
+    /// What [`L1Map::headroom`] says, from the regions.
+    ///
+    /// # Errors
+    /// If the buffers are not known or the core is torn.
+    pub fn headroom(&self) -> Result<i64, Missing> {
+        if let Count::Missing(missing) = &self.circular_buffer_bytes {
+            return Err(missing.clone());
+        }
+        if let Count::Missing(missing) = &self.used_bytes {
+            return Err(missing.clone());
+        }
+        let Some(unreserved) = self.unreserved else {
+            return Err(Missing::no_source("the core does not say where its buffers begin"));
+        };
+        let is_tensor = |region: &&RegionReport| {
+            let is_small_or_l1 = matches!(region.kind, RegionKind::L1 | RegionKind::L1Small);
+            is_small_or_l1 || region.shared_with.is_some()
+        };
+        let tensors = self.regions.iter().filter(is_tensor);
+        let tensors: RangeSet =
+            tensors.map(|region| ByteRange::new(region.start, region.end)).collect();
+        let own = self.circular_buffers.iter().map(CircularBuffer::range);
+        let own = own.filter(|range| !tensors.contains(*range));
+        let top = own.map(|range| range.end).max().unwrap_or(unreserved);
+        let lowest = tensors.ranges().first().map_or(self.l1_bytes(), |range| range.start);
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Ok(signed(lowest).saturating_sub(signed(top)))
+    }
 }
 
 /// A kernel of a core.
@@ -180,6 +231,12 @@ pub struct RegionReport {
 }
 
 impl RegionReport {
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
     fn new(region: &L1Region) -> Self {
         Self {
             start: region.range.start,
