@@ -311,9 +311,12 @@ fn a_recording_is_played_in_a_terminal() {
     terminal.tmux(&["send-keys", "-t", "t", "-l", "+2s"]).unwrap();
     terminal.keys(&["Enter", "2"]);
     terminal.wait("charts", |screen| screen.contains("then") && screen.contains("DRAM"));
-    for (key, text) in
-        [("4", "PID USER"), ("5", "no single"), ("6", "worker cores"), ("7", "SOURCES")]
-    {
+    for (key, text) in [
+        ("4", "PID USER"),
+        ("5", "No process ran with the agent"),
+        ("6", "worker cores"),
+        ("7", "SOURCES"),
+    ] {
         terminal.keys(&[key]);
         terminal.wait_for(text);
     }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use ttmem_collect::merge::buffers;
 use ttmem_collect::recorder::FileSource;
 use ttmem_collect::root::Tree;
+use ttmem_collect::source::agent;
 use ttmem_collect::{Collector, L1Request, Root, Supply};
 use ttmem_model::Timestamp;
 use ttmem_model::recording::Recording;
@@ -26,7 +28,7 @@ use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
 use crate::tui::past;
 use crate::tui::player;
 use crate::tui::run::{self, Directory, End, HostParts, Parts, Subject};
-use crate::tui::sampler::{Listing, Maker, Recipe, RecipeOfL1, Samples};
+use crate::tui::sampler::{CoreFeed, Lister, Listing, Maker, Recipe, RecipeOfL1, Samples};
 
 /// The longest time from one sample to the next.
 const MOST_SECONDS: u64 = 60;
@@ -244,8 +246,8 @@ fn parts(
         let again = Listing::Work(Box::new(Work::new(Collector::demo())));
         (Samples::Work(Box::new(work)), again, Some(begin))
     } else {
-        let samples = Samples::Host(host(common, settings.interval_micros));
-        (samples, Listing::Host(recipe(common)), None)
+        let samples = Samples::Made(host(common, settings.interval_micros));
+        (samples, Listing::Made(lister(common)), None)
     };
     let directory = directory(settings);
     let is_system = common.root.is_none()
@@ -278,6 +280,16 @@ fn recipe(common: &CommonArgs) -> Recipe {
     })
 }
 
+/// How the buffers of the host are listed.
+fn lister(common: &CommonArgs) -> Maker<Lister> {
+    let recipe = recipe(common);
+    Box::new(move || {
+        let mut collector = recipe()?;
+        let list: Lister = Box::new(move |_at| buffers(&collector.facts_at(agent::Depth::Full)));
+        Ok(list)
+    })
+}
+
 /// How snapshots of the host are made that the arguments choose, through a server where there is one. Simulated chips and
 /// captures have an L1 that is read without a device.
 fn host(common: &CommonArgs, interval_micros: u64) -> Maker<Supply> {
@@ -302,7 +314,8 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
             let host = crate::HostChoice::of(&common);
             let devices = common.demo || ask == Ask::WithDevices;
             let l1 = L1Request { devices, simulator: common.simulator, budget: None };
-            host.collector(l1).map_err(|failure| failure.message)
+            let collector = host.collector(l1).map_err(|failure| failure.message)?;
+            Ok(CoreFeed::Collector(Box::new(collector)))
         })
     })
 }

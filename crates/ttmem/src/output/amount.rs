@@ -80,6 +80,13 @@ pub fn date_time(time: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// A moment of a day as `12:34:56 UTC`.
+#[must_use]
+pub fn clock(time: Timestamp) -> String {
+    let Civil { hour, minute, second, .. } = Civil::of(time);
+    format!("{hour:02}:{minute:02}:{second:02} UTC")
+}
+
 /// A moment as RFC 3339 has it, such as `2026-03-21T12:34:56.000250Z`.
 #[must_use]
 pub fn rfc3339(time: Timestamp) -> String {

@@ -26,7 +26,7 @@ use super::select::{Filter, Order, Row, RowId, rows};
 use super::track::{ProcessId, Subject, Track};
 use crate::config::Settings;
 
-pub use buffers::{AllocatorId, BufferId, Buffers};
+pub use buffers::{AllocatorId, BufferId, Buffers, Pace};
 pub use chart::{Arrange, Charts, Panel, Scale};
 pub use cores::{Ask, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
@@ -244,7 +244,8 @@ impl App {
             }
             Event::Buffers(at, list) => {
                 if self.wants_buffers() {
-                    self.buffers.take(self.now, at, *list, self.frozen);
+                    let heard = self.replay.is_none().then_some(self.now);
+                    self.buffers.take(heard, (at, *list), self.frozen);
                 }
                 Action::Draw
             }

@@ -75,7 +75,7 @@ pub fn document(app: &App, format: Format) -> Option<Document> {
     let snapshot = app.snapshot()?;
     let text = match (format, app.view) {
         (Format::Json, View::Charts) => json::charts(app),
-        (Format::Json, View::L1) => json::cores(app, snapshot),
+        (Format::Json, View::L1) => json::cores(app),
         (Format::Json, View::Buffers) => json::buffers(&shown_buffers(app)?),
         (Format::Json, _) => json::snapshot(snapshot),
         (Format::Csv, view) => csv::of_view(app, snapshot, view)?,

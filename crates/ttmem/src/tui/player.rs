@@ -75,7 +75,11 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()
     thread.spawn(work).map(drop)
 }
 
-fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
+/// Opens a recording once more.
+///
+/// # Errors
+/// If it cannot be opened, or is none.
+pub(super) fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
     let source = FileSource::open(path)?;
     Recording::open(source).map_err(|error| std::io::Error::other(error.to_string()))
 }

@@ -170,8 +170,7 @@ impl Live {
     /// Gives the signal that ended it, if one did.
     fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
         loop {
-            let interval = Duration::from_micros(self.app.interval_micros());
-            self.readers.want_buffers(self.app.wants_buffers().then_some(interval));
+            self.readers.want_buffers(self.app.buffer_pace());
             self.draw()?;
             let wait = self.app.wait(self.timeline.moment()).map(Duration::from_micros);
             let first = match wait {

@@ -9,21 +9,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ttmem_collect::merge::buffers;
-use ttmem_collect::source::agent::Depth;
 use ttmem_collect::{Clock, Collector, Root, Supply};
 use ttmem_model::Snapshot;
 use ttmem_model::buffers::BufferList;
 
-use super::app::{Ask, Event, Sample};
+use super::app::{Ask, Event, Pace, Sample};
+use super::cores::CoreLook;
 use super::demo::Work;
 use super::details;
 use super::history::Moment;
 use super::past;
 use super::track::ProcessId;
 
-/// The stack of a thread that reads. The deepest path of a reader takes a tenth of it.
-const STACK_BYTES: usize = 512 << 10;
+/// The stack of a thread that reads. The deepest path of a reader of a host takes a twentieth of it; snapshots of a
+/// recording nest in one another as deep as their JSON.
+const STACK_BYTES: usize = 1 << 20;
 
 /// A line of time that never goes back: the time of day at the start, and from there the steady clock.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +59,13 @@ pub type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
 /// Makes a collector: what reads L1 stays on one thread.
 pub type Recipe = Maker<Collector>;
 
+/// Lists the buffers of a moment.
+pub type Lister = Box<dyn FnMut(Moment) -> BufferList>;
+
 /// What something is read from.
 pub enum Feed<T> {
-    /// A host.
-    Host(Maker<T>),
+    /// What is made on the thread that reads: of a host, or of a recording.
+    Made(Maker<T>),
     /// A made-up host at work.
     Work(Box<Work>),
 }
@@ -70,7 +73,7 @@ pub enum Feed<T> {
 impl<T> std::fmt::Debug for Feed<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::Host(_) => "Host",
+            Self::Made(_) => "Made",
             Self::Work(_) => "Work",
         })
     }
@@ -80,12 +83,12 @@ impl<T> std::fmt::Debug for Feed<T> {
 pub type Samples = Feed<Supply>;
 
 /// What buffers are listed from.
-pub type Listing = Feed<Collector>;
+pub type Listing = Feed<Lister>;
 
 impl Samples {
     fn open(self) -> Result<Open, String> {
         match self {
-            Self::Host(recipe) => recipe().map(|supply| Open::Host(Box::new(supply))),
+            Self::Made(recipe) => recipe().map(|supply| Open::Host(Box::new(supply))),
             Self::Work(work) => Ok(Open::Work(work)),
         }
     }
@@ -115,13 +118,10 @@ impl Open {
 }
 
 impl Listing {
-    /// Opens it on its thread: what lists the buffers of a moment.
-    fn open_list(self) -> Result<Box<dyn FnMut(Moment) -> BufferList>, String> {
+    /// Opens it on its thread.
+    fn open_list(self) -> Result<Lister, String> {
         match self {
-            Self::Host(recipe) => {
-                let mut collector = recipe()?;
-                Ok(Box::new(move |_at| buffers(&collector.facts_at(Depth::Full))))
-            }
+            Self::Made(recipe) => recipe(),
             Self::Work(work) => Ok(Box::new(move |at| work.buffers_at(at))),
         }
     }
@@ -205,11 +205,11 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
     }
 }
 
-/// Reads the buffers of processes with the agent, on a thread of its own and only while somebody looks at them.
+/// Lists the buffers of processes with the agent, on a thread of its own and only while somebody looks at them.
 #[derive(Debug)]
 pub struct BufferReader {
-    asks: SyncSender<Option<Duration>>,
-    asked: Option<Duration>,
+    asks: SyncSender<Option<Pace>>,
+    asked: Option<Pace>,
 }
 
 impl BufferReader {
@@ -222,11 +222,11 @@ impl BufferReader {
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> std::io::Result<Self> {
-        let (sender, asks) = sync_channel::<Option<Duration>>(4);
+        let (sender, asks) = sync_channel::<Option<Pace>>(4);
         let work = move || {
             // Nothing is opened before it is needed.
             let mut wanted = match asks.iter().flatten().next() {
-                Some(interval) => Some(interval),
+                Some(pace) => Some(pace),
                 None => return,
             };
             let mut list = match listing.open_list() {
@@ -237,19 +237,27 @@ impl BufferReader {
                 }
             };
             loop {
+                // Whoever moves through a recording asks for more moments than there is time for.
+                wanted = asks.try_iter().last().unwrap_or(wanted);
+                let begun = Instant::now();
+                let at = match wanted {
+                    None => None,
+                    Some(Pace::Every(_)) => Some(timeline.moment()),
+                    Some(Pace::Once(moment)) => Some(moment),
+                };
+                if let Some(at) = at {
+                    let listed = Event::Buffers(at, Box::new(list(at)));
+                    if events.send((timeline.moment(), listed)).is_err() {
+                        return;
+                    }
+                }
                 let answer = match wanted {
-                    None => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
-                    Some(interval) => {
-                        let begun = Instant::now();
-                        let at = timeline.moment();
-                        let listed = Event::Buffers(at, Box::new(list(at)));
-                        if events.send((timeline.moment(), listed)).is_err() {
-                            return;
-                        }
-                        // A process may have very many: reading them takes a tenth of a processor at most.
+                    // A process may have very many: reading them takes a tenth of a processor at most.
+                    Some(Pace::Every(interval)) => {
                         let rest = interval.max(begun.elapsed() * 10);
                         asks.recv_timeout(rest.saturating_sub(begun.elapsed()))
                     }
+                    _ => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
                 };
                 match answer {
                     Ok(change) => wanted = change,
@@ -262,17 +270,25 @@ impl BufferReader {
         Ok(Self { asks: sender, asked: None })
     }
 
-    /// Reads buffers at an interval from now on, or no longer.
-    pub fn want(&mut self, interval: Option<Duration>) {
-        if self.asked != interval && self.asks.try_send(interval).is_ok() {
+    /// Lists buffers at a pace from now on, or no longer.
+    pub fn want(&mut self, pace: Option<Pace>) {
+        if self.asked != pace && self.asks.try_send(pace).is_ok() {
             // What did not get through is asked for again with the next event.
-            self.asked = interval;
+            self.asked = pace;
         }
     }
 }
 
-/// Makes the recipe of a collector that reads L1: of devices too, or of all that needs none.
-pub type RecipeOfL1 = Box<dyn Fn(Ask) -> Recipe + Send>;
+/// What gives the L1 of worker cores.
+pub enum CoreFeed {
+    /// A collector that reads it, again and again.
+    Collector(Box<Collector>),
+    /// What a recording holds of it: it is looked up once.
+    Recording(Box<CoreLook>),
+}
+
+/// Makes what gives L1: of devices too, or of all that needs none.
+pub type RecipeOfL1 = Box<dyn Fn(Ask) -> Maker<CoreFeed> + Send>;
 
 /// Reads the L1 of worker cores, on a thread of its own: a device that hangs holds nothing else up.
 #[derive(Debug)]
@@ -294,12 +310,13 @@ impl CoreReader {
         const INTERVAL: Duration = Duration::from_secs(1);
         let (sender, asks) = sync_channel::<Ask>(4);
         let work = move || {
-            let mut collector: Option<Collector> = None;
+            let mut collector: Option<Box<Collector>> = None;
             loop {
                 let ask = match &mut collector {
                     None => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
                     Some(collector) => {
-                        let look = Event::Cores(Box::new(collector.look()));
+                        let look = CoreLook::live(&collector.look());
+                        let look = Event::Cores(Box::new(look));
                         if events.send((timeline.moment(), look)).is_err() {
                             return;
                         }
@@ -310,15 +327,19 @@ impl CoreReader {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                     Ok(Ask::Nothing) => collector = None,
-                    Ok(ask) => match recipe(ask)() {
-                        Ok(made) => collector = Some(made),
-                        Err(why) => {
-                            let said = events.send((timeline.moment(), Event::Done(Err(why))));
-                            if said.is_err() {
-                                return;
+                    Ok(ask) => {
+                        let told = match recipe(ask)() {
+                            Ok(CoreFeed::Collector(made)) => {
+                                collector = Some(made);
+                                continue;
                             }
+                            Ok(CoreFeed::Recording(look)) => Event::Cores(look),
+                            Err(why) => Event::Done(Err(why)),
+                        };
+                        if events.send((timeline.moment(), told)).is_err() {
+                            return;
                         }
-                    },
+                    }
                 }
             }
         };

@@ -1,6 +1,7 @@
 //! The live buffers of processes with the agent: what was read, which of them are shown, and in which order.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::{Kind, Pid};
@@ -9,6 +10,15 @@ use super::{App, Only, SILENCE_LEAST, Step, View, moved};
 use crate::output::buffers::SortKey;
 use crate::tui::history::Moment;
 use crate::tui::select::Filter;
+
+/// When buffers are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Again and again: those of now.
+    Every(Duration),
+    /// Those of a moment of a recording.
+    Once(Moment),
+}
 
 /// An allocator of a process.
 pub type AllocatorId = (Pid, u64);
@@ -53,7 +63,7 @@ pub struct Buffers {
     pub read: Option<(Moment, BufferList)>,
     /// What was read since the screen is held still.
     pub(super) waiting: Option<(Moment, BufferList)>,
-    /// When something was read last.
+    /// When something was read last; nothing if it is of a recording, which does not grow old.
     heard: Option<Moment>,
     /// What comes first.
     pub key: SortKey,
@@ -76,11 +86,11 @@ impl Buffers {
         Self { key, reversed, ..Self::default() }
     }
 
-    /// Keeps what was read.
-    pub(super) fn take(&mut self, now: Moment, at: Moment, list: BufferList, frozen: bool) {
-        self.heard = Some(now);
+    /// Keeps what was read, and when that was heard of.
+    pub(super) fn take(&mut self, heard: Option<Moment>, read: (Moment, BufferList), frozen: bool) {
+        self.heard = heard;
         let place = if frozen { &mut self.waiting } else { &mut self.read };
-        *place = Some((at, list));
+        *place = Some(read);
     }
 
     /// Goes on after the screen was held still.
@@ -173,7 +183,27 @@ impl App {
     /// Whether somebody looks at buffers: only then are they read.
     #[must_use]
     pub fn wants_buffers(&self) -> bool {
-        self.view == View::Buffers && self.replay.is_none()
+        self.view == View::Buffers
+    }
+
+    /// When buffers are to be listed, if somebody looks at them.
+    #[must_use]
+    pub fn buffer_pace(&self) -> Option<Pace> {
+        if !self.wants_buffers() {
+            return None;
+        }
+        match (&self.replay, &self.shown) {
+            (None, _) => Some(Pace::Every(Duration::from_micros(self.interval))),
+            (Some(_), shown) => shown.as_ref().map(|shown| Pace::Once(shown.at)),
+        }
+    }
+
+    /// Whether the list is of another moment than what is shown beside it: the one of a recording that was just jumped to
+    /// is still being read.
+    pub(crate) fn buffers_lag(&self) -> bool {
+        let shown = self.shown.as_ref().filter(|_| self.replay.is_some());
+        let listed = self.buffers.read.as_ref().map(|(at, _)| *at);
+        shown.is_some_and(|shown| listed.is_some_and(|listed| listed != shown.at))
     }
 
     /// Chooses and sorts the buffers that are shown, if anything changed that decides it.

@@ -1,12 +1,13 @@
 //! The L1 of worker cores: whether it is read, what was read, and the core that is looked at.
 
-use ttmem_collect::L1Look;
-use ttmem_model::facts::L1Facts;
-use ttmem_model::l1::{Coordinate, Core};
-use ttmem_model::snapshot::{ChipMemory, Snapshot};
+use ttmem_model::facts::Field;
+use ttmem_model::l1::Coordinate;
+use ttmem_model::l1::report::CoreReport;
+use ttmem_model::snapshot::Snapshot;
 use ttmem_model::{ChipId, Reading};
 
 use super::{Action, App, Step};
+use crate::tui::cores::{ChipCores, CoreLook};
 use crate::tui::history::Moment;
 
 /// What is asked of whoever reads L1.
@@ -16,6 +17,8 @@ pub enum Ask {
     WithoutDevices,
     /// The driver's devices too.
     WithDevices,
+    /// What the recording that is played holds. Nothing of this machine.
+    Recorded,
     /// Nothing any more.
     Nothing,
 }
@@ -36,9 +39,7 @@ pub struct Cores {
     /// What is being read, if anything was asked for.
     pub asked: Option<Ask>,
     /// What was read last, and when.
-    pub read: Option<(Moment, Vec<(ChipId, L1Facts)>)>,
-    /// The memory of those chips, as their L1 has it.
-    memory: Vec<(ChipId, ChipMemory)>,
+    pub read: Option<(Moment, CoreLook)>,
     /// The place of the core that is looked at.
     pub cursor: (u8, u8),
     /// What the cells of the grid say.
@@ -48,35 +49,27 @@ pub struct Cores {
 impl Cores {
     /// What was read of a chip.
     #[must_use]
-    pub fn of(&self, chip: ChipId) -> Option<&L1Facts> {
-        let (_, chips) = self.read.as_ref()?;
-        chips.iter().find(|(id, _)| *id == chip).map(|(_, facts)| facts)
+    pub fn of(&self, chip: ChipId) -> Option<&Field<ChipCores>> {
+        let (_, look) = self.read.as_ref()?;
+        look.chips.iter().find(|(id, _)| *id == chip).map(|(_, cores)| cores)
     }
 
     /// Keeps what was read.
-    pub(super) fn take(&mut self, at: Moment, look: L1Look) {
-        let L1Look { snapshot, chips } = look;
-        let id = |index: u32| snapshot.chips.iter().find(|chip| chip.index == index);
-        self.memory = chips
-            .iter()
-            .filter(|(_, facts)| facts.content.is_ok())
-            .filter_map(|(index, _)| id(*index).map(|chip| (chip.id, chip.memory.clone())))
-            .collect();
-        let with_id = |(index, facts)| id(index).map(|chip| (chip.id, facts));
-        self.read = Some((at, chips.into_iter().filter_map(with_id).collect()));
+    pub(super) fn take(&mut self, at: Moment, look: CoreLook) {
+        self.read = Some((at, look));
     }
 
     /// Puts what L1 says into a snapshot that was taken without it, as long as it is fresh.
     pub(super) fn complete(&self, at: Moment, interval: u64, snapshot: &mut Snapshot) {
         /// Older than this or than three samples, it says nothing of now.
         const FRESH_MICROS: u64 = 5_000_000;
-        let Some((read_at, _)) = &self.read else { return };
+        let Some((read_at, look)) = &self.read else { return };
         let age = at.since(*read_at);
         if age > FRESH_MICROS.max(interval.saturating_mul(3)) {
             return;
         }
         for chip in &mut snapshot.chips {
-            let Some((_, of_l1)) = self.memory.iter().find(|(id, _)| *id == chip.id) else {
+            let Some((_, of_l1)) = look.memory.iter().find(|(id, _)| *id == chip.id) else {
                 continue;
             };
             let memory = &mut chip.memory;
@@ -109,31 +102,33 @@ fn older(reading: &Reading<u64>, micros: u64) -> Reading<u64> {
 
 impl App {
     /// What was read of the chip of the cursor.
-    pub(crate) fn l1_facts(&self) -> Option<&L1Facts> {
+    pub(crate) fn chip_cores(&self) -> Option<&Field<ChipCores>> {
         let chips = self.chips();
         self.cores.of(chips.get(self.chip_place())?.id)
     }
 
     /// The core that is looked at.
-    pub(crate) fn core(&self) -> Option<&Core> {
+    pub(crate) fn core(&self) -> Option<&CoreReport> {
         let (x, y) = self.cores.cursor;
-        let content = self.l1_facts()?.content.as_ref().ok()?;
-        content.cores.iter().find(|core| core.logical == Some(Coordinate { x, y }))
+        self.chip_cores()?.as_ref().ok()?.at(Coordinate { x, y })
     }
 
     /// Begins to read what needs no device, the first time that somebody wants to see L1.
     pub(super) fn open_l1(&mut self) -> Action {
-        if self.cores.asked.is_some() || self.replay.is_some() {
+        if self.cores.asked.is_some() {
             return Action::Draw;
         }
-        self.ask_for_cores(Ask::WithoutDevices)
+        self.ask_for_cores(match self.replay {
+            None => Ask::WithoutDevices,
+            Some(_) => Ask::Recorded,
+        })
     }
 
     /// Enter: the devices too, from now on.
     pub(super) fn read_devices(&mut self) -> Action {
         if self.replay.is_some()
             || self.cores.asked == Some(Ask::WithDevices)
-            || self.l1_facts().is_some()
+            || self.chip_cores().is_some()
         {
             return Action::Draw;
         }
@@ -144,9 +139,6 @@ impl App {
     pub(super) fn stop_reading(&mut self) -> Action {
         self.cores.read = None;
         self.cores.asked = None;
-        if self.replay.is_some() {
-            return Action::Draw;
-        }
         Action::Cores(Ask::Nothing)
     }
 
@@ -157,9 +149,8 @@ impl App {
 
     /// Moves the core cursor within the grid.
     pub(super) fn step_core(&mut self, step: Step) {
-        let content = self.l1_facts().and_then(|facts| facts.content.as_ref().ok());
-        let grid = content.and_then(|content| content.cores.iter().find_map(|core| core.grid));
-        let Some(grid) = grid else { return };
+        let cores = self.chip_cores().and_then(|cores| cores.as_ref().ok());
+        let Some(grid) = cores.and_then(ChipCores::grid) else { return };
         let (right, bottom) = (grid.columns.saturating_sub(1), grid.rows.saturating_sub(1));
         let (x, y) = self.cores.cursor;
         self.cores.cursor = match step {

@@ -1,12 +1,12 @@
 //! What happens, and what is to be done about it outside.
 
-use ttmem_collect::L1Look;
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::recording::Event as Happened;
 
 use super::{Ask, Past, Playback, Rates, Sample, Signal};
 use crate::output::buffers::SortKey;
+use crate::tui::cores::CoreLook;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
 use crate::tui::history::Moment;
@@ -108,9 +108,9 @@ pub enum Event {
     Sample(Sample),
     /// What was before the first sample, that one included.
     Before(Box<Past>),
-    /// The L1 of worker cores was read.
-    Cores(Box<L1Look>),
-    /// The buffers of processes with the agent were read, and when.
+    /// The L1 of worker cores was read, or looked up in a recording.
+    Cores(Box<CoreLook>),
+    /// The buffers of processes with the agent were listed, and of which moment.
     Buffers(Moment, Box<BufferList>),
     /// What was before the moment of a recording that was jumped to, and how busy processes were then.
     Past(Moment, Box<Past>, Rates),

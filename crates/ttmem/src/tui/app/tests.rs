@@ -400,7 +400,10 @@ fn a_device_is_opened_only_after_somebody_said_so() {
 fn what_l1_says_is_kept_while_it_is_fresh() {
     let mut scene = Scene::new();
     let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
-    let look = || Box::new(Collector::demo().with_l1(request.clone()).unwrap().look());
+    let look = || {
+        let look = Collector::demo().with_l1(request.clone()).unwrap().look();
+        Box::new(crate::tui::cores::CoreLook::live(&look))
+    };
     let used = |scene: &Scene| {
         let chip = &scene.app.snapshot().unwrap().chips[0];
         chip.memory.circular_buffers.used.clone()
@@ -483,8 +486,10 @@ fn a_recording_is_played_paused_and_searched() {
 #[test]
 fn nothing_of_a_recording_is_asked_of_this_machine() {
     let mut scene = replayed();
-    assert_eq!(scene.type_in("3"), Action::Draw);
+    assert_eq!(scene.type_in("3"), Action::Cores(Ask::Recorded));
+    assert_eq!(scene.type_in("3"), Action::Draw, "once is enough");
     assert_eq!(scene.press(Key::Enter), Action::Draw);
+    assert_eq!(scene.type_in("x"), Action::Draw);
     assert_eq!(scene.type_in("4"), Action::Draw);
     assert_eq!(scene.press(Key::Enter), Action::Draw, "details are not read");
     let Some((_, Some(details))) = &scene.app.details else { panic!("no details") };
@@ -493,7 +498,7 @@ fn nothing_of_a_recording_is_asked_of_this_machine() {
     scene.type_in("K");
     assert_eq!(scene.app.overlay, None);
     scene.type_in("5");
-    assert!(!scene.app.wants_buffers());
+    assert_eq!(scene.app.buffer_pace(), Some(Pace::Once(scene.at)), "of that moment, not of now");
     assert_eq!(scene.app.settings().interval_micros, SECOND, "its interval is nobody's choice");
     let later = Moment(scene.at.0 + 60 * SECOND);
     scene.app.update(later, Event::Tick);

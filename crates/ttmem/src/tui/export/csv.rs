@@ -61,12 +61,12 @@ fn cores(app: &App) -> String {
     let mut text =
         String::from("chip,x,y,noc_x,noc_y,state,program,circular_buffers [B],kernel_text [B]\n");
     for chip in app.chips() {
-        let content = app.cores.of(chip.id).and_then(|facts| facts.content.as_ref().ok());
-        for core in content.into_iter().flat_map(|content| &content.cores) {
+        let cores = app.cores.of(chip.id).and_then(|cores| cores.as_ref().ok());
+        for core in cores.into_iter().flat_map(|cores| &cores.report.cores) {
             let place = core.logical.map(|place| [place.x, place.y].map(|part| part.to_string()));
             let [x, y] = place.unwrap_or_default();
             let number = |number: Option<u64>| number.map(|number| number.to_string());
-            let program = core.program.as_ref().map(|program| u64::from(program.id));
+            let program = core.program.map(u64::from);
             let values = [
                 chip.id.to_string(),
                 x,
@@ -75,8 +75,8 @@ fn cores(app: &App) -> String {
                 core.noc.y.to_string(),
                 core.state.as_str().to_owned(),
                 number(program).unwrap_or_default(),
-                number(core.circular_buffer_bytes().value()).unwrap_or_default(),
-                number(core.kernel_text_bytes().value()).unwrap_or_default(),
+                number(core.circular_buffer_bytes.value()).unwrap_or_default(),
+                number(core.kernel_text_bytes.value()).unwrap_or_default(),
             ];
             text.push_str(&values.join(","));
             text.push('\n');

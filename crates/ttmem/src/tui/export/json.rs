@@ -8,7 +8,6 @@ use ttmem_model::snapshot::Chip;
 
 use super::{lines, name_of, unit_of};
 use crate::output::json::{Layout, write};
-use crate::output::l1::view::ChipView;
 use crate::tui::app::App;
 use crate::tui::track::Worst;
 
@@ -31,10 +30,10 @@ pub(super) fn buffers(list: &BufferList) -> String {
 }
 
 /// The cores that were read: `ttmem/l1`, as `ttmem l1 --json` prints them.
-pub(super) fn cores(app: &App, snapshot: &Snapshot) -> String {
+pub(super) fn cores(app: &App) -> String {
     let report = |chip: &Chip| {
-        let facts = app.cores.of(chip.id)?;
-        ChipView::new(snapshot, chip, facts).map(|view| view.report())
+        let cores = app.cores.of(chip.id)?.as_ref().ok()?;
+        Some(cores.report.clone())
     };
     let chips = app.chips().into_iter().filter_map(report).collect();
     match serde_json::to_string_pretty(&L1Report::new(chips)) {

@@ -5,6 +5,7 @@ use ttmem_collect::Collector;
 use super::*;
 use crate::config::Settings;
 use crate::tui::app::{Event, Sample};
+use crate::tui::cores::CoreLook;
 use crate::tui::demo::Work;
 use crate::tui::history::Moment;
 use crate::tui::key::Key;
@@ -27,7 +28,7 @@ fn app(view: View) -> App {
     if view == View::L1 {
         let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
         let mut collector = Collector::demo().with_l1(request).unwrap();
-        app.update(work.begin(), Event::Cores(Box::new(collector.look())));
+        app.update(work.begin(), Event::Cores(Box::new(CoreLook::live(&collector.look()))));
     }
     app
 }

@@ -134,7 +134,7 @@ pub static BINDINGS: &[Binding] = &[
         help: "read no L1 any more",
         hint: "stop",
         views: L1,
-        mode: None,
+        mode: Some(Mode::Live),
     },
     Binding {
         command: Command::Heat,

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use ttmem_collect::Root;
 
-use crate::tui::app::Action;
+use crate::tui::app::{Action, Pace};
 use crate::tui::history::Moment;
 use crate::tui::player::Player;
+use crate::tui::recorded;
 use crate::tui::sampler::{
     BufferReader, CoreReader, Listing, Looker, RecipeOfL1, Sampler, Samples, Stamped, Timeline,
 };
@@ -52,7 +53,7 @@ pub(super) enum Readers {
     /// Of a host.
     Host { sampler: Sampler, cores: CoreReader, buffers: BufferReader, looker: Looker },
     /// Of a recording.
-    Recording(Player),
+    Recording { player: Player, cores: CoreReader, buffers: BufferReader },
 }
 
 impl Readers {
@@ -66,7 +67,12 @@ impl Readers {
         let HostParts { feed, buffers, l1, roots: [first, second], .. } = match subject {
             Subject::Host(parts) => *parts,
             Subject::Recording(path) => {
-                return Player::start(&path, timeline, events).map(Self::Recording);
+                let buffers = Listing::Made(recorded::lister(path.clone()));
+                return Ok(Self::Recording {
+                    player: Player::start(&path, timeline, events.clone())?,
+                    buffers: BufferReader::start(buffers, timeline, events.clone())?,
+                    cores: CoreReader::start(recorded::cores(path), timeline, events)?,
+                });
             }
         };
         Ok(Self::Host {
@@ -83,17 +89,18 @@ impl Readers {
             (Self::Host { sampler, .. }, Action::Interval(micros)) => {
                 sampler.set_interval(Duration::from_micros(micros));
             }
-            (Self::Host { cores, .. }, Action::Cores(ask)) => cores.ask(ask),
+            (Self::Host { cores, .. } | Self::Recording { cores, .. }, Action::Cores(ask)) => {
+                cores.ask(ask);
+            }
             (Self::Host { looker, .. }, Action::Details(process)) => looker.ask(process),
-            (Self::Recording(player), Action::Replay(playback)) => player.order(playback),
+            (Self::Recording { player, .. }, Action::Replay(playback)) => player.order(playback),
             _ => {}
         }
     }
 
-    /// Reads buffers at an interval from now on, or no longer.
-    pub(super) fn want_buffers(&mut self, interval: Option<Duration>) {
-        if let Self::Host { buffers, .. } = self {
-            buffers.want(interval);
-        }
+    /// Lists buffers at a pace from now on, or no longer.
+    pub(super) fn want_buffers(&mut self, pace: Option<Pace>) {
+        let (Self::Host { buffers, .. } | Self::Recording { buffers, .. }) = self;
+        buffers.want(pace);
     }
 }

@@ -6,13 +6,13 @@ mod details;
 mod rows;
 
 use ratatui_core::layout::Rect;
-use ttmem_model::buffers::{AllocatorUse, BufferOwner, LiveBuffer};
+use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::snapshot::SourceStatus;
 
 use crate::output::amount;
 use crate::output::buffers::{allocator_in_words, state_in_words, why_none};
 use crate::output::text::{width, wrap};
-use crate::tui::app::App;
+use crate::tui::app::{App, Only};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
@@ -26,10 +26,9 @@ const TALL_ROWS: u16 = 30;
 
 /// Draws the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    let Some(list) = app.buffers.list() else {
-        if app.replay.is_some() {
-            return draw_not_recorded(canvas, area);
-        }
+    // Of another moment than the one beside it, nothing is said that is not there.
+    let is_told = |_: &&BufferList| !app.buffers_lag() || app.buffers.current().is_some();
+    let Some(list) = app.buffers.list().filter(is_told) else {
         let text = match app.buffers.silence(app.now, app.interval) {
             None => "reading buffers …".to_owned(),
             Some(micros) => format!("no answer for {} s", micros / 1_000_000),
@@ -40,20 +39,25 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     if list.processes.is_empty() {
         return draw_none(app, canvas, area);
     }
+    let unknown = unknown_in_words(app, list);
     let Some(buffer) = app.buffers.current() else {
+        let rows = draw_unknown(canvas, Rect { y: area.y + 1, ..area }, &unknown);
         let text = match list.buffers.len() {
+            0 if list.processes.iter().all(|owner| owner.unknown.is_some()) => String::new(),
             0 => "No buffer is live.".to_owned(),
             count => {
                 format!("None of {count} buffers fits the selection or filter; Esc takes it back.")
             }
         };
-        canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
+        canvas.text(area.x + 2, area.y + 1 + rows, area.right(), Role::Quiet, &text);
         return;
     };
     let allocator = app.buffers.allocator((buffer.pid, buffer.allocator));
     let owner = app.buffers.owner(buffer.pid);
     draw_head(app, canvas, area, owner, allocator);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let rows = draw_unknown(canvas, body, &unknown);
+    let body = Rect { y: body.y + rows, height: body.height - rows, ..body };
     let (table, pane) = split(app, body);
     let rows = match allocator {
         Some(allocator) => bank::draw(app, canvas, table, allocator, buffer),
@@ -121,7 +125,11 @@ fn count_in_words(app: &App) -> String {
     if let Some(micros) = app.buffers.silence(app.now, app.interval) {
         return format!("read {} s ago", micros / 1_000_000);
     }
-    let all = app.buffers.list().map_or(0, |list| list.buffers.len());
+    let list = app.buffers.list();
+    if let Some(list) = list.filter(|_| app.buffers_lag()) {
+        return format!("as of {}, reading …", amount::clock(list.time_us));
+    }
+    let all = list.map_or(0, |list| list.buffers.len());
     let shown = app.buffers.shown().len();
     let bytes = |buffer: &LiveBuffer| buffer.bytes;
     let bytes = app.buffers.shown().map(bytes).fold(0, u64::saturating_add);
@@ -130,13 +138,33 @@ fn count_in_words(app: &App) -> String {
     format!("{shown}{of} {noun}, {}", amount::size(bytes))
 }
 
-fn draw_not_recorded(canvas: &mut Canvas<'_>, area: Rect) {
-    let why = "A recording holds how much each process had of each kind, which the other views show, but no single \
-        buffers. ttmem report shows those of a run with the agent.";
-    let columns = usize::from(area.width.saturating_sub(4)).min(100);
-    for (line, y) in wrap(why, columns).iter().zip(area.y + 1..area.bottom()) {
-        canvas.text(area.x + 2, y, area.right(), Role::Plain, line);
+/// The processes whose buffers a recording does not tell of the moment that is shown, and why.
+fn unknown_in_words(app: &App, list: &BufferList) -> Vec<String> {
+    let is_selected = |owner: &&BufferOwner| match app.only {
+        Only::Process(id) => owner.pid == id.pid,
+        Only::All | Only::Chip(_) => true,
+    };
+    let text = |owner: &BufferOwner| {
+        let why = owner.unknown.as_ref()?;
+        let name = format!("{} {}", owner.pid, owner.name);
+        Some(format!("{}: buffers not known at this moment: {why}", name.trim_end()))
+    };
+    list.processes.iter().filter(is_selected).filter_map(text).collect()
+}
+
+/// Draws them, and gives the rows that it took.
+fn draw_unknown(canvas: &mut Canvas<'_>, area: Rect, unknown: &[String]) -> u16 {
+    /// The table below keeps the rest.
+    const MOST_ROWS: u16 = 6;
+    let columns = usize::from(area.width.saturating_sub(4));
+    let room = area.height.saturating_sub(1).min(MOST_ROWS);
+    let lines = unknown.iter().flat_map(|text| wrap(text, columns));
+    let mut rows = 0;
+    for (line, y) in lines.zip(area.y..area.y + room) {
+        canvas.text(area.x + 2, y, area.right(), Role::Notice, &line);
+        rows += 1;
     }
+    rows
 }
 
 /// Why there is nothing, and what to do.
@@ -153,7 +181,12 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let mut y = area.y + 1;
     let reason: String = match status {
         SourceStatus::Denied | SourceStatus::Failed => why,
+        _ if app.replay.is_some() => "No process ran with the agent at this moment.".to_owned(),
         _ => "No process runs with the agent.".to_owned(),
+    };
+    let (command, does) = match app.replay {
+        None => ("ttmem run -- CMD", "runs a command with the agent"),
+        Some(_) => ("ttmem record -- CMD", "runs a command with the agent and records it"),
     };
     for (role, text) in [(role, reason.as_str()), (Role::Quiet, more)] {
         for line in wrap(text, columns) {
@@ -165,7 +198,7 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         y += 1;
     }
     if y < area.bottom() {
-        let x = canvas.text(area.x + 2, y, area.right(), Role::Accent, "ttmem run -- CMD");
-        canvas.text(x + 2, y, area.right(), Role::Plain, "runs a command with the agent");
+        let x = canvas.text(area.x + 2, y, area.right(), Role::Accent, command);
+        canvas.text(x + 2, y, area.right(), Role::Plain, does);
     }
 }

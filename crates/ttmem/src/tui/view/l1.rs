@@ -5,13 +5,15 @@ mod grid;
 mod space;
 
 use ratatui_core::layout::Rect;
-use ttmem_model::facts::{L1Content, L1Facts};
-use ttmem_model::l1::{Core, CoreState};
+use ttmem_model::Timestamp;
+use ttmem_model::l1::CoreState;
+use ttmem_model::l1::report::CoreReport;
 use ttmem_model::snapshot::Chip;
 
 use crate::output::amount;
 use crate::output::text::wrap;
 use crate::tui::app::{App, Ask, Heat};
+use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
@@ -29,12 +31,10 @@ enum Seat {
 impl Seat {
     const ALL: [Self; 5] = [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
 
-    fn of(facts: &L1Facts, core: &Core) -> Self {
-        let names = facts.names.as_ref().ok();
-        let is_system = names.and_then(|names| names.is_system_core(core)) == Some(true);
+    fn of(core: &CoreReport) -> Self {
         match core.state {
             CoreState::Torn => Self::Torn,
-            _ if is_system => Self::System,
+            _ if core.is_system() == Some(true) => Self::System,
             CoreState::Running => Self::Running,
             CoreState::Finished => Self::Finished,
             CoreState::Idle => Self::Idle,
@@ -72,18 +72,16 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     };
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    match app.l1_facts() {
-        Some(facts) => match &facts.content {
-            Ok(content) => {
-                draw_head(app, canvas, area, chip, content);
-                draw_chip(app, canvas, body, facts, content);
-            }
-            Err(missing) => {
-                let text = format!("{}: {}", missing.reason.as_str(), missing.detail);
-                draw_name(app, canvas, area, chip);
-                draw_text(canvas, body, &["L1 could not be read.", "", &text]);
-            }
-        },
+    match app.chip_cores() {
+        Some(Ok(cores)) => {
+            draw_head(app, canvas, area, chip, cores);
+            draw_chip(app, canvas, body, cores);
+        }
+        Some(Err(missing)) => {
+            let text = format!("{}: {}", missing.reason.as_str(), missing.detail);
+            draw_name(app, canvas, area, chip);
+            draw_text(canvas, body, &["L1 could not be read.", "", &text]);
+        }
         None => {
             draw_name(app, canvas, area, chip);
             draw_prompt(app, canvas, body, chip);
@@ -103,50 +101,62 @@ fn draw_name(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) -> u16
     canvas.text(x + 2, area.y, area.right(), Role::Quiet, &text)
 }
 
-/// Which chip, how it was read, and how many cores do what.
-fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, content: &L1Content) {
-    let x = draw_name(app, canvas, area, chip);
+/// Which chip, of which moment or how it was read, and what the bars say.
+fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores: &ChipCores) {
+    let mut x = draw_name(app, canvas, area, chip);
+    if let Some(text) = recorded_in_words(app) {
+        x = canvas.text(x + 3, area.y, area.right() - 1, Role::Notice, &text);
+    }
     let heat = match app.cores.heat {
         Heat::Bytes => "circular buffers",
         Heat::Headroom => "headroom",
     };
-    let cost = content.cost;
-    let texts = [
-        format!("bars: {heat}"),
-        format!("layout {}", content.layout),
-        format!("{} reads, {}", cost.reads, amount::size(cost.bytes)),
-    ];
-    let mut x = x;
-    for text in texts {
+    let cost = cores.cost.map(|it| format!("{} reads, {}", it.reads, amount::size(it.bytes)));
+    let layout = format!("layout {}", cores.report.layout);
+    for text in [Some(format!("bars: {heat}")), Some(layout), cost].into_iter().flatten() {
         x = canvas.text(x + 3, area.y, area.right() - 1, Role::Quiet, &text);
     }
 }
 
+/// Of which moment the cores are that a recording holds, and how far that is from the moment that is shown.
+fn recorded_in_words(app: &App) -> Option<String> {
+    let (_, look) = app.cores.read.as_ref()?;
+    let taken = look.recorded?;
+    let shown = app.snapshot().map_or(Timestamp(0), |snapshot| snapshot.time_us);
+    let distance = match (taken.micros_since(shown), shown.micros_since(taken)) {
+        (0, 0) => "this moment".to_owned(),
+        (0, before) => format!("{} before this moment", amount::duration(before)),
+        (after, _) => format!("{} after this moment", amount::duration(after)),
+    };
+    // The day stands at the foot of the screen.
+    Some(format!("as of {}, {distance}", amount::clock(taken)))
+}
+
 /// The grid, beside it the core that is looked at, below it that core's address space.
-fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, content: &L1Content) {
-    let Some(size) = content.cores.iter().find_map(|core| core.grid) else {
+fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
+    let Some(size) = cores.grid() else {
         return draw_text(canvas, area, &["No core says where in the grid it is."]);
     };
     let space = if area.height >= 14 { space::ROWS } else { 0 };
     let room = area.height.saturating_sub(space);
     // What the core has to say, or the grid with its legend.
-    let beside = app.core().map_or(0, |core| core::lines(facts, core).len() + 1);
+    let beside = app.core().map_or(0, |core| core::lines(cores, core).len() + 1);
     let height = cells(beside.max(usize::from(size.rows) + 6)).min(room);
     let width = grid::width(size, area.width / 2 + 4);
     let place = Rect { width, height: height.min(u16::from(size.rows) + 1), ..area };
-    grid::draw(app, canvas, place, (facts, content, size));
+    grid::draw(app, canvas, place, (cores, size));
     let legend = Rect { y: place.bottom(), height: height - place.height, ..place };
-    grid::draw_legend(canvas, legend, facts, content);
+    grid::draw_legend(canvas, legend, cores);
     let beside = Rect { x: area.x + width + 2, width: area.width - width - 2, height, ..area };
     match app.core() {
         Some(core) => {
-            core::draw(canvas, beside, facts, core);
+            core::draw(canvas, beside, cores, core);
             if space > 0 {
                 let below = Rect { y: area.y + height, height: space, ..area };
-                space::draw(canvas, below, (facts, content), core);
+                space::draw(canvas, below, core);
                 let y = below.bottom();
                 let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
-                space::draw_regions(canvas, rest, (facts, content), core);
+                space::draw_regions(canvas, rest, core);
             }
         }
         None => {
@@ -159,13 +169,11 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, co
 
 /// What reading the chip's L1 would do, and how to say so.
 fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
-    if app.replay.is_some() {
-        let why = "A recording holds the sums of L1, which the overview shows, but no cores. ttmem l1 --save keeps \
-            the cores of a moment, and ttmem top --capture shows them.";
-        return draw_text(canvas, area, &[why]);
-    }
     if app.cores.read.is_none() && app.cores.asked.is_some() {
         return draw_text(canvas, area, &["reading …"]);
+    }
+    if app.replay.is_some() {
+        return draw_not_recorded(app, canvas, area);
     }
     if app.cores.asked == Some(Ask::WithDevices) {
         return draw_text(canvas, area, &["Nothing leads to the L1 of this chip."]);
@@ -191,6 +199,15 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
         "x       stop reading",
     ];
     draw_text(canvas, area, &lines);
+}
+
+/// Why a recording has nothing of this chip, and how it would.
+fn draw_not_recorded(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let missing = app.cores.read.as_ref().and_then(|(_, look)| look.missing.as_deref());
+    let why = missing.unwrap_or("This recording holds no cores of this chip.");
+    let how = "ttmem record --l1 reads the L1 of worker cores too and keeps them core by core, of the moment at which \
+        most was in use.";
+    draw_text(canvas, area, &[why, "", how]);
 }
 
 fn draw_text(canvas: &mut Canvas<'_>, area: Rect, lines: &[&str]) {

@@ -1,17 +1,18 @@
 //! One core: its program, its kernels by name, its circular buffers.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::facts::L1Facts;
-use ttmem_model::l1::{Core, Count, Dispatch, Program};
+use ttmem_model::l1::report::{CoreReport, KernelReport};
+use ttmem_model::l1::{Count, Dispatch};
 
 use super::Seat;
 use crate::output::amount;
+use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
 /// Draws what is known of a core.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, core: &Core) {
-    let lines = lines(facts, core);
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core: &CoreReport) {
+    let lines = lines(cores, core);
     let height = usize::from(area.height);
     // What does not fit gives its last row to how much that is.
     let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
@@ -25,58 +26,55 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, facts: &L1Facts, core: &
 }
 
 /// Everything that is known of a core.
-pub(super) fn lines(facts: &L1Facts, core: &Core) -> Vec<(Role, String)> {
-    let mut lines = vec![(Role::Strong, heading(facts, core))];
+pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
+    let mut lines = vec![(Role::Strong, heading(core))];
     if let Some(detail) = &core.detail {
         lines.push((Role::Alarm, detail.clone()));
     }
-    if let Some(program) = &core.program {
-        lines.extend(kernels(facts, program));
-        lines.extend(buffers(core, program));
+    if core.program.is_some() {
+        lines.extend(kernels(cores, core));
+        lines.extend(buffers(core));
     }
     lines
 }
 
-fn heading(facts: &L1Facts, core: &Core) -> String {
+fn heading(core: &CoreReport) -> String {
     let place = core.logical.map_or_else(
         || format!("core at NOC {},{}", core.noc.x, core.noc.y),
         |logical| format!("core {},{} at NOC {},{}", logical.x, logical.y, core.noc.x, core.noc.y),
     );
-    let state = Seat::of(facts, core).label();
-    match &core.program {
+    let state = Seat::of(core).label();
+    match core.program {
         Some(program) => {
             let dispatch = match core.dispatch {
                 Dispatch::Fast => "",
                 Dispatch::Slow => ", started by the host",
             };
-            format!("{place}: {state}, program {}{dispatch}", program.id)
+            format!("{place}: {state}, program {program}{dispatch}")
         }
         None => format!("{place}: {state}"),
     }
 }
 
-fn kernels(facts: &L1Facts, program: &Program) -> Vec<(Role, String)> {
+fn kernels(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
     let heading = (Role::Quiet, format!("{:8} {:>4} {:>9}  KERNEL", "", "ID", "TEXT"));
-    let line = |kernel: &ttmem_model::l1::Kernel| {
+    let line = |kernel: &KernelReport| {
         let text = kernel.text_bytes.map_or_else(|| "?".to_owned(), amount::size);
-        let name = match &facts.names {
-            Ok(names) => names.get(kernel.id).map_or("", |name| name.name.as_str()),
-            Err(_) => "",
-        };
+        let name = kernel.name.as_deref().unwrap_or_default();
         let processor = kernel.processor.as_str();
         (Role::Plain, format!("{processor:8} {:>4} {text:>9}  {name}", kernel.id))
     };
     let mut lines = vec![(Role::Plain, String::new()), heading];
-    lines.extend(program.kernels.iter().map(line));
-    if let Err(missing) = &facts.names {
+    lines.extend(core.kernels.iter().map(line));
+    if let Some(missing) = &cores.unnamed {
         let text = format!("no names, {}: {}", missing.reason.as_str(), missing.detail);
         lines.push((Role::Quiet, text));
     }
     lines
 }
 
-fn buffers(core: &Core, program: &Program) -> Vec<(Role, String)> {
-    if program.circular_buffers.is_empty() {
+fn buffers(core: &CoreReport) -> Vec<(Role, String)> {
+    if core.circular_buffers.is_empty() {
         return vec![(Role::Quiet, String::new()), (Role::Quiet, "no circular buffer".to_owned())];
     }
     let heading =
@@ -92,9 +90,9 @@ fn buffers(core: &Core, program: &Program) -> Vec<(Role, String)> {
         (Role::Plain, text)
     };
     let mut lines = vec![(Role::Quiet, String::new()), (Role::Quiet, heading)];
-    lines.extend(program.circular_buffers.iter().map(line));
-    let together = match core.circular_buffer_bytes() {
-        Count::Known(bytes) => format!("together {}, each byte once", amount::size(bytes)),
+    lines.extend(core.circular_buffers.iter().map(line));
+    let together = match &core.circular_buffer_bytes {
+        Count::Known(bytes) => format!("together {}, each byte once", amount::size(*bytes)),
         Count::Missing(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
     };
     lines.push((Role::Quiet, format!("{:>8} {together}", "")));

@@ -1,11 +1,12 @@
 //! The grid of cores: what each does, and how much of its L1 its circular buffers take.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::facts::{L1Content, L1Facts};
-use ttmem_model::l1::{Coordinate, Core, Grid};
+use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::{Coordinate, Grid};
 
 use super::Seat;
 use crate::tui::app::{App, Heat, Target};
+use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::{Canvas, scroll};
@@ -28,7 +29,7 @@ pub(super) fn draw(
     app: &App,
     canvas: &mut Canvas<'_>,
     area: Rect,
-    (facts, content, grid): (&L1Facts, &L1Content, Grid),
+    (cores, grid): (&ChipCores, Grid),
 ) {
     let step = (area.width - NUMBERS) / u16::from(grid.columns.max(1));
     let column = |x: u8| area.x + NUMBERS + u16::from(x) * step;
@@ -42,9 +43,9 @@ pub(super) fn draw(
         canvas.right(area.x, screen_y, area.x + NUMBERS - 1, Role::Quiet, &y.to_string());
         for x in 0..grid.columns {
             let place = Coordinate { x, y };
-            let core = content.cores.iter().find(|core| core.logical == Some(place));
+            let core = cores.at(place);
             let cell = Rect { x: column(x), y: screen_y, width: 2, height: 1 };
-            draw_core(app, canvas, cell, facts, (content, core));
+            draw_core(app, canvas, cell, core);
             canvas.hit(cell, Target::Core(x, y));
             if app.cores.cursor == (x, y) {
                 canvas.cursor(cell);
@@ -53,22 +54,16 @@ pub(super) fn draw(
     }
 }
 
-fn draw_core(
-    app: &App,
-    canvas: &mut Canvas<'_>,
-    cell: Rect,
-    facts: &L1Facts,
-    (content, core): (&L1Content, Option<&Core>),
-) {
+fn draw_core(app: &App, canvas: &mut Canvas<'_>, cell: Rect, core: Option<&CoreReport>) {
     let Some(core) = core else {
         let style = canvas.look.style(Role::Frame);
         return canvas.sign(cell.x, cell.y, style, canvas.glyphs().seats[5]);
     };
-    let (sign, role) = Seat::of(facts, core).sign(canvas);
+    let (sign, role) = Seat::of(core).sign(canvas);
     canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
     let share = match app.cores.heat {
-        Heat::Bytes => used_share(content, core),
-        Heat::Headroom => headroom_share(facts, content, core),
+        Heat::Bytes => used_share(core),
+        Heat::Headroom => headroom_share(core),
     };
     let Some(share) = share.filter(|share| *share > 0.0) else { return };
     let steps = canvas.glyphs().heats;
@@ -78,36 +73,30 @@ fn draw_core(
 }
 
 /// How much of what a core has for programs and tensors its circular buffers take.
-fn used_share(content: &L1Content, core: &Core) -> Option<f64> {
-    let used = core.circular_buffer_bytes().value()?;
-    let whole = content.geometry.l1_bytes.checked_sub(core.unreserved?)?;
+fn used_share(core: &CoreReport) -> Option<f64> {
+    let used = core.circular_buffer_bytes.value()?;
+    let whole = core.l1_bytes().checked_sub(core.unreserved?)?;
     Some(used as f64 / whole.max(1) as f64)
 }
 
 /// How much of it is left. That is not known without the allocator's buffers.
-fn headroom_share(facts: &L1Facts, content: &L1Content, core: &Core) -> Option<f64> {
-    let map = facts.map(content, core);
-    let bytes = *map.headroom().as_ref().ok()?;
-    Some(bytes.max(0) as f64 / content.geometry.l1_bytes.max(1) as f64)
+fn headroom_share(core: &CoreReport) -> Option<f64> {
+    let bytes = core.headroom().ok()?;
+    Some(bytes.max(0) as f64 / core.l1_bytes().max(1) as f64)
 }
 
 /// What the signs mean, and how many cores have each.
-pub(super) fn draw_legend(
-    canvas: &mut Canvas<'_>,
-    area: Rect,
-    facts: &L1Facts,
-    content: &L1Content,
-) {
+pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
     for seat in Seat::ALL {
-        let count = content.cores.iter().filter(|core| Seat::of(facts, core) == seat).count();
+        let count = cores.report.cores.iter().filter(|core| Seat::of(core) == seat).count();
         let (sign, role) = seat.sign(canvas);
         if count > 0 {
             notes.push((sign, role, format!("{} {count}", seat.label())));
         }
     }
-    if content.other_cores > 0 {
-        let text = format!("harvested {}", content.other_cores);
+    if cores.other_cores > 0 {
+        let text = format!("harvested {}", cores.other_cores);
         notes.push((canvas.glyphs().seats[5], Role::Frame, text));
     }
     let (mut x, mut y) = (area.x + 2, area.y + 1);

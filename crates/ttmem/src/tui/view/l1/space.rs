@@ -1,35 +1,31 @@
 //! The address space of a core's L1, to scale.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::facts::{L1Content, L1Facts};
-use ttmem_model::l1::{Core, L1Map, RegionKind};
+use ttmem_model::l1::RegionKind;
+use ttmem_model::l1::report::{CoreReport, RegionReport};
 
 use crate::output::amount;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// What was read of the core's chip.
-type Read<'a> = (&'a L1Facts, &'a L1Content);
-
 /// Rows that it takes: a title, two rows to scale, an axis, two rows of what lies where.
 pub(super) const ROWS: u16 = 6;
 
 /// Draws it.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, (facts, content): Read<'_>, core: &Core) {
-    let map = facts.map(content, core);
-    let bytes = content.geometry.l1_bytes;
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
+    let bytes = core.l1_bytes();
     let (left, right) = (area.x + 1, area.right() - 1);
     let columns = usize::from(right - left);
     canvas.rule(Rect { x: left, width: right - left, height: 1, ..area });
     let title = format!("L1 from 0 to {} to scale ", amount::size(bytes));
     canvas.text(left, area.y, right, Role::Strong, &title);
-    if let Err(missing) = map.headroom() {
+    if let Err(missing) = core.headroom() {
         let text = format!(" headroom {}: {}", missing.reason.as_str(), missing.detail);
         canvas.right(left + 40, area.y, right, Role::Quiet, &text);
     }
     for column in 0..columns {
-        let kind = kind_at(&map, bytes, column, columns);
+        let kind = kind_at(core, column, columns);
         let (sign, role) = sign(canvas, kind);
         let style = canvas.look.style(role);
         canvas.sign(left + cells(column), area.y + 1, style, sign);
@@ -40,30 +36,24 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, (facts, content): Read<'
         let text = amount::short_size(bytes / 4 * quarter);
         canvas.text(x, area.y + 3, right, Role::Quiet, &text);
     }
-    draw_kinds(canvas, Rect { y: area.y + 4, height: 2, ..area }, &map);
+    draw_kinds(canvas, Rect { y: area.y + 4, height: 2, ..area }, core);
 }
 
 /// Draws the regions one by one, as many as fit, in two columns where there is room.
-pub(super) fn draw_regions(
-    canvas: &mut Canvas<'_>,
-    area: Rect,
-    (facts, content): Read<'_>,
-    core: &Core,
-) {
+pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
     /// Columns of a region.
     const COLUMNS: u16 = 60;
     if area.height < 4 {
         return;
     }
-    let map = facts.map(content, core);
     let rows = usize::from(area.height - 2);
     let columns = usize::from((area.width / COLUMNS).max(1));
     let heading = format!("  {:>8}  {:>8} {:>9}  REGION", "FROM", "TO", "BYTES");
-    for column in 0..columns.min(map.regions().len().div_ceil(rows)) {
+    for column in 0..columns.min(core.regions.len().div_ceil(rows)) {
         let x = area.x + 1 + cells(column) * COLUMNS;
         canvas.text(x, area.y + 1, area.right(), Role::Quiet, &heading);
     }
-    let (room, count) = (rows * columns, map.regions().len());
+    let (room, count) = (rows * columns, core.regions.len());
     // What does not fit gives its last place to how much that is.
     let shown = if count > room { room - 1 } else { count };
     let place = |place: usize| {
@@ -75,19 +65,19 @@ pub(super) fn draw_regions(
         let text = format!("{} more; e saves all of them", count - shown);
         canvas.text(x + 2, y, end, Role::Quiet, &text);
     }
-    for (number, region) in map.regions().iter().enumerate().take(shown) {
+    for (number, region) in core.regions.iter().enumerate().take(shown) {
         let (x, y, end) = place(number);
         let (sign, role) = sign(canvas, region.kind);
         canvas.text(x, y, end, role, sign);
-        let (range, kind) = (region.range, region.kind.as_str().replace('_', " "));
+        let kind = region.kind.as_str().replace('_', " ");
         let shared = region.shared_with.map_or(String::new(), |other| {
             format!(", shared with {}", other.as_str().replace('_', " "))
         });
         let text = format!(
             "0x{:06x}  0x{:06x} {:>9}  {kind}{shared} {}",
-            range.start,
-            range.end,
-            amount::size(range.bytes()),
+            region.start,
+            region.end,
+            amount::size(region.bytes()),
             region.label
         );
         canvas.text(x + 2, y, end, Role::Plain, &text);
@@ -95,20 +85,19 @@ pub(super) fn draw_regions(
 }
 
 /// The kind that has the most of a column. What is small shows if nothing else but the unknown is there.
-fn kind_at(map: &L1Map, bytes: u64, column: usize, columns: usize) -> RegionKind {
-    let address = |column: usize| bytes * column as u64 / columns.max(1) as u64;
+fn kind_at(core: &CoreReport, column: usize, columns: usize) -> RegionKind {
+    let address = |column: usize| core.l1_bytes() * column as u64 / columns.max(1) as u64;
     let (start, end) = (address(column), address(column + 1));
-    let within =
-        |region: &&ttmem_model::l1::L1Region| region.range.start < end && region.range.end > start;
-    let weight = |region: &&ttmem_model::l1::L1Region| {
-        let covered = region.range.end.min(end) - region.range.start.max(start);
+    let within = |region: &&RegionReport| region.start < end && region.end > start;
+    let weight = |region: &&RegionReport| {
+        let covered = region.end.min(end) - region.start.max(start);
         let says_little = matches!(
             region.kind,
             RegionKind::Unknown | RegionKind::Free | RegionKind::KernelConfigFree
         );
         if says_little { covered / 8 } else { covered }
     };
-    let found = map.regions().iter().filter(within).max_by_key(weight);
+    let found = core.regions.iter().filter(within).max_by_key(weight);
     found.map_or(RegionKind::Unknown, |region| region.kind)
 }
 
@@ -130,7 +119,7 @@ fn sign(canvas: &Canvas<'_>, kind: RegionKind) -> (&'static str, Role) {
 }
 
 /// Each kind that is there, with its sign and bytes.
-fn draw_kinds(canvas: &mut Canvas<'_>, area: Rect, map: &L1Map) {
+fn draw_kinds(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
     const KINDS: [(RegionKind, &str); 9] = [
         (RegionKind::Reserved, "reserved"),
         (RegionKind::KernelConfig, "kernel config"),
@@ -144,7 +133,7 @@ fn draw_kinds(canvas: &mut Canvas<'_>, area: Rect, map: &L1Map) {
     ];
     let (mut x, mut y) = (area.x + 1, area.y);
     for (kind, label) in KINDS {
-        let bytes = map.bytes(kind);
+        let bytes = core.bytes(kind);
         let text = format!("{label} {}", amount::size(bytes));
         if bytes == 0 {
             continue;

@@ -1,0 +1,99 @@
+//! What a recording holds beside its moments: what agents said of buffers, and the cores of one moment. It is read on
+//! the threads that read the same of a host, and only once somebody looks at it.
+
+use std::path::{Path, PathBuf};
+
+use ttmem_collect::recorder::FileSource;
+use ttmem_collect::run_report::RecordedBuffers;
+use ttmem_model::buffers::BufferList;
+use ttmem_model::l1::report::{CoreReport, L1Report};
+use ttmem_model::recording::{AttachmentKind, Recording};
+use ttmem_model::{Snapshot, Timestamp};
+
+use super::cores::CoreLook;
+use super::history::Moment;
+use super::player::open;
+use super::sampler::{CoreFeed, Lister, Maker, RecipeOfL1};
+
+/// No core has more L1.
+const MOST_L1_BYTES: u64 = 1 << 32;
+
+/// Makes what lists the buffers of a moment of a recording.
+#[must_use]
+pub fn lister(path: PathBuf) -> Maker<Lister> {
+    Box::new(move || {
+        let mut recording = read(&path)?;
+        let recorded = RecordedBuffers::read(&mut recording);
+        let list: Lister = Box::new(move |at| list(&mut recording, &recorded, at));
+        Ok(list)
+    })
+}
+
+fn list(
+    recording: &mut Recording<FileSource>,
+    recorded: &RecordedBuffers,
+    at: Moment,
+) -> BufferList {
+    match snapshot(recording, Timestamp(at.0)) {
+        Some(snapshot) => recorded.at(&snapshot),
+        // Whoever shows the moment says that it is damaged.
+        None => RecordedBuffers::nothing(Timestamp(at.0)),
+    }
+}
+
+/// Makes what gives the cores that a recording holds.
+#[must_use]
+pub fn cores(path: PathBuf) -> RecipeOfL1 {
+    Box::new(move |_ask| {
+        let path = path.clone();
+        Box::new(move || {
+            let mut recording = read(&path)?;
+            let look = look(&mut recording).unwrap_or_else(CoreLook::none);
+            Ok(CoreFeed::Recording(Box::new(look)))
+        })
+    })
+}
+
+/// The cores, or why there are none.
+fn look(recording: &mut Recording<FileSource>) -> Result<CoreLook, String> {
+    let attachments = recording.attachments().into_iter();
+    let mut of_l1 = attachments.filter(|its| its.attachment.kind == AttachmentKind::L1);
+    let attached = of_l1.next_back().ok_or_else(|| {
+        let text = "This recording holds the sums of L1, which the overview shows, but no cores";
+        match recording.is_ended() {
+            true => format!("{text}."),
+            false => format!("{text}: its end is missing, where they are put."),
+        }
+    })?;
+    let unreadable = |why: String| format!("The cores in this recording cannot be read: {why}.");
+    let bytes = recording.attachment(&attached).map_err(|damage| unreadable(damage.to_string()))?;
+    let report: L1Report =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    if !report.chips.iter().flat_map(|chip| &chip.cores).all(is_sound) {
+        return Err(unreadable("the regions of a core do not follow each other".to_owned()));
+    }
+    let time = attached.attachment.time;
+    let snapshot =
+        snapshot(recording, time)
+            .or_else(|| snapshot(recording, recording.span()?.0))
+            .ok_or_else(|| unreadable("the moment that they are of is damaged".to_owned()))?;
+    Ok(CoreLook::recorded(time, report, &snapshot))
+}
+
+/// Whether the regions of a core are every byte of its L1, each once. The file may say anything.
+fn is_sound(core: &CoreReport) -> bool {
+    let mut next = 0;
+    core.regions.iter().all(|region| {
+        let follows = region.start == next && region.start < region.end;
+        next = region.end;
+        follows && region.end <= MOST_L1_BYTES
+    })
+}
+
+fn read(path: &Path) -> Result<Recording<FileSource>, String> {
+    open(path).map_err(|error| format!("the recording cannot be opened again: {error}"))
+}
+
+fn snapshot(recording: &mut Recording<FileSource>, time: Timestamp) -> Option<Snapshot> {
+    recording.at(time).ok()??.snapshot().ok()
+}

@@ -1,0 +1,42 @@
+//! What is on the screen of a live view, and how keys are typed into it.
+
+use ratatui_core::backend::TestBackend;
+use ratatui_core::terminal::Terminal;
+use ttmem::tui::app::{App, Event};
+use ttmem::tui::history::Moment;
+use ttmem::tui::key::Key;
+use ttmem::tui::look::{Charset, Depth, Look, Theme};
+use ttmem::tui::view;
+
+/// A terminal that can do everything.
+pub(crate) const LOOK: Look =
+    Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+
+/// Presses keys.
+pub(crate) fn press(app: &mut App, keys: &str) {
+    for letter in keys.chars() {
+        let key = match letter {
+            '⏎' => Key::Enter,
+            '⇥' => Key::Tab,
+            '←' => Key::Left,
+            '↓' => Key::Down,
+            letter => Key::Char(letter),
+        };
+        app.update(Moment(0), Event::Key(key));
+    }
+}
+
+/// What is on the screen, without the blanks at the ends of its lines.
+pub(crate) fn screen(app: &App, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut frame = terminal.get_frame();
+    view::draw(app, &mut frame);
+    let buffer = terminal.current_buffer_mut();
+    let mut text = format!("{width}x{height}\n");
+    for row in buffer.content().chunks(usize::from(width)) {
+        let line: String = row.iter().map(|cell| cell.symbol()).collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
