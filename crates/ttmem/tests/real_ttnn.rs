@@ -57,12 +57,16 @@ impl Workload {
 
     /// The same with variables added to its environment.
     fn start_in(variables: &[(&str, &str)], run: &[&str], arguments: &[&str]) -> Self {
-        let mut child = Command::new(testbed().join("run"))
-            .args(run)
+        let mut command = Command::new(testbed().join("run"));
+        Self::of(command.args(run).envs(variables.iter().copied()), arguments)
+    }
+
+    /// The workload under a command that runs it with its own standard streams.
+    fn of(command: &mut Command, arguments: &[&str]) -> Self {
+        let mut child = command
             .arg(testbed().join("workload.py"))
             .arg("--stepwise")
             .args(arguments)
-            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

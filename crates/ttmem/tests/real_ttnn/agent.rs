@@ -67,13 +67,7 @@ fn assert_exact(snapshot: &Value, pid: &Value, said: &Value) {
 /// What TT-Metal's own statistics tell is there a tenth of a second later.
 fn assert_geometry(pid: &Value, said: &Value) {
     let deadline = Instant::now() + Duration::from_secs(2);
-    let is_told = |shown: &Value| {
-        let kind = shown["kind"].as_str().unwrap();
-        shown["banks"] == view(said, kind, "num_banks")
-            && shown["allocatable_per_bank"] == view(said, kind, "total_bytes_per_bank")
-            && shown["free_per_bank"] == view(said, kind, "total_bytes_free_per_bank")
-            && shown["largest_free"] == view(said, kind, "largest_contiguous_bytes_free_per_bank")
-    };
+    let is_told = |shown: &Value| is_geometry(shown, said);
     loop {
         let list = ttmem(&["buffers", "--json", "-p", &pid.to_string()]);
         let mut allocators = list["allocators"].as_array().unwrap().iter();
@@ -86,6 +80,15 @@ fn assert_geometry(pid: &Value, said: &Value) {
     }
 }
 
+/// Whether a kind of an allocator has the figures that ttnn said.
+pub(super) fn is_geometry(shown: &Value, said: &Value) -> bool {
+    let kind = shown["kind"].as_str().unwrap();
+    shown["banks"] == view(said, kind, "num_banks")
+        && shown["allocatable_per_bank"] == view(said, kind, "total_bytes_per_bank")
+        && shown["free_per_bank"] == view(said, kind, "total_bytes_free_per_bank")
+        && shown["largest_free"] == view(said, kind, "largest_contiguous_bytes_free_per_bank")
+}
+
 fn ttmem(arguments: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_ttmem")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -95,7 +98,12 @@ fn ttmem(arguments: &[&str]) -> Value {
 /// Compares the buffers that are listed of a process with those that ttnn lists.
 fn assert_buffers(pid: &Value, said: &Value) {
     let list = ttmem(&["buffers", "--json", "-p", &pid.to_string()]);
-    let mut shown: Vec<(u64, u64, String)> = list["buffers"]
+    assert_same_buffers(&list["buffers"], said);
+}
+
+/// Compares a list of buffers with that of ttnn.
+pub(super) fn assert_same_buffers(list: &Value, said: &Value) {
+    let mut shown: Vec<(u64, u64, String)> = list
         .as_array()
         .unwrap()
         .iter()

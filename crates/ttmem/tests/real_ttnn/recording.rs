@@ -1,12 +1,20 @@
 //! `ttmem record -- CMD` of stock ttnn: the recording has what the agent saw, though the process is gone.
 
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
+use ttmem_collect::Clock;
+use ttmem_collect::run_report::RecordedBuffers;
+use ttmem_model::buffers::BufferList;
+use ttmem_model::recording::Recording;
+use ttmem_model::{Pid, Timestamp};
 
-use super::{KINDS, agent_library, is_installed, testbed};
+use super::agent::{assert_same_buffers, is_geometry};
+use super::{KINDS, Workload, agent_library, is_installed, testbed};
 
-fn ttmem(folder: &std::path::Path, arguments: &[&str]) -> Vec<u8> {
+fn ttmem(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     let program = env!("CARGO_BIN_EXE_ttmem");
     let output = Command::new(program).current_dir(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -62,4 +70,76 @@ fn a_recorded_command_is_reported_with_its_ops_peaks_and_failures() {
     let slices = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == *pid);
     let ops: Vec<&str> = slices.filter_map(|event| event["name"].as_str()).collect();
     assert!(ops.contains(&"Softmax") && ops.contains(&"Matmul"), "{ops:?}");
+}
+
+/// Frees in another order than allocations, a second thread, a refused allocation, a device that is closed and opened.
+const STEPS: [&str; 13] = [
+    "dram=33",
+    "l1=5",
+    "sharded",
+    "l1_small",
+    "trace",
+    "ops",
+    "out_of_order",
+    "thread",
+    "fail",
+    "free=l1",
+    "reopen",
+    "dram=7",
+    "free",
+];
+
+/// What a process held at a moment of a recording.
+fn buffers_at(file: &Path, time: Timestamp, pid: &Value) -> BufferList {
+    let mut recording = Recording::open(std::fs::read(file).unwrap()).unwrap();
+    let recorded = RecordedBuffers::read(&mut recording);
+    let mut snapshot = recording.at(time).unwrap().unwrap().snapshot().unwrap();
+    snapshot.time_us = time;
+    let mut list = recorded.at(&snapshot);
+    let is_its = |of: Pid| *pid == of.0;
+    list.processes.retain(|owner| is_its(owner.pid));
+    list.allocators.retain(|allocator| is_its(allocator.pid));
+    list.buffers.retain(|buffer| is_its(buffer.pid));
+    list
+}
+
+#[test]
+fn at_every_step_of_a_recording_lived_what_ttnn_said() {
+    /// Times of events are a few milliseconds off, and a step must be in a snapshot.
+    const APART: Duration = Duration::from_millis(150);
+    if !is_installed() {
+        return;
+    }
+    agent_library::build();
+    for mock in ["n150", "t3000"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let run = testbed().join("run");
+        let mut record = Command::new(env!("CARGO_BIN_EXE_ttmem"));
+        let record = record.args(["record", "-l", "100ms", "-o"]).arg(&file).arg("--");
+        let mut workload = Workload::of(record.arg(run).args(["--mock", mock]), &STEPS);
+        let mut told = Vec::new();
+        for _ in STEPS {
+            let said = workload.step();
+            std::thread::sleep(APART);
+            told.push((Clock::System.now(), said));
+            std::thread::sleep(APART);
+        }
+        workload.end();
+        for (time, said) in told {
+            let pid = &said["pid"];
+            let list = buffers_at(&file, time, pid);
+            assert_eq!(list.processes.len(), 1, "{mock} {}", said["step"]);
+            assert_eq!(list.processes[0].unknown, None, "{mock} {}", said["step"]);
+            let list = serde_json::to_value(&list).unwrap();
+            assert_same_buffers(&list["buffers"], &said);
+            let mut allocators = list["allocators"].as_array().unwrap().iter();
+            let mesh = allocators.find(|allocator| allocator["role"] == "mesh").unwrap();
+            for kind in mesh["kinds"].as_array().unwrap() {
+                assert!(is_geometry(kind, &said), "{mock} {}: {kind}", said["step"]);
+            }
+            let chips = said["chips"].as_array().unwrap().len();
+            assert_eq!(mesh["chips"].as_array().unwrap().len(), chips, "{mock}");
+        }
+    }
 }
