@@ -18,6 +18,7 @@ use ttmem::tui::app::{App, Event, Playback, Replay};
 use ttmem::tui::history::Moment;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem::tui::player::Player;
+use ttmem::tui::recorded::lister;
 use ttmem::tui::sampler::{Stamped, Timeline};
 use ttmem::tui::screen::Screen;
 use ttmem::tui::view;
@@ -32,26 +33,31 @@ fn path() -> Option<PathBuf> {
     std::env::var_os("TTMEM_RECORDING").map(PathBuf::from)
 }
 
-/// A player that stands still, what it says, and moments all over its recording.
-fn player() -> (Player, Receiver<Stamped>, impl FnMut() -> Moment) {
+/// Moments all over the recording.
+fn moments() -> impl FnMut() -> Moment {
     let path = path().unwrap_or_default();
     let span = open(&path).ok().and_then(|recording| recording.span());
     let Some((first, last)) = span else { panic!("{} has no moment", path.display()) };
+    let mut place = 1_u64;
+    move || {
+        // Golden-ratio steps come everywhere and nowhere twice.
+        place = place.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let span = u128::from(last.0 - first.0);
+        let part = (u128::from(place) * span) >> 64;
+        Moment(first.0 + u64::try_from(part).unwrap_or(0))
+    }
+}
+
+/// A player that stands still, what it says, and moments all over its recording.
+fn player() -> (Player, Receiver<Stamped>, impl FnMut() -> Moment) {
+    let path = path().unwrap_or_default();
     let (sender, events) = sync_channel(64);
     let Ok(player) = Player::start(&path, Timeline::now(), sender) else {
         panic!("{} cannot be opened again", path.display())
     };
     player.order(Playback::Pause);
     wait(&events, |event| matches!(event, Event::Happened(_)));
-    let mut place = 1_u64;
-    let moments = move || {
-        // Golden-ratio steps come everywhere and nowhere twice.
-        place = place.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let span = u128::from(last.0 - first.0);
-        let part = (u128::from(place) * span) >> 64;
-        Moment(first.0 + u64::try_from(part).unwrap_or(0))
-    };
-    (player, events, moments)
+    (player, events, moments())
 }
 
 fn wait(events: &Receiver<Stamped>, is_it: impl Fn(&Event) -> bool) -> Option<Event> {
@@ -90,4 +96,22 @@ fn jump_to_charts(bencher: Bencher<'_, '_>) {
         player.order(Playback::Seek(moments(), 0.0));
         wait(&events, |event| matches!(event, Event::Past(..)))
     });
+}
+
+/// From nothing to the list of the first moment: what agents said is read once.
+#[divan::bench(sample_count = 10)]
+fn first_buffers(bencher: Bencher<'_, '_>) {
+    let mut moments = moments();
+    bencher.bench_local(|| {
+        let Ok(mut list) = lister(path().unwrap_or_default())() else { panic!("cannot be opened") };
+        list(moments())
+    });
+}
+
+/// From a jump to the list of buffers, in the background.
+#[divan::bench(sample_count = 200)]
+fn jump_to_buffers(bencher: Bencher<'_, '_>) {
+    let mut moments = moments();
+    let Ok(mut list) = lister(path().unwrap_or_default())() else { panic!("cannot be opened") };
+    bencher.bench_local(|| list(moments()));
 }
