@@ -7,20 +7,28 @@
 //! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
 
 mod held;
+mod settled;
 mod tree;
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use ttmem_model::reading::Missing;
 
 pub use held::Held;
+pub use settled::{Settled, Settler};
 pub use tree::{Entry, Tree};
+
+/// How files are opened: a FIFO in a capture must not block us, and regular files do not care.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// The most of a short text file. An attribute of sysfs is never longer.
+const PAGE: usize = 4096;
 
 /// Where the files of a host are.
 #[derive(Debug)]
@@ -49,6 +57,12 @@ pub struct Status {
     pub uid: Option<u32>,
     /// Device and inode: the same file has the same identity under every path.
     pub identity: (u64, u64),
+}
+
+impl Status {
+    fn of(status: &rustix::fs::Stat) -> Self {
+        Self { uid: Some(status.st_uid), identity: (status.st_dev, status.st_ino) }
+    }
 }
 
 /// Whether a file may be read and written.
@@ -153,19 +167,12 @@ impl Root {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn read_text(&self, path: &str) -> Result<String, RootError> {
-        /// One page: sysfs never gives more.
-        const PAGE: usize = 4096;
         if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
-            let file = self.read(path, PAGE)?;
-            return Ok(String::from_utf8_lossy(&file.bytes).trim_end().to_owned());
+            return self.read(path, PAGE).map(|file| trimmed(&file.bytes));
         }
-        // An attribute of sysfs comes in one piece: no second read asks whether there is more.
-        let mut bytes = [0; PAGE];
-        let read = self
-            .open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
-            .and_then(|file| rustix::io::read(&file, &mut bytes))
-            .map_err(|errno| RootError { path: path.to_owned(), errno })?;
-        Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or(&[])).trim_end().to_owned())
+        self.open(path, READ)
+            .and_then(|file| read_attribute(&file))
+            .map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     /// The names in a directory, sorted, without `.` and `..`.
@@ -186,10 +193,7 @@ impl Root {
             Place::System | Place::Directory { .. } => self
                 .open(path, OFlags::PATH)
                 .and_then(|file| rustix::fs::fstat(&file))
-                .map(|status| Status {
-                    uid: Some(status.st_uid),
-                    identity: (status.st_dev, status.st_ino),
-                }),
+                .map(|status| Status::of(&status)),
         };
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
@@ -235,14 +239,7 @@ impl Root {
         if let Place::Memory(tree) = &self.place {
             return tree.read(path, limit);
         }
-        // A FIFO in a capture must not block us; regular files do not care.
-        let file = std::fs::File::from(
-            self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?,
-        );
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| errno_of(&error))?;
-        Ok(File { bytes })
+        read_file(&self.open(path, READ)?, limit)
     }
 
     fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {
@@ -289,8 +286,38 @@ impl Root {
     }
 }
 
-fn errno_of(error: &std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+/// Reads as much at once as most files have: what changes is then torn less often, and no memory grows for it.
+fn read_file(file: &OwnedFd, limit: usize) -> Result<File, Errno> {
+    const AT_ONCE: usize = 2 * PAGE;
+    let mut piece = [0; AT_ONCE];
+    let mut bytes = Vec::new();
+    while bytes.len() < limit {
+        let read = if bytes.len() < AT_ONCE {
+            let room = piece.get_mut(..limit.min(AT_ONCE)).unwrap_or_default();
+            let read = retry_on_intr(|| rustix::io::read(file, &mut *room))?;
+            bytes.extend_from_slice(room.get(..read).unwrap_or(&[]));
+            read
+        } else {
+            bytes.reserve(bytes.len());
+            retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut bytes)))?
+        };
+        if read == 0 {
+            break;
+        }
+    }
+    bytes.truncate(limit);
+    Ok(File { bytes })
+}
+
+/// An attribute of sysfs comes in one piece: no second read asks whether there is more.
+fn read_attribute(file: &OwnedFd) -> Result<String, Errno> {
+    let mut bytes = [0; PAGE];
+    let read = rustix::io::read(file, &mut bytes)?;
+    Ok(trimmed(bytes.get(..read).unwrap_or(&[])))
+}
+
+fn trimmed(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 mod layout;
 
+use ttmem_model::SourceName;
 use ttmem_model::facts::{Field, RegionContent, RegionFile};
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Source, SourceStatus};
-use ttmem_model::{Pid, SourceName};
 
 use crate::clock::Clock;
-use crate::root::{File, Root, RootError};
+use crate::root::{Root, Settled, Settler};
 use crate::source::process::Users;
 use crate::source::shared_memory::{Directory, SharedMemory};
 
@@ -37,13 +37,20 @@ impl Upstream {
     #[must_use]
     pub fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
         let mut upstream = Self { denied: memory.denied.clone(), ..Self::default() };
+        let mut settler = root.settler(SIZE, MAX_READS);
         for directory in &memory.directories {
-            upstream.read_directory(root, clock, directory);
+            upstream.read_directory(root, &mut settler, clock, directory);
         }
         upstream
     }
 
-    fn read_directory(&mut self, root: &Root, clock: Clock, directory: &Directory) {
+    fn read_directory(
+        &mut self,
+        root: &Root,
+        settler: &mut Settler<'_>,
+        clock: Clock,
+        directory: &Directory,
+    ) {
         for name in directory.names.iter().filter_map(|name| name.to_str()) {
             let Some(id) = name.strip_prefix("tt_device_").and_then(|n| n.strip_suffix("_memory"))
             else {
@@ -52,28 +59,19 @@ impl Upstream {
             match id.parse() {
                 Ok(id) => {
                     let path = format!("{}/{name}", directory.path);
-                    self.read_region(root, clock, path, id, &directory.through);
+                    let Some((content, uid)) = read_region(root, settler, &path) else { continue };
+                    self.regions.push(RegionFile {
+                        path,
+                        id,
+                        through: directory.through.clone(),
+                        user: uid.map(|uid| self.users.name(root, uid)),
+                        read_at: clock.now(),
+                        content,
+                    });
                 }
                 Err(_) => self.nameless += 1,
             }
         }
-    }
-
-    fn read_region(&mut self, root: &Root, clock: Clock, path: String, id: u64, through: &[Pid]) {
-        let content = match read_twice(root, &path) {
-            Ok(Ok(file)) => parse(&file.bytes).map_err(|error| error.missing()),
-            Ok(Err(Torn)) => {
-                Err(Missing::failed(format!("the region changed during each of {MAX_READS} reads")))
-            }
-            Err(error) if error.is_absent() => return,
-            Err(error) if error.is_denied() => Err(denied(&path)),
-            Err(error) => Err(Missing::failed(error.errno.to_string())),
-        };
-        let uid = root.status(&path).ok().and_then(|status| status.uid);
-        let user = uid.map(|uid| self.users.name(root, uid));
-        let read_at = clock.now();
-        let through = through.to_vec();
-        self.regions.push(RegionFile { path, id, through, user, read_at, content });
     }
 
     /// Every region found, read or not.
@@ -123,6 +121,29 @@ impl Upstream {
     }
 }
 
+/// What a region says and whose it is; `None` if it went away.
+fn read_region(
+    root: &Root,
+    settler: &mut Settler<'_>,
+    path: &str,
+) -> Option<(Field<RegionContent>, Option<u32>)> {
+    let error = match settler.read(path) {
+        Ok(Settled { bytes: Some(bytes), status }) => {
+            return Some((parse(bytes).map_err(|error| error.missing()), status.uid));
+        }
+        Ok(Settled { bytes: None, status }) => return Some((Err(torn()), status.uid)),
+        Err(error) => error,
+    };
+    if error.is_absent() {
+        return None;
+    }
+    let why = match error.is_denied() {
+        true => denied(path),
+        false => Missing::failed(error.errno.to_string()),
+    };
+    Some((Err(why), root.status(path).ok().and_then(|status| status.uid)))
+}
+
 fn is_denied(content: &Field<RegionContent>) -> bool {
     content
         .as_ref()
@@ -135,26 +156,15 @@ fn denied(path: &str) -> Missing {
     ))
 }
 
-/// A file changed during every read.
-struct Torn;
-
-/// Reads a file until two reads agree.
-fn read_twice(root: &Root, path: &str) -> Result<Result<File, Torn>, RootError> {
-    let mut last = root.read(path, SIZE)?;
-    for _ in 0..MAX_READS {
-        let next = root.read(path, SIZE)?;
-        if next == last {
-            return Ok(Ok(next));
-        }
-        last = next;
-    }
-    Ok(Err(Torn))
+fn torn() -> Missing {
+    Missing::failed(format!("the region changed during each of {MAX_READS} reads"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::root::{Entry, Tree};
+    use ttmem_model::Pid;
 
     fn region(updated: u64) -> Vec<u8> {
         let mut bytes = vec![0; SIZE];
