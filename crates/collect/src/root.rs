@@ -6,6 +6,7 @@
 //!
 //! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
 
+mod folder;
 mod held;
 mod settled;
 mod tree;
@@ -20,6 +21,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::{Errno, retry_on_intr};
 use ttmem_model::reading::Missing;
 
+pub use folder::Folder;
 pub use held::Held;
 pub use settled::{Settled, Settler};
 pub use tree::{Entry, Tree};

@@ -11,19 +11,24 @@ pub mod upstream;
 use ttmem_model::facts::Field;
 use ttmem_model::reading::Missing;
 
-use crate::root::Root;
+use crate::root::{Folder, RootError};
 
 /// Reads a file that holds one number of `parse`'s kind.
 fn read_number<T>(
-    root: &Root,
-    path: &str,
+    folder: &Folder<'_>,
+    name: &str,
     parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Field<T>, crate::root::RootError> {
-    let text = root.read_text(path)?;
+) -> Result<Field<T>, RootError> {
+    let text = folder.read_text(name)?;
     Ok(parse(&text).ok_or_else(|| {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = base(name);
         Missing::failed(format!("{name}: `{}` is not a number it can hold", shorten(&text)))
     }))
+}
+
+/// The last component of a path.
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The first characters of a text that may be long or hostile, fit for one line.

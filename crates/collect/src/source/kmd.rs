@@ -8,13 +8,14 @@ mod holders;
 mod lasting;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use ttmem_model::SourceName;
 use ttmem_model::facts::Device;
 use ttmem_model::snapshot::{Source, SourceStatus};
 
 use crate::clock::Clock;
-use crate::root::Root;
+use crate::root::{Folder, Root};
 
 pub use holders::read_holders;
 pub use lasting::Known;
@@ -78,16 +79,15 @@ struct Place {
 /// The directories of all devices, by number.
 fn device_places(root: &Root) -> Result<BTreeMap<u32, Place>, (SourceStatus, String)> {
     match root.list(CLASS) {
-        Ok(names) => Ok(names
-            .iter()
-            .filter_map(|name| {
+        Ok(names) => {
+            let class = root.folder(CLASS);
+            let place = |name: &OsString| {
                 let name = name.to_str()?;
-                let number = device_number(name)?;
-                let attributes = format!("{CLASS}/{name}");
-                let bdf = bdf_of(root, &attributes);
-                Some((number, Place { attributes, bdf }))
-            })
-            .collect()),
+                let (number, bdf) = (device_number(name)?, bdf_of(&class, name));
+                Some((number, Place { attributes: class.path(name), bdf }))
+            };
+            Ok(names.iter().filter_map(place).collect())
+        }
         Err(error) if error.is_absent() => match places_below_pci(root) {
             places if places.is_empty() => {
                 Err((SourceStatus::Absent, "the kernel driver is not loaded".to_owned()))
@@ -120,9 +120,9 @@ fn device_number(name: &str) -> Option<u32> {
 }
 
 /// The PCIe address in the path that the class entry or its `device` links to.
-fn bdf_of(root: &Root, attributes: &str) -> Option<String> {
-    [attributes.to_owned(), format!("{attributes}/device")].iter().find_map(|link| {
-        let target = root.link(link).ok()?;
+fn bdf_of(class: &Folder<'_>, name: &str) -> Option<String> {
+    [name, &format!("{name}/device")].iter().find_map(|link| {
+        let target = class.link(link).ok()?;
         let text = target.to_str()?;
         text.split('/').rev().find(|component| is_bdf(component)).map(str::to_owned)
     })

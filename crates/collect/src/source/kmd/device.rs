@@ -11,7 +11,7 @@ use ttmem_model::reading::Missing;
 use super::lasting::{Known, Lasting};
 use super::{PCI_DEVICES, Place};
 use crate::clock::Clock;
-use crate::root::{Root, RootError};
+use crate::root::{Folder, Root, RootError};
 use crate::source::{read_number, shorten};
 
 /// A telemetry file, its unit and what it can hold. All ones, as a chip that hangs answers, is outside every range.
@@ -78,35 +78,38 @@ pub(super) fn read(
         None => format!("{}/device", place.attributes),
     };
     let mut reader = Reader { root, vanished: None };
-    let attributes = place.attributes.as_str();
-    let asic_id = reader.id(&format!("{attributes}/tt_asic_id"));
+    let attributes = &root.folder(place.attributes.as_str());
+    let pci = &root.folder(pci);
+    let asic_id = reader.id(attributes, "tt_asic_id");
     let before = known.of(number, place.bdf.as_ref(), &asic_id, clock.now()).cloned();
-    let mut lasting = before.clone().unwrap_or_else(|| reader.lasting(&pci, attributes));
+    let mut is_new = before.is_none();
+    let mut lasting = before.unwrap_or_else(|| reader.lasting(pci, attributes));
     let mut telemetry = reader.hwmon(&lasting.hwmon);
     // A driver that was loaded again gives the directory another number.
-    let is_lost = before.is_some() && telemetry.values().all(Result::is_err);
-    if is_lost {
-        lasting = reader.lasting(&pci, attributes);
+    if !is_new && telemetry.values().all(Result::is_err) {
+        is_new = true;
+        lasting = reader.lasting(pci, attributes);
         telemetry = reader.hwmon(&lasting.hwmon);
     }
     telemetry.extend(reader.gauges(attributes, &ATTRIBUTES));
+    let to_remember = is_new.then(|| lasting.clone());
     let device = Device {
         number,
         bdf: place.bdf.clone(),
-        arch: lasting.arch.clone(),
-        card_type: lasting.card_type.clone(),
-        serial: lasting.serial.clone(),
         asic_id,
-        firmware: lasting.firmware.clone(),
         telemetry,
-        pcie: reader.pcie(&pci, &lasting),
+        pcie: reader.pcie(pci, &lasting),
         pcie_words: reader.pcie_words(attributes),
+        arch: lasting.arch,
+        card_type: lasting.card_type,
+        serial: lasting.serial,
+        firmware: lasting.firmware,
         holders: Err(Missing::not_read("the owners were not read")),
         vanished: None,
         read_at: clock.now(),
     };
-    let device = Device { vanished: reader.vanished(&device, attributes), ..device };
-    if before.is_none() || is_lost {
+    let device = Device { vanished: reader.vanished(&device, &place.attributes), ..device };
+    if let Some(lasting) = to_remember {
         known.remember(&device, lasting);
     }
     device
@@ -129,50 +132,51 @@ impl Reader<'_> {
         })
     }
 
-    fn number<T>(&mut self, path: &str, parse: impl FnOnce(&str) -> Option<T>) -> Field<T> {
-        let read = read_number(self.root, path, parse);
+    fn number<T>(
+        &mut self,
+        folder: &Folder<'_>,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Field<T> {
+        let read = read_number(folder, name, parse);
         self.note(read)?
     }
 
-    fn text(&mut self, path: &str) -> Field<String> {
-        let text = self.root.read_text(path);
+    fn text(&mut self, folder: &Folder<'_>, name: &str) -> Field<String> {
+        let text = folder.read_text(name);
         let text = self.note(text)?;
         if text.is_empty() {
-            let name = path.rsplit('/').next().unwrap_or(path);
             return Err(Missing::failed(format!("{name} is empty")));
         }
         Ok(text)
     }
 
     /// A 64-bit id written as 16 hex digits. All zeros or ones is what a chip without firmware answers.
-    fn id(&mut self, path: &str) -> Field<u64> {
-        let id = self.number(path, |text| u64::from_str_radix(text, 16).ok())?;
+    fn id(&mut self, folder: &Folder<'_>, name: &str) -> Field<u64> {
+        let id = self.number(folder, name, |text| u64::from_str_radix(text, 16).ok())?;
         match id {
-            0 | u64::MAX => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                Err(Missing::failed(format!("{name}: {id:#x} is no id")))
-            }
+            0 | u64::MAX => Err(Missing::failed(format!("{name}: {id:#x} is no id"))),
             id => Ok(id),
         }
     }
 
-    fn lasting(&mut self, pci: &str, attributes: &str) -> Lasting {
+    fn lasting(&mut self, pci: &Folder<'_>, attributes: &Folder<'_>) -> Lasting {
         Lasting {
             arch: self.arch(pci),
-            card_type: self.text(&format!("{attributes}/tt_card_type")),
-            serial: self.id(&format!("{attributes}/tt_serial")),
+            card_type: self.text(attributes, "tt_card_type"),
+            serial: self.id(attributes, "tt_serial"),
             firmware: self.firmware(attributes),
-            max_speed_gts: self.number(&format!("{pci}/max_link_speed"), transfer_rate),
-            max_width: self.number(&format!("{pci}/max_link_width"), lanes),
+            max_speed_gts: self.number(pci, "max_link_speed", transfer_rate),
+            max_width: self.number(pci, "max_link_width", lanes),
             numa_node: self.numa_node(pci),
             hwmon: self.hwmon_directory(pci),
         }
     }
 
-    fn arch(&mut self, pci: &str) -> Field<Arch> {
-        let path = format!("{pci}/device");
-        let device =
-            self.number(&path, |text| u16::from_str_radix(text.trim_start_matches("0x"), 16).ok())?;
+    fn arch(&mut self, pci: &Folder<'_>) -> Field<Arch> {
+        let device = self.number(pci, "device", |text| {
+            u16::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+        })?;
         Arch::from_pci_device(device).ok_or_else(|| {
             Missing::unsupported(format!(
                 "PCI device {device:#06x} is neither Wormhole nor Blackhole"
@@ -180,23 +184,23 @@ impl Reader<'_> {
         })
     }
 
-    fn firmware(&mut self, attributes: &str) -> BTreeMap<String, String> {
+    fn firmware(&mut self, attributes: &Folder<'_>) -> BTreeMap<String, String> {
         FIRMWARE
             .iter()
             .filter_map(|(file, name)| {
-                let version = self.text(&format!("{attributes}/{file}")).ok()?;
+                let version = self.text(attributes, file).ok()?;
                 Some(((*name).to_owned(), shorten(&version)))
             })
             .collect()
     }
 
     /// The directory of the driver's hwmon files.
-    fn hwmon_directory(&mut self, pci: &str) -> Field<String> {
-        let listed = self.root.list(&format!("{pci}/hwmon"));
+    fn hwmon_directory(&mut self, pci: &Folder<'_>) -> Field<String> {
+        let listed = self.root.list(&pci.path("hwmon"));
         let directories = self.note(listed)?;
         directories
             .iter()
-            .filter_map(|name| Some(format!("{pci}/hwmon/{}", name.to_str()?)))
+            .filter_map(|name| Some(pci.path(&format!("hwmon/{}", name.to_str()?))))
             .find(|path| {
                 let name = self.root.read_text(&format!("{path}/name"));
                 matches!(name.as_deref(), Ok("wormhole" | "blackhole"))
@@ -206,23 +210,21 @@ impl Reader<'_> {
 
     fn hwmon(&mut self, directory: &Field<String>) -> BTreeMap<Metric, Field<f64>> {
         match directory {
-            Ok(directory) => self.gauges(directory, &HWMON),
+            Ok(directory) => self.gauges(&self.root.folder(directory.as_str()), &HWMON),
             Err(missing) => {
                 HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
             }
         }
     }
 
-    fn gauges(&mut self, directory: &str, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
-        gauges
-            .iter()
-            .map(|gauge| (gauge.metric, self.gauge(&format!("{directory}/{}", gauge.file), gauge)))
-            .collect()
+    fn gauges(&mut self, folder: &Folder<'_>, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
+        gauges.iter().map(|gauge| (gauge.metric, self.gauge(folder, gauge))).collect()
     }
 
-    fn gauge(&mut self, path: &str, gauge: &Gauge) -> Field<f64> {
+    fn gauge(&mut self, folder: &Folder<'_>, gauge: &Gauge) -> Field<f64> {
         #[expect(clippy::cast_precision_loss, reason = "no file here holds more than 2^53")]
-        let value = self.number(path, |text| text.parse::<i64>().ok())? as f64 / gauge.scale;
+        let value =
+            self.number(folder, gauge.file, |text| text.parse::<i64>().ok())? as f64 / gauge.scale;
         if gauge.range.contains(&value) {
             Ok(value)
         } else {
@@ -234,34 +236,34 @@ impl Reader<'_> {
         }
     }
 
-    fn pcie(&mut self, pci: &str, lasting: &Lasting) -> PcieFacts {
+    fn pcie(&mut self, pci: &Folder<'_>, lasting: &Lasting) -> PcieFacts {
         PcieFacts {
-            current_speed_gts: self.number(&format!("{pci}/current_link_speed"), transfer_rate),
+            current_speed_gts: self.number(pci, "current_link_speed", transfer_rate),
             max_speed_gts: lasting.max_speed_gts.clone(),
-            current_width: self.number(&format!("{pci}/current_link_width"), lanes),
+            current_width: self.number(pci, "current_link_width", lanes),
             max_width: lasting.max_width.clone(),
             numa_node: lasting.numa_node.clone(),
         }
     }
 
-    fn numa_node(&mut self, pci: &str) -> Field<u64> {
-        let node = self.number(&format!("{pci}/numa_node"), |text| text.parse::<i64>().ok())?;
+    fn numa_node(&mut self, pci: &Folder<'_>) -> Field<u64> {
+        let node = self.number(pci, "numa_node", |text| text.parse::<i64>().ok())?;
         u64::try_from(node).map_err(|_negative| {
             Missing::unsupported("the machine does not say which NUMA node the slot belongs to")
         })
     }
 
-    fn pcie_words(&mut self, attributes: &str) -> PcieWords {
+    fn pcie_words(&mut self, attributes: &Folder<'_>) -> PcieWords {
         PcieWords {
             host_to_device: self.words(attributes, "slv_posted_wr_data_word_received"),
             device_to_host: self.words(attributes, "mst_posted_wr_data_word_sent"),
         }
     }
 
-    fn words(&mut self, attributes: &str, counter: &str) -> Field<[u32; 2]> {
+    fn words(&mut self, attributes: &Folder<'_>, counter: &str) -> Field<[u32; 2]> {
         let mut word = |noc: u8| {
-            let path = format!("{attributes}/pcie_perf_counters/{counter}{noc}");
-            self.number(&path, |text| text.parse::<u32>().ok())
+            let name = format!("pcie_perf_counters/{counter}{noc}");
+            self.number(attributes, &name, |text| text.parse::<u32>().ok())
         };
         Ok([word(0)?, word(1)?])
     }
