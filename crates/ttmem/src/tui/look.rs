@@ -212,27 +212,28 @@ impl Look {
     }
 }
 
-/// The nearest colour of xterm's 256: its cube of six levels, or its 24 greys.
+/// The levels of xterm's cube of colours.
+const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// The nearest colour of xterm's 256: its cube of six levels, or its 24 greys. Every piece of a frame asks for one, so
+/// nothing is searched.
 fn nearest_of_256(rgb: [u8; 3]) -> Color {
-    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let level = |channel: u8| {
-        let distance = |level: &usize| channel.abs_diff(LEVELS[*level]);
-        (0..LEVELS.len()).min_by_key(distance).unwrap_or(0)
-    };
-    let cube = rgb.map(level);
-    let distance = |colour: [u8; 3]| -> u32 {
-        let pairs = colour.into_iter().zip(rgb);
-        pairs.map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
-    };
-    let (grey, grey_distance) = (0..24_u8)
-        .map(|step| (232 + step, distance([8 + 10 * step; 3])))
-        .min_by_key(|(_, distance)| *distance)
-        .unwrap_or((232, u32::MAX));
-    if grey_distance < distance(cube.map(|level| LEVELS[level])) {
-        return Color::Indexed(grey);
+    let cube = rgb.map(|channel| match channel {
+        0..=47 => 0,
+        48..=115 => 1,
+        _ => (channel - 36) / 40,
+    });
+    let sum: u16 = rgb.into_iter().map(u16::from).sum();
+    let step = u8::try_from(sum.saturating_sub(10) / 30).unwrap_or(u8::MAX).min(23);
+    let of_cube = cube.map(|level| LEVELS[usize::from(level)]);
+    if distance(rgb, [8 + 10 * step; 3]) < distance(rgb, of_cube) {
+        return Color::Indexed(232 + step);
     }
-    let index = 16 + 36 * cube[0] + 6 * cube[1] + cube[2];
-    Color::Indexed(u8::try_from(index).unwrap_or(u8::MAX))
+    Color::Indexed(16 + 36 * cube[0] + 6 * cube[1] + cube[2])
+}
+
+fn distance(one: [u8; 3], other: [u8; 3]) -> u32 {
+    one.into_iter().zip(other).map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
 }
 
 #[cfg(test)]
@@ -264,6 +265,27 @@ mod tests {
         assert_eq!(nearest_of_256([255, 255, 255]), Color::Indexed(231));
         assert_eq!(nearest_of_256([128, 128, 128]), Color::Indexed(244));
         assert_eq!(nearest_of_256([95, 135, 175]), Color::Indexed(67));
+    }
+
+    #[test]
+    fn no_colour_of_256_is_nearer() {
+        let cube = (0..216_u8).map(|index| (16 + index, [index / 36, index / 6 % 6, index % 6]));
+        let cube =
+            cube.map(|(index, levels)| (index, levels.map(|level| LEVELS[usize::from(level)])));
+        let greys = (0..24_u8).map(|step| (232 + step, [8 + 10 * step; 3]));
+        let all: Vec<(u8, [u8; 3])> = cube.chain(greys).collect();
+        let channels = || (0..=255_u8).step_by(15).chain([47, 48, 114, 116, 156]);
+        for red in channels() {
+            for (green, blue) in
+                channels().flat_map(|green| channels().map(move |blue| (green, blue)))
+            {
+                let rgb = [red, green, blue];
+                let least = all.iter().map(|(_, other)| distance(rgb, *other)).min().unwrap();
+                let Color::Indexed(index) = nearest_of_256(rgb) else { panic!("{rgb:?}") };
+                let (_, found) = all.iter().find(|(other, _)| *other == index).unwrap();
+                assert_eq!(distance(rgb, *found), least, "{rgb:?} as {index}");
+            }
+        }
     }
 
     #[test]
