@@ -63,7 +63,12 @@ impl Range {
 
 /// The next power of two: bytes are counted in them.
 fn power_of_two(number: f64) -> f64 {
-    if number <= 0.0 { 0.0 } else { 2.0_f64.powf(number.log2().ceil()) }
+    const MANTISSA: u64 = (1 << (f64::MANTISSA_DIGITS - 1)) - 1;
+    if number <= 0.0 {
+        return 0.0;
+    }
+    let below = f64::from_bits(number.to_bits() & !MANTISSA);
+    if below < number { 2.0 * below } else { below }
 }
 
 /// The next number of 1, 2 or 5 with noughts.
@@ -71,7 +76,8 @@ fn nice(number: f64) -> f64 {
     if number <= 0.0 {
         return 0.0;
     }
-    let unit = 10.0_f64.powf(number.log10().floor());
+    let units = (-9..=21).map(|digits| 10.0_f64.powi(digits));
+    let unit = units.take_while(|unit| *unit <= number).last().unwrap_or(number);
     let steps = [1.0, 2.0, 5.0, 10.0];
     steps.into_iter().map(|step| step * unit).find(|step| *step >= number).unwrap_or(number)
 }
@@ -210,6 +216,17 @@ mod tests {
         assert_eq!(high(None, Some(13.0), Unit::Bytes), 16.0);
         assert_eq!(high(None, Some(1024.0), Unit::Bytes), 1024.0);
         assert_eq!(high(None, None, Unit::Bytes), 1.0);
+        for (number, next, of_two) in [
+            (0.0, 0.0, 0.0),
+            (0.3, 0.5, 0.5),
+            (1.0, 1.0, 1.0),
+            (2.1, 5.0, 4.0),
+            (999.0, 1e3, 1024.0),
+            (1e9, 1e9, 1_073_741_824.0),
+            (f64::INFINITY, f64::INFINITY, f64::INFINITY),
+        ] {
+            assert_eq!((nice(number), power_of_two(number)), (next, of_two), "{number}");
+        }
         let flat = Range::around(Some(50.0), Some(50.0));
         assert!(flat.low < 50.0 && flat.high > 50.0);
     }
