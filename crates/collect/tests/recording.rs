@@ -140,7 +140,9 @@ fn the_fixtures_hold_what_agents_left_from_1_1_on() {
         assert_eq!(attached.len(), segments, "{version}");
         for attached in attached {
             let image = recording.attachment(&attached).unwrap();
-            assert_eq!(Reader::parse(&image), Reader::parse(&left_behind().image()));
+            let mut expected = Reader::parse(&left_behind().image()).unwrap();
+            expected.header.version = (1, 0);
+            assert_eq!(Reader::parse(&image), Ok(expected), "a segment of then");
         }
     }
 }
