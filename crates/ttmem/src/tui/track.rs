@@ -291,12 +291,16 @@ impl Track {
 }
 
 /// Circular buffers without those that are tensors at the same time, which count as buffers already. Where it is not
-/// known which are, all of them.
+/// known which are, those that there are more of than bytes of buffers: no byte counts twice.
 #[must_use]
 pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
     let used = *memory.circular_buffers.used.value()?;
-    let aliasing = memory.circular_buffers.aliasing.value().copied().unwrap_or(0);
-    Some(used.saturating_sub(aliasing) as f64)
+    let buffers = || {
+        let of = |reading: &Reading<u64>| reading.value().copied().unwrap_or(0);
+        of(&memory.l1.used).saturating_add(of(&memory.l1_small.used))
+    };
+    let shared = memory.circular_buffers.aliasing.value().copied().unwrap_or_else(buffers);
+    Some(used.saturating_sub(shared) as f64)
 }
 
 /// A telemetry reading of a chip.
@@ -325,6 +329,9 @@ mod tests {
         chip.memory.circular_buffers.aliasing = known(30);
         assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(70.0));
         chip.memory.circular_buffers.aliasing = Missing::no_source("no agent").into();
-        assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(100.0));
+        (chip.memory.l1.used, chip.memory.l1_small.used) = (known(50), known(9));
+        assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(41.0));
+        chip.memory.l1.used = known(500);
+        assert_eq!(Track::CircularBuffersAlone.of_chip(&chip), Some(0.0));
     }
 }

@@ -139,6 +139,9 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role,
         Some((role, format!("{name} {mark}{}", amount::short_size(*bytes))))
     };
     let cb = &memory.circular_buffers;
+    let has_buffers = memory.l1.used.value().is_some_and(|bytes| *bytes > 0);
+    let is_doubtful = has_buffers && cb.aliasing.value().is_none();
+    let shared = if is_doubtful { " maybe buffers" } else { "" };
     let notes = match place {
         Place::Dram => vec![
             note(Role::Trace, "trace", &memory.trace.used),
@@ -148,7 +151,7 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role,
         Place::L1 => vec![
             note(Role::L1, "buffers", &memory.l1.used),
             note(Role::L1Small, "L1_SMALL", &memory.l1_small.used),
-            note(Role::CircularBuffers, "CBs", &cb.used),
+            note(Role::CircularBuffers, "CBs", &cb.used).map(|(role, text)| (role, text + shared)),
             note(Role::Kernels, "kernels", &memory.kernels.used),
             note(Role::Reserved, "reserved", &memory.reserved.used),
             note(Role::Plain, "CBs reported", &cb.reported).filter(|_| cb.used.value().is_none()),
