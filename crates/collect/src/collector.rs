@@ -82,6 +82,12 @@ impl Collector {
         self
     }
 
+    /// By which clock snapshots are taken.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// Where the host's files are.
     #[must_use]
     pub fn root(&self) -> &Root {

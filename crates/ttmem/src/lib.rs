@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use ttmem_collect::port::image::ImageError;
 use ttmem_collect::recorder::Agents;
-use ttmem_collect::{Clock, Collector, L1Request, Root};
+use ttmem_collect::{Collector, L1Request, Root};
 
 use self::args::{Request, Target};
 use self::cli::{Cli, CommonArgs};
@@ -140,6 +140,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             let agents = source.root()?.map(Agents::new);
             let l1 = L1Request { devices: args.l1, ..passive(simulator) };
             let collector = source.collector(l1)?;
+            let clock = collector.clock();
             let interval = Some(args.interval.duration());
             let mut supply = served::supply(collector, &common, args.l1, interval);
             let cores = RefCell::new(CorePeak::default());
@@ -148,7 +149,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
                 cores.borrow_mut().observe(&look);
                 look.snapshot
             };
-            return cmd::record::run(&args, Clock::System, agents, &cores, take);
+            return cmd::record::run(&args, clock, agents, &cores, take);
         }
         Request::Diff(args) => {
             let (bytes, outcome) = cmd::diff::run(&args, charset)?;

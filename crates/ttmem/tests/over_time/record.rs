@@ -23,6 +23,8 @@ fn what_was_recorded_is_printed_as_it_was() {
     let one = one.to_str().unwrap();
     run(here, &["--demo", "record", "-o", one, "--for", "1ms"]);
     assert!(print(here, &["replay", one, "--at", "end", "--json"]) == live);
+    let events = print(here, &["replay", one, "--events"]);
+    assert!(events.lines().all(|line| line.starts_with("2026-11-02T09:30:00")), "{events}");
 }
 
 #[test]
