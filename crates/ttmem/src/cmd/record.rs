@@ -271,7 +271,11 @@ fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
         1 => " and what an agent said".to_owned(),
         count => format!(" and what {count} agents said"),
     };
-    let held = format!("{} snapshots{agents} in {} bytes{dropped}", report.moments, report.bytes);
+    let snapshots = match report.moments {
+        1 => "1 snapshot".to_owned(),
+        count => format!("{count} snapshots"),
+    };
+    let held = format!("{snapshots}{agents} in {} bytes{dropped}", report.bytes);
     let names: Vec<String> = report.files.iter().map(|path| path.display().to_string()).collect();
     if let Some(failure) = &report.failure {
         let message = match names.as_slice() {
