@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cmd::quantity::Size;
 use crate::cmd::top::{ConfigArgs, TopArgs};
 use crate::exit::CODES;
 use crate::interval::Interval;
@@ -141,7 +142,7 @@ pub struct SnapshotArgs {
     #[arg(short, long, group = "output")]
     pub watch: bool,
     /// Stop after this many samples; implies -l.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
     /// Write to a file, - for standard output; with -l append to it.
     #[arg(short, long, value_name = "FILE")]
@@ -214,7 +215,7 @@ pub struct L1Args {
     #[arg(long, group = "output")]
     pub json: bool,
     /// Save what was read as a capture in this directory.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "interval", "count", "filename"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["core", "cores", "json", "sort", "interval", "count", "filename"])]
     pub save: Option<PathBuf>,
     /// What programs, or with --cores the cores, are sorted by.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
@@ -233,13 +234,13 @@ pub struct L1Args {
     )]
     pub interval: Option<Interval>,
     /// Stop after this many samples; implies -l.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
     /// Write to a file, - for standard output; with -l append to it.
     #[arg(short, long, value_name = "FILE")]
     pub filename: Option<PathBuf>,
-    /// Give up a sample of a chip that reads more than this, such as 512K.
-    #[arg(long, value_name = "BYTES", value_parser = budget)]
+    /// Give up a sample of a chip that reads more than this, such as 512KiB.
+    #[arg(long, value_name = "SIZE", value_parser = budget)]
     pub budget: Option<u64>,
 }
 
@@ -279,25 +280,30 @@ fn core_place(text: &str) -> Result<[u8; 2], String> {
     place.ok_or_else(|| "write column and row, such as 3,4".to_owned())
 }
 
-fn budget(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
-    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
-        "" | "B" => Some(1),
-        "K" | "KiB" => Some(1 << 10),
-        "M" | "MiB" => Some(1 << 20),
-        _ => None,
-    };
-    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
-    bytes
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "write bytes, such as 65536, 512K or 1M".to_owned())
+fn budget(text: &str) -> Result<u64, &'static str> {
+    match text.parse()? {
+        Size(0) => Err("a sample reads more than nothing"),
+        Size(bytes) => Ok(bytes),
+    }
+}
+
+fn count(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().filter(|count| *count > 0).ok_or("write how many, from 1 up")
+}
+
+fn lines(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_error| "write how many, such as 20")
+}
+
+fn pid(text: &str) -> Result<i32, &'static str> {
+    text.parse().ok().filter(|pid| *pid > 0).ok_or("write the number of a process")
 }
 
 /// Options of `ttmem buffers`.
 #[derive(Debug, Args)]
 pub struct BuffersArgs {
     /// Only these processes.
-    #[arg(short, long, value_name = "PID,...", value_delimiter = ',')]
+    #[arg(short, long, value_name = "PID,...", value_delimiter = ',', value_parser = pid)]
     pub pid: Vec<i32>,
     /// Only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
     #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
@@ -305,11 +311,11 @@ pub struct BuffersArgs {
     /// What comes first: the largest, the oldest, the ops by name, or the lowest address.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
     pub sort: SortKey,
-    /// Add buffers up.
-    #[arg(long, value_name = "KEY", value_enum)]
+    /// Add buffers up, the most bytes first.
+    #[arg(long, value_name = "KEY", value_enum, conflicts_with_all = ["sort", "lines", "json"])]
     pub by: Option<GroupKey>,
     /// Only so many buffers, the first ones.
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "by")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
     pub lines: Option<usize>,
     /// Print JSON.
     #[arg(long, conflicts_with = "format")]

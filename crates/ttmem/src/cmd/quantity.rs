@@ -12,42 +12,52 @@ pub struct Size(pub u64);
 pub struct Span(pub Duration);
 
 /// Splits `1.5GiB` into the number and the unit.
-fn split(text: &str) -> Option<(f64, &str)> {
+fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let unit = text.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
-    let number: f64 = number.trim().parse().ok()?;
-    (number.is_finite() && number >= 0.0).then_some((number, unit))
+    (number.trim(), unit)
 }
 
 impl FromStr for Size {
     type Err = &'static str;
 
+    /// `K`, `M`, `G` and `T` are what the tables mean by them: 1024 and its powers, as `KiB` and the like.
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const SYNTAX: &str = "write bytes, or a number with a unit, such as 100MB or 64MiB";
-        let (number, unit) = split(text).ok_or(SYNTAX)?;
-        let bytes = match unit {
-            "" | "B" => 1.0,
-            "kB" | "KB" | "k" => 1e3,
-            "MB" | "M" => 1e6,
-            "GB" | "G" => 1e9,
-            "TB" | "T" => 1e12,
-            "KiB" => 1024.0,
-            "MiB" => 1_048_576.0,
-            "GiB" => 1_073_741_824.0,
-            "TiB" => 1_099_511_627_776.0,
+        let (number, unit) = split(text);
+        let unit: u64 = match unit {
+            "" | "B" => 1,
+            "K" | "KiB" => 1 << 10,
+            "M" | "MiB" => 1 << 20,
+            "G" | "GiB" => 1 << 30,
+            "T" | "TiB" => 1 << 40,
+            "k" | "kB" | "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
             _ => return Err(SYNTAX),
-        } * number;
-        if bytes >= 9e18 {
-            return Err("that is more than there can be");
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and 2^63"
-        )]
-        Ok(Self(bytes as u64))
+        };
+        let bytes = times(number, unit).ok_or(SYNTAX)?;
+        u64::try_from(bytes)
+            .ok()
+            .filter(|bytes| *bytes <= i64::MAX.unsigned_abs())
+            .map(Self)
+            .ok_or("that is more than there can be")
     }
+}
+
+/// A decimal number of units, without the rounding of floating-point numbers.
+fn times(number: &str, unit: u64) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits < 18)?;
+    let value = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u64>().ok() };
+    let part = u128::from(value(fraction)?) * u128::from(unit) / 10_u128.pow(digits);
+    Some(u128::from(value(whole)?) * u128::from(unit) + part)
 }
 
 impl FromStr for Span {
@@ -55,7 +65,8 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const SYNTAX: &str = "write seconds, or a number with a unit, such as 90s, 10m, 1h or 7d";
-        let (number, unit) = split(text).ok_or(SYNTAX)?;
+        let (number, unit) = split(text);
+        let number: f64 = number.parse().map_err(|_error| SYNTAX)?;
         let seconds = match unit {
             "ms" => 0.001,
             "" | "s" => 1.0,
@@ -79,7 +90,11 @@ mod tests {
         assert_eq!(size("100MB"), Ok(100_000_000));
         assert_eq!(size("1.5 GiB"), Ok(1_610_612_736));
         assert_eq!(size("17"), Ok(17));
-        assert!(["", "MB", "-1", "1XB", "1e30", "NaN"].iter().all(|text| size(text).is_err()));
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size(".5K"), Ok(512));
+        assert_eq!(size("2 G"), Ok(2 << 30));
+        let wrong = ["", "MB", "-1", "+1", "1XB", "1e30", "NaN", "1.2.3", ".", "99999999999GiB"];
+        assert!(wrong.iter().all(|text| size(text).is_err()));
         let span = |text: &str| text.parse().map(|Span(span)| span.as_secs());
         assert_eq!(span("10m"), Ok(600));
         assert_eq!(span("7d"), Ok(604_800));

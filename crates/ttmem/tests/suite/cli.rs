@@ -81,6 +81,13 @@ fn wrong_arguments_are_one_line_and_two() {
         &["-L", "completions", "bash"],
         &["completions"],
         &["frobnicate"],
+        &["buffers", "-p", "python3"],
+        &["buffers", "-n", "few"],
+        &["buffers", "--by", "op", "--json"],
+        &["l1", "--save", "captured", "--json"],
+        &["l1", "--budget", "0"],
+        &["diff", "a", "b", "--limit", "dram=much"],
+        &["run", "--limit", "dram=much", "true"],
         &["--demo", "-f", "/nowhere/file"],
     ];
     let mut text = String::new();
