@@ -133,6 +133,7 @@ pub struct SnapshotArgs {
     #[arg(
         short = 'l',
         long = "loop",
+        visible_alias = "interval",
         value_name = "SEC",
         num_args = 0..=1,
         default_missing_value = "5"

@@ -35,7 +35,13 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Take a snapshot every SEC seconds; 250ms, 2s and 1m are understood.
-    #[arg(short = 'l', long = "loop", value_name = "SEC", default_value = "1")]
+    #[arg(
+        short = 'l',
+        long = "loop",
+        visible_alias = "interval",
+        value_name = "SEC",
+        default_value = "1"
+    )]
     pub interval: Interval,
     /// End after this time, such as 90s, 1h or 7d.
     #[arg(long = "for", value_name = "TIME")]

@@ -39,7 +39,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Collect every SEC seconds; 250ms, 2s and 1m are understood.
-    #[arg(short = 'l', long = "loop", value_name = "SEC", default_value = "1")]
+    #[arg(
+        short = 'l',
+        long = "loop",
+        visible_alias = "interval",
+        value_name = "SEC",
+        default_value = "1"
+    )]
     pub interval: Interval,
     /// How far back clients can look.
     #[arg(long, value_name = "TIME", default_value = "1h")]

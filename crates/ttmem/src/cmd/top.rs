@@ -37,7 +37,13 @@ const MOST_SECONDS: u64 = 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct TopArgs {
     /// Sample every SEC seconds, 1 if not said; 100ms to 60s.
-    #[arg(short = 'd', long, value_name = "SEC")]
+    #[arg(
+        short = 'd',
+        long,
+        visible_short_alias = 'l',
+        visible_alias = "loop",
+        value_name = "SEC"
+    )]
     pub interval: Option<Interval>,
     /// Open this view first: overview, charts, l1, processes, buffers, telemetry or findings.
     #[arg(long, value_name = "VIEW", value_parser = view)]
