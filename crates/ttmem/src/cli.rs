@@ -358,9 +358,10 @@ pub struct RunArgs {
 }
 
 const RUN_HELP: &str = "\
-The command keeps its standard streams, gets the signals sent to ttmem, and its exit code becomes ttmem's: 128 and the
-number for a signal, 126 if it cannot be run, 127 if it is not there. ttmem itself ends with 1 for a limit and with 3 if
-the agent library is missing. The library is looked for in $TTMEM_AGENT, beside ttmem, and in ../lib/ttmem from there.";
+The command keeps its standard streams, gets the signals sent to ttmem, and its exit code becomes ttmem's: 128 and the \
+number for a signal, 126 if it cannot be run, 127 if it is not there. ttmem itself ends with 1 for a limit and with 3 if \
+the agent library is missing. The library is looked for in $TTMEM_AGENT, beside ttmem, and in ../lib/ttmem and ../lib \
+from there.";
 
 /// Options of `ttmem report`.
 #[derive(Debug, Args)]
@@ -398,5 +399,5 @@ pub struct DoctorArgs {
 }
 
 const DOCTOR_HELP: &str = "\
-Ends with 0 if all is well, with 1 if there is a warning, with 2 if something does not work. --clean never touches
+Ends with 0 if all is well, with 1 if there is a warning, with 2 if something does not work. --clean never touches \
 TT-Metal's own memory regions or lock files.";

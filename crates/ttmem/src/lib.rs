@@ -61,7 +61,10 @@ impl Stop {
     fn end(self) -> ExitCode {
         match self {
             Self::Parsing(error) if !error.use_stderr() => match error.print() {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    let message = format!("cannot write standard output: {error}");
+                    Self::Failing(Failure::usage(message)).end()
+                }
                 _ => ExitCode::SUCCESS,
             },
             Self::Parsing(error) => Self::Failing(Failure::usage(usage::one_line(&error))).end(),
