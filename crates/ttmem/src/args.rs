@@ -57,7 +57,7 @@ pub enum Request {
 }
 
 /// A text that needs no snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
     /// The fields of a chip.
     DeviceFields,
@@ -65,8 +65,8 @@ pub enum Text {
     ProcessFields,
     /// A completion script.
     Completions(clap_complete::Shell),
-    /// The man page.
-    Man,
+    /// The man page of ttmem, or of the command of this name.
+    Man(Option<String>),
 }
 
 /// Which maps of L1 are asked for, and how they are shown.
@@ -234,7 +234,7 @@ impl Request {
             Some(Command::L1(args)) => return l1(args).map(Self::L1),
             Some(Command::Explain(args)) => return Ok(Self::Explain(explain(args))),
             Some(Command::Completions { shell }) => Text::Completions(shell),
-            Some(Command::Man) => Text::Man,
+            Some(Command::Man { command }) => Text::Man(command),
             Some(Command::Top(args)) => return Ok(Self::Top(args)),
             Some(Command::Config(args)) => return Ok(Self::Config(args)),
             None if cli.snapshot.watch => return Ok(Self::Top(watch(cli.snapshot)?)),

@@ -199,8 +199,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
-    Man,
+    /// Print the man page of ttmem, or of one of its commands.
+    Man {
+        /// A command such as top.
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
 }
 
 /// Options of `ttmem l1`.

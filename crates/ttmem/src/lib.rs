@@ -90,11 +90,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
     match request {
         Request::Top(args) => return cmd::top::run(&args, &common),
         Request::Config(args) => print(cmd::top::config(args)?.as_bytes()),
-        Request::Text(text) => {
-            let bytes = cmd::text::render(text)
-                .map_err(|error| Failure::usage(format!("cannot make the text: {error}")))?;
-            print(&bytes)
-        }
+        Request::Text(text) => print(&cmd::text::render(&text)?),
         Request::Explain(request) => {
             let mut collector = source.collector(passive(simulator))?;
             let pages = |otherwise| page(&request.target, otherwise);

@@ -81,6 +81,7 @@ fn wrong_arguments_are_one_line_and_two() {
         &["-L", "completions", "bash"],
         &["completions"],
         &["frobnicate"],
+        &["man", "frobnicate"],
         &["buffers", "-p", "python3"],
         &["buffers", "-n", "few"],
         &["buffers", "--by", "op", "--json"],
@@ -188,6 +189,18 @@ fn completions_and_the_man_page_know_every_option() {
     for text in ["query\\-processes", "Exit codes", "no source could be read"] {
         assert!(page.contains(text), "{text}");
     }
+    let page = stdout(&["man", "run"]);
+    for text in ["TH ttmem-run 1", "ttmem 0.", "\\-\\-limit", "\\-\\-ascii", "TTMEM_AGENT"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_one_line_and_two() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = ttmem(&["--help"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("ttmem: cannot write"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn every_reading_of_a_process_is_a_field() {
 
 #[test]
 fn help_lists_every_field() {
-    let text = |text| String::from_utf8(text::render(text).unwrap()).unwrap();
+    let text = |text| String::from_utf8(text::render(&text).unwrap()).unwrap();
     assert_snapshot!("help_query_device", text(Text::DeviceFields));
     assert_snapshot!("help_query_processes", text(Text::ProcessFields));
 }
