@@ -9,6 +9,7 @@ mod cli;
 mod csv;
 mod detail;
 mod doctor;
+mod documented;
 mod exit;
 mod explain;
 mod fields;
