@@ -147,6 +147,24 @@ fn every_link_leads_to_a_file() {
     }
 }
 
+#[test]
+fn every_room_is_in_the_architecture() {
+    let known = code_words(&page("ARCHITECTURE.md"));
+    let folder = workspace();
+    for place in ["crates", "crates/model/src", "crates/collect/src"] {
+        for entry in std::fs::read_dir(folder.join(place)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(name == "lib" || known.contains(name), "{place}: {name}");
+        }
+    }
+    let rooms = page("ARCHITECTURE.md");
+    let rooms = rooms.split('`').filter(|piece| piece.starts_with("crates/"));
+    for room in rooms.filter(|room| !room.contains(char::is_whitespace)) {
+        assert!(folder.join(room).exists(), "{room}");
+    }
+}
+
 /// What the headings of a page are linked by.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
