@@ -238,7 +238,12 @@ impl Request {
             Some(Command::Top(args)) => return Ok(Self::Top(args)),
             Some(Command::Config(args)) => return Ok(Self::Config(args)),
             None if cli.snapshot.watch => return Ok(Self::Top(watch(cli.snapshot)?)),
-            Some(Command::Record(args)) => return Ok(Self::Record(args)),
+            Some(Command::Record(args)) if args.command.is_empty() => {
+                return Ok(Self::Record(args));
+            }
+            Some(Command::Record(args)) => {
+                return check_place(&cli.common).map(|()| Self::Record(args));
+            }
             Some(Command::Replay(args)) => return Ok(Self::Replay(args)),
             Some(Command::Diff(args)) => return Ok(Self::Diff(args)),
             Some(Command::Serve(args)) => return Ok(Self::Serve(args)),
@@ -308,12 +313,16 @@ fn buffers(args: BuffersArgs, charset: Charset) -> BuffersRequest {
     }
 }
 
-fn run(args: RunArgs, common: &CommonArgs) -> Result<RunRequest, Failure> {
-    if common.demo || common.root.is_some() || common.capture.is_some() {
-        return Err(Failure::usage(
-            "a command runs on this machine; leave out --demo, --root and --capture",
-        ));
+/// A command is not run for a host that is elsewhere.
+fn check_place(common: &CommonArgs) -> Result<(), Failure> {
+    if common.is_this_machine() {
+        return Ok(());
     }
+    Err(Failure::usage("a command runs on this machine; leave out --demo, --root and --capture"))
+}
+
+fn run(args: RunArgs, common: &CommonArgs) -> Result<RunRequest, Failure> {
+    check_place(common)?;
     Ok(RunRequest {
         command: args.command,
         report: args.report.map(|file| match file {

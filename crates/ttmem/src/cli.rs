@@ -84,6 +84,14 @@ pub struct CommonArgs {
     pub ascii: bool,
 }
 
+impl CommonArgs {
+    /// Whether it is this machine that is looked at, and neither another host nor a capture.
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        !self.demo && self.root.is_none() && self.capture.is_none()
+    }
+}
+
 /// When output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {

@@ -32,8 +32,9 @@ use ttmem_collect::port::image::ImageError;
 use ttmem_collect::recorder::Agents;
 use ttmem_collect::{Collector, L1Request, Root};
 
-use self::args::{Request, Target};
+use self::args::{Request, SnapshotRequest, Target};
 use self::cli::{Cli, CommonArgs};
+use self::cmd::record::RecordArgs;
 use self::cmd::record::cores::CorePeak;
 use self::cmd::target::{Mode, deliver};
 use self::exit::{Exit, Failure};
@@ -79,7 +80,6 @@ impl Stop {
 fn obey(cli: Cli) -> Result<ExitCode, Failure> {
     let common = cli.common.clone();
     let color = common.color;
-    let is_this_machine = !common.demo && common.root.is_none() && common.capture.is_none();
     let charset = args::charset(&common);
     let source = HostChoice::of(&common);
     let simulator = common.simulator.clone();
@@ -96,17 +96,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             let pages = |otherwise| page(&request.target, otherwise);
             cmd::explain::run(&request, &mut collector, pages)
         }
-        Request::Snapshot(request) => {
-            let collector = source.collector(L1Request {
-                devices: request.l1,
-                simulator,
-                ..L1Request::default()
-            })?;
-            let interval = request.repeat.map(|repeat| repeat.interval.duration());
-            let mut supply = served::supply(collector, &common, request.l1, interval);
-            let pages = |otherwise| page(&request.target, otherwise);
-            cmd::snapshot::run(&request, || served::next(&mut supply), pages)
-        }
+        Request::Snapshot(request) => snapshot(&request, &common),
         Request::Buffers(request) => {
             let mut collector = source.collector(passive(simulator))?;
             cmd::buffers::run(&request, &mut collector, &page(&Target::Standard, FULL_WIDTH))
@@ -121,7 +111,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
         Request::Doctor(request) => {
             let mut collector = source.collector(passive(simulator))?;
             let page = page(&Target::Standard, FULL_WIDTH);
-            return cmd::doctor::run(&request, &mut collector, is_this_machine, &page);
+            return cmd::doctor::run(&request, &mut collector, common.is_this_machine(), &page);
         }
         Request::L1(request) => {
             // Who names a simulated chip asks for that, and not for the machine's devices to be opened.
@@ -130,26 +120,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
             let mut collector = source.collector(l1)?;
             cmd::l1::run(&request, &mut collector, |otherwise| page(&request.target, otherwise))
         }
-        Request::Record(args) => {
-            if !args.command.is_empty() && !is_this_machine {
-                return Err(Failure::usage(
-                    "a command runs on this machine; leave out --demo, --root and --capture",
-                ));
-            }
-            let agents = source.root()?.map(Agents::new);
-            let l1 = L1Request { devices: args.l1, ..passive(simulator) };
-            let collector = source.collector(l1)?;
-            let clock = collector.clock();
-            let interval = Some(args.interval.duration());
-            let mut supply = served::supply(collector, &common, args.l1, interval);
-            let cores = RefCell::new(CorePeak::default());
-            let take = || {
-                let look = served::next_look(&mut supply);
-                cores.borrow_mut().observe(&look);
-                look.snapshot
-            };
-            return cmd::record::run(&args, clock, agents, &cores, take);
-        }
+        Request::Record(args) => return record(&args, &common),
         Request::Diff(args) => {
             let (bytes, outcome) = cmd::diff::run(&args, charset)?;
             deliver(&Target::Standard, Mode::Append, &bytes)?;
@@ -170,6 +141,36 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
         }
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+/// Snapshots, of a server where there is one.
+fn snapshot(request: &SnapshotRequest, common: &CommonArgs) -> Result<(), Failure> {
+    let simulator = common.simulator.clone();
+    let l1 = L1Request { devices: request.l1, simulator, ..L1Request::default() };
+    let collector = HostChoice::of(common).collector(l1)?;
+    let interval = request.repeat.map(|repeat| repeat.interval.duration());
+    let mut supply = served::supply(collector, common, request.l1, interval);
+    let (color, charset) = (common.color, args::charset(common));
+    let pages = |otherwise| terminal::page(&request.target, color, charset, otherwise);
+    cmd::snapshot::run(request, || served::next(&mut supply), pages)
+}
+
+/// A recording, of a server where there is one.
+fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Failure> {
+    let source = HostChoice::of(common);
+    let agents = source.root()?.map(Agents::new);
+    let l1 = L1Request { devices: args.l1, ..passive(common.simulator.clone()) };
+    let collector = source.collector(l1)?;
+    let clock = collector.clock();
+    let interval = Some(args.interval.duration());
+    let mut supply = served::supply(collector, common, args.l1, interval);
+    let cores = RefCell::new(CorePeak::default());
+    let take = || {
+        let look = served::next_look(&mut supply);
+        cores.borrow_mut().observe(&look);
+        look.snapshot
+    };
+    cmd::record::run(args, clock, agents, &cores, take)
 }
 
 /// What runs on and on opens no device.

@@ -36,10 +36,9 @@ pub fn check(request: &Request, common: &CommonArgs) -> Result<(), Failure> {
 /// Which server the arguments choose.
 #[must_use]
 pub fn choice(common: &CommonArgs) -> Choice {
-    let is_this_machine = !common.demo && common.root.is_none() && common.capture.is_none();
     match &common.server {
         Some(path) => Choice::Only(path.clone()),
-        None if common.no_server || !is_this_machine || common.simulator.is_some() => {
+        None if common.no_server || !common.is_this_machine() || common.simulator.is_some() => {
             Choice::Nobody
         }
         None => Choice::usual(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)),

@@ -256,10 +256,7 @@ fn parts(
         (samples, Listing::Made(lister(common)), None)
     };
     let directory = directory(settings);
-    let is_system = common.root.is_none()
-        && common.capture.is_none()
-        && common.server.is_none()
-        && !common.demo;
+    let is_system = common.is_this_machine() && common.server.is_none();
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
