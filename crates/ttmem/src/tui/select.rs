@@ -6,76 +6,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, Snapshot};
-use ttmem_model::{ChipId, MissingReason, Quality, Reading, SourceName};
+use ttmem_model::{ChipId, Reading};
 
 use super::track::ProcessId;
+use crate::field::figure::Figure;
 
 pub use filter::{FIELDS, Filter, UnknownField};
-
-/// A number of bytes as it stands in a cell of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
-    /// It is known.
-    Known {
-        /// The bytes.
-        bytes: u64,
-        /// The worst quality of what they were added up from.
-        quality: Quality,
-        /// Who said so.
-        source: SourceName,
-    },
-    /// It is not, for this reason.
-    Blank(MissingReason),
-}
-
-impl From<&Reading<u64>> for Figure {
-    fn from(reading: &Reading<u64>) -> Self {
-        match reading {
-            Reading::Known { value, source, quality, .. } => {
-                Self::Known { bytes: *value, quality: *quality, source: *source }
-            }
-            Reading::Missing(missing) => Self::Blank(missing.reason),
-        }
-    }
-}
-
-impl Figure {
-    /// The bytes, if they are known.
-    #[must_use]
-    pub fn bytes(self) -> Option<u64> {
-        match self {
-            Self::Known { bytes, .. } => Some(bytes),
-            Self::Blank(_) => None,
-        }
-    }
-
-    /// Both together. A part of a sum is not the sum: with a blank in it the sum is that blank.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        match (self, other) {
-            (
-                Self::Known { bytes: one, quality: first, source },
-                Self::Known { bytes: two, quality: second, .. },
-            ) => Self::Known {
-                bytes: one.saturating_add(two),
-                quality: if rank(second) > rank(first) { second } else { first },
-                source,
-            },
-            (Self::Blank(reason), _) | (_, Self::Blank(reason)) => Self::Blank(reason),
-        }
-    }
-}
-
-/// How much less than exact a quality is.
-fn rank(quality: Quality) -> u8 {
-    match quality {
-        Quality::Exact => 0,
-        Quality::Approximate => 1,
-        Quality::Inferred => 2,
-        Quality::HighWater => 3,
-        Quality::Stale => 4,
-    }
-}
 
 /// A column of the process table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -48,15 +48,3 @@ fn a_tree_has_the_chips_of_a_process_below_it() {
     assert_eq!(bytes(0), bytes(1) + bytes(2));
     assert_eq!(rows[1].figure(Column::Host), None);
 }
-
-#[test]
-fn a_sum_with_a_blank_in_it_is_that_blank() {
-    let known = Figure::Known { bytes: 1, quality: Quality::Exact, source: SourceName::Upstream };
-    let high =
-        Figure::Known { bytes: 2, quality: Quality::HighWater, source: SourceName::Upstream };
-    let blank = Figure::Blank(MissingReason::Denied);
-    assert_eq!(known.plus(blank), blank);
-    assert_eq!(blank.plus(known), blank);
-    let sum = Figure::Known { bytes: 3, quality: Quality::HighWater, source: SourceName::Upstream };
-    assert_eq!(known.plus(high), sum);
-}

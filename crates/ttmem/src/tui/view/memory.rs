@@ -3,11 +3,11 @@
 use ttmem_model::snapshot::{Chip, ChipMemory};
 use ttmem_model::{Quality, Reading, SourceName};
 
+use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::tui::app::App;
 use crate::tui::history::Window;
 use crate::tui::look::{Look, Role};
-use crate::tui::select::Figure;
 use crate::tui::track::{Line, Subject, Track, circular_buffers_alone};
 use crate::tui::widget::bar::{Bar, Part, Rest};
 use crate::tui::widget::canvas::Canvas;

@@ -5,11 +5,12 @@ use ttmem_model::Quality;
 use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
 
 use super::row;
+use crate::field::figure::Figure;
 use crate::output::naming;
 use crate::tui::app::{App, Target, View};
 use crate::tui::look::{Look, Role};
 use crate::tui::number::cells;
-use crate::tui::select::{Column, Figure, Row};
+use crate::tui::select::{Column, Row};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure;
 

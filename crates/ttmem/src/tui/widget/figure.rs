@@ -4,10 +4,10 @@ use ttmem_model::metric::Quantity;
 use ttmem_model::snapshot::Chip;
 use ttmem_model::{Metric, Reading};
 
+use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::tui::look::{Look, Role};
 use crate::tui::number::bytes;
-use crate::tui::select::Figure;
 use crate::tui::track::{Unit, metric};
 
 /// Bytes in at most six columns with the sign of their quality, or the sign of their blank.
