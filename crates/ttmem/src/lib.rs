@@ -43,8 +43,9 @@ use self::output::page::FULL_WIDTH;
 /// Does what the arguments ask for, and says on standard error what went wrong.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match Cli::try_parse_from(arguments)
-        .map_err(Stop::Parsing)
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match Cli::try_parse_from(&arguments)
+        .map_err(|error| Stop::Parsing(error, usage::help_for(&arguments)))
         .and_then(|cli| obey(cli).map_err(Stop::Failing))
     {
         Ok(code) => code,
@@ -54,21 +55,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Why there is nothing more to do.
 enum Stop {
-    Parsing(clap::Error),
+    /// With what helps.
+    Parsing(clap::Error, String),
     Failing(Failure),
 }
 
 impl Stop {
     fn end(self) -> ExitCode {
         match self {
-            Self::Parsing(error) if !error.use_stderr() => match error.print() {
+            Self::Parsing(error, _) if !error.use_stderr() => match error.print() {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     let message = format!("cannot write standard output: {error}");
                     Self::Failing(Failure::usage(message)).end()
                 }
                 _ => ExitCode::SUCCESS,
             },
-            Self::Parsing(error) => Self::Failing(Failure::usage(usage::one_line(&error))).end(),
+            Self::Parsing(error, help) => {
+                Self::Failing(Failure::usage(usage::one_line(&error, &help))).end()
+            }
             Self::Failing(Failure { exit, message }) => {
                 terminal::say(&message);
                 ExitCode::from(exit as u8)

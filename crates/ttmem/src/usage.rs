@@ -1,10 +1,29 @@
 //! What clap says about wrong arguments, in one line.
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
 
-/// The first sentence of the error, and what helps.
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory as _};
+
+use crate::cli::Cli;
+
+/// What prints the help of the command that the arguments name.
 #[must_use]
-pub fn one_line(error: &clap::Error) -> String {
+pub fn help_for(arguments: &[OsString]) -> String {
+    let cli = Cli::command();
+    let is_of_ttmem = |argument: &&OsString| *argument != "--";
+    let own = arguments.iter().skip(1).take_while(is_of_ttmem);
+    let mut commands =
+        own.filter_map(|argument| cli.find_subcommand(argument)).map(Command::get_name);
+    match commands.next() {
+        Some(command) => format!("ttmem {command} --help"),
+        None => "ttmem --help".to_owned(),
+    }
+}
+
+/// The first sentence of the error, and what helps: a value that is near, or `help`.
+#[must_use]
+pub fn one_line(error: &clap::Error, help: &str) -> String {
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or_default();
     let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
@@ -12,10 +31,10 @@ pub fn one_line(error: &clap::Error) -> String {
         let missing = rendered.lines().nth(1).unwrap_or_default();
         message = format!("{message} {}", missing.trim());
     }
-    format!("{message}; {}", remedy(error))
+    format!("{message}; {}", remedy(error, help))
 }
 
-fn remedy(error: &clap::Error) -> String {
+fn remedy(error: &clap::Error, help: &str) -> String {
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::SuggestedSubcommand]
             .into_iter()
@@ -24,7 +43,7 @@ fn remedy(error: &clap::Error) -> String {
     match (suggestion, values) {
         (Some(suggestion), _) => format!("did you mean {suggestion}?"),
         (None, Some(values)) => format!("it may be {values}"),
-        (None, None) => "see ttmem --help".to_owned(),
+        (None, None) => format!("see {help}"),
     }
 }
 
