@@ -9,15 +9,15 @@ use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 pub enum Exit {
     /// All went well.
     Ok = 0,
-    /// A limit that was asked for is passed.
+    /// A limit that was asked for is passed, or a check warns.
     Limit = 1,
-    /// The arguments make no sense, or a file could not be written.
+    /// The arguments make no sense, a file cannot be read or written, or a check fails.
     Usage = 2,
     /// It cannot be had from this input, this hardware or this release.
     Unsupported = 3,
     /// The permission to read every source is lacking.
     Permission = 4,
-    /// No such chip or process.
+    /// No such chip, core, process or moment.
     NotFound = 6,
     /// No driver, and no other source either.
     NoDriver = 9,
@@ -29,11 +29,11 @@ pub enum Exit {
 pub const CODES: &str = "\
 Exit codes:
   0    all went well
-  1    a finding or a limit that was asked for
-  2    usage, or an output that could not be written
+  1    a limit that was asked for is passed, or ttmem doctor warns
+  2    usage, a file that cannot be read or written, or ttmem doctor finds a fault
   3    not supported here
   4    no permission to read any source
-  6    no such device or process
+  6    no such device, core, process or moment
   9    no driver, and no memory region either
   12   no source could be read
   130  interrupted";
