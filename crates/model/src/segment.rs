@@ -23,6 +23,7 @@ pub mod layout;
 pub mod name;
 pub mod owner;
 mod reader;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod vocabulary;

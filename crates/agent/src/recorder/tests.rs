@@ -113,6 +113,33 @@ fn readers_never_get_half_a_buffer_or_event_while_threads_write() {
 }
 
 #[test]
+fn a_copy_that_takes_long_is_of_one_moment() {
+    let recorder = recorder();
+    let first_event = recorder.process.events_first.load(Ordering::Relaxed);
+    let (mut copy, mut newest) = (Vec::new(), 100);
+    for key in 100..400 {
+        recorder.allocated(0, &buffer(key), NOW);
+    }
+    for (place, chunk) in recorder.words.chunks(64).enumerate() {
+        copy.extend(chunk.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()));
+        // What happens while the events themselves are copied would be of another moment.
+        if (place + 1) * 64 < first_event {
+            assert!(recorder.freed(newest, NOW, || None));
+            recorder.allocated(0, &buffer(newest + 300), NOW);
+            newest += 1;
+        }
+    }
+    assert!(newest > 400, "all that lived at first is gone");
+    let (told, truth) = (Reader::parse(&copy).unwrap(), read(recorder));
+    assert_eq!(told.buffers, truth.buffers);
+    let live = |segment: &Segment| {
+        segment.allocators[0].kinds.each_ref().map(|kind| (kind.live_bytes, kind.live_buffers))
+    };
+    assert_eq!(live(&told), live(&truth));
+    assert_eq!((told.losses.torn, truth.losses.torn), (0, 0));
+}
+
+#[test]
 fn a_buffer_freed_twice_is_subtracted_once() {
     let recorder = recorder();
     recorder.allocated(0, &buffer(1000), NOW);

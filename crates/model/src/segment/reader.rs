@@ -17,6 +17,7 @@ use super::layout::{
 };
 use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
+use super::settle::settle;
 use super::vocabulary::{AgentState, BufferKind};
 
 /// Why bytes are no segment that this version reads.
@@ -69,7 +70,7 @@ impl std::error::Error for SegmentError {}
 pub struct Reader;
 
 impl Reader {
-    /// Reads all of it.
+    /// Reads all of it, and brings what was copied while hooks wrote to the moment of the newest event.
     ///
     /// # Errors
     /// [`SegmentError`] if the bytes are no segment of this major version.
@@ -83,6 +84,7 @@ impl Reader {
         segment.buffers = view.buffers(&mut segment.losses);
         segment.events = view.events(&mut segment.losses);
         segment.failures = view.failures(&mut segment.losses);
+        segment.losses.torn += settle(&mut segment, view.word(counter::EVENTS));
         Ok(segment)
     }
 
