@@ -10,15 +10,15 @@
 
 It asks the agent that `ttmem run -- python ...` (or LD_PRELOAD=libttmem_agent.so) loads into the process; without the agent
 every function but `is_available` raises RuntimeError. Bytes are what TT-Metal's allocators have reserved, in all banks; a
-tensor on a mesh counts on every chip. `device` is TT-Metal's number of a device, or an object with a method `id`; None sums
-over all chips. A mesh has a number of its own: of a mesh of several chips ask chip by chip, or all.
+tensor on a mesh counts on every chip. `device` is what `ttnn.open_device` or `ttnn.open_mesh_device` gives, which sums over its
+chips, or TT-Metal's number of a chip; None sums over all chips.
 """
 
 import contextlib
 import ctypes
 
 KINDS = ("dram", "l1", "l1_small", "trace")
-_ALL_CHIPS = -1
+_ALL_CHIPS = (-1,)
 
 
 def _load():
@@ -59,28 +59,30 @@ def is_recording():
 
 def memory_allocated(device=None, kind="dram"):
     """Bytes of the live buffers."""
-    return _require().ttmem_memory_allocated(_chip(device), _kind(kind))
+    return _sum(_require().ttmem_memory_allocated, device, kind)
 
 
 def max_memory_allocated(device=None, kind="dram"):
     """The most bytes there ever were, or since `reset_peak_memory_stats`. Of several meshes that are open on a chip at the same
     time, such as a mesh and its submesh, the sum of their peaks, which is more if they were not at the same moment."""
-    return _require().ttmem_max_memory_allocated(_chip(device), _kind(kind))
+    return _sum(_require().ttmem_max_memory_allocated, device, kind)
 
 
 def reset_peak_memory_stats(device=None):
     """Lets the peaks begin anew at what lives now."""
-    _require().ttmem_reset_peak(_chip(device))
+    agent = _require()
+    for chip in _chips(device):
+        agent.ttmem_reset_peak(chip)
 
 
 def buffer_count(device=None, kind="dram"):
     """Number of live buffers."""
-    return _require().ttmem_buffer_count(_chip(device), _kind(kind))
+    return _sum(_require().ttmem_buffer_count, device, kind)
 
 
 def memory_capacity(device=None, kind="dram"):
     """Bytes that can be allocated in all; 0 until a moment after a device was opened."""
-    return _require().ttmem_memory_capacity(_chip(device), _kind(kind))
+    return _sum(_require().ttmem_memory_capacity, device, kind)
 
 
 def devices():
@@ -127,7 +129,7 @@ def memory_stats(device=None):
 
 def memory_summary(device=None):
     """A table of all kinds, of one chip or summed over all."""
-    which = "all chips" if device is None else f"device {_chip(device)}"
+    which = "all chips" if device is None else f"device {', '.join(map(str, _chips(device)))}"
     lines = [
         f"ttmem memory summary, {which}",
         f"{'kind':<10}{'allocated':>14}{'peak':>14}{'capacity':>14}{'buffers':>10}",
@@ -144,11 +146,19 @@ def _require():
     return _agent
 
 
-def _chip(device):
+def _sum(function, device, kind):
+    number = _kind(kind)
+    return sum(function(chip, number) for chip in _chips(device))
+
+
+def _chips(device):
+    """TT-Metal's numbers of the chips. A mesh, of one chip too, has an id of its own that is no chip's number."""
     if device is None:
         return _ALL_CHIPS
+    if hasattr(device, "get_device_ids"):
+        return tuple(device.get_device_ids())
     number = device.id() if hasattr(device, "id") else device
-    return int(number)
+    return (int(number),)
 
 
 def _kind(kind):

@@ -32,6 +32,8 @@ def compare(device):
             expect(ttmem.memory_allocated(number, kind), here)
             expect(ttmem.memory_capacity(number, kind), capacity)
         expect(ttmem.memory_allocated(kind=kind), here * len(numbers))
+        expect(ttmem.memory_allocated(device, kind), here * len(numbers))
+        expect(ttmem.memory_capacity(device, kind), capacity * len(numbers))
 
 
 def allocate(device, memory, rows=256):
@@ -67,12 +69,17 @@ first = device.get_device_ids()[0]
 expect(ttmem.max_memory_allocated(first), peak)
 expect(ttmem.max_memory_allocated(), peak * count)
 expect(ttmem.buffer_count(first), 1)
-ttmem.reset_peak_memory_stats()
+expect(ttmem.max_memory_allocated(device), peak * count)
+expect(ttmem.buffer_count(device), count)
+ttmem.reset_peak_memory_stats(device)
 expect(ttmem.max_memory_allocated(first), allocated(device, "dram")[0])
+expect(ttmem.max_memory_allocated(), allocated(device, "dram")[0] * count)
 expect(ttmem.max_memory_allocated(first, ttnn.BufferType.L1), 0)
 summary = ttmem.memory_summary(first)
 expect(len(summary.splitlines()), 6)
 expect([line.split()[0] for line in summary.splitlines()[2:]], list(ttmem.KINDS))
+numbers = ", ".join(map(str, device.get_device_ids()))
+expect(ttmem.memory_summary(device).splitlines()[0], f"ttmem memory summary, device {numbers}")
 expect(os.path.exists(ttmem.segment_path()), True)
 with ttmem.label("kept for later"):
     allocate(device, ttnn.DRAM_MEMORY_CONFIG)
