@@ -5,10 +5,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ttmem_model::segment::entry::live_from_word;
 use ttmem_model::segment::layout::{
     ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
 };
-use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, halves};
+use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
 use ttmem_model::segment::{Alignments, AllocatorRole, BufferKind};
 
 use crate::process::{DeviceSlot, MeshSlot, Process};
@@ -152,20 +153,77 @@ impl Registry<'_> {
         Some(index)
     }
 
-    /// An index that was never used; else that of the allocator that was destroyed first.
+    /// An index that was never used; else that of an allocator that is destroyed. Its peaks are what a report goes by, so
+    /// that one that never held anything goes first, then one of whose chips another is known, which gets its peaks.
     fn free_index(&self) -> Option<u8> {
         let end = self.process().allocators_end.load(Ordering::Acquire);
         if end < ALLOCATORS {
             return u8::try_from(end).ok();
         }
-        let serial = |index: &u8| {
-            self.0.words[allocator_word(*index) + allocator::SERIAL].load(Ordering::Relaxed)
+        let idle = |index: &u8| BufferKind::ALL.iter().all(|kind| !self.has_peak(*index, *kind));
+        if let Some(index) = self.destroyed_ones().filter(idle).min_by_key(|it| self.serial(*it)) {
+            return Some(index);
+        }
+        let oldest = self.destroyed_ones().min_by_key(|index| self.serial(*index))?;
+        let has_heir = |index: &u8| self.heir(*index).is_some();
+        let index = Some(oldest).filter(has_heir).or_else(|| self.destroyed_ones().find(has_heir));
+        let index = index.unwrap_or(oldest);
+        if let Some(heir) = self.heir(index) {
+            self.bequeath(index, heir);
+        }
+        Some(index)
+    }
+
+    fn destroyed_ones(&self) -> impl Iterator<Item = u8> {
+        let slots = self.process().allocators.iter().zip(0..=u8::MAX);
+        slots
+            .filter(|(slot, _)| slot.pointer.load(Ordering::Acquire) == DESTROYED)
+            .map(|(_, index)| index)
+    }
+
+    fn serial(&self, index: u8) -> u64 {
+        self.0.words[allocator_word(index) + allocator::SERIAL].load(Ordering::Relaxed)
+    }
+
+    fn has_peak(&self, index: u8, kind: BufferKind) -> bool {
+        let word =
+            |word: usize| self.0.words[kind_block(index, kind) + word].load(Ordering::Relaxed);
+        word(kind::PEAK) != 0 || word(kind::EARLIER_PEAK) != 0
+    }
+
+    /// The oldest other one that is destroyed and had the same chips in the same role.
+    fn heir(&self, index: u8) -> Option<u8> {
+        let head = |index: u8| AllocatorHead::from_words(self.0.load(allocator_word(index)));
+        let own = head(index)?;
+        let is_alike = |other: &u8| {
+            *other != index
+                && head(*other)
+                    .is_some_and(|other| (other.role, other.chips) == (own.role, own.chips))
         };
-        let destroyed = |index: &u8| {
-            self.process().allocators[usize::from(*index)].pointer.load(Ordering::Acquire)
-                == DESTROYED
-        };
-        (0..u8::try_from(ALLOCATORS).unwrap_or(u8::MAX)).filter(destroyed).min_by_key(serial)
+        self.destroyed_ones().filter(is_alike).min_by_key(|other| self.serial(*other))
+    }
+
+    /// Gives the peaks of an entry that is to be another allocator's to one that stays, where they are higher.
+    fn bequeath(&self, index: u8, heir: u8) {
+        for kind in BufferKind::ALL {
+            let (from, to) = (kind_block(index, kind), kind_block(heir, kind));
+            let load = |place: usize| self.0.words[place].load(Ordering::Relaxed);
+            let copy =
+                |word: usize| self.0.words[to + word].store(load(from + word), Ordering::Relaxed);
+            if load(to + kind::BANKS) == 0 {
+                copy(kind::BANKS);
+            }
+            if load(from + kind::PEAK) > load(to + kind::PEAK) {
+                let origin: [u64; PeakOrigin::WORDS] = self.0.load(from + kind::PEAK_ORIGIN);
+                self.0.store(to + kind::PEAK_ORIGIN, origin);
+                copy(kind::PEAK);
+            }
+            let earlier = |block: usize| live_from_word(load(block + kind::EARLIER_PEAK)).0;
+            if earlier(from) > earlier(to) {
+                copy(kind::EARLIER_EVENT);
+                copy(kind::EARLIER_PEAK);
+            }
+        }
     }
 
     /// An allocator is being destroyed: nobody asks it from now on.

@@ -11,6 +11,16 @@ use crate::registry::{KindShape, NewAllocator, Registry};
 
 const NOW: Circumstances = Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain };
 
+const ALLOCATOR: NewAllocator = NewAllocator {
+    pointer: 0x1000,
+    role: AllocatorRole::Mesh,
+    chips: 0,
+    kinds: [KindShape { banks: 12 }; 4],
+    l1_small_start: 0,
+    alignments: Alignments { dram: 0, l1: 0 },
+    time: 1,
+};
+
 /// An agent in plain memory, with one allocator at index 0.
 fn recorder() -> Recorder<'static> {
     let plan = Plan::within(MIN_SEGMENT_BYTES);
@@ -25,16 +35,7 @@ fn recorder() -> Recorder<'static> {
     process.events_first.store(events.first_word, Ordering::Relaxed);
     process.events_mask.store(events.entries - 1, Ordering::Relaxed);
     let recorder = Recorder { process, words: Vec::leak(words) };
-    let allocator = NewAllocator {
-        pointer: 0x1000,
-        role: AllocatorRole::Mesh,
-        chips: 0,
-        kinds: [KindShape { banks: 12 }; 4],
-        l1_small_start: 0,
-        alignments: Alignments::default(),
-        time: 1,
-    };
-    assert_eq!(Registry(recorder).allocator(&allocator), Some(0));
+    assert_eq!(Registry(recorder).allocator(&ALLOCATOR), Some(0));
     recorder
 }
 
@@ -137,6 +138,38 @@ fn a_copy_that_takes_long_is_of_one_moment() {
     };
     assert_eq!(live(&told), live(&truth));
     assert_eq!((told.losses.torn, truth.losses.torn), (0, 0));
+}
+
+#[test]
+fn peaks_outlive_the_entries_of_their_allocators() {
+    let recorder = recorder();
+    let registry = Registry(recorder);
+    let chips = [0, 1, 2].map(|device| 1_u128 << registry.chip(device).unwrap());
+    let mut highest = [0; 3];
+    for (round, chip) in (0..500_u64).zip([0, 1, 2].into_iter().cycle()) {
+        let new = NewAllocator {
+            pointer: 0x2000 + round * 64,
+            chips: chips[chip],
+            time: 2 * round,
+            ..ALLOCATOR
+        };
+        let index = registry.allocator(&new).unwrap();
+        // The highest come early, and every fourth allocator holds nothing.
+        if !round.is_multiple_of(4) {
+            let facts = BufferFacts { bytes_per_bank: 100_000 - round * 32, ..buffer(1000 * 4) };
+            highest[chip] = facts.bytes_per_bank.max(highest[chip]);
+            recorder.allocated(index, &facts, NOW);
+            recorder.freed(facts.key, NOW, || None);
+        }
+        registry.destroyed(index, 2 * round + 1);
+    }
+    let segment = read(recorder);
+    assert_eq!((segment.losses.allocators_dropped, segment.losses.torn), (0, 0));
+    let told = [0, 1, 2].map(|chip| {
+        let own = segment.allocators.iter().filter(|allocator| allocator.chips == [chip]);
+        own.map(|allocator| allocator.kind(BufferKind::Dram).peak_bytes).max().unwrap()
+    });
+    assert_eq!(told, highest);
 }
 
 #[test]
