@@ -137,7 +137,7 @@ pub struct Peak {
 /// Buffers of one op that were still held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeldGroup {
-    /// The chips, each of which had all of them.
+    /// The chips, each of which had all of them; none where that is forgotten, after more than a hundred were opened.
     pub chips: Vec<ReportChip>,
     /// `closed` if the allocator was closed over them, `end` if the process ended so.
     pub moment: Moment,

@@ -6,7 +6,7 @@ use ttmem_model::Kind;
 use ttmem_model::segment::{BufferKind, EventKind};
 
 use super::replay::{Living, Replay, name};
-use super::{HeldGroup, LargeBuffer, Largest, Moment};
+use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
 use crate::listing::Lived;
 use crate::words::origin_name;
 
@@ -23,15 +23,20 @@ const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
 pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     let mut held = Vec::new();
     let mut living = replay.before();
+    let entered = replay.entered();
+    let chips = |index: u8, place: usize| match entered.get(&index) {
+        Some(entered) if place < *entered => replay.only_chip(),
+        _ => replay.chips(index),
+    };
     for (place, event) in replay.segment.events.iter().enumerate() {
         if matches!(event.kind, EventKind::MassFree | EventKind::AllocatorDestroyed) {
             let dropped = living.iter().filter(|lived| Some(lived.allocator) == event.allocator);
-            held.extend(dropped.map(|lived| (Moment::Closed, *lived)));
+            held.extend(dropped.map(|its| (Moment::Closed, chips(its.allocator, place), *its)));
         }
         living.apply(place, event);
     }
     let end = replay.at_the_end();
-    held.extend(end.iter().map(|lived| (Moment::End, *lived)));
+    held.extend(end.iter().map(|its| (Moment::End, replay.chips(its.allocator), *its)));
     let mut groups = grouped(replay, &held);
     groups.extend(unlisted(replay));
     groups
@@ -56,14 +61,15 @@ fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a 
     )
 }
 
-fn grouped(replay: &Replay<'_>, held: &[(Moment, Lived<'_>)]) -> Vec<HeldGroup> {
+/// What was held on the same chips, however often these were opened and closed.
+fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -> Vec<HeldGroup> {
     let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
-    for (moment, lived) in held {
+    for (moment, chips, lived) in held {
         let (origin, op) = (origin_name(lived.origin), name(lived.op));
         let kind = Kind::from(lived.kind);
-        let key = (*moment, lived.allocator, origin, kind, op.clone());
+        let key = (*moment, chips.clone(), origin, kind, op.clone());
         let group = groups.entry(key).or_insert_with(|| HeldGroup {
-            chips: replay.chips(lived.allocator),
+            chips: chips.clone(),
             moment: *moment,
             origin,
             kind,

@@ -76,10 +76,14 @@ fn together(
     kind: BufferKind,
     chips: Vec<ReportChip>,
 ) -> Option<Peak> {
+    let entered = replay.entered();
     let mut live: BTreeMap<u8, u64> = BTreeMap::new();
     let mut highest: Option<(u64, &Event)> = None;
-    for event in &replay.segment.events {
+    for (place, event) in replay.segment.events.iter().enumerate() {
         let Some(of) = event.allocator else { continue };
+        if entered.get(&of).is_some_and(|entered| place < *entered) {
+            continue;
+        }
         let Some(allocator) = allocators.iter().find(|allocator| allocator.index == of) else {
             continue;
         };
@@ -97,9 +101,12 @@ fn together(
             highest = Some((sum, event));
         }
     }
-    let (bytes, event) = highest?;
     let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
     let peak = of_allocator(replay, main, kind, chips);
+    // A higher one is that of an allocator whose entry is another's since.
+    let Some((bytes, event)) = highest.filter(|(bytes, _)| *bytes >= peak.bytes) else {
+        return Some(peak);
+    };
     Some(Peak {
         bytes,
         bytes_per_bank: bytes / peak.banks.max(1),

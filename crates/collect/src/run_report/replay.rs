@@ -47,6 +47,15 @@ impl<'a> Replay<'a> {
         self.segment.allocators.iter().find(|allocator| allocator.index == index)
     }
 
+    /// The place among the events from which on an index is that of its present allocator.
+    pub(super) fn entered(&self) -> BTreeMap<u8, usize> {
+        let places = self.segment.events.iter().enumerate();
+        places
+            .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
+            .filter_map(|(place, event)| Some((event.allocator?, place)))
+            .collect()
+    }
+
     /// Banks of the kind, 0 if the allocator is not known.
     pub(super) fn banks(&self, index: u8, kind: BufferKind) -> u64 {
         self.allocator(index).map_or(0, |allocator| allocator.kind(kind).banks)
@@ -63,6 +72,14 @@ impl<'a> Replay<'a> {
             indexes.unwrap_or_default().iter().filter_map(chip).collect();
         chips.sort_unstable();
         chips
+    }
+
+    /// The chip, if the process has opened no other.
+    pub(super) fn only_chip(&self) -> Vec<ReportChip> {
+        match self.segment.chips.as_slice() {
+            [chip] => vec![ReportChip { device: chip.device, unique_id: chip.unique_id }],
+            _ => Vec::new(),
+        }
     }
 
     /// What lived before the first event that is left.

@@ -60,6 +60,18 @@ fn a_program_cache_is_no_leak() {
 }
 
 #[test]
+fn what_was_held_whenever_a_chip_was_closed_is_told_by_op() {
+    let mut fake = fake().allocate(dram(3, "Matmul")).allocate(dram(1, "Add")).close();
+    for _ in 0..30 {
+        fake = fake.open(AllocatorRole::Mesh, &[0], WORMHOLE).allocate(dram(3, "Matmul")).close();
+    }
+    let held = report(&fake).held;
+    let told: Vec<_> =
+        held.iter().map(|held| (held.op.as_deref(), held.buffers, held.bytes)).collect();
+    assert_eq!(told, [(Some("Matmul"), 31, 31 * 36 * MIB), (Some("Add"), 1, 12 * MIB)]);
+}
+
+#[test]
 fn a_killed_process_held_what_it_held() {
     let report = report(&fake().allocate(dram(3, "Matmul")));
     assert_eq!(report.end, End::Killed);
