@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ttmem_model::Kind;
 use ttmem_model::segment::{BufferKind, EventKind};
 
+use super::peaks;
 use super::replay::{Living, Replay, name};
 use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
 use crate::listing::Lived;
@@ -94,53 +95,39 @@ pub(super) fn largest(replay: &Replay<'_>) -> Vec<Largest> {
     LISTED.into_iter().filter_map(|kind| of_kind(replay, kind)).collect()
 }
 
-fn of_kind(replay: &Replay<'_>, kind: BufferKind) -> Option<Largest> {
-    let highest = replay
-        .segment
-        .allocators
-        .iter()
-        .max_by_key(|allocator| allocator.kind(kind).peak_total())?;
-    let held = highest.kind(kind);
-    if held.peak_bytes == 0 {
-        return None;
-    }
-    let at_peak = held.peak.as_ref().and_then(|peak| {
-        let living = replay.after(peak.event)?;
+fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
+    let highest = peaks::highest(replay, kind)?;
+    let own = |living: Living<'a>| -> Vec<Lived<'a>> {
+        let is_own =
+            |its: &&Lived<'_>| its.kind == kind && highest.allocators.contains(&its.allocator);
+        living.iter().filter(is_own).copied().collect()
+    };
+    let bytes =
+        |its: &Lived<'_>| its.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.kind));
+    let at_peak = highest.event.and_then(|(event, time)| {
+        let there = own(replay.after(event)?);
         // The peak's note and the events tell the same, or the note is of another moment.
-        let here = living.iter().filter(|lived| is_of(lived, highest.index, kind));
-        let sum = here.fold(0, |sum: u64, lived| sum.saturating_add(lived.bytes_per_bank));
-        (sum == held.peak_bytes).then_some((living, peak.time))
+        let sum = there.iter().fold(0, |sum: u64, its| sum.saturating_add(bytes(its)));
+        (sum == highest.bytes).then_some((there, time))
     });
-    let (living, moment, at_peak) = match at_peak {
-        Some((living, time)) => (living, Some(time), true),
-        None => (replay.at_the_end(), None, false),
+    let (mut all, moment) = match at_peak {
+        Some((there, time)) => (there, Some(time)),
+        None => (own(replay.at_the_end()), None),
     };
-    let (of, buffers) = ten_largest(replay, &living, (highest.index, kind), moment);
-    (of > 0).then_some(Largest { kind: kind.into(), at_peak, of, buffers })
-}
-
-fn is_of(lived: &Lived<'_>, allocator: u8, kind: BufferKind) -> bool {
-    lived.allocator == allocator && lived.kind == kind
-}
-
-fn ten_largest(
-    replay: &Replay<'_>,
-    living: &Living<'_>,
-    (allocator, kind): (u8, BufferKind),
-    moment: Option<u64>,
-) -> (u64, Vec<LargeBuffer>) {
-    let mut all: Vec<&Lived<'_>> =
-        living.iter().filter(|lived| is_of(lived, allocator, kind)).collect();
-    all.sort_by_key(|lived| (std::cmp::Reverse(lived.bytes_per_bank), lived.address));
-    let banks = replay.banks(allocator, kind);
-    let buffer = |lived: &&Lived<'_>| LargeBuffer {
-        address: lived.address,
-        bytes_per_bank: lived.bytes_per_bank,
-        bytes: lived.bytes_per_bank.saturating_mul(banks),
-        requested: lived.requested,
-        origin: origin_name(lived.origin),
-        op: name(lived.op),
-        age_us: moment.zip(lived.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
+    all.sort_by_key(|its| (std::cmp::Reverse(bytes(its)), its.address));
+    let buffer = |its: &Lived<'_>| LargeBuffer {
+        address: its.address,
+        bytes_per_bank: its.bytes_per_bank,
+        bytes: bytes(its),
+        requested: its.requested,
+        origin: origin_name(its.origin),
+        op: name(its.op),
+        age_us: moment.zip(its.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
     };
-    (all.len() as u64, all.iter().take(LARGEST).map(buffer).collect())
+    (!all.is_empty()).then(|| Largest {
+        kind: kind.into(),
+        at_peak: moment.is_some(),
+        of: all.len() as u64,
+        buffers: all.iter().take(LARGEST).map(buffer).collect(),
+    })
 }

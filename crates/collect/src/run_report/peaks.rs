@@ -7,13 +7,30 @@ use ttmem_model::segment::{Allocator, BufferKind, Event, EventKind};
 use super::replay::{Replay, name};
 use super::{Peak, ReportChip};
 
+/// A peak of one chip, and what it consists of.
+#[derive(Debug)]
+pub(super) struct HighPoint {
+    pub(super) peak: Peak,
+    /// The allocators whose buffers add up, and to how much.
+    pub(super) allocators: Vec<u8>,
+    pub(super) bytes: u64,
+    /// Number and time of the event that led there, if that is known.
+    pub(super) event: Option<(u64, u64)>,
+}
+
+/// The highest peak of a kind on any chip.
+pub(super) fn highest(replay: &Replay<'_>, kind: BufferKind) -> Option<HighPoint> {
+    let chips = (0..replay.segment.chips.len()).rev();
+    chips.filter_map(|chip| of_chip(replay, chip, kind)).max_by_key(|point| point.peak.bytes)
+}
+
 /// The peaks by kind; chips on which all is the same are one.
 pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
     let mut peaks: Vec<Peak> = Vec::new();
     for kind in BufferKind::ALL {
         let of_kind = peaks.len();
         for chip in 0..replay.segment.chips.len() {
-            let Some(peak) = of_chip(replay, chip, kind) else { continue };
+            let Some(HighPoint { peak, .. }) = of_chip(replay, chip, kind) else { continue };
             let is_same = |other: &&mut Peak| {
                 (other.bytes, other.banks, &other.op) == (peak.bytes, peak.banks, &peak.op)
             };
@@ -29,7 +46,7 @@ pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
     peaks
 }
 
-fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<Peak> {
+fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoint> {
     let is_on_chip = |allocator: &&Allocator| {
         let only = replay.segment.chips.len() == 1 && allocator.chips.is_empty();
         allocator.chips.contains(&chip) || only
@@ -52,20 +69,29 @@ fn of_allocator(
     allocator: &Allocator,
     kind: BufferKind,
     chips: Vec<ReportChip>,
-) -> Peak {
+) -> HighPoint {
     let held = allocator.kind(kind);
+    let noted = held.peak.as_ref();
     let allocatable = held.statistics.map(|statistics| statistics.total.saturating_mul(held.banks));
-    Peak {
+    let peak = Peak {
         chips,
         kind: kind.into(),
         bytes: held.peak_total(),
         bytes_per_bank: held.peak_bytes,
         banks: held.banks,
         allocatable,
-        buffers: held.peak.as_ref().map(|peak| peak.buffers),
-        op: held.peak.as_ref().and_then(|peak| name(peak.op.as_ref())),
-        after_us: held.peak.as_ref().map(|peak| replay.after_us(peak.time)),
+        buffers: noted.map(|peak| peak.buffers),
+        op: noted.and_then(|peak| name(peak.op.as_ref())),
+        after_us: noted.map(|peak| replay.after_us(peak.time)),
         at_most: false,
+    };
+    // The entry may have got it from an allocator that was before.
+    let index = noted.and_then(|peak| replay.event(peak.event)?.allocator);
+    HighPoint {
+        bytes: peak.bytes,
+        peak,
+        allocators: vec![index.unwrap_or(allocator.index)],
+        event: noted.map(|peak| (peak.event, peak.time)),
     }
 }
 
@@ -75,7 +101,7 @@ fn together(
     allocators: &[&Allocator],
     kind: BufferKind,
     chips: Vec<ReportChip>,
-) -> Option<Peak> {
+) -> Option<HighPoint> {
     let entered = replay.entered();
     let mut live: BTreeMap<u8, u64> = BTreeMap::new();
     let mut highest: Option<(u64, &Event)> = None;
@@ -102,18 +128,24 @@ fn together(
         }
     }
     let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
-    let peak = of_allocator(replay, main, kind, chips);
+    let point = of_allocator(replay, main, kind, chips);
     // A higher one is that of an allocator whose entry is another's since.
-    let Some((bytes, event)) = highest.filter(|(bytes, _)| *bytes >= peak.bytes) else {
-        return Some(peak);
+    let Some((bytes, event)) = highest.filter(|(bytes, _)| *bytes >= point.bytes) else {
+        return Some(point);
     };
-    Some(Peak {
+    let peak = Peak {
         bytes,
-        bytes_per_bank: bytes / peak.banks.max(1),
+        bytes_per_bank: bytes / point.peak.banks.max(1),
         buffers: None,
         op: name(event.op.as_ref()),
         after_us: Some(replay.after_us(event.time)),
-        ..peak
+        ..point.peak
+    };
+    Some(HighPoint {
+        peak,
+        allocators: allocators.iter().map(|allocator| allocator.index).collect(),
+        bytes,
+        event: Some((event.sequence, event.time)),
     })
 }
 
@@ -123,10 +155,10 @@ fn at_most(
     allocators: &[&Allocator],
     kind: BufferKind,
     chips: Vec<ReportChip>,
-) -> Peak {
+) -> HighPoint {
     let by_size = |allocator: &&&Allocator| allocator.kind(kind).peak_total();
     let main = allocators.iter().max_by_key(by_size).unwrap_or(&allocators[0]);
-    let peak = of_allocator(replay, main, kind, chips);
+    let point = of_allocator(replay, main, kind, chips);
     let mut by_time: Vec<&&Allocator> = allocators.iter().collect();
     by_time.sort_by_key(|allocator| allocator.opened);
     let follow = by_time.windows(2).all(|pair| match pair {
@@ -134,10 +166,13 @@ fn at_most(
         _ => true,
     });
     if follow {
-        return peak;
+        return point;
     }
     let bytes = allocators
         .iter()
         .fold(0, |sum: u64, allocator| sum.saturating_add(allocator.kind(kind).peak_total()));
-    Peak { bytes, bytes_per_bank: bytes / peak.banks.max(1), buffers: None, at_most: true, ..peak }
+    let banks = point.peak.banks.max(1);
+    let peak =
+        Peak { bytes, bytes_per_bank: bytes / banks, buffers: None, at_most: true, ..point.peak };
+    HighPoint { peak, ..point }
 }

@@ -117,6 +117,13 @@ impl<'a> Replay<'a> {
         living
     }
 
+    /// The event with a number; `None` if it is not there any more.
+    pub(super) fn event(&self, sequence: u64) -> Option<&'a Event> {
+        let events = &self.segment.events;
+        let place = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
+        events.get(place)
+    }
+
     /// What lived right after an event; `None` if that event is not there any more.
     pub(super) fn after(&self, sequence: u64) -> Option<Living<'a>> {
         let events = &self.segment.events;

@@ -87,6 +87,10 @@ fn devices_opened_one_after_the_other_do_not_add_up() {
     let together = fake.open(AllocatorRole::Device, &[0], WORMHOLE).allocate(dram(2, "Late"));
     let both = report(&together);
     assert_eq!((both.peaks[0].bytes, both.peaks[0].op.as_deref()), (48 * MIB, Some("Late")));
+    let largest = &both.largest[0];
+    let ops: Vec<_> = largest.buffers.iter().map(|buffer| buffer.op.as_deref()).collect();
+    assert!(largest.at_peak);
+    assert_eq!(ops, [Some("Add"), Some("Late")]);
     // Without the events nobody knows whether the peaks met.
     let late = together.counter(counter::EVENTS, 1 << 40);
     assert!(report(&late).peaks[0].at_most);
