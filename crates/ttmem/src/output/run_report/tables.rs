@@ -5,8 +5,7 @@ use ttmem_collect::run_report::{End, HeldGroup, LargeBuffer, Largest, Moment, Pe
 use super::{chips, heading};
 use crate::output::amount::{duration, percent, size};
 use crate::output::bar;
-use crate::output::line::Line;
-use crate::output::page::{Page, Role};
+use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 
 /// Where the first column of every table begins.
@@ -56,8 +55,8 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, on_same_chips: bool) {
         (Some(op), None) => op.clone(),
         (None, after) => after.clone().unwrap_or_default(),
     };
-    let place = if on_same_chips { String::new() } else { format!(", {}", chips(&peak.chips)) };
-    line.push(Role::Plain, &format!("{op}{place}"), page.width);
+    let place = if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
+    line.push(Role::Plain, &format!("{place}{op}"), page.width);
     sheet.end(line);
 }
 
@@ -76,6 +75,7 @@ pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
             continue;
         }
         heading(sheet, title);
+        let on_same_chips = groups.iter().all(|group| group.chips == groups[0].chips);
         for (origin, what) in [
             ("tensor", tensors),
             ("kernels", "program cache"),
@@ -84,7 +84,7 @@ pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
         ] {
             let of_origin: Vec<&&HeldGroup> =
                 groups.iter().filter(|group| group.origin == origin).collect();
-            draw_origin(sheet, what, &of_origin);
+            draw_origin(sheet, what, &of_origin, on_same_chips);
         }
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
 /// As many ops are listed for each origin.
 const MOST_GROUPS: usize = 12;
 
-fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup]) {
+fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_same_chips: bool) {
     let page = sheet.page();
     let is_leak = what == "never freed";
     for (index, group) in groups.iter().take(MOST_GROUPS).enumerate() {
@@ -107,7 +107,10 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup]) {
         line.push_right(Role::Plain, &size(group.bytes), START + 34);
         line.push_right(Role::Quiet, &format!("×{}", group.buffers), START + 41);
         line.pad_to(START + 43);
-        push_op(&mut line, page, group.op.as_deref());
+        let op = group.op.as_deref().unwrap_or(page.glyphs().dash);
+        let place =
+            if on_same_chips { String::new() } else { format!("{}: ", chips(&group.chips)) };
+        line.push(Role::Plain, &format!("{place}{op}"), page.width);
         sheet.end(line);
     }
     if groups.len() > MOST_GROUPS {
@@ -115,7 +118,9 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup]) {
         let bytes = rest.iter().fold(0, |sum: u64, group| sum.saturating_add(group.bytes));
         let mut line = sheet.start();
         line.pad_to(START + 17);
-        line.push(Role::Quiet, &format!("{} of {} ops more", size(bytes), rest.len()), page.width);
+        let what = if on_same_chips { "ops" } else { "ops and chips" };
+        let more = format!("{} of {} {what} more", size(bytes), rest.len());
+        line.push(Role::Quiet, &more, page.width);
         sheet.end(line);
     }
 }
@@ -165,8 +170,4 @@ fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
     };
     line.push(Role::Plain, &op, page.width);
     sheet.end(line);
-}
-
-fn push_op(line: &mut Line<'_>, page: &Page, op: Option<&str>) {
-    line.push(Role::Plain, op.unwrap_or(page.glyphs().dash), page.width);
 }
