@@ -106,9 +106,8 @@ impl ThreadState {
     /// The name of the op at work, for a call from this place on the stack; 0 if it is not known.
     #[inline]
     pub(crate) fn name(&self, stack: usize) -> u16 {
-        let depth = self.depth.get();
-        if depth > 0 {
-            return self.contexts[depth.min(CONTEXTS) - 1].get();
+        if let Some(context) = self.context() {
+            return context;
         }
         let (op, wrapper) = (self.op.get(), self.wrapper.get());
         if op.is_above(stack) {
@@ -118,6 +117,13 @@ impl ThreadState {
         } else {
             0
         }
+    }
+
+    /// The innermost context, if there is one.
+    #[inline]
+    pub(crate) fn context(&self) -> Option<u16> {
+        let depth = self.depth.get();
+        (depth > 0).then(|| self.contexts[depth.min(CONTEXTS) - 1].get())
     }
 
     /// Enters a context.

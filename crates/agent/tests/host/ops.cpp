@@ -196,7 +196,9 @@ void host_op(const char* name) { made_up::launch<made_up::GeluDeviceOperation>(n
 
 void host_context(const char* context, const char* name) {
     push_allocation_context(context);
+    push_allocation_context("ttnn.allocate_tensor_on_device");
     make(name, 0, 2048, 12, owner().allocator_.get());
+    pop_allocation_context();
     pop_allocation_context();
 }
 

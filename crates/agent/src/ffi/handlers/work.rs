@@ -85,6 +85,9 @@ fn count(hook: Hook) {
     });
 }
 
+/// The context that every op enters to allocate its result: it says nothing of the op around it.
+const ALLOCATION: &[u8] = b"ttnn.allocate_tensor_on_device";
+
 /// `push_allocation_context`: the text's length and address.
 pub(in crate::ffi) fn push_context(
     hook: Hook,
@@ -101,7 +104,11 @@ pub(in crate::ffi) fn push_context(
             // SAFETY: the view is not empty, and its characters live as long as the call.
             _ => unsafe { std::slice::from_raw_parts(text as *const u8, length) },
         };
-        thread.push(names::intern(recorder, NameSource::Context, context_name(text)));
+        let name = match thread.context() {
+            Some(around) if text == ALLOCATION => around,
+            _ => names::intern(recorder, NameSource::Context, context_name(text)),
+        };
+        thread.push(name);
         pushed = true;
     });
     if !pushed {
