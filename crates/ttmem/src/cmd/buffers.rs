@@ -68,7 +68,8 @@ fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Resul
         let runs = facts.processes.keys().any(|known| known.0 == *pid);
         let others: Vec<String> =
             list.processes.iter().map(|process| process.pid.to_string()).collect();
-        let what = if runs { "runs without the agent" } else { "is not there" };
+        let what =
+            if runs { "runs without the agent" } else { "is not there, or does not use TT-Metal" };
         return Err(Failure::not_found(format!(
             "process {pid} {what}; the agent is in {}",
             others.join(", ")

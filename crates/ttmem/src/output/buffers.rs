@@ -60,7 +60,7 @@ pub fn render(list: &BufferList, listing: Listing, page: &Page) -> String {
 fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, listing: Listing) {
     let allocators: Vec<&AllocatorUse> =
         list.allocators.iter().filter(|allocator| allocator.pid == owner.pid).collect();
-    let is_used = |allocator: &&&AllocatorUse| buffers_of(list, allocator).next().is_some();
+    let is_used = |allocator: &&&AllocatorUse| allocator.kinds.iter().any(|kind| kind.buffers > 0);
     let used: Vec<&&AllocatorUse> = allocators.iter().filter(is_used).collect();
     sheet.skip();
     draw_heading(sheet, owner, &used);
