@@ -13,6 +13,10 @@ use crate::recorder::{Recorder, kind_block};
 /// Rounds that the thread waits for the lock: it then comes back later.
 const PATIENCE: u32 = 1000;
 
+/// How often a kind is asked for in a round while other threads allocate: what TT-Metal says and what the hooks counted are
+/// compared, and have to be of one moment.
+const ATTEMPTS: u32 = 16;
+
 /// Asks TT-Metal.
 pub(crate) trait Ask {
     /// What the allocator at this address says of one kind. It lives as long as the call takes.
@@ -63,14 +67,20 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
         }
         let block = kind_block(index, kind);
         let live = &recorder.words[block + kind::LIVE];
-        let before = live.load(Ordering::Acquire);
-        let Some(statistics) = ask.statistics(pointer, kind) else { return true };
-        if live.load(Ordering::Acquire) != before {
-            // The two numbers are not of the same moment.
-            slot.changed.store(1, Ordering::Relaxed);
+        let of_one_moment = (0..ATTEMPTS).find_map(|_| {
+            let before = live.load(Ordering::Acquire);
+            let statistics = ask.statistics(pointer, kind);
+            (live.load(Ordering::Acquire) == before).then_some((statistics, before))
+        });
+        match of_one_moment {
+            Some((Some(statistics), before)) => {
+                let words = statistics.to_words(live_from_word(before).0);
+                recorder.store::<{ Statistics::WORDS }>(block + kind::STATISTICS, words);
+            }
+            Some((None, _)) => return true,
+            // What was said last stays, with its age.
+            None => slot.changed.store(1, Ordering::Relaxed),
         }
-        let words = statistics.to_words(live_from_word(before).0);
-        recorder.store::<{ Statistics::WORDS }>(block + kind::STATISTICS, words);
     }
     true
 }

@@ -3,10 +3,11 @@ use std::thread;
 
 use ttmem_model::segment::head::HeadFacts;
 use ttmem_model::segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
-use ttmem_model::segment::{Alignments, AllocatorRole, Reader, Segment};
+use ttmem_model::segment::{Alignments, AllocatorRole, Reader, Segment, Statistics};
 
 use super::*;
 use crate::ffi::new_process;
+use crate::refresh::{self, Ask};
 use crate::registry::{KindShape, NewAllocator, Registry};
 
 const NOW: Circumstances = Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain };
@@ -211,4 +212,44 @@ fn the_ring_keeps_the_newest_events() {
     assert_eq!(segment.events.last().unwrap().sequence, 2 * 4998);
     assert_eq!(segment.losses.events_overwritten, 2 * 4998 - 4096);
     assert!(segment.events.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1));
+}
+
+/// A TT-Metal in which another thread allocates while it is asked, so many times.
+struct Churn {
+    recorder: Recorder<'static>,
+    left: AtomicU64,
+}
+
+impl Ask for Churn {
+    fn statistics(&self, _: u64, kind: BufferKind) -> Option<Statistics> {
+        let churns = |left: u64| left.checked_sub(1);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, churns).is_ok() {
+            self.recorder.words[kind_block(0, kind) + kind::LIVE]
+                .fetch_add(live_step(32), Ordering::Relaxed);
+        }
+        Some(Statistics { time: 7, ..Statistics::default() })
+    }
+
+    fn time(&self) -> u64 {
+        7
+    }
+
+    fn pause(&self) -> fn() {
+        thread::yield_now
+    }
+}
+
+#[test]
+fn figures_are_kept_only_with_what_was_counted_at_the_same_moment() {
+    let recorder = recorder();
+    let round = |left| {
+        recorder.process.allocators[0].changed.store(1, Ordering::Relaxed);
+        assert!(refresh::round(recorder, &Churn { recorder, left: AtomicU64::new(left) }));
+        let is_due = recorder.process.allocators[0].changed.load(Ordering::Relaxed) == 1;
+        let used = read(recorder).allocators[0].kind(BufferKind::Dram).clone();
+        (is_due, used.live_bytes, used.residual)
+    };
+    assert_eq!(round(1000), (true, 16 * 32, None), "never of one moment");
+    assert_eq!(round(3), (false, 19 * 32, Some(-19 * 32)));
+    assert_eq!(round(1000), (true, 35 * 32, Some(-19 * 32)), "what was said last stays");
 }
