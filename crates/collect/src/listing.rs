@@ -4,8 +4,7 @@ use ttmem_model::buffers::{
     AllocatorUse, Block, BufferList, BufferOwner, ChipRef, KindUse, LiveBuffer, SCHEMA, VERSION,
 };
 use ttmem_model::segment::{
-    Allocator, AllocatorRole, Buffer, BufferKind, BufferLayout, Event, Footprint, Op, Origin,
-    Segment,
+    Allocator, AllocatorRole, Buffer, BufferKind, Event, Footprint, Op, Origin, Segment,
 };
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Kind, Pid, Timestamp};
@@ -29,14 +28,9 @@ pub(crate) enum Told {
 pub(crate) struct Lived<'a> {
     pub(crate) told: Told,
     pub(crate) allocator: u8,
-    pub(crate) kind: BufferKind,
     pub(crate) origin: Origin,
-    pub(crate) layout: BufferLayout,
     pub(crate) address: u64,
-    pub(crate) bytes_per_bank: u64,
-    pub(crate) block_padding: u8,
-    pub(crate) requested: u64,
-    pub(crate) page_bytes: u32,
+    pub(crate) footprint: Footprint,
     /// When it was allocated and by which thread, if that is known.
     pub(crate) allocated: Option<(u64, u32)>,
     pub(crate) op: Option<&'a Op>,
@@ -56,14 +50,9 @@ impl<'a> Lived<'a> {
         Self {
             told: Told::Table(place),
             allocator: buffer.allocator,
-            kind: buffer.kind,
             origin: buffer.origin,
-            layout: buffer.layout,
             address: buffer.address,
-            bytes_per_bank: buffer.bytes_per_bank,
-            block_padding: buffer.block_padding,
-            requested: buffer.requested,
-            page_bytes: buffer.page_bytes,
+            footprint: buffer.footprint(),
             allocated: Some((buffer.time, buffer.thread)),
             op: buffer.op.as_ref(),
         }
@@ -80,31 +69,19 @@ impl<'a> Lived<'a> {
         Some(Self {
             told: Told::Freed(place),
             allocator: event.allocator?,
-            kind: event.buffer_kind,
             origin: event.origin,
-            layout: event.layout,
             address: event.address,
-            bytes_per_bank: event.bytes_per_bank,
-            block_padding: event.block_padding,
-            requested: event.requested,
-            page_bytes: event.page_bytes,
+            footprint: Footprint {
+                kind: event.buffer_kind,
+                layout: event.layout,
+                bytes_per_bank: event.bytes_per_bank,
+                block_padding: event.block_padding,
+                requested: event.requested,
+                page_bytes: event.page_bytes,
+            },
             allocated: None,
             op: None,
         })
-    }
-}
-
-impl Lived<'_> {
-    /// How it fills a bank.
-    fn footprint(&self) -> Footprint {
-        Footprint {
-            kind: self.kind,
-            layout: self.layout,
-            bytes_per_bank: self.bytes_per_bank,
-            block_padding: self.block_padding,
-            requested: self.requested,
-            page_bytes: self.page_bytes,
-        }
     }
 }
 
@@ -258,10 +235,11 @@ impl<'a> Holding<'a> {
         if is_empty {
             return None;
         }
-        let is_own = |lived: &&Lived<'_>| lived.allocator == allocator.index && lived.kind == kind;
+        let is_own =
+            |lived: &&Lived<'_>| lived.allocator == allocator.index && lived.footprint.kind == kind;
         let blocks = self.lived.iter().filter(is_own);
         let blocks = blocks
-            .map(|lived| Block { address: lived.address, bytes: lived.bytes_per_bank })
+            .map(|lived| Block { address: lived.address, bytes: lived.footprint.bytes_per_bank })
             .collect();
         Some(KindUse {
             kind: kind.into(),
@@ -281,7 +259,7 @@ impl<'a> Holding<'a> {
     fn buffer(&self, pid: Pid, lived: &Lived<'_>) -> Option<LiveBuffer> {
         let mut open = self.open.iter().map(|open| open.allocator);
         let allocator = open.find(|allocator| allocator.index == lived.allocator)?;
-        let banks = allocator.kind(lived.kind).banks;
+        let banks = allocator.kind(lived.footprint.kind).banks;
         let op = lived.op.filter(|op| !op.name.is_empty());
         let age = |time: u64| {
             self.time.micros_since(Timestamp(self.segment.header.to_real_time(time) / 1000))
@@ -290,14 +268,14 @@ impl<'a> Holding<'a> {
             pid,
             allocator: allocator.serial,
             address: lived.address,
-            bytes_per_bank: lived.bytes_per_bank,
-            size_per_bank: lived.footprint().size_per_bank(allocator),
+            bytes_per_bank: lived.footprint.bytes_per_bank,
+            size_per_bank: lived.footprint.size_per_bank(allocator),
             banks,
-            bytes: lived.bytes_per_bank.saturating_mul(banks),
-            requested: lived.requested,
-            page_bytes: lived.page_bytes,
-            kind: Kind::from(lived.kind),
-            layout: layout_name(lived.layout).to_owned(),
+            bytes: lived.footprint.bytes_per_bank.saturating_mul(banks),
+            requested: lived.footprint.requested,
+            page_bytes: lived.footprint.page_bytes,
+            kind: Kind::from(lived.footprint.kind),
+            layout: layout_name(lived.footprint.layout).to_owned(),
             origin: origin_name(lived.origin).to_owned(),
             age_us: lived.allocated.map(|(time, _)| age(time)),
             thread: lived.allocated.map(|(_, thread)| thread),

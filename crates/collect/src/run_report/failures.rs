@@ -78,8 +78,8 @@ fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
         .filter(|lived| lived.allocator == failure.allocator)
         .map(|lived| LiveBuffer {
             address: lived.address,
-            bytes: lived.bytes_per_bank,
-            kind: Kind::from(lived.kind),
+            bytes: lived.footprint.bytes_per_bank,
+            kind: Kind::from(lived.footprint.kind),
             label: label(name(lived.op), origin_name(lived.origin)),
         })
         .collect();

@@ -67,7 +67,7 @@ fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -
     let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
     for (moment, chips, lived) in held {
         let (origin, op) = (origin_name(lived.origin), name(lived.op));
-        let kind = Kind::from(lived.kind);
+        let kind = Kind::from(lived.footprint.kind);
         let key = (*moment, chips.clone(), origin, kind, op.clone());
         let group = groups.entry(key).or_insert_with(|| HeldGroup {
             chips: chips.clone(),
@@ -78,9 +78,10 @@ fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -
             buffers: 0,
             bytes: 0,
         });
-        let banks = replay.banks(lived.allocator, lived.kind);
+        let banks = replay.banks(lived.allocator, lived.footprint.kind);
         group.buffers += 1;
-        group.bytes = group.bytes.saturating_add(lived.bytes_per_bank.saturating_mul(banks));
+        group.bytes =
+            group.bytes.saturating_add(lived.footprint.bytes_per_bank.saturating_mul(banks));
     }
     let mut groups: Vec<HeldGroup> = groups.into_values().collect();
     // Tensors that nobody freed come before what TT-Metal keeps for itself.
@@ -98,12 +99,14 @@ pub(super) fn largest(replay: &Replay<'_>) -> Vec<Largest> {
 fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
     let highest = peaks::highest(replay, kind)?;
     let own = |living: Living<'a>| -> Vec<Lived<'a>> {
-        let is_own =
-            |its: &&Lived<'_>| its.kind == kind && highest.allocators.contains(&its.allocator);
+        let is_own = |its: &&Lived<'_>| {
+            its.footprint.kind == kind && highest.allocators.contains(&its.allocator)
+        };
         living.iter().filter(is_own).copied().collect()
     };
-    let bytes =
-        |its: &Lived<'_>| its.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.kind));
+    let bytes = |its: &Lived<'_>| {
+        its.footprint.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.footprint.kind))
+    };
     let at_peak = highest.event.and_then(|(event, time)| {
         let there = own(replay.after(event)?);
         // The peak's note and the events tell the same, or the note is of another moment.
@@ -117,9 +120,9 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
     all.sort_by_key(|its| (std::cmp::Reverse(bytes(its)), its.address));
     let buffer = |its: &Lived<'_>| LargeBuffer {
         address: its.address,
-        bytes_per_bank: its.bytes_per_bank,
+        bytes_per_bank: its.footprint.bytes_per_bank,
         bytes: bytes(its),
-        requested: its.requested,
+        requested: its.footprint.requested,
         origin: origin_name(its.origin),
         op: name(its.op),
         age_us: moment.zip(its.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),

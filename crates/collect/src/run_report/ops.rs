@@ -34,13 +34,13 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
         BTreeMap::new();
     for life in replay.lives() {
         let lived = life.lived;
-        let banks = replay.banks(lived.allocator, lived.kind);
-        let bytes = i128::from(lived.bytes_per_bank.saturating_mul(banks));
+        let banks = replay.banks(lived.allocator, lived.footprint.kind);
+        let bytes = i128::from(lived.footprint.bytes_per_bank.saturating_mul(banks));
         let mut chips = replay.chips(lived.allocator);
         if chips.is_empty() {
             chips.push(ReportChip { device: 0, unique_id: None });
         }
-        let of_op = changes.entry((lived.kind.into(), name(lived.op))).or_default();
+        let of_op = changes.entry((lived.footprint.kind.into(), name(lived.op))).or_default();
         for chip in chips {
             let of_chip = of_op.entry(chip).or_default();
             let begin = lived.allocated.map_or(first, |(time, _)| time.max(first));

@@ -157,7 +157,7 @@ impl<'a> Replay<'a> {
 
 impl<'a> Living<'a> {
     fn put(&mut self, lived: Lived<'a>) {
-        self.0.insert((lived.allocator, lived.kind, lived.address), lived);
+        self.0.insert((lived.allocator, lived.footprint.kind, lived.address), lived);
     }
 
     /// The buffers that an event is the end of. An address that is handed out anew was free.

@@ -268,7 +268,8 @@ impl Rewind {
     /// for it or not.
     fn held(&self, allocator: &Allocator, kind: BufferKind, lived: &[Lived<'_>]) -> Held {
         let own = lived.iter().filter(|its| is_of(its, allocator.index, kind));
-        let block = |its: &Lived<'_>| Block { address: its.address, bytes: its.bytes_per_bank };
+        let block =
+            |its: &Lived<'_>| Block { address: its.address, bytes: its.footprint.bytes_per_bank };
         let mut blocks: Vec<Block> = own.map(block).collect();
         blocks.sort_unstable();
         let extent = self.extents.get(&(allocator.index, kind)).copied();
@@ -315,7 +316,7 @@ impl Rewind {
         let before = before.filter_map(|life| Lived::at(&self.segment, life.told));
         let mut sum = before
             .filter(|lived| is_of(lived, allocator.index, kind))
-            .fold(0, |sum: u64, lived| sum.saturating_add(lived.bytes_per_bank));
+            .fold(0, |sum: u64, lived| sum.saturating_add(lived.footprint.bytes_per_bank));
         let (mut agree, mut differ) = (0_u64, 0_u64);
         for event in events[..until].iter().filter(changes) {
             sum = match event.kind {
@@ -344,9 +345,9 @@ impl Rewind {
             let Some(lived) = Lived::at(&self.segment, life.told) else { continue };
             let own = Extent {
                 start: lived.address,
-                end: lived.address.saturating_add(lived.bytes_per_bank),
+                end: lived.address.saturating_add(lived.footprint.bytes_per_bank),
             };
-            let known = ends.entry((lived.allocator, lived.kind)).or_insert(own);
+            let known = ends.entry((lived.allocator, lived.footprint.kind)).or_insert(own);
             known.start = known.start.min(own.start);
             known.end = known.end.max(own.end);
         }
@@ -374,7 +375,7 @@ impl Rewind {
         let lived = at.filter_map(|life| Lived::at(&self.segment, life.told));
         let own = lived.filter(|lived| is_of(lived, index, kind));
         let blocks = own
-            .map(|lived| Block { address: lived.address, bytes: lived.bytes_per_bank })
+            .map(|lived| Block { address: lived.address, bytes: lived.footprint.bytes_per_bank })
             .collect();
         let Statistics { total: allocatable, free, largest_free, .. } = told;
         let map = bank::map(kind.into(), Bank { allocatable, free, largest_free }, blocks)?;
@@ -411,7 +412,7 @@ fn figures(
 }
 
 fn is_of(lived: &Lived<'_>, allocator: u8, kind: BufferKind) -> bool {
-    lived.allocator == allocator && lived.kind == kind
+    lived.allocator == allocator && lived.footprint.kind == kind
 }
 
 /// Leaves the longest run of events of which none is missing.

@@ -109,10 +109,10 @@ impl Timeline {
         let mut buffers = Buffers::default();
         let ended = |end: usize| Some(micros(segment.events.get(end)?.time));
         for Life { lived, end } in largest(lives, end, segment) {
-            let Some(pool) = places.get(&(lived.allocator, lived.kind)) else { continue };
+            let Some(pool) = places.get(&(lived.allocator, lived.footprint.kind)) else { continue };
             buffers.pool.push(*pool);
             buffers.address.push(lived.address);
-            buffers.bytes.push(lived.bytes_per_bank);
+            buffers.bytes.push(lived.footprint.bytes_per_bank);
             buffers.start_us.push(lived.allocated.map(|(time, _)| micros(time)));
             buffers.end_us.push(end.and_then(ended));
             buffers.op.push(names.number(lived.op));
@@ -152,7 +152,7 @@ fn largest<'a>(mut lives: Vec<Life<'a>>, last: u64, segment: &Segment) -> Vec<Li
     let weight = |life: &Life<'_>| {
         let end = life.end.and_then(|end| Some(segment.events.get(end)?.time));
         let span = end.unwrap_or(last).saturating_sub(begin(life).unwrap_or(0));
-        u128::from(life.lived.bytes_per_bank) * u128::from(span)
+        u128::from(life.lived.footprint.bytes_per_bank) * u128::from(span)
     };
     if lives.len() > MAX_BUFFERS {
         lives.sort_by_key(|life| std::cmp::Reverse(weight(life)));
