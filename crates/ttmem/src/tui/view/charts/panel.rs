@@ -161,22 +161,6 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
         })
         .filter(|(_, layer)| layer.numbers.iter().any(Option::is_some))
         .collect();
-    let values: Vec<(Role, String)> = layers
-        .iter()
-        .rev()
-        .filter_map(|(track, layer)| {
-            let number = number(app, subject, *track, (&layer.numbers, 1))?;
-            let amount = charted(canvas.look, Unit::Bytes, number);
-            let fill = canvas.fill(layer.role).map(|fill| format!("{fill} ")).unwrap_or_default();
-            let text = match track {
-                _ if plot.width < 60 => format!("{fill}{amount}"),
-                Track::L1 => format!("{fill}buffers {amount}"),
-                Track::CircularBuffersAlone => format!("{fill}CBs {amount}"),
-                track => format!("{fill}{} {amount}", track.label()),
-            };
-            (number > 0.0).then_some((layer.role, text))
-        })
-        .collect();
     let owned;
     let chart = if chart.subjects.len() > 1 {
         let name = super::name_of(app, subject);
@@ -185,6 +169,25 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
     } else {
         chart
     };
+    let value = |(track, layer): &(Track, Layer), is_named: bool| {
+        let number = number(app, subject, *track, (&layer.numbers, 1))?;
+        let amount = charted(canvas.look, Unit::Bytes, number);
+        let fill = canvas.fill(layer.role).map(|fill| format!("{fill} ")).unwrap_or_default();
+        let text = match track {
+            _ if !is_named => format!("{fill}{amount}"),
+            Track::L1 => format!("{fill}buffers {amount}"),
+            Track::CircularBuffersAlone => format!("{fill}CBs {amount}"),
+            track => format!("{fill}{} {amount}", track.label()),
+        };
+        (number > 0.0).then_some((layer.role, text))
+    };
+    let values = |is_named| -> Vec<(Role, String)> {
+        layers.iter().rev().filter_map(|layer| value(layer, is_named)).collect()
+    };
+    let named = values(true);
+    // Where there is little room, all amounts before some of them with their names.
+    let is_short = plot.width < 60 && fitting(&named, title_room(chart), 0).0 < named.len();
+    let values = if is_short { values(false) } else { named };
     draw_title(app, canvas, chart, &values);
     let sums = (0..usize::from(plot.width)).map(|column| {
         let numbers = layers.iter().filter_map(|(_, layer)| layer.numbers[column]);
@@ -206,14 +209,18 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
     stack::draw(canvas, plot, range, &layers);
 }
 
+/// Columns for the numbers beside a chart's title and a bit of the rule.
+fn title_room(chart: &Chart<'_>) -> usize {
+    usize::from(chart.area.width).saturating_sub(width(&chart.title) + 7)
+}
+
 /// Title at the left, numbers at the right, a rule between them.
 fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(Role, String)]) {
     let area = chart.area;
     let end = area.right() - 2;
     canvas.rule(Rect { x: area.x + 1, width: area.width - 3, height: 1, ..area });
     let x = canvas.text(area.x + 1, area.y, end, Role::Strong, &format!("{} ", chart.title));
-    let room = usize::from(end.saturating_sub(x + 3));
-    let (shown, is_cut) = fitting(values, room, width(canvas.glyphs().ellipsis) + 1);
+    let (shown, is_cut) = fitting(values, title_room(chart), width(canvas.glyphs().ellipsis) + 1);
     let taken: usize = values[..shown].iter().map(|(_, text)| width(text) + 1).sum();
     let ellipsis = if is_cut { format!(" {}", canvas.glyphs().ellipsis) } else { String::new() };
     let start = end - cells(taken + width(&ellipsis));
