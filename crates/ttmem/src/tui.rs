@@ -1,11 +1,11 @@
 //! `ttmem top`: the live view.
 //!
-//! - [`app`]: the state and what every event does to it. No I/O, no clock: time comes in with the events.
-//! - [`history`]: what the samples said over the last hour, in constant memory.
+//! - [`app`]: the state, and its update for every event. No I/O and no clock: events carry the time.
+//! - [`history`]: the values of the last hour, in constant memory.
 //! - [`view`]: pure drawing from the state to a frame; [`widget`] has the parts that views share.
-//! - [`run`](mod@run): the one loop. Around it: [`terminal`] and [`screen`] (what is written to the terminal),
-//!   [`sampler`] and [`details`] (what is read of the host; [`cores`] as view 3 draws them), [`past`] (what a server knows of before), [`player`] and
-//!   [`recorded`] (what is read of a recording), [`demo`] (a host that is made up and at work).
+//! - [`run`](mod@run): the event loop. Around it: [`terminal`] and [`screen`] (output to the terminal), [`sampler`] and
+//!   [`details`] (reading the host; [`cores`] for view 3), [`past`] (the history of a server), [`player`] and
+//!   [`recorded`] (reading a recording), [`demo`] (a made-up host under load).
 
 pub mod app;
 pub mod cores;

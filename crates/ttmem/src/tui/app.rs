@@ -1,7 +1,7 @@
-//! The state of the live view, and what every event does to it.
+//! The state of the live view, and its update for every event.
 //!
-//! Pure: no I/O, no clock, no terminal. Time comes in with the events, and what must be done outside goes out as an
-//! [`Action`]. Views draw from it and never change it.
+//! Pure: no I/O, no clock, no terminal. Events carry the time, and work for the outside is returned as an [`Action`].
+//! Views draw from the state and never change it.
 
 mod buffers;
 mod chart;
@@ -41,13 +41,13 @@ pub const INTERVALS: [u64; 10] = [
     60_000_000,
 ];
 
-/// Nobody minds a silence that is shorter.
+/// Microseconds of delay that are not reported.
 const SILENCE_LEAST: u64 = 2_000_000;
 
 /// How long a message stays.
 const MESSAGE_MICROS: u64 = 4_000_000;
 
-/// Which part of the overview has the focus.
+/// The focused part of the overview.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
     /// The chips.
@@ -57,7 +57,7 @@ pub enum Focus {
     Processes,
 }
 
-/// What the user chose to see alone.
+/// The subject that is shown alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Only {
     /// Everything is shown.
@@ -69,28 +69,28 @@ pub enum Only {
     Process(ProcessId),
 }
 
-/// A line at the foot of the screen that goes away by itself.
+/// A line at the bottom of the screen that disappears after a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// How it looks.
+    /// The style.
     pub role: Role,
     until: Moment,
 }
 
-/// Where the cursors are. They follow what they are on, not the row.
+/// The cursors. Each follows its subject, not the row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursors {
     /// The chip.
     pub chip: Option<ChipId>,
     /// The row of the process table.
     pub row: Option<RowId>,
-    /// The finding.
+    /// The id of the finding.
     pub finding: usize,
-    /// Lines by which the telemetry is scrolled.
+    /// Scroll offset of the telemetry, in lines.
     pub telemetry: usize,
-    /// Lines by which the details of a process are scrolled.
+    /// Scroll offset of the details of a process, in lines.
     pub details: usize,
 }
 
@@ -100,12 +100,12 @@ pub struct App {
     pub(super) look: Look,
     pub(super) view: View,
     pub(super) shown: Option<Shown>,
-    /// The newest sample, while the screen is held still.
+    /// The newest sample while the screen is frozen.
     pub(super) waiting: Option<Shown>,
     pub(super) frozen: bool,
     pub(super) past: Past,
     pub(super) interval: u64,
-    /// When the last sample came.
+    /// Arrival time of the last sample.
     pub(super) heard: Option<Moment>,
     pub(super) now: Moment,
     pub(super) focus: Focus,
@@ -117,20 +117,20 @@ pub struct App {
     pub(super) charts: Charts,
     pub(super) cores: Cores,
     pub(super) buffers: Buffers,
-    /// The recording that is played, if one is.
+    /// The recording that is being played, if any.
     pub(super) replay: Option<Replay>,
     pub(super) overlay: Option<Overlay>,
-    /// The process whose details are shown, and what is known of it.
+    /// The process whose details are shown, and its details.
     pub(super) details: Option<(ProcessId, Option<Details>)>,
     pub(super) message: Option<Message>,
-    /// The most of a page that a cursor moves at once.
+    /// The largest move of a cursor, in pages.
     pub(super) page: usize,
     allow_signals: bool,
     settings: Settings,
 }
 
 impl App {
-    /// The state before the first sample.
+    /// Creates the state before the first sample.
     #[must_use]
     pub fn new(settings: Settings, look: Look, allow_signals: bool) -> Self {
         Self {
@@ -166,13 +166,13 @@ impl App {
         }
     }
 
-    /// What has been chosen so far, to be remembered.
+    /// Returns the settings to save.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
             theme: Some(self.look.theme),
             interval_micros: match self.replay {
-                // The interval of a recording is nobody's choice.
+                // // The interval of a recording is not a setting.
                 Some(_) => self.settings.interval_micros,
                 None => self.interval,
             },
@@ -190,13 +190,13 @@ impl App {
         }
     }
 
-    /// Microseconds from one sample to the next.
+    /// Returns the microseconds between samples.
     #[must_use]
     pub fn interval_micros(&self) -> u64 {
         self.interval
     }
 
-    /// Says what a half of a screen is, for the keys that move by it.
+    /// Sets the half-page step of the movement keys.
     pub fn set_page(&mut self, rows: usize) {
         self.page = (rows / 2).max(1);
     }
@@ -207,11 +207,11 @@ impl App {
         self.message = Some(Message { text: text.into(), role, until });
     }
 
-    /// Lets something happen at a moment.
+    /// Handles an event at a time.
     pub fn update(&mut self, at: Moment, event: Event) -> Action {
         let is_first = self.now == Moment::default();
         self.now = self.now.max(at);
-        // What was said before there was a time stays as long as anything else.
+        // A message from before the first time event lasts as long as any other.
         if let Some(message) = self.message.as_mut().filter(|_| is_first) {
             message.until = Moment(self.now.0 + MESSAGE_MICROS);
         }
@@ -283,25 +283,25 @@ impl App {
         }
     }
 
-    /// What is shown: the newest sample, or the one at which the screen was frozen.
+    /// Returns the sample on screen: the newest one, or the one at which the screen was frozen.
     #[must_use]
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.shown.as_ref().map(|shown| &*shown.snapshot)
     }
 
-    /// The end of the time axis.
+    /// Returns the end of the time axis.
     pub(super) fn until(&self) -> Moment {
         self.shown.as_ref().map(|shown| shown.at).unwrap_or_default()
     }
 
-    /// Microseconds since the last sample came, if it should have been followed by another by now.
+    /// Returns the microseconds since the last sample, if the next one is late.
     pub(super) fn silence(&self) -> Option<u64> {
         let silence = self.now.since(self.heard.filter(|_| self.replay.is_none())?);
         (silence >= SILENCE_LEAST.max(self.interval.saturating_mul(3))).then_some(silence)
     }
 
-    /// Microseconds until something on the screen changes by itself: a message that goes away, a silence that is to be
-    /// told or grows by a second. Nothing if nothing does.
+    /// Returns the microseconds until the screen changes without an event: a message expires, or a delay must be shown
+    /// or grows by a second. `None` if nothing is due.
     #[must_use]
     pub fn wait(&self, now: Moment) -> Option<u64> {
         const SECOND: u64 = 1_000_000;
@@ -318,7 +318,7 @@ impl App {
         message.into_iter().chain(silence).chain(buffers).min().map(|micros| micros + 1_000)
     }
 
-    /// The chips that are shown.
+    /// Returns the visible chips.
     pub(super) fn chips(&self) -> Vec<&Chip> {
         let Some(snapshot) = self.snapshot() else { return Vec::new() };
         let held = |chip: &&Chip| match self.only {
@@ -336,12 +336,12 @@ impl App {
         in_order(snapshot).into_iter().filter(held).filter(alone).collect()
     }
 
-    /// Whether a selection or a filter hides a part of everything.
+    /// True if a selection or a filter hides anything.
     pub(super) fn hides(&self) -> bool {
         self.only != Only::All || !self.filter.is_empty()
     }
 
-    /// Whether a process is among those that are shown.
+    /// True if a process is visible.
     pub(super) fn shows(&self, snapshot: &Snapshot, process: &Process) -> bool {
         let selected = match self.only {
             Only::All => true,
@@ -351,7 +351,7 @@ impl App {
         selected && self.filter.shows_process(snapshot, process)
     }
 
-    /// The rows of the process table.
+    /// Returns the rows of the process table.
     pub(super) fn rows(&self) -> Vec<Row<'_>> {
         let Some(shown) = &self.shown else { return Vec::new() };
         let tree = self.order.tree && self.view == View::Processes;
@@ -360,7 +360,7 @@ impl App {
         rows(snapshot, &shown.cpu, &order, |process| self.shows(snapshot, process))
     }
 
-    /// The findings that are shown.
+    /// Returns the visible findings.
     pub(super) fn findings(&self) -> Vec<&Finding> {
         let Some(snapshot) = self.snapshot() else { return Vec::new() };
         let selected = |finding: &&Finding| match self.only {
@@ -371,17 +371,17 @@ impl App {
         let findings = snapshot.findings.iter().filter(selected);
         let shown = findings.filter(|finding| self.filter.shows_finding(snapshot, finding));
         let mut findings: Vec<_> = shown.collect();
-        // The newest first; those of one sample stay in the order of the snapshot, which is the worst first.
+        // Newest first; those of one sample keep the order of the snapshot, which is worst first.
         findings.sort_by_key(|finding| std::cmp::Reverse(self.seen_first(finding)));
         findings
     }
 
-    /// When a finding was seen first.
+    /// Returns the time at which a finding first appeared.
     pub(super) fn seen_first(&self, finding: &Finding) -> Moment {
         self.past.seen_first(finding)
     }
 
-    /// The number that a track of a subject has in what is shown.
+    /// Returns the value of a track in the sample on screen.
     pub(super) fn number(&self, subject: Subject, track: Track) -> Option<f64> {
         let shown = self.shown.as_ref()?;
         match subject {
@@ -397,7 +397,7 @@ impl App {
         }
     }
 
-    /// What charts are drawn of, in the order of the cursor.
+    /// Returns the subjects of the charts, in cursor order.
     pub(super) fn subjects(&self) -> Vec<Subject> {
         if self.charts.of_processes {
             let rows = self.rows();
@@ -406,29 +406,29 @@ impl App {
         self.chips().iter().map(|chip| Subject::Chip(chip.id)).collect()
     }
 
-    /// The place of the chip cursor among the chips that are shown.
+    /// Returns the index of the chip cursor among the visible chips.
     pub(super) fn chip_place(&self) -> usize {
         let chips = self.chips();
         chips.iter().position(|chip| Some(chip.id) == self.cursors.chip).unwrap_or(0)
     }
 
-    /// The place of the row cursor among the rows that are shown.
+    /// Returns the index of the row cursor among the visible rows.
     pub(super) fn row_place(&self) -> usize {
         let rows = self.rows();
         rows.iter().position(|row| Some(row.id()) == self.cursors.row).unwrap_or(0)
     }
 
-    /// When a process began to run, where that is known.
+    /// Returns the start time of a process, if it is known.
     pub(super) fn started(&self, process: &Process) -> Option<Timestamp> {
         let boot = self.shown.as_ref()?.boot?;
         (process.start_time > 0).then(|| {
-            /// Clock ticks of Linux are hundredths of a second wherever Tenstorrent's driver runs.
+            /// Clock ticks of Linux are hundredths of a second on every host that the driver supports.
             const MICROS_PER_TICK: u64 = 10_000;
             Timestamp(boot.0 + process.start_time * MICROS_PER_TICK)
         })
     }
 
-    /// Details that are on the screen are read again with every sample.
+    /// Reads visible details again with every sample.
     fn ask_again(&mut self) -> Action {
         match &self.details {
             Some((process, _)) if !self.frozen && self.replay.is_none() => {
@@ -441,14 +441,14 @@ impl App {
     }
 }
 
-/// What makes two findings of different samples the same one. Their texts may have numbers that change.
+/// The identity of a finding across samples. Its text may contain numbers that change.
 type FindingKey = (String, Option<ChipId>, Option<ttmem_model::Pid>);
 
 fn key_of(finding: &Finding) -> FindingKey {
     (finding.id.clone(), finding.chip, finding.pid)
 }
 
-/// The chips of a snapshot with every remote one after the chip that it is reached through.
+/// Returns the chips of a snapshot with each remote chip after its gateway.
 pub(super) fn in_order(snapshot: &Snapshot) -> Vec<&Chip> {
     let is_behind = |chip: &Chip, gateway: &Chip| chip.gateway == Some(gateway.id);
     let has_gateway = |chip: &Chip| snapshot.chips.iter().any(|gateway| is_behind(chip, gateway));
@@ -461,7 +461,7 @@ pub(super) fn in_order(snapshot: &Snapshot) -> Vec<&Chip> {
         .collect()
 }
 
-/// A place moved by a step in a list, at most to its ends.
+/// Moves an index by a step and clamps it to the list.
 fn moved(place: usize, count: usize, step: Step, page: usize) -> usize {
     let last = count.saturating_sub(1);
     match step {
@@ -474,7 +474,7 @@ fn moved(place: usize, count: usize, step: Step, page: usize) -> usize {
     }
 }
 
-/// Shares a snapshot with whoever draws it.
+/// Shares a snapshot with the views.
 pub(super) type Shared = Arc<Snapshot>;
 
 #[cfg(test)]

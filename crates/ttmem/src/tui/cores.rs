@@ -1,4 +1,4 @@
-//! The worker cores of chips as view 3 draws them: read just now, or of a moment that a recording holds.
+//! The worker cores of chips as view 3 draws them: read now, or from a moment of a recording.
 
 use ttmem_collect::L1Look;
 use ttmem_model::facts::{Field, L1Cost, L1Facts};
@@ -10,34 +10,34 @@ use ttmem_model::{ChipId, Timestamp};
 
 use crate::output::l1::view::ChipView;
 
-/// The L1 of chips at one moment.
+/// The L1 of chips at one time.
 #[derive(Clone, Debug, Default)]
 pub struct CoreLook {
-    /// The moment, if a recording holds it.
+    /// The moment, if a recording contains it.
     pub recorded: Option<Timestamp>,
-    /// Why a recording holds none.
+    /// The reason, if a recording contains none.
     pub missing: Option<String>,
-    /// The chips that were asked for.
+    /// The requested chips.
     pub chips: Vec<(ChipId, Field<ChipCores>)>,
-    /// The memory of those chips as their L1 has it.
+    /// The memory of those chips as read from L1.
     pub memory: Vec<(ChipId, ChipMemory)>,
 }
 
 /// The cores of a chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChipCores {
-    /// What `ttmem l1 --json` says of them.
+    /// The report, as `ttmem l1 --json` prints it.
     pub report: ChipReport,
-    /// What reading them took. A recording does not say.
+    /// The cost of the read. Not known for a recording.
     pub cost: Option<L1Cost>,
-    /// How many more the chip has: harvested, or not ours. A recording does not say.
+    /// The number of harvested or foreign cores. Not known for a recording.
     pub other_cores: u64,
-    /// Why their kernels have no names.
+    /// The reason that kernels have no names.
     pub unnamed: Option<Missing>,
 }
 
 impl CoreLook {
-    /// What was read just now.
+    /// Creates the view of a fresh read.
     #[must_use]
     pub fn live(look: &L1Look) -> Self {
         let L1Look { snapshot, chips } = look;
@@ -52,7 +52,8 @@ impl CoreLook {
         }
     }
 
-    /// What a recording holds of a moment. `snapshot` is that moment's: it tells the chips that have no id of their own.
+    /// Creates the view of a recorded moment. `snapshot` is of that moment and identifies chips without an id of their
+    /// own.
     #[must_use]
     pub fn recorded(time: Timestamp, report: L1Report, snapshot: &Snapshot) -> Self {
         let stands_in =
@@ -69,7 +70,7 @@ impl CoreLook {
         }
     }
 
-    /// A recording that holds none.
+    /// Creates the view of a recording without cores.
     #[must_use]
     pub fn none(why: impl Into<String>) -> Self {
         Self { missing: Some(why.into()), ..Self::default() }
@@ -89,13 +90,13 @@ fn cores(snapshot: &Snapshot, chip: &Chip, facts: &L1Facts) -> Field<ChipCores> 
 }
 
 impl ChipCores {
-    /// The core at a place of the grid.
+    /// Returns the core at a coordinate.
     #[must_use]
     pub fn at(&self, place: Coordinate) -> Option<&CoreReport> {
         self.report.cores.iter().find(|core| core.logical == Some(place))
     }
 
-    /// Its columns and rows, if any core says.
+    /// Returns the columns and rows, if any core gives them.
     #[must_use]
     pub fn grid(&self) -> Option<Grid> {
         self.report.grid

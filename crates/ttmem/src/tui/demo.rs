@@ -1,7 +1,7 @@
-//! A made-up host at work: what a live view shows of `--demo`, and what tests watch for a while.
+//! A made-up host under load: shown by `--demo` in the live view, and used by tests that run for a while.
 //!
-//! The facts of a still host are changed a little with time and concluded from anew, so that every number that is
-//! shown belongs to every other. The same moment always gives the same host.
+//! The facts of a static host are changed a little with time and merged again, so that all values agree with each
+//! other. A given time always yields the same host.
 
 mod segment;
 
@@ -15,7 +15,7 @@ use ttmem_model::{Metric, Snapshot, Timestamp};
 use super::history::Moment;
 use super::number::bytes;
 
-/// A made-up host at work.
+/// A made-up host under load.
 #[derive(Debug)]
 pub struct Work {
     still: Facts,
@@ -23,19 +23,19 @@ pub struct Work {
 }
 
 impl Work {
-    /// The host of a collector, at work.
+    /// Creates a host under load from a collector.
     #[must_use]
     pub fn new(mut collector: Collector) -> Self {
         Self { still: collector.facts_at(Depth::Full), before: None }
     }
 
-    /// When the still host was looked at.
+    /// The time of the static host.
     #[must_use]
     pub fn begin(&self) -> Moment {
         Moment(self.still.time.0)
     }
 
-    /// What the host is like at a moment.
+    /// Returns the snapshot at a time.
     pub fn at(&mut self, moment: Moment) -> Snapshot {
         let facts = self.facts_at(moment);
         let snapshot = merge(&facts, self.before.as_ref());
@@ -43,7 +43,7 @@ impl Work {
         snapshot
     }
 
-    /// The buffers of its processes at a moment.
+    /// Returns the buffers of its processes at a time.
     #[must_use]
     pub fn buffers_at(&self, moment: Moment) -> BufferList {
         buffers(&self.facts_at(moment))
@@ -75,7 +75,7 @@ impl Work {
             }
         }
         for (pid, process) in &mut facts.processes {
-            // Some processes work harder than others.
+            // Some processes are busier than others.
             let cores = 0.4 + f64::from(pid.0 % 7) * 0.35;
             let time = seconds * cores * 1e6 + (1.0 + wave(seconds, 11.0)) * cores * 2e5;
             add(&mut process.cpu_time_us, bytes(time));
@@ -106,16 +106,16 @@ fn work_of_device(device: &mut ttmem_model::facts::Device, seconds: f64, shift: 
     }
 }
 
-/// What the processes of a region hold: a cache that fills up and starts again, and operations that come and go.
+/// The memory of the processes of a region: a cache that fills up and starts over, and transient operations.
 fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
-    /// A cache is full after so many seconds.
+    /// Seconds until the cache is full.
     const FILL_SECONDS: f64 = 75.0;
     let filled = ((seconds + shift * 20.0) % FILL_SECONDS) / FILL_SECONDS;
     let phase = load(seconds + shift);
     for slot in &mut content.slots {
         let of = |part: u64, share: f64| bytes(part as f64 * share) & !0x1FFF;
         let held = slot.bytes;
-        // What a killed process left behind does not change: nobody is there to change it.
+        // Stale memory does not change: its process has ended.
         if slot.updated_ns + 3_600_000_000_000 > content.updated_ns {
             slot.bytes.dram = of(held.dram, 0.84 + 0.16 * filled);
             slot.bytes.l1 = of(held.l1, 0.35 + 0.65 * phase);
@@ -138,14 +138,14 @@ fn add_up(content: &mut RegionContent) {
     content.totals = totals;
 }
 
-/// A number between 0 and 1 that comes and goes with the phases of a model.
+/// Returns a value between 0 and 1 that follows the phases of a model.
 fn load(seconds: f64) -> f64 {
     let slow = wave(seconds, 23.0);
     let fast = wave(seconds, 3.1);
     (0.55 + 0.35 * slow + 0.1 * fast).clamp(0.0, 1.0)
 }
 
-/// A sine of this period, as the sum of its series. The library that has sines is not loaded for this.
+/// A sine of this period, as the sum of its series, so that no maths library is loaded.
 fn wave(seconds: f64, period: f64) -> f64 {
     let turns = seconds / period;
     let phase = turns - turns.round();

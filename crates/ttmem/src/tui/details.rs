@@ -1,4 +1,4 @@
-//! What is read of one process when somebody looks closely: its start, threads, files, and the switches in its
+//! Details of one process: its start, threads, files, and the environment variables that matter to TT-Metal.
 //! environment that matter to TT-Metal.
 
 use ttmem_collect::Root;
@@ -7,19 +7,19 @@ use ttmem_model::facts::Field;
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
-/// What is known of a process besides its row.
+/// Details of a process beyond its row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Details {
     /// Its threads.
     pub threads: Field<u64>,
-    /// The switches of its environment, by name.
+    /// Its relevant environment variables, by name.
     pub environment: Field<Vec<(String, String)>>,
-    /// Its files that have to do with devices.
+    /// Its open devices and memory regions.
     pub files: Field<Files>,
 }
 
 impl Details {
-    /// Of a process in a recording.
+    /// Details of a process in a recording.
     #[must_use]
     pub fn not_recorded() -> Self {
         let missing = || Missing::not_read("a recording does not hold it");
@@ -30,15 +30,15 @@ impl Details {
 /// The open files of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    /// How many it has open.
+    /// The number of open files.
     pub open: usize,
-    /// Devices and memory regions among them, each once.
+    /// Devices and memory regions among them, without duplicates.
     pub of_devices: Vec<String>,
 }
 
-/// The most of an environment that is read. Longer ones exist, and the kernel gives them in pieces.
+/// The most bytes of an environment that are read. Longer ones exist, and the kernel returns them in pieces.
 const ENVIRONMENT_BYTES: usize = 128 << 10;
-/// The most files of one process that are looked at.
+/// The most files of one process that are examined.
 const MOST_FILES: usize = 4096;
 
 /// Reads the details of a process.
@@ -51,7 +51,7 @@ pub fn read(root: &Root, pid: Pid) -> Details {
     }
 }
 
-/// When the host was switched on.
+/// Returns the boot time of the host.
 #[must_use]
 pub fn boot(root: &Root) -> Option<Timestamp> {
     const STAT_BYTES: usize = 1 << 20;
@@ -91,7 +91,7 @@ fn files(root: &Root, pid: Pid) -> Result<Files, RootError> {
     let names = root.list(&folder)?;
     let mut files = Files { open: names.len(), of_devices: Vec::new() };
     for name in names.iter().take(MOST_FILES) {
-        // A file may be closed while the others are looked at.
+        // A file may be closed while the others are examined.
         let Ok(target) = root.link(&format!("{folder}/{}", name.to_string_lossy())) else {
             continue;
         };

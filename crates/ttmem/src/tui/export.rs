@@ -1,4 +1,4 @@
-//! What a view shows, as a file: JSON, CSV, or the charts as SVG. Pure: a document is a name and its bytes.
+//! Export of a view as a file: JSON, CSV, or the charts as SVG. Pure: a document is a name and its bytes.
 
 mod csv;
 mod json;
@@ -10,28 +10,28 @@ use super::app::{App, Panel, View};
 use super::track::{Line, Subject, Track};
 use crate::output::amount::rfc3339;
 
-/// A file to be.
+/// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Its name, without a directory.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// How something is saved.
+/// An export format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// JSON.
     Json,
     /// Comma-separated values.
     Csv,
-    /// A drawing.
+    /// An SVG drawing.
     Svg,
 }
 
 impl Format {
-    /// The formats of a view.
+    /// Returns the formats of a view.
     #[must_use]
     pub fn of(view: View) -> &'static [Self] {
         match view {
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// The key that picks it.
+    /// Returns the key that picks it.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -50,7 +50,7 @@ impl Format {
         }
     }
 
-    /// What it is.
+    /// Returns its description.
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl Format {
     }
 }
 
-/// What the open view shows; nothing before the first sample.
+/// Exports the open view; `None` before the first sample.
 #[must_use]
 pub fn document(app: &App, format: Format) -> Option<Document> {
     let snapshot = app.snapshot()?;
@@ -81,20 +81,20 @@ pub fn document(app: &App, format: Format) -> Option<Document> {
         (Format::Csv, view) => csv::of_view(app, snapshot, view)?,
         (Format::Svg, _) => svg::charts(app),
     };
-    // `2026-11-02T09:30:00.000000Z` as `20261102T093000Z`: it sorts, and no file system minds it.
+    // `2026-11-02T09:30:00.000000Z` becomes `20261102T093000Z`: it sorts, and every file system accepts it.
     let moment = rfc3339(snapshot.time_us);
     let seconds: String = moment.split('.').next().unwrap_or_default().replace(['-', ':'], "");
     let name = format!("ttmem-{}-{seconds}Z.{}", app.view.name(), format.extension());
     Some(Document { name, bytes: text.into_bytes() })
 }
 
-/// The buffers that are shown, in their order; nothing before they were read.
+/// Returns the visible buffers in display order; `None` before they are read.
 fn shown_buffers(app: &App) -> Option<BufferList> {
     let list = app.buffers.list()?;
     Some(BufferList { buffers: app.buffers.shown().cloned().collect(), ..list.clone() })
 }
 
-/// The tracks that the open charts show.
+/// Returns the tracks of the open charts.
 fn tracks(app: &App) -> Vec<Track> {
     const KINDS: [Track; 5] =
         [Track::L1, Track::L1Small, Track::CircularBuffers, Track::Kernels, Track::Reserved];
@@ -113,7 +113,7 @@ fn tracks(app: &App) -> Vec<Track> {
     tracks
 }
 
-/// The lines that the open charts show, as far as anything is known of them.
+/// Returns the lines of the open charts that have any value.
 fn lines(app: &App) -> Vec<Line> {
     let tracks = tracks(app);
     let of = |subject: Subject| tracks.iter().map(move |track| Line { subject, track: *track });
@@ -123,7 +123,7 @@ fn lines(app: &App) -> Vec<Line> {
     app.subjects().into_iter().flat_map(of).filter(known).collect()
 }
 
-/// How the subject of a line is called in a file: by what stays the same.
+/// Returns the stable name of the subject of a line.
 fn name_of(subject: Subject) -> String {
     match subject {
         Subject::Chip(id) => format!("chip:{id}"),
@@ -131,7 +131,7 @@ fn name_of(subject: Subject) -> String {
     }
 }
 
-/// The unit of a track as files name it.
+/// Returns the unit of a track in files.
 fn unit_of(track: Track) -> &'static str {
     use super::track::Unit;
     match track.unit() {

@@ -1,11 +1,11 @@
-//! What the samples said over the last hour, in constant memory.
+//! The values of the last hour, in constant memory.
 //!
-//! There is one level for each window of the charts. A level keeps [`POINTS`] spans of time, and each line one number
-//! for each of them: the worst of its samples. Spans have the times of their samples, so a chart can be drawn on a true
-//! time axis: where no span lies nothing was measured.
+//! There is one level per chart window. A level keeps [`POINTS`] spans of time, and for each line one value per span:
+//! the worst of its samples. Spans have the times of their samples, so charts have a true time axis: a time without a
+//! span was not measured.
 //!
-//! A line costs 4 bytes for each point of each level, and only from its first known number on: 3.75 KiB an hour. At most
-//! [`MOST_LINES`] lines are kept; what is not kept is counted.
+//! A line costs 4 bytes per point and level, from its first known value on: 3.75 KiB an hour. At most [`MOST_LINES`]
+//! lines are kept; values that are dropped are counted.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -13,34 +13,34 @@ use std::collections::VecDeque;
 use super::number::narrow;
 use super::track::Line;
 
-/// Numbers that a level keeps of a line. A chart of 120 columns has two dots in each.
+/// Values that a level keeps per line. A chart of 120 columns has two dots in each.
 pub const POINTS: usize = 240;
 
-/// Lines that are kept: 15 of 32 chips, and 7 of 32 processes. All of them for an hour take 2.6 MiB.
+/// The most lines that are kept: 15 of 32 chips, and 7 of 32 processes. An hour of all of them takes 2.6 MiB.
 pub const MOST_LINES: usize = 704;
 
-/// A sample that is late by more than this many intervals leaves a gap.
+/// A sample later than this many intervals leaves a gap.
 const LATE_INTERVALS: u64 = 2;
 
-/// A moment on the time line of the samples, in microseconds.
+/// A time on the time line of the samples, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Microseconds from an earlier moment to this one.
+    /// Returns the microseconds since an earlier moment.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The moment this many microseconds before.
+    /// Returns the moment this many microseconds before.
     #[must_use]
     pub fn before(self, microseconds: u64) -> Self {
         Self(self.0.saturating_sub(microseconds))
     }
 }
 
-/// How far back a chart looks.
+/// The time window of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Window {
     /// One minute.
@@ -58,7 +58,7 @@ impl Window {
     /// Every window, the shortest first.
     pub const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour];
 
-    /// Its length in minutes.
+    /// Returns its length in minutes.
     #[must_use]
     pub fn minutes(self) -> u64 {
         match self {
@@ -69,25 +69,25 @@ impl Window {
         }
     }
 
-    /// Its length in microseconds.
+    /// Returns its length in microseconds.
     #[must_use]
     pub fn micros(self) -> u64 {
         self.minutes() * 60_000_000
     }
 
-    /// The window of this many minutes.
+    /// Returns the window of this many minutes.
     #[must_use]
     pub fn of_minutes(minutes: u64) -> Option<Self> {
         Self::ALL.into_iter().find(|window| window.minutes() == minutes)
     }
 
-    /// The next shorter one, or itself.
+    /// Returns the next shorter window, or itself.
     #[must_use]
     pub fn shorter(self) -> Self {
         Self::ALL[self.level().saturating_sub(1)]
     }
 
-    /// The next longer one, or itself.
+    /// Returns the next longer window, or itself.
     #[must_use]
     pub fn longer(self) -> Self {
         Self::ALL[(self.level() + 1).min(Self::ALL.len() - 1)]
@@ -98,12 +98,12 @@ impl Window {
     }
 }
 
-/// The time for which a number stands.
+/// The time span that a value covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     start: Moment,
     end: Moment,
-    /// When its last sample was taken.
+    /// The time of its last sample.
     last: Moment,
 }
 
@@ -111,7 +111,7 @@ struct Span {
 struct Level {
     bucket_micros: u64,
     spans: VecDeque<Span>,
-    /// Spans that there were before the oldest one here.
+    /// Spans that were dropped before the oldest one here.
     forgotten: u64,
 }
 
@@ -121,13 +121,13 @@ impl Level {
         Self { bucket_micros, spans: VecDeque::new(), forgotten: 0 }
     }
 
-    /// Where in the rings a span lies.
+    /// Returns the index of a span in the rings.
     fn slot(&self, position: usize) -> usize {
         let points = POINTS as u64;
         usize::try_from((self.forgotten + position as u64) % points).unwrap_or(0)
     }
 
-    /// Begins or lengthens a span. Gives the slot of the sample, and whether it is a new one.
+    /// Starts or extends a span. Returns the slot of the sample, and true if it is a new one.
     fn advance(&mut self, at: Moment, interval: u64) -> (usize, bool) {
         let reach = Moment(at.0 + interval);
         if let Some(last) = self.spans.back_mut() {
@@ -147,20 +147,20 @@ impl Level {
     }
 }
 
-/// The rings of one line; a level's ring is there from the first known number on.
+/// The rings of one line; a level's ring exists from the first known value on.
 #[derive(Debug, Default)]
 struct Rings {
     levels: [Option<Box<[f32]>>; Window::ALL.len()],
     seen: Moment,
 }
 
-/// The numbers of the last hour.
+/// The values of the last hour.
 #[derive(Debug)]
 pub struct History {
     levels: [Level; Window::ALL.len()],
     lines: BTreeMap<Line, Rings>,
     last: Option<Moment>,
-    /// Numbers that were not kept because there were too many lines.
+    /// Values dropped because there were too many lines.
     refused: u64,
 }
 
@@ -171,8 +171,8 @@ impl Default for History {
 }
 
 impl History {
-    /// Keeps the numbers of one sample. `interval` is the time to the next one, in microseconds. A sample that is not
-    /// newer than the one before is not kept.
+    /// Stores the values of one sample. `interval` is the time to the next one, in microseconds. A sample that is not
+    /// newer than the previous one is ignored.
     pub fn keep(
         &mut self,
         at: Moment,
@@ -207,24 +207,24 @@ impl History {
         self.forget(at);
     }
 
-    /// Lines of which nothing was heard for an hour.
+    /// Drops lines without a value in the last hour.
     fn forget(&mut self, now: Moment) {
         self.lines.retain(|_, rings| now.since(rings.seen) <= Window::Hour.micros());
     }
 
-    /// Numbers that were not kept because there were too many lines.
+    /// Returns the number of values dropped because there were too many lines.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// The time of the newest sample.
+    /// Returns the time of the newest sample.
     #[must_use]
     pub fn last(&self) -> Option<Moment> {
         self.last
     }
 
-    /// The line in `columns` columns of equal time that end at `until`; `None` where nothing was measured.
+    /// Returns the line in `columns` columns of equal time that end at `until`; `None` where nothing was measured.
     #[must_use]
     pub fn columns(
         &self,
@@ -249,7 +249,7 @@ impl History {
         found
     }
 
-    /// The worst number of a line within a window that ends now.
+    /// Returns the worst value of a line within a window that ends now.
     #[must_use]
     pub fn worst(&self, line: Line, window: Window) -> Option<f32> {
         let level = &self.levels[window.level()];
@@ -262,7 +262,7 @@ impl History {
             .reduce(|first, second| line.track.worst().of(first, second))
     }
 
-    /// The spans of a window and a line's numbers in them, the oldest first.
+    /// Returns the spans of a window and a line's values in them, the oldest first.
     pub fn points(
         &self,
         line: Line,
@@ -277,7 +277,7 @@ impl History {
     }
 }
 
-/// A time axis of columns.
+/// A time axis divided into columns.
 struct Axis {
     from: Moment,
     until: Moment,
@@ -285,7 +285,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// The columns that a span covers, at least one if it lies on the axis at all.
+    /// Returns the columns that a span covers, at least one if it is on the axis at all.
     fn places(&self, span: &Span) -> Option<std::ops::Range<usize>> {
         if span.end <= self.from || span.start >= self.until || self.columns == 0 {
             // The newest sample is taken at the end of the axis.

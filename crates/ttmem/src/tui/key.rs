@@ -1,4 +1,4 @@
-//! Keys, and the one table of what they do. The help and the hints at the foot of the screen come from it.
+//! Keys, and the one table of their commands. The help and the hints at the bottom of the screen come from it.
 
 mod table;
 
@@ -45,10 +45,10 @@ pub enum Key {
     Delete,
 }
 
-/// What a key asks for.
+/// A command that a key gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// End.
+    /// Quit.
     Quit,
     /// Show or hide the help.
     Help,
@@ -56,47 +56,47 @@ pub enum Command {
     Open(View),
     /// Move the cursor.
     Move(Step),
-    /// The next panel or subject.
+    /// Focus the next panel or subject.
     NextPanel,
-    /// The panel or subject before.
+    /// Focus the previous panel or subject.
     PreviousPanel,
-    /// Select what the cursor is on.
+    /// Select the item under the cursor.
     Select,
-    /// Leave what was entered, selected or typed last.
+    /// Leave the last overlay, selection or filter.
     Back,
     /// Type a filter.
     Filter,
     /// Sort by the next column.
     Sort,
-    /// Turn the order around.
+    /// Reverse the order.
     Reverse,
-    /// Hold the screen still.
+    /// Freeze the screen.
     Freeze,
     /// Sample more often.
     Faster,
     /// Sample less often.
     Slower,
-    /// Look closer in time.
+    /// Zoom in on the time axis.
     ZoomIn,
-    /// Look further back in time.
+    /// Zoom out on the time axis.
     ZoomOut,
-    /// Processes with or without their chips below them.
+    /// Show or hide the chips below processes.
     Tree,
     /// Pick metrics.
     Metrics,
-    /// Chips together in one chart or side by side.
+    /// Draw chips in one chart or side by side.
     Arrange,
-    /// Charts from nothing to the limit, or only as far as the numbers go.
+    /// Scale charts to the limit, or fit them to the values.
     Scale,
-    /// The next theme.
+    /// Switch to the next theme.
     Colours,
-    /// Save what the view shows.
+    /// Save the view.
     Export,
-    /// Read no L1 any more.
+    /// Stop reading L1.
     StopL1,
-    /// Bytes or headroom in the grid of cores.
+    /// Show bytes or headroom in the grid of cores.
     Heat,
-    /// Send a signal to the process that the cursor is on.
+    /// Send a signal to the selected process.
     Signal,
     /// Play a recording, or pause it.
     Play,
@@ -108,13 +108,13 @@ pub enum Command {
     Jump(Jump),
     /// Type a moment to jump to.
     GoTo,
-    /// Draw everything anew.
+    /// Redraw the screen.
     Redraw,
-    /// Stop like any other program, until `fg`.
+    /// Suspend, until `fg`.
     Suspend,
 }
 
-/// What is looked at.
+/// The subject of the live view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// A host.
@@ -123,7 +123,7 @@ pub enum Mode {
     Replay,
 }
 
-/// A move of the cursor.
+/// A cursor movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// One up.
@@ -144,26 +144,26 @@ pub enum Step {
     Last,
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Debug)]
 pub struct Binding {
-    /// What it asks for.
+    /// The command.
     pub command: Command,
-    /// The keys that ask for it.
+    /// The keys that give it.
     pub keys: &'static [Key],
     /// The keys as the help shows them.
     pub shown: &'static str,
-    /// What it does, in a few words.
+    /// Its effect, in a few words.
     pub help: &'static str,
-    /// One word for the foot of the screen; empty if it does not stand there.
+    /// One word for the bottom of the screen; empty if it is not shown there.
     pub hint: &'static str,
-    /// The views in which it works; none for all.
+    /// The views in which it works; empty for all.
     pub views: &'static [View],
-    /// Whether it works only with a host, or only with a recording.
+    /// The subject that it needs: a host, a recording, or either.
     pub mode: Option<Mode>,
 }
 
-/// What a key asks for in a view.
+/// Returns the command of a key in a view.
 #[must_use]
 pub fn command(view: View, mode: Mode, key: Key) -> Option<Command> {
     binding(view, mode, key).map(|binding| binding.command)
@@ -179,7 +179,7 @@ fn binding(view: View, mode: Mode, key: Key) -> Option<&'static Binding> {
 }
 
 impl Binding {
-    /// Whether its keys do in a view what it says.
+    /// True if its keys work in a view.
     #[must_use]
     pub fn works_in(&self, view: View, mode: Mode) -> bool {
         let key = self.keys.first();
@@ -187,7 +187,7 @@ impl Binding {
     }
 }
 
-/// The lines of the help that hold a word: what the view binds, what all views bind, what only others bind.
+/// Returns the lines of the help that contain a word: bindings of the view, of all views, of other views.
 pub fn help(view: View, mode: Mode, search: &str) -> impl Iterator<Item = &'static Binding> {
     let search = search.to_lowercase();
     let fits = move |binding: &&Binding| {

@@ -1,7 +1,7 @@
-//! How things look: roles, themes, the depth of colour, and the characters that may be used.
+//! Appearance: roles, themes, colour depth and character sets.
 //!
-//! Views name roles, never colours. What a colour says is always said by a sign or a word too, so that the mono theme
-//! loses nothing.
+//! Views name roles, never colours. Every colour has a sign or word beside it, so that the mono theme loses no
+//! information.
 
 mod detect;
 mod glyphs;
@@ -16,22 +16,22 @@ use palette::{Paint, paint};
 
 pub use crate::output::page::Charset;
 
-/// What a piece of a screen is.
+/// The role of a piece of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Text and numbers.
     Plain,
-    /// Names, headings of panels, the view that is open.
+    /// Names, panel headings, the open view.
     Strong,
-    /// What may be overlooked: labels, units, axes.
+    /// Secondary text: labels, units, axes.
     Quiet,
-    /// Frames, rules, and the tracks of bars.
+    /// Frames, rules, and the background of bars.
     Frame,
-    /// Keys, and what has the focus.
+    /// Keys, and the focused item.
     Accent,
-    /// Worth a look.
+    /// A warning.
     Notice,
-    /// Wrong, or at its limit.
+    /// An error, or a value at its limit.
     Alarm,
     /// Buffers in DRAM.
     Dram,
@@ -45,15 +45,15 @@ pub enum Role {
     CircularBuffers,
     /// Kernel text.
     Kernels,
-    /// Firmware, mailboxes, the kernel config ring.
+    /// Firmware, mailboxes, the kernel configuration ring.
     Reserved,
-    /// What processes that are gone left in the books.
+    /// Stale memory.
     LeftBehind,
     /// One of several lines in a chart.
     Line(u8),
 }
 
-/// Lines in one chart that can be told apart by colour.
+/// The number of lines in one chart that colours can distinguish.
 pub const LINES: u8 = 8;
 
 /// A set of colours.
@@ -64,20 +64,20 @@ pub enum Theme {
     Default,
     /// For light backgrounds.
     Light,
-    /// As far apart as can be.
+    /// High contrast.
     HighContrast,
-    /// Told apart with any kind of colour vision (the colours of Okabe and Ito).
+    /// Distinct for all kinds of colour vision (the colours of Okabe and Ito).
     ColourBlind,
     /// No colour at all.
     Mono,
 }
 
 impl Theme {
-    /// Every theme, in the order of the key that changes it.
+    /// Every theme, in the order of the key that switches it.
     pub const ALL: [Self; 5] =
         [Self::Default, Self::Light, Self::HighContrast, Self::ColourBlind, Self::Mono];
 
-    /// The name in the configuration and on the screen.
+    /// Returns the name in the configuration and on screen.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -89,14 +89,14 @@ impl Theme {
         }
     }
 
-    /// The theme of that name.
+    /// Returns the theme with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         let name = name.replace("color", "colour");
         Self::ALL.into_iter().find(|theme| theme.name() == name)
     }
 
-    /// The theme after this one.
+    /// Returns the next theme.
     #[must_use]
     pub fn next(self) -> Self {
         let place = Self::ALL.iter().position(|theme| *theme == self).unwrap_or(0);
@@ -104,17 +104,17 @@ impl Theme {
     }
 }
 
-/// How many colours the terminal has.
+/// The colour depth of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// None: bold, dim and reverse are all there is.
+    /// None: only bold, dim and reverse.
     Mono,
-    /// The 16 that the terminal's user has chosen.
+    /// The 16 colours that the user configured.
     #[default]
     Sixteen,
     /// The 256 of xterm.
     TwoHundredFiftySix,
-    /// All of them.
+    /// 24-bit colour.
     True,
 }
 
@@ -130,7 +130,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// The style of a role.
+    /// Returns the style of a role.
     #[must_use]
     pub fn style(self, role: Role) -> Style {
         let Paint { rgb, sixteen, modifier } = paint(self.theme, role);
@@ -149,7 +149,7 @@ impl Look {
         }
     }
 
-    /// The style of a row that the cursor is on, over whatever it holds.
+    /// Returns the style of the selected row, applied over its content.
     #[must_use]
     pub fn cursor(self) -> Style {
         let rgb = match self.theme {
@@ -166,7 +166,7 @@ impl Look {
         }
     }
 
-    /// The style of a piece of a picture that belongs to what the cursor is on.
+    /// Returns the style of a part of a picture that belongs to the selected item.
     #[must_use]
     pub fn marked(self) -> Style {
         if self.is_mono() {
@@ -175,19 +175,19 @@ impl Look {
         Style::new().fg(Color::Reset).patch(self.style(Role::Strong))
     }
 
-    /// True if colour says nothing here.
+    /// True if there is no colour.
     #[must_use]
     pub fn is_mono(self) -> bool {
         self.theme == Theme::Mono || self.depth == Depth::Mono
     }
 
-    /// The characters for what is not text.
+    /// Returns the character set.
     #[must_use]
     pub fn glyphs(self) -> &'static Glyphs {
         Glyphs::of(self.charset)
     }
 
-    /// The sign before a number that is not exact.
+    /// Returns the sign before a number that is not exact.
     #[must_use]
     pub fn mark(self, quality: Quality) -> &'static str {
         match quality {
@@ -199,8 +199,8 @@ impl Look {
         }
     }
 
-    /// What stands in place of a number that is not known: a dash where nothing could tell, a question mark where
-    /// there is something that could not be read.
+    /// Returns the sign of a missing value: a dash if no source has it, a question mark if a source exists but could
+    /// not be read.
     #[must_use]
     pub fn blank(self, reason: MissingReason) -> &'static str {
         match reason {
@@ -215,8 +215,8 @@ impl Look {
 /// The levels of xterm's cube of colours.
 const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The nearest colour of xterm's 256: its cube of six levels, or its 24 greys. Every piece of a frame asks for one, so
-/// nothing is searched.
+/// Returns the nearest of xterm's 256 colours: its cube of six levels, or its 24 greys. Called for every piece of a
+/// frame, so it computes the colour and searches nothing.
 fn nearest_of_256(rgb: [u8; 3]) -> Color {
     let cube = rgb.map(|channel| match channel {
         0..=47 => 0,

@@ -1,12 +1,12 @@
-//! Conversions between the numbers of a screen and those of a sample. None of them wraps.
+//! Conversions between numbers on screen and in samples. None of them wraps.
 
-/// A count of cells or rows; what does not fit a screen is as large as a screen can be.
+/// Converts a count of cells or rows, saturating at the largest screen size.
 #[must_use]
 pub fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// The whole part of a number that is not negative; 0 for what is no number.
+/// Returns the whole part of a number that is not negative; 0 for NaN.
 #[must_use]
 pub fn whole(number: f64) -> usize {
     if number.is_nan() || number <= 0.0 {
@@ -21,13 +21,13 @@ pub fn whole(number: f64) -> usize {
     whole
 }
 
-/// The nearest whole bytes of a number that is not negative.
+/// Returns the nearest whole bytes of a number that is not negative.
 #[must_use]
 pub fn bytes(number: f64) -> u64 {
     u64::try_from(whole(number.round())).unwrap_or(u64::MAX)
 }
 
-/// A number with as many digits as a chart can show.
+/// Rounds a number to the precision of a chart.
 #[must_use]
 pub fn narrow(number: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough for a chart")]

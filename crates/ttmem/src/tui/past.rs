@@ -1,4 +1,4 @@
-//! What a server knows: how it was before the first sample, and when its samples were taken.
+//! The history of a server: the samples before the first one, and their times.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use ttmem_model::{Snapshot, SourceName, Timestamp};
 use super::app::{Event, Past, Sample};
 use super::history::{Moment, POINTS, Window};
 
-/// How far back the charts look, and what is asked of a server.
+/// The time span of the charts, requested from a server.
 pub const PAST: Duration = Duration::from_secs(3600);
 
 /// A server's time is the clock's of the machine, unless that was set; then the sample counts as of now.
 const NOTABLE_US: u64 = 60_000_000;
 
-/// When a snapshot was taken, on the time line on which it is `now`.
+/// Converts the time of a snapshot to the time line on which the current time is `now`.
 #[must_use]
 pub fn taken(snapshot: &Snapshot, now: Moment) -> Moment {
     let time = Moment(snapshot.time_us.0);
@@ -30,7 +30,7 @@ fn is_served(snapshot: &Snapshot) -> bool {
         .any(|source| source.name == SourceName::Server && source.status == SourceStatus::Ok)
 }
 
-/// What there is to tell beside a sample: lines about the server, and once what was before.
+/// Lines about the server to show beside a sample, and once the history.
 #[must_use]
 pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
     let mut events: Vec<Event> =
@@ -42,7 +42,7 @@ pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
     events
 }
 
-/// What is remembered after the blocks of a recording and the sample that follows them; `None` if nothing can be read.
+/// Builds the state from the blocks of a recording and the sample that follows; `None` if no block is readable.
 #[must_use]
 pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
     let mut bytes = Contents::begin(&Header::default()).1;
@@ -52,7 +52,7 @@ pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
     let mut past = Past::default();
     let mut before = None;
     for (time, step) in steps(first, Timestamp(sample.at.0)) {
-        // What is damaged leaves a gap.
+        // Damaged blocks leave a gap.
         let Ok(Some(moment)) = recording.at(time) else { continue };
         if before.is_some_and(|before| before >= moment.time()) {
             continue;
@@ -67,8 +67,8 @@ pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
     Some(past)
 }
 
-/// The moments that are read, from `first` to `last`, and how far each is from the next: as close as the points of the
-/// shortest chart that they are in, but no closer than a second. All would be too many.
+/// Returns the moments to read between `first` and `last`, each with its distance to the next: as dense as the points
+/// of the shortest chart that shows them, but at most one per second. Reading all would take too long.
 fn steps(first: Timestamp, last: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
     const LEAST_US: u64 = 1_000_000;
     let hour = last.0.saturating_sub(Window::Hour.micros()).max(first.0);

@@ -1,8 +1,8 @@
 //! Plays a recording, on threads of its own.
 //!
-//! One thread shows moments: the one that was jumped to, and while it plays one after the other. A second one reads what
-//! was before a moment that was jumped to, so that the charts are as they would have been, and once what happened in the
-//! whole recording. Each has the file open for itself, so that neither waits for the other.
+//! One thread shows moments: the one that was jumped to, and while it plays one after the other. A second one reads
+//! what was before a moment that was jumped to, so that the charts are as they would have been, and once what happened
+//! in the whole recording. Each has the file open for itself, so that neither waits for the other.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What is read of the host, on threads of its own, so that a source that hangs never holds the screen.
 //!
 //! Each group of sources has one thread. It is asked for work through a channel of one place and hands over what it
-//! found; whoever asks goes on at once, and sees by the silence that a source is slow. A thread that hangs in the kernel
-//! cannot be stopped: it is left behind, holds its one request, and ends with the process.
+//! found; whoever asks goes on at once, and sees by the silence that a source is slow. A thread that hangs in the
+//! kernel cannot be stopped: it is left behind, holds its one request, and ends with the process.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};

@@ -1,4 +1,4 @@
-//! The live buffers of processes with the agent: what was read, which of them are shown, and in which order.
+//! The live buffers of processes with an agent: the list, and which of its buffers are visible in which order.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,31 +11,31 @@ use crate::output::buffers::SortKey;
 use crate::tui::history::Moment;
 use crate::tui::select::Filter;
 
-/// When buffers are listed.
+/// The time of a buffer list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// Again and again: those of now.
+    /// Now, repeatedly.
     Every(Duration),
-    /// Those of a moment of a recording.
+    /// A moment of a recording.
     Once(Moment),
 }
 
 /// An allocator of a process.
 pub type AllocatorId = (Pid, u64);
 
-/// Which buffer: its process and allocator, its kind, its address.
+/// The identity of a buffer: its process, allocator, kind and address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferId {
-    /// Whose it is.
+    /// The allocator.
     pub allocator: AllocatorId,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Where it is.
+    /// The address.
     pub address: u64,
 }
 
 impl BufferId {
-    /// The identity of a buffer.
+    /// Returns the identity of a buffer.
     #[must_use]
     pub fn of(buffer: &LiveBuffer) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl BufferId {
     }
 }
 
-/// What decides which buffers are shown, and in which order.
+/// The inputs that decide which buffers are visible, and in which order.
 #[derive(Clone, Debug, PartialEq)]
 struct Choice {
     read: Moment,
@@ -59,111 +59,111 @@ struct Choice {
 /// The live buffers.
 #[derive(Debug, Default)]
 pub struct Buffers {
-    /// What was read last, and when.
+    /// The last list, and its time.
     pub read: Option<(Moment, BufferList)>,
-    /// What was read since the screen is held still.
+    /// The list that arrived while the screen was frozen.
     pub(super) waiting: Option<(Moment, BufferList)>,
-    /// When something was read last; nothing if it is of a recording, which does not grow old.
+    /// Arrival time of the last list; `None` for a recording, which does not age.
     heard: Option<Moment>,
-    /// What comes first.
+    /// The sort key.
     pub key: SortKey,
-    /// The other way around.
+    /// True if the order is reversed.
     pub reversed: bool,
-    /// Whether the buffer of the cursor is shown closely where there is little room.
+    /// True if the details of the selected buffer replace the table on a small screen.
     pub details: bool,
-    /// The buffer that the cursor is on.
+    /// The selected buffer.
     pub(super) cursor: Option<BufferId>,
-    /// The places in the list of those that are shown, in their order.
+    /// Indexes of the visible buffers in the list, in display order.
     shown: Vec<usize>,
-    /// What `shown` was made for.
+    /// The inputs that `shown` was computed from.
     choice: Option<Choice>,
 }
 
 impl Buffers {
-    /// The buffers in an order.
+    /// Creates an empty list with a sort order.
     #[must_use]
     pub fn new(key: SortKey, reversed: bool) -> Self {
         Self { key, reversed, ..Self::default() }
     }
 
-    /// Keeps what was read, and when that was heard of.
+    /// Stores a list and its arrival time.
     pub(super) fn take(&mut self, heard: Option<Moment>, read: (Moment, BufferList), frozen: bool) {
         self.heard = heard;
         let place = if frozen { &mut self.waiting } else { &mut self.read };
         *place = Some(read);
     }
 
-    /// Goes on after the screen was held still.
+    /// Resumes after the screen was frozen.
     pub(super) fn thaw(&mut self) {
         if let Some(newest) = self.waiting.take() {
             self.read = Some(newest);
         }
     }
 
-    /// Forgets what was read: it is not read any more, and would be old.
+    /// Discards the list: it is no longer refreshed and would grow old.
     pub(super) fn forget(&mut self) {
         (self.read, self.waiting, self.heard, self.choice) = (None, None, None, None);
         self.shown.clear();
     }
 
-    /// The whole list.
+    /// Returns the whole list.
     #[must_use]
     pub fn list(&self) -> Option<&BufferList> {
         self.read.as_ref().map(|(_, list)| list)
     }
 
-    /// The buffers that are shown, in their order.
+    /// Returns the visible buffers in display order.
     pub fn shown(&self) -> impl ExactSizeIterator<Item = &LiveBuffer> {
         let buffers = self.list().map(|list| list.buffers.as_slice()).unwrap_or_default();
         self.shown.iter().map(move |place| &buffers[*place])
     }
 
-    /// One of the buffers that are shown.
+    /// Returns one of the visible buffers.
     #[must_use]
     pub fn at(&self, place: usize) -> Option<&LiveBuffer> {
         self.list()?.buffers.get(*self.shown.get(place)?)
     }
 
-    /// The place of the cursor among the buffers that are shown.
+    /// Returns the index of the cursor among the visible buffers.
     #[must_use]
     pub fn place(&self) -> usize {
         let is_it = |buffer: &LiveBuffer| Some(BufferId::of(buffer)) == self.cursor;
         self.shown().position(is_it).unwrap_or(0)
     }
 
-    /// The buffer that the cursor is on.
+    /// Returns the selected buffer.
     #[must_use]
     pub fn current(&self) -> Option<&LiveBuffer> {
         self.at(self.place())
     }
 
-    /// The allocators that have a buffer among those that are shown.
+    /// Returns the allocators that have a visible buffer.
     #[must_use]
     pub fn allocators(&self) -> BTreeSet<AllocatorId> {
         self.shown().map(|buffer| (buffer.pid, buffer.allocator)).collect()
     }
 
-    /// An allocator.
+    /// Returns an allocator.
     #[must_use]
     pub fn allocator(&self, (pid, number): AllocatorId) -> Option<&AllocatorUse> {
         let mut allocators = self.list()?.allocators.iter();
         allocators.find(|allocator| (allocator.pid, allocator.number) == (pid, number))
     }
 
-    /// The process of a number.
+    /// Returns the process with a pid.
     #[must_use]
     pub fn owner(&self, pid: Pid) -> Option<&BufferOwner> {
         self.list()?.processes.iter().find(|owner| owner.pid == pid)
     }
 
-    /// Microseconds since something was read, if it should have been read again by now.
+    /// Returns the microseconds since the last list, if the next one is late.
     #[must_use]
     pub fn silence(&self, now: Moment, interval: u64) -> Option<u64> {
         let silence = now.since(self.heard?);
         (silence >= late(interval)).then_some(silence)
     }
 
-    /// Microseconds until the silence is to be told, or grows by a second.
+    /// Returns the microseconds until a delay must be shown or grows by a second.
     pub(super) fn wait(&self, now: Moment, interval: u64) -> Option<u64> {
         const SECOND: u64 = 1_000_000;
         let heard = self.heard?;
@@ -174,19 +174,19 @@ impl Buffers {
     }
 }
 
-/// After so long something is late. Reading many buffers takes its time.
+/// Microseconds after which a list is late. Reading many buffers takes time.
 fn late(interval: u64) -> u64 {
     SILENCE_LEAST.max(interval.saturating_mul(3))
 }
 
 impl App {
-    /// Whether somebody looks at buffers: only then are they read.
+    /// True if the view of buffers is open: only then are they read.
     #[must_use]
     pub fn wants_buffers(&self) -> bool {
         self.view == View::Buffers
     }
 
-    /// When buffers are to be listed, if somebody looks at them.
+    /// Returns the time to list buffers of, if the view is open.
     #[must_use]
     pub fn buffer_pace(&self) -> Option<Pace> {
         if !self.wants_buffers() {
@@ -198,15 +198,15 @@ impl App {
         }
     }
 
-    /// Whether the list is of another moment than what is shown beside it: the one of a recording that was just jumped to
-    /// is still being read.
+    /// True if the list is of another moment than the rest of the screen: the recording was just repositioned, and the
+    /// list is still being read.
     pub(crate) fn buffers_lag(&self) -> bool {
         let shown = self.shown.as_ref().filter(|_| self.replay.is_some());
         let listed = self.buffers.read.as_ref().map(|(at, _)| *at);
         shown.is_some_and(|shown| listed.is_some_and(|listed| listed != shown.at))
     }
 
-    /// Chooses and sorts the buffers that are shown, if anything changed that decides it.
+    /// Selects and sorts the visible buffers, if any input changed.
     pub(super) fn choose_buffers(&mut self) {
         let Some((read, list)) = &self.buffers.read else { return };
         let choice = Choice {
@@ -238,12 +238,12 @@ impl App {
         self.put_buffer_cursor(place);
     }
 
-    /// Puts the cursor on one of the buffers that are shown.
+    /// Selects a visible buffer.
     pub(super) fn put_buffer_cursor(&mut self, place: usize) {
         self.buffers.cursor = self.buffers.at(place).map(BufferId::of);
     }
 
-    /// Puts the cursor on the first buffer of the next allocator.
+    /// Selects the first buffer of the next allocator.
     pub(super) fn next_allocator(&mut self) {
         let all = self.buffers.allocators();
         let Some(current) = self.buffers.current().map(|it| (it.pid, it.allocator)) else { return };
@@ -253,14 +253,14 @@ impl App {
         self.put_buffer_cursor(place.unwrap_or(0));
     }
 
-    /// Sorts by a key, or turns the order around if that is the key already.
+    /// Sorts by a key, or reverses the order if that is the key already.
     pub(super) fn sort_buffers(&mut self, key: SortKey) {
         let buffers = &mut self.buffers;
         (buffers.key, buffers.reversed) = (key, buffers.key == key && !buffers.reversed);
     }
 }
 
-/// Whether a buffer belongs to what is shown alone.
+/// True if a buffer belongs to the subject that is shown alone.
 fn is_selected(list: &BufferList, only: Only, buffer: &LiveBuffer) -> bool {
     match only {
         Only::All => true,

@@ -1,4 +1,4 @@
-//! What the charts show, and how.
+//! The content and form of the charts.
 
 use crate::config::Settings;
 use crate::tui::history::Window;
@@ -7,14 +7,14 @@ use crate::tui::track::Track;
 /// A chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panel {
-    /// One number.
+    /// One value.
     Track(Track),
-    /// What L1 holds, kind upon kind.
+    /// The kinds of L1, stacked.
     L1ByKind,
 }
 
 impl Panel {
-    /// Every chart of chips, in the order of the picker.
+    /// Every chart of chips, in picker order.
     #[must_use]
     pub fn of_chips() -> Vec<Self> {
         let tracks = Track::OF_CHIPS.iter().map(|track| Self::Track(*track));
@@ -23,7 +23,7 @@ impl Panel {
         panels
     }
 
-    /// Every chart of processes, in the order of the picker.
+    /// Every chart of processes, in picker order.
     #[must_use]
     pub fn of_processes() -> Vec<Self> {
         let tracks = Track::OF_PROCESSES.iter().map(|track| Self::Track(*track));
@@ -32,7 +32,7 @@ impl Panel {
         panels
     }
 
-    /// The charts that are shown unless others are picked.
+    /// The default charts.
     #[must_use]
     pub fn usual() -> Vec<Self> {
         vec![
@@ -43,7 +43,7 @@ impl Panel {
         ]
     }
 
-    /// The name in exports and in the configuration.
+    /// Returns the name in exports and in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Panel {
         }
     }
 
-    /// The name on the screen.
+    /// Returns the name on screen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Panel {
         }
     }
 
-    /// The chart of that name.
+    /// Returns the chart with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
@@ -71,45 +71,45 @@ impl Panel {
     }
 }
 
-/// Where the charts of several subjects stand.
+/// The arrangement of the charts of several subjects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arrange {
-    /// Over each other in one chart.
+    /// In one chart.
     #[default]
     Together,
     /// Side by side.
     Apart,
 }
 
-/// How far a chart goes up.
+/// The scale of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// From nothing to the capacity or limit, where there is one.
+    /// From 0 to the capacity or limit, if there is one.
     #[default]
     Limit,
-    /// As far as the numbers go.
+    /// Fitted to the values.
     Auto,
 }
 
-/// What the charts show, and how.
+/// The content and form of the charts.
 #[derive(Clone, Debug)]
 pub struct Charts {
-    /// How far back.
+    /// The time window.
     pub window: Window,
-    /// Which charts.
+    /// The charts.
     pub panels: Vec<Panel>,
-    /// Where the charts of several chips stand.
+    /// The arrangement of the charts of several chips.
     pub arrange: Arrange,
-    /// How far up.
+    /// The scale.
     pub scale: Scale,
-    /// Of processes in place of chips.
+    /// True for charts of processes instead of chips.
     pub of_processes: bool,
-    /// The moment whose numbers are shown: columns from the right end.
+    /// The position of the time cursor: columns from the right edge.
     pub cursor: Option<usize>,
 }
 
 impl Charts {
-    /// The charts as they are set.
+    /// Creates the charts from their settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self {
@@ -122,20 +122,20 @@ impl Charts {
         }
     }
 
-    /// The charts that there are of the subjects that are shown.
+    /// Returns the charts that exist for the visible subjects.
     #[must_use]
     pub fn choice(&self) -> Vec<Panel> {
         if self.of_processes { Panel::of_processes() } else { Panel::of_chips() }
     }
 
-    /// The charts that are picked and that there are.
+    /// Returns the picked charts that exist.
     #[must_use]
     pub fn picked(&self) -> Vec<Panel> {
         let choice = self.choice();
         choice.into_iter().filter(|panel| self.panels.contains(panel)).collect()
     }
 
-    /// Picks a chart, or no longer.
+    /// Adds or removes a chart.
     pub fn toggle(&mut self, panel: Panel) {
         match self.panels.iter().position(|other| *other == panel) {
             Some(place) if self.panels.len() > 1 => {

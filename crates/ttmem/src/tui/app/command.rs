@@ -1,4 +1,4 @@
-//! What keys and the mouse do to a view.
+//! Commands from keys and the mouse.
 
 use super::{
     Action, App, Arrange, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Scale,
@@ -20,7 +20,7 @@ impl App {
         }
     }
 
-    /// Which of the keys work.
+    /// The keys that work now.
     pub(crate) fn mode(&self) -> Mode {
         if self.replay.is_some() { Mode::Replay } else { Mode::Live }
     }
@@ -195,7 +195,7 @@ impl App {
         self.cursors.row = rows.get(place).copied();
     }
 
-    /// Enter: what the cursor is on becomes the only thing that is shown, or no longer.
+    /// Shows only the selected item, or everything again (Enter).
     fn select(&mut self) -> Action {
         match self.view {
             View::Processes => return self.open_details(),
@@ -227,7 +227,7 @@ impl App {
         self.only = if self.only == only { Only::All } else { only };
     }
 
-    /// Details first; a second Enter shows only that process.
+    /// Opens the details first; a second Enter shows only that process.
     fn open_details(&mut self) -> Action {
         let Some(process) = self.rows().get(self.row_place()).map(|row| row.id().process) else {
             return Action::Draw;
@@ -247,7 +247,7 @@ impl App {
         Action::Details(process)
     }
 
-    /// Escape: one step back at a time.
+    /// Goes one step back (Escape).
     fn back(&mut self) {
         if self.message.take().is_some() {
         } else if self.view == View::Processes && self.details.is_some() {
@@ -298,7 +298,7 @@ impl App {
         }
     }
 
-    /// A click on a line does what Enter does on it, and a click beside everything leaves.
+    /// Handles a click: on a line like Enter, outside everything like Escape.
     fn click_overlay(&mut self, target: Option<Target>) -> Action {
         let Some(Target::Item(item)) = target else { return self.press(Key::Escape) };
         match &mut self.overlay {
@@ -340,7 +340,7 @@ impl App {
         Action::Draw
     }
 
-    /// The place of the cursor among the subjects of the charts.
+    /// Returns the index of the cursor among the subjects of the charts.
     pub(crate) fn subject_place(&self) -> usize {
         if self.charts.of_processes { self.row_place() } else { self.chip_place() }
     }

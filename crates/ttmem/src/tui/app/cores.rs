@@ -1,4 +1,4 @@
-//! The L1 of worker cores: whether it is read, what was read, and the core that is looked at.
+//! The L1 of worker cores: the request, the result, and the selected core.
 
 use ttmem_model::facts::Field;
 use ttmem_model::l1::Coordinate;
@@ -10,58 +10,58 @@ use super::{Action, App, Step};
 use crate::tui::cores::{ChipCores, CoreLook};
 use crate::tui::history::Moment;
 
-/// What is asked of whoever reads L1.
+/// A request for L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Simulated chips, captures, and the demonstration: no device is opened for them.
+    /// Read simulated chips, captures and the demonstration: no device is opened.
     WithoutDevices,
-    /// The driver's devices too.
+    /// Read devices too.
     WithDevices,
-    /// What the recording that is played holds. Nothing of this machine.
+    /// Show what the recording contains; this machine is not read.
     Recorded,
-    /// Nothing any more.
+    /// Stop reading.
     Nothing,
 }
 
-/// What a cell of the grid says of its core.
+/// The quantity shown in a cell of the grid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Heat {
     /// Bytes of circular buffers.
     #[default]
     Bytes,
-    /// What the next program or tensor can have.
+    /// Headroom: bytes left for the next program or tensor.
     Headroom,
 }
 
 /// The L1 of worker cores.
 #[derive(Debug, Default)]
 pub struct Cores {
-    /// What is being read, if anything was asked for.
+    /// The current request, if there is one.
     pub asked: Option<Ask>,
-    /// What was read last, and when.
+    /// The last result, and its time.
     pub read: Option<(Moment, CoreLook)>,
-    /// The place of the core that is looked at.
+    /// The coordinate of the selected core.
     pub cursor: (u8, u8),
-    /// What the cells of the grid say.
+    /// The quantity shown in the grid.
     pub heat: Heat,
 }
 
 impl Cores {
-    /// What was read of a chip.
+    /// Returns the cores of a chip.
     #[must_use]
     pub fn of(&self, chip: ChipId) -> Option<&Field<ChipCores>> {
         let (_, look) = self.read.as_ref()?;
         look.chips.iter().find(|(id, _)| *id == chip).map(|(_, cores)| cores)
     }
 
-    /// Keeps what was read.
+    /// Stores a result.
     pub(super) fn take(&mut self, at: Moment, look: CoreLook) {
         self.read = Some((at, look));
     }
 
-    /// Puts what L1 says into a snapshot that was taken without it, as long as it is fresh.
+    /// Adds L1 values to a snapshot that was taken without them, as long as they are fresh.
     pub(super) fn complete(&self, at: Moment, interval: u64, snapshot: &mut Snapshot) {
-        /// Older than this or than three samples, it says nothing of now.
+        /// The age, in microseconds, beyond which values are not current. Three samples if that is longer.
         const FRESH_MICROS: u64 = 5_000_000;
         let Some((read_at, look)) = &self.read else { return };
         let age = at.since(*read_at);
@@ -92,7 +92,7 @@ impl Cores {
     }
 }
 
-/// The same reading, older by so many microseconds.
+/// Returns the reading with microseconds added to its age.
 fn older(reading: &Reading<u64>, micros: u64) -> Reading<u64> {
     match reading {
         Reading::Known { age_us, .. } => reading.clone().aged(age_us + micros),
@@ -101,19 +101,19 @@ fn older(reading: &Reading<u64>, micros: u64) -> Reading<u64> {
 }
 
 impl App {
-    /// What was read of the chip of the cursor.
+    /// Returns the cores of the selected chip.
     pub(crate) fn chip_cores(&self) -> Option<&Field<ChipCores>> {
         let chips = self.chips();
         self.cores.of(chips.get(self.chip_place())?.id)
     }
 
-    /// The core that is looked at.
+    /// Returns the selected core.
     pub(crate) fn core(&self) -> Option<&CoreReport> {
         let (x, y) = self.cores.cursor;
         self.chip_cores()?.as_ref().ok()?.at(Coordinate { x, y })
     }
 
-    /// Begins to read what needs no device, the first time that somebody wants to see L1.
+    /// Starts reading sources that need no device, when the view opens for the first time.
     pub(super) fn open_l1(&mut self) -> Action {
         if self.cores.asked.is_some() {
             return Action::Draw;
@@ -124,7 +124,7 @@ impl App {
         })
     }
 
-    /// Enter: the devices too, from now on.
+    /// Starts reading devices too (Enter).
     pub(super) fn read_devices(&mut self) -> Action {
         if self.replay.is_some()
             || self.cores.asked == Some(Ask::WithDevices)
@@ -135,7 +135,7 @@ impl App {
         self.ask_for_cores(Ask::WithDevices)
     }
 
-    /// Reads no L1 any more.
+    /// Stops reading L1.
     pub(super) fn stop_reading(&mut self) -> Action {
         self.cores.read = None;
         self.cores.asked = None;
@@ -165,7 +165,7 @@ impl App {
         };
     }
 
-    /// The next chip.
+    /// Selects the next chip.
     pub(super) fn next_chip(&mut self) {
         let chips: Vec<ChipId> = self.chips().iter().map(|chip| chip.id).collect();
         let next = (self.chip_place() + 1) % chips.len().max(1);

@@ -1,4 +1,4 @@
-//! What happens, and what is to be done about it outside.
+//! Events of the live view, and the actions that follow.
 
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
@@ -20,22 +20,22 @@ pub enum View {
     /// Chips and processes.
     #[default]
     Overview,
-    /// Numbers over time.
+    /// Charts.
     Charts,
-    /// The worker cores and what lies in them.
+    /// The worker cores and their L1.
     L1,
-    /// Processes and what they hold.
+    /// Processes and their memory.
     Processes,
-    /// Buffers one by one, of processes with the agent.
+    /// Buffers of processes with an agent.
     Buffers,
     /// Every reading with its limit.
     Telemetry,
-    /// What is wrong and what to do.
+    /// Problems and their remedies.
     Findings,
 }
 
 impl View {
-    /// Every view, in the order of the tabs.
+    /// Every view, in tab order.
     pub const ALL: [Self; 7] = [
         Self::Overview,
         Self::Charts,
@@ -46,7 +46,7 @@ impl View {
         Self::Findings,
     ];
 
-    /// The key that opens it.
+    /// Returns the key that opens it.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -60,7 +60,7 @@ impl View {
         }
     }
 
-    /// The name on its tab.
+    /// Returns the name on its tab.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl View {
         }
     }
 
-    /// The name in the configuration and in exports.
+    /// Returns the name in the configuration and in exports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -88,67 +88,67 @@ impl View {
         }
     }
 
-    /// The view of that name.
+    /// Returns the view with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 }
 
-/// Something that happened.
+/// An input of the state.
 #[derive(Debug)]
 pub enum Event {
     /// A key was pressed.
     Key(Key),
-    /// A text was pasted.
+    /// Text was pasted.
     Paste(String),
-    /// The mouse did something.
+    /// The mouse was used.
     Mouse(Mouse),
-    /// The host was read.
+    /// The host was sampled.
     Sample(Sample),
-    /// What was before the first sample, that one included.
+    /// The history before the first sample, that sample included.
     Before(Box<Past>),
-    /// The L1 of worker cores was read, or looked up in a recording.
+    /// The L1 of worker cores was read, or found in a recording.
     Cores(Box<CoreLook>),
-    /// The buffers of processes with the agent were listed, and of which moment.
+    /// The buffers of processes with an agent were listed, for a time.
     Buffers(Moment, Box<BufferList>),
-    /// What was before the moment of a recording that was jumped to, and how busy processes were then.
+    /// The history before the moment that the recording was set to, and the CPU use of processes at that moment.
     Past(Moment, Box<Past>, Rates),
-    /// What happened in a recording, by time.
+    /// The events of a recording, in time order.
     Happened(Vec<Happened>),
-    /// A recording has come to its end.
+    /// The recording reached its end.
     Ended,
-    /// What was asked about a process.
+    /// The details of a process were read.
     Details(ProcessId, Details),
-    /// What an action led to: a line for the foot of the screen, or why it failed.
+    /// An action completed: a line for the bottom of the screen, or the error.
     Done(Result<String, String>),
     /// Time passed.
     Tick,
 }
 
-/// What the mouse did, and to what.
+/// A mouse action and its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mouse {
-    /// What it did.
+    /// The action.
     pub gesture: Gesture,
-    /// What it pointed at; nothing in particular if there was nothing.
+    /// The target; `None` for empty space.
     pub target: Option<Target>,
 }
 
-/// What a mouse does.
+/// A mouse action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gesture {
-    /// The button went down.
+    /// Button pressed.
     Click,
-    /// The wheel turned away from its user.
+    /// Wheel up.
     WheelUp,
-    /// The wheel turned towards its user.
+    /// Wheel down.
     WheelDown,
-    /// It moved.
+    /// Moved.
     Hover,
 }
 
-/// Something on the screen that the mouse can point at.
+/// A target of the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A tab.
@@ -157,42 +157,42 @@ pub enum Target {
     Chip(ChipId),
     /// A row of the process table.
     Row(RowId),
-    /// The heading of a column.
+    /// A column heading.
     Column(Column),
-    /// A buffer, by its place among those that are shown.
+    /// A buffer, by its index among the visible ones.
     Buffer(usize),
-    /// The heading of a column by which buffers are sorted.
+    /// A column heading of the buffers.
     BufferColumn(SortKey),
-    /// A finding, by its place in the list.
+    /// A finding, by its index in the list.
     Finding(usize),
-    /// A moment in a chart: columns from its right end.
+    /// A time in a chart: columns from its right edge.
     Instant(usize),
-    /// A worker core, by its column and row.
+    /// A worker core, by column and row.
     Core(u8, u8),
-    /// A moment of the recording that is played.
+    /// A time of the recording.
     Time(Moment),
-    /// A line of a list in front of the view.
+    /// A line of an overlay.
     Item(usize),
 }
 
-/// What must be done outside.
+/// Work that the state requests from outside.
 #[derive(Debug, PartialEq)]
 pub enum Action {
-    /// Nothing but to draw.
+    /// Draw only.
     Draw,
     /// Draw every cell, whatever the terminal shows.
     Redraw,
-    /// End.
+    /// Quit.
     Quit,
-    /// Stop until the shell says otherwise.
+    /// Suspend until the shell resumes the process.
     Suspend,
-    /// Sample every so many microseconds from now on.
+    /// Change the sampling interval, in microseconds.
     Interval(u64),
-    /// Read the L1 of worker cores from now on, or no longer.
+    /// Start or stop reading the L1 of worker cores.
     Cores(Ask),
-    /// Play a recording, pause it, or show another moment of it.
+    /// Play or pause the recording, or show another moment.
     Replay(Playback),
-    /// Look closely at a process.
+    /// Read the details of a process.
     Details(ProcessId),
     /// Save a document.
     Save(Document),

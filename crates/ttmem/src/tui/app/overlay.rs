@@ -1,4 +1,4 @@
-//! What stands in front of a view and has the keys: help, the filter line, lists to pick from, a question.
+//! Overlays, which take the keys while they are open: help, filter line, pickers, confirmation.
 
 use super::{Action, App, Role};
 use crate::tui::export::{self, Format};
@@ -6,37 +6,37 @@ use crate::tui::key::{Command, Key, Mode, Step, command, help};
 use crate::tui::select::Filter;
 use crate::tui::track::ProcessId;
 
-/// What stands in front of a view.
+/// An overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// The keys.
+    /// The list of keys.
     Help {
-        /// What is looked for in them.
+        /// The search text.
         search: String,
-        /// The line at the top.
+        /// The first visible line.
         top: usize,
     },
     /// The line in which a filter is typed.
     Filter {
-        /// What has been typed.
+        /// The text so far.
         text: String,
     },
     /// The line in which a moment of a recording is typed.
     GoTo {
-        /// What has been typed.
+        /// The text so far.
         text: String,
     },
-    /// The metrics that can be charted.
+    /// The picker of metrics.
     Metrics {
         /// The line of the cursor.
         cursor: usize,
     },
-    /// The formats of an export.
+    /// The picker of export formats.
     Export {
         /// The line of the cursor.
         cursor: usize,
     },
-    /// Which signal a process is sent, if any.
+    /// The picker of a signal for a process.
     Signal {
         /// The process.
         process: ProcessId,
@@ -50,19 +50,19 @@ pub enum Overlay {
 /// A signal that can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM: asks it to end.
+    /// SIGTERM: asks the process to exit.
     Terminate,
-    /// SIGINT: as Ctrl-C does.
+    /// SIGINT: as Ctrl-C.
     Interrupt,
-    /// SIGKILL: ends it; what it holds is left behind in the books.
+    /// SIGKILL: ends the process at once; its memory stays listed as stale.
     Kill,
 }
 
 impl Signal {
-    /// What can be sent, the gentlest first.
+    /// Every signal, the mildest first.
     pub const ALL: [Self; 3] = [Self::Terminate, Self::Interrupt, Self::Kill];
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Signal {
         }
     }
 
-    /// What it does.
+    /// Returns its effect.
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Signal {
 }
 
 impl App {
-    /// Gives a key to what stands in front of the view.
+    /// Sends a key to the overlay.
     pub(super) fn press_overlay(&mut self, mut overlay: Overlay, key: Key) -> Action {
         if key == Key::Control('c') {
             return Action::Quit;
@@ -115,8 +115,8 @@ impl App {
         }
     }
 
-    /// Takes what was pasted where something is typed: its first line, without what is no text. Elsewhere letters would
-    /// be keys, so nothing is done.
+    /// Inserts pasted text where text is typed: its first line, without control characters. Ignored elsewhere, where
+    /// letters would be keys.
     pub(super) fn paste(&mut self, text: &str) -> Action {
         const MOST_LETTERS: usize = 256;
         // Terminals send the end of a line as Enter does.
@@ -155,7 +155,7 @@ impl App {
             }
             _ => return Outcome::Stay,
         }
-        // What is still being typed filters already, as long as it makes sense.
+        // The filter applies while it is typed, as long as it is valid.
         match self.filter_by(text) {
             Ok(()) | Err(_) => Outcome::Stay,
         }
@@ -227,7 +227,7 @@ enum Outcome {
     Do(Action),
 }
 
-/// Lines of the help that a page moves by.
+/// Page size of the help, in lines.
 const HELP_PAGE: usize = 8;
 
 fn press_help(search: &mut String, top: &mut usize, key: Key) -> Outcome {
@@ -263,13 +263,13 @@ fn press_signal(process: ProcessId, cursor: &mut usize, key: Key) -> Outcome {
             };
         }
         Key::Char('q' | 'n') => return Outcome::Leave,
-        // The first line is to send nothing, so that Enter alone does no harm.
+        // The first line sends nothing, so that Enter alone is harmless.
         key => *cursor = moved_by(*cursor, Signal::ALL.len() + 1, key),
     }
     Outcome::Stay
 }
 
-/// The cursor of a list after a key.
+/// Moves the cursor of a list by a key.
 fn moved_by(cursor: usize, count: usize, key: Key) -> usize {
     const PAGE: usize = 8;
     match command(super::View::Overview, Mode::Live, key) {

@@ -1,5 +1,5 @@
-//! What is remembered of the samples before: the numbers of the last hour, when each finding was seen first, and how
-//! much processor time processes had used.
+//! State kept from earlier samples: the values of the last hour, the first time of each finding, and the CPU time of
+//! processes.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use super::{FindingKey, key_of};
 use crate::tui::history::{History, Moment};
 use crate::tui::track::{Line, ProcessId, Subject, Track};
 
-/// Hundredths of one processor that each process uses.
+/// CPU use of each process, in hundredths of one processor.
 pub type Rates = BTreeMap<ProcessId, f64>;
 
-/// What is remembered of the samples before.
+/// State kept from earlier samples.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The numbers of the last hour.
+    /// The values of the last hour.
     pub history: History,
-    /// When each finding was seen first.
+    /// The first time of each finding.
     since: BTreeMap<FindingKey, Moment>,
-    /// Processor time of each process at the newest sample, and when.
+    /// CPU time of each process at the newest sample, and the time of that sample.
     times: BTreeMap<ProcessId, (Moment, u64)>,
 }
 
 impl Past {
-    /// Remembers a sample; `interval` is the time to the next one, in microseconds. Gives how much of a processor each
-    /// process has used since the one before.
+    /// Stores a sample; `interval` is the time to the next one, in microseconds. Returns the CPU use of each process
+    /// since the previous sample.
     pub fn note(&mut self, at: Moment, interval: u64, snapshot: &Snapshot) -> Rates {
         let rates = self.rates(at, snapshot);
         self.note_findings(at, snapshot);
@@ -33,13 +33,13 @@ impl Past {
         rates
     }
 
-    /// When a finding was seen first.
+    /// Returns the time at which a finding first appeared.
     #[must_use]
     pub fn seen_first(&self, finding: &ttmem_model::Finding) -> Moment {
         self.since.get(&key_of(finding)).copied().unwrap_or_default()
     }
 
-    /// Keeps when each finding was seen first, and forgets those that are over.
+    /// Keeps the first time of each finding, and drops findings that are over.
     fn note_findings(&mut self, at: Moment, snapshot: &Snapshot) {
         let before = std::mem::take(&mut self.since);
         for finding in &snapshot.findings {
@@ -49,7 +49,7 @@ impl Past {
         }
     }
 
-    /// How much of a processor each process uses, and its processor time for the next time.
+    /// Returns the CPU use of each process, and the CPU times to compare the next sample with.
     fn rates(&mut self, at: Moment, snapshot: &Snapshot) -> Rates {
         let mut rates = BTreeMap::new();
         let mut times = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A recording that is played: where it stands, how fast it goes, and what happened in it.
+//! The player of a recording: position, speed and events.
 
 use ttmem_model::Timestamp;
 use ttmem_model::recording::{Event as Happened, EventKind};
@@ -8,60 +8,60 @@ use crate::cmd::moment::{self, SYNTAX};
 use crate::output::amount::{date_time, size};
 use crate::tui::history::Moment;
 
-/// How fast a recording can be played, in its seconds a second.
+/// Playback speeds, in seconds of the recording per second.
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// Microseconds between two frames while a recording is played.
+/// Microseconds between two frames during playback.
 pub const FRAME_MICROS: u64 = 100_000;
 
-/// Samples since the last jump that are remembered until the past of that jump was read.
+/// The most samples kept after a jump until the history of that moment is read.
 const MOST_RECENT: usize = 64;
 
-/// What is asked of whoever reads the recording.
+/// A request to the reader of the recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Playback {
-    /// Go on from where it stands, so many seconds a second.
+    /// Play from the current position at a speed, in seconds per second.
     Play(f64),
-    /// Stand still.
+    /// Pause.
     Pause,
-    /// Show this moment, read what was before it, and go on from there so many seconds a second.
+    /// Show a moment, read the history before it, and play from there at a speed.
     Seek(Moment, f64),
 }
 
 /// A jump in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Jump {
-    /// So many seconds, back if it is less than none.
+    /// By seconds; negative values go back.
     Seconds(i64),
-    /// To what happened next.
+    /// To the next event.
     NextEvent,
-    /// To what happened before.
+    /// To the previous event.
     EventBefore,
 }
 
-/// A recording that is played.
+/// A recording that is being played.
 #[derive(Debug)]
 pub struct Replay {
-    /// The name of its file.
+    /// The file name.
     pub name: String,
-    /// Its first and its last moment.
+    /// The first and the last moment.
     pub span: (Moment, Moment),
-    /// Whether it goes on by itself.
+    /// True during playback.
     pub playing: bool,
-    /// What happened in it, by time; empty until that was read.
+    /// The events in time order; empty until they are read.
     pub events: Vec<Happened>,
-    /// Whether what was before the moment that is shown is still being read.
+    /// True while the history before the current moment is being read.
     pub filling: bool,
-    /// The place of the speed in [`SPEEDS`].
+    /// The index of the speed in [`SPEEDS`].
     speed: usize,
-    /// The moment that was jumped to last.
+    /// The moment of the last jump.
     sought: Moment,
-    /// What was shown since then.
+    /// The samples since the last jump.
     recent: Vec<Sample>,
 }
 
 impl Replay {
-    /// A recording that stands at its beginning.
+    /// Creates a player at the start of a recording.
     #[must_use]
     pub fn new(name: String, (first, last): (Timestamp, Timestamp)) -> Self {
         let speed = SPEEDS.iter().position(|speed| (*speed - 1.0).abs() < 0.01).unwrap_or(0);
@@ -77,32 +77,32 @@ impl Replay {
         }
     }
 
-    /// Seconds of the recording that pass in a second.
+    /// Returns the speed, in seconds of the recording per second.
     #[must_use]
     pub fn speed(&self) -> f64 {
         SPEEDS[self.speed]
     }
 
-    /// Microseconds from one sample to the next, while it is played.
+    /// Returns the microseconds between samples during playback.
     fn stride(&self, interval: u64) -> u64 {
         interval.max(crate::tui::number::bytes(FRAME_MICROS as f64 * self.speed()))
     }
 
-    /// Keeps a sample until the past is known.
+    /// Keeps a sample until the history is known.
     fn keep(&mut self, sample: &Sample) {
         if self.filling && self.recent.len() < MOST_RECENT {
             self.recent.push(sample.clone());
         }
     }
 
-    /// What happened at a moment, in one line.
+    /// Describes the events at a moment in one line.
     #[must_use]
     pub fn at(&self, moment: Moment) -> Option<String> {
         let mut here = self.events.iter().filter(|event| event.time.0 == moment.0);
         let first = here.next()?;
         let text = match (first.text.as_str(), first.value.map(u64::try_from)) {
             ("", _) => first.kind.as_str().to_owned(),
-            // A peak's text has its bytes to the last one.
+            // The text of a peak has its exact bytes.
             (text, Some(Ok(bytes))) if first.kind == EventKind::Peak => {
                 let kind = text.split(' ').next().unwrap_or_default();
                 format!("peak of {kind}: {}", size(bytes))
@@ -115,7 +115,7 @@ impl Replay {
         })
     }
 
-    /// The moment of the event after another moment, or before it.
+    /// Returns the time of the next or previous event.
     fn event_from(&self, moment: Moment, jump: Jump) -> Option<Moment> {
         let mut times = self.events.iter().map(|event| Moment(event.time.0));
         match jump {
@@ -126,26 +126,26 @@ impl Replay {
 }
 
 impl App {
-    /// Lets the state be of a recording.
+    /// Switches the state to a recording.
     pub fn replay(&mut self, replay: Replay, interval_micros: u64) {
         self.interval = interval_micros.max(1);
         self.replay = Some(replay);
     }
 
-    /// The microseconds for which a sample stands.
+    /// Returns the microseconds that a sample covers.
     pub(super) fn stride(&self) -> u64 {
         let playing = self.replay.as_ref().filter(|replay| replay.playing);
         playing.map_or(self.interval, |replay| replay.stride(self.interval))
     }
 
-    /// A sample of a recording that is shown.
+    /// Shows a sample of a recording.
     pub(super) fn note_played(&mut self, sample: &Sample) {
         if let Some(replay) = &mut self.replay {
             replay.keep(sample);
         }
     }
 
-    /// Takes in what was before the moment that was jumped to.
+    /// Merges the history before the moment of a jump.
     pub(super) fn take_past(&mut self, sought: Moment, past: Past, rates: super::Rates) {
         let stride = self.stride();
         let Some(replay) = &mut self.replay else { return };
@@ -165,14 +165,14 @@ impl App {
         }
     }
 
-    /// The recording has come to its end.
+    /// Handles the end of the recording.
     pub(super) fn end_replay(&mut self) {
         if let Some(replay) = &mut self.replay {
             replay.playing = false;
         }
     }
 
-    /// Plays or pauses. At the end it begins again.
+    /// Plays or pauses. At the end, starts over.
     pub(super) fn play_or_pause(&mut self) -> Action {
         let at = self.until();
         let Some(replay) = &mut self.replay else { return Action::Draw };
@@ -229,7 +229,7 @@ impl App {
         self.seek(moment)
     }
 
-    /// Jumps to a moment as it was typed.
+    /// Jumps to a moment that the user typed.
     pub(super) fn go_to(&mut self, text: &str) -> Result<Action, String> {
         let Some(replay) = &self.replay else { return Ok(Action::Draw) };
         let (first, last) = replay.span;

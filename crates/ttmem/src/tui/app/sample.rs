@@ -1,4 +1,4 @@
-//! Taking in what a sample says.
+//! Handling of a new sample.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use super::past::Rates;
 use super::{App, Shared};
 use crate::tui::history::Moment;
 
-/// One reading of the host.
+/// A sample of the host.
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// When it was taken.
     pub at: Moment,
-    /// What it says.
+    /// The snapshot.
     pub snapshot: Shared,
-    /// When the host was switched on, where that is known.
+    /// The boot time of the host, if it is known.
     pub boot: Option<Timestamp>,
 }
 
@@ -24,11 +24,11 @@ pub struct Sample {
 pub struct Shown {
     /// When it was taken.
     pub at: Moment,
-    /// What it says.
+    /// The snapshot.
     pub snapshot: Shared,
-    /// When the host was switched on, where that is known.
+    /// The boot time of the host, if it is known.
     pub boot: Option<Timestamp>,
-    /// Hundredths of one processor that each process uses, since the sample before.
+    /// CPU use of each process since the previous sample, in hundredths of one processor.
     pub cpu: Rates,
 }
 

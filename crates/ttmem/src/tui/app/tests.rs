@@ -72,7 +72,7 @@ impl Scene {
     }
 }
 
-/// What a scenario says of the state after its keys.
+/// Describes the state after the keys of a scenario.
 type Says = fn(&Scene) -> String;
 
 #[test]
@@ -152,7 +152,7 @@ fn keys_do_what_the_table_says() {
                 '←' => Key::Left,
                 letter => Key::Char(letter),
             };
-            // A message goes away before the next key, as it does for people.
+            // A message expires before the next key, as it does for users.
             scene.app.message = None;
             scene.press(key);
         }
@@ -240,7 +240,7 @@ fn processor_time_needs_two_samples_and_one_process() {
     assert_eq!(cpu(&scene), Some(2), "a reused number is another process");
 }
 
-/// A snapshot in which the first living process was replaced by another of its number.
+/// A snapshot in which the first live process is replaced by another with the same pid.
 fn with_new_start(mut snapshot: Snapshot) -> Snapshot {
     let is_live = |process: &&mut Process| process.state == ProcessState::Live;
     let first = snapshot.processes.iter_mut().find(is_live).unwrap();

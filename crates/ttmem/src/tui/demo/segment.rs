@@ -1,4 +1,4 @@
-//! What an agent of a host at work records: activations that come and go, and a cache that fills up and starts again.
+//! The agent segment of a host under load: transient activations, and a cache that fills up and starts over.
 
 use ttmem_collect::bank::{Bank, map};
 use ttmem_model::Kind;
@@ -6,13 +6,13 @@ use ttmem_model::buffers::Block;
 use ttmem_model::facts::{RegionContent, SegmentFile};
 use ttmem_model::segment::{Buffer, BufferKind, Origin, Segment, Statistics};
 
-/// When the buffers of an op live: from the beginning of each period for a share of it, one after the other by so much.
+/// The lifetime of the buffers of an op: a share of each period, each buffer offset from the previous one.
 struct Rhythm {
     kind: BufferKind,
     op: &'static str,
     period: f64,
     share: f64,
-    /// The share of a period by which each buffer comes after the one before.
+    /// The offset of each buffer from the previous one, as a share of a period.
     stagger: f64,
 }
 
@@ -29,7 +29,7 @@ impl Rhythm {
         (buffer.kind, buffer.origin, name) == (self.kind, Origin::Plain, Some(self.op))
     }
 
-    /// Since when a buffer lives, in seconds; `None` while it does not.
+    /// Returns the start of a buffer's life in seconds; `None` while it is not live.
     fn since(&self, place: usize, seconds: f64) -> Option<f64> {
         let begin = (seconds / self.period).floor() * self.period;
         let comes = begin + self.stagger * self.period * place as f64;
@@ -38,7 +38,7 @@ impl Rhythm {
     }
 }
 
-/// What the segment is like so many seconds after it was made.
+/// Returns the segment a number of seconds after it was created.
 pub(super) fn work(segment: &mut Segment, seconds: f64) {
     let before = segment.buffers.clone();
     let begin = segment.header.refresh_time;
@@ -77,7 +77,7 @@ pub(super) fn work(segment: &mut Segment, seconds: f64) {
     }
 }
 
-/// TT-Metal's region says the same of those processes, but for what alignment takes.
+/// TT-Metal's region lists the same processes, without alignment.
 pub(super) fn repeat(content: &mut RegionContent, segments: &[SegmentFile]) {
     for slot in &mut content.slots {
         let Some(file) = segments.iter().find(|file| file.pid == slot.pid) else { continue };
@@ -90,7 +90,7 @@ pub(super) fn repeat(content: &mut RegionContent, segments: &[SegmentFile]) {
     super::add_up(content);
 }
 
-/// What the allocator says once `gone` bytes of a bank are free again.
+/// Returns the statistics of the allocator once `gone` bytes of a bank are free again.
 fn free(statistics: &mut Statistics, kind: Kind, gone: u64, all: Vec<Block>, mut left: Vec<Block>) {
     let bank = Bank {
         allocatable: statistics.total,

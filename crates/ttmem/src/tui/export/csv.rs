@@ -1,4 +1,4 @@
-//! CSV: the fields of `ttmem --query-device` and `--query-processes`, findings, or the numbers of the charts.
+//! CSV: the fields of `ttmem --query-device` and `--query-processes`, findings, or the values of the charts.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::Charset;
 use crate::tui::app::{App, View};
 
-/// What a view shows; nothing before it was read.
+/// Exports a view; `None` before it has data.
 pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<String> {
     let csv = Csv { header: Header::Shown, units: Units::Hidden, charset: Charset::Unicode };
     Some(match view {
@@ -34,7 +34,7 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<Stri
     })
 }
 
-/// The fields of view 6, and those that say whose they are.
+/// The fields of view 6, and those that identify the chip.
 fn is_telemetry(name: &str) -> bool {
     let metric = |metric: &Metric| name.ends_with(metric.as_str());
     matches!(name, "timestamp" | "index" | "id" | "board")
@@ -56,7 +56,7 @@ fn findings(snapshot: &Snapshot) -> String {
     text
 }
 
-/// A row for each core that was read. A blank is a number that is not known.
+/// One row per core that was read. An empty cell is a missing value.
 fn cores(app: &App) -> String {
     let mut text =
         String::from("chip,x,y,noc_x,noc_y,state,program,circular_buffers [B],kernel_text [B]\n");
@@ -85,7 +85,7 @@ fn cores(app: &App) -> String {
     text
 }
 
-/// A row for each moment, a column for each line.
+/// One row per time, one column per line.
 fn charts(app: &App) -> String {
     let (lines, window) = (lines(app), app.charts.window);
     let heading = |line: &crate::tui::track::Line| {
@@ -112,7 +112,7 @@ fn charts(app: &App) -> String {
     text
 }
 
-/// A value in quotes if it holds what separates values or records.
+/// Quotes a value that contains a separator.
 fn quoted(value: &str) -> Cow<'_, str> {
     if value.contains([',', '"', '\r', '\n']) {
         Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))

@@ -1,4 +1,4 @@
-//! JSON: the snapshot as `ttmem --json` prints it, or the numbers of the charts.
+//! JSON: the snapshot as `ttmem --json` prints it, or the values of the charts.
 
 use serde_json::{Value, json};
 use ttmem_model::Snapshot;
@@ -11,17 +11,17 @@ use crate::output::json::{Layout, write};
 use crate::tui::app::App;
 use crate::tui::track::Worst;
 
-/// The snapshot.
+/// Exports the snapshot.
 pub(super) fn snapshot(snapshot: &Snapshot) -> String {
     let mut bytes = Vec::new();
     match write(snapshot, Layout::Pretty, &mut bytes) {
         Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
-        // Memory takes whatever is written to it.
+        // Writing to memory cannot fail.
         Err(error) => json!({ "error": error.to_string() }).to_string(),
     }
 }
 
-/// The buffers: `ttmem/buffers`, as `ttmem buffers --json` prints them.
+/// Exports the buffers: `ttmem/buffers`, as `ttmem buffers --json` prints them.
 pub(super) fn buffers(list: &BufferList) -> String {
     match serde_json::to_string_pretty(list) {
         Ok(text) => text + "\n",
@@ -29,7 +29,7 @@ pub(super) fn buffers(list: &BufferList) -> String {
     }
 }
 
-/// The cores that were read: `ttmem/l1`, as `ttmem l1 --json` prints them.
+/// Exports the cores that were read: `ttmem/l1`, as `ttmem l1 --json` prints them.
 pub(super) fn cores(app: &App) -> String {
     let report = |chip: &Chip| {
         let cores = app.cores.of(chip.id)?.as_ref().ok()?;
@@ -42,8 +42,8 @@ pub(super) fn cores(app: &App) -> String {
     }
 }
 
-/// The numbers of the charts: `ttmem/chart` 1.0. Times are microseconds since 1970, UTC; `null` is a gap. A number is
-/// the one that hurts of all samples in its time.
+/// Exports the values of the charts: `ttmem/chart` 1.0. Times are microseconds since 1970, UTC; `null` is a gap. A
+/// value is the worst of all samples in its time span.
 pub(super) fn charts(app: &App) -> String {
     let window = app.charts.window;
     let lines: Vec<Value> = lines(app)

@@ -1,4 +1,4 @@
-//! SVG: the charts that are open, one below the other, on paper.
+//! SVG: the open charts, one below the other, on a white page.
 
 use std::fmt::Write as _;
 
@@ -17,13 +17,13 @@ const LEFT: f64 = 84.0;
 const TOP: f64 = 36.0;
 const PLOT_WIDTH: f64 = WIDTH - LEFT - 24.0;
 const PLOT_HEIGHT: f64 = HEIGHT - TOP - 36.0;
-/// Columns into which the time is divided.
+/// Columns that the time axis is divided into.
 const COLUMNS: usize = 400;
-/// The colours of Okabe and Ito: they differ for everybody and in print.
+/// The colours of Okabe and Ito, distinct for all kinds of colour vision and in print.
 const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// The charts.
+/// Exports the charts.
 pub(super) fn charts(app: &App) -> String {
     let mut tracks: Vec<(String, Track)> = Vec::new();
     for panel in app.charts.picked() {
@@ -77,7 +77,7 @@ struct Svg(String);
 
 impl Svg {
     fn push(&mut self, arguments: std::fmt::Arguments<'_>) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         match self.0.write_fmt(arguments) {
             Ok(()) | Err(std::fmt::Error) => {}
         }

@@ -6,7 +6,7 @@ use crate::tui::track::{Subject, Track};
 const SECOND: u64 = 1_000_000;
 const LINE: Line = Line { subject: Subject::Chip(ChipId(1)), track: Track::Dram };
 
-/// A history of numbers at seconds after a start.
+/// A history of values at seconds after a start.
 fn history(samples: &[(u64, f64)]) -> History {
     let mut history = History::default();
     for (second, number) in samples {

@@ -1,4 +1,4 @@
-//! The one table of what keys do.
+//! The one table of keys.
 
 use super::{Binding, Command, Key, Mode, Step};
 use crate::tui::app::{Jump, View};
@@ -13,7 +13,7 @@ const fn everywhere(
     Binding { command, keys, shown, help, hint, views: &[], mode: None }
 }
 
-/// What works with a recording only.
+/// Commands that need a recording.
 const fn replay(
     command: Command,
     keys: &'static [Key],
@@ -32,7 +32,7 @@ const WITH_PROCESSES: &[View] = &[View::Overview, View::Processes];
 const TABLES: &[View] =
     &[View::Overview, View::L1, View::Processes, View::Buffers, View::Telemetry, View::Findings];
 
-/// Every key. What works in some views only stands before what the same key does elsewhere.
+/// Every key. A binding for some views comes before the general binding of the same key.
 pub static BINDINGS: &[Binding] = &[
     everywhere(Command::Help, &[Key::Char('?'), Key::Function(1)], "?", "this help", "help"),
     everywhere(

@@ -1,8 +1,8 @@
-//! What a terminal can show, from what it says of itself.
+//! Detection of the terminal's capabilities from the environment.
 
 use super::{Charset, Depth};
 
-/// The variables of the environment that speak of the terminal.
+/// The environment variables that describe the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `TERM`.
@@ -11,12 +11,12 @@ pub struct Environment {
     pub colorterm: Option<String>,
     /// `NO_COLOR`.
     pub no_color: Option<String>,
-    /// The first that is set of `LC_ALL`, `LC_CTYPE` and `LANG`.
+    /// The first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
     pub locale: Option<String>,
 }
 
 impl Environment {
-    /// The environment as `variable` gives it.
+    /// Reads the environment through `variable`.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
@@ -28,7 +28,7 @@ impl Environment {
         }
     }
 
-    /// Why no screen can be drawn on this terminal, if so.
+    /// Returns the reason that this terminal cannot show the live view, if there is one.
     #[must_use]
     pub fn lacks(&self) -> Option<String> {
         match self.term.as_deref() {
@@ -41,7 +41,7 @@ impl Environment {
     }
 }
 
-/// How many colours the terminal has.
+/// Returns the colour depth.
 #[must_use]
 pub fn depth(environment: &Environment) -> Depth {
     if environment.no_color.is_some() {
@@ -61,21 +61,21 @@ pub fn depth(environment: &Environment) -> Depth {
     }
 }
 
-/// Terminals that have all colours, by names of their own. Over ssh their name comes along and `COLORTERM` does not.
+/// Terminals with 24-bit colour, by name. Over ssh `TERM` is passed on and `COLORTERM` is not.
 fn has_true_colour(term: &str) -> bool {
     const NAMES: [&str; 6] =
         ["alacritty", "contour", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"];
     NAMES.contains(&term)
 }
 
-/// The characters that the terminal has: a Linux console has no braille, and a locale without UTF-8 nothing of it.
+/// Returns the character set: a Linux console has no braille, a locale without UTF-8 only ASCII.
 #[must_use]
 pub fn charset(environment: &Environment) -> Charset {
     let utf8 = |locale: &str| {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     };
-    // Where no locale is set at all, as in many containers, the terminal on the other side has UTF-8 all the same.
+    // Without any locale, as in many containers, the terminal at the other end still has UTF-8.
     let speaks_utf8 = environment.locale.as_deref().is_none_or(utf8);
     let is_console = environment.term.as_deref() == Some("linux");
     if speaks_utf8 && !is_console { Charset::Unicode } else { Charset::Ascii }

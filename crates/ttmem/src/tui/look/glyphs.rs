@@ -1,16 +1,16 @@
-//! The characters for what is not text.
+//! The characters for graphics and signs.
 
 use super::Role;
 use crate::output::page::Charset;
 
-/// The characters for what is not text. Each is one column wide unless it says otherwise.
+/// The characters for graphics and signs. Each is one column wide unless stated otherwise.
 #[derive(Debug)]
 pub struct Glyphs {
-    /// No number.
+    /// A missing value.
     pub dash: &'static str,
-    /// The end of a text that was cut; up to three columns.
+    /// The end of text that was cut; up to three columns.
     pub ellipsis: &'static str,
-    /// Between a name and what is said of it.
+    /// Between a name and its description.
     pub dot: &'static str,
     /// Before a remedy; up to two columns.
     pub arrow: &'static str,
@@ -22,29 +22,29 @@ pub struct Glyphs {
     pub inferred: &'static str,
     /// Before a stale figure.
     pub stale: &'static str,
-    /// Before a chip or row that belongs to the one above.
+    /// Before a chip or row that belongs to the previous one.
     pub branch: &'static str,
-    /// The row that the cursor is on.
+    /// The selected row.
     pub pointer: &'static str,
-    /// A column that is sorted, largest first and smallest first.
+    /// The sort column, largest first and smallest first.
     pub sorted: [&'static str; 2],
-    /// Something to look at.
+    /// A warning.
     pub warning: &'static str,
     /// The steps of a bar's last cell, the full one last.
     pub steps: &'static [&'static str],
     /// The steps of a column's highest cell, the full one last.
     pub heights: &'static [&'static str],
-    /// Cells of the kinds in a bar where colour cannot tell them apart.
+    /// The cells of kinds in a bar where colours cannot distinguish them.
     pub fills: [&'static str; 6],
     /// The part of a bar that is free.
     pub track: &'static str,
-    /// The part of a bar of which nothing is known.
+    /// The unknown part of a bar.
     pub unknown: &'static str,
-    /// The most there was, in a bar.
+    /// The peak mark in a bar.
     pub peak: &'static str,
     /// Cores: running, finished, idle, dispatch, torn, harvested.
     pub seats: [&'static str; 6],
-    /// How much of something is in use, from little to all.
+    /// Levels of use, from little to all.
     pub heats: &'static [&'static str],
     /// Lines: horizontal, vertical, and a corner where an axis begins.
     pub lines: [&'static str; 3],
@@ -52,12 +52,12 @@ pub struct Glyphs {
     pub corners: [&'static str; 4],
     /// The cursor in a chart.
     pub cursor: &'static str,
-    /// Whether charts are drawn in braille.
+    /// True if charts are drawn in braille.
     pub braille: bool,
 }
 
 impl Glyphs {
-    /// The characters of a set.
+    /// Returns the characters of a set.
     #[must_use]
     pub fn of(charset: Charset) -> &'static Self {
         match charset {
@@ -66,8 +66,9 @@ impl Glyphs {
         }
     }
 
-    /// The cell of a kind of memory where colour cannot tell it apart: the same in every bar, chart and legend. Nothing
-    /// for what is no kind of memory.
+    /// Returns the cell of a kind of memory where colours cannot distinguish them, the same in every bar, chart and
+    /// legend.
+    /// `None` for roles that are not memory.
     #[must_use]
     pub fn fill(&self, role: Role) -> Option<&'static str> {
         let place = match role {

@@ -4,7 +4,7 @@ use ratatui_core::style::{Color, Modifier};
 
 use super::{LINES, Role, Theme};
 
-/// A role's colour where there are many colours, where there are 16, and what it is besides.
+/// A role's colour at full depth, its colour among 16, and its modifiers.
 pub(super) struct Paint {
     pub(super) rgb: Option<[u8; 3]>,
     pub(super) sixteen: Option<Color>,
@@ -20,11 +20,11 @@ const fn bold(rgb: u32, sixteen: Color) -> Paint {
     Paint { modifier: Modifier::BOLD, ..colour(rgb, sixteen) }
 }
 
-/// The colour of all text, whatever it is.
+/// The colour of all text.
 const PLAIN: Paint = Paint { rgb: None, sixteen: None, modifier: Modifier::empty() };
 const STRONG: Paint = Paint { rgb: None, sixteen: None, modifier: Modifier::BOLD };
 
-/// What a role looks like in a theme.
+/// Returns the colours of a role in a theme.
 pub(super) fn paint(theme: Theme, role: Role) -> Paint {
     match (role, theme) {
         (Role::Plain, _) => PLAIN,

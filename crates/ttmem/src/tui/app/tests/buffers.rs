@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The numbers of bytes, kinds or whatever else of the buffers that are shown.
+/// The byte counts, kinds or other fields of the visible buffers.
 fn shown<T>(scene: &Scene, of: impl Fn(&ttmem_model::buffers::LiveBuffer) -> T) -> Vec<T> {
     scene.app.buffers.shown().map(of).collect()
 }

@@ -1,8 +1,8 @@
-//! A recording in the place of a host.
+//! A recording instead of a host.
 
 use super::*;
 
-/// A scene of which a recording of five minutes is played.
+/// A scene that plays a recording of five minutes.
 fn replayed() -> Scene {
     let mut scene = Scene::new();
     let first = scene.at.0;
@@ -17,7 +17,7 @@ fn replayed() -> Scene {
     scene
 }
 
-/// Seconds of the recording at which an action lets it stand, and how fast it goes on.
+/// The position, in seconds, that an action sets, and its speed.
 fn sought(scene: &Scene, action: &Action) -> (u64, f64) {
     let Action::Replay(Playback::Seek(moment, speed)) = action else { panic!("{action:?}") };
     let first = scene.app.replay.as_ref().unwrap().span.0;
