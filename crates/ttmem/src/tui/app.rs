@@ -44,7 +44,7 @@ pub const INTERVALS: [u64; 10] = [
 /// Microseconds of delay that are not reported.
 const SILENCE_LEAST: u64 = 2_000_000;
 
-/// How long a message stays.
+/// Microseconds that a message stays.
 const MESSAGE_MICROS: u64 = 4_000_000;
 
 /// The focused part of the overview.

@@ -123,7 +123,7 @@ pub enum Depth {
 pub struct Look {
     /// The colours.
     pub theme: Theme,
-    /// How many of them there are.
+    /// The colour depth.
     pub depth: Depth,
     /// The characters.
     pub charset: Charset,

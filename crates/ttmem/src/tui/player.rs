@@ -1,8 +1,8 @@
-//! Plays a recording, on threads of its own.
+//! Plays a recording on threads of its own.
 //!
-//! One thread shows moments: the one that was jumped to, and while it plays one after the other. A second one reads
-//! what was before a moment that was jumped to, so that the charts are as they would have been, and once what happened
-//! in the whole recording. Each has the file open for itself, so that neither waits for the other.
+//! One thread shows moments: the target of a jump, and the following ones during playback. A second thread reads the
+//! history before a jump, so that the charts are as they would have been, and once all events of the recording. Each
+//! has its own open file, so that neither waits for the other.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::history::{Moment, POINTS, Window};
 use super::number;
 use super::sampler::{Stamped, Timeline};
 
-/// Snapshots nest in one another as deep as their JSON.
+/// The stack of a thread: snapshots are nested as deep as their JSON.
 const STACK_BYTES: usize = 1 << 20;
 
-/// Orders that wait. More come only if somebody leans on a key, and then the last one counts.
+/// The length of the queue. It fills only when a key repeats, and then only the last order matters.
 const WAITING: usize = 64;
 
 /// Plays a recording.
@@ -33,10 +33,10 @@ pub struct Player {
 }
 
 impl Player {
-    /// Opens a recording and plays it from its beginning.
+    /// Opens a recording and plays it from the start.
     ///
     /// # Errors
-    /// If it cannot be opened again, or there can be no more threads.
+    /// If it cannot be opened again, or a thread cannot be started.
     pub fn start(
         path: &Path,
         timeline: Timeline,
@@ -56,9 +56,9 @@ impl Player {
         Ok(Self { orders, jumps })
     }
 
-    /// Does something else from now on.
+    /// Sends the next order.
     pub fn order(&self, order: Playback) {
-        // The queue is longer than anybody types while one moment is read.
+        // The queue is longer than anyone types while one moment is read.
         match self.orders.try_send(order) {
             Ok(()) | Err(_) => {}
         }
@@ -75,16 +75,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()
     thread.spawn(work).map(drop)
 }
 
-/// Opens a recording once more.
+/// Opens another handle of a recording.
 ///
 /// # Errors
-/// If it cannot be opened, or is none.
+/// If it cannot be opened, or is not a recording.
 pub(super) fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
     let source = FileSource::open(path)?;
     Recording::open(source).map_err(|error| std::io::Error::other(error.to_string()))
 }
 
-/// Microseconds from snapshot to snapshot: as they were asked for or, where the recording does not say, as they came.
+/// Returns the microseconds between snapshots: the requested interval or, where the recording has none, the measured
+/// one.
 #[must_use]
 pub fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
     let asked = recording.header().interval_us;
@@ -95,13 +96,13 @@ pub fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
     if asked > 0 { asked } else { came().unwrap_or(0).max(1) }
 }
 
-/// The thread is no longer listened to.
+/// The receiver of the thread's events is gone.
 struct Deaf;
 
 /// Shows moments.
 struct Stage {
     recording: Recording<FileSource>,
-    /// The number of the moment that is shown.
+    /// The index of the current moment.
     shown: Option<u64>,
     timeline: Timeline,
     events: SyncSender<Stamped>,
@@ -110,7 +111,7 @@ struct Stage {
 impl Stage {
     fn play(mut self, orders: &Receiver<Playback>) {
         let Some((first, last)) = self.recording.span() else { return };
-        // Where the recording stands, when it stood there, and how fast it goes.
+        // // The position, the time at which it was set, and the speed.
         let (mut at, mut since, mut speed) = (Moment(first.0), Instant::now(), 1.0_f64);
         if self.show(at).is_err() {
             return;
@@ -145,7 +146,7 @@ impl Stage {
         }
     }
 
-    /// Shows the moment that was the present one at a time, unless it is shown already.
+    /// Shows the moment that was current at a time, unless it is already shown.
     fn show(&mut self, at: Moment) -> Result<(), Deaf> {
         let found = self.recording.number_at(Timestamp(at.0)).and_then(|number| {
             let Some(number) = number.filter(|number| Some(*number) != self.shown) else {
@@ -180,10 +181,10 @@ fn read(
     Ok(Some((Moment(moment.time().0), snapshot)))
 }
 
-/// Reads what was before a moment.
+/// Reads the history before a moment.
 struct Filler {
     recording: Recording<FileSource>,
-    /// When a chip held most of a kind: moments that no chart may leave out.
+    /// The times at which a chip used most of a kind. Charts always include these moments.
     peaks: Vec<Moment>,
     timeline: Timeline,
     events: SyncSender<Stamped>,
@@ -191,7 +192,7 @@ struct Filler {
 
 impl Filler {
     fn fill(mut self, jumps: &Receiver<Moment>) {
-        // What is damaged has no events; moments in it say so when they are shown.
+        // A damaged block has no events; its moments report the damage when they are shown.
         let mut happened = self.recording.events().unwrap_or_default();
         happened.sort_by_key(|event| event.time);
         let peaks = happened.iter().filter(|event| event.kind == EventKind::Peak);
@@ -214,7 +215,7 @@ impl Filler {
         }
     }
 
-    /// What is remembered at a moment, unless another one is asked for meanwhile.
+    /// Builds the state at a moment, unless another one is requested meanwhile.
     fn past(&mut self, sought: Moment, jumps: &Receiver<Moment>) -> Filled {
         let interval = interval(&self.recording);
         let mut past = Past::default();
@@ -242,21 +243,21 @@ impl Filler {
     }
 }
 
-/// What became of reading a past.
+/// The result of reading a history.
 enum Filled {
     Whole(Box<Past>, Rates),
     Instead(Moment),
     Deaf,
 }
 
-/// The moments that the charts of a moment need, the oldest first, each with the microseconds to the next: as many as a
-/// chart has points, for each window, and the peaks.
+/// Returns the moments that the charts at a moment need, the oldest first, each with the microseconds to the next: one
+/// per chart point for each window, and the peaks.
 fn moments_before(sought: Moment, interval: u64, peaks: &[Moment]) -> Vec<(Moment, u64)> {
     let mut moments = Vec::new();
     let mut newer = 0;
     for window in Window::ALL {
         let step = (window.micros() / POINTS as u64).max(interval).max(1);
-        // What a shorter window has is there already.
+        // The points of a shorter window are already included.
         let count = window.micros().saturating_sub(newer) / step;
         for place in (0..count).filter(|place| newer + place * step <= sought.0) {
             moments.push((sought.before(newer + place * step), step));
@@ -269,7 +270,7 @@ fn moments_before(sought: Moment, interval: u64, peaks: &[Moment]) -> Vec<(Momen
     moments.sort_unstable_by_key(|(moment, _)| *moment);
     let mut next = None;
     for (moment, step) in moments.iter_mut().rev() {
-        // A peak stands for as long as what it lies between.
+        // A peak covers the time between its neighbours.
         if let Some((time, of_next)) = next.replace((*moment, *step)) {
             let distance = Moment::since(time, *moment);
             *step = (*step).max(of_next.min(distance));
@@ -290,10 +291,10 @@ mod tests {
     use crate::tui::demo::Work;
 
     const SECOND: u64 = 1_000_000;
-    /// Longer than anything takes on a machine that has other things to do.
+    /// A time limit that holds on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A recording of the demonstration at work, and when it begins.
+    /// A recording of the demonstration under load, and its start.
     fn recorded(seconds: u64, interval_us: u64) -> (tempfile::TempDir, std::path::PathBuf, Moment) {
         let mut work = Work::new(Collector::demo());
         let header = Header { interval_us, ..Header::default() };
@@ -386,7 +387,7 @@ mod tests {
             let within = times.iter().filter(|time| **time > sought.before(window.micros()));
             assert!(within.count() >= POINTS, "{window:?}");
         }
-        // Nothing is so far from what follows it that a chart would show a gap.
+        // The gaps are all too short to show in a chart.
         for pair in moments.windows(2) {
             let distance = pair[1].0.since(pair[0].0);
             assert!(distance <= 2 * pair[1].1.max(pair[0].1), "{pair:?}");

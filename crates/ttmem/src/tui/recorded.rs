@@ -1,5 +1,5 @@
-//! What a recording holds beside its moments: what agents said of buffers, and the cores of one moment. It is read on
-//! the threads that read the same of a host, and only once somebody looks at it.
+//! The parts of a recording other than its moments: buffers as recorded by agents, and the cores of one moment. They
+//! are read on the threads that read the live host, and only when a view needs them.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use super::history::Moment;
 use super::player::open;
 use super::sampler::{CoreFeed, Lister, Maker, RecipeOfL1};
 
-/// No core has more L1.
+/// The upper bound of a core's L1.
 const MOST_L1_BYTES: u64 = 1 << 32;
 
-/// Makes what lists the buffers of a moment of a recording.
+/// Creates the reader that lists the buffers of a moment.
 #[must_use]
 pub fn lister(path: PathBuf) -> Maker<Lister> {
     Box::new(move || {
@@ -36,12 +36,12 @@ fn list(
 ) -> BufferList {
     match snapshot(recording, Timestamp(at.0)) {
         Some(snapshot) => recorded.at(&snapshot),
-        // Whoever shows the moment says that it is damaged.
+        // The thread that shows the moment reports the damage.
         None => RecordedBuffers::nothing(Timestamp(at.0)),
     }
 }
 
-/// Makes what gives the cores that a recording holds.
+/// Creates the reader of recorded cores.
 #[must_use]
 pub fn cores(path: PathBuf) -> RecipeOfL1 {
     Box::new(move |_ask| {
@@ -54,7 +54,7 @@ pub fn cores(path: PathBuf) -> RecipeOfL1 {
     })
 }
 
-/// The cores, or why there are none.
+/// The recorded cores, or the reason that there are none.
 fn look(recording: &mut Recording<FileSource>) -> Result<CoreLook, String> {
     let attachments = recording.attachments().into_iter();
     let mut of_l1 = attachments.filter(|its| its.attachment.kind == AttachmentKind::L1);
@@ -80,7 +80,7 @@ fn look(recording: &mut Recording<FileSource>) -> Result<CoreLook, String> {
     Ok(CoreLook::recorded(time, report, &snapshot))
 }
 
-/// Whether the regions of a core are every byte of its L1, each once. The file may say anything.
+/// True if the regions of a core cover its L1 exactly once. The file is not trusted.
 fn is_sound(core: &CoreReport) -> bool {
     let mut next = 0;
     core.regions.iter().all(|region| {

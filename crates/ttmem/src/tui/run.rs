@@ -1,7 +1,7 @@
-//! The one loop: whatever happens comes through one channel, is given to the state, and what changed is drawn.
+//! The event loop: every event comes through one channel and updates the state, then changes are drawn.
 //!
-//! Nothing here waits for a source: samples come from threads of their own. The loop sleeps until something comes or
-//! until something on the screen is due to change by itself.
+//! The loop never waits for a source: samples come from other threads. It sleeps until an event arrives or until
+//! something on the screen is due to change.
 
 mod perform;
 mod readers;
@@ -29,27 +29,27 @@ pub use perform::{Directory, Outside};
 use readers::Readers;
 pub use readers::{HostParts, Subject};
 
-/// Events that wait at most; whoever has one more waits too.
+/// The capacity of the event channel; senders wait when it is full.
 const WAITING: usize = 64;
-/// Events that are taken in before the screen is drawn once for all of them.
+/// The most events that are handled before the screen is drawn.
 const MOST_AT_ONCE: usize = 64;
 
-/// What the live view is made from.
+/// The parts that the live view is started with.
 pub struct Parts {
     /// The state before the first sample.
     pub app: App,
-    /// What is looked at.
+    /// The subject: a host or a recording.
     pub subject: Subject,
-    /// Whether the mouse is asked for.
+    /// True if mouse reporting is enabled.
     pub mouse: bool,
-    /// Where exports go, and whether signals reach processes.
+    /// Access to the outside: files and signals.
     pub outside: Outside,
 }
 
-/// How the live view ended.
+/// The result of the live view.
 #[derive(Debug)]
 pub struct End {
-    /// The state at the end.
+    /// The final state.
     pub app: App,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
@@ -57,7 +57,7 @@ pub struct End {
     pub written: u64,
 }
 
-/// Something for the loop.
+/// A message to the loop.
 #[derive(Debug)]
 enum Incoming {
     Event(Moment, Event),
@@ -70,7 +70,7 @@ enum Incoming {
 /// Runs the live view until it ends.
 ///
 /// # Errors
-/// If the terminal cannot be taken or written to, or there can be no more threads.
+/// If the terminal cannot be set up or written to, or a thread cannot be started.
 pub fn run(parts: Parts) -> io::Result<End> {
     let Parts { app, subject, mouse, outside } = parts;
     let timeline = subject.begin().map_or_else(Timeline::now, Timeline::from);
@@ -82,7 +82,7 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
         let readers = Readers::start(subject, interval, timeline, events)?;
-        // What the samples before the first one have asked for.
+        // Apply what the first samples requested.
         if let Some(ask) = app.cores.asked {
             readers.ask(Action::Cores(ask));
         }
@@ -93,14 +93,14 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let signal = live.go(&incoming)?;
         Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
     })();
-    // Why it ended is more to the point than a terminal that is gone.
+    // The reason for the end matters more than a terminal that is gone.
     match terminal::give_back() {
         Ok(()) => outcome,
         Err(error) => outcome.and(Err(error)),
     }
 }
 
-/// A channel for the threads that read the host.
+/// Returns a channel for the threads that read the host.
 fn forward(sender: SyncSender<Incoming>) -> io::Result<SyncSender<Stamped>> {
     let (events, stamped) = sync_channel::<Stamped>(1);
     let work = move || {
@@ -114,7 +114,7 @@ fn forward(sender: SyncSender<Incoming>) -> io::Result<SyncSender<Stamped>> {
     Ok(events)
 }
 
-/// Listens to the terminal and to signals.
+/// Starts the threads that read the terminal and signals.
 fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
     let of_signals = sender.clone();
@@ -160,14 +160,14 @@ struct Live {
     outside: Outside,
 }
 
-/// Whether to go on.
+/// The next step of the loop.
 enum Next {
     Go,
     End(Option<i32>),
 }
 
 impl Live {
-    /// Gives the signal that ended it, if one did.
+    /// Runs the loop. Returns the signal that ended it, if one did.
     fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
         loop {
             self.readers.want_buffers(self.app.buffer_pace());
@@ -244,7 +244,7 @@ impl Live {
         self.perform(action)
     }
 
-    /// Draws what changed. Where nothing did, nothing is written.
+    /// Draws the changes. Writes nothing if there are none.
     fn draw(&mut self) -> io::Result<()> {
         let mut frame = self.terminal.get_frame();
         self.app.set_page(usize::from(frame.area().height));
@@ -260,19 +260,19 @@ impl Live {
         let Ok(()) = self.terminal.resize(Rect::new(0, 0, columns, rows));
     }
 
-    /// Lets the next frame write every cell.
+    /// Makes the next frame write every cell.
     fn forget_screen(&mut self) {
         let Ok(()) = self.terminal.clear();
     }
 
-    /// Gives the terminal back and stops, as any program does on Ctrl-Z; goes on here after `fg`.
+    /// Restores the terminal and suspends the process, as any program does on Ctrl-Z; continues after `fg`.
     fn suspend(&mut self) -> io::Result<()> {
         terminal::give_back()?;
         signal_hook::low_level::raise(signal_hook::consts::signal::SIGSTOP)?;
         self.resume()
     }
 
-    /// Takes the terminal again: whoever had it in the meantime left it as they please, and perhaps with another size.
+    /// Sets the terminal up again: its state and size may have changed meanwhile.
     fn resume(&mut self) -> io::Result<()> {
         terminal::take(self.mouse)?;
         let (columns, rows) = crossterm::terminal::size()?;

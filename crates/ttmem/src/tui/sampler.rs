@@ -1,8 +1,8 @@
-//! What is read of the host, on threads of its own, so that a source that hangs never holds the screen.
+//! Reading the host on threads of its own, so that a slow source never blocks the screen.
 //!
-//! Each group of sources has one thread. It is asked for work through a channel of one place and hands over what it
-//! found; whoever asks goes on at once, and sees by the silence that a source is slow. A thread that hangs in the
-//! kernel cannot be stopped: it is left behind, holds its one request, and ends with the process.
+//! Each group of sources has one thread. It takes requests through a channel of capacity one and sends results back;
+//! the requester continues at once, and notices a slow source by its delay. A thread that is blocked in the kernel
+//! cannot be stopped: it is abandoned, holds its one request, and ends with the process.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -21,11 +21,11 @@ use super::history::Moment;
 use super::past;
 use super::track::ProcessId;
 
-/// The stack of a thread that reads. The deepest path of a reader of a host takes a twentieth of it; snapshots of a
-/// recording nest in one another as deep as their JSON.
+/// The stack of a reader thread. The deepest path of a reader of a host needs a twentieth of it; snapshots of a
+/// recording are nested as deep as their JSON.
 const STACK_BYTES: usize = 1 << 20;
 
-/// A line of time that never goes back: the time of day at the start, and from there the steady clock.
+/// A time line that never goes back: the wall clock at the start, and the monotonic clock from there.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeline {
     origin: Moment,
@@ -33,19 +33,19 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A line of time that begins now.
+    /// Creates a time line that starts now.
     #[must_use]
     pub fn now() -> Self {
         Self::from(Moment(Clock::System.now().0))
     }
 
-    /// A line of time on which it is a given moment now.
+    /// Creates a time line on which a given time is now.
     #[must_use]
     pub fn from(origin: Moment) -> Self {
         Self { origin, start: Instant::now() }
     }
 
-    /// What time it is.
+    /// Returns the current time.
     #[must_use]
     pub fn moment(&self) -> Moment {
         let elapsed = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -53,20 +53,20 @@ impl Timeline {
     }
 }
 
-/// Makes something on the thread that will have it.
+/// A constructor that runs on the thread that uses the value.
 pub type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
 
-/// Makes a collector: what reads L1 stays on one thread.
+/// Creates a collector: a reader of L1 stays on one thread.
 pub type Recipe = Maker<Collector>;
 
 /// Lists the buffers of a moment.
 pub type Lister = Box<dyn FnMut(Moment) -> BufferList>;
 
-/// What something is read from.
+/// A source of samples or buffers.
 pub enum Feed<T> {
-    /// What is made on the thread that reads: of a host, or of a recording.
+    /// A source that is created on its thread: a host, or a recording.
     Made(Maker<T>),
-    /// A made-up host at work.
+    /// A made-up host under load.
     Work(Box<Work>),
 }
 
@@ -79,10 +79,10 @@ impl<T> std::fmt::Debug for Feed<T> {
     }
 }
 
-/// What samples are taken from.
+/// The source of samples.
 pub type Samples = Feed<Supply>;
 
-/// What buffers are listed from.
+/// The source of buffers.
 pub type Listing = Feed<Lister>;
 
 impl Samples {
@@ -94,7 +94,7 @@ impl Samples {
     }
 }
 
-/// The same, on its thread.
+/// The opened source, on its thread.
 enum Open {
     Host(Box<Supply>),
     Work(Box<Work>),
@@ -108,7 +108,7 @@ impl Open {
         }
     }
 
-    /// What there is to tell beside the sample.
+    /// Returns what to show beside the sample.
     fn aside(&mut self, sample: &Sample) -> Vec<Event> {
         match self {
             Self::Host(supply) => past::events(supply, sample),
@@ -118,7 +118,7 @@ impl Open {
 }
 
 impl Listing {
-    /// Opens it on its thread.
+    /// Opens the source on its thread.
     fn open_list(self) -> Result<Lister, String> {
         match self {
             Self::Made(recipe) => recipe(),
@@ -127,20 +127,20 @@ impl Listing {
     }
 }
 
-/// Something for the loop, and when it happened.
+/// A message to the loop, with its time.
 pub type Stamped = (Moment, Event);
 
-/// Takes samples at an interval.
+/// Samples at an interval.
 #[derive(Debug)]
 pub struct Sampler {
     interval: SyncSender<Duration>,
 }
 
 impl Sampler {
-    /// Begins to take samples.
+    /// Starts sampling.
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If a thread cannot be started.
     pub fn start(
         feed: Samples,
         root: Root,
@@ -166,7 +166,7 @@ impl Sampler {
                 let at = past::taken(&snapshot, timeline.moment());
                 let sample = Sample { at, snapshot, boot };
                 let aside = feed.aside(&sample);
-                // A server that is slower than the screen gives the same once more.
+                // A server that is slower than the screen returns one snapshot twice.
                 let is_new = last.replace(at) != Some(at);
                 let sample = is_new.then_some(Event::Sample(sample));
                 for event in sample.into_iter().chain(aside) {
@@ -184,16 +184,17 @@ impl Sampler {
         Ok(Self { interval: sender })
     }
 
-    /// Takes samples at another interval from now on.
+    /// Changes the sampling interval.
     pub fn set_interval(&self, interval: Duration) {
-        // A change that waits for a slow source is replaced by none: the loop asks again with the next key.
+        // A change that is still queued behind a slow source is not replaced: the loop sends it again with the next
+        // key.
         match self.interval.try_send(interval) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
 }
 
-/// Waits for the next sample; gives the interval from there on, or nothing at the end.
+/// Waits for the next sample; returns the interval from then on, or `None` at the end.
 fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -> Option<Duration> {
     loop {
         let rest = interval.saturating_sub(begun.elapsed());
@@ -205,7 +206,7 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
     }
 }
 
-/// Lists the buffers of processes with the agent, on a thread of its own and only while somebody looks at them.
+/// Lists the buffers of processes with an agent, on a thread of its own and only while the view is open.
 #[derive(Debug)]
 pub struct BufferReader {
     asks: SyncSender<Option<Pace>>,
@@ -213,10 +214,10 @@ pub struct BufferReader {
 }
 
 impl BufferReader {
-    /// Begins to wait until somebody wants to see buffers.
+    /// Starts the thread, which waits until the view opens.
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If a thread cannot be started.
     pub fn start(
         listing: Listing,
         timeline: Timeline,
@@ -224,7 +225,7 @@ impl BufferReader {
     ) -> std::io::Result<Self> {
         let (sender, asks) = sync_channel::<Option<Pace>>(4);
         let work = move || {
-            // Nothing is opened before it is needed.
+            // Open the source on first use.
             let mut wanted = match asks.iter().flatten().next() {
                 Some(pace) => Some(pace),
                 None => return,
@@ -237,7 +238,7 @@ impl BufferReader {
                 }
             };
             loop {
-                // Whoever moves through a recording asks for more moments than there is time for.
+                // Scrolling through a recording requests more moments than there is time for.
                 wanted = asks.try_iter().last().unwrap_or(wanted);
                 let begun = Instant::now();
                 let at = match wanted {
@@ -252,7 +253,7 @@ impl BufferReader {
                     }
                 }
                 let answer = match wanted {
-                    // A process may have very many: reading them takes a tenth of a processor at most.
+                    // A process may have very many buffers: reading them takes at most a tenth of a processor.
                     Some(Pace::Every(interval)) => {
                         let rest = interval.max(begun.elapsed() * 10);
                         asks.recv_timeout(rest.saturating_sub(begun.elapsed()))
@@ -270,43 +271,43 @@ impl BufferReader {
         Ok(Self { asks: sender, asked: None })
     }
 
-    /// Lists buffers at a pace from now on, or no longer.
+    /// Starts or stops listing buffers at an interval.
     pub fn want(&mut self, pace: Option<Pace>) {
         if self.asked != pace && self.asks.try_send(pace).is_ok() {
-            // What did not get through is asked for again with the next event.
+            // A request that did not get through is sent again with the next event.
             self.asked = pace;
         }
     }
 }
 
-/// What gives the L1 of worker cores.
+/// A source of the L1 of worker cores.
 pub enum CoreFeed {
-    /// A collector that reads it, again and again.
+    /// A collector that reads it repeatedly.
     Collector(Box<Collector>),
-    /// What a recording holds of it: it is looked up once.
+    /// The recorded cores, read once.
     Recording(Box<CoreLook>),
 }
 
-/// Makes what gives L1: of devices too, or of all that needs none.
+/// Creates a source of L1: with devices, or only what needs none.
 pub type RecipeOfL1 = Box<dyn Fn(Ask) -> Maker<CoreFeed> + Send>;
 
-/// Reads the L1 of worker cores, on a thread of its own: a device that hangs holds nothing else up.
+/// Reads the L1 of worker cores on a thread of its own: a device that blocks delays nothing else.
 #[derive(Debug)]
 pub struct CoreReader {
     asks: SyncSender<Ask>,
 }
 
 impl CoreReader {
-    /// Begins to wait until somebody asks for L1.
+    /// Starts the thread, which waits for a request.
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If a thread cannot be started.
     pub fn start(
         recipe: RecipeOfL1,
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> std::io::Result<Self> {
-        /// L1 is read over the NOC that the workload uses.
+        /// The pause between reads. L1 is read over the NOC that the workload uses.
         const INTERVAL: Duration = Duration::from_secs(1);
         let (sender, asks) = sync_channel::<Ask>(4);
         let work = move || {
@@ -347,7 +348,7 @@ impl CoreReader {
         Ok(Self { asks: sender })
     }
 
-    /// Reads L1 from now on, or no longer.
+    /// Starts or stops reading L1.
     pub fn ask(&self, ask: Ask) {
         match self.asks.try_send(ask) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
@@ -355,17 +356,17 @@ impl CoreReader {
     }
 }
 
-/// Looks closely at processes.
+/// Reads the details of processes.
 #[derive(Debug)]
 pub struct Looker {
     requests: SyncSender<ProcessId>,
 }
 
 impl Looker {
-    /// Begins to wait for requests.
+    /// Starts the thread, which waits for requests.
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If a thread cannot be started.
     pub fn start(
         root: Root,
         timeline: Timeline,
@@ -384,7 +385,7 @@ impl Looker {
         Ok(Self { requests: sender })
     }
 
-    /// Asks for the details of a process, unless it is still busy with what was asked before.
+    /// Requests the details of a process, unless the previous request is still running.
     pub fn ask(&self, process: ProcessId) {
         match self.requests.try_send(process) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}

@@ -1,5 +1,5 @@
-//! What is written to the terminal: only the cells that changed, with no more escape sequences than they need, in one
-//! write. A frame in which nothing changed writes nothing at all.
+//! Output to the terminal: only the cells that changed, with as few escape sequences as possible, in one write. A frame
+//! without changes writes nothing.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -10,49 +10,49 @@ use ratatui_core::buffer::Cell;
 use ratatui_core::layout::{Position, Size};
 use ratatui_core::style::{Color, Modifier};
 
-/// A terminal that is written to.
+/// A terminal for output.
 #[derive(Debug)]
 pub struct Screen<W> {
     writer: W,
     size: Size,
-    /// What the next flush writes.
+    /// The bytes of the next flush.
     pending: String,
     /// Bytes written so far.
     written: u64,
-    /// Why the terminal could not be written to.
+    /// The error of the last write.
     fault: Option<io::Error>,
 }
 
 impl<W: Write> Screen<W> {
-    /// A terminal of a size.
+    /// Creates a terminal of a size.
     pub fn new(writer: W, size: Size) -> Self {
         Self { writer, size, pending: String::new(), written: 0, fault: None }
     }
 
-    /// Says that the terminal has another size now.
+    /// Sets the size.
     pub fn set_size(&mut self, size: Size) {
         self.size = size;
     }
 
-    /// Bytes written so far.
+    /// Returns the bytes written so far.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Why the terminal could not be written to, if so. Asked once it is forgotten.
+    /// Takes the error of the last write, if there is one.
     pub fn take_fault(&mut self) -> Option<io::Error> {
         self.fault.take()
     }
 
     fn push(&mut self, arguments: std::fmt::Arguments<'_>) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         match self.pending.write_fmt(arguments) {
             Ok(()) | Err(std::fmt::Error) => {}
         }
     }
 
-    /// Changes from one look of cells to another.
+    /// Changes from one cell style to another.
     fn put_on(&mut self, before: &mut Dress, next: Dress) {
         if *before == next {
             return;
@@ -88,7 +88,7 @@ impl<W: Write> Screen<W> {
 const MODIFIERS: [(Modifier, u8); 4] =
     [(Modifier::BOLD, 1), (Modifier::DIM, 2), (Modifier::UNDERLINED, 4), (Modifier::REVERSED, 7)];
 
-/// How cells look.
+/// The style of cells.
 #[derive(Clone, Copy, PartialEq)]
 struct Dress {
     foreground: Color,
@@ -101,7 +101,7 @@ impl Dress {
         Self { foreground: Color::Reset, background: Color::Reset, modifier: Modifier::empty() };
 }
 
-/// The number of one of the 16 colours among its eight, and whether it is a bright one.
+/// Returns the index of one of the 16 colours among its eight, and true if it is a bright one.
 fn number_of(colour: Color) -> (u8, bool) {
     match colour {
         Color::Red => (1, false),

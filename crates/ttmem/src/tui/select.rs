@@ -1,4 +1,4 @@
-//! Which processes are shown, in which order, and what each of them holds.
+//! Selection and order of the visible processes, and their memory.
 
 mod filter;
 
@@ -16,11 +16,11 @@ pub use filter::{FIELDS, Filter, UnknownField};
 /// A column of the process table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Column {
-    /// The number of the process.
+    /// Pid.
     Pid,
     /// Its user.
     User,
-    /// Where it holds memory.
+    /// The chips with memory of the process.
     Chips,
     /// Buffers in DRAM.
     #[default]
@@ -31,13 +31,13 @@ pub enum Column {
     L1Small,
     /// Traces.
     Trace,
-    /// Circular buffers as they are reported.
+    /// Circular buffers as the memory region reports them.
     Reported,
-    /// Processor time.
+    /// CPU use.
     Cpu,
     /// Host memory.
     Host,
-    /// How long it has been running.
+    /// Time since its start.
     Runtime,
     /// Its name.
     Name,
@@ -60,7 +60,7 @@ impl Column {
         Self::Name,
     ];
 
-    /// The heading.
+    /// Returns the heading.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Column {
         }
     }
 
-    /// The name in the configuration.
+    /// Returns the name in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -98,26 +98,26 @@ impl Column {
         }
     }
 
-    /// The column of that name.
+    /// Returns the column with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|column| column.name() == name)
     }
 
-    /// The column to the right, and the first after the last.
+    /// Returns the next column to the right; wraps around.
     #[must_use]
     pub fn next(self) -> Self {
         let place = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
         Self::ALL[(place + 1) % Self::ALL.len()]
     }
 
-    /// True where the largest number is the most interesting.
+    /// True if the largest value sorts first.
     #[must_use]
     pub fn is_amount(self) -> bool {
         !matches!(self, Self::Pid | Self::User | Self::Chips | Self::Name)
     }
 
-    /// The bytes of a process on a chip that stand in the column.
+    /// Returns the bytes of a process on a chip for a column.
     #[must_use]
     pub fn memory(self, memory: &ProcessMemory) -> Option<&Reading<u64>> {
         match self {
@@ -131,7 +131,7 @@ impl Column {
     }
 }
 
-/// Which row of the process table: a process, or what it holds on one of several chips.
+/// The identity of a row: a process, or one of its chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowId {
     /// The process.
@@ -145,21 +145,21 @@ pub struct RowId {
 pub struct Row<'a> {
     /// The process.
     pub process: &'a Process,
-    /// What it holds on one chip, in a row below its process.
+    /// Its memory on one chip, in a row below its process.
     pub chip: Option<&'a ProcessOnChip>,
-    /// Hundredths of one processor that it uses; `None` if that is not known yet.
+    /// CPU use in hundredths of one processor; `None` if it is not known yet.
     pub cpu: Option<f64>,
 }
 
 impl Row<'_> {
-    /// Which row it is.
+    /// Returns the identity of the row.
     #[must_use]
     pub fn id(&self) -> RowId {
         let chip = self.chip.map(|chip| chip.chip);
         RowId { process: ProcessId::of(self.process), chip }
     }
 
-    /// The bytes in a column, on one chip or on all together.
+    /// Returns the bytes in a column, on one chip or on all together.
     #[must_use]
     pub fn figure(&self, column: Column) -> Option<Figure> {
         if column == Column::Host {
@@ -173,18 +173,18 @@ impl Row<'_> {
     }
 }
 
-/// What of the processes is shown, and how.
+/// The order and form of the process table.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    /// By which column.
+    /// The sort column.
     pub column: Column,
-    /// Smallest first.
+    /// True for smallest first.
     pub ascending: bool,
-    /// With their chips below them.
+    /// True to show chips below processes.
     pub tree: bool,
 }
 
-/// The rows of the process table.
+/// Returns the rows of the process table.
 #[must_use]
 pub fn rows<'a>(
     snapshot: &'a Snapshot,
@@ -208,7 +208,7 @@ pub fn rows<'a>(
     rows.into_iter().flat_map(with_chips).collect()
 }
 
-/// What is not known stands last in either direction.
+/// Missing values sort last in either direction.
 fn compare(snapshot: &Snapshot, order: &Order, one: &Row<'_>, other: &Row<'_>) -> Ordering {
     let turn = |ordering: Ordering| if order.ascending { ordering } else { ordering.reverse() };
     let known = |one: Option<u64>, other: Option<u64>| match (one, other) {
@@ -228,7 +228,7 @@ fn compare(snapshot: &Snapshot, order: &Order, one: &Row<'_>, other: &Row<'_>) -
             known(tenths(one), tenths(other))
         }
         Column::Runtime => {
-            // What started last has run the shortest.
+            // The process that started last has run the shortest.
             let run = |process: &Process| {
                 Some(u64::MAX - process.start_time).filter(|_| process.start_time > 0)
             };

@@ -1,6 +1,6 @@
-//! The terminal as it is while the live view has it, and as it was before.
+//! Setup and restoration of the terminal.
 //!
-//! Whatever happens it is given back: at the end, before a panic is reported, and before the process is stopped.
+//! The terminal is always restored: at the end, before a panic is reported, and before the process is stopped.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +11,19 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use super::app::Gesture;
 use super::key::Key;
 
-/// The other screen, without a cursor, without wrapping at its right edge. What is pasted comes as such, so that it is
-/// not taken for keys.
+/// Alternate screen, cursor hidden, no wrapping at the right edge, bracketed paste, so that pasted text is not taken
+/// for keys.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J";
-/// The screen as it was, with a cursor, colours as usual.
+/// Main screen, cursor shown, default colours.
 const LEAVE: &str = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
-/// Clicks, the wheel, moves; as numbers, which have no limit of columns.
+/// Mouse clicks, wheel and moves, in the SGR encoding, which has no limit of columns.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1003h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1000l";
 
-/// Whether the live view has the terminal. There is one terminal, and a panic must know.
+/// True while the live view uses the terminal. A static, because there is one terminal and the panic hook needs it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Takes the terminal.
+/// Sets up the terminal.
 ///
 /// # Errors
 /// If it cannot be set or written to.
@@ -38,10 +38,10 @@ pub fn take(mouse: bool) -> io::Result<()> {
     terminal.flush()
 }
 
-/// Gives the terminal back, if it was taken.
+/// Restores the terminal, if it was set up.
 ///
 /// # Errors
-/// If it cannot be set or written to, as when it is gone.
+/// If it cannot be set or written to, for example because it is gone.
 pub fn give_back() -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return Ok(());
@@ -54,42 +54,42 @@ pub fn give_back() -> io::Result<()> {
     crossterm::terminal::disable_raw_mode().and(written)
 }
 
-/// Lets a panic be read: the terminal is given back first. One on another thread ends the process, since nothing on the
-/// screen would change any more.
+/// Restores the terminal before a panic is printed. A panic on another thread ends the process, because the screen
+/// would never change again.
 pub fn give_back_on_panic() {
     let report = std::panic::take_hook();
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
-        // The panic is worse than a terminal that cannot be set.
+        // The panic matters more than a terminal that cannot be set.
         match give_back() {
             Ok(()) | Err(_) => {}
         }
         report(panic);
         if std::thread::current().id() != main {
-            /// What a panic on the first thread ends with.
+            /// The exit code of a panic on the first thread.
             const PANICKED: i32 = 101;
             std::process::exit(PANICKED);
         }
     }));
 }
 
-/// What the terminal says, as far as the live view cares.
+/// An input event of the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A key.
     Key(Key),
-    /// A text that was pasted.
+    /// Pasted text.
     Paste(String),
-    /// The mouse did something at a column and row.
+    /// A mouse action at a column and row.
     Mouse(Gesture, u16, u16),
-    /// The terminal has so many columns and rows now.
+    /// The terminal has a new size, in columns and rows.
     Resize(u16, u16),
 }
 
-/// What an input means; nothing if it does not matter.
+/// Translates input to events; ignores what does not matter.
 ///
-/// A key with Alt is the Escape key and that key: a terminal sends the same bytes for both, and a line that is slow
-/// delivers them at once.
+/// A key with Alt is split into Escape and that key: a terminal sends the same bytes for both, and a slow line delivers
+/// them at once.
 pub fn understand(input: &Input) -> impl Iterator<Item = Heard> + use<> {
     let (before, heard) = match input {
         Input::Key(event) if event.kind != KeyEventKind::Release => {

@@ -1,14 +1,14 @@
-//! What can be followed over time: one table for the history, the charts and the exports.
+//! Values that are followed over time: one table for the history, the charts and the exports.
 
 use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessOnChip};
 use ttmem_model::{ChipId, Metric, Pid, Reading};
 
-/// What a number counts.
+/// The unit of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes.
     Bytes,
-    /// Bytes in a second.
+    /// Bytes per second.
     BytesPerSecond,
     /// Degrees Celsius.
     Celsius,
@@ -16,11 +16,11 @@ pub enum Unit {
     Watts,
     /// Megahertz.
     Megahertz,
-    /// Hundredths of one processor.
+    /// CPU use in hundredths of one processor.
     Percent,
 }
 
-/// Which of several samples in one column of a chart is shown: the one that hurts.
+/// The worst of several samples in one column of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worst {
     /// The highest.
@@ -30,7 +30,7 @@ pub enum Worst {
 }
 
 impl Worst {
-    /// The one of two numbers that hurts. What is no number never does.
+    /// Returns the worse of two values. NaN is never worse.
     #[must_use]
     pub fn of(self, first: f32, second: f32) -> f32 {
         match self {
@@ -42,35 +42,35 @@ impl Worst {
 
 macro_rules! tracks {
     ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $label:literal, $unit:ident, $worst:ident;)+) => {
-        /// One number that changes over time.
+        /// One value that changes over time.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Track {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Track {
-            /// Every track, in the order of the metric picker.
+            /// Every track, in picker order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The name in exports and in the configuration.
+            /// Returns the name in exports and in the configuration.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// The name on the screen.
+            /// Returns the name on screen.
             #[must_use]
             pub fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
 
-            /// What it counts.
+            /// Returns the unit.
             #[must_use]
             pub fn unit(self) -> Unit {
                 match self { $(Self::$variant => Unit::$unit),+ }
             }
 
-            /// Which of several samples is shown.
+            /// Returns which of several samples is shown.
             #[must_use]
             pub fn worst(self) -> Worst {
                 match self { $(Self::$variant => Worst::$worst),+ }
@@ -90,13 +90,13 @@ tracks! {
     Trace => "trace", "trace", Bytes, Highest;
     /// Circular buffers resident in L1.
     CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest;
-    /// Circular buffers resident in L1 that are no tensors at the same time.
+    /// Circular buffers resident in L1 that do not alias tensors.
     CircularBuffersAlone => "circular_buffers_alone", "circular buffers, no tensors", Bytes, Highest;
-    /// Circular buffers as the upstream region reports them.
+    /// Circular buffers as the memory region reports them.
     Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest;
     /// Kernel text in L1.
     Kernels => "kernels", "kernels", Bytes, Highest;
-    /// Firmware, mailboxes and the kernel config ring.
+    /// Firmware, mailboxes and the kernel configuration ring.
     Reserved => "reserved", "reserved", Bytes, Highest;
     /// The largest free block of a DRAM bank.
     DramLargestFree => "dram_largest_free", "largest free DRAM block", Bytes, Lowest;
@@ -118,24 +118,24 @@ tracks! {
     HostMemory => "host_memory", "host memory", Bytes, Highest;
 }
 
-/// A process in time: numbers are used again, so its start belongs to it.
+/// The identity of a process over time: pids are reused, so the start time is part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId {
-    /// Its number.
+    /// The pid.
     pub pid: Pid,
     /// Clock ticks between boot and its start; 0 if not known.
     pub start_time: u64,
 }
 
 impl ProcessId {
-    /// The identity of a process.
+    /// Returns the identity of a process.
     #[must_use]
     pub fn of(process: &Process) -> Self {
         Self { pid: process.pid, start_time: process.start_time }
     }
 }
 
-/// What a track is of.
+/// The subject of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A chip.
@@ -147,14 +147,14 @@ pub enum Subject {
 /// One track of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line {
-    /// Whose it is.
+    /// The subject.
     pub subject: Subject,
-    /// What it is.
+    /// The track.
     pub track: Track,
 }
 
 impl Track {
-    /// The tracks of a chip.
+    /// Returns the tracks of a chip.
     pub const OF_CHIPS: &'static [Self] = &[
         Self::Dram,
         Self::L1,
@@ -174,7 +174,7 @@ impl Track {
         Self::PcieOut,
     ];
 
-    /// The tracks of a process.
+    /// Returns the tracks of a process.
     pub const OF_PROCESSES: &'static [Self] = &[
         Self::Dram,
         Self::L1,
@@ -185,13 +185,13 @@ impl Track {
         Self::Cpu,
     ];
 
-    /// The track of that name.
+    /// Returns the track with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|track| track.name() == name)
     }
 
-    /// The number as a chip has it now.
+    /// Returns the current value for a chip.
     #[must_use]
     pub fn of_chip(self, chip: &Chip) -> Option<f64> {
         let memory = &chip.memory;
@@ -215,7 +215,7 @@ impl Track {
         }
     }
 
-    /// Why a chip's number is not known; `None` where it is, or where chips have no such number.
+    /// Returns the reason that a chip's value is missing; `None` if it is known, or if chips have no such value.
     #[must_use]
     pub fn missing_of_chip(self, chip: &Chip) -> Option<&ttmem_model::Missing> {
         let memory = &chip.memory;
@@ -235,7 +235,7 @@ impl Track {
         reading.missing()
     }
 
-    /// The most that the number can be, or the limit it must not reach.
+    /// Returns the maximum of the value, or its limit.
     #[must_use]
     pub fn ceiling_of_chip(self, chip: &Chip) -> Option<f64> {
         let bytes = |reading: &Reading<u64>| reading.value().map(|bytes| *bytes as f64);
@@ -265,7 +265,8 @@ impl Track {
         }
     }
 
-    /// The number as a process has it now, on all its chips together. The processor time is no matter of one sample.
+    /// Returns the current value for a process, on all its chips together. CPU use needs two samples and is not
+    /// included.
     #[must_use]
     pub fn of_process(self, process: &Process) -> Option<f64> {
         let pick: fn(&ProcessOnChip) -> &Reading<u64> = match self {
@@ -282,7 +283,7 @@ impl Track {
         if process.chips.is_empty() {
             return None;
         }
-        // A part of a sum is not the sum.
+        // A partial sum is not the sum.
         process
             .chips
             .iter()
@@ -290,8 +291,8 @@ impl Track {
     }
 }
 
-/// Circular buffers without those that are tensors at the same time, which count as buffers already. Where it is not
-/// known which are, those that there are more of than bytes of buffers: no byte counts twice.
+/// Returns circular buffers less those that alias tensors, which already count as buffers. If aliasing is not known,
+/// returns the excess over the bytes of buffers, so that no byte counts twice.
 #[must_use]
 pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
     let used = *memory.circular_buffers.used.value()?;
@@ -303,7 +304,7 @@ pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
     Some(used.saturating_sub(shared) as f64)
 }
 
-/// A telemetry reading of a chip.
+/// Returns a telemetry reading of a chip.
 #[must_use]
 pub fn metric(chip: &Chip, metric: Metric) -> Option<f64> {
     chip.telemetry.get(&metric).and_then(Reading::value).map(|quantity| quantity.0)

@@ -1,5 +1,5 @@
-//! Drawing: pure functions from the state to a frame. Every view can be read at 80×24, is rich at 160×50, and says so
-//! where there is no room for it.
+//! Drawing: pure functions from the state to a frame. Every view is readable at 80×24, shows more at 160×50, and has a
+//! message for smaller screens.
 
 mod buffers;
 mod charts;
@@ -24,7 +24,7 @@ use crate::output::text::wrap;
 /// The smallest screen that is drawn on.
 pub const LEAST: (u16, u16) = (40, 12);
 
-/// Draws the state. Gives what the mouse can point at.
+/// Draws the state. Returns the mouse targets.
 pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
     let area = frame.area();
     let mut canvas = Canvas::new(frame.buffer_mut(), app.look);
@@ -47,7 +47,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
     canvas.into_hits()
 }
 
-/// What is true at any size.
+/// Layout limits that hold at any size.
 fn draw_too_small(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let count = app.snapshot().map_or(0, |snapshot| snapshot.findings.len());
     let lines = [
@@ -70,12 +70,12 @@ fn draw_waiting(app: &App, canvas: &mut Canvas<'_>, body: Rect) {
     canvas.text(body.x + 1, body.y + 1, body.right(), Role::Quiet, &text);
 }
 
-/// What is behind the words that there is no chip or process, where some are hidden.
+/// Returns the suffix of "no chip" or "no process" when some are hidden.
 fn hidden(app: &App) -> &'static str {
     if app.hides() { " in the selection or filter; Esc takes it back" } else { "" }
 }
 
-/// A row of an area.
+/// Returns a row of an area.
 fn row(area: Rect, y: u16) -> Rect {
     Rect { y, height: 1, ..area }
 }

@@ -1,4 +1,4 @@
-//! The parts that views are made of.
+//! The building blocks of views.
 
 pub mod bar;
 pub mod canvas;

@@ -1,4 +1,4 @@
-//! What the live view does to the world outside: it saves a file where it is asked to, and sends a signal where that is
+//! Side effects of the live view: saving a file on request, and sending a signal where that is allowed.
 //! allowed.
 
 use std::fs;
@@ -12,28 +12,28 @@ use crate::tui::app::Signal;
 use crate::tui::export::Document;
 use crate::tui::track::ProcessId;
 
-/// Where exports go.
+/// The directory of exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directory {
     /// The working directory.
     Working,
-    /// Another one.
+    /// Another directory.
     Named(PathBuf),
 }
 
-/// What is reached outside.
+/// Access to the outside.
 #[derive(Debug)]
 pub struct Outside {
-    /// Where exports go.
+    /// The directory of exports.
     pub directory: Directory,
-    /// The host whose processes may be sent signals: only ever the one that `ttmem` runs on.
+    /// The host whose processes may be sent signals: only the one that `ttmem` runs on.
     pub processes: Option<Root>,
 }
 
 impl Outside {
-    /// Saves a document under a name that no file has yet.
+    /// Saves a document under an unused name.
     pub(super) fn save(&self, document: &Document) -> Result<String, String> {
-        /// More documents than anybody saves in one second.
+        /// More documents than anyone saves in one second.
         const MOST: usize = 100;
         let directory = match &self.directory {
             Directory::Working => PathBuf::new(),
@@ -56,7 +56,7 @@ impl Outside {
         Err(format!("could not save {}: there are too many of that name", document.name))
     }
 
-    /// Sends a signal to the process that was meant, and to no other that has its number by now.
+    /// Sends a signal to a process, and never to a later process with the same pid.
     pub(super) fn signal(&self, process: ProcessId, signal: Signal) -> Result<String, String> {
         let Some(root) = &self.processes else {
             return Err("signals reach only processes of the host that ttmem runs on".to_owned());
@@ -65,7 +65,7 @@ impl Outside {
             |why: &str| format!("{} was not sent to {}: {why}", signal.name(), process.pid);
         let pid = rustix::process::Pid::from_raw(process.pid.0)
             .ok_or_else(|| refused("it is no process of this namespace"))?;
-        // Once there is a handle the number cannot come to mean another process; only then its start is compared.
+        // The handle pins the process; its start time is compared only after the handle is open.
         let handle = pidfd_open(pid, PidfdFlags::empty())
             .map_err(|errno| refused(&io::Error::from(errno).to_string()))?;
         if start_time(root, process) != Some(process.start_time) {
@@ -83,13 +83,14 @@ impl Outside {
     }
 }
 
-/// Writes a file that is not there yet. What could not be written whole is taken away again.
+/// Writes a new file. Removes it if it cannot be written completely.
 fn write_new(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(bytes).or_else(|error| fs::remove_file(path).and(Err(error)))
 }
 
-/// Clock ticks between boot and the start of a process: field 22 of its `stat`, behind a name that may hold anything.
+/// Returns the clock ticks between boot and the start of a process: field 22 of its `stat`. The name before it may
+/// contain anything.
 fn start_time(root: &Root, process: ProcessId) -> Option<u64> {
     let text = root.read_text(&format!("/proc/{}/stat", process.pid)).ok()?;
     let (_, fields) = text.rsplit_once(')')?;

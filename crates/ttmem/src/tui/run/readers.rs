@@ -1,4 +1,4 @@
-//! The threads that read what is looked at: a host, or a recording.
+//! The threads that read the subject: a host, or a recording.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::tui::sampler::{
     BufferReader, CoreReader, Listing, Looker, RecipeOfL1, Sampler, Samples, Stamped, Timeline,
 };
 
-/// What is looked at.
+/// The subject of the live view.
 pub enum Subject {
     /// A host.
     Host(Box<HostParts>),
@@ -23,22 +23,22 @@ pub enum Subject {
     Recording(PathBuf),
 }
 
-/// What a host is looked at through.
+/// The access to a host.
 pub struct HostParts {
-    /// What samples are taken from.
+    /// The source of samples.
     pub feed: Samples,
-    /// What buffers are read from, once somebody wants to see them.
+    /// The source of buffers, read once the view needs them.
     pub buffers: Listing,
-    /// How L1 is read once somebody wants to see it.
+    /// The source of L1, read once the view needs it.
     pub l1: RecipeOfL1,
-    /// The host's files, for the sampler and for looking closely at a process.
+    /// The host's files, for the sampler and the details of a process.
     pub roots: [Root; 2],
-    /// When the line of time begins; now, if nothing is said.
+    /// The start of the time line; the current time if `None`.
     pub begin: Option<Moment>,
 }
 
 impl Subject {
-    /// When the line of time begins, if that is not now.
+    /// Sets the start of the time line.
     pub(super) fn begin(&self) -> Option<Moment> {
         match self {
             Self::Host(parts) => parts.begin,
@@ -57,7 +57,7 @@ pub(super) enum Readers {
 }
 
 impl Readers {
-    /// Begins to read.
+    /// Starts the threads.
     pub(super) fn start(
         subject: Subject,
         interval: Duration,
@@ -83,7 +83,7 @@ impl Readers {
         })
     }
 
-    /// Reads what an action asks for. The state asks nothing of what there is not.
+    /// Starts the read that an action requests. The state requests only what the subject has.
     pub(super) fn ask(&self, action: Action) {
         match (self, action) {
             (Self::Host { sampler, .. }, Action::Interval(micros)) => {
@@ -98,7 +98,7 @@ impl Readers {
         }
     }
 
-    /// Lists buffers at a pace from now on, or no longer.
+    /// Starts or stops listing buffers at an interval.
     pub(super) fn want_buffers(&mut self, pace: Option<Pace>) {
         let (Self::Host { buffers, .. } | Self::Recording { buffers, .. }) = self;
         buffers.want(pace);

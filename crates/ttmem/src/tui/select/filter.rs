@@ -1,10 +1,10 @@
-//! What is typed behind `/`: words that must all be there, or `field:value`.
+//! The filter typed after `/`: words that must all match, or `field:value`.
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding, Metric};
 
-/// The fields that a filter knows.
+/// The fields that a filter supports.
 pub const FIELDS: [&str; 13] = [
     "pid",
     "user",
@@ -21,7 +21,7 @@ pub const FIELDS: [&str; 13] = [
     "origin",
 ];
 
-/// What must hold of a row for it to be shown. The default shows everything.
+/// The condition for a row to be visible. The default shows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     terms: Vec<Term>,
@@ -33,7 +33,7 @@ enum Term {
     Field(&'static str, String),
 }
 
-/// A field that there is not.
+/// An unknown field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField(pub String);
 
@@ -44,11 +44,10 @@ impl std::fmt::Display for UnknownField {
 }
 
 impl Filter {
-    /// The filter that a text means. A colon in a word that begins with no letter is part of the word, as in a PCIe
-    /// address.
+    /// Parses a filter. A colon in a word that does not begin with a letter is part of the word, as in a PCIe address.
     ///
     /// # Errors
-    /// If it names a field that there is not.
+    /// If it names an unknown field.
     pub fn parse(text: &str) -> Result<Self, UnknownField> {
         let term = |word: &str| match word.split_once(':') {
             Some((field, value)) if field.chars().all(|letter| letter.is_ascii_alphabetic()) => {
@@ -68,7 +67,7 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// Whether it shows a process.
+    /// True if it shows a process.
     #[must_use]
     pub fn shows_process(&self, snapshot: &Snapshot, process: &Process) -> bool {
         let text = |field: &str| match field {
@@ -95,13 +94,13 @@ impl Filter {
         })
     }
 
-    /// Whether it shows a chip's metric.
+    /// True if it shows a chip's metric.
     #[must_use]
     pub fn shows_metric(&self, chip: &Chip, metric: Metric, label: &str) -> bool {
         self.shows_reading(chip, &[metric.as_str(), label])
     }
 
-    /// Whether it shows a line about a chip that goes by these names.
+    /// True if it shows a line about a chip with these names.
     #[must_use]
     pub fn shows_reading(&self, chip: &Chip, names: &[&str]) -> bool {
         self.terms.iter().all(|term| match term {
@@ -114,7 +113,7 @@ impl Filter {
         })
     }
 
-    /// Whether it shows a buffer. Names of processes and chips are those of its list.
+    /// True if it shows a buffer. Names of processes and chips are those of its list.
     #[must_use]
     pub fn shows_buffer(&self, list: &BufferList, buffer: &LiveBuffer) -> bool {
         let owner = || list.processes.iter().find(|owner| owner.pid == buffer.pid);
@@ -152,7 +151,7 @@ impl Filter {
         })
     }
 
-    /// Whether it shows a finding.
+    /// True if it shows a finding.
     #[must_use]
     pub fn shows_finding(&self, snapshot: &Snapshot, finding: &Finding) -> bool {
         let chip = || snapshot.chips.iter().find(|chip| Some(chip.id) == finding.chip);

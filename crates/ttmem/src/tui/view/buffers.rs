@@ -1,5 +1,5 @@
-//! View 5: the live buffers of processes with the agent, one by one; above them what lies where in a bank, beside or
-//! below them everything that is known of one.
+//! View 5: the live buffers of processes with an agent; a map of a bank above them, the details of one buffer beside or
+//! below.
 
 mod bank;
 mod details;
@@ -17,16 +17,16 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// From this width on the details stand beside the table.
+/// The minimum width for details beside the table.
 const BESIDE_COLUMNS: u16 = 130;
-/// Columns of the details beside the table.
+/// The width of the details beside the table.
 const DETAILS_COLUMNS: u16 = 48;
-/// From this height on the picture of a bank has its words on a line of its own.
+/// The minimum height for captions of the bank map on a line of their own.
 const TALL_ROWS: u16 = 30;
 
 /// Draws the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    // Of another moment than the one beside it, nothing is said that is not there.
+    // If the list is of another moment than the rest of the screen, draw nothing.
     let is_told = |_: &&BufferList| !app.buffers_lag() || app.buffers.current().is_some();
     let Some(list) = app.buffers.list().filter(is_told) else {
         let text = match app.buffers.silence(app.now, app.interval) {
@@ -70,7 +70,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// Where the table goes, and where the details if they have a place.
+/// Returns the areas of the table and, if visible, the details.
 fn split(app: &App, body: Rect) -> (Rect, Option<Rect>) {
     if body.width >= BESIDE_COLUMNS {
         let width = body.width - DETAILS_COLUMNS;
@@ -85,7 +85,7 @@ fn split(app: &App, body: Rect) -> (Rect, Option<Rect>) {
     (Rect { height, ..body }, Some(pane))
 }
 
-/// Whose buffers are drawn as a bank, and how many are listed.
+/// Draws the allocator of the bank map, and the number of buffers.
 fn draw_head(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -120,7 +120,7 @@ fn draw_head(
     }
 }
 
-/// How many buffers are listed, and how much they take on a chip; or how old that is.
+/// Returns the number of buffers and their bytes on a chip, or the age of the list.
 fn count_in_words(app: &App) -> String {
     if let Some(micros) = app.buffers.silence(app.now, app.interval) {
         return format!("read {} s ago", micros / 1_000_000);
@@ -138,7 +138,7 @@ fn count_in_words(app: &App) -> String {
     format!("{shown}{of} {noun}, {}", amount::size(bytes))
 }
 
-/// The processes whose buffers a recording does not tell of the moment that is shown, and why.
+/// Returns the processes whose buffers are missing in the recorded moment, and the reasons.
 fn unknown_in_words(app: &App, list: &BufferList) -> Vec<String> {
     let is_selected = |owner: &&BufferOwner| match app.only {
         Only::Process(id) => owner.pid == id.pid,
@@ -152,9 +152,9 @@ fn unknown_in_words(app: &App, list: &BufferList) -> Vec<String> {
     list.processes.iter().filter(is_selected).filter_map(text).collect()
 }
 
-/// Draws them, and gives the rows that it took.
+/// Draws them, and returns the rows used.
 fn draw_unknown(canvas: &mut Canvas<'_>, area: Rect, unknown: &[String]) -> u16 {
-    /// The table below keeps the rest.
+    /// Leave the remaining rows to the table.
     const MOST_ROWS: u16 = 6;
     let columns = usize::from(area.width.saturating_sub(4));
     let room = area.height.saturating_sub(1).min(MOST_ROWS);
@@ -167,7 +167,7 @@ fn draw_unknown(canvas: &mut Canvas<'_>, area: Rect, unknown: &[String]) -> u16 
     rows
 }
 
-/// Why there is nothing, and what to do.
+/// Draws the reason for an empty list, and the remedy.
 fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let sources = app.snapshot().map(|snapshot| snapshot.sources.as_slice()).unwrap_or_default();
     let (status, why) = why_none(sources);

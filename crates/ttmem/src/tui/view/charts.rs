@@ -1,4 +1,4 @@
-//! View 2: numbers over time, of chips or of processes.
+//! View 2: values over time, of chips or of processes.
 
 mod panel;
 
@@ -12,20 +12,20 @@ use crate::tui::number::cells;
 use crate::tui::track::{Subject, Track};
 use crate::tui::widget::canvas::Canvas;
 
-/// The least that a chart can be read in.
+/// The minimum size of a readable chart.
 const LEAST_COLUMNS: u16 = 34;
 const LEAST_ROWS: u16 = 6;
-/// Rows below which a chart is flat.
+/// The number of rows below which a chart is flat.
 const GOOD_ROWS: u16 = 10;
 
-/// A chart: where, of what, of whom.
+/// A chart: its area, track and subjects.
 struct Chart<'a> {
     area: Rect,
     panel: Panel,
     subjects: &'a [Subject],
-    /// Which of them the cursor is on.
+    /// The index of the selected subject.
     current: usize,
-    /// The place of the first among all subjects, which gives them their colours.
+    /// The index of the first among all subjects, which determines the colours.
     first: usize,
     title: String,
 }
@@ -55,14 +55,14 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The page of subjects that the cursor is on.
+/// Returns the page of subjects with the cursor.
 fn group(count: usize, size: usize, place: usize) -> std::ops::Range<usize> {
     let size = size.max(1);
     let first = place / size * size;
     first..(first + size).min(count)
 }
 
-/// What is shown and how; and which colour is whose.
+/// Draws the heading: time window, scale, and the colours of the subjects.
 fn draw_head(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -107,7 +107,7 @@ fn draw_head(
     }
 }
 
-/// Parts with commas between them, as many as fit whole.
+/// Joins as many parts as fit whole.
 fn joined(parts: impl Iterator<Item = String>, columns: usize) -> String {
     parts.fold(String::new(), |text, part| {
         let longer = if text.is_empty() { part } else { format!("{text}, {part}") };
@@ -115,25 +115,25 @@ fn joined(parts: impl Iterator<Item = String>, columns: usize) -> String {
     })
 }
 
-/// The colour of a subject.
+/// Returns the colour of a subject.
 fn colour(place: usize) -> Role {
     Role::Line(u8::try_from(place % usize::from(LINES)).unwrap_or(0))
 }
 
-/// The letter of one of several curves where there are no colours.
+/// Returns the letter of a curve where there are no colours.
 fn letter(look: Look, place: usize, count: usize) -> Option<char> {
     let letter = char::from(b'a' + u8::try_from(place).ok()?.min(25));
     (look.is_mono() && count > 1).then_some(letter)
 }
 
-/// How charts fill an area: columns and rows of them.
+/// Returns the columns and rows of charts in an area.
 fn grid(area: Rect, charts: usize) -> (u16, u16) {
     let most_columns = (area.width / LEAST_COLUMNS).clamp(1, 3);
     let most_rows = (area.height / LEAST_ROWS).max(1);
     let charts = cells(charts.max(1));
     for columns in 1..=most_columns {
         let rows = charts.div_ceil(columns);
-        // Two charts side by side are easier to compare than two that are very wide, or flat.
+        // Two charts side by side compare better than two wide, flat ones.
         let can_divide = columns < most_columns && charts > columns;
         let is_wide = area.width / columns > 110 && can_divide;
         let is_flat = area.height / rows < GOOD_ROWS && can_divide;
@@ -144,7 +144,7 @@ fn grid(area: Rect, charts: usize) -> (u16, u16) {
     (most_columns, most_rows)
 }
 
-/// Every chart with all subjects in it. Gives how many metrics there was room for.
+/// Draws one chart per metric with all subjects in it. Returns the number of metrics that fit.
 fn draw_together(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -171,7 +171,7 @@ fn draw_together(
     shown
 }
 
-/// A column of charts for each subject. Gives the subjects and how many metrics there was room for.
+/// Draws a column of charts for each subject. Returns the number of subjects and metrics that fit.
 fn draw_apart(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -199,7 +199,7 @@ fn draw_apart(
     (group, usize::from(rows))
 }
 
-/// One of the tiles that an area is divided into.
+/// Returns one of the tiles of an area.
 fn tile(area: Rect, (columns, rows): (u16, u16), (column, row): (u16, u16)) -> Rect {
     let x = |column: u16| {
         area.x + cells(usize::from(area.width) * usize::from(column) / usize::from(columns))
@@ -209,7 +209,7 @@ fn tile(area: Rect, (columns, rows): (u16, u16), (column, row): (u16, u16)) -> R
     Rect { x: x(column), y: y(row), width: x(column + 1) - x(column), height: y(row + 1) - y(row) }
 }
 
-/// The charts at the foot of the overview: DRAM and L1 of what the cursor is on.
+/// Draws the charts at the bottom of the overview: DRAM and L1 of the selected item.
 pub(super) fn draw_strip(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let subject = match app.focus {
         crate::tui::app::Focus::Chips => {

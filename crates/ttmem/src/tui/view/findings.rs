@@ -1,4 +1,4 @@
-//! View 7: what is wrong and what to do, the newest first; below it how each source did.
+//! View 7: findings and their remedies, the newest first; the status of each source at the bottom.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::SourceStatus;
@@ -10,7 +10,7 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// Columns before the text of a finding.
+/// The width before the text of a finding.
 const INDENT: u16 = 11;
 
 /// Draws the view.
@@ -37,7 +37,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let cursor = app.cursors.finding.min(findings.len() - 1);
     let blocks: Vec<Vec<(Role, String)>> =
         findings.iter().map(|finding| block(app, finding, area.width)).collect();
-    // The block of the cursor is always whole.
+    // The block of the selected finding is always complete.
     let mut first = cursor;
     let mut height = blocks[cursor].len();
     while first > 0 && height + blocks[first - 1].len() <= usize::from(area.height) {
@@ -61,7 +61,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The rows of a finding behind its severity: the text, the remedy, and for how long it has been so.
+/// Returns the rows of a finding after its severity: text, remedy and age.
 fn block(app: &App, finding: &Finding, width: u16) -> Vec<(Role, String)> {
     let columns = usize::from(width.saturating_sub(INDENT + 2));
     let mut rows: Vec<(Role, String)> =
@@ -84,7 +84,7 @@ fn draw_block(canvas: &mut Canvas<'_>, area: Rect, finding: &Finding, rows: &[(R
         Severity::Error => (Role::Alarm, "error"),
     };
     canvas.text(area.x + 2, area.y, area.x + INDENT, role, label);
-    // The age may be missed; that a part of the text or of the remedy is missing must be seen.
+    // The age may be dropped; a cut in the text or remedy must be visible.
     let is_cut = rows.len() > usize::from(area.height) + 1;
     for ((role, text), y) in rows.iter().zip(area.y..area.bottom()) {
         let end = canvas.text(area.x + INDENT, y, area.right() - 1, *role, text);
@@ -95,7 +95,7 @@ fn draw_block(canvas: &mut Canvas<'_>, area: Rect, finding: &Finding, rows: &[(R
     }
 }
 
-/// Draws how each source did at the foot. Gives the rows it took.
+/// Draws the status of each source at the bottom. Returns the rows used.
 fn draw_sources(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let Some(snapshot) = app.snapshot() else { return 0 };
     let count = cells(snapshot.sources.len());

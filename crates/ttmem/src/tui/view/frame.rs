@@ -1,4 +1,4 @@
-//! What is around every view: whose host it is, the tabs, what is wrong, and the keys; of a recording its time line.
+//! The frame around every view: host, tabs, findings and keys; for a recording, the timeline.
 
 mod timeline;
 
@@ -18,7 +18,7 @@ use crate::tui::widget::figure::interval;
 /// Below this height the rule under the tabs gives its row to the view.
 const RULE_HEIGHT: u16 = 18;
 
-/// Draws it. Gives the area that is left for the view.
+/// Draws it. Returns the area of the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
     draw_title(app, canvas, area);
     draw_tabs(app, canvas, Rect { y: area.y + 1, ..area });
@@ -55,7 +55,7 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// Whose host it is, the most important first.
+/// Returns the host's names, the most important first.
 fn identity(snapshot: &Snapshot) -> Vec<String> {
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })
@@ -67,7 +67,7 @@ fn identity(snapshot: &Snapshot) -> Vec<String> {
     host.into_iter().chain([chips, processes]).chain(driver).collect()
 }
 
-/// What is said at the right, from the right: how fresh it is, what is wrong, whether it is real.
+/// Returns the notes at the right edge, from the right: age, findings, demo.
 fn badges(app: &App) -> Vec<(Role, String)> {
     let mut badges = Vec::new();
     badges.push(match app.silence() {
@@ -121,7 +121,7 @@ fn draw_tabs(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// What hides a part of everything.
+/// Returns what is hidden by a filter or selection.
 fn tags(app: &App) -> Vec<String> {
     let mut tags = Vec::new();
     match app.only {
@@ -135,7 +135,7 @@ fn tags(app: &App) -> Vec<String> {
     tags
 }
 
-/// How a chip or process is called.
+/// Returns the name of a chip or process.
 pub(super) fn subject(app: &App, subject: Subject) -> String {
     let snapshot = app.snapshot();
     match subject {
@@ -197,7 +197,7 @@ fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The first of the keys of a binding.
+/// Returns the first key of a binding.
 fn key_text(app: &App, shown: &str) -> String {
     let keys = shown.split("  ").next().unwrap_or(shown);
     super::overlay::in_charset(app, keys)

@@ -1,4 +1,4 @@
-//! View 3: the worker cores of a chip, and what lies in the L1 of one of them.
+//! View 3: the worker cores of a chip, and the L1 of one of them.
 
 mod core;
 mod grid;
@@ -18,7 +18,7 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// What a core is, as the grid shows it.
+/// The state of a core in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seat {
     Running,
@@ -101,7 +101,7 @@ fn draw_name(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) -> u16
     canvas.text(x + 2, area.y, area.right(), Role::Quiet, &text)
 }
 
-/// Which chip, of which moment or how it was read, and what the bars say.
+/// Returns the chip, the moment or method of the read, and the meaning of the bars.
 fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores: &ChipCores) {
     let mut x = draw_name(app, canvas, area, chip);
     if let Some(text) = recorded_in_words(app) {
@@ -118,7 +118,7 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores:
     }
 }
 
-/// Of which moment the cores are that a recording holds, and how far that is from the moment that is shown.
+/// Returns the moment of recorded cores, and its distance from the shown moment.
 fn recorded_in_words(app: &App) -> Option<String> {
     let (_, look) = app.cores.read.as_ref()?;
     let taken = look.recorded?;
@@ -128,18 +128,18 @@ fn recorded_in_words(app: &App) -> Option<String> {
         (0, before) => format!("{} before this moment", amount::duration(before)),
         (after, _) => format!("{} after this moment", amount::duration(after)),
     };
-    // The day stands at the foot of the screen.
+    // The date is at the bottom of the screen.
     Some(format!("as of {}, {distance}", amount::clock(taken)))
 }
 
-/// The grid, beside it the core that is looked at, below it that core's address space.
+/// Draws the grid, the selected core beside it, and that core's address space below.
 fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let Some(size) = cores.grid() else {
         return draw_text(canvas, area, &["No core says where in the grid it is."]);
     };
     let space = if area.height >= 14 { space::ROWS } else { 0 };
     let room = area.height.saturating_sub(space);
-    // What the core has to say, or the grid with its legend.
+    // // The details of the core, or the grid with its legend.
     let beside = app.core().map_or(0, |core| core::lines(cores, core).len() + 1);
     let height = cells(beside.max(usize::from(size.rows) + 6)).min(room);
     let width = grid::width(size, area.width / 2 + 4);
@@ -167,7 +167,7 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) 
     }
 }
 
-/// What reading the chip's L1 would do, and how to say so.
+/// Draws the effect of reading the chip's L1, and the key that confirms it.
 fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
     if app.cores.read.is_none() && app.cores.asked.is_some() {
         return draw_text(canvas, area, &["reading …"]);
@@ -201,7 +201,7 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
     draw_text(canvas, area, &lines);
 }
 
-/// Why a recording has nothing of this chip, and how it would.
+/// Returns the reason that a recording has nothing for this chip, and the remedy.
 fn draw_not_recorded(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let missing = app.cores.read.as_ref().and_then(|(_, look)| look.missing.as_deref());
     let why = missing.unwrap_or("This recording holds no cores of this chip.");

@@ -1,4 +1,4 @@
-//! What a chip's memory looks like: bars of its kinds, and what is said beside them.
+//! Bars of a chip's memory by kind, and the notes beside them.
 
 use ttmem_model::snapshot::{Chip, ChipMemory};
 use ttmem_model::{Quality, Reading, SourceName};
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// Bytes that are known to be in use. Of L1 that is what the allocator handed out, until L1 itself is read.
+    /// Returns the bytes in use. For L1 that is what the allocator handed out, until L1 itself is read.
     pub(super) fn used(self, memory: &ChipMemory) -> Figure {
         match self {
             Self::Dram => (&memory.dram.used).into(),
@@ -47,7 +47,7 @@ impl Place {
         }
     }
 
-    /// Who says how much is in use, and how far that can be trusted.
+    /// Returns the source and quality of the bytes in use.
     pub(super) fn origin(self, memory: &ChipMemory) -> Option<(SourceName, Quality)> {
         match self.used(memory) {
             Figure::Known { source, quality, .. } => Some((source, quality)),
@@ -55,7 +55,7 @@ impl Place {
         }
     }
 
-    /// Why it is not known how much is in use.
+    /// Returns the reason that the bytes in use are missing.
     pub(super) fn missing(self, memory: &ChipMemory) -> Option<&ttmem_model::Missing> {
         match self {
             Self::Dram => memory.dram.used.missing(),
@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    /// The kinds in it, as far as they are known, the first at the left.
+    /// Returns the known kinds in it, leftmost first.
     fn kinds(self, memory: &ChipMemory) -> Vec<(Role, &Reading<u64>)> {
         match self {
             Self::Dram => {
@@ -84,7 +84,7 @@ impl Place {
         }
     }
 
-    /// Whether what the bar does not show is known to be free.
+    /// True if the rest of the bar is known to be free.
     fn rest(self, memory: &ChipMemory) -> Rest {
         match self {
             Self::Dram if memory.dram.used.value().is_some() => Rest::Free,
@@ -101,7 +101,7 @@ impl Place {
     }
 }
 
-/// Draws a memory of a chip as a bar. Where nothing says how large it is there is no bar.
+/// Draws a memory of a chip as a bar. Draws no bar if the capacity is missing.
 pub(super) fn draw_bar(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -131,7 +131,7 @@ pub(super) fn draw_bar(
     Bar { parts: &parts, whole, rest, peak }.draw(canvas, x, y, columns);
 }
 
-/// What is said beside a bar: its kinds by name, as far as they hold something.
+/// Returns the notes beside a bar: its kinds by name, unless they are empty.
 pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role, String)> {
     let note = |role: Role, name: &str, reading: &Reading<u64>| {
         let bytes = reading.value().filter(|bytes| **bytes > 0)?;
@@ -161,7 +161,7 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role,
     notes.into_iter().flatten().collect()
 }
 
-/// Bytes and their share in as many columns as there are: both in twelve or more, one of them in fewer.
+/// Formats bytes and their share: both in twelve columns or more, one of them in fewer.
 pub(super) fn amount_in(look: Look, memory: &ChipMemory, place: Place, columns: u16) -> String {
     let (used, capacity) = (place.used(memory), place.capacity(memory));
     let bytes = short(look, used);

@@ -1,4 +1,4 @@
-//! What stands in front of a view: the help, lists to pick from, a question.
+//! The overlays: help, pickers, confirmation.
 
 use ratatui_core::layout::Rect;
 
@@ -10,7 +10,7 @@ use crate::tui::look::{Charset, Role};
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::{Canvas, scroll};
 
-/// Draws it, if there is one. The filter line stands at the foot and is drawn there.
+/// Draws the overlay, if one is open. The filter line is drawn in the frame.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     match &app.overlay {
         None | Some(Overlay::Filter { .. } | Overlay::GoTo { .. }) => {}
@@ -40,7 +40,7 @@ fn centred(area: Rect, width: u16, height: u16) -> Rect {
     Rect { x, y: area.y + (area.height - height) / 2, width, height }
 }
 
-/// A box with a list in it.
+/// Draws a box with a list.
 fn draw_list(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &[String], cursor: usize) {
     canvas.cover();
     let widest = lines.iter().map(|line| width(line)).chain([width(title) + 2]).max().unwrap_or(0);
@@ -70,7 +70,7 @@ fn draw_metrics(app: &App, canvas: &mut Canvas<'_>, area: Rect, cursor: usize) {
     draw_list(canvas, area, "Metrics (Enter picks)", &lines, cursor);
 }
 
-/// Keys in the characters that there are.
+/// Formats keys in the current character set.
 pub(super) fn in_charset(app: &App, keys: &str) -> String {
     match app.look.charset {
         Charset::Unicode => keys.to_owned(),
@@ -80,7 +80,7 @@ pub(super) fn in_charset(app: &App, keys: &str) -> String {
     }
 }
 
-/// In which views a key works that does not work in this one.
+/// Returns the views in which a key works that does not work here.
 fn where_else(views: &[View]) -> String {
     let labels = |views: &[View]| {
         let labels: Vec<&str> = views.iter().map(|view| view.label()).collect();
@@ -127,7 +127,7 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
             true => String::new(),
             false => where_else(binding.views),
         };
-        // What a key does is cut before where it does it.
+        // The description of a key is cut before the list of its views.
         let end = inside.right().saturating_sub(cells(width(&place)));
         canvas.text(inside.x + KEYS, y, end, role, binding.help);
         canvas.right(end, y, inside.right(), Role::Frame, &place);

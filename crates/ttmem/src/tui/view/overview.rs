@@ -13,17 +13,17 @@ use crate::tui::app::{App, Focus};
 use crate::tui::look::{Look, Role};
 use crate::tui::widget::canvas::{Canvas, scroll};
 
-/// Rows that the processes get at least: a heading and two processes.
+/// The minimum height of the process table: a heading and two processes.
 const LEAST_PROCESS_ROWS: u16 = 3;
 
-/// How the chips are laid out.
+/// The layout of the chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// Three rows a chip, with everything that is known of its memory.
+    /// Three rows per chip, with all of its memory.
     Cards,
-    /// One row a chip.
+    /// One row per chip.
     Lines,
-    /// Several chips in a row.
+    /// Several chips per row.
     Grid,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     draw_below(app, canvas, rest);
 }
 
-/// How the chips are laid out, and how many rows they take.
+/// Returns the layout of the chips, and its height.
 fn lay_out(area: Rect, chips: usize, processes: usize) -> (Layout, u16) {
     let chips = u16::try_from(chips).unwrap_or(u16::MAX);
     let processes = u16::try_from(processes).unwrap_or(u16::MAX);
@@ -70,7 +70,7 @@ fn lay_out(area: Rect, chips: usize, processes: usize) -> (Layout, u16) {
     }
 }
 
-/// How many chips are out of sight.
+/// Returns the number of chips that are out of view.
 fn draw_more(canvas: &mut Canvas<'_>, area: Rect, count: usize, shown: usize) {
     if count > shown {
         let text = format!("{shown} of {count}");
@@ -78,7 +78,7 @@ fn draw_more(canvas: &mut Canvas<'_>, area: Rect, count: usize, shown: usize) {
     }
 }
 
-/// The processes, and charts of the chip of the cursor where there is room.
+/// Draws the processes, and charts of the selected chip where there is room.
 fn draw_below(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     const LEAST_CHART_ROWS: u16 = 7;
     const MOST_CHART_ROWS: u16 = 24;
@@ -99,7 +99,7 @@ fn draw_below(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// What is said where there is no chip: why each source has none.
+/// Draws the reasons for having no chip, source by source.
 fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(snapshot) = app.snapshot() else { return };
     let end = area.right() - 1;
@@ -127,7 +127,7 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The number of a chip, and a branch before one that is reached through the one above.
+/// Formats the index of a chip, with a branch before a remote chip.
 fn number(look: Look, chip: &Chip) -> String {
     if chip.gateway.is_some() {
         format!("{}{:>2}", look.glyphs().branch, chip.index)
@@ -136,7 +136,7 @@ fn number(look: Look, chip: &Chip) -> String {
     }
 }
 
-/// Where a chip is: its PCIe address without a domain that says nothing, or how it is reached.
+/// Formats the location of a chip: its PCIe address without a zero domain, or its gateway.
 fn place(chip: &Chip) -> String {
     match (&chip.bdf, &chip.region) {
         (Some(bdf), _) => bdf.strip_prefix("0000:").unwrap_or(bdf).to_owned(),
@@ -146,7 +146,7 @@ fn place(chip: &Chip) -> String {
     }
 }
 
-/// The owners by name, as many as there are columns for.
+/// Returns the owners by name, as many as fit.
 fn owners(look: Look, snapshot: &Snapshot, chip: &Chip) -> (Role, String) {
     let name = |pid: &ttmem_model::Pid| {
         let found = snapshot.processes.iter().find(|process| process.pid == *pid);

@@ -1,4 +1,4 @@
-//! View 4: the processes, and beside or below them everything that is known of one.
+//! View 4: the processes, and beside or below them the details of one.
 
 mod details;
 
@@ -8,9 +8,9 @@ use super::table;
 use crate::tui::app::App;
 use crate::tui::widget::canvas::Canvas;
 
-/// From this width on the details stand beside the table.
+/// The minimum width for details beside the table.
 const BESIDE_COLUMNS: u16 = 130;
-/// Columns of the details beside the table.
+/// The width of the details beside the table.
 const DETAILS_COLUMNS: u16 = 62;
 
 /// Draws the view.

@@ -1,4 +1,4 @@
-//! The table of processes, in the overview and in a view of its own.
+//! The process table, in the overview and in a view of its own.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Quality;
@@ -19,12 +19,12 @@ pub(super) const FIXED_ROWS: u16 = 2;
 
 const GAP: u16 = 1;
 
-/// Columns of the terminal that a column takes; the name takes what is left.
+/// Returns the width of a column; the name takes the rest.
 fn columns_of(column: Column) -> u16 {
     match column {
         Column::Pid | Column::Dram | Column::L1 | Column::Trace | Column::Reported => 7,
         Column::User => 8,
-        // Its heading, and the sign of what is sorted by.
+        // Its heading, and the sort sign.
         Column::L1Small => 9,
         Column::Chips | Column::Cpu | Column::Runtime => 6,
         Column::Host => 7,
@@ -32,7 +32,7 @@ fn columns_of(column: Column) -> u16 {
     }
 }
 
-/// What a column is dropped for when there is no room: the most important first.
+/// The columns by importance; the last ones are dropped first.
 const IMPORTANCE: [Column; 12] = [
     Column::Pid,
     Column::Name,
@@ -48,14 +48,14 @@ const IMPORTANCE: [Column; 12] = [
     Column::Runtime,
 ];
 
-/// The columns that there is room for, with where they begin and end. The one that is sorted by is always there.
+/// Returns the columns that fit, with their start and end. The sort column is always included.
 fn columns(area: Rect, sorted: Column) -> Vec<(Column, u16, u16)> {
     let mut room = area.width.saturating_sub(2);
     let mut chosen = Vec::new();
     let by_importance = IMPORTANCE.into_iter().filter(|column| *column != sorted);
     for column in [Column::Pid, Column::Name, sorted].into_iter().chain(by_importance) {
         let needed = columns_of(column) + GAP;
-        // A name of a few letters says little: it gets more before the less important columns come.
+        // The name gets a useful width before less important columns are added.
         let reserve = if chosen.len() > 6 { 8 } else { 0 };
         if !chosen.contains(&column) && needed + reserve <= room {
             room -= needed;
@@ -79,7 +79,7 @@ fn is_right(column: Column) -> bool {
     column == Column::Pid || column.is_amount()
 }
 
-/// Draws a heading, as many processes as fit around the cursor, and what the signs mean.
+/// Draws a heading, as many processes as fit around the cursor, and the legend.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     if area.height == 0 {
         return;
@@ -123,7 +123,7 @@ fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, columns: &[(Colu
             false => column.label().to_owned(),
         };
         if is_right(*column) {
-            // A label that is as wide as its column lends the sign a column of the gap.
+            // If the label fills its column, the sign uses a column of the gap.
             canvas.right(x.saturating_sub(1), area.y, *end, role, &text);
         } else {
             canvas.text(*x, area.y, *end, role, &text);
@@ -163,7 +163,7 @@ fn draw_row(
     }
 }
 
-/// What stands in a cell, and how it looks.
+/// Returns the text and style of a cell.
 fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
     let Some(snapshot) = app.snapshot() else { return (Role::Plain, String::new()) };
     let (look, process) = (app.look, row.process);
@@ -199,7 +199,7 @@ fn bytes(look: Look, figure: Figure) -> (Role, String) {
     (role, figure::short(look, figure))
 }
 
-/// The numbers of a row's chips, with runs joined, as in `0-3,8`.
+/// Formats the indexes of a row's chips, with runs joined, as in `0-3,8`.
 fn chips(snapshot: &Snapshot, row: &Row<'_>) -> String {
     let on = |id| match row.chip {
         Some(chip) => chip.chip == id,
@@ -242,7 +242,7 @@ fn name(app: &App, row: &Row<'_>) -> (Role, String) {
     (role, parts.join(&format!(" {} ", app.look.glyphs().dot)))
 }
 
-/// What the signs before numbers mean.
+/// Draws the legend of the signs before numbers.
 fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let look = app.look;
     let rows = app.rows();
@@ -279,7 +279,7 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// Where a number comes from. Numbers without a sign before them are those of an exact source.
+/// Formats the source of a value. Numbers without a sign are exact.
 fn source_of(figure: &Figure) -> Option<String> {
     match figure {
         Figure::Known { source, quality: Quality::Exact, .. } => {

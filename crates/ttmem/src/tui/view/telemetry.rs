@@ -1,4 +1,4 @@
-//! View 6: every reading of every chip with its limit. Colour only where something is at its limit.
+//! View 6: every reading of every chip with its limit. Only values at their limit have colour.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::metric::Quantity;
@@ -14,22 +14,22 @@ use crate::tui::number::{bytes, cells};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure::limit;
 
-/// Columns of the labels.
+/// The width of the labels.
 const LABEL: u16 = 25;
-/// Columns of a chip with the gap before it.
+/// The width of a chip with the gap before it.
 const CHIP: u16 = 15;
 
-/// How a cell is read of a chip.
+/// Reads a cell from a chip.
 type Read = Box<dyn Fn(Look, &Chip) -> Cell>;
 
-/// A row: a label, the name in JSON by which it can be filtered too, and what a chip has in it.
+/// A row: a label, the JSON name that filters match too, and its cell.
 struct Line {
     label: String,
     name: String,
     cell: Read,
 }
 
-/// What stands in a cell: a text and how it looks, or a blank.
+/// The content of a cell: a text and its style, or a missing value.
 enum Cell {
     Text(Role, String),
     Blank(Missing),
@@ -85,7 +85,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// Where the columns of the chips begin.
+/// Returns the start of each chip's column.
 fn columns(area: Rect) -> impl Iterator<Item = u16> {
     (0..).map(move |chip| area.x + LABEL + chip * CHIP)
 }
@@ -116,7 +116,7 @@ fn draw_cell(canvas: &mut Canvas<'_>, chip: &Chip, line: &Line, (x, y, end): (u1
     }
 }
 
-/// The blanks of a chip by their reason, each reason with what it keeps from being known.
+/// Groups the missing values of a chip by reason.
 fn blanks(look: Look, chip: &Chip, lines: &[Line]) -> Vec<(Missing, Vec<String>)> {
     let mut blanks: Vec<(Missing, Vec<String>)> = Vec::new();
     for line in lines {
@@ -156,7 +156,7 @@ fn draw_blanks(
     }
 }
 
-/// Every row: readings with their limits, the link, the firmware.
+/// Returns every row: readings with their limits, link, firmware.
 fn lines(chips: &[&Chip]) -> Vec<Line> {
     let mut lines = vec![
         with_limit("temperature", Metric::AsicTemperature, Metric::AsicTemperatureLimit),
@@ -233,7 +233,7 @@ fn plain(label: &str, metric: Metric) -> Line {
     Line { label: label.to_owned(), name: metric.as_str().to_owned(), cell: Box::new(cell) }
 }
 
-/// A chip that was ever switched off for its temperature is worth a look.
+/// A chip that was ever switched off for its temperature gets a warning.
 fn tripped() -> Line {
     let metric = Metric::ThermalTrips;
     let cell = move |_: Look, chip: &Chip| match number(chip, metric) {
@@ -245,7 +245,7 @@ fn tripped() -> Line {
     Line { label: "thermal trips".to_owned(), name, cell: Box::new(cell) }
 }
 
-/// A number of the PCIe link, whole or not.
+/// Formats a number of the PCIe link.
 struct OfLink(Result<f64, Missing>);
 
 impl From<&Reading<u64>> for OfLink {

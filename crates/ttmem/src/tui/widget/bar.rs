@@ -1,4 +1,4 @@
-//! A bar of several kinds upon each other, in eighths of a cell.
+//! A stacked bar of kinds, in eighths of a cell.
 
 use ratatui_core::style::Style;
 
@@ -9,31 +9,31 @@ use crate::tui::number::{cells, whole};
 /// A part of a bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {
-    /// How much of the whole, in the whole's unit.
+    /// Its amount, in the unit of the whole.
     pub amount: f64,
-    /// What it is.
+    /// Its role.
     pub role: Role,
 }
 
-/// What lies behind the parts.
+/// The rest of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// It is free.
     Free,
-    /// Nothing is known of it.
+    /// It is unknown.
     Unknown,
 }
 
 /// A bar.
 #[derive(Clone, Debug)]
 pub struct Bar<'a> {
-    /// The parts, the first at the left.
+    /// The parts, leftmost first.
     pub parts: &'a [Part],
-    /// How much there is in all.
+    /// The whole.
     pub whole: f64,
-    /// What lies behind the parts.
+    /// The rest after the parts.
     pub rest: Rest,
-    /// The most there was.
+    /// The peak.
     pub peak: Option<f64>,
 }
 
@@ -48,7 +48,7 @@ impl Bar<'_> {
         self.draw_peak(canvas, x, y, columns, &ends);
     }
 
-    /// Where the parts end, in steps. What is more than nothing shows, and only all fills the bar.
+    /// Returns the end of each part, in steps. Any non-zero part is visible, and only the whole fills the bar.
     fn ends(&self, columns: usize, steps: usize) -> Vec<usize> {
         let room = columns * steps;
         let mut ends = Vec::with_capacity(self.parts.len());
@@ -67,7 +67,7 @@ impl Bar<'_> {
         let glyphs = canvas.glyphs();
         let steps = glyphs.steps.len();
         let (from, until) = (column * steps, (column + 1) * steps);
-        // The part that has the left edge of the cell, and how far it goes.
+        // The part at the left edge of the cell, and its end.
         let Some(place) = ends.iter().position(|end| *end > from) else {
             let track = match self.rest {
                 Rest::Free => glyphs.track,

@@ -1,4 +1,4 @@
-//! A buffer with a look, and a list of what the mouse can point at.
+//! A drawing buffer with a theme, and a list of mouse targets.
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
@@ -9,61 +9,60 @@ use crate::tui::app::Target;
 use crate::tui::look::{Glyphs, Look, Role};
 use crate::tui::number::cells;
 
-/// Something that the mouse can point at, and where it is.
+/// A mouse target and its area.
 pub type Hit = (Rect, Target);
 
-/// What views draw on.
+/// The surface that views draw on.
 #[derive(Debug)]
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
-    /// How things look.
+    /// The theme.
     pub look: Look,
     hits: Vec<Hit>,
 }
 
 impl<'a> Canvas<'a> {
-    /// A canvas over a whole buffer.
+    /// Creates a canvas over a whole buffer.
     #[must_use]
     pub fn new(buffer: &'a mut Buffer, look: Look) -> Self {
         Self { buffer, look, hits: Vec::new() }
     }
 
-    /// The characters for what is not text.
+    /// Returns the character set.
     #[must_use]
     pub fn glyphs(&self) -> &'static Glyphs {
         self.look.glyphs()
     }
 
-    /// Everything that the mouse can point at; what was drawn last lies on top.
+    /// Returns the mouse targets; the last one drawn is on top.
     #[must_use]
     pub fn into_hits(self) -> Vec<Hit> {
         self.hits
     }
 
-    /// Lets the mouse point at something.
+    /// Adds a mouse target.
     pub fn hit(&mut self, area: Rect, target: Target) {
         self.hits.push((area, target));
     }
 
-    /// Nothing below can be pointed at any more.
+    /// Removes the mouse targets below.
     pub fn cover(&mut self) {
         self.hits.clear();
     }
 
-    /// Writes text from `x` on, cut before `end`. Gives the column behind it. What a terminal would obey is made
-    /// harmless.
+    /// Writes text from `x` on, cut before `end`. Returns the column after it. Control characters are replaced.
     pub fn text(&mut self, x: u16, y: u16, end: u16, role: Role, text: &str) -> u16 {
         self.styled(x, y, end, self.look.style(role), text)
     }
 
-    /// The same in a style of its own.
+    /// Writes text in a style of its own.
     pub fn styled(&mut self, x: u16, y: u16, end: u16, style: Style, text: &str) -> u16 {
         let area = self.buffer.area;
         let end = end.min(area.right());
         if y >= area.bottom() || x >= end {
             return x;
         }
-        // Nothing of what was there before shines through but the background.
+        // Keep only the background of the previous content.
         let style = Style::new().fg(Color::Reset).remove_modifier(Modifier::all()).patch(style);
         let text = legible(text, self.look.charset);
         let text = cut(&text, usize::from(end - x), self.glyphs().ellipsis);
@@ -76,28 +75,28 @@ impl<'a> Canvas<'a> {
         self.text(start.max(end.saturating_sub(columns)), y, end, role, text);
     }
 
-    /// Writes one of our own signs, over whatever is there.
+    /// Writes a fixed sign over any content.
     pub fn sign(&mut self, x: u16, y: u16, style: Style, sign: &str) {
         if let Some(cell) = self.buffer.cell_mut(Position { x, y }) {
             cell.set_symbol(sign).set_style(style);
         }
     }
 
-    /// Writes one of our own signs where nothing is yet.
+    /// Writes a fixed sign into an empty cell.
     pub fn sign_if_empty(&mut self, x: u16, y: u16, style: Style, sign: &str) {
         if self.buffer.cell(Position { x, y }).is_some_and(|cell| cell.symbol() == " ") {
             self.sign(x, y, style, sign);
         }
     }
 
-    /// Whether a letter stands there.
+    /// True if a cell has a letter.
     #[must_use]
     pub fn is_letter(&self, x: u16, y: u16) -> bool {
         let cell = self.buffer.cell(Position { x, y });
         cell.is_some_and(|cell| cell.symbol().starts_with(|sign: char| sign.is_ascii_alphabetic()))
     }
 
-    /// A horizontal rule.
+    /// Draws a horizontal rule.
     pub fn rule(&mut self, area: Rect) {
         let line = self.glyphs().lines[0];
         let style = self.look.style(Role::Frame);
@@ -106,17 +105,17 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Lays a style over whatever is there.
+    /// Applies a style over the content.
     pub fn over(&mut self, area: Rect, style: Style) {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// Marks a row that the cursor is on.
+    /// Marks the selected row.
     pub fn cursor(&mut self, area: Rect) {
         self.over(area, self.look.cursor());
     }
 
-    /// Clears an area and draws a box around it, with a title. Gives the area inside.
+    /// Clears an area and draws a box around it, with a title. Returns the area inside.
     pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buffer.area);
         for y in area.top()..area.bottom() {
@@ -147,14 +146,14 @@ impl<'a> Canvas<'a> {
         Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 }
     }
 
-    /// What a kind of memory is filled with here, if its colour does not tell it from others.
+    /// Returns the fill of a kind of memory, if colour does not distinguish it.
     #[must_use]
     pub fn fill(&self, role: Role) -> Option<&'static str> {
         let has_fills = self.look.is_mono() || self.glyphs().steps.len() == 1;
         self.glyphs().fill(role).filter(|_| has_fills)
     }
 
-    /// The style of the tab or item that is open.
+    /// Returns the style of the open tab or item.
     #[must_use]
     pub fn open(&self) -> Style {
         if self.look.is_mono() {
@@ -165,7 +164,7 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// The first of the rows that are shown when `count` rows do not fit `height`: the cursor stays in the middle.
+/// Returns the first visible row when `count` rows do not fit `height`: the cursor stays in the middle.
 #[must_use]
 pub fn scroll(count: usize, height: usize, cursor: usize) -> usize {
     cursor.saturating_sub(height / 2).min(count.saturating_sub(height))

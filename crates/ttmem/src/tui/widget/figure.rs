@@ -1,4 +1,4 @@
-//! Numbers as views write them.
+//! Number formats of views.
 
 use ttmem_model::metric::Quantity;
 use ttmem_model::snapshot::Chip;
@@ -10,7 +10,7 @@ use crate::tui::look::{Look, Role};
 use crate::tui::number::bytes;
 use crate::tui::track::{Unit, metric};
 
-/// Bytes in at most six columns with the sign of their quality, or the sign of their blank.
+/// Formats bytes in at most six columns with the sign of their quality, or the sign of a missing value.
 #[must_use]
 pub fn short(look: Look, figure: Figure) -> String {
     match figure {
@@ -21,7 +21,7 @@ pub fn short(look: Look, figure: Figure) -> String {
     }
 }
 
-/// A part and a whole with their units, as in `~9.10 / 12.0 GiB`. The unit is written once if it is the same.
+/// Formats a part and a whole with their units, as in `~9.10 / 12.0 GiB`. A common unit is written once.
 #[must_use]
 pub fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
     let long = |figure: Figure| match figure {
@@ -37,14 +37,14 @@ pub fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
     }
 }
 
-/// How much of a whole a part is.
+/// Returns the share of a part in a whole.
 #[must_use]
 pub fn percent(part: Figure, whole: Figure) -> String {
     let share = part.bytes().zip(whole.bytes());
     share.and_then(|(part, whole)| amount::percent(part, whole)).unwrap_or_default()
 }
 
-/// How a memory this full looks.
+/// Returns the style of a memory this full.
 #[must_use]
 pub fn pressure(part: Figure, whole: Figure) -> Role {
     let share = part.bytes().zip(whole.bytes());
@@ -55,7 +55,7 @@ pub fn pressure(part: Figure, whole: Figure) -> Role {
     }
 }
 
-/// A number on a chart.
+/// Formats a value on a chart.
 #[must_use]
 pub fn charted(look: Look, unit: Unit, number: f64) -> String {
     match unit {
@@ -68,7 +68,7 @@ pub fn charted(look: Look, unit: Unit, number: f64) -> String {
     }
 }
 
-/// A telemetry reading to the nearest whole, or the sign of its blank.
+/// Formats a telemetry reading to the nearest whole, or the sign of a missing value.
 #[must_use]
 pub fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
     match chip.telemetry.get(&metric) {
@@ -78,7 +78,7 @@ pub fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
     }
 }
 
-/// The temperature with its unit, and how it looks beside the limit.
+/// Formats the temperature with its unit, and returns its style beside the limit.
 #[must_use]
 pub fn temperature(look: Look, chip: &Chip) -> (Role, String) {
     let text = rounded(look, chip, Metric::AsicTemperature);
@@ -87,7 +87,7 @@ pub fn temperature(look: Look, chip: &Chip) -> (Role, String) {
     (limit(chip, Metric::AsicTemperature, Metric::AsicTemperatureLimit), text + &unit)
 }
 
-/// The power and its limit, and how it looks beside it.
+/// Formats the power and its limit, and returns its style.
 #[must_use]
 pub fn power(look: Look, chip: &Chip) -> (Role, String) {
     let role = limit(chip, Metric::Power, Metric::PowerLimit);
@@ -99,14 +99,14 @@ pub fn power(look: Look, chip: &Chip) -> (Role, String) {
     }
 }
 
-/// The clock of the Tensix cores.
+/// Formats the clock of the Tensix cores.
 #[must_use]
 pub fn clock(look: Look, chip: &Chip) -> String {
     let text = rounded(look, chip, Metric::AiClock);
     if metric(chip, Metric::AiClock).is_some() { text + " MHz" } else { text }
 }
 
-/// How a reading looks beside its limit.
+/// Returns the style of a reading beside its limit.
 #[must_use]
 pub fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
     match (metric(chip, of), metric(chip, limit)) {
@@ -117,7 +117,7 @@ pub fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
     }
 }
 
-/// A span of time in at most six columns, such as `94s`, `12m30`, `5h12m` or `2d03h`.
+/// Formats a time span in at most six columns, such as `94s`, `12m30`, `5h12m` or `2d03h`.
 #[must_use]
 pub fn span(micros: u64) -> String {
     let seconds = micros / 1_000_000;
@@ -129,7 +129,7 @@ pub fn span(micros: u64) -> String {
     }
 }
 
-/// An interval between samples, such as `100ms` or `2s`.
+/// Formats a sampling interval, such as `100ms` or `2s`.
 #[must_use]
 pub fn interval(micros: u64) -> String {
     if micros.is_multiple_of(1_000_000) {

@@ -10,28 +10,28 @@ use crate::tui::track::Unit;
 /// Dots in a cell.
 pub const DOTS: (usize, usize) = (2, 4);
 
-/// A line: a number for every column of dots, or a gap.
+/// A line: a value for every column of dots, or a gap.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// Its numbers, the oldest first.
+    /// Its values, the oldest first.
     pub numbers: Vec<Option<f32>>,
-    /// How it looks.
+    /// Its style.
     pub role: Role,
-    /// The letter at its end, where its colour does not tell it from others.
+    /// The letter at its end, where its colour does not distinguish it.
     pub letter: Option<char>,
 }
 
-/// How far up and down a chart goes.
+/// The vertical scale of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// The number at the bottom.
+    /// The value at the bottom.
     pub low: f64,
-    /// The number at the top.
+    /// The value at the top.
     pub high: f64,
 }
 
 impl Range {
-    /// From nothing to the limit, or to what the numbers need if there is none or they go beyond it.
+    /// Creates a scale from 0 to the limit, or to the largest value if there is no limit or it is exceeded.
     #[must_use]
     pub fn up_to(limit: Option<f64>, highest: Option<f64>, unit: Unit) -> Self {
         let highest = highest.unwrap_or(0.0);
@@ -43,25 +43,25 @@ impl Range {
         Self { low: 0.0, high: if high > 0.0 { high } else { 1.0 } }
     }
 
-    /// As far as the numbers go, and a little more on both sides.
+    /// Creates a scale that fits the values, with a margin on both sides.
     #[must_use]
     pub fn around(lowest: Option<f64>, highest: Option<f64>) -> Self {
         let (Some(lowest), Some(highest)) = (lowest, highest) else {
             return Self { low: 0.0, high: 1.0 };
         };
-        // A flat line stands in the middle.
+        // A flat line is drawn in the middle.
         let margin = ((highest - lowest) * 0.08).max(highest.abs() * 0.01).max(0.5);
         Self { low: (lowest - margin).max(0.0), high: highest + margin }
     }
 
-    /// Where a number stands, from 0 at the bottom to 1 at the top.
+    /// Returns the position of a value, from 0 at the bottom to 1 at the top.
     #[must_use]
     pub fn place(self, number: f64) -> f64 {
         ((number - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 }
 
-/// The next power of two: bytes are counted in them.
+/// Returns the next power of two, for bytes.
 fn power_of_two(number: f64) -> f64 {
     const MANTISSA: u64 = (1 << (f64::MANTISSA_DIGITS - 1)) - 1;
     if number <= 0.0 {
@@ -71,7 +71,7 @@ fn power_of_two(number: f64) -> f64 {
     if below < number { 2.0 * below } else { below }
 }
 
-/// The next number of 1, 2 or 5 with noughts.
+/// Returns the next of 1, 2 or 5 times a power of ten.
 fn nice(number: f64) -> f64 {
     if number <= 0.0 {
         return 0.0;
@@ -82,7 +82,7 @@ fn nice(number: f64) -> f64 {
     steps.into_iter().map(|step| step * unit).find(|step| *step >= number).unwrap_or(number)
 }
 
-/// Draws lines over each other; the last one lies on top.
+/// Draws lines over each other; the last one is on top.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve]) {
     for curve in curves {
         if canvas.glyphs().braille {
@@ -96,7 +96,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve])
     }
 }
 
-/// Names a curve at its last number. Those that end in one place stand side by side.
+/// Labels a curve at its last value. Labels that meet are placed side by side.
 fn draw_letter(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) {
     let Some(letter) = curve.letter else { return };
     let Some(last) = curve.numbers.iter().rposition(Option::is_some) else { return };
@@ -119,7 +119,7 @@ fn draw_braille(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve
     for (column, number) in curve.numbers.iter().take(usize::from(area.width) * 2).enumerate() {
         let place = number.map(|number| row_of(range, f64::from(number), rows));
         if let Some(row) = place {
-            // A jump is drawn as the line that it is.
+            // A jump is drawn as a vertical line.
             let from = before.unwrap_or(row);
             for dot in from.min(row)..=from.max(row) {
                 let cell = dot / DOTS.1 * usize::from(area.width) + column / DOTS.0;
@@ -150,13 +150,13 @@ fn draw_ascii(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) 
     }
 }
 
-/// The row of a number among so many, counted from the top.
+/// Returns the row of a value, counted from the top.
 fn row_of(range: Range, number: f64, rows: usize) -> usize {
     let last = rows.saturating_sub(1);
     last - whole((range.place(number) * last as f64).round()).min(last)
 }
 
-/// The bit of a dot in a braille character: U+2800 counts the left three, the right three, then the lowest two.
+/// Returns the bit of a dot in a braille character: U+2800 counts the left three, the right three, then the lowest two.
 fn dot_of(column: usize, row: usize) -> u8 {
     const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
     BITS[column][row]

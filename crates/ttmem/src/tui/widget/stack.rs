@@ -1,4 +1,4 @@
-//! Kinds upon each other over time, in eighths of a row.
+//! Stacked kinds over time, in eighths of a row.
 
 use ratatui_core::layout::Rect;
 
@@ -7,16 +7,16 @@ use super::plot::Range;
 use crate::tui::look::Role;
 use crate::tui::number::{cells, whole};
 
-/// One kind: a number for every column, or a gap.
+/// One kind: a value for every column, or a gap.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Its numbers, the oldest first.
+    /// Its values, the oldest first.
     pub numbers: Vec<Option<f32>>,
-    /// What it is.
+    /// Its role.
     pub role: Role,
 }
 
-/// Draws kinds upon each other, the first at the bottom. A column in which none is known stays empty.
+/// Draws stacked kinds, bottom first. A column without any value stays empty.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, layers: &[Layer]) {
     let steps = canvas.glyphs().heights.len();
     let rows = usize::from(area.height);
@@ -29,7 +29,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, layers: &[Layer])
             };
             sum += f64::from(number);
             let place = whole((range.place(sum) * (rows * steps) as f64).round());
-            // What is more than nothing shows.
+            // Any non-zero value is visible.
             let last = ends.last().map_or(0, |(end, _)| *end);
             let least = if number > 0.0 { last + 1 } else { last };
             ends.push((place.max(least).min(rows * steps), layer.role));

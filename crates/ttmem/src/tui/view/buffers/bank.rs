@@ -1,5 +1,4 @@
-//! What lies where in a bank, kind by kind: the least of a buffer shows, and so does the least of a hole. The buffer
-//! of the cursor is marked.
+//! Maps of a bank, one per kind: the smallest buffer and the smallest hole are visible. The selected buffer is marked.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Kind;
@@ -16,14 +15,14 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// Columns of the kind's name.
+/// The width of the kind's name.
 const NAME: u16 = 10;
-/// The fewest columns of a picture that tells something.
+/// The minimum width of a useful map.
 const LEAST_PICTURE: u16 = 12;
-/// The most.
+/// The maximum width.
 const MOST_PICTURE: u16 = 120;
 
-/// How a kind is coloured.
+/// Returns the colour of a kind.
 pub(super) fn role_of(kind: Kind) -> Role {
     match kind {
         Kind::Dram => Role::Dram,
@@ -36,7 +35,7 @@ pub(super) fn role_of(kind: Kind) -> Role {
     }
 }
 
-/// Draws the kinds of an allocator that have a buffer. Gives the rows that it took.
+/// Draws the kinds of an allocator that have a buffer. Returns the rows used.
 pub(super) fn draw(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -47,9 +46,9 @@ pub(super) fn draw(
     let kinds: Vec<&KindUse> = allocator.kinds.iter().filter(|kind| kind.buffers > 0).collect();
     let is_tall = area.height >= TALL_ROWS;
     let each = if is_tall { 2 } else { 1 };
-    // The table below keeps a few rows.
+    // Leave a few rows to the table.
     let room = usize::from(area.height.saturating_sub(4) / each);
-    // Pictures below each other have the same width.
+    // Maps below each other have the same width.
     let beside = |kind: &&KindUse| cells(width(&in_short(kind, area.width))) + 1;
     let beside = if is_tall { 0 } else { kinds.iter().map(beside).max().unwrap_or(0) };
     let columns = area.width.saturating_sub(NAME + 1 + beside).min(MOST_PICTURE);
@@ -87,14 +86,14 @@ fn draw_words(canvas: &mut Canvas<'_>, row: Rect, kind: &KindUse) {
     canvas.text(x, row.y, end, role, &free.unwrap_or_default());
 }
 
-/// As much of it as a line has room for beside the picture.
+/// Returns as much of the caption as fits beside the map.
 fn in_short(kind: &KindUse, columns: u16) -> String {
     let share = kind.allocatable_per_bank.and_then(|all| percent(kind.used_per_bank, all));
     let parts: Vec<String> = share.into_iter().chain(free_in_short(kind, columns)).collect();
     parts.join(", ")
 }
 
-/// The largest free block, and how much else is free beside it.
+/// Returns the largest free block, and the other free bytes.
 fn free_in_short(kind: &KindUse, columns: u16) -> Option<String> {
     let (free, largest) = (kind.free_per_bank?, kind.largest_free?);
     if free == 0 {
@@ -108,7 +107,7 @@ fn free_in_short(kind: &KindUse, columns: u16) -> Option<String> {
     })
 }
 
-/// Draws the bank. Where it is not known what lies where, it says so.
+/// Draws the bank, or the reason that its map is not known.
 fn draw_picture(
     app: &App,
     canvas: &mut Canvas<'_>,
@@ -134,7 +133,7 @@ fn draw_picture(
     }
 }
 
-/// Marks the cells that the buffer of the cursor lies in.
+/// Marks the cells of the selected buffer.
 fn mark(canvas: &mut Canvas<'_>, place: Rect, map: &BankMap, buffer: &LiveBuffer) {
     let columns = usize::from(place.width);
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);

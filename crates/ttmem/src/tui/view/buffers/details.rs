@@ -1,4 +1,4 @@
-//! Everything that is known of one buffer, and the free blocks of its bank.
+//! The details of one buffer, and the free blocks of its bank.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Timestamp;
@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
-/// Columns of a label.
+/// The width of a label.
 const LABEL: u16 = 11;
 
 /// Draws them.
@@ -87,7 +87,7 @@ fn lines(
     lines
 }
 
-/// The free blocks of a bank, the largest first; those beside the buffer are named.
+/// Returns the free blocks of a bank, the largest first; the neighbours of the buffer are marked.
 fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveBuffer) {
     if area.height < 3 {
         return;

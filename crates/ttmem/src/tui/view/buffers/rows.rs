@@ -12,14 +12,14 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::{Canvas, scroll};
 
-/// Columns of a process's number.
+/// The width of a pid.
 const PID: u16 = 7;
-/// The fewest columns of an op's name beside the less important columns; half of that on a small screen.
+/// The minimum width of an op's name beside less important columns; half of that on a small screen.
 const OP: u16 = 18;
-/// Below this width a screen is small.
+/// Screens narrower than this are small.
 const SMALL: u16 = 60;
 
-/// Where things stand in a row.
+/// The columns of a row.
 struct Places {
     pid: Option<(u16, u16)>,
     columns: Vec<(Column, u16, u16)>,
@@ -65,7 +65,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The columns that there is room for.
+/// Returns the columns that fit.
 fn places(app: &App, area: Rect) -> Places {
     let several_processes = app.buffers.list().is_some_and(|list| list.processes.len() > 1);
     let several_threads = have_several_threads(app.buffers.shown());
@@ -83,7 +83,7 @@ fn places(app: &App, area: Rect) -> Places {
             chosen.push(column);
         }
     }
-    // Bytes of a bank mean nothing without the number of banks.
+    // Bytes per bank mean nothing without the number of banks.
     if !chosen.contains(&Column::Banks) {
         chosen.retain(|column| *column != Column::PerBank);
     }
@@ -102,7 +102,7 @@ fn places(app: &App, area: Rect) -> Places {
     Places { pid, columns, op: x + 2 }
 }
 
-/// The order that a column stands for.
+/// Returns the sort key of a column.
 fn key_of(column: Column) -> Option<SortKey> {
     match column {
         Column::Total | Column::PerBank => Some(SortKey::Size),
@@ -112,7 +112,7 @@ fn key_of(column: Column) -> Option<SortKey> {
     }
 }
 
-/// Whether a key begins with the smallest.
+/// True if a key sorts the smallest first.
 fn ascends(key: SortKey) -> bool {
     matches!(key, SortKey::Op | SortKey::Address)
 }

@@ -1,4 +1,4 @@
-//! One chart: title with the numbers, scale, curves or kinds, time axis.
+//! One chart: title with values, scale, curves or stacked kinds, time axis.
 
 use ratatui_core::layout::Rect;
 
@@ -13,10 +13,10 @@ use crate::tui::widget::figure::charted;
 use crate::tui::widget::plot::{self, Curve, DOTS, Range};
 use crate::tui::widget::stack::{self, Layer};
 
-/// Columns of the scale.
+/// The width of the scale.
 const SCALE: u16 = 8;
 
-/// The kinds that lie upon each other in L1, the first at the bottom.
+/// The kinds stacked in L1, bottom first.
 const KINDS: [(Track, Role); 5] = [
     (Track::Reserved, Role::Reserved),
     (Track::Kernels, Role::Kernels),
@@ -78,7 +78,7 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
         return draw_reason(app, canvas, chart, plot, track);
     }
     draw_scale(canvas, plot, track.unit(), range);
-    // The line of the cursor lies on top.
+    // The selected line is drawn on top.
     if chart.current < curves.len() {
         let current = curves.remove(chart.current);
         curves.push(current);
@@ -86,7 +86,7 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
     plot::draw(canvas, plot, range, &curves);
 }
 
-/// One subject alone has the colour of what is charted.
+/// Returns the colour of a line: of the track for a single subject.
 fn role(chart: &Chart<'_>, track: Track, place: usize) -> Role {
     if chart.subjects.len() > 1 {
         return colour(chart.first + place);
@@ -112,7 +112,7 @@ fn numbers(app: &App, subject: Subject, track: Track, columns: usize) -> Vec<Opt
     app.past.history.columns(line, app.charts.window, app.until(), columns)
 }
 
-/// The number in the column of the cursor; without a cursor, what is shown everywhere else.
+/// Returns the value at the time cursor; without a cursor, the newest one.
 fn number(
     app: &App,
     subject: Subject,
@@ -133,13 +133,13 @@ fn range(app: &App, chart: &Chart<'_>, track: Track, curves: &[Curve]) -> Range 
     let ceiling = ceiling(app, chart, track);
     match (app.charts.scale, track) {
         (Scale::Auto, _) => Range::around(lowest, highest),
-        // A small part of a large memory cannot be seen in it.
+        // A small part of a large memory would not be visible.
         (Scale::Limit, Track::L1Small | Track::Trace) => Range::up_to(None, highest, track.unit()),
         (Scale::Limit, _) => Range::up_to(ceiling, highest, track.unit()),
     }
 }
 
-/// The highest of the limits of the subjects.
+/// Returns the highest of the limits of the subjects.
 fn ceiling(app: &App, chart: &Chart<'_>, track: Track) -> Option<f64> {
     let snapshot = app.snapshot()?;
     let of = |subject: &Subject| match subject {
@@ -185,7 +185,7 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
         layers.iter().rev().filter_map(|layer| value(layer, is_named)).collect()
     };
     let named = values(true);
-    // Where there is little room, all amounts before some of them with their names.
+    // With little room, all amounts come before some of them with names.
     let is_short = plot.width < 60 && fitting(&named, title_room(chart), 0).0 < named.len();
     let values = if is_short { values(false) } else { named };
     draw_title(app, canvas, chart, &values);
@@ -209,12 +209,12 @@ fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect)
     stack::draw(canvas, plot, range, &layers);
 }
 
-/// Columns for the numbers beside a chart's title and a bit of the rule.
+/// Returns the width for values beside a chart's title and some rule.
 fn title_room(chart: &Chart<'_>) -> usize {
     usize::from(chart.area.width).saturating_sub(width(&chart.title) + 7)
 }
 
-/// Title at the left, numbers at the right, a rule between them.
+/// Draws the title on the left, values on the right, and a rule between them.
 fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(Role, String)]) {
     let area = chart.area;
     let end = area.right() - 2;
@@ -240,7 +240,7 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(
     }
 }
 
-/// How many of the values fit, the first before the last, and whether a sign for the others follows.
+/// Returns how many of the values fit, first to last, and true if a sign for the others follows.
 fn fitting(values: &[(Role, String)], room: usize, ellipsis: usize) -> (usize, bool) {
     let columns =
         |count: usize| -> usize { values[..count].iter().map(|(_, text)| width(text) + 1).sum() };
@@ -309,7 +309,7 @@ fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
     }
 }
 
-/// Why there is nothing to draw.
+/// Draws the reason for an empty chart.
 fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect, track: Track) {
     let chips = app.snapshot().map(|snapshot| snapshot.chips.as_slice()).unwrap_or_default();
     let subject = chart.subjects.get(chart.current);

@@ -1,4 +1,4 @@
-//! The time line of a recording: where it stands, how fast it goes, and what happened when.
+//! The timeline of a recording: position, speed and events.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Timestamp;
@@ -12,7 +12,7 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// The fewest columns of a line that tells something.
+/// The minimum width of a useful timeline.
 const LEAST_LINE: u16 = 10;
 
 /// Draws it in one row.
@@ -38,7 +38,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, row: Rect, replay: &Repla
     }
 }
 
-/// The line itself: what was played, what is to come, and a sign for what happened.
+/// Draws the line: played part, remaining part, and signs for events.
 fn draw_line(canvas: &mut Canvas<'_>, line: Rect, replay: &Replay, at: Moment) {
     let (first, last) = replay.span;
     let columns = line.width;
@@ -56,7 +56,7 @@ fn draw_line(canvas: &mut Canvas<'_>, line: Rect, replay: &Replay, at: Moment) {
         let moment = Moment(first.0 + u64::try_from(time).unwrap_or(u64::MAX));
         canvas.hit(Rect { x, width: 1, ..line }, Target::Time(moment));
     }
-    // What hurts is drawn last, so that nothing hides it.
+    // Errors are drawn last, so that nothing hides them.
     let signs = replay.events.iter().filter_map(|event| Some((role_of(event.kind)?, event)));
     for role in [Role::Quiet, Role::Notice, Role::Alarm] {
         for (_, event) in signs.clone().filter(|(its, _)| *its == role) {
@@ -68,7 +68,7 @@ fn draw_line(canvas: &mut Canvas<'_>, line: Rect, replay: &Replay, at: Moment) {
     canvas.sign(here, line.y, canvas.look.style(Role::Strong), full);
 }
 
-/// How something that happened looks; nothing for what has no place of its own.
+/// Returns the sign of an event; `None` for events that are not shown.
 fn role_of(kind: EventKind) -> Option<Role> {
     match kind {
         EventKind::Began | EventKind::Ended => None,
@@ -80,7 +80,7 @@ fn role_of(kind: EventKind) -> Option<Role> {
     }
 }
 
-/// A moment without its date.
+/// Formats a moment without its date.
 fn time_of_day(moment: Moment) -> String {
     let text = date_time(Timestamp(moment.0));
     text.split(' ').nth(1).unwrap_or_default().to_owned()

@@ -10,11 +10,11 @@ use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
-/// Draws what is known of a core.
+/// Draws the details of a core.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core: &CoreReport) {
     let lines = lines(cores, core);
     let height = usize::from(area.height);
-    // What does not fit gives its last row to how much that is.
+    // If some lines do not fit, the last row gives their number.
     let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
     for ((role, line), y) in lines.iter().take(shown).zip(area.y..area.bottom()) {
         canvas.text(area.x, y, area.right() - 1, *role, line);
@@ -25,7 +25,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core:
     }
 }
 
-/// Everything that is known of a core.
+/// Returns the details of a core.
 pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Strong, heading(core))];
     if let Some(detail) = &core.detail {

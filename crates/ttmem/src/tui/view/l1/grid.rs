@@ -1,4 +1,4 @@
-//! The grid of cores: what each does, and how much of its L1 its circular buffers take.
+//! The grid of cores: the state of each, and the share of L1 used by its circular buffers.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::l1::report::CoreReport;
@@ -11,15 +11,15 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::{Canvas, scroll};
 
-/// Columns of the numbers of rows.
+/// The width of the row numbers.
 const NUMBERS: u16 = 4;
 
-/// Columns that the grid takes.
+/// Returns the width of the grid.
 pub(super) fn width(grid: Grid, room: u16) -> u16 {
     NUMBERS + u16::from(grid.columns) * step(grid, room)
 }
 
-/// Columns of a core: two signs, and a space where there is room for it.
+/// Returns the width of a core: two signs, and a space where it fits.
 fn step(grid: Grid, room: u16) -> u16 {
     if NUMBERS + u16::from(grid.columns) * 3 <= room { 3 } else { 2 }
 }
@@ -72,20 +72,20 @@ fn draw_core(app: &App, canvas: &mut Canvas<'_>, cell: Rect, core: Option<&CoreR
     canvas.sign(cell.x + 1, cell.y, style, steps[step]);
 }
 
-/// How much of what a core has for programs and tensors its circular buffers take.
+/// Returns the share of a core's program and tensor memory that circular buffers take.
 fn used_share(core: &CoreReport) -> Option<f64> {
     let used = core.circular_buffer_bytes.value()?;
     let whole = core.l1_bytes().checked_sub(core.unreserved?)?;
     Some(used as f64 / whole.max(1) as f64)
 }
 
-/// How much of it is left. That is not known without the allocator's buffers.
+/// Returns the share that is left. Not known without the allocator's buffers.
 fn headroom_share(core: &CoreReport) -> Option<f64> {
     let bytes = core.headroom().ok()?;
     Some(bytes.max(0) as f64 / core.l1_bytes().max(1) as f64)
 }
 
-/// What the signs mean, and how many cores have each.
+/// Draws the legend, with the number of cores for each sign.
 pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
     for seat in Seat::ALL {

@@ -9,7 +9,7 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// Rows that it takes: a title, two rows to scale, an axis, two rows of what lies where.
+/// Its height: a title, two rows to scale, an axis, two rows of regions.
 pub(super) const ROWS: u16 = 6;
 
 /// Draws it.
@@ -41,7 +41,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
 
 /// Draws the regions one by one, as many as fit, in two columns where there is room.
 pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
-    /// Columns of a region.
+    /// The width of a region.
     const COLUMNS: u16 = 60;
     if area.height < 4 {
         return;
@@ -54,7 +54,7 @@ pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, core: &CoreRepor
         canvas.text(x, area.y + 1, area.right(), Role::Quiet, &heading);
     }
     let (room, count) = (rows * columns, core.regions.len());
-    // What does not fit gives its last place to how much that is.
+    // If some do not fit, the last entry gives their number.
     let shown = if count > room { room - 1 } else { count };
     let place = |place: usize| {
         let x = area.x + 1 + cells(place / rows) * COLUMNS;
@@ -84,7 +84,7 @@ pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, core: &CoreRepor
     }
 }
 
-/// The kind that has the most of a column. What is small shows if nothing else but the unknown is there.
+/// Returns the kind with the largest share of a column. Small regions show if the rest is unknown.
 fn kind_at(core: &CoreReport, column: usize, columns: usize) -> RegionKind {
     let address = |column: usize| core.l1_bytes() * column as u64 / columns.max(1) as u64;
     let (start, end) = (address(column), address(column + 1));
@@ -101,7 +101,7 @@ fn kind_at(core: &CoreReport, column: usize, columns: usize) -> RegionKind {
     found.map_or(RegionKind::Unknown, |region| region.kind)
 }
 
-/// The sign of a kind, which differs without colour, and how it looks.
+/// Returns the sign of a kind, which differs without colour, and its style.
 fn sign(canvas: &Canvas<'_>, kind: RegionKind) -> (&'static str, Role) {
     let glyphs = canvas.glyphs();
     let [full, dark, medium, _, hatched, light] = glyphs.fills;
@@ -118,7 +118,7 @@ fn sign(canvas: &Canvas<'_>, kind: RegionKind) -> (&'static str, Role) {
     }
 }
 
-/// Each kind that is there, with its sign and bytes.
+/// Returns each kind that is present, with its sign and bytes.
 fn draw_kinds(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
     const KINDS: [(RegionKind, &str); 9] = [
         (RegionKind::Reserved, "reserved"),

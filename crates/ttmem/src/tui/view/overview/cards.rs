@@ -1,4 +1,4 @@
-//! Three rows a chip: who it is, its DRAM, its L1.
+//! Three rows per chip: identity, DRAM, L1.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
@@ -12,12 +12,12 @@ use crate::tui::view::memory::{self, Place};
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure;
 
-/// Rows of a chip.
+/// Rows per chip.
 pub(super) const ROWS: u16 = 3;
-/// Below this width a chip has one row.
+/// Screens narrower than this show one row per chip.
 pub(super) const LEAST_COLUMNS: u16 = 110;
 
-/// Where the columns of a card begin and end.
+/// The columns of a card.
 struct Columns {
     bar: u16,
     bar_end: u16,
@@ -56,7 +56,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chi
     }
 }
 
-/// The chip of the cursor: its first row, or only a mark where the processes have the focus.
+/// Marks the selected chip: its first row, or only a sign if the processes have the focus.
 fn draw_pointer(app: &App, canvas: &mut Canvas<'_>, card: Rect) {
     let style = canvas.look.style(Role::Accent);
     canvas.sign(card.x, card.y, style, canvas.glyphs().pointer);
@@ -122,7 +122,7 @@ fn draw_memory(
     }
 }
 
-/// Notes side by side, as many as fit whole.
+/// Joins notes side by side, as many as fit whole.
 fn draw_notes(
     canvas: &mut Canvas<'_>,
     y: u16,
@@ -134,7 +134,7 @@ fn draw_notes(
         if x + cells(width(&text)) + 2 > end {
             break;
         }
-        // As it is in the bar; what is not in the bar has no block.
+        // The same cell as in the bar; a kind that is not in the bar has none.
         let block = glyphs.fill(role).map(|_kind| glyphs.steps[glyphs.steps.len() / 2]);
         let swatch = canvas.fill(role).or(block).unwrap_or(glyphs.dot);
         canvas.text(x, y, end, role, swatch);

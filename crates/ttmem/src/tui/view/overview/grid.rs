@@ -1,4 +1,4 @@
-//! Several chips in a row, for many chips on few rows.
+//! Several chips per row, for many chips on few rows.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
@@ -10,10 +10,10 @@ use crate::tui::view::memory::{self, Place};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure;
 
-/// Columns of a chip with the gap behind it: number, temperature, two bars.
+/// The width of a chip with the gap behind it: index, temperature, two bars.
 const LEAST_COLUMNS: u16 = 19;
 
-/// Rows that so many chips take.
+/// Returns the rows that a number of chips takes.
 pub(super) fn rows(width: u16, chips: u16) -> u16 {
     chips.div_ceil(per_row(width))
 }

@@ -1,4 +1,4 @@
-//! One row a chip.
+//! One row per chip.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
@@ -13,7 +13,7 @@ use crate::tui::view::row;
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure;
 
-/// A column: its heading, its width, and whether it is written from the right.
+/// A column: its heading, width and alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Number,
@@ -40,7 +40,7 @@ impl Column {
         }
     }
 
-    /// Columns of the terminal; 0 for those that share what is left.
+    /// Its width; 0 for columns that share the remaining width.
     fn columns(self) -> u16 {
         match self {
             Self::Number => 3,
@@ -60,7 +60,7 @@ impl Column {
 
 const GAP: u16 = 2;
 
-/// The columns that a width has room for, with where they begin and end.
+/// Returns the columns that fit a width, with their start and end.
 fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
     use Column::{Board, Clock, Memory, Number, Owners, Place as Where, Power, Temperature};
     let (dram, l1) = (Memory(Place::Dram), Memory(Place::L1));
@@ -85,7 +85,7 @@ fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
     places
 }
 
-/// Columns for the names of the boards: as many as the longest needs, if that leaves enough for the bars.
+/// Returns the width of the board names: of the longest, if that leaves enough for the bars.
 fn board_columns(area: Rect, chips: &[&Chip]) -> u16 {
     let most = if area.width >= 120 { 16 } else { 8 };
     let names = chips.iter().filter_map(|chip| chip.board.as_deref());
@@ -160,7 +160,7 @@ fn draw_cell(
     }
 }
 
-/// A bar, and behind it bytes and share as far as there is room.
+/// Draws a bar, followed by bytes and share as far as they fit.
 fn draw_memory(
     app: &App,
     canvas: &mut Canvas<'_>,

@@ -1,4 +1,4 @@
-//! Everything that is known of one process: each number with its source and quality, each blank with its reason.
+//! The details of one process: each value with its source and quality, each missing value with its reason.
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Reading;
@@ -14,10 +14,10 @@ use crate::tui::track::ProcessId;
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure;
 
-/// Columns of a label.
+/// The width of a label.
 const LABEL: u16 = 14;
 
-/// A line: a label, what is behind it, and how that looks.
+/// A line: a label, its text and style.
 type Line = (String, Role, String);
 
 /// Draws the details of a process.
@@ -58,7 +58,7 @@ pub(super) fn draw(
     }
 }
 
-/// Lines that fit so many columns. What fits already keeps its inner columns.
+/// Wraps lines to a width. Lines that fit keep their inner columns.
 fn broken(lines: Vec<Line>, columns: usize) -> Vec<Line> {
     let mut broken = Vec::new();
     for (label, role, text) in lines {
@@ -95,9 +95,9 @@ fn identity(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
     lines
 }
 
-/// What it holds on each of its chips, a line a kind.
+/// Returns its memory on each of its chips, one line per kind.
 fn memory(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
-    /// Beyond so many chips only the sum can be read.
+    /// With more chips than this only the sum is readable.
     const MOST_CHIPS: usize = 4;
     let mut lines = Vec::new();
     for on_chip in process.chips.iter().take(MOST_CHIPS) {
@@ -118,7 +118,7 @@ fn memory(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
     lines
 }
 
-/// Blanks of the same reason are said once.
+/// Missing values with the same reason are listed together.
 fn kinds(memory: &ProcessMemory) -> Vec<Line> {
     let all = [
         ("DRAM", &memory.dram),
@@ -148,7 +148,7 @@ fn reading(label: &str, reading: &Reading<u64>) -> Line {
     (label.to_owned(), role, text)
 }
 
-/// What had to be looked up in its files.
+/// Returns the details read from its files.
 fn looked_up(known: Option<&Details>) -> Vec<Line> {
     let Some(details) = known else {
         return vec![("".to_owned(), Role::Quiet, "looking closer".to_owned())];
