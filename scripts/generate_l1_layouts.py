@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes crates/collect/src/l1/layout_table.rs from l1_layouts.json, one row for all releases with one layout.
+"""Writes crates/sources/src/l1/layout_table.rs from l1_layouts.json, one row for all releases with one layout.
 
     scripts/generate_l1_layouts.py           writes the table
     scripts/generate_l1_layouts.py --check   exits with 1 if the table in the repository is another one
 
-The test `layout_table_says_what_the_data_says` of ttmem-collect compares every number without Python.
+The test `layout_table_says_what_the_data_says` of ttmem-sources compares every number without Python.
 """
 
 import json
@@ -13,7 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "scripts" / "l1_layouts.json"
-TABLE = ROOT / "crates" / "collect" / "src" / "l1" / "layout_table.rs"
+TABLE = ROOT / "crates" / "sources" / "src" / "l1" / "layout_table.rs"
 
 CONFIG = [
     ("base", "kernel_config_base"),

@@ -7,10 +7,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ttmem_collect::l1::layout::{Row, WORKER_MAGIC};
-use ttmem_collect::l1::{Layout, ROWS, Reader};
-use ttmem_collect::port::PortChip;
-use ttmem_collect::port::image::ImagePort;
+use ttmem_sources::l1::layout::{Row, WORKER_MAGIC};
+use ttmem_sources::l1::{Layout, ROWS, Reader};
+use ttmem_sources::port::PortChip;
+use ttmem_sources::port::image::ImagePort;
 use ttmem_model::l1::{Buffers, ByteRange, Coordinate, Core, CoreState, L1Map};
 
 fuzz_target!(|data: &[u8]| {

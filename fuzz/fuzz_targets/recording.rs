@@ -4,14 +4,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use ttmem_model::Timestamp;
-use ttmem_model::recording::{Recording, unsealed, unsealed_part};
+use ttmem_recording::{Recording, unsealed, unsealed_part};
 
 fn look(bytes: Vec<u8>) {
     let Ok(mut recording) = Recording::open(bytes) else { return };
     drop(recording.events());
     for attached in recording.attachments().iter().take(4) {
         if let Ok(bytes) = recording.attachment(attached) {
-            drop(ttmem_model::segment::Reader::parse(&bytes));
+            drop(ttmem_segment::Reader::parse(&bytes));
         }
     }
     for number in 0..recording.len().min(4) {

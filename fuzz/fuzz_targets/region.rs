@@ -2,9 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ttmem_collect::root::{Entry, Tree};
-use ttmem_collect::source::upstream::parse;
-use ttmem_collect::{Clock, Collector, Root, fake};
+use ttmem_root::{Entry, Tree};
+use ttmem_sources::source::upstream::parse;
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
+use ttmem_fake as fake;
 use ttmem_model::Kind;
 
 fuzz_target!(|bytes: &[u8]| {

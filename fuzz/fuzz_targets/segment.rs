@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ttmem_model::segment::head::HeadFacts;
-use ttmem_model::segment::layout::{MIN_SEGMENT_BYTES, Plan};
-use ttmem_model::segment::{Reader, Segment};
+use ttmem_segment::head::HeadFacts;
+use ttmem_segment::layout::{MIN_SEGMENT_BYTES, Plan};
+use ttmem_segment::{Reader, Segment};
 
 fuzz_target!(|bytes: &[u8]| {
     let _parsed = Reader::parse(bytes);

@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ttmem_collect::port::simulator::understand;
+use ttmem_sources::port::simulator::understand;
 
 fuzz_target!(|answer: &[u8]| {
     let (_is_read, chip) = understand(answer);

@@ -28,8 +28,8 @@ pub(crate) use tls::with_thread_state;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::AgentState;
-use ttmem_model::segment::layout::counter;
+use ttmem_segment::AgentState;
+use ttmem_segment::layout::counter;
 
 use crate::ops::ThreadState;
 use crate::process::{Phase, Process};

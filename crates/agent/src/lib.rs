@@ -1,5 +1,5 @@
 //! `libttmem_agent.so`: loaded into a TT-Metal process by `LD_PRELOAD`, it records what the allocators do in a shared
-//! segment (`ttmem_model::segment`) that others read while the process lives and after it died.
+//! segment (`ttmem_segment`) that others read while the process lives and after it died.
 //!
 //! It stands in front of some of TT-Metal's exported functions: the dynamic linker finds the agent's definitions first,
 //! and each calls the real function and records what it did. A process that never calls one of them is left alone: there

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::NameSource;
-use ttmem_model::segment::layout::{NAME_WORDS, NAMES, Plan, counter};
-use ttmem_model::segment::name::{KEY_WORD, NAME_BYTES, NameEntry};
+use ttmem_segment::NameSource;
+use ttmem_segment::layout::{NAME_WORDS, NAMES, Plan, counter};
+use ttmem_segment::name::{KEY_WORD, NAME_BYTES, NameEntry};
 
 use crate::recorder::Recorder;
 

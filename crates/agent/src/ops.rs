@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::Origin;
+use ttmem_segment::Origin;
 
 use crate::ffi::with_thread_state;
 use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};

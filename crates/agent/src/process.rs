@@ -7,8 +7,8 @@
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use ttmem_model::segment::BufferKind;
-use ttmem_model::segment::layout::ALLOCATORS;
+use ttmem_segment::BufferKind;
+use ttmem_segment::layout::ALLOCATORS;
 
 use crate::sole::Sole;
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::BufferKind;
-use ttmem_model::segment::entry::{live_from_word, live_word};
-use ttmem_model::segment::layout::{CHIP_WORDS, Plan, kind};
-use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_segment::BufferKind;
+use ttmem_segment::entry::{live_from_word, live_word};
+use ttmem_segment::layout::{CHIP_WORDS, Plan, kind};
+use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
 
 use crate::recorder::{Recorder, kind_block};
 use crate::registry::allocator_word;
@@ -114,7 +114,6 @@ impl Query<'_> {
 
     fn total(&self, block: usize) -> u64 {
         let words = self.0.load(block + kind::STATISTICS);
-        ttmem_model::segment::Statistics::from_words(words)
-            .map_or(0, |(statistics, _)| statistics.total)
+        ttmem_segment::Statistics::from_words(words).map_or(0, |(statistics, _)| statistics.total)
     }
 }

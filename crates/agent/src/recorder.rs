@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ttmem_model::segment::entry::{
+use ttmem_segment::entry::{
     BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_from_word, live_step,
 };
-use ttmem_model::segment::layout::{
+use ttmem_segment::layout::{
     ALLOCATORS, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section, allocator,
     counter, kind,
 };
-use ttmem_model::segment::owner::PeakOrigin;
-use ttmem_model::segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
+use ttmem_segment::owner::PeakOrigin;
+use ttmem_segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
 
 use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;

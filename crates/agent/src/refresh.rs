@@ -3,9 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::entry::live_from_word;
-use ttmem_model::segment::layout::{counter, kind};
-use ttmem_model::segment::{AllocatorRole, BufferKind, Statistics};
+use ttmem_segment::entry::live_from_word;
+use ttmem_segment::layout::{counter, kind};
+use ttmem_segment::{AllocatorRole, BufferKind, Statistics};
 
 use crate::process::AllocatorSlot;
 use crate::recorder::{Recorder, kind_block};

@@ -5,12 +5,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ttmem_model::segment::entry::live_from_word;
-use ttmem_model::segment::layout::{
+use ttmem_segment::entry::live_from_word;
+use ttmem_segment::layout::{
     ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
 };
-use ttmem_model::segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
-use ttmem_model::segment::{Alignments, AllocatorRole, BufferKind};
+use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
+use ttmem_segment::{Alignments, AllocatorRole, BufferKind};
 
 use crate::process::{DeviceSlot, MeshSlot, Process};
 use crate::recorder::{Recorder, kind_block};

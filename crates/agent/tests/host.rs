@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use program::{Form, Host, SHM};
-use ttmem_model::segment::{
+use ttmem_segment::{
     AgentState, Allocator, AllocatorRole, BufferKind, EventKind, Hook, NameSource, Origin, Segment,
 };
 
@@ -31,9 +31,8 @@ fn live(segment: &Segment) -> [u64; 4] {
 fn listed(segment: &Segment) -> [u64; 4] {
     let index = mesh(segment).index;
     BufferKind::ALL.map(|kind| {
-        let is_of = |buffer: &&ttmem_model::segment::Buffer| {
-            buffer.kind == kind && buffer.allocator == index
-        };
+        let is_of =
+            |buffer: &&ttmem_segment::Buffer| buffer.kind == kind && buffer.allocator == index;
         segment.buffers.iter().filter(is_of).map(|buffer| buffer.bytes_per_bank).sum()
     })
 }

@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use ttmem_model::segment::{
+use ttmem_segment::{
     AgentState, Allocator, AllocatorRole, BufferKind, Counts, Event, NameSource, Segment,
 };
 

@@ -12,8 +12,8 @@ use crate::kind::Kind;
 use crate::l1::{BankBuffers, Core, Geometry, KernelNames, L1Map};
 use crate::metric::Metric;
 use crate::reading::Missing;
-use crate::segment::Segment;
 use crate::snapshot::{Host, Source};
+use ttmem_segment::Segment;
 
 /// One field of a source: what it said, or why it did not.
 pub type Field<T> = Result<T, Missing>;

@@ -75,3 +75,21 @@ impl Kind {
         }
     }
 }
+
+impl From<ttmem_segment::BufferKind> for Kind {
+    fn from(kind: ttmem_segment::BufferKind) -> Self {
+        Self::ALLOCATOR[kind as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_a_segment_have_the_names_of_the_model() {
+        for kind in ttmem_segment::BufferKind::ALL {
+            assert_eq!(Kind::from(kind).as_str(), kind.as_str());
+        }
+    }
+}

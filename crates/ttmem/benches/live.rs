@@ -16,8 +16,9 @@ use ttmem::tui::key::Key;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem::tui::screen::Screen;
 use ttmem::tui::view;
-use ttmem_collect::fake::{Host, NOW};
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_fake::{Host, NOW};
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
 
 fn main() {
     divan::main();

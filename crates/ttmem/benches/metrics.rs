@@ -5,7 +5,7 @@
 use divan::Bencher;
 use divan::counter::BytesCount;
 use ttmem::output::openmetrics::{Format, Processes, render};
-use ttmem_collect::fake::Busy;
+use ttmem_sources::demo::Busy;
 
 fn main() {
     divan::main();

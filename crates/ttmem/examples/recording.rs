@@ -12,9 +12,10 @@ use std::io::Write as _;
 
 use ttmem::tui::demo::Work;
 use ttmem::tui::history::Moment;
-use ttmem_collect::fake::{BYTES, Host, NOW, Process};
-use ttmem_collect::{Clock, Collector, Root};
-use ttmem_model::recording::{Contents, Encoder, Header, Limits, Tracker};
+use ttmem_fake::{BYTES, Host, NOW, Process};
+use ttmem_recording::{Contents, Encoder, Header, Limits, Tracker};
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
 
 /// A process that comes and goes is there for this long, and away for as long.
 const SHIFT_SECONDS: u64 = 200;

@@ -28,9 +28,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ttmem_collect::port::image::ImageError;
-use ttmem_collect::recorder::Agents;
-use ttmem_collect::{Collector, L1Request, Root};
+use ttmem_root::Root;
+use ttmem_service::recorder::Agents;
+use ttmem_sources::port::image::ImageError;
+use ttmem_sources::{Collector, L1Request};
 
 use self::args::{Request, SnapshotRequest, Target};
 use self::cli::{Cli, CommonArgs};
@@ -132,7 +133,7 @@ fn obey(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Request::Serve(args) => {
             let mut collector = source.collector(passive(simulator))?;
-            let boot = ttmem_collect::supply::boot(collector.root());
+            let boot = ttmem_service::supply::boot(collector.root());
             // Users are named as on the machine that the clients run on.
             cmd::serve::run(&args, Root::system(), boot, || collector.snapshot())
         }
@@ -204,7 +205,7 @@ impl HostChoice {
     fn root(&self) -> Result<Option<Root>, Failure> {
         Ok(match self {
             Self::System => Some(Root::system()),
-            Self::Demo => Some(ttmem_collect::demo::root()),
+            Self::Demo => Some(ttmem_sources::demo::root()),
             Self::Root(directory) => Some(open_root(directory)?),
             Self::Capture(_) => None,
         })

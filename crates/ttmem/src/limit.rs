@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ttmem_collect::run_report::{Peak, ProcessReport};
+use ttmem_analysis::run_report::{Peak, ProcessReport};
 use ttmem_model::Kind;
 
 use crate::cmd::quantity::Size;

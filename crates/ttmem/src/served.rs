@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ttmem_collect::supply::{Choice, Supply};
-use ttmem_collect::{Collector, L1Look};
 use ttmem_model::Snapshot;
+use ttmem_service::supply::{Choice, Supply};
+use ttmem_sources::{Collector, L1Look};
 
 use crate::args::Request;
 use crate::cli::CommonArgs;

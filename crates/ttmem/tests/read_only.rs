@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use ttmem_collect::fake::Host;
+use ttmem_fake::Host;
 
 /// The system calls of one run, one a line.
 fn trace(arguments: &[&str]) -> Option<Vec<String>> {

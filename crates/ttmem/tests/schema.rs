@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
-use ttmem_collect::{Clock, Collector, L1Request, Root, fake};
+use ttmem_fake as fake;
 use ttmem_model::Snapshot;
+use ttmem_root::{Clock, Root};
+use ttmem_sources::{Collector, L1Request};
 
 const FILE: &str = "docs/snapshot.schema.json";
 

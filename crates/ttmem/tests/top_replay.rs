@@ -14,15 +14,14 @@ use ttmem::tui::history::Moment;
 use ttmem::tui::key::Key;
 use ttmem::tui::recorded;
 use ttmem::tui::sampler::CoreFeed;
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{BYTES, Host, NOW, PID, Process};
-use ttmem_collect::{Clock, Collector, L1Request, Root};
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{BYTES, Host, NOW, PID, Process};
 use ttmem_model::buffers::{BufferList, BufferOwner};
-use ttmem_model::recording::{
-    Attachment, AttachmentKind, Contents, Encoder, Header, Limits, Parts,
-};
-use ttmem_model::segment::{BufferKind, BufferLayout};
 use ttmem_model::{Pid, Snapshot, Timestamp};
+use ttmem_recording::{Attachment, AttachmentKind, Contents, Encoder, Header, Limits, Parts};
+use ttmem_root::{Clock, Root};
+use ttmem_segment::{BufferKind, BufferLayout};
+use ttmem_sources::{Collector, L1Request};
 
 use screen::{LOOK, press, screen};
 

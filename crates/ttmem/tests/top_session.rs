@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use ttmem_collect::fake::Host;
+use ttmem_fake::Host;
 
 /// How long anything may take to appear, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -16,7 +16,7 @@ use ttmem::config::Settings;
 use ttmem::tui::app::{App, Event, Sample};
 use ttmem::tui::history::Moment;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
-use ttmem_collect::fake::{BYTES, Board, Host, PID, Process, Region};
+use ttmem_fake::{BYTES, Board, Host, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
 
 fn seconds() -> u64 {
@@ -119,9 +119,10 @@ fn memory_stays_flat_while_everything_changes() {
 
 #[test]
 fn an_hour_of_thirty_two_chips_is_bounded() {
-    use ttmem_collect::{Clock, Collector, Root};
+    use ttmem_root::{Clock, Root};
+    use ttmem_sources::Collector;
     let root = Root::memory(Host::galaxy().into_tree());
-    let clock = Clock::Fixed(ttmem_collect::fake::NOW);
+    let clock = Clock::Fixed(ttmem_fake::NOW);
     let mut work = ttmem::tui::demo::Work::new(Collector::new(root).with_clock(clock));
     let look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
     let mut app = App::new(Settings::default(), look, false);

@@ -19,15 +19,17 @@ use ttmem::tui::history::Moment;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem::tui::screen::Screen;
 use ttmem::tui::view;
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{self, BOOT, Host, NOW, PID};
-use ttmem_collect::root::{Entry, Tree};
-use ttmem_collect::{Clock, Collector, L1Request, Root};
-use ttmem_model::recording::{Event as Happened, EventKind};
-use ttmem_model::segment::BufferKind;
-use ttmem_model::segment::layout::counter;
+use ttmem_fake as fake;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{BOOT, Host, NOW, PID};
 use ttmem_model::snapshot::{ProcessState, SourceStatus};
 use ttmem_model::{MissingReason, Pid, Timestamp};
+use ttmem_recording::{Event as Happened, EventKind};
+use ttmem_root::{Clock, Root};
+use ttmem_root::{Entry, Tree};
+use ttmem_segment::BufferKind;
+use ttmem_segment::layout::counter;
+use ttmem_sources::{Collector, L1Request};
 
 use screen::{LOOK, press, screen};
 
@@ -111,7 +113,7 @@ fn what_keys_open() {
 fn a_process_that_was_looked_at_closely() {
     let mut app = demo(View::Processes, LOOK);
     press(&mut app, "⏎");
-    let root = ttmem_collect::demo::root();
+    let root = ttmem_sources::demo::root();
     let process = ttmem::tui::track::ProcessId { pid: Pid(41_377), start_time: 95_130_000 };
     let found = details::read(&root, process.pid);
     app.update(Moment(0), Event::Details(process, found));

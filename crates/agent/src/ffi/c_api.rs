@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-use ttmem_model::segment::entry::Tags;
-use ttmem_model::segment::{BufferKind, EventKind, NameSource};
+use ttmem_segment::entry::Tags;
+use ttmem_segment::{BufferKind, EventKind, NameSource};
 
 use super::{NOWHERE, Start, circumstances, guarded, mapping, recording};
 use crate::names;

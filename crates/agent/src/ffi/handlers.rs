@@ -7,8 +7,8 @@ mod work;
 
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::layout::{counter, kind};
-use ttmem_model::segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
+use ttmem_segment::layout::{counter, kind};
+use ttmem_segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
 
 use super::{NOWHERE, Start, circumstances, guarded, mapping, recording, system, thread, tt_metal};
 use crate::ops::ThreadState;

@@ -1,7 +1,7 @@
 //! The functions that stand in front of TT-Metal's: which they are. What each does stands in `handlers`.
 
 use libc::c_void;
-use ttmem_model::segment::Hook;
+use ttmem_segment::Hook;
 
 use super::handlers;
 use super::tt_metal::Symbol;

@@ -9,11 +9,9 @@ use libc::{
     EEXIST, MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_FAILED, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
     O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, PROT_READ, PROT_WRITE, c_int,
 };
-use ttmem_model::segment::AgentState;
-use ttmem_model::segment::head::HeadFacts;
-use ttmem_model::segment::layout::{
-    DEFAULT_SEGMENT_BYTES, Plan, Section, WORD_BYTES, counter, fixed,
-};
+use ttmem_segment::AgentState;
+use ttmem_segment::head::HeadFacts;
+use ttmem_segment::layout::{DEFAULT_SEGMENT_BYTES, Plan, Section, WORD_BYTES, counter, fixed};
 
 use super::{hooks, places, system, tt_metal};
 use crate::process::{Phase, Process};

@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::Ordering;
 
 use libc::{Dl_info, c_void};
-use ttmem_model::segment::NameSource;
+use ttmem_segment::NameSource;
 
 use super::tt_metal::LIBRARY;
 use crate::ops::{Site, SiteClass, is_first_place};

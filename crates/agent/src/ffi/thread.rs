@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, c_void};
-use ttmem_model::segment::{BufferKind, Statistics};
+use ttmem_segment::{BufferKind, Statistics};
 
 use super::{mapping, places, switch_off, system, tt_metal};
 use crate::process::{Phase, Process};

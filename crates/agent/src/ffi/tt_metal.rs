@@ -5,8 +5,8 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
-use ttmem_model::segment::entry::low;
-use ttmem_model::segment::{Alignments, BufferKind, BufferLayout, Statistics};
+use ttmem_segment::entry::low;
+use ttmem_segment::{Alignments, BufferKind, BufferLayout, Statistics};
 
 use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_model::segment::entry::{BufferEntry, OwnBuffer};
-use ttmem_model::segment::layout::{BUFFER_PROBES, BUFFER_WORDS, Plan, counter};
+use ttmem_segment::entry::{BufferEntry, OwnBuffer};
+use ttmem_segment::layout::{BUFFER_PROBES, BUFFER_WORDS, Plan, counter};
 
 use super::{FREED, Recorder};
 use crate::ffi::prefetch_for_write;

@@ -1,9 +1,9 @@
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use ttmem_model::segment::head::HeadFacts;
-use ttmem_model::segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
-use ttmem_model::segment::{Alignments, AllocatorRole, Reader, Segment, Statistics};
+use ttmem_segment::head::HeadFacts;
+use ttmem_segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
+use ttmem_segment::{Alignments, AllocatorRole, Reader, Segment, Statistics};
 
 use super::*;
 use crate::ffi::new_process;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
-use ttmem_model::segment::Segment;
+use ttmem_segment::Segment;
 
 /// Where real segments lie.
 pub(crate) const SHM: &str = "/dev/shm";

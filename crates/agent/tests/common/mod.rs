@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ttmem_model::segment::{Reader, Segment};
+use ttmem_segment::{Reader, Segment};
 
 /// The library under test. Cargo does not build it for the tests, for they do not link with it.
 pub(crate) fn library() -> &'static Path {

@@ -1,6 +1,6 @@
 //! Allocations that TT-Metal refuses.
 
-use ttmem_model::segment::BufferKind;
+use ttmem_segment::BufferKind;
 
 use super::assert_agreed;
 use super::program::{Form, Host};

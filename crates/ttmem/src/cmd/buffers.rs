@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_collect::Collector;
-use ttmem_collect::merge::{buffers, merge};
-use ttmem_collect::source::agent::Depth;
+use ttmem_merge::{buffers, merge};
 use ttmem_model::ChipId;
 use ttmem_model::buffers::{AllocatorUse, BufferList};
 use ttmem_model::facts::Facts;
 use ttmem_model::snapshot::SourceStatus;
+use ttmem_sources::Collector;
+use ttmem_sources::source::agent::Depth;
 
 use super::target::{Mode, deliver};
 use crate::args::{BuffersForm, BuffersRequest, Target};

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use ttmem_collect::recorder::FileSource;
-use ttmem_collect::run_report::{RecordedSegment, recorded_segments};
+use ttmem_analysis::run_report::{RecordedSegment, recorded_segments};
 use ttmem_model::Snapshot;
-use ttmem_model::recording::{OpenError, Recording};
+use ttmem_recording::{OpenError, Recording};
+use ttmem_service::recorder::FileSource;
 
 use crate::exit::{Exit, Failure};
 use crate::output::page::Charset;

@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ttmem_collect::Collector;
-use ttmem_collect::doctor::{Patient, Status, examine, removable};
-use ttmem_collect::merge::merge;
-use ttmem_collect::server::socket;
-use ttmem_collect::supply::probe;
+use ttmem_doctor::{Patient, Status, examine, removable};
+use ttmem_merge::merge;
 use ttmem_model::facts::SegmentFile;
+use ttmem_service::server::socket;
+use ttmem_service::supply::probe;
+use ttmem_sources::Collector;
 
 use super::run::library;
 use super::target::{Mode, deliver};

@@ -3,11 +3,11 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use ttmem_collect::Collector;
-use ttmem_collect::explain::input::{Input, read_path};
-use ttmem_collect::explain::{Findings, LiveMap, text_of};
-use ttmem_collect::merge::buffers;
-use ttmem_collect::source::agent::Depth;
+use ttmem_analysis::explain::input::{Input, read_path};
+use ttmem_analysis::explain::{Findings, LiveMap, text_of};
+use ttmem_merge::buffers;
+use ttmem_sources::Collector;
+use ttmem_sources::source::agent::Depth;
 
 use super::target::{Mode, deliver};
 use crate::args::ExplainRequest;

@@ -6,11 +6,11 @@ mod save;
 use std::thread;
 use std::time::Instant;
 
-use ttmem_collect::{Collector, L1Look};
 use ttmem_model::facts::L1Facts;
 use ttmem_model::l1::Coordinate;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::{Chip, Snapshot};
+use ttmem_sources::{Collector, L1Look};
 
 use self::refusal::{no_such_core, nothing_read};
 use super::target::{Delivery, Mode, deliver};

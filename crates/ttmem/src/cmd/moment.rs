@@ -1,7 +1,7 @@
 //! Moments as they are typed: a date, a time of day, seconds since 1970, or so far from the start or the end.
 
 use ttmem_model::Timestamp;
-use ttmem_model::recording::civil::Civil;
+use ttmem_recording::civil::Civil;
 
 use super::quantity::Span;
 

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use signal_hook::consts::SIGXFSZ;
-use ttmem_collect::clock::Clock;
-use ttmem_collect::recorder::{Agents, Offered, Options, Recorder, Report};
 use ttmem_model::Snapshot;
-use ttmem_model::recording::Header;
-use ttmem_model::recording::civil::Civil;
+use ttmem_recording::Header;
+use ttmem_recording::civil::Civil;
+use ttmem_root::clock::Clock;
+use ttmem_service::recorder::{Agents, Offered, Options, Recorder, Report};
 
 use self::cores::CorePeak;
 use super::quantity::{Size, Span};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ttmem_collect::recorder::FileSource;
-use ttmem_model::recording::civil::Civil;
-use ttmem_model::recording::{Damage, Event, OpenError, Recording};
+use ttmem_recording::civil::Civil;
+use ttmem_recording::{Damage, Event, OpenError, Recording};
+use ttmem_service::recorder::FileSource;
 
 use super::moment::{self, SYNTAX};
 use super::top;

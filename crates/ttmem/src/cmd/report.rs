@@ -5,8 +5,8 @@ mod input;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use ttmem_collect::Collector;
-use ttmem_collect::run_report::{ProcessReport, RunReport};
+use ttmem_analysis::run_report::{ProcessReport, RunReport};
+use ttmem_sources::Collector;
 
 use super::target::{Mode, deliver};
 use crate::args::Target;

@@ -12,7 +12,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ttmem_collect::run_report::{ProcessReport, RunReport};
+use ttmem_analysis::run_report::{ProcessReport, RunReport};
 
 use self::command::{Ended, Running, shown};
 use self::segments::Found;

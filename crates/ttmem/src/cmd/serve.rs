@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ttmem_collect::series::Series;
-use ttmem_collect::server::http::{self, Pages, Request, Response};
-use ttmem_collect::server::{Options, Server, socket, without_commands};
-use ttmem_collect::{Clock, Root};
+use ttmem_analysis::series::Series;
 use ttmem_model::Snapshot;
+use ttmem_root::{Clock, Root};
+use ttmem_service::server::http::{self, Pages, Request, Response};
+use ttmem_service::server::{Options, Server, socket, without_commands};
 
 use super::quantity::{Size, Span};
 use crate::exit::Failure;

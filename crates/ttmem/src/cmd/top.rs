@@ -5,15 +5,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use ttmem_sources::Collector;
 
 use clap::Args;
-use ttmem_collect::merge::buffers;
-use ttmem_collect::recorder::FileSource;
-use ttmem_collect::root::Tree;
-use ttmem_collect::source::agent;
-use ttmem_collect::{Collector, L1Request, Root, Supply};
+use ttmem_merge::buffers;
 use ttmem_model::Timestamp;
-use ttmem_model::recording::Recording;
+use ttmem_recording::Recording;
+use ttmem_root::Root;
+use ttmem_root::Tree;
+use ttmem_service::Supply;
+use ttmem_service::recorder::FileSource;
+use ttmem_sources::L1Request;
+use ttmem_sources::source::agent;
 
 use crate::cli::{ColorWhen, CommonArgs};
 use crate::config::{self, Configuration, Settings};
@@ -236,7 +239,7 @@ fn parts(
     common: &CommonArgs,
 ) -> Result<Parts, Failure> {
     let root = || match &common.root {
-        None if common.demo => Ok(ttmem_collect::demo::root()),
+        None if common.demo => Ok(ttmem_sources::demo::root()),
         // A capture has no host, and a server may look at another.
         None if common.capture.is_some() || common.server.is_some() => {
             Ok(Root::memory(Tree::new()))
@@ -328,7 +331,7 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
 fn have_worked(app: &mut App, work: &mut Work) -> Moment {
     const SECONDS: u64 = 240;
     let begin = work.begin();
-    let boot = details::boot(&ttmem_collect::demo::root());
+    let boot = details::boot(&ttmem_sources::demo::root());
     let mut at = begin;
     for second in 0..SECONDS {
         at = Moment(begin.0 + second * 1_000_000);

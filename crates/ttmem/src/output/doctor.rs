@@ -1,6 +1,6 @@
 //! What the doctor found, for people: one line for what is in order, two for what is not.
 
-use ttmem_collect::doctor::{Check, Diagnosis, Status};
+use ttmem_doctor::{Check, Diagnosis, Status};
 
 use super::page::{LEAST_WIDTH, Page, Role};
 use super::sheet::Sheet;

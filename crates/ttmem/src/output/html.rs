@@ -5,7 +5,7 @@ mod cores;
 mod digest;
 
 use serde::Serialize;
-use ttmem_collect::run_report::RunReport;
+use ttmem_analysis::run_report::RunReport;
 
 pub use cores::{L1Chip, L1Core, L1Moment};
 

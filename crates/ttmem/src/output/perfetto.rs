@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use ttmem_collect::run_report::{OpSpan, ProcessReport, RecordingReport, Timeline, op_spans};
-use ttmem_collect::series::ProcessLine;
-use ttmem_model::recording::{Event, EventKind};
-use ttmem_model::segment::Segment;
+use ttmem_analysis::run_report::{OpSpan, ProcessReport, RecordingReport, Timeline, op_spans};
+use ttmem_analysis::series::ProcessLine;
+use ttmem_recording::{Event, EventKind};
+use ttmem_segment::Segment;
 
 /// Numbers of processes are below this; chips come from here on.
 const FIRST_CHIP: u64 = 1 << 30;

@@ -4,7 +4,7 @@ mod failures;
 mod recording;
 mod tables;
 
-use ttmem_collect::run_report::{End, Losses, ProcessReport, ReportChip, RunReport};
+use ttmem_analysis::run_report::{End, Losses, ProcessReport, ReportChip, RunReport};
 
 use super::amount::{date_time, duration};
 use super::page::{LEAST_WIDTH, Page, Role};

@@ -1,12 +1,12 @@
 //! The worker cores of chips as view 3 draws them: read now, or from a moment of a recording.
 
-use ttmem_collect::L1Look;
 use ttmem_model::facts::{Field, L1Cost, L1Facts};
 use ttmem_model::l1::report::{ChipReport, CoreReport, L1Report};
 use ttmem_model::l1::{Coordinate, Grid};
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Chip, ChipMemory, IdSource, Snapshot};
 use ttmem_model::{ChipId, Timestamp};
+use ttmem_sources::L1Look;
 
 use crate::output::l1::view::ChipView;
 

@@ -5,12 +5,12 @@
 
 mod segment;
 
-use ttmem_collect::Collector;
-use ttmem_collect::merge::{buffers, merge};
-use ttmem_collect::source::agent::Depth;
+use ttmem_merge::{buffers, merge};
 use ttmem_model::buffers::BufferList;
 use ttmem_model::facts::{Facts, Field, RegionBytes, RegionContent};
 use ttmem_model::{Metric, Snapshot, Timestamp};
+use ttmem_sources::Collector;
+use ttmem_sources::source::agent::Depth;
 
 use super::history::Moment;
 use super::number::bytes;
@@ -168,8 +168,8 @@ fn add(field: &mut Field<u64>, amount: u64) {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_collect::fake::{Host, NOW};
-    use ttmem_collect::{Clock, Root};
+    use ttmem_fake::{Host, NOW};
+    use ttmem_root::{Clock, Root};
 
     use super::*;
 

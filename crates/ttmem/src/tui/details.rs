@@ -1,11 +1,11 @@
 //! Details of one process: its start, threads, files, and the environment variables that matter to TT-Metal.
 //! environment that matter to TT-Metal.
 
-use ttmem_collect::Root;
-use ttmem_collect::root::RootError;
 use ttmem_model::facts::Field;
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
+use ttmem_root::Root;
+use ttmem_root::RootError;
 
 /// Details of a process beyond its row.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +107,7 @@ fn files(root: &Root, pid: Pid) -> Result<Files, RootError> {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_collect::fake::{BOOT, Host, PID};
+    use ttmem_fake::{BOOT, Host, PID};
 
     use super::*;
 

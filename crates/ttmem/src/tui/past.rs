@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ttmem_collect::Supply;
-use ttmem_model::recording::{Contents, Header, Recording};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Snapshot, SourceName, Timestamp};
+use ttmem_recording::{Contents, Header, Recording};
+use ttmem_service::Supply;
 
 use super::app::{Event, Past, Sample};
 use super::history::{Moment, POINTS, Window};

@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ttmem_collect::recorder::FileSource;
-use ttmem_model::recording::{Damage, EventKind, ReadAt, Recording};
 use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::{Damage, EventKind, ReadAt, Recording};
+use ttmem_service::recorder::FileSource;
 
 use super::app::{Event, FRAME_MICROS, Past, Playback, Rates, Sample};
 use super::history::{Moment, POINTS, Window};
@@ -285,8 +285,8 @@ mod tests {
 
     use std::sync::mpsc::Receiver;
 
-    use ttmem_collect::Collector;
-    use ttmem_model::recording::{Contents, Encoder, Header, Limits, Tracker};
+    use ttmem_recording::{Contents, Encoder, Header, Limits, Tracker};
+    use ttmem_sources::Collector;
 
     use crate::tui::demo::Work;
 

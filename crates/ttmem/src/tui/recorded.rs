@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use ttmem_collect::recorder::FileSource;
-use ttmem_collect::run_report::RecordedBuffers;
+use ttmem_analysis::run_report::RecordedBuffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::l1::report::{CoreReport, L1Report};
-use ttmem_model::recording::{AttachmentKind, Recording};
 use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::{AttachmentKind, Recording};
+use ttmem_service::recorder::FileSource;
 
 use super::cores::CoreLook;
 use super::history::Moment;

@@ -9,9 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ttmem_collect::{Clock, Collector, Root, Supply};
 use ttmem_model::Snapshot;
 use ttmem_model::buffers::BufferList;
+use ttmem_root::{Clock, Root};
+use ttmem_service::Supply;
+use ttmem_sources::Collector;
 
 use super::app::{Ask, Event, Pace, Sample};
 use super::cores::CoreLook;

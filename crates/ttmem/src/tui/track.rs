@@ -324,7 +324,7 @@ mod tests {
             quality: Quality::Exact,
             age_us: 0,
         };
-        let snapshot = ttmem_collect::Collector::demo().snapshot();
+        let snapshot = ttmem_sources::Collector::demo().snapshot();
         let mut chip = snapshot.chips[0].clone();
         chip.memory.circular_buffers.used = known(100);
         chip.memory.circular_buffers.aliasing = known(30);

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{BYTES, Board, Host, PID, Process, Region};
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{BYTES, Board, Host, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
-use ttmem_model::segment::BufferKind;
+use ttmem_segment::BufferKind;
 
 use super::{fail, print, run};
 

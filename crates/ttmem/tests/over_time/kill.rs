@@ -10,13 +10,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use ttmem_collect::Clock;
-use ttmem_collect::client::Client;
-use ttmem_collect::fake::{Region, Slot};
+use ttmem_fake::{Region, Slot};
 use ttmem_model::facts::RegionBytes;
-use ttmem_model::recording::{EventKind, Recording};
 use ttmem_model::snapshot::{Chip, ProcessState};
 use ttmem_model::{ChipId, Snapshot};
+use ttmem_recording::{EventKind, Recording};
+use ttmem_root::Clock;
+use ttmem_service::client::Client;
 
 use super::{command, host, print, run, signal};
 

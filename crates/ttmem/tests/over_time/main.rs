@@ -19,7 +19,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 /// A host with eight chips, in a folder.
 fn host(folder: &Path) -> String {
     let host = folder.join("host");
-    ttmem_collect::fake::Host::t3000().into_tree().write_to(&host).unwrap();
+    ttmem_fake::Host::t3000().into_tree().write_to(&host).unwrap();
     host.to_str().unwrap().to_owned()
 }
 

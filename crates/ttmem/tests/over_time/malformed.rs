@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use ttmem_collect::client::Client;
-use ttmem_model::wire::{FrameKind, Hello, frame};
+use ttmem_recording::wire::{FrameKind, Hello, frame};
+use ttmem_service::client::Client;
 
 use super::serve::Serving;
 

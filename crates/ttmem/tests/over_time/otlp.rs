@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ttmem_collect::client::Client;
+use ttmem_service::client::Client;
 
 use super::start;
 

@@ -76,7 +76,7 @@ fn a_process_that_dies_writes_the_ring() {
     let host = host(folder.path());
     let arguments = ["--root", &host, "record", "--ring", "1m", "-o", "ring.ttmem", "-l", "100ms"];
     let (mut child, mut lines) = start(folder.path(), &arguments);
-    std::fs::remove_dir_all(format!("{host}/proc/{}", ttmem_collect::fake::PID)).unwrap();
+    std::fs::remove_dir_all(format!("{host}/proc/{}", ttmem_fake::PID)).unwrap();
     let said = lines.next().unwrap().unwrap();
     signal(&child, Signal::INT);
     assert!(child.wait().unwrap().success());
@@ -128,13 +128,13 @@ fn names_of_processes_do_nothing_to_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let root = here.join("host");
-    ttmem_collect::fake::variants::regions::control_characters_in_names().write_to(&root).unwrap();
+    ttmem_fake::variants::regions::control_characters_in_names().write_to(&root).unwrap();
     let host = root.to_str().unwrap();
     let before = ["--root", host, "--json", "-f", "before.json"];
     print(here, &before);
     let arguments = ["--root", host, "record", "--ring", "1m", "-o", "ring", "-l", "100ms"];
     let (mut child, mut lines) = start(here, &arguments);
-    std::fs::remove_dir_all(root.join(format!("proc/{}", ttmem_collect::fake::PID))).unwrap();
+    std::fs::remove_dir_all(root.join(format!("proc/{}", ttmem_fake::PID))).unwrap();
     let said = lines.next().unwrap().unwrap();
     assert!(said.contains("has died and left device memory behind: wrote ring-2"), "{said}");
     signal(&child, Signal::INT);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use ttmem_collect::client::Client;
+use ttmem_service::client::Client;
 
 use super::{fail, host, signal, start};
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use ttmem_collect::fake::{Host, PID};
+use ttmem_fake::{Host, PID};
 use ttmem_test_support::browser::{Browser, is_installed};
 
 use super::{overhang, painted, ttmem};

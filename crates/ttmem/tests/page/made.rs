@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{Board, Host, NOW, PID, Process, Region};
-use ttmem_collect::run_report::Timeline;
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_analysis::run_report::Timeline;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{Board, Host, NOW, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
-use ttmem_model::recording::{
+use ttmem_model::{Kind, Pid, Snapshot, Timestamp};
+use ttmem_recording::{
     Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, Header, Limits, Parts, Tracker,
 };
-use ttmem_model::segment::{AgentState, BufferKind, Origin, Reader};
-use ttmem_model::{Kind, Pid, Snapshot, Timestamp};
+use ttmem_root::{Clock, Root};
+use ttmem_segment::{AgentState, BufferKind, Origin, Reader};
+use ttmem_sources::Collector;
 
 /// When the fake process first used TT-Metal.
 const BEGAN_US: u64 = NOW.0 - 600_000_000;

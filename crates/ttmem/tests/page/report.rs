@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde_json::json;
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::run_report::{ProcessReport, RunReport, Timeline};
+use ttmem_analysis::run_report::{ProcessReport, RunReport, Timeline};
+use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_model::Timestamp;
-use ttmem_model::segment::{BufferKind, Reader};
+use ttmem_segment::{BufferKind, Reader};
 use ttmem_test_support::browser::{Browser, is_installed};
 
 use super::{colours, made, overhang, run};
@@ -129,7 +129,7 @@ fn crowd() -> RunReport {
     let mut timeline = Timeline::of(&segment);
     timeline.ops = (0..40).map(|op| format!("Operation{op}")).collect();
     let buffers = &mut timeline.buffers;
-    *buffers = ttmem_collect::run_report::Buffers::default();
+    *buffers = ttmem_analysis::run_report::Buffers::default();
     for number in 0..10_000_u64 {
         let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let start = timeline.from_us.0 + number * 1000;

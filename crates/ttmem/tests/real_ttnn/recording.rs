@@ -5,11 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use ttmem_collect::Clock;
-use ttmem_collect::run_report::RecordedBuffers;
+use ttmem_analysis::run_report::RecordedBuffers;
 use ttmem_model::buffers::BufferList;
-use ttmem_model::recording::Recording;
 use ttmem_model::{Pid, Timestamp};
+use ttmem_recording::Recording;
+use ttmem_root::Clock;
 
 use super::agent::{assert_same_buffers, is_geometry};
 use super::{KINDS, Workload, agent_library, is_installed, testbed};

@@ -4,14 +4,15 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use ttmem::output::buffers::{Listing, render};
 use ttmem::output::page::{Charset, Colour, Page};
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_collect::fake::{Host, NOW, PID, Process};
-use ttmem_collect::merge::buffers;
-use ttmem_collect::source::agent::Depth;
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{Host, NOW, PID, Process};
+use ttmem_merge::buffers;
 use ttmem_model::buffers::BufferList;
-use ttmem_model::segment::BufferKind;
-use ttmem_model::segment::layout::counter;
+use ttmem_root::{Clock, Root};
+use ttmem_segment::BufferKind;
+use ttmem_segment::layout::counter;
+use ttmem_sources::Collector;
+use ttmem_sources::source::agent::Depth;
 
 use crate::cli::{failure, stdout, ttmem};
 

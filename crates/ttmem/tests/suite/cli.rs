@@ -209,7 +209,7 @@ fn help_that_cannot_be_written_is_one_line_and_two() {
 #[test]
 fn a_directory_is_a_host() {
     let directory = tempfile::tempdir().unwrap();
-    ttmem_collect::fake::Host::n150().into_tree().write_to(directory.path()).unwrap();
+    ttmem_fake::Host::n150().into_tree().write_to(directory.path()).unwrap();
     let text = stdout(&["--root", directory.path().to_str().unwrap(), "-L"]);
     assert!(text.starts_with("0  n150  wormhole  0000:01:00.0  0x"), "{text}");
 }

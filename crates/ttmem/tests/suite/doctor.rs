@@ -5,7 +5,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use ttmem_collect::fake::segment::Segment;
+use ttmem_fake::segment::Segment;
 
 use crate::cli::{failure, ttmem};
 
@@ -27,11 +27,7 @@ fn the_demonstration_has_warnings() {
 fn the_exit_code_is_the_worst_check() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().to_str().unwrap();
-    ttmem_collect::fake::Host::n150()
-        .without_driver()
-        .into_tree()
-        .write_to(directory.path())
-        .unwrap();
+    ttmem_fake::Host::n150().without_driver().into_tree().write_to(directory.path()).unwrap();
     let (code, text) = at(91, &["--root", root, "doctor", "--json"]);
     assert_eq!(code, 2);
     let json: Value = serde_json::from_str(&text).unwrap();

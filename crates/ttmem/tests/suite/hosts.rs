@@ -4,8 +4,9 @@ use ttmem::field::{device, process};
 use ttmem::output::csv::{Csv, Header, Units};
 use ttmem::output::page::{Charset, Page};
 use ttmem::output::{detail, list, table};
-use ttmem_collect::fake::{NOW, healthy, variants};
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_fake::{NOW, healthy, variants};
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
 
 #[test]
 fn every_made_up_host_can_be_shown() {

@@ -304,7 +304,7 @@ fn hosts_without_l1_say_what_to_do() {
     let (code, message) = run(&["--root", root, "l1"]);
     assert_eq!(code, 9);
     assert!(message.contains("--capture") && message.contains("--demo"), "{message}");
-    ttmem_collect::fake::Host::n150().into_tree().write_to(folder.path()).unwrap();
+    ttmem_fake::Host::n150().into_tree().write_to(folder.path()).unwrap();
     let (code, message) = run(&["--root", root, "l1"]);
     assert_eq!(code, 3);
     assert!(message.contains("chip 0: a captured host has no devices"), "{message}");

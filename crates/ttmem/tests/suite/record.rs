@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_model::recording::Recording;
-use ttmem_model::segment::{AgentState, BufferKind, Reader};
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_recording::Recording;
+use ttmem_segment::{AgentState, BufferKind, Reader};
 
 use crate::agent_library;
 use crate::cli::ttmem;
@@ -61,7 +61,7 @@ fn what_the_agent_of_a_command_said_is_in_the_recording_and_its_segment_is_gone(
     let segment = Reader::parse(&recording.attachment(own).unwrap()).unwrap();
     assert_eq!(segment.buffers[0].op.as_ref().unwrap().name.as_ref(), "Matmul");
     let events = recording.events().unwrap();
-    let end = events.iter().find(|event| event.kind == ttmem_model::recording::EventKind::Ended);
+    let end = events.iter().find(|event| event.kind == ttmem_recording::EventKind::Ended);
     assert!(end.unwrap().text.ends_with("ended with 7"), "{end:?}");
 }
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use ttmem_collect::fake::segment::{NewBuffer, Segment};
-use ttmem_model::segment::{AgentState, BufferKind};
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_segment::{AgentState, BufferKind};
 
 use crate::agent_library;
 use crate::cli::ttmem;

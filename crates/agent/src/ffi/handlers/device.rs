@@ -2,8 +2,8 @@
 
 #![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
 
-use ttmem_model::segment::entry::Tags;
-use ttmem_model::segment::{AllocatorRole, EventKind, Hook};
+use ttmem_segment::entry::Tags;
+use ttmem_segment::{AllocatorRole, EventKind, Hook};
 
 use super::super::{NOWHERE, Start, circumstances, guarded, system, thread, tt_metal};
 use super::{enter_allocator, lock_registry, note_call};

@@ -2,9 +2,9 @@
 
 #![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
 
-use ttmem_model::segment::layout::counter;
-use ttmem_model::segment::name::NAME_BYTES;
-use ttmem_model::segment::{Hook, NameSource, Origin};
+use ttmem_segment::layout::counter;
+use ttmem_segment::name::NAME_BYTES;
+use ttmem_segment::{Hook, NameSource, Origin};
 
 use super::super::{Start, guarded, mapping, places, tt_metal};
 use super::note_call;

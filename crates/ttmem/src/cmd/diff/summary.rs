@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use ttmem_collect::run_report::{OpUse, op_uses};
-use ttmem_model::segment::Segment;
+use ttmem_analysis::run_report::{OpUse, op_uses};
 use ttmem_model::snapshot::{ProcessMemory, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Reading, Snapshot};
+use ttmem_segment::Segment;
 
 /// Whose memory of which kind. Processes are known by their name, since pids differ from run to run; those of one name
 /// are taken together.

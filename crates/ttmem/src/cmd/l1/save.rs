@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ttmem_collect::Collector;
-use ttmem_collect::port::image::SaveError;
+use ttmem_sources::Collector;
+use ttmem_sources::port::image::SaveError;
 
 use super::Selected;
 use crate::args::{L1Request, Target};

@@ -1,10 +1,10 @@
 //! Keeps the L1 of the moment at which most of it was in use, core by core.
 
-use ttmem_collect::L1Look;
 use ttmem_model::Timestamp;
 use ttmem_model::facts::L1Facts;
 use ttmem_model::l1::report::L1Report;
-use ttmem_model::recording::{Attachment, AttachmentKind};
+use ttmem_recording::{Attachment, AttachmentKind};
+use ttmem_sources::L1Look;
 
 use crate::output::l1::view::ChipView;
 

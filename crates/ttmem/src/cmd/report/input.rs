@@ -5,18 +5,18 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use ttmem_collect::Collector;
-use ttmem_collect::merge::buffers;
-use ttmem_collect::recorder::FileSource;
-use ttmem_collect::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
-use ttmem_collect::source::agent::Depth;
-use ttmem_collect::source::process::start_ticks;
+use ttmem_analysis::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
+use ttmem_merge::buffers;
 use ttmem_model::Pid;
 use ttmem_model::l1::report::L1Report;
-use ttmem_model::recording::{AttachmentKind, OpenError, Recording};
-use ttmem_model::segment::layout::MAX_SEGMENT_BYTES;
-use ttmem_model::segment::{Reader, Segment, SegmentError};
 use ttmem_model::snapshot::ProcessState;
+use ttmem_recording::{AttachmentKind, OpenError, Recording};
+use ttmem_segment::layout::MAX_SEGMENT_BYTES;
+use ttmem_segment::{Reader, Segment, SegmentError};
+use ttmem_service::recorder::FileSource;
+use ttmem_sources::Collector;
+use ttmem_sources::source::agent::Depth;
+use ttmem_sources::source::process::start_ticks;
 
 use crate::exit::{Exit, Failure};
 use crate::output::html::L1Moment;

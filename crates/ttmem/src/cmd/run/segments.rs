@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
-use ttmem_collect::Root;
-use ttmem_collect::source::agent::{find_in_other_namespaces, parse_name};
-use ttmem_collect::source::process::Processes;
-use ttmem_collect::source::shared_memory::SHARED_MEMORY;
 use ttmem_model::Pid;
+use ttmem_root::Root;
+use ttmem_segment::parse_file_name;
+use ttmem_sources::source::agent::find_in_other_namespaces;
+use ttmem_sources::source::process::Processes;
+use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 /// The variable that marks the processes of one `ttmem run`.
 pub(super) const TOKEN: &str = "TTMEM_RUN";
@@ -120,7 +121,7 @@ fn drain(news: &OwnedFd) {
 fn names() -> Vec<String> {
     let entries = fs::read_dir(SHARED_MEMORY).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| parse_name(name).is_some()).collect()
+    names.filter(|name| parse_file_name(name).is_some()).collect()
 }
 
 impl Seen {
@@ -129,7 +130,7 @@ impl Seen {
             if self.segments.contains_key(&name) {
                 continue;
             }
-            let owner = parse_name(&name).and_then(|(pid, _)| self.owner(pid));
+            let owner = parse_file_name(&name).and_then(|(pid, _)| self.owner(pid));
             self.segments.insert(name, owner);
         }
     }
@@ -151,7 +152,7 @@ impl Seen {
         let mut processes = Processes::new(&root);
         let mut found = Vec::new();
         for (name, owner) in self.segments {
-            let (Some(owner), Some((_, start_ticks))) = (owner, parse_name(&name)) else {
+            let (Some(owner), Some((_, start_ticks))) = (owner, parse_file_name(&name)) else {
                 continue;
             };
             let path = Path::new(SHARED_MEMORY).join(&name);

@@ -1,7 +1,7 @@
 //! Pushing to a receiver of OTLP: the arguments and the environment of it.
 
 use clap::Args;
-use ttmem_collect::server::push::{Endpoint, Options, Pusher};
+use ttmem_service::server::push::{Endpoint, Options, Pusher};
 
 use crate::exit::Failure;
 use crate::interval::Interval;

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
-use ttmem_collect::fake::{self, NOW};
-use ttmem_collect::{Clock, Collector, Root};
+use ttmem_fake as fake;
+use ttmem_fake::NOW;
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! The request, read by a reader that knows the encoding and the numbers of OTLP's fields, and none of our code.
 
 use insta::assert_snapshot;
-use ttmem_collect::Collector;
+use ttmem_sources::Collector;
 
 use super::*;
 

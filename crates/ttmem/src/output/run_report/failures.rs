@@ -1,6 +1,6 @@
 //! Refused allocations.
 
-use ttmem_collect::run_report::FailureReport;
+use ttmem_analysis::run_report::FailureReport;
 
 use super::{chips, hanging, heading, text};
 use crate::output::amount::duration;

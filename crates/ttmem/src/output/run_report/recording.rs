@@ -1,9 +1,9 @@
 //! What a recording tells of the chips, and what happened to them.
 
-use ttmem_collect::run_report::RecordingReport;
-use ttmem_collect::series::{ChipLines, KindLines, Series};
+use ttmem_analysis::run_report::RecordingReport;
+use ttmem_analysis::series::{ChipLines, KindLines, Series};
 use ttmem_model::Timestamp;
-use ttmem_model::recording::{Event, EventKind};
+use ttmem_recording::{Event, EventKind};
 
 use super::{heading, text};
 use crate::output::amount::{date_time, duration, percent, size};

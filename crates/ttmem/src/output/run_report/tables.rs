@@ -1,6 +1,6 @@
 //! Peaks, what was held, and the largest buffers.
 
-use ttmem_collect::run_report::{End, HeldGroup, LargeBuffer, Largest, Moment, Peak};
+use ttmem_analysis::run_report::{End, HeldGroup, LargeBuffer, Largest, Moment, Peak};
 
 use super::{chips, heading};
 use crate::output::amount::{duration, percent, size};

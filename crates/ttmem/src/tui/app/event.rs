@@ -2,7 +2,7 @@
 
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
-use ttmem_model::recording::Event as Happened;
+use ttmem_recording::Event as Happened;
 
 use super::{Ask, Past, Playback, Rates, Sample, Signal};
 use crate::output::buffers::SortKey;

@@ -1,7 +1,7 @@
 //! The player of a recording: position, speed and events.
 
 use ttmem_model::Timestamp;
-use ttmem_model::recording::{Event as Happened, EventKind};
+use ttmem_recording::{Event as Happened, EventKind};
 
 use super::{Action, App, Past, Role, Sample};
 use crate::cmd::moment::{self, SYNTAX};

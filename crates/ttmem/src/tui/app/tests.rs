@@ -3,10 +3,11 @@ mod replay;
 
 use std::sync::Arc;
 
-use ttmem_collect::fake::Host;
-use ttmem_collect::{Clock, Collector, Root};
-use ttmem_model::recording::Event as Happened;
+use ttmem_fake::Host;
 use ttmem_model::snapshot::ProcessState;
+use ttmem_recording::Event as Happened;
+use ttmem_root::{Clock, Root};
+use ttmem_sources::Collector;
 
 use super::*;
 use crate::tui::demo::Work;
@@ -39,7 +40,7 @@ impl Scene {
 
     fn galaxy() -> Self {
         let root = Root::memory(Host::galaxy().into_tree());
-        let clock = Clock::Fixed(ttmem_collect::fake::NOW);
+        let clock = Clock::Fixed(ttmem_fake::NOW);
         Self::of(Work::new(Collector::new(root).with_clock(clock)))
     }
 
@@ -402,7 +403,7 @@ fn a_device_is_opened_only_after_somebody_said_so() {
 #[test]
 fn what_l1_says_is_kept_while_it_is_fresh() {
     let mut scene = Scene::new();
-    let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
+    let request = ttmem_sources::L1Request { devices: true, ..Default::default() };
     let look = || {
         let look = Collector::demo().with_l1(request.clone()).unwrap().look();
         Box::new(crate::tui::cores::CoreLook::live(&look))

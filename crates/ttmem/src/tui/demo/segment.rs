@@ -1,10 +1,10 @@
 //! The agent segment of a host under load: transient activations, and a cache that fills up and starts over.
 
-use ttmem_collect::bank::{Bank, map};
+use ttmem_merge::bank::{Bank, map};
 use ttmem_model::Kind;
 use ttmem_model::buffers::Block;
 use ttmem_model::facts::{RegionContent, SegmentFile};
-use ttmem_model::segment::{Buffer, BufferKind, Origin, Segment, Statistics};
+use ttmem_segment::{Buffer, BufferKind, Origin, Segment, Statistics};
 
 /// The lifetime of the buffers of an op: a share of each period, each buffer offset from the previous one.
 struct Rhythm {

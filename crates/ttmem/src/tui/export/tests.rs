@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use ttmem_collect::Collector;
-
 use super::*;
 use crate::config::Settings;
 use crate::tui::app::{Event, Sample};
@@ -10,6 +8,7 @@ use crate::tui::demo::Work;
 use crate::tui::history::Moment;
 use crate::tui::key::Key;
 use crate::tui::look::{Charset, Depth, Look, Theme};
+use ttmem_sources::Collector;
 
 /// The live view of the demonstration host after a few seconds.
 fn app(view: View) -> App {
@@ -26,7 +25,7 @@ fn app(view: View) -> App {
         app.update(work.begin(), Event::Buffers(work.begin(), list));
     }
     if view == View::L1 {
-        let request = ttmem_collect::L1Request { devices: true, ..Default::default() };
+        let request = ttmem_sources::L1Request { devices: true, ..Default::default() };
         let mut collector = Collector::demo().with_l1(request).unwrap();
         app.update(work.begin(), Event::Cores(Box::new(CoreLook::live(&collector.look()))));
     }

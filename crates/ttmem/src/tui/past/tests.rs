@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use ttmem_collect::fake::Busy;
-use ttmem_model::recording::{Encoder, Limits};
 use ttmem_model::snapshot::Source;
+use ttmem_recording::{Encoder, Limits};
+use ttmem_sources::demo::Busy;
 
 use super::*;
 use crate::tui::track::{Line, Subject, Track};

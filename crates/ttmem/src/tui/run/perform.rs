@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use rustix::process::{PidfdFlags, Signal as Number, pidfd_open, pidfd_send_signal};
-use ttmem_collect::Root;
+use ttmem_root::Root;
 
 use crate::tui::app::Signal;
 use crate::tui::export::Document;

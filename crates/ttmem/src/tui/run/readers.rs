@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use ttmem_collect::Root;
+use ttmem_root::Root;
 
 use crate::tui::app::{Action, Pace};
 use crate::tui::history::Moment;

@@ -1,6 +1,5 @@
-use ttmem_collect::Collector;
-
 use super::*;
+use ttmem_sources::Collector;
 
 fn pids(filter: &str, column: Column, ascending: bool) -> Vec<i32> {
     let snapshot = Collector::demo().snapshot();

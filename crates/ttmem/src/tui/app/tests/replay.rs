@@ -11,7 +11,7 @@ fn replayed() -> Scene {
     scene.app.replay(Replay::new("run.ttmem".to_owned(), span), SECOND);
     let happened = [(60, "a"), (120, "b"), (120, "c")].map(|(second, text)| {
         let time = ttmem_model::Timestamp(first + second * SECOND);
-        Happened::new(time, ttmem_model::recording::EventKind::ProcessStarted, text)
+        Happened::new(time, ttmem_recording::EventKind::ProcessStarted, text)
     });
     scene.app.update(scene.at, Event::Happened(happened.to_vec()));
     scene

@@ -2,7 +2,7 @@
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Timestamp;
-use ttmem_model::recording::EventKind;
+use ttmem_recording::EventKind;
 
 use crate::output::amount::date_time;
 use crate::output::text::width;

@@ -1,0 +1,311 @@
+//! What a process did with device memory from its first allocation to its end: peaks, what it held when it closed its
+//! devices, refused allocations, the largest buffers. All of it follows from the segment that its agent left.
+
+mod failures;
+mod held;
+mod ops;
+mod peaks;
+mod recorded;
+mod recording;
+mod replay;
+mod rewind;
+mod spans;
+mod timeline;
+
+use serde::Serialize;
+use ttmem_model::{Kind, Timestamp};
+use ttmem_segment::{AgentState, Segment};
+
+use crate::explain::Explanation;
+pub use ops::{OpUse, op_uses};
+pub use recorded::RecordedBuffers;
+pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
+use replay::Replay;
+pub use spans::{OpSpan, op_spans};
+pub use timeline::{Buffers, Pool, Steps, Timeline};
+
+/// The name of the format.
+pub const SCHEMA: &str = "ttmem/run";
+/// The version of the format: a newer minor adds fields, a newer major breaks readers.
+///
+/// - 1.0: the first.
+/// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
+pub const VERSION: &str = "1.1";
+
+/// What the processes of one command did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    /// Always `ttmem/run`.
+    pub schema: &'static str,
+    /// `major.minor` of the format.
+    pub version: &'static str,
+    /// The command with its arguments; empty if it is not known.
+    pub command: String,
+    /// How it ended, as a shell counts: 128 and the signal's number for a signal. `None` if it is not known.
+    pub exit_code: Option<i32>,
+    /// Microseconds that it took. `None` if it is not known.
+    pub duration_us: Option<u64>,
+    /// The processes that used TT-Metal, in the order in which they began.
+    pub processes: Vec<ProcessReport>,
+    /// The recordings that the report is of, if it is of any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<RecordingReport>,
+}
+
+/// What one process did.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessReport {
+    /// Its number in its own namespace.
+    pub pid: u32,
+    /// Its short name, if it is known.
+    pub name: Option<String>,
+    /// Clock ticks between boot and its start.
+    pub start_time: u64,
+    /// When it first used TT-Metal.
+    pub since: Timestamp,
+    /// The version of TT-Metal, if the library tells.
+    pub tt_metal: Option<String>,
+    /// The version of its agent.
+    pub agent: String,
+    /// `running`, `exited`, `killed` or `off` (the agent switched itself off).
+    pub end: End,
+    /// Whether every allocation and free was seen.
+    pub complete: bool,
+    /// The most bytes at a time, by kind and chip.
+    pub peaks: Vec<Peak>,
+    /// What was still held when an allocator was closed, or at the end, by op.
+    pub held: Vec<HeldGroup>,
+    /// Allocations that TT-Metal refused.
+    pub failures: Vec<FailureReport>,
+    /// The largest buffers, by kind.
+    pub largest: Vec<Largest>,
+    /// What was not recorded.
+    pub losses: Losses,
+    /// Where every buffer lay, if that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// It has not.
+    Running,
+    /// By itself.
+    Exited,
+    /// By a signal, or without running what is to be run at the end.
+    Killed,
+    /// Nobody knows: the agent switched itself off before.
+    Off,
+}
+
+/// A chip as the process knew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ReportChip {
+    /// The number that TT-Metal gave it.
+    pub device: u32,
+    /// Its unique id, if TT-Metal told.
+    pub unique_id: Option<u64>,
+}
+
+/// The most bytes of one kind at a time, the same on each of some chips.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Peak {
+    /// The chips.
+    pub chips: Vec<ReportChip>,
+    /// The kind.
+    pub kind: Kind,
+    /// Bytes on each chip, in all banks.
+    pub bytes: u64,
+    /// Bytes in every bank.
+    pub bytes_per_bank: u64,
+    /// Banks of a chip.
+    pub banks: u64,
+    /// Bytes that the allocator could hand out on each chip, if TT-Metal told.
+    pub allocatable: Option<u64>,
+    /// Live buffers then, if that is known.
+    pub buffers: Option<u64>,
+    /// The op that led there.
+    pub op: Option<String>,
+    /// Microseconds from the first use of TT-Metal to the peak.
+    pub after_us: Option<u64>,
+    /// True if it may have been less: two allocators had their peaks at different moments.
+    pub at_most: bool,
+}
+
+/// Buffers of one op that were still held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldGroup {
+    /// The chips, each of which had all of them; none where that is forgotten, after more than a hundred were opened.
+    pub chips: Vec<ReportChip>,
+    /// `closed` if the allocator was closed over them, `end` if the process ended so.
+    pub moment: Moment,
+    /// `tensor`, `kernels` (the program cache), `trace`, or `unlisted` for those that the agent had no room to list.
+    pub origin: &'static str,
+    /// The kind.
+    pub kind: Kind,
+    /// The op that allocated them.
+    pub op: Option<String>,
+    /// How many.
+    pub buffers: u64,
+    /// Bytes on each chip.
+    pub bytes: u64,
+}
+
+/// When something was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Moment {
+    /// When the device was closed.
+    Closed,
+    /// At the end of the process, or now if it runs.
+    End,
+}
+
+/// An allocation that TT-Metal refused.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureReport {
+    /// The chips.
+    pub chips: Vec<ReportChip>,
+    /// The kind.
+    pub kind: Kind,
+    /// The op at work.
+    pub op: Option<String>,
+    /// Microseconds from the first use of TT-Metal.
+    pub after_us: u64,
+    /// How often the same was refused.
+    pub count: u64,
+    /// Live buffers of the kind then.
+    pub live_buffers: u64,
+    /// What it means, by how much, and what to change.
+    pub explanation: Explanation,
+}
+
+/// The largest buffers of one kind at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Largest {
+    /// The kind.
+    pub kind: Kind,
+    /// True for the moment of the peak, false for the end.
+    pub at_peak: bool,
+    /// How many there were.
+    pub of: u64,
+    /// The ten largest, the largest first.
+    pub buffers: Vec<LargeBuffer>,
+}
+
+/// One of the largest buffers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LargeBuffer {
+    /// Its address in every bank.
+    pub address: u64,
+    /// Bytes in every bank.
+    pub bytes_per_bank: u64,
+    /// Bytes on each chip.
+    pub bytes: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// `tensor`, `kernels` or `trace`.
+    pub origin: &'static str,
+    /// The op that allocated it.
+    pub op: Option<String>,
+    /// Microseconds from its allocation to that moment, where the allocation is known.
+    pub age_us: Option<u64>,
+}
+
+/// What was not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Losses {
+    /// Events recorded in all.
+    pub events: u64,
+    /// Events that newer ones have overwritten. Sums and peaks contain them.
+    pub events_overwritten: u64,
+    /// Refused allocations that newer ones have overwritten.
+    pub failures_overwritten: u64,
+    /// Buffers that the table had no room for. Sums and peaks contain them.
+    pub buffers_unlisted: u64,
+    /// Frees of buffers that were never seen.
+    pub unknown_frees: u64,
+    /// Calls and allocators that are in no sum.
+    pub uncounted: u64,
+    /// Defects of the agent.
+    pub panics: u64,
+}
+
+impl ProcessReport {
+    /// What a segment tells. `is_running` says whether its process still runs.
+    #[must_use]
+    pub fn of(segment: &Segment, is_running: bool) -> Self {
+        let header = &segment.header;
+        let replay = Replay::new(segment);
+        let peaks = peaks::peaks(&replay);
+        let version = &header.tt_metal_version;
+        Self {
+            pid: header.pid,
+            name: None,
+            start_time: header.start_ticks,
+            since: Timestamp(header.real_time / 1000),
+            tt_metal: (!version.is_empty()).then(|| version.clone()),
+            agent: header.agent_version.clone(),
+            end: match header.state {
+                AgentState::Off => End::Off,
+                AgentState::Exited => End::Exited,
+                AgentState::Recording if is_running => End::Running,
+                AgentState::Recording => End::Killed,
+            },
+            complete: segment.losses.is_complete() && header.state != AgentState::Off,
+            held: held::held(&replay),
+            failures: failures::failures(&replay),
+            largest: held::largest(&replay),
+            losses: losses(segment),
+            timeline: None,
+            peaks,
+        }
+    }
+
+    /// The same with where every buffer lay.
+    #[must_use]
+    pub fn with_timeline(self, segment: &Segment) -> Self {
+        Self { timeline: Some(Timeline::of(segment)), ..self }
+    }
+
+    /// The highest peak of a kind on any chip.
+    #[must_use]
+    pub fn highest(&self, kind: Kind) -> Option<&Peak> {
+        self.peaks.iter().filter(|peak| peak.kind == kind).max_by_key(|peak| peak.bytes)
+    }
+}
+
+impl RunReport {
+    /// A report of processes.
+    #[must_use]
+    pub fn new(mut processes: Vec<ProcessReport>) -> Self {
+        processes.sort_by_key(|process| (process.since, process.pid));
+        Self {
+            schema: SCHEMA,
+            version: VERSION,
+            command: String::new(),
+            exit_code: None,
+            duration_us: None,
+            processes,
+            recordings: Vec::new(),
+        }
+    }
+}
+
+fn losses(segment: &Segment) -> Losses {
+    let losses = &segment.losses;
+    Losses {
+        events: segment.events.last().map_or(0, |event| event.sequence),
+        events_overwritten: losses.events_overwritten,
+        failures_overwritten: losses.failures_overwritten,
+        buffers_unlisted: losses.buffers_dropped,
+        unknown_frees: losses.unknown_frees,
+        uncounted: losses.reentrant_calls.saturating_add(losses.allocators_dropped),
+        panics: losses.panics,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Refused allocations, explained as TT-Metal's own messages are.
+
+use ttmem_model::Kind;
+use ttmem_segment::{BufferKind, Failure};
+
+use super::FailureReport;
+use super::replay::{Replay, name};
+use crate::explain::{LiveBuffer, LiveChip, LiveMap, Message, OutOfMemory, explain_message};
+use ttmem_merge::words::origin_name;
+
+/// The refused allocations; the same again and again is one.
+pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
+    let mut reports: Vec<(&Failure, FailureReport)> = Vec::new();
+    for failure in &replay.segment.failures {
+        let is_same = |other: &Failure| {
+            (other.allocator, other.kind, other.requested, other.bytes_per_bank, &other.op)
+                == (
+                    failure.allocator,
+                    failure.kind,
+                    failure.requested,
+                    failure.bytes_per_bank,
+                    &failure.op,
+                )
+        };
+        match reports.iter_mut().find(|(other, _)| is_same(other)) {
+            Some((_, report)) => report.count += 1,
+            None => reports.push((failure, of(replay, failure))),
+        }
+    }
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
+fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
+    // An allocator that could not be asked said nothing at all.
+    let told = |bytes: u64| (failure.statistics.total > 0).then_some(bytes);
+    let message = Message::OutOfMemory(OutOfMemory {
+        requested: failure.requested,
+        memory: memory(failure.kind).to_owned(),
+        banks: failure.banks,
+        per_bank: failure.bytes_per_bank,
+        bank_size: told(failure.statistics.total),
+        allocated: told(failure.statistics.allocated),
+        free: told(failure.statistics.free),
+        largest_free: told(failure.statistics.largest_free),
+        dependencies: false,
+    });
+    let live = live(replay, failure);
+    FailureReport {
+        chips: replay.chips(failure.allocator),
+        kind: failure.kind.into(),
+        op: name(failure.op.as_ref()),
+        after_us: replay.after_us(failure.time),
+        count: 1,
+        live_buffers: failure.live_buffers,
+        explanation: explain_message(message, live.as_ref()),
+    }
+}
+
+/// TT-Metal's name of the memory.
+fn memory(kind: BufferKind) -> &'static str {
+    match kind {
+        BufferKind::Dram => "DRAM",
+        BufferKind::L1 => "L1",
+        BufferKind::L1Small => "L1_SMALL",
+        BufferKind::Trace => "TRACE",
+    }
+}
+
+/// What lived at that moment, if the events still tell.
+fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
+    let living = replay.after(failure.event)?;
+    let label = |op: Option<String>, origin: &str| match op {
+        Some(op) => format!("{origin} of {op}"),
+        None => origin.to_owned(),
+    };
+    let buffers = living
+        .iter()
+        .filter(|lived| lived.allocator == failure.allocator)
+        .map(|lived| LiveBuffer {
+            address: lived.address,
+            bytes: lived.footprint.bytes_per_bank,
+            kind: Kind::from(lived.footprint.kind),
+            label: label(name(lived.op), origin_name(lived.origin)),
+        })
+        .collect();
+    Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] })
+}

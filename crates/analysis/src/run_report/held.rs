@@ -1,0 +1,136 @@
+//! What was still held when a device was closed, and the largest buffers.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::Kind;
+use ttmem_segment::{BufferKind, EventKind};
+
+use super::peaks;
+use super::replay::{Living, Replay, name};
+use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
+use ttmem_merge::listing::Lived;
+use ttmem_merge::words::origin_name;
+
+/// As many of the largest buffers are listed.
+const LARGEST: usize = 10;
+
+/// The origin of buffers of which no more is known than their sum.
+const UNLISTED: &str = "unlisted";
+
+/// The kinds of which the largest buffers are listed.
+const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
+
+/// Buffers that were still held, by op: first what lay in a device that was closed, then what was there at the end.
+pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
+    let mut held = Vec::new();
+    let mut living = replay.before();
+    let entered = replay.entered();
+    let chips = |index: u8, place: usize| match entered.get(&index) {
+        Some(entered) if place < *entered => replay.only_chip(),
+        _ => replay.chips(index),
+    };
+    for (place, event) in replay.segment.events.iter().enumerate() {
+        if matches!(event.kind, EventKind::MassFree | EventKind::AllocatorDestroyed) {
+            let dropped = living.iter().filter(|lived| Some(lived.allocator) == event.allocator);
+            held.extend(dropped.map(|its| (Moment::Closed, chips(its.allocator, place), *its)));
+        }
+        living.apply(place, event);
+    }
+    let end = replay.at_the_end();
+    held.extend(end.iter().map(|its| (Moment::End, replay.chips(its.allocator), *its)));
+    let mut groups = grouped(replay, &held);
+    groups.extend(unlisted(replay));
+    groups
+}
+
+/// What is still held of buffers that the agent had no room to list.
+fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a {
+    let open = replay.segment.allocators.iter().filter(|allocator| allocator.closed.is_none());
+    open.flat_map(|allocator| BufferKind::ALL.map(|kind| (allocator, kind))).filter_map(
+        |(allocator, kind)| {
+            let held = allocator.kind(kind);
+            (held.unlisted_buffers > 0).then(|| HeldGroup {
+                chips: replay.chips(allocator.index),
+                moment: Moment::End,
+                origin: UNLISTED,
+                kind: kind.into(),
+                op: None,
+                buffers: held.unlisted_buffers,
+                bytes: held.unlisted_bytes.saturating_mul(held.banks),
+            })
+        },
+    )
+}
+
+/// What was held on the same chips, however often these were opened and closed.
+fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -> Vec<HeldGroup> {
+    let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
+    for (moment, chips, lived) in held {
+        let (origin, op) = (origin_name(lived.origin), name(lived.op));
+        let kind = Kind::from(lived.footprint.kind);
+        let key = (*moment, chips.clone(), origin, kind, op.clone());
+        let group = groups.entry(key).or_insert_with(|| HeldGroup {
+            chips: chips.clone(),
+            moment: *moment,
+            origin,
+            kind,
+            op,
+            buffers: 0,
+            bytes: 0,
+        });
+        let banks = replay.banks(lived.allocator, lived.footprint.kind);
+        group.buffers += 1;
+        group.bytes =
+            group.bytes.saturating_add(lived.footprint.bytes_per_bank.saturating_mul(banks));
+    }
+    let mut groups: Vec<HeldGroup> = groups.into_values().collect();
+    // Tensors that nobody freed come before what TT-Metal keeps for itself.
+    groups.sort_by_key(|group| {
+        (group.moment, group.origin != "tensor", std::cmp::Reverse(group.bytes))
+    });
+    groups
+}
+
+/// The largest buffers of DRAM and of L1: at the peak if the events still tell, else at the end.
+pub(super) fn largest(replay: &Replay<'_>) -> Vec<Largest> {
+    LISTED.into_iter().filter_map(|kind| of_kind(replay, kind)).collect()
+}
+
+fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
+    let highest = peaks::highest(replay, kind)?;
+    let own = |living: Living<'a>| -> Vec<Lived<'a>> {
+        let is_own = |its: &&Lived<'_>| {
+            its.footprint.kind == kind && highest.allocators.contains(&its.allocator)
+        };
+        living.iter().filter(is_own).copied().collect()
+    };
+    let bytes = |its: &Lived<'_>| {
+        its.footprint.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.footprint.kind))
+    };
+    let at_peak = highest.event.and_then(|(event, time)| {
+        let there = own(replay.after(event)?);
+        // The peak's note and the events tell the same, or the note is of another moment.
+        let sum = there.iter().fold(0, |sum: u64, its| sum.saturating_add(bytes(its)));
+        (sum == highest.bytes).then_some((there, time))
+    });
+    let (mut all, moment) = match at_peak {
+        Some((there, time)) => (there, Some(time)),
+        None => (own(replay.at_the_end()), None),
+    };
+    all.sort_by_key(|its| (std::cmp::Reverse(bytes(its)), its.address));
+    let buffer = |its: &Lived<'_>| LargeBuffer {
+        address: its.address,
+        bytes_per_bank: its.footprint.bytes_per_bank,
+        bytes: bytes(its),
+        requested: its.footprint.requested,
+        origin: origin_name(its.origin),
+        op: name(its.op),
+        age_us: moment.zip(its.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
+    };
+    (!all.is_empty()).then(|| Largest {
+        kind: kind.into(),
+        at_peak: moment.is_some(),
+        of: all.len() as u64,
+        buffers: all.iter().take(LARGEST).map(buffer).collect(),
+    })
+}

@@ -1,0 +1,178 @@
+//! The most bytes at a time on each chip.
+
+use std::collections::BTreeMap;
+
+use ttmem_segment::{Allocator, BufferKind, Event, EventKind};
+
+use super::replay::{Replay, name};
+use super::{Peak, ReportChip};
+
+/// A peak of one chip, and what it consists of.
+#[derive(Debug)]
+pub(super) struct HighPoint {
+    pub(super) peak: Peak,
+    /// The allocators whose buffers add up, and to how much.
+    pub(super) allocators: Vec<u8>,
+    pub(super) bytes: u64,
+    /// Number and time of the event that led there, if that is known.
+    pub(super) event: Option<(u64, u64)>,
+}
+
+/// The highest peak of a kind on any chip.
+pub(super) fn highest(replay: &Replay<'_>, kind: BufferKind) -> Option<HighPoint> {
+    let chips = (0..replay.segment.chips.len()).rev();
+    chips.filter_map(|chip| of_chip(replay, chip, kind)).max_by_key(|point| point.peak.bytes)
+}
+
+/// The peaks by kind; chips on which all is the same are one.
+pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
+    let mut peaks: Vec<Peak> = Vec::new();
+    for kind in BufferKind::ALL {
+        let of_kind = peaks.len();
+        for chip in 0..replay.segment.chips.len() {
+            let Some(HighPoint { peak, .. }) = of_chip(replay, chip, kind) else { continue };
+            let is_same = |other: &&mut Peak| {
+                (other.bytes, other.banks, &other.op) == (peak.bytes, peak.banks, &peak.op)
+            };
+            match peaks[of_kind..].iter_mut().find(is_same) {
+                Some(same) => same.chips.extend(peak.chips),
+                None => peaks.push(peak),
+            }
+        }
+    }
+    for peak in &mut peaks {
+        peak.chips.sort_unstable();
+    }
+    peaks
+}
+
+fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoint> {
+    let is_on_chip = |allocator: &&Allocator| {
+        let only = replay.segment.chips.len() == 1 && allocator.chips.is_empty();
+        allocator.chips.contains(&chip) || only
+    };
+    let allocators = replay.segment.allocators.iter().filter(is_on_chip);
+    let busy: Vec<&Allocator> =
+        allocators.filter(|allocator| allocator.kind(kind).peak_bytes > 0).collect();
+    let told = replay.segment.chips.get(chip)?;
+    let chips = vec![ReportChip { device: told.device, unique_id: told.unique_id }];
+    match busy.as_slice() {
+        [] => None,
+        [only] => Some(of_allocator(replay, only, kind, chips)),
+        several if replay.is_complete() => together(replay, several, kind, chips),
+        several => Some(at_most(replay, several, kind, chips)),
+    }
+}
+
+fn of_allocator(
+    replay: &Replay<'_>,
+    allocator: &Allocator,
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> HighPoint {
+    let held = allocator.kind(kind);
+    let noted = held.peak.as_ref();
+    let allocatable = held.statistics.map(|statistics| statistics.total.saturating_mul(held.banks));
+    let peak = Peak {
+        chips,
+        kind: kind.into(),
+        bytes: held.peak_total(),
+        bytes_per_bank: held.peak_bytes,
+        banks: held.banks,
+        allocatable,
+        buffers: noted.map(|peak| peak.buffers),
+        op: noted.and_then(|peak| name(peak.op.as_ref())),
+        after_us: noted.map(|peak| replay.after_us(peak.time)),
+        at_most: false,
+    };
+    // The entry may have got it from an allocator that was before.
+    let index = noted.and_then(|peak| replay.event(peak.event)?.allocator);
+    HighPoint {
+        bytes: peak.bytes,
+        peak,
+        allocators: vec![index.unwrap_or(allocator.index)],
+        event: noted.map(|peak| (peak.event, peak.time)),
+    }
+}
+
+/// Several allocators of one chip, added up at every event.
+fn together(
+    replay: &Replay<'_>,
+    allocators: &[&Allocator],
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> Option<HighPoint> {
+    let entered = replay.entered();
+    let mut live: BTreeMap<u8, u64> = BTreeMap::new();
+    let mut highest: Option<(u64, &Event)> = None;
+    for (place, event) in replay.segment.events.iter().enumerate() {
+        let Some(of) = event.allocator else { continue };
+        if entered.get(&of).is_some_and(|entered| place < *entered) {
+            continue;
+        }
+        let Some(allocator) = allocators.iter().find(|allocator| allocator.index == of) else {
+            continue;
+        };
+        match event.kind {
+            EventKind::Allocate | EventKind::Free if event.buffer_kind == kind => {
+                live.insert(of, event.live_after.saturating_mul(allocator.kind(kind).banks));
+            }
+            EventKind::MassFree | EventKind::AllocatorDestroyed => {
+                live.remove(&of);
+            }
+            _ => {}
+        }
+        let sum = live.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
+        if sum > highest.map_or(0, |(bytes, _)| bytes) {
+            highest = Some((sum, event));
+        }
+    }
+    let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
+    let point = of_allocator(replay, main, kind, chips);
+    // A higher one is that of an allocator whose entry is another's since.
+    let Some((bytes, event)) = highest.filter(|(bytes, _)| *bytes >= point.bytes) else {
+        return Some(point);
+    };
+    let peak = Peak {
+        bytes,
+        bytes_per_bank: bytes / point.peak.banks.max(1),
+        buffers: None,
+        op: name(event.op.as_ref()),
+        after_us: Some(replay.after_us(event.time)),
+        ..point.peak
+    };
+    Some(HighPoint {
+        peak,
+        allocators: allocators.iter().map(|allocator| allocator.index).collect(),
+        bytes,
+        event: Some((event.sequence, event.time)),
+    })
+}
+
+/// Several allocators, and no telling how their peaks met: one after the other the highest counts, else their sum.
+fn at_most(
+    replay: &Replay<'_>,
+    allocators: &[&Allocator],
+    kind: BufferKind,
+    chips: Vec<ReportChip>,
+) -> HighPoint {
+    let by_size = |allocator: &&&Allocator| allocator.kind(kind).peak_total();
+    let main = allocators.iter().max_by_key(by_size).unwrap_or(&allocators[0]);
+    let point = of_allocator(replay, main, kind, chips);
+    let mut by_time: Vec<&&Allocator> = allocators.iter().collect();
+    by_time.sort_by_key(|allocator| allocator.opened);
+    let follow = by_time.windows(2).all(|pair| match pair {
+        [one, next] => one.closed.is_some_and(|closed| closed <= next.opened),
+        _ => true,
+    });
+    if follow {
+        return point;
+    }
+    let bytes = allocators
+        .iter()
+        .fold(0, |sum: u64, allocator| sum.saturating_add(allocator.kind(kind).peak_total()));
+    let banks = point.peak.banks.max(1);
+    let peak =
+        Peak { bytes, bytes_per_bank: bytes / banks, buffers: None, at_most: true, ..point.peak };
+    HighPoint { peak, ..point }
+}

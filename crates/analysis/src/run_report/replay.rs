@@ -1,0 +1,206 @@
+//! Which buffers lived at which moment, from the events.
+//!
+//! The ring of events may have lost its beginning. What lived before the first event that is left shows all the same: it
+//! is in the table still, or an event tells of its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ttmem_segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
+
+use super::ReportChip;
+use ttmem_merge::listing::Lived;
+
+/// A segment, with what is found by index.
+#[derive(Debug)]
+pub(super) struct Replay<'a> {
+    pub(super) segment: &'a Segment,
+}
+
+/// Two buffers of an allocator and kind never have the same address.
+type Key = (u8, BufferKind, u64);
+
+/// The buffers that live, while events go by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Living<'a>(BTreeMap<Key, Lived<'a>>);
+
+/// A buffer, and the event that was its end.
+pub(super) struct Life<'a> {
+    pub(super) lived: Lived<'a>,
+    /// The place of that event among the events; `None` if it lives still.
+    pub(super) end: Option<usize>,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(segment: &'a Segment) -> Self {
+        Self { segment }
+    }
+
+    /// True if every event from the first on is there.
+    pub(super) fn is_complete(&self) -> bool {
+        let events = &self.segment.events;
+        self.segment.losses.events_overwritten == 0
+            && (1..).zip(events).all(|(number, event)| event.sequence == number)
+    }
+
+    /// The allocator with an index. Of an entry that was used anew the old one is not known any more.
+    pub(super) fn allocator(&self, index: u8) -> Option<&'a Allocator> {
+        self.segment.allocators.iter().find(|allocator| allocator.index == index)
+    }
+
+    /// The place among the events from which on an index is that of its present allocator.
+    pub(super) fn entered(&self) -> BTreeMap<u8, usize> {
+        let places = self.segment.events.iter().enumerate();
+        places
+            .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
+            .filter_map(|(place, event)| Some((event.allocator?, place)))
+            .collect()
+    }
+
+    /// Banks of the kind, 0 if the allocator is not known.
+    pub(super) fn banks(&self, index: u8, kind: BufferKind) -> u64 {
+        self.allocator(index).map_or(0, |allocator| allocator.kind(kind).banks)
+    }
+
+    /// The chips of an allocator, by number.
+    pub(super) fn chips(&self, index: u8) -> Vec<ReportChip> {
+        let indexes = self.allocator(index).map(|allocator| allocator.chips.as_slice());
+        let chip = |index: &usize| {
+            let chip = self.segment.chips.get(*index)?;
+            Some(ReportChip { device: chip.device, unique_id: chip.unique_id })
+        };
+        let mut chips: Vec<ReportChip> =
+            indexes.unwrap_or_default().iter().filter_map(chip).collect();
+        chips.sort_unstable();
+        chips
+    }
+
+    /// The chip, if the process has opened no other.
+    pub(super) fn only_chip(&self) -> Vec<ReportChip> {
+        match self.segment.chips.as_slice() {
+            [chip] => vec![ReportChip { device: chip.device, unique_id: chip.unique_id }],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What lived before the first event that is left.
+    pub(super) fn before(&self) -> Living<'a> {
+        let mut living = Living::default();
+        let Some(first) = self.segment.events.first().map(|event| event.sequence) else {
+            return self.at_the_end();
+        };
+        let in_table = self.segment.buffers.iter().enumerate();
+        for (place, buffer) in in_table.filter(|(_, buffer)| buffer.sequence < first) {
+            living.put(Lived::of_table(place, buffer));
+        }
+        let mut allocated = BTreeSet::new();
+        for (place, event) in self.segment.events.iter().enumerate() {
+            let Some(key) = key(event) else { continue };
+            match event.kind {
+                EventKind::Allocate => {
+                    allocated.insert(key);
+                }
+                EventKind::Free if !allocated.remove(&key) => {
+                    Lived::of_end(place, event).into_iter().for_each(|lived| living.put(lived));
+                }
+                _ => {}
+            }
+        }
+        living
+    }
+
+    /// What lives according to the table.
+    pub(super) fn at_the_end(&self) -> Living<'a> {
+        let mut living = Living::default();
+        for (place, buffer) in self.segment.buffers.iter().enumerate() {
+            living.put(Lived::of_table(place, buffer));
+        }
+        living
+    }
+
+    /// The event with a number; `None` if it is not there any more.
+    pub(super) fn event(&self, sequence: u64) -> Option<&'a Event> {
+        let events = &self.segment.events;
+        let place = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
+        events.get(place)
+    }
+
+    /// What lived right after an event; `None` if that event is not there any more.
+    pub(super) fn after(&self, sequence: u64) -> Option<Living<'a>> {
+        let events = &self.segment.events;
+        let last = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
+        let mut living = self.before();
+        for (place, event) in events.iter().enumerate().take(last + 1) {
+            living.apply(place, event);
+        }
+        Some(living)
+    }
+
+    /// Every buffer that the events or the table know, by the order of their ends.
+    pub(super) fn lives(&self) -> Vec<Life<'a>> {
+        let mut living = self.before();
+        let mut lives = Vec::new();
+        for (place, event) in self.segment.events.iter().enumerate() {
+            for lived in living.ended_by(event) {
+                lives.push(Life { lived, end: Some(place) });
+            }
+            living.apply(place, event);
+        }
+        lives.extend(living.iter().map(|lived| Life { lived: *lived, end: None }));
+        lives
+    }
+
+    /// Microseconds from the first use of TT-Metal to a monotonic time.
+    pub(super) fn after_us(&self, time: u64) -> u64 {
+        time.saturating_sub(self.segment.header.monotonic_time) / 1000
+    }
+}
+
+impl<'a> Living<'a> {
+    fn put(&mut self, lived: Lived<'a>) {
+        self.0.insert((lived.allocator, lived.footprint.kind, lived.address), lived);
+    }
+
+    /// The buffers that an event is the end of. An address that is handed out anew was free.
+    fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
+        match (event.kind, key(event)) {
+            (EventKind::Allocate | EventKind::Free, Some(key)) => {
+                self.0.get(&key).copied().into_iter().collect()
+            }
+            (EventKind::MassFree | EventKind::AllocatorDestroyed, _) => {
+                let of_allocator = |lived: &&Lived<'a>| Some(lived.allocator) == event.allocator;
+                self.iter().filter(of_allocator).copied().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Lets an event happen.
+    pub(super) fn apply(&mut self, place: usize, event: &'a Event) {
+        match (event.kind, key(event)) {
+            (EventKind::Allocate, Some(_)) => {
+                let lived = Lived::of_allocation(place, event);
+                lived.into_iter().for_each(|lived| self.put(lived));
+            }
+            (EventKind::Free, Some(key)) => {
+                self.0.remove(&key);
+            }
+            (EventKind::MassFree | EventKind::AllocatorDestroyed, _) => {
+                self.0.retain(|(allocator, ..), _| Some(*allocator) != event.allocator);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Lived<'a>> {
+        self.0.values()
+    }
+}
+
+fn key(event: &Event) -> Option<Key> {
+    Some((event.allocator?, event.buffer_kind, event.address))
+}
+
+/// The name of an op; none if the code has none.
+pub(super) fn name(op: Option<&Op>) -> Option<String> {
+    op.map(|op| op.name.to_string()).filter(|name| !name.is_empty())
+}

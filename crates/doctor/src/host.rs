@@ -1,0 +1,82 @@
+//! What the host provides: hugepages, room in shared memory, a view of all processes.
+
+use ttmem_model::Bytes;
+
+use super::{Check, Patient, count};
+use ttmem_sources::source::process::are_hidden;
+use ttmem_sources::source::shared_memory::SHARED_MEMORY;
+
+const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
+/// Bytes that an agent reserves unless told otherwise, and TT-Metal's own regions beside it.
+const ROOM_FOR_AN_AGENT: u64 = 9 << 20;
+
+pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if !patient.facts.devices.is_empty() {
+        checks.push(hugepages(patient));
+    }
+    checks.extend(room(patient));
+    checks.push(processes(patient));
+    checks
+}
+
+/// Without an IOMMU that translates, TT-Metal needs a page of 1 GiB for each device.
+fn hugepages(patient: &Patient<'_>) -> Check {
+    let devices = &patient.facts.devices;
+    let is_translated = |bdf: &Option<String>| {
+        let group = bdf.as_ref().and_then(|bdf| {
+            let link =
+                patient.root.link(&format!("/sys/bus/pci/devices/{bdf}/iommu_group")).ok()?;
+            Some(link.file_name()?.to_string_lossy().into_owned())
+        });
+        let kind = group.and_then(|group| {
+            patient.root.read_text(&format!("/sys/kernel/iommu_groups/{group}/type")).ok()
+        });
+        kind.is_some_and(|kind| kind.starts_with("DMA"))
+    };
+    if devices.iter().all(|device| is_translated(&device.bdf)) {
+        return Check::pass("hugepages", "not needed: an IOMMU translates for every device");
+    }
+    let number = |name: &str| -> Option<usize> {
+        patient.root.read_text(&format!("{HUGEPAGES}/{name}")).ok()?.parse().ok()
+    };
+    match (number("nr_hugepages"), number("free_hugepages")) {
+        (Some(all), free) if all >= devices.len() => {
+            let free = free.map(|free| format!(", {free} free")).unwrap_or_default();
+            Check::pass("hugepages", format!("{} of 1 GiB{free}", count(all, "page")))
+        }
+        (all, _) => Check::warn(
+            "hugepages",
+            format!(
+                "{} of 1 GiB for {}",
+                count(all.unwrap_or(0), "page"),
+                count(devices.len(), "device")
+            ),
+            "set them up as tt-system-tools does (hugepages-setup), or switch the IOMMU on",
+        ),
+    }
+}
+
+fn room(patient: &Patient<'_>) -> Option<Check> {
+    let free = patient.root.free_bytes(SHARED_MEMORY)?;
+    Some(if free < ROOM_FOR_AN_AGENT {
+        Check::warn(
+            "shared-memory",
+            format!("{} free in {SHARED_MEMORY}: too little for an agent's segment", Bytes(free)),
+            "mount it writable, give the container a larger one (--shm-size), or set TTMEM_SEGMENT_MB=1",
+        )
+    } else {
+        Check::pass("shared-memory", format!("{} free in {SHARED_MEMORY}", Bytes(free)))
+    })
+}
+
+fn processes(patient: &Patient<'_>) -> Check {
+    if are_hidden(patient.root) {
+        return Check::warn(
+            "processes",
+            "procfs hides other users' processes (hidepid)",
+            "run ttmem as root, or in the group that the mount option gid names",
+        );
+    }
+    Check::pass("processes", "procfs shows every process")
+}

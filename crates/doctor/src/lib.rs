@@ -1,0 +1,126 @@
+//! `ttmem doctor`: is everything there that `ttmem` and its workloads need, and what was left lying about?
+//!
+//! It looks as everything else does, through the [`Root`] and at facts, opens no device and changes nothing.
+
+mod agents;
+mod devices;
+mod host;
+mod server;
+mod shared_memory;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use ttmem_model::facts::Facts;
+use ttmem_model::{Severity, Snapshot};
+
+use ttmem_root::Root;
+use ttmem_service::supply::{Probed, Unfit};
+
+pub use agents::removable;
+
+/// The name of the format.
+pub const SCHEMA: &str = "ttmem/doctor";
+/// The version of the format: a newer minor adds fields, a newer major breaks readers.
+pub const VERSION: &str = "1.0";
+
+/// How a check ended, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    Pass,
+    /// Something is less than it could be.
+    Warn,
+    /// Something does not work.
+    Fail,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about, in one word that stays.
+    pub id: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// What is the case, in one line.
+    pub text: String,
+    /// What to do; none where there is nothing to do.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn pass(id: &'static str, text: impl Into<String>) -> Self {
+        Self { id, status: Status::Pass, text: text.into(), remedy: None }
+    }
+
+    fn warn(id: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { id, status: Status::Warn, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn fail(id: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { id, status: Status::Fail, text: text.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Everything that is looked at.
+#[derive(Debug)]
+pub struct Patient<'a> {
+    /// The host's files.
+    pub root: &'a Root,
+    /// What the sources said.
+    pub facts: &'a Facts,
+    /// What was concluded from that.
+    pub snapshot: &'a Snapshot,
+    /// Where the agent library is, or why it was not found; `None` where that does not matter, as for a captured host.
+    pub library: Option<Result<String, String>>,
+    /// How the servers at the usual places did; `None` where that does not matter, as for a captured host.
+    pub servers: Option<Vec<(PathBuf, Result<Probed, Unfit>)>>,
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis {
+    schema: &'static str,
+    version: &'static str,
+    /// The worst of all.
+    pub status: Status,
+    /// The checks, in a fixed order.
+    pub checks: Vec<Check>,
+}
+
+/// Looks at everything.
+#[must_use]
+pub fn examine(patient: &Patient<'_>) -> Diagnosis {
+    let mut checks = Vec::new();
+    checks.extend(devices::checks(patient));
+    checks.extend(host::checks(patient));
+    checks.extend(shared_memory::checks(patient));
+    checks.extend(agents::checks(patient));
+    checks.extend(server::checks(patient));
+    let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
+    Diagnosis { schema: SCHEMA, version: VERSION, status, checks }
+}
+
+/// The findings of a snapshot with one of these names, as checks. What is merely good to know is left out.
+fn findings<'a>(
+    patient: &'a Patient<'_>,
+    id: &'static str,
+    names: &'a [&str],
+) -> impl Iterator<Item = Check> + 'a {
+    let found = patient.snapshot.findings.iter();
+    let wanted = found.filter(|finding| names.contains(&finding.id.as_str()));
+    wanted.filter_map(move |finding| match finding.severity {
+        Severity::Info => None,
+        Severity::Warning => Some(Check::warn(id, &finding.text, &finding.remedy)),
+        Severity::Error => Some(Check::fail(id, &finding.text, &finding.remedy)),
+    })
+}
+
+/// `1 region`, `3 regions`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests;

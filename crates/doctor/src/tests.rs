@@ -1,0 +1,199 @@
+use ttmem_segment::Hook;
+
+use super::*;
+use ttmem_fake as fake;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{Host, PID, Process};
+use ttmem_root::Clock;
+use ttmem_root::Tree;
+use ttmem_sources::Collector;
+
+const N150: u64 = 0x0000_0180_0000_0001;
+
+fn diagnose(tree: Tree) -> Diagnosis {
+    let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
+    let facts = collector.facts();
+    let snapshot = collector.snapshot();
+    examine(&Patient {
+        root: collector.root(),
+        facts: &facts,
+        snapshot: &snapshot,
+        library: Some(Ok("/usr/lib/ttmem/libttmem_agent.so".to_owned())),
+        servers: None,
+    })
+}
+
+fn check(diagnosis: &Diagnosis, id: &str) -> Check {
+    diagnosis.checks.iter().find(|check| check.id == id).cloned().unwrap()
+}
+
+fn segment(pid: i32) -> Segment {
+    let start = Process::new(pid, "python3").start_ticks();
+    let new = NewBuffer::new(ttmem_segment::BufferKind::Dram, 4096, "Add");
+    Segment::wormhole(pid, start, N150).allocate(new)
+}
+
+/// What the checks look at beside the files that snapshots are made of.
+fn complete(host: Host) -> Host {
+    let pages = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
+    let line = |text: &str| ttmem_root::Entry::file(format!("{text}\n"));
+    host.file(format!("{pages}/nr_hugepages"), line("4"))
+        .file(format!("{pages}/free_hugepages"), line("3"))
+}
+
+#[test]
+fn a_machine_in_order_passes() {
+    let diagnosis = diagnose(complete(Host::n150().segment_of(PID, segment(PID))).into_tree());
+    let bad: Vec<&Check> =
+        diagnosis.checks.iter().filter(|check| check.status != Status::Pass).collect();
+    assert_eq!(bad, [&diagnosis.checks[0]; 0]);
+    assert_eq!(diagnosis.status, Status::Pass);
+    assert_eq!(check(&diagnosis, "hugepages").text, "4 pages of 1 GiB, 3 free");
+    assert!(check(&diagnosis, "agents").text.contains("hooks live"));
+    assert_eq!(check(&diagnosis, "locks").text, "1 lock of UMD, 1 held by a process that runs");
+}
+
+#[test]
+fn every_made_up_host_can_be_examined() {
+    for (name, tree) in fake::healthy().into_iter().chain(fake::variants()) {
+        let diagnosis = diagnose(tree);
+        assert!(!diagnosis.checks.is_empty(), "{name}");
+        for check in &diagnosis.checks {
+            assert_eq!(check.remedy.is_some(), check.status != Status::Pass, "{name}: {check:?}");
+            assert!(!check.text.contains('\n'), "{name}: {check:?}");
+        }
+    }
+}
+
+/// The file of a lock that a process holds.
+fn lock(pid: u32) -> ttmem_root::Entry {
+    let mut bytes = vec![0; 56];
+    bytes[..4].copy_from_slice(&pid.to_le_bytes());
+    bytes[40..48].copy_from_slice(&0x5454_554d_444d_5458_u64.to_le_bytes());
+    bytes[52..].copy_from_slice(&pid.to_le_bytes());
+    ttmem_root::Entry::file(bytes)
+}
+
+#[test]
+fn what_is_wrong_has_a_name() {
+    let cases: [(Host, &str, Status, &str); 8] = [
+        (Host::n150().without_driver(), "driver", Status::Fail, "1 board on the PCIe bus"),
+        (Host::new().without_driver(), "driver", Status::Warn, "no board"),
+        (Host::n150().driver("2.4.1"), "driver", Status::Warn, "does not tell who"),
+        (
+            Host::n150().without("/dev/tenstorrent/0"),
+            "device-nodes",
+            Status::Fail,
+            "/dev/tenstorrent/0 is not there",
+        ),
+        (Host::n150(), "hugepages", Status::Warn, "0 pages of 1 GiB for 1 device"),
+        (Host::n150().without_process(PID), "regions", Status::Warn, "left behind"),
+        (
+            Host::n150()
+                .without_process(PID)
+                .file("/dev/shm/TT_UMD_LOCK.CHIP_IN_USE_0_PCIe", lock(4242)),
+            "locks",
+            Status::Warn,
+            "CHIP_IN_USE_0_PCIe is held by process 4242",
+        ),
+        (
+            Host::n150()
+                .process(Process::new(PID, "x").variable("TT_METAL_SHM_TRACKING_DISABLED", "1")),
+            "tracking",
+            Status::Warn,
+            "does not report its memory",
+        ),
+    ];
+    for (host, id, status, text) in cases {
+        let found = check(&diagnose(host.into_tree()), id);
+        assert_eq!(found.status, status, "{found:?}");
+        assert!(found.text.contains(text), "{found:?}");
+    }
+}
+
+#[test]
+fn agents_tell_of_their_hooks_and_dead_ones_are_cleaned() {
+    let few = segment(PID).hooks(&[Hook::Allocate, Hook::Free, Hook::OpenMesh]);
+    let found = check(&diagnose(complete(Host::n150().segment_of(PID, few)).into_tree()), "agents");
+    assert_eq!(found.status, Status::Warn);
+    assert!(found.text.contains("kernel binaries look like tensors"), "{found:?}");
+
+    let host = Host::n150().segment_of(PID, segment(PID)).segment_of(0, segment(99));
+    let facts =
+        Collector::new(Root::memory(host.into_tree())).with_clock(Clock::Fixed(fake::NOW)).facts();
+    let removable: Vec<i32> = removable(&facts).iter().map(|file| file.pid).collect();
+    assert_eq!(removable, [99]);
+}
+
+#[test]
+fn every_state_of_a_server_is_told() {
+    let every = std::time::Duration::from_secs(1);
+    let good = Probed { ttmem: env!("CARGO_PKG_VERSION").to_owned(), every, blind_spots: 0 };
+    let cases: [(Result<Probed, Unfit>, Status, &str); 9] = [
+        (Err(Unfit::Absent), Status::Pass, "none runs"),
+        (Ok(good.clone()), Status::Pass, "every 1s"),
+        (Ok(Probed { ttmem: "9.9.9".to_owned(), ..good.clone() }), Status::Warn, "ttmem 9.9.9"),
+        (Ok(Probed { blind_spots: 2, ..good }), Status::Warn, "may not read everything"),
+        (Err(Unfit::Dead), Status::Warn, "does not run any more"),
+        (Err(Unfit::Closed), Status::Warn, "not open to this user"),
+        (Err(Unfit::Stranger(77)), Status::Warn, "user 77"),
+        (Err(Unfit::Elsewhere), Status::Warn, "another host"),
+        (Err(Unfit::Broken("\x1b[2J".to_owned())), Status::Warn, "of no use: [2J"),
+    ];
+    for (found, status, text) in cases {
+        let root = Root::memory(Host::n150().into_tree());
+        let mut collector = Collector::new(root).with_clock(Clock::Fixed(fake::NOW));
+        let facts = collector.facts();
+        let snapshot = collector.snapshot();
+        let servers = Some(vec![("/run/ttmem/ttmem.sock".into(), found)]);
+        let root = collector.root();
+        let patient = Patient { root, facts: &facts, snapshot: &snapshot, library: None, servers };
+        let check = check(&examine(&patient), "server");
+        assert!(check.status == status && check.text.contains(text), "{check:?}");
+        assert_eq!(check.remedy.is_some(), status != Status::Pass, "{check:?}");
+    }
+}
+
+#[test]
+fn many_segments_of_the_dead_are_one_line() {
+    let host = (91..98).fold(Host::n150(), |host, pid| host.segment_of(0, segment(pid)));
+    let all = diagnose(complete(host).into_tree());
+    let agents: Vec<&Check> = all.checks.iter().filter(|check| check.id == "agents").collect();
+    let [found] = agents[..] else { panic!("{agents:?}") };
+    assert!(found.text.starts_with("7 segments of processes that are gone: "), "{found:?}");
+    assert!(found.text.ends_with('…'), "{found:?}");
+}
+
+#[test]
+fn a_chip_that_reads_as_ones_is_not_in_order() {
+    for tree in [fake::variants::devices::all_ones(), fake::variants::devices::garbage_numbers()] {
+        let found = check(&diagnose(tree), "telemetry");
+        assert_eq!(found.status, Status::Warn, "{found:?}");
+        assert!(
+            found.text.starts_with("chip 0 has ") && found.text.contains("such as "),
+            "{found:?}"
+        );
+    }
+    let well = diagnose(fake::variants::devices::missing_hwmon());
+    assert!(
+        well.checks.iter().all(|check| check.id != "telemetry"),
+        "what is not there is no fault"
+    );
+}
+
+#[test]
+fn segments_that_may_not_be_read_are_one_line() {
+    let denied = |number: i32| {
+        let host = (0..number).fold(Host::n150(), |host, place| {
+            let path = format!("/dev/shm/ttmem-{}-1", 91 + place);
+            host.file(path, ttmem_root::Entry::Error(rustix::io::Errno::ACCESS))
+        });
+        let all = diagnose(complete(host).into_tree());
+        let agents = all.checks.into_iter().filter(|check| check.id == "agents");
+        agents.map(|check| check.text).collect::<Vec<String>>()
+    };
+    let [one] = &denied(1)[..] else { panic!() };
+    assert!(one.ends_with("cannot be read"), "{one}");
+    let [three] = &denied(3)[..] else { panic!() };
+    assert!(three.ends_with("cannot be read, nor can 2 more"), "{three}");
+}

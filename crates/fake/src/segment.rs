@@ -1,0 +1,488 @@
+//! A segment of the agent, as an image of bytes: what the agent would have written while a process did this and that.
+//!
+//! It uses the layout of [`ttmem_segment`], as the agent does, and knows nothing of the reader. Buffers are placed
+//! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large enough.
+
+mod image;
+
+use std::collections::BTreeMap;
+
+use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
+use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_segment::{
+    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Origin, Statistics,
+};
+
+use super::NOW;
+
+/// Nanoseconds of the monotonic clock when a fake segment is made.
+const FIRST_TIME: u64 = 5_000_000_000_000;
+/// Nanoseconds between two things that a fake process does.
+const STEP: u64 = 1_000_000;
+/// Before [`NOW`] the segment is made, in nanoseconds, unless told otherwise.
+const AGE: u64 = 600_000_000_000;
+
+/// Where the buffers of a kind may lie in every bank.
+#[derive(Clone, Copy, Debug)]
+pub struct Bank {
+    /// Banks.
+    pub banks: u64,
+    /// First address.
+    pub start: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// The banks of a Wormhole with 64 cores, 32 KiB of `L1_SMALL` and 88 KiB of trace region: those of a real n150 with
+/// TT-Metal 0.81.1, by [`BufferKind`].
+pub const WORMHOLE: [Bank; 4] = [
+    Bank { banks: 12, start: 0x10_0040, bytes: 1_072_603_072 },
+    Bank { banks: 64, start: 105_824, bytes: 1_360_544 },
+    Bank { banks: 64, start: 1_466_368, bytes: 32_768 },
+    Bank { banks: 12, start: 0x3ffe_a000, bytes: 90_112 },
+];
+
+/// A buffer that a fake process allocates.
+#[derive(Clone, Copy, Debug)]
+pub struct NewBuffer<'a> {
+    /// Kind.
+    pub kind: BufferKind,
+    /// Bytes in every bank.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for; as many as all banks take if 0.
+    pub requested: u64,
+    /// What for.
+    pub origin: Origin,
+    /// How it is spread.
+    pub layout: BufferLayout,
+    /// The op at work; none if empty.
+    pub op: &'a str,
+}
+
+impl<'a> NewBuffer<'a> {
+    /// A tensor that an op makes, interleaved.
+    #[must_use]
+    pub fn new(kind: BufferKind, bytes_per_bank: u64, op: &'a str) -> Self {
+        let layout = BufferLayout::Interleaved;
+        Self { kind, bytes_per_bank, requested: 0, origin: Origin::Plain, layout, op }
+    }
+
+    /// The same for another purpose.
+    #[must_use]
+    pub fn origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The same, spread otherwise.
+    #[must_use]
+    pub fn layout(self, layout: BufferLayout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// The same with another number of bytes asked for.
+    #[must_use]
+    pub fn requested(self, requested: u64) -> Self {
+        Self { requested, ..self }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct FakeAllocator {
+    head: AllocatorHead,
+    banks: [Bank; 4],
+    peaks: [Option<PeakOrigin>; 4],
+    /// What TT-Metal's figure is more than the agent's.
+    hidden: [i64; 4],
+    /// Bytes per bank and number of the live buffers that the table has no room for.
+    unlisted: [(u64, u64); 4],
+    /// By kind and address.
+    live: BTreeMap<(u8, u64), BufferEntry>,
+}
+
+/// A segment under construction. What is done is done in the allocator that was opened last.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pid: i32,
+    start_ticks: u64,
+    made: u64,
+    time: u64,
+    thread: u32,
+    version: String,
+    state: AgentState,
+    hooks: u64,
+    chips: Vec<ChipEntry>,
+    allocators: Vec<FakeAllocator>,
+    names: Vec<String>,
+    events: Vec<EventEntry>,
+    failures: Vec<FailureEntry>,
+    counters: Vec<(usize, u64)>,
+    without_statistics: bool,
+}
+
+impl Segment {
+    /// The segment of a process, by its number in its own namespace and its start in clock ticks since boot. It has no chip.
+    #[must_use]
+    pub fn new(pid: i32, start_ticks: u64) -> Self {
+        Self {
+            pid,
+            start_ticks,
+            made: NOW.0 * 1000 - AGE,
+            time: FIRST_TIME,
+            thread: pid.unsigned_abs(),
+            version: "0.81.1".to_owned(),
+            state: AgentState::Recording,
+            hooks: Hook::ALL
+                .iter()
+                .filter(|hook| !hook.as_str().starts_with("Allocator::"))
+                .map(|hook| hook.bit())
+                .sum(),
+            chips: Vec::new(),
+            allocators: Vec::new(),
+            names: vec![String::new()],
+            events: Vec::new(),
+            failures: Vec::new(),
+            counters: Vec::new(),
+            without_statistics: false,
+        }
+    }
+
+    /// A process on one Wormhole chip, opened as a mesh.
+    #[must_use]
+    pub fn wormhole(pid: i32, start_ticks: u64, unique_id: u64) -> Self {
+        Self::new(pid, start_ticks).chip(0, Some(unique_id)).open(
+            AllocatorRole::Mesh,
+            &[0],
+            WORMHOLE,
+        )
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("ttmem-{}-{}", self.pid, self.start_ticks)
+    }
+
+    /// Adds a chip with the number that the process gives it.
+    #[must_use]
+    pub fn chip(mut self, device: u32, unique_id: Option<u64>) -> Self {
+        self.chips.push(ChipEntry { device, unique_id });
+        self
+    }
+
+    /// Opens an allocator for chips by their index.
+    #[must_use]
+    pub fn open(mut self, role: AllocatorRole, chips: &[usize], banks: [Bank; 4]) -> Self {
+        let serial = self.allocators.len() as u64 + 1;
+        let head = AllocatorHead {
+            serial,
+            pointer: 0x5555_0000_0000 + serial * 0x1000,
+            role,
+            alignments: Alignments::default(),
+            chips: chips.iter().fold(0, |set, chip| set | 1 << chip),
+            opened: self.time,
+            closed: 0,
+        };
+        self.allocators.push(FakeAllocator { head, banks, ..FakeAllocator::none() });
+        self.happen(EventKind::AllocatorSeen);
+        self
+    }
+
+    /// Allocates; without effect where there is no hole for it.
+    #[must_use]
+    pub fn allocate(mut self, new: NewBuffer<'_>) -> Self {
+        let tags = self.tags(new);
+        let bank = self.last().banks[new.kind as usize];
+        let Some(address) = self.last().place(new.kind, new.bytes_per_bank) else { return self };
+        let requested =
+            if new.requested == 0 { new.bytes_per_bank * bank.banks } else { new.requested };
+        let sequence = self.events.len() as u64 + 1;
+        let entry = BufferEntry {
+            key: 0x7f00_0000_0000 + sequence * 64,
+            address,
+            bytes_per_bank: new.bytes_per_bank,
+            requested,
+            sequence,
+            time: self.time,
+            page_bytes: 2048,
+            block_padding: 0,
+            thread: self.thread,
+            tags,
+        };
+        self.last_mut().live.insert((new.kind as u8, address), entry);
+        let (live, buffers) = self.last().live_of(new.kind);
+        self.event(EventKind::Allocate, &entry, live);
+        let peak = PeakOrigin {
+            bytes_per_bank: live,
+            buffers,
+            time: entry.time,
+            event: sequence,
+            thread: entry.thread,
+            name: tags.name,
+        };
+        let held = &mut self.last_mut().peaks[new.kind as usize];
+        if held.is_none_or(|held| held.bytes_per_bank < live) {
+            *held = Some(peak);
+        }
+        self
+    }
+
+    /// Frees the newest buffer of a kind that is still there.
+    #[must_use]
+    pub fn free_newest(self, kind: BufferKind) -> Self {
+        let newest = self.last().of_kind(kind).max_by_key(|entry| entry.sequence).copied();
+        self.free(newest)
+    }
+
+    /// Frees the oldest buffer of a kind that is still there.
+    #[must_use]
+    pub fn free_oldest(self, kind: BufferKind) -> Self {
+        let oldest = self.last().of_kind(kind).min_by_key(|entry| entry.sequence).copied();
+        self.free(oldest)
+    }
+
+    /// Frees the newest buffer of an op that is still there.
+    #[must_use]
+    pub fn free_newest_of(self, op: &str) -> Self {
+        let name = self.names.iter().position(|name| name == op).unwrap_or(usize::MAX);
+        let is_its = |entry: &&BufferEntry| usize::from(entry.tags.name) == name;
+        let newest = self.last().live.values().filter(is_its).max_by_key(|entry| entry.sequence);
+        let newest = newest.copied();
+        self.free(newest)
+    }
+
+    fn free(mut self, entry: Option<BufferEntry>) -> Self {
+        let Some(entry) = entry else { return self };
+        self.last_mut().live.remove(&(entry.tags.kind as u8, entry.address));
+        let (live, _) = self.last().live_of(entry.tags.kind);
+        self.event(EventKind::Free, &entry, live);
+        self
+    }
+
+    /// Asks for a buffer that the allocator refuses, whether there is room or not.
+    #[must_use]
+    pub fn fail(mut self, new: NewBuffer<'_>) -> Self {
+        let tags = self.tags(new);
+        let statistics = self.last().statistics(new.kind, self.time);
+        let (live_bytes, live_buffers) = self.last().live_of(new.kind);
+        let banks = self.last().banks[new.kind as usize].banks;
+        let requested = if new.requested == 0 { new.bytes_per_bank * banks } else { new.requested };
+        let entry = BufferEntry {
+            key: 0,
+            address: 0,
+            bytes_per_bank: new.bytes_per_bank,
+            requested,
+            sequence: 0,
+            time: self.time,
+            page_bytes: 2048,
+            block_padding: 0,
+            thread: self.thread,
+            tags,
+        };
+        self.event(EventKind::Failure, &entry, live_bytes);
+        self.failures.push(FailureEntry {
+            sequence: self.failures.len() as u64 + 1,
+            time: entry.time,
+            requested,
+            bytes_per_bank: new.bytes_per_bank,
+            page_bytes: entry.page_bytes,
+            thread: entry.thread,
+            tags,
+            statistics,
+            live_bytes,
+            live_buffers,
+            banks,
+            event: self.events.len() as u64,
+        });
+        self
+    }
+
+    /// Closes the newest allocator: what it still holds goes at once.
+    #[must_use]
+    pub fn close(mut self) -> Self {
+        self.happen(EventKind::MeshClosed);
+        self.happen(EventKind::MassFree);
+        let time = self.time;
+        self.last_mut().live.clear();
+        self.last_mut().head.closed = time;
+        self.happen(EventKind::AllocatorDestroyed);
+        self
+    }
+
+    /// Lets time pass.
+    #[must_use]
+    pub fn wait(mut self, milliseconds: u64) -> Self {
+        self.time += milliseconds * 1_000_000;
+        self
+    }
+
+    /// Makes TT-Metal's own figure differ from what the agent counted, in bytes per bank.
+    #[must_use]
+    pub fn hidden(mut self, kind: BufferKind, bytes_per_bank: i64) -> Self {
+        self.last_mut().hidden[kind as usize] = bytes_per_bank;
+        self
+    }
+
+    /// Lets so many live buffers find no room in the table.
+    #[must_use]
+    pub fn unlisted(mut self, kind: BufferKind, bytes_per_bank: u64, buffers: u64) -> Self {
+        self.last_mut().unlisted[kind as usize] = (bytes_per_bank, buffers);
+        self
+    }
+
+    /// Leaves TT-Metal unasked.
+    #[must_use]
+    pub fn without_statistics(mut self) -> Self {
+        self.without_statistics = true;
+        self
+    }
+
+    /// What has become of the agent.
+    #[must_use]
+    pub fn state(mut self, state: AgentState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// The hooks that are live.
+    #[must_use]
+    pub fn hooks(mut self, hooks: &[Hook]) -> Self {
+        self.hooks = hooks.iter().map(|hook| hook.bit()).sum();
+        self
+    }
+
+    /// Sets a counter of the header: see [`ttmem_segment::layout::counter`].
+    #[must_use]
+    pub fn counter(mut self, word: usize, value: u64) -> Self {
+        self.counters.push((word, value));
+        self
+    }
+
+    fn last(&self) -> &FakeAllocator {
+        static NONE: std::sync::OnceLock<FakeAllocator> = std::sync::OnceLock::new();
+        self.allocators.last().unwrap_or_else(|| NONE.get_or_init(FakeAllocator::none))
+    }
+
+    fn last_mut(&mut self) -> &mut FakeAllocator {
+        if self.allocators.is_empty() {
+            self.allocators.push(FakeAllocator::none());
+        }
+        let last = self.allocators.len() - 1;
+        &mut self.allocators[last]
+    }
+
+    fn tags(&mut self, new: NewBuffer<'_>) -> Tags {
+        let known = self.names.iter().position(|name| name == new.op);
+        let name = known.unwrap_or_else(|| {
+            self.names.push(new.op.to_owned());
+            self.names.len() - 1
+        });
+        Tags {
+            allocator: u8::try_from(self.allocators.len().saturating_sub(1)).unwrap_or(0),
+            kind: new.kind,
+            origin: new.origin,
+            layout: new.layout,
+            name: u16::try_from(name).unwrap_or(0),
+        }
+    }
+
+    fn happen(&mut self, what: EventKind) {
+        let new = NewBuffer::new(BufferKind::Dram, 0, "");
+        let tags = self.tags(new.layout(BufferLayout::Unknown));
+        let address = self.last().head.pointer;
+        let entry = BufferEntry {
+            key: 0,
+            address,
+            bytes_per_bank: 0,
+            requested: 0,
+            sequence: 0,
+            time: self.time,
+            page_bytes: 0,
+            block_padding: 0,
+            thread: self.thread,
+            tags,
+        };
+        self.event(what, &entry, 0);
+    }
+
+    fn event(&mut self, kind: EventKind, entry: &BufferEntry, live_after: u64) {
+        self.events.push(EventEntry {
+            kind,
+            sequence: self.events.len() as u64 + 1,
+            time: self.time,
+            address: entry.address,
+            bytes_per_bank: entry.bytes_per_bank,
+            requested: entry.requested,
+            live_after,
+            page_bytes: entry.page_bytes,
+            block_padding: entry.block_padding,
+            thread: entry.thread,
+            tags: entry.tags,
+        });
+        self.time += STEP;
+    }
+}
+
+impl FakeAllocator {
+    /// One that has nothing to hand out.
+    fn none() -> Self {
+        let head = AllocatorHead {
+            serial: 1,
+            pointer: 0x5555_0000_1000,
+            role: AllocatorRole::Unknown,
+            alignments: Alignments::default(),
+            chips: 0,
+            opened: FIRST_TIME,
+            closed: 0,
+        };
+        let banks = [Bank { banks: 0, start: 0, bytes: 0 }; 4];
+        let (peaks, hidden, unlisted) = ([None; 4], [0; 4], [(0, 0); 4]);
+        Self { head, banks, peaks, hidden, unlisted, live: BTreeMap::new() }
+    }
+
+    fn of_kind(&self, kind: BufferKind) -> impl Iterator<Item = &BufferEntry> {
+        self.live.range((kind as u8, 0)..=(kind as u8, u64::MAX)).map(|(_, entry)| entry)
+    }
+
+    /// Bytes per bank and number of the live buffers.
+    fn live_of(&self, kind: BufferKind) -> (u64, u64) {
+        let (bytes, buffers) = self.unlisted[kind as usize];
+        let sum: u64 = self.of_kind(kind).map(|entry| entry.bytes_per_bank).sum();
+        (sum + bytes, self.of_kind(kind).count() as u64 + buffers)
+    }
+
+    /// The holes, ascending: start and bytes.
+    fn holes(&self, kind: BufferKind) -> Vec<(u64, u64)> {
+        let bank = self.banks[kind as usize];
+        let mut next = bank.start;
+        let mut holes = Vec::new();
+        for entry in self.of_kind(kind) {
+            holes.push((next, entry.address.saturating_sub(next)));
+            next = entry.address + entry.bytes_per_bank;
+        }
+        holes.push((next, (bank.start + bank.bytes).saturating_sub(next)));
+        holes.retain(|(_, bytes)| *bytes > 0);
+        holes
+    }
+
+    fn place(&self, kind: BufferKind, bytes: u64) -> Option<u64> {
+        let holes = self.holes(kind);
+        match kind {
+            BufferKind::Dram | BufferKind::Trace => {
+                holes.iter().find(|(_, room)| *room >= bytes).map(|(start, _)| *start)
+            }
+            BufferKind::L1 | BufferKind::L1Small => {
+                let hole = holes.iter().rev().find(|(_, room)| *room >= bytes);
+                hole.map(|(start, room)| start + room - bytes)
+            }
+        }
+    }
+
+    fn statistics(&self, kind: BufferKind, time: u64) -> Statistics {
+        let total = self.banks[kind as usize].bytes;
+        let (live, _) = self.live_of(kind);
+        let allocated = live.saturating_add_signed(self.hidden[kind as usize]);
+        let largest = self.holes(kind).into_iter().map(|(_, bytes)| bytes).max().unwrap_or(0);
+        let free = total.saturating_sub(allocated);
+        Statistics { total, allocated, free, largest_free: largest.min(free), time }
+    }
+}

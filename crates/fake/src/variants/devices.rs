@@ -1,0 +1,266 @@
+//! Devices that vanish, drivers that are old, and files that make no sense.
+
+use rustix::io::Errno;
+use ttmem_model::board::{self, Arch};
+
+use crate::{BYTES, Board, Host, Process};
+use ttmem_root::{Entry, Tree};
+
+/// A board that no driver has a name for.
+const UNKNOWN: &board::Board = &board::Board {
+    name: "unknown",
+    code: 0x99,
+    arch: Arch::Wormhole,
+    remote_asics: 0,
+    worker_cores: None,
+    dram_banks: None,
+};
+
+/// The n150 with other content in files of its device, its sensors and its PCIe function.
+fn with_files(attributes: &[(&str, &str)], sensors: &[(&str, &str)], pci: &[(&str, &str)]) -> Tree {
+    let host = Host::n150();
+    let device = host.device_directory(0);
+    let places = [
+        (device.clone(), attributes),
+        (host.hwmon_directory(0), sensors),
+        (device.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned(), pci),
+    ];
+    let mut tree = host.into_tree();
+    for (directory, contents) in places {
+        for (name, content) in contents {
+            tree.put(format!("{directory}/{name}"), Entry::file(*content));
+        }
+    }
+    tree
+}
+
+/// The files below a path, with what they hold.
+fn files_below(tree: &Tree, directory: &str) -> Vec<(String, Vec<u8>)> {
+    let below = format!("{directory}/");
+    tree.iter()
+        .filter(|(path, _)| path.starts_with(&below))
+        .filter_map(|(path, entry)| match entry {
+            Entry::File { bytes, .. } => Some((path.to_owned(), bytes.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Lets every file below a path fail.
+fn fail_below(tree: &mut Tree, directory: &str, errno: Errno) {
+    for (path, _) in files_below(tree, directory) {
+        tree.put(path, Entry::Error(errno));
+    }
+}
+
+/// Lets every file below a path fail from its second read on.
+fn fail_after_one_read(tree: &mut Tree, directory: &str, errno: Errno) {
+    for (path, bytes) in files_below(tree, directory) {
+        tree.put(path, Entry::changing(vec![Entry::file(bytes), Entry::Error(errno)]));
+    }
+}
+
+/// No driver, and the board on the PCIe bus: exit code 9.
+#[must_use]
+pub fn no_driver() -> Tree {
+    Host::new().board(Board::n150()).without_driver().into_tree()
+}
+
+/// The driver without a board: no chips.
+#[must_use]
+pub fn no_boards() -> Tree {
+    Host::new().into_tree()
+}
+
+/// Driver 2.4.0: no ASIC id, no heartbeat, no list of owners. The owner is found by its open files, the rest is
+/// unsupported.
+#[must_use]
+pub fn old_driver() -> Tree {
+    Host::n150().driver("2.4.0").into_tree()
+}
+
+/// Driver 1.29 with a Blackhole: no PCIe counters, fan and limits either.
+#[must_use]
+pub fn very_old_driver() -> Tree {
+    Host::p150().driver("1.29").into_tree()
+}
+
+/// The firmware publishes no ASIC id: the chip is known by its board id.
+#[must_use]
+pub fn missing_asic_id() -> Tree {
+    let host = Host::n150();
+    let path = format!("{}/tt_asic_id", host.device_directory(0));
+    host.without(path).without("/dev/tenstorrent/by-id").into_tree()
+}
+
+/// There is no hwmon: temperature, voltage, current and power are unsupported.
+#[must_use]
+pub fn missing_hwmon() -> Tree {
+    let host = Host::n150();
+    let directory = host.hwmon_directory(0);
+    host.without(directory).into_tree()
+}
+
+/// The sensors are denied: temperature, voltage, current and power too.
+#[must_use]
+pub fn unreadable_hwmon() -> Tree {
+    let host = Host::n150();
+    let directory = host.hwmon_directory(0);
+    let mut tree = host.into_tree();
+    fail_below(&mut tree, &directory, Errno::ACCESS);
+    tree
+}
+
+/// There is no list of owners although the driver is new: the owner is found by its open files.
+#[must_use]
+pub fn missing_pids() -> Tree {
+    Host::n150().without("/proc/driver").into_tree()
+}
+
+/// Numbers are not numbers: each of them failed, the rest is right.
+#[must_use]
+pub fn garbage_numbers() -> Tree {
+    with_files(
+        &[
+            ("tt_aiclk", "fast\n"),
+            ("tt_arcclk", "-540\n"),
+            ("tt_axiclk", "900 MHz\n"),
+            ("tt_serial", "0000018000000xyz\n"),
+            ("tt_asic_id", "00041C5A018000010000\n"),
+            ("tt_heartbeat", "99999999999999999999999\n"),
+            ("pcie_perf_counters/slv_posted_wr_data_word_received0", "4294967296\n"),
+        ],
+        &[("temp1_input", "hot\n"), ("in0_input", "0x320\n"), ("power1_max", "1e9\n")],
+        &[("current_link_speed", "fast\n"), ("current_link_width", "x16\n")],
+    )
+}
+
+/// Files are there and empty: each reading failed.
+#[must_use]
+pub fn empty_files() -> Tree {
+    with_files(
+        &[("tt_aiclk", ""), ("tt_card_type", ""), ("tt_serial", "\n"), ("tt_asic_id", "")],
+        &[("temp1_input", ""), ("power1_input", "\n"), ("name", "")],
+        &[("numa_node", ""), ("current_link_speed", "")],
+    )
+}
+
+/// Files of one MiB where a line should be: bounded reads, and each reading failed.
+#[must_use]
+pub fn huge_files() -> Tree {
+    let digits = "1".repeat(1 << 20);
+    with_files(
+        &[("tt_aiclk", &digits), ("tt_card_type", &digits), ("tt_fw_bundle_ver", &digits)],
+        &[("temp1_input", &digits)],
+        &[("numa_node", &digits)],
+    )
+}
+
+/// The chip does not answer and every register reads as ones: no reading is believed.
+#[must_use]
+pub fn all_ones() -> Tree {
+    let ones = "4294967295\n";
+    with_files(
+        &[("tt_aiclk", ones), ("tt_arcclk", ones), ("tt_axiclk", ones), ("tt_heartbeat", ones)],
+        &[("temp1_input", "4294967295000\n"), ("curr1_input", "4294967295000\n")],
+        &[],
+    )
+}
+
+/// PCI's ways of saying that it does not know: no NUMA node, no link speed, 255 lanes.
+#[must_use]
+pub fn unknown_link_and_node() -> Tree {
+    with_files(
+        &[],
+        &[],
+        &[
+            ("numa_node", "-1\n"),
+            ("current_link_speed", "Unknown\n"),
+            ("current_link_width", "255\n"),
+        ],
+    )
+}
+
+/// A board newer than this `ttmem`: its chip is there, its capacity missing.
+#[must_use]
+pub fn unknown_board() -> Tree {
+    let process = Process::new(crate::PID, "python3");
+    Host::new().board(Board::new(UNKNOWN)).workload(process, BYTES).into_tree()
+}
+
+/// The chip falls off the bus between two snapshots: every file can be read once and then answers `ENODEV`.
+#[must_use]
+pub fn chip_vanishes() -> Tree {
+    let host = Host::n150();
+    let directories = [host.device_directory(0), host.hwmon_directory(0)];
+    let mut tree = host.into_tree();
+    for directory in directories {
+        fail_after_one_read(&mut tree, &directory, Errno::NODEV);
+    }
+    tree
+}
+
+/// The chip has fallen off the bus: what the driver remembers is there, every sensor and counter answers `ENODEV`.
+#[must_use]
+pub fn chip_vanished() -> Tree {
+    let host = Host::n150();
+    let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));
+    let mut tree = host.into_tree();
+    for name in ["tt_aiclk", "tt_axiclk", "tt_arcclk", "tt_heartbeat"] {
+        tree.put(format!("{device}/{name}"), Entry::Error(Errno::NODEV));
+    }
+    fail_below(&mut tree, &format!("{device}/pcie_perf_counters"), Errno::NODEV);
+    fail_below(&mut tree, &hwmon, Errno::NODEV);
+    tree
+}
+
+/// The chip is being reset: every file of the driver answers `ENODATA`.
+#[must_use]
+pub fn chip_resets() -> Tree {
+    let host = Host::n150();
+    let directories = [host.device_directory(0), host.hwmon_directory(0)];
+    let mut tree = host.into_tree();
+    for directory in directories {
+        fail_below(&mut tree, &directory, Errno::NODATA);
+    }
+    tree
+}
+
+/// The chip was taken off the bus after the driver's class was listed: its link leads nowhere.
+#[must_use]
+pub fn chip_unplugged() -> Tree {
+    Host::n150().without("/sys/bus/pci/devices/0000:01:00.0").into_tree()
+}
+
+/// A PCIe counter passes 2^32 between two snapshots: 200 words, not minus four thousand million.
+#[must_use]
+pub fn pcie_counter_wraps() -> Tree {
+    let host = Host::n150();
+    let path = format!(
+        "{}/pcie_perf_counters/slv_posted_wr_data_word_received0",
+        host.device_directory(0)
+    );
+    let reads = vec![Entry::file("4294967196\n"), Entry::file("100\n")];
+    host.file(path, Entry::changing(reads)).into_tree()
+}
+
+/// The class directory holds things that are not devices: one chip.
+#[must_use]
+pub fn strange_class_entries() -> Tree {
+    let host = Host::n150();
+    ["power", "tenstorrent!", "tenstorrent!x", "tenstorrent!99999999999", "tenstorrent!-1"]
+        .into_iter()
+        .fold(host, |host, name| {
+            host.file(format!("/sys/class/tenstorrent/{name}/tt_aiclk"), Entry::file("1\n"))
+        })
+        .into_tree()
+}
+
+/// An n300 whose region ids happen to be ASIC ids: the local chip is joined by its id, the remote one by the process.
+#[must_use]
+pub fn n300_by_asic_id() -> Tree {
+    let board = Board::n300();
+    let local = board.region_ids.first().copied().unwrap_or_default();
+    let process = Process::new(crate::PID, "python3");
+    Host::new().board(board.asic_id(local)).workload(process, BYTES).into_tree()
+}

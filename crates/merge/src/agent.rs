@@ -1,0 +1,130 @@
+//! What agents say, and how it is joined to chips and processes.
+//!
+//! An agent speaks of one process and knows its chips by the ids that name regions, so its chips are joined by the rules of
+//! regions (`join`). What it counted (`amounts`) takes the place of what the region says of the same process; the
+//! region's figure is kept beside it.
+
+mod amounts;
+mod findings;
+mod holders;
+mod join;
+
+use ttmem_model::facts::{Facts, Field, SegmentFile};
+use ttmem_model::reading::Missing;
+use ttmem_model::{Pid, Timestamp};
+use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
+
+pub(super) use amounts::{Geometry, amounts, geometry};
+pub(super) use findings::find;
+pub(super) use holders::{add_agents, add_readings, all_have_agents};
+pub(super) use join::{device_number, join, unique_id};
+
+/// A chip of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AgentLink {
+    /// The segment's place in the facts.
+    pub(super) segment: usize,
+    /// The chip's index in the segment.
+    pub(super) chip: usize,
+}
+
+/// Who wrote a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SegmentOwner {
+    /// A process that runs.
+    Live(Pid),
+    /// A process that is gone.
+    Gone {
+        /// True if its number belongs to another process by now.
+        reused: bool,
+    },
+    /// A process that may run where our namespace cannot see it.
+    Outside,
+}
+
+/// Who wrote each segment.
+pub(super) fn owners(facts: &Facts) -> Vec<SegmentOwner> {
+    let outside = facts
+        .devices
+        .iter()
+        .any(|device| device.holders.as_ref().is_ok_and(|holders| holders.outside > 0));
+    facts.segments.iter().map(|file| owner(facts, file, outside)).collect()
+}
+
+fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> SegmentOwner {
+    let namespace_of = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_ref();
+    let namespaces: Vec<&String> = file.through.iter().filter_map(namespace_of).collect();
+    let mut reused = false;
+    for (pid, process) in &facts.processes {
+        let sees_the_file = file.through.is_empty()
+            || file.through.contains(pid)
+            || process.mount_namespace.as_ref().is_some_and(|own| namespaces.contains(&own));
+        if process.namespace_pids.last() != Some(&file.pid) || !sees_the_file {
+            continue;
+        }
+        // A capture may lack the start time; the number has to do then.
+        if process.start_time.as_ref().map_or(true, |start| *start == file.start_ticks) {
+            return SegmentOwner::Live(*pid);
+        }
+        reused = true;
+    }
+    if !reused && (outside || facts.processes_hidden) {
+        return SegmentOwner::Outside;
+    }
+    SegmentOwner::Gone { reused }
+}
+
+/// The segments whose processes are gone, by their names alone: also those that cannot be read.
+#[must_use]
+pub fn segments_left(facts: &Facts) -> Vec<&SegmentFile> {
+    let owners = owners(facts);
+    let is_left =
+        |(_, owner): &(&SegmentFile, &SegmentOwner)| matches!(owner, SegmentOwner::Gone { .. });
+    facts.segments.iter().zip(&owners).filter(is_left).map(|(file, _)| file).collect()
+}
+
+/// What a segment says, if its agent can be believed: an agent that switched itself off knows nothing of what came after.
+pub(super) fn trusted(file: &SegmentFile) -> Field<&Segment> {
+    let segment = file.content.as_ref().map_err(Clone::clone)?;
+    if segment.header.state == AgentState::Off {
+        return Err(Missing::failed("the agent found a defect in itself and switched itself off"));
+    }
+    Ok(segment)
+}
+
+/// True if the agent sees every allocation and every free of the process.
+pub(super) fn sees_all(segment: &Segment) -> bool {
+    let hooks = segment.header.hooks_resolved;
+    let both = |one, other| hooks.contains(one) && hooks.contains(other);
+    both(Hook::Allocate, Hook::Free) || both(Hook::LegacyAllocate, Hook::LegacyFree)
+}
+
+/// The allocators of a segment that are open on a chip. One whose chips were not found out is on the only chip there is.
+pub(super) fn open_allocators(segment: &Segment, chip: usize) -> impl Iterator<Item = &Allocator> {
+    let only = segment.chips.len() == 1;
+    segment.allocators.iter().filter(move |allocator| {
+        allocator.closed.is_none()
+            && (allocator.chips.contains(&chip) || only && allocator.chips.is_empty())
+    })
+}
+
+/// The allocator that has the whole chip: that of the newest mesh, else that of the device.
+pub(super) fn main_allocator(segment: &Segment, chip: usize) -> Option<&Allocator> {
+    let rank = |allocator: &&Allocator| match allocator.role {
+        AllocatorRole::Mesh => (2, allocator.serial),
+        AllocatorRole::Device => (1, allocator.serial),
+        AllocatorRole::Unknown => (0, allocator.serial),
+        AllocatorRole::SubDevice => (-1, 0),
+    };
+    let whole = open_allocators(segment, chip)
+        .filter(|allocator| allocator.role != AllocatorRole::SubDevice);
+    whole.max_by_key(rank)
+}
+
+/// Microseconds between a monotonic time of a segment and the snapshot.
+pub(super) fn age(facts: &Facts, segment: &Segment, monotonic: u64) -> u64 {
+    facts.time.micros_since(Timestamp(segment.header.to_real_time(monotonic) / 1000))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! What an agent counted on a chip.
+//!
+//! Two numbers speak of the same bytes: the sum of the live buffers, which the hooks keep at every moment, and TT-Metal's
+//! own statistics (MemoryReporter), which the agent asks for up to a tenth of a second later. As long as the two agreed
+//! when they were last compared, the sum is shown: it is of this very moment. Where they differed, a hook has missed
+//! something, and TT-Metal's figure is shown with its age; once nothing moves any more the difference is a finding.
+
+use ttmem_model::facts::{Facts, Field, SegmentFile};
+use ttmem_model::metric::Quantity;
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::{Kind, Region};
+use ttmem_segment::{AllocatorRole, BufferKind, KindUse, Segment};
+
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::{Limits, PerKind};
+use super::{AgentLink, SegmentOwner, age, main_allocator, open_allocators, sees_all, trusted};
+
+/// What the process of a segment holds on a chip.
+pub(crate) fn amounts(
+    joined: &Joined<'_>,
+    link: AgentLink,
+    limits: &Limits,
+) -> PerKind<Reading<u64>> {
+    let file = &joined.facts.segments[link.segment];
+    let is_gone = matches!(joined.segment_owner(link.segment), SegmentOwner::Gone { .. });
+    let quality = if is_gone { Quality::Stale } else { Quality::Exact };
+    PerKind::new(|kind| match held(joined.facts, file, link.chip, kind, limits) {
+        Ok((bytes, age)) => Reading::new(bytes, SourceName::Agent, quality).aged(age),
+        Err(missing) => missing.into(),
+    })
+}
+
+/// Bytes and their age.
+fn held(
+    facts: &Facts,
+    file: &SegmentFile,
+    chip: usize,
+    kind: Kind,
+    limits: &Limits,
+) -> Field<(u64, u64)> {
+    let segment = trusted(file)?;
+    let Some(kind) = buffer_kind(kind) else {
+        return Err(Missing::unsupported("no allocator hands this out"));
+    };
+    let has_mesh =
+        open_allocators(segment, chip).any(|allocator| allocator.role == AllocatorRole::Mesh);
+    let mut bytes = 0_u64;
+    let mut oldest = facts.time.micros_since(file.read_at);
+    for allocator in open_allocators(segment, chip) {
+        // A device's allocator repeats in its statistics what the mesh took in modes that mirror it.
+        let is_own = allocator.role == AllocatorRole::Mesh || !has_mesh;
+        let (part, taken) = of_allocator(segment, allocator.kind(kind), is_own)?;
+        bytes = bytes.saturating_add(part);
+        oldest = oldest.max(taken.map_or(0, |taken| age(facts, segment, taken)));
+    }
+    let most = limits.most(Kind::from(kind).region());
+    if bytes > most {
+        let text = format!("the agent's segment says {bytes}, above the {most} of the chip");
+        return Err(Missing::failed(text));
+    }
+    Ok((bytes, oldest))
+}
+
+/// Bytes in all banks, and when TT-Metal said so if it was TT-Metal.
+fn of_allocator(
+    segment: &Segment,
+    held: &KindUse,
+    statistics_are_own: bool,
+) -> Field<(u64, Option<u64>)> {
+    let statistics = held.statistics.filter(|_| statistics_are_own);
+    let differed = held.residual.is_some_and(|residual| residual != 0);
+    match statistics {
+        Some(statistics) if differed || !sees_all(segment) => {
+            Ok((statistics.allocated.saturating_mul(held.banks), Some(statistics.time)))
+        }
+        None if !sees_all(segment) => Err(Missing::unsupported(
+            "this release of TT-Metal has none of the functions that the agent counts by",
+        )),
+        _ => Ok((held.live_total(), None)),
+    }
+}
+
+/// The kind as the agent names it.
+pub(crate) fn buffer_kind(kind: Kind) -> Option<BufferKind> {
+    BufferKind::ALL.into_iter().find(|buffer| Kind::from(*buffer) == kind)
+}
+
+/// What TT-Metal's allocator says of a kind on one chip.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Geometry {
+    pub(crate) banks: Reading<u64>,
+    pub(crate) allocatable: Reading<u64>,
+    pub(crate) largest_free: Reading<u64>,
+    pub(crate) fragmentation: Reading<Quantity>,
+}
+
+/// What the allocator of the living process says; of several processes the one whose largest free block is the smallest.
+/// `None` if no living process with an agent has the chip open.
+pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Option<Geometry> {
+    let kind = buffer_kind(kind)?;
+    let of_link = |link: &AgentLink| {
+        let is_live = matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_));
+        let file = &joined.facts.segments[link.segment];
+        let segment = trusted(file).ok().filter(|_| is_live)?;
+        let allocator = main_allocator(segment, link.chip)?;
+        Some((file, segment, allocator))
+    };
+    let (file, segment, allocator) =
+        chip.agents.iter().filter_map(of_link).min_by_key(|(_, _, one)| {
+            one.kind(kind).statistics.map_or(u64::MAX, |statistics| statistics.largest_free)
+        })?;
+    let held = allocator.kind(kind);
+    // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
+    let read = joined.facts.time.micros_since(file.read_at);
+    let said = held.statistics.map_or(0, |said| age(joined.facts, segment, said.time));
+    Some(of_main(held, if is_settled(held) { read } else { said }))
+}
+
+/// True if nothing changed since TT-Metal was asked.
+pub(super) fn is_settled(held: &KindUse) -> bool {
+    let (Some(statistics), Some(residual)) = (held.statistics, held.residual) else { return false };
+    i128::from(statistics.allocated) - i128::from(residual) == i128::from(held.live_bytes)
+}
+
+fn of_main(held: &KindUse, age: u64) -> Geometry {
+    let Some(statistics) = held.statistics else {
+        let missing = Missing::not_read("TT-Metal's allocator was not asked yet");
+        return Geometry {
+            banks: Reading::exact(held.banks, SourceName::Agent),
+            allocatable: missing.clone().into(),
+            largest_free: missing.clone().into(),
+            fragmentation: missing.into(),
+        };
+    };
+    let exact = |bytes| Reading::exact(bytes, SourceName::Agent).aged(age);
+    let fragmentation = if statistics.free == 0 {
+        Missing::unsupported("nothing is free").into()
+    } else {
+        Reading::exact(
+            Quantity(scattered(statistics.free, statistics.largest_free)),
+            SourceName::Agent,
+        )
+        .aged(age)
+    };
+    Geometry {
+        banks: Reading::exact(held.banks, SourceName::Agent),
+        allocatable: exact(statistics.total.saturating_mul(held.banks)),
+        largest_free: exact(statistics.largest_free),
+        fragmentation,
+    }
+}
+
+/// The share of the free bytes outside the largest free block, to a thousandth.
+fn scattered(free: u64, largest: u64) -> f64 {
+    let outside = u128::from(free.saturating_sub(largest)) * 1000 / u128::from(free.max(1));
+    f64::from(u32::try_from(outside).unwrap_or(1000)) / 1000.0
+}
+
+impl Limits {
+    /// The most that a chip can hold in a memory.
+    fn most(&self, region: Region) -> u64 {
+        match region {
+            Region::Dram => self.dram,
+            Region::L1 => self.l1,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is wrong with what agents say, or between them and the regions.
+
+use ttmem_model::finding::{Finding, Severity};
+use ttmem_model::reading::{MissingReason, Reading};
+use ttmem_model::{Bytes, Kind, Pid};
+use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Segment};
+
+use super::super::findings::Subject;
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::{Amounts, Held, Holder};
+use super::amounts::is_settled;
+use super::{SegmentOwner, main_allocator, sees_all};
+
+/// A region is written a moment after the allocation: only figures that have stood still for this long are compared.
+const SETTLED_NS: u64 = 1_000_000_000;
+
+/// Finds what is wrong.
+pub(crate) fn find(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
+    let mut findings = unreadable(joined);
+    for segment in 0..joined.facts.segments.len() {
+        findings.extend(of_agent(joined, segment));
+    }
+    for (chip, amounts) in joined.chips.iter().zip(amounts) {
+        findings.extend(amounts.held.iter().filter_map(|held| disagreement(joined, chip, held)));
+        findings.extend(missed(joined, chip));
+    }
+    findings
+}
+
+fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
+    let finding = |file: &ttmem_model::facts::SegmentFile| {
+        let missing = file.content.as_ref().err()?;
+        let whose = file.user.as_deref().unwrap_or("another user");
+        let (id, text, remedy) = match missing.reason {
+            MissingReason::Denied => (
+                "segment-denied",
+                format!("{} belongs to {whose} and cannot be read", file.path),
+                "run ttmem as that user or as root: the agent makes segments with mode 0600",
+            ),
+            MissingReason::Unsupported => (
+                "segment-unusable",
+                format!("{}: {}", file.path, missing.detail),
+                "its numbers are not shown; start the process with the ttmem run of this version",
+            ),
+            _ => (
+                "segment-unusable",
+                format!("{}: {}", file.path, missing.detail),
+                "its numbers are not shown; ttmem doctor --clean removes it once its process has ended",
+            ),
+        };
+        Some(Subject::process(Pid(file.pid)).finding(id, Severity::Warning, text, remedy))
+    };
+    joined.facts.segments.iter().filter_map(finding).collect()
+}
+
+/// What an agent says of itself: that it is off, or has lost something.
+fn of_agent(joined: &Joined<'_>, place: usize) -> Option<Finding> {
+    let file = joined.facts.segments.get(place)?;
+    let SegmentOwner::Live(pid) = joined.segment_owner(place) else { return None };
+    let segment = file.content.as_ref().ok()?;
+    let losses = &segment.losses;
+    let (id, text, remedy) = if segment.header.state == AgentState::Off {
+        (
+            "agent-off",
+            format!("the agent of process {pid} found a defect in itself and switched itself off"),
+            "the upstream region's figures are shown where there are any; start the process again to count exactly",
+        )
+    } else if !sees_all(segment) && has_allocators(segment) {
+        (
+            "agent-blind",
+            format!("the agent of process {pid} finds no function to count by in this TT-Metal"),
+            "TT-Metal's own statistics are shown, up to a tenth of a second old; ttmem doctor lists the functions",
+        )
+    } else if losses.allocators_dropped + losses.reentrant_calls > 0 {
+        (
+            "agent-lossy",
+            format!(
+                "the agent of process {pid} could not record {} calls and {} allocators",
+                losses.reentrant_calls, losses.allocators_dropped
+            ),
+            "its figures may be too small or too large by what these did",
+        )
+    } else {
+        return None;
+    };
+    Some(Subject::process(pid).finding(id, Severity::Warning, text, remedy))
+}
+
+fn has_allocators(segment: &Segment) -> bool {
+    segment.allocators.iter().any(|allocator| allocator.closed.is_none())
+}
+
+/// What TT-Metal's allocator and the hooks count differently, once nothing moves.
+fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for link in &chip.agents {
+        let SegmentOwner::Live(pid) = joined.segment_owner(link.segment) else { continue };
+        let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
+        let Some(allocator) = main_allocator(segment, link.chip) else { continue };
+        // A mesh is told of once, with its first chip.
+        let is_first = allocator.chips.first().is_none_or(|first| *first == link.chip);
+        if !is_first || allocator.role == AllocatorRole::SubDevice || !sees_all(segment) {
+            continue;
+        }
+        for kind in BufferKind::ALL {
+            let held = allocator.kind(kind);
+            let (Some(statistics), Some(residual)) = (held.statistics, held.residual) else {
+                continue;
+            };
+            if residual == 0 || !is_settled(held) {
+                continue;
+            }
+            let label = Kind::from(kind).label();
+            findings.push(Subject { chip: Some(chip.id), pid: Some(pid) }.finding(
+                "agent-residual",
+                Severity::Warning,
+                format!(
+                    "process {pid}: TT-Metal's allocator has {} {label} a bank and the agent counted {} ({residual:+})",
+                    statistics.allocated, held.live_bytes
+                ),
+                "TT-Metal's figure is shown; buffers allocated before the agent was loaded are not in its list",
+            ));
+        }
+    }
+    findings
+}
+
+/// The region counts requested bytes and the agent reservations, so the region may well say less, but never more; and a
+/// region that says nothing at all of memory in use has missed it.
+fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Held) -> Option<Finding> {
+    let Holder::Live(pid) = held.holder else { return None };
+    let agent = held.agent.as_ref()?;
+    let settled =
+        held.updated_ns.saturating_add(SETTLED_NS) < joined.facts.time.0.saturating_mul(1000);
+    if !settled {
+        return None;
+    }
+    let differs = |kind: &Kind| {
+        let exact = agent.get(*kind).and_then(Reading::value)?;
+        let region = held.bytes.get(*kind)?.as_ref().ok()?;
+        let wrong = region > exact || *region == 0 && *exact > 0;
+        wrong.then(|| {
+            format!(
+                "{} {} by the region and {} by the agent",
+                kind.label(),
+                Bytes(*region),
+                Bytes(*exact)
+            )
+        })
+    };
+    let differences: Vec<String> = Kind::ALLOCATOR.iter().filter_map(differs).collect();
+    if differences.is_empty() {
+        return None;
+    }
+    Some(Subject { chip: Some(chip.id), pid: Some(pid) }.finding(
+        "sources-disagree",
+        Severity::Info,
+        format!("process {pid} on chip {}: {}", chip.index, differences.join("; ")),
+        "the agent's figure is shown: the region misses what other threads allocate, and drifts",
+    ))
+}

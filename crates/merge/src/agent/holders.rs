@@ -1,0 +1,117 @@
+//! What agents say beside what regions say, process by process.
+
+use ttmem_model::Kind;
+use ttmem_model::reading::{Missing, Reading};
+use ttmem_segment::AgentState;
+
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::{Held, Holder, Limits, PerKind};
+use super::{SegmentOwner, amounts};
+
+/// Adds what agents say to what the regions say of the same processes.
+pub(crate) fn add_agents(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    limits: &Limits,
+    all: &mut Vec<Held>,
+) {
+    for link in &chip.agents {
+        let file = &joined.facts.segments[link.segment];
+        let through = file.through.first().copied();
+        let holder = match joined.segment_owner(link.segment) {
+            SegmentOwner::Live(pid) => Holder::Live(pid),
+            SegmentOwner::Outside => Holder::Outside(file.pid),
+            SegmentOwner::Gone { reused } => Holder::Gone { through, pid: file.pid, reused },
+        };
+        // What a process that came to its end by itself held then is no news; its segment still tells.
+        let Ok(segment) = &file.content else { continue };
+        let is_gone = matches!(holder, Holder::Gone { .. });
+        if is_gone && segment.header.state == AgentState::Exited {
+            continue;
+        }
+        let agent = amounts(joined, *link, limits);
+        let is_same = |held: &&mut Held| match (held.holder, holder) {
+            (
+                Holder::Gone { through, pid, .. },
+                Holder::Gone { through: other_through, pid: other_pid, .. },
+            ) => (through, pid) == (other_through, other_pid),
+            (one, other) => one == other,
+        };
+        if let Some(held) = all.iter_mut().find(is_same) {
+            held.agent = Some(agent);
+            held.start_ticks = Some(file.start_ticks);
+            continue;
+        }
+        let no_slot = || Missing::no_source("it has no slot in the chip's region");
+        all.push(Held {
+            holder,
+            name: String::new(),
+            user: file.user.clone(),
+            bytes: PerKind::new(|_| Err(no_slot())),
+            reported: Err(no_slot()),
+            updated_ns: 0,
+            agent: Some(agent),
+            start_ticks: Some(file.start_ticks),
+        });
+    }
+}
+
+/// True if it is known of every process on the chip what it holds, by its agent.
+pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Held]) -> bool {
+    let mut living =
+        held.iter().filter(|held| !matches!(held.holder, Holder::Gone { .. })).peekable();
+    if living.peek().is_none() || !living.all(has_agent) {
+        return false;
+    }
+    let with_agents = joined.pids_with_agents(chip);
+    match joined.holders(chip) {
+        Some(holders) => {
+            holders.complete
+                && holders.outside == 0
+                && holders.pids.iter().all(|pid| with_agents.contains(pid))
+        }
+        None => joined.regions(chip).all(|(region, _)| region.content.is_ok()),
+    }
+}
+
+/// The sum of all, as good as the worst of them and as old as the oldest; `none` if there are none, and the reason why
+/// if one is missing.
+pub(crate) fn add_readings(
+    parts: impl Iterator<Item = Reading<u64>>,
+    none: Reading<u64>,
+) -> Reading<u64> {
+    let mut sum: Option<Reading<u64>> = None;
+    for part in parts {
+        sum = Some(match (sum, part) {
+            (None, part) => part,
+            (Some(missing @ Reading::Missing(_)), _) | (_, missing @ Reading::Missing(_)) => {
+                missing
+            }
+            (
+                Some(Reading::Known { value: one, source, quality, age_us }),
+                Reading::Known {
+                    value: other,
+                    source: other_source,
+                    quality: other_quality,
+                    age_us: other_age,
+                },
+            ) => match one.checked_add(other) {
+                Some(value) => Reading::Known {
+                    value,
+                    source: if other_quality > quality { other_source } else { source },
+                    quality: quality.max(other_quality),
+                    age_us: age_us.max(other_age),
+                },
+                None => Missing::failed("the sum is above 2^64").into(),
+            },
+        });
+    }
+    sum.unwrap_or(none)
+}
+
+fn has_agent(held: &Held) -> bool {
+    let known = |agent: &PerKind<Reading<u64>>, kind: &Kind| {
+        agent.get(*kind).is_some_and(|reading| reading.value().is_some())
+    };
+    held.agent.as_ref().is_some_and(|agent| Kind::ALLOCATOR.iter().all(|kind| known(agent, kind)))
+}

@@ -1,0 +1,136 @@
+//! Who is behind a slot of a region.
+//!
+//! A slot holds a process number as its writer's namespace counts, and stays when its writer is killed. The number
+//! may belong to another process by now, or mean nothing here.
+
+use ttmem_model::Pid;
+use ttmem_model::facts::{Facts, ProcessFacts, RegionFile, RegionSlot};
+
+use super::chip::{JoinedChip, Origin};
+
+/// A process cannot have written before it started. `/proc/stat` gives the time of boot in whole seconds, and the
+/// clock may have been set since: only a clear difference is proof.
+const START_TOLERANCE_US: u64 = 2_000_000;
+
+/// Who is behind a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotOwner {
+    /// A process that runs.
+    Live(Pid),
+    /// A process that is gone.
+    Gone {
+        /// True if its number belongs to another process by now.
+        reused: bool,
+    },
+    /// A process that may run where our namespace cannot see it.
+    Outside,
+}
+
+impl SlotOwner {
+    /// The process, if one runs.
+    pub(crate) fn live(&self) -> Option<Pid> {
+        match self {
+            Self::Live(pid) => Some(*pid),
+            Self::Gone { .. } | Self::Outside => None,
+        }
+    }
+}
+
+/// Who is behind each slot of each region. Chips must be joined by id already.
+pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<SlotOwner>> {
+    let finder = Finder::new(facts, chips);
+    let owners_of = |(place, region): (usize, &RegionFile)| match &region.content {
+        Ok(content) => content.slots.iter().map(|slot| finder.owner(place, region, slot)).collect(),
+        Err(_) => Vec::new(),
+    };
+    facts.regions.iter().enumerate().map(owners_of).collect()
+}
+
+struct Finder<'a> {
+    facts: &'a Facts,
+    chips: &'a [JoinedChip],
+    /// True if some device is open outside our namespace.
+    outside: bool,
+}
+
+impl<'a> Finder<'a> {
+    fn new(facts: &'a Facts, chips: &'a [JoinedChip]) -> Self {
+        let outside = facts
+            .devices
+            .iter()
+            .any(|device| device.holders.as_ref().is_ok_and(|holders| holders.outside > 0));
+        Self { facts, chips, outside }
+    }
+
+    fn owner(&self, place: usize, region: &RegionFile, slot: &RegionSlot) -> SlotOwner {
+        let candidates = self.candidates(region, slot);
+        let must_hold = self.is_of_a_device(place);
+        let is_owner = |candidate: &&Candidate<'_>| {
+            candidate.process.is_none_or(|process| !started_after(process, slot))
+                && (!must_hold || self.holds_any_device(candidate.pid))
+        };
+        match candidates.iter().find(is_owner) {
+            Some(candidate) => SlotOwner::Live(candidate.pid),
+            None if self.outside && candidates.is_empty() => SlotOwner::Outside,
+            None => SlotOwner::Gone { reused: !candidates.is_empty() },
+        }
+    }
+
+    /// The processes that the number in a slot may mean, the likeliest first.
+    fn candidates(&self, region: &RegionFile, slot: &RegionSlot) -> Vec<Candidate<'a>> {
+        let namespace_of = |pid: &Pid| self.facts.processes.get(pid)?.mount_namespace.as_ref();
+        let namespaces: Vec<&String> = region.through.iter().filter_map(namespace_of).collect();
+        let may_write = |pid: Pid, process: &ProcessFacts| {
+            let own = process.mount_namespace.as_ref();
+            region.through.is_empty()
+                || region.through.contains(&pid)
+                || own.is_some_and(|own| namespaces.contains(&own))
+        };
+        let own_number = |process: &ProcessFacts| process.namespace_pids.last().copied();
+        let mut candidates: Vec<Candidate<'a>> = self
+            .facts
+            .processes
+            .iter()
+            .filter(|(pid, process)| {
+                own_number(process) == Some(slot.pid) && may_write(**pid, process)
+            })
+            .map(|(pid, process)| Candidate { pid: *pid, process: Some(process) })
+            .collect();
+        // A process that the driver lists runs, even where procfs hides it.
+        let listed = Pid(slot.pid);
+        if candidates.is_empty() && self.facts.processes_hidden && self.holds_any_device(listed) {
+            candidates.push(Candidate { pid: listed, process: None });
+        }
+        candidates.sort_by_key(|candidate| !self.holds_any_device(candidate.pid));
+        candidates
+    }
+
+    /// True if a region is known to be of a device whose list of holders is whole. Who writes it has a device open.
+    fn is_of_a_device(&self, place: usize) -> bool {
+        let is_linked = |chip: &&JoinedChip| chip.regions.iter().any(|link| link.region == place);
+        self.chips.iter().find(is_linked).is_some_and(|chip| match chip.origin {
+            Origin::Local { device } | Origin::Remote { gateway: device } => {
+                self.facts.devices[device].holders.as_ref().is_ok_and(|holders| holders.complete)
+            }
+            Origin::Unmatched => false,
+        })
+    }
+
+    fn holds_any_device(&self, pid: Pid) -> bool {
+        self.facts.devices.iter().any(|device| {
+            device.holders.as_ref().is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
+        })
+    }
+}
+
+/// A process that a slot's number may mean; without facts where procfs hides it.
+struct Candidate<'a> {
+    pid: Pid,
+    process: Option<&'a ProcessFacts>,
+}
+
+fn started_after(process: &ProcessFacts, slot: &RegionSlot) -> bool {
+    let updated_us = slot.updated_ns / 1000;
+    let started = process.started.as_ref().map_or(0, |started| started.0);
+    updated_us != 0 && started > updated_us.saturating_add(START_TOLERANCE_US)
+}

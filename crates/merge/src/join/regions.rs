@@ -1,0 +1,248 @@
+//! The rules that join regions to chips, in the order of their certainty.
+
+use std::collections::BTreeSet;
+
+use ttmem_model::facts::{Device, Facts, RegionContent};
+use ttmem_model::snapshot::JoinedBy;
+use ttmem_model::{Arch, Pid};
+
+use super::chip::{JoinedChip, Link, NEXT_ON_BOARD, Origin, board_of};
+use super::owner::SlotOwner;
+
+/// Bits of a Blackhole chip's id below the board id.
+const LOCATION_BITS: u32 = 5;
+
+/// Joins regions that are named after an id that the driver shows.
+pub(super) fn join_by_id(facts: &Facts, chips: &mut [JoinedChip]) {
+    for place in 0..facts.regions.len() {
+        if let Some((joined_by, chip)) = rule_by_id(facts, chips, facts.regions[place].id) {
+            chips[chip].regions.push(Link { region: place, joined_by });
+        }
+    }
+}
+
+/// The place of the chip that TT-Metal gives this id.
+pub(crate) fn by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<usize> {
+    rule_by_id(facts, chips, id).map(|(_, chip)| chip)
+}
+
+fn rule_by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<(JoinedBy, usize)> {
+    let rule = |chip: &JoinedChip| match chip.origin {
+        Origin::Local { device } => local_rule(facts, &facts.devices[device], id),
+        Origin::Remote { gateway } => {
+            let gateway = facts.devices[gateway].asic_id.as_ref().ok()?;
+            (gateway.checked_add(NEXT_ON_BOARD)? == id).then_some(JoinedBy::Gateway)
+        }
+        Origin::Unmatched => None,
+    };
+    chips.iter().enumerate().filter_map(|(chip, joined)| Some((rule(joined)?, chip))).min()
+}
+
+/// The place of the chip that a process gives this number, if it has the devices open.
+pub(crate) fn by_number(
+    facts: &Facts,
+    chips: &[JoinedChip],
+    pid: Pid,
+    number: u32,
+) -> Option<usize> {
+    Numbering::of(facts, chips, pid).0.get(usize::try_from(number).ok()?).copied()
+}
+
+fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
+    if device.asic_id.as_ref() == Ok(&id) {
+        return Some(JoinedBy::AsicId);
+    }
+    let serial = *device.serial.as_ref().ok()?;
+    let alone =
+        facts.devices.iter().filter(|other| other.serial.as_ref() == Ok(&serial)).count() == 1;
+    if !alone {
+        return None;
+    }
+    let arch = device.arch.as_ref().ok().copied().or_else(|| Some(board_of(device)?.arch))?;
+    match arch {
+        Arch::Wormhole => (serial == id).then_some(JoinedBy::Serial),
+        Arch::Blackhole => {
+            let board = serial << LOCATION_BITS;
+            let location_mask = (1_u64 << LOCATION_BITS) - 1;
+            (id & !location_mask == board).then_some(JoinedBy::SerialAndLocation)
+        }
+    }
+}
+
+/// Joins regions through the processes that hold both a slot and a device.
+pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<SlotOwner>], chips: &mut [JoinedChip]) {
+    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(SlotOwner::live).collect();
+    // What is joined for one process may settle what was open for another.
+    loop {
+        let before = count_joined(chips);
+        for pid in &pids {
+            join_regions_of(facts, owners, *pid, chips);
+        }
+        if count_joined(chips) == before {
+            return;
+        }
+    }
+}
+
+fn count_joined(chips: &[JoinedChip]) -> usize {
+    chips.iter().map(|chip| chip.regions.len()).sum()
+}
+
+fn join_regions_of(facts: &Facts, owners: &[Vec<SlotOwner>], pid: Pid, chips: &mut [JoinedChip]) {
+    let numbering = Numbering::of(facts, chips, pid);
+    let has_slot =
+        |place: usize| owners.get(place).is_some_and(|slots| slots.contains(&SlotOwner::Live(pid)));
+    join_numbered(facts, owners, chips, &numbering, has_slot);
+    // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
+    let with_slot = (0..facts.regions.len()).find(|place| has_slot(*place));
+    let through = with_slot.map(|place| &facts.regions[place].through);
+    join_numbered(facts, owners, chips, &numbering, |place| {
+        let region = &facts.regions[place];
+        let attached = |content: &RegionContent| content.reference_count > 0;
+        Some(&region.through) == through && region.content.as_ref().is_ok_and(attached)
+    });
+}
+
+/// The chips of one process in the order in which UMD numbers them: those with a PCIe function by address, then those
+/// behind them.
+struct Numbering(Vec<usize>);
+
+impl Numbering {
+    fn of(facts: &Facts, chips: &[JoinedChip], pid: Pid) -> Self {
+        let held = |device: usize| holds(facts, device, pid);
+        let mut chips: Vec<_> = chips
+            .iter()
+            .enumerate()
+            .filter_map(|(chip, joined)| match joined.origin {
+                Origin::Local { device } if held(device) => {
+                    Some((false, &facts.devices[device].bdf, device, chip))
+                }
+                Origin::Remote { gateway } if held(gateway) => {
+                    Some((true, &facts.devices[gateway].bdf, gateway, chip))
+                }
+                _ => None,
+            })
+            .collect();
+        chips.sort();
+        Self(chips.into_iter().map(|(.., chip)| chip).collect())
+    }
+}
+
+/// True if a process has a device open.
+fn holds(facts: &Facts, device: usize, pid: Pid) -> bool {
+    let holders = facts.devices[device].holders.as_ref();
+    holders.is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
+}
+
+/// Joins each region that `applies` and that is of no chip yet to the chip of its device number, unless another
+/// region has the same number, or somebody has a slot in it who does not hold that chip: the number is one of the
+/// process that made the region, and processes that see different devices count differently.
+fn join_numbered(
+    facts: &Facts,
+    owners: &[Vec<SlotOwner>],
+    chips: &mut [JoinedChip],
+    numbering: &Numbering,
+    applies: impl Fn(usize) -> bool,
+) {
+    let open: Vec<(usize, i32)> = (0..facts.regions.len())
+        .filter(|place| applies(*place) && !is_joined(chips, *place))
+        .filter_map(|place| Some((place, facts.regions[place].content.as_ref().ok()?.device_id)))
+        .collect();
+    for (place, number) in &open {
+        let alone = open.iter().filter(|(_, other)| other == number).count() == 1;
+        let chip = usize::try_from(*number).ok().and_then(|number| numbering.0.get(number));
+        let Some(chip) = chip.filter(|chip| alone && chips[**chip].regions.is_empty()) else {
+            continue;
+        };
+        let held_by_all = match chips[*chip].origin {
+            Origin::Local { device } | Origin::Remote { gateway: device } => owners[*place]
+                .iter()
+                .filter_map(SlotOwner::live)
+                .all(|pid| holds(facts, device, pid)),
+            Origin::Unmatched => false,
+        };
+        if held_by_all {
+            chips[*chip].regions.push(Link { region: *place, joined_by: JoinedBy::Owner });
+        }
+    }
+}
+
+/// Joins the region of a board's second chip where the region of its first is joined.
+pub(super) fn join_by_gateway(facts: &Facts, chips: &mut [JoinedChip]) {
+    for place in 0..facts.regions.len() {
+        let Some(first) = facts.regions[place].id.checked_sub(NEXT_ON_BOARD) else { continue };
+        if is_joined(chips, place) {
+            continue;
+        }
+        let gateway = chips.iter().find_map(|chip| match chip.origin {
+            Origin::Local { device } => chip
+                .regions
+                .iter()
+                .any(|link| facts.regions[link.region].id == first)
+                .then_some(device),
+            Origin::Remote { .. } | Origin::Unmatched => None,
+        });
+        let Some(gateway) = gateway else { continue };
+        let free = chips
+            .iter_mut()
+            .find(|chip| chip.origin == Origin::Remote { gateway } && chip.regions.is_empty());
+        if let Some(chip) = free {
+            chip.regions.push(Link { region: place, joined_by: JoinedBy::Gateway });
+        }
+    }
+}
+
+/// Gives remote chips without a region of their own the row that their gateway's region has for them.
+pub(super) fn add_rows_of_remote_chips(facts: &Facts, chips: &mut [JoinedChip]) {
+    let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for position in 0..chips.len() {
+        let Origin::Remote { gateway } = chips[position].origin else { continue };
+        if !chips[position].regions.is_empty() {
+            continue;
+        }
+        let is_gateway = |chip: &&JoinedChip| chip.origin == Origin::Local { device: gateway };
+        let links = chips.iter().find(is_gateway).map(|chip| chip.regions.clone());
+        let row = links.unwrap_or_default().into_iter().find_map(|link| {
+            let content = facts.regions[link.region].content.as_ref().ok()?;
+            let free =
+                |row: &usize| content.chips[*row].remote && !used.contains(&(link.region, *row));
+            (0..content.chips.len()).find(free).map(|row| (link.region, row))
+        });
+        used.extend(row);
+        chips[position].row = row;
+    }
+}
+
+/// Makes a chip of every region that belongs to none. Several regions of one id are one chip in several containers.
+///
+/// A region that cannot be read makes none where devices wait for a region: it is one of theirs, and which one only
+/// its content could tell.
+pub(super) fn add_unmatched(facts: &Facts, chips: &mut Vec<JoinedChip>) {
+    let waiting = chips.iter().any(|chip| chip.regions.is_empty() && chip.row.is_none());
+    for place in 0..facts.regions.len() {
+        let region = &facts.regions[place];
+        if is_joined(chips, place) || waiting && region.content.is_err() {
+            continue;
+        }
+        let link = Link { region: place, joined_by: JoinedBy::Unmatched };
+        let same = chips.iter_mut().find(|chip| {
+            chip.origin == Origin::Unmatched
+                && chip
+                    .regions
+                    .first()
+                    .is_some_and(|first| facts.regions[first.region].id == region.id)
+        });
+        match same {
+            Some(chip) => chip.regions.push(link),
+            None => {
+                let mut chip = JoinedChip::new(Origin::Unmatched);
+                chip.regions.push(link);
+                chips.push(chip);
+            }
+        }
+    }
+}
+
+fn is_joined(chips: &[JoinedChip], place: usize) -> bool {
+    chips.iter().any(|chip| chip.regions.iter().any(|link| link.region == place))
+}

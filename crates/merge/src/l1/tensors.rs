@@ -1,0 +1,167 @@
+//! The allocator's buffers in L1, by the word of agents: which bytes of which cores they take.
+//!
+//! They are known if every process on the chip has an agent that lists all that it holds. Then the union of circular
+//! buffers and tensors is known too, where a sum would count tensors that are circular buffers twice.
+
+use ttmem_model::Arch;
+use ttmem_model::facts::{Field, L1Content, L1Facts};
+use ttmem_model::l1::{
+    BankBuffers, Buffer, Buffers, ByteRange, Coordinate, Core, Count, L1Map, RangeSet, bank_grid,
+};
+use ttmem_model::reading::Missing;
+use ttmem_segment::{Allocator, AllocatorRole, BufferKind, Segment};
+
+use super::super::agent::{AgentLink, SegmentOwner, all_have_agents, open_allocators, trusted};
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::Amounts;
+use super::total_of;
+
+/// The buffers in the L1 of a chip.
+pub(crate) fn buffers(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+) -> Field<BankBuffers> {
+    let l1 = joined.l1(chip).ok_or_else(|| Missing::not_read("L1 was not read"))?;
+    let content = l1.content.as_ref().map_err(Clone::clone)?;
+    if !all_have_agents(joined, chip, &amounts.held) {
+        return Err(Missing::no_source(
+            "which bytes the L1 tensors hold is known to an agent alone: start the process with ttmem run",
+        ));
+    }
+    let mut banks = Banks::default();
+    for link in &chip.agents {
+        if matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_)) {
+            let segment = trusted(&joined.facts.segments[link.segment])?;
+            banks.add(segment, *link)?;
+        }
+    }
+    let worker = content.cores.iter().find_map(|core| core.grid);
+    let worker = worker.ok_or_else(|| Missing::failed("no core says how many there are"))?;
+    let arch = l1.arch.unwrap_or(Arch::Wormhole);
+    let grid = bank_grid(worker, banks.number, arch, &system_cores(l1, content));
+    let grid = grid.ok_or_else(|| {
+        let [columns, rows]: [u8; 2] = worker.into();
+        Missing::unsupported(format!(
+            "which of {columns} × {rows} cores are the allocator's {} banks is not known",
+            banks.number
+        ))
+    })?;
+    let Buffers { l1_small_bytes, buffers } = banks.buffers;
+    let buffers = Buffers { l1_small_bytes, buffers: without_overlap(buffers) };
+    Ok(BankBuffers { buffers, grid })
+}
+
+/// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes and
+/// lose their names.
+fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
+    buffers.sort_by_key(|buffer| buffer.range.start);
+    let mut pairs = buffers.iter().zip(buffers.iter().skip(1));
+    if pairs.all(|(one, next)| one.range.end <= next.range.start) {
+        return buffers;
+    }
+    let union: RangeSet = buffers.iter().map(|buffer| buffer.range).collect();
+    let nameless = |range: &ByteRange| Buffer { range: *range, label: String::new() };
+    union.ranges().iter().map(nameless).collect()
+}
+
+/// What the agents of a chip say of its banks.
+#[derive(Default)]
+struct Banks {
+    number: u64,
+    buffers: Buffers,
+}
+
+impl Banks {
+    fn add(&mut self, segment: &Segment, link: AgentLink) -> Field<()> {
+        if segment.losses.buffers_dropped > 0 || segment.losses.torn > 0 {
+            return Err(Missing::failed("the agent's list of buffers is not whole"));
+        }
+        for allocator in open_allocators(segment, link.chip) {
+            self.add_allocator(segment, allocator)?;
+        }
+        Ok(())
+    }
+
+    fn add_allocator(&mut self, segment: &Segment, allocator: &Allocator) -> Field<()> {
+        let of_kind = |kind| allocator.kind(kind);
+        let (l1, small) = (of_kind(BufferKind::L1), of_kind(BufferKind::L1Small));
+        if allocator.role == AllocatorRole::SubDevice {
+            return match l1.live_buffers.saturating_add(small.live_buffers) {
+                0 => Ok(()),
+                _ => Err(Missing::unsupported("a sub-device holds L1, and has cores of its own")),
+            };
+        }
+        if l1.banks > 0 && self.number > 0 && l1.banks != self.number {
+            return Err(Missing::unsupported("processes on the chip have different L1 banks"));
+        }
+        self.number = self.number.max(l1.banks);
+        let set_aside = match (small.banks, small.statistics) {
+            (0, _) => 0,
+            (_, Some(statistics)) => statistics.total,
+            (_, None) => return Err(Missing::not_read("TT-Metal's allocator was not asked yet")),
+        };
+        self.buffers.l1_small_bytes = self.buffers.l1_small_bytes.max(set_aside);
+        let own = segment.buffers.iter().filter(|buffer| buffer.allocator == allocator.index);
+        let in_l1 =
+            own.filter(|buffer| matches!(buffer.kind, BufferKind::L1 | BufferKind::L1Small));
+        self.buffers.buffers.extend(in_l1.map(|buffer| {
+            let end = buffer.address.saturating_add(buffer.bytes_per_bank);
+            let name = buffer.op.as_ref().map(|op| op.name.to_string()).unwrap_or_default();
+            Buffer { range: ByteRange::new(buffer.address, end), label: name }
+        }));
+        Ok(())
+    }
+}
+
+/// The cores that are known to run TT-Metal's own kernels.
+fn system_cores(l1: &L1Facts, content: &L1Content) -> Vec<Coordinate> {
+    let Ok(names) = &l1.names else { return Vec::new() };
+    let system = content.cores.iter().filter(|core| names.is_system_core(core) == Some(true));
+    system.filter_map(|core| core.logical).collect()
+}
+
+/// Bytes that circular buffers share with buffers, and bytes that no program and no tensor can have any more.
+pub(super) fn shared_and_used(
+    content: &L1Content,
+    buffers: &BankBuffers,
+) -> (Field<u64>, Field<u64>) {
+    let of_core = |core: &Core| {
+        if let Some(own) = buffers.of(core) {
+            let map = L1Map::new(core, content.geometry, Some(own));
+            return (map.aliasing_bytes().clone(), map.used_bytes());
+        }
+        let circular = core.circular_buffer_bytes().value();
+        let sum = core.unreserved.zip(circular).map(|(one, other)| one.saturating_add(other));
+        (outside(circular.map(|_| 0), core.torn()), outside(sum, core.torn()))
+    };
+    let (shared, used): (Vec<Count>, Vec<Count>) = content.cores.iter().map(of_core).unzip();
+    (total_of(&content.cores, shared), total_of(&content.cores, used))
+}
+
+/// A number of a core that is no bank.
+fn outside(number: Option<u64>, torn: Option<Missing>) -> Count {
+    match (number, torn) {
+        (_, Some(torn)) => torn.into(),
+        (Some(number), None) => number.into(),
+        (None, None) => Missing::failed("its circular buffers are not known").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_that_overlap_keep_their_bytes() {
+        let buffer = |start, end, label: &str| Buffer {
+            range: ByteRange::new(start, end),
+            label: label.to_owned(),
+        };
+        let apart = vec![buffer(20, 30, "b"), buffer(10, 20, "a")];
+        let sorted = vec![buffer(10, 20, "a"), buffer(20, 30, "b")];
+        assert_eq!(without_overlap(apart), sorted);
+        let twice = vec![buffer(20, 30, "b"), buffer(10, 21, "a"), buffer(40, 50, "c")];
+        assert_eq!(without_overlap(twice), [buffer(10, 30, ""), buffer(40, 50, "")]);
+    }
+}

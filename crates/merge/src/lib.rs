@@ -1,0 +1,78 @@
+//! Facts become a snapshot: the one place where anything is concluded. Pure: the same facts give the same snapshot.
+//!
+//! 1. `join` finds out which memory region and which L1 belong to which chip and which process is behind each slot.
+//! 2. `memory` adds up what each process holds on each chip, and refuses numbers that cannot be.
+//!    `agent` does both for what agents say, which is believed before the regions; `buffers` lists what they recorded.
+//! 3. `l1` adds up what the worker cores hold.
+//! 4. `chips` and `processes` lay the result out; `findings` says what is wrong.
+
+mod agent;
+pub mod bank;
+mod buffers;
+mod chips;
+mod findings;
+mod join;
+mod l1;
+pub mod listing;
+mod memory;
+mod processes;
+pub mod words;
+
+use ttmem_model::Snapshot;
+use ttmem_model::facts::{Facts, Field};
+use ttmem_model::l1::BankBuffers;
+use ttmem_model::reading::Missing;
+use ttmem_model::snapshot::{SCHEMA, VERSION};
+
+pub use agent::segments_left;
+pub use buffers::buffers;
+
+use join::Joined;
+use memory::Amounts;
+
+/// Merges the facts of one pass into a snapshot. The facts of the pass before give rates and tell what vanished.
+#[must_use]
+pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
+    let joined = Joined::new(facts);
+    merge_joined(&joined, &amounts(&joined), previous)
+}
+
+/// The same, and for each of the facts about L1 the index of its chip and the allocator's buffers in it.
+#[must_use]
+pub fn merge_with_l1(
+    facts: &Facts,
+    previous: Option<&Facts>,
+) -> (Snapshot, Vec<(u32, Field<BankBuffers>)>) {
+    let joined = Joined::new(facts);
+    let amounts = amounts(&joined);
+    let pairs = || joined.chips.iter().zip(&amounts);
+    let look_up = |place: usize| match pairs().find(|(chip, _)| chip.l1 == Some(place)) {
+        Some((chip, amounts)) => (chip.index, l1::buffers(&joined, chip, amounts)),
+        None => (u32::MAX, Err(Missing::no_source("its chip is not known"))),
+    };
+    let chips = (0..facts.l1.len()).map(look_up).collect();
+    (merge_joined(&joined, &amounts, previous), chips)
+}
+
+/// What is held on each chip.
+fn amounts(joined: &Joined<'_>) -> Vec<Amounts> {
+    joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect()
+}
+
+fn merge_joined(joined: &Joined<'_>, amounts: &[Amounts], previous: Option<&Facts>) -> Snapshot {
+    let facts = joined.facts;
+    Snapshot {
+        schema: SCHEMA.to_owned(),
+        version: VERSION.to_owned(),
+        time_us: facts.time,
+        host: facts.host.clone(),
+        demo: facts.demo,
+        sources: facts.sources.clone(),
+        chips: chips::lay_out(joined, amounts, previous),
+        processes: processes::lay_out(joined, amounts),
+        findings: findings::find(joined, amounts, previous),
+    }
+}
+
+#[cfg(test)]
+mod tests;

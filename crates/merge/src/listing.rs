@@ -1,0 +1,326 @@
+//! What a segment tells of one moment, as a list of live buffers: the present one, or one of a recording.
+
+use ttmem_model::buffers::{
+    AllocatorUse, Block, BufferList, BufferOwner, ChipRef, KindUse, LiveBuffer, SCHEMA, VERSION,
+};
+use ttmem_model::snapshot::ProcessState;
+use ttmem_model::{Kind, Pid, Timestamp};
+use ttmem_segment::{
+    Allocator, AllocatorRole, Buffer, BufferKind, Event, Footprint, Op, Origin, Segment,
+};
+
+use crate::bank;
+use crate::words::{layout_name, op_quality, origin_name, role_name};
+
+/// Where a segment tells of a buffer: its place in the table, or among the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It is in the table.
+    Table(usize),
+    /// An event tells of its allocation.
+    Allocated(usize),
+    /// Only the event of its end is left.
+    Freed(usize),
+}
+
+/// A buffer while it lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Lived<'a> {
+    /// The entry that it comes from.
+    pub told: Told,
+    /// Index of its allocator in the segment.
+    pub allocator: u8,
+    /// Why TT-Metal allocated it.
+    pub origin: Origin,
+    /// First byte, the same in every bank.
+    pub address: u64,
+    /// Its kind, layout and sizes.
+    pub footprint: Footprint,
+    /// When it was allocated and by which thread, if that is known.
+    pub allocated: Option<(u64, u32)>,
+    /// The op that allocated it.
+    pub op: Option<&'a Op>,
+}
+
+impl<'a> Lived<'a> {
+    /// The buffer that a segment tells of at a place.
+    pub fn at(segment: &'a Segment, told: Told) -> Option<Self> {
+        match told {
+            Told::Table(place) => Some(Self::of_table(place, segment.buffers.get(place)?)),
+            Told::Allocated(place) => Self::of_allocation(place, segment.events.get(place)?),
+            Told::Freed(place) => Self::of_end(place, segment.events.get(place)?),
+        }
+    }
+
+    /// A buffer of the table of live buffers.
+    pub fn of_table(place: usize, buffer: &'a Buffer) -> Self {
+        Self {
+            told: Told::Table(place),
+            allocator: buffer.allocator,
+            origin: buffer.origin,
+            address: buffer.address,
+            footprint: buffer.footprint(),
+            allocated: Some((buffer.time, buffer.thread)),
+            op: buffer.op.as_ref(),
+        }
+    }
+
+    /// A buffer whose allocation is among the events.
+    pub fn of_allocation(place: usize, event: &'a Event) -> Option<Self> {
+        let allocated = Some((event.time, event.thread));
+        let (told, op) = (Told::Allocated(place), event.op.as_ref());
+        Some(Self { told, allocated, op, ..Self::of_end(place, event)? })
+    }
+
+    /// A buffer of which only the end is known. The event's thread and op are those that freed it.
+    pub fn of_end(place: usize, event: &Event) -> Option<Self> {
+        Some(Self {
+            told: Told::Freed(place),
+            allocator: event.allocator?,
+            origin: event.origin,
+            address: event.address,
+            footprint: Footprint {
+                kind: event.buffer_kind,
+                layout: event.layout,
+                bytes_per_bank: event.bytes_per_bank,
+                block_padding: event.block_padding,
+                requested: event.requested,
+                page_bytes: event.page_bytes,
+            },
+            allocated: None,
+            op: None,
+        })
+    }
+}
+
+/// A list without a process.
+pub fn empty(time: Timestamp, demo: bool) -> BufferList {
+    BufferList {
+        schema: SCHEMA.to_owned(),
+        version: VERSION.to_owned(),
+        time_us: time,
+        demo,
+        processes: Vec::new(),
+        allocators: Vec::new(),
+        buffers: Vec::new(),
+    }
+}
+
+/// Brings processes and allocators into the order that the format promises.
+pub fn sort(list: &mut BufferList) {
+    list.processes.sort_by_key(|process| (process.pid, process.start_time));
+    list.allocators.sort_by_key(|allocator| (allocator.pid, allocator.number));
+}
+
+/// The process behind a segment, as its host knows it.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Its pid on the host.
+    pub pid: Pid,
+    /// Its start time, in clock ticks since boot.
+    pub start_time: u64,
+    /// Its name.
+    pub name: String,
+    /// Its user.
+    pub user: Option<String>,
+    /// Its container.
+    pub container: Option<String>,
+    /// Its state.
+    pub state: ProcessState,
+    /// The file of the segment.
+    pub segment: String,
+    /// The chips of the segment, by its index; none where nothing says which it is.
+    pub chips: Vec<Option<ChipRef>>,
+}
+
+/// An allocator that is open at a moment.
+#[derive(Clone, Debug)]
+pub struct Open<'a> {
+    /// The allocator.
+    pub allocator: &'a Allocator,
+    /// What it holds, in the order of [`BufferKind::ALL`].
+    pub kinds: [Held; 4],
+}
+
+/// What an allocator holds of a kind in every bank.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    /// Bytes of each bank.
+    pub live_bytes: u64,
+    /// Number of live buffers.
+    pub live_buffers: u64,
+    /// Live buffers that the table had no room for.
+    pub unlisted_buffers: u64,
+    /// What TT-Metal's allocator says of it.
+    pub figures: Option<Figures>,
+}
+
+/// What TT-Metal's allocator says of a kind, in bytes of a bank.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// Bytes that can be allocated.
+    pub allocatable: u64,
+    /// Bytes that are free.
+    pub free: u64,
+    /// Of the past it is known only where it is known what lay where.
+    pub largest_free: Option<u64>,
+}
+
+impl<'a> Open<'a> {
+    /// An allocator as it is now; `None` if it is closed.
+    fn now(allocator: &'a Allocator) -> Option<Self> {
+        let kind = |kind: BufferKind| {
+            let held = allocator.kind(kind);
+            Held {
+                live_bytes: held.live_bytes,
+                live_buffers: held.live_buffers,
+                unlisted_buffers: held.unlisted_buffers,
+                figures: held.statistics.map(|statistics| Figures {
+                    allocatable: statistics.total,
+                    free: statistics.free,
+                    largest_free: Some(statistics.largest_free),
+                }),
+            }
+        };
+        let kinds = BufferKind::ALL.map(kind);
+        allocator.closed.is_none().then_some(Self { allocator, kinds })
+    }
+}
+
+/// What a segment tells of a moment.
+#[derive(Clone, Debug)]
+pub struct Holding<'a> {
+    /// The segment.
+    pub segment: &'a Segment,
+    /// The allocators that were open.
+    pub open: Vec<Open<'a>>,
+    /// What lived.
+    pub lived: Vec<Lived<'a>>,
+    /// The moment, as the segment counts time.
+    pub time: Timestamp,
+}
+
+impl<'a> Holding<'a> {
+    /// What the table and the sums of a segment tell: what was live when it was read, at this time.
+    pub fn now(segment: &'a Segment, time: Timestamp) -> Self {
+        let open = segment.allocators.iter().filter_map(Open::now).collect();
+        let buffers = segment.buffers.iter().enumerate();
+        let lived = buffers.map(|(place, buffer)| Lived::of_table(place, buffer)).collect();
+        Self { segment, open, lived, time }
+    }
+
+    /// Adds the process with its open allocators and their buffers to a list.
+    pub fn add_to(&self, list: &mut BufferList, holder: &Holder) {
+        list.processes.push(self.owner(holder));
+        list.allocators.extend(self.open.iter().map(|open| self.allocator(holder, open)));
+        let buffers = self.lived.iter().filter_map(|lived| self.buffer(holder.pid, lived));
+        list.buffers.extend(buffers);
+    }
+
+    fn owner(&self, holder: &Holder) -> BufferOwner {
+        let unlisted = self.open.iter().flat_map(|open| &open.kinds);
+        BufferOwner {
+            complete: self.segment.losses.is_complete(),
+            unlisted: unlisted.fold(0, |sum: u64, kind| sum.saturating_add(kind.unlisted_buffers)),
+            ..owner(holder, Some(self.segment))
+        }
+    }
+
+    fn allocator(&self, holder: &Holder, open: &Open<'_>) -> AllocatorUse {
+        let allocator = open.allocator;
+        let every: Vec<usize> = (0..self.segment.chips.len()).collect();
+        // As elsewhere: an allocator whose chips were not found out is on the only chip there is.
+        let indexes = match (allocator.chips.as_slice(), every.as_slice()) {
+            ([], [only]) => std::slice::from_ref(only),
+            (chips, _) => chips,
+        };
+        let chip = |index: &usize| holder.chips.get(*index).copied().flatten();
+        let mut chips: Vec<ChipRef> = indexes.iter().filter_map(chip).collect();
+        chips.sort_by_key(|chip| chip.index);
+        AllocatorUse {
+            pid: holder.pid,
+            number: allocator.serial,
+            role: role_name(allocator.role).to_owned(),
+            chips,
+            kinds: BufferKind::ALL.iter().filter_map(|kind| self.kind(open, *kind)).collect(),
+        }
+    }
+
+    /// One kind, if the allocator has a region for it.
+    fn kind(&self, open: &Open<'_>, kind: BufferKind) -> Option<KindUse> {
+        let (allocator, held) = (open.allocator, open.kinds[kind as usize]);
+        let total = held.figures.map_or(0, |figures| figures.allocatable);
+        // A sub-device has what its mesh repeats in its own name.
+        let is_empty =
+            held.live_buffers == 0 && (total == 0 || allocator.role == AllocatorRole::SubDevice);
+        if is_empty {
+            return None;
+        }
+        let is_own =
+            |lived: &&Lived<'_>| lived.allocator == allocator.index && lived.footprint.kind == kind;
+        let blocks = self.lived.iter().filter(is_own);
+        let blocks = blocks
+            .map(|lived| Block { address: lived.address, bytes: lived.footprint.bytes_per_bank })
+            .collect();
+        Some(KindUse {
+            kind: kind.into(),
+            banks: allocator.kind(kind).banks,
+            used_per_bank: held.live_bytes,
+            buffers: held.live_buffers,
+            allocatable_per_bank: held.figures.map(|figures| figures.allocatable),
+            free_per_bank: held.figures.map(|figures| figures.free),
+            largest_free: held.figures.and_then(|figures| figures.largest_free),
+            bank: held.figures.and_then(|Figures { allocatable, free, largest_free }| {
+                let bank = bank::Bank { allocatable, free, largest_free: largest_free? };
+                bank::map(kind.into(), bank, blocks)
+            }),
+        })
+    }
+
+    fn buffer(&self, pid: Pid, lived: &Lived<'_>) -> Option<LiveBuffer> {
+        let mut open = self.open.iter().map(|open| open.allocator);
+        let allocator = open.find(|allocator| allocator.index == lived.allocator)?;
+        let banks = allocator.kind(lived.footprint.kind).banks;
+        let op = lived.op.filter(|op| !op.name.is_empty());
+        let age = |time: u64| {
+            self.time.micros_since(Timestamp(self.segment.header.to_real_time(time) / 1000))
+        };
+        Some(LiveBuffer {
+            pid,
+            allocator: allocator.serial,
+            address: lived.address,
+            bytes_per_bank: lived.footprint.bytes_per_bank,
+            size_per_bank: lived.footprint.size_per_bank(allocator),
+            banks,
+            bytes: lived.footprint.bytes_per_bank.saturating_mul(banks),
+            requested: lived.footprint.requested,
+            page_bytes: lived.footprint.page_bytes,
+            kind: Kind::from(lived.footprint.kind),
+            layout: layout_name(lived.footprint.layout).to_owned(),
+            origin: origin_name(lived.origin).to_owned(),
+            age_us: lived.allocated.map(|(time, _)| age(time)),
+            thread: lived.allocated.map(|(_, thread)| thread),
+            op: op.map(|op| op.name.to_string()),
+            op_quality: op.map(|op| op_quality(op.source).to_owned()),
+        })
+    }
+}
+
+/// A process of which nothing is known yet but who it is and what wrote its segment, if that can be read.
+pub fn owner(holder: &Holder, segment: Option<&Segment>) -> BufferOwner {
+    let version = segment.map(|segment| segment.header.tt_metal_version.clone());
+    BufferOwner {
+        pid: holder.pid,
+        start_time: holder.start_time,
+        name: holder.name.clone(),
+        user: holder.user.clone(),
+        container: holder.container.clone(),
+        state: holder.state,
+        segment: holder.segment.clone(),
+        tt_metal: version.filter(|version| !version.is_empty()),
+        agent: segment.map(|segment| segment.header.agent_version.clone()).unwrap_or_default(),
+        complete: false,
+        unlisted: 0,
+        unknown: None,
+    }
+}

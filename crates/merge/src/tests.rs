@@ -1,0 +1,390 @@
+//! What the merge concludes of hosts that are well and of hosts that are not.
+
+use ttmem_model::facts::RegionBytes;
+use ttmem_model::reading::{MissingReason, Quality, Reading};
+use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, Process, ProcessState, SourceStatus};
+use ttmem_model::{Board, ChipId, Kind, Pid, Snapshot};
+
+use ttmem_fake as fake;
+use ttmem_fake::{BYTES, Host, PID};
+use ttmem_root::Clock;
+use ttmem_root::{Root, Tree};
+use ttmem_sources::Collector;
+
+fn snapshot(tree: Tree) -> Snapshot {
+    collector(tree).snapshot()
+}
+
+fn collector(tree: Tree) -> Collector {
+    Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW))
+}
+
+fn variant(name: &str) -> Snapshot {
+    let mut variants = fake::variants().into_iter();
+    let (_, tree) = variants.find(|(other, _)| *other == name).expect("a variant of that name");
+    snapshot(tree)
+}
+
+fn used(chip: &Chip) -> [Option<u64>; 4] {
+    Kind::ALLOCATOR.map(|kind| chip.memory.allocator(kind).unwrap().used.value().copied())
+}
+
+fn held(process: &Process) -> [Option<u64>; 4] {
+    let memory = &process.chips[0].memory;
+    Kind::ALLOCATOR.map(|kind| memory.allocator(kind).unwrap().value().copied())
+}
+
+fn expected(bytes: RegionBytes) -> [Option<u64>; 4] {
+    Kind::ALLOCATOR.map(|kind| bytes.allocator(kind))
+}
+
+fn why(reading: &Reading<u64>) -> MissingReason {
+    reading.missing().expect("a blank").reason
+}
+
+fn finding_ids(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+#[test]
+fn a_healthy_host_has_exact_capacities_and_approximate_use() {
+    for (name, tree) in fake::healthy() {
+        let snapshot = snapshot(tree);
+        assert!(snapshot.findings.is_empty(), "{name}: {:?}", snapshot.findings);
+        for chip in &snapshot.chips {
+            let board = Board::by_name(chip.board.as_deref().unwrap()).unwrap();
+            assert_eq!(chip.memory.dram.capacity.value().copied(), board.dram_bytes(), "{name}");
+            assert_eq!(chip.memory.l1_total.capacity.value().copied(), board.l1_bytes(), "{name}");
+            assert_eq!(used(chip), expected(BYTES), "{name} chip {}", chip.index);
+            assert_eq!(chip.memory.dram.used.quality(), Some(Quality::Approximate));
+            assert_eq!(chip.memory.circular_buffers.reported.quality(), Some(Quality::HighWater));
+            assert_eq!(why(&chip.memory.circular_buffers.used), MissingReason::NotRead);
+        }
+        assert_eq!(snapshot.processes.len(), 1, "{name}");
+        assert_eq!(snapshot.processes[0].chips.len(), snapshot.chips.len(), "{name}");
+    }
+}
+
+#[test]
+fn every_chip_is_found_once_and_named_apart() {
+    let counts =
+        [("n150", 1), ("n300", 2), ("n300_rows", 2), ("p150", 1), ("t3000", 8), ("galaxy", 32)];
+    for (name, count) in counts {
+        let (_, tree) = fake::healthy().into_iter().find(|(other, _)| *other == name).unwrap();
+        let snapshot = snapshot(tree);
+        let mut ids: Vec<ChipId> = snapshot.chips.iter().map(|chip| chip.id).collect();
+        let indices: Vec<u32> = snapshot.chips.iter().map(|chip| chip.index).collect();
+        assert_eq!(indices, (0..count).collect::<Vec<u32>>(), "{name}");
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), snapshot.chips.len(), "{name}");
+    }
+}
+
+#[test]
+fn the_remote_chips_of_a_t3000_are_joined_to_their_gateways() {
+    let snapshot = snapshot(Host::t3000().into_tree());
+    for local in 0..4 {
+        let (gateway, remote) = (&snapshot.chips[local], &snapshot.chips[local + 4]);
+        assert!(!gateway.remote && remote.remote);
+        assert_eq!(remote.gateway, Some(gateway.id));
+        let region = |chip: &Chip| chip.region.as_ref().unwrap().id;
+        assert_eq!(region(remote), region(gateway) + (1 << 32));
+        assert_eq!(gateway.region.as_ref().unwrap().joined_by, JoinedBy::Owner);
+    }
+}
+
+#[test]
+fn an_idle_n300_has_a_remote_chip_whose_id_is_derived() {
+    let snapshot = snapshot(Host::new().board(fake::Board::n300()).into_tree());
+    assert_eq!(snapshot.chips.len(), 2);
+    assert_eq!(snapshot.chips[1].id_source, IdSource::Gateway);
+    assert_eq!(snapshot.chips[1].memory.dram.capacity.value(), Some(&(12 << 30)));
+    assert_eq!(why(&snapshot.chips[1].memory.dram.used), MissingReason::NoSource);
+}
+
+#[test]
+fn regions_that_cannot_be_read_give_blanks_with_the_reason_and_a_finding() {
+    let cases = [
+        ("unreadable_region", MissingReason::Denied, "region-denied"),
+        ("region_of_another_user", MissingReason::Denied, "region-denied"),
+        ("short_region", MissingReason::Failed, "region-unusable"),
+        ("truncated_region", MissingReason::Failed, "region-unusable"),
+        ("truncated_header", MissingReason::Failed, "region-unusable"),
+        ("empty_region", MissingReason::Failed, "region-unusable"),
+        ("region_is_a_directory", MissingReason::Failed, "region-unusable"),
+        ("region_not_ready", MissingReason::Failed, "region-unusable"),
+        ("always_torn_region", MissingReason::Failed, "region-unusable"),
+        ("region_version_1", MissingReason::Unsupported, "region-unusable"),
+        ("region_version_9", MissingReason::Unsupported, "region-unusable"),
+    ];
+    for (name, reason, finding) in cases {
+        let snapshot = variant(name);
+        let chip = &snapshot.chips[0];
+        assert_eq!(why(&chip.memory.dram.used), reason, "{name}");
+        assert_eq!(why(&chip.memory.dram.left_behind), reason, "{name}");
+        assert_eq!(why(&chip.memory.circular_buffers.reported), reason, "{name}");
+        assert_eq!(why(&snapshot.processes[0].chips[0].memory.dram), reason, "{name}");
+        assert_eq!(finding_ids(&snapshot), [finding], "{name}");
+        assert_eq!(chip.memory.dram.capacity.value(), Some(&(12 << 30)), "{name}");
+    }
+    assert_eq!(why(&variant("unreadable_shm").chips[0].memory.dram.used), MissingReason::Denied);
+    let version = variant("region_version_9");
+    assert!(version.findings[0].text.contains("version 9"), "{}", version.findings[0].text);
+}
+
+#[test]
+fn odd_regions_that_can_be_read_are_right() {
+    for name in [
+        "long_region",
+        "region_version_2",
+        "region_version_4",
+        "region_name_not_a_number",
+        "region_from_the_future",
+        "released_slot",
+        "releasing_slot",
+        "non_utf8_names",
+        "empty_name",
+        "control_characters_in_names",
+        "totals_disagree",
+        "container_with_own_shm",
+        "container_on_the_hosts_shm",
+        "docker_with_cgroup_v1",
+        "podman_container",
+        "containerd_container",
+        "kubernetes_pod",
+    ] {
+        let snapshot = variant(name);
+        assert_eq!(used(&snapshot.chips[0]), expected(BYTES), "{name}");
+        assert_eq!(snapshot.processes.len(), 1, "{name}");
+        assert_eq!(snapshot.processes[0].state, ProcessState::Live, "{name}");
+        assert_eq!(held(&snapshot.processes[0]), expected(BYTES), "{name}");
+    }
+    assert_eq!(used(&variant("torn_region").chips[0])[0], Some(3 << 30));
+    assert_eq!(finding_ids(&variant("totals_disagree")), ["totals-disagree"]);
+    assert_eq!(finding_ids(&variant("full_region")), ["region-full"]);
+}
+
+#[test]
+fn what_a_dead_owner_held_is_left_behind_and_not_in_use() {
+    for name in ["dead_owner", "reused_pid", "zombie_owner", "name_without_end"] {
+        let snapshot = variant(name);
+        let chip = &snapshot.chips[0];
+        assert_eq!(used(chip), [Some(0); 4], "{name}");
+        assert_eq!(chip.memory.dram.left_behind.value(), Some(&BYTES.dram), "{name}");
+        assert_eq!(chip.memory.dram.left_behind.quality(), Some(Quality::Stale), "{name}");
+        let process = &snapshot.processes[0];
+        assert_eq!((process.pid, process.state), (Pid(PID), ProcessState::LeftBehind), "{name}");
+        assert_eq!(held(process), expected(BYTES), "{name}");
+        assert_eq!(process.chips[0].memory.dram.quality(), Some(Quality::Stale), "{name}");
+        assert!(finding_ids(&snapshot).contains(&"left-behind"), "{name}");
+    }
+    let both = variant("dead_pids");
+    assert_eq!(used(&both.chips[0]), expected(BYTES));
+    assert_eq!(both.processes.len(), 2);
+    assert_eq!(finding_ids(&both), ["opener-gone", "left-behind"]);
+}
+
+#[test]
+fn a_counter_that_cannot_be_is_refused_and_the_others_stand() {
+    let wrapped = variant("counter_below_zero");
+    assert_eq!(why(&wrapped.chips[0].memory.l1.used), MissingReason::Failed);
+    assert_eq!(wrapped.chips[0].memory.dram.used.value(), Some(&BYTES.dram));
+    assert_eq!(finding_ids(&wrapped), ["counter-wrapped"]);
+    let above = variant("counters_above_capacity");
+    assert_eq!(why(&above.processes[0].chips[0].memory.dram), MissingReason::Failed);
+    assert_eq!(finding_ids(&above), ["counter-too-large"; 2]);
+    assert_eq!(used(&variant("counters_at_maximum").chips[0]), [None; 4]);
+}
+
+#[test]
+fn an_owner_outside_the_namespace_is_shown_as_such() {
+    let snapshot = variant("outside_owner");
+    let outside = snapshot.processes.last().unwrap();
+    assert_eq!((outside.pid, outside.state), (Pid(0), ProcessState::OutsideNamespace));
+    assert_eq!(why(&outside.chips[0].memory.dram), MissingReason::Denied);
+    assert_eq!(snapshot.chips[0].owners.outside_namespace.value(), Some(&3));
+    assert_eq!(finding_ids(&snapshot), ["owner-outside-namespace"]);
+}
+
+#[test]
+fn a_slot_of_an_outside_owner_is_in_use_and_not_left_behind() {
+    let mut tree = Host::n150().without_process(PID).into_tree();
+    tree.put_line("/proc/driver/tenstorrent/0/pids", "0\n0");
+    let snapshot = snapshot(tree);
+    assert_eq!(used(&snapshot.chips[0]), expected(BYTES));
+    assert_eq!(snapshot.processes.len(), 1);
+    assert_eq!(snapshot.processes[0].state, ProcessState::OutsideNamespace);
+}
+
+#[test]
+fn processes_of_containers_are_named_by_their_host_numbers() {
+    let snapshot = variant("two_containers_with_pid_1");
+    let pids: Vec<Pid> = snapshot.processes.iter().map(|process| process.pid).collect();
+    assert_eq!(pids, [Pid(51234), Pid(51377)]);
+    assert_eq!(used(&snapshot.chips[0])[0], Some(2 * BYTES.dram));
+    assert!(snapshot.processes[0].container.as_deref().unwrap().starts_with("docker:"));
+    assert!(snapshot.processes[1].container.as_deref().unwrap().starts_with("pod:"));
+}
+
+#[test]
+fn tracking_that_is_switched_off_is_no_zero() {
+    let snapshot = variant("tracking_disabled");
+    assert_eq!(why(&snapshot.chips[0].memory.dram.used), MissingReason::NoSource);
+    assert_eq!(finding_ids(&snapshot), ["tracking-disabled"]);
+    // Beside a process that reports, the sum is not known either.
+    let silent =
+        fake::Process::new(4300, "python3").variable("TT_METAL_SHM_TRACKING_DISABLED", "1");
+    let tree = Host::n150().process(silent).owner(0, 4300, 2).into_tree();
+    let snapshot = self::snapshot(tree);
+    assert_eq!(why(&snapshot.chips[0].memory.dram.used), MissingReason::NoSource);
+    assert_eq!(held(&snapshot.processes[0]), expected(BYTES));
+}
+
+#[test]
+fn a_chip_that_goes_away_is_an_error() {
+    for name in ["chip_vanished", "chip_resets", "chip_unplugged"] {
+        assert!(finding_ids(&variant(name)).contains(&"chip-vanished"), "{name}");
+    }
+    let (_, tree) =
+        fake::variants().into_iter().find(|(name, _)| *name == "chip_vanishes").unwrap();
+    let mut collector = collector(tree);
+    assert!(collector.snapshot().findings.is_empty());
+    assert!(finding_ids(&collector.snapshot()).contains(&"chip-vanished"));
+}
+
+#[test]
+fn chips_that_were_there_at_the_last_sample_are_missed() {
+    let before = collector(Host::t3000().into_tree()).facts();
+    let after = collector(Host::n300().into_tree()).facts();
+    let snapshot = super::merge(&after, Some(&before));
+    let texts: Vec<&str> = snapshot.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert_eq!(texts.len(), 3);
+    assert!(texts[0].contains("chip 1 was there"), "{texts:?}");
+}
+
+#[test]
+fn a_region_without_a_driver_is_a_chip() {
+    let snapshot = variant("region_without_driver");
+    let chip = &snapshot.chips[0];
+    assert_eq!(chip.region.as_ref().unwrap().joined_by, JoinedBy::Unmatched);
+    assert_eq!(used(chip), expected(BYTES));
+    assert_eq!(why(&chip.memory.dram.capacity), MissingReason::NoSource);
+    assert_eq!((chip.arch, chip.remote), (None, false));
+    assert_eq!(snapshot.sources[0].status, SourceStatus::Absent);
+}
+
+#[test]
+fn rates_need_two_samples_and_survive_a_wrap() {
+    use ttmem_model::Metric;
+    let (_, tree) =
+        fake::variants().into_iter().find(|(name, _)| *name == "pcie_counter_wraps").unwrap();
+    let mut collector = collector(tree);
+    let first = collector.snapshot();
+    let rate = |snapshot: &Snapshot| snapshot.chips[0].telemetry[&Metric::PcieHostToDevice].clone();
+    assert_eq!(rate(&first).missing().unwrap().reason, MissingReason::NotRead);
+    let later = ttmem_model::Timestamp(fake::NOW.0 + 2_000_000);
+    let second = collector.with_clock(Clock::Fixed(later)).snapshot();
+    // 200 words of 32 bytes in two seconds on one NOC; the other stood still.
+    assert_eq!(rate(&second).value().map(|rate| rate.0), Some(3200.0));
+}
+
+#[test]
+fn no_variant_gives_a_number_that_cannot_be() {
+    for (name, tree) in fake::variants() {
+        let snapshot = snapshot(tree);
+        for chip in &snapshot.chips {
+            for kind in Kind::ALLOCATOR {
+                let memory = chip.memory.allocator(kind).unwrap();
+                let capacity = memory.capacity.value().copied().unwrap_or(1 << 40);
+                assert!(
+                    memory.used.value().is_none_or(|used| *used <= capacity),
+                    "{name} {kind:?}"
+                );
+            }
+        }
+        let text = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), snapshot, "{name}");
+    }
+}
+
+/// A host with the captured regions of `fixtures/shm/<name>` and no process.
+fn captured(name: &str) -> Tree {
+    let folder = format!("{}/../../fixtures/shm/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut tree = Tree::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        tree.put(format!("/dev/shm/{name}"), ttmem_root::Entry::file(bytes));
+    }
+    tree
+}
+
+#[test]
+fn captured_regions_of_dead_processes_are_left_behind() {
+    let ghost = snapshot(captured("ghost"));
+    assert_eq!(used(&ghost.chips[0]), [Some(0); 4]);
+    assert_eq!(held(&ghost.processes[0]), [Some(2 << 20), Some(2 << 20), Some(0), Some(0)]);
+    assert_eq!(ghost.processes[0].pid, Pid(27497));
+    let t3k = snapshot(captured("t3k"));
+    assert_eq!((t3k.chips.len(), t3k.processes.len()), (8, 1));
+    assert_eq!(t3k.processes[0].chips.len(), 8);
+    assert_eq!(finding_ids(&t3k), ["left-behind"]);
+}
+
+#[test]
+fn captured_regions_of_living_processes_are_in_use() {
+    let pids = {
+        let dead = snapshot(captured("two_processes"));
+        dead.processes.iter().map(|process| process.pid).collect::<Vec<Pid>>()
+    };
+    assert_eq!(pids.len(), 2);
+    let mut tree = captured("two_processes");
+    for pid in &pids {
+        tree.put_line(format!("/proc/{pid}/comm"), "python");
+    }
+    let snapshot = snapshot(tree);
+    assert!(snapshot.findings.is_empty(), "{:?}", snapshot.findings);
+    let sum: u64 = snapshot.processes.iter().filter_map(|process| held(process)[0]).sum();
+    assert_eq!(snapshot.chips[0].memory.dram.used.value(), Some(&sum));
+    assert!(sum > 0);
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_used_and_what_is_left_behind_add_up_to_the_slots(
+        slots in proptest::collection::vec((0_u64..1 << 28, proptest::bool::ANY), 0..40),
+    ) {
+        let mut region = fake::Region::new(7);
+        let mut tree = Tree::new();
+        for (number, (dram, alive)) in slots.iter().enumerate() {
+            let pid = 100 + i32::try_from(number).unwrap();
+            region = region.slot(pid, "python", RegionBytes { dram: *dram, ..RegionBytes::default() });
+            if *alive {
+                tree.put_line(format!("/proc/{pid}/comm"), "python");
+            }
+        }
+        tree.put(fake::region_path(7), ttmem_root::Entry::file(region.image()));
+        let snapshot = snapshot(tree);
+        let sum = |alive: bool| slots.iter().filter(|slot| slot.1 == alive).map(|slot| slot.0).sum::<u64>();
+        let memory = &snapshot.chips[0].memory.dram;
+        proptest::prop_assert_eq!(memory.used.value(), Some(&sum(true)));
+        proptest::prop_assert_eq!(memory.left_behind.value(), Some(&sum(false)));
+    }
+}
+
+#[test]
+fn processes_that_see_different_devices_do_not_mix_up_the_chips() {
+    // One process made the regions and counts all four boards; another sees the third alone, as its device 0.
+    let ids = Host::t3000().region_ids();
+    let own = fake::Region::new(ids[2]).device_id(0);
+    let own = own.slot(4243, "python3", BYTES).slot(PID, "python3", BYTES);
+    let other = fake::Process::new(4243, "python3");
+    let tree = Host::t3000().process(other).owner(2, 4243, 2).region(own).into_tree();
+    let snapshot = snapshot(tree);
+    let regions: Vec<u64> =
+        snapshot.chips.iter().map(|chip| chip.region.as_ref().unwrap().id).collect();
+    assert_eq!(regions, ids);
+    assert_eq!(used(&snapshot.chips[2])[0], Some(2 * BYTES.dram));
+}

@@ -1,0 +1,47 @@
+//! The words by which outputs name what an agent numbers. They are part of the JSON formats.
+
+use ttmem_segment::{AllocatorRole, BufferLayout, NameSource, Origin};
+
+/// What an allocator allocates for.
+#[must_use]
+pub fn role_name(role: AllocatorRole) -> &'static str {
+    match role {
+        AllocatorRole::Mesh => "mesh",
+        AllocatorRole::Device => "device",
+        AllocatorRole::SubDevice => "sub-device",
+        AllocatorRole::Unknown => "unknown",
+    }
+}
+
+/// How a buffer is spread over banks.
+#[must_use]
+pub fn layout_name(layout: BufferLayout) -> &'static str {
+    match layout {
+        BufferLayout::Interleaved => "interleaved",
+        BufferLayout::SingleBank => "single-bank",
+        BufferLayout::HeightSharded => "height-sharded",
+        BufferLayout::WidthSharded => "width-sharded",
+        BufferLayout::BlockSharded => "block-sharded",
+        BufferLayout::NdSharded => "nd-sharded",
+        BufferLayout::Unknown => "unknown",
+    }
+}
+
+/// What made TT-Metal allocate a buffer.
+#[must_use]
+pub fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Plain => "tensor",
+        Origin::Kernels => "kernels",
+        Origin::Trace => "trace",
+    }
+}
+
+/// How far an op's name can be trusted.
+#[must_use]
+pub fn op_quality(source: NameSource) -> &'static str {
+    match source {
+        NameSource::Context | NameSource::Label => "exact",
+        NameSource::CallSite => "inferred",
+    }
+}

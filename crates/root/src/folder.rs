@@ -1,0 +1,186 @@
+//! A directory that is opened once and of which several files are read: what leads to it is looked up once.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::{File, Place, READ, Root, RootError, read_attribute, read_file, trimmed};
+
+/// A directory of a [`Root`]. While it is kept it is the same directory, whatever takes its place.
+#[derive(Debug)]
+pub struct Folder<'a> {
+    root: &'a Root,
+    path: String,
+    /// Nothing for a host in memory. Why it could not be opened is what reading each of its files answers.
+    handle: Result<Option<OwnedFd>, Errno>,
+}
+
+impl Root {
+    /// Opens a directory to read files in it.
+    #[must_use]
+    pub fn folder(&self, path: impl Into<String>) -> Folder<'_> {
+        let path = path.into();
+        let handle = match &self.place {
+            Place::Memory(_) => Ok(None),
+            Place::System | Place::Directory { .. } => {
+                self.open(&path, OFlags::PATH | OFlags::DIRECTORY).map(Some)
+            }
+        };
+        Folder { root: self, path, handle }
+    }
+}
+
+impl Folder<'_> {
+    /// The path of a file in it, as the host would name it.
+    #[must_use]
+    pub fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+
+    /// Reads the first `limit` bytes of a file in it.
+    ///
+    /// # Errors
+    /// As [`Root::read`].
+    pub fn read(&self, name: &str, limit: usize) -> Result<File, RootError> {
+        match &self.root.place {
+            Place::Memory(tree) => tree.read(&self.path(name), limit),
+            Place::System | Place::Directory { .. } => {
+                self.open(name).and_then(|file| read_file(&file, limit))
+            }
+        }
+        .map_err(|errno| self.error(name, errno))
+    }
+
+    /// Reads a short text file in it without the white space at its end. Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// As [`Root::read_text`].
+    pub fn read_text(&self, name: &str) -> Result<String, RootError> {
+        match &self.root.place {
+            Place::Memory(_) => self.root.read_text(&self.path(name)),
+            Place::System | Place::Directory { .. } if self.path.starts_with("/sys/") => self
+                .open(name)
+                .and_then(|file| read_attribute(&file))
+                .map_err(|errno| self.error(name, errno)),
+            Place::System | Place::Directory { .. } => {
+                self.read(name, super::PAGE).map(|file| trimmed(&file.bytes))
+            }
+        }
+    }
+
+    /// Where a symbolic link in it points, as it is written.
+    ///
+    /// # Errors
+    /// As [`Root::link`].
+    pub fn link(&self, name: &str) -> Result<PathBuf, RootError> {
+        // What leads to the link may be a link itself, and only the root knows where that may lead to.
+        if name.contains('/') || matches!(self.root.place, Place::Memory(_)) {
+            return self.root.link(&self.path(name));
+        }
+        self.handle()
+            .and_then(|handle| rustix::fs::readlinkat(handle, name, Vec::new()))
+            .map(|target| PathBuf::from(OsString::from_vec(target.into_bytes())))
+            .map_err(|errno| self.error(name, errno))
+    }
+
+    fn handle(&self) -> Result<&OwnedFd, Errno> {
+        self.handle.as_ref().map_err(|errno| *errno)?.as_ref().ok_or(Errno::NOENT)
+    }
+
+    fn error(&self, name: &str, errno: Errno) -> RootError {
+        RootError { path: self.path(name), errno }
+    }
+
+    fn open(&self, name: &str) -> Result<OwnedFd, Errno> {
+        let handle = self.handle()?;
+        let flags = READ | OFlags::CLOEXEC;
+        if let Place::System = self.root.place {
+            return rustix::fs::openat(handle, name, flags, Mode::empty());
+        }
+        let opened = if name.contains('/') {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            rustix::fs::openat2(handle, name, flags, Mode::empty(), resolve)
+        } else {
+            rustix::fs::openat(handle, name, flags | OFlags::NOFOLLOW, Mode::empty())
+        };
+        match opened {
+            // A link may lead out of the directory, and only the root knows where it may lead to.
+            Err(Errno::LOOP | Errno::XDEV) => self.root.open(&self.path(name), READ),
+            opened => opened,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Entry, Tree};
+
+    const PLACE: &str = "/sys/devices/chip";
+
+    /// A directory with a chip, and the same in memory.
+    fn hosts() -> (tempfile::TempDir, [Root; 2]) {
+        let directory = tempfile::tempdir().unwrap();
+        let chip = directory.path().join("sys/devices/chip");
+        std::fs::create_dir_all(&chip).unwrap();
+        std::fs::write(chip.join("clock"), "1000\n").unwrap();
+        std::fs::write(directory.path().join("sys/version"), "2.10.0\n").unwrap();
+        let mut tree = Tree::new();
+        tree.put_line(format!("{PLACE}/clock"), 1000);
+        tree.put_line("/sys/version", "2.10.0");
+        let links = [("version", "/sys/version"), ("out", "../../../../etc/passwd")];
+        for (name, target) in links {
+            symlink(target, chip.join(name)).unwrap();
+            tree.put(format!("{PLACE}/{name}"), Entry::Link(target.to_owned()));
+        }
+        let roots = [Root::directory(directory.path()).unwrap(), Root::memory(tree)];
+        (directory, roots)
+    }
+
+    #[test]
+    fn a_file_of_a_folder_is_what_its_path_is() {
+        let (_directory, roots) = hosts();
+        for root in &roots {
+            let folder = root.folder(PLACE);
+            assert_eq!(folder.read_text("clock").unwrap(), "1000");
+            assert_eq!(folder.read("clock", 2).unwrap().bytes, b"10");
+            assert_eq!(folder.read_text("version").unwrap(), "2.10.0");
+            assert_eq!(folder.link("version").unwrap(), Path::new("/sys/version"));
+            for name in ["none", "out", "../../../etc/passwd"] {
+                let error = folder.read_text(name).unwrap_err();
+                assert_eq!(error, root.read_text(&folder.path(name)).unwrap_err(), "{name}");
+                assert!(error.is_absent(), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_a_folder_that_is_not_there_are_not_there() {
+        let (_directory, roots) = hosts();
+        for root in &roots {
+            for path in ["/sys/none", "/sys/version"] {
+                let folder = root.folder(path);
+                assert!(folder.read_text("clock").unwrap_err().is_absent());
+                assert!(folder.link("version").unwrap_err().is_absent());
+            }
+        }
+    }
+
+    #[test]
+    fn another_directory_in_its_place_is_another_folder() {
+        let (directory, [root, _]) = hosts();
+        let folder = root.folder(PLACE);
+        std::fs::remove_dir_all(directory.path().join("sys/devices/chip")).unwrap();
+        std::fs::create_dir(directory.path().join("sys/devices/chip")).unwrap();
+        std::fs::write(directory.path().join("sys/devices/chip/clock"), "800").unwrap();
+        assert!(folder.read_text("clock").unwrap_err().is_absent());
+        assert_eq!(root.folder(PLACE).read_text("clock").unwrap(), "800");
+    }
+}

@@ -1,0 +1,369 @@
+//! The one door to the host's files.
+//!
+//! Every path that `ttmem` reads (`/sys`, `/proc`, `/dev`, `/dev/shm`, `/etc/passwd`) goes through a [`Root`]: the
+//! system itself, a directory that holds a captured or made-up host (`--root DIR`), or a [`Tree`] in memory
+//! (`--demo`, tests). Nothing here can open a file for writing.
+//!
+//! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
+
+pub mod clock;
+mod folder;
+mod held;
+mod settled;
+mod tree;
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
+use rustix::io::{Errno, retry_on_intr};
+use ttmem_model::reading::Missing;
+
+pub use clock::Clock;
+pub use folder::Folder;
+pub use held::Held;
+pub use settled::{Settled, Settler};
+pub use tree::{Entry, Tree};
+
+/// How files are opened: a FIFO in a capture must not block us, and regular files do not care.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// The most of a short text file. An attribute of sysfs is never longer.
+const PAGE: usize = 4096;
+
+/// Where the files of a host are.
+#[derive(Debug)]
+pub struct Root {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    System,
+    Directory { handle: OwnedFd },
+    Memory(Tree),
+}
+
+/// What a file held when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its bytes, up to the limit of the read.
+    pub bytes: Vec<u8>,
+}
+
+/// What a file is, whatever its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The user who owns it, where that is known.
+    pub uid: Option<u32>,
+    /// Device and inode: the same file has the same identity under every path.
+    pub identity: (u64, u64),
+}
+
+impl Status {
+    fn of(status: &rustix::fs::Stat) -> Self {
+        Self { uid: Some(status.st_uid), identity: (status.st_dev, status.st_ino) }
+    }
+}
+
+/// Whether a file may be read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    Granted,
+    /// The permission is lacking.
+    Denied,
+    /// Nothing stands at the path.
+    Absent,
+}
+
+/// Why a path could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {errno}")]
+pub struct RootError {
+    /// The path, as the host would name it.
+    pub path: String,
+    /// What the kernel answered.
+    pub errno: Errno,
+}
+
+impl RootError {
+    /// True if nothing stands at the path.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self.errno, Errno::NOENT | Errno::NOTDIR)
+    }
+
+    /// True if the permission to read it is lacking.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.errno, Errno::ACCESS | Errno::PERM)
+    }
+
+    /// True if the device behind the path is gone or being reset.
+    #[must_use]
+    pub fn is_vanished(&self) -> bool {
+        matches!(self.errno, Errno::NODEV | Errno::NODATA | Errno::NXIO)
+    }
+
+    /// The blank that a reading shows for this error. A missing file means that the driver or firmware does not
+    /// publish the reading.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        let name = self.path.rsplit('/').next().unwrap_or(&self.path);
+        match self.errno {
+            Errno::NOENT | Errno::NOTDIR => {
+                Missing::unsupported(format!("this driver or firmware has no {name}"))
+            }
+            Errno::ACCESS | Errno::PERM => {
+                Missing::denied(format!("{}: permission denied", self.path))
+            }
+            Errno::NODATA => Missing::failed(format!("{name}: no data while the chip resets")),
+            Errno::NODEV | Errno::NXIO => Missing::failed(format!("{name}: the chip is gone")),
+            _ => Missing::failed(format!("{self}")),
+        }
+    }
+}
+
+impl Root {
+    /// The system that `ttmem` runs on.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { place: Place::System }
+    }
+
+    /// A captured or made-up host in a directory.
+    ///
+    /// # Errors
+    /// If the directory cannot be opened.
+    pub fn directory(path: &Path) -> Result<Self, RootError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| RootError { path: path.display().to_string(), errno })?;
+        Ok(Self { place: Place::Directory { handle } })
+    }
+
+    /// A host in memory.
+    #[must_use]
+    pub fn memory(tree: Tree) -> Self {
+        Self { place: Place::Memory(tree) }
+    }
+
+    /// True for the system that `ttmem` runs on: its processes are alive, its clock is ours.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        matches!(self.place, Place::System)
+    }
+
+    /// Reads the first `limit` bytes of a file.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read. A directory gives `EISDIR`.
+    pub fn read(&self, path: &str, limit: usize) -> Result<File, RootError> {
+        self.read_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Reads a short text file without the white space at its end. Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read.
+    pub fn read_text(&self, path: &str) -> Result<String, RootError> {
+        if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
+            return self.read(path, PAGE).map(|file| trimmed(&file.bytes));
+        }
+        self.open(path, READ)
+            .and_then(|file| read_attribute(&file))
+            .map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// The names in a directory, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read.
+    pub fn list(&self, path: &str) -> Result<Vec<OsString>, RootError> {
+        self.list_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Who owns a file or directory and which it is, also of one that we may not read.
+    ///
+    /// # Errors
+    /// If nothing stands at the path.
+    pub fn status(&self, path: &str) -> Result<Status, RootError> {
+        let status = match &self.place {
+            Place::Memory(tree) => tree.status(path),
+            Place::System | Place::Directory { .. } => self
+                .open(path, OFlags::PATH)
+                .and_then(|file| rustix::fs::fstat(&file))
+                .map(|status| Status::of(&status)),
+        };
+        status.map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Whether a file may be read and written, asked without opening it. Of a captured host only whether it is there.
+    #[must_use]
+    pub fn access(&self, path: &str) -> Access {
+        let answer = match &self.place {
+            Place::System => {
+                let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+                rustix::fs::accessat(CWD, path, wanted, AtFlags::EACCESS)
+            }
+            Place::Directory { .. } => self.open(path, OFlags::PATH).map(|_file| ()),
+            Place::Memory(tree) => tree.read(path, 0).map(|_file| ()),
+        };
+        match answer {
+            Ok(()) => Access::Granted,
+            Err(Errno::NOENT | Errno::NOTDIR) => Access::Absent,
+            Err(_) => Access::Denied,
+        }
+    }
+
+    /// Bytes that an ordinary user may still write in the file system at a path, 0 if it is mounted read-only; `None` for
+    /// a captured host.
+    #[must_use]
+    pub fn free_bytes(&self, path: &str) -> Option<u64> {
+        let status = self.is_system().then(|| rustix::fs::statvfs(path).ok()).flatten()?;
+        if status.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Some(0);
+        }
+        status.f_bavail.checked_mul(status.f_frsize)
+    }
+
+    /// Where a symbolic link points, as it is written.
+    ///
+    /// # Errors
+    /// If there is no link or it cannot be read.
+    pub fn link(&self, path: &str) -> Result<PathBuf, RootError> {
+        self.link_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    fn read_raw(&self, path: &str, limit: usize) -> Result<File, Errno> {
+        if let Place::Memory(tree) = &self.place {
+            return tree.read(path, limit);
+        }
+        read_file(&self.open(path, READ)?, limit)
+    }
+
+    fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {
+        if let Place::Memory(tree) = &self.place {
+            return tree.list(path);
+        }
+        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(directory)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn link_raw(&self, path: &str) -> Result<PathBuf, Errno> {
+        let target = match &self.place {
+            Place::Memory(tree) => return tree.link(path),
+            Place::System => rustix::fs::readlink(path, Vec::new())?,
+            Place::Directory { .. } => {
+                // The parent is resolved inside the root; the link itself is not followed.
+                let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+                let parent = self.open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
+                rustix::fs::readlinkat(&parent, name, Vec::new())?
+            }
+        };
+        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC;
+        match &self.place {
+            Place::Directory { handle } => {
+                let inside = path.trim_start_matches('/');
+                let inside = if inside.is_empty() { "." } else { inside };
+                let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+                rustix::fs::openat2(handle, inside, flags, Mode::empty(), resolve)
+            }
+            Place::System | Place::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+        }
+    }
+}
+
+/// Reads as much at once as most files have: what changes is then torn less often, and no memory grows for it.
+fn read_file(file: &OwnedFd, limit: usize) -> Result<File, Errno> {
+    const AT_ONCE: usize = 2 * PAGE;
+    let mut piece = [0; AT_ONCE];
+    let mut bytes = Vec::new();
+    while bytes.len() < limit {
+        let read = if bytes.len() < AT_ONCE {
+            let room = piece.get_mut(..limit.min(AT_ONCE)).unwrap_or_default();
+            let read = retry_on_intr(|| rustix::io::read(file, &mut *room))?;
+            bytes.extend_from_slice(room.get(..read).unwrap_or(&[]));
+            read
+        } else {
+            bytes.reserve(bytes.len());
+            retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut bytes)))?
+        };
+        if read == 0 {
+            break;
+        }
+    }
+    bytes.truncate(limit);
+    Ok(File { bytes })
+}
+
+/// An attribute of sysfs comes in one piece: no second read asks whether there is more.
+fn read_attribute(file: &OwnedFd) -> Result<String, Errno> {
+    let mut bytes = [0; PAGE];
+    let read = rustix::io::read(file, &mut bytes)?;
+    Ok(trimmed(bytes.get(..read).unwrap_or(&[])))
+}
+
+fn trimmed(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory_root() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let sys = directory.path().join("sys");
+        std::fs::create_dir(&sys).unwrap();
+        std::fs::write(sys.join("version"), "2.10.0\n").unwrap();
+        std::os::unix::fs::symlink("/sys/version", sys.join("inside")).unwrap();
+        std::os::unix::fs::symlink("../../../../etc/passwd", sys.join("outside")).unwrap();
+        let root = Root::directory(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    #[test]
+    fn links_of_a_directory_root_stay_inside_it() {
+        let (_directory, root) = directory_root();
+        assert_eq!(root.read_text("/sys/inside").unwrap(), "2.10.0");
+        assert!(root.read("/sys/outside", 10).unwrap_err().is_absent());
+        assert_eq!(root.link("/sys/inside").unwrap(), Path::new("/sys/version"));
+        assert_eq!(root.list("/sys").unwrap(), ["inside", "outside", "version"]);
+    }
+
+    #[test]
+    fn a_read_stops_at_its_limit() {
+        let (_directory, root) = directory_root();
+        assert_eq!(root.read("/sys/version", 3).unwrap().bytes, b"2.1");
+    }
+
+    #[test]
+    fn a_missing_file_is_unsupported_and_a_forbidden_one_denied() {
+        let blank = |errno| {
+            let error = RootError { path: "/sys/x/tt_heartbeat".into(), errno };
+            error.missing()
+        };
+        assert_eq!(
+            blank(Errno::NOENT),
+            Missing::unsupported("this driver or firmware has no tt_heartbeat")
+        );
+        assert_eq!(blank(Errno::ACCESS), Missing::denied("/sys/x/tt_heartbeat: permission denied"));
+    }
+}

@@ -1,0 +1,136 @@
+//! A file that others write while it is read: read again and again until two reads agree.
+
+use std::os::fd::OwnedFd;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{Place, READ, Root, RootError, Status, Tree};
+
+/// Reads files of one kind, one after the other.
+#[derive(Debug)]
+pub struct Settler<'a> {
+    root: &'a Root,
+    limit: usize,
+    reads: usize,
+    /// What the last two reads gave. It is kept from file to file, so that no memory is taken anew for each.
+    last: Vec<u8>,
+    next: Vec<u8>,
+}
+
+/// What a file held when it stood still.
+#[derive(Debug)]
+pub struct Settled<'a> {
+    /// Its bytes, up to the limit of the read; nothing if no two reads agreed.
+    pub bytes: Option<&'a [u8]>,
+    /// Whose it is.
+    pub status: Status,
+}
+
+/// The file, whatever takes its place meanwhile.
+enum Source<'a> {
+    Open(OwnedFd),
+    Memory(&'a Tree, &'a str),
+}
+
+impl Root {
+    /// Reads the first `limit` bytes of files until two reads of each agree, at most `reads` times after the first.
+    #[must_use]
+    pub fn settler(&self, limit: usize, reads: usize) -> Settler<'_> {
+        Settler { root: self, limit, reads, last: Vec::new(), next: Vec::new() }
+    }
+}
+
+impl Settler<'_> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read.
+    pub fn read(&mut self, path: &str) -> Result<Settled<'_>, RootError> {
+        let (is_settled, status) =
+            self.settle(path).map_err(|errno| RootError { path: path.to_owned(), errno })?;
+        Ok(Settled { bytes: is_settled.then_some(self.last.as_slice()), status })
+    }
+
+    /// Whether two reads agreed, and whose file it is.
+    fn settle(&mut self, path: &str) -> Result<(bool, Status), Errno> {
+        let source = match &self.root.place {
+            Place::Memory(tree) => Source::Memory(tree, path),
+            Place::System | Place::Directory { .. } => Source::Open(self.root.open(path, READ)?),
+        };
+        source.read(&mut self.last, self.limit)?;
+        for _ in 0..self.reads {
+            source.read(&mut self.next, self.limit)?;
+            if self.next == self.last {
+                return Ok((true, source.status()?));
+            }
+            std::mem::swap(&mut self.last, &mut self.next);
+        }
+        Ok((false, source.status()?))
+    }
+}
+
+impl Source<'_> {
+    fn read(&self, bytes: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
+        match self {
+            Self::Memory(tree, path) => *bytes = tree.read(path, limit)?.bytes,
+            Self::Open(file) => read_from_start(file, bytes, limit)?,
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> Result<Status, Errno> {
+        match self {
+            Self::Memory(tree, path) => tree.status(path),
+            Self::Open(file) => rustix::fs::fstat(file).map(|status| Status::of(&status)),
+        }
+    }
+}
+
+/// Reads as much at once as the system gives, from the first byte on.
+fn read_from_start(file: &OwnedFd, bytes: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
+    bytes.clear();
+    bytes.reserve(limit);
+    while bytes.len() < limit {
+        let offset = bytes.len() as u64;
+        if retry_on_intr(|| rustix::io::pread(file, spare_capacity(bytes), offset))? == 0 {
+            break;
+        }
+    }
+    bytes.truncate(limit);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Entry;
+
+    #[test]
+    fn a_file_that_stands_still_is_read_up_to_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("region"), vec![7; 20_000]).unwrap();
+        let root = Root::directory(directory.path()).unwrap();
+        for (limit, length) in [(9_000, 9_000), (30_000, 20_000)] {
+            let mut settler = root.settler(limit, 1);
+            let settled = settler.read("/region").unwrap();
+            assert_eq!(settled.bytes.unwrap(), vec![7; length]);
+            assert_eq!(settled.status, root.status("/region").unwrap());
+            assert!(settler.read("/none").unwrap_err().is_absent());
+        }
+    }
+
+    #[test]
+    fn two_reads_in_a_row_must_agree() {
+        let texts = ["a", "b", "a", "c", "c"];
+        let settled = |reads| {
+            let mut tree = Tree::new();
+            tree.put("/f", Entry::changing(texts.map(Entry::file).into()));
+            let root = Root::memory(tree);
+            let mut settler = root.settler(9, reads);
+            settler.read("/f").unwrap().bytes.map(<[u8]>::to_vec)
+        };
+        assert_eq!(settled(3), None);
+        assert_eq!(settled(4).unwrap(), b"c");
+    }
+}

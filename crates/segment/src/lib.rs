@@ -1,0 +1,41 @@
+//! The segment: the file `/dev/shm/ttmem-<pid>-<start time>` that the agent writes inside the process it observes.
+//!
+//! The agent writes while others read, and dies with its process at any moment. So nothing in the file needs a lock or
+//! a last word: every number that changes is one word, and every entry carries a checksum, by which a reader tells
+//! whether what it copied belongs together. What was allocated when the process died can still be read.
+//!
+//! A reader copies the file with `read` (never maps it, for its owner may truncate it) and gives the bytes to
+//! [`Reader::parse`]:
+//!
+//! ```
+//! use ttmem_segment::{Reader, SegmentError};
+//!
+//! assert_eq!(Reader::parse(&[0; 8 << 20]), Err(SegmentError::NotReady));
+//! ```
+//!
+//! - [`Segment`] and its parts: what a reader gets.
+//! - [`layout`], [`head`], [`entry`], [`owner`], [`name`]: what the agent writes, word by word.
+
+mod contents;
+pub mod entry;
+mod file_name;
+pub mod head;
+pub mod layout;
+pub mod name;
+pub mod owner;
+mod reader;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+pub use contents::{
+    Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet, KindUse, Losses,
+    Op, Peak, Segment,
+};
+pub use file_name::parse_file_name;
+pub use owner::{Alignments, Statistics};
+pub use reader::{Reader, SegmentError};
+pub use vocabulary::{
+    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,
+};

@@ -1,0 +1,175 @@
+//! Records snapshots: a queue, and a thread that makes blocks of them and writes those out.
+//!
+//! The one who takes snapshots is never kept waiting. When the disk is slower than the sampling, snapshots are dropped,
+//! counted, and the recording says how many. Whatever goes wrong with the file, the recording ends with what it has.
+
+mod agents;
+mod gap;
+pub(crate) mod ring;
+mod sink;
+mod source;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use ttmem_model::Snapshot;
+use ttmem_recording::{Attachment, Header};
+
+pub use agents::Agents;
+pub use sink::{FileSink, Harm, Sink};
+pub use source::FileSource;
+use ttmem_root::clock::Marks;
+use writer::Writer;
+
+/// Snapshots that may wait for the disk: a second and a half at ten a second, 20 MB of a Galaxy's.
+const QUEUE: usize = 16;
+
+/// What is recorded, and where it goes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file; of a ring, what its files are named after.
+    pub path: PathBuf,
+    /// What stands at the beginning of the file.
+    pub header: Header,
+    /// So many bytes at most; of a ring, in memory and in each file.
+    pub max_bytes: Option<u64>,
+    /// Keep the last of it in memory and write it out when something happens.
+    pub ring: Option<Duration>,
+}
+
+/// What became of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It will be recorded.
+    Taken,
+    /// The queue is full.
+    Dropped,
+    /// The recording has ended by itself.
+    Ended,
+}
+
+/// What was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The files that were written, in order.
+    pub files: Vec<PathBuf>,
+    /// Snapshots in them.
+    pub moments: u64,
+    /// Segments of agents in them.
+    pub agents: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Snapshots that were dropped since the disk was too slow.
+    pub dropped: u64,
+    /// The limit at which the recording ended by itself, if it did.
+    pub limit: Option<String>,
+    /// What went wrong, if the recording ended at that.
+    pub failure: Option<String>,
+    /// Why a ring that was to be written was not, each time.
+    pub unwritten: Vec<String>,
+    /// What the recorder had to say that nobody has heard yet, one line each.
+    pub notices: Vec<String>,
+}
+
+enum Message {
+    Snapshot(Box<Snapshot>, Marks),
+    Attach(Attachment, Vec<u8>),
+    WriteOut(String),
+    Stop(String),
+}
+
+/// A recording that is under way.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+    notices: Receiver<String>,
+    thread: JoinHandle<Report>,
+}
+
+impl Recorder {
+    /// Creates the file and begins. What `agents` sees is attached to it. Of a ring, which has no file yet, it tries
+    /// whether there can be one: after what the ring waits for it would be too late.
+    ///
+    /// # Errors
+    /// If the file is there already or cannot be created.
+    pub fn start(options: Options, agents: Option<Agents>) -> std::io::Result<Self> {
+        let sink: Option<Box<dyn Sink>> = match options.ring {
+            None => Some(Box::new(FileSink::create(&options.path)?)),
+            Some(_) => {
+                ring::try_place(&options.path)?;
+                None
+            }
+        };
+        Self::start_with(options, sink, agents)
+    }
+
+    /// Begins with another place than a file.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start_with(
+        options: Options,
+        sink: Option<Box<dyn Sink>>,
+        agents: Option<Agents>,
+    ) -> std::io::Result<Self> {
+        let (queue, messages) = sync_channel(QUEUE);
+        let (notify, notices) = channel();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Writer::new(options, sink, agents, (Arc::clone(&dropped), notify));
+        let thread = thread::Builder::new()
+            .name("ttmem-recorder".to_owned())
+            .spawn(move || writer.run(&messages))?;
+        Ok(Self { queue, dropped, notices, thread })
+    }
+
+    /// Hands a snapshot over, without waiting.
+    pub fn offer(&self, snapshot: Snapshot, marks: Marks) -> Offered {
+        match self.queue.try_send(Message::Snapshot(Box::new(snapshot), marks)) {
+            Ok(()) => Offered::Taken,
+            Err(TrySendError::Full(_)) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                Offered::Dropped
+            }
+            Err(TrySendError::Disconnected(_)) => Offered::Ended,
+        }
+    }
+
+    /// Writes a ring out. Without a ring, ends the block, so that all that was recorded is in the file.
+    pub fn write_out(&self, why: &str) {
+        // An error means that the recording has ended, which the next offer says.
+        drop(self.queue.send(Message::WriteOut(why.to_owned())));
+    }
+
+    /// Attaches something that the recorder does not see by itself. Waits for room in the queue.
+    pub fn attach(&self, attachment: Attachment, bytes: Vec<u8>) {
+        drop(self.queue.send(Message::Attach(attachment, bytes)));
+    }
+
+    /// What the recorder has to say since the last time, one line each.
+    pub fn notices(&self) -> Vec<String> {
+        self.notices.try_iter().collect()
+    }
+
+    /// Ends the recording. Waits until all is written.
+    pub fn stop(self, why: &str) -> Report {
+        drop(self.queue.send(Message::Stop(why.to_owned())));
+        drop(self.queue);
+        let failed = || Report {
+            failure: Some("the recorder has stopped on an internal error".to_owned()),
+            ..Report::default()
+        };
+        let mut report = self.thread.join().unwrap_or_else(|_panic| failed());
+        report.dropped = self.dropped.load(Ordering::Relaxed);
+        report.notices = self.notices.try_iter().collect();
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The segments of agents: opened when they appear, attached to the recording when their process or the recording ends.
+//!
+//! Whoever started a process may remove its segment as soon as it ends. An open file stays readable, so that what the agent
+//! said last is not lost. Segments of processes that were gone before the recording began are nobody's here.
+
+use std::collections::BTreeMap;
+
+use ttmem_model::{Pid, Snapshot, Timestamp};
+use ttmem_recording::{Attachment, AttachmentKind, Encoded, MAX_ATTACHMENT_BYTES, Parts};
+
+use ttmem_root::{Held, Root};
+use ttmem_segment::parse_file_name;
+use ttmem_sources::source::agent::find_in_other_namespaces;
+use ttmem_sources::source::process::start_ticks;
+use ttmem_sources::source::shared_memory::SharedMemory;
+
+/// Segments that are watched at a time: each is an open file.
+const MAX_WATCHED: usize = 256;
+
+/// Looks out for the segments of one host.
+#[derive(Debug)]
+pub struct Agents {
+    root: Root,
+    known: BTreeMap<Key, Known>,
+    /// Whether directories of containers were looked into.
+    has_observed: bool,
+}
+
+/// Device and inode of a segment's file, and its name: the same however it is reached.
+type Key = ((u64, u64), String);
+
+#[derive(Debug)]
+enum Known {
+    /// Its process ran before or while the recording was made, and it is not attached yet.
+    Open(Watched),
+    /// It is attached, or not of this recording.
+    Done,
+}
+
+#[derive(Debug)]
+struct Watched {
+    held: Held,
+    name: String,
+    start_ticks: u64,
+    /// Its process as this host counts, while it runs.
+    owner: Option<Pid>,
+}
+
+/// A segment on its way into the recording, or why it cannot be had.
+pub(super) type Taken = Result<Parcel, String>;
+
+/// A segment that nobody writes any more, or that is taken as it is. It is read and compressed part by part, so that
+/// snapshots are recorded in between.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    name: String,
+    held: Held,
+    parts: Parts,
+}
+
+impl Parcel {
+    /// The next part; `None` behind the last.
+    pub(super) fn next(&mut self) -> Option<Result<Encoded, String>> {
+        part(&self.name, &self.held, &mut self.parts)
+    }
+}
+
+impl Agents {
+    /// The segments of the host at `root`. Those whose process has ended already are left alone.
+    #[must_use]
+    pub fn new(root: Root) -> Self {
+        let mut agents = Self { root, known: BTreeMap::new(), has_observed: false };
+        agents.look(&[], |_is_own| true);
+        agents
+    }
+
+    /// Looks for new segments and takes those whose process has ended.
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) -> Vec<Taken> {
+        let pids: Vec<Pid> = snapshot.processes.iter().map(|process| process.pid).collect();
+        // What lies in a container that is looked into for the first time may be as old as the container.
+        let is_first = !std::mem::replace(&mut self.has_observed, true);
+        self.look(&pids, |is_own| is_first && !is_own);
+        self.take(snapshot.time_us, |watched| watched.owner.is_none())
+    }
+
+    /// Takes what is left: the segments of processes that still run, and of those that came and went unseen.
+    pub(super) fn finish(&mut self, time: Timestamp) -> Vec<Taken> {
+        self.look(&[], |_is_own| false);
+        self.take(time, |_| true)
+    }
+
+    /// The segments as they are now, without letting go of those that still change.
+    pub(super) fn now(&self, time: Timestamp) -> Vec<Result<Vec<Encoded>, String>> {
+        self.open().map(|watched| watched.blocks(time)).collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Watched> {
+        self.known.values().filter_map(|known| match known {
+            Known::Open(watched) => Some(watched),
+            Known::Done => None,
+        })
+    }
+
+    /// Looks for new segments. `passes_over` says of those without a process, by whether they lie in our own directory,
+    /// that they are not of this recording.
+    fn look(&mut self, processes: &[Pid], passes_over: impl Fn(bool) -> bool) {
+        let memory = SharedMemory::list(&self.root, processes);
+        for directory in &memory.directories {
+            let is_own = directory.through.is_empty();
+            for name in directory.names.iter().filter_map(|name| name.to_str()) {
+                let Some((pid, start_ticks)) = parse_file_name(name) else { continue };
+                let path = format!("{}/{name}", directory.path);
+                let Ok(status) = self.root.status(&path) else { continue };
+                let key = (status.identity, name.to_owned());
+                if self.known.contains_key(&key) || self.open().count() >= MAX_WATCHED {
+                    continue;
+                }
+                let limit = usize::try_from(MAX_ATTACHMENT_BYTES).unwrap_or(usize::MAX);
+                let held = match self.root.hold(&path, limit) {
+                    Ok(held) => held,
+                    // It went away just now, or there are too many open files.
+                    Err(error) if !error.is_denied() => continue,
+                    Err(_) => {
+                        self.known.insert(key, Known::Done);
+                        continue;
+                    }
+                };
+                let owner = self.owner(pid, start_ticks);
+                if owner.is_none() && passes_over(is_own) {
+                    self.known.insert(key, Known::Done);
+                    continue;
+                }
+                let watched = Watched { held, name: name.to_owned(), start_ticks, owner };
+                self.known.insert(key, Known::Open(watched));
+            }
+        }
+        let is_running = |pid: Pid, start: u64| start_ticks(&self.root, pid) == Some(start);
+        for known in self.known.values_mut() {
+            if let Known::Open(Watched { owner, start_ticks, .. }) = known {
+                *owner = owner.filter(|pid| is_running(*pid, *start_ticks));
+            }
+        }
+    }
+
+    /// The process of a segment. In another namespace it has another number here.
+    fn owner(&self, pid: i32, start: u64) -> Option<Pid> {
+        let is_it = |pid: &Pid| start_ticks(&self.root, *pid) == Some(start);
+        Some(Pid(pid))
+            .filter(is_it)
+            .or_else(|| find_in_other_namespaces(&self.root, &[pid]).into_iter().find(is_it))
+    }
+
+    fn take(&mut self, time: Timestamp, is_wanted: impl Fn(&Watched) -> bool) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        for known in self.known.values_mut() {
+            let is_taken = matches!(known, Known::Open(watched) if is_wanted(watched));
+            if is_taken && let Known::Open(watched) = std::mem::replace(known, Known::Done) {
+                taken.push(watched.parcel(time));
+            }
+        }
+        taken
+    }
+}
+
+impl Watched {
+    fn parts(&self, time: Timestamp) -> Result<Parts, String> {
+        let bytes = self.held.size().map_err(|error| left_out(&self.name, &error))?;
+        let own_pid = parse_file_name(&self.name).map(|(pid, _)| Pid(pid));
+        Parts::of(Attachment {
+            kind: AttachmentKind::Segment,
+            name: self.name.clone(),
+            pid: self.owner.or(own_pid),
+            is_running: self.owner.is_some(),
+            time,
+            bytes,
+        })
+        .ok_or_else(|| {
+            left_out(&self.name, &format!("{bytes} bytes are more than an attachment may have"))
+        })
+    }
+
+    fn parcel(self, time: Timestamp) -> Taken {
+        let parts = self.parts(time)?;
+        Ok(Parcel { name: self.name, held: self.held, parts })
+    }
+
+    fn blocks(&self, time: Timestamp) -> Result<Vec<Encoded>, String> {
+        let mut parts = self.parts(time)?;
+        std::iter::from_fn(|| part(&self.name, &self.held, &mut parts)).collect()
+    }
+}
+
+fn part(name: &str, held: &Held, parts: &mut Parts) -> Option<Result<Encoded, String>> {
+    let (offset, length) = parts.wanted()?;
+    let mut buffer = vec![0; length];
+    let read = held.read_at(offset, &mut buffer);
+    Some(read.map(|()| parts.block(&buffer)).map_err(|error| left_out(name, &error)))
+}
+
+fn left_out(name: &str, why: &dyn std::fmt::Display) -> String {
+    format!("{name} is not in the recording: {why}")
+}
+
+#[cfg(test)]
+mod tests;

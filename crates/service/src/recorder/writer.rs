@@ -1,0 +1,377 @@
+//! The recorder's thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+
+use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::{
+    Attachment, Contents, Encoded, Encoder, Event, EventKind, Limits, Parts, Tracker, civil::Civil,
+};
+
+use super::agents::{Agents, Parcel, Taken};
+use super::ring::{DEFAULT_MAX_BYTES, Ring};
+use super::sink::{Harm, Sink};
+use super::{Message, Options, Report, gap};
+use ttmem_root::clock::Marks;
+
+/// How long after a death the ring is written: what dies together is in one file, and what came of it too.
+const SETTLE_US: u64 = 2_000_000;
+
+pub(super) struct Writer {
+    options: Options,
+    place: Place,
+    encoder: Encoder,
+    tracker: Tracker,
+    agents: Option<Agents>,
+    /// Segments of which not all is written yet, with the blocks of the first that wait for the others.
+    parcels: VecDeque<Parcel>,
+    blocks: Vec<Encoded>,
+    dropped: Arc<AtomicU64>,
+    /// How many of the dropped the recording knows of.
+    dropped_said: u64,
+    notices: Sender<String>,
+    before: Option<Marks>,
+    /// Since when, and why, the ring waits to be written.
+    pending: Option<(Timestamp, String)>,
+    report: Report,
+}
+
+/// Where finished blocks go.
+enum Place {
+    File { sink: Box<dyn Sink>, contents: Option<Contents> },
+    Ring(Ring),
+}
+
+/// Why no more can be written. The reason stands in the report.
+struct Ended;
+
+impl Writer {
+    pub(super) fn new(
+        options: Options,
+        sink: Option<Box<dyn Sink>>,
+        agents: Option<Agents>,
+        (dropped, notices): (Arc<AtomicU64>, Sender<String>),
+    ) -> Self {
+        let (place, limits) = match sink {
+            Some(sink) => (Place::File { sink, contents: None }, Limits::default()),
+            None => {
+                let max_bytes = options.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+                let ring = Ring::new(options.ring.unwrap_or_default(), max_bytes);
+                let limits = ring.limits();
+                (Place::Ring(ring), limits)
+            }
+        };
+        Self {
+            options,
+            place,
+            encoder: Encoder::new(limits),
+            tracker: Tracker::default(),
+            agents,
+            parcels: VecDeque::new(),
+            blocks: Vec::new(),
+            dropped,
+            dropped_said: 0,
+            notices,
+            before: None,
+            pending: None,
+            report: Report::default(),
+        }
+    }
+
+    /// Takes messages until it is told to stop or nothing more can be written.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) -> Report {
+        let mut why = "ttmem has ended".to_owned();
+        let mut outcome = Ok(());
+        for message in messages {
+            outcome = match message {
+                Message::Snapshot(snapshot, marks) => self.record(&snapshot, marks),
+                Message::Attach(attachment, bytes) => self.attach_bytes(attachment, &bytes),
+                Message::WriteOut(why) => self.write_out(&why),
+                Message::Stop(reason) => {
+                    why = reason;
+                    break;
+                }
+            };
+            outcome = outcome.and_then(|()| self.attach_next());
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if outcome.is_ok() {
+            outcome = self.end(&why);
+        }
+        if outcome.is_err() {
+            self.save();
+        }
+        self.report
+    }
+
+    fn record(&mut self, snapshot: &Snapshot, marks: Marks) -> Result<(), Ended> {
+        let time = snapshot.time_us;
+        self.begin(snapshot)?;
+        let gaps = self.before.map(|before| gap::between(before, marks)).unwrap_or_default();
+        self.before = Some(marks);
+        match self.encoder.push(time, snapshot) {
+            Ok(Some(block)) => self.put(block)?,
+            Ok(None) => {}
+            Err(error) => self.say(format!("a snapshot was left out: {error}")),
+        }
+        for event in gaps {
+            self.say(event.text.clone());
+            self.encoder.event(event);
+        }
+        self.record_drops(time);
+        for event in self.tracker.observe(snapshot) {
+            if event.kind == EventKind::ProcessDied && self.pending.is_none() {
+                self.pending = Some((time, event.text.clone()));
+            }
+            self.encoder.event(event);
+        }
+        let taken = self.agents.as_mut().map(|agents| agents.observe(snapshot)).unwrap_or_default();
+        self.take_in(taken);
+        match &self.pending {
+            Some((since, why)) if self.is_ring() && time.0.abs_diff(since.0) >= SETTLE_US => {
+                let why = why.clone();
+                self.write_out(&why)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_ring(&self) -> bool {
+        matches!(self.place, Place::Ring(_))
+    }
+
+    /// Writes the header with the name of the host, as soon as a snapshot tells it.
+    fn begin(&mut self, snapshot: &Snapshot) -> Result<(), Ended> {
+        let Place::File { sink, contents } = &mut self.place else {
+            self.options.header.host.clone_from(&snapshot.host.name);
+            return Ok(());
+        };
+        if contents.is_some() {
+            return Ok(());
+        }
+        self.options.header.host.clone_from(&snapshot.host.name);
+        let (new, bytes) = Contents::begin(&self.options.header);
+        let written = sink.append(&bytes);
+        *contents = Some(new);
+        self.report.files.push(self.options.path.clone());
+        written.map_err(|error| self.fail(&error.to_string()))
+    }
+
+    fn record_drops(&mut self, time: Timestamp) {
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let new = dropped - self.dropped_said;
+        if new > 0 {
+            self.dropped_said = dropped;
+            let text = format!("{new} snapshots were not recorded: writing was too slow");
+            self.say(text.clone());
+            let value = i64::try_from(new).unwrap_or(i64::MAX);
+            self.encoder.event(Event::new(time, EventKind::Dropped, text).with_value(value));
+        }
+    }
+
+    fn put(&mut self, block: Encoded) -> Result<(), Ended> {
+        let (sink, contents) = match &mut self.place {
+            Place::Ring(ring) => {
+                ring.push(block);
+                return Ok(());
+            }
+            Place::File { sink, contents } => (sink, contents),
+        };
+        let Some(contents) = contents else { return Ok(()) };
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
+        }
+        let size = contents.size() + block.bytes.len() as u64 + contents.end_size();
+        if self.options.max_bytes.is_some_and(|max| size > max) {
+            self.report.limit = Some(format!("{} bytes", contents.size()));
+            return Err(Ended);
+        }
+        if let Err(error) = sink.append(&block.bytes) {
+            return Err(self.fail(&error.to_string()));
+        }
+        contents.add(&block);
+        self.report.moments += u64::from(block.moments());
+        Ok(())
+    }
+
+    /// Lines segments up to be attached.
+    fn take_in(&mut self, taken: Vec<Taken>) {
+        for segment in taken {
+            match segment {
+                Ok(parcel) => self.parcels.push_back(parcel),
+                Err(why) => self.say(why),
+            }
+        }
+    }
+
+    /// Compresses one part of what is to be attached: more would keep snapshots waiting.
+    fn attach_next(&mut self) -> Result<(), Ended> {
+        let Some(parcel) = self.parcels.front_mut() else { return Ok(()) };
+        match parcel.next() {
+            Some(Ok(block)) => {
+                self.blocks.push(block);
+                return Ok(());
+            }
+            Some(Err(why)) => {
+                self.blocks.clear();
+                self.say(why);
+            }
+            None => {
+                let blocks = std::mem::take(&mut self.blocks);
+                let is_in = self.attach(blocks)?;
+                self.report.agents += u64::from(is_in);
+            }
+        }
+        self.parcels.pop_front();
+        Ok(())
+    }
+
+    fn attach_bytes(&mut self, attachment: Attachment, bytes: &[u8]) -> Result<(), Ended> {
+        let Some(mut parts) = Parts::of(attachment) else { return Ok(()) };
+        let mut blocks = Vec::new();
+        let mut rest = bytes;
+        while let Some((part, behind)) =
+            parts.wanted().and_then(|(_, length)| rest.split_at_checked(length))
+        {
+            blocks.push(parts.block(part));
+            rest = behind;
+        }
+        self.attach(blocks).map(|_is_in| ())
+    }
+
+    /// Puts an attachment into the recording. False for one for which there is no room.
+    fn attach(&mut self, blocks: Vec<Encoded>) -> Result<bool, Ended> {
+        let (sink, contents) = match &mut self.place {
+            Place::Ring(ring) => {
+                ring.attach(blocks);
+                return Ok(true);
+            }
+            Place::File { sink, contents } => (sink, contents),
+        };
+        let Some(contents) = contents else { return Ok(false) };
+        let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
+        let size = contents.size() + more + contents.end_size();
+        if blocks.is_empty() {
+            return Ok(false);
+        }
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
+        }
+        if self.options.max_bytes.is_some_and(|max| size > max) {
+            self.say(format!(
+                "{more} bytes are left out beside the snapshots: --max-size leaves no room"
+            ));
+            return Ok(false);
+        }
+        for block in blocks {
+            if let Err(error) = sink.append(&block.bytes) {
+                return Err(self.fail(&error.to_string()));
+            }
+            contents.add(&block);
+        }
+        Ok(true)
+    }
+
+    /// Ends the block that is being filled, and writes a ring into a file.
+    fn write_out(&mut self, why: &str) -> Result<(), Ended> {
+        self.pending = None;
+        if let Some(block) = self.encoder.flush() {
+            self.put(block)?;
+        }
+        let time = self.before.map_or(Timestamp(0), |marks| marks.wall);
+        while self.is_ring() && !self.parcels.is_empty() {
+            self.attach_next()?;
+        }
+        let Place::Ring(ring) = &self.place else { return Ok(()) };
+        let live = self.agents.as_ref().map(|agents| agents.now(time)).unwrap_or_default();
+        let live: Vec<Encoded> = live.into_iter().flatten().flatten().collect();
+        match ring.write_out(&self.options.path, &self.options.header, time, &live) {
+            Ok((path, moments, bytes)) => {
+                self.say(format!("{why}: wrote {} ({moments} snapshots)", path.display()));
+                self.report.files.push(path);
+                self.report.moments += moments;
+                self.report.bytes += bytes;
+            }
+            // The ring goes on: the next time there may be room.
+            Err(error) => {
+                let text = format!("{why}: cannot write the ring: {error}");
+                self.say(text.clone());
+                self.report.unwritten.push(text);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, why: &str) -> Result<(), Ended> {
+        let time = self.before.map_or(Timestamp(0), |marks| marks.wall);
+        for event in self.tracker.finish() {
+            self.encoder.event(event);
+        }
+        if let Some((_, died)) = self.pending.take().filter(|_| self.is_ring()) {
+            return self.write_out(&died);
+        }
+        if !self.is_ring() && self.before.is_some() {
+            self.encoder.event(Event::new(time, EventKind::Ended, why));
+            self.write_out(why)?;
+            let taken = self.agents.as_mut().map(|agents| agents.finish(time)).unwrap_or_default();
+            self.take_in(taken);
+            while !self.parcels.is_empty() {
+                self.attach_next()?;
+            }
+            return self.write_end();
+        }
+        Ok(())
+    }
+
+    fn write_end(&mut self) -> Result<(), Ended> {
+        let Place::File { sink, contents: Some(contents) } = &mut self.place else {
+            return Ok(());
+        };
+        if let Some(harm) = sink.harm(contents.size()) {
+            return Err(self.lose(harm));
+        }
+        let end = contents.end();
+        self.report.bytes = contents.size() + end.len() as u64;
+        sink.append(&end).map_err(|error| self.fail(&error.to_string()))
+    }
+
+    /// After a failure: takes away what was written by half, and tries to put the end behind what is whole.
+    fn save(&mut self) {
+        let Place::File { sink, contents: Some(contents) } = &mut self.place else { return };
+        if self.report.files.is_empty() {
+            return;
+        }
+        let (size, end) = (contents.size(), contents.end());
+        self.report.bytes = size;
+        match sink.cut(size).and_then(|()| sink.append(&end)) {
+            Ok(()) => self.report.bytes += end.len() as u64,
+            // Without its end the recording is found by scanning; half an end is no harm, but none is cleaner.
+            Err(_) => drop(sink.cut(size)),
+        }
+    }
+
+    /// Somebody else took away what was written. It cannot be put back, and cutting a file to what it was would fill it
+    /// with zeros.
+    fn lose(&mut self, harm: Harm) -> Ended {
+        self.report.files.clear();
+        self.fail(match harm {
+            Harm::Removed => "the file was removed",
+            Harm::Cut => "somebody cut the file while it was recorded",
+        })
+    }
+
+    fn fail(&mut self, why: &str) -> Ended {
+        let now = self.before.map_or(Timestamp(0), |marks| marks.wall);
+        self.report.failure = Some(format!("{why} (at {})", Civil::of(now)));
+        Ended
+    }
+
+    fn say(&self, text: String) {
+        // Nobody listens any more once the recorder is being stopped.
+        drop(self.notices.send(text));
+    }
+}

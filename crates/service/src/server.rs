@@ -1,0 +1,272 @@
+//! The server: one collector, many who look.
+//!
+//! A client gets the whole state and then what changes. Nobody is waited for: what a client does not take in time is
+//! queued up to a bound, and a client beyond it is dropped. Everybody who may connect sees all numbers; the command
+//! lines of other users' processes are left out unless `share_commands` says otherwise.
+
+pub mod http;
+mod peer;
+pub mod push;
+pub mod socket;
+mod view;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::wire::{FrameKind, PROTOCOL, Welcome, frame};
+
+use crate::history::History;
+use peer::{Peer, Wish};
+use socket::Socket;
+use ttmem_root::Root;
+use ttmem_root::clock::Clock;
+use ttmem_sources::source::process::Users;
+use view::View;
+pub use view::without_commands;
+
+/// Clients at most.
+const MAX_CLIENTS: usize = 256;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where its socket stands.
+    pub socket: PathBuf,
+    /// From one state to the next.
+    pub interval: Duration,
+    /// How far back clients can look.
+    pub history: Duration,
+    /// The memory that this may take.
+    pub history_bytes: u64,
+    /// Show everybody's command lines to everybody.
+    pub share_commands: bool,
+    /// The kernel's number of the start of the machine that is looked at; none for a made-up or captured one.
+    pub boot: Option<String>,
+}
+
+/// Who looks: decides which command lines are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Viewer {
+    /// Root, the server's own user, or anybody where command lines are shared.
+    All,
+    /// A user, by number.
+    User(u32),
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    socket: Socket,
+    root: Root,
+    users: Users,
+    peers: Vec<Peer>,
+    views: BTreeMap<Viewer, View>,
+    latest: Option<Arc<Snapshot>>,
+    history: History,
+    dropped: u64,
+}
+
+impl Server {
+    /// Listens on its socket. `root` is the host that names users.
+    ///
+    /// # Errors
+    /// If another server is there, or the socket cannot be made.
+    pub fn bind(options: Options, root: Root) -> io::Result<Self> {
+        let socket = Socket::bind(&options.socket)?;
+        let history = History::new(options.history, options.history_bytes);
+        Ok(Self {
+            options,
+            socket,
+            root,
+            users: Users::default(),
+            peers: Vec::new(),
+            views: BTreeMap::new(),
+            latest: None,
+            history,
+            dropped: 0,
+        })
+    }
+
+    /// Where its socket stands.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.options.socket
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// How many clients were dropped since they were too slow or spoke otherwise.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Takes the next state and queues it for every client.
+    pub fn publish(&mut self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        // What cannot be written as JSON cannot be sent either; the state before stands.
+        if self.history.push(&without_commands(&snapshot, None)).is_err() {
+            return;
+        }
+        self.latest = Some(Arc::clone(&snapshot));
+        let peers = &self.peers;
+        self.views.retain(|viewer, _| peers.iter().any(|peer| sees(peer, *viewer)));
+        for (viewer, view) in &mut self.views {
+            let name = match viewer {
+                Viewer::All => None,
+                Viewer::User(uid) => Some(self.users.name(&self.root, *uid)),
+            };
+            let frame = view.push(&snapshot, name.as_deref());
+            for peer in self.peers.iter_mut().filter(|peer| sees(peer, *viewer)) {
+                peer.queue(Arc::clone(&frame));
+            }
+        }
+        self.send();
+    }
+
+    /// Serves until the machine has been awake for so many microseconds.
+    ///
+    /// # Errors
+    /// If the system refuses to wait.
+    pub fn serve_until(&mut self, awake_us: u64) -> io::Result<()> {
+        loop {
+            let now = Clock::System.marks().awake_us;
+            let left = awake_us.saturating_sub(now);
+            self.wait(Duration::from_micros(left))?;
+            self.accept();
+            self.receive(now);
+            self.send();
+            if left == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait(&self, longest: Duration) -> io::Result<()> {
+        let mut watched = vec![PollFd::new(&self.socket.listener, PollFlags::IN)];
+        for peer in &self.peers {
+            let mut flags = PollFlags::IN;
+            flags.set(PollFlags::OUT, peer.has_queued());
+            watched.push(PollFd::new(peer.stream(), flags));
+        }
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: longest.subsec_nanos().into(),
+        };
+        match poll(&mut watched, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn accept(&mut self) {
+        let own = rustix::process::geteuid().as_raw();
+        while let Ok((stream, _)) = self.socket.listener.accept() {
+            // A peer that is not named by the kernel is nobody.
+            let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { continue };
+            let uid = peer.uid.as_raw();
+            let sees_all = self.options.share_commands || uid == 0 || uid == own;
+            let viewer = if sees_all { Viewer::All } else { Viewer::User(uid) };
+            let now = Clock::System.marks().awake_us;
+            match Peer::new(stream, viewer, now) {
+                Ok(peer) if self.peers.len() < MAX_CLIENTS => self.peers.push(peer),
+                Ok(mut peer) => peer.refuse("the server has as many clients as it takes"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn receive(&mut self, now: u64) {
+        let mut peers = std::mem::take(&mut self.peers);
+        peers.retain_mut(|peer| match peer.receive(now) {
+            Wish::Nothing => true,
+            Wish::Begin { history_us } => {
+                self.begin(peer, history_us);
+                true
+            }
+            Wish::Leave => false,
+            Wish::Refuse(why) => {
+                peer.refuse(why);
+                self.dropped += 1;
+                false
+            }
+        });
+        self.peers = peers;
+    }
+
+    /// Greets a client, and gives it the history that it asked for as it can take it, and then the whole state.
+    fn begin(&mut self, peer: &mut Peer, history_us: u64) {
+        let welcome = Welcome {
+            version: PROTOCOL,
+            ttmem: env!("CARGO_PKG_VERSION").to_owned(),
+            interval_us: u64::try_from(self.options.interval.as_micros()).unwrap_or(u64::MAX),
+            boot: self.options.boot.clone(),
+        };
+        let welcome = serde_json::to_vec(&welcome).unwrap_or_default();
+        let latest = self.latest.as_ref().map(|latest| latest.time_us.0).unwrap_or_default();
+        let from = match history_us {
+            0 => u64::MAX,
+            _ => self.history.since(Timestamp(latest.saturating_sub(history_us))),
+        };
+        peer.give_past(frame(FrameKind::Welcome, &welcome).into(), from);
+    }
+
+    /// Gives a client that is ready for it the next block of history, or the whole state. False if it is ready for none.
+    fn go_on(&mut self, peer: &mut Peer) -> bool {
+        let Some(number) = peer.next_past() else { return false };
+        if let Some((block, next)) = self.history.block(number) {
+            peer.give_past(frame(FrameKind::History, block).into(), next);
+            return true;
+        }
+        let Some(latest) = &self.latest else { return false };
+        if let Some(newest) = self.history.unfinished().filter(|_| number != u64::MAX) {
+            peer.queue(frame(FrameKind::History, &newest).into());
+        }
+        let viewer = peer.viewer();
+        let view = self.views.entry(viewer).or_insert_with(|| {
+            let name = match viewer {
+                Viewer::All => None,
+                Viewer::User(uid) => Some(self.users.name(&self.root, uid)),
+            };
+            let mut view = View::new(viewer == Viewer::All);
+            drop(view.push(latest, name.as_deref()));
+            view
+        });
+        peer.go_live(view.full());
+        true
+    }
+
+    fn send(&mut self) {
+        let mut peers = std::mem::take(&mut self.peers);
+        peers.retain_mut(|peer| {
+            loop {
+                if !peer.send() {
+                    self.dropped += 1;
+                    return false;
+                }
+                if !self.go_on(peer) {
+                    return true;
+                }
+            }
+        });
+        self.peers = peers;
+    }
+}
+
+/// Whether a client takes what changes as this kind of viewer sees it.
+fn sees(peer: &Peer, viewer: Viewer) -> bool {
+    peer.is_live() && peer.viewer() == viewer
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! One client, as the server sees it.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use rustix::net::{SendFlags, send};
+use ttmem_recording::wire::{FRAME_HEADER, FrameKind, Hello, PROTOCOL, frame, frame_header};
+
+use super::Viewer;
+
+/// Bytes that may wait for a client, its first state aside: two whole states of a Galaxy, or a thousand changes.
+const MAX_QUEUED_BYTES: usize = 1 << 20;
+/// A client must say what it wants within this time.
+const HELLO_US: u64 = 5_000_000;
+/// A client must have taken its history within this time.
+const PAST_US: u64 = 60_000_000;
+/// A greeting is no longer than this.
+const MAX_HELLO_BYTES: usize = 4096;
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Peer {
+    stream: UnixStream,
+    viewer: Viewer,
+    since: u64,
+    /// What came so far of its greeting.
+    input: Vec<u8>,
+    phase: Phase,
+    queue: VecDeque<Arc<[u8]>>,
+    /// How much of the first frame is sent.
+    sent: usize,
+    queued: usize,
+    /// What may be queued: more while it takes its first state.
+    allowed: usize,
+}
+
+/// How far a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has not said yet what it wants.
+    Greeting,
+    /// It takes history, block by block as it can; the number is the next one's.
+    Past(u64),
+    /// It has the whole state and takes what changes.
+    Live,
+}
+
+/// What a client wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Nothing,
+    Begin { history_us: u64 },
+    Leave,
+    Refuse(&'static str),
+}
+
+impl Peer {
+    pub(super) fn new(stream: UnixStream, viewer: Viewer, now: u64) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            viewer,
+            since: now,
+            input: Vec::new(),
+            phase: Phase::Greeting,
+            queue: VecDeque::new(),
+            sent: 0,
+            queued: 0,
+            allowed: MAX_QUEUED_BYTES,
+        })
+    }
+
+    pub(super) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// Who looks.
+    pub(super) fn viewer(&self) -> Viewer {
+        self.viewer
+    }
+
+    /// Whether it takes what changes.
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// The number of the block of history that it is ready to take.
+    pub(super) fn next_past(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Past(number) if self.queue.is_empty() => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Gives it history, of which another block will follow.
+    pub(super) fn give_past(&mut self, frame: Arc<[u8]>, next: u64) {
+        self.queue(frame);
+        self.allow_queued();
+        self.phase = Phase::Past(next);
+    }
+
+    /// Gives it the whole state; changes follow.
+    pub(super) fn go_live(&mut self, state: Arc<[u8]>) {
+        self.queue(state);
+        self.allow_queued();
+        self.phase = Phase::Live;
+    }
+
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    pub(super) fn queue(&mut self, frame: Arc<[u8]>) {
+        self.queued += frame.len();
+        self.queue.push_back(frame);
+    }
+
+    /// Takes what the client says. After its greeting nothing more is expected, and it is thrown away.
+    pub(super) fn receive(&mut self, now: u64) -> Wish {
+        let mut buffer = [0; 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Wish::Leave,
+                Ok(count) if self.phase == Phase::Greeting => {
+                    self.input.extend_from_slice(buffer.get(..count).unwrap_or(&[]));
+                    match self.greeting() {
+                        Wish::Nothing => {}
+                        wish => return wish,
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Wish::Leave,
+            }
+        }
+        let age = now.saturating_sub(self.since);
+        match self.phase {
+            Phase::Greeting if age > HELLO_US => Wish::Refuse("no greeting came in time"),
+            Phase::Past(_) if age > PAST_US => Wish::Refuse("its history was not taken in time"),
+            _ => Wish::Nothing,
+        }
+    }
+
+    fn greeting(&mut self) -> Wish {
+        const NOT_OURS: Wish = Wish::Refuse("this is a ttmem server: it expects a ttmem client");
+        let Some((header, rest)) = self.input.split_first_chunk::<FRAME_HEADER>() else {
+            return Wish::Nothing;
+        };
+        let Ok((FrameKind::Hello, length)) = frame_header(*header) else { return NOT_OURS };
+        if length > MAX_HELLO_BYTES {
+            return NOT_OURS;
+        }
+        let Some(content) = rest.get(..length) else { return Wish::Nothing };
+        let Ok(hello) = serde_json::from_slice::<Hello>(content) else { return NOT_OURS };
+        if hello.version.0 != PROTOCOL.0 {
+            return Wish::Refuse(
+                "client and server are of different ages: install the same ttmem for both, and restart the server",
+            );
+        }
+        self.phase = Phase::Past(u64::MAX);
+        self.input = Vec::new();
+        Wish::Begin { history_us: hello.history_us }
+    }
+
+    /// Sends what it takes. False if it is gone or too slow.
+    pub(super) fn send(&mut self) -> bool {
+        while let Some(frame) = self.queue.front() {
+            let rest = frame.get(self.sent..).unwrap_or(&[]);
+            match send(&self.stream, rest, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(count) if count < rest.len() => {
+                    self.sent += count;
+                    self.queued -= count;
+                }
+                Ok(count) => {
+                    self.queued -= count;
+                    self.sent = 0;
+                    self.queue.pop_front();
+                }
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+        // A block or a state may be much, and must only become less.
+        let is_slow = self.queued > self.allowed;
+        self.allowed = self.allowed.min(self.queued.max(MAX_QUEUED_BYTES));
+        !is_slow
+    }
+
+    /// Lets it take as long as it needs for what is queued now.
+    fn allow_queued(&mut self) {
+        self.allowed = self.queued + MAX_QUEUED_BYTES;
+    }
+
+    /// Says why, as far as it can be said without waiting.
+    pub(super) fn refuse(&mut self, why: &str) {
+        let bye = frame(FrameKind::Bye, why.as_bytes());
+        match send(&self.stream, &bye, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            // It is being left: that it does not hear why is its own affair.
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

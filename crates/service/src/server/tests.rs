@@ -1,0 +1,222 @@
+//! A server and its clients, over real sockets.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use ttmem_recording::wire::{FRAME_HEADER, Hello, frame_header};
+use ttmem_recording::{Contents, Header, Recording};
+
+use super::*;
+use crate::client::{Client, ClientError};
+use ttmem_sources::demo::Busy;
+
+struct Stage {
+    _folder: tempfile::TempDir,
+    server: Server,
+    busy: Busy,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            socket: folder.path().join("ttmem.sock"),
+            interval: Duration::from_millis(100),
+            history: Duration::from_secs(60),
+            history_bytes: 8 << 20,
+            share_commands: false,
+            boot: None,
+        };
+        let server = Server::bind(options, Root::memory(ttmem_root::Tree::new())).unwrap();
+        Self { _folder: folder, server, busy: Busy::galaxy() }
+    }
+
+    fn publish(&mut self) -> Snapshot {
+        let snapshot = self.busy.next(100_000);
+        self.server.publish(snapshot.clone());
+        snapshot
+    }
+
+    /// Serves while something else goes on.
+    fn serve_while<T: Send>(&mut self, other: impl FnOnce(&Path) -> T + Send) -> T {
+        let socket = self.server.socket().to_owned();
+        thread::scope(|scope| {
+            let other = scope.spawn(move || other(&socket));
+            while !other.is_finished() {
+                let now = Clock::System.marks().awake_us;
+                self.server.serve_until(now + 2000).unwrap();
+            }
+            // What it did last is noticed too.
+            self.server.serve_until(0).unwrap();
+            other.join().unwrap()
+        })
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+#[test]
+fn clients_see_what_the_collector_sees() {
+    let mut stage = Stage::new();
+    let first = stage.publish();
+    let connect = |socket: &Path| Client::connect(socket, Duration::ZERO).unwrap();
+    let mut early = stage.serve_while(connect);
+    assert_eq!(json(&early.snapshot().unwrap()), json(&first));
+    for _ in 0..3 {
+        stage.publish();
+    }
+    let mut late = stage.serve_while(connect);
+    stage.busy.end_process(2);
+    let last = stage.publish();
+    for client in [&mut early, &mut late] {
+        assert_eq!(json(&client.snapshot().unwrap()), json(&last));
+    }
+    assert_eq!((stage.server.clients(), stage.server.dropped()), (2, 0));
+    drop(early);
+    stage.serve_while(|_| thread::yield_now());
+    assert_eq!(stage.server.clients(), 1);
+}
+
+#[test]
+fn history_is_what_was_before_without_command_lines() {
+    let mut stage = Stage::new();
+    let mut all = Vec::new();
+    for _ in 0..50 {
+        all.push(stage.publish());
+    }
+    let connect = |socket: &Path| Client::connect(socket, Duration::from_secs(3)).unwrap();
+    let mut client = stage.serve_while(connect);
+    let mut bytes = Contents::begin(&Header::default()).1;
+    bytes.extend(client.history().concat());
+    let mut recording = Recording::open(bytes).unwrap();
+    let (first, last) = recording.span().unwrap();
+    assert!(last.micros_since(first) >= 3_000_000 && recording.len() >= 30);
+    let moment = recording.at(last).unwrap().unwrap();
+    assert_eq!(json(&moment), json(&without_commands(all.last().unwrap(), None)));
+    assert!(!json(&moment).contains("serve_"));
+}
+
+#[test]
+fn those_who_ask_for_history_make_it_no_longer() {
+    let mut stage = Stage::new();
+    for _ in 0..30 {
+        stage.publish();
+        let connect = |socket: &Path| Client::connect(socket, Duration::from_secs(60)).unwrap();
+        let mut client = stage.serve_while(connect);
+        assert!(!client.history().is_empty());
+    }
+    // A block takes three seconds, whoever looks.
+    assert!(stage.server.history.since(Timestamp(u64::MAX)) <= 1);
+}
+
+#[test]
+fn only_own_command_lines_are_seen() {
+    let mut snapshot = Busy::galaxy().next(1);
+    snapshot.processes[0].user = Some("bob".to_owned());
+    let seen = without_commands(&snapshot, Some("bob"));
+    let commands: Vec<bool> =
+        seen.processes.iter().map(|process| !process.command.is_empty()).collect();
+    assert!(commands[0] && !commands[1..].contains(&true));
+    assert_eq!(seen.chips, snapshot.chips);
+}
+
+#[test]
+fn a_slow_client_is_dropped_and_the_others_go_on() {
+    let mut stage = Stage::new();
+    stage.publish();
+    let connect = |socket: &Path| Client::connect(socket, Duration::ZERO).unwrap();
+    let slow = stage.serve_while(connect);
+    let mut quick = stage.serve_while(connect);
+    let mut last = None;
+    for _ in 0..4000 {
+        last = Some(stage.publish());
+        quick.snapshot().unwrap();
+        if stage.server.dropped() > 0 {
+            break;
+        }
+    }
+    assert_eq!((stage.server.clients(), stage.server.dropped()), (1, 1));
+    assert_eq!(json(&quick.snapshot().unwrap()), json(&last.unwrap()));
+    drop(slow);
+}
+
+#[test]
+fn strangers_are_told_why_and_left() {
+    let mut stage = Stage::new();
+    stage.publish();
+    let said = stage.serve_while(|socket| {
+        [b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0xff; 64], frame(FrameKind::Hello, b"{}")].map(
+            |bytes| {
+                let mut stream = UnixStream::connect(socket).unwrap();
+                stream.write_all(&bytes).unwrap();
+                let mut answer = Vec::new();
+                stream.read_to_end(&mut answer).unwrap();
+                String::from_utf8(answer.split_off(FRAME_HEADER)).unwrap()
+            },
+        )
+    });
+    for answer in said {
+        assert_eq!(answer, "this is a ttmem server: it expects a ttmem client");
+    }
+    let error = stage.serve_while(|socket| {
+        let mut stream = UnixStream::connect(socket).unwrap();
+        let hello = Hello { version: (9, 0), ..Hello::new(0) };
+        stream.write_all(&frame(FrameKind::Hello, json(&hello).as_bytes())).unwrap();
+        let mut header = [0; FRAME_HEADER];
+        stream.read_exact(&mut header).unwrap();
+        frame_header(header).unwrap().0
+    });
+    assert_eq!(error, FrameKind::Bye);
+    assert_eq!(stage.server.clients(), 0);
+}
+
+#[test]
+fn malformed_greetings_leave_nothing() {
+    let mut stage = Stage::new();
+    stage.publish();
+    stage.serve_while(|socket| {
+        let mut state = 7_u64;
+        for _ in 0..rounds() {
+            let Ok(mut stream) = UnixStream::connect(socket) else { continue };
+            let mut bytes = [0; 40];
+            for byte in &mut bytes {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *byte = (state >> 56) as u8;
+            }
+            // The server may have left already.
+            drop(stream.write_all(&bytes));
+        }
+    });
+    stage.serve_while(|socket| drop(Client::connect(socket, Duration::ZERO).unwrap()));
+    stage.serve_while(|_| thread::yield_now());
+    assert_eq!(stage.server.clients(), 0);
+}
+
+#[test]
+fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
+    let stage = Stage::new();
+    let options = stage.server.options.clone();
+    let root = || Root::memory(ttmem_root::Tree::new());
+    let error = Server::bind(options.clone(), root()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    // A killed server takes nothing away.
+    let path = options.socket.clone();
+    let kept = stage._folder.path().join("kept");
+    std::fs::rename(&path, &kept).unwrap();
+    drop(stage.server);
+    std::fs::rename(&kept, &path).unwrap();
+    assert!(matches!(Client::connect(&path, Duration::ZERO), Err(ClientError::Gone(_))));
+    let again = Server::bind(options, root()).unwrap();
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
+    assert_eq!(mode & 0o777, 0o660);
+    drop(again);
+    assert!(!path.exists(), "a server that ends takes its socket away");
+}
+
+/// How many bad requests are made; docs/overhead.md has the figures of 10,000.
+fn rounds() -> usize {
+    std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
+}

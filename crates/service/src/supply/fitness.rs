@@ -1,0 +1,182 @@
+//! Whether a server may be believed, and whether it is of use.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use ttmem_model::snapshot::{SCHEMA, SourceStatus};
+use ttmem_model::{MissingReason, Snapshot};
+
+use crate::client::{Client, ClientError};
+use crate::server::socket;
+use ttmem_root::Root;
+use ttmem_root::clock::Clock;
+
+/// The kernel's number of this start of the machine.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+/// A state is old when the next one is overdue by so much.
+const OVERDUE_US: u64 = 2_000_000;
+
+/// Why a server is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// There is none.
+    Absent,
+    /// There is a socket and nobody behind it.
+    Dead,
+    /// This user may not talk to it.
+    Closed,
+    /// What was said or not said.
+    Broken(String),
+    /// It has stopped to say anything.
+    Silent,
+    /// Another user's.
+    Stranger(u32),
+    /// It looks at something else than this machine.
+    Elsewhere,
+    /// It looks less often than is asked for.
+    TooSlow(Duration),
+    /// Its state is so many seconds old.
+    Old(u64),
+    /// It may not read more than this user.
+    SeesNoMore,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => formatter.write_str("is not there"),
+            Self::Dead => formatter.write_str("does not run any more"),
+            Self::Closed => formatter.write_str("is not open to this user: join its group"),
+            Self::Broken(why) => write!(formatter, "is of no use: {why}"),
+            Self::Silent => formatter.write_str("has fallen silent"),
+            Self::Stranger(uid) => write!(
+                formatter,
+                "is of user {uid}, who is neither root nor you; --server names it if you trust it"
+            ),
+            Self::Elsewhere => formatter.write_str("looks at another host than this machine"),
+            Self::TooSlow(every) => {
+                write!(formatter, "collects every {every:?} only, which is less than asked for")
+            }
+            Self::Old(seconds) => write!(formatter, "shows a state of {seconds} s ago"),
+            Self::SeesNoMore => formatter.write_str("sees no more than this user does"),
+        }
+    }
+}
+
+impl Unfit {
+    /// Whether something is wrong, as against something that is merely so.
+    pub(super) fn is_worth_a_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Dead | Self::Broken(_) | Self::Silent | Self::Stranger(_) | Self::Old(_)
+        )
+    }
+
+    pub(super) fn status(&self) -> SourceStatus {
+        match self {
+            Self::Absent | Self::Dead | Self::Broken(_) | Self::Silent | Self::Old(_) => {
+                SourceStatus::Failed
+            }
+            Self::Closed
+            | Self::Stranger(_)
+            | Self::Elsewhere
+            | Self::TooSlow(_)
+            | Self::SeesNoMore => SourceStatus::NotRead,
+        }
+    }
+}
+
+impl From<ClientError> for Unfit {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Gone(error) => match error.kind() {
+                ErrorKind::NotFound => Self::Absent,
+                ErrorKind::ConnectionRefused => Self::Dead,
+                ErrorKind::PermissionDenied => Self::Closed,
+                ErrorKind::WouldBlock => Self::Broken("it takes no more clients".to_owned()),
+                _ => Self::Broken(error.to_string()),
+            },
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+/// Connects, where there is a socket at all.
+pub(super) fn connect(path: &Path, past: Duration) -> Result<Client, Unfit> {
+    if !socket::is_there(path) {
+        return Err(Unfit::Absent);
+    }
+    Client::connect(path, past).map_err(Unfit::from)
+}
+
+/// Whether it is a snapshot that this version understands.
+pub(super) fn is_snapshot(snapshot: &Snapshot) -> Result<(), Unfit> {
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    let is_ours = snapshot.schema == SCHEMA
+        && major(&snapshot.version) == major(ttmem_model::snapshot::VERSION);
+    if is_ours {
+        return Ok(());
+    }
+    Err(Unfit::Broken(format!(
+        "its snapshots are of another version than {}",
+        ttmem_model::snapshot::VERSION
+    )))
+}
+
+/// Whether a server that nobody named is to be believed.
+pub(super) fn of_server(
+    client: &Client,
+    path: &Path,
+    interval: Duration,
+    root: &Root,
+) -> Result<(), Unfit> {
+    let own = rustix::process::geteuid().as_raw();
+    let uid = client.uid().map_err(|error| Unfit::from(ClientError::from(error)))?;
+    if uid != 0 && uid != own && Some(uid) != socket::system_owner(path) {
+        return Err(Unfit::Stranger(uid));
+    }
+    if !is_here(client, root) {
+        return Err(Unfit::Elsewhere);
+    }
+    if client.interval() > interval {
+        return Err(Unfit::TooSlow(client.interval()));
+    }
+    Ok(())
+}
+
+/// Whether it looks at the machine at this root.
+pub(super) fn is_here(client: &Client, root: &Root) -> bool {
+    boot(root).is_some_and(|boot| client.boot() == Some(boot.as_str()))
+}
+
+/// The kernel's number of the start of the machine at a root.
+pub fn boot(root: &Root) -> Option<String> {
+    root.read_text(BOOT).ok().filter(|boot| !boot.is_empty())
+}
+
+/// Whether a state is of now.
+pub(super) fn of_state(snapshot: &Snapshot, client: &Client) -> Result<(), Unfit> {
+    let age = Clock::System.now().0.abs_diff(snapshot.time_us.0);
+    if age > patience_us(client) { Err(Unfit::Old(age / 1_000_000)) } else { Ok(()) }
+}
+
+/// How long the next state of a server may take.
+pub(super) fn patience_us(client: &Client) -> u64 {
+    let interval = u64::try_from(client.interval().as_micros()).unwrap_or(u64::MAX);
+    interval.saturating_mul(3).saturating_add(OVERDUE_US)
+}
+
+/// What could not be read for lack of permission: sources, and files that findings tell of.
+pub(super) fn blind_spots(snapshot: &Snapshot) -> usize {
+    let sources = snapshot.sources.iter();
+    let denied = sources.filter(|source| source.status == SourceStatus::Denied).count();
+    let findings = snapshot.findings.iter();
+    let files = findings.filter(|finding| finding.id.ends_with("-denied")).count();
+    let hidden = snapshot.chips.iter().filter(|chip| {
+        let missing = chip.owners.outside_namespace.missing();
+        missing.is_some_and(|missing| missing.reason == MissingReason::Denied)
+    });
+    denied + files + hidden.count()
+}

@@ -1,0 +1,192 @@
+//! Real snapshots in recordings: of every made-up host, one after the other, byte for byte.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use ttmem_fake as fake;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{BYTES, Host, NOW, PID, Process, Region};
+use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::{
+    Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, EventKind, Header, Limits,
+    Parts, Recording, Tracker,
+};
+use ttmem_root::{Clock, Root};
+use ttmem_segment::{BufferKind, Reader};
+use ttmem_sources::Collector;
+
+fn snapshot(host: Host, second: u64) -> Snapshot {
+    let clock = Clock::Fixed(Timestamp(NOW.0 + second * 1_000_000));
+    Collector::new(Root::memory(host.into_tree())).with_clock(clock).snapshot()
+}
+
+#[test]
+fn every_host_comes_back_byte_for_byte() {
+    let hosts = fake::healthy().into_iter().chain(fake::variants());
+    let snapshots: Vec<(&str, Snapshot)> = hosts
+        .map(|(name, tree)| {
+            let clock = Clock::Fixed(NOW);
+            (name, Collector::new(Root::memory(tree)).with_clock(clock).snapshot())
+        })
+        .collect();
+    let mut encoder = Encoder::new(Limits { moments: 13, ..Limits::default() });
+    let (_, mut bytes) = Contents::begin(&Header::default());
+    for (time, (_, snapshot)) in (0..).zip(&snapshots) {
+        let block = encoder.push(Timestamp(time), snapshot).unwrap();
+        bytes.extend(block.into_iter().flat_map(|block| block.bytes));
+    }
+    bytes.extend(encoder.flush().unwrap().bytes);
+    let mut recording = Recording::open(bytes).unwrap();
+    for (number, (name, snapshot)) in (0..).zip(&snapshots) {
+        let moment = recording.moment(number).unwrap().unwrap();
+        let (was, is) =
+            (serde_json::to_string_pretty(snapshot), serde_json::to_string_pretty(&moment));
+        assert!(was.unwrap() == is.unwrap(), "{name}");
+        assert!(moment.snapshot().unwrap() == *snapshot, "{name}");
+    }
+}
+
+/// A snapshot as a later minor version writes it: with fields that this one does not know.
+fn with_more(snapshot: &Snapshot) -> serde_json::Value {
+    let mut value = serde_json::to_value(snapshot).unwrap();
+    value["version"] = "1.7".into();
+    value["later"] = serde_json::json!({ "list": [1, 2.5, null], "text": "new" });
+    value["chips"][0]["memory"]["dram"]["later"] = 17.into();
+    value
+}
+
+#[test]
+fn a_recording_of_a_later_minor_opens_with_all_that_is_in_it() {
+    let value = with_more(&snapshot(Host::n150(), 0));
+    let (mut contents, mut bytes) = Contents::begin(&Header::default());
+    bytes[10] = 7;
+    let mut encoder = Encoder::new(Limits::default());
+    encoder.push(NOW, &value).unwrap();
+    let unknown = Event { bytes: b"\x01new".to_vec(), ..Event::new(NOW, EventKind::Other(99), "") };
+    encoder.event(unknown.clone());
+    let block = encoder.flush().unwrap();
+    // A kind of block that this version does not know stands before the one that it does.
+    let mut strange = block.bytes.clone();
+    strange[4] = 200;
+    contents.add(&block);
+    bytes.extend(reseal(strange));
+    bytes.extend(&block.bytes);
+    let mut recording = Recording::open(bytes).unwrap();
+    assert_eq!((recording.version().minor, recording.len()), (7, 1));
+    let moment = recording.moment(0).unwrap().unwrap();
+    assert_eq!(serde_json::to_string(&moment).unwrap(), value.to_string());
+    assert_eq!(moment.snapshot().unwrap().chips.len(), 1);
+    assert_eq!(recording.events().unwrap(), [unknown]);
+}
+
+/// Puts the checksum of a block's header right.
+fn reseal(mut block: Vec<u8>) -> Vec<u8> {
+    let crc = !block[..44].iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+        })
+    });
+    block[44..48].copy_from_slice(&crc.to_le_bytes());
+    block
+}
+
+/// What the fixture of a version holds: a process comes, holds memory, and dies.
+fn story() -> Vec<Snapshot> {
+    let idle = || {
+        let id = Host::n150().region_ids()[0];
+        Host::new().board(fake::Board::n150()).region(Region::new(id))
+    };
+    let more = ttmem_model::facts::RegionBytes { dram: 3 << 30, ..BYTES };
+    let process = || Process::new(PID, "python3").command(&["python3", "train.py"]);
+    vec![
+        snapshot(idle(), 0),
+        snapshot(Host::n150(), 1),
+        snapshot(Host::new().board(fake::Board::n150()).workload(process(), more), 2),
+        snapshot(Host::n150().without_process(PID), 3),
+    ]
+}
+
+/// What the agent of the story's process left.
+fn left_behind() -> Segment {
+    Segment::wormhole(PID, 99, Host::n150().region_ids()[0])
+        .allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, "Embedding"))
+        .wait(400)
+        .allocate(NewBuffer::new(BufferKind::Dram, 8 << 20, "Matmul"))
+        .fail(NewBuffer::new(BufferKind::L1, 2 << 20, "Softmax"))
+        .wait(900)
+        .free_newest(BufferKind::Dram)
+}
+
+fn attach(segment: &Segment, append: &mut impl FnMut(Encoded)) {
+    let image = segment.image();
+    let attachment = Attachment {
+        kind: AttachmentKind::Segment,
+        name: segment.name(),
+        pid: Some(ttmem_model::Pid(PID)),
+        is_running: false,
+        time: Timestamp(NOW.0 + 3_000_000),
+        bytes: image.len() as u64,
+    };
+    let mut parts = Parts::of(attachment).unwrap();
+    while let Some((offset, length)) = parts.wanted() {
+        let from = usize::try_from(offset).unwrap();
+        append(parts.block(&image[from..from + length]));
+    }
+}
+
+#[test]
+fn the_fixtures_hold_what_agents_left_from_1_1_on() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    for (version, segments) in [("1.0", 0), ("1.1", 1)] {
+        let bytes = std::fs::read(folder.join(format!("{version}.ttmem"))).unwrap();
+        let recording = Recording::open(bytes).unwrap();
+        let attached = recording.attachments();
+        assert_eq!(attached.len(), segments, "{version}");
+        for attached in attached {
+            let image = recording.attachment(&attached).unwrap();
+            let mut expected = Reader::parse(&left_behind().image()).unwrap();
+            expected.header.version = (1, 0);
+            assert_eq!(Reader::parse(&image), Ok(expected), "a segment of then");
+        }
+    }
+}
+
+/// Run with UPDATE_RECORDING=1 once for a new version; never again for an old one.
+#[test]
+fn the_fixture_of_this_version_is_made_like_this() {
+    let Some(_) = std::env::var_os("UPDATE_RECORDING") else { return };
+    let header = Header {
+        ttmem: "0.1.0".into(),
+        host: Some("tt-host".into()),
+        interval_us: 1_000_000,
+        ..Header::default()
+    };
+    let (mut contents, mut bytes) = Contents::begin(&header);
+    let mut encoder = Encoder::new(Limits { moments: 2, ..Limits::default() });
+    let mut tracker = Tracker::default();
+    let (mut lines, mut said) = (String::new(), Vec::new());
+    let mut append = |block: Encoded| {
+        contents.add(&block);
+        bytes.extend(block.bytes);
+    };
+    for snapshot in story() {
+        encoder.push(snapshot.time_us, &snapshot).unwrap().into_iter().for_each(&mut append);
+        for event in tracker.observe(&snapshot) {
+            let time = ttmem_recording::civil::Civil::of(event.time);
+            said.push((
+                event.time,
+                format!("{time}  {:<16}  {}\n", event.kind.as_str(), event.text),
+            ));
+            encoder.event(event);
+        }
+        lines += &serde_json::to_string(&snapshot).unwrap();
+        lines.push('\n');
+    }
+    encoder.flush().into_iter().for_each(&mut append);
+    attach(&left_behind(), &mut append);
+    bytes.extend(contents.end());
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    std::fs::write(folder.join("1.1.ttmem"), bytes).unwrap();
+    std::fs::write(folder.join("1.1.jsonl"), lines).unwrap();
+    said.sort_by_key(|(time, _)| *time);
+    let said: String = said.into_iter().map(|(_, line)| line).collect();
+    std::fs::write(folder.join("1.1.events"), said).unwrap();
+}

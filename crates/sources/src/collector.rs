@@ -1,0 +1,263 @@
+//! One pass over the sources after the other.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionFile, SegmentFile};
+use ttmem_model::snapshot::Host;
+use ttmem_model::{Pid, Snapshot};
+
+use crate::port::image::{ImageError, SaveError};
+use crate::source::agent::{self, Depth};
+use crate::source::kmd;
+use crate::source::l1::{L1Request, L1Source, Surroundings};
+use crate::source::process::{self, Processes, mount_namespace};
+use crate::source::shared_memory::SharedMemory;
+use crate::source::upstream::Upstream;
+use ttmem_merge::{merge, merge_with_l1};
+use ttmem_root::clock::Clock;
+use ttmem_root::{Root, Tree};
+
+/// Takes snapshots of one host. Remembers the pass before, from which rates are taken.
+#[derive(Debug)]
+pub struct Collector {
+    root: Root,
+    clock: Clock,
+    demo: bool,
+    l1: L1Source,
+    last: Option<Facts>,
+    known: kmd::Known,
+}
+
+/// A snapshot with the cores behind it.
+#[derive(Clone, Debug)]
+pub struct L1Look {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The chips whose L1 was asked for, with their index in the snapshot.
+    pub chips: Vec<(u32, L1Facts)>,
+}
+
+impl Collector {
+    /// A collector of the host at `root`.
+    #[must_use]
+    pub fn new(root: Root) -> Self {
+        let (clock, known) = (Clock::System, kmd::Known::default());
+        Self { root, clock, demo: false, l1: L1Source::default(), last: None, known }
+    }
+
+    /// Creates a collector of the embedded demonstration host, whose clock stands still.
+    #[must_use]
+    pub fn demo() -> Self {
+        let clock = Clock::Fixed(crate::demo::TIME);
+        Self { clock, demo: true, ..Self::new(crate::demo::root()) }
+    }
+
+    /// A collector of the chips of a capture, and of nothing else.
+    ///
+    /// # Errors
+    /// If the capture cannot be used.
+    pub fn capture(directory: &Path, request: L1Request) -> Result<Self, ImageError> {
+        let l1 = L1Source::of_capture(directory, request)?;
+        Ok(Self { l1, ..Self::new(Root::memory(Tree::new())) })
+    }
+
+    /// The same, and it reads L1 too.
+    ///
+    /// # Errors
+    /// If the capture in the demonstration is damaged.
+    pub fn with_l1(mut self, request: L1Request) -> Result<Self, ImageError> {
+        self.l1 = match self.demo && request.devices {
+            true => crate::demo::l1(request)?,
+            false => L1Source::of_host(request),
+        };
+        Ok(self)
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// By which clock snapshots are taken.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Where the host's files are.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Reads every source and concludes what is the case.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let facts = self.facts();
+        let snapshot = merge(&facts, self.last.as_ref());
+        self.last = Some(facts);
+        snapshot
+    }
+
+    /// The same with the cores of every chip whose L1 was asked for.
+    pub fn look(&mut self) -> L1Look {
+        let facts = self.facts();
+        let (snapshot, joined) = merge_with_l1(&facts, self.last.as_ref());
+        let chips = joined.into_iter().zip(&facts.l1);
+        let chips = chips
+            .map(|((index, buffers), l1)| (index, L1Facts { buffers, ..l1.clone() }))
+            .collect();
+        self.last = Some(facts);
+        L1Look { snapshot, chips }
+    }
+
+    /// Saves the L1 of chips that the last look saw as a capture in a directory that holds none. Says how many were
+    /// saved.
+    ///
+    /// # Errors
+    /// If a file cannot be written or a port is broken.
+    pub fn save_l1(&mut self, directory: &Path, chips: &[L1Place]) -> Result<usize, SaveError> {
+        let none = Facts::default();
+        let last = self.last.as_ref().unwrap_or(&none);
+        let (root, clock) = (&self.root, self.clock);
+        let (devices, processes) = (&last.devices, &last.processes);
+        self.l1.save(directory, chips, Surroundings { root, clock, devices, processes })
+    }
+
+    /// Reads every source.
+    pub fn facts(&mut self) -> Facts {
+        self.facts_at(Depth::Summary)
+    }
+
+    /// Reads every source, and segments at least to this depth.
+    pub fn facts_at(&mut self, depth: Depth) -> Facts {
+        let (root, clock) = (&self.root, self.clock);
+        let kmd = kmd::read(root, clock, &mut self.known);
+        let mut devices = kmd.devices;
+        let watch = clock.start();
+        let holders = holders(&devices);
+        let namespaces = namespaces(root, &holders);
+        let memory = SharedMemory::list(root, &namespaces);
+        let upstream = Upstream::read(root, clock, &memory);
+        let simulators = self.l1.find(root, &namespaces);
+        let (regions, upstream) = upstream.finish(watch.micros());
+        // The map of a core needs every buffer.
+        let depth = if self.l1.is_wanted() { Depth::Full } else { depth };
+        let (segments, agent) = agent::read(root, clock, &memory, depth);
+        let mut processes = Processes::new(root);
+        if !regions.is_empty() || !segments.is_empty() {
+            // A process that opened a device since the list was read may have a slot already.
+            for device in &mut devices {
+                if let Ok(holders) = kmd::read_holders(root, device.number) {
+                    device.holders = Ok(holders);
+                }
+            }
+        }
+        let named = named_by(root, &regions, &segments);
+        for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {
+            processes.add(pid);
+        }
+        for pid in agent::find_in_other_namespaces(root, &without_owner(&segments, &processes)) {
+            processes.add(pid);
+        }
+        let processes_found = processes.finish();
+        let l1 = self.l1.read(Surroundings {
+            root,
+            clock,
+            devices: &devices,
+            processes: &processes_found,
+        });
+        let sources = [kmd.source, upstream, agent].into_iter().chain(l1.sources).collect();
+        Facts {
+            time: clock.now(),
+            demo: self.demo,
+            host: host(root, kmd.version),
+            sources,
+            devices,
+            regions,
+            segments,
+            l1: l1.chips,
+            processes: processes_found,
+            processes_hidden: process::are_hidden(root),
+        }
+    }
+}
+
+fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
+    let holders = devices.iter().filter_map(|device| device.holders.as_ref().ok());
+    holders.flat_map(|holders| holders.pids.iter().copied()).collect()
+}
+
+/// One process of each mount namespace other than ours that may have a `/dev/shm` of its own: those of the owners,
+/// and every other that we may look into, since a simulated chip has no device that would name its owner.
+fn namespaces(root: &Root, holders: &BTreeSet<Pid>) -> Vec<Pid> {
+    let mut seen: BTreeSet<String> = process::own_mount_namespace(root).into_iter().collect();
+    let known_own = !seen.is_empty();
+    let all = process::pids(root);
+    let others = all.iter().filter(|pid| !holders.contains(pid));
+    let mut found = Vec::new();
+    for pid in holders.iter().chain(others) {
+        match mount_namespace(root, *pid) {
+            Some(namespace) if !seen.contains(&namespace) => {
+                seen.insert(namespace);
+                found.push(*pid);
+            }
+            Some(_) => {}
+            // A capture may lack namespaces; a region under two paths is read once anyway.
+            None if holders.contains(pid) || !known_own => found.push(*pid),
+            None => {}
+        }
+    }
+    found
+}
+
+/// The processes that regions and segments name: directly, or by their number in the namespace of the writer.
+fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BTreeSet<Pid> {
+    let mut pids = BTreeSet::new();
+    let mut namespaces = BTreeSet::new();
+    for region in regions {
+        if region.through.is_empty() {
+            let slots = region.content.iter().flat_map(|content| &content.slots);
+            pids.extend(slots.map(|slot| Pid(slot.pid)));
+        }
+    }
+    for segment in segments.iter().filter(|segment| segment.through.is_empty()) {
+        pids.insert(Pid(segment.pid));
+    }
+    let through_regions = regions.iter().flat_map(|region| &region.through);
+    for through in through_regions.chain(segments.iter().flat_map(|segment| &segment.through)) {
+        pids.insert(*through);
+        namespaces.extend(mount_namespace(root, *through));
+    }
+    if !namespaces.is_empty() {
+        let is_inside =
+            |pid: &Pid| mount_namespace(root, *pid).is_some_and(|name| namespaces.contains(&name));
+        pids.extend(process::pids(root).into_iter().filter(is_inside));
+    }
+    pids
+}
+
+/// The numbers in the names of segments in this namespace's own directory that are of no process here.
+fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32> {
+    let has_owner = |segment: &SegmentFile| {
+        let process = processes.get(Pid(segment.pid));
+        process.is_some_and(|process| process.start_time == Ok(segment.start_ticks))
+    };
+    let own = segments.iter().filter(|segment| segment.through.is_empty());
+    let mut pids: Vec<i32> =
+        own.filter(|segment| !has_owner(segment)).map(|segment| segment.pid).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+fn host(root: &Root, driver: Option<String>) -> Host {
+    Host {
+        name: root.read_text("/proc/sys/kernel/hostname").ok(),
+        kernel: root.read_text("/proc/sys/kernel/osrelease").ok(),
+        driver,
+        ttmem: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Where simulation servers are: `/tmp/tt-umd-sim-server-<server>/tt-umd-sim-<chip>.sock`.
+//!
+//! Source: tt-umd 0.9.14, `device/simulation/simulation_server_socket.cpp`.
+
+use ttmem_model::Pid;
+
+use ttmem_root::Root;
+
+/// More servers than anybody starts on a host; the rest is not looked at.
+const MAX_SOCKETS: usize = 4096;
+
+/// A socket that a server made: its chip may be behind it, or it was left behind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The number of the server.
+    pub server: u32,
+    /// The number of the chip in that server.
+    pub chip: u32,
+    /// Where the socket is.
+    pub path: String,
+}
+
+/// The sockets on this host, by server and chip. None if there are none, or `/tmp` cannot be read.
+#[must_use]
+pub fn find(root: &Root) -> Vec<Found> {
+    find_below(root, "/tmp")
+}
+
+/// The sockets that a process sees in its `/tmp`, which is another one in a container. Takes the process's user or
+/// root.
+#[must_use]
+pub fn find_of_process(root: &Root, pid: Pid) -> Vec<Found> {
+    find_below(root, &format!("/proc/{pid}/root/tmp"))
+}
+
+fn find_below(root: &Root, place: &str) -> Vec<Found> {
+    let servers = numbered(root, place, "tt-umd-sim-server-", "");
+    let sockets = servers.into_iter().flat_map(|(server, directory)| {
+        let chips = numbered(root, &directory, "tt-umd-sim-", ".sock");
+        chips.into_iter().map(move |(chip, path)| Found { server, chip, path })
+    });
+    let mut found: Vec<_> = sockets.take(MAX_SOCKETS).collect();
+    found.sort();
+    found
+}
+
+/// What in a directory is called `prefix`, a number, `suffix`. No links: everybody may make one in `/tmp`.
+fn numbered(root: &Root, place: &str, prefix: &str, suffix: &str) -> Vec<(u32, String)> {
+    let names = root.list(place).unwrap_or_default();
+    let named = names.iter().filter_map(|name| {
+        let name = name.to_str()?;
+        let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+        let plain = digits == "0" || !digits.starts_with(['0', '+']);
+        let number = digits.parse().ok().filter(|_| plain)?;
+        Some((number, format!("{place}/{name}")))
+    });
+    named.filter(|(_, path)| root.link(path).is_err()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ttmem_root::{Entry, Tree};
+
+    #[test]
+    fn sockets_are_found_by_their_names_and_links_are_not() {
+        let mut tree = Tree::new();
+        for path in [
+            "/tmp/tt-umd-sim-server-10/tt-umd-sim-0.sock",
+            "/tmp/tt-umd-sim-server-2/tt-umd-sim-3.sock",
+            "/tmp/tt-umd-sim-server-2/tt-umd-sim-0.sock",
+            "/tmp/tt-umd-sim-server-2/tt-umd-sim-00.sock",
+            "/tmp/tt-umd-sim-server-2/tt-umd-sim-x.sock",
+            "/tmp/tt-umd-sim-server-2x/tt-umd-sim-0.sock",
+            "/tmp/other/tt-umd-sim-0.sock",
+            "/proc/77/root/tmp/tt-umd-sim-server-0/tt-umd-sim-0.sock",
+        ] {
+            tree.put(path, Entry::file(""));
+        }
+        tree.put("/tmp/tt-umd-sim-server-5", Entry::Link("/tmp/other".into()));
+        let root = Root::memory(tree);
+        let found: Vec<_> = find(&root).into_iter().map(|it| (it.server, it.chip)).collect();
+        assert_eq!(found, [(2, 0), (2, 3), (10, 0)]);
+        assert_eq!(
+            find_of_process(&root, Pid(77))[0].path,
+            "/proc/77/root/tmp/tt-umd-sim-server-0/tt-umd-sim-0.sock"
+        );
+        assert_eq!(find(&Root::memory(Tree::new())), []);
+    }
+}

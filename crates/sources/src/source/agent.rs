@@ -1,0 +1,187 @@
+//! Source `agent`: the segments that `libttmem_agent.so` writes inside TT-Metal processes.
+//!
+//! One file per process, `/dev/shm/ttmem-<pid>-<start time>`, mode 0600, that outlives the process. Files are read, never
+//! mapped: their writer may truncate them. Their words change while they are read; entries carry checksums, and a copy
+//! with torn entries is taken again.
+
+use ttmem_model::facts::{Field, SegmentFile};
+use ttmem_model::reading::{Missing, MissingReason};
+use ttmem_model::snapshot::{Source, SourceStatus};
+use ttmem_model::{Pid, SourceName};
+use ttmem_segment::layout::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
+use ttmem_segment::{Reader, Segment, SegmentError, parse_file_name};
+
+use crate::source::process::Users;
+use crate::source::shared_memory::SharedMemory;
+use ttmem_root::clock::Clock;
+use ttmem_root::{Root, RootError};
+
+/// How much of each segment is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Header, chips and allocators: all that sums need, and little to read.
+    #[default]
+    Summary,
+    /// Buffers, events, failures and names too.
+    Full,
+}
+
+/// Copies that are taken of a segment with torn entries before the best of them is good enough.
+const MAX_READS: usize = 4;
+
+/// The segments of one host, and how the source did as a whole.
+#[must_use]
+pub fn read(
+    root: &Root,
+    clock: Clock,
+    memory: &SharedMemory,
+    depth: Depth,
+) -> (Vec<SegmentFile>, Source) {
+    let watch = clock.start();
+    let mut users = Users::default();
+    let mut segments = Vec::new();
+    for directory in &memory.directories {
+        for name in directory.names.iter().filter_map(|name| name.to_str()) {
+            let Some((pid, start_ticks)) = parse_file_name(name) else { continue };
+            let path = format!("{}/{name}", directory.path);
+            let Some(content) = read_segment(root, &path, (pid, start_ticks), depth) else {
+                continue;
+            };
+            let uid = root.status(&path).ok().and_then(|status| status.uid);
+            segments.push(SegmentFile {
+                path,
+                pid,
+                start_ticks,
+                through: directory.through.clone(),
+                user: uid.map(|uid| users.name(root, uid)),
+                read_at: clock.now(),
+                content,
+            });
+        }
+    }
+    let (status, detail) = status(&segments);
+    let source = Source { name: SourceName::Agent, status, detail, cost_us: watch.micros() };
+    (segments, source)
+}
+
+/// What a segment says; `None` if it went away.
+fn read_segment(
+    root: &Root,
+    path: &str,
+    owner: (i32, u64),
+    depth: Depth,
+) -> Option<Field<Segment>> {
+    let content = match read_whole(root, path, depth) {
+        Ok(content) => content,
+        Err(error) if error.is_absent() => return None,
+        Err(error) if error.is_denied() => return Some(Err(denied(path))),
+        Err(error) => return Some(Err(Missing::failed(error.errno.to_string()))),
+    };
+    Some(content.map_err(|error| missing(&error)).and_then(|segment| check_owner(segment, owner)))
+}
+
+/// Copies the file until nothing in it is torn, or gives the copy with the least that is.
+fn read_whole(
+    root: &Root,
+    path: &str,
+    depth: Depth,
+) -> Result<Result<Segment, SegmentError>, RootError> {
+    let mut best: Option<Result<Segment, SegmentError>> = None;
+    for _ in 0..MAX_READS {
+        let segment = match depth {
+            Depth::Summary => Reader::parse_summary(&root.read(path, Reader::SUMMARY_BYTES)?.bytes),
+            Depth::Full => Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes),
+        };
+        let is_better = match (&segment, &best) {
+            (Ok(new), Some(Ok(old))) => new.losses.torn < old.losses.torn,
+            (Err(_), Some(Ok(_))) => false,
+            _ => true,
+        };
+        if is_better {
+            best = Some(segment);
+        }
+        if matches!(&best, Some(Ok(segment)) if segment.losses.torn == 0) {
+            break;
+        }
+    }
+    Ok(best.unwrap_or(Err(SegmentError::Short { needed: MIN_SEGMENT_BYTES as u64, given: 0 })))
+}
+
+/// A segment that was copied under another name is not that process's.
+fn check_owner(segment: Segment, (pid, start_ticks): (i32, u64)) -> Field<Segment> {
+    let header = &segment.header;
+    if i32::try_from(header.pid) == Ok(pid) && header.start_ticks == start_ticks {
+        return Ok(segment);
+    }
+    Err(Missing::failed(format!(
+        "the segment is of process {} that started at tick {}, and its name says otherwise",
+        header.pid, header.start_ticks
+    )))
+}
+
+/// The blank for bytes that are no segment.
+#[must_use]
+pub fn missing(error: &SegmentError) -> Missing {
+    match error {
+        SegmentError::Version { .. } => Missing::unsupported(error.to_string()),
+        _ => Missing::failed(error.to_string()),
+    }
+}
+
+fn denied(path: &str) -> Missing {
+    Missing::denied(format!(
+        "{path}: permission denied; it belongs to another user (mode 0600): run as that user or as root"
+    ))
+}
+
+fn status(segments: &[SegmentFile]) -> (SourceStatus, String) {
+    let count = |reason: fn(&Missing) -> bool| {
+        segments.iter().filter(|file| file.content.as_ref().is_err_and(reason)).count()
+    };
+    let denied = count(|missing| missing.reason == MissingReason::Denied);
+    let unusable = count(|missing| missing.reason != MissingReason::Denied);
+    let read = segments.len() - denied - unusable;
+    let status = match (segments.len(), read) {
+        (0, _) => SourceStatus::Absent,
+        (_, 1..) => SourceStatus::Ok,
+        (total, 0) if denied == total => SourceStatus::Denied,
+        _ => SourceStatus::Failed,
+    };
+    let mut detail = match read {
+        0 if segments.is_empty() => {
+            "no process with the agent found; ttmem run -- CMD starts one".to_owned()
+        }
+        1 => "1 segment".to_owned(),
+        count => format!("{count} segments"),
+    };
+    if denied > 0 {
+        detail += &format!("; {denied} of another user");
+    }
+    if unusable > 0 {
+        detail += &format!("; {unusable} not usable");
+    }
+    (status, detail)
+}
+
+/// Processes of this host by their number in their own namespace, where that is another one than ours. For segments in a
+/// directory that containers share with the host.
+#[must_use]
+pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
+    let namespace = |process: &str| root.link(&format!("/proc/{process}/ns/pid")).ok();
+    let own = namespace("self");
+    let is_wanted = |pid: &Pid| {
+        let Ok(status) = root.read(&format!("/proc/{pid}/status"), 16 << 10) else { return false };
+        let status = String::from_utf8_lossy(&status.bytes);
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        let inner = numbers.and_then(|numbers| numbers.split_ascii_whitespace().next_back());
+        inner.and_then(|inner| inner.parse().ok()).is_some_and(|inner| wanted.contains(&inner))
+    };
+    crate::source::process::pids(root)
+        .into_iter()
+        .filter(|pid| own.is_none() || namespace(&pid.to_string()) != own)
+        .filter(is_wanted)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {}

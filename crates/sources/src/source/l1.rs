@@ -1,0 +1,354 @@
+//! Source `l1`: what lies in the worker cores, read through the ports to them.
+//!
+//! Captures are chips without a host. On a host, the L1 of the driver's devices is read when it is asked for and not
+//! otherwise ([`L1Request`]); that of simulated chips always, because no device is opened for it.
+
+mod budget;
+mod device;
+mod firmware;
+mod simulated;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ttmem_model::facts::{Device, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts};
+use ttmem_model::l1::{CoreState, KernelNames};
+use ttmem_model::reading::{Missing, SourceName};
+use ttmem_model::snapshot::{Source, SourceStatus};
+use ttmem_model::{MissingReason, Pid};
+
+use self::budget::Budgeted;
+use super::inspector;
+use crate::l1::{Cost, OpenError, Reader, names};
+use crate::port::image::{ImageError, ImagePort, SaveError};
+use crate::port::kmd::KmdPort;
+use crate::port::{L1Port, PortError, image};
+use ttmem_root::Root;
+use ttmem_root::clock::{Clock, Stopwatch};
+
+/// What L1 is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct L1Request {
+    /// Whether the driver's devices are opened, by the rules of their port.
+    pub devices: bool,
+    /// A socket of a simulated chip besides those that are found.
+    pub simulator: Option<PathBuf>,
+    /// Bytes that a sample of a chip may read; as many as it takes if it is not said.
+    pub budget: Option<u64>,
+}
+
+/// The ways to L1.
+#[derive(Debug, Default)]
+pub(crate) struct L1Source {
+    request: L1Request,
+    chips: Vec<OpenChip>,
+    /// Simulated chips that could not be opened in this pass.
+    refused: Vec<simulated::Refused>,
+    is_demo: bool,
+}
+
+/// What one pass over L1 gave.
+#[derive(Debug, Default)]
+pub(crate) struct L1Pass {
+    pub(crate) chips: Vec<L1Facts>,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// What a pass needs to know of the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) clock: Clock,
+    pub(crate) devices: &'a [Device],
+    pub(crate) processes: &'a BTreeMap<Pid, ProcessFacts>,
+}
+
+/// A chip whose port stays open from one pass to the next.
+struct OpenChip {
+    place: L1Place,
+    port: Box<dyn L1Port>,
+    reader: Option<Reader>,
+    kernels: Kernels,
+}
+
+/// Where the names of a chip's kernels come from.
+#[derive(Clone, Debug)]
+enum Kernels {
+    /// The `kernels.yaml` of a capture.
+    Kept(Field<Vec<u8>>),
+    /// The processes that have the chip.
+    Of(Vec<Pid>),
+}
+
+impl fmt::Debug for OpenChip {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("OpenChip").field(&self.place).finish_non_exhaustive()
+    }
+}
+
+impl L1Source {
+    /// What of a host is wanted.
+    pub(crate) fn of_host(request: L1Request) -> Self {
+        Self { request, ..Self::default() }
+    }
+
+    /// False if no L1 will be read.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.request.devices || !self.chips.is_empty()
+    }
+
+    /// The chips of a capture.
+    pub(crate) fn of_capture(directory: &Path, request: L1Request) -> Result<Self, ImageError> {
+        let ports = ImagePort::open(directory)?;
+        let kernels = inspector::file_of_capture(&Root::directory(directory)?);
+        let chips = (0..).zip(ports).map(|(number, port)| {
+            let kernels = Kernels::Kept(kernels.clone());
+            OpenChip::new(L1Place::Captured(number), Box::new(port), kernels)
+        });
+        Ok(Self { request, chips: chips.collect(), ..Self::default() })
+    }
+
+    /// A capture in memory that stands for the driver's first devices.
+    pub(crate) fn of_image(ports: Vec<ImagePort>, kernels: &[u8], request: L1Request) -> Self {
+        let chips = (0..).zip(ports).map(|(number, port)| {
+            let kernels = Kernels::Kept(Ok(kernels.to_vec()));
+            OpenChip::new(L1Place::Device(number), Box::new(port), kernels)
+        });
+        Self { request, chips: chips.collect(), is_demo: true, ..Self::default() }
+    }
+
+    /// Opens simulated chips that are new here, and says which processes run them. `pids` is one process of each other
+    /// mount namespace.
+    pub(crate) fn find(&mut self, root: &Root, pids: &[Pid]) -> Vec<Pid> {
+        let named = self.request.simulator.as_deref();
+        self.refused = simulated::open(root, named, pids, &mut self.chips);
+        self.chips.iter().flat_map(|chip| chip.kernels.pids()).copied().collect()
+    }
+
+    /// Reads every chip. A chip whose port is broken is opened anew at the next pass.
+    pub(crate) fn read(&mut self, host: Surroundings<'_>) -> L1Pass {
+        let watch = host.clock.start();
+        let budget = self.request.budget;
+        let mut chips: Vec<L1Facts> =
+            self.chips.iter_mut().map(|chip| chip.read(host, budget)).collect();
+        let mut read = chips.iter();
+        self.chips.retain(|chip| {
+            let is_well = read.next().is_some_and(|facts| facts.content.is_ok());
+            is_well || !matches!(chip.place, L1Place::Simulated { .. })
+        });
+        chips.extend(self.refused.drain(..).map(|refused| refused.facts(host.clock)));
+        if self.request.devices {
+            let is_there = |number| chips.iter().any(|chip| chip.place == L1Place::Device(number));
+            let others: Vec<_> =
+                host.devices.iter().filter(|device| !is_there(device.number)).collect();
+            chips.extend(others.into_iter().map(|device| match host.root.is_system() {
+                true => device::read(host, device, budget),
+                false => unread(host, device, self.is_demo),
+            }));
+        }
+        let l1 = l1_source(&chips, self.request.devices, watch.micros());
+        let inspector = inspector_source(&chips);
+        L1Pass { sources: std::iter::once(l1).chain(inspector).collect(), chips }
+    }
+
+    /// Saves the chips at these places as a capture, with the names of their kernels where they share them.
+    pub(crate) fn save(
+        &mut self,
+        directory: &Path,
+        places: &[L1Place],
+        host: Surroundings<'_>,
+    ) -> Result<usize, SaveError> {
+        let mut devices: Vec<(KmdPort, Reader)> = Vec::new();
+        let mut kernels: Vec<Option<Vec<u8>>> = Vec::new();
+        let is_wanted = |device: &&Device| places.contains(&L1Place::Device(device.number));
+        for device in host.devices.iter().filter(is_wanted).filter(|_| host.root.is_system()) {
+            let opened = device::open_to_save(host, device);
+            devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
+            kernels.push(device::kernels(device).file(host));
+        }
+        let mut open: Vec<(&mut dyn L1Port, &mut Reader)> = Vec::new();
+        for chip in self.chips.iter_mut().filter(|chip| places.contains(&chip.place)) {
+            kernels.push(chip.kernels.file(host));
+            if let OpenChip { port, reader: Some(reader), .. } = chip {
+                open.push((port.as_mut(), reader));
+            }
+        }
+        for (port, reader) in &mut devices {
+            open.push((port, reader));
+        }
+        image::save(directory, &mut open)?;
+        kernels.dedup();
+        if let [Some(kernels)] = kernels.as_slice() {
+            image::save_kernels(directory, kernels)?;
+        }
+        Ok(open.len())
+    }
+}
+
+impl OpenChip {
+    fn new(place: L1Place, port: Box<dyn L1Port>, kernels: Kernels) -> Self {
+        Self { place, port, reader: None, kernels }
+    }
+
+    fn read(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> L1Facts {
+        let content = self.content(host, budget);
+        L1Facts {
+            place: self.place,
+            port: self.port.chip().name.clone(),
+            arch: Some(self.port.chip().arch),
+            content,
+            names: self.kernels.names(host),
+            buffers: Err(Missing::not_read("agents were not asked")),
+            read_at: host.clock.now(),
+        }
+    }
+
+    fn content(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Field<L1Content> {
+        let watch = host.clock.start();
+        let mut port = Budgeted::new(self.port.as_mut(), budget);
+        let (reader, opening) = match &mut self.reader {
+            Some(reader) => (reader, Cost::default()),
+            reader => {
+                let pids = self.kernels.pids();
+                let opened = firmware::open_reader(&mut port, host.root, pids);
+                let opened = opened.map_err(cannot_open)?;
+                let cost = opened.opening_cost();
+                (reader.insert(opened), cost)
+            }
+        };
+        content(&mut port, reader, opening, watch)
+    }
+}
+
+/// A sample of an open chip.
+fn content(
+    port: &mut dyn L1Port,
+    reader: &mut Reader,
+    opening: Cost,
+    watch: Stopwatch,
+) -> Field<L1Content> {
+    let (cores, sampling) = reader.sample(port).map_err(|error| broken(&error))?;
+    let Cost { reads, bytes } = opening.plus(sampling);
+    let all = port.chip().cores.len();
+    Ok(L1Content {
+        layout: reader.layout().label.clone().into_owned(),
+        geometry: reader.geometry(),
+        other_cores: u64::try_from(all.saturating_sub(cores.len())).unwrap_or(0),
+        cores,
+        cost: L1Cost { reads, bytes, micros: watch.micros() },
+    })
+}
+
+impl Kernels {
+    fn pids(&self) -> &[Pid] {
+        match self {
+            Self::Kept(_) => &[],
+            Self::Of(pids) => pids,
+        }
+    }
+
+    fn names(&self, host: Surroundings<'_>) -> Field<KernelNames> {
+        match self {
+            Self::Kept(Ok(bytes)) => Ok(names::parse(bytes)),
+            Self::Kept(Err(missing)) => Err(missing.clone()),
+            Self::Of(pids) => inspector::of_processes(
+                host.root,
+                pids.iter().map(|pid| (*pid, host.processes.get(pid))),
+            ),
+        }
+    }
+
+    /// The file that a capture of the chip gets; none if several processes have the chip.
+    fn file(&self, host: Surroundings<'_>) -> Option<Vec<u8>> {
+        match self {
+            Self::Kept(bytes) => bytes.clone().ok(),
+            Self::Of(pids) => match pids.as_slice() {
+                [pid] => inspector::file_of_process(host.root, *pid, host.processes.get(pid)).ok(),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn cannot_open(error: OpenError) -> Missing {
+    match error {
+        OpenError::Layout(error) => Missing::unsupported(error.to_string()),
+        OpenError::Port(error) => broken(&error),
+    }
+}
+
+fn broken(error: &PortError) -> Missing {
+    Missing::failed(error.to_string())
+}
+
+/// A device of a host that is none.
+fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
+    let why = match is_demo {
+        true => "the demonstration has the L1 of its first chip only",
+        false => "a captured host has no devices; give a capture of L1 with --capture",
+    };
+    L1Facts {
+        place: L1Place::Device(device.number),
+        port: format!("/dev/tenstorrent/{}", device.number),
+        arch: device.arch.as_ref().ok().copied(),
+        content: Err(Missing::unsupported(why)),
+        names: Err(Missing::not_read("L1 was not read")),
+        buffers: Err(Missing::not_read("agents were not asked")),
+        read_at: host.clock.now(),
+    }
+}
+
+/// How the source did as a whole.
+fn l1_source(chips: &[L1Facts], devices_asked: bool, cost_us: u64) -> Source {
+    let fault = chips.iter().find_map(|chip| chip.content.as_ref().err());
+    let contents: Vec<&L1Content> =
+        chips.iter().filter_map(|chip| chip.content.as_ref().ok()).collect();
+    let (status, detail) = match (contents.as_slice(), fault) {
+        ([], Some(Missing { reason: MissingReason::Denied, detail })) => {
+            (SourceStatus::Denied, detail.clone())
+        }
+        ([], Some(missing)) if missing.reason == MissingReason::NoSource => {
+            (SourceStatus::Absent, missing.detail.clone())
+        }
+        ([], Some(missing)) => (SourceStatus::Failed, missing.detail.clone()),
+        ([], None) if devices_asked => {
+            (SourceStatus::Absent, "there is no device and no simulated chip".to_owned())
+        }
+        ([], None) => (SourceStatus::NotRead, "L1 was not asked for".to_owned()),
+        (contents, _) => (SourceStatus::Ok, describe(contents)),
+    };
+    Source { name: SourceName::L1, status, detail, cost_us }
+}
+
+fn describe(contents: &[&L1Content]) -> String {
+    let cores = contents.iter().flat_map(|content| &content.cores);
+    let torn = cores.clone().filter(|core| core.state == CoreState::Torn).count();
+    let sum =
+        |of: fn(&L1Cost) -> u64| contents.iter().map(|content| of(&content.cost)).sum::<u64>();
+    let chips = match contents.len() {
+        1 => "1 chip".to_owned(),
+        count => format!("{count} chips"),
+    };
+    let torn = if torn > 0 { format!(" ({torn} torn)") } else { String::new() };
+    let (reads, bytes) = (sum(|cost| cost.reads), sum(|cost| cost.bytes));
+    format!("{chips}, {} cores{torn}, {reads} reads of {bytes} bytes in all", cores.count())
+}
+
+/// How the names did: only where there are cores that might have some.
+fn inspector_source(chips: &[L1Facts]) -> Option<Source> {
+    let read: Vec<&Field<KernelNames>> =
+        chips.iter().filter(|chip| chip.content.is_ok()).map(|chip| &chip.names).collect();
+    let named: Vec<&KernelNames> = read.iter().filter_map(|names| names.as_ref().ok()).collect();
+    let (status, detail) = match (named.as_slice(), read.first()?) {
+        ([], Err(missing)) if missing.reason == MissingReason::Denied => {
+            (SourceStatus::Denied, missing.detail.clone())
+        }
+        ([], Err(missing)) => (SourceStatus::Absent, missing.detail.clone()),
+        (named, _) => {
+            let kernels: usize = named.iter().map(|names| names.by_id.len()).sum();
+            (SourceStatus::Ok, format!("{kernels} kernels have names"))
+        }
+    };
+    Some(Source { name: SourceName::Inspector, status, detail, cost_us: 0 })
+}

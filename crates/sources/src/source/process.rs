@@ -1,0 +1,263 @@
+//! Processes, as procfs and `/etc/passwd` show them.
+
+mod container;
+mod stat;
+mod users;
+
+use std::collections::BTreeMap;
+
+use ttmem_model::facts::{Field, ProcessFacts};
+use ttmem_model::reading::Missing;
+use ttmem_model::{Pid, Timestamp};
+
+use ttmem_root::{Root, RootError};
+
+use stat::Stat;
+pub use users::Users;
+
+/// The most of a command line that is kept.
+const MAX_COMMAND_BYTES: usize = 4096;
+/// The most of an environment that is searched.
+const MAX_ENVIRONMENT_BYTES: usize = 1 << 20;
+/// Switches the upstream region off (TT-Metal 0.70 and newer).
+const TRACKING_SWITCH: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
+
+/// The numbers of all processes that procfs shows, ascending.
+#[must_use]
+pub fn pids(root: &Root) -> Vec<Pid> {
+    let mut pids: Vec<Pid> = root
+        .list("/proc")
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .filter(|pid| *pid > 0)
+        .map(Pid)
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// When a process started, in clock ticks since boot; `None` if it is not there or has ended.
+#[must_use]
+pub fn start_ticks(root: &Root, pid: Pid) -> Option<u64> {
+    let file = root.read(&format!("/proc/{pid}/stat"), 4096).ok()?;
+    let stat = Stat::parse(&file.bytes).ok()?;
+    (!stat.has_ended()).then_some(stat.start_ticks)
+}
+
+/// Reads processes of one host: what does not change between two of them is read once.
+#[derive(Debug)]
+pub struct Processes<'a> {
+    root: &'a Root,
+    users: Users,
+    boot: Option<Timestamp>,
+    found: BTreeMap<Pid, ProcessFacts>,
+}
+
+impl<'a> Processes<'a> {
+    /// A reader that has read no process yet.
+    #[must_use]
+    pub fn new(root: &'a Root) -> Self {
+        Self { root, users: Users::default(), boot: stat::boot_time(root), found: BTreeMap::new() }
+    }
+
+    /// Reads a process, once. A process that is not there, or that ended and only waits to be reaped, is left out.
+    pub fn add(&mut self, pid: Pid) {
+        if self.found.contains_key(&pid) {
+            return;
+        }
+        if let Some(process) = self.read(pid) {
+            self.found.insert(pid, process);
+        }
+    }
+
+    /// A process that was read.
+    #[must_use]
+    pub fn get(&self, pid: Pid) -> Option<&ProcessFacts> {
+        self.found.get(&pid)
+    }
+
+    /// Every process that was read.
+    #[must_use]
+    pub fn finish(self) -> BTreeMap<Pid, ProcessFacts> {
+        self.found
+    }
+
+    fn read(&mut self, pid: Pid) -> Option<ProcessFacts> {
+        let stat = match self.root.read(&format!("/proc/{pid}/stat"), 4096) {
+            Ok(file) => Stat::parse(&file.bytes),
+            Err(error) => {
+                // A capture may lack `stat`; a process without a directory is gone.
+                self.root.list(&format!("/proc/{pid}")).ok()?;
+                Err(error.missing())
+            }
+        };
+        if stat.as_ref().is_ok_and(Stat::has_ended) {
+            return None;
+        }
+        let status = self.root.read(&format!("/proc/{pid}/status"), 16 << 10);
+        let status = status.map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+        let uid = status.as_ref().ok().and_then(|text| status_number(text, "Uid:"));
+        let field = |name: fn(&Stat) -> u64| stat.as_ref().map(name).map_err(Clone::clone);
+        let start_time = field(|stat| stat.start_ticks);
+        Some(ProcessFacts {
+            started: self.started(&start_time),
+            start_time,
+            name: self.name(pid, stat.as_ref().ok()),
+            command: self.command(pid),
+            uid,
+            user: uid.map(|uid| self.users.name(self.root, uid)),
+            container: container::of(self.root, pid),
+            namespace_pids: namespace_pids(status.as_deref().unwrap_or_default(), pid),
+            mount_namespace: mount_namespace(self.root, pid),
+            cpu_time_us: field(Stat::cpu_time_us),
+            host_memory_bytes: host_memory(status.as_deref()),
+            tracking_disabled: self.tracking_disabled(pid),
+        })
+    }
+
+    fn started(&self, start_time: &Field<u64>) -> Field<Timestamp> {
+        let boot = self
+            .boot
+            .ok_or_else(|| Missing::failed("/proc/stat does not say when the machine booted"))?;
+        let ticks = start_time.clone()?;
+        Ok(Timestamp(boot.0.saturating_add(ticks.saturating_mul(stat::MICROS_PER_TICK))))
+    }
+
+    fn name(&self, pid: Pid, stat: Option<&Stat>) -> String {
+        match self.root.read(&format!("/proc/{pid}/comm"), 256) {
+            Ok(file) => String::from_utf8_lossy(&file.bytes).trim_end_matches('\n').to_owned(),
+            Err(_) => stat.map(|stat| stat.name.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn command(&self, pid: Pid) -> String {
+        let Ok(file) = self.root.read(&format!("/proc/{pid}/cmdline"), MAX_COMMAND_BYTES) else {
+            return String::new();
+        };
+        let arguments = file.bytes.strip_suffix(b"\0").unwrap_or(&file.bytes);
+        String::from_utf8_lossy(arguments).replace('\0', " ")
+    }
+
+    fn tracking_disabled(&self, pid: Pid) -> Field<bool> {
+        let path = format!("/proc/{pid}/environ");
+        let file = self.root.read(&path, MAX_ENVIRONMENT_BYTES).map_err(|error| error.missing())?;
+        let value =
+            file.bytes.split(|byte| *byte == 0).find_map(|v| v.strip_prefix(TRACKING_SWITCH));
+        Ok(value.is_some_and(|value| !value.is_empty() && value != b"0"))
+    }
+}
+
+/// The mount namespace of a process, as the kernel names it; `None` if we may not know.
+#[must_use]
+pub fn mount_namespace(root: &Root, pid: Pid) -> Option<String> {
+    namespace_link(root, &pid.to_string())
+}
+
+/// Our own mount namespace; `None` on a captured host.
+#[must_use]
+pub fn own_mount_namespace(root: &Root) -> Option<String> {
+    namespace_link(root, "self")
+}
+
+fn namespace_link(root: &Root, process: &str) -> Option<String> {
+    let target = root.link(&format!("/proc/{process}/ns/mnt")).ok()?;
+    target.to_str().map(str::to_owned)
+}
+
+/// True if procfs is mounted so that other users' processes are not shown.
+#[must_use]
+pub fn are_hidden(root: &Root) -> bool {
+    let Ok(mounts) = root.read("/proc/self/mounts", 1 << 20) else { return false };
+    String::from_utf8_lossy(&mounts.bytes).lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let is_proc = fields.next() == Some("/proc") && fields.next() == Some("proc");
+        let options = fields.next().unwrap_or_default();
+        is_proc
+            && options.split(',').any(|option| {
+                option.strip_prefix("hidepid=").is_some_and(|level| !matches!(level, "0" | "off"))
+            })
+    })
+}
+
+/// The first number behind a key of `status`.
+fn status_number(status: &str, key: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+fn namespace_pids(status: &str, pid: Pid) -> Vec<i32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    let pids: Vec<i32> =
+        line.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect();
+    if pids.is_empty() { vec![pid.0] } else { pids }
+}
+
+fn host_memory(status: Result<&str, &RootError>) -> Field<u64> {
+    let status = status.map_err(RootError::missing)?;
+    status_number(status, "VmRSS:")
+        .map(|kib| u64::from(kib) * 1024)
+        .ok_or_else(|| Missing::unsupported("the process has no resident memory of its own"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ttmem_root::{Entry, Tree};
+
+    fn read(tree: Tree, pid: i32) -> Option<ProcessFacts> {
+        let root = Root::memory(tree);
+        let mut processes = Processes::new(&root);
+        processes.add(Pid(pid));
+        processes.finish().remove(&Pid(pid))
+    }
+
+    fn tree(state: char) -> Tree {
+        let mut tree = Tree::new();
+        tree.put_line("/proc/stat", "cpu 1 2 3\nbtime 1000\n");
+        let fields = "0 0 0 0 0 0 0 0 0 0 150 50 0 0 20 0 1 0 700 0 0";
+        tree.put_line("/proc/9/stat", format!("9 (a) b) {state} {fields}"));
+        tree.put_line("/proc/9/comm", "a) b");
+        tree.put("/proc/9/cmdline", Entry::file(b"python\0-c\0\xff\0".to_vec()));
+        tree.put(
+            "/proc/9/environ",
+            Entry::file(b"A=1\0TT_METAL_SHM_TRACKING_DISABLED=1\0".to_vec()),
+        );
+        tree.put_line(
+            "/proc/9/status",
+            "Name:\tx\nUid:\t1000\t1000\t1000\t1000\nNSpid:\t9\t1\nVmRSS:\t     2048 kB",
+        );
+        tree.put_line("/etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh");
+        tree
+    }
+
+    #[test]
+    fn a_process_is_read_whole() {
+        let process = read(tree('S'), 9).unwrap();
+        assert_eq!(process.name, "a) b");
+        assert_eq!(process.command, "python -c \u{fffd}");
+        assert_eq!(process.user.as_deref(), Some("alice"));
+        assert_eq!(process.start_time, Ok(700));
+        assert_eq!(process.started, Ok(Timestamp(1_007_000_000)));
+        assert_eq!(process.cpu_time_us, Ok(2_000_000));
+        assert_eq!(process.host_memory_bytes, Ok(2 << 20));
+        assert_eq!(process.namespace_pids, [9, 1]);
+        assert_eq!(process.tracking_disabled, Ok(true));
+    }
+
+    #[test]
+    fn a_process_that_waits_to_be_reaped_has_ended() {
+        assert!(read(tree('Z'), 9).is_none());
+        assert!(read(tree('S'), 10).is_none());
+    }
+
+    #[test]
+    fn a_captured_process_may_lack_files() {
+        let mut tree = Tree::new();
+        tree.put_line("/proc/9/comm", "python");
+        let process = read(tree, 9).unwrap();
+        assert_eq!(process.name, "python");
+        assert!(process.start_time.is_err() && process.host_memory_bytes.is_err());
+        assert_eq!(process.namespace_pids, [9]);
+    }
+}

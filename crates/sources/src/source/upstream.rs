@@ -1,0 +1,218 @@
+//! Source `upstream`: the shared memory regions that stock TT-Metal (0.70 and newer) writes.
+//!
+//! One file per chip, `/dev/shm/tt_device_<id>_memory`, owned by the user of the process that made it, mode 0600.
+//! Files are read, never mapped: their writer may truncate them.
+
+mod layout;
+
+use ttmem_model::SourceName;
+use ttmem_model::facts::{Field, RegionContent, RegionFile};
+use ttmem_model::reading::Missing;
+use ttmem_model::snapshot::{Source, SourceStatus};
+
+use crate::source::process::Users;
+use crate::source::shared_memory::{Directory, SharedMemory};
+use ttmem_root::clock::Clock;
+use ttmem_root::{Root, Settled, Settler};
+
+pub use layout::{RegionError, SIZE, parse};
+
+/// Pairs of reads before a region that keeps changing counts as torn. The tightest loop of allocations
+/// changes it every few microseconds; a pair of reads takes about two.
+const MAX_READS: usize = 64;
+
+/// The regions of one host.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    regions: Vec<RegionFile>,
+    /// Directories that could not be listed.
+    denied: Vec<String>,
+    /// Files whose names look like a region's and have no number in them.
+    nameless: usize,
+    users: Users,
+}
+
+impl Upstream {
+    /// Reads the regions in these directories.
+    #[must_use]
+    pub fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
+        let mut upstream = Self { denied: memory.denied.clone(), ..Self::default() };
+        let mut settler = root.settler(SIZE, MAX_READS);
+        for directory in &memory.directories {
+            upstream.read_directory(root, &mut settler, clock, directory);
+        }
+        upstream
+    }
+
+    fn read_directory(
+        &mut self,
+        root: &Root,
+        settler: &mut Settler<'_>,
+        clock: Clock,
+        directory: &Directory,
+    ) {
+        for name in directory.names.iter().filter_map(|name| name.to_str()) {
+            let Some(id) = name.strip_prefix("tt_device_").and_then(|n| n.strip_suffix("_memory"))
+            else {
+                continue;
+            };
+            match id.parse() {
+                Ok(id) => {
+                    let path = format!("{}/{name}", directory.path);
+                    let Some((content, uid)) = read_region(root, settler, &path) else { continue };
+                    self.regions.push(RegionFile {
+                        path,
+                        id,
+                        through: directory.through.clone(),
+                        user: uid.map(|uid| self.users.name(root, uid)),
+                        read_at: clock.now(),
+                        content,
+                    });
+                }
+                Err(_) => self.nameless += 1,
+            }
+        }
+    }
+
+    /// Every region found, read or not.
+    #[must_use]
+    pub fn regions(&self) -> &[RegionFile] {
+        &self.regions
+    }
+
+    /// The regions, and how the source did as a whole.
+    #[must_use]
+    pub fn finish(self, cost_us: u64) -> (Vec<RegionFile>, Source) {
+        let (status, detail) = self.status();
+        (self.regions, Source { name: SourceName::Upstream, status, detail, cost_us })
+    }
+
+    fn status(&self) -> (SourceStatus, String) {
+        let total = self.regions.len();
+        let read = self.regions.iter().filter(|region| region.content.is_ok()).count();
+        let forbidden = self.regions.iter().filter(|region| is_denied(&region.content)).count();
+        let mut notes = Vec::new();
+        if forbidden > 0 {
+            notes.push(format!("{forbidden} of another user"));
+        }
+        if total > read + forbidden {
+            notes.push(format!("{} not usable", total - read - forbidden));
+        }
+        if self.nameless > 0 {
+            notes.push(format!("{} without a number in its name", self.nameless));
+        }
+        notes.extend(self.denied.iter().map(|directory| format!("{directory} is not readable")));
+        let status = match (total, read) {
+            (_, 1..) => SourceStatus::Ok,
+            (0, 0) if self.denied.is_empty() && self.nameless == 0 => SourceStatus::Absent,
+            (0, 0) if !self.denied.is_empty() => SourceStatus::Denied,
+            _ if forbidden > 0 && forbidden == total => SourceStatus::Denied,
+            _ => SourceStatus::Failed,
+        };
+        let mut detail = match read {
+            0 if total == 0 => "no memory region of TT-Metal found".to_owned(),
+            1 => "1 region".to_owned(),
+            count => format!("{count} regions"),
+        };
+        if !notes.is_empty() {
+            detail = format!("{detail}; {}", notes.join("; "));
+        }
+        (status, detail)
+    }
+}
+
+/// What a region says and whose it is; `None` if it went away.
+fn read_region(
+    root: &Root,
+    settler: &mut Settler<'_>,
+    path: &str,
+) -> Option<(Field<RegionContent>, Option<u32>)> {
+    let error = match settler.read(path) {
+        Ok(Settled { bytes: Some(bytes), status }) => {
+            return Some((parse(bytes).map_err(|error| error.missing()), status.uid));
+        }
+        Ok(Settled { bytes: None, status }) => return Some((Err(torn()), status.uid)),
+        Err(error) => error,
+    };
+    if error.is_absent() {
+        return None;
+    }
+    let why = match error.is_denied() {
+        true => denied(path),
+        false => Missing::failed(error.errno.to_string()),
+    };
+    Some((Err(why), root.status(path).ok().and_then(|status| status.uid)))
+}
+
+fn is_denied(content: &Field<RegionContent>) -> bool {
+    content
+        .as_ref()
+        .is_err_and(|missing| missing.reason == ttmem_model::reading::MissingReason::Denied)
+}
+
+fn denied(path: &str) -> Missing {
+    Missing::denied(format!(
+        "{path}: permission denied; it belongs to another user (mode 0600): run as that user or as root"
+    ))
+}
+
+fn torn() -> Missing {
+    Missing::failed(format!("the region changed during each of {MAX_READS} reads"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ttmem_model::Pid;
+    use ttmem_root::{Entry, Tree};
+
+    fn region(updated: u64) -> Vec<u8> {
+        let mut bytes = vec![0; SIZE];
+        bytes[0] = 3;
+        bytes[8..16].copy_from_slice(&updated.to_le_bytes());
+        for row in 0..16 {
+            bytes[88 + 48 * row..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn read(entry: Entry) -> Upstream {
+        let mut tree = Tree::new();
+        tree.put("/dev/shm/tt_device_5_memory", entry);
+        let root = Root::memory(tree);
+        let memory = SharedMemory::list(&root, &[]);
+        Upstream::read(&root, Clock::Fixed(ttmem_model::Timestamp(0)), &memory)
+    }
+
+    #[test]
+    fn a_torn_region_is_read_again() {
+        let upstream = read(Entry::changing(vec![Entry::file(region(1)), Entry::file(region(2))]));
+        assert_eq!(upstream.regions()[0].content.as_ref().unwrap().updated_ns, 2);
+    }
+
+    #[test]
+    fn a_region_that_never_stands_still_is_torn() {
+        let copies = (0..200).map(|time| Entry::file(region(time))).collect();
+        let upstream = read(Entry::changing(copies));
+        assert!(upstream.regions()[0].content.as_ref().unwrap_err().detail.contains("changed"));
+        assert_eq!(upstream.finish(0).1.status, SourceStatus::Failed);
+    }
+
+    #[test]
+    fn a_region_of_another_user_is_denied() {
+        let upstream = read(Entry::Error(rustix::io::Errno::ACCESS));
+        assert!(is_denied(&upstream.regions()[0].content));
+        assert_eq!(upstream.finish(0).1.status, SourceStatus::Denied);
+    }
+
+    #[test]
+    fn one_region_under_two_paths_is_one_also_where_it_is_denied() {
+        let mut tree = Tree::new();
+        tree.put("/dev/shm/tt_device_5_memory", Entry::Error(rustix::io::Errno::ACCESS));
+        tree.put("/proc/9/root", Entry::Link("/".into()));
+        let root = Root::memory(tree);
+        let clock = Clock::Fixed(ttmem_model::Timestamp(0));
+        let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[Pid(9)]));
+        assert_eq!(upstream.regions().len(), 1);
+    }
+}

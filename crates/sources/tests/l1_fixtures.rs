@@ -1,0 +1,315 @@
+//! Real captures against `expected.json`, the answer of an independent decoder: every field that it names, to the
+//! byte. A field that this test does not know makes it fail.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use ttmem_model::l1::report::{ChipReport, L1Report};
+use ttmem_model::l1::{
+    Buffer, Buffers, ByteRange, Core, CoreState, Count, KernelNames, L1Map, RegionKind,
+    StateTotals, Totals,
+};
+use ttmem_sources::l1::{Cost, Reader, names};
+use ttmem_sources::port::L1Port;
+use ttmem_sources::port::image::ImagePort;
+
+const CAPTURES: [&str; 10] = [
+    "wormhole/idle",
+    "wormhole/add",
+    "wormhole/matmul",
+    "wormhole/sharded_add",
+    "blackhole/matmul",
+    "blackhole/sharded_add",
+    "wormhole-fast-dispatch/idle",
+    "wormhole-fast-dispatch/add",
+    "wormhole-fast-dispatch/matmul",
+    "wormhole-fast-dispatch/gelu",
+];
+
+struct Capture {
+    name: &'static str,
+    expected: Value,
+    buffers: Buffers,
+    cores: Vec<(Core, L1Map)>,
+    reader: Reader,
+    cost: Cost,
+    names: KernelNames,
+}
+
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/l1").join(name)
+}
+
+fn buffers(expected: &Value) -> Buffers {
+    let list = expected["buffers"].as_array().unwrap();
+    let buffer = |pair: &Value| Buffer {
+        range: ByteRange::new(pair[0].as_u64().unwrap(), pair[1].as_u64().unwrap()),
+        label: String::new(),
+    };
+    Buffers {
+        l1_small_bytes: expected["l1_small_bytes_per_core"].as_u64().unwrap(),
+        buffers: list.iter().map(buffer).collect(),
+    }
+}
+
+fn read(name: &'static str) -> Capture {
+    let directory = directory(name);
+    let expected = std::fs::read(directory.join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_slice(&expected).unwrap();
+    let buffers = buffers(&expected);
+    let mut port = ImagePort::open(&directory).unwrap().pop().unwrap();
+    let mut reader = Reader::open(&mut port).unwrap();
+    let (cores, cost) = reader.sample(&mut port).unwrap();
+    let geometry = reader.geometry();
+    let cores = cores.into_iter().map(|core| {
+        let map = L1Map::new(&core, geometry, Some(&buffers));
+        (core, map)
+    });
+    let cores = cores.collect();
+    let names = names::parse(&std::fs::read(directory.join("kernels.yaml")).unwrap());
+    Capture { name, expected, buffers, cores, reader, cost, names }
+}
+
+/// What we say where `expected.json` has the field.
+fn core_field(field: &str, core: &Core, map: &L1Map, buffers: &Buffers) -> Value {
+    let program = core.program.as_ref();
+    let count = |count: Count| json!(count.value().unwrap());
+    match field {
+        "noc" => json!(core.noc),
+        "logical" => json!(core.logical),
+        "grid" => json!(core.grid),
+        "signal" => json!(core.signal),
+        "state" => json!(core.state),
+        "dispatch" => json!(core.dispatch),
+        "unreserved" => json!(core.unreserved),
+        "program" => json!(program.map(|program| program.id)),
+        "kernels" => {
+            let kernels = program.iter().flat_map(|program| &program.kernels);
+            kernels.map(|kernel| json!(kernel.id)).collect()
+        }
+        "kernel_text_bytes" => count(core.kernel_text_bytes()),
+        "cbs" => json!(program.map_or(&[][..], |program| &program.circular_buffers)),
+        "cb_bytes" => count(core.circular_buffer_bytes()),
+        "cb_aliasing_buffers" => count(map.aliasing_bytes().clone()),
+        "buffer_bytes" => json!(buffers.ranges().bytes()),
+        "used_bytes" => count(map.used_bytes()),
+        other => panic!("expected.json has a field that nothing compares: {other}"),
+    }
+}
+
+fn totals_field(field: &str, totals: &StateTotals) -> Value {
+    match field {
+        "cores" => json!(totals.cores),
+        "cb_bytes" => json!(totals.circular_buffer_bytes),
+        "kernel_text_bytes" => json!(totals.kernel_text_bytes),
+        "cb_aliasing_buffers" => json!(totals.aliasing_bytes),
+        other => panic!("expected.json has a total that nothing compares: {other}"),
+    }
+}
+
+fn check_summary(capture: &Capture, summary: &Value) {
+    let totals = Totals::of(&capture.cores);
+    for (state, expected) in summary.as_object().unwrap() {
+        let totals = match state.as_str() {
+            "running" => &totals.running,
+            "finished" => &totals.finished,
+            "idle" => &totals.idle,
+            other => panic!("expected.json has a state that nothing compares: {other}"),
+        };
+        for (field, expected) in expected.as_object().unwrap() {
+            assert_eq!(&totals_field(field, totals), expected, "{} {state} {field}", capture.name);
+        }
+    }
+}
+
+fn check_cores(capture: &Capture, expected: &Value) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(capture.cores.len(), expected.len(), "{}: cores", capture.name);
+    for ((core, map), expected) in capture.cores.iter().zip(expected) {
+        for (field, expected) in expected.as_object().unwrap() {
+            let ours = core_field(field, core, map, &capture.buffers);
+            assert_eq!(&ours, expected, "{} core {:?} {field}", capture.name, core.noc);
+        }
+    }
+}
+
+#[test]
+fn every_capture_agrees_with_the_independent_decoder_in_every_field() {
+    for capture in CAPTURES.map(read) {
+        let layout = capture.reader.layout();
+        for (field, expected) in capture.expected.as_object().unwrap() {
+            match field.as_str() {
+                "arch" => assert_eq!(layout.arch.as_str(), expected.as_str().unwrap()),
+                "ttnn" => {
+                    assert_eq!(layout.label, format!("{} (magic)", expected.as_str().unwrap()));
+                }
+                "l1_bytes_per_core" => assert_eq!(&json!(layout.memory.l1_bytes), expected),
+                "l1_small_bytes_per_core" => {
+                    let small = ByteRange::new(
+                        layout.memory.l1_bytes - expected.as_u64().unwrap(),
+                        layout.memory.l1_bytes,
+                    );
+                    for (_, map) in &capture.cores {
+                        assert_eq!(map.regions().last().unwrap().range, small);
+                    }
+                }
+                "buffers" => check_buffers(&capture, expected),
+                "cores" => check_cores(&capture, expected),
+                "summary" => check_summary(&capture, expected),
+                other => panic!("expected.json has a field that nothing compares: {other}"),
+            }
+        }
+    }
+}
+
+/// The buffers are our input here; that they are the live buffers of L1 is TT-Metal's own word.
+fn check_buffers(capture: &Capture, expected: &Value) {
+    let truth = std::fs::read(directory(capture.name).join("truth.json")).unwrap();
+    let truth: Value = serde_json::from_slice(&truth).unwrap();
+    let live = truth["buffers"].as_array().unwrap().iter();
+    let live = live.filter(|buffer| buffer["type"] == "BufferType.L1").map(|buffer| {
+        let start = buffer["address"].as_u64().unwrap();
+        ByteRange::new(start, start + buffer["max_size_per_bank"].as_u64().unwrap())
+    });
+    let live = live.collect::<ttmem_model::l1::RangeSet>();
+    assert_eq!(live, capture.buffers.ranges(), "{}: {expected}", capture.name);
+    let bank = &truth["memory_view"]["L1"];
+    assert_eq!(json!(live.bytes()), bank["total_bytes_allocated_per_bank"], "{}", capture.name);
+}
+
+#[test]
+fn a_sample_takes_three_reads_of_a_core() {
+    for capture in CAPTURES.map(read) {
+        let busy = capture.cores.iter().filter(|(core, _)| core.program.is_some()).count();
+        let idle = capture.cores.len() - busy;
+        let most = u64::try_from(3 * busy + idle).unwrap();
+        assert!(capture.cost.reads <= most, "{}: {:?}", capture.name, capture.cost);
+    }
+}
+
+/// A port that pays for each word, as a window over PCIe does.
+struct ByWord(ImagePort);
+
+impl L1Port for ByWord {
+    fn chip(&self) -> &ttmem_sources::port::PortChip {
+        self.0.chip()
+    }
+
+    fn worthwhile_gap(&self) -> u64 {
+        16
+    }
+
+    fn read(
+        &mut self,
+        core: ttmem_model::l1::Coordinate,
+        address: u64,
+        buffer: &mut [u8],
+    ) -> Result<(), ttmem_sources::port::PortError> {
+        self.0.read(core, address, buffer)
+    }
+}
+
+#[test]
+fn a_port_that_pays_by_the_word_gives_the_same_for_less_than_a_kilobyte_a_core() {
+    for capture in CAPTURES.map(read) {
+        let image = ImagePort::open(&directory(capture.name)).unwrap().pop().unwrap();
+        let mut port = ByWord(image);
+        let mut reader = Reader::open(&mut port).unwrap();
+        let (cores, cost) = reader.sample(&mut port).unwrap();
+        let ours: Vec<_> = capture.cores.iter().map(|(core, _)| core.clone()).collect();
+        assert_eq!(cores, ours, "{}", capture.name);
+        let bytes = cost.bytes / u64::try_from(cores.len()).unwrap();
+        assert!(bytes <= 1024, "{}: {bytes} bytes a core", capture.name);
+    }
+}
+
+#[test]
+fn dispatch_kernels_are_the_systems_by_their_names() {
+    let capture = read("wormhole-fast-dispatch/matmul");
+    let system: Vec<_> = capture
+        .cores
+        .iter()
+        .filter(|(core, _)| capture.names.is_system_core(core) == Some(true))
+        .map(|(core, _)| (<[u8; 2]>::from(core.logical.unwrap()), core.state))
+        .collect();
+    assert_eq!(system, [([0, 8], CoreState::Running), ([1, 8], CoreState::Running)]);
+    let cores = || capture.cores.iter().map(|(core, _)| core);
+    assert_eq!(capture.names.system_text_bytes(cores()), Count::Known(48_096));
+    assert!(KernelNames::default().system_text_bytes(cores()).value().is_none());
+}
+
+#[test]
+fn the_map_says_whose_the_ring_is() {
+    let capture = read("wormhole/matmul");
+    let (core, map) = &capture.cores[0];
+    let kinds: Vec<_> = map
+        .regions()
+        .iter()
+        .filter(|region| region.range.start >= 35_168)
+        .map(|region| (region.range.start, region.kind, region.label.as_str()))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (35_168, RegionKind::KernelConfig, ""),
+            (35_488, RegionKind::Kernels, "brisc"),
+            (35_756, RegionKind::KernelConfig, ""),
+            (35_760, RegionKind::Kernels, "ncrisc"),
+            (36_028, RegionKind::KernelConfig, ""),
+            (36_032, RegionKind::Kernels, "trisc0"),
+            (36_300, RegionKind::KernelConfig, ""),
+            (36_304, RegionKind::Kernels, "trisc1"),
+            (36_572, RegionKind::KernelConfig, ""),
+            (36_576, RegionKind::Kernels, "trisc2"),
+            (36_844, RegionKind::KernelConfigFree, ""),
+            (105_824, RegionKind::CircularBuffers, "0"),
+            (138_592, RegionKind::CircularBuffers, "1"),
+            (269_664, RegionKind::CircularBuffers, "2, 3"),
+            (302_432, RegionKind::Free, ""),
+            (1_449_984, RegionKind::L1, ""),
+            (1_466_368, RegionKind::L1Small, ""),
+        ]
+    );
+    assert_eq!(map.headroom(), Ok(1_449_984 - 302_432));
+    assert_eq!(core.circular_buffer_bytes(), Count::Known(196_608));
+}
+
+#[test]
+fn the_report_has_the_names_of_the_contract() {
+    let capture = read("wormhole/matmul");
+    let layout = capture.reader.layout();
+    let chip = ChipReport::new(None, layout.arch, &layout.label, &capture.cores, &capture.names);
+    let report = L1Report::new(vec![chip]);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["schema"], &json["version"]), (&json!("ttmem/l1"), &json!("1.0")));
+    let chip = &json["chips"][0];
+    assert_eq!(chip["layout"], "0.81.1 (magic)");
+    assert_eq!(chip["grid"], json!([8, 10]));
+    assert_eq!(
+        chip["totals"]["running"],
+        json!({"cores": 64, "circular_buffer_bytes": 12_582_912, "kernel_text_bytes": 85_760,
+               "aliasing_bytes": 0})
+    );
+    let core = &chip["cores"][0];
+    assert_eq!(core["logical"], json!([0, 0]));
+    assert_eq!(core["noc"], json!([1, 1]));
+    assert_eq!(core["program"], 2);
+    assert_eq!(
+        core["kernels"][0],
+        json!({"processor": "brisc", "id": 5, "text_bytes": 268, "system": false,
+               "name": "reader_bmm_tile_layout_in1_sender_writer_padding_metal2"})
+    );
+    assert_eq!(
+        core["circular_buffers"][1],
+        json!({"id": 1, "address": 138_592, "size": 131_072, "pages": 64, "page_size": 2048})
+    );
+    assert_eq!(core["circular_buffer_bytes"], 196_608);
+    assert_eq!(core["kernel_text_bytes"], 1340);
+    assert_eq!(
+        core["regions"][1],
+        json!({"start": 16, "end": 13_344, "kind": "reserved", "label": "mailbox"})
+    );
+    assert_eq!(serde_json::from_value::<L1Report>(json).unwrap(), report);
+}
