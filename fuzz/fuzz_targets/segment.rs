@@ -36,6 +36,14 @@ fn check(segment: &Segment) {
     }
     assert!(segment.buffers.is_sorted_by_key(|buffer| buffer.sequence));
     assert!(segment.events.is_sorted_by_key(|event| event.sequence));
+    let programs = &segment.programs;
+    assert!(programs.footprints.is_sorted_by_key(|footprint| footprint.index));
+    assert!(programs.dispatches.is_sorted_by_key(|dispatch| dispatch.sequence));
+    let parts = programs.footprints.iter().map(|it| it.placements.len() + it.kernels.len());
+    assert!(parts.sum::<usize>() <= MIN_SEGMENT_BYTES / 32);
+    for chip in 0..segment.chips.len() {
+        let _resident = programs.resident(chip, (0, 0));
+    }
     let names = segment.buffers.iter().filter_map(|buffer| buffer.op.as_ref());
     for op in names {
         assert!(!op.name.contains(char::is_control));

@@ -4,16 +4,23 @@
 //! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large enough.
 
 mod image;
+mod programs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use ttmem_segment::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Origin, Statistics,
+    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Origin,
+    Statistics,
 };
 
 use super::NOW;
+
+use self::programs::FakePrograms;
+pub use self::programs::NewProgram;
 
 /// Nanoseconds of the monotonic clock when a fake segment is made.
 const FIRST_TIME: u64 = 5_000_000_000_000;
@@ -110,11 +117,13 @@ pub struct Segment {
     version: String,
     state: AgentState,
     hooks: u64,
+    accessors: u64,
     chips: Vec<ChipEntry>,
     allocators: Vec<FakeAllocator>,
     names: Vec<String>,
     events: Vec<EventEntry>,
     failures: Vec<FailureEntry>,
+    programs: FakePrograms,
     counters: Vec<(usize, u64)>,
     without_statistics: bool,
 }
@@ -136,11 +145,13 @@ impl Segment {
                 .filter(|hook| !hook.as_str().starts_with("Allocator::"))
                 .map(|hook| hook.bit())
                 .sum(),
+            accessors: Accessor::ALL.iter().map(|accessor| accessor.bit()).sum(),
             chips: Vec::new(),
             allocators: Vec::new(),
             names: vec![String::new()],
             events: Vec::new(),
             failures: Vec::new(),
+            programs: FakePrograms::default(),
             counters: Vec::new(),
             without_statistics: false,
         }
@@ -347,6 +358,13 @@ impl Segment {
     #[must_use]
     pub fn hooks(mut self, hooks: &[Hook]) -> Self {
         self.hooks = hooks.iter().map(|hook| hook.bit()).sum();
+        self
+    }
+
+    /// The functions about programs that TT-Metal's library exports.
+    #[must_use]
+    pub fn accessors(mut self, accessors: &[Accessor]) -> Self {
+        self.accessors = accessors.iter().map(|accessor| accessor.bit()).sum();
         self
     }
 

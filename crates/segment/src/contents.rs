@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::owner::{Alignments, Statistics};
+use super::programs::Programs;
 use super::vocabulary::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,
+    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource,
+    Origin,
 };
 
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
@@ -23,6 +25,8 @@ pub struct Segment {
     pub events: Vec<Event>,
     /// The newest failed allocations, by sequence number.
     pub failures: Vec<Failure>,
+    /// Programs: what they place in L1, and when they were dispatched. Empty of an agent before segment version 1.2.
+    pub programs: Programs,
     /// What did not fit or did not hold together.
     pub losses: Losses,
 }
@@ -52,6 +56,8 @@ pub struct Header {
     pub hooks_resolved: HookSet,
     /// Hooks that were called at least once.
     pub hooks_called: HookSet,
+    /// Functions about programs that TT-Metal's library exports: what it lacks is why a value is missing.
+    pub accessors: AccessorSet,
     /// Counts of what needs no entry.
     pub counts: Counts,
     /// Refreshes of the allocators' statistics so far.
@@ -110,6 +116,18 @@ impl HookSet {
     }
 }
 
+/// A set of functions that TT-Metal's library exports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccessorSet(pub u64);
+
+impl AccessorSet {
+    /// Returns whether the function is in the set.
+    #[must_use]
+    pub fn contains(self, accessor: Accessor) -> bool {
+        self.0 & accessor.bit() != 0
+    }
+}
+
 /// A chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chip {
@@ -136,6 +154,12 @@ pub struct Allocator {
     pub opened: u64,
     /// When it was destroyed; `None` while it lives.
     pub closed: Option<u64>,
+    /// First address of L1 that TT-Metal hands out: everything below is reserved.
+    pub l1_base: Option<u64>,
+    /// Bytes of L1 per core.
+    pub l1_size: Option<u64>,
+    /// Worker cores per row and rows, in logical coordinates.
+    pub grid: Option<(u32, u32)>,
     /// The four kinds, in the order of [`BufferKind::ALL`].
     pub kinds: [KindUse; 4],
 }

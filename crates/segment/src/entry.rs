@@ -78,7 +78,7 @@ impl Tags {
     pub const NO_ALLOCATOR: u8 = 255;
 
     #[inline]
-    fn to_bits(self) -> u32 {
+    pub(super) fn to_bits(self) -> u32 {
         u32::from(self.allocator)
             | (self.kind as u32) << 8
             | (self.origin as u32) << 10
@@ -87,7 +87,7 @@ impl Tags {
     }
 
     #[inline]
-    fn from_bits(bits: u32) -> Self {
+    pub(super) fn from_bits(bits: u32) -> Self {
         let [allocator, packed, name_low, name_high] = bits.to_le_bytes();
         Self {
             allocator,

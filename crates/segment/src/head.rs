@@ -25,8 +25,8 @@ pub struct HeadFacts<'text> {
 impl HeadFacts<'_> {
     /// The words of the fixed header. The first one makes the segment valid and is to be written last.
     #[must_use]
-    pub fn to_words(&self, plan: &Plan) -> [u64; fixed::CHECKSUM + 1] {
-        let mut words = [0; fixed::CHECKSUM + 1];
+    pub fn to_words(&self, plan: &Plan) -> [u64; fixed::WORDS] {
+        let mut words = [0; fixed::WORDS];
         words[fixed::MAGIC] = u64::from_le_bytes(MAGIC);
         words[fixed::VERSION] =
             pair(u32::from(MAJOR) | u32::from(MINOR) << 16, count(HEADER_BYTES));
@@ -44,11 +44,13 @@ impl HeadFacts<'_> {
         put_bytes(&mut words[fixed::AGENT_VERSION..fixed::SECTIONS], self.agent_version.as_bytes());
         for section in Section::ALL {
             let table = plan.table(section);
-            let index = fixed::SECTIONS + 2 * section as usize;
+            let index = section.header_word();
             words[index] = (table.first_word * WORD_BYTES) as u64;
             words[index + 1] = pair(count(table.entry_words * WORD_BYTES), count(table.entries));
         }
         words[fixed::CHECKSUM] = u64::from(checksum(&words[1..fixed::CHECKSUM]));
+        let programs = &words[fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM];
+        words[fixed::PROGRAM_CHECKSUM] = u64::from(checksum(programs));
         words
     }
 }

@@ -3,7 +3,7 @@
 //! A segment is an array of little-endian 64-bit words. The first page is the header: a part that never changes after
 //! the magic was written, and a part of single counters. The sections follow in the order of [`Section`], each a table of
 //! entries of one size. The header names every section's offset, entry size and number of entries, so that a later minor
-//! version may add sections or lengthen entries.
+//! version may add sections or lengthen entries: 1.2 did.
 
 /// The first eight bytes of a segment, written last.
 pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
@@ -13,7 +13,8 @@ pub const MAJOR: u16 = 1;
 ///
 /// - 1.0: the first.
 /// - 1.1: alignments of an allocator's pages; what fills up the blocks of buffers.
-pub const MINOR: u16 = 1;
+/// - 1.2: programs: footprints, dispatches, traces, refused programs; where an allocator's L1 begins and ends.
+pub const MINOR: u16 = 2;
 
 /// Bytes of a word.
 pub const WORD_BYTES: usize = 8;
@@ -35,6 +36,11 @@ pub const NAMES: usize = 2048;
 /// Entries of [`Section::Failures`].
 pub const FAILURES: usize = 512;
 
+/// Entries of [`Section::Traces`].
+pub const TRACES: usize = 64;
+/// Entries of [`Section::Refusals`].
+pub const REFUSALS: usize = 64;
+
 /// Words of an entry of [`Section::Chips`].
 pub const CHIP_WORDS: usize = 4;
 /// Words of an entry of [`Section::Allocators`].
@@ -47,6 +53,18 @@ pub const BUFFER_WORDS: usize = 8;
 pub const EVENT_WORDS: usize = 8;
 /// Words of an entry of [`Section::Failures`].
 pub const FAILURE_WORDS: usize = 16;
+/// Words of an entry of [`Section::Footprints`].
+pub const FOOTPRINT_WORDS: usize = 24;
+/// Words of an entry of [`Section::Parts`].
+pub const PART_WORDS: usize = 4;
+/// Words of an entry of [`Section::Dispatches`]: one cache line.
+pub const DISPATCH_WORDS: usize = 8;
+/// Words of an entry of [`Section::Traces`].
+pub const TRACE_WORDS: usize = 16;
+/// Words of an entry of [`Section::TraceParts`].
+pub const TRACE_PART_WORDS: usize = 1;
+/// Words of an entry of [`Section::Refusals`].
+pub const REFUSAL_WORDS: usize = 24;
 
 /// The farthest that a buffer's entry lies behind the slot that its key asks for.
 pub const BUFFER_PROBES: usize = 128;
@@ -75,10 +93,17 @@ pub mod fixed {
     pub const TT_METAL_VERSION: usize = 12;
     /// The agent's version as text, two words.
     pub const AGENT_VERSION: usize = 16;
-    /// Two words for each section: offset in bytes; entry bytes (32 bits) and entries (32 bits).
+    /// Two words for each section up to [`super::Section::Events`]: offset in bytes; entry bytes (32 bits) and entries
+    /// (32 bits).
     pub const SECTIONS: usize = 18;
-    /// Checksum of the words before, but for the magic.
+    /// Checksum of the words before, except the magic.
     pub const CHECKSUM: usize = 30;
+    /// Since 1.2: two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`].
+    pub const PROGRAM_SECTIONS: usize = 32;
+    /// Since 1.2: checksum of the words of [`PROGRAM_SECTIONS`].
+    pub const PROGRAM_CHECKSUM: usize = 44;
+    /// Words of the part of the header that never changes.
+    pub const WORDS: usize = 45;
 }
 
 /// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their own.
@@ -89,6 +114,8 @@ pub mod counter {
     pub const HOOKS_RESOLVED: usize = 65;
     /// Bit set of the hooks that were called at least once.
     pub const HOOKS_CALLED: usize = 66;
+    /// Since 1.2: bit set of the functions that TT-Metal's library exports, by [`super::super::Accessor`].
+    pub const ACCESSORS_RESOLVED: usize = 67;
     /// Events ever written: the sequence number of the newest.
     pub const EVENTS: usize = 72;
     /// Failures ever written.
@@ -125,6 +152,37 @@ pub mod counter {
     pub const REFRESH_TIME: usize = 105;
     /// Nanoseconds that the newest refresh took.
     pub const REFRESH_DURATION: usize = 106;
+    /// Entries of [`super::Section::Dispatches`] ever written: the sequence number of the newest dispatch.
+    pub const DISPATCHES: usize = 112;
+    /// Programs ever refused: the sequence number of the newest refusal.
+    pub const REFUSALS: usize = 120;
+    /// Entries of [`super::Section::Footprints`] in use.
+    pub const FOOTPRINTS: usize = 121;
+    /// Entries of [`super::Section::Parts`] in use.
+    pub const PARTS: usize = 122;
+    /// Entries of [`super::Section::Traces`] ever written: the serial number of the newest trace.
+    pub const TRACES: usize = 123;
+    /// Entries of [`super::Section::TraceParts`] in use.
+    pub const TRACE_PARTS: usize = 124;
+    /// Footprints that did not fit in their table or whose parts did not.
+    pub const FOOTPRINTS_DROPPED: usize = 125;
+    /// Dispatches captured in a trace whose list had no room for them.
+    pub const TRACE_PARTS_DROPPED: usize = 126;
+    /// Dispatches of programs whose footprint is not recorded.
+    pub const UNKNOWN_DISPATCHES: usize = 127;
+    /// Sequence number of the newest dispatch of a program whose footprint is not recorded.
+    pub const LAST_UNKNOWN_DISPATCH: usize = 128;
+    /// Buffers allocated in DRAM while a captured trace was live, as in [`super::kind::LIVE`].
+    pub const DRAM_DURING_TRACES: usize = 129;
+    /// Buffers allocated in L1 while a captured trace was live, as in [`super::kind::LIVE`].
+    pub const L1_DURING_TRACES: usize = 130;
+    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time.
+    pub const TRACE_BYTES_PEAK: usize = 131;
+    /// `trace_region_size` of the newest device that was opened.
+    pub const TRACE_REGION_SIZE: usize = 132;
+    /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
+    /// dispatched up to that one are not resident any more.
+    pub const CHIPS_CLEARED: usize = 384;
 }
 
 /// Words of an entry of [`Section::Allocators`].
@@ -143,6 +201,12 @@ pub mod allocator {
     pub const CLOSED: usize = 6;
     /// Checksum of the words before.
     pub const CHECKSUM: usize = 7;
+    /// Since 1.2: first address of L1 that TT-Metal hands out; everything below is reserved. 0 if not known.
+    pub const L1_BASE: usize = 8;
+    /// Since 1.2: bytes of L1 per core. 0 if not known.
+    pub const L1_SIZE: usize = 9;
+    /// Since 1.2: worker cores per row (32 bits) and rows (32 bits) in logical coordinates. 0 if not known.
+    pub const GRID: usize = 10;
     /// The first block of a kind. The blocks follow each other in the order of [`super::super::BufferKind`].
     pub const KINDS: usize = 16;
     /// Words of a block.
@@ -173,10 +237,51 @@ pub mod kind {
     pub const STATISTICS: usize = 16;
 }
 
+/// Words of an entry of [`Section::Footprints`] that change. Each stands for itself; the words before are covered by a
+/// checksum.
+pub mod footprint {
+    /// Dispatches so far, replays of traces included.
+    pub const DISPATCHES: usize = 16;
+    /// Sequence number of the newest dispatch.
+    pub const LAST_DISPATCH: usize = 17;
+    /// Monotonic nanoseconds of the newest dispatch.
+    pub const LAST_TIME: usize = 18;
+    /// Lowest address of an L1 buffer during a dispatch (low 32 bits), and the most L1 bytes per bank that were allocated
+    /// during one (high 32 bits). The address is 0 if no L1 buffer was live.
+    pub const L1: usize = 19;
+    /// Sequence number of the newest event at the dispatch that set the lowest address.
+    pub const LOWEST_EVENT: usize = 20;
+    /// Monotonic nanoseconds when the program was destroyed; 0 while it lives.
+    pub const DESTROYED: usize = 21;
+}
+
+/// Words of an entry of [`Section::Traces`] that change. Each stands for itself.
+pub mod trace {
+    /// Monotonic nanoseconds when the capture ended; 0 while it goes on.
+    pub const ENDED: usize = 6;
+    /// Monotonic nanoseconds when the trace was released; 0 while it lives.
+    pub const RELEASED: usize = 7;
+    /// Bytes per DRAM bank of its buffer.
+    pub const BYTES_PER_BANK: usize = 8;
+    /// Bytes of its buffer as requested.
+    pub const BYTES: usize = 9;
+    /// First entry of [`super::Section::TraceParts`] (32 bits) and number of entries (32 bits).
+    pub const PARTS: usize = 10;
+    /// Replays so far.
+    pub const REPLAYS: usize = 11;
+    /// Sequence number of the newest replay.
+    pub const LAST_REPLAY: usize = 12;
+    /// Dispatches captured.
+    pub const DISPATCHES: usize = 13;
+}
+
 /// Bits of [`kind::LIVE`] that hold bytes.
 pub const LIVE_BYTES_BITS: u32 = 40;
 /// Mask of the bytes in [`kind::LIVE`].
 pub const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
+
+/// Tables of a segment.
+pub const SECTIONS: usize = 12;
 
 /// The tables of a segment, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,12 +298,52 @@ pub enum Section {
     Buffers,
     /// Events, a ring.
     Events,
+    /// Since 1.2: footprints of programs.
+    Footprints,
+    /// Since 1.2: what footprints are made of, each footprint's parts in one run.
+    Parts,
+    /// Since 1.2: dispatches of programs and replays of traces, a ring.
+    Dispatches,
+    /// Since 1.2: traces, a ring.
+    Traces,
+    /// Since 1.2: the footprints that a trace runs, in the order of their last dispatch.
+    TraceParts,
+    /// Since 1.2: programs that TT-Metal refused, a ring.
+    Refusals,
 }
 
 impl Section {
     /// All of them, in the order of the header.
-    pub const ALL: [Self; 6] =
-        [Self::Chips, Self::Allocators, Self::Names, Self::Failures, Self::Buffers, Self::Events];
+    pub const ALL: [Self; SECTIONS] = [
+        Self::Chips,
+        Self::Allocators,
+        Self::Names,
+        Self::Failures,
+        Self::Buffers,
+        Self::Events,
+        Self::Footprints,
+        Self::Parts,
+        Self::Dispatches,
+        Self::Traces,
+        Self::TraceParts,
+        Self::Refusals,
+    ];
+
+    /// First of the two words of the header that say where the section is.
+    #[must_use]
+    pub const fn header_word(self) -> usize {
+        if self.is_of_programs() {
+            fixed::PROGRAM_SECTIONS + 2 * (self as usize - Self::Footprints as usize)
+        } else {
+            fixed::SECTIONS + 2 * self as usize
+        }
+    }
+
+    /// Is the section new in 1.2?
+    #[must_use]
+    pub const fn is_of_programs(self) -> bool {
+        self as usize >= Self::Footprints as usize
+    }
 
     /// Words of an entry.
     #[must_use]
@@ -210,6 +355,12 @@ impl Section {
             Self::Failures => FAILURE_WORDS,
             Self::Buffers => BUFFER_WORDS,
             Self::Events => EVENT_WORDS,
+            Self::Footprints => FOOTPRINT_WORDS,
+            Self::Parts => PART_WORDS,
+            Self::Dispatches => DISPATCH_WORDS,
+            Self::Traces => TRACE_WORDS,
+            Self::TraceParts => TRACE_PART_WORDS,
+            Self::Refusals => REFUSAL_WORDS,
         }
     }
 }
@@ -239,7 +390,7 @@ pub struct Plan {
     /// Bytes of the whole.
     pub segment_bytes: usize,
     /// The sections, in the order of [`Section::ALL`].
-    pub tables: [Table; 6],
+    pub tables: [Table; SECTIONS],
 }
 
 impl Plan {
@@ -254,18 +405,34 @@ impl Plan {
     /// First word of the buffers.
     pub const FIRST_BUFFER_WORD: usize = Self::FIRST_FAILURE_WORD + FAILURES * FAILURE_WORDS;
 
-    /// Divides at most `limit` bytes: what the small tables leave goes to buffers (a third at most) and events, both
-    /// a power of two.
+    /// Divides at most `limit` bytes. What the small tables leave is shared by programs (a fifth at most), buffers (a third
+    /// of the rest at most) and events, each a power of two.
     #[must_use]
     pub fn within(limit: usize) -> Self {
         let limit = limit.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES) / WORD_BYTES;
         let left = limit - Self::FIRST_BUFFER_WORD;
+        let programs = Programs::within(left / 5);
+        let left = left - programs.words();
         let buffers = power_of_two_within(left / 3 / BUFFER_WORDS);
         let events = power_of_two_within((left - buffers * BUFFER_WORDS) / EVENT_WORDS);
 
         let mut plan = Self::default();
         let mut next = HEADER_BYTES / WORD_BYTES;
-        let entries = [CHIPS, ALLOCATORS, NAMES, FAILURES, buffers, events];
+        let [footprints, parts, dispatches, trace_parts] = programs.entries();
+        let entries = [
+            CHIPS,
+            ALLOCATORS,
+            NAMES,
+            FAILURES,
+            buffers,
+            events,
+            footprints,
+            parts,
+            dispatches,
+            TRACES,
+            trace_parts,
+            REFUSALS,
+        ];
         for (section, entries) in Section::ALL.into_iter().zip(entries) {
             let table = Table { first_word: next, entry_words: section.entry_words(), entries };
             plan.tables[section as usize] = table;
@@ -279,6 +446,33 @@ impl Plan {
     #[must_use]
     pub const fn table(&self, section: Section) -> Table {
         self.tables[section as usize]
+    }
+}
+
+/// How much the tables of programs hold, as a number of footprints that is a power of two.
+#[derive(Clone, Copy)]
+struct Programs {
+    footprints: usize,
+}
+
+impl Programs {
+    /// Words of the tables that have a fixed number of entries.
+    const FIXED: usize = TRACES * TRACE_WORDS + REFUSALS * REFUSAL_WORDS;
+
+    fn within(words: usize) -> Self {
+        let per_footprint = (Self { footprints: 1 }).words() - Self::FIXED;
+        Self { footprints: power_of_two_within((words - Self::FIXED) / per_footprint) }
+    }
+
+    /// Entries of footprints, parts, dispatches and parts of traces.
+    fn entries(self) -> [usize; 4] {
+        [self.footprints, self.footprints * 8, self.footprints * 4, self.footprints]
+    }
+
+    fn words(self) -> usize {
+        let words = [FOOTPRINT_WORDS, PART_WORDS, DISPATCH_WORDS, TRACE_PART_WORDS];
+        let tables = self.entries().into_iter().zip(words);
+        Self::FIXED + tables.map(|(entries, words)| entries * words).sum::<usize>()
     }
 }
 
@@ -296,6 +490,9 @@ mod tests {
         assert!(plan.segment_bytes <= DEFAULT_SEGMENT_BYTES);
         assert_eq!(plan.table(Section::Buffers).entries, 32_768);
         assert_eq!(plan.table(Section::Events).entries, 65_536);
+        assert_eq!(plan.table(Section::Footprints).entries, 2048);
+        assert_eq!(plan.table(Section::Parts).entries, 16_384);
+        assert_eq!(plan.table(Section::Dispatches).entries, 8192);
     }
 
     #[test]
@@ -307,7 +504,7 @@ mod tests {
                 let table = plan.table(section);
                 assert_eq!(table.first_word, next);
                 assert_eq!(table.first_word % 8, 0);
-                assert!(table.entries >= 128);
+                assert!(table.entries >= 64);
                 next = table.entry(table.entries);
             }
             assert_eq!(plan.segment_bytes, next * WORD_BYTES);

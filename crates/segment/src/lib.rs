@@ -14,7 +14,8 @@
 //! ```
 //!
 //! - [`Segment`] and its parts: what a reader gets.
-//! - [`layout`], [`head`], [`entry`], [`owner`], [`name`]: what the agent writes, word by word.
+//! - [`Programs`] and its parts: what programs place in L1.
+//! - [`layout`], [`head`], [`entry`], [`program`], [`owner`], [`name`]: what the agent writes, word by word.
 
 mod contents;
 pub mod entry;
@@ -23,6 +24,8 @@ pub mod head;
 pub mod layout;
 pub mod name;
 pub mod owner;
+pub mod program;
+mod programs;
 mod reader;
 mod settle;
 #[cfg(test)]
@@ -30,12 +33,18 @@ mod tests;
 mod vocabulary;
 
 pub use contents::{
-    Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet, KindUse, Losses,
-    Op, Peak, Segment,
+    AccessorSet, Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet,
+    KindUse, Losses, Op, Peak, Segment,
 };
 pub use file_name::parse_file_name;
 pub use owner::{Alignments, Statistics};
+pub use program::CoreRange;
+pub use programs::{
+    Dispatch, Kernel, Placement, ProgramFootprint, ProgramLosses, Programs, Refusal, Resident,
+    Trace,
+};
 pub use reader::{Reader, SegmentError};
 pub use vocabulary::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource, Origin,
+    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, DispatchKind, EventKind, Hook,
+    NameSource, Origin, PartKind, RefusalKind,
 };

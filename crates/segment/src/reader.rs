@@ -1,22 +1,25 @@
 //! Reads a segment from bytes that nobody vouches for.
 
 mod peak;
+mod program;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::contents::{
-    Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses, Op, Segment,
+    AccessorSet, Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses,
+    Op, Segment,
 };
 use super::entry::{
     BufferEntry, EventEntry, FailureEntry, Tags, checksum, high, live_from_word, low,
 };
 use super::layout::{
-    ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, Section, Table,
-    WORD_BYTES, allocator, counter, fixed, kind,
+    ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section,
+    Table, WORD_BYTES, allocator, counter, fixed, kind,
 };
 use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
+use super::programs::Programs;
 use super::settle::settle;
 use super::vocabulary::{AgentState, BufferKind};
 
@@ -65,6 +68,9 @@ impl fmt::Display for SegmentError {
 
 impl std::error::Error for SegmentError {}
 
+/// The first minor version with tables of programs.
+const PROGRAMS_MINOR: u16 = 2;
+
 /// Reads segments. Every byte may be anything: what does not hold together is skipped and counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader;
@@ -84,6 +90,7 @@ impl Reader {
         segment.buffers = view.buffers(&mut segment.losses);
         segment.events = view.events(&mut segment.losses);
         segment.failures = view.failures(&mut segment.losses);
+        segment.programs = view.programs(segment.chips.len(), &mut segment.losses);
         segment.losses.torn += settle(&mut segment, view.word(counter::EVENTS));
         Ok(segment)
     }
@@ -106,7 +113,7 @@ impl Reader {
 /// The bytes as words, and the sections that the header names.
 struct View<'bytes> {
     bytes: &'bytes [u8],
-    tables: [Table; 6],
+    tables: [Table; SECTIONS],
     names: Vec<Option<Op>>,
 }
 
@@ -116,7 +123,7 @@ impl<'bytes> View<'bytes> {
         if bytes.len() < HEADER_BYTES {
             return Err(SegmentError::Short { needed: HEADER_BYTES as u64, given });
         }
-        let mut view = Self { bytes, tables: [Table::default(); 6], names: Vec::new() };
+        let mut view = Self { bytes, tables: [Table::default(); SECTIONS], names: Vec::new() };
         match &bytes[..MAGIC.len()] {
             magic if magic == MAGIC => {}
             [0, 0, 0, 0, 0, 0, 0, 0] => return Err(SegmentError::NotReady),
@@ -134,7 +141,17 @@ impl<'bytes> View<'bytes> {
         {
             return Err(SegmentError::Header);
         }
-        for section in Section::ALL {
+        let has_programs = minor >= PROGRAMS_MINOR;
+        if has_programs {
+            let words: Vec<u64> = (fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM)
+                .map(|index| view.word(index))
+                .collect();
+            if u64::from(checksum(&words)) != view.word(fixed::PROGRAM_CHECKSUM) {
+                return Err(SegmentError::Header);
+            }
+        }
+        let is_there = |section: &Section| has_programs || !section.is_of_programs();
+        for section in Section::ALL.into_iter().filter(is_there) {
             view.tables[section as usize] = view.table(section, segment_bytes)?;
         }
         Ok(view)
@@ -142,8 +159,8 @@ impl<'bytes> View<'bytes> {
 
     /// A section as the header describes it, checked against the size that the header gives for the whole.
     fn table(&self, section: Section, segment_bytes: u64) -> Result<Table, SegmentError> {
-        let offset = self.word(fixed::SECTIONS + 2 * section as usize);
-        let shape = self.word(fixed::SECTIONS + 2 * section as usize + 1);
+        let offset = self.word(section.header_word());
+        let shape = self.word(section.header_word() + 1);
         let (entry_bytes, entries) = (u64::from(low(shape)), u64::from(high(shape)));
         let word = WORD_BYTES as u64;
         let end = offset.checked_add(entry_bytes * entries);
@@ -206,6 +223,7 @@ impl<'bytes> View<'bytes> {
             buffers: Vec::new(),
             events: Vec::new(),
             failures: Vec::new(),
+            programs: Programs::default(),
             losses,
         }
     }
@@ -229,6 +247,7 @@ impl<'bytes> View<'bytes> {
                 .unwrap_or(AgentState::Recording),
             hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),
             hooks_called: HookSet(self.word(counter::HOOKS_CALLED)),
+            accessors: AccessorSet(self.word(counter::ACCESSORS_RESOLVED)),
             counts: Counts {
                 workloads_enqueued: self.word(counter::WORKLOADS_ENQUEUED),
                 programs_tracked: self.word(counter::PROGRAMS_TRACKED),
@@ -297,7 +316,11 @@ impl<'bytes> View<'bytes> {
                 serial: head.serial,
                 role: head.role,
                 alignments: head.alignments,
-                chips: (0..chips).filter(|chip| head.chips >> chip & 1 == 1).collect(),
+                chips: program::chip_indexes(head.chips, chips),
+                l1_base: nonzero(self.word(first + allocator::L1_BASE)),
+                l1_size: nonzero(self.word(first + allocator::L1_SIZE)),
+                grid: nonzero(self.word(first + allocator::GRID))
+                    .map(|grid| (low(grid), high(grid))),
                 opened: head.opened,
                 closed: (head.closed != 0).then_some(head.closed),
                 kinds: BufferKind::ALL.map(|kind| self.kind_use(first, kind, losses)),
@@ -474,6 +497,11 @@ impl<'bytes> View<'bytes> {
 fn ring_place(sequence: u64, entries: usize) -> Option<usize> {
     let place = sequence.checked_sub(1)?.checked_rem(entries as u64)?;
     usize::try_from(place).ok()
+}
+
+/// A number that is not known where it is 0.
+fn nonzero(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
 }
 
 /// `left - right`, at the ends of the range if it does not fit.

@@ -10,6 +10,10 @@ use super::name::NameEntry;
 use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use super::*;
 
+use self::programs::{DISPATCH, FOOTPRINT, KERNEL, PLACEMENT, REFUSAL, TRACE};
+
+mod programs;
+
 const TAGS: Tags = Tags {
     allocator: 3,
     kind: BufferKind::L1Small,
@@ -129,6 +133,7 @@ impl Image {
         image.put(events.entry(17), &EVENT.to_words());
         image.put(counter::FAILURES, &[1]);
         image.put(failures.entry(0), &FAILURE.to_words());
+        image.put_programs();
         image
     }
 
@@ -146,7 +151,7 @@ impl Image {
 }
 
 #[test]
-fn the_bytes_of_version_1_1_are_these() {
+fn the_bytes_of_version_1_2_are_these() {
     let hex = |name: &str, words: &[u64]| {
         let bytes: String = words
             .iter()
@@ -166,11 +171,17 @@ fn the_bytes_of_version_1_1_are_these() {
         hex("buffer", &BUFFER.to_words()),
         hex("event", &EVENT.to_words()),
         hex("failure", &FAILURE.to_words()),
+        hex("footprint", &FOOTPRINT.to_words()),
+        hex("placement", &PLACEMENT.to_words()),
+        hex("kernel", &KERNEL.to_words()),
+        hex("dispatch", &DISPATCH.to_words()),
+        hex("trace", &TRACE.to_words()),
+        hex("refusal", &REFUSAL.to_words()),
     ]
     .concat();
     assert_eq!(
         golden,
-        include_str!("golden_1_1.txt"),
+        include_str!("golden_1_2.txt"),
         "the format changed; is it a new version?\n{golden}"
     );
 }
@@ -290,8 +301,8 @@ fn what_is_no_segment_is_refused_with_the_reason() {
     let mut newer = Image::full();
     newer.0[fixed::VERSION] += 1;
     let error = Reader::parse(&newer.bytes()).unwrap_err();
-    assert_eq!(error, SegmentError::Version { major: 2, minor: 1 });
-    assert!(error.to_string().contains("version 2.1 and this ttmem reads 1.x"));
+    assert_eq!(error, SegmentError::Version { major: 2, minor: 2 });
+    assert!(error.to_string().contains("version 2.2 and this ttmem reads 1.x"));
     let mut tampered = Image::full();
     tampered.0[fixed::SECTIONS + 8] += 8;
     assert_eq!(Reader::parse(&tampered.bytes()), Err(SegmentError::Header));
@@ -300,9 +311,14 @@ fn what_is_no_segment_is_refused_with_the_reason() {
 #[test]
 fn a_later_minor_version_with_longer_entries_is_read() {
     let image = Image::full();
-    let plan = image.1;
+    let mut plan = image.1;
     let mut longer = Image::new();
     longer.0.truncate(plan.table(Section::Events).first_word);
+    // Nothing of programs.
+    for section in Section::ALL.into_iter().filter(|section| section.is_of_programs()) {
+        plan.tables[section as usize].entries = 0;
+        plan.tables[section as usize].first_word = 0;
+    }
     // The last table's entries get one more word each, and there are fewer of them.
     let mut changed = plan;
     changed.tables[Section::Events as usize].entry_words += 1;
@@ -316,7 +332,7 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     longer.put(counter::EVENTS, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
-    assert_eq!(segment.header.version, (1, 6));
+    assert_eq!(segment.header.version, (1, 7));
     assert_eq!(segment.events[0].address, EVENT.address);
 }
 
@@ -425,6 +441,8 @@ proptest! {
             image.0[word] = image.0[word].rotate_left(u32::try_from(image.0[7000] % 64).unwrap_or(0));
         }
         image.0[fixed::CHECKSUM] = u64::from(entry::checksum(&image.0[1..fixed::CHECKSUM]));
+        let programs = entry::checksum(&image.0[fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM]);
+        image.0[fixed::PROGRAM_CHECKSUM] = u64::from(programs);
         let _ignored = Reader::parse(&image.bytes()).map(|segment| segment.losses);
     }
 }

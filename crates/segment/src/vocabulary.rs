@@ -152,6 +152,95 @@ impl EventKind {
     }
 }
 
+/// What a part of a program's footprint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PartKind {
+    /// A circular buffer.
+    CircularBuffer = 1,
+    /// A dataflow buffer: in L1 the same as a circular buffer.
+    DataflowBuffer = 2,
+    /// A scratchpad.
+    Scratchpad = 3,
+    /// A kernel.
+    Kernel = 4,
+}
+
+impl PartKind {
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        const ALL: [PartKind; 4] = [
+            PartKind::CircularBuffer,
+            PartKind::DataflowBuffer,
+            PartKind::Scratchpad,
+            PartKind::Kernel,
+        ];
+        ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// The name in messages and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CircularBuffer => "circular_buffer",
+            Self::DataflowBuffer => "dataflow_buffer",
+            Self::Scratchpad => "scratchpad",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+/// What was handed to a command queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DispatchKind {
+    /// A program, which runs.
+    Program = 1,
+    /// A program, which a trace captures: it runs when the trace is replayed.
+    Captured = 2,
+    /// A replay of a trace.
+    Replay = 3,
+}
+
+impl DispatchKind {
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Program),
+            2 => Some(Self::Captured),
+            3 => Some(Self::Replay),
+            _ => None,
+        }
+    }
+}
+
+/// Why TT-Metal refused a program or a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RefusalKind {
+    /// Its circular buffers or dataflow buffers end above the lowest L1 buffer: "clash with L1 buffers".
+    Clash = 1,
+    /// Its circular buffers or dataflow buffers end beyond L1: "grow to ... beyond max L1 size".
+    BeyondL1 = 2,
+    /// Its kernels and arguments do not fit in the ring: "too large for kernel config buffer".
+    ConfigTooLarge = 3,
+    /// A trace needs more than `trace_region_size`.
+    TraceTooLarge = 4,
+    /// TT-Metal refused it for a reason that the agent does not recognize.
+    Other = 5,
+}
+
+impl RefusalKind {
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        const ALL: [RefusalKind; 5] = [
+            RefusalKind::Clash,
+            RefusalKind::BeyondL1,
+            RefusalKind::ConfigTooLarge,
+            RefusalKind::TraceTooLarge,
+            RefusalKind::Other,
+        ];
+        ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+}
+
 /// What an allocator allocates for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -283,11 +372,35 @@ pub enum Hook {
     SubDevices = 26,
     /// `AllocatorImpl::AllocatorImpl`.
     CreateAllocator = 27,
+    /// `GraphTracker::track_allocate_cb`.
+    TrackCircularBuffer = 28,
+    /// `ProgramImpl::allocate_dataflow_buffers`, from 0.69.
+    DataflowBuffers = 29,
+    /// `ProgramImpl::allocate_scratchpads`, from 0.76.
+    Scratchpads = 30,
+    /// `ProgramImpl::CircularBufferAllocator::mark_address`.
+    MarkAddress = 31,
+    /// `ProgramImpl::validate_circular_buffer_region`.
+    ValidateCircularBuffers = 32,
+    /// `ProgramImpl::validate_dataflow_buffer_region`, from 0.69.
+    ValidateDataflowBuffers = 33,
+    /// `MeshWorkloadImpl::finalize_offsets`.
+    FinalizeOffsets = 34,
+    /// `UpdateDynamicCircularBufferAddress`, in one of its forms.
+    UpdateAddress = 35,
+    /// `MeshDeviceImpl::begin_mesh_trace`.
+    BeginTrace = 36,
+    /// `MeshDeviceImpl::end_mesh_trace`.
+    EndTrace = 37,
+    /// `MeshDeviceImpl::replay_mesh_trace`.
+    ReplayTrace = 38,
+    /// `MeshDeviceImpl::release_mesh_trace`.
+    ReleaseTrace = 39,
 }
 
 impl Hook {
     /// All of them, by number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 40] = [
         Self::Allocate,
         Self::Free,
         Self::FreeAll,
@@ -316,6 +429,18 @@ impl Hook {
         Self::ChipUniqueIds,
         Self::SubDevices,
         Self::CreateAllocator,
+        Self::TrackCircularBuffer,
+        Self::DataflowBuffers,
+        Self::Scratchpads,
+        Self::MarkAddress,
+        Self::ValidateCircularBuffers,
+        Self::ValidateDataflowBuffers,
+        Self::FinalizeOffsets,
+        Self::UpdateAddress,
+        Self::BeginTrace,
+        Self::EndTrace,
+        Self::ReplayTrace,
+        Self::ReleaseTrace,
     ];
 
     /// Its bit in the sets of the header.
@@ -356,6 +481,107 @@ impl Hook {
             Self::ChipUniqueIds => "ClusterDescriptor::get_chip_unique_ids",
             Self::SubDevices => "SubDeviceManager::SubDeviceManager",
             Self::CreateAllocator => "AllocatorImpl::AllocatorImpl",
+            Self::TrackCircularBuffer => "GraphTracker::track_allocate_cb",
+            Self::DataflowBuffers => "ProgramImpl::allocate_dataflow_buffers",
+            Self::Scratchpads => "ProgramImpl::allocate_scratchpads",
+            Self::MarkAddress => "ProgramImpl::CircularBufferAllocator::mark_address",
+            Self::ValidateCircularBuffers => "ProgramImpl::validate_circular_buffer_region",
+            Self::ValidateDataflowBuffers => "ProgramImpl::validate_dataflow_buffer_region",
+            Self::FinalizeOffsets => "MeshWorkloadImpl::finalize_offsets",
+            Self::UpdateAddress => "UpdateDynamicCircularBufferAddress",
+            Self::BeginTrace => "MeshDeviceImpl::begin_mesh_trace",
+            Self::EndTrace => "MeshDeviceImpl::end_mesh_trace",
+            Self::ReplayTrace => "MeshDeviceImpl::replay_mesh_trace",
+            Self::ReleaseTrace => "MeshDeviceImpl::release_mesh_trace",
+        }
+    }
+}
+
+/// The exported functions of TT-Metal that the agent asks about programs. The number is the bit in the set of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Accessor {
+    /// `ProgramImpl::circular_buffers`: the circular buffers of a program.
+    CircularBuffers = 0,
+    /// `CircularBufferImpl::address`: where a circular buffer lies now.
+    CircularBufferAddress = 1,
+    /// `ProgramImpl::dataflow_buffers_on_corerange`: the cores of a dataflow buffer.
+    DataflowBufferCores = 2,
+    /// `ProgramImpl::get_id`: the number of a program.
+    ProgramId = 3,
+    /// `ProgramImpl::get_kernels`: the kernels of a program.
+    Kernels = 4,
+    /// `Kernel::logical_coreranges`: the cores of a kernel.
+    KernelCores = 5,
+    /// `Kernel::name`: the name of a kernel.
+    KernelName = 6,
+    /// `Kernel::get_binary_text_size`: the bytes of text of a kernel.
+    KernelText = 7,
+    /// `ProgramImpl::get_program_config_size`: the bytes of a program in the kernel configuration ring.
+    ConfigSize = 8,
+    /// `ProgramImpl::get_sem_size`: the bytes of semaphores of a program.
+    SemaphoreSize = 9,
+    /// `MeshWorkload::get_programs`: the programs of a workload and the chips of each.
+    Programs = 10,
+    /// `MeshDeviceView::get_devices`: the chips of a range of a mesh.
+    DevicesOfRange = 11,
+    /// `AllocatorImpl::get_lowest_occupied_l1_address`: the lowest L1 buffer.
+    LowestL1 = 12,
+    /// `MeshDevice::l1_size_per_core`: the bytes of L1 per core.
+    L1Size = 13,
+    /// `MeshDevice::compute_with_storage_grid_size`: the worker cores of a chip.
+    Grid = 14,
+    /// `MeshDevice::get_trace_buffers_size`: the bytes of all live traces.
+    TraceBytes = 15,
+}
+
+impl Accessor {
+    /// All of them, by number.
+    pub const ALL: [Self; 16] = [
+        Self::CircularBuffers,
+        Self::CircularBufferAddress,
+        Self::DataflowBufferCores,
+        Self::ProgramId,
+        Self::Kernels,
+        Self::KernelCores,
+        Self::KernelName,
+        Self::KernelText,
+        Self::ConfigSize,
+        Self::SemaphoreSize,
+        Self::Programs,
+        Self::DevicesOfRange,
+        Self::LowestL1,
+        Self::L1Size,
+        Self::Grid,
+        Self::TraceBytes,
+    ];
+
+    /// Its bit in the set of the header.
+    #[must_use]
+    pub const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+
+    /// The function's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CircularBuffers => "ProgramImpl::circular_buffers",
+            Self::CircularBufferAddress => "CircularBufferImpl::address",
+            Self::DataflowBufferCores => "ProgramImpl::dataflow_buffers_on_corerange",
+            Self::ProgramId => "ProgramImpl::get_id",
+            Self::Kernels => "ProgramImpl::get_kernels",
+            Self::KernelCores => "Kernel::logical_coreranges",
+            Self::KernelName => "Kernel::name",
+            Self::KernelText => "Kernel::get_binary_text_size",
+            Self::ConfigSize => "ProgramImpl::get_program_config_size",
+            Self::SemaphoreSize => "ProgramImpl::get_sem_size",
+            Self::Programs => "MeshWorkload::get_programs",
+            Self::DevicesOfRange => "MeshDeviceView::get_devices",
+            Self::LowestL1 => "AllocatorImpl::get_lowest_occupied_l1_address",
+            Self::L1Size => "MeshDevice::l1_size_per_core",
+            Self::Grid => "MeshDevice::compute_with_storage_grid_size",
+            Self::TraceBytes => "MeshDevice::get_trace_buffers_size",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The words of a fake segment.
 
-use ttmem_segment::entry::live_word;
+use ttmem_segment::entry::{live_word, pair};
 use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
     ALLOCATOR_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter, kind,
@@ -28,6 +28,7 @@ impl Segment {
         };
         image.put(0, &head.to_words(&plan));
         self.put_counters(&mut image);
+        self.programs.put(&mut image);
         for (index, chip) in self.chips.iter().enumerate() {
             image.put_entry(Section::Chips, index, &chip.to_words());
         }
@@ -62,6 +63,7 @@ impl Segment {
             (counter::HOOKS_CALLED, Hook::Allocate.bit() | Hook::Free.bit()),
             (counter::EVENTS, self.events.len() as u64),
             (counter::FAILURES, self.failures.len() as u64),
+            (counter::ACCESSORS_RESOLVED, self.accessors),
             (counter::REFRESHES, 1),
             (counter::REFRESH_TIME, self.time),
             (counter::REFRESH_DURATION, 20_000),
@@ -73,6 +75,10 @@ impl Segment {
 
     fn allocator_words(&self, one: &FakeAllocator) -> [u64; ALLOCATOR_WORDS] {
         let mut words = [0; ALLOCATOR_WORDS];
+        let [.., l1, l1_small, _] = one.banks;
+        words[allocator::L1_BASE] = l1.start;
+        words[allocator::L1_SIZE] = l1.start + l1.bytes + l1_small.bytes;
+        words[allocator::GRID] = pair(8, u32::try_from(l1.banks / 8).unwrap_or(0));
         words[..AllocatorHead::WORDS].copy_from_slice(&one.head.to_words());
         for buffer_kind in BufferKind::ALL {
             let block = allocator::KINDS + buffer_kind as usize * allocator::KIND_WORDS;
@@ -102,22 +108,41 @@ impl Segment {
     }
 }
 
-struct Image {
+pub(super) struct Image {
     words: Vec<u64>,
     plan: Plan,
 }
 
 impl Image {
-    fn put(&mut self, first: usize, words: &[u64]) {
+    pub(super) fn put(&mut self, first: usize, words: &[u64]) {
         for (slot, word) in self.words.iter_mut().skip(first).zip(words) {
             *slot = *word;
         }
     }
 
-    fn put_entry(&mut self, section: Section, index: usize, words: &[u64]) {
+    pub(super) fn put_entry(&mut self, section: Section, index: usize, words: &[u64]) {
         let table = self.plan.table(section);
         if index < table.entries {
             self.put(table.entry(index), words);
         }
+    }
+
+    /// Writes some words of an entry, from one of them.
+    pub(super) fn put_in_entry(
+        &mut self,
+        section: Section,
+        index: usize,
+        word: usize,
+        words: &[u64],
+    ) {
+        let table = self.plan.table(section);
+        if index < table.entries {
+            self.put(table.entry(index) + word, words);
+        }
+    }
+
+    /// Entries of a section.
+    pub(super) fn entries(&self, section: Section) -> usize {
+        self.plan.table(section).entries
     }
 }

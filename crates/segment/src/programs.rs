@@ -1,0 +1,315 @@
+//! Programs as a reader gets them.
+
+use std::sync::Arc;
+
+use super::contents::{Buffer, Op};
+use super::program::CoreRange;
+use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
+
+/// What a program places in L1 of its cores. A program that runs with tensors at other addresses has another footprint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramFootprint {
+    /// Index by which dispatches, traces and refusals refer to it.
+    pub index: u32,
+    /// TT-Metal's number of the program; 0 where it does not say.
+    pub program: u64,
+    /// The op that dispatched it first.
+    pub op: Option<Op>,
+    /// Indexes of the chips that it runs on; empty when they were not found out.
+    pub chips: Vec<usize>,
+    /// When it was recorded.
+    pub recorded: u64,
+    /// When the program was destroyed. What it placed stays in L1 until another program runs on those cores.
+    pub destroyed: Option<u64>,
+    /// Circular buffers, dataflow buffers and scratchpads.
+    pub placements: Vec<Placement>,
+    /// Kernels.
+    pub kernels: Vec<Kernel>,
+    /// Bytes that the program takes in the kernel configuration ring of a worker core. `None` if TT-Metal's library lacks
+    /// [`super::Accessor::ConfigSize`].
+    pub config_bytes: Option<u32>,
+    /// Bytes of semaphores per core. `None` if TT-Metal's library lacks [`super::Accessor::SemaphoreSize`].
+    pub semaphore_bytes: Option<u32>,
+    /// Dispatches so far, replays of traces included.
+    pub dispatches: u64,
+    /// Sequence number of the newest dispatch; 0 if it was never dispatched.
+    pub last_dispatch: u64,
+    /// When that was.
+    pub last_time: u64,
+    /// Lowest address of an L1 buffer during a dispatch; `None` if no L1 buffer was live then.
+    pub lowest_l1: Option<u64>,
+    /// Sequence number of the newest event at that dispatch: what lived then can be found from there.
+    pub lowest_l1_event: u64,
+    /// The most L1 bytes per bank that were allocated during a dispatch.
+    pub l1_bytes: u64,
+    /// Entries that were being written when the file was read: some of it is missing.
+    pub is_torn: bool,
+}
+
+impl ProgramFootprint {
+    /// The rectangles of cores that it runs on or places something on. They may overlap.
+    pub fn core_ranges(&self) -> impl Iterator<Item = CoreRange> {
+        let placements = self.placements.iter().map(|placement| placement.cores);
+        placements.chain(self.kernels.iter().map(|kernel| kernel.cores))
+    }
+
+    /// Returns whether it runs on a core or places something there.
+    #[must_use]
+    pub fn is_on(&self, core: (u16, u16)) -> bool {
+        self.core_ranges().any(|range| range.contains(core))
+    }
+
+    /// What it places on a core, by address.
+    #[must_use]
+    pub fn placements_on(&self, core: (u16, u16)) -> Vec<&Placement> {
+        let is_there = |placement: &&Placement| placement.cores.contains(core);
+        let mut placements: Vec<_> = self.placements.iter().filter(is_there).collect();
+        placements.sort_by_key(|placement| (placement.address, placement.bytes));
+        placements
+    }
+
+    /// Text of all kernels on a core. `None` if TT-Metal does not say how long one of them is.
+    #[must_use]
+    pub fn kernel_text_on(&self, core: (u16, u16)) -> Option<u64> {
+        let kernels = self.kernels.iter().filter(|kernel| kernel.cores.contains(core));
+        kernels.map(|kernel| kernel.text_bytes).sum()
+    }
+
+    /// Where its placements that are not backed by a tensor end on a core, as TT-Metal compares it with L1 buffers.
+    #[must_use]
+    pub fn end_on(&self, core: (u16, u16)) -> Option<u64> {
+        let own = self.placements.iter().filter(|it| !it.is_backed && it.cores.contains(core));
+        own.map(Placement::end).max()
+    }
+}
+
+/// Something that a program places in L1 of a rectangle of cores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// What it is.
+    pub kind: PartKind,
+    /// Address in L1.
+    pub address: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Is it the memory of a tensor or a global circular buffer?
+    pub is_backed: bool,
+    /// Cores.
+    pub cores: CoreRange,
+}
+
+impl Placement {
+    /// Address of the first byte after it.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.address.saturating_add(self.bytes)
+    }
+}
+
+/// A kernel on a rectangle of cores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its name. `None` if TT-Metal's library lacks [`super::Accessor::KernelName`].
+    pub name: Option<Arc<str>>,
+    /// TT-Metal's number of the programmable core type: 0 worker cores, 1 active Ethernet, 2 idle Ethernet.
+    pub core_type: u8,
+    /// Bytes of text in all its processors. `None` if TT-Metal's library lacks [`super::Accessor::KernelText`].
+    pub text_bytes: Option<u64>,
+    /// Cores.
+    pub cores: CoreRange,
+}
+
+/// A program that was handed to a command queue, or a replay of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry here.
+    pub sequence: u64,
+    /// What was dispatched.
+    pub kind: DispatchKind,
+    /// When.
+    pub time: u64,
+    /// Thread.
+    pub thread: u32,
+    /// Index of the footprint in [`Programs::footprints`]; `None` of a replay, or if it is not recorded.
+    pub footprint: Option<u32>,
+    /// Serial number of the trace, of a replay.
+    pub trace: Option<u32>,
+    /// Command queue, where it is known.
+    pub queue: Option<u8>,
+    /// The op or label at work.
+    pub op: Option<Op>,
+    /// Sequence number of the newest event: what lived then can be found from there.
+    pub event: u64,
+    /// L1 bytes per bank that were allocated.
+    pub l1_bytes: u64,
+    /// Lowest address of an L1 buffer; `None` if there was none or it is not known.
+    pub lowest_l1: Option<u64>,
+}
+
+/// A captured trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Serial number, from 1.
+    pub serial: u64,
+    /// TT-Metal's number of the trace.
+    pub id: u32,
+    /// Command queue, where it is known.
+    pub queue: Option<u8>,
+    /// Indexes of the chips that it runs on.
+    pub chips: Vec<usize>,
+    /// When the capture began.
+    pub begun: u64,
+    /// When the capture ended; `None` while it goes on.
+    pub ended: Option<u64>,
+    /// When the trace was released; `None` while it lives.
+    pub released: Option<u64>,
+    /// Bytes of its buffer in each DRAM bank; 0 if none was seen.
+    pub bytes_per_bank: u64,
+    /// Bytes of its buffer as requested; 0 if none was seen.
+    pub bytes: u64,
+    /// The footprints that it runs, and how often each, in the order of their last dispatch.
+    pub footprints: Vec<(u32, u32)>,
+    /// Dispatches captured.
+    pub dispatches: u64,
+    /// Replays so far.
+    pub replays: u64,
+    /// Sequence number of the newest replay; 0 if there was none.
+    pub last_replay: u64,
+}
+
+/// A program that TT-Metal refused to run, or a trace that it refused to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// When.
+    pub time: u64,
+    /// Thread.
+    pub thread: u32,
+    /// Why.
+    pub kind: RefusalKind,
+    /// What of the program ends too high.
+    pub part: PartKind,
+    /// The op at work.
+    pub op: Option<Op>,
+    /// Index in [`Programs::footprints`] of the footprint that it would have had; `None` if that is not recorded.
+    pub footprint: Option<u32>,
+    /// TT-Metal's number of the program; 0 where it does not say.
+    pub program: u64,
+    /// Cores on which it did not fit.
+    pub cores: CoreRange,
+    /// Indexes of the chips.
+    pub chips: Vec<usize>,
+    /// Where its placements end on these cores; of a trace, or a program too large for the ring, the bytes needed. `None`
+    /// if not known.
+    pub end: Option<u64>,
+    /// Where they had to end: the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not known.
+    pub limit: Option<u64>,
+    /// The buffer at the limit. It may be freed by now.
+    pub buffer: Option<Buffer>,
+    /// Sequence number of the newest event at that moment.
+    pub event: u64,
+}
+
+/// All that a segment says of programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// Footprints, by index. An index without an entry was torn.
+    pub footprints: Vec<ProgramFootprint>,
+    /// The newest dispatches, by sequence number.
+    pub dispatches: Vec<Dispatch>,
+    /// Dispatches ever: the sequence number of the newest.
+    pub dispatched: u64,
+    /// The newest traces, by serial number.
+    pub traces: Vec<Trace>,
+    /// The newest refusals, by sequence number.
+    pub refusals: Vec<Refusal>,
+    /// Bytes per bank and number of the buffers allocated in DRAM while a captured trace was live.
+    pub dram_during_traces: (u64, u64),
+    /// Bytes per bank and number of the buffers allocated in L1 while a captured trace was live.
+    pub l1_during_traces: (u64, u64),
+    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time: a `trace_region_size` of so many bytes
+    /// would have sufficed.
+    pub trace_bytes_peak: u64,
+    /// `trace_region_size` of the newest device that was opened.
+    pub trace_region_size: u64,
+    /// Of each chip, the newest dispatch when the last mesh over it was closed. Programs dispatched up to that one are not
+    /// resident any more.
+    pub cleared: Vec<u64>,
+    /// What did not fit.
+    pub losses: ProgramLosses,
+}
+
+/// What did not fit in the tables of programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramLosses {
+    /// Footprints that did not fit.
+    pub footprints_dropped: u64,
+    /// Captured dispatches that did not fit.
+    pub trace_parts_dropped: u64,
+    /// Dispatches of programs whose footprint is not recorded.
+    pub unknown_dispatches: u64,
+    /// Sequence number of the newest of those.
+    pub last_unknown_dispatch: u64,
+    /// Dispatches that the ring has overwritten.
+    pub dispatches_overwritten: u64,
+    /// Refusals that the ring has overwritten.
+    pub refusals_overwritten: u64,
+}
+
+/// What lies in L1 of a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resident<'segment> {
+    /// Nothing was dispatched there since the device was opened.
+    Nothing,
+    /// What this program placed.
+    Footprint(&'segment ProgramFootprint),
+    /// Programs were dispatched whose footprints are not recorded.
+    Unknown,
+}
+
+impl Programs {
+    /// The footprint with an index.
+    #[must_use]
+    pub fn footprint(&self, index: u32) -> Option<&ProgramFootprint> {
+        let found = self.footprints.binary_search_by_key(&index, |footprint| footprint.index);
+        found.ok().and_then(|position| self.footprints.get(position))
+    }
+
+    /// What lies in L1 of a core of a chip: the placements of the program that was dispatched there last.
+    #[must_use]
+    pub fn resident(&self, chip: usize, core: (u16, u16)) -> Resident<'_> {
+        let cleared = self.cleared.get(chip).copied().unwrap_or(0);
+        let newest = self
+            .footprints
+            .iter()
+            .filter(|footprint| footprint.last_dispatch > cleared)
+            .filter(|footprint| footprint.chips.is_empty() || footprint.chips.contains(&chip))
+            .filter(|footprint| footprint.is_on(core))
+            .max_by_key(|footprint| footprint.last_dispatch);
+        let unknown = self.losses.last_unknown_dispatch;
+        match newest {
+            _ if unknown > cleared.max(newest.map_or(0, |newest| newest.last_dispatch)) => {
+                Resident::Unknown
+            }
+            Some(newest) if newest.chips.is_empty() || newest.is_torn => Resident::Unknown,
+            Some(newest) => Resident::Footprint(newest),
+            None => Resident::Nothing,
+        }
+    }
+
+    /// Footprints of which something may still lie in L1 of a chip, the newest dispatch first.
+    #[must_use]
+    pub fn newest_first(&self, chip: usize) -> Vec<&ProgramFootprint> {
+        let cleared = self.cleared.get(chip).copied().unwrap_or(0);
+        let mut footprints: Vec<_> = self
+            .footprints
+            .iter()
+            .filter(|footprint| {
+                footprint.last_dispatch > cleared && footprint.chips.contains(&chip)
+            })
+            .collect();
+        footprints.sort_by_key(|footprint| std::cmp::Reverse(footprint.last_dispatch));
+        footprints
+    }
+}
