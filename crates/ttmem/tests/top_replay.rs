@@ -9,7 +9,7 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 use ttmem::cmd::record::cores::CorePeak;
 use ttmem::config::Settings;
-use ttmem::tui::app::{App, Ask, Event, Pace, Replay, Sample, View};
+use ttmem::tui::app::{App, CoreRequest, Event, Pace, Replay, Sample, View};
 use ttmem::tui::history::Moment;
 use ttmem::tui::key::Key;
 use ttmem::tui::recorded;
@@ -144,7 +144,7 @@ impl Film {
         }
         if view == View::L1 {
             let recipe = recorded::cores(path);
-            let Ok(CoreFeed::Recording(look)) = recipe(Ask::Recorded)() else { panic!() };
+            let Ok(CoreFeed::Recording(look)) = recipe(CoreRequest::Recorded)() else { panic!() };
             app.update(Moment(0), Event::Cores(look));
         }
         app
@@ -201,7 +201,7 @@ fn a_list_of_another_moment_says_so_until_the_next_one_comes() {
     assert!(screen(&app, (80, 24)).contains("as of 09:20:04 UTC, reading …"));
     assert_eq!(app.buffer_pace(), Some(Pace::Once(Moment(BEGIN + 7 * SECOND))));
     let mut empty = film.shown(View::Buffers, 11);
-    assert!(screen(&empty, (80, 24)).contains("No buffer is live."));
+    assert!(screen(&empty, (80, 24)).contains("No live buffers."));
     film.play(&mut empty, 7);
     let text = screen(&empty, (80, 24));
     assert!(text.contains("reading buffers …") && !text.contains("No buffer"), "{text}");
@@ -263,13 +263,13 @@ fn cores_are_those_that_were_recorded_with_their_distance_in_time() {
     let film = film_with_cores(4);
     assert_snapshot!("cores", screens(&film.shown(View::L1, 9)));
     let mut app = film.shown(View::L1, 4);
-    assert!(screen(&app, (80, 24)).contains("as of 09:30:04 UTC, this moment"));
+    assert!(screen(&app, (80, 24)).contains("as of 09:30:04 UTC, at the shown time"));
     press(&mut app, "lljjb");
     assert_eq!(app.update(Moment(0), Event::Key(Key::Enter)), ttmem::tui::app::Action::Draw);
     assert_snapshot!("cores_headroom", screens(&app));
     press(&mut app, "x");
-    assert!(screen(&app, (80, 24)).contains("this moment"), "nothing is being read");
-    assert!(screen(&film.shown(View::L1, 0), (80, 24)).contains("4.0s after this moment"));
+    assert!(screen(&app, (80, 24)).contains("at the shown time"), "nothing is being read");
+    assert!(screen(&film.shown(View::L1, 0), (80, 24)).contains("4.0s after the shown time"));
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_recording_without_cores_says_how_it_would_have_some() {
     let film = Film::of(&story());
     assert_snapshot!("cores_none", screens(&film.shown(View::L1, 4)));
     let text = screen(&film_with_cores(4).cut().shown(View::L1, 4), (80, 24));
-    assert!(text.contains("its end is missing, where") && text.contains("record --l1"), "{text}");
+    assert!(text.contains("its end, where cores are stored") && text.contains("record --l1"), "{text}");
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn cores_that_cannot_be_are_not_drawn() {
     let mut report: serde_json::Value = serde_json::from_slice(&honest).unwrap();
     report["chips"][0]["cores"][3]["regions"][1]["start"] = u64::MAX.into();
     let cases = [
-        (report.to_string().into_bytes(), "do not follow each other"),
+        (report.to_string().into_bytes(), "overlap or leave gaps"),
         (honest[..honest.len() / 2].to_vec(), "cannot be read"),
         (b"[]".to_vec(), "cannot be read"),
     ];

@@ -171,9 +171,9 @@ impl Drop for Terminal {
 fn a_session_from_the_first_view_to_the_last() {
     let Some(terminal) = Terminal::open("session", (160, 50)) else { return };
     terminal.top("--demo");
-    terminal.wait_for("left behind");
+    terminal.wait_for("stale");
     for (key, text) in [
-        ("2", "up to the limit"),
+        ("2", "scale to the limit"),
         ("3", "dispatch 2"),
         ("4", "PID USER"),
         ("5", "ttnn::as_tensor"),
@@ -313,7 +313,7 @@ fn a_recording_is_played_in_a_terminal() {
     terminal.wait("charts", |screen| screen.contains("then") && screen.contains("DRAM"));
     for (key, text) in [
         ("4", "PID USER"),
-        ("5", "No process ran with the agent"),
+        ("5", "No process had an agent"),
         ("6", "worker cores"),
         ("7", "SOURCES"),
     ] {
@@ -346,7 +346,7 @@ fn what_is_missing_is_said_in_one_line() {
     let ttmem = env!("CARGO_BIN_EXE_ttmem");
     terminal.type_in(&format!("TERM=dumb {ttmem} top --demo; echo ended with $?"));
     let screen = terminal.wait_for("ended with 3");
-    assert!(screen.contains("TERM=dumb cannot move its cursor"), "{screen}");
+    assert!(screen.contains("TERM=dumb cannot move the cursor"), "{screen}");
     terminal.type_in(&format!("{ttmem} top --demo < /dev/null; echo now ended with $?"));
     let screen = terminal.wait_for("now ended with 3");
     assert!(screen.contains("standard input is none"), "{screen}");

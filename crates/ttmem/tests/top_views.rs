@@ -160,7 +160,7 @@ fn no_device_is_offered_for_a_chip_that_only_a_region_names() {
     let look = Collector::new(Root::memory(tree())).with_clock(Clock::Fixed(NOW)).look();
     app.update(Moment(0), Event::Cores(Box::new(CoreLook::live(&look))));
     let text = screen(&app, (80, 24));
-    assert!(text.contains("only a memory region"), "{text}");
+    assert!(text.contains("only from a memory"), "{text}");
     assert!(!text.contains("/dev/tenstorrent"), "{text}");
 }
 
@@ -178,7 +178,7 @@ fn what_a_process_left_behind_is_not_said_to_be_gone() {
     (owner.start_time, owner.state) = (0, ProcessState::LeftBehind);
     app.update(at, sample(Arc::new(snapshot)));
     let text = screen(&app, (80, 24));
-    assert!(text.contains("What it left behind has a row of its own"), "{text}");
+    assert!(text.contains("Its stale memory has a row of its own"), "{text}");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn no_view_is_empty_where_no_chip_is_left() {
         snapshot.chips.remove(1);
         app.update(at, sample(Arc::new(snapshot)));
         let text = screen(&app, (80, 24));
-        assert!(text.contains("Esc takes it back"), "{text}");
+        assert!(text.contains("Esc clears it"), "{text}");
     }
 }
 

@@ -23,7 +23,7 @@ use crate::config::{self, Configuration, Settings};
 use crate::exit::{Exit, Failure};
 use crate::interval::Interval;
 use crate::served;
-use crate::tui::app::{App, Ask, Event, Replay, Sample, View};
+use crate::tui::app::{App, CoreRequest, Event, Replay, Sample, View};
 use crate::tui::demo::Work;
 use crate::tui::details;
 use crate::tui::history::Moment;
@@ -131,7 +131,7 @@ fn show(
     let mut parts = parts(app, &settings)?;
     // Said last: a demonstration has been at work for minutes by now, and messages go away.
     if let Some(text) = faults(&configuration) {
-        parts.app.say(look::Role::Notice, text);
+        parts.app.notify(look::Role::Notice, text);
     }
     let end = run::run(parts).map_err(|error| {
         Failure::usage(format!("the terminal cannot be drawn on ({error}); try plain ttmem"))
@@ -181,7 +181,7 @@ fn terminal_is_there(environment: &Environment) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return unsupported("needs a terminal for its keys, and standard input is none");
     }
-    match environment.lacks() {
+    match environment.why_unsupported() {
         Some(lacks) => unsupported(&format!("cannot be drawn here: {lacks}")),
         None => Ok(()),
     }
@@ -318,7 +318,7 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
                 return Err("L1 is not read through a server; leave --server out".to_owned());
             }
             let host = crate::HostChoice::of(&common);
-            let devices = common.demo || ask == Ask::WithDevices;
+            let devices = common.demo || ask == CoreRequest::WithDevices;
             let l1 = L1Request { devices, simulator: common.simulator, budget: None };
             let collector = host.collector(l1).map_err(|failure| failure.message)?;
             Ok(CoreFeed::Collector(Box::new(collector)))

@@ -28,7 +28,7 @@ use crate::config::Settings;
 
 pub use buffers::{AllocatorId, BufferId, Buffers, Pace};
 pub use chart::{Arrange, Charts, Panel, Scale};
-pub use cores::{Ask, Cores, Heat};
+pub use cores::{CoreRequest, Cores, Heat};
 pub use event::{Action, Event, Gesture, Mouse, Target, View};
 pub use overlay::{Overlay, Signal};
 pub use past::{Past, Rates};
@@ -202,7 +202,7 @@ impl App {
     }
 
     /// Shows a message.
-    pub fn say(&mut self, role: Role, text: impl Into<String>) {
+    pub fn notify(&mut self, role: Role, text: impl Into<String>) {
         let until = Moment(self.now.0 + MESSAGE_MICROS);
         self.message = Some(Message { text: text.into(), role, until });
     }
@@ -218,34 +218,34 @@ impl App {
         if self.message.as_ref().is_some_and(|message| message.until <= self.now) {
             self.message = None;
         }
-        let action = self.happen(event);
+        let action = self.handle(event);
         self.choose_buffers();
         action
     }
 
-    fn happen(&mut self, event: Event) -> Action {
+    fn handle(&mut self, event: Event) -> Action {
         match event {
             Event::Key(key) => self.press(key),
             Event::Paste(text) => self.paste(&text),
             Event::Mouse(mouse) => self.point(mouse),
             Event::Sample(sample) => {
-                self.take(sample);
-                self.ask_again()
+                self.show_sample(sample);
+                self.refresh_details()
             }
             Event::Before(past) => {
                 self.past = *past;
                 Action::Draw
             }
             Event::Cores(look) => {
-                if self.cores.asked.is_some() {
-                    self.cores.take(self.now, *look);
+                if self.cores.requested.is_some() {
+                    self.cores.store(self.now, *look);
                 }
                 Action::Draw
             }
             Event::Buffers(at, list) => {
                 if self.wants_buffers() {
                     let heard = self.replay.is_none().then_some(self.now);
-                    self.buffers.take(heard, (at, *list), self.frozen);
+                    self.buffers.store(heard, (at, *list), self.frozen);
                 }
                 Action::Draw
             }
@@ -272,11 +272,11 @@ impl App {
                 Action::Draw
             }
             Event::Done(Ok(text)) => {
-                self.say(Role::Strong, text);
+                self.notify(Role::Strong, text);
                 Action::Draw
             }
             Event::Done(Err(text)) => {
-                self.say(Role::Alarm, text);
+                self.notify(Role::Alarm, text);
                 Action::Draw
             }
             Event::Tick => Action::Draw,
@@ -407,13 +407,13 @@ impl App {
     }
 
     /// Returns the index of the chip cursor among the visible chips.
-    pub(super) fn chip_place(&self) -> usize {
+    pub(super) fn chip_index(&self) -> usize {
         let chips = self.chips();
         chips.iter().position(|chip| Some(chip.id) == self.cursors.chip).unwrap_or(0)
     }
 
     /// Returns the index of the row cursor among the visible rows.
-    pub(super) fn row_place(&self) -> usize {
+    pub(super) fn row_index(&self) -> usize {
         let rows = self.rows();
         rows.iter().position(|row| Some(row.id()) == self.cursors.row).unwrap_or(0)
     }
@@ -429,7 +429,7 @@ impl App {
     }
 
     /// Reads visible details again with every sample.
-    fn ask_again(&mut self) -> Action {
+    fn refresh_details(&mut self) -> Action {
         match &self.details {
             Some((process, _)) if !self.frozen && self.replay.is_none() => {
                 Action::Details(*process)
@@ -462,13 +462,13 @@ pub(super) fn in_order(snapshot: &Snapshot) -> Vec<&Chip> {
 }
 
 /// Moves an index by a step and clamps it to the list.
-fn moved(place: usize, count: usize, step: Step, page: usize) -> usize {
+fn moved(index: usize, count: usize, step: Step, page: usize) -> usize {
     let last = count.saturating_sub(1);
     match step {
-        Step::Up | Step::Left => place.saturating_sub(1),
-        Step::Down | Step::Right => (place + 1).min(last),
-        Step::PageUp => place.saturating_sub(page),
-        Step::PageDown => (place + page).min(last),
+        Step::Up | Step::Left => index.saturating_sub(1),
+        Step::Down | Step::Right => (index + 1).min(last),
+        Step::PageUp => index.saturating_sub(page),
+        Step::PageDown => (index + page).min(last),
         Step::First => 0,
         Step::Last => last,
     }

@@ -92,8 +92,8 @@ fn cores(snapshot: &Snapshot, chip: &Chip, facts: &L1Facts) -> Field<ChipCores> 
 impl ChipCores {
     /// Returns the core at a coordinate.
     #[must_use]
-    pub fn at(&self, place: Coordinate) -> Option<&CoreReport> {
-        self.report.cores.iter().find(|core| core.logical == Some(place))
+    pub fn at(&self, coordinate: Coordinate) -> Option<&CoreReport> {
+        self.report.cores.iter().find(|core| core.logical == Some(coordinate))
     }
 
     /// Returns the columns and rows, if any core gives them.

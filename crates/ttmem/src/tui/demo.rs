@@ -67,10 +67,10 @@ impl Work {
                 segment::work(content, seconds);
             }
         }
-        for (place, region) in (0_u32..).zip(&mut facts.regions) {
+        for (index, region) in (0_u32..).zip(&mut facts.regions) {
             region.read_at = facts.time;
             if let Ok(content) = &mut region.content {
-                work_of_region(content, seconds, f64::from(place) * 1.7);
+                work_of_region(content, seconds, f64::from(index) * 1.7);
                 segment::repeat(content, &facts.segments);
             }
         }

@@ -22,7 +22,7 @@ impl Details {
     /// Details of a process in a recording.
     #[must_use]
     pub fn not_recorded() -> Self {
-        let missing = || Missing::not_read("a recording does not hold it");
+        let missing = || Missing::not_read("not in the recording");
         Self { threads: Err(missing()), environment: Err(missing()), files: Err(missing()) }
     }
 }
@@ -67,7 +67,7 @@ fn threads(root: &Root, pid: Pid) -> Field<u64> {
     let number = status.lines().find_map(|line| line.strip_prefix("Threads:"));
     number
         .and_then(|number| number.trim().parse().ok())
-        .ok_or_else(|| ttmem_model::Missing::failed("its status names no threads"))
+        .ok_or_else(|| ttmem_model::Missing::failed("no threads in its status file"))
 }
 
 fn environment(root: &Root, pid: Pid) -> Result<Vec<(String, String)>, RootError> {

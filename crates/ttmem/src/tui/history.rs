@@ -204,11 +204,11 @@ impl History {
                 ring[slot] = line.track.worst().of(ring[slot], narrow(number));
             }
         }
-        self.forget(at);
+        self.drop_old_lines(at);
     }
 
     /// Drops lines without a value in the last hour.
-    fn forget(&mut self, now: Moment) {
+    fn drop_old_lines(&mut self, now: Moment) {
         self.lines.retain(|_, rings| now.since(rings.seen) <= Window::Hour.micros());
     }
 
@@ -240,8 +240,8 @@ impl History {
         let axis = Axis { from: until.before(window.micros()), until, columns };
         for (position, span) in level.spans.iter().enumerate() {
             let number = ring[level.slot(position)];
-            let (Some(places), false) = (axis.places(span), number.is_nan()) else { continue };
-            for column in &mut found[places] {
+            let (Some(columns), false) = (axis.columns(span), number.is_nan()) else { continue };
+            for column in &mut found[columns] {
                 let worst = column.map_or(number, |other| line.track.worst().of(other, number));
                 *column = Some(worst);
             }
@@ -286,7 +286,7 @@ struct Axis {
 
 impl Axis {
     /// Returns the columns that a span covers, at least one if it is on the axis at all.
-    fn places(&self, span: &Span) -> Option<std::ops::Range<usize>> {
+    fn columns(&self, span: &Span) -> Option<std::ops::Range<usize>> {
         if span.end <= self.from || span.start >= self.until || self.columns == 0 {
             // The newest sample is taken at the end of the axis.
             return (span.start == self.until && self.columns > 0)
@@ -295,8 +295,8 @@ impl Axis {
         let length = u128::from(self.until.since(self.from));
         let columns = self.columns as u128;
         let column = |moment: Moment| {
-            let place = u128::from(moment.since(self.from)) * columns / length.max(1);
-            usize::try_from(place).unwrap_or(self.columns).min(self.columns)
+            let column = u128::from(moment.since(self.from)) * columns / length.max(1);
+            usize::try_from(column).unwrap_or(self.columns).min(self.columns)
         };
         let start = column(span.start).min(self.columns - 1);
         let end = column(span.end.min(self.until));

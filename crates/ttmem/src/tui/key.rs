@@ -218,9 +218,9 @@ mod tests {
                 .filter(|binding| binding.views.contains(&view))
                 .filter(of_mode)
                 .collect();
-            for (place, binding) in here.iter().enumerate() {
+            for (index, binding) in here.iter().enumerate() {
                 for key in binding.keys {
-                    let other = here[..place].iter().find(|other| other.keys.contains(key));
+                    let other = here[..index].iter().find(|other| other.keys.contains(key));
                     assert!(other.is_none(), "{key:?} in {view:?}, {mode:?}");
                 }
             }

@@ -48,7 +48,7 @@ pub enum Role {
     /// Firmware, mailboxes, the kernel configuration ring.
     Reserved,
     /// Stale memory.
-    LeftBehind,
+    Stale,
     /// One of several lines in a chart.
     Line(u8),
 }
@@ -99,8 +99,8 @@ impl Theme {
     /// Returns the next theme.
     #[must_use]
     pub fn next(self) -> Self {
-        let place = Self::ALL.iter().position(|theme| *theme == self).unwrap_or(0);
-        Self::ALL[(place + 1) % Self::ALL.len()]
+        let index = Self::ALL.iter().position(|theme| *theme == self).unwrap_or(0);
+        Self::ALL[(index + 1) % Self::ALL.len()]
     }
 }
 
@@ -255,7 +255,7 @@ mod tests {
         Role::CircularBuffers,
         Role::Kernels,
         Role::Reserved,
-        Role::LeftBehind,
+        Role::Stale,
         Role::Line(0),
     ];
 
@@ -310,8 +310,8 @@ mod tests {
         for theme in [Theme::Default, Theme::Light, Theme::HighContrast, Theme::ColourBlind] {
             for depth in [Depth::Sixteen, Depth::TwoHundredFiftySix, Depth::True] {
                 let look = Look { theme, depth, charset: Charset::Unicode };
-                for (place, kind) in kinds.iter().enumerate() {
-                    let others = &kinds[..place];
+                for (index, kind) in kinds.iter().enumerate() {
+                    let others = &kinds[..index];
                     let same = others.iter().find(|other| look.style(**other) == look.style(*kind));
                     assert_eq!(same, None, "{kind:?} {theme:?} {depth:?}");
                 }

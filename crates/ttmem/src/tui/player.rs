@@ -97,7 +97,7 @@ pub fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
 }
 
 /// The receiver of the thread's events is gone.
-struct Deaf;
+struct Disconnected;
 
 /// Shows moments.
 struct Stage {
@@ -139,7 +139,7 @@ impl Stage {
             }
             if speed > 0.0 && at.0 >= last.0 {
                 speed = 0.0;
-                if self.say(Event::Ended).is_err() {
+                if self.send(Event::Ended).is_err() {
                     return;
                 }
             }
@@ -147,7 +147,7 @@ impl Stage {
     }
 
     /// Shows the moment that was current at a time, unless it is already shown.
-    fn show(&mut self, at: Moment) -> Result<(), Deaf> {
+    fn show(&mut self, at: Moment) -> Result<(), Disconnected> {
         let found = self.recording.number_at(Timestamp(at.0)).and_then(|number| {
             let Some(number) = number.filter(|number| Some(*number) != self.shown) else {
                 return Ok(None);
@@ -159,16 +159,16 @@ impl Stage {
             Ok(None) => Ok(()),
             Ok(Some((at, snapshot))) => {
                 let sample = Sample { at, snapshot: Arc::new(snapshot), boot: None };
-                self.say(Event::Sample(sample))
+                self.send(Event::Sample(sample))
             }
             Err(damage) => {
-                self.say(Event::Done(Err(format!("the recording is damaged here: {damage}"))))
+                self.send(Event::Done(Err(format!("the recording is damaged here: {damage}"))))
             }
         }
     }
 
-    fn say(&self, event: Event) -> Result<(), Deaf> {
-        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Deaf)
+    fn send(&self, event: Event) -> Result<(), Disconnected> {
+        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Disconnected)
     }
 }
 
@@ -197,20 +197,20 @@ impl Filler {
         happened.sort_by_key(|event| event.time);
         let peaks = happened.iter().filter(|event| event.kind == EventKind::Peak);
         self.peaks = peaks.map(|event| Moment(event.time.0)).collect();
-        if self.say(Event::Happened(happened)).is_err() {
+        if self.send(Event::Happened(happened)).is_err() {
             return;
         }
         let mut next = jumps.recv().ok();
         while let Some(sought) = next.take() {
             match self.past(sought, jumps) {
                 Filled::Whole(past, rates) => {
-                    if self.say(Event::Past(sought, past, rates)).is_err() {
+                    if self.send(Event::Past(sought, past, rates)).is_err() {
                         return;
                     }
                     next = jumps.recv().ok();
                 }
                 Filled::Instead(newer) => next = Some(newer),
-                Filled::Deaf => return,
+                Filled::Disconnected => return,
             }
         }
     }
@@ -224,7 +224,7 @@ impl Filler {
         for (time, stride) in moments_before(sought, interval, &self.peaks) {
             match jumps.try_recv() {
                 Ok(newer) => return Filled::Instead(jumps.try_iter().last().unwrap_or(newer)),
-                Err(TryRecvError::Disconnected) => return Filled::Deaf,
+                Err(TryRecvError::Disconnected) => return Filled::Disconnected,
                 Err(TryRecvError::Empty) => {}
             }
             let Ok(Some(number)) = self.recording.number_at(Timestamp(time.0)) else { continue };
@@ -238,8 +238,8 @@ impl Filler {
         Filled::Whole(Box::new(past), rates)
     }
 
-    fn say(&self, event: Event) -> Result<(), Deaf> {
-        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Deaf)
+    fn send(&self, event: Event) -> Result<(), Disconnected> {
+        self.events.send((self.timeline.moment(), event)).map_err(|_closed| Disconnected)
     }
 }
 
@@ -247,7 +247,7 @@ impl Filler {
 enum Filled {
     Whole(Box<Past>, Rates),
     Instead(Moment),
-    Deaf,
+    Disconnected,
 }
 
 /// Returns the moments that the charts at a moment need, the oldest first, each with the microseconds to the next: one
@@ -259,8 +259,8 @@ fn moments_before(sought: Moment, interval: u64, peaks: &[Moment]) -> Vec<(Momen
         let step = (window.micros() / POINTS as u64).max(interval).max(1);
         // The points of a shorter window are already included.
         let count = window.micros().saturating_sub(newer) / step;
-        for place in (0..count).filter(|place| newer + place * step <= sought.0) {
-            moments.push((sought.before(newer + place * step), step));
+        for point in (0..count).filter(|point| newer + point * step <= sought.0) {
+            moments.push((sought.before(newer + point * step), step));
         }
         newer = newer.max(count * step + newer);
     }

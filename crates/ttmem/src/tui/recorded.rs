@@ -59,10 +59,10 @@ fn look(recording: &mut Recording<FileSource>) -> Result<CoreLook, String> {
     let attachments = recording.attachments().into_iter();
     let mut of_l1 = attachments.filter(|its| its.attachment.kind == AttachmentKind::L1);
     let attached = of_l1.next_back().ok_or_else(|| {
-        let text = "This recording holds the sums of L1, which the overview shows, but no cores";
+        let text = "This recording has totals of L1, shown in the overview, but no cores";
         match recording.is_ended() {
             true => format!("{text}."),
-            false => format!("{text}: its end is missing, where they are put."),
+            false => format!("{text}: its end, where cores are stored, is missing."),
         }
     })?;
     let unreadable = |why: String| format!("The cores in this recording cannot be read: {why}.");
@@ -70,13 +70,13 @@ fn look(recording: &mut Recording<FileSource>) -> Result<CoreLook, String> {
     let report: L1Report =
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
     if !report.chips.iter().flat_map(|chip| &chip.cores).all(is_sound) {
-        return Err(unreadable("the regions of a core do not follow each other".to_owned()));
+        return Err(unreadable("the regions of a core overlap or leave gaps".to_owned()));
     }
     let time = attached.attachment.time;
     let snapshot =
         snapshot(recording, time)
             .or_else(|| snapshot(recording, recording.span()?.0))
-            .ok_or_else(|| unreadable("the moment that they are of is damaged".to_owned()))?;
+            .ok_or_else(|| unreadable("the recording is damaged at their time".to_owned()))?;
     Ok(CoreLook::recorded(time, report, &snapshot))
 }
 

@@ -21,7 +21,7 @@ use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
 use super::sampler::{Stamped, Timeline};
 use super::screen::Screen;
-use super::terminal::{self, Heard};
+use super::terminal::{self, TerminalEvent};
 use super::view;
 use super::widget::canvas::Hit;
 
@@ -61,7 +61,7 @@ pub struct End {
 #[derive(Debug)]
 enum Incoming {
     Event(Moment, Event),
-    Heard(Heard),
+    TerminalEvent(TerminalEvent),
     Signal(i32),
     /// The terminal is gone.
     Closed,
@@ -75,15 +75,15 @@ pub fn run(parts: Parts) -> io::Result<End> {
     let Parts { app, subject, mouse, outside } = parts;
     let timeline = subject.begin().map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
-    terminal::give_back_on_panic();
+    terminal::restore_on_panic();
     let (columns, rows) = crossterm::terminal::size()?;
-    terminal::take(mouse)?;
+    terminal::set_up(mouse)?;
     let outcome = (|| {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
         let readers = Readers::start(subject, interval, timeline, events)?;
         // Apply what the first samples requested.
-        if let Some(ask) = app.cores.asked {
+        if let Some(ask) = app.cores.requested {
             readers.ask(Action::Cores(ask));
         }
         listen(sender)?;
@@ -94,7 +94,7 @@ pub fn run(parts: Parts) -> io::Result<End> {
         Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
     })();
     // The reason for the end matters more than a terminal that is gone.
-    match terminal::give_back() {
+    match terminal::restore() {
         Ok(()) => outcome,
         Err(error) => outcome.and(Err(error)),
     }
@@ -128,7 +128,7 @@ fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
     small_thread("input", move || {
         loop {
             let heard = match crossterm::event::read() {
-                Ok(input) => terminal::understand(&input),
+                Ok(input) => terminal::translate(&input),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => {
                     drop(sender.send(Incoming::Closed));
@@ -136,7 +136,7 @@ fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
                 }
             };
             for heard in heard {
-                if sender.send(Incoming::Heard(heard)).is_err() {
+                if sender.send(Incoming::TerminalEvent(heard)).is_err() {
                     return;
                 }
             }
@@ -186,26 +186,30 @@ impl Live {
             };
             let more = incoming.try_iter().take(MOST_AT_ONCE);
             for incoming in std::iter::once(first).chain(more) {
-                if let Next::End(signal) = self.take(incoming)? {
+                if let Next::End(signal) = self.handle(incoming)? {
                     return Ok(signal);
                 }
             }
         }
     }
 
-    fn take(&mut self, incoming: Incoming) -> io::Result<Next> {
+    fn handle(&mut self, incoming: Incoming) -> io::Result<Next> {
         let now = self.timeline.moment();
         let action = match incoming {
             Incoming::Event(at, event) => self.app.update(at, event),
-            Incoming::Heard(Heard::Key(key)) => self.app.update(now, Event::Key(key)),
-            Incoming::Heard(Heard::Mouse(gesture, x, y)) => {
+            Incoming::TerminalEvent(TerminalEvent::Key(key)) => {
+                self.app.update(now, Event::Key(key))
+            }
+            Incoming::TerminalEvent(TerminalEvent::Mouse(gesture, x, y)) => {
                 let position = Position { x, y };
                 let under = self.hits.iter().rev().find(|(area, _)| area.contains(position));
                 let target = under.map(|(_, target)| *target);
                 self.app.update(now, Event::Mouse(Mouse { gesture, target }))
             }
-            Incoming::Heard(Heard::Paste(text)) => self.app.update(now, Event::Paste(text)),
-            Incoming::Heard(Heard::Resize(columns, rows)) => {
+            Incoming::TerminalEvent(TerminalEvent::Paste(text)) => {
+                self.app.update(now, Event::Paste(text))
+            }
+            Incoming::TerminalEvent(TerminalEvent::Resize(columns, rows)) => {
                 self.resize(columns, rows);
                 Action::Draw
             }
@@ -223,7 +227,7 @@ impl Live {
     fn perform(&mut self, action: Action) -> io::Result<Next> {
         match action {
             Action::Draw => {}
-            Action::Redraw => self.forget_screen(),
+            Action::Redraw => self.invalidate(),
             Action::Quit => return Ok(Next::End(None)),
             Action::Suspend => self.suspend()?,
             Action::Save(document) => {
@@ -252,7 +256,7 @@ impl Live {
         let Ok(()) = self.terminal.flush();
         self.terminal.swap_buffers();
         let Ok(()) = self.terminal.backend_mut().flush();
-        self.terminal.backend_mut().take_fault().map_or(Ok(()), Err)
+        self.terminal.backend_mut().take_error().map_or(Ok(()), Err)
     }
 
     fn resize(&mut self, columns: u16, rows: u16) {
@@ -261,23 +265,23 @@ impl Live {
     }
 
     /// Makes the next frame write every cell.
-    fn forget_screen(&mut self) {
+    fn invalidate(&mut self) {
         let Ok(()) = self.terminal.clear();
     }
 
     /// Restores the terminal and suspends the process, as any program does on Ctrl-Z; continues after `fg`.
     fn suspend(&mut self) -> io::Result<()> {
-        terminal::give_back()?;
+        terminal::restore()?;
         signal_hook::low_level::raise(signal_hook::consts::signal::SIGSTOP)?;
         self.resume()
     }
 
     /// Sets the terminal up again: its state and size may have changed meanwhile.
     fn resume(&mut self) -> io::Result<()> {
-        terminal::take(self.mouse)?;
+        terminal::set_up(self.mouse)?;
         let (columns, rows) = crossterm::terminal::size()?;
         self.resize(columns, rows);
-        self.forget_screen();
+        self.invalidate();
         Ok(())
     }
 }

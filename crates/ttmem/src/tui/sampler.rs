@@ -15,7 +15,7 @@ use ttmem_root::{Clock, Root};
 use ttmem_service::Supply;
 use ttmem_sources::Collector;
 
-use super::app::{Ask, Event, Pace, Sample};
+use super::app::{CoreRequest, Event, Pace, Sample};
 use super::cores::CoreLook;
 use super::demo::Work;
 use super::details;
@@ -291,12 +291,12 @@ pub enum CoreFeed {
 }
 
 /// Creates a source of L1: with devices, or only what needs none.
-pub type RecipeOfL1 = Box<dyn Fn(Ask) -> Maker<CoreFeed> + Send>;
+pub type RecipeOfL1 = Box<dyn Fn(CoreRequest) -> Maker<CoreFeed> + Send>;
 
 /// Reads the L1 of worker cores on a thread of its own: a device that blocks delays nothing else.
 #[derive(Debug)]
 pub struct CoreReader {
-    asks: SyncSender<Ask>,
+    asks: SyncSender<CoreRequest>,
 }
 
 impl CoreReader {
@@ -311,7 +311,7 @@ impl CoreReader {
     ) -> std::io::Result<Self> {
         /// The pause between reads. L1 is read over the NOC that the workload uses.
         const INTERVAL: Duration = Duration::from_secs(1);
-        let (sender, asks) = sync_channel::<Ask>(4);
+        let (sender, asks) = sync_channel::<CoreRequest>(4);
         let work = move || {
             let mut collector: Option<Box<Collector>> = None;
             loop {
@@ -329,7 +329,7 @@ impl CoreReader {
                 match ask {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
-                    Ok(Ask::Nothing) => collector = None,
+                    Ok(CoreRequest::Nothing) => collector = None,
                     Ok(ask) => {
                         let told = match recipe(ask)() {
                             Ok(CoreFeed::Collector(made)) => {
@@ -351,7 +351,7 @@ impl CoreReader {
     }
 
     /// Starts or stops reading L1.
-    pub fn ask(&self, ask: Ask) {
+    pub fn ask(&self, ask: CoreRequest) {
         match self.asks.try_send(ask) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -360,11 +360,11 @@ impl CoreReader {
 
 /// Reads the details of processes.
 #[derive(Debug)]
-pub struct Looker {
+pub struct DetailsReader {
     requests: SyncSender<ProcessId>,
 }
 
-impl Looker {
+impl DetailsReader {
     /// Starts the thread, which waits for requests.
     ///
     /// # Errors

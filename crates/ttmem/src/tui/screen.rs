@@ -20,13 +20,13 @@ pub struct Screen<W> {
     /// Bytes written so far.
     written: u64,
     /// The error of the last write.
-    fault: Option<io::Error>,
+    error: Option<io::Error>,
 }
 
 impl<W: Write> Screen<W> {
     /// Creates a terminal of a size.
     pub fn new(writer: W, size: Size) -> Self {
-        Self { writer, size, pending: String::new(), written: 0, fault: None }
+        Self { writer, size, pending: String::new(), written: 0, error: None }
     }
 
     /// Sets the size.
@@ -41,8 +41,8 @@ impl<W: Write> Screen<W> {
     }
 
     /// Takes the error of the last write, if there is one.
-    pub fn take_fault(&mut self) -> Option<io::Error> {
-        self.fault.take()
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
     }
 
     fn push(&mut self, arguments: std::fmt::Arguments<'_>) {
@@ -53,7 +53,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Changes from one cell style to another.
-    fn put_on(&mut self, before: &mut Dress, next: Dress) {
+    fn set_style(&mut self, before: &mut CellStyle, next: CellStyle) {
         if *before == next {
             return;
         }
@@ -90,13 +90,13 @@ const MODIFIERS: [(Modifier, u8); 4] =
 
 /// The style of cells.
 #[derive(Clone, Copy, PartialEq)]
-struct Dress {
+struct CellStyle {
     foreground: Color,
     background: Color,
     modifier: Modifier,
 }
 
-impl Dress {
+impl CellStyle {
     const NONE: Self =
         Self { foreground: Color::Reset, background: Color::Reset, modifier: Modifier::empty() };
 }
@@ -130,19 +130,22 @@ impl<W: Write> Backend for Screen<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut dress = Dress::NONE;
+        let mut style = CellStyle::NONE;
         let mut next = None;
         for (x, y, cell) in content {
             if next != Some((x, y)) {
                 self.push(format_args!("\x1b[{};{}H", y + 1, x + 1));
             }
             let modifier = cell.modifier;
-            self.put_on(&mut dress, Dress { foreground: cell.fg, background: cell.bg, modifier });
+            self.set_style(
+                &mut style,
+                CellStyle { foreground: cell.fg, background: cell.bg, modifier },
+            );
             self.pending.push_str(cell.symbol());
             next = Some((x + 1, y));
         }
         if next.is_some() {
-            self.put_on(&mut dress, Dress::NONE);
+            self.set_style(&mut style, CellStyle::NONE);
         }
         Ok(())
     }
@@ -188,7 +191,7 @@ impl<W: Write> Backend for Screen<W> {
             self.writer.write_all(self.pending.as_bytes()).and_then(|()| self.writer.flush());
         match outcome {
             Ok(()) => self.written += self.pending.len() as u64,
-            Err(error) => self.fault = Some(error),
+            Err(error) => self.error = Some(error),
         }
         self.pending.clear();
         Ok(())

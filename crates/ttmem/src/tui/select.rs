@@ -107,8 +107,8 @@ impl Column {
     /// Returns the next column to the right; wraps around.
     #[must_use]
     pub fn next(self) -> Self {
-        let place = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
-        Self::ALL[(place + 1) % Self::ALL.len()]
+        let index = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
+        Self::ALL[(index + 1) % Self::ALL.len()]
     }
 
     /// True if the largest value sorts first.

@@ -27,7 +27,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// If it cannot be set or written to.
-pub fn take(mouse: bool) -> io::Result<()> {
+pub fn set_up(mouse: bool) -> io::Result<()> {
     crossterm::terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     let mut terminal = io::stdout().lock();
@@ -42,7 +42,7 @@ pub fn take(mouse: bool) -> io::Result<()> {
 ///
 /// # Errors
 /// If it cannot be set or written to, for example because it is gone.
-pub fn give_back() -> io::Result<()> {
+pub fn restore() -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return Ok(());
     }
@@ -56,12 +56,12 @@ pub fn give_back() -> io::Result<()> {
 
 /// Restores the terminal before a panic is printed. A panic on another thread ends the process, because the screen
 /// would never change again.
-pub fn give_back_on_panic() {
+pub fn restore_on_panic() {
     let report = std::panic::take_hook();
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
         // The panic matters more than a terminal that cannot be set.
-        match give_back() {
+        match restore() {
             Ok(()) | Err(_) => {}
         }
         report(panic);
@@ -75,7 +75,7 @@ pub fn give_back_on_panic() {
 
 /// An input event of the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum TerminalEvent {
     /// A key.
     Key(Key),
     /// Pasted text.
@@ -90,15 +90,15 @@ pub enum Heard {
 ///
 /// A key with Alt is split into Escape and that key: a terminal sends the same bytes for both, and a slow line delivers
 /// them at once.
-pub fn understand(input: &Input) -> impl Iterator<Item = Heard> + use<> {
+pub fn translate(input: &Input) -> impl Iterator<Item = TerminalEvent> + use<> {
     let (before, heard) = match input {
         Input::Key(event) if event.kind != KeyEventKind::Release => {
             let alt = event.modifiers.contains(KeyModifiers::ALT);
-            (alt.then_some(Heard::Key(Key::Escape)), key(event).map(Heard::Key))
+            (alt.then_some(TerminalEvent::Key(Key::Escape)), key(event).map(TerminalEvent::Key))
         }
         Input::Mouse(event) => (None, mouse(event)),
-        Input::Paste(text) => (None, Some(Heard::Paste(text.clone()))),
-        Input::Resize(columns, rows) => (None, Some(Heard::Resize(*columns, *rows))),
+        Input::Paste(text) => (None, Some(TerminalEvent::Paste(text.clone()))),
+        Input::Resize(columns, rows) => (None, Some(TerminalEvent::Resize(*columns, *rows))),
         _ => (None, None),
     };
     before.into_iter().chain(heard)
@@ -128,7 +128,7 @@ fn key(event: &KeyEvent) -> Option<Key> {
     })
 }
 
-fn mouse(event: &MouseEvent) -> Option<Heard> {
+fn mouse(event: &MouseEvent) -> Option<TerminalEvent> {
     let gesture = match event.kind {
         MouseEventKind::Down(MouseButton::Left) => Gesture::Click,
         MouseEventKind::ScrollUp => Gesture::WheelUp,
@@ -136,7 +136,7 @@ fn mouse(event: &MouseEvent) -> Option<Heard> {
         MouseEventKind::Moved => Gesture::Hover,
         _ => return None,
     };
-    Some(Heard::Mouse(gesture, event.column, event.row))
+    Some(TerminalEvent::Mouse(gesture, event.column, event.row))
 }
 
 #[cfg(test)]
@@ -145,21 +145,21 @@ mod tests {
 
     #[test]
     fn keys_are_understood() {
-        let understood = |input| understand(&input).collect::<Vec<_>>();
+        let understood = |input| translate(&input).collect::<Vec<_>>();
         let heard = |code, modifiers| understood(Input::Key(KeyEvent::new(code, modifiers)));
         let plain = KeyModifiers::NONE;
-        assert_eq!(heard(KeyCode::Char('q'), plain), [Heard::Key(Key::Char('q'))]);
+        assert_eq!(heard(KeyCode::Char('q'), plain), [TerminalEvent::Key(Key::Char('q'))]);
         let control = KeyModifiers::CONTROL;
-        assert_eq!(heard(KeyCode::Char('c'), control), [Heard::Key(Key::Control('c'))]);
+        assert_eq!(heard(KeyCode::Char('c'), control), [TerminalEvent::Key(Key::Control('c'))]);
         assert_eq!(heard(KeyCode::CapsLock, plain), []);
         assert_eq!(understood(Input::FocusGained), []);
-        assert_eq!(understood(Input::Resize(80, 24)), [Heard::Resize(80, 24)]);
-        let both = [Heard::Key(Key::Escape), Heard::Key(Key::Char('c'))];
+        assert_eq!(understood(Input::Resize(80, 24)), [TerminalEvent::Resize(80, 24)]);
+        let both = [TerminalEvent::Key(Key::Escape), TerminalEvent::Key(Key::Char('c'))];
         assert_eq!(heard(KeyCode::Char('c'), KeyModifiers::ALT), both);
     }
 
     #[test]
     fn a_terminal_that_was_not_taken_is_left_alone() {
-        assert!(give_back().is_ok());
+        assert!(restore().is_ok());
     }
 }

@@ -91,7 +91,7 @@ tracks! {
     /// Circular buffers resident in L1.
     CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest;
     /// Circular buffers resident in L1 that do not alias tensors.
-    CircularBuffersAlone => "circular_buffers_alone", "circular buffers, no tensors", Bytes, Highest;
+    CircularBuffersAlone => "circular_buffers_alone", "circular buffers without tensors", Bytes, Highest;
     /// Circular buffers as the memory region reports them.
     Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest;
     /// Kernel text in L1.

@@ -52,7 +52,7 @@ fn draw_too_small(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let count = app.snapshot().map_or(0, |snapshot| snapshot.findings.len());
     let lines = [
         format!("ttmem: {}x{} is too small", area.width, area.height),
-        format!("{}x{} is the least", LEAST.0, LEAST.1),
+        format!("needs {}x{}", LEAST.0, LEAST.1),
         format!("findings: {count}"),
         "q quits".to_owned(),
     ];
@@ -72,7 +72,7 @@ fn draw_waiting(app: &App, canvas: &mut Canvas<'_>, body: Rect) {
 
 /// Returns the suffix of "no chip" or "no process" when some are hidden.
 fn hidden(app: &App) -> &'static str {
-    if app.hides() { " in the selection or filter; Esc takes it back" } else { "" }
+    if app.hides() { " match the selection or filter; Esc clears it" } else { "" }
 }
 
 /// Returns a row of an area.

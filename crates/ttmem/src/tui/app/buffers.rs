@@ -87,10 +87,15 @@ impl Buffers {
     }
 
     /// Stores a list and its arrival time.
-    pub(super) fn take(&mut self, heard: Option<Moment>, read: (Moment, BufferList), frozen: bool) {
+    pub(super) fn store(
+        &mut self,
+        heard: Option<Moment>,
+        read: (Moment, BufferList),
+        frozen: bool,
+    ) {
         self.heard = heard;
-        let place = if frozen { &mut self.waiting } else { &mut self.read };
-        *place = Some(read);
+        let slot = if frozen { &mut self.waiting } else { &mut self.read };
+        *slot = Some(read);
     }
 
     /// Resumes after the screen was frozen.
@@ -101,7 +106,7 @@ impl Buffers {
     }
 
     /// Discards the list: it is no longer refreshed and would grow old.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn discard(&mut self) {
         (self.read, self.waiting, self.heard, self.choice) = (None, None, None, None);
         self.shown.clear();
     }
@@ -115,18 +120,18 @@ impl Buffers {
     /// Returns the visible buffers in display order.
     pub fn shown(&self) -> impl ExactSizeIterator<Item = &LiveBuffer> {
         let buffers = self.list().map(|list| list.buffers.as_slice()).unwrap_or_default();
-        self.shown.iter().map(move |place| &buffers[*place])
+        self.shown.iter().map(move |index| &buffers[*index])
     }
 
     /// Returns one of the visible buffers.
     #[must_use]
-    pub fn at(&self, place: usize) -> Option<&LiveBuffer> {
-        self.list()?.buffers.get(*self.shown.get(place)?)
+    pub fn at(&self, index: usize) -> Option<&LiveBuffer> {
+        self.list()?.buffers.get(*self.shown.get(index)?)
     }
 
     /// Returns the index of the cursor among the visible buffers.
     #[must_use]
-    pub fn place(&self) -> usize {
+    pub fn index(&self) -> usize {
         let is_it = |buffer: &LiveBuffer| Some(BufferId::of(buffer)) == self.cursor;
         self.shown().position(is_it).unwrap_or(0)
     }
@@ -134,7 +139,7 @@ impl Buffers {
     /// Returns the selected buffer.
     #[must_use]
     pub fn current(&self) -> Option<&LiveBuffer> {
-        self.at(self.place())
+        self.at(self.index())
     }
 
     /// Returns the allocators that have a visible buffer.
@@ -222,25 +227,26 @@ impl App {
         let shown = |buffer: &LiveBuffer| {
             is_selected(list, self.only, buffer) && self.filter.shows_buffer(list, buffer)
         };
-        let mut places: Vec<usize> =
-            (0..list.buffers.len()).filter(|place| shown(&list.buffers[*place])).collect();
-        places.sort_by(|one, other| choice.key.compare(&list.buffers[*one], &list.buffers[*other]));
+        let mut indexes: Vec<usize> =
+            (0..list.buffers.len()).filter(|index| shown(&list.buffers[*index])).collect();
+        indexes
+            .sort_by(|one, other| choice.key.compare(&list.buffers[*one], &list.buffers[*other]));
         if choice.reversed {
-            places.reverse();
+            indexes.reverse();
         }
-        self.buffers.shown = places;
+        self.buffers.shown = indexes;
         self.buffers.choice = Some(choice);
     }
 
     /// Moves the cursor.
     pub(super) fn step_buffer(&mut self, step: Step) {
-        let place = moved(self.buffers.place(), self.buffers.shown.len(), step, self.page);
-        self.put_buffer_cursor(place);
+        let index = moved(self.buffers.index(), self.buffers.shown.len(), step, self.page);
+        self.put_buffer_cursor(index);
     }
 
     /// Selects a visible buffer.
-    pub(super) fn put_buffer_cursor(&mut self, place: usize) {
-        self.buffers.cursor = self.buffers.at(place).map(BufferId::of);
+    pub(super) fn put_buffer_cursor(&mut self, index: usize) {
+        self.buffers.cursor = self.buffers.at(index).map(BufferId::of);
     }
 
     /// Selects the first buffer of the next allocator.
@@ -249,8 +255,8 @@ impl App {
         let Some(current) = self.buffers.current().map(|it| (it.pid, it.allocator)) else { return };
         let next = all.range((std::ops::Bound::Excluded(current), std::ops::Bound::Unbounded));
         let Some(next) = next.chain(&all).next().copied() else { return };
-        let place = self.buffers.shown().position(|it| (it.pid, it.allocator) == next);
-        self.put_buffer_cursor(place.unwrap_or(0));
+        let index = self.buffers.shown().position(|it| (it.pid, it.allocator) == next);
+        self.put_buffer_cursor(index.unwrap_or(0));
     }
 
     /// Sorts by a key, or reverses the order if that is the key already.

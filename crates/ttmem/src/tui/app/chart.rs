@@ -138,8 +138,8 @@ impl Charts {
     /// Adds or removes a chart.
     pub fn toggle(&mut self, panel: Panel) {
         match self.panels.iter().position(|other| *other == panel) {
-            Some(place) if self.panels.len() > 1 => {
-                self.panels.remove(place);
+            Some(index) if self.panels.len() > 1 => {
+                self.panels.remove(index);
             }
             Some(_) => {}
             None => self.panels.push(panel),

@@ -15,7 +15,7 @@ impl App {
             return self.press_overlay(overlay, key);
         }
         match command(self.view, self.mode(), key) {
-            Some(command) => self.obey(command),
+            Some(command) => self.dispatch(command),
             None => Action::Draw,
         }
     }
@@ -25,13 +25,13 @@ impl App {
         if self.replay.is_some() { Mode::Replay } else { Mode::Live }
     }
 
-    fn obey(&mut self, command: Command) -> Action {
+    fn dispatch(&mut self, command: Command) -> Action {
         match command {
             Command::Quit => return Action::Quit,
             Command::Suspend => return Action::Suspend,
             Command::Redraw => return Action::Redraw,
-            Command::Faster => return self.change_interval(|place| place.saturating_sub(1)),
-            Command::Slower => return self.change_interval(|place| place + 1),
+            Command::Faster => return self.change_interval(|index| index.saturating_sub(1)),
+            Command::Slower => return self.change_interval(|index| index + 1),
             Command::Select => return self.select(),
             Command::Signal => self.ask_for_signal(),
             Command::Help => self.overlay = Some(Overlay::Help { search: String::new(), top: 0 }),
@@ -43,8 +43,8 @@ impl App {
             Command::Open(view) => return self.open(view),
             Command::StopL1 => return self.stop_reading(),
             Command::Play => return self.play_or_pause(),
-            Command::SpeedUp => return self.change_speed(|place| place + 1),
-            Command::SpeedDown => return self.change_speed(|place| place.saturating_sub(1)),
+            Command::SpeedUp => return self.change_speed(|index| index + 1),
+            Command::SpeedDown => return self.change_speed(|index| index.saturating_sub(1)),
             Command::Jump(jump) => return self.jump(jump),
             Command::GoTo => self.overlay = Some(Overlay::GoTo { text: String::new() }),
             Command::Heat => {
@@ -82,7 +82,7 @@ impl App {
             }
             Command::Colours => {
                 self.look.theme = self.look.theme.next();
-                self.say(Role::Strong, format!("theme {}", self.look.theme.name()));
+                self.notify(Role::Strong, format!("theme {}", self.look.theme.name()));
             }
         }
         Action::Draw
@@ -90,8 +90,8 @@ impl App {
 
     fn change_interval(&mut self, change: impl Fn(usize) -> usize) -> Action {
         let nearest = (0..INTERVALS.len()).min_by_key(|i| INTERVALS[*i].abs_diff(self.interval));
-        let place = change(nearest.unwrap_or(0)).min(INTERVALS.len() - 1);
-        self.interval = INTERVALS[place];
+        let index = change(nearest.unwrap_or(0)).min(INTERVALS.len() - 1);
+        self.interval = INTERVALS[index];
         Action::Interval(self.interval)
     }
 
@@ -118,7 +118,7 @@ impl App {
     fn open(&mut self, view: View) -> Action {
         self.view = view;
         if view != View::Buffers {
-            self.buffers.forget();
+            self.buffers.discard();
         }
         if view == View::L1 { self.open_l1() } else { Action::Draw }
     }
@@ -174,25 +174,25 @@ impl App {
     fn step_in_time(&mut self, step: Step) {
         /// More columns than a screen has.
         const COLUMNS: usize = 2_000;
-        let place = self.charts.cursor;
-        self.charts.cursor = match (step, place) {
+        let cursor = self.charts.cursor;
+        self.charts.cursor = match (step, cursor) {
             (Step::Right, None | Some(0)) => None,
-            (Step::Right, Some(place)) => Some(place - 1),
+            (Step::Right, Some(column)) => Some(column - 1),
             (_, None) => Some(0),
-            (_, Some(place)) => Some((place + 1).min(COLUMNS)),
+            (_, Some(column)) => Some((column + 1).min(COLUMNS)),
         };
     }
 
     fn step_chip(&mut self, step: Step) {
         let chips: Vec<_> = self.chips().iter().map(|chip| chip.id).collect();
-        let place = moved(self.chip_place(), chips.len(), step, self.page);
-        self.cursors.chip = chips.get(place).copied();
+        let index = moved(self.chip_index(), chips.len(), step, self.page);
+        self.cursors.chip = chips.get(index).copied();
     }
 
     fn step_row(&mut self, step: Step) {
         let rows: Vec<_> = self.rows().iter().map(|row| row.id()).collect();
-        let place = moved(self.row_place(), rows.len(), step, self.page);
-        self.cursors.row = rows.get(place).copied();
+        let index = moved(self.row_index(), rows.len(), step, self.page);
+        self.cursors.row = rows.get(index).copied();
     }
 
     /// Shows only the selected item, or everything again (Enter).
@@ -204,7 +204,7 @@ impl App {
             View::Overview if self.focus == Focus::Processes => self.select_process(),
             View::Charts if self.charts.of_processes => self.select_process(),
             View::Overview | View::Charts | View::Telemetry => {
-                let id = self.chips().get(self.chip_place()).map(|chip| chip.id);
+                let id = self.chips().get(self.chip_index()).map(|chip| chip.id);
                 self.toggle(id.map(Only::Chip));
             }
             View::Findings => {
@@ -218,7 +218,7 @@ impl App {
     }
 
     fn select_process(&mut self) {
-        let process = self.rows().get(self.row_place()).map(|row| row.id().process);
+        let process = self.rows().get(self.row_index()).map(|row| row.id().process);
         self.toggle(process.map(Only::Process));
     }
 
@@ -229,7 +229,7 @@ impl App {
 
     /// Opens the details first; a second Enter shows only that process.
     fn open_details(&mut self) -> Action {
-        let Some(process) = self.rows().get(self.row_place()).map(|row| row.id().process) else {
+        let Some(process) = self.rows().get(self.row_index()).map(|row| row.id().process) else {
             return Action::Draw;
         };
         if self.replay.is_some() && self.details.as_ref().is_none_or(|(shown, _)| *shown != process)
@@ -266,18 +266,18 @@ impl App {
 
     fn ask_for_signal(&mut self) {
         if self.replay.is_some() {
-            self.say(Role::Notice, "the processes of a recording cannot be sent a signal");
+            self.notify(Role::Notice, "the processes of a recording cannot be sent a signal");
             return;
         }
         if !self.allow_signals {
-            self.say(Role::Notice, "signals are off; start ttmem top with --allow-signals");
+            self.notify(Role::Notice, "signals are off; start ttmem top with --allow-signals");
             return;
         }
         let rows = self.rows();
-        let Some(row) = rows.get(self.row_place()) else { return };
+        let Some(row) = rows.get(self.row_index()) else { return };
         let process = row.process;
         if process.state != ttmem_model::snapshot::ProcessState::Live {
-            self.say(Role::Notice, "only processes that run here can be sent a signal");
+            self.notify(Role::Notice, "only processes that run here can be sent a signal");
             return;
         }
         let (id, name) = (ProcessId::of(process), process.name.clone());
@@ -288,8 +288,8 @@ impl App {
         match (mouse.gesture, mouse.target) {
             (Gesture::Click, target) if self.overlay.is_some() => self.click_overlay(target),
             (Gesture::Click, Some(target)) => self.click(target),
-            (Gesture::Hover, Some(Target::Instant(place))) => {
-                self.charts.cursor = Some(place);
+            (Gesture::Hover, Some(Target::Instant(column))) => {
+                self.charts.cursor = Some(column);
                 Action::Draw
             }
             (Gesture::WheelUp, _) => self.press(Key::Up),
@@ -318,11 +318,11 @@ impl App {
             Target::Core(x, y) => self.cores.cursor = (x, y),
             Target::Time(moment) => return self.seek(moment),
             Target::Column(column) => self.sort_by(column),
-            Target::Instant(place) => self.charts.cursor = Some(place),
+            Target::Instant(column) => self.charts.cursor = Some(column),
             Target::BufferColumn(key) => self.sort_buffers(key),
-            Target::Buffer(place) if place == self.buffers.place() => return self.select(),
-            Target::Buffer(place) => self.put_buffer_cursor(place),
-            Target::Finding(place) => self.cursors.finding = place,
+            Target::Buffer(index) if index == self.buffers.index() => return self.select(),
+            Target::Buffer(index) => self.put_buffer_cursor(index),
+            Target::Finding(index) => self.cursors.finding = index,
             Target::Chip(id) => {
                 self.focus = Focus::Chips;
                 if self.cursors.chip.replace(id) == Some(id) {
@@ -341,7 +341,7 @@ impl App {
     }
 
     /// Returns the index of the cursor among the subjects of the charts.
-    pub(crate) fn subject_place(&self) -> usize {
-        if self.charts.of_processes { self.row_place() } else { self.chip_place() }
+    pub(crate) fn subject_index(&self) -> usize {
+        if self.charts.of_processes { self.row_index() } else { self.chip_index() }
     }
 }

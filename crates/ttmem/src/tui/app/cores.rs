@@ -12,7 +12,7 @@ use crate::tui::history::Moment;
 
 /// A request for L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum CoreRequest {
     /// Read simulated chips, captures and the demonstration: no device is opened.
     WithoutDevices,
     /// Read devices too.
@@ -37,7 +37,7 @@ pub enum Heat {
 #[derive(Debug, Default)]
 pub struct Cores {
     /// The current request, if there is one.
-    pub asked: Option<Ask>,
+    pub requested: Option<CoreRequest>,
     /// The last result, and its time.
     pub read: Option<(Moment, CoreLook)>,
     /// The coordinate of the selected core.
@@ -55,7 +55,7 @@ impl Cores {
     }
 
     /// Stores a result.
-    pub(super) fn take(&mut self, at: Moment, look: CoreLook) {
+    pub(super) fn store(&mut self, at: Moment, look: CoreLook) {
         self.read = Some((at, look));
     }
 
@@ -83,9 +83,9 @@ impl Cores {
                 (&mut memory.reserved.used, &of_l1.reserved.used),
                 (&mut memory.l1_total.used, &of_l1.l1_total.used),
             ];
-            for (place, reading) in pairs {
-                if place.value().is_none() {
-                    *place = older(reading, age);
+            for (target, reading) in pairs {
+                if target.value().is_none() {
+                    *target = older(reading, age);
                 }
             }
         }
@@ -104,7 +104,7 @@ impl App {
     /// Returns the cores of the selected chip.
     pub(crate) fn chip_cores(&self) -> Option<&Field<ChipCores>> {
         let chips = self.chips();
-        self.cores.of(chips.get(self.chip_place())?.id)
+        self.cores.of(chips.get(self.chip_index())?.id)
     }
 
     /// Returns the selected core.
@@ -115,36 +115,36 @@ impl App {
 
     /// Starts reading sources that need no device, when the view opens for the first time.
     pub(super) fn open_l1(&mut self) -> Action {
-        if self.cores.asked.is_some() {
+        if self.cores.requested.is_some() {
             return Action::Draw;
         }
-        self.ask_for_cores(match self.replay {
-            None => Ask::WithoutDevices,
-            Some(_) => Ask::Recorded,
+        self.request_cores(match self.replay {
+            None => CoreRequest::WithoutDevices,
+            Some(_) => CoreRequest::Recorded,
         })
     }
 
     /// Starts reading devices too (Enter).
     pub(super) fn read_devices(&mut self) -> Action {
         if self.replay.is_some()
-            || self.cores.asked == Some(Ask::WithDevices)
+            || self.cores.requested == Some(CoreRequest::WithDevices)
             || self.chip_cores().is_some()
         {
             return Action::Draw;
         }
-        self.ask_for_cores(Ask::WithDevices)
+        self.request_cores(CoreRequest::WithDevices)
     }
 
     /// Stops reading L1.
     pub(super) fn stop_reading(&mut self) -> Action {
         self.cores.read = None;
-        self.cores.asked = None;
-        Action::Cores(Ask::Nothing)
+        self.cores.requested = None;
+        Action::Cores(CoreRequest::Nothing)
     }
 
-    fn ask_for_cores(&mut self, ask: Ask) -> Action {
-        self.cores.asked = Some(ask);
-        Action::Cores(ask)
+    fn request_cores(&mut self, request: CoreRequest) -> Action {
+        self.cores.requested = Some(request);
+        Action::Cores(request)
     }
 
     /// Moves the core cursor within the grid.
@@ -168,7 +168,7 @@ impl App {
     /// Selects the next chip.
     pub(super) fn next_chip(&mut self) {
         let chips: Vec<ChipId> = self.chips().iter().map(|chip| chip.id).collect();
-        let next = (self.chip_place() + 1) % chips.len().max(1);
+        let next = (self.chip_index() + 1) % chips.len().max(1);
         self.cursors.chip = chips.get(next).copied();
     }
 }

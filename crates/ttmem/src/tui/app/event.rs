@@ -4,7 +4,7 @@ use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
 use ttmem_recording::Event as Happened;
 
-use super::{Ask, Past, Playback, Rates, Sample, Signal};
+use super::{CoreRequest, Past, Playback, Rates, Sample, Signal};
 use crate::output::buffers::SortKey;
 use crate::tui::cores::CoreLook;
 use crate::tui::details::Details;
@@ -189,7 +189,7 @@ pub enum Action {
     /// Change the sampling interval, in microseconds.
     Interval(u64),
     /// Start or stop reading the L1 of worker cores.
-    Cores(Ask),
+    Cores(CoreRequest),
     /// Play or pause the recording, or show another moment.
     Replay(Playback),
     /// Read the details of a process.

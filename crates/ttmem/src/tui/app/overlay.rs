@@ -76,9 +76,9 @@ impl Signal {
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
-            Self::Terminate => "asks it to end",
+            Self::Terminate => "asks it to exit",
             Self::Interrupt => "as Ctrl-C does",
-            Self::Kill => "ends it at once; its bytes stay in the books",
+            Self::Kill => "ends it at once; its memory stays listed as stale",
         }
     }
 }
@@ -126,7 +126,10 @@ impl App {
             Some(Overlay::Filter { .. } | Overlay::GoTo { .. } | Overlay::Help { .. })
         );
         if !is_typing {
-            self.say(Role::Notice, "what is pasted is no keys; / takes it as a filter");
+            self.notify(
+                Role::Notice,
+                "pasted text is not a command; press / first to filter by it",
+            );
             return Action::Draw;
         }
         for letter in line.chars().filter(|letter| !letter.is_control()).take(MOST_LETTERS) {
@@ -148,7 +151,7 @@ impl App {
                 return match self.filter_by(text) {
                     Ok(()) => Outcome::Leave,
                     Err(why) => {
-                        self.say(Role::Alarm, why);
+                        self.notify(Role::Alarm, why);
                         Outcome::Stay
                     }
                 };
@@ -170,7 +173,7 @@ impl App {
             Key::Control('u') => text.clear(),
             Key::Enter => match self.go_to(text) {
                 Ok(action) => return Outcome::Do(action),
-                Err(why) => self.say(Role::Alarm, why),
+                Err(why) => self.notify(Role::Alarm, why),
             },
             _ => {}
         }
@@ -214,7 +217,7 @@ impl App {
         match export::document(self, *format) {
             Some(document) => Outcome::Do(Action::Save(document)),
             None => {
-                self.say(Role::Notice, "there is nothing to save yet");
+                self.notify(Role::Notice, "nothing to save yet");
                 Outcome::Leave
             }
         }
@@ -256,7 +259,7 @@ fn press_help(search: &mut String, top: &mut usize, key: Key) -> Outcome {
 fn press_signal(process: ProcessId, cursor: &mut usize, key: Key) -> Outcome {
     match key {
         Key::Enter => {
-            let signal = cursor.checked_sub(1).and_then(|place| Signal::ALL.get(place));
+            let signal = cursor.checked_sub(1).and_then(|index| Signal::ALL.get(index));
             return match signal {
                 Some(signal) => Outcome::Do(Action::Signal(process, *signal)),
                 None => Outcome::Leave,

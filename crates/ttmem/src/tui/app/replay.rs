@@ -111,7 +111,7 @@ impl Replay {
         };
         Some(match here.count() {
             0 => text,
-            more => format!("{text}; and {more} more"),
+            more => format!("{text} and {more} more"),
         })
     }
 
@@ -219,12 +219,12 @@ impl App {
             jump => replay.event_from(at, jump),
         };
         let Some(moment) = moment else {
-            let where_ = if jump == Jump::NextEvent { "from here on" } else { "before" };
-            self.say(Role::Quiet, format!("nothing more happened {where_}"));
+            let where_ = if jump == Jump::NextEvent { "after this" } else { "before this" };
+            self.notify(Role::Quiet, format!("no more events {where_}"));
             return Action::Draw;
         };
         if let Some(text) = replay.at(moment) {
-            self.say(Role::Strong, text);
+            self.notify(Role::Strong, text);
         }
         self.seek(moment)
     }
@@ -234,10 +234,10 @@ impl App {
         let Some(replay) = &self.replay else { return Ok(Action::Draw) };
         let (first, last) = replay.span;
         let time = moment::parse(text, Timestamp(first.0), Timestamp(last.0))
-            .ok_or_else(|| format!("`{text}` is no moment; {SYNTAX}"))?;
+            .ok_or_else(|| format!("`{text}` is not a time; {SYNTAX}"))?;
         if time.0 < first.0 || time.0 > last.0 {
             let [first, last] = [first, last].map(|moment| date_time(Timestamp(moment.0)));
-            return Err(format!("the recording goes from {first} to {last}"));
+            return Err(format!("the recording covers {first} to {last}"));
         }
         Ok(self.seek(Moment(time.0)))
     }

@@ -33,7 +33,7 @@ pub struct Shown {
 }
 
 impl App {
-    pub(super) fn take(&mut self, sample: Sample) {
+    pub(super) fn show_sample(&mut self, sample: Sample) {
         self.heard = Some(self.now);
         self.note_played(&sample);
         let Sample { at, mut snapshot, boot } = sample;

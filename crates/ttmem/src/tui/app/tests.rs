@@ -201,13 +201,13 @@ fn a_frozen_screen_stays_while_samples_go_on() {
 fn cursors_follow_what_they_are_on() {
     let mut scene = Scene::new();
     scene.type_in("4j");
-    assert_eq!(scene.app.row_place(), 1);
+    assert_eq!(scene.app.row_index(), 1);
     let row = scene.app.rows()[1].id();
     scene.type_in("S");
-    assert_eq!(scene.app.rows()[scene.app.row_place()].id(), row);
+    assert_eq!(scene.app.rows()[scene.app.row_index()].id(), row);
     scene.type_in("/58213");
     scene.press(Key::Enter);
-    assert_eq!(scene.app.row_place(), 0);
+    assert_eq!(scene.app.row_index(), 0);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_chip_that_vanishes_takes_its_cursor_and_leaves_a_gap() {
         snapshot.chips.retain(|chip| chip.id != gone);
         scene.give(Arc::new(snapshot));
     }
-    assert_eq!(scene.app.chip_place(), 0);
+    assert_eq!(scene.app.chip_index(), 0);
     let window = crate::tui::history::Window::Minute;
     let columns = scene.app.past.history.columns(line, window, scene.app.until(), 60);
     assert!(columns[51..].iter().all(Option::is_none));
@@ -318,7 +318,7 @@ fn a_message_goes_away_by_itself() {
 #[test]
 fn what_is_said_before_the_first_sample_can_be_read() {
     let mut app = App::new(Settings::default(), LOOK, false);
-    app.say(Role::Notice, "config.toml, line 1: unknown key colour");
+    app.notify(Role::Notice, "config.toml, line 1: unknown key colour");
     let at = Moment(1_800_000_000 * SECOND);
     app.update(at, Event::Tick);
     assert!(app.message.is_some(), "it was never on the screen");
@@ -368,10 +368,10 @@ fn thirty_two_chips_are_walked_through() {
     let mut scene = Scene::galaxy();
     assert_eq!(scene.chips().len(), 32);
     scene.press(Key::End);
-    assert_eq!(scene.app.chip_place(), 31);
+    assert_eq!(scene.app.chip_index(), 31);
     scene.app.set_page(20);
     scene.press(Key::PageUp);
-    assert_eq!(scene.app.chip_place(), 21);
+    assert_eq!(scene.app.chip_index(), 21);
 }
 
 #[test]
@@ -389,15 +389,15 @@ fn choices_can_be_remembered() {
 #[test]
 fn a_device_is_opened_only_after_somebody_said_so() {
     let mut scene = Scene::new();
-    assert_eq!(scene.press(Key::Char('3')), Action::Cores(Ask::WithoutDevices));
+    assert_eq!(scene.press(Key::Char('3')), Action::Cores(CoreRequest::WithoutDevices));
     assert_eq!(scene.press(Key::Char('3')), Action::Draw, "it is being read already");
-    assert_eq!(scene.press(Key::Enter), Action::Cores(Ask::WithDevices));
+    assert_eq!(scene.press(Key::Enter), Action::Cores(CoreRequest::WithDevices));
     assert_eq!(scene.press(Key::Enter), Action::Draw);
-    assert_eq!(scene.press(Key::Char('x')), Action::Cores(Ask::Nothing));
-    assert_eq!(scene.app.cores.asked, None);
+    assert_eq!(scene.press(Key::Char('x')), Action::Cores(CoreRequest::Nothing));
+    assert_eq!(scene.app.cores.requested, None);
     let mut first = Scene::new();
     first.app.view = View::L1;
-    assert_eq!(first.sample(), Action::Cores(Ask::WithoutDevices));
+    assert_eq!(first.sample(), Action::Cores(CoreRequest::WithoutDevices));
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn what_l1_says_is_kept_while_it_is_fresh() {
     scene.press(Key::Char('3'));
     scene.app.update(scene.at, Event::Cores(look()));
     scene.sample();
-    let ttmem_model::Reading::Known { age_us, .. } = used(&scene) else { panic!("not known") };
+    let ttmem_model::Reading::Known { age_us, .. } = used(&scene) else { panic!("missing") };
     assert_eq!(age_us, SECOND);
     assert!(scene.app.core().is_some());
     scene.type_in("ll");

@@ -30,9 +30,9 @@ impl Rhythm {
     }
 
     /// Returns the start of a buffer's life in seconds; `None` while it is not live.
-    fn since(&self, place: usize, seconds: f64) -> Option<f64> {
+    fn since(&self, index: usize, seconds: f64) -> Option<f64> {
         let begin = (seconds / self.period).floor() * self.period;
-        let comes = begin + self.stagger * self.period * place as f64;
+        let comes = begin + self.stagger * self.period * index as f64;
         let goes = begin + self.share * self.period;
         (comes..goes).contains(&seconds).then_some(comes)
     }
@@ -47,9 +47,9 @@ pub(super) fn work(segment: &mut Segment, seconds: f64) {
         let Some(number) = RHYTHMS.iter().position(|rhythm| rhythm.is_of(buffer)) else {
             return true;
         };
-        let place = counts[number];
+        let index = counts[number];
         counts[number] += 1;
-        let since = RHYTHMS[number].since(place, seconds);
+        let since = RHYTHMS[number].since(index, seconds);
         if let Some(since) = since.filter(|since| *since > 0.0) {
             buffer.time = begin.saturating_add(crate::tui::number::bytes(since * 1e9));
         }

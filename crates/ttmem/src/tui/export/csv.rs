@@ -63,8 +63,8 @@ fn cores(app: &App) -> String {
     for chip in app.chips() {
         let cores = app.cores.of(chip.id).and_then(|cores| cores.as_ref().ok());
         for core in cores.into_iter().flat_map(|cores| &cores.report.cores) {
-            let place = core.logical.map(|place| [place.x, place.y].map(|part| part.to_string()));
-            let [x, y] = place.unwrap_or_default();
+            let logical = core.logical.map(|at| [at.x, at.y].map(|part| part.to_string()));
+            let [x, y] = logical.unwrap_or_default();
             let number = |number: Option<u64>| number.map(|number| number.to_string());
             let program = core.program.map(u64::from);
             let values = [

@@ -45,14 +45,14 @@ pub(super) fn charts(app: &App) -> String {
     let minutes = app.charts.window.minutes();
     let caption = format!("ttmem, {host}, {minutes} min until {time}; highest of each column");
     svg.text(LEFT, 20.0, "start", &caption);
-    for (place, (label, track)) in tracks.iter().enumerate() {
-        let top = TOP + HEIGHT * place as f64;
+    for (index, (label, track)) in tracks.iter().enumerate() {
+        let top = TOP + HEIGHT * index as f64;
         svg.chart(app, &subjects, label, *track, top);
     }
-    for (place, subject) in subjects.iter().enumerate() {
-        let x = LEFT + 150.0 * (place % 5) as f64;
-        let y = height - 24.0 + 12.0 * (place / 5) as f64;
-        let colour = COLOURS[place % COLOURS.len()];
+    for (index, subject) in subjects.iter().enumerate() {
+        let x = LEFT + 150.0 * (index % 5) as f64;
+        let y = height - 24.0 + 12.0 * (index / 5) as f64;
+        let colour = COLOURS[index % COLOURS.len()];
         svg.push(format_args!(
             "<rect x=\"{x}\" y=\"{}\" width=\"10\" height=\"10\" fill=\"{colour}\"/>\n",
             y - 9.0
@@ -114,8 +114,8 @@ impl Svg {
         let minutes = app.charts.window.minutes();
         self.text(LEFT, bottom + 14.0, "start", &format!("-{minutes} min"));
         self.text(LEFT + PLOT_WIDTH, bottom + 14.0, "end", "0");
-        for (place, curve) in curves.iter().enumerate() {
-            self.curve(curve, range, bottom, COLOURS[place % COLOURS.len()]);
+        for (index, curve) in curves.iter().enumerate() {
+            self.curve(curve, range, bottom, COLOURS[index % COLOURS.len()]);
         }
     }
 
@@ -129,7 +129,7 @@ impl Svg {
                 continue;
             };
             let x = bytes(LEFT + PLOT_WIDTH * column as f64 / COLUMNS as f64);
-            let y = bottom - PLOT_HEIGHT * range.place(f64::from(*number));
+            let y = bottom - PLOT_HEIGHT * range.position(f64::from(*number));
             path.push_str(&format!("{}{x} {y:.1}", if is_down { 'L' } else { 'M' }));
             is_down = true;
         }

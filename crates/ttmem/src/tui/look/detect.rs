@@ -30,11 +30,14 @@ impl Environment {
 
     /// Returns the reason that this terminal cannot show the live view, if there is one.
     #[must_use]
-    pub fn lacks(&self) -> Option<String> {
+    pub fn why_unsupported(&self) -> Option<String> {
         match self.term.as_deref() {
-            None => Some("TERM is not set, so nothing is known of this terminal".to_owned()),
+            None => Some(
+                "TERM is not set; set it to your terminal's type, such as xterm-256color"
+                    .to_owned(),
+            ),
             Some(term @ ("dumb" | "unknown" | "emacs")) => {
-                Some(format!("TERM={term} cannot move its cursor"))
+                Some(format!("TERM={term} cannot move the cursor; use a full-screen terminal"))
             }
             Some(_) => None,
         }
@@ -125,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_dumb_terminal_is_told_what_it_lacks() {
-        assert!(environment(&[("TERM", "dumb")]).lacks().is_some());
-        assert!(environment(&[]).lacks().is_some());
-        assert_eq!(environment(&[("TERM", "screen")]).lacks(), None);
+        assert!(environment(&[("TERM", "dumb")]).why_unsupported().is_some());
+        assert!(environment(&[]).why_unsupported().is_some());
+        assert_eq!(environment(&[("TERM", "screen")]).why_unsupported(), None);
     }
 }

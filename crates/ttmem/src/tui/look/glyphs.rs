@@ -71,16 +71,16 @@ impl Glyphs {
     /// `None` for roles that are not memory.
     #[must_use]
     pub fn fill(&self, role: Role) -> Option<&'static str> {
-        let place = match role {
+        let fill = match role {
             Role::Dram | Role::L1 => 0,
             Role::L1Small | Role::Trace => 1,
             Role::CircularBuffers => 2,
             Role::Kernels => 3,
             Role::Reserved => 4,
-            Role::LeftBehind => 5,
+            Role::Stale => 5,
             _ => return None,
         };
-        self.fills.get(place).copied()
+        self.fills.get(fill).copied()
     }
 }
 

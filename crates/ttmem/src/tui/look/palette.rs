@@ -63,7 +63,7 @@ fn default(role: Role) -> Paint {
         Role::CircularBuffers => colour(0xd3_9a5c, Color::Yellow),
         Role::Kernels => colour(0xc6_7b9c, Color::Magenta),
         Role::Reserved => colour(0x73_7a85, Color::Gray),
-        Role::LeftBehind => colour(0xa8_6f5c, Color::Red),
+        Role::Stale => colour(0xa8_6f5c, Color::Red),
     }
 }
 
@@ -82,7 +82,7 @@ fn light(role: Role) -> Paint {
         Role::CircularBuffers => colour(0xb0_6a1c, Color::Yellow),
         Role::Kernels => colour(0xa3_4873, Color::Magenta),
         Role::Reserved => colour(0x8b_929d, Color::Gray),
-        Role::LeftBehind => colour(0x99_4a34, Color::Red),
+        Role::Stale => colour(0x99_4a34, Color::Red),
     }
 }
 
@@ -103,7 +103,7 @@ fn high_contrast(role: Role) -> Paint {
         Role::CircularBuffers => colour(0xff_a000, Color::Yellow),
         Role::Kernels => colour(0xff_60ff, Color::LightMagenta),
         Role::Reserved => colour(0xff_ffff, Color::White),
-        Role::LeftBehind => colour(0xff_4040, Color::LightRed),
+        Role::Stale => colour(0xff_4040, Color::LightRed),
     }
 }
 
@@ -122,7 +122,7 @@ fn colour_blind(role: Role) -> Paint {
         Role::CircularBuffers => colour(0xe6_9f00, Color::Yellow),
         Role::Kernels => colour(0xcc_79a7, Color::Magenta),
         Role::Reserved => colour(0x9a_9a9a, Color::Gray),
-        Role::LeftBehind => colour(0xd5_5e00, Color::Red),
+        Role::Stale => colour(0xd5_5e00, Color::Red),
     }
 }
 
@@ -135,7 +135,7 @@ fn line(theme: Theme, number: u8) -> Paint {
         Role::L1Small,
         Role::Trace,
         Role::Accent,
-        Role::LeftBehind,
+        Role::Stale,
     ];
     let role = ROLES[usize::from(number) % ROLES.len()];
     match theme {

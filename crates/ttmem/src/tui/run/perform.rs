@@ -53,7 +53,7 @@ impl Outside {
                 Err(error) => return Err(format!("could not save {}: {error}", path.display())),
             }
         }
-        Err(format!("could not save {}: there are too many of that name", document.name))
+        Err(format!("could not save {}: too many files with that name", document.name))
     }
 
     /// Sends a signal to a process, and never to a later process with the same pid.
@@ -64,12 +64,12 @@ impl Outside {
         let refused =
             |why: &str| format!("{} was not sent to {}: {why}", signal.name(), process.pid);
         let pid = rustix::process::Pid::from_raw(process.pid.0)
-            .ok_or_else(|| refused("it is no process of this namespace"))?;
+            .ok_or_else(|| refused("it is not in this pid namespace"))?;
         // The handle pins the process; its start time is compared only after the handle is open.
         let handle = pidfd_open(pid, PidfdFlags::empty())
             .map_err(|errno| refused(&io::Error::from(errno).to_string()))?;
         if start_time(root, process) != Some(process.start_time) {
-            return Err(refused("it has ended, and its number is another process's"));
+            return Err(refused("it has ended, and another process has its pid"));
         }
         let number = match signal {
             Signal::Terminate => Number::TERM,
@@ -125,7 +125,7 @@ mod tests {
         let root = Root::system();
         let start = start_time(&root, meant(0)).unwrap();
         let other = outside.signal(meant(start + 1), Signal::Terminate).unwrap_err();
-        assert!(other.contains("another process's"), "{other}");
+        assert!(other.contains("another process has its pid"), "{other}");
         assert!(child.try_wait().unwrap().is_none());
         assert!(outside.signal(meant(start), Signal::Terminate).is_ok());
         assert!(!child.wait().unwrap().success());

@@ -12,7 +12,8 @@ use crate::tui::history::Moment;
 use crate::tui::player::Player;
 use crate::tui::recorded;
 use crate::tui::sampler::{
-    BufferReader, CoreReader, Listing, Looker, RecipeOfL1, Sampler, Samples, Stamped, Timeline,
+    BufferReader, CoreReader, DetailsReader, Listing, RecipeOfL1, Sampler, Samples, Stamped,
+    Timeline,
 };
 
 /// The subject of the live view.
@@ -51,7 +52,7 @@ impl Subject {
 #[derive(Debug)]
 pub(super) enum Readers {
     /// Of a host.
-    Host { sampler: Sampler, cores: CoreReader, buffers: BufferReader, looker: Looker },
+    Host { sampler: Sampler, cores: CoreReader, buffers: BufferReader, details: DetailsReader },
     /// Of a recording.
     Recording { player: Player, cores: CoreReader, buffers: BufferReader },
 }
@@ -79,7 +80,7 @@ impl Readers {
             sampler: Sampler::start(feed, first, timeline, interval, events.clone())?,
             cores: CoreReader::start(l1, timeline, events.clone())?,
             buffers: BufferReader::start(buffers, timeline, events.clone())?,
-            looker: Looker::start(second, timeline, events)?,
+            details: DetailsReader::start(second, timeline, events)?,
         })
     }
 
@@ -92,7 +93,7 @@ impl Readers {
             (Self::Host { cores, .. } | Self::Recording { cores, .. }, Action::Cores(ask)) => {
                 cores.ask(ask);
             }
-            (Self::Host { looker, .. }, Action::Details(process)) => looker.ask(process),
+            (Self::Host { details, .. }, Action::Details(process)) => details.ask(process),
             (Self::Recording { player, .. }, Action::Replay(playback)) => player.order(playback),
             _ => {}
         }

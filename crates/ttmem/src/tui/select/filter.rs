@@ -39,7 +39,7 @@ pub struct UnknownField(pub String);
 
 impl std::fmt::Display for UnknownField {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "no field {}; there are {}", self.0, FIELDS.join(", "))
+        write!(formatter, "unknown field {}; use {}", self.0, FIELDS.join(", "))
     }
 }
 

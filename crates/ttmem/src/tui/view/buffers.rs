@@ -44,9 +44,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let rows = draw_unknown(canvas, Rect { y: area.y + 1, ..area }, &unknown);
         let text = match list.buffers.len() {
             0 if list.processes.iter().all(|owner| owner.unknown.is_some()) => String::new(),
-            0 => "No buffer is live.".to_owned(),
+            0 => "No live buffers.".to_owned(),
             count => {
-                format!("None of {count} buffers fits the selection or filter; Esc takes it back.")
+                format!("None of {count} buffers matches the selection or filter; Esc clears it.")
             }
         };
         canvas.text(area.x + 2, area.y + 1 + rows, area.right(), Role::Quiet, &text);
@@ -102,15 +102,14 @@ fn draw_head(
     let name = format!("{} {}", owner.pid, owner.name);
     let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, name.trim_end());
     let state = state_in_words(owner).map(|state| (Role::Notice, state.to_owned()));
-    let missing = (owner.unlisted > 0).then(|| {
-        (Role::Notice, format!("{} more found no room in the agent's list", owner.unlisted))
-    });
-    let place = allocator.map(|allocator| (Role::Plain, allocator_in_words(allocator)));
+    let missing = (owner.unlisted > 0)
+        .then(|| (Role::Notice, format!("{} more did not fit the agent's list", owner.unlisted)));
+    let of_allocator = allocator.map(|allocator| (Role::Plain, allocator_in_words(allocator)));
     let several = app.buffers.allocators().len();
     let several = (several > 1).then(|| (Role::Quiet, format!("Tab: {several} allocators")));
     let version = owner.tt_metal.as_ref().map(|it| (Role::Quiet, format!("TT-Metal {it}")));
     let user = owner.user.clone().map(|user| (Role::Quiet, user));
-    let parts = [state, missing, place, several, user, version];
+    let parts = [state, missing, of_allocator, several, user, version];
     for (role, text) in parts.into_iter().flatten() {
         if x + 3 + cells(width(&text)) > end {
             continue;
@@ -147,7 +146,7 @@ fn unknown_in_words(app: &App, list: &BufferList) -> Vec<String> {
     let text = |owner: &BufferOwner| {
         let why = owner.unknown.as_ref()?;
         let name = format!("{} {}", owner.pid, owner.name);
-        Some(format!("{}: buffers not known at this moment: {why}", name.trim_end()))
+        Some(format!("{}: buffers unknown at this time: {why}", name.trim_end()))
     };
     list.processes.iter().filter(is_selected).filter_map(text).collect()
 }
@@ -175,14 +174,14 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         SourceStatus::Denied | SourceStatus::Failed => Role::Notice,
         _ => Role::Plain,
     };
-    let more = "The agent is a library that is loaded into a TT-Metal process. It notes every allocation and free, with \
-        address, size and op, in a segment of shared memory; nothing of the process changes. Without it only sums are known.";
+    let more = "The agent is a library that is loaded into a TT-Metal process. It records every allocation and free with \
+        address, size and op in a segment of shared memory. Without it only totals are known.";
     let columns = usize::from(area.width.saturating_sub(4)).min(100);
     let mut y = area.y + 1;
     let reason: String = match status {
         SourceStatus::Denied | SourceStatus::Failed => why,
-        _ if app.replay.is_some() => "No process ran with the agent at this moment.".to_owned(),
-        _ => "No process runs with the agent.".to_owned(),
+        _ if app.replay.is_some() => "No process had an agent at this time.".to_owned(),
+        _ => "No process has an agent.".to_owned(),
     };
     let (command, does) = match app.replay {
         None => ("ttmem run -- CMD", "runs a command with the agent"),

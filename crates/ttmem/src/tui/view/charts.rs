@@ -37,7 +37,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if subjects.is_empty() {
         let what = if app.charts.of_processes { "process" } else { "chip" };
-        let text = format!("There is no {what} to chart{}.", super::hidden(app));
+        let text = format!("No {what} to chart{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     }
@@ -48,7 +48,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
         }
         Arrange::Apart | Arrange::Together => {
-            let group = group(subjects.len(), usize::from(LINES), app.subject_place());
+            let group = group(subjects.len(), usize::from(LINES), app.subject_index());
             let shown = draw_together(app, canvas, body, &subjects, group.clone(), &panels);
             draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
         }
@@ -56,9 +56,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Returns the page of subjects with the cursor.
-fn group(count: usize, size: usize, place: usize) -> std::ops::Range<usize> {
+fn group(count: usize, size: usize, index: usize) -> std::ops::Range<usize> {
     let size = size.max(1);
-    let first = place / size * size;
+    let first = index / size * size;
     first..(first + size).min(count)
 }
 
@@ -72,8 +72,8 @@ fn draw_head(
     (shown, picked): (usize, usize),
 ) {
     let scale = match app.charts.scale {
-        Scale::Limit => "up to the limit",
-        Scale::Auto => "as far as the numbers go",
+        Scale::Limit => "scale to the limit",
+        Scale::Auto => "scale to the values",
     };
     let window = format!("last {} min", app.charts.window.minutes());
     let what = if app.charts.of_processes { "processes" } else { "chips" };
@@ -87,7 +87,7 @@ fn draw_head(
     canvas.right(area.x, area.y, area.right() - 1, Role::Quiet, &text);
     let end = (area.right() - 1).saturating_sub(cells(width(&text)) + 2);
     let mut x = area.x + 1;
-    for (place, subject) in subjects.iter().enumerate().take(group.end).skip(group.start) {
+    for (index, subject) in subjects.iter().enumerate().take(group.end).skip(group.start) {
         let name = name_of(app, *subject);
         if x + cells(width(&name)) + 4 > end {
             canvas.text(x, area.y, end, Role::Quiet, canvas.glyphs().ellipsis);
@@ -95,14 +95,14 @@ fn draw_head(
         }
         let is_apart = app.charts.arrange == Arrange::Apart;
         if !is_apart && subjects.len() > 1 {
-            let sign = match letter(app.look, place - group.start, group.len()) {
+            let sign = match letter(app.look, index - group.start, group.len()) {
                 Some(letter) => format!(" {letter}"),
                 None => canvas.glyphs().lines[0].repeat(2),
             };
-            canvas.text(x, area.y, end, colour(place), &sign);
+            canvas.text(x, area.y, end, colour(index), &sign);
             x += 3;
         }
-        let role = if place == app.subject_place() { Role::Strong } else { Role::Plain };
+        let role = if index == app.subject_index() { Role::Strong } else { Role::Plain };
         x = canvas.text(x, area.y, end, role, &name) + 2;
     }
 }
@@ -116,13 +116,13 @@ fn joined(parts: impl Iterator<Item = String>, columns: usize) -> String {
 }
 
 /// Returns the colour of a subject.
-fn colour(place: usize) -> Role {
-    Role::Line(u8::try_from(place % usize::from(LINES)).unwrap_or(0))
+fn colour(index: usize) -> Role {
+    Role::Line(u8::try_from(index % usize::from(LINES)).unwrap_or(0))
 }
 
 /// Returns the letter of a curve where there are no colours.
-fn letter(look: Look, place: usize, count: usize) -> Option<char> {
-    let letter = char::from(b'a' + u8::try_from(place).ok()?.min(25));
+fn letter(look: Look, index: usize, count: usize) -> Option<char> {
+    let letter = char::from(b'a' + u8::try_from(index).ok()?.min(25));
     (look.is_mono() && count > 1).then_some(letter)
 }
 
@@ -154,12 +154,12 @@ fn draw_together(
     panels: &[Panel],
 ) -> usize {
     let (columns, rows) = grid(area, panels.len());
-    let current = app.subject_place();
+    let current = app.subject_index();
     let shown = usize::from(columns * rows).min(panels.len());
-    for (place, panel) in panels.iter().enumerate().take(shown) {
-        let place = cells(place);
+    for (index, panel) in panels.iter().enumerate().take(shown) {
+        let index = cells(index);
         let chart = Chart {
-            area: tile(area, (columns, rows), (place % columns, place / columns)),
+            area: tile(area, (columns, rows), (index % columns, index / columns)),
             panel: *panel,
             subjects: &subjects[group.clone()],
             current: current.saturating_sub(group.start),
@@ -181,16 +181,16 @@ fn draw_apart(
 ) -> (std::ops::Range<usize>, usize) {
     let columns = (area.width / LEAST_COLUMNS).max(1).min(cells(subjects.len()));
     let rows = (area.height / LEAST_ROWS).max(1).min(cells(panels.len()));
-    let group = group(subjects.len(), usize::from(columns), app.subject_place());
-    for (column, place) in group.clone().enumerate() {
+    let group = group(subjects.len(), usize::from(columns), app.subject_index());
+    for (column, index) in group.clone().enumerate() {
         for (row, panel) in panels.iter().enumerate().take(usize::from(rows)) {
-            let name = name_of(app, subjects[place]);
+            let name = name_of(app, subjects[index]);
             let chart = Chart {
                 area: tile(area, (columns, rows), (cells(column), cells(row))),
                 panel: *panel,
-                subjects: &subjects[place..=place],
+                subjects: &subjects[index..=index],
                 current: 0,
-                first: place,
+                first: index,
                 title: format!("{name} {}", panel.label()),
             };
             panel::draw(app, canvas, &chart);
@@ -213,20 +213,20 @@ fn tile(area: Rect, (columns, rows): (u16, u16), (column, row): (u16, u16)) -> R
 pub(super) fn draw_strip(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let subject = match app.focus {
         crate::tui::app::Focus::Chips => {
-            app.chips().get(app.chip_place()).map(|chip| Subject::Chip(chip.id))
+            app.chips().get(app.chip_index()).map(|chip| Subject::Chip(chip.id))
         }
         crate::tui::app::Focus::Processes => {
-            app.rows().get(app.row_place()).map(|row| Subject::Process(row.id().process))
+            app.rows().get(app.row_index()).map(|row| Subject::Process(row.id().process))
         }
     };
     let Some(subject) = subject else { return };
     let columns: u16 = if area.width >= 2 * LEAST_COLUMNS { 2 } else { 1 };
     let panels = [Panel::Track(Track::Dram), Panel::L1ByKind];
     let name = name_of(app, subject);
-    for (place, panel) in panels.into_iter().enumerate().take(usize::from(columns)) {
+    for (index, panel) in panels.into_iter().enumerate().take(usize::from(columns)) {
         let minutes = app.charts.window.minutes();
         let chart = Chart {
-            area: tile(area, (columns, 1), (cells(place), 0)),
+            area: tile(area, (columns, 1), (cells(index), 0)),
             panel,
             subjects: &[subject],
             current: 0,

@@ -25,10 +25,10 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             snapshot.sources.iter().any(|source| is_unread(source.status))
         });
         let text = match all {
-            0 if unread => "No finding, but not every source could be read.".to_owned(),
-            0 => "Nothing is wrong.".to_owned(),
+            0 if unread => "No findings, but some sources could not be read.".to_owned(),
+            0 => "No findings.".to_owned(),
             count => {
-                format!("None of {count} findings fits the selection or filter; Esc takes it back.")
+                format!("None of {count} findings matches the selection or filter; Esc clears it.")
             }
         };
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
@@ -45,18 +45,18 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         height += blocks[first].len();
     }
     let mut y = area.y;
-    for (place, finding) in findings.iter().enumerate().skip(first) {
-        let rows = cells(blocks[place].len());
+    for (index, finding) in findings.iter().enumerate().skip(first) {
+        let rows = cells(blocks[index].len());
         if y + rows.min(2) > area.bottom() {
             break;
         }
         let block = Rect { y, height: rows.min(area.bottom() - y), ..area };
-        draw_block(canvas, block, finding, &blocks[place]);
-        if place == cursor {
+        draw_block(canvas, block, finding, &blocks[index]);
+        if index == cursor {
             canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
             canvas.cursor(super::row(area, y));
         }
-        canvas.hit(Rect { y, height: rows, ..area }, Target::Finding(place));
+        canvas.hit(Rect { y, height: rows, ..area }, Target::Finding(index));
         y += rows;
     }
 }
@@ -67,8 +67,8 @@ fn block(app: &App, finding: &Finding, width: u16) -> Vec<(Role, String)> {
     let mut rows: Vec<(Role, String)> =
         wrap(&finding.text, columns).into_iter().map(|line| (Role::Plain, line)).collect();
     let arrow = app.look.glyphs().arrow;
-    for (place, line) in wrap(&finding.remedy, columns - 3).into_iter().enumerate() {
-        let lead = if place == 0 { arrow } else { "" };
+    for (index, line) in wrap(&finding.remedy, columns - 3).into_iter().enumerate() {
+        let lead = if index == 0 { arrow } else { "" };
         rows.push((Role::Quiet, format!("{lead:<2} {line}")));
     }
     let minutes = app.until().since(app.seen_first(finding)) / 60_000_000;

@@ -12,7 +12,7 @@ use ttmem_model::snapshot::Chip;
 
 use crate::output::amount;
 use crate::output::text::wrap;
-use crate::tui::app::{App, Ask, Heat};
+use crate::tui::app::{App, CoreRequest, Heat};
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
@@ -20,7 +20,7 @@ use crate::tui::widget::canvas::Canvas;
 
 /// The state of a core in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seat {
+enum CoreSign {
     Running,
     Finished,
     Idle,
@@ -28,7 +28,7 @@ enum Seat {
     Torn,
 }
 
-impl Seat {
+impl CoreSign {
     const ALL: [Self; 5] = [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
 
     fn of(core: &CoreReport) -> Self {
@@ -66,8 +66,8 @@ impl Seat {
 /// Draws the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let chips = app.chips();
-    let Some(chip) = chips.get(app.chip_place()) else {
-        let text = format!("There is no chip{}.", super::hidden(app));
+    let Some(chip) = chips.get(app.chip_index()) else {
+        let text = format!("No chips{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     };
@@ -97,7 +97,7 @@ fn draw_name(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) -> u16
     if count < 2 {
         return x;
     }
-    let text = format!("{} of {count}", app.chip_place() + 1);
+    let text = format!("{} of {count}", app.chip_index() + 1);
     canvas.text(x + 2, area.y, area.right(), Role::Quiet, &text)
 }
 
@@ -124,9 +124,9 @@ fn recorded_in_words(app: &App) -> Option<String> {
     let taken = look.recorded?;
     let shown = app.snapshot().map_or(Timestamp(0), |snapshot| snapshot.time_us);
     let distance = match (taken.micros_since(shown), shown.micros_since(taken)) {
-        (0, 0) => "this moment".to_owned(),
-        (0, before) => format!("{} before this moment", amount::duration(before)),
-        (after, _) => format!("{} after this moment", amount::duration(after)),
+        (0, 0) => "at the shown time".to_owned(),
+        (0, before) => format!("{} before the shown time", amount::duration(before)),
+        (after, _) => format!("{} after the shown time", amount::duration(after)),
     };
     // The date is at the bottom of the screen.
     Some(format!("as of {}, {distance}", amount::clock(taken)))
@@ -135,7 +135,7 @@ fn recorded_in_words(app: &App) -> Option<String> {
 /// Draws the grid, the selected core beside it, and that core's address space below.
 fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let Some(size) = cores.grid() else {
-        return draw_text(canvas, area, &["No core says where in the grid it is."]);
+        return draw_text(canvas, area, &["No core gives its grid position."]);
     };
     let space = if area.height >= 14 { space::ROWS } else { 0 };
     let room = area.height.saturating_sub(space);
@@ -143,9 +143,9 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) 
     let beside = app.core().map_or(0, |core| core::lines(cores, core).len() + 1);
     let height = cells(beside.max(usize::from(size.rows) + 6)).min(room);
     let width = grid::width(size, area.width / 2 + 4);
-    let place = Rect { width, height: height.min(u16::from(size.rows) + 1), ..area };
-    grid::draw(app, canvas, place, (cores, size));
-    let legend = Rect { y: place.bottom(), height: height - place.height, ..place };
+    let grid_area = Rect { width, height: height.min(u16::from(size.rows) + 1), ..area };
+    grid::draw(app, canvas, grid_area, (cores, size));
+    let legend = Rect { y: grid_area.bottom(), height: height - grid_area.height, ..grid_area };
     grid::draw_legend(canvas, legend, cores);
     let beside = Rect { x: area.x + width + 2, width: area.width - width - 2, height, ..area };
     match app.core() {
@@ -161,7 +161,7 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) 
         }
         None => {
             let (x, y) = app.cores.cursor;
-            let text = format!("No core answers at {x},{y}: harvested, or not ours.");
+            let text = format!("No core at {x},{y}: harvested, or not a worker core.");
             draw_text(canvas, beside, &[&text]);
         }
     }
@@ -169,22 +169,22 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) 
 
 /// Draws the effect of reading the chip's L1, and the key that confirms it.
 fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
-    if app.cores.read.is_none() && app.cores.asked.is_some() {
+    if app.cores.read.is_none() && app.cores.requested.is_some() {
         return draw_text(canvas, area, &["reading …"]);
     }
     if app.replay.is_some() {
         return draw_not_recorded(app, canvas, area);
     }
-    if app.cores.asked == Some(Ask::WithDevices) {
-        return draw_text(canvas, area, &["Nothing leads to the L1 of this chip."]);
+    if app.cores.requested == Some(CoreRequest::WithDevices) {
+        return draw_text(canvas, area, &["The L1 of this chip cannot be read."]);
     }
     if chip.remote {
-        let why = "A remote chip has no PCIe function of its own, and ttmem reads no chip through another.";
+        let why = "A remote chip has no PCIe function, and ttmem does not read chips through their gateway.";
         return draw_text(canvas, area, &[why]);
     }
     if chip.bdf.is_none() {
-        let why = "The driver knows no device that is this chip: only a memory region of TT-Metal names it, as one of a \
-            simulator, of a mock, or of another container. --simulator SOCKET reads the L1 of a simulated chip.";
+        let why = "The driver lists no device for this chip: it is known only from a memory region of TT-Metal, as chips of a \
+            simulator, a mock or another container are. --simulator SOCKET reads the L1 of a simulated chip.";
         return draw_text(canvas, area, &[why]);
     }
     let device = format!("/dev/tenstorrent/{}", chip.index);
@@ -192,10 +192,10 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
     let lines = [
         first.as_str(),
         "",
-        "ttmem opens a device only while TT-Metal has it open, borrows one small window of the driver's, reads words of \
-         worker cores through it once a second, and gives it back. It never writes to a device. docs/safety.md has every rule.",
+        "ttmem opens a device only while TT-Metal has it open, maps one small window, reads words of \
+         worker cores through it once a second, and frees it. It never writes to a device. docs/safety.md lists every rule.",
         "",
-        "Enter   read the L1 of this host's devices from now on, in every view",
+        "Enter   start reading the L1 of this host's devices, for every view",
         "x       stop reading",
     ];
     draw_text(canvas, area, &lines);
@@ -204,9 +204,9 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
 /// Returns the reason that a recording has nothing for this chip, and the remedy.
 fn draw_not_recorded(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let missing = app.cores.read.as_ref().and_then(|(_, look)| look.missing.as_deref());
-    let why = missing.unwrap_or("This recording holds no cores of this chip.");
-    let how = "ttmem record --l1 reads the L1 of worker cores too and keeps them core by core, of the moment at which \
-        most was in use.";
+    let why = missing.unwrap_or("This recording has no cores of this chip.");
+    let how = "ttmem record --l1 also reads the L1 of worker cores, and keeps the cores at the time of peak \
+        use.";
     draw_text(canvas, area, &[why, "", how]);
 }
 

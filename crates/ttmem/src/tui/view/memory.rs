@@ -15,12 +15,12 @@ use crate::tui::widget::figure::short;
 
 /// One of the two memories of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MemorySpace {
     Dram,
     L1,
 }
 
-impl Place {
+impl MemorySpace {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Dram => "DRAM",
@@ -70,7 +70,7 @@ impl Place {
                 vec![
                     (Role::Dram, &memory.dram.used),
                     (Role::Trace, &memory.trace.used),
-                    (Role::LeftBehind, &memory.dram.left_behind),
+                    (Role::Stale, &memory.dram.left_behind),
                 ]
             }
             Self::L1 => vec![
@@ -79,7 +79,7 @@ impl Place {
                 (Role::CircularBuffers, &memory.circular_buffers.used),
                 (Role::Kernels, &memory.kernels.used),
                 (Role::Reserved, &memory.reserved.used),
-                (Role::LeftBehind, &memory.l1.left_behind),
+                (Role::Stale, &memory.l1.left_behind),
             ],
         }
     }
@@ -106,11 +106,11 @@ pub(super) fn draw_bar(
     app: &App,
     canvas: &mut Canvas<'_>,
     chip: &Chip,
-    place: Place,
+    space: MemorySpace,
     (x, y, columns): (u16, u16, u16),
 ) {
     let memory = &chip.memory;
-    let parts: Vec<Part> = place
+    let parts: Vec<Part> = space
         .kinds(memory)
         .into_iter()
         .filter_map(|(role, reading)| Some(Part { amount: *reading.value()? as f64, role }))
@@ -121,10 +121,10 @@ pub(super) fn draw_bar(
             _ => part,
         })
         .collect();
-    let line = Line { subject: Subject::Chip(chip.id), track: place.track() };
+    let line = Line { subject: Subject::Chip(chip.id), track: space.track() };
     let peak = app.past.history.worst(line, Window::Hour).map(f64::from);
-    let (whole, rest) = match place.capacity(memory).bytes() {
-        Some(capacity) => (capacity as f64, place.rest(memory)),
+    let (whole, rest) = match space.capacity(memory).bytes() {
+        Some(capacity) => (capacity as f64, space.rest(memory)),
         None => (0.0, Rest::Unknown),
     };
     let parts = if whole > 0.0 { parts } else { Vec::new() };
@@ -132,7 +132,7 @@ pub(super) fn draw_bar(
 }
 
 /// Returns the notes beside a bar: its kinds by name, unless they are empty.
-pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role, String)> {
+pub(super) fn notes(look: Look, memory: &ChipMemory, space: MemorySpace) -> Vec<(Role, String)> {
     let note = |role: Role, name: &str, reading: &Reading<u64>| {
         let bytes = reading.value().filter(|bytes| **bytes > 0)?;
         let mark = reading.quality().map_or("", |quality| look.mark(quality));
@@ -142,28 +142,33 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, place: Place) -> Vec<(Role,
     let has_buffers = memory.l1.used.value().is_some_and(|bytes| *bytes > 0);
     let is_doubtful = has_buffers && cb.aliasing.value().is_none();
     let shared = if is_doubtful { " maybe buffers" } else { "" };
-    let notes = match place {
-        Place::Dram => vec![
+    let notes = match space {
+        MemorySpace::Dram => vec![
             note(Role::Trace, "trace", &memory.trace.used),
             note(Role::Plain, "largest free", &memory.dram.largest_free),
-            note(Role::LeftBehind, "left behind", &memory.dram.left_behind),
+            note(Role::Stale, "stale", &memory.dram.left_behind),
         ],
-        Place::L1 => vec![
+        MemorySpace::L1 => vec![
             note(Role::L1, "buffers", &memory.l1.used),
             note(Role::L1Small, "L1_SMALL", &memory.l1_small.used),
             note(Role::CircularBuffers, "CBs", &cb.used).map(|(role, text)| (role, text + shared)),
             note(Role::Kernels, "kernels", &memory.kernels.used),
             note(Role::Reserved, "reserved", &memory.reserved.used),
             note(Role::Plain, "CBs reported", &cb.reported).filter(|_| cb.used.value().is_none()),
-            note(Role::LeftBehind, "left behind", &memory.l1.left_behind),
+            note(Role::Stale, "stale", &memory.l1.left_behind),
         ],
     };
     notes.into_iter().flatten().collect()
 }
 
 /// Formats bytes and their share: both in twelve columns or more, one of them in fewer.
-pub(super) fn amount_in(look: Look, memory: &ChipMemory, place: Place, columns: u16) -> String {
-    let (used, capacity) = (place.used(memory), place.capacity(memory));
+pub(super) fn amount_in(
+    look: Look,
+    memory: &ChipMemory,
+    space: MemorySpace,
+    columns: u16,
+) -> String {
+    let (used, capacity) = (space.used(memory), space.capacity(memory));
     let bytes = short(look, used);
     let share = crate::tui::widget::figure::percent(used, capacity);
     match columns {

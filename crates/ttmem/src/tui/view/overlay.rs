@@ -21,14 +21,14 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
                 .iter()
                 .map(|format| format!("{}   {}", format.letter(), format.help()))
                 .collect();
-            draw_list(canvas, area, "Save what is shown as", &lines, *cursor);
+            draw_list(canvas, area, "Save the view as", &lines, *cursor);
         }
         Some(Overlay::Signal { process, name, cursor }) => {
             let title = format!("Send a signal to {name}, process {}?", process.pid);
             let signals =
                 Signal::ALL.map(|signal| format!("{:8} {}", signal.name(), signal.help()));
             let lines: Vec<String> =
-                std::iter::once("nothing; leave it alone".to_owned()).chain(signals).collect();
+                std::iter::once("none; cancel".to_owned()).chain(signals).collect();
             draw_list(canvas, area, &title, &lines, *cursor);
         }
     }
@@ -44,14 +44,14 @@ fn centred(area: Rect, width: u16, height: u16) -> Rect {
 fn draw_list(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &[String], cursor: usize) {
     canvas.cover();
     let widest = lines.iter().map(|line| width(line)).chain([width(title) + 2]).max().unwrap_or(0);
-    let place = centred(area, cells(widest) + 6, cells(lines.len()) + 2);
-    let inside = canvas.boxed(place, title);
+    let box_area = centred(area, cells(widest) + 6, cells(lines.len()) + 2);
+    let inside = canvas.boxed(box_area, title);
     let first = scroll(lines.len(), usize::from(inside.height), cursor);
-    for ((place, line), y) in lines.iter().enumerate().skip(first).zip(inside.y..inside.bottom()) {
+    for ((index, line), y) in lines.iter().enumerate().skip(first).zip(inside.y..inside.bottom()) {
         canvas.text(inside.x, y, inside.right(), Role::Plain, line);
         let row = Rect { y, height: 1, ..inside };
-        canvas.hit(row, Target::Item(place));
-        if place == cursor {
+        canvas.hit(row, Target::Item(index));
+        if index == cursor {
             canvas.cursor(row);
         }
     }
@@ -98,8 +98,8 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
     canvas.cover();
     let lines: Vec<&key::Binding> = key::help(app.view, app.mode(), search).collect();
     let all = cells(key::help(app.view, app.mode(), "").count());
-    let place = centred(area, 92, all + 4);
-    let inside = canvas.boxed(place, "Keys");
+    let box_area = centred(area, 92, all + 4);
+    let inside = canvas.boxed(box_area, "Keys");
     let x = canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, "search: ");
     let x = canvas.text(x, inside.y, inside.right(), Role::Strong, search);
     canvas.cursor(Rect { x, y: inside.y, width: 1, height: 1 });
@@ -113,7 +113,13 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
             0 => format!(" {keys}: the end "),
             more => format!(" {keys}: {more} more "),
         };
-        canvas.right(place.x + 2, place.bottom() - 1, place.right() - 2, Role::Quiet, &text);
+        canvas.right(
+            box_area.x + 2,
+            box_area.bottom() - 1,
+            box_area.right() - 2,
+            Role::Quiet,
+            &text,
+        );
     }
     for (binding, y) in lines.iter().skip(top).take(height).zip(inside.y + 2..) {
         let shown = in_charset(app, binding.shown);
@@ -123,17 +129,17 @@ fn draw_help(app: &App, canvas: &mut Canvas<'_>, area: Rect, search: &str, top: 
             (true, true) => Role::Plain,
             (false, _) => Role::Quiet,
         };
-        let place = match binding.works_in(app.view, app.mode()) {
+        let views = match binding.works_in(app.view, app.mode()) {
             true => String::new(),
             false => where_else(binding.views),
         };
         // The description of a key is cut before the list of its views.
-        let end = inside.right().saturating_sub(cells(width(&place)));
+        let end = inside.right().saturating_sub(cells(width(&views)));
         canvas.text(inside.x + KEYS, y, end, role, binding.help);
-        canvas.right(end, y, inside.right(), Role::Frame, &place);
+        canvas.right(end, y, inside.right(), Role::Frame, &views);
     }
     if lines.is_empty() {
-        let text = "no key does that";
+        let text = "no matching key";
         canvas.text(inside.x, inside.y + 2, inside.right(), Role::Quiet, text);
     }
 }

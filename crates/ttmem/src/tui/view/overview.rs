@@ -35,20 +35,20 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
     let (layout, height) = lay_out(area, chips.len(), app.rows().len());
     let top = Rect { height, ..area };
-    let place = app.chip_place();
+    let current = app.chip_index();
     match layout {
         Layout::Cards => {
             let shown = usize::from(height / cards::ROWS);
-            let first = scroll(chips.len(), shown, place);
+            let first = scroll(chips.len(), shown, current);
             cards::draw(app, canvas, top, &chips[first..]);
         }
         Layout::Lines => {
             let shown = usize::from(height.saturating_sub(1));
-            let first = scroll(chips.len(), shown, place);
+            let first = scroll(chips.len(), shown, current);
             lines::draw(app, canvas, top, &chips[first..]);
             draw_more(canvas, top, chips.len(), shown);
         }
-        Layout::Grid => grid::draw(app, canvas, top, &chips, place),
+        Layout::Grid => grid::draw(app, canvas, top, &chips, current),
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
     draw_below(app, canvas, rest);
@@ -106,7 +106,7 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let mut y = area.y + 1;
     let text = match snapshot.chips.is_empty() {
         true => "No chips.",
-        false => "No chips of this selection; Esc takes it back.",
+        false => "No chips match the selection; Esc clears it.",
     };
     canvas.text(area.x + 2, y, end, Role::Strong, text);
     y += 2;
@@ -122,7 +122,7 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         y += 1;
     }
     if snapshot.chips.is_empty() {
-        let hint = "ttmem top --demo shows what this looks like.";
+        let hint = "ttmem top --demo shows an example.";
         canvas.text(area.x + 2, y + 1, end, Role::Quiet, hint);
     }
 }
@@ -137,7 +137,7 @@ fn number(look: Look, chip: &Chip) -> String {
 }
 
 /// Formats the location of a chip: its PCIe address without a zero domain, or its gateway.
-fn place(chip: &Chip) -> String {
+fn location(chip: &Chip) -> String {
     match (&chip.bdf, &chip.region) {
         (Some(bdf), _) => bdf.strip_prefix("0000:").unwrap_or(bdf).to_owned(),
         (None, _) if chip.remote => "remote".to_owned(),

@@ -63,16 +63,16 @@ fn columns(area: Rect, sorted: Column) -> Vec<(Column, u16, u16)> {
         }
     }
     let mut x = area.x + 1;
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     for column in Column::ALL.into_iter().filter(|column| chosen.contains(column)) {
         let end = match column {
             Column::Name => area.right().saturating_sub(1),
             column => x + columns_of(column),
         };
-        places.push((column, x, end));
+        positions.push((column, x, end));
         x = end + GAP + u16::from(matches!(column, Column::User | Column::Runtime));
     }
-    places
+    positions
 }
 
 fn is_right(column: Column) -> bool {
@@ -92,13 +92,13 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, focused: bool
     if rows.is_empty() {
         draw_none(app, canvas, Rect { y: area.y + 1, height, ..area });
     }
-    let place = app.row_place();
-    let first = scroll(rows.len(), usize::from(height), place);
+    let current = app.row_index();
+    let first = scroll(rows.len(), usize::from(height), current);
     let visible = rows.iter().enumerate().skip(first).take(usize::from(height));
-    for ((place_of_row, process), y) in visible.zip(area.y + 1..) {
+    for ((index, process), y) in visible.zip(area.y + 1..) {
         draw_row(app, canvas, process, &columns, y);
         canvas.hit(row(area, y), Target::Row(process.id()));
-        if focused && place_of_row == place {
+        if focused && index == current {
             canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
             canvas.cursor(row(area, y));
         }
@@ -138,7 +138,7 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let text = match all {
         0 => "No process holds a device or device memory.".to_owned(),
         count => {
-            format!("None of {count} processes fits the selection or filter; Esc takes it back.")
+            format!("None of {count} processes matches the selection or filter; Esc clears it.")
         }
     };
     if area.height > 0 {
@@ -192,7 +192,7 @@ fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
 
 fn bytes(look: Look, figure: Figure) -> (Role, String) {
     let role = match figure {
-        Figure::Known { quality: Quality::Stale, .. } => Role::LeftBehind,
+        Figure::Known { quality: Quality::Stale, .. } => Role::Stale,
         Figure::Known { bytes: 0, .. } | Figure::Blank(_) => Role::Quiet,
         Figure::Known { .. } => Role::Plain,
     };
@@ -236,7 +236,7 @@ fn name(app: &App, row: &Row<'_>) -> (Role, String) {
     }
     let role = match process.state {
         ProcessState::Live => Role::Plain,
-        ProcessState::LeftBehind => Role::LeftBehind,
+        ProcessState::LeftBehind => Role::Stale,
         ProcessState::OutsideNamespace => Role::Quiet,
     };
     (role, parts.join(&format!(" {} ", app.look.glyphs().dot)))

@@ -39,8 +39,8 @@ enum Cell {
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let chips = app.chips();
     let shown = usize::from(area.width.saturating_sub(LABEL + 1) / CHIP).max(1);
-    let place = app.chip_place();
-    let first = scroll(chips.len(), shown, place);
+    let current = app.chip_index();
+    let first = scroll(chips.len(), shown, current);
     let visible: Vec<&Chip> = chips.iter().skip(first).take(shown).copied().collect();
     let lines: Vec<Line> = lines(&chips)
         .into_iter()
@@ -50,14 +50,15 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         })
         .collect();
     if chips.is_empty() {
-        let text = format!("There is no chip{}.", super::hidden(app));
+        let text = format!("No chips{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     }
     draw_heading(app, canvas, area, &visible, first);
-    let blanks = chips.get(place).map(|chip| blanks(app.look, chip, &lines)).unwrap_or_default();
+    let missing =
+        chips.get(current).map(|chip| missing(app.look, chip, &lines)).unwrap_or_default();
     let room = area.height.saturating_sub(1);
-    let foot = cells(blanks.len() + 2).min(room / 3);
+    let foot = cells(missing.len() + 2).min(room / 3);
     let height = usize::from(room - foot).min(lines.len());
     let top = app.cursors.telemetry.min(lines.len().saturating_sub(height));
     for (line, y) in lines.iter().skip(top).take(height).zip(area.y + 1..) {
@@ -75,12 +76,12 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let corner: Vec<String> = of_chips.into_iter().chain(of_rows).collect();
     canvas.text(area.x + 1, area.y, area.x + LABEL, Role::Quiet, &corner.join(", "));
     let y = area.y + 2 + cells(height);
-    if let Some(chip) = chips.get(place) {
-        draw_blanks(
+    if let Some(chip) = chips.get(current) {
+        draw_missing(
             canvas,
             Rect { y, height: area.bottom().saturating_sub(y), ..area },
             chip,
-            &blanks,
+            &missing,
         );
     }
 }
@@ -92,7 +93,7 @@ fn columns(area: Rect) -> impl Iterator<Item = u16> {
 
 fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip], first: usize) {
     let count = app.chips().len();
-    for ((chip, x), place) in chips.iter().zip(columns(area)).zip(first..) {
+    for ((chip, x), index) in chips.iter().zip(columns(area)).zip(first..) {
         let board = chip.board.as_deref().unwrap_or("?");
         let sign = if chip.remote { canvas.glyphs().branch } else { "" };
         let text = format!("{sign}{} {board}", chip.index);
@@ -100,7 +101,7 @@ fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip],
         canvas.right(x, area.y, end, Role::Strong, &text);
         let column = Rect { x, y: area.y, width: end.saturating_sub(x), height: area.height };
         canvas.hit(column, Target::Chip(chip.id));
-        if place == app.chip_place() && count > 1 {
+        if index == app.chip_index() && count > 1 {
             canvas.cursor(Rect { height: 1, ..column });
         }
     }
@@ -117,31 +118,31 @@ fn draw_cell(canvas: &mut Canvas<'_>, chip: &Chip, line: &Line, (x, y, end): (u1
 }
 
 /// Groups the missing values of a chip by reason.
-fn blanks(look: Look, chip: &Chip, lines: &[Line]) -> Vec<(Missing, Vec<String>)> {
-    let mut blanks: Vec<(Missing, Vec<String>)> = Vec::new();
+fn missing(look: Look, chip: &Chip, lines: &[Line]) -> Vec<(Missing, Vec<String>)> {
+    let mut groups: Vec<(Missing, Vec<String>)> = Vec::new();
     for line in lines {
         let Cell::Blank(missing) = (line.cell)(look, chip) else { continue };
-        match blanks.iter_mut().find(|(other, _)| *other == missing) {
+        match groups.iter_mut().find(|(other, _)| *other == missing) {
             Some((_, labels)) => labels.push(line.label.clone()),
-            None => blanks.push((missing, vec![line.label.clone()])),
+            None => groups.push((missing, vec![line.label.clone()])),
         }
     }
-    blanks
+    groups
 }
 
-fn draw_blanks(
+fn draw_missing(
     canvas: &mut Canvas<'_>,
     area: Rect,
     chip: &Chip,
-    blanks: &[(Missing, Vec<String>)],
+    missing: &[(Missing, Vec<String>)],
 ) {
-    if blanks.is_empty() || area.height < 2 {
+    if missing.is_empty() || area.height < 2 {
         return;
     }
-    let heading = format!("Why chip {} has blanks", chip.index);
+    let heading = format!("Missing values of chip {}", chip.index);
     canvas.text(area.x + 1, area.y, area.right(), Role::Quiet, &heading);
     let mut y = area.y + 1;
-    for (missing, labels) in blanks {
+    for (missing, labels) in missing {
         let names =
             if labels.len() > 6 { format!("{} readings", labels.len()) } else { labels.join(", ") };
         let sign = canvas.look.blank(missing.reason);
@@ -294,7 +295,7 @@ fn no_function(chip: &Chip) -> Cell {
     Cell::Blank(if chip.remote {
         Missing::unsupported("a remote chip has no PCIe function")
     } else {
-        Missing::no_source("no driver knows this chip")
+        Missing::no_source("no driver lists this chip")
     })
 }
 

@@ -55,9 +55,9 @@ impl Bar<'_> {
         let (mut sum, mut end) = (0.0, 0);
         for part in self.parts {
             sum += part.amount.max(0.0);
-            let place = if self.whole > 0.0 { whole(sum / self.whole * room as f64) } else { 0 };
+            let share = if self.whole > 0.0 { whole(sum / self.whole * room as f64) } else { 0 };
             let least = if part.amount > 0.0 { end + 1 } else { end };
-            end = place.max(least).min(room);
+            end = share.max(least).min(room);
             ends.push(end);
         }
         ends
@@ -68,19 +68,19 @@ impl Bar<'_> {
         let steps = glyphs.steps.len();
         let (from, until) = (column * steps, (column + 1) * steps);
         // The part at the left edge of the cell, and its end.
-        let Some(place) = ends.iter().position(|end| *end > from) else {
+        let Some(index) = ends.iter().position(|end| *end > from) else {
             let track = match self.rest {
                 Rest::Free => glyphs.track,
                 Rest::Unknown => glyphs.unknown,
             };
             return (track, canvas.look.style(Role::Frame));
         };
-        let style = canvas.look.style(self.parts[place].role);
+        let style = canvas.look.style(self.parts[index].role);
         if canvas.look.is_mono() || steps == 1 {
-            return (glyphs.fill(self.parts[place].role).unwrap_or(glyphs.fills[0]), style);
+            return (glyphs.fill(self.parts[index].role).unwrap_or(glyphs.fills[0]), style);
         }
-        let end = ends[place].min(until);
-        let next = (place + 1..ends.len()).find(|next| ends[*next] > end);
+        let end = ends[index].min(until);
+        let next = (index + 1..ends.len()).find(|next| ends[*next] > end);
         if end == until {
             return (glyphs.steps[steps - 1], style);
         }
@@ -98,11 +98,11 @@ impl Bar<'_> {
         let (Some(peak), true) = (self.peak, self.whole > 0.0) else { return };
         let steps = canvas.glyphs().steps.len();
         let filled = ends.last().copied().unwrap_or(0).div_ceil(steps);
-        let place = whole(peak / self.whole * f64::from(columns)).min(usize::from(columns) - 1);
-        if place >= filled && peak > 0.0 {
+        let cell = whole(peak / self.whole * f64::from(columns)).min(usize::from(columns) - 1);
+        if cell >= filled && peak > 0.0 {
             let role = self.parts.first().map_or(Role::Quiet, |part| part.role);
             let style = canvas.look.style(role);
-            canvas.sign(x + cells(place), y, style, canvas.glyphs().peak);
+            canvas.sign(x + cells(cell), y, style, canvas.glyphs().peak);
         }
     }
 }

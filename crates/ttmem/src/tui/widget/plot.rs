@@ -56,7 +56,7 @@ impl Range {
 
     /// Returns the position of a value, from 0 at the bottom to 1 at the top.
     #[must_use]
-    pub fn place(self, number: f64) -> f64 {
+    pub fn position(self, number: f64) -> f64 {
         ((number - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 }
@@ -103,7 +103,7 @@ fn draw_letter(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve)
     let Some(number) = curve.numbers[last] else { return };
     let step = if canvas.glyphs().braille { DOTS.0 } else { 1 };
     let rows = f64::from(area.height.saturating_sub(1));
-    let row = cells(whole((range.place(f64::from(number)) * rows).round()));
+    let row = cells(whole((range.position(f64::from(number)) * rows).round()));
     let y = area.bottom().saturating_sub(1 + row);
     let mut x = area.x + cells(last / step).min(area.width.saturating_sub(1));
     while x > area.x && canvas.is_letter(x, y) {
@@ -117,8 +117,8 @@ fn draw_braille(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve
     let mut cells_of_curve = vec![0_u8; usize::from(area.width) * usize::from(area.height)];
     let mut before = None;
     for (column, number) in curve.numbers.iter().take(usize::from(area.width) * 2).enumerate() {
-        let place = number.map(|number| row_of(range, f64::from(number), rows));
-        if let Some(row) = place {
+        let row = number.map(|number| row_of(range, f64::from(number), rows));
+        if let Some(row) = row {
             // A jump is drawn as a vertical line.
             let from = before.unwrap_or(row);
             for dot in from.min(row)..=from.max(row) {
@@ -126,11 +126,11 @@ fn draw_braille(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve
                 cells_of_curve[cell] |= dot_of(column % DOTS.0, dot % DOTS.1);
             }
         }
-        before = place;
+        before = row;
     }
     let style = canvas.look.style(curve.role);
-    for (place, dots) in cells_of_curve.into_iter().enumerate().filter(|(_, dots)| *dots != 0) {
-        let (row, column) = (place / usize::from(area.width), place % usize::from(area.width));
+    for (index, dots) in cells_of_curve.into_iter().enumerate().filter(|(_, dots)| *dots != 0) {
+        let (row, column) = (index / usize::from(area.width), index % usize::from(area.width));
         let sign = char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' ');
         let mut bytes = [0; 4];
         let (x, y) = (area.x + cells(column), area.y + cells(row));
@@ -153,7 +153,7 @@ fn draw_ascii(canvas: &mut Canvas<'_>, area: Rect, range: Range, curve: &Curve) 
 /// Returns the row of a value, counted from the top.
 fn row_of(range: Range, number: f64, rows: usize) -> usize {
     let last = rows.saturating_sub(1);
-    last - whole((range.place(number) * last as f64).round()).min(last)
+    last - whole((range.position(number) * last as f64).round()).min(last)
 }
 
 /// Returns the bit of a dot in a braille character: U+2800 counts the left three, the right three, then the lowest two.

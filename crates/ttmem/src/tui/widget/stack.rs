@@ -28,11 +28,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, layers: &[Layer])
                 continue;
             };
             sum += f64::from(number);
-            let place = whole((range.place(sum) * (rows * steps) as f64).round());
+            let end = whole((range.position(sum) * (rows * steps) as f64).round());
             // Any non-zero value is visible.
             let last = ends.last().map_or(0, |(end, _)| *end);
             let least = if number > 0.0 { last + 1 } else { last };
-            ends.push((place.max(least).min(rows * steps), layer.role));
+            ends.push((end.max(least).min(rows * steps), layer.role));
         }
         for row in 0..rows {
             draw_cell(canvas, area, column, row, &ends);
@@ -45,8 +45,8 @@ fn draw_cell(canvas: &mut Canvas<'_>, area: Rect, column: u16, row: usize, ends:
     let glyphs = canvas.glyphs();
     let steps = glyphs.heights.len();
     let (from, until) = (row * steps, (row + 1) * steps);
-    let Some(place) = ends.iter().position(|(end, _)| *end > from) else { return };
-    let (end, role) = ends[place];
+    let Some(index) = ends.iter().position(|(end, _)| *end > from) else { return };
+    let (end, role) = ends[index];
     let (x, y) = (area.x + column, area.bottom() - 1 - cells(row));
     let style = canvas.look.style(role);
     if canvas.look.is_mono() || steps == 1 {
@@ -55,7 +55,7 @@ fn draw_cell(canvas: &mut Canvas<'_>, area: Rect, column: u16, row: usize, ends:
     if end >= until {
         return canvas.sign(x, y, style, glyphs.heights[steps - 1]);
     }
-    let above = ends[place..].iter().find(|(other, _)| *other > end);
+    let above = ends[index..].iter().find(|(other, _)| *other > end);
     let above = above.and_then(|(_, role)| canvas.look.style(*role).fg);
     let style = above.map_or(style, |colour| style.bg(colour));
     canvas.sign(x, y, style, glyphs.heights[end - from - 1]);

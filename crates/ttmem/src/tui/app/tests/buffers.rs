@@ -39,7 +39,7 @@ fn buffers_are_sorted_filtered_and_walked_through() {
     scene.press(Key::End);
     let last = scene.app.buffers.current().cloned().unwrap();
     scene.type_in("S");
-    assert_eq!(scene.app.buffers.place(), 0, "the cursor stays on its buffer");
+    assert_eq!(scene.app.buffers.index(), 0, "the cursor stays on its buffer");
     assert_eq!(scene.app.buffers.current(), Some(&last));
     scene.press(Key::Escape);
     assert_eq!(scene.app.buffers.shown().len(), list.len());

@@ -40,7 +40,7 @@ fn a_recording_is_played_paused_and_searched() {
     assert_eq!(seek(&mut scene, "n"), (60, 1.0));
     assert!(scene.app.message.as_ref().unwrap().text.ends_with("process-started: a"));
     assert_eq!(seek(&mut scene, "n"), (120, 1.0));
-    assert!(scene.app.message.as_ref().unwrap().text.ends_with("; and 1 more"));
+    assert!(scene.app.message.as_ref().unwrap().text.ends_with(" and 1 more"));
     assert_eq!(scene.press(Key::Char('n')), Action::Draw, "nothing more happened");
     assert_eq!(seek(&mut scene, "p"), (60, 1.0));
     assert_eq!(scene.press(Key::Char(' ')), Action::Replay(Playback::Pause));
@@ -55,14 +55,14 @@ fn a_recording_is_played_paused_and_searched() {
     assert_eq!(sought(&scene, &action), (90, 1.0));
     scene.type_in("@yesterday");
     assert_eq!(scene.press(Key::Enter), Action::Draw);
-    assert!(scene.app.message.as_ref().unwrap().text.contains("is no moment"));
+    assert!(scene.app.message.as_ref().unwrap().text.contains("is not a time"));
     assert!(scene.app.overlay.is_some(), "it can be corrected");
 }
 
 #[test]
 fn nothing_of_a_recording_is_asked_of_this_machine() {
     let mut scene = replayed();
-    assert_eq!(scene.type_in("3"), Action::Cores(Ask::Recorded));
+    assert_eq!(scene.type_in("3"), Action::Cores(CoreRequest::Recorded));
     assert_eq!(scene.type_in("3"), Action::Draw, "once is enough");
     assert_eq!(scene.press(Key::Enter), Action::Draw);
     assert_eq!(scene.type_in("x"), Action::Draw);

@@ -66,8 +66,8 @@ pub(super) fn draw(
         let role = if is_scattered(kind) { Role::Notice } else { Role::Quiet };
         canvas.right(area.x + NAME, row, end, role, &right);
         if columns >= LEAST_PICTURE {
-            let place = Rect { x: area.x + NAME, y: row, width: columns, height: 1 };
-            draw_picture(app, canvas, place, kind, buffer);
+            let map_area = Rect { x: area.x + NAME, y: row, width: columns, height: 1 };
+            draw_picture(app, canvas, map_area, kind, buffer);
         }
         y += each;
     }
@@ -111,38 +111,38 @@ fn free_in_short(kind: &KindUse, columns: u16) -> Option<String> {
 fn draw_picture(
     app: &App,
     canvas: &mut Canvas<'_>,
-    place: Rect,
+    map_area: Rect,
     kind: &KindUse,
     buffer: &LiveBuffer,
 ) {
     let Some(map) = &kind.bank else {
-        let text = "where its blocks lie is not known";
-        canvas.text(place.x, place.y, place.right(), Role::Quiet, text);
+        let text = "addresses of its blocks unknown";
+        canvas.text(map_area.x, map_area.y, map_area.right(), Role::Quiet, text);
         return;
     };
     let shades = shades(app.look.charset);
-    let columns = usize::from(place.width);
+    let columns = usize::from(map_area.width);
     let taken = canvas.look.style(role_of(kind.kind));
     let free = canvas.look.style(Role::Frame);
     for (cell, shade) in fullness(map, columns).into_iter().enumerate() {
         let style = if shade == 0 { free } else { taken };
-        canvas.sign(place.x + cells(cell), place.y, style, shades[shade]);
+        canvas.sign(map_area.x + cells(cell), map_area.y, style, shades[shade]);
     }
     if kind.kind == buffer.kind {
-        mark(canvas, place, map, buffer);
+        mark(canvas, map_area, map, buffer);
     }
 }
 
 /// Marks the cells of the selected buffer.
-fn mark(canvas: &mut Canvas<'_>, place: Rect, map: &BankMap, buffer: &LiveBuffer) {
-    let columns = usize::from(place.width);
+fn mark(canvas: &mut Canvas<'_>, map_area: Rect, map: &BankMap, buffer: &LiveBuffer) {
+    let columns = usize::from(map_area.width);
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);
     let overlaps = |cell: &usize| {
         let (from, to) = part(map, *cell, columns);
         from < end && buffer.address < to
     };
     for cell in (0..columns).filter(overlaps) {
-        let here = Rect { x: place.x + cells(cell), width: 1, ..place };
+        let here = Rect { x: map_area.x + cells(cell), width: 1, ..map_area };
         canvas.over(here, canvas.look.marked());
     }
 }

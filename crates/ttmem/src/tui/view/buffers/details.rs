@@ -27,11 +27,11 @@ pub(super) fn draw(
     let columns = usize::from(inside.width.saturating_sub(LABEL));
     let mut y = inside.y;
     for (label, text) in lines(app, buffer, owner, allocator) {
-        for (place, part) in wrap(&text, columns).into_iter().enumerate() {
+        for (index, part) in wrap(&text, columns).into_iter().enumerate() {
             if y >= inside.bottom() {
                 return;
             }
-            let label = if place == 0 { label } else { "" };
+            let label = if index == 0 { label } else { "" };
             canvas.text(inside.x, y, inside.x + LABEL - 1, Role::Quiet, label);
             canvas.text(inside.x + LABEL, y, inside.right(), Role::Plain, &part);
             y += 1;
@@ -63,13 +63,13 @@ fn lines(
         0 => String::new(),
         bytes => format!(", in pages of {}", size(u64::from(bytes))),
     };
-    lines.push(("asked for", size(buffer.requested) + &pages));
+    lines.push(("requested", size(buffer.requested) + &pages));
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);
     lines.push(("ends at", format!("0x{end:08x}")));
     lines.push(("layout", buffer.layout.clone()));
-    lines.push(("made for", buffer.origin.clone()));
+    lines.push(("origin", buffer.origin.clone()));
     let quality = match buffer.op_quality.as_deref() {
-        Some("inferred") => ", inferred from the code that was entered last",
+        Some("inferred") => ", inferred from the code entered last",
         _ => "",
     };
     lines.push(("op", format!("{}{quality}", buffer.op.as_deref().unwrap_or(dash))));
@@ -77,7 +77,7 @@ fn lines(
     lines.push(("thread", thread));
     let now = app.buffers.list().map_or(Timestamp(0), |list| list.time_us);
     let allocated = buffer.age_us.map_or_else(
-        || "before the first event that is left".to_owned(),
+        || "before the first recorded event".to_owned(),
         |age| {
             let since = Timestamp(now.0.saturating_sub(age));
             format!("{} ago, {}", duration(age), date_time(since))
@@ -95,7 +95,7 @@ fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveB
     let (mut y, right) = (area.y + 1, area.right());
     let blocks = kind.bank.as_ref().map(|map| map.free.as_slice()).unwrap_or_default();
     let title = match (kind.free_per_bank, kind.bank.is_some()) {
-        (None, _) => "What is free is not known.".to_owned(),
+        (None, _) => "Free blocks are not known.".to_owned(),
         (Some(0), _) => format!("Nothing of {} is free.", kind.kind.label()),
         (Some(free), false) => format!("{} of a bank are free.", size(free)),
         (Some(free), true) => format!("{} free in {} of each bank", size(free), pieces(blocks)),
@@ -105,8 +105,8 @@ fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveB
     let mut largest: Vec<&Block> = blocks.iter().collect();
     largest.sort_by_key(|block| (std::cmp::Reverse(block.bytes), block.address));
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);
-    for (place, block) in largest.iter().enumerate() {
-        let rest = largest.len() - place;
+    for (index, block) in largest.iter().enumerate() {
+        let rest = largest.len() - index;
         if y + 1 >= area.bottom() && rest > 1 {
             let text = format!("and {rest} more");
             canvas.text(area.x, y, right, Role::Quiet, &text);
@@ -118,7 +118,7 @@ fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveB
         let x = canvas.text(area.x, y, right, Role::Plain, &format!("0x{:08x}", block.address));
         canvas.right(x, y, x + 11, Role::Plain, &size(block.bytes));
         let beside = if block.address == end {
-            "behind the buffer"
+            "after the buffer"
         } else if block.address.saturating_add(block.bytes) == buffer.address {
             "before the buffer"
         } else {

@@ -20,7 +20,7 @@ const OP: u16 = 18;
 const SMALL: u16 = 60;
 
 /// The columns of a row.
-struct Places {
+struct Layout {
     pid: Option<(u16, u16)>,
     columns: Vec<(Column, u16, u16)>,
     op: u16,
@@ -43,30 +43,30 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height < 2 {
         return;
     }
-    let places = places(app, area);
-    draw_heading(app, canvas, area, &places);
+    let layout = layout(app, area);
+    draw_heading(app, canvas, area, &layout);
     let count = app.buffers.shown().len();
     let height = usize::from(area.height - 1);
-    let place = app.buffers.place();
-    let first = scroll(count, height, place);
+    let current = app.buffers.index();
+    let first = scroll(count, height, current);
     let last = (first + height).min(count);
     for (of_row, y) in (first..last).zip(area.y + 1..) {
         let Some(buffer) = app.buffers.at(of_row) else { continue };
-        draw_row(canvas, area, &places, buffer, y);
+        draw_row(canvas, area, &layout, buffer, y);
         canvas.hit(row(area, y), Target::Buffer(of_row));
-        if of_row == place {
+        if of_row == current {
             canvas.sign(area.x, y, canvas.look.style(Role::Accent), canvas.glyphs().pointer);
             canvas.cursor(row(area, y));
         }
     }
     if count > height {
         let text = format!("{}-{last} of {count}", first + 1);
-        canvas.right(places.op + 4, area.y, area.right() - 1, Role::Quiet, &text);
+        canvas.right(layout.op + 4, area.y, area.right() - 1, Role::Quiet, &text);
     }
 }
 
 /// Returns the columns that fit.
-fn places(app: &App, area: Rect) -> Places {
+fn layout(app: &App, area: Rect) -> Layout {
     let several_processes = app.buffers.list().is_some_and(|list| list.processes.len() > 1);
     let several_threads = have_several_threads(app.buffers.shown());
     let op = if area.width < SMALL { OP / 2 } else { OP };
@@ -89,9 +89,9 @@ fn places(app: &App, area: Rect) -> Places {
     }
     let mut x = area.x + 1;
     let pid = several_processes.then(|| {
-        let place = (x, x + PID);
+        let pid = (x, x + PID);
         x += PID + 2;
-        place
+        pid
     });
     let mut columns = Vec::new();
     for (column, _) in Column::ALL.into_iter().filter(|(column, _)| chosen.contains(column)) {
@@ -99,7 +99,7 @@ fn places(app: &App, area: Rect) -> Places {
         x = start + cells(column.columns());
         columns.push((column, start, x));
     }
-    Places { pid, columns, op: x + 2 }
+    Layout { pid, columns, op: x + 2 }
 }
 
 /// Returns the sort key of a column.
@@ -117,7 +117,7 @@ fn ascends(key: SortKey) -> bool {
     matches!(key, SortKey::Op | SortKey::Address)
 }
 
-fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, places: &Places) {
+fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, layout: &Layout) {
     let y = area.y;
     let sorted = app.buffers.key;
     let sign = canvas.glyphs().sorted[usize::from(ascends(sorted) != app.buffers.reversed)];
@@ -125,10 +125,10 @@ fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, places: &Places)
         true => (Role::Accent, format!("{name}{sign}")),
         false => (Role::Quiet, name.to_owned()),
     };
-    if let Some((x, end)) = places.pid {
+    if let Some((x, end)) = layout.pid {
         canvas.right(x, y, end, Role::Quiet, "PID");
     }
-    for (column, x, end) in &places.columns {
+    for (column, x, end) in &layout.columns {
         let key = key_of(*column);
         let is_sorted = key == Some(sorted) && *column != Column::PerBank;
         let (role, text) = heading(&column.heading().to_uppercase(), is_sorted);
@@ -143,16 +143,16 @@ fn draw_heading(app: &App, canvas: &mut Canvas<'_>, area: Rect, places: &Places)
         }
     }
     let (role, text) = heading("OP", sorted == SortKey::Op);
-    let end = canvas.text(places.op, y, area.right(), role, &text);
-    let hit = Rect { x: places.op, y, width: end.saturating_sub(places.op), height: 1 };
+    let end = canvas.text(layout.op, y, area.right(), role, &text);
+    let hit = Rect { x: layout.op, y, width: end.saturating_sub(layout.op), height: 1 };
     canvas.hit(hit, Target::BufferColumn(SortKey::Op));
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, area: Rect, places: &Places, buffer: &LiveBuffer, y: u16) {
-    if let Some((x, end)) = places.pid {
+fn draw_row(canvas: &mut Canvas<'_>, area: Rect, layout: &Layout, buffer: &LiveBuffer, y: u16) {
+    if let Some((x, end)) = layout.pid {
         canvas.right(x, y, end, Role::Plain, &buffer.pid.to_string());
     }
-    for (column, x, end) in &places.columns {
+    for (column, x, end) in &layout.columns {
         let role = if *column == Column::Kind { role_of(buffer.kind) } else { Role::Plain };
         let text = column.text(buffer);
         if column.is_text() {
@@ -162,5 +162,5 @@ fn draw_row(canvas: &mut Canvas<'_>, area: Rect, places: &Places, buffer: &LiveB
         }
     }
     let op = op_in_words(canvas.glyphs().dash, buffer.op.as_deref(), &buffer.origin);
-    canvas.text(places.op, y, area.right(), Role::Plain, &op);
+    canvas.text(layout.op, y, area.right(), Role::Plain, &op);
 }

@@ -54,10 +54,10 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
         .subjects
         .iter()
         .enumerate()
-        .map(|(place, subject)| Curve {
+        .map(|(index, subject)| Curve {
             numbers: numbers(app, *subject, track, usize::from(plot.width) * DOTS.0),
-            role: role(chart, track, place),
-            letter: super::letter(canvas.look, place, chart.subjects.len()),
+            role: role(chart, track, index),
+            letter: super::letter(canvas.look, index, chart.subjects.len()),
         })
         .collect();
     let range = range(app, chart, track, &curves);
@@ -87,9 +87,9 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
 }
 
 /// Returns the colour of a line: of the track for a single subject.
-fn role(chart: &Chart<'_>, track: Track, place: usize) -> Role {
+fn role(chart: &Chart<'_>, track: Track, index: usize) -> Role {
     if chart.subjects.len() > 1 {
-        return colour(chart.first + place);
+        return colour(chart.first + index);
     }
     match track {
         Track::Dram | Track::DramLargestFree => Role::Dram,
@@ -119,8 +119,8 @@ fn number(
     track: Track,
     (numbers, per_column): (&[Option<f32>], usize),
 ) -> Option<f64> {
-    let Some(place) = app.charts.cursor else { return app.number(subject, track) };
-    let from_right = place.saturating_mul(per_column);
+    let Some(column) = app.charts.cursor else { return app.number(subject, track) };
+    let from_right = column.saturating_mul(per_column);
     let end = numbers.len().saturating_sub(from_right);
     let column = numbers.get(end.saturating_sub(per_column)..end)?;
     column.iter().rev().find_map(|number| *number).map(f64::from)
@@ -229,9 +229,9 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(
         behind = canvas.text(behind, area.y, end, *role, &format!(" {text}"));
     }
     canvas.text(behind, area.y, end, Role::Quiet, &ellipsis);
-    if let (Some(place), false) = (app.charts.cursor, values.is_empty()) {
+    if let (Some(column), false) = (app.charts.cursor, values.is_empty()) {
         let columns = usize::from(chart.area.width - SCALE - 3);
-        let micros = app.charts.window.micros() * place as u64 / columns.max(1) as u64;
+        let micros = app.charts.window.micros() * column as u64 / columns.max(1) as u64;
         let text = format!(" {} s ago", micros / 1_000_000);
         let columns = cells(width(&text));
         if start.saturating_sub(columns) > x + 2 {
@@ -299,9 +299,9 @@ fn draw_axis(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
 }
 
 fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
-    let Some(place) = app.charts.cursor else { return };
-    let place = cells(place).min(plot.width - 1);
-    let x = plot.right() - 1 - place;
+    let Some(column) = app.charts.cursor else { return };
+    let from_right = cells(column).min(plot.width - 1);
+    let x = plot.right() - 1 - from_right;
     let style = canvas.look.style(Role::Strong);
     let sign = canvas.glyphs().cursor;
     for y in plot.top()..plot.bottom() {
@@ -316,7 +316,7 @@ fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect
     let chip = chips.iter().find(|chip| subject == Some(&Subject::Chip(chip.id)));
     let text = match chip.and_then(|chip| track.missing_of_chip(chip)) {
         Some(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
-        None => "nothing was measured in this time".to_owned(),
+        None => "no samples in this window".to_owned(),
     };
     let lines = crate::output::text::wrap(&text, usize::from(plot.width - 2));
     let y = plot.y + plot.height.saturating_sub(cells(lines.len())) / 2;

@@ -44,8 +44,8 @@ fn draw_line(canvas: &mut Canvas<'_>, line: Rect, replay: &Replay, at: Moment) {
     let columns = line.width;
     let length = u128::from(last.since(first).max(1));
     let column = |moment: Moment| {
-        let place = u128::from(moment.since(first)) * u128::from(columns - 1) / length;
-        line.x + u16::try_from(place).unwrap_or(u16::MAX).min(columns - 1)
+        let offset = u128::from(moment.since(first)) * u128::from(columns - 1) / length;
+        line.x + u16::try_from(offset).unwrap_or(u16::MAX).min(columns - 1)
     };
     let [horizontal, vertical, _] = canvas.glyphs().lines;
     let here = column(at);

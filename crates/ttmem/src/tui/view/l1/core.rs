@@ -4,7 +4,7 @@ use ratatui_core::layout::Rect;
 use ttmem_model::l1::report::{CoreReport, KernelReport};
 use ttmem_model::l1::{Count, Dispatch};
 
-use super::Seat;
+use super::CoreSign;
 use crate::output::amount;
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
@@ -39,20 +39,20 @@ pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)>
 }
 
 fn heading(core: &CoreReport) -> String {
-    let place = core.logical.map_or_else(
+    let name = core.logical.map_or_else(
         || format!("core at NOC {},{}", core.noc.x, core.noc.y),
         |logical| format!("core {},{} at NOC {},{}", logical.x, logical.y, core.noc.x, core.noc.y),
     );
-    let state = Seat::of(core).label();
+    let state = CoreSign::of(core).label();
     match core.program {
         Some(program) => {
             let dispatch = match core.dispatch {
                 Dispatch::Fast => "",
-                Dispatch::Slow => ", started by the host",
+                Dispatch::Slow => ", slow dispatch",
             };
-            format!("{place}: {state}, program {program}{dispatch}")
+            format!("{name}: {state}, program {program}{dispatch}")
         }
-        None => format!("{place}: {state}"),
+        None => format!("{name}: {state}"),
     }
 }
 
@@ -75,7 +75,7 @@ fn kernels(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
 
 fn buffers(core: &CoreReport) -> Vec<(Role, String)> {
     if core.circular_buffers.is_empty() {
-        return vec![(Role::Quiet, String::new()), (Role::Quiet, "no circular buffer".to_owned())];
+        return vec![(Role::Quiet, String::new()), (Role::Quiet, "no circular buffers".to_owned())];
     }
     let heading =
         format!("{:>8} {:>10} {:>9} {:>6} {:>9}", "CB", "ADDRESS", "BYTES", "PAGES", "PAGE");
@@ -92,7 +92,7 @@ fn buffers(core: &CoreReport) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Quiet, String::new()), (Role::Quiet, heading)];
     lines.extend(core.circular_buffers.iter().map(line));
     let together = match &core.circular_buffer_bytes {
-        Count::Known(bytes) => format!("together {}, each byte once", amount::size(*bytes)),
+        Count::Known(bytes) => format!("total {}, each byte once", amount::size(*bytes)),
         Count::Missing(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
     };
     lines.push((Role::Quiet, format!("{:>8} {together}", "")));

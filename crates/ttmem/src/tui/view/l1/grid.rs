@@ -4,7 +4,7 @@ use ratatui_core::layout::Rect;
 use ttmem_model::l1::report::CoreReport;
 use ttmem_model::l1::{Coordinate, Grid};
 
-use super::Seat;
+use super::CoreSign;
 use crate::tui::app::{App, Heat, Target};
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
@@ -42,8 +42,8 @@ pub(super) fn draw(
     for (y, screen_y) in rows.zip(area.y + 1..) {
         canvas.right(area.x, screen_y, area.x + NUMBERS - 1, Role::Quiet, &y.to_string());
         for x in 0..grid.columns {
-            let place = Coordinate { x, y };
-            let core = cores.at(place);
+            let coordinate = Coordinate { x, y };
+            let core = cores.at(coordinate);
             let cell = Rect { x: column(x), y: screen_y, width: 2, height: 1 };
             draw_core(app, canvas, cell, core);
             canvas.hit(cell, Target::Core(x, y));
@@ -59,7 +59,7 @@ fn draw_core(app: &App, canvas: &mut Canvas<'_>, cell: Rect, core: Option<&CoreR
         let style = canvas.look.style(Role::Frame);
         return canvas.sign(cell.x, cell.y, style, canvas.glyphs().seats[5]);
     };
-    let (sign, role) = Seat::of(core).sign(canvas);
+    let (sign, role) = CoreSign::of(core).sign(canvas);
     canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
     let share = match app.cores.heat {
         Heat::Bytes => used_share(core),
@@ -88,11 +88,11 @@ fn headroom_share(core: &CoreReport) -> Option<f64> {
 /// Draws the legend, with the number of cores for each sign.
 pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
-    for seat in Seat::ALL {
-        let count = cores.report.cores.iter().filter(|core| Seat::of(core) == seat).count();
-        let (sign, role) = seat.sign(canvas);
+    for sign_of in CoreSign::ALL {
+        let count = cores.report.cores.iter().filter(|core| CoreSign::of(core) == sign_of).count();
+        let (sign, role) = sign_of.sign(canvas);
         if count > 0 {
-            notes.push((sign, role, format!("{} {count}", seat.label())));
+            notes.push((sign, role, format!("{} {count}", sign_of.label())));
         }
     }
     if cores.other_cores > 0 {

@@ -56,17 +56,17 @@ pub(super) fn draw_regions(canvas: &mut Canvas<'_>, area: Rect, core: &CoreRepor
     let (room, count) = (rows * columns, core.regions.len());
     // If some do not fit, the last entry gives their number.
     let shown = if count > room { room - 1 } else { count };
-    let place = |place: usize| {
-        let x = area.x + 1 + cells(place / rows) * COLUMNS;
-        (x, area.y + 2 + cells(place % rows), (x + COLUMNS - 2).min(area.right() - 1))
+    let position = |position: usize| {
+        let x = area.x + 1 + cells(position / rows) * COLUMNS;
+        (x, area.y + 2 + cells(position % rows), (x + COLUMNS - 2).min(area.right() - 1))
     };
     if shown < count {
-        let (x, y, end) = place(shown);
+        let (x, y, end) = position(shown);
         let text = format!("{} more; e saves all of them", count - shown);
         canvas.text(x + 2, y, end, Role::Quiet, &text);
     }
     for (number, region) in core.regions.iter().enumerate().take(shown) {
-        let (x, y, end) = place(number);
+        let (x, y, end) = position(number);
         let (sign, role) = sign(canvas, region.kind);
         canvas.text(x, y, end, role, sign);
         let kind = region.kind.as_str().replace('_', " ");
@@ -124,12 +124,12 @@ fn draw_kinds(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
         (RegionKind::Reserved, "reserved"),
         (RegionKind::KernelConfig, "kernel config"),
         (RegionKind::Kernels, "kernels"),
-        (RegionKind::KernelConfigFree, "ring not used"),
+        (RegionKind::KernelConfigFree, "ring unused"),
         (RegionKind::CircularBuffers, "circular buffers"),
         (RegionKind::L1, "buffers"),
         (RegionKind::L1Small, "L1_SMALL"),
         (RegionKind::Free, "free"),
-        (RegionKind::Unknown, "not known"),
+        (RegionKind::Unknown, "unknown"),
     ];
     let (mut x, mut y) = (area.x + 1, area.y);
     for (kind, label) in KINDS {

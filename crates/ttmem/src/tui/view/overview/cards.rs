@@ -3,12 +3,12 @@
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
 
-use super::{number, owners, place};
+use super::{location, number, owners};
 use crate::output::text::width;
 use crate::tui::app::{App, Focus, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
-use crate::tui::view::memory::{self, Place};
+use crate::tui::view::memory::{self, MemorySpace};
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure;
 
@@ -46,10 +46,10 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chi
         let y = area.y + cells(card) * ROWS;
         let card = Rect { y, height: ROWS, ..area };
         draw_identity(app, canvas, y, &columns, chip);
-        draw_memory(app, canvas, y + 1, &columns, chip, Place::Dram);
-        draw_memory(app, canvas, y + 2, &columns, chip, Place::L1);
+        draw_memory(app, canvas, y + 1, &columns, chip, MemorySpace::Dram);
+        draw_memory(app, canvas, y + 2, &columns, chip, MemorySpace::L1);
         canvas.hit(card, Target::Chip(chip.id));
-        let is_current = app.chips().get(app.chip_place()).map(|chip| chip.id) == Some(chip.id);
+        let is_current = app.chips().get(app.chip_index()).map(|chip| chip.id) == Some(chip.id);
         if is_current {
             draw_pointer(app, canvas, card);
         }
@@ -76,7 +76,7 @@ fn draw_identity(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, 
     let (role, temperature) = figure::temperature(look, chip);
     let end = columns.bar_end - 1 - cells(width(&temperature));
     let behind = canvas.text(x + 4, y, end, Role::Strong, &name);
-    canvas.text(behind + 2, y, end, Role::Quiet, &place(chip));
+    canvas.text(behind + 2, y, end, Role::Quiet, &location(chip));
     canvas.right(columns.bar_end - 9, y, columns.bar_end, role, &temperature);
     let (role, power) = figure::power(look, chip);
     canvas.right(columns.bar_end, y, columns.bar_end + 12, role, &power);
@@ -93,23 +93,23 @@ fn draw_memory(
     y: u16,
     columns: &Columns,
     chip: &Chip,
-    place: Place,
+    space: MemorySpace,
 ) {
     let (look, memory) = (canvas.look, &chip.memory);
-    canvas.text(columns.bar - 5, y, columns.bar, Role::Quiet, place.label());
+    canvas.text(columns.bar - 5, y, columns.bar, Role::Quiet, space.label());
     let bar = (columns.bar, y, columns.bar_end - columns.bar);
-    memory::draw_bar(app, canvas, chip, place, bar);
-    let (used, capacity) = (place.used(memory), place.capacity(memory));
+    memory::draw_bar(app, canvas, chip, space, bar);
+    let (used, capacity) = (space.used(memory), space.capacity(memory));
     let role = figure::pressure(used, capacity);
     let amount = figure::of_whole(look, used, capacity);
     canvas.right(columns.bar_end, y, columns.amount_end, role, &amount);
     let share = figure::percent(used, capacity);
     canvas.right(columns.amount_end, y, columns.share_end, role, &share);
-    let origin = place.origin(memory);
+    let origin = space.origin(memory);
     let has_origin = columns.origin > columns.notes + 20;
     let end = if has_origin { columns.origin - 1 } else { columns.end };
-    draw_notes(canvas, y, (columns.notes, end), memory::notes(look, memory, place));
-    match (origin, place.missing(memory)) {
+    draw_notes(canvas, y, (columns.notes, end), memory::notes(look, memory, space));
+    match (origin, space.missing(memory)) {
         (Some((source, quality)), _) if has_origin => {
             let text = format!("{} {}", source.as_str(), quality.as_str());
             canvas.right(columns.origin, y, columns.end, Role::Quiet, &text);

@@ -6,7 +6,7 @@ use ttmem_model::snapshot::Chip;
 use crate::tui::app::{App, Focus, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
-use crate::tui::view::memory::{self, Place};
+use crate::tui::view::memory::{self, MemorySpace};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure;
 
@@ -41,16 +41,16 @@ pub(super) fn draw(
         canvas.right(area.x + 20, area.y, area.right() - 1, Role::Quiet, &text);
     }
     let visible = chips.iter().enumerate().skip(first * per_row).take(shown * per_row);
-    for (place, chip) in visible {
+    for (index, chip) in visible {
         let cell = Rect {
-            x: area.x + 1 + cells(place % per_row) * columns,
-            y: area.y + 1 + cells(place / per_row - first),
+            x: area.x + 1 + cells(index % per_row) * columns,
+            y: area.y + 1 + cells(index / per_row - first),
             width: columns - 1,
             height: 1,
         };
         draw_chip(app, canvas, cell, chip);
         canvas.hit(cell, Target::Chip(chip.id));
-        if place == current && app.focus == Focus::Chips {
+        if index == current && app.focus == Focus::Chips {
             canvas.cursor(cell);
         }
     }
@@ -64,7 +64,7 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, cell: Rect, chip: &Chip) {
     canvas.right(cell.x + 3, cell.y, cell.x + 7, role, temperature);
     let room = cell.width.saturating_sub(8);
     let dram = room.div_ceil(2);
-    memory::draw_bar(app, canvas, chip, Place::Dram, (cell.x + 8, cell.y, dram));
+    memory::draw_bar(app, canvas, chip, MemorySpace::Dram, (cell.x + 8, cell.y, dram));
     let l1 = (cell.x + 9 + dram, cell.y, room.saturating_sub(dram + 1));
-    memory::draw_bar(app, canvas, chip, Place::L1, l1);
+    memory::draw_bar(app, canvas, chip, MemorySpace::L1, l1);
 }

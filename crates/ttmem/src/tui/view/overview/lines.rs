@@ -3,12 +3,12 @@
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
 
-use super::{number, owners, place};
+use super::{location, number, owners};
 use crate::output::text::width;
 use crate::tui::app::{App, Focus, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
-use crate::tui::view::memory::{self, Place};
+use crate::tui::view::memory::{self, MemorySpace};
 use crate::tui::view::row;
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure;
@@ -18,11 +18,11 @@ use crate::tui::widget::figure;
 enum Column {
     Number,
     Board,
-    Place,
+    Location,
     Temperature,
     Power,
     Clock,
-    Memory(Place),
+    Memory(MemorySpace),
     Owners,
 }
 
@@ -31,11 +31,11 @@ impl Column {
         match self {
             Self::Number => "  #",
             Self::Board => "BOARD",
-            Self::Place => "PLACE",
+            Self::Location => "LOCATION",
             Self::Temperature => "TEMP",
             Self::Power => "POWER",
             Self::Clock => "AICLK",
-            Self::Memory(place) => place.label(),
+            Self::Memory(space) => space.label(),
             Self::Owners => "OWNERS",
         }
     }
@@ -45,7 +45,7 @@ impl Column {
         match self {
             Self::Number => 3,
             Self::Board => 8,
-            Self::Place => 9,
+            Self::Location => 9,
             Self::Temperature => 5,
             Self::Power => 8,
             Self::Clock => 8,
@@ -62,27 +62,27 @@ const GAP: u16 = 2;
 
 /// Returns the columns that fit a width, with their start and end.
 fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
-    use Column::{Board, Clock, Memory, Number, Owners, Place as Where, Power, Temperature};
-    let (dram, l1) = (Memory(Place::Dram), Memory(Place::L1));
+    use Column::{Board, Clock, Location, Memory, Number, Owners, Power, Temperature};
+    let (dram, l1) = (Memory(MemorySpace::Dram), Memory(MemorySpace::L1));
     let chosen: &[Column] = match area.width {
         0..60 => &[Number, Temperature, dram, l1],
         60..76 => &[Number, Board, Temperature, dram, l1],
         76..100 => &[Number, Board, Temperature, Power, dram, l1],
-        100..130 => &[Number, Board, Where, Temperature, Power, Clock, dram, l1],
-        _ => &[Number, Board, Where, Temperature, Power, Clock, dram, l1, Owners],
+        100..130 => &[Number, Board, Location, Temperature, Power, Clock, dram, l1],
+        _ => &[Number, Board, Location, Temperature, Power, Clock, dram, l1, Owners],
     };
     let own = |column: Column| if column == Board { board } else { column.columns() };
     let fixed: u16 = chosen.iter().map(|column| own(*column) + GAP).sum();
     let shared = chosen.iter().filter(|column| column.columns() == 0).count();
     let share = area.width.saturating_sub(fixed + 1) / cells(shared.max(1));
     let mut x = area.x + 1;
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     for column in chosen {
         let end = x + if column.columns() == 0 { share } else { own(*column) };
-        places.push((*column, x, end.min(area.right())));
+        positions.push((*column, x, end.min(area.right())));
         x = end + GAP;
     }
-    places
+    positions
 }
 
 /// Returns the width of the board names: of the longest, if that leaves enough for the bars.
@@ -102,7 +102,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chi
             canvas.text(*x, area.y, *end, Role::Quiet, column.heading());
         }
     }
-    let current = app.chips().get(app.chip_place()).map(|chip| chip.id);
+    let current = app.chips().get(app.chip_index()).map(|chip| chip.id);
     for (y, chip) in (area.y + 1..area.bottom()).zip(chips) {
         for (column, x, end) in &columns {
             draw_cell(app, canvas, chip, *column, (*x, y, *end));
@@ -134,8 +134,8 @@ fn draw_cell(
             let board = chip.board.as_deref().unwrap_or("?");
             canvas.text(x, y, end, Role::Plain, board);
         }
-        Column::Place => {
-            canvas.text(x, y, end, Role::Quiet, &place(chip));
+        Column::Location => {
+            canvas.text(x, y, end, Role::Quiet, &location(chip));
         }
         Column::Temperature => {
             let (role, text) = figure::temperature(look, chip);
@@ -150,7 +150,7 @@ fn draw_cell(
             let role = if text.contains("MHz") { Role::Plain } else { Role::Quiet };
             canvas.right(x, y, end, role, &text);
         }
-        Column::Memory(place) => draw_memory(app, canvas, chip, place, (x, y, end)),
+        Column::Memory(space) => draw_memory(app, canvas, chip, space, (x, y, end)),
         Column::Owners => {
             if let Some(snapshot) = app.snapshot() {
                 let (role, text) = owners(look, snapshot, chip);
@@ -165,15 +165,15 @@ fn draw_memory(
     app: &App,
     canvas: &mut Canvas<'_>,
     chip: &Chip,
-    place: Place,
+    space: MemorySpace,
     (x, y, end): (u16, u16, u16),
 ) {
     let columns = end.saturating_sub(x);
     let text_columns = if columns >= 20 { 13 } else { 6 };
     let bar = columns.saturating_sub(text_columns);
-    memory::draw_bar(app, canvas, chip, place, (x, y, bar));
-    let (used, capacity) = (place.used(&chip.memory), place.capacity(&chip.memory));
-    let text = memory::amount_in(canvas.look, &chip.memory, place, text_columns);
+    memory::draw_bar(app, canvas, chip, space, (x, y, bar));
+    let (used, capacity) = (space.used(&chip.memory), space.capacity(&chip.memory));
+    let text = memory::amount_in(canvas.look, &chip.memory, space, text_columns);
     let role = if used.bytes().is_none() { Role::Quiet } else { figure::pressure(used, capacity) };
     canvas.right(x + bar, y, end, role, &text);
 }

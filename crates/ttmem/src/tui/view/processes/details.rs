@@ -35,7 +35,7 @@ pub(super) fn draw(
         let is_left_behind =
             |process: &&Process| process.pid == id.pid && process.state == ProcessState::LeftBehind;
         let text = match snapshot.processes.iter().find(is_left_behind) {
-            Some(_) => "It has ended. What it left behind has a row of its own.",
+            Some(_) => "It has ended. Its stale memory has a row of its own.",
             None => "It has ended.",
         };
         canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, text);
@@ -151,7 +151,7 @@ fn reading(label: &str, reading: &Reading<u64>) -> Line {
 /// Returns the details read from its files.
 fn looked_up(known: Option<&Details>) -> Vec<Line> {
     let Some(details) = known else {
-        return vec![("".to_owned(), Role::Quiet, "looking closer".to_owned())];
+        return vec![("".to_owned(), Role::Quiet, "reading details".to_owned())];
     };
     let mut lines = vec![(String::new(), Role::Plain, String::new())];
     lines.push(field("threads", &details.threads, u64::to_string));
@@ -160,8 +160,8 @@ fn looked_up(known: Option<&Details>) -> Vec<Line> {
             lines.push(("switches".to_owned(), Role::Quiet, "none of TT_*, TTNN_*".to_owned()));
         }
         Ok(switches) => {
-            for (place, (name, value)) in switches.iter().enumerate() {
-                let label = if place == 0 { "switches" } else { "" };
+            for (index, (name, value)) in switches.iter().enumerate() {
+                let label = if index == 0 { "switches" } else { "" };
                 lines.push((label.to_owned(), Role::Plain, format!("{name}={value}")));
             }
         }
