@@ -1,10 +1,10 @@
-//! What the driver publishes of one PCIe function: sysfs, hwmon and the device node.
+//! The driver's files of one PCIe function: sysfs, hwmon and the device node.
 
 use ttmem_model::board::{self, Arch};
 
 use ttmem_root::{Entry, Tree};
 
-/// What the sensors and counters of a chip say, in the units of the files.
+/// The sensors and counters of a chip, in the units of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
     /// Clock of the Tensix cores, in MHz.
@@ -13,13 +13,13 @@ pub struct Telemetry {
     pub temperature_mc: u32,
     /// Core voltage, in mV.
     pub voltage_mv: u32,
-    /// Core current, in mA; the driver knows whole amperes.
+    /// Core current, in mA; the driver rounds to whole amperes.
     pub current_ma: u32,
-    /// Power, in µW; the driver knows whole watts.
+    /// Power, in µW; the driver rounds to whole watts.
     pub power_uw: u32,
     /// Fan speed; published on Blackhole only.
     pub fan_rpm: u32,
-    /// Beats of the management processor.
+    /// Heartbeats of the management processor.
     pub heartbeat: u32,
     /// 32-byte words written by the host to the chip, over each NOC.
     pub host_to_device_words: [u32; 2],
@@ -28,7 +28,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// A chip that nobody uses.
+    /// An idle chip.
     #[must_use]
     pub fn idle(arch: Arch) -> Self {
         let (aiclk_mhz, temperature_mc, current_ma, power_uw) = match arch {
@@ -48,7 +48,7 @@ impl Telemetry {
         }
     }
 
-    /// A chip at work.
+    /// A busy chip.
     #[must_use]
     pub fn busy(arch: Arch) -> Self {
         let (aiclk_mhz, temperature_mc, current_ma, power_uw) = match arch {
@@ -75,7 +75,7 @@ pub struct Board {
     pub(super) kind: &'static board::Board,
     pub(super) serial: u64,
     pub(super) asic_id: u64,
-    /// PCIe buses of its functions; empty until the host gives it one.
+    /// PCIe buses of its functions; empty until the host assigns one.
     pub(super) buses: Vec<u8>,
     /// Unique ids of its chips as TT-Metal names regions: those with a PCIe function first.
     pub(super) region_ids: Vec<u64>,
@@ -83,8 +83,8 @@ pub struct Board {
 }
 
 impl Board {
-    /// A board of any type with one PCIe function. Without a link to another chip TT-Metal names the region of a
-    /// Wormhole after the board id and that of a Blackhole after the ASIC id.
+    /// Creates a board of any type with one PCIe function. Without a link to another chip TT-Metal names the region of
+    /// a Wormhole after the board id and that of a Blackhole after the ASIC id.
     #[must_use]
     pub fn new(kind: &'static board::Board) -> Self {
         let serial = (u64::from(kind.code) << 36) | 1;
@@ -97,15 +97,15 @@ impl Board {
         Self { kind, serial, asic_id, buses: Vec::new(), region_ids, telemetry: None }
     }
 
-    /// An n150: one Wormhole.
+    /// Creates an n150: one Wormhole.
     #[must_use]
     pub fn n150() -> Self {
         const KIND: &board::Board = by_code(0x18);
         Self::new(KIND)
     }
 
-    /// An n300: a Wormhole with a PCIe function and one behind it. The ids of their regions come from their Ethernet
-    /// cores and cannot be computed from anything the driver publishes.
+    /// Creates an n300: a Wormhole with a PCIe function and one behind it. The ids of their regions come from their
+    /// Ethernet cores and cannot be computed from the driver's files.
     #[must_use]
     pub fn n300() -> Self {
         const KIND: &board::Board = by_code(0x14);
@@ -113,15 +113,15 @@ impl Board {
         Self::new(KIND).serial(0x0100_0146_1183_2060).with_region_ids(&[local, local + (1 << 32)])
     }
 
-    /// A p150a: one Blackhole.
+    /// Creates a p150a: one Blackhole.
     #[must_use]
     pub fn p150() -> Self {
         const KIND: &board::Board = by_code(0x40);
         Self::new(KIND)
     }
 
-    /// One of the four trays of a Wormhole Galaxy: eight chips on the buses from `first_bus` on, all with a PCIe
-    /// function. Region ids come from the Ethernet cores here too.
+    /// Creates one of the four trays of a Wormhole Galaxy: eight chips on the buses from `first_bus` on, all with a
+    /// PCIe function. Region ids come from the Ethernet cores here too.
     #[must_use]
     pub fn galaxy_tray(first_bus: u8) -> Self {
         const KIND: &board::Board = by_code(0x35);
@@ -147,7 +147,7 @@ impl Board {
         self
     }
 
-    /// The unique ids of its chips as TT-Metal names regions: those with a PCIe function first.
+    /// Returns the unique ids of its chips as TT-Metal names regions: those with a PCIe function first.
     #[must_use]
     pub fn region_ids(&self) -> &[u64] {
         &self.region_ids
@@ -160,7 +160,7 @@ impl Board {
         self
     }
 
-    /// Sets what its sensors say; by default they say whether somebody has the device open.
+    /// Sets the sensor values; by default they depend on whether a process has the device open.
     #[must_use]
     pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
         self.telemetry = Some(telemetry);
@@ -168,7 +168,7 @@ impl Board {
     }
 }
 
-/// The board of a code that the table is known to hold; the first one otherwise.
+/// Returns the board with a code, or the first one.
 const fn by_code(code: u16) -> &'static board::Board {
     let mut index = 0;
     while index < board::Board::ALL.len() {
@@ -185,7 +185,7 @@ const fn by_code(code: u16) -> &'static board::Board {
 pub(super) struct DriverVersion(pub(super) [u32; 3]);
 
 impl DriverVersion {
-    /// Reads `2.10.0` or `2.10.0-rc1`; what is not a number counts as 0.
+    /// Parses `2.10.0` or `2.10.0-rc1`; a part that is not a number counts as 0.
     pub(super) fn parse(text: &str) -> Self {
         let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         Self(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
@@ -221,7 +221,7 @@ impl Device {
         format!("{}/hwmon/hwmon{}", self.pci_directory(), self.number + 3)
     }
 
-    /// What PCI itself knows, with or without a driver.
+    /// Adds the files of PCI itself, which exist with or without a driver.
     pub(super) fn put_pci(&self, tree: &mut Tree) {
         let (device, speed) = match self.kind.arch {
             Arch::Wormhole => ("0x401e", "16.0 GT/s PCIe"),
@@ -241,7 +241,7 @@ impl Device {
         line("max_link_width", "16");
     }
 
-    /// What the driver adds. `busy` chooses the readings where the board has none of its own.
+    /// Adds the files of the driver. `busy` selects the sensor values where the board has none of its own.
     pub(super) fn put_driver(&self, tree: &mut Tree, driver: DriverVersion, busy: bool) {
         let Self { number, .. } = self;
         let arch = self.kind.arch;

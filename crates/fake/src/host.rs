@@ -1,4 +1,4 @@
-//! A host: boards, processes and regions, and who has which device open.
+//! A host: boards, processes and regions, and the open devices.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::segment::Segment;
 use super::{BOOT, NOW};
 use ttmem_root::{Entry, Tree};
 
-/// The process that runs on the hosts with a workload.
+/// The process of the hosts with a workload.
 pub const PID: i32 = 4242;
 
-/// What that process holds on each chip.
+/// The memory of that process on each chip.
 pub const BYTES: RegionBytes = RegionBytes {
     dram: 1 << 30,
     l1: 8 << 20,
@@ -23,16 +23,16 @@ pub const BYTES: RegionBytes = RegionBytes {
     circular_buffers: 884_736,
 };
 
-/// The user whose processes and regions they are unless told otherwise.
+/// The owner of processes and regions by default.
 const ALICE: u32 = 1000;
 
-/// Files of one device that a stock process has open.
+/// The open files of one device in a stock process.
 const OPEN_FILES: usize = 4;
 
 /// PCIe buses in the order in which boards get them.
 const BUSES: [u8; 8] = [0x01, 0x41, 0x81, 0xc1, 0x21, 0x61, 0xa1, 0xe1];
 
-/// Where the region of a chip stands in the host's own `/dev/shm`.
+/// The path of the region of a chip in the host's own `/dev/shm`.
 #[must_use]
 pub fn region_path(id: u64) -> String {
     format!("/dev/shm/tt_device_{id}_memory")
@@ -48,9 +48,9 @@ pub struct Host {
     regions: Vec<RegionFile>,
     /// Directory, owner, segment.
     segments: Vec<(String, u32, Segment)>,
-    /// Pids that opened a device, one for each open file, oldest first.
+    /// Pids that opened a device, one per open file, oldest first.
     holders: BTreeMap<u32, Vec<i32>>,
-    /// Paths that are replaced or, with `None`, taken away at the end.
+    /// Paths that are replaced or, with `None`, removed at the end.
     changes: Vec<(String, Option<Entry>)>,
 }
 
@@ -68,7 +68,7 @@ impl Default for Host {
 }
 
 impl Host {
-    /// A host with driver 2.10.0, without a board; two processes that have nothing to do with us run on it.
+    /// Creates a host with driver 2.10.0 and no board; two unrelated processes run on it.
     #[must_use]
     pub fn new() -> Self {
         let host = Self {
@@ -86,19 +86,20 @@ impl Host {
             .process(first(2, "kthreadd").command::<&str>(&[]))
     }
 
-    /// One n150 and a process on it.
+    /// Creates a host with one n150 and a process on it.
     #[must_use]
     pub fn n150() -> Self {
         Self::new().board(Board::n150()).workload(pytest(), BYTES)
     }
 
-    /// One n300 and a process on both of its chips, each with a region of its own.
+    /// Creates a host with one n300 and a process on both of its chips, each with a region of its own.
     #[must_use]
     pub fn n300() -> Self {
         Self::new().board(Board::n300()).workload(pytest(), BYTES)
     }
 
-    /// One n300 and a process on both of its chips; the remote one has only a row in the region of the other.
+    /// Creates a host with one n300 and a process on both of its chips; the remote chip has only a row in the region of
+    /// the other.
     #[must_use]
     pub fn n300_rows() -> Self {
         let board = Board::n300();
@@ -111,13 +112,13 @@ impl Host {
         Self::new().board(board).process(pytest()).owner(0, PID, OPEN_FILES).region(region)
     }
 
-    /// One p150a and a process on it.
+    /// Creates a host with one p150a and a process on it.
     #[must_use]
     pub fn p150() -> Self {
         Self::new().board(Board::p150()).workload(pytest(), BYTES)
     }
 
-    /// A T3000: four n300 with eight chips, and a process on all of them. Region ids are those of a real one.
+    /// Creates a T3000: four n300 with eight chips, and a process on all of them. Region ids are those of a real one.
     #[must_use]
     pub fn t3000() -> Self {
         let local = [0x2_6190_302b, 0x2_6190_3099, 0x2_6190_30a7, 0x2_6190_30aa];
@@ -131,8 +132,8 @@ impl Host {
         host.workload(pytest(), BYTES)
     }
 
-    /// A Wormhole Galaxy: four trays of eight chips, and a process on all of them. The driver numbers its devices by
-    /// tray (buses c1, 81, 01, 41), TT-Metal by bus.
+    /// Creates a Wormhole Galaxy: four trays of eight chips, and a process on all of them. The driver numbers its
+    /// devices by tray (buses c1, 81, 01, 41), TT-Metal by bus.
     #[must_use]
     pub fn galaxy() -> Self {
         let trays = [0xc1, 0x81, 0x01, 0x41];
@@ -149,14 +150,14 @@ impl Host {
         self
     }
 
-    /// Sets the version of the driver. Older ones publish less: before 2.5.0 not even who has a device open.
+    /// Sets the version of the driver. Older ones publish less: before 2.5.0 there is no list of owners.
     #[must_use]
     pub fn driver(mut self, version: &str) -> Self {
         self.driver = Some(version.to_owned());
         self
     }
 
-    /// Takes the driver away. The boards are still on the PCIe bus.
+    /// Removes the driver. The boards are still on the PCIe bus.
     #[must_use]
     pub fn without_driver(mut self) -> Self {
         self.driver = None;
@@ -175,35 +176,34 @@ impl Host {
         self
     }
 
-    /// Adds a process, in place of one with the same pid.
+    /// Adds a process, replacing one with the same pid.
     #[must_use]
     pub fn process(mut self, process: Process) -> Self {
         self.processes.insert(process.pid(), process);
         self
     }
 
-    /// Takes a process away; what it wrote and opened stays.
+    /// Removes a process; its regions and open devices stay.
     #[must_use]
     pub fn without_process(mut self, pid: i32) -> Self {
         self.processes.remove(&pid);
         self
     }
 
-    /// Lets a process open a device `open_files` times, after everybody who is already there. The process need not
-    /// exist.
+    /// Adds `open_files` open files of a device for a process, after all earlier ones. The process need not exist.
     #[must_use]
     pub fn owner(mut self, device: u32, pid: i32, open_files: usize) -> Self {
         self.holders.entry(device).or_default().extend(std::iter::repeat_n(pid, open_files));
         self
     }
 
-    /// Lets processes outside our pid namespace open a device `open_files` times.
+    /// Adds `open_files` open files of a device for processes outside our pid namespace.
     #[must_use]
     pub fn outside(self, device: u32, open_files: usize) -> Self {
         self.owner(device, 0, open_files)
     }
 
-    /// Adds a region of alice's to the host's own `/dev/shm`, in place of one with the same id.
+    /// Adds a region of alice's to the host's own `/dev/shm`, replacing one with the same id.
     #[must_use]
     pub fn region(self, region: Region) -> Self {
         let directory = "/dev/shm".to_owned();
@@ -218,7 +218,8 @@ impl Host {
         self.region_file(RegionFile { directory, uid, region })
     }
 
-    /// Adds an agent's segment to the `/dev/shm` that a process of the host sees; of alice's where there is no such process.
+    /// Adds an agent segment to the `/dev/shm` that a process of the host sees; owned by alice if there is no such
+    /// process.
     #[must_use]
     pub fn segment_of(mut self, pid: i32, segment: Segment) -> Self {
         let process = self.processes.get(&pid);
@@ -236,7 +237,7 @@ impl Host {
         self
     }
 
-    /// Adds a process that has every device open and holds `bytes` on every chip, each in a region of its own.
+    /// Adds a process that has every device open and uses `bytes` on every chip, each in a region of its own.
     #[must_use]
     pub fn workload(self, process: Process, bytes: RegionBytes) -> Self {
         let (pid, own_pid) = (process.pid(), process.own_pid());
@@ -253,8 +254,8 @@ impl Host {
         host
     }
 
-    /// The ids of the regions of all chips as TT-Metal numbers them: chips with a PCIe function by bus, then remote
-    /// ones.
+    /// Returns the ids of the regions of all chips as TT-Metal numbers them: chips with a PCIe function by bus, then
+    /// remote ones.
     #[must_use]
     pub fn region_ids(&self) -> Vec<u64> {
         let mut local = Vec::new();
@@ -273,33 +274,33 @@ impl Host {
         local.into_iter().chain(remote).map(|(_, id)| id).collect()
     }
 
-    /// The sysfs directory of a device; empty if there is no such device.
+    /// Returns the sysfs directory of a device; empty if there is no such device.
     #[must_use]
     pub fn device_directory(&self, device: u32) -> String {
         self.device(device).map(|device| device.directory()).unwrap_or_default()
     }
 
-    /// The hwmon directory of a device; empty if there is no such device.
+    /// Returns the hwmon directory of a device; empty if there is no such device.
     #[must_use]
     pub fn hwmon_directory(&self, device: u32) -> String {
         self.device(device).map(|device| device.hwmon_directory()).unwrap_or_default()
     }
 
-    /// Replaces whatever the finished host has at a path.
+    /// Replaces the entry of the finished host at a path.
     #[must_use]
     pub fn file(mut self, path: impl Into<String>, entry: Entry) -> Self {
         self.changes.push((path.into(), Some(entry)));
         self
     }
 
-    /// Takes away whatever the finished host has at a path and below it.
+    /// Removes the entry of the finished host at a path, and everything below it.
     #[must_use]
     pub fn without(mut self, path: impl Into<String>) -> Self {
         self.changes.push((path.into(), None));
         self
     }
 
-    /// The files of the host.
+    /// Returns the files of the host.
     #[must_use]
     pub fn into_tree(self) -> Tree {
         let mut tree = Tree::new();
@@ -404,7 +405,7 @@ impl Host {
     }
 }
 
-/// The hosts on which nothing is wrong, with their names.
+/// Returns the healthy hosts, with their names.
 #[must_use]
 pub fn healthy() -> Vec<(&'static str, Tree)> {
     vec![
@@ -417,12 +418,12 @@ pub fn healthy() -> Vec<(&'static str, Tree)> {
     ]
 }
 
-/// The process of the hosts with a workload.
+/// Returns the process of the hosts with a workload.
 pub(super) fn pytest() -> Process {
     Process::new(PID, "python3").command(&["python3", "-m", "pytest", "tests/test_llama.py"])
 }
 
-/// The file of a lock that a process holds: a robust mutex, a magic number, and the holder.
+/// Returns the file of a lock that a process holds: a robust mutex, a magic number, and the holder.
 fn held_lock(pid: i32) -> Vec<u8> {
     const ROBUST_AND_SHARED: i32 = 0x90;
     const MAGIC: u64 = 0x5454_554d_444d_5458;

@@ -1,8 +1,8 @@
-//! Hosts that are made up: every file that `ttmem` would read of one, in memory.
+//! Made-up hosts: every file of a host that `ttmem` reads, in memory.
 //!
-//! A [`Host`] puts boards, processes and memory regions together and gives a [`Tree`](ttmem_root::Tree), which
+//! A [`Host`] combines boards, processes and memory regions into a [`Tree`](ttmem_root::Tree), which
 //! [`Root::memory`](ttmem_root::Root::memory) reads and `Tree::write_to` puts on disk for `--root DIR`. Values are
-//! plausible, not measured. Nothing here asks the clock: a fake host was switched on at [`BOOT`] and it is [`NOW`].
+//! plausible, not measured. Nothing here reads the clock: a fake host booted at [`BOOT`], and its time is [`NOW`].
 //!
 //! ```
 //! use ttmem_fake::Host;
@@ -28,10 +28,10 @@ pub use process::{CONTAINER_ID, Cgroup, Container, POD_UID, Process, TICKS_PER_S
 pub use region::{Region, Slot};
 pub use variants::all as variants;
 
-/// When a fake host was switched on: 20 October 2026, 06:15 UTC.
+/// The boot time of a fake host: 20 October 2026, 06:15 UTC.
 pub const BOOT: Timestamp = Timestamp(1_792_476_900_000_000);
 
-/// What time it is on a fake host: 2 November 2026, 09:30 UTC.
+/// The current time of a fake host: 2 November 2026, 09:30 UTC.
 pub const NOW: Timestamp = Timestamp(1_793_611_800_000_000);
 
 #[cfg(test)]

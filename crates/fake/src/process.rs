@@ -1,4 +1,4 @@
-//! What procfs says of one process.
+//! The procfs files of one process.
 
 use rustix::io::Errno;
 use ttmem_model::id::Timestamp;
@@ -15,7 +15,7 @@ pub const CONTAINER_ID: &str = "4f1c0a9be27d5386b1e4c7a2d90f6358aa7be41c93d2056f
 /// The pod's uid in every fake control group.
 pub const POD_UID: &str = "0d9e6f1a-58c3-4b7e-9a42-c6e1f7305b8d";
 
-/// Who started a container, which decides what its control group is called.
+/// The container runtime, which determines the name of the control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     /// Docker.
@@ -33,7 +33,7 @@ pub enum Container {
 pub enum Cgroup {
     /// One line for each controller.
     V1,
-    /// One line in all.
+    /// One line in total.
     V2,
 }
 
@@ -59,8 +59,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process of alice's that started an hour before [`NOW`], outside any container. `name` is its short name,
-    /// which Linux cuts at 15 bytes.
+    /// Creates a process of alice's that started an hour before [`NOW`], outside any container. `name` is its short
+    /// name, which Linux cuts at 15 bytes.
     #[must_use]
     pub fn new(pid: i32, name: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref();
@@ -84,7 +84,7 @@ impl Process {
         }
     }
 
-    /// Makes it one that has ended and waits for its parent to notice: a zombie, without memory or command line.
+    /// Makes it a zombie: it has ended, its parent has not noticed, and it has no memory or command line.
     #[must_use]
     pub fn ended(mut self) -> Self {
         self.has_ended = true;
@@ -92,31 +92,31 @@ impl Process {
         self
     }
 
-    /// Its number on the host.
+    /// Returns its pid on the host.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// Its number in its own namespace, which is what it writes into a region.
+    /// Returns its pid in its own namespace, which it writes into regions.
     #[must_use]
     pub fn own_pid(&self) -> i32 {
         self.namespace_pid.unwrap_or(self.pid)
     }
 
-    /// When it started, in clock ticks since boot.
+    /// Returns its start time, in clock ticks since boot.
     #[must_use]
     pub fn start_ticks(&self) -> u64 {
         self.started.micros_since(BOOT) / (1_000_000 / TICKS_PER_SECOND)
     }
 
-    /// Its short name.
+    /// Returns its short name.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// The number of its user.
+    /// Returns its user id.
     #[must_use]
     pub fn user(&self) -> u32 {
         self.uid
@@ -129,28 +129,28 @@ impl Process {
         self
     }
 
-    /// Sets the number of its user: 0 is root, 1000 alice, 1001 bob.
+    /// Sets its user id: 0 is root, 1000 alice, 1001 bob.
     #[must_use]
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = uid;
         self
     }
 
-    /// Sets when it started, to a hundredth of a second.
+    /// Sets its start time, to a hundredth of a second.
     #[must_use]
     pub fn started(mut self, started: Timestamp) -> Self {
         self.started = started;
         self
     }
 
-    /// Sets the CPU time it took in user and in system mode, in clock ticks.
+    /// Sets its CPU time in user and in system mode, in clock ticks.
     #[must_use]
     pub fn cpu_ticks(mut self, user: u64, system: u64) -> Self {
         (self.user_ticks, self.system_ticks) = (user, system);
         self
     }
 
-    /// Sets the host memory it occupies, to a KiB.
+    /// Sets its host memory, to a KiB.
     #[must_use]
     pub fn resident_bytes(mut self, bytes: u64) -> Self {
         self.resident_bytes = bytes;
@@ -171,7 +171,7 @@ impl Process {
         self
     }
 
-    /// Puts it into a container, where it is process `namespace_pid`.
+    /// Puts it into a container, where its pid is `namespace_pid`.
     #[must_use]
     pub fn container(mut self, container: Container, namespace_pid: i32) -> Self {
         self.container = Some(container);
@@ -179,7 +179,7 @@ impl Process {
         self
     }
 
-    /// Sets the version of the control group hierarchy; 2 if not set.
+    /// Sets the version of the control group hierarchy [default: 2].
     #[must_use]
     pub fn cgroup(mut self, cgroup: Cgroup) -> Self {
         self.cgroup = cgroup;
@@ -193,7 +193,7 @@ impl Process {
         self
     }
 
-    /// Where its regions stand, as a path of the host.
+    /// Returns the path of its regions on the host.
     #[must_use]
     pub fn shm_directory(&self) -> String {
         if self.has_own_shm {
@@ -203,7 +203,7 @@ impl Process {
         }
     }
 
-    /// Makes it another user's process to whoever looks: its environment, open files, namespaces and root are denied.
+    /// Makes it another user's process for the reader: its environment, open files, namespaces and root are denied.
     /// Such a host exists only in memory.
     #[must_use]
     pub fn private(mut self) -> Self {
@@ -211,7 +211,7 @@ impl Process {
         self
     }
 
-    /// Puts its files below `/proc/<pid>`. `devices` are the numbers of the devices it has open, once for each file.
+    /// Adds its files below `/proc/<pid>`. `devices` are the numbers of its open devices, one per file.
     pub(super) fn put(&self, tree: &mut Tree, devices: &[u32]) {
         let directory = format!("/proc/{}", self.pid);
         let file = |name: &str| format!("{directory}/{name}");
@@ -273,7 +273,7 @@ impl Process {
              NStgid:\t{namespace_pids}\nNSpid:\t{namespace_pids}\nNSpgid:\t{namespace_pids}\n\
              {memory}Threads:\t{threads}\n"
         );
-        // The kernel escapes these two here, and only here.
+        // The kernel escapes only these two here.
         let name = self.name.iter().flat_map(|byte| match byte {
             b'\n' => b"\\n".to_vec(),
             b'\\' => b"\\\\".to_vec(),
@@ -296,7 +296,7 @@ impl Process {
         [format!("{pid} (").as_bytes(), &self.name, rest.as_bytes()].concat()
     }
 
-    /// The numbers of its pid and mount namespaces: those of the first process, or its container's own.
+    /// Returns the ids of its pid and mount namespaces: those of the first process, or its container's own.
     fn namespaces(&self) -> (u32, u32) {
         const FIRST_PID_NAMESPACE: u32 = 4_026_531_836;
         const FIRST_MOUNT_NAMESPACE: u32 = 4_026_531_841;

@@ -1,7 +1,7 @@
 //! The shared memory region that TT-Metal writes for each chip, as an image of bytes.
 //!
-//! This is a writer and knows nothing of the reader: the offsets are written down a second time on purpose, so that
-//! a slip in one of the two shows in a test.
+//! This writer shares no code with the reader: the offsets are written down a second time on purpose, so that a slip in
+//! either shows in a test.
 
 use ttmem_model::facts::RegionBytes;
 
@@ -32,13 +32,13 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot of a process that last allocated two seconds before [`NOW`]. Names are cut at 64 bytes.
+    /// Creates the slot of a process that last allocated two seconds before [`NOW`]. Names are cut at 64 bytes.
     #[must_use]
     pub fn new(pid: i32, name: impl AsRef<[u8]>, bytes: RegionBytes) -> Self {
         Self { pid, name: name.as_ref().to_vec(), bytes, updated_ns: UPDATED_NS }
     }
 
-    /// Sets when the process last allocated or freed, in nanoseconds since 1970.
+    /// Sets the time of the last allocation or free, in nanoseconds since 1970.
     #[must_use]
     pub fn updated_ns(mut self, updated_ns: u64) -> Self {
         self.updated_ns = updated_ns;
@@ -55,8 +55,8 @@ struct ChipRow {
 
 /// A region under construction.
 ///
-/// What is not set follows from the slots: totals are their sum, the one chip row is the chip itself with the totals,
-/// and the counts are the slots that have a pid.
+/// Defaults follow from the slots: totals are their sum, the one chip row is the chip itself with the totals, and the
+/// counts are the slots that have a pid.
 #[derive(Clone, Debug)]
 pub struct Region {
     id: u64,
@@ -75,7 +75,7 @@ impl Region {
     /// Bytes of a whole region.
     pub const LENGTH: usize = 8576;
 
-    /// A version 3 region without a process. `id` is the chip's unique id, which also stands in the file's name.
+    /// Creates a version 3 region without a process. `id` is the chip's unique id, which is also in the file's name.
     #[must_use]
     pub fn new(id: u64) -> Self {
         Self {
@@ -92,34 +92,35 @@ impl Region {
         }
     }
 
-    /// The chip's unique id.
+    /// Returns the chip's unique id.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Sets the version of the layout. From 4 on the region says that it is ready, unless told otherwise.
+    /// Sets the version of the layout. From 4 on the region is marked ready by default.
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// Sets the chip's number in the process that wrote last; 0 if not set.
+    /// Sets the chip's number in the process that wrote last [default: 0].
     #[must_use]
     pub fn device_id(mut self, device_id: u32) -> Self {
         self.device_id = device_id;
         self
     }
 
-    /// Sets when any process last allocated or freed, in nanoseconds since 1970; the newest slot's if not set.
+    /// Sets the time of the last allocation or free of any process, in nanoseconds since 1970 [default: the newest
+    /// slot's].
     #[must_use]
     pub fn updated_ns(mut self, updated_ns: u64) -> Self {
         self.updated_ns = Some(updated_ns);
         self
     }
 
-    /// Sets the totals, which need not agree with the slots.
+    /// Sets the totals, which may contradict the slots.
     #[must_use]
     pub fn totals(mut self, totals: RegionBytes) -> Self {
         self.totals = Some(totals);
@@ -156,28 +157,28 @@ impl Region {
         self
     }
 
-    /// Sets the state of a version 4 region: 0 untouched, 1 being set up, ready if not set.
+    /// Sets the state of a version 4 region: 0 untouched, 1 being set up [default: ready].
     #[must_use]
     pub fn init_state(mut self, state: u32) -> Self {
         self.init_state = Some(state);
         self
     }
 
-    /// Overwrites bytes of the finished image; what lies behind its end is dropped.
+    /// Overwrites bytes of the finished image; bytes past its end are dropped.
     #[must_use]
     pub fn patch(mut self, offset: usize, bytes: impl Into<Vec<u8>>) -> Self {
         self.patches.push((offset, bytes.into()));
         self
     }
 
-    /// Cuts the image at `length` bytes, or fills it up with zeros.
+    /// Truncates the image to `length` bytes, or pads it with zeros.
     #[must_use]
     pub fn truncate(mut self, length: usize) -> Self {
         self.length = length;
         self
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
         let mut image = vec![0; Self::LENGTH];

@@ -1,4 +1,4 @@
-//! What every fake host must hold: the right paths, links that lead somewhere, values that parse.
+//! Checks of every fake host: paths, link targets, values that parse.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,7 @@
-//! Hosts on which something is wrong, each named after what is.
+//! Broken hosts, each named after its fault.
 //!
-//! What a reader should make of each stands in its doc comment: a reading that is missing with its reason, a finding,
-//! or nothing at all. Never a panic, never a wrong number. Unless it says otherwise a variant is [`super::Host::n150`] with
-//! one thing changed.
+//! The doc comment of each gives the expected result: a reading that is missing with its reason, a finding, or nothing.
+//! Never a panic, never a wrong number. Unless stated otherwise a variant is [`super::Host::n150`] with one change.
 
 pub mod devices;
 pub mod processes;
@@ -16,7 +15,7 @@ macro_rules! named {
     };
 }
 
-/// Every variant with its name. Those that hold errors or changing files exist only in memory.
+/// Returns every variant with its name. Those with errors or changing files exist only in memory.
 #[must_use]
 pub fn all() -> Vec<(&'static str, Tree)> {
     let mut all = named![regions:

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::time::{ClockId, Timespec};
 use ttmem_model::Timestamp;
 
-/// What time it is: the system's, or always the same for captures and tests.
+/// A clock: the system's, or fixed for captures and tests.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
     /// The system's clocks.
     System,
-    /// A clock that stands still.
+    /// A fixed time.
     Fixed(Timestamp),
 }
 
 impl Clock {
-    /// The time of day.
+    /// Returns the time of day.
     #[must_use]
     pub fn now(self) -> Timestamp {
         match self {
@@ -27,7 +27,7 @@ impl Clock {
         }
     }
 
-    /// What all clocks say now. On a clock that stands still the others stand at 0.
+    /// Returns the current values of all clocks. With a fixed clock the monotonic ones are 0.
     #[must_use]
     pub fn marks(self) -> Marks {
         let read = |clock| match self {
@@ -41,7 +41,7 @@ impl Clock {
         }
     }
 
-    /// Starts to measure how long something takes.
+    /// Starts a stopwatch.
     #[must_use]
     pub fn start(self) -> Stopwatch {
         match self {
@@ -51,24 +51,24 @@ impl Clock {
     }
 }
 
-/// What the clocks of the machine say at one moment. Between two of them the differences tell whether the time of day
+/// The values of the machine's clocks at one moment. The differences between two of them show whether the time of day
 /// was set and whether the machine slept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// The time of day.
     pub wall: Timestamp,
-    /// Microseconds that the machine has been awake.
+    /// Microseconds that the machine was awake.
     pub awake_us: u64,
-    /// Microseconds since it was started, sleep included.
+    /// Microseconds since boot, sleep included.
     pub since_boot_us: u64,
 }
 
-/// Measures how long something takes, apart from the time of day.
+/// Measures durations, independent of the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Option<Instant>);
 
 impl Stopwatch {
-    /// Microseconds since the start; 0 on a clock that stands still.
+    /// Returns microseconds since the start; 0 on a fixed clock.
     #[must_use]
     pub fn micros(self) -> u64 {
         self.0.map_or(0, |start| micros(start.elapsed()))

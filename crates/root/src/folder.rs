@@ -1,4 +1,4 @@
-//! A directory that is opened once and of which several files are read: what leads to it is looked up once.
+//! A directory that is opened once to read several files: its path is resolved once.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -10,12 +10,12 @@ use rustix::io::Errno;
 
 use super::{File, Place, READ, Root, RootError, read_attribute, read_file, trimmed};
 
-/// A directory of a [`Root`]. While it is kept it is the same directory, whatever takes its place.
+/// An open directory of a [`Root`]. It stays the same directory even if another takes its name.
 #[derive(Debug)]
 pub struct Folder<'a> {
     root: &'a Root,
     path: String,
-    /// Nothing for a host in memory. Why it could not be opened is what reading each of its files answers.
+    /// `None` for a host in memory. The error of opening it is returned by every read.
     handle: Result<Option<OwnedFd>, Errno>,
 }
 
@@ -35,7 +35,7 @@ impl Root {
 }
 
 impl Folder<'_> {
-    /// The path of a file in it, as the host would name it.
+    /// Returns the path of a file in it, as on the host.
     #[must_use]
     pub fn path(&self, name: &str) -> String {
         format!("{}/{name}", self.path)
@@ -55,7 +55,7 @@ impl Folder<'_> {
         .map_err(|errno| self.error(name, errno))
     }
 
-    /// Reads a short text file in it without the white space at its end. Bytes that are not UTF-8 are replaced.
+    /// Reads a short text file in it, without trailing white space. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     /// As [`Root::read_text`].
@@ -72,12 +72,12 @@ impl Folder<'_> {
         }
     }
 
-    /// Where a symbolic link in it points, as it is written.
+    /// Returns the target of a symbolic link in it, unresolved.
     ///
     /// # Errors
     /// As [`Root::link`].
     pub fn link(&self, name: &str) -> Result<PathBuf, RootError> {
-        // What leads to the link may be a link itself, and only the root knows where that may lead to.
+        // The path of the link may contain links itself, and only the root can resolve those.
         if name.contains('/') || matches!(self.root.place, Place::Memory(_)) {
             return self.root.link(&self.path(name));
         }
@@ -108,7 +108,7 @@ impl Folder<'_> {
             rustix::fs::openat(handle, name, flags | OFlags::NOFOLLOW, Mode::empty())
         };
         match opened {
-            // A link may lead out of the directory, and only the root knows where it may lead to.
+            // A link may point outside the directory, and only the root can resolve it.
             Err(Errno::LOOP | Errno::XDEV) => self.root.open(&self.path(name), READ),
             opened => opened,
         }
@@ -125,7 +125,7 @@ mod tests {
 
     const PLACE: &str = "/sys/devices/chip";
 
-    /// A directory with a chip, and the same in memory.
+    /// Creates a directory with a chip, on disk and in memory.
     fn hosts() -> (tempfile::TempDir, [Root; 2]) {
         let directory = tempfile::tempdir().unwrap();
         let chip = directory.path().join("sys/devices/chip");

@@ -1,4 +1,4 @@
-//! A file that stays readable when its name is gone.
+//! A file that stays readable after its name is removed.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::{Place, Root, RootError};
 
-/// A file that was opened to be read later, whatever becomes of its name.
+/// A file that was opened to be read later, even if its name is removed.
 #[derive(Debug)]
 pub struct Held {
     content: Content,
@@ -22,7 +22,7 @@ enum Content {
 }
 
 impl Root {
-    /// Opens a file to be read later. Of a host in memory the first `limit` bytes as they are now.
+    /// Opens a file to be read later. For a host in memory, copies the first `limit` bytes.
     ///
     /// # Errors
     /// If it cannot be opened, or is no regular file.
@@ -44,10 +44,10 @@ impl Root {
 }
 
 impl Held {
-    /// How many bytes it has now.
+    /// Returns its current size in bytes.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     pub fn size(&self) -> io::Result<u64> {
         match &self.content {
             Content::Open(file) => file.metadata().map(|status| status.len()),
@@ -55,10 +55,10 @@ impl Held {
         }
     }
 
-    /// Fills the buffer with the bytes at a place.
+    /// Fills the buffer with the bytes at an offset.
     ///
     /// # Errors
-    /// If there are not so many, or they cannot be read.
+    /// If there are too few, or they cannot be read.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         match &self.content {
             Content::Open(file) => file.read_exact_at(buffer, offset),

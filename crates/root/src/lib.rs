@@ -1,10 +1,10 @@
-//! The one door to the host's files.
+//! Read-only access to the host's files.
 //!
 //! Every path that `ttmem` reads (`/sys`, `/proc`, `/dev`, `/dev/shm`, `/etc/passwd`) goes through a [`Root`]: the
 //! system itself, a directory that holds a captured or made-up host (`--root DIR`), or a [`Tree`] in memory
 //! (`--demo`, tests). Nothing here can open a file for writing.
 //!
-//! Symbolic links of a directory root are resolved inside it, so that a capture cannot lead out of itself.
+//! Symbolic links of a directory root are resolved inside it, so that a capture cannot refer to files outside.
 
 pub mod clock;
 mod folder;
@@ -28,13 +28,13 @@ pub use held::Held;
 pub use settled::{Settled, Settler};
 pub use tree::{Entry, Tree};
 
-/// How files are opened: a FIFO in a capture must not block us, and regular files do not care.
+/// Open flags: a FIFO in a capture must not block, and regular files ignore the flag.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-/// The most of a short text file. An attribute of sysfs is never longer.
+/// The most bytes of a short text file. An attribute of sysfs is never longer.
 const PAGE: usize = 4096;
 
-/// Where the files of a host are.
+/// The location of a host's files.
 #[derive(Debug)]
 pub struct Root {
     place: Place,
@@ -47,19 +47,19 @@ enum Place {
     Memory(Tree),
 }
 
-/// What a file held when it was read.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its bytes, up to the limit of the read.
     pub bytes: Vec<u8>,
 }
 
-/// What a file is, whatever its content.
+/// The owner and identity of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The user who owns it, where that is known.
+    /// The user who owns it, if known.
     pub uid: Option<u32>,
-    /// Device and inode: the same file has the same identity under every path.
+    /// Device and inode: identical for one file under every path.
     pub identity: (u64, u64),
 }
 
@@ -69,35 +69,35 @@ impl Status {
     }
 }
 
-/// Whether a file may be read and written.
+/// The access rights of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It may.
+    /// Readable and writable.
     Granted,
-    /// The permission is lacking.
+    /// Permission denied.
     Denied,
-    /// Nothing stands at the path.
+    /// The path does not exist.
     Absent,
 }
 
-/// Why a path could not be read.
+/// The error of a failed read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {errno}")]
 pub struct RootError {
-    /// The path, as the host would name it.
+    /// The path on the host.
     pub path: String,
-    /// What the kernel answered.
+    /// The kernel's error.
     pub errno: Errno,
 }
 
 impl RootError {
-    /// True if nothing stands at the path.
+    /// True if the path does not exist.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self.errno, Errno::NOENT | Errno::NOTDIR)
     }
 
-    /// True if the permission to read it is lacking.
+    /// True if permission is denied.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self.errno, Errno::ACCESS | Errno::PERM)
@@ -109,8 +109,8 @@ impl RootError {
         matches!(self.errno, Errno::NODEV | Errno::NODATA | Errno::NXIO)
     }
 
-    /// The blank that a reading shows for this error. A missing file means that the driver or firmware does not
-    /// publish the reading.
+    /// Returns the missing reason for this error. A missing file means that the driver or firmware does not publish the
+    /// reading.
     #[must_use]
     pub fn missing(&self) -> Missing {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
@@ -129,13 +129,13 @@ impl RootError {
 }
 
 impl Root {
-    /// The system that `ttmem` runs on.
+    /// Creates the root of the system that `ttmem` runs on.
     #[must_use]
     pub fn system() -> Self {
         Self { place: Place::System }
     }
 
-    /// A captured or made-up host in a directory.
+    /// Creates the root of a captured or made-up host in a directory.
     ///
     /// # Errors
     /// If the directory cannot be opened.
@@ -146,13 +146,13 @@ impl Root {
         Ok(Self { place: Place::Directory { handle } })
     }
 
-    /// A host in memory.
+    /// Creates the root of a host in memory.
     #[must_use]
     pub fn memory(tree: Tree) -> Self {
         Self { place: Place::Memory(tree) }
     }
 
-    /// True for the system that `ttmem` runs on: its processes are alive, its clock is ours.
+    /// True for the system that `ttmem` runs on: its processes are live and its clock is ours.
     #[must_use]
     pub fn is_system(&self) -> bool {
         matches!(self.place, Place::System)
@@ -161,12 +161,12 @@ impl Root {
     /// Reads the first `limit` bytes of a file.
     ///
     /// # Errors
-    /// If it cannot be opened or read. A directory gives `EISDIR`.
+    /// If it cannot be opened or read. A directory returns `EISDIR`.
     pub fn read(&self, path: &str, limit: usize) -> Result<File, RootError> {
         self.read_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// Reads a short text file without the white space at its end. Bytes that are not UTF-8 are replaced.
+    /// Reads a short text file, without trailing white space. Bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     /// If it cannot be opened or read.
@@ -179,7 +179,7 @@ impl Root {
             .map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// The names in a directory, sorted, without `.` and `..`.
+    /// Returns the names in a directory, sorted, without `.` and `..`.
     ///
     /// # Errors
     /// If it cannot be opened or read.
@@ -187,10 +187,10 @@ impl Root {
         self.list_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// Who owns a file or directory and which it is, also of one that we may not read.
+    /// Returns the owner and identity of a file or directory, even of one that is not readable.
     ///
     /// # Errors
-    /// If nothing stands at the path.
+    /// If the path does not exist.
     pub fn status(&self, path: &str) -> Result<Status, RootError> {
         let status = match &self.place {
             Place::Memory(tree) => tree.status(path),
@@ -202,7 +202,7 @@ impl Root {
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// Whether a file may be read and written, asked without opening it. Of a captured host only whether it is there.
+    /// Returns the access rights of a file without opening it. For a captured host, only whether it exists.
     #[must_use]
     pub fn access(&self, path: &str) -> Access {
         let answer = match &self.place {
@@ -220,8 +220,8 @@ impl Root {
         }
     }
 
-    /// Bytes that an ordinary user may still write in the file system at a path, 0 if it is mounted read-only; `None` for
-    /// a captured host.
+    /// Returns the bytes that an unprivileged user can still write to the file system of a path, 0 if it is mounted
+    /// read-only; `None` for a captured host.
     #[must_use]
     pub fn free_bytes(&self, path: &str) -> Option<u64> {
         let status = self.is_system().then(|| rustix::fs::statvfs(path).ok()).flatten()?;
@@ -231,7 +231,7 @@ impl Root {
         status.f_bavail.checked_mul(status.f_frsize)
     }
 
-    /// Where a symbolic link points, as it is written.
+    /// Returns the target of a symbolic link, unresolved.
     ///
     /// # Errors
     /// If there is no link or it cannot be read.
@@ -290,7 +290,7 @@ impl Root {
     }
 }
 
-/// Reads as much at once as most files have: what changes is then torn less often, and no memory grows for it.
+/// Reads as much at once as most files have: torn reads are rarer, and the buffer does not grow.
 fn read_file(file: &OwnedFd, limit: usize) -> Result<File, Errno> {
     const AT_ONCE: usize = 2 * PAGE;
     let mut piece = [0; AT_ONCE];
@@ -313,7 +313,7 @@ fn read_file(file: &OwnedFd, limit: usize) -> Result<File, Errno> {
     Ok(File { bytes })
 }
 
-/// An attribute of sysfs comes in one piece: no second read asks whether there is more.
+/// An attribute of sysfs is returned by one read: no second read is needed to find its end.
 fn read_attribute(file: &OwnedFd) -> Result<String, Errno> {
     let mut bytes = [0; PAGE];
     let read = rustix::io::read(file, &mut bytes)?;

@@ -1,4 +1,4 @@
-//! A file that others write while it is read: read again and again until two reads agree.
+//! A file that other processes write: read repeatedly until two reads agree.
 
 use std::os::fd::OwnedFd;
 
@@ -13,28 +13,29 @@ pub struct Settler<'a> {
     root: &'a Root,
     limit: usize,
     reads: usize,
-    /// What the last two reads gave. It is kept from file to file, so that no memory is taken anew for each.
+    /// The bytes of the last two reads. The buffers are reused for the next file.
     last: Vec<u8>,
     next: Vec<u8>,
 }
 
-/// What a file held when it stood still.
+/// The stable content of a file.
 #[derive(Debug)]
 pub struct Settled<'a> {
-    /// Its bytes, up to the limit of the read; nothing if no two reads agreed.
+    /// Its bytes, up to the limit of the read; `None` if no two reads agreed.
     pub bytes: Option<&'a [u8]>,
-    /// Whose it is.
+    /// The file's owner.
     pub status: Status,
 }
 
-/// The file, whatever takes its place meanwhile.
+/// The open file, even if another takes its name.
 enum Source<'a> {
     Open(OwnedFd),
     Memory(&'a Tree, &'a str),
 }
 
 impl Root {
-    /// Reads the first `limit` bytes of files until two reads of each agree, at most `reads` times after the first.
+    /// Creates a reader of the first `limit` bytes of files, until two reads of each agree, at most `reads` times after
+    /// the first.
     #[must_use]
     pub fn settler(&self, limit: usize, reads: usize) -> Settler<'_> {
         Settler { root: self, limit, reads, last: Vec::new(), next: Vec::new() }
@@ -52,7 +53,7 @@ impl Settler<'_> {
         Ok(Settled { bytes: is_settled.then_some(self.last.as_slice()), status })
     }
 
-    /// Whether two reads agreed, and whose file it is.
+    /// Returns whether two reads agreed, and the file's owner.
     fn settle(&mut self, path: &str) -> Result<(bool, Status), Errno> {
         let source = match &self.root.place {
             Place::Memory(tree) => Source::Memory(tree, path),
@@ -87,7 +88,7 @@ impl Source<'_> {
     }
 }
 
-/// Reads as much at once as the system gives, from the first byte on.
+/// Reads as much at once as the system returns, from offset 0.
 fn read_from_start(file: &OwnedFd, bytes: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
     bytes.clear();
     bytes.reserve(limit);

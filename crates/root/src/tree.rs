@@ -1,4 +1,4 @@
-//! A host in memory: paths and what stands there.
+//! A host in memory: paths and their entries.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
@@ -13,7 +13,7 @@ use super::{File, Status};
 /// Links followed before a path counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// What stands at a path.
+/// An entry.
 #[derive(Debug)]
 pub enum Entry {
     /// A file: its bytes and the user who owns it.
@@ -27,9 +27,10 @@ pub enum Entry {
     Link(String),
     /// An empty directory. Directories with content need no entry.
     Directory,
-    /// A path that answers every read with this error.
+    /// A path that returns this error at every read.
     Error(Errno),
-    /// A file that gives the next entry at each read and then stays at the last: a host that changes while it is read.
+    /// A file that returns the next entry at each read and then stays at the last: a host that changes while it is
+    /// read.
     Changing {
         /// The entries in order.
         entries: Vec<Entry>,
@@ -39,12 +40,12 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// A file of root's.
+    /// Creates a file of root's.
     pub fn file(bytes: impl Into<Vec<u8>>) -> Self {
         Self::File { bytes: bytes.into(), uid: 0 }
     }
 
-    /// A file that changes with each read.
+    /// Creates a file that changes with each read.
     #[must_use]
     pub fn changing(entries: Vec<Entry>) -> Self {
         Self::Changing { entries, reads: AtomicUsize::new(0) }
@@ -58,29 +59,29 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A host without a file.
+    /// Creates a host without files.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts something at an absolute path; what stood there is gone.
+    /// Sets the entry at an absolute path, replacing an earlier one.
     pub fn put(&mut self, path: impl Into<String>, entry: Entry) {
         self.entries.insert(path.into(), entry);
     }
 
-    /// Puts a text file with a newline at its end at an absolute path.
+    /// Sets a text file with a final newline at an absolute path.
     pub fn put_line(&mut self, path: impl Into<String>, text: impl std::fmt::Display) {
         self.put(path, Entry::file(format!("{text}\n")));
     }
 
-    /// Takes away a path and everything below it.
+    /// Removes a path and everything below it.
     pub fn remove(&mut self, path: &str) {
         let below = format!("{path}/");
         self.entries.retain(|name, _| name != path && !name.starts_with(&below));
     }
 
-    /// Every path and what stands there, sorted.
+    /// Returns every path and its entry, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
@@ -123,7 +124,7 @@ impl Tree {
             None if self.is_directory(&path) => None,
             None => return Err(Errno::NOENT),
         };
-        // Every path before it is another one, so their number is as good as an inode's.
+        // The count of paths before it is unique, and serves as the inode number.
         let inode = self.entries.keys().take_while(|name| **name < path).count() as u64;
         let is_file = u64::from(self.entries.contains_key(&path));
         Ok(Status { uid, identity: (is_file, inode) })
@@ -163,7 +164,7 @@ impl Tree {
         }
     }
 
-    /// The path without links, `.` and `..`; the last component is followed on request.
+    /// Returns the path without links, `.` and `..`; the last component is followed on request.
     fn resolve(&self, path: &str, follow_last: bool) -> Result<String, Errno> {
         let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut done = String::new();

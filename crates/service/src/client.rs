@@ -1,7 +1,7 @@
-//! A client of the server: gives snapshots as a collector does.
+//! A client of the server: a source of snapshots like a collector.
 //!
-//! The server is not trusted to be well: whatever it says or does not say, every call ends in time, and the memory that
-//! it can make a client take is bounded.
+//! The server is not trusted: every call ends in time, and the memory that a server can make a client allocate is
+//! bounded.
 
 mod line;
 
@@ -15,32 +15,32 @@ use ttmem_recording::{Damage, Moment};
 
 use line::{Line, now};
 
-/// How long a server may take to answer before it counts as not there. A frame that has begun must end in it too.
+/// Microseconds for an answer. A frame that has begun must end in that time too.
 const ANSWER_US: u64 = 1_000_000;
-/// The same where history is wanted, which is more to send.
+/// Microseconds for an answer with history, which is longer.
 const HISTORY_US: u64 = 3_000_000;
-/// History that is kept of what a server sends.
+/// The most bytes of history that are kept.
 const MAX_HISTORY_BYTES: usize = 64 << 20;
 
-/// Why there is no snapshot from the server.
+/// The reason that there is no snapshot from the server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// It is not there, or went away.
+    /// Not running, or gone.
     #[error("no server: {0}")]
     Gone(#[from] io::Error),
-    /// It closed the connection and said why.
+    /// It closed the connection with a reason.
     #[error("the server closed the connection: {0}")]
     Refused(String),
-    /// It said what cannot be understood.
+    /// Its message is invalid.
     #[error("cannot understand the server: {0}")]
     Damaged(#[from] Damage),
-    /// It is of another age.
+    /// It speaks another version of the protocol.
     #[error(
         "the server speaks version {0}, this ttmem {1}; install the same ttmem for both and restart the server"
     )]
     Version(u16, u16),
-    /// It says nothing.
+    /// It does not answer.
     #[error("the server does not answer in time")]
     Slow,
 }
@@ -53,12 +53,12 @@ pub struct Client {
     welcome: Welcome,
     history: Vec<Vec<u8>>,
     history_bytes: usize,
-    /// Whether there is a state that was not given yet.
+    /// True if there is a state that was not returned yet.
     is_new: bool,
 }
 
 impl Client {
-    /// Connects, and takes as much history as is wanted and the first state.
+    /// Connects, and receives the requested history and the first state.
     ///
     /// # Errors
     /// If no server answers.
@@ -91,32 +91,33 @@ impl Client {
         Ok(client)
     }
 
-    /// The time from state to state.
+    /// Returns the interval between states.
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_micros(self.welcome.interval_us)
     }
 
-    /// The kernel's number of the start of the machine that the server looks at.
+    /// Returns the boot id of the machine that the server samples.
     #[must_use]
     pub fn boot(&self) -> Option<&str> {
         self.welcome.boot.as_deref()
     }
 
-    /// The user that the server runs as.
+    /// Returns the user that the server runs as.
     ///
     /// # Errors
-    /// If the kernel does not say.
+    /// If the kernel does not report it.
     pub fn uid(&self) -> io::Result<u32> {
         self.line.uid()
     }
 
-    /// What was before the first state: blocks of a recording, each given once.
+    /// Takes the history before the first state: blocks of a recording, each returned once.
     pub fn history(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.history)
     }
 
-    /// The newest snapshot. Does not wait where one is there that was not given yet; otherwise gives the last again.
+    /// Returns the newest snapshot. Does not wait if an unreturned one has arrived; otherwise returns the last one
+    /// again.
     ///
     /// # Errors
     /// If the server went away.
@@ -126,8 +127,8 @@ impl Client {
         Ok(self.moment()?.snapshot()?)
     }
 
-    /// The newest snapshot that was not given yet. Where there is none, it waits until the machine has been awake for
-    /// so many microseconds.
+    /// Returns the newest unreturned snapshot. If there is none, waits until the machine was awake for that many
+    /// microseconds.
     ///
     /// # Errors
     /// If the server went away.
@@ -160,7 +161,7 @@ impl Client {
         self.reader.moment().ok_or_else(|| Damage::Impossible("there is no state yet").into())
     }
 
-    /// Takes what is there. A server that sends and sends does not hold the client up for long.
+    /// Receives the available frames. A server that never stops sending does not delay the client for long.
     fn take_all(&mut self) -> Result<(), ClientError> {
         let until = now() + ANSWER_US;
         while self.line.wait(0)? && now() < until {

@@ -7,7 +7,7 @@ use ttmem_recording::{Encoder, FlattenError};
 
 use crate::recorder::ring::Ring;
 
-/// Remembers snapshots for those who come later.
+/// A bounded history of snapshots.
 #[derive(Debug)]
 pub struct History {
     encoder: Encoder,
@@ -15,14 +15,14 @@ pub struct History {
 }
 
 impl History {
-    /// A history of so much time in so many bytes at most, whichever is less.
+    /// Creates a history limited by a time span and by bytes.
     #[must_use]
     pub fn new(window: Duration, max_bytes: u64) -> Self {
         let ring = Ring::new(window, max_bytes);
         Self { encoder: Encoder::new(ring.limits()), ring }
     }
 
-    /// Remembers a snapshot.
+    /// Adds a snapshot.
     ///
     /// # Errors
     /// If it cannot be written as JSON.
@@ -33,7 +33,7 @@ impl History {
         Ok(())
     }
 
-    /// The number of the first block that reaches a time, for [`Self::block`]; it may be that of a block to come.
+    /// Returns the number of the first block that reaches a time, for [`Self::block`]; it may be a future block.
     #[must_use]
     pub fn since(&self, time: Timestamp) -> u64 {
         let mut next = 0;
@@ -46,15 +46,15 @@ impl History {
         next
     }
 
-    /// What is newer than all blocks, as a block. The one that is being filled goes on: those who ask do not make blocks
-    /// shorter, which would take more room for the same time.
+    /// Returns the snapshots after the last block, as a block. The block being filled continues: requests do not
+    /// shorten blocks, which would take more memory for the same time.
     #[must_use]
     pub fn unfinished(&self) -> Option<Vec<u8>> {
         self.encoder.unfinished().map(|block| block.bytes)
     }
 
-    /// The block of a number and the number of the next one. Behind a header, blocks are a recording. Of blocks that
-    /// are forgotten by now the oldest that is left is given instead.
+    /// Returns the block with a number, and the number of the next one. After a header, blocks are a recording. If the
+    /// block is already dropped, returns the oldest one.
     #[must_use]
     pub fn block(&self, number: u64) -> Option<(&[u8], u64)> {
         let (number, block) = self.ring.block(number)?;

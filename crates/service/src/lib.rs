@@ -1,6 +1,6 @@
 //! Snapshots over time: to a file ([`recorder`]), to clients and to Prometheus ([`server`]), in memory ([`history`]).
 //!
-//! [`supply`] chooses between a server ([`client`]) and a collector of its own.
+//! [`supply`] selects a server ([`client`]) or a collector in this process.
 
 pub mod client;
 pub mod history;

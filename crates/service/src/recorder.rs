@@ -1,7 +1,7 @@
-//! Records snapshots: a queue, and a thread that makes blocks of them and writes those out.
+//! Records snapshots: a queue, and a thread that compresses and writes blocks.
 //!
-//! The one who takes snapshots is never kept waiting. When the disk is slower than the sampling, snapshots are dropped,
-//! counted, and the recording says how many. Whatever goes wrong with the file, the recording ends with what it has.
+//! Sampling never waits. If the disk is slower than the sampling, snapshots are dropped and counted in the recording.
+//! If the file fails, the recording ends with what was written.
 
 mod agents;
 mod gap;
@@ -26,26 +26,26 @@ pub use source::FileSource;
 use ttmem_root::clock::Marks;
 use writer::Writer;
 
-/// Snapshots that may wait for the disk: a second and a half at ten a second, 20 MB of a Galaxy's.
+/// Snapshots that can wait for the disk: a second and a half at ten a second, 20 MB of a Galaxy's.
 const QUEUE: usize = 16;
 
-/// What is recorded, and where it goes.
+/// The content and destination of a recording.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The file; of a ring, what its files are named after.
+    /// The file; for a ring, the base of its file names.
     pub path: PathBuf,
-    /// What stands at the beginning of the file.
+    /// The header of the file.
     pub header: Header,
-    /// So many bytes at most; of a ring, in memory and in each file.
+    /// The most bytes; for a ring, in memory and in each file.
     pub max_bytes: Option<u64>,
-    /// Keep the last of it in memory and write it out when something happens.
+    /// For a ring: the time span that is kept in memory and written out on an event.
     pub ring: Option<Duration>,
 }
 
-/// What became of a snapshot.
+/// The result of offering a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// It will be recorded.
+    /// Queued.
     Taken,
     /// The queue is full.
     Dropped,
@@ -53,7 +53,7 @@ pub enum Offered {
     Ended,
 }
 
-/// What was recorded.
+/// The result of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The files that were written, in order.
@@ -64,15 +64,15 @@ pub struct Report {
     pub agents: u64,
     /// Bytes in them.
     pub bytes: u64,
-    /// Snapshots that were dropped since the disk was too slow.
+    /// Snapshots that were dropped because the disk was too slow.
     pub dropped: u64,
-    /// The limit at which the recording ended by itself, if it did.
+    /// The limit that ended the recording, if any.
     pub limit: Option<String>,
-    /// What went wrong, if the recording ended at that.
+    /// The error that ended the recording, if any.
     pub failure: Option<String>,
-    /// Why a ring that was to be written was not, each time.
+    /// The errors of failed ring writes.
     pub unwritten: Vec<String>,
-    /// What the recorder had to say that nobody has heard yet, one line each.
+    /// Messages that are not reported yet, one line each.
     pub notices: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ enum Message {
     Stop(String),
 }
 
-/// A recording that is under way.
+/// A running recording.
 #[derive(Debug)]
 pub struct Recorder {
     queue: SyncSender<Message>,
@@ -93,8 +93,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file and begins. What `agents` sees is attached to it. Of a ring, which has no file yet, it tries
-    /// whether there can be one: after what the ring waits for it would be too late.
+    /// Creates the file and starts. Segments that `agents` finds are attached. For a ring, which has no file yet, it
+    /// checks that a file can be created: an error at the first event would be too late.
     ///
     /// # Errors
     /// If the file is there already or cannot be created.
@@ -109,7 +109,7 @@ impl Recorder {
         Self::start_with(options, sink, agents)
     }
 
-    /// Begins with another place than a file.
+    /// Starts with a destination other than a file.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -128,7 +128,7 @@ impl Recorder {
         Ok(Self { queue, dropped, notices, thread })
     }
 
-    /// Hands a snapshot over, without waiting.
+    /// Offers a snapshot, without waiting.
     pub fn offer(&self, snapshot: Snapshot, marks: Marks) -> Offered {
         match self.queue.try_send(Message::Snapshot(Box::new(snapshot), marks)) {
             Ok(()) => Offered::Taken,
@@ -140,23 +140,23 @@ impl Recorder {
         }
     }
 
-    /// Writes a ring out. Without a ring, ends the block, so that all that was recorded is in the file.
+    /// Writes a ring out. Without a ring, ends the block, so that everything recorded is in the file.
     pub fn write_out(&self, why: &str) {
-        // An error means that the recording has ended, which the next offer says.
+        // An error means that the recording has ended, which the next offer returns.
         drop(self.queue.send(Message::WriteOut(why.to_owned())));
     }
 
-    /// Attaches something that the recorder does not see by itself. Waits for room in the queue.
+    /// Attaches data that the recorder does not find by itself. Waits for room in the queue.
     pub fn attach(&self, attachment: Attachment, bytes: Vec<u8>) {
         drop(self.queue.send(Message::Attach(attachment, bytes)));
     }
 
-    /// What the recorder has to say since the last time, one line each.
+    /// Takes the messages since the last call, one line each.
     pub fn notices(&self) -> Vec<String> {
         self.notices.try_iter().collect()
     }
 
-    /// Ends the recording. Waits until all is written.
+    /// Ends the recording. Waits until everything is written.
     pub fn stop(self, why: &str) -> Report {
         drop(self.queue.send(Message::Stop(why.to_owned())));
         drop(self.queue);

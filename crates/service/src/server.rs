@@ -1,8 +1,8 @@
-//! The server: one collector, many who look.
+//! The server: one collector, many clients.
 //!
-//! A client gets the whole state and then what changes. Nobody is waited for: what a client does not take in time is
-//! queued up to a bound, and a client beyond it is dropped. Everybody who may connect sees all numbers; the command
-//! lines of other users' processes are left out unless `share_commands` says otherwise.
+//! A client receives the whole state and then changes. The server never waits: data that a client does not read in time
+//! is queued up to a bound, and a client beyond it is dropped. Every client that may connect sees all numbers; the
+//! command lines of other users' processes are left out unless `share_commands` says otherwise.
 
 pub mod http;
 mod peer;
@@ -29,36 +29,36 @@ use ttmem_sources::source::process::Users;
 use view::View;
 pub use view::without_commands;
 
-/// Clients at most.
+/// The most clients.
 const MAX_CLIENTS: usize = 256;
 
-/// How a server is set up.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where its socket stands.
+    /// The path of its socket.
     pub socket: PathBuf,
-    /// From one state to the next.
+    /// The interval between states.
     pub interval: Duration,
-    /// How far back clients can look.
+    /// The time span of the history.
     pub history: Duration,
-    /// The memory that this may take.
+    /// The most bytes of the history.
     pub history_bytes: u64,
-    /// Show everybody's command lines to everybody.
+    /// True to show command lines of all users to every client.
     pub share_commands: bool,
-    /// The kernel's number of the start of the machine that is looked at; none for a made-up or captured one.
+    /// The boot id of the machine that is sampled; `None` for a made-up or captured one.
     pub boot: Option<String>,
 }
 
-/// Who looks: decides which command lines are shown.
+/// The class of a viewer, which decides the visible command lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Viewer {
-    /// Root, the server's own user, or anybody where command lines are shared.
+    /// Root, the server's own user, or any user if command lines are shared.
     All,
-    /// A user, by number.
+    /// A user, by uid.
     User(u32),
 }
 
-/// A server that listens.
+/// A listening server.
 #[derive(Debug)]
 pub struct Server {
     options: Options,
@@ -73,10 +73,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on its socket. `root` is the host that names users.
+    /// Listens on its socket. `root` is the host that provides user names.
     ///
     /// # Errors
-    /// If another server is there, or the socket cannot be made.
+    /// If another server is running, or the socket cannot be created.
     pub fn bind(options: Options, root: Root) -> io::Result<Self> {
         let socket = Socket::bind(&options.socket)?;
         let history = History::new(options.history, options.history_bytes);
@@ -93,28 +93,28 @@ impl Server {
         })
     }
 
-    /// Where its socket stands.
+    /// Returns the path of its socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.options.socket
     }
 
-    /// How many clients there are.
+    /// Returns the number of clients.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.peers.len()
     }
 
-    /// How many clients were dropped since they were too slow or spoke otherwise.
+    /// Returns the number of clients that were dropped for being slow or invalid.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Takes the next state and queues it for every client.
+    /// Queues the next state for every client.
     pub fn publish(&mut self, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
-        // What cannot be written as JSON cannot be sent either; the state before stands.
+        // A state that cannot be written as JSON cannot be sent either; the previous one stays.
         if self.history.push(&without_commands(&snapshot, None)).is_err() {
             return;
         }
@@ -134,10 +134,10 @@ impl Server {
         self.send();
     }
 
-    /// Serves until the machine has been awake for so many microseconds.
+    /// Serves until the machine was awake for that many microseconds.
     ///
     /// # Errors
-    /// If the system refuses to wait.
+    /// If the system call for waiting fails.
     pub fn serve_until(&mut self, awake_us: u64) -> io::Result<()> {
         loop {
             let now = Clock::System.marks().awake_us;
@@ -172,7 +172,7 @@ impl Server {
     fn accept(&mut self) {
         let own = rustix::process::geteuid().as_raw();
         while let Ok((stream, _)) = self.socket.listener.accept() {
-            // A peer that is not named by the kernel is nobody.
+            // A peer without a user is treated as an unknown user.
             let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { continue };
             let uid = peer.uid.as_raw();
             let sees_all = self.options.share_commands || uid == 0 || uid == own;
@@ -204,7 +204,7 @@ impl Server {
         self.peers = peers;
     }
 
-    /// Greets a client, and gives it the history that it asked for as it can take it, and then the whole state.
+    /// Greets a client, and sends the requested history as it is read, and then the whole state.
     fn begin(&mut self, peer: &mut Peer, history_us: u64) {
         let welcome = Welcome {
             version: PROTOCOL,
@@ -221,7 +221,8 @@ impl Server {
         peer.give_past(frame(FrameKind::Welcome, &welcome).into(), from);
     }
 
-    /// Gives a client that is ready for it the next block of history, or the whole state. False if it is ready for none.
+    /// Queues the next block of history or the whole state for a client that is ready for it. Returns false if it is
+    /// not.
     fn go_on(&mut self, peer: &mut Peer) -> bool {
         let Some(number) = peer.next_past() else { return false };
         if let Some((block, next)) = self.history.block(number) {
@@ -263,7 +264,7 @@ impl Server {
     }
 }
 
-/// Whether a client takes what changes as this kind of viewer sees it.
+/// True if a client receives changes as this class of viewer.
 fn sees(peer: &Peer, viewer: Viewer) -> bool {
     peer.is_live() && peer.viewer() == viewer
 }

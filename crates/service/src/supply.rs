@@ -1,9 +1,9 @@
-//! Where snapshots come from: a server that collects for everybody, where there is one and it is fit, else a collector of
-//! one's own.
+//! The source of snapshots: a server that samples for all clients, if there is a suitable one, else a collector in this
+//! process.
 //!
-//! A server sees what one user may not, and knows what was before. It is used if it looks at this machine, is run by
-//! somebody whom this user trusts, is as quick as is asked for and sees no less than this user would. Whatever is wrong
-//! with it costs one line: snapshots go on, collected here.
+//! A server may see more than the user, and has history. It is used if it samples this machine, is run by a trusted
+//! user, is as fast as requested and sees at least what this user would. Any failure costs one line: snapshots
+//! continue, sampled in this process.
 
 mod fitness;
 
@@ -22,49 +22,49 @@ use ttmem_root::clock::Clock;
 use ttmem_sources::collector::{Collector, L1Look};
 use ttmem_sources::source::process::Processes;
 
-/// From the loss of a server to the next try, and from one vain try to the next.
+/// Microseconds between the loss of a server and the first retry.
 const FIRST_RETRY_US: u64 = 5_000_000;
-/// The longest time between two tries.
+/// The longest interval between retries.
 const LAST_RETRY_US: u64 = 60_000_000;
-/// A new state is waited for so long at most: whoever asked can then look after other things.
+/// The longest wait for a new state: the caller may have other work.
 const PATIENCE_US: u64 = 2_000_000;
-/// Command lines that are remembered.
+/// The most command lines that are cached.
 const MAX_COMMANDS: usize = 4096;
 
-/// Which server is asked.
+/// The choice of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// None.
     Nobody,
-    /// The first of these that is there, if it is fit.
+    /// The first of these that exists, if it is suitable.
     Whoever(Vec<PathBuf>),
-    /// This one alone: without it there are no snapshots.
+    /// Only this one: without it there are no snapshots.
     Only(PathBuf),
 }
 
 impl Choice {
-    /// The servers at the usual places. `runtime` is `XDG_RUNTIME_DIR`.
+    /// Returns the servers at the default paths. `runtime` is `XDG_RUNTIME_DIR`.
     #[must_use]
     pub fn usual(runtime: Option<PathBuf>) -> Self {
         Self::Whoever(socket::places(runtime))
     }
 }
 
-/// A server that may be used.
+/// A usable server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probed {
     /// Its version.
     pub ttmem: String,
-    /// The time from state to state.
+    /// The interval between states.
     pub every: Duration,
-    /// How many things it may not read.
+    /// The number of sources and files that it cannot read.
     pub blind_spots: usize,
 }
 
-/// Whether the server at a socket may be used for the machine at a root.
+/// Checks the server at a socket for the machine at a root.
 ///
 /// # Errors
-/// If it may not.
+/// If it cannot be used.
 pub fn probe(path: &Path, root: &Root) -> Result<Probed, Unfit> {
     let mut client = fitness::connect(path, Duration::ZERO)?;
     fitness::of_server(&client, path, Duration::MAX, root)?;
@@ -75,39 +75,39 @@ pub fn probe(path: &Path, root: &Root) -> Result<Probed, Unfit> {
     Ok(Probed { ttmem: state.host.ttmem, every, blind_spots })
 }
 
-/// Gives snapshots.
+/// Returns snapshots.
 #[derive(Debug)]
 pub struct Supply {
     collector: Collector,
     choice: Choice,
-    /// The longest time from state to state that will do.
+    /// The longest acceptable interval between states.
     interval: Duration,
-    /// How much of what was before is wanted.
+    /// The requested time span of history.
     past: Duration,
     link: Option<Link>,
     retry: Retry,
-    /// Why there is no server, as a snapshot tells it.
+    /// The reason that there is no server, for the snapshot.
     lack: Option<Source>,
-    /// Whether there has been one.
+    /// True if there has been one.
     was_served: bool,
     notices: Vec<String>,
-    /// What was said last, which is not said again.
+    /// The last message, which is not repeated.
     said: Option<String>,
     commands: Commands,
 }
 
-/// A server that is used.
+/// A server in use.
 #[derive(Debug)]
 struct Link {
     client: Client,
     path: PathBuf,
     history: Vec<Vec<u8>>,
     last: Snapshot,
-    /// When its last state came, as the machine has been awake.
+    /// Arrival time of its last state, in microseconds that the machine was awake.
     heard_us: u64,
 }
 
-/// When the next try is due.
+/// The time of the next retry.
 #[derive(Clone, Copy, Debug, Default)]
 struct Retry {
     due_us: u64,
@@ -122,7 +122,7 @@ impl Retry {
 }
 
 impl Supply {
-    /// Snapshots at this interval: of a server of that choice, else of the collector.
+    /// Creates a source of snapshots at this interval: from a chosen server, else from the collector.
     #[must_use]
     pub fn new(collector: Collector, choice: Choice, interval: Duration) -> Self {
         Self {
@@ -140,24 +140,24 @@ impl Supply {
         }
     }
 
-    /// The same, and a server's history of so much time is wanted.
+    /// Requests a time span of history from the server.
     #[must_use]
     pub fn with_past(mut self, past: Duration) -> Self {
         self.past = past;
         self
     }
 
-    /// The next snapshot. A server's next state is waited for, a moment at most; else its last is given again.
+    /// Returns the next snapshot. Waits briefly for a server's next state; otherwise returns its last one again.
     pub fn snapshot(&mut self) -> Snapshot {
         self.take(|collector| L1Look { snapshot: collector.snapshot(), chips: Vec::new() }).snapshot
     }
 
-    /// The same with the cores of every chip whose L1 was read here. A server reads none.
+    /// Returns the next snapshot with the cores of every chip whose L1 was read here. A server reads none.
     pub fn look(&mut self) -> L1Look {
         self.take(Collector::look)
     }
 
-    /// What a server says, or else what is collected.
+    /// Returns the server's snapshot, or else the collector's.
     fn take(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
         if self.choice == Choice::Nobody {
             return collect(&mut self.collector);
@@ -174,17 +174,17 @@ impl Supply {
         }
     }
 
-    /// What there is to say since the last time, one line each.
+    /// Takes the messages since the last call, one line each.
     pub fn notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
 
-    /// What was before the first snapshot, if a server knows it: blocks of a recording, each given once.
+    /// Takes the history before the first snapshot, if a server has it: blocks of a recording, each returned once.
     pub fn history(&mut self) -> Vec<Vec<u8>> {
         self.link.as_mut().map(|link| std::mem::take(&mut link.history)).unwrap_or_default()
     }
 
-    /// Takes the server's next state; looks for the server anew if it went away.
+    /// Receives the server's next state; looks for the server again if it is gone.
     fn follow(&mut self, now: u64) {
         let Some(link) = &mut self.link else { return };
         match link.client.newer(now.saturating_add(PATIENCE_US)) {
@@ -199,7 +199,7 @@ impl Supply {
                 let path = link.path.clone();
                 self.lose(&path, &Unfit::Silent, now);
             }
-            // It was restarted, or we were too slow for it: it may well be there.
+            // It was restarted, or this client was too slow for it: it may be running.
             Err(_) => {
                 self.link = None;
                 self.connect(now);
@@ -251,7 +251,7 @@ impl Supply {
         Ok(())
     }
 
-    /// A server that may not read something is of use only if this user may read even less.
+    /// A server that lacks permissions is useful only if this user has even fewer.
     fn compare(&mut self, served: &Snapshot) -> Result<(), Unfit> {
         let blind = fitness::blind_spots(served);
         if blind > 0 && fitness::blind_spots(&self.collector.snapshot()) <= blind {
@@ -260,7 +260,7 @@ impl Supply {
         Ok(())
     }
 
-    /// Says in the server's new state where it comes from.
+    /// Adds the server as a source to its new state.
     fn accept(&mut self, begun: u64) {
         let Some(link) = &mut self.link else { return };
         if fitness::is_here(&link.client, self.collector.root()) {
@@ -277,7 +277,7 @@ impl Supply {
         });
     }
 
-    /// Goes on without the server, and says why.
+    /// Continues without the server, and reports the reason.
     fn lose(&mut self, path: &Path, unfit: &Unfit, now: u64) {
         self.link = None;
         self.retry.failed(now);
@@ -289,7 +289,7 @@ impl Supply {
             cost_us: 0,
         });
         let (is_worth_a_line, then) = match self.choice {
-            // That there is none from the start is the error with which it ends.
+            // A server that is missing from the start is the error that ends the command.
             Choice::Only(_) => (self.was_served, "nothing is seen until it is back"),
             Choice::Nobody | Choice::Whoever(_) => (unfit.is_worth_a_line(), "collecting here"),
         };
@@ -299,7 +299,7 @@ impl Supply {
         }
     }
 
-    /// What there is without a server: what is collected here; where nothing else than that server will do, a blank.
+    /// Returns the snapshot without a server: the collector's, or a missing one if only that server is allowed.
     fn without_server(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
         let mut look = match self.choice {
             Choice::Only(_) => L1Look { snapshot: blank(), chips: Vec::new() },
@@ -313,7 +313,7 @@ impl Supply {
 /// The command lines of processes.
 type Commands = BTreeMap<(Pid, u64), String>;
 
-/// A server leaves out the command lines of others. What this user may read of them is filled in again.
+/// A server omits the command lines of other users. Those that this user may read are added here.
 fn fill_commands(snapshot: &mut Snapshot, root: &Root, commands: &mut Commands) {
     let is_hidden = |process: &&mut Process| process.command.is_empty();
     let mut known = Commands::new();
@@ -331,7 +331,7 @@ fn fill_commands(snapshot: &mut Snapshot, root: &Root, commands: &mut Commands) 
     *commands = known;
 }
 
-/// A snapshot that says nothing.
+/// Returns an empty snapshot.
 fn blank() -> Snapshot {
     Snapshot {
         schema: SCHEMA.to_owned(),
@@ -346,13 +346,13 @@ fn blank() -> Snapshot {
     }
 }
 
-/// What a server said, fit for one line.
+/// Formats a server's message for one line.
 fn one_line(text: &str) -> String {
     const SHOWN: usize = 300;
     text.chars().filter(|character| !character.is_control()).take(SHOWN).collect()
 }
 
-/// Microseconds that the machine has been awake.
+/// Returns the microseconds that the machine was awake.
 fn now() -> u64 {
     Clock::System.marks().awake_us
 }

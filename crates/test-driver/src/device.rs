@@ -1,4 +1,4 @@
-//! The device: which files and windows are open, and what a program may do with them.
+//! The device: its open files and windows, and the rules for using them.
 
 use std::ffi::{CStr, CString};
 use std::sync::{Mutex, MutexGuard};
@@ -14,7 +14,7 @@ const UNCACHED: u64 = 6 << 36;
 /// `MMAP_OFFSET_TLB_WC`.
 const COMBINED: u64 = 7 << 36;
 
-/// The window that is given out. Any number would do.
+/// The number of the window that is allocated. Arbitrary.
 const WINDOW_ID: u64 = 3;
 
 static STATE: Mutex<State> = Mutex::new(State { files: Vec::new(), windows: Vec::new(), aims: 0 });
@@ -23,7 +23,7 @@ static STATE: Mutex<State> = Mutex::new(State { files: Vec::new(), windows: Vec:
 struct State {
     files: Vec<c_int>,
     windows: Vec<Window>,
-    /// Times a window was pointed somewhere.
+    /// The number of times that a window was configured.
     aims: u64,
 }
 
@@ -36,13 +36,13 @@ struct Window {
     aim: Option<Aim>,
 }
 
-/// Whom a call is for.
+/// The target of a call.
 pub(crate) enum Call {
-    /// It is answered here.
+    /// The stand-in.
     Answer(Result<c_int, c_int>),
-    /// It is for this path.
+    /// This path.
     Elsewhere(CString),
-    /// It is none of ours.
+    /// The system.
     NotOurs,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn open(path: &CStr, flags: c_int) -> Call {
     stage.stands_for(path).map_or(Call::NotOurs, Call::Elsewhere)
 }
 
-/// The driver's list: a line for each open file, the newest first, so ours come before the stage's.
+/// The driver's list: one line per open file, the newest first, so ours come before the stage's.
 fn owners(stage: &Stage) -> String {
     let files = state().files.len();
     let ours = format!("{}\n", std::process::id()).repeat(files);
@@ -94,7 +94,7 @@ fn open_device(stage: &Stage, flags: c_int) -> Result<c_int, c_int> {
     Ok(file)
 }
 
-/// What must not be left when the program ends.
+/// Resources that must be released when the program ends.
 extern "C" fn at_exit() {
     let Some(stage) = stage() else { return };
     let state = state();
@@ -104,7 +104,7 @@ extern "C" fn at_exit() {
     stage.note("exit");
 }
 
-/// `None` if the file is no device.
+/// Returns `None` if the file is not a device.
 pub(crate) fn ioctl(
     file: c_int,
     request: c_ulong,
@@ -117,7 +117,7 @@ pub(crate) fn ioctl(
     }
     let reset = stage.fault("reset") && state.aims > stage.number("after");
     if reset {
-        // The driver takes back the windows of every file that a reset makes useless (`chardev.c`,
+        // // The driver takes back the windows of every file that a reset invalidates (`chardev.c`,
         // `tenstorrent_reset_reclaim_tlbs`).
         state.windows.retain(|window| window.mapping.is_some());
         return Some(Err(libc::ENODEV));
@@ -231,7 +231,7 @@ fn configure(stage: &Stage, state: &mut State, file: c_int, message: &[u8]) -> R
     Ok(())
 }
 
-/// `None` if the file is no device.
+/// Returns `None` if the file is not a device.
 pub(crate) fn mmap(
     address: *mut c_void,
     bytes: usize,
@@ -240,7 +240,7 @@ pub(crate) fn mmap(
     file: c_int,
     offset: off64_t,
 ) -> Option<Result<*mut c_void, c_int>> {
-    // Without a file it cannot be a device: said before the lock, for a handler of signals may call this.
+    // // Without open files it cannot be a device: checked before the lock, because a signal handler may call this.
     if file < 0 {
         return None;
     }

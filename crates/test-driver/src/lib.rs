@@ -1,12 +1,12 @@
 //! A stand-in for tt-kmd, to be preloaded (`LD_PRELOAD`) into a program that reads a device.
 //!
 //! It answers `open`, `ioctl`, `mmap`, `munmap` and `close` for `/dev/tenstorrent/N` from a directory, the *stage*, and
-//! writes down every step outside the rules of `docs/safety.md` as a line that starts with `violation` in the stage's
-//! report. A window is mapped from files that hold each core's L1, and what lies beyond L1 is not mapped at all: a read
-//! there ends the program with status 86. With `trace=1` every single read is seen, with its address and width.
+//! records every step outside the rules of `docs/safety.md` as a line that starts with `violation` in the stage's
+//! report. A window is mapped from files with each core's L1, and addresses beyond L1 are not mapped: a read there ends
+//! the program with status 86. With `trace=1` every single read is observed, with its address and width.
 //!
-//! It knows the driver's interface by itself (tt-kmd 2.10.0, `ioctl.h`, as byte offsets), not through the code under
-//! test. `ttmem-test-support` sets the stage and reads the report.
+//! It implements the driver's interface independently (tt-kmd 2.10.0, `ioctl.h`, as byte offsets), without the code
+//! under test. `ttmem-test-support` prepares the stage and reads the report.
 //!
 //! Paths that exist below `root/` of the stage are opened there, so that a host can be made up around the device.
 #![expect(unsafe_code, reason = "symbols of libc are replaced, and a program's memory is mapped")]

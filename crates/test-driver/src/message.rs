@@ -1,8 +1,8 @@
-//! The driver's messages, as bytes at offsets (tt-kmd 2.10.0, `ioctl.h`), and the rules about what they may say.
+//! The driver's messages, as bytes at offsets (tt-kmd 2.10.0, `ioctl.h`), and the rules for their content.
 
 use crate::stage::Stage;
 
-/// Bytes of the message that belongs to a request; `None` for a request that the program must not make.
+/// Returns the bytes of the message of a request; `None` for a request that the program must not make.
 pub(crate) fn bytes_of(request: u64) -> Option<usize> {
     Some(match request {
         0xFA00 => 24,
@@ -13,19 +13,19 @@ pub(crate) fn bytes_of(request: u64) -> Option<usize> {
     })
 }
 
-/// A number of `N` bytes.
+/// Reads a number of `N` bytes.
 pub(crate) fn get<const N: usize>(message: &[u8], offset: usize) -> u64 {
     let mut bytes = [0; 8];
     bytes[..N].copy_from_slice(&message[offset..offset + N]);
     u64::from_le_bytes(bytes)
 }
 
-/// Sets a number of `N` bytes.
+/// Writes a number of `N` bytes.
 pub(crate) fn put<const N: usize>(message: &mut [u8], offset: usize, value: u64) {
     message[offset..offset + N].copy_from_slice(&value.to_le_bytes()[..N]);
 }
 
-/// Where a window is pointed.
+/// The target of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Aim {
     pub(crate) id: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Aim {
     pub(crate) address: u64,
 }
 
-/// Takes `struct tenstorrent_configure_tlb` apart and insists that it asks for a plain read of one tile.
+/// Parses `struct tenstorrent_configure_tlb` and requires a plain read of one tile.
 pub(crate) fn configuration(stage: &Stage, message: &[u8]) -> Aim {
     let reserved = get::<4>(message, 4)
         | get::<1>(message, 29)

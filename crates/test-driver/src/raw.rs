@@ -1,18 +1,18 @@
-//! System calls as they are, past the symbols that this library replaces.
+//! Raw system calls, bypassing the symbols that this library replaces.
 
 use std::ffi::{CStr, CString};
 
 use libc::{c_int, c_long, c_uint, c_ulong, c_void, off64_t, size_t, ssize_t};
 
-/// Sets what a failed call leaves behind.
+/// Sets `errno`.
 pub(crate) fn set_errno(errno: c_int) {
-    // SAFETY: no contract; the place belongs to this thread.
+    // SAFETY: no contract; `errno` belongs to this thread.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     unsafe { *place = errno };
 }
 
-/// A system call of up to six arguments. The result fits the type that the call's documentation gives.
+/// Makes a system call of up to six arguments. The result fits the type in the call's documentation.
 macro_rules! system {
     ($number:expr $(, $argument:expr)*) => {{
         // SAFETY: the caller of the replaced function answers for the arguments.
@@ -78,7 +78,7 @@ pub(crate) fn dup(file: c_int) -> c_int {
     int(system!(libc::SYS_dup, file))
 }
 
-/// A file in memory with this content, read from its start.
+/// Creates a file in memory with this content, positioned at its start.
 pub(crate) fn memory_file(content: &[u8]) -> c_int {
     let file = int(system!(libc::SYS_memfd_create, c"stage".as_ptr(), libc::MFD_CLOEXEC));
     pwrite(file, content.as_ptr().cast(), content.len(), 0);
@@ -92,7 +92,7 @@ pub(crate) fn open_to_read(path: &str) -> Option<c_int> {
     (file >= 0).then_some(file)
 }
 
-/// Adds to a file, in one write.
+/// Appends to a file, in one write.
 pub(crate) fn append(path: &str, text: &str) {
     let Ok(path) = CString::new(path) else { return };
     let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC;
@@ -101,7 +101,7 @@ pub(crate) fn append(path: &str, text: &str) {
     close(file);
 }
 
-/// The content of a small file; empty if it cannot be read.
+/// Reads a small file; empty if it cannot be read.
 pub(crate) fn content(path: &str) -> String {
     let mut bytes = vec![0; 1 << 16];
     let Some(file) = open_to_read(path) else { return String::new() };
@@ -111,7 +111,7 @@ pub(crate) fn content(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// True if something stands at the path.
+/// True if the path exists.
 pub(crate) fn exists(path: &CStr) -> bool {
     system!(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::F_OK) == 0
 }

@@ -1,8 +1,8 @@
-//! The window's memory: what shows in it, and every single read of it.
+//! The window's memory: its content, and every single read of it.
 //!
-//! What lies beyond L1, or in a window that points nowhere, is not accessible. With `trace=1` nothing is: each read
-//! then faults, is taken apart (address, width, direction), done by a single step with the page open, and closed again.
-//! That works on x86-64; elsewhere only what is outside L1 is seen.
+//! Memory beyond L1, or in a window without a target, is not accessible. With `trace=1` no memory is: each read then
+//! faults, is decoded (address, width, direction), executed by a single step with the page open, and closed again. That
+//! works on x86-64; elsewhere only reads outside L1 are observed.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,18 +12,18 @@ use crate::message::Aim;
 use crate::raw;
 use crate::stage::{Stage, stage};
 
-/// Ends a program that reads where nothing is.
+/// Ends a program that reads unmapped memory.
 const STATUS: c_int = 86;
 
-/// Where the window is, and how much of it holds L1.
+/// The address of the window, and its bytes of L1.
 static START: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 static SHOWN: AtomicUsize = AtomicUsize::new(0);
 static TRACED: AtomicBool = AtomicBool::new(false);
-/// Single reads of 32 bits that were seen.
+/// Observed reads of 32 bits.
 static WORDS: AtomicU64 = AtomicU64::new(0);
 
-/// Watches a window from now on.
+/// Starts watching a window.
 pub(crate) fn watch(stage: &Stage, start: usize, bytes: usize) {
     BYTES.store(bytes, Ordering::Relaxed);
     START.store(start, Ordering::Relaxed);
@@ -48,7 +48,7 @@ pub(crate) fn report(stage: &Stage) {
     }
 }
 
-/// Shows a core's L1 in a window, or nothing. `taken`: as if the driver had taken the pages away.
+/// Maps a core's L1 into a window, or nothing. `taken`: as if the driver had unmapped the pages.
 pub(crate) fn show(stage: &Stage, start: usize, bytes: u64, aim: Option<Aim>, taken: bool) {
     let place = std::ptr::without_provenance_mut::<c_void>(start);
     let whole = usize::try_from(bytes).unwrap_or(0);
@@ -59,7 +59,7 @@ pub(crate) fn show(stage: &Stage, start: usize, bytes: u64, aim: Option<Aim>, ta
     let rest = bytes.min(stage.number("l1_bytes").saturating_sub(address));
     let rest = usize::try_from(rest).unwrap_or(0);
     let name = if stage.fault("dead-link") { "ones".to_owned() } else { format!("{x}-{y}") };
-    // Pages of an empty file raise SIGBUS, as the driver's do once they are taken away.
+    // // Pages of an empty file raise SIGBUS, as the driver's do once they are unmapped.
     let file = if taken { raw::memory_file(&[]) } else { core_file(stage, &name) };
     let traced = TRACED.load(Ordering::Relaxed);
     let protection = if traced { libc::PROT_NONE } else { libc::PROT_READ };
@@ -90,7 +90,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     // SAFETY: a fault has an address.
     let address = unsafe { info.si_addr() }.addr();
     if !is_inside(address) {
-        // Somebody else's fault: repeated on return, it ends the program.
+        // // A fault elsewhere: repeated on return, it ends the program.
         // SAFETY: `signal` may be called in a handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;
@@ -107,7 +107,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     let _unused = context;
 }
 
-/// Lets one instruction through.
+/// Executes one instruction.
 #[cfg(target_arch = "x86_64")]
 mod step {
     use super::{Ordering, STATUS, WORDS, c_int, c_void, raw};
@@ -156,7 +156,7 @@ mod step {
         usize::try_from(register).unwrap_or(0)
     }
 
-    /// How many bytes the `mov` at this address reads; `None` if it is another instruction.
+    /// Returns how many bytes the `mov` at this address reads; `None` for another instruction.
     fn width(code: i64) -> Option<u32> {
         let place = std::ptr::without_provenance::<u8>(usize::try_from(code).ok()?);
         // SAFETY: an instruction that just ran is readable, and code does not end with one that reads memory.

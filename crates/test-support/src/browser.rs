@@ -1,7 +1,7 @@
-//! A headless Chromium that opens a page, is driven over the DevTools protocol, and says what went wrong in the page.
+//! A headless Chromium that opens a page, is controlled over the DevTools protocol, and reports errors of the page.
 //!
-//! Chromium reads commands from descriptor 3 and writes answers to descriptor 4, each closed by a zero byte. A shell opens
-//! them as named pipes, so that nothing listens on a port.
+//! Chromium reads commands from descriptor 3 and writes answers to descriptor 4, each terminated by a zero byte. A
+//! shell opens them as named pipes, so that no port is used.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long an answer may take, on a machine that is busy with other things.
+/// The time limit of an answer, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
@@ -27,7 +27,7 @@ pub struct Browser {
     _folder: tempfile::TempDir,
 }
 
-/// Whether Chromium can be started. Where it cannot, says so: CI installs it.
+/// True if Chromium can be started. Otherwise prints the reason: CI installs it.
 #[must_use]
 pub fn is_installed() -> bool {
     let output = Command::new("chromium").arg("--version").output();
@@ -86,7 +86,7 @@ impl Browser {
         browser
     }
 
-    /// Calls a method of the protocol and gives its result.
+    /// Calls a method of the protocol and returns its result.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.last_id += 1;
         let mut message = json!({ "id": self.last_id, "method": method, "params": parameters });
@@ -120,14 +120,14 @@ impl Browser {
         self.complaints.push(text.to_string());
     }
 
-    /// What went wrong in the page since the last time: exceptions, errors, violations of its security policy.
+    /// Takes the errors in the page since the last call: exceptions, errors, violations of its security policy.
     pub fn complaints(&mut self) -> Vec<String> {
-        // Whatever was said before this answer is here with it.
+        // Everything sent before this answer has arrived.
         self.eval("0");
         std::mem::take(&mut self.complaints)
     }
 
-    /// Opens a page and waits until it says `data-ready`.
+    /// Opens a page and waits for `data-ready`.
     pub fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
         self.wait_for("document.documentElement?.dataset.ready === 'yes'");
@@ -138,7 +138,7 @@ impl Browser {
         self.open(&format!("file://{}", path.display()));
     }
 
-    /// The size of the screen, and whether it is a phone's.
+    /// Sets the size of the screen, and phone emulation.
     pub fn resize(&mut self, width: u32, height: u32, is_phone: bool) {
         let scale = if is_phone { 2 } else { 1 };
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
@@ -146,7 +146,7 @@ impl Browser {
         self.settle();
     }
 
-    /// Light or dark, as the system would say.
+    /// Sets the light or dark colour scheme.
     pub fn prefer(&mut self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
         self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
@@ -160,7 +160,7 @@ impl Browser {
         );
     }
 
-    /// The value of an expression, or of the promise that it gives.
+    /// Returns the value of an expression, or of its promise.
     pub fn eval(&mut self, expression: &str) -> Value {
         let parameters =
             json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
@@ -178,7 +178,7 @@ impl Browser {
         }
     }
 
-    /// Moves the pointer, or presses or releases its button, at a place of the screen.
+    /// Moves the pointer, or presses or releases its button, at a position on screen.
     pub fn mouse(&mut self, what: &str, x: f64, y: f64) {
         let buttons = u8::from(what != "mouseReleased");
         let button = if what == "mouseMoved" { "none" } else { "left" };
@@ -194,7 +194,7 @@ impl Browser {
         self.settle();
     }
 
-    /// A picture of the whole page, written where `TTMEM_PICTURES` says, if it says so.
+    /// Saves a picture of the whole page in the directory `TTMEM_PICTURES`, if it is set.
     pub fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("TTMEM_PICTURES") else { return };
         let shot = self.call(

@@ -1,4 +1,4 @@
-//! Captures of the L1 of a chip's cores, as they lie in `fixtures/l1`: `index.json` and `l1.bin.gz`.
+//! Captures of the L1 of a chip's cores, as in `fixtures/l1`: `index.json` and `l1.bin.gz`.
 
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
@@ -19,7 +19,7 @@ pub struct Chip {
     pub cores: Vec<Core>,
 }
 
-/// A core, and what was captured of its L1.
+/// A core, and the captured parts of its L1.
 #[derive(Clone, Debug)]
 pub struct Core {
     /// Its untranslated coordinate: column, row.
@@ -29,14 +29,14 @@ pub struct Core {
     l1_bytes: usize,
 }
 
-/// A directory of `fixtures/l1`, such as `wormhole/matmul`.
+/// Returns a directory of `fixtures/l1`, such as `wormhole/matmul`.
 #[must_use]
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/l1").join(name)
 }
 
 impl Chip {
-    /// The first chip of a capture in `fixtures/l1`.
+    /// Loads the first chip of a capture in `fixtures/l1`.
     #[must_use]
     pub fn load(name: &str) -> Self {
         let directory = fixture(name);
@@ -56,23 +56,23 @@ impl Chip {
         }
     }
 
-    /// The name of its architecture.
+    /// Returns the name of its architecture.
     #[must_use]
     pub fn arch_name(&self) -> &'static str {
         if self.arch == 2 { "wormhole" } else { "blackhole" }
     }
 
-    /// The core at this untranslated coordinate.
+    /// Returns the core at this untranslated coordinate.
     #[must_use]
     pub fn core(&self, noc: (u8, u8)) -> Option<&Core> {
         self.cores.iter().find(|core| core.noc == noc)
     }
 
-    /// Where the core that TT-Metal 0.81 calls this is on a chip that translates coordinates; `None` for a harvested
-    /// one, which does not say where it is. Taken from the core's own mailbox.
+    /// Returns the translated coordinate of a core by its logical coordinate in TT-Metal 0.81; `None` for a harvested
+    /// one, which has no logical coordinate. Read from the core's own mailbox.
     #[must_use]
     pub fn translated(&self, core: &Core) -> Option<(u8, u8)> {
-        // Mailbox, and in it: the worker's magic number and the logical coordinate.
+        // The offset of the mailbox, and in it of the worker's magic number and the logical coordinate.
         let (mailbox, magic, logical) =
             if self.arch == 2 { (16, 2788, 2779) } else { (96, 2916, 2907) };
         if core.read(mailbox + magic, 4) != 0x50EC_09A3_u32.to_le_bytes() {
@@ -87,7 +87,7 @@ impl Chip {
         })
     }
 
-    /// An SoC descriptor with these cores, as UMD writes one.
+    /// Returns an SoC descriptor with these cores, as UMD writes one.
     #[must_use]
     pub fn soc_descriptor(&self) -> String {
         let mut text =
@@ -111,8 +111,8 @@ impl Core {
         Self { noc: (noc(0), noc(1)), segments: segments.collect(), l1_bytes }
     }
 
-    /// All of its L1. What was not captured is zero, but for the jump to the firmware at the start, which every core
-    /// that TT-Metal uses has.
+    /// Returns all of its L1. Bytes that were not captured are zero, except the jump to the firmware at the start,
+    /// which every core that TT-Metal uses has.
     #[must_use]
     pub fn l1(&self) -> Vec<u8> {
         let mut l1 = vec![0; self.l1_bytes];
@@ -122,7 +122,7 @@ impl Core {
         l1
     }
 
-    /// Writes all of its L1 into a file, with holes where nothing was captured.
+    /// Writes all of its L1 into a file, with holes for bytes that were not captured.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -142,7 +142,7 @@ impl Core {
         std::iter::once((0, &JUMP[..])).chain(captured)
     }
 
-    /// Some of its L1.
+    /// Returns a part of its L1.
     #[must_use]
     pub fn read(&self, address: usize, bytes: usize) -> Vec<u8> {
         let inside = |(start, segment): &&(usize, Vec<u8>)| {

@@ -1,12 +1,12 @@
-//! What tests of `ttmem` need around it.
+//! Support for the tests of `ttmem`.
 //!
 //! - [`browser`]: a headless Chromium.
 //! - [`capture`]: the captures of real L1 in `fixtures/l1`.
 //! - [`simulator`]: a server that speaks UMD's simulation protocol and serves a capture, well or badly.
 //! - [`stage`]: a stage for the driver of `ttmem-test-driver`, and programs that run on it.
-//! - [`strace`]: what a program asked of the system.
+//! - [`strace`]: the system calls of a program.
 //!
-//! Nothing here depends on the code under test, so what both agree on is agreed twice.
+//! Nothing here depends on the code under test, so that both are written independently.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A server of UMD's simulation protocol that serves a capture: well, or badly in one of many ways.
+//! A server of UMD's simulation protocol that serves a capture, correctly or with one of many errors.
 //!
 //! ```no_run
 //! use ttmem_test_support::capture::Chip;
@@ -20,25 +20,25 @@ use std::time::Duration;
 use crate::capture::Chip;
 use crate::wire::{DeviceInfo, Request, response};
 
-/// How a server answers.
+/// The behaviour of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manners {
-    /// As it should.
+    /// Correct.
     Good,
-    /// As it should when asked for the device, and to reads as `Bad` says.
+    /// Correct for device requests; reads fail as in `Bad`.
     BadReads(Bad),
-    /// As `Bad` says from the start.
+    /// Fails as in `Bad` from the start.
     Bad(Bad),
 }
 
-/// How an answer goes wrong.
+/// The form of a bad answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bad {
     /// A status that is not 0.
     Status,
-    /// Bytes that are no message.
+    /// Bytes that are not a message.
     Malformed,
-    /// The right length, and half of what it says; then the connection is closed.
+    /// The right length, and half of the content; then the connection is closed.
     Truncated,
     /// A length of 4 GiB.
     Oversized,
@@ -50,11 +50,11 @@ pub enum Bad {
     Closing,
     /// Fewer bytes than were asked for.
     Short,
-    /// A device of an architecture that nobody knows, or the answer to another read.
+    /// A device of an unknown architecture, or the answer to another read.
     Foreign,
 }
 
-/// A server at work. Dropping it ends it.
+/// A running server. Dropping it ends it.
 #[derive(Debug)]
 pub struct Server {
     directory: tempfile::TempDir,
@@ -89,19 +89,19 @@ impl Server {
         Self { directory, path, log, stopping, listener: Some(listener) }
     }
 
-    /// The socket.
+    /// Returns the socket.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         &self.path
     }
 
-    /// A directory in which `/tmp` has the socket: a root for finding it.
+    /// Returns a directory in which `/tmp` has the socket: a root for finding it.
     #[must_use]
     pub fn root(&self) -> &std::path::Path {
         self.directory.path()
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
@@ -127,7 +127,7 @@ struct Session {
 }
 
 impl Session {
-    /// Answers until the other end goes away, or a bad answer is the last one.
+    /// Answers until the peer disconnects, or a bad answer is the last one.
     fn serve(&self, mut connection: &UnixStream) {
         let mut length = [0; 4];
         while connection.read_exact(&mut length).is_ok() {

@@ -1,6 +1,6 @@
-//! A stage for `ttmem-test-driver`: a device with the L1 of a capture, its owners, and what is to go wrong.
+//! A stage for `ttmem-test-driver`: a device with the L1 of a capture, its owners, and an injected error.
 //!
-//! A test that wants to run on a stage starts itself again, with the stand-in preloaded: see [`Stage::play`].
+//! A test that runs on a stage starts its own binary again, with the stand-in preloaded: see [`Stage::play`].
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::capture::Chip;
 
-/// Tells a test binary that it was started on a stage, and what it is to do there.
+/// The variable that tells a test binary which scene to run on a stage.
 pub const SCENE: &str = "TTMEM_TEST_SCENE";
 
-/// The number of the staged device. High, so that a host with devices does not have it.
+/// The number of the staged device. High, so that it does not exist on a host with devices.
 pub const DEVICE: u32 = 61;
 
 /// The owner that a stage has by default: a process that runs TT-Metal.
@@ -26,17 +26,17 @@ pub struct Stage {
     settings: Vec<(String, String)>,
 }
 
-/// How a scene ended.
+/// The result of a scene.
 #[derive(Debug)]
 pub struct Ending {
-    /// What the program left: status and output.
+    /// The status and output of the program.
     pub output: Output,
     /// The lines of the stand-in's report.
     pub report: Vec<String>,
 }
 
 impl Stage {
-    /// A device with the cores of this chip that are not harvested, owned by TT-Metal.
+    /// Creates a device with the cores of this chip that are not harvested, owned by TT-Metal.
     #[must_use]
     pub fn new(chip: &Chip) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ impl Stage {
         self
     }
 
-    /// Puts a file of the host on the stage. The path has no slash at its start.
+    /// Adds a file of the host. The path does not start with a slash.
     pub fn file(&mut self, path: &str, content: &str) -> &mut Self {
         let path = self.directory.path().join("root").join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -74,7 +74,7 @@ impl Stage {
         self
     }
 
-    /// A directory that scene and test share.
+    /// Returns a directory that scene and test share.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -95,8 +95,8 @@ impl Stage {
         Ending { output, report: report.lines().map(str::to_owned).collect() }
     }
 
-    /// Runs a scene of the calling test binary on the stage. That binary must have a test `scene`, which does what
-    /// [`SCENE`] names, and nothing if it is not set.
+    /// Runs a scene of the calling test binary on the stage. That binary must have a test `scene`, which runs the scene
+    /// named by [`SCENE`], and does nothing if it is not set.
     #[must_use]
     pub fn play(&self, scene: &str) -> Ending {
         self.run(scene_command().env(SCENE, scene))
@@ -104,14 +104,14 @@ impl Stage {
 }
 
 impl Ending {
-    /// What the program did that it must not.
+    /// Returns the violations of the program.
     #[must_use]
     pub fn violations(&self) -> Vec<&str> {
         let lines = self.report.iter().map(String::as_str);
         lines.filter_map(|line| line.strip_prefix("violation: ")).collect()
     }
 
-    /// The other lines of the report.
+    /// Returns the other lines of the report.
     #[must_use]
     pub fn steps(&self) -> Vec<&str> {
         let lines = self.report.iter().map(String::as_str);
@@ -119,7 +119,7 @@ impl Ending {
     }
 }
 
-/// The calling test binary, to run its test `scene`.
+/// Returns a command that runs the test `scene` of the calling test binary.
 #[must_use]
 pub fn scene_command() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -127,7 +127,7 @@ pub fn scene_command() -> Command {
     command
 }
 
-/// The stand-in, built if it is not: cargo builds no `cdylib` for the tests of another package.
+/// Returns the stand-in, built on demand: cargo builds no `cdylib` for the tests of another package.
 fn driver() -> &'static Path {
     static DRIVER: OnceLock<PathBuf> = OnceLock::new();
     DRIVER.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! What a program asked of the system, by strace.
+//! The system calls of a program, by strace.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ pub struct Call {
     pub result: String,
 }
 
-/// Runs a program under strace. `None`, after a line that says so, if there is no strace or it may not trace.
+/// Runs a program under strace. `None`, after printing the reason, if strace is missing or may not trace.
 #[must_use]
 pub fn trace(command: &Command) -> Option<(Output, Vec<Call>)> {
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -41,7 +41,7 @@ fn has_calls(log: &Path) -> bool {
     std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
-/// The calls of a log, those that were interrupted by other threads put together.
+/// Returns the calls of a log, with those that were interrupted by other threads joined.
 fn calls(text: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut unfinished: Vec<(&str, String)> = Vec::new();
@@ -74,13 +74,13 @@ fn call(line: &str) -> Option<Call> {
 }
 
 impl Call {
-    /// The argument with this number. Commas in texts do not matter: strace is told to write those in hexadecimal.
+    /// Returns an argument by its number. Commas in texts do not matter: strace writes those in hexadecimal.
     #[must_use]
     pub fn argument(&self, number: usize) -> &str {
         self.arguments.split(", ").nth(number).unwrap_or_default()
     }
 
-    /// A text argument, as bytes.
+    /// Returns a text argument, as bytes.
     #[must_use]
     pub fn bytes(&self, number: usize) -> Vec<u8> {
         let text = self.argument(number).trim_end_matches('.').trim_matches('"');

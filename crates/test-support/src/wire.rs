@@ -8,24 +8,24 @@ use flatbuffers::{
     Verifiable, Verifier, VerifierOptions,
 };
 
-/// A request, as the server understands it.
+/// A request, as the server reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// 0 reads, 1 writes, 2 asks for the device, 3 for the cluster, 4 ends the server.
+    /// 0 reads, 1 writes, 2 requests the device, 3 the cluster, 4 ends the server.
     pub command: i8,
     /// The column.
     pub x: u32,
     /// The row.
     pub y: u32,
-    /// The first byte.
+    /// The address of the first byte.
     pub address: u64,
-    /// How many.
+    /// The number of bytes.
     pub size: u32,
-    /// What a write would write.
+    /// The bytes of a write.
     pub data: Vec<u8>,
 }
 
-/// Where the field with this number is noted.
+/// Returns the offset of a field in the vtable.
 fn slot(field: u16) -> VOffsetT {
     4 + 2 * field
 }
@@ -95,7 +95,7 @@ fn bytes(table: Table<'_>, field: u16) -> Vec<u8> {
     vector.map_or_else(Vec::new, |vector| vector.bytes().to_vec())
 }
 
-/// An answer to a read.
+/// Returns an answer to a read.
 #[must_use]
 pub fn response(status: i32, data: &[u8]) -> Vec<u8> {
     let mut builder = FlatBufferBuilder::new();
@@ -108,23 +108,23 @@ pub fn response(status: i32, data: &[u8]) -> Vec<u8> {
     builder.finished_data().to_vec()
 }
 
-/// What a server says of its device.
+/// The device description of a server.
 #[derive(Clone, Debug)]
 pub struct DeviceInfo {
-    /// 0 is well.
+    /// 0 is success.
     pub status: i32,
     /// `tt::ARCH`.
     pub arch: i32,
     /// The SoC descriptor.
     pub yaml: String,
-    /// Whether coordinates are translated.
+    /// True if coordinates are translated.
     pub noc_translation: bool,
     /// Harvested: Tensix, DRAM, Ethernet, L2CPU, PCIe.
     pub harvesting: [u32; 5],
 }
 
 impl DeviceInfo {
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut builder = FlatBufferBuilder::new();

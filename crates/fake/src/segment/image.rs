@@ -12,7 +12,7 @@ use ttmem_segment::{BufferKind, Hook, NameSource, Origin, Statistics};
 use super::{FIRST_TIME, FakeAllocator, Segment};
 
 impl Segment {
-    /// The segment as bytes, of the least size.
+    /// Returns the segment as bytes, of the smallest size.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
         let plan = Plan::within(MIN_SEGMENT_BYTES);

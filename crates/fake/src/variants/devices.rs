@@ -1,4 +1,4 @@
-//! Devices that vanish, drivers that are old, and files that make no sense.
+//! Devices that vanish, old drivers, and files with invalid content.
 
 use rustix::io::Errno;
 use ttmem_model::board::{self, Arch};
@@ -6,7 +6,7 @@ use ttmem_model::board::{self, Arch};
 use crate::{BYTES, Board, Host, Process};
 use ttmem_root::{Entry, Tree};
 
-/// A board that no driver has a name for.
+/// A board code that is not in the driver's table.
 const UNKNOWN: &board::Board = &board::Board {
     name: "unknown",
     code: 0x99,
@@ -16,7 +16,7 @@ const UNKNOWN: &board::Board = &board::Board {
     dram_banks: None,
 };
 
-/// The n150 with other content in files of its device, its sensors and its PCIe function.
+/// Returns the n150 with other content in files of its device, its sensors and its PCIe function.
 fn with_files(attributes: &[(&str, &str)], sensors: &[(&str, &str)], pci: &[(&str, &str)]) -> Tree {
     let host = Host::n150();
     let device = host.device_directory(0);
@@ -34,7 +34,7 @@ fn with_files(attributes: &[(&str, &str)], sensors: &[(&str, &str)], pci: &[(&st
     tree
 }
 
-/// The files below a path, with what they hold.
+/// Returns the files below a path, with their content.
 fn files_below(tree: &Tree, directory: &str) -> Vec<(String, Vec<u8>)> {
     let below = format!("{directory}/");
     tree.iter()
@@ -46,14 +46,14 @@ fn files_below(tree: &Tree, directory: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Lets every file below a path fail.
+/// Makes every file below a path fail.
 fn fail_below(tree: &mut Tree, directory: &str, errno: Errno) {
     for (path, _) in files_below(tree, directory) {
         tree.put(path, Entry::Error(errno));
     }
 }
 
-/// Lets every file below a path fail from its second read on.
+/// Makes every file below a path fail from its second read on.
 fn fail_after_one_read(tree: &mut Tree, directory: &str, errno: Errno) {
     for (path, bytes) in files_below(tree, directory) {
         tree.put(path, Entry::changing(vec![Entry::file(bytes), Entry::Error(errno)]));
@@ -135,7 +135,7 @@ pub fn garbage_numbers() -> Tree {
     )
 }
 
-/// Files are there and empty: each reading failed.
+/// Files are empty: each reading failed.
 #[must_use]
 pub fn empty_files() -> Tree {
     with_files(
@@ -156,7 +156,7 @@ pub fn huge_files() -> Tree {
     )
 }
 
-/// The chip does not answer and every register reads as ones: no reading is believed.
+/// The chip does not answer and every register reads as ones: no reading is accepted.
 #[must_use]
 pub fn all_ones() -> Tree {
     let ones = "4294967295\n";
@@ -167,7 +167,7 @@ pub fn all_ones() -> Tree {
     )
 }
 
-/// PCI's ways of saying that it does not know: no NUMA node, no link speed, 255 lanes.
+/// PCI's markers for unknown values: no NUMA node, no link speed, 255 lanes.
 #[must_use]
 pub fn unknown_link_and_node() -> Tree {
     with_files(
@@ -188,7 +188,7 @@ pub fn unknown_board() -> Tree {
     Host::new().board(Board::new(UNKNOWN)).workload(process, BYTES).into_tree()
 }
 
-/// The chip falls off the bus between two snapshots: every file can be read once and then answers `ENODEV`.
+/// The chip falls off the bus between two snapshots: every file can be read once and then returns `ENODEV`.
 #[must_use]
 pub fn chip_vanishes() -> Tree {
     let host = Host::n150();
@@ -200,7 +200,7 @@ pub fn chip_vanishes() -> Tree {
     tree
 }
 
-/// The chip has fallen off the bus: what the driver remembers is there, every sensor and counter answers `ENODEV`.
+/// The chip has fallen off the bus: cached files of the driver exist, every sensor and counter returns `ENODEV`.
 #[must_use]
 pub fn chip_vanished() -> Tree {
     let host = Host::n150();
@@ -214,7 +214,7 @@ pub fn chip_vanished() -> Tree {
     tree
 }
 
-/// The chip is being reset: every file of the driver answers `ENODATA`.
+/// The chip is being reset: every file of the driver returns `ENODATA`.
 #[must_use]
 pub fn chip_resets() -> Tree {
     let host = Host::n150();
@@ -226,7 +226,7 @@ pub fn chip_resets() -> Tree {
     tree
 }
 
-/// The chip was taken off the bus after the driver's class was listed: its link leads nowhere.
+/// The chip was removed from the bus after the driver's class was listed: its link is dangling.
 #[must_use]
 pub fn chip_unplugged() -> Tree {
     Host::n150().without("/sys/bus/pci/devices/0000:01:00.0").into_tree()

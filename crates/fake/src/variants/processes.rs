@@ -1,4 +1,4 @@
-//! Owners that are dead, elsewhere, in containers, or not for us to see.
+//! Owners that are dead, elsewhere, in containers, or inaccessible.
 
 use rustix::io::Errno;
 use ttmem_model::facts::RegionBytes;
@@ -8,7 +8,7 @@ use crate::host::pytest;
 use crate::{BOOT, BYTES, Board, Cgroup, Container, Host, PID, Process, Region};
 use ttmem_root::{Entry, Tree};
 
-/// The driver's list of who has device 0 open.
+/// The driver's list of open files of device 0.
 const HOLDERS: &str = "/proc/driver/tenstorrent/0/pids";
 
 /// An n150 whose one process runs in a container with a `/dev/shm` of its own, where it is process 1.
@@ -25,8 +25,8 @@ fn server(pid: i32, container: Container) -> Process {
         .with_own_shm()
 }
 
-/// The driver lists a process that is gone, next to a live one, and the region has a slot of a third that is gone: the
-/// first is an owner of whom nothing is known, the third's 1 GiB is left behind.
+/// The driver lists a process that has ended, next to a live one, and the region has a slot of a third that has ended:
+/// the first is an owner without details, the third's 1 GiB is stale.
 #[must_use]
 pub fn dead_pids() -> Tree {
     let region = Region::new(N150).slot(PID, "python3", BYTES).slot(9998, "python3", BYTES);
@@ -34,7 +34,7 @@ pub fn dead_pids() -> Tree {
 }
 
 /// The driver lists three files of processes outside our namespace as pid 0: one owner outside the namespace, with a
-/// finding, besides our own.
+/// finding, in addition to our own.
 #[must_use]
 pub fn outside_owner() -> Tree {
     Host::n150().outside(0, 3).into_tree()
@@ -47,7 +47,7 @@ pub fn duplicate_pids() -> Tree {
     Host::n150().process(second).owner(0, 4243, 2).owner(0, PID, 1).into_tree()
 }
 
-/// The driver's list holds things that are not pids: the one that is counts once.
+/// The driver's list contains lines that are not pids: the valid one counts once.
 #[must_use]
 pub fn garbage_in_pids() -> Tree {
     let lines = "4242\nabc\n\n-3\n99999999999999\n4242\n12 13\n\0\n";
@@ -60,33 +60,33 @@ pub fn unreadable_pids() -> Tree {
     Host::n150().file(HOLDERS, Entry::Error(Errno::ACCESS)).into_tree()
 }
 
-/// A Docker container with its own `/dev/shm`, whose process calls itself 1: host process 51234 holds the bytes, and
+/// A Docker container with its own `/dev/shm`, whose process has pid 1 there: host process 51234 uses the bytes, and
 /// host process 1 none.
 #[must_use]
 pub fn container_with_own_shm() -> Tree {
     contained(Container::Docker, Cgroup::V2)
 }
 
-/// The same in the first version of control groups.
+/// A Docker container under version 1 of control groups: host process 51234 uses the bytes.
 #[must_use]
 pub fn docker_with_cgroup_v1() -> Tree {
     contained(Container::Docker, Cgroup::V1)
 }
 
-/// The same in Podman without root.
+/// A rootless Podman container: host process 51234 uses the bytes.
 #[must_use]
 pub fn podman_container() -> Tree {
     let process = server(51_234, Container::Podman).uid(1000);
     Host::new().board(Board::n150()).workload(process, BYTES).into_tree()
 }
 
-/// The same in containerd without Kubernetes.
+/// A containerd container without Kubernetes: host process 51234 uses the bytes.
 #[must_use]
 pub fn containerd_container() -> Tree {
     contained(Container::Containerd, Cgroup::V2)
 }
 
-/// The same in a Kubernetes pod.
+/// A Kubernetes pod: host process 51234 uses the bytes.
 #[must_use]
 pub fn kubernetes_pod() -> Tree {
     contained(Container::Kubernetes, Cgroup::V2)
@@ -103,8 +103,8 @@ pub fn two_containers_with_pid_1() -> Tree {
         .into_tree()
 }
 
-/// A container that shares the host's `/dev/shm`. Its process calls itself 777 and so does the region, but host process
-/// 777 is somebody else, who started at boot and has no device open: host process 51234 holds the bytes, once.
+/// A container that shares the host's `/dev/shm`. Its process writes pid 777 into the region, but host process 777 is
+/// unrelated, started at boot and has no device open: host process 51234 uses the bytes, once.
 #[must_use]
 pub fn container_on_the_hosts_shm() -> Tree {
     let contained = Process::new(51_234, "python3").uid(0).container(Container::Docker, 777);
@@ -126,8 +126,8 @@ pub fn unreadable_process() -> Tree {
     Host::n150().process(pytest().uid(1001).private()).into_tree()
 }
 
-/// The owner exits while it is read: its short name is still read, everything else is gone. The driver and the region
-/// still name it.
+/// The owner exits while it is read: its short name is still read, everything else is missing. The driver and the
+/// region still list it.
 #[must_use]
 pub fn process_vanishes() -> Tree {
     ["cmdline", "status", "stat", "cgroup", "environ"]
@@ -138,7 +138,7 @@ pub fn process_vanishes() -> Tree {
         .into_tree()
 }
 
-/// The owner was killed and its parent has not noticed yet: its bytes are left behind.
+/// The owner was killed and its parent has not noticed yet: its bytes are stale.
 #[must_use]
 pub fn zombie_owner() -> Tree {
     let zombie = Process::new(PID, "python3").ended();
@@ -159,13 +159,13 @@ pub fn garbage_in_stat() -> Tree {
     Host::n150().file(path, Entry::file("4242 (python3) S 1 42")).into_tree()
 }
 
-/// `/proc/stat` does not say when the host was switched on: start times are ticks only.
+/// `/proc/stat` has no boot time: start times are ticks only.
 #[must_use]
 pub fn missing_boot_time() -> Tree {
     Host::n150().without("/proc/stat").into_tree()
 }
 
-/// The owner's user is in no list: its number is shown.
+/// The owner's user has no name: the user id is shown.
 #[must_use]
 pub fn unknown_user() -> Tree {
     let bytes = RegionBytes { dram: 1 << 30, ..RegionBytes::default() };

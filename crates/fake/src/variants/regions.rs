@@ -1,4 +1,4 @@
-//! Memory regions that are damaged, foreign, old, or full of lies.
+//! Memory regions that are damaged, foreign, old, or contradictory.
 
 use rustix::io::Errno;
 use ttmem_model::facts::RegionBytes;
@@ -16,7 +16,7 @@ fn empty() -> Region {
     Region::new(N150)
 }
 
-/// The region of the n150 as the healthy host has it.
+/// Returns the region of the n150 of the healthy host.
 fn healthy() -> Region {
     empty().slot(PID, "python3", BYTES)
 }
@@ -29,12 +29,12 @@ fn with_entry(entry: Entry) -> Tree {
     Host::n150().file(region_path(N150), entry).into_tree()
 }
 
-/// A region as a file of alice's.
+/// Returns a region as a file of alice's.
 fn image_of(region: &Region) -> Entry {
     Entry::File { bytes: region.image(), uid: 1000 }
 }
 
-/// The same number of bytes of every kind.
+/// Returns equal bytes for every kind.
 fn of_every_kind(bytes: u64) -> RegionBytes {
     RegionBytes { dram: bytes, l1: bytes, l1_small: bytes, trace: bytes, circular_buffers: bytes }
 }
@@ -45,8 +45,8 @@ pub fn unreadable_region() -> Tree {
     with_entry(Entry::Error(Errno::ACCESS))
 }
 
-/// Bob started first, so the region is his and closed to us, and alice's process on the same chip could not write to
-/// it: memory is denied, both processes are owners.
+/// Bob started first, so he owns the region and alice's process on the same chip could not write to it: memory is
+/// denied, both processes are owners.
 #[must_use]
 pub fn region_of_another_user() -> Tree {
     let bob = Process::new(5151, "python3").uid(1001).private();
@@ -63,7 +63,7 @@ pub fn unreadable_shm() -> Tree {
     Host::n150().file("/dev/shm", Entry::Error(Errno::ACCESS)).into_tree()
 }
 
-/// The region lacks its last byte: memory failed.
+/// The region is one byte short: memory failed.
 #[must_use]
 pub fn short_region() -> Tree {
     with_region(healthy().truncate(Region::LENGTH - 1))
@@ -75,19 +75,19 @@ pub fn truncated_region() -> Tree {
     with_region(healthy().truncate(4000))
 }
 
-/// The region ends within its header, behind the version: memory failed.
+/// The region ends within its header, after the version: memory failed.
 #[must_use]
 pub fn truncated_header() -> Tree {
     with_region(healthy().truncate(12))
 }
 
-/// The region was created and not yet given a size: memory failed.
+/// The region was created and has no size yet: memory failed.
 #[must_use]
 pub fn empty_region() -> Tree {
     with_region(healthy().truncate(0))
 }
 
-/// The region is followed by four MiB of zeros that nobody should read: everything is right.
+/// The region is followed by four MiB of zeros that must not be read: everything is right.
 #[must_use]
 pub fn long_region() -> Tree {
     with_region(healthy().truncate(Region::LENGTH + (4 << 20)))
@@ -103,7 +103,7 @@ pub fn torn_region() -> Tree {
     with_entry(Entry::changing(vec![of(1), of(3)]))
 }
 
-/// The region is another at each of 100 reads: memory failed.
+/// The region differs at each of 100 reads: memory failed.
 #[must_use]
 pub fn always_torn_region() -> Tree {
     let at_read = |read: u64| {
@@ -125,7 +125,7 @@ pub fn region_is_a_directory() -> Tree {
     with_entry(Entry::Directory)
 }
 
-/// Version 1, which had another layout: memory is unsupported, with the version's name.
+/// Version 1, which had another layout: memory is unsupported, with the version's number.
 #[must_use]
 pub fn region_version_1() -> Tree {
     with_region(healthy().version(1))
@@ -143,7 +143,7 @@ pub fn region_version_4() -> Tree {
     with_region(healthy().version(4))
 }
 
-/// Version 9, which nobody knows: memory is unsupported, with the version's name.
+/// Version 9, which is unknown: memory is unsupported, with the version's number.
 #[must_use]
 pub fn region_version_9() -> Tree {
     with_region(healthy().version(9))
@@ -155,7 +155,7 @@ pub fn region_not_ready() -> Tree {
     with_region(healthy().version(4).init_state(1))
 }
 
-/// Four files that look like regions until one reads the number in their names: only the real one counts.
+/// Four files that look like regions except for the number in their names: only the real one counts.
 #[must_use]
 pub fn region_name_not_a_number() -> Tree {
     let image = Region::new(7).slot(PID, "python3", of_every_kind(1 << 40)).image();
@@ -168,13 +168,13 @@ pub fn region_name_not_a_number() -> Tree {
         .into_tree()
 }
 
-/// The header names another chip than the file's name does: the file's name counts, as TT-Metal opens by it.
+/// The header names another chip than the file name: the file name counts, as TT-Metal opens by it.
 #[must_use]
 pub fn region_id_differs_from_its_name() -> Tree {
     with_region(healthy().patch(32, 0xdead_beef_u64.to_le_bytes()))
 }
 
-/// A mock device without a driver: an unmatched chip that is known by its region alone, id 0.
+/// A mock device without a driver: an unmatched chip that is known only from its region, id 0.
 #[must_use]
 pub fn region_without_driver() -> Tree {
     Host::new()
@@ -184,14 +184,14 @@ pub fn region_without_driver() -> Tree {
         .into_tree()
 }
 
-/// The owner was killed: its bytes are left behind, nobody has the device open.
+/// The owner was killed: its bytes are stale, no process has the device open.
 #[must_use]
 pub fn dead_owner() -> Tree {
     Host::new().board(Board::n150()).region(healthy()).into_tree()
 }
 
-/// The owner was killed and its pid given to a process that started ten seconds after the slot was last written: the
-/// bytes are left behind and not the new process's.
+/// The owner was killed and its pid reused by a process that started ten seconds after the slot was last written: the
+/// bytes are stale and not the new process's.
 #[must_use]
 pub fn reused_pid() -> Tree {
     let stranger =
@@ -200,20 +200,20 @@ pub fn reused_pid() -> Tree {
     Host::new().board(Board::n150()).process(stranger).region(empty().with_slot(slot)).into_tree()
 }
 
-/// A second process left in good order: its slot has no pid but still a name. Nothing is left behind.
+/// A second process exited cleanly: its slot has no pid but still a name. Nothing is stale.
 #[must_use]
 pub fn released_slot() -> Tree {
     with_region(healthy().slot(0, "python", RegionBytes::default()))
 }
 
-/// Version 4 is giving up a slot, pid −1: its bytes belong to no process and nothing is left behind.
+/// Version 4 is releasing a slot, pid −1: its bytes belong to no process and nothing is stale.
 #[must_use]
 pub fn releasing_slot() -> Tree {
     let region = healthy().version(4).slot(-1, "python", BYTES).totals(BYTES);
     with_region(region)
 }
 
-/// One process has two slots, as two of its threads took one each: it holds the sum.
+/// One process has two slots, one for each of two threads: it uses the sum.
 #[must_use]
 pub fn one_pid_in_two_slots() -> Tree {
     with_region(healthy().slot(PID, "python3", BYTES))
@@ -252,7 +252,7 @@ pub fn counters_above_capacity() -> Tree {
     with_region(empty().slot(PID, "python3", bytes))
 }
 
-/// The totals are double the only slot: a finding, and the processes' sum is believed.
+/// The totals are double the only slot: a finding, and the sum of the processes is shown.
 #[must_use]
 pub fn totals_disagree() -> Tree {
     with_region(healthy().totals(RegionBytes { dram: 2 << 30, ..BYTES }))
@@ -279,7 +279,7 @@ pub fn empty_name() -> Tree {
     with_region(empty().slot(PID, "", BYTES))
 }
 
-/// The slot's name fills its 64 bytes without an end; the owner is dead, so that it is all there is.
+/// The slot's name fills its 64 bytes without a terminator; the owner is dead, so that there is no other name.
 #[must_use]
 pub fn name_without_end() -> Tree {
     let region = empty().slot(PID, "n".repeat(64), BYTES);

@@ -1,4 +1,4 @@
-//! Each variant is listed, is not another one, and is what its name says.
+//! Each variant is listed, differs from the others, and has the fault of its name.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn every_variant_differs_from_the_healthy_host() {
     let mut seen: Vec<(&str, Vec<String>)> =
         healthy().iter().map(|(name, tree)| (*name, describe(tree))).collect();
     for (name, tree) in all() {
-        // These differ behind the forty thousand characters.
+        // These differ after the first forty thousand characters.
         if name == "long_region" {
             continue;
         }

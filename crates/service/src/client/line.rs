@@ -12,14 +12,14 @@ use ttmem_recording::wire::{FRAME_HEADER, FrameKind, frame_header};
 use super::ClientError;
 use ttmem_root::clock::Clock;
 
-/// A connection that never waits longer than it is told.
+/// A connection with a deadline for every wait.
 #[derive(Debug)]
 pub(super) struct Line {
     stream: UnixStream,
 }
 
 impl Line {
-    /// Connects. A server that does not accept is not waited for.
+    /// Connects. Does not wait for a server that does not accept.
     pub(super) fn connect(path: &Path) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -29,17 +29,17 @@ impl Line {
         Ok(Self { stream: UnixStream::from(socket) })
     }
 
-    /// The user that listens at the other end, as the kernel says.
+    /// Returns the user that listens at the other end, as reported by the kernel.
     pub(super) fn uid(&self) -> io::Result<u32> {
         Ok(rustix::net::sockopt::socket_peercred(&self.stream)?.uid.as_raw())
     }
 
-    /// Says something short, for which a new connection has room.
+    /// Sends a short message, which fits the buffer of a new connection.
     pub(super) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Whether there is something to receive before the machine has been awake for so many microseconds.
+    /// True if data arrives before the machine was awake for that many microseconds.
     pub(super) fn wait(&self, until_us: u64) -> io::Result<bool> {
         loop {
             let left = until_us.saturating_sub(now());
@@ -57,7 +57,7 @@ impl Line {
         }
     }
 
-    /// The next frame, which must be there by then as a whole.
+    /// Returns the next frame, which must be complete by the deadline.
     pub(super) fn receive(&mut self, until_us: u64) -> Result<(FrameKind, Vec<u8>), ClientError> {
         let mut header = Vec::new();
         self.fill(&mut header, FRAME_HEADER, until_us)?;
@@ -68,7 +68,7 @@ impl Line {
         Ok((kind, content))
     }
 
-    /// Memory is taken as the bytes come, not as they are announced.
+    /// Memory is allocated as the bytes arrive, not as they are announced.
     fn fill(
         &mut self,
         bytes: &mut Vec<u8>,
@@ -92,7 +92,7 @@ impl Line {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
-            // One that sends a byte now and then is as slow as one that sends nothing.
+            // A peer that sends a byte now and then is as slow as one that sends nothing.
             if now() > until_us && bytes.len() < length {
                 return Err(ClientError::Slow);
             }
@@ -101,7 +101,7 @@ impl Line {
     }
 }
 
-/// Microseconds that the machine has been awake.
+/// Returns the microseconds that the machine was awake.
 pub(super) fn now() -> u64 {
     Clock::System.marks().awake_us
 }

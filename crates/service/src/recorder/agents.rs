@@ -1,7 +1,7 @@
-//! The segments of agents: opened when they appear, attached to the recording when their process or the recording ends.
+//! Agent segments: opened when they appear, attached to the recording when their process or the recording ends.
 //!
-//! Whoever started a process may remove its segment as soon as it ends. An open file stays readable, so that what the agent
-//! said last is not lost. Segments of processes that were gone before the recording began are nobody's here.
+//! The program that started a process may remove its segment at exit. An open file stays readable, so that the final
+//! state of the agent is kept. Segments of processes that ended before the recording began are ignored.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use ttmem_sources::source::agent::find_in_other_namespaces;
 use ttmem_sources::source::process::start_ticks;
 use ttmem_sources::source::shared_memory::SharedMemory;
 
-/// Segments that are watched at a time: each is an open file.
+/// The most segments watched at a time: each is an open file.
 const MAX_WATCHED: usize = 256;
 
-/// Looks out for the segments of one host.
+/// Watches the segments of one host.
 #[derive(Debug)]
 pub struct Agents {
     root: Root,
     known: BTreeMap<Key, Known>,
-    /// Whether directories of containers were looked into.
+    /// True if directories of containers are searched.
     has_observed: bool,
 }
 
-/// Device and inode of a segment's file, and its name: the same however it is reached.
+/// Device and inode of a segment's file, and its name: identical under every path.
 type Key = ((u64, u64), String);
 
 #[derive(Debug)]
 enum Known {
-    /// Its process ran before or while the recording was made, and it is not attached yet.
+    /// Its process ran before or during the recording, and it is not attached yet.
     Open(Watched),
     /// It is attached, or not of this recording.
     Done,
@@ -42,14 +42,14 @@ struct Watched {
     held: Held,
     name: String,
     start_ticks: u64,
-    /// Its process as this host counts, while it runs.
+    /// Its process, by pid of this host, while it runs.
     owner: Option<Pid>,
 }
 
-/// A segment on its way into the recording, or why it cannot be had.
+/// A segment to attach, or the reason that it cannot be read.
 pub(super) type Taken = Result<Parcel, String>;
 
-/// A segment that nobody writes any more, or that is taken as it is. It is read and compressed part by part, so that
+/// A segment that is no longer written, or that is copied as it is. It is read and compressed part by part, so that
 /// snapshots are recorded in between.
 #[derive(Debug)]
 pub(super) struct Parcel {
@@ -59,14 +59,14 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    /// The next part; `None` behind the last.
+    /// Returns the next part; `None` after the last.
     pub(super) fn next(&mut self) -> Option<Result<Encoded, String>> {
         part(&self.name, &self.held, &mut self.parts)
     }
 }
 
 impl Agents {
-    /// The segments of the host at `root`. Those whose process has ended already are left alone.
+    /// Creates a watch for the host at `root`. Segments whose process has already ended are ignored.
     #[must_use]
     pub fn new(root: Root) -> Self {
         let mut agents = Self { root, known: BTreeMap::new(), has_observed: false };
@@ -74,22 +74,22 @@ impl Agents {
         agents
     }
 
-    /// Looks for new segments and takes those whose process has ended.
+    /// Finds new segments, and takes those whose process has ended.
     pub(super) fn observe(&mut self, snapshot: &Snapshot) -> Vec<Taken> {
         let pids: Vec<Pid> = snapshot.processes.iter().map(|process| process.pid).collect();
-        // What lies in a container that is looked into for the first time may be as old as the container.
+        // Segments of a container that is searched for the first time may be as old as the container.
         let is_first = !std::mem::replace(&mut self.has_observed, true);
         self.look(&pids, |is_own| is_first && !is_own);
         self.take(snapshot.time_us, |watched| watched.owner.is_none())
     }
 
-    /// Takes what is left: the segments of processes that still run, and of those that came and went unseen.
+    /// Takes the rest: the segments of processes that still run, and of short-lived ones that were not seen.
     pub(super) fn finish(&mut self, time: Timestamp) -> Vec<Taken> {
         self.look(&[], |_is_own| false);
         self.take(time, |_| true)
     }
 
-    /// The segments as they are now, without letting go of those that still change.
+    /// Copies the segments as they are now, and keeps watching those that still change.
     pub(super) fn now(&self, time: Timestamp) -> Vec<Result<Vec<Encoded>, String>> {
         self.open().map(|watched| watched.blocks(time)).collect()
     }
@@ -101,7 +101,7 @@ impl Agents {
         })
     }
 
-    /// Looks for new segments. `passes_over` says of those without a process, by whether they lie in our own directory,
+    /// Finds new segments. `passes_over` decides for those without a process, by whether they are in our own directory,
     /// that they are not of this recording.
     fn look(&mut self, processes: &[Pid], passes_over: impl Fn(bool) -> bool) {
         let memory = SharedMemory::list(&self.root, processes);
@@ -118,7 +118,7 @@ impl Agents {
                 let limit = usize::try_from(MAX_ATTACHMENT_BYTES).unwrap_or(usize::MAX);
                 let held = match self.root.hold(&path, limit) {
                     Ok(held) => held,
-                    // It went away just now, or there are too many open files.
+                    // It was just removed, or there are too many open files.
                     Err(error) if !error.is_denied() => continue,
                     Err(_) => {
                         self.known.insert(key, Known::Done);
@@ -142,7 +142,7 @@ impl Agents {
         }
     }
 
-    /// The process of a segment. In another namespace it has another number here.
+    /// Returns the process of a segment. In another namespace it has another pid here.
     fn owner(&self, pid: i32, start: u64) -> Option<Pid> {
         let is_it = |pid: &Pid| start_ticks(&self.root, *pid) == Some(start);
         Some(Pid(pid))

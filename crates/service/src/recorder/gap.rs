@@ -1,13 +1,13 @@
-//! What the clocks did between two snapshots.
+//! Clock changes between two snapshots.
 
 use ttmem_recording::{Event, EventKind};
 
 use ttmem_root::clock::Marks;
 
-/// Below this it is the usual correction of a clock.
+/// Smaller steps are the usual correction of a clock.
 const NOTABLE_US: i64 = 500_000;
 
-/// The events of a time that was set and of a machine that slept.
+/// Returns the events of a clock that was set and of a machine that slept.
 pub(super) fn between(before: Marks, after: Marks) -> Vec<Event> {
     let passed = |later: u64, earlier: u64| later.wrapping_sub(earlier).cast_signed();
     let boot = passed(after.since_boot_us, before.since_boot_us);

@@ -1,4 +1,4 @@
-//! The flight recorder: the last minutes in memory, written out when something happens.
+//! The flight recorder: the last minutes in memory, written out on an event.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +11,7 @@ use ttmem_recording::{Contents, Encoded, Header, Limits};
 
 use super::sink::{FileSink, Sink as _};
 
-/// The memory that a ring takes unless told otherwise: two hours of a Galaxy at ten a second.
+/// The default memory of a ring: two hours of a Galaxy at ten a second.
 pub(super) const DEFAULT_MAX_BYTES: u64 = 32 << 20;
 
 /// Blocks of the last minutes, the oldest first.
@@ -21,9 +21,9 @@ pub(crate) struct Ring {
     max_bytes: u64,
     blocks: VecDeque<Encoded>,
     bytes: u64,
-    /// What processes left that ended within the window, the oldest first. It takes as much as the blocks at most.
+    /// Segments of processes that ended within the window, the oldest first. They take at most as much as the blocks.
     attached: VecDeque<Vec<Encoded>>,
-    /// Blocks that there were before the oldest one here.
+    /// Blocks that were dropped before the oldest one here.
     forgotten: u64,
 }
 
@@ -40,13 +40,13 @@ impl Ring {
         }
     }
 
-    /// Blocks short enough that the window ends about where it should.
+    /// Returns a block length for which the window ends about where it should.
     pub(crate) fn limits(&self) -> Limits {
         let usual = Limits::default();
         Limits { span_us: (self.window_us / 20).clamp(1_000_000, usual.span_us), ..usual }
     }
 
-    /// Adds a block and lets go of those that the window does not need.
+    /// Adds a block and drops those that the window does not need.
     pub(crate) fn push(&mut self, block: Encoded) {
         self.bytes += block.bytes.len() as u64;
         let newest = block.last();
@@ -67,7 +67,7 @@ impl Ring {
         }
     }
 
-    /// Keeps an attachment as long as the window shows the time that it was taken at.
+    /// Keeps an attachment as long as the window includes its time.
     pub(super) fn attach(&mut self, blocks: Vec<Encoded>) {
         self.attached.push_back(blocks);
         while size(self.attached.iter().flatten()) > self.max_bytes {
@@ -75,19 +75,20 @@ impl Ring {
         }
     }
 
-    /// The blocks with their numbers, the oldest first. A block keeps its number.
+    /// Returns the blocks with their numbers, the oldest first. A block keeps its number.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, &Encoded)> {
         (self.forgotten..).zip(&self.blocks)
     }
 
-    /// The block of a number; if that is gone, the oldest that is left.
+    /// Returns the block with a number; if it was dropped, the oldest one.
     pub(crate) fn block(&self, number: u64) -> Option<(u64, &Encoded)> {
         let place = usize::try_from(number.saturating_sub(self.forgotten)).ok()?;
         let block = self.blocks.get(place)?;
         Some((number.max(self.forgotten), block))
     }
 
-    /// Writes all blocks and attachments into a new file, which gets its name when it is whole. Gives the name, moments and bytes.
+    /// Writes all blocks and attachments into a new file, which is renamed when complete. Returns name, moments and
+    /// bytes.
     pub(super) fn write_out(
         &self,
         base: &Path,
@@ -107,7 +108,7 @@ impl Ring {
             .and_then(|mut file| file.append(&bytes))
             .and_then(|()| std::fs::rename(&beside, &path));
         if let Err(error) = written {
-            // The error that matters is the first one.
+            // The first error is the one that matters.
             drop(std::fs::remove_file(&beside));
             return Err(error);
         }
@@ -116,7 +117,7 @@ impl Ring {
     }
 }
 
-/// Whether a file can be made beside the base. None is left.
+/// Checks that a file can be created beside the base, and removes it.
 pub(super) fn try_place(base: &Path) -> io::Result<()> {
     if base.file_name().is_none() {
         return Err(io::ErrorKind::InvalidFilename.into());
@@ -130,7 +131,7 @@ fn size<'a>(blocks: impl Iterator<Item = &'a Encoded>) -> u64 {
     blocks.map(|block| block.bytes.len() as u64).sum()
 }
 
-/// `trace.ttmem` becomes `trace-20261102T093000Z.ttmem`, with a number behind it if that is taken.
+/// Returns a name: `trace.ttmem` becomes `trace-20261102T093000Z.ttmem`, with a number appended if it exists.
 fn unused(base: &Path, time: Timestamp) -> PathBuf {
     let stem = base.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension =

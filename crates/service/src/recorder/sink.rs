@@ -1,11 +1,11 @@
-//! Where a recording is written.
+//! The destination of a recording.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Something that bytes can be appended to.
+/// A destination that bytes can be appended to.
 pub trait Sink: Send {
     /// Appends bytes.
     ///
@@ -13,26 +13,26 @@ pub trait Sink: Send {
     /// If not all of them could be written; some may be.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Takes away what stands behind the first `size` bytes.
+    /// Truncates to the first `size` bytes.
     ///
     /// # Errors
-    /// If that cannot be done. What remains is a cut block, which readers pass over.
+    /// If that fails. The rest is a cut block, which readers skip.
     fn cut(&mut self, size: u64) -> io::Result<()>;
 
-    /// What somebody did to the first `size` bytes, which were written.
+    /// Checks that the first `size` bytes are unchanged by others.
     fn harm(&self, size: u64) -> Option<Harm>;
 }
 
-/// What became of bytes that were written.
+/// Damage to bytes that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
-    /// Nobody can open the file any more.
+    /// The file has no name any more.
     Removed,
     /// The file is shorter.
     Cut,
 }
 
-/// A file that was created for the recording. Only its user may read it: a recording holds command lines.
+/// A file that was created for the recording. Only its user may read it: a recording contains command lines.
 #[derive(Debug)]
 pub struct FileSink {
     file: File,
@@ -42,7 +42,7 @@ impl FileSink {
     /// Creates the file.
     ///
     /// # Errors
-    /// If it is there already or cannot be created.
+    /// If it exists already or cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         Ok(Self { file })

@@ -1,4 +1,4 @@
-//! A recording that is a file.
+//! A recording in a file.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ttmem_recording::{Damage, ReadAt};
 
-/// A file to read a recording from. It is read where it is needed, never as a whole and never mapped.
+/// A file to read a recording from. Only the needed parts are read, and it is never mapped.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,

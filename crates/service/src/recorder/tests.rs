@@ -1,4 +1,4 @@
-//! Recordings that go well, and those that do not.
+//! Successful and failing recordings.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use ttmem_fake::NOW;
 use ttmem_root::Clock;
 use ttmem_sources::demo::Busy;
 
-/// A disk in memory that is full after so many bytes.
+/// A disk in memory that is full after a number of bytes.
 #[derive(Clone)]
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -334,7 +334,7 @@ fn a_chip_that_vanishes_and_a_machine_that_sleeps_are_events() {
     let mut busy = Busy::galaxy();
     for second in 1..=6_u64 {
         let mut snapshot = busy.next(1_000_000);
-        // A reset: the chip is away for a while.
+        // A reset: the chip is absent for a while.
         if (3..5).contains(&second) {
             snapshot.chips.pop();
         }

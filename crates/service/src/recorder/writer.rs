@@ -16,7 +16,7 @@ use super::sink::{Harm, Sink};
 use super::{Message, Options, Report, gap};
 use ttmem_root::clock::Marks;
 
-/// How long after a death the ring is written: what dies together is in one file, and what came of it too.
+/// Delay between a death and writing the ring: processes that end together, and their effects, are in one file.
 const SETTLE_US: u64 = 2_000_000;
 
 pub(super) struct Writer {
@@ -25,26 +25,26 @@ pub(super) struct Writer {
     encoder: Encoder,
     tracker: Tracker,
     agents: Option<Agents>,
-    /// Segments of which not all is written yet, with the blocks of the first that wait for the others.
+    /// Segments that are partly written, with the blocks of the first that wait for the others.
     parcels: VecDeque<Parcel>,
     blocks: Vec<Encoded>,
     dropped: Arc<AtomicU64>,
-    /// How many of the dropped the recording knows of.
+    /// The number of dropped snapshots that the recording already contains.
     dropped_said: u64,
     notices: Sender<String>,
     before: Option<Marks>,
-    /// Since when, and why, the ring waits to be written.
+    /// The time and reason of the pending ring write.
     pending: Option<(Timestamp, String)>,
     report: Report,
 }
 
-/// Where finished blocks go.
+/// The destination of finished blocks.
 enum Place {
     File { sink: Box<dyn Sink>, contents: Option<Contents> },
     Ring(Ring),
 }
 
-/// Why no more can be written. The reason stands in the report.
+/// The recording cannot continue. The reason is in the report.
 struct Ended;
 
 impl Writer {
@@ -80,7 +80,7 @@ impl Writer {
         }
     }
 
-    /// Takes messages until it is told to stop or nothing more can be written.
+    /// Handles messages until it is stopped or nothing more can be written.
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Report {
         let mut why = "ttmem has ended".to_owned();
         let mut outcome = Ok(());
@@ -144,7 +144,7 @@ impl Writer {
         matches!(self.place, Place::Ring(_))
     }
 
-    /// Writes the header with the name of the host, as soon as a snapshot tells it.
+    /// Writes the header with the name of the host, as soon as a snapshot has it.
     fn begin(&mut self, snapshot: &Snapshot) -> Result<(), Ended> {
         let Place::File { sink, contents } = &mut self.place else {
             self.options.header.host.clone_from(&snapshot.host.name);
@@ -198,7 +198,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Lines segments up to be attached.
+    /// Queues segments to be attached.
     fn take_in(&mut self, taken: Vec<Taken>) {
         for segment in taken {
             match segment {
@@ -208,7 +208,7 @@ impl Writer {
         }
     }
 
-    /// Compresses one part of what is to be attached: more would keep snapshots waiting.
+    /// Compresses one part of the queue: more would delay snapshots.
     fn attach_next(&mut self) -> Result<(), Ended> {
         let Some(parcel) = self.parcels.front_mut() else { return Ok(()) };
         match parcel.next() {
@@ -243,7 +243,7 @@ impl Writer {
         self.attach(blocks).map(|_is_in| ())
     }
 
-    /// Puts an attachment into the recording. False for one for which there is no room.
+    /// Adds an attachment to the recording. Returns false if there is no room for it.
     fn attach(&mut self, blocks: Vec<Encoded>) -> Result<bool, Ended> {
         let (sink, contents) = match &mut self.place {
             Place::Ring(ring) => {
@@ -276,7 +276,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// Ends the block that is being filled, and writes a ring into a file.
+    /// Ends the current block, and writes a ring into a file.
     fn write_out(&mut self, why: &str) -> Result<(), Ended> {
         self.pending = None;
         if let Some(block) = self.encoder.flush() {
@@ -296,7 +296,7 @@ impl Writer {
                 self.report.moments += moments;
                 self.report.bytes += bytes;
             }
-            // The ring goes on: the next time there may be room.
+            // The ring continues: the next write may succeed.
             Err(error) => {
                 let text = format!("{why}: cannot write the ring: {error}");
                 self.say(text.clone());
@@ -339,7 +339,7 @@ impl Writer {
         sink.append(&end).map_err(|error| self.fail(&error.to_string()))
     }
 
-    /// After a failure: takes away what was written by half, and tries to put the end behind what is whole.
+    /// After an error: truncates the partial block, and tries to write the end after the complete part.
     fn save(&mut self) {
         let Place::File { sink, contents: Some(contents) } = &mut self.place else { return };
         if self.report.files.is_empty() {
@@ -349,13 +349,13 @@ impl Writer {
         self.report.bytes = size;
         match sink.cut(size).and_then(|()| sink.append(&end)) {
             Ok(()) => self.report.bytes += end.len() as u64,
-            // Without its end the recording is found by scanning; half an end is no harm, but none is cleaner.
+            // Without its end the recording is found by scanning; a partial end is harmless, but none is cleaner.
             Err(_) => drop(sink.cut(size)),
         }
     }
 
-    /// Somebody else took away what was written. It cannot be put back, and cutting a file to what it was would fill it
-    /// with zeros.
+    /// Another process removed written bytes. They cannot be restored, and truncating to the old size would pad with
+    /// zeros.
     fn lose(&mut self, harm: Harm) -> Ended {
         self.report.files.clear();
         self.fail(match harm {
@@ -371,7 +371,7 @@ impl Writer {
     }
 
     fn say(&self, text: String) {
-        // Nobody listens any more once the recorder is being stopped.
+        // The receiver is gone once the recorder is being stopped.
         drop(self.notices.send(text));
     }
 }

@@ -1,7 +1,7 @@
-//! As much of HTTP/1.1 as a scraper and a browser need: GET and HEAD, one request a connection.
+//! HTTP/1.1 as far as a scraper and a browser need it: GET and HEAD, one request per connection.
 //!
-//! Own, since it is small: the known crates bring a runtime or are no longer kept up. Whatever comes is bounded: bytes
-//! of a request, time of a connection, connections at a time.
+//! Written here because it is small: available crates bring a runtime or are unmaintained. Everything is bounded: bytes
+//! of a request, time of a connection, concurrent connections.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,24 +12,24 @@ use std::time::Duration;
 
 use ttmem_root::clock::{Clock, Stopwatch};
 
-/// Bytes of a request at most, its headers included.
+/// The most bytes of a request, headers included.
 const MAX_REQUEST_BYTES: usize = 8192;
-/// Connections at a time. Those beyond are told to come back.
+/// The most concurrent connections. Others are asked to retry.
 const MAX_CONNECTIONS: usize = 16;
-/// A request must be there, and an answer taken, within this time each.
+/// The time limit for receiving a request, and for sending the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// So much of an answer is written at a time: between two pieces the time is looked at.
+/// The answer is written in pieces of this size, with a time check between them.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A request that was understood.
+/// A parsed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The path, without what stands behind a question mark.
+    /// The path, without the query.
     pub path: String,
-    /// The content types that it takes.
+    /// The accepted content types.
     pub accept: String,
-    /// The name under which the server was called.
+    /// The host name of the request.
     pub host: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A line of text.
+    /// Creates an answer with a line of text.
     #[must_use]
     pub fn text(status: u16, text: &str) -> Self {
         let body = format!("{text}\n").into_bytes();
@@ -55,11 +55,11 @@ impl Response {
 
 /// Answers requests.
 pub trait Pages: Send + Sync {
-    /// The answer to a request.
+    /// Returns the answer to a request.
     fn respond(&self, request: &Request) -> Response;
 }
 
-/// Listens, and answers on threads of its own as long as the program runs. Gives the address.
+/// Listens, and answers on threads of its own as long as the program runs. Returns the address.
 ///
 /// # Errors
 /// If it cannot listen there.
@@ -71,7 +71,7 @@ pub fn start(address: SocketAddr, pages: Arc<dyn Pages>) -> io::Result<SocketAdd
         for stream in listener.incoming() {
             match stream {
                 Ok(stream) => take(stream, bound, &pages, &open),
-                // Out of files: what is open now must end first.
+                // Out of file descriptors: open connections must end first.
                 Err(_) => thread::sleep(Duration::from_millis(100)),
             }
         }
@@ -79,7 +79,7 @@ pub fn start(address: SocketAddr, pages: Arc<dyn Pages>) -> io::Result<SocketAdd
     Ok(bound)
 }
 
-/// One connection in the count of those that are open.
+/// One connection in the count of open ones.
 struct Open(Arc<AtomicUsize>);
 
 impl Drop for Open {
@@ -93,13 +93,13 @@ fn take(stream: TcpStream, bound: SocketAddr, pages: &Arc<dyn Pages>, open: &Arc
     let one = Open(Arc::clone(open));
     if before >= MAX_CONNECTIONS {
         let busy = Response::text(503, "too many connections; come back");
-        // It is not waited for, and it may be gone.
+        // The peer may be gone.
         drop(stream.set_nonblocking(true).and_then(|()| reply(&stream, &busy, true)));
         return;
     }
     let pages = Arc::clone(pages);
     let thread = thread::Builder::new().name("ttmem-request".to_owned());
-    // Without a thread the closure is dropped, and with it the connection and its place in the count.
+    // Without a thread the closure is dropped, and with it the connection and its count.
     drop(thread.spawn(move || {
         answer(&stream, bound, pages.as_ref());
         drop(one);
@@ -120,16 +120,17 @@ fn answer(mut stream: &TcpStream, bound: SocketAddr, pages: &dyn Pages) {
         Err(Unread::TooLong) => (Response::text(431, "the request is too long"), true),
         Err(Unread::Gone) => return,
     };
-    // Who asked may be gone by now.
+    // The peer may be gone.
     if reply(stream, &response, with_body).is_ok() {
         drop(stream.shutdown(std::net::Shutdown::Write));
-        // What is still coming is taken for a moment, so that the answer is not lost to a reset.
+        // Read the remaining input briefly, so that the answer is not lost to a reset.
         drop(stream.set_read_timeout(Some(Duration::from_millis(50))));
         drop(stream.read(&mut [0; 1024]));
     }
 }
 
-/// On the loopback only the loopback's names are answered to: a page from elsewhere cannot read it by a name of its own.
+/// On the loopback interface, only loopback host names are answered: otherwise a web page could read it through a
+/// domain of its own.
 fn is_for_us(request: &Request, bound: SocketAddr) -> bool {
     let Some(host) = request.host.as_deref().filter(|_| bound.ip().is_loopback()) else {
         return true;
@@ -143,13 +144,13 @@ fn is_for_us(request: &Request, bound: SocketAddr) -> bool {
         || address.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-/// Why no request was read.
+/// The reason that no request was read.
 enum Unread {
     TooLong,
     Gone,
 }
 
-/// Reads up to the empty line behind the headers.
+/// Reads up to the empty line after the headers.
 fn read(mut stream: &TcpStream) -> Result<Vec<u8>, Unread> {
     let gone = |_error: io::Error| Unread::Gone;
     let start = Clock::System.start();
@@ -174,7 +175,7 @@ fn read(mut stream: &TcpStream) -> Result<Vec<u8>, Unread> {
     }
 }
 
-/// Understands the head of a request. True if the answer has its content.
+/// Parses the head of a request. Returns true if the answer includes its content.
 fn parse(head: &[u8]) -> Result<(Request, bool), Response> {
     let bad = |why| Response::text(400, why);
     let head = std::str::from_utf8(head).map_err(|_error| bad("the request is no text"))?;
@@ -240,7 +241,7 @@ fn reply(stream: &TcpStream, response: &Response, with_body: bool) -> io::Result
     write_in_time(stream, &bytes, PATIENCE)
 }
 
-/// Writes all of it. Who takes it byte by byte gets no more time than who takes it at once.
+/// Writes all bytes. A peer that reads byte by byte gets no more time than one that reads at once.
 fn write_in_time(mut stream: &TcpStream, bytes: &[u8], patience: Duration) -> io::Result<()> {
     let start = Clock::System.start();
     let mut rest = bytes;
@@ -254,7 +255,7 @@ fn write_in_time(mut stream: &TcpStream, bytes: &[u8], patience: Duration) -> io
     Ok(())
 }
 
-/// What is left of the patience; not nothing, which would be no limit.
+/// Returns the remaining time; never zero, which would mean no limit.
 fn left(start: &Stopwatch, patience: Duration) -> Option<Duration> {
     let patience = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
     let left = patience.checked_sub(start.micros()).filter(|left| *left > 0)?;

@@ -1,4 +1,4 @@
-//! One client, as the server sees it.
+//! The server's state of one client.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
@@ -10,13 +10,13 @@ use ttmem_recording::wire::{FRAME_HEADER, FrameKind, Hello, PROTOCOL, frame, fra
 
 use super::Viewer;
 
-/// Bytes that may wait for a client, its first state aside: two whole states of a Galaxy, or a thousand changes.
+/// The most bytes queued for a client, its first state excluded: two whole states of a Galaxy, or a thousand changes.
 const MAX_QUEUED_BYTES: usize = 1 << 20;
-/// A client must say what it wants within this time.
+/// The time limit for a greeting.
 const HELLO_US: u64 = 5_000_000;
-/// A client must have taken its history within this time.
+/// The time limit for reading the history.
 const PAST_US: u64 = 60_000_000;
-/// A greeting is no longer than this.
+/// The most bytes of a greeting.
 const MAX_HELLO_BYTES: usize = 4096;
 
 /// One client.
@@ -25,29 +25,29 @@ pub(super) struct Peer {
     stream: UnixStream,
     viewer: Viewer,
     since: u64,
-    /// What came so far of its greeting.
+    /// The received part of its greeting.
     input: Vec<u8>,
     phase: Phase,
     queue: VecDeque<Arc<[u8]>>,
-    /// How much of the first frame is sent.
+    /// The sent part of the first frame.
     sent: usize,
     queued: usize,
-    /// What may be queued: more while it takes its first state.
+    /// The limit of the queue: higher while it receives its first state.
     allowed: usize,
 }
 
-/// How far a client is.
+/// The phase of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It has not said yet what it wants.
+    /// Waiting for its greeting.
     Greeting,
-    /// It takes history, block by block as it can; the number is the next one's.
+    /// Receiving history, block by block; the number is the next block's.
     Past(u64),
-    /// It has the whole state and takes what changes.
+    /// Receiving changes after the whole state.
     Live,
 }
 
-/// What a client wants.
+/// The request of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Nothing,
@@ -76,17 +76,17 @@ impl Peer {
         &self.stream
     }
 
-    /// Who looks.
+    /// Returns its class of viewer.
     pub(super) fn viewer(&self) -> Viewer {
         self.viewer
     }
 
-    /// Whether it takes what changes.
+    /// True if it receives changes.
     pub(super) fn is_live(&self) -> bool {
         self.phase == Phase::Live
     }
 
-    /// The number of the block of history that it is ready to take.
+    /// Returns the number of the block of history that it is ready to receive.
     pub(super) fn next_past(&self) -> Option<u64> {
         match self.phase {
             Phase::Past(number) if self.queue.is_empty() => Some(number),
@@ -94,14 +94,14 @@ impl Peer {
         }
     }
 
-    /// Gives it history, of which another block will follow.
+    /// Queues history, with another block to follow.
     pub(super) fn give_past(&mut self, frame: Arc<[u8]>, next: u64) {
         self.queue(frame);
         self.allow_queued();
         self.phase = Phase::Past(next);
     }
 
-    /// Gives it the whole state; changes follow.
+    /// Queues the whole state; changes follow.
     pub(super) fn go_live(&mut self, state: Arc<[u8]>) {
         self.queue(state);
         self.allow_queued();
@@ -117,7 +117,7 @@ impl Peer {
         self.queue.push_back(frame);
     }
 
-    /// Takes what the client says. After its greeting nothing more is expected, and it is thrown away.
+    /// Reads from the client. Anything after its greeting is discarded.
     pub(super) fn receive(&mut self, now: u64) -> Wish {
         let mut buffer = [0; 1024];
         loop {
@@ -165,7 +165,7 @@ impl Peer {
         Wish::Begin { history_us: hello.history_us }
     }
 
-    /// Sends what it takes. False if it is gone or too slow.
+    /// Sends what the client reads. Returns false if it is gone or too slow.
     pub(super) fn send(&mut self) -> bool {
         while let Some(frame) = self.queue.front() {
             let rest = frame.get(self.sent..).unwrap_or(&[]);
@@ -184,22 +184,22 @@ impl Peer {
                 Err(_) => return false,
             }
         }
-        // A block or a state may be much, and must only become less.
+        // A block or a state may exceed the limit while it shrinks.
         let is_slow = self.queued > self.allowed;
         self.allowed = self.allowed.min(self.queued.max(MAX_QUEUED_BYTES));
         !is_slow
     }
 
-    /// Lets it take as long as it needs for what is queued now.
+    /// Allows any time for the current queue.
     fn allow_queued(&mut self) {
         self.allowed = self.queued + MAX_QUEUED_BYTES;
     }
 
-    /// Says why, as far as it can be said without waiting.
+    /// Sends the reason for closing, without waiting.
     pub(super) fn refuse(&mut self, why: &str) {
         let bye = frame(FrameKind::Bye, why.as_bytes());
         match send(&self.stream, &bye, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            // It is being left: that it does not hear why is its own affair.
+            // The connection is closing: the error does not matter.
             Ok(_) | Err(_) => {}
         }
     }

@@ -1,10 +1,11 @@
-//! Hands states to a receiver elsewhere, such as an OpenTelemetry collector: one HTTP POST each, from a thread of its own.
+//! Sends states to a remote receiver, such as an OpenTelemetry collector: one HTTP POST each, from a thread of its own.
 //!
-//! The collecting never waits for it. A state that the receiver did not take in time is replaced by the next one; one
-//! that is down is asked ever more seldom, and is heard of when it goes and when it comes back.
+//! Sampling never waits for it. A state that was not sent in time is replaced by the next one. A receiver that is down
+//! is retried at growing intervals, and reported when it goes down and when it is back.
 //!
-//! Plain HTTP, as much as a receiver on the same machine or in the same pod needs. What goes further should go through a
-//! collector there, which encrypts, keeps and tries again; TLS would be more code than all of the server.
+//! Plain HTTP, which is enough for a receiver on the same machine or in the same pod. Remote receivers should be
+//! reached through a local collector, which encrypts, buffers and retries; TLS would be more code than the whole
+//! server.
 
 mod endpoint;
 
@@ -19,40 +20,40 @@ use ttmem_model::Snapshot;
 pub use endpoint::{BadEndpoint, Endpoint};
 use ttmem_root::clock::Clock;
 
-/// For each of connecting, sending and the answer.
+/// The time limit for each of connecting, sending and the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest time between two tries at a receiver that is down.
+/// The longest interval between retries.
 const LONGEST_US: u64 = 60_000_000;
-/// What is read of an answer.
+/// The most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 16 << 10;
 
-/// Makes the content of a request.
+/// Encodes the body of a request.
 pub type Encode = Box<dyn Fn(&Snapshot) -> Vec<u8> + Send>;
 
-/// Where to push, and how.
+/// The destination and form of a push.
 pub struct Options {
     /// The receiver.
     pub endpoint: Endpoint,
-    /// The least time from one request to the next.
+    /// The shortest interval between requests.
     pub interval: Duration,
-    /// What type the content has.
+    /// The content type.
     pub content_type: &'static str,
-    /// Further headers, such as one with a token.
+    /// Additional headers, such as one with a token.
     pub headers: Vec<(String, String)>,
-    /// Makes the content.
+    /// Encodes the body.
     pub encode: Encode,
-    /// Told what there is to say, one line each.
+    /// Receives messages, one line each.
     pub say: Box<dyn Fn(&str) + Send>,
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Headers may hold a secret.
+        // Headers may contain a secret.
         formatter.debug_struct("Options").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
-/// Takes states and pushes the newest.
+/// Receives states and pushes the newest.
 #[derive(Debug)]
 pub struct Pusher {
     slot: Arc<Slot>,
@@ -79,10 +80,10 @@ impl Slot {
 }
 
 impl Pusher {
-    /// Begins to push what it is offered, as long as the program runs.
+    /// Starts pushing offered states, as long as the program runs.
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If a thread cannot be started.
     pub fn start(options: Options) -> io::Result<Self> {
         let slot = Arc::new(Slot::default());
         let taken = Arc::clone(&slot);
@@ -92,7 +93,7 @@ impl Pusher {
         Ok(Self { slot })
     }
 
-    /// Offers a state, in place of one that was not pushed yet. Never waits.
+    /// Offers a state, replacing one that was not pushed yet. Never waits.
     pub fn offer(&self, snapshot: Arc<Snapshot>) {
         *self.slot.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
         self.slot.filled.notify_one();
@@ -127,7 +128,7 @@ fn push_for_ever(options: &Options, slot: &Slot) {
     }
 }
 
-/// Why a request did no good.
+/// The reason that a request failed.
 #[derive(Debug, thiserror::Error)]
 enum PushError {
     #[error("{0}")]
@@ -159,7 +160,7 @@ fn post(options: &Options, content: &[u8]) -> Result<(), PushError> {
     let mut bytes = request.into_bytes();
     bytes.extend_from_slice(content);
     let written = stream.write_all(&bytes);
-    // One that refuses before it has read all may still have said why.
+    // A receiver that refuses before it has read everything may still have sent a reason.
     let answer = answer(&stream);
     match written {
         Err(error) if answer.is_empty() => return Err(error.into()),
@@ -179,7 +180,7 @@ fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// What there is of an answer up to the end of its headers, in time and to a bound.
+/// Returns the answer up to the end of its headers, within limits of time and size.
 fn answer(stream: &TcpStream) -> Vec<u8> {
     let watch = Clock::System.start();
     let patience = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! Where the server's socket stands, and how it comes and goes.
+//! The socket of the server: its path, creation and removal.
 
 use std::fs;
 use std::io;
@@ -8,32 +8,32 @@ use std::os::unix::fs::{
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// The socket of a server that runs for the whole machine.
+/// The socket of a machine-wide server.
 pub const SYSTEM: &str = "/run/ttmem/ttmem.sock";
 
-/// The places at which a client looks for a server, the user's own first. `runtime` is `XDG_RUNTIME_DIR`.
+/// Returns the paths at which a client looks for a server, the user's own first. `runtime` is `XDG_RUNTIME_DIR`.
 #[must_use]
 pub fn places(runtime: Option<PathBuf>) -> Vec<PathBuf> {
     let own = runtime.filter(|folder| folder.is_absolute()).map(|folder| folder.join("ttmem.sock"));
     own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
 }
 
-/// Whether a socket stands there.
+/// True if there is a socket at the path.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|status| status.file_type().is_socket())
 }
 
-/// The user to whom root gave the folder of the machine's own server; `None` for any other socket.
+/// Returns the user to whom root gave the directory of the machine-wide server; `None` for any other socket.
 #[must_use]
 pub fn system_owner(path: &Path) -> Option<u32> {
     let folder = path.parent().filter(|_| path == Path::new(SYSTEM))?;
     let status = fs::symlink_metadata(folder).ok().filter(fs::Metadata::is_dir)?;
-    // Where others may write, a socket says nothing of its owner's right to be there.
+    // In a directory that others can write to, a socket proves nothing about its owner.
     (status.permissions().mode() & 0o002 == 0).then(|| status.uid())
 }
 
-/// A socket that is listened on. It goes when this goes.
+/// A listening socket. It is removed on drop.
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) listener: UnixListener,
@@ -43,10 +43,10 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Listens at a path. A socket that nobody answers on is replaced; one that a server answers on is not.
+    /// Listens at a path. Replaces a socket that does not answer; refuses to replace one that does.
     ///
     /// # Errors
-    /// If a server is there, or the socket cannot be made.
+    /// If a server is running, or the socket cannot be created.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
         if UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
@@ -55,10 +55,11 @@ impl Socket {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         if let (Some(folder), true) = (path.parent(), path == Path::new(SYSTEM)) {
-            // Without a service manager nobody has made it yet; that it cannot be made, the next step says.
+            // Without a service manager the directory does not exist yet; if it cannot be created, the next step
+            // reports it.
             drop(fs::DirBuilder::new().mode(0o755).create(folder));
         }
-        // Under another name until its mode is right, so that nobody comes in before.
+        // Created under another name until its mode is set, so that no client connects before.
         let mut beside = path.as_os_str().to_owned();
         beside.push(format!(".{}", std::process::id()));
         let beside = PathBuf::from(beside);
@@ -74,7 +75,7 @@ impl Socket {
                 Ok(Self { listener, path: path.to_owned(), identity })
             }
             Err(error) => {
-                // The error that matters is the first one.
+                // The first error is the one that matters.
                 drop(fs::remove_file(&beside));
                 Err(error)
             }
@@ -82,7 +83,7 @@ impl Socket {
     }
 }
 
-/// Removes what servers left that were killed before their socket had its name.
+/// Removes temporary sockets of servers that were killed before the rename.
 fn remove_unfinished(path: &Path) {
     let (Some(folder), Some(name)) =
         (path.parent(), path.file_name().and_then(|name| name.to_str()))
@@ -101,7 +102,7 @@ fn remove_unfinished(path: &Path) {
                     .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
         };
         if is_ours && is_dead() {
-            // What cannot be removed is in nobody's way.
+            // A failure is harmless.
             drop(fs::remove_file(entry.path()));
         }
     }
@@ -110,7 +111,7 @@ fn remove_unfinished(path: &Path) {
 impl Drop for Socket {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|there| there == self.identity) {
-            // What cannot be removed is replaced by the next server.
+            // A socket that cannot be removed is replaced by the next server.
             drop(fs::remove_file(&self.path));
         }
     }

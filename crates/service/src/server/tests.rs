@@ -38,7 +38,7 @@ impl Stage {
         snapshot
     }
 
-    /// Serves while something else goes on.
+    /// Serves while a closure runs.
     fn serve_while<T: Send>(&mut self, other: impl FnOnce(&Path) -> T + Send) -> T {
         let socket = self.server.socket().to_owned();
         thread::scope(|scope| {
@@ -47,7 +47,7 @@ impl Stage {
                 let now = Clock::System.marks().awake_us;
                 self.server.serve_until(now + 2000).unwrap();
             }
-            // What it did last is noticed too.
+            // The last action is noticed too.
             self.server.serve_until(0).unwrap();
             other.join().unwrap()
         })
@@ -108,7 +108,7 @@ fn those_who_ask_for_history_make_it_no_longer() {
         let mut client = stage.serve_while(connect);
         assert!(!client.history().is_empty());
     }
-    // A block takes three seconds, whoever looks.
+    // A block takes three seconds, with or without readers.
     assert!(stage.server.history.since(Timestamp(u64::MAX)) <= 1);
 }
 
@@ -202,7 +202,7 @@ fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
     let root = || Root::memory(ttmem_root::Tree::new());
     let error = Server::bind(options.clone(), root()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-    // A killed server takes nothing away.
+    // A killed server removes nothing.
     let path = options.socket.clone();
     let kept = stage._folder.path().join("kept");
     std::fs::rename(&path, &kept).unwrap();
@@ -216,7 +216,7 @@ fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
     assert!(!path.exists(), "a server that ends takes its socket away");
 }
 
-/// How many bad requests are made; docs/overhead.md has the figures of 10,000.
+/// The number of invalid requests; docs/overhead.md has the figures of 10,000.
 fn rounds() -> usize {
     std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
 }

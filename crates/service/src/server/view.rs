@@ -1,11 +1,11 @@
-//! What one kind of viewer sees.
+//! The state as one class of viewer sees it.
 
 use std::sync::Arc;
 
 use ttmem_model::Snapshot;
 use ttmem_recording::wire::{FrameKind, LiveWriter, frame};
 
-/// The state as one kind of viewer sees it.
+/// The state for one class of viewer.
 #[derive(Debug)]
 pub(super) struct View {
     sees_all: bool,
@@ -17,7 +17,7 @@ impl View {
         Self { sees_all, writer: LiveWriter::default() }
     }
 
-    /// Takes the next state. Gives the frame for those who have the state before.
+    /// Stores the next state. Returns the frame for clients that have the previous state.
     pub(super) fn push(&mut self, snapshot: &Snapshot, user: Option<&str>) -> Arc<[u8]> {
         let time = snapshot.time_us;
         let pushed = if self.sees_all {
@@ -27,18 +27,18 @@ impl View {
         };
         match pushed {
             Ok(Some(change)) => frame(FrameKind::Change, &change).into(),
-            // What cannot be written did not pass the history, which comes first.
+            // A state that cannot be encoded is rejected by the history, which comes first.
             Ok(None) | Err(_) => self.full(),
         }
     }
 
-    /// The frame for those who have nothing yet.
+    /// Returns the frame for clients without a state.
     pub(super) fn full(&self) -> Arc<[u8]> {
         frame(FrameKind::Full, &self.writer.full()).into()
     }
 }
 
-/// The snapshot without the command lines of other users than this one.
+/// Returns the snapshot without the command lines of other users.
 #[must_use]
 pub fn without_commands(snapshot: &Snapshot, user: Option<&str>) -> Snapshot {
     let mut snapshot = snapshot.clone();

@@ -1,4 +1,4 @@
-//! Whether a server may be believed, and whether it is of use.
+//! Checks that a server can be trusted, and that it is useful.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -13,33 +13,33 @@ use crate::server::socket;
 use ttmem_root::Root;
 use ttmem_root::clock::Clock;
 
-/// The kernel's number of this start of the machine.
+/// The path of the kernel's boot id.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-/// A state is old when the next one is overdue by so much.
+/// A state is outdated if the next one is this many microseconds overdue.
 const OVERDUE_US: u64 = 2_000_000;
 
-/// Why a server is not used.
+/// The reason that a server is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// There is none.
+    /// No server is running.
     Absent,
-    /// There is a socket and nobody behind it.
+    /// A stale socket: no server answers.
     Dead,
-    /// This user may not talk to it.
+    /// This user may not connect.
     Closed,
-    /// What was said or not said.
+    /// Its answer is invalid.
     Broken(String),
-    /// It has stopped to say anything.
+    /// It stopped answering.
     Silent,
-    /// Another user's.
+    /// It runs as an untrusted user.
     Stranger(u32),
-    /// It looks at something else than this machine.
+    /// It samples another host.
     Elsewhere,
-    /// It looks less often than is asked for.
+    /// It samples less often than requested.
     TooSlow(Duration),
-    /// Its state is so many seconds old.
+    /// Its state is this many seconds old.
     Old(u64),
-    /// It may not read more than this user.
+    /// It cannot read more than this user.
     SeesNoMore,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Unfit {
 }
 
 impl Unfit {
-    /// Whether something is wrong, as against something that is merely so.
+    /// True for errors; false for normal conditions.
     pub(super) fn is_worth_a_line(&self) -> bool {
         matches!(
             self,
@@ -103,7 +103,7 @@ impl From<ClientError> for Unfit {
     }
 }
 
-/// Connects, where there is a socket at all.
+/// Connects, if there is a socket.
 pub(super) fn connect(path: &Path, past: Duration) -> Result<Client, Unfit> {
     if !socket::is_there(path) {
         return Err(Unfit::Absent);
@@ -111,7 +111,7 @@ pub(super) fn connect(path: &Path, past: Duration) -> Result<Client, Unfit> {
     Client::connect(path, past).map_err(Unfit::from)
 }
 
-/// Whether it is a snapshot that this version understands.
+/// Checks that the snapshot has a version that this program supports.
 pub(super) fn is_snapshot(snapshot: &Snapshot) -> Result<(), Unfit> {
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     let is_ours = snapshot.schema == SCHEMA
@@ -125,7 +125,7 @@ pub(super) fn is_snapshot(snapshot: &Snapshot) -> Result<(), Unfit> {
     )))
 }
 
-/// Whether a server that nobody named is to be believed.
+/// Checks that a server that was found at a default path is trusted.
 pub(super) fn of_server(
     client: &Client,
     path: &Path,
@@ -146,29 +146,29 @@ pub(super) fn of_server(
     Ok(())
 }
 
-/// Whether it looks at the machine at this root.
+/// Checks that it samples the machine at this root.
 pub(super) fn is_here(client: &Client, root: &Root) -> bool {
     boot(root).is_some_and(|boot| client.boot() == Some(boot.as_str()))
 }
 
-/// The kernel's number of the start of the machine at a root.
+/// Returns the boot id of the machine at a root.
 pub fn boot(root: &Root) -> Option<String> {
     root.read_text(BOOT).ok().filter(|boot| !boot.is_empty())
 }
 
-/// Whether a state is of now.
+/// Checks that a state is current.
 pub(super) fn of_state(snapshot: &Snapshot, client: &Client) -> Result<(), Unfit> {
     let age = Clock::System.now().0.abs_diff(snapshot.time_us.0);
     if age > patience_us(client) { Err(Unfit::Old(age / 1_000_000)) } else { Ok(()) }
 }
 
-/// How long the next state of a server may take.
+/// Returns the longest acceptable age of a server's state.
 pub(super) fn patience_us(client: &Client) -> u64 {
     let interval = u64::try_from(client.interval().as_micros()).unwrap_or(u64::MAX);
     interval.saturating_mul(3).saturating_add(OVERDUE_US)
 }
 
-/// What could not be read for lack of permission: sources, and files that findings tell of.
+/// Returns the number of sources and files, listed in findings, that could not be read for missing permissions.
 pub(super) fn blind_spots(snapshot: &Snapshot) -> usize {
     let sources = snapshot.sources.iter();
     let denied = sources.filter(|source| source.status == SourceStatus::Denied).count();

@@ -1,4 +1,4 @@
-//! Servers that are fit, and servers that are not.
+//! Suitable and unsuitable servers.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
@@ -17,7 +17,7 @@ use ttmem_root::Tree;
 const BOOT: &str = "0b1e2f3a-boot";
 const EVERY: Duration = Duration::from_millis(100);
 
-/// A host, and a folder for a server's socket.
+/// Creates a host, and a directory for a server's socket.
 struct Stage {
     folder: tempfile::TempDir,
     base: Snapshot,
@@ -29,12 +29,12 @@ fn collector() -> Collector {
     Collector::new(Root::memory(tree))
 }
 
-/// What a server does.
+/// The behaviour of a server.
 #[derive(Clone, Copy)]
 struct Conduct {
     boot: Option<&'static str>,
     every: Duration,
-    /// Seconds that its state is old.
+    /// The age of its state, in seconds.
     age: u64,
     denied: bool,
 }
@@ -66,7 +66,7 @@ impl Stage {
         snapshot
     }
 
-    /// Serves while something else goes on, and publishes at its interval.
+    /// Serves while a closure runs, and publishes at its interval.
     fn serve_while<T>(&self, conduct: Conduct, mut server: Server, other: impl FnOnce() -> T) -> T {
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -119,7 +119,7 @@ fn a_fit_server_is_used_and_says_so() {
     assert_eq!(status, SourceStatus::Ok);
     assert!(detail.contains("every 100ms") && detail.contains("ttmem 0."), "{detail}");
     assert!(!supply.history().is_empty() && supply.history().is_empty());
-    // The server leaves command lines out; what this user may read is there all the same.
+    // The server omits command lines; those that this user may read are present.
     let process = next.processes.iter().find(|process| process.pid == Pid(PID)).unwrap();
     assert!(!process.command.is_empty());
     assert_eq!(supply.notices(), [""; 0]);
@@ -169,7 +169,7 @@ fn a_server_that_dies_is_replaced_at_once_and_found_again() {
     let back = stage.serve_while(GOOD, stage.server(GOOD), || supply.snapshot());
     assert!(is_served(&back));
 
-    // A killed one leaves its socket.
+    // A killed server leaves a stale socket.
     let server = stage.server_that_was_killed();
     drop(server);
     let alone = supply.snapshot();
@@ -204,7 +204,7 @@ fn where_one_server_alone_will_do_there_is_nothing_without_it() {
     assert_eq!(source(&blank).unwrap().0, SourceStatus::Failed);
     assert_eq!(supply.notices(), [""; 0], "it is the error of whoever asked");
     supply.retry.due_us = 0;
-    // It is what was asked for, wherever it looks and however slowly.
+    // The user requested it, so any host and interval is accepted.
     let far =
         Conduct { boot: Some("another"), every: Duration::from_secs(9), age: 90, denied: true };
     let snapshot = stage.serve_while(far, stage.server(far), || supply.snapshot());
@@ -217,7 +217,7 @@ fn where_one_server_alone_will_do_there_is_nothing_without_it() {
     assert!(supply.notices()[0].ends_with("is back"));
 }
 
-/// A server that answers with these bytes and then says nothing more.
+/// Starts a server that sends these bytes and then nothing.
 fn hostile(stage: &Stage, answer: Vec<u8>, end: bool) -> (Snapshot, Vec<String>, Duration) {
     let listener = stage.server_that_was_killed();
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
@@ -227,7 +227,7 @@ fn hostile(stage: &Stage, answer: Vec<u8>, end: bool) -> (Snapshot, Vec<String>,
             listener.set_nonblocking(true).unwrap();
             while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
                 if let Ok((mut stream, _)) = listener.accept() {
-                    // The client may leave in the middle of it.
+                    // The client may close early.
                     drop(stream.set_nonblocking(false));
                     drop(stream.set_write_timeout(Some(Duration::from_secs(3))));
                     drop(stream.read(&mut [0; 64]));
@@ -292,7 +292,7 @@ fn a_hostile_server_does_no_harm() {
 fn a_server_that_takes_nobody_is_not_waited_for() {
     let stage = Stage::new();
     let _listener = stage.server_that_was_killed();
-    // Nobody accepts: the line of those who wait is full after a while.
+    // Nothing accepts: the queue of pending connections is full after a while.
     let address = SocketAddrUnix::new(stage.path()).unwrap();
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let connect = || {

@@ -11,7 +11,7 @@ use ttmem_fake::{Host, PID, Process};
 use ttmem_root::clock::Marks;
 use ttmem_sources::Collector;
 
-/// A host in a folder with a process that has an agent, and one that was gone before.
+/// Creates a host in a directory with a process that has an agent, and one that ended before.
 struct Stage {
     folder: tempfile::TempDir,
     segment: Segment,
@@ -52,7 +52,7 @@ impl Stage {
         Recorder::start(options, Some(Agents::new(self.root()))).unwrap()
     }
 
-    /// Records a snapshot of the host as it is now.
+    /// Records a snapshot of the current host.
     fn offer(&self, recorder: &Recorder, second: u64) {
         let mut snapshot = Collector::new(self.root()).snapshot();
         snapshot.time_us = Timestamp(second * 1_000_000);

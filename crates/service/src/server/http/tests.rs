@@ -1,4 +1,4 @@
-//! Requests, good and bad, over real sockets.
+//! Valid and invalid requests, over real sockets.
 
 use super::*;
 
@@ -106,7 +106,7 @@ fn malformed_requests_leave_it_answering() {
         // The server may refuse and close before all is written.
         drop(stream.write_all(&bytes));
     }
-    // Connections that were given up count until they are noticed.
+    // Abandoned connections count until they are noticed.
     let answered = (0..200).any(|_| {
         thread::sleep(Duration::from_millis(50));
         ask(address, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 ")
@@ -132,7 +132,7 @@ fn beyond_its_connections_it_says_that_it_is_busy() {
     assert!(free);
 }
 
-/// How many bad requests are made; docs/overhead.md has the figures of 10,000.
+/// The number of invalid requests; docs/overhead.md has the figures of 10,000.
 fn rounds() -> usize {
     std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The path of OTLP for metrics, which is added to an address as the environment variables of OpenTelemetry mean it.
+/// The path of OTLP for metrics, appended to an address as OpenTelemetry's environment variables require.
 const METRICS: &str = "/v1/metrics";
 /// The port of OTLP over HTTP.
 const PORT: u16 = 4318;
 
-/// Where metrics are pushed to.
+/// The address that metrics are pushed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     host: String,
@@ -16,13 +16,13 @@ pub struct Endpoint {
     path: String,
 }
 
-/// Why an address is none.
+/// The reason that an address is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
-    /// It is not as addresses are.
+    /// Malformed.
     #[error("write http://HOST:PORT or http://HOST:PORT/PATH, such as http://localhost:4318")]
     Syntax,
-    /// It asks for encryption.
+    /// It requires encryption.
     #[error(
         "https is not spoken here; push to a collector on this machine, such as http://localhost:4318, and let it encrypt"
     )]
@@ -30,25 +30,25 @@ pub enum BadEndpoint {
 }
 
 impl Endpoint {
-    /// The host's name or address.
+    /// Returns the host name or address.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The path of a request.
+    /// Returns the path of a request.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Host and port, as a request names them.
+    /// Returns host and port for the Host header.
     #[must_use]
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
@@ -88,7 +88,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Host and port; an address of IPv6 stands in brackets.
+/// Splits host and port; an IPv6 address is in brackets.
 fn split(authority: &str) -> Result<(&str, u16), BadEndpoint> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or(BadEndpoint::Syntax)?,

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use super::*;
 use ttmem_sources::demo::Busy;
 
-/// A receiver that answers so, one answer a connection, and gives what it was sent.
+/// A receiver with fixed answers, one per connection, that returns the received requests.
 fn receiver(answers: Vec<&'static [u8]>) -> (Endpoint, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -90,6 +90,6 @@ fn a_receiver_that_is_not_there_keeps_nobody_waiting() {
     }
     assert!(watch.micros() < 1_000_000);
     assert!(said.recv().unwrap().contains("refused"));
-    // One waits at most.
+    // At most one is queued.
     assert!(Arc::strong_count(&snapshot) <= 3);
 }
