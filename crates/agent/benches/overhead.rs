@@ -1,5 +1,5 @@
-//! What the agent costs: `cargo bench --package ttmem-agent`. With and without are measured in turns in one run, so that
-//! what else the machine does falls on both.
+//! The cost of the agent: `cargo bench --package ttmem-agent`. Runs with and without it alternate in one process, so that
+//! other load on the machine affects both.
 //!
 //! - the C++ host: one free and one allocation, with one thread and with four;
 //! - the start of a program that has nothing to do with TT-Metal;

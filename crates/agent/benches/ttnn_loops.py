@@ -24,7 +24,7 @@ arguments = shape, ttnn.bfloat16, ttnn.TILE_LAYOUT, device, ttnn.DRAM_MEMORY_CON
 
 def pairs():
     for _ in range(PAIRS):
-        allocate(*arguments)  # freed at once, for nobody keeps it
+        allocate(*arguments)  # freed at once, because nothing keeps it
     return PAIRS
 
 

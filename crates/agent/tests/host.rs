@@ -27,7 +27,7 @@ fn live(segment: &Segment) -> [u64; 4] {
     mesh(segment).kinds.clone().map(|kind| kind.live_bytes)
 }
 
-/// The same, from the table of buffers.
+/// Returns the live bytes from the table of buffers.
 fn listed(segment: &Segment) -> [u64; 4] {
     let index = mesh(segment).index;
     BufferKind::ALL.map(|kind| {

@@ -238,7 +238,7 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
     }
 }
 
-/// What the whole workload must have left behind.
+/// Checks the final segment of the whole workload.
 fn assert_workload(segment: &Segment) {
     let [dram, l1, small] = &segment.failures[..] else { panic!("{:?}", segment.failures) };
     assert_eq!((dram.kind, dram.requested), (BufferKind::Dram, 1 << 36));

@@ -1,4 +1,4 @@
-//! Whatever is recorded comes back, however it changes.
+//! Every recorded snapshot is read back unchanged.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use ttmem_recording::{
     Recording, unsealed_part,
 };
 
-/// Numbers, strings and blanks that look like those of snapshots, and the extremes.
+/// Numbers, strings and missing values that look like those of snapshots, and the extremes.
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),

@@ -1,4 +1,4 @@
-//! What an hour takes: size, time, memory. Slow, so only on demand:
+//! The cost of an hour: size, time, memory. Slow, so only on demand:
 //!
 //! With `RECORDING=FILE` the recording is kept.
 //!

@@ -63,7 +63,7 @@ fn a_recording_of_a_later_minor_opens_with_all_that_is_in_it() {
     let unknown = Event { bytes: b"\x01new".to_vec(), ..Event::new(NOW, EventKind::Other(99), "") };
     encoder.event(unknown.clone());
     let block = encoder.flush().unwrap();
-    // A kind of block that this version does not know stands before the one that it does.
+    // An unknown kind of block comes before a known one.
     let mut strange = block.bytes.clone();
     strange[4] = 200;
     contents.add(&block);
@@ -88,7 +88,7 @@ fn reseal(mut block: Vec<u8>) -> Vec<u8> {
     block
 }
 
-/// What the fixture of a version holds: a process comes, holds memory, and dies.
+/// The content of a version's fixture: a process starts, allocates memory, and dies.
 fn story() -> Vec<Snapshot> {
     let idle = || {
         let id = Host::n150().region_ids()[0];
@@ -104,7 +104,7 @@ fn story() -> Vec<Snapshot> {
     ]
 }
 
-/// What the agent of the story's process left.
+/// The segment of the story's process.
 fn left_behind() -> Segment {
     Segment::wormhole(PID, 99, Host::n150().region_ids()[0])
         .allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, "Embedding"))

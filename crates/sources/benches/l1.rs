@@ -1,4 +1,4 @@
-//! How long it takes to decode L1 that is already in memory.
+//! The time to decode L1 that is already in memory.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
@@ -20,14 +20,14 @@ fn chip(name: &str) -> (ImagePort, Reader) {
     (port, reader)
 }
 
-/// A whole chip: 140 cores of a Blackhole, 104 of them at work. The goal is 1 ms.
+/// A whole chip: 140 cores of a Blackhole, 104 of them running. The goal is 1 ms.
 #[divan::bench(args = ["blackhole/matmul", "blackhole/sharded_add", "wormhole-fast-dispatch/gelu"])]
 fn decode_chip(bencher: divan::Bencher<'_, '_>, name: &str) {
     let (mut port, mut reader) = chip(name);
     bencher.bench_local(|| reader.sample(&mut port).unwrap());
 }
 
-/// One core at work. The goal is 5 µs.
+/// One running core. The goal is 5 µs.
 #[divan::bench(args = ["blackhole/matmul", "wormhole-fast-dispatch/gelu"])]
 fn decode_core(bencher: divan::Bencher<'_, '_>, name: &str) {
     let (port, _) = chip(name);

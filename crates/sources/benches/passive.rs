@@ -1,4 +1,4 @@
-//! What a passive look costs: one region, one merge, one whole pass over a host on disk.
+//! The cost of a passive sample: one region, one merge, one whole pass over a host on disk.
 //!
 //! `cargo bench -p ttmem-sources --bench passive`
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]

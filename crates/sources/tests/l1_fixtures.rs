@@ -72,7 +72,7 @@ fn read(name: &'static str) -> Capture {
     Capture { name, expected, buffers, cores, reader, cost, names }
 }
 
-/// What we say where `expected.json` has the field.
+/// The decoded value of each field of `expected.json`.
 fn core_field(field: &str, core: &Core, map: &L1Map, buffers: &Buffers) -> Value {
     let program = core.program.as_ref();
     let count = |count: Count| json!(count.value().unwrap());

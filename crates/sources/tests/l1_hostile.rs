@@ -1,4 +1,4 @@
-//! Whatever stands in a core's L1, a core is decoded, torn or not there, or the layout is refused: never a panic, an
+//! For any content of a core's L1, a core is decoded, torn or absent, or the layout is refused: never a panic, an
 //! overlap or a range outside L1.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -20,7 +20,7 @@ fn buffers() -> Buffers {
     Buffers { l1_small_bytes: 32_768, buffers: vec![buffer] }
 }
 
-/// What must hold of any core, however its bytes came about.
+/// Checks the invariants of a decoded core.
 fn check(reader: &Reader, core: &Core) {
     let l1_bytes = reader.geometry().l1_bytes;
     let ring_start = reader.geometry().ring_start;

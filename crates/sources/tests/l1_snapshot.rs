@@ -1,4 +1,4 @@
-//! What a snapshot says of L1, from facts that were changed: torn cores, missing names, simulated chips with a region.
+//! Snapshots of L1 from changed facts: torn cores, missing names, simulated chips with a region.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -19,7 +19,7 @@ use ttmem_test_support::stage::{DEVICE, Ending, OWNER, SCENE, Stage};
 const CAPTURES: [&str; 3] =
     ["wormhole/matmul", "wormhole-fast-dispatch/matmul", "blackhole/matmul"];
 
-/// What the program under test does on a stage. Does nothing when the tests are run.
+/// The program under test on a stage. Does nothing in a normal test run.
 #[test]
 fn scene() {
     match std::env::var(SCENE) {
@@ -37,7 +37,7 @@ fn played(stage: &Stage, scene: &str) -> Ending {
     ending
 }
 
-/// What the scene found out, as it wrote it down.
+/// The output of the scene.
 fn outcome(stage: &Stage) -> String {
     std::fs::read_to_string(stage.directory().join("outcome")).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the system sees of a program that reads a simulated chip: questions on one socket, and no other output.
+//! The system calls of a program that reads a simulated chip: requests on one socket, and no other output.
 
 use std::path::Path;
 
@@ -67,7 +67,7 @@ const OUTPUTS: [&str; 27] = [
     "mkdirat",
 ];
 
-/// Whether all that a program put out are this many requests, each a question, on one socket.
+/// True if all output of a program is this many requests on one socket.
 fn judge(calls: &[Call], requests: usize) -> Result<(), String> {
     let is_test_output = |call: &Call| {
         // What the test harness prints.

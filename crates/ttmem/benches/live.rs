@@ -1,4 +1,4 @@
-//! What the live view costs beside reading the host: one frame, one sample.
+//! The cost of the live view, without reading the host: one frame, one sample.
 //!
 //! `cargo bench -p ttmem --bench live`
 
@@ -24,7 +24,7 @@ fn main() {
     divan::main();
 }
 
-/// The live view of 32 chips that have been at work for two minutes.
+/// The live view of 32 chips after two minutes under load.
 fn galaxy(view: View) -> (App, Work) {
     let root = Root::memory(Host::galaxy().into_tree());
     let mut work = Work::new(Collector::new(root).with_clock(Clock::Fixed(NOW)));

@@ -1,4 +1,4 @@
-//! What the text of `/metrics` costs, without the wire.
+//! The cost of the text of `/metrics`, without the network.
 //!
 //! `cargo bench -p ttmem --bench metrics`
 
@@ -11,7 +11,7 @@ fn main() {
     divan::main();
 }
 
-/// 32 chips with eight processes at work.
+/// 32 chips with eight busy processes.
 #[divan::bench(args = [Processes::Hidden, Processes::Shown])]
 fn metrics_of_32_chips(bencher: Bencher<'_, '_>, processes: Processes) {
     let mut busy = Busy::galaxy();

@@ -1,4 +1,4 @@
-//! What a jump in a long recording takes: to the moment, to the charts that lead to it, to the frame.
+//! The time of a jump in a long recording: to the moment, its charts, and the frame.
 //!
 //! ```sh
 //! cargo run --release -p ttmem --example recording -- galaxy 3600 10 target/galaxy.ttmem
@@ -48,7 +48,7 @@ fn moments() -> impl FnMut() -> Moment {
     }
 }
 
-/// A player that stands still, what it says, and moments all over its recording.
+/// A paused player, its events, and moments all over its recording.
 fn player() -> (Player, Receiver<Stamped>, impl FnMut() -> Moment) {
     let path = path().unwrap_or_default();
     let (sender, events) = sync_channel(64);

@@ -1,4 +1,4 @@
-//! Records a made-up host at work, in as many seconds as that takes: for tests of long recordings.
+//! Records a made-up host under load, in as many seconds as that takes: for tests of long recordings.
 //!
 //! ```sh
 //! cargo run --release -p ttmem --example recording -- HOST SECONDS PER_SECOND FILE

@@ -1,4 +1,4 @@
-//! `ttmem` over the ports to chips at work: a simulation server, and a driver that is preloaded and tells on every step
+//! `ttmem` over the ports to busy chips: a simulation server, and a preloaded driver that reports every step
 //! outside the rules.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -133,7 +133,7 @@ fn staged(name: &str) -> Stage {
     stage
 }
 
-/// What the driver hands out may be in use nowhere else: the program opens the device, reads, and is gone.
+/// A window of the driver may be in use: the program opens the device, reads, and exits.
 fn played(stage: &Stage, arguments: &[&str]) -> Output {
     let ending = stage.run(&mut ttmem(arguments));
     assert_eq!(ending.violations(), [""; 0], "{arguments:?}");

@@ -34,7 +34,7 @@ fn trace(arguments: &[&str]) -> Option<Vec<String>> {
     }
 }
 
-/// What a call does that a look must not do.
+/// Returns the effect of a call that a passive read must not have.
 fn offence(call: &str) -> Option<&'static str> {
     let call = call.split_once(' ').map_or(call, |(_, call)| call.trim_start());
     let name = call.split('(').next().unwrap_or(call);

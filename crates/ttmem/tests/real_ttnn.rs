@@ -39,7 +39,7 @@ fn is_installed() -> bool {
     }
 }
 
-/// A workload that stands still after each step. Its memory regions are in a folder of the test's.
+/// A workload that pauses after each step. Its memory regions are in a directory of the test's.
 struct Workload {
     child: Child,
     input: ChildStdin,
@@ -55,7 +55,7 @@ impl Workload {
         Self::start_in(&[], run, arguments)
     }
 
-    /// The same with variables added to its environment.
+    /// Starts the workload with variables added to its environment.
     fn start_in(variables: &[(&str, &str)], run: &[&str], arguments: &[&str]) -> Self {
         let mut command = Command::new(testbed().join("run"));
         Self::of(command.args(run).envs(variables.iter().copied()), arguments)
@@ -124,7 +124,7 @@ fn assert_equal(snapshot: &Value, said: &Value) {
     assert_equal_as(snapshot, &said["pid"], said);
 }
 
-/// The same for a workload whose number here is another than it knows.
+/// Returns the memory of a workload whose pid here is another than in its namespace.
 fn assert_equal_as(snapshot: &Value, pid: &Value, said: &Value) {
     let process = process(snapshot, pid);
     assert_eq!(process["state"], "live");
@@ -165,7 +165,7 @@ fn every_step_of_a_workload_is_shown_to_the_byte() {
     }
 }
 
-/// What all processes in a state hold on a chip: mock chips have the same ids in every test.
+/// Returns the memory of all processes in a state on a chip: mock chips have equal ids in every test.
 fn sum(snapshot: &Value, chip: &str, kind: &str, state: &str) -> u64 {
     let processes = snapshot["processes"].as_array().unwrap().iter();
     let such = processes.filter(|process| process["state"] == state);

@@ -1,4 +1,4 @@
-//! What of the live view does no I/O and does not know the time, checked on the source text.
+//! The pure parts of the live view do no I/O and read no clock, checked on the source text.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;

@@ -33,7 +33,7 @@ fn buffer(kind: BufferKind, kib: u64, op: &str) -> NewBuffer<'_> {
     NewBuffer::new(kind, kib << 10, op)
 }
 
-/// What an agent wrote, and how many seconds after its beginning it had written so much.
+/// The segment of an agent, at several seconds after its start.
 fn story() -> Vec<(u64, Segment)> {
     let start = Process::new(PID, "python3").start_ticks();
     let sharded = buffer(BufferKind::L1, 64, "Conv2d").layout(BufferLayout::BlockSharded);
@@ -61,7 +61,7 @@ fn story() -> Vec<(u64, Segment)> {
 struct Film {
     snapshots: Vec<Snapshot>,
     attached: Vec<(Attachment, Vec<u8>)>,
-    /// Whether its end is there.
+    /// True if the recording has its end.
     is_whole: bool,
 }
 
@@ -99,7 +99,7 @@ impl Film {
         self.attached.push((attachment, content));
     }
 
-    /// The same when the recorder was killed before anything was attached.
+    /// Removes the attachments and the end, as if the recorder was killed.
     fn cut(self) -> Self {
         Self { attached: Vec::new(), is_whole: false, ..self }
     }
@@ -129,7 +129,7 @@ impl Film {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// What is shown of it at a second, with what its readers give.
+    /// Shows a second of it, with the results of its readers.
     fn shown(&self, view: View, second: u64) -> App {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ttmem");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ttmem_fake::Host;
 
-/// How long anything may take to appear, on a machine that has other things to do.
+/// The time limit for anything to appear, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A terminal with a shell in it.

@@ -23,7 +23,7 @@ fn seconds() -> u64 {
     std::env::var("TTMEM_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
-/// What a process of the host has used so far.
+/// The resources that a process of the host has used.
 struct Use {
     resident_kib: u64,
     cpu: Duration,
@@ -39,7 +39,7 @@ fn use_of(pid: u32) -> Use {
     Use { resident_kib, cpu: Duration::from_millis(ticks * 10) }
 }
 
-/// Writes every region of the host anew, with other numbers in them.
+/// Rewrites every region of the host with other numbers.
 fn change(host: &std::path::Path, ids: &[u64], round: u64) {
     for (chip, id) in (0..).zip(ids) {
         let dram = BYTES.dram + ((round * 37 + chip * 11) % 512) * (1 << 20);

@@ -1,4 +1,4 @@
-//! Every view of `ttmem top` at three sizes, of hosts with no, one, four and 32 chips, with every reason for a blank,
+//! Every view of `ttmem top` at three sizes, of hosts with no, one, four and 32 chips, with every missing reason,
 //! with 16 colours and with none.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -35,7 +35,7 @@ use screen::{LOOK, press, screen};
 
 const SIZES: [(u16, u16); 3] = [(160, 50), (80, 24), (40, 12)];
 
-/// The live view of a host that has been at work for a minute and a half.
+/// The live view of a host after a minute and a half under load.
 fn watch(tree: Tree, view: View, look: Look) -> App {
     let collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(NOW));
     watch_work(Work::new(collector), view, look)
@@ -120,7 +120,7 @@ fn a_process_that_was_looked_at_closely() {
     assert_snapshot!("details_read", screens(&app));
 }
 
-/// The same with the L1 of the demonstration read.
+/// The live view with the L1 of the demonstration read.
 fn demo_with_l1(view: View, look: Look) -> App {
     let mut app = demo(View::L1, look);
     let request = L1Request { devices: true, ..L1Request::default() };
@@ -363,7 +363,7 @@ fn before_the_first_sample() {
     assert_snapshot!("waiting", screen(&app, (80, 24)));
 }
 
-/// What is written to a terminal, with the escape character made visible.
+/// The output to a terminal, with the escape character made visible.
 fn written(app: &App, (width, height): (u16, u16)) -> String {
     let mut bytes = Vec::new();
     {

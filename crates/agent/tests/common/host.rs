@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use ttmem_segment::Segment;
 
-/// Where real segments lie.
+/// The directory of real segments.
 pub(crate) const SHM: &str = "/dev/shm";
 
 /// Which TT-Metal the host uses.
@@ -135,7 +135,7 @@ impl Host {
         crate::common::settled_segment(Path::new(SHM), self.pid)
     }
 
-    /// What its mesh's allocator says: allocated bytes per bank of the four kinds.
+    /// The statistics of its mesh's allocator: allocated bytes per bank of the four kinds.
     pub(crate) fn statistics(&mut self) -> [u64; 4] {
         let answer = self.tell("statistics");
         let numbers: Vec<u64> = answer.split(' ').map(|number| number.parse().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! What the tests share: where the library lies, and the segments of processes.
+//! Shared helpers: the path of the library, and the segments of processes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 use std::fs;
@@ -30,7 +30,7 @@ pub(crate) fn build(target: &Path, options: &[&str]) -> PathBuf {
     target.join("debug/libttmem_agent.so").canonicalize().unwrap()
 }
 
-/// The segment of a process in a directory that stands for `/dev/shm`, if there is exactly one.
+/// Returns the segment of a process in a directory that replaces `/dev/shm`, if there is exactly one.
 pub(crate) fn segment_path(shm: &Path, pid: u32) -> Option<PathBuf> {
     let prefix = format!("ttmem-{pid}-");
     let mut found = fs::read_dir(shm).unwrap().flatten().map(|entry| entry.path()).filter(|path| {

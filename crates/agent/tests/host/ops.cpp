@@ -1,4 +1,4 @@
-// What lies between a program and TT-Metal, like ttnn: loaded by `host` with RTLD_LOCAL, and TT-Metal with it, as Python
+// The code between a program and TT-Metal, like ttnn: loaded by `host` with RTLD_LOCAL, and TT-Metal with it, as Python
 // does. Exports C functions, for nothing of it can be linked with.
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-// The part of TT-Metal that the agent stands in front of, with the names, parameters and results that the real library
+// The part of TT-Metal that the agent interposes, with the names, parameters and results that the real library
 // exports, and just enough behind it to be tested against.
 //
 // Made in three forms: as from 0.80; with OLD as from 0.66 to 0.79, where buffers do not tell their kind, size, layout and

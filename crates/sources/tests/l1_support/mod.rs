@@ -9,7 +9,7 @@ use ttmem_sources::l1::layout::{Field, WORKER_MAGIC};
 use ttmem_sources::port::PortChip;
 use ttmem_sources::port::image::ImagePort;
 
-/// What a launch slot says. Fields that a release lacks are left out.
+/// The content of a launch slot. Fields that a release does not have are left out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub(crate) base: u64,
@@ -48,7 +48,7 @@ impl Image {
         Self::with_unreserved(layout, logical, default_unreserved(layout))
     }
 
-    /// The same with a ring of another size.
+    /// Creates a core with a ring of another size.
     pub(crate) fn with_unreserved(layout: &Layout, logical: Coordinate, unreserved: u64) -> Self {
         let bytes = usize::try_from(layout.memory.l1_bytes).unwrap();
         let mut image = Self { layout: layout.clone(), unreserved, l1: vec![0; bytes] };

@@ -1,4 +1,4 @@
-//! What a program does with the port, on a stage.
+//! The programs that use the port on a stage.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -68,7 +68,7 @@ pub(crate) const CLIENTS: &[(&str, &str)] = &[
     ("copied", "dup on the device"),
 ];
 
-/// What a client does, a step at a time; a rule is broken by changing one of them.
+/// The steps of a client; a rule is broken by changing one of them.
 struct Client {
     flags: c_int,
     device: u32,
@@ -218,7 +218,7 @@ pub(crate) fn play(rule: &str) {
     }
 }
 
-/// What was read is of no interest.
+/// Reads memory and ignores the value.
 fn ignore<T>(_: T) {}
 
 /// Reads a word, or breaks a rule about how.
@@ -270,7 +270,7 @@ fn beyond_l1(file: c_int, place: *mut u8) {
     ignore(unsafe { last.cast::<u32>().read_volatile() });
 }
 
-/// With a port open, and so with its handler in place: a file that shrank, mapped by somebody else.
+/// With a port open, and so with its handler installed: a file that shrank, mapped by another component.
 fn bus_error() {
     use ttmem_sources::port::kmd::{KmdPort, Rules};
     // The wrong client has the device open, so this only installs the handler on the way.

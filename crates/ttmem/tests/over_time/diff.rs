@@ -64,7 +64,7 @@ fn what_is_neither_is_refused() {
     assert!(said.contains("the kinds are dram, l1, l1_small and trace"), "{said}");
 }
 
-/// A recording whose only agent told of these buffers: op and MiB in a bank.
+/// Returns a recording whose only agent recorded these buffers: op and MiB in a bank.
 fn with_agent(folder: &Path, name: &str, buffers: &[(&str, u64)]) {
     let ticks = Process::new(PID, "python3").start_ticks();
     let segment = buffers.iter().fold(Segment::wormhole(PID, ticks, 5), |segment, (op, mib)| {

@@ -1,5 +1,5 @@
 //! `kill -9` at random moments, of the server, of the recorder and of the workload: no file unreadable, no number wrong
-//! after, nothing left behind.
+//! after, no stale files.
 //!
 //! Few rounds as a test; `KILLS=200` makes the campaigns of docs/overhead.md, and `SEED` other moments.
 
@@ -55,7 +55,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What each chip holds, kind by kind: what must be the same whoever looks.
+/// The memory of each chip by kind, which must be equal for every reader.
 fn held(snapshot: &Snapshot) -> BTreeMap<ChipId, Vec<Option<u64>>> {
     let of_chip = |chip: &Chip| {
         let kinds = ttmem_model::Kind::ALLOCATOR.into_iter();

@@ -60,7 +60,7 @@ fn start(folder: &Path, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStde
     (child, lines)
 }
 
-/// What a child says on standard error.
+/// The standard error of a child.
 fn lines(child: &mut Child) -> Lines<BufReader<ChildStderr>> {
     BufReader::new(child.stderr.take().unwrap()).lines()
 }

@@ -54,7 +54,7 @@ fn serve(folder: &Path) -> Option<Child> {
     None
 }
 
-/// How the server did as a source, and what was said on standard error.
+/// Returns the status of the server as a source, and the lines on standard error.
 fn source(output: &Output) -> (Option<String>, String) {
     let snapshot: Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut sources = snapshot["sources"].as_array().unwrap().iter();
@@ -66,7 +66,7 @@ fn source(output: &Output) -> (Option<String>, String) {
     (status, about.collect::<Vec<_>>().join("\n"))
 }
 
-/// What `ttmem doctor` says of the server, and whether that it runs.
+/// Returns the result of the doctor's check of the server, and true if it runs.
 fn checked(serving: &Serving) -> (String, bool) {
     let diagnosis: Value =
         serde_json::from_slice(&serving.run(&["doctor", "--json"]).stdout).unwrap();

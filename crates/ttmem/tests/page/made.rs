@@ -19,7 +19,7 @@ const BEGAN_US: u64 = NOW.0 - 600_000_000;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 
-/// A model that is loaded and then asked, again and again. Ops are called what the caller likes.
+/// A model that is loaded and then queried repeatedly. The caller names the ops.
 fn model(prefix: &str) -> Segment {
     let name = |op: &str| format!("{prefix}{op}");
     let dram = |mib: u64, op: &'static str| (BufferKind::Dram, mib * MIB, op);

@@ -24,7 +24,7 @@ fn run(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {error}");
 }
 
-/// How many colours a canvas shows: a picture of something has several, an empty one has two or three.
+/// Returns the number of colours on a canvas: a picture has several, an empty one has two or three.
 fn colours(browser: &mut ttmem_test_support::browser::Browser, selector: &str) -> u64 {
     let script = format!(
         "(() => {{ const canvas = document.querySelector({selector:?});
@@ -48,7 +48,7 @@ fn painted(browser: &mut ttmem_test_support::browser::Browser, selector: &str) -
     browser.eval(&script).as_f64().unwrap()
 }
 
-/// What is wider than the screen, so that the page has to be moved to be read. What scrolls by itself is not.
+/// Returns the elements that are wider than the screen, except those that scroll by themselves.
 fn overhang(browser: &mut ttmem_test_support::browser::Browser) -> Vec<String> {
     let script = "(() => { const wide = document.documentElement.clientWidth;
         if (document.documentElement.scrollWidth <= wide) return [];

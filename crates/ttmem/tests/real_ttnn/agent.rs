@@ -30,7 +30,7 @@ fn start(mock: &str, shm: &Path, tracking: &str, steps: &[&str]) -> Workload {
     Workload::start_in(&variables, &["--mock", mock, &shm], steps)
 }
 
-/// What ttnn says of a kind: a number of its memory view.
+/// Returns ttnn's figure for a kind: a number of its memory view.
 fn view(said: &Value, kind: &str, field: &str) -> u64 {
     said["memory_view"][kind.to_uppercase()][field].as_u64().unwrap()
 }
@@ -64,7 +64,7 @@ fn assert_exact(snapshot: &Value, pid: &Value, said: &Value) {
     }
 }
 
-/// What TT-Metal's own statistics tell is there a tenth of a second later.
+/// TT-Metal's own statistics are current a tenth of a second later.
 fn assert_geometry(pid: &Value, said: &Value) {
     let deadline = Instant::now() + Duration::from_secs(2);
     let is_told = |shown: &Value| is_geometry(shown, said);
@@ -80,7 +80,7 @@ fn assert_geometry(pid: &Value, said: &Value) {
     }
 }
 
-/// Whether a kind of an allocator has the figures that ttnn said.
+/// True if a kind of an allocator has the figures of ttnn.
 pub(super) fn is_geometry(shown: &Value, said: &Value) -> bool {
     let kind = shown["kind"].as_str().unwrap();
     shown["banks"] == view(said, kind, "num_banks")

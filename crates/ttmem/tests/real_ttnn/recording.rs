@@ -89,7 +89,7 @@ const STEPS: [&str; 13] = [
     "free",
 ];
 
-/// What a process held at a moment of a recording.
+/// Returns the memory of a process at a moment of a recording.
 fn buffers_at(file: &Path, time: Timestamp, pid: &Value) -> BufferList {
     let mut recording = Recording::open(std::fs::read(file).unwrap()).unwrap();
     let recorded = RecordedBuffers::read(&mut recording);

@@ -1,4 +1,4 @@
-//! What is on the screen of a live view, and how keys are typed into it.
+//! Reads the screen of a live view, and types keys into it.
 
 use ratatui_core::backend::TestBackend;
 use ratatui_core::terminal::Terminal;
@@ -26,7 +26,7 @@ pub(crate) fn press(app: &mut App, keys: &str) {
     }
 }
 
-/// What is on the screen, without the blanks at the ends of its lines.
+/// Returns the text of the screen, without trailing spaces.
 pub(crate) fn screen(app: &App, (width, height): (u16, u16)) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut frame = terminal.get_frame();

@@ -17,7 +17,7 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(workspace().join(name)).unwrap()
 }
 
-/// The words of a page that stand in its pieces of code.
+/// Returns the words in the code of a page.
 fn code_words(page: &str) -> BTreeSet<String> {
     let code = page.split('`').skip(1).step_by(2);
     let is_part = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
@@ -118,7 +118,7 @@ fn every_option_on_a_page_is_one_of_a_command() {
     for name in pages {
         let words = code_words(&page(name));
         let written = words.iter().filter(|word| word.starts_with("--") && word.len() > 2);
-        // Those of cargo stand in the README too.
+        // Those of cargo are in the README too.
         let cargo = ["--release", "--workspace"];
         for word in written.filter(|word| !cargo.contains(&word.as_str())) {
             assert!(options.contains(word), "{name}: {word}");
@@ -167,7 +167,7 @@ fn every_room_is_in_the_architecture() {
     }
 }
 
-/// What the headings of a page are linked by.
+/// Returns the anchors of the headings of a page.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let kept = |character: char| match character {

@@ -1,4 +1,4 @@
-//! What the sources say about the whole decides how `ttmem` ends.
+//! The exit code of `ttmem` follows from the status of the sources.
 
 use ttmem::exit::{Exit, of_sources};
 use ttmem_model::SourceName;

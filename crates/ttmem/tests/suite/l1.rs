@@ -1,4 +1,4 @@
-//! `ttmem l1` over real captures: every screen, the JSON to the byte, and what it does with captures that lie.
+//! `ttmem l1` over real captures: every screen, the JSON to the byte, and captures with false content.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -128,7 +128,7 @@ fn programs_are_sorted_as_asked() {
     }
 }
 
-/// What `expected.json` says, in the names of the report.
+/// Returns `expected.json` in the names of the report.
 fn expected_core(core: &Value) -> Value {
     json!({
         "noc": core["noc"], "logical": core["logical"], "state": core["state"],

@@ -152,7 +152,7 @@ pub(crate) fn remote_chip(index: u32, gateway: &Chip) -> Chip {
     }
 }
 
-/// A Blackhole whose harvesting, and so whose L1, nobody knows.
+/// A Blackhole with unknown harvesting, and so with unknown L1.
 pub(crate) fn blackhole(index: u32) -> Chip {
     let mut chip = chip(index);
     let untold = || Missing::unsupported("worker cores differ from board to board");
@@ -253,7 +253,7 @@ pub(crate) fn process(pid: i32, name: &str, chips: &[u32]) -> Process {
     }
 }
 
-/// A process that is gone, and whose bytes are still in the books of these chips.
+/// A process that is gone, and whose bytes are still listed for these chips.
 pub(crate) fn left_behind(pid: i32, name: &str, chips: &[u32]) -> Process {
     let mut process = Process {
         state: ProcessState::LeftBehind,

@@ -1,5 +1,5 @@
 //! `ttmem record -- CMD`: the command passes through, and what its agents said is in the recording. The commands are shells
-//! that leave a made-up segment; what TT-Metal does in one stands in `real_ttnn.rs`.
+//! that leave a made-up segment; `real_ttnn.rs` covers TT-Metal in one.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

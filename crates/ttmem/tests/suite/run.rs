@@ -1,5 +1,5 @@
 //! `ttmem run`: exit codes, streams, signals, segments, reports, limits. The commands are shells; what TT-Metal does in
-//! one stands in `real_ttnn.rs`.
+//! one is covered in `real_ttnn.rs`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;

@@ -1,4 +1,4 @@
-//! Whatever the names are, no line is longer than the page.
+//! No line is longer than the page, for any names.
 
 use proptest::prelude::*;
 use ttmem::output::page::{Charset, FULL_WIDTH, LEAST_WIDTH, Page};
