@@ -42,7 +42,7 @@ uint64_t ttmem_buffer_count(int32_t chip, int32_t kind);
 /* Bytes that the allocators can hand out; 0 until 100 ms after a device was opened. */
 uint64_t ttmem_memory_capacity(int32_t chip, int32_t kind);
 
-/* Lets the peaks of all kinds begin anew at what lives now. */
+/* Resets the peaks of all kinds to the current live bytes. */
 void ttmem_reset_peak(int32_t chip);
 
 /* Number of chips that were opened. */

@@ -42,7 +42,7 @@ def slots(region):
 
 
 class Workload:
-    """A workload that goes on when told to; `said` is its last statement."""
+    """A workload that continues on request; `said` is its last statement."""
 
     def __init__(self, mock, shm, *arguments):
         self.shm = shm
