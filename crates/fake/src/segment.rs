@@ -1,6 +1,6 @@
-//! A segment of the agent, as an image of bytes: what the agent would have written while a process did this and that.
+//! An agent segment as an image of bytes, built from the actions of a made-up process.
 //!
-//! It uses the layout of [`ttmem_segment`], as the agent does, and knows nothing of the reader. Buffers are placed
+//! It uses the layout of [`ttmem_segment`], as the agent does, and shares no code with the reader. Buffers are placed
 //! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large enough.
 
 mod image;
@@ -22,14 +22,14 @@ use super::NOW;
 use self::programs::FakePrograms;
 pub use self::programs::NewProgram;
 
-/// Nanoseconds of the monotonic clock when a fake segment is made.
+/// Nanoseconds of the monotonic clock when a fake segment is created.
 const FIRST_TIME: u64 = 5_000_000_000_000;
-/// Nanoseconds between two things that a fake process does.
+/// Nanoseconds between two actions of a fake process.
 const STEP: u64 = 1_000_000;
-/// Before [`NOW`] the segment is made, in nanoseconds, unless told otherwise.
+/// The default age of a segment at [`NOW`], in nanoseconds.
 const AGE: u64 = 600_000_000_000;
 
-/// Where the buffers of a kind may lie in every bank.
+/// The address range of a kind in every bank.
 #[derive(Clone, Copy, Debug)]
 pub struct Bank {
     /// Banks.
@@ -56,37 +56,37 @@ pub struct NewBuffer<'a> {
     pub kind: BufferKind,
     /// Bytes in every bank.
     pub bytes_per_bank: u64,
-    /// Bytes that were asked for; as many as all banks take if 0.
+    /// Requested bytes; 0 for the bytes of all banks.
     pub requested: u64,
-    /// What for.
+    /// The origin.
     pub origin: Origin,
-    /// How it is spread.
+    /// The layout.
     pub layout: BufferLayout,
-    /// The op at work; none if empty.
+    /// The current op; empty for none.
     pub op: &'a str,
 }
 
 impl<'a> NewBuffer<'a> {
-    /// A tensor that an op makes, interleaved.
+    /// Creates an interleaved tensor of an op.
     #[must_use]
     pub fn new(kind: BufferKind, bytes_per_bank: u64, op: &'a str) -> Self {
         let layout = BufferLayout::Interleaved;
         Self { kind, bytes_per_bank, requested: 0, origin: Origin::Plain, layout, op }
     }
 
-    /// The same for another purpose.
+    /// Sets the origin.
     #[must_use]
     pub fn origin(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// The same, spread otherwise.
+    /// Sets the layout.
     #[must_use]
     pub fn layout(self, layout: BufferLayout) -> Self {
         Self { layout, ..self }
     }
 
-    /// The same with another number of bytes asked for.
+    /// Sets the requested bytes.
     #[must_use]
     pub fn requested(self, requested: u64) -> Self {
         Self { requested, ..self }
@@ -98,15 +98,15 @@ struct FakeAllocator {
     head: AllocatorHead,
     banks: [Bank; 4],
     peaks: [Option<PeakOrigin>; 4],
-    /// What TT-Metal's figure is more than the agent's.
+    /// The excess of TT-Metal's figure over the agent's.
     hidden: [i64; 4],
-    /// Bytes per bank and number of the live buffers that the table has no room for.
+    /// Bytes per bank and number of the live buffers that do not fit the table.
     unlisted: [(u64, u64); 4],
     /// By kind and address.
     live: BTreeMap<(u8, u64), BufferEntry>,
 }
 
-/// A segment under construction. What is done is done in the allocator that was opened last.
+/// A segment under construction. Actions apply to the allocator that was opened last.
 #[derive(Clone, Debug)]
 pub struct Segment {
     pid: i32,
@@ -129,7 +129,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The segment of a process, by its number in its own namespace and its start in clock ticks since boot. It has no chip.
+    /// Creates the segment of a process without chips, by its pid in its own namespace and its start in ticks since boot.
     #[must_use]
     pub fn new(pid: i32, start_ticks: u64) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl Segment {
         }
     }
 
-    /// A process on one Wormhole chip, opened as a mesh.
+    /// Creates the segment of a process on one Wormhole chip, opened as a mesh.
     #[must_use]
     pub fn wormhole(pid: i32, start_ticks: u64, unique_id: u64) -> Self {
         Self::new(pid, start_ticks).chip(0, Some(unique_id)).open(
@@ -167,7 +167,7 @@ impl Segment {
         )
     }
 
-    /// The name of its file.
+    /// Returns the file name.
     #[must_use]
     pub fn name(&self) -> String {
         format!("ttmem-{}-{}", self.pid, self.start_ticks)
@@ -198,7 +198,7 @@ impl Segment {
         self
     }
 
-    /// Allocates; without effect where there is no hole for it.
+    /// Allocates; does nothing if no hole is large enough.
     #[must_use]
     pub fn allocate(mut self, new: NewBuffer<'_>) -> Self {
         let tags = self.tags(new);
@@ -237,21 +237,21 @@ impl Segment {
         self
     }
 
-    /// Frees the newest buffer of a kind that is still there.
+    /// Frees the newest live buffer of a kind.
     #[must_use]
     pub fn free_newest(self, kind: BufferKind) -> Self {
         let newest = self.last().of_kind(kind).max_by_key(|entry| entry.sequence).copied();
         self.free(newest)
     }
 
-    /// Frees the oldest buffer of a kind that is still there.
+    /// Frees the oldest live buffer of a kind.
     #[must_use]
     pub fn free_oldest(self, kind: BufferKind) -> Self {
         let oldest = self.last().of_kind(kind).min_by_key(|entry| entry.sequence).copied();
         self.free(oldest)
     }
 
-    /// Frees the newest buffer of an op that is still there.
+    /// Frees the newest live buffer of an op.
     #[must_use]
     pub fn free_newest_of(self, op: &str) -> Self {
         let name = self.names.iter().position(|name| name == op).unwrap_or(usize::MAX);
@@ -269,7 +269,7 @@ impl Segment {
         self
     }
 
-    /// Asks for a buffer that the allocator refuses, whether there is room or not.
+    /// Records a failed allocation, whether there is room or not.
     #[must_use]
     pub fn fail(mut self, new: NewBuffer<'_>) -> Self {
         let tags = self.tags(new);
@@ -307,7 +307,7 @@ impl Segment {
         self
     }
 
-    /// Closes the newest allocator: what it still holds goes at once.
+    /// Closes the newest allocator and drops its buffers.
     #[must_use]
     pub fn close(mut self) -> Self {
         self.happen(EventKind::MeshClosed);
@@ -319,49 +319,49 @@ impl Segment {
         self
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     #[must_use]
     pub fn wait(mut self, milliseconds: u64) -> Self {
         self.time += milliseconds * 1_000_000;
         self
     }
 
-    /// Makes TT-Metal's own figure differ from what the agent counted, in bytes per bank.
+    /// Sets the difference between TT-Metal's figure and the agent's, in bytes per bank.
     #[must_use]
     pub fn hidden(mut self, kind: BufferKind, bytes_per_bank: i64) -> Self {
         self.last_mut().hidden[kind as usize] = bytes_per_bank;
         self
     }
 
-    /// Lets so many live buffers find no room in the table.
+    /// Sets the number of live buffers that do not fit the table.
     #[must_use]
     pub fn unlisted(mut self, kind: BufferKind, bytes_per_bank: u64, buffers: u64) -> Self {
         self.last_mut().unlisted[kind as usize] = (bytes_per_bank, buffers);
         self
     }
 
-    /// Leaves TT-Metal unasked.
+    /// Clears the statistics of TT-Metal.
     #[must_use]
     pub fn without_statistics(mut self) -> Self {
         self.without_statistics = true;
         self
     }
 
-    /// What has become of the agent.
+    /// Sets the state of the agent.
     #[must_use]
     pub fn state(mut self, state: AgentState) -> Self {
         self.state = state;
         self
     }
 
-    /// The hooks that are live.
+    /// Sets the live hooks.
     #[must_use]
     pub fn hooks(mut self, hooks: &[Hook]) -> Self {
         self.hooks = hooks.iter().map(|hook| hook.bit()).sum();
         self
     }
 
-    /// The functions about programs that TT-Metal's library exports.
+    /// Sets the functions about programs that TT-Metal's library exports.
     #[must_use]
     pub fn accessors(mut self, accessors: &[Accessor]) -> Self {
         self.accessors = accessors.iter().map(|accessor| accessor.bit()).sum();
@@ -441,7 +441,7 @@ impl Segment {
 }
 
 impl FakeAllocator {
-    /// One that has nothing to hand out.
+    /// An empty bank range.
     fn none() -> Self {
         let head = AllocatorHead {
             serial: 1,
@@ -461,14 +461,14 @@ impl FakeAllocator {
         self.live.range((kind as u8, 0)..=(kind as u8, u64::MAX)).map(|(_, entry)| entry)
     }
 
-    /// Bytes per bank and number of the live buffers.
+    /// Returns bytes per bank and number of the live buffers.
     fn live_of(&self, kind: BufferKind) -> (u64, u64) {
         let (bytes, buffers) = self.unlisted[kind as usize];
         let sum: u64 = self.of_kind(kind).map(|entry| entry.bytes_per_bank).sum();
         (sum + bytes, self.of_kind(kind).count() as u64 + buffers)
     }
 
-    /// The holes, ascending: start and bytes.
+    /// Returns the holes in ascending order: start and bytes.
     fn holes(&self, kind: BufferKind) -> Vec<(u64, u64)> {
         let bank = self.banks[kind as usize];
         let mut next = bank.start;
