@@ -1,7 +1,8 @@
 //! An agent segment as an image of bytes, built from the actions of a made-up process.
 //!
 //! It uses the layout of [`ttmem_segment`], as the agent does, and shares no code with the reader. Buffers are placed
-//! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large enough.
+//! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large
+//! enough.
 
 mod image;
 mod programs;
@@ -129,7 +130,8 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Creates the segment of a process without chips, by its pid in its own namespace and its start in ticks since boot.
+    /// Creates the segment of a process without chips, by its pid in its own namespace and its start in ticks since
+    /// boot.
     #[must_use]
     pub fn new(pid: i32, start_ticks: u64) -> Self {
         Self {
