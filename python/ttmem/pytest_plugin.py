@@ -1,0 +1,278 @@
+"""The pytest plugin: `pytest --ttmem` measures the device memory of each test (docs/pytest.md).
+
+Each test is measured in the process that runs it, and the figures travel as user properties of its reports: so they reach the
+summary and junit files also from workers of pytest-xdist and from children of pytest-forked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import _agent, _command, _profile, _stats
+from ._stats import KINDS, readable
+
+#: Sizes as ttmem's own options take them.
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS.update({unit + ending: 1024 ** (1 + "kmgt".index(unit)) for unit in "kmgt" for ending in ("", "ib")})
+_LARGEST = 10
+_PROPERTY = re.compile(r"ttmem\.(\w+)\.peak_bytes$")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("ttmem", "device memory of Tenstorrent chips")
+    group.addoption("--ttmem", action="store_true", help="Measure the device memory of each test.")
+    group.addoption("--ttmem-report", metavar="DIR", help="Write a report of each test process into DIR, as a page and as JSON.")
+    group.addoption("--ttmem-baseline", metavar="FILE", help="Fail tests whose peak has grown beyond that in FILE.")
+    group.addoption("--ttmem-update-baseline", action="store_true", help="Write the peaks of this run to --ttmem-baseline.")
+    group.addoption(
+        "--ttmem-tolerance", metavar="PERCENT", type=float, default=1.0, help="Growth that --ttmem-baseline allows [default: 1]."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        'limit_device_memory(*limits): fail if the test holds more, such as "dram=1GiB" or "l1=1MiB/bank" (with --ttmem).',
+    )
+    config.addinivalue_line("markers", "limit_device_leaks(limit=0): fail if more bytes of tensors stay live (with --ttmem).")
+    wanted = ("ttmem", "ttmem_report", "ttmem_baseline", "ttmem_update_baseline")
+    if any(config.getoption(name) for name in wanted):
+        if config.getoption("ttmem_update_baseline") and not config.getoption("ttmem_baseline"):
+            raise pytest.UsageError("--ttmem-update-baseline needs --ttmem-baseline=FILE")
+        config.pluginmanager.register(_Plugin(config), "ttmem-measuring")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Loads the agent before a conftest imports ttnn."""
+    known = early_config.known_args_namespace
+    if getattr(known, "ttmem", False) or getattr(known, "ttmem_report", None) or getattr(known, "ttmem_baseline", None):
+        _start()
+
+
+def _start() -> str | None:
+    """Starts the agent, or returns the reason why there are no figures."""
+    try:
+        _agent.start()
+    except (_agent.AgentError, FileNotFoundError) as error:
+        return str(error)
+    return None
+
+
+def parse_limit(text: str) -> tuple[str, int, bool]:
+    """Parses `KIND=SIZE` or `KIND=SIZE/bank` into the kind, bytes, and whether they are of one bank."""
+    match = re.fullmatch(r"\s*(\w+)\s*=\s*([\d_.]+)\s*([a-zA-Z]*)\s*(/bank)?\s*", text)
+    unit = match and _UNITS.get(match[3].lower())
+    if not match or not unit or match[1] not in KINDS:
+        raise pytest.UsageError(f"limit {text!r}: write KIND=SIZE, such as dram=1GiB or l1=1MiB/bank; KIND is {', '.join(KINDS)}")
+    return match[1], int(float(match[2]) * unit), bool(match[4])
+
+
+class _Plugin:
+    """The plugin of one process: the only one, a controller of workers, or a worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.reason = _start()
+        self.is_worker = hasattr(config, "workerinput")
+        self.worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.pid = os.getpid()
+        self.peaks: dict[str, dict[str, int]] = {}
+        self.unmeasured: set[str] = set()
+        self.live_before: dict[str, int] = {}
+        self.began_us = 0
+        self.buffers_before: list[_stats.Buffer] = []
+        self.baseline = self._read_baseline()
+
+    def _read_baseline(self) -> dict[str, dict[str, int]]:
+        file = self.config.getoption("ttmem_baseline")
+        if not file or self.config.getoption("ttmem_update_baseline"):
+            return {}
+        try:
+            found: dict[str, dict[str, int]] = json.loads(Path(file).read_text(encoding="utf-8"))["tests"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise pytest.UsageError(f"cannot read {file}: {error}; --ttmem-update-baseline writes it") from error
+        return found
+
+    # -- In the process that runs the tests ---------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        for marker in item.iter_markers("limit_device_memory"):
+            for limit in marker.args:
+                parse_limit(str(limit))
+        if self.reason:
+            return
+        try:
+            _stats.reset_peak_memory_stats()
+            self.live_before = {kind: _stats.memory_allocated(kind=kind) for kind in KINDS}
+            has_limit = item.get_closest_marker("limit_device_leaks") is not None
+            self.buffers_before = _stats.buffers() if has_limit else []
+            self.began_us = _profile.now_us()
+        except (_agent.AgentError, _command.CommandError) as error:
+            self.reason = str(error)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, None]:
+        outcome = yield
+        report = outcome.get_result()
+        if report.when == "call":
+            self._measure(item)
+            report.user_properties = list(item.user_properties)
+            self._fail(report, self._broken_limits(item))
+        elif report.when == "teardown":
+            self._fail(report, self._leaks(item))
+            if os.getpid() != self.pid:
+                # A forked child ends without the functions that run at exit.
+                self._write_report(re.sub(r"\W+", "-", item.nodeid).strip("-"))
+                _agent._remove_segment(os.getpid())
+
+    def _measure(self, item: pytest.Item) -> None:
+        if self.reason is None:
+            try:
+                for kind in KINDS:
+                    item.user_properties.append((f"ttmem.{kind}.peak_bytes", _stats.max_memory_allocated(kind=kind)))
+                return
+            except _agent.AgentError as error:
+                self.reason = str(error)
+        item.user_properties.append(("ttmem.unmeasured", self.reason))
+
+    def _fail(self, report: Any, messages: list[str]) -> None:
+        if messages and report.passed:
+            report.outcome = "failed"
+            report.longrepr = "\n".join(f"ttmem: {message}" for message in messages)
+
+    def _broken_limits(self, item: pytest.Item) -> list[str]:
+        limits = [parse_limit(str(text)) for marker in item.iter_markers("limit_device_memory") for text in marker.args]
+        if limits and self.reason:
+            return [f"the limit was not checked: {self.reason}"]
+        peaks: dict[str, Any] = dict(item.user_properties)
+        messages = []
+        for kind, limit, per_bank in limits:
+            peak = _peak_per_bank(kind) if per_bank else int(peaks[f"ttmem.{kind}.peak_bytes"])
+            if peak is None:
+                messages.append(f"the limit of {kind} was not checked: the number of banks is not known")
+            elif peak > limit:
+                where = " in a bank" if per_bank else ""
+                messages.append(f"held {_apart(peak, limit)} of {kind}{where}; the limit is {_apart(limit, peak)}")
+        return messages + self._grown(item.nodeid, peaks)
+
+    def _grown(self, nodeid: str, peaks: dict[str, Any]) -> list[str]:
+        """Kinds of which the test held more than in the baseline. A test that the baseline does not have passes."""
+        allowed = 1 + self.config.getoption("ttmem_tolerance") / 100
+        messages = []
+        for kind, before in self.baseline.get(nodeid, {}).items():
+            now = peaks.get(f"ttmem.{kind}.peak_bytes")
+            if now is None:
+                messages.append(f"the baseline was not compared: {self.reason}")
+                break
+            if now > before * allowed:
+                messages.append(f"the peak of {kind} grew from {_apart(before, now)} to {_apart(now, before)}")
+        return messages
+
+    def _leaks(self, item: pytest.Item) -> list[str]:
+        marker = item.get_closest_marker("limit_device_leaks")
+        if marker is None:
+            return []
+        if self.reason:
+            return [f"leaks were not checked: {self.reason}"]
+        limit = marker.kwargs.get("limit", marker.args[0] if marker.args else 0)
+        bytes_allowed = parse_limit(f"dram={limit}")[1]
+        if all(_stats.memory_allocated(kind=kind) <= before for kind, before in self.live_before.items()):
+            return []
+        found = _profile.new_tensors(self.buffers_before, self.began_us, _stats.buffers())
+        total = sum(b["bytes"] for b in found)
+        if total <= bytes_allowed:
+            return []
+        lines = [f"{len(found)} tensors of {readable(total)} are still live after the test:"]
+        lines += [f"{readable(b['bytes'])} of {b['kind']} by {b['op'] or 'an unknown op'}" for b in found[:_LARGEST]]
+        return lines
+
+    def pytest_sessionfinish(self) -> None:
+        if not self.config.getoption("numprocesses", None):
+            self._write_report(self.worker)
+        if not self.is_worker:
+            self._write_baseline()
+
+    def _write_report(self, name: str) -> None:
+        directory = self.config.getoption("ttmem_report")
+        segment = None if self.reason or not directory else _agent.segment_path()
+        if segment is None:
+            return
+        os.makedirs(directory, exist_ok=True)
+        for form in ("html", "json"):
+            _command.run("report", segment, f"--{form}", "-o", os.path.join(directory, f"{name}.{form}"))
+
+    # -- In the process that prints -----------------------------------------------------------------------------------
+
+    def pytest_report_header(self) -> str:
+        return f"ttmem: device memory is not measured: {self.reason}" if self.reason else "ttmem: device memory is measured"
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when != "call":
+            return
+        peaks = {}
+        for name, value in report.user_properties:
+            match = _PROPERTY.match(name)
+            if match:
+                peaks[match[1]] = value
+            elif name == "ttmem.unmeasured":
+                self.unmeasured.add(str(value))
+        if peaks:
+            self.peaks[report.nodeid] = peaks
+
+    def _write_baseline(self) -> None:
+        if self.config.getoption("ttmem_update_baseline") and self.peaks:
+            text = json.dumps({"version": 1, "tests": self.peaks}, indent=1, sort_keys=True)
+            Path(self.config.getoption("ttmem_baseline")).write_text(text + "\n", encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.section("device memory (ttmem)")
+        for reason in sorted(self.unmeasured):
+            terminalreporter.line(f"not measured: {reason}")
+        for kind in KINDS:
+            rows = sorted(((peaks[kind], name) for name, peaks in self.peaks.items() if peaks.get(kind)), reverse=True)
+            if rows:
+                terminalreporter.line(f"largest peaks of {kind}, {len(rows)} of {len(self.peaks)} tests used it:")
+            for size, name in rows[:_LARGEST]:
+                terminalreporter.line(f"  {readable(size):>12}  {name}")
+        new = set(self.peaks) - set(self.baseline)
+        if self.baseline and new:
+            terminalreporter.line(f"{len(new)} tests are not in the baseline; --ttmem-update-baseline adds them")
+
+
+def _peak_per_bank(kind: str) -> int | None:
+    """The highest peak of a kind in one bank of any chip, or None where the number of banks is not known."""
+    listing = _stats.own_listing()
+    if listing is None:
+        return 0
+    unique = _agent.devices()
+    highest = 0
+    for chip, identity in unique.items():
+        banks = max(
+            (
+                row["banks"] or 0
+                for allocator in listing["allocators"]
+                if any(int(c["id"], 0) == identity for c in allocator["chips"]) or len(unique) == 1
+                for row in allocator["kinds"]
+                if row["kind"] == kind
+            ),
+            default=0,
+        )
+        peak = _stats.max_memory_allocated(chip, kind)
+        if peak and not banks:
+            return None
+        highest = max(highest, -(-peak // banks) if banks else 0)
+    return highest
+
+
+def _apart(size: int, other: int) -> str:
+    """A size in words, or in bytes where the two would read the same."""
+    return f"{size} bytes" if readable(size) == readable(other) else readable(size)
