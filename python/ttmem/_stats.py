@@ -12,9 +12,9 @@ from . import _agent, _command
 #: The kinds of memory that TT-Metal's allocators hand out.
 KINDS: tuple[str, ...] = ("dram", "l1", "l1_small", "trace")
 _ALL_CHIPS = (-1,)
-#: The agent looks up the name of an op that is new to it on a thread of its own, some 100 ms later.
-_NAMING_ATTEMPTS = 5
-_NAMING_SECONDS = 0.1
+#: The agent looks up the names of new ops, and asks the allocators, on a thread of its own, some 100 ms later.
+_ATTEMPTS = 5
+_WAIT_SECONDS = 0.1
 _NAMING_US = 1_000_000
 
 
@@ -129,19 +129,29 @@ def l1_headroom(device: Any = None) -> int | None:
     Of several chips the least. None before a device is open, or while the allocator's figures are not known. A program whose
     circular buffers need more makes TT-Metal fail with "circular buffers clash with L1 buffers".
     """
-    listing = own_listing()
-    if listing is None:
-        return None
+    for _attempt in range(_ATTEMPTS):
+        listing = own_listing()
+        if listing is None:
+            return None
+        rows = _l1_rows(listing, device)
+        # The allocator's own figures are up to 100 ms old; then they do not add up with the live buffers.
+        if rows and all(row["used_per_bank"] + (row["free_per_bank"] or 0) == row["allocatable_per_bank"] for row in rows):
+            rooms = [_open_end(row) for row in rows]
+            return None if None in rooms else min(room for room in rooms if room is not None)
+        time.sleep(_WAIT_SECONDS)
+    return None
+
+
+def _l1_rows(listing: dict[str, Any], device: Any) -> list[dict[str, Any]]:
+    """What the allocators of a device, or all of them, have of L1."""
     allocators = None if device is None else _allocators_of(listing, _chips(device))
-    least: int | None = None
-    for allocator in listing["allocators"]:
-        if allocators is not None and allocator["number"] not in allocators:
-            continue
-        for row in allocator["kinds"]:
-            room = _open_end(row) if row["kind"] == "l1" else None
-            if room is not None:
-                least = room if least is None else min(least, room)
-    return least
+    return [
+        row
+        for allocator in listing["allocators"]
+        if allocators is None or allocator["number"] in allocators
+        for row in allocator["kinds"]
+        if row["kind"] == "l1"
+    ]
 
 
 def _open_end(row: dict[str, Any]) -> int | None:
@@ -165,11 +175,11 @@ def own_listing() -> dict[str, Any] | None:
     """Returns `ttmem buffers --json` of this process, or None before a device is open."""
     if _agent.segment_path() is None:
         return None
-    for _attempt in range(_NAMING_ATTEMPTS):
+    for _attempt in range(_ATTEMPTS):
         listing: dict[str, Any] = _command.run_json("buffers", "--json", "--pid", str(os.getpid()))
         if not any(b["op"] is None and (b["age_us"] or 0) < _NAMING_US for b in listing["buffers"]):
             break
-        time.sleep(_NAMING_SECONDS)
+        time.sleep(_WAIT_SECONDS)
     return listing
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -249,10 +250,22 @@ class _Plugin:
 
 
 def _peak_per_bank(kind: str) -> int | None:
-    """The highest peak of a kind in one bank of any chip, or None where the number of banks is not known."""
-    listing = _stats.own_listing()
-    if listing is None:
-        return 0
+    """The highest peak of a kind in one bank of any chip, or None where the number of banks is not known.
+
+    The agent asks the allocators for their banks up to 100 ms after a device was opened.
+    """
+    for _attempt in range(5):
+        listing = _stats.own_listing()
+        if listing is None:
+            return 0
+        highest = _peak_in(listing, kind)
+        if highest is not None:
+            break
+        time.sleep(0.1)
+    return highest
+
+
+def _peak_in(listing: dict[str, Any], kind: str) -> int | None:
     unique = _agent.devices()
     highest = 0
     for chip, identity in unique.items():

@@ -1,0 +1,121 @@
+"""The pytest plugin, in pytest processes of its own."""
+
+import importlib.util
+import json
+
+import pytest
+from conftest import needs_ttnn
+
+from ttmem.pytest_plugin import parse_limit
+
+SAMPLE = """
+import pytest
+import ttnn
+KEPT = []
+
+@pytest.fixture(scope="module")
+def device():
+    # It is not closed: that would free what the last test of a process has leaked.
+    return ttnn.open_device(device_id=0)
+
+def tensor(device, rows, memory=ttnn.DRAM_MEMORY_CONFIG):
+    shape = ttnn.Shape([1, 1, rows, 1024])
+    return ttnn.allocate_tensor_on_device(shape, ttnn.bfloat16, ttnn.TILE_LAYOUT, device, memory)
+
+def test_large(device):
+    tensor(device, 1024)
+
+@pytest.mark.limit_device_memory("dram=1MiB")
+def test_over(device):
+    tensor(device, 1024)
+
+@pytest.mark.limit_device_memory("dram=1GiB", "l1=10KiB/bank")
+def test_over_bank(device):
+    tensor(device, 1024, ttnn.L1_MEMORY_CONFIG)
+
+@pytest.mark.limit_device_memory("l1=32KiB/bank")
+@pytest.mark.limit_device_leaks
+def test_within(device):
+    tensor(device, 1024, ttnn.L1_MEMORY_CONFIG)
+
+@pytest.mark.limit_device_leaks
+def test_leak(device):
+    KEPT.append(ttnn.add(tensor(device, 64), tensor(device, 64)))
+"""
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("dram=1GiB", ("dram", 2**30, False)),
+    ("l1 = 1.5MiB/bank", ("l1", 3 * 2**19, True)),
+    ("trace=1000", ("trace", 1000, False)),
+    ("dram=2kB", ("dram", 2000, False)),
+    ("dram=2K", ("dram", 2048, False)),
+])
+def test_limits_are_parsed(text, wanted):
+    assert parse_limit(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["dram", "cb=1MiB", "dram=much", "dram=1XiB", "dram=1MiB/core"])
+def test_wrong_limits_are_refused(text):
+    with pytest.raises(pytest.UsageError):
+        parse_limit(text)
+
+
+def test_without_the_agent_tests_run_and_limits_fail_with_the_reason(pytester, monkeypatch):
+    monkeypatch.setenv("TTMEM_AGENT", "/none.so")
+    pytester.makepyfile("""
+        import pytest
+        def test_plain(): pass
+        @pytest.mark.limit_device_memory("dram=1GiB")
+        def test_limited(): pass
+    """)
+    result = pytester.runpytest_subprocess("--ttmem")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*not measured: cannot load the agent: /none.so*"])
+
+
+def test_without_the_option_nothing_is_measured(pytester):
+    pytester.makepyfile("""
+        import pytest
+        @pytest.mark.limit_device_memory("dram=1")
+        def test_limited(): pass
+    """)
+    result = pytester.runpytest_subprocess("--strict-markers")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*device memory*")
+
+
+@needs_ttnn
+@pytest.mark.parametrize("options", [[], ["-n", "2"], ["--forked"]], ids=["plain", "xdist", "forked"])
+def test_peaks_limits_and_leaks(pytester, options):
+    for option, module in (("-n", "xdist"), ("--forked", "pytest_forked")):
+        if option in options and importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    pytester.makepyfile(SAMPLE)
+    result = pytester.runpytest_subprocess("--ttmem", "--ttmem-report=reports", "--junitxml=junit.xml", *options)
+    lines = result.stdout.str()
+    assert "held 2.02 MiB of dram; the limit is 1.00 MiB" in lines
+    assert "held 32.00 KiB of l1 in a bank; the limit is 10.00 KiB" in lines
+    result.assert_outcomes(passed=3, failed=2, errors=1)
+    assert "1 tensors of 144.00 KiB are still live" in lines
+    result.stdout.fnmatch_lines(["*2.02 MiB  *::test_large"])
+    assert 'name="ttmem.dram.peak_bytes" value="2113536"' in (pytester.path / "junit.xml").read_text()
+    reports = list((pytester.path / "reports").glob("*.html"))
+    assert len(reports) >= (5 if "--forked" in options else 1)
+
+
+@needs_ttnn
+def test_growth_beyond_the_baseline_fails(pytester):
+    pytester.makepyfile(SAMPLE)
+    select = ["-k", "large or within", "--ttmem-baseline=baseline.json"]
+    pytester.runpytest_subprocess(*select, "--ttmem-update-baseline").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess(*select).assert_outcomes(passed=2)
+    file = pytester.path / "baseline.json"
+    content = json.loads(file.read_text())
+    name = next(name for name in content["tests"] if "large" in name)
+    content["tests"][name]["dram"] = 2_000_000
+    file.write_text(json.dumps(content))
+    result = pytester.runpytest_subprocess(*select)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*the peak of dram grew from 1.91 MiB to 2.02 MiB"])
+    pytester.runpytest_subprocess(*select, "--ttmem-tolerance=10").assert_outcomes(passed=2)
