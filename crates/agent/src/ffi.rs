@@ -1,4 +1,4 @@
-//! Everything unsafe: the functions that stand in front of TT-Metal's, the calls into TT-Metal, the mapping, the thread.
+//! Everything unsafe: the functions that interpose TT-Metal's, the calls into TT-Metal, the mapping, the thread.
 //!
 //! What is relied upon throughout:
 //!

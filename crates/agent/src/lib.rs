@@ -1,9 +1,9 @@
 //! `libttmem_agent.so`: loaded into a TT-Metal process by `LD_PRELOAD`, it records what the allocators do in a shared
 //! segment (`ttmem_segment`) that others read while the process lives and after it died.
 //!
-//! It stands in front of some of TT-Metal's exported functions: the dynamic linker finds the agent's definitions first,
-//! and each calls the real function and records what it did. A process that never calls one of them is left alone: there
-//! is no constructor, no thread, no file and no output. All that is started, is started by the first call.
+//! It interposes some of TT-Metal's exported functions: the dynamic linker finds the agent's definitions first, and
+//! each calls the real function and records what it did. A process that never calls one of them is left alone: there is
+//! no constructor, no thread, no file and no output. All that is started, is started by the first call.
 //!
 //! The agent is a guest. It never blocks the work, never prints, never lets a panic out, uses bounded memory and counts
 //! what it has to drop. Where it cannot go on, it switches itself off and passes every call through.
@@ -14,7 +14,7 @@
 //! - `sole`: the one thread that need not lock, as long as it is the only one.
 //! - `registry`: which allocator belongs to which chips.
 //! - `refresh`: what the sleeping thread does.
-//! - `ops`, `names`, `symbols`: which op is at work.
+//! - `ops`, `names`, `symbols`: which op is running.
 //! - `query`: what the process can ask about itself.
 
 mod elf;

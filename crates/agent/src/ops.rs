@@ -2,8 +2,8 @@
 //!
 //! A name comes from the first of these that is there:
 //!
-//! 1. the innermost allocation context of TT-Metal or label of the user;
-//! 2. the op whose code asked for TT-Metal's graph tracker last, if its frame is still on the stack. Every op asks when it
+//! 1. the innermost allocation context of TT-Metal or label of the user; 2. the op whose code asked for TT-Metal's
+//! graph tracker last, if its frame is still on the stack. Every op asks when it
 //!    begins. Whether its frame is still there is concluded from the stack pointer: that makes the name an inference.
 
 use std::cell::Cell;
@@ -16,15 +16,15 @@ use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
 const CONTEXTS: usize = 16;
-/// The farthest that a call site lies behind its slot.
+/// The farthest that a call site is behind its slot.
 const SITE_PROBES: usize = 16;
 
 /// What a thread is at. Zero is the state of one that has not come here yet.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
-    /// Is the agent at work on this thread?
+    /// Is the agent running on this thread?
     pub(crate) busy: Cell<bool>,
-    /// Why TT-Metal allocates now.
+    /// The reason that TT-Metal allocates now.
     pub(crate) origin: Cell<Origin>,
     /// The mesh whose sub-devices are being set up; 0 for none.
     pub(crate) sub_device_owner: Cell<u64>,
@@ -103,7 +103,7 @@ impl ThreadState {
         self.wrapper.set(Frame::NONE);
     }
 
-    /// The name of the op at work, for a call from this place on the stack; 0 if it is not known.
+    /// The name of the current op, for a call from this place on the stack; 0 if it is not known.
     #[inline]
     pub(crate) fn name(&self, stack: usize) -> u16 {
         if let Some(context) = self.context() {
@@ -179,7 +179,7 @@ impl Drop for OriginScope {
 pub(crate) enum SiteClass {
     /// TT-Metal itself: says nothing of the op.
     Ignored = 1,
-    /// A function that ops and users call to make a tensor. Its name is used where no op is at work.
+    /// A function that ops and users call to make a tensor. Its name is used where no op is running.
     Wrapper = 2,
     /// An op.
     Op = 3,
@@ -190,7 +190,7 @@ pub(crate) enum SiteClass {
 pub(crate) struct Site {
     /// Index of its name.
     pub(crate) name: u16,
-    /// What it is.
+    /// The kind.
     pub(crate) class: SiteClass,
 }
 
@@ -212,7 +212,7 @@ impl Site {
     }
 }
 
-/// What a return address is, if it lies in the first slot that it asks for, as nearly all do.
+/// What a return address is, if it is in the first slot that it asks for, as nearly all do.
 #[inline]
 pub(crate) fn known_site(process: &Process, address: u64) -> Option<Site> {
     let slot = &process.sites[first_slot(address)];

@@ -1,8 +1,8 @@
 //! The agent's state in this process.
 //!
-//! It lies in a page range that the kernel clears in a forked child (`MADV_WIPEONFORK`): a child finds the state of an
-//! agent that was never started, whatever its parent's threads were doing, and starts its own. So everything here must be
-//! valid when zero.
+//! It is in a page range that the kernel clears in a forked child (`MADV_WIPEONFORK`): a child finds the state of an
+//! agent that was never started, whatever its parent's threads were doing, and starts its own. So everything here must
+//! be valid when zero.
 
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::sole::Sole;
 pub(crate) const MESHES: usize = 64;
 /// Devices known at a time.
 pub(crate) const DEVICES: usize = 128;
-/// Functions around call sites that are told apart, a power of two.
+/// Functions around call sites that are distinguished, a power of two.
 pub(crate) const FUNCTIONS: usize = 1024;
 /// Slots of the cache of call sites, a power of two.
 pub(crate) const SITES: usize = 4096;
@@ -149,8 +149,8 @@ impl AllocatorSlot {
         self.changed.store(1, Ordering::Relaxed);
     }
 
-    /// What the allocator adds to so many bytes of a bank to fill up the block. Blocks have the alignment of DRAM, in L1
-    /// too.
+    /// What the allocator adds to so many bytes of a bank to fill up the block. Blocks have the alignment of DRAM, in
+    /// L1 too.
     #[inline]
     pub(crate) fn block_padding(&self, bytes_per_bank: u64) -> u8 {
         let [lowest, ..] = bytes_per_bank.wrapping_neg().to_le_bytes();

@@ -1,4 +1,5 @@
-//! What the hooks write: live buffers, sums, peaks, events, failures. A few stores, no lock, no system call, no `malloc`.
+//! What the hooks write: live buffers, sums, peaks, events, failures. A few stores, no lock, no system call, no
+//! `malloc`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -90,7 +91,7 @@ pub(crate) struct Circumstances {
     pub(crate) time: u64,
     /// Thread.
     pub(crate) thread: u32,
-    /// Index of the name of the op at work.
+    /// Index of the name of the current op.
     pub(crate) name: u16,
     /// What TT-Metal is at.
     pub(crate) origin: Origin,

@@ -65,7 +65,7 @@ pub(crate) struct KindShape {
 pub(crate) struct NewAllocator {
     /// Its address.
     pub(crate) pointer: u64,
-    /// What it allocates for.
+    /// The role.
     pub(crate) role: AllocatorRole,
     /// Set of chips by index.
     pub(crate) chips: u128,
@@ -73,7 +73,7 @@ pub(crate) struct NewAllocator {
     pub(crate) kinds: [KindShape; 4],
     /// First address of L1_SMALL, 0 where buffers tell their kind.
     pub(crate) l1_small_start: u64,
-    /// What it aligns pages to.
+    /// The page alignment.
     pub(crate) alignments: Alignments,
     /// Monotonic nanoseconds.
     pub(crate) time: u64,
@@ -153,8 +153,8 @@ impl Registry<'_> {
         Some(index)
     }
 
-    /// An index that was never used; else that of an allocator that is destroyed. Its peaks are what a report goes by, so
-    /// that one that never held anything goes first, then one of whose chips another is known, which gets its peaks.
+    /// An index that was never used; else that of an allocator that is destroyed. Its peaks are what a report goes by,
+    /// so that one that never held anything goes first, then one of whose chips another is known, which gets its peaks.
     fn free_index(&self) -> Option<u8> {
         let end = self.process().allocators_end.load(Ordering::Acquire);
         if end < ALLOCATORS {

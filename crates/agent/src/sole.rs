@@ -1,10 +1,10 @@
 //! The one thread that changes the sums and the table, as long as it is the only one.
 //!
-//! In most programs one thread allocates and frees. A locked instruction costs it 7 ns, and each hook has three: for the
-//! number of the event, the sum and the slot. While no other thread comes, the last two are plain. The first one stays, and
-//! orders the two steps that both sides take: the thread says that it is at work, then looks whether it still is the only
-//! one; another says that it is no more, then looks whether it is at work, and waits for the end of that one change. From
-//! then on all are equal, for good.
+//! In most programs one thread allocates and frees. A locked instruction costs it 7 ns, and each hook has three: for
+//! the number of the event, the sum and the slot. While no other thread comes, the last two are plain. The first one
+//! stays, and orders the two steps that both sides take: the thread says that it is running, then looks whether it
+//! still is the only one; another says that it is no more, then looks whether it is running, and waits for the end of
+//! that one change. From then on all are equal, for good.
 
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const PATIENCE: u32 = 50_000;
 pub(crate) struct Sole {
     /// The first thread that made a change, or one of the states below.
     thread: AtomicUsize,
-    /// Is that thread at work?
+    /// Is that thread running?
     at_work: AtomicBool,
 }
 
@@ -70,8 +70,8 @@ impl Sole {
         }
     }
 
-    /// Begins something that is done with locked instructions in any case. Before the first change there is nothing that it
-    /// could disturb.
+    /// Begins something that is done with locked instructions in any case. Before the first change there is nothing
+    /// that it could disturb.
     pub(crate) fn join(&self) {
         let only = self.thread.load(Ordering::Relaxed);
         if ![Self::NOBODY, Self::ALL, me()].contains(&only) {

@@ -44,9 +44,9 @@ pub struct Explanation {
     pub message: Message,
     /// Its wording, in one line.
     pub text: String,
-    /// The line of the input where it first stands, counted from 1.
+    /// The line of the input where it first occurs, counted from 1.
     pub line: usize,
-    /// How often it stands in the input: ranks and threads repeat it, and so do logs and tracebacks.
+    /// The number of occurrences in the input: ranks and threads repeat it, and so do logs and tracebacks.
     pub count: usize,
     /// What happened, in one line.
     pub title: String,
@@ -161,7 +161,8 @@ impl Found {
 ///           "fragmentation": 0.0 to 1.0 | null, "blocks": { … } | null } ] } ] }
 /// ```
 ///
-/// Fields may be added. All sizes are bytes of one bank or core, but `requested`, which is the whole buffer; cores are `{ "start": [x, y], "end": [x, y] }`.
+/// Fields may be added. All sizes are bytes of one bank or core, but `requested`, which is the whole buffer; cores are
+/// `{ "start": [x, y], "end": [x, y] }`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Findings {
     schema: &'static str,

@@ -69,7 +69,7 @@ pub struct ProcessReport {
     pub agent: String,
     /// `running`, `exited`, `killed` or `off` (the agent switched itself off).
     pub end: End,
-    /// Whether every allocation and free was seen.
+    /// True if every allocation and free was seen.
     pub complete: bool,
     /// The most bytes at a time, by kind and chip.
     pub peaks: Vec<Peak>,
@@ -170,7 +170,7 @@ pub struct FailureReport {
     pub chips: Vec<ReportChip>,
     /// The kind.
     pub kind: Kind,
-    /// The op at work.
+    /// The current op.
     pub op: Option<String>,
     /// Microseconds from the first use of TT-Metal.
     pub after_us: u64,

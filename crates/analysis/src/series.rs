@@ -1,7 +1,8 @@
 //! Memory over time in so many columns at most: what a plot needs of any number of snapshots.
 //!
-//! A column holds, of each chip and kind, the moment at which it had the most, with what each process held at that moment:
-//! the highest point of a plot is a true one, and its parts add up. When all columns are full, each two become one.
+//! A column holds, of each chip and kind, the moment at which it had the most, with what each process held at that
+//! moment: the highest point of a plot is a true one, and its parts add up. When all columns are full, each two become
+//! one.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,9 @@ use ttmem_model::board::Arch;
 use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Snapshot, Timestamp};
 
-/// Columns of a plot, unless told otherwise: more than a screen has, and divisible by two.
+/// Columns of a plot, by default: more than a screen has, and divisible by two.
 pub const COLUMNS: usize = 1200;
-/// Processes that are told apart. The memory of others is in the sums.
+/// Processes that are distinguished. The memory of others is in the sums.
 const MAX_PROCESSES: usize = 512;
 
 /// The kinds that are drawn, those of the allocators first.

@@ -7,7 +7,7 @@ use ttmem_sources::source::process::are_hidden;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
-/// Bytes that an agent reserves unless told otherwise, and TT-Metal's own regions beside it.
+/// Bytes that an agent reserves by default, and TT-Metal's own regions beside it.
 const ROOM_FOR_AN_AGENT: u64 = 9 << 20;
 
 pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {

@@ -59,7 +59,7 @@ fn regions(patient: &Patient<'_>) -> String {
     }
 }
 
-/// Locks that somebody holds. Those that nobody holds lie about for ever, and harm nobody.
+/// Locks that somebody holds. Those that nobody holds are about for ever, and harm nobody.
 fn locks(patient: &Patient<'_>) -> Vec<Check> {
     let names = patient.root.list(SHARED_MEMORY).unwrap_or_default();
     let names: Vec<&str> = names

@@ -124,8 +124,8 @@ fn aliasing(buffers: &Field<u64>, why: &Missing) -> Field<u64> {
     }
 }
 
-/// Why the bytes in use cannot be told, and the least that they are: reserved memory and circular buffers never share
-/// a byte, while tensors and circular buffers may share all of them.
+/// The reason that the bytes in use cannot be told, and the least that they are: reserved memory and circular buffers
+/// never share a byte, while tensors and circular buffers may share all of them.
 fn total_used(reserved: &Field<u64>, buffers: &Field<u64>, why: &Missing) -> Missing {
     match (reserved, buffers) {
         (Ok(reserved), Ok(buffers)) => Missing::new(
@@ -180,7 +180,7 @@ fn nameless(names: &Field<KernelNames>) -> Missing {
     }
 }
 
-/// A core's number if its program is at work; a torn core may be at work.
+/// A core's number if its program is running; a torn core may be running.
 fn at_work(core: &Core, number: Count) -> Count {
     match core.state {
         CoreState::Running | CoreState::Torn => number,

@@ -30,7 +30,7 @@ pub struct Lived<'a> {
     pub told: Told,
     /// Index of its allocator in the segment.
     pub allocator: u8,
-    /// Why TT-Metal allocated it.
+    /// The reason that TT-Metal allocated it.
     pub origin: Origin,
     /// First byte, the same in every bank.
     pub address: u64,

@@ -222,7 +222,7 @@ impl Limits {
     }
 }
 
-/// Whether the totals of a chip can be known at all, and if not, why.
+/// True if the totals of a chip can be known at all, and if not, why.
 fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
     if chip.regions.is_empty() && chip.row.is_none() {
         return Err(no_region(joined, chip));

@@ -13,7 +13,7 @@ pub fn role_name(role: AllocatorRole) -> &'static str {
     }
 }
 
-/// How a buffer is spread over banks.
+/// The layout of a buffer over banks.
 #[must_use]
 pub fn layout_name(layout: BufferLayout) -> &'static str {
     match layout {
@@ -27,7 +27,7 @@ pub fn layout_name(layout: BufferLayout) -> &'static str {
     }
 }
 
-/// What made TT-Metal allocate a buffer.
+/// The origin of the buffer.
 #[must_use]
 pub fn origin_name(origin: Origin) -> &'static str {
     match origin {

@@ -32,7 +32,7 @@ impl Arch {
         }
     }
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

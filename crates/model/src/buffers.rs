@@ -48,7 +48,7 @@ pub struct BufferOwner {
     pub user: Option<String>,
     /// Its container.
     pub container: Option<String>,
-    /// Whether it runs.
+    /// True if it runs.
     pub state: ProcessState,
     /// The file of its segment.
     pub segment: String,
@@ -56,11 +56,11 @@ pub struct BufferOwner {
     pub tt_metal: Option<String>,
     /// The version of its agent.
     pub agent: String,
-    /// Whether every allocation and free was seen and found its place.
+    /// True if every allocation and free was seen and found its place.
     pub complete: bool,
     /// Buffers that the agent had no room to list. Sums contain them.
     pub unlisted: u64,
-    /// Why its buffers are not listed, where a recording does not tell of this moment.
+    /// The reason that its buffers are not listed, where a recording does not tell of this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
@@ -106,11 +106,11 @@ pub struct KindUse {
     pub free_per_bank: Option<u64>,
     /// Bytes of the largest free block.
     pub largest_free: Option<u64>,
-    /// What lies where in a bank, if that follows from the buffers and TT-Metal's figures.
+    /// The layout of a bank, if that follows from the buffers and TT-Metal's figures.
     pub bank: Option<BankMap>,
 }
 
-/// What lies where in every bank: the buffers, and the free blocks between them.
+/// The layout of every bank: the buffers, and the free blocks between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BankMap {
     /// The first address that the allocator hands out.
@@ -141,8 +141,8 @@ pub struct LiveBuffer {
     pub address: u64,
     /// Bytes that are set aside for it in every bank.
     pub bytes_per_bank: u64,
-    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them (`max_size_per_bank`): without what
-    /// aligns each page and fills up the block.
+    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them (`max_size_per_bank`): without
+    /// what aligns each page and fills up the block.
     pub size_per_bank: u64,
     /// Banks of a chip.
     pub banks: u64,
@@ -162,8 +162,8 @@ pub struct LiveBuffer {
     pub age_us: Option<u64>,
     /// The thread that allocated it, as its process counts; `None` like the age.
     pub thread: Option<u32>,
-    /// The op at work, if the agent knew one.
+    /// The current op, if the agent knew one.
     pub op: Option<String>,
-    /// Whether the op's name is what TT-Metal or the user said (`exact`) or concluded from the code (`inferred`).
+    /// True if the op's name is what TT-Metal or the user said (`exact`) or concluded from the code (`inferred`).
     pub op_quality: Option<String>,
 }

@@ -27,7 +27,7 @@ pub struct Facts {
     pub demo: bool,
     /// The machine.
     pub host: Host,
-    /// How each source did.
+    /// The status of each source.
     pub sources: Vec<Source>,
     /// The driver's devices, by number.
     pub devices: Vec<Device>,
@@ -68,7 +68,7 @@ pub struct Device {
     pub pcie_words: PcieWords,
     /// Who has it open.
     pub holders: Field<Holders>,
-    /// Why the device was gone when its files were read, if it was.
+    /// The reason that the device was gone when its files were read, if it was.
     pub vanished: Option<Missing>,
     /// When its files were read.
     pub read_at: Timestamp,
@@ -149,7 +149,7 @@ impl RegionBytes {
 pub struct RegionChip {
     /// The chip's number in the process that wrote the row.
     pub chip_id: u32,
-    /// Whether the chip is reached through the one that the region is named after.
+    /// True if the chip is reached through the one that the region is named after.
     pub remote: bool,
     /// Bytes by kind. Rows are added to and never cleared, so they keep what exited processes held.
     pub bytes: RegionBytes,
@@ -168,7 +168,7 @@ pub struct RegionSlot {
     pub name: SlotName,
 }
 
-/// A name as it stands in a slot: up to the first zero, of whatever bytes.
+/// A name as it is in a slot: up to the first zero, of whatever bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SlotName(pub [u8; 64]);
 
@@ -272,7 +272,7 @@ pub struct ProcessFacts {
     pub cpu_time_us: Field<u64>,
     /// Host memory it occupies, in bytes.
     pub host_memory_bytes: Field<u64>,
-    /// Whether its environment switches upstream tracking off.
+    /// True if its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
 }
 
@@ -285,7 +285,7 @@ pub struct L1Facts {
     pub port: String,
     /// Its architecture, where anything names it.
     pub arch: Option<Arch>,
-    /// What lies in its L1.
+    /// The content of its L1.
     pub content: Field<L1Content>,
     /// What Inspector calls its kernels.
     pub names: Field<KernelNames>,
@@ -320,7 +320,7 @@ pub enum L1Place {
     Captured(u32),
 }
 
-/// What lies in the worker cores of a chip, and what reading it took.
+/// The content of the worker cores of a chip, and what reading it took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct L1Content {
     /// The layout by which it was read, as in `0.81.1 (magic)`.
@@ -331,11 +331,11 @@ pub struct L1Content {
     pub cores: Vec<Core>,
     /// How many more the port has: harvested, or not ours.
     pub other_cores: u64,
-    /// What reading it took.
+    /// The cost of reading.
     pub cost: L1Cost,
 }
 
-/// What reading L1 took.
+/// The cost of reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct L1Cost {
     /// Calls of the port.

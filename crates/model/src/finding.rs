@@ -9,7 +9,7 @@ use crate::id::{ChipId, Pid};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know; every number stands.
+    /// Good to know; every number is valid.
     Info,
     /// Some number is less than it could be.
     Warning,
@@ -18,7 +18,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Severity {
 pub struct Finding {
     /// A stable name, such as `left-behind`.
     pub id: String,
-    /// How much it matters.
+    /// The severity.
     pub severity: Severity,
     /// The chip it is about, if it is about one.
     pub chip: Option<ChipId>,

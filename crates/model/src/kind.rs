@@ -1,4 +1,4 @@
-//! The kinds of device memory, and the places they lie in.
+//! The kinds of device memory, and the places they are in.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub enum Region {
     L1,
 }
 
-/// A kind of device memory. A kind is not a place: [`Kind::region`] says where it lies.
+/// A kind of device memory. A kind is not a place: [`Kind::region`] says where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -36,7 +36,7 @@ impl Kind {
     /// The kinds that TT-Metal's allocator hands out.
     pub const ALLOCATOR: [Self; 4] = [Self::Dram, Self::L1, Self::L1Small, Self::Trace];
 
-    /// The memory that the kind lies in.
+    /// The memory that contains the kind.
     #[must_use]
     pub fn region(self) -> Region {
         match self {
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The L1 of worker cores: what lies where, as address ranges with a kind.
+//! The L1 of worker cores, as address ranges with a kind.
 //!
 //! A core's L1 is a map, not a sum. Circular buffers may share addresses with each other and with tensors, so every
 //! total here is the length of a union of ranges.

@@ -4,11 +4,11 @@
 //! This crate does no I/O, knows no clock and starts no thread. Everything in it can be built in a test from
 //! plain values.
 //!
-//! - [`reading`]: a number with its source and quality, or a blank with its reason.
+//! - [`reading`]: a number with its source and quality, or the reason that it is missing.
 //! - [`facts`]: what the sources said, before anything is concluded from it.
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
 //! - [`buffers`]: live buffers, one by one.
-//! - [`l1`]: what lies where in the L1 of worker cores.
+//! - [`l1`]: the layout of the L1 of worker cores.
 //! - [`board`], [`kind`], [`id`]: the vocabulary.
 
 pub mod board;

@@ -15,7 +15,7 @@ macro_rules! metrics {
             /// Every metric, in the order of the outputs.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The name as it stands in JSON.
+            /// Returns the name in JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
@@ -61,7 +61,7 @@ metrics! {
     ArcClock => "arcclk_mhz", "MHz";
     /// Fan speed.
     Fan => "fan_rpm", "RPM";
-    /// Beats of the management processor; it stands still when the firmware hangs.
+    /// Beats of the management processor; it does not advance when the firmware hangs.
     Heartbeat => "heartbeat", "";
     /// Times the chip was switched off for its temperature.
     ThermalTrips => "therm_trip_count", "";

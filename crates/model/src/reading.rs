@@ -27,7 +27,7 @@ impl SourceName {
     pub const ALL: [Self; 6] =
         [Self::Kmd, Self::Upstream, Self::Agent, Self::L1, Self::Inspector, Self::Server];
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl SourceName {
     }
 }
 
-/// How far a number can be trusted.
+/// The quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -59,7 +59,7 @@ pub enum Quality {
 }
 
 impl Quality {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Quality {
     }
 }
 
-/// Why there is no number.
+/// The reason that there is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -94,7 +94,7 @@ impl MissingReason {
     pub const ALL: [Self; 5] =
         [Self::NoSource, Self::Denied, Self::Unsupported, Self::NotRead, Self::Failed];
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -154,7 +154,7 @@ impl Missing {
     }
 }
 
-/// A number with its source, quality and age, or a blank with its reason. Never 0 for unknown.
+/// A number with its source, quality and age, or the reason that it is missing. Never 0 for unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading<T> {
     /// The number is known.
@@ -163,7 +163,7 @@ pub enum Reading<T> {
         value: T,
         /// Who said so.
         source: SourceName,
-        /// How far it can be trusted.
+        /// The quality.
         quality: Quality,
         /// Microseconds between the read and the snapshot.
         age_us: u64,
@@ -215,7 +215,7 @@ impl<T> Reading<T> {
         }
     }
 
-    /// How far the number can be trusted, if it is known.
+    /// The quality, if it is known.
     pub fn quality(&self) -> Option<Quality> {
         match self {
             Self::Known { quality, .. } => Some(*quality),

@@ -34,13 +34,13 @@ pub struct Snapshot {
     pub host: Host,
     /// True for the embedded demonstration host.
     pub demo: bool,
-    /// How each source did.
+    /// The status of each source.
     pub sources: Vec<Source>,
     /// Every chip, by index: first those with a PCIe function, then the others.
     pub chips: Vec<Chip>,
     /// Every process that holds device memory or a device.
     pub processes: Vec<Process>,
-    /// What is wrong, the worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
 }
 
@@ -58,7 +58,7 @@ pub struct Host {
     pub ttmem: String,
 }
 
-/// How a source did as a whole.
+/// The status of a source as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -67,7 +67,7 @@ pub enum SourceStatus {
     Ok,
     /// This host has none.
     Absent,
-    /// The permission to read it is lacking.
+    /// Permission denied.
     Denied,
     /// It was tried and nothing of it could be used.
     Failed,
@@ -76,7 +76,7 @@ pub enum SourceStatus {
 }
 
 impl SourceStatus {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl SourceStatus {
 pub struct Source {
     /// Its name.
     pub name: SourceName,
-    /// How it did.
+    /// The status.
     pub status: SourceStatus,
     /// One line: what was read, or why not.
     pub detail: String,
@@ -152,15 +152,15 @@ pub enum IdSource {
     Region,
     /// TT-Metal told the agent.
     Agent,
-    /// The driver publishes no ASIC id: the board's serial number stands in.
+    /// The driver publishes no ASIC id: the board's serial number is used instead.
     Serial,
     /// The second ASIC of a board: its gateway's id with the upper half one higher.
     Gateway,
-    /// Nothing names it: the PCIe address, domain to function, stands in.
+    /// Nothing names it: the PCIe address, domain to function, is used instead.
     Bdf,
-    /// Nothing names it: its number in the process that simulates it stands in.
+    /// Nothing names it: its number in the process that simulates it is used instead.
     Simulator,
-    /// Nothing names it: its place in the capture stands in.
+    /// Nothing names it: its place in the capture is used instead.
     Capture,
 }
 
@@ -245,7 +245,7 @@ pub struct AllocatorMemory {
     pub largest_free: Reading<u64>,
     /// Banks.
     pub banks: Reading<u64>,
-    /// Bytes that the books still give to processes that are gone.
+    /// Bytes that are listed for processes that have ended.
     pub left_behind: Reading<u64>,
     /// Bytes that TT-Metal's allocator can hand out, in all banks: the capacity without what is set aside.
     #[serde(default = "not_in_this_snapshot::<u64>")]
@@ -268,7 +268,7 @@ fn not_in_this_snapshot<T>() -> Reading<T> {
 pub struct CircularBufferMemory {
     /// Bytes resident in L1: what the last program of each core placed, ranges counted once.
     pub used: Reading<u64>,
-    /// How many of them belong to a program at work this moment.
+    /// How many of them belong to a running program.
     pub running: Reading<u64>,
     /// What the upstream region says: an upper envelope over cached programs.
     pub reported: Reading<u64>,
@@ -282,7 +282,7 @@ pub struct CircularBufferMemory {
 pub struct KernelMemory {
     /// Bytes of the application's kernels resident in L1.
     pub used: Reading<u64>,
-    /// How many of them belong to a program at work this moment.
+    /// How many of them belong to a running program.
     pub running: Reading<u64>,
     /// Bytes of dispatch and fabric kernels.
     pub system: Reading<u64>,
@@ -339,14 +339,14 @@ pub struct Owners {
 pub enum ProcessState {
     /// It runs.
     Live,
-    /// It is gone, and the books still give it bytes.
+    /// It has ended, and its bytes are still listed.
     LeftBehind,
     /// It runs where this namespace cannot see it.
     OutsideNamespace,
 }
 
 impl ProcessState {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -373,7 +373,7 @@ pub struct Process {
     pub user: Option<String>,
     /// Its container, as `docker:…`, `podman:…`, `containerd:…` or `pod:…`.
     pub container: Option<String>,
-    /// Whether it runs.
+    /// True if it runs.
     pub state: ProcessState,
     /// CPU time of all its threads, in microseconds.
     pub cpu_time_us: Reading<u64>,

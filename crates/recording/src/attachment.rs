@@ -1,6 +1,6 @@
 //! What is recorded beside the moments: the segments that agents leave, whole, in parts that each fit a block.
 //!
-//! A part says how long the whole is and where it lies in it. What is missing of a whole makes it unreadable; nothing is
+//! A part says how long the whole is and where it is in it. What is missing of a whole makes it unreadable; nothing is
 //! filled in.
 
 use serde::{Deserialize, Serialize};
@@ -37,14 +37,14 @@ pub enum AttachmentKind {
 /// What is said of an attachment. Fields may be added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// What it is.
+    /// The kind.
     pub kind: AttachmentKind,
     /// Its name, such as that of a segment's file. With the kind it tells attachments apart.
     pub name: String,
     /// The process it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<Pid>,
-    /// Whether that process ran when it was taken.
+    /// True if that process ran when it was taken.
     #[serde(default)]
     pub is_running: bool,
     /// When it was taken.
@@ -100,7 +100,7 @@ impl Parts {
     }
 }
 
-/// An attachment of a recording, and where its parts lie.
+/// An attachment of a recording, and where its parts are.
 #[derive(Clone, Debug)]
 pub struct Attached {
     /// What is said of it.

@@ -87,7 +87,7 @@ pub(crate) struct ReadEpoch {
     pub(crate) moments: usize,
     /// The place of each column and the number of its row of changes.
     columns: Vec<(usize, usize)>,
-    /// Where in the content each row of changes stands.
+    /// Where in the content each row of changes is.
     rows: Vec<Range<usize>>,
 }
 

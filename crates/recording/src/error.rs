@@ -2,14 +2,14 @@
 
 use crate::Version;
 
-/// Why bytes are not what they should be.
+/// The reason that bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
     /// The bytes end in the middle of something.
     #[error("it ends in the middle of something")]
     Cut,
-    /// The bytes do not have the checksum that stands beside them.
+    /// The bytes do not have the checksum that is beside them.
     #[error("a checksum does not fit")]
     Checksum,
     /// The bytes say what cannot be.
@@ -26,7 +26,7 @@ pub enum Damage {
     Read(String),
 }
 
-/// Why a recording cannot be opened.
+/// The reason that a recording cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -56,7 +56,7 @@ pub enum OpenError {
     Read(String),
 }
 
-/// Why a snapshot cannot be recorded: it holds something that JSON cannot.
+/// The reason that a snapshot cannot be recorded: it holds something that JSON cannot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot record this: {0}")]
 pub struct FlattenError(pub(crate) String);

@@ -28,7 +28,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $code,)+ Self::Other(code) => code }
             }
 
-            /// The name as it stands in JSON.
+            /// Returns the name in JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ Self::Other(_) => "unknown" }

@@ -1,6 +1,6 @@
 //! Anything serializable becomes tokens: one pass, no tree, no text.
 //!
-//! The moment before guesses the moment after: a string, a shape or a unit that stands at the same place as before is
+//! The moment before guesses the moment after: a string, a shape or a unit that is at the same place as before is
 //! recognized by one comparison, without a look into the dictionary. That is what makes ten snapshots of a Galaxy in a
 //! second cheap.
 

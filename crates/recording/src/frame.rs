@@ -24,7 +24,7 @@ pub(crate) const END: usize = 20;
 /// A block's content may have so many bytes, compressed or not.
 pub const MAX_BLOCK_BYTES: usize = 16 << 20;
 
-/// What stands at the beginning of a recording.
+/// What is at the beginning of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of the `ttmem` that wrote it.
@@ -250,7 +250,7 @@ pub(crate) fn read_index(bytes: &[u8], end: u64) -> Result<Vec<Entry>, Damage> {
     Ok(entries)
 }
 
-/// The last bytes of a recording that was ended: where its index stands.
+/// The last bytes of a recording that was ended: where its index is.
 pub(crate) fn end_to_bytes(index: u64) -> Vec<u8> {
     let mut out = index.to_le_bytes().to_vec();
     out.extend_from_slice(&crc32(&index.to_le_bytes()).to_le_bytes());
@@ -258,7 +258,7 @@ pub(crate) fn end_to_bytes(index: u64) -> Vec<u8> {
     out
 }
 
-/// Where the index stands, if these are the last bytes of a recording that was ended.
+/// Where the index is, if these are the last bytes of a recording that was ended.
 pub(crate) fn read_end(bytes: &[u8]) -> Option<u64> {
     let offset = bytes.get(..8)?;
     let is_end =

@@ -133,7 +133,7 @@ impl<R: ReadAt> Recording<R> {
                 self.entries.push(Entry { offset, header: header.into() });
             }
             offset = end;
-            // The end of an earlier index stands between blocks when a recording was continued.
+            // The end of an earlier index is between blocks when a recording was continued.
             let mut bytes = [0; END];
             if self.source.read_at(offset, &mut bytes).is_ok() && read_end(&bytes).is_some() {
                 offset += END as u64;
@@ -198,7 +198,7 @@ impl<R: ReadAt> Recording<R> {
 }
 
 impl<R: ReadAt> Recording<R> {
-    /// What stands at its beginning.
+    /// What is at its beginning.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -243,7 +243,7 @@ impl<R: ReadAt> Recording<R> {
     /// A moment by its number, from 0 to [`Recording::len`].
     ///
     /// # Errors
-    /// If it lies in a damaged block.
+    /// If it is in a damaged block.
     pub fn moment(&mut self, number: u64) -> Result<Option<Moment>, Damage> {
         let mut before = 0_u64;
         let mut found = None;
@@ -263,7 +263,7 @@ impl<R: ReadAt> Recording<R> {
     /// recording counts.
     ///
     /// # Errors
-    /// If the block that it lies in is damaged.
+    /// If the block that it is in is damaged.
     pub fn number_at(&mut self, time: Timestamp) -> Result<Option<u64>, Damage> {
         let mut before = 0_u64;
         let mut found = None;
@@ -281,7 +281,7 @@ impl<R: ReadAt> Recording<R> {
     /// The moment that was the present one at a time.
     ///
     /// # Errors
-    /// If it lies in a damaged block.
+    /// If it is in a damaged block.
     pub fn at(&mut self, time: Timestamp) -> Result<Option<Moment>, Damage> {
         match self.number_at(time)? {
             Some(number) => self.moment(number),

@@ -6,7 +6,7 @@
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
 use super::error::Damage;
 
-/// How deep containers may lie in one another. A snapshot is 6 deep.
+/// How deep containers may are in one another. A snapshot is 6 deep.
 pub(crate) const MAX_DEPTH: usize = 64;
 /// How many tokens one snapshot may have: forty times the 25,000 of a Galaxy with eight processes.
 pub(crate) const MAX_TOKENS: usize = 1 << 20;

@@ -19,7 +19,7 @@ pub struct Tracker {
 /// What is remembered of the snapshot before.
 #[derive(Debug, Default)]
 struct Before {
-    /// Whether a server looked, which may see more than this user does.
+    /// True if a server looked, which may see more than this user does.
     is_served: bool,
     chips: BTreeSet<ChipId>,
     processes: BTreeMap<Identity, KnownProcess>,

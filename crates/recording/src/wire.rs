@@ -33,7 +33,7 @@ pub enum FrameKind {
     Change,
     /// A block of a recording: what was before the client came, command lines left out.
     History,
-    /// Why the server closes the connection, as text.
+    /// The reason that the server closes the connection, as text.
     Bye,
     /// Of a later version.
     Other(u8),

@@ -193,7 +193,7 @@ impl Contents {
     }
 }
 
-/// A recording of one block with this content, true or not, and checksums that fit: for tests and fuzzing of what lies
+/// A recording of one block with this content, true or not, and checksums that fit: for tests and fuzzing of what is
 /// behind the checksums.
 #[must_use]
 pub fn unsealed(content: &[u8]) -> Vec<u8> {

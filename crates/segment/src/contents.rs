@@ -27,7 +27,7 @@ pub struct Segment {
     pub failures: Vec<Failure>,
     /// Programs: what they place in L1, and when they were dispatched. Empty of an agent before segment version 1.2.
     pub programs: Programs,
-    /// What did not fit or did not hold together.
+    /// Losses: entries that did not fit or were inconsistent.
     pub losses: Losses,
 }
 
@@ -50,13 +50,13 @@ pub struct Header {
     pub tt_metal_version: String,
     /// The agent's version.
     pub agent_version: String,
-    /// What has become of the agent.
+    /// The state of the agent.
     pub state: AgentState,
     /// Hooks for which TT-Metal has a function.
     pub hooks_resolved: HookSet,
     /// Hooks that were called at least once.
     pub hooks_called: HookSet,
-    /// Functions about programs that TT-Metal's library exports: what it lacks is why a value is missing.
+    /// Functions about programs that TT-Metal's library exports: what it does not have is why a value is missing.
     pub accessors: AccessorSet,
     /// Counts of what needs no entry.
     pub counts: Counts,
@@ -144,9 +144,9 @@ pub struct Allocator {
     pub index: u8,
     /// Serial number, from 1.
     pub serial: u64,
-    /// What it allocates for.
+    /// The role.
     pub role: AllocatorRole,
-    /// What it aligns pages to.
+    /// The page alignment.
     pub alignments: Alignments,
     /// Indexes of its chips; empty when they were not found out.
     pub chips: Vec<usize>,
@@ -191,11 +191,12 @@ pub struct KindUse {
     pub unlisted_buffers: u64,
     /// The most live bytes there ever were. What the program resets is a peak of its own.
     pub peak_bytes: u64,
-    /// What led there; `None` if two threads met, or the program reset its peak long ago.
+    /// The allocation that led there; `None` if two threads met, or the program reset its peak long ago.
     pub peak: Option<Peak>,
     /// What TT-Metal's allocator said last.
     pub statistics: Option<Statistics>,
-    /// What TT-Metal said less what the hooks had counted when it said so: not 0 means that one of them missed something.
+    /// What TT-Metal said less what the hooks had counted when it said so: not 0 means that one of them missed
+    /// something.
     pub residual: Option<i64>,
 }
 
@@ -213,7 +214,7 @@ impl KindUse {
     }
 }
 
-/// What led to a peak.
+/// The allocation that led to a peak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peak {
     /// Live buffers then.
@@ -224,11 +225,11 @@ pub struct Peak {
     pub event: u64,
     /// Thread.
     pub thread: u32,
-    /// The op at work.
+    /// The current op.
     pub op: Option<Op>,
 }
 
-/// The op at work.
+/// The current op.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Op {
     /// Its name. Empty if the code has no name.
@@ -244,9 +245,9 @@ pub struct Buffer {
     pub allocator: u8,
     /// Kind.
     pub kind: BufferKind,
-    /// What made TT-Metal allocate it.
+    /// The origin of the buffer.
     pub origin: Origin,
-    /// How it is spread over banks.
+    /// The layout over banks.
     pub layout: BufferLayout,
     /// Device address, the same in every bank.
     pub address: u64,
@@ -264,7 +265,7 @@ pub struct Buffer {
     pub time: u64,
     /// Thread.
     pub thread: u32,
-    /// The op at work.
+    /// The current op.
     pub op: Option<Op>,
 }
 
@@ -288,7 +289,7 @@ impl Buffer {
 pub struct Footprint {
     /// Kind.
     pub kind: BufferKind,
-    /// How it is spread over banks.
+    /// The layout over banks.
     pub layout: BufferLayout,
     /// Bytes that it takes in every bank.
     pub bytes_per_bank: u64,
@@ -301,8 +302,8 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them: without what aligns each page and
-    /// fills up the block. Where the allocator does not tell how it aligns pages, the bytes per bank.
+    /// Bytes of its pages in the fullest bank, as TT-Metal's list of buffers has them: without what aligns each page
+    /// and fills up the block. Where the allocator does not tell how it aligns pages, the bytes per bank.
     #[must_use]
     pub fn size_per_bank(&self, allocator: &Allocator) -> u64 {
         self.pages_per_bank(allocator)
@@ -328,7 +329,7 @@ impl Footprint {
 pub struct Event {
     /// Its number, from 1.
     pub sequence: u64,
-    /// What happened.
+    /// The error.
     pub kind: EventKind,
     /// When.
     pub time: u64,
@@ -338,7 +339,7 @@ pub struct Event {
     pub allocator: Option<u8>,
     /// Kind of the buffer.
     pub buffer_kind: BufferKind,
-    /// What made TT-Metal allocate the buffer.
+    /// The origin of the buffer.
     pub origin: Origin,
     /// How the buffer is spread over banks.
     pub layout: BufferLayout,
@@ -354,7 +355,7 @@ pub struct Event {
     pub block_padding: u8,
     /// Live bytes per bank of the allocator and kind after the event.
     pub live_after: u64,
-    /// The op at work.
+    /// The current op.
     pub op: Option<Op>,
 }
 
@@ -389,7 +390,7 @@ pub struct Failure {
     pub live_buffers: u64,
     /// Sequence number of the newest event at that moment: undo the later ones to find what lived.
     pub event: u64,
-    /// The op at work.
+    /// The current op.
     pub op: Option<Op>,
 }
 
@@ -401,7 +402,7 @@ impl Failure {
     }
 }
 
-/// What did not fit or did not hold together.
+/// Losses: entries that did not fit or were inconsistent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Buffers that found no place in the table. The sums contain them.

@@ -25,9 +25,9 @@ const fn factors() -> [u64; 32] {
     factors
 }
 
-/// A sum of products, folded to 32 bits. The products do not wait for each other, which makes it cheap in a hook; and an
-/// allocation's event has most of its words in common with its buffer, at the same places, so that they are computed once.
-/// Never zero for words that are all zero. Takes at most 32 words.
+/// A sum of products, folded to 32 bits. The products do not wait for each other, which makes it cheap in a hook; and
+/// an allocation's event has most of its words in common with its buffer, at the same places, so that they are computed
+/// once. Never zero for words that are all zero. Takes at most 32 words.
 #[must_use]
 #[inline]
 pub fn checksum(words: &[u64]) -> u32 {
@@ -63,13 +63,13 @@ pub fn pair(low: u32, high: u32) -> u64 {
 pub struct Tags {
     /// Index of the allocator's entry; 255 for none.
     pub allocator: u8,
-    /// The region of the allocator that it lies in.
+    /// The region of the allocator that it is in.
     pub kind: BufferKind,
-    /// What made TT-Metal allocate it.
+    /// The origin of the buffer.
     pub origin: Origin,
-    /// How it is spread over banks.
+    /// The layout over banks.
     pub layout: BufferLayout,
-    /// Index of the name of the op at work; 0 for none.
+    /// Index of the name of the current op; 0 for none.
     pub name: u16,
 }
 
@@ -164,8 +164,8 @@ impl BufferEntry {
     }
 }
 
-/// The words of a [`BufferEntry`] as its writer has written them: not checked, and not taken apart where a free does not
-/// need it.
+/// The words of a [`BufferEntry`] as its writer has written them: not checked, and not taken apart where a free does
+/// not need it.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnBuffer(pub [u64; BUFFER_WORDS]);
 
@@ -217,7 +217,7 @@ pub struct Free {
     pub name: u16,
 }
 
-/// Bits that hold a thread's number, of which Linux has four million. Above them stands a buffer's block padding.
+/// Bits that hold a thread's number, of which Linux has four million. Above them is a buffer's block padding.
 const THREAD_BITS: u32 = 24;
 const THREAD_MASK: u32 = (1 << THREAD_BITS) - 1;
 
@@ -241,7 +241,7 @@ fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventEntry {
-    /// What happened.
+    /// The error.
     pub kind: EventKind,
     /// Its number, from 1. Gaps are events that were overwritten or torn.
     pub sequence: u64,

@@ -1,9 +1,9 @@
-//! Where everything lies in a segment: sections, entry sizes, words. Writer and reader share these numbers.
+//! Where everything is in a segment: sections, entry sizes, words. Writer and reader share these numbers.
 //!
 //! A segment is an array of little-endian 64-bit words. The first page is the header: a part that never changes after
-//! the magic was written, and a part of single counters. The sections follow in the order of [`Section`], each a table of
-//! entries of one size. The header names every section's offset, entry size and number of entries, so that a later minor
-//! version may add sections or lengthen entries: 1.2 did.
+//! the magic was written, and a part of single counters. The sections follow in the order of [`Section`], each a table
+//! of entries of one size. The header names every section's offset, entry size and number of entries, so that a later
+//! minor version may add sections or lengthen entries: 1.2 did.
 
 /// The first eight bytes of a segment, written last.
 pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
@@ -66,7 +66,7 @@ pub const TRACE_PART_WORDS: usize = 1;
 /// Words of an entry of [`Section::Refusals`].
 pub const REFUSAL_WORDS: usize = 24;
 
-/// The farthest that a buffer's entry lies behind the slot that its key asks for.
+/// The farthest that a buffer's entry is behind the slot that its key asks for.
 pub const BUFFER_PROBES: usize = 128;
 
 /// Words of the header that never change once the magic is there.
@@ -106,7 +106,8 @@ pub mod fixed {
     pub const WORDS: usize = 45;
 }
 
-/// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their own.
+/// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their
+/// own.
 pub mod counter {
     /// [`super::super::AgentState`] as a number.
     pub const STATE: usize = 64;
@@ -130,7 +131,7 @@ pub mod counter {
     pub const ALLOCATORS_DROPPED: usize = 91;
     /// Chips that found no place.
     pub const CHIPS_DROPPED: usize = 92;
-    /// Calls that came while the agent was at work on the same thread, from a signal handler, and were not recorded.
+    /// Calls that came while the agent was running on the same thread, from a signal handler, and were not recorded.
     pub const REENTRANT_CALLS: usize = 93;
     /// Defects of the agent. After the first it is off.
     pub const PANICS: usize = 94;
@@ -231,7 +232,7 @@ pub mod kind {
     pub const EARLIER_PEAK: usize = 6;
     /// Sequence number of the event that led to it; 0 if that is not known.
     pub const EARLIER_EVENT: usize = 7;
-    /// What led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
+    /// The allocation that led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
     pub const PEAK_ORIGIN: usize = 8;
     /// What TT-Metal says: see [`super::super::Statistics`]. Seven words and a checksum.
     pub const STATISTICS: usize = 16;
@@ -246,8 +247,8 @@ pub mod footprint {
     pub const LAST_DISPATCH: usize = 17;
     /// Monotonic nanoseconds of the newest dispatch.
     pub const LAST_TIME: usize = 18;
-    /// Lowest address of an L1 buffer during a dispatch (low 32 bits), and the most L1 bytes per bank that were allocated
-    /// during one (high 32 bits). The address is 0 if no L1 buffer was live.
+    /// Lowest address of an L1 buffer during a dispatch (low 32 bits), and the most L1 bytes per bank that were
+    /// allocated during one (high 32 bits). The address is 0 if no L1 buffer was live.
     pub const L1: usize = 19;
     /// Sequence number of the newest event at the dispatch that set the lowest address.
     pub const LOWEST_EVENT: usize = 20;
@@ -365,7 +366,7 @@ impl Section {
     }
 }
 
-/// Where a section lies: first word and number of entries.
+/// Where a section is: first word and number of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Word in which the first entry begins.
@@ -405,8 +406,8 @@ impl Plan {
     /// First word of the buffers.
     pub const FIRST_BUFFER_WORD: usize = Self::FIRST_FAILURE_WORD + FAILURES * FAILURE_WORDS;
 
-    /// Divides at most `limit` bytes. What the small tables leave is shared by programs (a fifth at most), buffers (a third
-    /// of the rest at most) and events, each a power of two.
+    /// Divides at most `limit` bytes. What the small tables leave is shared by programs (a fifth at most), buffers (a
+    /// third of the rest at most) and events, each a power of two.
     #[must_use]
     pub fn within(limit: usize) -> Self {
         let limit = limit.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES) / WORD_BYTES;

@@ -61,7 +61,7 @@ pub struct PeakOrigin {
     pub event: u64,
     /// Thread.
     pub thread: u32,
-    /// Index of the name of the op at work.
+    /// Index of the name of the current op.
     pub name: u16,
 }
 
@@ -162,9 +162,9 @@ pub struct AllocatorHead {
     pub serial: u64,
     /// Its address in its process.
     pub pointer: u64,
-    /// What it allocates for.
+    /// The role.
     pub role: AllocatorRole,
-    /// What it aligns pages to.
+    /// The page alignment.
     pub alignments: Alignments,
     /// Set of chips by index.
     pub chips: u128,

@@ -150,7 +150,7 @@ const _: () = assert!(footprint::DESTROYED < FOOTPRINT_WORDS, "it is in the entr
 /// One thing on one rectangle of a program's cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartEntry {
-    /// What it is.
+    /// The kind.
     pub kind: PartKind,
     /// Is it the memory of a tensor or a global circular buffer?
     pub is_backed: bool,
@@ -214,7 +214,7 @@ impl PartEntry {
 pub struct DispatchEntry {
     /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry.
     pub sequence: u64,
-    /// What was dispatched.
+    /// The dispatched program or trace.
     pub kind: DispatchKind,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
@@ -224,7 +224,7 @@ pub struct DispatchEntry {
     pub thread: u32,
     /// Sequence number of the newest event: what lived then can be found from there.
     pub event: u64,
-    /// Index of the name of the op or label at work; 0 for none.
+    /// Index of the name of the current op or label; 0 for none.
     pub name: u16,
     /// Command queue, 255 if it is not known.
     pub queue: u8,
@@ -338,11 +338,11 @@ pub struct RefusalEntry {
     pub sequence: u64,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
-    /// Why.
+    /// The reason.
     pub kind: RefusalKind,
     /// What of the program ends too high.
     pub part: PartKind,
-    /// Index of the name of the op at work; 0 for none.
+    /// Index of the name of the current op; 0 for none.
     pub name: u16,
     /// Thread.
     pub thread: u32,
@@ -357,8 +357,8 @@ pub struct RefusalEntry {
     pub end: u64,
     /// Where they had to end: the lowest L1 buffer, the end of L1, or the bytes set aside. 0 if not known.
     pub limit: u64,
-    /// The buffer at the limit; all 0 if there is none: address, bytes per bank, bytes requested, sequence number of its
-    /// allocation, time of its allocation.
+    /// The buffer at the limit; all 0 if there is none: address, bytes per bank, bytes requested, sequence number of
+    /// its allocation, time of its allocation.
     pub buffer: [u64; 5],
     /// The rest of that buffer.
     pub tags: Option<Tags>,

@@ -25,10 +25,10 @@ pub struct ProgramFootprint {
     pub placements: Vec<Placement>,
     /// Kernels.
     pub kernels: Vec<Kernel>,
-    /// Bytes that the program takes in the kernel configuration ring of a worker core. `None` if TT-Metal's library lacks
-    /// [`super::Accessor::ConfigSize`].
+    /// Bytes that the program takes in the kernel configuration ring of a worker core. `None` if TT-Metal's library
+    /// does not export [`super::Accessor::ConfigSize`].
     pub config_bytes: Option<u32>,
-    /// Bytes of semaphores per core. `None` if TT-Metal's library lacks [`super::Accessor::SemaphoreSize`].
+    /// Bytes of semaphores per core. `None` if TT-Metal's library does not export [`super::Accessor::SemaphoreSize`].
     pub semaphore_bytes: Option<u32>,
     /// Dispatches so far, replays of traces included.
     pub dispatches: u64,
@@ -86,7 +86,7 @@ impl ProgramFootprint {
 /// Something that a program places in L1 of a rectangle of cores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// What it is.
+    /// The kind.
     pub kind: PartKind,
     /// Address in L1.
     pub address: u64,
@@ -109,11 +109,12 @@ impl Placement {
 /// A kernel on a rectangle of cores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// Its name. `None` if TT-Metal's library lacks [`super::Accessor::KernelName`].
+    /// Its name. `None` if TT-Metal's library does not export [`super::Accessor::KernelName`].
     pub name: Option<Arc<str>>,
     /// TT-Metal's number of the programmable core type: 0 worker cores, 1 active Ethernet, 2 idle Ethernet.
     pub core_type: u8,
-    /// Bytes of text in all its processors. `None` if TT-Metal's library lacks [`super::Accessor::KernelText`].
+    /// Bytes of text in all its processors. `None` if TT-Metal's library does not export
+    /// [`super::Accessor::KernelText`].
     pub text_bytes: Option<u64>,
     /// Cores.
     pub cores: CoreRange,
@@ -124,7 +125,7 @@ pub struct Kernel {
 pub struct Dispatch {
     /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry here.
     pub sequence: u64,
-    /// What was dispatched.
+    /// The dispatched program or trace.
     pub kind: DispatchKind,
     /// When.
     pub time: u64,
@@ -136,7 +137,7 @@ pub struct Dispatch {
     pub trace: Option<u32>,
     /// Command queue, where it is known.
     pub queue: Option<u8>,
-    /// The op or label at work.
+    /// The current op or label.
     pub op: Option<Op>,
     /// Sequence number of the newest event: what lived then can be found from there.
     pub event: u64,
@@ -186,11 +187,11 @@ pub struct Refusal {
     pub time: u64,
     /// Thread.
     pub thread: u32,
-    /// Why.
+    /// The reason.
     pub kind: RefusalKind,
     /// What of the program ends too high.
     pub part: PartKind,
-    /// The op at work.
+    /// The current op.
     pub op: Option<Op>,
     /// Index in [`Programs::footprints`] of the footprint that it would have had; `None` if that is not recorded.
     pub footprint: Option<u32>,
@@ -200,8 +201,8 @@ pub struct Refusal {
     pub cores: CoreRange,
     /// Indexes of the chips.
     pub chips: Vec<usize>,
-    /// Where its placements end on these cores; of a trace, or a program too large for the ring, the bytes needed. `None`
-    /// if not known.
+    /// Where its placements end on these cores; of a trace, or a program too large for the ring, the bytes needed.
+    /// `None` if not known.
     pub end: Option<u64>,
     /// Where they had to end: the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not known.
     pub limit: Option<u64>,
@@ -228,13 +229,13 @@ pub struct Programs {
     pub dram_during_traces: (u64, u64),
     /// Bytes per bank and number of the buffers allocated in L1 while a captured trace was live.
     pub l1_during_traces: (u64, u64),
-    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time: a `trace_region_size` of so many bytes
-    /// would have sufficed.
+    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time: a `trace_region_size` of so many
+    /// bytes would have sufficed.
     pub trace_bytes_peak: u64,
     /// `trace_region_size` of the newest device that was opened.
     pub trace_region_size: u64,
-    /// Of each chip, the newest dispatch when the last mesh over it was closed. Programs dispatched up to that one are not
-    /// resident any more.
+    /// Of each chip, the newest dispatch when the last mesh over it was closed. Programs dispatched up to that one are
+    /// not resident any more.
     pub cleared: Vec<u64>,
     /// What did not fit.
     pub losses: ProgramLosses,
@@ -257,7 +258,7 @@ pub struct ProgramLosses {
     pub refusals_overwritten: u64,
 }
 
-/// What lies in L1 of a core.
+/// The content of L1 of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resident<'segment> {
     /// Nothing was dispatched there since the device was opened.
@@ -276,7 +277,7 @@ impl Programs {
         found.ok().and_then(|position| self.footprints.get(position))
     }
 
-    /// What lies in L1 of a core of a chip: the placements of the program that was dispatched there last.
+    /// The content of L1 of a core of a chip: the placements of the program that was dispatched there last.
     #[must_use]
     pub fn resident(&self, chip: usize, core: (u16, u16)) -> Resident<'_> {
         let cleared = self.cleared.get(chip).copied().unwrap_or(0);
@@ -298,7 +299,7 @@ impl Programs {
         }
     }
 
-    /// Footprints of which something may still lie in L1 of a chip, the newest dispatch first.
+    /// Footprints of which something may still be in L1 of a chip, the newest dispatch first.
     #[must_use]
     pub fn newest_first(&self, chip: usize) -> Vec<&ProgramFootprint> {
         let cleared = self.cleared.get(chip).copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Reads a segment from bytes that nobody vouches for.
+//! Reads a segment from bytes that are not trusted.
 
 mod peak;
 mod program;
@@ -23,7 +23,7 @@ use super::programs::Programs;
 use super::settle::settle;
 use super::vocabulary::{AgentState, BufferKind};
 
-/// Why bytes are no segment that this version reads.
+/// The reason that bytes are no segment that this version reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SegmentError {

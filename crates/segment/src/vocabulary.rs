@@ -1,6 +1,6 @@
 //! The enumerations of a segment. Their numbers are part of the format: new ones are added, none is changed.
 
-/// The region of the allocator that a buffer lies in.
+/// The region of the allocator that contains a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum BufferKind {
@@ -28,7 +28,7 @@ impl BufferKind {
         }
     }
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl BufferKind {
     }
 }
 
-/// What made TT-Metal allocate a buffer.
+/// The origin of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Origin {
@@ -63,7 +63,7 @@ impl Origin {
     }
 }
 
-/// How a buffer is spread over banks.
+/// The layout of a buffer over banks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum BufferLayout {
@@ -212,7 +212,7 @@ impl DispatchKind {
     }
 }
 
-/// Why TT-Metal refused a program or a trace.
+/// The reason that TT-Metal refused a program or a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum RefusalKind {
@@ -289,7 +289,7 @@ impl NameSource {
     }
 }
 
-/// What has become of the agent.
+/// The state of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum AgentState {
@@ -312,7 +312,7 @@ impl AgentState {
     }
 }
 
-/// The functions of TT-Metal that the agent stands in front of. The number is the bit in the sets of the header.
+/// The functions of TT-Metal that the agent interposes. The number is the bit in the sets of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Hook {
@@ -497,13 +497,14 @@ impl Hook {
     }
 }
 
-/// The exported functions of TT-Metal that the agent asks about programs. The number is the bit in the set of the header.
+/// The exported functions of TT-Metal that the agent asks about programs. The number is the bit in the set of the
+/// header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Accessor {
     /// `ProgramImpl::circular_buffers`: the circular buffers of a program.
     CircularBuffers = 0,
-    /// `CircularBufferImpl::address`: where a circular buffer lies now.
+    /// `CircularBufferImpl::address`: where a circular buffer is now.
     CircularBufferAddress = 1,
     /// `ProgramImpl::dataflow_buffers_on_corerange`: the cores of a dataflow buffer.
     DataflowBufferCores = 2,

@@ -46,7 +46,7 @@ impl Collector {
         Self { root, clock, demo: false, l1: L1Source::default(), last: None, known }
     }
 
-    /// Creates a collector of the embedded demonstration host, whose clock stands still.
+    /// Creates a collector of the embedded demonstration host, whose clock does not advance.
     #[must_use]
     pub fn demo() -> Self {
         let clock = Clock::Fixed(crate::demo::TIME);

@@ -1,6 +1,6 @@
 //! Reads the L1 of worker cores through a port and decodes it. Nothing here knows what kind of port it is.
 //!
-//! - [`Layout`]: where each field stands, for the release of TT-Metal that wrote it.
+//! - [`Layout`]: where each field is, for the release of TT-Metal that wrote it.
 //! - [`Reader`]: asks a port for as little as it takes and gives [`ttmem_model::l1::Core`]s.
 //! - [`dwarf`]: a layout from the firmware's own debug information.
 //! - [`names`]: the names of kernels, from Inspector's `kernels.yaml`.

@@ -16,7 +16,7 @@ pub struct PortChip {
     pub name: String,
     /// The architecture.
     pub arch: Arch,
-    /// Whether NOC coordinates are translated.
+    /// True if NOC coordinates are translated.
     pub noc_translation: bool,
     /// The harvesting mask as the port has it: rows on Wormhole, columns on Blackhole.
     pub harvesting: u64,
@@ -44,7 +44,7 @@ pub trait L1Port {
     }
 }
 
-/// Why a read gave nothing.
+/// The reason that a read gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PortError {
@@ -67,7 +67,7 @@ pub enum PortError {
         core: Coordinate,
         /// The first byte.
         address: u64,
-        /// How many were asked for.
+        /// The number of requested bytes.
         bytes: usize,
     },
     /// The way to the chip is broken: the next read would fail as well.
@@ -75,7 +75,7 @@ pub enum PortError {
     Failed {
         /// The port.
         name: String,
-        /// What happened.
+        /// The error.
         detail: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The sources: each reads one kind of file and says what stands in it, or why it could not be read.
+//! The sources: each reads one kind of file and says what is in it, or why it could not be read.
 
 pub mod agent;
 pub mod inspector;

@@ -263,7 +263,7 @@ fn note_first_call(recorder: Recorder<'_>, hook: Hook) {
     recorder.words[counter::HOOKS_CALLED].fetch_or(hook.bit(), Ordering::Relaxed);
 }
 
-/// Where a local variable lies: about the stack pointer of its function.
+/// Where a local variable is: about the stack pointer of its function.
 #[inline]
 fn stack_of(local: &u8) -> usize {
     std::ptr::from_ref(local) as usize

@@ -1,4 +1,4 @@
-//! The functions that stand in front of TT-Metal's: which they are. What each does stands in `handlers`.
+//! The functions that interpose TT-Metal's: which they are. What each does is in `handlers`.
 
 use libc::c_void;
 use ttmem_segment::Hook;
@@ -6,7 +6,8 @@ use ttmem_segment::Hook;
 use super::handlers;
 use super::tt_metal::Symbol;
 
-/// Exports a function under a mangled name of TT-Metal's, which calls a handler with the real function and its arguments.
+/// Exports a function under a mangled name of TT-Metal's, which calls a handler with the real function and its
+/// arguments.
 ///
 /// `hook: STATIC = "mangled name", handler(argument, ...);`
 macro_rules! interpose {
@@ -21,8 +22,8 @@ macro_rules! interpose {
             );
 
             const _: () = {
-                // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's:
-                // they get there, for the handler calls it.
+                // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call
+                // TT-Metal's: they get there, for the handler calls it.
                 #[unsafe(export_name = $name)]
                 extern "C-unwind" fn hook($($argument: u64),*) -> u64 {
                     let real = real(&$symbol);
@@ -122,15 +123,15 @@ mod graph_tracker {
     pub(super) static SYMBOL: Symbol = Symbol::new(c"_ZN2tt8tt_metal12GraphTracker8instanceEv");
 
     /// Return addresses that mean nothing, each in the one place that its low bits ask for. They hold in a forked child
-    /// too. Every op has a dozen of them, so that they are told apart before anything is called.
+    /// too. Every op has a dozen of them, so that they are distinguished before anything is called.
     static IGNORED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
     /// The real function, set before anything is in [`IGNORED`].
     static REAL: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
     /// Passes its return address and the caller's stack pointer to [`note`], and goes on to the function that it
     /// returns as if it had never been there.
-    // SAFETY: TT-Metal alone defines a function of this name, and gets the call. It has no parameters, so that no register
-    // needs saving.
+    // SAFETY: TT-Metal alone defines a function of this name, and gets the call. It has no parameters, so that no
+    // register needs saving.
     #[cfg(target_arch = "x86_64")]
     #[unsafe(naked)]
     #[unsafe(export_name = "_ZN2tt8tt_metal12GraphTracker8instanceEv")]

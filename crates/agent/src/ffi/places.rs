@@ -1,4 +1,4 @@
-//! Places in the code: the library that one lies in, and the op that its function belongs to.
+//! Places in the code: the library that one is in, and the op that its function belongs to.
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt as _;
@@ -24,7 +24,7 @@ pub(super) struct Library {
     pub(super) version: String,
 }
 
-/// What is known of the library that an address lies in.
+/// What is known of the library that contains an address.
 pub(super) fn library(address: Option<u64>) -> Library {
     let path = address.and_then(module);
     let Some((path, _)) = path else { return Library::default() };
@@ -34,7 +34,7 @@ pub(super) fn library(address: Option<u64>) -> Library {
     }
 }
 
-/// The version in the name of `ttnn-<version>.dist-info` beside the package that a library lies in.
+/// The version in the name of `ttnn-<version>.dist-info` beside the package that contains a library.
 fn package_version(library: &Path) -> Option<String> {
     let packages = library.ancestors().nth(4)?;
     std::fs::read_dir(packages).ok()?.flatten().find_map(|entry| {
@@ -43,7 +43,7 @@ fn package_version(library: &Path) -> Option<String> {
     })
 }
 
-/// The file that an address was loaded from, and where it lies in memory.
+/// The file that an address was loaded from, and where it is in memory.
 fn module(address: u64) -> Option<(PathBuf, u64)> {
     let found = describe(address)?;
     let path = text(found.dli_fname)?;
@@ -63,7 +63,7 @@ fn describe(address: u64) -> Option<Dl_info> {
 }
 
 fn text(pointer: *const c_char) -> Option<&'static CStr> {
-    // SAFETY: the text belongs to the library that the address lies in, whose code is being run.
+    // SAFETY: the text belongs to the library that contains the address, whose code is being run.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) })
 }
 

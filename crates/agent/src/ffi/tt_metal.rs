@@ -222,7 +222,7 @@ fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
     unsafe { function(buffer) }
 }
 
-/// What a buffer of an allocator is. `None` if it lies in no memory of the device.
+/// What a buffer of an allocator is. `None` if it is in no memory of the device.
 #[inline(always)]
 pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<BufferFacts> {
     let kind = match tell(&ACCESSORS.buffer_type, buffer) {
@@ -333,7 +333,7 @@ pub(super) fn banks(allocator: u64, kind: BufferKind) -> u64 {
     u64::from(banks.unwrap_or(0))
 }
 
-/// What an allocator aligns pages to.
+/// The page alignment.
 pub(super) fn alignments(allocator: u64) -> Alignments {
     let of = |kind| {
         let told = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, buffer_type(kind));
@@ -411,7 +411,7 @@ fn delete(pointer: u64) {
 
 /// The pairs of a `const std::unordered_map<int, uint64_t>&` of libstdc++: device numbers and unique ids.
 pub(super) fn unique_ids(map: *const u64) -> Vec<(u32, u64)> {
-    /// The maximum load factor of a map that nobody set another one for: what lies where it should is such a map.
+    /// The maximum load factor of a map that has the default: a map with that value is valid.
     const LOAD_FACTOR: u64 = 0x3f80_0000;
     if map.is_null() {
         return Vec::new();

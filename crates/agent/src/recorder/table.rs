@@ -1,4 +1,4 @@
-//! The table of live buffers: where a buffer's entry lies, who may take a slot.
+//! The table of live buffers: where a buffer's entry is, who may take a slot.
 
 use std::sync::atomic::Ordering;
 
@@ -35,7 +35,7 @@ impl Recorder<'_> {
         })
     }
 
-    /// Finds a buffer in the table: the first word of its slot, and what stands there.
+    /// Finds a buffer in the table: the first word of its slot, and what is there.
     #[inline(always)]
     pub(super) fn find(&self, key: u64) -> Option<(usize, OwnBuffer)> {
         for first in self.probes(key) {
@@ -65,7 +65,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// First words of the slots in which a key may lie.
+    /// First words of the slots in which a key may be.
     #[inline(always)]
     fn probes(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
         const FIRST: usize = Plan::FIRST_BUFFER_WORD;

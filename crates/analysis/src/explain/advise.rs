@@ -11,11 +11,11 @@ use super::live::{Blocker, LiveMap};
 use super::message::Message;
 use super::units::bytes;
 
-/// Why it did not fit.
+/// The reason that it did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// It would fit, but for what else lies there.
+    /// It would fit without the other buffers.
     InTheWay,
     /// It is larger than the memory; even empty this could not hold it.
     TooLarge,
@@ -45,7 +45,7 @@ pub struct Advice {
 /// One line of the table of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// What it is.
+    /// The kind.
     pub name: &'static str,
     /// Its value, as it is shown.
     pub value: String,

@@ -5,7 +5,7 @@ use super::message::{ProgramPart, ProgramTooLarge};
 /// A breakdown has about fifteen lines; what goes on longer is something else.
 const MAX_LINES: usize = 64;
 
-/// Reads what stands behind the message itself, at `end`, and says where it ends.
+/// Reads what is behind the message itself, at `end`, and says where it ends.
 pub(super) fn read(
     mut program: ProgramTooLarge,
     text: &str,

@@ -27,13 +27,13 @@ pub struct LiveBuffer {
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
-    /// The memory that it lies in.
+    /// The memory that it is in.
     pub kind: Kind,
     /// What the user may know it by: a tensor's shape, an operation, a process.
     pub label: String,
 }
 
-/// A live buffer that stands in the way.
+/// A live buffer that is in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocker {
     /// The chip.
@@ -42,7 +42,7 @@ pub struct Blocker {
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
-    /// What it is.
+    /// The kind.
     pub label: String,
     /// Bytes in one piece that freeing it would open at least, where that was asked.
     pub opens: Option<u64>,
@@ -92,8 +92,8 @@ impl LiveMap {
     }
 
     /// The buffer of each chip that opens `need` bytes in one piece when freed, the smallest one; on a chip that has
-    /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of another
-    /// moment.
+    /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of
+    /// another moment.
     pub(super) fn to_open(&self, kind: Kind, need: u64, allocated: Option<u64>) -> Vec<Blocker> {
         let is_it = |chip: &&LiveChip| {
             let bytes = chip.of_kind(kind).into_iter().map(|buffer| buffer.bytes);

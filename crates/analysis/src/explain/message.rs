@@ -125,7 +125,7 @@ impl OutOfMemory {
     }
 }
 
-/// A buffer would lie below the address that its kind must stay above.
+/// A buffer would be below the address that its kind must stay above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BelowLimit {
     /// The lowest address that is allowed.
@@ -170,7 +170,7 @@ impl Message {
         }
     }
 
-    /// Takes from another print of the same message what this one lacks.
+    /// Takes from another print of the same message what this one does not have.
     pub(super) fn complete(&mut self, other: Self) {
         if let (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) = (self, other)
             && left.parts.is_empty()

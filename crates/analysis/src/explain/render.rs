@@ -113,7 +113,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Words, broken before the width; a word that is longer stands alone.
+    /// Words, broken before the width; a word that is longer is alone.
     fn wrapped(&mut self, first: &str, next: &str, text: &str) {
         let mut line = first.to_owned();
         let mut empty = true;

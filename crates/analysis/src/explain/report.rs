@@ -1,13 +1,13 @@
 //! TT-Metal's own memory reports: the CSV files of `ttnn.dump_device_memory_state` and, with a column `Program ID`, the
 //! ones that are written for each program after `EnableMemoryReports`.
 //!
-//! Three forms, told apart by their first lines:
+//! Three forms, distinguished by their first lines:
 //! - `*memory_usage_summary.csv`: capacity, allocated, free and largest free block of a bank, a row for each kind.
 //! - `*l1_usage_summary.csv`: the largest free block of L1.
 //! - `*detailed_memory_usage.csv`: totals over all banks, and the table of blocks of one bank.
 //!
-//! Files of 2023 count in KB, bank by bank, and the header says so. Headers up to 0.62 call two of four columns KB though
-//! all are bytes; so only a header that is KB throughout is believed.
+//! Files of 2023 count in KB, bank by bank, and the header says so. Headers up to 0.62 call two of four columns KB
+//! though all are bytes; so only a header that is KB throughout is believed.
 
 mod csv;
 mod detailed;
@@ -81,7 +81,7 @@ pub struct Usage {
     pub free: Option<u64>,
     /// Bytes of the largest free block.
     pub largest_free: Option<u64>,
-    /// The part of the free bytes that lies outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
+    /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
     pub fragmentation: Option<f64>,
     /// What the table of blocks says.

@@ -24,12 +24,12 @@ pub(super) enum Value {
     Cores(Cores),
 }
 
-/// Where the values of a template lie: the values in the order of the holes, and the end of the match.
+/// Where the values of a template are: the values in the order of the holes, and the end of the match.
 pub(super) type Found = (Vec<Value>, usize);
 
 /// Matches a template, split at its holes, against the text at `start`.
 ///
-/// Releases of early 2024 printed the template as it stands, holes and all, and the values in the lines below; that
+/// Releases of early 2024 printed the template as it is, holes and all, and the values in the lines below; that
 /// form is understood too.
 pub(super) fn match_at(
     text: &[u8],

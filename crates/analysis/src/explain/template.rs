@@ -1,7 +1,7 @@
 //! The table of messages: the wording of every release, and what its holes mean.
 //!
-//! Wordings of 0.62 to 0.81 stand as they do in the released libraries; the shorter ones are of builds of 2024 and 2025.
-//! Where one wording begins like another the longer stands first.
+//! Wordings of 0.62 to 0.81 stand as they do in the released libraries; the shorter ones are of builds of 2024 and
+//! 2025. Where one wording begins like another the longer is first.
 
 use super::breakdown;
 use super::cores::Cores;
@@ -17,9 +17,9 @@ const C: Hole = Hole::Cores;
 
 /// One wording of one message.
 pub(super) struct Template {
-    /// The text, with `{}` where a value stands.
+    /// The text, with `{}` where a value is.
     pub(super) text: &'static str,
-    /// What stands in the holes.
+    /// What is in the holes.
     pub(super) holes: &'static [Hole],
     make: fn(Values) -> Option<Message>,
 }

@@ -40,7 +40,7 @@ impl Text {
         &self.clean
     }
 
-    /// The line of the original, counted from 1, that an offset of the cleaned text lies in.
+    /// The line of the original, counted from 1, that an offset of the cleaned text is in.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.line_ends.partition_point(|&end| end < offset) + 1
     }

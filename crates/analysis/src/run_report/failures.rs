@@ -8,7 +8,7 @@ use super::replay::{Replay, name};
 use crate::explain::{LiveBuffer, LiveChip, LiveMap, Message, OutOfMemory, explain_message};
 use ttmem_merge::words::origin_name;
 
-/// The refused allocations; the same again and again is one.
+/// The refused allocations; the same repeatedly is one.
 pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
     let mut reports: Vec<(&Failure, FailureReport)> = Vec::new();
     for failure in &replay.segment.failures {

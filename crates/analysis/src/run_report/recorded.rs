@@ -153,7 +153,7 @@ impl Agent {
         })
     }
 
-    /// Whether a process has the number and the start that the name of the segment says.
+    /// True if a process has the number and the start that the name of the segment says.
     fn is_of(&self, process: &Process) -> bool {
         let same_start = Some(process.start_time) == self.start_time || process.start_time == 0;
         Some(process.pid) == self.pid && same_start
@@ -188,7 +188,7 @@ fn holder(process: &Process, segment: String, chips: Vec<Option<ChipRef>>) -> Ho
     }
 }
 
-/// Whether a snapshot has something of a process from its agent.
+/// True if a snapshot has something of a process from its agent.
 fn has_agent(process: &Process) -> bool {
     const KINDS: [Kind; 4] = [Kind::Dram, Kind::L1, Kind::L1Small, Kind::Trace];
     let is_told = |reading: &Reading<u64>| match reading {

@@ -9,8 +9,8 @@ use ttmem_segment::{Reader, Segment};
 
 use crate::series::{COLUMNS, Series};
 
-/// Snapshots that are read for a report: twice as many as a plot has columns. Reading all of an hour of a Galaxy at ten a
-/// second would take a minute.
+/// Snapshots that are read for a report: twice as many as a plot has columns. Reading all of an hour of a Galaxy at ten
+/// a second would take a minute.
 const MAX_SNAPSHOTS: u64 = 2 * COLUMNS as u64;
 /// Events that a report has at most: the first half of them and the last.
 const MAX_EVENTS: usize = 2000;
@@ -53,7 +53,7 @@ pub struct RecordingReport {
 pub struct RecordedSegment {
     /// Its process, as the recorded host counts.
     pub pid: Option<Pid>,
-    /// Whether its process ran on when the recording ended.
+    /// True if its process ran on when the recording ended.
     pub is_running: bool,
     /// The name of its file.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct RecordedSegment {
 }
 
 impl RecordingReport {
-    /// Reads all of a recording. `file` is where it stands.
+    /// Reads all of a recording. `file` is where it is.
     ///
     /// # Errors
     /// If it cannot be read at all. What is damaged leaves a gap.

@@ -24,18 +24,20 @@ pub(super) enum Then<'a> {
     NotYet,
     /// All of it.
     Known(Holding<'a>),
-    /// The moment lies where the events do not tell.
+    /// The moment is not covered by the events.
     Unknown(Gap),
 }
 
-/// Why the events do not tell of a moment.
+/// The reason that the events do not tell of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gap {
     /// The events of the moment are overwritten; the first that is left is of this time.
     Overwritten(Timestamp),
-    /// Buffers that lived at the moment were allocated by events that are overwritten, and went all at once at this time.
+    /// Buffers that lived at the moment were allocated by events that are overwritten, and went all at once at this
+    /// time.
     Hidden(Timestamp),
-    /// Buffers that lived at the moment were allocated by events that are overwritten, and the table has no room for them.
+    /// Buffers that lived at the moment were allocated by events that are overwritten, and the table has no room for
+    /// them.
     Unlisted,
     /// Events of around the moment could not be read.
     Torn,
@@ -100,9 +102,9 @@ pub(super) struct Rewind {
     lives: Vec<Life>,
     /// After how many events an entry of an allocator became that of the one it is.
     entered: BTreeMap<u8, usize>,
-    /// Up to how many events the list lacks buffers of an allocator, and why.
+    /// Up to how many events the list does not have buffers of an allocator, and why.
     doubts: Vec<(usize, Gap)>,
-    /// Where the bytes lie that an allocator hands out, where that follows.
+    /// Where the bytes are that an allocator hands out, where that follows.
     extents: BTreeMap<(u8, BufferKind), Extent>,
 }
 
@@ -190,7 +192,7 @@ impl Rewind {
         &self.segment
     }
 
-    /// Whether the last event is over at a time of the segment.
+    /// True if the last event is over at a time of the segment.
     pub(super) fn is_over(&self, time: Timestamp) -> bool {
         self.monotonic(time) >= self.last
     }
@@ -264,8 +266,8 @@ impl Rewind {
         Holding { segment: &self.segment, open: open.collect(), lived, time }
     }
 
-    /// What an allocator held of a kind while these buffers lived. Events tell of every buffer, whether the table had room
-    /// for it or not.
+    /// What an allocator held of a kind while these buffers lived. Events tell of every buffer, whether the table had
+    /// room for it or not.
     fn held(&self, allocator: &Allocator, kind: BufferKind, lived: &[Lived<'_>]) -> Held {
         let own = lived.iter().filter(|its| is_of(its, allocator.index, kind));
         let block =
@@ -383,7 +385,7 @@ impl Rewind {
     }
 }
 
-/// The first buffer in an empty bank lies at its closed end: below in DRAM, above in L1.
+/// The first buffer in an empty bank is at its closed end: below in DRAM, above in L1.
 fn by_ends(kind: BufferKind, ends: Extent, total: u64) -> Option<Extent> {
     Some(match kind {
         BufferKind::L1 | BufferKind::L1Small => {

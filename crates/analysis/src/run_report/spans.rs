@@ -1,4 +1,4 @@
-//! When which op was at work, as far as its allocations tell.
+//! When which op was running, as far as its allocations tell.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::replay::name;
 /// Between two events of an op no more time may pass, or it was called again.
 const SAME_CALL_NS: u64 = 10_000_000;
 
-/// An op at work on a thread.
+/// An op running on a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpSpan {
     /// The thread.

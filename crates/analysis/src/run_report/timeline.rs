@@ -39,7 +39,7 @@ pub struct Timeline {
 /// One kind of memory of one allocator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pool {
-    /// What it allocates for.
+    /// The role.
     pub role: &'static str,
     /// Numbers of its chips, as the process counts.
     pub devices: Vec<u32>,
@@ -62,7 +62,7 @@ pub struct Steps {
     pub at_us: Vec<u64>,
     /// Bytes in all banks of a chip from then on.
     pub bytes: Vec<u64>,
-    /// The op at work.
+    /// The current op.
     pub op: Vec<Option<usize>>,
 }
 

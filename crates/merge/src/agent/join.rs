@@ -57,7 +57,7 @@ pub(crate) fn device_number(facts: &Facts, link: AgentLink) -> Option<u32> {
     Some(facts.segments.get(link.segment)?.content.as_ref().ok()?.chips.get(link.chip)?.device)
 }
 
-/// Chips without an id are told apart by segment and number.
+/// Chips without an id are distinguished by segment and number.
 fn is_same_chip(facts: &Facts, one: AgentLink, other: AgentLink) -> bool {
     match (unique_id(facts, one), unique_id(facts, other)) {
         (Some(one), Some(other)) => one == other,
@@ -112,8 +112,8 @@ impl Joining<'_> {
         self.chips.iter().position(|chip| chip.regions.iter().any(|of| is_it(of.region)))
     }
 
-    /// The chip with the same number among those that the process has open, unless a region or another id says that it is
-    /// another one.
+    /// The chip with the same number among those that the process has open, unless a region or another id says that it
+    /// is another one.
     fn by_number(&self, link: AgentLink) -> Option<usize> {
         let SegmentOwner::Live(pid) = self.owners[link.segment] else { return None };
         let place = by_number(self.facts, self.chips, pid, device_number(self.facts, link)?)?;

@@ -129,7 +129,7 @@ fn agent_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> u64 {
     id
 }
 
-/// A number that stands in where only a port leads to the chip.
+/// A number that is in where only a port leads to the chip.
 fn port_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> (u64, IdSource) {
     let place = chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.place));
     let (number, source) = match place {

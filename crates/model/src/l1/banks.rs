@@ -10,14 +10,14 @@ use crate::board::Arch;
 /// The allocator buffers of a chip, and the cores that hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BankBuffers {
-    /// What lies in each of the banks.
+    /// The content of each of the banks.
     pub buffers: Buffers,
     /// The cores that are banks: from (0, 0), so many columns and rows.
     pub grid: Grid,
 }
 
 impl BankBuffers {
-    /// What lies in the bank of a core; `None` if it is none, or it is not known where the core is.
+    /// The content of the bank of a core; `None` if it is none, or it is not known where the core is.
     #[must_use]
     pub fn of(&self, core: &Core) -> Option<&Buffers> {
         core.logical.filter(|place| contains(self.grid, *place)).map(|_| &self.buffers)
@@ -29,8 +29,9 @@ fn contains(grid: Grid, place: Coordinate) -> bool {
 }
 
 /// The cores of a worker grid that are banks, by their number; `None` if no rows or columns less give that number. Rows
-/// are kept for dispatch on Wormhole and columns on Blackhole unless the process wants it otherwise (TT-Metal 0.81.1 core
-/// descriptors, `DispatchCoreAxis`); `system` are the cores that are known to run dispatch, none of which is a bank.
+/// are kept for dispatch on Wormhole and columns on Blackhole unless the process wants it otherwise (TT-Metal 0.81.1
+/// core descriptors, `DispatchCoreAxis`); `system` are the cores that are known to run dispatch, none of which is a
+/// bank.
 #[must_use]
 pub fn bank_grid(worker: Grid, banks: u64, arch: Arch, system: &[Coordinate]) -> Option<Grid> {
     let less = |kept: u8, cut: u8| {

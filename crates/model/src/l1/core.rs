@@ -57,9 +57,9 @@ impl From<Grid> for [u8; 2] {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CoreState {
-    /// Its program is at work.
+    /// Its program is running.
     Running,
-    /// Its last program is over, or the next is not started: what the newest one placed still lies in its L1.
+    /// Its last program is over, or the next is not started: what the newest one placed is still in its L1.
     Finished,
     /// It has had no program.
     Idle,
@@ -68,7 +68,7 @@ pub enum CoreState {
 }
 
 impl CoreState {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -114,7 +114,7 @@ impl Processor {
     pub const ALL: [Self; 5] =
         [Self::Brisc, Self::Ncrisc, Self::Trisc0, Self::Trisc1, Self::Trisc2];
 
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Where its text lies, if its length is known.
+    /// Where its text is, if its length is known.
     #[must_use]
     pub fn text(&self) -> Option<ByteRange> {
         ByteRange::from_start_and_bytes(self.text_start, self.text_bytes?)
@@ -162,13 +162,13 @@ pub struct CircularBuffer {
     pub pages: u64,
     /// Bytes of a page.
     pub page_size: u64,
-    /// Where the configuration page of a remote (global) circular buffer lies; absent for a local one.
+    /// Where the configuration page of a remote (global) circular buffer is; absent for a local one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_address: Option<u64>,
 }
 
 impl CircularBuffer {
-    /// Where it lies. The decoder lets no buffer pass whose end is outside L1.
+    /// Its range. The decoder lets no buffer pass whose end is outside L1.
     #[must_use]
     pub fn range(&self) -> ByteRange {
         ByteRange::new(self.address, self.address.saturating_add(self.size))
@@ -193,7 +193,7 @@ pub struct Program {
     pub unread_remote: Vec<u8>,
 }
 
-/// A worker core and what lies in its L1.
+/// A worker core and the content of its L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Core {
     /// Its place on the NOC, as the port counts.
@@ -202,7 +202,7 @@ pub struct Core {
     pub logical: Option<Coordinate>,
     /// The grid of its chip, `None` like `logical`.
     pub grid: Option<Grid>,
-    /// What it does.
+    /// The state.
     pub state: CoreState,
     /// The signal of its go message: 0 done, 0x40 starting, 0x80 go. 0 if torn.
     pub signal: u8,
@@ -212,7 +212,7 @@ pub struct Core {
     pub unreserved: Option<u64>,
     /// Its program; `None` if idle or torn.
     pub program: Option<Program>,
-    /// Why it is torn: one line, lower case.
+    /// The reason that it is torn: one line, lower case.
     pub detail: Option<String>,
 }
 

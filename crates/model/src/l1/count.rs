@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::reading::{Missing, MissingReason};
 
-/// A number, or a blank with its reason. In JSON a plain number, or `{"missing": …, "detail": …}`.
+/// A number, or the reason that it is missing. In JSON a plain number, or `{"missing": …, "detail": …}`.
 ///
 /// The L1 report has one source and one quality for every number in it, so it does without
 /// [`Reading`](crate::Reading).
@@ -15,7 +15,7 @@ use crate::reading::{Missing, MissingReason};
 pub enum Count {
     /// The number.
     Known(u64),
-    /// Why there is none.
+    /// The reason that there is none.
     Missing(Missing),
 }
 

@@ -12,7 +12,7 @@ use crate::reading::Missing;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RegionKind {
-    /// Firmware, mailboxes and whatever else lies below the kernel config ring.
+    /// Firmware, mailboxes and whatever else is below the kernel config ring.
     Reserved,
     /// The part of the ring that holds arguments, semaphores and records of the program.
     KernelConfig,
@@ -33,7 +33,7 @@ pub enum RegionKind {
 }
 
 impl RegionKind {
-    /// The name as it stands in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -70,9 +70,9 @@ impl RegionKind {
 /// A part of L1 that is of one kind from its first byte to its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct L1Region {
-    /// Where it lies.
+    /// Its range.
     pub range: ByteRange,
-    /// What it is.
+    /// The kind.
     pub kind: RegionKind,
     /// What circular buffers in it share their bytes with: `l1` or `l1_small`.
     pub shared_with: Option<RegionKind>,
@@ -87,14 +87,14 @@ pub struct Geometry<'a> {
     pub l1_bytes: u64,
     /// Where the kernel config ring starts.
     pub ring_start: u64,
-    /// What lies below the ring: names and where each starts, ascending.
+    /// What is below the ring: names and where each starts, ascending.
     pub reserved: &'a [(&'a str, u64)],
 }
 
 /// A live allocator buffer in the bank of a core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
-    /// Where it lies.
+    /// Its range.
     pub range: ByteRange,
     /// What outputs call it; may be empty.
     pub label: String,
@@ -190,7 +190,7 @@ impl L1Map {
     }
 
     /// Bytes between the highest end of a circular buffer and the lowest allocator buffer: what the next program's
-    /// circular buffers or the next tensor can grow by. Negative if they clash. A circular buffer that lies wholly
+    /// circular buffers or the next tensor can grow by. Negative if they clash. A circular buffer that is wholly
     /// in allocator buffers is one of them and does not count.
     ///
     /// # Errors

@@ -35,13 +35,13 @@ impl KernelNames {
         self.by_id.get(&id)
     }
 
-    /// Whether a kernel is TT-Metal's own; `None` if its name is not known.
+    /// True if a kernel is TT-Metal's own; `None` if its name is not known.
     #[must_use]
     pub fn is_system(&self, kernel: &Kernel) -> Option<bool> {
         Some(self.get(kernel.id)?.is_system())
     }
 
-    /// Whether the program of a core is TT-Metal's own: one of its kernels is. `None` if no name is known.
+    /// True if the program of a core is TT-Metal's own: one of its kernels is. `None` if no name is known.
     #[must_use]
     pub fn is_system_core(&self, core: &Core) -> Option<bool> {
         let kernels = &core.program.as_ref()?.kernels;

@@ -34,7 +34,7 @@ impl ByteRange {
         self.start == self.end
     }
 
-    /// True if all of `other` lies in it. An empty range lies wherever its start does.
+    /// True if all of `other` is inside it. An empty range is inside if its start is.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Large enough for every way two short ranges can lie to each other.
+    /// Large enough for every way two short ranges can be to each other.
     const BYTES: u64 = 64;
 
     fn ranges() -> impl Strategy<Value = Vec<ByteRange>> {

@@ -85,9 +85,9 @@ pub struct CoreReport {
     pub logical: Option<Coordinate>,
     /// Its place on the NOC.
     pub noc: Coordinate,
-    /// What it does.
+    /// The state.
     pub state: CoreState,
-    /// Why it is torn.
+    /// The reason that it is torn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The number that the host gave its program; `null` if it has none.
@@ -159,7 +159,7 @@ impl CoreReport {
         own.fold(0, |sum: u64, region| sum.saturating_add(region.bytes()))
     }
 
-    /// Whether its program is TT-Metal's own; `None` if no name of its kernels is known.
+    /// True if its program is TT-Metal's own; `None` if no name of its kernels is known.
     #[must_use]
     pub fn is_system(&self) -> Option<bool> {
         let known: Vec<bool> = self.kernels.iter().filter_map(|kernel| kernel.system).collect();
@@ -206,7 +206,7 @@ pub struct KernelReport {
     pub id: u16,
     /// Its name; `null` if Inspector did not tell.
     pub name: Option<String>,
-    /// Whether it is TT-Metal's own; `null` like `name`.
+    /// True if it is TT-Metal's own; `null` like `name`.
     pub system: Option<bool>,
     /// Bytes of its text; `null` where the release does not say.
     pub text_bytes: Option<u64>,
@@ -220,7 +220,7 @@ pub struct RegionReport {
     pub start: u64,
     /// One past its last byte.
     pub end: u64,
-    /// What it is.
+    /// The kind.
     pub kind: RegionKind,
     /// What circular buffers in it share their bytes with.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ use crate::reading::Missing;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateTotals {
-    /// How many there are.
+    /// The number.
     pub cores: u64,
     /// Bytes of circular buffers; in each core every byte counts once.
     pub circular_buffer_bytes: Count,
@@ -26,7 +26,7 @@ pub struct StateTotals {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Totals {
-    /// Cores whose program is at work.
+    /// Cores whose program is running.
     pub running: StateTotals,
     /// Cores whose last program is over.
     pub finished: StateTotals,
@@ -57,7 +57,7 @@ impl Totals {
 
 impl KernelNames {
     /// Bytes of kernel text of TT-Metal itself, on all cores. A core none of whose kernels has a name makes it
-    /// unknown, because no rule but the name tells them apart.
+    /// unknown, because no rule but the name distinguishes them.
     #[must_use]
     pub fn system_text_bytes<'a>(&self, cores: impl IntoIterator<Item = &'a Core>) -> Count {
         let of = |core: &Core| match (&core.program, self.is_system_core(core)) {

@@ -1,4 +1,4 @@
-//! A host at work: every pass gives other numbers, as real telemetry, real processes and a real clock do.
+//! A busy host: every pass gives other numbers, as real telemetry, real processes and a real clock do.
 
 use ttmem_model::facts::Facts;
 use ttmem_model::{Metric, Pid, Snapshot, Timestamp};
@@ -9,7 +9,7 @@ use ttmem_merge::merge;
 use ttmem_root::Root;
 use ttmem_root::clock::Clock;
 
-/// How many processes are at work.
+/// How many processes are running.
 const PROCESSES: i32 = 8;
 /// How many chips each of them has.
 const CHIPS_EACH: usize = 4;

@@ -43,7 +43,7 @@ const MAX_DEPTH: usize = 16;
 /// How many members are looked at: `mailboxes_t` has about 130. A damaged file may nest structures in themselves.
 const MAX_MEMBERS: usize = 4096;
 
-/// Why debug information gives no layout.
+/// The reason that debug information gives no layout.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DwarfError {
@@ -52,7 +52,7 @@ pub enum DwarfError {
     Elf {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// The error.
         error: object::Error,
     },
     /// The debug information is damaged.
@@ -60,7 +60,7 @@ pub enum DwarfError {
     Dwarf {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// The error.
         error: gimli::Error,
     },
     /// Something that a layout needs is not in it.

@@ -1,4 +1,4 @@
-//! Why the bytes of a core cannot be true.
+//! The reason that the bytes of a core cannot be true.
 
 use ttmem_model::l1::{ByteRange, Processor};
 
@@ -23,22 +23,22 @@ pub enum Fault {
     /// `enables` has bits of no processor.
     #[error("enables {0:#x} has bits of no processor")]
     Enables(u64),
-    /// The program's configuration lies outside the ring.
+    /// The program's configuration is outside the ring.
     #[error("configuration at {base} is outside the ring from {} to {}", ring.start, ring.end)]
     ConfigBase {
-        /// Where it is said to lie.
+        /// Where it is said to be.
         base: u64,
         /// The ring.
         ring: ByteRange,
     },
-    /// Kernel text lies outside the ring.
+    /// Kernel text is outside the ring.
     #[error(
         "text of {} from {} to {} is outside the kernel config ring", processor.as_str(), text.start, text.end
     )]
     KernelText {
         /// The processor.
         processor: Processor,
-        /// Where its text is said to lie.
+        /// Where its text is said to be.
         text: ByteRange,
     },
     /// `local_cb_mask` and `min_remote_cb_start_index` contradict each other or the chip.
@@ -49,10 +49,10 @@ pub enum Fault {
         /// `min_remote_cb_start_index`.
         first_remote: u64,
     },
-    /// The records of circular buffers lie outside the ring.
+    /// The records of circular buffers are outside the ring.
     #[error("circular buffer records from {} to {} are outside the ring", records.start, records.end)]
     Records {
-        /// Where they are said to lie.
+        /// Where they are said to be.
         records: ByteRange,
     },
     /// A circular buffer is not where one can be.

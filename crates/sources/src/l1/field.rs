@@ -1,4 +1,4 @@
-//! Little-endian numbers out of bytes that nobody vouches for.
+//! Little-endian numbers out of bytes that are not trusted.
 
 use super::layout::Field;
 

@@ -1,4 +1,4 @@
-//! The launch slots of a mailbox, and which of them tells what lies in the core's L1.
+//! The launch slots of a mailbox, and which of them tells the content of the core's L1.
 
 use ttmem_model::l1::ByteRange;
 
@@ -56,12 +56,12 @@ impl<'a> Block<'a> {
         Some(index(range.start)?..index(range.end)?)
     }
 
-    /// Where the read pointer lies.
+    /// Where the read pointer is.
     pub(super) fn pointer_range(&self) -> ByteRange {
         self.layout.field_range(self.layout.mailbox.read_pointer)
     }
 
-    /// Where the go messages and their index lie: neighbours in every release.
+    /// Where the go messages and their index are: neighbours in every release.
     pub(super) fn go_range(&self) -> ByteRange {
         let mailbox = &self.layout.mailbox;
         let messages = self.layout.field_range(mailbox.go_messages);
@@ -70,19 +70,19 @@ impl<'a> Block<'a> {
         ByteRange::new(messages.start.min(index.start), messages.end.max(index.end))
     }
 
-    /// Where a slot lies.
+    /// Where a slot is.
     pub(super) fn slot_range(&self, slot: usize) -> ByteRange {
         self.within_slot(slot, Field::new(0, self.layout.mailbox.slot_bytes))
     }
 
-    /// Where the fields of a slot lie that say whether it holds a program and how new that is.
+    /// Where the fields of a slot are that say whether it holds a program and how new that is.
     pub(super) fn slot_summary_range(&self, slot: usize) -> ByteRange {
         let KernelConfig { local_cb_mask, host_assigned_id, enables, kernel_ids, .. } =
             self.layout.mailbox.config;
         self.within_slot(slot, hull([local_cb_mask, host_assigned_id, enables, kernel_ids]))
     }
 
-    /// Where the fields of a slot lie that change when another program takes it or its own ends.
+    /// Where the fields of a slot are that change when another program takes it or its own ends.
     pub(super) fn slot_identity_range(&self, slot: usize) -> ByteRange {
         let KernelConfig { host_assigned_id, enables, .. } = self.layout.mailbox.config;
         self.within_slot(slot, hull([host_assigned_id, enables]))
@@ -133,7 +133,7 @@ impl<'a> Block<'a> {
         Ok(Head { slot, signal })
     }
 
-    /// Whether the slot at the read pointer is at work.
+    /// True if the slot at the read pointer is running.
     pub(super) fn is_running(&self, head: Head) -> Result<bool, Fault> {
         Ok(head.signal == GO
             && self.slot(head.slot)?.number(self.layout.mailbox.config.enables)? != 0)
@@ -184,7 +184,7 @@ impl Slot<'_> {
         u32::try_from(id).ok().ok_or(Fault::CutOff)
     }
 
-    /// Whether any program was ever written here. The firmware clears `enables` when a program of fast dispatch is
+    /// True if any program was ever written here. The firmware clears `enables` when a program of fast dispatch is
     /// over and leaves the rest; an untouched slot has nothing but its mode.
     fn holds_program(&self) -> Result<bool, Fault> {
         let KernelConfig { enables, local_cb_mask, kernel_ids, .. } = *self.fields;

@@ -1,4 +1,4 @@
-//! Where each field stands in the L1 of a worker core: the layout of TT-Metal's `mailboxes_t` and its memory map.
+//! Where each field is in the L1 of a worker core: the layout of TT-Metal's `mailboxes_t` and its memory map.
 //!
 //! Both change with almost every release. The table in `layout_table.rs` holds what the headers of thirteen ttnn
 //! releases say; `scripts/generate_l1_layouts.py` writes it from `scripts/l1_layouts.json`. A layout is chosen in
@@ -127,7 +127,7 @@ pub struct MemoryMap {
     pub l1_bytes: u64,
     /// `NUM_CIRCULAR_BUFFERS` of the firmware.
     pub circular_buffers: u8,
-    /// What lies below the ring: names and where each starts, ascending. The last ends where the ring starts.
+    /// What is below the ring: names and where each starts, ascending. The last ends where the ring starts.
     pub reserved: &'static [(&'static str, u64)],
 }
 
@@ -155,7 +155,7 @@ pub struct CoreInfo {
     pub unreserved: u64,
 }
 
-/// Why no layout could be chosen.
+/// The reason that no layout could be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
@@ -193,7 +193,7 @@ pub enum LayoutError {
         /// The releases of another.
         second: String,
     },
-    /// The magic number is there, and what stands around it cannot be true.
+    /// The magic number is there, and what is around it cannot be true.
     #[error("unknown TT-Metal layout: the magic stands where {releases} has it, but {detail}")]
     Implausible {
         /// The releases that the position stands for.
@@ -254,7 +254,7 @@ impl Layout {
     /// The layout of the core whose L1 holds `probe` at [`Layout::probe_range`], or `None` if it shows no magic.
     ///
     /// # Errors
-    /// If the magic stands where a release puts it and the rest of `core_info` cannot be true.
+    /// If the magic is where a release puts it and the rest of `core_info` cannot be true.
     pub fn of_core(arch: Arch, probe: &[u8]) -> Result<Option<Self>, LayoutError> {
         let start = Self::probe_range(arch).start;
         let candidates: Vec<(&Row, Result<CoreInfo, String>)> = ROWS
@@ -287,8 +287,8 @@ impl Layout {
         }
     }
 
-    /// One layout of several whose magic stands at one position. They differ in the end of the memory map alone,
-    /// and `l1_unreserved_start` tells them apart, because the ring behind it has 69 KiB by default.
+    /// One layout of several whose magic is at one position. They differ in the end of the memory map alone,
+    /// and `l1_unreserved_start` distinguishes them, because the ring behind it has 69 KiB by default.
     ///
     /// Where `worker_l1_size` made the ring another size, or the release is one between those of the table, the
     /// label names them all. Fields are then read alike; the ring is taken to start where the lowest has it, so
@@ -365,7 +365,7 @@ impl Layout {
         ByteRange::new(self.memory.mailbox + range.start, self.memory.mailbox + range.end)
     }
 
-    /// Where a field of the mailbox lies in L1.
+    /// Where a field of the mailbox is in L1.
     #[must_use]
     pub(crate) fn field_range(&self, field: Field) -> ByteRange {
         self.in_l1(field.offset, field.end())

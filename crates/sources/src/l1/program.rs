@@ -22,21 +22,21 @@ pub(super) const REMOTE_PAGE_BYTES: usize = 16;
 /// `DISPATCH_MODE_HOST` of `dev_msgs.h`.
 const MODE_HOST: u64 = 1;
 
-/// Where things of a core may lie.
+/// Where things of a core may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// The kernel config ring. No program's part of it wraps: the host moves on to the start instead.
     pub(super) ring: ByteRange,
-    /// Where circular buffers may lie.
+    /// Where circular buffers may be.
     pub(super) buffers: ByteRange,
     /// `NUM_CIRCULAR_BUFFERS`.
     pub(super) circular_buffers: u8,
 }
 
-/// Which records of circular buffers a slot names, and where they lie.
+/// Which records of circular buffers a slot names, and where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Records {
-    /// Where the record of local buffer 0 would lie.
+    /// Where the record of local buffer 0 would be.
     local_start: u64,
     /// The local buffers, one bit each.
     mask: u64,
@@ -52,7 +52,7 @@ pub(super) struct Records {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Remote {
     pub(super) id: u8,
-    /// Where its configuration page lies.
+    /// Where its configuration page is.
     pub(super) config_address: u64,
     page_size: u64,
 }
@@ -122,7 +122,7 @@ fn class_of(slot: &Slot<'_>, processor: usize) -> usize {
     processor.min(classes.saturating_sub(1))
 }
 
-/// Whether a processor has a kernel of the program. The firmware clears `enables` when a program of fast dispatch
+/// True if a processor has a kernel of the program. The firmware clears `enables` when a program of fast dispatch
 /// is over; which processors it had is then said by the sizes of their text, or their ids where there are no sizes.
 fn is_enabled(
     slot: &Slot<'_>,
@@ -180,7 +180,7 @@ impl Records {
         }
     }
 
-    /// Where the records of local buffers lie, from the first that exists to the last.
+    /// Where the records of local buffers are, from the first that exists to the last.
     pub(super) fn local_range(&self) -> Option<ByteRange> {
         let first = u64::from(self.mask.trailing_zeros());
         let end = u64::from(u64::BITS - self.mask.leading_zeros());
@@ -188,7 +188,7 @@ impl Records {
         (self.mask != 0).then(|| ByteRange::new(address(first), address(end)))
     }
 
-    /// Where the records of remote buffers lie.
+    /// Where the records of remote buffers are.
     pub(super) fn remote_range(&self) -> Option<ByteRange> {
         let remotes = u64::from(self.count.saturating_sub(self.first_remote));
         let end = self.remote_start + REMOTE_RECORD_BYTES * remotes;
@@ -240,7 +240,7 @@ impl Records {
 }
 
 impl Remote {
-    /// Where its configuration page lies, as far as it is read.
+    /// Where its configuration page is, as far as it is read.
     pub(super) fn page(&self, bounds: &Bounds) -> Result<ByteRange, Fault> {
         let Self { id, config_address, .. } = *self;
         let bytes = u64::try_from(REMOTE_PAGE_BYTES).unwrap_or(u64::MAX);

@@ -30,7 +30,7 @@ pub struct Reader {
     opening: Cost,
 }
 
-/// What reading took.
+/// The cost of reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Calls of the port.
@@ -47,7 +47,7 @@ impl Cost {
     }
 }
 
-/// Why a chip cannot be read.
+/// The reason that a chip cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -134,7 +134,7 @@ impl Reader {
         self.opening
     }
 
-    /// Where the kernel config ring of a core lies; `None` if the core is not there or says nothing plausible.
+    /// Where the kernel config ring of a core is; `None` if the core is not there or says nothing plausible.
     #[must_use]
     pub fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
         let seat = self.seats.iter().find(|seat| seat.noc == noc)?;
@@ -194,7 +194,7 @@ impl Seat {
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
                 Err(fault) => fault,
             };
-            // A port that lacks the bytes will lack them again.
+            // A port that does not have the bytes will lack them again.
             if attempt == RETRIES || matches!(fault, Fault::Port(_)) {
                 return Ok(self.torn(&fault));
             }
@@ -258,7 +258,7 @@ impl Seat {
     }
 }
 
-/// The slot that tells what lies in the core's L1, and whether it is at work.
+/// The slot that tells the content of the core's L1, and whether it is running.
 fn choose(
     port: &mut Counted<'_>,
     noc: Coordinate,
@@ -409,7 +409,7 @@ impl<'a> Counted<'a> {
         Ok((range, bytes))
     }
 
-    /// Whether two ranges are read in one call.
+    /// True if two ranges are read in one call.
     fn joins(&self, one: ByteRange, other: ByteRange) -> bool {
         let (low, high) = if one <= other { (one, other) } else { (other, one) };
         high.start.saturating_sub(low.end) <= self.gap

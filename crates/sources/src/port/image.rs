@@ -62,7 +62,7 @@ struct Part {
     place: Range<usize>,
 }
 
-/// Why a capture cannot be used.
+/// The reason that a capture cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {

@@ -52,7 +52,7 @@ pub use owners::Evidence;
 pub struct Rules {
     /// How it is known that an owner runs TT-Metal.
     pub evidence: Evidence,
-    /// What a sample may cost.
+    /// The budget of a sample.
     pub budget: Budget,
     /// The clock that the budget's time is measured with.
     pub clock: Clock,

@@ -25,7 +25,7 @@ use transport::{Connection, Fault};
 
 pub use find::{Found, find, find_of_process};
 
-/// What an exchange takes on a simulator that is at work is milliseconds; a stuck one must not stop a live view.
+/// What an exchange takes on a simulator that is running is milliseconds; a stuck one must not stop a live view.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SoC descriptors are 2 to 10 KiB.
@@ -37,7 +37,7 @@ const MAX_ANSWER_HEAD_BYTES: u32 = 256;
 /// The largest L1 that is believed: the next power of two over Blackhole's.
 const MAX_L1_BYTES: u64 = 1 << 21;
 
-/// Why a simulated chip cannot be read.
+/// The reason that a simulated chip cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulatorError {
@@ -75,7 +75,7 @@ pub enum SimulatorError {
         "the simulation server's answer cannot be understood: {detail}; ttmem knows the protocol of tt-umd 0.9.14"
     )]
     Malformed {
-        /// What is wrong with it.
+        /// The error.
         detail: String,
     },
     /// The server could not do it.
@@ -120,7 +120,7 @@ pub struct SimulatorPort {
     chip: PortChip,
     connection: Connection,
     requests: u64,
-    /// Why the connection is of no more use.
+    /// The reason that the connection is of no more use.
     broken: Option<SimulatorError>,
 }
 

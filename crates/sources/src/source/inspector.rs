@@ -3,12 +3,12 @@
 //!
 //! Kernel ids are numbers of one process, so a file counts only if it is that process's:
 //!
-//! - The file that the process has open is its own, wherever it lies and even if it was deleted since. A process
+//! - The file that the process has open is its own, wherever it is and even if it was deleted since. A process
 //!   whose open files we may list and that has no such file has no Inspector.
 //! - On a captured host without open files it is the one below `TT_METAL_LOGS_PATH` or the working directory, unless
 //!   `startup.yaml` beside it says that it was begun before the process was, so by an earlier run.
 //!
-//! `programs_log.yaml` has no names that `kernels.yaml` lacks, so it is not read.
+//! `programs_log.yaml` has no names that `kernels.yaml` does not have, so it is not read.
 
 use ttmem_model::facts::{Field, ProcessFacts};
 use ttmem_model::l1::KernelNames;
@@ -33,7 +33,7 @@ const MAX_ENVIRONMENT_BYTES: usize = 1 << 20;
 /// The time of boot is known in whole seconds, and the clock may have been set since.
 const START_TOLERANCE_US: u64 = 2_000_000;
 
-/// The `kernels.yaml` of a capture, which lies beside its index.
+/// The `kernels.yaml` of a capture, which is beside its index.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
@@ -48,7 +48,7 @@ pub fn file_of_capture(capture: &Root) -> Field<Vec<u8>> {
     Ok(file.bytes)
 }
 
-/// The `kernels.yaml` of a process as it stands.
+/// The `kernels.yaml` of a process as it is.
 ///
 /// # Errors
 /// If the process has none, it is another run's, or it cannot be read.
@@ -138,7 +138,7 @@ fn below_directories(root: &Root, pid: Pid, process: Option<&ProcessFacts>) -> F
     Err(Missing::no_source(format!("process {pid} has no {DIRECTORY}/{KERNELS}")))
 }
 
-/// Where the directory of a process's logs may lie: as it sees the path itself, then as we do.
+/// Where the directory of a process's logs may be: as it sees the path itself, then as we do.
 fn directories(root: &Root, pid: Pid) -> Vec<String> {
     let working = format!("/proc/{pid}/cwd");
     let environment = root.read(&format!("/proc/{pid}/environ"), MAX_ENVIRONMENT_BYTES);

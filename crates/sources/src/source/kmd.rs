@@ -30,7 +30,7 @@ pub struct Kmd {
     pub version: Option<String>,
     /// Its devices, by number.
     pub devices: Vec<Device>,
-    /// How it went.
+    /// The result.
     pub source: Source,
 }
 

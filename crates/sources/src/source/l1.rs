@@ -1,4 +1,4 @@
-//! Source `l1`: what lies in the worker cores, read through the ports to them.
+//! Source `l1`: the content of the worker cores, read through the ports to them.
 //!
 //! Captures are chips without a host. On a host, the L1 of the driver's devices is read when it is asked for and not
 //! otherwise ([`L1Request`]); that of simulated chips always, because no device is opened for it.
@@ -30,7 +30,7 @@ use ttmem_root::clock::{Clock, Stopwatch};
 /// What L1 is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct L1Request {
-    /// Whether the driver's devices are opened, by the rules of their port.
+    /// True if the driver's devices are opened, by the rules of their port.
     pub devices: bool,
     /// A socket of a simulated chip besides those that are found.
     pub simulator: Option<PathBuf>,
@@ -299,7 +299,7 @@ fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
     }
 }
 
-/// How the source did as a whole.
+/// The status of the source as a whole.
 fn l1_source(chips: &[L1Facts], devices_asked: bool, cost_us: u64) -> Source {
     let fault = chips.iter().find_map(|chip| chip.content.as_ref().err());
     let contents: Vec<&L1Content> =

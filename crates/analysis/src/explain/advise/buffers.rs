@@ -1,4 +1,4 @@
-//! Circular and dataflow buffers that do not fit: they lie at the bottom of L1, tensors at its top.
+//! Circular and dataflow buffers that do not fit: they are at the bottom of L1, tensors at its top.
 
 use super::{
     Advice, Figure, Fit, LiveMap, Verdict, advice, blocker_figures, contradictory, figure,

@@ -15,7 +15,7 @@ use crate::port::{L1Port, PortError};
 /// Bytes of a remote circular buffer's configuration page that are kept: eight words (0.81.1).
 const REMOTE_PAGE_BYTES: u64 = 32;
 
-/// Why no capture was made.
+/// The reason that no capture was made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
@@ -24,7 +24,7 @@ pub enum SaveError {
     File {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The error.
         error: io::Error,
     },
     /// A port is broken.

@@ -5,7 +5,7 @@ use super::error::KmdPortError;
 use crate::l1::{OpenError, Reader};
 use crate::port::PortError;
 
-/// Why the cores of an open device could not be found.
+/// The reason that the cores of an open device could not be found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoverError {

@@ -1,11 +1,11 @@
-//! Why a device cannot be read through its driver.
+//! The reason that a device cannot be read through its driver.
 
 use rustix::io::Errno;
 use ttmem_model::Arch;
 use ttmem_model::l1::{Coordinate, Grid};
 use ttmem_model::reading::Missing;
 
-/// Why a device cannot be read through its driver, and what to do about it.
+/// The reason that a device cannot be read through its driver, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KmdPortError {

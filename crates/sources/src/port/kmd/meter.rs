@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::KmdPortError;
 use ttmem_root::clock::{Clock, Stopwatch};
 
-/// What a sample may cost at the most.
+/// The budget of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Bytes read from the device.
@@ -22,7 +22,7 @@ impl Default for Budget {
     }
 }
 
-/// What reading took.
+/// The cost of reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Calls of the port.

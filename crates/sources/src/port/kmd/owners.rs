@@ -1,4 +1,4 @@
-//! Whether a device may be opened at all: only while TT-Metal has it open.
+//! True if a device may be opened at all: only while TT-Metal has it open.
 //!
 //! Two reasons for an owner. An idle chip may be asleep; a read of it is untested and may hang, and opening it can
 //! keep it awake (tt-kmd 2.9.0, `chardev.c`: an open cancels the delayed power-down, and the close of a file that asks

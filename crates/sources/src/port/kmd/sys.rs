@@ -74,7 +74,7 @@ fn call<const NUMBER: Opcode, Layout>(device: &OwnedFd, message: &mut Layout) ->
 
 /// A window, mapped for reading only.
 ///
-/// The device may vanish at any time: a reset by anybody makes the driver take the pages away, and the next read
+/// The device may vanish at any time: a reset by any process makes the driver take the pages away, and the next read
 /// raises `SIGBUS`. [`fault`] puts pages of zeros in their place, and [`Window::is_lost`] tells.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -117,10 +117,10 @@ impl Window {
         if !inside {
             return None;
         }
-        // SAFETY: `offset` was found to lie in the mapping, which is a multiple of four bytes long.
+        // SAFETY: `offset` was found to be in the mapping, which is a multiple of four bytes long.
         let place = unsafe { self.start.as_ptr().byte_add(offset) };
         // SAFETY: the mapping lasts as long as `self`, is aligned to pages, and any four bytes are a u32. Volatile,
-        // so that the compiler reads once, whole, and does not believe that the device's memory stands still.
+        // so that the compiler reads once, whole, and assume that the device's memory is constant.
         Some(unsafe { place.read_volatile() })
     }
 
@@ -132,7 +132,7 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // First of all: once unmapped, the addresses may be somebody else's.
+        // First of all: once unmapped, the addresses may be another's.
         self.watch.stop();
         unmap(self.start, self.bytes);
     }

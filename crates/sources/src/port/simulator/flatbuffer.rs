@@ -4,9 +4,9 @@
 //! messages, and its reader must be told of a schema before it checks a bound. Here every access is checked, and
 //! nothing is followed but one offset from a table to a vector, so no message can make the reader loop or recurse.
 //! Format: <https://flatbuffers.dev/internals/>. All numbers are little-endian; an offset to another object counts
-//! from where the offset itself stands.
+//! from where the offset itself is.
 
-/// Why a message is not what it should be.
+/// The reason that a message is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Malformed(pub(super) &'static str);
@@ -19,7 +19,7 @@ pub(super) struct Table<'a> {
     start: usize,
     /// Bytes it has, by its own account.
     length: usize,
-    /// For each field, where it stands in the table; 0 if it is absent.
+    /// For each field, where it is in the table; 0 if it is absent.
     fields: &'a [u8],
 }
 
@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
         self.message.get(first..end).map(Some).ok_or(OUTSIDE)
     }
 
-    /// Where in the message a field stands.
+    /// Where in the message a field is.
     fn place(&self, field: usize, bytes: usize) -> Result<Option<usize>, Malformed> {
         let offset = field.checked_mul(2).and_then(|entry| short(self.fields, entry));
         let offset = usize::from(offset.unwrap_or(0));

@@ -1,7 +1,7 @@
 //! Frames over a socket: a length, then as many bytes. Nothing waits longer than it may.
 //!
 //! Source: tt-umd 0.9.14, `device/simulation/simulation_server_transport.cpp`. The other end is whoever made the
-//! socket: UMD's directory in `/tmp` is open to everybody, so nothing that comes from there is trusted.
+//! socket: UMD's directory in `/tmp` is open to all users, so nothing that comes from there is trusted.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
@@ -25,8 +25,8 @@ pub(super) struct Connection {
     timeout: Duration,
 }
 
-/// Why an exchange failed. The connection is of no more use then: an answer that comes late would be taken for the
-/// next one.
+/// The reason that an exchange failed. The connection is of no more use then: an answer that comes late would be taken
+/// for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The time was over.

@@ -1,5 +1,5 @@
 //! What of a device stays as it is while the device is there: a third of its files, which a repeated look does not read
-//! again and again.
+//! repeatedly.
 //!
 //! The ASIC id, which is read every time, says whether it is still the same chip. Firmware can be replaced under a chip
 //! that keeps its id, so that nothing here is older than [`MOST_MICROS`].

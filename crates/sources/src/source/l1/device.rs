@@ -74,7 +74,7 @@ fn open(host: Surroundings<'_>, device: &Device, budget: Budget) -> Field<(KmdPo
     Ok((port, reader, opening))
 }
 
-/// Why a device is not read, in terms that decide how `ttmem` ends.
+/// The reason that a device is not read, in terms that decide how `ttmem` ends.
 fn refusal(error: &KmdPortError) -> Missing {
     let reason = match error {
         KmdPortError::NoOwnerList(missing) => missing.reason,

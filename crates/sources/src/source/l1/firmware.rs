@@ -1,8 +1,8 @@
 //! The layout that the firmware of a process has, from the debug information of the ELF files beside its TT-Metal.
 //!
-//! A wheel brings its firmware in `tt_metal/pre-compiled/<key>/brisc/brisc.elf`, once for each of some sixty build keys,
-//! and which one was loaded stands nowhere. It does not matter: those of one architecture have one mailbox, and the
-//! magic number in L1 tells which architecture's it is.
+//! A wheel brings its firmware in `tt_metal/pre-compiled/<key>/brisc/brisc.elf`, once for each of some sixty build
+//! keys, and which one was loaded is not recorded. It does not matter: those of one architecture have one mailbox, and
+//! the magic number in L1 tells which architecture's it is.
 
 use ttmem_model::{Arch, Pid};
 
@@ -13,7 +13,7 @@ use ttmem_root::Root;
 
 /// TT-Metal's library.
 const LIBRARY: &str = "/libtt_metal.so";
-/// Where firmware lies below the directory that holds TT-Metal.
+/// Where firmware is below the directory that holds TT-Metal.
 const FIRMWARE: [&str; 2] = ["tt_metal/pre-compiled", "pre-compiled"];
 /// The most of a process's maps that is searched.
 const MAX_MAPS_BYTES: usize = 4 << 20;

@@ -15,7 +15,7 @@ use ttmem_root::{Root, Status};
 struct Socket {
     path: PathBuf,
     chip: u32,
-    /// Whether the user named it: then its faults are told, even that nobody listens.
+    /// True if the user named it: then its faults are told, even that nobody listens.
     is_named: bool,
 }
 
@@ -27,8 +27,8 @@ pub(super) struct Refused {
     why: Missing,
 }
 
-/// Opens the chips behind the sockets that are not open yet. `pids` is one process of each mount namespace that may have
-/// a `/tmp` of its own. Captured hosts have no servers.
+/// Opens the chips behind the sockets that are not open yet. `pids` is one process of each mount namespace that may
+/// have a `/tmp` of its own. Captured hosts have no servers.
 pub(super) fn open(
     root: &Root,
     named: Option<&Path>,

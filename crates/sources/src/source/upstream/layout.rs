@@ -40,7 +40,7 @@ const INIT_STATE: usize = 8536;
 /// `REDY`: the region is set up (version 4).
 const INIT_READY: u32 = 0x5245_4459;
 
-/// Why the bytes of a region cannot be used.
+/// The reason that the bytes of a region cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionError {

@@ -1,8 +1,8 @@
 //! What happens when the driver takes a window away while it is read.
 //!
-//! A reset of the device, by anybody, makes the driver remove the pages of every window (tt-kmd 2.10.0, `memory.c`,
+//! A reset of the device, by any process, makes the driver remove the pages of every window (tt-kmd 2.10.0, `memory.c`,
 //! `tenstorrent_vma_zap`; its mappings have no fault handler). The next read raises `SIGBUS`, and a monitor that dies
-//! of somebody else's reset is worth little. So the signal is caught: for an address in one of our windows, pages of
+//! of another's reset is worth little. So the signal is caught: for an address in one of our windows, pages of
 //! zeros replace it and the read goes on; the reader asks [`Watch::is_lost`] before it believes a word. Any other
 //! `SIGBUS` goes to whoever handled it before.
 
@@ -21,7 +21,7 @@ static SLOTS: [Slot; MAX_WINDOWS] = [const { Slot::free() }; MAX_WINDOWS];
 /// What handled the signal before us.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
-/// Whether our handler is in place, or why not.
+/// True if our handler is in place, or why not.
 static INSTALLED: OnceLock<Result<(), Errno>> = OnceLock::new();
 
 /// A window, as far as the handler must know it. `start` is 0 while there is none.
