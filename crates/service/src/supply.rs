@@ -251,7 +251,7 @@ impl Supply {
         Ok(())
     }
 
-    /// A server that lacks permissions is useful only if this user has even fewer.
+    /// A server that does not have permissions is useful only if this user has even fewer.
     fn compare(&mut self, served: &Snapshot) -> Result<(), Unfit> {
         let blind = fitness::blind_spots(served);
         if blind > 0 && fitness::blind_spots(&self.collector.snapshot()) <= blind {

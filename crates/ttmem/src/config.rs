@@ -1,6 +1,6 @@
 //! The choices that `ttmem top` remembers: `ttmem/config.toml` in the user's configuration directory.
 //!
-//! Every key has one entry in `KEYS`: its name, how it is read and written, and what stands above it in the file
+//! Every key has one entry in `KEYS`: its name, how it is read and written, and what is above it in the file
 //! that `ttmem config --default` prints. A key that is not among them is named, not passed over.
 
 mod file;
@@ -29,7 +29,7 @@ pub struct Settings {
     pub view: View,
     /// Microseconds from one sample to the next.
     pub interval_micros: u64,
-    /// Whether the mouse is asked for; without it the terminal's own selection works as usual.
+    /// True if the mouse is asked for; without it the terminal's own selection works as usual.
     pub mouse: bool,
     /// The column by which processes are sorted.
     pub sort: Column,
@@ -51,7 +51,7 @@ pub struct Settings {
     pub scale: Scale,
     /// Where exports are saved; the working directory if it is not said.
     pub export_directory: Option<PathBuf>,
-    /// Whether choices made in the live view are written back.
+    /// True if choices made in the live view are written back.
     pub remember: bool,
 }
 

@@ -20,7 +20,7 @@ impl Interval {
     }
 }
 
-/// Why a text is not an interval.
+/// The reason that a text is not an interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntervalError {
     /// It is no number with a unit.

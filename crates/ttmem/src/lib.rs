@@ -54,7 +54,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Why there is nothing more to do.
+/// The reason that there is nothing more to do.
 enum Stop {
     /// With what helps.
     Parsing(clap::Error, String),

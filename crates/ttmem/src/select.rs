@@ -55,7 +55,7 @@ pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, 
     Ok(snapshot)
 }
 
-/// Whether a selector names the chip: by index, device file, PCIe address with or without its domain, ASIC id, or
+/// True if a selector names the chip: by index, device file, PCIe address with or without its domain, ASIC id, or
 /// the serial number of its board.
 fn fits(chip: &Chip, selector: &str) -> bool {
     let is_index = |text: &str| text.parse() == Ok(chip.index);

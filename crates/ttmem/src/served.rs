@@ -15,7 +15,7 @@ use crate::terminal::say;
 /// A single look may be as old as this.
 const FRESH_ENOUGH: Duration = Duration::from_secs(2);
 
-/// Whether the arguments name a server to a command that can use one.
+/// True if the arguments name a server to a command that can use one.
 ///
 /// # Errors
 /// If they name one to another command.

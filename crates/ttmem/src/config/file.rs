@@ -13,7 +13,7 @@ pub struct Configuration {
     pub path: Option<PathBuf>,
     /// What it says.
     pub settings: Settings,
-    /// What is wrong with it.
+    /// The error.
     pub faults: Vec<Fault>,
     text: String,
 }

@@ -34,7 +34,7 @@ pub enum Number {
 pub struct Origin {
     /// Who said so.
     pub source: SourceName,
-    /// How far it can be trusted.
+    /// The quality.
     pub quality: Quality,
     /// Microseconds between the read and the snapshot.
     pub age_us: u64,

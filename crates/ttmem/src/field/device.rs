@@ -361,7 +361,7 @@ fn upstream(reading: Option<&Reading<u64>>) -> Cell<'_> {
     reading.map_or(Cell::Blank(MissingReason::NotRead, NO_BETTER_SOURCE), Cell::from)
 }
 
-/// Why the upstream region's figure does not stand beside the one that is shown.
+/// The reason that the upstream region's figure does not stand beside the one that is shown.
 pub(super) const NO_BETTER_SOURCE: &str = "no better source is in use";
 
 fn id_source(source: IdSource) -> &'static str {

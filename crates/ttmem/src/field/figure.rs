@@ -11,7 +11,7 @@ pub enum Figure {
         bytes: u64,
         /// Who said so.
         source: SourceName,
-        /// How far it can be trusted.
+        /// The quality.
         quality: Quality,
     },
     /// The number is not known.

@@ -14,15 +14,15 @@ use crate::field::process::{self, ProcessField};
 /// What `--format` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Csv {
-    /// Whether there is a header.
+    /// True if there is a header.
     pub header: Header,
-    /// Whether units stand behind numbers.
+    /// True if units stand behind numbers.
     pub units: Units,
     /// The characters that may be used.
     pub charset: Charset,
 }
 
-/// Whether there is a header.
+/// True if there is a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     /// The first record names the fields and their units.
@@ -31,7 +31,7 @@ pub enum Header {
     Hidden,
 }
 
-/// Whether units stand behind numbers.
+/// True if units stand behind numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
     /// They do: `4096 B`.
@@ -94,7 +94,7 @@ pub(super) fn record<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> String {
     values.join(",") + "\n"
 }
 
-/// A value as it stands in a record: in quotes if it holds what separates values or records.
+/// A value as it is in a record: in quotes if it holds what separates values or records.
 fn quoted(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.contains([',', '"', '\r', '\n']) {
         Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))

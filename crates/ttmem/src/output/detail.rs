@@ -199,17 +199,17 @@ fn draw_findings(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     }
 }
 
-/// Whether there is something to be beside of the upstream region's figures.
+/// True if there is something to be beside of the upstream region's figures.
 fn has_agent(chip: &Chip) -> bool {
     chip.memory.dram.upstream.is_some()
 }
 
-/// Whether a field repeats the origin of another, which stands beside each number here.
+/// True if a field repeats the origin of another, which is beside each number here.
 fn is_origin(name: &str) -> bool {
     name.ends_with(".source") || name.ends_with(".quality")
 }
 
-/// A part of a field's name as people write it. The unit at its end stands behind the value already.
+/// A part of a field's name as people write it. The unit at its end is behind the value already.
 fn label(part: &str, unit: &str) -> String {
     match part {
         "l1_small" => return "L1_SMALL".to_owned(),

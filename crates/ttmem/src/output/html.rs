@@ -1,5 +1,6 @@
-//! One self-contained page: the report's pictures, or the same live. It loads nothing from anywhere, runs no script but its
-//! own (by the script's digest in its content security policy), and puts whatever others named into it as text only.
+//! One self-contained page: the report's pictures, or the same live. It loads nothing from anywhere, runs no script but
+//! its own (by the script's digest in its content security policy), and puts whatever others named into it as text
+//! only.
 
 mod cores;
 mod digest;
@@ -42,7 +43,7 @@ pub fn report(title: &str, report: &RunReport, l1: &[L1Moment]) -> serde_json::R
     page(&Data { title, ttmem, live: false, interval_ms: 0, report: Some(report), l1 })
 }
 
-/// The page that looks at its server again and again.
+/// The page that looks at its server repeatedly.
 ///
 /// # Errors
 /// If the title cannot be written as JSON.
@@ -72,7 +73,8 @@ fn page(data: &Data<'_>) -> serde_json::Result<String> {
     ))
 }
 
-/// JSON in which nothing can end the element that it stands in. Such characters stand in strings only, where `\u` is the same.
+/// JSON in which nothing can end the element that it is in. Such characters stand in strings only, where `\u` is the
+/// same.
 fn inert(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 64);
     for character in json.chars() {
@@ -86,7 +88,7 @@ fn inert(json: &str) -> String {
     out
 }
 
-/// Text as it stands between tags.
+/// Text as it is between tags.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -31,7 +31,7 @@ use crate::cli::L1Sort;
 pub struct Unread {
     /// The index of the chip.
     pub index: u32,
-    /// Why: one line.
+    /// The reason, one line.
     pub why: String,
 }
 

@@ -29,7 +29,7 @@ pub fn board(chip: &Chip, board_columns: usize) -> String {
 
 const UNKNOWN_BOARD: &str = "unknown board";
 
-/// Columns of the longest name of a board that stands beside an architecture.
+/// Columns of the longest name of a board that is beside an architecture.
 #[must_use]
 pub fn board_columns(chips: &[Chip]) -> usize {
     /// A longer name is not lined up with: it would push the others too far.

@@ -96,7 +96,7 @@ fn thousandths(weight: &str) -> u32 {
     format!("{whole}{part:0<3}").parse().ok().filter(|weight| *weight <= 1000).unwrap_or(0)
 }
 
-/// Whether processes have metrics of their own. They come and go, and each is a new series.
+/// True if processes have metrics of their own. They come and go, and each is a new series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Processes {
     /// No.

@@ -15,7 +15,7 @@ pub struct Page {
     pub width: usize,
     /// The characters that may be used.
     pub charset: Charset,
-    /// Whether roles are coloured.
+    /// True if roles are coloured.
     pub colour: Colour,
 }
 
@@ -28,7 +28,7 @@ pub enum Charset {
     Ascii,
 }
 
-/// Whether an output carries escape sequences for colour.
+/// True if an output carries escape sequences for colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// It does.
@@ -83,7 +83,7 @@ impl Page {
         }
     }
 
-    /// What stands in place of a number that is not known: a dash where nothing could tell, a question mark where
+    /// What is in place of a number that is not known: a dash where nothing could tell, a question mark where
     /// there is something that could not be read.
     #[must_use]
     pub fn blank(&self, reason: MissingReason) -> &'static str {

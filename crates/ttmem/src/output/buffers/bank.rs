@@ -1,4 +1,4 @@
-//! One kind of an allocator: how much of a bank is in use, and a picture of what lies where in it.
+//! One kind of an allocator: how much of a bank is in use, and a picture of the layout of it.
 
 use ttmem_model::buffers::{BankMap, Block, KindUse};
 
@@ -78,7 +78,7 @@ pub fn free_in_words(kind: &KindUse) -> Option<String> {
 /// From here on much of the free memory is of no use to a large buffer.
 const NOTICE_PERCENT: u64 = 25;
 
-/// Whether much of what is free is of no use to a large buffer.
+/// True if much of what is free is of no use to a large buffer.
 #[must_use]
 pub fn is_scattered(kind: &KindUse) -> bool {
     let (Some(free), Some(largest)) = (kind.free_per_bank, kind.largest_free) else {

@@ -1,9 +1,9 @@
-//! Why there are no buffers to list.
+//! The reason that there are no buffers to list.
 
 use ttmem_model::SourceName;
 use ttmem_model::snapshot::{Source, SourceStatus};
 
-/// Why no process shows its buffers, and what to do: how the source did, and a line.
+/// The reason that no process shows its buffers, and what to do: how the source did, and a line.
 #[must_use]
 pub fn why_none(sources: &[Source]) -> (SourceStatus, String) {
     let agent = sources.iter().find(|source| source.name == SourceName::Agent);

@@ -42,7 +42,7 @@ impl Column {
         (Self::Thread, 88),
     ];
 
-    /// What stands above it.
+    /// What is above it.
     #[must_use]
     pub fn heading(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Column {
         }
     }
 
-    /// Whether it stands at the left.
+    /// True if it is at the left.
     #[must_use]
     pub fn is_text(self) -> bool {
         matches!(self, Self::Kind | Self::Address | Self::Banks | Self::Layout)
@@ -86,7 +86,7 @@ impl Column {
         }
     }
 
-    /// What stands in it.
+    /// What is in it.
     #[must_use]
     pub fn text(self, buffer: &LiveBuffer) -> String {
         match self {
@@ -104,12 +104,12 @@ impl Column {
     }
 }
 
-/// What stands where a recording does not tell.
+/// What is where a recording does not tell.
 fn unknown() -> String {
     "?".to_owned()
 }
 
-/// Whether the column of threads tells something.
+/// True if the column of threads tells something.
 pub fn have_several_threads<'a>(mut buffers: impl Iterator<Item = &'a LiveBuffer>) -> bool {
     let first = buffers.next().map(|buffer| buffer.thread);
     buffers.any(|buffer| Some(buffer.thread) != first)

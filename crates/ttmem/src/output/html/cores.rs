@@ -23,12 +23,12 @@ pub struct L1Chip {
     pub cores: Vec<L1Core>,
 }
 
-/// What lies in the L1 of a core.
+/// The content of the L1 of a core.
 #[derive(Clone, Debug, Serialize)]
 pub struct L1Core {
     /// Column and row.
     pub place: [u8; 2],
-    /// What it does.
+    /// The state.
     pub state: CoreState,
     /// Bytes of circular buffers, if that is known.
     pub circular_buffers: Option<u64>,

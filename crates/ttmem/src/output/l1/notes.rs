@@ -1,4 +1,4 @@
-//! What stands below a chip: what the signs mean, what the names come from, what it took.
+//! What is below a chip: what the signs mean, what the names come from, what it took.
 
 use super::glyph;
 use super::view::ChipView;

@@ -19,7 +19,7 @@ pub(super) struct Piece {
     pub(super) text: String,
 }
 
-/// Where a piece stands, in columns of its panel.
+/// Where a piece is, in columns of its panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// It begins here and is cut before the second column.

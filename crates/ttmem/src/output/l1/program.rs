@@ -1,4 +1,4 @@
-//! Programs: what lies on the cores of a chip under one number of the host.
+//! Programs: what is on the cores of a chip under one number of the host.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use ttmem_model::l1::{Core, CoreState, Count, Processor};
 use super::view::ChipView;
 use crate::cli::L1Sort;
 
-/// A program and where it lies.
+/// A program and where it is.
 pub(super) struct Program {
     pub(super) id: u32,
-    /// Whether it is TT-Metal's own.
+    /// True if it is TT-Metal's own.
     pub(super) is_system: bool,
     /// What it computes, by the place of its kernels' sources.
     pub(super) operation: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Program {
     /// Bytes of circular buffers, on all cores together and on the core that has most.
     pub(super) buffers: Count,
     pub(super) most_buffers: u64,
-    /// Whether every core has as many.
+    /// True if every core has as many.
     pub(super) is_even: bool,
     pub(super) text: Count,
     pub(super) kernels: Vec<ProgramKernel>,

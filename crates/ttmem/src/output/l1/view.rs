@@ -19,9 +19,9 @@ pub struct ChipView<'a> {
 /// What a core is, as the grid shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
-    /// An application's program is at work.
+    /// An application's program is running.
     Running,
-    /// An application's program lies there and is over.
+    /// An application's program is there and is over.
     Finished,
     /// It has had no program.
     Idle,
@@ -101,7 +101,7 @@ impl<'a> ChipView<'a> {
         self.facts.arch.or(self.chip.arch).unwrap_or(Arch::Wormhole)
     }
 
-    /// The chip's id, unless a number only stands in for it.
+    /// The chip's id, unless a number only is in for it.
     fn id(&self) -> Option<ChipId> {
         match self.chip.id_source {
             IdSource::Simulator | IdSource::Capture => None,

@@ -5,7 +5,7 @@ use ttmem_sources::Collector;
 
 use super::*;
 
-/// A field of a message: its number, and what stands in it.
+/// A field of a message: its number, and what is in it.
 #[derive(Debug)]
 enum Content<'a> {
     Number(u64),

@@ -88,7 +88,7 @@ impl Legend {
     }
 }
 
-/// How each source did that was asked.
+/// The status of each source that was asked.
 fn draw_sources(sheet: &mut Sheet<'_>, sources: &[Source]) {
     let mut role = Role::Quiet;
     let mut notes = Vec::new();

@@ -147,7 +147,7 @@ fn draw_row(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend) {
 
 /// The name of a process, and behind it what is special about the process. A long name makes room for that.
 pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
-    /// A name is not cut below this for what stands behind it.
+    /// A name is not cut below this for what is behind it.
     const LEAST_NAME: usize = 8;
     /// Less of a tag says nothing.
     const LEAST_TAG: usize = 4;
