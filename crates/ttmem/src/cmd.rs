@@ -1,12 +1,11 @@
-//! The commands: each turns a request into output.
+//! The commands. Each turns checked arguments into output and an exit code.
 
 pub mod buffers;
+pub mod config;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod l1;
-pub mod moment;
-pub mod quantity;
 pub mod record;
 pub mod replay;
 pub mod report;
@@ -16,3 +15,8 @@ pub mod snapshot;
 pub mod target;
 pub mod text;
 pub mod top;
+
+/// Returns an environment variable; invalid UTF-8 in it is replaced.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}

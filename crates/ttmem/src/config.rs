@@ -11,72 +11,13 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use crate::output::buffers::SortKey;
-use crate::tui::app::{Arrange, Panel, Scale, View};
+use crate::tui::choice::{Arrange, Panel, Scale, Settings, View};
 use crate::tui::history::Window;
 use crate::tui::look::Theme;
 use crate::tui::select::Column;
+use crate::units::Interval;
 
 pub use file::{Configuration, path};
-
-/// Every choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The colours; where nothing is said, what the terminal suggests.
-    pub theme: Option<Theme>,
-    /// ASCII only, whatever the terminal can show.
-    pub ascii: bool,
-    /// The view that opens first.
-    pub view: View,
-    /// Microseconds from one sample to the next.
-    pub interval_micros: u64,
-    /// True if the mouse is asked for; without it the terminal's own selection works as usual.
-    pub mouse: bool,
-    /// The column by which processes are sorted.
-    pub sort: Column,
-    /// Smallest first.
-    pub ascending: bool,
-    /// Processes with their chips below them.
-    pub tree: bool,
-    /// What comes first of buffers.
-    pub sort_buffers: SortKey,
-    /// Buffers the other way around.
-    pub reverse_buffers: bool,
-    /// How far back charts look.
-    pub window: Window,
-    /// Which charts are shown.
-    pub metrics: Vec<Panel>,
-    /// Where the charts of several chips stand.
-    pub arrange: Arrange,
-    /// How far up charts go.
-    pub scale: Scale,
-    /// Where exports are saved; the working directory if it is not said.
-    pub export_directory: Option<PathBuf>,
-    /// True if choices made in the live view are written back.
-    pub remember: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            theme: None,
-            ascii: false,
-            view: View::Overview,
-            interval_micros: 1_000_000,
-            mouse: true,
-            sort: Column::Dram,
-            ascending: false,
-            tree: false,
-            sort_buffers: SortKey::Size,
-            reverse_buffers: false,
-            window: Window::Minute,
-            metrics: Panel::usual(),
-            arrange: Arrange::Together,
-            scale: Scale::Limit,
-            export_directory: None,
-            remember: true,
-        }
-    }
-}
 
 /// What is wrong with a configuration, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -357,8 +298,7 @@ fn named<T>(
 fn interval(value: &DeValue<'_>) -> Result<u64, String> {
     const MOST_MICROS: u128 = 60_000_000;
     let text = string(value)?;
-    let interval: crate::interval::Interval =
-        text.parse().map_err(|error| format!("{text}: {error}"))?;
+    let interval: Interval = text.parse().map_err(|error| format!("{text}: {error}"))?;
     let micros = interval.duration().as_micros();
     if micros > MOST_MICROS {
         return Err(format!("{text} is longer than 60s"));

@@ -1,16 +1,16 @@
-//! What standard output is: a terminal of some width, or something else.
+//! Standard output and standard error: their width, their colors, and notices.
 
 use std::io::{IsTerminal as _, Stdout, Write as _, stderr, stdout};
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::args::Target;
-use crate::cli::ColorWhen;
+use crate::cli::common::ColorWhen;
+use crate::cli::common::Target;
 use crate::output::page::{Charset, Colour, Page};
 use crate::output::text::legible;
 
-/// The page that output to `target` is drawn on now: a terminal may have been resized since the last sample. Where
-/// neither a terminal nor COLUMNS says a width it is `otherwise`.
+/// Returns the page of `target` at this moment; a terminal may have been resized since the last sample. Its width is
+/// `otherwise` if neither a terminal nor COLUMNS sets one.
 #[must_use]
 pub fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
     let stdout = stdout();
@@ -23,7 +23,7 @@ pub fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize
     }
 }
 
-/// The page of what is said on standard error.
+/// Returns the page of standard error.
 #[must_use]
 pub fn error_page(when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
     let stderr = std::io::stderr();
@@ -53,7 +53,7 @@ fn columns_variable() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
 }
 
-/// NO_COLOR, CLICOLOR and CLICOLOR_FORCE decide where nothing is said.
+/// Returns whether output is colored. Without --color, NO_COLOR, CLICOLOR and CLICOLOR_FORCE decide.
 fn colour(when: ColorWhen, stdout: Option<&Stdout>) -> Colour {
     let choice = match (when, stdout) {
         (ColorWhen::Always, _) => ColorChoice::Always,
@@ -63,9 +63,9 @@ fn colour(when: ColorWhen, stdout: Option<&Stdout>) -> Colour {
     if choice == ColorChoice::Never { Colour::Off } else { Colour::On }
 }
 
-/// Says a line on standard error. Names in it are other people's, and are made legible.
-pub fn say(line: &str) {
+/// Prints a line on standard error. Control characters in it, which names may contain, are made visible.
+pub fn notify(line: &str) {
     let line = legible(line, Charset::Unicode);
-    // There is nowhere left to say that standard error is closed.
+    // An error of standard error cannot be reported anywhere.
     drop(writeln!(stderr().lock(), "ttmem: {line}"));
 }

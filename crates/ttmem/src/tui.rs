@@ -8,6 +8,7 @@
 //!   [`recorded`] (reading a recording), [`demo`] (a made-up host under load).
 
 pub mod app;
+pub mod choice;
 pub mod cores;
 pub mod demo;
 pub mod details;

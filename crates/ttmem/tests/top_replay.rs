@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use ttmem::cmd::record::cores::CorePeak;
-use ttmem::config::Settings;
-use ttmem::tui::app::{App, CoreRequest, Event, Pace, Replay, Sample, View};
+use ttmem::tui::app::{App, CoreRequest, Event, Pace, Replay, Sample};
+use ttmem::tui::choice::Settings;
+use ttmem::tui::choice::View;
 use ttmem::tui::history::Moment;
 use ttmem::tui::key::Key;
 use ttmem::tui::recorded;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use ttmem::config::Settings;
 use ttmem::tui::app::{App, Event, Sample};
+use ttmem::tui::choice::Settings;
 use ttmem::tui::history::Moment;
 use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem_fake::{BYTES, Board, Host, PID, Process, Region};

@@ -1,4 +1,4 @@
-//! `ttmem buffers`: the live buffers of processes that run with the agent.
+//! `ttmem buffers`: live buffers of processes that run with the agent.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,18 @@ use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
 use super::target::{Mode, deliver};
-use crate::args::{BuffersForm, BuffersRequest, Target};
-use crate::exit::{Exit, Failure};
+use crate::cli::buffers::{BuffersForm, BuffersRequest};
+use crate::cli::common::Target;
+use crate::error::Error;
+use crate::host::select::select;
 use crate::output::buffers::{Listing, csv, render, why_none};
 use crate::output::page::Page;
-use crate::select::select;
 
-/// Lists the buffers that are asked for.
+/// Lists the requested buffers.
 ///
 /// # Errors
-/// If no process runs with the agent, if a process or chip is not there, or if the output cannot be written.
-pub fn run(
-    request: &BuffersRequest,
-    collector: &mut Collector,
-    page: &Page,
-) -> Result<(), Failure> {
+/// If no process runs with the agent, a process or chip does not exist, or the output cannot be written.
+pub fn run(request: &BuffersRequest, collector: &mut Collector, page: &Page) -> Result<(), Error> {
     let facts = collector.facts_at(Depth::Full);
     let mut list = buffers(&facts);
     if list.processes.is_empty() {
@@ -45,19 +42,21 @@ pub fn run(
         (BuffersForm::Csv(form), Listing::ByOp) => csv::by_op(&list, form),
         (BuffersForm::Json, _) => serde_json::to_string_pretty(&list)
             .map(|text| text + "\n")
-            .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?,
+            .map_err(|error| Error::json(&error))?,
     };
     deliver(&Target::Standard, Mode::Append, text.as_bytes()).map(|_delivery| ())
 }
 
-/// Why there is nothing to list.
-fn no_agent(facts: &Facts) -> Failure {
+/// Returns the error for a host without any agent.
+fn no_agent(facts: &Facts) -> Error {
     let (status, message) = why_none(&facts.sources);
-    let exit = if status == SourceStatus::Denied { Exit::Permission } else { Exit::NoSource };
-    Failure { exit, message }
+    match status {
+        SourceStatus::Denied => Error::Permission(message),
+        _ => Error::NoSource(message),
+    }
 }
 
-fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Result<(), Failure> {
+fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Result<(), Error> {
     if pids.is_empty() {
         return Ok(());
     }
@@ -68,9 +67,12 @@ fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Resul
         let runs = facts.processes.keys().any(|known| known.0 == *pid);
         let others: Vec<String> =
             list.processes.iter().map(|process| process.pid.to_string()).collect();
-        let what =
-            if runs { "runs without the agent" } else { "is not there, or does not use TT-Metal" };
-        return Err(Failure::not_found(format!(
+        let what = if runs {
+            "runs without the agent"
+        } else {
+            "does not exist, or does not use TT-Metal"
+        };
+        return Err(Error::not_found(format!(
             "process {pid} {what}; the agent is in {}",
             others.join(", ")
         )));

@@ -1,49 +1,31 @@
-//! `ttmem diff`: what two snapshots or two recordings differ in, and whether that is more than allowed.
+//! `ttmem diff`: the differences between two snapshots or recordings, and a check against limits.
 
-mod limit;
 mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use serde_json::json;
 use ttmem_analysis::run_report::{RecordedSegment, recorded_segments};
 use ttmem_model::Snapshot;
 use ttmem_recording::{OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
-use crate::exit::{Exit, Failure};
+use super::target::{Mode, deliver};
+use crate::cli::common::Target;
+use crate::cli::diff::DiffArgs;
+use crate::error::Error;
 use crate::output::page::Charset;
 use crate::output::text::{legible, width};
-pub use limit::Limits;
 use summary::{Figure, Key, Summary};
 
-/// A snapshot as JSON is no larger than this; one of a Galaxy has 1 MB.
+/// The most bytes of a snapshot as JSON. One of a Galaxy has 1 MB.
 const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
 
-/// Options of `ttmem diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// What was: a snapshot of ttmem --json, or a recording.
-    #[arg(value_name = "A")]
-    pub before: PathBuf,
-    /// What is.
-    #[arg(value_name = "B")]
-    pub after: PathBuf,
-    /// Exit with 1 if the peak of a kind on a chip, in a process or of an op grew by more, such as
-    /// dram=100MiB,l1=64KiB. Ops are compared where agents told of them on both sides.
-    #[arg(long, value_name = "KIND=SIZE,...")]
-    pub limit: Option<Limits>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The difference as text, and why that is a failure if it is one.
+/// Prints the difference.
 ///
 /// # Errors
-/// If a file is neither a snapshot nor a recording.
-pub fn run(args: &DiffArgs, charset: Charset) -> Result<(Vec<u8>, Result<(), Failure>), Failure> {
+/// If a file is neither a snapshot nor a recording; [`Error::Limit`] if growth exceeds a limit.
+pub fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
     let before = read(&args.before)?;
     let after = read(&args.after)?;
     let rows = rows(&before, &after);
@@ -54,27 +36,21 @@ pub fn run(args: &DiffArgs, charset: Charset) -> Result<(Vec<u8>, Result<(), Fai
     };
     let over: Vec<&Row> = rows.iter().filter(is_over).collect();
     let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over, charset) };
-    let outcome = match over.first() {
-        None => Ok(()),
-        Some(worst) => Err(Failure {
-            exit: Exit::Limit,
-            message: format!(
-                "{} of {} grew by {} bytes, more than --limit allows{}",
-                worst.key.kind.label(),
-                worst.key.who(),
-                worst.growth().unwrap_or_default(),
-                if over.len() > 1 {
-                    format!("; so did {} more", over.len() - 1)
-                } else {
-                    String::new()
-                },
-            ),
-        }),
+    deliver(&Target::Standard, Mode::Append, text.as_bytes())?;
+    let Some((worst, more)) = over.split_first() else { return Ok(()) };
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!("; {count} more exceed it too"),
     };
-    Ok((text.into_bytes(), outcome))
+    Err(Error::Limit(format!(
+        "{} of {} grew by {} bytes, more than --limit allows{more}",
+        worst.key.kind.label(),
+        worst.key.who(),
+        worst.growth().unwrap_or_default(),
+    )))
 }
 
-/// One line: one kind of memory of one chip or process, before and after.
+/// One kind of memory of one chip or process, before and after.
 struct Row {
     key: Key,
     before: Option<Figure>,
@@ -82,8 +58,8 @@ struct Row {
 }
 
 impl Row {
-    /// How many bytes the peak grew by; of what is new it is all of it. Of what is not seen afterwards it is not known,
-    /// but for an op, which is known to hold nothing then.
+    /// Returns the bytes that the peak grew by: all of it if the row is new. `None` if it is not seen afterwards, unless it
+    /// is an op, which then holds nothing.
     fn growth(&self) -> Option<i128> {
         let peak =
             |figure: &Option<Figure>| i128::from(figure.as_ref().map_or(0, |figure| figure.peak));
@@ -97,7 +73,7 @@ impl Row {
 }
 
 fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
-    // Where one side has no agent, every op of the other would look new.
+    // If one side has no agent, every op of the other would look new.
     let with_ops = before.knows_ops() && after.knows_ops();
     let keys = before.keys().chain(after.keys());
     let keys: std::collections::BTreeSet<&Key> =
@@ -106,12 +82,13 @@ fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
     keys.into_iter().map(row).collect()
 }
 
-fn read(path: &Path) -> Result<Summary, Failure> {
+fn read(path: &Path) -> Result<Summary, Error> {
     let name = path.display();
     let cannot = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read {name}: {error}; name a snapshot or a recording"))
+        Error::File(format!("cannot read {name}: {error}; name a snapshot or a recording"))
     };
-    let source = FileSource::open(path).map_err(|error| cannot(&error))?;
+    let source = FileSource::open(path)
+        .map_err(|error| Error::reading(path, &error, "name a snapshot or a recording"))?;
     match Recording::open(source) {
         Ok(mut recording) => {
             let mut summary = Summary::default();
@@ -122,11 +99,7 @@ fn read(path: &Path) -> Result<Summary, Failure> {
                 }
             }
             add_agents(&mut summary, &recording);
-            if summary.is_empty() {
-                Err(cannot(&"there is no snapshot in it"))
-            } else {
-                Ok(summary)
-            }
+            if summary.is_empty() { Err(cannot(&"it has no snapshot")) } else { Ok(summary) }
         }
         Err(OpenError::NotARecording | OpenError::Cut) => {
             let bytes = bytes(path).map_err(|error| cannot(&error))?;
@@ -140,7 +113,7 @@ fn read(path: &Path) -> Result<Summary, Failure> {
     }
 }
 
-/// Adds what the agents of a recording told; a segment that cannot be read leaves its ops out.
+/// Adds the agent data of a recording. The ops of a segment that cannot be read are left out.
 fn add_agents(summary: &mut Summary, recording: &Recording<FileSource>) {
     let names = summary.names();
     for RecordedSegment { pid, segment, .. } in recorded_segments(recording) {
@@ -182,11 +155,11 @@ fn to_text(rows: &[Row], over: &[&Row], charset: Charset) -> String {
             steady(&row.after),
         ]);
     }
-    lay_out(&table)
+    aligned(&table)
 }
 
-/// Columns: names to the left, numbers to the right.
-fn lay_out(table: &[[String; 7]]) -> String {
+/// Aligns the columns: names left, numbers right.
+fn aligned(table: &[[String; 7]]) -> String {
     let mut widths = [0; 7];
     for row in table {
         for (widest, cell) in widths.iter_mut().zip(row) {

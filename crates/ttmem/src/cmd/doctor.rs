@@ -1,4 +1,4 @@
-//! `ttmem doctor`: what is in order and what is not, and the removal of what dead agents left.
+//! `ttmem doctor`: checks of the host setup, and removal of stale segments.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -14,27 +14,27 @@ use ttmem_sources::Collector;
 
 use super::run::library;
 use super::target::{Mode, deliver};
-use crate::args::Target;
-use crate::cli::DoctorArgs;
-use crate::exit::{Exit, Failure};
+use crate::cli::common::Target;
+use crate::cli::doctor::DoctorArgs;
+use crate::error::Error;
 use crate::output::doctor::render;
 use crate::output::page::Page;
 
-/// Looks, and cleans if that is asked for. The exit code says how bad it is.
+/// Checks the host, or removes stale segments. The exit code is 1 if a check warns or fails.
 ///
 /// # Errors
-/// If the output cannot be written, or something cannot be removed.
+/// If the output cannot be written, or a segment cannot be removed.
 pub fn run(
     request: &DoctorArgs,
     collector: &mut Collector,
-    is_this_machine: bool,
+    is_this_host: bool,
     page: &Page,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, Error> {
     let facts = collector.facts();
     if request.clean {
-        if !is_this_machine {
-            return Err(Failure::usage(
-                "only this machine is cleaned; leave out --demo, --root and --capture",
+        if !is_this_host {
+            return Err(Error::usage(
+                "--clean works on this host only; leave out --demo, --root and --capture",
             ));
         }
         return clean(&removable(&facts), request.yes).map(|()| ExitCode::SUCCESS);
@@ -42,44 +42,41 @@ pub fn run(
     let snapshot = merge(&facts, None);
     let find = || {
         let found = library::find().map(|path| path.display().to_string());
-        found.map_err(|failure| failure.message)
+        found.map_err(|error| error.message().to_owned())
     };
-    let library = is_this_machine.then(find);
+    let library = is_this_host.then(find);
     let root = collector.root();
-    let servers = is_this_machine.then(|| {
+    let servers = is_this_host.then(|| {
         let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
         places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
     });
     let diagnosis =
         examine(&Patient { root, facts: &facts, snapshot: &snapshot, library, servers });
     let text = if request.json {
-        serde_json::to_string_pretty(&diagnosis)
-            .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?
-            + "\n"
+        serde_json::to_string_pretty(&diagnosis).map_err(|error| Error::json(&error))? + "\n"
     } else {
         render(&diagnosis, facts.demo, page)
     };
     deliver(&Target::Standard, Mode::Append, text.as_bytes())?;
     Ok(ExitCode::from(match diagnosis.status {
         Status::Pass => 0,
-        Status::Warn => 1,
-        Status::Fail => 2,
+        Status::Warn | Status::Fail => 1,
     }))
 }
 
-/// Removes segments whose processes have ended.
-fn clean(segments: &[&SegmentFile], without_asking: bool) -> Result<(), Failure> {
+/// Removes stale segments.
+fn clean(segments: &[&SegmentFile], without_asking: bool) -> Result<(), Error> {
     if segments.is_empty() {
-        return say("no agent left anything behind\n");
+        return print("no stale segments\n");
     }
     let mut text = String::new();
     for segment in segments {
         let owner = segment.user.as_deref().unwrap_or("unknown user");
-        text += &format!("{}  process {}, gone, of {owner}\n", segment.path, segment.pid);
+        text += &format!("{}  process {} of {owner}, ended\n", segment.path, segment.pid);
     }
-    say(&text)?;
+    print(&text)?;
     if !without_asking && !agreed(segments.len())? {
-        return say("nothing removed\n");
+        return print("nothing removed\n");
     }
     let mut removed = 0;
     let mut failed = None;
@@ -90,36 +87,35 @@ fn clean(segments: &[&SegmentFile], without_asking: bool) -> Result<(), Failure>
             Err(error) => failed = Some((segment, error)),
         }
     }
-    say(&format!("removed {removed}\n"))?;
+    print(&format!("removed {removed}\n"))?;
     match failed {
         None => Ok(()),
-        Some((segment, error)) => Err(Failure {
-            exit: Exit::Permission,
-            message: format!(
-                "cannot remove {}: {error}; run as its owner or as root",
-                segment.path
-            ),
-        }),
+        Some((segment, error)) => Err(Error::Permission(format!(
+            "cannot remove {}: {error}; run as its owner or as root",
+            segment.path
+        ))),
     }
 }
 
-fn agreed(count: usize) -> Result<bool, Failure> {
+fn agreed(count: usize) -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to ask; --yes removes without asking"));
+        return Err(Error::usage(
+            "standard input is not a terminal; add --yes to remove without asking",
+        ));
     }
     let noun = if count == 1 { "this file" } else { "these files" };
-    say(&format!("remove {noun}? [y/N] "))?;
+    print(&format!("remove {noun}? [y/N] "))?;
     let mut answer = String::new();
     let read = io::stdin().read_line(&mut answer);
     Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn say(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), Error> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).or_else(|error| {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Ok(());
         }
-        Err(Failure::usage(format!("cannot write standard output: {error}; give it a place to go")))
+        Err(Error::File(format!("cannot write standard output: {error}")))
     })
 }

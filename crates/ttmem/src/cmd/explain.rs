@@ -1,4 +1,4 @@
-//! `ttmem explain`: what TT-Metal's memory errors and reports mean.
+//! `ttmem explain`: explanations of TT-Metal's memory errors and reports.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -10,36 +10,35 @@ use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
 use super::target::{Mode, deliver};
-use crate::args::ExplainRequest;
-use crate::exit::{Exit, Failure};
+use crate::cli::explain::ExplainArgs;
+use crate::error::Error;
 use crate::output::page::{Charset, FULL_WIDTH, Page};
 use crate::output::text::legible;
 
 /// The most of standard input that is read.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Explains a log, a message or the reports of a folder. What agents say of the host lets it name buffers in the way.
+/// Explains a log, a message or the reports in a folder. With agents on the host, blocking buffers are named.
 ///
 /// # Errors
-/// If the input cannot be read, nothing in it is known, or the output cannot be written.
+/// If the input cannot be read, [`Error::Unsupported`] if nothing in it is known, or if the output cannot be written.
 pub fn run(
-    request: &ExplainRequest,
+    args: &ExplainArgs,
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,
-) -> Result<(), Failure> {
-    let inputs = match &request.input {
+) -> Result<(), Error> {
+    let inputs = match args.input() {
         Some(path) => read_path(path).map_err(|error| unreadable(path, &error))?,
         None => vec![read_standard().map_err(|error| unreadable(Path::new("-"), &error))?],
     };
     let live = LiveMap::of(&buffers(&collector.facts_at(Depth::Full)));
     let findings = Findings::of(&inputs, Some(&live));
     if findings.is_empty() {
-        return Err(nothing_known(request.input.as_deref(), inputs.is_empty()));
+        return Err(nothing_known(args.input(), inputs.is_empty()));
     }
-    let bytes = if request.json {
+    let bytes = if args.json {
         let json = serde_json::to_vec_pretty(&findings);
-        let mut json =
-            json.map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+        let mut json = json.map_err(|error| Error::json(&error))?;
         json.push(b'\n');
         json
     } else {
@@ -49,7 +48,7 @@ pub fn run(
             .flat_map(|line| [&*legible(line, page.charset), "\n"].concat().into_bytes())
             .collect()
     };
-    deliver(&request.target, Mode::Replace, &bytes).map(|_delivery| ())
+    deliver(&args.file.target(), Mode::Replace, &bytes).map(|_delivery| ())
 }
 
 fn read_standard() -> io::Result<Input> {
@@ -58,24 +57,21 @@ fn read_standard() -> io::Result<Input> {
     Ok(Input { name: "-".to_owned(), text: text_of(&bytes).into_owned() })
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
-    Failure::usage(format!(
-        "cannot read {path}: {error}; name a log, a report, or - for standard input"
-    ))
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::reading(path, error, "name a log, a report, or - for standard input")
 }
 
-fn nothing_known(path: Option<&Path>, is_empty_folder: bool) -> Failure {
-    let place = path.map_or("standard input".to_owned(), |path| path.display().to_string());
+fn nothing_known(path: Option<&Path>, is_empty_folder: bool) -> Error {
+    let name = path.map_or("standard input".to_owned(), |path| path.display().to_string());
     let message = if is_empty_folder {
         format!(
-            "no memory report in {place}; they are called *memory_usage*.csv and *l1_usage_summary.csv"
+            "no memory report in {name}; they are called *memory_usage*.csv and *l1_usage_summary.csv"
         )
     } else {
         format!(
-            "nothing in {place} is a memory error or memory report that ttmem knows; \
+            "nothing in {name} is a memory error or memory report that ttmem knows; \
              give it the whole text of the error"
         )
     };
-    Failure { exit: Exit::Unsupported, message }
+    Error::Unsupported(message)
 }

@@ -1,4 +1,4 @@
-//! `ttmem l1`: looks at the worker cores and shows what lies in them.
+//! `ttmem l1`: the L1 of the worker cores.
 
 mod refusal;
 mod save;
@@ -14,23 +14,23 @@ use ttmem_sources::{Collector, L1Look};
 
 use self::refusal::{no_such_core, nothing_read};
 use super::target::{Delivery, Mode, deliver};
-use crate::args::{L1Request, L1View};
-use crate::exit::Failure;
+use crate::cli::l1::{L1Request, L1View};
+use crate::error::Error;
+use crate::host::select::select;
 use crate::output::json;
 use crate::output::l1::view::ChipView;
 use crate::output::l1::{Unread, grids, lists, maps};
 use crate::output::page::{FULL_WIDTH, Page};
-use crate::select::select;
 
-/// Looks as often as asked for and shows each look.
+/// Reads L1 as often as requested and shows each look.
 ///
 /// # Errors
-/// If no L1 could be read, a chip or a core is not there, or the output cannot be written.
+/// If no L1 could be read, a chip or a core does not exist, or the output cannot be written.
 pub fn run(
     request: &L1Request,
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     if let L1View::Save(directory) = &request.view {
         return save::run(request, collector, directory);
     }
@@ -54,14 +54,14 @@ pub fn run(
     Ok(())
 }
 
-/// A look at the chips that were chosen.
+/// A look at the selected chips.
 struct Selected {
     snapshot: Snapshot,
     chips: Vec<(u32, L1Facts)>,
 }
 
 impl Selected {
-    fn new(look: L1Look, selectors: &[String]) -> Result<Self, Failure> {
+    fn new(look: L1Look, selectors: &[String]) -> Result<Self, Error> {
         let L1Look { snapshot, mut chips } = look;
         if chips.is_empty() {
             return Err(nothing_read(&snapshot, &chips));
@@ -74,7 +74,7 @@ impl Selected {
         Ok(Self { snapshot, chips })
     }
 
-    /// Every chip with its L1.
+    /// Iterates over the chips with their L1.
     fn pairs(&self) -> impl Iterator<Item = (&Chip, &L1Facts)> {
         self.chips.iter().filter_map(|(index, facts)| {
             let chip = self.snapshot.chips.iter().find(|chip| chip.index == *index)?;
@@ -82,7 +82,7 @@ impl Selected {
         })
     }
 
-    fn render(&self, request: &L1Request, page: &Page, sample: u64) -> Result<Vec<u8>, Failure> {
+    fn render(&self, request: &L1Request, page: &Page, sample: u64) -> Result<Vec<u8>, Error> {
         let views: Vec<ChipView<'_>> = self
             .pairs()
             .filter_map(|(chip, facts)| ChipView::new(&self.snapshot, chip, facts))
@@ -94,18 +94,17 @@ impl Selected {
             };
             let report = L1Report::new(views.iter().map(ChipView::report).collect());
             let mut bytes = Vec::new();
-            json::write(&report, layout, &mut bytes)
-                .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+            json::write(&report, layout, &mut bytes).map_err(|error| Error::json(&error))?;
             return Ok(bytes);
         }
         let unread = self.unread();
         let text = match &request.view {
             L1View::Core([x, y]) => {
-                let place = Coordinate { x: *x, y: *y };
-                if views.iter().all(|view| view.core_at(place).is_none()) {
-                    return Err(no_such_core(place, &views));
+                let core = Coordinate { x: *x, y: *y };
+                if views.iter().all(|view| view.core_at(core).is_none()) {
+                    return Err(no_such_core(core, &views));
                 }
-                maps(&self.snapshot, &views, &unread, place, page)
+                maps(&self.snapshot, &views, &unread, core, page)
             }
             L1View::Cores => lists(&self.snapshot, &views, &unread, request.sort, page),
             L1View::Grid | L1View::Json | L1View::Save(_) => {

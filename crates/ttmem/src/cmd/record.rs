@@ -1,9 +1,7 @@
-//! `ttmem record`: snapshots over time, into a file or into a ring that is written when something happens.
+//! `ttmem record`: snapshots over time, in a file or in a ring that is written on an event.
 
 pub mod cores;
 
-use std::cell::RefCell;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,59 +9,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use clap::Args;
 use signal_hook::consts::SIGXFSZ;
 use ttmem_model::Snapshot;
 use ttmem_recording::Header;
 use ttmem_recording::civil::Civil;
-use ttmem_root::clock::Clock;
+use ttmem_root::Clock;
 use ttmem_service::recorder::{Agents, Offered, Options, Recorder, Report};
+use ttmem_sources::L1Look;
 
 use self::cores::CorePeak;
-use super::quantity::{Size, Span};
 use super::run::command::{Running, shown};
-use super::run::{clean, conclude as conclude_command};
-use crate::exit::{self, Exit, Failure};
-use crate::interval::Interval;
+use super::run::{clean, finish as finish_command};
+use crate::cli::record::RecordArgs;
+use crate::error::{self, Error};
+use crate::output::amount;
 use crate::signal::{Signal, Signals};
-use crate::terminal::say;
+use crate::terminal::notify;
+use crate::units::{Size, Span};
 
-/// Options of `ttmem record`.
-#[derive(Debug, Args)]
-pub struct RecordArgs {
-    /// The file to write, which must not be there yet; ttmem-TIME.ttmem if not said.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Take a snapshot every SEC seconds; 250ms, 2s and 1m are understood.
-    #[arg(
-        short = 'l',
-        long = "loop",
-        visible_alias = "interval",
-        value_name = "SEC",
-        default_value = "1"
-    )]
-    pub interval: Interval,
-    /// End after this time, such as 90s, 1h or 7d.
-    #[arg(long = "for", value_name = "TIME")]
-    pub duration: Option<Span>,
-    /// End before the file is larger; with --ring, so much memory at most.
-    #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<Size>,
-    /// Keep the last TIME in memory and write it to FILE-MOMENT when a process with device memory
-    /// dies, or on SIGUSR1.
-    #[arg(long, value_name = "TIME")]
-    pub ring: Option<Span>,
-    /// Read the L1 of real chips too, as ttmem --l1 does; the moment with most in use is kept core by core.
-    #[arg(long)]
-    pub l1: bool,
-    /// Run this command with the agent and record until it ends. Its streams, its exit code and signals pass through.
-    #[arg(last = true, value_name = "CMD", conflicts_with = "duration")]
-    pub command: Vec<OsString>,
-}
-
-/// Records until the time is over, a limit is reached, a signal comes, or the command ends. The exit code is the
-/// command's, if there is one. What `agents` sees is in the recording too, and the
-/// cores at their peak, which `take` keeps up.
+/// Records what `look` returns until the time is over, a limit is reached, a signal arrives, or the command ends.
+///
+/// The segments of `agents` and the cores at their peak are attached. Returns the exit code of the command, if there is
+/// one.
 ///
 /// # Errors
 /// If no source can be read, or the recording or a ring cannot be written.
@@ -71,103 +38,101 @@ pub fn run(
     args: &RecordArgs,
     clock: Clock,
     agents: Option<Agents>,
-    cores: &RefCell<CorePeak>,
-    mut take: impl FnMut() -> Snapshot,
-) -> Result<ExitCode, Failure> {
+    mut look: impl FnMut() -> L1Look,
+) -> Result<ExitCode, Error> {
     if args.output.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::usage("a recording needs a file that can be cut; name one with -o"));
+        return Err(Error::usage("a recording needs a regular file; name one with -o"));
     }
-    // Beyond a limit of the shell's (ulimit -f) a write fails then, as on a full disk; the signal would end the program.
-    let heard = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGXFSZ, heard)
-        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
-    let first = take();
-    // A command may be the first to use a chip here: then there is nothing to read before.
-    if let Some(failure) = exit::of_sources(&first).filter(|_| args.command.is_empty()) {
-        return Err(failure);
+    // Beyond `ulimit -f` a write then fails, as on a full disk; the signal would end the program.
+    let received = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGXFSZ, received).map_err(|error| Error::signals(&error))?;
+    let first = look();
+    // A command may be the first to use a chip: then there is nothing to read before it starts.
+    if let Some(error) = error::of_sources(&first.snapshot).filter(|_| args.command.is_empty()) {
+        return Err(error);
     }
-    let options = options(args, &first);
+    let options = options(args, &first.snapshot);
     let path = options.path.clone();
-    let recorder = Recorder::start(options, agents).map_err(|error| refused(&path, &error))?;
+    let recorder = Recorder::start(options, agents).map_err(|error| not_created(&path, &error))?;
+    let cores = CorePeak::default();
     let session = Session { args, path, clock, recorder, cores, next: Instant::now() };
     match args.command.is_empty() {
-        true => session.until_told(first, take),
-        false => session.until_command_ends(first, take),
+        true => session.until_stopped(first, look),
+        false => session.until_command_ends(first, look),
     }
 }
 
-/// A recording that is under way.
+/// A recording in progress.
 struct Session<'a> {
     args: &'a RecordArgs,
     path: PathBuf,
     clock: Clock,
     recorder: Recorder,
-    cores: &'a RefCell<CorePeak>,
-    /// When the next snapshot is due.
+    cores: CorePeak,
+    /// The time of the next snapshot.
     next: Instant,
 }
 
 impl Session<'_> {
-    fn until_told(
+    fn until_stopped(
         mut self,
-        first: Snapshot,
-        mut take: impl FnMut() -> Snapshot,
-    ) -> Result<ExitCode, Failure> {
-        let signals = Signals::new()
-            .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
-        say(&beginning(self.args, &self.path));
+        first: L1Look,
+        mut look: impl FnMut() -> L1Look,
+    ) -> Result<ExitCode, Error> {
+        let signals = Signals::new().map_err(|error| Error::signals(&error))?;
+        notify(&started(self.args, &self.path));
         let end = self.args.duration.and_then(|Span(duration)| self.next.checked_add(duration));
-        let mut snapshot = Some(first);
+        let mut first = Some(first);
         let why = loop {
-            if self.record(snapshot.take().unwrap_or_else(&mut take)) == Offered::Ended {
-                break "it ended by itself";
+            if self.record(first.take().unwrap_or_else(&mut look)) == Offered::Ended {
+                break "the size limit was reached";
             }
             match wait(&signals, &self.recorder, self.next, end) {
                 Some(why) => break why,
                 None => continue,
             }
         };
-        conclude(self.args, &self.stop(why)).map(|()| ExitCode::SUCCESS)
+        finish(self.args, &self.stop(why)).map(|()| ExitCode::SUCCESS)
     }
 
     fn until_command_ends(
         mut self,
-        first: Snapshot,
-        mut take: impl FnMut() -> Snapshot,
-    ) -> Result<ExitCode, Failure> {
+        first: L1Look,
+        mut look: impl FnMut() -> L1Look,
+    ) -> Result<ExitCode, Error> {
         let mut command = match Running::start(&self.args.command) {
             Ok(Ok(command)) => command,
             Ok(Err(code)) => {
-                self.forget();
+                self.discard();
                 return Ok(ExitCode::from(code));
             }
-            Err(failure) => {
-                self.forget();
-                return Err(failure);
+            Err(error) => {
+                self.discard();
+                return Err(error);
             }
         };
         let mut offered = self.record(first);
         while !command.wait_until(self.next) {
             if offered == Offered::Ended {
-                // The command goes on without its recording.
+                // The command continues without its recording.
                 self.next += Duration::from_secs(3600);
             } else {
-                offered = self.record(take());
+                offered = self.record(look());
             }
         }
         let (args, end) = (self.args, |code| {
-            // How the host looks without the command.
-            self.record(take());
+            // The state of the host after the command.
+            self.record(look());
             let command = shown(&self.args.command);
             self.stop(&format!("`{command}` ended with {code}"))
         });
         let (ended, report) = command.wait(end)?;
         clean(&ended.found, false);
-        conclude_command(ended.code, conclude(args, &report))
+        finish_command(ended.code, finish(args, &report))
     }
 
-    /// Nothing was recorded: the file is empty. A ring has made none, and what stands there is somebody's.
-    fn forget(self) {
+    /// Removes the empty file. A ring has not created one, so a file of that name belongs to someone else.
+    fn discard(self) {
         drop(self.recorder.stop(""));
         if self.args.ring.is_none() {
             drop(std::fs::remove_file(&self.path));
@@ -175,23 +140,24 @@ impl Session<'_> {
     }
 
     fn stop(self, why: &str) -> Report {
-        if let Some((attachment, bytes)) = self.cores.borrow().attachment() {
+        if let Some((attachment, bytes)) = self.cores.attachment() {
             self.recorder.attach(attachment, bytes);
         }
         let report = self.recorder.stop(why);
-        report.notices.iter().for_each(|notice| say(notice));
+        report.notices.iter().for_each(|notice| notify(notice));
         report
     }
 
-    fn record(&mut self, snapshot: Snapshot) -> Offered {
-        let offered = self.recorder.offer(snapshot, self.clock.marks());
-        self.recorder.notices().iter().for_each(|notice| say(notice));
-        self.next = (self.next + self.args.interval.duration()).max(Instant::now());
+    fn record(&mut self, look: L1Look) -> Offered {
+        self.cores.observe(&look);
+        let offered = self.recorder.offer(look.snapshot, self.clock.marks());
+        self.recorder.notices().iter().for_each(|notice| notify(notice));
+        self.next = (self.next + self.args.sampling.interval.duration()).max(Instant::now());
         offered
     }
 }
 
-/// Waits for the time of the next snapshot. Gives the reason to end, if there is one.
+/// Waits until the next snapshot is due. Returns the reason to stop, if there is one.
 fn wait(
     signals: &Signals,
     recorder: &Recorder,
@@ -202,7 +168,7 @@ fn wait(
     let until = end.filter(|_| is_last).unwrap_or(next);
     loop {
         match signals.wait_until(until) {
-            Some(Signal::End) => return Some("a signal ended it"),
+            Some(Signal::End) => return Some("a signal stopped it"),
             Some(Signal::WriteOut) => recorder.write_out("SIGUSR1"),
             None if is_last => return Some("the time given with --for is over"),
             None => return None,
@@ -215,10 +181,11 @@ fn options(args: &RecordArgs, first: &Snapshot) -> Options {
     let path = match (&args.output, args.ring) {
         (Some(path), _) => path.clone(),
         (None, None) => name(),
-        // The name of each file that a ring writes gets its own time.
+        // Each file that a ring writes gets its own time in its name.
         (None, Some(_)) => PathBuf::from("ttmem.ttmem"),
     };
-    let interval_us = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
+    let interval_us =
+        u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
     Options {
         path,
         header: Header {
@@ -232,24 +199,24 @@ fn options(args: &RecordArgs, first: &Snapshot) -> Options {
     }
 }
 
-fn refused(path: &Path, error: &io::Error) -> Failure {
+fn not_created(path: &Path, error: &io::Error) -> Error {
     let name = path.display();
-    Failure::usage(match error.kind() {
+    Error::File(match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            format!("{name} is there already; name another file with -o, or remove it")
+            format!("{name} exists already; name another file with -o, or remove it")
         }
         _ => format!("cannot create {name}: {error}; name another file with -o"),
     })
 }
 
-fn beginning(args: &RecordArgs, path: &Path) -> String {
-    let every = plain(args.interval.duration());
+fn started(args: &RecordArgs, path: &Path) -> String {
+    let every = plain(args.sampling.interval.duration());
     let end = match args.duration {
         Some(Span(duration)) => format!(" for {}", plain(duration)),
         None => String::new(),
     };
     match args.ring {
-        None => format!("recording to {} every {every}{end}; Ctrl-C ends it", path.display()),
+        None => format!("recording to {} every {every}{end}; Ctrl-C stops it", path.display()),
         Some(Span(window)) => format!(
             "keeping the last {} in memory every {every}{end}; kill -USR1 {} writes it out",
             plain(window),
@@ -267,54 +234,54 @@ fn plain(span: Duration) -> String {
     }
 }
 
-fn conclude(args: &RecordArgs, report: &Report) -> Result<(), Failure> {
+fn finish(args: &RecordArgs, report: &Report) -> Result<(), Error> {
     let dropped = match report.dropped {
         0 => String::new(),
-        dropped => format!(", {dropped} dropped since writing was too slow"),
+        dropped => format!(", {dropped} dropped because writing was too slow"),
     };
     let agents = match report.agents {
         0 => String::new(),
-        1 => " and what an agent said".to_owned(),
-        count => format!(" and what {count} agents said"),
+        1 => ", allocations of 1 process".to_owned(),
+        count => format!(", allocations of {count} processes"),
     };
     let snapshots = match report.moments {
         1 => "1 snapshot".to_owned(),
         count => format!("{count} snapshots"),
     };
-    let held = format!("{snapshots}{agents} in {} bytes{dropped}", report.bytes);
+    let held = format!("{snapshots}{agents}, {}{dropped}", amount::size(report.bytes));
     let names: Vec<String> = report.files.iter().map(|path| path.display().to_string()).collect();
     if let Some(failure) = &report.failure {
         let message = match names.as_slice() {
             [] => format!("the recording failed: {failure}"),
             names => format!(
-                "the recording ended: {failure}; {} has {held} and can be read",
+                "the recording stopped: {failure}; {} has {held} and can be read",
                 names.join(", ")
             ),
         };
-        return Err(Failure { exit: Exit::Usage, message });
+        return Err(Error::File(message));
     }
     if let Some(first) = report.unwritten.first() {
         let more = match names.as_slice() {
             [] => "nothing was written".to_owned(),
             names => format!("{} has {held}", names.join(", ")),
         };
-        return Err(Failure {
-            exit: Exit::Usage,
-            message: format!("a ring was lost: {first}; {more}"),
-        });
+        return Err(Error::File(format!("a ring was lost: {first}; {more}")));
     }
     if report.limit.is_some() && report.moments == 0 {
-        return Err(Failure::usage(
+        return Err(Error::usage(
             "--max-size is too small for a single block of snapshots; allow more",
         ));
     }
     match names.as_slice() {
         [] if args.ring.is_some() => {
-            say("nothing was written: no process with device memory died, and no SIGUSR1 came");
+            notify(
+                "nothing was written: no process with device memory died, and no SIGUSR1 was received",
+            );
         }
         names => {
-            let limit = if report.limit.is_some() { ", as large as --max-size allows" } else { "" };
-            say(&format!("wrote {}: {held}{limit}", names.join(", ")));
+            let limit =
+                if report.limit.is_some() { ", the most that --max-size allows" } else { "" };
+            notify(&format!("wrote {}: {held}{limit}", names.join(", ")));
         }
     }
     Ok(())

@@ -1,66 +1,44 @@
-//! `ttmem replay`: looks into a recording, on a terminal as `ttmem top` does.
+//! `ttmem replay`: a recording on the terminal, or as text.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
 use ttmem_recording::civil::Civil;
 use ttmem_recording::{Damage, Event, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
-use super::moment::{self, SYNTAX};
+use super::target::{Mode, deliver};
 use super::top;
-use crate::cli::CommonArgs;
-use crate::exit::{Exit, Failure};
+use crate::cli::common::{CommonArgs, Target};
+use crate::cli::replay::ReplayArgs;
+use crate::error::Error;
 use crate::output::json::{self, Layout};
 use crate::output::page::{Charset, Page};
 use crate::output::table;
 use crate::output::text::legible;
+use crate::units::moment::{self, SYNTAX};
 
-/// Options of `ttmem replay`.
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// The recording.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Show this moment: a date and time, +90s from the start, -90s from the end, start or end.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub at: Option<String>,
-    /// Print what it is, where a terminal would show the recording itself.
-    #[arg(long, conflicts_with_all = ["at", "events"])]
-    pub summary: bool,
-    /// List what happened.
-    #[arg(long, conflicts_with = "at")]
-    pub events: bool,
-    /// Print JSON: the snapshot as it was, or one event a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Shows the recording on the terminal, if that is asked for and there is one: `ttmem top` on what was recorded.
+/// Shows the recording on the terminal as `ttmem top` does, or prints text if the options ask for it.
 ///
 /// # Errors
-/// If the file is no recording that can be read, or the terminal cannot be drawn on.
-pub fn show(args: &ReplayArgs, common: &CommonArgs) -> Result<Option<ExitCode>, Failure> {
-    let asks_for_text = args.at.is_some() || args.events || args.json || args.summary;
-    if asks_for_text || !top::has_terminal() {
-        return Ok(None);
+/// If the file is not a readable recording, has no such moment, or the output cannot be written.
+pub fn run(args: &ReplayArgs, common: &CommonArgs, page: &Page) -> Result<ExitCode, Error> {
+    if !args.asks_for_text() && top::has_terminal() {
+        let recording = open(&args.file)?;
+        // A recording without a moment can only be summarized.
+        if let Some(span) = recording.span() {
+            return top::replay(&args.file, &recording, span, common);
+        }
     }
-    let recording = open(&args.file)?;
-    // One without a moment can only be summed up.
-    let Some(span) = recording.span() else { return Ok(None) };
-    top::replay(&args.file, &recording, span, common).map(Some)
+    deliver(&Target::Standard, Mode::Append, &render(args, page)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// What is asked for, as text. `page` is what a table is drawn on.
-///
-/// # Errors
-/// If the file is no recording that can be read, or has no such moment.
-pub fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Failure> {
+/// Returns the requested text.
+fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Error> {
     let mut recording = open(&args.file)?;
-    let damaged = |damage: Damage| {
-        Failure::usage(format!("{} is damaged there: {damage}", args.file.display()))
-    };
+    let damaged =
+        |damage: Damage| Error::File(format!("{} is damaged: {damage}", args.file.display()));
     match &args.at {
         Some(text) => at(args, text, &mut recording, page),
         None if args.events => {
@@ -82,18 +60,17 @@ pub fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Failure> {
 /// Opens a recording.
 ///
 /// # Errors
-/// If it cannot be opened, or is none.
-pub fn open(path: &Path) -> Result<Recording<FileSource>, Failure> {
+/// If it cannot be opened or is not a recording; [`Error::Unsupported`] if a newer ttmem wrote it.
+pub fn open(path: &Path) -> Result<Recording<FileSource>, Error> {
     let name = path.display();
-    let source = FileSource::open(path).map_err(|error| {
-        Failure::usage(format!("cannot open {name}: {error}; name a recording of ttmem record"))
-    })?;
+    let source = FileSource::open(path)
+        .map_err(|error| Error::reading(path, &error, "name a recording of ttmem record"))?;
     Recording::open(source).map_err(|error| {
-        let exit = match error {
-            OpenError::TooNew { .. } => Exit::Unsupported,
-            _ => Exit::Usage,
-        };
-        Failure { exit, message: format!("{name}: {error}") }
+        let message = format!("{name}: {error}");
+        match error {
+            OpenError::TooNew { .. } => Error::Unsupported(message),
+            _ => Error::File(message),
+        }
     })
 }
 
@@ -102,37 +79,34 @@ fn at(
     text: &str,
     recording: &mut Recording<FileSource>,
     page: &Page,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, Error> {
     let name = args.file.display();
-    let nothing = |what: String| Failure { exit: Exit::NotFound, message: what };
     let (first, last) =
-        recording.span().ok_or_else(|| nothing(format!("{name} has no snapshot in it")))?;
+        recording.span().ok_or_else(|| Error::NotFound(format!("{name} has no snapshot")))?;
     let time = moment::parse(text, first, last)
-        .ok_or_else(|| Failure::usage(format!("`{text}` is no moment; {SYNTAX}")))?;
-    let damaged = |damage: Damage| {
-        Failure::usage(format!("{name} is damaged at {}: {damage}", Civil::of(time)))
-    };
+        .ok_or_else(|| Error::usage(format!("`{text}` is not a moment; {SYNTAX}")))?;
+    let damaged =
+        |damage: Damage| Error::File(format!("{name} is damaged at {}: {damage}", Civil::of(time)));
     let outside = |how: &str| {
         let (first, last) = (Civil::of(first), Civil::of(last));
-        nothing(format!("{name} {how}; it goes from {first} to {last}"))
+        Error::NotFound(format!("{name} {how}; it spans {first} to {last}"))
     };
-    // The last snapshot holds until the next one would have come, and that may have been late.
+    // The last snapshot is valid until the next one was due, and that may have been late.
     let lasts_us = recording.header().interval_us.saturating_mul(2).saturating_add(1_000_000);
     if time.micros_since(last) > lasts_us {
-        return Err(outside("ends earlier"));
+        return Err(outside("ends before"));
     }
-    let moment = recording.at(time).map_err(damaged)?.ok_or_else(|| outside("begins later"))?;
+    let moment = recording.at(time).map_err(damaged)?.ok_or_else(|| outside("starts after"))?;
     if !args.json {
         let snapshot = moment.snapshot().map_err(damaged)?;
         return Ok(table::render(&snapshot, page).into_bytes());
     }
     let mut bytes = Vec::new();
-    json::write(&moment, Layout::Pretty, &mut bytes)
-        .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+    json::write(&moment, Layout::Pretty, &mut bytes).map_err(|error| Error::json(&error))?;
     Ok(bytes)
 }
 
-/// One event a line, by time: a peak is known as one only after it.
+/// Returns one event per line, sorted by time; a peak is recorded only after it.
 fn list(mut events: Vec<Event>, as_json: bool, charset: Charset) -> Vec<u8> {
     events.sort_by_key(|event| event.time);
     let mut text = String::new();
@@ -164,7 +138,7 @@ fn summary(
     };
     line("recording", path.display().to_string());
     line("format", format!("{}, by ttmem {}", recording.version(), header.ttmem));
-    line("host", header.host.clone().unwrap_or_else(|| "not known".to_owned()));
+    line("host", header.host.clone().unwrap_or_else(|| "unknown".to_owned()));
     if let Some((first, last)) = recording.span() {
         line("from", Civil::of(first).to_string());
         line("to", Civil::of(last).to_string());
@@ -172,10 +146,10 @@ fn summary(
     line("snapshots", recording.len().to_string());
     line("events", events.to_string());
     if !recording.is_ended() {
-        line("end", "missing: it is being recorded, or the recorder was killed".to_owned());
+        line("end", "missing: recording is in progress, or the recorder was killed".to_owned());
     }
     if recording.damaged_bytes() > 0 {
-        line("damage", format!("{} bytes are passed over", recording.damaged_bytes()));
+        line("damage", format!("{} bytes are skipped", recording.damaged_bytes()));
     }
     text
 }

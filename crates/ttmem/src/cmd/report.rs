@@ -1,4 +1,4 @@
-//! `ttmem report`: what processes did with memory, from recordings and from the segments that their agents left.
+//! `ttmem report`: the memory use of processes, from recordings and agent segments.
 
 mod input;
 
@@ -9,54 +9,52 @@ use ttmem_analysis::run_report::{ProcessReport, RunReport};
 use ttmem_sources::Collector;
 
 use super::target::{Mode, deliver};
-use crate::args::Target;
-use crate::cli::ReportArgs;
-use crate::exit::Failure;
+use crate::cli::common::Target;
+use crate::cli::report::ReportArgs;
+use crate::error::Error;
 use crate::output::html;
 use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
-use crate::terminal::say;
+use crate::terminal::notify;
 pub use input::{Agent, Input, segment};
 
-/// Shows the report of what is named.
+/// Shows the report of the named files and processes.
 ///
 /// # Errors
-/// If it is not there or cannot be read, or if the output cannot be written.
-pub fn run(request: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Failure> {
-    let target = target(request)?;
-    let input = Input::read(request.files.iter().map(AsRef::as_ref), collector)?;
+/// If one does not exist or cannot be read, or if the output cannot be written.
+pub fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Error> {
+    let target = target(args)?;
+    let input = Input::read(args.files.iter().map(AsRef::as_ref), collector)?;
     for note in &input.notes {
-        say(note);
+        notify(note);
     }
-    let text = if request.json {
+    let text = if args.json {
         to_json(&input.report(false))?
-    } else if request.html {
-        let title = title(request);
-        html::report(&title, &input.report(true), &input.l1)
-            .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?
-    } else if request.perfetto {
-        trace(&input).map_err(|error| Failure::usage(format!("cannot make the trace: {error}")))?
+    } else if args.html {
+        let title = title(args);
+        html::report(&title, &input.report(true), &input.l1).map_err(|error| Error::json(&error))?
+    } else if args.perfetto {
+        trace(&input).map_err(|error| Error::json(&error))?
     } else {
         render(&input.report(false), page)
     };
     deliver(&target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
 }
 
-/// Where the report goes: never over what it is made of.
-fn target(request: &ReportArgs) -> Result<Target, Failure> {
-    let Some(path) = request.output.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Ok(Target::Standard);
-    };
+/// Returns the destination of the report, which must not be one of its inputs.
+fn target(args: &ReportArgs) -> Result<Target, Error> {
+    let target = Target::of(args.output.as_deref());
+    let Target::File(path) = &target else { return Ok(target) };
     let identity = |path: &Path| path.metadata().ok().map(|status| (status.dev(), status.ino()));
     let own = identity(path);
-    if own.is_some() && request.files.iter().any(|file| identity(file) == own) {
+    if own.is_some() && args.files.iter().any(|file| identity(file) == own) {
         let name = path.display();
-        return Err(Failure::usage(format!(
-            "{name} is what the report is made of; name another file with -o"
+        return Err(Error::usage(format!(
+            "{name} is an input of the report; name another file with -o"
         )));
     }
-    Ok(Target::File(path.to_owned()))
+    Ok(target)
 }
 
 fn trace(input: &Input) -> serde_json::Result<String> {
@@ -67,18 +65,18 @@ fn trace(input: &Input) -> serde_json::Result<String> {
     perfetto::render(&input.recordings, &traced.collect::<Vec<_>>())
 }
 
-/// What is reported, by the names of its files.
-fn title(request: &ReportArgs) -> String {
+/// Returns the title of the report: the names of its files.
+fn title(args: &ReportArgs) -> String {
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    request.files.iter().map(name).collect::<Vec<_>>().join(", ")
+    args.files.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// The report as JSON.
+/// Returns the report as JSON.
 ///
 /// # Errors
-/// If it cannot be written as JSON.
-pub fn to_json(report: &RunReport) -> Result<String, Failure> {
+/// [`Error::System`] if it cannot be written as JSON.
+pub fn to_json(report: &RunReport) -> Result<String, Error> {
     serde_json::to_string_pretty(report)
         .map(|text| text + "\n")
-        .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))
+        .map_err(|error| Error::json(&error))
 }

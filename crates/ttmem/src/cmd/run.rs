@@ -1,10 +1,10 @@
-//! `ttmem run`: a command with the agent in it and in its children, and what they did with memory.
+//! `ttmem run`: a command with the agent, and the memory use of its processes.
 //!
-//! The command is a child in the same process group, with the same terminal and streams. Nothing stands between it and
-//! its user but the wait for its end.
+//! The command is a child in the same process group, with the same terminal and streams.
 
 pub(super) mod command;
 pub(super) mod library;
+mod limit;
 mod segments;
 mod signals;
 
@@ -18,51 +18,52 @@ use self::command::{Ended, Running, shown};
 use self::segments::Found;
 use super::report::{segment as read, to_json};
 use super::target::{Mode, deliver};
-use crate::args::{ReportTarget, RunRequest, Target};
-use crate::exit::{Exit, Failure};
-use crate::limit::Limit;
+use crate::cli::common::Target;
+use crate::cli::run::{ReportTarget, RunArgs};
+use crate::error::Error;
 use crate::output::html;
 use crate::output::page::Page;
 use crate::output::run_report::render;
+use crate::units::Limit;
 
 /// Runs the command. The exit code is the command's, unless a limit was exceeded.
 ///
 /// # Errors
 /// If the agent library is missing, or the report cannot be written after a command that went well.
-pub fn run(request: &RunRequest, page: &Page) -> Result<ExitCode, Failure> {
+pub fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let command = match Running::start(&request.command)? {
+    let command = match Running::start(&args.command)? {
         Ok(command) => command,
         Err(code) => return Ok(ExitCode::from(code)),
     };
     let (Ended { code, found }, ()) = command.wait(|_code| ())?;
     let report = RunReport {
-        command: shown(&request.command),
+        command: shown(&args.command),
         exit_code: Some(code),
         duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
-        ..report_of(&found, request)
+        ..report_of(&found, args)
     };
-    let written = write_report(request, &report, page);
-    clean(&found, request.keep);
-    let verdict = check_limits(&request.limits, &report);
-    conclude(code, written.and(verdict))
+    let written = write_report(args, &report, page);
+    clean(&found, args.keep);
+    let verdict = check_limits(&args.limit, &report);
+    finish(code, written.and(verdict))
 }
 
 /// The exit code of a command that ended with `code`: its own, unless it went well and something else did not.
-pub(super) fn conclude(code: i32, outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
+pub(super) fn finish(code: i32, outcome: Result<(), Error>) -> Result<ExitCode, Error> {
     match (u8::try_from(code).unwrap_or(u8::MAX), outcome) {
         (0, outcome) => outcome.map(|()| ExitCode::SUCCESS),
         (code, outcome) => {
-            if let Err(Failure { message, .. }) = outcome {
-                say(&message);
+            if let Err(error) = outcome {
+                say(error.message());
             }
             Ok(ExitCode::from(code))
         }
     }
 }
 
-fn report_of(found: &[Found], request: &RunRequest) -> RunReport {
-    let is_page = matches!(&request.report, Some(ReportTarget::File(path))
+fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
+    let is_page = matches!(args.report_target(), Some(ReportTarget::File(path))
         if path.extension().is_some_and(|extension| extension == "html"));
     let mut processes = Vec::new();
     for segment in found {
@@ -71,14 +72,14 @@ fn report_of(found: &[Found], request: &RunRequest) -> RunReport {
                 let report = ProcessReport::of(&content, segment.is_running);
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
             }
-            Err(failure) => say(&failure.message),
+            Err(error) => say(error.message()),
         }
     }
     RunReport::new(processes)
 }
 
-fn write_report(request: &RunRequest, report: &RunReport, page: &Page) -> Result<(), Failure> {
-    match &request.report {
+fn write_report(args: &RunArgs, report: &RunReport, page: &Page) -> Result<(), Error> {
+    match args.report_target() {
         None => Ok(()),
         Some(ReportTarget::StandardError) => {
             let mut error = io::stderr().lock();
@@ -89,11 +90,12 @@ fn write_report(request: &RunRequest, report: &RunReport, page: &Page) -> Result
             let plain = Page::plain(page.width);
             let text = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("json") => to_json(report)?,
-                Some("html") => html::report("ttmem run", report, &[])
-                    .map_err(|error| Failure::usage(format!("cannot make the page: {error}")))?,
+                Some("html") => {
+                    html::report("ttmem run", report, &[]).map_err(|error| Error::json(&error))?
+                }
                 _ => render(report, &plain),
             };
-            deliver(&Target::File(path.clone()), Mode::Replace, text.as_bytes()).map(|_delivery| ())
+            deliver(&Target::File(path), Mode::Replace, text.as_bytes()).map(|_delivery| ())
         }
     }
 }
@@ -110,25 +112,25 @@ pub(super) fn clean(found: &[Found], keep: bool) {
     }
 }
 
-fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Failure> {
+fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
     if limits.is_empty() {
         return Ok(());
     }
     if report.processes.is_empty() {
-        return Err(Failure::unsupported(
+        return Err(Error::unsupported(
             "the limit was not checked: no process of the command used TT-Metal with the agent; see ttmem doctor",
         ));
     }
     let exceeded: Vec<String> = report
         .processes
         .iter()
-        .flat_map(|process| limits.iter().filter_map(|limit| limit.exceeded_by(process)))
+        .flat_map(|process| limits.iter().filter_map(|limit| limit::exceeded(*limit, process)))
         .collect();
     let Some((last, others)) = exceeded.split_last() else { return Ok(()) };
     for message in others {
         say(message);
     }
-    Err(Failure { exit: Exit::Limit, message: last.clone() })
+    Err(Error::Limit(last.clone()))
 }
 
 /// A line of ttmem's own among what the command says.

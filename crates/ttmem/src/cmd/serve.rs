@@ -1,110 +1,71 @@
-//! `ttmem serve`: collects for everybody on the machine, for Prometheus, and for receivers of OTLP.
+//! `ttmem serve`: a collector daemon for local clients, Prometheus and OTLP receivers.
 
 mod export;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use clap::Args;
 use ttmem_analysis::series::Series;
 use ttmem_model::Snapshot;
 use ttmem_root::{Clock, Root};
 use ttmem_service::server::http::{self, Pages, Request, Response};
 use ttmem_service::server::{Options, Server, socket, without_commands};
 
-use super::quantity::{Size, Span};
-use crate::exit::Failure;
-use crate::interval::Interval;
+use crate::cli::serve::ServeArgs;
+use crate::error::Error;
 use crate::output::html;
 use crate::output::openmetrics::{self, Format, Processes};
 use crate::signal::Signals;
-use crate::terminal::say;
+use crate::terminal::notify;
 
-/// How long signals may wait for an answer.
+/// The most time until a signal is handled.
 const ATTENTION: Duration = Duration::from_millis(200);
 
-/// Columns that the page begins with: of a Galaxy with 8 processes 6 MB.
+/// The number of columns that the page begins with: 6 MB for a Galaxy with 8 processes.
 const HISTORY_COLUMNS: usize = 600;
 
-/// Options of `ttmem serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Where the socket stands; /run/ttmem/ttmem.sock of root, else in XDG_RUNTIME_DIR.
-    #[arg(long, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
-    /// Answer HTTP at this address: a page with pictures at /, and /metrics, /api/v1/snapshot, /api/v1/history, /healthz.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401", value_parser = address)]
-    pub http: Option<SocketAddr>,
-    /// Collect every SEC seconds; 250ms, 2s and 1m are understood.
-    #[arg(
-        short = 'l',
-        long = "loop",
-        visible_alias = "interval",
-        value_name = "SEC",
-        default_value = "1"
-    )]
-    pub interval: Interval,
-    /// How far back clients can look.
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub history: Span,
-    /// The memory that this may take.
-    #[arg(long, value_name = "SIZE", default_value = "32MB")]
-    pub history_size: Size,
-    /// Show everybody's command lines to everybody.
-    #[arg(long)]
-    pub share_commands: bool,
-    /// Give processes metrics of their own.
-    #[arg(long)]
-    pub process_metrics: bool,
-    /// Pushing metrics.
-    #[command(flatten)]
-    pub export: export::ExportArgs,
-}
-
-/// Serves until a signal comes. `root` is the machine that the clients run on, and `boot` the number of its start if that
-/// is the one that is looked at.
+/// Serves until a signal arrives. `root` is the host that the clients run on; `boot` is its boot id if that host is read.
 ///
 /// # Errors
-/// If the socket or the address is taken.
+/// [`Error::System`] if the socket or the address cannot be used.
 pub fn run(
     args: &ServeArgs,
     root: Root,
     boot: Option<String>,
     mut take: impl FnMut() -> Snapshot,
-) -> Result<(), Failure> {
-    let signals = Signals::new()
-        .map_err(|error| Failure::usage(format!("cannot listen to signals: {error}")))?;
+) -> Result<(), Error> {
+    let signals = Signals::new().map_err(|error| Error::signals(&error))?;
     let socket = args.socket.clone().unwrap_or_else(default_socket);
     let options = Options {
         socket: socket.clone(),
-        interval: args.interval.duration(),
+        interval: args.sampling.interval.duration(),
         history: args.history.0,
         history_bytes: args.history_size.0,
         share_commands: args.share_commands,
         boot,
     };
     let mut server =
-        Server::bind(options, root).map_err(|error| Failure::usage(refused(&socket, &error)))?;
+        Server::bind(options, root).map_err(|error| Error::System(not_bound(&socket, &error)))?;
     let pages = Arc::new(Site::new(args));
-    // Whoever asks finds something, from the first request on.
+    // The first request must find a snapshot.
     let first = take();
     pages.publish(&first);
     let mut snapshot = Some(first);
     if let Some(address) = args.http {
         let shared: Arc<dyn Pages> = Arc::<Site>::clone(&pages);
         let address = http::start(address, shared).map_err(|error| {
-            Failure::usage(format!("cannot listen on {address}: {error}; name another with --http"))
+            Error::System(format!("cannot listen on {address}: {error}; name another with --http"))
         })?;
-        say(&format!("answering on http://{address}/metrics"));
+        notify(&format!("answering on http://{address}/metrics"));
     }
     let pusher = export::start(&args.export)?;
-    say(&format!("serving on {}; Ctrl-C ends it", socket.display()));
+    notify(&format!("serving on {}; Ctrl-C stops it", socket.display()));
     let mut next = Clock::System.marks().awake_us;
-    let interval_us = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
-    let broken = |error: io::Error| Failure::usage(format!("cannot go on serving: {error}"));
+    let interval_us =
+        u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
+    let broken = |error: io::Error| Error::System(format!("cannot continue serving: {error}"));
     loop {
         let taken = snapshot.take().unwrap_or_else(&mut take);
         pages.publish(&taken);
@@ -127,16 +88,7 @@ pub fn run(
     }
 }
 
-/// An address to listen on. Names are not looked up: that may go over a network.
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    let text = text
-        .strip_prefix("localhost:")
-        .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    text.parse()
-        .map_err(|_error| "write ADDRESS:PORT, such as 127.0.0.1:9401, [::1]:9401 or 0.0.0.0:9401")
-}
-
-/// Root's is for everybody, and so is its place.
+/// Returns the path of the socket: system-wide as root, else in the user's runtime directory.
 fn default_socket() -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return socket::SYSTEM.into();
@@ -145,33 +97,31 @@ fn default_socket() -> PathBuf {
     socket::places(runtime).into_iter().next().unwrap_or_else(|| socket::SYSTEM.into())
 }
 
-fn refused(socket: &std::path::Path, error: &io::Error) -> String {
+fn not_bound(socket: &std::path::Path, error: &io::Error) -> String {
     let name = socket.display();
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("a server answers on {name} already"),
+        io::ErrorKind::AddrInUse => format!("a server is running on {name} already"),
         io::ErrorKind::AlreadyExists => {
-            format!("{name} is there and no socket; name another place with --socket")
+            format!("{name} exists and is not a socket; name another path with --socket")
         }
-        _ => format!(
-            "cannot listen on {name}: {error}; name a place that can be written with --socket"
-        ),
+        _ => format!("cannot listen on {name}: {error}; name a writable path with --socket"),
     }
 }
 
-/// The page that looks at this server as often as it collects, but not more than four times a second.
+/// Returns the page, which refreshes at the interval of this server, but at most four times a second.
 fn page(interval_us: u64) -> String {
-    // A title that is written here is no JSON that cannot be written.
+    // A constant title can always be written as JSON.
     html::live("ttmem", (interval_us / 1000).max(250)).unwrap_or_default()
 }
 
-/// What HTTP shows. It cannot tell who asks, so that command lines are left out unless they are shared.
+/// The pages over HTTP. The user of a request is unknown, so command lines are omitted unless they are shared.
 #[derive(Debug)]
 struct Site {
     latest: RwLock<Option<Arc<Snapshot>>>,
-    /// What the page begins with; none where there is no page.
+    /// The series that the page begins with; `None` without HTTP.
     series: Option<Mutex<Series>>,
     page: String,
-    /// A state older than this is not healthy.
+    /// The age in microseconds from which `/healthz` fails.
     patience_us: u64,
     share_commands: bool,
     processes: Processes,
@@ -179,7 +129,8 @@ struct Site {
 
 impl Site {
     fn new(args: &ServeArgs) -> Self {
-        let interval = u64::try_from(args.interval.duration().as_micros()).unwrap_or(u64::MAX);
+        let interval =
+            u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
         Self {
             latest: RwLock::new(None),
             series: args.http.map(|_address| Mutex::new(Series::new(HISTORY_COLUMNS))),
@@ -207,7 +158,7 @@ impl Site {
 impl Pages for Site {
     fn respond(&self, request: &Request) -> Response {
         let Some(snapshot) = self.latest() else {
-            return Response::text(503, "nothing was collected yet");
+            return Response::text(503, "no sample was taken yet");
         };
         match request.path.as_str() {
             "/metrics" => {
@@ -244,7 +195,7 @@ impl Pages for Site {
             }
             _ => Response::text(
                 404,
-                "there are /, /metrics, /api/v1/snapshot, /api/v1/history and /healthz",
+                "not found; the pages are /, /metrics, /api/v1/snapshot, /api/v1/history and /healthz",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! Plain `ttmem`: takes snapshots and shows them.
+//! Plain `ttmem`: snapshots of chips and processes.
 
 use std::thread;
 use std::time::Instant;
@@ -6,22 +6,22 @@ use std::time::Instant;
 use ttmem_model::Snapshot;
 
 use super::target::{Delivery, Mode, deliver};
-use crate::args::{SnapshotRequest, View};
-use crate::exit::{self, Exit, Failure};
+use crate::cli::snapshot::{SnapshotRequest, View};
+use crate::error::{self, Error};
+use crate::host::select::select;
 use crate::output::page::{FULL_WIDTH, Page};
 use crate::output::{detail, json, list, table};
-use crate::select::select;
 
-/// Takes as many snapshots as asked for and shows each. `pages` says what the output is drawn on at that moment, given
-/// the width that it has where nothing says one.
+/// Takes the requested snapshots and shows each. `pages` returns the page at that moment, given the width to use if
+/// nothing else sets one.
 ///
 /// # Errors
-/// If no source could be read, a chip is not there, or the output cannot be written.
+/// If no source could be read, a chip does not exist, or the output cannot be written.
 pub fn run(
     request: &SnapshotRequest,
     mut take: impl FnMut() -> Snapshot,
     pages: impl Fn(usize) -> Page,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let mode = if request.repeat.is_some() { Mode::Append } else { Mode::Replace };
     let count = match request.repeat {
         None => 1,
@@ -31,8 +31,8 @@ pub fn run(
     let mut outcome = Ok(());
     for sample in 0..count {
         let snapshot = take();
-        outcome = exit::of_sources(&snapshot).map_or(Ok(()), Err);
-        if let Err(Failure { exit: Exit::NoDriver, .. }) = outcome {
+        outcome = error::of_sources(&snapshot).map_or(Ok(()), Err);
+        if let Err(Error::NoDriver(_)) = outcome {
             return outcome;
         }
         let snapshot = match select(snapshot, &request.selectors) {
@@ -40,7 +40,7 @@ pub fn run(
             Err(missing) => return outcome.and(Err(missing.into())),
         };
         let page = pages(unbound_width(&request.view));
-        let text = render(&request.view, &snapshot, &page, Place::of(sample, request))?;
+        let text = render(&request.view, &snapshot, &page, Position::of(sample, request))?;
         if deliver(&request.target, mode, &text)? == Delivery::Closed {
             return Ok(());
         }
@@ -52,20 +52,20 @@ pub fn run(
     outcome
 }
 
-/// In a pipe a table has its reference width, and a detail stays on one line for `grep`.
+/// Returns the width in a pipe: the full width of a table; no limit for details, so that `grep` finds whole lines.
 fn unbound_width(view: &View) -> usize {
     if matches!(view, View::Detail) { usize::MAX } else { FULL_WIDTH }
 }
 
-/// Where a sample stands in its stream.
+/// The position of a sample in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Only,
     First,
     Later,
 }
 
-impl Place {
+impl Position {
     fn of(sample: u64, request: &SnapshotRequest) -> Self {
         match (request.repeat, sample) {
             (None, _) => Self::Only,
@@ -75,26 +75,32 @@ impl Place {
     }
 }
 
-fn render(view: &View, snapshot: &Snapshot, page: &Page, place: Place) -> Result<Vec<u8>, Failure> {
-    let separator = if place == Place::Later { "\n" } else { "" };
+fn render(
+    view: &View,
+    snapshot: &Snapshot,
+    page: &Page,
+    position: Position,
+) -> Result<Vec<u8>, Error> {
+    let separator = if position == Position::Later { "\n" } else { "" };
     Ok(match view {
         View::Table => (separator.to_owned() + &table::render(snapshot, page)).into_bytes(),
         View::Detail => (separator.to_owned() + &detail::render(snapshot, page)).into_bytes(),
         View::List => list::render(snapshot, page).into_bytes(),
         View::Json => {
             let layout =
-                if place == Place::Only { json::Layout::Pretty } else { json::Layout::Line };
+                if position == Position::Only { json::Layout::Pretty } else { json::Layout::Line };
             let mut bytes = Vec::new();
-            json::write(snapshot, layout, &mut bytes)
-                .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+            json::write(snapshot, layout, &mut bytes).map_err(|error| Error::json(&error))?;
             bytes
         }
         View::Devices(fields, csv) => {
-            let header = if place == Place::Later { String::new() } else { csv.header(fields) };
+            let header =
+                if position == Position::Later { String::new() } else { csv.header(fields) };
             (header + &csv.chips(snapshot, fields)).into_bytes()
         }
         View::Processes(fields, csv) => {
-            let header = if place == Place::Later { String::new() } else { csv.header(fields) };
+            let header =
+                if position == Position::Later { String::new() } else { csv.header(fields) };
             (header + &csv.processes(snapshot, fields)).into_bytes()
         }
     })

@@ -1,35 +1,35 @@
-//! Where output goes. A file appears whole or not at all; samples of a loop are appended.
+//! Delivery of output. A file is replaced atomically; samples of a loop are appended.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::args::Target;
-use crate::exit::{Exit, Failure};
+use crate::cli::common::Target;
+use crate::error::Error;
 
-/// How a sample is added to what is there.
+/// The treatment of an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It replaces what is there.
+    /// Replace it.
     Replace,
-    /// It comes behind what is there.
+    /// Append to it.
     Append,
 }
 
-/// What became of a sample.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is where it should be.
+    /// The sample was written.
     Done,
-    /// Nobody reads any more.
+    /// The reader has closed the pipe.
     Closed,
 }
 
-/// Writes a sample.
+/// Writes a sample to `target`.
 ///
 /// # Errors
-/// If the file or standard output cannot be written. A closed pipe is none.
-pub fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Failure> {
+/// [`Error::File`] if it cannot be written. A closed pipe is not an error.
+pub fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Error> {
     let (written, name) = match target {
         Target::Standard => (to_standard(bytes), "standard output".to_owned()),
         Target::File(path) => (to_file(path, mode, bytes), path.display().to_string()),
@@ -37,10 +37,7 @@ pub fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Fa
     match written {
         Ok(()) => Ok(Delivery::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::Closed),
-        Err(error) => Err(Failure {
-            exit: Exit::Usage,
-            message: format!("cannot write {name}: {error}; name another file"),
-        }),
+        Err(error) => Err(Error::File(format!("cannot write {name}: {error}; name another file"))),
     }
 }
 
@@ -55,7 +52,7 @@ fn to_file(path: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
         (Mode::Append, _) => {
             OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
         }
-        // A pipe, a terminal or /dev/null stays what it is.
+        // A pipe, a terminal or /dev/null cannot be replaced by a file.
         (Mode::Replace, Ok(status)) if !status.is_file() => {
             OpenOptions::new().write(true).open(path)?.write_all(bytes)
         }
@@ -66,7 +63,7 @@ fn to_file(path: &Path, mode: Mode, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes beside the file and then takes its name, so that a reader sees the old content or the new.
+/// Writes a new file next to `path` and renames it, so that a reader sees the old content or the new.
 fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
     let beside = beside(path);
     let written = write_new(&beside, bytes, permissions).and_then(|()| fs::rename(&beside, path));
@@ -135,7 +132,7 @@ mod tests {
     fn what_cannot_be_written_is_one_line() {
         let target = Target::File("/nowhere/out".into());
         let failure = deliver(&target, Mode::Replace, b"").unwrap_err();
-        assert!(failure.message.starts_with("cannot write /nowhere/out: "));
-        assert!(!failure.message.contains('\n'));
+        assert!(failure.message().starts_with("cannot write /nowhere/out: "));
+        assert!(!failure.message().contains('\n'));
     }
 }

@@ -1,17 +1,29 @@
-//! Texts that need no snapshot: lists of fields, completions, the man page.
+//! Texts that need no snapshot: lists of fields, completions, man pages.
 
 use clap::{Command, CommandFactory as _};
 
-use crate::args::Text;
 use crate::cli::Cli;
-use crate::exit::Failure;
+use crate::error::Error;
 use crate::field::{Field, device, process};
 
-/// The text as it is printed.
+/// A text that needs no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The fields of a chip.
+    DeviceFields,
+    /// The fields of a process.
+    ProcessFields,
+    /// A completion script.
+    Completions(clap_complete::Shell),
+    /// The man page of ttmem, or of the command of this name.
+    Man(Option<String>),
+}
+
+/// Returns the text as it is printed.
 ///
 /// # Errors
-/// If there is no such command, or the man page cannot be made.
-pub fn render(text: &Text) -> Result<Vec<u8>, Failure> {
+/// [`Error::Usage`] if there is no such command.
+pub fn render(text: &Text) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match text {
         Text::DeviceFields => bytes = list(&device::fields()).into_bytes(),
@@ -22,23 +34,23 @@ pub fn render(text: &Text) -> Result<Vec<u8>, Failure> {
         Text::Man(command) => clap_mangen::Man::new(page_of(command.as_deref())?)
             .source(concat!("ttmem ", env!("CARGO_PKG_VERSION")))
             .render(&mut bytes)
-            .map_err(|error| Failure::usage(format!("cannot make the man page: {error}")))?,
+            .map_err(|error| Error::System(format!("cannot write the man page: {error}")))?,
     }
     Ok(bytes)
 }
 
-/// What a man page is about: all of ttmem, or one command with what every command understands.
-fn page_of(command: Option<&str>) -> Result<Command, Failure> {
+/// Returns the command that a man page describes: ttmem, or one of its commands with the common options.
+fn page_of(command: Option<&str>) -> Result<Command, Error> {
     let mut whole = Cli::command();
     let Some(name) = command else { return Ok(whole) };
     whole.build();
     whole.find_subcommand(name).cloned().ok_or_else(|| {
         let names: Vec<&str> = whole.get_subcommands().map(Command::get_name).collect();
-        Failure::usage(format!("no command `{name}`; there are {}", names.join(", ")))
+        Error::usage(format!("no command `{name}`; commands are {}", names.join(", ")))
     })
 }
 
-/// One field a line: name, unit, help.
+/// Returns one line per field: name, unit, help.
 fn list<R>(fields: &[Field<R>]) -> String {
     let name = |field: &Field<R>| match field.unit {
         "" => field.name.to_string(),

@@ -1,13 +1,11 @@
-//! `ttmem top` and `ttmem config`: the live view, and the file of its choices.
+//! `ttmem top`: the live view of a host or a recording.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use ttmem_sources::Collector;
 
-use clap::Args;
 use ttmem_merge::buffers;
 use ttmem_model::Timestamp;
 use ttmem_recording::Recording;
@@ -15,19 +13,21 @@ use ttmem_root::Root;
 use ttmem_root::Tree;
 use ttmem_service::Supply;
 use ttmem_service::recorder::FileSource;
-use ttmem_sources::L1Request;
 use ttmem_sources::source::agent;
+use ttmem_sources::{Collector, L1Request};
 
-use crate::cli::{ColorWhen, CommonArgs};
-use crate::config::{self, Configuration, Settings};
-use crate::exit::{Exit, Failure};
-use crate::interval::Interval;
-use crate::served;
-use crate::tui::app::{App, CoreRequest, Event, Replay, Sample, View};
+use super::variable;
+use crate::cli::common::{ColorWhen, CommonArgs};
+use crate::cli::top::TopArgs;
+use crate::config::{self, Configuration};
+use crate::error::Error;
+use crate::host::{HostChoice, supply, without_devices};
+use crate::tui::app::{App, CoreRequest, Event, Replay, Sample};
+use crate::tui::choice::Settings;
 use crate::tui::demo::Work;
 use crate::tui::details;
 use crate::tui::history::Moment;
-use crate::tui::look::{self, Charset, Depth, Environment, Look, Theme};
+use crate::tui::look::{self, Charset, Depth, Environment, Look};
 use crate::tui::past;
 use crate::tui::player;
 use crate::tui::run::{self, Directory, End, HostParts, Parts, Subject};
@@ -36,68 +36,25 @@ use crate::tui::sampler::{CoreFeed, Lister, Listing, Maker, Recipe, RecipeOfL1, 
 /// The longest time from one sample to the next.
 const MOST_SECONDS: u64 = 60;
 
-/// Options of `ttmem top`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct TopArgs {
-    /// Sample every SEC seconds, 1 if not said; 100ms to 60s.
-    #[arg(
-        short = 'd',
-        long,
-        visible_short_alias = 'l',
-        visible_alias = "loop",
-        value_name = "SEC"
-    )]
-    pub interval: Option<Interval>,
-    /// Open this view first: overview, charts, l1, processes, buffers, telemetry or findings.
-    #[arg(long, value_name = "VIEW", value_parser = view)]
-    pub view: Option<View>,
-    /// Colours: default, light, high-contrast, colour-blind or mono.
-    #[arg(long, value_name = "THEME", value_parser = theme)]
-    pub theme: Option<Theme>,
-    /// Leave the mouse to the terminal.
-    #[arg(long)]
-    pub no_mouse: bool,
-    /// Allow signals to be sent to processes; each is confirmed.
-    #[arg(long)]
-    pub allow_signals: bool,
-}
-
-/// Options of `ttmem config`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
-pub struct ConfigArgs {
-    /// Print the file with every choice at its usual value, each explained.
-    #[arg(long)]
-    pub default: bool,
-}
-
-fn view(name: &str) -> Result<View, String> {
-    View::by_name(name).ok_or_else(|| format!("views are {}", View::ALL.map(View::name).join(", ")))
-}
-
-fn theme(name: &str) -> Result<Theme, String> {
-    Theme::by_name(name)
-        .ok_or_else(|| format!("themes are {}", Theme::ALL.map(Theme::name).join(", ")))
-}
-
-/// Runs the live view.
+/// Runs the live view of a host.
 ///
 /// # Errors
-/// If there is no terminal that it could be drawn on, or the arguments make no sense.
-pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Failure> {
-    terminal_is_there(&Environment::read(variable))?;
+/// [`Error::Unsupported`] if there is no suitable terminal.
+pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
+    check_terminal(&Environment::read(variable))?;
     show(args, common, |app, settings| parts(app, settings, args, common))
 }
 
-/// Runs the live view on a recording.
+/// Runs the live view of a recording.
 ///
 /// # Errors
-/// If the terminal cannot be drawn on.
+/// [`Error::System`] if the terminal cannot be used.
 pub fn replay(
     path: &Path,
     recording: &Recording<FileSource>,
     span: (Timestamp, Timestamp),
     common: &CommonArgs,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, Error> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let interval = player::interval(recording);
     show(&TopArgs::default(), common, |mut app, settings| {
@@ -112,29 +69,29 @@ pub fn replay(
     })
 }
 
-/// Whether there is a terminal that a live view can be drawn on.
+/// Returns true if the live view can run on the terminal.
 #[must_use]
 pub fn has_terminal() -> bool {
-    terminal_is_there(&Environment::read(variable)).is_ok()
+    check_terminal(&Environment::read(variable)).is_ok()
 }
 
-/// Runs the live view of something.
+/// Runs the live view, and saves the choices made in it.
 fn show(
     args: &TopArgs,
     common: &CommonArgs,
-    parts: impl FnOnce(App, &Settings) -> Result<Parts, Failure>,
-) -> Result<ExitCode, Failure> {
+    parts: impl FnOnce(App, &Settings) -> Result<Parts, Error>,
+) -> Result<ExitCode, Error> {
     let configuration = configuration();
     let settings = settings(args, configuration.settings.clone())?;
     let look = look_of(&settings, common, &Environment::read(variable));
     let app = App::new(settings.clone(), look, args.allow_signals);
     let mut parts = parts(app, &settings)?;
-    // Said last: a demonstration has been at work for minutes by now, and messages go away.
+    // Last, since messages expire and a demonstration has run for minutes by now.
     if let Some(text) = faults(&configuration) {
         parts.app.notify(look::Role::Notice, text);
     }
     let end = run::run(parts).map_err(|error| {
-        Failure::usage(format!("the terminal cannot be drawn on ({error}); try plain ttmem"))
+        Error::System(format!("cannot use the terminal: {error}; try plain ttmem"))
     })?;
     remember(&configuration, &settings, &end)?;
     Ok(match end.signal {
@@ -144,70 +101,46 @@ fn show(
     })
 }
 
-/// The text of `ttmem config`.
-///
-/// # Errors
-/// If there is a configuration and it cannot be read, or something is wrong with it.
-pub fn config(args: ConfigArgs) -> Result<String, Failure> {
-    if args.default {
-        return Ok(Settings::default_file());
-    }
-    let Some(path) = config::path(variable) else {
-        return Err(Failure::usage("there is no home directory; set XDG_CONFIG_HOME"));
-    };
-    let found = Configuration::read(Some(path.clone()))
-        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
-    if found.faults.is_empty() {
-        return Ok(format!("{}\n", path.display()));
-    }
-    let faults: Vec<String> = found.faults.iter().map(ToString::to_string).collect();
-    Err(Failure::usage(format!("{}: {}", path.display(), faults.join("; "))))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// What is missing for a live view, and what would do instead.
-fn terminal_is_there(environment: &Environment) -> Result<(), Failure> {
+/// Returns an error with an alternative if the terminal cannot show the live view.
+fn check_terminal(environment: &Environment) -> Result<(), Error> {
     let unsupported = |what: &str| {
-        let message =
-            format!("ttmem top {what}; ttmem -l repeats a table, ttmem --json -l a stream");
-        Err(Failure { exit: Exit::Unsupported, message })
+        Err(Error::Unsupported(format!(
+            "ttmem top {what}; ttmem -l repeats a table, ttmem --json -l a stream"
+        )))
     };
     if !io::stdout().is_terminal() {
-        return unsupported("needs a terminal to draw on, and standard output is none");
+        return unsupported("needs a terminal, and standard output is not one");
     }
     if !io::stdin().is_terminal() {
-        return unsupported("needs a terminal for its keys, and standard input is none");
+        return unsupported("needs a terminal, and standard input is not one");
     }
     match environment.why_unsupported() {
-        Some(lacks) => unsupported(&format!("cannot be drawn here: {lacks}")),
+        Some(lacks) => unsupported(&format!("cannot run here: {lacks}")),
         None => Ok(()),
     }
 }
 
-/// The configuration; one that cannot be read is as good as none, and says so.
+/// Reads the config file. The error of one that cannot be read is among its faults.
 fn configuration() -> Configuration {
     let path = config::path(variable);
     Configuration::read(path).unwrap_or_else(|error| Configuration::unreadable(&error))
 }
 
-/// What is wrong with the configuration, in one line.
+/// Describes the errors of the config file in one line.
 fn faults(configuration: &Configuration) -> Option<String> {
     let (first, more) = configuration.faults.split_first()?;
     Some(match more.len() {
         0 => format!("config.toml, {first}"),
-        more => format!("config.toml, {} faults (ttmem config), {first}", more + 1),
+        more => format!("config.toml, {} errors (ttmem config), {first}", more + 1),
     })
 }
 
-/// The settings with what the arguments say.
-fn settings(args: &TopArgs, mut settings: Settings) -> Result<Settings, Failure> {
+/// Returns the settings with the options of the command line applied.
+fn settings(args: &TopArgs, mut settings: Settings) -> Result<Settings, Error> {
     if let Some(interval) = args.interval {
         let interval = interval.duration();
         if interval.as_secs_f64() > MOST_SECONDS as f64 {
-            return Err(Failure::usage(format!("--interval is at most {MOST_SECONDS}s")));
+            return Err(Error::usage(format!("--interval is at most {MOST_SECONDS}s")));
         }
         settings.interval_micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
     }
@@ -217,7 +150,7 @@ fn settings(args: &TopArgs, mut settings: Settings) -> Result<Settings, Failure>
     Ok(settings)
 }
 
-/// How things look: what was asked for, then what the terminal can do.
+/// Returns the colors and characters to draw with: those asked for, as far as the terminal supports them.
 fn look_of(settings: &Settings, common: &CommonArgs, environment: &Environment) -> Look {
     let ascii = common.ascii || settings.ascii;
     let charset = if ascii { Charset::Ascii } else { look::charset(environment) };
@@ -237,38 +170,33 @@ fn parts(
     settings: &Settings,
     args: &TopArgs,
     common: &CommonArgs,
-) -> Result<Parts, Failure> {
-    let root = || match &common.root {
-        None if common.demo => Ok(ttmem_sources::demo::root()),
-        // A capture has no host, and a server may look at another.
-        None if common.capture.is_some() || common.server.is_some() => {
-            Ok(Root::memory(Tree::new()))
-        }
-        None => Ok(Root::system()),
-        Some(directory) => Root::directory(directory).map_err(|error| {
-            Failure::usage(format!("cannot open --root {error}; name a directory that can be read"))
-        }),
+) -> Result<Parts, Error> {
+    let host = HostChoice::of(common);
+    // A server may read another host, whose files are not here.
+    let root = || match &common.server {
+        Some(_) => Ok(Root::memory(Tree::new())),
+        None => host.root(),
     };
     let (feed, buffers, begin) = if common.demo {
         let mut work = Work::new(Collector::demo());
-        let begin = have_worked(&mut app, &mut work);
+        let begin = warm_up(&mut app, &mut work);
         let again = Listing::Work(Box::new(Work::new(Collector::demo())));
         (Samples::Work(Box::new(work)), again, Some(begin))
     } else {
-        let samples = Samples::Made(host(common, settings.interval_micros));
+        let samples = Samples::Made(snapshots(common, settings.interval_micros));
         (samples, Listing::Made(lister(common)), None)
     };
     let directory = directory(settings);
-    let is_system = common.is_this_machine() && common.server.is_none();
+    let is_system = common.is_this_host() && common.server.is_none();
     let processes = (args.allow_signals && is_system).then(Root::system);
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
     let roots = [root()?, root()?];
-    let host = HostParts { feed, buffers, l1, roots, begin };
-    Ok(Parts { app, subject: Subject::Host(Box::new(host)), mouse: settings.mouse, outside })
+    let parts = HostParts { feed, buffers, l1, roots, begin };
+    Ok(Parts { app, subject: Subject::Host(Box::new(parts)), mouse: settings.mouse, outside })
 }
 
-/// Where exports go.
+/// Returns the directory of exports.
 fn directory(settings: &Settings) -> Directory {
     match &settings.export_directory {
         Some(directory) => Directory::Named(directory.clone()),
@@ -276,17 +204,16 @@ fn directory(settings: &Settings) -> Directory {
     }
 }
 
-/// How the collector of the host is made that the arguments choose.
+/// Returns a function that creates the collector of the chosen host, to run in another thread.
 fn recipe(common: &CommonArgs) -> Recipe {
     let common = common.clone();
     Box::new(move || {
-        let host = crate::HostChoice::of(&common);
-        let l1 = L1Request { simulator: common.simulator.clone(), ..L1Request::default() };
-        host.collector(l1).map_err(|failure| failure.message)
+        let host = HostChoice::of(&common);
+        host.collector(without_devices(&common)).map_err(|error| error.message().to_owned())
     })
 }
 
-/// How the buffers of the host are listed.
+/// Returns a function that creates the reader of the host's buffers.
 fn lister(common: &CommonArgs) -> Maker<Lister> {
     let recipe = recipe(common);
     Box::new(move || {
@@ -296,39 +223,38 @@ fn lister(common: &CommonArgs) -> Maker<Lister> {
     })
 }
 
-/// How snapshots of the host are made that the arguments choose, through a server where there is one. Simulated chips and
-/// captures have an L1 that is read without a device.
-fn host(common: &CommonArgs, interval_micros: u64) -> Maker<Supply> {
+/// Returns a function that creates the supply of snapshots, through a server if one is running. The L1 of simulated chips
+/// and captures is read without opening a device.
+fn snapshots(common: &CommonArgs, interval_micros: u64) -> Maker<Supply> {
     let recipe = recipe(common);
     let common = common.clone();
     Box::new(move || {
         let collector = recipe()?;
         let interval = Some(Duration::from_micros(interval_micros));
-        Ok(served::supply(collector, &common, false, interval).with_past(past::PAST))
+        Ok(supply::supply(collector, &common, false, interval).with_past(past::PAST))
     })
 }
 
-/// The same for L1 alone. The demonstration's is embedded, so no device is opened for it.
+/// Returns a function that creates the reader of L1. The demonstration's is embedded, so no device is opened for it.
 fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
     let common = common.clone();
     Box::new(move |ask| {
         let common = common.clone();
         Box::new(move || {
             if common.server.is_some() {
-                return Err("L1 is not read through a server; leave --server out".to_owned());
+                return Err("L1 cannot be read through a server; leave --server out".to_owned());
             }
-            let host = crate::HostChoice::of(&common);
+            let host = HostChoice::of(&common);
             let devices = common.demo || ask == CoreRequest::WithDevices;
-            let l1 = L1Request { devices, simulator: common.simulator, budget: None };
-            let collector = host.collector(l1).map_err(|failure| failure.message)?;
+            let l1 = L1Request { devices, ..without_devices(&common) };
+            let collector = host.collector(l1).map_err(|error| error.message().to_owned())?;
             Ok(CoreFeed::Collector(Box::new(collector)))
         })
     })
 }
 
-/// Lets the demonstration have been at work for a while, so that its charts have something to show. Gives the moment
-/// from which it goes on.
-fn have_worked(app: &mut App, work: &mut Work) -> Moment {
+/// Runs the demonstration for a while, so that its charts are not empty. Returns the moment at which it continues.
+fn warm_up(app: &mut App, work: &mut Work) -> Moment {
     const SECONDS: u64 = 240;
     let begin = work.begin();
     let boot = details::boot(&ttmem_sources::demo::root());
@@ -341,8 +267,8 @@ fn have_worked(app: &mut App, work: &mut Work) -> Moment {
     Moment(at.0 + 1_000_000)
 }
 
-/// Writes back what was chosen on the screen, but not what the arguments said for this once.
-fn remember(configuration: &Configuration, given: &Settings, end: &End) -> Result<(), Failure> {
+/// Saves the choices made on the screen, but not the options of the command line.
+fn remember(configuration: &Configuration, given: &Settings, end: &End) -> Result<(), Error> {
     let now = end.app.settings();
     let kept = configuration.settings.clone();
     let chosen = Settings {
@@ -358,11 +284,11 @@ fn remember(configuration: &Configuration, given: &Settings, end: &End) -> Resul
     };
     configuration.remember(&chosen).map(|_path| ()).map_err(|error| {
         let path = configuration.path.as_deref().unwrap_or(std::path::Path::new(""));
-        Failure::usage(format!("could not remember your choices in {}: {error}", path.display()))
+        Error::File(format!("cannot save your choices in {}: {error}", path.display()))
     })
 }
 
-/// What was chosen on the screen, if anything was; else what is kept already.
+/// Returns the choice made on the screen; if none was made, the saved one.
 fn keep<T: PartialEq>(given: T, now: T, kept: T) -> T {
     if now == given { kept } else { now }
 }

@@ -16,6 +16,7 @@ mod programs;
 mod totals;
 pub mod view;
 
+use clap::ValueEnum;
 use ttmem_model::Snapshot;
 use ttmem_model::l1::{Coordinate, Core, L1Map};
 
@@ -24,7 +25,20 @@ use self::panel::Panel;
 use self::view::ChipView;
 use super::page::{FULL_WIDTH, LEAST_WIDTH, Page};
 use super::sheet::Sheet;
-use crate::cli::L1Sort;
+
+/// The key that programs or cores are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum L1Sort {
+    /// The number of the program, or the coordinate of the core.
+    #[default]
+    Number,
+    /// The number of cores of a program; for cores, the state.
+    Cores,
+    /// Bytes of circular buffers, most first.
+    Cbs,
+    /// Bytes of kernel text, most first.
+    Text,
+}
 
 /// A chip whose L1 could not be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,18 +18,18 @@ use std::sync::Arc;
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding, Timestamp};
 
+use super::choice::{Settings, View};
 use super::details::Details;
 use super::history::Moment;
 use super::key::Step;
 use super::look::{Look, Role};
 use super::select::{Filter, Order, Row, RowId, rows};
 use super::track::{ProcessId, Subject, Track};
-use crate::config::Settings;
 
 pub use buffers::{AllocatorId, BufferId, Buffers, Pace};
-pub use chart::{Arrange, Charts, Panel, Scale};
+pub use chart::Charts;
 pub use cores::{CoreRequest, Cores, Heat};
-pub use event::{Action, Event, Gesture, Mouse, Target, View};
+pub use event::{Action, Event, Gesture, Mouse, Target};
 pub use overlay::{Overlay, Signal};
 pub use past::{Past, Rates};
 pub use replay::{FRAME_MICROS, Jump, Playback, Replay, SPEEDS};

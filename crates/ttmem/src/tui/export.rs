@@ -6,9 +6,10 @@ mod svg;
 
 use ttmem_model::buffers::BufferList;
 
-use super::app::{App, Panel, View};
+use super::app::App;
 use super::track::{Line, Subject, Track};
 use crate::output::amount::rfc3339;
+use crate::tui::choice::{Panel, View};
 
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 mod table;
 
-use super::app::{Jump, View};
+use super::app::Jump;
+use crate::tui::choice::View;
 
 pub use table::BINDINGS;
 

@@ -16,10 +16,11 @@ mod telemetry;
 use ratatui_core::layout::Rect;
 use ratatui_core::terminal::Frame;
 
-use super::app::{App, View};
+use super::app::App;
 use super::look::Role;
 use super::widget::canvas::{Canvas, Hit};
 use crate::output::text::wrap;
+use crate::tui::choice::View;
 
 /// The smallest screen that is drawn on.
 pub const LEAST: (u16, u16) = (40, 12);

@@ -1,12 +1,12 @@
-//! The exit code of `ttmem` follows from the status of the sources.
+//! The status of all sources decides the exit code.
 
-use ttmem::exit::{Exit, of_sources};
+use ttmem::error::{Error, of_sources};
 use ttmem_model::SourceName;
 use ttmem_model::snapshot::SourceStatus;
 
 use crate::made;
 
-fn exit(kmd: SourceStatus, upstream: SourceStatus) -> Exit {
+fn exit(kmd: SourceStatus, upstream: SourceStatus) -> u8 {
     let mut snapshot = made::none();
     snapshot.sources = vec![
         made::source(SourceName::Kmd, kmd),
@@ -14,10 +14,10 @@ fn exit(kmd: SourceStatus, upstream: SourceStatus) -> Exit {
         made::source(SourceName::L1, SourceStatus::NotRead),
     ];
     match of_sources(&snapshot) {
-        None => Exit::Ok,
-        Some(failure) => {
-            assert!(!failure.message.contains('\n') && failure.message.contains(';'));
-            failure.exit
+        None => 0,
+        Some(error) => {
+            assert!(!error.message().contains('\n') && error.message().contains(';'));
+            error.exit_code()
         }
     }
 }
@@ -27,26 +27,26 @@ fn one_source_is_enough() {
     let others =
         [SourceStatus::Absent, SourceStatus::Denied, SourceStatus::Failed, SourceStatus::NotRead];
     for other in others {
-        assert_eq!(exit(SourceStatus::Ok, other), Exit::Ok);
-        assert_eq!(exit(other, SourceStatus::Ok), Exit::Ok);
+        assert_eq!(exit(SourceStatus::Ok, other), 0);
+        assert_eq!(exit(other, SourceStatus::Ok), 0);
     }
 }
 
 #[test]
-fn nothing_there_differs_from_nothing_allowed_and_nothing_readable() {
-    assert_eq!(exit(SourceStatus::Absent, SourceStatus::Absent), Exit::NoDriver);
-    assert_eq!(exit(SourceStatus::Absent, SourceStatus::Denied), Exit::Permission);
-    assert_eq!(exit(SourceStatus::Denied, SourceStatus::Failed), Exit::Permission);
-    assert_eq!(exit(SourceStatus::Failed, SourceStatus::Absent), Exit::NoSource);
+fn absent_denied_and_failed_sources_have_codes_of_their_own() {
+    assert_eq!(exit(SourceStatus::Absent, SourceStatus::Absent), 9);
+    assert_eq!(exit(SourceStatus::Absent, SourceStatus::Denied), 4);
+    assert_eq!(exit(SourceStatus::Denied, SourceStatus::Failed), 4);
+    assert_eq!(exit(SourceStatus::Failed, SourceStatus::Absent), 12);
 }
 
 #[test]
-fn a_server_that_was_named_is_the_only_source() {
+fn a_named_server_is_the_only_source() {
     for status in [SourceStatus::Failed, SourceStatus::NotRead] {
         let mut snapshot = made::none();
         snapshot.sources = vec![made::source(SourceName::Server, status)];
-        let failure = of_sources(&snapshot).unwrap();
-        assert_eq!(failure.exit, Exit::NoSource);
-        assert!(failure.message.contains("server"), "{}", failure.message);
+        let error = of_sources(&snapshot).unwrap();
+        assert!(matches!(error, Error::NoSource(_)), "{error}");
+        assert!(error.message().contains("server"), "{error}");
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use ttmem::args::Text;
-use ttmem::cmd::text;
+use ttmem::cmd::text::{self, Text};
 use ttmem::field::{device, process};
 
 use crate::made;

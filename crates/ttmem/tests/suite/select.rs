@@ -1,6 +1,6 @@
 //! `-i`.
 
-use ttmem::select::select;
+use ttmem::host::select::select;
 use ttmem_model::{Severity, Snapshot};
 
 use crate::made;

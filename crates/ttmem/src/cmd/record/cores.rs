@@ -1,4 +1,4 @@
-//! Keeps the L1 of the moment at which most of it was in use, core by core.
+//! The L1 of the moment with most of it in use, core by core.
 
 use ttmem_model::Timestamp;
 use ttmem_model::facts::L1Facts;
@@ -8,7 +8,7 @@ use ttmem_sources::L1Look;
 
 use crate::output::l1::view::ChipView;
 
-/// The look with most in use so far.
+/// The look with most L1 in use so far.
 #[derive(Debug, Default)]
 pub struct CorePeak {
     bytes: u64,
@@ -16,7 +16,7 @@ pub struct CorePeak {
 }
 
 impl CorePeak {
-    /// Keeps a look if more is in use in it than ever before.
+    /// Keeps a look if more L1 is in use than in any before.
     pub fn observe(&mut self, look: &L1Look) {
         let bytes =
             look.chips.iter().fold(0, |sum: u64, (_, facts)| sum.saturating_add(used(facts)));
@@ -31,7 +31,7 @@ impl CorePeak {
         self.best = Some((look.snapshot.time_us, L1Report::new(views.collect())));
     }
 
-    /// The look as it is attached to a recording.
+    /// Returns the look as an attachment of a recording.
     #[must_use]
     pub fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
         let (time, report) = self.best.as_ref()?;
@@ -48,7 +48,7 @@ impl CorePeak {
     }
 }
 
-/// Bytes of circular buffers and kernel text on a chip, as far as they are known.
+/// Returns the known bytes of circular buffers and kernel text on a chip.
 fn used(facts: &L1Facts) -> u64 {
     let cores = facts.content.as_ref().map(|content| content.cores.as_slice()).unwrap_or_default();
     cores.iter().fold(0, |sum: u64, core| {

@@ -1,4 +1,4 @@
-//! What a report is of: recordings, segments in files, and processes.
+//! Inputs of a report: recordings, segments in files, and processes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,37 +18,37 @@ use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::source::process::start_ticks;
 
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
 use crate::output::html::L1Moment;
 
-/// Everything that was named, read.
+/// The inputs of a report, read.
 #[derive(Debug, Default)]
 pub struct Input {
     /// The recordings.
     pub recordings: Vec<RecordingReport>,
-    /// The segments, those in recordings too.
+    /// The segments, including those in recordings.
     pub agents: Vec<Agent>,
-    /// The L1 of chips core by core, where it was recorded.
+    /// The recorded L1 of chips, core by core.
     pub l1: Vec<L1Moment>,
-    /// What could not be read and is left out, a line each.
+    /// Notices about inputs that could not be read, one line each.
     pub notes: Vec<String>,
 }
 
-/// What the agent of one process said.
+/// The segment of one process.
 #[derive(Debug)]
 pub struct Agent {
-    /// Its process here or on the recorded host; the number in its own namespace where that is all there is.
+    /// The process id on this or the recorded host; in its own namespace if no other is known.
     pub pid: i32,
-    /// The name of its process, if it is known.
+    /// The name of the process, if known.
     pub name: Option<String>,
-    /// Whether its process runs.
+    /// Whether the process is running.
     pub is_running: bool,
-    /// What it said.
+    /// The content of the segment.
     pub segment: Segment,
 }
 
 impl Agent {
-    /// What it says, put together.
+    /// Returns the report of the process.
     #[must_use]
     pub fn report(&self) -> ProcessReport {
         let report = ProcessReport::of(&self.segment, self.is_running);
@@ -57,14 +57,14 @@ impl Agent {
 }
 
 impl Input {
-    /// Reads what is named: each a recording, a segment, or the number of a process.
+    /// Reads the inputs. Each name is a recording, a segment, or a process id.
     ///
     /// # Errors
-    /// If it is not there or cannot be read.
+    /// If one does not exist or cannot be read.
     pub fn read<'a>(
         names: impl IntoIterator<Item = &'a Path>,
         collector: &mut Collector,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let mut input = Self::default();
         for name in names {
             if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
@@ -87,10 +87,10 @@ impl Input {
         &mut self,
         path: &Path,
         mut recording: Recording<FileSource>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let name = path.display().to_string();
         let report = RecordingReport::of(name.clone(), &mut recording)
-            .map_err(|damage| Failure::usage(format!("{name}: {damage}")))?;
+            .map_err(|damage| Error::File(format!("{name}: {damage}")))?;
         let processes = report.series.processes().iter();
         let names: BTreeMap<Pid, String> =
             processes.map(|process| (process.pid, process.name.clone())).collect();
@@ -107,7 +107,7 @@ impl Input {
                     });
                 }
                 Err(why) => {
-                    self.notes.push(format!("{name}: {} is left out: {why}", recorded.name));
+                    self.notes.push(format!("{name}: {} is skipped: {why}", recorded.name));
                 }
             }
         }
@@ -121,14 +121,14 @@ impl Input {
             });
             match report {
                 Ok(report) => self.l1.push(L1Moment::new(attached.attachment.time, &report)),
-                Err(why) => self.notes.push(format!("{name}: the map of cores is left out: {why}")),
+                Err(why) => self.notes.push(format!("{name}: the map of cores is skipped: {why}")),
             }
         }
         self.recordings.push(report);
         Ok(())
     }
 
-    /// The report of all of it; with where every buffer lay, if that is asked for.
+    /// Returns the report of all inputs; with the address of every buffer over time if `with_timelines` is set.
     #[must_use]
     pub fn report(&self, with_timelines: bool) -> RunReport {
         let process = |agent: &Agent| match with_timelines {
@@ -142,38 +142,29 @@ impl Input {
     }
 }
 
-/// The recording in a file; `None` if it is none.
-fn open(path: &Path) -> Result<Option<Recording<FileSource>>, Failure> {
+/// Opens a recording; `None` if the file is not one.
+fn open(path: &Path) -> Result<Option<Recording<FileSource>>, Error> {
     let name = path.display();
     let source = FileSource::open(path).map_err(|error| unreadable(path, &error))?;
     match Recording::open(source) {
         Ok(recording) => Ok(Some(recording)),
         Err(OpenError::NotARecording) => Ok(None),
         Err(error @ OpenError::TooNew { .. }) => {
-            Err(Failure { exit: Exit::Unsupported, message: format!("{name}: {error}") })
+            Err(Error::Unsupported(format!("{name}: {error}")))
         }
-        Err(error) => Err(Failure::usage(format!("{name}: {error}"))),
+        Err(error) => Err(Error::File(format!("{name}: {error}"))),
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    let exit = match error.kind() {
-        std::io::ErrorKind::NotFound => Exit::NotFound,
-        std::io::ErrorKind::PermissionDenied => Exit::Permission,
-        _ => Exit::Usage,
-    };
-    let name = path.display();
-    Failure {
-        exit,
-        message: format!("cannot read {name}: {error}; name a recording or a segment of the agent"),
-    }
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::reading(path, error, "name a recording or an agent segment")
 }
 
 /// Reads the segment in a file that the user names.
 ///
 /// # Errors
-/// If it is not there, cannot be read, or is no segment of this version.
-pub fn segment(path: &Path) -> Result<Segment, Failure> {
+/// If it does not exist, cannot be read, or is not a segment of this version.
+pub fn segment(path: &Path) -> Result<Segment, Error> {
     let mut bytes = Vec::new();
     let limit = MAX_SEGMENT_BYTES as u64;
     File::open(path)
@@ -181,17 +172,17 @@ pub fn segment(path: &Path) -> Result<Segment, Failure> {
         .map_err(|error| unreadable(path, &error))?;
     Reader::parse(&bytes).map_err(|error| {
         let name = path.display();
-        Failure::usage(match error {
+        Error::File(match error {
             SegmentError::NotASegment | SegmentError::Short { .. } => {
-                format!("{name} is neither a recording nor a whole segment of the agent")
+                format!("{name} is neither a recording nor a complete agent segment")
             }
             error => format!("{name}: {error}"),
         })
     })
 }
 
-/// The segment of a process of the host.
-fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Failure> {
+/// Reads the segment of a process of the host.
+fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
     let facts = collector.facts_at(Depth::Full);
     let list = buffers(&facts);
     let owner = list.processes.iter().rev().find(|process| process.pid == Pid(pid));
@@ -201,8 +192,8 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Failure> {
     let is_running = owner.is_some_and(|owner| owner.state == ProcessState::Live);
     let name = facts.processes.get(&Pid(pid)).map(|process| process.name.clone());
     segment.map(|segment| Agent { pid, name, is_running, segment }).ok_or_else(|| {
-        Failure::not_found(format!(
-            "no segment of process {pid}; start it with ttmem run, and with --keep to see it after its end"
+        Error::not_found(format!(
+            "no segment of process {pid}; start the process with ttmem run; add --keep to see its segment after it exits"
         ))
     })
 }

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::segments::{self, Found, Watch};
 use super::signals::{Forwarding, Signals};
 use super::{library, say};
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
 
 /// Exit code where the command is there and cannot be run, as shells have it.
 const CANNOT_RUN: u8 = 126;
@@ -46,7 +46,7 @@ impl Running {
     ///
     /// # Errors
     /// If the agent library is missing.
-    pub(in crate::cmd) fn start(command: &[OsString]) -> Result<Result<Self, u8>, Failure> {
+    pub(in crate::cmd) fn start(command: &[OsString]) -> Result<Result<Self, u8>, Error> {
         let preload = library::preload(&library::find()?)?;
         let watch = Watch::start();
         let signals = Signals::catch();
@@ -94,11 +94,11 @@ impl Running {
     pub(in crate::cmd) fn wait<T>(
         mut self,
         conclude: impl FnOnce(i32) -> T,
-    ) -> Result<(Ended, T), Failure> {
-        let status = self.child.wait().map_err(|error| Failure {
-            exit: Exit::Usage,
-            message: format!("cannot wait for the command: {error}"),
-        })?;
+    ) -> Result<(Ended, T), Error> {
+        let status = self
+            .child
+            .wait()
+            .map_err(|error| Error::System(format!("cannot wait for the command: {error}")))?;
         let code = code_of(status);
         let conclusion = conclude(code);
         self.forwarding.command_ended();

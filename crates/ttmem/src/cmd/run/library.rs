@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Failure;
+use crate::error::Error;
 
 /// What the dynamic linker reads.
 pub(super) const PRELOAD: &str = "LD_PRELOAD";
@@ -18,11 +18,11 @@ const NAME: &str = "libttmem_agent.so";
 ///
 /// # Errors
 /// If it is in none of them.
-pub(in crate::cmd) fn find() -> Result<PathBuf, Failure> {
+pub(in crate::cmd) fn find() -> Result<PathBuf, Error> {
     if let Some(place) = std::env::var_os(PLACE).filter(|place| !place.is_empty()) {
         let path = PathBuf::from(place);
         return usable(&path).ok_or_else(|| {
-            Failure::unsupported(format!(
+            Error::unsupported(format!(
                 "{PLACE} names {}, and there is no file; name {NAME}",
                 path.display()
             ))
@@ -32,7 +32,7 @@ pub(in crate::cmd) fn find() -> Result<PathBuf, Failure> {
     let folder = program.parent().unwrap_or(Path::new("/"));
     let places = ["", "../lib/ttmem", "../lib", ".."];
     places.iter().find_map(|place| usable(&folder.join(place).join(NAME))).ok_or_else(|| {
-        Failure::unsupported(format!(
+        Error::unsupported(format!(
             "{NAME} is neither in {} nor in ../lib/ttmem from there; build it with \
              `cargo build -p ttmem-agent` or name it in {PLACE}",
             folder.display()
@@ -48,10 +48,10 @@ fn usable(path: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// If the linker could not read the path: it separates libraries by spaces and colons.
-pub(super) fn preload(library: &Path) -> Result<OsString, Failure> {
+pub(super) fn preload(library: &Path) -> Result<OsString, Error> {
     let bytes = library.as_os_str().as_bytes();
     if bytes.iter().any(|byte| matches!(byte, b' ' | b':')) {
-        return Err(Failure::unsupported(format!(
+        return Err(Error::unsupported(format!(
             "{} has a space or a colon in its path, which {PRELOAD} cannot hold; name a copy elsewhere in {PLACE}",
             library.display()
         )));

@@ -1,30 +1,16 @@
-//! Pushing to a receiver of OTLP: the arguments and the environment of it.
+//! The export of metrics to an OTLP receiver.
 
-use clap::Args;
-use ttmem_service::server::push::{Endpoint, Options, Pusher};
+use ttmem_service::server::push::{Options, Pusher};
 
-use crate::exit::Failure;
-use crate::interval::Interval;
+use crate::cli::serve::ExportArgs;
+use crate::error::Error;
 use crate::output::otlp;
 
-/// Options of the export.
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// Push metrics to the OTLP receiver at this address, such as http://localhost:4318.
-    ///
-    /// OTEL_EXPORTER_OTLP_HEADERS and OTEL_RESOURCE_ATTRIBUTES are heeded.
-    #[arg(long, value_name = "URL")]
-    pub otlp: Option<Endpoint>,
-    /// Push every SEC seconds.
-    #[arg(long, value_name = "SEC", default_value = "10", requires = "otlp")]
-    pub otlp_interval: Interval,
-}
-
-/// Begins to push, if that is asked for.
+/// Starts the export, if one is asked for.
 ///
 /// # Errors
-/// If the environment makes no sense, or there can be no more threads.
-pub(super) fn start(args: &ExportArgs) -> Result<Option<Pusher>, Failure> {
+/// [`Error::Usage`] if an environment variable is invalid, [`Error::System`] if no thread can be started.
+pub(super) fn start(args: &ExportArgs) -> Result<Option<Pusher>, Error> {
     let Some(endpoint) = args.otlp.clone() else { return Ok(None) };
     let headers = pairs("OTEL_EXPORTER_OTLP_HEADERS")?;
     let is_token = |text: &str| {
@@ -34,27 +20,29 @@ pub(super) fn start(args: &ExportArgs) -> Result<Option<Pusher>, Failure> {
         is_token(name) && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
     };
     if !headers.iter().all(is_header) {
-        return Err(Failure::usage("OTEL_EXPORTER_OTLP_HEADERS has what cannot stand in a header"));
+        return Err(Error::usage(
+            "OTEL_EXPORTER_OTLP_HEADERS has characters that are not allowed in a header",
+        ));
     }
     let resource = pairs("OTEL_RESOURCE_ATTRIBUTES")?;
-    super::say(&format!("pushing to {endpoint}"));
+    super::notify(&format!("pushing to {endpoint}"));
     let options = Options {
         endpoint,
         interval: args.otlp_interval.duration(),
         content_type: otlp::CONTENT_TYPE,
         headers,
         encode: Box::new(move |snapshot| otlp::request(snapshot, &resource)),
-        say: Box::new(super::say),
+        say: Box::new(super::notify),
     };
     let pusher = Pusher::start(options);
-    pusher.map(Some).map_err(|error| Failure::usage(format!("cannot push metrics: {error}")))
+    pusher.map(Some).map_err(|error| Error::System(format!("cannot push metrics: {error}")))
 }
 
-/// `a=1,b=2` in a variable of the environment, with `%2C` for a comma.
-fn pairs(variable: &str) -> Result<Vec<(String, String)>, Failure> {
+/// Parses `a=1,b=2` in an environment variable, with `%2C` for a comma.
+fn pairs(variable: &str) -> Result<Vec<(String, String)>, Error> {
     let text = std::env::var_os(variable).unwrap_or_default();
     parse(&text.to_string_lossy())
-        .ok_or_else(|| Failure::usage(format!("{variable} is not KEY=VALUE,KEY=VALUE")))
+        .ok_or_else(|| Error::usage(format!("{variable} is not KEY=VALUE,KEY=VALUE")))
 }
 
 fn parse(text: &str) -> Option<Vec<(String, String)>> {
@@ -67,7 +55,7 @@ fn parse(text: &str) -> Option<Vec<(String, String)>> {
     parts.map(pair).collect()
 }
 
-/// Puts back what stands as `%41`.
+/// Decodes percent-encoded text, such as `%41`.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::new();

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 
 use ttmem_model::l1::{Core, L1Map};
 
+use super::L1Sort;
 use super::glyph;
 use super::panel::{Panel, Row};
 use super::program;
 use super::totals::written;
 use super::view::ChipView;
-use crate::cli::L1Sort;
 use crate::output::page::{Page, Role};
 
 /// Where things stand: the sign of the state, the place on the NOC, the end of the program's number, the operation, the

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ttmem_model::l1::{Core, CoreState, Count, Processor};
 
+use super::L1Sort;
 use super::view::ChipView;
-use crate::cli::L1Sort;
 
 /// A program and where it is.
 pub(super) struct Program {

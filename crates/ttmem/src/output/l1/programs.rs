@@ -1,10 +1,10 @@
 //! The table of programs on a chip, each with its kernels.
 
+use super::L1Sort;
 use super::panel::{Panel, Row};
 use super::program::{self, Program, ProgramKernel};
 use super::totals::written;
 use super::view::ChipView;
-use crate::cli::L1Sort;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::{Kind, Pid};
 
-use super::{App, Only, SILENCE_LEAST, Step, View, moved};
+use super::{App, Only, SILENCE_LEAST, Step, moved};
 use crate::output::buffers::SortKey;
+use crate::tui::choice::View;
 use crate::tui::history::Moment;
 use crate::tui::select::Filter;
 

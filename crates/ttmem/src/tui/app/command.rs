@@ -1,9 +1,9 @@
 //! Commands from keys and the mouse.
 
 use super::{
-    Action, App, Arrange, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Scale,
-    Target, View, moved,
+    Action, App, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Target, moved,
 };
+use crate::tui::choice::{Arrange, Scale, View};
 use crate::tui::details::Details;
 use crate::tui::key::{Command, Key, Mode, Step, command};
 use crate::tui::select::Column;

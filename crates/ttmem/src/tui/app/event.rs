@@ -6,6 +6,7 @@ use ttmem_recording::Event as Happened;
 
 use super::{CoreRequest, Past, Playback, Rates, Sample, Signal};
 use crate::output::buffers::SortKey;
+use crate::tui::choice::View;
 use crate::tui::cores::CoreLook;
 use crate::tui::details::Details;
 use crate::tui::export::Document;
@@ -13,87 +14,6 @@ use crate::tui::history::Moment;
 use crate::tui::key::Key;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
-
-/// A view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum View {
-    /// Chips and processes.
-    #[default]
-    Overview,
-    /// Charts.
-    Charts,
-    /// The worker cores and their L1.
-    L1,
-    /// Processes and their memory.
-    Processes,
-    /// Buffers of processes with an agent.
-    Buffers,
-    /// Every reading with its limit.
-    Telemetry,
-    /// Problems and their remedies.
-    Findings,
-}
-
-impl View {
-    /// Every view, in tab order.
-    pub const ALL: [Self; 7] = [
-        Self::Overview,
-        Self::Charts,
-        Self::L1,
-        Self::Processes,
-        Self::Buffers,
-        Self::Telemetry,
-        Self::Findings,
-    ];
-
-    /// Returns the key that opens it.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Overview => 1,
-            Self::Charts => 2,
-            Self::L1 => 3,
-            Self::Processes => 4,
-            Self::Buffers => 5,
-            Self::Telemetry => 6,
-            Self::Findings => 7,
-        }
-    }
-
-    /// Returns the name on its tab.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Charts => "Charts",
-            Self::L1 => "L1",
-            Self::Processes => "Processes",
-            Self::Buffers => "Buffers",
-            Self::Telemetry => "Telemetry",
-            Self::Findings => "Findings",
-        }
-    }
-
-    /// Returns the name in the configuration and in exports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Overview => "overview",
-            Self::Charts => "charts",
-            Self::L1 => "l1",
-            Self::Processes => "processes",
-            Self::Buffers => "buffers",
-            Self::Telemetry => "telemetry",
-            Self::Findings => "findings",
-        }
-    }
-
-    /// Returns the view with a name.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|view| view.name() == name)
-    }
-}
 
 /// An input of the state.
 #[derive(Debug)]

@@ -275,7 +275,7 @@ fn press_signal(process: ProcessId, cursor: &mut usize, key: Key) -> Outcome {
 /// Moves the cursor of a list by a key.
 fn moved_by(cursor: usize, count: usize, key: Key) -> usize {
     const PAGE: usize = 8;
-    match command(super::View::Overview, Mode::Live, key) {
+    match command(crate::tui::choice::View::Overview, Mode::Live, key) {
         Some(Command::Move(step @ (Step::Up | Step::Down | Step::First | Step::Last))) => {
             super::moved(cursor, count, step, PAGE)
         }

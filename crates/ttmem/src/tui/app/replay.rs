@@ -4,9 +4,9 @@ use ttmem_model::Timestamp;
 use ttmem_recording::{Event as Happened, EventKind};
 
 use super::{Action, App, Past, Role, Sample};
-use crate::cmd::moment::{self, SYNTAX};
 use crate::output::amount::{date_time, size};
 use crate::tui::history::Moment;
+use crate::units::moment::{self, SYNTAX};
 
 /// Playback speeds, in seconds of the recording per second.
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];

@@ -10,6 +10,7 @@ use ttmem_root::{Clock, Root};
 use ttmem_sources::Collector;
 
 use super::*;
+use crate::tui::choice::{Arrange, Scale};
 use crate::tui::demo::Work;
 use crate::tui::key::Key;
 use crate::tui::look::{Charset, Depth, Theme};

@@ -10,7 +10,8 @@ use crate::output::amount::rfc3339;
 use crate::output::buffers;
 use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::Charset;
-use crate::tui::app::{App, View};
+use crate::tui::app::App;
+use crate::tui::choice::View;
 
 /// Exports a view; `None` before it has data.
 pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<String> {

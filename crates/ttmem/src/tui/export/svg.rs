@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::name_of;
 use crate::output::amount::date_time;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
+use crate::tui::choice::Panel;
 use crate::tui::look::{Charset, Depth, Look, Theme};
 use crate::tui::number::bytes;
 use crate::tui::track::{Line, Subject, Track};

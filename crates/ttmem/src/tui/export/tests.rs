@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::config::Settings;
 use crate::tui::app::{Event, Sample};
+use crate::tui::choice::Settings;
 use crate::tui::cores::CoreLook;
 use crate::tui::demo::Work;
 use crate::tui::history::Moment;

@@ -1,7 +1,8 @@
 //! The one table of keys.
 
 use super::{Binding, Command, Key, Mode, Step};
-use crate::tui::app::{Jump, View};
+use crate::tui::app::Jump;
+use crate::tui::choice::View;
 
 const fn everywhere(
     command: Command,

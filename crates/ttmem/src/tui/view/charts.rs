@@ -6,7 +6,8 @@ use ratatui_core::layout::Rect;
 
 use super::frame::subject as name_of;
 use crate::output::text::width;
-use crate::tui::app::{App, Arrange, Panel, Scale};
+use crate::tui::app::App;
+use crate::tui::choice::{Arrange, Panel, Scale};
 use crate::tui::look::{LINES, Look, Role};
 use crate::tui::number::cells;
 use crate::tui::track::{Subject, Track};

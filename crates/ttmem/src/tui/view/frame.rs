@@ -7,7 +7,8 @@ use ttmem_model::Severity;
 use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 
 use crate::output::text::width;
-use crate::tui::app::{App, Only, Overlay, Target, View};
+use crate::tui::app::{App, Only, Overlay, Target};
+use crate::tui::choice::View;
 use crate::tui::key::BINDINGS;
 use crate::tui::look::Role;
 use crate::tui::number::cells;

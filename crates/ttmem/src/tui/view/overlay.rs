@@ -3,7 +3,8 @@
 use ratatui_core::layout::Rect;
 
 use crate::output::text::width;
-use crate::tui::app::{App, Overlay, Signal, Target, View};
+use crate::tui::app::{App, Overlay, Signal, Target};
+use crate::tui::choice::View;
 use crate::tui::export::Format;
 use crate::tui::key;
 use crate::tui::look::{Charset, Role};

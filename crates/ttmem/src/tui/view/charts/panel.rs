@@ -4,7 +4,8 @@ use ratatui_core::layout::Rect;
 
 use super::{Chart, colour};
 use crate::output::text::width;
-use crate::tui::app::{App, Panel, Scale, Target};
+use crate::tui::app::{App, Target};
+use crate::tui::choice::{Panel, Scale};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::track::{Line, Subject, Track, Unit};

@@ -1,42 +1,41 @@
-//! `-i`: which chips are meant, and a snapshot of only these.
+//! Selection of chips by `-i`.
 
 use ttmem_model::ChipId;
 use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
 
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
 
-/// A selector that fits no chip.
+/// A selector that matches no chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchChip {
-    /// The selector as it was typed.
+    /// The selector as typed.
     pub selector: String,
-    /// What would have been found, in one line.
+    /// The chips that exist, in one line.
     pub existing: String,
 }
 
-impl From<NoSuchChip> for Failure {
+impl From<NoSuchChip> for Error {
     fn from(missing: NoSuchChip) -> Self {
         let NoSuchChip { selector, existing } = missing;
-        let message = format!("no chip `{selector}`; {existing}");
-        Self { exit: Exit::NotFound, message }
+        Self::NotFound(format!("no chip `{selector}`; {existing}"))
     }
 }
 
-/// The snapshot with only the chips that a selector fits, the processes on them and the findings about either. An
+/// Returns the snapshot with only the chips that a selector matches, their processes, and the findings about either. An
 /// empty list selects everything.
 ///
 /// # Errors
-/// If a selector fits no chip.
+/// [`NoSuchChip`] if a selector matches no chip.
 pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, NoSuchChip> {
     if selectors.is_empty() {
         return Ok(snapshot);
     }
     for selector in selectors {
-        if !snapshot.chips.iter().any(|chip| fits(chip, selector)) {
+        if !snapshot.chips.iter().any(|chip| matches(chip, selector)) {
             return Err(NoSuchChip { selector: selector.clone(), existing: existing(&snapshot) });
         }
     }
-    snapshot.chips.retain(|chip| selectors.iter().any(|selector| fits(chip, selector)));
+    snapshot.chips.retain(|chip| selectors.iter().any(|selector| matches(chip, selector)));
     let chips: Vec<ChipId> = snapshot.chips.iter().map(|chip| chip.id).collect();
     let owns = |process: &Process| {
         process.state == ProcessState::Live
@@ -55,9 +54,15 @@ pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, 
     Ok(snapshot)
 }
 
+<<<<<<< HEAD:crates/ttmem/src/select.rs
 /// True if a selector names the chip: by index, device file, PCIe address with or without its domain, ASIC id, or
 /// the serial number of its board.
 fn fits(chip: &Chip, selector: &str) -> bool {
+=======
+/// Returns true if a selector names the chip: by index, device node, PCIe address with or without its domain, ASIC id,
+/// or the serial number of its board.
+fn matches(chip: &Chip, selector: &str) -> bool {
+>>>>>>> 1530974 (cli: all arguments in one room, the choice of a host and units in theirs, and an exit code for each error):crates/ttmem/src/host/select.rs
     let is_index = |text: &str| text.parse() == Ok(chip.index);
     if let Some(number) = selector.strip_prefix("/dev/tenstorrent/") {
         return chip.bdf.is_some() && is_index(number);
@@ -85,7 +90,7 @@ fn existing(snapshot: &Snapshot) -> String {
         })
         .collect();
     match chips.as_slice() {
-        [] => "there is no chip".to_owned(),
+        [] => "no chip was found".to_owned(),
         [chip] => format!("there is chip {chip}"),
         [first, .., last] if chips.len() > MOST_LISTED => {
             format!("there are {} chips, {first} to {last}", chips.len())
@@ -94,5 +99,5 @@ fn existing(snapshot: &Snapshot) -> String {
     }
 }
 
-/// More chips than this are named by the first and the last.
+/// The most chips that are listed one by one; of more, the first and the last are named.
 const MOST_LISTED: usize = 8;

@@ -1,4 +1,4 @@
-//! What clap says about wrong arguments, in one line.
+//! Messages about invalid arguments, in one line.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _};
 
 use crate::cli::Cli;
 
-/// What prints the help of the command that the arguments name.
+/// Returns the command line that prints the help of the command in `arguments`.
 #[must_use]
 pub fn help_for(arguments: &[OsString]) -> String {
     let cli = Cli::command();
@@ -21,7 +21,7 @@ pub fn help_for(arguments: &[OsString]) -> String {
     }
 }
 
-/// The first sentence of the error, and what helps: a value that is near, or `help`.
+/// Returns the first sentence of the error and a remedy: a similar value, or `help`.
 #[must_use]
 pub fn one_line(error: &clap::Error, help: &str) -> String {
     let rendered = error.render().to_string();

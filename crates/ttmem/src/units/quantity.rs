@@ -1,4 +1,4 @@
-//! Sizes and spans as they are typed: `100MB`, `64MiB`, `10m`, `7d`.
+//! Sizes and time spans: `100MB`, `64MiB`, `10m`, `7d`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn split(text: &str) -> (&str, &str) {
 impl FromStr for Size {
     type Err = &'static str;
 
-    /// `K`, `M`, `G` and `T` are what the tables mean by them: 1024 and its powers, as `KiB` and the like.
+    /// Parses a size. `K`, `M`, `G` and `T` are powers of 1024, as in the tables; `KB`, `MB`, `GB` and `TB` are powers of 1000.
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const SYNTAX: &str = "write bytes, or a number with a unit, such as 100MB or 64MiB";
         let (number, unit) = split(text);
@@ -43,11 +43,11 @@ impl FromStr for Size {
             .ok()
             .filter(|bytes| *bytes <= i64::MAX.unsigned_abs())
             .map(Self)
-            .ok_or("that is more than there can be")
+            .ok_or("that is too large")
     }
 }
 
-/// A decimal number of units, without the rounding of floating-point numbers.
+/// Multiplies a decimal number by a unit, without the rounding of floating-point numbers.
 fn times(number: &str, unit: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,7 +76,7 @@ impl FromStr for Span {
             _ => return Err(SYNTAX),
         };
         let span = Duration::try_from_secs_f64(number * seconds).map_err(|_error| SYNTAX)?;
-        if span.is_zero() { Err("a span is longer than nothing") } else { Ok(Self(span)) }
+        if span.is_zero() { Err("a time span must be longer than 0") } else { Ok(Self(span)) }
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_spans_are_understood() {
+    fn parses_sizes_and_spans() {
         let size = |text: &str| text.parse().map(|Size(bytes)| bytes);
         assert_eq!(size("100MB"), Ok(100_000_000));
         assert_eq!(size("1.5 GiB"), Ok(1_610_612_736));

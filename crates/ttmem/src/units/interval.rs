@@ -1,4 +1,4 @@
-//! Intervals as they are typed: `5`, `0.5`, `250ms`, `2s`, `1m`.
+//! Sampling intervals: `5`, `0.5`, `250ms`, `2s`, `1m`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,25 +7,32 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval(Duration);
 
-/// Below this the samples would measure themselves.
+/// The shortest interval. With a shorter one, sampling itself would dominate the figures.
 const LEAST: Duration = Duration::from_millis(100);
-/// Above this an interval is a mistake.
+/// The longest interval. A longer one is taken for a mistake.
 const MOST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Interval {
-    /// The time from one sample to the next.
+    /// The interval of `-l` without a value, and of `-c` without `-l`.
+    pub const DEFAULT: Self = Self(Duration::from_secs(5));
+
+    /// Returns the time from one sample to the next.
     #[must_use]
     pub fn duration(self) -> Duration {
         self.0
     }
 }
 
+<<<<<<< HEAD:crates/ttmem/src/interval.rs
 /// The reason that a text is not an interval.
+=======
+/// An error from parsing an interval.
+>>>>>>> 1530974 (cli: all arguments in one room, the choice of a host and units in theirs, and an exit code for each error):crates/ttmem/src/units/interval.rs
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntervalError {
-    /// It is no number with a unit.
+    /// The text is not a number with a unit.
     Syntax,
-    /// It is shorter than `ttmem` samples, or longer than a day.
+    /// The interval is shorter than 100 ms or longer than a day.
     Range,
 }
 
@@ -70,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fractions_and_units_are_understood() {
+    fn parses_fractions_and_units() {
         let milliseconds = |text: &str| text.parse().map(|Interval(time)| time.as_millis());
         assert_eq!(milliseconds("5"), Ok(5000));
         assert_eq!(milliseconds("0.5"), Ok(500));
@@ -81,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_interval_is_refused() {
+    fn rejects_invalid_intervals() {
         let refused = |text: &str| text.parse::<Interval>().unwrap_err();
         for text in ["", "ms", "s", "five", "5 years", "1e", "-"] {
             assert_eq!(refused(text), IntervalError::Syntax, "{text}");

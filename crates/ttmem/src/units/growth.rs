@@ -1,24 +1,24 @@
-//! `--limit dram=100MiB,l1=64KiB`.
+//! GrowthLimits on growth between two runs: `dram=100MiB,l1=64KiB`.
 
 use std::str::FromStr;
 
 use ttmem_model::Kind;
 
-use crate::cmd::quantity::Size;
+use super::Size;
 
-/// How much more of each kind is allowed.
+/// The most bytes that each kind may grow by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits(Vec<(Kind, u64)>);
+pub struct GrowthLimits(Vec<(Kind, u64)>);
 
-impl Limits {
-    /// The bytes that a kind may grow by, if that is limited.
+impl GrowthLimits {
+    /// Returns the most bytes that a kind may grow by, or `None` if it has no limit.
     #[must_use]
     pub fn allowed(&self, kind: Kind) -> Option<i128> {
         self.0.iter().find(|(known, _)| *known == kind).map(|(_, bytes)| i128::from(*bytes))
     }
 }
 
-impl FromStr for Limits {
+impl FromStr for GrowthLimits {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -39,12 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_understood() {
-        let limits: Limits = "dram=1MiB,l1=5".parse().unwrap();
+    fn parses_limits() {
+        let limits: GrowthLimits = "dram=1MiB,l1=5".parse().unwrap();
         assert_eq!(limits.allowed(Kind::Dram), Some(1 << 20));
         assert_eq!((limits.allowed(Kind::L1), limits.allowed(Kind::Trace)), (Some(5), None));
         for text in ["", "dram", "gold=1", "dram=x", "dram=1,"] {
-            assert!(text.parse::<Limits>().is_err(), "{text}");
+            assert!(text.parse::<GrowthLimits>().is_err(), "{text}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Moments as they are typed: a date, a time of day, seconds since 1970, or so far from the start or the end.
+//! Moments of a recording: a date and time, a time of day, seconds since 1970, or an offset from the start or the end.
 
 use ttmem_model::Timestamp;
 use ttmem_recording::civil::Civil;
 
-use super::quantity::Span;
+use super::Span;
 
-/// How a moment may be typed, in one line.
+/// The accepted forms of a moment, in one line.
 pub const SYNTAX: &str = "write 2026-11-02T09:30:00, 09:30:00, seconds since 1970, +90s from the start, \
     -90s from the end, start or end; times are UTC";
 
-/// The moment that a text means in a recording that lasts from `first` to `last`.
+/// Parses a moment in a recording that spans `first` to `last`.
 #[must_use]
 pub fn parse(text: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
@@ -40,7 +40,7 @@ pub fn parse(text: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp>
     }
 }
 
-/// Seconds, or microseconds where seconds would be after the year 5000: as `time_us` has them.
+/// Parses seconds since 1970, or microseconds if seconds would be after the year 5000.
 fn since_1970(number: u64) -> Option<Timestamp> {
     const LAST_SECOND: u64 = 100_000_000_000;
     if number < LAST_SECOND {
@@ -58,7 +58,7 @@ fn date_and_time(date: &str, time: &str) -> Option<Timestamp> {
     Civil { year, month, day, second_of_day, microsecond }.timestamp()
 }
 
-/// The time of day within the recording, or of its first day.
+/// Parses a time of day: within the recording if possible, else on its first day.
 fn time_of_day(time: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp> {
     const DAY_US: u64 = 86_400_000_000;
     let (second_of_day, microsecond) = clock(time.strip_suffix('Z').unwrap_or(time))?;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_moment_is_understood() {
+    fn parses_every_form() {
         assert_eq!(parsed("start"), Some(0));
         assert_eq!(parsed("end"), Some(72_000_000));
         assert_eq!(parsed("+1.5s"), Some(1500));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn rejects_invalid_moments() {
         for text in
             ["", "now", "25:00", "09:60", "2026-02-30T00:00", "+", "-x", "1.5", "09:30:00.1234567"]
         {

@@ -1,0 +1,29 @@
+//! Arguments of `ttmem explain`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::common::FileArgs;
+
+/// Options of `ttmem explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A log, a message, a memory report, or a folder of reports; standard input if it is - or missing.
+    #[arg(value_name = "FILE|DIR|-")]
+    input: Option<PathBuf>,
+    /// Print the explanations as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The destination.
+    #[command(flatten)]
+    pub file: FileArgs,
+}
+
+impl ExplainArgs {
+    /// Returns the file or folder to read, or `None` for standard input.
+    #[must_use]
+    pub fn input(&self) -> Option<&Path> {
+        self.input.as_deref().filter(|path| path.as_os_str() != "-")
+    }
+}

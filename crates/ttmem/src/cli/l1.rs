@@ -1,0 +1,108 @@
+//! Arguments of `ttmem l1`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::common::{ChipArgs, FileArgs, Repeat, RepeatArgs, Target};
+use crate::output::l1::L1Sort;
+use crate::units::Size;
+
+/// Options of `ttmem l1`.
+#[derive(Debug, Args)]
+pub struct L1Args {
+    /// Draw the address space of one core, by its column and row in the grid.
+    #[arg(long, value_name = "X,Y", value_parser = coordinate, group = "output")]
+    pub core: Option<[u8; 2]>,
+    /// List the cores, one per line.
+    #[arg(long, group = "output")]
+    pub cores: bool,
+    /// Print the map of every core as JSON; with -l, one line per sample.
+    #[arg(long, group = "output")]
+    pub json: bool,
+    /// Save what was read as a capture in this directory.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["core", "cores", "json", "sort", "interval", "count", "filename"])]
+    pub save: Option<PathBuf>,
+    /// Sort programs, or with --cores the cores, by this key.
+    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    pub sort: L1Sort,
+    /// The choice of chips.
+    #[command(flatten)]
+    pub chips: ChipArgs,
+    /// The repetition.
+    #[command(flatten)]
+    pub repeat: RepeatArgs,
+    /// The destination.
+    #[command(flatten)]
+    pub file: FileArgs,
+    /// Give up a sample of a chip that reads more than SIZE, such as 512KiB.
+    #[arg(long, value_name = "SIZE", value_parser = budget)]
+    pub budget: Option<u64>,
+}
+
+/// A request for maps of L1, checked.
+#[derive(Debug)]
+pub struct L1Request {
+    /// The form of the output.
+    pub view: L1View,
+    /// The key that lines are sorted by.
+    pub sort: L1Sort,
+    /// The selectors of chips; empty for all.
+    pub selectors: Vec<String>,
+    /// The repetition; `None` for a single look.
+    pub repeat: Option<Repeat>,
+    /// The destination.
+    pub target: Target,
+    /// The most bytes that a sample of a chip may read.
+    pub budget: Option<u64>,
+}
+
+/// The form of a look at L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum L1View {
+    /// The grid of cores, its content and the programs.
+    Grid,
+    /// The address space of the core in this column and row.
+    Core([u8; 2]),
+    /// One line per core.
+    Cores,
+    /// The report as JSON.
+    Json,
+    /// No output: a capture in this directory.
+    Save(PathBuf),
+}
+
+impl From<L1Args> for L1Request {
+    fn from(args: L1Args) -> Self {
+        let view = match (args.save, args.core) {
+            (Some(directory), _) => L1View::Save(directory),
+            (None, Some(core)) => L1View::Core(core),
+            (None, None) if args.cores => L1View::Cores,
+            (None, None) if args.json => L1View::Json,
+            (None, None) => L1View::Grid,
+        };
+        Self {
+            view,
+            sort: args.sort,
+            selectors: args.chips.id,
+            repeat: args.repeat.repeat(),
+            target: args.file.target(),
+            budget: args.budget,
+        }
+    }
+}
+
+fn coordinate(text: &str) -> Result<[u8; 2], String> {
+    let coordinate = text.split_once(',').and_then(|(x, y)| {
+        let number = |text: &str| text.trim().parse().ok();
+        Some([number(x)?, number(y)?])
+    });
+    coordinate.ok_or_else(|| "write column and row, such as 3,4".to_owned())
+}
+
+fn budget(text: &str) -> Result<u64, &'static str> {
+    match text.parse()? {
+        Size(0) => Err("a sample reads at least one byte"),
+        Size(bytes) => Ok(bytes),
+    }
+}

@@ -1,0 +1,58 @@
+//! Arguments of `ttmem run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::units::Limit;
+
+/// Options of `ttmem run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// Print a report at the end on standard error, or write it to FILE: peaks, what was never freed, failed allocations
+    /// and the largest buffers (as JSON if FILE ends in .json, as a page with charts if it ends in .html).
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub report: Option<Option<PathBuf>>,
+    /// Exit with status 1 if a process held more than this of a kind on a chip, such as dram=10GiB,l1=1MiB/bank.
+    #[arg(long, value_name = "KIND=SIZE,...", value_delimiter = ',')]
+    pub limit: Vec<Limit>,
+    /// Keep the segments, for ttmem report and ttmem buffers.
+    #[arg(long)]
+    pub keep: bool,
+    /// The command and its arguments.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true,
+        value_name = "CMD"
+    )]
+    pub command: Vec<OsString>,
+}
+
+const RUN_HELP: &str = "\
+The command keeps its standard streams and receives the signals sent to ttmem. ttmem exits with the status of the command: \
+128 plus the number of a signal, 126 if the command cannot be executed, 127 if it is not found. ttmem itself exits with 1 \
+if a limit was exceeded, and with 3 if the agent library is missing. The library is searched in $TTMEM_AGENT, next to \
+ttmem, and from there in ../lib/ttmem and ../lib.";
+
+/// The destination of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportTarget {
+    /// Standard error, since standard output belongs to the command.
+    StandardError,
+    /// A file.
+    File(PathBuf),
+}
+
+impl RunArgs {
+    /// Returns the destination of the report, or `None` if no report is asked for.
+    #[must_use]
+    pub fn report_target(&self) -> Option<ReportTarget> {
+        self.report.as_ref().map(|file| match file {
+            Some(path) if path.as_os_str() != "-" => ReportTarget::File(path.clone()),
+            _ => ReportTarget::StandardError,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! Arguments of plain `ttmem`.
+
+use clap::Args;
+
+use super::common::{ChipArgs, CommonArgs, FileArgs, FormatWord, Repeat, RepeatArgs, Target, csv};
+use super::top::TopArgs;
+use crate::error::Error;
+use crate::field::Field;
+use crate::field::device::{self, DeviceField};
+use crate::field::process::{self, ProcessField};
+use crate::field::query::{self, UnknownField};
+use crate::output::csv::Csv;
+
+/// Options of plain `ttmem`.
+#[derive(Debug, Default, PartialEq, Args)]
+pub struct SnapshotArgs {
+    /// Show every reading with its source and quality, or the reason why it is missing.
+    #[arg(short, long, group = "output")]
+    pub query: bool,
+    /// List the chips, one per line.
+    #[arg(short = 'L', long, group = "output")]
+    pub list: bool,
+    /// Print the snapshot as JSON; with -l, one line per sample.
+    #[arg(long, group = "output")]
+    pub json: bool,
+    /// Print these fields of each chip as CSV, or `all`.
+    #[arg(long, visible_alias = "query-gpu", value_name = "FIELDS", group = "output")]
+    pub query_device: Option<String>,
+    /// Print these fields of each process as CSV, or `all`.
+    #[arg(long, visible_alias = "query-compute-apps", value_name = "FIELDS", group = "output")]
+    pub query_processes: Option<String>,
+    /// List the fields of --query-device.
+    #[arg(long, visible_alias = "help-query-gpu", group = "output")]
+    pub help_query_device: bool,
+    /// List the fields of --query-processes.
+    #[arg(long, visible_alias = "help-query-compute-apps", group = "output")]
+    pub help_query_processes: bool,
+    /// Set the format of --query-device and --query-processes, such as csv,noheader,nounits.
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub format: Vec<FormatWord>,
+    /// Also read the L1 of real chips, for circular buffers and kernels; see ttmem l1.
+    #[arg(long)]
+    pub l1: bool,
+    /// The choice of chips.
+    #[command(flatten)]
+    pub chips: ChipArgs,
+    /// The repetition.
+    #[command(flatten)]
+    pub repeat: RepeatArgs,
+    /// The destination.
+    #[command(flatten)]
+    pub file: FileArgs,
+    /// Watch live; short for `ttmem top`.
+    #[arg(short, long, group = "output")]
+    pub watch: bool,
+}
+
+/// A request for snapshots, checked.
+#[derive(Debug)]
+pub struct SnapshotRequest {
+    /// Whether the L1 of real chips is read.
+    pub l1: bool,
+    /// The form of the output.
+    pub view: View,
+    /// The selectors of chips; empty for all.
+    pub selectors: Vec<String>,
+    /// The repetition; `None` for a single snapshot.
+    pub repeat: Option<Repeat>,
+    /// The destination.
+    pub target: Target,
+}
+
+/// The form of a snapshot.
+#[derive(Debug)]
+pub enum View {
+    /// The table.
+    Table,
+    /// Every reading.
+    Detail,
+    /// One line per chip.
+    List,
+    /// The snapshot as JSON.
+    Json,
+    /// Fields of each chip.
+    Devices(Vec<DeviceField>, Csv),
+    /// Fields of each process.
+    Processes(Vec<ProcessField>, Csv),
+}
+
+/// The meaning of plain `ttmem` with options.
+#[derive(Debug)]
+pub enum Plain {
+    /// Snapshots.
+    Snapshot(SnapshotRequest),
+    /// The live view.
+    Top(TopArgs),
+    /// The list of fields of a chip.
+    DeviceFields,
+    /// The list of fields of a process.
+    ProcessFields,
+}
+
+impl SnapshotArgs {
+    /// Resolves the options.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if options contradict each other or name an unknown field.
+    pub fn resolve(self, common: &CommonArgs) -> Result<Plain, Error> {
+        if self.watch {
+            return self.top().map(Plain::Top);
+        }
+        if self.help_query_device {
+            return Ok(Plain::DeviceFields);
+        }
+        if self.help_query_processes {
+            return Ok(Plain::ProcessFields);
+        }
+        Ok(Plain::Snapshot(SnapshotRequest {
+            l1: self.l1,
+            view: self.view(common)?,
+            selectors: self.chips.id,
+            repeat: self.repeat.repeat(),
+            target: self.file.target(),
+        }))
+    }
+
+    /// Returns the options of `ttmem top` that `-w` stands for. Only `-l` goes with it, as the interval.
+    fn top(self) -> Result<TopArgs, Error> {
+        let interval = self.repeat.interval;
+        let repeat = RepeatArgs { interval, ..RepeatArgs::default() };
+        if self != (Self { watch: true, repeat, ..Self::default() }) {
+            return Err(Error::usage("-w goes with -l only; filter and select on the screen"));
+        }
+        Ok(TopArgs { interval, ..TopArgs::default() })
+    }
+
+    fn view(&self, common: &CommonArgs) -> Result<View, Error> {
+        let csv = csv(&self.format, common.charset());
+        Ok(match (&self.query_device, &self.query_processes) {
+            (Some(list), _) => View::Devices(select(list, &device::fields(), "device")?, csv),
+            (_, Some(list)) => View::Processes(select(list, &process::fields(), "processes")?, csv),
+            _ if !self.format.is_empty() => {
+                return Err(Error::usage(
+                    "--format goes with --query-device or --query-processes, \
+                     such as --query-device=index,memory.dram.used --format=csv",
+                ));
+            }
+            _ if self.query => View::Detail,
+            _ if self.list => View::List,
+            _ if self.json => View::Json,
+            _ => View::Table,
+        })
+    }
+}
+
+fn select<R: Clone>(list: &str, table: &[Field<R>], what: &str) -> Result<Vec<Field<R>>, Error> {
+    query::select(list, table).map_err(|UnknownField { name, nearest }| {
+        Error::usage(format!(
+            "no field `{name}`; did you mean `{nearest}`? ttmem --help-query-{what} lists all"
+        ))
+    })
+}

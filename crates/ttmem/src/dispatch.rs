@@ -1,0 +1,147 @@
+//! From parsed arguments to a command that runs.
+
+use std::process::ExitCode;
+
+use ttmem_root::Root;
+use ttmem_service::recorder::Agents;
+use ttmem_sources::{Collector, L1Request};
+
+use crate::cli::common::{CommonArgs, Target};
+use crate::cli::l1::L1Args;
+use crate::cli::record::RecordArgs;
+use crate::cli::run::RunArgs;
+use crate::cli::serve::ServeArgs;
+use crate::cli::snapshot::{Plain, SnapshotArgs, SnapshotRequest};
+use crate::cli::{Cli, Command};
+use crate::cmd;
+use crate::cmd::target::{Mode, deliver};
+use crate::cmd::text::Text;
+use crate::error::Error;
+use crate::host::{HostChoice, supply, without_devices};
+use crate::output::page::{FULL_WIDTH, Page};
+use crate::terminal;
+
+/// Runs the command that the arguments name, and returns the exit code.
+///
+/// # Errors
+/// As the command does.
+pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    cli.check()?;
+    let Cli { snapshot, common, command } = cli;
+    let common = &common;
+    let Some(command) = command else { return plain(snapshot, common) };
+    let done = match command {
+        Command::Top(args) => return cmd::top::run(&args, common),
+        Command::Run(args) => return run(&args, common),
+        Command::Record(args) => return record(&args, common),
+        Command::Replay(args) => return cmd::replay::run(&args, common, &standard(common)),
+        Command::Doctor(args) => {
+            return cmd::doctor::run(
+                &args,
+                &mut collector(common)?,
+                common.is_this_host(),
+                &standard(common),
+            );
+        }
+        Command::Diff(args) => cmd::diff::run(&args, common.charset()),
+        Command::L1(args) => l1(args, common),
+        Command::Serve(args) => serve(&args, common),
+        Command::Explain(args) => {
+            let pages = |width| page(&args.file.target(), common, width);
+            cmd::explain::run(&args, &mut collector(common)?, pages)
+        }
+        Command::Buffers(args) => {
+            cmd::buffers::run(&args.resolve(common), &mut collector(common)?, &standard(common))
+        }
+        Command::Report(args) => {
+            cmd::report::run(&args, &mut collector(common)?, &standard(common))
+        }
+        Command::Config(args) => cmd::config::render(args).and_then(|text| print(text.as_bytes())),
+        Command::Completions { shell } => print_text(&Text::Completions(shell)),
+        Command::Man { command } => print_text(&Text::Man(command)),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn plain(args: SnapshotArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
+    match args.resolve(common)? {
+        Plain::Top(args) => return cmd::top::run(&args, common),
+        Plain::Snapshot(request) => snapshot(&request, common),
+        Plain::DeviceFields => print_text(&Text::DeviceFields),
+        Plain::ProcessFields => print_text(&Text::ProcessFields),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// Shows snapshots, from a server if one is running.
+fn snapshot(request: &SnapshotRequest, common: &CommonArgs) -> Result<(), Error> {
+    let l1 = L1Request { devices: request.l1, ..without_devices(common) };
+    let collector = HostChoice::of(common).collector(l1)?;
+    let interval = request.repeat.map(|repeat| repeat.interval.duration());
+    let mut supply = supply::supply(collector, common, request.l1, interval);
+    let pages = |width| page(&request.target, common, width);
+    cmd::snapshot::run(request, || supply::next(&mut supply), pages)
+}
+
+fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
+    let request: crate::cli::l1::L1Request = args.into();
+    // --simulator asks for that chip, not for the devices of the host.
+    let devices = common.simulator.is_none();
+    let l1 = L1Request { devices, budget: request.budget, ..without_devices(common) };
+    let mut collector = HostChoice::of(common).collector(l1)?;
+    cmd::l1::run(&request, &mut collector, |width| page(&request.target, common, width))
+}
+
+fn run(args: &RunArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
+    common.check_runs_here()?;
+    let page = terminal::error_page(common.color, common.charset(), FULL_WIDTH);
+    cmd::run::run(args, &page)
+}
+
+/// Records snapshots, from a server if one is running.
+fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
+    if !args.command.is_empty() {
+        common.check_runs_here()?;
+    }
+    let host = HostChoice::of(common);
+    let agents = match &host {
+        HostChoice::Capture(_) => None,
+        host => Some(Agents::new(host.root()?)),
+    };
+    let l1 = L1Request { devices: args.l1, ..without_devices(common) };
+    let collector = host.collector(l1)?;
+    let clock = collector.clock();
+    let interval = Some(args.sampling.interval.duration());
+    let mut supply = supply::supply(collector, common, args.l1, interval);
+    cmd::record::run(args, clock, agents, || supply::next_look(&mut supply))
+}
+
+fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
+    let mut collector = collector(common)?;
+    let boot = ttmem_service::supply::boot(collector.root());
+    // Clients run on this host, so their users are looked up here.
+    cmd::serve::run(args, Root::system(), boot, || collector.snapshot())
+}
+
+/// Returns a collector that opens no device.
+fn collector(common: &CommonArgs) -> Result<Collector, Error> {
+    HostChoice::of(common).collector(without_devices(common))
+}
+
+/// Returns the page of `target`; `width` is used where neither a terminal nor COLUMNS sets one.
+fn page(target: &Target, common: &CommonArgs, width: usize) -> Page {
+    terminal::page(target, common.color, common.charset(), width)
+}
+
+/// Returns the page of standard output.
+fn standard(common: &CommonArgs) -> Page {
+    page(&Target::Standard, common, FULL_WIDTH)
+}
+
+fn print_text(text: &Text) -> Result<(), Error> {
+    print(&cmd::text::render(text)?)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Error> {
+    deliver(&Target::Standard, Mode::Append, bytes).map(|_delivery| ())
+}

@@ -1,0 +1,94 @@
+//! The choice of a host: where its files are read, which server is used, and which chips are selected.
+
+pub mod select;
+pub mod supply;
+
+use std::path::{Path, PathBuf};
+
+use ttmem_root::Root;
+use ttmem_root::Tree;
+use ttmem_sources::port::image::ImageError;
+use ttmem_sources::{Collector, L1Request};
+
+use crate::cli::common::CommonArgs;
+use crate::error::Error;
+
+/// The host that the arguments choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostChoice {
+    /// The system that ttmem runs on.
+    System,
+    /// The embedded example host.
+    Demo,
+    /// The files below a directory.
+    Root(PathBuf),
+    /// A capture of L1, which has no other files.
+    Capture(PathBuf),
+}
+
+impl HostChoice {
+    /// Returns the host that the arguments choose.
+    #[must_use]
+    pub fn of(common: &CommonArgs) -> Self {
+        match (&common.root, &common.capture) {
+            (Some(directory), _) => Self::Root(directory.clone()),
+            (None, Some(directory)) => Self::Capture(directory.clone()),
+            (None, None) if common.demo => Self::Demo,
+            (None, None) => Self::System,
+        }
+    }
+
+    /// Returns the files of the host; none for a capture.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Permission`] or [`Error::File`] if the directory cannot be opened.
+    pub fn root(&self) -> Result<Root, Error> {
+        match self {
+            Self::System => Ok(Root::system()),
+            Self::Demo => Ok(ttmem_sources::demo::root()),
+            Self::Root(directory) => open_root(directory),
+            Self::Capture(_) => Ok(Root::memory(Tree::new())),
+        }
+    }
+
+    /// Returns a collector of the host that reads L1 as `l1` says.
+    ///
+    /// # Errors
+    /// As [`Self::root`], and [`Error::NoSource`] if a capture is damaged.
+    pub fn collector(&self, l1: L1Request) -> Result<Collector, Error> {
+        let collector = match self {
+            Self::System => Collector::new(Root::system()),
+            Self::Demo => Collector::demo(),
+            Self::Root(directory) => Collector::new(open_root(directory)?),
+            Self::Capture(directory) => {
+                return Collector::capture(directory, l1)
+                    .map_err(|error| bad_capture(directory, &error));
+            }
+        };
+        collector.with_l1(l1).map_err(|error| bad_capture(Path::new("the demonstration"), &error))
+    }
+}
+
+/// Returns the L1 request of a command that runs on: no device is opened.
+#[must_use]
+pub fn without_devices(common: &CommonArgs) -> L1Request {
+    L1Request { devices: false, simulator: common.simulator.clone(), ..L1Request::default() }
+}
+
+fn open_root(directory: &Path) -> Result<Root, Error> {
+    Root::directory(directory).map_err(|error| {
+        Error::usage(format!("cannot open --root {error}; name a directory that can be read"))
+    })
+}
+
+/// A capture that does not exist is an invalid argument; a damaged one is a source that cannot be read.
+fn bad_capture(directory: &Path, error: &ImageError) -> Error {
+    let message = format!(
+        "cannot read the capture {}: {error}; name a directory that ttmem l1 --save wrote",
+        directory.display()
+    );
+    match error {
+        ImageError::Root(_) => Error::Usage(message),
+        _ => Error::NoSource(message),
+    }
+}

@@ -1,0 +1,239 @@
+//! Choices of the user in the live view: what is shown, and how.
+//!
+//! The state of the view begins with them, and the config file stores them. This module knows neither.
+
+use std::path::PathBuf;
+
+use super::history::Window;
+use super::look::Theme;
+use super::select::Column;
+use super::track::Track;
+use crate::output::buffers::SortKey;
+
+/// Every choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The colours; where nothing is said, what the terminal suggests.
+    pub theme: Option<Theme>,
+    /// ASCII only, whatever the terminal can show.
+    pub ascii: bool,
+    /// The view that opens first.
+    pub view: View,
+    /// Microseconds from one sample to the next.
+    pub interval_micros: u64,
+    /// Whether the mouse is asked for; without it the terminal's own selection works as usual.
+    pub mouse: bool,
+    /// The column by which processes are sorted.
+    pub sort: Column,
+    /// Smallest first.
+    pub ascending: bool,
+    /// Processes with their chips below them.
+    pub tree: bool,
+    /// What comes first of buffers.
+    pub sort_buffers: SortKey,
+    /// Buffers the other way around.
+    pub reverse_buffers: bool,
+    /// How far back charts look.
+    pub window: Window,
+    /// Which charts are shown.
+    pub metrics: Vec<Panel>,
+    /// Where the charts of several chips stand.
+    pub arrange: Arrange,
+    /// How far up charts go.
+    pub scale: Scale,
+    /// Where exports are saved; the working directory if it is not said.
+    pub export_directory: Option<PathBuf>,
+    /// Whether choices made in the live view are written back.
+    pub remember: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            ascii: false,
+            view: View::Overview,
+            interval_micros: 1_000_000,
+            mouse: true,
+            sort: Column::Dram,
+            ascending: false,
+            tree: false,
+            sort_buffers: SortKey::Size,
+            reverse_buffers: false,
+            window: Window::Minute,
+            metrics: Panel::usual(),
+            arrange: Arrange::Together,
+            scale: Scale::Limit,
+            export_directory: None,
+            remember: true,
+        }
+    }
+}
+
+/// A view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Chips and processes.
+    #[default]
+    Overview,
+    /// Charts.
+    Charts,
+    /// The worker cores and their L1.
+    L1,
+    /// Processes and their memory.
+    Processes,
+    /// Buffers of processes with an agent.
+    Buffers,
+    /// Every reading with its limit.
+    Telemetry,
+    /// Problems and their remedies.
+    Findings,
+}
+
+impl View {
+    /// Every view, in tab order.
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Charts,
+        Self::L1,
+        Self::Processes,
+        Self::Buffers,
+        Self::Telemetry,
+        Self::Findings,
+    ];
+
+    /// Returns the key that opens it.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Overview => 1,
+            Self::Charts => 2,
+            Self::L1 => 3,
+            Self::Processes => 4,
+            Self::Buffers => 5,
+            Self::Telemetry => 6,
+            Self::Findings => 7,
+        }
+    }
+
+    /// Returns the name on its tab.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Charts => "Charts",
+            Self::L1 => "L1",
+            Self::Processes => "Processes",
+            Self::Buffers => "Buffers",
+            Self::Telemetry => "Telemetry",
+            Self::Findings => "Findings",
+        }
+    }
+
+    /// Returns the name in the configuration and in exports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Charts => "charts",
+            Self::L1 => "l1",
+            Self::Processes => "processes",
+            Self::Buffers => "buffers",
+            Self::Telemetry => "telemetry",
+            Self::Findings => "findings",
+        }
+    }
+
+    /// Returns the view with a name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+}
+
+/// A chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    /// One value.
+    Track(Track),
+    /// The kinds of L1, stacked.
+    L1ByKind,
+}
+
+impl Panel {
+    /// Every chart of chips, in picker order.
+    #[must_use]
+    pub fn of_chips() -> Vec<Self> {
+        let tracks = Track::OF_CHIPS.iter().map(|track| Self::Track(*track));
+        let mut panels: Vec<Self> = tracks.collect();
+        panels.insert(1, Self::L1ByKind);
+        panels
+    }
+
+    /// Every chart of processes, in picker order.
+    #[must_use]
+    pub fn of_processes() -> Vec<Self> {
+        let tracks = Track::OF_PROCESSES.iter().map(|track| Self::Track(*track));
+        let mut panels: Vec<Self> = tracks.collect();
+        panels.insert(1, Self::L1ByKind);
+        panels
+    }
+
+    /// The default charts.
+    #[must_use]
+    pub fn usual() -> Vec<Self> {
+        vec![
+            Self::Track(Track::Dram),
+            Self::L1ByKind,
+            Self::Track(Track::Temperature),
+            Self::Track(Track::Power),
+        ]
+    }
+
+    /// Returns the name in exports and in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Track(track) => track.name(),
+            Self::L1ByKind => "l1_by_kind",
+        }
+    }
+
+    /// Returns the name on screen.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Track(track) => track.label(),
+            Self::L1ByKind => "L1 by kind",
+        }
+    }
+
+    /// Returns the chart with a name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        match name {
+            "l1_by_kind" => Some(Self::L1ByKind),
+            name => Track::by_name(name).map(Self::Track),
+        }
+    }
+}
+
+/// The arrangement of the charts of several subjects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrange {
+    /// In one chart.
+    #[default]
+    Together,
+    /// Side by side.
+    Apart,
+}
+
+/// The scale of a chart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// From 0 to the capacity or limit, if there is one.
+    #[default]
+    Limit,
+    /// Fitted to the values.
+    Auto,
+}
