@@ -364,7 +364,7 @@ fn a_wrong_configuration_is_named_and_left_alone() {
     };
     let output = config(folder.path(), &[]);
     let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(5));
     assert!(message.contains("line 2: mouse: true or false is needed"), "{message}");
     assert!(message.contains("line 3: unknown key color"), "{message}");
     std::fs::write(&path, config(folder.path(), &["--default"]).stdout).unwrap();

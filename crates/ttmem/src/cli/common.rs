@@ -138,7 +138,7 @@ impl RepeatArgs {
 /// The file that output is written to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct FileArgs {
-    /// Write to FILE, or to standard output if it is -; with -l, append.
+    /// Write to FILE, or to standard output if it is -; a loop appends.
     #[arg(short, long, value_name = "FILE")]
     pub filename: Option<PathBuf>,
 }

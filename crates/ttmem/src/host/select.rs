@@ -54,15 +54,9 @@ pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, 
     Ok(snapshot)
 }
 
-<<<<<<< HEAD:crates/ttmem/src/select.rs
-/// True if a selector names the chip: by index, device file, PCIe address with or without its domain, ASIC id, or
-/// the serial number of its board.
-fn fits(chip: &Chip, selector: &str) -> bool {
-=======
 /// Returns true if a selector names the chip: by index, device node, PCIe address with or without its domain, ASIC id,
 /// or the serial number of its board.
 fn matches(chip: &Chip, selector: &str) -> bool {
->>>>>>> 1530974 (cli: all arguments in one room, the choice of a host and units in theirs, and an exit code for each error):crates/ttmem/src/host/select.rs
     let is_index = |text: &str| text.parse() == Ok(chip.index);
     if let Some(number) = selector.strip_prefix("/dev/tenstorrent/") {
         return chip.bdf.is_some() && is_index(number);

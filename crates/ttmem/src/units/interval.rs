@@ -23,11 +23,7 @@ impl Interval {
     }
 }
 
-<<<<<<< HEAD:crates/ttmem/src/interval.rs
-/// The reason that a text is not an interval.
-=======
 /// An error from parsing an interval.
->>>>>>> 1530974 (cli: all arguments in one room, the choice of a host and units in theirs, and an exit code for each error):crates/ttmem/src/units/interval.rs
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntervalError {
     /// The text is not a number with a unit.

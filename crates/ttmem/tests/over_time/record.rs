@@ -100,7 +100,7 @@ fn a_recording_of_nothing_is_no_success() {
     assert!(error.contains("left out beside the snapshots: --max-size leaves no room"), "{error}");
     let said = fail(here, &["--demo", "record", "-o", "-"], 2);
     assert!(said.contains("name one with -o"), "{said}");
-    let said = fail(here, &["--demo", "record", "--ring", "1m", "-o", "no/where"], 2);
+    let said = fail(here, &["--demo", "record", "--ring", "1m", "-o", "no/where"], 5);
     assert!(said.starts_with("cannot create no/where: No such file"), "{said}");
 }
 
@@ -115,7 +115,7 @@ fn a_ring_that_is_lost_is_an_error_at_the_end() {
     signal(&child, Signal::USR1);
     assert!(lines.next().unwrap().unwrap().contains("cannot write the ring"));
     signal(&child, Signal::INT);
-    assert_eq!(child.wait().unwrap().code(), Some(2));
+    assert_eq!(child.wait().unwrap().code(), Some(5));
     let last = lines.next().unwrap().unwrap();
     assert!(
         last.contains("a ring was lost: SIGUSR1") && last.ends_with("nothing was written"),
@@ -159,8 +159,8 @@ fn a_limit_of_the_shells_ends_the_recording_as_a_full_disk_does() {
     let output = command.args(["-o", "a", "--for", "1ms"]).current_dir(folder.path()).output();
     let output = output.unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(error.contains("the recording ended: File too large"), "{error}");
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(error.contains("the recording stopped: File too large"), "{error}");
     let summary = print(folder.path(), &["replay", "a"]);
     assert!(!summary.contains("missing") && !summary.contains("damage"), "{summary}");
 }

@@ -72,7 +72,7 @@ fn processes_and_chips_are_chosen() {
     assert_eq!(code, 6);
     assert_eq!(message, "ttmem: process 41377 runs without the agent; the agent is in 52110");
     let (code, message) = failure(&["--demo", "buffers", "-p", "1234567"]);
-    assert_eq!((code, message.contains("is not there")), (6, true));
+    assert_eq!((code, message.contains("does not exist")), (6, true));
     assert_eq!(failure(&["--demo", "buffers", "-i", "9"]).0, 6);
 }
 
@@ -143,6 +143,6 @@ fn a_report_of_a_process_and_of_a_file() {
     assert_eq!(failure(&["--demo", "report", "1"]).0, 6);
     std::fs::write(&path, "no segment").unwrap();
     let (code, message) = failure(&["report", path.to_str().unwrap()]);
-    assert_eq!(code, 2);
-    assert!(message.ends_with("neither a recording nor a whole segment of the agent"), "{message}");
+    assert_eq!(code, 5);
+    assert!(message.ends_with("neither a recording nor a complete agent segment"), "{message}");
 }

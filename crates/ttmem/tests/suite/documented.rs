@@ -127,6 +127,28 @@ fn every_option_on_a_page_is_one_of_a_command() {
 }
 
 #[test]
+fn exit_codes_are_on_the_page_of_commands() {
+    let page = page("docs/commands.md");
+    let table = page.split("## Exit codes").nth(1).unwrap();
+    let documented: Vec<(&str, &str)> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .filter(|(code, _)| code.parse::<u8>().is_ok())
+        .collect();
+    let listed: Vec<(&str, &str)> = ttmem::error::EXIT_CODES
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().split_once(' ').unwrap())
+        .collect();
+    assert_eq!(documented.len(), listed.len());
+    for ((code, text), (listed_code, listed_text)) in documented.iter().zip(listed) {
+        // The page may say more, but in the same words.
+        let text = text.replace(" (`run`, `diff`)", "").replace('`', "");
+        assert_eq!((*code, text.starts_with(listed_text.trim())), (listed_code, true), "{text}");
+    }
+}
+
+#[test]
 fn every_link_leads_to_a_file() {
     let folder = workspace();
     let docs = std::fs::read_dir(folder.join("docs")).unwrap().map(|entry| entry.unwrap().path());

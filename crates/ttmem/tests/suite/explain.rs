@@ -70,7 +70,7 @@ fn json_has_the_numbers() {
 }
 
 #[test]
-fn what_is_not_known_is_exit_code_3_and_what_is_not_there_2() {
+fn unknown_text_is_exit_code_3_and_a_missing_file_6() {
     let (code, message) = failure(&[], b"all is well\n");
     assert_eq!(code, 3);
     assert!(message.contains("standard input"), "{message}");
@@ -79,7 +79,7 @@ fn what_is_not_known_is_exit_code_3_and_what_is_not_there_2() {
     assert_eq!(code, 3);
     assert!(message.contains("no memory report in"), "{message}");
     let (code, message) = failure(&["/nowhere/log"], b"");
-    assert_eq!(code, 2);
+    assert_eq!(code, 6);
     assert!(message.contains("/nowhere/log"), "{message}");
 }
 

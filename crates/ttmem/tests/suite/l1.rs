@@ -194,7 +194,7 @@ fn a_capture_of_a_capture_is_the_same() {
     assert_eq!(said, format!("1 chip saved; ttmem l1 --capture {copy_name} shows them\n"));
     assert_eq!(report(&copy), report(&original));
     let (code, message) = failure(&original, &["l1", "--save", copy_name]);
-    assert_eq!(code, 2);
+    assert_eq!(code, 5);
     assert!(message.contains("File exists") && message.contains("without a capture"), "{message}");
 }
 
@@ -277,7 +277,7 @@ fn chips_and_cores_that_are_not_there() {
     assert_eq!((code, message.as_str()), (6, "ttmem: no chip `1`; there is chip 0"));
     let (code, message) = failure(&capture, &["l1", "--core", "8,3"]);
     assert_eq!(code, 6);
-    assert!(message.contains("columns go from 0 to 7 and rows from 0 to 9"), "{message}");
+    assert!(message.contains("columns are 0 to 7 and rows 0 to 9"), "{message}");
     let (code, message) = failure(&capture, &["l1", "--core", "8"]);
     assert_eq!(code, 2);
     assert!(message.contains("column and row, such as 3,4"), "{message}");

@@ -40,7 +40,7 @@ fn what_fits_no_chip_is_answered_with_what_there_is() {
     let many = select(made::many(32), &["99".to_owned()]).unwrap_err();
     assert_eq!(many.existing, "there are 32 chips, 0 (0000:01:00.0) to 31 (0000:20:00.0)");
     let none = select(made::none(), &["0".to_owned()]).unwrap_err();
-    assert_eq!(none.existing, "there is no chip");
+    assert_eq!(none.existing, "no chip was found");
 }
 
 #[test]
