@@ -1,6 +1,6 @@
 //! Everything unsafe: the functions that interpose TT-Metal's, the calls into TT-Metal, the mapping, the thread.
 //!
-//! What is relied upon throughout:
+//! Invariants:
 //!
 //! - **Pointers from C++ are only passed back.** The addresses of allocators, buffers and devices that hooks get are used
 //!   as numbers, and as arguments of TT-Metal's own exported functions while the call that brought them is under way.

@@ -1,9 +1,9 @@
-//! What each thread is at: the op that works, and why TT-Metal allocates.
+//! The current work of each thread: the op, and the reason that TT-Metal allocates.
 //!
-//! A name comes from the first of these that is there:
+//! A name comes from the first of these that exists:
 //!
-//! 1. the innermost allocation context of TT-Metal or label of the user; 2. the op whose code asked for TT-Metal's
-//! graph tracker last, if its frame is still on the stack. Every op asks when it
+//! 1. the innermost allocation context of TT-Metal or label of the user;
+//! 2. the op whose code called TT-Metal's graph tracker last, if its frame is still on the stack. Every op calls it when it
 //!    begins. Whether its frame is still there is concluded from the stack pointer: that makes the name an inference.
 
 use std::cell::Cell;
@@ -19,7 +19,7 @@ const CONTEXTS: usize = 16;
 /// The farthest that a call site is behind its slot.
 const SITE_PROBES: usize = 16;
 
-/// What a thread is at. Zero is the state of one that has not come here yet.
+/// The current work of a thread. Zero is the state of a new one.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
     /// Is the agent running on this thread?
@@ -173,7 +173,7 @@ impl Drop for OriginScope {
     }
 }
 
-/// What a place in the code is.
+/// The class of an address in the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum SiteClass {
@@ -212,7 +212,7 @@ impl Site {
     }
 }
 
-/// What a return address is, if it is in the first slot that it asks for, as nearly all do.
+/// Returns the class of a return address, if it is in the first slot that it hashes to, as nearly all are.
 #[inline]
 pub(crate) fn known_site(process: &Process, address: u64) -> Option<Site> {
     let slot = &process.sites[first_slot(address)];
@@ -224,7 +224,7 @@ fn first_slot(address: u64) -> usize {
     (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % SITES
 }
 
-/// What a return address is; asks `classify` when it is new.
+/// Returns the class of a return address; calls `classify` when it is new.
 pub(crate) fn site(process: &Process, address: u64, classify: impl FnOnce() -> Site) -> Site {
     for probe in 0..SITE_PROBES {
         let slot = &process.sites[(first_slot(address) + probe) % SITES];
@@ -261,7 +261,7 @@ pub(crate) fn is_first_place(process: &Process, function: u64) -> bool {
 }
 
 impl SiteSlot {
-    /// What it is, once that is known.
+    /// The class, once it is known.
     pub(crate) fn site(&self) -> Option<Site> {
         Site::from_bits(self.meaning.load(Ordering::Acquire))
     }

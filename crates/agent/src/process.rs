@@ -21,7 +21,7 @@ pub(crate) const FUNCTIONS: usize = 1024;
 /// Slots of the cache of call sites, a power of two.
 pub(crate) const SITES: usize = 4096;
 
-/// How far the agent is in this process.
+/// The phase of the agent in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Phase {
@@ -42,7 +42,7 @@ pub(crate) enum Phase {
 #[repr(C, align(64))]
 pub(crate) struct Process {
     phase: AtomicU32,
-    /// What the sleeping thread waits on: 1 after a change.
+    /// The futex of the sleeping thread: 1 after a change.
     pub(crate) wake: AtomicU32,
     /// Base address and words of the mapped segment; set before the phase becomes [`Phase::Recording`].
     pub(crate) segment: AtomicUsize,
@@ -74,9 +74,9 @@ pub(crate) struct Process {
     pub(crate) devices: [DeviceSlot; DEVICES],
     /// Chips in the segment so far.
     pub(crate) chips: AtomicUsize,
-    /// Held by whoever changes the registry. Never by the sleeping thread while it calls TT-Metal.
+    /// Held while the registry changes. Never held by the sleeping thread while it calls TT-Metal.
     pub(crate) registry_lock: SpinLock,
-    /// Held by the sleeping thread while it asks one allocator, and by whoever destroys one.
+    /// Held by the sleeping thread while it queries one allocator, and while one is destroyed.
     pub(crate) statistics_lock: SpinLock,
     /// Is the thread there?
     pub(crate) has_thread: AtomicU32,
@@ -90,7 +90,7 @@ pub(crate) struct Process {
     pub(crate) fault_countdown: AtomicU32,
 }
 
-/// What is known of one allocator.
+/// The facts about one allocator.
 #[derive(Debug, Default)]
 pub(crate) struct AllocatorSlot {
     /// Its address; 0 never used, 1 destroyed.
@@ -101,7 +101,7 @@ pub(crate) struct AllocatorSlot {
     pub(crate) changed: AtomicU8,
     /// Bit set of the kinds that a buffer was seen of.
     pub(crate) kinds_seen: AtomicU8,
-    /// What its blocks are a multiple of, less one: see [`AllocatorSlot::block_padding`].
+    /// The granularity of its blocks, less one: see [`AllocatorSlot::block_padding`].
     pub(crate) alignment_mask: AtomicU8,
     /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
     pub(crate) l1_small_start: AtomicU64,
@@ -149,8 +149,8 @@ impl AllocatorSlot {
         self.changed.store(1, Ordering::Relaxed);
     }
 
-    /// What the allocator adds to so many bytes of a bank to fill up the block. Blocks have the alignment of DRAM, in
-    /// L1 too.
+    /// The bytes that the allocator adds to a size in a bank to fill up the block. Blocks have the alignment of DRAM,
+    /// in L1 too.
     #[inline]
     pub(crate) fn block_padding(&self, bytes_per_bank: u64) -> u8 {
         let [lowest, ..] = bytes_per_bank.wrapping_neg().to_le_bytes();
@@ -159,7 +159,7 @@ impl AllocatorSlot {
 }
 
 impl Process {
-    /// How far the agent is.
+    /// Returns the phase of the agent.
     #[inline]
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {

@@ -1,4 +1,4 @@
-//! What the process can ask about itself.
+//! Queries of the process about itself.
 
 use std::sync::atomic::Ordering;
 
@@ -99,7 +99,7 @@ impl Query<'_> {
         })
     }
 
-    /// How many of the asked-for chips an allocator has. One whose chips are unknown counts as one chip of all.
+    /// Returns the number of the requested chips that an allocator has. One whose chips are unknown counts as one.
     fn member_chips(&self, head: &AllocatorHead, device: Option<u32>) -> u64 {
         match device {
             None => u64::from(head.chips.count_ones().max(1)),

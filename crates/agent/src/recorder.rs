@@ -1,4 +1,4 @@
-//! What the hooks write: live buffers, sums, peaks, events, failures. A few stores, no lock, no system call, no
+//! The writes of the hooks: live buffers, sums, peaks, events, failures. A few stores, no lock, no system call, no
 //! `malloc`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::sole::Turn;
 /// Key of a slot whose buffer is freed.
 const FREED: u64 = 1;
 
-/// How many events ahead the ring's lines are fetched.
+/// The number of events by which the ring's cache lines are prefetched.
 const EVENTS_AHEAD: usize = 6;
 
 /// Every how many events the time is asked for while much is recorded.
@@ -93,7 +93,7 @@ pub(crate) struct Circumstances {
     pub(crate) thread: u32,
     /// Index of the name of the current op.
     pub(crate) name: u16,
-    /// What TT-Metal is at.
+    /// The current work of TT-Metal.
     pub(crate) origin: Origin,
 }
 
@@ -424,7 +424,7 @@ impl Recorder<'_> {
         self.words[counter].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes an entry, its first word last: where that is a key or a number, nobody looks for the entry before.
+    /// Writes an entry, its first word last: a key or number there makes the entry visible.
     #[inline(always)]
     pub(crate) fn store<const COUNT: usize>(&self, first: usize, words: [u64; COUNT]) {
         let slots = &self.words[first..first + COUNT];

@@ -1,5 +1,5 @@
-//! What the sleeping thread does once it wakes: it asks the allocators that changed, and notes what they say beside what
-//! the hooks counted.
+//! The work of the sleeping thread after it wakes: it queries the allocators that changed, and stores their statistics
+//! beside the sums of the hooks.
 
 use std::sync::atomic::Ordering;
 
@@ -13,13 +13,13 @@ use crate::recorder::{Recorder, kind_block};
 /// Rounds that the thread waits for the lock: it then comes back later.
 const PATIENCE: u32 = 1000;
 
-/// How often a kind is asked for in a round while other threads allocate: what TT-Metal says and what the hooks counted are
-/// compared, and have to be of one moment.
+/// The most queries of a kind in a round while other threads allocate: TT-Metal's statistics and the sums of the hooks
+/// are compared, and have to be of one moment.
 const ATTEMPTS: u32 = 16;
 
 /// Asks TT-Metal.
 pub(crate) trait Ask {
-    /// What the allocator at this address says of one kind. It lives as long as the call takes.
+    /// Returns the statistics of the allocator at this address for one kind. It lives as long as the call takes.
     fn statistics(&self, allocator: u64, kind: BufferKind) -> Option<Statistics>;
     /// Monotonic nanoseconds.
     fn time(&self) -> u64;
@@ -57,7 +57,7 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
         if !is_worth_asking(slot, kind) {
             continue;
         }
-        // Whoever destroys the allocator takes this lock first, and marks it as destroyed.
+        // // The destructor of the allocator takes this lock first, and marks it as destroyed.
         let Some(_lock) = recorder.process.statistics_lock.lock(PATIENCE, ask.pause()) else {
             return false;
         };

@@ -18,7 +18,7 @@ use crate::recorder::{Recorder, kind_block};
 /// Address of a slot whose allocator was destroyed.
 const DESTROYED: u64 = 1;
 
-/// The unique ids that TT-Metal told, by its device numbers. They hold in a forked child too.
+/// The unique ids reported by TT-Metal, by its device numbers. They hold in a forked child too.
 pub(crate) static UNIQUE_IDS: UniqueIds = UniqueIds::new();
 
 /// Unique ids by device number.
@@ -45,7 +45,7 @@ impl UniqueIds {
         }
     }
 
-    /// The unique id of a device, if TT-Metal told.
+    /// Returns the unique id of a device, if TT-Metal reported it.
     pub(crate) fn get(&self, device: u32) -> Option<u64> {
         let device = device as usize;
         let known = self.known.get(device / 64)?.load(Ordering::Acquire) >> (device % 64) & 1 == 1;
@@ -53,7 +53,7 @@ impl UniqueIds {
     }
 }
 
-/// What TT-Metal says of one kind of a new allocator.
+/// The statistics of TT-Metal for one kind of a new allocator.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KindShape {
     /// Banks.
@@ -226,7 +226,7 @@ impl Registry<'_> {
         }
     }
 
-    /// An allocator is being destroyed: nobody asks it from now on.
+    /// An allocator is being destroyed: it is not queried from now on.
     pub(crate) fn destroyed(&self, index: u8, time: u64) {
         self.process().allocators[usize::from(index)].pointer.store(DESTROYED, Ordering::Release);
         let first = allocator_word(index);

@@ -15,7 +15,7 @@ use crate::ops::ThreadState;
 /// Rounds that another thread waits: a change takes 50 ns, but its thread may not be running.
 const PATIENCE: u32 = 50_000;
 
-/// Who changes the sums and the table. Zero is: nobody did yet.
+/// The thread that changes the sums and the table. Zero: none yet.
 #[derive(Debug, Default)]
 pub(crate) struct Sole {
     /// The first thread that made a change, or one of the states below.
@@ -24,7 +24,7 @@ pub(crate) struct Sole {
     at_work: AtomicBool,
 }
 
-/// How a thread makes a change.
+/// The way in which a thread makes a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// With plain instructions.
@@ -34,7 +34,7 @@ pub(crate) enum Turn {
 }
 
 impl Sole {
-    /// Nobody made a change yet.
+    /// No change was made yet.
     const NOBODY: usize = 0;
     /// Another thread has come and waits for the first one.
     const NO_MORE: usize = 1;

@@ -1,5 +1,5 @@
-//! What a process did with device memory from its first allocation to its end: peaks, what it held when it closed its
-//! devices, refused allocations, the largest buffers. All of it follows from the segment that its agent left.
+//! The use of device memory by a process from its first allocation to its end: peaks, memory held when it closed its
+//! devices, failed allocations, the largest buffers. All of it follows from the segment of its agent.
 
 mod failures;
 mod held;
@@ -32,7 +32,7 @@ pub const SCHEMA: &str = "ttmem/run";
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 pub const VERSION: &str = "1.1";
 
-/// What the processes of one command did.
+/// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
     /// Always `ttmem/run`.
@@ -41,7 +41,7 @@ pub struct RunReport {
     pub version: &'static str,
     /// The command with its arguments; empty if it is not known.
     pub command: String,
-    /// How it ended, as a shell counts: 128 and the signal's number for a signal. `None` if it is not known.
+    /// The exit code as a shell reports it: 128 and the signal's number for a signal. `None` if it is not known.
     pub exit_code: Option<i32>,
     /// Microseconds that it took. `None` if it is not known.
     pub duration_us: Option<u64>,
@@ -52,7 +52,7 @@ pub struct RunReport {
     pub recordings: Vec<RecordingReport>,
 }
 
-/// What one process did.
+/// The report of one process.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProcessReport {
     /// Its number in its own namespace.
@@ -73,20 +73,20 @@ pub struct ProcessReport {
     pub complete: bool,
     /// The most bytes at a time, by kind and chip.
     pub peaks: Vec<Peak>,
-    /// What was still held when an allocator was closed, or at the end, by op.
+    /// The memory still held when an allocator was closed, or at the end, by op.
     pub held: Vec<HeldGroup>,
     /// Allocations that TT-Metal refused.
     pub failures: Vec<FailureReport>,
     /// The largest buffers, by kind.
     pub largest: Vec<Largest>,
-    /// What was not recorded.
+    /// The losses of the record.
     pub losses: Losses,
     /// Where every buffer lay, if that is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
 }
 
-/// How a process ended.
+/// The way in which a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
@@ -96,7 +96,7 @@ pub enum End {
     Exited,
     /// By a signal, or without running what is to be run at the end.
     Killed,
-    /// Nobody knows: the agent switched itself off before.
+    /// Not known: the agent switched itself off before.
     Off,
 }
 
@@ -105,7 +105,7 @@ pub enum End {
 pub struct ReportChip {
     /// The number that TT-Metal gave it.
     pub device: u32,
-    /// Its unique id, if TT-Metal told.
+    /// Its unique id, if TT-Metal reported it.
     pub unique_id: Option<u64>,
 }
 
@@ -122,7 +122,7 @@ pub struct Peak {
     pub bytes_per_bank: u64,
     /// Banks of a chip.
     pub banks: u64,
-    /// Bytes that the allocator could hand out on each chip, if TT-Metal told.
+    /// Bytes that the allocator could hand out on each chip, if TT-Metal reported them.
     pub allocatable: Option<u64>,
     /// Live buffers then, if that is known.
     pub buffers: Option<u64>,
@@ -147,7 +147,7 @@ pub struct HeldGroup {
     pub kind: Kind,
     /// The op that allocated them.
     pub op: Option<String>,
-    /// How many.
+    /// The number of buffers.
     pub buffers: u64,
     /// Bytes on each chip.
     pub bytes: u64,
@@ -174,11 +174,11 @@ pub struct FailureReport {
     pub op: Option<String>,
     /// Microseconds from the first use of TT-Metal.
     pub after_us: u64,
-    /// How often the same was refused.
+    /// The number of equal failures.
     pub count: u64,
     /// Live buffers of the kind then.
     pub live_buffers: u64,
-    /// What it means, by how much, and what to change.
+    /// The explanation, with the missing bytes and the remedy.
     pub explanation: Explanation,
 }
 
@@ -189,7 +189,7 @@ pub struct Largest {
     pub kind: Kind,
     /// True for the moment of the peak, false for the end.
     pub at_peak: bool,
-    /// How many there were.
+    /// The number of buffers.
     pub of: u64,
     /// The ten largest, the largest first.
     pub buffers: Vec<LargeBuffer>,
@@ -214,7 +214,7 @@ pub struct LargeBuffer {
     pub age_us: Option<u64>,
 }
 
-/// What was not recorded.
+/// The losses of the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Losses {
     /// Events recorded in all.
@@ -234,7 +234,7 @@ pub struct Losses {
 }
 
 impl ProcessReport {
-    /// What a segment tells. `is_running` says whether its process still runs.
+    /// Reads a segment. `is_running` is true if its process still runs.
     #[must_use]
     pub fn of(segment: &Segment, is_running: bool) -> Self {
         let header = &segment.header;
@@ -264,7 +264,7 @@ impl ProcessReport {
         }
     }
 
-    /// The same with where every buffer lay.
+    /// Reads a segment, and keeps the address of every buffer.
     #[must_use]
     pub fn with_timeline(self, segment: &Segment) -> Self {
         Self { timeline: Some(Timeline::of(segment)), ..self }

@@ -8,7 +8,7 @@ use ttmem_segment::{Hook, Segment};
 use super::{Check, Patient, count, findings};
 use ttmem_merge::{buffers, segments_left};
 
-/// What each release has one of: the newer function first.
+/// The functions of which each release has one: the newer one first.
 const NEEDED: [(&[Hook], &str); 7] = [
     (&[Hook::Allocate, Hook::LegacyAllocate], "allocations are not seen"),
     (&[Hook::Free, Hook::LegacyFree], "frees are not seen"),

@@ -1,4 +1,4 @@
-//! What the host provides: hugepages, room in shared memory, a view of all processes.
+//! The host's hugepages, room in shared memory, and view of all processes.
 
 use ttmem_model::Bytes;
 

@@ -1,4 +1,4 @@
-//! `ttmem doctor`: is everything there that `ttmem` and its workloads need, and what was left lying about?
+//! `ttmem doctor`: checks the host setup and finds stale files.
 //!
 //! It looks as everything else does, through the [`Root`] and at facts, opens no device and changes nothing.
 
@@ -24,7 +24,7 @@ pub const SCHEMA: &str = "ttmem/doctor";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
 pub const VERSION: &str = "1.0";
 
-/// How a check ended, from good to bad.
+/// The status of a check, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -39,13 +39,13 @@ pub enum Status {
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What it is about, in one word that stays.
+    /// The subject, in one stable word.
     pub id: &'static str,
-    /// How it ended.
+    /// The status.
     pub status: Status,
-    /// What is the case, in one line.
+    /// The result, in one line.
     pub text: String,
-    /// What to do; none where there is nothing to do.
+    /// The remedy; `None` if there is nothing to do.
     pub remedy: Option<String>,
 }
 
@@ -68,13 +68,13 @@ impl Check {
 pub struct Patient<'a> {
     /// The host's files.
     pub root: &'a Root,
-    /// What the sources said.
+    /// The facts of the sources.
     pub facts: &'a Facts,
-    /// What was concluded from that.
+    /// The merged snapshot.
     pub snapshot: &'a Snapshot,
     /// Where the agent library is, or why it was not found; `None` where that does not matter, as for a captured host.
     pub library: Option<Result<String, String>>,
-    /// How the servers at the usual places did; `None` where that does not matter, as for a captured host.
+    /// The status of the servers at the default paths; `None` where that does not matter, as for a captured host.
     pub servers: Option<Vec<(PathBuf, Result<Probed, Unfit>)>>,
 }
 

@@ -1,4 +1,4 @@
-//! The server that collects for everybody.
+//! The check of the shared server.
 
 use std::path::Path;
 

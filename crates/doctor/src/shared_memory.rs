@@ -1,4 +1,4 @@
-//! What TT-Metal keeps in shared memory: its regions, and UMD's locks.
+//! TT-Metal's files in shared memory: its regions, and UMD's locks.
 
 use ttmem_model::Pid;
 
@@ -7,7 +7,7 @@ use ttmem_sources::source::agent::find_in_other_namespaces;
 use ttmem_sources::source::process::Processes;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
-/// What all of UMD's locks are called.
+/// The name pattern of UMD's locks.
 const LOCK: &str = "TT_UMD_LOCK.";
 /// A lock: a robust mutex of glibc, a magic number, and its owner (UMD `robust_mutex.cpp`, x86-64).
 const LOCK_BYTES: usize = 56;
@@ -59,7 +59,7 @@ fn regions(patient: &Patient<'_>) -> String {
     }
 }
 
-/// Locks that somebody holds. Those that nobody holds are about for ever, and harm nobody.
+/// Locks that a process holds. Unheld locks persist and are harmless.
 fn locks(patient: &Patient<'_>) -> Vec<Check> {
     let names = patient.root.list(SHARED_MEMORY).unwrap_or_default();
     let names: Vec<&str> = names

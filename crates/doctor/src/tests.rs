@@ -33,7 +33,7 @@ fn segment(pid: i32) -> Segment {
     Segment::wormhole(pid, start, N150).allocate(new)
 }
 
-/// What the checks look at beside the files that snapshots are made of.
+/// The inputs of the checks beside the files of snapshots.
 fn complete(host: Host) -> Host {
     let pages = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
     let line = |text: &str| ttmem_root::Entry::file(format!("{text}\n"));

@@ -1,8 +1,8 @@
-//! What agents say, and how it is joined to chips and processes.
+//! The figures of agents, joined to chips and processes.
 //!
-//! An agent speaks of one process and knows its chips by the ids that name regions, so its chips are joined by the rules of
-//! regions (`join`). What it counted (`amounts`) takes the place of what the region says of the same process; the
-//! region's figure is kept beside it.
+//! An agent speaks of one process and knows its chips by the ids that name regions, so its chips are joined by the
+//! rules of regions (`join`). What it counted (`amounts`) takes the place of what the region says of the same process;
+//! the region's figure is kept beside it.
 
 mod amounts;
 mod findings;
@@ -62,7 +62,7 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> SegmentOwner {
         if process.namespace_pids.last() != Some(&file.pid) || !sees_the_file {
             continue;
         }
-        // A capture may lack the start time; the number has to do then.
+        // // A capture may have no start time; the pid alone is compared then.
         if process.start_time.as_ref().map_or(true, |start| *start == file.start_ticks) {
             return SegmentOwner::Live(*pid);
         }
@@ -83,7 +83,7 @@ pub fn segments_left(facts: &Facts) -> Vec<&SegmentFile> {
     facts.segments.iter().zip(&owners).filter(is_left).map(|(file, _)| file).collect()
 }
 
-/// What a segment says, if its agent can be believed: an agent that switched itself off knows nothing of what came after.
+/// Returns a segment's content if its agent is reliable: after it switched itself off it knows nothing.
 pub(super) fn trusted(file: &SegmentFile) -> Field<&Segment> {
     let segment = file.content.as_ref().map_err(Clone::clone)?;
     if segment.header.state == AgentState::Off {
@@ -99,7 +99,8 @@ pub(super) fn sees_all(segment: &Segment) -> bool {
     both(Hook::Allocate, Hook::Free) || both(Hook::LegacyAllocate, Hook::LegacyFree)
 }
 
-/// The allocators of a segment that are open on a chip. One whose chips were not found out is on the only chip there is.
+/// The allocators of a segment that are open on a chip. One whose chips were not found out is on the only chip there
+/// is.
 pub(super) fn open_allocators(segment: &Segment, chip: usize) -> impl Iterator<Item = &Allocator> {
     let only = segment.chips.len() == 1;
     segment.allocators.iter().filter(move |allocator| {

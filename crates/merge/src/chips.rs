@@ -163,7 +163,7 @@ fn memory(
     }
 }
 
-/// What the chip itself has for a kind.
+/// Returns the capacity of the chip for a kind.
 struct Own {
     capacity: Reading<u64>,
     banks: Reading<u64>,
@@ -288,7 +288,7 @@ fn pcie(facts: &Facts, device: &Device) -> PcieLink {
 }
 
 fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
-    // A remote chip is opened through its gateway, so whoever holds the one may hold the other.
+    // // A remote chip is opened through its gateway, so an owner of one may own the other.
     let device = match chip.origin {
         Origin::Local { device } | Origin::Remote { gateway: device } => {
             joined.facts.devices.get(device)

@@ -1,4 +1,4 @@
-//! What is wrong, and what to do about it. The worst first.
+//! The findings and their remedies, worst first.
 
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Fin
 
 /// Regions whose totals are not the sum of their slots.
 fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
-    // While a slot is released its bytes may stand on either side.
+    // // While a slot is released its bytes may be on either side.
     let settled = joined.contents(chip).filter(|content| content.releasing == 0);
     settled
         .filter_map(|content| {
@@ -186,7 +186,7 @@ fn owners_outside(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
     })
 }
 
-/// Openers that ended while somebody still has the file open.
+/// Finds openers that ended while another process still has the file open.
 fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     if joined.facts.processes_hidden {
         return Vec::new();
@@ -207,7 +207,7 @@ fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding>
     .collect()
 }
 
-/// Processes that are gone and still have bytes in the books.
+/// Finds processes that have ended and still have bytes listed.
 fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
     let mut gone: BTreeMap<Holder, Vec<(&JoinedChip, &Held)>> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {

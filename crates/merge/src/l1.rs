@@ -1,4 +1,4 @@
-//! What L1 tells of a chip: circular buffers, kernels, reserved memory, and how much of it there is.
+//! The L1 of a chip: circular buffers, kernels, reserved memory, and its capacity.
 //!
 //! Every number of a core is the length of a union of ranges, and those of different cores share no byte, so sums over
 //! cores are exact. A core that could not be read makes a sum unknown: part of a sum is not the sum.
@@ -23,13 +23,13 @@ pub(super) struct Resident {
     pub(super) total_used: Reading<u64>,
 }
 
-/// What the L1 of a chip says of the chip itself; `None` where it was not read.
+/// The memory of a chip as read from its L1; `None` if it was not read.
 pub(super) struct Size {
     pub(super) worker_cores: Reading<u64>,
     pub(super) bytes: Reading<u64>,
 }
 
-/// How many worker cores a chip has and how much L1, by the word of its cores.
+/// The number of worker cores and their L1, as reported by the cores.
 pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
     let l1 = joined.l1(chip)?;
     let content = l1.content.as_ref().ok()?;
@@ -43,7 +43,7 @@ pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
     })
 }
 
-/// What is resident in the L1 of a chip.
+/// The resident bytes in the L1 of a chip.
 pub(super) fn resident(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Resident {
     let reported = amounts.reported.clone();
     match joined.l1(chip).map(|l1| (l1, l1.content.as_ref())) {
@@ -115,7 +115,7 @@ fn of_content(
     }
 }
 
-/// How many bytes circular buffers share with tensors that are not known: none where there are no circular buffers.
+/// Returns the bytes that circular buffers share with unknown tensors: zero without circular buffers.
 fn aliasing(buffers: &Field<u64>, why: &Missing) -> Field<u64> {
     match buffers {
         Ok(0) => Ok(0),
@@ -124,7 +124,7 @@ fn aliasing(buffers: &Field<u64>, why: &Missing) -> Field<u64> {
     }
 }
 
-/// The reason that the bytes in use cannot be told, and the least that they are: reserved memory and circular buffers
+/// Returns the reason that the bytes in use are missing, and their minimum: reserved memory and circular buffers
 /// never share a byte, while tensors and circular buffers may share all of them.
 fn total_used(reserved: &Field<u64>, buffers: &Field<u64>, why: &Missing) -> Missing {
     match (reserved, buffers) {
@@ -193,7 +193,7 @@ fn total(cores: &[Core], of: impl Fn(&Core) -> Count) -> Field<u64> {
     total_of(cores, cores.iter().map(of))
 }
 
-/// The same of the numbers of all cores, in their order.
+/// Adds up the numbers of all cores, in their order.
 fn total_of(cores: &[Core], counts: impl IntoIterator<Item = Count>) -> Field<u64> {
     let mut known = 0_u64;
     let mut blanks = Vec::new();

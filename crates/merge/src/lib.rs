@@ -37,7 +37,7 @@ pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
     merge_joined(&joined, &amounts(&joined), previous)
 }
 
-/// The same, and for each of the facts about L1 the index of its chip and the allocator's buffers in it.
+/// Merges, and returns for each of the facts about L1 the index of its chip and the allocator's buffers in it.
 #[must_use]
 pub fn merge_with_l1(
     facts: &Facts,
@@ -54,7 +54,7 @@ pub fn merge_with_l1(
     (merge_joined(&joined, &amounts, previous), chips)
 }
 
-/// What is held on each chip.
+/// The memory used on each chip.
 fn amounts(joined: &Joined<'_>) -> Vec<Amounts> {
     joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect()
 }

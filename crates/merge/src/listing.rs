@@ -1,4 +1,4 @@
-//! What a segment tells of one moment, as a list of live buffers: the present one, or one of a recording.
+//! The live buffers of a segment at one moment, as a list: now, or in a recording.
 
 use ttmem_model::buffers::{
     AllocatorUse, Block, BufferList, BufferOwner, ChipRef, KindUse, LiveBuffer, SCHEMA, VERSION,
@@ -138,11 +138,11 @@ pub struct Holder {
 pub struct Open<'a> {
     /// The allocator.
     pub allocator: &'a Allocator,
-    /// What it holds, in the order of [`BufferKind::ALL`].
+    /// Its kinds, in the order of [`BufferKind::ALL`].
     pub kinds: [Held; 4],
 }
 
-/// What an allocator holds of a kind in every bank.
+/// The use of a kind by an allocator in every bank.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
     /// Bytes of each bank.
@@ -151,11 +151,11 @@ pub struct Held {
     pub live_buffers: u64,
     /// Live buffers that the table had no room for.
     pub unlisted_buffers: u64,
-    /// What TT-Metal's allocator says of it.
+    /// The statistics of TT-Metal's allocator.
     pub figures: Option<Figures>,
 }
 
-/// What TT-Metal's allocator says of a kind, in bytes of a bank.
+/// The statistics of TT-Metal's allocator for a kind, in bytes of a bank.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
     /// Bytes that can be allocated.
@@ -187,21 +187,21 @@ impl<'a> Open<'a> {
     }
 }
 
-/// What a segment tells of a moment.
+/// The content of a segment at a moment.
 #[derive(Clone, Debug)]
 pub struct Holding<'a> {
     /// The segment.
     pub segment: &'a Segment,
     /// The allocators that were open.
     pub open: Vec<Open<'a>>,
-    /// What lived.
+    /// The live buffers.
     pub lived: Vec<Lived<'a>>,
     /// The moment, as the segment counts time.
     pub time: Timestamp,
 }
 
 impl<'a> Holding<'a> {
-    /// What the table and the sums of a segment tell: what was live when it was read, at this time.
+    /// Returns the live buffers and sums at the time that the segment was read.
     pub fn now(segment: &'a Segment, time: Timestamp) -> Self {
         let open = segment.allocators.iter().filter_map(Open::now).collect();
         let buffers = segment.buffers.iter().enumerate();

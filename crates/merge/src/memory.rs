@@ -1,4 +1,4 @@
-//! What each process holds on a chip, and the totals. Numbers that cannot be are refused, never clipped.
+//! The memory of each process on a chip, and the totals. Impossible numbers are refused, never clipped.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl<T> PerKind<T> {
     }
 }
 
-/// Who holds bytes, as far as it can be told.
+/// The owner of bytes, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holder {
     /// A process that runs.
@@ -66,7 +66,7 @@ pub(super) enum Holder {
     },
 }
 
-/// What one holder has on one chip.
+/// The memory of one owner on one chip.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Held {
     pub(super) holder: Holder,
@@ -74,14 +74,14 @@ pub(super) struct Held {
     pub(super) name: String,
     /// The user who owns the region.
     pub(super) user: Option<String>,
-    /// What the regions say.
+    /// The figures of the regions.
     pub(super) bytes: PerKind<Field<u64>>,
     pub(super) reported: Field<u64>,
     /// When it last allocated or freed as its slots have it: nanoseconds since 1970.
     pub(super) updated_ns: u64,
-    /// What its agent says.
+    /// The figures of its agent.
     pub(super) agent: Option<PerKind<Reading<u64>>>,
-    /// When it started, if its agent told: clock ticks since boot.
+    /// Its start, if its agent reported it: clock ticks since boot.
     pub(super) start_ticks: Option<u64>,
 }
 
@@ -119,13 +119,13 @@ pub(super) struct Refused {
     pub(super) why: Missing,
 }
 
-/// What is held on one chip.
+/// The memory used on one chip.
 #[derive(Debug)]
 pub(super) struct Amounts {
     pub(super) held: Vec<Held>,
     pub(super) used: PerKind<Reading<u64>>,
     pub(super) left_behind: PerKind<Reading<u64>>,
-    /// What the regions say of `used`, where agents say it better.
+    /// The regions' figures for `used`, where agents have better ones.
     pub(super) upstream: Option<PerKind<Reading<u64>>>,
     pub(super) reported: Reading<u64>,
     pub(super) refused: Vec<Refused>,
@@ -238,7 +238,7 @@ fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
     }
 }
 
-/// Processes that have a chip open and no slot in its region because they were told to write none.
+/// Processes that have a chip open and no slot in its region because tracking is off.
 pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid> {
     let slots = joined.slots(chip);
     let mut heard: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).collect();
@@ -270,7 +270,7 @@ fn no_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
     }
 }
 
-/// What each holder has, one entry for each of them.
+/// Returns the memory of each owner, one entry each.
 fn held(
     joined: &Joined<'_>,
     chip: &JoinedChip,
@@ -347,7 +347,7 @@ fn add_up<'a>(fields: impl Iterator<Item = &'a Field<u64>>) -> Field<u64> {
     Ok(sum)
 }
 
-/// How the figures of a region's slots are shared by the chip it is named after and the chips behind that.
+/// Divides the figures of a region's slots between the chip it is named after and the chips behind that.
 enum Share<'a> {
     /// Every slot speaks of this chip alone.
     Alone,

@@ -10,8 +10,8 @@ use ttmem_model::{Kind, Pid};
 use super::join::{Joined, JoinedChip};
 use super::memory::{Amounts, Held, Holder};
 
-/// Lays out every process that holds bytes or a device: living ones by number, then those outside the namespace, then
-/// what is left behind.
+/// Lays out every process that has memory or a device: live ones by pid, then those outside the namespace, then
+/// stale ones.
 pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> {
     let mut processes: BTreeMap<Holder, Process> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {

@@ -1,4 +1,4 @@
-//! What the merge concludes of hosts that are well and of hosts that are not.
+//! Merges of healthy and broken hosts.
 
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading};
@@ -285,7 +285,7 @@ fn rates_need_two_samples_and_survive_a_wrap() {
     assert_eq!(rate(&first).missing().unwrap().reason, MissingReason::NotRead);
     let later = ttmem_model::Timestamp(fake::NOW.0 + 2_000_000);
     let second = collector.with_clock(Clock::Fixed(later)).snapshot();
-    // 200 words of 32 bytes in two seconds on one NOC; the other stood still.
+    // // 200 words of 32 bytes in two seconds on one NOC; the other did not change.
     assert_eq!(rate(&second).value().map(|rate| rate.0), Some(3200.0));
 }
 

@@ -2,7 +2,7 @@
 
 use ttmem_segment::{AllocatorRole, BufferLayout, NameSource, Origin};
 
-/// What an allocator allocates for.
+/// Returns the name of an allocator's role.
 #[must_use]
 pub fn role_name(role: AllocatorRole) -> &'static str {
     match role {
@@ -37,7 +37,7 @@ pub fn origin_name(origin: Origin) -> &'static str {
     }
 }
 
-/// How far an op's name can be trusted.
+/// Returns the quality of an op's name.
 #[must_use]
 pub fn op_quality(source: NameSource) -> &'static str {
     match source {

@@ -1,4 +1,4 @@
-//! What the sources said, before anything is concluded from it.
+//! The facts reported by the sources, without conclusions.
 //!
 //! Facts hold no clock and no opinion: whether a process is dead, which chip a region belongs to and how many bytes
 //! are in use is concluded in one place, from facts alone, so that a capture gives the same answer as the host did.
@@ -187,14 +187,14 @@ impl fmt::Debug for SlotName {
     }
 }
 
-/// What one region says.
+/// The content of one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionContent {
     /// Version of the layout: 2, 3 or 4.
     pub version: u32,
     /// When any process last allocated or freed: nanoseconds since 1970.
     pub updated_ns: u64,
-    /// How many processes are attached.
+    /// The number of attached processes.
     pub reference_count: u32,
     /// The chip's unique id; 0 on some chips.
     pub asic_id: u64,
@@ -224,7 +224,7 @@ pub struct RegionFile {
     pub user: Option<String>,
     /// When it was read.
     pub read_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: Field<RegionContent>,
 }
 
@@ -243,11 +243,11 @@ pub struct SegmentFile {
     pub user: Option<String>,
     /// When it was read.
     pub read_at: Timestamp,
-    /// What it says; without buffers, events and names of ops unless they were asked for.
+    /// The content; without buffers, events and names of ops unless they were requested.
     pub content: Field<Segment>,
 }
 
-/// What procfs says of a process.
+/// The procfs facts of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProcessFacts {
     /// Clock ticks between boot and its start.
@@ -281,13 +281,13 @@ pub struct ProcessFacts {
 pub struct L1Facts {
     /// Which chip it is.
     pub place: L1Place,
-    /// What its port is called: a device file, a socket, an entry of a capture.
+    /// The name of its port: a device file, a socket, an entry of a capture.
     pub port: String,
     /// Its architecture, where anything names it.
     pub arch: Option<Arch>,
     /// The content of its L1.
     pub content: Field<L1Content>,
-    /// What Inspector calls its kernels.
+    /// Inspector's names of its kernels.
     pub names: Field<KernelNames>,
     /// The allocator's buffers in it, once they were joined with what agents say.
     pub buffers: Field<BankBuffers>,
@@ -325,11 +325,11 @@ pub enum L1Place {
 pub struct L1Content {
     /// The layout by which it was read, as in `0.81.1 (magic)`.
     pub layout: String,
-    /// What all cores have in common.
+    /// The parts that all cores share.
     pub geometry: Geometry<'static>,
     /// The cores that are there.
     pub cores: Vec<Core>,
-    /// How many more the port has: harvested, or not ours.
+    /// The number of further cores of the port: harvested, or not worker cores.
     pub other_cores: u64,
     /// The cost of reading.
     pub cost: L1Cost,

@@ -1,10 +1,10 @@
-//! What is wrong, said once, with what to do about it.
+//! Problems that were found, with their remedies.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChipId, Pid};
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -41,8 +41,8 @@ pub struct Finding {
     pub chip: Option<ChipId>,
     /// The process it is about, if it is about one.
     pub pid: Option<Pid>,
-    /// What is the case. One line.
+    /// The problem, in one line.
     pub text: String,
-    /// What to do. One line.
+    /// The remedy, in one line.
     pub remedy: String,
 }

@@ -1,4 +1,4 @@
-//! What `ttmem` knows, as types: the facts that sources deliver, the readings derived from them and the
+//! The types of `ttmem`: the facts that sources deliver, the readings derived from them and the
 //! [`Snapshot`] that every output shows.
 //!
 //! This crate does no I/O, knows no clock and starts no thread. Everything in it can be built in a test from

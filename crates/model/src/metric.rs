@@ -1,4 +1,4 @@
-//! What can be measured of a chip besides its memory.
+//! The telemetry of a chip: everything measured except its memory.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -27,7 +27,7 @@ macro_rules! metrics {
                 match self { $(Self::$variant => $unit),+ }
             }
 
-            /// What it is, in one line.
+            /// Returns its description in one line.
             #[must_use]
             pub fn help(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+).trim_ascii_start(),)+ }

@@ -1,4 +1,4 @@
-//! A number that knows where it comes from, or a blank that knows why it is blank.
+//! A number with its origin, or a missing value with its reason.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -107,7 +107,7 @@ impl MissingReason {
     }
 }
 
-/// A blank: the reason, and one line for the person who asks.
+/// The reason that a value is missing, and one line for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Missing {
     /// The class of the reason.
@@ -117,7 +117,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// A blank with its reason.
+    /// Creates a missing value with its reason.
     #[must_use]
     pub fn new(reason: MissingReason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
@@ -223,7 +223,7 @@ impl<T> Reading<T> {
         }
     }
 
-    /// The same reading with another age.
+    /// Returns the reading with another age.
     #[must_use]
     pub fn aged(mut self, microseconds: u64) -> Self {
         if let Self::Known { age_us, .. } = &mut self {
@@ -232,7 +232,7 @@ impl<T> Reading<T> {
         self
     }
 
-    /// The same reading with the number changed. A blank stays a blank.
+    /// Returns the reading with its number changed. A missing value stays missing.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
         match self {
             Self::Known { value, source, quality, age_us } => {

@@ -150,7 +150,7 @@ pub enum IdSource {
     Driver,
     /// The name of its memory region.
     Region,
-    /// TT-Metal told the agent.
+    /// TT-Metal, through the agent.
     Agent,
     /// The driver publishes no ASIC id: the board's serial number is used instead.
     Serial,
@@ -164,7 +164,7 @@ pub enum IdSource {
     Capture,
 }
 
-/// How a chip and a memory region were found to belong together.
+/// The link between a chip and its memory region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionLink {
@@ -250,10 +250,10 @@ pub struct AllocatorMemory {
     /// Bytes that TT-Metal's allocator can hand out, in all banks: the capacity without what is set aside.
     #[serde(default = "not_in_this_snapshot::<u64>")]
     pub allocatable: Reading<u64>,
-    /// Which share of a bank's free bytes is not in its largest free block: 0 is one block, near 1 is crumbs.
+    /// The share of a bank's free bytes outside its largest free block: 0 is one block, near 1 is many small ones.
     #[serde(default = "not_in_this_snapshot::<Quantity>")]
     pub fragmentation: Reading<Quantity>,
-    /// What the upstream region says of `used`, where `used` comes from a better source.
+    /// The upstream region's figure for `used`, where `used` comes from a better source.
     #[serde(default)]
     pub upstream: Option<Reading<u64>>,
 }
@@ -268,11 +268,11 @@ fn not_in_this_snapshot<T>() -> Reading<T> {
 pub struct CircularBufferMemory {
     /// Bytes resident in L1: what the last program of each core placed, ranges counted once.
     pub used: Reading<u64>,
-    /// How many of them belong to a running program.
+    /// The bytes that belong to a running program.
     pub running: Reading<u64>,
-    /// What the upstream region says: an upper envelope over cached programs.
+    /// The upstream region's figure: an upper bound over cached programs.
     pub reported: Reading<u64>,
-    /// How many of the resident bytes are tensors at the same time.
+    /// The resident bytes that alias tensors.
     pub aliasing: Reading<u64>,
 }
 
@@ -282,7 +282,7 @@ pub struct CircularBufferMemory {
 pub struct KernelMemory {
     /// Bytes of the application's kernels resident in L1.
     pub used: Reading<u64>,
-    /// How many of them belong to a running program.
+    /// The bytes that belong to a running program.
     pub running: Reading<u64>,
     /// Bytes of dispatch and fabric kernels.
     pub system: Reading<u64>,
@@ -332,7 +332,7 @@ pub struct Owners {
     pub outside_namespace: Reading<u64>,
 }
 
-/// What is known of a process.
+/// The state of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -379,11 +379,11 @@ pub struct Process {
     pub cpu_time_us: Reading<u64>,
     /// Host memory it occupies.
     pub host_memory_bytes: Reading<u64>,
-    /// What it holds on each chip.
+    /// Its memory on each chip.
     pub chips: Vec<ProcessOnChip>,
 }
 
-/// What a process holds on one chip.
+/// The memory of a process on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessOnChip {
@@ -393,7 +393,7 @@ pub struct ProcessOnChip {
     pub memory: ProcessMemory,
 }
 
-/// What a process holds on one chip, by kind.
+/// The memory of a process on one chip, by kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessMemory {
@@ -407,12 +407,12 @@ pub struct ProcessMemory {
     pub trace: Reading<u64>,
     /// Circular buffers as the upstream region reports them: an upper envelope.
     pub circular_buffers_reported: Reading<u64>,
-    /// What the upstream region says of the four allocator kinds, where they come from a better source.
+    /// The upstream region's figures for the four allocator kinds, where they come from a better source.
     #[serde(default)]
     pub upstream: Option<UpstreamMemory>,
 }
 
-/// What the upstream region says of a process on one chip.
+/// The upstream region's figures for a process on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpstreamMemory {

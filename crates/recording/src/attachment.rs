@@ -1,4 +1,4 @@
-//! What is recorded beside the moments: the segments that agents leave, whole, in parts that each fit a block.
+//! Data recorded beside the moments: complete agent segments, in parts that each fit a block.
 //!
 //! A part says how long the whole is and where it is in it. What is missing of a whole makes it unreadable; nothing is
 //! filled in.
@@ -21,11 +21,11 @@ const MAX_ATTACHMENTS: usize = 4096;
 /// The longest name. A longer one is cut.
 const MAX_NAME_BYTES: usize = 255;
 
-/// What an attachment is.
+/// The type of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttachmentKind {
-    /// The segment of an agent, as it stood in shared memory.
+    /// The segment of an agent, as it was in shared memory.
     Segment,
     /// The L1 of chips core by core, as `ttmem l1 --json` prints it.
     L1,
@@ -34,7 +34,7 @@ pub enum AttachmentKind {
     Other,
 }
 
-/// What is said of an attachment. Fields may be added.
+/// The header of an attachment. Fields may be added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     /// The kind.
@@ -103,7 +103,7 @@ impl Parts {
 /// An attachment of a recording, and where its parts are.
 #[derive(Clone, Debug)]
 pub struct Attached {
-    /// What is said of it.
+    /// Its header.
     pub attachment: Attachment,
     /// Place in the whole, and place of the block.
     parts: Vec<(u64, u64)>,
@@ -119,8 +119,8 @@ impl Attached {
 }
 
 impl<R: ReadAt> Recording<R> {
-    /// What is attached, in the order in which it was recorded. What was attached more than once is listed as it was
-    /// last; what is damaged is left out.
+    /// Returns the attachments, in recording order. Data that was attached more than once is listed as the last one;
+    /// damaged data is left out.
     pub fn attachments(&self) -> Vec<Attached> {
         let mut found: Vec<Attached> = Vec::new();
         for entry in &self.entries {

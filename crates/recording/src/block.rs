@@ -15,7 +15,7 @@ use super::structure;
 use super::token::Token;
 use ttmem_model::Timestamp;
 
-/// How many moments a block may have.
+/// The most moments of a block.
 pub(crate) const MAX_MOMENTS: usize = 1024;
 
 /// A block that is being recorded. Its content is one row of bytes:
@@ -109,7 +109,7 @@ impl Block {
         self.dictionary.bytes() + self.first.len() + self.epochs.len() + self.changes
     }
 
-    /// The content of the block. The next block begins anew, but may guess from this one.
+    /// Returns the content of the block. The next block is independent, but may guess from this one.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         self.end_epoch();
         let mut out = Vec::with_capacity(self.weight());

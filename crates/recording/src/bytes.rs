@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    /// How many bytes have been read.
+    /// Returns the number of bytes read.
     pub(crate) fn position(&self) -> usize {
         self.length - self.rest.len()
     }

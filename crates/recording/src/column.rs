@@ -1,4 +1,4 @@
-//! How one value changes from moment to moment: a row of differences, one for each moment.
+//! The changes of one value over time: a row of differences, one for each moment.
 
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
 use super::error::Damage;
@@ -22,7 +22,7 @@ pub(crate) fn put_change(old: Token, new: Token, out: &mut Vec<u8>) {
     }
 }
 
-/// What became of a value.
+/// The outcome of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Change {
     replaced: Option<Token>,

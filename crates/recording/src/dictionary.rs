@@ -30,7 +30,7 @@ impl Dictionary {
         self.shapes.get(number as usize).map_or(&[], |shape| shape)
     }
 
-    /// How many strings and shapes there are.
+    /// Returns the number of strings and shapes.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.strings.len(), self.shapes.len())
     }

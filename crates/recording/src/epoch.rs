@@ -50,7 +50,7 @@ impl Epoch {
     }
 
     /// Appends the epoch: its steps, its moments, the places of its columns, and each distinct row of changes once.
-    /// Many values change alike: the ages of all that was read in one pass, a chip's memory and its only process's.
+    /// Many values change together: the ages of all values of one pass, a chip's memory and its only process's.
     pub(crate) fn put(mut self, out: &mut Vec<u8>) {
         self.columns.sort_unstable_by_key(|column| column.place);
         structure::put(&self.steps, out);

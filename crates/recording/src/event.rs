@@ -1,4 +1,4 @@
-//! What happened: the events of a recording.
+//! The events of a recording.
 
 use serde::{Deserialize, Serialize};
 
@@ -73,13 +73,13 @@ kinds! {
 pub struct Event {
     /// When.
     pub time: Timestamp,
-    /// What.
+    /// The kind.
     pub kind: EventKind,
     /// The chip it is about, if it is about one.
     pub chip: Option<ChipId>,
     /// The process it is about, if it is about one.
     pub pid: Option<Pid>,
-    /// What happened, in one line.
+    /// The description, in one line.
     pub text: String,
     /// The number that it is about: bytes of a peak, snapshots dropped, microseconds of a step.
     pub value: Option<i64>,
@@ -108,21 +108,21 @@ impl Event {
         Self { time, kind, chip: None, pid: None, text, value: None, bytes: Vec::new() }
     }
 
-    /// The same about a chip.
+    /// Sets the chip.
     #[must_use]
     pub fn of_chip(mut self, chip: ChipId) -> Self {
         self.chip = Some(chip);
         self
     }
 
-    /// The same about a process.
+    /// Sets the process.
     #[must_use]
     pub fn of_process(mut self, pid: Pid) -> Self {
         self.pid = Some(pid);
         self
     }
 
-    /// The same with the number that it is about.
+    /// Sets the number.
     #[must_use]
     pub fn with_value(mut self, value: i64) -> Self {
         self.value = Some(value);

@@ -45,7 +45,7 @@ impl Flattener<'_> {
         }
     }
 
-    /// What stood at this place before.
+    /// The previous value at this position.
     fn guess(&self) -> Option<Token> {
         self.before.get(self.tokens.len()).copied()
     }
@@ -93,7 +93,7 @@ impl<'a> Flattener<'a> {
     }
 }
 
-/// What a container is.
+/// The type of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Container {
     List,
@@ -109,7 +109,7 @@ struct Compound<'a> {
     /// Where its keys begin.
     first_key: usize,
     elements: u32,
-    /// The shape that stood here before.
+    /// The previous shape at this position.
     guess: Option<u32>,
 }
 

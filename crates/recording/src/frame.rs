@@ -7,11 +7,11 @@ use super::error::{Damage, OpenError};
 use super::{VERSION, Version};
 use ttmem_model::Timestamp;
 
-/// How a recording begins. The first byte is no letter, so that nobody takes it for text.
+/// The first bytes of a recording. The first byte is not a letter, so that it is not taken for text.
 const MAGIC: &[u8; 8] = b"\x89TTMEM\r\n";
-/// How a recording ends.
+/// The last bytes of a recording.
 const END_MAGIC: &[u8; 8] = b"TTMEMEND";
-/// How a block begins.
+/// The first bytes of a block.
 pub(crate) const MARKER: &[u8; 4] = b"TTBK";
 /// Bytes of the header before its text.
 const FIXED_HEADER: usize = 20;
@@ -24,7 +24,7 @@ pub(crate) const END: usize = 20;
 /// A block's content may have so many bytes, compressed or not.
 pub const MAX_BLOCK_BYTES: usize = 16 << 20;
 
-/// What is at the beginning of a recording.
+/// The header of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of the `ttmem` that wrote it.
@@ -89,7 +89,7 @@ impl Header {
     pub(crate) const MAX_BYTES: usize = FIXED_HEADER + MAX_HEADER_TEXT;
 }
 
-/// What a block holds.
+/// The header of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlockKind {
     Moments,
@@ -196,7 +196,7 @@ pub(crate) struct Entry {
     pub(crate) header: IndexHeader,
 }
 
-/// What the index says of a block.
+/// The entry of a block in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexHeader {
     pub(crate) first: Timestamp,

@@ -1,7 +1,7 @@
 //! Snapshots and events over time, in one file or as many bytes: the format, its writer and its reader.
 //!
-//! Nothing here opens a file. An [`Encoder`] gives blocks to append and [`Contents`] the frame around them; a [`Recording`] reads from anything that is
-//! [`ReadAt`]. `docs/recording.md` describes the bytes.
+//! Nothing here opens a file. An [`Encoder`] gives blocks to append and [`Contents`] the frame around them; a
+//! [`Recording`] reads from anything that is [`ReadAt`]. `docs/recording.md` describes the bytes.
 //!
 //! - A recording is a header, blocks, and an index at its end. Without the index, as after a crash, the blocks are
 //!   found by scanning: what was written whole can be read.
@@ -58,8 +58,8 @@ pub use writer::{Contents, Encoded, Encoder, Limits, unsealed, unsealed_part};
 /// The version of the format: a newer minor adds what an older reader may leave out, a newer major cannot be read.
 ///
 /// - 1.0: the first.
-/// - 1.1: attachments, such as the segments of agents. They stand in the index as blocks without moments and events, which
-///   a reader of 1.0 has no use for, and in blocks of a kind that it passes over.
+/// - 1.1: attachments, such as the segments of agents. They are in the index as blocks without moments and events, which
+///   a reader of 1.0 ignores, and in blocks of a kind that it skips.
 pub const VERSION: Version = Version { major: 1, minor: 1 };
 
 /// A version of the format.

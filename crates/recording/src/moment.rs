@@ -102,7 +102,7 @@ impl Serialize for Node<'_> {
     }
 }
 
-/// How many elements a container has; 0 for a leaf.
+/// Returns the number of elements of a container; 0 for a leaf.
 pub(crate) fn elements(token: Token, dictionary: &Dictionary) -> usize {
     match token.value() {
         Value::List(elements) => elements as usize,

@@ -14,10 +14,10 @@ use ttmem_model::Timestamp;
 
 /// Bytes that can be read at any place: a file, or a recording in memory.
 pub trait ReadAt {
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     ///
     /// # Errors
-    /// If that cannot be found out.
+    /// If it cannot be determined.
     fn size(&self) -> Result<u64, Damage>;
 
     /// Fills the buffer with the bytes at a place.
@@ -198,7 +198,7 @@ impl<R: ReadAt> Recording<R> {
 }
 
 impl<R: ReadAt> Recording<R> {
-    /// What is at its beginning.
+    /// Returns the header.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -218,7 +218,7 @@ impl<R: ReadAt> Recording<R> {
         self.damaged_bytes
     }
 
-    /// How many moments it has.
+    /// Returns the number of moments.
     pub fn len(&self) -> u64 {
         self.moment_blocks().map(|(_, times)| u64::from(times.moments)).sum()
     }

@@ -1,4 +1,4 @@
-//! What changed in the structure of a snapshot: rows of a list that came or went, a number that became a blank.
+//! Structural changes of a snapshot: rows that were added or removed, a number that became missing.
 //!
 //! A change is a way through the old tokens: so many are copied, so many left out, so many put in. Rows of a list are
 //! matched by their first leaf (the id of a chip, the pid of a process); a wrong match costs bytes, not truth.
@@ -9,7 +9,7 @@ use super::error::Damage;
 use super::moment::elements;
 use super::token::{MAX_TOKENS, Token};
 
-/// How far ahead a row of the old list is looked for.
+/// The distance within which a row of the old list is searched.
 const LOOK_AHEAD: usize = 64;
 
 /// One step on the way from the old tokens to the new.
@@ -95,7 +95,7 @@ impl Way<'_> {
         (0..before).for_each(|_| self.drop_value(old));
     }
 
-    /// How many rows of the old list come before the one that is the new row.
+    /// Returns the number of rows of the old list before the one that equals the new row.
     fn find(&self, old: usize, rows: usize, new: usize) -> Option<usize> {
         let wanted = self.first_leaf(self.new, new)?;
         let mut place = old;

@@ -6,9 +6,9 @@
 use super::bytes::{Reader, put_varint, unzigzag, zigzag};
 use super::error::Damage;
 
-/// How deep containers may are in one another. A snapshot is 6 deep.
+/// The maximum depth of containers. A snapshot is 6 deep.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// How many tokens one snapshot may have: forty times the 25,000 of a Galaxy with eight processes.
+/// The most tokens of one snapshot: forty times the 25,000 of a Galaxy with eight processes.
 pub(crate) const MAX_TOKENS: usize = 1 << 20;
 /// Digits behind the point that a [`Token::decimal`] may have.
 pub(crate) const MAX_DIGITS: u8 = 9;
@@ -33,7 +33,7 @@ pub(crate) struct Token {
     bits: u64,
 }
 
-/// What a token says.
+/// The value of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -48,7 +48,7 @@ pub(crate) enum Value {
     List(u32),
     /// A map, by the number of its shape in the dictionary.
     Map(u32),
-    /// A mantissa and the digits of it that stand behind the point.
+    /// A mantissa and its number of digits after the point.
     Decimal(i64, u8),
 }
 
@@ -80,7 +80,7 @@ impl Token {
     }
 
     /// A floating-point number: as a decimal where that is exactly it, since the differences of decimals are small.
-    /// `like` is what stood in its place before, so that 53.25 and 53.2 are counted in the same unit.
+    /// `like` is the previous value, so that 53.25 and 53.2 are counted in the same unit.
     pub(crate) fn float(value: f64, like: Option<Self>) -> Self {
         let digits = like.and_then(Self::digits);
         let found = digits.into_iter().chain(1..=MAX_DIGITS).find_map(|digits| {
@@ -90,7 +90,7 @@ impl Token {
         found.unwrap_or(Self { tag: FLOAT, bits: value.to_bits() })
     }
 
-    /// A whole number in the unit of what stood in its place before.
+    /// Converts a whole number to the unit of the previous value.
     pub(crate) fn whole(self, like: Option<Self>) -> Self {
         let scaled = || {
             let digits = like.and_then(Self::digits)?;
@@ -138,7 +138,7 @@ impl Token {
         }
     }
 
-    /// How far it is from another number of the same kind.
+    /// Returns the distance from another number of the same kind.
     pub(crate) fn difference(self, from: Self) -> Option<i64> {
         let counts = self.tag == UNSIGNED || self.tag > DECIMAL;
         (counts && self.tag == from.tag).then(|| self.bits.wrapping_sub(from.bits).cast_signed())

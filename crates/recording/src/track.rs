@@ -16,7 +16,7 @@ pub struct Tracker {
     peaks: BTreeMap<(ChipId, Kind), Peak>,
 }
 
-/// What is remembered of the snapshot before.
+/// The state of the previous snapshot.
 #[derive(Debug, Default)]
 struct Before {
     /// True if a server looked, which may see more than this user does.
@@ -82,7 +82,7 @@ fn held(process: &Process) -> u64 {
 }
 
 impl Tracker {
-    /// What happened between the snapshot before and this one. Nothing, if there was none before.
+    /// Returns the events between the previous snapshot and this one; none for the first.
     pub fn observe(&mut self, snapshot: &Snapshot) -> Vec<Event> {
         let mut events = Vec::new();
         let after = Before::of(snapshot);

@@ -1,7 +1,7 @@
-//! What a server and its clients say to each other: frames of a length, a kind and a content.
+//! The protocol between a server and its clients: frames of a length, a kind and a content.
 //!
 //! A client sends [`Hello`]. The server answers with [`Welcome`] and the whole state, then with changes. Kinds that the
-//! other end does not know are passed over; another major version is refused in words.
+//! other end does not know are skipped; another major version is refused with a reason.
 
 mod live;
 
@@ -20,7 +20,7 @@ pub const MAX_FRAME_BYTES: usize = 8 << 20;
 /// Bytes before the content: its length, four bytes lowest first, and its kind.
 pub const FRAME_HEADER: usize = 5;
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// A client's first: [`Hello`] as JSON.
@@ -29,7 +29,7 @@ pub enum FrameKind {
     Welcome,
     /// The whole state.
     Full,
-    /// What changed since the state before.
+    /// The changes since the previous state.
     Change,
     /// A block of a recording: what was before the client came, command lines left out.
     History,
@@ -65,14 +65,14 @@ impl FrameKind {
     }
 }
 
-/// How a client begins.
+/// The first message of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Always `ttmem`.
     pub protocol: String,
     /// Major and minor version.
     pub version: (u16, u16),
-    /// How many microseconds of history it wants.
+    /// The requested microseconds of history.
     #[serde(default)]
     pub history_us: u64,
 }
@@ -85,7 +85,7 @@ impl Hello {
     }
 }
 
-/// How the server answers.
+/// The answer of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// Major and minor version.

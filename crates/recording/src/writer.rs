@@ -50,7 +50,7 @@ impl Encoded {
         self.header.first
     }
 
-    /// How many moments it has.
+    /// Returns the number of moments.
     #[must_use]
     pub fn moments(&self) -> u32 {
         self.header.moments
@@ -168,7 +168,7 @@ impl Contents {
         self.size += block.bytes.len() as u64;
     }
 
-    /// How many bytes the recording has so far.
+    /// Returns the number of bytes so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -201,7 +201,7 @@ pub fn unsealed(content: &[u8]) -> Vec<u8> {
     sealed(BlockHeader { moments: 4, events: 1, ..whole }, content)
 }
 
-/// The same with a part of an attachment.
+/// Adds a part of an attachment.
 #[must_use]
 pub fn unsealed_part(content: &[u8]) -> Vec<u8> {
     let whole = BlockHeader::empty(Timestamp(0), Timestamp(u64::MAX));

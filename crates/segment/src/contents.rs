@@ -1,4 +1,4 @@
-//! What a reader gets: the contents of a segment as types.
+//! The contents of a segment as types, for readers.
 
 use std::sync::Arc;
 
@@ -193,10 +193,9 @@ pub struct KindUse {
     pub peak_bytes: u64,
     /// The allocation that led there; `None` if two threads met, or the program reset its peak long ago.
     pub peak: Option<Peak>,
-    /// What TT-Metal's allocator said last.
+    /// The last statistics of TT-Metal's allocator.
     pub statistics: Option<Statistics>,
-    /// What TT-Metal said less what the hooks had counted when it said so: not 0 means that one of them missed
-    /// something.
+    /// TT-Metal's figure less the hooks' at that time: not 0 means that a hook missed something.
     pub residual: Option<i64>,
 }
 
@@ -270,7 +269,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// How it fills a bank.
+    /// Returns how it fills a bank.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
         Footprint {
@@ -284,7 +283,7 @@ impl Buffer {
     }
 }
 
-/// How a buffer fills the banks of its kind.
+/// The size of a buffer in the banks of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Kind.
@@ -341,7 +340,7 @@ pub struct Event {
     pub buffer_kind: BufferKind,
     /// The origin of the buffer.
     pub origin: Origin,
-    /// How the buffer is spread over banks.
+    /// The layout of the buffer over banks.
     pub layout: BufferLayout,
     /// Device address of the buffer; of devices and allocators the object's address in its process.
     pub address: u64,
@@ -372,7 +371,7 @@ pub struct Failure {
     pub allocator: u8,
     /// Kind.
     pub kind: BufferKind,
-    /// What TT-Metal wanted it for.
+    /// TT-Metal's purpose.
     pub origin: Origin,
     /// Bytes of all pages, each aligned.
     pub requested: u64,
@@ -382,7 +381,7 @@ pub struct Failure {
     pub page_bytes: u32,
     /// Banks that it was to be spread over: of a sharded buffer as many as it has shards, at most.
     pub banks: u64,
-    /// What TT-Metal's allocator said at that moment.
+    /// The statistics of TT-Metal's allocator at that moment.
     pub statistics: Statistics,
     /// Bytes per bank of the live buffers at that moment.
     pub live_bytes: u64,

@@ -58,7 +58,7 @@ pub fn pair(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// What a buffer is and to whom it belongs, in 32 bits: allocator (8), kind (2), origin (3), layout (3), name (16).
+/// The properties and allocator of a buffer in 32 bits: allocator (8), kind (2), origin (3), layout (3), name (16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tags {
     /// Index of the allocator's entry; 255 for none.
@@ -177,7 +177,7 @@ impl OwnBuffer {
         self.0[2]
     }
 
-    /// What it is and to whom it belongs.
+    /// Its properties and allocator.
     #[must_use]
     #[inline]
     pub fn tags(&self) -> Tags {
@@ -202,7 +202,7 @@ impl OwnBuffer {
     }
 }
 
-/// What the event of a free says that the buffer does not.
+/// The fields of a free event that the buffer does not have.
 #[derive(Clone, Copy, Debug)]
 pub struct Free {
     /// Number of the event, from 1.
@@ -323,7 +323,7 @@ pub struct FailureEntry {
     pub thread: u32,
     /// The rest.
     pub tags: Tags,
-    /// What TT-Metal's allocator said at that moment.
+    /// The statistics of TT-Metal's allocator at that moment.
     pub statistics: Statistics,
     /// Bytes per bank of the live buffers that the agent knew of at that moment.
     pub live_bytes: u64,
@@ -394,7 +394,7 @@ pub fn live_from_word(word: u64) -> (u64, u64) {
     (word & LIVE_BYTES_MASK, word >> LIVE_BYTES_BITS)
 }
 
-/// What adds one buffer to the word of the live ones.
+/// The increment of the word of live buffers for one buffer.
 #[must_use]
 #[inline]
 pub fn live_step(bytes_per_bank: u64) -> u64 {

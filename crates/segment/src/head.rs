@@ -3,7 +3,7 @@
 use super::entry::{checksum, pair};
 use super::layout::{HEADER_BYTES, MAGIC, MAJOR, MINOR, Plan, Section, WORD_BYTES, fixed};
 
-/// What the writer knows when it makes a segment.
+/// The facts that the writer has when it creates a segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadFacts<'text> {
     /// Process id in the owner's own namespace.

@@ -218,7 +218,7 @@ pub mod allocator {
 pub mod kind {
     /// Bytes per bank (low 40 bits) and number (high 24 bits) of the live buffers. One word, so that they agree.
     pub const LIVE: usize = 0;
-    /// The largest bytes per bank, ever or since the program last asked to begin anew.
+    /// The largest bytes per bank, ever or since the last reset by the program.
     pub const PEAK: usize = 1;
     /// Banks.
     pub const BANKS: usize = 2;
@@ -234,7 +234,7 @@ pub mod kind {
     pub const EARLIER_EVENT: usize = 7;
     /// The allocation that led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
     pub const PEAK_ORIGIN: usize = 8;
-    /// What TT-Metal says: see [`super::super::Statistics`]. Seven words and a checksum.
+    /// TT-Metal's statistics: see [`super::super::Statistics`]. Seven words and a checksum.
     pub const STATISTICS: usize = 16;
 }
 
@@ -450,7 +450,7 @@ impl Plan {
     }
 }
 
-/// How much the tables of programs hold, as a number of footprints that is a power of two.
+/// The capacity of the tables of programs, as a number of footprints that is a power of two.
 #[derive(Clone, Copy)]
 struct Programs {
     footprints: usize,

@@ -19,7 +19,7 @@ const TEXT_WORD: usize = 3;
 /// A name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameEntry {
-    /// What claimed the entry.
+    /// The kind of the entry's owner.
     pub key: u64,
     /// Where the name comes from.
     pub source: NameSource,

@@ -1,4 +1,4 @@
-//! Chips and allocators, with what is told and noted of them, as types and as words.
+//! Chips and allocators, with their identity and statistics, as types and as words.
 
 use super::entry::{checksum, high, low, pair};
 use super::layout::CHIP_WORDS;
@@ -10,7 +10,7 @@ pub fn halves(set: u128) -> [u64; 2] {
     [set, set >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0))
 }
 
-/// What TT-Metal's own allocator says of one kind, in bytes per bank.
+/// The statistics of TT-Metal's own allocator for one kind, in bytes per bank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Bytes that can be handed out.
@@ -106,7 +106,7 @@ impl PeakOrigin {
 pub struct ChipEntry {
     /// The number that TT-Metal gives it in this process.
     pub device: u32,
-    /// Its unique id, where TT-Metal told.
+    /// Its unique id, if TT-Metal reported it.
     pub unique_id: Option<u64>,
 }
 
@@ -134,7 +134,7 @@ impl ChipEntry {
     }
 }
 
-/// What TT-Metal aligns the pages of a buffer to, in bytes. 0 where it does not tell.
+/// TT-Metal's alignment of the pages of a buffer, in bytes; 0 if it is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alignments {
     /// In DRAM. Every block is a multiple of it too, also in L1.

@@ -71,7 +71,7 @@ impl CoreRange {
     }
 }
 
-/// What a program places in L1 of its cores, the part that never changes.
+/// The content that a program places in L1 of its cores, the part that never changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FootprintEntry {
     /// Hash of the program, its chips and its placements; never 0. Equal footprints of one program are one entry.
@@ -340,7 +340,7 @@ pub struct RefusalEntry {
     pub time: u64,
     /// The reason.
     pub kind: RefusalKind,
-    /// What of the program ends too high.
+    /// The part of the program that ends too high.
     pub part: PartKind,
     /// Index of the name of the current op; 0 for none.
     pub name: u16,

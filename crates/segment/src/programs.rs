@@ -6,7 +6,8 @@ use super::contents::{Buffer, Op};
 use super::program::CoreRange;
 use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
 
-/// What a program places in L1 of its cores. A program that runs with tensors at other addresses has another footprint.
+/// The content that a program places in L1 of its cores. A program that runs with tensors at other addresses has
+/// another
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramFootprint {
     /// Index by which dispatches, traces and refusals refer to it.

@@ -105,7 +105,7 @@ impl BufferLayout {
     }
 }
 
-/// What an event is about.
+/// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum EventKind {
@@ -152,7 +152,7 @@ impl EventKind {
     }
 }
 
-/// What a part of a program's footprint is.
+/// The type of a part of a program's footprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum PartKind {
@@ -189,7 +189,7 @@ impl PartKind {
     }
 }
 
-/// What was handed to a command queue.
+/// The type of work in a command queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum DispatchKind {
@@ -241,7 +241,7 @@ impl RefusalKind {
     }
 }
 
-/// What an allocator allocates for.
+/// The role of an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum AllocatorRole {

@@ -62,7 +62,7 @@ impl Collector {
         Ok(Self { l1, ..Self::new(Root::memory(Tree::new())) })
     }
 
-    /// The same, and it reads L1 too.
+    /// Enables reading L1.
     ///
     /// # Errors
     /// If the capture in the demonstration is damaged.
@@ -74,7 +74,7 @@ impl Collector {
         Ok(self)
     }
 
-    /// The same with another clock.
+    /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -101,7 +101,7 @@ impl Collector {
         snapshot
     }
 
-    /// The same with the cores of every chip whose L1 was asked for.
+    /// Samples, and returns the cores of every chip whose L1 was requested.
     pub fn look(&mut self) -> L1Look {
         let facts = self.facts();
         let (snapshot, joined) = merge_with_l1(&facts, self.last.as_ref());
@@ -205,7 +205,7 @@ fn namespaces(root: &Root, holders: &BTreeSet<Pid>) -> Vec<Pid> {
                 found.push(*pid);
             }
             Some(_) => {}
-            // A capture may lack namespaces; a region under two paths is read once anyway.
+            // // A capture may have no namespaces; a region under two paths is read once anyway.
             None if holders.contains(pid) || !known_own => found.push(*pid),
             None => {}
         }

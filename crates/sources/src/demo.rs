@@ -1,9 +1,9 @@
-//! The host that `--demo` shows: four chips on three boards, made up.
+//! The host of `--demo`: four made-up chips on three boards.
 //!
-//! - A busy n150: a language model served from a Docker container, a test of alice's beside it, and 24 MiB that a
-//!   process left behind when it was killed.
+//! - A busy n150: a language model served from a Docker container, a test of alice's beside it, and 24 MiB of stale
+//!   memory of a killed process.
 //! - An n300, on both chips of which bob transcribes speech, with the agent.
-//! - A p150a that nobody uses.
+//! - An idle p150a.
 
 mod agent;
 mod busy;
@@ -19,7 +19,7 @@ use crate::source::l1::{L1Request, L1Source};
 use ttmem_fake::{Board, Container, Host, NOW, Process, Region, Slot, Telemetry};
 use ttmem_root::{Root, Tree};
 
-/// What time it is on the demonstration host.
+/// The current time on the demonstration host.
 pub const TIME: Timestamp = NOW;
 
 const SERVER: i32 = 41_377;
@@ -49,7 +49,7 @@ const TEST_BYTES: RegionBytes = RegionBytes {
 const KILLED_BYTES: RegionBytes =
     RegionBytes { dram: 24 << 20, l1: 256 << 10, l1_small: 0, trace: 0, circular_buffers: 0 };
 
-/// What bob's process holds on the chip with the PCIe function, which also has the tokens.
+/// The memory of bob's process on the chip with the PCIe function, which also has the tokens.
 const WHISPER_LOCAL_BYTES: RegionBytes = RegionBytes {
     dram: 3392 << 20,
     l1: 64 * (192 << 10),

@@ -9,10 +9,10 @@ pub mod simulator;
 use ttmem_model::Arch;
 use ttmem_model::l1::Coordinate;
 
-/// What a port knows of its chip before it reads any L1.
+/// The chip's properties, known before any L1 is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortChip {
-    /// What the port calls the chip: a socket, a device file, an entry of a capture.
+    /// The port's name of the chip: a socket, a device file, an entry of a capture.
     pub name: String,
     /// The architecture.
     pub arch: Arch,
@@ -37,8 +37,8 @@ pub trait L1Port {
     /// If the core cannot be asked or the bytes are not all there. The buffer then holds anything.
     fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError>;
 
-    /// How many bytes nobody asked for are cheaper to read than a second call. A port that pays for each call, as a
-    /// socket does, keeps the default; one that pays for each word, as a window over PCIe does, says less.
+    /// The gap in bytes up to which one read is cheaper than two. A port that pays for each call, as a
+    /// socket does, keeps the default; one that pays for each word, as a window over PCIe does, returns less.
     fn worthwhile_gap(&self) -> u64 {
         4096
     }

@@ -1,4 +1,4 @@
-//! What a process can ask its own agent: see `include/ttmem_agent.h`, which says what each function means.
+//! The C functions that a process calls on its own agent: see `include/ttmem_agent.h` for each.
 
 use std::ffi::{CStr, c_char};
 

@@ -1,4 +1,4 @@
-//! What the hooks do: here to buffers and allocators.
+//! The actions of the hooks: here on buffers and allocators.
 //!
 //! Each gets the real function as `real`, which throws what TT-Metal throws, and calls it once.
 
@@ -25,7 +25,7 @@ pub(super) use work::{
     push_context, write_trace,
 };
 
-/// Rounds of waiting for the registry's lock: nobody holds it for long.
+/// Rounds of waiting for the registry's lock, which is never held for long.
 const REGISTRY_PATIENCE: u32 = 20_000;
 /// Rounds that a destructor waits for the sleeping thread to finish its question: seconds.
 const DESTROY_PATIENCE: u32 = 50_000;
@@ -156,7 +156,7 @@ fn drop_buffers(hook: Hook, this: u64) {
     });
 }
 
-/// The destructor: from here on nobody asks the allocator.
+/// The destructor: the allocator is not queried from here on.
 pub(super) fn destroy_allocator(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
@@ -183,7 +183,7 @@ fn allocator_index(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Optio
         .or_else(|| find_allocator(recorder, allocator, buffer))
 }
 
-/// An allocator that nobody announced: asks the meshes whose it is, then the buffer.
+/// An unannounced allocator: finds its owner from the meshes, then from the buffer.
 #[cold]
 fn find_allocator(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option<u8> {
     let _lock = lock_registry(recorder)?;

@@ -62,7 +62,7 @@ macro_rules! word {
 }
 
 /// The real function. A call came here because some object asks the dynamic linker for that name, so that someone
-/// defines it; if nobody does, nothing sensible can be returned.
+/// defines it; if there is none, nothing sensible can be returned.
 #[inline]
 fn real(symbol: &Symbol) -> *mut c_void {
     symbol.get().unwrap_or_else(|| std::process::abort())

@@ -39,7 +39,7 @@ fn make_process() -> *mut Process {
     match PROCESS.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => made,
         Err(other) => {
-            // SAFETY: nobody knows of the mapping, for the other thread's was taken.
+            // // SAFETY: the mapping has no other users, because the other thread's was taken.
             unsafe { libc::munmap(made.cast(), size_of::<Process>()) };
             other
         }
@@ -84,7 +84,7 @@ pub(super) fn words(process: &Process) -> &'static [AtomicU64] {
         return &[];
     }
     // SAFETY: `start` stored the address and the length of a mapping that is never unmapped, before the phase became
-    // `Recording`. Nobody but this process writes to it; if someone truncates the file, that is beyond any guard.
+    // // `Recording`. Only this process writes to it; truncation by another process cannot be guarded against.
     unsafe { std::slice::from_raw_parts(base, words) }
 }
 
@@ -145,7 +145,7 @@ fn map_segment(path: &CString, bytes: usize) -> io::Result<*mut AtomicU64> {
         create(path)
     })?;
     let mapping = reserve_and_map(file, bytes);
-    // SAFETY: the descriptor was just opened and nobody else has it; the mapping stays.
+    // // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
     unsafe { libc::close(file) };
     if mapping.is_err() {
         remove(path);

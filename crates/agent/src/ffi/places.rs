@@ -15,7 +15,7 @@ use crate::process::SiteSlot;
 use crate::recorder::Recorder;
 use crate::{elf, names, symbols};
 
-/// What is known of TT-Metal's library.
+/// The facts about TT-Metal's library.
 #[derive(Debug, Default)]
 pub(super) struct Library {
     /// GNU build id.
@@ -24,7 +24,7 @@ pub(super) struct Library {
     pub(super) version: String,
 }
 
-/// What is known of the library that contains an address.
+/// The facts about the library that contains an address.
 pub(super) fn library(address: Option<u64>) -> Library {
     let path = address.and_then(module);
     let Some((path, _)) = path else { return Library::default() };
@@ -67,7 +67,7 @@ fn text(pointer: *const c_char) -> Option<&'static CStr> {
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) })
 }
 
-/// What a place in the code is that was not met before. Costs microseconds, once.
+/// Classifies a new address in the code. Costs microseconds, once.
 pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
     let ignored = Site { name: 0, class: SiteClass::Ignored };
     let Some(found) = describe(address) else { return ignored };

@@ -12,9 +12,9 @@ use crate::process::{Phase, Process};
 use crate::recorder::Recorder;
 use crate::refresh::{self, Ask};
 
-/// How long it waits for more changes.
+/// The time that it waits for more changes.
 const SETTLE_NANOSECONDS: u32 = 50_000_000;
-/// How long it first looks how much is recorded.
+/// The time after which it first checks the rate of events.
 const FIRST_NANOSECONDS: u32 = 2_000_000;
 /// If an event comes as often as this, the hooks share one answer to what time it is. Every 32nd event renews it.
 const MANY_EVENTS_NANOSECONDS: u32 = 50_000;

@@ -222,7 +222,7 @@ fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
     unsafe { function(buffer) }
 }
 
-/// What a buffer of an allocator is. `None` if it is in no memory of the device.
+/// Returns the properties of an allocator's buffer. `None` if it is in no memory of the device.
 #[inline(always)]
 pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<BufferFacts> {
     let kind = match tell(&ACCESSORS.buffer_type, buffer) {
@@ -251,7 +251,7 @@ pub(super) fn buffer(buffer: u64, address: u64, slot: &AllocatorSlot) -> Option<
     })
 }
 
-/// What an allocator refused, in the numbers of TT-Metal's message: the bytes of all pages and of a bank before the
+/// The request that an allocator refused, in the numbers of TT-Metal's message: the bytes of all pages and of a bank
 /// allocator rounds them up. And over how many banks.
 pub(super) fn refused(allocator: u64, facts: &BufferFacts) -> (BufferFacts, u64) {
     let size = call!(ALIGNED_SIZE, fn(u64) -> u64, facts.key);
@@ -309,7 +309,7 @@ pub(super) fn device(buffer: u64) -> u64 {
     call!(DEVICE, fn(u64) -> u64, buffer).unwrap_or(0)
 }
 
-/// What an allocator says of a kind.
+/// Returns the statistics of an allocator for a kind.
 pub(super) fn statistics(allocator: u64, kind: BufferKind, time: u64) -> Option<Statistics> {
     let kind = buffer_type(kind);
     // Four numbers; older releases add a vector of addresses.
@@ -365,7 +365,7 @@ pub(super) fn device_allocator(device: u64) -> u64 {
     call!(form(&DEVICE_ALLOCATOR), fn(u64) -> *const u64, device).map_or(0, owned)
 }
 
-/// What a `const std::unique_ptr<T>&` points to.
+/// Returns the target of a `const std::unique_ptr<T>&`.
 fn owned(pointer: *const u64) -> u64 {
     if pointer.is_null() {
         return 0;
@@ -396,7 +396,7 @@ fn vector<T: Copy>(symbol: &Symbol, object: u64) -> Vec<T> {
     if begin == 0 || count == 0 || count > MANY {
         return Vec::new();
     }
-    // SAFETY: the vector owns `count` initialised elements from `begin`, and nobody else has it.
+    // // SAFETY: the vector owns `count` initialised elements from `begin`, without other users.
     let copy = unsafe { std::slice::from_raw_parts(begin as *const T, count) }.to_vec();
     delete(begin);
     copy

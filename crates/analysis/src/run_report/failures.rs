@@ -66,7 +66,7 @@ fn memory(kind: BufferKind) -> &'static str {
     }
 }
 
-/// What lived at that moment, if the events still tell.
+/// Returns the live buffers at that moment, if the events cover it.
 fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
     let living = replay.after(failure.event)?;
     let label = |op: Option<String>, origin: &str| match op {

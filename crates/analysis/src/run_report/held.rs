@@ -1,4 +1,4 @@
-//! What was still held when a device was closed, and the largest buffers.
+//! The memory still held when a device was closed, and the largest buffers.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     groups
 }
 
-/// What is still held of buffers that the agent had no room to list.
+/// The unlisted buffers that are still held.
 fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a {
     let open = replay.segment.allocators.iter().filter(|allocator| allocator.closed.is_none());
     open.flat_map(|allocator| BufferKind::ALL.map(|kind| (allocator, kind))).filter_map(
@@ -62,7 +62,7 @@ fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a 
     )
 }
 
-/// What was held on the same chips, however often these were opened and closed.
+/// The memory held on the same chips, however often these were opened and closed.
 fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -> Vec<HeldGroup> {
     let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
     for (moment, chips, lived) in held {
@@ -84,7 +84,7 @@ fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -
             group.bytes.saturating_add(lived.footprint.bytes_per_bank.saturating_mul(banks));
     }
     let mut groups: Vec<HeldGroup> = groups.into_values().collect();
-    // Tensors that nobody freed come before what TT-Metal keeps for itself.
+    // // Tensors that were never freed come before TT-Metal's own memory.
     groups.sort_by_key(|group| {
         (group.moment, group.origin != "tensor", std::cmp::Reverse(group.bytes))
     });

@@ -1,4 +1,4 @@
-//! How much each op held: its highest, and what it held most of the time.
+//! The memory of each op: its peak, and its median.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use ttmem_segment::Segment;
 use super::ReportChip;
 use super::replay::{Replay, name};
 
-/// What the buffers of one op took of one kind.
+/// The buffers of one op of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpUse {
     /// The kind.
@@ -24,7 +24,7 @@ pub struct OpUse {
 /// Bytes that came or, if negative, went, by time.
 type Changes = Vec<(u64, i128)>;
 
-/// What each op held, by kind and name.
+/// Returns the memory of each op, by kind and name.
 #[must_use]
 pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
     let replay = Replay::new(segment);

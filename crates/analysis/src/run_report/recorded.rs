@@ -11,7 +11,7 @@ use super::rewind::{Rewind, Then};
 use ttmem_merge::listing::{self, Holder};
 use ttmem_segment::parse_file_name;
 
-/// What the agents of a recording said, for lists of any moment.
+/// The agent segments of a recording, for lists of any moment.
 #[derive(Debug)]
 pub struct RecordedBuffers {
     agents: Vec<Agent>,
@@ -36,7 +36,7 @@ impl RecordedBuffers {
     pub fn read<R: ReadAt>(recording: &mut Recording<R>) -> Self {
         let segments = recorded_segments(recording);
         let is_ended = recording.is_ended();
-        // Events are read block by block, and nobody needs them where there is no agent.
+        // // Events are read block by block, and are not needed without an agent.
         let events = match segments.is_empty() {
             true => Vec::new(),
             false => recording.events().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! What a recording tells besides what agents said: memory over time, and what happened.
+//! The report of a recording beyond its agents: memory over time, and events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,11 +28,11 @@ pub struct RecordingReport {
     pub from_us: Option<Timestamp>,
     /// Its last moment.
     pub to_us: Option<Timestamp>,
-    /// How many snapshots it has.
+    /// The number of snapshots.
     pub snapshots: u64,
     /// Every n-th of them was read, this n, and those at which a chip held more of a kind than ever.
     pub read_every: u64,
-    /// How many that were to be read cannot be.
+    /// The number of unreadable snapshots.
     pub unreadable: u64,
     /// Microseconds from one to the next, as asked for.
     pub interval_us: u64,
@@ -42,9 +42,9 @@ pub struct RecordingReport {
     pub damaged_bytes: u64,
     /// Memory over time.
     pub series: Series,
-    /// What happened, by time.
+    /// The events, by time.
     pub events: Vec<Event>,
-    /// How many events there are.
+    /// The number of events.
     pub events_of: u64,
 }
 
@@ -57,7 +57,7 @@ pub struct RecordedSegment {
     pub is_running: bool,
     /// The name of its file.
     pub name: String,
-    /// What it says, or why it cannot be read.
+    /// The content, or the reason that it cannot be read.
     pub segment: Result<Segment, String>,
 }
 

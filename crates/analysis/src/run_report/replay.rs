@@ -1,7 +1,7 @@
 //! Which buffers lived at which moment, from the events.
 //!
-//! The ring of events may have lost its beginning. What lived before the first event that is left shows all the same: it
-//! is in the table still, or an event tells of its end.
+//! The ring of events may have lost its beginning. What lived before the first event that is left shows all the same:
+//! it is in the table still, or an event tells of its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ impl<'a> Replay<'a> {
             && (1..).zip(events).all(|(number, event)| event.sequence == number)
     }
 
-    /// The allocator with an index. Of an entry that was used anew the old one is not known any more.
+    /// The allocator with an index. The previous allocator of a reused entry is not known any more.
     pub(super) fn allocator(&self, index: u8) -> Option<&'a Allocator> {
         self.segment.allocators.iter().find(|allocator| allocator.index == index)
     }
@@ -82,7 +82,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What lived before the first event that is left.
+    /// The live buffers before the first remaining event.
     pub(super) fn before(&self) -> Living<'a> {
         let mut living = Living::default();
         let Some(first) = self.segment.events.first().map(|event| event.sequence) else {
@@ -108,7 +108,7 @@ impl<'a> Replay<'a> {
         living
     }
 
-    /// What lives according to the table.
+    /// The live buffers in the table.
     pub(super) fn at_the_end(&self) -> Living<'a> {
         let mut living = Living::default();
         for (place, buffer) in self.segment.buffers.iter().enumerate() {
@@ -124,7 +124,7 @@ impl<'a> Replay<'a> {
         events.get(place)
     }
 
-    /// What lived right after an event; `None` if that event is not there any more.
+    /// The live buffers right after an event; `None` if that event is not there any more.
     pub(super) fn after(&self, sequence: u64) -> Option<Living<'a>> {
         let events = &self.segment.events;
         let last = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
@@ -160,7 +160,7 @@ impl<'a> Living<'a> {
         self.0.insert((lived.allocator, lived.footprint.kind, lived.address), lived);
     }
 
-    /// The buffers that an event is the end of. An address that is handed out anew was free.
+    /// The buffers that an event ends. An address that is reused was free.
     fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
         match (event.kind, key(event)) {
             (EventKind::Allocate | EventKind::Free, Some(key)) => {

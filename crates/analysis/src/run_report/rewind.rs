@@ -1,7 +1,7 @@
 //! A segment as it was at an earlier moment, for many moments of one segment.
 //!
-//! What lived when is found out once, in one pass over the events; a moment is then a walk over lives. Where the events
-//! do not tell of a moment, the answer is why: a list that may lack a buffer is none.
+//! The lifetimes are computed once, in one pass over the events; a moment is then a walk over lifetimes. If the events
+//! do not cover a moment, the answer is the reason: an incomplete list is not returned.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::replay::Replay;
 use ttmem_merge::bank::{self, Bank};
 use ttmem_merge::listing::{Figures, Held, Holding, Lived, Open, Told};
 
-/// What is known of a moment.
+/// The knowledge of a moment.
 #[derive(Debug)]
 pub(super) enum Then<'a> {
     /// The agent began later.
@@ -197,7 +197,7 @@ impl Rewind {
         self.monotonic(time) >= self.last
     }
 
-    /// What is known of a moment, by the segment's own count of time.
+    /// Returns the knowledge of a moment, by the segment's own time.
     pub(super) fn at(&self, time: Timestamp) -> Then<'_> {
         let header = &self.segment.header;
         let moment = self.monotonic(time);
@@ -266,7 +266,7 @@ impl Rewind {
         Holding { segment: &self.segment, open: open.collect(), lived, time }
     }
 
-    /// What an allocator held of a kind while these buffers lived. Events tell of every buffer, whether the table had
+    /// Returns an allocator's use of a kind while these buffers lived. Events cover every buffer, whether the table had
     /// room for it or not.
     fn held(&self, allocator: &Allocator, kind: BufferKind, lived: &[Lived<'_>]) -> Held {
         let own = lived.iter().filter(|its| is_of(its, allocator.index, kind));
@@ -296,7 +296,7 @@ impl Rewind {
         self.segment.allocators.iter().flat_map(of_kind).collect()
     }
 
-    /// The same for one kind of an allocator. What is allocated after all was freed at once is known.
+    /// Returns the use of one kind of an allocator. Allocations after everything was freed at once are known.
     fn find_doubt(&self, allocator: &Allocator, kind: BufferKind) -> Option<(usize, Gap)> {
         let held = allocator.kind(kind);
         if held.peak_bytes == 0 || self.entered.contains_key(&allocator.index) {

@@ -18,7 +18,7 @@ pub struct OpSpan {
     pub op: String,
     /// Microseconds since 1970 at its first allocation or free.
     pub from_us: u64,
-    /// The same at its last.
+    /// The time of its last allocation.
     pub to_us: u64,
     /// Allocations and frees in it.
     pub events: u64,

@@ -30,7 +30,7 @@ pub struct Timeline {
     pub pools: Vec<Pool>,
     /// The buffers.
     pub buffers: Buffers,
-    /// How many buffers there were.
+    /// The number of buffers.
     pub of: u64,
     /// True if events of the beginning are overwritten.
     pub is_cut: bool,
@@ -43,13 +43,13 @@ pub struct Pool {
     pub role: &'static str,
     /// Numbers of its chips, as the process counts.
     pub devices: Vec<u32>,
-    /// Ids of its chips, where TT-Metal told.
+    /// Ids of its chips, where TT-Metal reported them.
     pub chips: Vec<ChipId>,
     /// The kind.
     pub kind: Kind,
     /// Banks of a chip.
     pub banks: u64,
-    /// Bytes that one bank can hand out, if TT-Metal told.
+    /// Bytes that one bank can hand out, if TT-Metal reported them.
     pub bank_bytes: Option<u64>,
     /// Bytes on each chip at the moments at which they changed.
     pub steps: Steps,
@@ -86,7 +86,7 @@ pub struct Buffers {
 }
 
 impl Timeline {
-    /// What the events of a segment tell.
+    /// The timeline of the events of a segment.
     #[must_use]
     pub fn of(segment: &Segment) -> Self {
         let replay = Replay::new(segment);

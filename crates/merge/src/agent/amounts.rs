@@ -1,9 +1,10 @@
-//! What an agent counted on a chip.
+//! The figures of an agent on a chip.
 //!
-//! Two numbers speak of the same bytes: the sum of the live buffers, which the hooks keep at every moment, and TT-Metal's
-//! own statistics (MemoryReporter), which the agent asks for up to a tenth of a second later. As long as the two agreed
-//! when they were last compared, the sum is shown: it is of this very moment. Where they differed, a hook has missed
-//! something, and TT-Metal's figure is shown with its age; once nothing moves any more the difference is a finding.
+//! There are two figures of the same bytes: the sum of the live buffers, which the hooks keep at every moment, and
+//! TT-Metal's own statistics (MemoryReporter), which the agent asks for up to a tenth of a second later. As long as the
+//! two agreed when they were last compared, the sum is shown: it is of this very moment. Where they differed, a hook
+//! has missed something, and TT-Metal's figure is shown with its age; once nothing moves any more the difference is a
+//! finding.
 
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
@@ -15,7 +16,7 @@ use super::super::join::{Joined, JoinedChip};
 use super::super::memory::{Limits, PerKind};
 use super::{AgentLink, SegmentOwner, age, main_allocator, open_allocators, sees_all, trusted};
 
-/// What the process of a segment holds on a chip.
+/// The memory of a segment's process on a chip.
 pub(crate) fn amounts(
     joined: &Joined<'_>,
     link: AgentLink,
@@ -85,7 +86,7 @@ pub(crate) fn buffer_kind(kind: Kind) -> Option<BufferKind> {
     BufferKind::ALL.into_iter().find(|buffer| Kind::from(*buffer) == kind)
 }
 
-/// What TT-Metal's allocator says of a kind on one chip.
+/// The statistics of TT-Metal's allocator for a kind on one chip.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Geometry {
     pub(crate) banks: Reading<u64>,
@@ -94,8 +95,8 @@ pub(crate) struct Geometry {
     pub(crate) fragmentation: Reading<Quantity>,
 }
 
-/// What the allocator of the living process says; of several processes the one whose largest free block is the smallest.
-/// `None` if no living process with an agent has the chip open.
+/// Returns the statistics of the live process's allocator; of several, those with the smallest largest free block.
+/// `None` if no live process with an agent has the chip open.
 pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Option<Geometry> {
     let kind = buffer_kind(kind)?;
     let of_link = |link: &AgentLink| {

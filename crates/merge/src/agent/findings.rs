@@ -1,4 +1,4 @@
-//! What is wrong with what agents say, or between them and the regions.
+//! Findings about agents, and about differences from the regions.
 
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::{MissingReason, Reading};
@@ -11,7 +11,7 @@ use super::super::memory::{Amounts, Held, Holder};
 use super::amounts::is_settled;
 use super::{SegmentOwner, main_allocator, sees_all};
 
-/// A region is written a moment after the allocation: only figures that have stood still for this long are compared.
+/// A region is written just after the allocation: only figures that were constant for this long are compared.
 const SETTLED_NS: u64 = 1_000_000_000;
 
 /// Finds what is wrong.
@@ -53,7 +53,7 @@ fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
     joined.facts.segments.iter().filter_map(finding).collect()
 }
 
-/// What an agent says of itself: that it is off, or has lost something.
+/// Finds agents that are off or lost something.
 fn of_agent(joined: &Joined<'_>, place: usize) -> Option<Finding> {
     let file = joined.facts.segments.get(place)?;
     let SegmentOwner::Live(pid) = joined.segment_owner(place) else { return None };
@@ -90,14 +90,14 @@ fn has_allocators(segment: &Segment) -> bool {
     segment.allocators.iter().any(|allocator| allocator.closed.is_none())
 }
 
-/// What TT-Metal's allocator and the hooks count differently, once nothing moves.
+/// Finds differences between TT-Metal's allocator and the hooks, once nothing moves.
 fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &chip.agents {
         let SegmentOwner::Live(pid) = joined.segment_owner(link.segment) else { continue };
         let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
         let Some(allocator) = main_allocator(segment, link.chip) else { continue };
-        // A mesh is told of once, with its first chip.
+        // // A mesh is reported once, with its first chip.
         let is_first = allocator.chips.first().is_none_or(|first| *first == link.chip);
         if !is_first || allocator.role == AllocatorRole::SubDevice || !sees_all(segment) {
             continue;

@@ -1,4 +1,4 @@
-//! What agents say beside what regions say, process by process.
+//! The figures of agents beside those of regions, process by process.
 
 use ttmem_model::Kind;
 use ttmem_model::reading::{Missing, Reading};

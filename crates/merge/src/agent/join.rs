@@ -47,7 +47,7 @@ fn is_history(owner: SegmentOwner, segment: &Segment) -> bool {
     matches!(owner, SegmentOwner::Gone { .. }) && segment.header.state == AgentState::Exited
 }
 
-/// The id of an agent's chip, if TT-Metal told it.
+/// Returns the id of an agent's chip, if TT-Metal reported it.
 pub(crate) fn unique_id(facts: &Facts, link: AgentLink) -> Option<u64> {
     facts.segments.get(link.segment)?.content.as_ref().ok()?.chips.get(link.chip)?.unique_id
 }

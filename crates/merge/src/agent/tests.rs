@@ -1,4 +1,4 @@
-//! What the merge concludes of hosts with agents.
+//! Merges of hosts with agents.
 
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading, SourceName};
@@ -38,7 +38,7 @@ fn segment(pid: i32) -> Segment {
     busy(Segment::wormhole(pid, python(pid).start_ticks(), N150))
 }
 
-/// What [`busy`] holds on a Wormhole.
+/// The memory of [`busy`] on a Wormhole.
 const HELD: [u64; 4] = [12 * 7 * MIB, 64 * 65_536, 0, 0];
 
 fn used(snapshot: &Snapshot, chip: usize) -> [Reading<u64>; 4] {

@@ -13,7 +13,7 @@ use super::super::agent::{AgentLink, device_number, unique_id};
 /// with TT-Metal 0.81.1: 0x2_6190302b and 0x3_6190302b).
 pub(super) const NEXT_ON_BOARD: u64 = 1 << 32;
 
-/// Why we know of a chip. Devices are named by their place in the facts.
+/// The origin of a chip. Devices are referenced by their index in the facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// It has a PCIe function.
@@ -117,7 +117,7 @@ fn region_id(facts: &Facts, chip: &JoinedChip) -> Option<u64> {
     Some(facts.regions.get(chip.regions.first()?.region)?.id)
 }
 
-/// The id that TT-Metal told an agent, or else the process's number of the chip, or the next one that is free.
+/// Returns the id that TT-Metal reported to an agent, or else the process's number of the chip, or the next free one.
 fn agent_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> u64 {
     let links = || chip.agents.iter().copied();
     let told = links().find_map(|link| unique_id(facts, link));

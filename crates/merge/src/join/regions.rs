@@ -135,7 +135,7 @@ fn holds(facts: &Facts, device: usize, pid: Pid) -> bool {
 }
 
 /// Joins each region that `applies` and that is of no chip yet to the chip of its device number, unless another
-/// region has the same number, or somebody has a slot in it who does not hold that chip: the number is one of the
+/// region has the same number, or a process that does not own that chip has a slot in it: the number is one of the
 /// process that made the region, and processes that see different devices count differently.
 fn join_numbered(
     facts: &Facts,

@@ -52,8 +52,8 @@ pub(crate) fn buffers(
     Ok(BankBuffers { buffers, grid })
 }
 
-/// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes and
-/// lose their names.
+/// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes
+/// and lose their names.
 fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
     buffers.sort_by_key(|buffer| buffer.range.start);
     let mut pairs = buffers.iter().zip(buffers.iter().skip(1));
@@ -65,7 +65,7 @@ fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
     union.ranges().iter().map(nameless).collect()
 }
 
-/// What the agents of a chip say of its banks.
+/// The banks of a chip, as reported by its agents.
 #[derive(Default)]
 struct Banks {
     number: u64,

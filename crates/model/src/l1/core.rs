@@ -1,4 +1,4 @@
-//! What a worker core's launch messages say, decoded.
+//! The decoded launch messages of a worker core.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ impl From<Grid> for [u8; 2] {
     }
 }
 
-/// What a core does.
+/// The state of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -63,7 +63,7 @@ pub enum CoreState {
     Finished,
     /// It has had no program.
     Idle,
-    /// What was read cannot be true, however often.
+    /// The bytes are inconsistent after every retry.
     Torn,
 }
 
@@ -85,8 +85,7 @@ impl CoreState {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Dispatch {
-    /// The dispatch kernels of the chip. A core without a program counts as such: it is what TT-Metal does unless
-    /// told otherwise.
+    /// The dispatch kernels of the chip. Also of a core without a program, as it is TT-Metal's default.
     Fast,
     /// The host. The dispatch kernels themselves are started so.
     Slow,
@@ -158,7 +157,7 @@ pub struct CircularBuffer {
     pub address: u64,
     /// Its bytes.
     pub size: u64,
-    /// How many whole pages it holds.
+    /// Returns the number of whole pages.
     pub pages: u64,
     /// Bytes of a page.
     pub page_size: u64,
@@ -175,7 +174,7 @@ impl CircularBuffer {
     }
 }
 
-/// What the newest program of a core placed in its L1.
+/// The content that the newest program of a core placed in its L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The number that the host gave it.
@@ -266,7 +265,7 @@ impl Core {
         }
     }
 
-    /// Why nothing that its program says can be believed, if that is so.
+    /// Returns the inconsistency of its program, if there is one.
     #[must_use]
     pub fn torn(&self) -> Option<Missing> {
         let detail = || self.detail.clone().unwrap_or_else(|| "the core is torn".to_owned());

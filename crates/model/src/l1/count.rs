@@ -29,7 +29,7 @@ impl Count {
         }
     }
 
-    /// The same as a field of a source.
+    /// Converts to a field of a source.
     ///
     /// # Errors
     /// The reason, if the number is not known.
@@ -53,7 +53,7 @@ impl From<Missing> for Count {
     }
 }
 
-/// A sum with a blank in it is that blank: part of a sum is not the sum.
+/// Adds; a missing part makes the sum missing.
 impl Sum for Count {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
         let mut total = 0_u64;

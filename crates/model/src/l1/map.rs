@@ -7,7 +7,7 @@ use super::count::Count;
 use super::range::{ByteRange, RangeSet};
 use crate::reading::Missing;
 
-/// What a part of L1 is.
+/// The kind of an L1 region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -74,20 +74,20 @@ pub struct L1Region {
     pub range: ByteRange,
     /// The kind.
     pub kind: RegionKind,
-    /// What circular buffers in it share their bytes with: `l1` or `l1_small`.
+    /// The kind that circular buffers in it alias: `l1` or `l1_small`.
     pub shared_with: Option<RegionKind>,
     /// Whose it is: a firmware, a processor, numbers of circular buffers, the label of a buffer. May be empty.
     pub label: String,
 }
 
-/// What is the same in every core of a chip.
+/// The parts that every core of a chip shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry<'a> {
     /// Bytes of L1.
     pub l1_bytes: u64,
     /// Where the kernel config ring starts.
     pub ring_start: u64,
-    /// What is below the ring: names and where each starts, ascending.
+    /// The parts below the ring: names and starts, ascending.
     pub reserved: &'a [(&'a str, u64)],
 }
 
@@ -96,7 +96,7 @@ pub struct Geometry<'a> {
 pub struct Buffer {
     /// Its range.
     pub range: ByteRange,
-    /// What outputs call it; may be empty.
+    /// The name in outputs; may be empty.
     pub label: String,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::core::{Core, Kernel};
 
-/// What a kernel is called and where its source is.
+/// The name and source path of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelName {
     /// Its name, such as `cq_dispatch`.

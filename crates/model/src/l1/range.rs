@@ -40,7 +40,7 @@ impl ByteRange {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// What both have; empty if they share nothing.
+    /// Returns the intersection; empty if they share nothing.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self::new(self.start.max(other.start), self.end.min(other.end))
@@ -66,7 +66,7 @@ impl RangeSet {
         &self.ranges
     }
 
-    /// How many bytes it holds.
+    /// Returns the number of bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.ranges.iter().map(|range| range.bytes()).sum()

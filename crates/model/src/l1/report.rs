@@ -166,7 +166,7 @@ impl CoreReport {
         (!known.is_empty()).then(|| known.contains(&true))
     }
 
-    /// What [`L1Map::headroom`] says, from the regions.
+    /// Returns [`L1Map::headroom`], computed from the regions.
     ///
     /// # Errors
     /// If the buffers are not known or the core is torn.
@@ -222,7 +222,7 @@ pub struct RegionReport {
     pub end: u64,
     /// The kind.
     pub kind: RegionKind,
-    /// What circular buffers in it share their bytes with.
+    /// The kind that circular buffers in it alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_with: Option<RegionKind>,
     /// Whose it is.

@@ -12,9 +12,9 @@ use crate::wire::MAX_FRAME_BYTES;
 use crate::{Damage, FlattenError};
 use ttmem_model::Timestamp;
 
-/// Strings and shapes that are no longer used stay in the dictionary; beyond so many bytes it begins anew.
+/// Strings and shapes that are no longer used stay in the dictionary; beyond so many bytes it is cleared.
 const MAX_DICTIONARY_BYTES: usize = 256 << 10;
-/// A reader does not take more: the bytes at which the dictionary begins anew, and what one state can add to them.
+/// The upper bound of a reader: the bytes at which the dictionary is cleared, and those that one state can add.
 const MAX_READ_BYTES: usize = MAX_DICTIONARY_BYTES + MAX_FRAME_BYTES;
 
 /// Makes the contents of `Full` and `Change` frames.
@@ -27,8 +27,8 @@ pub struct LiveWriter {
 }
 
 impl LiveWriter {
-    /// Takes the next state. Gives what changed, or `None` where readers need the whole of it: at the first state, and
-    /// when the dictionary begins anew.
+    /// Encodes the next state. Returns the changes, or `None` if readers need all of it: at the first state, and
+    /// when the dictionary is cleared.
     ///
     /// # Errors
     /// If the state cannot be written as JSON.

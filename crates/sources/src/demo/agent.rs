@@ -1,4 +1,4 @@
-//! What the agent recorded of bob's process: a speech model on a mesh of two chips.
+//! The agent segment of bob's process: a speech model on a mesh of two chips.
 
 use ttmem_segment::{AllocatorRole, BufferKind, BufferLayout, Origin};
 

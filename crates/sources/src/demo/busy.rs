@@ -9,9 +9,9 @@ use ttmem_merge::merge;
 use ttmem_root::Root;
 use ttmem_root::clock::Clock;
 
-/// How many processes are running.
+/// The number of busy processes.
 const PROCESSES: i32 = 8;
-/// How many chips each of them has.
+/// The number of chips of each.
 const CHIPS_EACH: usize = 4;
 /// The pid of the first.
 const FIRST_PID: i32 = 7001;

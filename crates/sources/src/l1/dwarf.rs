@@ -37,10 +37,10 @@ impl<'a> Source<'a> {
     }
 }
 
-/// How deep structures may nest: `mailboxes_t` takes four levels.
+/// The maximum depth of structures: `mailboxes_t` needs four levels.
 const MAX_DEPTH: usize = 16;
 
-/// How many members are looked at: `mailboxes_t` has about 130. A damaged file may nest structures in themselves.
+/// The most members that are examined: `mailboxes_t` has about 130. A damaged file may nest structures in themselves.
 const MAX_MEMBERS: usize = 4096;
 
 /// The reason that debug information gives no layout.
@@ -68,12 +68,12 @@ pub enum DwarfError {
     Lacks {
         /// The file.
         file: String,
-        /// What is not there.
+        /// The missing item.
         what: String,
     },
 }
 
-/// What the reading of one file may end with.
+/// The result of reading one file.
 enum Flaw {
     Elf(object::Error),
     Dwarf(gimli::Error),
@@ -144,7 +144,7 @@ fn memory(arch: Arch, base: u64, mailbox: Mailbox, circular_buffers: u8) -> Memo
     }
 }
 
-/// What the debug information says of the mailbox. Fields are named by their path, such as
+/// The mailbox fields in the debug information. Fields are named by their path, such as
 /// `launch.kernel_config.enables`; those of arrays by that of their first element.
 #[derive(Default)]
 struct Facts {
@@ -329,7 +329,7 @@ fn byte_size(entry: &Entry<'_>) -> u64 {
     entry.attr_value(gimli::DW_AT_byte_size).and_then(|value| value.udata_value()).unwrap_or(0)
 }
 
-/// What a pointer points at, behind qualifiers and names.
+/// Returns the target of a pointer, behind qualifiers and names.
 fn pointee(source: &Source<'_>, of: Offset, depth: usize) -> Result<Option<Offset>, Flaw> {
     let entry = source.entry(of)?;
     match (entry.tag(), type_of(&entry)) {
@@ -339,7 +339,7 @@ fn pointee(source: &Source<'_>, of: Offset, depth: usize) -> Result<Option<Offse
     }
 }
 
-/// What a type is, behind qualifiers and names.
+/// Returns the underlying type, behind qualifiers and names.
 fn kind(source: &Source<'_>, of: Offset, depth: usize) -> Result<Kind, Flaw> {
     let entry = source.entry(of)?;
     let bytes = byte_size(&entry);

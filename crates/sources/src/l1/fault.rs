@@ -4,7 +4,7 @@ use ttmem_model::l1::{ByteRange, Processor};
 
 use crate::port::PortError;
 
-/// What is wrong with what was read of a core.
+/// An inconsistency in the bytes of a core.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -72,7 +72,7 @@ pub enum Fault {
         id: u8,
         /// Its size.
         size: u64,
-        /// How many pages it is said to have.
+        /// The number of pages in the record.
         pages: u64,
         /// Bytes of a page.
         page_size: u64,

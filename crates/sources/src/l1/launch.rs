@@ -16,7 +16,7 @@ pub(super) struct Block<'a> {
     bytes: Vec<u8>,
 }
 
-/// What the firmware looks at.
+/// The state that the firmware reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// The slot at the read pointer.
@@ -44,7 +44,7 @@ impl<'a> Block<'a> {
         self.bytes.get(self.indices(range)?)
     }
 
-    /// The same, to be read into.
+    /// Returns the bytes for writing.
     pub(super) fn part_mut(&mut self, range: ByteRange) -> Option<&mut [u8]> {
         let indices = self.indices(range)?;
         self.bytes.get_mut(indices)
@@ -99,7 +99,7 @@ impl<'a> Block<'a> {
         )
     }
 
-    /// How many slots there are: 8 in every release.
+    /// Returns the number of slots: 8 in every release.
     pub(super) fn slots(&self) -> usize {
         let mailbox = &self.layout.mailbox;
         let slots = mailbox.launch.bytes.checked_div(mailbox.slot_bytes).unwrap_or(0);

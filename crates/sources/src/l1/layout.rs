@@ -24,12 +24,12 @@ pub const WORKER_MAGIC: u32 = 0x50EC_09A3;
 /// Bytes of the kernel config ring unless `worker_l1_size` was given: 69 KiB, on both architectures, 0.60 to 0.81.
 pub const DEFAULT_RING_BYTES: u64 = 70_656;
 
-/// How to read the L1 of one chip.
+/// The layout of the L1 of one chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The architecture it holds for.
     pub arch: Arch,
-    /// What outputs call it: releases and how it was chosen, as in `0.81.1 (magic)`.
+    /// The name in outputs: releases and selection, as in `0.81.1 (magic)`.
     pub label: Cow<'static, str>,
     /// The fields of `mailboxes_t`.
     pub mailbox: Mailbox,
@@ -127,7 +127,7 @@ pub struct MemoryMap {
     pub l1_bytes: u64,
     /// `NUM_CIRCULAR_BUFFERS` of the firmware.
     pub circular_buffers: u8,
-    /// What is below the ring: names and where each starts, ascending. The last ends where the ring starts.
+    /// The parts below the ring: names and starts, ascending. The last ends where the ring starts.
     pub reserved: &'static [(&'static str, u64)],
 }
 
@@ -144,7 +144,7 @@ pub struct Row {
     pub memory: MemoryMap,
 }
 
-/// What a core says about itself.
+/// The identity of a core, from the core itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoreInfo {
     /// The worker cores of the chip, without harvested rows and columns.
@@ -179,7 +179,7 @@ pub enum LayoutError {
          name the release or give its brisc.elf"
     )]
     NoMagic {
-        /// How many cores were asked.
+        /// The number of cores that were read.
         cores: usize,
     },
     /// Two releases left a magic number, each where it has it. L1 keeps what an older program wrote.
@@ -198,7 +198,7 @@ pub enum LayoutError {
     Implausible {
         /// The releases that the position stands for.
         releases: String,
-        /// What cannot be true.
+        /// The inconsistency.
         detail: String,
     },
 }
@@ -236,7 +236,7 @@ impl Layout {
         }
     }
 
-    /// Where the magic number may stand in the L1 of a core: from the first byte of any `core_info` field that is
+    /// The offsets in L1 at which the magic number may be: from the first byte of any `core_info` field that is
     /// read to the last.
     #[must_use]
     pub fn probe_range(arch: Arch) -> ByteRange {
@@ -287,11 +287,11 @@ impl Layout {
         }
     }
 
-    /// One layout of several whose magic is at one position. They differ in the end of the memory map alone,
+    /// Selects one of several layouts with one position of the magic. They differ in the end of the memory map alone,
     /// and `l1_unreserved_start` distinguishes them, because the ring behind it has 69 KiB by default.
     ///
     /// Where `worker_l1_size` made the ring another size, or the release is one between those of the table, the
-    /// label names them all. Fields are then read alike; the ring is taken to start where the lowest has it, so
+    /// label names them all. Their fields are equal; the ring is taken to start where the lowest has it, so
     /// that nothing of it is called out of bounds.
     fn narrowed(rows: &[(&Row, CoreInfo)]) -> Option<Self> {
         if let Some((row, _)) = rows.iter().find(|(row, info)| row.unreserved() == info.unreserved)
@@ -304,7 +304,7 @@ impl Layout {
         Some(Self { is_ring_certain: false, ..Self::of_row(lowest, &label) })
     }
 
-    /// The same layout with the ring where it starts if it has its default size and a release of the table with
+    /// Returns the layout with the ring at its start if it has its default size and a release of the table with
     /// this mailbox ends its ring at `unreserved`.
     #[must_use]
     pub fn with_ring_end(self, unreserved: u64) -> Self {
@@ -422,7 +422,7 @@ impl CoreInfoFields {
 }
 
 impl CoreInfo {
-    /// What `bytes`, which start `skip` bytes into the mailbox, say: `None` without the magic number of a worker
+    /// Parses `bytes`, which start `skip` bytes into the mailbox: `None` without the magic number of a worker
     /// core, or the reason why they cannot be true. Where the layout has no magic number, `core_info` that cannot
     /// be true is taken for none.
     pub(crate) fn read(layout: &Layout, bytes: &[u8], skip: u64) -> Result<Option<Self>, String> {
@@ -454,7 +454,7 @@ impl CoreInfo {
         }
     }
 
-    /// What about it cannot be true.
+    /// Returns the inconsistency, if there is one.
     fn fault(&self, layout: &Layout) -> Option<String> {
         let Self { grid, logical, unreserved } = self;
         // The whole NOC grid, of which worker cores are a part: 10 × 12 and 17 × 12 (SoC descriptors of UMD).

@@ -27,8 +27,8 @@ struct Entry {
     complete: bool,
 }
 
-/// The names in the bytes of a `kernels.yaml`. Whatever is not an entry of the shape above is passed over. If two
-/// entries have one id the later one counts: a file that is written anew in place has its old end after the new
+/// Returns the names in the bytes of a `kernels.yaml`. Anything but entries of the shape above is skipped. If two
+/// entries have one id the later one counts: a file that is rewritten in place has its old end after the new
 /// start, and TT-Metal appends.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> KernelNames {

@@ -44,7 +44,7 @@ pub(super) struct Records {
     remote_start: u64,
     /// The first remote buffer; as many as the chip has if there is none.
     first_remote: u8,
-    /// How many the chip has.
+    /// The number of the chip's circular buffers.
     count: u8,
 }
 

@@ -19,7 +19,7 @@ use super::layout::{CoreInfo, Layout, LayoutError};
 use super::program::{self, Bounds, REMOTE_PAGE_BYTES, Records, Remote};
 use crate::port::{L1Port, PortError};
 
-/// How often a core is read again that cannot be true or went on meanwhile.
+/// The most reads of a core that is inconsistent or changes meanwhile.
 const RETRIES: usize = 3;
 
 /// Reads the cores of one chip by one layout.
@@ -83,7 +83,7 @@ impl Reader {
         Ok(Self::seated(&mut port, layout)?)
     }
 
-    /// The same by a layout that is known: from debug information, or of a release without magic number.
+    /// Creates a reader with a known layout: from debug information, or of a release without magic number.
     ///
     /// # Errors
     /// If the port is broken.
@@ -117,7 +117,7 @@ impl Reader {
         &self.layout
     }
 
-    /// What every core's map has in common.
+    /// The parts that every core's map shares.
     #[must_use]
     pub fn geometry(&self) -> Geometry<'static> {
         let memory = &self.layout.memory;
@@ -128,7 +128,7 @@ impl Reader {
         }
     }
 
-    /// What finding the layout and the cores took.
+    /// The cost of finding the layout and the cores.
     #[must_use]
     pub fn opening_cost(&self) -> Cost {
         self.opening
@@ -194,7 +194,7 @@ impl Seat {
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
                 Err(fault) => fault,
             };
-            // A port that does not have the bytes will lack them again.
+            // // A second read of missing bytes would fail too.
             if attempt == RETRIES || matches!(fault, Fault::Port(_)) {
                 return Ok(self.torn(&fault));
             }

@@ -144,7 +144,7 @@ impl ImagePort {
         ports.pop().ok_or_else(|| ImageError::Index("no chip".to_owned()))
     }
 
-    /// The same chip with some of its cores only.
+    /// Returns the chip with a subset of its cores.
     #[must_use]
     pub fn with_cores(&self, cores: &[Coordinate]) -> Self {
         let own = self.chip.cores.iter().zip(&self.parts);

@@ -50,7 +50,7 @@ pub use owners::Evidence;
 /// On what terms a device is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// How it is known that an owner runs TT-Metal.
+    /// The evidence that an owner runs TT-Metal.
     pub evidence: Evidence,
     /// The budget of a sample.
     pub budget: Budget,
@@ -140,7 +140,7 @@ impl KmdPort {
         Ok(())
     }
 
-    /// What this sample took so far.
+    /// The cost of this sample so far.
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.meter.cost()

@@ -25,13 +25,13 @@ use transport::{Connection, Fault};
 
 pub use find::{Found, find, find_of_process};
 
-/// What an exchange takes on a simulator that is running is milliseconds; a stuck one must not stop a live view.
+/// The time limit of an exchange. A busy simulator needs milliseconds; a stuck one must not stop a live view.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SoC descriptors are 2 to 10 KiB.
 const MAX_INFO_BYTES: u32 = 1 << 20;
 
-/// What an answer has besides what was read: 32 bytes as UMD writes it.
+/// The overhead of an answer beyond the data: 32 bytes as UMD writes it.
 const MAX_ANSWER_HEAD_BYTES: u32 = 256;
 
 /// The largest L1 that is believed: the next power of two over Blackhole's.
@@ -46,13 +46,13 @@ pub enum SimulatorError {
     Connect {
         /// The socket.
         path: PathBuf,
-        /// What the kernel answered.
+        /// The kernel's error.
         errno: Errno,
     },
     /// The server took too long.
     #[error("the simulation server did not answer within {} ms; it may be stopped or stuck", timeout.as_millis())]
     TimedOut {
-        /// How long it was waited for.
+        /// The time that was waited.
         timeout: Duration,
     },
     /// The server went away.
@@ -98,7 +98,7 @@ pub enum SimulatorError {
 }
 
 impl SimulatorError {
-    /// True if nobody listens at the socket: its server is gone.
+    /// True if nothing listens at the socket: its server is gone.
     #[must_use]
     pub fn is_nobody(&self) -> bool {
         matches!(self, Self::Connect { errno: Errno::NOENT | Errno::CONNREFUSED, .. })
@@ -128,7 +128,7 @@ impl SimulatorPort {
     /// Connects to a server's socket and asks which chip is behind it.
     ///
     /// # Errors
-    /// If nobody listens there, or the answer is late, wrong or of an unknown architecture.
+    /// If nothing listens there, or the answer is late, wrong or of an unknown architecture.
     pub fn connect(path: &Path, timeout: Duration) -> Result<Self, SimulatorError> {
         let connection = Connection::open(path, timeout)
             .map_err(|errno| SimulatorError::Connect { path: path.to_owned(), errno })?;

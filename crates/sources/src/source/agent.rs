@@ -1,8 +1,8 @@
 //! Source `agent`: the segments that `libttmem_agent.so` writes inside TT-Metal processes.
 //!
-//! One file per process, `/dev/shm/ttmem-<pid>-<start time>`, mode 0600, that outlives the process. Files are read, never
-//! mapped: their writer may truncate them. Their words change while they are read; entries carry checksums, and a copy
-//! with torn entries is taken again.
+//! One file per process, `/dev/shm/ttmem-<pid>-<start time>`, mode 0600, that outlives the process. Files are read,
+//! never mapped: their writer may truncate them. Their words change while they are read; entries carry checksums, and a
+//! copy with torn entries is taken again.
 
 use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::reading::{Missing, MissingReason};
@@ -16,7 +16,7 @@ use crate::source::shared_memory::SharedMemory;
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, RootError};
 
-/// How much of each segment is read.
+/// The depth to which each segment is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// Header, chips and allocators: all that sums need, and little to read.
@@ -64,7 +64,7 @@ pub fn read(
     (segments, source)
 }
 
-/// What a segment says; `None` if it went away.
+/// Reads a segment; `None` if it was removed.
 fn read_segment(
     root: &Root,
     path: &str,
@@ -119,7 +119,7 @@ fn check_owner(segment: Segment, (pid, start_ticks): (i32, u64)) -> Field<Segmen
     )))
 }
 
-/// The blank for bytes that are no segment.
+/// Returns the missing reason for bytes that are not a segment.
 #[must_use]
 pub fn missing(error: &SegmentError) -> Missing {
     match error {
@@ -163,8 +163,8 @@ fn status(segments: &[SegmentFile]) -> (SourceStatus, String) {
     (status, detail)
 }
 
-/// Processes of this host by their number in their own namespace, where that is another one than ours. For segments in a
-/// directory that containers share with the host.
+/// Processes of this host by their number in their own namespace, where that is another one than ours. For segments in
+/// a directory that containers share with the host.
 #[must_use]
 pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
     let namespace = |process: &str| root.link(&format!("/proc/{process}/ns/pid")).ok();

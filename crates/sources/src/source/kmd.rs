@@ -23,7 +23,7 @@ pub use lasting::Known;
 const CLASS: &str = "/sys/class/tenstorrent";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
-/// What the driver told.
+/// The facts of the driver.
 #[derive(Debug)]
 pub struct Kmd {
     /// Its version.
@@ -99,7 +99,7 @@ fn device_places(root: &Root) -> Result<BTreeMap<u32, Place>, (SourceStatus, Str
     }
 }
 
-/// The same below the PCI devices, for hosts captured without `/sys/class`.
+/// Reads the PCI devices instead, for hosts captured without `/sys/class`.
 fn places_below_pci(root: &Root) -> BTreeMap<u32, Place> {
     let mut places = BTreeMap::new();
     for bdf in root.list(PCI_DEVICES).unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! What TT-Metal is at: programs, traces, contexts, ops.
+//! The current work of TT-Metal: programs, traces, contexts, ops.
 
 #![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
 
@@ -144,8 +144,8 @@ pub(in crate::ffi) fn chip_unique_ids(hook: Hook, real: impl FnOnce(u64) -> u64,
 
 /// `GraphTracker::instance`: an op, or something it uses, begins or ends.
 ///
-/// For a place that is known there are a few loads and two stores; nothing that could go wrong and need a guard. Returns
-/// what the place is, once that is known.
+/// For a place that is known there are a few loads and two stores; nothing that could go wrong and need a guard.
+/// Returns what the place is, once that is known.
 #[inline]
 pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<SiteClass> {
     let process = mapping::process(false)?;

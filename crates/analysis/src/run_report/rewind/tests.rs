@@ -49,7 +49,7 @@ fn listed(holding: &Holding<'_>) -> BufferList {
     list
 }
 
-/// What the live view lists of a segment.
+/// The list of a segment in the live view.
 fn live(segment: &Segment) -> BufferList {
     listed(&Holding::now(segment, last(segment)))
 }

@@ -9,7 +9,7 @@ use crate::port::PortChip;
 
 /// `tt::ARCH` of UMD, as captures have it.
 const ARCH_WORMHOLE: u64 = 2;
-/// The same for Blackhole.
+/// The architecture number of Blackhole.
 const ARCH_BLACKHOLE: u64 = 3;
 
 /// One chip of the index.

@@ -109,7 +109,7 @@ fn save_chip(
     Ok(entry)
 }
 
-/// What is kept of a core.
+/// The saved parts of a core.
 fn kept(reader: &Reader, noc: Coordinate, core: Option<&Core>) -> RangeSet {
     let page = |buffer: &CircularBuffer| {
         ByteRange::from_start_and_bytes(buffer.config_address?, REMOTE_PAGE_BYTES)

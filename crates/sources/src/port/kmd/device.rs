@@ -10,7 +10,7 @@ use super::ioctl::{self, ConfigureTlb, INTERFACE_VERSION, VENDOR};
 use super::meter::Meter;
 use super::sys::{self, Window};
 
-/// What a dead PCIe link answers, and a core that does not.
+/// The answer of a dead PCIe link, and of a core that does not respond.
 const ONES: u32 = u32::MAX;
 
 /// A word of a core that is never all ones: the jump to the firmware at the start of L1.
@@ -36,7 +36,7 @@ struct Aim {
     address: u64,
 }
 
-/// What a device says of itself.
+/// The identity of a device, from its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) bdf: String,
@@ -143,8 +143,8 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // Nobody is left to tell: after a reset the driver has taken the window back already, and what it keeps goes
-        // with the file, which is closed next.
+        // // Errors are ignored: after a reset the driver has taken the window back already, and the rest is released
+        // // with the file, which is closed next.
         drop(self.release());
     }
 }

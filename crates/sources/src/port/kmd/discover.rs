@@ -15,13 +15,13 @@ pub enum DiscoverError {
     /// A read failed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// What the first core says of the grid cannot be.
+    /// The grid of the first core is impossible.
     #[error(transparent)]
     Grid(#[from] KmdPortError),
     /// The first core says nothing plausible of itself.
     #[error("the first core does not say where it is: {detail}")]
     Silent {
-        /// What is wrong with what it says.
+        /// The inconsistency.
         detail: String,
     },
 }

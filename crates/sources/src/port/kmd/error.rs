@@ -15,7 +15,7 @@ pub enum KmdPortError {
     /// The driver's list of owners cannot be read.
     #[error("cannot tell who owns the device: {}; its L1 is read only while somebody does", .0.detail)]
     NoOwnerList(Missing),
-    /// Nobody but us has the device open.
+    /// No other process has the device open.
     #[error(
         "nobody has device {number} open, and opening an idle chip may wake it; start the workload first"
     )]
@@ -67,7 +67,7 @@ pub enum KmdPortError {
         vendor: u16,
         /// Its PCI device.
         device: u16,
-        /// What it should be.
+        /// The expected value.
         expected: Arch,
     },
     /// The driver speaks another version of its interface.
@@ -115,7 +115,7 @@ pub enum KmdPortError {
         number: u32,
         /// The call.
         call: &'static str,
-        /// What it answered.
+        /// The answer.
         errno: Errno,
     },
     /// The first core says that it is another one: coordinates do not mean what we think.
@@ -166,7 +166,7 @@ pub enum KmdPortError {
 }
 
 impl KmdPortError {
-    /// What an error of `open` means.
+    /// Translates an error of `open`.
     pub(super) fn of_open(path: &str, number: u32, errno: Errno) -> Self {
         let path = path.to_owned();
         match errno {
@@ -178,7 +178,7 @@ impl KmdPortError {
         }
     }
 
-    /// What an error of another call means.
+    /// Translates an error of another call.
     pub(super) fn of_call(call: &'static str, number: u32, errno: Errno) -> Self {
         match errno {
             Errno::NODEV => Self::Reset { number },

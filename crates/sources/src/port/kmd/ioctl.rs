@@ -1,4 +1,4 @@
-//! What of tt-kmd's `ioctl` interface is used: five calls, their numbers and their memory layouts.
+//! The used part of tt-kmd's `ioctl` interface: five calls, their numbers and their memory layouts.
 //!
 //! Source of everything here: tt-kmd 2.10.0, `ioctl.h`, unless a line names another file. The layouts are the same in
 //! 2.5.0, the oldest release that `owners` lets pass. The interface is version 2

@@ -1,4 +1,4 @@
-//! What a sample may cost, and what it did.
+//! The budget and the cost of a sample.
 
 use std::time::Duration;
 

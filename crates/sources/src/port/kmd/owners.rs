@@ -20,7 +20,7 @@ const MAX_MAPS_BYTES: usize = 4 << 20;
 /// TT-Metal's library, in every build of it that links dynamically.
 const LIBRARY: &str = "libtt_metal.so";
 
-/// How it is known that an owner of the device is TT-Metal.
+/// The evidence that an owner of the device is TT-Metal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// Not yet: look for its library in the memory maps of the owners. That takes the owner's user or root.

@@ -16,7 +16,7 @@ use super::ioctl::{
     GET_DRIVER_INFO, GetDeviceInfo, GetDriverInfo,
 };
 
-/// How a device file is opened, and never otherwise (tt-kmd 2.10.0, `chardev.c`, `tt_cdev_open` and
+/// The only flags that a device file is opened with (tt-kmd 2.10.0, `chardev.c`, `tt_cdev_open` and
 /// `admit_chardev_open`).
 ///
 /// - `O_APPEND`: "I ask for no power state". Without it the open itself makes the driver send a message to the
@@ -139,7 +139,7 @@ impl Drop for Window {
 }
 
 fn unmap(start: NonNull<u32>, bytes: usize) {
-    // SAFETY: called once for a mapping of ours that nobody refers to any more.
+    // // SAFETY: called once for a mapping of ours without references.
     let unmapped = unsafe { rustix::mm::munmap(start.as_ptr().cast(), bytes) };
     debug_assert_eq!(unmapped, Ok(()), "a mapping of ours can be unmapped");
 }

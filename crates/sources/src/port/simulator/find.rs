@@ -6,10 +6,10 @@ use ttmem_model::Pid;
 
 use ttmem_root::Root;
 
-/// More servers than anybody starts on a host; the rest is not looked at.
+/// The most servers that are examined.
 const MAX_SOCKETS: usize = 4096;
 
-/// A socket that a server made: its chip may be behind it, or it was left behind.
+/// A socket of a server, which may be stale.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// The number of the server.
@@ -44,7 +44,7 @@ fn find_below(root: &Root, place: &str) -> Vec<Found> {
     found
 }
 
-/// What in a directory is called `prefix`, a number, `suffix`. No links: everybody may make one in `/tmp`.
+/// Returns the entries of a directory named `prefix`, a number, `suffix`. No links: any user may create one in `/tmp`.
 fn numbered(root: &Root, place: &str, prefix: &str, suffix: &str) -> Vec<(u32, String)> {
     let names = root.list(place).unwrap_or_default();
     let named = names.iter().filter_map(|name| {

@@ -1,7 +1,7 @@
 //! Tables of FlatBuffers, as far as the simulator's protocol needs them: scalars, byte vectors, text.
 //!
 //! Written by hand because it is little: the crate would bring a builder, a verifier and generated code for three
-//! messages, and its reader must be told of a schema before it checks a bound. Here every access is checked, and
+//! messages, and its reader needs a schema before it checks a bound. Here every access is checked, and
 //! nothing is followed but one offset from a table to a vector, so no message can make the reader loop or recurse.
 //! Format: <https://flatbuffers.dev/internals/>. All numbers are little-endian; an offset to another object counts
 //! from where the offset itself is.

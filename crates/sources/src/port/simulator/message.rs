@@ -16,14 +16,14 @@ pub(super) enum Request {
         core: Coordinate,
         /// The first byte.
         address: u64,
-        /// How many.
+        /// The number of bytes.
         size: u32,
     },
     /// Asks which device it is.
     DeviceInfo,
 }
 
-/// Bytes of a request, all told. Every request is laid out alike.
+/// The size of a request in bytes. All requests have one layout.
 pub(super) const REQUEST_BYTES: usize = 48;
 
 impl Request {
@@ -61,7 +61,7 @@ pub(super) fn read_answer(message: &[u8]) -> Result<Result<&[u8], i32>, Malforme
     }
 }
 
-/// What a server says of its device, `SimulationServerDeviceInfo`.
+/// The device description of a server, `SimulationServerDeviceInfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DeviceInfo {
     /// `tt::ARCH`: 2 is Wormhole, 3 Blackhole (`umd/device/types/arch.hpp`).

@@ -39,7 +39,7 @@ pub(super) fn worker_l1_bytes(yaml: &str) -> Option<u64> {
     section(yaml, "worker_l1_size")?.trim().parse().ok()
 }
 
-/// What is after a key at the start of a line, up to the next such key; without comments.
+/// Returns the text between a key at the start of a line and the next such key, without comments.
 fn section(yaml: &str, key: &str) -> Option<String> {
     let mut lines = yaml.lines().skip_while(|line| value(line, key).is_none());
     let first = value(lines.next()?, key)?;

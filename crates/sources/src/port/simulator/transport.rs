@@ -1,7 +1,7 @@
 //! Frames over a socket: a length, then as many bytes. Nothing waits longer than it may.
 //!
-//! Source: tt-umd 0.9.14, `device/simulation/simulation_server_transport.cpp`. The other end is whoever made the
-//! socket: UMD's directory in `/tmp` is open to all users, so nothing that comes from there is trusted.
+//! Source: tt-umd 0.9.14, `device/simulation/simulation_server_transport.cpp`. The other end is untrusted: the
+//! socket is in UMD's directory in `/tmp`, which is open to all users.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
@@ -61,7 +61,7 @@ impl Connection {
         Ok(Self { socket, timeout })
     }
 
-    /// How long an exchange may take.
+    /// The time limit of an exchange.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }

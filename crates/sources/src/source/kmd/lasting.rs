@@ -1,5 +1,5 @@
-//! What of a device stays as it is while the device is there: a third of its files, which a repeated look does not read
-//! repeatedly.
+//! The files of a device that are constant while the device exists: a third of its files, which repeated samples do not
+//! read again.
 //!
 //! The ASIC id, which is read every time, says whether it is still the same chip. Firmware can be replaced under a chip
 //! that keeps its id, so that nothing here is older than [`MOST_MICROS`].
@@ -13,7 +13,7 @@ use ttmem_model::facts::{Device, Field};
 /// After so long everything is read again.
 const MOST_MICROS: u64 = 60_000_000;
 
-/// What stays as it is of one device.
+/// The constant properties of one device.
 #[derive(Clone, Debug)]
 pub(super) struct Lasting {
     pub(super) arch: Field<Arch>,

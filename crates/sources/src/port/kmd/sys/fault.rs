@@ -1,10 +1,10 @@
-//! What happens when the driver takes a window away while it is read.
+//! Handles the removal of a window by the driver while it is read.
 //!
 //! A reset of the device, by any process, makes the driver remove the pages of every window (tt-kmd 2.10.0, `memory.c`,
 //! `tenstorrent_vma_zap`; its mappings have no fault handler). The next read raises `SIGBUS`, and a monitor that dies
 //! of another's reset is worth little. So the signal is caught: for an address in one of our windows, pages of
 //! zeros replace it and the read goes on; the reader asks [`Watch::is_lost`] before it believes a word. Any other
-//! `SIGBUS` goes to whoever handled it before.
+//! `SIGBUS` goes to the previous handler.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
@@ -18,7 +18,7 @@ const MAX_WINDOWS: usize = 64;
 
 static SLOTS: [Slot; MAX_WINDOWS] = [const { Slot::free() }; MAX_WINDOWS];
 
-/// What handled the signal before us.
+/// The previous handler of the signal.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// True if our handler is in place, or why not.
@@ -152,7 +152,7 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     }
     if previous.is_some_and(|previous| previous.sa_flags & libc::SA_SIGINFO != 0) {
         type Full = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
-        // SAFETY: whoever set `SA_SIGINFO` set a function of this type.
+        // // SAFETY: a handler with `SA_SIGINFO` is a function of this type.
         let handler: Full = unsafe { std::mem::transmute::<usize, Full>(handler) };
         handler(signal, info, context);
     } else {
