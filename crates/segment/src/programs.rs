@@ -7,7 +7,7 @@ use super::program::CoreRange;
 use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
 
 /// The content that a program places in L1 of its cores. A program that runs with tensors at other addresses has
-/// another
+/// another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramFootprint {
     /// Index by which dispatches, traces and refusals refer to it.
