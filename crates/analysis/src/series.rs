@@ -156,7 +156,7 @@ impl Series {
         let living: Vec<&Process> = snapshot
             .processes
             .iter()
-            .filter(|process| process.state != ProcessState::LeftBehind)
+            .filter(|process| process.state != ProcessState::Stale)
             .collect();
         let indexes: Vec<Option<usize>> =
             living.iter().map(|process| self.process(process)).collect();

@@ -23,7 +23,7 @@ pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
     let mut checks: Vec<Check> = library(patient).into_iter().collect();
     let first = checks.len();
     let owners = buffers(patient.facts).processes;
-    let is_gone = |owner: &&BufferOwner| owner.state == ProcessState::LeftBehind;
+    let is_gone = |owner: &&BufferOwner| owner.state == ProcessState::Stale;
     for owner in owners.iter().filter(|owner| !is_gone(owner)) {
         let file = patient.facts.segments.iter().find(|file| file.path == owner.segment);
         if let Some(segment) = file.and_then(|file| file.content.as_ref().ok()) {

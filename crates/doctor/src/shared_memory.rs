@@ -25,7 +25,7 @@ const REGION_FINDINGS: [&str; 7] = [
     "totals-disagree",
     "counter-wrapped",
     "counter-too-large",
-    "left-behind",
+    "stale-memory",
 ];
 
 pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {

@@ -87,7 +87,7 @@ fn what_is_wrong_has_a_name() {
             "/dev/tenstorrent/0 is not there",
         ),
         (Host::n150(), "hugepages", Status::Warn, "0 pages of 1 GiB for 1 device"),
-        (Host::n150().without_process(PID), "regions", Status::Warn, "left behind"),
+        (Host::n150().without_process(PID), "regions", Status::Warn, "stale"),
         (
             Host::n150()
                 .without_process(PID)

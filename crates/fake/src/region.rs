@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ghost_is_rebuilt_to_the_byte() {
+    fn a_region_with_stale_slots_is_rebuilt_to_the_byte() {
         let region = Region::new(0)
             .updated_ns(1_795_398_007_680_767_131)
             .chip_row(0, dram_and_l1(6 << 20))
@@ -304,7 +304,7 @@ mod tests {
                 Slot::new(0, "python", RegionBytes::default())
                     .updated_ns(1_795_398_007_680_767_232),
             );
-        assert_eq!(region.image(), captured("ghost/tt_device_0_memory"));
+        assert_eq!(region.image(), captured("stale/tt_device_0_memory"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn buffers(facts: &Facts) -> BufferList {
 fn holder(joined: &Joined<'_>, place: usize, file: &SegmentFile, segment: &Segment) -> Holder {
     let (pid, state) = match joined.segment_owner(place) {
         SegmentOwner::Live(pid) => (pid, ProcessState::Live),
-        SegmentOwner::Gone { .. } => (Pid(file.pid), ProcessState::LeftBehind),
+        SegmentOwner::Gone { .. } => (Pid(file.pid), ProcessState::Stale),
         SegmentOwner::Outside => (Pid(file.pid), ProcessState::OutsideNamespace),
     };
     let is_live = state == ProcessState::Live;

@@ -176,7 +176,7 @@ fn allocator_memory(
     amounts: &Amounts,
 ) -> AllocatorMemory {
     let used = of_kind(&amounts.used.get(kind).cloned());
-    let left_behind = of_kind(&amounts.left_behind.get(kind).cloned());
+    let stale = of_kind(&amounts.stale.get(kind).cloned());
     let upstream = amounts.upstream.as_ref().and_then(|upstream| upstream.get(kind).cloned());
     let Some(Geometry { banks, allocatable, largest_free, fragmentation }) = told else {
         let missing = Missing::no_source("free blocks are known to the agent alone");
@@ -185,7 +185,7 @@ fn allocator_memory(
             used,
             largest_free: missing.clone().into(),
             banks: own.banks,
-            left_behind,
+            stale,
             allocatable: Missing::no_source("what the process sets aside only its agent tells")
                 .into(),
             fragmentation: missing.into(),
@@ -198,7 +198,7 @@ fn allocator_memory(
         used,
         largest_free,
         banks: if own.banks.value().is_some() { own.banks } else { banks },
-        left_behind,
+        stale,
         allocatable,
         fragmentation,
         upstream,

@@ -29,7 +29,7 @@ pub(super) fn find(
         findings.extend(owners_outside(joined, chip));
         findings.extend(openers_that_are_gone(joined, chip));
     }
-    findings.extend(left_behind(joined, amounts));
+    findings.extend(stale_processes(joined, amounts));
     findings.extend(unreadable_regions(joined));
     findings.extend(tracking_switched_off(joined));
     findings.extend(agent::find(joined, amounts));
@@ -208,7 +208,7 @@ fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding>
 }
 
 /// Finds processes that have ended and still have bytes listed.
-fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
+fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
     let mut gone: BTreeMap<Holder, Vec<(&JoinedChip, &Held)>> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         for held in amounts.held.iter().filter(|held| held.holds_bytes()) {
@@ -221,21 +221,21 @@ fn left_behind(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
         let Holder::Gone { pid, reused, .. } = holder else { return None };
         let name = places.first().map(|(_, held)| held.name.as_str()).unwrap_or_default();
         let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
-        let now = if reused { "; its number belongs to another process now" } else { "" };
+        let now = if reused { "; its pid belongs to another process now" } else { "" };
         let only = match places.as_slice() {
             [(chip, _)] => Some(chip.id),
             _ => None,
         };
         let text =
-            format!("process {pid}{name} is gone and left behind {}{now}", amounts_text(&places));
+            format!("process {pid}{name} has ended; {} are stale{now}", amounts_text(&places));
         Some(Subject { chip: only, pid: Some(Pid(pid)) }.finding(
-            "left-behind",
+            "stale-memory",
             Severity::Warning,
             text,
             if places.iter().any(|(_, held)| held.agent.is_some()) {
-                format!("the memory itself is free; ttmem buffers -p {pid} lists it, ttmem doctor --clean forgets it")
+                format!("the memory is free; ttmem buffers -p {pid} lists it, ttmem doctor --clean deletes the segment")
             } else {
-                "only the books count it: the memory itself is free; removing the region while nothing uses the chip clears it".to_owned()
+                "the memory is free; only TT-Metal's bookkeeping still lists it. Delete /dev/shm/tt_device_*_memory when the chip is idle".to_owned()
             },
         ))
     };

@@ -124,7 +124,7 @@ pub(super) struct Refused {
 pub(super) struct Amounts {
     pub(super) held: Vec<Held>,
     pub(super) used: PerKind<Reading<u64>>,
-    pub(super) left_behind: PerKind<Reading<u64>>,
+    pub(super) stale: PerKind<Reading<u64>>,
     /// The regions' figures for `used`, where agents have better ones.
     pub(super) upstream: Option<PerKind<Reading<u64>>>,
     pub(super) reported: Reading<u64>,
@@ -165,7 +165,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
         }
         _ => upstream_used.get(kind).cloned().unwrap_or_else(|| Missing::no_source("").into()),
     });
-    let left_behind = PerKind::new(|kind| match &readable {
+    let stale = PerKind::new(|kind| match &readable {
         Err(missing) if !chip.regions.is_empty() || chip.agents.is_empty() => {
             missing.clone().into()
         }
@@ -181,7 +181,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let (reported, quality) = reported(joined, chip, &limits);
     let reported = reading(readable.and(reported), quality);
     let upstream = held.iter().any(|held| held.agent.is_some()).then_some(upstream_used);
-    Amounts { held, used, left_behind, upstream, reported, refused }
+    Amounts { held, used, stale, upstream, reported, refused }
 }
 
 /// The most that a chip can hold.

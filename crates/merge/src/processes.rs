@@ -73,7 +73,7 @@ fn begin(joined: &Joined<'_>, holder: Holder, held: &Held) -> Process {
     match holder {
         Holder::Live(pid) => live(pid, joined.facts.processes.get(&pid), &held.name),
         Holder::Outside(pid) => unseen(pid, held, ProcessState::OutsideNamespace),
-        Holder::Gone { pid, .. } => unseen(pid, held, ProcessState::LeftBehind),
+        Holder::Gone { pid, .. } => unseen(pid, held, ProcessState::Stale),
     }
 }
 
@@ -100,7 +100,7 @@ fn live(pid: Pid, facts: Option<&ProcessFacts>, slot_name: &str) -> Process {
 fn unseen(pid: i32, held: &Held, state: ProcessState) -> Process {
     let missing = || match state {
         ProcessState::OutsideNamespace => Missing::denied("outside this process namespace"),
-        ProcessState::Live | ProcessState::LeftBehind => Missing::no_source("the process is gone"),
+        ProcessState::Live | ProcessState::Stale => Missing::no_source("the process is gone"),
     };
     Process {
         pid: Pid(pid),

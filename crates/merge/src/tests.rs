@@ -122,7 +122,7 @@ fn regions_that_cannot_be_read_give_blanks_with_the_reason_and_a_finding() {
         let snapshot = variant(name);
         let chip = &snapshot.chips[0];
         assert_eq!(why(&chip.memory.dram.used), reason, "{name}");
-        assert_eq!(why(&chip.memory.dram.left_behind), reason, "{name}");
+        assert_eq!(why(&chip.memory.dram.stale), reason, "{name}");
         assert_eq!(why(&chip.memory.circular_buffers.reported), reason, "{name}");
         assert_eq!(why(&snapshot.processes[0].chips[0].memory.dram), reason, "{name}");
         assert_eq!(finding_ids(&snapshot), [finding], "{name}");
@@ -166,23 +166,23 @@ fn odd_regions_that_can_be_read_are_right() {
 }
 
 #[test]
-fn what_a_dead_owner_held_is_left_behind_and_not_in_use() {
+fn memory_of_an_ended_owner_is_stale_and_not_used() {
     for name in ["dead_owner", "reused_pid", "zombie_owner", "name_without_end"] {
         let snapshot = variant(name);
         let chip = &snapshot.chips[0];
         assert_eq!(used(chip), [Some(0); 4], "{name}");
-        assert_eq!(chip.memory.dram.left_behind.value(), Some(&BYTES.dram), "{name}");
-        assert_eq!(chip.memory.dram.left_behind.quality(), Some(Quality::Stale), "{name}");
+        assert_eq!(chip.memory.dram.stale.value(), Some(&BYTES.dram), "{name}");
+        assert_eq!(chip.memory.dram.stale.quality(), Some(Quality::Stale), "{name}");
         let process = &snapshot.processes[0];
-        assert_eq!((process.pid, process.state), (Pid(PID), ProcessState::LeftBehind), "{name}");
+        assert_eq!((process.pid, process.state), (Pid(PID), ProcessState::Stale), "{name}");
         assert_eq!(held(process), expected(BYTES), "{name}");
         assert_eq!(process.chips[0].memory.dram.quality(), Some(Quality::Stale), "{name}");
-        assert!(finding_ids(&snapshot).contains(&"left-behind"), "{name}");
+        assert!(finding_ids(&snapshot).contains(&"stale-memory"), "{name}");
     }
     let both = variant("dead_pids");
     assert_eq!(used(&both.chips[0]), expected(BYTES));
     assert_eq!(both.processes.len(), 2);
-    assert_eq!(finding_ids(&both), ["opener-gone", "left-behind"]);
+    assert_eq!(finding_ids(&both), ["opener-gone", "stale-memory"]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn an_owner_outside_the_namespace_is_shown_as_such() {
 }
 
 #[test]
-fn a_slot_of_an_outside_owner_is_in_use_and_not_left_behind() {
+fn a_slot_of_an_outside_owner_is_used_and_not_stale() {
     let mut tree = Host::n150().without_process(PID).into_tree();
     tree.put_line("/proc/driver/tenstorrent/0/pids", "0\n0");
     let snapshot = snapshot(tree);
@@ -322,15 +322,15 @@ fn captured(name: &str) -> Tree {
 }
 
 #[test]
-fn captured_regions_of_dead_processes_are_left_behind() {
-    let ghost = snapshot(captured("ghost"));
-    assert_eq!(used(&ghost.chips[0]), [Some(0); 4]);
-    assert_eq!(held(&ghost.processes[0]), [Some(2 << 20), Some(2 << 20), Some(0), Some(0)]);
-    assert_eq!(ghost.processes[0].pid, Pid(27497));
+fn captured_regions_of_ended_processes_are_stale() {
+    let stale = snapshot(captured("stale"));
+    assert_eq!(used(&stale.chips[0]), [Some(0); 4]);
+    assert_eq!(held(&stale.processes[0]), [Some(2 << 20), Some(2 << 20), Some(0), Some(0)]);
+    assert_eq!(stale.processes[0].pid, Pid(27497));
     let t3k = snapshot(captured("t3k"));
     assert_eq!((t3k.chips.len(), t3k.processes.len()), (8, 1));
     assert_eq!(t3k.processes[0].chips.len(), 8);
-    assert_eq!(finding_ids(&t3k), ["left-behind"]);
+    assert_eq!(finding_ids(&t3k), ["stale-memory"]);
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn captured_regions_of_living_processes_are_in_use() {
 
 proptest::proptest! {
     #[test]
-    fn what_is_used_and_what_is_left_behind_add_up_to_the_slots(
+    fn used_and_stale_add_up_to_the_slots(
         slots in proptest::collection::vec((0_u64..1 << 28, proptest::bool::ANY), 0..40),
     ) {
         let mut region = fake::Region::new(7);
@@ -370,7 +370,7 @@ proptest::proptest! {
         let sum = |alive: bool| slots.iter().filter(|slot| slot.1 == alive).map(|slot| slot.0).sum::<u64>();
         let memory = &snapshot.chips[0].memory.dram;
         proptest::prop_assert_eq!(memory.used.value(), Some(&sum(true)));
-        proptest::prop_assert_eq!(memory.left_behind.value(), Some(&sum(false)));
+        proptest::prop_assert_eq!(memory.stale.value(), Some(&sum(false)));
     }
 }
 

@@ -14,7 +14,8 @@ pub const SCHEMA: &str = "ttmem/buffers";
 ///
 /// - 1.0: the first.
 /// - 1.1: `size_per_bank`; for moments of a recording `unknown` of a process, and buffers without `age_us` and `thread`.
-pub const VERSION: &str = "1.1";
+/// - 2.0: the process state `stale`, `left-behind` before.
+pub const VERSION: &str = "2.0";
 
 /// The live buffers of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

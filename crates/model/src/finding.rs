@@ -33,7 +33,7 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// A stable name, such as `left-behind`.
+    /// A stable name, such as `stale-memory`.
     pub id: String,
     /// The severity.
     pub severity: Severity,

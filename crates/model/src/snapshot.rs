@@ -1,6 +1,6 @@
 //! One moment of one host: what `--json` prints, what every view draws.
 //!
-//! The names are a contract (`docs/snapshot.md`): fields may be added, none is renamed or removed within version 1.
+//! The names are a contract (`docs/snapshot.md`): fields may be added, none is renamed or removed within version 2.
 //! Bytes and microseconds are integers. `used` and `capacity` are totals of a chip; `largest_free` is the largest
 //! free block of one bank, as TT-Metal counts it.
 
@@ -18,7 +18,10 @@ use crate::reading::{Missing, Reading, SourceName};
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/snapshot";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub const VERSION: &str = "1.0";
+///
+/// - 1.0: the first.
+/// - 2.0: `stale` for `left_behind` and for the process state `left-behind`. Snapshots of 1.0 are still read.
+pub const VERSION: &str = "2.0";
 
 /// One moment of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,8 +248,9 @@ pub struct AllocatorMemory {
     pub largest_free: Reading<u64>,
     /// Banks.
     pub banks: Reading<u64>,
-    /// Bytes that are listed for processes that have ended.
-    pub left_behind: Reading<u64>,
+    /// Bytes that TT-Metal's bookkeeping still lists for processes that have ended. The memory is free.
+    #[serde(alias = "left_behind")]
+    pub stale: Reading<u64>,
     /// Bytes that TT-Metal's allocator can hand out, in all banks: the capacity without what is set aside.
     #[serde(default = "not_in_this_snapshot::<u64>")]
     pub allocatable: Reading<u64>,
@@ -339,8 +343,9 @@ pub struct Owners {
 pub enum ProcessState {
     /// It runs.
     Live,
-    /// It has ended, and its bytes are still listed.
-    LeftBehind,
+    /// It has ended, and TT-Metal's bookkeeping still lists its memory.
+    #[serde(alias = "left-behind")]
+    Stale,
     /// It runs where this namespace cannot see it.
     OutsideNamespace,
 }
@@ -351,7 +356,7 @@ impl ProcessState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
-            Self::LeftBehind => "left-behind",
+            Self::Stale => "stale",
             Self::OutsideNamespace => "outside-namespace",
         }
     }

@@ -47,7 +47,7 @@ struct Peak {
 impl Before {
     fn of(snapshot: &Snapshot) -> Self {
         let processes = snapshot.processes.iter().map(|process| {
-            let is_live = process.state != ProcessState::LeftBehind;
+            let is_live = process.state != ProcessState::Stale;
             let name = process.name.clone();
             (identity(process), KnownProcess { name, is_live, held: held(process) })
         });

@@ -105,7 +105,7 @@ fn story() -> Vec<Snapshot> {
 }
 
 /// The segment of the story's process.
-fn left_behind() -> Segment {
+fn stale_segment() -> Segment {
     Segment::wormhole(PID, 99, Host::n150().region_ids()[0])
         .allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, "Embedding"))
         .wait(400)
@@ -142,7 +142,7 @@ fn the_fixtures_hold_what_agents_left_from_1_1_on() {
         assert_eq!(attached.len(), segments, "{version}");
         for attached in attached {
             let image = recording.attachment(&attached).unwrap();
-            let mut expected = Reader::parse(&left_behind().image()).unwrap();
+            let mut expected = Reader::parse(&stale_segment().image()).unwrap();
             expected.header.version = (1, 0);
             assert_eq!(Reader::parse(&image), Ok(expected), "a segment of then");
         }
@@ -181,7 +181,7 @@ fn the_fixture_of_this_version_is_made_like_this() {
         lines.push('\n');
     }
     encoder.flush().into_iter().for_each(&mut append);
-    attach(&left_behind(), &mut append);
+    attach(&stale_segment(), &mut append);
     bytes.extend(contents.end());
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
     std::fs::write(folder.join("1.1.ttmem"), bytes).unwrap();

@@ -155,7 +155,7 @@ fn a_socket_without_a_server_says_what_it_is() {
     assert!(absent.contains("SERVE_OVER_SOCKETS"), "{absent}");
     let stale = directory.path().join("tt-umd-sim-1.sock");
     drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
-    assert!(refused(&stale).contains("left behind"), "{}", refused(&stale));
+    assert!(refused(&stale).contains("stale socket"), "{}", refused(&stale));
 }
 
 #[test]

@@ -133,17 +133,17 @@ fn buffers_are_those_that_ttnn_lists_also_after_a_kill() {
 }
 
 #[test]
-fn what_a_killed_process_held_is_left_behind() {
+fn memory_of_a_killed_process_is_stale() {
     let facts = host("n150_killed", false).facts();
     let snapshot = merge(&facts, None);
     let said = said("n150_killed");
-    assert_eq!(snapshot.processes[0].state, ProcessState::LeftBehind);
+    assert_eq!(snapshot.processes[0].state, ProcessState::Stale);
     let view = &said["memory_view"]["DRAM"];
     let held = view["total_bytes_allocated_per_bank"].as_u64().unwrap()
         * view["num_banks"].as_u64().unwrap();
     let dram = &snapshot.processes[0].chips[0].memory.dram;
     assert_eq!((dram.value(), dram.quality()), (Some(&held), Some(Quality::Stale)));
-    assert_eq!(snapshot.chips[0].memory.dram.left_behind.value(), Some(&held));
+    assert_eq!(snapshot.chips[0].memory.dram.stale.value(), Some(&held));
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn two_processes_share_a_chip_and_one_of_them_is_killed() {
     let after = snapshot();
     assert_equal(&after, &said_by_first);
     let gone = process(&after, &pid);
-    assert_eq!(gone["state"], "left-behind");
+    assert_eq!(gone["state"], "stale");
     let id = format!("0x{:016x}", id.as_u64().unwrap());
     let left = bytes(gone, &id).unwrap();
     let chips = after["chips"].as_array().unwrap();
@@ -204,11 +204,13 @@ fn two_processes_share_a_chip_and_one_of_them_is_killed() {
         assert_eq!(left[kind]["quality"], "stale", "{kind}");
         let memory = &chip["memory"][kind];
         assert_eq!(memory["used"]["value"], sum(&after, &id, kind, "live"), "{kind}");
-        let left = sum(&after, &id, kind, "left-behind");
-        assert_eq!(memory["left_behind"]["value"], left, "{kind}");
+        let left = sum(&after, &id, kind, "stale");
+        assert_eq!(memory["stale"]["value"], left, "{kind}");
     }
     let findings = after["findings"].as_array().unwrap();
-    assert!(findings.iter().any(|finding| finding["id"] == "left-behind" && finding["pid"] == pid));
+    assert!(
+        findings.iter().any(|finding| finding["id"] == "stale-memory" && finding["pid"] == pid)
+    );
     let said = first.step();
     assert_equal(&snapshot(), &said);
     first.end();

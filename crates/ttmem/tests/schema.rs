@@ -12,7 +12,7 @@ const FILE: &str = "docs/snapshot.schema.json";
 
 fn generated() -> serde_json::Value {
     let mut schema = serde_json::to_value(schemars::schema_for!(Snapshot)).unwrap();
-    schema["title"] = "ttmem/snapshot 1.0".into();
+    schema["title"] = "ttmem/snapshot 2.0".into();
     schema["$id"] = "ttmem/snapshot".into();
     schema
 }

@@ -166,7 +166,7 @@ fn no_device_is_offered_for_a_chip_that_only_a_region_names() {
 }
 
 #[test]
-fn what_a_process_left_behind_is_not_said_to_be_gone() {
+fn stale_memory_of_an_ended_process_has_a_row() {
     let mut work = Work::new(Collector::demo());
     let at = work.begin();
     let mut snapshot = work.at(at);
@@ -176,7 +176,7 @@ fn what_a_process_left_behind_is_not_said_to_be_gone() {
     press(&mut app, "⏎");
     let pid = Pid(41377);
     let owner = snapshot.processes.iter_mut().find(|process| process.pid == pid).unwrap();
-    (owner.start_time, owner.state) = (0, ProcessState::LeftBehind);
+    (owner.start_time, owner.state) = (0, ProcessState::Stale);
     app.update(at, sample(Arc::new(snapshot)));
     let text = screen(&app, (80, 24));
     assert!(text.contains("Its stale memory has a row of its own"), "{text}");

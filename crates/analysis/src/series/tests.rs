@@ -80,7 +80,7 @@ fn what_a_dead_process_left_is_no_part_of_what_is_used() {
     moment = Collector::new(Root::memory(host.into_tree()))
         .with_clock(Clock::Fixed(Timestamp(2_000_000)))
         .snapshot();
-    assert!(moment.processes.iter().any(|process| process.state == ProcessState::LeftBehind));
+    assert!(moment.processes.iter().any(|process| process.state == ProcessState::Stale));
     series.push(&moment);
     let line = dram(&series);
     assert_eq!(line.used, [Some(50), Some(0)]);

@@ -87,7 +87,7 @@ fn an_agent_alone_is_enough() {
     assert_eq!(joined_by_id.chips.len(), 1);
     assert_eq!(used(&joined_by_id, 0), exact(HELD));
     assert_eq!(finding_ids(&joined_by_id), [""; 0]);
-    assert_eq!(joined_by_id.chips[0].memory.dram.left_behind.value(), Some(&0));
+    assert_eq!(joined_by_id.chips[0].memory.dram.stale.value(), Some(&0));
 
     let mock = Host::new().without_driver().process(python(PID)).segment_of(PID, segment(PID));
     let mock = snapshot(mock.into_tree());
@@ -134,14 +134,14 @@ fn a_killed_process_leaves_its_bytes_behind_and_one_that_ended_does_not() {
     let host = || Host::new().board(fake::Board::n150());
     let killed = snapshot(host().segment_of(PID, segment(PID)).into_tree());
     let process = &killed.processes[0];
-    assert_eq!((process.pid, process.state), (Pid(PID), ProcessState::LeftBehind));
+    assert_eq!((process.pid, process.state), (Pid(PID), ProcessState::Stale));
     assert_eq!(process.start_time, python(PID).start_ticks());
     let dram = &process.chips[0].memory.dram;
     assert_eq!((dram.value(), dram.quality()), (Some(&HELD[0]), Some(Quality::Stale)));
     let memory = &killed.chips[0].memory.dram;
-    assert_eq!(memory.left_behind.value(), Some(&HELD[0]));
+    assert_eq!(memory.stale.value(), Some(&HELD[0]));
     assert_eq!(memory.used.value(), None);
-    assert_eq!(finding_ids(&killed), ["left-behind"]);
+    assert_eq!(finding_ids(&killed), ["stale-memory"]);
 
     let ended = segment(PID).state(AgentState::Exited);
     let ended = snapshot(host().segment_of(PID, ended).into_tree());
@@ -152,7 +152,7 @@ fn a_killed_process_leaves_its_bytes_behind_and_one_that_ended_does_not() {
         snapshot(host.into_tree()).chips.len()
     };
     assert_eq!(without_chip(AgentState::Recording), 1, "killed: what it held is news");
-    assert_eq!(without_chip(AgentState::Exited), 0, "the books are closed");
+    assert_eq!(without_chip(AgentState::Exited), 0, "a process that exited keeps nothing");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_killed_process_in_region_and_segment_is_one() {
     let memory = &snapshot.processes[0].chips[0].memory;
     assert_eq!(memory.dram.value(), Some(&HELD[0]));
     assert_eq!(memory.upstream.as_ref().unwrap().dram.value(), Some(&BYTES.dram));
-    assert_eq!(snapshot.chips[0].memory.dram.left_behind.value(), Some(&HELD[0]));
+    assert_eq!(snapshot.chips[0].memory.dram.stale.value(), Some(&HELD[0]));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_reused_number_is_another_process() {
     let old = Segment::wormhole(PID, python(PID).start_ticks() - 1000, N150);
     let host = Host::new().without_driver().process(python(PID)).segment_of(PID, busy(old));
     let snapshot = snapshot(host.into_tree());
-    assert_eq!(snapshot.processes[0].state, ProcessState::LeftBehind);
+    assert_eq!(snapshot.processes[0].state, ProcessState::Stale);
     assert!(snapshot.findings[0].text.contains("belongs to another process now"));
 }
 

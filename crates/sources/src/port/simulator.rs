@@ -108,7 +108,7 @@ impl SimulatorError {
 fn connect_advice(errno: Errno) -> String {
     match errno {
         Errno::NOENT => "no such socket; is TT_METAL_SIMULATOR_SERVE_OVER_SOCKETS=1 set where the simulator runs?".into(),
-        Errno::CONNREFUSED => "left behind by a server that is gone".into(),
+        Errno::CONNREFUSED => "stale socket: no server listens on it".into(),
         Errno::AGAIN => "the simulation server's queue is full; it may be stopped or stuck".into(),
         errno => errno.to_string(),
     }

@@ -116,13 +116,9 @@ macro_rules! allocator {
                 |_, chip| (&chip.memory.$kind.banks).into()
             ),
             bytes!(
-                concat!("memory.", stringify!($kind), ".left_behind"),
-                concat!(
-                    "Bytes of ",
-                    $what,
-                    " that the books still give to processes that are gone."
-                ),
-                |_, chip| (&chip.memory.$kind.left_behind).into()
+                concat!("memory.", stringify!($kind), ".stale"),
+                concat!("Bytes of ", $what, " of processes that have ended: stale, and free."),
+                |_, chip| (&chip.memory.$kind.stale).into()
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".allocatable"),

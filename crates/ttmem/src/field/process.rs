@@ -114,7 +114,7 @@ const PROCESS: &[ProcessField] = &[
     process!("container", "Its container; empty if it is in none.", |process| {
         Cell::text(process.container.as_deref().unwrap_or(""))
     }),
-    process!("state", "live, left-behind or outside-namespace.", |process| {
+    process!("state", "live, stale or outside-namespace.", |process| {
         Cell::text(process.state.as_str())
     }),
     Field::with_unit(

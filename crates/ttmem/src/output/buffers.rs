@@ -152,7 +152,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
 pub fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
     match owner.state {
         ProcessState::Live => None,
-        ProcessState::LeftBehind => Some("gone; what it held then"),
+        ProcessState::Stale => Some("gone; what it held then"),
         ProcessState::OutsideNamespace => Some("outside namespace"),
     }
 }

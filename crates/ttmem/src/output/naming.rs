@@ -165,7 +165,7 @@ pub fn process(process: &Process) -> &str {
 pub fn process_state(process: &Process) -> Option<&'static str> {
     match process.state {
         ProcessState::Live => None,
-        ProcessState::LeftBehind => Some("left behind"),
+        ProcessState::Stale => Some("stale"),
         ProcessState::OutsideNamespace => Some("outside namespace"),
     }
 }

@@ -127,7 +127,7 @@ fn what_the_dead_left_is_not_what_the_next_process_holds() {
     name("a", host(None));
     name("b", host(Some(PID - 1)));
     let left = std::fs::read_to_string(here.join("b")).unwrap();
-    assert!(left.contains("left-behind"), "{left}");
+    assert!(left.contains("stale"), "{left}");
     assert_eq!(print(here, &["diff", "a", "b", "--limit", "dram=0"]), "no difference\n");
 }
 

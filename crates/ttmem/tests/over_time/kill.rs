@@ -149,7 +149,7 @@ fn a_recorder_killed_at_any_moment_leaves_a_file_that_can_be_read() {
         }
         expected.push(name);
     }
-    assert_eq!(names(folder.path()), sorted(expected), "something else was left behind");
+    assert_eq!(names(folder.path()), sorted(expected), "something else was not removed");
     println!("{rounds} recorders killed, {read} snapshots read, {cut} files with a cut block");
     assert!(read > 0);
 }
@@ -247,7 +247,7 @@ fn workloads_in_a_namespace() {
         kill(child);
         let snapshot = here(&folder);
         let mine = snapshot.processes.iter().find(|process| process.pid.0 == pid);
-        assert!(mine.is_none_or(|process| process.state == ProcessState::LeftBehind), "{round}");
+        assert!(mine.is_none_or(|process| process.state == ProcessState::Stale), "{round}");
         assert_eq!(check(&snapshot, round), 0);
     }
     let mut client = Client::connect(&folder.join("s"), Duration::ZERO).unwrap();

@@ -167,7 +167,7 @@ fn what_a_killed_process_held_is_exact_too() {
     victim.kill();
     let snapshot = snapshot();
     let gone = process(&snapshot, &said["pid"]);
-    assert_eq!(gone["state"], "left-behind");
+    assert_eq!(gone["state"], "stale");
     let shown = bytes(gone, &ids(&said)[0]).unwrap();
     for kind in KINDS {
         assert_eq!(shown[kind]["value"], allocated(&said, kind), "{kind}");

@@ -71,7 +71,7 @@ fn allocator(used: u64, capacity: Reading<u64>) -> AllocatorMemory {
         used: upstream(used),
         largest_free: no_agent(),
         banks: kmd(12),
-        left_behind: stale(0),
+        stale: stale(0),
         allocatable: no_agent(),
         fragmentation: Missing::no_source("only the agent knows").into(),
         upstream: None,
@@ -207,7 +207,7 @@ pub(crate) fn blank_chip(index: u32, reason: MissingReason) -> Chip {
     let memory = &mut chip.memory;
     for kind in [&mut memory.dram, &mut memory.l1, &mut memory.l1_small, &mut memory.trace] {
         kind.used = blank();
-        kind.left_behind = blank();
+        kind.stale = blank();
     }
     memory.dram.capacity = blank();
     memory.circular_buffers.used = blank();
@@ -254,9 +254,9 @@ pub(crate) fn process(pid: i32, name: &str, chips: &[u32]) -> Process {
 }
 
 /// A process that is gone, and whose bytes are still listed for these chips.
-pub(crate) fn left_behind(pid: i32, name: &str, chips: &[u32]) -> Process {
+pub(crate) fn stale_process(pid: i32, name: &str, chips: &[u32]) -> Process {
     let mut process = Process {
-        state: ProcessState::LeftBehind,
+        state: ProcessState::Stale,
         start_time: 0,
         command: String::new(),
         cpu_time_us: Missing::no_source("the process is gone").into(),
@@ -318,7 +318,7 @@ pub(crate) fn one() -> Snapshot {
 /// Four chips on three boards, with everything that there can be.
 pub(crate) fn four() -> Snapshot {
     let mut busy = chip(0);
-    busy.memory.dram.left_behind = stale(24 * MIB);
+    busy.memory.dram.stale = stale(24 * MIB);
     busy.memory.l1_small.used = upstream(64 * KIB);
     let mut gateway = known_chip(1);
     gateway.board = Some("n300".to_owned());
@@ -330,7 +330,7 @@ pub(crate) fn four() -> Snapshot {
         demo: true,
         processes: vec![
             process(4242, "python3", &[0]),
-            left_behind(39_122, "python", &[0]),
+            stale_process(39_122, "python", &[0]),
             server,
             outside(&[1]),
         ],
@@ -344,8 +344,8 @@ pub(crate) fn four() -> Snapshot {
             finding(
                 Severity::Warning,
                 Some(0),
-                "process 39122 (python) is gone and left behind 24.0 MiB DRAM on chip 0",
-                "only the books count it; remove the region while nothing uses the chip",
+                "process 39122 (python) has ended; 24.0 MiB DRAM on chip 0 are stale",
+                "the memory is free; only TT-Metal's bookkeeping still lists it",
             ),
             finding(Severity::Info, None, "tracking is off in one process", "switch it on"),
         ],
@@ -382,7 +382,7 @@ pub(crate) fn nasty_names() -> Snapshot {
     let mut processes: Vec<Process> =
         (100..).zip(names).map(|(pid, name)| process(pid, name, &[0])).collect();
     let long = "x".repeat(300);
-    let mut last = left_behind(200, &long, &[0]);
+    let mut last = stale_process(200, &long, &[0]);
     last.user = Some("a-user-with-a-long-name".to_owned());
     last.container = Some("pod:0123456789abcdef0123456789abcdef".to_owned());
     processes.push(last);

@@ -119,7 +119,7 @@ fn an_owner_without_a_region_is_a_process_of_its_chip() {
         text.lines().find(|line| line.contains("python3")).map(str::to_owned)
     };
     assert!(row(&snapshot).unwrap().starts_with("│    0    4242  alice         –"));
-    snapshot.processes[0].state = ProcessState::LeftBehind;
+    snapshot.processes[0].state = ProcessState::Stale;
     assert!(row(&snapshot).unwrap().starts_with("│    –    4242"));
 }
 

@@ -18,7 +18,7 @@ fn process() -> impl Strategy<Value = Process> {
     (any::<i32>(), 0..4_u8, 0..12_u32, texts).prop_map(
         |(pid, state, chip, (name, command, user, container))| {
             let process = match state {
-                0 => made::left_behind(pid, &name, &[chip]),
+                0 => made::stale_process(pid, &name, &[chip]),
                 1 => made::outside(&[chip]),
                 _ => made::process(pid, &name, &[chip, chip + 2]),
             };
@@ -48,7 +48,7 @@ prop_compose! {
             chip.memory.dram.used = made::upstream(bytes[0]);
             chip.memory.dram.capacity = made::upstream(bytes[1]);
             chip.memory.l1_small.used = made::upstream(bytes[2]);
-            chip.memory.l1.left_behind = made::upstream(bytes[3]);
+            chip.memory.l1.stale = made::upstream(bytes[3]);
         }
         snapshot.host.name = Some(texts[3].clone());
         snapshot.host.driver = Some(texts[4].clone());

@@ -99,10 +99,7 @@ fn a_process_that_has_gone_is_listed_as_long_as_the_snapshot_has_it() {
     let idle = || Host::new().board(Board::n150());
     let list = recorded.at(&collector(idle().segment_of(PID, killed), NOW).snapshot());
     let states: Vec<_> = list.processes.iter().map(|owner| owner.state).collect();
-    assert_eq!(
-        (states.as_slice(), ops(&list)),
-        (&[ProcessState::LeftBehind][..], vec![Some("Matmul")])
-    );
+    assert_eq!((states.as_slice(), ops(&list)), (&[ProcessState::Stale][..], vec![Some("Matmul")]));
     let mut gone = collector(idle(), NOW).snapshot();
     assert!(recorded.at(&gone).processes.is_empty());
     // Between its first buffer and the next snapshot nothing else knows of the process.

@@ -71,7 +71,7 @@ impl Summary {
         for process in &snapshot.processes {
             self.names.entry(process.pid).or_insert_with(|| process.name.clone());
             // What the dead left would be added to what the next process of that name holds.
-            if process.state == ProcessState::LeftBehind {
+            if process.state == ProcessState::Stale {
                 continue;
             }
             for on_chip in &process.chips {

@@ -15,7 +15,7 @@ function takeSnapshot(recording, snapshot) {
   const lines = () => series.chips.flatMap((chip) => chip.kinds);
   for (const kind of lines()) { kind.used.push(null); for (const share of kind.shares) share.bytes.push(0); }
   // What the dead left is not in use, and is in no sum.
-  const living = snapshot.processes.filter((process) => process.state !== "left-behind");
+  const living = snapshot.processes.filter((process) => process.state !== "stale");
   const numbers = living.map((process) => {
     const known = series.processes.findIndex((other) => other.pid === process.pid && other.start_time === process.start_time);
     return known >= 0 ? known : series.processes.push({ pid: process.pid, start_time: process.start_time, name: process.name }) - 1;

@@ -77,9 +77,9 @@ fn memory(chips: &[(&Chip, Labels)]) -> [Family; 5] {
         "tt_device_memory_largest_free_bytes",
         "Largest free block of one bank, as TT-Metal counts it.",
     );
-    let mut phantom = gauge(
-        "tt_device_memory_phantom_bytes",
-        "Bytes that the books still give to processes that are gone. The memory is free.",
+    let mut stale = gauge(
+        "tt_device_memory_stale_bytes",
+        "Bytes that TT-Metal's bookkeeping still lists for processes that have ended. The memory is free.",
     );
     let mut reported = gauge(
         "tt_device_memory_reported_bytes",
@@ -92,7 +92,7 @@ fn memory(chips: &[(&Chip, Labels)]) -> [Family; 5] {
             add_bytes(&mut used, labels, name, &memory.used);
             add_plain(&mut capacity, labels, name, &memory.capacity);
             add_plain(&mut free, labels, name, &memory.largest_free);
-            add_plain(&mut phantom, labels, name, &memory.left_behind);
+            add_plain(&mut stale, labels, name, &memory.stale);
         }
         let memory = &chip.memory;
         let in_l1 = [
@@ -106,7 +106,7 @@ fn memory(chips: &[(&Chip, Labels)]) -> [Family; 5] {
         let cb = kind_label(Kind::CircularBuffers);
         add_bytes(&mut reported, labels, cb, &memory.circular_buffers.reported);
     }
-    [used, capacity, free, phantom, reported]
+    [used, capacity, free, stale, reported]
 }
 
 /// A metric, its family, the label that tells it apart within the family, and its factor to the base unit.

@@ -63,8 +63,10 @@ fn memory(snapshot: &Snapshot) -> Vec<Metric> {
     let amount = |name, text| Metric::new(name, "By", Shape::Amount, text);
     let mut used = amount("ttmem.memory.usage", "Memory that living processes hold, by kind.");
     let mut capacity = amount("ttmem.memory.limit", "Memory that there is for a kind.");
-    let mut left =
-        amount("ttmem.memory.left_behind", "Bytes that the books give to processes that are gone.");
+    let mut left = amount(
+        "ttmem.memory.stale",
+        "Bytes that TT-Metal's bookkeeping still lists for processes that have ended.",
+    );
     let mut free = Metric::new(
         "ttmem.memory.largest_free",
         "By",
@@ -89,7 +91,7 @@ fn memory(snapshot: &Snapshot) -> Vec<Metric> {
             let others = [
                 (&mut capacity, &memory.capacity),
                 (&mut free, &memory.largest_free),
-                (&mut left, &memory.left_behind),
+                (&mut left, &memory.stale),
             ];
             for (metric, reading) in others {
                 let known = reading.value().copied();

@@ -61,15 +61,15 @@ pub(super) fn lines(memory: &ChipMemory) -> Vec<MemoryLine> {
     let mut lines = vec![main(DRAM, (&memory.dram.used).into(), dram)];
     let trace = Figure::from(&memory.trace.used);
     lines.extend(nested("trace", trace, (&memory.trace.capacity).into(), dram));
-    let left = Figure::from(&memory.dram.left_behind).plus((&memory.trace.left_behind).into());
-    lines.extend(left_behind(left, dram));
+    let left = Figure::from(&memory.dram.stale).plus((&memory.trace.stale).into());
+    lines.extend(stale(left, dram));
 
     let l1 = known_or(&memory.l1_total.capacity, &memory.l1.capacity);
     let small = Figure::from(&memory.l1_small.used);
     lines.push(main(L1_ALLOCATED, Figure::from(&memory.l1.used).plus(small), l1));
     lines.extend(nested("L1_SMALL", small, (&memory.l1_small.capacity).into(), l1));
-    let left = Figure::from(&memory.l1.left_behind).plus((&memory.l1_small.left_behind).into());
-    lines.extend(left_behind(left, l1));
+    let left = Figure::from(&memory.l1.stale).plus((&memory.l1_small.stale).into());
+    lines.extend(stale(left, l1));
 
     lines.push(main("L1 total", (&memory.l1_total.used).into(), l1));
     let buffers = Figure::from(&memory.circular_buffers.used);
@@ -93,8 +93,8 @@ fn nested(label: &'static str, used: Figure, own: Figure, above: Figure) -> Opti
     used.is_some_bytes().then_some(line)
 }
 
-fn left_behind(used: Figure, above: Figure) -> Option<MemoryLine> {
-    let line = nested("left behind", used, Figure::UNTOLD, above)?;
+fn stale(used: Figure, above: Figure) -> Option<MemoryLine> {
+    let line = nested("stale", used, Figure::UNTOLD, above)?;
     Some(MemoryLine { sort: Sort::NestedNotice, ..line })
 }
 

@@ -70,7 +70,7 @@ impl MemorySpace {
                 vec![
                     (Role::Dram, &memory.dram.used),
                     (Role::Trace, &memory.trace.used),
-                    (Role::Stale, &memory.dram.left_behind),
+                    (Role::Stale, &memory.dram.stale),
                 ]
             }
             Self::L1 => vec![
@@ -79,7 +79,7 @@ impl MemorySpace {
                 (Role::CircularBuffers, &memory.circular_buffers.used),
                 (Role::Kernels, &memory.kernels.used),
                 (Role::Reserved, &memory.reserved.used),
-                (Role::Stale, &memory.l1.left_behind),
+                (Role::Stale, &memory.l1.stale),
             ],
         }
     }
@@ -146,7 +146,7 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, space: MemorySpace) -> Vec<
         MemorySpace::Dram => vec![
             note(Role::Trace, "trace", &memory.trace.used),
             note(Role::Plain, "largest free", &memory.dram.largest_free),
-            note(Role::Stale, "stale", &memory.dram.left_behind),
+            note(Role::Stale, "stale", &memory.dram.stale),
         ],
         MemorySpace::L1 => vec![
             note(Role::L1, "buffers", &memory.l1.used),
@@ -155,7 +155,7 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, space: MemorySpace) -> Vec<
             note(Role::Kernels, "kernels", &memory.kernels.used),
             note(Role::Reserved, "reserved", &memory.reserved.used),
             note(Role::Plain, "CBs reported", &cb.reported).filter(|_| cb.used.value().is_none()),
-            note(Role::Stale, "stale", &memory.l1.left_behind),
+            note(Role::Stale, "stale", &memory.l1.stale),
         ],
     };
     notes.into_iter().flatten().collect()

@@ -237,7 +237,7 @@ fn name(app: &App, row: &Row<'_>) -> (Role, String) {
     }
     let role = match process.state {
         ProcessState::Live => Role::Plain,
-        ProcessState::LeftBehind => Role::Stale,
+        ProcessState::Stale => Role::Stale,
         ProcessState::OutsideNamespace => Role::Quiet,
     };
     (role, parts.join(&format!(" {} ", app.look.glyphs().dot)))

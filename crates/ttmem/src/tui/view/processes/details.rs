@@ -32,9 +32,9 @@ pub(super) fn draw(
     let inside = canvas.boxed(area, &format!("Process {}", id.pid));
     let found = snapshot.processes.iter().find(|process| ProcessId::of(process) == id);
     let Some(process) = found else {
-        let is_left_behind =
-            |process: &&Process| process.pid == id.pid && process.state == ProcessState::LeftBehind;
-        let text = match snapshot.processes.iter().find(is_left_behind) {
+        let is_stale =
+            |process: &&Process| process.pid == id.pid && process.state == ProcessState::Stale;
+        let text = match snapshot.processes.iter().find(is_stale) {
             Some(_) => "It has ended. Its stale memory has a row of its own.",
             None => "It has ended.",
         };
