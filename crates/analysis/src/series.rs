@@ -74,11 +74,11 @@ pub struct KindLines {
     pub peak_us: Timestamp,
     /// Bytes in use, by column; `None` where that is not known.
     pub used: Vec<Option<u64>>,
-    /// What each process held then.
+    /// The memory of each process at that time.
     pub shares: Vec<Share>,
 }
 
-/// What one process held.
+/// The memory of one process.
 #[derive(Clone, Debug, Serialize)]
 pub struct Share {
     /// Its place in the list of processes.

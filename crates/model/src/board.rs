@@ -52,7 +52,7 @@ impl Arch {
     }
 }
 
-/// What is the same on every board of one type. Harvesting that differs from board to board is `None`.
+/// The properties of every board of one type. Harvesting that differs from board to board is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Board {
     /// The driver's name for it (`tt_card_type`, tt-kmd 2.10).

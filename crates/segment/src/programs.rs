@@ -60,7 +60,7 @@ impl ProgramFootprint {
         self.core_ranges().any(|range| range.contains(core))
     }
 
-    /// What it places on a core, by address.
+    /// The placements on a core, by address.
     #[must_use]
     pub fn placements_on(&self, core: (u16, u16)) -> Vec<&Placement> {
         let is_there = |placement: &&Placement| placement.cores.contains(core);
@@ -190,7 +190,7 @@ pub struct Refusal {
     pub thread: u32,
     /// The reason.
     pub kind: RefusalKind,
-    /// What of the program ends too high.
+    /// The part of the program that ends too high.
     pub part: PartKind,
     /// The current op.
     pub op: Option<Op>,
@@ -238,11 +238,11 @@ pub struct Programs {
     /// Of each chip, the newest dispatch when the last mesh over it was closed. Programs dispatched up to that one are
     /// not resident any more.
     pub cleared: Vec<u64>,
-    /// What did not fit.
+    /// Entries that did not fit.
     pub losses: ProgramLosses,
 }
 
-/// What did not fit in the tables of programs.
+/// Entries that did not fit in the tables of programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProgramLosses {
     /// Footprints that did not fit.
@@ -264,7 +264,7 @@ pub struct ProgramLosses {
 pub enum Resident<'segment> {
     /// Nothing was dispatched there since the device was opened.
     Nothing,
-    /// What this program placed.
+    /// The placements of this program.
     Footprint(&'segment ProgramFootprint),
     /// Programs were dispatched whose footprints are not recorded.
     Unknown,

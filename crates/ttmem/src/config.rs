@@ -19,12 +19,12 @@ use crate::units::Interval;
 
 pub use file::{Configuration, path};
 
-/// What is wrong with a configuration, and where.
+/// An error in a configuration, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// The error, and the valid values.
     pub what: String,
 }
 

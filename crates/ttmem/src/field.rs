@@ -16,9 +16,9 @@ pub struct Field<R> {
     pub name: Cow<'static, str>,
     /// The unit behind the number; empty for texts and counts.
     pub unit: &'static str,
-    /// What it is, in one line.
+    /// The description, in one line.
     pub help: Cow<'static, str>,
-    /// How to read it.
+    /// Reads the value.
     pub read: R,
 }
 

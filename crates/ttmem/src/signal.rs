@@ -8,7 +8,7 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals as Incoming;
 
-/// What somebody wants of a command that runs on.
+/// The request of a signal to a running command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// To end (SIGINT, SIGTERM, SIGHUP).
@@ -49,7 +49,7 @@ impl Signals {
         match self.messages.recv_timeout(left) {
             Ok(signal) => Some(signal),
             Err(RecvTimeoutError::Timeout) => None,
-            // The thread is gone: nobody could end us any more.
+            // // The thread is gone: no signal can end the command any more.
             Err(RecvTimeoutError::Disconnected) => Some(Signal::End),
         }
     }

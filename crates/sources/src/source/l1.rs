@@ -27,7 +27,7 @@ use crate::port::{L1Port, PortError, image};
 use ttmem_root::Root;
 use ttmem_root::clock::{Clock, Stopwatch};
 
-/// What L1 is wanted.
+/// The requested chips.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct L1Request {
     /// True if the driver's devices are opened, by the rules of their port.
@@ -48,14 +48,14 @@ pub(crate) struct L1Source {
     is_demo: bool,
 }
 
-/// What one pass over L1 gave.
+/// The result of one pass over L1.
 #[derive(Debug, Default)]
 pub(crate) struct L1Pass {
     pub(crate) chips: Vec<L1Facts>,
     pub(crate) sources: Vec<Source>,
 }
 
-/// What a pass needs to know of the host.
+/// The facts about the host that a pass needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) root: &'a Root,
@@ -88,7 +88,7 @@ impl fmt::Debug for OpenChip {
 }
 
 impl L1Source {
-    /// What of a host is wanted.
+    /// The requested chips of a host.
     pub(crate) fn of_host(request: L1Request) -> Self {
         Self { request, ..Self::default() }
     }
@@ -126,7 +126,7 @@ impl L1Source {
         self.chips.iter().flat_map(|chip| chip.kernels.pids()).copied().collect()
     }
 
-    /// Reads every chip. A chip whose port is broken is opened anew at the next pass.
+    /// Reads every chip. A chip whose port is broken is reopened at the next pass.
     pub(crate) fn read(&mut self, host: Surroundings<'_>) -> L1Pass {
         let watch = host.clock.start();
         let budget = self.request.budget;
@@ -335,7 +335,7 @@ fn describe(contents: &[&L1Content]) -> String {
     format!("{chips}, {} cores{torn}, {reads} reads of {bytes} bytes in all", cores.count())
 }
 
-/// How the names did: only where there are cores that might have some.
+/// Returns the status of the names: only if there are cores that can have some.
 fn inspector_source(chips: &[L1Facts]) -> Option<Source> {
     let read: Vec<&Field<KernelNames>> =
         chips.iter().filter(|chip| chip.content.is_ok()).map(|chip| &chip.names).collect();

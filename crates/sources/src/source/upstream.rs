@@ -121,7 +121,7 @@ impl Upstream {
     }
 }
 
-/// What a region says and whose it is; `None` if it went away.
+/// Reads a region and its owner; `None` if it was removed.
 fn read_region(
     root: &Root,
     settler: &mut Settler<'_>,

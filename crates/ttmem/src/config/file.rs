@@ -11,7 +11,7 @@ use super::{Fault, Settings};
 pub struct Configuration {
     /// Where it is, or would be; nowhere if there is no home directory.
     pub path: Option<PathBuf>,
-    /// What it says.
+    /// The settings.
     pub settings: Settings,
     /// The error.
     pub faults: Vec<Fault>,

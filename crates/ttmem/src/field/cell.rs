@@ -1,4 +1,4 @@
-//! What a field says of one chip or one process.
+//! The value of a field for one chip or one process.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -16,7 +16,7 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A number, with its origin where it was measured.
     Number(Number, Option<Origin>),
-    /// A blank with its reason and a line of detail, which may be empty.
+    /// A missing value with its reason and a line of detail, which may be empty.
     Blank(MissingReason, &'a str),
 }
 
@@ -71,7 +71,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The name of the source of a reading, or the reason of its blank.
+    /// Returns the name of the source of a reading, or its missing reason.
     pub fn source_of<T>(reading: &'a Reading<T>) -> Self {
         match reading {
             Reading::Known { source, .. } => Self::text(source.as_str()),
@@ -79,7 +79,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The quality of a reading, or the reason of its blank.
+    /// Returns the quality of a reading, or its missing reason.
     pub fn quality_of<T>(reading: &'a Reading<T>) -> Self {
         match reading {
             Reading::Known { quality, .. } => Self::text(quality.as_str()),

@@ -1,4 +1,4 @@
-//! What can be asked of a chip.
+//! The fields of a chip.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use crate::output::amount;
 /// A field of a chip.
 pub type DeviceField = Field<DeviceRead>;
 
-/// How a field of a chip is read.
+/// The reader of a chip's field.
 #[derive(Clone, Copy, Debug)]
 pub enum DeviceRead {
-    /// The same for every chip of a host.
+    /// A value of the host, equal for every chip.
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
     /// The chip's own.
     Chip(for<'a> fn(&'a Snapshot, &'a Chip) -> Cell<'a>),
@@ -27,7 +27,7 @@ pub enum DeviceRead {
 }
 
 impl DeviceField {
-    /// What the field says of a chip.
+    /// Reads the field of a chip.
     #[must_use]
     pub fn cell<'a>(&self, snapshot: &'a Snapshot, chip: &'a Chip) -> Cell<'a> {
         match self.read {
@@ -357,7 +357,7 @@ fn upstream(reading: Option<&Reading<u64>>) -> Cell<'_> {
     reading.map_or(Cell::Blank(MissingReason::NotRead, NO_BETTER_SOURCE), Cell::from)
 }
 
-/// The reason that the upstream region's figure does not stand beside the one that is shown.
+/// Returns the reason that the upstream region's figure is missing.
 pub(super) const NO_BETTER_SOURCE: &str = "no better source is in use";
 
 fn id_source(source: IdSource) -> &'static str {

@@ -2,7 +2,7 @@
 
 use ttmem_model::{MissingReason, Quality, Reading, SourceName};
 
-/// A number of bytes with its origin, or the reason of a blank.
+/// A number of bytes with its origin, or a missing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
     /// The number is known.
@@ -37,13 +37,13 @@ impl Figure {
         self.bytes().is_some_and(|bytes| bytes > 0)
     }
 
-    /// Both together: as good as the worse of the two, and blank if either is.
+    /// Adds: as good as the worse of the two, and missing if either is.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.combine(other, u64::saturating_add)
     }
 
-    /// What is left without `other`: as good as the worse of the two, and blank if either is.
+    /// Subtracts `other`: as good as the worse of the two, and missing if either is.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         self.combine(other, u64::saturating_sub)

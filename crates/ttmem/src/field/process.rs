@@ -1,4 +1,4 @@
-//! What can be asked of a process on a chip.
+//! The fields of a process on a chip.
 
 use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
 use ttmem_model::{MissingReason, Reading};
@@ -11,19 +11,19 @@ use crate::output::amount;
 /// A field of a process.
 pub type ProcessField = Field<ProcessRead>;
 
-/// How a field of a process is read.
+/// The reader of a process's field.
 #[derive(Clone, Copy, Debug)]
 pub enum ProcessRead {
-    /// The same for every process of a host.
+    /// A value of the host, equal for every process.
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
-    /// The same on every chip.
+    /// A value of the process, equal on every chip.
     Process(for<'a> fn(&'a Process) -> Cell<'a>),
     /// Its own on each chip.
     OnChip(for<'a> fn(&'a Snapshot, &'a ProcessOnChip) -> Cell<'a>),
 }
 
 impl ProcessField {
-    /// What the field says of a process, on one of its chips if it has any.
+    /// Reads the field of a process, on one of its chips if it has any.
     #[must_use]
     pub fn cell<'a>(
         &self,

@@ -40,7 +40,7 @@ fn nearest<R>(name: &str, fields: &[Field<R>]) -> String {
         .unwrap_or_default()
 }
 
-/// How many characters must be added, removed or replaced to make one name the other (Levenshtein).
+/// Returns the Levenshtein distance of two names.
 fn distance(from: &str, to: &str) -> usize {
     /// Longer than any field, and short enough to be quick.
     const COMPARED: usize = 64;

@@ -20,7 +20,7 @@ pub fn short_size(bytes: u64) -> String {
     }
 }
 
-/// How much of the whole a part is, in at most five columns. Something is never `0%`, and less than all never
+/// Formats the share of a part in at most five columns. A part above zero is never `0%`, and one below all never
 /// `100%`. `None` if the whole is nothing.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> Option<String> {
@@ -35,7 +35,7 @@ pub fn percent(part: u64, whole: u64) -> Option<String> {
     })
 }
 
-/// How many thousandths of the whole a part is, rounded down.
+/// Returns the share of a part in thousandths, rounded down.
 #[must_use]
 pub fn share_in_thousandths(part: u64, whole: u64) -> Option<u64> {
     let share = (u128::from(part) * 1000).checked_div(u128::from(whole))?;

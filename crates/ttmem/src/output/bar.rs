@@ -34,7 +34,7 @@ fn filled_steps(part: u64, whole: u64, steps: usize) -> usize {
     usize::try_from(share).unwrap_or(steps).clamp(1, steps)
 }
 
-/// How a bar this full looks.
+/// Returns the style of a bar this full.
 #[must_use]
 pub fn role(part: u64, whole: u64) -> Role {
     let percent = u128::from(part) * 100 / u128::from(whole.max(1));

@@ -21,10 +21,10 @@ pub use groups::{Group, groups};
 pub use none::why_none;
 pub use order::SortKey;
 
-/// The widest page that is drawn on: what is wider helps nobody's eyes.
+/// The maximum page width: wider pages are hard to read.
 const MOST_WIDTH: usize = 120;
 
-/// How buffers are listed.
+/// The options of a list of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
     /// One by one.
@@ -92,7 +92,7 @@ fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, lis
     }
 }
 
-/// How many are not shown.
+/// Returns the number of hidden buffers.
 fn draw_rest(sheet: &mut Sheet<'_>, allocator: &AllocatorUse, shown: u64) {
     let all = allocator.kinds.iter().fold(0, |sum: u64, kind| sum.saturating_add(kind.buffers));
     if all > shown {
@@ -147,7 +147,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
     sheet.end(line);
 }
 
-/// What is to be said of a process that does not run here.
+/// Returns the note about a process that does not run here.
 #[must_use]
 pub fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
     match owner.state {
@@ -168,7 +168,7 @@ pub fn chips_in_words(allocator: &AllocatorUse) -> String {
     }
 }
 
-/// What an allocator is, and where.
+/// Returns the role and chips of an allocator.
 #[must_use]
 pub fn allocator_in_words(allocator: &AllocatorUse) -> String {
     let role = match allocator.role.as_str() {

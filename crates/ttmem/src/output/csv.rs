@@ -11,12 +11,12 @@ use crate::field::cell::Cell;
 use crate::field::device::DeviceField;
 use crate::field::process::{self, ProcessField};
 
-/// What `--format` asks for.
+/// The options of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Csv {
     /// True if there is a header.
     pub header: Header,
-    /// True if units stand behind numbers.
+    /// True if numbers have units.
     pub units: Units,
     /// The characters that may be used.
     pub charset: Charset,
@@ -31,7 +31,7 @@ pub enum Header {
     Hidden,
 }
 
-/// True if units stand behind numbers.
+/// Returns true if numbers have units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
     /// They do: `4096 B`.

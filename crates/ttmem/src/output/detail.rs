@@ -1,5 +1,5 @@
-//! `-q`: everything that the snapshot holds, one reading a line, each with its source and quality or with the reason
-//! of its blank.
+//! `-q`: everything in the snapshot, one reading per line, each with its source and quality or with its missing
+//! reason.
 
 use ttmem_model::snapshot::{Chip, Process, ProcessOnChip, Snapshot};
 

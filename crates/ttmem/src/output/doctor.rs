@@ -1,4 +1,4 @@
-//! What the doctor found, for people: one line for what is in order, two for what is not.
+//! The checks of the doctor as text: one line for a passed check, two for others.
 
 use ttmem_doctor::{Check, Diagnosis, Status};
 

@@ -22,7 +22,7 @@ const SCRIPTS: [&str; 6] = [
     include_str!("html/main.js"),
 ];
 
-/// What the script is given.
+/// The data of the script.
 #[derive(Serialize)]
 struct Data<'a> {
     title: &'a str,
@@ -73,7 +73,7 @@ fn page(data: &Data<'_>) -> serde_json::Result<String> {
     ))
 }
 
-/// JSON in which nothing can end the element that it is in. Such characters stand in strings only, where `\u` is the
+/// Writes JSON that cannot end its element. The escaped characters occur only in strings, where `\u` is equivalent.
 /// same.
 fn inert(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 64);

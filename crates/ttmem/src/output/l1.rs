@@ -1,6 +1,6 @@
-//! What `ttmem l1` draws: the grid of a chip's cores, the address space of one, its programs.
+//! The output of `ttmem l1`: the grid of a chip's cores, the address space of one, its programs.
 //!
-//! A page at [`FULL_WIDTH`] has frames; on narrower ones the same panels stand one below the other.
+//! A page at [`FULL_WIDTH`] has frames; narrower pages have the panels one below the other.
 
 mod core;
 mod cores;

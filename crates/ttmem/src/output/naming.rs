@@ -1,4 +1,4 @@
-//! How chips and processes are called in outputs for people.
+//! Names of chips and processes in text outputs.
 
 use std::borrow::Cow;
 
@@ -56,7 +56,7 @@ pub fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
         .map(|region| format!("region {}", region.id))
 }
 
-/// How many processes hold the device: `?` where that could not be read, `+` where there may be more.
+/// Formats the number of owners: `?` if it could not be read, `+` if there may be more.
 #[must_use]
 pub fn owners(chip: &Chip) -> String {
     let count = chip.owners.pids.len();
@@ -116,7 +116,7 @@ pub fn clock(page: &Page, chip: &Chip) -> String {
     metric(page, chip, Metric::AiClock, "MHz")
 }
 
-/// A telemetry reading to the nearest whole, with its unit, or the sign of its blank.
+/// Formats a telemetry reading to the nearest whole, with its unit, or the sign of a missing value.
 fn metric(page: &Page, chip: &Chip, metric: Metric, unit: &str) -> String {
     match chip.telemetry.get(&metric) {
         Some(Reading::Known { value, .. }) if unit.ends_with('C') => {
@@ -160,7 +160,7 @@ pub fn process(process: &Process) -> &str {
     }
 }
 
-/// What is special about a process besides its name.
+/// Returns the notes about a process besides its name.
 #[must_use]
 pub fn process_state(process: &Process) -> Option<&'static str> {
     match process.state {

@@ -43,7 +43,7 @@ impl Format {
     }
 }
 
-/// How much a scraper wants each format, in thousandths; `None` where it does not say.
+/// The weight of each format for a scraper, in thousandths; `None` if it is not named.
 #[derive(Default)]
 struct Weights {
     open_metrics: Option<u32>,
@@ -108,7 +108,7 @@ pub enum Processes {
 /// Processes with metrics of their own at most.
 pub const MAX_PROCESSES: usize = 64;
 
-/// What a family counts.
+/// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     Gauge,
@@ -190,7 +190,7 @@ impl Labels {
         self
     }
 
-    /// The same with one more.
+    /// Returns the labels with one more.
     fn and(&self, name: &str, value: &str) -> Self {
         let mut longer = String::with_capacity(2 * self.0.len() + 64);
         longer.push_str(&self.0);
@@ -239,7 +239,7 @@ pub fn render(snapshot: &Snapshot, format: Format, processes: Processes) -> Stri
     out
 }
 
-/// What is told of the host as a whole, and of the sources.
+/// Writes the families of the host and of the sources.
 fn host(snapshot: &Snapshot) -> Vec<Family> {
     use ttmem_model::snapshot::SourceStatus;
     let mut build = Family::new("tt_build", Type::Info, "The ttmem that answers.");

@@ -33,7 +33,7 @@ pub fn request(snapshot: &Snapshot, resource: &[(String, String)]) -> Vec<u8> {
     Message::default().message(1, &exported).bytes()
 }
 
-/// What the machine is known by.
+/// Returns the resource attributes of the machine.
 fn of_host(snapshot: &Snapshot, given: &[(String, String)]) -> Attributes {
     let own = [
         ("service.name", Some("ttmem")),
@@ -47,7 +47,7 @@ fn of_host(snapshot: &Snapshot, given: &[(String, String)]) -> Attributes {
         .fold(all, |all, (key, value)| all.maybe(key, value))
 }
 
-/// What is told of the host as a whole, and of the sources.
+/// Returns the metrics of the host and of the sources.
 fn host(snapshot: &Snapshot) -> Vec<Metric> {
     let mut findings =
         Metric::new("ttmem.findings", "1", Shape::Amount, "Findings of ttmem by severity.");

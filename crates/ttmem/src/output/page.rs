@@ -1,4 +1,4 @@
-//! What the outputs are drawn on: a width, a set of characters, and colour or none.
+//! The page of text outputs: width, character set, and colour.
 
 use anstyle::{AnsiColor, Style};
 use ttmem_model::{MissingReason, Quality};
@@ -37,7 +37,7 @@ pub enum Colour {
     Off,
 }
 
-/// What a piece of text is, which decides how it looks.
+/// The role of a piece of text, which determines its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Text and numbers.
@@ -83,8 +83,8 @@ impl Page {
         }
     }
 
-    /// What is in place of a number that is not known: a dash where nothing could tell, a question mark where
-    /// there is something that could not be read.
+    /// Returns the sign of a missing value: a dash if no source has it, a question mark if
+    /// a source exists but could not be read.
     #[must_use]
     pub fn blank(&self, reason: MissingReason) -> &'static str {
         match reason {
@@ -147,11 +147,11 @@ pub struct Glyphs {
 pub struct RuleGlyphs {
     /// Between crossings.
     pub line: &'static str,
-    /// Left end, crossing, right end where rows stand below only.
+    /// Left end, crossing, right end with rows below only.
     pub top: [&'static str; 3],
-    /// The same where rows stand on both sides.
+    /// Left end, crossing, right end with rows on both sides.
     pub middle: [&'static str; 3],
-    /// The same where rows stand above only.
+    /// Left end, crossing, right end with rows above only.
     pub bottom: [&'static str; 3],
 }
 

@@ -1,5 +1,5 @@
-//! A trace that <https://ui.perfetto.dev> opens: the JSON trace event format. Each chip is a process with a counter for each
-//! kind, each process with an agent has its ops as slices, and what was refused or went wrong is an instant.
+//! A trace that <https://ui.perfetto.dev> opens: the JSON trace event format. Each chip is a process with a counter for
+//! each kind, each process with an agent has its ops as slices, and what was refused or went wrong is an instant.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use ttmem_segment::Segment;
 /// Numbers of processes are below this; chips come from here on.
 const FIRST_CHIP: u64 = 1 << 30;
 
-/// What the agent of one process said.
+/// The segment of one process.
 #[derive(Debug)]
 pub struct Traced<'a> {
     /// Its process, by which its slices are grouped.
     pub pid: i32,
     /// Its report.
     pub report: &'a ProcessReport,
-    /// What the report is made of.
+    /// The inputs of the report.
     pub segment: &'a Segment,
 }
 

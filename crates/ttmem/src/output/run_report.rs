@@ -116,7 +116,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     sheet.end(line);
 }
 
-/// What was not recorded, and that nothing was lost if nothing was.
+/// Draws the losses, or that there are none.
 fn draw_losses(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     sheet.skip();
     let Losses {
@@ -173,7 +173,7 @@ fn text(sheet: &mut Sheet<'_>, role: Role, indent: usize, text: &str) {
     hanging(sheet, (role, indent), "", text);
 }
 
-/// The same with a sign before the first line; the others begin where its text does.
+/// Adds text with a sign before the first line; the other lines are indented.
 fn hanging(sheet: &mut Sheet<'_>, (role, indent): (Role, usize), sign: &str, text: &str) {
     let page = sheet.page();
     let text = legible(text, page.charset);

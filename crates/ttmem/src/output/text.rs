@@ -22,7 +22,7 @@ fn char_width(character: char) -> usize {
     character.width().unwrap_or(0)
 }
 
-/// The same text without anything that a terminal would obey or that would change the direction of the line.
+/// Returns the text without control sequences and without characters that change the direction of the line.
 /// Control characters become their pictures (`␛`), in ASCII a caret form (`^[`).
 #[must_use]
 pub fn legible(text: &str, charset: Charset) -> Cow<'_, str> {

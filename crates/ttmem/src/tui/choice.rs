@@ -21,7 +21,7 @@ pub struct Settings {
     pub view: View,
     /// Microseconds from one sample to the next.
     pub interval_micros: u64,
-    /// Whether the mouse is asked for; without it the terminal's own selection works as usual.
+    /// True if the mouse is used; without it the terminal's own selection works as usual.
     pub mouse: bool,
     /// The column by which processes are sorted.
     pub sort: Column,
@@ -29,21 +29,21 @@ pub struct Settings {
     pub ascending: bool,
     /// Processes with their chips below them.
     pub tree: bool,
-    /// What comes first of buffers.
+    /// The sort key of buffers.
     pub sort_buffers: SortKey,
     /// Buffers the other way around.
     pub reverse_buffers: bool,
-    /// How far back charts look.
+    /// The time window of charts.
     pub window: Window,
     /// Which charts are shown.
     pub metrics: Vec<Panel>,
-    /// Where the charts of several chips stand.
+    /// The arrangement of the charts of several chips.
     pub arrange: Arrange,
-    /// How far up charts go.
+    /// The scale of charts.
     pub scale: Scale,
     /// Where exports are saved; the working directory if it is not said.
     pub export_directory: Option<PathBuf>,
-    /// Whether choices made in the live view are written back.
+    /// True if choices made in the live view are written back.
     pub remember: bool,
 }
 

@@ -39,7 +39,7 @@ impl Lasting {
     }
 }
 
-/// What was read of devices before, by number.
+/// The cached properties of devices, by number.
 #[derive(Debug, Default)]
 pub struct Known(BTreeMap<u32, Entry>);
 
@@ -52,7 +52,7 @@ struct Entry {
 }
 
 impl Known {
-    /// What is known of a device, if it is still the one it was.
+    /// Returns the cached properties of a device, if it is unchanged.
     pub(super) fn of(
         &self,
         number: u32,

@@ -10,7 +10,7 @@ use super::{Kernels, Surroundings, broken, cannot_open, content, firmware};
 use crate::l1::{Cost, Reader};
 use crate::port::kmd::{Budget, KmdPort, KmdPortError, Rules};
 
-/// What saving may take: 82 KiB of each of 140 cores, and half a minute for them.
+/// The budget of saving: 82 KiB of each of 140 cores, and half a minute for them.
 const SAVING: Budget = Budget { bytes: 12 << 20, time: Duration::from_secs(30) };
 
 /// Reads a device.
@@ -32,7 +32,7 @@ pub(super) fn read(host: Surroundings<'_>, device: &Device, budget: Option<u64>)
     }
 }
 
-/// The kernels of everybody who has the device open.
+/// The kernels of all processes that have the device open.
 pub(super) fn kernels(device: &Device) -> Kernels {
     Kernels::Of(device.holders.as_ref().map(|holders| holders.pids.clone()).unwrap_or_default())
 }

@@ -19,9 +19,9 @@ const FIRMWARE: [&str; 2] = ["tt_metal/pre-compiled", "pre-compiled"];
 const MAX_MAPS_BYTES: usize = 4 << 20;
 /// The most of a `brisc.elf`; they have 130 kB.
 const MAX_ELF_BYTES: usize = 4 << 20;
-/// How many directories above the library are looked at: `build/lib` of a wheel is two below.
+/// The number of directories above the library that are searched: `build/lib` of a wheel is two below.
 const MAX_PARENTS: usize = 4;
-/// How many files are tried before the table has to do.
+/// The number of files that are tried before the table is used.
 const MAX_FILES: usize = 128;
 
 /// Opens a chip, by its owner's firmware if one of `pids` runs TT-Metal and its firmware has the magic number where the
@@ -58,7 +58,7 @@ fn layouts(root: &Root, pids: &[Pid], arch: Arch) -> impl Iterator<Item = Layout
     })
 }
 
-/// What outputs call a file: its build key and its name.
+/// Returns the name of a file in outputs: its build key and its name.
 fn label(path: &str) -> &str {
     let key = path.split('/').rev().nth(2).unwrap_or_default();
     path.find(key).and_then(|start| path.get(start..)).unwrap_or(path)

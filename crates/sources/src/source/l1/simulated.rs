@@ -15,7 +15,7 @@ use ttmem_root::{Root, Status};
 struct Socket {
     path: PathBuf,
     chip: u32,
-    /// True if the user named it: then its faults are told, even that nobody listens.
+    /// True if the user named it: then its errors are reported, even that nothing listens.
     is_named: bool,
 }
 

@@ -9,7 +9,7 @@ use ttmem_root::Root;
 /// Microseconds of a clock tick as procfs counts: `USER_HZ` is 100 on every Linux that Tenstorrent's driver runs on.
 pub(super) const MICROS_PER_TICK: u64 = 10_000;
 
-/// What we need of `/proc/<pid>/stat`.
+/// The used fields of `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) name: String,

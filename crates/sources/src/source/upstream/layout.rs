@@ -64,7 +64,7 @@ pub enum RegionError {
 }
 
 impl RegionError {
-    /// The blank that every reading of the region shows.
+    /// Returns the missing reason for every reading of the region.
     #[must_use]
     pub fn missing(&self) -> Missing {
         match self {

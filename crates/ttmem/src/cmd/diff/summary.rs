@@ -38,19 +38,19 @@ impl Key {
 pub(super) struct Figure {
     /// The most there was.
     pub(super) peak: u64,
-    /// What was there most of the time: the median.
+    /// The median: the steady state.
     pub(super) steady: u64,
 }
 
 /// Figures by key, from any number of snapshots.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    /// How often each number of bytes was seen: memory for the values that there are, not for the time that passed.
+    /// The frequency of each number of bytes: memory for the distinct values, not for the time span.
     seen: BTreeMap<Key, BTreeMap<u64, u64>>,
     snapshots: u64,
     /// Names of processes by number.
     names: BTreeMap<Pid, String>,
-    /// What ops held, where agents told. Ops of processes of one name are added up.
+    /// The memory of ops, as recorded by agents. Ops of processes with one name are added up.
     ops: BTreeMap<Key, Figure>,
 }
 
@@ -87,7 +87,7 @@ impl Summary {
         }
     }
 
-    /// Takes in what the agent of a process told.
+    /// Adds the buffers of one agent.
     pub(super) fn add_agent(&mut self, process: Option<String>, segment: &Segment) {
         for OpUse { kind, op, peak, steady } in op_uses(segment) {
             let op = Some(op.unwrap_or_else(|| "no op known".to_owned()));
@@ -103,7 +103,7 @@ impl Summary {
         self.names.clone()
     }
 
-    /// True if an agent told of ops.
+    /// True if an agent recorded ops.
     pub(super) fn knows_ops(&self) -> bool {
         !self.ops.is_empty()
     }

@@ -41,7 +41,7 @@ pub struct Agent {
     pub pid: i32,
     /// The name of the process, if known.
     pub name: Option<String>,
-    /// Whether the process is running.
+    /// True if the process is running.
     pub is_running: bool,
     /// The content of the segment.
     pub segment: Segment,

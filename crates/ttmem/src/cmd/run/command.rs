@@ -22,7 +22,7 @@ const CANNOT_RUN: u8 = 126;
 const NOT_THERE: u8 = 127;
 /// A shell sees a process that a signal ended as this and the signal's number.
 const SIGNALLED: i32 = 128;
-/// How often a command is looked at where the kernel does not tell of its end.
+/// The polling interval where the kernel does not notify about the end of a command.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A command that runs.

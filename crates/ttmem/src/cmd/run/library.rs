@@ -1,4 +1,4 @@
-//! Where the agent library is, and how the dynamic linker is told of it.
+//! Finds the agent library, and passes it to the dynamic linker.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// What the dynamic linker reads.
+/// The variable of the dynamic linker.
 pub(super) const PRELOAD: &str = "LD_PRELOAD";
 /// Names another place for the library.
 const PLACE: &str = "TTMEM_AGENT";

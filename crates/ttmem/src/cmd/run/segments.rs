@@ -1,7 +1,7 @@
 //! The segments of a command and of its children.
 //!
-//! A segment appears with the first call into TT-Metal, when its process runs. Whether the process is one of this command
-//! stands in its environment, which it inherits from ttmem and passes on to its children, however they are started.
+//! A segment appears with the first call into TT-Metal, when its process runs. A process of this command has a mark
+//! in its environment, which it inherits from ttmem and passes on to its children, however they are started.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 pub(in crate::cmd) struct Found {
     /// Its file.
     pub(in crate::cmd) path: PathBuf,
-    /// Whether its process outlived the command.
+    /// True if its process outlived the command.
     pub(in crate::cmd) is_running: bool,
 }
 
@@ -58,7 +58,7 @@ impl Watch {
         Self { token, stop, thread }
     }
 
-    /// What marks the command's processes.
+    /// The mark of the command's processes.
     pub(super) fn token(&self) -> &str {
         &self.token
     }

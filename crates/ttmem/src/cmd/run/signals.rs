@@ -1,8 +1,8 @@
 //! Signals on their way to the command.
 //!
 //! What the terminal sends (Ctrl-C and the like) goes to the whole process group, and so to the command: ttmem only
-//! outlives it. What somebody sends to ttmem alone is passed on. What ttmem was started to ignore stays ignored, here and
-//! in the command. Ctrl-Z stops both, as it does any group.
+//! outlives it. A signal sent to ttmem alone is forwarded. Signals that ttmem was started to ignore stay ignored, here
+//! and in the command. Ctrl-Z stops both, as it does any group.
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -42,7 +42,7 @@ impl Signals {
     pub(super) fn forward_to(self, command: &Child) -> Forwarding {
         let has_ended = Arc::new(AtomicBool::new(false));
         let pid = Pid::from_child(command);
-        // A number may be used anew; a descriptor never means another process.
+        // // A pid may be reused; a descriptor never refers to another process.
         let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok();
         if let Some(mut signals) = self.0 {
             let ended = Arc::clone(&has_ended);
@@ -76,7 +76,7 @@ fn send(descriptor: Option<&OwnedFd>, pid: Pid, number: i32) {
         Some(descriptor) => pidfd_send_signal(descriptor, signal),
         None => kill_process(pid, signal),
     };
-    // It has just ended: then there is nobody to tell.
+    // It has just ended: there is no process to signal.
     match sent {
         Ok(()) | Err(_) => {}
     }

@@ -42,7 +42,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, kind: &KindUse) {
     }
 }
 
-/// How much is in use, by how many buffers, of how much.
+/// Formats the bytes in use, the buffers, and the capacity.
 #[must_use]
 pub fn use_in_words(kind: &KindUse) -> String {
     let used = kind.used_per_bank;
@@ -57,7 +57,7 @@ pub fn use_in_words(kind: &KindUse) -> String {
     }
 }
 
-/// How much is free, and in how many pieces; nothing if TT-Metal was not asked.
+/// Formats the free bytes and blocks; nothing if TT-Metal was not asked.
 #[must_use]
 pub fn free_in_words(kind: &KindUse) -> Option<String> {
     let (free, largest) = (kind.free_per_bank?, kind.largest_free?);
@@ -115,7 +115,7 @@ pub fn shades(charset: Charset) -> [&'static str; 5] {
     }
 }
 
-/// How full each of so many equal parts of a bank is, from its lowest address to its highest: 0 is empty, 4 is full.
+/// Returns the fill of equal parts of a bank, from its lowest address to its highest: 0 is empty, 4 is full.
 /// The least of a buffer shows, and so does the least of a hole in what is otherwise full.
 #[must_use]
 pub fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {

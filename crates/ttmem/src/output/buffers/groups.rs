@@ -20,7 +20,7 @@ pub struct Group {
     pub kind: Kind,
     /// `tensor`, `kernels` or `trace`.
     pub origin: String,
-    /// How many buffers.
+    /// The number of buffers.
     pub buffers: u64,
     /// Bytes on each chip.
     pub bytes: u64,

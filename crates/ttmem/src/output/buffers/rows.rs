@@ -21,9 +21,9 @@ pub enum Column {
     Banks,
     /// Bytes on each chip.
     Total,
-    /// How it is laid out.
+    /// The layout.
     Layout,
-    /// How long ago it was allocated.
+    /// The age.
     Age,
     /// The thread that allocated it.
     Thread,
@@ -42,7 +42,7 @@ impl Column {
         (Self::Thread, 88),
     ];
 
-    /// What is above it.
+    /// Returns the heading.
     #[must_use]
     pub fn heading(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Column {
         }
     }
 
-    /// What is in it.
+    /// Returns the text of a cell.
     #[must_use]
     pub fn text(self, buffer: &LiveBuffer) -> String {
         match self {
@@ -104,7 +104,7 @@ impl Column {
     }
 }
 
-/// What is where a recording does not tell.
+/// Returns the sign of a value that a recording does not have.
 fn unknown() -> String {
     "?".to_owned()
 }

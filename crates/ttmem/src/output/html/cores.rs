@@ -41,7 +41,7 @@ pub struct L1Core {
 }
 
 impl L1Moment {
-    /// What the page needs of a report.
+    /// The part of a report that the page needs.
     #[must_use]
     pub fn new(time_us: Timestamp, report: &L1Report) -> Self {
         let chip = |chip: &ttmem_model::l1::report::ChipReport| L1Chip {

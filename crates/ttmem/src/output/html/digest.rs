@@ -12,7 +12,7 @@ const START: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// The same of the cube roots of the first 64 primes.
+/// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 const ROUND: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,

@@ -1,4 +1,4 @@
-// Puts the page together from the data that stands in it.
+// Puts the page together from the data that it contains.
 
 function marksOf(report) {
   const marks = [];
@@ -58,7 +58,7 @@ function reportPage(data) {
     element("header", { class: "top" }, element("h1", {}, title), element("ul", { class: "facts" }, facts.map(([name, value]) => element("li", {}, `${name} `, element("b", {}, value)))), jump),
     element("main", {}, ...parts, report.processes.length ? null : element("p", { class: "muted" }, "No process in it ran with the agent, so nothing is known of ops and buffers: ttmem record -- CMD records a command with it.")),
     element("footer", {}, `Made by ttmem ${data.ttmem}. Sizes are in powers of 1024; bytes of a process are of each chip.`), tip);
-  // What stands in the document has a size to be drawn at.
+  // An element of the document has a size to be drawn at.
   memorySection(memory, report, marks);
   if (parts.includes(buffers)) bufferSection(buffers, report, marks);
 }

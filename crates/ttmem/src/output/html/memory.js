@@ -190,7 +190,7 @@ function memoryPlot(panel, marks) {
   return plot;
 }
 
-// The section with its tabs. Gives what draws it anew after more has come.
+// The section with its tabs. Returns a function that redraws it with new data.
 function memorySection(host, report, marks) {
   let panels = memoryPanels(report);
   let [kind, plots] = [null, []];

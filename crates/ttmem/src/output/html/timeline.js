@@ -25,7 +25,7 @@ function lastMoment(process, report) {
   return Math.max(process.timeline.to_us, ...ends.map((event) => event.time_us));
 }
 
-// Colours of a process's ops: those with most bytes are told apart, the others have any.
+// Colours of a process's ops: those with most bytes have distinct colours, the others have any.
 function opColours(line) {
   const bytes = new Map();
   line.buffers.op.forEach((op, row) => bytes.set(op, (bytes.get(op) || 0) + line.buffers.bytes[row]));

@@ -77,7 +77,7 @@ fn first_buffer(region: &L1Region) -> Option<u8> {
     first.parse().ok().filter(|_| region.kind == RegionKind::CircularBuffers)
 }
 
-/// What the signs in the map mean.
+/// Draws the legend of the map.
 fn legend(map: &L1Map, page: &Page, columns: usize) -> Panel {
     let mut kinds: Vec<RegionKind> = Vec::new();
     for region in map.regions() {
@@ -109,7 +109,7 @@ fn legend(map: &L1Map, page: &Page, columns: usize) -> Panel {
     rows
 }
 
-/// What a kind is called.
+/// Returns the name of a kind.
 fn label(kind: RegionKind) -> &'static str {
     match kind {
         RegionKind::Reserved => "reserved",

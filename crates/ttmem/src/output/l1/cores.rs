@@ -12,7 +12,7 @@ use super::totals::written;
 use super::view::ChipView;
 use crate::output::page::{Page, Role};
 
-/// Where things stand: the sign of the state, the place on the NOC, the end of the program's number, the operation, the
+/// The columns: the sign of the state, the NOC coordinate, the end of the program's number, the operation, the
 /// ends of the amounts. What there is no room for is `None`.
 struct Columns {
     state: usize,

@@ -43,7 +43,7 @@ pub(super) fn inner_width(page: &Page) -> usize {
     if is_framed(page) { FULL_WIDTH - 2 * SIDE } else { page.width }
 }
 
-/// Columns right of a left panel of `columns`; the whole page where panels do not stand side by side.
+/// Columns right of a left panel of `columns`; the whole page where panels are below each other.
 pub(super) fn right_width(page: &Page, columns: usize) -> usize {
     if is_framed(page) { FULL_WIDTH - SIDE - (split_at(columns) + SIDE) } else { page.width }
 }

@@ -22,7 +22,7 @@ pub(super) fn absent(page: &Page) -> &'static str {
     of(page, "×", "x")
 }
 
-/// How much of something is in use, in eighths, or in tenths where there are only letters and digits. Something is
+/// Returns the sign of a share, in eighths, or in tenths where there are only letters and digits. A share above zero is
 /// never nothing.
 pub(super) fn heat(page: &Page, part: u64, whole: u64) -> &'static str {
     const EIGHTHS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];

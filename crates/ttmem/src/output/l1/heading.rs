@@ -12,7 +12,7 @@ use crate::output::sheet::Sheet;
 use crate::output::text::{width, wrap};
 use crate::output::{amount, naming};
 
-/// What is beside the date of a demonstration.
+/// The note beside the date of a demonstration.
 const DEMO: &str = "DEMO: not this machine";
 
 /// Draws when it was, and whether it is the demonstration.

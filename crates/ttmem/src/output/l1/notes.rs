@@ -1,4 +1,4 @@
-//! What is below a chip: what the signs mean, what the names come from, what it took.
+//! The notes below a chip: legend, source of the names, cost.
 
 use super::glyph;
 use super::view::ChipView;

@@ -1,4 +1,4 @@
-//! Rows of text pieces that know their columns, and not yet where on the page they stand.
+//! Rows of text pieces with columns, before their position on the page is known.
 
 use crate::output::page::Role;
 

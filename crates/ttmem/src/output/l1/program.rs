@@ -12,7 +12,7 @@ pub(super) struct Program {
     pub(super) id: u32,
     /// True if it is TT-Metal's own.
     pub(super) is_system: bool,
-    /// What it computes, by the place of its kernels' sources.
+    /// The operation, from the path of its kernels' sources.
     pub(super) operation: Option<String>,
     pub(super) cores: usize,
     pub(super) running: usize,
@@ -79,7 +79,7 @@ fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
         for kernel in &own {
             let same = own.iter().filter(|other| other.id == kernel.id);
             let processors: Vec<Processor> = same.map(|other| other.processor).collect();
-            // A kernel that runs on several processors of a core is told of once.
+            // // A kernel that runs on several processors of a core is listed once.
             if processors.first() != Some(&kernel.processor) {
                 continue;
             }

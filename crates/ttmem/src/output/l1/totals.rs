@@ -41,7 +41,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     rows
 }
 
-/// The cores of one sort, if there are any. Running and finished cores are always told of.
+/// Returns the row of one state, if there are such cores. Running and finished cores are always listed.
 fn row(view: &ChipView<'_>, page: &Page, seat: Seat, ends: [usize; 2]) -> Option<Row> {
     let cores = || view.cores.iter().map(|(core, _)| core).filter(|core| view.seat(core) == seat);
     let count = cores().count();
@@ -63,7 +63,7 @@ fn row(view: &ChipView<'_>, page: &Page, seat: Seat, ends: [usize; 2]) -> Option
     Some(row)
 }
 
-/// A number of bytes, or the sign of its blank.
+/// Formats a number of bytes, or the sign of a missing value.
 pub(super) fn written(page: &Page, count: Count) -> String {
     match count.into_result() {
         Ok(bytes) => amount::size(bytes),

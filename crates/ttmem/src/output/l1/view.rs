@@ -16,7 +16,7 @@ pub struct ChipView<'a> {
     pub(super) cores: Vec<(Core, L1Map)>,
 }
 
-/// What a core is, as the grid shows it.
+/// The state of a core in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     /// An application's program is running.
@@ -55,7 +55,7 @@ impl<'a> ChipView<'a> {
         Some(Self { snapshot, chip, facts, content, cores: cores.collect() })
     }
 
-    /// The same as JSON has it.
+    /// Returns the name of the state in JSON.
     #[must_use]
     pub fn report(&self) -> ChipReport {
         let none = KernelNames::default();

@@ -17,7 +17,7 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
     families
 }
 
-/// What every sample of a chip is known by.
+/// Returns the labels of every sample of a chip.
 fn of_chip(chip: &Chip) -> Labels {
     Labels::default().with("asic_id", &chip.id.to_string()).with("index", &chip.index.to_string())
 }

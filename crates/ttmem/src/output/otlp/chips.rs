@@ -14,7 +14,7 @@ pub(super) fn metrics(snapshot: &Snapshot) -> Vec<Metric> {
     metrics
 }
 
-/// What a chip is known by. The conventions have no type of hardware for accelerators but `gpu`.
+/// Returns the attributes of a chip. The conventions have no type of hardware for accelerators but `gpu`.
 fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
     let board = chip.board.as_deref();
     Attributes::default()
@@ -28,8 +28,8 @@ fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
         .maybe("hw.driver_version", snapshot.host.driver.as_deref())
 }
 
-/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that adding
-/// up over chips stays right.
+/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that
+/// adding up over chips stays right.
 fn device_memory(snapshot: &Snapshot) -> Vec<Metric> {
     let mut limit = Metric::new("hw.gpu.memory.limit", "By", Shape::Amount, "DRAM of the chip.");
     let mut usage = Metric::new(

@@ -53,7 +53,7 @@ impl Message {
         self.fixed(field, value.to_bits())
     }
 
-    /// What was written.
+    /// Returns the encoded bytes.
     pub(super) fn bytes(self) -> Vec<u8> {
         self.0
     }

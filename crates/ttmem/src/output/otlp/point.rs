@@ -28,7 +28,7 @@ impl Attributes {
     }
 }
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A gauge: adding it up over chips means nothing.

@@ -1,4 +1,4 @@
-//! What a recording tells of the chips, and what happened to them.
+//! The chips and events of a recording.
 
 use ttmem_analysis::run_report::RecordingReport;
 use ttmem_analysis::series::{ChipLines, KindLines, Series};

@@ -60,7 +60,7 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, on_same_chips: bool) {
     sheet.end(line);
 }
 
-/// Draws what was held: first what nobody freed, then what TT-Metal keeps for itself.
+/// Draws the memory that was held: first unfreed tensors, then TT-Metal's own.
 pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
     let (last, tensors) = match end {
         End::Running => ("Held now", "tensors"),

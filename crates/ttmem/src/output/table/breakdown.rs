@@ -10,24 +10,24 @@ use crate::field::figure::Figure;
 pub(super) struct MemoryLine {
     /// Its name, at most twelve columns.
     pub(super) label: &'static str,
-    /// What sort of line it is.
+    /// The kind of line.
     pub(super) sort: Sort,
     /// Bytes in use.
     pub(super) used: Figure,
     /// Bytes that there are; for a nested line those of the line above it.
     pub(super) capacity: Figure,
-    /// What of it is said in words.
+    /// The part of it in words.
     pub(super) own_capacity: Option<Figure>,
 }
 
-/// What sort of line it is.
+/// The kind of line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     /// A memory, or the memory of one kind.
     Main,
     /// More about the line above it.
     Nested,
-    /// The same, and worth a look.
+    /// A warning.
     NestedNotice,
 }
 

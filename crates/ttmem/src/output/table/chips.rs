@@ -147,7 +147,7 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
     sheet.end(line);
 }
 
-/// How the filled part of a bar looks.
+/// Returns the style of the filled part of a bar.
 pub(super) fn fill_role(memory: &MemoryLine, used: u64, capacity: u64) -> Role {
     match memory.sort {
         Sort::Main => bar::role(used, capacity),
@@ -156,7 +156,7 @@ pub(super) fn fill_role(memory: &MemoryLine, used: u64, capacity: u64) -> Role {
     }
 }
 
-/// How the reason of a blank looks: what could be mended is worth a look.
+/// Returns the style of a missing reason: one that the user can fix is a warning.
 pub(super) fn reason_role(page: &Page, figure: Figure) -> Role {
     match figure {
         Figure::Blank(reason) if page.blank(reason) == "?" => Role::Notice,

@@ -42,7 +42,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Lege
     legend.hint_at_one_chip();
 }
 
-/// What chips in a run have in common, in words.
+/// Returns the common properties of chips in a run, in words.
 pub(super) fn likeness(chip: &Chip) -> Vec<String> {
     let mut parts = vec![naming::board(chip, 0)];
     let [dram, l1] = memories(chip);

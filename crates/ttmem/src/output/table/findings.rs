@@ -1,4 +1,4 @@
-//! What is wrong, and what to do about it.
+//! The findings with their remedies.
 
 use ttmem_model::snapshot::Snapshot;
 use ttmem_model::{Finding, Severity};

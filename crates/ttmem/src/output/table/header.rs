@@ -7,7 +7,7 @@ use crate::output::amount;
 use crate::output::page::{FULL_WIDTH, Role};
 use crate::output::sheet::{Rule, Sheet};
 
-/// What is beside the date of a demonstration.
+/// The note beside the date of a demonstration.
 pub(in crate::output) const DEMO: &str = "DEMO: not this machine";
 
 /// Draws the head, its frame still open below.

@@ -22,7 +22,7 @@ pub(super) struct Legend {
 }
 
 impl Legend {
-    /// A figure in at most six columns: the sign of its quality and its number, or the sign of its blank.
+    /// Formats a figure in at most six columns: the sign of its quality and its number, or the sign of a missing value.
     pub(super) fn short(&mut self, page: &Page, figure: Figure) -> String {
         self.write(page, figure, amount::short_size)
     }
@@ -73,7 +73,7 @@ impl Legend {
         draw_sources(sheet, &snapshot.sources);
     }
 
-    /// What the signs mean.
+    /// Draws the legend of the signs.
     fn signs(&self, page: &Page) -> Vec<String> {
         let used = QUALITIES.iter().filter(|quality| self.qualities.contains(quality));
         let mut signs: Vec<String> =

@@ -12,10 +12,10 @@ use crate::output::page::Role;
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::text::width;
 
-/// What is said where there is no process.
+/// The text if there is no process.
 pub(super) const NONE: &str = "No process holds device memory or a device";
 
-/// What a process holds on one chip, or on all of its chips together.
+/// The memory of a process on one chip, or on all of its chips together.
 pub(super) struct ProcessRow<'a> {
     /// The process.
     pub(super) process: &'a Process,
