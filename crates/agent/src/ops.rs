@@ -28,6 +28,8 @@ pub(crate) struct ThreadState {
     pub(crate) origin: Cell<Origin>,
     /// The mesh whose sub-devices are being set up; 0 for none.
     pub(crate) sub_device_owner: Cell<u64>,
+    /// Where the newest call of a hook returns to.
+    pub(crate) return_address: Cell<usize>,
     /// Block of the kind that the newest buffer of this thread is of.
     pub(crate) block: Cell<u32>,
     contexts: [Cell<u16>; CONTEXTS],
@@ -62,6 +64,7 @@ impl ThreadState {
             busy: Cell::new(false),
             origin: Cell::new(Origin::Plain),
             sub_device_owner: Cell::new(0),
+            return_address: Cell::new(0),
             block: Cell::new(0),
             contexts: [const { Cell::new(0) }; CONTEXTS],
             depth: Cell::new(0),

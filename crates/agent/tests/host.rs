@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "host/copies.rs"]
+mod copies;
 #[path = "common/host.rs"]
 mod program;
 #[path = "host/refused.rs"]

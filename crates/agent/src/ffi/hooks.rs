@@ -4,7 +4,8 @@ use libc::c_void;
 use ttmem_segment::Hook;
 
 use super::handlers;
-use super::tt_metal::Symbol;
+use super::symbols::{HookedSymbol, has_copy, record_copy_of};
+use crate::ops::ThreadState;
 
 /// Exports a function under a mangled name of TT-Metal's, which calls a handler with the real function and its
 /// arguments.
@@ -13,7 +14,7 @@ use super::tt_metal::Symbol;
 macro_rules! interpose {
     ($($hook:ident: $symbol:ident = $name:literal, $handler:ident($($argument:ident),*);)*) => {
         $(
-            static $symbol: Symbol = Symbol::new(
+            static $symbol: HookedSymbol = HookedSymbol::new(
                 // The literal has no zero in it.
                 match std::ffi::CStr::from_bytes_with_nul(concat!($name, "\0").as_bytes()) {
                     Ok(name) => name,
@@ -22,17 +23,23 @@ macro_rules! interpose {
             );
 
             const _: () = {
-                // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call
-                // TT-Metal's: they get there, for the handler calls it.
-                #[unsafe(export_name = $name)]
+                export_hook!($name);
+
                 extern "C-unwind" fn hook($($argument: u64),*) -> u64 {
-                    let real = real(&$symbol);
+                    let return_address = ThreadState::with(|thread| thread.return_address.get());
+                    let function = $symbol.real(return_address);
+                    if function.is_null() {
+                        return 0;
+                    }
                     // SAFETY: the mangled name fixes the parameters; each takes one register or stack slot (see `ffi`).
                     let real = unsafe {
-                        std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($(word!($argument)),*) -> u64>(real)
+                        std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($(word!($argument)),*) -> u64>(function)
                     };
                     // SAFETY: it gets what its caller passed.
                     let real = |$($argument: u64),*| unsafe { real($($argument),*) };
+                    if !is_recorded(Hook::$hook, &$symbol, function) {
+                        return real($($argument),*);
+                    }
                     handlers::$handler(Hook::$hook, real, $($argument),*)
                 }
             };
@@ -42,11 +49,11 @@ macro_rules! interpose {
         pub(super) fn resolved() -> u64 {
             let mut set = 0;
             $(
-                if $symbol.get().is_some() {
+                if $symbol.is_resolved() {
                     set |= Hook::$hook.bit();
                 }
             )*
-            if graph_tracker::SYMBOL.get().is_some() {
+            if graph_tracker::SYMBOL.is_resolved() {
                 set |= Hook::GraphTracker.bit();
             }
             set
@@ -61,11 +68,44 @@ macro_rules! word {
     };
 }
 
-/// The real function. A call came here because some object asks the dynamic linker for that name, so that someone
-/// defines it; if there is none, nothing sensible can be returned.
-#[inline]
-fn real(symbol: &Symbol) -> *mut c_void {
-    symbol.get().unwrap_or_else(|| std::process::abort())
+/// Exports the entry of a hook: notes where the call returns to, then goes on to `hook` with every argument in its place.
+///
+/// A signal handler between the two may leave its own return address. That matters only if another copy of TT-Metal is
+/// behind the handler's calls.
+macro_rules! export_hook {
+    ($name:literal) => {
+        // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's: they get
+        // there, for `hook` calls it. Two scratch registers and a word of the thread's own state are written.
+        #[cfg(target_arch = "x86_64")]
+        #[unsafe(naked)]
+        #[unsafe(export_name = $name)]
+        extern "C-unwind" fn entry() {
+            std::arch::naked_asm!(
+                "mov rax, qword ptr [rip + ttmem_thread_state@GOTTPOFF]",
+                "mov r11, qword ptr [rsp]",
+                "mov qword ptr fs:[rax + {offset}], r11",
+                "jmp {hook}",
+                offset = const std::mem::offset_of!(ThreadState, return_address),
+                hook = sym hook,
+            )
+        }
+    };
+}
+
+/// Whether a call of a real function is recorded: not if it belongs to another copy of TT-Metal than the one that is.
+#[inline(always)]
+fn is_recorded(hook: Hook, symbol: &HookedSymbol, real: *mut c_void) -> bool {
+    match hook {
+        // Unique ids hold for every copy, and come before the first device.
+        Hook::ChipUniqueIds => return true,
+        Hook::Allocate | Hook::LegacyAllocate | Hook::OpenDevice | Hook::OpenMesh
+            if !has_copy() =>
+        {
+            record_copy_of(real);
+        }
+        _ => {}
+    }
+    symbol.is_recorded(real)
 }
 
 interpose! {
@@ -117,10 +157,11 @@ mod graph_tracker {
 
     use libc::c_void;
 
-    use super::{Symbol, handlers, real};
+    use super::{HookedSymbol, handlers};
     use crate::ops::SiteClass;
 
-    pub(super) static SYMBOL: Symbol = Symbol::new(c"_ZN2tt8tt_metal12GraphTracker8instanceEv");
+    pub(super) static SYMBOL: HookedSymbol =
+        HookedSymbol::new(c"_ZN2tt8tt_metal12GraphTracker8instanceEv");
 
     /// Return addresses that mean nothing, each in the one place that its low bits ask for. They hold in a forked child
     /// too. Every op has a dozen of them, so that they are distinguished before anything is called.
@@ -157,11 +198,23 @@ mod graph_tracker {
     }
 
     extern "C" fn note(return_address: u64, stack: u64) -> *mut c_void {
-        let real = real(&SYMBOL);
-        if handlers::graph_tracker(return_address, stack) == Some(SiteClass::Ignored) {
-            REAL.store(real, Ordering::Release);
-            IGNORED[(return_address & 1023) as usize].store(return_address, Ordering::Release);
+        let real = SYMBOL.real(usize::try_from(return_address).unwrap_or(0));
+        if real.is_null() {
+            return no_instance as extern "C" fn() -> u64 as *mut c_void;
+        }
+        if SYMBOL.is_recorded(real)
+            && handlers::graph_tracker(return_address, stack) == Some(SiteClass::Ignored)
+        {
+            let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
+            let first = REAL.compare_exchange(null_mut(), real, order, failure);
+            if first.is_ok() || first == Err(real) {
+                IGNORED[(return_address & 1023) as usize].store(return_address, Ordering::Release);
+            }
         }
         real
+    }
+
+    extern "C" fn no_instance() -> u64 {
+        0
     }
 }

@@ -3,13 +3,12 @@
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::ptr::{null, null_mut};
 use std::sync::atomic::Ordering;
 
-use libc::{Dl_info, c_void};
 use ttmem_segment::NameSource;
 
-use super::tt_metal::LIBRARY;
+use super::objects::describe;
+use super::symbols::LIBRARY;
 use crate::ops::{Site, SiteClass, is_first_place};
 use crate::process::SiteSlot;
 use crate::recorder::Recorder;
@@ -45,21 +44,9 @@ fn package_version(library: &Path) -> Option<String> {
 
 /// The file that an address was loaded from, and where it is in memory.
 fn module(address: u64) -> Option<(PathBuf, u64)> {
-    let found = describe(address)?;
+    let found = describe(address as usize)?;
     let path = text(found.dli_fname)?;
     Some((PathBuf::from(OsStr::from_bytes(path.to_bytes())), found.dli_fbase as u64))
-}
-
-fn describe(address: u64) -> Option<Dl_info> {
-    let mut found = Dl_info {
-        dli_fname: null(),
-        dli_fbase: null_mut(),
-        dli_sname: null(),
-        dli_saddr: null_mut(),
-    };
-    // SAFETY: the address is only looked up.
-    let known = unsafe { libc::dladdr(address as *const c_void, &raw mut found) };
-    (known != 0).then_some(found)
 }
 
 fn text(pointer: *const c_char) -> Option<&'static CStr> {
@@ -70,7 +57,7 @@ fn text(pointer: *const c_char) -> Option<&'static CStr> {
 /// Classifies a new address in the code. Costs microseconds, once.
 pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
     let ignored = Site { name: 0, class: SiteClass::Ignored };
-    let Some(found) = describe(address) else { return ignored };
+    let Some(found) = describe(address as usize) else { return ignored };
     let module = text(found.dli_fname).map_or(&b""[..], CStr::to_bytes);
     if module.ends_with(LIBRARY.to_bytes()) {
         return ignored;
@@ -82,6 +69,10 @@ pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
         recorder.process.unnamed_sites.store(true, Ordering::Release);
         return Site { name, class: SiteClass::Op };
     };
+    if mangled.starts_with("_ZN2tt8tt_metal") || mangled.starts_with("_ZNK2tt8tt_metal") {
+        // TT-Metal itself in a library of another name.
+        return ignored;
+    }
     if !is_first_place(recorder.process, found.dli_saddr as u64) {
         return ignored;
     }

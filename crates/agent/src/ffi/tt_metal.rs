@@ -1,80 +1,18 @@
-//! Calls into TT-Metal: its library, the exported accessors, and the little of the C++ ABI that they need.
+//! Calls into TT-Metal: the exported accessors, and the little of the C++ ABI that they need.
 
-use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use libc::{RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
+use libc::c_void;
 use ttmem_segment::entry::low;
 use ttmem_segment::{Alignments, BufferKind, BufferLayout, Statistics};
 
+use super::symbols::Symbol;
 use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;
 
-/// Name of TT-Metal's library.
-pub(super) const LIBRARY: &CStr = c"libtt_metal.so";
 /// More devices than a mesh ever has, or chips a cluster: a count beyond is not one.
 const MANY: usize = 4096;
-
-/// A function of TT-Metal, looked up when it is needed first.
-#[derive(Debug)]
-pub(super) struct Symbol {
-    name: &'static CStr,
-    /// Null before the first look, [`Symbol::MISSING`] after one that found nothing.
-    function: AtomicPtr<c_void>,
-}
-
-impl Symbol {
-    const MISSING: *mut c_void = std::ptr::without_provenance_mut(1);
-
-    pub(super) const fn new(name: &'static CStr) -> Self {
-        Self { name, function: AtomicPtr::new(null_mut()) }
-    }
-
-    /// Its address, if TT-Metal has it.
-    #[inline]
-    pub(super) fn get(&self) -> Option<*mut c_void> {
-        let function = self.function.load(Ordering::Acquire);
-        if function.addr() > Self::MISSING.addr() { Some(function) } else { self.look() }
-    }
-
-    #[cold]
-    fn look(&self) -> Option<*mut c_void> {
-        if self.function.load(Ordering::Acquire) == Self::MISSING {
-            return None;
-        }
-        let handle = handle();
-        let mut function = null_mut();
-        if !handle.is_null() {
-            // SAFETY: the handle is open and stays so, the name ends in a zero.
-            function = unsafe { libc::dlsym(handle, self.name.as_ptr()) };
-        }
-        if function.is_null() {
-            // A TT-Metal of another name that the program is linked with.
-            // SAFETY: the name ends in a zero.
-            function = unsafe { libc::dlsym(RTLD_NEXT, self.name.as_ptr()) };
-        }
-        let found = (!function.is_null()).then_some(function);
-        if found.is_some() || !handle.is_null() {
-            self.function.store(found.unwrap_or(Self::MISSING), Ordering::Release);
-        }
-        found
-    }
-}
-
-/// A handle of the library, null as long as it is not loaded. It stays open: the library is not unloaded after that,
-/// so that addresses of its functions stay true.
-fn handle() -> *mut c_void {
-    static HANDLE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-    let held = HANDLE.load(Ordering::Acquire);
-    if !held.is_null() {
-        return held;
-    }
-    // SAFETY: the name ends in a zero; nothing is loaded that is not there already.
-    let handle = unsafe { libc::dlopen(LIBRARY.as_ptr(), RTLD_NOLOAD | RTLD_LAZY) };
-    HANDLE.store(handle, Ordering::Release);
-    handle
-}
 
 /// Calls an exported function, if it is there: `call!(SYMBOL, fn(argument types) -> result, arguments)`.
 macro_rules! call {
@@ -135,7 +73,8 @@ static MESH_DEVICES: Symbol =
 static MESH_IMPLEMENTATION: Symbol = Symbol::new(
     c"_ZN2tt8tt_metal11distributed14MeshDeviceImpl15initialize_implEPNS1_10MeshDeviceEhmmmSt4spanIKjLm18446744073709551615EEb",
 );
-static OPERATOR_DELETE: Symbol = Symbol::new(c"_ZdlPv");
+/// TT-Metal's memory comes from the `operator new` that all libraries share, which a program or an allocator may replace.
+static OPERATOR_DELETE: Symbol = Symbol::global(c"_ZdlPv");
 
 /// Gets ready for the hooks. Returns an address in TT-Metal's library, if it is there.
 pub(super) fn prepare() -> Option<u64> {

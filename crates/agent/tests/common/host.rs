@@ -55,6 +55,43 @@ impl Form {
     }
 }
 
+/// Where TT-Metal is: not always in a library of its usual name that the program can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packaging {
+    /// In a library of another name.
+    Renamed,
+    /// In the very library that uses it.
+    Plugin,
+}
+
+impl Packaging {
+    /// Compiles a library that uses TT-Metal as from 0.80.
+    pub(crate) fn library(self) -> PathBuf {
+        static BUILT: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+        let built = BUILT[self as usize].get_or_init(|| {
+            let directory = Form::New.directory().join(format!("{self:?}"));
+            std::fs::create_dir_all(&directory).unwrap();
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host/tt_metal.cpp");
+            let shared = ["-fPIC", "-shared", "-pthread"];
+            match self {
+                Self::Renamed => {
+                    let name = ["-Wl,-soname,libmetal_renamed.so"];
+                    let flags = [&shared[..], &name].concat();
+                    compile(&directory, "tt_metal.cpp", "libmetal_renamed.so", &flags);
+                    let link = ["-L.", "-lmetal_renamed", "-Wl,-rpath,$ORIGIN"];
+                    compile(&directory, "ops.cpp", "library.so", &[&shared[..], &link].concat());
+                }
+                Self::Plugin => {
+                    let both = [source.to_str().unwrap()];
+                    compile(&directory, "ops.cpp", "library.so", &[&shared[..], &both].concat());
+                }
+            }
+            directory.join("library.so")
+        });
+        built.clone()
+    }
+}
+
 fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
     let changed =
@@ -94,9 +131,22 @@ impl Host {
 
     /// Starts it with what `prepare` adds to the command.
     pub(crate) fn start_with(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
-        let directory = form.directory();
-        let mut command = Command::new(directory.join("host"));
-        command.arg(directory.join("libops.so")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start_command(form, |command| {
+            command.arg(form.directory().join("libops.so"));
+            prepare(command);
+        })
+    }
+
+    /// Starts it with an agent and these libraries.
+    pub(crate) fn start_libraries(libraries: &[PathBuf]) -> Self {
+        Self::start_command(Form::New, |command| {
+            command.args(libraries).env("LD_PRELOAD", crate::common::library());
+        })
+    }
+
+    fn start_command(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(form.directory().join("host"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take().unwrap();

@@ -1,4 +1,5 @@
-// A program that uses TT-Metal, one command a line from standard input, one answer a line.
+// A program that uses TT-Metal, one command a line from standard input, one answer a line. Its arguments are libraries that
+// bring TT-Metal, of which it uses the first until a command names another.
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 static void* library;
 
@@ -48,8 +50,12 @@ static void query(const std::string& what) {
 }
 
 int main(int count, char** arguments) {
-    const char* ops = arguments[1];
-    library = dlopen(ops, RTLD_NOW | RTLD_LOCAL);
+    const char* ops = arguments[count > 1 ? 1 : 0];
+    std::vector<void*> libraries;
+    for (int index = 1; index < count; ++index) {
+        libraries.push_back(dlopen(arguments[index], RTLD_NOW | RTLD_LOCAL));
+    }
+    library = libraries.empty() ? nullptr : libraries[0];
     std::cout << getpid() << (library ? "" : dlerror()) << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream words(line);
@@ -59,6 +65,12 @@ int main(int count, char** arguments) {
         if (command == "open") {
             words >> a >> b;
             CALL("host_open", void(int, int), a, b);
+        } else if (command == "use") {
+            words >> a;
+            library = libraries.at(a);
+        } else if (command == "unique_ids") {
+            words >> a;
+            std::cout << CALL("host_unique_ids", int(int), a);
         } else if (command == "close") {
             CALL("host_close", void());
         } else if (command == "allocate") {

@@ -113,12 +113,16 @@ template void launch<GeluDeviceOperation>(const std::string&);
 
 extern "C" {
 
-void host_open(int chips, int l1_small) {
+int host_unique_ids(int chips) {
     tt::umd::ClusterDescriptor cluster;
     for (int chip = 0; chip < chips; ++chip) {
         cluster.ids[chip] = 1000 + chip;
     }
-    cluster.get_chip_unique_ids();
+    return int(cluster.get_chip_unique_ids().size());
+}
+
+void host_open(int chips, int l1_small) {
+    host_unique_ids(chips);
     mesh = std::make_unique<MeshDevice>();
 #ifndef LEGACY
     mesh->implementation = std::make_unique<MeshDeviceImpl>();
