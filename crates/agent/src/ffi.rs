@@ -11,6 +11,7 @@
 //!   run by [`guarded`], out of which no panic comes.
 
 mod c_api;
+mod fork;
 mod handlers;
 mod hooks;
 mod mapping;

@@ -60,6 +60,8 @@ pub(crate) struct Process {
     pub(crate) sole: Sole,
     /// Hooks that were called, as the segment has it.
     pub(crate) called: AtomicU32,
+    /// The number in the name of the segment: see `mapping::segment_path`.
+    pub(crate) segment_number: AtomicU32,
     /// Process id, for caches that outlive a fork.
     pub(crate) pid: AtomicU32,
     /// The slot after the last one that was ever used.
@@ -76,8 +78,11 @@ pub(crate) struct Process {
     pub(crate) chips: AtomicUsize,
     /// Held while the registry changes. Never held by the sleeping thread while it calls TT-Metal.
     pub(crate) registry_lock: SpinLock,
-    /// Held by the sleeping thread while it queries one allocator, and while one is destroyed.
+    /// Held by the sleeping thread while it asks one allocator or the dynamic linker, by whoever destroys an allocator,
+    /// and by whoever forks.
     pub(crate) statistics_lock: SpinLock,
+    /// Whether a fork has the lock above. Only the thread that forks uses it while it has.
+    pub(crate) forking: AtomicBool,
     /// Is the thread there?
     pub(crate) has_thread: AtomicU32,
     /// Places in the code from which ops call, and what is known of each: see `ops`.
@@ -217,8 +222,15 @@ impl SpinLock {
 #[derive(Debug)]
 pub(crate) struct SpinGuard<'lock>(&'lock SpinLock);
 
+impl SpinLock {
+    /// Opens the lock, whoever has it.
+    pub(crate) fn unlock(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
 impl Drop for SpinGuard<'_> {
     fn drop(&mut self) {
-        self.0.0.store(0, Ordering::Release);
+        self.0.unlock();
     }
 }

@@ -5,6 +5,8 @@
 mod common;
 #[path = "host/copies.rs"]
 mod copies;
+#[path = "host/harmless.rs"]
+mod harmless;
 #[path = "common/host.rs"]
 mod program;
 #[path = "host/refused.rs"]

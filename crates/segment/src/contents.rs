@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::identity::Identity;
 use super::owner::{Alignments, Statistics};
 use super::programs::Programs;
 use super::vocabulary::{
@@ -50,7 +51,9 @@ pub struct Header {
     pub tt_metal_version: String,
     /// The agent's version.
     pub agent_version: String,
-    /// The state of the agent.
+    /// The namespace of the process number, and the runs that the process is part of.
+    pub identity: Identity,
+    /// What has become of the agent.
     pub state: AgentState,
     /// Hooks for which TT-Metal has a function.
     pub hooks_resolved: HookSet,

@@ -13,7 +13,8 @@ pub const MAJOR: u16 = 1;
 ///
 /// - 1.0: the first.
 /// - 1.1: alignments of an allocator's pages; what fills up the blocks of buffers.
-/// - 1.2: programs: footprints, dispatches, traces, refused programs; where an allocator's L1 begins and ends.
+/// - 1.2: programs: footprints, dispatches, traces, refused programs; where an allocator's L1 begins and ends;
+///   the identity of the process.
 pub const MINOR: u16 = 2;
 
 /// Bytes of a word.
@@ -184,6 +185,22 @@ pub mod counter {
     /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
     /// dispatched up to that one are not resident any more.
     pub const CHIPS_CLEARED: usize = 384;
+}
+
+/// The process's identity in the header, since 1.2. Never changes once the magic is there.
+pub mod identity {
+    /// First word in the header. The constants below count from here.
+    pub const FIRST: usize = 256;
+    /// Inode of the pid namespace; 0 if it is not known.
+    pub const PID_NAMESPACE: usize = 0;
+    /// Tokens of the runs that the process is part of, as text with commas, filled up with zeros.
+    pub const RUNS: usize = 1;
+    /// Words of the tokens.
+    pub const RUNS_WORDS: usize = 16;
+    /// Checksum of the words before.
+    pub const CHECKSUM: usize = RUNS + RUNS_WORDS;
+    /// Words of the identity.
+    pub const WORDS: usize = CHECKSUM + 1;
 }
 
 /// Words of an entry of [`Section::Allocators`].

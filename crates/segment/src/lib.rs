@@ -21,6 +21,7 @@ mod contents;
 pub mod entry;
 mod file_name;
 pub mod head;
+mod identity;
 pub mod layout;
 pub mod name;
 pub mod owner;
@@ -37,6 +38,7 @@ pub use contents::{
     KindUse, Losses, Op, Peak, Segment,
 };
 pub use file_name::parse_file_name;
+pub use identity::Identity;
 pub use owner::{Alignments, Statistics};
 pub use program::CoreRange;
 pub use programs::{

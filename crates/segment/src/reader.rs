@@ -13,9 +13,10 @@ use super::contents::{
 use super::entry::{
     BufferEntry, EventEntry, FailureEntry, Tags, checksum, high, live_from_word, low,
 };
+use super::identity::Identity;
 use super::layout::{
     ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section,
-    Table, WORD_BYTES, allocator, counter, fixed, kind,
+    Table, WORD_BYTES, allocator, counter, fixed, identity, kind,
 };
 use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
@@ -104,6 +105,14 @@ impl Reader {
         let view = View::new(bytes)?;
         view.require(&[Section::Chips, Section::Allocators])?;
         Ok(view.summary())
+    }
+
+    /// Reads the header only, for which the first [`HEADER_BYTES`] bytes of the file are enough.
+    ///
+    /// # Errors
+    /// [`SegmentError`] if the bytes are no beginning of a segment of this major version.
+    pub fn parse_header(bytes: &[u8]) -> Result<Header, SegmentError> {
+        Ok(View::new(bytes)?.header())
     }
 
     /// Bytes from the start of the file that [`Reader::parse_summary`] needs.
@@ -243,6 +252,7 @@ impl<'bytes> View<'bytes> {
             build_id: build_id[..build_id_bytes.min(build_id.len())].to_vec(),
             tt_metal_version: self.text(fixed::TT_METAL_VERSION, 4),
             agent_version: self.text(fixed::AGENT_VERSION, 2),
+            identity: Identity::from_words(self.words(identity::FIRST)),
             state: AgentState::from_number(self.word(counter::STATE))
                 .unwrap_or(AgentState::Recording),
             hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),

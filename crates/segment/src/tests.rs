@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::entry::{BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_step};
 use super::head::HeadFacts;
 use super::layout::{
-    BUFFER_WORDS, EVENT_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter,
-    fixed, kind,
+    BUFFER_WORDS, EVENT_WORDS, MIN_SEGMENT_BYTES, MINOR, Plan, Section, WORD_BYTES, allocator,
+    counter, fixed, kind,
 };
 use super::name::NameEntry;
 use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
@@ -163,6 +163,7 @@ fn the_bytes_of_version_1_2_are_these() {
     let plan = Plan::within(8 << 20);
     let golden = [
         hex("header", &HEAD.to_words(&plan)),
+        hex("identity", &Identity::new(Some(4_026_531_836), "12-34,56-78").to_words()),
         hex("chip", &CHIP.to_words()),
         hex("allocator", &ALLOCATOR.to_words()),
         hex("peak", &PEAK.to_words()),
@@ -301,7 +302,7 @@ fn what_is_no_segment_is_refused_with_the_reason() {
     let mut newer = Image::full();
     newer.0[fixed::VERSION] += 1;
     let error = Reader::parse(&newer.bytes()).unwrap_err();
-    assert_eq!(error, SegmentError::Version { major: 2, minor: 2 });
+    assert_eq!(error, SegmentError::Version { major: 2, minor: MINOR });
     assert!(error.to_string().contains("version 2.2 and this ttmem reads 1.x"));
     let mut tampered = Image::full();
     tampered.0[fixed::SECTIONS + 8] += 8;
@@ -332,7 +333,7 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     longer.put(counter::EVENTS, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
-    assert_eq!(segment.header.version, (1, 7));
+    assert_eq!(segment.header.version, (1, MINOR + 5));
     assert_eq!(segment.events[0].address, EVENT.address);
 }
 

@@ -1,6 +1,7 @@
 //! The C functions that a process calls on its own agent: see `include/ttmem_agent.h` for each.
 
 use std::ffi::{CStr, c_char};
+use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::Tags;
 use ttmem_segment::{BufferKind, EventKind, NameSource};
@@ -76,10 +77,9 @@ unsafe extern "C" fn ttmem_chip(index: i32, unique_id: *mut u64) -> i32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ttmem_segment_path(path: *mut c_char, bytes: usize) -> usize {
     let Ok(ticks) = mapping::start_ticks() else { return 0 };
-    if recording(Start::No).is_none() {
-        return 0;
-    }
-    let text = mapping::segment_path(std::process::id(), ticks);
+    let Some(process) = recording(Start::No) else { return 0 };
+    let number = process.segment_number.load(Ordering::Relaxed);
+    let text = mapping::segment_path(std::process::id(), ticks, number);
     let text = text.to_bytes_with_nul();
     if text.len() <= bytes && !path.is_null() {
         // SAFETY: the caller says that so many bytes can be written; the two do not overlap.

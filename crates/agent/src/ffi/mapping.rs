@@ -1,19 +1,26 @@
 //! The memory that the agent lives in: the state of the process, and the segment.
 
-use std::ffi::CString;
-use std::io;
+use std::ffi::{CString, OsStr};
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use libc::{
-    EEXIST, MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_FAILED, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
-    O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, PROT_READ, PROT_WRITE, c_int,
+    EEXIST, EINTR, MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_FAILED, MAP_POPULATE, MAP_PRIVATE,
+    MAP_SHARED, O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR, PROT_READ, PROT_WRITE,
+    c_int,
 };
-use ttmem_segment::AgentState;
 use ttmem_segment::head::HeadFacts;
-use ttmem_segment::layout::{DEFAULT_SEGMENT_BYTES, Plan, Section, WORD_BYTES, counter, fixed};
+use ttmem_segment::layout::{
+    DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES, counter, fixed, identity,
+};
+use ttmem_segment::{AgentState, Identity, Reader};
 
-use super::{hooks, places, system, tt_metal};
+use super::{fork, hooks, places, system, tt_metal};
 use crate::process::{Phase, Process};
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(null_mut());
@@ -59,12 +66,12 @@ fn map_process() -> *mut Process {
     if unsafe { libc::madvise(mapping, bytes, MADV_WIPEONFORK) } != 0 {
         // Before Linux 4.14. A child then forgets the state; its bytes are lost.
         // SAFETY: the function given is safe to call in a forked child: it stores one pointer.
-        unsafe { libc::pthread_atfork(None, None, Some(forget_process)) };
+        unsafe { libc::pthread_atfork(None, None, Some(discard_process)) };
     }
     mapping.cast()
 }
 
-extern "C" fn forget_process() {
+extern "C" fn discard_process() {
     PROCESS.store(null_mut(), Ordering::Release);
 }
 
@@ -92,13 +99,13 @@ pub(super) fn words(process: &Process) -> &'static [AtomicU64] {
 pub(super) fn start(process: &'static Process) -> io::Result<()> {
     quiet_panics();
     let plan = Plan::within(segment_bytes());
-    let pid = std::process::id();
-    let start_ticks = start_ticks()?;
-    let base = map_segment(&segment_path(pid, start_ticks), plan.segment_bytes)?;
+    let owner = Owner::this()?;
+    let (base, number) = map_segment(&owner, plan.segment_bytes)?;
 
     let buffers = plan.table(Section::Buffers);
     let events = plan.table(Section::Events);
-    process.pid.store(pid, Ordering::Relaxed);
+    process.pid.store(owner.pid, Ordering::Relaxed);
+    process.segment_number.store(number, Ordering::Relaxed);
     process.buffers_mask.store(buffers.entries - 1, Ordering::Relaxed);
     process.events_first.store(events.first_word, Ordering::Relaxed);
     process.events_mask.store(events.entries - 1, Ordering::Relaxed);
@@ -108,8 +115,8 @@ pub(super) fn start(process: &'static Process) -> io::Result<()> {
 
     let library = places::library(tt_metal::prepare());
     let facts = HeadFacts {
-        pid,
-        start_ticks,
+        pid: owner.pid,
+        start_ticks: owner.start_ticks,
         real_time: system::real_time(),
         monotonic_time: system::time(),
         build_id: &library.build_id,
@@ -123,34 +130,92 @@ pub(super) fn start(process: &'static Process) -> io::Result<()> {
     for (word, value) in words.iter().zip(header).skip(1) {
         word.store(value.to_le(), Ordering::Relaxed);
     }
+    for (word, value) in words[identity::FIRST..].iter().zip(owner.identity.to_words()) {
+        word.store(value.to_le(), Ordering::Relaxed);
+    }
     words[fixed::MAGIC].store(header[fixed::MAGIC].to_le(), Ordering::Release);
     note_exit();
+    fork::prepare();
     Ok(())
 }
 
-/// `/dev/shm/ttmem-<pid>-<start time>`.
-pub(super) fn segment_path(pid: u32, start_ticks: u64) -> CString {
-    CString::new(format!("/dev/shm/ttmem-{pid}-{start_ticks}")).unwrap_or_default()
+/// The process, as its segment's name and header describe it.
+struct Owner {
+    pid: u32,
+    start_ticks: u64,
+    identity: Identity,
+}
+
+impl Owner {
+    fn this() -> io::Result<Self> {
+        let namespace = std::fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino());
+        let runs = std::env::var_os("TTMEM_RUN").unwrap_or_default();
+        Ok(Self {
+            pid: std::process::id(),
+            start_ticks: start_ticks()?,
+            identity: Identity::new(namespace.ok(), &runs.to_string_lossy()),
+        })
+    }
+
+    /// Whether a segment is of this very process, before it called exec. Another process of the same number and start
+    /// time is in another pid namespace.
+    fn wrote(&self, path: &CString) -> bool {
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+        let mut bytes = vec![0; HEADER_BYTES];
+        let options =
+            OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
+        let read = options.and_then(|mut file| file.read_exact(&mut bytes));
+        read.is_ok()
+            && Reader::parse_header(&bytes).is_ok_and(|header| {
+                self.identity.pid_namespace.is_some()
+                    && header.identity.pid_namespace == self.identity.pid_namespace
+                    && (header.pid, header.start_ticks) == (self.pid, self.start_ticks)
+            })
+    }
+}
+
+/// The most segments with one process number and start time.
+const SEGMENT_NUMBERS: u32 = 64;
+
+/// `/dev/shm/ttmem-<pid>-<start time>`, and `-<number>` behind it if that name belongs to another process.
+pub(super) fn segment_path(pid: u32, start_ticks: u64, number: u32) -> CString {
+    let path = match number {
+        0 => format!("/dev/shm/ttmem-{pid}-{start_ticks}"),
+        number => format!("/dev/shm/ttmem-{pid}-{start_ticks}-{number}"),
+    };
+    CString::new(path).unwrap_or_default()
 }
 
 /// Creates the file, reserves all its bytes and maps it. Reserved, they cannot run out under a store, which would kill
-/// the process.
-fn map_segment(path: &CString, bytes: usize) -> io::Result<*mut AtomicU64> {
-    let file = create(path).or_else(|error| {
-        if error.raw_os_error() != Some(EEXIST) {
-            return Err(error);
+/// the process. Returns the number in its name too.
+fn map_segment(owner: &Owner, bytes: usize) -> io::Result<(*mut AtomicU64, u32)> {
+    let mut taken = io::Error::from_raw_os_error(EEXIST);
+    for number in 0..SEGMENT_NUMBERS {
+        let path = segment_path(owner.pid, owner.start_ticks, number);
+        let created = create(&path).or_else(|error| {
+            if error.raw_os_error() != Some(EEXIST) || !owner.wrote(&path) {
+                return Err(error);
+            }
+            remove(&path);
+            create(&path)
+        });
+        let file = match created {
+            Ok(file) => file,
+            Err(error) if error.raw_os_error() == Some(EEXIST) => {
+                taken = error;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mapping = system::without_signals(|| reserve_and_map(file, bytes));
+        // SAFETY: the descriptor was just opened and nobody else has it; the mapping stays.
+        unsafe { libc::close(file) };
+        if mapping.is_err() {
+            remove(&path);
         }
-        // Of this very process before it called exec.
-        remove(path);
-        create(path)
-    })?;
-    let mapping = reserve_and_map(file, bytes);
-    // // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
-    unsafe { libc::close(file) };
-    if mapping.is_err() {
-        remove(path);
+        return mapping.map(|mapping| (mapping, number));
     }
-    mapping
+    Err(taken)
 }
 
 fn create(path: &CString) -> io::Result<c_int> {
@@ -171,14 +236,30 @@ fn reserve_and_map(file: c_int, bytes: usize) -> io::Result<*mut AtomicU64> {
         // To try would bring a signal that kills the process.
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    // SAFETY: a plain call on an open descriptor.
-    if unsafe { libc::fallocate(file, 0, 0, length) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    reserve(file, length)?;
     let (access, kind) = (PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE);
     // SAFETY: a new mapping, wherever the kernel likes, of a file that is as long.
     let mapping = unsafe { libc::mmap(null_mut(), bytes, access, kind, file, 0) };
     if mapping == MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(mapping.cast()) }
+}
+
+/// How often a reservation that a signal interrupted is begun again: stops come even where signals are blocked.
+const RESERVE_ATTEMPTS: u32 = 100;
+
+fn reserve(file: c_int, length: i64) -> io::Result<()> {
+    let mut outcome = Ok(());
+    for _ in 0..RESERVE_ATTEMPTS {
+        // SAFETY: a plain call on an open descriptor.
+        if unsafe { libc::fallocate(file, 0, 0, length) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(EINTR) {
+            return Err(error);
+        }
+        outcome = Err(error);
+    }
+    outcome
 }
 
 fn file_size_limit() -> u64 {
@@ -202,12 +283,12 @@ fn fault_countdown() -> u32 {
     std::env::var("TTMEM_AGENT_FAULT").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// When this process started, in clock ticks since boot. The name before it may contain anything.
+/// When this process started, in clock ticks since boot. The name before it may be any bytes.
 pub(super) fn start_ticks() -> io::Result<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
+    let stat = std::fs::read("/proc/self/stat")?;
+    let after_name = stat.iter().rposition(|byte| *byte == b')').map(|end| &stat[end + 1..]);
     after_name
-        .and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok())
+        .and_then(|rest| std::str::from_utf8(rest).ok()?.split_whitespace().nth(19)?.parse().ok())
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 

@@ -1,5 +1,6 @@
 //! Calls to the system that need no state.
 
+use std::ptr::null_mut;
 use std::sync::atomic::AtomicU64;
 
 use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME, SYS_gettid, c_int, timespec};
@@ -58,4 +59,18 @@ pub(super) fn sleep(nanoseconds: i64) {
     let time = timespec { tv_sec: 0, tv_nsec: nanoseconds };
     // SAFETY: the pointer is valid for the call, and no remainder is asked for.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
+}
+
+/// Runs something while this thread gets no signals.
+pub(super) fn without_signals<T>(run: impl FnOnce() -> T) -> T {
+    // SAFETY: both are plain data, filled by the calls that follow.
+    let (mut all, mut former) = unsafe { std::mem::zeroed::<(libc::sigset_t, libc::sigset_t)>() };
+    // SAFETY: the pointer is valid for the call.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: the pointers are valid for the call.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut former) };
+    let result = run();
+    // SAFETY: the pointer is valid for the call, to what the call above filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, null_mut()) };
+    result
 }

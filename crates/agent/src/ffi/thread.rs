@@ -18,6 +18,8 @@ const SETTLE_NANOSECONDS: u32 = 50_000_000;
 const FIRST_NANOSECONDS: u32 = 2_000_000;
 /// If an event comes as often as this, the hooks share one answer to what time it is. Every 32nd event renews it.
 const MANY_EVENTS_NANOSECONDS: u32 = 50_000;
+/// Rounds that the thread waits for whoever forks or destroys an allocator, before it comes back later.
+const LOCK_PATIENCE: u32 = 1000;
 /// TT-Metal's own code runs on it.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -26,27 +28,25 @@ pub(super) fn start(process: &'static Process) {
     if process.has_thread.swap(1, Ordering::AcqRel) != 0 {
         return;
     }
-    // SAFETY: both are plain data, filled by the calls that follow.
-    let (mut attributes, mut all, mut former) =
-        unsafe { std::mem::zeroed::<(libc::pthread_attr_t, libc::sigset_t, libc::sigset_t)>() };
-    #[expect(
-        clippy::multiple_unsafe_ops_per_block,
-        reason = "one recipe: make a detached thread without signals"
-    )]
-    // SAFETY: the pointers are valid for the calls. The thread gets a pointer to state that is never unmapped. Signals
-    // are blocked while it is made, so that it never runs a handler of the process.
-    unsafe {
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut former);
-        libc::pthread_attr_init(&raw mut attributes);
-        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
-        libc::pthread_attr_setstacksize(&raw mut attributes, STACK_BYTES);
-        let mut thread = 0;
-        let state = std::ptr::from_ref(process).cast_mut().cast::<c_void>();
-        libc::pthread_create(&raw mut thread, &raw const attributes, run, state);
-        libc::pthread_attr_destroy(&raw mut attributes);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, null_mut());
-    }
+    // Signals are blocked while it is made, so that it never runs a handler of the process.
+    system::without_signals(|| {
+        // SAFETY: plain data, filled by the call that follows.
+        let mut attributes = unsafe { std::mem::zeroed::<libc::pthread_attr_t>() };
+        #[expect(
+            clippy::multiple_unsafe_ops_per_block,
+            reason = "one recipe: make a detached thread"
+        )]
+        // SAFETY: the pointers are valid for the calls. The thread gets a pointer to state that is never unmapped.
+        unsafe {
+            libc::pthread_attr_init(&raw mut attributes);
+            libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
+            libc::pthread_attr_setstacksize(&raw mut attributes, STACK_BYTES);
+            let mut thread = 0;
+            let state = std::ptr::from_ref(process).cast_mut().cast::<c_void>();
+            libc::pthread_create(&raw mut thread, &raw const attributes, run, state);
+            libc::pthread_attr_destroy(&raw mut attributes);
+        }
+    });
 }
 
 /// Something changed. Costs a load, and a system call when the thread sleeps.
@@ -72,7 +72,11 @@ extern "C" fn run(state: *mut c_void) -> *mut c_void {
             }
             watch(recorder, SETTLE_NANOSECONDS);
             process.wake.swap(0, Ordering::AcqRel);
-            places::name_sites(recorder);
+            if let Some(_lock) = process.statistics_lock.lock(LOCK_PATIENCE, system::pause) {
+                places::name_sites(recorder);
+            } else {
+                process.wake.store(1, Ordering::Release);
+            }
             if refresh::round(recorder, &TtMetal) {
                 // A call may be under way whose change is noted and not yet made: look again.
                 process.wake.store(1, Ordering::Release);

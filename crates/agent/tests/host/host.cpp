@@ -1,9 +1,11 @@
 // A program that uses TT-Metal, one command a line from standard input, one answer a line. Its arguments are libraries that
 // bring TT-Metal, of which it uses the first until a command names another.
 #include <dlfcn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +51,22 @@ static void query(const std::string& what) {
     }
 }
 
+// As setproctitle does: the environment moves, and what is shown of the process is overwritten.
+static void overwrite_title(char** arguments) {
+    char* begin = arguments[0];
+    char* end = begin + strlen(begin);
+    static std::vector<char*> moved;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        end = std::max(end, *variable + strlen(*variable));
+        moved.push_back(strdup(*variable));
+    }
+    moved.push_back(nullptr);
+    environ = moved.data();
+    memset(begin, 0, end - begin);
+    strcpy(begin, "worker");
+    prctl(PR_SET_NAME, "w\xf6rk) \xff 1");
+}
+
 int main(int count, char** arguments) {
     const char* ops = arguments[count > 1 ? 1 : 0];
     std::vector<void*> libraries;
@@ -71,6 +89,12 @@ int main(int count, char** arguments) {
         } else if (command == "unique_ids") {
             words >> a;
             std::cout << CALL("host_unique_ids", int(int), a);
+        } else if (command == "overwrite_title") {
+            overwrite_title(arguments);
+        } else if (command == "open_interrupted") {
+            CALL("host_open_interrupted", void());
+        } else if (command == "fork_while_asked") {
+            std::cout << CALL("host_fork_while_asked", int());
         } else if (command == "close") {
             CALL("host_close", void());
         } else if (command == "allocate") {

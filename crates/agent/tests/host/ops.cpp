@@ -2,6 +2,8 @@
 // does. Exports C functions, for nothing of it can be linked with.
 #include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -133,6 +135,38 @@ void host_open(int chips, int l1_small) {
         owner().devices.push_back(std::move(device));
     }
     mesh->initialize(1, l1_small, 0, 0, {}, false);
+}
+
+// Forks while another thread asks the allocator. 0 if the child could allocate, else how it ended.
+int host_fork_while_asked() {
+    AllocatorImpl::is_slow = true;
+    AllocatorImpl* allocator = owner().allocator_.get();
+    make("seen", 0, 2048, 12, allocator);
+    for (int round = 0; round < 5000 && !AllocatorImpl::is_asked; ++round) {
+        usleep(1000);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        AllocatorImpl::is_slow = false;
+        alarm(5);
+        make("of the child", 0, 2048, 12, allocator);
+        _exit(AllocatorImpl::is_asked ? 0 : 9);
+    }
+    AllocatorImpl::is_slow = false;
+    int status;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+// Opens devices while a signal comes every 50 us, whose handler lets no system call be restarted.
+void host_open_interrupted() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    sigaction(SIGALRM, &action, nullptr);
+    itimerval often{{0, 50}, {0, 50}}, never{};
+    setitimer(ITIMER_REAL, &often, nullptr);
+    host_open(1, 0);
+    setitimer(ITIMER_REAL, &never, nullptr);
 }
 
 void host_close() {

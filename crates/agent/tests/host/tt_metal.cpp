@@ -1,6 +1,8 @@
 // See tt_metal.h.
 #include "tt_metal.h"
 
+#include <unistd.h>
+
 #include <stdexcept>
 
 namespace tt::umd {
@@ -96,8 +98,14 @@ void AllocatorImpl::deallocate_buffers() {
 void AllocatorImpl::clear() { deallocate_buffers(); }
 void AllocatorImpl::override_state(const AllocatorState&) { deallocate_buffers(); }
 
+std::atomic<bool> AllocatorImpl::is_slow, AllocatorImpl::is_asked;
+
 Statistics AllocatorImpl::get_statistics(const BufferType& type) const {
     std::lock_guard lock(mutex);
+    if (is_slow) {
+        is_asked = true;
+        usleep(200'000);
+    }
     const Region& region = regions[int(type)];
     uint64_t free = region.size - region.allocated;
 #ifdef OLD

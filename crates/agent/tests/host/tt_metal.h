@@ -5,6 +5,7 @@
 // device; with LEGACY too as before 0.66, where the allocator's class has another name.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -91,6 +92,8 @@ public:
     uint32_t get_num_banks(const BufferType& type) const;
     uint32_t get_alignment(BufferType type) const;
     uint64_t get_base_allocator_addr(const HalMemType& memory) const;
+    // While set, `get_statistics` keeps the lock for a while, and says here that it has it.
+    static std::atomic<bool> is_slow, is_asked;
     mutable std::mutex mutex;
     AllocatorConfig config;
     struct Region {

@@ -1,0 +1,79 @@
+//! Programs that are fine without the agent are fine with it, and are seen.
+
+use std::path::Path;
+
+use ttmem_segment::Reader;
+use ttmem_segment::layout::HEADER_BYTES;
+
+use super::program::{self, Form, Host, SHM};
+use super::{assert_agreed, common, live};
+
+/// Start time of a process in clock ticks, whatever its name is.
+fn start_ticks(pid: u32) -> String {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap();
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned()
+}
+
+#[test]
+fn a_process_that_overwrites_its_environment_and_its_name_is_known_by_its_run() {
+    let mut host = Host::start_with(Form::New, |command| {
+        command.env("LD_PRELOAD", common::library()).env("TTMEM_RUN", "1-2,3-4");
+    });
+    host.tell("overwrite_title");
+    let environment = std::fs::read(format!("/proc/{}/environ", host.pid)).unwrap();
+    assert!(!String::from_utf8_lossy(&environment).contains("TTMEM_RUN"));
+    host.tell("open 1 0");
+    host.tell("allocate a 0 2048 12");
+    assert_agreed(&mut host);
+    let header = host.segment().header;
+    assert_eq!(header.identity.runs, ["1-2", "3-4"]);
+    let path = common::segment_path(Path::new(SHM), host.pid).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(Reader::parse_header(&bytes[..HEADER_BYTES]).unwrap().identity, header.identity);
+}
+
+#[test]
+fn signals_while_the_segment_is_reserved_do_not_switch_it_off() {
+    let mut host = Host::start(Form::New);
+    host.tell("open_interrupted");
+    host.tell("allocate a 0 2048 12");
+    assert_agreed(&mut host);
+}
+
+#[test]
+fn a_fork_while_the_allocator_is_asked_leaves_the_child_a_free_allocator() {
+    let mut host = Host::start(Form::New);
+    host.tell("open 1 0");
+    host.settled();
+    assert_eq!(host.tell("fork_while_asked"), "0");
+}
+
+#[test]
+fn a_name_that_exists_belongs_to_somebody_else() {
+    let mut host = Host::start(Form::New);
+    let name = format!("ttmem-{}-{}", host.pid, start_ticks(host.pid));
+    let taken = Path::new(SHM).join(&name);
+    std::fs::write(&taken, "somebody else's").unwrap();
+    host.tell("open 1 0");
+    host.tell("allocate a 0 2048 12");
+    assert_eq!(std::fs::read(&taken).unwrap(), b"somebody else's");
+    std::fs::remove_file(&taken).unwrap();
+    let path = common::segment_path(Path::new(SHM), host.pid).unwrap();
+    assert_eq!(path, Path::new(SHM).join(format!("{name}-1")));
+    assert_agreed(&mut host);
+
+    // Of another pid namespace: all numbers are equal.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let inode = 8 * ttmem_segment::layout::identity::FIRST;
+    bytes[inode] ^= 1;
+    std::fs::write(&taken, &bytes).unwrap();
+    host.send("exec");
+    assert_eq!(host.read(), host.pid.to_string());
+    host.tell("open 1 0");
+    host.tell("allocate b 1 1024 64");
+    assert_eq!(std::fs::read(&taken).unwrap(), bytes);
+    std::fs::remove_file(&taken).unwrap();
+    assert_eq!(live(&host.segment()), [0, 1024, 0, 0], "its own from before exec is replaced");
+    program::remove_segment(host.pid);
+}
