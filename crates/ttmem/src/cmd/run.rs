@@ -3,8 +3,9 @@
 //! The command is a child in the same process group, with the same terminal and streams.
 
 pub(super) mod command;
+mod inherited;
 pub(super) mod library;
-mod limit;
+mod reaper;
 mod segments;
 mod signals;
 
@@ -67,7 +68,7 @@ fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
         if path.extension().is_some_and(|extension| extension == "html"));
     let mut processes = Vec::new();
     for segment in found {
-        match read(&segment.path) {
+        match read(&segment.readable_path()) {
             Ok(content) => {
                 let report = ProcessReport::of(&content, segment.is_running);
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
@@ -102,7 +103,8 @@ fn write_report(args: &RunArgs, report: &RunReport, page: &Page) -> Result<(), E
 
 /// Removes the segments of processes that have ended.
 pub(super) fn clean(found: &[Found], keep: bool) {
-    for segment in found.iter().filter(|segment| !segment.is_running) {
+    let left = |segment: &&Found| !segment.is_running && segment.path.exists();
+    for segment in found.iter().filter(left) {
         let path = segment.path.display();
         if keep {
             say(&format!("kept {path}; ttmem report {path} shows it"));

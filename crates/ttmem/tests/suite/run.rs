@@ -142,6 +142,52 @@ fn what_is_ignored_stays_ignored() {
     assert_eq!(mask & 1, 1, "{text}");
 }
 
+/// What a shell script prints.
+fn printed(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_ignored_sigpipe_is_passed_on_and_no_other() {
+    agent_library::build();
+    let program = env!("CARGO_BIN_EXE_ttmem");
+    for ignored in ["trap '' PIPE;", "trap - PIPE;"] {
+        let mask =
+            |start: &str| printed(&format!("{ignored} {start} grep SigIgn /proc/self/status"));
+        assert_eq!(mask(&format!("{program} run --")), mask(""), "{ignored}");
+    }
+}
+
+#[test]
+fn a_signal_of_timeout_comes_as_often_as_without_ttmem() {
+    agent_library::build();
+    let program = env!("CARGO_BIN_EXE_ttmem");
+    // Counts for half a second from the first one.
+    let script = "import signal, time; got = []; signal.signal(signal.SIGTERM, lambda *_: got.append(1)); \
+                  [time.sleep(0.01) for _ in iter(lambda: bool(got), True)]; time.sleep(0.5); print(len(got))";
+    let counted = |start: &str| {
+        let text = printed(&format!("timeout 1 {start} python3 -c '{script}'"));
+        text.trim().parse::<u32>().unwrap()
+    };
+    let most = (0..3).map(|_| counted(&format!("{program} run --"))).max().unwrap();
+    assert!((1..=2).contains(&most), "{most} signals; timeout sends two");
+}
+
+#[test]
+fn a_first_process_collects_orphans() {
+    agent_library::build();
+    let program = env!("CARGO_BIN_EXE_ttmem");
+    let namespace = "unshare --user --map-root-user --pid --fork --mount-proc";
+    if printed(&format!("{namespace} sh -c 'echo $$' 2>&1")).trim() != "1" {
+        // No namespaces for this user: nothing to test here.
+        return;
+    }
+    let orphans = "for i in 1 2 3; do (sleep 0.1 &); done; sleep 0.6; grep -l \"^State:.Z\" /proc/[0-9]*/status; exit 7";
+    let text = printed(&format!("{namespace} {program} run -- sh -c '{orphans}'; echo $?"));
+    assert_eq!(text, "7\n");
+}
+
 /// A shell that leaves `image` as the segment of its own process, and then does `script`.
 fn with_segment(options: &[&str], image: &Path, script: &str) -> Output {
     let leave = format!(

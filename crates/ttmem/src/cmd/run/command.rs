@@ -13,8 +13,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::segments::{self, Found, Watch};
 use super::signals::{Forwarding, Signals};
-use super::{library, say};
-use crate::error::Error;
+use super::{inherited, library, reaper, say};
+use crate::exit::{Exit, Failure};
 
 /// Exit code where the command is there and cannot be run, as shells have it.
 const CANNOT_RUN: u8 = 126;
@@ -50,9 +50,10 @@ impl Running {
         let preload = library::preload(&library::find()?)?;
         let watch = Watch::start();
         let signals = Signals::catch();
-        Ok(match spawn(command, &preload, watch.token()) {
+        Ok(match spawn(command, &preload, &watch.tokens()) {
             Ok(child) => {
                 let forwarding = signals.forward_to(&child);
+                reaper::start(&child);
                 let end = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
                 Ok(Self { child, end, watch, forwarding })
             }
@@ -106,14 +107,17 @@ impl Running {
     }
 }
 
-fn spawn(command: &[OsString], preload: &OsString, token: &str) -> io::Result<Child> {
+fn spawn(command: &[OsString], preload: &OsString, tokens: &OsString) -> io::Result<Child> {
     let (program, arguments) =
         command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env(library::PRELOAD, preload)
-        .env(segments::TOKEN, token)
-        .spawn()
+        .env(library::SANITIZER, library::sanitizer_options())
+        .env(segments::TOKEN, tokens);
+    inherited::pass_on(&mut command);
+    command.spawn()
 }
 
 fn not_spawned(command: &[OsString], error: &io::Error) -> u8 {

@@ -8,6 +8,8 @@ use crate::error::Error;
 
 /// The variable of the dynamic linker.
 pub(super) const PRELOAD: &str = "LD_PRELOAD";
+/// What the address sanitizer reads.
+pub(super) const SANITIZER: &str = "ASAN_OPTIONS";
 /// Names another place for the library.
 const PLACE: &str = "TTMEM_AGENT";
 /// The library's name.
@@ -72,6 +74,17 @@ fn behind(existing: Option<&OsStr>, library: &Path) -> OsString {
         value.push(":");
     }
     value.push(library);
+    value
+}
+
+/// The value of `ASAN_OPTIONS` with which a program of the address sanitizer starts although another library is loaded
+/// before the sanitizer's. What the user set stays, and counts where it says something of this.
+pub(super) fn sanitizer_options() -> OsString {
+    let mut value = OsString::from("verify_asan_link_order=0");
+    if let Some(existing) = std::env::var_os(SANITIZER).filter(|existing| !existing.is_empty()) {
+        value.push(":");
+        value.push(existing);
+    }
     value
 }
 

@@ -1,21 +1,25 @@
 //! The segments of a command and of its children.
 //!
-//! A segment appears with the first call into TT-Metal, when its process runs. A process of this command has a mark
-//! in its environment, which it inherits from ttmem and passes on to its children, however they are started.
+//! A segment appears with the first call into TT-Metal. Its header names the runs that its process is part of: the agent
+//! takes them from the environment, which the process inherits from ttmem and passes on to its children. Segments of an
+//! older agent are known by the environment that the kernel shows, which a process may overwrite.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::OwnedFd;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify;
+use rustix::fs::{OFlags, inotify};
 use ttmem_model::Pid;
 use ttmem_root::Root;
-use ttmem_segment::parse_file_name;
+use ttmem_segment::layout::HEADER_BYTES;
+use ttmem_segment::{Identity, Reader, SegmentError, parse_file_name};
 use ttmem_sources::source::agent::find_in_other_namespaces;
 use ttmem_sources::source::process::Processes;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
@@ -26,13 +30,41 @@ pub(super) const TOKEN: &str = "TTMEM_RUN";
 /// Also without news the directory is looked at this often.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// The most segments that are kept open.
+const KEPT_OPEN: usize = 256;
+
 /// A segment of the command or of one of its children.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::cmd) struct Found {
     /// Its file.
     pub(in crate::cmd) path: PathBuf,
     /// True if its process outlived the command.
     pub(in crate::cmd) is_running: bool,
+    /// The open file: a nested `ttmem run` removes its segments when it ends.
+    file: Option<File>,
+}
+
+impl Found {
+    /// A path that leads to the content, even if the file was removed.
+    pub(in crate::cmd) fn readable_path(&self) -> PathBuf {
+        match &self.file {
+            Some(file) if !self.path.exists() => {
+                PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+            }
+            _ => self.path.clone(),
+        }
+    }
+}
+
+/// Whose a segment is.
+#[derive(Debug)]
+enum Owner {
+    /// Of one of the command's processes. Its file, if not too many are open.
+    Command(Option<File>),
+    /// Of any other process.
+    Other,
+    /// Its header is not written yet.
+    Pending,
 }
 
 /// Looks out for segments on a thread of its own.
@@ -48,7 +80,7 @@ impl Watch {
     pub(super) fn start() -> Self {
         let token = format!("{}-{}", std::process::id(), nanoseconds());
         let mut seen = Seen { token: token.clone(), segments: BTreeMap::new() };
-        seen.segments.extend(names().into_iter().map(|name| (name, None)));
+        seen.segments.extend(names().into_iter().map(|name| (name, Owner::Other)));
         let (stop, thread) = match io::pipe() {
             Ok((reader, writer)) => {
                 (Some(writer), Some(thread::spawn(move || watch(seen, &reader))))
@@ -58,9 +90,14 @@ impl Watch {
         Self { token, stop, thread }
     }
 
-    /// The mark of the command's processes.
-    pub(super) fn token(&self) -> &str {
-        &self.token
+    /// The value of [`TOKEN`] that marks the command's processes: also as those of the runs around this one.
+    pub(super) fn tokens(&self) -> OsString {
+        let mut tokens = std::env::var_os(TOKEN).unwrap_or_default();
+        if !tokens.is_empty() {
+            tokens.push(Identity::SEPARATOR.to_string());
+        }
+        tokens.push(&self.token);
+        tokens
     }
 
     /// Looks a last time and says what was found.
@@ -78,10 +115,10 @@ fn nanoseconds() -> u128 {
         + u128::from(clock.tv_nsec.unsigned_abs())
 }
 
-/// The names seen so far, each with the process it belongs to if that is one of the command's.
+/// The names seen so far, each with whose it is.
 struct Seen {
     token: String,
-    segments: BTreeMap<String, Option<Pid>>,
+    segments: BTreeMap<String, Owner>,
 }
 
 fn watch(mut seen: Seen, stop: &PipeReader) -> Seen {
@@ -127,24 +164,49 @@ fn names() -> Vec<String> {
 impl Seen {
     fn look(&mut self) {
         for name in names() {
-            if self.segments.contains_key(&name) {
-                continue;
+            if matches!(self.segments.get(&name), None | Some(Owner::Pending)) {
+                let owner = self.owner(&name);
+                self.segments.insert(name, owner);
             }
-            let owner = parse_file_name(&name).and_then(|(pid, _)| self.owner(pid));
-            self.segments.insert(name, owner);
         }
     }
 
-    /// The process of a segment, if it is one of the command's. In another namespace it has another number here.
-    fn owner(&self, pid: i32) -> Option<Pid> {
-        let wanted = format!("{TOKEN}={}", self.token);
-        let is_ours = |pid: &Pid| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    fn owner(&self, name: &str) -> Owner {
+        let Ok(mut file) = open(&Path::new(SHARED_MEMORY).join(name)) else { return Owner::Other };
+        let mut header = vec![0; HEADER_BYTES];
+        let header = match file.read_exact(&mut header) {
+            Ok(()) => Reader::parse_header(&header),
+            Err(_) => Err(SegmentError::NotReady),
         };
-        Some(Pid(pid))
-            .filter(is_ours)
-            .or_else(|| find_in_other_namespaces(&Root::system(), &[pid]).into_iter().find(is_ours))
+        match header {
+            Ok(header) if header.identity.runs.contains(&self.token) => {
+                let open =
+                    self.segments.values().filter(|owner| matches!(owner, Owner::Command(_)));
+                Owner::Command((open.count() < KEPT_OPEN).then_some(file))
+            }
+            Ok(header)
+                if header.identity == Identity::default() && self.is_in_environment(name) =>
+            {
+                Owner::Command(None)
+            }
+            Err(SegmentError::NotReady) => Owner::Pending,
+            Ok(_) | Err(_) => Owner::Other,
+        }
+    }
+
+    /// Whether the owner of a segment has this run's token in its environment.
+    fn is_in_environment(&self, name: &str) -> bool {
+        let Some((pid, _)) = parse_file_name(name) else { return false };
+        candidates(pid).into_iter().any(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| {
+                let value = variable.strip_prefix(TOKEN.as_bytes());
+                let tokens = value.and_then(|value| value.strip_prefix(b"="));
+                tokens.is_some_and(|tokens| {
+                    tokens.split(|byte| *byte == b',').any(|token| token == self.token.as_bytes())
+                })
+            })
+        })
     }
 
     fn found(self) -> Vec<Found> {
@@ -152,18 +214,36 @@ impl Seen {
         let mut processes = Processes::new(&root);
         let mut found = Vec::new();
         for (name, owner) in self.segments {
-            let (Some(owner), Some((_, start_ticks))) = (owner, parse_file_name(&name)) else {
+            let (Owner::Command(file), Some((pid, start_ticks))) = (owner, parse_file_name(&name))
+            else {
                 continue;
             };
             let path = Path::new(SHARED_MEMORY).join(&name);
-            if !path.exists() {
+            if file.is_none() && !path.exists() {
                 continue;
             }
-            processes.add(owner);
-            let process = processes.get(owner);
-            let is_running = process.is_some_and(|process| process.start_time == Ok(start_ticks));
-            found.push(Found { path, is_running });
+            let is_running = candidates(pid).into_iter().any(|pid| {
+                processes.add(pid);
+                let process = processes.get(pid);
+                process.is_some_and(|process| process.start_time == Ok(start_ticks))
+            });
+            found.push(Found { path, is_running, file });
         }
         found
     }
+}
+
+/// The processes that a number may mean: in another namespace a process has another number here.
+fn candidates(pid: i32) -> Vec<Pid> {
+    let mut candidates = vec![Pid(pid)];
+    candidates.extend(find_in_other_namespaces(&Root::system(), &[pid]));
+    candidates
+}
+
+/// Opens a file that anybody may have put there: no link is followed, and a pipe does not block.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }

@@ -1,14 +1,16 @@
 //! Signals on their way to the command.
 //!
 //! What the terminal sends (Ctrl-C and the like) goes to the whole process group, and so to the command: ttmem only
-//! outlives it. A signal sent to ttmem alone is forwarded. Signals that ttmem was started to ignore stay ignored, here
-//! and in the command. Ctrl-Z stops both, as it does any group.
+//! outlives it. What a process sends to ttmem alone is passed on. `timeout` sends each signal twice, to its child and to the
+//! group: of two that come at once from there one is passed on, for the other has reached the command too. What ttmem was
+//! started to ignore stays ignored, here and in the command. Ctrl-Z stops both, as it does any group.
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -20,6 +22,9 @@ use signal_hook::low_level::emulate_default_handler;
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 /// `si_code` of a signal that the kernel sent, such as one from the terminal's keys.
 const FROM_THE_KERNEL: i32 = 0x80;
+
+/// Signals of one number from `timeout` that come closer together than this were sent to the process and to its group.
+const AT_ONCE: Duration = Duration::from_millis(10);
 
 /// Signals that wait for the command to be there.
 pub(super) struct Signals(Option<SignalsInfo<WithRawSiginfo>>);
@@ -47,13 +52,19 @@ impl Signals {
         if let Some(mut signals) = self.0 {
             let ended = Arc::clone(&has_ended);
             thread::spawn(move || {
+                let sends_twice = is_child_of_timeout();
+                let mut newest: Option<(i32, Instant)> = None;
                 for info in signals.forever() {
+                    let is_double = newest.take().is_some_and(|(number, time)| {
+                        sends_twice && number == info.si_signo && time.elapsed() < AT_ONCE
+                    });
                     if ended.load(Ordering::Acquire) {
                         // The command is gone: from here on ttmem is a program like any other.
                         if emulate_default_handler(info.si_signo).is_err() {
                             return;
                         }
-                    } else if info.si_code != FROM_THE_KERNEL {
+                    } else if info.si_code != FROM_THE_KERNEL && !is_double {
+                        newest = Some((info.si_signo, Instant::now()));
                         send(descriptor.as_ref(), pid, info.si_signo);
                     }
                 }
@@ -80,6 +91,12 @@ fn send(descriptor: Option<&OwnedFd>, pid: Pid, number: i32) {
     match sent {
         Ok(()) | Err(_) => {}
     }
+}
+
+/// Whether coreutils' `timeout` started ttmem.
+fn is_child_of_timeout() -> bool {
+    let parent = std::os::unix::process::parent_id();
+    std::fs::read(format!("/proc/{parent}/comm")).is_ok_and(|name| name == b"timeout\n")
 }
 
 /// The set of signals that this process ignores, by number less one.
