@@ -37,12 +37,12 @@ pub(super) fn pass_on(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
 
     if IGNORES_SIGPIPE.load(Ordering::Relaxed) {
+        let ignore = || {
+            // SAFETY: sets how this process, the child, treats one signal; no handler is given.
+            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+            Ok(())
+        };
         // SAFETY: the closure makes one system call, which is allowed between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-                Ok(())
-            });
-        }
+        unsafe { command.pre_exec(ignore) };
     }
 }
