@@ -53,7 +53,7 @@ pub struct Header {
     pub agent_version: String,
     /// The namespace of the process number, and the runs that the process is part of.
     pub identity: Identity,
-    /// What has become of the agent.
+    /// The state of the agent.
     pub state: AgentState,
     /// Hooks for which TT-Metal has a function.
     pub hooks_resolved: HookSet,
