@@ -5,6 +5,7 @@
 pub(super) mod command;
 mod inherited;
 pub(super) mod library;
+mod limit;
 mod reaper;
 mod segments;
 mod signals;

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::segments::{self, Found, Watch};
 use super::signals::{Forwarding, Signals};
 use super::{inherited, library, reaper, say};
-use crate::exit::{Exit, Failure};
+use crate::error::Error;
 
 /// Exit code where the command is there and cannot be run, as shells have it.
 const CANNOT_RUN: u8 = 126;
