@@ -187,11 +187,7 @@ fn buffers_of_sub_devices_are_their_meshs_chips() {
         );
         assert_eq!(allocator.kind(BufferKind::L1).banks, 64, "{form:?}");
         assert_eq!(allocator.kind(BufferKind::L1).residual, Some(0), "{form:?}");
-        assert_eq!(
-            allocator.kind(BufferKind::Dram).statistics,
-            None,
-            "nobody saw that it has DRAM"
-        );
+        assert_eq!(allocator.kind(BufferKind::Dram).statistics, None, "its DRAM was not seen");
         assert_eq!(live(&segment), [0; 4]);
     }
 }
@@ -299,7 +295,7 @@ fn after_sigkill_everything_is_still_there() {
     host.kill();
     let after = host.segment();
     assert_eq!(after, before);
-    assert_eq!(after.header.state, AgentState::Recording, "nobody said good-bye");
+    assert_eq!(after.header.state, AgentState::Recording, "there was no clean exit");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn live(owner: &BufferOwner, segment: &Segment) -> Check {
         return Check::warn(
             "agents",
             format!("{whose}: {}", missing.join(", ")),
-            "this release lacks the functions: the agent's figures are as good as TT-Metal's statistics",
+            "this release does not export the functions: the agent's figures are as good as TT-Metal's statistics",
         );
     }
     let called = segment.header.hooks_called.iter().count();

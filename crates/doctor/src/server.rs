@@ -47,7 +47,7 @@ fn running(path: &Path, found: &Probed) -> Check {
 fn not_used(path: &Path, unfit: &Unfit) -> Check {
     let remedy = match unfit {
         Unfit::Dead => "start it again, or remove the socket",
-        Unfit::Closed => "join the group that the socket belongs to (ls -l), then log in anew",
+        Unfit::Closed => "join the group that the socket belongs to (ls -l), then log in again",
         Unfit::Stranger(_) => "have root or yourself run it; --server names it if you trust it",
         Unfit::Elsewhere => "give a server of another host another --socket",
         _ => "restart it (systemctl restart ttmem), and see its journal",

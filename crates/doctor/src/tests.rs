@@ -134,7 +134,7 @@ fn every_state_of_a_server_is_told() {
         (Ok(good.clone()), Status::Pass, "every 1s"),
         (Ok(Probed { ttmem: "9.9.9".to_owned(), ..good.clone() }), Status::Warn, "ttmem 9.9.9"),
         (Ok(Probed { blind_spots: 2, ..good }), Status::Warn, "may not read everything"),
-        (Err(Unfit::Dead), Status::Warn, "does not run any more"),
+        (Err(Unfit::Dead), Status::Warn, "is a stale socket: no server"),
         (Err(Unfit::Closed), Status::Warn, "not open to this user"),
         (Err(Unfit::Stranger(77)), Status::Warn, "user 77"),
         (Err(Unfit::Elsewhere), Status::Warn, "another host"),

@@ -133,7 +133,7 @@ fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> 
                         chip.index,
                         differences.join("; ")
                     ),
-                    "ttmem adds up the processes; the totals are right again when the region is made anew",
+                    "ttmem adds up the processes; the totals are right again when the region is recreated",
                 )
             })
         })
@@ -165,7 +165,7 @@ fn full_regions(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
             "region-full",
             Severity::Warning,
             format!("all {REGION_SLOTS} slots of chip {}'s region are taken: further processes are not counted", chip.index),
-            "end processes that are done; slots of killed ones are free again when the region is made anew",
+            "end processes that are done; slots of killed ones are free again when the region is recreated",
         )
     })
 }

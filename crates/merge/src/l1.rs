@@ -175,7 +175,7 @@ fn nameless(names: &Field<KernelNames>) -> Missing {
             format!("only their names tell the system's kernels apart: {}", missing.detail),
         ),
         Ok(_) => Missing::no_source(
-            "only their names tell the system's kernels apart, and kernels.yaml lacks some of them",
+            "only their names tell the system's kernels apart, and kernels.yaml does not list some of them",
         ),
     }
 }

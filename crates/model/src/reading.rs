@@ -320,7 +320,7 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Reading<T> {
         let quality = generator.subschema_for::<Quality>();
         let missing = generator.subschema_for::<MissingReason>();
         schemars::json_schema!({
-            "description": "A number with its source, quality and age in microseconds, or a blank with its reason.",
+            "description": "A number with its source, quality and age in microseconds, or the reason that it is missing.",
             "oneOf": [
                 {
                     "type": "object",

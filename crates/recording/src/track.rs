@@ -135,11 +135,11 @@ fn peak_event(chip: ChipId, kind: Kind, peak: &Peak) -> Event {
 
 fn chips(before: &Before, after: &Before, time: Timestamp, events: &mut Vec<Event>) {
     for chip in before.chips.difference(&after.chips) {
-        let text = format!("chip {chip} has gone");
+        let text = format!("chip {chip} disappeared");
         events.push(Event::new(time, EventKind::ChipVanished, text).of_chip(*chip));
     }
     for chip in after.chips.difference(&before.chips) {
-        let text = format!("chip {chip} has come");
+        let text = format!("chip {chip} appeared");
         events.push(Event::new(time, EventKind::ChipAppeared, text).of_chip(*chip));
     }
 }
@@ -158,7 +158,7 @@ fn processes(before: &Before, after: &Before, time: Timestamp, events: &mut Vec<
         let (kind, how) = match (is_left(), known.held) {
             (true, _) => (EventKind::ProcessDied, "has died and left device memory behind"),
             (false, 0) => (EventKind::ProcessEnded, "has ended"),
-            (false, _) => (EventKind::ProcessDied, "has gone with device memory in its hands"),
+            (false, _) => (EventKind::ProcessDied, "ended with device memory"),
         };
         let held = i64::try_from(known.held).unwrap_or(i64::MAX);
         let text = format!("{} (pid {pid}) {how}", known.name);
@@ -166,7 +166,7 @@ fn processes(before: &Before, after: &Before, time: Timestamp, events: &mut Vec<
     }
     for (identity, process) in after.processes.iter().filter(|(_, process)| process.is_live) {
         if before.processes.get(identity).is_none_or(|known| !known.is_live) {
-            let text = format!("{} (pid {}) has come", process.name, identity.0);
+            let text = format!("{} (pid {}) started", process.name, identity.0);
             events.push(Event::new(time, EventKind::ProcessStarted, text).of_process(identity.0));
         }
     }

@@ -33,7 +33,7 @@ pub enum ClientError {
     #[error("the server closed the connection: {0}")]
     Refused(String),
     /// Its message is invalid.
-    #[error("cannot understand the server: {0}")]
+    #[error("invalid answer of the server: {0}")]
     Damaged(#[from] Damage),
     /// It speaks another version of the protocol.
     #[error(
@@ -72,7 +72,7 @@ impl Client {
             (FrameKind::Welcome, content) => serde_json::from_slice(&content)
                 .map_err(|error| Damage::Snapshot(error.to_string()))?,
             (FrameKind::Bye, why) => return Err(refused(&why)),
-            _ => return Err(Damage::Impossible("the first frame is no welcome").into()),
+            _ => return Err(Damage::Impossible("the first frame is not a welcome").into()),
         };
         if welcome.version.0 != PROTOCOL.0 {
             return Err(ClientError::Version(welcome.version.0, PROTOCOL.0));
@@ -158,7 +158,7 @@ impl Client {
     }
 
     fn moment(&self) -> Result<Moment, ClientError> {
-        self.reader.moment().ok_or_else(|| Damage::Impossible("there is no state yet").into())
+        self.reader.moment().ok_or_else(|| Damage::Impossible("no state yet").into())
     }
 
     /// Receives the available frames. A server that never stops sending does not delay the client for long.

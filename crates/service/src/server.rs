@@ -180,7 +180,7 @@ impl Server {
             let now = Clock::System.marks().awake_us;
             match Peer::new(stream, viewer, now) {
                 Ok(peer) if self.peers.len() < MAX_CLIENTS => self.peers.push(peer),
-                Ok(mut peer) => peer.refuse("the server has as many clients as it takes"),
+                Ok(mut peer) => peer.refuse("the server has too many clients"),
                 Err(_) => {}
             }
         }

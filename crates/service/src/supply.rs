@@ -290,8 +290,8 @@ impl Supply {
         });
         let (is_worth_a_line, then) = match self.choice {
             // A server that is missing from the start is the error that ends the command.
-            Choice::Only(_) => (self.was_served, "nothing is seen until it is back"),
-            Choice::Nobody | Choice::Whoever(_) => (unfit.is_worth_a_line(), "collecting here"),
+            Choice::Only(_) => (self.was_served, "no snapshots until it is back"),
+            Choice::Nobody | Choice::Whoever(_) => (unfit.is_worth_a_line(), "reading directly"),
         };
         if is_worth_a_line && self.said.as_ref() != Some(&text) {
             self.notices.push(format!("{text}; {then}"));

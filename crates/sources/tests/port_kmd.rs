@@ -156,7 +156,7 @@ fn refused(change: impl FnOnce(&mut Stage)) -> (String, String) {
 fn without_metal_as_an_owner_the_device_is_not_opened() {
     let maps = format!("proc/{OWNER}/maps");
     for (expected, owners) in [
-        ("nobody has device 61 open", ""),
+        ("no process has device 61 open", ""),
         ("known to run TT-Metal", "77,0"),
         ("cannot tell who owns", "x"),
     ] {
@@ -172,7 +172,7 @@ fn without_metal_as_an_owner_the_device_is_not_opened() {
 #[test]
 fn an_owner_that_leaves_takes_us_along() {
     let (said, steps) = refused(|stage| _ = stage.set("fault", "owner-leaves"));
-    assert!(said.contains("nobody has device"), "{said}");
+    assert!(said.contains("no process has device"), "{said}");
     assert!(steps.ends_with("mmap munmap FREE_TLB close exit"), "{steps}");
 }
 

@@ -186,7 +186,7 @@ fn a_device_that_must_not_be_opened_says_why() {
     alone.file(&format!("proc/driver/tenstorrent/{DEVICE}/pids"), "");
     let (code, message) = ends(&alone);
     assert_eq!(code, 6, "{message}");
-    assert!(message.contains("nobody has device"), "{message}");
+    assert!(message.contains("no process has device"), "{message}");
 
     let mut stranger = staged("wormhole/idle");
     stranger.file("proc/4242/maps", "7f00-7f01 r-xp 0 08:01 9 /usr/bin/tt-smi\n");

@@ -210,7 +210,7 @@ fn a_list_of_another_moment_says_so_until_the_next_one_comes() {
     app.update(Moment(NOW.0 + 3_600 * SECOND), Event::Tick);
     assert_eq!(app.wait(Moment(NOW.0 + 3_600 * SECOND)), None);
     app.update(Moment(0), Event::Key(Key::Char('1')));
-    assert_eq!(app.buffer_pace(), None, "nobody looks at them");
+    assert_eq!(app.buffer_pace(), None, "the view is closed");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn replayed(view: View, look: Look) -> App {
         app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
     }
     let happened = [
-        (30, EventKind::ProcessStarted, "python3 (pid 41377) has come"),
+        (30, EventKind::ProcessStarted, "python3 (pid 41377) started"),
         (200, EventKind::Peak, "DRAM 8257536000 bytes"),
         (480, EventKind::ProcessDied, "python (pid 39122) has died"),
     ];

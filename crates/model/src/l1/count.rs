@@ -104,7 +104,7 @@ impl schemars::JsonSchema for Count {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let reason = generator.subschema_for::<MissingReason>();
         schemars::json_schema!({
-            "description": "A number, or a blank with its reason.",
+            "description": "A number, or the reason that it is missing.",
             "oneOf": [
                 { "type": "integer", "minimum": 0 },
                 {

@@ -82,7 +82,7 @@ impl Writer {
 
     /// Handles messages until it is stopped or nothing more can be written.
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Report {
-        let mut why = "ttmem has ended".to_owned();
+        let mut why = "ttmem ended".to_owned();
         let mut outcome = Ok(());
         for message in messages {
             outcome = match message {
@@ -116,7 +116,7 @@ impl Writer {
         match self.encoder.push(time, snapshot) {
             Ok(Some(block)) => self.put(block)?,
             Ok(None) => {}
-            Err(error) => self.say(format!("a snapshot was left out: {error}")),
+            Err(error) => self.say(format!("a snapshot was skipped: {error}")),
         }
         for event in gaps {
             self.say(event.text.clone());
@@ -166,7 +166,7 @@ impl Writer {
         let new = dropped - self.dropped_said;
         if new > 0 {
             self.dropped_said = dropped;
-            let text = format!("{new} snapshots were not recorded: writing was too slow");
+            let text = format!("{new} snapshots were dropped: writing was too slow");
             self.say(text.clone());
             let value = i64::try_from(new).unwrap_or(i64::MAX);
             self.encoder.event(Event::new(time, EventKind::Dropped, text).with_value(value));
@@ -263,7 +263,7 @@ impl Writer {
         }
         if self.options.max_bytes.is_some_and(|max| size > max) {
             self.say(format!(
-                "{more} bytes are left out beside the snapshots: --max-size leaves no room"
+                "{more} bytes beside the snapshots are skipped: --max-size is reached"
             ));
             return Ok(false);
         }
@@ -360,7 +360,7 @@ impl Writer {
         self.report.files.clear();
         self.fail(match harm {
             Harm::Removed => "the file was removed",
-            Harm::Cut => "somebody cut the file while it was recorded",
+            Harm::Cut => "another process truncated the file",
         })
     }
 

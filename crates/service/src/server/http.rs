@@ -92,7 +92,7 @@ fn take(stream: TcpStream, bound: SocketAddr, pages: &Arc<dyn Pages>, open: &Arc
     let before = open.fetch_add(1, Ordering::AcqRel);
     let one = Open(Arc::clone(open));
     if before >= MAX_CONNECTIONS {
-        let busy = Response::text(503, "too many connections; come back");
+        let busy = Response::text(503, "too many connections; retry later");
         // The peer may be gone.
         drop(stream.set_nonblocking(true).and_then(|()| reply(&stream, &busy, true)));
         return;
@@ -113,7 +113,7 @@ fn answer(mut stream: &TcpStream, bound: SocketAddr, pages: &dyn Pages) {
                 (pages.respond(&request), with_body)
             }
             Ok((_, with_body)) => {
-                (Response::text(421, "called by a name that is not this machine's"), with_body)
+                (Response::text(421, "the Host header does not name this machine"), with_body)
             }
             Err(response) => (response, true),
         },
@@ -178,19 +178,19 @@ fn read(mut stream: &TcpStream) -> Result<Vec<u8>, Unread> {
 /// Parses the head of a request. Returns true if the answer includes its content.
 fn parse(head: &[u8]) -> Result<(Request, bool), Response> {
     let bad = |why| Response::text(400, why);
-    let head = std::str::from_utf8(head).map_err(|_error| bad("the request is no text"))?;
+    let head = std::str::from_utf8(head).map_err(|_error| bad("the request is not text"))?;
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, target, version) = (words.next(), words.next(), words.next());
     let (Some(method), Some(target), Some(version), None) = (method, target, version, words.next())
     else {
-        return Err(bad("the first line is no request"));
+        return Err(bad("the first line is not a request"));
     };
     if !matches!(version, "HTTP/1.0" | "HTTP/1.1") {
-        return Err(Response::text(505, "HTTP/1.0 and HTTP/1.1 are spoken here"));
+        return Err(Response::text(505, "only HTTP/1.0 and HTTP/1.1 are supported"));
     }
     if !matches!(method, "GET" | "HEAD") {
-        return Err(Response::text(405, "only GET and HEAD: nothing can be changed here"));
+        return Err(Response::text(405, "only GET and HEAD are supported"));
     }
     if !target.starts_with('/') {
         return Err(bad("the path does not begin with /"));
@@ -208,7 +208,7 @@ fn parse(head: &[u8]) -> Result<(Request, bool), Response> {
         } else if name.eq_ignore_ascii_case("host")
             && request.host.replace(value.trim().to_owned()).is_some()
         {
-            return Err(bad("there are two hosts"));
+            return Err(bad("two Host headers"));
         }
     }
     Ok((request, method == "GET"))

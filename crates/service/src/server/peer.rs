@@ -138,8 +138,8 @@ impl Peer {
         }
         let age = now.saturating_sub(self.since);
         match self.phase {
-            Phase::Greeting if age > HELLO_US => Wish::Refuse("no greeting came in time"),
-            Phase::Past(_) if age > PAST_US => Wish::Refuse("its history was not taken in time"),
+            Phase::Greeting if age > HELLO_US => Wish::Refuse("no greeting in time"),
+            Phase::Past(_) if age > PAST_US => Wish::Refuse("its history was not read in time"),
             _ => Wish::Nothing,
         }
     }
@@ -157,7 +157,7 @@ impl Peer {
         let Ok(hello) = serde_json::from_slice::<Hello>(content) else { return NOT_OURS };
         if hello.version.0 != PROTOCOL.0 {
             return Wish::Refuse(
-                "client and server are of different ages: install the same ttmem for both, and restart the server",
+                "client and server have different versions: install the same ttmem for both, and restart the server",
             );
         }
         self.phase = Phase::Past(u64::MAX);

@@ -110,14 +110,14 @@ fn push_for_ever(options: &Options, slot: &Slot) {
         let name = &options.endpoint;
         let wait = match post(options, &content) {
             Ok(()) if failures > 0 => {
-                (options.say)(&format!("{name} takes metrics again"));
+                (options.say)(&format!("{name} accepts metrics again"));
                 failures = 0;
                 interval
             }
             Ok(()) => interval,
             Err(error) => {
                 if failures == 0 {
-                    (options.say)(&format!("{name} does not take metrics: {error}; trying on"));
+                    (options.say)(&format!("{name} does not accept metrics: {error}; retrying"));
                 }
                 failures = failures.saturating_add(1);
                 let longer = interval.saturating_mul(1 << failures.min(10));

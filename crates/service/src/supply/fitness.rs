@@ -47,20 +47,20 @@ impl fmt::Display for Unfit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => formatter.write_str("is not there"),
-            Self::Dead => formatter.write_str("does not run any more"),
-            Self::Closed => formatter.write_str("is not open to this user: join its group"),
-            Self::Broken(why) => write!(formatter, "is of no use: {why}"),
-            Self::Silent => formatter.write_str("has fallen silent"),
+            Self::Dead => formatter.write_str("is a stale socket: no server"),
+            Self::Closed => formatter.write_str("denies access to this user: join its group"),
+            Self::Broken(why) => write!(formatter, "is unusable: {why}"),
+            Self::Silent => formatter.write_str("stopped answering"),
             Self::Stranger(uid) => write!(
                 formatter,
-                "is of user {uid}, who is neither root nor you; --server names it if you trust it"
+                "runs as user {uid}, neither root nor you; use --server if you trust it"
             ),
-            Self::Elsewhere => formatter.write_str("looks at another host than this machine"),
+            Self::Elsewhere => formatter.write_str("samples another host"),
             Self::TooSlow(every) => {
-                write!(formatter, "collects every {every:?} only, which is less than asked for")
+                write!(formatter, "samples only every {every:?}, less often than requested")
             }
-            Self::Old(seconds) => write!(formatter, "shows a state of {seconds} s ago"),
-            Self::SeesNoMore => formatter.write_str("sees no more than this user does"),
+            Self::Old(seconds) => write!(formatter, "has a state from {seconds} s ago"),
+            Self::SeesNoMore => formatter.write_str("sees no more than this user"),
         }
     }
 }
@@ -95,7 +95,7 @@ impl From<ClientError> for Unfit {
                 ErrorKind::NotFound => Self::Absent,
                 ErrorKind::ConnectionRefused => Self::Dead,
                 ErrorKind::PermissionDenied => Self::Closed,
-                ErrorKind::WouldBlock => Self::Broken("it takes no more clients".to_owned()),
+                ErrorKind::WouldBlock => Self::Broken("it accepts no more clients".to_owned()),
                 _ => Self::Broken(error.to_string()),
             },
             other => Self::Broken(other.to_string()),
@@ -120,7 +120,7 @@ pub(super) fn is_snapshot(snapshot: &Snapshot) -> Result<(), Unfit> {
         return Ok(());
     }
     Err(Unfit::Broken(format!(
-        "its snapshots are of another version than {}",
+        "its snapshots have another version than {}",
         ttmem_model::snapshot::VERSION
     )))
 }

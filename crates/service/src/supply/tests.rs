@@ -176,7 +176,7 @@ fn a_server_that_dies_is_replaced_at_once_and_found_again() {
     assert_eq!(source(&alone).unwrap().0, SourceStatus::Failed);
     let said = supply.notices();
     assert!(
-        said.len() == 1 && said[0].ends_with("does not run any more; collecting here"),
+        said.len() == 1 && said[0].ends_with("is a stale socket: no server; reading directly"),
         "{said:?}"
     );
     supply.snapshot();
@@ -211,7 +211,7 @@ fn where_one_server_alone_will_do_there_is_nothing_without_it() {
     assert!(is_served(&snapshot));
     assert!(supply.snapshot().chips.is_empty());
     let said = supply.notices();
-    assert!(said.len() == 1 && said[0].ends_with("nothing is seen until it is back"), "{said:?}");
+    assert!(said.len() == 1 && said[0].ends_with("no snapshots until it is back"), "{said:?}");
     supply.retry.due_us = 0;
     stage.serve_while(far, stage.server(far), || supply.snapshot());
     assert!(supply.notices()[0].ends_with("is back"));
@@ -267,7 +267,7 @@ fn a_hostile_server_does_no_harm() {
     let bomb = frame(FrameKind::History, &vec![7; 4 << 20]).repeat(30);
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("silence", Vec::new(), "does not answer in time"),
-        ("no welcome", frame(FrameKind::Full, b""), "the first frame is no welcome"),
+        ("no welcome", frame(FrameKind::Full, b""), "the first frame is not a welcome"),
         ("a long frame", vec![0xff; 64], "a frame longer than frames are"),
         ("half a frame", welcome(1)[..9].to_vec(), "does not answer in time"),
         ("no state", welcome(u64::MAX), "does not answer in time"),

@@ -184,7 +184,7 @@ pub enum LayoutError {
     },
     /// Two releases left a magic number, each where it has it. L1 keeps what an older program wrote.
     #[error(
-        "unknown TT-Metal layout: the magic stands where {first} has it and where {second} has it, \
+        "unknown TT-Metal layout: the magic is where {first} has it and where {second} has it, \
          so one is left over; name the release or give its brisc.elf"
     )]
     Ambiguous {
@@ -194,7 +194,7 @@ pub enum LayoutError {
         second: String,
     },
     /// The magic number is there, and what is around it cannot be true.
-    #[error("unknown TT-Metal layout: the magic stands where {releases} has it, but {detail}")]
+    #[error("unknown TT-Metal layout: the magic is where {releases} has it, but {detail}")]
     Implausible {
         /// The releases that the position stands for.
         releases: String,

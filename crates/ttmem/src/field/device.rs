@@ -244,7 +244,7 @@ const RESIDENT: &[DeviceField] = &[
     ),
     bytes!(
         "memory.circular_buffers.running",
-        "Bytes of circular buffers of programs at work.",
+        "Bytes of circular buffers of running programs.",
         |_, chip| (&chip.memory.circular_buffers.running).into()
     ),
     bytes!(
@@ -270,7 +270,7 @@ const RESIDENT: &[DeviceField] = &[
         "Bytes of the application's kernels resident in L1.",
         |_, chip| (&chip.memory.kernels.used).into()
     ),
-    bytes!("memory.kernels.running", "Bytes of kernels of programs at work.", |_, chip| {
+    bytes!("memory.kernels.running", "Bytes of kernels of running programs.", |_, chip| {
         (&chip.memory.kernels.running).into()
     }),
     bytes!("memory.kernels.system", "Bytes of dispatch and fabric kernels.", |_, chip| {

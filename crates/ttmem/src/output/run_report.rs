@@ -93,7 +93,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     line.push(Role::Strong, &format!("Process {}{name}", process.pid), page.width);
     let (role, end) = match process.end {
         End::Running => (Role::Plain, "still runs"),
-        End::Exited => (Role::Plain, "ended by itself"),
+        End::Exited => (Role::Plain, "exited normally"),
         End::Killed => (Role::Notice, "killed, or left by _exit"),
         End::Off => (Role::Notice, "its agent switched itself off"),
     };

@@ -113,7 +113,7 @@ fn a_real_collector_takes_the_metrics_and_may_come_and_go() {
     }
     let again = Rotel::new(&program, &address);
     again.wait_for(&["Name: hw.gpu.memory.usage"]);
-    assert!(lines.next().unwrap().unwrap().contains("takes metrics again"));
+    assert!(lines.next().unwrap().unwrap().contains("accepts metrics again"));
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -14,7 +14,7 @@ fn what_was_recorded_is_printed_as_it_was() {
     let error = String::from_utf8(recorded.stderr).unwrap();
     assert!(error.starts_with("ttmem: recording to a.ttmem every 100ms for 250ms"), "{error}");
     assert!(
-        error.contains("ttmem: wrote a.ttmem: 3 snapshots and what an agent said in "),
+        error.contains("ttmem: wrote a.ttmem: 3 snapshots, allocations of 1 process, "),
         "{error}"
     );
     // Rates are known from the second snapshot on, so that only the first is like a single one.

@@ -64,7 +64,7 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     );
     put("good", &good);
     let said = fail(here, &["replay", "good", "--at", "later"], 2);
-    assert!(said.starts_with("`later` is no moment; write 2026-"), "{said}");
+    assert!(said.starts_with("`later` is not a time; write 2026-"), "{said}");
     let said = fail(here, &["replay", "good", "--at", "1970-01-02T00:00"], 6);
     assert!(said.starts_with("good begins later; it goes from 2026-11-02T09:30:00"), "{said}");
     for late in ["2026-11-03T00:00", "+1h"] {

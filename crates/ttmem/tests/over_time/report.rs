@@ -51,7 +51,7 @@ fn the_agent_of_a_process_that_merely_ran_is_in_the_recording() {
     let output =
         run(folder.path(), &["--demo", "record", "-o", "a", "-l", "100ms", "--for", "150ms"]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("snapshots and what an agent said in"), "{said}");
+    assert!(said.contains("snapshots, allocations of 1 process"), "{said}");
     let text = print(folder.path(), &["report", "a"]);
     assert!(text.contains("Process 52110 python3") && text.contains("still runs"), "{text}");
     assert!(text.contains("ScaledDotProductAttention"), "{text}");

@@ -88,7 +88,7 @@ fn clients_and_pages_see_the_host() {
     let (status, snapshot) = serving.get("/api/v1/snapshot", "");
     let value: serde_json::Value = serde_json::from_str(&snapshot).unwrap();
     assert_eq!((status, &value["schema"]), (200, &"ttmem/snapshot".into()));
-    assert_eq!(value["processes"][0]["command"], "", "nobody knows who asks over HTTP");
+    assert_eq!(value["processes"][0]["command"], "", "HTTP has no user");
     assert_eq!(serving.get("/healthz", ""), (200, "ok\n".to_owned()));
     assert_eq!(serving.get("/x", "").0, 404);
 }

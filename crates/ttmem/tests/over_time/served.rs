@@ -93,7 +93,7 @@ fn a_running_server_is_used_unless_told_otherwise() {
     assert_eq!(checked(&serving), ("warn".to_owned(), false));
     let (status, said) = source(&serving.run(&["--json"]));
     assert!(status.unwrap().starts_with("\"failed\""));
-    assert!(said.ends_with("ttmem.sock does not run any more; collecting here"), "{said}");
+    assert!(said.ends_with("ttmem.sock is a stale socket: no server; reading directly"), "{said}");
     std::fs::remove_file(serving.folder.path().join("ttmem.sock")).unwrap();
     assert_eq!(source(&serving.run(&["--json"])), (None, String::new()));
     let alone = serving.run(&["--server", "ttmem.sock"]);
@@ -135,7 +135,7 @@ fn a_recording_goes_on_when_its_server_is_killed_and_comes_back() {
     server.kill().unwrap();
     server.wait().unwrap();
     let said = lines.next().unwrap().unwrap();
-    assert!(said.ends_with("does not run any more; collecting here"), "{said}");
+    assert!(said.ends_with("is a stale socket: no server; reading directly"), "{said}");
     let Some(mut server) = serve(folder) else { return };
     let said = lines.next().unwrap().unwrap();
     assert!(said.ends_with("ttmem.sock is back"), "{said}");

@@ -24,7 +24,7 @@ pub enum BadEndpoint {
     Syntax,
     /// It requires encryption.
     #[error(
-        "https is not spoken here; push to a collector on this machine, such as http://localhost:4318, and let it encrypt"
+        "https is not supported; push to a collector on this machine, such as http://localhost:4318, and let it encrypt"
     )]
     Encrypted,
 }

@@ -13,11 +13,11 @@ pub enum KmdPortError {
     #[error("a captured host has no devices; read an image of its L1 instead")]
     NotSystem,
     /// The driver's list of owners cannot be read.
-    #[error("cannot tell who owns the device: {}; its L1 is read only while somebody does", .0.detail)]
+    #[error("cannot tell who owns the device: {}; its L1 is read only while one does", .0.detail)]
     NoOwnerList(Missing),
     /// No other process has the device open.
     #[error(
-        "nobody has device {number} open, and opening an idle chip may wake it; start the workload first"
+        "no process has device {number} open, and opening an idle chip may wake it; start the workload first"
     )]
     NoOwner {
         /// The device.
@@ -39,9 +39,7 @@ pub enum KmdPortError {
         path: String,
     },
     /// The device file may not be opened.
-    #[error(
-        "{path}: permission denied; tt-kmd's udev rule gives everybody access, check that it is installed"
-    )]
+    #[error("{path}: permission denied; install tt-kmd's udev rule, which gives all users access")]
     Denied {
         /// The device file.
         path: String,

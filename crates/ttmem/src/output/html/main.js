@@ -37,7 +37,7 @@ function factsOf(report) {
   }
   if (report.command) facts.push(["command", report.command]);
   if (report.exit_code !== null) facts.push(["exit code", report.exit_code]);
-  const ends = { running: "still runs", exited: "ended by itself", killed: "killed, or left by _exit", off: "its agent switched itself off" };
+  const ends = { running: "still runs", exited: "exited normally", killed: "killed, or left by _exit", off: "its agent switched itself off" };
   for (const process of report.processes) facts.push([processName(process), [ends[process.end], process.tt_metal && `TT-Metal ${process.tt_metal}`].filter(Boolean).join(", ")]);
   return facts;
 }
@@ -56,8 +56,8 @@ function reportPage(data) {
   document.body.append(
     element("a", { class: "skip", href: "#memory" }, "to the memory"),
     element("header", { class: "top" }, element("h1", {}, title), element("ul", { class: "facts" }, facts.map(([name, value]) => element("li", {}, `${name} `, element("b", {}, value)))), jump),
-    element("main", {}, ...parts, report.processes.length ? null : element("p", { class: "muted" }, "No process in it ran with the agent, so nothing is known of ops and buffers: ttmem record -- CMD records a command with it.")),
-    element("footer", {}, `Made by ttmem ${data.ttmem}. Sizes are in powers of 1024; bytes of a process are of each chip.`), tip);
+    element("main", {}, ...parts, report.processes.length ? null : element("p", { class: "muted" }, "No process in it had an agent, so that ops and buffers are unknown: ttmem record -- CMD records a command with it.")),
+    element("footer", {}, `Made by ttmem ${data.ttmem}. Sizes are in powers of 1024; per-process bytes are per chip.`), tip);
   // An element of the document has a size to be drawn at.
   memorySection(memory, report, marks);
   if (parts.includes(buffers)) bufferSection(buffers, report, marks);

@@ -414,7 +414,7 @@ fn what_l1_says_is_kept_while_it_is_fresh() {
         chip.memory.circular_buffers.used.clone()
     };
     scene.app.update(scene.at, Event::Cores(look()));
-    assert!(scene.app.cores.read.is_none(), "nobody asked for it");
+    assert!(scene.app.cores.read.is_none(), "it was not requested");
     scene.press(Key::Char('3'));
     scene.app.update(scene.at, Event::Cores(look()));
     scene.sample();

@@ -53,7 +53,7 @@ fn buffers_are_read_only_while_somebody_looks_at_them() {
     let mut scene = Scene::new();
     assert!(!scene.app.wants_buffers());
     scene.buffers();
-    assert!(scene.app.buffers.list().is_none(), "nobody asked for it");
+    assert!(scene.app.buffers.list().is_none(), "it was not requested");
     scene.type_in("5");
     assert!(scene.app.wants_buffers());
     scene.buffers();

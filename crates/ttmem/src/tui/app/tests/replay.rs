@@ -75,7 +75,7 @@ fn nothing_of_a_recording_is_asked_of_this_machine() {
     assert_eq!(scene.app.overlay, None);
     scene.type_in("5");
     assert_eq!(scene.app.buffer_pace(), Some(Pace::Once(scene.at)), "of that moment, not of now");
-    assert_eq!(scene.app.settings().interval_micros, SECOND, "its interval is nobody's choice");
+    assert_eq!(scene.app.settings().interval_micros, SECOND, "its interval is not a setting");
     let later = Moment(scene.at.0 + 60 * SECOND);
     scene.app.update(later, Event::Tick);
     assert_eq!(scene.app.silence(), None, "a recording that stands still is not silent");
