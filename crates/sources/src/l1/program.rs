@@ -98,7 +98,8 @@ pub(super) fn kernels(slot: &Slot<'_>, bounds: &Bounds) -> Result<Vec<Kernel>, F
         if !is_enabled(slot, class, id, text_bytes)? {
             continue;
         }
-        let text_start = base + slot.element(slot.fields.text_offset, index, 4)?;
+        let offset = slot.element(slot.fields.text_offset, index, 4)?;
+        let text_start = text_start(base, offset)?;
         kernels.push(Kernel { processor, id, text_start, text_bytes });
     }
     if slot.fields.text_size.is_none() {
@@ -113,6 +114,13 @@ pub(super) fn kernels(slot: &Slot<'_>, bounds: &Bounds) -> Result<Vec<Kernel>, F
         }
     }
     Ok(kernels)
+}
+
+/// The address of a kernel's text. The firmware adds in 32 bits (`kernel_config_base + kernel_text_offset`): a trace places
+/// text below the configuration, so the offset of such a program is negative modulo 2^32.
+fn text_start(base: u64, offset: u64) -> Result<u64, Fault> {
+    let word = |number: u64| u32::try_from(number).ok().ok_or(Fault::CutOff);
+    Ok(word(base)?.wrapping_add(word(offset)?).into())
 }
 
 /// The bit of `enables` and the element of `watcher_kernel_ids` that a processor has. Before 0.64 there are three:
