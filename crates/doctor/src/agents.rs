@@ -5,7 +5,7 @@ use ttmem_model::facts::{Facts, SegmentFile};
 use ttmem_model::snapshot::ProcessState;
 use ttmem_segment::{Hook, Segment};
 
-use super::{Check, Patient, count, findings};
+use super::{Check, Inputs, count, findings};
 use ttmem_merge::{buffers, segments_left};
 
 /// The functions of which each release has one: the newer one first.
@@ -19,33 +19,33 @@ const NEEDED: [(&[Hook], &str); 7] = [
     (&[Hook::WriteTrace], "traces look like tensors"),
 ];
 
-pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks: Vec<Check> = library(patient).into_iter().collect();
+pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
+    let mut checks: Vec<Check> = library(inputs).into_iter().collect();
     let first = checks.len();
-    let owners = buffers(patient.facts).processes;
+    let owners = buffers(inputs.facts).processes;
     let is_gone = |owner: &&BufferOwner| owner.state == ProcessState::Stale;
     for owner in owners.iter().filter(|owner| !is_gone(owner)) {
-        let file = patient.facts.segments.iter().find(|file| file.path == owner.segment);
+        let file = inputs.facts.segments.iter().find(|file| file.path == owner.segment);
         if let Some(segment) = file.and_then(|file| file.content.as_ref().ok()) {
             checks.push(live(owner, segment));
         }
     }
     let gone: Vec<&BufferOwner> = owners.iter().filter(is_gone).collect();
     checks.extend(left(&gone));
-    checks.extend(denied(patient));
+    checks.extend(denied(inputs));
     let names = ["segment-unusable", "agent-off", "agent-blind", "agent-lossy", "agent-residual"];
-    checks.extend(findings(patient, "agents", &names));
+    checks.extend(findings(inputs, "agents", &names));
     if checks.len() == first {
         checks.push(Check::pass("agents", "no process runs with the agent"));
     }
     checks
 }
 
-fn library(patient: &Patient<'_>) -> Option<Check> {
-    Some(match patient.library.as_ref()? {
+fn library(inputs: &Inputs<'_>) -> Option<Check> {
+    Some(match inputs.library.as_ref()? {
         Ok(path) => Check::pass(
             "agent-library",
-            format!("ttmem {}, agent library {path}", patient.facts.host.ttmem),
+            format!("ttmem {}, agent library {path}", inputs.facts.host.ttmem),
         ),
         Err(why) => {
             let (text, remedy) = why.split_once("; ").unwrap_or((why, "see ttmem run --help"));
@@ -117,8 +117,8 @@ fn left(gone: &[&BufferOwner]) -> Option<Check> {
 }
 
 /// The segments that this user may not read, in one line.
-fn denied(patient: &Patient<'_>) -> Option<Check> {
-    let mut found = findings(patient, "agents", &["segment-denied"]);
+fn denied(inputs: &Inputs<'_>) -> Option<Check> {
+    let mut found = findings(inputs, "agents", &["segment-denied"]);
     let first = found.next()?;
     match found.count() {
         0 => Some(first),

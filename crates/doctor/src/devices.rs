@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ttmem_model::snapshot::Chip;
 use ttmem_model::{MissingReason, Reading};
 
-use super::{Check, Patient, count, findings};
+use super::{Check, Inputs, count, findings};
 use ttmem_root::Access;
 
 /// Tenstorrent's number among the makers of PCIe functions.
@@ -14,23 +14,23 @@ const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 /// The first version of the driver that tells who has a device open.
 const TELLS_OWNERS: [u64; 3] = [2, 5, 0];
 
-pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks = vec![driver(patient)];
-    if patient.facts.devices.is_empty() {
+pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
+    let mut checks = vec![driver(inputs)];
+    if inputs.facts.devices.is_empty() {
         return checks;
     }
-    checks.push(nodes(patient));
-    checks.push(firmware(patient));
-    checks.extend(telemetry(patient));
-    checks.extend(findings(patient, "devices", &["chip-vanished", "opener-gone"]));
+    checks.push(nodes(inputs));
+    checks.push(firmware(inputs));
+    checks.extend(telemetry(inputs));
+    checks.extend(findings(inputs, "devices", &["chip-vanished", "opener-gone"]));
     checks
 }
 
-fn driver(patient: &Patient<'_>) -> Check {
-    let Some(version) = &patient.facts.host.driver else {
-        return no_driver(patient);
+fn driver(inputs: &Inputs<'_>) -> Check {
+    let Some(version) = &inputs.facts.host.driver else {
+        return no_driver(inputs);
     };
-    let devices = patient.facts.devices.len();
+    let devices = inputs.facts.devices.len();
     if devices == 0 {
         return Check::warn(
             "driver",
@@ -50,12 +50,12 @@ fn driver(patient: &Patient<'_>) -> Check {
     Check::pass("driver", text)
 }
 
-fn no_driver(patient: &Patient<'_>) -> Check {
+fn no_driver(inputs: &Inputs<'_>) -> Check {
     let is_board = |name: &std::ffi::OsString| {
         let path = format!("{PCI_DEVICES}/{}/vendor", name.to_string_lossy());
-        patient.root.read_text(&path).is_ok_and(|vendor| vendor == VENDOR)
+        inputs.root.read_text(&path).is_ok_and(|vendor| vendor == VENDOR)
     };
-    let boards = patient.root.list(PCI_DEVICES).unwrap_or_default();
+    let boards = inputs.root.list(PCI_DEVICES).unwrap_or_default();
     match boards.iter().filter(|name| is_board(name)).count() {
         0 => Check::warn(
             "driver",
@@ -71,11 +71,11 @@ fn no_driver(patient: &Patient<'_>) -> Check {
 }
 
 /// The device nodes. Whether they may be opened is asked without opening them.
-fn nodes(patient: &Patient<'_>) -> Check {
+fn nodes(inputs: &Inputs<'_>) -> Check {
     let path = |number: u32| format!("/dev/tenstorrent/{number}");
     let of = |wanted: Access| -> Vec<String> {
-        let numbers = patient.facts.devices.iter().map(|device| device.number);
-        numbers.map(path).filter(|path| patient.root.access(path) == wanted).collect()
+        let numbers = inputs.facts.devices.iter().map(|device| device.number);
+        numbers.map(path).filter(|path| inputs.root.access(path) == wanted).collect()
     };
     let (absent, denied) = (of(Access::Absent), of(Access::Denied));
     if !absent.is_empty() {
@@ -94,19 +94,19 @@ fn nodes(patient: &Patient<'_>) -> Check {
     }
     Check::pass(
         "device-nodes",
-        format!("{}, each may be opened", count(patient.facts.devices.len(), "node")),
+        format!("{}, each may be opened", count(inputs.facts.devices.len(), "node")),
     )
 }
 
 /// Readings that the driver gives and that cannot be: a chip that has left the bus reads as ones.
-fn telemetry(patient: &Patient<'_>) -> Option<Check> {
+fn telemetry(inputs: &Inputs<'_>) -> Option<Check> {
     let failed = |chip: &Chip| {
         let missing = chip.telemetry.values().filter_map(Reading::missing);
         let mut failed = missing.filter(|missing| missing.reason == MissingReason::Failed);
         let first = failed.next()?.detail.clone();
         Some((1 + failed.count(), first))
     };
-    let chips = patient.snapshot.chips.iter();
+    let chips = inputs.snapshot.chips.iter();
     let mut found = chips.filter_map(|chip| Some((chip.index, failed(chip)?)));
     let (index, (number, first)) = found.next()?;
     let readings = count(number, "reading");
@@ -131,9 +131,9 @@ fn named(paths: &[String]) -> String {
 }
 
 /// Chips of one architecture should run the same firmware.
-fn firmware(patient: &Patient<'_>) -> Check {
+fn firmware(inputs: &Inputs<'_>) -> Check {
     let mut bundles: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for chip in &patient.snapshot.chips {
+    for chip in &inputs.snapshot.chips {
         let (Some(arch), Some(bundle)) = (chip.arch, chip.firmware.get("bundle")) else { continue };
         let of_arch = bundles.entry(arch.as_str()).or_default();
         if !of_arch.contains(&bundle.as_str()) {

@@ -2,7 +2,7 @@
 
 use ttmem_model::Bytes;
 
-use super::{Check, Patient, count};
+use super::{Check, Inputs, count};
 use ttmem_sources::source::process::are_hidden;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
@@ -10,27 +10,26 @@ const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
 /// Bytes that an agent reserves by default, and TT-Metal's own regions beside it.
 const ROOM_FOR_AN_AGENT: u64 = 9 << 20;
 
-pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
+pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
-    if !patient.facts.devices.is_empty() {
-        checks.push(hugepages(patient));
+    if !inputs.facts.devices.is_empty() {
+        checks.push(hugepages(inputs));
     }
-    checks.extend(room(patient));
-    checks.push(processes(patient));
+    checks.extend(room(inputs));
+    checks.push(processes(inputs));
     checks
 }
 
 /// Without an IOMMU that translates, TT-Metal needs a page of 1 GiB for each device.
-fn hugepages(patient: &Patient<'_>) -> Check {
-    let devices = &patient.facts.devices;
+fn hugepages(inputs: &Inputs<'_>) -> Check {
+    let devices = &inputs.facts.devices;
     let is_translated = |bdf: &Option<String>| {
         let group = bdf.as_ref().and_then(|bdf| {
-            let link =
-                patient.root.link(&format!("/sys/bus/pci/devices/{bdf}/iommu_group")).ok()?;
+            let link = inputs.root.link(&format!("/sys/bus/pci/devices/{bdf}/iommu_group")).ok()?;
             Some(link.file_name()?.to_string_lossy().into_owned())
         });
         let kind = group.and_then(|group| {
-            patient.root.read_text(&format!("/sys/kernel/iommu_groups/{group}/type")).ok()
+            inputs.root.read_text(&format!("/sys/kernel/iommu_groups/{group}/type")).ok()
         });
         kind.is_some_and(|kind| kind.starts_with("DMA"))
     };
@@ -38,7 +37,7 @@ fn hugepages(patient: &Patient<'_>) -> Check {
         return Check::pass("hugepages", "not needed: an IOMMU translates for every device");
     }
     let number = |name: &str| -> Option<usize> {
-        patient.root.read_text(&format!("{HUGEPAGES}/{name}")).ok()?.parse().ok()
+        inputs.root.read_text(&format!("{HUGEPAGES}/{name}")).ok()?.parse().ok()
     };
     match (number("nr_hugepages"), number("free_hugepages")) {
         (Some(all), free) if all >= devices.len() => {
@@ -57,8 +56,8 @@ fn hugepages(patient: &Patient<'_>) -> Check {
     }
 }
 
-fn room(patient: &Patient<'_>) -> Option<Check> {
-    let free = patient.root.free_bytes(SHARED_MEMORY)?;
+fn room(inputs: &Inputs<'_>) -> Option<Check> {
+    let free = inputs.root.free_bytes(SHARED_MEMORY)?;
     Some(if free < ROOM_FOR_AN_AGENT {
         Check::warn(
             "shared-memory",
@@ -70,8 +69,8 @@ fn room(patient: &Patient<'_>) -> Option<Check> {
     })
 }
 
-fn processes(patient: &Patient<'_>) -> Check {
-    if are_hidden(patient.root) {
+fn processes(inputs: &Inputs<'_>) -> Check {
+    if are_hidden(inputs.root) {
         return Check::warn(
             "processes",
             "procfs hides other users' processes (hidepid)",

@@ -65,7 +65,7 @@ impl Check {
 
 /// Everything that is looked at.
 #[derive(Debug)]
-pub struct Patient<'a> {
+pub struct Inputs<'a> {
     /// The host's files.
     pub root: &'a Root,
     /// The facts of the sources.
@@ -91,24 +91,24 @@ pub struct Diagnosis {
 
 /// Looks at everything.
 #[must_use]
-pub fn examine(patient: &Patient<'_>) -> Diagnosis {
+pub fn examine(inputs: &Inputs<'_>) -> Diagnosis {
     let mut checks = Vec::new();
-    checks.extend(devices::checks(patient));
-    checks.extend(host::checks(patient));
-    checks.extend(shared_memory::checks(patient));
-    checks.extend(agents::checks(patient));
-    checks.extend(server::checks(patient));
+    checks.extend(devices::checks(inputs));
+    checks.extend(host::checks(inputs));
+    checks.extend(shared_memory::checks(inputs));
+    checks.extend(agents::checks(inputs));
+    checks.extend(server::checks(inputs));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
     Diagnosis { schema: SCHEMA, version: VERSION, status, checks }
 }
 
 /// The findings of a snapshot with one of these names, as checks. What is merely good to know is left out.
 fn findings<'a>(
-    patient: &'a Patient<'_>,
+    inputs: &'a Inputs<'_>,
     id: &'static str,
     names: &'a [&str],
 ) -> impl Iterator<Item = Check> + 'a {
-    let found = patient.snapshot.findings.iter();
+    let found = inputs.snapshot.findings.iter();
     let wanted = found.filter(|finding| names.contains(&finding.id.as_str()));
     wanted.filter_map(move |finding| match finding.severity {
         Severity::Info => None,

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{Check, Patient};
+use super::{Check, Inputs};
 use ttmem_service::supply::{Probed, Unfit};
 
 const ID: &str = "server";
 
 /// One check for each place at which a socket is.
-pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
-    let Some(servers) = &patient.servers else { return Vec::new() };
+pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
+    let Some(servers) = &inputs.servers else { return Vec::new() };
     let there = servers.iter().filter(|(_, found)| found != &Err(Unfit::Absent));
     let mut checks: Vec<Check> = there
         .map(|(path, found)| match found {

@@ -2,7 +2,7 @@
 
 use ttmem_model::Pid;
 
-use super::{Check, Patient, count, findings};
+use super::{Check, Inputs, count, findings};
 use ttmem_sources::source::agent::find_in_other_namespaces;
 use ttmem_sources::source::process::Processes;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
@@ -28,22 +28,22 @@ const REGION_FINDINGS: [&str; 7] = [
     "stale-memory",
 ];
 
-pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
-    let mut checks: Vec<Check> = findings(patient, "regions", &REGION_FINDINGS).collect();
+pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
+    let mut checks: Vec<Check> = findings(inputs, "regions", &REGION_FINDINGS).collect();
     if checks.is_empty() {
-        checks.push(Check::pass("regions", regions(patient)));
+        checks.push(Check::pass("regions", regions(inputs)));
     }
-    let disabled: Vec<Check> = findings(patient, "tracking", &["tracking-disabled"]).collect();
+    let disabled: Vec<Check> = findings(inputs, "tracking", &["tracking-disabled"]).collect();
     if disabled.is_empty() {
         checks.push(Check::pass("tracking", "no owner has upstream tracking switched off"));
     }
     checks.extend(disabled);
-    checks.extend(locks(patient));
+    checks.extend(locks(inputs));
     checks
 }
 
-fn regions(patient: &Patient<'_>) -> String {
-    let regions = &patient.facts.regions;
+fn regions(inputs: &Inputs<'_>) -> String {
+    let regions = &inputs.facts.regions;
     let is_used = |region: &&ttmem_model::facts::RegionFile| {
         region.content.as_ref().is_ok_and(|content| !content.slots.is_empty())
     };
@@ -60,8 +60,8 @@ fn regions(patient: &Patient<'_>) -> String {
 }
 
 /// Locks that a process holds. Unheld locks persist and are harmless.
-fn locks(patient: &Patient<'_>) -> Vec<Check> {
-    let names = patient.root.list(SHARED_MEMORY).unwrap_or_default();
+fn locks(inputs: &Inputs<'_>) -> Vec<Check> {
+    let names = inputs.root.list(SHARED_MEMORY).unwrap_or_default();
     let names: Vec<&str> = names
         .iter()
         .filter_map(|name| name.to_str())
@@ -69,9 +69,9 @@ fn locks(patient: &Patient<'_>) -> Vec<Check> {
         .collect();
     let held: Vec<(&str, i32)> = names
         .iter()
-        .filter_map(|name| Some((*name, holder(patient, &format!("{SHARED_MEMORY}/{name}"))?)))
+        .filter_map(|name| Some((*name, holder(inputs, &format!("{SHARED_MEMORY}/{name}"))?)))
         .collect();
-    let stale: Vec<&(&str, i32)> = held.iter().filter(|(_, pid)| !runs(patient, *pid)).collect();
+    let stale: Vec<&(&str, i32)> = held.iter().filter(|(_, pid)| !runs(inputs, *pid)).collect();
     let mut checks: Vec<Check> = stale
         .iter()
         .map(|(name, pid)| {
@@ -98,8 +98,8 @@ fn locks(patient: &Patient<'_>) -> Vec<Check> {
 }
 
 /// The process that holds a lock, as its own namespace counts.
-fn holder(patient: &Patient<'_>, path: &str) -> Option<i32> {
-    let bytes = patient.root.read(path, LOCK_BYTES).ok()?.bytes;
+fn holder(inputs: &Inputs<'_>, path: &str) -> Option<i32> {
+    let bytes = inputs.root.read(path, LOCK_BYTES).ok()?.bytes;
     let word =
         |offset: usize| bytes.get(offset..offset + 4)?.try_into().ok().map(u32::from_le_bytes);
     if bytes.get(MAGIC_OFFSET..MAGIC_OFFSET + 8)? != MAGIC || word(0)? & HOLDER == 0 {
@@ -108,10 +108,10 @@ fn holder(patient: &Patient<'_>, path: &str) -> Option<i32> {
     i32::try_from(word(OWNER_OFFSET)?).ok().filter(|pid| *pid > 0)
 }
 
-fn runs(patient: &Patient<'_>, pid: i32) -> bool {
-    let mut processes = Processes::new(patient.root);
+fn runs(inputs: &Inputs<'_>, pid: i32) -> bool {
+    let mut processes = Processes::new(inputs.root);
     processes.add(Pid(pid));
     processes.get(Pid(pid)).is_some()
-        || patient.facts.processes_hidden
-        || !find_in_other_namespaces(patient.root, &[pid]).is_empty()
+        || inputs.facts.processes_hidden
+        || !find_in_other_namespaces(inputs.root, &[pid]).is_empty()
 }

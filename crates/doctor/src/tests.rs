@@ -14,7 +14,7 @@ fn diagnose(tree: Tree) -> Diagnosis {
     let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
     let facts = collector.facts();
     let snapshot = collector.snapshot();
-    examine(&Patient {
+    examine(&Inputs {
         root: collector.root(),
         facts: &facts,
         snapshot: &snapshot,
@@ -147,8 +147,8 @@ fn every_state_of_a_server_is_told() {
         let snapshot = collector.snapshot();
         let servers = Some(vec![("/run/ttmem/ttmem.sock".into(), found)]);
         let root = collector.root();
-        let patient = Patient { root, facts: &facts, snapshot: &snapshot, library: None, servers };
-        let check = check(&examine(&patient), "server");
+        let inputs = Inputs { root, facts: &facts, snapshot: &snapshot, library: None, servers };
+        let check = check(&examine(&inputs), "server");
         assert!(check.status == status && check.text.contains(text), "{check:?}");
         assert_eq!(check.remedy.is_some(), status != Status::Pass, "{check:?}");
     }

@@ -196,7 +196,7 @@ impl Segment {
             closed: 0,
         };
         self.allocators.push(FakeAllocator { head, banks, ..FakeAllocator::none() });
-        self.happen(EventKind::AllocatorSeen);
+        self.record(EventKind::AllocatorSeen);
         self
     }
 
@@ -312,12 +312,12 @@ impl Segment {
     /// Closes the newest allocator and drops its buffers.
     #[must_use]
     pub fn close(mut self) -> Self {
-        self.happen(EventKind::MeshClosed);
-        self.happen(EventKind::MassFree);
+        self.record(EventKind::MeshClosed);
+        self.record(EventKind::MassFree);
         let time = self.time;
         self.last_mut().live.clear();
         self.last_mut().head.closed = time;
-        self.happen(EventKind::AllocatorDestroyed);
+        self.record(EventKind::AllocatorDestroyed);
         self
     }
 
@@ -405,7 +405,7 @@ impl Segment {
         }
     }
 
-    fn happen(&mut self, what: EventKind) {
+    fn record(&mut self, what: EventKind) {
         let new = NewBuffer::new(BufferKind::Dram, 0, "");
         let tags = self.tags(new.layout(BufferLayout::Unknown));
         let address = self.last().head.pointer;

@@ -8,7 +8,7 @@ use ttmem_segment::Segment;
 
 use super::agent::{AgentLink, SegmentOwner};
 use super::join::Joined;
-use crate::listing::{self, Holder, Holding};
+use crate::listing::{self, SegmentProcess, SegmentView};
 
 /// Lists the live buffers. The facts must hold whole segments.
 #[must_use]
@@ -18,14 +18,19 @@ pub fn buffers(facts: &Facts) -> BufferList {
     for (place, file) in facts.segments.iter().enumerate() {
         let Ok(segment) = &file.content else { continue };
         let holder = holder(&joined, place, file, segment);
-        Holding::now(segment, facts.time).add_to(&mut list, &holder);
+        SegmentView::now(segment, facts.time).add_to(&mut list, &holder);
     }
     listing::sort(&mut list);
     list
 }
 
 /// Who wrote a segment, and which chips of the host it speaks of.
-fn holder(joined: &Joined<'_>, place: usize, file: &SegmentFile, segment: &Segment) -> Holder {
+fn holder(
+    joined: &Joined<'_>,
+    place: usize,
+    file: &SegmentFile,
+    segment: &Segment,
+) -> SegmentProcess {
     let (pid, state) = match joined.segment_owner(place) {
         SegmentOwner::Live(pid) => (pid, ProcessState::Live),
         SegmentOwner::Gone { .. } => (Pid(file.pid), ProcessState::Stale),
@@ -38,7 +43,7 @@ fn holder(joined: &Joined<'_>, place: usize, file: &SegmentFile, segment: &Segme
         let chip = joined.chips.iter().find(|chip| chip.agents.contains(&link))?;
         Some(ChipRef { id: chip.id, index: chip.index })
     };
-    Holder {
+    SegmentProcess {
         pid,
         start_time: file.start_ticks,
         name: process.map(|process| process.name.clone()).unwrap_or_default(),

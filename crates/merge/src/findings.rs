@@ -9,7 +9,7 @@ use ttmem_model::{Bytes, ChipId, Kind, Pid};
 
 use super::agent;
 use super::join::{Joined, JoinedChip};
-use super::memory::{Amounts, Held, Holder};
+use super::memory::{Amounts, Owner, Usage};
 
 /// Slots of a region (TT-Metal 0.70 to 0.81.1).
 const REGION_SLOTS: usize = 64;
@@ -209,16 +209,16 @@ fn openers_that_are_gone(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding>
 
 /// Finds processes that have ended and still have bytes listed.
 fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
-    let mut gone: BTreeMap<Holder, Vec<(&JoinedChip, &Held)>> = BTreeMap::new();
+    let mut gone: BTreeMap<Owner, Vec<(&JoinedChip, &Usage)>> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         for held in amounts.held.iter().filter(|held| held.holds_bytes()) {
-            if let Holder::Gone { .. } = held.holder {
+            if let Owner::Gone { .. } = held.holder {
                 gone.entry(held.holder).or_default().push((chip, held));
             }
         }
     }
-    let finding = |(holder, places): (Holder, Vec<(&JoinedChip, &Held)>)| {
-        let Holder::Gone { pid, reused, .. } = holder else { return None };
+    let finding = |(holder, places): (Owner, Vec<(&JoinedChip, &Usage)>)| {
+        let Owner::Gone { pid, reused, .. } = holder else { return None };
         let name = places.first().map(|(_, held)| held.name.as_str()).unwrap_or_default();
         let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
         let now = if reused { "; its pid belongs to another process now" } else { "" };
@@ -243,7 +243,7 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
 }
 
 /// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
-fn amounts_text(places: &[(&JoinedChip, &Held)]) -> String {
+fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
     let amount = |kind: &Kind| {
         let all = places.iter().map(|(_, held)| held.reading(*kind, 0).value().copied());
         let sum = all.into_iter().try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));

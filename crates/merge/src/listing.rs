@@ -14,7 +14,7 @@ use crate::words::{layout_name, op_quality, origin_name, role_name};
 
 /// Where a segment tells of a buffer: its place in the table, or among the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Provenance {
     /// It is in the table.
     Table(usize),
     /// An event tells of its allocation.
@@ -25,9 +25,9 @@ pub enum Told {
 
 /// A buffer while it lives.
 #[derive(Clone, Copy, Debug)]
-pub struct Lived<'a> {
+pub struct SegmentBuffer<'a> {
     /// The entry that it comes from.
-    pub told: Told,
+    pub provenance: Provenance,
     /// Index of its allocator in the segment.
     pub allocator: u8,
     /// The reason that TT-Metal allocated it.
@@ -42,20 +42,20 @@ pub struct Lived<'a> {
     pub op: Option<&'a Op>,
 }
 
-impl<'a> Lived<'a> {
+impl<'a> SegmentBuffer<'a> {
     /// The buffer that a segment tells of at a place.
-    pub fn at(segment: &'a Segment, told: Told) -> Option<Self> {
-        match told {
-            Told::Table(place) => Some(Self::of_table(place, segment.buffers.get(place)?)),
-            Told::Allocated(place) => Self::of_allocation(place, segment.events.get(place)?),
-            Told::Freed(place) => Self::of_end(place, segment.events.get(place)?),
+    pub fn at(segment: &'a Segment, provenance: Provenance) -> Option<Self> {
+        match provenance {
+            Provenance::Table(place) => Some(Self::of_table(place, segment.buffers.get(place)?)),
+            Provenance::Allocated(place) => Self::of_allocation(place, segment.events.get(place)?),
+            Provenance::Freed(place) => Self::of_end(place, segment.events.get(place)?),
         }
     }
 
     /// A buffer of the table of live buffers.
     pub fn of_table(place: usize, buffer: &'a Buffer) -> Self {
         Self {
-            told: Told::Table(place),
+            provenance: Provenance::Table(place),
             allocator: buffer.allocator,
             origin: buffer.origin,
             address: buffer.address,
@@ -68,14 +68,14 @@ impl<'a> Lived<'a> {
     /// A buffer whose allocation is among the events.
     pub fn of_allocation(place: usize, event: &'a Event) -> Option<Self> {
         let allocated = Some((event.time, event.thread));
-        let (told, op) = (Told::Allocated(place), event.op.as_ref());
-        Some(Self { told, allocated, op, ..Self::of_end(place, event)? })
+        let (provenance, op) = (Provenance::Allocated(place), event.op.as_ref());
+        Some(Self { provenance, allocated, op, ..Self::of_end(place, event)? })
     }
 
     /// A buffer of which only the end is known. The event's thread and op are those that freed it.
     pub fn of_end(place: usize, event: &Event) -> Option<Self> {
         Some(Self {
-            told: Told::Freed(place),
+            provenance: Provenance::Freed(place),
             allocator: event.allocator?,
             origin: event.origin,
             address: event.address,
@@ -114,7 +114,7 @@ pub fn sort(list: &mut BufferList) {
 
 /// The process behind a segment, as its host knows it.
 #[derive(Clone, Debug)]
-pub struct Holder {
+pub struct SegmentProcess {
     /// Its pid on the host.
     pub pid: Pid,
     /// Its start time, in clock ticks since boot.
@@ -139,12 +139,12 @@ pub struct Open<'a> {
     /// The allocator.
     pub allocator: &'a Allocator,
     /// Its kinds, in the order of [`BufferKind::ALL`].
-    pub kinds: [Held; 4],
+    pub kinds: [KindUsage; 4],
 }
 
 /// The use of a kind by an allocator in every bank.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Held {
+pub struct KindUsage {
     /// Bytes of each bank.
     pub live_bytes: u64,
     /// Number of live buffers.
@@ -171,7 +171,7 @@ impl<'a> Open<'a> {
     fn now(allocator: &'a Allocator) -> Option<Self> {
         let kind = |kind: BufferKind| {
             let held = allocator.kind(kind);
-            Held {
+            KindUsage {
                 live_bytes: held.live_bytes,
                 live_buffers: held.live_buffers,
                 unlisted_buffers: held.unlisted_buffers,
@@ -189,35 +189,35 @@ impl<'a> Open<'a> {
 
 /// The content of a segment at a moment.
 #[derive(Clone, Debug)]
-pub struct Holding<'a> {
+pub struct SegmentView<'a> {
     /// The segment.
     pub segment: &'a Segment,
     /// The allocators that were open.
     pub open: Vec<Open<'a>>,
     /// The live buffers.
-    pub lived: Vec<Lived<'a>>,
+    pub live: Vec<SegmentBuffer<'a>>,
     /// The moment, as the segment counts time.
     pub time: Timestamp,
 }
 
-impl<'a> Holding<'a> {
+impl<'a> SegmentView<'a> {
     /// Returns the live buffers and sums at the time that the segment was read.
     pub fn now(segment: &'a Segment, time: Timestamp) -> Self {
         let open = segment.allocators.iter().filter_map(Open::now).collect();
         let buffers = segment.buffers.iter().enumerate();
-        let lived = buffers.map(|(place, buffer)| Lived::of_table(place, buffer)).collect();
-        Self { segment, open, lived, time }
+        let live = buffers.map(|(place, buffer)| SegmentBuffer::of_table(place, buffer)).collect();
+        Self { segment, open, live, time }
     }
 
     /// Adds the process with its open allocators and their buffers to a list.
-    pub fn add_to(&self, list: &mut BufferList, holder: &Holder) {
+    pub fn add_to(&self, list: &mut BufferList, holder: &SegmentProcess) {
         list.processes.push(self.owner(holder));
         list.allocators.extend(self.open.iter().map(|open| self.allocator(holder, open)));
-        let buffers = self.lived.iter().filter_map(|lived| self.buffer(holder.pid, lived));
+        let buffers = self.live.iter().filter_map(|live| self.buffer(holder.pid, live));
         list.buffers.extend(buffers);
     }
 
-    fn owner(&self, holder: &Holder) -> BufferOwner {
+    fn owner(&self, holder: &SegmentProcess) -> BufferOwner {
         let unlisted = self.open.iter().flat_map(|open| &open.kinds);
         BufferOwner {
             complete: self.segment.losses.is_complete(),
@@ -226,7 +226,7 @@ impl<'a> Holding<'a> {
         }
     }
 
-    fn allocator(&self, holder: &Holder, open: &Open<'_>) -> AllocatorUse {
+    fn allocator(&self, holder: &SegmentProcess, open: &Open<'_>) -> AllocatorUse {
         let allocator = open.allocator;
         let every: Vec<usize> = (0..self.segment.chips.len()).collect();
         // As elsewhere: an allocator whose chips were not found out is on the only chip there is.
@@ -256,11 +256,12 @@ impl<'a> Holding<'a> {
         if is_empty {
             return None;
         }
-        let is_own =
-            |lived: &&Lived<'_>| lived.allocator == allocator.index && lived.footprint.kind == kind;
-        let blocks = self.lived.iter().filter(is_own);
+        let is_own = |live: &&SegmentBuffer<'_>| {
+            live.allocator == allocator.index && live.footprint.kind == kind
+        };
+        let blocks = self.live.iter().filter(is_own);
         let blocks = blocks
-            .map(|lived| Block { address: lived.address, bytes: lived.footprint.bytes_per_bank })
+            .map(|live| Block { address: live.address, bytes: live.footprint.bytes_per_bank })
             .collect();
         Some(KindUse {
             kind: kind.into(),
@@ -277,29 +278,29 @@ impl<'a> Holding<'a> {
         })
     }
 
-    fn buffer(&self, pid: Pid, lived: &Lived<'_>) -> Option<LiveBuffer> {
+    fn buffer(&self, pid: Pid, live: &SegmentBuffer<'_>) -> Option<LiveBuffer> {
         let mut open = self.open.iter().map(|open| open.allocator);
-        let allocator = open.find(|allocator| allocator.index == lived.allocator)?;
-        let banks = allocator.kind(lived.footprint.kind).banks;
-        let op = lived.op.filter(|op| !op.name.is_empty());
+        let allocator = open.find(|allocator| allocator.index == live.allocator)?;
+        let banks = allocator.kind(live.footprint.kind).banks;
+        let op = live.op.filter(|op| !op.name.is_empty());
         let age = |time: u64| {
             self.time.micros_since(Timestamp(self.segment.header.to_real_time(time) / 1000))
         };
         Some(LiveBuffer {
             pid,
             allocator: allocator.serial,
-            address: lived.address,
-            bytes_per_bank: lived.footprint.bytes_per_bank,
-            size_per_bank: lived.footprint.size_per_bank(allocator),
+            address: live.address,
+            bytes_per_bank: live.footprint.bytes_per_bank,
+            size_per_bank: live.footprint.size_per_bank(allocator),
             banks,
-            bytes: lived.footprint.bytes_per_bank.saturating_mul(banks),
-            requested: lived.footprint.requested,
-            page_bytes: lived.footprint.page_bytes,
-            kind: Kind::from(lived.footprint.kind),
-            layout: layout_name(lived.footprint.layout).to_owned(),
-            origin: origin_name(lived.origin).to_owned(),
-            age_us: lived.allocated.map(|(time, _)| age(time)),
-            thread: lived.allocated.map(|(_, thread)| thread),
+            bytes: live.footprint.bytes_per_bank.saturating_mul(banks),
+            requested: live.footprint.requested,
+            page_bytes: live.footprint.page_bytes,
+            kind: Kind::from(live.footprint.kind),
+            layout: layout_name(live.footprint.layout).to_owned(),
+            origin: origin_name(live.origin).to_owned(),
+            age_us: live.allocated.map(|(time, _)| age(time)),
+            thread: live.allocated.map(|(_, thread)| thread),
             op: op.map(|op| op.name.to_string()),
             op_quality: op.map(|op| op_quality(op.source).to_owned()),
         })
@@ -307,7 +308,7 @@ impl<'a> Holding<'a> {
 }
 
 /// A process of which nothing is known yet but who it is and what wrote its segment, if that can be read.
-pub fn owner(holder: &Holder, segment: Option<&Segment>) -> BufferOwner {
+pub fn owner(holder: &SegmentProcess, segment: Option<&Segment>) -> BufferOwner {
     let version = segment.map(|segment| segment.header.tt_metal_version.clone());
     BufferOwner {
         pid: holder.pid,

@@ -50,7 +50,7 @@ impl<T> PerKind<T> {
 
 /// The owner of bytes, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Holder {
+pub(super) enum Owner {
     /// A process that runs.
     Live(Pid),
     /// A process that may run outside our namespace; the number is its region's.
@@ -68,8 +68,8 @@ pub(super) enum Holder {
 
 /// The memory of one owner on one chip.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Held {
-    pub(super) holder: Holder,
+pub(super) struct Usage {
+    pub(super) holder: Owner,
     /// The name it gave itself in its slot.
     pub(super) name: String,
     /// The user who owns the region.
@@ -85,7 +85,7 @@ pub(super) struct Held {
     pub(super) start_ticks: Option<u64>,
 }
 
-impl Held {
+impl Usage {
     /// The better figure of the two: its agent's, or else that of the regions, read `age` microseconds ago.
     pub(super) fn reading(&self, kind: Kind, age: u64) -> Reading<u64> {
         let agent = self.agent.as_ref().and_then(|agent| agent.get(kind));
@@ -100,7 +100,7 @@ impl Held {
 
     /// A figure of the regions, read `age` microseconds ago.
     pub(super) fn upstream(&self, field: &Field<u64>, age: u64) -> Reading<u64> {
-        let gone = matches!(self.holder, Holder::Gone { .. });
+        let gone = matches!(self.holder, Owner::Gone { .. });
         let quality = if gone { Quality::Stale } else { Quality::Approximate };
         Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
     }
@@ -122,7 +122,7 @@ pub(super) struct Refused {
 /// The memory used on one chip.
 #[derive(Debug)]
 pub(super) struct Amounts {
-    pub(super) held: Vec<Held>,
+    pub(super) held: Vec<Usage>,
     pub(super) used: PerKind<Reading<u64>>,
     pub(super) stale: PerKind<Reading<u64>>,
     /// The regions' figures for `used`, where agents have better ones.
@@ -139,7 +139,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     agent::add_agents(joined, chip, &limits, &mut held);
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
-    let is_gone = |held: &&Held| matches!(held.holder, Holder::Gone { .. });
+    let is_gone = |held: &&Usage| matches!(held.holder, Owner::Gone { .. });
     let sum = |kind: Kind, gone: bool, none: Reading<u64>| {
         let parts = held.iter().filter(|held| is_gone(held) == gone);
         agent::add_readings(parts.map(|held| held.reading(kind, age)), none)
@@ -276,8 +276,8 @@ fn held(
     chip: &JoinedChip,
     limits: &Limits,
     refused: &mut Vec<Refused>,
-) -> Vec<Held> {
-    let mut all: Vec<Held> = Vec::new();
+) -> Vec<Usage> {
+    let mut all: Vec<Usage> = Vec::new();
     let places = chip.regions.iter().map(|link| (link.region, None));
     for (place, row) in places.chain(chip.row.map(|(region, row)| (region, Some(row)))) {
         let region = &joined.facts.regions[place];
@@ -285,9 +285,9 @@ fn held(
         let owners = joined.owners_of(place);
         for (slot, owner) in content.slots.iter().zip(owners) {
             let holder = match owner {
-                SlotOwner::Live(pid) => Holder::Live(*pid),
-                SlotOwner::Outside => Holder::Outside(slot.pid),
-                SlotOwner::Gone { reused } => Holder::Gone {
+                SlotOwner::Live(pid) => Owner::Live(*pid),
+                SlotOwner::Outside => Owner::Outside(slot.pid),
+                SlotOwner::Gone { reused } => Owner::Gone {
                     through: region.through.first().copied(),
                     pid: slot.pid,
                     reused: *reused,
@@ -308,7 +308,7 @@ fn held(
             }
             add(
                 &mut all,
-                Held {
+                Usage {
                     holder,
                     name: slot.name.text(),
                     user: region.user.clone(),
@@ -325,7 +325,7 @@ fn held(
 }
 
 /// Adds what a holder has in another slot to what it has already.
-fn add(all: &mut Vec<Held>, more: Held) {
+fn add(all: &mut Vec<Usage>, more: Usage) {
     let Some(held) = all.iter_mut().find(|held| held.holder == more.holder) else {
         return all.push(more);
     };

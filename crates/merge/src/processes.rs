@@ -8,12 +8,12 @@ use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState,
 use ttmem_model::{Kind, Pid};
 
 use super::join::{Joined, JoinedChip};
-use super::memory::{Amounts, Held, Holder};
+use super::memory::{Amounts, Owner, Usage};
 
 /// Lays out every process that has memory or a device: live ones by pid, then those outside the namespace, then
 /// stale ones.
 pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> {
-    let mut processes: BTreeMap<Holder, Process> = BTreeMap::new();
+    let mut processes: BTreeMap<Owner, Process> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         for held in amounts.held.iter().filter(|held| is_shown(held)) {
             let process =
@@ -21,7 +21,7 @@ pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> 
             process.chips.push(ProcessOnChip { chip: chip.id, memory: memory(joined, chip, held) });
         }
         for pid in joined.pids(chip) {
-            let holder = Holder::Live(pid);
+            let holder = Owner::Live(pid);
             let unheard = Unheard { joined, chip, pid };
             let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
             if process.chips.last().is_none_or(|last| last.chip != chip.id) {
@@ -33,8 +33,8 @@ pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> 
     processes.into_values().collect()
 }
 
-const NOBODY: Held = Held {
-    holder: Holder::Live(Pid(0)),
+const NOBODY: Usage = Usage {
+    holder: Owner::Live(Pid(0)),
     name: String::new(),
     user: None,
     bytes: super::memory::PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
@@ -45,35 +45,35 @@ const NOBODY: Held = Held {
 };
 
 /// A slot of a process that is gone says nothing once it is empty.
-fn is_shown(held: &Held) -> bool {
+fn is_shown(held: &Usage) -> bool {
     let reports_nothing = held.reported == Ok(0) || held.agent.is_some();
     let is_empty = reports_nothing && !held.holds_bytes();
-    !(is_empty && matches!(held.holder, Holder::Gone { .. }))
+    !(is_empty && matches!(held.holder, Owner::Gone { .. }))
 }
 
 /// Owners outside the namespace that no slot speaks of.
 fn add_outside(
-    processes: &mut BTreeMap<Holder, Process>,
+    processes: &mut BTreeMap<Owner, Process>,
     joined: &Joined<'_>,
     chip: &JoinedChip,
     amounts: &Amounts,
 ) {
     let outside = joined.holders(chip).is_some_and(|holders| holders.outside > 0);
-    let heard = amounts.held.iter().any(|held| matches!(held.holder, Holder::Outside(_)));
+    let heard = amounts.held.iter().any(|held| matches!(held.holder, Owner::Outside(_)));
     if !outside || heard {
         return;
     }
-    let holder = Holder::Outside(0);
+    let holder = Owner::Outside(0);
     let missing = Missing::denied("its owner is outside this process namespace");
     let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
     process.chips.push(ProcessOnChip { chip: chip.id, memory: all_missing(&missing) });
 }
 
-fn begin(joined: &Joined<'_>, holder: Holder, held: &Held) -> Process {
+fn begin(joined: &Joined<'_>, holder: Owner, held: &Usage) -> Process {
     match holder {
-        Holder::Live(pid) => live(pid, joined.facts.processes.get(&pid), &held.name),
-        Holder::Outside(pid) => unseen(pid, held, ProcessState::OutsideNamespace),
-        Holder::Gone { pid, .. } => unseen(pid, held, ProcessState::Stale),
+        Owner::Live(pid) => live(pid, joined.facts.processes.get(&pid), &held.name),
+        Owner::Outside(pid) => unseen(pid, held, ProcessState::OutsideNamespace),
+        Owner::Gone { pid, .. } => unseen(pid, held, ProcessState::Stale),
     }
 }
 
@@ -97,7 +97,7 @@ fn live(pid: Pid, facts: Option<&ProcessFacts>, slot_name: &str) -> Process {
     }
 }
 
-fn unseen(pid: i32, held: &Held, state: ProcessState) -> Process {
+fn unseen(pid: i32, held: &Usage, state: ProcessState) -> Process {
     let missing = || match state {
         ProcessState::OutsideNamespace => Missing::denied("outside this process namespace"),
         ProcessState::Live | ProcessState::Stale => Missing::no_source("the process is gone"),
@@ -116,8 +116,8 @@ fn unseen(pid: i32, held: &Held, state: ProcessState) -> Process {
     }
 }
 
-fn memory(joined: &Joined<'_>, chip: &JoinedChip, held: &Held) -> ProcessMemory {
-    let gone = matches!(held.holder, Holder::Gone { .. });
+fn memory(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> ProcessMemory {
+    let gone = matches!(held.holder, Owner::Gone { .. });
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
     let reported = if gone { Quality::Stale } else { Quality::HighWater };

@@ -11,7 +11,7 @@ use super::{Place, Root, RootError};
 
 /// A file that was opened to be read later, even if its name is removed.
 #[derive(Debug)]
-pub struct Held {
+pub struct OpenFile {
     content: Content,
 }
 
@@ -26,24 +26,24 @@ impl Root {
     ///
     /// # Errors
     /// If it cannot be opened, or is no regular file.
-    pub fn hold(&self, path: &str, limit: usize) -> Result<Held, RootError> {
+    pub fn hold(&self, path: &str, limit: usize) -> Result<OpenFile, RootError> {
         self.hold_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    fn hold_raw(&self, path: &str, limit: usize) -> Result<Held, Errno> {
+    fn hold_raw(&self, path: &str, limit: usize) -> Result<OpenFile, Errno> {
         if let Place::Memory(tree) = &self.place {
-            return Ok(Held { content: Content::Memory(tree.read(path, limit)?.bytes) });
+            return Ok(OpenFile { content: Content::Memory(tree.read(path, limit)?.bytes) });
         }
         let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         let status = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(Errno::INVAL);
         }
-        Ok(Held { content: Content::Open(File::from(file)) })
+        Ok(OpenFile { content: Content::Open(File::from(file)) })
     }
 }
 
-impl Held {
+impl OpenFile {
     /// Returns its current size in bytes.
     ///
     /// # Errors

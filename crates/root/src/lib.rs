@@ -24,7 +24,7 @@ use ttmem_model::reading::Missing;
 
 pub use clock::Clock;
 pub use folder::Folder;
-pub use held::Held;
+pub use held::OpenFile;
 pub use settled::{Settled, Settler};
 pub use tree::{Entry, Tree};
 

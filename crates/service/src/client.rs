@@ -67,7 +67,7 @@ impl Client {
         let mut line = Line::connect(socket)?;
         let hello = Hello::new(u64::try_from(history.as_micros()).unwrap_or(u64::MAX));
         let hello = serde_json::to_vec(&hello).unwrap_or_default();
-        line.say(&frame(FrameKind::Hello, &hello))?;
+        line.send(&frame(FrameKind::Hello, &hello))?;
         let welcome: Welcome = match line.receive(until)? {
             (FrameKind::Welcome, content) => serde_json::from_slice(&content)
                 .map_err(|error| Damage::Snapshot(error.to_string()))?,

@@ -21,7 +21,7 @@ use ttmem_model::Snapshot;
 use ttmem_recording::{Attachment, Header};
 
 pub use agents::Agents;
-pub use sink::{FileSink, Harm, Sink};
+pub use sink::{FileDamage, FileSink, Sink};
 pub use source::FileSource;
 use ttmem_root::clock::Marks;
 use writer::Writer;
@@ -44,7 +44,7 @@ pub struct Options {
 
 /// The result of offering a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offered {
+pub enum OfferResult {
     /// Queued.
     Taken,
     /// The queue is full.
@@ -129,14 +129,14 @@ impl Recorder {
     }
 
     /// Offers a snapshot, without waiting.
-    pub fn offer(&self, snapshot: Snapshot, marks: Marks) -> Offered {
+    pub fn offer(&self, snapshot: Snapshot, marks: Marks) -> OfferResult {
         match self.queue.try_send(Message::Snapshot(Box::new(snapshot), marks)) {
-            Ok(()) => Offered::Taken,
+            Ok(()) => OfferResult::Taken,
             Err(TrySendError::Full(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                Offered::Dropped
+                OfferResult::Dropped
             }
-            Err(TrySendError::Disconnected(_)) => Offered::Ended,
+            Err(TrySendError::Disconnected(_)) => OfferResult::Ended,
         }
     }
 

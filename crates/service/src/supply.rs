@@ -35,9 +35,9 @@ const MAX_COMMANDS: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// None.
-    Nobody,
+    NoServer,
     /// The first of these that exists, if it is suitable.
-    Whoever(Vec<PathBuf>),
+    Any(Vec<PathBuf>),
     /// Only this one: without it there are no snapshots.
     Only(PathBuf),
 }
@@ -46,7 +46,7 @@ impl Choice {
     /// Returns the servers at the default paths. `runtime` is `XDG_RUNTIME_DIR`.
     #[must_use]
     pub fn usual(runtime: Option<PathBuf>) -> Self {
-        Self::Whoever(socket::places(runtime))
+        Self::Any(socket::places(runtime))
     }
 }
 
@@ -159,7 +159,7 @@ impl Supply {
 
     /// Returns the server's snapshot, or else the collector's.
     fn take(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
-        if self.choice == Choice::Nobody {
+        if self.choice == Choice::NoServer {
             return collect(&mut self.collector);
         }
         let now = now();
@@ -209,15 +209,15 @@ impl Supply {
 
     fn connect(&mut self, now: u64) {
         let places = match &self.choice {
-            Choice::Nobody => return,
-            Choice::Whoever(places) => places.clone(),
+            Choice::NoServer => return,
+            Choice::Any(places) => places.clone(),
             Choice::Only(path) => vec![path.clone()],
         };
         let mut refusals = Vec::new();
         for path in places {
             match self.try_connect(&path, now) {
                 Ok(()) => return,
-                Err(Unfit::Absent) if matches!(self.choice, Choice::Whoever(_)) => {}
+                Err(Unfit::Absent) if matches!(self.choice, Choice::Any(_)) => {}
                 Err(unfit) => refusals.push((path, unfit)),
             }
         }
@@ -234,7 +234,7 @@ impl Supply {
         let mut client = fitness::connect(path, self.past)?;
         let last = client.snapshot().map_err(Unfit::from)?;
         fitness::is_snapshot(&last)?;
-        if matches!(self.choice, Choice::Whoever(_)) {
+        if matches!(self.choice, Choice::Any(_)) {
             fitness::of_server(&client, path, self.interval, self.collector.root())?;
             fitness::of_state(&last, &client)?;
             self.compare(&last)?;
@@ -291,7 +291,7 @@ impl Supply {
         let (is_worth_a_line, then) = match self.choice {
             // A server that is missing from the start is the error that ends the command.
             Choice::Only(_) => (self.was_served, "no snapshots until it is back"),
-            Choice::Nobody | Choice::Whoever(_) => (unfit.is_worth_a_line(), "reading directly"),
+            Choice::NoServer | Choice::Any(_) => (unfit.is_worth_a_line(), "reading directly"),
         };
         if is_worth_a_line && self.said.as_ref() != Some(&text) {
             self.notices.push(format!("{text}; {then}"));
@@ -303,7 +303,7 @@ impl Supply {
     fn without_server(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
         let mut look = match self.choice {
             Choice::Only(_) => L1Look { snapshot: blank(), chips: Vec::new() },
-            Choice::Nobody | Choice::Whoever(_) => collect(&mut self.collector),
+            Choice::NoServer | Choice::Any(_) => collect(&mut self.collector),
         };
         look.snapshot.sources.extend(self.lack.clone());
         look

@@ -162,7 +162,7 @@ fn recorder_takes() -> (Duration, u64) {
 #[ignore = "takes minutes"]
 fn an_hour_through_the_recorder() {
     use ttmem_root::clock::Marks;
-    use ttmem_service::recorder::{Offered, Options, Recorder};
+    use ttmem_service::recorder::{OfferResult, Options, Recorder};
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hour.ttmem");
     let header = Header::default();
@@ -176,7 +176,7 @@ fn an_hour_through_the_recorder() {
         let (time, wall) = ((tick + 1) * TICK_US, snapshot.time_us);
         let marks = Marks { wall, awake_us: time, since_boot_us: time };
         // Here snapshots come faster than at ten a second, and wait for their turn.
-        while recorder.offer(snapshot.clone(), marks) != Offered::Taken {
+        while recorder.offer(snapshot.clone(), marks) != OfferResult::Taken {
             std::thread::sleep(Duration::from_micros(200));
         }
         if tick % 3600 == 3599 {

@@ -11,7 +11,7 @@ use ttmem_sources::port::image::ImagePort;
 use ttmem_sources::port::simulator::{DEFAULT_TIMEOUT, SimulatorError, SimulatorPort, find};
 use ttmem_sources::port::{L1Port as _, PortError};
 use ttmem_test_support::capture::{Chip, fixture};
-use ttmem_test_support::simulator::{Bad, Manners, Server};
+use ttmem_test_support::simulator::{Bad, Behaviour, Server};
 
 /// Long enough for a machine that is busy, short enough for a test.
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -26,7 +26,7 @@ const CAPTURES: [&str; 3] =
 fn every_captured_byte_is_read_and_nothing_else_is_sent() {
     for name in CAPTURES {
         let chip = Chip::load(name);
-        let server = Server::start(chip.clone(), Manners::Good);
+        let server = Server::start(chip.clone(), Behaviour::Good);
         let mut port = SimulatorPort::connect(server.path(), DEFAULT_TIMEOUT).unwrap();
         assert_eq!(port.chip().cores.len(), chip.cores.len());
         assert_eq!(port.chip().l1_bytes, u64::try_from(chip.l1_bytes).unwrap());
@@ -50,7 +50,7 @@ fn every_captured_byte_is_read_and_nothing_else_is_sent() {
 #[test]
 fn a_chip_is_decoded_as_its_capture_is_in_three_requests_a_core() {
     for name in CAPTURES {
-        let server = Server::start(Chip::load(name), Manners::Good);
+        let server = Server::start(Chip::load(name), Behaviour::Good);
         let mut port = SimulatorPort::connect(server.path(), DEFAULT_TIMEOUT).unwrap();
         let mut reader = Reader::open(&mut port).unwrap();
         let opened = port.requests();
@@ -65,7 +65,7 @@ fn a_chip_is_decoded_as_its_capture_is_in_three_requests_a_core() {
 
 #[test]
 fn a_server_is_found_by_name_and_names_its_process() {
-    let server = Server::start(Chip::load(CAPTURES[0]), Manners::Good);
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
     let found = find(&Root::directory(server.root()).unwrap());
     let [found] = &found[..] else { panic!("{found:?}") };
     assert_eq!((found.server, found.chip), (0, 0));
@@ -77,7 +77,7 @@ fn a_server_is_found_by_name_and_names_its_process() {
 
 #[test]
 fn what_cannot_be_asked_is_not_sent() {
-    let server = Server::start(Chip::load(CAPTURES[0]), Manners::Good);
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
     let mut port = SimulatorPort::connect(server.path(), TIMEOUT).unwrap();
     let first = port.chip().cores[0];
     let end = port.chip().l1_bytes;
@@ -93,7 +93,7 @@ fn what_cannot_be_asked_is_not_sent() {
 }
 
 fn connect_to(bad: Bad) -> SimulatorError {
-    let server = Server::start(Chip::load(CAPTURES[0]), Manners::Bad(bad));
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Bad(bad));
     let start = Instant::now();
     let error = SimulatorPort::connect(server.path(), TIMEOUT).unwrap_err();
     assert!(start.elapsed() < PATIENCE, "{bad:?} took {:?}", start.elapsed());
@@ -125,7 +125,7 @@ fn after_a_fault_in_a_read_nothing_more_is_asked() {
         Bad::Short,
         Bad::Foreign,
     ] {
-        let server = Server::start(Chip::load(CAPTURES[0]), Manners::BadReads(bad));
+        let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::BadReads(bad));
         let mut port = SimulatorPort::connect(server.path(), TIMEOUT).unwrap();
         let first = port.chip().cores[0];
         let start = Instant::now();
@@ -139,7 +139,7 @@ fn after_a_fault_in_a_read_nothing_more_is_asked() {
 
 #[test]
 fn a_core_that_the_server_cannot_read_is_no_fault_of_the_connection() {
-    let server = Server::start(Chip::load(CAPTURES[0]), Manners::BadReads(Bad::Status));
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::BadReads(Bad::Status));
     let mut port = SimulatorPort::connect(server.path(), TIMEOUT).unwrap();
     for core in port.chip().cores.clone().into_iter().take(2) {
         assert!(port.read(core, 16, &mut [0; 64]).unwrap_err().is_local());
@@ -190,7 +190,7 @@ fn a_server_that_accepts_nobody_does_not_hold_us_up() {
 
 #[test]
 fn a_path_longer_than_a_socket_address_is_reached_by_its_directory() {
-    let server = Server::start(Chip::load(CAPTURES[0]), Manners::Good);
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
     let long = server.root().join("d".repeat(120));
     std::fs::create_dir(&long).unwrap();
     std::os::unix::fs::symlink(server.path(), long.join("tt-umd-sim-0.sock")).unwrap();

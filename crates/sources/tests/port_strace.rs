@@ -5,7 +5,7 @@ use std::path::Path;
 use ttmem_sources::port::L1Port as _;
 use ttmem_sources::port::simulator::{DEFAULT_TIMEOUT, SimulatorPort};
 use ttmem_test_support::capture::Chip;
-use ttmem_test_support::simulator::{Manners, Server};
+use ttmem_test_support::simulator::{Behaviour, Server};
 use ttmem_test_support::stage::{SCENE, scene_command};
 use ttmem_test_support::strace::{self, Call};
 use ttmem_test_support::wire::Request;
@@ -27,7 +27,7 @@ fn scene() {
 fn the_system_sees_requests_on_one_socket_and_no_other_output() {
     let chip = Chip::load("blackhole/matmul");
     let cores = chip.cores.len();
-    let server = Server::start(chip, Manners::Good);
+    let server = Server::start(chip, Behaviour::Good);
     let mut command = scene_command();
     command.env(SCENE, "read").env(SOCKET, server.path());
     let Some((output, calls)) = strace::trace(&command) else { return };

@@ -2,9 +2,9 @@
 //!
 //! ```no_run
 //! use ttmem_test_support::capture::Chip;
-//! use ttmem_test_support::simulator::{Manners, Server};
+//! use ttmem_test_support::simulator::{Behaviour, Server};
 //!
-//! let server = Server::start(Chip::load("wormhole/matmul"), Manners::Good);
+//! let server = Server::start(Chip::load("wormhole/matmul"), Behaviour::Good);
 //! // … read from server.path() …
 //! assert!(server.requests().iter().all(|request| request.data.is_empty()));
 //! ```
@@ -22,7 +22,7 @@ use crate::wire::{DeviceInfo, Request, response};
 
 /// The behaviour of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manners {
+pub enum Behaviour {
     /// Correct.
     Good,
     /// Correct for device requests; reads fail as in `Bad`.
@@ -67,7 +67,7 @@ pub struct Server {
 impl Server {
     /// Starts a server in a directory of its own, with the names that UMD gives.
     #[must_use]
-    pub fn start(chip: Chip, manners: Manners) -> Self {
+    pub fn start(chip: Chip, behaviour: Behaviour) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("tmp/tt-umd-sim-server-0");
         std::fs::create_dir_all(&place).unwrap();
@@ -75,7 +75,7 @@ impl Server {
         let socket = UnixListener::bind(&path).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
-        let session = Session { chip: Arc::new(chip), manners, log: Arc::clone(&log) };
+        let session = Session { chip: Arc::new(chip), behaviour, log: Arc::clone(&log) };
         let stop = Arc::clone(&stopping);
         let listener = std::thread::spawn(move || {
             for connection in socket.incoming() {
@@ -122,7 +122,7 @@ impl Drop for Server {
 #[derive(Clone, Debug)]
 struct Session {
     chip: Arc<Chip>,
-    manners: Manners,
+    behaviour: Behaviour,
     log: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -137,10 +137,10 @@ impl Session {
             }
             let request = Request::parse(&message).unwrap();
             self.log.lock().unwrap().push(request.clone());
-            let bad = match self.manners {
-                Manners::Good => None,
-                Manners::BadReads(bad) => (request.command == 0).then_some(bad),
-                Manners::Bad(bad) => Some(bad),
+            let bad = match self.behaviour {
+                Behaviour::Good => None,
+                Behaviour::BadReads(bad) => (request.command == 0).then_some(bad),
+                Behaviour::Bad(bad) => Some(bad),
             };
             let sent = match bad {
                 None => send(connection, &self.answer(&request, None)),

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use ttmem_test_support::capture::{Chip, fixture};
-use ttmem_test_support::simulator::{Bad, Manners, Server};
+use ttmem_test_support::simulator::{Bad, Behaviour, Server};
 use ttmem_test_support::stage::{DEVICE, Stage};
 
 fn ttmem(arguments: &[&str]) -> Command {
@@ -52,7 +52,7 @@ fn of_capture(name: &str) -> Vec<Value> {
 #[test]
 fn a_simulated_chip_is_read_like_its_capture() {
     for name in ["wormhole/matmul", "blackhole/sharded_add"] {
-        let server = Server::start(Chip::load(name), Manners::Good);
+        let server = Server::start(Chip::load(name), Behaviour::Good);
         let socket = server.path().to_str().unwrap();
         let report = json(&ttmem(&["l1", "--json", "--simulator", socket]).output().unwrap());
         assert_eq!(cores(&report), of_capture(name), "{name}");
@@ -75,7 +75,7 @@ fn a_simulated_chip_has_the_names_of_its_owner_in_every_snapshot() {
     let open = fs::File::open(place.join("kernels.yaml")).unwrap();
     fs::remove_file(place.join("kernels.yaml")).unwrap();
 
-    let server = Server::start(Chip::load("wormhole-fast-dispatch/matmul"), Manners::Good);
+    let server = Server::start(Chip::load("wormhole-fast-dispatch/matmul"), Behaviour::Good);
     let socket = server.path().to_str().unwrap();
     let snapshot = json(&ttmem(&["--json", "--simulator", socket]).output().unwrap());
     drop(open);
@@ -93,7 +93,7 @@ fn a_simulated_chip_has_the_names_of_its_owner_in_every_snapshot() {
 fn a_simulated_chip_is_saved_with_its_names() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("saved");
-    let server = Server::start(Chip::load("wormhole/matmul"), Manners::Good);
+    let server = Server::start(Chip::load("wormhole/matmul"), Behaviour::Good);
     let arguments = [
         "l1",
         "--simulator",
@@ -114,7 +114,7 @@ fn a_server_that_misbehaves_is_one_line() {
     let (code, message) = said(&nowhere);
     assert_eq!(code, 12, "{message}");
     assert!(message.contains("/nowhere.sock"), "{message}");
-    for manners in [Manners::Bad(Bad::Malformed), Manners::BadReads(Bad::Closing)] {
+    for manners in [Behaviour::Bad(Bad::Malformed), Behaviour::BadReads(Bad::Closing)] {
         let server = Server::start(Chip::load("wormhole/idle"), manners);
         let socket = server.path().to_str().unwrap();
         let output = ttmem(&["l1", "--simulator", socket]).output().unwrap();

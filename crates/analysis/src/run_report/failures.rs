@@ -75,12 +75,12 @@ fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
     };
     let buffers = living
         .iter()
-        .filter(|lived| lived.allocator == failure.allocator)
-        .map(|lived| LiveBuffer {
-            address: lived.address,
-            bytes: lived.footprint.bytes_per_bank,
-            kind: Kind::from(lived.footprint.kind),
-            label: label(name(lived.op), origin_name(lived.origin)),
+        .filter(|live| live.allocator == failure.allocator)
+        .map(|live| LiveBuffer {
+            address: live.address,
+            bytes: live.footprint.bytes_per_bank,
+            kind: Kind::from(live.footprint.kind),
+            label: label(name(live.op), origin_name(live.origin)),
         })
         .collect();
     Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] })

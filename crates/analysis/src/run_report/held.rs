@@ -6,9 +6,9 @@ use ttmem_model::Kind;
 use ttmem_segment::{BufferKind, EventKind};
 
 use super::peaks;
-use super::replay::{Living, Replay, name};
+use super::replay::{LiveSet, Replay, name};
 use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
-use ttmem_merge::listing::Lived;
+use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::origin_name;
 
 /// As many of the largest buffers are listed.
@@ -31,7 +31,7 @@ pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     };
     for (place, event) in replay.segment.events.iter().enumerate() {
         if matches!(event.kind, EventKind::MassFree | EventKind::AllocatorDestroyed) {
-            let dropped = living.iter().filter(|lived| Some(lived.allocator) == event.allocator);
+            let dropped = living.iter().filter(|live| Some(live.allocator) == event.allocator);
             held.extend(dropped.map(|its| (Moment::Closed, chips(its.allocator, place), *its)));
         }
         living.apply(place, event);
@@ -63,11 +63,14 @@ fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a 
 }
 
 /// The memory held on the same chips, however often these were opened and closed.
-fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -> Vec<HeldGroup> {
+fn grouped(
+    replay: &Replay<'_>,
+    held: &[(Moment, Vec<ReportChip>, SegmentBuffer<'_>)],
+) -> Vec<HeldGroup> {
     let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
-    for (moment, chips, lived) in held {
-        let (origin, op) = (origin_name(lived.origin), name(lived.op));
-        let kind = Kind::from(lived.footprint.kind);
+    for (moment, chips, live) in held {
+        let (origin, op) = (origin_name(live.origin), name(live.op));
+        let kind = Kind::from(live.footprint.kind);
         let key = (*moment, chips.clone(), origin, kind, op.clone());
         let group = groups.entry(key).or_insert_with(|| HeldGroup {
             chips: chips.clone(),
@@ -78,10 +81,10 @@ fn grouped(replay: &Replay<'_>, held: &[(Moment, Vec<ReportChip>, Lived<'_>)]) -
             buffers: 0,
             bytes: 0,
         });
-        let banks = replay.banks(lived.allocator, lived.footprint.kind);
+        let banks = replay.banks(live.allocator, live.footprint.kind);
         group.buffers += 1;
         group.bytes =
-            group.bytes.saturating_add(lived.footprint.bytes_per_bank.saturating_mul(banks));
+            group.bytes.saturating_add(live.footprint.bytes_per_bank.saturating_mul(banks));
     }
     let mut groups: Vec<HeldGroup> = groups.into_values().collect();
     // // Tensors that were never freed come before TT-Metal's own memory.
@@ -98,13 +101,13 @@ pub(super) fn largest(replay: &Replay<'_>) -> Vec<Largest> {
 
 fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
     let highest = peaks::highest(replay, kind)?;
-    let own = |living: Living<'a>| -> Vec<Lived<'a>> {
-        let is_own = |its: &&Lived<'_>| {
+    let own = |living: LiveSet<'a>| -> Vec<SegmentBuffer<'a>> {
+        let is_own = |its: &&SegmentBuffer<'_>| {
             its.footprint.kind == kind && highest.allocators.contains(&its.allocator)
         };
         living.iter().filter(is_own).copied().collect()
     };
-    let bytes = |its: &Lived<'_>| {
+    let bytes = |its: &SegmentBuffer<'_>| {
         its.footprint.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.footprint.kind))
     };
     let at_peak = highest.event.and_then(|(event, time)| {
@@ -118,7 +121,7 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
         None => (own(replay.at_the_end()), None),
     };
     all.sort_by_key(|its| (std::cmp::Reverse(bytes(its)), its.address));
-    let buffer = |its: &Lived<'_>| LargeBuffer {
+    let buffer = |its: &SegmentBuffer<'_>| LargeBuffer {
         address: its.address,
         bytes_per_bank: its.footprint.bytes_per_bank,
         bytes: bytes(its),

@@ -33,17 +33,17 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
     let mut changes: BTreeMap<(Kind, Option<String>), BTreeMap<ReportChip, Changes>> =
         BTreeMap::new();
     for life in replay.lives() {
-        let lived = life.lived;
-        let banks = replay.banks(lived.allocator, lived.footprint.kind);
-        let bytes = i128::from(lived.footprint.bytes_per_bank.saturating_mul(banks));
-        let mut chips = replay.chips(lived.allocator);
+        let live = life.live;
+        let banks = replay.banks(live.allocator, live.footprint.kind);
+        let bytes = i128::from(live.footprint.bytes_per_bank.saturating_mul(banks));
+        let mut chips = replay.chips(live.allocator);
         if chips.is_empty() {
             chips.push(ReportChip { device: 0, unique_id: None });
         }
-        let of_op = changes.entry((lived.footprint.kind.into(), name(lived.op))).or_default();
+        let of_op = changes.entry((live.footprint.kind.into(), name(live.op))).or_default();
         for chip in chips {
             let of_chip = of_op.entry(chip).or_default();
-            let begin = lived.allocated.map_or(first, |(time, _)| time.max(first));
+            let begin = live.allocated.map_or(first, |(time, _)| time.max(first));
             of_chip.push((begin, bytes));
             let end = life.end.and_then(|end| segment.events.get(end));
             of_chip.extend(end.map(|end| (end.time, -bytes)));

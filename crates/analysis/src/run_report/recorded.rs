@@ -8,7 +8,7 @@ use ttmem_segment::Segment;
 
 use super::recording::{RecordedSegment, recorded_segments};
 use super::rewind::{Rewind, Then};
-use ttmem_merge::listing::{self, Holder};
+use ttmem_merge::listing::{self, SegmentProcess};
 use ttmem_segment::parse_file_name;
 
 /// The agent segments of a recording, for lists of any moment.
@@ -160,9 +160,9 @@ impl Agent {
     }
 
     /// The process as its segment alone knows it.
-    fn holder(&self, segment: &Segment, chips: Vec<Option<ChipRef>>) -> Holder {
+    fn holder(&self, segment: &Segment, chips: Vec<Option<ChipRef>>) -> SegmentProcess {
         let own = i32::try_from(segment.header.pid).unwrap_or_default();
-        Holder {
+        SegmentProcess {
             pid: self.pid.unwrap_or(Pid(own)),
             start_time: segment.header.start_ticks,
             name: String::new(),
@@ -175,8 +175,8 @@ impl Agent {
     }
 }
 
-fn holder(process: &Process, segment: String, chips: Vec<Option<ChipRef>>) -> Holder {
-    Holder {
+fn holder(process: &Process, segment: String, chips: Vec<Option<ChipRef>>) -> SegmentProcess {
+    SegmentProcess {
         pid: process.pid,
         start_time: process.start_time,
         name: process.name.clone(),

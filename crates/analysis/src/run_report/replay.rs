@@ -1,6 +1,6 @@
-//! Which buffers lived at which moment, from the events.
+//! Which buffers live at which moment, from the events.
 //!
-//! The ring of events may have lost its beginning. What lived before the first event that is left shows all the same:
+//! The ring of events may have lost its beginning. What live before the first event that is left shows all the same:
 //! it is in the table still, or an event tells of its end.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ttmem_segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
 
 use super::ReportChip;
-use ttmem_merge::listing::Lived;
+use ttmem_merge::listing::SegmentBuffer;
 
 /// A segment, with what is found by index.
 #[derive(Debug)]
@@ -21,11 +21,11 @@ type Key = (u8, BufferKind, u64);
 
 /// The buffers that live, while events go by.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Living<'a>(BTreeMap<Key, Lived<'a>>);
+pub(super) struct LiveSet<'a>(BTreeMap<Key, SegmentBuffer<'a>>);
 
 /// A buffer, and the event that was its end.
 pub(super) struct Life<'a> {
-    pub(super) lived: Lived<'a>,
+    pub(super) live: SegmentBuffer<'a>,
     /// The place of that event among the events; `None` if it lives still.
     pub(super) end: Option<usize>,
 }
@@ -83,14 +83,14 @@ impl<'a> Replay<'a> {
     }
 
     /// The live buffers before the first remaining event.
-    pub(super) fn before(&self) -> Living<'a> {
-        let mut living = Living::default();
+    pub(super) fn before(&self) -> LiveSet<'a> {
+        let mut living = LiveSet::default();
         let Some(first) = self.segment.events.first().map(|event| event.sequence) else {
             return self.at_the_end();
         };
         let in_table = self.segment.buffers.iter().enumerate();
         for (place, buffer) in in_table.filter(|(_, buffer)| buffer.sequence < first) {
-            living.put(Lived::of_table(place, buffer));
+            living.put(SegmentBuffer::of_table(place, buffer));
         }
         let mut allocated = BTreeSet::new();
         for (place, event) in self.segment.events.iter().enumerate() {
@@ -100,7 +100,9 @@ impl<'a> Replay<'a> {
                     allocated.insert(key);
                 }
                 EventKind::Free if !allocated.remove(&key) => {
-                    Lived::of_end(place, event).into_iter().for_each(|lived| living.put(lived));
+                    SegmentBuffer::of_end(place, event)
+                        .into_iter()
+                        .for_each(|live| living.put(live));
                 }
                 _ => {}
             }
@@ -109,10 +111,10 @@ impl<'a> Replay<'a> {
     }
 
     /// The live buffers in the table.
-    pub(super) fn at_the_end(&self) -> Living<'a> {
-        let mut living = Living::default();
+    pub(super) fn at_the_end(&self) -> LiveSet<'a> {
+        let mut living = LiveSet::default();
         for (place, buffer) in self.segment.buffers.iter().enumerate() {
-            living.put(Lived::of_table(place, buffer));
+            living.put(SegmentBuffer::of_table(place, buffer));
         }
         living
     }
@@ -125,7 +127,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The live buffers right after an event; `None` if that event is not there any more.
-    pub(super) fn after(&self, sequence: u64) -> Option<Living<'a>> {
+    pub(super) fn after(&self, sequence: u64) -> Option<LiveSet<'a>> {
         let events = &self.segment.events;
         let last = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
         let mut living = self.before();
@@ -140,12 +142,12 @@ impl<'a> Replay<'a> {
         let mut living = self.before();
         let mut lives = Vec::new();
         for (place, event) in self.segment.events.iter().enumerate() {
-            for lived in living.ended_by(event) {
-                lives.push(Life { lived, end: Some(place) });
+            for live in living.ended_by(event) {
+                lives.push(Life { live, end: Some(place) });
             }
             living.apply(place, event);
         }
-        lives.extend(living.iter().map(|lived| Life { lived: *lived, end: None }));
+        lives.extend(living.iter().map(|live| Life { live: *live, end: None }));
         lives
     }
 
@@ -155,19 +157,20 @@ impl<'a> Replay<'a> {
     }
 }
 
-impl<'a> Living<'a> {
-    fn put(&mut self, lived: Lived<'a>) {
-        self.0.insert((lived.allocator, lived.footprint.kind, lived.address), lived);
+impl<'a> LiveSet<'a> {
+    fn put(&mut self, live: SegmentBuffer<'a>) {
+        self.0.insert((live.allocator, live.footprint.kind, live.address), live);
     }
 
     /// The buffers that an event ends. An address that is reused was free.
-    fn ended_by(&self, event: &Event) -> Vec<Lived<'a>> {
+    fn ended_by(&self, event: &Event) -> Vec<SegmentBuffer<'a>> {
         match (event.kind, key(event)) {
             (EventKind::Allocate | EventKind::Free, Some(key)) => {
                 self.0.get(&key).copied().into_iter().collect()
             }
             (EventKind::MassFree | EventKind::AllocatorDestroyed, _) => {
-                let of_allocator = |lived: &&Lived<'a>| Some(lived.allocator) == event.allocator;
+                let of_allocator =
+                    |live: &&SegmentBuffer<'a>| Some(live.allocator) == event.allocator;
                 self.iter().filter(of_allocator).copied().collect()
             }
             _ => Vec::new(),
@@ -178,8 +181,8 @@ impl<'a> Living<'a> {
     pub(super) fn apply(&mut self, place: usize, event: &'a Event) {
         match (event.kind, key(event)) {
             (EventKind::Allocate, Some(_)) => {
-                let lived = Lived::of_allocation(place, event);
-                lived.into_iter().for_each(|lived| self.put(lived));
+                let live = SegmentBuffer::of_allocation(place, event);
+                live.into_iter().for_each(|live| self.put(live));
             }
             (EventKind::Free, Some(key)) => {
                 self.0.remove(&key);
@@ -191,7 +194,7 @@ impl<'a> Living<'a> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Lived<'a>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SegmentBuffer<'a>> {
         self.0.values()
     }
 }

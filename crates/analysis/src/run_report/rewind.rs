@@ -15,7 +15,7 @@ use ttmem_segment::{
 
 use super::replay::Replay;
 use ttmem_merge::bank::{self, Bank};
-use ttmem_merge::listing::{Figures, Held, Holding, Lived, Open, Told};
+use ttmem_merge::listing::{Figures, KindUsage, Open, Provenance, SegmentBuffer, SegmentView};
 
 /// The knowledge of a moment.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Then<'a> {
     /// The agent began later.
     NotYet,
     /// All of it.
-    Known(Holding<'a>),
+    Known(SegmentView<'a>),
     /// The moment is not covered by the events.
     Unknown(Gap),
 }
@@ -33,10 +33,10 @@ pub(super) enum Then<'a> {
 pub(super) enum Gap {
     /// The events of the moment are overwritten; the first that is left is of this time.
     Overwritten(Timestamp),
-    /// Buffers that lived at the moment were allocated by events that are overwritten, and went all at once at this
+    /// Buffers that live at the moment were allocated by events that are overwritten, and went all at once at this
     /// time.
     Hidden(Timestamp),
-    /// Buffers that lived at the moment were allocated by events that are overwritten, and the table has no room for
+    /// Buffers that live at the moment were allocated by events that are overwritten, and the table has no room for
     /// them.
     Unlisted,
     /// Events of around the moment could not be read.
@@ -90,7 +90,7 @@ impl fmt::Display for Clock {
     }
 }
 
-/// A segment, and when each of its buffers lived.
+/// A segment, and when each of its buffers live.
 #[derive(Debug)]
 pub(super) struct Rewind {
     /// Without the events before and after the longest run without a gap.
@@ -113,14 +113,15 @@ pub(super) struct Rewind {
 struct Life {
     from: usize,
     to: usize,
-    told: Told,
+    provenance: Provenance,
 }
 
 impl Life {
     /// By allocation, as the table is. Of what only its end is known it is not known, but that it was early.
     fn order(&self) -> (usize, bool, usize) {
-        let (Told::Table(place) | Told::Allocated(place) | Told::Freed(place)) = self.told;
-        (self.from, matches!(self.told, Told::Table(_)), place)
+        let (Provenance::Table(place) | Provenance::Allocated(place) | Provenance::Freed(place)) =
+            self.provenance;
+        (self.from, matches!(self.provenance, Provenance::Table(_)), place)
     }
 
     fn is_at(&self, count: usize) -> bool {
@@ -159,12 +160,12 @@ impl Rewind {
         let times = segment.events.iter().map(time).collect();
         let lives = Replay::new(&segment).lives();
         let life = |life: super::replay::Life<'_>| Life {
-            from: match life.lived.told {
-                Told::Allocated(place) => place + 1,
-                Told::Table(_) | Told::Freed(_) => 0,
+            from: match life.live.provenance {
+                Provenance::Allocated(place) => place + 1,
+                Provenance::Table(_) | Provenance::Freed(_) => 0,
             },
             to: life.end.unwrap_or(usize::MAX),
-            told: life.lived.told,
+            provenance: life.live.provenance,
         };
         let mut lives: Vec<Life> = lives.into_iter().map(life).collect();
         lives.sort_by_key(Life::order);
@@ -211,7 +212,7 @@ impl Rewind {
         let ends_early = self.times.last().is_some_and(|last| *last < self.last);
         if is_after_all && ends_early {
             // The table is newer than the events that can be read.
-            return Then::Known(Holding::now(&self.segment, time));
+            return Then::Known(SegmentView::now(&self.segment, time));
         }
         if ends_early && self.times.last().is_some_and(|last| moment >= *last) {
             return Then::Unknown(Gap::Torn);
@@ -227,15 +228,15 @@ impl Rewind {
             return Then::Unknown(*gap);
         }
         let at = self.lives.iter().filter(|life| life.is_at(count));
-        let lived: Vec<Lived<'_>> =
-            at.filter_map(|life| Lived::at(&self.segment, life.told)).collect();
-        let is_before_its_allocator = |lived: &Lived<'_>| {
-            self.entered.get(&lived.allocator).is_some_and(|entered| count < *entered)
+        let live: Vec<SegmentBuffer<'_>> =
+            at.filter_map(|life| SegmentBuffer::at(&self.segment, life.provenance)).collect();
+        let is_before_its_allocator = |live: &SegmentBuffer<'_>| {
+            self.entered.get(&live.allocator).is_some_and(|entered| count < *entered)
         };
-        if lived.iter().any(is_before_its_allocator) {
+        if live.iter().any(is_before_its_allocator) {
             return Then::Unknown(Gap::Reused);
         }
-        Then::Known(self.holding(time, lived))
+        Then::Known(self.holding(time, live))
     }
 
     fn is_complete(&self) -> bool {
@@ -254,29 +255,36 @@ impl Rewind {
         Timestamp(self.segment.header.to_real_time(monotonic) / 1000)
     }
 
-    fn holding<'a>(&'a self, time: Timestamp, lived: Vec<Lived<'a>>) -> Holding<'a> {
+    fn holding<'a>(&'a self, time: Timestamp, live: Vec<SegmentBuffer<'a>>) -> SegmentView<'a> {
         let moment = self.monotonic(time);
         let open = self.segment.allocators.iter().filter(|allocator| {
             allocator.opened <= moment && allocator.closed.is_none_or(|closed| closed > moment)
         });
         let open = open.map(|allocator| Open {
             allocator,
-            kinds: BufferKind::ALL.map(|kind| self.held(allocator, kind, &lived)),
+            kinds: BufferKind::ALL.map(|kind| self.held(allocator, kind, &live)),
         });
-        Holding { segment: &self.segment, open: open.collect(), lived, time }
+        SegmentView { segment: &self.segment, open: open.collect(), live, time }
     }
 
-    /// Returns an allocator's use of a kind while these buffers lived. Events cover every buffer, whether the table had
+    /// Returns an allocator's use of a kind while these buffers live. Events cover every buffer, whether the table had
     /// room for it or not.
-    fn held(&self, allocator: &Allocator, kind: BufferKind, lived: &[Lived<'_>]) -> Held {
-        let own = lived.iter().filter(|its| is_of(its, allocator.index, kind));
-        let block =
-            |its: &Lived<'_>| Block { address: its.address, bytes: its.footprint.bytes_per_bank };
+    fn held(
+        &self,
+        allocator: &Allocator,
+        kind: BufferKind,
+        live: &[SegmentBuffer<'_>],
+    ) -> KindUsage {
+        let own = live.iter().filter(|its| is_of(its, allocator.index, kind));
+        let block = |its: &SegmentBuffer<'_>| Block {
+            address: its.address,
+            bytes: its.footprint.bytes_per_bank,
+        };
         let mut blocks: Vec<Block> = own.map(block).collect();
         blocks.sort_unstable();
         let extent = self.extents.get(&(allocator.index, kind)).copied();
         let live_bytes = blocks.iter().fold(0, |sum: u64, block| sum.saturating_add(block.bytes));
-        Held {
+        KindUsage {
             live_bytes,
             live_buffers: blocks.len() as u64,
             unlisted_buffers: 0,
@@ -284,7 +292,7 @@ impl Rewind {
         }
     }
 
-    /// Where the events that are left do not account for all that lived: up to how many events, and why.
+    /// Where the events that are left do not account for all that live: up to how many events, and why.
     fn find_doubts(&self) -> Vec<(usize, Gap)> {
         if self.is_complete() {
             return Vec::new();
@@ -315,10 +323,10 @@ impl Rewind {
                 && matches!(event.kind, EventKind::Allocate | EventKind::Free)
         };
         let before = self.lives.iter().filter(|life| life.from == 0);
-        let before = before.filter_map(|life| Lived::at(&self.segment, life.told));
+        let before = before.filter_map(|life| SegmentBuffer::at(&self.segment, life.provenance));
         let mut sum = before
-            .filter(|lived| is_of(lived, allocator.index, kind))
-            .fold(0, |sum: u64, lived| sum.saturating_add(lived.footprint.bytes_per_bank));
+            .filter(|live| is_of(live, allocator.index, kind))
+            .fold(0, |sum: u64, live| sum.saturating_add(live.footprint.bytes_per_bank));
         let (mut agree, mut differ) = (0_u64, 0_u64);
         for event in events[..until].iter().filter(changes) {
             sum = match event.kind {
@@ -344,20 +352,21 @@ impl Rewind {
     fn find_extents(&self) -> BTreeMap<(u8, BufferKind), Extent> {
         let mut ends: BTreeMap<(u8, BufferKind), Extent> = BTreeMap::new();
         for life in &self.lives {
-            let Some(lived) = Lived::at(&self.segment, life.told) else { continue };
+            let Some(live) = SegmentBuffer::at(&self.segment, life.provenance) else { continue };
             let own = Extent {
-                start: lived.address,
-                end: lived.address.saturating_add(lived.footprint.bytes_per_bank),
+                start: live.address,
+                end: live.address.saturating_add(live.footprint.bytes_per_bank),
             };
-            let known = ends.entry((lived.allocator, lived.footprint.kind)).or_insert(own);
+            let known = ends.entry((live.allocator, live.footprint.kind)).or_insert(own);
             known.start = known.start.min(own.start);
             known.end = known.end.max(own.end);
         }
         let extent = |((index, kind), ends): (&(u8, BufferKind), &Extent)| {
             let allocator = Replay::new(&self.segment).allocator(*index)?;
-            let told = allocator.kind(*kind).statistics?;
-            let first = || self.is_complete().then(|| by_ends(*kind, *ends, told.total)).flatten();
-            let found = [self.extent_by_statistics(*index, *kind, told), first()];
+            let provenance = allocator.kind(*kind).statistics?;
+            let first =
+                || self.is_complete().then(|| by_ends(*kind, *ends, provenance.total)).flatten();
+            let found = [self.extent_by_statistics(*index, *kind, provenance), first()];
             let is_wide = |it: &Extent| it.start <= ends.start && ends.end <= it.end;
             let extent = found.into_iter().flatten().find(is_wide)?;
             Some(((*index, *kind), extent))
@@ -370,16 +379,16 @@ impl Rewind {
         &self,
         index: u8,
         kind: BufferKind,
-        told: Statistics,
+        provenance: Statistics,
     ) -> Option<Extent> {
-        let count = self.times.partition_point(|time| *time <= told.time);
+        let count = self.times.partition_point(|time| *time <= provenance.time);
         let at = self.lives.iter().filter(|life| life.is_at(count));
-        let lived = at.filter_map(|life| Lived::at(&self.segment, life.told));
-        let own = lived.filter(|lived| is_of(lived, index, kind));
+        let live = at.filter_map(|life| SegmentBuffer::at(&self.segment, life.provenance));
+        let own = live.filter(|live| is_of(live, index, kind));
         let blocks = own
-            .map(|lived| Block { address: lived.address, bytes: lived.footprint.bytes_per_bank })
+            .map(|live| Block { address: live.address, bytes: live.footprint.bytes_per_bank })
             .collect();
-        let Statistics { total: allocatable, free, largest_free, .. } = told;
+        let Statistics { total: allocatable, free, largest_free, .. } = provenance;
         let map = bank::map(kind.into(), Bank { allocatable, free, largest_free }, blocks)?;
         Some(Extent { start: map.start, end: map.end })
     }
@@ -399,12 +408,12 @@ fn by_ends(kind: BufferKind, ends: Extent, total: u64) -> Option<Extent> {
 
 /// TT-Metal's figures as they must have been: it counts what the agent counts, as far as the two agreed.
 fn figures(
-    told: &KindUse,
+    provenance: &KindUse,
     live_bytes: u64,
     extent: Option<Extent>,
     blocks: &[Block],
 ) -> Option<Figures> {
-    let allocatable = told.statistics.filter(|_| told.residual == Some(0))?.total;
+    let allocatable = provenance.statistics.filter(|_| provenance.residual == Some(0))?.total;
     let free = allocatable.checked_sub(live_bytes)?;
     let largest_free = match blocks {
         [] => Some(allocatable),
@@ -413,8 +422,8 @@ fn figures(
     Some(Figures { allocatable, free, largest_free })
 }
 
-fn is_of(lived: &Lived<'_>, allocator: u8, kind: BufferKind) -> bool {
-    lived.allocator == allocator && lived.footprint.kind == kind
+fn is_of(live: &SegmentBuffer<'_>, allocator: u8, kind: BufferKind) -> bool {
+    live.allocator == allocator && live.footprint.kind == kind
 }
 
 /// Leaves the longest run of events of which none is missing.

@@ -108,15 +108,15 @@ impl Timeline {
         let micros = |time: u64| segment.header.to_real_time(time) / 1000;
         let mut buffers = Buffers::default();
         let ended = |end: usize| Some(micros(segment.events.get(end)?.time));
-        for Life { lived, end } in largest(lives, end, segment) {
-            let Some(pool) = places.get(&(lived.allocator, lived.footprint.kind)) else { continue };
+        for Life { live, end } in largest(lives, end, segment) {
+            let Some(pool) = places.get(&(live.allocator, live.footprint.kind)) else { continue };
             buffers.pool.push(*pool);
-            buffers.address.push(lived.address);
-            buffers.bytes.push(lived.footprint.bytes_per_bank);
-            buffers.start_us.push(lived.allocated.map(|(time, _)| micros(time)));
+            buffers.address.push(live.address);
+            buffers.bytes.push(live.footprint.bytes_per_bank);
+            buffers.start_us.push(live.allocated.map(|(time, _)| micros(time)));
             buffers.end_us.push(end.and_then(ended));
-            buffers.op.push(names.number(lived.op));
-            buffers.origin.push(origin_name(lived.origin));
+            buffers.op.push(names.number(live.op));
+            buffers.origin.push(origin_name(live.origin));
         }
         let first =
             segment.events.first().map_or(segment.header.monotonic_time, |event| event.time);
@@ -148,11 +148,11 @@ impl Names {
 }
 
 fn largest<'a>(mut lives: Vec<Life<'a>>, last: u64, segment: &Segment) -> Vec<Life<'a>> {
-    let begin = |life: &Life<'_>| life.lived.allocated.map(|(time, _)| time);
+    let begin = |life: &Life<'_>| life.live.allocated.map(|(time, _)| time);
     let weight = |life: &Life<'_>| {
         let end = life.end.and_then(|end| Some(segment.events.get(end)?.time));
         let span = end.unwrap_or(last).saturating_sub(begin(life).unwrap_or(0));
-        u128::from(life.lived.footprint.bytes_per_bank) * u128::from(span)
+        u128::from(life.live.footprint.bytes_per_bank) * u128::from(span)
     };
     if lives.len() > MAX_BUFFERS {
         lives.sort_by_key(|life| std::cmp::Reverse(weight(life)));

@@ -7,7 +7,7 @@ use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Segment};
 
 use super::super::findings::Subject;
 use super::super::join::{Joined, JoinedChip};
-use super::super::memory::{Amounts, Held, Holder};
+use super::super::memory::{Amounts, Owner, Usage};
 use super::amounts::is_settled;
 use super::{SegmentOwner, main_allocator, sees_all};
 
@@ -127,8 +127,8 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
 
 /// The region counts requested bytes and the agent reservations, so the region may well say less, but never more; and a
 /// region that says nothing at all of memory in use has missed it.
-fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Held) -> Option<Finding> {
-    let Holder::Live(pid) = held.holder else { return None };
+fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> Option<Finding> {
+    let Owner::Live(pid) = held.holder else { return None };
     let agent = held.agent.as_ref()?;
     let settled =
         held.updated_ns.saturating_add(SETTLED_NS) < joined.facts.time.0.saturating_mul(1000);

@@ -5,7 +5,7 @@ use ttmem_model::reading::{Missing, Reading};
 use ttmem_segment::AgentState;
 
 use super::super::join::{Joined, JoinedChip};
-use super::super::memory::{Held, Holder, Limits, PerKind};
+use super::super::memory::{Limits, Owner, PerKind, Usage};
 use super::{SegmentOwner, amounts};
 
 /// Adds what agents say to what the regions say of the same processes.
@@ -13,27 +13,27 @@ pub(crate) fn add_agents(
     joined: &Joined<'_>,
     chip: &JoinedChip,
     limits: &Limits,
-    all: &mut Vec<Held>,
+    all: &mut Vec<Usage>,
 ) {
     for link in &chip.agents {
         let file = &joined.facts.segments[link.segment];
         let through = file.through.first().copied();
         let holder = match joined.segment_owner(link.segment) {
-            SegmentOwner::Live(pid) => Holder::Live(pid),
-            SegmentOwner::Outside => Holder::Outside(file.pid),
-            SegmentOwner::Gone { reused } => Holder::Gone { through, pid: file.pid, reused },
+            SegmentOwner::Live(pid) => Owner::Live(pid),
+            SegmentOwner::Outside => Owner::Outside(file.pid),
+            SegmentOwner::Gone { reused } => Owner::Gone { through, pid: file.pid, reused },
         };
         // What a process that came to its end by itself held then is no news; its segment still tells.
         let Ok(segment) = &file.content else { continue };
-        let is_gone = matches!(holder, Holder::Gone { .. });
+        let is_gone = matches!(holder, Owner::Gone { .. });
         if is_gone && segment.header.state == AgentState::Exited {
             continue;
         }
         let agent = amounts(joined, *link, limits);
-        let is_same = |held: &&mut Held| match (held.holder, holder) {
+        let is_same = |held: &&mut Usage| match (held.holder, holder) {
             (
-                Holder::Gone { through, pid, .. },
-                Holder::Gone { through: other_through, pid: other_pid, .. },
+                Owner::Gone { through, pid, .. },
+                Owner::Gone { through: other_through, pid: other_pid, .. },
             ) => (through, pid) == (other_through, other_pid),
             (one, other) => one == other,
         };
@@ -43,7 +43,7 @@ pub(crate) fn add_agents(
             continue;
         }
         let no_slot = || Missing::no_source("it has no slot in the chip's region");
-        all.push(Held {
+        all.push(Usage {
             holder,
             name: String::new(),
             user: file.user.clone(),
@@ -57,9 +57,9 @@ pub(crate) fn add_agents(
 }
 
 /// True if it is known of every process on the chip what it holds, by its agent.
-pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Held]) -> bool {
+pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Usage]) -> bool {
     let mut living =
-        held.iter().filter(|held| !matches!(held.holder, Holder::Gone { .. })).peekable();
+        held.iter().filter(|held| !matches!(held.holder, Owner::Gone { .. })).peekable();
     if living.peek().is_none() || !living.all(has_agent) {
         return false;
     }
@@ -109,7 +109,7 @@ pub(crate) fn add_readings(
     sum.unwrap_or(none)
 }
 
-fn has_agent(held: &Held) -> bool {
+fn has_agent(held: &Usage) -> bool {
     let known = |agent: &PerKind<Reading<u64>>, kind: &Kind| {
         agent.get(*kind).is_some_and(|reading| reading.value().is_some())
     };

@@ -35,7 +35,7 @@ impl Line {
     }
 
     /// Sends a short message, which fits the buffer of a new connection.
-    pub(super) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ttmem_model::{Pid, Snapshot, Timestamp};
 use ttmem_recording::{Attachment, AttachmentKind, Encoded, MAX_ATTACHMENT_BYTES, Parts};
 
-use ttmem_root::{Held, Root};
+use ttmem_root::{OpenFile, Root};
 use ttmem_segment::parse_file_name;
 use ttmem_sources::source::agent::find_in_other_namespaces;
 use ttmem_sources::source::process::start_ticks;
@@ -39,7 +39,7 @@ enum Known {
 
 #[derive(Debug)]
 struct Watched {
-    held: Held,
+    held: OpenFile,
     name: String,
     start_ticks: u64,
     /// Its process, by pid of this host, while it runs.
@@ -47,18 +47,18 @@ struct Watched {
 }
 
 /// A segment to attach, or the reason that it cannot be read.
-pub(super) type Taken = Result<Parcel, String>;
+pub(super) type Taken = Result<PendingSegment, String>;
 
 /// A segment that is no longer written, or that is copied as it is. It is read and compressed part by part, so that
 /// snapshots are recorded in between.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct PendingSegment {
     name: String,
-    held: Held,
+    held: OpenFile,
     parts: Parts,
 }
 
-impl Parcel {
+impl PendingSegment {
     /// Returns the next part; `None` after the last.
     pub(super) fn next(&mut self) -> Option<Result<Encoded, String>> {
         part(&self.name, &self.held, &mut self.parts)
@@ -181,7 +181,7 @@ impl Watched {
 
     fn parcel(self, time: Timestamp) -> Taken {
         let parts = self.parts(time)?;
-        Ok(Parcel { name: self.name, held: self.held, parts })
+        Ok(PendingSegment { name: self.name, held: self.held, parts })
     }
 
     fn blocks(&self, time: Timestamp) -> Result<Vec<Encoded>, String> {
@@ -190,7 +190,7 @@ impl Watched {
     }
 }
 
-fn part(name: &str, held: &Held, parts: &mut Parts) -> Option<Result<Encoded, String>> {
+fn part(name: &str, held: &OpenFile, parts: &mut Parts) -> Option<Result<Encoded, String>> {
     let (offset, length) = parts.wanted()?;
     let mut buffer = vec![0; length];
     let read = held.read_at(offset, &mut buffer);

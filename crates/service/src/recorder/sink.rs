@@ -20,12 +20,12 @@ pub trait Sink: Send {
     fn cut(&mut self, size: u64) -> io::Result<()>;
 
     /// Checks that the first `size` bytes are unchanged by others.
-    fn harm(&self, size: u64) -> Option<Harm>;
+    fn damage(&self, size: u64) -> Option<FileDamage>;
 }
 
 /// Damage to bytes that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
+pub enum FileDamage {
     /// The file has no name any more.
     Removed,
     /// The file is shorter.
@@ -58,11 +58,11 @@ impl Sink for FileSink {
         self.file.set_len(size)
     }
 
-    fn harm(&self, size: u64) -> Option<Harm> {
+    fn damage(&self, size: u64) -> Option<FileDamage> {
         let status = self.file.metadata().ok()?;
         match (status.nlink(), status.len()) {
-            (0, _) => Some(Harm::Removed),
-            (_, length) if length < size => Some(Harm::Cut),
+            (0, _) => Some(FileDamage::Removed),
+            (_, length) if length < size => Some(FileDamage::Cut),
             _ => None,
         }
     }

@@ -43,10 +43,10 @@ impl Sink for Disk {
         Ok(())
     }
 
-    fn harm(&self, size: u64) -> Option<Harm> {
+    fn damage(&self, size: u64) -> Option<FileDamage> {
         let length = self.bytes.lock().unwrap().len() as u64;
-        let is_cut = (length < size).then_some(Harm::Cut);
-        self.removed.lock().unwrap().then_some(Harm::Removed).or(is_cut)
+        let is_cut = (length < size).then_some(FileDamage::Cut);
+        self.removed.lock().unwrap().then_some(FileDamage::Removed).or(is_cut)
     }
 }
 
@@ -64,18 +64,18 @@ fn marks(snapshot: &Snapshot) -> Marks {
 }
 
 /// Offers snapshots one second apart, each when there is room for it.
-fn feed(recorder: &Recorder, busy: &mut Busy, count: usize) -> Offered {
-    let mut offered = Offered::Taken;
+fn feed(recorder: &Recorder, busy: &mut Busy, count: usize) -> OfferResult {
+    let mut offered = OfferResult::Taken;
     for _ in 0..count {
         let snapshot = busy.next(1_000_000);
         loop {
             offered = recorder.offer(snapshot.clone(), marks(&snapshot));
-            if offered != Offered::Dropped {
+            if offered != OfferResult::Dropped {
                 break;
             }
             thread::yield_now();
         }
-        if offered == Offered::Ended {
+        if offered == OfferResult::Ended {
             break;
         }
     }
@@ -110,7 +110,7 @@ fn a_full_disk_ends_the_recording_with_what_it_has() {
     let disk = Disk::new(40_000);
     let recorder =
         Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
-    assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), Offered::Ended);
+    assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), OfferResult::Ended);
     let report = recorder.stop("asked to");
     assert!(report.failure.unwrap().contains("no storage space"));
     let mut recording = disk.recording();
@@ -124,7 +124,7 @@ fn the_largest_size_is_kept_with_the_end() {
     let disk = Disk::new(usize::MAX);
     let options = Options { max_bytes: Some(60_000), ..options(Path::new("x")) };
     let recorder = Recorder::start_with(options, Some(Box::new(disk.clone())), None).unwrap();
-    assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), Offered::Ended);
+    assert_eq!(feed(&recorder, &mut Busy::galaxy(), 400), OfferResult::Ended);
     let report = recorder.stop("");
     assert!(report.limit.is_some() && report.failure.is_none());
     assert!(disk.bytes.lock().unwrap().len() <= 60_000);
@@ -137,9 +137,9 @@ fn a_removed_file_ends_the_recording() {
     let recorder =
         Recorder::start_with(options(Path::new("x")), Some(Box::new(disk.clone())), None).unwrap();
     let mut busy = Busy::galaxy();
-    assert_eq!(feed(&recorder, &mut busy, 15), Offered::Taken);
+    assert_eq!(feed(&recorder, &mut busy, 15), OfferResult::Taken);
     *disk.removed.lock().unwrap() = true;
-    assert_eq!(feed(&recorder, &mut busy, 400), Offered::Ended);
+    assert_eq!(feed(&recorder, &mut busy, 400), OfferResult::Ended);
     let report = recorder.stop("");
     assert!(report.failure.unwrap().contains("removed") && report.files.is_empty());
 }
@@ -155,7 +155,7 @@ fn a_file_that_somebody_cuts_ends_the_recording_and_is_not_filled_up() {
         feed(&recorder, &mut busy, 1);
     }
     disk.bytes.lock().unwrap().truncate(1000);
-    assert_eq!(feed(&recorder, &mut busy, 400), Offered::Ended);
+    assert_eq!(feed(&recorder, &mut busy, 400), OfferResult::Ended);
     let report = recorder.stop("");
     assert!(report.failure.unwrap().contains("cut the file") && report.files.is_empty());
     assert!(disk.bytes.lock().unwrap().len() <= 1000);
@@ -201,7 +201,7 @@ fn a_clock_that_is_set_back_is_an_event() {
             awake_us: second * 1_000_000,
             since_boot_us: second * 1_000_000,
         };
-        assert_eq!(recorder.offer(snapshot, marks), Offered::Taken);
+        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
     }
     recorder.stop("");
     let mut recording = disk.recording();
@@ -223,7 +223,7 @@ fn a_slow_disk_costs_snapshots_and_the_recording_says_how_many() {
         fn cut(&mut self, size: u64) -> io::Result<()> {
             self.0.cut(size)
         }
-        fn harm(&self, _size: u64) -> Option<Harm> {
+        fn damage(&self, _size: u64) -> Option<FileDamage> {
             None
         }
     }
@@ -238,7 +238,7 @@ fn a_slow_disk_costs_snapshots_and_the_recording_says_how_many() {
     for _ in 0..QUEUE + 20 {
         let snapshot = busy.next(1_000_000);
         dropped +=
-            u64::from(recorder.offer(snapshot.clone(), marks(&snapshot)) == Offered::Dropped);
+            u64::from(recorder.offer(snapshot.clone(), marks(&snapshot)) == OfferResult::Dropped);
     }
     assert!(dropped >= 19);
     drop(stuck);
@@ -345,7 +345,7 @@ fn a_chip_that_vanishes_and_a_machine_that_sleeps_are_events() {
             awake_us: second * 1_000_000,
             since_boot_us: second * 1_000_000 + slept,
         };
-        assert_eq!(recorder.offer(snapshot, marks), Offered::Taken);
+        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
     }
     recorder.stop("");
     let mut recording = disk.recording();

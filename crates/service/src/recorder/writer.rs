@@ -10,9 +10,9 @@ use ttmem_recording::{
     Attachment, Contents, Encoded, Encoder, Event, EventKind, Limits, Parts, Tracker, civil::Civil,
 };
 
-use super::agents::{Agents, Parcel, Taken};
+use super::agents::{Agents, PendingSegment, Taken};
 use super::ring::{DEFAULT_MAX_BYTES, Ring};
-use super::sink::{Harm, Sink};
+use super::sink::{FileDamage, Sink};
 use super::{Message, Options, Report, gap};
 use ttmem_root::clock::Marks;
 
@@ -26,7 +26,7 @@ pub(super) struct Writer {
     tracker: Tracker,
     agents: Option<Agents>,
     /// Segments that are partly written, with the blocks of the first that wait for the others.
-    parcels: VecDeque<Parcel>,
+    parcels: VecDeque<PendingSegment>,
     blocks: Vec<Encoded>,
     dropped: Arc<AtomicU64>,
     /// The number of dropped snapshots that the recording already contains.
@@ -116,10 +116,10 @@ impl Writer {
         match self.encoder.push(time, snapshot) {
             Ok(Some(block)) => self.put(block)?,
             Ok(None) => {}
-            Err(error) => self.say(format!("a snapshot was skipped: {error}")),
+            Err(error) => self.notify(format!("a snapshot was skipped: {error}")),
         }
         for event in gaps {
-            self.say(event.text.clone());
+            self.notify(event.text.clone());
             self.encoder.event(event);
         }
         self.record_drops(time);
@@ -167,7 +167,7 @@ impl Writer {
         if new > 0 {
             self.dropped_said = dropped;
             let text = format!("{new} snapshots were dropped: writing was too slow");
-            self.say(text.clone());
+            self.notify(text.clone());
             let value = i64::try_from(new).unwrap_or(i64::MAX);
             self.encoder.event(Event::new(time, EventKind::Dropped, text).with_value(value));
         }
@@ -182,8 +182,8 @@ impl Writer {
             Place::File { sink, contents } => (sink, contents),
         };
         let Some(contents) = contents else { return Ok(()) };
-        if let Some(harm) = sink.harm(contents.size()) {
-            return Err(self.lose(harm));
+        if let Some(damage) = sink.damage(contents.size()) {
+            return Err(self.lose(damage));
         }
         let size = contents.size() + block.bytes.len() as u64 + contents.end_size();
         if self.options.max_bytes.is_some_and(|max| size > max) {
@@ -203,7 +203,7 @@ impl Writer {
         for segment in taken {
             match segment {
                 Ok(parcel) => self.parcels.push_back(parcel),
-                Err(why) => self.say(why),
+                Err(why) => self.notify(why),
             }
         }
     }
@@ -218,7 +218,7 @@ impl Writer {
             }
             Some(Err(why)) => {
                 self.blocks.clear();
-                self.say(why);
+                self.notify(why);
             }
             None => {
                 let blocks = std::mem::take(&mut self.blocks);
@@ -258,11 +258,11 @@ impl Writer {
         if blocks.is_empty() {
             return Ok(false);
         }
-        if let Some(harm) = sink.harm(contents.size()) {
-            return Err(self.lose(harm));
+        if let Some(damage) = sink.damage(contents.size()) {
+            return Err(self.lose(damage));
         }
         if self.options.max_bytes.is_some_and(|max| size > max) {
-            self.say(format!(
+            self.notify(format!(
                 "{more} bytes beside the snapshots are skipped: --max-size is reached"
             ));
             return Ok(false);
@@ -291,7 +291,7 @@ impl Writer {
         let live: Vec<Encoded> = live.into_iter().flatten().flatten().collect();
         match ring.write_out(&self.options.path, &self.options.header, time, &live) {
             Ok((path, moments, bytes)) => {
-                self.say(format!("{why}: wrote {} ({moments} snapshots)", path.display()));
+                self.notify(format!("{why}: wrote {} ({moments} snapshots)", path.display()));
                 self.report.files.push(path);
                 self.report.moments += moments;
                 self.report.bytes += bytes;
@@ -299,7 +299,7 @@ impl Writer {
             // The ring continues: the next write may succeed.
             Err(error) => {
                 let text = format!("{why}: cannot write the ring: {error}");
-                self.say(text.clone());
+                self.notify(text.clone());
                 self.report.unwritten.push(text);
             }
         }
@@ -331,8 +331,8 @@ impl Writer {
         let Place::File { sink, contents: Some(contents) } = &mut self.place else {
             return Ok(());
         };
-        if let Some(harm) = sink.harm(contents.size()) {
-            return Err(self.lose(harm));
+        if let Some(damage) = sink.damage(contents.size()) {
+            return Err(self.lose(damage));
         }
         let end = contents.end();
         self.report.bytes = contents.size() + end.len() as u64;
@@ -356,11 +356,11 @@ impl Writer {
 
     /// Another process removed written bytes. They cannot be restored, and truncating to the old size would pad with
     /// zeros.
-    fn lose(&mut self, harm: Harm) -> Ended {
+    fn lose(&mut self, damage: FileDamage) -> Ended {
         self.report.files.clear();
-        self.fail(match harm {
-            Harm::Removed => "the file was removed",
-            Harm::Cut => "another process truncated the file",
+        self.fail(match damage {
+            FileDamage::Removed => "the file was removed",
+            FileDamage::Cut => "another process truncated the file",
         })
     }
 
@@ -370,7 +370,7 @@ impl Writer {
         Ended
     }
 
-    fn say(&self, text: String) {
+    fn notify(&self, text: String) {
         // The receiver is gone once the recorder is being stopped.
         drop(self.notices.send(text));
     }

@@ -51,7 +51,7 @@ impl Stage {
     }
 
     fn supply(&self) -> Supply {
-        let choice = Choice::Whoever(vec![self.path()]);
+        let choice = Choice::Any(vec![self.path()]);
         Supply::new(collector(), choice, Duration::from_secs(1))
     }
 

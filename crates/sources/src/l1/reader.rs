@@ -26,7 +26,7 @@ const RETRIES: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Reader {
     layout: Layout,
-    seats: Vec<Seat>,
+    positions: Vec<CorePosition>,
     opening: Cost,
 }
 
@@ -61,7 +61,7 @@ pub enum OpenError {
 
 /// A core that is there, and what it said of itself.
 #[derive(Clone, Debug)]
-struct Seat {
+struct CorePosition {
     noc: Coordinate,
     info: Result<CoreInfo, Fault>,
 }
@@ -92,23 +92,24 @@ impl Reader {
     }
 
     fn seated(port: &mut Counted<'_>, layout: Layout) -> Result<Self, PortError> {
-        let mut seats = Vec::new();
+        let mut positions = Vec::new();
         for noc in port.port.chip().cores.clone() {
             match read_info(port, &layout, noc) {
-                Ok(Some(info)) => seats.push(Seat { noc, info: Ok(info) }),
+                Ok(Some(info)) => positions.push(CorePosition { noc, info: Ok(info) }),
                 // Harvested, or not ours.
                 Ok(None) => {}
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
                 Err(Fault::Port(_)) => {}
-                Err(fault) => seats.push(Seat { noc, info: Err(fault) }),
+                Err(fault) => positions.push(CorePosition { noc, info: Err(fault) }),
             }
         }
-        let ring_end = seats.iter().find_map(|seat| Some(seat.info.as_ref().ok()?.unreserved));
+        let ring_end =
+            positions.iter().find_map(|position| Some(position.info.as_ref().ok()?.unreserved));
         let layout = match ring_end {
             Some(unreserved) => layout.with_ring_end(unreserved),
             None => layout,
         };
-        Ok(Self { layout, seats, opening: port.cost })
+        Ok(Self { layout, positions, opening: port.cost })
     }
 
     /// The layout.
@@ -137,8 +138,8 @@ impl Reader {
     /// Where the kernel config ring of a core is; `None` if the core is not there or says nothing plausible.
     #[must_use]
     pub fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
-        let seat = self.seats.iter().find(|seat| seat.noc == noc)?;
-        let info = seat.info.as_ref().ok()?;
+        let position = self.positions.iter().find(|position| position.noc == noc)?;
+        let info = position.info.as_ref().ok()?;
         Some(Bounds::new(&self.layout, info).ring)
     }
 
@@ -149,7 +150,7 @@ impl Reader {
     pub fn sample(&mut self, port: &mut dyn L1Port) -> Result<(Vec<Core>, Cost), PortError> {
         let mut port = Counted::new(port);
         let layout = &self.layout;
-        let cores = self.seats.iter_mut().map(|seat| seat.read(layout, &mut port));
+        let cores = self.positions.iter_mut().map(|position| position.read(layout, &mut port));
         let cores = cores.collect::<Result<_, _>>()?;
         Ok((cores, port.cost))
     }
@@ -185,7 +186,7 @@ fn read_info(
     CoreInfo::read(layout, &bytes, skip).map_err(Fault::CoreInfo)
 }
 
-impl Seat {
+impl CorePosition {
     fn read(&mut self, layout: &Layout, port: &mut Counted<'_>) -> Result<Core, PortError> {
         let mut attempt = 0;
         loop {

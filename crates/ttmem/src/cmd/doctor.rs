@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ttmem_doctor::{Patient, Status, examine, removable};
+use ttmem_doctor::{Inputs, Status, examine, removable};
 use ttmem_merge::merge;
 use ttmem_model::facts::SegmentFile;
 use ttmem_service::server::socket;
@@ -50,8 +50,7 @@ pub fn run(
         let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
         places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
     });
-    let diagnosis =
-        examine(&Patient { root, facts: &facts, snapshot: &snapshot, library, servers });
+    let diagnosis = examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library, servers });
     let text = if request.json {
         serde_json::to_string_pretty(&diagnosis).map_err(|error| Error::json(&error))? + "\n"
     } else {

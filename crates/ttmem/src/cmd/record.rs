@@ -14,7 +14,7 @@ use ttmem_model::Snapshot;
 use ttmem_recording::Header;
 use ttmem_recording::civil::Civil;
 use ttmem_root::Clock;
-use ttmem_service::recorder::{Agents, Offered, Options, Recorder, Report};
+use ttmem_service::recorder::{Agents, OfferResult, Options, Recorder, Report};
 use ttmem_sources::L1Look;
 
 use self::cores::CorePeak;
@@ -84,7 +84,7 @@ impl Session<'_> {
         let end = self.args.duration.and_then(|Span(duration)| self.next.checked_add(duration));
         let mut first = Some(first);
         let why = loop {
-            if self.record(first.take().unwrap_or_else(&mut look)) == Offered::Ended {
+            if self.record(first.take().unwrap_or_else(&mut look)) == OfferResult::Ended {
                 break "the size limit was reached";
             }
             match wait(&signals, &self.recorder, self.next, end) {
@@ -113,7 +113,7 @@ impl Session<'_> {
         };
         let mut offered = self.record(first);
         while !command.wait_until(self.next) {
-            if offered == Offered::Ended {
+            if offered == OfferResult::Ended {
                 // The command continues without its recording.
                 self.next += Duration::from_secs(3600);
             } else {
@@ -148,7 +148,7 @@ impl Session<'_> {
         report
     }
 
-    fn record(&mut self, look: L1Look) -> Offered {
+    fn record(&mut self, look: L1Look) -> OfferResult {
         self.cores.observe(&look);
         let offered = self.recorder.offer(look.snapshot, self.clock.marks());
         self.recorder.notices().iter().for_each(|notice| notify(notice));

@@ -19,7 +19,7 @@ pub fn choice(common: &CommonArgs) -> Choice {
     match &common.server {
         Some(path) => Choice::Only(path.clone()),
         None if common.no_server || !common.is_this_host() || common.simulator.is_some() => {
-            Choice::Nobody
+            Choice::NoServer
         }
         None => Choice::usual(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)),
     }
@@ -33,7 +33,7 @@ pub fn supply(
     l1: bool,
     interval: Option<Duration>,
 ) -> Supply {
-    let choice = if l1 { Choice::Nobody } else { choice(common) };
+    let choice = if l1 { Choice::NoServer } else { choice(common) };
     Supply::new(collector, choice, interval.unwrap_or(FRESH_ENOUGH))
 }
 

@@ -6,7 +6,7 @@ use ttmem_segment::{AllocatorRole, BufferLayout, Origin, Reader};
 
 use super::*;
 use ttmem_fake::segment::{NewBuffer, Segment as Fake, WORMHOLE};
-use ttmem_merge::listing::{self, Holder};
+use ttmem_merge::listing::{self, SegmentProcess};
 
 const MIB: u64 = 1 << 20;
 
@@ -32,9 +32,9 @@ fn last(segment: &Segment) -> Timestamp {
     Timestamp(segment.header.to_real_time(last) / 1000)
 }
 
-fn listed(holding: &Holding<'_>) -> BufferList {
+fn listed(holding: &SegmentView<'_>) -> BufferList {
     let chip = ChipRef { id: ChipId(5), index: 0 };
-    let holder = Holder {
+    let holder = SegmentProcess {
         pid: Pid(7),
         start_time: 70,
         name: "python3".to_owned(),
@@ -51,7 +51,7 @@ fn listed(holding: &Holding<'_>) -> BufferList {
 
 /// The list of a segment in the live view.
 fn live(segment: &Segment) -> BufferList {
-    listed(&Holding::now(segment, last(segment)))
+    listed(&SegmentView::now(segment, last(segment)))
 }
 
 fn known(rewind: &Rewind, time: Timestamp) -> BufferList {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use ttmem_recording::{Header, Recording};
 use ttmem_segment::{BufferKind, Reader};
 
-use super::super::{Offered, Options, Recorder};
+use super::super::{OfferResult, Options, Recorder};
 use super::*;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_fake::{Host, PID, Process};
@@ -58,7 +58,7 @@ impl Stage {
         snapshot.time_us = Timestamp(second * 1_000_000);
         let marks =
             Marks { wall: snapshot.time_us, awake_us: second * 1_000_000, since_boot_us: 1 };
-        assert_eq!(recorder.offer(snapshot, marks), Offered::Taken);
+        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
     }
 }
 

@@ -88,7 +88,7 @@ fn heading(columns: &Columns) -> Row {
 }
 
 fn row(view: &ChipView<'_>, core: &Core, page: &Page, columns: &Columns) -> Row {
-    let (sign, role) = glyph::seat(page, view.seat(core));
+    let (sign, role) = glyph::state(page, view.state(core));
     let dash = page.glyphs().dash;
     let place = core.logical.map_or(dash.to_owned(), |place| format!("{},{}", place.x, place.y));
     let id = core.program.as_ref().map_or(dash.to_owned(), |program| program.id.to_string());

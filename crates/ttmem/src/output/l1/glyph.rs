@@ -2,17 +2,17 @@
 
 use ttmem_model::l1::RegionKind;
 
-use super::view::Seat;
+use super::view::CellState;
 use crate::output::page::{Charset, Page, Role};
 
 /// The sign of a core, and how it looks.
-pub(super) fn seat(page: &Page, seat: Seat) -> (&'static str, Role) {
-    let (unicode, ascii, role) = match seat {
-        Seat::Running => ("●", "R", Role::Strong),
-        Seat::Finished => ("○", "f", Role::Plain),
-        Seat::Idle => ("·", ".", Role::Quiet),
-        Seat::System => ("◆", "D", Role::Quiet),
-        Seat::Torn => ("!", "!", Role::Alarm),
+pub(super) fn state(page: &Page, state: CellState) -> (&'static str, Role) {
+    let (unicode, ascii, role) = match state {
+        CellState::Running => ("●", "R", Role::Strong),
+        CellState::Finished => ("○", "f", Role::Plain),
+        CellState::Idle => ("·", ".", Role::Quiet),
+        CellState::System => ("◆", "D", Role::Quiet),
+        CellState::Torn => ("!", "!", Role::Alarm),
     };
     (of(page, unicode, ascii), role)
 }
@@ -100,7 +100,8 @@ mod tests {
     fn signs_differ_without_colour() {
         for charset in [Charset::Unicode, Charset::Ascii] {
             let page = Page { charset, ..Page::plain(FULL_WIDTH) };
-            let mut seats: Vec<_> = Seat::ALL.iter().map(|kind| seat(&page, *kind).0).collect();
+            let mut seats: Vec<_> =
+                CellState::ALL.iter().map(|kind| state(&page, *kind).0).collect();
             seats.push(absent(&page));
             assert_distinct(&seats, charset);
             let kinds: Vec<_> = KINDS.iter().map(|kind| region(&page, *kind).0).collect();

@@ -52,7 +52,7 @@ fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, place: Coordinate,
     let Some((core, map)) = view.core_at(place) else {
         return row.push_from(column, column + 2, Role::Quiet, glyph::absent(page));
     };
-    let (sign, role) = glyph::seat(page, view.seat(core));
+    let (sign, role) = glyph::state(page, view.state(core));
     row.push_from(column, column + 1, role, sign);
     if let Some((used, whole)) = use_of(core, map) {
         let role = bar::role(used, whole);

@@ -4,7 +4,7 @@ use ttmem_model::l1::Count;
 
 use super::glyph;
 use super::panel::{Panel, Row};
-use super::view::{ChipView, Seat};
+use super::view::{CellState, ChipView};
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 
@@ -28,7 +28,8 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
         .to(CORES, Role::Quiet, names[0])
         .to(buffers_end, Role::Quiet, names[1])
         .to(columns, Role::Quiet, names[2]);
-    let seats = Seat::ALL.iter().filter_map(|seat| row(view, page, *seat, [buffers_end, columns]));
+    let seats =
+        CellState::ALL.iter().filter_map(|state| row(view, page, *state, [buffers_end, columns]));
     let mut rows: Panel = std::iter::once(head).chain(seats).collect();
     if view.content.other_cores > 0 {
         rows.push(
@@ -42,18 +43,18 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
 }
 
 /// Returns the row of one state, if there are such cores. Running and finished cores are always listed.
-fn row(view: &ChipView<'_>, page: &Page, seat: Seat, ends: [usize; 2]) -> Option<Row> {
-    let cores = || view.cores.iter().map(|(core, _)| core).filter(|core| view.seat(core) == seat);
+fn row(view: &ChipView<'_>, page: &Page, state: CellState, ends: [usize; 2]) -> Option<Row> {
+    let cores = || view.cores.iter().map(|(core, _)| core).filter(|core| view.state(core) == state);
     let count = cores().count();
-    if count == 0 && !matches!(seat, Seat::Running | Seat::Finished) {
+    if count == 0 && !matches!(state, CellState::Running | CellState::Finished) {
         return None;
     }
-    let (sign, role) = glyph::seat(page, seat);
+    let (sign, role) = glyph::state(page, state);
     let buffers: Count = cores().map(|core| core.circular_buffer_bytes()).sum();
     let text: Count = cores().map(|core| core.kernel_text_bytes()).sum();
     let mut row = Row::default()
         .from(0, 1, role, sign)
-        .from(2, CORES - 4, Role::Plain, seat.label())
+        .from(2, CORES - 4, Role::Plain, state.label())
         .to(CORES, Role::Plain, &count.to_string());
     if count > 0 {
         for (count, end) in [buffers, text].into_iter().zip(ends) {

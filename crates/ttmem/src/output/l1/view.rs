@@ -18,7 +18,7 @@ pub struct ChipView<'a> {
 
 /// The state of a core in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seat {
+pub(super) enum CellState {
     /// An application's program is running.
     Running,
     /// An application's program is there and is over.
@@ -31,7 +31,7 @@ pub(super) enum Seat {
     Torn,
 }
 
-impl Seat {
+impl CellState {
     pub(super) const ALL: [Self; 5] =
         [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
 
@@ -83,13 +83,13 @@ impl<'a> ChipView<'a> {
         self.names()?.get(kernel.id)
     }
 
-    pub(super) fn seat(&self, core: &Core) -> Seat {
+    pub(super) fn state(&self, core: &Core) -> CellState {
         match core.state {
-            CoreState::Torn => Seat::Torn,
-            _ if self.is_system(core) => Seat::System,
-            CoreState::Running => Seat::Running,
-            CoreState::Finished => Seat::Finished,
-            CoreState::Idle => Seat::Idle,
+            CoreState::Torn => CellState::Torn,
+            _ if self.is_system(core) => CellState::System,
+            CoreState::Running => CellState::Running,
+            CoreState::Finished => CellState::Finished,
+            CoreState::Idle => CellState::Idle,
         }
     }
 
