@@ -78,10 +78,10 @@ pub(crate) struct Process {
     pub(crate) chips: AtomicUsize,
     /// Held while the registry changes. Never held by the sleeping thread while it calls TT-Metal.
     pub(crate) registry_lock: SpinLock,
-    /// Held by the sleeping thread while it asks one allocator or the dynamic linker, by whoever destroys an allocator,
-    /// and by whoever forks.
+    /// Held by the sleeping thread while it asks one allocator or the dynamic linker, while an allocator is destroyed,
+    /// and during a fork.
     pub(crate) statistics_lock: SpinLock,
-    /// Whether a fork has the lock above. Only the thread that forks uses it while it has.
+    /// True if a fork has the lock above. Only the thread that forks uses it while it has.
     pub(crate) forking: AtomicBool,
     /// Is the thread there?
     pub(crate) has_thread: AtomicU32,
@@ -223,7 +223,7 @@ impl SpinLock {
 pub(crate) struct SpinGuard<'lock>(&'lock SpinLock);
 
 impl SpinLock {
-    /// Opens the lock, whoever has it.
+    /// Opens the lock, with any holder.
     pub(crate) fn unlock(&self) {
         self.0.store(0, Ordering::Release);
     }

@@ -92,7 +92,7 @@ impl Cli {
     /// Checks the options that only some commands accept.
     ///
     /// # Errors
-    /// [`Error::Usage`] if options of plain `ttmem` stand before a command, or if `--server` is given to a command that
+    /// [`Error::Usage`] if options of plain `ttmem` come before a command, or if `--server` is given to a command that
     /// does not read from a server.
     pub fn check(&self) -> Result<(), Error> {
         if self.command.is_some() && self.snapshot != SnapshotArgs::default() {

@@ -1,7 +1,8 @@
-//! What happens around a fork: the sleeping thread is kept out of TT-Metal and of the dynamic linker meanwhile.
+//! Handles a fork: the sleeping thread is kept out of TT-Metal and of the dynamic linker meanwhile.
 //!
-//! A forked child has no other thread, and whatever lock one had stays locked in it. TT-Metal's allocator has a lock, which
-//! the sleeping thread takes when it asks for statistics: without the agent no thread of the program might have it.
+//! A forked child has no other thread, and whatever lock one had stays locked in it. TT-Metal's allocator has a lock,
+//! which the sleeping thread takes when it asks for statistics: without the agent no thread of the program might have
+//! it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

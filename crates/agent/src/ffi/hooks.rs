@@ -68,14 +68,15 @@ macro_rules! word {
     };
 }
 
-/// Exports the entry of a hook: notes where the call returns to, then goes on to `hook` with every argument in its place.
+/// Exports the entry of a hook: notes where the call returns to, then goes on to `hook` with every argument in its
+/// place.
 ///
 /// A signal handler between the two may leave its own return address. That matters only if another copy of TT-Metal is
 /// behind the handler's calls.
 macro_rules! export_hook {
     ($name:literal) => {
-        // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's: they get
-        // there, for `hook` calls it. Two scratch registers and a word of the thread's own state are written.
+        // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's: they
+        // get there, for `hook` calls it. Two scratch registers and a word of the thread's own state are written.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         #[unsafe(export_name = $name)]
@@ -92,7 +93,7 @@ macro_rules! export_hook {
     };
 }
 
-/// Whether a call of a real function is recorded: not if it belongs to another copy of TT-Metal than the one that is.
+/// True if a call of a real function is recorded: not if it belongs to another copy of TT-Metal than the one that is.
 #[inline(always)]
 fn is_recorded(hook: Hook, symbol: &HookedSymbol, real: *mut c_void) -> bool {
     match hook {

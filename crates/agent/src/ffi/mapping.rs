@@ -157,7 +157,7 @@ impl Owner {
         })
     }
 
-    /// Whether a segment is of this very process, before it called exec. Another process of the same number and start
+    /// True if a segment is of this very process, before it called exec. Another process of the same number and start
     /// time is in another pid namespace.
     fn wrote(&self, path: &CString) -> bool {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
@@ -208,7 +208,7 @@ fn map_segment(owner: &Owner, bytes: usize) -> io::Result<(*mut AtomicU64, u32)>
             Err(error) => return Err(error),
         };
         let mapping = system::without_signals(|| reserve_and_map(file, bytes));
-        // SAFETY: the descriptor was just opened and nobody else has it; the mapping stays.
+        // // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
         unsafe { libc::close(file) };
         if mapping.is_err() {
             remove(&path);
@@ -243,7 +243,7 @@ fn reserve_and_map(file: c_int, bytes: usize) -> io::Result<*mut AtomicU64> {
     if mapping == MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(mapping.cast()) }
 }
 
-/// How often a reservation that a signal interrupted is begun again: stops come even where signals are blocked.
+/// The most retries of a reservation that a signal interrupted: stops come even where signals are blocked.
 const RESERVE_ATTEMPTS: u32 = 100;
 
 fn reserve(file: c_int, length: i64) -> io::Result<()> {

@@ -9,7 +9,7 @@ use libc::{Dl_info, c_void, dl_phdr_info, size_t};
 /// A type of program header: bytes of the file that are mapped.
 const PT_LOAD: u32 = 1;
 
-/// What the dynamic linker knows of an address.
+/// The facts of the dynamic linker about an address.
 pub(super) fn describe(address: usize) -> Option<Dl_info> {
     let mut found = Dl_info {
         dli_fname: null(),
@@ -30,7 +30,7 @@ pub(super) fn name(address: usize) -> Option<CString> {
     (!found.dli_fname.is_null()).then(|| unsafe { CStr::from_ptr(found.dli_fname) }.to_owned())
 }
 
-/// Whether an address is in the agent.
+/// True if an address is in the agent.
 pub(super) fn is_agent(address: usize) -> bool {
     static BASE: AtomicUsize = AtomicUsize::new(0);
     let base = |address: usize| describe(address).map_or(0, |found| found.dli_fbase.addr());

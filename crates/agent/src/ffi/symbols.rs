@@ -80,16 +80,16 @@ impl Symbol {
     }
 }
 
-/// A function that the agent stands in front of.
+/// A function that the agent interposes.
 #[derive(Debug)]
 pub(super) struct HookedSymbol {
     /// The definition in the recorded copy.
     symbol: Symbol,
-    /// What each calling library reaches: a list that only grows.
+    /// The target for each calling library: a list that only grows.
     definitions: AtomicPtr<Definition>,
 }
 
-/// What a call of a hook from one library reaches. Never changed and never freed.
+/// The target of a hook's call from one library. Never changed and never freed.
 #[derive(Debug)]
 pub(super) struct Definition {
     /// The real function; null if none exists.
@@ -104,12 +104,12 @@ impl HookedSymbol {
         Self { symbol: Symbol::new(name), definitions: AtomicPtr::new(null_mut()) }
     }
 
-    /// Whether the recorded copy of TT-Metal has it.
+    /// True if the recorded copy of TT-Metal has it.
     pub(super) fn is_resolved(&self) -> bool {
         self.symbol.get().is_some()
     }
 
-    /// The real function for a call that returns to `return_address`; null if nobody defines it.
+    /// The real function for a call that returns to `return_address`; null if there is no definition.
     #[inline(always)]
     pub(super) fn real(&self, return_address: usize) -> *mut c_void {
         let newest = self.definitions.load(Ordering::Acquire);
@@ -120,7 +120,7 @@ impl HookedSymbol {
         }
     }
 
-    /// Whether a call of `real` is one of the recorded copy. Any is, as long as nothing is recorded.
+    /// True if a call of `real` is one of the recorded copy. Any is, as long as nothing is recorded.
     #[inline(always)]
     pub(super) fn is_recorded(&self, real: *mut c_void) -> bool {
         self.symbol.function.load(Ordering::Relaxed) == real || self.is_first(real)
@@ -177,11 +177,11 @@ pub(super) fn record_copy_of(real: *mut c_void) {
     }
     let Some(name) = objects::name(real.addr()) else { return };
     let handle = open(&name);
-    // Whoever was first decides. A second handle of the same library only counts it once more.
+    // The first one decides. A second handle of the same library only counts it once more.
     COPY.compare_exchange(null_mut(), handle, Ordering::AcqRel, Ordering::Acquire).ok();
 }
 
-/// Whether a copy of TT-Metal is recorded.
+/// True if a copy of TT-Metal is recorded.
 #[inline(always)]
 pub(super) fn has_copy() -> bool {
     !COPY.load(Ordering::Relaxed).is_null()

@@ -18,7 +18,7 @@ const SETTLE_NANOSECONDS: u32 = 50_000_000;
 const FIRST_NANOSECONDS: u32 = 2_000_000;
 /// If an event comes as often as this, the hooks share one answer to what time it is. Every 32nd event renews it.
 const MANY_EVENTS_NANOSECONDS: u32 = 50_000;
-/// Rounds that the thread waits for whoever forks or destroys an allocator, before it comes back later.
+/// Rounds that the thread waits for a fork or the destruction of an allocator, before it retries later.
 const LOCK_PATIENCE: u32 = 1000;
 /// TT-Metal's own code runs on it.
 const STACK_BYTES: usize = 512 << 10;

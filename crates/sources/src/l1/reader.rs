@@ -4,7 +4,7 @@
 //! core then takes three reads over a port that pays for each call: the block from the read pointer over the launch
 //! slots to the go messages (648 to 1208 bytes, one piece in every release), the records of its circular buffers,
 //! and the block again to see whether the core went on meanwhile. Taking the block whole is what keeps it at three:
-//! where the newest slot is, is only known once all of them are read, and the read pointer and the go message stand
+//! where the newest slot is, is only known once all of them are read, and the read pointer and the go message are
 //! at its two ends. Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
 //! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
 //! slow dispatch, 14 reads and 540 bytes after programs of fast dispatch.

@@ -58,7 +58,7 @@ pub struct SnapshotArgs {
 /// A request for snapshots, checked.
 #[derive(Debug)]
 pub struct SnapshotRequest {
-    /// Whether the L1 of real chips is read.
+    /// True if the L1 of real chips is read.
     pub l1: bool,
     /// The form of the output.
     pub view: View,

@@ -142,7 +142,7 @@ fn what_is_ignored_stays_ignored() {
     assert_eq!(mask & 1, 1, "{text}");
 }
 
-/// What a shell script prints.
+/// Returns the output of a shell script.
 fn printed(script: &str) -> String {
     let output = Command::new("sh").args(["-c", script]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()

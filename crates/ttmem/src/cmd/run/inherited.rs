@@ -1,4 +1,4 @@
-//! What the command is to inherit and Rust would change: whether SIGPIPE is ignored.
+//! Restores the inheritance of the command that Rust changes: an ignored SIGPIPE.
 //!
 //! Rust's runtime ignores SIGPIPE before `main`, and has every child die of it again. A command that was started with
 //! SIGPIPE ignored, under `nohup` or a server, would behave differently under `ttmem run`.

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// The variable of the dynamic linker.
 pub(super) const PRELOAD: &str = "LD_PRELOAD";
-/// What the address sanitizer reads.
+/// The variable of the address sanitizer.
 pub(super) const SANITIZER: &str = "ASAN_OPTIONS";
 /// Names another place for the library.
 const PLACE: &str = "TTMEM_AGENT";

@@ -24,7 +24,7 @@ pub(super) fn start(command: &Child) {
     }
 }
 
-/// Collects every child that has ended, but for the command, which somebody else waits for.
+/// Collects every child that has ended, but for the command, which has its own waiter.
 fn collect(command: Pid) {
     for child in children().into_iter().filter(|child| *child != command) {
         // It may still run, or be collected already.

@@ -1,8 +1,8 @@
 //! The segments of a command and of its children.
 //!
-//! A segment appears with the first call into TT-Metal. Its header names the runs that its process is part of: the agent
-//! takes them from the environment, which the process inherits from ttmem and passes on to its children. Segments of an
-//! older agent are known by the environment that the kernel shows, which a process may overwrite.
+//! A segment appears with the first call into TT-Metal. Its header names the runs that its process is part of: the
+//! agent takes them from the environment, which the process inherits from ttmem and passes on to its children. Segments
+//! of an older agent are known by the environment that the kernel shows, which a process may overwrite.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -194,7 +194,7 @@ impl Seen {
         }
     }
 
-    /// Whether the owner of a segment has this run's token in its environment.
+    /// True if the owner of a segment has this run's token in its environment.
     fn is_in_environment(&self, name: &str) -> bool {
         let Some((pid, _)) = parse_file_name(name) else { return false };
         candidates(pid).into_iter().any(|pid| {
@@ -240,7 +240,7 @@ fn candidates(pid: i32) -> Vec<Pid> {
     candidates
 }
 
-/// Opens a file that anybody may have put there: no link is followed, and a pipe does not block.
+/// Opens a file of unknown origin: no link is followed, and a pipe does not block.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);

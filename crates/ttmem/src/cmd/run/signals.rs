@@ -1,9 +1,9 @@
 //! Signals on their way to the command.
 //!
 //! What the terminal sends (Ctrl-C and the like) goes to the whole process group, and so to the command: ttmem only
-//! outlives it. What a process sends to ttmem alone is passed on. `timeout` sends each signal twice, to its child and to the
-//! group: of two that come at once from there one is passed on, for the other has reached the command too. What ttmem was
-//! started to ignore stays ignored, here and in the command. Ctrl-Z stops both, as it does any group.
+//! outlives it. What a process sends to ttmem alone is passed on. `timeout` sends each signal twice, to its child and
+//! to the group: of two that come at once from there one is passed on, for the other has reached the command too. What
+//! ttmem was started to ignore stays ignored, here and in the command. Ctrl-Z stops both, as it does any group.
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -93,7 +93,7 @@ fn send(descriptor: Option<&OwnedFd>, pid: Pid, number: i32) {
     }
 }
 
-/// Whether coreutils' `timeout` started ttmem.
+/// True if coreutils' `timeout` started ttmem.
 fn is_child_of_timeout() -> bool {
     let parent = std::os::unix::process::parent_id();
     std::fs::read(format!("/proc/{parent}/comm")).is_ok_and(|name| name == b"timeout\n")
