@@ -22,7 +22,11 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     checks.push(nodes(inputs));
     checks.push(firmware(inputs));
     checks.extend(telemetry(inputs));
-    checks.extend(findings(inputs, "devices", &["chip-vanished", "opener-gone"]));
+    checks.extend(findings(
+        inputs,
+        "devices",
+        &["chip-vanished", "chip-answers-ones", "device-late", "no-telemetry", "opener-gone"],
+    ));
     checks
 }
 

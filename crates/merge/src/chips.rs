@@ -247,7 +247,11 @@ fn rate(
 ) -> Field<f64> {
     let now = words(device).as_ref().map_err(Clone::clone)?;
     let earlier = previous.and_then(|facts| {
-        let same = |other: &&Device| other.number == device.number && other.bdf == device.bdf;
+        let same = |other: &&Device| {
+            other.number == device.number
+                && other.bdf == device.bdf
+                && other.asic_id.as_ref().ok() == device.asic_id.as_ref().ok()
+        };
         facts.devices.iter().find(same)
     });
     let Some(earlier) = earlier else {
@@ -261,9 +265,14 @@ fn rate(
             if frozen { "no time passed between the samples" } else { "the clock was set back" };
         return Err(Missing::failed(why));
     }
-    // The counters are 32 bits wide and wrap.
-    let moved: u64 =
-        now.iter().zip(before).map(|(now, before)| u64::from(now.wrapping_sub(*before))).sum();
+    // A counter that went back wrapped at 2^32, or began again after a reset: the two look alike.
+    let mut moved = 0;
+    for (now, before) in now.iter().zip(before) {
+        let words = now.checked_sub(*before).ok_or_else(|| {
+            Missing::failed("the counter went back: it wrapped, or the chip was reset")
+        })?;
+        moved += u64::from(words);
+    }
     #[expect(clippy::cast_precision_loss, reason = "a rate is shown with three digits")]
     let rate = moved as f64 * PCIE_WORD_BYTES / (micros as f64 / 1e6);
     Ok(rate.round())

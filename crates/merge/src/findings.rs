@@ -1,5 +1,7 @@
 //! The findings and their remedies, worst first.
 
+mod devices;
+
 use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Facts, ProcessFacts, RegionContent};
@@ -22,7 +24,7 @@ pub(super) fn find(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
-        findings.extend(vanished(joined, chip));
+        findings.extend(devices::find(joined, chip));
         findings.extend(refused(joined, chip, amounts));
         findings.extend(totals_that_disagree(joined, chip));
         findings.extend(full_regions(joined, chip));
@@ -48,7 +50,7 @@ impl Subject {
         Self { chip: None, pid: Some(pid) }
     }
 
-    fn chip(chip: &JoinedChip) -> Self {
+    pub(super) fn chip(chip: &JoinedChip) -> Self {
         Self { chip: Some(chip.id), pid: None }
     }
 
@@ -62,17 +64,6 @@ impl Subject {
         let Self { chip, pid } = self;
         Finding { id: id.to_owned(), severity, chip, pid, text, remedy: remedy.into() }
     }
-}
-
-/// A chip whose files answered that it is gone.
-fn vanished(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
-    let missing = joined.device(chip)?.vanished.as_ref()?;
-    Some(Subject::chip(chip).finding(
-        "chip-vanished",
-        Severity::Error,
-        format!("chip {} went away while it was read: {}", chip.index, missing.detail),
-        "wait for a reset to end; if it stays away, look into the kernel log",
-    ))
 }
 
 /// Chips of the pass before that are not there any more.

@@ -58,6 +58,8 @@ pub struct Device {
     pub serial: Field<u64>,
     /// The ASIC id.
     pub asic_id: Field<u64>,
+    /// The ASIC id that this number and PCIe address had last, where it cannot be read now.
+    pub last_asic_id: Option<u64>,
     /// Firmware versions by name.
     pub firmware: BTreeMap<String, String>,
     /// Readings in the unit of the metric.
@@ -68,10 +70,21 @@ pub struct Device {
     pub pcie_words: PcieWords,
     /// Who has it open.
     pub holders: Field<Holders>,
-    /// The reason that the device was gone when its files were read, if it was.
+    /// True if the chip answers reads with all ones: it is in reset, or its PCIe link is down.
+    pub answers_ones: bool,
+    /// Set if the driver did not answer before the deadline; what is here is then from an earlier sample, or missing.
+    pub late: Option<Late>,
+    /// Why the device was gone when its files were read, if it was.
     pub vanished: Option<Missing>,
     /// When its files were read.
     pub read_at: Timestamp,
+}
+
+/// A read that is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Time of the request.
+    pub since: Timestamp,
 }
 
 /// The PCIe link of a device.
@@ -105,6 +118,8 @@ pub struct Holders {
     pub pids: Vec<Pid>,
     /// Open files of processes outside this namespace.
     pub outside: u64,
+    /// All open files.
+    pub open_files: u64,
     /// True if every open file is in the list; false if only those we may see are.
     pub complete: bool,
 }

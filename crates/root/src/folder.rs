@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{File, Place, READ, Root, RootError, read_attribute, read_file, trimmed};
+use super::{File, Place, Root, RootError, read_attribute, read_file, trimmed};
 
 /// An open directory of a [`Root`]. It stays the same directory even if another takes its name.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Folder<'_> {
 
     fn open(&self, name: &str) -> Result<OwnedFd, Errno> {
         let handle = self.handle()?;
-        let flags = READ | OFlags::CLOEXEC;
+        let flags = self.root.read | OFlags::CLOEXEC;
         if let Place::System = self.root.place {
             return rustix::fs::openat(handle, name, flags, Mode::empty());
         }
@@ -108,8 +108,8 @@ impl Folder<'_> {
             rustix::fs::openat(handle, name, flags | OFlags::NOFOLLOW, Mode::empty())
         };
         match opened {
-            // A link may point outside the directory, and only the root can resolve it.
-            Err(Errno::LOOP | Errno::XDEV) => self.root.open(&self.path(name), READ),
+            // A link may lead out of the directory, and only the root knows where it may lead to.
+            Err(Errno::LOOP | Errno::XDEV) => self.root.open(&self.path(name), self.root.read),
             opened => opened,
         }
     }

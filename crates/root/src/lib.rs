@@ -6,9 +6,11 @@
 //!
 //! Symbolic links of a directory root are resolved inside it, so that a capture cannot refer to files outside.
 
+pub mod batch;
 pub mod clock;
 mod folder;
 mod held;
+pub mod readers;
 mod settled;
 mod tree;
 
@@ -38,6 +40,8 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub struct Root {
     place: Place,
+    /// How files are opened to be read.
+    read: OFlags,
 }
 
 #[derive(Debug)]
@@ -103,6 +107,12 @@ impl RootError {
         matches!(self.errno, Errno::ACCESS | Errno::PERM)
     }
 
+    /// True if the file was not read before the deadline.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.errno == Errno::TIMEDOUT
+    }
+
     /// True if the device behind the path is gone or being reset.
     #[must_use]
     pub fn is_vanished(&self) -> bool {
@@ -121,6 +131,7 @@ impl RootError {
             Errno::ACCESS | Errno::PERM => {
                 Missing::denied(format!("{}: permission denied", self.path))
             }
+            Errno::TIMEDOUT => Missing::failed(format!("{name}: timed out")),
             Errno::NODATA => Missing::failed(format!("{name}: no data while the chip resets")),
             Errno::NODEV | Errno::NXIO => Missing::failed(format!("{name}: the chip is gone")),
             _ => Missing::failed(format!("{self}")),
@@ -132,7 +143,7 @@ impl Root {
     /// Creates the root of the system that `ttmem` runs on.
     #[must_use]
     pub fn system() -> Self {
-        Self { place: Place::System }
+        Self { place: Place::System, read: READ }
     }
 
     /// Creates the root of a captured or made-up host in a directory.
@@ -143,13 +154,20 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| RootError { path: path.display().to_string(), errno })?;
-        Ok(Self { place: Place::Directory { handle } })
+        Ok(Self { place: Place::Directory { handle }, read: READ })
     }
 
     /// Creates the root of a host in memory.
     #[must_use]
     pub fn memory(tree: Tree) -> Self {
-        Self { place: Place::Memory(tree) }
+        Self { place: Place::Memory(tree), read: READ }
+    }
+
+    /// Lets a read of a file that has no data yet wait for it, as a FIFO does. Only a reader process may wait.
+    #[must_use]
+    pub fn waiting(mut self) -> Self {
+        self.read.remove(OFlags::NONBLOCK);
+        self
     }
 
     /// True for the system that `ttmem` runs on: its processes are live and its clock is ours.
@@ -174,7 +192,7 @@ impl Root {
         if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
             return self.read(path, PAGE).map(|file| trimmed(&file.bytes));
         }
-        self.open(path, READ)
+        self.open(path, self.read)
             .and_then(|file| read_attribute(&file))
             .map_err(|errno| RootError { path: path.to_owned(), errno })
     }
@@ -243,7 +261,7 @@ impl Root {
         if let Place::Memory(tree) = &self.place {
             return tree.read(path, limit);
         }
-        read_file(&self.open(path, READ)?, limit)
+        read_file(&self.open(path, self.read)?, limit)
     }
 
     fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {

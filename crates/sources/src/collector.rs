@@ -9,13 +9,14 @@ use ttmem_model::{Pid, Snapshot};
 
 use crate::port::image::{ImageError, SaveError};
 use crate::source::agent::{self, Depth};
-use crate::source::kmd;
+use crate::source::kmd::KmdSource;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
 use ttmem_merge::{merge, merge_with_l1};
 use ttmem_root::clock::Clock;
+use ttmem_root::readers::Readers;
 use ttmem_root::{Root, Tree};
 
 /// Takes snapshots of one host. Remembers the pass before, from which rates are taken.
@@ -26,7 +27,7 @@ pub struct Collector {
     demo: bool,
     l1: L1Source,
     last: Option<Facts>,
-    known: kmd::Known,
+    kmd: KmdSource,
 }
 
 /// A snapshot with the cores behind it.
@@ -42,8 +43,8 @@ impl Collector {
     /// A collector of the host at `root`.
     #[must_use]
     pub fn new(root: Root) -> Self {
-        let (clock, known) = (Clock::System, kmd::Known::default());
-        Self { root, clock, demo: false, l1: L1Source::default(), last: None, known }
+        let (clock, kmd) = (Clock::System, KmdSource::default());
+        Self { root, clock, demo: false, l1: L1Source::default(), last: None, kmd }
     }
 
     /// Creates a collector of the embedded demonstration host, whose clock does not advance.
@@ -74,7 +75,15 @@ impl Collector {
         Ok(self)
     }
 
-    /// Sets the clock.
+    /// Reads the driver's files with these readers, which have a deadline. Without them a file that blocks holds up the
+    /// sample.
+    #[must_use]
+    pub fn with_readers(mut self, readers: Readers) -> Self {
+        self.kmd = KmdSource::new(readers);
+        self
+    }
+
+    /// Takes snapshots by another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -134,7 +143,7 @@ impl Collector {
     /// Reads every source, and segments at least to this depth.
     pub fn facts_at(&mut self, depth: Depth) -> Facts {
         let (root, clock) = (&self.root, self.clock);
-        let kmd = kmd::read(root, clock, &mut self.known);
+        let kmd = self.kmd.read(root, clock);
         let mut devices = kmd.devices;
         let watch = clock.start();
         let holders = holders(&devices);
@@ -149,11 +158,7 @@ impl Collector {
         let mut processes = Processes::new(root);
         if !regions.is_empty() || !segments.is_empty() {
             // A process that opened a device since the list was read may have a slot already.
-            for device in &mut devices {
-                if let Ok(holders) = kmd::read_holders(root, device.number) {
-                    device.holders = Ok(holders);
-                }
-            }
+            self.kmd.read_owners_again(root, clock, &mut devices);
         }
         let named = named_by(root, &regions, &segments);
         for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {

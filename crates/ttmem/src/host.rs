@@ -3,9 +3,12 @@
 pub mod select;
 pub mod supply;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use ttmem_root::Root;
+use ttmem_root::readers::{self, Readers};
 use ttmem_root::Tree;
 use ttmem_sources::port::image::ImageError;
 use ttmem_sources::{Collector, L1Request};
@@ -57,9 +60,12 @@ impl HostChoice {
     /// As [`Self::root`], and [`Error::NoSource`] if a capture is damaged.
     pub fn collector(&self, l1: L1Request) -> Result<Collector, Error> {
         let collector = match self {
-            Self::System => Collector::new(Root::system()),
+            Self::System => {
+                Collector::new(Root::system()).with_readers(Readers::of_this_program(None))
+            }
             Self::Demo => Collector::demo(),
-            Self::Root(directory) => Collector::new(open_root(directory)?),
+            Self::Root(directory) => Collector::new(open_root(directory)?)
+                .with_readers(Readers::of_this_program(Some(directory))),
             Self::Capture(directory) => {
                 return Collector::capture(directory, l1)
                     .map_err(|error| bad_capture(directory, &error));
@@ -73,6 +79,19 @@ impl HostChoice {
 #[must_use]
 pub fn without_devices(common: &CommonArgs) -> L1Request {
     L1Request { devices: false, simulator: common.simulator.clone(), ..L1Request::default() }
+}
+
+/// Reads files for another `ttmem`, as one of its [`readers`]. Its errors show there as missing values.
+pub(crate) fn serve_reads(directory: Option<&OsString>) -> ExitCode {
+    let root = match directory.map(|directory| Root::directory(Path::new(directory))) {
+        None => Root::system(),
+        Some(Ok(root)) => root.waiting(),
+        Some(Err(_)) => return ExitCode::FAILURE,
+    };
+    match readers::serve(&root) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 fn open_root(directory: &Path) -> Result<Root, Error> {

@@ -24,6 +24,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use ttmem_root::readers;
 
 use self::cli::{Cli, usage};
 use self::error::Error;
@@ -32,6 +33,9 @@ use self::error::Error;
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|argument| argument == readers::ARGUMENT) {
+        return host::serve_reads(arguments.get(2));
+    }
     let outcome = match Cli::try_parse_from(&arguments) {
         Ok(cli) => dispatch::dispatch(cli),
         Err(error) if error.use_stderr() => {

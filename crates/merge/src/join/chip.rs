@@ -155,6 +155,7 @@ fn local_id(
     };
     let candidates = [
         (facts_of_device.asic_id.as_ref().ok().copied(), IdSource::Driver),
+        (facts_of_device.last_asic_id, IdSource::Driver),
         (region_id(facts, chip), IdSource::Region),
         (chip.agents.iter().find_map(|link| unique_id(facts, *link)), IdSource::Agent),
         (serial.filter(unique), IdSource::Serial),

@@ -1,9 +1,13 @@
-//! Source `kmd`: what the kernel driver (tt-kmd) tells in sysfs, hwmon and procfs, without opening a device.
+//! Source `kmd`: files that the kernel driver (tt-kmd) publishes in sysfs, hwmon and procfs. No device is opened.
 //!
 //! File names, formats and units: tt-kmd 2.10, `docs/sysfs-attributes.md`, `wormhole.c`, `blackhole.c`,
 //! `enumerate.c`. A file exists only where driver and firmware publish it.
+//!
+//! During a reset, and while the firmware does not answer, reads of a device wait in the kernel for seconds. Each device
+//! is therefore one request of [`Readers`]: a device that is late is shown with its last values, the others at once.
 
 mod device;
+mod files;
 mod holders;
 mod lasting;
 
@@ -11,52 +15,196 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use ttmem_model::SourceName;
-use ttmem_model::facts::Device;
+use ttmem_model::facts::{Device, Field, Late};
 use ttmem_model::snapshot::{Source, SourceStatus};
-
 use ttmem_root::clock::Clock;
+use ttmem_root::readers::{Readers, Request};
 use ttmem_root::{Folder, Root};
 
-pub use holders::read_holders;
-pub use lasting::Known;
+use files::{Files, FolderKind, Folders};
+pub use holders::{DriverVersion, open_devices, read_holders};
+use lasting::Known;
 
 const CLASS: &str = "/sys/class/tenstorrent";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
-/// The facts of the driver.
+/// Facts of the driver.
 #[derive(Debug)]
 pub struct Kmd {
-    /// Its version.
+    /// Version of the driver, such as `2.10.0`.
     pub version: Option<String>,
-    /// Its devices, by number.
+    /// Devices, by number.
     pub devices: Vec<Device>,
-    /// The result.
+    /// State of the source.
     pub source: Source,
 }
 
-/// Reads every device of the driver. What stays as it is while a device is there is read now and then only.
-#[must_use]
-pub fn read(root: &Root, clock: Clock, known: &mut Known) -> Kmd {
-    let watch = clock.start();
-    let version = root.read_text("/sys/module/tenstorrent/version").ok();
-    let places = device_places(root);
-    let (status, detail, devices) = match places {
-        Ok(places) => {
-            let mut devices: Vec<Device> = places
-                .iter()
-                .map(|(number, place)| device::read(root, *number, place, clock, known))
-                .collect();
-            known.keep(|number| places.contains_key(&number));
-            holders::read_all(root, &mut devices);
-            (SourceStatus::Ok, describe(&devices), devices)
+/// Reads the devices of the driver of one host. Remembers the pass before.
+#[derive(Debug, Default)]
+pub struct KmdSource {
+    readers: Readers,
+    known: Known,
+    last: BTreeMap<u32, Device>,
+    version: Option<String>,
+}
+
+/// A device that is to be read.
+struct Wanted {
+    number: u32,
+    path: DevicePath,
+    folders: Folders,
+    /// The directory of the sensors, or why there is none.
+    hwmon: Field<String>,
+    /// True if files that last as long as the device are read as well.
+    has_lasting: bool,
+}
+
+impl KmdSource {
+    /// Reads files with these readers.
+    #[must_use]
+    pub fn new(readers: Readers) -> Self {
+        Self { readers, ..Self::default() }
+    }
+
+    /// Reads every device. Files that last as long as the device are read once a minute.
+    #[must_use]
+    pub fn read(&mut self, root: &Root, clock: Clock) -> Kmd {
+        let watch = clock.start();
+        let version = root.read_text("/sys/module/tenstorrent/version").ok();
+        self.version.clone_from(&version);
+        let (status, detail, devices) = match device_paths(root) {
+            Ok(paths) => {
+                let devices = self.read_devices(root, paths, clock);
+                (SourceStatus::Ok, describe(&devices), devices)
+            }
+            Err((SourceStatus::Absent, _)) if version.is_some() => {
+                (SourceStatus::Ok, "the driver is loaded and has no device".to_owned(), Vec::new())
+            }
+            Err((status, detail)) => (status, detail, Vec::new()),
+        };
+        let source = Source { name: SourceName::Kmd, status, detail, cost_us: watch.micros() };
+        Kmd { version, devices, source }
+    }
+
+    /// Reads the owners of devices again. A device that is late keeps the owners that it has.
+    pub fn read_owners_again(&mut self, root: &Root, clock: Clock, devices: &mut [Device]) {
+        let version = DriverVersion::of(self.version.as_deref());
+        if !version.lists_owners() {
+            return;
         }
-        Err((SourceStatus::Absent, _)) if version.is_some() => {
-            (SourceStatus::Ok, "the driver is loaded and has no device".to_owned(), Vec::new())
+        let prompt = devices.iter().filter(|device| device.late.is_none());
+        let numbers: Vec<u32> = prompt.map(|device| device.number).collect();
+        let request = |number: u32| Request { key: number, folders: vec![files::owners(number)] };
+        let requests = numbers.into_iter().map(request).collect();
+        for response in self.readers.read(root, requests, clock) {
+            let listed = response.folders.first().and_then(|folder| folder.files.first());
+            let device = devices.iter_mut().find(|device| device.number == response.key);
+            if let (Some(Ok(listed)), Some(device)) = (listed, device)
+                && let Ok(owners) = holders::parse(root, listed)
+            {
+                device.holders = Ok(owners);
+            }
         }
-        Err((status, detail)) => (status, detail, Vec::new()),
-    };
-    let source = Source { name: SourceName::Kmd, status, detail, cost_us: watch.micros() };
-    Kmd { version, devices, source }
+    }
+
+    fn read_devices(
+        &mut self,
+        root: &Root,
+        paths: BTreeMap<u32, DevicePath>,
+        clock: Clock,
+    ) -> Vec<Device> {
+        self.known.keep(|number| paths.contains_key(&number));
+        self.last.retain(|number, _| paths.contains_key(number));
+        let wanted = paths.into_iter().map(|(number, path)| self.want(root, number, path, clock));
+        let wanted = wanted.collect();
+        let mut found = BTreeMap::new();
+        // A device that is another one than before, or whose driver was loaded again, is read as a new one.
+        let new = self.read_wanted(root, wanted, clock, &mut found);
+        self.read_wanted(root, new, clock, &mut found);
+        let mut devices: Vec<Device> = found.into_values().collect();
+        holders::complete(root, DriverVersion::of(self.version.as_deref()), &mut devices);
+        let prompt = devices.iter().filter(|device| device.late.is_none());
+        self.last.extend(prompt.map(|device| (device.number, device.clone())));
+        devices
+    }
+
+    fn want(&self, root: &Root, number: u32, path: DevicePath, clock: Clock) -> Wanted {
+        let known = self.known.of(number, path.bdf.as_ref(), clock.now());
+        let pci = path.pci_directory();
+        let hwmon = match known {
+            Some(lasting) => lasting.hwmon.clone(),
+            None => device::hwmon_directory(root, &pci),
+        };
+        let attributes = path.attributes.clone();
+        let folders = Folders { pci, attributes, hwmon: hwmon.as_ref().ok().cloned() };
+        Wanted { number, path, has_lasting: known.is_none(), folders, hwmon }
+    }
+
+    /// Reads devices, and returns those of which everything must be read again.
+    fn read_wanted(
+        &mut self,
+        root: &Root,
+        wanted: Vec<Wanted>,
+        clock: Clock,
+        found: &mut BTreeMap<u32, Device>,
+    ) -> Vec<Wanted> {
+        let request = |wanted: &Wanted| wanted.folders.request(wanted.number, wanted.has_lasting);
+        let requests: Vec<Request> = wanted.iter().map(request).collect();
+        let responses = self.readers.read(root, requests.clone(), clock);
+        let mut again = Vec::new();
+        for ((wanted, request), response) in wanted.into_iter().zip(requests).zip(responses) {
+            let late = response.late_since.map(|since| Late { since });
+            let files = Files::new(request, response);
+            match self.device(root, &wanted, &files, late, clock) {
+                Some(device) => drop(found.insert(device.number, device)),
+                None => {
+                    self.known.forget(wanted.number);
+                    again.push(self.want(root, wanted.number, wanted.path, clock));
+                }
+            }
+        }
+        again
+    }
+
+    /// Facts of a device from its files; `None` if it is another one than the one that is remembered.
+    fn device(
+        &mut self,
+        root: &Root,
+        wanted: &Wanted,
+        files: &Files,
+        late: Option<Late>,
+        clock: Clock,
+    ) -> Option<Device> {
+        let number = wanted.number;
+        let last = self.last.get(&number).filter(|last| last.bdf == wanted.path.bdf).cloned();
+        if late.is_some()
+            && !files.has(FolderKind::Hwmon)
+            && let Some(last) = last
+        {
+            return Some(Device { late, ..last });
+        }
+        let mut reader = device::Reader::new(root, files);
+        let asic_id = reader.asic_id();
+        let lasting = if wanted.has_lasting {
+            reader.lasting(wanted.hwmon.clone())
+        } else {
+            self.known.of_chip(number, &asic_id)?.clone()
+        };
+        let device = reader.device(wanted, asic_id, lasting.clone(), clock);
+        let is_silent = device.telemetry.values().all(Result::is_err);
+        if !wanted.has_lasting && late.is_none() && is_silent && !device.answers_ones {
+            return None;
+        }
+        if wanted.has_lasting && late.is_none() {
+            self.known.remember(&device, lasting);
+        }
+        let holders = match (files.has(FolderKind::Owners), last) {
+            (false, Some(last)) => last.holders,
+            _ => device.holders,
+        };
+        let last_asic_id = self.known.last_id(number, device.bdf.as_ref(), &device.asic_id);
+        Some(Device { late, holders, last_asic_id, ..device })
+    }
 }
 
 fn describe(devices: &[Device]) -> String {
@@ -67,52 +215,62 @@ fn describe(devices: &[Device]) -> String {
     }
 }
 
-/// Where a device's files are.
-#[derive(Debug)]
-struct Place {
+/// Path of a device's files.
+#[derive(Clone, Debug)]
+struct DevicePath {
     /// The directory of the driver's own files.
     attributes: String,
-    /// Its PCIe address, if the path tells.
+    /// The PCIe address, if the path names it.
     bdf: Option<String>,
 }
 
+impl DevicePath {
+    /// The directory of the PCIe function.
+    fn pci_directory(&self) -> String {
+        match &self.bdf {
+            Some(bdf) => format!("{PCI_DEVICES}/{bdf}"),
+            None => format!("{}/device", self.attributes),
+        }
+    }
+}
+
 /// The directories of all devices, by number.
-fn device_places(root: &Root) -> Result<BTreeMap<u32, Place>, (SourceStatus, String)> {
+fn device_paths(root: &Root) -> Result<BTreeMap<u32, DevicePath>, (SourceStatus, String)> {
     match root.list(CLASS) {
         Ok(names) => {
             let class = root.folder(CLASS);
-            let place = |name: &OsString| {
+            let path = |name: &OsString| {
                 let name = name.to_str()?;
                 let (number, bdf) = (device_number(name)?, bdf_of(&class, name));
-                Some((number, Place { attributes: class.path(name), bdf }))
+                Some((number, DevicePath { attributes: class.path(name), bdf }))
             };
-            Ok(names.iter().filter_map(place).collect())
+            Ok(names.iter().filter_map(path).collect())
         }
-        Err(error) if error.is_absent() => match places_below_pci(root) {
-            places if places.is_empty() => {
+        Err(error) if error.is_absent() => match paths_below_pci(root) {
+            paths if paths.is_empty() => {
                 Err((SourceStatus::Absent, "the kernel driver is not loaded".to_owned()))
             }
-            places => Ok(places),
+            paths => Ok(paths),
         },
         Err(error) if error.is_denied() => Err((SourceStatus::Denied, error.to_string())),
         Err(error) => Err((SourceStatus::Failed, error.to_string())),
     }
 }
 
-/// Reads the PCI devices instead, for hosts captured without `/sys/class`.
-fn places_below_pci(root: &Root) -> BTreeMap<u32, Place> {
-    let mut places = BTreeMap::new();
+/// The directories of all devices below those of PCI, for hosts captured without `/sys/class`.
+fn paths_below_pci(root: &Root) -> BTreeMap<u32, DevicePath> {
+    let mut paths = BTreeMap::new();
     for bdf in root.list(PCI_DEVICES).unwrap_or_default() {
         let Some(bdf) = bdf.to_str() else { continue };
         let directory = format!("{PCI_DEVICES}/{bdf}/tenstorrent");
         for name in root.list(&directory).unwrap_or_default() {
             if let Some(number) = name.to_str().and_then(device_number) {
                 let attributes = format!("{directory}/tenstorrent!{number}");
-                places.insert(number, Place { attributes, bdf: Some(bdf.to_owned()) });
+                paths.insert(number, DevicePath { attributes, bdf: Some(bdf.to_owned()) });
             }
         }
     }
-    places
+    paths
 }
 
 fn device_number(name: &str) -> Option<u32> {

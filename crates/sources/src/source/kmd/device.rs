@@ -8,20 +8,27 @@ use ttmem_model::facts::{Device, Field, PcieFacts, PcieWords};
 use ttmem_model::metric::Metric;
 use ttmem_model::reading::Missing;
 
-use super::lasting::{Known, Lasting};
-use super::{PCI_DEVICES, Place};
-use crate::source::{read_number, shorten};
+use super::files::{Files, FolderKind};
+use super::lasting::Lasting;
+use super::{Wanted, holders};
+use crate::source::shorten;
 use ttmem_root::clock::Clock;
-use ttmem_root::{Folder, Root, RootError};
+use ttmem_root::{Root, RootError};
 
 /// A telemetry file, its unit and what it can hold. All ones, as a chip that hangs answers, is outside every range.
-struct Gauge {
+pub(super) struct Gauge {
     metric: Metric,
-    file: &'static str,
-    /// Units of the file per unit of the metric.
+    pub(super) file: &'static str,
+    /// How many of the file's unit make one of the metric's.
     scale: f64,
     /// In the metric's unit.
     range: RangeInclusive<f64>,
+}
+
+impl Gauge {
+    fn is_temperature(&self) -> bool {
+        matches!(self.metric, Metric::AsicTemperature | Metric::AsicTemperatureLimit)
+    }
 }
 
 const fn gauge(
@@ -56,7 +63,7 @@ const ATTRIBUTES: [Gauge; 5] = [
 ];
 
 /// Firmware versions: the driver's file and the name we show.
-const FIRMWARE: [(&str, &str); 6] = [
+pub(super) const FIRMWARE: [(&str, &str); 6] = [
     ("tt_fw_bundle_ver", "bundle"),
     ("tt_m3app_fw_ver", "m3_application"),
     ("tt_m3bl_fw_ver", "m3_bootloader"),
@@ -65,63 +72,111 @@ const FIRMWARE: [(&str, &str); 6] = [
     ("tt_ttflash_ver", "tt_flash"),
 ];
 
-/// Reads one device. `holders` is left for the caller, who reads them for all devices at once.
-pub(super) fn read(
-    root: &Root,
-    number: u32,
-    place: &Place,
-    clock: Clock,
-    known: &mut Known,
-) -> Device {
-    let pci = match &place.bdf {
-        Some(bdf) => format!("{PCI_DEVICES}/{bdf}"),
-        None => format!("{}/device", place.attributes),
-    };
-    let mut reader = Reader { root, vanished: None };
-    let attributes = &root.folder(place.attributes.as_str());
-    let pci = &root.folder(pci);
-    let asic_id = reader.id(attributes, "tt_asic_id");
-    let before = known.of(number, place.bdf.as_ref(), &asic_id, clock.now()).cloned();
-    let mut is_new = before.is_none();
-    let mut lasting = before.unwrap_or_else(|| reader.lasting(pci, attributes));
-    let mut telemetry = reader.hwmon(&lasting.hwmon);
-    // A driver that was loaded again gives the directory another number.
-    if !is_new && telemetry.values().all(Result::is_err) {
-        is_new = true;
-        lasting = reader.lasting(pci, attributes);
-        telemetry = reader.hwmon(&lasting.hwmon);
-    }
-    telemetry.extend(reader.gauges(attributes, &ATTRIBUTES));
-    let to_remember = is_new.then(|| lasting.clone());
-    let device = Device {
-        number,
-        bdf: place.bdf.clone(),
-        asic_id,
-        telemetry,
-        pcie: reader.pcie(pci, &lasting),
-        pcie_words: reader.pcie_words(attributes),
-        arch: lasting.arch,
-        card_type: lasting.card_type,
-        serial: lasting.serial,
-        firmware: lasting.firmware,
-        holders: Err(Missing::not_read("the owners were not read")),
-        vanished: None,
-        read_at: clock.now(),
-    };
-    let device = Device { vanished: reader.vanished(&device, &place.attributes), ..device };
-    if let Some(lasting) = to_remember {
-        known.remember(&device, lasting);
-    }
-    device
+/// Files that are all ones where the chip does not answer, of the counters that `PcieFacts` shows.
+pub(super) const COUNTERS: [&str; 4] = [
+    "slv_posted_wr_data_word_received0",
+    "slv_posted_wr_data_word_received1",
+    "mst_posted_wr_data_word_sent0",
+    "mst_posted_wr_data_word_sent1",
+];
+
+/// Every bit of a register set, in the decimal of a counter or clock.
+const ONES: &str = "4294967295";
+
+/// The driver's attributes that are read at every sample, besides the ASIC id.
+pub(super) fn gauges() -> &'static [Gauge] {
+    &ATTRIBUTES
 }
 
-/// Reads files of one device and remembers whether the device went away meanwhile.
-struct Reader<'a> {
+/// The sensors of hwmon.
+pub(super) fn hwmon_gauges() -> &'static [Gauge] {
+    &HWMON
+}
+
+/// Finds the directory of the driver's hwmon files. Its name needs no lock of the driver.
+pub(super) fn hwmon_directory(root: &Root, pci: &str) -> Field<String> {
+    let directories = root.list(&format!("{pci}/hwmon")).map_err(|error| error.missing())?;
+    directories
+        .iter()
+        .filter_map(|name| Some(format!("{pci}/hwmon/{}", name.to_str()?)))
+        .find(|path| {
+            let name = root.read_text(&format!("{path}/name"));
+            matches!(name.as_deref(), Ok("wormhole" | "blackhole"))
+        })
+        .ok_or_else(|| Missing::unsupported("the driver has no hwmon directory for this chip"))
+}
+
+/// Turns the files of one device into facts, and notes whether the device went away meanwhile.
+pub(super) struct Reader<'a> {
     root: &'a Root,
+    files: &'a Files,
+    /// True if the chip answers reads with all ones, as one in reset or with a dead link does.
+    answers_ones: bool,
     vanished: Option<Missing>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(root: &'a Root, files: &'a Files) -> Self {
+        Self { root, files, answers_ones: answers_ones(files), vanished: None }
+    }
+
+    /// The ASIC id: all zeros or ones is the answer of a chip without firmware.
+    pub(super) fn asic_id(&mut self) -> Field<u64> {
+        self.id("tt_asic_id")
+    }
+
+    /// Facts of the device. The owners are those of the driver's list.
+    pub(super) fn device(
+        mut self,
+        wanted: &Wanted,
+        asic_id: Field<u64>,
+        lasting: Lasting,
+        clock: Clock,
+    ) -> Device {
+        let mut telemetry = match &lasting.hwmon {
+            Ok(_) => self.gauges(FolderKind::Hwmon, &HWMON),
+            Err(missing) => {
+                HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
+            }
+        };
+        telemetry.extend(self.gauges(FolderKind::Attributes, &ATTRIBUTES));
+        let pids = self.files.bytes(FolderKind::Owners, "pids");
+        let device = Device {
+            number: wanted.number,
+            bdf: wanted.path.bdf.clone(),
+            asic_id,
+            last_asic_id: None,
+            telemetry,
+            pcie: self.pcie(&lasting),
+            pcie_words: self.pcie_words(),
+            arch: lasting.arch,
+            card_type: lasting.card_type,
+            serial: lasting.serial,
+            firmware: lasting.firmware,
+            holders: pids
+                .map_err(|error| holders::no_list(&error))
+                .and_then(|listed| holders::parse(self.root, listed)),
+            answers_ones: self.answers_ones,
+            late: None,
+            vanished: None,
+            read_at: self.files.read_at().unwrap_or_else(|| clock.now()),
+        };
+        Device { vanished: self.vanished(&device, &wanted.path.attributes), ..device }
+    }
+
+    pub(super) fn lasting(&mut self, hwmon: Field<String>) -> Lasting {
+        Lasting {
+            arch: self.arch(),
+            card_type: self.text("tt_card_type"),
+            serial: self.id("tt_serial"),
+            firmware: self.firmware(),
+            max_speed_gts: self.number(FolderKind::Pci, "max_link_speed", transfer_rate),
+            max_width: self.number(FolderKind::Pci, "max_link_width", lanes),
+            numa_node: self.numa_node(),
+            hwmon,
+        }
+    }
+
     fn note<T>(&mut self, result: Result<T, RootError>) -> Field<T> {
         result.map_err(|error| {
             let missing = error.missing();
@@ -134,47 +189,40 @@ impl Reader<'_> {
 
     fn number<T>(
         &mut self,
-        folder: &Folder<'_>,
+        folder: FolderKind,
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Field<T> {
-        let read = read_number(folder, name, parse);
-        self.note(read)?
-    }
-
-    fn text(&mut self, folder: &Folder<'_>, name: &str) -> Field<String> {
-        let text = folder.read_text(name);
-        let text = self.note(text)?;
-        if text.is_empty() {
-            return Err(Missing::failed(format!("{name} is empty")));
+        let text = self.note(self.files.text(folder, name))?;
+        // What PCI remembers of a function is no answer of the chip.
+        if self.answers_ones && !REMEMBERED.contains(&name) {
+            return Err(ones(name));
         }
-        Ok(text)
+        parse(&text).ok_or_else(|| {
+            Missing::failed(format!("{name}: `{}` is not a number it can hold", shorten(&text)))
+        })
     }
 
-    /// A 64-bit id written as 16 hex digits. All zeros or ones is what a chip without firmware answers.
-    fn id(&mut self, folder: &Folder<'_>, name: &str) -> Field<u64> {
-        let id = self.number(folder, name, |text| u64::from_str_radix(text, 16).ok())?;
-        match id {
-            0 | u64::MAX => Err(Missing::failed(format!("{name}: {id:#x} is no id"))),
+    fn text(&mut self, name: &str) -> Field<String> {
+        let text = self.note(self.files.text(FolderKind::Attributes, name))?;
+        match text.as_str() {
+            _ if self.answers_ones || is_version_of_ones(&text) => Err(ones(name)),
+            "" => Err(Missing::failed(format!("{name} is empty"))),
+            _ => Ok(text),
+        }
+    }
+
+    /// A 64-bit id of 16 hexadecimal digits.
+    fn id(&mut self, name: &str) -> Field<u64> {
+        let parse = |text: &str| u64::from_str_radix(text, 16).ok();
+        match self.number(FolderKind::Attributes, name, parse)? {
+            id @ (0 | u64::MAX) => Err(Missing::failed(format!("{name}: {id:#x} is not an id"))),
             id => Ok(id),
         }
     }
 
-    fn lasting(&mut self, pci: &Folder<'_>, attributes: &Folder<'_>) -> Lasting {
-        Lasting {
-            arch: self.arch(pci),
-            card_type: self.text(attributes, "tt_card_type"),
-            serial: self.id(attributes, "tt_serial"),
-            firmware: self.firmware(attributes),
-            max_speed_gts: self.number(pci, "max_link_speed", transfer_rate),
-            max_width: self.number(pci, "max_link_width", lanes),
-            numa_node: self.numa_node(pci),
-            hwmon: self.hwmon_directory(pci),
-        }
-    }
-
-    fn arch(&mut self, pci: &Folder<'_>) -> Field<Arch> {
-        let device = self.number(pci, "device", |text| {
+    fn arch(&mut self) -> Field<Arch> {
+        let device = self.number(FolderKind::Pci, "device", |text| {
             u16::from_str_radix(text.trim_start_matches("0x"), 16).ok()
         })?;
         Arch::from_pci_device(device).ok_or_else(|| {
@@ -184,86 +232,66 @@ impl Reader<'_> {
         })
     }
 
-    fn firmware(&mut self, attributes: &Folder<'_>) -> BTreeMap<String, String> {
+    fn firmware(&mut self) -> BTreeMap<String, String> {
         FIRMWARE
             .iter()
             .filter_map(|(file, name)| {
-                let version = self.text(attributes, file).ok()?;
+                let version = self.text(file).ok()?;
                 Some(((*name).to_owned(), shorten(&version)))
             })
             .collect()
     }
 
-    /// The directory of the driver's hwmon files.
-    fn hwmon_directory(&mut self, pci: &Folder<'_>) -> Field<String> {
-        let listed = self.root.list(&pci.path("hwmon"));
-        let directories = self.note(listed)?;
-        directories
-            .iter()
-            .filter_map(|name| Some(pci.path(&format!("hwmon/{}", name.to_str()?))))
-            .find(|path| {
-                let name = self.root.read_text(&format!("{path}/name"));
-                matches!(name.as_deref(), Ok("wormhole" | "blackhole"))
-            })
-            .ok_or_else(|| Missing::unsupported("the driver has no hwmon directory for this chip"))
-    }
-
-    fn hwmon(&mut self, directory: &Field<String>) -> BTreeMap<Metric, Field<f64>> {
-        match directory {
-            Ok(directory) => self.gauges(&self.root.folder(directory.as_str()), &HWMON),
-            Err(missing) => {
-                HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
-            }
-        }
-    }
-
-    fn gauges(&mut self, folder: &Folder<'_>, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
+    fn gauges(&mut self, folder: FolderKind, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
         gauges.iter().map(|gauge| (gauge.metric, self.gauge(folder, gauge))).collect()
     }
 
-    fn gauge(&mut self, folder: &Folder<'_>, gauge: &Gauge) -> Field<f64> {
+    fn gauge(&mut self, folder: FolderKind, gauge: &Gauge) -> Field<f64> {
         #[expect(clippy::cast_precision_loss, reason = "no file here holds more than 2^53")]
         let value =
             self.number(folder, gauge.file, |text| text.parse::<i64>().ok())? as f64 / gauge.scale;
+        // The driver keeps 16 bits of a temperature's whole degrees without their sign (telemetry.c).
+        let is_below_zero = gauge.is_temperature() && (65_436.0..65_536.0).contains(&value);
+        let value = if is_below_zero { value - 65_536.0 } else { value };
         if gauge.range.contains(&value) {
             Ok(value)
         } else {
             Err(Missing::failed(format!(
-                "{}: {value} {} cannot be",
+                "{}: {value} {} is out of range",
                 gauge.file,
                 gauge.metric.unit()
             )))
         }
     }
 
-    fn pcie(&mut self, pci: &Folder<'_>, lasting: &Lasting) -> PcieFacts {
+    fn pcie(&mut self, lasting: &Lasting) -> PcieFacts {
         PcieFacts {
-            current_speed_gts: self.number(pci, "current_link_speed", transfer_rate),
+            current_speed_gts: self.number(FolderKind::Pci, "current_link_speed", transfer_rate),
             max_speed_gts: lasting.max_speed_gts.clone(),
-            current_width: self.number(pci, "current_link_width", lanes),
+            current_width: self.number(FolderKind::Pci, "current_link_width", lanes),
             max_width: lasting.max_width.clone(),
             numa_node: lasting.numa_node.clone(),
         }
     }
 
-    fn numa_node(&mut self, pci: &Folder<'_>) -> Field<u64> {
-        let node = self.number(pci, "numa_node", |text| text.parse::<i64>().ok())?;
+    fn numa_node(&mut self) -> Field<u64> {
+        let node = self.number(FolderKind::Pci, "numa_node", |text| text.parse::<i64>().ok())?;
         u64::try_from(node).map_err(|_negative| {
             Missing::unsupported("the machine does not say which NUMA node the slot belongs to")
         })
     }
 
-    fn pcie_words(&mut self, attributes: &Folder<'_>) -> PcieWords {
+    fn pcie_words(&mut self) -> PcieWords {
         PcieWords {
-            host_to_device: self.words(attributes, "slv_posted_wr_data_word_received"),
-            device_to_host: self.words(attributes, "mst_posted_wr_data_word_sent"),
+            host_to_device: self.words("slv_posted_wr_data_word_received"),
+            device_to_host: self.words("mst_posted_wr_data_word_sent"),
         }
     }
 
-    fn words(&mut self, attributes: &Folder<'_>, counter: &str) -> Field<[u32; 2]> {
+    fn words(&mut self, counter: &str) -> Field<[u32; 2]> {
         let mut word = |noc: u8| {
-            let name = format!("pcie_perf_counters/{counter}{noc}");
-            self.number(attributes, &name, |text| text.parse::<u32>().ok())
+            let name = format!("{counter}{noc}");
+            self.number(FolderKind::Counters, &name, |text| text.parse::<u32>().ok())
         };
         Ok([word(0)?, word(1)?])
     }
@@ -277,6 +305,33 @@ impl Reader<'_> {
             gone.then(|| Missing::failed("the chip went away while its files were read"))
         })
     }
+}
+
+/// Files of the PCI function that the kernel remembers from when it found the function.
+const REMEMBERED: [&str; 2] = ["device", "numa_node"];
+
+fn ones(name: &str) -> Missing {
+    Missing::failed(format!("{name}: the chip answers with all ones"))
+}
+
+/// True if the chip answers reads with all ones: it is in reset, or its PCIe link is down. The driver passes such words
+/// on as numbers.
+fn answers_ones(files: &Files) -> bool {
+    let is = |folder, name: &str, ones: &str| {
+        files.bytes(folder, name).is_ok_and(|text| text == ones.as_bytes())
+    };
+    let ids = ["tt_asic_id", "tt_serial"];
+    let clocks = ["tt_aiclk", "tt_axiclk", "tt_arcclk"];
+    let link = is(FolderKind::Pci, "current_link_speed", "Unknown")
+        && is(FolderKind::Pci, "current_link_width", "63");
+    link || ids.iter().any(|name| is(FolderKind::Attributes, name, "FFFFFFFFFFFFFFFF"))
+        || clocks.iter().any(|name| is(FolderKind::Attributes, name, ONES))
+        || COUNTERS.iter().any(|name| is(FolderKind::Counters, name, ONES))
+}
+
+/// True for a version of which every field has all bits set: `255.255.255.255`, or `255.15.4095` of Ethernet firmware.
+fn is_version_of_ones(text: &str) -> bool {
+    matches!(text, "255.255.255.255" | "255.15.4095")
 }
 
 /// `16.0 GT/s PCIe` as 16.0.

@@ -1,7 +1,9 @@
-//! Who has a device open.
+//! Owners of a device: the processes that have it open.
 //!
-//! `/proc/driver/tenstorrent/N/pids` (tt-kmd 2.5 and newer) has one line per open file, newest first; `0` is a
-//! process outside our namespace. Older drivers leave only `/proc/*/fd`, of which we see our own user's.
+//! `/proc/driver/tenstorrent/N/pids` (tt-kmd 2.5 and newer) has one line per open file, newest first. From 2.7 on the
+//! numbers are those of the reader's namespace, and `0` is a process outside it. 2.5 and 2.6 print the numbers of the
+//! *opener's* namespace (`task_tgid_vnr`), which mean other processes here: there the list is a count of open files, and
+//! an owner is known only by its open file in `/proc/PID/fd`. Older drivers have no list.
 
 use std::collections::BTreeMap;
 
@@ -10,56 +12,113 @@ use ttmem_model::facts::{Device, Field, Holders};
 use ttmem_model::reading::Missing;
 
 use crate::source::shorten;
-use ttmem_root::Root;
+use ttmem_root::{Root, RootError};
 
-/// Far more than 64 locks × processes ever make.
-const MAX_PIDS_BYTES: usize = 1 << 20;
+/// Most bytes of a list of owners: far more than 64 locks × processes ever make.
+pub(super) const MAX_PIDS_BYTES: usize = 1 << 20;
 
-/// Reads the holders of every device, with one scan of `/proc/*/fd` at the most.
-pub(super) fn read_all(root: &Root, devices: &mut [Device]) {
+/// Version of tt-kmd. Orders as releases do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DriverVersion([u32; 3]);
+
+impl DriverVersion {
+    /// Parses `2.10.0` or `2.10.1-pre`. An unknown version counts as the newest: released lists are read as they are.
+    #[must_use]
+    pub fn of(text: Option<&str>) -> Self {
+        let Some(text) = text else { return Self([u32::MAX; 3]) };
+        let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+        Self(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
+    }
+
+    /// True if the list of owners has numbers of the reader's pid namespace (2.7.0 and newer).
+    #[must_use]
+    pub fn lists_owners(self) -> bool {
+        self >= Self([2, 7, 0])
+    }
+}
+
+/// Completes the owners of devices from `/proc/*/fd` where the driver's list does not name them. Processes are searched
+/// once at most.
+pub(super) fn complete(root: &Root, version: DriverVersion, devices: &mut [Device]) {
     let mut scan = None;
     for device in devices {
-        device.holders = match read_holders(root, device.number) {
-            Ok(holders) => Ok(holders),
-            Err(missing) => {
-                let scan = scan.get_or_insert_with(|| Scan::run(root));
-                scan.of(device.number).ok_or(missing)
-            }
+        let listed = match &device.holders {
+            Ok(_) if version.lists_owners() => continue,
+            Ok(listed) => Ok(listed.open_files),
+            Err(missing) => Err(missing.clone()),
+        };
+        let scan = scan.get_or_insert_with(|| Scan::run(root));
+        device.holders = match listed {
+            Ok(open_files) => Ok(scan.of_count(device.number, open_files)),
+            Err(missing) => scan.of(device.number).ok_or(missing),
         };
     }
 }
 
-/// Reads who has device `number` open from the driver's own list.
+/// Reads the owners of device `number` from the driver's own list. On drivers older than 2.7 a process counts only if
+/// `/proc/PID/fd` shows that it has the device open.
 ///
 /// # Errors
 /// If there is no list (an old driver), or it cannot be read or understood.
 pub fn read_holders(root: &Root, number: u32) -> Field<Holders> {
     let path = format!("/proc/driver/tenstorrent/{number}/pids");
-    let file = root.read(&path, MAX_PIDS_BYTES).map_err(|error| {
-        if error.is_absent() {
-            Missing::unsupported("this driver does not list who has the device open (2.5 does)")
-        } else {
-            error.missing()
-        }
-    })?;
-    parse(&String::from_utf8_lossy(&file.bytes), own_pid(root))
+    let file = root.read(&path, MAX_PIDS_BYTES).map_err(|error| no_list(&error))?;
+    let listed = parse(root, &file.bytes)?;
+    let version = root.read_text("/sys/module/tenstorrent/version").ok();
+    if DriverVersion::of(version.as_deref()).lists_owners() {
+        return Ok(listed);
+    }
+    Ok(Scan::run(root).of_count(number, listed.open_files))
 }
 
-/// Our own number, to leave ourselves out; a captured host does not have us.
+/// Numbers of the devices that a process has open at this moment, one for each open file.
+///
+/// # Errors
+/// If the files of the process are not shown to this user, or it has ended.
+pub fn open_devices(root: &Root, pid: Pid) -> Result<Vec<u32>, RootError> {
+    let directory = format!("/proc/{pid}/fd");
+    let files = root.list(&directory)?;
+    let opened = |file: &std::ffi::OsString| {
+        device_of_link(root, &format!("{directory}/{}", file.to_str()?))
+    };
+    Ok(files.iter().filter_map(opened).collect())
+}
+
+/// Why there is no list of owners.
+pub(super) fn no_list(error: &RootError) -> Missing {
+    if error.is_absent() {
+        Missing::unsupported("this driver does not list owners (tt-kmd 2.5 and newer do)")
+    } else {
+        error.missing()
+    }
+}
+
+/// Our own number, which does not count as an owner; `None` on a captured host, where we do not run.
 fn own_pid(root: &Root) -> Option<Pid> {
     root.is_system().then(|| Pid(rustix::process::getpid().as_raw_nonzero().get()))
 }
 
-fn parse(text: &str, own: Option<Pid>) -> Field<Holders> {
+/// Parses a list of owners.
+pub(super) fn parse(root: &Root, bytes: &[u8]) -> Field<Holders> {
+    parse_for(&String::from_utf8_lossy(bytes), own_pid(root))
+}
+
+fn parse_for(text: &str, own: Option<Pid>) -> Field<Holders> {
     let mut holders = Holders { complete: true, ..Holders::default() };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.parse::<i32>() {
-            Ok(0) => holders.outside += 1,
-            Ok(pid) if pid > 0 && Some(Pid(pid)) != own => holders.pids.push(Pid(pid)),
-            Ok(pid) if pid > 0 => {}
+            Ok(pid) if pid > 0 && Some(Pid(pid)) == own => {}
+            Ok(0) => {
+                holders.open_files += 1;
+                holders.outside += 1;
+            }
+            Ok(pid) if pid > 0 => {
+                holders.open_files += 1;
+                holders.pids.push(Pid(pid));
+            }
             _ => {
                 return Err(Missing::failed(format!(
-                    "the driver's list of owners has `{}`, which is no process number",
+                    "the driver's list of owners has `{}`, which is not a process number",
                     shorten(line)
                 )));
             }
@@ -70,10 +129,11 @@ fn parse(text: &str, own: Option<Pid>) -> Field<Holders> {
     Ok(holders)
 }
 
-/// The open files of all processes that point to a device.
+/// Open files of all processes that lead to a device.
 struct Scan {
+    /// One entry per open file.
     pids: BTreeMap<u32, Vec<Pid>>,
-    /// True if every process could be looked into.
+    /// True if every process could be searched.
     complete: bool,
 }
 
@@ -82,12 +142,9 @@ impl Scan {
         let mut scan = Self { pids: BTreeMap::new(), complete: true };
         let own = own_pid(root);
         for pid in crate::source::process::pids(root).into_iter().filter(|pid| Some(*pid) != own) {
-            let directory = format!("/proc/{pid}/fd");
-            match root.list(&directory) {
-                Ok(files) => {
-                    for number in files.iter().filter_map(|file| {
-                        device_of_link(root, &format!("{directory}/{}", file.to_str()?))
-                    }) {
+            match open_devices(root, pid) {
+                Ok(numbers) => {
+                    for number in numbers {
                         scan.pids.entry(number).or_default().push(pid);
                     }
                 }
@@ -97,16 +154,27 @@ impl Scan {
         scan
     }
 
-    /// The holders of one device; `None` if the scan proves nothing about it.
+    /// Owners of one device; `None` if the scan proves nothing about it.
     fn of(&self, number: u32) -> Option<Holders> {
-        let mut pids = self.pids.get(&number).cloned().unwrap_or_default();
+        let files = self.pids.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let mut pids = files.to_vec();
         pids.sort_unstable();
         pids.dedup();
         (self.complete || !pids.is_empty()).then_some(Holders {
             pids,
             outside: 0,
+            open_files: files.len() as u64,
             complete: self.complete,
         })
+    }
+
+    /// Owners of one device of which the driver counts this many open files. Files that no process here has open belong
+    /// to processes of another namespace, or of another user.
+    fn of_count(&self, number: u32, open_files: u64) -> Holders {
+        let found = self.of(number).unwrap_or_default();
+        let outside = open_files.saturating_sub(found.open_files);
+        // A file that is shared by fork is listed once by the driver and found in each process.
+        Holders { outside, open_files, complete: self.complete, ..found }
     }
 }
 
@@ -121,24 +189,39 @@ mod tests {
 
     #[test]
     fn open_files_of_one_process_count_once_and_zeros_are_outside() {
-        let holders = parse("4242\n0\n4242\n17\n0\n", None).unwrap();
+        let holders = parse_for("4242\n0\n4242\n17\n0\n", None).unwrap();
         assert_eq!(holders.pids, [Pid(17), Pid(4242)]);
         assert_eq!(holders.outside, 2);
     }
 
     #[test]
-    fn we_are_no_owner() {
-        assert_eq!(parse("7\n8\n", Some(Pid(7))).unwrap().pids, [Pid(8)]);
+    fn this_process_is_not_an_owner() {
+        assert_eq!(parse_for("7\n8\n", Some(Pid(7))).unwrap().pids, [Pid(8)]);
+    }
+
+    #[test]
+    fn numbers_of_the_openers_namespace_are_not_believed() {
+        for version in ["2.5.0", "2.6.0"] {
+            let mut tree = Tree::new();
+            tree.put_line("/sys/module/tenstorrent/version", version);
+            tree.put_line("/proc/driver/tenstorrent/1/pids", "1\n1\n1");
+            tree.put("/proc/1/fd", Entry::Directory);
+            tree.put("/proc/77/fd/9", Entry::Link("/dev/tenstorrent/1".into()));
+            tree.put("/proc/78/fd/9", Entry::Link("/dev/tenstorrent/1 (deleted)".into()));
+            let holders = read_holders(&Root::memory(tree), 1).unwrap();
+            assert_eq!(holders.pids, [Pid(77)]);
+            assert_eq!((holders.outside, holders.open_files), (2, 3));
+        }
     }
 
     #[test]
     fn a_line_that_is_no_number_is_named() {
-        assert!(parse("12\n-3\n", None).unwrap_err().detail.contains("-3"));
-        assert!(parse("x\u{1b}[2J\n", None).unwrap_err().detail.contains("x\\u{1b}"));
+        assert!(parse_for("12\n-3\n", None).unwrap_err().detail.contains("-3"));
+        assert!(parse_for("x\u{1b}[2J\n", None).unwrap_err().detail.contains("x\\u{1b}"));
     }
 
     #[test]
-    fn an_old_driver_is_asked_through_open_files() {
+    fn open_files_name_the_owners_on_an_old_driver() {
         let mut tree = Tree::new();
         tree.put("/proc/77/fd/9", Entry::Link("/dev/tenstorrent/1".into()));
         tree.put("/proc/77/fd/10", Entry::Link("/dev/tenstorrent/1".into()));

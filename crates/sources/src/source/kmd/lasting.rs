@@ -1,7 +1,6 @@
-//! The files of a device that are constant while the device exists: a third of its files, which repeated samples do not
-//! read again.
+//! Facts that last as long as a device: a third of its files, which repeated samples do not read each time.
 //!
-//! The ASIC id, which is read every time, says whether it is still the same chip. Firmware can be replaced under a chip
+//! The ASIC id, which is read every time, shows whether it is still the same chip. Firmware can be replaced under a chip
 //! that keeps its id, so that nothing here is older than [`MOST_MICROS`].
 
 use std::collections::BTreeMap;
@@ -10,10 +9,10 @@ use ttmem_model::Timestamp;
 use ttmem_model::board::Arch;
 use ttmem_model::facts::{Device, Field};
 
-/// After so long everything is read again.
+/// Age after which everything is read again, in microseconds.
 const MOST_MICROS: u64 = 60_000_000;
 
-/// The constant properties of one device.
+/// Facts of one device that last.
 #[derive(Clone, Debug)]
 pub(super) struct Lasting {
     pub(super) arch: Field<Arch>,
@@ -23,12 +22,12 @@ pub(super) struct Lasting {
     pub(super) max_speed_gts: Field<f64>,
     pub(super) max_width: Field<u64>,
     pub(super) numa_node: Field<u64>,
-    /// The directory of its hwmon files.
+    /// The directory of the hwmon files.
     pub(super) hwmon: Field<String>,
 }
 
 impl Lasting {
-    /// True if every file could be read: what could not may be there the next time.
+    /// True if every file could be read. A file that could not may be there the next time.
     fn is_whole(&self) -> bool {
         self.arch.is_ok()
             && self.card_type.is_ok()
@@ -39,9 +38,13 @@ impl Lasting {
     }
 }
 
-/// The cached properties of devices, by number.
+/// Lasting facts of devices, by number.
 #[derive(Debug, Default)]
-pub struct Known(BTreeMap<u32, Entry>);
+pub(super) struct Known {
+    entries: BTreeMap<u32, Entry>,
+    /// The last ASIC id of a number and PCIe address.
+    ids: BTreeMap<(u32, Option<String>), u64>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -52,33 +55,52 @@ struct Entry {
 }
 
 impl Known {
-    /// Returns the cached properties of a device, if it is unchanged.
-    pub(super) fn of(
-        &self,
+    /// Lasting facts of a device that were read within the last minute.
+    pub(super) fn of(&self, number: u32, bdf: Option<&String>, now: Timestamp) -> Option<&Lasting> {
+        let entry = self.entries.get(&number)?;
+        let is_fresh = now.0.abs_diff(entry.read_at.0) < MOST_MICROS;
+        (entry.bdf.as_ref() == bdf && is_fresh).then_some(&entry.lasting)
+    }
+
+    /// Lasting facts of a device if it is still the same chip.
+    pub(super) fn of_chip(&self, number: u32, asic_id: &Field<u64>) -> Option<&Lasting> {
+        let entry = self.entries.get(&number)?;
+        (asic_id.as_ref().ok() == Some(&entry.asic_id)).then_some(&entry.lasting)
+    }
+
+    /// Removes the lasting facts of a device.
+    pub(super) fn forget(&mut self, number: u32) {
+        self.entries.remove(&number);
+    }
+
+    /// The last ASIC id of a device whose id cannot be read now, as while it is reset.
+    pub(super) fn last_id(
+        &mut self,
         number: u32,
         bdf: Option<&String>,
         asic_id: &Field<u64>,
-        now: Timestamp,
-    ) -> Option<&Lasting> {
-        let entry = self.0.get(&number)?;
-        let is_same = entry.bdf.as_ref() == bdf && asic_id.as_ref().ok() == Some(&entry.asic_id);
-        let is_fresh = now.0.abs_diff(entry.read_at.0) < MOST_MICROS;
-        (is_same && is_fresh).then_some(&entry.lasting)
+    ) -> Option<u64> {
+        let key = (number, bdf.cloned());
+        if let Ok(id) = asic_id {
+            self.ids.insert(key, *id);
+            return None;
+        }
+        self.ids.get(&key).copied()
     }
 
-    /// Remembers what was read of a device. Nothing of one that went away meanwhile.
+    /// Keeps the lasting facts of a device, unless it went away meanwhile.
     pub(super) fn remember(&mut self, device: &Device, lasting: Lasting) {
         let Ok(asic_id) = device.asic_id else { return };
         if !lasting.is_whole() || device.vanished.is_some() {
             return;
         }
         let (bdf, read_at) = (device.bdf.clone(), device.read_at);
-        self.0.insert(device.number, Entry { bdf, asic_id, read_at, lasting });
+        self.entries.insert(device.number, Entry { bdf, asic_id, read_at, lasting });
     }
 
-    /// Forgets devices that are not there any more.
+    /// Removes devices that are gone.
     pub(super) fn keep(&mut self, numbers: impl Fn(u32) -> bool) {
-        self.0.retain(|number, _| numbers(*number));
+        self.entries.retain(|number, _| numbers(*number));
     }
 }
 
@@ -86,8 +108,7 @@ impl Known {
 mod tests {
     use ttmem_model::metric::Metric;
 
-    use super::super::read;
-    use super::Known;
+    use super::super::KmdSource;
     use ttmem_fake::{Host, NOW};
     use ttmem_root::clock::Clock;
     use ttmem_root::{Entry, Root, Tree};
@@ -108,11 +129,11 @@ mod tests {
 
     /// The firmware bundle and the AICLK of a host's device at each of several looks, so many microseconds apart.
     fn looks(tree: Tree, micros: u64, count: u64) -> Vec<(String, f64)> {
-        let (root, mut known) = (Root::memory(tree), Known::default());
+        let (root, mut source) = (Root::memory(tree), KmdSource::default());
         (0..count)
             .map(|look| {
                 let clock = Clock::Fixed(ttmem_model::Timestamp(NOW.0 + look * micros));
-                let device = read(&root, clock, &mut known).devices.remove(0);
+                let device = source.read(&root, clock).devices.remove(0);
                 let clock = device.telemetry[&Metric::AiClock].clone().unwrap();
                 (device.firmware["bundle"].clone(), clock)
             })
@@ -141,10 +162,10 @@ mod tests {
     #[test]
     fn a_directory_of_another_number_is_found_again() {
         let mut before = Host::n150().into_tree();
-        let (root, mut known) = (Root::memory(Host::n150().into_tree()), Known::default());
+        let (root, mut source) = (Root::memory(Host::n150().into_tree()), KmdSource::default());
         let clock = Clock::Fixed(NOW);
-        let device = read(&root, clock, &mut known).devices.remove(0);
-        let directory = known.0[&0].lasting.hwmon.clone().unwrap();
+        let device = source.read(&root, clock).devices.remove(0);
+        let directory = source.known.entries[&0].lasting.hwmon.clone().unwrap();
         let moved: Vec<(String, Vec<u8>)> = before
             .iter()
             .filter_map(|(path, entry)| match entry {
@@ -158,7 +179,7 @@ mod tests {
         for (path, bytes) in moved {
             before.put(path, Entry::file(bytes));
         }
-        let again = read(&Root::memory(before), clock, &mut known).devices.remove(0);
+        let again = source.read(&Root::memory(before), clock).devices.remove(0);
         assert_eq!(again.telemetry, device.telemetry);
     }
 }

@@ -53,6 +53,14 @@ fn read_content(host: Surroundings<'_>, device: &Device, budget: Option<u64>) ->
 
 /// Opens a device and finds its cores: at first the one at logical (0, 0), then those of the grid that it names.
 fn open(host: Surroundings<'_>, device: &Device, budget: Budget) -> Field<(KmdPort, Reader, Cost)> {
+    if device.late.is_some() {
+        return Err(Missing::failed("timed out: the driver does not answer for this device"));
+    }
+    if device.answers_ones {
+        return Err(Missing::failed(
+            "the chip answers with all ones: it is in reset, or its link is down",
+        ));
+    }
     let arch = device.arch.clone()?;
     let rules = Rules { budget, clock: host.clock, ..Rules::default() };
     let mut port =

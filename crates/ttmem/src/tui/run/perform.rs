@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use rustix::process::{PidfdFlags, Signal as Number, pidfd_open, pidfd_send_signal};
 use ttmem_root::Root;
+use ttmem_sources::source::kmd::open_devices;
 
 use crate::tui::app::Signal;
 use crate::tui::export::Document;
@@ -70,6 +71,12 @@ impl Outside {
             .map_err(|errno| refused(&io::Error::from(errno).to_string()))?;
         if start_time(root, process) != Some(process.start_time) {
             return Err(refused("it has ended, and another process has its pid"));
+        }
+        // A driver may name a process by a number that means another one here.
+        match open_devices(root, process.pid) {
+            Ok(devices) if !devices.is_empty() => {}
+            Ok(_) => return Err(refused("it has no device open")),
+            Err(error) => return Err(refused(&format!("cannot see its open files: {error}"))),
         }
         let number = match signal {
             Signal::Terminate => Number::TERM,

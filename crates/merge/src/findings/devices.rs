@@ -1,0 +1,90 @@
+//! Findings about devices: gone, in reset, late, without firmware.
+
+use ttmem_model::MissingReason;
+use ttmem_model::facts::Device;
+use ttmem_model::finding::{Finding, Severity};
+
+use super::Subject;
+use crate::join::{Joined, JoinedChip};
+
+/// Finds why the driver's files of a chip cannot be believed, or are not there. The first reason explains the others.
+pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    let device = joined.device(chip)?;
+    late(joined, chip, device)
+        .or_else(|| answers_ones(chip, device))
+        .or_else(|| vanished(chip, device))
+        .or_else(|| without_telemetry(chip, device))
+}
+
+/// Names a chip by its index and PCIe address.
+fn named(chip: &JoinedChip, device: &Device) -> String {
+    match &device.bdf {
+        Some(bdf) => format!("chip {} ({bdf})", chip.index),
+        None => format!("chip {}", chip.index),
+    }
+}
+
+/// A chip whose files were not read before the deadline.
+fn late(joined: &Joined<'_>, chip: &JoinedChip, device: &Device) -> Option<Finding> {
+    let late = device.late?;
+    let tenths = joined.facts.time.micros_since(late.since) / 100_000;
+    let values = if device.read_at < late.since { "; its values are older" } else { "" };
+    Some(Subject::chip(chip).finding(
+        "device-late",
+        Severity::Warning,
+        format!(
+            "{} timed out: the driver has not answered for {}.{} s{values}",
+            named(chip, device),
+            tenths / 10,
+            tenths % 10
+        ),
+        "a reset, or firmware that does not answer, holds the driver's lock; if it lasts, read the kernel log",
+    ))
+}
+
+/// A chip that answers with all ones.
+fn answers_ones(chip: &JoinedChip, device: &Device) -> Option<Finding> {
+    device.answers_ones.then(|| {
+        Subject::chip(chip).finding(
+            "chip-answers-ones",
+            Severity::Error,
+            format!(
+                "{} answers with all ones: it is in reset, or its PCIe link is down",
+                named(chip, device)
+            ),
+            "if no reset is running, reset the board with tt-smi -r and read the kernel log",
+        )
+    })
+}
+
+/// A chip whose files answered that it is gone.
+fn vanished(chip: &JoinedChip, device: &Device) -> Option<Finding> {
+    let missing = device.vanished.as_ref()?;
+    Some(Subject::chip(chip).finding(
+        "chip-vanished",
+        Severity::Error,
+        format!("{} went away while it was read: {}", named(chip, device), missing.detail),
+        "if no reset is running, read the kernel log",
+    ))
+}
+
+/// A chip of which the driver publishes no telemetry at all: it found no table that it knows when it was loaded.
+fn without_telemetry(chip: &JoinedChip, device: &Device) -> Option<Finding> {
+    let is_unsupported = |reason: MissingReason| reason == MissingReason::Unsupported;
+    let mut telemetry = device.telemetry.values();
+    let has_none =
+        telemetry.all(|field| field.as_ref().is_err_and(|missing| is_unsupported(missing.reason)));
+    let is_named = device.card_type.is_ok() || device.serial.is_ok() || device.asic_id.is_ok();
+    (has_none && !is_named && !device.telemetry.is_empty()).then(|| {
+        Subject::chip(chip).finding(
+            "no-telemetry",
+            Severity::Warning,
+            format!(
+                "{} has no telemetry: its firmware was not ready when the driver was loaded, or the driver does not \
+                 know its table",
+                named(chip, device)
+            ),
+            "wait two minutes after a reset; then load the driver again, or update the firmware with tt-flash",
+        )
+    })
+}

@@ -1,0 +1,233 @@
+//! Batches of short files, and the frames that carry them to a reader process and back.
+//!
+//! A frame is a little-endian `u32` length and that many bytes. A request is one frame; its answer is one frame for
+//! each folder, sent as soon as the folder is read, so that a folder that blocks does not hold back those before it.
+
+use rustix::io::Errno;
+use ttmem_model::Timestamp;
+
+use super::clock::Clock;
+use super::{PAGE, Root};
+
+/// Longest frame that is accepted, in bytes. A request for one device takes 1 KiB, its longest answer 1 MiB.
+pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
+
+/// Files of one directory that are read together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderRequest<'a> {
+    /// The directory, as the host names it.
+    pub path: String,
+    /// Names of the files, relative to the directory.
+    pub names: Vec<&'a str>,
+    /// Most bytes that are read of each file.
+    pub limit: usize,
+}
+
+/// Content of the files of a [`FolderRequest`], in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderAnswer {
+    /// Time after the last file was read.
+    pub read_at: Timestamp,
+    /// Bytes of each file, or the error of the kernel. Text files come without white space at their end.
+    pub files: Vec<Result<Vec<u8>, Errno>>,
+}
+
+impl FolderRequest<'_> {
+    /// Reads the files in this process, however long that takes.
+    #[must_use]
+    pub fn read(&self, root: &Root, clock: Clock) -> FolderAnswer {
+        let folder = root.folder(self.path.as_str());
+        let read = |name: &&str| match self.limit {
+            0..=PAGE => folder.read_text(name).map(String::into_bytes),
+            limit => folder.read(name, limit).map(|file| file.bytes),
+        };
+        let files = self.names.iter().map(|name| read(name).map_err(|error| error.errno));
+        FolderAnswer { files: files.collect(), read_at: clock.now() }
+    }
+}
+
+/// Encodes a request as a frame.
+pub(crate) fn encode_request(folders: &[FolderRequest<'_>]) -> Vec<u8> {
+    let mut frame = Frame::new();
+    frame.count(folders.len());
+    for folder in folders {
+        frame.size(folder.limit);
+        frame.text(&folder.path);
+        frame.count(folder.names.len());
+        folder.names.iter().for_each(|name| frame.text(name));
+    }
+    frame.finish()
+}
+
+/// Encodes the answer of one folder as a frame.
+pub(crate) fn encode_answer(answer: &FolderAnswer) -> Vec<u8> {
+    let mut frame = Frame::new();
+    frame.0.extend(answer.read_at.0.to_le_bytes());
+    frame.count(answer.files.len());
+    for file in &answer.files {
+        let (errno, bytes) = match file {
+            Ok(bytes) => (0, bytes.as_slice()),
+            Err(errno) => (errno.raw_os_error(), &[][..]),
+        };
+        frame.0.extend(errno.to_le_bytes());
+        frame.size(bytes.len());
+        frame.0.extend(bytes);
+    }
+    frame.finish()
+}
+
+/// Decodes the content of a request frame; `None` if it is not one.
+pub(crate) fn decode_request(content: &[u8]) -> Option<Vec<FolderRequest<'_>>> {
+    let mut parser = Parser(content);
+    let count = parser.count()?;
+    let folders = (0..count).map(|_| parser.folder()).collect::<Option<Vec<_>>>()?;
+    parser.0.is_empty().then_some(folders)
+}
+
+/// Decodes the content of an answer frame; `None` if it is not one.
+pub(crate) fn decode_answer(content: &[u8]) -> Option<FolderAnswer> {
+    let mut parser = Parser(content);
+    let read_at = Timestamp(u64::from_le_bytes(parser.array()?));
+    let count = parser.count()?;
+    let files = (0..count).map(|_| parser.file()).collect::<Option<Vec<_>>>()?;
+    parser.0.is_empty().then_some(FolderAnswer { read_at, files })
+}
+
+/// Takes the first whole frame off the front of `received`. Returns its content, `None` if it is not complete yet, or
+/// an error if it is longer than a frame can be.
+pub(crate) fn take_frame(received: &mut Vec<u8>) -> Result<Option<Vec<u8>>, Errno> {
+    let Some(length) = received.first_chunk().map(|length| u32::from_le_bytes(*length)) else {
+        return Ok(None);
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > MAX_FRAME_BYTES {
+        return Err(Errno::MSGSIZE);
+    }
+    if received.len() < 4 + length {
+        return Ok(None);
+    }
+    let content = received.get(4..4 + length).unwrap_or_default().to_vec();
+    received.drain(..4 + length);
+    Ok(Some(content))
+}
+
+/// A frame under construction.
+struct Frame(Vec<u8>);
+
+impl Frame {
+    fn new() -> Self {
+        Self(vec![0; 4])
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.extend(u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
+    }
+
+    fn size(&mut self, bytes: usize) {
+        self.0.extend(u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.extend(text.as_bytes());
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let length = u32::try_from(self.0.len().saturating_sub(4)).unwrap_or(u32::MAX);
+        if let Some(head) = self.0.first_chunk_mut() {
+            *head = length.to_le_bytes();
+        }
+        self.0
+    }
+}
+
+/// Reads the fields of a frame, with every bound checked.
+struct Parser<'a>(&'a [u8]);
+
+impl<'a> Parser<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        self.array().map(u16::from_le_bytes).map(usize::from)
+    }
+
+    fn size(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_le_bytes(self.array()?)).ok()
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let count = self.count()?;
+        std::str::from_utf8(self.bytes(count)?).ok()
+    }
+
+    fn folder(&mut self) -> Option<FolderRequest<'a>> {
+        let limit = self.size()?;
+        let path = self.text()?.to_owned();
+        let count = self.count()?;
+        let names = (0..count).map(|_| self.text()).collect::<Option<_>>()?;
+        Some(FolderRequest { path, names, limit })
+    }
+
+    fn file(&mut self) -> Option<Result<Vec<u8>, Errno>> {
+        let errno = i32::from_le_bytes(self.array()?);
+        let count = self.size()?;
+        let bytes = self.bytes(count)?.to_vec();
+        Some(if errno == 0 { Ok(bytes) } else { Err(Errno::from_raw_os_error(errno)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tree;
+
+    fn request() -> Vec<FolderRequest<'static>> {
+        vec![
+            FolderRequest { path: "/sys/a".to_owned(), names: vec!["x", "y"], limit: 4096 },
+            FolderRequest { path: "/proc/b".to_owned(), names: vec!["pids"], limit: 1 << 20 },
+        ]
+    }
+
+    #[test]
+    fn a_request_is_read_back() {
+        let mut bytes = encode_request(&request());
+        bytes.extend([1, 2]);
+        let content = take_frame(&mut bytes).unwrap().unwrap();
+        assert_eq!(decode_request(&content).unwrap(), request());
+        assert_eq!(bytes, [1, 2]);
+        assert_eq!(take_frame(&mut bytes), Ok(None));
+    }
+
+    #[test]
+    fn an_answer_is_read_back() {
+        let mut tree = Tree::new();
+        tree.put_line("/sys/a/x", 1000);
+        let [first, _] = request().try_into().unwrap();
+        let answer = first.read(&Root::memory(tree), Clock::Fixed(Timestamp(7)));
+        assert_eq!(answer.files, [Ok(b"1000".to_vec()), Err(Errno::NOENT)]);
+        let mut bytes = encode_answer(&answer);
+        let content = take_frame(&mut bytes).unwrap().unwrap();
+        assert_eq!(decode_answer(&content).unwrap(), answer);
+    }
+
+    #[test]
+    fn cut_and_overlong_frames_are_refused() {
+        let bytes = encode_request(&request());
+        for length in 4..bytes.len() {
+            assert_eq!(decode_request(&bytes[4..length]), None);
+            assert_eq!(take_frame(&mut bytes[..length].to_vec()), Ok(None));
+        }
+        assert_eq!(take_frame(&mut vec![0xff; 9]), Err(Errno::MSGSIZE));
+        assert_eq!(decode_answer(&[0xff; 40]), None);
+    }
+}
