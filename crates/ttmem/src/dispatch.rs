@@ -117,10 +117,15 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
 }
 
 fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
-    let mut collector = collector(common)?;
-    let boot = ttmem_service::supply::boot(collector.root());
+    let (host, l1) = (HostChoice::of(common), without_devices(common));
+    // Created here first, so that an invalid argument is reported before the socket exists.
+    let boot = ttmem_service::supply::boot(host.collector(l1.clone())?.root());
+    let make = move || {
+        let mut collector = host.collector(l1).ok()?;
+        Some(move || collector.snapshot())
+    };
     // Clients run on this host, so their users are looked up here.
-    cmd::serve::run(args, Root::system(), boot, || collector.snapshot())
+    cmd::serve::run(args, Root::system(), boot, make)
 }
 
 /// Returns a collector that opens no device.

@@ -232,7 +232,7 @@ pub fn chip_unplugged() -> Tree {
     Host::n150().without("/sys/bus/pci/devices/0000:01:00.0").into_tree()
 }
 
-/// A PCIe counter passes 2^32 between two snapshots: 200 words, not minus four thousand million.
+/// A PCIe counter is lower at the second snapshot: it passed 2^32, or the chip was reset.
 #[must_use]
 pub fn pcie_counter_wraps() -> Tree {
     let host = Host::n150();

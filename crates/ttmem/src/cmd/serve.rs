@@ -1,6 +1,7 @@
 //! `ttmem serve`: a collector daemon for local clients, Prometheus and OTLP receivers.
 
 mod export;
+mod sampling;
 
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use ttmem_root::{Clock, Root};
 use ttmem_service::server::http::{self, Pages, Request, Response};
 use ttmem_service::server::{Options, Server, socket, without_commands};
 
+use self::sampling::Sampling;
 use crate::cli::serve::ServeArgs;
 use crate::error::Error;
 use crate::output::html;
@@ -23,18 +25,22 @@ use crate::terminal::notify;
 /// The most time until a signal is handled.
 const ATTENTION: Duration = Duration::from_millis(200);
 
+/// The most time from the end of a sample to its publication.
+const PENDING: Duration = Duration::from_millis(5);
+
 /// The number of columns that the page begins with: 6 MB for a Galaxy with 8 processes.
 const HISTORY_COLUMNS: usize = 600;
 
-/// Serves until a signal arrives. `root` is the host that the clients run on; `boot` is its boot id if that host is read.
+/// Serves until a signal arrives. `make` runs on the thread of the samples and returns what takes them. `root` is the host
+/// that the clients run on; `boot` is its boot id if that host is read.
 ///
 /// # Errors
 /// [`Error::System`] if the socket or the address cannot be used.
-pub fn run(
+pub fn run<T: FnMut() -> Snapshot>(
     args: &ServeArgs,
     root: Root,
     boot: Option<String>,
-    mut take: impl FnMut() -> Snapshot,
+    make: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> Result<(), Error> {
     let signals = Signals::new().map_err(|error| Error::signals(&error))?;
     let socket = args.socket.clone().unwrap_or_else(default_socket);
@@ -49,8 +55,11 @@ pub fn run(
     let mut server =
         Server::bind(options, root).map_err(|error| Error::System(not_bound(&socket, &error)))?;
     let pages = Arc::new(Site::new(args));
+    let broken = |error: io::Error| Error::System(format!("cannot continue serving: {error}"));
+    let mut sampling = Sampling::start(make).map_err(broken)?;
+    sampling.request();
     // The first request must find a snapshot.
-    let first = take();
+    let first = sampling.wait().map_err(broken)?;
     pages.publish(&first);
     let mut snapshot = Some(first);
     if let Some(address) = args.http {
@@ -65,26 +74,27 @@ pub fn run(
     let mut next = Clock::System.marks().awake_us;
     let interval_us =
         u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
-    let broken = |error: io::Error| Error::System(format!("cannot continue serving: {error}"));
+    next = next.saturating_add(interval_us);
     loop {
-        let taken = snapshot.take().unwrap_or_else(&mut take);
-        pages.publish(&taken);
-        server.publish(taken);
-        if let (Some(pusher), Some(latest)) = (&pusher, pages.latest()) {
-            pusher.offer(latest);
-        }
-        next = next.saturating_add(interval_us).max(Clock::System.marks().awake_us);
-        loop {
-            if signals.wait_until(Instant::now()).is_some() {
-                return Ok(());
+        if let Some(taken) = snapshot.take() {
+            pages.publish(&taken);
+            server.publish(taken);
+            if let (Some(pusher), Some(latest)) = (&pusher, pages.latest()) {
+                pusher.offer(latest);
             }
-            let now = Clock::System.marks().awake_us;
-            if now >= next {
-                break;
-            }
-            let attention = u64::try_from(ATTENTION.as_micros()).unwrap_or(u64::MAX);
-            server.serve_until(next.min(now.saturating_add(attention))).map_err(broken)?;
         }
+        if signals.wait_until(Instant::now()).is_some() {
+            return Ok(());
+        }
+        let now = Clock::System.marks().awake_us;
+        if now >= next {
+            sampling.request();
+            next = next.saturating_add(interval_us).max(now);
+        }
+        let pause = if sampling.is_pending() { PENDING } else { ATTENTION };
+        let pause = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        server.serve_until(next.min(now.saturating_add(pause))).map_err(broken)?;
+        snapshot = sampling.take().map_err(broken)?;
     }
 }
 

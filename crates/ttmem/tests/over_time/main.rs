@@ -4,6 +4,7 @@
 
 mod diff;
 mod kill;
+mod late;
 mod malformed;
 mod otlp;
 mod record;

@@ -22,8 +22,17 @@ impl Serving {
     pub(crate) fn new(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = host(folder.path());
+        Self::in_folder(folder, &host, more)
+    }
+
+    /// A server on the host in a directory.
+    pub(crate) fn of_host(host: &str, more: &[&str]) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), host, more)
+    }
+
+    fn in_folder(folder: tempfile::TempDir, host: &str, more: &[&str]) -> Self {
         let arguments =
-            ["--root", &host, "serve", "--socket", "s", "-l", "100ms", "--http", "127.0.0.1:0"];
+            ["--root", host, "serve", "--socket", "s", "-l", "100ms", "--http", "127.0.0.1:0"];
         let (child, mut lines) = start(folder.path(), &[&arguments, more].concat());
         assert!(lines.next().unwrap().unwrap().contains("serving on s"));
         // The first line had the address; the port is what the child listens on.
