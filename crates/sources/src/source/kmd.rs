@@ -191,7 +191,7 @@ impl KmdSource {
             self.known.of_chip(number, &asic_id)?.clone()
         };
         let device = reader.device(wanted, asic_id, lasting.clone(), clock);
-        let is_silent = device.telemetry.values().all(Result::is_err);
+        let is_silent = device::has_no_sensor(&device);
         if !wanted.has_lasting && late.is_none() && is_silent && !device.answers_ones {
             return None;
         }

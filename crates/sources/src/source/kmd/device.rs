@@ -93,6 +93,11 @@ pub(super) fn hwmon_gauges() -> &'static [Gauge] {
     &HWMON
 }
 
+/// True if no sensor of a device could be read. A driver that was loaded again gives the directory another number.
+pub(super) fn has_no_sensor(device: &Device) -> bool {
+    HWMON.iter().all(|gauge| device.telemetry.get(&gauge.metric).is_none_or(Result::is_err))
+}
+
 /// Finds the directory of the driver's hwmon files. Its name needs no lock of the driver.
 pub(super) fn hwmon_directory(root: &Root, pci: &str) -> Field<String> {
     let directories = root.list(&format!("{pci}/hwmon")).map_err(|error| error.missing())?;
