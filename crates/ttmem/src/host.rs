@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ttmem_root::Root;
-use ttmem_root::readers::{self, Readers};
 use ttmem_root::Tree;
+use ttmem_root::readers::{self, Readers};
 use ttmem_sources::port::image::ImageError;
 use ttmem_sources::{Collector, L1Request};
 
