@@ -32,6 +32,10 @@ pub const DEADLINE: Duration = Duration::from_millis(200);
 /// Time without an answer after which further readers are started.
 pub const GRACE: Duration = Duration::from_millis(20);
 
+/// How many times the deadline a pass waits for readers that are not blocked, but wait for a processor: the driver is not
+/// late then, the machine is busy.
+const BUSY_FACTOR: u64 = 10;
+
 /// Most readers of one pass: as many as tt-kmd has devices by default (`max_devices`).
 const MAX_PROCESSES: usize = 32;
 
@@ -183,11 +187,15 @@ impl<'a> Pass<'a> {
         self.collect_earlier();
         let busy = &self.readers.busy;
         self.waiting.retain(|request| !busy.contains_key(&request.key));
-        let deadline = micros(self.readers.deadline);
+        let mut deadline = micros(self.readers.deadline);
+        let longest = deadline.saturating_mul(BUSY_FACTOR);
         let mut progress = self.began.micros();
         loop {
             self.assign(usize::from(self.asked.is_empty()));
             let now = self.began.micros();
+            if now >= deadline && self.waits_for_a_processor() && now < longest {
+                deadline = now + micros(GRACE);
+            }
             if self.asked.is_empty() || now >= deadline {
                 return;
             }
@@ -200,6 +208,12 @@ impl<'a> Pass<'a> {
                 self.assign(self.asked.len());
             }
         }
+    }
+
+    /// True if a reader of this pass could go on, if it had a processor, or has not started yet.
+    fn waits_for_a_processor(&self) -> bool {
+        let processes = self.asked.iter().filter_map(|key| self.readers.busy.get(key));
+        processes.into_iter().any(|job| !job.process.has_greeted() || job.process.is_runnable())
     }
 
     /// Takes in the answers that came since the last pass. Their readers are free again.

@@ -70,6 +70,14 @@ pub enum PortError {
         /// The number of requested bytes.
         bytes: usize,
     },
+    /// The sample took more than it may. What was read before is right.
+    #[error("{name}: {detail}")]
+    OverBudget {
+        /// The port.
+        name: String,
+        /// What the sample took.
+        detail: String,
+    },
     /// The way to the chip is broken: the next read would fail as well.
     #[error("{name}: {detail}")]
     Failed {

@@ -172,8 +172,21 @@ fn without_metal_as_an_owner_the_device_is_not_opened() {
 #[test]
 fn an_owner_that_leaves_takes_us_along() {
     let (said, steps) = refused(|stage| _ = stage.set("fault", "owner-leaves"));
-    assert!(said.contains("no process has device"), "{said}");
+    assert!(said.contains("left while ttmem opened it"), "{said}");
     assert!(steps.ends_with("mmap munmap FREE_TLB close exit"), "{steps}");
+}
+
+#[test]
+fn a_device_is_closed_before_the_next_core_once_its_owner_has_ended() {
+    let mut stage = Stage::new(&Chip::load("wormhole/matmul"));
+    stage.set("arch", "wormhole");
+    let ending = played(&stage, "owner ends");
+    assert!(outcome(&stage).contains("the owner of device 61 left while it was read"));
+    assert!(
+        ending.steps().ends_with(&["close", "exit"].map(str::to_owned)),
+        "{:?}",
+        ending.steps()
+    );
 }
 
 #[test]

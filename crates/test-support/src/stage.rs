@@ -57,6 +57,11 @@ impl Stage {
         stage.set("first", first).set("l1_bytes", chip.l1_bytes).set("owners", OWNER);
         let library = "7f0000000000-7f0000001000 r-xp 00000000 08:01 99 /opt/ttnn/libtt_metal.so\n";
         stage.file(&format!("proc/{OWNER}/maps"), library);
+        let stat = format!("{OWNER} (python3) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 700 0 0\n");
+        stage.file(&format!("proc/{OWNER}/stat"), &stat);
+        let files = stage.directory.path().join(format!("root/proc/{OWNER}/fd"));
+        std::fs::create_dir(&files).unwrap();
+        std::os::unix::fs::symlink(format!("/dev/tenstorrent/{DEVICE}"), files.join("9")).unwrap();
         stage
     }
 

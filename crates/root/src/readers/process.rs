@@ -70,6 +70,13 @@ impl Process {
         self.has_greeted
     }
 
+    /// True if the process is not blocked: the kernel lists it as running (`R` in `/proc/PID/stat`).
+    pub(super) fn is_runnable(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let state = stat.ok().and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+        state == Some('R')
+    }
+
     /// Takes in the answers that are there. An error means that none will come any more.
     pub(super) fn receive(&mut self, answers: &mut Vec<FolderAnswer>) -> Result<(), Errno> {
         let end = self.fill();

@@ -19,7 +19,7 @@ use super::{L1Port, PortChip, PortError};
 use index::IndexChip;
 use ttmem_root::{Root, RootError};
 
-pub use save::{SaveError, save, save_kernels};
+pub use save::{SaveError, save};
 
 /// The list of a capture.
 const INDEX: &str = "index.json";

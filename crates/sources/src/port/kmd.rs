@@ -39,8 +39,9 @@ use ttmem_model::l1::{Coordinate, Grid};
 use super::{L1Port, PortChip, PortError};
 use device::{Device, Identity};
 use meter::Meter;
+use owners::Owner;
 use ttmem_root::Root;
-use ttmem_root::clock::Clock;
+use ttmem_root::clock::{Clock, Stopwatch};
 
 pub use discover::DiscoverError;
 pub use error::KmdPortError;
@@ -69,11 +70,29 @@ impl Default for Rules {
 pub struct KmdPort {
     number: u32,
     evidence: Evidence,
+    clock: Clock,
+    watch: Watch,
     chip: PortChip,
     identity: Identity,
     meter: Meter,
     state: State,
 }
+
+/// The owner, and when it was last seen.
+#[derive(Debug)]
+struct Watch {
+    owner: Owner,
+    checked: Stopwatch,
+    /// The core that was read last.
+    core: Option<Coordinate>,
+}
+
+/// Longest time between two checks that the owner is still there, in microseconds. A reading that outlasts its owner
+/// meets the driver's power-down. The check comes every [`BYTES_BETWEEN_CHECKS`] at the earliest.
+const CHECK_MICROS: u64 = 4_000;
+
+/// Bytes that are read without a look at the clock: 256 words, 1 ms even if a word takes 4 µs.
+const BYTES_BETWEEN_CHECKS: usize = 1024;
 
 #[derive(Debug)]
 enum State {
@@ -92,10 +111,14 @@ impl KmdPort {
     /// driver refuses. Nothing stays open then.
     pub fn open(root: &Root, number: u32, arch: Arch, rules: Rules) -> Result<Self, KmdPortError> {
         let path = ioctl::device_path(root, number).ok_or(KmdPortError::NotSystem)?;
-        owners::check(root, number, rules.evidence)?;
+        let owner = owners::find(root, number, rules.evidence)?;
+        // Finding it took a while. An open after its close would cancel the driver's delayed power-down.
+        owners::is_still(root, number, owner)?;
         let (device, identity) = Device::open(&path, number, arch)?;
-        // The owner may have left while we came in. Then so do we.
-        owners::check(root, number, rules.evidence)?;
+        owners::is_still(root, number, owner).map_err(|error| match error {
+            KmdPortError::OwnerLeft { .. } => KmdPortError::Raced { number },
+            error => error,
+        })?;
         let first = grid::translated(arch, grid::FIRST);
         let chip = PortChip {
             name: path,
@@ -106,8 +129,10 @@ impl KmdPort {
             cores: first.into_iter().collect(),
         };
         let meter = Meter::new(rules.budget, rules.clock);
-        let evidence = rules.evidence;
-        Ok(Self { number, evidence, chip, identity, meter, state: State::Open(device) })
+        let watch = Watch { owner, checked: rules.clock.start(), core: None };
+        let Rules { evidence, clock, .. } = rules;
+        let state = State::Open(device);
+        Ok(Self { number, evidence, clock, watch, chip, identity, meter, state })
     }
 
     /// Takes in what the core at logical (0, 0) says of itself: where it is and of which grid. From then on every core
@@ -135,7 +160,9 @@ impl KmdPort {
         if let State::Closed(because) = &self.state {
             return Err(KmdPortError::Closed { because: because.clone() });
         }
-        owners::check(root, self.number, self.evidence).inspect_err(|error| self.shut(error))?;
+        let owner = owners::find(root, self.number, self.evidence);
+        let owner = owner.inspect_err(|error| self.shut(error))?;
+        self.watch = Watch { owner, checked: self.clock.start(), core: None };
         self.meter.restart();
         Ok(())
     }
@@ -180,14 +207,34 @@ impl KmdPort {
         address: u64,
         buffer: &mut [u8],
     ) -> Result<(), KmdPortError> {
-        let device = match &mut self.state {
-            State::Open(device) => device,
-            State::Closed(because) => {
-                return Err(KmdPortError::Closed { because: because.clone() });
-            }
-        };
+        if let State::Closed(because) = &self.state {
+            return Err(KmdPortError::Closed { because: because.clone() });
+        }
         self.meter.begin_read(u64::try_from(buffer.len()).unwrap_or(u64::MAX))?;
-        device.read(core, address, buffer, &mut self.meter)
+        let (mut address, mut rest) = (address, buffer);
+        while !rest.is_empty() {
+            self.watch_owner(core)?;
+            let State::Open(device) = &mut self.state else { break };
+            // Pieces end at whole words, so that no word is read twice.
+            let skip = usize::try_from(address % 4).unwrap_or(0);
+            let count = rest.len().min(BYTES_BETWEEN_CHECKS - skip);
+            let (piece, later) = rest.split_at_mut(count);
+            device.read(core, address, piece, &mut self.meter)?;
+            address += u64::try_from(count).unwrap_or(0);
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Checks that the owner is still there: before each core, and every few milliseconds.
+    fn watch_owner(&mut self, core: Coordinate) -> Result<(), KmdPortError> {
+        if self.watch.core == Some(core) && self.watch.checked.micros() < CHECK_MICROS {
+            return Ok(());
+        }
+        owners::is_still(&Root::system(), self.number, self.watch.owner)?;
+        self.watch.core = Some(core);
+        self.watch.checked = self.clock.start();
+        Ok(())
     }
 }
 
@@ -210,7 +257,11 @@ impl L1Port for KmdPort {
             if error.is_final() {
                 self.shut(&error);
             }
-            PortError::Failed { name: self.chip.name.clone(), detail: error.to_string() }
+            let (name, detail) = (self.chip.name.clone(), error.to_string());
+            match error {
+                KmdPortError::OverBudget { .. } => PortError::OverBudget { name, detail },
+                _ => PortError::Failed { name, detail },
+            }
         })
     }
 

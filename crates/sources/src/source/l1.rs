@@ -177,11 +177,12 @@ impl L1Source {
         for (port, reader) in &mut devices {
             open.push((port, reader));
         }
-        image::save(directory, &mut open)?;
         kernels.dedup();
-        if let [Some(kernels)] = kernels.as_slice() {
-            image::save_kernels(directory, kernels)?;
-        }
+        let kernels = match kernels.as_slice() {
+            [Some(kernels)] => Some(kernels.as_slice()),
+            _ => None,
+        };
+        image::save(directory, &mut open, kernels)?;
         Ok(open.len())
     }
 }

@@ -8,7 +8,7 @@ use ttmem_model::l1::{Coordinate, Core, Grid};
 use ttmem_root::Root;
 use ttmem_sources::port::kmd::{Budget, KmdPort, KmdPortError, Rules};
 use ttmem_sources::port::{L1Port as _, PortError};
-use ttmem_test_support::stage::DEVICE;
+use ttmem_test_support::stage::{DEVICE, OWNER};
 
 pub(crate) fn play(scene: &str) {
     let outcome = match scene {
@@ -24,6 +24,7 @@ pub(crate) fn play(scene: &str) {
         "read until it fails" => read_until_it_fails(),
         "ones" => ones(),
         "budget" => budget(),
+        "owner ends" => owner_ends(),
         other => panic!("no scene {other}"),
     };
     std::fs::write(directory().join("outcome"), outcome).unwrap();
@@ -183,6 +184,19 @@ fn read_until_it_fails() -> String {
     let next = port.begin_sample(&Root::system()).unwrap_err();
     assert!(matches!(next, KmdPortError::Closed { .. }), "{next}");
     format!("{failed}; then: {then}")
+}
+
+/// The owner ends between two reads of one core, and between two cores.
+fn owner_ends() -> String {
+    let mut port = open_with(AMPLE);
+    admit(&mut port);
+    let cores = port.chip().cores.clone();
+    port.read(cores[0], 16, &mut [0; 64]).unwrap();
+    std::fs::remove_file(directory().join(format!("root/proc/{OWNER}/stat"))).unwrap();
+    let failed = port.read(cores[1], 16, &mut [0; 64]).unwrap_err();
+    let then = port.read(cores[0], 16, &mut [0; 64]).unwrap_err();
+    assert!(then.to_string().contains("the device is closed"), "{then}");
+    failed.to_string()
 }
 
 fn ones() -> String {

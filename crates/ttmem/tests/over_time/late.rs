@@ -100,8 +100,11 @@ fn a_recording_goes_on() {
         ["--root", "host", "--no-server", "record", "-o", "a", "-l", "100ms", "--for", "1s"];
     let output = run(blocked.folder.path(), &arguments);
     assert!(output.status.success(), "{output:?}");
-    let replayed = print(blocked.folder.path(), &["replay", "a", "--json"]);
-    let last: Value = serde_json::from_str(&replayed).unwrap();
+    let last: Value = serde_json::from_str(&print(
+        blocked.folder.path(),
+        &["replay", "a", "--json", "--at", "end"],
+    ))
+    .unwrap();
     assert_eq!(last["chips"].as_array().unwrap().len(), 32);
 }
 

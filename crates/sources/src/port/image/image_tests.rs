@@ -121,7 +121,7 @@ fn a_capture_of_a_capture_reads_the_same() {
     let mut reader = Reader::open(&mut original).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("capture");
-    save(&target, &mut [(&mut original, &mut reader)]).unwrap();
+    save(&target, &mut [(&mut original, &mut reader)], Some(b"")).unwrap();
 
     let mut copy = ImagePort::open(&target).unwrap().pop().unwrap();
     assert_eq!(copy.chip(), original.chip());
@@ -134,8 +134,43 @@ fn a_capture_of_a_capture_reads_the_same() {
     copy.read(core, 35_168, &mut rings[1]).unwrap();
     assert_eq!(rings[0], rings[1]);
 
-    let error = save(&target, &mut [(&mut original, &mut reader)]).unwrap_err();
+    let error = save(&target, &mut [(&mut original, &mut reader)], None).unwrap_err();
     assert!(error.to_string().contains("index.json: File exists"), "{error}");
+}
+
+/// A port whose owner leaves after some reads.
+struct Leaving<'a>(&'a mut ImagePort, usize);
+
+impl L1Port for Leaving<'_> {
+    fn chip(&self) -> &PortChip {
+        self.0.chip()
+    }
+
+    fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError> {
+        self.1 = self.1.checked_sub(1).ok_or_else(|| PortError::Failed {
+            name: "/dev/tenstorrent/0".to_owned(),
+            detail: "the owner left".to_owned(),
+        })?;
+        self.0.read(core, address, buffer)
+    }
+}
+
+#[test]
+fn a_capture_that_fails_leaves_nothing_and_can_be_repeated() {
+    let mut original = ImagePort::open(Path::new(CAPTURE)).unwrap().pop().unwrap();
+    let mut reader = Reader::open(&mut original).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("capture");
+    let mut leaving = Leaving(&mut original, 90);
+    let error = save(&target, &mut [(&mut leaving, &mut reader)], None).unwrap_err();
+    assert!(error.to_string().contains("the owner left"), "{error}");
+    assert!(!target.exists());
+    std::fs::create_dir(&target).unwrap();
+    let mut leaving = Leaving(&mut original, 90);
+    save(&target, &mut [(&mut leaving, &mut reader)], None).unwrap_err();
+    assert_eq!(std::fs::read_dir(&target).unwrap().count(), 0);
+    save(&target, &mut [(&mut original, &mut reader)], None).unwrap();
+    assert_eq!(ImagePort::open(&target).unwrap().len(), 1);
 }
 
 proptest! {

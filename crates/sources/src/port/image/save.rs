@@ -36,26 +36,20 @@ pub enum SaveError {
 }
 
 /// Writes a capture of chips into a directory that holds none: of every core the mailbox, of those that are there
-/// the whole kernel config ring, and the configuration pages of remote circular buffers.
+/// the whole kernel config ring, and the configuration pages of remote circular buffers. `kernels` are the names of
+/// kernels as Inspector wrote them (`kernels.yaml`).
+///
+/// Files get their names when all of them are whole. A capture that fails leaves nothing.
 ///
 /// # Errors
 /// If the directory already holds a capture, a file cannot be written, or a port is broken.
 pub fn save(
     directory: &Path,
     chips: &mut [(&mut dyn L1Port, &mut Reader)],
+    kernels: Option<&[u8]>,
 ) -> Result<(), SaveError> {
-    let file_error = |path: &Path| {
-        let path = path.to_owned();
-        move |error| SaveError::File { path, error }
-    };
-    fs::create_dir_all(directory).map_err(file_error(directory))?;
-    let create = |name: &str| {
-        let path = directory.join(name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.map_err(file_error(&path)).map(|file| (path, file))
-    };
-    let (index_path, mut index_file) = create(INDEX)?;
-    let (bytes_path, bytes_file) = create(BYTES)?;
+    let mut draft = Draft::begin(directory)?;
+    let (bytes_path, bytes_file) = draft.create(BYTES)?;
     let mut packer = GzBuilder::new().write(bytes_file, Compression::default());
     let mut offset = 0;
     let mut index = Vec::new();
@@ -63,19 +57,77 @@ pub fn save(
         index.push(save_chip(*port, reader, &mut offset, &mut packer, &bytes_path)?);
     }
     packer.finish().map_err(file_error(&bytes_path))?;
-    let json =
-        serde_json::to_vec(&index).map_err(io::Error::from).map_err(file_error(&index_path))?;
-    index_file.write_all(&json).map_err(file_error(&index_path))
+    if let Some(kernels) = kernels {
+        let (path, mut file) = draft.create(KERNELS)?;
+        file.write_all(kernels).map_err(file_error(&path))?;
+    }
+    let (path, mut file) = draft.create(INDEX)?;
+    let json = serde_json::to_vec(&index).map_err(io::Error::from).map_err(file_error(&path))?;
+    file.write_all(&json).map_err(file_error(&path))?;
+    draft.finish()
 }
 
-/// Adds the names of kernels to a capture: a `kernels.yaml` as Inspector wrote it.
-///
-/// # Errors
-/// If the capture has one, or it cannot be written.
-pub fn save_kernels(directory: &Path, yaml: &[u8]) -> Result<(), SaveError> {
-    let path = directory.join("kernels.yaml");
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(yaml)).map_err(|error| SaveError::File { path, error })
+/// The names of kernels in a capture.
+const KERNELS: &str = "kernels.yaml";
+
+fn file_error(path: &Path) -> impl Fn(io::Error) -> SaveError + use<> {
+    let path = path.to_owned();
+    move |error| SaveError::File { path: path.clone(), error }
+}
+
+/// Files of a capture that is not complete, beside the names that they will get. Dropping it removes them.
+struct Draft {
+    directory: PathBuf,
+    /// True if the directory was not there before.
+    is_new: bool,
+    names: Vec<&'static str>,
+}
+
+impl Draft {
+    fn begin(directory: &Path) -> Result<Self, SaveError> {
+        let is_new = !directory.exists();
+        fs::create_dir_all(directory).map_err(file_error(directory))?;
+        for name in [INDEX, BYTES, KERNELS] {
+            let path = directory.join(name);
+            if path.exists() {
+                return Err(file_error(&path)(rustix::io::Errno::EXIST.into()));
+            }
+        }
+        Ok(Self { directory: directory.to_owned(), is_new, names: Vec::new() })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!(".{name}.{}", std::process::id()))
+    }
+
+    fn create(&mut self, name: &'static str) -> Result<(PathBuf, File), SaveError> {
+        let path = self.path(name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(file_error(&path))?;
+        self.names.push(name);
+        Ok((path, file))
+    }
+
+    /// Gives every file its name, in the order in which they were written.
+    fn finish(mut self) -> Result<(), SaveError> {
+        for name in std::mem::take(&mut self.names) {
+            let path = self.directory.join(name);
+            fs::rename(self.path(name), &path).map_err(file_error(&path))?;
+        }
+        self.is_new = false;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        for name in &self.names {
+            drop(fs::remove_file(self.path(name)));
+        }
+        if self.is_new {
+            drop(fs::remove_dir(&self.directory));
+        }
+    }
 }
 
 fn save_chip(

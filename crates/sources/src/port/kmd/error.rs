@@ -32,6 +32,21 @@ pub enum KmdPortError {
         /// The device.
         number: u32,
     },
+    /// The owner left while the device was read.
+    #[error("the owner of device {number} left while it was read; nothing of that is kept")]
+    OwnerLeft {
+        /// The device.
+        number: u32,
+    },
+    /// The owner left between the last check and the open.
+    #[error(
+        "the owner of device {number} left while ttmem opened it: if the driver was about to power the chip down, it \
+         stays awake until a program opens and closes it again"
+    )]
+    Raced {
+        /// The device.
+        number: u32,
+    },
     /// There is no such device file.
     #[error("there is no {path}; the driver has no such device, or the container was not given it")]
     Absent {

@@ -11,7 +11,8 @@
 use ttmem_model::Pid;
 
 use super::error::KmdPortError;
-use crate::source::kmd::read_holders;
+use crate::source::kmd::{open_devices, read_holders};
+use crate::source::process::start_ticks;
 use ttmem_root::Root;
 
 /// Far more than the 1000 mappings or so of a process with TT-Metal (100 bytes each).
@@ -29,14 +30,48 @@ pub enum Evidence {
     Seen,
 }
 
-/// Checks that the device has an owner besides us, and that TT-Metal is one.
-pub(super) fn check(root: &Root, number: u32, evidence: Evidence) -> Result<(), KmdPortError> {
+/// Owner while which the device may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The process and its start time in clock ticks since boot; `None` for a process outside our namespace.
+    process: Option<(Pid, u64)>,
+}
+
+/// Finds an owner of the device that runs TT-Metal now.
+pub(super) fn find(root: &Root, number: u32, evidence: Evidence) -> Result<Owner, KmdPortError> {
     let holders = read_holders(root, number).map_err(KmdPortError::NoOwnerList)?;
     if holders.pids.is_empty() && holders.outside == 0 {
         return Err(KmdPortError::NoOwner { number });
     }
-    let known = evidence == Evidence::Seen || holders.pids.iter().any(|pid| runs_metal(root, *pid));
-    if known { Ok(()) } else { Err(KmdPortError::NotMetal { number }) }
+    let running = holders.pids.iter().filter_map(|pid| Some((*pid, start_ticks(root, *pid)?)));
+    let holding: Vec<(Pid, u64)> =
+        running.filter(|(pid, _)| may_have_open(root, *pid, number)).collect();
+    let process = match evidence {
+        Evidence::Seen => holding.first(),
+        Evidence::AskMaps => holding.iter().find(|(pid, _)| runs_metal(root, *pid)),
+    };
+    match process {
+        Some(process) => Ok(Owner { process: Some(*process) }),
+        None if evidence == Evidence::Seen && holders.outside > 0 => Ok(Owner { process: None }),
+        None if holding.is_empty() && holders.outside == 0 => Err(KmdPortError::NoOwner { number }),
+        None => Err(KmdPortError::NotMetal { number }),
+    }
+}
+
+/// Checks that an owner is still there: the driver lists it, and it is the same process and runs.
+pub(super) fn is_still(root: &Root, number: u32, owner: Owner) -> Result<(), KmdPortError> {
+    let holders = read_holders(root, number).map_err(KmdPortError::NoOwnerList)?;
+    let is_there = match owner.process {
+        Some((pid, start)) => holders.pids.contains(&pid) && start_ticks(root, pid) == Some(start),
+        None => holders.outside > 0,
+    };
+    if is_there { Ok(()) } else { Err(KmdPortError::OwnerLeft { number }) }
+}
+
+/// False if a process is known not to have the device open: after a reset the driver goes on listing files that it made
+/// invalid, also of processes that have closed them.
+fn may_have_open(root: &Root, pid: Pid, number: u32) -> bool {
+    open_devices(root, pid).map_or(true, |devices| devices.contains(&number))
 }
 
 fn runs_metal(root: &Root, pid: Pid) -> bool {
@@ -53,19 +88,33 @@ fn names_library(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ttmem_root::Tree;
+    use ttmem_root::{Entry, Tree};
 
     const MAPS: &str = "\
         7f00-7f01 r-xp 00000000 08:01 12 /usr/lib/libc.so.6\n\
         7f02-7f03 r-xp 00000000 08:01 13 /opt/venv/ttnn/build/lib/libtt_metal.so\n";
 
+    fn stat(pid: i32, state: char, start: u64) -> String {
+        format!("{pid} (python3) {state} 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 {start} 0 0")
+    }
+
     fn host(pids: &str, maps: &[(i32, &str)]) -> Root {
+        Root::memory(tree(pids, maps))
+    }
+
+    fn check(root: &Root, number: u32, evidence: Evidence) -> Result<(), KmdPortError> {
+        find(root, number, evidence).map(drop)
+    }
+
+    fn tree(pids: &str, maps: &[(i32, &str)]) -> Tree {
         let mut tree = Tree::new();
         tree.put_line("/proc/driver/tenstorrent/0/pids", pids);
         for (pid, text) in maps {
             tree.put_line(format!("/proc/{pid}/maps"), text);
+            tree.put_line(format!("/proc/{pid}/stat"), stat(*pid, 'S', 700));
+            tree.put(format!("/proc/{pid}/fd/9"), Entry::Link("/dev/tenstorrent/0".to_owned()));
         }
-        Root::memory(tree)
+        tree
     }
 
     #[test]
@@ -89,7 +138,7 @@ mod tests {
     #[test]
     fn an_owner_that_is_not_known_to_be_metal_is_not_enough() {
         let other = "7f-80 r--p 0 0:0 0 /lib/not-libtt_metal.so\n7f-80 r--p 0 0:0 0 [heap]";
-        for host in [host("77", &[(77, other)]), host("77", &[]), host("0", &[])] {
+        for host in [host("77", &[(77, other)]), host("0", &[])] {
             let refused = check(&host, 0, Evidence::AskMaps);
             assert_eq!(refused, Err(KmdPortError::NotMetal { number: 0 }));
         }
@@ -98,6 +147,30 @@ mod tests {
     #[test]
     fn an_owner_outside_our_namespace_counts_if_metal_was_seen() {
         assert_eq!(check(&host("0\n0", &[]), 0, Evidence::Seen), Ok(()));
+    }
+
+    #[test]
+    fn an_owner_must_run_and_have_the_device_open_now() {
+        let refused = Err(KmdPortError::NoOwner { number: 0 });
+        // Listed because of a file that a reset made invalid; the process is gone, a zombie, or has closed it.
+        assert_eq!(check(&host("77", &[]), 0, Evidence::AskMaps), refused);
+        let mut zombie = tree("77", &[(77, MAPS)]);
+        zombie.put_line("/proc/77/stat", stat(77, 'Z', 700));
+        assert_eq!(check(&Root::memory(zombie), 0, Evidence::AskMaps), refused);
+        let mut closed = tree("77", &[(77, MAPS)]);
+        closed.put("/proc/77/fd/9", Entry::Link("/dev/null".to_owned()));
+        assert_eq!(check(&Root::memory(closed), 0, Evidence::AskMaps), refused);
+    }
+
+    #[test]
+    fn a_later_process_with_the_same_number_is_not_the_owner() {
+        let owner = find(&host("77", &[(77, MAPS)]), 0, Evidence::AskMaps).unwrap();
+        assert_eq!(is_still(&host("77", &[(77, MAPS)]), 0, owner), Ok(()));
+        let mut later = tree("77", &[(77, MAPS)]);
+        later.put_line("/proc/77/stat", stat(77, 'S', 900));
+        let left = Err(KmdPortError::OwnerLeft { number: 0 });
+        assert_eq!(is_still(&Root::memory(later), 0, owner), left);
+        assert_eq!(is_still(&host("", &[(77, MAPS)]), 0, owner), left);
     }
 
     #[test]

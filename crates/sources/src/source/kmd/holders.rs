@@ -78,9 +78,8 @@ pub fn read_holders(root: &Root, number: u32) -> Field<Holders> {
 pub fn open_devices(root: &Root, pid: Pid) -> Result<Vec<u32>, RootError> {
     let directory = format!("/proc/{pid}/fd");
     let files = root.list(&directory)?;
-    let opened = |file: &std::ffi::OsString| {
-        device_of_link(root, &format!("{directory}/{}", file.to_str()?))
-    };
+    let folder = root.folder(directory);
+    let opened = |file: &std::ffi::OsString| device_of_link(&folder.link(file.to_str()?).ok()?);
     Ok(files.iter().filter_map(opened).collect())
 }
 
@@ -178,8 +177,8 @@ impl Scan {
     }
 }
 
-fn device_of_link(root: &Root, path: &str) -> Option<u32> {
-    root.link(path).ok()?.to_str()?.strip_prefix("/dev/tenstorrent/")?.parse().ok()
+fn device_of_link(target: &std::path::Path) -> Option<u32> {
+    target.to_str()?.strip_prefix("/dev/tenstorrent/")?.parse().ok()
 }
 
 #[cfg(test)]
