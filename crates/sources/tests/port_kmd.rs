@@ -182,11 +182,7 @@ fn a_device_is_closed_before_the_next_core_once_its_owner_has_ended() {
     stage.set("arch", "wormhole");
     let ending = played(&stage, "owner ends");
     assert!(outcome(&stage).contains("the owner of device 61 left while it was read"));
-    assert!(
-        ending.steps().ends_with(&["close", "exit"].map(str::to_owned)),
-        "{:?}",
-        ending.steps()
-    );
+    assert!(ending.steps().ends_with(&["close", "exit"]), "{:?}", ending.steps());
 }
 
 #[test]
