@@ -214,7 +214,7 @@ fn budget() -> String {
     port.read(first, 16, &mut [0; 512]).unwrap();
     port.read(first, 16, &mut [0; 512]).unwrap();
     let refused = port.read(first, 16, &mut [0; 4]).unwrap_err();
-    assert!(!refused.is_local());
+    assert!(refused.is_local());
     let refused = refused.to_string();
     let (_, rest) = refused.split_once("the sample is ").unwrap();
     let (rest, _micros) = rest.split_once(" and ").unwrap();
