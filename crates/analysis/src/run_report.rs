@@ -5,6 +5,7 @@ mod failures;
 mod held;
 mod ops;
 mod peaks;
+mod programs;
 mod recorded;
 mod recording;
 mod replay;
@@ -18,6 +19,7 @@ use ttmem_segment::{AgentState, Segment};
 
 use crate::explain::Explanation;
 pub use ops::{OpUse, op_uses};
+pub use programs::{L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, Traces};
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
@@ -30,7 +32,8 @@ pub const SCHEMA: &str = "ttmem/run";
 ///
 /// - 1.0: the first.
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
-pub const VERSION: &str = "1.1";
+/// - 1.2: of a process `programs`.
+pub const VERSION: &str = "1.2";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -79,6 +82,9 @@ pub struct ProcessReport {
     pub failures: Vec<FailureReport>,
     /// The largest buffers, by kind.
     pub largest: Vec<Largest>,
+    /// Programs and their use of L1; `None` if the agent recorded none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Programs>,
     /// The losses of the record.
     pub losses: Losses,
     /// Where every buffer lay, if that is asked for.
@@ -258,6 +264,7 @@ impl ProcessReport {
             held: held::held(&replay),
             failures: failures::failures(&replay),
             largest: held::largest(&replay),
+            programs: programs::programs(&replay),
             losses: losses(segment),
             timeline: None,
             peaks,

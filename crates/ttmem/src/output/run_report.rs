@@ -1,6 +1,7 @@
 //! The report of a run, for people.
 
 mod failures;
+mod programs;
 mod recording;
 mod tables;
 
@@ -72,12 +73,20 @@ fn draw_command(sheet: &mut Sheet<'_>, report: &RunReport) {
 
 fn draw_process(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     draw_heading(sheet, process);
-    if process.peaks.is_empty() {
+    let programs = process.programs.as_ref();
+    if process.peaks.is_empty() && programs.is_none_or(|programs| programs.peaks.is_empty()) {
         text(sheet, Role::Quiet, 2, "It allocated no device memory.");
     } else {
-        tables::draw_peaks(sheet, &process.peaks);
+        tables::draw_peaks(sheet, &process.peaks, programs);
     }
     failures::draw(sheet, &process.failures);
+    if let Some(programs) = programs {
+        programs::draw_refused(sheet, &programs.refused);
+        programs::draw_ops(sheet, programs);
+        if let Some(traces) = &programs.traces {
+            programs::draw_traces(sheet, traces);
+        }
+    }
     tables::draw_held(sheet, &process.held, process.end);
     for largest in &process.largest {
         tables::draw_largest(sheet, largest);

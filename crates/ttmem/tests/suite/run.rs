@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use ttmem_fake::segment::{NewBuffer, Segment};
-use ttmem_segment::{AgentState, BufferKind};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
+use ttmem_segment::{AgentState, BufferKind, CoreRange, PartKind, RefusalKind};
 
 use crate::agent_library;
 use crate::cli::ttmem;
@@ -153,9 +153,12 @@ fn an_ignored_sigpipe_is_passed_on_and_no_other() {
     agent_library::build();
     let program = env!("CARGO_BIN_EXE_ttmem");
     for ignored in ["trap '' PIPE;", "trap - PIPE;"] {
-        let mask =
-            |start: &str| printed(&format!("{ignored} {start} grep SigIgn /proc/self/status"));
-        assert_eq!(mask(&format!("{program} run --")), mask(""), "{ignored}");
+        let is_ignored = |start: &str| {
+            let text = printed(&format!("{ignored} {start} grep SigIgn /proc/self/status"));
+            let mask = text.trim_start_matches("SigIgn:").trim();
+            u64::from_str_radix(mask, 16).unwrap() >> (13 - 1) & 1 == 1
+        };
+        assert_eq!(is_ignored(&format!("{program} run --")), is_ignored(""), "{ignored}");
     }
 }
 
@@ -208,6 +211,59 @@ fn image(folder: &Path) -> PathBuf {
         .state(AgentState::Exited);
     std::fs::write(&path, segment.image()).unwrap();
     path
+}
+
+/// A process whose matmul runs and then clashes with a tensor.
+fn image_with_programs(folder: &Path) -> PathBuf {
+    const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+    let path = folder.join("programs");
+    let matmul = NewProgram::new("MatmulDeviceOperation")
+        .place(PartKind::DataflowBuffer, 105_824, 32_768, WHOLE)
+        .place(PartKind::DataflowBuffer, 138_592, 131_072, WHOLE)
+        .place(PartKind::DataflowBuffer, 269_664, 32_768, WHOLE)
+        .kernel("bmm_large_block_zm", Some(268), WHOLE);
+    let segment = Segment::wormhole(4242, 5, 0x180_0000_0001)
+        .program(&matmul)
+        .allocate(NewBuffer::new(BufferKind::L1, 144 << 10, "Softmax"))
+        .dispatch(0)
+        .dispatch(0)
+        .begin_trace(1)
+        .dispatch(0)
+        .end_trace(1024)
+        .replay_trace()
+        .allocate(NewBuffer::new(BufferKind::L1, 1_100_000, "KvCache"))
+        .refuse(0, RefusalKind::Clash, 0)
+        .state(AgentState::Exited);
+    std::fs::write(&path, segment.image()).unwrap();
+    path
+}
+
+#[test]
+fn a_report_shows_l1_by_op_with_circular_buffers_and_explains_a_clash() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image_with_programs(folder.path());
+    let text = error(&with_segment(&["--report"], &image, "true"));
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let line = |start: &str| {
+        *lines
+            .iter()
+            .find(|line| line.starts_with(start))
+            .unwrap_or_else(|| panic!("{start}: {text}"))
+    };
+    assert!(line("L1 ").contains("MatmulDeviceOperation, of the fullest core"), "{text}");
+    assert_eq!(line("tensors 9."), "tensors 9.00 MiB, circular buffers 12.0 MiB, kernels 16.8 KiB");
+    assert!(line("in the way: ").contains("tensor of KvCache, allocated "), "{text}");
+    assert!(line("MatmulDeviceOperat").contains("192 KiB"), "{text}");
+    assert_eq!(line("trace 1:"), "trace 1: 12.0 KiB, 1 dispatches, 1 replays");
+    assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
+
+    let file = folder.path().join("report.json");
+    with_segment(&[&format!("--report={}", file.display())], &image, "true");
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let programs = &json["processes"][0]["programs"];
+    assert_eq!(programs["peaks"][0]["circular_buffers"], 12_582_912);
+    assert_eq!(programs["ops"][0]["dispatches"], 3);
+    assert_eq!(programs["refused"][0]["buffer"]["op"], "KvCache");
 }
 
 fn segment_of(output: &Output) -> PathBuf {

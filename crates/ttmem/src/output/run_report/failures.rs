@@ -1,5 +1,6 @@
 //! Refused allocations.
 
+use ttmem_analysis::explain::Explanation;
 use ttmem_analysis::run_report::FailureReport;
 
 use super::{chips, hanging, heading, text};
@@ -41,6 +42,11 @@ fn draw_one(sheet: &mut Sheet<'_>, failure: &FailureReport) {
         }
     );
     text(sheet, Role::Quiet, 4, &when);
+    draw_explanation(sheet, explanation);
+}
+
+/// Draws the figures of an explanation, the buffers in the way and the first advice.
+pub(super) fn draw_explanation(sheet: &mut Sheet<'_>, explanation: &Explanation) {
     let figures: Vec<String> = explanation
         .figures
         .iter()

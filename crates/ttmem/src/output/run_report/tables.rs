@@ -1,8 +1,11 @@
 //! Peaks, what was held, and the largest buffers.
 
-use ttmem_analysis::run_report::{End, HeldGroup, LargeBuffer, Largest, Moment, Peak};
+use ttmem_analysis::run_report::{
+    End, HeldGroup, L1Peak, LargeBuffer, Largest, Moment, Peak, Programs,
+};
+use ttmem_model::Kind;
 
-use super::{chips, heading};
+use super::{chips, heading, text};
 use crate::output::amount::{duration, percent, size};
 use crate::output::bar;
 use crate::output::page::Role;
@@ -17,23 +20,78 @@ const BAR_COLUMNS: usize = 14;
 /// From here on a page has room for everything.
 const ROOMY: usize = 76;
 
-/// Draws the peaks.
-pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak]) {
-    let first = &peaks[0].chips;
-    let on_same_chips = peaks.iter().all(|peak| peak.chips == *first);
+/// Draws the peaks. That of L1 contains circular buffers and kernels where they are known.
+pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option<&Programs>) {
+    let l1: &[L1Peak] = programs.map_or(&[], |programs| &programs.peaks);
+    let Some(first) = peaks.first().map(|peak| &peak.chips).or(l1.first().map(|peak| &peak.chips))
+    else {
+        return;
+    };
+    let on_same_chips =
+        peaks.iter().all(|peak| peak.chips == *first) && l1.iter().all(|peak| peak.chips == *first);
     let each = if first.len() > 1 { ", on each of them" } else { "" };
     let place = if on_same_chips { format!(" on {}{each}", chips(first)) } else { String::new() };
     heading(sheet, &format!("Peaks{place}"));
-    for peak in peaks {
-        draw_peak(sheet, peak, on_same_chips);
+    let (before, others): (Vec<&Peak>, Vec<&Peak>) =
+        peaks.iter().partition(|peak| peak.kind == Kind::Dram);
+    for peak in before {
+        draw_peak(sheet, peak, peak.kind.label(), on_same_chips);
+    }
+    for peak in l1 {
+        draw_l1_peak(sheet, peak, on_same_chips);
+    }
+    for peak in others {
+        let is_part = peak.kind == Kind::L1 && !l1.is_empty();
+        draw_peak(sheet, peak, if is_part { "tensors" } else { peak.kind.label() }, on_same_chips);
+    }
+    if l1.is_empty() && peaks.iter().any(|peak| peak.kind == Kind::L1) {
+        let note = "L1 without circular buffers and kernels: the agent recorded no programs.";
+        text(sheet, Role::Quiet, START, note);
     }
 }
 
-fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, on_same_chips: bool) {
+/// The peak of L1 with what it consists of. The share is that of the fullest core.
+fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     let page = sheet.page();
     let mut line = sheet.start();
     line.pad_to(START);
-    line.push(Role::Plain, peak.kind.label(), KIND_END);
+    line.push(Role::Plain, Kind::L1.label(), KIND_END);
+    line.push_right(Role::Strong, &size(peak.bytes), KIND_END + 10);
+    line.pad_to(KIND_END + 12);
+    let mut next = line.columns();
+    let core = peak.bytes_per_core.zip(peak.core_size);
+    if page.width >= ROOMY {
+        if let Some((bytes, all)) = core {
+            let (filled, track) = bar::bar(page, bytes, all, BAR_COLUMNS);
+            line.push(bar::role(bytes, all), &filled, next + BAR_COLUMNS);
+            line.push(Role::Quiet, &track, next + BAR_COLUMNS);
+        }
+        next += BAR_COLUMNS + 1;
+    }
+    let share = core.and_then(|(bytes, all)| percent(bytes, all)).unwrap_or_default();
+    line.push_right(Role::Plain, &share, next + 4);
+    line.pad_to(next + 6);
+    let kernels = match peak.kernels {
+        Some(bytes) => format!(", kernels {}", size(bytes)),
+        None => ", kernels not known".to_owned(),
+    };
+    let place = if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
+    let op = peak.op.as_deref().unwrap_or("unknown op");
+    line.push(Role::Plain, &format!("{place}{op}, of the fullest core"), page.width);
+    sheet.end(line);
+    let parts = format!(
+        "tensors {}, circular buffers {}{kernels}",
+        size(peak.tensors),
+        size(peak.circular_buffers)
+    );
+    text(sheet, Role::Quiet, KIND_END, &parts);
+}
+
+fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: bool) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    line.pad_to(START);
+    line.push(Role::Plain, label, KIND_END);
     let mark = if peak.at_most { page.glyphs().at_most } else { "" };
     line.push_right(Role::Strong, &format!("{mark}{}", size(peak.bytes)), KIND_END + 10);
     line.pad_to(KIND_END + 12);

@@ -1,0 +1,185 @@
+//! Programs and traces that TT-Metal refused, with the buffer at the limit.
+
+use serde::Serialize;
+use ttmem_merge::words::origin_name;
+use ttmem_model::Kind;
+use ttmem_segment::{Buffer, BufferKind, PartKind, Refusal, RefusalKind};
+
+use super::super::ReportChip;
+use super::super::replay::{Replay, name};
+use super::chips;
+use crate::explain::{
+    BuffersBeyondL1, BuffersClash, CoreRange, Cores, Explanation, LiveBuffer, LiveChip, LiveMap,
+    Message, ProgramTooLarge, StaticBuffers, explain_message,
+};
+
+/// A program or a trace that TT-Metal refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The chips.
+    pub chips: Vec<ReportChip>,
+    /// `clash`, `beyond_l1`, `config_too_large`, `trace_too_large` or `other`.
+    pub reason: &'static str,
+    /// The op.
+    pub op: Option<String>,
+    /// TT-Metal's number of the program; 0 where it does not say.
+    pub program: u64,
+    /// The cores on which it did not fit, as columns and rows of two corners.
+    pub cores: [(u16, u16); 2],
+    /// Address of the end of its circular buffers there, or the bytes that it needs. `None` if not known.
+    pub end: Option<u64>,
+    /// Address of the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not known.
+    pub limit: Option<u64>,
+    /// The buffer at the limit, if one is.
+    pub buffer: Option<RefusedBuffer>,
+    /// Microseconds from the first use of TT-Metal.
+    pub after_us: u64,
+    /// The number of equal refusals.
+    pub count: u64,
+    /// The explanation, with the missing bytes and the remedy, where the reason is known.
+    pub explanation: Option<Explanation>,
+}
+
+/// The buffer that a program ran into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedBuffer {
+    /// Its address in every bank.
+    pub address: u64,
+    /// Bytes in every bank.
+    pub bytes_per_bank: u64,
+    /// Bytes that were asked for.
+    pub requested: u64,
+    /// `tensor`, `kernels` or `trace`.
+    pub origin: &'static str,
+    /// The op that allocated it.
+    pub op: Option<String>,
+    /// Microseconds from its allocation to the refusal.
+    pub age_us: u64,
+}
+
+/// The refusals; equal ones are one.
+pub(super) fn refused(replay: &Replay<'_>) -> Vec<Refused> {
+    let mut reports: Vec<(&Refusal, Refused)> = Vec::new();
+    for refusal in &replay.segment.programs.refusals {
+        let key = |it: &Refusal| (it.kind, it.program, it.cores, it.end, it.limit, it.part);
+        match reports.iter_mut().find(|(other, _)| key(other) == key(refusal)) {
+            Some((_, report)) => report.count += 1,
+            None => reports.push((refusal, of(replay, refusal))),
+        }
+    }
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
+fn of(replay: &Replay<'_>, refusal: &Refusal) -> Refused {
+    let live = live(replay, refusal);
+    Refused {
+        chips: chips(replay.segment, &refusal.chips),
+        reason: reason(refusal.kind),
+        op: name(refusal.op.as_ref()),
+        program: refusal.program,
+        cores: [refusal.cores.start, refusal.cores.end],
+        end: refusal.end,
+        limit: refusal.limit,
+        buffer: refusal.buffer.as_ref().map(|buffer| RefusedBuffer {
+            address: buffer.address,
+            bytes_per_bank: buffer.bytes_per_bank,
+            requested: buffer.requested,
+            origin: origin_name(buffer.origin),
+            op: name(buffer.op.as_ref()),
+            age_us: refusal.time.saturating_sub(buffer.time) / 1000,
+        }),
+        after_us: replay.after_us(refusal.time),
+        count: 1,
+        explanation: message(refusal).map(|message| explain_message(message, Some(&live))),
+    }
+}
+
+fn reason(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::Clash => "clash",
+        RefusalKind::BeyondL1 => "beyond_l1",
+        RefusalKind::ConfigTooLarge => "config_too_large",
+        RefusalKind::TraceTooLarge => "trace_too_large",
+        RefusalKind::Other => "other",
+    }
+}
+
+/// The refusal as TT-Metal's message says it; `None` if it has none, or a number is missing.
+fn message(refusal: &Refusal) -> Option<Message> {
+    let corner = |(x, y): (u16, u16)| (u32::from(x), u32::from(y));
+    let range = CoreRange { start: corner(refusal.cores.start), end: corner(refusal.cores.end) };
+    let (cores, program) = (Cores(vec![range]), refusal.program);
+    let buffers = match refusal.part {
+        PartKind::DataflowBuffer => StaticBuffers::Dataflow,
+        _ => StaticBuffers::Circular,
+    };
+    let (end, limit) = (refusal.end?, refusal.limit?);
+    match refusal.kind {
+        RefusalKind::Clash => Some(Message::BuffersClash(BuffersClash {
+            buffers,
+            program,
+            cores,
+            l1_address: limit,
+            end,
+        })),
+        RefusalKind::BeyondL1 => {
+            let beyond = BuffersBeyondL1 { buffers, cores, end, l1_size: limit };
+            Some(Message::BuffersBeyondL1(beyond))
+        }
+        RefusalKind::ConfigTooLarge => Some(Message::ProgramTooLarge(ProgramTooLarge {
+            size: end,
+            ring: limit,
+            processor: None,
+            parts: Vec::new(),
+            kernels: Vec::new(),
+        })),
+        RefusalKind::TraceTooLarge | RefusalKind::Other => None,
+    }
+}
+
+/// The L1 buffers that lived then. Where the events are overwritten, the one that the agent noted.
+fn live(replay: &Replay<'_>, refusal: &Refusal) -> LiveMap {
+    let is_there = |allocator: u8| {
+        let chips = replay.allocator(allocator).map(|allocator| &allocator.chips);
+        chips.is_none_or(|chips| refusal.chips.iter().any(|chip| chips.contains(chip)))
+    };
+    let mut buffers: Vec<LiveBuffer> = Vec::new();
+    if let Some(living) = replay.after(refusal.event) {
+        let l1 = living.iter().filter(|lived| lived.footprint.kind == BufferKind::L1);
+        buffers.extend(l1.filter(|lived| is_there(lived.allocator)).map(|lived| {
+            let since = lived.allocated.map(|(time, _)| refusal.time.saturating_sub(time));
+            LiveBuffer {
+                address: lived.address,
+                bytes: lived.footprint.bytes_per_bank,
+                kind: Kind::L1,
+                label: label(origin_name(lived.origin), name(lived.op), since),
+            }
+        }));
+    }
+    if let Some(buffer) = &refusal.buffer
+        && !buffers.iter().any(|live| live.address == buffer.address)
+    {
+        buffers.push(noted(buffer, refusal.time));
+    }
+    LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] }
+}
+
+fn noted(buffer: &Buffer, now: u64) -> LiveBuffer {
+    let since = now.saturating_sub(buffer.time);
+    LiveBuffer {
+        address: buffer.address,
+        bytes: buffer.bytes_per_bank,
+        kind: Kind::L1,
+        label: label(origin_name(buffer.origin), name(buffer.op.as_ref()), Some(since)),
+    }
+}
+
+/// `tensor of Matmul, allocated 1.25 s before`.
+fn label(origin: &str, op: Option<String>, nanoseconds: Option<u64>) -> String {
+    let op = op.map(|op| format!(" of {op}")).unwrap_or_default();
+    let age = nanoseconds.map(|nanoseconds| {
+        let micros = nanoseconds / 1000;
+        format!(", allocated {}.{:02} s before", micros / 1_000_000, micros % 1_000_000 / 10_000)
+    });
+    format!("{origin}{op}{}", age.unwrap_or_default())
+}
