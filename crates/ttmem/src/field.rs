@@ -1,34 +1,49 @@
-//! The one table of fields: what can be asked of a chip and of a process, by name, for every output that names
-//! fields. Names are dotted paths of the snapshot's JSON and as stable as that.
+//! The table of fields: everything that can be asked of a host, a chip or a process, for every output.
+//!
+//! A row has a name, a label, a unit, a line of help, its metrics, and the function that reads it. `-q`, CSV, the charts,
+//! `/metrics`, OTLP and docs/metrics.md iterate the rows; a column of a table looks its row up by name. A new field is a
+//! new row. Names are dotted paths of the snapshot's JSON, and as stable.
 
 pub mod cell;
 pub mod device;
 pub mod figure;
+pub mod finding;
+pub mod metric;
 pub mod process;
 pub mod query;
+pub mod source;
+mod telemetry;
 
 use std::borrow::Cow;
 
-/// A field: a name, a unit, one line of help, and how it is read. `R` says of what.
+use self::metric::Sample;
+
+/// A field. `R` is the function that reads it.
 #[derive(Clone, Debug)]
 pub struct Field<R> {
     /// The dotted name.
     pub name: Cow<'static, str>,
-    /// The unit behind the number; empty for texts and counts.
+    /// The unit of a number; empty for texts and counts.
     pub unit: &'static str,
-    /// The description, in one line.
+    /// One sentence.
     pub help: Cow<'static, str>,
-    /// Reads the value.
+    /// The metric for Prometheus.
+    pub prometheus: Option<Sample>,
+    /// The metric for OpenTelemetry.
+    pub otel: Option<Sample>,
+    /// The label of the info metric for Prometheus.
+    pub info: Option<&'static str>,
+    /// The function that reads it.
     pub read: R,
 }
 
 impl<R> Field<R> {
-    /// A text or a count.
+    /// Creates a text or a count.
     const fn plain(name: &'static str, help: &'static str, read: R) -> Self {
         Self::with_unit(name, "", help, read)
     }
 
-    /// A number of bytes.
+    /// Creates a number of bytes.
     const fn bytes(name: &'static str, help: &'static str, read: R) -> Self {
         Self::with_unit(name, "B", help, read)
     }
@@ -39,6 +54,53 @@ impl<R> Field<R> {
         help: &'static str,
         read: R,
     ) -> Self {
-        Self { name: Cow::Borrowed(name), unit, help: Cow::Borrowed(help), read }
+        Self {
+            name: Cow::Borrowed(name),
+            unit,
+            help: Cow::Borrowed(help),
+            prometheus: None,
+            otel: None,
+            info: None,
+            read,
+        }
+    }
+
+    /// Returns the label on the screen: the last part of the name in words, without its unit.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(self.name.rsplit('.').next().unwrap_or(&self.name), self.unit)
+    }
+}
+
+/// Returns a part of a field's name in words. A unit at its end is left out, since it follows the value.
+#[must_use]
+pub fn label(part: &str, unit: &str) -> String {
+    match part {
+        "l1_small" => return "L1_SMALL".to_owned(),
+        "ttmem_version" => return "ttmem version".to_owned(),
+        "tt_flash" => return "tt-flash".to_owned(),
+        _ => {}
+    }
+    let suffix = unit.to_ascii_lowercase().replace('/', "");
+    let part = part.strip_suffix(suffix.as_str()).unwrap_or(part);
+    let part = part.strip_suffix("_bytes_per_s").or(part.strip_suffix("_bytes")).unwrap_or(part);
+    let words = part.trim_end_matches('_').split('_').enumerate();
+    let words: Vec<String> = words.map(|(index, word)| spelled(word, index == 0)).collect();
+    words.join(" ")
+}
+
+fn spelled(word: &str, is_first: bool) -> String {
+    match word {
+        "pcie" => "PCIe".to_owned(),
+        "pids" => "PIDs".to_owned(),
+        "therm" => "Thermal".to_owned(),
+        "aiclk" | "arc" | "arcclk" | "asic" | "axiclk" | "bdf" | "cpu" | "dram" | "id" | "l1"
+        | "m3" | "numa" | "pid" => word.to_ascii_uppercase(),
+        _ if is_first => {
+            let mut characters = word.chars();
+            let first = characters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(characters).collect()
+        }
+        _ => word.to_owned(),
     }
 }

@@ -137,8 +137,8 @@ impl SnapshotArgs {
     fn view(&self, common: &CommonArgs) -> Result<View, Error> {
         let csv = csv(&self.format, common.charset());
         Ok(match (&self.query_device, &self.query_processes) {
-            (Some(list), _) => View::Devices(select(list, &device::fields(), "device")?, csv),
-            (_, Some(list)) => View::Processes(select(list, &process::fields(), "processes")?, csv),
+            (Some(list), _) => View::Devices(select(list, device::fields(), "device")?, csv),
+            (_, Some(list)) => View::Processes(select(list, process::fields(), "processes")?, csv),
             _ if !self.format.is_empty() => {
                 return Err(Error::usage(
                     "--format goes with --query-device or --query-processes, \

@@ -26,8 +26,8 @@ pub enum Text {
 pub fn render(text: &Text) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match text {
-        Text::DeviceFields => bytes = list(&device::fields()).into_bytes(),
-        Text::ProcessFields => bytes = list(&process::fields()).into_bytes(),
+        Text::DeviceFields => bytes = list(device::fields()).into_bytes(),
+        Text::ProcessFields => bytes = list(process::fields()).into_bytes(),
         Text::Completions(shell) => {
             clap_complete::generate(*shell, &mut Cli::command(), "ttmem", &mut bytes);
         }

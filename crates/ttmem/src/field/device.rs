@@ -1,6 +1,6 @@
 //! The fields of a chip.
 
-use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use ttmem_model::snapshot::{Chip, IdSource, PcieLink, RegionLink, Snapshot};
 use ttmem_model::{Metric, MissingReason, Reading};
@@ -8,6 +8,8 @@ use ttmem_model::{Metric, MissingReason, Reading};
 use super::Field;
 use super::cell::{Cell, Number};
 use super::figure::Figure;
+use super::metric::{Sample, otel as o, prometheus as p};
+use super::telemetry;
 use crate::output::amount;
 
 /// A field of a chip.
@@ -44,21 +46,27 @@ impl DeviceField {
     }
 }
 
-/// Every field of a chip, in the order of the outputs.
+/// Returns every field of a chip, in the order of the outputs.
 #[must_use]
-pub fn fields() -> Vec<DeviceField> {
-    let telemetry = Metric::ALL.iter().map(|metric| Field {
-        name: Cow::Owned(format!("telemetry.{}", metric.as_str())),
-        unit: metric.unit(),
-        help: Cow::Borrowed(metric.help()),
-        read: DeviceRead::Telemetry(*metric),
-    });
-    let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, RESIDENT];
-    let mut fields: Vec<_> = sections.into_iter().flatten().cloned().collect();
-    fields.extend(telemetry);
-    fields.extend([PCIE, OWNERS].into_iter().flatten().cloned());
-    fields
+pub fn fields() -> &'static [DeviceField] {
+    static FIELDS: OnceLock<Vec<DeviceField>> = OnceLock::new();
+    FIELDS.get_or_init(|| {
+        let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, RESIDENT];
+        let mut fields: Vec<_> = sections.into_iter().flatten().cloned().collect();
+        fields.extend(telemetry::fields());
+        fields.extend([PCIE, OWNERS].into_iter().flatten().cloned());
+        fields
+    })
 }
+
+/// Returns the field of a name.
+#[must_use]
+pub fn get(name: &str) -> Option<&'static DeviceField> {
+    fields().iter().find(|field| field.name == name)
+}
+
+/// The attribute of a kind of memory in OpenTelemetry.
+const KIND: &str = "ttmem.memory.kind";
 
 macro_rules! host {
     ($name:literal, $help:literal, $read:expr) => {
@@ -91,11 +99,19 @@ macro_rules! allocator {
                 concat!("memory.", stringify!($kind), ".used"),
                 concat!("Bytes of ", $what, " that living processes hold."),
                 |_, chip| (&chip.memory.$kind.used).into()
+            )
+            .exported(
+                Sample::of(&p::USED).label("type", stringify!($kind)).with_provenance(),
+                Sample::of(&o::USAGE).label(KIND, stringify!($kind)).with_provenance(),
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".capacity"),
                 concat!("Bytes that the chip has for ", $what, "."),
                 |_, chip| (&chip.memory.$kind.capacity).into()
+            )
+            .exported(
+                Sample::of(&p::CAPACITY).label("type", stringify!($kind)),
+                Sample::of(&o::LIMIT).label(KIND, stringify!($kind)),
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".free"),
@@ -109,6 +125,10 @@ macro_rules! allocator {
                 concat!("memory.", stringify!($kind), ".largest_free"),
                 concat!("Bytes of the largest free block for ", $what, " in one bank."),
                 |_, chip| (&chip.memory.$kind.largest_free).into()
+            )
+            .exported(
+                Sample::of(&p::LARGEST_FREE).label("type", stringify!($kind)),
+                Sample::of(&o::LARGEST_FREE).label(KIND, stringify!($kind)),
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".banks"),
@@ -119,6 +139,10 @@ macro_rules! allocator {
                 concat!("memory.", stringify!($kind), ".stale"),
                 concat!("Bytes of ", $what, " of processes that have ended: stale, and free."),
                 |_, chip| (&chip.memory.$kind.stale).into()
+            )
+            .exported(
+                Sample::of(&p::STALE).label("type", stringify!($kind)),
+                Sample::of(&o::STALE).label(KIND, stringify!($kind)),
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".allocatable"),
@@ -158,13 +182,16 @@ const HOST: &[DeviceField] = &[
     }),
     host!("host.kernel", "The release of its Linux kernel.", |snapshot| {
         Cell::optional(snapshot.host.kernel.as_deref())
-    }),
+    })
+    .info("kernel"),
     host!("driver_version", "The version of the Tenstorrent kernel driver.", |snapshot| {
         Cell::optional(snapshot.host.driver.as_deref())
-    }),
+    })
+    .info("driver"),
     host!("ttmem_version", "The version of the ttmem that took the snapshot.", |snapshot| {
         Cell::text(snapshot.host.ttmem.as_str())
-    }),
+    })
+    .info("version"),
     host!("demo", "Whether it is the embedded example host.", |snapshot| {
         Cell::text(if snapshot.demo { "true" } else { "false" })
     }),
@@ -181,22 +208,27 @@ const IDENTITY: &[DeviceField] = &[
     }),
     chip!("arch", "The architecture.", |_, chip| Cell::optional(
         chip.arch.map(|arch| arch.as_str())
-    )),
+    ))
+    .info("arch"),
     chip!("board", "The driver's name of the board.", |_, chip| {
         Cell::optional(chip.board.as_deref())
-    }),
+    })
+    .info("board"),
     chip!("serial", "The serial number of the board.", |_, chip| {
         Cell::optional(chip.serial.as_deref())
-    }),
+    })
+    .info("serial"),
     chip!("bdf", "The PCIe address.", |_, chip| match &chip.bdf {
         None if chip.remote => {
             Cell::Blank(MissingReason::Unsupported, "a remote chip has no PCIe function")
         }
         bdf => Cell::optional(bdf.as_deref()),
-    }),
+    })
+    .info("bdf"),
     chip!("remote", "Whether the chip is reached only through another one.", |_, chip| {
         Cell::text(if chip.remote { "true" } else { "false" })
-    }),
+    })
+    .info("remote"),
     chip!(
         "gateway",
         "The ASIC id of the chip that a remote chip is reached through.",
@@ -223,7 +255,7 @@ const IDENTITY: &[DeviceField] = &[
 ];
 
 const FIRMWARE: &[DeviceField] = &[
-    firmware!("bundle", "The version of the firmware bundle."),
+    firmware!("bundle", "The version of the firmware bundle.").info("fw"),
     firmware!("m3_application", "The version of the board controller's application."),
     firmware!("m3_bootloader", "The version of the board controller's boot loader."),
     firmware!("arc", "The version of the management processor's firmware."),
@@ -241,6 +273,10 @@ const RESIDENT: &[DeviceField] = &[
         "memory.circular_buffers.used",
         "Bytes of circular buffers resident in L1, ranges counted once.",
         |_, chip| (&chip.memory.circular_buffers.used).into()
+    )
+    .exported(
+        Sample::of(&p::USED).label("type", "cb").with_provenance(),
+        Sample::of(&o::USAGE).label(KIND, "circular_buffers").with_provenance(),
     ),
     bytes!(
         "memory.circular_buffers.running",
@@ -251,7 +287,8 @@ const RESIDENT: &[DeviceField] = &[
         "memory.circular_buffers.reported",
         "Bytes of circular buffers as the upstream region reports them.",
         |_, chip| (&chip.memory.circular_buffers.reported).into()
-    ),
+    )
+    .in_prometheus(Sample::of(&p::REPORTED).label("type", "cb").with_provenance()),
     bytes!(
         "memory.circular_buffers.aliasing",
         "Bytes of resident circular buffers that are tensors at the same time.",
@@ -269,6 +306,10 @@ const RESIDENT: &[DeviceField] = &[
         "memory.kernels.used",
         "Bytes of the application's kernels resident in L1.",
         |_, chip| (&chip.memory.kernels.used).into()
+    )
+    .exported(
+        Sample::of(&p::USED).label("type", "kernels").with_provenance(),
+        Sample::of(&o::USAGE).label(KIND, "kernels").with_provenance(),
     ),
     bytes!("memory.kernels.running", "Bytes of kernels of running programs.", |_, chip| {
         (&chip.memory.kernels.running).into()
@@ -286,6 +327,10 @@ const RESIDENT: &[DeviceField] = &[
         "memory.reserved.used",
         "Bytes of firmware, mailboxes and the kernel config ring.",
         |_, chip| (&chip.memory.reserved.used).into()
+    )
+    .exported(
+        Sample::of(&p::USED).label("type", "reserved").with_provenance(),
+        Sample::of(&o::USAGE).label(KIND, "reserved").with_provenance(),
     ),
     bytes!(
         "memory.l1_total.used",
@@ -337,7 +382,8 @@ const OWNERS: &[DeviceField] = &[
         "owners.count",
         "How many processes of this namespace hold the device open.",
         |_, chip| { Cell::count(chip.owners.pids.len()) }
-    ),
+    )
+    .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
     chip!("owners.pids", "The processes of this namespace that hold it open.", |_, chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
         Cell::text(pids.join(" "))
@@ -346,7 +392,8 @@ const OWNERS: &[DeviceField] = &[
         "owners.outside_namespace",
         "How many open files of processes outside this namespace it has.",
         |_, chip| (&chip.owners.outside_namespace).into()
-    ),
+    )
+    .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "other_pid_ns")),
 ];
 
 fn free<'a>(capacity: &Reading<u64>, used: &Reading<u64>) -> Cell<'a> {

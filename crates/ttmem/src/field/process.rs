@@ -1,11 +1,14 @@
 //! The fields of a process on a chip.
 
+use std::sync::OnceLock;
+
 use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
 use ttmem_model::{MissingReason, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
 use super::device::NO_BETTER_SOURCE;
+use super::metric::{Sample, prometheus as p};
 use crate::output::amount;
 
 /// A field of a process.
@@ -42,12 +45,18 @@ impl ProcessField {
     }
 }
 
-/// Every field of a process, in the order of the outputs.
+/// Returns every field of a process, in the order of the outputs.
 #[must_use]
-pub fn fields() -> Vec<ProcessField> {
-    let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS, UPSTREAM];
-    sections.into_iter().flatten().cloned().collect()
+pub fn fields() -> &'static [ProcessField] {
+    static FIELDS: OnceLock<Vec<ProcessField>> = OnceLock::new();
+    FIELDS.get_or_init(|| {
+        let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS, UPSTREAM];
+        sections.into_iter().flatten().cloned().collect()
+    })
 }
+
+/// The metric of a kind of memory.
+const USED: Sample = Sample::of(&p::PROCESS_USED).with_provenance();
 
 macro_rules! process {
     ($name:literal, $help:literal, $read:expr) => {
@@ -56,13 +65,13 @@ macro_rules! process {
 }
 
 macro_rules! kind {
-    ($kind:ident, $what:literal) => {
+    ($kind:ident, $what:literal $(, $sample:expr)?) => {
         &[
             Field::bytes(
                 concat!("memory.", stringify!($kind)),
                 concat!("Bytes of ", $what, " that the process holds on the chip."),
                 ProcessRead::OnChip(|_, chip| (&chip.memory.$kind).into()),
-            ),
+            )$(.in_prometheus($sample.label("type", stringify!($kind))))?,
             Field::plain(
                 concat!("memory.", stringify!($kind), ".source"),
                 concat!("Who counted the ", $what, "."),
@@ -130,10 +139,10 @@ const PROCESS: &[ProcessField] = &[
     ),
 ];
 
-const DRAM: &[ProcessField] = kind!(dram, "DRAM buffers");
-const L1: &[ProcessField] = kind!(l1, "L1 buffers");
-const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL buffers");
-const TRACE: &[ProcessField] = kind!(trace, "traces");
+const DRAM: &[ProcessField] = kind!(dram, "DRAM buffers", USED);
+const L1: &[ProcessField] = kind!(l1, "L1 buffers", USED);
+const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL buffers", USED);
+const TRACE: &[ProcessField] = kind!(trace, "traces", USED);
 macro_rules! upstream {
     ($($kind:ident, $what:literal;)+) => {
         &[$(Field::bytes(

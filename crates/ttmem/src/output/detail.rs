@@ -11,6 +11,7 @@ use super::text::{legible, wrap};
 use crate::field::cell::{Cell, Number, Origin};
 use crate::field::device::{self, DeviceRead};
 use crate::field::process::{self, ProcessRead};
+use crate::field::{finding, label, source};
 
 /// Columns by which each level is set in.
 const STEP: usize = 4;
@@ -70,10 +71,6 @@ impl Tree<'_> {
         self.entry(depth, &label(leaf, unit), &value(self.sheet.page(), cell, unit));
     }
 
-    fn text(&mut self, depth: usize, label: &str, text: &str) {
-        self.entry(depth, label, &[(Role::Plain, text.to_owned())]);
-    }
-
     fn entry(&mut self, depth: usize, label: &str, pieces: &[(Role, String)]) {
         let page = self.sheet.page();
         let columns = page.width.saturating_sub(VALUES + 2).max(LEAST_VALUE_COLUMNS);
@@ -116,11 +113,11 @@ fn draw_host(tree: &mut Tree<'_>, snapshot: &Snapshot) {
 fn draw_sources(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     tree.section("Sources");
     for source in &snapshot.sources {
-        let pieces = [
-            (Role::Plain, source.status.as_str().to_owned()),
-            (Role::Plain, source.detail.clone()),
-            (Role::Quiet, format!("{} us", source.cost_us)),
-        ];
+        let pieces: Vec<_> = source::FIELDS
+            .iter()
+            .filter(|field| field.name != "name")
+            .flat_map(|field| value(tree.sheet.page(), &(field.read)(source), field.unit))
+            .collect();
         tree.entry(1, source.name.as_str(), &pieces);
     }
 }
@@ -130,7 +127,7 @@ fn draw_chips(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     for chip in &snapshot.chips {
         let place = naming::place(snapshot, chip).map(|place| format!(", {place}"));
         tree.section(&format!("Chip {}{}", chip.index, place.unwrap_or_default()));
-        for field in &fields {
+        for field in fields {
             match field.read {
                 DeviceRead::Host(_) => {}
                 DeviceRead::Firmware(name) if !chip.firmware.contains_key(name) => {}
@@ -150,7 +147,7 @@ fn draw_processes(tree: &mut Tree<'_>, snapshot: &Snapshot) {
             naming::pid(tree.sheet.page(), process),
             naming::process(process)
         ));
-        for field in &fields {
+        for field in fields {
             if let ProcessRead::Process(read) = field.read {
                 tree.field(1, &field.name, &read(process), field.unit);
             }
@@ -187,15 +184,13 @@ fn draw_process_on_chip(
 fn draw_findings(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     for finding in &snapshot.findings {
         tree.section(&format!("Finding {}", finding.id));
-        tree.text(1, "Severity", finding.severity.as_str());
-        if let Some(chip) = finding.chip {
-            tree.text(1, "Chip", &chip.to_string());
+        for field in finding::FIELDS.iter().filter(|field| field.name != "id") {
+            let cell = (field.read)(finding);
+            // A finding about the whole host has neither a chip nor a process.
+            if !matches!(cell, Cell::Blank(..)) {
+                tree.field(1, &field.name, &cell, field.unit);
+            }
         }
-        if let Some(pid) = finding.pid {
-            tree.text(1, "PID", &pid.to_string());
-        }
-        tree.text(1, "Text", &finding.text);
-        tree.text(1, "Remedy", &finding.remedy);
     }
 }
 
@@ -207,38 +202,6 @@ fn has_agent(chip: &Chip) -> bool {
 /// True if a field repeats the origin of another, which is beside each number here.
 fn is_origin(name: &str) -> bool {
     name.ends_with(".source") || name.ends_with(".quality")
-}
-
-/// A part of a field's name as people write it. The unit at its end is behind the value already.
-fn label(part: &str, unit: &str) -> String {
-    match part {
-        "l1_small" => return "L1_SMALL".to_owned(),
-        "ttmem_version" => return "ttmem version".to_owned(),
-        "tt_flash" => return "tt-flash".to_owned(),
-        _ => {}
-    }
-    let suffix = unit.to_ascii_lowercase().replace('/', "");
-    let part = part.strip_suffix(suffix.as_str()).unwrap_or(part);
-    let part = part.strip_suffix("_bytes_per_s").or(part.strip_suffix("_bytes")).unwrap_or(part);
-    let words = part.trim_end_matches('_').split('_').enumerate();
-    let words: Vec<String> = words.map(|(index, word)| spelled(word, index == 0)).collect();
-    words.join(" ")
-}
-
-fn spelled(word: &str, is_first: bool) -> String {
-    match word {
-        "pcie" => "PCIe".to_owned(),
-        "pids" => "PIDs".to_owned(),
-        "therm" => "Thermal".to_owned(),
-        "aiclk" | "arc" | "arcclk" | "asic" | "axiclk" | "bdf" | "cpu" | "dram" | "id" | "l1"
-        | "m3" | "numa" | "pid" => word.to_ascii_uppercase(),
-        _ if is_first => {
-            let mut characters = word.chars();
-            let first = characters.next().map(|first| first.to_ascii_uppercase());
-            first.into_iter().chain(characters).collect()
-        }
-        _ => word.to_owned(),
-    }
 }
 
 /// A value in the pieces between which its line may break.

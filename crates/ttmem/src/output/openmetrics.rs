@@ -10,6 +10,11 @@ use std::fmt::{Display, Write as _};
 
 use ttmem_model::Snapshot;
 
+use crate::field::Field;
+use crate::field::cell::Cell;
+use crate::field::device::{self, DeviceRead};
+use crate::field::metric::{Metric, Shape, prometheus};
+
 /// Which of the two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -108,45 +113,30 @@ pub enum Processes {
 /// Processes with metrics of their own at most.
 pub const MAX_PROCESSES: usize = 64;
 
-/// The type of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Gauge,
-    Counter,
-    Info,
-}
-
-/// One family: everything of one name.
+/// A metric with its samples.
 #[derive(Debug)]
 struct Family {
-    /// Without `_total` and `_info`, which the type adds.
-    name: &'static str,
-    unit: &'static str,
-    kind: Type,
-    help: &'static str,
+    metric: &'static Metric,
     /// The lines of the samples.
     samples: String,
 }
 
 impl Family {
-    fn new(name: &'static str, kind: Type, help: &'static str) -> Self {
-        const UNITS: [&str; 7] =
-            ["bytes", "celsius", "watts", "amperes", "volts", "hertz", "seconds"];
-        let unit = UNITS.into_iter().find(|unit| name.ends_with(unit)).unwrap_or("");
-        Self { name, unit, kind, help, samples: String::new() }
+    fn new(metric: &'static Metric) -> Self {
+        Self { metric, samples: String::new() }
     }
 
     fn suffix(&self) -> &'static str {
-        match self.kind {
-            Type::Gauge => "",
-            Type::Counter => "_total",
-            Type::Info => "_info",
+        match self.metric.shape {
+            Shape::Gauge | Shape::Amount => "",
+            Shape::Counter => "_total",
+            Shape::Info => "_info",
         }
     }
 
     fn add(&mut self, labels: &Labels, value: impl Display) {
         let suffix = self.suffix();
-        self.samples.extend([self.name, suffix]);
+        self.samples.extend([self.metric.name, suffix]);
         if !labels.0.is_empty() {
             self.samples.extend(["{", &labels.0, "}"]);
         }
@@ -159,21 +149,22 @@ impl Family {
             return;
         }
         let suffix = self.suffix();
-        let (family, kind) = match (format, self.kind) {
-            (Format::OpenMetrics, Type::Info) => (self.name.to_owned(), "info"),
-            (Format::OpenMetrics, Type::Counter) => (self.name.to_owned(), "counter"),
-            (Format::Prometheus, Type::Counter) => (format!("{}{suffix}", self.name), "counter"),
-            (_, Type::Gauge | Type::Info) => (format!("{}{suffix}", self.name), "gauge"),
+        let Metric { name, unit, shape, help, .. } = self.metric;
+        let (family, kind) = match (format, shape) {
+            (Format::OpenMetrics, Shape::Info) => ((*name).to_owned(), "info"),
+            (Format::OpenMetrics, Shape::Counter) => ((*name).to_owned(), "counter"),
+            (Format::Prometheus, Shape::Counter) => (format!("{name}{suffix}"), "counter"),
+            (_, Shape::Gauge | Shape::Amount | Shape::Info) => (format!("{name}{suffix}"), "gauge"),
         };
-        let help = escape(self.help, false);
+        let help = escape(help, false);
         let mut line = |line: String| {
             out.push_str(&line);
             out.push('\n');
         };
         line(format!("# HELP {family} {help}"));
         line(format!("# TYPE {family} {kind}"));
-        if format == Format::OpenMetrics && !self.unit.is_empty() {
-            line(format!("# UNIT {family} {}", self.unit));
+        if format == Format::OpenMetrics && !unit.is_empty() {
+            line(format!("# UNIT {family} {unit}"));
         }
         out.push_str(&self.samples);
     }
@@ -195,6 +186,15 @@ impl Labels {
         let mut longer = String::with_capacity(2 * self.0.len() + 64);
         longer.push_str(&self.0);
         Self(longer).with(name, value)
+    }
+
+    /// Adds the cells that have a value.
+    fn with_cells<'a>(self, cells: impl Iterator<Item = (&'static str, Cell<'a>)>) -> Self {
+        cells.fold(self, |labels, (name, cell)| match cell {
+            Cell::Text(text) => labels.with(name, &text),
+            Cell::Number(number, _) => labels.with(name, &number.in_full()),
+            Cell::Blank(..) => labels,
+        })
     }
 
     fn maybe(self, name: &str, value: Option<&str>) -> Self {
@@ -239,24 +239,19 @@ pub fn render(snapshot: &Snapshot, format: Format, processes: Processes) -> Stri
     out
 }
 
-/// Writes the families of the host and of the sources.
+/// Returns the metrics of the host and of the sources.
 fn host(snapshot: &Snapshot) -> Vec<Family> {
     use ttmem_model::snapshot::SourceStatus;
-    let mut build = Family::new("tt_build", Type::Info, "The ttmem that answers.");
-    let host = &snapshot.host;
-    let labels = Labels::default()
-        .with("version", &host.ttmem)
-        .maybe("driver", host.driver.as_deref())
-        .maybe("kernel", host.kernel.as_deref());
-    build.add(&labels, 1);
-    let mut up = Family::new("tt_memory_source_up", Type::Gauge, "1 if the source could be read.");
-    let mut cost = Family::new(
-        "tt_scrape_duration_seconds",
-        Type::Gauge,
-        "Wall time that reading the source took for this sample.",
-    );
+    let mut build = Family::new(&prometheus::BUILD);
+    let labels = Field::info_rows(device::fields()).filter_map(|(label, field)| {
+        let DeviceRead::Host(read) = field.read else { return None };
+        Some((label, read(snapshot)))
+    });
+    build.add(&Labels::default().with_cells(labels), 1);
+    let mut up = Family::new(&prometheus::SOURCE_UP);
+    let mut cost = Family::new(&prometheus::SCRAPE_DURATION);
     for source in &snapshot.sources {
-        // A source that is not there or was not asked for is neither up nor down.
+        // A source that is absent or was not read is neither up nor down.
         let status = match source.status {
             SourceStatus::Ok => 1,
             SourceStatus::Denied | SourceStatus::Failed => 0,
@@ -266,18 +261,14 @@ fn host(snapshot: &Snapshot) -> Vec<Family> {
         up.add(&labels, status);
         cost.add(&labels, micros(source.cost_us));
     }
-    let mut sample = Family::new(
-        "tt_sample_timestamp_seconds",
-        Type::Gauge,
-        "When the sample was taken, in seconds since 1970.",
-    );
+    let mut sample = Family::new(&prometheus::SAMPLE_TIME);
     sample.add(&Labels::default(), micros(snapshot.time_us.0));
     vec![build, up, cost, findings(snapshot), sample]
 }
 
 fn findings(snapshot: &Snapshot) -> Family {
     use ttmem_model::Severity;
-    let mut family = Family::new("tt_findings", Type::Gauge, "Findings of ttmem by severity.");
+    let mut family = Family::new(&prometheus::FINDINGS);
     for severity in [Severity::Info, Severity::Warning, Severity::Error] {
         let count = snapshot.findings.iter().filter(|finding| finding.severity == severity).count();
         family.add(&Labels::default().with("severity", severity.as_str()), count);

@@ -10,7 +10,9 @@ use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Severity, Snapshot};
 
 use message::Message;
-use point::{Attributes, Metric, Number, Shape};
+use point::{Attributes, Number, Points};
+
+use crate::field::metric::otel;
 
 /// The content type of a request.
 pub const CONTENT_TYPE: &str = "application/x-protobuf";
@@ -47,17 +49,15 @@ fn of_host(snapshot: &Snapshot, given: &[(String, String)]) -> Attributes {
         .fold(all, |all, (key, value)| all.maybe(key, value))
 }
 
-/// Returns the metrics of the host and of the sources.
-fn host(snapshot: &Snapshot) -> Vec<Metric> {
-    let mut findings =
-        Metric::new("ttmem.findings", "1", Shape::Amount, "Findings of ttmem by severity.");
+/// What is told of the host as a whole, and of the sources.
+fn host(snapshot: &Snapshot) -> Vec<Points> {
+    let mut findings = Points::new(&otel::FINDINGS);
     for severity in [Severity::Info, Severity::Warning, Severity::Error] {
         let count = snapshot.findings.iter().filter(|finding| finding.severity == severity).count();
         let attributes = Attributes::default().with("ttmem.severity", severity.as_str());
         findings.add(attributes, Number::Whole(count as u64));
     }
-    let mut up =
-        Metric::new("ttmem.source.up", "1", Shape::Gauge, "1 if the source could be read.");
+    let mut up = Points::new(&otel::SOURCE_UP);
     for source in &snapshot.sources {
         // A source that is not there or was not asked for is neither up nor down.
         let status = match source.status {

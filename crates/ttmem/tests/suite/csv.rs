@@ -13,12 +13,12 @@ use crate::made;
 const FULL: Csv = Csv { header: Header::Shown, units: Units::Shown, charset: Charset::Unicode };
 
 fn chips(csv: Csv, snapshot: &Snapshot, list: &str) -> String {
-    let fields = select(list, &device::fields()).unwrap();
+    let fields = select(list, device::fields()).unwrap();
     csv.header(&fields) + &csv.chips(snapshot, &fields)
 }
 
 fn processes(csv: Csv, snapshot: &Snapshot, list: &str) -> String {
-    let fields = select(list, &process::fields()).unwrap();
+    let fields = select(list, process::fields()).unwrap();
     csv.header(&fields) + &csv.processes(snapshot, &fields)
 }
 

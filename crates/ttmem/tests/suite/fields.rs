@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use insta::assert_snapshot;
 use serde_json::Value;
 use ttmem::cmd::text::{self, Text};
-use ttmem::field::{device, process};
+use ttmem::field::{device, finding, process, source};
 
 use crate::made;
 
@@ -48,6 +48,80 @@ fn every_reading_of_a_process_is_a_field() {
     for path in paths {
         assert!(fields.iter().any(|field| field.name == path), "{path}");
     }
+}
+
+/// The dotted paths of the leaves of a type in the JSON schema; a reading is a leaf, `*` a key of a map.
+fn leaves(schema: &Value, node: &Value, path: &str, found: &mut BTreeSet<String>) {
+    if let Some(name) = node["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")) {
+        if name.starts_with("Reading") {
+            found.insert(path.to_owned());
+        } else {
+            leaves(schema, &schema["$defs"][name], path, found);
+        }
+        return;
+    }
+    let joined =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    if let Some(properties) = node["properties"].as_object() {
+        for (name, node) in properties {
+            leaves(schema, node, &joined(name), found);
+        }
+    } else if node["additionalProperties"].is_object() {
+        found.insert(joined("*"));
+    } else if let Some(one) =
+        node["anyOf"].as_array().and_then(|all| all.iter().find(|node| node["type"] != "null"))
+    {
+        leaves(schema, one, path, found);
+    } else if node["items"].is_object() && node["items"]["$ref"] != "#/$defs/Pid" {
+        leaves(schema, &node["items"], path, found);
+    } else {
+        found.insert(path.to_owned());
+    }
+}
+
+#[test]
+fn every_leaf_of_a_snapshot_is_a_field() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = file.join("../../docs/snapshot.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut found = BTreeSet::new();
+    leaves(&schema, &schema, "", &mut found);
+    assert!(found.len() > 150, "{found:?}");
+    let names = |prefix: &str, names: Vec<String>| -> Vec<String> {
+        names.into_iter().map(|name| format!("{prefix}{name}")).collect()
+    };
+    let of_device: Vec<String> =
+        device::fields().iter().map(|field| field.name.to_string()).collect();
+    let of_process: Vec<String> =
+        process::fields().iter().map(|field| field.name.to_string()).collect();
+    let known: BTreeSet<String> = [
+        of_device.clone(),
+        names("chips.", of_device),
+        names("processes.", of_process.clone()),
+        names("processes.chips.", of_process),
+        names("sources.", source::FIELDS.iter().map(|field| field.name.to_string()).collect()),
+        names("findings.", finding::FIELDS.iter().map(|field| field.name.to_string()).collect()),
+    ]
+    .concat()
+    .into_iter()
+    .collect();
+    // Names that differ from JSON, and the two that describe the format itself.
+    let renamed = [
+        ("time_us", "timestamp"),
+        ("host.driver", "driver_version"),
+        ("host.ttmem", "ttmem_version"),
+        ("schema", "index"),
+        ("version", "index"),
+    ];
+    let has_row = |path: &&String| match path.strip_suffix('*') {
+        Some(prefix) => known.iter().any(|name| name.starts_with(prefix)),
+        None => {
+            let other = renamed.iter().find(|(json, _)| json == path).map(|(_, field)| *field);
+            known.contains(other.unwrap_or(path))
+        }
+    };
+    let missing: Vec<&String> = found.iter().filter(|path| !has_row(path)).collect();
+    assert!(missing.is_empty(), "no row for {missing:?}");
 }
 
 #[test]

@@ -23,10 +23,10 @@ fn every_made_up_host_can_be_shown() {
             assert!(!detail::render(&snapshot, &page).is_empty(), "{name}");
             assert_eq!(list::render(&snapshot, &page).lines().count(), snapshot.chips.len());
         }
-        let chips = csv.chips(&snapshot, &device::fields());
+        let chips = csv.chips(&snapshot, device::fields());
         assert_eq!(chips.lines().count(), snapshot.chips.len(), "{name}");
         let rows = process::rows(&snapshot).count();
-        let processes = csv.processes(&snapshot, &process::fields());
+        let processes = csv.processes(&snapshot, process::fields());
         assert_eq!(processes.lines().count(), rows, "{name}");
     }
 }

@@ -18,6 +18,7 @@ mod json;
 mod l1;
 mod list;
 mod made;
+mod metrics;
 mod record;
 mod run;
 mod select;

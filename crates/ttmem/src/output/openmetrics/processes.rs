@@ -3,21 +3,15 @@
 use ttmem_model::snapshot::Process;
 use ttmem_model::{Kind, Snapshot};
 
-use super::devices::{add_bytes, kind_label};
-use super::{Family, Labels, MAX_PROCESSES, Type};
+use super::devices::add;
+use super::{Family, Labels, MAX_PROCESSES};
+use crate::field::metric::prometheus;
+use crate::field::process;
 
-/// The families of the processes that hold most.
+/// Returns the metrics of the processes that hold most.
 pub(super) fn families(snapshot: &Snapshot) -> [Family; 2] {
-    let mut used = Family::new(
-        "tt_process_memory_used_bytes",
-        Type::Gauge,
-        "Memory of a chip that a process holds, by kind.",
-    );
-    let mut omitted = Family::new(
-        "tt_processes_omitted",
-        Type::Gauge,
-        "Processes that have no metrics of their own, since others hold more.",
-    );
+    let mut used = Family::new(&prometheus::PROCESS_USED);
+    let mut omitted = Family::new(&prometheus::PROCESSES_OMITTED);
     let mut processes: Vec<&Process> = snapshot.processes.iter().collect();
     processes.sort_by_key(|process| std::cmp::Reverse(held(process)));
     let shown = processes.len().min(MAX_PROCESSES);
@@ -40,9 +34,9 @@ fn put(snapshot: &Snapshot, process: &Process, used: &mut Family) {
             .with("state", process.state.as_str())
             .maybe("user", process.user.as_deref())
             .maybe("container", process.container.as_deref());
-        for kind in Kind::ALLOCATOR {
-            if let Some(reading) = on_chip.memory.allocator(kind) {
-                add_bytes(used, &labels, kind_label(kind), reading);
+        for field in process::fields() {
+            if let Some(sample) = &field.prometheus {
+                add(used, &labels, sample, &field.cell(snapshot, process, Some(on_chip)));
             }
         }
     }

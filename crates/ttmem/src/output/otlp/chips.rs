@@ -1,20 +1,48 @@
-//! Metrics of chips: by the names of OpenTelemetry's conventions for hardware where they have one, else by our own.
+//! Metrics of chips.
 
-use ttmem_model::metric::Quantity;
+use ttmem_model::Snapshot;
 use ttmem_model::snapshot::Chip;
-use ttmem_model::{Kind, Metric as Reading, Snapshot};
 
-use super::point::{Attributes, Metric, Number, Shape};
+use super::point::{Attributes, Number, Points};
+use crate::field::cell::{self, Cell};
+use crate::field::device;
+use crate::field::metric::{self, Sample, otel};
 
-/// The metrics of all chips.
-pub(super) fn metrics(snapshot: &Snapshot) -> Vec<Metric> {
+/// Returns the metrics of all chips.
+pub(super) fn metrics(snapshot: &Snapshot) -> Vec<Points> {
     let mut metrics = device_memory(snapshot);
-    metrics.extend(memory(snapshot));
-    metrics.extend(telemetry(snapshot));
+    for (metric, rows) in metric::grouped(device::fields(), |field| field.otel) {
+        let mut points = Points::new(metric);
+        for chip in &snapshot.chips {
+            for (sample, field) in &rows {
+                add(&mut points, of_chip(chip, snapshot), sample, &field.cell(snapshot, chip));
+            }
+        }
+        metrics.push(points);
+    }
     metrics
 }
 
-/// Returns the attributes of a chip. The conventions have no type of hardware for accelerators but `gpu`.
+/// Adds a point if its value is known.
+fn add(points: &mut Points, attributes: Attributes, sample: &Sample, cell: &Cell<'_>) {
+    let Cell::Number(number, origin) = cell else { return };
+    let mut attributes = match sample.label {
+        Some((name, value)) => attributes.with(name, value),
+        None => attributes,
+    };
+    if let Some(origin) = origin.filter(|_| sample.provenance) {
+        attributes = attributes
+            .with("ttmem.source", origin.source.as_str())
+            .with("ttmem.quality", origin.quality.as_str());
+    }
+    let number = match number {
+        cell::Number::Whole(value) => Number::Whole(*value),
+        cell::Number::Measured(quantity) => Number::Real(quantity.0 * sample.factor),
+    };
+    points.add(attributes, number);
+}
+
+/// What a chip is known by. The conventions have no type of hardware for accelerators but `gpu`.
 fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
     let board = chip.board.as_deref();
     Attributes::default()
@@ -28,22 +56,12 @@ fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
         .maybe("hw.driver_version", snapshot.host.driver.as_deref())
 }
 
-/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that
-/// adding up over chips stays right.
-fn device_memory(snapshot: &Snapshot) -> Vec<Metric> {
-    let mut limit = Metric::new("hw.gpu.memory.limit", "By", Shape::Amount, "DRAM of the chip.");
-    let mut usage = Metric::new(
-        "hw.gpu.memory.usage",
-        "By",
-        Shape::Amount,
-        "DRAM that living processes hold, traces included.",
-    );
-    let mut share = Metric::new(
-        "hw.gpu.memory.utilization",
-        "1",
-        Shape::Gauge,
-        "Share of the DRAM that living processes hold.",
-    );
+/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that adding
+/// up over chips stays right.
+fn device_memory(snapshot: &Snapshot) -> Vec<Points> {
+    let mut limit = Points::new(&otel::GPU_LIMIT);
+    let mut usage = Points::new(&otel::GPU_USAGE);
+    let mut share = Points::new(&otel::GPU_UTILIZATION);
     for chip in &snapshot.chips {
         let capacity = chip.memory.dram.capacity.value().copied();
         let dram = chip.memory.dram.used.value().copied();
@@ -56,115 +74,4 @@ fn device_memory(snapshot: &Snapshot) -> Vec<Metric> {
         }
     }
     vec![limit, usage, share]
-}
-
-/// Memory by kind. The conventions have no kinds of memory.
-fn memory(snapshot: &Snapshot) -> Vec<Metric> {
-    let amount = |name, text| Metric::new(name, "By", Shape::Amount, text);
-    let mut used = amount("ttmem.memory.usage", "Memory that living processes hold, by kind.");
-    let mut capacity = amount("ttmem.memory.limit", "Memory that there is for a kind.");
-    let mut left = amount(
-        "ttmem.memory.stale",
-        "Bytes that TT-Metal's bookkeeping still lists for processes that have ended.",
-    );
-    let mut free = Metric::new(
-        "ttmem.memory.largest_free",
-        "By",
-        Shape::Gauge,
-        "Largest free block of one bank, as TT-Metal counts it.",
-    );
-    for chip in &snapshot.chips {
-        let of_kind = |kind: Kind| of_chip(chip, snapshot).with("ttmem.memory.kind", kind.as_str());
-        let mut add_used = |kind, reading: &ttmem_model::Reading<u64>| {
-            if let (Some(value), Some(source), Some(quality)) =
-                (reading.value(), reading.source(), reading.quality())
-            {
-                let attributes = of_kind(kind)
-                    .with("ttmem.source", source.as_str())
-                    .with("ttmem.quality", quality.as_str());
-                used.add(attributes, Number::Whole(*value));
-            }
-        };
-        for kind in Kind::ALLOCATOR {
-            let Some(memory) = chip.memory.allocator(kind) else { continue };
-            add_used(kind, &memory.used);
-            let others = [
-                (&mut capacity, &memory.capacity),
-                (&mut free, &memory.largest_free),
-                (&mut left, &memory.stale),
-            ];
-            for (metric, reading) in others {
-                let known = reading.value().copied();
-                known.into_iter().for_each(|bytes| metric.add(of_kind(kind), Number::Whole(bytes)));
-            }
-        }
-        add_used(Kind::CircularBuffers, &chip.memory.circular_buffers.used);
-        add_used(Kind::Kernels, &chip.memory.kernels.used);
-        add_used(Kind::Reserved, &chip.memory.reserved.used);
-    }
-    vec![used, capacity, left, free]
-}
-
-/// Where a reading of the driver goes.
-struct Place {
-    name: &'static str,
-    unit: &'static str,
-    shape: Shape,
-    label: Option<(&'static str, &'static str)>,
-    factor: f64,
-}
-
-fn place(reading: Reading) -> Place {
-    let gauge = |name, unit, label| Place { name, unit, shape: Shape::Gauge, label, factor: 1.0 };
-    let count = |name| Place { name, unit: "1", shape: Shape::Counter, label: None, factor: 1.0 };
-    let clock = |domain| Place {
-        factor: 1e6,
-        ..gauge("ttmem.clock", "Hz", Some(("ttmem.clock.domain", domain)))
-    };
-    let limit = Some(("hw.limit_type", "high.degraded"));
-    let direction = |direction| Some(("network.io.direction", direction));
-    match reading {
-        Reading::AsicTemperature => {
-            gauge("hw.temperature", "Cel", Some(("hw.sensor_location", "asic")))
-        }
-        Reading::AsicTemperatureLimit => gauge("hw.temperature.limit", "Cel", limit),
-        Reading::Power => gauge("hw.power", "W", None),
-        Reading::PowerLimit => gauge("ttmem.power.limit", "W", None),
-        Reading::Current => gauge("ttmem.current", "A", None),
-        Reading::CurrentLimit => gauge("ttmem.current.limit", "A", None),
-        Reading::Voltage => gauge("hw.voltage", "V", None),
-        Reading::VoltageLimit => gauge("hw.voltage.limit", "V", limit),
-        Reading::AiClock => clock("ai"),
-        Reading::AxiClock => clock("axi"),
-        Reading::ArcClock => clock("arc"),
-        Reading::Fan => gauge("hw.fan.speed", "rpm", None),
-        Reading::Heartbeat => count("ttmem.heartbeat"),
-        Reading::ThermalTrips => count("ttmem.thermal_trips"),
-        // The conventions' `hw.gpu.io` counts bytes; what is known is a rate.
-        Reading::PcieHostToDevice => gauge("ttmem.pcie.throughput", "By/s", direction("receive")),
-        Reading::PcieDeviceToHost => gauge("ttmem.pcie.throughput", "By/s", direction("transmit")),
-    }
-}
-
-fn telemetry(snapshot: &Snapshot) -> Vec<Metric> {
-    let mut metrics: Vec<Metric> = Vec::new();
-    for reading in Reading::ALL {
-        let Place { name, unit, shape, label, factor } = place(*reading);
-        let known = metrics.iter().position(|metric| metric.name() == name);
-        let index = known.unwrap_or_else(|| {
-            metrics.push(Metric::new(name, unit, shape, reading.help()));
-            metrics.len() - 1
-        });
-        let Some(metric) = metrics.get_mut(index) else { continue };
-        for chip in &snapshot.chips {
-            let value = chip.telemetry.get(reading).and_then(ttmem_model::Reading::value);
-            let Some(Quantity(value)) = value.copied() else { continue };
-            let attributes = match label {
-                Some((key, text)) => of_chip(chip, snapshot).with(key, text),
-                None => of_chip(chip, snapshot),
-            };
-            metric.add(attributes, Number::Real(value * factor));
-        }
-    }
-    metrics
 }

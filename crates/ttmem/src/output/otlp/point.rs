@@ -1,6 +1,7 @@
 //! Metrics and their points, as OTLP has them.
 
 use super::message::Message;
+use crate::field::metric::{Metric, Shape};
 
 /// Attributes of a resource or a point.
 #[derive(Clone, Debug, Default)]
@@ -28,17 +29,6 @@ impl Attributes {
     }
 }
 
-/// The type of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// A gauge: adding it up over chips means nothing.
-    Gauge,
-    /// A sum that goes up and down: an UpDownCounter.
-    Amount,
-    /// A sum that only goes up: a Counter.
-    Counter,
-}
-
 /// A number.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
@@ -46,28 +36,16 @@ pub(super) enum Number {
     Real(f64),
 }
 
-/// One metric and its points.
+/// A metric with its points.
 #[derive(Debug)]
-pub(super) struct Metric {
-    name: &'static str,
-    unit: &'static str,
-    shape: Shape,
-    description: String,
+pub(super) struct Points {
+    metric: &'static Metric,
     points: Vec<(Attributes, Number)>,
 }
 
-impl Metric {
-    pub(super) fn new(
-        name: &'static str,
-        unit: &'static str,
-        shape: Shape,
-        description: impl Into<String>,
-    ) -> Self {
-        Self { name, unit, shape, description: description.into(), points: Vec::new() }
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        self.name
+impl Points {
+    pub(super) fn new(metric: &'static Metric) -> Self {
+        Self { metric, points: Vec::new() }
     }
 
     pub(super) fn add(&mut self, attributes: Attributes, number: Number) {
@@ -89,14 +67,14 @@ impl Metric {
             data.message(1, &attributes.put(7, point))
         });
         let metric = Message::default()
-            .string(1, self.name)
-            .string(2, &self.description)
-            .string(3, self.unit);
-        Some(match self.shape {
-            Shape::Gauge => metric.message(5, &data),
+            .string(1, self.metric.name)
+            .string(2, self.metric.help)
+            .string(3, self.metric.unit);
+        Some(match self.metric.shape {
+            Shape::Gauge | Shape::Info => metric.message(5, &data),
             Shape::Amount | Shape::Counter => {
                 data = data.number(2, CUMULATIVE);
-                if self.shape == Shape::Counter {
+                if self.metric.shape == Shape::Counter {
                     data = data.number(3, 1);
                 }
                 metric.message(7, &data)

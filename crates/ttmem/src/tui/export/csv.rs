@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use ttmem_model::{Metric, Snapshot, Timestamp};
 
 use super::{lines, name_of, shown_buffers, unit_of};
-use crate::field::{device, process};
+use crate::field::cell::Cell;
+use crate::field::{device, finding, process};
 use crate::output::amount::rfc3339;
 use crate::output::buffers;
 use crate::output::csv::{Csv, Header, Units};
@@ -19,14 +20,15 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<Stri
     Some(match view {
         View::Overview | View::Telemetry => {
             let fields: Vec<_> = device::fields()
-                .into_iter()
+                .iter()
                 .filter(|field| view == View::Overview || is_telemetry(&field.name))
+                .cloned()
                 .collect();
             csv.header(&fields) + &csv.chips(snapshot, &fields)
         }
         View::Processes => {
             let fields = process::fields();
-            csv.header(&fields) + &csv.processes(snapshot, &fields)
+            csv.header(fields) + &csv.processes(snapshot, fields)
         }
         View::Buffers => buffers::csv::single(&shown_buffers(app)?, csv),
         View::Findings => findings(snapshot),
@@ -45,13 +47,15 @@ fn is_telemetry(name: &str) -> bool {
 }
 
 fn findings(snapshot: &Snapshot) -> String {
-    let mut text = String::from("severity,id,chip,pid,text,remedy\n");
+    let names: Vec<&str> = finding::FIELDS.iter().map(|field| &*field.name).collect();
+    let mut text = names.join(",") + "\n";
     for finding in &snapshot.findings {
-        let chip = finding.chip.map(|chip| chip.to_string()).unwrap_or_default();
-        let pid = finding.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        let values =
-            [finding.severity.as_str(), &finding.id, &chip, &pid, &finding.text, &finding.remedy];
-        text.push_str(&values.map(quoted).join(","));
+        let values = finding::FIELDS.iter().map(|field| match (field.read)(finding) {
+            Cell::Text(text) => quoted(&text).into_owned(),
+            Cell::Number(number, _) => number.in_full(),
+            Cell::Blank(..) => String::new(),
+        });
+        text.push_str(&values.collect::<Vec<_>>().join(","));
         text.push('\n');
     }
     text
