@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use ttmem_model::snapshot::{Chip, IdSource, PcieLink, RegionLink, Snapshot};
+use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, PcieLink, RegionLink, Snapshot};
 use ttmem_model::{Metric, MissingReason, Reading};
 
 use super::Field;
@@ -251,6 +251,9 @@ const IDENTITY: &[DeviceField] = &[
     chip!("region.version", "The version of the region's layout.", |_, chip| {
         region(chip, |region| Cell::display(&region.version))
     }),
+    chip!("region.joined_by", "The rule that joined the region to the chip.", |_, chip| {
+        region(chip, |region| Cell::text(joined_by(region.joined_by)))
+    }),
     chip!("worker_cores", "Enabled worker cores.", |_, chip| (&chip.worker_cores).into()),
 ];
 
@@ -417,6 +420,17 @@ fn id_source(source: IdSource) -> &'static str {
         IdSource::Bdf => "bdf",
         IdSource::Simulator => "simulator",
         IdSource::Capture => "capture",
+    }
+}
+
+fn joined_by(rule: JoinedBy) -> &'static str {
+    match rule {
+        JoinedBy::AsicId => "asic-id",
+        JoinedBy::Serial => "serial",
+        JoinedBy::SerialAndLocation => "serial-and-location",
+        JoinedBy::Owner => "owner",
+        JoinedBy::Gateway => "gateway",
+        JoinedBy::Unmatched => "unmatched",
     }
 }
 

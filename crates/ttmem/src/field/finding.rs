@@ -17,16 +17,10 @@ pub const FIELDS: &[FindingField] = &[
         Cell::text(finding.id.as_str())
     }),
     Field::plain("chip", "The ASIC id of the chip that it is about.", |finding| {
-        finding
-            .chip
-            .as_ref()
-            .map_or(Cell::Blank(MissingReason::NoSource, ""), |chip| Cell::display(chip))
+        finding.chip.as_ref().map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::display)
     }),
     Field::plain("pid", "The process that it is about.", |finding| {
-        finding
-            .pid
-            .as_ref()
-            .map_or(Cell::Blank(MissingReason::NoSource, ""), |pid| Cell::display(pid))
+        finding.pid.as_ref().map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::display)
     }),
     Field::plain("text", "The problem.", |finding| Cell::text(finding.text.as_str())),
     Field::plain("remedy", "The remedy.", |finding| Cell::text(finding.remedy.as_str())),

@@ -75,12 +75,15 @@ impl Sample {
     }
 }
 
-/// The metrics of the rows that `pick` returns a sample for, in the order of the rows, each with its rows.
-pub fn grouped<'f, R>(
-    fields: &'f [Field<R>],
+/// The rows of one metric.
+pub type Rows<'f, R> = Vec<(Sample, &'f Field<R>)>;
+
+/// Returns the metrics of the rows that `pick` returns a sample for, in the order of the rows, each with its rows.
+pub fn grouped<R>(
+    fields: &[Field<R>],
     pick: impl Fn(&Field<R>) -> Option<Sample>,
-) -> Vec<(&'static Metric, Vec<(Sample, &'f Field<R>)>)> {
-    let mut groups: Vec<(&'static Metric, Vec<(Sample, &Field<R>)>)> = Vec::new();
+) -> Vec<(&'static Metric, Rows<'_, R>)> {
+    let mut groups: Vec<(&'static Metric, Rows<'_, R>)> = Vec::new();
     for field in fields {
         let Some(sample) = pick(field) else { continue };
         match groups.iter_mut().find(|(metric, _)| *metric == sample.metric) {

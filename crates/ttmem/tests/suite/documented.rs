@@ -118,9 +118,9 @@ fn every_option_on_a_page_is_one_of_a_command() {
     for name in pages {
         let words = code_words(&page(name));
         let written = words.iter().filter(|word| word.starts_with("--") && word.len() > 2);
-        // Those of cargo are in the README too.
-        let cargo = ["--release", "--workspace"];
-        for word in written.filter(|word| !cargo.contains(&word.as_str())) {
+        // Those of cargo and pytest are in the README too.
+        let others = ["--release", "--workspace", "--ttmem"];
+        for word in written.filter(|word| !others.contains(&word.as_str())) {
             assert!(options.contains(word), "{name}: {word}");
         }
     }
