@@ -10,6 +10,7 @@
 //! - **Exceptions.** Hooks are `extern "C-unwind"`: what the real function throws goes on to its caller. Code of our own is
 //!   run by [`guarded`], out of which no panic comes.
 
+mod boxed;
 mod c_api;
 mod fork;
 mod handlers;
@@ -17,12 +18,14 @@ mod hooks;
 mod mapping;
 mod objects;
 mod places;
+mod program_api;
 mod symbols;
 mod system;
 mod thread;
 mod tls;
 mod tt_metal;
 
+pub(crate) use boxed::Boxed;
 #[cfg(test)]
 pub(crate) use mapping::new_process;
 pub(crate) use system::{coarse_time, pause, prefetch_for_write};
@@ -128,6 +131,7 @@ fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circu
         thread: thread.thread(process, system::thread_id),
         name: thread.name(stack),
         origin: thread.origin.get(),
+        queue: u8::MAX,
     }
 }
 

@@ -26,6 +26,7 @@ mod ffi;
 mod names;
 mod ops;
 mod process;
+mod programs;
 mod query;
 mod recorder;
 mod refresh;

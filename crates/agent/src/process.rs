@@ -8,8 +8,10 @@ use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use ttmem_segment::BufferKind;
-use ttmem_segment::layout::ALLOCATORS;
+use ttmem_segment::layout::{ALLOCATORS, SECTIONS, Section, TRACES};
 
+use crate::ffi::Boxed;
+use crate::programs::ProgramTable;
 use crate::sole::Sole;
 
 /// Meshes known at a time.
@@ -20,6 +22,9 @@ pub(crate) const DEVICES: usize = 128;
 pub(crate) const FUNCTIONS: usize = 1024;
 /// Slots of the cache of call sites, a power of two.
 pub(crate) const SITES: usize = 4096;
+
+/// A lowest address that is to be found out again.
+pub(crate) const UNKNOWN_ADDRESS: u64 = u64::MAX;
 
 /// The phase of the agent in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +64,7 @@ pub(crate) struct Process {
     /// See there.
     pub(crate) sole: Sole,
     /// Hooks that were called, as the segment has it.
-    pub(crate) called: AtomicU32,
+    pub(crate) called: AtomicU64,
     /// The number in the name of the segment: see `mapping::segment_path`.
     pub(crate) segment_number: AtomicU32,
     /// Process id, for caches that outlive a fork.
@@ -91,8 +96,44 @@ pub(crate) struct Process {
     pub(crate) functions: [AtomicU64; FUNCTIONS],
     /// Are there call sites without a name?
     pub(crate) unnamed_sites: AtomicBool,
+    /// Where the tables of the segment are, by [`Section`].
+    pub(crate) tables: [TableSlot; SECTIONS],
+    /// Programs of this process.
+    pub(crate) programs: ProgramTable,
+    /// Held while placements, footprints or traces change.
+    pub(crate) programs_lock: SpinLock,
+    /// The mesh whose dispatches a trace captures now; 0 for none.
+    pub(crate) capturing: AtomicU64,
+    /// Serial number of the trace that captures now.
+    pub(crate) capture: AtomicU64,
+    /// What it captured so far: footprints in the order of their last dispatch, and how often each.
+    pub(crate) captured: Boxed<Vec<(u32, u32)>>,
+    /// Traces that are captured and not released.
+    pub(crate) live_traces: AtomicU32,
+    /// Live traces: mesh, TT-Metal's number, serial number.
+    pub(crate) traces: [TraceSlot; TRACES],
     /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.
     pub(crate) fault_countdown: AtomicU32,
+}
+
+/// Where a table of the segment is.
+#[derive(Debug, Default)]
+pub(crate) struct TableSlot {
+    /// Word in which the first entry begins.
+    pub(crate) first: AtomicUsize,
+    /// Entries.
+    pub(crate) entries: AtomicUsize,
+}
+
+/// A trace that is not released.
+#[derive(Debug, Default)]
+pub(crate) struct TraceSlot {
+    /// Address of the mesh's implementation object; 0 for a free slot.
+    pub(crate) mesh: AtomicU64,
+    /// TT-Metal's number of the trace.
+    pub(crate) id: AtomicU32,
+    /// Serial number.
+    pub(crate) serial: AtomicU64,
 }
 
 /// The facts about one allocator.
@@ -110,6 +151,8 @@ pub(crate) struct AllocatorSlot {
     pub(crate) alignment_mask: AtomicU8,
     /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
     pub(crate) l1_small_start: AtomicU64,
+    /// Lowest address of a live L1 buffer; 0 if there is none, [`UNKNOWN_ADDRESS`] once that buffer is freed.
+    pub(crate) lowest_l1: AtomicU64,
 }
 
 /// An open mesh.
@@ -154,6 +197,23 @@ impl AllocatorSlot {
         self.changed.store(1, Ordering::Relaxed);
     }
 
+    /// An L1 buffer was allocated.
+    #[inline]
+    pub(crate) fn note_l1(&self, address: u64) {
+        let lowest = self.lowest_l1.load(Ordering::Relaxed);
+        if lowest == 0 || address < lowest && lowest != UNKNOWN_ADDRESS {
+            self.lowest_l1.store(address, Ordering::Relaxed);
+        }
+    }
+
+    /// An L1 buffer is freed. If it was the lowest, which one is now is not known.
+    #[inline]
+    pub(crate) fn note_l1_free(&self, address: u64) {
+        if self.lowest_l1.load(Ordering::Relaxed) == address {
+            self.lowest_l1.store(UNKNOWN_ADDRESS, Ordering::Relaxed);
+        }
+    }
+
     /// The bytes that the allocator adds to a size in a bank to fill up the block. Blocks have the alignment of DRAM,
     /// in L1 too.
     #[inline]
@@ -184,6 +244,13 @@ impl Process {
     /// Goes on to another phase.
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u32, Ordering::Release);
+    }
+
+    /// First word and number of entries of a table of the segment.
+    #[inline]
+    pub(crate) fn table(&self, section: Section) -> (usize, usize) {
+        let slot = &self.tables[section as usize];
+        (slot.first.load(Ordering::Relaxed), slot.entries.load(Ordering::Relaxed))
     }
 
     /// The slots of allocators that were ever used.

@@ -17,6 +17,8 @@ use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;
 use crate::sole::Turn;
 
+pub(crate) use self::programs::Tensors;
+
 /// Key of a slot whose buffer is freed.
 const FREED: u64 = 1;
 
@@ -95,6 +97,8 @@ pub(crate) struct Circumstances {
     pub(crate) name: u16,
     /// The current work of TT-Metal.
     pub(crate) origin: Origin,
+    /// Command queue; 255 if it is not known.
+    pub(crate) queue: u8,
 }
 
 /// Writes into the segment of this process. Copies of it are on many threads at a time.
@@ -140,7 +144,14 @@ impl Recorder<'_> {
         if now.origin != Origin::Plain {
             self.add_origin(block, now.origin, facts.bytes_per_bank);
         }
-        self.process.allocators[usize::from(allocator) % ALLOCATORS].note_change();
+        let slot = &self.process.allocators[usize::from(allocator) % ALLOCATORS];
+        if facts.kind == BufferKind::L1 {
+            slot.note_l1(facts.address);
+        }
+        slot.note_change();
+        if self.process.live_traces.load(Ordering::Relaxed) != 0 {
+            self.allocated_during_trace(facts.kind, facts.bytes_per_bank);
+        }
     }
 
     /// A buffer that the table has no room for.
@@ -208,7 +219,11 @@ impl Recorder<'_> {
         let Circumstances { time, thread, name, .. } = now;
         let free = Free { sequence, time, live_after, thread, name };
         self.write_event(sequence, buffer.freed(&free));
-        self.process.allocators[usize::from(tags.allocator) % ALLOCATORS].note_change();
+        let slot = &self.process.allocators[usize::from(tags.allocator) % ALLOCATORS];
+        if tags.kind == BufferKind::L1 {
+            slot.note_l1_free(buffer.address());
+        }
+        slot.note_change();
     }
 
     /// All buffers of an allocator are gone. Returns how many the table knew.
@@ -239,6 +254,8 @@ impl Recorder<'_> {
             let unlisted = self.words[block + kind::UNLISTED].swap(0, Ordering::Relaxed);
             self.words[block + kind::LIVE].fetch_sub(unlisted, Ordering::AcqRel);
         }
+        let slot = &self.process.allocators[usize::from(allocator) % ALLOCATORS];
+        slot.lowest_l1.store(0, Ordering::Relaxed);
         self.happened(EventKind::MassFree, allocator, pointer, now);
         freed
     }
@@ -451,6 +468,7 @@ pub(crate) fn kind_block(allocator: u8, kind: BufferKind) -> usize {
         + kind as usize * allocator::KIND_WORDS
 }
 
+mod programs;
 mod table;
 #[cfg(test)]
 mod tests;

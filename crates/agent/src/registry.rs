@@ -271,6 +271,30 @@ impl Registry<'_> {
         Some((slot.pointer.load(Ordering::Acquire), slot.chip_set())).filter(|(mesh, _)| *mesh != 0)
     }
 
+    /// Address of the implementation object of a mesh.
+    pub(crate) fn mesh_implementation(&self, mesh: u64) -> Option<u64> {
+        let is_it = |slot: &&MeshSlot| mesh != 0 && slot.pointer.load(Ordering::Acquire) == mesh;
+        let slot = self.process().meshes.iter().find(is_it)?;
+        Some(slot.implementation.load(Ordering::Relaxed))
+    }
+
+    /// Set of chips of open devices, by their addresses.
+    pub(crate) fn chips_of(&self, devices: &[u64]) -> u128 {
+        let chips = |device: &u64| {
+            let allocator = self.device_allocator(*device)?;
+            let index = self.process().allocator_index(allocator)?;
+            AllocatorHead::from_words(self.0.load(allocator_word(index))).map(|head| head.chips)
+        };
+        devices.iter().filter_map(chips).fold(0, |set, chips| set | chips)
+    }
+
+    /// The chips of a mesh that no other open mesh has.
+    pub(crate) fn chips_only_of(&self, pointer: u64) -> u128 {
+        let own = self.find_mesh(pointer).map_or(0, |(_, chips)| chips);
+        let others = self.meshes().filter(|(other, _)| *other != pointer);
+        others.fold(own, |left, (_, chips)| left & !chips)
+    }
+
     /// A mesh is closed.
     pub(crate) fn forget_mesh(&self, pointer: u64) {
         for slot in &self.process().meshes {

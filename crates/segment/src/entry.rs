@@ -170,6 +170,13 @@ impl BufferEntry {
 pub struct OwnBuffer(pub [u64; BUFFER_WORDS]);
 
 impl OwnBuffer {
+    /// Device address.
+    #[must_use]
+    #[inline]
+    pub fn address(&self) -> u64 {
+        self.0[1]
+    }
+
     /// Bytes that it takes in every bank.
     #[must_use]
     #[inline]

@@ -376,8 +376,8 @@ pub enum Hook {
     TrackCircularBuffer = 28,
     /// `ProgramImpl::allocate_dataflow_buffers`, from 0.69.
     DataflowBuffers = 29,
-    /// `ProgramImpl::allocate_scratchpads`, from 0.76.
-    Scratchpads = 30,
+    /// `ProgramImpl::compile_and_allocate`, from 0.76.
+    CompileProgram = 30,
     /// `ProgramImpl::CircularBufferAllocator::mark_address`.
     MarkAddress = 31,
     /// `ProgramImpl::validate_circular_buffer_region`.
@@ -386,8 +386,8 @@ pub enum Hook {
     ValidateDataflowBuffers = 33,
     /// `MeshWorkloadImpl::finalize_offsets`.
     FinalizeOffsets = 34,
-    /// `UpdateDynamicCircularBufferAddress`, in one of its forms.
-    UpdateAddress = 35,
+    /// `experimental::AttachBorrowedDFBBuffers`, from 0.76.
+    AttachTensors = 35,
     /// `MeshDeviceImpl::begin_mesh_trace`.
     BeginTrace = 36,
     /// `MeshDeviceImpl::end_mesh_trace`.
@@ -431,12 +431,12 @@ impl Hook {
         Self::CreateAllocator,
         Self::TrackCircularBuffer,
         Self::DataflowBuffers,
-        Self::Scratchpads,
+        Self::CompileProgram,
         Self::MarkAddress,
         Self::ValidateCircularBuffers,
         Self::ValidateDataflowBuffers,
         Self::FinalizeOffsets,
-        Self::UpdateAddress,
+        Self::AttachTensors,
         Self::BeginTrace,
         Self::EndTrace,
         Self::ReplayTrace,
@@ -483,12 +483,12 @@ impl Hook {
             Self::CreateAllocator => "AllocatorImpl::AllocatorImpl",
             Self::TrackCircularBuffer => "GraphTracker::track_allocate_cb",
             Self::DataflowBuffers => "ProgramImpl::allocate_dataflow_buffers",
-            Self::Scratchpads => "ProgramImpl::allocate_scratchpads",
+            Self::CompileProgram => "ProgramImpl::compile_and_allocate",
             Self::MarkAddress => "ProgramImpl::CircularBufferAllocator::mark_address",
             Self::ValidateCircularBuffers => "ProgramImpl::validate_circular_buffer_region",
             Self::ValidateDataflowBuffers => "ProgramImpl::validate_dataflow_buffer_region",
             Self::FinalizeOffsets => "MeshWorkloadImpl::finalize_offsets",
-            Self::UpdateAddress => "UpdateDynamicCircularBufferAddress",
+            Self::AttachTensors => "experimental::AttachBorrowedDFBBuffers",
             Self::BeginTrace => "MeshDeviceImpl::begin_mesh_trace",
             Self::EndTrace => "MeshDeviceImpl::end_mesh_trace",
             Self::ReplayTrace => "MeshDeviceImpl::replay_mesh_trace",

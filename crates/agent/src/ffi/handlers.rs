@@ -3,12 +3,15 @@
 //! Each gets the real function as `real`, which throws what TT-Metal throws, and calls it once.
 
 mod device;
+mod program;
+mod refusal;
+mod trace;
 mod work;
 
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::layout::{counter, kind};
-use ttmem_segment::{AllocatorRole, BufferKind, EventKind, Hook, Statistics};
+use ttmem_segment::{AllocatorRole, BufferKind, EventKind, Hook, Origin, Statistics};
 
 use super::{NOWHERE, Start, circumstances, guarded, mapping, recording, system, thread, tt_metal};
 use crate::ops::ThreadState;
@@ -20,10 +23,13 @@ pub(super) use device::{
     close_device, close_mesh, create_allocator, legacy_open_mesh, open_device, open_mesh,
     sub_devices,
 };
-pub(super) use work::{
-    chip_unique_ids, count_one, count_three, count_two, graph_tracker, load_binaries, pop_context,
-    push_context, write_trace,
+pub(super) use program::{
+    attach_tensors, compile, destroy_program, enqueue, mark_address, place_circular_buffers,
+    place_dataflow_buffers, track_circular_buffer, track_program,
 };
+pub(super) use refusal::{finalize, validate};
+pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};
+pub(super) use work::{chip_unique_ids, graph_tracker, load_binaries, pop_context, push_context};
 
 /// Rounds of waiting for the registry's lock, which is never held for long.
 const REGISTRY_PATIENCE: u32 = 20_000;
@@ -54,6 +60,9 @@ pub(super) fn allocate(
         let block = kind_block(allocator, facts.kind);
         thread.block.set(u32::try_from(block).unwrap_or(0));
         recorder.allocated(allocator, &facts, circumstances(recorder.process, thread, stack));
+        if thread.origin.get() == Origin::Trace {
+            thread.trace_bytes.set(thread.trace_bytes.get() + facts.bytes_per_bank);
+        }
         thread::wake(recorder.process);
     });
     address
@@ -251,15 +260,14 @@ fn lock_registry(recorder: Recorder<'_>) -> Option<SpinGuard<'_>> {
 /// Notes that a hook was called.
 #[inline]
 fn note_call(recorder: Recorder<'_>, hook: Hook) {
-    let bit = 1_u32 << hook as u8;
-    if recorder.process.called.load(Ordering::Relaxed) & bit == 0 {
+    if recorder.process.called.load(Ordering::Relaxed) & hook.bit() == 0 {
         note_first_call(recorder, hook);
     }
 }
 
 #[cold]
 fn note_first_call(recorder: Recorder<'_>, hook: Hook) {
-    recorder.process.called.fetch_or(1 << hook as u8, Ordering::Relaxed);
+    recorder.process.called.fetch_or(hook.bit(), Ordering::Relaxed);
     recorder.words[counter::HOOKS_CALLED].fetch_or(hook.bit(), Ordering::Relaxed);
 }
 

@@ -20,7 +20,7 @@ use ttmem_segment::layout::{
 };
 use ttmem_segment::{AgentState, Identity, Reader};
 
-use super::{fork, hooks, places, system, tt_metal};
+use super::{fork, hooks, places, program_api, system, tt_metal};
 use crate::process::{Phase, Process};
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(null_mut());
@@ -109,6 +109,11 @@ pub(super) fn start(process: &'static Process) -> io::Result<()> {
     process.buffers_mask.store(buffers.entries - 1, Ordering::Relaxed);
     process.events_first.store(events.first_word, Ordering::Relaxed);
     process.events_mask.store(events.entries - 1, Ordering::Relaxed);
+    for section in Section::ALL {
+        let (slot, table) = (&process.tables[section as usize], plan.table(section));
+        slot.first.store(table.first_word, Ordering::Relaxed);
+        slot.entries.store(table.entries, Ordering::Relaxed);
+    }
     process.segment_words.store(plan.segment_bytes / WORD_BYTES, Ordering::Relaxed);
     process.segment.store(base as usize, Ordering::Release);
     process.fault_countdown.store(fault_countdown(), Ordering::Relaxed);
@@ -127,6 +132,7 @@ pub(super) fn start(process: &'static Process) -> io::Result<()> {
     let header = facts.to_words(&plan);
     words[counter::STATE].store(AgentState::Recording as u64, Ordering::Relaxed);
     words[counter::HOOKS_RESOLVED].store(hooks::resolved(), Ordering::Relaxed);
+    words[counter::ACCESSORS_RESOLVED].store(program_api::resolved(), Ordering::Relaxed);
     for (word, value) in words.iter().zip(header).skip(1) {
         word.store(value.to_le(), Ordering::Relaxed);
     }

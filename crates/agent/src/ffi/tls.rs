@@ -7,7 +7,7 @@
 use crate::ops::ThreadState;
 
 /// Bytes set aside for each thread.
-const STATE_BYTES: usize = 128;
+const STATE_BYTES: usize = 896;
 
 const _: () = assert!(size_of::<ThreadState>() <= STATE_BYTES && align_of::<ThreadState>() <= 64);
 

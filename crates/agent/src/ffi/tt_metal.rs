@@ -12,7 +12,7 @@ use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;
 
 /// More devices than a mesh ever has, or chips a cluster: a count beyond is not one.
-const MANY: usize = 4096;
+pub(super) const MANY: usize = 4096;
 
 /// Calls an exported function, if it is there: `call!(SYMBOL, fn(argument types) -> result, arguments)`.
 macro_rules! call {
@@ -28,6 +28,8 @@ macro_rules! call {
         })
     };
 }
+
+pub(super) use call;
 
 static ADDRESS: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer7addressEv");
 static PAGE_SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9page_sizeEv");
@@ -243,6 +245,18 @@ pub(super) fn address(buffer: u64) -> u64 {
     u64::from(call!(ADDRESS, fn(u64) -> u32, buffer).unwrap_or(0))
 }
 
+/// Bytes per bank of a buffer, as TT-Metal counts them.
+pub(super) fn bytes_per_bank(buffer: u64) -> Option<u64> {
+    call!(SIZE_PER_BANK, fn(u64) -> u64, buffer)
+}
+
+/// First address of L1 that an allocator hands out.
+pub(super) fn l1_base(allocator: u64) -> Option<u64> {
+    const L1: u32 = 0;
+    let l1 = L1;
+    call!(form(&BASE_ADDRESS), fn(u64, *const u32) -> u64, allocator, &raw const l1)
+}
+
 /// The device that a buffer belongs to, from 0.80; 0 before.
 pub(super) fn device(buffer: u64) -> u64 {
     call!(DEVICE, fn(u64) -> u64, buffer).unwrap_or(0)
@@ -315,24 +329,27 @@ fn owned(pointer: *const u64) -> u64 {
 
 /// TT-Metal's numbers of a mesh's devices.
 pub(super) fn mesh_device_ids(mesh: u64) -> Vec<i32> {
-    vector::<i32>(&MESH_DEVICE_IDS, mesh)
+    copy_of::<i32>(&MESH_DEVICE_IDS, mesh)
 }
 
 /// Addresses of a mesh's devices, in the order of their numbers.
 pub(super) fn mesh_devices(mesh: u64) -> Vec<u64> {
-    vector::<u64>(&MESH_DEVICES, mesh)
+    copy_of::<u64>(&MESH_DEVICES, mesh)
 }
 
 /// Calls a const member function that returns a `std::vector` of numbers.
-fn vector<T: Copy>(symbol: &Symbol, object: u64) -> Vec<T> {
+pub(super) fn copy_of<T: Copy>(symbol: &Symbol, object: u64) -> Vec<T> {
+    copy_of_with(symbol, object, 0)
+}
+
+/// Calls a const member function with one more parameter that returns a `std::vector` of numbers.
+pub(super) fn copy_of_with<T: Copy>(symbol: &Symbol, object: u64, argument: u64) -> Vec<T> {
     // Begin, end, end of storage: the result is written where the hidden first parameter points.
     let mut parts = [0_u64; 3];
-    if call!(symbol, fn(*mut [u64; 3], u64), &raw mut parts, object).is_none() {
-        return Vec::new();
-    }
+    let called = call!(symbol, fn(*mut [u64; 3], u64, u64), &raw mut parts, object, argument);
     let [begin, end, _] = parts;
     let count = usize::try_from(end.saturating_sub(begin)).unwrap_or(0) / size_of::<T>();
-    if begin == 0 || count == 0 || count > MANY {
+    if called.is_none() || begin == 0 || count == 0 || count > MANY {
         return Vec::new();
     }
     // // SAFETY: the vector owns `count` initialised elements from `begin`, without other users.
@@ -342,10 +359,19 @@ fn vector<T: Copy>(symbol: &Symbol, object: u64) -> Vec<T> {
 }
 
 /// Frees what C++ allocated.
-fn delete(pointer: u64) {
+pub(super) fn delete(pointer: u64) {
     if pointer != 0 {
         call!(OPERATOR_DELETE, fn(u64), pointer);
     }
+}
+
+/// The number of a trace, by reference.
+pub(super) fn trace_id(id: u64) -> u32 {
+    if id == 0 {
+        return 0;
+    }
+    // SAFETY: the reference that the caller passed is to a number of 32 bits.
+    unsafe { *(id as *const u32) }
 }
 
 /// The pairs of a `const std::unordered_map<int, uint64_t>&` of libstdc++: device numbers and unique ids.

@@ -10,7 +10,8 @@ use crate::ffi::new_process;
 use crate::refresh::{self, Ask};
 use crate::registry::{KindShape, NewAllocator, Registry};
 
-const NOW: Circumstances = Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain };
+const NOW: Circumstances =
+    Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain, queue: u8::MAX };
 
 const ALLOCATOR: NewAllocator = NewAllocator {
     pointer: 0x1000,

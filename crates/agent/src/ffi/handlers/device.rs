@@ -2,13 +2,17 @@
 
 #![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
 
-use ttmem_segment::entry::Tags;
+use std::sync::atomic::Ordering;
+
+use ttmem_segment::entry::{Tags, pair};
+use ttmem_segment::layout::{allocator, counter};
 use ttmem_segment::{AllocatorRole, EventKind, Hook};
 
-use super::super::{NOWHERE, Start, circumstances, guarded, system, thread, tt_metal};
+use super::super::{NOWHERE, Start, circumstances, guarded, program_api, system, thread, tt_metal};
 use super::{enter_allocator, lock_registry, note_call};
 use crate::ops::ThreadState;
-use crate::registry::{KindShape, NewAllocator, Registry};
+use crate::recorder::Recorder;
+use crate::registry::{KindShape, NewAllocator, Registry, allocator_word};
 
 /// The constructor, of interest while the sub-devices of a mesh are set up: their allocators say by themselves neither
 /// what they are nor, before 0.80, to whom they belong.
@@ -118,6 +122,7 @@ pub(in crate::ffi) fn open_mesh(
 ) -> u64 {
     let result = real(this, mesh, queues, l1_small, trace, worker_l1, remap, remap_length, minimal);
     note_mesh(hook, mesh, this);
+    note_trace_region(trace);
     result
 }
 
@@ -137,8 +142,15 @@ pub(in crate::ffi) fn legacy_open_mesh(
     let result = real(this, queues, l1_small, trace, worker_l1, minimal, remap, remap_length);
     if !tt_metal::has_mesh_implementation() {
         note_mesh(hook, this, this);
+        note_trace_region(trace);
     }
     result
+}
+
+fn note_trace_region(bytes: u64) {
+    guarded(Start::No, |recorder, _| {
+        recorder.words[counter::TRACE_REGION_SIZE].store(bytes, Ordering::Relaxed);
+    });
 }
 
 /// Registers a mesh, its chips, its allocator and those of its devices.
@@ -152,8 +164,11 @@ fn note_mesh(hook: Hook, mesh: u64, implementation: u64) {
             let registry = Registry(recorder);
             let chips = registry.chips(&ids);
             registry.mesh(mesh, implementation, chips);
-            if allocator != 0 {
-                enter_allocator(recorder, allocator, AllocatorRole::Mesh, chips);
+            if allocator != 0
+                && let Some(index) =
+                    enter_allocator(recorder, allocator, AllocatorRole::Mesh, chips)
+            {
+                note_l1(recorder, index, allocator, mesh);
             }
             for (id, device) in ids.iter().zip(&devices) {
                 if let Some(allocator) = registry.device_allocator(*device) {
@@ -168,11 +183,25 @@ fn note_mesh(hook: Hook, mesh: u64, implementation: u64) {
     });
 }
 
+/// Notes where L1 begins and ends, and the grid of worker cores.
+fn note_l1(recorder: Recorder<'_>, index: u8, allocator: u64, mesh: u64) {
+    let grid = program_api::grid(mesh).map(|(columns, rows)| pair(columns, rows));
+    for (word, value) in [
+        (allocator::L1_BASE, tt_metal::l1_base(allocator)),
+        (allocator::L1_SIZE, program_api::l1_size(mesh).map(u64::from)),
+        (allocator::GRID, grid),
+    ] {
+        let value = value.unwrap_or(0);
+        recorder.words[allocator_word(index) + word].store(value, Ordering::Relaxed);
+    }
+}
+
 /// `MeshDevice::close`.
 pub(in crate::ffi) fn close_mesh(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
         if let Some(_lock) = lock_registry(recorder) {
+            recorder.chips_cleared(Registry(recorder).chips_only_of(this));
             Registry(recorder).forget_mesh(this);
         }
         let now = circumstances(recorder.process, thread, NOWHERE);

@@ -1,6 +1,4 @@
-//! The current work of TT-Metal: programs, traces, contexts, ops.
-
-#![expect(clippy::too_many_arguments, reason = "they are those of the real functions")]
+//! The current work of TT-Metal: kernel binaries, contexts, ops.
 
 use ttmem_segment::layout::counter;
 use ttmem_segment::name::NAME_BYTES;
@@ -19,70 +17,12 @@ pub(in crate::ffi) fn load_binaries(
     this: u64,
     queue: u64,
 ) -> u64 {
-    count(hook);
-    let _scope = OriginScope::enter(Origin::Kernels);
-    real(this, queue)
-}
-
-/// `populate_mesh_buffer`: what is allocated meanwhile on this thread is a trace.
-pub(in crate::ffi) fn write_trace(
-    hook: Hook,
-    real: impl FnOnce(u64, u64, u64, u64, u64, u64) -> u64,
-    a: u64,
-    b: u64,
-    c: u64,
-    d: u64,
-    e: u64,
-    f: u64,
-) -> u64 {
-    count(hook);
-    let _scope = OriginScope::enter(Origin::Trace);
-    real(a, b, c, d, e, f)
-}
-
-/// Counts calls of a function with one parameter.
-pub(in crate::ffi) fn count_one(hook: Hook, real: impl FnOnce(u64) -> u64, a: u64) -> u64 {
-    count(hook);
-    real(a)
-}
-
-/// Counts calls of a function with two parameters.
-pub(in crate::ffi) fn count_two(
-    hook: Hook,
-    real: impl FnOnce(u64, u64) -> u64,
-    a: u64,
-    b: u64,
-) -> u64 {
-    count(hook);
-    real(a, b)
-}
-
-/// Counts calls of a function with three parameters.
-pub(in crate::ffi) fn count_three(
-    hook: Hook,
-    real: impl FnOnce(u64, u64, u64) -> u64,
-    a: u64,
-    b: u64,
-    c: u64,
-) -> u64 {
-    count(hook);
-    real(a, b, c)
-}
-
-fn count(hook: Hook) {
-    let counter = match hook {
-        Hook::CircularBuffers => counter::CIRCULAR_BUFFER_PLACEMENTS,
-        Hook::DestroyProgram => counter::PROGRAMS_DESTROYED,
-        Hook::TrackProgram => counter::PROGRAMS_TRACKED,
-        Hook::EnqueueWorkload => counter::WORKLOADS_ENQUEUED,
-        Hook::LoadBinaries => counter::BINARY_LOADS,
-        Hook::WriteTrace => counter::TRACES_WRITTEN,
-        _ => return,
-    };
     guarded(Start::No, |recorder, _| {
         note_call(recorder, hook);
-        recorder.count(counter);
+        recorder.count(counter::BINARY_LOADS);
     });
+    let _scope = OriginScope::enter(Origin::Kernels);
+    real(this, queue)
 }
 
 /// The context that every op enters to allocate its result: it says nothing of the op around it.

@@ -1,0 +1,542 @@
+//! Programs: what they place in L1, when they are handed to a command queue, and why TT-Metal refuses one.
+
+use std::sync::atomic::Ordering;
+
+use ttmem_segment::entry::Tags;
+use ttmem_segment::layout::counter;
+use ttmem_segment::name::NAME_BYTES;
+use ttmem_segment::program::{FootprintEntry, PartEntry};
+use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
+
+use super::super::{Start, circumstances, guarded, program_api, system, tt_metal};
+use super::{note_call, stack_of};
+use crate::names;
+use crate::ops::{Handover, ThreadState};
+use crate::process::SpinGuard;
+use crate::programs::{Borrowed, Draft, ProgramSlot, mix};
+use crate::recorder::{Circumstances, Recorder};
+use crate::registry::Registry;
+
+/// Rounds of waiting for the lock of the programs: it is held for microseconds.
+const PATIENCE: u32 = 20_000;
+
+/// Takes the lock of the programs.
+pub(super) fn lock(recorder: Recorder<'_>) -> Option<SpinGuard<'_>> {
+    recorder.process.programs_lock.lock(PATIENCE, system::pause)
+}
+
+/// `track_program`: an op announces a program of the workload that it will enqueue.
+pub(in crate::ffi) fn track_program(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    this: u64,
+    program: u64,
+    device: u64,
+) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        recorder.count(counter::PROGRAMS_TRACKED);
+        if !thread.handover.announced.add(program) {
+            thread.handover.is_overfull.set(true);
+        }
+        thread.handover.device.set(device);
+    });
+    real(this, program, device)
+}
+
+/// `EnqueueMeshWorkload`: when it returns, the workload's programs are dispatched.
+pub(in crate::ffi) fn enqueue(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    queue: u64,
+    workload: u64,
+    blocking: u64,
+) -> u64 {
+    /// Ends the handover, whether the real function returns or throws.
+    struct Scope;
+    impl Drop for Scope {
+        fn drop(&mut self) {
+            ThreadState::with(|thread| thread.handover.end());
+        }
+    }
+    let marker = 0_u8;
+    let stack = stack_of(&marker);
+    ThreadState::with(|thread| thread.handover.begin());
+    let scope = Scope;
+    let result = real(queue, workload, blocking);
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        recorder.count(counter::WORKLOADS_ENQUEUED);
+        let now = circumstances(recorder.process, thread, stack);
+        hand_over(recorder, &thread.handover, workload, now);
+    });
+    drop(scope);
+    result
+}
+
+/// Records the dispatch of every program of a workload.
+#[inline(always)]
+fn hand_over(recorder: Recorder<'_>, handover: &Handover, workload: u64, now: Circumstances) {
+    let compiled = handover.compiled.len();
+    let expected = program_api::programs_of(workload).unwrap_or(compiled);
+    if compiled == expected && compiled > 0 {
+        for program in handover.compiled.iter() {
+            dispatch(recorder, handover, program, workload, now);
+        }
+        return;
+    }
+    hand_over_announced(recorder, handover, workload, expected, now);
+}
+
+/// Of a workload with several programs others compile some: those that the op announced are its programs.
+#[cold]
+fn hand_over_announced(
+    recorder: Recorder<'_>,
+    handover: &Handover,
+    workload: u64,
+    expected: usize,
+    now: Circumstances,
+) {
+    let mut dispatched = 0;
+    for object in handover.announced.iter() {
+        if program_api::is_in_workload(workload, object)
+            && let Some(program) = program_api::implementation(object)
+            && recorder.process.programs.find(program).is_some()
+        {
+            dispatch(recorder, handover, program, workload, now);
+            dispatched += 1;
+        }
+    }
+    let tensors = Default::default();
+    (dispatched..expected).for_each(|_| recorder.dispatched_unknown(tensors, now));
+}
+
+/// Records a dispatch: a few stores for a program that was dispatched before and places what it placed then.
+#[inline(always)]
+fn dispatch(
+    recorder: Recorder<'_>,
+    handover: &Handover,
+    program: u64,
+    workload: u64,
+    now: Circumstances,
+) {
+    let device = handover.device.get();
+    let known = recorder.process.programs.find(program).and_then(|slot| {
+        let index = slot.footprint.load(Ordering::Relaxed).checked_sub(1)?;
+        let is_same = slot.device.load(Ordering::Relaxed) == device
+            && slot.changed.load(Ordering::Relaxed) == 0
+            && (slot.has_backed.load(Ordering::Relaxed) == 0
+                || slot.addresses.load(Ordering::Relaxed) == program_api::addresses(program));
+        is_same.then(|| (index, slot.allocator.load(Ordering::Relaxed)))
+    });
+    let (index, allocator) = match known {
+        Some((index, allocator)) => (Some(index), allocator),
+        None => refresh(recorder, handover, program, workload, now),
+    };
+    let tensors = recorder.tensors(allocator, program_api::lowest_l1);
+    if recorder.process.capturing.load(Ordering::Relaxed) != 0
+        && super::trace::capture(recorder, device, index, tensors, now)
+    {
+        return;
+    }
+    match index {
+        Some(index) => recorder.dispatched(index, tensors, now),
+        None => recorder.dispatched_unknown(tensors, now),
+    }
+}
+
+/// Finds or records the footprint of a program that is new, or places something else than before. Returns its index and the
+/// allocator of the L1 buffers.
+#[cold]
+fn refresh(
+    recorder: Recorder<'_>,
+    handover: &Handover,
+    program: u64,
+    workload: u64,
+    now: Circumstances,
+) -> (Option<u32>, u8) {
+    let device = handover.device.get();
+    let Some(_lock) = lock(recorder) else { return (None, u8::MAX) };
+    let Some(slot) = recorder.process.programs.find_or_add(program) else {
+        return (None, u8::MAX);
+    };
+    let registry = Registry(recorder);
+    let mesh = registry.find_mesh(device);
+    let allocator = mesh
+        .map(|(mesh, _)| tt_metal::mesh_allocator(mesh))
+        .filter(|allocator| *allocator != 0)
+        .and_then(|allocator| recorder.process.allocator_index(allocator))
+        .unwrap_or(u8::MAX);
+    let objects = handover.announced.iter();
+    let object = { objects }.find(|object| program_api::implementation(*object) == Some(program));
+    let (mesh, mut chips) = mesh.unwrap_or((0, 0));
+    let devices = object.and_then(|object| program_api::devices_of(workload, mesh, object));
+    let own = devices.map_or(0, |devices| registry.chips_of(&devices));
+    if own != 0 {
+        chips = own;
+    }
+    let addresses = program_api::addresses(program);
+    let place = mix(addresses, device);
+    let changed = slot.changed.swap(0, Ordering::Relaxed) != 0;
+    let index = slot.with_draft(|draft| {
+        if changed {
+            draft.forget_recent();
+        }
+        if let Some(index) = draft.recent(place) {
+            return Some(index);
+        }
+        let index = record(recorder, slot, draft, Target { program, mesh, chips }, now)?;
+        draft.remember(place, index);
+        Some(index)
+    });
+    slot.device.store(device, Ordering::Relaxed);
+    slot.addresses.store(addresses, Ordering::Relaxed);
+    slot.allocator.store(allocator, Ordering::Relaxed);
+    slot.footprint.store(index.map_or(0, |index| index + 1), Ordering::Relaxed);
+    (index, allocator)
+}
+
+/// A program and where it runs.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    program: u64,
+    mesh: u64,
+    chips: u128,
+}
+
+impl Target {
+    /// A program on all chips of a device or mesh.
+    pub(super) fn new(recorder: Recorder<'_>, program: u64, device: u64) -> Self {
+        let (mesh, chips) = Registry(recorder).find_mesh(device).unwrap_or((0, 0));
+        Self { program, mesh, chips }
+    }
+}
+
+/// Records a footprint, or finds an equal one. The caller holds the lock of the programs.
+pub(super) fn record(
+    recorder: Recorder<'_>,
+    slot: &ProgramSlot,
+    draft: &Draft,
+    target: Target,
+    now: Circumstances,
+) -> Option<u32> {
+    let Target { program, mesh, chips } = target;
+    let mut parts = placements(program, draft);
+    let has_backed = parts.iter().any(|part| part.is_backed);
+    slot.has_backed.store(u8::from(has_backed), Ordering::Relaxed);
+    let first_device = tt_metal::mesh_devices(mesh).first().copied();
+    add_kernels(recorder, program, first_device, &mut parts);
+    let first_core = parts.first().map(|part| part.cores.start);
+    let mut key = mix(mix(1, chips as u64), (chips >> 64) as u64);
+    key = mix(key, u64::from(now.name));
+    for part in &parts {
+        key = part.to_words().into_iter().fold(key, mix);
+    }
+    let entry = FootprintEntry {
+        key: key.max(1),
+        program: program_api::program_id(program),
+        chips,
+        time: now.time,
+        first_part: 0,
+        parts: 0,
+        name: now.name,
+        thread: now.thread,
+        config_bytes: program_api::config_bytes(program),
+        semaphore_bytes: first_core.and_then(|core| program_api::semaphore_bytes(program, core)),
+        pointer: program,
+    };
+    recorder.footprint(&entry, &parts)
+}
+
+/// What a program places, one part for each rectangle of cores.
+pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
+    let mut parts = Vec::new();
+    for buffer in program_api::circular_buffers(program) {
+        let is_backed = !draft.own.contains(&(buffer.address, buffer.bytes));
+        let part = part(PartKind::CircularBuffer, buffer.address, buffer.bytes);
+        let part = PartEntry { is_backed, ..part };
+        parts.extend(buffer.cores.iter().map(|cores| PartEntry { cores: *cores, ..part }));
+    }
+    let ranges = if draft.dataflow.is_empty() && draft.borrowed.is_empty() {
+        Vec::new()
+    } else {
+        program_api::dataflow_ranges(program)
+    };
+    for (cores, address, bytes) in &draft.dataflow {
+        if ranges.contains(cores) {
+            let part = part(PartKind::DataflowBuffer, *address, *bytes);
+            parts.push(PartEntry { cores: *cores, ..part });
+        }
+    }
+    for Borrowed { object, address, bytes } in &draft.borrowed {
+        let part = part(PartKind::DataflowBuffer, *address, *bytes);
+        let cores = program_api::dataflow_cores(program, *object);
+        let backed = |cores| PartEntry { cores, is_backed: true, ..part };
+        parts.extend(cores.into_iter().map(backed));
+    }
+    parts
+}
+
+fn part(kind: PartKind, address: u32, bytes: u32) -> PartEntry {
+    PartEntry {
+        kind,
+        is_backed: false,
+        has_bytes: true,
+        core_type: 0,
+        name: 0,
+        address,
+        bytes,
+        cores: CoreRange { start: (0, 0), end: (0, 0) },
+        footprint: 0,
+    }
+}
+
+fn add_kernels(
+    recorder: Recorder<'_>,
+    program: u64,
+    device: Option<u64>,
+    parts: &mut Vec<PartEntry>,
+) {
+    for kernel in program_api::kernels(program, device) {
+        let text = &kernel.name[..kernel.name.len().min(NAME_BYTES)];
+        let name = match text {
+            [] => 0,
+            text => names::intern(recorder, NameSource::Context, text),
+        };
+        let part = part(PartKind::Kernel, 0, kernel.text.unwrap_or(0));
+        let part = PartEntry { name, has_bytes: kernel.text.is_some(), ..part };
+        parts.extend(kernel.cores.iter().map(|cores| PartEntry { cores: *cores, ..part }));
+    }
+}
+
+/// `compile_and_allocate`: a program of the workload that is being enqueued, also if nothing is left to do.
+pub(in crate::ffi) fn compile(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    this: u64,
+    device: u64,
+    force: u64,
+) -> u64 {
+    note_program(hook, this, device);
+    real(this, device, force)
+}
+
+/// Notes a program of the workload that is being enqueued on this thread.
+#[inline]
+fn note_program(hook: Hook, program: u64, device: u64) {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let handover = &thread.handover;
+        if handover.is_enqueueing.get() {
+            handover.device.set(device);
+            if !handover.compiled.add(program) {
+                handover.is_overfull.set(true);
+            }
+        }
+    });
+}
+
+/// Puts this thread into the placing of a program's buffers until it ends.
+struct Placing;
+
+impl Placing {
+    fn of(program: u64) -> Self {
+        ThreadState::with(|thread| {
+            thread.handover.placing.set(program);
+            thread.handover.has_placed.set(false);
+        });
+        Self
+    }
+}
+
+impl Drop for Placing {
+    fn drop(&mut self) {
+        ThreadState::with(|thread| thread.handover.placing.set(0));
+    }
+}
+
+/// `allocate_circular_buffers`: TT-Metal tells of each inside, unless they are placed already.
+pub(in crate::ffi) fn place_circular_buffers(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    device: u64,
+) -> u64 {
+    note_program(hook, this, device);
+    guarded(Start::No, |recorder, _| recorder.count(counter::CIRCULAR_BUFFER_PLACEMENTS));
+    let _placing = Placing::of(this);
+    real(this, device)
+}
+
+/// `track_allocate_cb`: a circular buffer got its address.
+#[expect(clippy::too_many_arguments, reason = "they are those of the real function")]
+pub(in crate::ffi) fn track_circular_buffer(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64) -> u64,
+    this: u64,
+    cores: u64,
+    address: u64,
+    bytes: u64,
+    backed: u64,
+    device: u64,
+) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let placed = (u32::try_from(address), u32::try_from(bytes));
+        if let (Ok(address), Ok(bytes)) = placed
+            && backed & 0xff == 0
+        {
+            add_placement(recorder, &thread.handover, |draft, is_first| {
+                if is_first {
+                    draft.own.clear();
+                }
+                // One call for each chip.
+                if !draft.own.contains(&(address, bytes)) {
+                    draft.own.push((address, bytes));
+                }
+            });
+        }
+    });
+    real(this, cores, address, bytes, backed, device)
+}
+
+/// `allocate_dataflow_buffers`: TT-Metal marks the memory of each inside, unless they are placed already.
+pub(in crate::ffi) fn place_dataflow_buffers(
+    hook: Hook,
+    real: impl FnOnce(u64, u64) -> u64,
+    this: u64,
+    device: u64,
+) -> u64 {
+    struct Dataflow(Placing);
+    impl Drop for Dataflow {
+        fn drop(&mut self) {
+            ThreadState::with(|thread| thread.handover.is_dataflow.set(false));
+        }
+    }
+    guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    let dataflow = Dataflow(Placing::of(this));
+    ThreadState::with(|thread| thread.handover.is_dataflow.set(true));
+    let result = real(this, device);
+    drop(dataflow);
+    result
+}
+
+/// `mark_address`: memory of the cores of a list of placements is taken.
+pub(in crate::ffi) fn mark_address(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64) -> u64,
+    this: u64,
+    address: u64,
+    bytes: u64,
+    base: u64,
+) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        let handover = &thread.handover;
+        if !handover.is_dataflow.get() || handover.placing.get() == 0 {
+            return;
+        }
+        let placed = (u32::try_from(address), u32::try_from(bytes));
+        if let (Ok(address), Ok(bytes)) = placed
+            && let Some(cores) = program_api::range_of_allocator(this)
+        {
+            add_placement(recorder, handover, |draft, is_first| {
+                if is_first {
+                    draft.dataflow.clear();
+                }
+                draft.dataflow.push((cores, address, bytes));
+            });
+        }
+    });
+    real(this, address, bytes, base)
+}
+
+/// Changes the draft of the program that is being placed; says whether it is the first change since the placing began.
+fn add_placement(
+    recorder: Recorder<'_>,
+    handover: &Handover,
+    change: impl FnOnce(&mut Draft, bool),
+) {
+    let program = handover.placing.get();
+    if program == 0 {
+        return;
+    }
+    let Some(_lock) = lock(recorder) else { return };
+    if let Some(slot) = recorder.process.programs.find_or_add(program) {
+        slot.changed.store(1, Ordering::Relaxed);
+        slot.with_draft(|draft| change(draft, !handover.has_placed.replace(true)));
+    }
+}
+
+/// `AttachBorrowedDFBBuffers`: dataflow buffers get the memory of tensors.
+pub(in crate::ffi) fn attach_tensors(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    program: u64,
+    tensors: u64,
+    flag: u64,
+) -> u64 {
+    let result = real(program, tensors, flag);
+    guarded(Start::No, |recorder, _| {
+        note_call(recorder, hook);
+        let bindings = program_api::borrowed_bindings(program);
+        if bindings.is_empty() {
+            return;
+        }
+        let tensors = program_api::named_tensors(tensors);
+        let borrowed: Vec<Borrowed> = bindings
+            .iter()
+            .filter_map(|(object, name)| {
+                let (_, tensor) = tensors.iter().find(|(held, _)| held == name)?;
+                let (address, bytes) = program_api::tensor_memory(*tensor)?;
+                Some(Borrowed { object: *object, address, bytes })
+            })
+            .collect();
+        let Some(_lock) = lock(recorder) else { return };
+        let Some(slot) = recorder.process.programs.find_or_add(program) else { return };
+        slot.with_draft(|draft| {
+            if draft.borrowed != borrowed {
+                draft.borrowed = borrowed;
+                slot.changed.store(1, Ordering::Relaxed);
+            }
+        });
+    });
+    result
+}
+
+/// `~ProgramImpl`: its address may be another program's next.
+pub(in crate::ffi) fn destroy_program(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
+    guarded(Start::No, |recorder, thread| {
+        note_call(recorder, hook);
+        recorder.count(counter::PROGRAMS_DESTROYED);
+        if recorder.process.programs.find(this).is_none() {
+            return;
+        }
+        let Some(_lock) = lock(recorder) else { return };
+        if let Some(index) = recorder.process.programs.remove(this) {
+            let now = circumstances(recorder.process, thread, super::super::NOWHERE);
+            recorder.footprint_destroyed(index, now.time);
+        }
+    });
+    real(this)
+}
+
+impl Handover {
+    /// A workload comes to be enqueued on this thread.
+    #[inline]
+    fn begin(&self) {
+        self.is_enqueueing.set(true);
+        self.compiled.clear();
+    }
+
+    /// It is enqueued, or refused.
+    #[inline]
+    fn end(&self) {
+        self.is_enqueueing.set(false);
+        self.announced.clear();
+        self.compiled.clear();
+        self.is_overfull.set(false);
+    }
+}
+
+const _: () = assert!(Tags::NO_ALLOCATOR == u8::MAX, "255 is no allocator");

@@ -1,0 +1,294 @@
+//! What the hooks write of programs: footprints, dispatches, traces, refusals.
+
+use std::sync::atomic::Ordering;
+
+use ttmem_segment::entry::{high, live_from_word, live_step, low, pair};
+use ttmem_segment::layout::{
+    DISPATCH_WORDS, FOOTPRINT_WORDS, PART_WORDS, REFUSAL_WORDS, REFUSALS, Section, TRACE_WORDS,
+    TRACES, counter, footprint, kind, trace,
+};
+use ttmem_segment::program::{
+    DispatchEntry, FOOTPRINT_FIXED_WORDS, FootprintEntry, NO_FOOTPRINT, PartEntry, RefusalEntry,
+    TRACE_FIXED_WORDS, TraceEntry, from_trace_part, trace_part,
+};
+use ttmem_segment::{BufferKind, DispatchKind};
+
+use super::{Circumstances, Recorder, kind_block};
+use crate::process::UNKNOWN_ADDRESS;
+
+/// What is in L1 beside programs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tensors {
+    /// Lowest address of a buffer; 0 for none or if it is not known.
+    pub(crate) lowest: u32,
+    /// Bytes per bank.
+    pub(crate) bytes: u32,
+}
+
+impl Recorder<'_> {
+    /// Looks for a footprint with this key; records it with its parts if there is none. `None` if there is no room. The
+    /// caller holds the lock of the programs.
+    pub(crate) fn footprint(&self, new: &FootprintEntry, parts: &[PartEntry]) -> Option<u32> {
+        let (first, entries) = self.process.table(Section::Footprints);
+        let used = self.counter(counter::FOOTPRINTS).min(entries);
+        let is_it = |index: &usize| {
+            let word = &self.words[first + index * FOOTPRINT_WORDS];
+            u64::from_le(word.load(Ordering::Relaxed)) == new.key
+        };
+        if let Some(index) = (0..used).find(is_it) {
+            let destroyed = first + index * FOOTPRINT_WORDS + footprint::DESTROYED;
+            self.words[destroyed].store(0, Ordering::Relaxed);
+            return u32::try_from(index).ok();
+        }
+        let (first_part, part_entries) = self.process.table(Section::Parts);
+        let used_parts = self.counter(counter::PARTS);
+        if used >= entries || used_parts + parts.len() > part_entries {
+            self.count(counter::FOOTPRINTS_DROPPED);
+            return None;
+        }
+        let index = u32::try_from(used).ok()?;
+        for (number, part) in parts.iter().enumerate() {
+            let part = PartEntry { footprint: index, ..*part };
+            let position = first_part + (used_parts + number) * PART_WORDS;
+            self.store::<PART_WORDS>(position, part.to_words());
+        }
+        self.words[counter::PARTS].store((used_parts + parts.len()) as u64, Ordering::Release);
+        let entry = FootprintEntry {
+            first_part: u32::try_from(used_parts).ok()?,
+            parts: u32::try_from(parts.len()).ok()?,
+            ..*new
+        };
+        let position = first + used * FOOTPRINT_WORDS;
+        self.store::<FOOTPRINT_FIXED_WORDS>(position, entry.to_words());
+        self.words[counter::FOOTPRINTS].store(used as u64 + 1, Ordering::Release);
+        Some(index)
+    }
+
+    fn counter(&self, word: usize) -> usize {
+        usize::try_from(self.words[word].load(Ordering::Acquire)).unwrap_or(usize::MAX)
+    }
+
+    /// The number of the next dispatch, from 1; `more` numbers after it are taken too.
+    #[inline(always)]
+    fn next_dispatch(&self, more: u64) -> u64 {
+        self.words[counter::DISPATCHES].fetch_add(1 + more, Ordering::AcqRel) + 1
+    }
+
+    /// A program was handed to a command queue.
+    #[inline(always)]
+    pub(crate) fn dispatched(&self, index: u32, tensors: Tensors, now: Circumstances) {
+        let sequence = self.next_dispatch(0);
+        self.use_footprint(index, 1, sequence, tensors, now);
+        self.write_dispatch(DispatchKind::Program, sequence, index, tensors, now);
+    }
+
+    /// A program whose footprint is not recorded was handed to a command queue.
+    #[cold]
+    pub(crate) fn dispatched_unknown(&self, tensors: Tensors, now: Circumstances) {
+        let sequence = self.next_dispatch(0);
+        self.count(counter::UNKNOWN_DISPATCHES);
+        self.words[counter::LAST_UNKNOWN_DISPATCH].fetch_max(sequence, Ordering::AcqRel);
+        self.write_dispatch(DispatchKind::Program, sequence, NO_FOOTPRINT, tensors, now);
+    }
+
+    /// A program was captured by a trace.
+    #[cold]
+    pub(crate) fn captured(&self, index: Option<u32>, tensors: Tensors, now: Circumstances) {
+        let sequence = self.next_dispatch(0);
+        let index = index.unwrap_or(NO_FOOTPRINT);
+        self.write_dispatch(DispatchKind::Captured, sequence, index, tensors, now);
+    }
+
+    /// Notes a dispatch in the entry of a footprint.
+    #[inline(always)]
+    fn use_footprint(
+        &self,
+        index: u32,
+        dispatches: u64,
+        sequence: u64,
+        tensors: Tensors,
+        now: Circumstances,
+    ) {
+        let (first, _) = self.process.table(Section::Footprints);
+        let words = &self.words[first + index as usize * FOOTPRINT_WORDS..][..FOOTPRINT_WORDS];
+        words[footprint::DISPATCHES].fetch_add(dispatches, Ordering::Relaxed);
+        words[footprint::LAST_TIME].store(now.time, Ordering::Relaxed);
+        let held = words[footprint::L1].load(Ordering::Relaxed);
+        let is_lower = tensors.lowest != 0 && (low(held) == 0 || tensors.lowest < low(held));
+        if is_lower || tensors.bytes > high(held) {
+            let lowest = if is_lower { tensors.lowest } else { low(held) };
+            if is_lower {
+                words[footprint::LOWEST_EVENT].store(self.events(), Ordering::Relaxed);
+            }
+            let word = pair(lowest, tensors.bytes.max(high(held)));
+            words[footprint::L1].store(word, Ordering::Relaxed);
+        }
+        words[footprint::LAST_DISPATCH].store(sequence, Ordering::Release);
+    }
+
+    #[inline(always)]
+    fn write_dispatch(
+        &self,
+        kind: DispatchKind,
+        sequence: u64,
+        footprint: u32,
+        tensors: Tensors,
+        now: Circumstances,
+    ) {
+        let (first, entries) = self.process.table(Section::Dispatches);
+        let entry = DispatchEntry {
+            sequence,
+            kind,
+            time: now.time,
+            footprint,
+            thread: now.thread,
+            event: self.events(),
+            name: now.name,
+            queue: now.queue,
+            l1_bytes: tensors.bytes,
+            lowest_l1: tensors.lowest,
+        };
+        // The number of entries is a power of two.
+        let position = usize::try_from(sequence - 1).unwrap_or(0) & entries.wrapping_sub(1);
+        let words = entry.to_words();
+        self.store::<DISPATCH_WORDS>(first + position * DISPATCH_WORDS, words);
+    }
+
+    /// What L1 holds beside programs, by the allocator of a mesh. `ask` says the lowest address when it has to be found out.
+    #[inline(always)]
+    pub(crate) fn tensors(&self, allocator: u8, ask: impl FnOnce(u64) -> Option<u64>) -> Tensors {
+        let Some(slot) = self.process.known_allocators().get(usize::from(allocator)) else {
+            return Tensors::default();
+        };
+        let live =
+            self.words[kind_block(allocator, BufferKind::L1) + kind::LIVE].load(Ordering::Relaxed);
+        let mut lowest = slot.lowest_l1.load(Ordering::Relaxed);
+        if lowest == UNKNOWN_ADDRESS {
+            let asked = ask(slot.pointer.load(Ordering::Acquire));
+            if let Some(known) = asked {
+                slot.lowest_l1.store(known, Ordering::Relaxed);
+            }
+            lowest = asked.unwrap_or(0);
+        }
+        let (bytes, _) = live_from_word(live);
+        let narrow = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Tensors { lowest: narrow(lowest), bytes: narrow(bytes) }
+    }
+
+    /// Enters a trace whose capture begins. Returns its serial number.
+    pub(crate) fn begin_trace(&self, new: &TraceEntry) -> u64 {
+        let serial = self.words[counter::TRACES].fetch_add(1, Ordering::AcqRel) + 1;
+        let first = self.trace_word(serial);
+        self.store::<TRACE_WORDS>(first, [0; TRACE_WORDS]);
+        let entry = TraceEntry { serial, ..*new };
+        self.store::<TRACE_FIXED_WORDS>(first, entry.to_words());
+        serial
+    }
+
+    /// Ends the capture of a trace that runs these footprints, each so often.
+    pub(crate) fn end_trace(&self, serial: u64, list: &[(u32, u32)], bytes: [u64; 2], time: u64) {
+        let first = self.trace_word(serial);
+        let (parts_first, entries) = self.process.table(Section::TraceParts);
+        let used = self.counter(counter::TRACE_PARTS).min(entries);
+        let fits = list.len().min(entries - used);
+        for (number, (footprint, dispatches)) in list[..fits].iter().enumerate() {
+            let word = trace_part(*footprint, *dispatches);
+            self.words[parts_first + used + number].store(word.to_le(), Ordering::Relaxed);
+        }
+        if fits < list.len() {
+            let lost = (list.len() - fits) as u64;
+            self.words[counter::TRACE_PARTS_DROPPED].fetch_add(lost, Ordering::Relaxed);
+        }
+        let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let dispatches = list.iter().map(|(_, dispatches)| u64::from(*dispatches)).sum();
+        let [bytes_per_bank, bytes] = bytes;
+        for (word, value) in [
+            (trace::BYTES_PER_BANK, bytes_per_bank),
+            (trace::BYTES, bytes),
+            (trace::PARTS, pair(narrow(used), narrow(fits))),
+            (trace::DISPATCHES, dispatches),
+            (trace::ENDED, time.max(1)),
+        ] {
+            self.words[first + word].store(value, Ordering::Relaxed);
+        }
+        self.words[counter::TRACE_PARTS].store((used + fits) as u64, Ordering::Release);
+    }
+
+    /// A trace was replayed: all its programs were dispatched.
+    pub(crate) fn replayed(&self, serial: u64, tensors: Tensors, now: Circumstances) {
+        let first = self.trace_word(serial);
+        let parts = self.words[first + trace::PARTS].load(Ordering::Acquire);
+        let total = self.words[first + trace::DISPATCHES].load(Ordering::Relaxed);
+        let (parts_first, entries) = self.process.table(Section::TraceParts);
+        let (_, footprints) = self.process.table(Section::Footprints);
+        let begin = (low(parts) as usize).min(entries);
+        let count = (high(parts) as usize).min(entries - begin);
+        let sequence = self.next_dispatch(count as u64);
+        let mut known = 0;
+        for (number, word) in self.words[parts_first + begin..][..count].iter().enumerate() {
+            let (index, dispatches) = from_trace_part(u64::from_le(word.load(Ordering::Relaxed)));
+            if (index as usize) < footprints {
+                known += u64::from(dispatches);
+                let sequence = sequence + 1 + number as u64;
+                self.use_footprint(index, u64::from(dispatches), sequence, tensors, now);
+            }
+        }
+        if known < total {
+            self.words[counter::UNKNOWN_DISPATCHES].fetch_add(total - known, Ordering::Relaxed);
+            let last = sequence + count as u64;
+            self.words[counter::LAST_UNKNOWN_DISPATCH].fetch_max(last, Ordering::AcqRel);
+        }
+        self.words[first + trace::REPLAYS].fetch_add(1, Ordering::Relaxed);
+        self.words[first + trace::LAST_REPLAY].store(sequence, Ordering::Relaxed);
+        let trace = u32::try_from(serial).unwrap_or(0);
+        self.write_dispatch(DispatchKind::Replay, sequence, trace, tensors, now);
+    }
+
+    /// A trace was released.
+    pub(crate) fn released(&self, serial: u64, time: u64) {
+        let word = self.trace_word(serial) + trace::RELEASED;
+        self.words[word].store(time.max(1), Ordering::Relaxed);
+    }
+
+    fn trace_word(&self, serial: u64) -> usize {
+        let (first, _) = self.process.table(Section::Traces);
+        first + usize::try_from(serial - 1).unwrap_or(0) % TRACES * TRACE_WORDS
+    }
+
+    /// A buffer was allocated while a captured trace was live.
+    #[cold]
+    pub(crate) fn allocated_during_trace(&self, kind: BufferKind, bytes_per_bank: u64) {
+        let word = match kind {
+            BufferKind::Dram => counter::DRAM_DURING_TRACES,
+            BufferKind::L1 => counter::L1_DURING_TRACES,
+            BufferKind::L1Small | BufferKind::Trace => return,
+        };
+        self.words[word].fetch_add(live_step(bytes_per_bank), Ordering::Relaxed);
+    }
+
+    /// TT-Metal refused a program or a trace.
+    pub(crate) fn refused(&self, new: &RefusalEntry) {
+        let sequence = self.words[counter::REFUSALS].fetch_add(1, Ordering::AcqRel) + 1;
+        let (first, _) = self.process.table(Section::Refusals);
+        let position = usize::try_from(sequence - 1).unwrap_or(0) % REFUSALS;
+        let entry = RefusalEntry { sequence, ..*new };
+        self.store::<REFUSAL_WORDS>(first + position * REFUSAL_WORDS, entry.to_words());
+    }
+
+    /// A program is destroyed. What it placed stays in L1.
+    pub(crate) fn footprint_destroyed(&self, index: u32, time: u64) {
+        let (first, entries) = self.process.table(Section::Footprints);
+        if (index as usize) < entries {
+            let word = first + index as usize * FOOTPRINT_WORDS + footprint::DESTROYED;
+            self.words[word].store(time.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// The chips of a set were closed: nothing is resident on them any more.
+    pub(crate) fn chips_cleared(&self, chips: u128) {
+        let newest = self.words[counter::DISPATCHES].load(Ordering::Acquire);
+        for chip in (0..128).filter(|chip| chips >> chip & 1 == 1) {
+            self.words[counter::CHIPS_CLEARED + chip].store(newest, Ordering::Relaxed);
+        }
+    }
+}
