@@ -42,6 +42,9 @@ pub const TRACES: usize = 64;
 /// Entries of [`Section::Refusals`].
 pub const REFUSALS: usize = 64;
 
+/// Entries of [`Section::Footprints`] in the smallest segment.
+const MIN_FOOTPRINTS: usize = 32;
+
 /// Words of an entry of [`Section::Chips`].
 pub const CHIP_WORDS: usize = 4;
 /// Words of an entry of [`Section::Allocators`].
@@ -423,16 +426,22 @@ impl Plan {
     /// First word of the buffers.
     pub const FIRST_BUFFER_WORD: usize = Self::FIRST_FAILURE_WORD + FAILURES * FAILURE_WORDS;
 
-    /// Divides at most `limit` bytes. What the small tables leave is shared by programs (a fifth at most), buffers (a
-    /// third of the rest at most) and events, each a power of two.
+    /// Divides at most `limit` bytes. What the small tables leave is shared by buffers (a third at most), programs (a
+    /// fifth at most) and events, each a power of two.
     #[must_use]
     pub fn within(limit: usize) -> Self {
         let limit = limit.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES) / WORD_BYTES;
         let left = limit - Self::FIRST_BUFFER_WORD;
-        let programs = Programs::within(left / 5);
-        let left = left - programs.words();
         let buffers = power_of_two_within(left / 3 / BUFFER_WORDS);
-        let events = power_of_two_within((left - buffers * BUFFER_WORDS) / EVENT_WORDS);
+        let rest = left - buffers * BUFFER_WORDS;
+        let events = |words: usize| power_of_two_within(words / EVENT_WORDS);
+        let mut programs = Programs::within(left / 5);
+        // Rather fewer programs than half of the events.
+        while programs.footprints > MIN_FOOTPRINTS && events(rest - programs.words()) < events(rest)
+        {
+            programs.footprints /= 2;
+        }
+        let events = events(rest - programs.words());
 
         let mut plan = Self::default();
         let mut next = HEADER_BYTES / WORD_BYTES;
@@ -522,7 +531,7 @@ mod tests {
                 let table = plan.table(section);
                 assert_eq!(table.first_word, next);
                 assert_eq!(table.first_word % 8, 0);
-                assert!(table.entries >= 64);
+                assert!(table.entries >= MIN_FOOTPRINTS);
                 next = table.entry(table.entries);
             }
             assert_eq!(plan.segment_bytes, next * WORD_BYTES);

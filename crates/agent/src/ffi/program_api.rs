@@ -179,7 +179,7 @@ pub(super) fn dataflow_ranges(program: u64) -> Vec<CoreRange> {
 fn core_range(words: [u64; 4]) -> Option<CoreRange> {
     let [start_x, start_y, end_x, end_y] = words.map(|word| u16::try_from(word).ok());
     let range = CoreRange { start: (start_x?, start_y?), end: (end_x?, end_y?) };
-    (range.len() > 0 && range.end.0 < SIDE && range.end.1 < SIDE).then_some(range)
+    (!range.is_empty() && range.end.0 < SIDE && range.end.1 < SIDE).then_some(range)
 }
 
 /// The `CoreRange` that a list of placements is for.
@@ -288,8 +288,11 @@ pub(super) fn named_tensors(map: u64) -> Vec<(Vec<u8>, u64)> {
 fn nodes(table: u64) -> impl Iterator<Item = u64> {
     let (mut node, count) = match table {
         0 => (0, 0),
-        // SAFETY: a hash table of libstdc++ is seven words: buckets, their number, the first node, the number of nodes ...
-        table => unsafe { ((*(table as *const [u64; 4]))[2], (*(table as *const [u64; 4]))[3]) },
+        table => {
+            // SAFETY: a hash table of libstdc++ is seven words: buckets, their number, the first node, the number of nodes ...
+            let [_, _, first, count] = unsafe { *(table as *const [u64; 4]) };
+            (first, count)
+        }
     };
     let mut left = usize::try_from(count).unwrap_or(0).min(MANY);
     std::iter::from_fn(move || {

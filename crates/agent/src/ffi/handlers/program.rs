@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use ttmem_segment::entry::Tags;
 use ttmem_segment::layout::counter;
 use ttmem_segment::name::NAME_BYTES;
+use ttmem_segment::owner::halves;
 use ttmem_segment::program::{FootprintEntry, PartEntry};
 use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
 
@@ -227,7 +228,7 @@ pub(super) fn record(
     let first_device = tt_metal::mesh_devices(mesh).first().copied();
     add_kernels(recorder, program, first_device, &mut parts);
     let first_core = parts.first().map(|part| part.cores.start);
-    let mut key = mix(mix(1, chips as u64), (chips >> 64) as u64);
+    let mut key = halves(chips).into_iter().fold(1, mix);
     key = mix(key, u64::from(now.name));
     for part in &parts {
         key = part.to_words().into_iter().fold(key, mix);
