@@ -266,30 +266,9 @@ pub(crate) fn read_end(bytes: &[u8]) -> Option<u64> {
     is_end.then(|| u64_at(bytes, 0))
 }
 
-const CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        let mut value = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
-            bit += 1;
-        }
-        table[byte as usize] = value;
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
-
 /// The CRC-32 of zlib and PNG.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        let [low, ..] = crc.to_le_bytes();
-        CRC_TABLE[usize::from(low ^ byte)] ^ crc >> 8
-    })
+    crc32fast::hash(bytes)
 }
 
 #[cfg(test)]
