@@ -16,7 +16,7 @@ use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
 
 pub(super) use amounts::{Geometry, amounts, geometry};
 pub(super) use findings::find;
-pub(super) use holders::{add_agents, add_readings, all_have_agents};
+pub(super) use holders::{add_agents, all_have_agents};
 pub(super) use join::{device_number, join, unique_id};
 
 /// A chip of a segment.

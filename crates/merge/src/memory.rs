@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ttmem_model::facts::{Field, RegionBytes, RegionContent, RegionSlot};
-use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName, checked_sum};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Arch, Kind, Pid, Region};
 
@@ -142,7 +142,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let is_gone = |held: &&Usage| matches!(held.holder, Owner::Gone { .. });
     let sum = |kind: Kind, gone: bool, none: Reading<u64>| {
         let parts = held.iter().filter(|held| is_gone(held) == gone);
-        agent::add_readings(parts.map(|held| held.reading(kind, age)), none)
+        Reading::sum(parts.map(|held| held.reading(kind, age)), none)
     };
     let reading = |field: Field<u64>, quality| {
         Reading::from_field(field, SourceName::Upstream, quality).aged(age)
@@ -339,12 +339,7 @@ fn add(all: &mut Vec<Usage>, more: Usage) {
 
 /// The sum of all, or the reason why one is missing.
 fn add_up<'a>(fields: impl Iterator<Item = &'a Field<u64>>) -> Field<u64> {
-    let mut sum = 0_u64;
-    for field in fields {
-        let bytes = field.as_ref().map_err(Clone::clone)?;
-        sum = sum.checked_add(*bytes).ok_or_else(|| Missing::failed("the sum is above 2^64"))?;
-    }
-    Ok(sum)
+    checked_sum(fields.cloned())
 }
 
 /// Divides the figures of a region's slots between the chip it is named after and the chips behind that.

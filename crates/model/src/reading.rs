@@ -243,6 +243,72 @@ impl<T> Reading<T> {
     }
 }
 
+/// The reason for a sum above the range of 64 bits.
+const OVERFLOW: &str = "the sum is above 2^64";
+
+impl Reading<u64> {
+    /// Adds two readings. The sum has the source and quality of the worse part and the age of the older one.
+    ///
+    /// A missing part, or a sum above 2^64, makes the sum missing.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Self {
+        self.combine(other, OVERFLOW, u64::checked_add)
+    }
+
+    /// Subtracts a reading, with source, quality and age as in [`Self::checked_add`].
+    ///
+    /// A missing part, or a difference below 0, makes the difference missing.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Self {
+        self.combine(other, "the part is larger than the whole", u64::checked_sub)
+    }
+
+    /// Adds all parts as [`Self::checked_add`] does; `none` is the sum of no parts.
+    #[must_use]
+    pub fn sum(parts: impl IntoIterator<Item = Self>, none: Self) -> Self {
+        parts.into_iter().reduce(Self::checked_add).unwrap_or(none)
+    }
+
+    fn combine(
+        self,
+        other: Self,
+        out_of_range: &str,
+        calculate: impl FnOnce(u64, u64) -> Option<u64>,
+    ) -> Self {
+        match (self, other) {
+            (Self::Missing(missing), _) | (_, Self::Missing(missing)) => missing.into(),
+            (
+                Self::Known { value: left, source, quality, age_us },
+                Self::Known {
+                    value: right,
+                    source: other_source,
+                    quality: other_quality,
+                    age_us: other_age_us,
+                },
+            ) => match calculate(left, right) {
+                Some(value) => Self::Known {
+                    value,
+                    // The order of qualities is from best to worst; of equals the first part names the source.
+                    source: if other_quality > quality { other_source } else { source },
+                    quality: quality.max(other_quality),
+                    age_us: age_us.max(other_age_us),
+                },
+                None => Missing::failed(out_of_range).into(),
+            },
+        }
+    }
+}
+
+/// Adds values of one source.
+///
+/// # Errors
+/// The reason of the first missing value, or [`MissingReason::Failed`] if the sum is above 2^64.
+pub fn checked_sum(values: impl IntoIterator<Item = Result<u64, Missing>>) -> Result<u64, Missing> {
+    values.into_iter().try_fold(0_u64, |sum, value| {
+        sum.checked_add(value?).ok_or_else(|| Missing::failed(OVERFLOW))
+    })
+}
+
 impl<T> From<Missing> for Reading<T> {
     fn from(missing: Missing) -> Self {
         Self::Missing(missing)
@@ -360,6 +426,32 @@ mod tests {
         let json = serde_json::to_string(&reading).unwrap();
         assert_eq!(json, r#"{"missing":"denied","detail":"mode 0600"}"#);
         assert_eq!(serde_json::from_str::<Reading<u64>>(&json).unwrap(), reading);
+    }
+
+    #[test]
+    fn a_sum_is_as_good_as_its_worse_part_and_as_old_as_its_older_one() {
+        let exact = Reading::exact(3, SourceName::Agent).aged(5);
+        let stale = Reading::new(4, SourceName::Upstream, Quality::Stale).aged(2);
+        let of = |value| Reading::new(value, SourceName::Upstream, Quality::Stale).aged(5);
+        assert_eq!(exact.clone().checked_add(stale.clone()), of(7));
+        assert_eq!(stale.clone().checked_add(exact.clone()), of(7));
+        assert_eq!(stale.clone().checked_sub(exact.clone()), of(1));
+        assert_eq!(Reading::sum([exact.clone(), stale, exact], Missing::denied("").into()), of(10));
+    }
+
+    #[test]
+    fn a_missing_part_or_a_result_out_of_range_is_missing() {
+        let one = || Reading::exact(1, SourceName::Agent);
+        let most = Reading::exact(u64::MAX, SourceName::Agent);
+        let denied: Reading<u64> = Missing::denied("mode 0600").into();
+        assert_eq!(one().checked_add(denied.clone()), denied);
+        assert_eq!(denied.clone().checked_sub(one()), denied);
+        let reason = |reading: Reading<u64>| reading.missing().map(|missing| missing.reason);
+        assert_eq!(reason(most.clone().checked_add(one())), Some(MissingReason::Failed));
+        assert_eq!(reason(one().checked_sub(most)), Some(MissingReason::Failed));
+        assert_eq!(Reading::sum([], denied.clone()), denied);
+        assert_eq!(checked_sum([Ok(1), Ok(2)]), Ok(3));
+        assert_eq!(checked_sum([Ok(u64::MAX), Ok(1)]), Err(Missing::failed(OVERFLOW)));
     }
 
     #[test]

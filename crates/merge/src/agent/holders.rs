@@ -74,41 +74,6 @@ pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Us
     }
 }
 
-/// The sum of all, as good as the worst of them and as old as the oldest; `none` if there are none, and the reason why
-/// if one is missing.
-pub(crate) fn add_readings(
-    parts: impl Iterator<Item = Reading<u64>>,
-    none: Reading<u64>,
-) -> Reading<u64> {
-    let mut sum: Option<Reading<u64>> = None;
-    for part in parts {
-        sum = Some(match (sum, part) {
-            (None, part) => part,
-            (Some(missing @ Reading::Missing(_)), _) | (_, missing @ Reading::Missing(_)) => {
-                missing
-            }
-            (
-                Some(Reading::Known { value: one, source, quality, age_us }),
-                Reading::Known {
-                    value: other,
-                    source: other_source,
-                    quality: other_quality,
-                    age_us: other_age,
-                },
-            ) => match one.checked_add(other) {
-                Some(value) => Reading::Known {
-                    value,
-                    source: if other_quality > quality { other_source } else { source },
-                    quality: quality.max(other_quality),
-                    age_us: age_us.max(other_age),
-                },
-                None => Missing::failed("the sum is above 2^64").into(),
-            },
-        });
-    }
-    sum.unwrap_or(none)
-}
-
 fn has_agent(held: &Usage) -> bool {
     let known = |agent: &PerKind<Reading<u64>>, kind: &Kind| {
         agent.get(*kind).is_some_and(|reading| reading.value().is_some())

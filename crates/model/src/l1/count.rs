@@ -5,7 +5,7 @@ use std::iter::Sum;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::reading::{Missing, MissingReason};
+use crate::reading::{Missing, MissingReason, checked_sum};
 
 /// A number, or the reason that it is missing. In JSON a plain number, or `{"missing": …, "detail": …}`.
 ///
@@ -56,14 +56,7 @@ impl From<Missing> for Count {
 /// Adds; a missing part makes the sum missing.
 impl Sum for Count {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        let mut total = 0_u64;
-        for count in counts {
-            match count {
-                Self::Known(value) => total = total.saturating_add(value),
-                Self::Missing(_) => return count,
-            }
-        }
-        Self::Known(total)
+        checked_sum(counts.map(Self::into_result)).map_or_else(Self::Missing, Self::Known)
     }
 }
 

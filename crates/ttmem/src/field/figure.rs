@@ -1,5 +1,6 @@
 //! A byte count in calculations: what of a reading decides about sums, differences and how they are shown.
 
+use ttmem_model::reading::Missing;
 use ttmem_model::{MissingReason, Quality, Reading, SourceName};
 
 /// A number of bytes with its origin, or a missing reason.
@@ -40,26 +41,29 @@ impl Figure {
     /// Adds: as good as the worse of the two, and missing if either is.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        self.combine(other, u64::saturating_add)
+        self.combine(other, Reading::checked_add)
     }
 
     /// Subtracts `other`: as good as the worse of the two, and missing if either is.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        self.combine(other, u64::saturating_sub)
+        self.combine(other, Reading::checked_sub)
     }
 
-    fn combine(self, other: Self, calculate: impl FnOnce(u64, u64) -> u64) -> Self {
-        match (self, other) {
-            (
-                Self::Known { bytes, source, quality },
-                Self::Known { bytes: other_bytes, source: other_source, quality: other_quality },
-            ) => Self::Known {
-                bytes: calculate(bytes, other_bytes),
-                source: if other_quality > quality { other_source } else { source },
-                quality: quality.max(other_quality),
-            },
-            (Self::Blank(reason), _) | (_, Self::Blank(reason)) => Self::Blank(reason),
+    fn combine(
+        self,
+        other: Self,
+        calculate: impl FnOnce(Reading<u64>, Reading<u64>) -> Reading<u64>,
+    ) -> Self {
+        (&calculate(self.into(), other.into())).into()
+    }
+}
+
+impl From<Figure> for Reading<u64> {
+    fn from(figure: Figure) -> Self {
+        match figure {
+            Figure::Known { bytes, source, quality } => Self::new(bytes, source, quality),
+            Figure::Blank(reason) => Missing::new(reason, "").into(),
         }
     }
 }
@@ -89,7 +93,8 @@ mod tests {
         let stale = known(4, SourceName::Upstream, Quality::Stale);
         assert_eq!(exact.plus(stale), known(7, SourceName::Upstream, Quality::Stale));
         assert_eq!(stale.plus(exact), known(7, SourceName::Upstream, Quality::Stale));
-        assert_eq!(exact.minus(stale), known(0, SourceName::Upstream, Quality::Stale));
+        assert_eq!(stale.minus(exact), known(1, SourceName::Upstream, Quality::Stale));
+        assert_eq!(exact.minus(stale), Figure::Blank(MissingReason::Failed));
     }
 
     #[test]
