@@ -4,6 +4,7 @@
 mod failures;
 mod held;
 mod ops;
+mod past;
 mod peaks;
 mod programs;
 mod recorded;
@@ -19,6 +20,7 @@ use ttmem_segment::{AgentState, Segment};
 
 use crate::explain::Explanation;
 pub use ops::{OpUse, op_uses};
+pub use past::past_buffers;
 pub use programs::{L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, Traces};
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};

@@ -12,6 +12,10 @@ pub struct ExplainArgs {
     /// A log, a message, a memory report, or a folder of reports; standard input if it is - or missing.
     #[arg(value_name = "FILE|DIR|-")]
     input: Option<PathBuf>,
+    /// A recording, an agent segment that `ttmem run --keep` left, or a process id: its buffers are named where they
+    /// block others. Segments in /dev/shm are always read.
+    #[arg(long = "from", value_name = "FILE|PID")]
+    pub sources: Vec<PathBuf>,
     /// Print the explanations as JSON.
     #[arg(long)]
     pub json: bool,

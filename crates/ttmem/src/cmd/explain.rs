@@ -1,19 +1,23 @@
 //! `ttmem explain`: explanations of TT-Metal's memory errors and reports.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use ttmem_analysis::explain::input::{Input, read_path};
-use ttmem_analysis::explain::{Findings, LiveMap, text_of};
+use ttmem_analysis::explain::{Findings, LiveChip, LiveMap, text_of};
+use ttmem_analysis::run_report::past_buffers;
 use ttmem_merge::buffers;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
+use super::report::Input as Segments;
 use super::target::{Mode, deliver};
 use crate::cli::explain::ExplainArgs;
 use crate::error::Error;
 use crate::output::page::{Charset, FULL_WIDTH, Page};
 use crate::output::text::legible;
+use crate::terminal::notify;
 
 /// The most of standard input that is read.
 const MAX_BYTES: u64 = 256 << 20;
@@ -31,7 +35,7 @@ pub fn run(
         Some(path) => read_path(path).map_err(|error| unreadable(path, &error))?,
         None => vec![read_standard().map_err(|error| unreadable(Path::new("-"), &error))?],
     };
-    let live = LiveMap::of(&buffers(&collector.facts_at(Depth::Full)));
+    let live = live(args, collector)?;
     let findings = Findings::of(&inputs, Some(&live));
     if findings.is_empty() {
         return Err(nothing_known(args.input(), inputs.is_empty()));
@@ -55,6 +59,37 @@ fn read_standard() -> io::Result<Input> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(Input { name: "-".to_owned(), text: text_of(&bytes).into_owned() })
+}
+
+/// The buffers that live now, and those that lived when TT-Metal refused something, by all segments that can be read.
+fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<LiveMap, Error> {
+    let facts = collector.facts_at(Depth::Full);
+    let mut live = LiveMap::of(&buffers(&facts));
+    for file in &facts.segments {
+        if let Ok(segment) = &file.content {
+            add(&mut live, past_buffers(segment, &format!("process {}", file.pid)));
+        }
+    }
+    let named = Segments::read(args.sources.iter().map(AsRef::as_ref), collector)?;
+    for note in &named.notes {
+        notify(note);
+    }
+    for agent in &named.agents {
+        add(&mut live, past_buffers(&agent.segment, &format!("process {}", agent.pid)));
+    }
+    Ok(live)
+}
+
+/// Adds chips whose buffers are not there already: a process that still holds what it held then is one.
+fn add(live: &mut LiveMap, past: Vec<LiveChip>) {
+    let addresses = |chip: &LiveChip| -> BTreeSet<(u64, u64)> {
+        chip.buffers.iter().map(|buffer| (buffer.address, buffer.bytes)).collect()
+    };
+    for chip in past {
+        if !live.chips.iter().any(|known| addresses(known) == addresses(&chip)) {
+            live.chips.push(chip);
+        }
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use insta::assert_snapshot;
 use serde_json::Value;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_segment::BufferKind;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/explain").join(name)
@@ -111,4 +113,21 @@ fn what_an_agent_lists_names_the_buffer_in_the_way() {
     assert_eq!(named[0]["label"], "Softmax");
     assert_eq!(named[0]["chip"], "1 (process 52110)");
     assert!(blockers(191 << 10).is_empty(), "of another moment");
+}
+
+#[test]
+fn a_kept_segment_names_the_buffer_after_the_process_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("ttmem-7-70");
+    let bytes = 1_499_136 - 32_768 - 155_648;
+    let segment = Segment::wormhole(7, 70, 5)
+        .allocate(NewBuffer::new(BufferKind::L1, bytes, "KvCache"))
+        .close();
+    std::fs::write(&kept, segment.image()).unwrap();
+    let log = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
+               [(x=0,y=0) - (x=7,y=7)]. L1 buffer allocated at 155648 and static dataflow buffer region ends at 240000";
+    let output = explain(&["--from", kept.to_str().unwrap(), "-"], Some(log.as_bytes()), 91);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("tensor of KvCache"), "{text}");
+    assert!(text.contains("process 7"), "{text}");
 }

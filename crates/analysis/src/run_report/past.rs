@@ -1,0 +1,109 @@
+//! The buffers that lived when TT-Metal refused something, for explanations of a log after the process ended.
+
+use std::collections::BTreeSet;
+
+use ttmem_merge::words::origin_name;
+use ttmem_segment::{EventKind, Segment};
+
+use super::replay::{LiveSet, Replay, name};
+use crate::explain::{LiveBuffer, LiveChip};
+
+/// The buffers of each chip at every moment at which TT-Metal refused an allocation or a program. Where it refused
+/// nothing that the agent saw, at the last allocation. `process` is the name of the process for people.
+#[must_use]
+pub fn past_buffers(segment: &Segment, process: &str) -> Vec<LiveChip> {
+    let replay = Replay::new(segment);
+    let refused = segment.programs.refusals.iter().map(|refusal| refusal.event);
+    let failed = segment.failures.iter().map(|failure| failure.event);
+    let mut moments: BTreeSet<u64> = refused.chain(failed).collect();
+    if moments.is_empty() {
+        let is_allocation = |event: &&ttmem_segment::Event| event.kind == EventKind::Allocate;
+        let last = segment.events.iter().rfind(is_allocation);
+        moments.extend(last.map(|event| event.sequence));
+    }
+    let mut past: Vec<LiveChip> = Vec::new();
+    for event in moments {
+        let Some(living) = replay.after(event) else { continue };
+        let time = replay.event(event).map_or(0, |event| event.time);
+        for chip in chips(&replay, &living, time, process) {
+            let is_known =
+                |other: &LiveChip| other.name == chip.name && other.buffers == chip.buffers;
+            if !past.iter().any(is_known) {
+                past.push(chip);
+            }
+        }
+    }
+    past
+}
+
+fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) -> Vec<LiveChip> {
+    let segment = replay.segment;
+    let on_chip = |chip: usize| {
+        let is_there = move |index: u8| {
+            replay.allocator(index).is_none_or(|allocator| {
+                allocator.chips.contains(&chip) || allocator.chips.is_empty()
+            })
+        };
+        living.iter().filter(move |lived| is_there(lived.allocator)).map(|lived| {
+            let origin = origin_name(lived.origin);
+            let op = name(lived.op).map(|op| format!(" of {op}")).unwrap_or_default();
+            let age = lived.allocated.map(|(since, _)| {
+                let micros = time.saturating_sub(since) / 1000;
+                format!(", {}.{:02} s old", micros / 1_000_000, micros % 1_000_000 / 10_000)
+            });
+            LiveBuffer {
+                address: lived.address,
+                bytes: lived.footprint.bytes_per_bank,
+                kind: lived.footprint.kind.into(),
+                label: format!("{origin}{op}{}", age.unwrap_or_default()),
+            }
+        })
+    };
+    let chips = segment.chips.iter().enumerate();
+    chips
+        .map(|(index, chip)| LiveChip {
+            name: format!("{} ({process})", chip.device),
+            buffers: on_chip(index).collect(),
+        })
+        .filter(|chip| !chip.buffers.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_fake::segment::{NewBuffer, NewProgram, Segment as Fake};
+    use ttmem_segment::{BufferKind, CoreRange, PartKind, Reader, RefusalKind};
+
+    use super::*;
+    use crate::explain::{LiveMap, explain_with};
+
+    fn past(fake: &Fake) -> LiveMap {
+        let segment = Reader::parse(&fake.image()).unwrap();
+        LiveMap { chips: past_buffers(&segment, "process 7, ended"), ..LiveMap::default() }
+    }
+
+    const LOG: &str = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
+                       [(x=0,y=0) - (x=7,y=7)]. L1 buffer allocated at 155648 and static dataflow buffer region ends at \
+                       240000";
+
+    #[test]
+    fn the_culprit_is_found_after_the_process_ended_with_and_without_a_recorded_refusal() {
+        const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+        let softmax =
+            NewProgram::new("Softmax").place(PartKind::DataflowBuffer, 105_824, 134_176, WHOLE);
+        let bytes = 1_499_136 - 32_768 - 155_648;
+        let fake = Fake::wormhole(7, 70, 5).program(&softmax).allocate(NewBuffer::new(
+            BufferKind::L1,
+            bytes,
+            "KvCache",
+        ));
+        let refused = fake.clone().refuse(0, RefusalKind::Clash, 0).close();
+        for fake in [refused, fake.close()] {
+            let explanations = explain_with(LOG, &past(&fake));
+            let [explanation] = explanations.as_slice() else { panic!("{explanations:?}") };
+            let [blocker] = explanation.blockers.as_slice() else { panic!("{explanation:?}") };
+            assert!(blocker.label.starts_with("tensor of KvCache"), "{}", blocker.label);
+            assert_eq!(blocker.chip, "0 (process 7, ended)");
+        }
+    }
+}
