@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ttmem_model::facts::{Field, RegionBytes, RegionContent, RegionSlot};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName, checked_sum};
 use ttmem_model::snapshot::SourceStatus;
-use ttmem_model::{Arch, Kind, Pid, Region};
+use ttmem_model::{Arch, Kind, MemorySpace, Pid};
 
 use super::agent;
 use super::join::{Joined, JoinedChip, SlotOwner};
@@ -208,9 +208,9 @@ impl Limits {
     }
 
     fn check(&self, kind: Kind, bytes: u64) -> Field<u64> {
-        let limit = match kind.region() {
-            Region::Dram => self.dram,
-            Region::L1 => self.l1,
+        let limit = match kind.memory_space() {
+            MemorySpace::Dram => self.dram,
+            MemorySpace::L1 => self.l1,
         };
         if bytes >= WRAPPED {
             Err(Missing::failed(format!("the region says {bytes}: its counter wrapped below zero")))

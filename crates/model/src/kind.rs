@@ -1,17 +1,17 @@
-//! The kinds of device memory, and the places they are in.
+//! The kinds of device memory, and the two memories of a chip.
 
 use serde::{Deserialize, Serialize};
 
-/// A place: one of the two memories of a chip.
+/// One of the two memories of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Region {
+pub enum MemorySpace {
     /// The DRAM banks.
     Dram,
     /// The static memory of the worker cores.
     L1,
 }
 
-/// A kind of device memory. A kind is not a place: [`Kind::region`] says where it is.
+/// A kind of device memory. Several kinds share one memory: [`Kind::memory_space`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -36,18 +36,18 @@ impl Kind {
     /// The kinds that TT-Metal's allocator hands out.
     pub const ALLOCATOR: [Self; 4] = [Self::Dram, Self::L1, Self::L1Small, Self::Trace];
 
-    /// The memory that contains the kind.
+    /// Returns the memory that contains the kind.
     #[must_use]
-    pub fn region(self) -> Region {
+    pub fn memory_space(self) -> MemorySpace {
         match self {
-            Self::Dram | Self::Trace => Region::Dram,
+            Self::Dram | Self::Trace => MemorySpace::Dram,
             Self::L1 | Self::L1Small | Self::CircularBuffers | Self::Kernels | Self::Reserved => {
-                Region::L1
+                MemorySpace::L1
             }
         }
     }
 
-    /// The name as people write it.
+    /// Returns the name on screen.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

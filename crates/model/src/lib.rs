@@ -26,7 +26,7 @@ pub mod units;
 pub use board::{Arch, Board};
 pub use finding::{Finding, Severity};
 pub use id::{ChipId, Pid, Timestamp};
-pub use kind::{Kind, Region};
+pub use kind::{Kind, MemorySpace};
 pub use metric::Metric;
 pub use reading::{Missing, MissingReason, Quality, Reading, SourceName};
 pub use snapshot::Snapshot;

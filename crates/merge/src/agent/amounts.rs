@@ -9,7 +9,7 @@
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
-use ttmem_model::{Kind, Region};
+use ttmem_model::{Kind, MemorySpace};
 use ttmem_segment::{AllocatorRole, BufferKind, KindUse, Segment};
 
 use super::super::join::{Joined, JoinedChip};
@@ -54,7 +54,7 @@ fn held(
         bytes = bytes.saturating_add(part);
         oldest = oldest.max(taken.map_or(0, |taken| age(facts, segment, taken)));
     }
-    let most = limits.most(Kind::from(kind).region());
+    let most = limits.most(Kind::from(kind).memory_space());
     if bytes > most {
         let text = format!("the agent's segment says {bytes}, above the {most} of the chip");
         return Err(Missing::failed(text));
@@ -159,10 +159,10 @@ fn scattered(free: u64, largest: u64) -> f64 {
 
 impl Limits {
     /// The most that a chip can hold in a memory.
-    fn most(&self, region: Region) -> u64 {
+    fn most(&self, region: MemorySpace) -> u64 {
         match region {
-            Region::Dram => self.dram,
-            Region::L1 => self.l1,
+            MemorySpace::Dram => self.dram,
+            MemorySpace::L1 => self.l1,
         }
     }
 }
