@@ -341,7 +341,7 @@ fn what_is_missing_is_said_in_one_line() {
         assert_eq!(message.lines().count(), 1, "{message}");
         message
     };
-    assert!(run(&|_| {}).contains("standard output is none"));
+    assert!(run(&|_| {}).contains("standard output is not one"));
     let Some(terminal) = Terminal::open("dumb", (80, 24)) else { return };
     let ttmem = env!("CARGO_BIN_EXE_ttmem");
     terminal.type_in(&format!("TERM=dumb {ttmem} top --demo; echo ended with $?"));
@@ -349,7 +349,7 @@ fn what_is_missing_is_said_in_one_line() {
     assert!(screen.contains("TERM=dumb cannot move the cursor"), "{screen}");
     terminal.type_in(&format!("{ttmem} top --demo < /dev/null; echo now ended with $?"));
     let screen = terminal.wait_for("now ended with 3");
-    assert!(screen.contains("standard input is none"), "{screen}");
+    assert!(screen.contains("standard input is not one"), "{screen}");
 }
 
 #[test]

@@ -31,10 +31,10 @@ fn what_was_recorded_is_printed_as_it_was() {
 fn a_file_that_is_there_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), "mine").unwrap();
-    let said = fail(folder.path(), &["--demo", "record", "-o", "a"], 2);
-    assert_eq!(said, "a is there already; name another file with -o, or remove it");
+    let said = fail(folder.path(), &["--demo", "record", "-o", "a"], 5);
+    assert_eq!(said, "a exists already; name another file with -o, or remove it");
     assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"mine");
-    let said = fail(folder.path(), &["--demo", "record", "-o", "no/where"], 2);
+    let said = fail(folder.path(), &["--demo", "record", "-o", "no/where"], 5);
     assert!(said.starts_with("cannot create no/where: No such file"), "{said}");
 }
 
@@ -97,7 +97,7 @@ fn a_recording_of_nothing_is_no_success() {
     assert!(error.contains("--max-size is too small"), "{error}");
     let left_out = ["--demo", "record", "-o", "b", "--for", "1ms", "--max-size", "6KB"];
     let error = String::from_utf8(run(here, &left_out).stderr).unwrap();
-    assert!(error.contains("left out beside the snapshots: --max-size leaves no room"), "{error}");
+    assert!(error.contains("beside the snapshots are skipped: --max-size is reached"), "{error}");
     let said = fail(here, &["--demo", "record", "-o", "-"], 2);
     assert!(said.contains("name one with -o"), "{said}");
     let said = fail(here, &["--demo", "record", "--ring", "1m", "-o", "no/where"], 5);

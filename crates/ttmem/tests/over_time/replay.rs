@@ -51,10 +51,10 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     let good = std::fs::read(fixtures().join("1.0.ttmem")).unwrap();
     let put = |name: &str, bytes: &[u8]| std::fs::write(here.join(name), bytes).unwrap();
 
-    assert!(fail(here, &["replay", "none"], 2).starts_with("cannot open none: No such file"));
-    assert!(fail(here, &["replay", "."], 2).starts_with("cannot open .: "));
+    assert!(fail(here, &["replay", "none"], 6).starts_with("cannot read none: No such file"));
+    assert!(fail(here, &["replay", "."], 5).starts_with("cannot read .: "));
     put("text", b"a,b,c\n1,2,3\n");
-    assert_eq!(fail(here, &["replay", "text"], 2), "text: not a ttmem recording");
+    assert_eq!(fail(here, &["replay", "text"], 5), "text: not a ttmem recording");
     let mut newer = good.clone();
     newer[8] = 3;
     put("newer", &newer);
@@ -64,7 +64,7 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     );
     put("good", &good);
     let said = fail(here, &["replay", "good", "--at", "later"], 2);
-    assert!(said.starts_with("`later` is not a time; write 2026-"), "{said}");
+    assert!(said.starts_with("`later` is not a moment; write 2026-"), "{said}");
     let said = fail(here, &["replay", "good", "--at", "1970-01-02T00:00"], 6);
     assert!(said.starts_with("good begins later; it goes from 2026-11-02T09:30:00"), "{said}");
     for late in ["2026-11-03T00:00", "+1h"] {

@@ -65,11 +65,14 @@ fn a_cut_recording_is_reported_up_to_the_cut() {
     let text = print(folder.path(), &["report", "cut"]);
     assert!(text.contains("Its end is missing") && text.contains("4 snapshots"), "{text}");
     std::fs::write(folder.path().join("head"), &good[..10]).unwrap();
-    let said = fail(folder.path(), &["report", "head"], 2);
+    let said = fail(folder.path(), &["report", "head"], 5);
     assert!(said.starts_with("head: the recording ends in its header"), "{said}");
-    assert!(fail(folder.path(), &["report", "none"], 6).contains("name a recording or a segment"));
+    assert!(
+        fail(folder.path(), &["report", "none"], 6)
+            .contains("name a recording or an agent segment")
+    );
     let host = host(folder.path());
-    assert!(fail(folder.path(), &["report", &host], 2).starts_with("cannot read"));
+    assert!(fail(folder.path(), &["report", &host], 5).starts_with("cannot read"));
 }
 
 #[test]
@@ -107,8 +110,8 @@ fn a_trace_has_counters_slices_and_instants() {
 fn a_report_has_one_form() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("text"), "a,b\n").unwrap();
-    let said = fail(folder.path(), &["report", "text"], 2);
-    assert_eq!(said, "text is neither a recording nor a whole segment of the agent");
+    let said = fail(folder.path(), &["report", "text"], 5);
+    assert_eq!(said, "text is neither a recording nor a complete agent segment");
     let said = fail(folder.path(), &["report", &fixture("1.1"), "--html", "--json"], 2);
     assert!(said.contains("cannot be used with"), "{said}");
 }
@@ -121,10 +124,7 @@ fn a_report_is_never_written_over_what_it_is_made_of() {
     std::os::unix::fs::symlink("run.ttmem", folder.path().join("link")).unwrap();
     for output in ["run.ttmem", "link", "./run.ttmem"] {
         let said = fail(folder.path(), &["report", "run.ttmem", "--html", "-o", output], 2);
-        assert!(
-            said.ends_with("is what the report is made of; name another file with -o"),
-            "{said}"
-        );
+        assert!(said.ends_with("is an input of the report; name another file with -o"), "{said}");
     }
     assert_eq!(std::fs::read(&recording).unwrap(), std::fs::read(fixture("1.1")).unwrap());
     let piped = print(folder.path(), &["report", "run.ttmem", "-o", "-"]);
