@@ -106,7 +106,7 @@ pub(crate) struct Process {
     pub(crate) capturing: AtomicU64,
     /// Serial number of the trace that captures now.
     pub(crate) capture: AtomicU64,
-    /// What it captured so far: footprints in the order of their last dispatch, and how often each.
+    /// The capture so far: footprints in the order of their last dispatch, and how often each.
     pub(crate) captured: Boxed<Vec<(u32, u32)>>,
     /// Traces that are captured and not released.
     pub(crate) live_traces: AtomicU32,

@@ -1,8 +1,8 @@
 //! Programs of this process: what each places in L1, which footprint of the segment it has, what was dispatched.
 //!
-//! A program has a slot here, found by its address. The slot knows the footprint of the newest dispatch, so that a repeated
-//! dispatch is a few stores. Whatever changes what the program places marks the slot; the next dispatch then asks TT-Metal
-//! and looks for, or records, the footprint that fits.
+//! A program has a slot here, found by its address. The slot knows the footprint of the newest dispatch, so that a
+//! repeated dispatch is a few stores. Whatever changes what the program places marks the slot; the next dispatch then
+//! asks TT-Metal and looks for, or records, the footprint that fits.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -37,11 +37,11 @@ pub(crate) struct ProgramSlot {
     pub(crate) allocator: AtomicU8,
     /// Hash of the addresses of its circular buffers, where `has_backed`.
     pub(crate) addresses: AtomicU64,
-    /// What the hooks heard of its placements. Only used under the lock of the programs.
+    /// The placements recorded by the hooks. Only used under the lock of the programs.
     draft: Boxed<Draft>,
 }
 
-/// What the hooks heard of a program's placements.
+/// The placements of a program, recorded by the hooks.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     /// Address and bytes of the circular buffers that TT-Metal placed itself.
@@ -138,7 +138,7 @@ impl ProgramTable {
 }
 
 impl ProgramSlot {
-    /// What the hooks heard of the program's placements, empty at first.
+    /// The recorded placements of the program, empty at first.
     pub(crate) fn with_draft<T>(&self, change: impl FnOnce(&mut Draft) -> T) -> T {
         let mut draft = self.draft.take().unwrap_or_default();
         let result = change(&mut draft);
@@ -153,7 +153,7 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
-/// Covers a set of cores with rectangles: rows of cores that follow each other, then rows that are alike.
+/// Covers a set of cores with rectangles: rows of cores that follow each other, then rows that are equal.
 pub(crate) fn rectangles(is_in: impl Fn(u16, u16) -> bool, side: u16) -> Vec<CoreRange> {
     let mut done: Vec<CoreRange> = Vec::new();
     for y in 0..side {

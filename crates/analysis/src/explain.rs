@@ -48,31 +48,31 @@ pub struct Explanation {
     pub line: usize,
     /// The number of occurrences in the input: ranks and threads repeat it, and so do logs and tracebacks.
     pub count: usize,
-    /// What happened, in one line.
+    /// The event, in one line.
     pub title: String,
-    /// What it means.
+    /// The meaning.
     pub meaning: String,
     /// Full, fragmented, or what else.
     pub fit: Fit,
     /// Bytes of one bank or core that are missing; absent where the message does not tell.
     pub over_bytes: Option<u64>,
-    /// How many cores are concerned; absent where the message does not tell.
+    /// The number of cores; absent if the message does not give it.
     pub core_count: Option<u64>,
     /// The numbers as they are shown.
     pub figures: Vec<Figure>,
-    /// What to change, most effective first.
+    /// The changes, most effective first.
     pub advice: Vec<Advice>,
-    /// Live buffers that stand in the way; empty without a live map.
+    /// Live buffers in the way; empty without a live map.
     pub blockers: Vec<Blocker>,
 }
 
-/// Finds and explains every known message of a text, in the order in which they first stand there.
+/// Finds and explains every known message of a text, in order of first occurrence.
 #[must_use]
 pub fn explain(text: &str) -> Vec<Explanation> {
     find(text).into_iter().map(|found| found.explained(None)).collect()
 }
 
-/// Like [`explain`], and names the live buffers that stand in the way.
+/// Like [`explain`], and names the live buffers in the way.
 #[must_use]
 pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
     find(text).into_iter().map(|found| found.explained(Some(live))).collect()

@@ -265,7 +265,7 @@ fn rate(
             if frozen { "no time passed between the samples" } else { "the clock was set back" };
         return Err(Missing::failed(why));
     }
-    // A counter that went back wrapped at 2^32, or began again after a reset: the two look alike.
+    // A counter that went back wrapped at 2^32, or began again after a reset: the two look the same.
     let mut moved = 0;
     for (now, before) in now.iter().zip(before) {
         let words = now.checked_sub(*before).ok_or_else(|| {

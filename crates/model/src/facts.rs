@@ -74,7 +74,7 @@ pub struct Device {
     pub answers_ones: bool,
     /// Set if the driver did not answer before the deadline; what is here is then from an earlier sample, or missing.
     pub late: Option<Late>,
-    /// Why the device was gone when its files were read, if it was.
+    /// The reason that the device was gone when its files were read, if it was.
     pub vanished: Option<Missing>,
     /// When its files were read.
     pub read_at: Timestamp,

@@ -40,7 +40,7 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub struct Root {
     place: Place,
-    /// How files are opened to be read.
+    /// The flags for reading files.
     read: OFlags,
 }
 

@@ -32,8 +32,8 @@ pub const DEADLINE: Duration = Duration::from_millis(200);
 /// Time without an answer after which further readers are started.
 pub const GRACE: Duration = Duration::from_millis(20);
 
-/// How many times the deadline a pass waits for readers that are not blocked, but wait for a processor: the driver is not
-/// late then, the machine is busy.
+/// The multiple of the deadline that a pass waits for readers that are not blocked, but wait for a processor: the
+/// driver is not late then, the machine is busy.
 const BUSY_FACTOR: u64 = 10;
 
 /// Most readers of one pass: as many as tt-kmd has devices by default (`max_devices`).

@@ -75,7 +75,7 @@ pub enum PortError {
     OverBudget {
         /// The port.
         name: String,
-        /// What the sample took.
+        /// The cost of the sample.
         detail: String,
     },
     /// The way to the chip is broken: the next read would fail as well.

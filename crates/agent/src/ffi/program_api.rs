@@ -1,4 +1,4 @@
-//! What TT-Metal says of programs, by its exported functions and the containers of libstdc++ that they return.
+//! Reads TT-Metal's programs through its exported functions and the containers of libstdc++ that they return.
 //!
 //! Only called where the functions cannot throw: of a program whose placements are done, and of what it has.
 
@@ -117,7 +117,7 @@ pub(super) fn circular_buffers(program: u64) -> Vec<CircularBuffer> {
         .collect()
 }
 
-/// A hash of where the circular buffers of a program lie and how long they are.
+/// A hash of the addresses and sizes of a program's circular buffers.
 pub(super) fn addresses(program: u64) -> u64 {
     circular_buffer_objects(program).fold(1, |hash, object| {
         let words = [address_of(object).unwrap_or(0), bytes_of(object).unwrap_or(0)];
@@ -141,7 +141,8 @@ fn circular_buffer_objects(program: u64) -> impl Iterator<Item = u64> {
         if next == 0 || next >= end {
             return None;
         }
-        // SAFETY: `next` is the address of an element of the span, which the program owns; a `std::shared_ptr` begins with what it points to.
+        // SAFETY: `next` is the address of an element of the span, which the program owns; a `std::shared_ptr` begins
+        // with what it points to.
         let object = unsafe { *(next as *const u64) };
         next += 16;
         Some(object)
@@ -187,8 +188,8 @@ pub(super) fn range_of_allocator(allocator: u64) -> Option<CoreRange> {
     if allocator == 0 || !allocator.is_multiple_of(8) {
         return None;
     }
-    // SAFETY: a `CircularBufferAllocator` is longer than a `CoreRange`, with which it begins. Whether it does is checked by
-    // whoever uses the result: it has to be one of `dataflow_ranges`.
+    // SAFETY: a `CircularBufferAllocator` is longer than a `CoreRange`, with which it begins. Whether it does is
+    // checked by the caller: it has to be one of `dataflow_ranges`.
     core_range(unsafe { *(allocator as *const [u64; 4]) })
 }
 
@@ -228,8 +229,8 @@ fn dataflow_on_core(program: u64, x: u16, y: u16) -> Vec<u64> {
 fn release(control: u64) {
     use std::sync::atomic::{AtomicU32, Ordering};
     if control != 0 {
-        // SAFETY: the control block of libstdc++: a virtual table, then the number of shares, which other threads change
-        // atomically. The program has a share as well, so that it does not become 0 here.
+        // SAFETY: the control block of libstdc++: a virtual table, then the number of shares, which other threads
+        // change atomically. The program has a share as well, so that it does not become 0 here.
         let shares = unsafe { AtomicU32::from_ptr((control + 8) as *mut u32) };
         shares.fetch_sub(1, Ordering::AcqRel);
     }
@@ -289,7 +290,8 @@ fn nodes(table: u64) -> impl Iterator<Item = u64> {
     let (mut node, count) = match table {
         0 => (0, 0),
         table => {
-            // SAFETY: a hash table of libstdc++ is seven words: buckets, their number, the first node, the number of nodes ...
+            // SAFETY: a hash table of libstdc++ is seven words: buckets, their number, the first node, the number of
+            // nodes ...
             let [_, _, first, count] = unsafe { *(table as *const [u64; 4]) };
             (first, count)
         }
@@ -424,7 +426,7 @@ fn owned_words([begin, end, _]: [u64; 3]) -> Vec<u64> {
     if begin == 0 || count == 0 || count > MANY {
         return Vec::new();
     }
-    // SAFETY: the vector owns `count` words from `begin`, and nobody else has it.
+    // SAFETY: the vector owns `count` words from `begin`, without other users.
     let words = unsafe { std::slice::from_raw_parts(begin as *const u64, count) }.to_vec();
     delete(begin);
     words
@@ -448,11 +450,11 @@ pub(super) fn implementation(program: u64) -> Option<u64> {
     if program == 0 {
         return None;
     }
-    // SAFETY: the object was announced by the op that is at work, which keeps it in its workload.
+    // SAFETY: the object was announced by the current op, which keeps it in its workload.
     Some(unsafe { *(program as *const u64) }).filter(|implementation| *implementation != 0)
 }
 
-/// The node of the map of programs that a program object lies in.
+/// The node of the map of programs that contains a program object.
 fn node_of(map: u64, program: u64) -> Option<u64> {
     /// No node is longer.
     const LONGEST: u64 = 1024;

@@ -1,4 +1,4 @@
-//! What the hooks write of programs: footprints, dispatches, traces, refusals.
+//! Records of programs: footprints, dispatches, traces, refusals.
 
 use std::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ use ttmem_segment::{BufferKind, DispatchKind};
 use super::{Circumstances, Recorder, kind_block};
 use crate::process::UNKNOWN_ADDRESS;
 
-/// What is in L1 beside programs.
+/// The content of L1 beside programs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tensors {
     /// Lowest address of a buffer; 0 for none or if it is not known.
@@ -154,7 +154,7 @@ impl Recorder<'_> {
         self.store::<DISPATCH_WORDS>(first + position * DISPATCH_WORDS, words);
     }
 
-    /// What L1 holds beside programs, by the allocator of a mesh. `ask` says the lowest address when it has to be found out.
+    /// The content of L1 beside programs, by the allocator of a mesh. `ask` returns the lowest address on demand.
     #[inline(always)]
     pub(crate) fn tensors(&self, allocator: u8, ask: impl FnOnce(u64) -> Option<u64>) -> Tensors {
         let Some(slot) = self.process.known_allocators().get(usize::from(allocator)) else {

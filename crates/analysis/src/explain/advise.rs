@@ -36,7 +36,7 @@ pub enum Fit {
 /// One thing to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// What to do, in a sentence or two.
+    /// The remedy, in a sentence or two.
     pub text: String,
     /// The figure that it is about, in bytes (of one bank or core), where there is one.
     pub bytes: Option<u64>,
@@ -51,7 +51,7 @@ pub struct Figure {
     pub value: String,
 }
 
-/// What is said of a message.
+/// The advice for a message.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     pub(super) title: String,

@@ -16,7 +16,7 @@ pub struct CoreRange {
 }
 
 impl CoreRange {
-    /// How many cores it has; 0 if its corners are the wrong way round.
+    /// Returns the number of cores; 0 if its corners are swapped.
     #[must_use]
     pub fn count(&self) -> u64 {
         let side = |from: u32, to: u32| (u64::from(to) + 1).saturating_sub(u64::from(from));
@@ -33,7 +33,7 @@ pub struct Cores(pub Vec<CoreRange>);
 const MAX_RANGES: usize = 1024;
 
 impl Cores {
-    /// How many cores the ranges have together.
+    /// Returns the number of cores in all ranges.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.iter().fold(0, |sum, range| sum.saturating_add(range.count()))

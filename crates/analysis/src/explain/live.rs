@@ -1,4 +1,4 @@
-//! What is allocated right now, as far as the caller knows it: it lets an explanation name the buffer in the way.
+//! The current allocations, as far as known: with them an explanation can name the buffer in the way.
 
 use serde::Serialize;
 use ttmem_model::Kind;
@@ -14,7 +14,7 @@ pub struct LiveMap {
 /// The live buffers of one chip.
 #[derive(Clone, Debug, Default)]
 pub struct LiveChip {
-    /// How the user knows the chip.
+    /// The user's name of the chip.
     pub name: String,
     /// Its buffers, in any order.
     pub buffers: Vec<LiveBuffer>,
@@ -29,7 +29,7 @@ pub struct LiveBuffer {
     pub bytes: u64,
     /// The memory that it is in.
     pub kind: Kind,
-    /// What the user may know it by: a tensor's shape, an operation, a process.
+    /// A description for the user: a tensor's shape, an operation, a process.
     pub label: String,
 }
 
@@ -52,7 +52,7 @@ pub struct Blocker {
 const MAX_BLOCKERS: usize = 8;
 
 impl LiveMap {
-    /// What lives on a host now, by its agents.
+    /// The live buffers of a host, by its agents.
     #[must_use]
     pub fn of(list: &BufferList) -> Self {
         let chips = list.allocators.iter().flat_map(|allocator| {

@@ -4,7 +4,7 @@ use super::report::MemoryReport;
 use super::units::count;
 use super::{Advice, Explanation, Figure};
 
-/// Narrower than this nothing is wrapped: a column of single words helps nobody.
+/// Narrower than this nothing is wrapped: a column of single words is unreadable.
 const NARROWEST: usize = 40;
 
 /// The explanations, one below the other. Empty for none.

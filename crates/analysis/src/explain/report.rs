@@ -26,7 +26,7 @@ pub struct MemoryReport {
     pub form: Form,
     /// The unit of the file. The numbers here are bytes in any case.
     pub unit: Unit,
-    /// What it says, in the order of the file.
+    /// The content, in the order of the file.
     pub usages: Vec<Usage>,
 }
 
@@ -42,7 +42,7 @@ pub enum Form {
     Detailed,
 }
 
-/// What a file counts in.
+/// The unit of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -71,7 +71,7 @@ pub struct Usage {
     pub kind: Option<Kind>,
     /// Which bank, in files of 2023: the channel or core, and the bank's number.
     pub place: Option<String>,
-    /// How many banks there are, all alike.
+    /// The number of banks, all of equal size.
     pub banks: Option<u64>,
     /// Bytes that can be allocated.
     pub capacity: Option<u64>,
@@ -84,7 +84,7 @@ pub struct Usage {
     /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
     pub fragmentation: Option<f64>,
-    /// What the table of blocks says.
+    /// The table of blocks.
     pub blocks: Option<Blocks>,
 }
 

@@ -5,7 +5,7 @@
 
 use super::cores::Cores;
 
-/// What may stand in a hole of a template.
+/// The allowed content of a hole of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hole {
     /// An unsigned decimal number of up to 64 bits.
@@ -16,7 +16,7 @@ pub(super) enum Hole {
     Cores,
 }
 
-/// What did stand in a hole.
+/// The content of a hole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Number(u64),
@@ -177,7 +177,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The values that can be read here, with the place behind each. A number at a line's end has more than one: its
-    /// last digits may stand in the next line.
+    /// last digits may be in the next line.
     fn candidates(&self, hole: Hole) -> Vec<(Value, usize)> {
         let mut cursor = self.clone();
         match hole {

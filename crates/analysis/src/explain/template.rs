@@ -1,6 +1,6 @@
 //! The table of messages: the wording of every release, and what its holes mean.
 //!
-//! Wordings of 0.62 to 0.81 stand as they do in the released libraries; the shorter ones are of builds of 2024 and
+//! Wordings of 0.62 to 0.81 are as in the released libraries; the shorter ones are of builds of 2024 and
 //! 2025. Where one wording begins like another the longer is first.
 
 use super::breakdown;
@@ -19,7 +19,7 @@ const C: Hole = Hole::Cores;
 pub(super) struct Template {
     /// The text, with `{}` where a value is.
     pub(super) text: &'static str,
-    /// What is in the holes.
+    /// The content of the holes.
     pub(super) holes: &'static [Hole],
     make: fn(Values) -> Option<Message>,
 }
@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    /// A value as a release prints it: core ranges have two spellings, and more than one stand in braces.
+    /// A value as a release prints it: core ranges have two spellings, and more than one are in braces.
     fn spelled(value: &Value, old: bool) -> String {
         let spell = |range: &CoreRange| {
             let ((x, y), (end_x, end_y)) = (range.start, range.end);

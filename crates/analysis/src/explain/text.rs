@@ -12,7 +12,7 @@ pub(super) struct Text {
 
 impl Text {
     /// Drops terminal escapes and control characters, turns every kind of line end into `\n` (also the two
-    /// characters `\n` of a quoted string), and blanks the frames that pretty tracebacks draw.
+    /// characters `\n` of a quoted string), and removes the frames that pretty tracebacks draw.
     pub(super) fn new(original: &str) -> Self {
         let mut text = Self { clean: String::with_capacity(original.len()), line_ends: Vec::new() };
         let mut rest = original.chars().peekable();

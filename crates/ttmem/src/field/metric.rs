@@ -42,7 +42,7 @@ pub struct Sample {
     pub label: Option<(&'static str, &'static str)>,
     /// The factor from the unit of the row to the unit of the metric.
     pub factor: f64,
-    /// Whether the sample carries its source and quality as labels.
+    /// True if the sample carries its source and quality as labels.
     pub provenance: bool,
 }
 

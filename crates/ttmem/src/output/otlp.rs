@@ -49,7 +49,7 @@ fn of_host(snapshot: &Snapshot, given: &[(String, String)]) -> Attributes {
         .fold(all, |all, (key, value)| all.maybe(key, value))
 }
 
-/// What is told of the host as a whole, and of the sources.
+/// Returns the metrics of the host and of the sources.
 fn host(snapshot: &Snapshot) -> Vec<Points> {
     let mut findings = Points::new(&otel::FINDINGS);
     for severity in [Severity::Info, Severity::Warning, Severity::Error] {

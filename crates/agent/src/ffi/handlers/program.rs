@@ -146,8 +146,8 @@ fn dispatch(
     }
 }
 
-/// Finds or records the footprint of a program that is new, or places something else than before. Returns its index and the
-/// allocator of the L1 buffers.
+/// Finds or records the footprint of a program that is new, or places something else than before. Returns its index and
+/// the allocator of the L1 buffers.
 #[cold]
 fn refresh(
     recorder: Recorder<'_>,
@@ -249,7 +249,7 @@ pub(super) fn record(
     recorder.footprint(&entry, &parts)
 }
 
-/// What a program places, one part for each rectangle of cores.
+/// The placements of a program, one part for each rectangle of cores.
 pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
     let mut parts = Vec::new();
     for buffer in program_api::circular_buffers(program) {

@@ -95,7 +95,7 @@ fn refused(recorder: Recorder<'_>, now: Circumstances) -> RefusalEntry {
     }
 }
 
-/// What a program has to end below.
+/// The limit of a program's end.
 struct Limits {
     /// Lowest L1 buffer.
     lowest: Option<u64>,
@@ -104,8 +104,8 @@ struct Limits {
 }
 
 impl Limits {
-    /// Says why TT-Metal refused the program, by the comparisons that it made: the first rectangle of cores on which the
-    /// program's own placements end too high.
+    /// Says why TT-Metal refused the program, by the comparisons that it made: the first rectangle of cores on which
+    /// the program's own placements end too high.
     fn complete(
         &self,
         recorder: Recorder<'_>,

@@ -43,7 +43,7 @@ pub(super) fn out_of_memory(memory: &OutOfMemory, live: Option<&LiveMap>) -> Ver
     }
 }
 
-/// Why there was no place, and by how many bytes of a bank.
+/// The reason for the failure, and the missing bytes of a bank.
 fn fit(memory: &OutOfMemory) -> (Fit, Option<u64>) {
     let need = memory.per_bank;
     let beyond_bank =

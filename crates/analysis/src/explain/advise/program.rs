@@ -72,7 +72,7 @@ fn program_advice(program: &ProgramTooLarge, over: u64) -> Vec<Advice> {
     list
 }
 
-/// What to make smaller; with a breakdown, the part that weighs most.
+/// The part to make smaller; with a breakdown, the largest part.
 fn largest_part(parts: &[ProgramPart]) -> String {
     let code = ["kernel text", "brisc", "ncrisc", "trisc", "erisc", "dm"];
     let whole = parts.iter().filter(|part| {

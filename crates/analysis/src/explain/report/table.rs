@@ -73,7 +73,7 @@ impl MemoryReport {
         lines
     }
 
-    /// What the table does not show.
+    /// The bytes that the table does not show.
     pub(in crate::explain) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.usages.iter().take(MAX_ROWS).filter_map(blocks).collect();
         if self.usages.len() > MAX_ROWS {

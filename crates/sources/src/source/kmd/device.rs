@@ -19,7 +19,7 @@ use ttmem_root::{Root, RootError};
 pub(super) struct Gauge {
     metric: Metric,
     pub(super) file: &'static str,
-    /// How many of the file's unit make one of the metric's.
+    /// Units of the file per unit of the metric.
     scale: f64,
     /// In the metric's unit.
     range: RangeInclusive<f64>,

@@ -83,7 +83,7 @@ pub fn open_devices(root: &Root, pid: Pid) -> Result<Vec<u32>, RootError> {
     Ok(files.iter().filter_map(opened).collect())
 }
 
-/// Why there is no list of owners.
+/// The reason that there is no list of owners.
 pub(super) fn no_list(error: &RootError) -> Missing {
     if error.is_absent() {
         Missing::unsupported("this driver does not list owners (tt-kmd 2.5 and newer do)")

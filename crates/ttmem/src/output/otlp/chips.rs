@@ -42,7 +42,7 @@ fn add(points: &mut Points, attributes: Attributes, sample: &Sample, cell: &Cell
     points.add(attributes, number);
 }
 
-/// What a chip is known by. The conventions have no type of hardware for accelerators but `gpu`.
+/// Returns the attributes of a chip. The conventions have no type of hardware for accelerators but `gpu`.
 fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
     let board = chip.board.as_deref();
     Attributes::default()
@@ -56,8 +56,8 @@ fn of_chip(chip: &Chip, snapshot: &Snapshot) -> Attributes {
         .maybe("hw.driver_version", snapshot.host.driver.as_deref())
 }
 
-/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that adding
-/// up over chips stays right.
+/// DRAM as a whole, under the names that every dashboard of accelerators knows. Other kinds are not in it, so that
+/// adding up over chips stays right.
 fn device_memory(snapshot: &Snapshot) -> Vec<Points> {
     let mut limit = Points::new(&otel::GPU_LIMIT);
     let mut usage = Points::new(&otel::GPU_USAGE);
