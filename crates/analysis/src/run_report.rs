@@ -25,7 +25,7 @@ pub use programs::{L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, 
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
-pub use spans::{OpSpan, op_spans};
+pub use spans::{OpSpan, live_after, op_spans};
 pub use timeline::{Buffers, Pool, Steps, Timeline};
 
 /// The name of the format.

@@ -21,3 +21,4 @@ pub mod run_report;
 pub mod sheet;
 pub mod table;
 pub mod text;
+pub mod visualizer;

@@ -1,6 +1,7 @@
 //! Arguments of `ttmem report`.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -19,7 +20,50 @@ pub struct ReportArgs {
     /// Write a trace for ui.perfetto.dev: memory as counters, ops as slices, failures as instants.
     #[arg(long, group = "form")]
     pub perfetto: bool,
-    /// Write to FILE, or to standard output if it is -.
-    #[arg(short, long, value_name = "FILE")]
+    /// Write a folder that ttnn-visualizer opens: operations with their buffers and circular buffers.
+    #[arg(long, value_name = "DIR", group = "form", conflicts_with = "output")]
+    pub ttnn_visualizer: Option<PathBuf>,
+    /// Write to FILE, or to standard output if it is -. Without another option the ending of FILE chooses the format: .json,
+    /// .html or .perfetto-trace.
+    #[arg(short, long, visible_short_alias = 'f', visible_alias = "filename", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// The format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// Text for a terminal.
+    Text,
+    /// JSON.
+    Json,
+    /// A page with charts.
+    Html,
+    /// A trace for Perfetto.
+    Perfetto,
+}
+
+impl ReportFormat {
+    /// Returns the format that the ending of a file's name stands for, or text.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Self {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("json") => Self::Json,
+            Some("html" | "htm") => Self::Html,
+            Some("perfetto-trace" | "pftrace") => Self::Perfetto,
+            _ => Self::Text,
+        }
+    }
+}
+
+impl ReportArgs {
+    /// Returns the format of the report.
+    #[must_use]
+    pub fn format(&self) -> ReportFormat {
+        match (self.json, self.html, self.perfetto) {
+            (true, ..) => ReportFormat::Json,
+            (_, true, _) => ReportFormat::Html,
+            (.., true) => ReportFormat::Perfetto,
+            _ => self.output.as_deref().map_or(ReportFormat::Text, ReportFormat::of_file),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `ttmem report`: the memory use of processes, from recordings and agent segments.
 
 mod input;
+mod visualizer;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use ttmem_sources::Collector;
 
 use super::target::{Mode, deliver};
 use crate::cli::common::Target;
-use crate::cli::report::ReportArgs;
+use crate::cli::report::{ReportArgs, ReportFormat};
 use crate::error::Error;
 use crate::output::html;
 use crate::output::page::Page;
@@ -29,15 +30,15 @@ pub fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<
     for note in &input.notes {
         notify(note);
     }
-    let text = if args.json {
-        to_json(&input.report(false))?
-    } else if args.html {
-        let title = title(args);
-        html::report(&title, &input.report(true), &input.l1).map_err(|error| Error::json(&error))?
-    } else if args.perfetto {
-        trace(&input).map_err(|error| Error::json(&error))?
-    } else {
-        render(&input.report(false), page)
+    if let Some(directory) = &args.ttnn_visualizer {
+        return visualizer::write(directory, &input, &title(args));
+    }
+    let text = match args.format() {
+        ReportFormat::Json => to_json(&input.report(false))?,
+        ReportFormat::Html => html::report(&title(args), &input.report(true), &input.l1)
+            .map_err(|error| Error::json(&error))?,
+        ReportFormat::Perfetto => trace(&input).map_err(|error| Error::json(&error))?,
+        ReportFormat::Text => render(&input.report(false), page),
     };
     deliver(&target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
 }

@@ -88,7 +88,9 @@ impl Trace {
             let board = chip.board.as_deref().unwrap_or("");
             let name = format!("chip {} {board}", chip.index);
             self.name("process_name", pid, 0, name.trim_end())?;
-            for kind in &chip.kinds {
+            for kind in
+                chip.kinds.iter().filter(|kind| kind.used.iter().flatten().any(|used| *used > 0))
+            {
                 let label = kind.kind.label();
                 for (time, used) in series.times().iter().zip(&kind.used) {
                     if let Some(used) = used {
@@ -136,7 +138,9 @@ impl Trace {
         let pid = u64::try_from(agent.pid).unwrap_or_default();
         let name = agent.report.name.as_deref().unwrap_or("TT-Metal");
         self.name("process_name", pid, 0, name)?;
-        for pool in Timeline::of(agent.segment).pools {
+        let pools = Timeline::of(agent.segment).pools.into_iter();
+        // A counter that is never anything but 0 only takes room.
+        for pool in pools.filter(|pool| pool.steps.bytes.iter().any(|bytes| *bytes > 0)) {
             let devices: Vec<String> = pool.devices.iter().map(ToString::to_string).collect();
             let chips = if devices.len() > 1 { "each of chips" } else { "chip" };
             let name = format!("{} on {chips} {}", pool.kind.label(), devices.join(", "));
@@ -144,10 +148,11 @@ impl Trace {
                 self.count(pid, &name, *time, *bytes)?;
             }
         }
-        for OpSpan { thread, op, from_us, to_us, events } in op_spans(agent.segment) {
+        for OpSpan { thread, op, from_us, to_us, events, footprints, .. } in op_spans(agent.segment)
+        {
             // What has no length cannot be seen.
             let duration = to_us.saturating_sub(from_us).max(1);
-            let args = json!({ "allocations and frees": events });
+            let args = json!({ "allocations and frees": events, "programs": footprints.len() });
             self.push(&json!({
                 "ph": "X", "pid": pid, "tid": thread, "ts": from_us, "dur": duration, "name": op, "cat": "op", "args": args
             }))?;
