@@ -1,4 +1,4 @@
-//! What a message means for someone who develops a model, and what to change. Every figure is in the message or follows
+//! The meaning of a message for a model's developer, and the remedy. Every figure is in the message or follows
 //! from it.
 
 mod buffers;

@@ -134,7 +134,7 @@ pub struct BelowLimit {
     pub address: u64,
 }
 
-/// What a program needs on each core at launch does not fit into the kernel config ring.
+/// The needs of a program on each core at launch exceed the kernel configuration ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProgramTooLarge {
     /// Bytes that the program needs.
@@ -143,7 +143,7 @@ pub struct ProgramTooLarge {
     pub ring: u64,
     /// TT-Metal's name of the cores: `TENSIX`, `ACTIVE_ETH`, `IDLE_ETH`. Absent where the message was cut.
     pub processor: Option<String>,
-    /// What the program consists of (0.81 and later, else empty).
+    /// The parts of the program (0.81 and later, else empty).
     pub parts: Vec<ProgramPart>,
     /// The kernels of the largest group (0.81 and later, else empty).
     pub kernels: Vec<String>,

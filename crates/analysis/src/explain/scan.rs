@@ -1,7 +1,7 @@
 //! The scanner: finds a template with holes in running text.
 //!
 //! It forgives what happens to a message on its way into a ticket: any run of spaces is as good as one, a line end may
-//! stand anywhere, and what mail, Markdown, pytest and comments put before a continued line is skipped.
+//! be anywhere, and what mail, Markdown, pytest and comments put before a continued line is skipped.
 
 use super::cores::Cores;
 
