@@ -9,6 +9,8 @@ mod copies;
 mod harmless;
 #[path = "common/host.rs"]
 mod program;
+#[path = "host/programs.rs"]
+mod programs;
 #[path = "host/refused.rs"]
 mod refused;
 
@@ -96,7 +98,7 @@ fn what_lives_is_what_the_allocator_says_in_every_form_of_tt_metal() {
         assert!(segment.header.hooks_resolved.contains(hook), "{form:?}");
         assert!(segment.header.hooks_called.contains(hook), "{form:?}");
         assert_eq!(segment.header.hooks_resolved.contains(Hook::Allocate), form != Form::Legacy);
-        assert!(!segment.header.hooks_resolved.contains(Hook::TrackProgram), "the host has none");
+        assert!(!segment.header.hooks_resolved.contains(Hook::AttachTensors), "the host has none");
     }
 }
 

@@ -96,8 +96,10 @@ fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
     let changed =
         |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let newest =
-        ["tt_metal.h", source].map(|source| changed(&sources.join(source))).into_iter().max();
+    let newest = ["tt_metal.h", "programs.h", "programs.cpp", source]
+        .map(|source| changed(&sources.join(source)))
+        .into_iter()
+        .max();
     if changed(&directory.join(output)) > newest.flatten() {
         return;
     }

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <string>
 #include <vector>
+#include <vector>
 
 static void* library;
 
@@ -121,6 +122,36 @@ int main(int count, char** arguments) {
         } else if (command == "signals") {
             words >> a;
             CALL("host_signals", void(int), a);
+        } else if (command == "program") {
+            uint32_t corners[4], config = 0;
+            words >> name >> corners[0] >> corners[1] >> corners[2] >> corners[3] >> config;
+            std::vector<std::string> parts;
+            while (words >> other) {
+                parts.push_back(other);
+            }
+            std::vector<const char*> texts;
+            for (const std::string& part : parts) {
+                texts.push_back(part.c_str());
+            }
+            CALL("host_program", void(const char*, const uint32_t*, uint32_t, const char* const*, int), name.c_str(), corners, config, texts.data(), int(texts.size()));
+        } else if (command == "dispatch") {
+            words >> name;
+            std::cout << CALL("host_dispatch", int(const char*), name.c_str());
+        } else if (command == "retarget") {
+            words >> name >> other;
+            CALL("host_retarget", void(const char*, const char*), name.c_str(), other.c_str());
+        } else if (command == "destroy") {
+            words >> name;
+            CALL("host_destroy", void(const char*), name.c_str());
+        } else if (command == "dispatch_times") {
+            words >> name >> a;
+            std::cout << CALL("host_dispatch_times", double(const char*, int), name.c_str(), a);
+        } else if (command == "dispatch_threads") {
+            words >> a >> b;
+            CALL("host_dispatch_threads", void(int, int), a, b);
+        } else if (command == "tracing") {
+            words >> name >> a;
+            std::cout << CALL("host_trace_step", int(const char*, int), name.c_str(), a);
         } else if (command == "statistics") {
             statistics();
         } else if (command == "query") {

@@ -24,6 +24,10 @@ namespace {
 std::unique_ptr<MeshDevice> mesh;
 std::unique_ptr<SubDeviceManager> sub_devices;
 std::map<std::string, std::unique_ptr<Buffer>> buffers;
+#ifndef LEGACY
+std::map<std::string, std::unique_ptr<MeshWorkload>> workloads;
+int traces = 0;
+#endif
 
 #ifdef LEGACY
 MeshDevice& owner() { return *mesh; }
@@ -98,6 +102,19 @@ double tick_length() {
 namespace made_up {
 
 struct GeluDeviceOperation {};
+
+#ifndef LEGACY
+// An op that hands its programs over: announces itself, then them.
+__attribute__((noinline)) void dispatch(MeshWorkload& workload) {
+    static MeshCommandQueue queue;
+    GraphTracker& tracker = GraphTracker::instance();
+    for (auto& [_, program] : workload.get_programs()) {
+        tracker.track_program(&program, mesh.get());
+    }
+    EnqueueMeshWorkload(queue, workload, false);
+    asm volatile("");
+}
+#endif
 
 // An op as the agent sees one: announces itself, then allocates further down the stack.
 template <typename Operation>
@@ -305,6 +322,122 @@ void host_times(int threads, int pairs, double* mean, double* p99) {
         *p99 = std::max(*p99, each.p99);
     }
 }
+
+#ifndef LEGACY
+// Makes a program on a rectangle of cores with buffers, one a word: its bytes, with d before them for a dataflow buffer, or
+// with @ before the name of a buffer whose memory it is. `config` is what it takes in the ring.
+void host_program(const char* name, const uint32_t* corners, uint32_t config, const char* const* parts, int count) {
+    static uint64_t serial = 0;
+    auto program = std::make_shared<detail::ProgramImpl>();
+    program->id = ++serial;
+    program->config_bytes = config;
+    CoreRange cores{{corners[0], corners[1]}, {corners[2], corners[3]}};
+    for (int index = 0; index < count; ++index) {
+        std::string part = parts[index];
+        if (part[0] == 'd') {
+            program->dataflow.emplace_back(cores, std::stoul(part.substr(1)));
+            continue;
+        }
+        auto buffer = std::make_shared<CircularBufferImpl>();
+        buffer->cores.ranges = {cores};
+        buffer->index = uint32_t(index);
+        if (part[0] == '@') {
+            buffer->buffer = buffers.at(part.substr(1)).get();
+            buffer->bytes = uint32_t(buffer->buffer->aligned_size_per_bank());
+        } else {
+            buffer->bytes = uint32_t(std::stoul(part));
+        }
+        program->buffers.push_back(buffer);
+    }
+    auto kernel = std::make_shared<DataMovementKernel>();
+    kernel->text = std::string("a_kernel_with_a_name_longer_than_a_short_string_of_") + name;
+    kernel->cores = cores;
+    kernel->bytes = 268;
+    program->kernels[1] = kernel;
+    auto workload = std::make_unique<MeshWorkload>();
+    workload->mesh = mesh.get();
+    workload->programs[name].implementation = program;
+    workloads[name] = std::move(workload);
+}
+
+// Gives the first circular buffer that is the memory of a buffer another one, as a cached op does.
+void host_retarget(const char* name, const char* buffer) {
+    for (auto& [_, program] : workloads.at(name)->programs) {
+        for (auto& held : program.implementation->buffers) {
+            if (held->buffer) {
+                held->buffer = buffers.at(buffer).get();
+                return;
+            }
+        }
+    }
+}
+
+// 0, or 1 if TT-Metal refused it.
+int host_dispatch(const char* name) {
+    try {
+        made_up::dispatch(*workloads.at(name));
+        return 0;
+    } catch (const std::exception&) {
+        return 1;
+    }
+}
+
+// Nanoseconds of a cached dispatch.
+double host_dispatch_times(const char* name, int count) {
+    MeshWorkload& workload = *workloads.at(name);
+    double length = tick_length();
+    std::vector<uint32_t> ticks(count);
+    for (uint32_t& each : ticks) {
+        uint64_t start = __rdtsc();
+        made_up::dispatch(workload);
+        each = uint32_t(__rdtsc() - start);
+    }
+    std::sort(ticks.begin(), ticks.end());
+    size_t counted = ticks.size() - ticks.size() / 1000;
+    double sum = 0;
+    for (size_t index = 0; index < counted; ++index) {
+        sum += ticks[index];
+    }
+    return sum / counted * length;
+}
+
+void host_destroy(const char* name) { workloads.erase(name); }
+
+void host_dispatch_threads(int threads, int count) {
+    std::vector<std::thread> running;
+    for (int thread = 0; thread < threads; ++thread) {
+        running.emplace_back([=] {
+            std::string name = "thread" + std::to_string(thread);
+            for (int index = 0; index < count; ++index) {
+                made_up::dispatch(*workloads.at(name));
+            }
+        });
+    }
+    for (std::thread& thread : running) {
+        thread.join();
+    }
+}
+
+int host_trace_step(const char* step, int number) {
+    MeshTraceId id{uint32_t(number)};
+    std::string what = step;
+    MeshTrace::allocate = [] { make("trace " + std::to_string(++traces), 4, 1024, 12, owner().allocator_.get()); };
+    try {
+        if (what == "begin") {
+            owner().begin_mesh_trace(1, id);
+        } else if (what == "end") {
+            owner().end_mesh_trace(1, id);
+        } else if (what == "replay") {
+            owner().replay_mesh_trace(1, id, false);
+        } else {
+            owner().release_mesh_trace(id);
+        }
+        return 0;
+    } catch (const std::exception&) {
+        return 1;
+    }
+}
+#endif
 
 // What the mesh's allocator says: allocated bytes per bank of DRAM, L1, L1_SMALL, TRACE.
 void host_statistics(uint64_t* allocated) {

@@ -59,7 +59,9 @@ uint64_t AllocatorImpl::allocate_buffer(Buffer* buffer) {
     if (region.allocated + size > region.size) {
         throw std::runtime_error("Out of Memory");
     }
-    uint64_t address = region.start + region.next;
+    // L1 is handed out from its end.
+    bool down = buffer->type_ == BufferType::L1;
+    uint64_t address = down ? region.start + region.size - region.next - size : region.start + region.next;
     if (!region.freed.empty()) {
         address = region.freed.back();
         region.freed.pop_back();
@@ -201,3 +203,7 @@ void MeshTrace::populate_mesh_buffer(
 
 }  // namespace distributed
 }  // namespace tt::tt_metal
+
+#ifndef LEGACY
+#include "programs.cpp"
+#endif

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +21,23 @@
 #define allocator_impl allocator
 #define MeshDeviceImpl MeshDevice
 #endif
+
+namespace ttsl {
+
+template <typename T, typename Tag>
+struct StrongType {
+    T value;
+};
+
+}  // namespace ttsl
+
+namespace tt {
+
+struct xy_pair {
+    size_t x, y;
+};
+
+}  // namespace tt
 
 namespace tt::umd {
 
@@ -92,6 +110,7 @@ public:
     uint32_t get_num_banks(const BufferType& type) const;
     uint32_t get_alignment(BufferType type) const;
     uint64_t get_base_allocator_addr(const HalMemType& memory) const;
+    std::optional<uint64_t> get_lowest_occupied_l1_address(uint32_t bank) const;
     // While set, `get_statistics` keeps the lock for a while, and says here that it has it.
     static std::atomic<bool> is_slow, is_asked;
     mutable std::mutex mutex;
@@ -129,9 +148,13 @@ public:
     std::vector<std::unique_ptr<AllocatorImpl>> allocators;
 };
 
+class Program;
+class CoreRangeSet;
 class GraphTracker {
 public:
     static GraphTracker& instance();
+    void track_program(Program* program, const IDevice* device);
+    void track_allocate_cb(const CoreRangeSet& cores, uint64_t address, uint64_t size, bool backed, const IDevice* device);
 };
 
 void push_allocation_context(std::string_view name);
@@ -142,11 +165,19 @@ namespace distributed {
 class MeshCommandQueue {};
 class MeshTraceBuffer {};
 class MeshDevice;
+class MeshWorkload;
+struct MeshTraceIdTag;
 
 #ifndef LEGACY
 class MeshDeviceImpl : public IDevice {
 public:
     bool initialize_impl(MeshDevice* mesh, uint8_t, size_t, size_t, size_t, std::span<const uint32_t>, bool);
+    uint32_t get_trace_buffers_size() const;
+    void begin_mesh_trace(uint8_t queue, const ttsl::StrongType<uint32_t, MeshTraceIdTag>& id);
+    void end_mesh_trace(uint8_t queue, const ttsl::StrongType<uint32_t, MeshTraceIdTag>& id);
+    void replay_mesh_trace(uint8_t queue, const ttsl::StrongType<uint32_t, MeshTraceIdTag>& id, bool blocking);
+    void release_mesh_trace(const ttsl::StrongType<uint32_t, MeshTraceIdTag>& id);
+    uint32_t trace_bytes = 0;
     std::unique_ptr<AllocatorImpl> allocator_;
     std::vector<std::unique_ptr<Device>> devices;
 };
@@ -159,6 +190,8 @@ public:
     const std::unique_ptr<AllocatorImpl>& allocator_impl() const;
     std::vector<int> get_device_ids() const;
     std::vector<IDevice*> get_devices() const;
+    uint32_t l1_size_per_core() const;
+    xy_pair compute_with_storage_grid_size() const;
 #ifdef LEGACY
     std::unique_ptr<AllocatorImpl> allocator_;
     std::vector<std::unique_ptr<Device>> devices;
@@ -170,6 +203,8 @@ public:
 class MeshWorkloadImpl {
 public:
     void load_binaries(MeshCommandQueue& queue);
+    void finalize_offsets(MeshDevice* mesh);
+    MeshWorkload* workload = nullptr;
     void (*allocate)() = nullptr;
 };
 
@@ -182,3 +217,7 @@ public:
 
 }  // namespace distributed
 }  // namespace tt::tt_metal
+
+#ifndef LEGACY
+#include "programs.h"
+#endif
