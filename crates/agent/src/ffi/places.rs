@@ -44,7 +44,7 @@ fn package_version(library: &Path) -> Option<String> {
 
 /// The file that an address was loaded from, and where it is in memory.
 fn module(address: u64) -> Option<(PathBuf, u64)> {
-    let found = describe(address as usize)?;
+    let found = describe(usize::try_from(address).ok()?)?;
     let path = text(found.dli_fname)?;
     Some((PathBuf::from(OsStr::from_bytes(path.to_bytes())), found.dli_fbase as u64))
 }
@@ -57,7 +57,7 @@ fn text(pointer: *const c_char) -> Option<&'static CStr> {
 /// Classifies a new address in the code. Costs microseconds, once.
 pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
     let ignored = Site { name: 0, class: SiteClass::Ignored };
-    let Some(found) = describe(address as usize) else { return ignored };
+    let Some(found) = usize::try_from(address).ok().and_then(describe) else { return ignored };
     let module = text(found.dli_fname).map_or(&b""[..], CStr::to_bytes);
     if module.ends_with(LIBRARY.to_bytes()) {
         return ignored;
