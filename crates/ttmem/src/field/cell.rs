@@ -116,6 +116,18 @@ fn from_reading<T>(reading: &Reading<T>, number: impl FnOnce(&T) -> Number) -> C
     }
 }
 
+impl Cell<'_> {
+    /// Returns the number, or `None` for a text or a missing value.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(Number::Whole(number), _) => Some(*number as f64),
+            Self::Number(Number::Measured(quantity), _) => Some(quantity.0),
+            Self::Text(_) | Self::Blank(..) => None,
+        }
+    }
+}
+
 impl Number {
     /// The number in full, such as `1056768` or `0.85`.
     #[must_use]

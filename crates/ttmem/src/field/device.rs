@@ -21,7 +21,7 @@ pub enum DeviceRead {
     /// A value of the host, equal for every chip.
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
     /// The chip's own.
-    Chip(for<'a> fn(&'a Snapshot, &'a Chip) -> Cell<'a>),
+    Chip(for<'a> fn(&'a Chip) -> Cell<'a>),
     /// One of its telemetry readings.
     Telemetry(Metric),
     /// One of its firmware versions, by the name in the snapshot.
@@ -29,12 +29,21 @@ pub enum DeviceRead {
 }
 
 impl DeviceField {
-    /// Reads the field of a chip.
+    /// Returns the value for a chip.
     #[must_use]
     pub fn cell<'a>(&self, snapshot: &'a Snapshot, chip: &'a Chip) -> Cell<'a> {
         match self.read {
             DeviceRead::Host(read) => read(snapshot),
-            DeviceRead::Chip(read) => read(snapshot, chip),
+            _ => self.of_chip(chip),
+        }
+    }
+
+    /// Returns the value for a chip, without its host; a field of the host is missing.
+    #[must_use]
+    pub fn of_chip<'a>(&self, chip: &'a Chip) -> Cell<'a> {
+        match self.read {
+            DeviceRead::Host(_) => Cell::Blank(MissingReason::NotRead, ""),
+            DeviceRead::Chip(read) => read(chip),
             DeviceRead::Telemetry(metric) => chip
                 .telemetry
                 .get(&metric)
@@ -98,7 +107,7 @@ macro_rules! allocator {
             bytes!(
                 concat!("memory.", stringify!($kind), ".used"),
                 concat!("Bytes of ", $what, " that living processes hold."),
-                |_, chip| (&chip.memory.$kind.used).into()
+                |chip| (&chip.memory.$kind.used).into()
             )
             .exported(
                 Sample::of(&p::USED).label("type", stringify!($kind)).with_provenance(),
@@ -107,7 +116,7 @@ macro_rules! allocator {
             bytes!(
                 concat!("memory.", stringify!($kind), ".capacity"),
                 concat!("Bytes that the chip has for ", $what, "."),
-                |_, chip| (&chip.memory.$kind.capacity).into()
+                |chip| (&chip.memory.$kind.capacity).into()
             )
             .exported(
                 Sample::of(&p::CAPACITY).label("type", stringify!($kind)),
@@ -116,7 +125,7 @@ macro_rules! allocator {
             bytes!(
                 concat!("memory.", stringify!($kind), ".free"),
                 concat!("Bytes that the chip has for ", $what, " and no process holds."),
-                |_, chip| {
+                |chip| {
                     let memory = &chip.memory.$kind;
                     free(&memory.capacity, &memory.used)
                 }
@@ -124,7 +133,7 @@ macro_rules! allocator {
             bytes!(
                 concat!("memory.", stringify!($kind), ".largest_free"),
                 concat!("Bytes of the largest free block for ", $what, " in one bank."),
-                |_, chip| (&chip.memory.$kind.largest_free).into()
+                |chip| (&chip.memory.$kind.largest_free).into()
             )
             .exported(
                 Sample::of(&p::LARGEST_FREE).label("type", stringify!($kind)),
@@ -133,12 +142,12 @@ macro_rules! allocator {
             chip!(
                 concat!("memory.", stringify!($kind), ".banks"),
                 concat!("Banks for ", $what, "."),
-                |_, chip| (&chip.memory.$kind.banks).into()
+                |chip| (&chip.memory.$kind.banks).into()
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".stale"),
                 concat!("Bytes of ", $what, " of processes that have ended: stale, and free."),
-                |_, chip| (&chip.memory.$kind.stale).into()
+                |chip| (&chip.memory.$kind.stale).into()
             )
             .exported(
                 Sample::of(&p::STALE).label("type", stringify!($kind)),
@@ -147,27 +156,27 @@ macro_rules! allocator {
             bytes!(
                 concat!("memory.", stringify!($kind), ".allocatable"),
                 concat!("Bytes that TT-Metal's allocator can hand out for ", $what, "."),
-                |_, chip| (&chip.memory.$kind.allocatable).into()
+                |chip| (&chip.memory.$kind.allocatable).into()
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".fragmentation"),
                 concat!("Share of the free bytes for ", $what, " outside the largest free block."),
-                |_, chip| (&chip.memory.$kind.fragmentation).into()
+                |chip| (&chip.memory.$kind.fragmentation).into()
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".upstream"),
                 concat!("Bytes of ", $what, " by the upstream region, beside a better count."),
-                |_, chip| upstream(chip.memory.$kind.upstream.as_ref())
+                |chip| upstream(chip.memory.$kind.upstream.as_ref())
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".source"),
                 concat!("Who counted the ", $what, "."),
-                |_, chip| Cell::source_of(&chip.memory.$kind.used)
+                |chip| Cell::source_of(&chip.memory.$kind.used)
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".quality"),
                 concat!("How far the count of ", $what, " can be trusted."),
-                |_, chip| Cell::quality_of(&chip.memory.$kind.used)
+                |chip| Cell::quality_of(&chip.memory.$kind.used)
             ),
         ]
     };
@@ -201,60 +210,52 @@ const HOST: &[DeviceField] = &[
 ];
 
 const IDENTITY: &[DeviceField] = &[
-    chip!("index", "The number of the chip on this host.", |_, chip| Cell::display(&chip.index)),
-    chip!("id", "The ASIC id.", |_, chip| Cell::display(&chip.id)),
-    chip!("id_source", "What the id was taken from.", |_, chip| {
+    chip!("index", "The number of the chip on this host.", |chip| Cell::display(&chip.index)),
+    chip!("id", "The ASIC id.", |chip| Cell::display(&chip.id)),
+    chip!("id_source", "What the id was taken from.", |chip| {
         Cell::text(id_source(chip.id_source))
     }),
-    chip!("arch", "The architecture.", |_, chip| Cell::optional(
-        chip.arch.map(|arch| arch.as_str())
-    ))
-    .info("arch"),
-    chip!("board", "The driver's name of the board.", |_, chip| {
+    chip!("arch", "The architecture.", |chip| Cell::optional(chip.arch.map(|arch| arch.as_str())))
+        .info("arch"),
+    chip!("board", "The driver's name of the board.", |chip| {
         Cell::optional(chip.board.as_deref())
     })
     .info("board"),
-    chip!("serial", "The serial number of the board.", |_, chip| {
+    chip!("serial", "The serial number of the board.", |chip| {
         Cell::optional(chip.serial.as_deref())
     })
     .info("serial"),
-    chip!("bdf", "The PCIe address.", |_, chip| match &chip.bdf {
+    chip!("bdf", "The PCIe address.", |chip| match &chip.bdf {
         None if chip.remote => {
             Cell::Blank(MissingReason::Unsupported, "a remote chip has no PCIe function")
         }
         bdf => Cell::optional(bdf.as_deref()),
     })
     .info("bdf"),
-    chip!("remote", "Whether the chip is reached only through another one.", |_, chip| {
+    chip!("remote", "Whether the chip is reached only through another one.", |chip| {
         Cell::text(if chip.remote { "true" } else { "false" })
     })
     .info("remote"),
-    chip!(
-        "gateway",
-        "The ASIC id of the chip that a remote chip is reached through.",
-        |_, chip| {
-            match &chip.gateway {
-                Some(gateway) => Cell::display(gateway),
-                None if chip.remote => Cell::Blank(MissingReason::NoSource, ""),
-                None => Cell::Blank(MissingReason::Unsupported, "not a remote chip"),
-            }
+    chip!("gateway", "The ASIC id of the chip that a remote chip is reached through.", |chip| {
+        match &chip.gateway {
+            Some(gateway) => Cell::display(gateway),
+            None if chip.remote => Cell::Blank(MissingReason::NoSource, ""),
+            None => Cell::Blank(MissingReason::Unsupported, "not a remote chip"),
         }
-    ),
-    chip!("region.id", "The number in the name of its memory region.", |_, chip| {
+    }),
+    chip!("region.id", "The number in the name of its memory region.", |chip| {
         region(chip, |region| Cell::Number(Number::Whole(region.id), None))
     }),
-    chip!(
-        "region.device_id",
-        "The device number that the region's last writer used.",
-        |_, chip| { region(chip, |region| Cell::display(&region.device_id)) }
-    ),
-    chip!("region.version", "The version of the region's layout.", |_, chip| {
+    chip!("region.device_id", "The device number that the region's last writer used.", |chip| {
+        region(chip, |region| Cell::display(&region.device_id))
+    }),
+    chip!("region.version", "The version of the region's layout.", |chip| {
         region(chip, |region| Cell::display(&region.version))
     }),
-    chip!("region.joined_by", "The rule that joined the region to the chip.", |_, chip| {
+    chip!("region.joined_by", "The rule that joined the region to the chip.", |chip| {
         region(chip, |region| Cell::text(joined_by(region.joined_by)))
     }),
-    chip!("worker_cores", "Enabled worker cores.", |_, chip| (&chip.worker_cores).into()),
+    chip!("worker_cores", "Enabled worker cores.", |chip| (&chip.worker_cores).into()),
 ];
 
 const FIRMWARE: &[DeviceField] = &[
@@ -275,7 +276,7 @@ const RESIDENT: &[DeviceField] = &[
     bytes!(
         "memory.circular_buffers.used",
         "Bytes of circular buffers resident in L1, ranges counted once.",
-        |_, chip| (&chip.memory.circular_buffers.used).into()
+        |chip| (&chip.memory.circular_buffers.used).into()
     )
     .exported(
         Sample::of(&p::USED).label("type", "cb").with_provenance(),
@@ -284,52 +285,50 @@ const RESIDENT: &[DeviceField] = &[
     bytes!(
         "memory.circular_buffers.running",
         "Bytes of circular buffers of running programs.",
-        |_, chip| (&chip.memory.circular_buffers.running).into()
+        |chip| (&chip.memory.circular_buffers.running).into()
     ),
     bytes!(
         "memory.circular_buffers.reported",
         "Bytes of circular buffers as the upstream region reports them.",
-        |_, chip| (&chip.memory.circular_buffers.reported).into()
+        |chip| (&chip.memory.circular_buffers.reported).into()
     )
     .in_prometheus(Sample::of(&p::REPORTED).label("type", "cb").with_provenance()),
     bytes!(
         "memory.circular_buffers.aliasing",
         "Bytes of resident circular buffers that are tensors at the same time.",
-        |_, chip| (&chip.memory.circular_buffers.aliasing).into()
+        |chip| (&chip.memory.circular_buffers.aliasing).into()
     ),
-    chip!("memory.circular_buffers.source", "Who counted the circular buffers.", |_, chip| {
+    chip!("memory.circular_buffers.source", "Who counted the circular buffers.", |chip| {
         Cell::source_of(&chip.memory.circular_buffers.used)
     }),
     chip!(
         "memory.circular_buffers.quality",
         "How far the count of circular buffers can be trusted.",
-        |_, chip| Cell::quality_of(&chip.memory.circular_buffers.used)
+        |chip| Cell::quality_of(&chip.memory.circular_buffers.used)
     ),
-    bytes!(
-        "memory.kernels.used",
-        "Bytes of the application's kernels resident in L1.",
-        |_, chip| (&chip.memory.kernels.used).into()
-    )
+    bytes!("memory.kernels.used", "Bytes of the application's kernels resident in L1.", |chip| {
+        (&chip.memory.kernels.used).into()
+    })
     .exported(
         Sample::of(&p::USED).label("type", "kernels").with_provenance(),
         Sample::of(&o::USAGE).label(KIND, "kernels").with_provenance(),
     ),
-    bytes!("memory.kernels.running", "Bytes of kernels of running programs.", |_, chip| {
+    bytes!("memory.kernels.running", "Bytes of kernels of running programs.", |chip| {
         (&chip.memory.kernels.running).into()
     }),
-    bytes!("memory.kernels.system", "Bytes of dispatch and fabric kernels.", |_, chip| {
+    bytes!("memory.kernels.system", "Bytes of dispatch and fabric kernels.", |chip| {
         (&chip.memory.kernels.system).into()
     }),
-    chip!("memory.kernels.source", "Who counted the kernels.", |_, chip| {
+    chip!("memory.kernels.source", "Who counted the kernels.", |chip| {
         Cell::source_of(&chip.memory.kernels.used)
     }),
-    chip!("memory.kernels.quality", "How far the count of kernels can be trusted.", |_, chip| {
+    chip!("memory.kernels.quality", "How far the count of kernels can be trusted.", |chip| {
         Cell::quality_of(&chip.memory.kernels.used)
     }),
     bytes!(
         "memory.reserved.used",
         "Bytes of firmware, mailboxes and the kernel config ring.",
-        |_, chip| (&chip.memory.reserved.used).into()
+        |chip| (&chip.memory.reserved.used).into()
     )
     .exported(
         Sample::of(&p::USED).label("type", "reserved").with_provenance(),
@@ -338,22 +337,20 @@ const RESIDENT: &[DeviceField] = &[
     bytes!(
         "memory.l1_total.used",
         "Bytes of L1 in use of any kind, ranges counted once.",
-        |_, chip| (&chip.memory.l1_total.used).into()
+        |chip| (&chip.memory.l1_total.used).into()
     ),
-    bytes!("memory.l1_total.capacity", "Bytes of L1 of all enabled worker cores.", |_, chip| {
+    bytes!("memory.l1_total.capacity", "Bytes of L1 of all enabled worker cores.", |chip| {
         (&chip.memory.l1_total.capacity).into()
     }),
-    bytes!("memory.l1_total.free", "Bytes of L1 in no use of any kind.", |_, chip| {
+    bytes!("memory.l1_total.free", "Bytes of L1 in no use of any kind.", |chip| {
         free(&chip.memory.l1_total.capacity, &chip.memory.l1_total.used)
     }),
-    chip!("memory.l1_total.source", "Who counted all of L1.", |_, chip| {
+    chip!("memory.l1_total.source", "Who counted all of L1.", |chip| {
         Cell::source_of(&chip.memory.l1_total.used)
     }),
-    chip!(
-        "memory.l1_total.quality",
-        "How far the count of all of L1 can be trusted.",
-        |_, chip| { Cell::quality_of(&chip.memory.l1_total.used) }
-    ),
+    chip!("memory.l1_total.quality", "How far the count of all of L1 can be trusted.", |chip| {
+        Cell::quality_of(&chip.memory.l1_total.used)
+    }),
 ];
 
 const PCIE: &[DeviceField] = &[
@@ -361,40 +358,38 @@ const PCIE: &[DeviceField] = &[
         "pcie.current_speed_gts",
         "GT/s",
         "The rate of a PCIe lane now.",
-        DeviceRead::Chip(|_, chip| pcie(chip, |link| (&link.current_speed_gts).into())),
+        DeviceRead::Chip(|chip| pcie(chip, |link| (&link.current_speed_gts).into())),
     ),
     Field::with_unit(
         "pcie.max_speed_gts",
         "GT/s",
         "The rate of a PCIe lane at best.",
-        DeviceRead::Chip(|_, chip| pcie(chip, |link| (&link.max_speed_gts).into())),
+        DeviceRead::Chip(|chip| pcie(chip, |link| (&link.max_speed_gts).into())),
     ),
-    chip!("pcie.current_width", "PCIe lanes now.", |_, chip| {
+    chip!("pcie.current_width", "PCIe lanes now.", |chip| {
         pcie(chip, |link| (&link.current_width).into())
     }),
-    chip!("pcie.max_width", "PCIe lanes at best.", |_, chip| {
+    chip!("pcie.max_width", "PCIe lanes at best.", |chip| {
         pcie(chip, |link| (&link.max_width).into())
     }),
-    chip!("pcie.numa_node", "The NUMA node that the chip is plugged in at.", |_, chip| {
+    chip!("pcie.numa_node", "The NUMA node that the chip is plugged in at.", |chip| {
         pcie(chip, |link| (&link.numa_node).into())
     }),
 ];
 
 const OWNERS: &[DeviceField] = &[
-    chip!(
-        "owners.count",
-        "How many processes of this namespace hold the device open.",
-        |_, chip| { Cell::count(chip.owners.pids.len()) }
-    )
+    chip!("owners.count", "How many processes of this namespace hold the device open.", |chip| {
+        Cell::count(chip.owners.pids.len())
+    })
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
-    chip!("owners.pids", "The processes of this namespace that hold it open.", |_, chip| {
+    chip!("owners.pids", "The processes of this namespace that hold it open.", |chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
         Cell::text(pids.join(" "))
     }),
     chip!(
         "owners.outside_namespace",
         "How many open files of processes outside this namespace it has.",
-        |_, chip| (&chip.owners.outside_namespace).into()
+        |chip| (&chip.owners.outside_namespace).into()
     )
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "other_pid_ns")),
 ];

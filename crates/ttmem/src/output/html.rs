@@ -52,14 +52,19 @@ pub fn live(title: &str, interval_ms: u64) -> serde_json::Result<String> {
     page(&Data { title, ttmem, live: true, interval_ms, report: None, l1: &[] })
 }
 
+/// Returns the script of the page: all parts, in one scope of their own.
+fn script() -> String {
+    format!("\"use strict\";(() => {{\n{}}})();\n", SCRIPTS.concat())
+}
+
 fn page(data: &Data<'_>) -> serde_json::Result<String> {
-    let script = format!("\"use strict\";(() => {{\n{}}})();\n", SCRIPTS.concat());
+    let script = script();
     let connect = if data.live { "'self'" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src {connect}; \
          base-uri 'none'; form-action 'none'",
-        digest::base64(&digest::sha256(script.as_bytes())),
-        digest::base64(&digest::sha256(STYLE.as_bytes())),
+        digest::SCRIPT,
+        digest::STYLE,
     );
     let json = inert(&serde_json::to_string(data)?);
     Ok(format!(

@@ -1,7 +1,10 @@
 //! Values that are followed over time: one table for the history, the charts and the exports.
 
 use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessOnChip};
-use ttmem_model::{ChipId, Metric, Pid, Reading};
+use ttmem_model::{ChipId, Metric, MissingReason, Pid, Reading};
+
+use crate::field::cell::Cell;
+use crate::field::device;
 
 /// The unit of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Worst {
 }
 
 macro_rules! tracks {
-    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $label:literal, $unit:ident, $worst:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $label:literal, $unit:ident, $worst:ident, $field:literal, $ceiling:literal;)+) => {
         /// One value that changes over time.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Track {
@@ -75,47 +78,57 @@ macro_rules! tracks {
             pub fn worst(self) -> Worst {
                 match self { $(Self::$variant => Worst::$worst),+ }
             }
+
+            /// Returns the name of the field of a chip; empty if chips have none.
+            fn field(self) -> &'static str {
+                match self { $(Self::$variant => $field),+ }
+            }
+
+            /// Returns the name of the field that is its highest value or its limit; empty if there is none.
+            fn ceiling(self) -> &'static str {
+                match self { $(Self::$variant => $ceiling),+ }
+            }
         }
     };
 }
 
 tracks! {
     /// Allocator buffers in DRAM.
-    Dram => "dram", "DRAM", Bytes, Highest;
+    Dram => "dram", "DRAM", Bytes, Highest, "memory.dram.used", "memory.dram.capacity";
     /// Allocator buffers in L1.
-    L1 => "l1", "L1 buffers", Bytes, Highest;
+    L1 => "l1", "L1 buffers", Bytes, Highest, "memory.l1.used", "memory.l1.capacity";
     /// Allocator buffers in the `l1_small` region.
-    L1Small => "l1_small", "L1_SMALL", Bytes, Highest;
+    L1Small => "l1_small", "L1_SMALL", Bytes, Highest, "memory.l1_small.used", "memory.l1.capacity";
     /// Traces.
-    Trace => "trace", "trace", Bytes, Highest;
+    Trace => "trace", "trace", Bytes, Highest, "memory.trace.used", "memory.dram.capacity";
     /// Circular buffers resident in L1.
-    CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest;
+    CircularBuffers => "circular_buffers", "circular buffers", Bytes, Highest, "memory.circular_buffers.used", "memory.l1.capacity";
     /// Circular buffers resident in L1 that do not alias tensors.
-    CircularBuffersAlone => "circular_buffers_alone", "circular buffers without tensors", Bytes, Highest;
+    CircularBuffersAlone => "circular_buffers_alone", "circular buffers without tensors", Bytes, Highest, "memory.circular_buffers.used", "memory.l1.capacity";
     /// Circular buffers as the memory region reports them.
-    Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest;
+    Reported => "circular_buffers_reported", "CBs reported", Bytes, Highest, "memory.circular_buffers.reported", "memory.l1.capacity";
     /// Kernel text in L1.
-    Kernels => "kernels", "kernels", Bytes, Highest;
+    Kernels => "kernels", "kernels", Bytes, Highest, "memory.kernels.used", "memory.l1.capacity";
     /// Firmware, mailboxes and the kernel configuration ring.
-    Reserved => "reserved", "reserved", Bytes, Highest;
+    Reserved => "reserved", "reserved", Bytes, Highest, "memory.reserved.used", "memory.l1.capacity";
     /// The largest free block of a DRAM bank.
-    DramLargestFree => "dram_largest_free", "largest free DRAM block", Bytes, Lowest;
+    DramLargestFree => "dram_largest_free", "largest free DRAM block", Bytes, Lowest, "memory.dram.largest_free", "";
     /// The largest free block of an L1 bank.
-    L1LargestFree => "l1_largest_free", "largest free L1 block", Bytes, Lowest;
+    L1LargestFree => "l1_largest_free", "largest free L1 block", Bytes, Lowest, "memory.l1.largest_free", "";
     /// Temperature of the ASIC.
-    Temperature => "temperature", "temperature", Celsius, Highest;
+    Temperature => "temperature", "temperature", Celsius, Highest, "telemetry.asic_temperature_c", "telemetry.asic_temperature_limit_c";
     /// Power that the ASIC draws.
-    Power => "power", "power", Watts, Highest;
+    Power => "power", "power", Watts, Highest, "telemetry.power_w", "telemetry.power_limit_w";
     /// Clock of the Tensix cores.
-    AiClock => "aiclk", "AICLK", Megahertz, Highest;
+    AiClock => "aiclk", "AICLK", Megahertz, Highest, "telemetry.aiclk_mhz", "";
     /// Bytes per second from the host to the chip.
-    PcieIn => "pcie_in", "PCIe host to device", BytesPerSecond, Highest;
+    PcieIn => "pcie_in", "PCIe host to device", BytesPerSecond, Highest, "telemetry.pcie_host_to_device_bytes_per_s", "";
     /// Bytes per second from the chip to the host.
-    PcieOut => "pcie_out", "PCIe device to host", BytesPerSecond, Highest;
+    PcieOut => "pcie_out", "PCIe device to host", BytesPerSecond, Highest, "telemetry.pcie_device_to_host_bytes_per_s", "";
     /// Processor time of a process.
-    Cpu => "cpu", "CPU", Percent, Highest;
+    Cpu => "cpu", "CPU", Percent, Highest, "", "";
     /// Host memory of a process.
-    HostMemory => "host_memory", "host memory", Bytes, Highest;
+    HostMemory => "host_memory", "host memory", Bytes, Highest, "", "";
 }
 
 /// The identity of a process over time: pids are reused, so the start time is part of it.
@@ -191,78 +204,28 @@ impl Track {
         Self::ALL.iter().copied().find(|track| track.name() == name)
     }
 
-    /// Returns the current value for a chip.
+    /// Returns the value of a chip.
     #[must_use]
     pub fn of_chip(self, chip: &Chip) -> Option<f64> {
-        let memory = &chip.memory;
-        let bytes = |reading: &Reading<u64>| reading.value().map(|bytes| *bytes as f64);
         match self {
-            Self::Dram => bytes(&memory.dram.used),
-            Self::L1 => bytes(&memory.l1.used),
-            Self::L1Small => bytes(&memory.l1_small.used),
-            Self::Trace => bytes(&memory.trace.used),
-            Self::CircularBuffers => bytes(&memory.circular_buffers.used),
-            Self::CircularBuffersAlone => circular_buffers_alone(memory),
-            Self::Reported => bytes(&memory.circular_buffers.reported),
-            Self::Kernels => bytes(&memory.kernels.used),
-            Self::Reserved => bytes(&memory.reserved.used),
-            Self::DramLargestFree => bytes(&memory.dram.largest_free),
-            Self::L1LargestFree => bytes(&memory.l1.largest_free),
-            Self::Temperature | Self::Power | Self::AiClock | Self::PcieIn | Self::PcieOut => {
-                metric(chip, self.metric()?)
-            }
-            Self::Cpu | Self::HostMemory => None,
+            Self::CircularBuffersAlone => circular_buffers_alone(&chip.memory),
+            _ => device::get(self.field())?.of_chip(chip).number(),
         }
     }
 
-    /// Returns the reason that a chip's value is missing; `None` if it is known, or if chips have no such value.
+    /// Returns the reason and detail of a chip's missing value; `None` if it is known, or if chips have no such value.
     #[must_use]
-    pub fn missing_of_chip(self, chip: &Chip) -> Option<&ttmem_model::Missing> {
-        let memory = &chip.memory;
-        let reading = match self {
-            Self::Dram => &memory.dram.used,
-            Self::L1 => &memory.l1.used,
-            Self::L1Small => &memory.l1_small.used,
-            Self::Trace => &memory.trace.used,
-            Self::CircularBuffers | Self::CircularBuffersAlone => &memory.circular_buffers.used,
-            Self::Reported => &memory.circular_buffers.reported,
-            Self::Kernels => &memory.kernels.used,
-            Self::Reserved => &memory.reserved.used,
-            Self::DramLargestFree => &memory.dram.largest_free,
-            Self::L1LargestFree => &memory.l1.largest_free,
-            _ => return chip.telemetry.get(&self.metric()?)?.missing(),
-        };
-        reading.missing()
+    pub fn missing_of_chip(self, chip: &Chip) -> Option<(MissingReason, &str)> {
+        match device::get(self.field())?.of_chip(chip) {
+            Cell::Blank(reason, detail) => Some((reason, detail)),
+            Cell::Text(_) | Cell::Number(..) => None,
+        }
     }
 
-    /// Returns the maximum of the value, or its limit.
+    /// Returns the highest possible value, or the limit that the value should not reach.
     #[must_use]
     pub fn ceiling_of_chip(self, chip: &Chip) -> Option<f64> {
-        let bytes = |reading: &Reading<u64>| reading.value().map(|bytes| *bytes as f64);
-        match self {
-            Self::Dram | Self::Trace => bytes(&chip.memory.dram.capacity),
-            Self::L1
-            | Self::L1Small
-            | Self::CircularBuffers
-            | Self::CircularBuffersAlone
-            | Self::Reported
-            | Self::Kernels
-            | Self::Reserved => bytes(&chip.memory.l1.capacity),
-            Self::Temperature => metric(chip, Metric::AsicTemperatureLimit),
-            Self::Power => metric(chip, Metric::PowerLimit),
-            _ => None,
-        }
-    }
-
-    fn metric(self) -> Option<Metric> {
-        match self {
-            Self::Temperature => Some(Metric::AsicTemperature),
-            Self::Power => Some(Metric::Power),
-            Self::AiClock => Some(Metric::AiClock),
-            Self::PcieIn => Some(Metric::PcieHostToDevice),
-            Self::PcieOut => Some(Metric::PcieDeviceToHost),
-            _ => None,
-        }
+        device::get(self.ceiling())?.of_chip(chip).number()
     }
 
     /// Returns the current value for a process, on all its chips together. CPU use needs two samples and is not

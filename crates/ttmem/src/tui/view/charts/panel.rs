@@ -316,7 +316,8 @@ fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect
     let subject = chart.subjects.get(chart.current);
     let chip = chips.iter().find(|chip| subject == Some(&Subject::Chip(chip.id)));
     let text = match chip.and_then(|chip| track.missing_of_chip(chip)) {
-        Some(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
+        Some((reason, "")) => reason.as_str().to_owned(),
+        Some((reason, detail)) => format!("{}: {detail}", reason.as_str()),
         None => "no samples in this window".to_owned(),
     };
     let lines = crate::output::text::wrap(&text, usize::from(plot.width - 2));
