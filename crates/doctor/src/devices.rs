@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::snapshot::Chip;
-use ttmem_model::{MissingReason, Reading};
+use ttmem_model::{MissingReason, Pid, Reading};
+use ttmem_sources::source::kmd::windows::total;
 
-use super::{Check, Inputs, count, findings};
+use super::{Check, Inputs, bus, count, findings};
 use ttmem_root::Access;
 
-/// Tenstorrent's number among the makers of PCIe functions.
-const VENDOR: &str = "0x1e52";
-const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 /// The first version of the driver that tells who has a device open.
 const TELLS_OWNERS: [u64; 3] = [2, 5, 0];
 
 pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut checks = vec![driver(inputs)];
+    checks.extend(bus::check(inputs));
     if inputs.facts.devices.is_empty() {
         return checks;
     }
@@ -27,6 +26,53 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
         "devices",
         &["chip-vanished", "chip-answers-ones", "device-late", "no-telemetry", "opener-gone"],
     ));
+    checks.extend(findings(inputs, "pcie-link", &["link-degraded"]));
+    checks.extend(windows(inputs));
+    checks
+}
+
+/// Share of a device's windows from which on a warning comes.
+const WINDOWS_FEW: f64 = 0.9;
+
+/// Devices of which almost all windows are allocated, and windows of processes that have ended. TT-Metal fails with
+/// `tt_tlb_alloc failed with error code -12` when none is left.
+fn windows(inputs: &Inputs<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for device in &inputs.facts.devices {
+        let (Some(Ok(windows)), Ok(arch)) = (inputs.windows.get(&device.number), &device.arch)
+        else {
+            continue;
+        };
+        let all = total(*arch);
+        let small = |ids: &Vec<u64>| ids.iter().filter(|id| **id < all).count() as u64;
+        let used: u64 = windows.values().map(small).sum();
+        let gone = |pid: &Pid| {
+            !inputs.facts.processes.contains_key(pid)
+                && inputs.root.list(&format!("/proc/{pid}")).is_err_and(|error| error.is_absent())
+        };
+        let stale: u64 =
+            windows.iter().filter(|(pid, _)| gone(pid)).map(|(_, ids)| small(ids)).sum();
+        let (number, most) = (device.number, windows.iter().max_by_key(|(_, ids)| small(ids)));
+        #[expect(clippy::cast_precision_loss, reason = "a chip has a few hundred windows")]
+        let is_few = used as f64 >= all as f64 * WINDOWS_FEW;
+        if is_few {
+            let most = most.map(|(pid, ids)| format!(", {} of them by process {pid}", small(ids)));
+            checks.push(Check::warn(
+                "windows",
+                format!(
+                    "{used} of {all} TLB windows of device {number} are allocated{}",
+                    most.unwrap_or_default()
+                ),
+                "end a process that has many; without a window TT-Metal does not start (error -12)",
+            ));
+        } else if stale > 0 {
+            checks.push(Check::warn(
+                "windows",
+                format!("{stale} TLB windows of device {number} belong to processes that have ended"),
+                "a reset with tt-smi -r gives them back from tt-kmd 2.10.0 on; before, load the driver again",
+            ));
+        }
+    }
     checks
 }
 
@@ -55,12 +101,7 @@ fn driver(inputs: &Inputs<'_>) -> Check {
 }
 
 fn no_driver(inputs: &Inputs<'_>) -> Check {
-    let is_board = |name: &std::ffi::OsString| {
-        let path = format!("{PCI_DEVICES}/{}/vendor", name.to_string_lossy());
-        inputs.root.read_text(&path).is_ok_and(|vendor| vendor == VENDOR)
-    };
-    let boards = inputs.root.list(PCI_DEVICES).unwrap_or_default();
-    match boards.iter().filter(|name| is_board(name)).count() {
+    match bus::functions(inputs.root).len() {
         0 => Check::warn(
             "driver",
             "no driver and no board: only mock and simulated chips can be seen",

@@ -3,19 +3,23 @@
 //! It looks as everything else does, through the [`Root`] and at facts, opens no device and changes nothing.
 
 mod agents;
+mod bus;
 mod devices;
 mod host;
 mod server;
 mod shared_memory;
+pub mod who;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use ttmem_model::facts::Facts;
+use ttmem_model::facts::{Facts, Field};
 use ttmem_model::{Severity, Snapshot};
 
 use ttmem_root::Root;
 use ttmem_service::supply::{Probed, Unfit};
+use ttmem_sources::source::kmd::windows::Windows;
 
 pub use agents::removable;
 
@@ -74,6 +78,8 @@ pub struct Inputs<'a> {
     pub snapshot: &'a Snapshot,
     /// Where the agent library is, or why it was not found; `None` where that does not matter, as for a captured host.
     pub library: Option<Result<String, String>>,
+    /// Windows of each device by process, where the driver's list can be read.
+    pub windows: BTreeMap<u32, Field<Windows>>,
     /// The status of the servers at the default paths; `None` where that does not matter, as for a captured host.
     pub servers: Option<Vec<(PathBuf, Result<Probed, Unfit>)>>,
 }

@@ -2,20 +2,8 @@
 
 use ttmem_model::Pid;
 
-use super::{Check, Inputs, count, findings};
-use ttmem_sources::source::agent::find_in_other_namespaces;
-use ttmem_sources::source::process::Processes;
-use ttmem_sources::source::shared_memory::SHARED_MEMORY;
-
-/// The name pattern of UMD's locks.
-const LOCK: &str = "TT_UMD_LOCK.";
-/// A lock: a robust mutex of glibc, a magic number, and its owner (UMD `robust_mutex.cpp`, x86-64).
-const LOCK_BYTES: usize = 56;
-const MAGIC_OFFSET: usize = 40;
-const MAGIC: [u8; 8] = 0x5454_554d_444d_5458_u64.to_le_bytes();
-const OWNER_OFFSET: usize = 52;
-/// Bits of the mutex' first word that hold the thread that has it.
-const HOLDER: u32 = 0x3fff_ffff;
+use super::{Check, Inputs, count, findings, who};
+use ttmem_sources::source::locks::{self, Holder, Lock};
 
 /// Findings about regions.
 const REGION_FINDINGS: [&str; 7] = [
@@ -59,59 +47,54 @@ fn regions(inputs: &Inputs<'_>) -> String {
     }
 }
 
-/// Locks that a process holds. Unheld locks persist and are harmless.
+/// Locks of UMD: those of processes that have ended, and those that another process waits for. Unheld locks persist and
+/// are harmless.
 fn locks(inputs: &Inputs<'_>) -> Vec<Check> {
-    let names = inputs.root.list(SHARED_MEMORY).unwrap_or_default();
-    let names: Vec<&str> = names
-        .iter()
-        .filter_map(|name| name.to_str())
-        .filter(|name| name.starts_with(LOCK))
-        .collect();
-    let held: Vec<(&str, i32)> = names
-        .iter()
-        .filter_map(|name| Some((*name, holder(inputs, &format!("{SHARED_MEMORY}/{name}"))?)))
-        .collect();
-    let stale: Vec<&(&str, i32)> = held.iter().filter(|(_, pid)| !runs(inputs, *pid)).collect();
-    let mut checks: Vec<Check> = stale
-        .iter()
-        .map(|(name, pid)| {
-            Check::warn(
-                "locks",
-                format!("{name} is held by process {pid}, which is gone"),
-                "the next process takes it over; if one hangs instead, remove the file while nothing uses the chip",
-            )
-        })
-        .collect();
-    if checks.is_empty() {
-        let live = match held.len() {
-            0 => "none held".to_owned(),
-            1 => "1 held by a process that runs".to_owned(),
-            number => format!("{number} held by processes that run"),
-        };
-        let text = match names.len() {
-            0 => "no lock of UMD".to_owned(),
-            all => format!("{} of UMD, {live}", count(all, "lock")),
-        };
-        checks.push(Check::pass("locks", text));
+    let owners: Vec<Pid> = inputs.facts.processes.keys().copied().collect();
+    let locks = locks::read(inputs.root, &owners);
+    let held: Vec<(&Lock, &Holder)> =
+        locks.iter().filter_map(|lock| Some((lock, lock.holder.as_ref()?))).collect();
+    let checks: Vec<Check> =
+        held.iter().filter_map(|(lock, holder)| lock_check(inputs, lock, holder)).collect();
+    if !checks.is_empty() {
+        return checks;
     }
-    checks
+    let live = match held.len() {
+        0 => "none held".to_owned(),
+        1 => "1 held by a process that runs".to_owned(),
+        number => format!("{number} held by processes that run"),
+    };
+    let text = match locks.len() {
+        0 => "no lock of UMD".to_owned(),
+        all => format!("{} of UMD, {live}", count(all, "lock")),
+    };
+    vec![Check::pass("locks", text)]
 }
 
-/// The process that holds a lock, as its own namespace counts.
-fn holder(inputs: &Inputs<'_>, path: &str) -> Option<i32> {
-    let bytes = inputs.root.read(path, LOCK_BYTES).ok()?.bytes;
-    let word =
-        |offset: usize| bytes.get(offset..offset + 4)?.try_into().ok().map(u32::from_le_bytes);
-    if bytes.get(MAGIC_OFFSET..MAGIC_OFFSET + 8)? != MAGIC || word(0)? & HOLDER == 0 {
-        return None;
-    }
-    i32::try_from(word(OWNER_OFFSET)?).ok().filter(|pid| *pid > 0)
-}
-
-fn runs(inputs: &Inputs<'_>, pid: i32) -> bool {
-    let mut processes = Processes::new(inputs.root);
-    processes.add(Pid(pid));
-    processes.get(Pid(pid)).is_some()
-        || inputs.facts.processes_hidden
-        || !find_in_other_namespaces(inputs.root, &[pid]).is_empty()
+fn lock_check(inputs: &Inputs<'_>, lock: &Lock, holder: &Holder) -> Option<Check> {
+    let named = |pid: &Pid| who::name(inputs.root, inputs.facts, *pid).to_string();
+    let name = &lock.name;
+    let Some(pid) = holder.pid else {
+        if inputs.facts.processes_hidden {
+            return None;
+        }
+        return Some(Check::warn(
+            "locks",
+            format!("TT_UMD_LOCK.{name} is held by process {}, which is gone", holder.own_pid),
+            "the next process takes it over; if one hangs instead, remove the file while nothing uses the chip",
+        ));
+    };
+    holder.is_awaited.then(|| {
+        let waiters: Vec<String> = holder.waiters.iter().map(named).collect();
+        let waiters = match waiters.as_slice() {
+            [] => "another process waits for it".to_owned(),
+            [one] => format!("{one} waits for it"),
+            all => format!("{} wait for it", all.join(" and ")),
+        };
+        Check::warn(
+            "locks",
+            format!("{name} is held by {} and {waiters}", named(&pid)),
+            format!("if process {} hangs, end it: the next one takes the lock over", pid),
+        )
+    })
 }

@@ -14,11 +14,13 @@ fn diagnose(tree: Tree) -> Diagnosis {
     let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
     let facts = collector.facts();
     let snapshot = collector.snapshot();
+    let windows = collector.windows(&facts.devices);
     examine(&Inputs {
         root: collector.root(),
         facts: &facts,
         snapshot: &snapshot,
         library: Some(Ok("/usr/lib/ttmem/libttmem_agent.so".to_owned())),
+        windows,
         servers: None,
     })
 }
@@ -63,6 +65,43 @@ fn every_made_up_host_can_be_examined() {
             assert!(!check.text.contains('\n'), "{name}: {check:?}");
         }
     }
+}
+
+#[test]
+fn a_lock_that_another_process_waits_for_is_named() {
+    let mut bytes = vec![0; 56];
+    bytes[..4].copy_from_slice(&(4242_u32 | 1 << 31).to_le_bytes());
+    bytes[40..48].copy_from_slice(&0x5454_554d_444d_5458_u64.to_le_bytes());
+    bytes[52..].copy_from_slice(&4242_u32.to_le_bytes());
+    let path = "/dev/shm/TT_UMD_LOCK.CHIP_IN_USE_0_PCIe";
+    let host = Host::n150().file(path, ttmem_root::Entry::file(bytes));
+    let locks = check(&diagnose(complete(host).into_tree()), "locks");
+    assert_eq!(locks.status, Status::Warn);
+    let expected =
+        "CHIP_IN_USE_0_PCIe is held by 4242 (python3, alice) and another process waits for it";
+    assert_eq!(locks.text, expected);
+}
+
+#[test]
+fn a_function_without_a_device_and_a_slow_link_are_named() {
+    let host = Host::galaxy();
+    let (device, pci) = (host.device_directory(17), "/sys/bus/pci/devices/0000:c6:00.0");
+    let line = |text: &str| ttmem_root::Entry::file(format!("{text}\n"));
+    let host = host
+        .without("/sys/class/tenstorrent/tenstorrent!17")
+        .without(device)
+        .without("/dev/tenstorrent/17")
+        .file(format!("{pci}/current_link_width"), line("1"))
+        .file(format!("{pci}/current_link_speed"), line("2.5 GT/s PCIe"))
+        .file("/sys/bus/pci/slots/7/address", line("0000:02:00"));
+    let diagnosis = diagnose(complete(host).into_tree());
+    let functions = check(&diagnosis, "pcie-functions");
+    assert_eq!(functions.status, Status::Fail);
+    let expected = "32 Tenstorrent functions on the PCIe bus, 31 have a device; without one: 0000:02:00.0 (slot 7, tray \
+                    3, device 17); number 17 is missing between 16 and 18";
+    assert_eq!(functions.text, expected);
+    let link = check(&diagnosis, "pcie-link");
+    assert_eq!(link.text, "chip 5 (0000:c6:00.0) runs at x1 2.5 GT/s of x16 16 GT/s");
 }
 
 /// The file of a lock that a process holds.
@@ -147,7 +186,14 @@ fn every_state_of_a_server_is_told() {
         let snapshot = collector.snapshot();
         let servers = Some(vec![("/run/ttmem/ttmem.sock".into(), found)]);
         let root = collector.root();
-        let inputs = Inputs { root, facts: &facts, snapshot: &snapshot, library: None, servers };
+        let inputs = Inputs {
+            root,
+            facts: &facts,
+            snapshot: &snapshot,
+            library: None,
+            windows: BTreeMap::new(),
+            servers,
+        };
         let check = check(&examine(&inputs), "server");
         assert!(check.status == status && check.text.contains(text), "{check:?}");
         assert_eq!(check.remedy.is_some(), status != Status::Pass, "{check:?}");

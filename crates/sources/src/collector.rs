@@ -1,15 +1,16 @@
 //! One pass over the sources after the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionFile, SegmentFile};
+use ttmem_model::facts::{Device, Facts, Field, L1Facts, L1Place, RegionFile, SegmentFile};
 use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
 
 use crate::port::image::{ImageError, SaveError};
 use crate::source::agent::{self, Depth};
 use crate::source::kmd::KmdSource;
+use crate::source::kmd::windows::Windows;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
@@ -138,6 +139,11 @@ impl Collector {
     /// Reads every source.
     pub fn facts(&mut self) -> Facts {
         self.facts_at(Depth::Summary)
+    }
+
+    /// Reads the windows that processes have allocated on each device, by device number.
+    pub fn windows(&mut self, devices: &[Device]) -> BTreeMap<u32, Field<Windows>> {
+        self.kmd.read_windows(&self.root, self.clock, devices)
     }
 
     /// Reads every source, and segments at least to this depth.

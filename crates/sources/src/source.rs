@@ -4,6 +4,7 @@ pub mod agent;
 pub mod inspector;
 pub mod kmd;
 pub mod l1;
+pub mod locks;
 pub mod process;
 pub mod shared_memory;
 pub mod upstream;

@@ -17,6 +17,7 @@ pub mod serve;
 pub mod snapshot;
 pub mod top;
 pub mod usage;
+pub mod who;
 
 use clap::{Parser, Subcommand};
 
@@ -71,6 +72,8 @@ pub enum Command {
     Diff(diff::DiffArgs),
     /// Run a collector daemon for local clients and Prometheus.
     Serve(serve::ServeArgs),
+    /// List which process has each chip, since when, and what a reset would end.
+    Who(who::WhoArgs),
     /// Check the host setup and list stale segments.
     Doctor(doctor::DoctorArgs),
     /// Show and check the config file.

@@ -15,6 +15,7 @@ pub mod snapshot;
 pub mod target;
 pub mod text;
 pub mod top;
+pub mod who;
 
 /// Returns an environment variable; invalid UTF-8 in it is replaced.
 fn variable(name: &str) -> Option<String> {

@@ -35,6 +35,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::Run(args) => return run(&args, common),
         Command::Record(args) => return record(&args, common),
         Command::Replay(args) => return cmd::replay::run(&args, common, &standard(common)),
+        Command::Who(args) => {
+            return cmd::who::run(&args, &mut collector(common)?, &standard(common));
+        }
         Command::Doctor(args) => {
             return cmd::doctor::run(
                 &args,

@@ -7,13 +7,38 @@ use ttmem_model::finding::{Finding, Severity};
 use super::Subject;
 use crate::join::{Joined, JoinedChip};
 
-/// Finds why the driver's files of a chip cannot be believed, or are not there. The first reason explains the others.
-pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
-    let device = joined.device(chip)?;
+/// Finds problems of a chip that the driver's files show. Of the reasons why files are not there the first explains the
+/// others.
+pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
+    let Some(device) = joined.device(chip) else { return Vec::new() };
+    unusable(joined, chip, device).into_iter().chain(slow_link(chip, device)).collect()
+}
+
+fn unusable(joined: &Joined<'_>, chip: &JoinedChip, device: &Device) -> Option<Finding> {
     late(joined, chip, device)
         .or_else(|| answers_ones(chip, device))
         .or_else(|| vanished(chip, device))
         .or_else(|| without_telemetry(chip, device))
+}
+
+/// A PCIe link with fewer lanes, or at a lower speed, than the chip can have.
+fn slow_link(chip: &JoinedChip, device: &Device) -> Option<Finding> {
+    let pcie = &device.pcie;
+    let (Ok(width), Ok(max_width)) = (&pcie.current_width, &pcie.max_width) else { return None };
+    let (Ok(speed), Ok(max_speed)) = (&pcie.current_speed_gts, &pcie.max_speed_gts) else {
+        return None;
+    };
+    (width < max_width || speed < max_speed).then(|| {
+        Subject::chip(chip).finding(
+            "link-degraded",
+            Severity::Warning,
+            format!(
+                "{} runs at x{width} {speed} GT/s of x{max_width} {max_speed} GT/s",
+                named(chip, device)
+            ),
+            "check that the slot offers this; seat the board again, or reset it with tt-smi -r",
+        )
+    })
 }
 
 /// Names a chip by its index and PCIe address.

@@ -10,20 +10,23 @@ mod device;
 mod files;
 mod holders;
 mod lasting;
+pub mod windows;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use rustix::io::Errno;
 use ttmem_model::SourceName;
 use ttmem_model::facts::{Device, Field, Late};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_root::clock::Clock;
 use ttmem_root::readers::{Readers, Request};
-use ttmem_root::{Folder, Root};
+use ttmem_root::{Folder, Root, RootError};
 
 use files::{Files, FolderKind, Folders};
 pub use holders::{DriverVersion, open_devices, read_holders};
 use lasting::Known;
+use windows::Windows;
 
 const CLASS: &str = "/sys/class/tenstorrent";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
@@ -105,6 +108,38 @@ impl KmdSource {
                 device.holders = Ok(owners);
             }
         }
+    }
+
+    /// Reads the windows that processes have allocated on each device.
+    pub fn read_windows(
+        &mut self,
+        root: &Root,
+        clock: Clock,
+        devices: &[Device],
+    ) -> BTreeMap<u32, Field<Windows>> {
+        let prompt = devices.iter().filter(|device| device.late.is_none());
+        let request = |device: &Device| {
+            let folders = vec![windows::request(device.number)];
+            Request { key: device.number, folders }
+        };
+        let requests: Vec<Request> = prompt.map(request).collect();
+        let responses = self.readers.read(root, requests.clone(), clock);
+        let parsed = requests.into_iter().zip(responses).map(|(request, response)| {
+            let (number, folder) =
+                (request.key, request.folders.first().map(|folder| folder.path.clone()));
+            let error = |errno| RootError {
+                path: format!("{}/mappings", folder.clone().unwrap_or_default()),
+                errno,
+            };
+            let file = response.folders.first().and_then(|folder| folder.files.first());
+            let listed = match file {
+                Some(Ok(bytes)) => Ok(bytes.as_slice()),
+                Some(Err(errno)) => Err(error(*errno)),
+                None => Err(error(Errno::TIMEDOUT)),
+            };
+            (number, windows::parse(listed))
+        });
+        parsed.collect()
     }
 
     fn read_devices(

@@ -45,12 +45,14 @@ pub fn run(
         found.map_err(|error| error.message().to_owned())
     };
     let library = is_this_host.then(find);
+    let windows = collector.windows(&facts.devices);
     let root = collector.root();
     let servers = is_this_host.then(|| {
         let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
         places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
     });
-    let diagnosis = examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library, servers });
+    let diagnosis =
+        examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library, windows, servers });
     let text = if request.json {
         serde_json::to_string_pretty(&diagnosis).map_err(|error| Error::json(&error))? + "\n"
     } else {

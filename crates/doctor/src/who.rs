@@ -1,0 +1,360 @@
+//! `ttmem who`: which process has a chip, and what a reset of the chip would end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use ttmem_model::facts::{Facts, Field};
+use ttmem_model::snapshot::{Chip, Process, ProcessMemory, ProcessState, Snapshot};
+use ttmem_model::{ChipId, Pid, Reading, Timestamp};
+use ttmem_root::Root;
+use ttmem_sources::source::kmd::windows::Windows;
+use ttmem_sources::source::locks::{Holder, Lock};
+use ttmem_sources::source::process::Processes;
+
+/// The name of the format.
+pub const SCHEMA: &str = "ttmem/who";
+/// The version of the format: a newer minor adds fields, a newer major breaks readers.
+pub const VERSION: &str = "1.0";
+
+/// Directory of the logs of pods, one directory `NAMESPACE_NAME_UID` each (kubelet).
+const POD_LOGS: &str = "/var/log/pods";
+
+/// Whether a chip can be had, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Use {
+    /// No process has it.
+    Free,
+    /// It cannot be known: other users' open files are hidden, or the driver does not answer.
+    Unknown,
+    /// A process has it.
+    InUse,
+}
+
+/// Everything that the verdicts follow from.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// The host's files.
+    pub root: &'a Root,
+    /// Facts of the sources.
+    pub facts: &'a Facts,
+    /// The snapshot of the facts, with the chips that are asked about.
+    pub snapshot: &'a Snapshot,
+    /// The locks of UMD.
+    pub locks: &'a [Lock],
+    /// Windows of each device by process, where the driver's list can be read.
+    pub windows: &'a BTreeMap<u32, Field<Windows>>,
+}
+
+/// The verdicts on all chips.
+#[derive(Clone, Debug, Serialize)]
+pub struct Who {
+    schema: &'static str,
+    version: &'static str,
+    /// One verdict per chip, in the order of the snapshot.
+    pub chips: Vec<Verdict>,
+}
+
+/// The verdict on one chip.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Index of the chip.
+    pub chip: u32,
+    /// The board.
+    pub board: Option<String>,
+    /// The PCIe address.
+    pub bdf: Option<String>,
+    /// Whether it is in use.
+    #[serde(rename = "use")]
+    pub used: Use,
+    /// Why the use is not known, if it is not.
+    pub reason: Option<String>,
+    /// The processes that have it.
+    pub owners: Vec<Owner>,
+    /// True if a process outside this pid namespace has it, too.
+    pub has_outside_owner: bool,
+    /// UMD's locks of the chip that are held.
+    pub locks: Vec<HeldLock>,
+    /// Processes that have ended and whose memory is still recorded.
+    pub stale: Vec<StaleOwner>,
+    /// Indexes of the chips that a reset of this one resets: those of its board.
+    pub reset_chips: Vec<u32>,
+    /// Processes that such a reset ends.
+    pub reset_ends: Vec<Pid>,
+}
+
+/// A process that has a chip.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Owner {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its short name.
+    pub name: String,
+    /// Its command line; empty if it may not be read.
+    pub command: String,
+    /// Its user.
+    pub user: Option<String>,
+    /// Its container.
+    pub container: Option<String>,
+    /// The namespace and name of its Kubernetes pod, as `NAMESPACE/NAME`.
+    pub pod: Option<String>,
+    /// Time of its start, in microseconds since 1970.
+    pub since_us: Option<Timestamp>,
+    /// Its memory on the chip; `None` if nothing lists it.
+    pub memory: Option<ProcessMemory>,
+    /// Host memory that it occupies, in bytes.
+    pub host_memory_bytes: Reading<u64>,
+    /// TLB windows that it has allocated, where the driver's list can be read.
+    pub tlb_windows: Option<u64>,
+}
+
+/// A lock that a process holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeldLock {
+    /// Its name, such as `CHIP_IN_USE_0_PCIe`.
+    pub name: String,
+    /// The holder; `None` if it has ended.
+    pub holder: Option<Named>,
+    /// The holder's pid in its own namespace.
+    pub holder_own_pid: i32,
+    /// True if another process waits for it.
+    pub is_awaited: bool,
+    /// The processes that wait, where they can be seen.
+    pub waiters: Vec<Named>,
+}
+
+/// A process by pid, name and user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its short name.
+    pub name: String,
+    /// Its user.
+    pub user: Option<String>,
+}
+
+/// A process that has ended and whose memory is still recorded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StaleOwner {
+    /// The pid that it had.
+    pub pid: Pid,
+    /// Its short name.
+    pub name: String,
+    /// The memory that is recorded.
+    pub memory: ProcessMemory,
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} ({}", self.pid, self.name)?;
+        if let Some(user) = &self.user {
+            write!(formatter, ", {user}")?;
+        }
+        formatter.write_str(")")
+    }
+}
+
+impl Who {
+    /// The worst of the chips.
+    #[must_use]
+    pub fn worst(&self) -> Use {
+        self.chips.iter().map(|chip| chip.used).max().unwrap_or(Use::Free)
+    }
+}
+
+/// Concludes which chips are in use.
+#[must_use]
+pub fn conclude(evidence: &Evidence<'_>) -> Who {
+    let chips = evidence.snapshot.chips.iter().map(|chip| verdict(evidence, chip)).collect();
+    Who { schema: SCHEMA, version: VERSION, chips }
+}
+
+/// Names a process.
+#[must_use]
+pub fn name(root: &Root, facts: &Facts, pid: Pid) -> Named {
+    let mut here = Processes::new(root);
+    let process = facts.processes.get(&pid).cloned().or_else(|| {
+        here.add(pid);
+        here.get(pid).cloned()
+    });
+    let (name, user) = process.map(|process| (process.name, process.user)).unwrap_or_default();
+    Named { pid, name, user }
+}
+
+fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
+    let device = device_number(evidence, chip);
+    let locks: Vec<HeldLock> = evidence
+        .locks
+        .iter()
+        .filter(|lock| lock.device.is_some() && lock.device == device)
+        .filter_map(|lock| Some(held(evidence, lock, lock.holder.as_ref()?)))
+        .collect();
+    let owners: Vec<Owner> =
+        chip.owners.pids.iter().map(|pid| owner(evidence, chip, device, *pid)).collect();
+    let outside = chip.owners.outside_namespace.value().copied();
+    let is_held =
+        locks.iter().any(|lock| lock.name.starts_with("CHIP_IN_USE") && lock.holder.is_some());
+    let (used, reason) = match (outside, chip.owners.outside_namespace.missing()) {
+        _ if !owners.is_empty() || is_held => (Use::InUse, None),
+        (Some(outside), _) if outside > 0 => (Use::InUse, None),
+        // A chip without a device is a mock or simulated one: its owners are those that its region or agent names.
+        (None, Some(missing)) if device.is_some() => (Use::Unknown, Some(missing.detail.clone())),
+        _ => (Use::Free, None),
+    };
+    let board = reset_group(evidence.snapshot, chip);
+    let ends: BTreeSet<Pid> = board.iter().flat_map(|chip| chip.owners.pids.clone()).collect();
+    Verdict {
+        chip: chip.index,
+        board: chip.board.clone(),
+        bdf: chip.bdf.clone(),
+        used,
+        reason,
+        owners,
+        has_outside_owner: outside.is_some_and(|outside| outside > 0),
+        locks,
+        stale: stale(evidence.snapshot, chip.id),
+        reset_chips: board.iter().map(|chip| chip.index).collect(),
+        reset_ends: ends.into_iter().collect(),
+    }
+}
+
+/// The number of the device that a chip is reached through.
+fn device_number(evidence: &Evidence<'_>, chip: &Chip) -> Option<u32> {
+    let local = |chip: &Chip| chip.bdf.as_ref().map(|_| chip.index);
+    local(chip).or_else(|| {
+        let gateway = chip.gateway?;
+        evidence.snapshot.chips.iter().find(|other| other.id == gateway).and_then(local)
+    })
+}
+
+fn held(evidence: &Evidence<'_>, lock: &Lock, holder: &Holder) -> HeldLock {
+    let named = |pid: Pid| name(evidence.root, evidence.facts, pid);
+    HeldLock {
+        name: lock.name.clone(),
+        holder: holder.pid.map(named),
+        holder_own_pid: holder.own_pid,
+        is_awaited: holder.is_awaited,
+        waiters: holder.waiters.iter().copied().map(named).collect(),
+    }
+}
+
+fn owner(evidence: &Evidence<'_>, chip: &Chip, device: Option<u32>, pid: Pid) -> Owner {
+    let facts = evidence.facts.processes.get(&pid);
+    let processes = &evidence.snapshot.processes;
+    let process =
+        processes.iter().find(|process| process.pid == pid && process.state == ProcessState::Live);
+    let Named { name, user, .. } = name(evidence.root, evidence.facts, pid);
+    let container = facts.and_then(|facts| facts.container.clone());
+    let windows = device.and_then(|device| evidence.windows.get(&device)?.as_ref().ok());
+    Owner {
+        pid,
+        name,
+        command: facts.map(|facts| facts.command.clone()).unwrap_or_default(),
+        user,
+        pod: container.as_deref().and_then(|container| pod_name(evidence.root, container)),
+        container,
+        since_us: facts.and_then(|facts| facts.started.as_ref().ok().copied()),
+        memory: process.and_then(|process| memory_on(process, chip.id)).cloned(),
+        host_memory_bytes: process.map_or_else(
+            || {
+                ttmem_model::reading::Missing::denied("the process is not shown to this user")
+                    .into()
+            },
+            |process| process.host_memory_bytes.clone(),
+        ),
+        tlb_windows: windows.map(|windows| windows.get(&pid).map_or(0, |ids| ids.len() as u64)),
+    }
+}
+
+fn memory_on(process: &Process, chip: ChipId) -> Option<&ProcessMemory> {
+    process.chips.iter().find(|on_chip| on_chip.chip == chip).map(|on_chip| &on_chip.memory)
+}
+
+fn stale(snapshot: &Snapshot, chip: ChipId) -> Vec<StaleOwner> {
+    let ended = snapshot.processes.iter().filter(|process| process.state == ProcessState::Stale);
+    let here = ended.filter_map(|process| {
+        let memory = memory_on(process, chip)?.clone();
+        Some(StaleOwner { pid: process.pid, name: process.name.clone(), memory })
+    });
+    here.collect()
+}
+
+/// The chips of a board, which are reset together.
+fn reset_group<'a>(snapshot: &'a Snapshot, chip: &'a Chip) -> Vec<&'a Chip> {
+    let is_with = |other: &&Chip| {
+        other.id == chip.id || (chip.serial.is_some() && other.serial == chip.serial)
+    };
+    snapshot.chips.iter().filter(is_with).collect()
+}
+
+/// The namespace and name of the pod of a container `pod:UID/…`, from the kubelet's directories of logs.
+fn pod_name(root: &Root, container: &str) -> Option<String> {
+    let uid = container.strip_prefix("pod:")?.split('/').next()?;
+    root.list(POD_LOGS).ok()?.iter().filter_map(|name| name.to_str()).find_map(|name| {
+        let (rest, found) = name.rsplit_once('_')?;
+        let (namespace, pod) = rest.split_once('_')?;
+        (found == uid).then(|| format!("{namespace}/{pod}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_fake::{Host, NOW};
+    use ttmem_root::{Clock, Entry, Tree};
+    use ttmem_sources::Collector;
+    use ttmem_sources::source::locks;
+
+    use super::*;
+
+    fn who(tree: Tree) -> Who {
+        let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(NOW));
+        let facts = collector.facts();
+        let snapshot = ttmem_merge::merge(&facts, None);
+        let owners: Vec<Pid> = facts.processes.keys().copied().collect();
+        let locks = locks::read(collector.root(), &owners);
+        let windows = collector.windows(&facts.devices);
+        let (root, windows) = (collector.root(), &windows);
+        conclude(&Evidence { root, facts: &facts, snapshot: &snapshot, locks: &locks, windows })
+    }
+
+    #[test]
+    fn an_owner_is_named_with_what_it_has_and_what_a_reset_ends() {
+        let verdict = who(Host::n300().into_tree()).chips.remove(0);
+        assert_eq!(verdict.used, Use::InUse);
+        let owner = &verdict.owners[0];
+        assert_eq!((owner.pid, owner.name.as_str()), (Pid(4242), "python3"));
+        assert_eq!(owner.user.as_deref(), Some("alice"));
+        assert!(owner.since_us.is_some() && owner.memory.is_some());
+        assert_eq!(verdict.locks[0].name, "CHIP_IN_USE_0_PCIe");
+        assert_eq!((verdict.reset_chips, verdict.reset_ends), (vec![0, 1], vec![Pid(4242)]));
+    }
+
+    #[test]
+    fn a_chip_without_an_owner_is_free() {
+        let free = who(Host::new().board(ttmem_fake::Board::n150()).into_tree());
+        assert_eq!(free.worst(), Use::Free);
+        let outside = Host::new().board(ttmem_fake::Board::n150()).outside(0, 2).into_tree();
+        let verdict = who(outside).chips.remove(0);
+        assert!(verdict.used == Use::InUse && verdict.has_outside_owner);
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_not_called_free() {
+        let host = Host::new().board(ttmem_fake::Board::n150()).driver("2.4.0");
+        let denied = Entry::Error(rustix::io::Errno::ACCESS);
+        let verdict = who(host.file("/proc/1/fd", denied).into_tree()).chips.remove(0);
+        assert_eq!(verdict.used, Use::Unknown);
+        assert!(verdict.reason.is_some());
+    }
+
+    #[test]
+    fn a_pod_is_named_by_the_kubelets_directories() {
+        let mut tree = Tree::new();
+        let uid = "6f1b2c3d-0000-4111-8222-933344445555";
+        tree.put(format!("/var/log/pods/team-a_train-0_{uid}"), Entry::Directory);
+        let root = Root::memory(tree);
+        assert_eq!(pod_name(&root, &format!("pod:{uid}/abc")).as_deref(), Some("team-a/train-0"));
+        assert_eq!(pod_name(&root, "docker:abc"), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! `ttmem who`: which process has a chip, whether another waits for it, and what a reset would end.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude};
+use ttmem_merge::merge;
+use ttmem_model::snapshot::ProcessMemory;
+use ttmem_model::{Bytes, Pid};
+use ttmem_sources::Collector;
+use ttmem_sources::source::locks;
+
+use super::target::{Mode, deliver};
+use crate::cli::common::Target;
+use crate::cli::who::WhoArgs;
+use crate::error::{Error, of_sources};
+use crate::host::select::select;
+use crate::output::amount::date_time;
+use crate::output::page::Page;
+use crate::output::text::legible;
+use crate::signal::Signals;
+
+/// Time between two samples of `--wait`.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Prints the verdicts. The exit code is 0 if every chip is free, 1 if one is in use, 4 if the use of one is not known.
+///
+/// # Errors
+/// If no source could be read, a selector matches no chip, or the output cannot be written.
+pub fn run(args: &WhoArgs, collector: &mut Collector, page: &Page) -> Result<ExitCode, Error> {
+    let mut who = look(args, collector)?;
+    if args.wait && who.worst() != Use::Free {
+        let signals = Signals::new().map_err(|error| Error::signals(&error))?;
+        while who.worst() != Use::Free {
+            if signals.wait_until(Instant::now() + PAUSE).is_some() {
+                return Ok(ExitCode::from(130));
+            }
+            who = look(args, collector)?;
+        }
+    }
+    let text = if args.json {
+        serde_json::to_string_pretty(&who).map_err(|error| Error::json(&error))? + "\n"
+    } else {
+        render(&who, page)
+    };
+    deliver(&Target::Standard, Mode::Append, text.as_bytes())?;
+    Ok(ExitCode::from(match who.worst() {
+        Use::Free => 0,
+        Use::InUse => 1,
+        Use::Unknown => 4,
+    }))
+}
+
+fn look(args: &WhoArgs, collector: &mut Collector) -> Result<Who, Error> {
+    let facts = collector.facts();
+    let snapshot = merge(&facts, None);
+    if let Some(error) = of_sources(&snapshot) {
+        return Err(error);
+    }
+    let selected = select(snapshot.clone(), &args.chips.id)?;
+    let chips: BTreeSet<u32> = selected.chips.iter().map(|chip| chip.index).collect();
+    let windows = collector.windows(&facts.devices);
+    let root = collector.root();
+    let owners: Vec<Pid> = facts.processes.keys().copied().collect();
+    let locks = locks::read(root, &owners);
+    // A reset concerns chips that are not selected, too.
+    let mut who = conclude(&Evidence {
+        root,
+        facts: &facts,
+        snapshot: &snapshot,
+        locks: &locks,
+        windows: &windows,
+    });
+    who.chips.retain(|chip| chips.contains(&chip.chip));
+    Ok(who)
+}
+
+/// Renders a paragraph for each chip that is in use, and a line for each other.
+fn render(who: &Who, page: &Page) -> String {
+    let mut text = String::new();
+    for verdict in &who.chips {
+        for (index, line) in lines(verdict).iter().enumerate() {
+            let indent = if index == 0 { "" } else { "    " };
+            text += &format!("{indent}{}\n", legible(line, page.charset));
+        }
+    }
+    text
+}
+
+fn lines(verdict: &Verdict) -> Vec<String> {
+    let index = format!("chip {}", verdict.chip);
+    let state = match (verdict.used, &verdict.reason) {
+        (Use::Free, _) => "free".to_owned(),
+        (Use::InUse, _) => "in use".to_owned(),
+        (Use::Unknown, Some(reason)) => format!("cannot tell: {reason}"),
+        (Use::Unknown, None) => "cannot tell".to_owned(),
+    };
+    let named = [Some(index.as_str()), verdict.board.as_deref(), verdict.bdf.as_deref()];
+    let named: Vec<&str> = named.into_iter().flatten().chain([state.as_str()]).collect();
+    let mut lines = vec![named.join("  ")];
+    lines.extend(verdict.owners.iter().map(owner));
+    if verdict.has_outside_owner {
+        lines.push("a process in another namespace, or of another user".to_owned());
+    }
+    lines.extend(verdict.locks.iter().map(lock));
+    lines.extend(verdict.stale.iter().map(|stale| {
+        let memory = memory(&stale.memory);
+        format!("stale: {memory} of process {} ({}), which has ended", stale.pid, stale.name)
+    }));
+    if !verdict.reset_ends.is_empty() {
+        let ends: Vec<String> = verdict.reset_ends.iter().map(ToString::to_string).collect();
+        let chips: Vec<String> = verdict.reset_chips.iter().map(ToString::to_string).collect();
+        let chips = if chips.len() > 1 {
+            format!("chips {} and", chips.join(", "))
+        } else {
+            "this chip and".to_owned()
+        };
+        lines.push(format!("a reset of the board resets {chips} ends {}", ends.join(", ")));
+    }
+    lines
+}
+
+fn owner(owner: &Owner) -> String {
+    let mut parts = vec![owner.pid.to_string(), owner.name.clone()];
+    parts.extend(owner.user.clone());
+    parts.extend(owner.pod.clone().map(|pod| format!("pod {pod}")));
+    parts.extend(owner.container.clone());
+    parts.extend(owner.since_us.map(|since| format!("since {}", date_time(since))));
+    parts.extend(owner.memory.as_ref().map(memory));
+    parts.extend(owner.tlb_windows.map(|windows| format!("{windows} TLB windows")));
+    parts.join("  ")
+}
+
+/// The kinds of which there is some.
+fn memory(memory: &ProcessMemory) -> String {
+    let kinds = [
+        ("DRAM", &memory.dram),
+        ("L1", &memory.l1),
+        ("L1_SMALL", &memory.l1_small),
+        ("trace", &memory.trace),
+    ];
+    let held = kinds.iter().filter_map(|(kind, reading)| {
+        let bytes = reading.value().filter(|bytes| **bytes > 0)?;
+        Some(format!("{} {kind}", Bytes(*bytes)))
+    });
+    let held: Vec<String> = held.collect();
+    match held.as_slice() {
+        [] if memory.dram.value().is_none() => "memory not known".to_owned(),
+        [] => "no memory".to_owned(),
+        held => held.join(", "),
+    }
+}
+
+fn lock(lock: &HeldLock) -> String {
+    let holder = match &lock.holder {
+        Some(holder) => holder.to_string(),
+        None => format!("process {}, which has ended", lock.holder_own_pid),
+    };
+    let waiters: Vec<String> = lock.waiters.iter().map(ToString::to_string).collect();
+    let waiters = match (lock.is_awaited, waiters.as_slice()) {
+        (false, _) => String::new(),
+        (true, []) => "; another process waits for it".to_owned(),
+        (true, [one]) => format!("; {one} waits for it"),
+        (true, all) => format!("; {} wait for it", all.join(" and ")),
+    };
+    format!("lock {} held by {holder}{waiters}", lock.name)
+}
