@@ -50,7 +50,7 @@ fn regions(inputs: &Inputs<'_>) -> String {
 /// Locks of UMD: those of processes that have ended, and those that another process waits for. Unheld locks persist and
 /// are harmless.
 fn locks(inputs: &Inputs<'_>) -> Vec<Check> {
-    let owners: Vec<Pid> = inputs.facts.processes.keys().copied().collect();
+    let owners = who::device_owners(inputs.facts);
     let locks = locks::read(inputs.root, &owners);
     let held: Vec<(&Lock, &Holder)> =
         locks.iter().filter_map(|lock| Some((lock, lock.holder.as_ref()?))).collect();

@@ -170,6 +170,14 @@ pub fn conclude(evidence: &Evidence<'_>) -> Who {
     Who { schema: SCHEMA, version: VERSION, chips }
 }
 
+/// The processes that have a device open.
+#[must_use]
+pub fn device_owners(facts: &Facts) -> Vec<Pid> {
+    let holders = facts.devices.iter().filter_map(|device| device.holders.as_ref().ok());
+    let pids: BTreeSet<Pid> = holders.flat_map(|holders| holders.pids.iter().copied()).collect();
+    pids.into_iter().collect()
+}
+
 /// Names a process.
 #[must_use]
 pub fn name(root: &Root, facts: &Facts, pid: Pid) -> Named {
@@ -311,8 +319,7 @@ mod tests {
         let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(NOW));
         let facts = collector.facts();
         let snapshot = ttmem_merge::merge(&facts, None);
-        let owners: Vec<Pid> = facts.processes.keys().copied().collect();
-        let locks = locks::read(collector.root(), &owners);
+        let locks = locks::read(collector.root(), &device_owners(&facts));
         let windows = collector.windows(&facts.devices);
         let (root, windows) = (collector.root(), &windows);
         conclude(&Evidence { root, facts: &facts, snapshot: &snapshot, locks: &locks, windows })

@@ -165,7 +165,7 @@ impl KmdSource {
 
     fn want(&self, root: &Root, number: u32, path: DevicePath, clock: Clock) -> Wanted {
         let known = self.known.of(number, path.bdf.as_ref(), clock.now());
-        let pci = path.pci_directory();
+        let pci = path.pci.clone();
         let hwmon = match known {
             Some(lasting) => lasting.hwmon.clone(),
             None => device::hwmon_directory(root, &pci),
@@ -255,18 +255,10 @@ fn describe(devices: &[Device]) -> String {
 struct DevicePath {
     /// The directory of the driver's own files.
     attributes: String,
+    /// The directory of the PCIe function.
+    pci: String,
     /// The PCIe address, if the path names it.
     bdf: Option<String>,
-}
-
-impl DevicePath {
-    /// The directory of the PCIe function.
-    fn pci_directory(&self) -> String {
-        match &self.bdf {
-            Some(bdf) => format!("{PCI_DEVICES}/{bdf}"),
-            None => format!("{}/device", self.attributes),
-        }
-    }
 }
 
 /// The directories of all devices, by number.
@@ -277,7 +269,10 @@ fn device_paths(root: &Root) -> Result<BTreeMap<u32, DevicePath>, (SourceStatus,
             let path = |name: &OsString| {
                 let name = name.to_str()?;
                 let (number, bdf) = (device_number(name)?, bdf_of(&class, name));
-                Some((number, DevicePath { attributes: class.path(name), bdf }))
+                let attributes = class.path(name);
+                // Captured hosts may have the class alone, without `/sys/bus`.
+                let pci = format!("{attributes}/device");
+                Some((number, DevicePath { attributes, pci, bdf }))
             };
             Ok(names.iter().filter_map(path).collect())
         }
@@ -301,7 +296,9 @@ fn paths_below_pci(root: &Root) -> BTreeMap<u32, DevicePath> {
         for name in root.list(&directory).unwrap_or_default() {
             if let Some(number) = name.to_str().and_then(device_number) {
                 let attributes = format!("{directory}/tenstorrent!{number}");
-                paths.insert(number, DevicePath { attributes, bdf: Some(bdf.to_owned()) });
+                let pci = format!("{PCI_DEVICES}/{bdf}");
+                let bdf = Some(bdf.to_owned());
+                paths.insert(number, DevicePath { attributes, pci, bdf });
             }
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude};
+use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude, device_owners};
 use ttmem_merge::merge;
+use ttmem_model::Bytes;
 use ttmem_model::snapshot::ProcessMemory;
-use ttmem_model::{Bytes, Pid};
 use ttmem_sources::Collector;
 use ttmem_sources::source::locks;
 
@@ -62,8 +62,7 @@ fn look(args: &WhoArgs, collector: &mut Collector) -> Result<Who, Error> {
     let chips: BTreeSet<u32> = selected.chips.iter().map(|chip| chip.index).collect();
     let windows = collector.windows(&facts.devices);
     let root = collector.root();
-    let owners: Vec<Pid> = facts.processes.keys().copied().collect();
-    let locks = locks::read(root, &owners);
+    let locks = locks::read(root, &device_owners(&facts));
     // A reset concerns chips that are not selected, too.
     let mut who = conclude(&Evidence {
         root,

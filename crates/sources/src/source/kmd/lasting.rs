@@ -165,7 +165,7 @@ mod tests {
         let (root, mut source) = (Root::memory(Host::n150().into_tree()), KmdSource::default());
         let clock = Clock::Fixed(NOW);
         let device = source.read(&root, clock).devices.remove(0);
-        let directory = source.known.entries[&0].lasting.hwmon.clone().unwrap();
+        let directory = Host::n150().hwmon_directory(0);
         let moved: Vec<(String, Vec<u8>)> = before
             .iter()
             .filter_map(|(path, entry)| match entry {
