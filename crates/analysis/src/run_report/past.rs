@@ -79,7 +79,7 @@ mod tests {
 
     fn past(fake: &Fake) -> LiveMap {
         let segment = Reader::parse(&fake.image()).unwrap();
-        LiveMap { chips: past_buffers(&segment, "process 7, ended"), ..LiveMap::default() }
+        LiveMap { chips: past_buffers(&segment, "process 7, ended") }
     }
 
     const LOG: &str = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
