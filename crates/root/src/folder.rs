@@ -46,13 +46,14 @@ impl Folder<'_> {
     /// # Errors
     /// As [`Root::read`].
     pub fn read(&self, name: &str, limit: usize) -> Result<File, RootError> {
-        match &self.root.place {
+        let read = match &self.root.place {
             Place::Memory(tree) => tree.read(&self.path(name), limit),
             Place::System | Place::Directory { .. } => {
                 self.open(name).and_then(|file| read_file(&file, limit))
             }
-        }
-        .map_err(|errno| self.error(name, errno))
+        };
+        self.root.note_read(&self.path(name), &read);
+        read.map_err(|errno| self.error(name, errno))
     }
 
     /// Reads a short text file in it, without trailing white space. Bytes that are not UTF-8 are replaced.
@@ -62,10 +63,11 @@ impl Folder<'_> {
     pub fn read_text(&self, name: &str) -> Result<String, RootError> {
         match &self.root.place {
             Place::Memory(_) => self.root.read_text(&self.path(name)),
-            Place::System | Place::Directory { .. } if self.path.starts_with("/sys/") => self
-                .open(name)
-                .and_then(|file| read_attribute(&file))
-                .map_err(|errno| self.error(name, errno)),
+            Place::System | Place::Directory { .. } if self.path.starts_with("/sys/") => {
+                let read = self.open(name).and_then(|file| read_attribute(&file));
+                self.root.note_text(&self.path(name), &read);
+                read.map_err(|errno| self.error(name, errno))
+            }
             Place::System | Place::Directory { .. } => {
                 self.read(name, super::PAGE).map(|file| trimmed(&file.bytes))
             }
@@ -81,10 +83,12 @@ impl Folder<'_> {
         if name.contains('/') || matches!(self.root.place, Place::Memory(_)) {
             return self.root.link(&self.path(name));
         }
-        self.handle()
+        let read = self
+            .handle()
             .and_then(|handle| rustix::fs::readlinkat(handle, name, Vec::new()))
-            .map(|target| PathBuf::from(OsString::from_vec(target.into_bytes())))
-            .map_err(|errno| self.error(name, errno))
+            .map(|target| PathBuf::from(OsString::from_vec(target.into_bytes())));
+        self.root.note_link(&self.path(name), &read);
+        read.map_err(|errno| self.error(name, errno))
     }
 
     fn handle(&self) -> Result<&OwnedFd, Errno> {

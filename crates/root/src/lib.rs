@@ -7,6 +7,7 @@
 //! Symbolic links of a directory root are resolved inside it, so that a capture cannot refer to files outside.
 
 pub mod batch;
+mod capture;
 pub mod clock;
 mod folder;
 mod held;
@@ -18,11 +19,14 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::{Errno, retry_on_intr};
 use ttmem_model::reading::Missing;
+
+use capture::Capture;
 
 pub use clock::Clock;
 pub use folder::Folder;
@@ -42,6 +46,8 @@ pub struct Root {
     place: Place,
     /// The flags for reading files.
     read: OFlags,
+    /// The files that were read, if they are to be kept.
+    capture: Option<Mutex<Capture>>,
 }
 
 #[derive(Debug)]
@@ -143,7 +149,7 @@ impl Root {
     /// Creates the root of the system that `ttmem` runs on.
     #[must_use]
     pub fn system() -> Self {
-        Self { place: Place::System, read: READ }
+        Self { place: Place::System, read: READ, capture: None }
     }
 
     /// Creates the root of a captured or made-up host in a directory.
@@ -154,13 +160,13 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| RootError { path: path.display().to_string(), errno })?;
-        Ok(Self { place: Place::Directory { handle }, read: READ })
+        Ok(Self { place: Place::Directory { handle }, read: READ, capture: None })
     }
 
     /// Creates the root of a host in memory.
     #[must_use]
     pub fn memory(tree: Tree) -> Self {
-        Self { place: Place::Memory(tree), read: READ }
+        Self { place: Place::Memory(tree), read: READ, capture: None }
     }
 
     /// Lets a read of a file that has no data yet wait for it, as a FIFO does. Only a reader process may wait.
@@ -181,7 +187,9 @@ impl Root {
     /// # Errors
     /// If it cannot be opened or read. A directory returns `EISDIR`.
     pub fn read(&self, path: &str, limit: usize) -> Result<File, RootError> {
-        self.read_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
+        let read = self.read_raw(path, limit);
+        self.note_read(path, &read);
+        read.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     /// Reads a short text file, without trailing white space. Bytes that are not UTF-8 are replaced.
@@ -192,9 +200,9 @@ impl Root {
         if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
             return self.read(path, PAGE).map(|file| trimmed(&file.bytes));
         }
-        self.open(path, self.read)
-            .and_then(|file| read_attribute(&file))
-            .map_err(|errno| RootError { path: path.to_owned(), errno })
+        let read = self.open(path, self.read).and_then(|file| read_attribute(&file));
+        self.note_text(path, &read);
+        read.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     /// Returns the names in a directory, sorted, without `.` and `..`.
@@ -202,7 +210,9 @@ impl Root {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn list(&self, path: &str) -> Result<Vec<OsString>, RootError> {
-        self.list_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+        let read = self.list_raw(path);
+        self.note_list(path, &read);
+        read.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     /// Returns the owner and identity of a file or directory, even of one that is not readable.
@@ -217,6 +227,7 @@ impl Root {
                 .and_then(|file| rustix::fs::fstat(&file))
                 .map(|status| Status::of(&status)),
         };
+        self.note_status(path, &status);
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
@@ -254,7 +265,9 @@ impl Root {
     /// # Errors
     /// If there is no link or it cannot be read.
     pub fn link(&self, path: &str) -> Result<PathBuf, RootError> {
-        self.link_raw(path).map_err(|errno| RootError { path: path.to_owned(), errno })
+        let read = self.link_raw(path);
+        self.note_link(path, &read);
+        read.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     fn read_raw(&self, path: &str, limit: usize) -> Result<File, Errno> {

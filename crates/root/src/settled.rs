@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{Place, READ, Root, RootError, Status, Tree};
+use super::{File, Place, READ, Root, RootError, Status, Tree};
 
 /// Reads files of one kind, one after the other.
 #[derive(Debug)]
@@ -48,8 +48,14 @@ impl Settler<'_> {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn read(&mut self, path: &str) -> Result<Settled<'_>, RootError> {
+        let settled = self.settle(path);
+        let copy = || File { bytes: self.last.clone() };
+        if self.root.capture.is_some() {
+            let read = settled.as_ref().map(|_| copy()).map_err(|errno| *errno);
+            self.root.note_read(path, &read);
+        }
         let (is_settled, status) =
-            self.settle(path).map_err(|errno| RootError { path: path.to_owned(), errno })?;
+            settled.map_err(|errno| RootError { path: path.to_owned(), errno })?;
         Ok(Settled { bytes: is_settled.then_some(self.last.as_slice()), status })
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ffi::OsString;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -86,12 +87,15 @@ impl Tree {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// Writes the tree into a directory.
+    /// Writes the tree into a directory. A file whose read is denied becomes an empty one without permissions.
     ///
     /// # Errors
-    /// If a file cannot be written, or an entry has no counterpart on disk (an error, a changing file).
+    /// If a file cannot be written, or an entry has no counterpart on disk (another error, a changing file).
     pub fn write_to(&self, directory: &Path) -> std::io::Result<()> {
-        for (path, entry) in &self.entries {
+        let is_link = |entry: &Entry| matches!(entry, Entry::Link(_));
+        // Links come last: no file is written through one.
+        let files = self.entries.iter().filter(|(_, entry)| !is_link(entry));
+        for (path, entry) in files.chain(self.entries.iter().filter(|(_, entry)| is_link(entry))) {
             let target = directory.join(path.trim_start_matches('/'));
             if let Some(parent) = target.parent() {
                 std::fs::create_dir_all(parent)?;
@@ -100,6 +104,13 @@ impl Tree {
                 Entry::File { bytes, .. } => std::fs::write(&target, bytes)?,
                 Entry::Link(to) => std::os::unix::fs::symlink(to, &target)?,
                 Entry::Directory => std::fs::create_dir_all(&target)?,
+                Entry::Error(Errno::ACCESS | Errno::PERM) => {
+                    std::fs::OpenOptions::new()
+                        .write(true)
+                        .create_new(true)
+                        .mode(0)
+                        .open(&target)?;
+                }
                 Entry::Error(_) | Entry::Changing { .. } => {
                     return Err(std::io::Error::other(format!("{path} exists only in memory")));
                 }

@@ -4,6 +4,7 @@
 //! man pages are generated from here.
 
 pub mod buffers;
+pub mod capture;
 pub mod common;
 pub mod diff;
 pub mod doctor;
@@ -76,6 +77,8 @@ pub enum Command {
     Who(who::WhoArgs),
     /// Check the host setup and list stale segments.
     Doctor(doctor::DoctorArgs),
+    /// Save the files that ttmem reads, for a bug report.
+    Capture(capture::CaptureArgs),
     /// Show and check the config file.
     Config(top::ConfigArgs),
     /// Print a shell completion script.

@@ -1,6 +1,7 @@
 //! The commands. Each turns checked arguments into output and an exit code.
 
 pub mod buffers;
+pub mod capture;
 pub mod config;
 pub mod diff;
 pub mod doctor;

@@ -6,6 +6,7 @@ use ttmem_root::Root;
 use ttmem_service::recorder::Agents;
 use ttmem_sources::{Collector, L1Request};
 
+use crate::cli::capture::CaptureArgs;
 use crate::cli::common::{CommonArgs, Target};
 use crate::cli::l1::L1Args;
 use crate::cli::record::RecordArgs;
@@ -59,6 +60,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::Report(args) => {
             cmd::report::run(&args, &mut collector(common)?, &standard(common))
         }
+        Command::Capture(args) => capture(&args, common),
         Command::Config(args) => cmd::config::render(args).and_then(|text| print(text.as_bytes())),
         Command::Completions { shell } => print_text(&Text::Completions(shell)),
         Command::Man { command } => print_text(&Text::Man(command)),
@@ -93,6 +95,14 @@ fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
     let l1 = L1Request { devices, budget: request.budget, ..without_devices(common) };
     let mut collector = HostChoice::of(common).collector(l1)?;
     cmd::l1::run(&request, &mut collector, |width| page(&request.target, common, width))
+}
+
+/// Saves what is read of the host; no server is asked, and no device is opened.
+fn capture(args: &CaptureArgs, common: &CommonArgs) -> Result<(), Error> {
+    let host = HostChoice::of(common);
+    let clock = host.collector(without_devices(common))?.clock();
+    let mut collector = Collector::new(host.root()?.capturing()).with_clock(clock);
+    cmd::capture::run(args, &mut collector)
 }
 
 fn run(args: &RunArgs, common: &CommonArgs) -> Result<ExitCode, Error> {

@@ -1,5 +1,6 @@
 //! The choice of a host: where its files are read, which server is used, and which chips are selected.
 
+pub mod captured;
 pub mod select;
 pub mod supply;
 
@@ -7,9 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ttmem_root::Root;
-use ttmem_root::Tree;
 use ttmem_root::readers::{self, Readers};
+use ttmem_root::{Clock, Root, Tree};
 use ttmem_sources::port::image::ImageError;
 use ttmem_sources::{Collector, L1Request};
 
@@ -64,7 +64,7 @@ impl HostChoice {
                 Collector::new(Root::system()).with_readers(Readers::of_this_program(None))
             }
             Self::Demo => Collector::demo(),
-            Self::Root(directory) => Collector::new(open_root(directory)?)
+            Self::Root(directory) => of_root(open_root(directory)?)
                 .with_readers(Readers::of_this_program(Some(directory))),
             Self::Capture(directory) => {
                 return Collector::capture(directory, l1)
@@ -91,6 +91,14 @@ pub(crate) fn serve_reads(directory: Option<&OsString>) -> ExitCode {
     match readers::serve(&root) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The clock of a host that `ttmem capture` saved stays at the time of the capture.
+fn of_root(root: Root) -> Collector {
+    match captured::time_of(&root) {
+        Some(time) => Collector::new(root).with_clock(Clock::Fixed(time)),
+        None => Collector::new(root),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agent_library;
 mod buffers;
+mod capture;
 mod cli;
 mod csv;
 mod detail;
