@@ -108,7 +108,7 @@ impl Tree {
                     std::fs::OpenOptions::new()
                         .write(true)
                         .create_new(true)
-                        .mode(0)
+                        .mode(0o000)
                         .open(&target)?;
                 }
                 Entry::Error(_) | Entry::Changing { .. } => {

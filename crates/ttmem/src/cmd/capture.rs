@@ -33,9 +33,16 @@ pub fn run(args: &CaptureArgs, collector: &mut Collector) -> Result<(), Error> {
     let facts = collector.facts_at(Depth::Full);
     let snapshot = merge(&facts, None);
     // Doctor reads files that no snapshot needs.
+    let windows = collector.windows(&facts.devices);
     let root = collector.root();
-    let _diagnosis =
-        examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library: None, servers: None });
+    let _diagnosis = examine(&Inputs {
+        root,
+        facts: &facts,
+        snapshot: &snapshot,
+        library: None,
+        windows,
+        servers: None,
+    });
     let mut tree = redacted(&root.captured(), args.command_lines);
     let about = About::new(facts.time);
     let about = serde_json::to_string_pretty(&about).map_err(|error| Error::json(&error))?;
