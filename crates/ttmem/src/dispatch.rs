@@ -26,7 +26,7 @@ use crate::terminal;
 ///
 /// # Errors
 /// As the command does.
-pub fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     cli.check()?;
     let Cli { snapshot, common, command } = cli;
     let common = &common;

@@ -1,6 +1,6 @@
 //! The `ttmem` command: arguments in, output and an exit code out.
 //!
-//! - [`cli`]: all arguments. [`dispatch`] runs the command that they name.
+//! - [`cli`]: all arguments. `dispatch` runs the command that they name.
 //! - [`host`]: the choice of a host. [`units`]: sizes, intervals, moments and limits.
 //! - [`field`]: the table of fields that all outputs draw from.
 //! - [`output`]: pure functions from a snapshot to text.
@@ -9,13 +9,13 @@
 pub mod cli;
 pub mod cmd;
 pub mod config;
-pub mod dispatch;
+mod dispatch;
 pub mod error;
 pub mod field;
 pub mod host;
 pub mod output;
-pub mod signal;
-pub mod terminal;
+mod signal;
+mod terminal;
 pub mod tui;
 pub mod units;
 

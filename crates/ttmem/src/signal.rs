@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals as Incoming;
 
 /// The request of a signal to a running command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// To end (SIGINT, SIGTERM, SIGHUP).
     End,
     /// To write out what it has (SIGUSR1).
@@ -19,7 +19,7 @@ pub enum Signal {
 
 /// The signals that come.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     messages: Receiver<Signal>,
 }
 
@@ -28,7 +28,7 @@ impl Signals {
     ///
     /// # Errors
     /// If the system refuses it.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut incoming = Incoming::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
         let (sender, messages) = channel();
         thread::Builder::new().name("ttmem-signals".to_owned()).spawn(move || {
@@ -44,7 +44,7 @@ impl Signals {
 
     /// The next signal, or nothing until then.
     #[must_use]
-    pub fn wait_until(&self, then: Instant) -> Option<Signal> {
+    pub(crate) fn wait_until(&self, then: Instant) -> Option<Signal> {
         let left = then.saturating_duration_since(Instant::now());
         match self.messages.recv_timeout(left) {
             Ok(signal) => Some(signal),

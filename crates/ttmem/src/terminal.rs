@@ -12,7 +12,7 @@ use crate::output::text::legible;
 /// Returns the page of `target` at this moment; a terminal may have been resized since the last sample. Its width is
 /// `otherwise` if neither a terminal nor COLUMNS sets one.
 #[must_use]
-pub fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
+pub(crate) fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
     let stdout = stdout();
     let is_standard = *target == Target::Standard;
     let width = is_standard.then(|| terminal_width(&stdout)).flatten().or_else(columns_variable);
@@ -25,7 +25,7 @@ pub fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise: usize
 
 /// Returns the page of standard error.
 #[must_use]
-pub fn error_page(when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
+pub(crate) fn error_page(when: ColorWhen, charset: Charset, otherwise: usize) -> Page {
     let stderr = std::io::stderr();
     let size = stderr.is_terminal().then(|| rustix::termios::tcgetwinsize(&stderr).ok()).flatten();
     let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
@@ -64,7 +64,7 @@ fn colour(when: ColorWhen, stdout: Option<&Stdout>) -> Colour {
 }
 
 /// Prints a line on standard error. Control characters in it, which names may contain, are made visible.
-pub fn notify(line: &str) {
+pub(crate) fn notify(line: &str) {
     let line = legible(line, Charset::Unicode);
     // An error of standard error cannot be reported anywhere.
     drop(writeln!(stderr().lock(), "ttmem: {line}"));

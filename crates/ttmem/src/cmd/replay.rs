@@ -94,9 +94,10 @@ fn at(
     // The last snapshot is valid until the next one was due, and that may have been late.
     let lasts_us = recording.header().interval_us.saturating_mul(2).saturating_add(1_000_000);
     if time.micros_since(last) > lasts_us {
-        return Err(outside("ends before"));
+        return Err(outside("ends before that"));
     }
-    let moment = recording.at(time).map_err(damaged)?.ok_or_else(|| outside("starts after"))?;
+    let moment =
+        recording.at(time).map_err(damaged)?.ok_or_else(|| outside("starts after that"))?;
     if !args.json {
         let snapshot = moment.snapshot().map_err(damaged)?;
         return Ok(table::render(&snapshot, page).into_bytes());

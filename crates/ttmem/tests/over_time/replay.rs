@@ -66,10 +66,10 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     let said = fail(here, &["replay", "good", "--at", "later"], 2);
     assert!(said.starts_with("`later` is not a moment; write 2026-"), "{said}");
     let said = fail(here, &["replay", "good", "--at", "1970-01-02T00:00"], 6);
-    assert!(said.starts_with("good begins later; it goes from 2026-11-02T09:30:00"), "{said}");
+    assert!(said.starts_with("good starts after that; it spans 2026-11-02T09:30:00"), "{said}");
     for late in ["2026-11-03T00:00", "+1h"] {
         let said = fail(here, &["replay", "good", "--at", late, "--json"], 6);
-        assert!(said.starts_with("good ends earlier; it goes from 2026-11-02T09:30:00"), "{said}");
+        assert!(said.starts_with("good ends before that; it spans 2026-11-02T09:30:00"), "{said}");
     }
     let last = print(here, &["replay", "good", "--at", "end", "--json"]);
     assert_eq!(print(here, &["replay", "good", "--at", "+4s", "--json"]), last);

@@ -114,7 +114,7 @@ fn command_lines_and_processes_are_shown_when_asked_for() {
 fn a_server_takes_its_socket_away_and_a_killed_one_is_replaced() {
     let serving = Serving::new(&[]);
     let said = fail(serving.folder.path(), &["--demo", "serve", "--socket", "s"], 7);
-    assert_eq!(said, "a server answers on s already");
+    assert_eq!(said, "a server is running on s already");
     signal(&serving.child, Signal::KILL);
     while Client::connect(&serving.socket(), Duration::ZERO).is_ok() {}
     let (mut second, _lines) = start(serving.folder.path(), &["--demo", "serve", "--socket", "s"]);
@@ -210,7 +210,7 @@ fn wait_for(address: &str, query: &str, text: &str) -> Result<(), String> {
 fn an_address_that_makes_no_sense_is_refused_with_one_that_does() {
     let folder = tempfile::tempdir().unwrap();
     for address in ["", "9401", ":9401", "127.0.0.1", "a.host:9401", "127.0.0.1:99999"] {
-        let said = fail(folder.path(), &["--demo", "serve", &format!("--http={address}")], 7);
+        let said = fail(folder.path(), &["--demo", "serve", &format!("--http={address}")], 2);
         assert!(said.contains("write ADDRESS:PORT, such as 127.0.0.1:9401"), "{said}");
     }
 }
