@@ -9,6 +9,7 @@ pub mod common;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
+pub mod foreign;
 pub mod l1;
 pub mod record;
 pub mod replay;

@@ -36,6 +36,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|argument| argument == readers::ARGUMENT) {
         return host::serve_reads(arguments.get(2));
     }
+    let arguments = match cli::foreign::translate(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return fail(&error),
+    };
     let outcome = match Cli::try_parse_from(&arguments) {
         Ok(cli) => dispatch::dispatch(cli),
         Err(error) if error.use_stderr() => {
@@ -43,10 +47,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(help) => print_help(&help),
     };
-    outcome.unwrap_or_else(|error| {
-        terminal::notify(error.message());
-        ExitCode::from(error.exit_code())
-    })
+    outcome.unwrap_or_else(|error| fail(&error))
+}
+
+fn fail(error: &Error) -> ExitCode {
+    terminal::notify(error.message());
+    ExitCode::from(error.exit_code())
 }
 
 fn print_help(help: &clap::Error) -> Result<ExitCode, Error> {

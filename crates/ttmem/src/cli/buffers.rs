@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::common::{ChipArgs, CommonArgs, FormatWord, csv};
+use super::common::{ChipArgs, CommonArgs, FileArgs, FormatWord, Target, csv};
 use crate::output::buffers::{Listing, SortKey};
 use crate::output::csv::Csv;
 
@@ -30,6 +30,9 @@ pub struct BuffersArgs {
     /// Print comma-separated values, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<FormatWord>,
+    /// The destination.
+    #[command(flatten)]
+    pub file: FileArgs,
 }
 
 /// A key that buffers are added up by.
@@ -54,6 +57,8 @@ pub struct BuffersRequest {
     pub listing: Listing,
     /// The form of the output.
     pub form: BuffersForm,
+    /// The destination.
+    pub target: Target,
 }
 
 /// The form of a list of buffers.
@@ -72,6 +77,7 @@ impl BuffersArgs {
     #[must_use]
     pub fn resolve(self, common: &CommonArgs) -> BuffersRequest {
         BuffersRequest {
+            target: self.file.target(),
             pids: self.pid,
             selectors: self.chips.id,
             sort: self.sort,
@@ -82,6 +88,8 @@ impl BuffersArgs {
             },
             form: match self.format.as_slice() {
                 _ if self.json => BuffersForm::Json,
+                [] if self.file.ends_in("json") => BuffersForm::Json,
+                [] if self.file.ends_in("csv") => BuffersForm::Csv(csv(&[], common.charset())),
                 [] => BuffersForm::Table,
                 words => BuffersForm::Csv(csv(words, common.charset())),
             },

@@ -138,8 +138,14 @@ impl RepeatArgs {
 /// The file that output is written to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct FileArgs {
-    /// Write to FILE, or to standard output if it is -; a loop appends.
-    #[arg(short, long, value_name = "FILE")]
+    /// Write to FILE, or to standard output if it is -; a loop appends. The endings .json and .csv choose the format.
+    #[arg(
+        short = 'o',
+        long = "output",
+        visible_short_alias = 'f',
+        visible_alias = "filename",
+        value_name = "FILE"
+    )]
     pub filename: Option<PathBuf>,
 }
 
@@ -148,6 +154,12 @@ impl FileArgs {
     #[must_use]
     pub fn target(&self) -> Target {
         Target::of(self.filename.as_deref())
+    }
+
+    /// Returns whether the name of the file has this ending, without the dot.
+    #[must_use]
+    pub fn ends_in(&self, ending: &str) -> bool {
+        self.filename.as_deref().and_then(Path::extension).is_some_and(|found| found == ending)
     }
 }
 

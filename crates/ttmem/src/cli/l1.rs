@@ -78,7 +78,7 @@ impl From<L1Args> for L1Request {
             (Some(directory), _) => L1View::Save(directory),
             (None, Some(core)) => L1View::Core(core),
             (None, None) if args.cores => L1View::Cores,
-            (None, None) if args.json => L1View::Json,
+            (None, None) if args.json || args.file.ends_in("json") => L1View::Json,
             (None, None) => L1View::Grid,
         };
         Self {

@@ -12,7 +12,7 @@ use crate::units::{Size, Span};
 #[derive(Debug, Args)]
 pub struct RecordArgs {
     /// The file to write, which must not exist yet [default: ttmem-TIME.ttmem].
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, visible_short_alias = 'f', visible_alias = "filename", value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// The interval.
     #[command(flatten)]

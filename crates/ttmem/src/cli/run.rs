@@ -15,6 +15,16 @@ pub struct RunArgs {
     /// and the largest buffers (as JSON if FILE ends in .json, as a page with charts if it ends in .html).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub report: Option<Option<PathBuf>>,
+    /// Write the report to FILE; short for --report=FILE.
+    #[arg(
+        short,
+        long,
+        visible_short_alias = 'f',
+        visible_alias = "filename",
+        value_name = "FILE",
+        conflicts_with = "report"
+    )]
+    pub output: Option<PathBuf>,
     /// Exit with status 1 if a process held more than this of a kind on a chip, such as dram=10GiB,l1=1MiB/bank.
     #[arg(long, value_name = "KIND=SIZE,...", value_delimiter = ',')]
     pub limit: Vec<Limit>,
@@ -50,7 +60,8 @@ impl RunArgs {
     /// Returns the destination of the report, or `None` if no report is asked for.
     #[must_use]
     pub fn report_target(&self) -> Option<ReportTarget> {
-        self.report.as_ref().map(|file| match file {
+        let report = self.report.clone().or_else(|| self.output.clone().map(Some));
+        report.as_ref().map(|file| match file {
             Some(path) if path.as_os_str() != "-" => ReportTarget::File(path.clone()),
             _ => ReportTarget::StandardError,
         })

@@ -147,7 +147,8 @@ impl SnapshotArgs {
             }
             _ if self.query => View::Detail,
             _ if self.list => View::List,
-            _ if self.json => View::Json,
+            _ if self.json || self.file.ends_in("json") => View::Json,
+            _ if self.file.ends_in("csv") => View::Devices(device::fields().to_vec(), csv),
             _ => View::Table,
         })
     }
@@ -155,6 +156,11 @@ impl SnapshotArgs {
 
 fn select<R: Clone>(list: &str, table: &[Field<R>], what: &str) -> Result<Vec<Field<R>>, Error> {
     query::select(list, table).map_err(|UnknownField { name, nearest }| {
+        if name.starts_with("utilization.") {
+            return Error::usage(format!(
+                "`{name}` is not supported: no source says how busy a Tenstorrent chip is"
+            ));
+        }
         Error::usage(format!(
             "no field `{name}`; did you mean `{nearest}`? ttmem --help-query-{what} lists all"
         ))

@@ -12,7 +12,6 @@ use ttmem_sources::source::agent::Depth;
 
 use super::target::{Mode, deliver};
 use crate::cli::buffers::{BuffersForm, BuffersRequest};
-use crate::cli::common::Target;
 use crate::error::Error;
 use crate::host::select::select;
 use crate::output::buffers::{Listing, csv, render, why_none};
@@ -44,7 +43,7 @@ pub fn run(request: &BuffersRequest, collector: &mut Collector, page: &Page) -> 
             .map(|text| text + "\n")
             .map_err(|error| Error::json(&error))?,
     };
-    deliver(&Target::Standard, Mode::Append, text.as_bytes()).map(|_delivery| ())
+    deliver(&request.target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
 }
 
 /// Returns the error for a host without any agent.

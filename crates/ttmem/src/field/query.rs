@@ -22,7 +22,10 @@ pub fn select<R: Clone>(list: &str, fields: &[Field<R>]) -> Result<Vec<Field<R>>
             selected.extend(fields.iter().cloned());
             continue;
         }
-        match fields.iter().find(|field| field.name == name) {
+        let is_meant = |field: &&Field<R>| {
+            field.name == name || nvidia_names(name).contains(&field.name.as_ref())
+        };
+        match fields.iter().find(is_meant) {
             Some(field) => selected.push(field.clone()),
             None => {
                 return Err(UnknownField { name: name.to_owned(), nearest: nearest(name, fields) });
@@ -30,6 +33,25 @@ pub fn select<R: Clone>(list: &str, fields: &[Field<R>]) -> Result<Vec<Field<R>>
         }
     }
     Ok(selected)
+}
+
+/// Returns the fields of chips and processes that have the meaning of a field of nvidia-smi.
+fn nvidia_names(name: &str) -> &'static [&'static str] {
+    match name {
+        "name" | "gpu_name" => &["board"],
+        "uuid" => &["id"],
+        "gpu_uuid" => &["id", "chip"],
+        "pci.bus_id" | "gpu_bus_id" => &["bdf"],
+        "memory.used" | "used_memory" | "used_gpu_memory" => &["memory.dram.used", "memory.dram"],
+        "memory.free" => &["memory.dram.free"],
+        "memory.total" => &["memory.dram.capacity"],
+        "process_name" => &["name"],
+        "temperature.gpu" => &["telemetry.asic_temperature_c"],
+        "power.draw" => &["telemetry.power_w"],
+        "power.limit" => &["telemetry.power_limit_w"],
+        "clocks.sm" | "clocks.gr" => &["telemetry.aiclk_mhz"],
+        _ => &[],
+    }
 }
 
 fn nearest<R>(name: &str, fields: &[Field<R>]) -> String {
@@ -59,6 +81,16 @@ mod tests {
         let selected = select("index, memory.dram.used", fields).unwrap();
         assert_eq!(selected[1].name, "memory.dram.used");
         assert_eq!(select("all", fields).unwrap().len(), fields.len());
+    }
+
+    #[test]
+    fn the_names_of_nvidia_smi_are_understood() {
+        let of_chips = select("name,memory.used,uuid", device::fields()).unwrap();
+        let names: Vec<_> = of_chips.iter().map(|field| field.name.as_ref()).collect();
+        assert_eq!(names, ["board", "memory.dram.used", "id"]);
+        let of_processes = select("name,used_gpu_memory", process::fields()).unwrap();
+        let names: Vec<_> = of_processes.iter().map(|field| field.name.as_ref()).collect();
+        assert_eq!(names, ["name", "memory.dram"]);
     }
 
     #[test]
