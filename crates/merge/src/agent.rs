@@ -12,6 +12,8 @@ mod join;
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
+
+use super::join::Writer;
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
 
 pub(super) use amounts::{Geometry, amounts, geometry};
@@ -28,22 +30,8 @@ pub(super) struct AgentLink {
     pub(super) chip: usize,
 }
 
-/// Who wrote a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SegmentOwner {
-    /// A process that runs.
-    Live(Pid),
-    /// A process that is gone.
-    Gone {
-        /// True if its number belongs to another process by now.
-        reused: bool,
-    },
-    /// A process that may run where our namespace cannot see it.
-    Outside,
-}
-
-/// Who wrote each segment.
-pub(super) fn owners(facts: &Facts) -> Vec<SegmentOwner> {
+/// Returns the writer of each segment.
+pub(super) fn owners(facts: &Facts) -> Vec<Writer> {
     let outside = facts
         .devices
         .iter()
@@ -51,7 +39,7 @@ pub(super) fn owners(facts: &Facts) -> Vec<SegmentOwner> {
     facts.segments.iter().map(|file| owner(facts, file, outside)).collect()
 }
 
-fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> SegmentOwner {
+fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Writer {
     let namespace_of = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_ref();
     let namespaces: Vec<&String> = file.through.iter().filter_map(namespace_of).collect();
     let mut reused = false;
@@ -64,22 +52,21 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> SegmentOwner {
         }
         // // A capture may have no start time; the pid alone is compared then.
         if process.start_time.as_ref().map_or(true, |start| *start == file.start_ticks) {
-            return SegmentOwner::Live(*pid);
+            return Writer::Live(*pid);
         }
         reused = true;
     }
     if !reused && (outside || facts.processes_hidden) {
-        return SegmentOwner::Outside;
+        return Writer::Outside;
     }
-    SegmentOwner::Gone { reused }
+    Writer::Gone { reused }
 }
 
 /// The segments whose processes are gone, by their names alone: also those that cannot be read.
 #[must_use]
 pub fn segments_left(facts: &Facts) -> Vec<&SegmentFile> {
     let owners = owners(facts);
-    let is_left =
-        |(_, owner): &(&SegmentFile, &SegmentOwner)| matches!(owner, SegmentOwner::Gone { .. });
+    let is_left = |(_, owner): &(&SegmentFile, &Writer)| matches!(owner, Writer::Gone { .. });
     facts.segments.iter().zip(&owners).filter(is_left).map(|(file, _)| file).collect()
 }
 

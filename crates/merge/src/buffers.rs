@@ -6,8 +6,8 @@ use ttmem_model::facts::{Facts, SegmentFile};
 use ttmem_model::snapshot::ProcessState;
 use ttmem_segment::Segment;
 
-use super::agent::{AgentLink, SegmentOwner};
-use super::join::Joined;
+use super::agent::AgentLink;
+use super::join::{Joined, Writer};
 use crate::listing::{self, SegmentProcess, SegmentView};
 
 /// Lists the live buffers. The facts must hold whole segments.
@@ -32,9 +32,9 @@ fn holder(
     segment: &Segment,
 ) -> SegmentProcess {
     let (pid, state) = match joined.segment_owner(place) {
-        SegmentOwner::Live(pid) => (pid, ProcessState::Live),
-        SegmentOwner::Gone { .. } => (Pid(file.pid), ProcessState::Stale),
-        SegmentOwner::Outside => (Pid(file.pid), ProcessState::OutsideNamespace),
+        Writer::Live(pid) => (pid, ProcessState::Live),
+        Writer::Gone { .. } => (Pid(file.pid), ProcessState::Stale),
+        Writer::Outside => (Pid(file.pid), ProcessState::OutsideNamespace),
     };
     let is_live = state == ProcessState::Live;
     let process = joined.facts.processes.get(&pid).filter(|_| is_live);

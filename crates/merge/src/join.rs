@@ -18,10 +18,10 @@ use ttmem_model::facts::{Device, Facts, Holders, L1Facts, RegionContent, RegionF
 use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
-pub(super) use owner::SlotOwner;
+pub(super) use owner::Writer;
 pub(super) use regions::{by_id, by_number};
 
-use super::agent::{self, SegmentOwner};
+use super::agent;
 
 /// Facts with their connections.
 #[derive(Debug)]
@@ -30,9 +30,9 @@ pub(super) struct Joined<'a> {
     /// Every chip, by index.
     pub(super) chips: Vec<JoinedChip>,
     /// For each region, who is behind each of its slots.
-    owners: Vec<Vec<SlotOwner>>,
+    owners: Vec<Vec<Writer>>,
     /// For each segment, who wrote it.
-    segment_owners: Vec<SegmentOwner>,
+    segment_owners: Vec<Writer>,
 }
 
 impl<'a> Joined<'a> {
@@ -52,14 +52,14 @@ impl<'a> Joined<'a> {
     }
 
     /// Who wrote a segment.
-    pub(super) fn segment_owner(&self, segment: usize) -> SegmentOwner {
-        self.segment_owners.get(segment).copied().unwrap_or(SegmentOwner::Gone { reused: false })
+    pub(super) fn segment_owner(&self, segment: usize) -> Writer {
+        self.segment_owners.get(segment).copied().unwrap_or(Writer::Gone { reused: false })
     }
 
     /// The living processes with an agent that have a chip open.
     pub(super) fn pids_with_agents(&self, chip: &JoinedChip) -> BTreeSet<Pid> {
         let pid = |link: &agent::AgentLink| {
-            let SegmentOwner::Live(pid) = self.segment_owner(link.segment) else { return None };
+            let Writer::Live(pid) = self.segment_owner(link.segment) else { return None };
             let segment = self.facts.segments.get(link.segment)?.content.as_ref().ok()?;
             agent::open_allocators(segment, link.chip).next().map(|_| pid)
         };
@@ -114,12 +114,12 @@ impl<'a> Joined<'a> {
     }
 
     /// Who is behind each slot of a region.
-    pub(super) fn owners_of(&self, region: usize) -> &[SlotOwner] {
+    pub(super) fn owners_of(&self, region: usize) -> &[Writer] {
         self.owners.get(region).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every slot in a chip's regions with who is behind it.
-    pub(super) fn slots(&self, chip: &JoinedChip) -> Vec<(&'a RegionSlot, &SlotOwner)> {
+    pub(super) fn slots(&self, chip: &JoinedChip) -> Vec<(&'a RegionSlot, &Writer)> {
         let slots_of = |link: &Link| {
             let content = self.facts.regions.get(link.region)?.content.as_ref().ok()?;
             Some(content.slots.iter().zip(self.owners.get(link.region)?))

@@ -8,7 +8,7 @@ use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Arch, Kind, MemorySpace, Pid};
 
 use super::agent;
-use super::join::{Joined, JoinedChip, SlotOwner};
+use super::join::{Joined, JoinedChip, Writer};
 
 /// Above this a counter has wrapped below zero: no chip has 8 EiB.
 const WRAPPED: u64 = 1 << 63;
@@ -285,9 +285,9 @@ fn held(
         let owners = joined.owners_of(place);
         for (slot, owner) in content.slots.iter().zip(owners) {
             let holder = match owner {
-                SlotOwner::Live(pid) => Owner::Live(*pid),
-                SlotOwner::Outside => Owner::Outside(slot.pid),
-                SlotOwner::Gone { reused } => Owner::Gone {
+                Writer::Live(pid) => Owner::Live(*pid),
+                Writer::Outside => Owner::Outside(slot.pid),
+                Writer::Gone { reused } => Owner::Gone {
                     through: region.through.first().copied(),
                     pid: slot.pid,
                     reused: *reused,
@@ -412,7 +412,7 @@ fn row_total(
     if row.is_none() && !slots_speak_for_all_rows(content) {
         return None;
     }
-    let is_alive = |owner: &SlotOwner| !matches!(owner, SlotOwner::Gone { .. });
+    let is_alive = |owner: &Writer| !matches!(owner, Writer::Gone { .. });
     if !joined.owners_of(region).iter().any(is_alive) {
         return Some(Ok(0));
     }
@@ -425,8 +425,7 @@ fn row_total(
 
 /// Circular buffers as the regions report them for the whole chip.
 fn reported(joined: &Joined<'_>, chip: &JoinedChip, limits: &Limits) -> (Field<u64>, Quality) {
-    let alive =
-        joined.slots(chip).iter().any(|(_, owner)| !matches!(owner, SlotOwner::Gone { .. }));
+    let alive = joined.slots(chip).iter().any(|(_, owner)| !matches!(owner, Writer::Gone { .. }));
     let quality = if alive { Quality::HighWater } else { Quality::Stale };
     if let Some((region, row)) = chip.row {
         let content =

@@ -4,6 +4,7 @@
 use ttmem_fake as fake;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_fake::{BYTES, Host, NOW, PID, Process, Region};
+use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{
     Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, EventKind, Header, Limits,
@@ -129,6 +130,21 @@ fn attach(segment: &Segment, append: &mut impl FnMut(Encoded)) {
     while let Some((offset, length)) = parts.wanted() {
         let from = usize::try_from(offset).unwrap();
         append(parts.block(&image[from..from + length]));
+    }
+}
+
+#[test]
+fn stale_memory_of_1_0_snapshots_is_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    for version in ["1.0", "1.1"] {
+        let bytes = std::fs::read(folder.join(format!("{version}.ttmem"))).unwrap();
+        let mut recording = Recording::open(bytes).unwrap();
+        let (_, last) = recording.span().unwrap();
+        let snapshot = recording.at(last).unwrap().unwrap().snapshot().unwrap();
+        assert_eq!(snapshot.version, "1.0");
+        // The process of the fixture was killed while it had 1 GiB.
+        assert_eq!(snapshot.chips[0].memory.dram.stale.value(), Some(&(1 << 30)), "{version}");
+        assert!(snapshot.processes.iter().any(|process| process.state == ProcessState::Stale));
     }
 }
 

@@ -12,9 +12,9 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::{Kind, MemorySpace};
 use ttmem_segment::{AllocatorRole, BufferKind, KindUse, Segment};
 
-use super::super::join::{Joined, JoinedChip};
+use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Limits, PerKind};
-use super::{AgentLink, SegmentOwner, age, main_allocator, open_allocators, sees_all, trusted};
+use super::{AgentLink, age, main_allocator, open_allocators, sees_all, trusted};
 
 /// The memory of a segment's process on a chip.
 pub(crate) fn amounts(
@@ -23,7 +23,7 @@ pub(crate) fn amounts(
     limits: &Limits,
 ) -> PerKind<Reading<u64>> {
     let file = &joined.facts.segments[link.segment];
-    let is_gone = matches!(joined.segment_owner(link.segment), SegmentOwner::Gone { .. });
+    let is_gone = matches!(joined.segment_owner(link.segment), Writer::Gone { .. });
     let quality = if is_gone { Quality::Stale } else { Quality::Exact };
     PerKind::new(|kind| match held(joined.facts, file, link.chip, kind, limits) {
         Ok((bytes, age)) => Reading::new(bytes, SourceName::Agent, quality).aged(age),
@@ -100,7 +100,7 @@ pub(crate) struct Geometry {
 pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Option<Geometry> {
     let kind = buffer_kind(kind)?;
     let of_link = |link: &AgentLink| {
-        let is_live = matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_));
+        let is_live = matches!(joined.segment_owner(link.segment), Writer::Live(_));
         let file = &joined.facts.segments[link.segment];
         let segment = trusted(file).ok().filter(|_| is_live)?;
         let allocator = main_allocator(segment, link.chip)?;

@@ -6,10 +6,10 @@ use ttmem_model::{Bytes, Kind, Pid};
 use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Segment};
 
 use super::super::findings::Subject;
-use super::super::join::{Joined, JoinedChip};
+use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Amounts, Owner, Usage};
 use super::amounts::is_settled;
-use super::{SegmentOwner, main_allocator, sees_all};
+use super::{main_allocator, sees_all};
 
 /// A region is written just after the allocation: only figures that were constant for this long are compared.
 const SETTLED_NS: u64 = 1_000_000_000;
@@ -56,7 +56,7 @@ fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
 /// Finds agents that are off or lost something.
 fn of_agent(joined: &Joined<'_>, place: usize) -> Option<Finding> {
     let file = joined.facts.segments.get(place)?;
-    let SegmentOwner::Live(pid) = joined.segment_owner(place) else { return None };
+    let Writer::Live(pid) = joined.segment_owner(place) else { return None };
     let segment = file.content.as_ref().ok()?;
     let losses = &segment.losses;
     let (id, text, remedy) = if segment.header.state == AgentState::Off {
@@ -94,7 +94,7 @@ fn has_allocators(segment: &Segment) -> bool {
 fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &chip.agents {
-        let SegmentOwner::Live(pid) = joined.segment_owner(link.segment) else { continue };
+        let Writer::Live(pid) = joined.segment_owner(link.segment) else { continue };
         let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
         let Some(allocator) = main_allocator(segment, link.chip) else { continue };
         // // A mesh is reported once, with its first chip.

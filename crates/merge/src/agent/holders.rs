@@ -4,9 +4,9 @@ use ttmem_model::Kind;
 use ttmem_model::reading::{Missing, Reading};
 use ttmem_segment::AgentState;
 
-use super::super::join::{Joined, JoinedChip};
+use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Limits, Owner, PerKind, Usage};
-use super::{SegmentOwner, amounts};
+use super::amounts;
 
 /// Adds what agents say to what the regions say of the same processes.
 pub(crate) fn add_agents(
@@ -19,9 +19,9 @@ pub(crate) fn add_agents(
         let file = &joined.facts.segments[link.segment];
         let through = file.through.first().copied();
         let holder = match joined.segment_owner(link.segment) {
-            SegmentOwner::Live(pid) => Owner::Live(pid),
-            SegmentOwner::Outside => Owner::Outside(file.pid),
-            SegmentOwner::Gone { reused } => Owner::Gone { through, pid: file.pid, reused },
+            Writer::Live(pid) => Owner::Live(pid),
+            Writer::Outside => Owner::Outside(file.pid),
+            Writer::Gone { reused } => Owner::Gone { through, pid: file.pid, reused },
         };
         // What a process that came to its end by itself held then is no news; its segment still tells.
         let Ok(segment) = &file.content else { continue };

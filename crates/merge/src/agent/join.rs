@@ -3,14 +3,14 @@
 use ttmem_model::facts::Facts;
 use ttmem_segment::{AgentState, Segment};
 
-use super::super::join::{JoinedChip, Origin, SlotOwner, by_id, by_number};
-use super::{AgentLink, SegmentOwner};
+use super::super::join::{JoinedChip, Origin, Writer, by_id, by_number};
+use super::AgentLink;
 
 /// Joins the chips of every segment, and makes a chip of each that belongs to none.
 pub(crate) fn join(
     facts: &Facts,
-    owners: &[SegmentOwner],
-    slots: &[Vec<SlotOwner>],
+    owners: &[Writer],
+    slots: &[Vec<Writer>],
     chips: &mut Vec<JoinedChip>,
 ) {
     let mut open = Vec::new();
@@ -43,8 +43,8 @@ pub(crate) fn join(
 }
 
 /// True if a process that ended by itself left the segment: what it knew of chips is no news.
-fn is_history(owner: SegmentOwner, segment: &Segment) -> bool {
-    matches!(owner, SegmentOwner::Gone { .. }) && segment.header.state == AgentState::Exited
+fn is_history(owner: Writer, segment: &Segment) -> bool {
+    matches!(owner, Writer::Gone { .. }) && segment.header.state == AgentState::Exited
 }
 
 /// Returns the id of an agent's chip, if TT-Metal reported it.
@@ -67,8 +67,8 @@ fn is_same_chip(facts: &Facts, one: AgentLink, other: AgentLink) -> bool {
 
 struct Joining<'a> {
     facts: &'a Facts,
-    owners: &'a [SegmentOwner],
-    slots: &'a [Vec<SlotOwner>],
+    owners: &'a [Writer],
+    slots: &'a [Vec<Writer>],
     chips: &'a [JoinedChip],
 }
 
@@ -99,7 +99,7 @@ impl Joining<'_> {
 
     /// Of a chip without an id: the one whose region has a slot of the same process and the same device number.
     fn by_slot(&self, link: AgentLink) -> Option<usize> {
-        let SegmentOwner::Live(pid) = self.owners[link.segment] else { return None };
+        let Writer::Live(pid) = self.owners[link.segment] else { return None };
         if unique_id(self.facts, link).is_some() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Joining<'_> {
         let is_it = |region: usize| {
             let content = self.facts.regions[region].content.as_ref();
             content.is_ok_and(|content| content.device_id == number)
-                && self.slots.get(region).is_some_and(|slots| slots.contains(&SlotOwner::Live(pid)))
+                && self.slots.get(region).is_some_and(|slots| slots.contains(&Writer::Live(pid)))
         };
         self.chips.iter().position(|chip| chip.regions.iter().any(|of| is_it(of.region)))
     }
@@ -115,7 +115,7 @@ impl Joining<'_> {
     /// The chip with the same number among those that the process has open, unless a region or another id says that it
     /// is another one.
     fn by_number(&self, link: AgentLink) -> Option<usize> {
-        let SegmentOwner::Live(pid) = self.owners[link.segment] else { return None };
+        let Writer::Live(pid) = self.owners[link.segment] else { return None };
         let place = by_number(self.facts, self.chips, pid, device_number(self.facts, link)?)?;
         let chip = &self.chips[place];
         let id = unique_id(self.facts, link);

@@ -7,10 +7,10 @@ use ttmem_model::Pid;
 use ttmem_model::facts::{Facts, L1Facts, L1Place};
 
 use super::chip::{JoinedChip, Origin};
-use super::owner::SlotOwner;
+use super::owner::Writer;
 
 /// Gives every chip its L1, and every L1 a chip. Regions must be joined already.
-pub(super) fn join(facts: &Facts, owners: &[Vec<SlotOwner>], chips: &mut Vec<JoinedChip>) {
+pub(super) fn join(facts: &Facts, owners: &[Vec<Writer>], chips: &mut Vec<JoinedChip>) {
     for (place, l1) in facts.l1.iter().enumerate() {
         let own = match l1.place {
             L1Place::Device(number) => of_device(facts, chips, number),
@@ -49,7 +49,7 @@ fn of_device(facts: &Facts, chips: &[JoinedChip], number: u32) -> Option<usize> 
 /// The chip without a device whose region has this number and a slot of the process; none if several have.
 fn of_process(
     facts: &Facts,
-    owners: &[Vec<SlotOwner>],
+    owners: &[Vec<Writer>],
     chips: &[JoinedChip],
     number: u32,
     pid: Pid,

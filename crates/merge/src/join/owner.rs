@@ -12,22 +12,22 @@ use super::chip::{JoinedChip, Origin};
 /// clock may have been set since: only a clear difference is proof.
 const START_TOLERANCE_US: u64 = 2_000_000;
 
-/// Who is behind a slot.
+/// The process that wrote a slot or a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SlotOwner {
+pub(crate) enum Writer {
     /// A process that runs.
     Live(Pid),
-    /// A process that is gone.
+    /// A process that has ended.
     Gone {
-        /// True if its number belongs to another process by now.
+        /// True if its pid belongs to another process by now.
         reused: bool,
     },
-    /// A process that may run where our namespace cannot see it.
+    /// A process that may run outside the pid namespace of ttmem.
     Outside,
 }
 
-impl SlotOwner {
-    /// The process, if one runs.
+impl Writer {
+    /// Returns the process if it is live.
     pub(crate) fn live(&self) -> Option<Pid> {
         match self {
             Self::Live(pid) => Some(*pid),
@@ -37,7 +37,7 @@ impl SlotOwner {
 }
 
 /// Who is behind each slot of each region. Chips must be joined by id already.
-pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<SlotOwner>> {
+pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Writer>> {
     let finder = Finder::new(facts, chips);
     let owners_of = |(place, region): (usize, &RegionFile)| match &region.content {
         Ok(content) => content.slots.iter().map(|slot| finder.owner(place, region, slot)).collect(),
@@ -62,7 +62,7 @@ impl<'a> Finder<'a> {
         Self { facts, chips, outside }
     }
 
-    fn owner(&self, place: usize, region: &RegionFile, slot: &RegionSlot) -> SlotOwner {
+    fn owner(&self, place: usize, region: &RegionFile, slot: &RegionSlot) -> Writer {
         let candidates = self.candidates(region, slot);
         let must_hold = self.is_of_a_device(place);
         let is_owner = |candidate: &&Candidate<'_>| {
@@ -70,9 +70,9 @@ impl<'a> Finder<'a> {
                 && (!must_hold || self.holds_any_device(candidate.pid))
         };
         match candidates.iter().find(is_owner) {
-            Some(candidate) => SlotOwner::Live(candidate.pid),
-            None if self.outside && candidates.is_empty() => SlotOwner::Outside,
-            None => SlotOwner::Gone { reused: !candidates.is_empty() },
+            Some(candidate) => Writer::Live(candidate.pid),
+            None if self.outside && candidates.is_empty() => Writer::Outside,
+            None => Writer::Gone { reused: !candidates.is_empty() },
         }
     }
 

@@ -7,7 +7,7 @@ use ttmem_model::snapshot::JoinedBy;
 use ttmem_model::{Arch, Pid};
 
 use super::chip::{JoinedChip, Link, NEXT_ON_BOARD, Origin, board_of};
-use super::owner::SlotOwner;
+use super::owner::Writer;
 
 /// Bits of a Blackhole chip's id below the board id.
 const LOCATION_BITS: u32 = 5;
@@ -70,8 +70,8 @@ fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
 }
 
 /// Joins regions through the processes that hold both a slot and a device.
-pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<SlotOwner>], chips: &mut [JoinedChip]) {
-    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(SlotOwner::live).collect();
+pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<Writer>], chips: &mut [JoinedChip]) {
+    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(Writer::live).collect();
     // What is joined for one process may settle what was open for another.
     loop {
         let before = count_joined(chips);
@@ -88,10 +88,10 @@ fn count_joined(chips: &[JoinedChip]) -> usize {
     chips.iter().map(|chip| chip.regions.len()).sum()
 }
 
-fn join_regions_of(facts: &Facts, owners: &[Vec<SlotOwner>], pid: Pid, chips: &mut [JoinedChip]) {
+fn join_regions_of(facts: &Facts, owners: &[Vec<Writer>], pid: Pid, chips: &mut [JoinedChip]) {
     let numbering = Numbering::of(facts, chips, pid);
     let has_slot =
-        |place: usize| owners.get(place).is_some_and(|slots| slots.contains(&SlotOwner::Live(pid)));
+        |place: usize| owners.get(place).is_some_and(|slots| slots.contains(&Writer::Live(pid)));
     join_numbered(facts, owners, chips, &numbering, has_slot);
     // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
     let with_slot = (0..facts.regions.len()).find(|place| has_slot(*place));
@@ -139,7 +139,7 @@ fn holds(facts: &Facts, device: usize, pid: Pid) -> bool {
 /// process that made the region, and processes that see different devices count differently.
 fn join_numbered(
     facts: &Facts,
-    owners: &[Vec<SlotOwner>],
+    owners: &[Vec<Writer>],
     chips: &mut [JoinedChip],
     numbering: &Numbering,
     applies: impl Fn(usize) -> bool,
@@ -155,10 +155,9 @@ fn join_numbered(
             continue;
         };
         let held_by_all = match chips[*chip].origin {
-            Origin::Local { device } | Origin::Remote { gateway: device } => owners[*place]
-                .iter()
-                .filter_map(SlotOwner::live)
-                .all(|pid| holds(facts, device, pid)),
+            Origin::Local { device } | Origin::Remote { gateway: device } => {
+                owners[*place].iter().filter_map(Writer::live).all(|pid| holds(facts, device, pid))
+            }
             Origin::Unmatched => false,
         };
         if held_by_all {

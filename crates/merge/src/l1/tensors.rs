@@ -11,8 +11,8 @@ use ttmem_model::l1::{
 use ttmem_model::reading::Missing;
 use ttmem_segment::{Allocator, AllocatorRole, BufferKind, Segment};
 
-use super::super::agent::{AgentLink, SegmentOwner, all_have_agents, open_allocators, trusted};
-use super::super::join::{Joined, JoinedChip};
+use super::super::agent::{AgentLink, all_have_agents, open_allocators, trusted};
+use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::Amounts;
 use super::total_of;
 
@@ -31,7 +31,7 @@ pub(crate) fn buffers(
     }
     let mut banks = Banks::default();
     for link in &chip.agents {
-        if matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_)) {
+        if matches!(joined.segment_owner(link.segment), Writer::Live(_)) {
             let segment = trusted(&joined.facts.segments[link.segment])?;
             banks.add(segment, *link)?;
         }
