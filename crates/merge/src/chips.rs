@@ -136,7 +136,7 @@ fn memory(
         Some(size) => size.bytes,
         None => from_board(chip, board, "worker cores", Board::l1_bytes).aged(age),
     };
-    let resident = l1::resident(joined, chip, amounts);
+    let resident = l1::resident(joined, chip, amounts, &l1);
     let set_aside = |what: &str| -> Reading<u64> {
         Missing::no_source(format!("the process sets {what} at open, and only its agent tells"))
             .into()

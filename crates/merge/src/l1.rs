@@ -3,6 +3,7 @@
 //! Every number of a core is the length of a union of ranges, and those of different cores share no byte, so sums over
 //! cores are exact. A core that could not be read makes a sum unknown: part of a sum is not the sum.
 
+mod programs;
 mod tensors;
 
 use ttmem_model::facts::{Field, L1Content, L1Facts};
@@ -44,8 +45,17 @@ pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
 }
 
 /// The resident bytes in the L1 of a chip.
-pub(super) fn resident(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Resident {
+pub(super) fn resident(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+    capacity: &Reading<u64>,
+) -> Resident {
     let reported = amounts.reported.clone();
+    let is_read = joined.l1(chip).is_some_and(|l1| l1.content.is_ok());
+    if !is_read && let Some(by_agent) = programs::resident(joined, chip, amounts, capacity) {
+        return by_agent.unwrap_or_else(|missing| blank(&missing, reported));
+    }
     match joined.l1(chip).map(|l1| (l1, l1.content.as_ref())) {
         Some((l1, Ok(content))) => {
             let tensors = buffers(joined, chip, amounts);

@@ -29,6 +29,7 @@ pub struct Collector {
     l1: L1Source,
     last: Option<Facts>,
     kmd: KmdSource,
+    depth: Depth,
 }
 
 /// A snapshot with the cores behind it.
@@ -45,7 +46,15 @@ impl Collector {
     #[must_use]
     pub fn new(root: Root) -> Self {
         let (clock, kmd) = (Clock::System, KmdSource::default());
-        Self { root, clock, demo: false, l1: L1Source::default(), last: None, kmd }
+        Self {
+            root,
+            clock,
+            demo: false,
+            l1: L1Source::default(),
+            last: None,
+            kmd,
+            depth: Depth::Summary,
+        }
     }
 
     /// Creates a collector of the embedded demonstration host, whose clock does not advance.
@@ -81,6 +90,14 @@ impl Collector {
     #[must_use]
     pub fn with_readers(mut self, readers: Readers) -> Self {
         self.kmd = KmdSource::new(readers);
+        self
+    }
+
+    /// Reads what agents recorded of programs too: L1 is then known without opening a device. It costs some
+    /// milliseconds a process and look.
+    #[must_use]
+    pub fn with_programs(mut self) -> Self {
+        self.depth = Depth::Programs;
         self
     }
 
@@ -138,7 +155,7 @@ impl Collector {
 
     /// Reads every source.
     pub fn facts(&mut self) -> Facts {
-        self.facts_at(Depth::Summary)
+        self.facts_at(self.depth)
     }
 
     /// Reads the windows that processes have allocated on each device, by device number.

@@ -4,11 +4,13 @@ use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{IdSource, ProcessState, SourceStatus};
 use ttmem_model::{Kind, Pid, Snapshot};
-use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Hook, layout::counter};
+use ttmem_segment::{
+    AgentState, AllocatorRole, BufferKind, CoreRange, Hook, PartKind, layout::counter,
+};
 
 use crate::buffers;
 use ttmem_fake as fake;
-use ttmem_fake::segment::{NewBuffer, Segment, WORMHOLE};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment, WORMHOLE};
 use ttmem_fake::{BYTES, Container, Host, PID, Process, Region};
 use ttmem_root::Clock;
 use ttmem_root::{Entry, Root, Tree};
@@ -333,4 +335,56 @@ fn buffers_without_room_in_the_list_are_those_that_live_now() {
     let list = buffers(&facts);
     assert_eq!((list.processes[0].unlisted, list.buffers.len()), (3, 3));
     assert_eq!(list.allocators[0].kinds[0].buffers, 5);
+}
+
+const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+const CORNER: CoreRange = CoreRange { start: (0, 0), end: (1, 1) };
+
+/// A matmul on all cores, then an add on four, whose circular buffer is the tensor.
+fn programs(pid: i32) -> Segment {
+    let matmul = NewProgram::new("Matmul")
+        .place(PartKind::DataflowBuffer, 105_824, 32_768, WHOLE)
+        .place(PartKind::DataflowBuffer, 138_592, 131_072, WHOLE)
+        .kernel("bmm", Some(300), WHOLE);
+    let add = NewProgram::new("Add")
+        .place(PartKind::CircularBuffer, 105_824, 4096, CORNER)
+        .place_backed(1_400_832, 65_536, CORNER)
+        .kernel("add", Some(100), CORNER);
+    busy(Segment::wormhole(pid, python(pid).start_ticks(), N150))
+        .program(&matmul)
+        .program(&add)
+        .dispatch(0)
+        .dispatch(1)
+        .counter(counter::PROGRAMS_TRACKED, 2)
+}
+
+fn snapshot_with_programs(host: Host) -> Snapshot {
+    let collector = Collector::new(Root::memory(host.into_tree()));
+    collector.with_clock(Clock::Fixed(fake::NOW)).with_programs().snapshot()
+}
+
+#[test]
+fn l1_is_known_from_the_agent_without_opening_a_device() {
+    let bytes = RegionBytes { dram: HELD[0], l1: HELD[1], ..RegionBytes::default() };
+    let host = || Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
+    let snapshot = snapshot_with_programs(host().segment_of(PID, programs(PID)));
+    let memory = &snapshot.chips[0].memory;
+    let exact = |bytes| Reading::exact(bytes, SourceName::Agent);
+    let (matmul, add) = (32_768 + 131_072, 4096 + 65_536);
+    assert_eq!(memory.circular_buffers.used, exact(60 * matmul + 4 * add));
+    assert_eq!(memory.circular_buffers.aliasing, exact(4 * 65_536));
+    assert_eq!(memory.kernels.used, exact(60 * 300 + 4 * 100));
+    let cores = memory.l1_total.capacity.value().unwrap() / 1_499_136;
+    assert_eq!(memory.reserved.used, exact(cores * 105_824));
+    let tensors_and_small = 65_536 + 32_768;
+    let used = cores * 105_824 + 64 * tensors_and_small + 60 * matmul + 4 * 4096;
+    assert_eq!(memory.l1_total.used, exact(used));
+    assert_eq!(finding_ids(&snapshot), [""; 0], "{:?}", snapshot.findings);
+
+    // Another process on the chip without an agent may have run programs since.
+    let other = PID + 1;
+    let shared = host().workload(python(other), bytes).segment_of(PID, programs(PID));
+    let snapshot = snapshot_with_programs(shared);
+    let circular = &snapshot.chips[0].memory.circular_buffers.used;
+    assert_eq!(circular.missing().unwrap().reason, MissingReason::NoSource);
 }

@@ -54,7 +54,7 @@ pub(crate) fn buffers(
 
 /// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes
 /// and lose their names.
-fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
+pub(super) fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
     buffers.sort_by_key(|buffer| buffer.range.start);
     let mut pairs = buffers.iter().zip(buffers.iter().skip(1));
     if pairs.all(|(one, next)| one.range.end <= next.range.start) {
@@ -67,13 +67,14 @@ fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
 
 /// The banks of a chip, as reported by its agents.
 #[derive(Default)]
-struct Banks {
-    number: u64,
-    buffers: Buffers,
+pub(super) struct Banks {
+    pub(super) number: u64,
+    pub(super) buffers: Buffers,
 }
 
 impl Banks {
-    fn add(&mut self, segment: &Segment, link: AgentLink) -> Field<()> {
+    /// Adds the buffers of a segment.
+    pub(super) fn add(&mut self, segment: &Segment, link: AgentLink) -> Field<()> {
         if segment.losses.buffers_dropped > 0 || segment.losses.torn > 0 {
             return Err(Missing::failed("the agent's list of buffers is not whole"));
         }

@@ -22,7 +22,9 @@ pub enum Depth {
     /// Header, chips and allocators: all that sums need, and little to read.
     #[default]
     Summary,
-    /// Buffers, events, failures and names too.
+    /// As [`Depth::Full`] of a process that has run programs, else as [`Depth::Summary`].
+    Programs,
+    /// Buffers, events, failures, names and programs too.
     Full,
 }
 
@@ -89,7 +91,15 @@ fn read_whole(
     let mut best: Option<Result<Segment, SegmentError>> = None;
     for _ in 0..MAX_READS {
         let segment = match depth {
-            Depth::Summary => Reader::parse_summary(&root.read(path, Reader::SUMMARY_BYTES)?.bytes),
+            Depth::Summary | Depth::Programs => {
+                let summary = root.read(path, Reader::SUMMARY_BYTES)?.bytes;
+                match Reader::parse_summary(&summary) {
+                    Ok(segment) if depth == Depth::Programs && has_run_programs(&segment) => {
+                        Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes)
+                    }
+                    summary => summary,
+                }
+            }
             Depth::Full => Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes),
         };
         let is_better = match (&segment, &best) {
@@ -105,6 +115,11 @@ fn read_whole(
         }
     }
     Ok(best.unwrap_or(Err(SegmentError::Short { needed: MIN_SEGMENT_BYTES as u64, given: 0 })))
+}
+
+fn has_run_programs(segment: &Segment) -> bool {
+    let counts = &segment.header.counts;
+    counts.programs_tracked > 0 || counts.workloads_enqueued > 0
 }
 
 /// A segment that was copied under another name is not that process's.

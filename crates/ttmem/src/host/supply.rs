@@ -13,6 +13,9 @@ use crate::terminal::notify;
 /// The most age of a server's snapshot that a single look accepts.
 const FRESH_ENOUGH: Duration = Duration::from_secs(2);
 
+/// Looks no more often than this read what agents recorded of programs.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// Returns the server that the arguments choose.
 #[must_use]
 pub fn choice(common: &CommonArgs) -> Choice {
@@ -34,6 +37,8 @@ pub fn supply(
     interval: Option<Duration>,
 ) -> Supply {
     let choice = if l1 { Choice::NoServer } else { choice(common) };
+    let is_slow = interval.is_none_or(|interval| interval >= SLOW);
+    let collector = if is_slow { collector.with_programs() } else { collector };
     Supply::new(collector, choice, interval.unwrap_or(FRESH_ENOUGH))
 }
 

@@ -1,0 +1,170 @@
+//! L1 of a chip by the word of the agent in its only process: no device is opened.
+//!
+//! On each core of the grid the program that was dispatched there last has its circular buffers and kernels; the
+//! allocator's buffers take the same addresses on every core. Cores outside the grid run TT-Metal's own kernels: there
+//! only reserved memory is counted, as where L1 is read.
+
+use ttmem_model::facts::Field;
+use ttmem_model::l1::{ByteRange, RangeSet};
+use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
+use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
+use ttmem_segment::{ProgramFootprint, Programs, Segment};
+
+use super::super::agent::{AgentLink, SegmentOwner, all_have_agents, main_allocator, trusted};
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::Amounts;
+use super::Resident;
+use super::tensors::{Banks, without_overlap};
+
+/// The most columns or rows of a grid. A segment that says more is not believed.
+const MAX_SIDE: u32 = 64;
+
+/// What is in L1 of a chip. `None` if no program is known to have run there.
+pub(super) fn resident(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+    capacity: &Reading<u64>,
+) -> Option<Field<Resident>> {
+    let live =
+        |link: &&AgentLink| matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_));
+    let segment = |link: &AgentLink| trusted(&joined.facts.segments[link.segment]).ok();
+    let ran =
+        |link: &&AgentLink| segment(link).is_some_and(|segment| segment.programs.dispatched > 0);
+    let mut links = chip.agents.iter().filter(live).filter(ran);
+    let link = links.next()?;
+    let segment = segment(link)?;
+    if links.next().is_some() {
+        let why = "several processes ran programs on the chip, and their agents do not know whose was last";
+        return Some(Err(Missing::unsupported(why)));
+    }
+    if !all_have_agents(joined, chip, &amounts.held) {
+        let why = "another process without an agent may have run programs: start it with ttmem run";
+        return Some(Err(Missing::no_source(why)));
+    }
+    let age = joined.facts.time.micros_since(joined.facts.segments[link.segment].read_at);
+    Some(of_segment(segment, *link, amounts, capacity.value().copied(), age))
+}
+
+/// The bytes of all cores.
+#[derive(Default)]
+struct Sums {
+    circular_buffers: u64,
+    aliasing: u64,
+    kernels: Option<u64>,
+    used: u64,
+}
+
+fn of_segment(
+    segment: &Segment,
+    link: AgentLink,
+    amounts: &Amounts,
+    capacity: Option<u64>,
+    age: u64,
+) -> Field<Resident> {
+    let unknown =
+        |what: &str| Missing::unsupported(format!("this release of TT-Metal does not say {what}"));
+    let allocator = main_allocator(segment, link.chip)
+        .ok_or_else(|| Missing::failed("the chip has no open allocator"))?;
+    let base = allocator.l1_base.ok_or_else(|| unknown("where L1 that it hands out begins"))?;
+    let size = allocator.l1_size.ok_or_else(|| unknown("how large L1 is"))?;
+    let grid = allocator.grid.ok_or_else(|| unknown("how many worker cores there are"))?;
+    let (columns, rows) = (grid.0.min(MAX_SIDE), grid.1.min(MAX_SIDE));
+    let mut banks = Banks::default();
+    banks.add(segment, link)?;
+    let grid_cores = u64::from(columns) * u64::from(rows);
+    if banks.number != grid_cores {
+        return Err(Missing::unsupported(format!(
+            "which of {columns} × {rows} cores are the allocator's {} banks is not known",
+            banks.number
+        )));
+    }
+    let tensors: RangeSet =
+        without_overlap(banks.buffers.buffers).iter().map(|buffer| buffer.range).collect();
+    let small = ByteRange::new(size.saturating_sub(banks.buffers.l1_small_bytes), size);
+    let always: RangeSet = [ByteRange::new(0, base), small].into_iter().collect();
+    let always = always.union(&tensors);
+
+    let programs = &segment.programs;
+    let newest_first = programs.newest_first(link.chip);
+    let mut sums = Sums { kernels: Some(0), ..Sums::default() };
+    for core in cores(columns, rows) {
+        let resident = resident_on(programs, &newest_first, link.chip, core)?;
+        let buffers: RangeSet = resident.map_or_else(RangeSet::default, |footprint| {
+            let own = footprint.placements_on(core);
+            own.iter().map(|placement| ByteRange::new(placement.address, placement.end())).collect()
+        });
+        sums.circular_buffers = sums.circular_buffers.saturating_add(buffers.bytes());
+        sums.aliasing = sums.aliasing.saturating_add(buffers.intersection(&tensors).bytes());
+        sums.used = sums.used.saturating_add(always.union(&buffers).bytes());
+        let text = resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core));
+        sums.kernels = sums.kernels.zip(text).map(|(sum, text)| sum.saturating_add(text));
+    }
+    // The cores of the chip that are outside the grid.
+    let outside = capacity
+        .filter(|capacity| size > 0 && capacity.is_multiple_of(size))
+        .and_then(|capacity| (capacity / size).checked_sub(grid_cores));
+    Ok(readings(&sums, (base, grid_cores, outside), amounts, age))
+}
+
+fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
+    let side = |length: u32| 0..u16::try_from(length).unwrap_or(0);
+    side(rows).flat_map(move |y| side(columns).map(move |x| (x, y)))
+}
+
+/// The program whose buffers are on a core.
+fn resident_on<'a>(
+    programs: &Programs,
+    newest_first: &[&'a ProgramFootprint],
+    chip: usize,
+    core: (u16, u16),
+) -> Field<Option<&'a ProgramFootprint>> {
+    let found = newest_first.iter().find(|footprint| footprint.is_on(core)).copied();
+    let cleared = programs.cleared.get(chip).copied().unwrap_or(0);
+    let newest = found.map_or(0, |footprint| footprint.last_dispatch);
+    if programs.losses.last_unknown_dispatch > cleared.max(newest) {
+        let why = "a program was dispatched that the segment had no room for; TTMEM_SEGMENT_MB keeps more";
+        return Err(Missing::failed(why));
+    }
+    match found {
+        Some(footprint) if footprint.is_torn => {
+            Err(Missing::failed("a program was being recorded while the segment was read"))
+        }
+        found => Ok(found),
+    }
+}
+
+fn readings(
+    sums: &Sums,
+    (base, grid_cores, outside): (u64, u64, Option<u64>),
+    amounts: &Amounts,
+    age: u64,
+) -> Resident {
+    let exact =
+        |field: Field<u64>| Reading::from_field(field, SourceName::Agent, Quality::Exact).aged(age);
+    let running = || -> Reading<u64> {
+        Missing::not_read("which programs run at this moment is known to L1 alone").into()
+    };
+    let kernels = sums.kernels.ok_or_else(|| {
+        Missing::unsupported("this release of TT-Metal does not say how long kernel text is")
+    });
+    let cores = outside.map(|outside| (outside, grid_cores.saturating_add(outside)));
+    let cores = cores.ok_or_else(|| Missing::no_source("the number of worker cores is not known"));
+    let reserved = cores.clone().map(|(_, all)| base.saturating_mul(all));
+    let used = cores.map(|(outside, _)| sums.used.saturating_add(base.saturating_mul(outside)));
+    Resident {
+        circular_buffers: CircularBufferMemory {
+            used: exact(Ok(sums.circular_buffers)),
+            running: running(),
+            reported: amounts.reported.clone(),
+            aliasing: exact(Ok(sums.aliasing)),
+        },
+        kernels: KernelMemory {
+            used: exact(kernels),
+            running: running(),
+            system: Missing::not_read("kernels of TT-Metal's own are read from L1 alone").into(),
+        },
+        reserved: ReservedMemory { used: exact(reserved) },
+        total_used: exact(used),
+    }
+}
