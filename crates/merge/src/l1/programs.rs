@@ -10,8 +10,8 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
 use ttmem_segment::{ProgramFootprint, Programs, Segment};
 
-use super::super::agent::{AgentLink, SegmentOwner, all_have_agents, main_allocator, trusted};
-use super::super::join::{Joined, JoinedChip};
+use super::super::agent::{AgentLink, all_have_agents, main_allocator, trusted};
+use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::Amounts;
 use super::Resident;
 use super::tensors::{Banks, without_overlap};
@@ -26,8 +26,7 @@ pub(super) fn resident(
     amounts: &Amounts,
     capacity: &Reading<u64>,
 ) -> Option<Field<Resident>> {
-    let live =
-        |link: &&AgentLink| matches!(joined.segment_owner(link.segment), SegmentOwner::Live(_));
+    let live = |link: &&AgentLink| matches!(joined.segment_owner(link.segment), Writer::Live(_));
     let segment = |link: &AgentLink| trusted(&joined.facts.segments[link.segment]).ok();
     let ran =
         |link: &&AgentLink| segment(link).is_some_and(|segment| segment.programs.dispatched > 0);
