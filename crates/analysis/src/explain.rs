@@ -1,25 +1,39 @@
-//! `ttmem explain`: what TT-Metal's memory errors and memory reports mean, and what to change.
+//! `ttmem explain`: the meaning of memory messages and memory reports, and what to change.
 //!
-//! [`explain`] finds every known message in a whole log or a pasted line and says of each what it means, how many bytes
-//! are missing, whether the memory is full or fragmented, which cores are concerned and what to change. With a
-//! [`LiveMap`] ([`explain_with`]) it names the buffer in the way. [`report`] reads the CSV files that
-//! `ttnn.dump_device_memory_state` writes. [`Findings`] is both, as the command prints them; [`input::read_path`] gets
-//! the text of a file or of a folder's reports. Only that function does I/O.
+//! [`explain`] finds the memory messages of TT-Metal, its ops, its driver and its compilers in a log or a pasted line. An
+//! [`Explanation`] has the cause, the missing bytes, the cores, and what to change. With a [`LiveMap`] ([`explain_with`])
+//! it names the buffers that block an allocation. [`report`] reads the CSV files that `ttnn.dump_device_memory_state`
+//! writes. [`Findings`] is all of it, as the command prints it.
 //!
-//! Nothing found is an empty result: the caller says so.
+//! A log is searched for the words of [`anchor`] first, and only what surrounds them is examined: its size does not
+//! matter, and memory is constant. [`table`] has the messages with a wording of their own; [`op_limit`] recognises ops'
+//! own checks by their form.
 
 mod advise;
+mod anchor;
 mod breakdown;
+mod chip;
 mod cores;
+mod form;
 pub mod input;
 mod live;
 mod message;
+mod number;
+mod op_limit;
+mod pattern;
+mod prefix;
+mod release;
 mod render;
 pub mod report;
+mod same;
 mod scan;
-mod template;
+mod table;
 mod text;
 mod units;
+mod unknown;
+mod view;
+
+use std::io::{self, Read};
 
 use serde::Serialize;
 
@@ -27,15 +41,22 @@ pub use advise::{Advice, Figure, Fit};
 pub use cores::{CoreRange, Cores};
 pub use live::{Blocker, LiveBuffer, LiveChip, LiveMap};
 pub use message::{
-    BelowLimit, BuffersBeyondL1, BuffersClash, Message, OutOfMemory, ProgramPart, ProgramTooLarge,
-    ServiceCoreClash, StaticBuffers,
+    BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
+    HugePages, KernelLink, KernelMemory, LockWait, Message, OpLimit, OpUnit, OutOfMemory,
+    PersistentL1, PinFailed, Placeable, ProgramPart, ProgramTooLarge, ServiceCoreClash, ShardGrid,
+    StaticBuffers, SubDeviceRegion, SysmemAddress, TlbWindows, TraceActivity, TraceOverlap,
+    TraceRegionFull,
 };
 pub use render::{render, render_reports};
 pub use text::text_of;
+pub use unknown::{Unknown, UnknownLine};
+pub use view::{MemoryCourse, MemoryState};
 
+use advise::Context;
+use chip::ChipFacts;
+use release::Release;
 use report::MemoryReport;
-use template::Templates;
-use text::Text;
+use scan::{Found, Scanned, Scanner};
 
 /// One message, explained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,10 +65,12 @@ pub struct Explanation {
     pub message: Message,
     /// Its wording, in one line.
     pub text: String,
-    /// The line of the input where it first occurs, counted from 1.
+    /// The line of the input where it occurs first, counted from 1.
     pub line: usize,
-    /// The number of occurrences in the input: ranks and threads repeat it, and so do logs and tracebacks.
+    /// Times that it happened: ranks and threads repeat a message. What TT-Metal logs and then throws counts once.
     pub count: usize,
+    /// True if the message ends before its last number, or a number is redacted.
+    pub cut: bool,
     /// The event, in one line.
     pub title: String,
     /// The meaning.
@@ -56,156 +79,187 @@ pub struct Explanation {
     pub fit: Fit,
     /// Bytes of one bank or core that are missing; absent where the message does not tell.
     pub over_bytes: Option<u64>,
-    /// The number of cores; absent if the message does not give it.
+    /// Cores concerned; absent where the message does not tell.
     pub core_count: Option<u64>,
     /// The numbers as they are shown.
     pub figures: Vec<Figure>,
     /// The changes, most effective first.
     pub advice: Vec<Advice>,
-    /// Live buffers in the way; empty without a live map.
+    /// Buffers that block it; empty without a live map.
     pub blockers: Vec<Blocker>,
 }
 
-/// Finds and explains every known message of a text, in order of first occurrence.
+/// Finds and explains every known message of a text, in the order in which they occur first.
 #[must_use]
 pub fn explain(text: &str) -> Vec<Explanation> {
-    find(text).into_iter().map(|found| found.explained(None)).collect()
+    explained(scan_text(text.as_bytes()), None).explanations
 }
 
-/// Like [`explain`], and names the live buffers in the way.
+/// Explains like [`explain`], and names the live buffers that block an allocation.
 #[must_use]
 pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
-    find(text).into_iter().map(|found| found.explained(Some(live))).collect()
+    explained(scan_text(text.as_bytes()), Some(live)).explanations
 }
 
 /// Explains what is known by its numbers, such as a refused allocation that an agent recorded: its wording is empty.
 #[must_use]
 pub fn explain_message(message: Message, live: Option<&LiveMap>) -> Explanation {
-    Found { message, text: String::new(), line: 0, count: 1 }.explained(live)
+    let chip = ChipFacts::of(std::iter::once(&message));
+    explanation(Found::of(message), &Context { live, chip, ..Context::default() })
 }
 
-/// A message of the text, before anything is said of it.
-struct Found {
-    message: Message,
-    text: String,
-    line: usize,
-    count: usize,
+/// The contents of one log.
+struct Log {
+    explanations: Vec<Explanation>,
+    courses: Vec<MemoryCourse>,
+    unknown: Unknown,
 }
 
-/// A text with more different messages than this is no log; the rest is left out, so that it cannot take all memory.
-const MAX_MESSAGES: usize = 1000;
+fn scan_text(text: &[u8]) -> Scanned {
+    let mut scanner = Scanner::default();
+    scanner.push(text);
+    scanner.finish()
+}
 
-fn find(text: &str) -> Vec<Found> {
-    let text = Text::new(text);
-    let clean = text.as_str();
-    let templates = Templates::new();
-    let mut messages: Vec<Found> = Vec::new();
-    let bytes = clean.as_bytes();
-    let mut position = 0;
-    while position < clean.len() {
-        if !templates.can_begin(bytes[position]) {
-            position += 1;
-            continue;
+/// Bytes of a log that are examined at a time.
+const PIECE: usize = 1 << 20;
+
+fn scan_reader(head: &[u8], reader: &mut dyn Read) -> io::Result<Scanned> {
+    let mut scanner = Scanner::default();
+    scanner.push(head);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(scanner.finish()),
+            Ok(length) => scanner.push(&piece[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        let Some((message, wording_end, end)) = templates.match_at(clean, position) else {
-            position += 1;
-            continue;
-        };
-        if let Some(known) = messages.iter_mut().find(|known| known.message.is_same(&message)) {
-            known.count += 1;
-            known.message.complete(message);
-        } else if messages.len() < MAX_MESSAGES {
-            let wording = clean.get(position..wording_end).unwrap_or_default();
-            let wording = wording.split_whitespace().collect::<Vec<_>>().join(" ");
-            messages.push(Found { message, text: wording, line: text.line_of(position), count: 1 });
-        }
-        position = end.max(position + 1);
     }
-    messages
 }
 
-impl Found {
-    fn explained(self, live: Option<&LiveMap>) -> Explanation {
-        let verdict = advise::verdict(&self.message, live);
-        Explanation {
-            core_count: self.message.cores().map(Cores::count),
-            message: self.message,
-            text: self.text,
-            line: self.line,
-            count: self.count,
-            title: verdict.title,
-            meaning: verdict.meaning,
-            fit: verdict.fit,
-            over_bytes: verdict.over,
-            figures: verdict.figures,
-            advice: verdict.advice,
-            blockers: verdict.blockers,
-        }
+fn explained(scanned: Scanned, live: Option<&LiveMap>) -> Log {
+    let Scanned { found, courses, unknown, release } = scanned;
+    let semaphores = found.iter().find(|found| found.message == Message::SemaphoresInL1);
+    let mut chip = ChipFacts::of(found.iter().map(|found| &found.message));
+    let courses = courses.finish();
+    let l1 = courses.iter().find(|course| course.memory == ttmem_model::Kind::L1);
+    chip.cores = chip.cores.or(l1.and_then(|course| course.last.banks));
+    let context = Context {
+        live,
+        chip,
+        release: release.as_deref().and_then(Release::parse),
+        semaphores_line: semaphores.map(|found| found.line),
+    };
+    let explanations = found.into_iter().map(|found| explanation(found, &context)).collect();
+    Log { explanations, courses, unknown }
+}
+
+fn explanation(found: Found, context: &Context<'_>) -> Explanation {
+    let verdict = advise::verdict(&found.message, context);
+    Explanation {
+        core_count: found.message.cores().map(Cores::count),
+        count: found.count(),
+        cut: found.message.is_cut(),
+        message: found.message,
+        text: found.text,
+        line: found.line,
+        title: verdict.title,
+        meaning: verdict.meaning,
+        fit: verdict.fit,
+        over_bytes: verdict.over,
+        figures: verdict.figures,
+        advice: verdict.advice,
+        blockers: verdict.blockers,
     }
 }
 
 /// Everything that was found in the inputs of one command. Its JSON:
 ///
 /// ```text
-/// { "schema": "ttmem/explain", "version": "1.0",
-///   "explanations": [ { "message": { "kind": "buffers_clash" | "buffers_beyond_l1" | "service_core_clash" |
-///                                            "out_of_memory" | "below_limit" | "program_too_large", …its numbers },
-///       "text": "…", "line": N, "count": N, "title": "…", "meaning": "…",
-///       "fit": "in_the_way" | "too_large" | "full" | "fragmented" | "no_region" | "unusable" | "unknown" | "contradictory",
+/// { "schema": "ttmem/explain", "version": "2.0",
+///   "explanations": [ { "message": { "kind": "buffers_clash" | "out_of_memory" | "op_limit" | …, …its numbers },
+///       "text": "…", "line": N, "count": N, "cut": BOOL, "title": "…", "meaning": "…",
+///       "fit": "blocked" | "too_large" | "full" | "fragmented" | "no_region" | "unusable" | "unknown" |
+///              "contradictory" | "invalid" | "warning" | "not_device_memory",
 ///       "over_bytes": N | null, "core_count": N | null, "figures": [ { "name": "…", "value": "…" } ],
 ///       "advice": [ { "text": "…", "bytes": N | null } ],
 ///       "blockers": [ { "chip": "…", "address": N, "bytes": N, "label": "…", "opens": N | null } ] } ],
-///   "reports": [ { "source": "…", "form": "summary" | "l1_summary" | "detailed", "unit": "bytes" | "kib",
+///   "courses": [ { "memory": "dram" | "l1" | …, "count": N, "first": STATE, "peak": STATE, "last": STATE,
+///       "before_failure": STATE | null } ],
+///   "unknown": { "count": N, "examples": [ { "line": N, "text": "…" } ] },
+///   "reports": [ { "source": "…", "form": "summary" | "l1_summary" | "detailed" | "results", "unit": "bytes" | "kib",
 ///       "usages": [ { "program": N | null, "kind": "dram" | "l1" | "l1_small" | null, "place": "…" | null,
 ///           "banks": N | null, "capacity": N | null, "used": N | null, "free": N | null, "largest_free": N | null,
+///           "total_capacity": N | null, "total_used": N | null, "total_free": N | null,
 ///           "fragmentation": 0.0 to 1.0 | null, "blocks": { … } | null } ] } ] }
 /// ```
 ///
-/// Fields may be added. All sizes are bytes of one bank or core, but `requested`, which is the whole buffer; cores are
-/// `{ "start": [x, y], "end": [x, y] }`.
+/// Fields and kinds may be added. Sizes are bytes of one bank or core, but `requested`, the sizes of traces and
+/// `total_…`, which are of the whole device; cores are `{ "start": [x, y], "end": [x, y] }`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Findings {
     schema: &'static str,
     version: &'static str,
     /// The messages, explained.
     pub explanations: Vec<Explanation>,
+    /// The memory states that compilers' runtimes logged.
+    pub courses: Vec<MemoryCourse>,
+    /// Lines that look like memory errors and are not known.
+    pub unknown: Unknown,
     /// The memory reports.
     pub reports: Vec<MemoryReport>,
 }
 
 impl Findings {
-    /// Examines inputs: each is either a memory report or a text with messages.
-    #[must_use]
-    pub fn of(inputs: &[input::Input], live: Option<&LiveMap>) -> Self {
+    /// Examines inputs: each is either a memory report or a log with messages.
+    ///
+    /// # Errors
+    /// What the system reports for an input that cannot be read.
+    pub fn of(inputs: Vec<input::Input>, live: Option<&LiveMap>) -> io::Result<Self> {
         let mut findings = Self {
             schema: "ttmem/explain",
-            version: "1.0",
+            version: "2.0",
             explanations: Vec::new(),
+            courses: Vec::new(),
+            unknown: Unknown::default(),
             reports: Vec::new(),
         };
         for input in inputs {
-            match report::parse(&input.name, &input.text) {
-                Some(report) => findings.reports.push(report),
-                None => findings
-                    .explanations
-                    .extend(find(&input.text).into_iter().map(|found| found.explained(live))),
+            match input.open()? {
+                input::Opened::Report(report) => findings.reports.push(report),
+                input::Opened::Log { head, mut rest } => {
+                    let log = explained(scan_reader(&head, &mut *rest)?, live);
+                    findings.explanations.extend(log.explanations);
+                    findings.courses.extend(log.courses);
+                    findings.unknown.merge(log.unknown);
+                }
             }
         }
-        findings
+        Ok(findings)
     }
 
-    /// True if there was no known message and no report.
+    /// True if a message, a memory state or a report was recognised.
+    #[must_use]
+    pub fn is_recognised(&self) -> bool {
+        !(self.explanations.is_empty() && self.courses.is_empty() && self.reports.is_empty())
+    }
+
+    /// True if nothing was recognised, and no line looks like a memory error.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.explanations.is_empty() && self.reports.is_empty()
+        !self.is_recognised() && self.unknown.count == 0
     }
 
-    /// Both as text, wrapped to a width, in ASCII only if asked.
+    /// Renders all of it as text, wrapped to a width, in ASCII only if asked.
     #[must_use]
     pub fn render(&self, width: usize, ascii: bool) -> String {
-        let messages = render(&self.explanations, width, ascii);
-        let reports = render_reports(&self.reports, width, ascii);
-        let between = if messages.is_empty() || reports.is_empty() { "" } else { "\n" };
-        format!("{messages}{between}{reports}")
+        let parts = [
+            render(&self.explanations, width, ascii),
+            render::courses(&self.courses, width, ascii),
+            render_reports(&self.reports, width, ascii),
+            render::unknown(&self.unknown, width, ascii),
+        ];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
     }
 }

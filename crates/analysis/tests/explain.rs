@@ -14,8 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn explained(name: &str) -> Vec<Explanation> {
-    let inputs = input::read_path(&fixture(name)).unwrap();
-    explain::explain(&inputs[0].text)
+    explain::explain(&std::fs::read_to_string(fixture(name)).unwrap())
 }
 
 fn only(name: &str) -> Explanation {
@@ -34,12 +33,12 @@ fn a_clash_says_by_how_much_and_where() {
     assert_eq!((clash.line, clash.count), (3, 1));
     assert_eq!(
         (clash.fit, clash.over_bytes, clash.core_count),
-        (Fit::InTheWay, Some(525_664), Some(64))
+        (Fit::Blocked, Some(525_664), Some(64))
     );
     let Message::BuffersClash(numbers) = clash.message else { panic!("{:?}", clash.message) };
-    assert_eq!((numbers.buffers, numbers.program), (StaticBuffers::Circular, 6));
-    assert_eq!((numbers.l1_address, numbers.end), (188_416, 714_080));
-    assert_eq!(numbers.cores.to_string(), "(0,0) to (7,7)");
+    assert_eq!((numbers.buffers, numbers.program), (StaticBuffers::Circular, Some(6)));
+    assert_eq!((numbers.l1_address, numbers.end), (Some(188_416), Some(714_080)));
+    assert_eq!(numbers.cores.unwrap().to_string(), "(0,0) to (7,7)");
 
     let dataflow = only("0.81.1/clash-untilize.txt");
     assert_eq!((dataflow.over_bytes, dataflow.core_count), (Some(48_480), Some(1)));
@@ -75,9 +74,13 @@ fn full_fragmented_and_too_large_are_told_apart() {
 #[test]
 fn the_figures_of_the_advice_are_those_that_worked() {
     let first = |name: &str| only(name).advice.remove(0).text;
-    assert!(first("0.81.1/oom-l1-small.txt").contains("at least 69632 instead of 16384"));
-    assert!(first("0.81.1/oom-l1-small-size-0.txt").contains("at least 4096 instead of 0"));
-    assert!(first("0.81.1/oom-trace.txt").contains("at least 16785408, which is"));
+    assert!(
+        first("0.81.1/oom-l1-small.txt").contains("l1_small_size=69632 or more instead of 16384")
+    );
+    assert!(
+        first("0.81.1/oom-l1-small-size-0.txt").contains("l1_small_size=4096 or more instead of 0")
+    );
+    assert!(first("0.81.1/oom-trace.txt").contains("at least 16785408. Up to 0.72"));
     assert!(
         first("0.81.1/oom-l1-sharded.txt")
             .starts_with("Shard it over at least 16 cores instead of 8")
@@ -95,7 +98,7 @@ fn the_breakdown_of_a_program_is_read() {
     };
     assert_eq!(
         (program.size, program.ring, program.processor.as_deref()),
-        (1504, 256, Some("TENSIX"))
+        (Some(1504), Some(256), Some("TENSIX"))
     );
     let parts: Vec<(&str, u64)> =
         program.parts.iter().map(|part| (part.name.as_str(), part.bytes)).collect();
@@ -104,7 +107,7 @@ fn the_breakdown_of_a_program_is_read() {
     assert_eq!(parts.len(), 10);
     assert_eq!(program.kernels[2], "softmax");
     let Message::ProgramTooLarge(old) = only("0.76.0/program-size.txt").message else { panic!() };
-    assert_eq!((old.size, old.ring, old.parts.len()), (320, 256, 0));
+    assert_eq!((old.size, old.ring, old.parts.len()), (Some(320), Some(256), 0));
     let ethernet = explain::explain(
         "Program size (25680) too large for kernel config buffer (25600) on ACTIVE_ETH",
     );
@@ -116,13 +119,13 @@ fn a_whole_log_gives_each_message_once_in_its_order() {
     let explanations = explained("0.81.1/run.log");
     let titles: Vec<&str> =
         explanations.iter().map(|explanation| explanation.title.as_str()).collect();
-    assert_eq!(titles.len(), 13, "{titles:#?}");
-    assert_eq!(titles[5], "No place in L1 for a buffer of 16,777,216 bytes (16.0 MiB): fragmented");
+    assert_eq!(titles.len(), 14, "{titles:#?}");
+    assert_eq!(titles[5], "Cannot allocate 16,777,216 bytes (16.0 MiB) in L1: L1 is fragmented");
     assert_eq!(
-        titles[8],
+        titles[9],
         "The circular buffers of program 6 overlap L1 buffers by 525,664 bytes (513.3 KiB)"
     );
-    assert_eq!(explanations[8].line, 10);
+    assert_eq!(explanations[9].line, 10);
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn messages_from_tickets_are_read() {
     // Wrapped by hand, after a log's prefix.
     let wrapped = "TT_THROW: Statically allocated circular buffers in program 350188 clash with L1 buffers\n\
                    on core range [0-0 - 7-7]. L1 buffer allocated at 104448 and static circular buffer region ends at 107936\n";
-    assert_eq!(of(wrapped), (Fit::InTheWay, Some(3488), Some(64)));
+    assert_eq!(of(wrapped), (Fit::Blocked, Some(3488), Some(64)));
     let pytest = "E       info:\nE       Statically allocated circular buffers on core range [(x=0,y=0) - (x=0,y=0)] \
                   grow to 5550880 B which is beyond max L1 size of 1048576 B";
     assert_eq!(of(pytest), (Fit::TooLarge, Some(4_502_304), Some(1)));
@@ -164,7 +167,7 @@ fn messages_from_tickets_are_read() {
     assert_eq!(of(only_bank), (Fit::Unknown, None, None));
     let service = "Circular buffers on service-core range [11-0 - 11-1] in program 9 clash with \
                    ServiceCoreManager-allocated L1 (lowest service allocation at 1000, CB region ends at 1500)";
-    assert_eq!(of(service), (Fit::InTheWay, Some(500), Some(2)));
+    assert_eq!(of(service), (Fit::Blocked, Some(500), Some(2)));
     let below = "Out of Memory: Cannot allocate at an address below 524288. Allocation at 500000";
     assert_eq!(of(below), (Fit::Full, Some(24_288), None));
 }
@@ -187,12 +190,11 @@ fn numbers_that_contradict_one_another_are_called_that() {
 
 #[test]
 fn what_is_not_known_is_not_explained() {
-    for text in ["", "all is well", "Out of Memory", "TT_FATAL @ x.cpp:1: a < b", &CLASH[..90]] {
+    for text in ["", "all is well", "Out of Memory", "TT_FATAL @ x.cpp:1: a < b", &CLASH[..50]] {
         assert!(explain::explain(text).is_empty(), "{text}");
     }
-    assert!(explained("0.81.1/clash-layer_norm.txt").is_empty());
     let too_big = CLASH.replace("188416", "188416188416188416188416");
-    assert!(explain::explain(&too_big).is_empty());
+    assert_eq!(explain::explain(&too_big)[0].over_bytes, None);
 }
 
 #[test]
@@ -220,10 +222,14 @@ fn a_live_map_names_the_buffer_in_the_way() {
 
 #[test]
 fn an_explanation_reads_well() {
-    let shown = explain::render(&explained("0.81.1/oom-l1-fragmented.txt"), 80, true);
-    assert_eq!(shown, include_str!("../../../fixtures/explain/0.81.1/oom-l1-fragmented.expected"));
-    let shown = explain::render(&explained("0.81.1/clash-sdpa.txt"), 80, true);
-    assert_eq!(shown, include_str!("../../../fixtures/explain/0.81.1/clash-sdpa.expected"));
+    for name in ["oom-l1-fragmented", "clash-sdpa"] {
+        let shown = explain::render(&explained(&format!("0.81.1/{name}.txt")), 80, true);
+        let expected = fixture(&format!("0.81.1/{name}.expected"));
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(&expected, &shown).unwrap();
+        }
+        assert_eq!(shown, std::fs::read_to_string(expected).unwrap());
+    }
 }
 
 #[test]
@@ -240,9 +246,9 @@ fn lines_keep_to_the_width() {
 
 #[test]
 fn json_has_the_documented_shape() {
-    let inputs = input::read_path(&fixture("0.81.1/clash-sdpa.txt")).unwrap();
-    let json = serde_json::to_value(Findings::of(&inputs, None)).unwrap();
-    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/explain".into(), &"1.0".into()));
+    let inputs = input::open_path(&fixture("0.81.1/clash-sdpa.txt")).unwrap();
+    let json = serde_json::to_value(Findings::of(inputs, None).unwrap()).unwrap();
+    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/explain".into(), &"2.0".into()));
     let explanation = &json["explanations"][0];
     assert_eq!(
         explanation["message"],
@@ -251,7 +257,7 @@ fn json_has_the_documented_shape() {
             "cores": [{ "start": [0, 0], "end": [7, 7] }], "l1_address": 188_416, "end": 714_080
         })
     );
-    assert_eq!(explanation["fit"], "in_the_way");
+    assert_eq!(explanation["fit"], "blocked");
     assert_eq!(explanation["over_bytes"], 525_664);
     assert_eq!(explanation["advice"][1]["bytes"], 525_664);
     assert_eq!(json["reports"], serde_json::json!([]));

@@ -14,8 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn read(name: &str) -> MemoryReport {
-    let input = input::read_path(&fixture(name)).unwrap().remove(0);
-    report::parse(&input.name, &input.text).unwrap()
+    report::parse(name, &std::fs::read_to_string(fixture(name)).unwrap()).unwrap()
 }
 
 fn sizes(usage: &Usage) -> [Option<u64>; 4] {
@@ -80,14 +79,12 @@ fn the_l1_summary_tells_the_banks() {
 
 #[test]
 fn a_folder_gives_its_reports_and_nothing_else() {
-    let inputs = input::read_path(&fixture("0.81.1")).unwrap();
-    let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
-    assert_eq!(names.len(), 9, "{names:?}");
-    let findings = Findings::of(&inputs, None);
+    let inputs = input::open_path(&fixture("0.81.1")).unwrap();
+    let findings = Findings::of(inputs, None).unwrap();
     assert_eq!((findings.reports.len(), findings.explanations.len()), (9, 0));
     assert!(!findings.is_empty());
-    assert!(input::read_path(&fixture("no-such-file")).is_err());
-    assert!(Findings::of(&[], None).is_empty());
+    assert!(input::open_path(&fixture("no-such-file")).is_err());
+    assert!(Findings::of(Vec::new(), None).unwrap().is_empty());
 }
 
 #[test]
@@ -156,8 +153,8 @@ fn the_blocks_of_2024_have_no_numbers() {
 
 #[test]
 fn reports_are_shown_as_a_table_or_where_it_is_narrow_as_sentences() {
-    let inputs = input::read_path(&fixture("0.81.1/fragmented_detailed_memory_usage.csv")).unwrap();
-    let findings = Findings::of(&inputs, None);
+    let inputs = input::open_path(&fixture("0.81.1/fragmented_detailed_memory_usage.csv")).unwrap();
+    let findings = Findings::of(inputs, None).unwrap();
     let expected = "\
 fragmented_detailed_memory_usage.csv: memory in use, with the table of blocks (bytes of one bank)
   memory    banks       capacity     used           free   largest free  fragmented
@@ -202,8 +199,46 @@ proptest! {
     ) {
         let text = format!("{first}{}\n", rows.join("\n"));
         let report = report::parse("x.csv", &text).unwrap();
-        let findings = Findings::of(&[input::Input { name: "x.csv".to_owned(), text }], None);
+        let input = input::Input::new("x.csv", Box::new(std::io::Cursor::new(text)));
+        let findings = Findings::of(vec![input], None).unwrap();
         prop_assert_eq!(&findings.reports[0], &report);
         prop_assert!(!findings.render(80, true).is_empty());
     }
+}
+
+/// The report of https://github.com/tenstorrent/tt-metal/pull/16368, pasted up to its block table.
+#[test]
+fn a_report_without_its_block_table_keeps_the_totals() {
+    let report = read("cases/detailed_memory_usage.csv");
+    let usage = &report.usages[0];
+    assert_eq!(sizes(usage), [None; 4]);
+    assert_eq!((usage.total_capacity, usage.total_used), (Some(12_884_901_504), Some(0)));
+    let shown = ttmem_analysis::explain::render_reports(&[report], 200, true);
+    assert!(
+        shown
+            .contains("dram: 0 of 12,884,901,504 bytes (11.9 GiB) allocated in all banks together"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn results_of_ttrt_are_a_report() {
+    let memory = |used: u64| {
+        format!(
+            r#"{{"num_banks": 12, "total_bytes_per_bank": 1000, "total_bytes_allocated_per_bank": {used}, "total_bytes_free_per_bank": {}, "largest_contiguous_bytes_free_per_bank": 100, "block_table": []}}"#,
+            1000 - used
+        )
+    };
+    let text = format!(
+        r#"{{"10": {{"loc": "x", "dram": {}}}, "2": {{"loc": "y", "dram": {}}}}}"#,
+        memory(500),
+        memory(7)
+    );
+    let report = report::parse("memory_results.json", &text).unwrap();
+    assert_eq!(report.form, Form::Results);
+    let steps: Vec<(Option<u64>, Option<u64>)> =
+        report.usages.iter().map(|usage| (usage.program, usage.used)).collect();
+    assert_eq!(steps, [(Some(2), Some(7)), (Some(10), Some(500))]);
+    assert_eq!(report.usages[0].banks, Some(12));
+    assert!(report::parse("x", r#"{"bytes_per_bank": [1, 2]}"#).is_none());
 }

@@ -1,42 +1,55 @@
-//! The meaning of a message for a model's developer, and the remedy. Every figure is in the message or follows
+//! What a message means for someone who develops a model, and what to change. Every figure is in the message or follows
 //! from it.
 
 mod buffers;
+mod host;
+mod link;
 mod memory;
+mod op;
 mod program;
+mod shard;
+mod trace;
 
 use serde::Serialize;
 
+use super::chip::ChipFacts;
 use super::live::{Blocker, LiveMap};
 use super::message::Message;
+use super::release::Release;
 use super::units::bytes;
 
-/// The reason that it did not fit.
+/// Why it did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// It would fit without the other buffers.
-    InTheWay,
+    /// It would fit if other buffers did not lie there.
+    Blocked,
     /// It is larger than the memory; even empty this could not hold it.
     TooLarge,
     /// Less is free than is needed.
     Full,
-    /// Enough is free, but in no single piece.
+    /// Enough is free, but in no single range.
     Fragmented,
     /// The memory was set to 0 bytes when the device was opened.
     NoRegion,
-    /// One piece is large enough, yet it could not be used.
+    /// One range is large enough, yet it could not be used.
     Unusable,
-    /// The message does not say how much was free.
+    /// The message does not tell how much was free.
     Unknown,
-    /// The numbers of the message contradict one another; it may have been cut or mixed with another.
+    /// The numbers of the message contradict one another; it may be mixed with another.
     Contradictory,
+    /// The grid, the shard or the setting is not one that the chip has.
+    Invalid,
+    /// A warning: the program continues.
+    Warning,
+    /// It is not about device memory.
+    NotDeviceMemory,
 }
 
 /// One thing to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// The remedy, in a sentence or two.
+    /// What to do, in a sentence or two.
     pub text: String,
     /// The figure that it is about, in bytes (of one bank or core), where there is one.
     pub bytes: Option<u64>,
@@ -45,13 +58,13 @@ pub struct Advice {
 /// One line of the table of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// The kind.
+    /// What it is.
     pub name: &'static str,
     /// Its value, as it is shown.
     pub value: String,
 }
 
-/// The advice for a message.
+/// The explanation of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     pub(super) title: String,
@@ -63,26 +76,66 @@ pub(super) struct Verdict {
     pub(super) blockers: Vec<Blocker>,
 }
 
+/// What is known beside the message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Context<'a> {
+    /// The buffers of the host.
+    pub(super) live: Option<&'a LiveMap>,
+    /// The chip, by the other messages.
+    pub(super) chip: ChipFacts,
+    /// The release, if the log or the host names it.
+    pub(super) release: Option<Release>,
+    /// The line where the log warns of semaphores in L1.
+    pub(super) semaphores_line: Option<usize>,
+}
+
 /// The verdict on one message.
-pub(super) fn verdict(message: &Message, live: Option<&LiveMap>) -> Verdict {
+pub(super) fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
     match message {
-        Message::BuffersClash(clash) => buffers::clash(clash, live),
+        Message::BuffersClash(clash) => buffers::clash(clash, context),
         Message::BuffersBeyondL1(beyond) => buffers::beyond(beyond),
         Message::ServiceCoreClash(clash) => buffers::service(clash),
-        Message::OutOfMemory(memory) => memory::out_of_memory(memory, live),
+        Message::OutOfMemory(memory) => memory::out_of_memory(memory, context),
         Message::BelowLimit(limit) => memory::below_limit(limit),
         Message::ProgramTooLarge(program) => program::too_large(program),
+        Message::TraceRegionFull(trace) => trace::region_full(trace, context),
+        Message::TraceOverlap(trace) => trace::overlap(trace),
+        Message::TraceAllocation => trace::allocation(),
+        Message::OpLimit(limit) => op::limit(limit, context),
+        Message::BufferBeyondTensor(buffer) => shard::beyond_tensor(buffer),
+        Message::ShardGrid(grid) => shard::grid(grid),
+        Message::SubDeviceRegion(region) => shard::sub_device(region),
+        Message::PersistentL1(persistent) => shard::persistent(persistent),
+        Message::SemaphoresInL1 => op::semaphores(),
+        Message::KernelLink(link) => link::link(link),
+        Message::TlbWindows(windows) => host::windows(windows),
+        Message::SysmemAddress(address) => host::sysmem(address),
+        Message::PinFailed(pin) => host::pin(pin),
+        Message::LockWait(wait) => host::lock(wait),
+        Message::HugePages(pages) => host::huge_pages(pages),
+        Message::HostKilled(killed) => host::killed(killed),
+        Message::HostMemory(memory) => host::memory(memory),
     }
 }
 
-/// The verdict on numbers that cannot be true together.
-fn contradictory(title: &str, figures: Vec<Figure>) -> Verdict {
+/// The verdict on numbers that cannot be true together, or on a message whose numbers were cut off.
+fn contradictory(title: &str, figures: Vec<Figure>, is_cut: bool) -> Verdict {
+    let (meaning, fit) = if is_cut {
+        (
+            "The message was cut before its numbers, or they are redacted. Look for another copy of it in the log.",
+            Fit::Unknown,
+        )
+    } else {
+        (
+            "The numbers of this message contradict one another. It may be mixed with the output of another process. Look \
+          for another copy of it in the log.",
+            Fit::Contradictory,
+        )
+    };
     Verdict {
         title: title.to_owned(),
-        meaning: "The numbers of this message contradict one another. It may have been cut, or mixed with the output \
-                  of another process; look for another copy of it in the log."
-            .to_owned(),
-        fit: Fit::Contradictory,
+        meaning: meaning.to_owned(),
+        fit,
         over: None,
         figures,
         advice: Vec::new(),
@@ -94,8 +147,18 @@ fn figure(name: &'static str, value: impl Into<String>) -> Figure {
     Figure { name, value: value.into() }
 }
 
+/// A figure in bytes, if it is known.
+fn size(name: &'static str, value: Option<u64>) -> Option<Figure> {
+    value.map(|value| figure(name, bytes(value)))
+}
+
 fn advice(text: impl Into<String>, bytes: Option<u64>) -> Advice {
     Advice { text: text.into(), bytes }
+}
+
+/// What a need exceeds a limit by, if it does.
+fn excess(need: Option<u64>, limit: Option<u64>) -> Option<u64> {
+    need?.checked_sub(limit?).filter(|over| *over > 0)
 }
 
 /// The sentence that names a blocker.
@@ -103,7 +166,7 @@ fn named(blocker: &Blocker) -> String {
     let chip =
         if blocker.chip.is_empty() { String::new() } else { format!(" on chip {}", blocker.chip) };
     let opens = match blocker.opens {
-        Some(opens) => format!(", freeing it opens at least {} in one piece", bytes(opens)),
+        Some(opens) => format!(", freeing it opens at least {} in one range", bytes(opens)),
         None => String::new(),
     };
     format!(
@@ -116,5 +179,5 @@ fn named(blocker: &Blocker) -> String {
 
 /// The table lines of the blockers.
 fn blocker_figures(blockers: &[Blocker]) -> impl Iterator<Item = Figure> {
-    blockers.iter().map(|blocker| figure("in the way", named(blocker)))
+    blockers.iter().map(|blocker| figure("blocked by", named(blocker)))
 }

@@ -4,7 +4,36 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::scan::Cursor;
+/// A position in a text that moves forward.
+pub(super) struct Cursor<'a> {
+    text: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text: text.as_bytes(), position: 0 }
+    }
+
+    /// Steps over one given byte.
+    fn eat(&mut self, byte: u8) -> bool {
+        let eaten = self.text.get(self.position) == Some(&byte);
+        self.position += usize::from(eaten);
+        eaten
+    }
+
+    fn skip_space(&mut self) {
+        while self.eat(b' ') || self.eat(b'\n') {}
+    }
+
+    /// A number of up to 32 bits.
+    fn small_number(&mut self) -> Option<u32> {
+        let rest = self.text.get(self.position..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.position += length;
+        std::str::from_utf8(&rest[..length]).ok()?.parse().ok()
+    }
+}
 
 /// A rectangle of cores in logical coordinates, both corners included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -116,7 +145,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<Cores> {
-        Cores::read(&mut Cursor::new(text.as_bytes(), 0))
+        Cores::read(&mut Cursor::new(text))
     }
 
     #[test]

@@ -27,13 +27,13 @@ pub struct LiveBuffer {
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
-    /// The memory that it is in.
+    /// The memory that it lies in.
     pub kind: Kind,
     /// A description for the user: a tensor's shape, an operation, a process.
     pub label: String,
 }
 
-/// A live buffer that is in the way.
+/// A live buffer that blocks another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocker {
     /// The chip.
@@ -42,9 +42,9 @@ pub struct Blocker {
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
-    /// The kind.
+    /// What it is.
     pub label: String,
-    /// Bytes in one piece that freeing it would open at least, where that was asked.
+    /// Bytes in one range that freeing it would open at least, where that was asked.
     pub opens: Option<u64>,
 }
 
@@ -91,9 +91,25 @@ impl LiveMap {
         blockers
     }
 
+    /// The L1 buffers that begin `span` bytes above one of the first addresses of circular buffers.
+    pub(super) fn at_span(&self, span: u64, bases: &[u64]) -> Vec<Blocker> {
+        let addresses: Vec<u64> = bases.iter().filter_map(|base| base.checked_add(span)).collect();
+        let chips = self.chips.iter();
+        let mut blockers: Vec<Blocker> = chips
+            .flat_map(|chip| {
+                let lowest = chip.of_kind(Kind::L1).into_iter().next();
+                lowest
+                    .filter(|buffer| addresses.contains(&buffer.address))
+                    .map(|buffer| chip.blocker(buffer, None))
+            })
+            .collect();
+        blockers.truncate(MAX_BLOCKERS);
+        blockers
+    }
+
     /// The buffer of each chip that opens `need` bytes in one piece when freed, the smallest one; on a chip that has
-    /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of
-    /// another moment.
+    /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of another
+    /// moment.
     pub(super) fn to_open(&self, kind: Kind, need: u64, allocated: Option<u64>) -> Vec<Blocker> {
         let is_it = |chip: &&LiveChip| {
             let bytes = chip.of_kind(kind).into_iter().map(|buffer| buffer.bytes);

@@ -1,14 +1,13 @@
-//! The messages of TT-Metal that are understood, as types.
+//! The memory messages of TT-Metal, its ops, its driver and its compilers, as types.
 
 use serde::Serialize;
 use ttmem_model::Kind;
 
 use super::cores::Cores;
 
-/// One message, with every number that it carries.
+/// One message, with every number that it carries. Sizes are bytes; a number that was cut off or redacted is absent.
 ///
-/// In JSON the field `kind` tells which: `buffers_clash`, `buffers_beyond_l1`, `service_core_clash`, `out_of_memory`,
-/// `below_limit` or `program_too_large`.
+/// The field `kind` of its JSON is the variant's name in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
@@ -24,6 +23,40 @@ pub enum Message {
     BelowLimit(BelowLimit),
     /// `Program size (…) too large for kernel config buffer (…)`
     ProgramTooLarge(ProgramTooLarge),
+    /// `Creating trace buffers of size … but only … is allocated for trace region`
+    TraceRegionFull(TraceRegionFull),
+    /// `Trace buffer at address … overlaps with …` (0.76 and later)
+    TraceOverlap(TraceOverlap),
+    /// `Allocating device buffers is … unsafe due to the existence of an active trace`
+    TraceAllocation,
+    /// An op's own check of L1, in any wording: a need and a limit in bytes.
+    OpLimit(OpLimit),
+    /// A circular buffer on a tensor's memory is larger than the tensor's share of a bank.
+    BufferBeyondTensor(BufferBeyondTensor),
+    /// A shard grid that the chip does not have.
+    ShardGrid(ShardGrid),
+    /// A kernel that does not link.
+    KernelLink(KernelLink),
+    /// `Sub-device … local L1 region … exceeds allocatable worker L1 limit …`
+    SubDeviceRegion(SubDeviceRegion),
+    /// `Persistent L1 arena is out of memory: cannot place …`
+    PersistentL1(PersistentL1),
+    /// `Allocating semaphores in L1, which may fragment L1 …`
+    SemaphoresInL1,
+    /// No address window of the driver is left.
+    TlbWindows(TlbWindows),
+    /// Host memory is mapped at another NOC address than the expected one.
+    SysmemAddress(SysmemAddress),
+    /// Host memory could not be pinned.
+    PinFailed(PinFailed),
+    /// A lock of the user-mode driver is waited for.
+    LockWait(LockWait),
+    /// Too few huge pages.
+    HugePages(HugePages),
+    /// The process was killed by signal 9.
+    HostKilled(HostKilled),
+    /// The host refused an allocation of its own memory.
+    HostMemory(HostMemory),
 }
 
 /// Which buffers a program placed at fixed addresses.
@@ -47,19 +80,19 @@ impl StaticBuffers {
     }
 }
 
-/// A program's buffers reach into the L1 buffers of the allocator.
+/// A program's buffers overlap L1 buffers of the allocator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuffersClash {
     /// Which of the program's buffers.
     pub buffers: StaticBuffers,
     /// TT-Metal's number of the program.
-    pub program: u64,
+    pub program: Option<u64>,
     /// The cores where it happens.
-    pub cores: Cores,
+    pub cores: Option<Cores>,
     /// Address of the lowest L1 buffer.
-    pub l1_address: u64,
+    pub l1_address: Option<u64>,
     /// Address just above the program's buffers.
-    pub end: u64,
+    pub end: Option<u64>,
 }
 
 /// A program's buffers are larger than L1.
@@ -68,47 +101,65 @@ pub struct BuffersBeyondL1 {
     /// Which of the program's buffers.
     pub buffers: StaticBuffers,
     /// The cores where it happens.
-    pub cores: Cores,
+    pub cores: Option<Cores>,
     /// Address just above the program's buffers, were they placed.
-    pub end: u64,
+    pub end: Option<u64>,
     /// Size of a core's L1 in bytes.
-    pub l1_size: u64,
+    pub l1_size: Option<u64>,
 }
 
-/// A program's buffers reach into memory that a persistent service holds on a dispatch core.
+/// A program's buffers overlap memory that a persistent service holds on a dispatch core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceCoreClash {
     /// TT-Metal's number of the program.
-    pub program: u64,
+    pub program: Option<u64>,
     /// The cores where it happens.
-    pub cores: Cores,
+    pub cores: Option<Cores>,
     /// Address of the lowest allocation of a service.
-    pub service_address: u64,
+    pub service_address: Option<u64>,
     /// Address just above the program's circular buffers.
-    pub end: u64,
+    pub end: Option<u64>,
 }
 
-/// The allocator found no place for a buffer. Every number but `requested` is of one bank.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The allocator found no range for a buffer. Every size but `requested` is of one bank.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct OutOfMemory {
     /// Bytes of the whole buffer.
-    pub requested: u64,
-    /// TT-Metal's name of the memory: `DRAM`, `L1`, `L1_SMALL`, `TRACE`.
+    pub requested: Option<u64>,
+    /// TT-Metal's name of the memory: `DRAM`, `L1`, `L1_SMALL`, `TRACE`; empty if it was cut off.
     pub memory: String,
     /// Banks that the buffer is spread over.
-    pub banks: u64,
-    /// Bytes that each bank has to hold.
-    pub per_bank: u64,
+    pub banks: Option<u64>,
+    /// Bytes that each bank has to hold. Where the message does not have them: `requested` / `banks`, rounded up, which
+    /// is the least.
+    pub per_bank: Option<u64>,
+    /// True if `per_bank` is computed.
+    pub per_bank_is_least: bool,
     /// Bytes of a bank that the allocator hands out (late 2025 and later).
     pub bank_size: Option<u64>,
     /// Bytes allocated (0.66 and later).
     pub allocated: Option<u64>,
-    /// Bytes free (0.66 and later).
+    /// Bytes free (0.66 and later). Where only they were cut off: `bank_size` less `allocated`.
     pub free: Option<u64>,
     /// Bytes of the largest free block (0.66 and later).
     pub largest_free: Option<u64>,
-    /// True if other allocators of the device had a say: `after considering dependencies`.
+    /// True if other allocators of the device were considered: `after considering dependencies`.
     pub dependencies: bool,
+    /// Bytes where the buffer could be placed, and the largest range of them (0.80 and later, with dependencies).
+    pub placeable: Option<Placeable>,
+    /// True if the message ends before its last number.
+    pub cut: bool,
+}
+
+/// Bytes of a bank that remain when the ranges of other allocators are subtracted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Placeable {
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Ranges that they lie in.
+    pub windows: u64,
+    /// Bytes of the largest range.
+    pub largest: u64,
 }
 
 impl OutOfMemory {
@@ -123,27 +174,43 @@ impl OutOfMemory {
             _ => None,
         }
     }
+
+    /// Fills in what follows from the rest.
+    pub(super) fn derived(mut self) -> Self {
+        if self.per_bank.is_none()
+            && let (Some(requested), Some(banks @ 1..)) = (self.requested, self.banks)
+        {
+            self.per_bank = Some(requested.div_ceil(banks));
+            self.per_bank_is_least = true;
+        }
+        if self.free.is_none()
+            && let (Some(size), Some(allocated)) = (self.bank_size, self.allocated)
+        {
+            self.free = size.checked_sub(allocated);
+        }
+        self
+    }
 }
 
-/// A buffer would be below the address that its kind must stay above.
+/// A buffer would lie below the address that its kind must stay above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BelowLimit {
     /// The lowest address that is allowed.
-    pub limit: u64,
+    pub limit: Option<u64>,
     /// The address that the allocator found.
-    pub address: u64,
+    pub address: Option<u64>,
 }
 
-/// The needs of a program on each core at launch exceed the kernel configuration ring.
+/// What a program needs on each core at launch does not fit into the kernel configuration ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProgramTooLarge {
     /// Bytes that the program needs.
-    pub size: u64,
+    pub size: Option<u64>,
     /// Bytes of the ring.
-    pub ring: u64,
+    pub ring: Option<u64>,
     /// TT-Metal's name of the cores: `TENSIX`, `ACTIVE_ETH`, `IDLE_ETH`. Absent where the message was cut.
     pub processor: Option<String>,
-    /// The parts of the program (0.81 and later, else empty).
+    /// What the program consists of (0.81 and later, else empty).
     pub parts: Vec<ProgramPart>,
     /// The kernels of the largest group (0.81 and later, else empty).
     pub kernels: Vec<String>,
@@ -158,36 +225,205 @@ pub struct ProgramPart {
     pub bytes: u64,
 }
 
-impl Message {
-    /// True if both are the same message, though one of them may have lost its breakdown.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) => {
-                (left.size, left.ring, &left.processor)
-                    == (right.size, right.ring, &right.processor)
-            }
-            _ => self == other,
-        }
-    }
+/// The traces of a device are larger than its trace region. Both sizes are totals over all banks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TraceRegionFull {
+    /// Bytes of all live traces together, the new one included.
+    pub needed: Option<u64>,
+    /// Bytes of `trace_region_size`.
+    pub region: Option<u64>,
+    /// TT-Metal's number of the device or mesh.
+    pub device: Option<u64>,
+}
 
-    /// Takes from another print of the same message what this one does not have.
-    pub(super) fn complete(&mut self, other: Self) {
-        if let (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) = (self, other)
-            && left.parts.is_empty()
-        {
-            left.parts = right.parts;
-            left.kernels = right.kernels;
-        }
-    }
+/// A trace without a region of its own would overlap what its commands use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TraceOverlap {
+    /// What it overlaps.
+    pub activity: TraceActivity,
+    /// Address that the trace was given.
+    pub address: Option<u64>,
+    /// The highest address that allocations reached.
+    pub allocation_mark: Option<u64>,
+    /// The highest address that freed buffers reached.
+    pub deletion_mark: Option<u64>,
+    /// The highest address that another live trace uses.
+    pub live_trace_mark: Option<u64>,
+}
 
-    /// The cores that the message names.
-    #[must_use]
-    pub fn cores(&self) -> Option<&Cores> {
-        match self {
-            Self::BuffersClash(clash) => Some(&clash.cores),
-            Self::BuffersBeyondL1(beyond) => Some(&beyond.cores),
-            Self::ServiceCoreClash(clash) => Some(&clash.cores),
-            Self::OutOfMemory(_) | Self::BelowLimit(_) | Self::ProgramTooLarge(_) => None,
-        }
-    }
+/// What a trace overlaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceActivity {
+    /// Buffers allocated during capture.
+    Allocated,
+    /// Buffers freed during capture.
+    Deallocated,
+    /// Both.
+    Both,
+    /// Buffers that another live trace uses.
+    LiveTrace,
+}
+
+/// An op found that its buffers do not fit in a core's L1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpLimit {
+    /// The op as the message or its source file names it.
+    pub op: Option<String>,
+    /// Bytes that it needs in each core.
+    pub need: Option<u64>,
+    /// Bytes that it may use in each core.
+    pub limit: Option<u64>,
+    /// True if the op continues, slower or in DRAM.
+    pub is_warning: bool,
+    /// What the numbers count.
+    pub unit: OpUnit,
+}
+
+/// What the numbers of an op's check are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpUnit {
+    /// Sizes in bytes.
+    Bytes,
+    /// Addresses: where the op's memory would end, and where it has to.
+    Addresses,
+}
+
+/// A circular buffer that lies on a tensor would reach beyond it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BufferBeyondTensor {
+    /// Bytes of the circular or dataflow buffer.
+    pub size: Option<u64>,
+    /// Bytes of the tensor in each core.
+    pub tensor: Option<u64>,
+}
+
+/// A shard grid larger than the chip's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShardGrid {
+    /// The core that has no bank, column and row.
+    pub core: Option<(u32, u32)>,
+    /// Shards of the buffer.
+    pub shards: Option<u64>,
+    /// Banks of the device.
+    pub banks: Option<u64>,
+    /// `L1` or `DRAM`.
+    pub memory: Option<String>,
+}
+
+/// A kernel does not fit where the linker has to place it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KernelLink {
+    /// The processor: `brisc`, `ncrisc`, `trisc0` to `trisc2`, `erisc`; absent if the message does not have it.
+    pub processor: Option<String>,
+    /// What is full.
+    pub memory: KernelMemory,
+    /// The linker's name of the region.
+    pub region: Option<String>,
+    /// Bytes over.
+    pub over: Option<u64>,
+}
+
+/// Where a kernel does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelMemory {
+    /// The processor's private data memory: variables and stack.
+    LocalData,
+    /// The memory of the processor's code.
+    Code,
+    /// Two sections of the kernel at one address.
+    Overlap,
+}
+
+/// A sub-device's own L1 region leaves the L1 that can be allocated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubDeviceRegion {
+    /// Its number.
+    pub sub_device: Option<u64>,
+    /// First address of the region.
+    pub start: Option<u64>,
+    /// Address after the region.
+    pub end: Option<u64>,
+    /// Address that it has to end at.
+    pub limit: Option<u64>,
+}
+
+/// A range of L1 that outlives programs could not be placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PersistentL1 {
+    /// Bytes to place.
+    pub bytes: Option<u64>,
+    /// First address of the arena.
+    pub start: Option<u64>,
+    /// Address after the arena.
+    pub end: Option<u64>,
+}
+
+/// The driver has no address window left for a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlbWindows {
+    /// The number of `/dev/tenstorrent/N`.
+    pub device: Option<u64>,
+    /// Bytes of the window that was asked for.
+    pub size: Option<u64>,
+    /// The driver's error number, negative; -12 is ENOMEM.
+    pub error: Option<i64>,
+}
+
+/// Host memory got another NOC address than UMD expects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SysmemAddress {
+    /// The address expected.
+    pub expected: Option<u64>,
+    /// The address that the driver gave.
+    pub actual: Option<u64>,
+}
+
+/// Host memory could not be pinned for the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PinFailed {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// The number of `/dev/tenstorrent/N`.
+    pub device: Option<u64>,
+    /// The text of the system's error.
+    pub error: Option<String>,
+}
+
+/// A lock is held by another thread or process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LockWait {
+    /// Its name.
+    pub lock: Option<String>,
+    /// The process that holds it.
+    pub pid: Option<u64>,
+    /// The thread that holds it.
+    pub tid: Option<u64>,
+}
+
+/// Huge pages are missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HugePages {
+    /// Pages that there are.
+    pub pages: Option<u64>,
+    /// Pages that are needed.
+    pub needed: Option<u64>,
+}
+
+/// A process ended by signal 9.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HostKilled {
+    /// True if the kernel's out-of-memory killer is named.
+    pub by_oom_killer: bool,
+    /// The process, if it is named.
+    pub pid: Option<u64>,
+}
+
+/// An allocation of host memory failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HostMemory {
+    /// Bytes, if they are named.
+    pub size: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use super::report::MemoryReport;
 use super::units::count;
-use super::{Advice, Explanation, Figure};
+use super::{Advice, Explanation, Figure, MemoryCourse, MemoryState, Unknown};
 
 /// Narrower than this nothing is wrapped: a column of single words is unreadable.
 const NARROWEST: usize = 40;
@@ -58,9 +58,94 @@ fn one(page: &mut Page, explanation: &Explanation) {
     page.wrapped("  ", "    ", &format!("line {}{times}: {}", explanation.line, explanation.text));
     page.blank();
     page.wrapped("  ", "  ", &explanation.meaning);
-    page.blank();
-    figures(page, &explanation.figures);
+    if !explanation.figures.is_empty() {
+        page.blank();
+        figures(page, &explanation.figures);
+    }
     advice(page, &explanation.advice);
+}
+
+/// The memory states of a log. Empty for none.
+pub(super) fn courses(courses: &[MemoryCourse], width: usize, ascii: bool) -> String {
+    let mut page = Page::new(width, ascii);
+    if courses.is_empty() {
+        return page.text;
+    }
+    page.wrapped("", "", "Memory states in the log (of one bank)");
+    for course in courses {
+        let banks =
+            course.last.banks.map_or(String::new(), |banks| format!(", {}", count(banks, "bank")));
+        page.wrapped(
+            "  ",
+            "    ",
+            &format!("{}{banks}: {}", course.memory.as_str(), grown(course)),
+        );
+        if let Some(before) = &course.before_failure {
+            let largest = before.largest_free.map_or(String::new(), |largest| {
+                format!(", largest free block {}", megabytes(largest))
+            });
+            page.wrapped(
+                "    ",
+                "      ",
+                &format!(
+                    "before the first error: {}{largest} (line {})",
+                    used(before),
+                    before.line
+                ),
+            );
+        }
+    }
+    page.text
+}
+
+fn grown(course: &MemoryCourse) -> String {
+    if course.count == 1 {
+        return format!("{} (line {})", used(&course.first), course.first.line);
+    }
+    format!(
+        "{} states, from {} (line {}) to {} (line {}), most {} (line {})",
+        course.count,
+        used(&course.first),
+        course.first.line,
+        used(&course.last),
+        course.last.line,
+        used(&course.peak),
+        course.peak.line
+    )
+}
+
+fn used(state: &MemoryState) -> String {
+    let size = |value: Option<u64>| value.map_or("?".to_owned(), megabytes);
+    format!("{} of {}", size(state.used), size(state.capacity))
+}
+
+/// MiB with the three decimals of the log.
+fn megabytes(bytes: u64) -> String {
+    let thousandths = (u128::from(bytes) * 1000 + (1 << 19)) >> 20;
+    format!("{}.{:03} MiB", thousandths / 1000, thousandths % 1000)
+}
+
+/// The lines that look like memory errors and are not known. Empty for none.
+pub(super) fn unknown(unknown: &Unknown, width: usize, ascii: bool) -> String {
+    let mut page = Page::new(width, ascii);
+    if unknown.count == 0 {
+        return page.text;
+    }
+    let lines = if unknown.count == 1 {
+        "1 line looks like a memory error and is not known:"
+    } else {
+        "lines look like memory errors and are not known:"
+    };
+    let title =
+        if unknown.count == 1 { lines.to_owned() } else { format!("{} {lines}", unknown.count) };
+    page.wrapped("", "", &title);
+    for example in &unknown.examples {
+        page.wrapped("  ", "    ", &format!("line {}: {}", example.line, example.text));
+    }
+    if unknown.count > unknown.examples.len() {
+        page.wrapped("  ", "    ", &format!("and {} more", unknown.count - unknown.examples.len()));
+    }
+    page.text
 }
 
 fn figures(page: &mut Page, figures: &[Figure]) {

@@ -1,16 +1,17 @@
 //! TT-Metal's own memory reports: the CSV files of `ttnn.dump_device_memory_state` and, with a column `Program ID`, the
 //! ones that are written for each program after `EnableMemoryReports`.
 //!
-//! Three forms, distinguished by their first lines:
+//! Three forms, told apart by their first lines:
 //! - `*memory_usage_summary.csv`: capacity, allocated, free and largest free block of a bank, a row for each kind.
 //! - `*l1_usage_summary.csv`: the largest free block of L1.
 //! - `*detailed_memory_usage.csv`: totals over all banks, and the table of blocks of one bank.
 //!
-//! Files of 2023 count in KB, bank by bank, and the header says so. Headers up to 0.62 call two of four columns KB
-//! though all are bytes; so only a header that is KB throughout is believed.
+//! Files of 2023 count in KB, bank by bank, and the header says so. Headers up to 0.62 call two of four columns KB though
+//! all are bytes; so only a header that is KB throughout is believed.
 
 mod csv;
 mod detailed;
+mod results;
 mod summary;
 mod table;
 
@@ -40,6 +41,8 @@ pub enum Form {
     L1Summary,
     /// `*detailed_memory_usage.csv`
     Detailed,
+    /// `memory_results.json` of tt-mlir's `ttrt`
+    Results,
 }
 
 /// The unit of a file.
@@ -81,7 +84,13 @@ pub struct Usage {
     pub free: Option<u64>,
     /// Bytes of the largest free block.
     pub largest_free: Option<u64>,
-    /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
+    /// Bytes of all banks that can be allocated, where the file has only totals.
+    pub total_capacity: Option<u64>,
+    /// Bytes allocated in all banks, where the file has only totals.
+    pub total_used: Option<u64>,
+    /// Bytes free in all banks, where the file has only totals.
+    pub total_free: Option<u64>,
+    /// The part of the free bytes that lies outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
     pub fragmentation: Option<f64>,
     /// The table of blocks.
@@ -129,19 +138,44 @@ fn share(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(parts).unwrap_or(10_000)) / 10_000.0
 }
 
+/// True if a text begins as one of these reports does.
+pub(super) fn is_report(head: &str) -> bool {
+    results::is_results(head) || form_of(head).is_some()
+}
+
+/// The form of a CSV file by its first lines, and the line that has its unit.
+fn form_of(text: &str) -> Option<(Form, &str)> {
+    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    if first.starts_with("This report indicates available space") {
+        Some((Form::L1Summary, lines.next()?))
+    } else if first.contains("Total Allocatable Size (") {
+        Some((Form::Summary, first))
+    } else {
+        let header = lines.take(2).find(|line| line.contains("Total allocatable ("))?;
+        Some((Form::Detailed, header))
+    }
+}
+
 /// Reads a file, if it is one of these reports.
 #[must_use]
 pub fn parse(source: &str, text: &str) -> Option<MemoryReport> {
-    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    let first = lines.next()?;
-    let (form, unit, usages) = if first.starts_with("This report indicates available space") {
-        let header = lines.next()?;
-        (Form::L1Summary, unit_of(header), summary::l1(header, lines))
-    } else if first.contains("Total Allocatable Size (") {
-        (Form::Summary, unit_of(first), summary::memory(first, lines))
-    } else {
-        let header = lines.next().filter(|line| line.contains("Total allocatable ("))?;
-        (Form::Detailed, unit_of(header), detailed::read(text, unit_of(header)))
+    if results::is_results(text) {
+        let usages = results::read(text)?;
+        return Some(MemoryReport {
+            source: source.to_owned(),
+            form: Form::Results,
+            unit: Unit::Bytes,
+            usages,
+        });
+    }
+    let (form, header) = form_of(text)?;
+    let unit = unit_of(header);
+    let rest = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).skip(1);
+    let usages = match form {
+        Form::L1Summary => summary::l1(header, rest.skip(1)),
+        Form::Summary => summary::memory(header, rest),
+        Form::Detailed | Form::Results => detailed::read(text, unit),
     };
     Some(MemoryReport { source: source.to_owned(), form, unit, usages })
 }

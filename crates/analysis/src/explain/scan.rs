@@ -1,262 +1,288 @@
-//! The scanner: finds a template with holes in running text.
-//!
-//! It forgives what happens to a message on its way into a ticket: any run of spaces is as good as one, a line end may
-//! be anywhere, and what mail, Markdown, pytest and comments put before a continued line is skipped.
+//! Finds the messages of a log of any length: it comes in pieces, and no more than a few pieces are kept.
 
-use super::cores::Cores;
+use super::anchor::{Anchors, HitKind};
+use super::breakdown;
+use super::form::Match;
+use super::message::Message;
+use super::op_limit;
+use super::table::FORMS;
+use super::text::{Joined, Lines};
+use super::unknown::{self, Unknown};
+use super::view::Courses;
 
-/// The allowed content of a hole of a template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hole {
-    /// An unsigned decimal number of up to 64 bits.
-    Number,
-    /// A name such as `L1_SMALL` or `TENSIX`.
-    Word,
-    /// A core range or a set of them.
-    Cores,
-}
-
-/// The content of a hole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Number(u64),
-    Word(String),
-    Cores(Cores),
-}
-
-/// Where the values of a template are: the values in the order of the holes, and the end of the match.
-pub(super) type Found = (Vec<Value>, usize);
-
-/// Matches a template, split at its holes, against the text at `start`.
-///
-/// Releases of early 2024 printed the template as it is, holes and all, and the values in the lines below; that
-/// form is understood too.
-pub(super) fn match_at(
-    text: &[u8],
-    start: usize,
-    literals: &[&str],
-    holes: &[Hole],
-) -> Option<Found> {
-    Cursor::new(text, start).literal(literals.first()?)?;
-    let mut values = Vec::with_capacity(holes.len());
-    match follow(text, start, literals, holes, &mut values) {
-        Some(end) => Some((values, end)),
-        None => match_unformatted(text, start, literals, holes),
-    }
-}
-
-fn follow(
-    text: &[u8],
-    start: usize,
-    literals: &[&str],
-    holes: &[Hole],
-    values: &mut Vec<Value>,
-) -> Option<usize> {
-    let (literal, literals) = literals.split_first()?;
-    let mut cursor = Cursor::new(text, start);
-    cursor.literal(literal)?;
-    let Some((&hole, holes)) = holes.split_first() else { return Some(cursor.position) };
-    for (value, end) in cursor.candidates(hole) {
-        values.push(value);
-        if let Some(end) = follow(text, end, literals, holes, values) {
-            return Some(end);
-        }
-        values.pop();
-    }
-    None
-}
-
-fn match_unformatted(
-    text: &[u8],
-    start: usize,
-    literals: &[&str],
-    holes: &[Hole],
-) -> Option<Found> {
-    let mut cursor = Cursor::new(text, start);
-    let (first, others) = literals.split_first()?;
-    cursor.literal(first)?;
-    for literal in others {
-        cursor.literal("{}")?;
-        cursor.literal(literal)?;
-    }
-    let mut values = Vec::with_capacity(holes.len());
-    for &hole in holes {
-        cursor.skip_space();
-        let (value, end) = cursor.candidates(hole).into_iter().next()?;
-        values.push(value);
-        cursor.position = end;
-    }
-    Some((values, cursor.position))
-}
-
-/// A place in the text that moves forward.
+/// A message of the log, with its wording.
 #[derive(Clone, Debug)]
-pub(super) struct Cursor<'a> {
-    text: &'a [u8],
+pub(super) struct Found {
+    pub(super) message: Message,
+    pub(super) text: String,
+    pub(super) line: usize,
+    /// Prints as a logger's line that names `TT_FATAL` or `TT_THROW`.
+    logged: usize,
+    /// Numbers in the wording that is kept.
+    known: usize,
+    /// Prints as the text of an exception.
+    thrown: usize,
+    other: usize,
+}
+
+impl Found {
+    /// A message that is known by its numbers alone.
+    pub(super) fn of(message: Message) -> Self {
+        Self { message, text: String::new(), line: 0, logged: 0, known: 0, thrown: 0, other: 1 }
+    }
+
+    /// Times that it happened: TT-Metal logs an error and throws it, which is one error.
+    pub(super) fn count(&self) -> usize {
+        self.logged.max(self.thrown) + self.other
+    }
+}
+
+/// What a log has.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) found: Vec<Found>,
+    pub(super) courses: Courses,
+    pub(super) unknown: Unknown,
+    /// The release of ttnn that the log names first.
+    pub(super) release: Option<String>,
+}
+
+/// More different messages than this are not kept, so that no log can take all memory.
+const MAX_MESSAGES: usize = 1000;
+
+/// Bytes before a word in which its message may begin.
+const BEFORE: usize = 2 << 10;
+
+/// Bytes after a word in which its message may continue, prefixes and a breakdown included.
+const AFTER: usize = 10 << 10;
+
+/// Bytes after a word in which a message may begin that is read together with it.
+const BEGIN_WITHIN: usize = 3 << 10;
+
+/// The state between two pieces.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    buffer: Vec<u8>,
+    /// Up to here the buffer is examined.
     position: usize,
+    /// Line ends before the buffer, and the offset up to which those in the buffer are counted.
+    lines: usize,
+    counted: usize,
+    scanned: Scanned,
 }
 
-impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a [u8], position: usize) -> Self {
-        Self { text, position }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.position).copied()
-    }
-
-    /// Steps over one given byte.
-    pub(super) fn eat(&mut self, byte: u8) -> bool {
-        let eaten = self.peek() == Some(byte);
-        self.position += usize::from(eaten);
-        eaten
-    }
-
-    /// Steps over a literal; `None` leaves the cursor anywhere.
-    fn literal(&mut self, literal: &str) -> Option<()> {
-        let mut spaced = false;
-        for &wanted in literal.as_bytes() {
-            if wanted == b' ' {
-                spaced = true;
-                continue;
-            }
-            if spaced {
-                self.skip_space().then_some(())?;
-                spaced = false;
-            }
-            if self.peek() == Some(b'\n') {
-                self.skip_line_end();
-            }
-            self.eat(wanted).then_some(())?;
+impl Scanner {
+    /// Examines the next piece of the log.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        self.buffer.extend_from_slice(piece);
+        self.examine(self.buffer.len().saturating_sub(AFTER));
+        let keep_from = self.position.saturating_sub(BEFORE);
+        if keep_from > 0 {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            self.line_at(&buffer, keep_from);
+            buffer.drain(..keep_from);
+            self.buffer = buffer;
+            self.position -= keep_from;
+            self.counted = 0;
         }
-        (!spaced || self.skip_space()).then_some(())
     }
 
-    /// Steps over spaces and line ends, and says whether there were any.
-    pub(super) fn skip_space(&mut self) -> bool {
-        let start = self.position;
-        loop {
-            match self.peek() {
-                Some(b' ') => self.position += 1,
-                Some(b'\n') => self.skip_line_end(),
-                // The closing quote of a string that goes on in the next line of a program.
-                Some(b'"' | b'\'') if self.text.get(self.position + 1) == Some(&b'\n') => {
-                    self.position += 1;
+    /// Examines the rest.
+    pub(super) fn finish(mut self) -> Scanned {
+        self.examine(self.buffer.len());
+        self.scanned
+    }
+
+    fn examine(&mut self, end: usize) {
+        let Some(anchors) = Anchors::get() else { return };
+        let buffer = std::mem::take(&mut self.buffer);
+        while let Some(hit) = anchors.next(&buffer, self.position, end) {
+            match hit.kind {
+                HitKind::Message => self.window(&buffer, hit.start, hit.end),
+                HitKind::MemoryView => {
+                    let line = self.line_at(&buffer, hit.start) + 1;
+                    let (before, after) = buffer.split_at(hit.end);
+                    self.scanned.courses.state(before, after, line);
+                    self.position = hit.end;
                 }
-                _ => return self.position > start,
+                HitKind::Version => {
+                    let version = buffer[hit.end - 2..].iter().take(12);
+                    let version: String = version
+                        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+                        .map(|byte| char::from(*byte))
+                        .collect();
+                    self.scanned.release.get_or_insert(version.trim_end_matches('.').to_owned());
+                    self.position = hit.end;
+                }
             }
         }
+        self.position = self.position.max(end);
+        self.buffer = buffer;
     }
 
-    /// Steps over a line end and what marks the next line as a continuation: pytest's `E`, quotes, comments.
-    fn skip_line_end(&mut self) {
-        self.position += 1;
-        while self.eat(b' ') {}
-        if self.peek() == Some(b'E') && self.text.get(self.position + 1) == Some(&b' ') {
-            self.position += 1;
-        }
-        while matches!(
-            self.peek(),
-            Some(b' ' | b'>' | b'#' | b'|' | b'*' | b'/' | b'!' | b'"' | b'\'')
-        ) {
-            self.position += 1;
-        }
-    }
-
-    /// A number of up to 32 bits.
-    pub(super) fn small_number(&mut self) -> Option<u32> {
-        let digits = self.digits();
-        std::str::from_utf8(digits).ok()?.parse().ok()
-    }
-
-    fn digits(&mut self) -> &'a [u8] {
-        let rest = self.text.get(self.position..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.position += length;
-        &rest[..length]
-    }
-
-    /// The values that can be read here, with the place behind each. A number at a line's end has more than one: its
-    /// last digits may be in the next line.
-    fn candidates(&self, hole: Hole) -> Vec<(Value, usize)> {
-        let mut cursor = self.clone();
-        match hole {
-            Hole::Number => cursor.numbers(),
-            Hole::Word => cursor.word().map(|value| (value, cursor.position)).into_iter().collect(),
-            Hole::Cores => Cores::read(&mut cursor)
-                .map(|cores| (Value::Cores(cores), cursor.position))
-                .into_iter()
-                .collect(),
-        }
-    }
-
-    fn numbers(&mut self) -> Vec<(Value, usize)> {
-        let mut found = Vec::new();
-        let mut number = String::new();
-        if self.peek() == Some(b'\n') {
-            self.skip_line_end();
-        }
-        loop {
-            number.push_str(std::str::from_utf8(self.digits()).unwrap_or_default());
-            let Ok(value) = number.parse() else { return found };
-            found.push((Value::Number(value), self.position));
-            if self.peek() != Some(b'\n') {
-                return found;
-            }
-            self.skip_line_end();
-            if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return found;
+    /// Reads the messages around a word, and moves on to where the next may begin.
+    fn window(&mut self, buffer: &[u8], start: usize, end: usize) {
+        let low = self.position.max(start.saturating_sub(BEFORE));
+        let from = if low == self.position { low } else { line_start(buffer, low, start) };
+        let to = buffer.len().min(end + AFTER);
+        let reach = end - from + BEGIN_WITHIN;
+        let first_line = self.line_at(buffer, from);
+        let lines = Lines::new(&buffer[from..to]);
+        let mut prints = prints_of(&lines.join(false), reach);
+        if lines.may_be_hard() {
+            let broken = prints_of(&lines.join(true), reach);
+            let known = |prints: &[Print]| prints.iter().map(|print| print.known).sum::<usize>();
+            if known(&broken) > known(&prints) {
+                prints = broken;
             }
         }
+        let next = buffer.len().min(from + reach);
+        let view = memchr::memmem::find(&buffer[end..next], b"MemoryView{");
+        let next = view.map_or(next, |view| end + view);
+        let examined = String::from_utf8_lossy(&buffer[from..next]);
+        for (number, line) in examined.split('\n').enumerate() {
+            let is_known = prints.iter().any(|print| print.lines.contains(&number));
+            if !is_known && unknown::is_suspect(line) {
+                self.scanned.unknown.add(first_line + number + 1, line);
+            }
+        }
+        self.position = next;
+        for print in prints {
+            self.position = self.position.max(from + print.end).min(buffer.len());
+            self.add(print, first_line);
+        }
     }
 
-    fn word(&mut self) -> Option<Value> {
-        let rest = self.text.get(self.position..).unwrap_or_default();
-        let length =
-            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-        self.position += length;
-        let word = std::str::from_utf8(&rest[..length]).ok().filter(|word| !word.is_empty())?;
-        Some(Value::Word(word.to_owned()))
+    fn add(&mut self, print: Print, first_line: usize) {
+        if print.message.is_error() {
+            self.scanned.courses.fail();
+        }
+        let found = &mut self.scanned.found;
+        let known = found.iter().position(|known| known.message.is_same(&print.message));
+        let index = match known {
+            Some(index) => {
+                if print.known > found[index].known {
+                    found[index].text = print.text;
+                    found[index].known = print.known;
+                }
+                found[index].message.complete(print.message);
+                index
+            }
+            None if found.len() == MAX_MESSAGES => return,
+            None => {
+                let line = first_line + print.lines.start() + 1;
+                found.push(Found {
+                    text: print.text,
+                    line,
+                    other: 0,
+                    known: print.known,
+                    ..Found::of(print.message)
+                });
+                found.len() - 1
+            }
+        };
+        *match print.place {
+            PrintedBy::Log => &mut found[index].logged,
+            PrintedBy::Exception => &mut found[index].thrown,
+            PrintedBy::Other => &mut found[index].other,
+        } += 1;
+    }
+
+    /// Line ends before an offset of the buffer, those of the earlier log included.
+    fn line_at(&mut self, buffer: &[u8], offset: usize) -> usize {
+        let ends = |range: &[u8]| memchr::memchr_iter(b'\n', range).count();
+        if offset >= self.counted {
+            self.lines += ends(&buffer[self.counted..offset]);
+        } else {
+            self.lines -= ends(&buffer[offset..self.counted]);
+        }
+        self.counted = offset;
+        self.lines
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The first byte of a line between two offsets, or the first offset.
+fn line_start(buffer: &[u8], low: usize, high: usize) -> usize {
+    memchr::memchr(b'\n', &buffer[low..high]).map_or(low, |end| low + end + 1)
+}
 
-    fn find(text: &str, template: &str, holes: &[Hole]) -> Option<Vec<Value>> {
-        let literals: Vec<&str> = template.split("{}").collect();
-        match_at(text.as_bytes(), 0, &literals, holes).map(|(values, _)| values)
-    }
+/// One print of a message in a piece of the log.
+#[derive(Debug)]
+struct Print {
+    message: Message,
+    text: String,
+    /// Lines of the piece, counted from 0.
+    lines: std::ops::RangeInclusive<usize>,
+    /// Offset in the piece.
+    end: usize,
+    known: usize,
+    place: PrintedBy,
+}
 
-    #[test]
-    fn spaces_and_line_ends_do_not_matter() {
-        let template = "grow to {} B which";
-        let expected = Some(vec![Value::Number(1234)]);
-        for text in [
-            "grow to 1234 B which",
-            "grow   to 1234\nB  which",
-            "grow to\nE       1234 B which",
-            "gr\now to 12\n34 B wh\nich",
-            "grow to\n    # 1234 B \"\n    \"which",
-        ] {
-            assert_eq!(find(text, template, &[Hole::Number]), expected, "{text}");
+/// Who printed a message.
+#[derive(Clone, Copy, Debug)]
+enum PrintedBy {
+    Log,
+    Exception,
+    Other,
+}
+
+/// The prints that begin in the first `reach` bytes of a piece, in their order.
+fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
+    let text = joined.text.as_str();
+    let mut matches: Vec<Match> = Vec::new();
+    for form in &FORMS {
+        for found in form.matches(text) {
+            if !matches.iter().any(|known| found.start < known.end && known.start < found.end) {
+                matches.push(found);
+            }
         }
-        assert_eq!(find("growto 1234 B which", template, &[Hole::Number]), None);
     }
-
-    #[test]
-    fn a_number_that_does_not_fit_is_none_of_ours() {
-        let largest = u64::MAX.to_string();
-        assert_eq!(find(&largest, "{}", &[Hole::Number]), Some(vec![Value::Number(u64::MAX)]));
-        assert_eq!(find("18446744073709551616", "{}", &[Hole::Number]), None);
-        assert_eq!(find("x", "{}", &[Hole::Number]), None);
+    for record in joined.records() {
+        let is_taken =
+            matches.iter().any(|known| record.contains(&known.start) && is_of_op(&known.message));
+        if !is_taken
+            && let Some(found) = op_limit::find(text, record)
+            && !matches.iter().any(|known| found.start < known.end && known.start < found.end)
+        {
+            matches.push(found);
+        }
     }
+    matches.sort_by_key(|found| found.start);
+    matches
+        .into_iter()
+        .filter(|found| joined.original(found.start) < reach)
+        .map(|found| print_of(joined, found))
+        .collect()
+}
 
-    #[test]
-    fn the_unformatted_form_of_early_2024_is_read() {
-        let text = "grow to {} B of {}\nE           1234\nE           56";
-        let values = find(text, "grow to {} B of {}", &[Hole::Number, Hole::Number]);
-        assert_eq!(values, Some(vec![Value::Number(1234), Value::Number(56)]));
+/// True for messages that the form of an op's check would match too.
+fn is_of_op(message: &Message) -> bool {
+    !matches!(message, Message::HostKilled(_) | Message::HugePages(_) | Message::SemaphoresInL1)
+}
+
+fn print_of(joined: &Joined, found: Match) -> Print {
+    let Match { mut message, start, mut end, known } = found;
+    let wording = joined.text[start..end].trim().to_owned();
+    if let Message::ProgramTooLarge(program) = &mut message {
+        end = breakdown::read(program, &joined.text, end);
+    }
+    let before = joined.text[..start].trim_end();
+    let place =
+        if ["TT_FATAL:", "TT_THROW:", "TT_ASSERT:"].iter().any(|mark| before.ends_with(mark)) {
+            PrintedBy::Log
+        } else if before.ends_with("info:") {
+            PrintedBy::Exception
+        } else {
+            PrintedBy::Other
+        };
+    let last = end.saturating_sub(1).max(start);
+    Print {
+        message,
+        text: wording,
+        lines: joined.line_of(start)..=joined.line_of(last),
+        end: joined.original(last) + 1,
+        known,
+        place,
     }
 }

@@ -1,68 +1,231 @@
-//! A log as it was pasted, made fit for matching: no colours, no control characters, lines still countable.
+//! A piece of a log, made fit for matching: ASCII without colours, escapes resolved, one prefix-free string whose every
+//! byte knows its line.
 
 use std::borrow::Cow;
 
-/// The cleaned text, and where the lines of the original begin in it.
-#[derive(Debug)]
-pub(super) struct Text {
-    clean: String,
-    /// Offsets in `clean` of the line ends that the original had.
-    line_ends: Vec<usize>,
+use super::prefix;
+
+/// One line of the piece, without what a logger, a terminal or a quotation put before it.
+#[derive(Clone, Debug)]
+struct Line {
+    /// The text behind the prefix, spaces collapsed.
+    text: String,
+    /// Line end characters of the original before this line.
+    number: usize,
+    /// Offset in the original of the line's first byte.
+    offset: usize,
+    /// Columns of the whole line.
+    columns: usize,
+    /// True if a logger began a record here.
+    is_record: bool,
 }
 
-impl Text {
-    /// Drops terminal escapes and control characters, turns every kind of line end into `\n` (also the two
-    /// characters `\n` of a quoted string), and removes the frames that pretty tracebacks draw.
-    pub(super) fn new(original: &str) -> Self {
-        let mut text = Self { clean: String::with_capacity(original.len()), line_ends: Vec::new() };
-        let mut rest = original.chars().peekable();
-        while let Some(character) = rest.next() {
-            match character {
-                '\u{1b}' => skip_escape(&mut rest),
-                '\r' if rest.peek() == Some(&'\n') => {}
-                '\n' | '\r' => {
-                    text.line_ends.push(text.clean.len());
-                    text.clean.push('\n');
-                }
-                '\\' if rest.peek() == Some(&'n') => {
-                    rest.next();
-                    text.clean.push('\n');
-                }
-                '\t' | '\u{a0}' | '│' | '┃' | '║' => text.clean.push(' '),
-                control if control.is_control() => {}
-                other => text.clean.push(other),
-            }
+/// A piece of a log as lines.
+#[derive(Debug)]
+pub(super) struct Lines(Vec<Line>);
+
+/// The lines as one string: each line end is a space, or nothing.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// ASCII, no control characters, no two spaces in a row.
+    pub(super) text: String,
+    /// Offset in `text` where a line begins, the line's number and its offset in the original.
+    starts: Vec<(usize, usize, usize)>,
+    /// Offsets in `text` where a record begins.
+    records: Vec<usize>,
+}
+
+impl Lines {
+    /// Cleans the bytes of a piece.
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let raw = String::from_utf8_lossy(bytes);
+        let cleaned = clean(&raw);
+        let mut lines: Vec<Line> = Vec::with_capacity(cleaned.len());
+        let mut before = "";
+        for (text, number, offset) in &cleaned {
+            let stripped = prefix::strip(text, before);
+            lines.push(Line {
+                text: collapse(text[stripped.length..].trim_end_matches('|')),
+                number: *number,
+                offset: *offset,
+                columns: text.chars().count(),
+                is_record: stripped.is_record,
+            });
+            before = text;
         }
-        text
+        Self(lines)
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.clean
+    /// Joins the lines with spaces. With `hard`, a line that ends at the column where most long lines end continues
+    /// without a space: a terminal broke it in the middle of a word.
+    pub(super) fn join(&self, hard: bool) -> Joined {
+        let widest = self.0.iter().map(|line| line.columns).max().unwrap_or(0);
+        let mut joined = Joined { text: String::new(), starts: Vec::new(), records: Vec::new() };
+        let mut glue = true;
+        for line in &self.0 {
+            if !glue && !joined.text.ends_with(' ') && !joined.text.is_empty() {
+                joined.text.push(' ');
+            }
+            joined.starts.push((joined.text.len(), line.number, line.offset));
+            if line.is_record || line.text.is_empty() || joined.records.is_empty() {
+                joined.records.push(joined.text.len());
+            }
+            let text = line.text.trim_start();
+            joined.text.push_str(if joined.text.ends_with(' ') { text } else { &line.text });
+            glue = hard && line.columns >= MIN_HARD_COLUMNS && line.columns == widest;
+        }
+        joined
     }
 
-    /// The line of the original, counted from 1, that an offset of the cleaned text is in.
+    /// True if [`Self::join`] with `hard` differs from without.
+    pub(super) fn may_be_hard(&self) -> bool {
+        self.0.iter().any(|line| line.columns >= MIN_HARD_COLUMNS)
+    }
+}
+
+/// Terminals are not narrower.
+const MIN_HARD_COLUMNS: usize = 40;
+
+impl Joined {
+    /// Line ends of the original before an offset of the text.
     pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.line_ends.partition_point(|&end| end < offset) + 1
+        self.start_of(offset).1
+    }
+
+    /// An offset of the original for an offset of the text: exact to the line, and not beyond the byte meant.
+    pub(super) fn original(&self, offset: usize) -> usize {
+        let (start, _, original) = self.start_of(offset);
+        original + offset.saturating_sub(start)
+    }
+
+    fn start_of(&self, offset: usize) -> (usize, usize, usize) {
+        let index = self.starts.partition_point(|(start, ..)| *start <= offset);
+        self.starts.get(index.saturating_sub(1)).copied().unwrap_or((0, 0, 0))
+    }
+
+    /// The records of the text, one after the other.
+    pub(super) fn records(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let ends = self.records.iter().copied().skip(1).chain([self.text.len()]);
+        self.records
+            .iter()
+            .copied()
+            .zip(ends)
+            .filter(|(start, end)| start < end)
+            .map(|(start, end)| start..end)
+    }
+}
+
+/// The lines of a text in ASCII, each with the number of original line ends before it and its original offset. The two
+/// characters `\n` of a quoted string end a line too.
+fn clean(raw: &str) -> Vec<(String, usize, usize)> {
+    let mut lines = Vec::new();
+    let (mut line, mut number, mut offset) = (String::new(), 0, 0);
+    let mut rest = raw.char_indices().peekable();
+    while let Some((at, character)) = rest.next() {
+        let mut end_line = |is_original: bool, next: usize, line: &mut String| {
+            lines.push((std::mem::take(line), number, offset));
+            number += usize::from(is_original);
+            offset = next;
+        };
+        match character {
+            '\u{1b}' => skip_escape(&mut rest),
+            '\r' if rest.peek().is_some_and(|next| next.1 == '\n') => {}
+            '\r' => end_line(false, at + 1, &mut line),
+            '\n' => end_line(true, at + 1, &mut line),
+            '\\' => match backslash(&raw[at..]) {
+                Some((length, None)) => {
+                    skip(&mut rest, at + length);
+                    end_line(false, at + length, &mut line);
+                }
+                Some((length, Some(text))) => {
+                    skip(&mut rest, at + length);
+                    line.push_str(text);
+                }
+                None => line.push('\\'),
+            },
+            '…' => line.push_str("..."),
+            '\u{2018}' | '\u{2019}' => line.push('\''),
+            '\u{201c}' | '\u{201d}' => line.push('"'),
+            '\u{2010}'..='\u{2015}' => line.push('-'),
+            '×' => line.push('x'),
+            other if other.is_ascii() && !other.is_ascii_control() => line.push(other),
+            '\t' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' => line.push(' '),
+            '\u{2500}'..='\u{259f}' => line.push('|'),
+            other if other.is_control() => {}
+            _ => line.push('?'),
+        }
+    }
+    if !line.is_empty() {
+        lines.push((line, number, offset));
+    }
+    lines
+}
+
+type Rest<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
+
+fn skip(rest: &mut Rest<'_>, end: usize) {
+    while rest.next_if(|(at, _)| *at < end).is_some() {}
+}
+
+/// The length of an escape sequence of JSON or Python that begins with a backslash, and its text; no text for a line
+/// end. Escapes may be escaped again.
+fn backslash(text: &str) -> Option<(usize, Option<&'static str>)> {
+    let slashes = text.len() - text.trim_start_matches('\\').len();
+    let rest = &text[slashes..];
+    let simple = |text| Some((slashes + 1, text));
+    match rest.as_bytes().first()? {
+        b'n' | b'r' => simple(None),
+        b't' => simple(Some(" ")),
+        b'"' => simple(Some("\"")),
+        b'\'' => simple(Some("'")),
+        b'/' => simple(Some("/")),
+        b'x' | b'u' | b'0' => {
+            let code = ["u001b[", "x1b[", "033["].iter().find(|code| {
+                rest.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code))
+            });
+            if let Some(code) = code {
+                let parameters = rest[code.len()..].bytes();
+                let length =
+                    parameters.take_while(|byte| matches!(byte, b'0'..=b'9' | b';')).count();
+                return Some((slashes + code.len() + length + 1, Some("")));
+            }
+            let quote =
+                [("u0027", "'"), ("u0022", "\""), ("u003c", "<"), ("u003e", ">"), ("u0026", "&")];
+            let known = quote.into_iter().find(|(code, _)| {
+                rest.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(code))
+            });
+            known.map(|(_, text)| (slashes + 5, Some(text)))
+        }
+        _ => None,
     }
 }
 
 /// Skips the rest of a terminal escape: `[…m` and its like, `]…` up to BEL or ESC, or a single character.
-fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+fn skip_escape(rest: &mut Rest<'_>) {
     match rest.next() {
-        Some('[') => {
-            while rest.next().is_some_and(|parameter| !('@'..='~').contains(&parameter)) {}
+        Some((_, '[')) => {
+            while rest.next().is_some_and(|(_, parameter)| !('@'..='~').contains(&parameter)) {}
         }
-        Some(']') => {
-            while rest
-                .next_if(|&character| !matches!(character, '\u{7}' | '\u{1b}' | '\n'))
-                .is_some()
-            {}
+        Some((_, ']')) => {
+            let is_inside = |next: &(usize, char)| !matches!(next.1, '\u{7}' | '\u{1b}' | '\n');
+            while rest.next_if(is_inside).is_some() {}
         }
         _ => {}
     }
 }
 
-/// The text of a file's bytes; what is not UTF-8 is replaced.
+/// One space for every run of spaces.
+fn collapse(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character != ' ' || !text.ends_with(' ') {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// Decodes the bytes of a file; what is not UTF-8 is replaced.
 #[must_use]
 pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
@@ -72,21 +235,39 @@ pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    fn joined(text: &str) -> String {
+        Lines::new(text.as_bytes()).join(false).text
+    }
+
     #[test]
     fn colours_frames_and_line_ends_are_evened_out() {
-        let text =
-            Text::new("\u{1b}[31mred\u{1b}[0m\r\n│ framed │\rover\\nquoted\u{1b}]0;title\u{7}!\n");
-        assert_eq!(text.as_str(), "red\n  framed  \nover\nquoted!\n");
-        assert_eq!(text.line_of(0), 1);
-        assert_eq!(text.line_of(text.as_str().find("framed").unwrap()), 2);
-        assert_eq!(text.line_of(text.as_str().find("quoted").unwrap()), 3);
+        let text = "\u{1b}[31mred\u{1b}[0m\r\n│ framed │\rover\\nquoted \\u001b[1mbold\\u001b[0m\u{1b}]0;title\u{7}!\n";
+        assert_eq!(joined(text), "red framed over quoted bold!");
+    }
+
+    #[test]
+    fn every_offset_knows_its_line() {
+        let lines = Lines::new(b"one\ntwo\\nstill two\nthree");
+        let joined = lines.join(false);
+        let line = |word: &str| joined.line_of(joined.text.find(word).unwrap());
+        assert_eq!((line("one"), line("still"), line("three")), (0, 1, 2));
+        assert_eq!(joined.original(joined.text.find("three").unwrap()), 19);
+    }
+
+    #[test]
+    fn a_word_that_a_terminal_broke_is_whole_again() {
+        let line = "Statically allocated circular buffers in program 6 clash with L1 buf";
+        let text = format!("{line}\nfers on core range");
+        assert!(Lines::new(text.as_bytes()).join(true).text.contains("L1 buffers on"));
+        assert!(Lines::new(text.as_bytes()).join(false).text.contains("L1 buf fers on"));
     }
 
     #[test]
     fn an_escape_that_never_ends_takes_the_rest() {
-        assert_eq!(Text::new("a\u{1b}[").as_str(), "a");
-        assert_eq!(Text::new("a\u{1b}]b").as_str(), "a");
-        assert_eq!(Text::new("a\u{1b}").as_str(), "a");
+        assert_eq!(joined("a\u{1b}["), "a");
+        assert_eq!(joined("a\u{1b}]b"), "a");
+        assert_eq!(joined("a\u{1b}"), "a");
+        assert_eq!(joined("a\\"), "a\\");
     }
 
     #[test]

@@ -34,15 +34,15 @@ fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
     // An allocator that could not be asked said nothing at all.
     let told = |bytes: u64| (failure.statistics.total > 0).then_some(bytes);
     let message = Message::OutOfMemory(OutOfMemory {
-        requested: failure.requested,
+        requested: Some(failure.requested),
         memory: memory(failure.kind).to_owned(),
-        banks: failure.banks,
-        per_bank: failure.bytes_per_bank,
+        banks: Some(failure.banks),
+        per_bank: Some(failure.bytes_per_bank),
         bank_size: told(failure.statistics.total),
         allocated: told(failure.statistics.allocated),
         free: told(failure.statistics.free),
         largest_free: told(failure.statistics.largest_free),
-        dependencies: false,
+        ..OutOfMemory::default()
     });
     let live = live(replay, failure);
     FailureReport {

@@ -1,11 +1,11 @@
 //! `ttmem explain`: explanations of TT-Metal's memory errors and reports.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use ttmem_analysis::explain::input::{Input, read_path};
-use ttmem_analysis::explain::{Findings, LiveChip, LiveMap, text_of};
+use ttmem_analysis::explain::input::{Input, open_path};
+use ttmem_analysis::explain::{Findings, LiveChip, LiveMap};
 use ttmem_analysis::run_report::past_buffers;
 use ttmem_merge::buffers;
 use ttmem_sources::Collector;
@@ -19,9 +19,6 @@ use crate::output::page::{Charset, FULL_WIDTH, Page};
 use crate::output::text::legible;
 use crate::terminal::notify;
 
-/// The most of standard input that is read.
-const MAX_BYTES: u64 = 256 << 20;
-
 /// Explains a log, a message or the reports in a folder. With agents on the host, blocking buffers are named.
 ///
 /// # Errors
@@ -31,14 +28,17 @@ pub fn run(
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,
 ) -> Result<(), Error> {
-    let inputs = match args.input() {
-        Some(path) => read_path(path).map_err(|error| unreadable(path, &error))?,
-        None => vec![read_standard().map_err(|error| unreadable(Path::new("-"), &error))?],
+    let path = args.input();
+    let inputs = match path {
+        Some(path) => open_path(path).map_err(|error| unreadable(path, &error))?,
+        None => vec![Input::new("-", Box::new(io::stdin()))],
     };
+    let is_empty_folder = inputs.is_empty();
     let live = live(args, collector)?;
-    let findings = Findings::of(&inputs, Some(&live));
+    let findings = Findings::of(inputs, Some(&live))
+        .map_err(|error| unreadable(path.unwrap_or(Path::new("-")), &error))?;
     if findings.is_empty() {
-        return Err(nothing_known(args.input(), inputs.is_empty()));
+        return Err(nothing_known(path, is_empty_folder));
     }
     let bytes = if args.json {
         let json = serde_json::to_vec_pretty(&findings);
@@ -52,13 +52,8 @@ pub fn run(
             .flat_map(|line| [&*legible(line, page.charset), "\n"].concat().into_bytes())
             .collect()
     };
-    deliver(&args.file.target(), Mode::Replace, &bytes).map(|_delivery| ())
-}
-
-fn read_standard() -> io::Result<Input> {
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(Input { name: "-".to_owned(), text: text_of(&bytes).into_owned() })
+    deliver(&args.file.target(), Mode::Replace, &bytes)?;
+    if findings.is_recognised() { Ok(()) } else { Err(nothing_known(path, false)) }
 }
 
 /// The buffers that live now, and those that lived when TT-Metal refused something, by all segments that can be read.
@@ -100,13 +95,11 @@ fn nothing_known(path: Option<&Path>, is_empty_folder: bool) -> Error {
     let name = path.map_or("standard input".to_owned(), |path| path.display().to_string());
     let message = if is_empty_folder {
         format!(
-            "no memory report in {name}; they are called *memory_usage*.csv and *l1_usage_summary.csv"
+            "no memory report in {name}; their names are *memory_usage*.csv, *l1_usage_summary.csv and \
+             memory_results.json"
         )
     } else {
-        format!(
-            "nothing in {name} is a memory error or memory report that ttmem knows; \
-             give it the whole text of the error"
-        )
+        format!("no memory error, warning or report in {name} that ttmem knows")
     };
     Error::Unsupported(message)
 }

@@ -53,7 +53,7 @@ fn a_report_is_seen_wide_narrow_light_and_dark() {
             assert!(text.as_str().unwrap().contains(word), "{word}: {text}");
         }
     };
-    says("#failures", &["ttnn::Attention", "in the way", "free"]);
+    says("#failures", &["ttnn::Attention", "blocked by", "free"]);
     says("#peaks", &["python3 4242", "DRAM", "L1", "ttnn::LayerNorm", "ttnn::Softmax"]);
     says("#held", &["never freed", "ttnn::KvCache", "program cache"]);
     says("#memory", &["python3 4242", "vllm 4243"]);

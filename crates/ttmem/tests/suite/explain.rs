@@ -68,13 +68,18 @@ fn json_has_the_numbers() {
     let output = explain(&["--json", fixture("0.81.1/run.log").to_str().unwrap()], None, 91);
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(findings["schema"], "ttmem/explain");
-    assert_eq!(findings["explanations"].as_array().unwrap().len(), 13);
+    assert_eq!(findings["explanations"].as_array().unwrap().len(), 14);
 }
 
 #[test]
 fn unknown_text_is_exit_code_3_and_a_missing_file_6() {
     let (code, message) = failure(&[], b"all is well\n");
     assert_eq!(code, 3);
+    assert!(message.contains("no memory error, warning or report"), "{message}");
+    let output = explain(&[], Some(b"error: failed to allocate a widget\n"), 91);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("1 line looks like a memory error and is not known"), "{text}");
     assert!(message.contains("standard input"), "{message}");
     let empty = tempfile::tempdir().unwrap();
     let (code, message) = failure(&[empty.path().to_str().unwrap()], b"");

@@ -1,100 +1,177 @@
 //! Circular and dataflow buffers that do not fit: they are at the bottom of L1, tensors at its top.
 
 use super::{
-    Advice, Figure, Fit, LiveMap, Verdict, advice, blocker_figures, contradictory, figure,
+    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, contradictory, excess, figure,
 };
+use crate::explain::chip::{self, Limits};
 use crate::explain::cores::Cores;
 use crate::explain::message::{BuffersBeyondL1, BuffersClash, ServiceCoreClash};
 use crate::explain::units::{bytes, count, grouped};
 
-/// An overlap beyond this is not cured by a smaller L1_SMALL. A guess: what models set aside is mostly 16 to 80 KiB.
+/// An overlap beyond this is not cured by a smaller L1_SMALL. Models set 16 to 80 KiB aside.
 const L1_SMALL_IN_USE: u64 = 96 << 10;
 
-pub(super) fn clash(clash: &BuffersClash, live: Option<&LiveMap>) -> Verdict {
+/// If less than this lies above the lowest L1 buffer, no tensor worth moving is there.
+const TOP_OF_L1: u64 = 16 << 10;
+
+pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     let name = clash.buffers.as_str();
     let mut figures = clash_figures(clash);
-    let Some(over) = clash.end.checked_sub(clash.l1_address).filter(|over| *over > 0) else {
-        return contradictory(&format!("The {name} of a program clash with L1 buffers"), figures);
+    let program = clash
+        .program
+        .map_or("a program".to_owned(), |program| format!("program {}", grouped(program)));
+    let (Some(over), Some(address), Some(end)) =
+        (excess(clash.end, clash.l1_address), clash.l1_address, clash.end)
+    else {
+        let is_cut = clash.end.is_none() || clash.l1_address.is_none();
+        return contradictory(
+            &format!("The {name} of {program} overlap L1 buffers"),
+            figures,
+            is_cut,
+        );
     };
-    let blockers = live.map(|map| map.below(clash.l1_address, clash.end)).unwrap_or_default();
-    figures.insert(0, figure("over", format!("{} in each of these cores", bytes(over))));
+    let blockers = context.live.map(|map| map.below(address, end)).unwrap_or_default();
+    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
+    let top = top_of_l1(address, context);
+    if let Some((limits, above)) = top {
+        let value =
+            format!("{}: L1 of a {} ends at {}", bytes(above), limits.name, grouped(limits.l1));
+        figures.push(figure("from there to the end of L1", value));
+    }
     figures.extend(blocker_figures(&blockers));
+    figures.extend(semaphore_figure(context));
     Verdict {
-        title: format!(
-            "The {name} of program {} overlap L1 buffers by {}",
-            grouped(clash.program),
-            bytes(over)
-        ),
+        title: format!("The {name} of {program} overlap L1 buffers by {}", bytes(over)),
         meaning: format!(
-            "An operation keeps its {name} at the bottom of each core's L1, and they grow upwards. Tensors in L1 lie \
-             at the top and grow downwards. Here the two would meet: the {name} end at {}, the lowest L1 buffer \
-             begins at {}. The operation was refused before it ran, so nothing was overwritten.",
-            grouped(clash.end),
-            grouped(clash.l1_address)
+            "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers lie at the top and \
+             grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}. TT-Metal \
+             refused the op before it ran, so nothing was overwritten.",
+            grouped(end),
+            grouped(address)
         ),
-        fit: Fit::InTheWay,
+        fit: Fit::Blocked,
         over: Some(over),
         figures,
-        advice: clash_advice(clash, over),
+        advice: clash_advice(clash, (over, address, end), top, context),
         blockers,
     }
 }
 
-fn clash_figures(clash: &BuffersClash) -> Vec<Figure> {
-    vec![
-        cores(&clash.cores),
-        figure("lowest L1 buffer", format!("begins at {}", grouped(clash.l1_address))),
-        figure(clash.buffers.as_str(), format!("end at {}", grouped(clash.end))),
-    ]
+/// The limits of the chip and the bytes above an address, if these are few.
+fn top_of_l1(address: u64, context: &Context<'_>) -> Option<(Limits, u64)> {
+    let fits =
+        |limits: &Limits| limits.l1.checked_sub(address).is_some_and(|above| above < TOP_OF_L1);
+    let limits = match context.chip.limits() {
+        Some(limits) => Some(limits).filter(fits),
+        None => chip::ALL.into_iter().find(fits),
+    }?;
+    Some((limits, limits.l1 - address))
 }
 
-fn clash_advice(clash: &BuffersClash, over: u64) -> Vec<Advice> {
-    let name = clash.buffers.as_str();
-    let mut list = vec![
-        advice(
-            format!(
-                "Get the L1 buffer at {} out of the way before this operation: deallocate the tensor if it is no \
-                 longer needed, or keep it in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG, \
-                 ttnn.to_memory_config). The same goes for every other L1 buffer that begins below {}.",
-                grouped(clash.l1_address),
-                grouped(clash.end)
-            ),
-            None,
+/// The line that names the warning of semaphores in L1.
+pub(super) fn semaphore_figure(context: &Context<'_>) -> Option<Figure> {
+    let line = context.semaphores_line?;
+    Some(figure(
+        "likely cause",
+        format!(
+            "line {line}: semaphores were allocated in L1, where they pin its lowest free range"
         ),
-        advice(
-            format!(
-                "Make what lies in L1 smaller by at least {} in each core: shard it over more cores, or use a \
-                 smaller data type such as bfloat8_b.",
-                bytes(over)
-            ),
-            Some(over),
-        ),
-        shrink(name, over, &clash.cores),
+    ))
+}
+
+/// The cure for semaphores in L1.
+pub(super) fn semaphore_advice(context: &Context<'_>) -> Option<Advice> {
+    context.semaphores_line.map(|_| {
+        advice("Open the device with a non-zero l1_small_size: global semaphores then lie in L1_SMALL and not between L1 buffers.", None)
+    })
+}
+
+fn clash_figures(clash: &BuffersClash) -> Vec<Figure> {
+    let at = |name, verb: &str, address: Option<u64>| {
+        address.map(|address| figure(name, format!("{verb} at {}", grouped(address))))
+    };
+    let list = [
+        clash.cores.as_ref().map(cores),
+        at("lowest L1 buffer", "begins", clash.l1_address),
+        at(clash.buffers.as_str(), "end", clash.end),
     ];
+    list.into_iter().flatten().collect()
+}
+
+fn clash_advice(
+    clash: &BuffersClash,
+    (over, address, end): (u64, u64, u64),
+    top: Option<(Limits, u64)>,
+    context: &Context<'_>,
+) -> Vec<Advice> {
+    let name = clash.buffers.as_str();
+    let small = advice(
+        format!(
+            "If the device was opened with an l1_small_size of which at least {} are unused, lower it by as much: every \
+             L1 buffer then lies that much higher.",
+            bytes(over)
+        ),
+        Some(over),
+    );
+    let tensor = advice(
+        format!(
+            "Free or move the L1 buffer at {} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
+             keep it in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG, ttnn.to_memory_config). The same applies to every \
+             other L1 buffer that begins below {}.",
+            grouped(address),
+            grouped(end)
+        ),
+        None,
+    );
+    let mut list: Vec<Advice> = semaphore_advice(context).into_iter().collect();
+    if let Some((limits, above)) = top {
+        list.push(small);
+        if context.semaphores_line.is_none() {
+            list.push(advice(
+                format!(
+                    "Only {} lie above it, with L1_SMALL: it is probably a semaphore or another small buffer, not a \
+                     tensor worth moving. Keep semaphores in L1_SMALL (a non-zero l1_small_size; \
+                     use_l1_small_for_semaphores=True where the op has it).",
+                    bytes(above)
+                ),
+                Some(above),
+            ));
+        }
+        let mut smaller = shrink(name, over, clash.cores.as_ref());
+        let taken = bytes(end.saturating_sub(limits.l1_base));
+        smaller.text.insert_str(0, &format!("The op's {name} take about {taken} of each core. "));
+        list.extend([smaller, tensor]);
+        return list;
+    }
+    list.push(tensor);
+    list.push(advice(
+        format!(
+            "Make what lies in L1 smaller by at least {} in each core: shard it over more cores, or use a smaller data \
+             type such as ttnn.bfloat8_b.",
+            bytes(over)
+        ),
+        Some(over),
+    ));
+    list.push(shrink(name, over, clash.cores.as_ref()));
     if over <= L1_SMALL_IN_USE {
-        list.push(advice(
-            format!(
-                "If the device was opened with an l1_small_size of which at least {} are unused, lower it by as much: \
-                 every L1 buffer then lies that much higher.",
-                bytes(over)
-            ),
-            Some(over),
-        ));
+        list.push(small);
     }
     list
 }
 
-/// Advice to make the buffers of an operation smaller.
-fn shrink(name: &str, over: u64, cores: &Cores) -> Advice {
-    let spread = match cores.count() {
-        1 => " It runs on a single core: a grid of more cores gives each one less to hold."
-            .to_owned(),
+/// Advice to make the buffers of an op smaller.
+fn shrink(name: &str, over: u64, cores: Option<&Cores>) -> Advice {
+    let spread = match cores.map(Cores::count) {
+        Some(1) => {
+            " It runs on a single core: a grid of more cores leaves less to each.".to_owned()
+        }
         _ => String::new(),
     };
     advice(
         format!(
-            "Make the operation's {name} smaller by at least {} in each core: smaller blocks or chunks in its \
-             program config, more cores, or inputs of a smaller data type.{spread}",
+            "Make the op's {name} smaller by at least {} in each core: smaller blocks or chunks in its program_config, \
+             more cores, or inputs of a smaller data type.{spread} Without a program_config, ttnn.matmul and \
+             ttnn.layer_norm already fit their blocks to the free L1.",
             bytes(over)
         ),
         Some(over),
@@ -103,85 +180,95 @@ fn shrink(name: &str, over: u64, cores: &Cores) -> Advice {
 
 pub(super) fn beyond(beyond: &BuffersBeyondL1) -> Verdict {
     let name = beyond.buffers.as_str();
-    let title = format!("The {name} of an operation are larger than L1");
-    let mut figures = vec![
-        cores(&beyond.cores),
-        figure(name, format!("would end at {}", grouped(beyond.end))),
-        figure("L1 of a core", bytes(beyond.l1_size)),
+    let title = format!("The {name} of an op are larger than L1");
+    let list = [
+        beyond.cores.as_ref().map(cores),
+        beyond.end.map(|end| figure(name, format!("would end at {}", grouped(end)))),
+        beyond.l1_size.map(|size| figure("L1 of a core", bytes(size))),
     ];
-    let Some(over) = beyond.end.checked_sub(beyond.l1_size).filter(|over| *over > 0) else {
-        return contradictory(&title, figures);
+    let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
+    let (Some(over), Some(end), Some(l1_size)) =
+        (excess(beyond.end, beyond.l1_size), beyond.end, beyond.l1_size)
+    else {
+        return contradictory(&title, figures, beyond.end.is_none() || beyond.l1_size.is_none());
     };
-    figures.insert(0, figure("over", format!("{} in each of these cores", bytes(over))));
+    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
     Verdict {
         title: format!("{title} by {}", bytes(over)),
         meaning: format!(
-            "The operation asks for more {name} than a core's whole L1 holds. No tensor is in the way: it would fail \
-             with an empty L1 too, so freeing or moving tensors does not help."
+            "The op needs more {name} than a core's whole L1 holds. No tensor blocks it: it would fail with an empty L1 \
+             too, so freeing or moving tensors does not help."
         ),
         fit: Fit::TooLarge,
         over: Some(over),
         figures,
-        advice: beyond_advice(beyond, over),
+        advice: beyond_advice(beyond, over, end, l1_size),
         blockers: Vec::new(),
     }
 }
 
-fn beyond_advice(beyond: &BuffersBeyondL1, over: u64) -> Vec<Advice> {
+fn beyond_advice(beyond: &BuffersBeyondL1, over: u64, end: u64, l1_size: u64) -> Vec<Advice> {
     let name = beyond.buffers.as_str();
     // They begin above address 0, so that the true factor is a little larger.
-    let factor = match u128::from(beyond.end) * 10 / u128::from(beyond.l1_size.max(1)) {
+    let factor = match u128::from(end) * 10 / u128::from(l1_size.max(1)) {
         tenths @ 15.. => {
             format!(", that is to less than 1/{}.{} of what they are", tenths / 10, tenths % 10)
         }
         _ => String::new(),
     };
-    let few = match beyond.cores.count() {
-        1 => "It runs on a single core. Spread it over more: ",
-        _ => "Give each core less to hold at a time: ",
+    let few = match beyond.cores.as_ref().map(Cores::count) {
+        Some(1) => "It runs on a single core. Spread it over more: ",
+        _ => "Let each core hold less at a time: ",
     };
     vec![
         advice(
             format!(
-                "{few}choose smaller blocks or chunks in the operation's program config, or a larger core grid. The \
-                 {name} have to shrink by at least {} in each core{factor}.",
+                "{few}choose smaller blocks or chunks in the op's program_config, or a larger core grid. The {name} \
+                 have to shrink by at least {} in each core{factor}.",
                 bytes(over)
             ),
             Some(over),
         ),
         advice(
-            "Buffers often hold a whole row or a whole reduced dimension: split that dimension, or use the \
-             variant of the operation that works on interleaved tensors in DRAM.",
+            "Buffers often hold a whole row or a whole reduced dimension: split that dimension, or use the variant of \
+             the op that works on interleaved tensors in DRAM.",
             None,
         ),
         advice(
             "Inputs and outputs of a smaller data type make the buffers smaller in proportion: a tile takes 4,096 \
-             bytes as float32, 2,048 as bfloat16 and 1,088 as bfloat8_b.",
+             bytes as ttnn.float32, 2,048 as ttnn.bfloat16 and 1,088 as ttnn.bfloat8_b.",
             None,
         ),
     ]
 }
 
 pub(super) fn service(clash: &ServiceCoreClash) -> Verdict {
-    let title = format!(
-        "The circular buffers of program {} overlap a service's L1",
-        grouped(clash.program)
-    );
-    let mut figures = vec![
-        cores(&clash.cores),
-        figure("lowest service buffer", format!("begins at {}", grouped(clash.service_address))),
-        figure("circular buffers", format!("end at {}", grouped(clash.end))),
+    let program = clash
+        .program
+        .map_or("a program".to_owned(), |program| format!("program {}", grouped(program)));
+    let title = format!("The circular buffers of {program} overlap a service's L1");
+    let list = [
+        clash.cores.as_ref().map(cores),
+        clash.service_address.map(|address| {
+            figure("lowest service buffer", format!("begins at {}", grouped(address)))
+        }),
+        clash.end.map(|end| figure("circular buffers", format!("end at {}", grouped(end)))),
     ];
-    let Some(over) = clash.end.checked_sub(clash.service_address).filter(|over| *over > 0) else {
-        return contradictory(&title, figures);
+    let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
+    let Some(over) = excess(clash.end, clash.service_address) else {
+        return contradictory(
+            &title,
+            figures,
+            clash.end.is_none() || clash.service_address.is_none(),
+        );
     };
-    figures.insert(0, figure("over", format!("{} in each of these cores", bytes(over))));
+    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
     Verdict {
         title: format!("{title} by {}", bytes(over)),
-        meaning: "These cores are claimed by a persistent service (sockets and streams between chips and host), \
-                  which keeps buffers at the top of their L1. The program's circular buffers grow into them from below."
+        meaning: "A persistent service (sockets and streams between chips and host) claims these cores and keeps \
+                  buffers at the top of their L1. The program's circular buffers grow into them from below."
             .to_owned(),
-        fit: Fit::InTheWay,
+        fit: Fit::Blocked,
         over: Some(over),
         figures,
         advice: vec![
@@ -193,7 +280,7 @@ pub(super) fn service(clash: &ServiceCoreClash) -> Verdict {
                 ),
                 Some(over),
             ),
-            advice("Give the service smaller buffers, or release it while the program runs.", None),
+            advice("Make the service's buffers smaller, or release the service while the program runs.", None),
         ],
         blockers: Vec::new(),
     }

@@ -2,187 +2,285 @@
 
 use ttmem_model::Kind;
 
+use super::buffers::{semaphore_advice, semaphore_figure};
 use super::{
-    Advice, Figure, Fit, LiveMap, Verdict, advice, blocker_figures, contradictory, figure,
+    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, contradictory, excess, figure,
+    size, trace,
 };
+use crate::explain::chip;
 use crate::explain::message::{BelowLimit, OutOfMemory};
+use crate::explain::release;
 use crate::explain::units::{bytes, count, grouped};
 
-/// Worker cores of the largest chip, a Blackhole without harvesting.
-const MOST_CORES: u64 = 140;
-
-/// Worker cores of the largest Wormhole.
-const MOST_WORMHOLE_CORES: u64 = 80;
-
-pub(super) fn out_of_memory(memory: &OutOfMemory, live: Option<&LiveMap>) -> Verdict {
+pub(super) fn out_of_memory(memory: &OutOfMemory, context: &Context<'_>) -> Verdict {
     let mut figures = figures(memory);
-    let (fit, over) = fit(memory);
-    let title =
-        format!("No place in {} for a buffer of {}", memory.memory, bytes(memory.requested));
+    let (fit, over) = fit(memory, context);
+    let title = match (memory.requested, memory.memory.as_str()) {
+        (Some(requested), "") => format!("Cannot allocate {}", bytes(requested)),
+        (Some(requested), name) => format!("Cannot allocate {} in {name}", bytes(requested)),
+        (None, "") => "Cannot allocate a buffer".to_owned(),
+        (None, name) => format!("Cannot allocate a buffer in {name}"),
+    };
     if fit == Fit::Contradictory {
-        return contradictory(&title, figures);
+        return contradictory(&title, figures, false);
     }
     if let Some(over) = over {
-        figures.insert(0, figure("over", format!("{} in each bank", bytes(over))));
+        let least =
+            if memory.per_bank_is_least || fit == Fit::TooLarge && memory.bank_size.is_none() {
+                "at least "
+            } else {
+                ""
+            };
+        figures.insert(0, figure("short by", format!("{least}{} in each bank", bytes(over))));
     }
-    let blockers = match (live, memory.kind(), fit) {
-        (Some(map), Some(kind), Fit::Full | Fit::Fragmented) => {
-            map.to_open(kind, memory.per_bank, memory.allocated)
+    let blockers = match (context.live, memory.kind(), memory.per_bank, fit) {
+        (Some(map), Some(kind), Some(need), Fit::Full | Fit::Fragmented) => {
+            map.to_open(kind, need, memory.allocated)
         }
         _ => Vec::new(),
     };
     figures.extend(blocker_figures(&blockers));
+    if memory.kind() == Some(Kind::L1) && fit == Fit::Fragmented {
+        figures.extend(semaphore_figure(context));
+    }
     Verdict {
-        title: title_of(&title, fit),
-        meaning: meaning(memory, fit),
+        title: title_of(&title, memory, fit),
+        meaning: meaning(memory, fit, context),
         fit,
         over,
         figures,
-        advice: advice_for(memory, fit, over),
+        advice: advice_for(memory, fit, over, context),
         blockers,
     }
 }
 
-/// The reason for the failure, and the missing bytes of a bank.
-fn fit(memory: &OutOfMemory) -> (Fit, Option<u64>) {
-    let need = memory.per_bank;
-    let beyond_bank =
-        memory.bank_size.and_then(|size| need.checked_sub(size)).filter(|over| *over > 0);
+/// Why there was no range, and how many bytes of a bank are missing.
+fn fit(memory: &OutOfMemory, context: &Context<'_>) -> (Fit, Option<u64>) {
+    let Some(need) = memory.per_bank else { return (Fit::Unknown, None) };
+    let bank = memory.bank_size.or_else(|| {
+        let largest = chip::largest_bank(memory.kind()?, context.chip)?;
+        (need > largest).then_some(largest)
+    });
+    let beyond_bank = excess(Some(need), bank);
     match (memory.bank_size, memory.free, memory.largest_free) {
         (_, Some(free), Some(largest)) if largest > free => (Fit::Contradictory, None),
         (Some(size), Some(free), _) if free > size => (Fit::Contradictory, None),
+        (Some(size), None, _) if memory.allocated.is_some_and(|allocated| allocated > size) => {
+            (Fit::Contradictory, None)
+        }
         (Some(0), ..) => (Fit::NoRegion, Some(need)),
         (_, free, largest) if beyond_bank.is_some() => {
-            let room = largest.or(free).or(memory.bank_size).unwrap_or(0);
+            let room = largest.or(free).or(bank).unwrap_or(0);
             (Fit::TooLarge, need.checked_sub(room))
         }
         (_, Some(free), _) if free < need => (Fit::Full, Some(need - free)),
         (_, Some(_), Some(largest)) if largest < need => (Fit::Fragmented, Some(need - largest)),
+        _ if memory.placeable.is_some_and(|placeable| placeable.bytes < need) => {
+            (Fit::Full, memory.placeable.map(|placeable| need - placeable.bytes))
+        }
+        _ if memory.placeable.is_some_and(|placeable| placeable.largest < need) => {
+            (Fit::Fragmented, memory.placeable.map(|placeable| need - placeable.largest))
+        }
         (_, Some(_), Some(_)) => (Fit::Unusable, None),
         (_, Some(_), None) => (Fit::Fragmented, None),
         (_, None, _) => (Fit::Unknown, None),
     }
 }
 
-fn title_of(title: &str, fit: Fit) -> String {
-    let reason = match fit {
-        Fit::TooLarge => "its share is larger than a bank",
-        Fit::Full => "full",
-        Fit::Fragmented => "fragmented",
-        Fit::NoRegion => "no such region was set aside",
-        Fit::Unusable | Fit::InTheWay => "the free space cannot be used",
-        Fit::Unknown | Fit::Contradictory => return title.to_owned(),
-    };
-    format!("{title}: {reason}")
+fn title_of(title: &str, memory: &OutOfMemory, fit: Fit) -> String {
+    let name = if memory.memory.is_empty() { "the memory" } else { &memory.memory };
+    match fit {
+        Fit::TooLarge => format!("{title}: one bank's share is larger than a bank"),
+        Fit::Full => format!("{title}: {name} is full"),
+        Fit::Fragmented => format!("{title}: {name} is fragmented"),
+        Fit::NoRegion => format!("{title}: the device was opened without {name}"),
+        Fit::Unusable => format!("{title}: the free bytes cannot be used"),
+        _ => title.to_owned(),
+    }
 }
 
 fn figures(memory: &OutOfMemory) -> Vec<Figure> {
-    let mut list = vec![
-        figure(
-            "buffer",
-            format!("{} over {}", bytes(memory.requested), count(memory.banks, "bank")),
-        ),
-        figure("needed", format!("{} in each bank, in one piece", bytes(memory.per_bank))),
+    let over_banks =
+        memory.banks.map_or(String::new(), |banks| format!(" over {}", count(banks, "bank")));
+    let least = if memory.per_bank_is_least { "at least " } else { "" };
+    let list = [
+        memory
+            .requested
+            .map(|requested| figure("buffer", format!("{}{over_banks}", bytes(requested)))),
+        memory.per_bank.map(|need| {
+            figure("needed", format!("{least}{} in each bank, in one range", bytes(need)))
+        }),
+        size("size of a bank", memory.bank_size),
+        size("allocated", memory.allocated),
+        size("free", memory.free),
+        size("largest free block", memory.largest_free),
+        memory.placeable.map(|placeable| {
+            figure(
+                "placeable",
+                format!(
+                    "{} in {}, the largest {}",
+                    bytes(placeable.bytes),
+                    count(placeable.windows, "range"),
+                    bytes(placeable.largest)
+                ),
+            )
+        }),
     ];
-    let of_bank = [
-        ("size of a bank", memory.bank_size),
-        ("allocated", memory.allocated),
-        ("free", memory.free),
-        ("largest free block", memory.largest_free),
-    ];
-    list.extend(of_bank.into_iter().filter_map(|(name, value)| Some(figure(name, bytes(value?)))));
-    list
+    list.into_iter().flatten().collect()
 }
 
-fn meaning(memory: &OutOfMemory, fit: Fit) -> String {
-    let name = &memory.memory;
+fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
+    let name = if memory.memory.is_empty() { "The memory" } else { &memory.memory };
+    let is_by_dependencies = memory.placeable.is_some() && memory.largest_free >= memory.per_bank;
     let reason = match fit {
-        Fit::TooLarge => "Each bank's share of this buffer is larger than a whole bank, so that it could not be placed \
-                          even if nothing else were allocated."
+        Fit::TooLarge if memory.bank_size.is_none() => {
+            let chip = context.chip.limits().map_or("No chip".to_owned(), |limits| format!("No {}", limits.name));
+            let largest = memory.kind().and_then(|kind| chip::largest_bank(kind, context.chip)).unwrap_or(0);
+            format!("{chip} has more than {} in a bank of {name}: the buffer could not be placed even if nothing else were allocated.", bytes(largest))
+        }
+        Fit::TooLarge => "Each bank's share of this buffer is larger than a whole bank: it could not be placed even if nothing \
+                          else were allocated."
             .to_owned(),
-        Fit::Full => format!(
-            "Less is free than is needed: {name} is full. Fragmentation is not the cause, though it may add to it."
-        ),
+        Fit::Full if is_by_dependencies => "What is free is mostly held by other allocators of the same device (sub-devices, cores with allocations of their own): less than a bank's share remains."
+            .to_owned(),
+        Fit::Full => format!("Less is free than is needed: {name} is full."),
+        Fit::Fragmented if is_by_dependencies => "A free block is large enough, but other allocators of the same device (sub-devices, cores with allocations of their own) hold parts of it. What remains is fragmented: no single range is large enough."
+            .to_owned(),
         Fit::Fragmented => format!(
-            "{name} is fragmented: enough is free in sum, but a bank's share of a buffer has to lie in one piece, and \
-             no free block is large enough."
+            "{name} is fragmented: enough is free in sum, but a bank's share of a buffer has to lie in one range, and no \
+             free block is large enough."
         ),
-        Fit::NoRegion => format!(
-            "{name} is a region that is set aside when the device is opened, and it was opened without it (0 bytes)."
+        Fit::NoRegion => {
+            let option = if memory.kind() == Some(Kind::Trace) { "trace_region_size" } else { "l1_small_size" };
+            format!("{name} is a region that {option} sets aside when the device is opened. The device was opened without it: the default is 0.")
+        }
+        Fit::Unusable => "A free block is large enough, yet it could not be used: other allocators of the same device \
+                          (sub-devices, cores with allocations of their own) hold parts of it, or the buffer must stay \
+                          above a certain address."
+            .to_owned(),
+        _ if memory.cut => String::new(),
+        _ => format!(
+            "This release does not print how much was free, so that full and fragmented cannot be told apart ({} and \
+             later do).",
+            release::first_with_free_bytes()
         ),
-        Fit::Unusable | Fit::InTheWay => "A free block is large enough, yet it could not be used: other allocators of \
-                              the same device (sub-devices, cores with allocations of their own) hold parts of it, or \
-                              the buffer must stay above a certain address."
-            .to_owned(),
-        Fit::Unknown | Fit::Contradictory => "This release does not print how much was free, so that full and \
-                              fragmented cannot be told apart (0.66 and later do)."
-            .to_owned(),
+    };
+    let cut = if memory.cut {
+        " The message was cut: look for another copy of it for the rest of its numbers."
+    } else {
+        ""
     };
     format!(
-        "A buffer is spread evenly over banks, as a rule at the same address in each of them. {reason}"
+        "A buffer is spread evenly over banks, at the same address in each of them. {reason}{cut}"
     )
+    .replace("  ", " ")
 }
 
-fn advice_for(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice> {
-    let mut list = Vec::new();
+fn advice_for(
+    memory: &OutOfMemory,
+    fit: Fit,
+    over: Option<u64>,
+    context: &Context<'_>,
+) -> Vec<Advice> {
     match memory.kind() {
-        Some(Kind::L1Small) => list.push(larger_region("l1_small_size", memory, over)),
-        Some(Kind::Trace) => list.extend([
-            larger_region("trace_region_size", memory, over),
-            advice(
-                "Leave trace_region_size at 0: from 0.69 on, traces are then kept in ordinary DRAM as needed.",
-                None,
+        Some(Kind::L1Small) => vec![larger_l1_small(memory, over)],
+        Some(Kind::Trace) => vec![
+            larger_trace_region(memory, over, context),
+            advice("Release traces that are no longer replayed: ttnn.release_trace.", None),
+            advice(trace::DYNAMIC, None),
+        ],
+        Some(Kind::L1) => l1_advice(memory, fit, over, context),
+        _ => dram_advice(memory, fit, over),
+    }
+}
+
+/// The size of a region that is large enough, in each bank.
+fn room_for(memory: &OutOfMemory, over: Option<u64>) -> Option<u64> {
+    memory.bank_size.zip(over).and_then(|(size, over)| size.checked_add(over))
+}
+
+fn larger_l1_small(memory: &OutOfMemory, over: Option<u64>) -> Advice {
+    match room_for(memory, over) {
+        Some(room) => advice(
+            format!(
+                "Open the device with l1_small_size={room} or more instead of {}. Every core's L1 gets smaller by the difference.",
+                memory.bank_size.unwrap_or(0)
             ),
-        ]),
-        Some(Kind::L1) => list.extend(l1_advice(memory, fit, over)),
-        _ => list.extend(dram_advice(memory, fit, over)),
+            Some(room),
+        ),
+        None => {
+            let more = memory.per_bank.map_or(String::new(), |need| {
+                format!(": room for at least {} more in each core", bytes(need))
+            });
+            advice(format!("Open the device with a larger l1_small_size{more}."), memory.per_bank)
+        }
     }
-    list
 }
 
-/// The region is sized at device open: how large it has to be.
-fn larger_region(option: &str, memory: &OutOfMemory, over: Option<u64>) -> Advice {
-    let room = memory.bank_size.zip(over).and_then(|(size, over)| size.checked_add(over));
-    let Some(room) = room else {
-        let text = format!(
-            "Open the device with a larger {option}: room for at least {} more in each bank.",
-            bytes(memory.per_bank)
-        );
-        return advice(text, Some(memory.per_bank));
+fn larger_trace_region(memory: &OutOfMemory, over: Option<u64>, context: &Context<'_>) -> Advice {
+    let whole = |room: u64| memory.banks.and_then(|banks| room.checked_mul(banks));
+    let Some((room, whole)) = room_for(memory, over).and_then(|room| Some((room, whole(room)?)))
+    else {
+        return advice("Open the device with a larger trace_region_size.", None);
     };
-    let mut text = format!("Open the device with a larger {option}: ");
-    if option == "l1_small_size" {
-        text += &format!("at least {room} instead of {}. ", memory.bank_size.unwrap_or(0));
-        text += "Every core's L1 gets smaller by the difference.";
-    } else {
-        let whole = room.saturating_mul(memory.banks);
-        text += &format!(
-            "at least {whole}, which is {} in each of {}. Releases differ in whether the option counts one bank or \
-             all; this is enough for both.",
-            bytes(room),
-            count(memory.banks, "bank")
-        );
+    match context.release.map(release::trace_region_is_per_bank) {
+        Some(true) => advice(
+            format!(
+                "Open the device with trace_region_size={room} or more: this release sets that much aside in each bank."
+            ),
+            Some(room),
+        ),
+        Some(false) => advice(
+            format!(
+                "Open the device with trace_region_size={whole} or more: {} in each of {}.",
+                bytes(room),
+                count(memory.banks.unwrap_or(0), "bank")
+            ),
+            Some(whole),
+        ),
+        None => advice(
+            format!(
+                "Open the device with a larger trace_region_size. From 0.76 on it counts all banks together: at least \
+                 {whole}. Up to 0.72 it counts one bank: at least {room}."
+            ),
+            Some(whole),
+        ),
     }
-    advice(text, Some(room))
 }
 
-fn l1_advice(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice> {
-    let mut list = Vec::new();
+fn l1_advice(
+    memory: &OutOfMemory,
+    fit: Fit,
+    over: Option<u64>,
+    context: &Context<'_>,
+) -> Vec<Advice> {
+    let mut list: Vec<Advice> = Vec::new();
     if fit == Fit::Fragmented {
+        list.extend(semaphore_advice(context));
         list.push(defragment(memory));
     }
     let dram = advice("Keep the tensor in DRAM: memory_config=ttnn.DRAM_MEMORY_CONFIG.", None);
-    match cores_needed(memory) {
-        Some((cores, room)) if cores <= MOST_WORMHOLE_CORES => {
-            list.extend([more_cores(memory, cores, room), dram]);
+    match (cores_needed(memory, fit, context), more_cores(memory, fit, context)) {
+        (Some((cores, _)), Some(more))
+            if cores <= context.chip.cores.unwrap_or(chip::FEWEST_CORES) =>
+        {
+            list.extend([more, dram])
         }
-        Some((cores, room)) => list.extend([dram, more_cores(memory, cores, room)]),
-        None => list.push(dram),
+        (_, more) => {
+            list.push(dram);
+            list.extend(more);
+        }
     }
     if let (Fit::Full, Some(over)) = (fit, over) {
         list.push(free_some(memory, over));
     }
     list.extend(smaller_type(memory));
+    if fit == Fit::TooLarge {
+        list.push(advice(
+            "Process the tensor in parts, one after the other (ttnn.slice, chunked loops).",
+            None,
+        ));
+    }
     list
 }
 
@@ -193,16 +291,18 @@ fn dram_advice(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice>
         (Fit::Full, Some(over)) => list.push(free_some(memory, over)),
         _ => {}
     }
-    if let Some(room) = room(memory).filter(|_| fit != Fit::Unusable) {
-        let whole = room.saturating_mul(memory.banks);
-        let parts = memory.per_bank.div_ceil(room);
+    let sizes =
+        room(memory).zip(memory.banks).zip(memory.per_bank).filter(|_| fit != Fit::Unusable);
+    if let Some(((room, banks), need)) = sizes {
+        let whole = room.saturating_mul(banks);
+        let parts = need.div_ceil(room);
         list.push(advice(
             format!(
-                "Make the tensor smaller: up to {} would fit now ({} in each of {}). Split over a mesh of {} chips \
-                 with as much free it would fit; so it would in as many parts, one after the other.",
+                "Make the tensor smaller: up to {} fit now ({} in each of {}). Split over a mesh of {} chips with as \
+                 much free each, it fits; so it does in as many parts, one after the other.",
                 bytes(whole),
                 bytes(room),
-                count(memory.banks, "bank"),
+                count(banks, "bank"),
                 grouped(parts)
             ),
             Some(room),
@@ -221,76 +321,88 @@ fn dram_advice(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice>
 
 /// The most that each bank could have taken, if the message says so and it is not nothing.
 fn room(memory: &OutOfMemory) -> Option<u64> {
-    memory.largest_free.or(memory.bank_size).filter(|room| *room > 0 && *room < memory.per_bank)
+    let largest = memory.placeable.map(|placeable| placeable.largest).or(memory.largest_free);
+    largest.or(memory.bank_size).filter(|room| *room > 0 && Some(*room) < memory.per_bank)
 }
 
 fn defragment(memory: &OutOfMemory) -> Advice {
-    let now = match memory.largest_free {
+    let now = match room(memory) {
         Some(largest) => format!(" Up to {} in each bank fit as it is.", bytes(largest)),
         None => String::new(),
     };
     advice(
         format!(
-            "Close the holes: allocate this buffer earlier, before the small and long-lived ones; free neighbours of \
-             a hole; or move a tensor that lies between two holes (ttnn.reallocate).{now}"
+            "Close the holes: allocate this buffer earlier, before small and long-lived ones; free a neighbour of a hole; or \
+             move a tensor that lies between two holes (ttnn.reallocate).{now}"
         ),
-        memory.largest_free,
+        room(memory),
     )
 }
 
-/// Banks of L1 are cores: over how many the buffer has to be sharded at least, with how much in each.
-fn cores_needed(memory: &OutOfMemory) -> Option<(u64, u64)> {
-    let room = room(memory)?;
-    Some((memory.per_bank.checked_mul(memory.banks)?.div_ceil(room), room))
+/// Banks of L1 are cores: the least number of them to shard the buffer over, with the bytes in each.
+fn cores_needed(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> Option<(u64, u64)> {
+    let certain =
+        || (fit == Fit::TooLarge).then(|| chip::largest_bank(Kind::L1, context.chip)).flatten();
+    let room = room(memory).or_else(certain)?;
+    Some((memory.per_bank?.checked_mul(memory.banks?)?.div_ceil(room), room))
 }
 
-fn more_cores(memory: &OutOfMemory, cores: u64, room: u64) -> Advice {
+/// Advice to use more cores, if the chip can have so many; or that this does not help, if no chip has.
+fn more_cores(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> Option<Advice> {
+    let (cores, room) = cores_needed(memory, fit, context)?;
     let room_text = bytes(room);
-    let text = if cores <= MOST_WORMHOLE_CORES {
+    let most = context.chip.most_cores();
+    let banks = memory.banks?;
+    let text = if cores > most {
+        let chip = match (context.chip.cores, context.chip.limits()) {
+            _ if cores > chip::MOST_CORES => format!("no chip has more than {}", chip::MOST_CORES),
+            (Some(cores), _) => format!("this chip has {cores}"),
+            (None, Some(limits)) => format!("a {} has at most {most}", limits.name),
+            (None, None) => format!("no chip has more than {most}"),
+        };
+        format!(
+            "Sharding over more cores does not help: with at most {room_text} in each it takes {} cores, and {chip}.",
+            grouped(cores)
+        )
+    } else if context.chip.cores.is_some() || cores <= chip::FEWEST_CORES {
         format!(
             "Shard it over at least {} instead of {}, so that a shard is at most {room_text}.",
             count(cores, "core"),
-            grouped(memory.banks)
-        )
-    } else if cores <= MOST_CORES {
-        format!(
-            "On a Blackhole with so many cores: shard it over at least {cores} instead of {}, so that a shard is at \
-             most {room_text}. A Wormhole has at most {MOST_WORMHOLE_CORES} cores.",
-            grouped(memory.banks)
+            grouped(banks)
         )
     } else {
         format!(
-            "Sharding alone does not help: with at most {room_text} in each core it would take {} cores, and no chip \
-             has more than {MOST_CORES}.",
-            grouped(cores)
+            "Shard it over at least {} instead of {}, so that a shard is at most {room_text}; \
+             device.compute_with_storage_grid_size() tells whether the chip has so many.",
+            count(cores, "core"),
+            grouped(banks)
         )
     };
-    advice(text, Some(room))
+    Some(advice(text, Some(room)))
 }
 
 fn free_some(memory: &OutOfMemory, over: u64) -> Advice {
-    let whole = over.saturating_mul(memory.banks);
+    let whole = memory.banks.map_or(String::new(), |banks| {
+        format!(" ({} in all {})", bytes(over.saturating_mul(banks)), count(banks, "bank"))
+    });
     advice(
         format!(
-            "Free buffers in {} first: ttnn.deallocate what is no longer needed, at least {} in each bank ({} in all \
-             {}).",
+            "Free buffers in {} first: ttnn.deallocate what is no longer needed, at least {} in each bank{whole}.",
             memory.memory,
-            bytes(over),
-            bytes(whole),
-            count(memory.banks, "bank")
+            bytes(over)
         ),
         Some(over),
     )
 }
 
-/// A tile of bfloat8_b takes 1,088 bytes, one of bfloat16 2,048: is that enough?
+/// Advice to use a smaller type, if that is enough: a tile of bfloat8_b takes 1,088 bytes, one of bfloat16 2,048.
 fn smaller_type(memory: &OutOfMemory) -> Option<Advice> {
     let room = room(memory)?;
-    let smaller = u64::try_from((u128::from(memory.per_bank) * 1088).div_ceil(2048)).ok()?;
+    let smaller = u64::try_from((u128::from(memory.per_bank?) * 1088).div_ceil(2048)).ok()?;
     (smaller <= room).then(|| {
         advice(
             format!(
-                "If it is bfloat16: as bfloat8_b it takes about {} in each bank, which fits.",
+                "If it is ttnn.bfloat16: as ttnn.bfloat8_b it takes about {} in each bank, which fits.",
                 bytes(smaller)
             ),
             Some(smaller),
@@ -300,14 +412,13 @@ fn smaller_type(memory: &OutOfMemory) -> Option<Advice> {
 
 pub(super) fn below_limit(limit: &BelowLimit) -> Verdict {
     let title = "An L1 buffer would lie lower than it may";
-    let mut figures = vec![
-        figure("lowest address allowed", grouped(limit.limit)),
-        figure("address found", grouped(limit.address)),
-    ];
-    let Some(over) = limit.limit.checked_sub(limit.address).filter(|over| *over > 0) else {
-        return contradictory(title, figures);
+    let at = |name, address: Option<u64>| address.map(|address| figure(name, grouped(address)));
+    let list = [at("lowest address allowed", limit.limit), at("address found", limit.address)];
+    let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
+    let Some(over) = excess(limit.limit, limit.address) else {
+        return contradictory(title, figures, limit.limit.is_none() || limit.address.is_none());
     };
-    figures.insert(0, figure("over", bytes(over)));
+    figures.insert(0, figure("short by", bytes(over)));
     Verdict {
         title: format!("{title}, by {}", bytes(over)),
         meaning: "Buffers that are interleaved over all cores may use only the upper part of L1, since some banks are \

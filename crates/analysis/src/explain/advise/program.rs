@@ -1,14 +1,12 @@
-//! Programs that are too large for the kernel config ring.
+//! Programs that are too large for the kernel configuration ring.
 
-use super::{Advice, Fit, Verdict, advice, contradictory, figure};
+use super::{Advice, Figure, Fit, Verdict, advice, contradictory, figure, size};
 use crate::explain::message::{ProgramPart, ProgramTooLarge};
 use crate::explain::units::{bytes, grouped};
 
 pub(super) fn too_large(program: &ProgramTooLarge) -> Verdict {
-    let mut figures = vec![
-        figure("program", bytes(program.size)),
-        figure("kernel config ring", bytes(program.ring)),
-    ];
+    let list = [size("program", program.size), size("ring", program.ring)];
+    let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
     if let Some(processor) = &program.processor {
         figures.push(figure("cores", format!("of type {processor}")));
     }
@@ -23,14 +21,20 @@ pub(super) fn too_large(program: &ProgramTooLarge) -> Verdict {
         figures.push(figure("kernels", program.kernels.join(", ")));
     }
     // Releases up to 0.64 or so refused a program of exactly the ring's size too.
-    let Some(over) = program.size.checked_sub(program.ring) else {
-        return contradictory("A program is too large for the kernel config ring", figures);
+    let Some(over) = program.size.zip(program.ring).and_then(|(size, ring)| size.checked_sub(ring))
+    else {
+        let is_cut = program.size.is_none() || program.ring.is_none();
+        return contradictory(
+            "A program is too large for the kernel configuration ring",
+            figures,
+            is_cut,
+        );
     };
-    figures.insert(0, figure("over", bytes(over)));
+    figures.insert(0, figure("short by", bytes(over)));
     Verdict {
         title: match over {
-            0 => "A program takes the whole kernel config ring, and one byte has to stay free".to_owned(),
-            _ => format!("A program is too large for the kernel config ring by {}", bytes(over)),
+            0 => "A program takes the whole kernel configuration ring, and one byte has to stay free".to_owned(),
+            _ => format!("A program is too large for the kernel configuration ring by {}", bytes(over)),
         },
         meaning: "At launch, a core gets the program's kernels, runtime arguments, semaphores and buffer descriptions \
                   in a ring of fixed size in its L1. This program needs more than the whole ring. It is about code \
@@ -59,7 +63,7 @@ fn program_advice(program: &ProgramTooLarge, over: u64) -> Vec<Advice> {
                 "Make the ring larger: open the device with a worker_l1_size that is lower by at least {over} bytes, \
                  at most ttnn.get_max_worker_l1_unreserved_size() - {}. Lower, not higher: the ring gets what \
                  worker_l1_size leaves, and tensors and circular buffers lose as much.",
-                program.size
+                program.size.unwrap_or(0)
             ),
             Some(over),
         ));
@@ -72,7 +76,7 @@ fn program_advice(program: &ProgramTooLarge, over: u64) -> Vec<Advice> {
     list
 }
 
-/// The part to make smaller; with a breakdown, the largest part.
+/// The part to make smaller; with a breakdown, the largest.
 fn largest_part(parts: &[ProgramPart]) -> String {
     let code = ["kernel text", "brisc", "ncrisc", "trisc", "erisc", "dm"];
     let whole = parts.iter().filter(|part| {

@@ -133,6 +133,9 @@ impl Section {
                 .capacity
                 .filter(|total| self.sum > 0 && total % self.sum == 0)
                 .map(|total| total / self.sum);
+        } else {
+            (usage.total_capacity, usage.total_used, usage.total_free) =
+                (self.capacity, self.used, self.free);
         }
         usage.derived()
     }

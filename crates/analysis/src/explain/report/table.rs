@@ -18,7 +18,11 @@ impl MemoryReport {
         let what = match self.form {
             Form::Summary => "memory in use",
             Form::L1Summary => "room for interleaved L1 buffers",
+            Form::Detailed if self.usages.iter().all(|usage| usage.blocks.is_none()) => {
+                "memory in use; the table of blocks was cut off"
+            }
             Form::Detailed => "memory in use, with the table of blocks",
+            Form::Results => "memory in use",
         };
         let unit = match self.unit {
             Unit::Bytes => "",
@@ -43,12 +47,16 @@ impl MemoryReport {
                 usage.program.map(|program| format!("program {program}, ")).unwrap_or_default();
             format!("{program}{}: {}.", name(usage), parts.join(", "))
         };
-        self.usages.iter().take(MAX_ROWS).map(sentence).collect()
+        let known =
+            self.usages.iter().take(MAX_ROWS).filter(|usage| usage.total_capacity.is_none());
+        known.map(sentence).collect()
     }
 
     /// The table, with a heading, columns aligned. Empty without rows.
     pub(in crate::explain) fn table(&self) -> Vec<String> {
-        let rows: Vec<[String; 8]> = self.usages.iter().take(MAX_ROWS).map(row).collect();
+        let known =
+            self.usages.iter().take(MAX_ROWS).filter(|usage| usage.total_capacity.is_none());
+        let rows: Vec<[String; 8]> = known.map(row).collect();
         if rows.is_empty() {
             return Vec::new();
         }
@@ -75,7 +83,9 @@ impl MemoryReport {
 
     /// The bytes that the table does not show.
     pub(in crate::explain) fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.usages.iter().take(MAX_ROWS).filter_map(blocks).collect();
+        let shown = self.usages.iter().take(MAX_ROWS);
+        let mut notes: Vec<String> = shown.clone().filter_map(totals).collect();
+        notes.extend(shown.filter_map(blocks));
         if self.usages.len() > MAX_ROWS {
             notes.push(format!("{} rows more.", self.usages.len() - MAX_ROWS));
         }
@@ -110,6 +120,18 @@ fn row(usage: &Usage) -> [String; 8] {
         shown(usage.largest_free),
         fragmented,
     ]
+}
+
+/// The sentence on a memory of which only totals are known.
+fn totals(usage: &Usage) -> Option<String> {
+    let capacity = usage.total_capacity?;
+    let used = usage.total_used.map_or("an unknown part".to_owned(), grouped);
+    Some(format!(
+        "{}: {used} of {} allocated in all banks together. The block table is missing, so the number of banks and the \
+         largest free block are not known.",
+        name(usage),
+        bytes(capacity)
+    ))
 }
 
 /// The sentence on the table of blocks; none for a bank without any.

@@ -117,18 +117,23 @@ fn message(refusal: &Refusal) -> Option<Message> {
     match refusal.kind {
         RefusalKind::Clash => Some(Message::BuffersClash(BuffersClash {
             buffers,
-            program,
-            cores,
-            l1_address: limit,
-            end,
+            program: Some(program),
+            cores: Some(cores),
+            l1_address: Some(limit),
+            end: Some(end),
         })),
         RefusalKind::BeyondL1 => {
-            let beyond = BuffersBeyondL1 { buffers, cores, end, l1_size: limit };
+            let beyond = BuffersBeyondL1 {
+                buffers,
+                cores: Some(cores),
+                end: Some(end),
+                l1_size: Some(limit),
+            };
             Some(Message::BuffersBeyondL1(beyond))
         }
         RefusalKind::ConfigTooLarge => Some(Message::ProgramTooLarge(ProgramTooLarge {
-            size: end,
-            ring: limit,
+            size: Some(end),
+            ring: Some(limit),
             processor: None,
             parts: Vec::new(),
             kernels: Vec::new(),

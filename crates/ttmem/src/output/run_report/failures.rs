@@ -9,7 +9,7 @@ use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 
 /// Figures that say the same as others, or are in the title.
-const LEFT_OUT: [&str; 3] = ["buffer", "allocated", "in the way"];
+const LEFT_OUT: [&str; 3] = ["buffer", "allocated", "blocked by"];
 /// As much advice is given for each.
 const MOST_ADVICE: usize = 3;
 
@@ -54,8 +54,8 @@ pub(super) fn draw_explanation(sheet: &mut Sheet<'_>, explanation: &Explanation)
         .map(|figure| format!("{} {}", figure.name, figure.value))
         .collect();
     text(sheet, Role::Plain, 4, &figures.join("; "));
-    for figure in explanation.figures.iter().filter(|figure| figure.name == "in the way") {
-        hanging(sheet, (Role::Plain, 4), "in the way: ", &figure.value);
+    for figure in explanation.figures.iter().filter(|figure| figure.name == "blocked by") {
+        hanging(sheet, (Role::Plain, 4), "blocked by: ", &figure.value);
     }
     for (number, advice) in (1..).zip(explanation.advice.iter().take(MOST_ADVICE)) {
         hanging(sheet, (Role::Plain, 4), &format!("{number}. "), &advice.text);

@@ -1,0 +1,203 @@
+//! The table of messages: one pattern for all releases' wordings of a message.
+//!
+//! A pattern is a regular expression over text whose lines are joined and whose spaces are collapsed. `#name#` is a
+//! number, `@name@` a set of core ranges, `%name%` a word. After the head, each part is optional and may be preceded by
+//! a gap, so that a message that was cut, or whose middle was left out, still gives what it has.
+
+use std::sync::OnceLock;
+
+use regex::{Captures, Regex};
+
+use super::cores::{Cores, Cursor};
+use super::message::Message;
+use super::{number, pattern};
+
+/// One message.
+pub(super) struct Form {
+    /// Texts of which one is in every print of the message, for a fast check.
+    pub(super) keys: &'static [&'static str],
+    /// The pattern of the beginning, which has to be there.
+    pub(super) head: &'static str,
+    /// The patterns of the numbers that follow.
+    pub(super) parts: &'static [&'static str],
+    /// Makes the message of the numbers.
+    pub(super) make: fn(&Values<'_>) -> Option<Message>,
+    pub(super) compiled: OnceLock<Option<Regex>>,
+}
+
+impl Form {
+    pub(super) const fn new(
+        keys: &'static [&'static str],
+        head: &'static str,
+        parts: &'static [&'static str],
+        make: fn(&Values<'_>) -> Option<Message>,
+    ) -> Self {
+        Self { keys, head, parts, make, compiled: OnceLock::new() }
+    }
+
+    /// The compiled pattern.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| compile(self.head, self.parts)).as_ref()
+    }
+
+    /// Every print of the message in a text.
+    pub(super) fn matches(&self, text: &str) -> Vec<Match> {
+        if !self.keys.iter().any(|key| text.contains(key)) {
+            return Vec::new();
+        }
+        let Some(regex) = self.regex() else { return Vec::new() };
+        let made = regex.captures_iter(text).filter_map(|captures| {
+            let whole = captures.get(0)?;
+            let values = Values::new(&captures, regex, text);
+            let known = values.known();
+            let end = whole.end().max(values.end.get());
+            Some(Match { message: (self.make)(&values)?, start: whole.start(), end, known })
+        });
+        made.collect()
+    }
+}
+
+/// A message in a text.
+#[derive(Clone, Debug)]
+pub(super) struct Match {
+    pub(super) message: Message,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Numbers that were read.
+    pub(super) known: usize,
+}
+
+/// Characters that may lie between two parts, where a message's middle was left out.
+const GAP: &str = ".{0,48}?";
+
+fn compile(head: &str, parts: &[&str]) -> Option<Regex> {
+    let mut text = expand(head);
+    for part in parts {
+        text += &format!("(?:{GAP}{})?", expand(part));
+    }
+    pattern::compile(&text)
+}
+
+fn expand(pattern: &str) -> String {
+    let mut text = String::new();
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['#', '@', '%']) {
+        let marker = &rest[at..=at];
+        let after = &rest[at + 1..];
+        let Some((name, behind)) = after.split_once(marker) else { break };
+        text += &rest[..at];
+        let value = match marker {
+            "#" => number::PATTERN,
+            "@" => CORES,
+            _ => r"(?:[A-Za-z_][A-Za-z0-9_]*|\{\})",
+        };
+        text += &format!("(?P<{name}>{value})");
+        rest = behind;
+    }
+    text + rest
+}
+
+const CORES: &str = r"(?:\{ ?(?:\[[^\]]{3,60}\],? ?){1,64}\}|\[[^\]]{3,60}\]|\(x=\d+, ?y=\d+\)|\(\d+, ?\d+\)|\d+-\d+|\{\})";
+
+/// The values of one match, by name.
+pub(super) struct Values<'t> {
+    named: Vec<(String, &'t str)>,
+    /// Where the values end that are below the message, as early releases printed them.
+    end: std::cell::Cell<usize>,
+}
+
+impl<'t> Values<'t> {
+    fn new(captures: &Captures<'t>, regex: &Regex, text: &'t str) -> Self {
+        let named: Vec<(String, &str)> = regex
+            .capture_names()
+            .flatten()
+            .filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str())))
+            .collect();
+        let end = captures.get(0).map_or(0, |whole| whole.end());
+        let mut values = Self { named, end: std::cell::Cell::new(end) };
+        values.drop_cut_number(text, end);
+        values.read_below(text);
+        values
+    }
+
+    /// A number that the match ends with is not believed if the text was cut there.
+    fn drop_cut_number(&mut self, text: &'t str, end: usize) {
+        let rest = &text[end..];
+        let is_cut = rest.starts_with("...") || rest.starts_with(" ...") || rest.starts_with('[');
+        let ends_match = |value: &str| {
+            text[..end].ends_with(value) && value.ends_with(|last: char| last.is_ascii_digit())
+        };
+        if is_cut && self.named.last().is_some_and(|(_, value)| ends_match(value)) {
+            self.named.pop();
+        }
+    }
+
+    /// Early 2024 printed the template with its holes, and the values in the lines below.
+    fn read_below(&mut self, text: &'t str) {
+        if !self.named.iter().any(|(_, value)| *value == "{}") {
+            return;
+        }
+        let Some(value) = BELOW
+            .get_or_init(|| {
+                pattern::compile(&format!("^ ?({CORES}|{}|[A-Z][A-Z0-9_]+)", number::PATTERN))
+            })
+            .as_ref()
+        else {
+            return;
+        };
+        let mut position = self.end.get();
+        for (_, named) in self.named.iter_mut().filter(|(_, value)| *value == "{}") {
+            let Some(found) =
+                value.captures(&text[position..]).and_then(|captures| captures.get(1))
+            else {
+                return;
+            };
+            *named = found.as_str();
+            position += found.end();
+        }
+        self.end.set(position);
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&'t str> {
+        self.named
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| *value)
+            .filter(|value| *value != "{}")
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        number::read(self.text(name)?)
+    }
+
+    pub(super) fn cores(&self, name: &str) -> Option<Cores> {
+        Cores::read(&mut Cursor::new(self.text(name)?))
+    }
+
+    pub(super) fn word(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    /// True if a part was found.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.named.iter().any(|(known, _)| known == name)
+    }
+
+    fn known(&self) -> usize {
+        self.named.len()
+    }
+}
+
+static BELOW: OnceLock<Option<Regex>> = OnceLock::new();
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::FORMS;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for form in &FORMS {
+            assert!(form.regex().is_some(), "{}", form.head);
+        }
+    }
+}

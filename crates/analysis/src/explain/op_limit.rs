@@ -1,0 +1,319 @@
+//! Ops' own checks of L1, recognised by their form: a need and a limit, whatever the words around them.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use super::form::Match;
+use super::message::{Message, OpLimit, OpUnit};
+use super::{number, pattern};
+
+/// A form of such a check. `need`, `plus`, `times` and `limit` are its numbers.
+struct Shape {
+    regex: Option<Regex>,
+    unit: OpUnit,
+}
+
+/// The sentence has to name a memory of cores.
+static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"\bL1\b|\bL1_|l1_for_cb|\bCBs?\b|\bDFBs?\b|[Cc]ircular ?[Bb]uffer|[Dd]ataflow buffer|DRISC|service-core|ServiceCore|bank size|[Mm]emory map end|Ringbuffer",
+    )
+});
+
+/// Sentences about something else than memory that is missing.
+static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"(?i-u)aligned to|alignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space",
+    )
+});
+
+/// What says that the op continues.
+static WARNING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"DRAM downgrade|may regress|depth reduced|disabled|leaves only|[Ff]alling back",
+    )
+});
+
+static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    let shape = |pattern: &str, unit| Shape {
+        regex: pattern::compile(
+            &pattern.replace("NUM", number::PATTERN).replace("UNIT", r" ?(?:B|[Bb]ytes)\b"),
+        ),
+        unit,
+    };
+    let bytes = |pattern| shape(pattern, OpUnit::Bytes);
+    let addresses = |pattern| shape(pattern, OpUnit::Addresses);
+    vec![
+        addresses(
+            r"needs? NUMUNIT,? \(?end(?:s|ing) at (?P<need>NUM)\)?,? but the global.semaphores?(?: region)? starts? at (?P<limit>NUM)",
+        ),
+        addresses(
+            r"base (?:allocator )?address (?P<need>NUM) >= lowest occupied address (?P<limit>NUM)",
+        ),
+        addresses(
+            r"[Mm]emory map end address:? (?P<need>NUM) (?:is greater than|exceeds) (?:allocated |usable )?(?:worker )?L1 end address:? (?P<limit>NUM)",
+        ),
+        addresses(
+            r"\((?:start: NUM, end: )?(?P<need>NUM)\) extends past L1 end \(size:? (?P<limit>NUM)\)",
+        ),
+        addresses(
+            r"L1 region \[NUM, ?(?P<need>NUM)\) overlaps an existing L1 allocation at (?P<limit>NUM)",
+        ),
+        bytes(
+            r"needs? (?P<need>NUM) x (?P<times>NUM)UNIT plus (?P<plus>NUM)UNIT .{0,40}?, in (?P<limit>NUM)UNIT",
+        ),
+        bytes(
+            r"Tiles (?P<need>NUM) at Tile Size (?P<times>NUM) \(times (?P<twice>NUM) for output\) exceeds L1 capacity (?P<limit>NUM)",
+        ),
+        bytes(
+            r"L1 budget NUM%: (?P<limit>NUM)UNIT; minimum estimated CB size(?: \([^)]{0,40}\))?: (?P<need>NUM)UNIT",
+        ),
+        bytes(
+            r"(?:requires?|needs?|needed|takes?|uses?)(?: at least| about| roughly)?:? ~?(?P<need>NUM) ?(?:L1 |CB )?(?:B|[Bb]ytes)\b(?: \w{1,12})?(?: ?\+ (?P<plus>NUM)UNIT(?: \w{1,12})?)?.{0,200}?(?:but only|, only|; only|owns only|only|but budget is|budget(?: is)?|have|core has|core L1 is|bank size is|capacity(?: is)?|limit(?: is)?|available(?: is)?:?|of the|but there (?:is|are)|but got|in) ~?\(?(?P<limit>NUM)UNIT",
+        ),
+        bytes(
+            r"(?:requires?|needs?) ~?(?P<need>NUM) ?(?:L1 |CB )?(?:B|[Bb]ytes)\b.{0,120}?(?:budget is|budget|limit is|limit|capacity is|L1 is|only) ~?\(?(?P<limit>NUM)\b",
+        ),
+        bytes(
+            r"(?P<sum>(?:[A-Za-z][\w -]{0,30}[ =]NUMUNIT ?\+ ){1,4}[A-Za-z][\w -]{0,30}[ =]NUMUNIT) exceeds? .{0,60}?(?P<limit>NUM)UNIT",
+        ),
+        bytes(
+            r"(?P<need>NUM)(?:UNIT)?\)?(?: for NUM tiles\))? (?:exceeds?|would not fit|does not fit|do not fit|won't fit|cannot fit|can't fit|(?:which )?is (?:greater|larger|more) than|(?:which )?is beyond|overflows?)(?: (?:in|into|on))?(?: [\w.'-]+){0,9}:?[ =]\(?(?P<limit>NUM)UNIT",
+        ),
+        bytes(r"=(?P<need>NUM) exceeds (?:\w+)=(?P<limit>NUM)"),
+        bytes(
+            r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7} \(?(?P<limit>NUM)\b",
+        ),
+        bytes(
+            r"(?:can ?not|does not|do not|would not) fit .{0,140}?(?P<need>NUM)UNIT\)? in(?:to)? .{0,60}?\(?(?P<limit>NUM)UNIT",
+        ),
+        bytes(r"\((?P<limit>NUM)UNIT\) too small for [^.;(]{0,60}(?:\((?P<need>NUM)UNIT\))?"),
+        bytes(r"(?P<need>NUM)UNIT leaves only NUM CB slot"),
+        bytes(r"(?P<need>NUM)[- ]bytes? [\w -]{0,50}(?:does not|do not|cannot|would not) fit"),
+        bytes(r"(?:OOM|out of memory) on core .{1,30}?\((?P<need>NUM) bytes requested\)"),
+        bytes(r"(?:only |budget:? |[Aa]vailable L1: |L1 available: )(?P<limit>NUM)UNIT"),
+        bytes(r"(?:requires?|needs?) ~?(?P<need>NUM)UNIT(?: of)? (?:L1|CB|DFB)"),
+        bytes(
+            r"[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 (?:too small|region)|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
+        ),
+    ]
+});
+
+/// A sentence is not longer.
+const SENTENCE: usize = 900;
+
+/// Finds such checks in one record of a log; `source` is the text before it, for the source file that it names.
+pub(super) fn find(text: &str, record: std::ops::Range<usize>) -> Option<Match> {
+    let end = record.end.min(record.start + SENTENCE);
+    let sentence = &text[record.start..end];
+    let is = |pattern: &LazyLock<Option<Regex>>| {
+        pattern.as_ref().is_some_and(|pattern| pattern.is_match(sentence))
+    };
+    if !is(&MEMORY) || is(&OTHER) {
+        return None;
+    }
+    let (shape, captures) =
+        SHAPES.iter().find_map(|shape| Some((shape, shape.regex.as_ref()?.captures(sentence)?)))?;
+    let whole = captures.get(0)?;
+    let start = record.start + sentence_start(&sentence[..whole.start()]);
+    let message = OpLimit {
+        op: op_name(&text[..record.start], &sentence[start - record.start..]),
+        need: need(&captures),
+        limit: captures.name("limit").and_then(|limit| number::read(limit.as_str())),
+        is_warning: is(&WARNING),
+        unit: shape.unit,
+    };
+    let end = record.start + sentence_end(sentence, whole.end());
+    Some(Match {
+        known: 1 + usize::from(message.need.is_some()) + usize::from(message.limit.is_some()),
+        message: Message::OpLimit(message),
+        start,
+        end,
+    })
+}
+
+/// The need of a check: a number, a sum, or a product.
+fn need(captures: &Captures<'_>) -> Option<u64> {
+    let value = |name: &str| captures.name(name).map(|value| number::read(value.as_str()));
+    if let Some(sum) = captures.name("sum") {
+        let amounts = AMOUNT.as_ref()?.captures_iter(sum.as_str());
+        return amounts
+            .map(|amount| number::read(amount.get(1)?.as_str()))
+            .try_fold(0_u64, |sum, amount| sum.checked_add(amount?));
+    }
+    let mut need = value("need")??;
+    for name in ["times", "twice"] {
+        if let Some(factor) = value(name) {
+            need = need.checked_mul(factor?)?;
+        }
+    }
+    match value("plus") {
+        Some(more) => need.checked_add(more?),
+        None => Some(need),
+    }
+}
+
+static AMOUNT: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern::compile(&format!(r"({}) ?(?:B|bytes)\b", number::PATTERN)));
+
+/// Where the message begins: behind what TT-Metal puts before it.
+fn sentence_start(before: &str) -> usize {
+    ["TT_FATAL: ", "TT_THROW: ", "TT_ASSERT: ", "RuntimeError: ", "Error: ", "info: ", "what(): "]
+        .iter()
+        .filter_map(|mark| Some(before.rfind(mark)? + mark.len()))
+        .max()
+        .unwrap_or_else(|| before.len() - before.len().min(300))
+}
+
+/// Where it ends: before the place in TT-Metal's source, or at the next full stop.
+fn sentence_end(sentence: &str, from: usize) -> usize {
+    let rest = &sentence[from..];
+    let stop =
+        [" (assert.hpp", " backtrace:", ". "].iter().filter_map(|mark| rest.find(mark)).min();
+    from + stop.unwrap_or_else(|| rest.trim_end().len()).min(240)
+}
+
+/// The op's name: the word before a colon, the folder of its source file, or a word in camel case.
+fn op_name(before: &str, sentence: &str) -> Option<String> {
+    let patterns = OP_NAME.as_ref()?;
+    if let Some(named) = patterns[0].captures(sentence).and_then(|captures| captures.get(1)) {
+        return Some(named.as_str().to_owned());
+    }
+    let before = &before[before.len().saturating_sub(700)..];
+    if let Some(folder) =
+        patterns[1].captures_iter(before).last().and_then(|captures| captures.get(1))
+    {
+        return Some(folder.as_str().to_owned());
+    }
+    Some(patterns[2].captures(sentence)?.get(1)?.as_str().to_owned())
+}
+
+static OP_NAME: LazyLock<Option<[Regex; 3]>> = LazyLock::new(|| {
+    Some([
+        pattern::compile(r"^((?:ttnn\.)?[A-Za-z_][\w.]{2,60}): ")?,
+        pattern::compile(r"operations/(?:\w+/)*?(\w+)/device/")?,
+        pattern::compile(r"^((?:[A-Z][a-z]+){2,4})\b")?,
+    ])
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+        match find(text, 0..text.len())?.message {
+            Message::OpLimit(limit) => Some((limit.need, limit.limit)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(SHAPES.iter().all(|shape| shape.regex.is_some()));
+        assert!(
+            MEMORY.is_some()
+                && OTHER.is_some()
+                && WARNING.is_some()
+                && OP_NAME.is_some()
+                && AMOUNT.is_some()
+        );
+    }
+
+    #[test]
+    fn needs_and_limits_are_told_apart_in_every_wording() {
+        for (text, need, limit) in [
+            (
+                "LayerNorm streaming circular buffers require 900 bytes, but only 500 bytes of the allocator's L1 span are available",
+                900,
+                500,
+            ),
+            (
+                "Exp ring joint SDPA CBs need 900 B but only 500 B of L1 are usable at this chunk shape (q_chunk=1, k_chunk=2)",
+                900,
+                500,
+            ),
+            (
+                "conv3d: the static circular buffers need 900 B at out_subblock_h=3 (M_t=4, K_t=5) but only 500 B of L1 lie above",
+                900,
+                500,
+            ),
+            ("moe_fused_swiglu: needs 900 bytes of CB L1 but budget is 500 (x)", 900, 500),
+            (
+                "ttnn.concat: double-buffered tile-height chunk (2 x 3 x 150 = 900 B) exceeds L1 capacity (500 B)",
+                900,
+                500,
+            ),
+            (
+                "ttnn.pad: padded row of 900 B does not fit in the per-core L1 budget (500 B)",
+                900,
+                500,
+            ),
+            (
+                "ttnn.split: L1 budget exceeded (need ~900 B, have 500 B for 3 chunks); DRAM downgrade.",
+                900,
+                500,
+            ),
+            ("scratch=400 B + CBs=500 B exceed L1 budget (500 B)", 900, 500),
+            (
+                "H2DStreamService: data CB 300 B + metadata CB 200 B + scratch reserve 400 B exceeds service-core free L1 500 B",
+                900,
+                500,
+            ),
+            (
+                "RM reshape dest staging does not fit in L1: need at least 400 B dest + 500 B source, have 500 B",
+                900,
+                500,
+            ),
+            (
+                "non_zero_indices: indices staging buffer requires 900 L1 bytes but per-core L1 is 500 bytes; maximum supported volume is ~9 elements",
+                900,
+                500,
+            ),
+            (
+                "the in half's circular buffers need 900 bytes of the shared L1 arena but a core owns only 500; either half",
+                900,
+                500,
+            ),
+            (
+                "enable_secondary_dm was requested but the dataflow buffers need 900 B of the 500 B available in L1",
+                900,
+                500,
+            ),
+            (
+                "Not enough L1 for even a single CB page: aligned_input_stick_nbytes=900 exceeds l1_for_cb=500",
+                900,
+                500,
+            ),
+            (
+                "DFB 7: ring size (900 bytes) exceeds Tensix unreserved L1 size (500 bytes); reduce capacity",
+                900,
+                500,
+            ),
+            (
+                "attn_res_gather_softmax needs 900 B of L1 per core at Wt 9 but the core has 500 B",
+                900,
+                500,
+            ),
+            (
+                "Workload of Tiles 3 at Tile Size 150 (times 2 for output) exceeds L1 capacity 500",
+                900,
+                500,
+            ),
+        ] {
+            assert_eq!(of(text), Some((Some(need), Some(limit))), "{text}");
+        }
+        assert_eq!(
+            of(
+                "Typecast requires sharded input page size (900 bytes) to be aligned to L1 (500 bytes)"
+            ),
+            None
+        );
+        assert_eq!(
+            of(
+                "CircularBuffer depth reduced due to L1 pressure (only 500 B available), performance may regress."
+            ),
+            Some((None, Some(500)))
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Prints of one message: logs, exceptions and ranks repeat it, and each may have lost another part.
+
+use super::cores::Cores;
+use super::message::{Message, OutOfMemory};
+
+impl Message {
+    /// True if both are one message: the numbers that both have are equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        fn agree<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
+            left.is_none() || right.is_none() || left == right
+        }
+        match (self, other) {
+            (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) => {
+                agree(left.size.as_ref(), right.size.as_ref())
+                    && agree(left.ring.as_ref(), right.ring.as_ref())
+                    && agree(left.processor.as_ref(), right.processor.as_ref())
+            }
+            (Self::OutOfMemory(left), Self::OutOfMemory(right)) => {
+                let sizes = |memory: &OutOfMemory| {
+                    [
+                        memory.requested,
+                        memory.banks,
+                        memory.per_bank,
+                        memory.bank_size,
+                        memory.allocated,
+                        memory.free,
+                        memory.largest_free,
+                    ]
+                };
+                left.dependencies == right.dependencies
+                    && (left.memory == right.memory
+                        || left.memory.is_empty()
+                        || right.memory.is_empty())
+                    && sizes(left)
+                        .iter()
+                        .zip(&sizes(right))
+                        .all(|(left, right)| agree(left.as_ref(), right.as_ref()))
+            }
+            (Self::BuffersClash(left), Self::BuffersClash(right)) => {
+                left.buffers == right.buffers
+                    && agree(left.program.as_ref(), right.program.as_ref())
+                    && agree(left.cores.as_ref(), right.cores.as_ref())
+                    && agree(left.l1_address.as_ref(), right.l1_address.as_ref())
+                    && agree(left.end.as_ref(), right.end.as_ref())
+            }
+            (Self::TlbWindows(left), Self::TlbWindows(right)) => {
+                agree(left.device.as_ref(), right.device.as_ref())
+                    && agree(left.size.as_ref(), right.size.as_ref())
+            }
+            (Self::KernelLink(left), Self::KernelLink(right)) => {
+                left.memory == right.memory
+                    && agree(left.processor.as_ref(), right.processor.as_ref())
+            }
+            (Self::OpLimit(left), Self::OpLimit(right)) => {
+                // A log names the op, an exception its source file.
+                let has_numbers = left.need.is_some() || left.limit.is_some();
+                (left.need, left.limit, left.is_warning)
+                    == (right.need, right.limit, right.is_warning)
+                    && (has_numbers || agree(left.op.as_ref(), right.op.as_ref()))
+            }
+            (Self::HostKilled(left), Self::HostKilled(right)) => {
+                agree(left.pid.as_ref(), right.pid.as_ref())
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Takes from another print of the same message what this one does not have.
+    pub(super) fn complete(&mut self, other: Self) {
+        match (self, other) {
+            (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) => {
+                left.size = left.size.or(right.size);
+                left.ring = left.ring.or(right.ring);
+                left.processor = left.processor.take().or(right.processor);
+                if left.parts.is_empty() {
+                    left.parts = right.parts;
+                    left.kernels = right.kernels;
+                }
+            }
+            (Self::OutOfMemory(left), Self::OutOfMemory(right)) if left.cut || !right.cut => {
+                let old = std::mem::take(left);
+                *left = OutOfMemory {
+                    requested: old.requested.or(right.requested),
+                    memory: if old.memory.is_empty() { right.memory } else { old.memory },
+                    banks: old.banks.or(right.banks),
+                    per_bank: old.per_bank.or(right.per_bank),
+                    per_bank_is_least: old.per_bank_is_least && right.per_bank_is_least,
+                    bank_size: old.bank_size.or(right.bank_size),
+                    allocated: old.allocated.or(right.allocated),
+                    free: old.free.or(right.free),
+                    largest_free: old.largest_free.or(right.largest_free),
+                    dependencies: old.dependencies,
+                    placeable: old.placeable.or(right.placeable),
+                    cut: old.cut && right.cut,
+                };
+            }
+            (Self::BuffersClash(left), Self::BuffersClash(right)) => {
+                left.program = left.program.or(right.program);
+                left.cores = left.cores.take().or(right.cores);
+                left.l1_address = left.l1_address.or(right.l1_address);
+                left.end = left.end.or(right.end);
+            }
+            (Self::TlbWindows(left), Self::TlbWindows(right)) => {
+                left.device = left.device.or(right.device);
+                left.size = left.size.or(right.size);
+                left.error = left.error.or(right.error);
+            }
+            (Self::KernelLink(left), Self::KernelLink(right)) => {
+                left.processor = left.processor.take().or(right.processor);
+                left.region = left.region.take().or(right.region);
+                left.over = left.over.or(right.over);
+            }
+            (Self::OpLimit(left), Self::OpLimit(right)) => left.op = left.op.take().or(right.op),
+            (Self::HostKilled(left), Self::HostKilled(right)) => {
+                left.by_oom_killer |= right.by_oom_killer;
+                left.pid = left.pid.or(right.pid);
+            }
+            _ => {}
+        }
+    }
+
+    /// The cores that the message names.
+    #[must_use]
+    pub fn cores(&self) -> Option<&Cores> {
+        match self {
+            Self::BuffersClash(clash) => clash.cores.as_ref(),
+            Self::BuffersBeyondL1(beyond) => beyond.cores.as_ref(),
+            Self::ServiceCoreClash(clash) => clash.cores.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// True if the message ends before its last number, or a number of it is redacted.
+    pub(super) fn is_cut(&self) -> bool {
+        match self {
+            Self::OutOfMemory(memory) => memory.cut,
+            Self::BuffersClash(clash) => clash.l1_address.is_none() || clash.end.is_none(),
+            Self::BuffersBeyondL1(beyond) => beyond.end.is_none() || beyond.l1_size.is_none(),
+            Self::ServiceCoreClash(clash) => clash.service_address.is_none() || clash.end.is_none(),
+            Self::BelowLimit(limit) => limit.limit.is_none() || limit.address.is_none(),
+            Self::ProgramTooLarge(program) => program.size.is_none() || program.ring.is_none(),
+            Self::TraceRegionFull(trace) => trace.needed.is_none() || trace.region.is_none(),
+            Self::TraceOverlap(trace) => trace.address.is_none(),
+            Self::BufferBeyondTensor(buffer) => buffer.size.is_none() || buffer.tensor.is_none(),
+            _ => false,
+        }
+    }
+
+    /// True for an error, false for a warning.
+    pub(super) fn is_error(&self) -> bool {
+        match self {
+            Self::OpLimit(limit) => !limit.is_warning,
+            Self::TraceAllocation | Self::SemaphoresInL1 | Self::LockWait(_) => false,
+            _ => true,
+        }
+    }
+}

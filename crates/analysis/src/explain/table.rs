@@ -1,0 +1,471 @@
+//! Every message that is recognised by its own wording.
+
+use super::form::{Form, Values};
+use super::message::{
+    BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
+    HugePages, KernelLink, KernelMemory, LockWait, Message, OutOfMemory, PersistentL1, PinFailed,
+    Placeable, ProgramTooLarge, ServiceCoreClash, ShardGrid, StaticBuffers, SubDeviceRegion,
+    SysmemAddress, TlbWindows, TraceActivity, TraceOverlap, TraceRegionFull,
+};
+
+/// The table. Where two patterns match the same text, the first one counts.
+pub(super) static FORMS: [Form; 37] = [
+    Form::new(
+        &["Statically allocated", "static circular buffer region", "static dataflow buffer region"],
+        r"Statically allocated (?P<what>circular|dataflow) buffers in program #program# clash with L1",
+        &[
+            r"on core range @cores@",
+            r"L1 buffer allocated at #address#",
+            r"buffer region ends at #end#",
+        ],
+        |values| {
+            Some(Message::BuffersClash(BuffersClash {
+                buffers: static_buffers(values),
+                program: values.number("program"),
+                cores: values.cores("cores"),
+                l1_address: values.number("address"),
+                end: values.number("end"),
+            }))
+        },
+    ),
+    Form::new(
+        &["Statically allocated"],
+        r"Statically allocated (?P<what>circular|dataflow) buffers on core range @cores@ grow to",
+        &[r" #end# ?B", r"beyond max L1 size of #size# ?B"],
+        |values| {
+            Some(Message::BuffersBeyondL1(BuffersBeyondL1 {
+                buffers: static_buffers(values),
+                cores: values.cores("cores"),
+                end: values.number("end"),
+                l1_size: values.number("size"),
+            }))
+        },
+    ),
+    Form::new(
+        &["service-core range"],
+        r"Circular buffers on service-core range @cores@ in program #program# clash",
+        &[r"lowest service allocation at #address#", r"CB region ends at #end#"],
+        |values| {
+            Some(Message::ServiceCoreClash(ServiceCoreClash {
+                cores: values.cores("cores"),
+                program: values.number("program"),
+                service_address: values.number("address"),
+                end: values.number("end"),
+            }))
+        },
+    ),
+    Form::new(
+        &["Not enough space"],
+        r"(?:Out of Memory: )?Not enough space (?P<dependencies>after considering dependencies )?to allocate #requested# ?B\b(?: %memory%(?: buffer)?)?",
+        &[
+            r"across #banks# banks",
+            r"(?:needs to store #stored# ?B\b|\(#share# ?B per bank\))",
+            r"bank size is (?:only )?#size# ?B\b",
+            r"allocated: #allocated# ?B\b",
+            r"free: #free# ?B\b",
+            r"largest free block: #largest# ?B\b\)?",
+            r"After subtracting #ranges# dependency range\(s\) and #occupied# additional occupied range\(s\), #placeable# ?B remained placeable across #windows# window\(s\), largest #window# ?B",
+            r"(?P<ellipsis>\.\.\.)",
+        ],
+        out_of_memory,
+    ),
+    Form::new(
+        &["at an address below"],
+        r"(?:Out of Memory: )?Cannot allocate at an address below #limit#",
+        &[r"(?:Allocation at|Tried to allocate at|Allocation ends at) #address#"],
+        |values| {
+            Some(Message::BelowLimit(BelowLimit {
+                limit: values.number("limit"),
+                address: values.number("address"),
+            }))
+        },
+    ),
+    Form::new(
+        &["kernel config buffer"],
+        r"Program size \(#size#\) too large for kernel config buffer",
+        &[r" ?\(#ring#\)", r"on %processor%", r"#over# ?B over:"],
+        |values| {
+            Some(Message::ProgramTooLarge(ProgramTooLarge {
+                size: values.number("size"),
+                ring: values.number("ring"),
+                processor: values.word("processor"),
+                parts: Vec::new(),
+                kernels: Vec::new(),
+            }))
+        },
+    ),
+    Form::new(
+        &["trace buffers of size"],
+        r"Creating trace buffers of size",
+        &[
+            r" #needed# ?B\b",
+            r"on (?:Mesh)?[Dd]evice #device#",
+            r"but only #region# ?B is allocated for trace region",
+        ],
+        |values| {
+            Some(Message::TraceRegionFull(TraceRegionFull {
+                needed: values.number("needed"),
+                region: values.number("region"),
+                device: values.number("device"),
+            }))
+        },
+    ),
+    Form::new(
+        &["Trace buffer at address"],
+        r"Trace buffer at address #address# overlaps with",
+        &[
+            r" (?:buffers (?P<what>allocated|deallocated) during|(?P<both>DRAM activity) during|DRAM activity captured by (?P<live>another live trace))",
+            r"[Aa]llocation high water mark: #allocation#\)?",
+            r"[Dd]eletion high water mark: #deletion#\)?",
+            r"maximum live trace high water mark: #other#",
+        ],
+        trace_overlap,
+    ),
+    Form::new(
+        &["active trace"],
+        r"Allocating device buffers is (?:potentially )?unsafe due to the existence of an active trace",
+        &[],
+        |_| Some(Message::TraceAllocation),
+    ),
+    Form::new(
+        &["globally allocated buffer"],
+        r"Cannot set to globally allocated buffer",
+        &[
+            r"Circular buffer size #size# ?B",
+            r"exceeds allocated L1 buffer (?:bank )?size of #tensor# ?B\b",
+        ],
+        beyond_tensor,
+    ),
+    Form::new(
+        &["Cannot set circular buffer size"],
+        r"Cannot set circular buffer size to #size#",
+        &[r"L1 buffer (?:bank )?size of #tensor# ?B\b"],
+        beyond_tensor,
+    ),
+    Form::new(
+        &["source circular buffer size"],
+        r"[Ss]ource circular buffer size \(#size# ?B\) exceeds its L1 buffer bank",
+        &[r"\(#tensor# ?B\)"],
+        beyond_tensor,
+    ),
+    Form::new(
+        &["per-bank allocation of its borrowed"],
+        r"DFB '?[^ ]{1,60}'? \(entry_size #entry# \* num_entries #entries# = #size# bytes\) is larger than the per-bank allocation",
+        &[r"\(#tensor# bytes\)"],
+        beyond_tensor,
+    ),
+    Form::new(
+        &["Borrowed-memory DFB"],
+        r"Borrowed-memory DFB id #id#(?: \([^)]{0,80}\))? has total size #size# ?B",
+        &[r"per-bank size of #tensor# ?B"],
+        beyond_tensor,
+    ),
+    Form::new(
+        &["nvalid shard grid", "nvalid DRAM shard grid"],
+        r"Invalid (?:DRAM )?shard grid: shard core \(#x#, ?#y#\)",
+        &[r"has no %memory% bank on this device", r"which has #banks# of them"],
+        |values| {
+            let small = |name| u32::try_from(values.number(name)?).ok();
+            Some(Message::ShardGrid(ShardGrid {
+                core: small("x").zip(small("y")),
+                shards: None,
+                banks: values.number("banks"),
+                memory: values.word("memory"),
+            }))
+        },
+    ),
+    Form::new(
+        &["number of shards"],
+        r"Expected number of shards #shards# to be less than or equal to total number of",
+        &[r" %memory% banks #banks#"],
+        |values| {
+            Some(Message::ShardGrid(ShardGrid {
+                core: None,
+                shards: values.number("shards"),
+                banks: values.number("banks"),
+                memory: values.word("memory"),
+            }))
+        },
+    ),
+    Form::new(
+        &["bank exists for core", "exceeds total numbers of banks"],
+        r"No %memory% bank exists for core",
+        &[r"\(?x?=?#x#[,-] ?(?:y=)?#y#"],
+        |values| {
+            let small = |name| u32::try_from(values.number(name)?).ok();
+            Some(Message::ShardGrid(ShardGrid {
+                core: small("x").zip(small("y")),
+                shards: None,
+                banks: None,
+                memory: values.word("memory"),
+            }))
+        },
+    ),
+    Form::new(
+        &["_MEM", "_CODE", "_TEXT", "REGION_APP"],
+        r"region [`']?(?P<region>(?:TRISC\d?|N?B?RISC|NCRISC|BRISC|[A-Z]*ERISC\d?|DM\d?)_[A-Z_]+|REGION_APP_[A-Z_]+)[`'] overflowed by #over# bytes",
+        &[],
+        kernel_link,
+    ),
+    Form::new(
+        &["_MEM", "_CODE", "_TEXT", "REGION_APP"],
+        r"(?:section [`']?\.[\w.]+[`']? )?(?:is not within|will not fit in) region [`']?(?P<region>(?:TRISC\d?|NCRISC|BRISC|[A-Z]*ERISC\d?|DM\d?)_[A-Z_]+|REGION_APP_[A-Z_]+)[`']",
+        &[],
+        kernel_link,
+    ),
+    Form::new(
+        &["overlaps section"],
+        r"section [`']?(?P<section>\.[\w.]+)[`']? (?:LMA|VMA|loaded at) \[[0-9a-f]+, ?[0-9a-f]+\] overlaps section [`']?(?P<other>\.[\w.]+)",
+        &[],
+        |values| {
+            let region = Some(format!("{} and {}", values.text("section")?, values.text("other")?));
+            Some(Message::KernelLink(KernelLink {
+                processor: None,
+                memory: KernelMemory::Overlap,
+                region,
+                over: None,
+            }))
+        },
+    ),
+    Form::new(
+        &["local L1 region"],
+        r"Sub-device #sub# local L1 region",
+        &[r" ?\[#start#, #end#\)", r"exceeds allocatable worker L1 limit #limit#"],
+        |values| {
+            Some(Message::SubDeviceRegion(SubDeviceRegion {
+                sub_device: values.number("sub"),
+                start: values.number("start"),
+                end: values.number("end"),
+                limit: values.number("limit"),
+            }))
+        },
+    ),
+    Form::new(
+        &["Persistent L1 arena is out of memory"],
+        r"Persistent L1 arena is out of memory",
+        &[r"cannot place #bytes# bytes", r"in \[#start#, #end#\)"],
+        |values| {
+            Some(Message::PersistentL1(PersistentL1 {
+                bytes: values.number("bytes"),
+                start: values.number("start"),
+                end: values.number("end"),
+            }))
+        },
+    ),
+    Form::new(
+        &["emaphores in L1"],
+        r"Allocating semaphores in L1, which may fragment L1",
+        &[],
+        |_| Some(Message::SemaphoresInL1),
+    ),
+    Form::new(
+        &["TLB window", "TLB of requested"],
+        r"(?:Failed to allocate (?:a #asked# byte )?TLB window|No available TLB of requested size)",
+        &[
+            r"/sys/kernel/debug/tenstorrent/#device#/mappings",
+            r".{0,100}?tt_tlb_alloc failed with error code (?P<error>-?\d+)",
+            r"for TLB size #size#",
+        ],
+        tlb,
+    ),
+    Form::new(
+        &["tt_tlb_alloc"],
+        r"tt_tlb_alloc failed with error code (?P<error>-?\d+)",
+        &[r"for TLB size #size#"],
+        tlb,
+    ),
+    Form::new(
+        &["sysmem", "ysmem", "NOC address of a hugepage"],
+        r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
+        &[r" #expected#", r"(?:but it was mapped|mapped) at #actual#"],
+        |values| {
+            Some(Message::SysmemAddress(SysmemAddress {
+                expected: values.number("expected"),
+                actual: values.number("actual"),
+            }))
+        },
+    ),
+    Form::new(
+        &["pin pages", "pinning pages", "PIN_PAGES"],
+        r"(?:Failed to pin pages for (?:DMA buffer|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES)",
+        &[
+            r"with size #size#",
+            r"device ID: #device#",
+            r"(?P<error>Cannot allocate memory|Invalid argument|Operation not permitted|Bad address|File exists|No such device)",
+        ],
+        |values| {
+            Some(Message::PinFailed(PinFailed {
+                size: values.number("size"),
+                device: values.number("device"),
+                error: values.word("error"),
+            }))
+        },
+    ),
+    Form::new(
+        &["RLIMIT_MEMLOCK"],
+        r"need #need# MiB pinned for #cores# cores but RLIMIT_MEMLOCK is #limit# MiB",
+        &[],
+        |values| {
+            let size = values.number("need").and_then(|size| size.checked_mul(1 << 20));
+            Some(Message::PinFailed(PinFailed {
+                size,
+                device: None,
+                error: Some("RLIMIT_MEMLOCK".to_owned()),
+            }))
+        },
+    ),
+    Form::new(
+        &["aiting for"],
+        r"Waiting for (?:KMD )?lock '?(?P<lock>[A-Za-z0-9_./-]{1,80})'?(?: on [^ ,]{1,60})?,? which is currently held by",
+        &[r"thread TID: #tid#", r"PID: #pid#"],
+        |values| {
+            Some(Message::LockWait(LockWait {
+                lock: values.word("lock"),
+                pid: values.number("pid"),
+                tid: values.number("tid"),
+            }))
+        },
+    ),
+    Form::new(
+        &["NumHugepages", "NumHostMemChannels"],
+        r"(?:Insufficient NumHugepages: #pages# should be at least NumMMIODevices: #needed#|NumHostMemChannels: #used# used for device_id: #id#(?: \S+){0,4} less than target: #target#)",
+        &[],
+        |values| {
+            Some(Message::HugePages(HugePages {
+                pages: values.number("pages").or(values.number("used")),
+                needed: values.number("needed").or(values.number("target")),
+            }))
+        },
+    ),
+    Form::new(
+        &["ugepage", "uge page"],
+        r"(?:no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
+        &[],
+        |_| Some(Message::HugePages(HugePages { pages: None, needed: None })),
+    ),
+    Form::new(
+        &["Out of memory: Kill", "oom-kill", "Memory cgroup out of memory"],
+        r"(?:(?:Memory cgroup )?[Oo]ut of memory: Kill(?:ed)? process|oom-kill:)",
+        &[r" #pid#"],
+        |values| {
+            Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: values.number("pid") }))
+        },
+    ),
+    Form::new(&["OOMKilled"], r"OOMKilled", &[], |_| {
+        Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: None }))
+    }),
+    Form::new(
+        &["137", "SIGKILL", "signal 9", "Killed", "-9"],
+        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|\d+ Killed +[\w./-]|[Pp]rocess completed with exit code 137)",
+        &[],
+        |_| Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid: None })),
+    ),
+    Form::new(&["std::bad_alloc"], r"std::bad_alloc", &[], |_| {
+        Some(Message::HostMemory(HostMemory { size: None }))
+    }),
+    Form::new(
+        &[
+            "annot allocate memory",
+            "not enough memory",
+            "Unable to allocate",
+            "sysmem buffer of size",
+        ],
+        r"(?:\[Errno 12\] Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|Unable to allocate [\d.]+ [KMGT]iB for an array)",
+        &[],
+        |values| {
+            Some(Message::HostMemory(HostMemory {
+                size: values.number("size").or(values.number("sysmem")),
+            }))
+        },
+    ),
+    Form::new(
+        &["Failed to allocate memory for device/host shared buffer"],
+        r"Failed to allocate memory for device/host shared buffer",
+        &[r"size: #size#"],
+        |values| Some(Message::HostMemory(HostMemory { size: values.number("size") })),
+    ),
+];
+
+fn static_buffers(values: &Values<'_>) -> StaticBuffers {
+    match values.text("what") {
+        Some("dataflow") => StaticBuffers::Dataflow,
+        _ => StaticBuffers::Circular,
+    }
+}
+
+fn out_of_memory(values: &Values<'_>) -> Option<Message> {
+    let dependencies = values.has("dependencies");
+    let placeable = || {
+        Some(Placeable {
+            bytes: values.number("placeable")?,
+            windows: values.number("windows")?,
+            largest: values.number("window")?,
+        })
+    };
+    // Every release that names one of these goes on to the last.
+    let begun = values.has("size") || values.has("allocated") || values.has("free");
+    let cut = values.has("ellipsis") && !values.has("largest")
+        || begun && values.has("allocated") && !values.has("free");
+    let memory = OutOfMemory {
+        requested: values.number("requested"),
+        memory: values.word("memory").unwrap_or_default(),
+        banks: values.number("banks"),
+        per_bank: values.number("stored").or(values.number("share")),
+        per_bank_is_least: false,
+        bank_size: values.number("size"),
+        allocated: values.number("allocated"),
+        free: values.number("free"),
+        largest_free: values.number("largest"),
+        dependencies,
+        placeable: placeable(),
+        cut,
+    };
+    Some(Message::OutOfMemory(memory.derived()))
+}
+
+fn trace_overlap(values: &Values<'_>) -> Option<Message> {
+    let activity = match values.text("what") {
+        Some("allocated") => TraceActivity::Allocated,
+        Some(_) => TraceActivity::Deallocated,
+        None if values.has("live") => TraceActivity::LiveTrace,
+        None => TraceActivity::Both,
+    };
+    Some(Message::TraceOverlap(TraceOverlap {
+        activity,
+        address: values.number("address"),
+        allocation_mark: values.number("allocation"),
+        deletion_mark: values.number("deletion"),
+        live_trace_mark: values.number("other"),
+    }))
+}
+
+fn beyond_tensor(values: &Values<'_>) -> Option<Message> {
+    Some(Message::BufferBeyondTensor(BufferBeyondTensor {
+        size: values.number("size"),
+        tensor: values.number("tensor"),
+    }))
+}
+
+fn kernel_link(values: &Values<'_>) -> Option<Message> {
+    let region = values.text("region")?;
+    let processor = region.split('_').next()?.to_ascii_lowercase();
+    let memory = if region.contains("DATA") || region.contains("LDM") || region.contains("STACK") {
+        KernelMemory::LocalData
+    } else {
+        KernelMemory::Code
+    };
+    Some(Message::KernelLink(KernelLink {
+        processor: (processor != "region").then_some(processor),
+        memory,
+        region: Some(region.to_owned()),
+        over: values.number("over"),
+    }))
+}
+
+fn tlb(values: &Values<'_>) -> Option<Message> {
+    Some(Message::TlbWindows(TlbWindows {
+        device: values.number("device"),
+        size: values.number("size").or(values.number("asked")),
+        error: values.text("error").and_then(|error| error.parse().ok()),
+    }))
+}

@@ -1,0 +1,213 @@
+//! Messages of public reports (`fixtures/explain/cases`) and the right answer to each.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+use ttmem_analysis::explain::{
+    self, Explanation, Findings, Fit, KernelMemory, LiveBuffer, LiveChip, LiveMap, Message, input,
+};
+use ttmem_model::Kind;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/explain/cases").join(name)
+}
+
+fn findings(name: &str) -> Findings {
+    Findings::of(input::open_path(&path(name)).unwrap(), None).unwrap()
+}
+
+fn only(name: &str) -> Explanation {
+    let mut findings = findings(name);
+    assert_eq!(findings.explanations.len(), 1, "{:#?}", findings.explanations);
+    assert_eq!(findings.unknown.count, 0, "{:?}", findings.unknown);
+    findings.explanations.remove(0)
+}
+
+fn advice(explanation: &Explanation) -> Vec<&str> {
+    explanation.advice.iter().map(|advice| advice.text.as_str()).collect()
+}
+
+#[test]
+fn a_circular_buffer_beyond_its_tensor() {
+    let explanation = only("cb-larger-than-buffer.log");
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Invalid, Some(16_384)));
+    assert!(explanation.meaning.contains("No memory is missing"));
+}
+
+#[test]
+fn a_clash_at_the_top_of_l1_is_no_tensor() {
+    let explanation = only("clash-top-of-l1.log");
+    assert_eq!((explanation.over_bytes, explanation.core_count), (Some(192), Some(110)));
+    let advice = advice(&explanation);
+    assert!(advice[0].contains("l1_small_size"), "{advice:?}");
+    assert!(advice[1].contains("9,792 bytes") && advice[1].contains("use_l1_small_for_semaphores"));
+    assert!(advice[2].contains("1,451,520 bytes"), "{}", advice[2]);
+    assert!(advice[3].contains("ttnn.deallocate"));
+}
+
+#[test]
+fn grouped_digits_and_a_middle_left_out() {
+    let explanation = only("commas.log");
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Fragmented, Some(5_267_830)));
+    let Message::OutOfMemory(memory) = &explanation.message else { panic!() };
+    assert_eq!((memory.per_bank, memory.per_bank_is_least), (Some(13_981_014), true));
+    assert_eq!((memory.free, memory.largest_free), (Some(55_185_344), Some(8_713_184)));
+}
+
+#[test]
+fn a_message_that_was_cut_gives_what_it_has() {
+    let explanation = only("cut-oom.log");
+    assert!(explanation.cut);
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Fragmented, None));
+    let Message::OutOfMemory(memory) = &explanation.message else { panic!() };
+    assert_eq!(memory.free, Some(183_397_344));
+    assert!(explanation.meaning.contains("was cut"), "{}", explanation.meaning);
+}
+
+#[test]
+fn two_ranks_in_one_line_are_one_message() {
+    let explanation = only("interleaved-oom.log");
+    assert_eq!((explanation.count, explanation.cut), (2, false));
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Fragmented, Some(1_511_776)));
+}
+
+#[test]
+fn placeable_ranges_are_read() {
+    let explanation = only("dependencies-windows.log");
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Fragmented, Some(65_536)));
+    assert!(
+        explanation
+            .figures
+            .iter()
+            .any(|figure| figure.value.contains("401,408 bytes (392.0 KiB) in 3 ranges"))
+    );
+}
+
+#[test]
+fn a_share_larger_than_any_core_is_certain() {
+    let explanation = only("l1-share-over-any-core.log");
+    assert_eq!(explanation.fit, Fit::TooLarge);
+    let advice = advice(&explanation);
+    assert!(advice[0].contains("DRAM_MEMORY_CONFIG"));
+    assert!(advice[1].contains("171 cores, and no chip has more than 140"), "{}", advice[1]);
+}
+
+#[test]
+fn a_kernel_that_does_not_link() {
+    let explanation = only("kernel-link.log");
+    let Message::KernelLink(link) = &explanation.message else { panic!() };
+    assert_eq!((link.memory, link.processor.as_deref()), (KernelMemory::LocalData, Some("trisc2")));
+    assert!(explanation.meaning.contains("neither L1 nor the kernel configuration ring"));
+}
+
+#[test]
+fn an_ops_own_check_is_a_clash() {
+    let explanation = only("op-layernorm.log");
+    assert_eq!((explanation.over_bytes, explanation.count), (Some(40_322), 1));
+    assert!(
+        explanation
+            .figures
+            .iter()
+            .any(|figure| figure.value.contains("begins at 188,416 on a Wormhole"))
+    );
+    assert!(advice(&explanation)[0].contains("at least 42,444 bytes"), "{:?}", explanation.advice);
+    assert!(advice(&explanation).iter().any(|text| text.contains("already fitted its blocks")));
+    let buffer = LiveBuffer {
+        address: 188_416,
+        bytes: 1_310_720,
+        kind: Kind::L1,
+        label: "held".to_owned(),
+        detail: "allocated 3 s before".to_owned(),
+    };
+    let live = LiveMap {
+        chips: vec![LiveChip { name: "0".to_owned(), buffers: vec![buffer] }],
+        release: None,
+    };
+    let text = std::fs::read_to_string(path("op-layernorm.log")).unwrap();
+    let named = explain::explain_with(&text, &live).remove(0);
+    assert_eq!(named.blockers[0].label, "held");
+}
+
+#[test]
+fn memory_states_of_a_compiler_are_a_report() {
+    let findings = findings("mlir-memory-view.log");
+    let states: Vec<_> =
+        findings.courses.iter().map(|course| (course.memory, course.last.banks)).collect();
+    assert_eq!(states, [(Kind::Dram, Some(12)), (Kind::L1, Some(64))]);
+    let shown = findings.render(200, true);
+    assert!(shown.contains("dram, 12 banks: 0.008 MiB of 1024.000 MiB"), "{shown}");
+    assert!(shown.contains("l1, 64 banks: 0.000 MiB of 1.270 MiB"), "{shown}");
+}
+
+#[test]
+fn the_state_before_the_failure_is_kept() {
+    let view = |used: &str| {
+        format!(
+            "Device DRAM memory state: MemoryView{{numBanks: 12, totalBytesPerBank: 1024.000 MB, totalBytesAllocatedPerBank: {used} MB, totalBytesFreePerBank: 1.000 MB, largestContiguousBytesFreePerBank: 0.500 MB}}\n"
+        )
+    };
+    let failure = "Out of Memory: Not enough space to allocate 1200 B DRAM buffer across 12 banks, where each bank needs to store 100 B\n";
+    let text = [&view("10.000"), &view("700.000"), failure, &view("20.000")].concat();
+    let input = input::Input::new("log", Box::new(std::io::Cursor::new(text)));
+    let course = Findings::of(vec![input], None).unwrap().courses.remove(0);
+    assert_eq!((course.count, course.peak.line), (3, 2));
+    assert_eq!(course.before_failure.unwrap().used, Some(700 << 20));
+    assert_eq!(course.last.used, Some(20 << 20));
+}
+
+#[test]
+fn semaphores_are_the_likely_cause_of_a_later_clash() {
+    let warning = std::fs::read_to_string(path("semaphores-warning.log")).unwrap();
+    let alone = explain::explain(&warning);
+    assert_eq!((alone.len(), alone[0].fit), (1, Fit::Warning));
+    let clash = std::fs::read_to_string(path("clash-top-of-l1.log")).unwrap();
+    let both = explain::explain(&format!("{warning}{clash}"));
+    assert!(
+        both[1]
+            .figures
+            .iter()
+            .any(|figure| figure.name == "likely cause" && figure.value.contains("line 1"))
+    );
+}
+
+#[test]
+fn a_core_outside_the_grid_is_named() {
+    let explanation = only("shard-grid-0.81.log");
+    assert_eq!(explanation.fit, Fit::Invalid);
+    assert_eq!(explanation.title, "Core (0,8) of a shard grid is none of the 64 of this device");
+}
+
+#[test]
+fn tlb_windows_are_no_device_memory() {
+    let explanation = only("tlb-window.log");
+    assert_eq!((explanation.fit, explanation.count), (Fit::NotDeviceMemory, 1));
+    assert!(explanation.title.ends_with("is left on /dev/tenstorrent/16"));
+    assert!(explanation.figures.iter().any(|figure| figure.value.contains("ENOMEM")));
+}
+
+#[test]
+fn traces_that_do_not_fit() {
+    let overlap = only("trace-overlap.log");
+    assert_eq!((overlap.fit, overlap.over_bytes), (Fit::Blocked, Some(1_048_576)));
+    assert!(advice(&overlap)[0].contains("non-zero trace_region_size"));
+    let region = only("trace-region-mpi.log");
+    assert_eq!((region.over_bytes, region.line, region.count), (Some(3_813_888), 4, 1));
+    assert!(advice(&region)[0].contains("trace_region_size=123813888"));
+    let unsafe_allocation = only("trace-unsafe-warning.log");
+    assert_eq!(unsafe_allocation.fit, Fit::Warning);
+    assert!(unsafe_allocation.meaning.contains("not an out-of-memory error"));
+}
+
+#[test]
+fn lines_that_look_like_memory_errors_are_counted() {
+    let text =
+        "ok\nRuntimeError: failed to allocate 5 things\nok\nERROR: out of device memory in foo\n";
+    let input = input::Input::new("log", Box::new(std::io::Cursor::new(text.to_owned())));
+    let findings = Findings::of(vec![input], None).unwrap();
+    assert_eq!(findings.unknown.count, 2);
+    assert_eq!(findings.unknown.examples[0].line, 2);
+    assert!(!findings.is_recognised() && !findings.is_empty());
+    assert!(
+        findings.render(80, true).contains("2 lines look like memory errors and are not known")
+    );
+}
