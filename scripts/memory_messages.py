@@ -32,6 +32,7 @@ OTHER = re.compile(
     r"|[Ss]emaphore ?(ID|id|Spec|slot)|program semaphores|allocation id|Bank ID|roster|M blocks|NOC transaction|ethernet send|pack-precision"
     r"|TxnId|local-interface|tile-counter|shard-contiguous|worker cores \(|number of DRAM channels|reader core|Pool2D|nd-sharded|rescaled"
     r"|For buffer index|allocated_cb|exceeds maximum value|NumHostMemChannels: \{\} exceeds|socket config|on-disk|DRAM reader"
+    r"|Number of slices|dma-buf export|data-format slot|must exceed base|num_host_mem_channels|IO window"
 )
 NOT_TEXT = re.compile(r"^_?Z[NTLKS]|\(lambda|\bstd::|^/|\.[ch]pp$|==|>=|<=|&&| < | > ")
 

@@ -32,13 +32,16 @@ const STRONG: &[&str] = &[
     "local L1 region",
     "emaphores in L1",
     "TLB window",
+    "available TLB",
+    "the TLB",
     "tt_tlb_alloc",
     "NOC address",
     "ysmem",
     "inning pages",
     "pin pages",
     "RLIMIT_MEMLOCK",
-    "currently held by",
+    "KMD lock",
+    "held by",
     "ugepage",
     "NumHost",
     "OOMKilled",
@@ -64,7 +67,7 @@ const WEAK: &[&str] = &[
     "DRISC",
     "service-core",
     "l1_for_cb",
-    "ircular buffer",
+    "ircular",
     "CircularBuffer",
 ];
 
@@ -189,12 +192,13 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
     }
 }
 
+/// The line around an offset with two lines before and after it: a message may be wrapped.
 fn line_around(text: &[u8], at: usize) -> std::ops::Range<usize> {
     let low = at.saturating_sub(LINE_REACH);
     let high = text.len().min(at + LINE_REACH);
-    let start = memchr::memrchr(b'\n', &text[low..at]).map_or(low, |offset| low + offset + 1);
-    let end = memchr::memchr(b'\n', &text[at..high]).map_or(high, |offset| at + offset);
-    start..end
+    let start = memchr::memrchr_iter(b'\n', &text[low..at]).nth(2);
+    let end = memchr::memchr_iter(b'\n', &text[at..high]).nth(2);
+    start.map_or(low, |offset| low + offset + 1)..end.map_or(high, |offset| at + offset)
 }
 
 #[cfg(test)]
@@ -202,10 +206,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weak_words_need_a_shortage_in_their_line() {
+    fn weak_words_need_a_shortage_nearby() {
         let anchors = Anchors::get().unwrap();
         let next = |text: &str| anchors.next(text.as_bytes(), 0, text.len()).map(|hit| hit.start);
-        assert_eq!(next("moved to L1\nneeds nothing"), None);
+        assert_eq!(next("moved to L1\n\n\nneeds nothing"), None);
+        assert_eq!(next("needs more\nL1"), Some(11));
         assert_eq!(next("this needs more L1"), Some(16));
         assert_eq!(next("step 137 of 200"), None);
         assert_eq!(next("exit code 137"), Some(10));

@@ -57,6 +57,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         addresses(
             r"\((?:start: NUM, end: )?(?P<need>NUM)\) extends past L1 end \(size:? (?P<limit>NUM)\)",
         ),
+        addresses(r"end=(?P<need>NUM)\] overlaps with L1 tensor (?P<limit>NUM)"),
         addresses(
             r"L1 region \[NUM, ?(?P<need>NUM)\) overlaps an existing L1 allocation at (?P<limit>NUM)",
         ),
@@ -79,26 +80,32 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
             r"(?P<sum>(?:[A-Za-z][\w -]{0,30}[ =]NUMUNIT ?\+ ){1,4}[A-Za-z][\w -]{0,30}[ =]NUMUNIT) exceeds? .{0,60}?(?P<limit>NUM)UNIT",
         ),
         bytes(
-            r"(?P<need>NUM)(?:UNIT)?\)?(?: for NUM tiles\))? (?:exceeds?|would not fit|does not fit|do not fit|won't fit|cannot fit|can't fit|(?:which )?is (?:greater|larger|more) than|(?:which )?is beyond|overflows?)(?: (?:in|into|on))?(?: [\w.'-]+){0,9}:?[ =]\(?(?P<limit>NUM)UNIT",
+            r"(?P<need>NUM)(?:UNIT)?\)?(?: for NUM tiles\))? (?:exceeds?|would not fit|does not fit|do not fit|won't fit|cannot fit|can't fit|(?:which )?is (?:greater|larger|more) than|(?:which )?is beyond|overflows?)(?: (?:in|into|on))?(?: [\w.'-]+){0,9}?:?[ =]\(?(?P<limit>NUM)UNIT",
         ),
         bytes(r"=(?P<need>NUM) exceeds (?:\w+)=(?P<limit>NUM)"),
         bytes(
-            r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7} \(?(?P<limit>NUM)\b",
+            r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7}? \(?(?P<limit>NUM)\b",
         ),
         bytes(
             r"(?:can ?not|does not|do not|would not) fit .{0,140}?(?P<need>NUM)UNIT\)? in(?:to)? .{0,60}?\(?(?P<limit>NUM)UNIT",
         ),
         bytes(r"\((?P<limit>NUM)UNIT\) too small for [^.;(]{0,60}(?:\((?P<need>NUM)UNIT\))?"),
+        bytes(
+            r"page size (?P<limit>NUM) should be greater than the config tensor page size (?P<need>NUM)",
+        ),
         bytes(r"(?P<need>NUM)UNIT leaves only NUM CB slot"),
         bytes(r"(?P<need>NUM)[- ]bytes? [\w -]{0,50}(?:does not|do not|cannot|would not) fit"),
         bytes(r"(?:OOM|out of memory) on core .{1,30}?\((?P<need>NUM) bytes requested\)"),
         bytes(r"(?:only |budget:? |[Aa]vailable L1: |L1 available: )(?P<limit>NUM)UNIT"),
         bytes(r"(?:requires?|needs?) ~?(?P<need>NUM)UNIT(?: of)? (?:L1|CB|DFB)"),
         bytes(
-            r"[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 (?:too small|region)|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
+            r"[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
         ),
     ]
 });
+
+/// `known` of a check whose need and limit are both read.
+pub(super) const COMPLETE: usize = 3;
 
 /// A sentence is not longer.
 const SENTENCE: usize = 900;

@@ -11,8 +11,10 @@ use super::pattern;
 pub(super) struct Prefix {
     /// Its bytes.
     pub(super) length: usize,
-    /// True if it has a time, a level or an error's origin: a record begins here.
+    /// True if it has a time or a level: a logger wrote the line.
     pub(super) is_record: bool,
+    /// True if the text behind it begins a message.
+    pub(super) is_message: bool,
 }
 
 /// Marks without a meaning of their own: frames, quotes, comments, pytest's `E`, ranks, containers.
@@ -51,7 +53,7 @@ const LONGEST: usize = 240;
 
 /// Finds the prefix of a line. A prefix that the line before has too is recognised by its form, whatever it is.
 pub(super) fn strip(line: &str, before: &str) -> Prefix {
-    let mut prefix = Prefix { length: shared(line, before), is_record: false };
+    let mut prefix = Prefix { length: shared(line, before), ..Prefix::default() };
     let mut records = known(line, 0);
     if records.length >= prefix.length {
         return records;
@@ -59,12 +61,13 @@ pub(super) fn strip(line: &str, before: &str) -> Prefix {
     records = known(line, prefix.length);
     prefix.length = records.length;
     prefix.is_record = records.is_record;
+    prefix.is_message = records.is_message;
     prefix
 }
 
 /// What is known by its form, from an offset on.
 fn known(line: &str, from: usize) -> Prefix {
-    let mut prefix = Prefix { length: from, is_record: false };
+    let mut prefix = Prefix { length: from, ..Prefix::default() };
     let length = |pattern: &LazyLock<Option<Regex>>, rest: &str| {
         pattern.as_ref().and_then(|pattern| pattern.find(rest)).map_or(0, |found| found.end())
     };
@@ -79,7 +82,7 @@ fn known(line: &str, from: usize) -> Prefix {
         prefix.length += record + mark;
     }
     let rest = &line[prefix.length..];
-    prefix.is_record |= ["TT_", "info:", "backtrace:", "Traceback", "RuntimeError", "Error:"]
+    prefix.is_message = ["TT_", "info:", "backtrace:", "Traceback", "RuntimeError", "Error:"]
         .iter()
         .any(|start| rest.starts_with(start));
     prefix
@@ -99,7 +102,7 @@ fn shared(line: &str, before: &str) -> usize {
             (false, false) if line[at] == before[other] => {
                 at += 1;
                 other += 1;
-                if matches!(line[at - 1], b':' | b'|' | b']' | b'>' | b')') {
+                if matches!(line[at - 1], b':' | b'|' | b']' | b'>') {
                     let spaces = line[at..].iter().take_while(|byte| **byte == b' ').count();
                     end = at + spaces;
                 }

@@ -238,13 +238,12 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
             }
         }
     }
-    for record in joined.records() {
-        let is_taken =
-            matches.iter().any(|known| record.contains(&known.start) && is_of_op(&known.message));
-        if !is_taken
-            && let Some(found) = op_limit::find(text, record)
-            && !matches.iter().any(|known| found.start < known.end && known.start < found.end)
-        {
+    for (start, ends) in joined.records() {
+        let found = op_limit_of(text, start, &ends);
+        let overlaps = |found: &Match| {
+            matches.iter().any(|known| found.start < known.end && known.start < found.end)
+        };
+        if let Some(found) = found.filter(|found| !overlaps(found)) {
             matches.push(found);
         }
     }
@@ -256,9 +255,27 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
         .collect()
 }
 
-/// True for messages that the form of an op's check would match too.
-fn is_of_op(message: &Message) -> bool {
-    !matches!(message, Message::HostKilled(_) | Message::HugePages(_) | Message::SemaphoresInL1)
+/// The op's check that begins in a record: in it alone, or in those that continue it if they complete its numbers.
+fn op_limit_of(text: &str, start: usize, ends: &[usize]) -> Option<Match> {
+    let (first, more) = ends.split_first()?;
+    let mut best = op_limit::find(text, start..*first);
+    for end in more {
+        let Some(longer) = op_limit::find(text, start..*end).filter(|longer| longer.start < *first)
+        else {
+            continue;
+        };
+        let was_complete = best.as_ref().is_some_and(|best| best.known == op_limit::COMPLETE);
+        // The end of a message may say that the op continues.
+        let is_warning = !longer.message.is_error() && longer.end > *first;
+        if best.as_ref().is_none_or(|best| longer.known > best.known) || was_complete && is_warning
+        {
+            best = Some(longer);
+        }
+        if was_complete {
+            break;
+        }
+    }
+    best
 }
 
 fn print_of(joined: &Joined, found: Match) -> Print {

@@ -149,8 +149,8 @@ pub(super) static FORMS: [Form; 37] = [
         beyond_tensor,
     ),
     Form::new(
-        &["per-bank allocation of its borrowed"],
-        r"DFB '?[^ ]{1,60}'? \(entry_size #entry# \* num_entries #entries# = #size# bytes\) is larger than the per-bank allocation",
+        &["its borrowed"],
+        r"DFB '?[^ ]{1,60}'? \(entry_size #entry# \* num_entries #entries# = #size# bytes\) is larger than (?:the per-bank allocation of )?its borrowed",
         &[r"\(#tensor# bytes\)"],
         beyond_tensor,
     ),
@@ -259,8 +259,8 @@ pub(super) static FORMS: [Form; 37] = [
         |_| Some(Message::SemaphoresInL1),
     ),
     Form::new(
-        &["TLB window", "TLB of requested"],
-        r"(?:Failed to allocate (?:a #asked# byte )?TLB window|No available TLB of requested size)",
+        &["TLB window", "TLB of requested", "the TLB"],
+        r"(?:Failed to allocate (?:a #asked# byte )?TLB window|No available TLB of requested size|Failed to allocate the TLB with size #asked_size#|Failed to map the TLB)",
         &[
             r"/sys/kernel/debug/tenstorrent/#device#/mappings",
             r".{0,100}?tt_tlb_alloc failed with error code (?P<error>-?\d+)",
@@ -287,7 +287,7 @@ pub(super) static FORMS: [Form; 37] = [
     ),
     Form::new(
         &["pin pages", "pinning pages", "PIN_PAGES"],
-        r"(?:Failed to pin pages for (?:DMA buffer|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES)",
+        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES)",
         &[
             r"with size #size#",
             r"device ID: #device#",
@@ -339,9 +339,14 @@ pub(super) static FORMS: [Form; 37] = [
     ),
     Form::new(
         &["ugepage", "uge page"],
-        r"(?:no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
+        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
         &[],
-        |_| Some(Message::HugePages(HugePages { pages: None, needed: None })),
+        |values| {
+            Some(Message::HugePages(HugePages {
+                pages: values.number("pages"),
+                needed: values.number("needed"),
+            }))
+        },
     ),
     Form::new(
         &["Out of memory: Kill", "oom-kill", "Memory cgroup out of memory"],
@@ -465,7 +470,7 @@ fn kernel_link(values: &Values<'_>) -> Option<Message> {
 fn tlb(values: &Values<'_>) -> Option<Message> {
     Some(Message::TlbWindows(TlbWindows {
         device: values.number("device"),
-        size: values.number("size").or(values.number("asked")),
+        size: values.number("size").or(values.number("asked")).or(values.number("asked_size")),
         error: values.text("error").and_then(|error| error.parse().ok()),
     }))
 }

@@ -16,8 +16,10 @@ struct Line {
     offset: usize,
     /// Columns of the whole line.
     columns: usize,
-    /// True if a logger began a record here.
+    /// True if a logger began a record here, or a message begins.
     is_record: bool,
+    /// True if a message begins.
+    is_message: bool,
 }
 
 /// A piece of a log as lines.
@@ -31,8 +33,8 @@ pub(super) struct Joined {
     pub(super) text: String,
     /// Offset in `text` where a line begins, the line's number and its offset in the original.
     starts: Vec<(usize, usize, usize)>,
-    /// Offsets in `text` where a record begins.
-    records: Vec<usize>,
+    /// Offsets in `text` where a record begins, and whether it cannot continue the one before.
+    records: Vec<(usize, bool)>,
 }
 
 impl Lines {
@@ -49,7 +51,8 @@ impl Lines {
                 number: *number,
                 offset: *offset,
                 columns: text.chars().count(),
-                is_record: stripped.is_record,
+                is_record: stripped.is_record || stripped.is_message,
+                is_message: stripped.is_message,
             });
             before = text;
         }
@@ -68,7 +71,8 @@ impl Lines {
             }
             joined.starts.push((joined.text.len(), line.number, line.offset));
             if line.is_record || line.text.is_empty() || joined.records.is_empty() {
-                joined.records.push(joined.text.len());
+                let is_new = line.is_message || line.text.is_empty();
+                joined.records.push((joined.text.len(), is_new));
             }
             let text = line.text.trim_start();
             joined.text.push_str(if joined.text.ends_with(' ') { text } else { &line.text });
@@ -103,17 +107,22 @@ impl Joined {
         self.starts.get(index.saturating_sub(1)).copied().unwrap_or((0, 0, 0))
     }
 
-    /// The records of the text, one after the other.
-    pub(super) fn records(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
-        let ends = self.records.iter().copied().skip(1).chain([self.text.len()]);
-        self.records
-            .iter()
-            .copied()
-            .zip(ends)
-            .filter(|(start, end)| start < end)
-            .map(|(start, end)| start..end)
+    /// The records of the text, one after the other. Loggers of some launchers begin each line of a message like a
+    /// record, so that each comes with the ends of the records that may continue it.
+    pub(super) fn records(&self) -> Vec<(usize, Vec<usize>)> {
+        let end_of =
+            |index: usize| self.records.get(index + 1).map_or(self.text.len(), |next| next.0);
+        let record = |index: usize| {
+            let more = (index + 1..self.records.len()).take_while(|next| !self.records[*next].1);
+            let ends = std::iter::once(index).chain(more).take(MAX_CONTINUED).map(end_of);
+            (self.records[index].0, ends.collect())
+        };
+        (0..self.records.len()).map(record).collect()
     }
 }
+
+/// A message has not more lines.
+const MAX_CONTINUED: usize = 8;
 
 /// The lines of a text in ASCII, each with the number of original line ends before it and its original offset. The two
 /// characters `\n` of a quoted string end a line too.
