@@ -208,8 +208,14 @@ impl Device {
         format!("0000:{:02x}:00.0", self.bus)
     }
 
+    /// The directory of the PCIe function, below the bridge that it is behind.
     pub(super) fn pci_directory(&self) -> String {
-        format!("/sys/bus/pci/devices/{}", self.bdf())
+        format!("/sys/devices/{}", self.below_devices())
+    }
+
+    fn below_devices(&self) -> String {
+        let (root, port) = (self.bus & 0xF0, self.bus & 0x0F);
+        format!("pci0000:{root:02x}/0000:{root:02x}:{port:02x}.0/{}", self.bdf())
     }
 
     pub(super) fn directory(&self) -> String {
@@ -228,6 +234,10 @@ impl Device {
             Arch::Blackhole => ("0xb140", "32.0 GT/s PCIe"),
         };
         let directory = self.pci_directory();
+        tree.put(
+            format!("/sys/bus/pci/devices/{}", self.bdf()),
+            Entry::Link(format!("../../../devices/{}", self.below_devices())),
+        );
         let mut line = |name: &str, text: &str| tree.put_line(format!("{directory}/{name}"), text);
         line("vendor", "0x1e52");
         line("device", device);
@@ -247,10 +257,10 @@ impl Device {
         let arch = self.kind.arch;
         let by_activity = || if busy { Telemetry::busy(arch) } else { Telemetry::idle(arch) };
         let telemetry = self.telemetry.clone().unwrap_or_else(by_activity);
-        let bdf = self.bdf();
+        let below = self.below_devices();
         tree.put(
             format!("/sys/class/tenstorrent/tenstorrent!{number}"),
-            Entry::Link(format!("../../bus/pci/devices/{bdf}/tenstorrent/tenstorrent!{number}")),
+            Entry::Link(format!("../../devices/{below}/tenstorrent/tenstorrent!{number}")),
         );
         self.put_attributes(tree, driver, &telemetry);
         if driver >= DriverVersion([2, 0, 0]) {
@@ -282,7 +292,7 @@ impl Device {
             line("tt_eth_fw_ver", "7.2.0");
             line("tt_ttflash_ver", "3.5.0.0");
         }
-        let asic_id_since = DriverVersion(if is_wormhole { [2, 4, 1] } else { [2, 1, 0] });
+        let asic_id_since = DriverVersion(if is_wormhole { [2, 3, 0] } else { [2, 1, 0] });
         if driver >= asic_id_since {
             line("tt_asic_id", &format!("{asic_id:016X}"));
         }
@@ -292,7 +302,7 @@ impl Device {
                 line("tt_therm_trip_count", "0");
             }
         }
-        tree.put(format!("{directory}/device"), Entry::Link("../..".to_owned()));
+        tree.put(format!("{directory}/device"), Entry::Link(format!("../../../{}", self.bdf())));
     }
 
     fn put_pcie_counters(&self, tree: &mut Tree, telemetry: &Telemetry) {

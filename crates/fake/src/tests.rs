@@ -18,7 +18,7 @@ fn below<'a>(paths: &'a BTreeSet<String>, directory: &str) -> Vec<&'a str> {
 #[test]
 fn an_n150_has_exactly_these_paths() {
     let paths = paths(&Host::n150().into_tree());
-    let pci = "/sys/bus/pci/devices/0000:01:00.0/";
+    let pci = "/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/";
     let of_pci: Vec<&str> =
         below(&paths, pci).into_iter().filter(|path| !path.contains('/')).collect();
     assert_eq!(
@@ -83,6 +83,7 @@ fn an_n150_has_exactly_these_paths() {
             "/proc/sys/kernel/hostname",
             "/proc/sys/kernel/osrelease",
             "/proc/uptime",
+            "/sys/bus/pci/devices/0000:01:00.0",
             "/sys/class/tenstorrent",
             "/sys/class/tenstorrent/tenstorrent!0",
             "/sys/module/tenstorrent/version",

@@ -243,14 +243,22 @@ fn tracking_that_is_switched_off_is_no_zero() {
 
 #[test]
 fn a_chip_that_goes_away_is_an_error() {
-    for name in ["chip_vanished", "chip_resets", "chip_unplugged"] {
-        assert!(finding_ids(&variant(name)).contains(&"chip-vanished"), "{name}");
+    let expected = [
+        ("chip_resets", "chip-answers-ones"),
+        ("link_is_dead", "chip-answers-ones"),
+        ("chip_unplugged", "chip-vanished"),
+        ("telemetry_not_ready", "no-telemetry"),
+    ];
+    for (name, id) in expected {
+        assert!(finding_ids(&variant(name)).contains(&id), "{name}");
     }
-    let (_, tree) =
-        fake::variants().into_iter().find(|(name, _)| *name == "chip_vanishes").unwrap();
+    let (_, tree) = fake::variants().into_iter().find(|(name, _)| *name == "reset_begins").unwrap();
     let mut collector = collector(tree);
-    assert!(collector.snapshot().findings.is_empty());
-    assert!(finding_ids(&collector.snapshot()).contains(&"chip-vanished"));
+    let before = collector.snapshot();
+    assert!(before.findings.is_empty());
+    let after = collector.snapshot();
+    assert!(finding_ids(&after).contains(&"chip-answers-ones"));
+    assert_eq!(after.chips[0].id, before.chips[0].id, "a reset does not rename the chip");
 }
 
 #[test]

@@ -144,6 +144,15 @@ pub struct Chip {
     pub owners: Owners,
 }
 
+impl Chip {
+    /// The id, if a source names it as that of the ASIC or of the chip; `None` if something else stands in for it.
+    #[must_use]
+    pub fn asic_id(&self) -> Option<ChipId> {
+        use IdSource::{Bdf, Capture, Serial, Simulator};
+        (!matches!(self.id_source, Serial | Bdf | Simulator | Capture)).then_some(self.id)
+    }
+}
+
 /// Where a chip's id comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -81,7 +81,7 @@ fn plain(args: SnapshotArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
 /// Shows snapshots, from a server if one is running.
 fn snapshot(request: &SnapshotRequest, common: &CommonArgs) -> Result<(), Error> {
     let l1 = L1Request { devices: request.l1, ..without_devices(common) };
-    let collector = HostChoice::of(common).collector(l1)?;
+    let collector = HostChoice::of(common).collector(l1, common)?;
     let interval = request.repeat.map(|repeat| repeat.interval.duration());
     let mut supply = supply::supply(collector, common, request.l1, interval);
     let pages = |width| page(&request.target, common, width);
@@ -93,7 +93,7 @@ fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
     // --simulator asks for that chip, not for the devices of the host.
     let devices = common.simulator.is_none();
     let l1 = L1Request { devices, budget: request.budget, ..without_devices(common) };
-    let mut collector = HostChoice::of(common).collector(l1)?;
+    let mut collector = HostChoice::of(common).collector(l1, common)?;
     cmd::l1::run(&request, &mut collector, |width| page(&request.target, common, width))
 }
 
@@ -122,7 +122,7 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
         host => Some(Agents::new(host.root()?)),
     };
     let l1 = L1Request { devices: args.l1, ..without_devices(common) };
-    let collector = host.collector(l1)?;
+    let collector = host.collector(l1, common)?;
     let clock = collector.clock();
     let interval = Some(args.sampling.interval.duration());
     let mut supply = supply::supply(collector, common, args.l1, interval);
@@ -132,9 +132,10 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
 fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
     let (host, l1) = (HostChoice::of(common), without_devices(common));
     // Created here first, so that an invalid argument is reported before the socket exists.
-    let boot = ttmem_service::supply::boot(host.collector(l1.clone())?.root());
+    let boot = ttmem_service::supply::boot(host.collector(l1.clone(), common)?.root());
+    let common = common.clone();
     let make = move || {
-        let mut collector = host.collector(l1).ok()?;
+        let mut collector = host.collector(l1, &common).ok()?;
         Some(move || collector.snapshot())
     };
     // Clients run on this host, so their users are looked up here.
@@ -143,7 +144,7 @@ fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
 
 /// Returns a collector that opens no device.
 fn collector(common: &CommonArgs) -> Result<Collector, Error> {
-    HostChoice::of(common).collector(without_devices(common))
+    HostChoice::of(common).collector(without_devices(common), common)
 }
 
 /// Returns the page of `target`; `width` is used where neither a terminal nor COLUMNS sets one.

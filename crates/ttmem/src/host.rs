@@ -54,18 +54,18 @@ impl HostChoice {
         }
     }
 
-    /// Returns a collector of the host that reads L1 as `l1` says.
+    /// Returns a collector of the host that reads L1 as `l1` says, and waits for a device as long as `common` says.
     ///
     /// # Errors
     /// As [`Self::root`], and [`Error::NoSource`] if a capture is damaged.
-    pub fn collector(&self, l1: L1Request) -> Result<Collector, Error> {
+    pub fn collector(&self, l1: L1Request, common: &CommonArgs) -> Result<Collector, Error> {
+        let deadline = common.deadline.duration();
+        let readers = |directory| Readers::of_this_program(directory).with_deadline(deadline);
         let collector = match self {
-            Self::System => {
-                Collector::new(Root::system()).with_readers(Readers::of_this_program(None))
-            }
+            Self::System => Collector::new(Root::system()).with_readers(readers(None)),
             Self::Demo => Collector::demo(),
             Self::Root(directory) => of_root(open_root(directory)?)
-                .with_readers(Readers::of_this_program(Some(directory))),
+                .with_readers(readers(Some(directory.as_path()))),
             Self::Capture(directory) => {
                 return Collector::capture(directory, l1)
                     .map_err(|error| bad_capture(directory, &error));

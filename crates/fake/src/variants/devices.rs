@@ -53,13 +53,6 @@ fn fail_below(tree: &mut Tree, directory: &str, errno: Errno) {
     }
 }
 
-/// Makes every file below a path fail from its second read on.
-fn fail_after_one_read(tree: &mut Tree, directory: &str, errno: Errno) {
-    for (path, bytes) in files_below(tree, directory) {
-        tree.put(path, Entry::changing(vec![Entry::file(bytes), Entry::Error(errno)]));
-    }
-}
-
 /// No driver, and the board on the PCIe bus: exit code 9.
 #[must_use]
 pub fn no_driver() -> Tree {
@@ -188,48 +181,125 @@ pub fn unknown_board() -> Tree {
     Host::new().board(Board::new(UNKNOWN)).workload(process, BYTES).into_tree()
 }
 
-/// The chip falls off the bus between two snapshots: every file can be read once and then returns `ENODEV`.
-#[must_use]
-pub fn chip_vanishes() -> Tree {
-    let host = Host::n150();
-    let directories = [host.device_directory(0), host.hwmon_directory(0)];
-    let mut tree = host.into_tree();
-    for directory in directories {
-        fail_after_one_read(&mut tree, &directory, Errno::NODEV);
-    }
-    tree
-}
-
-/// The chip has fallen off the bus: cached files of the driver exist, every sensor and counter returns `ENODEV`.
-#[must_use]
-pub fn chip_vanished() -> Tree {
-    let host = Host::n150();
+/// What a chip in reset shows from driver 2.9 on: no data in the driver's values and the sensors', and all ones in
+/// counters and in the PCIe link. Labels stay readable.
+fn reset_entries(host: &Host) -> Vec<(String, Entry)> {
     let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));
-    let mut tree = host.into_tree();
-    for name in ["tt_aiclk", "tt_axiclk", "tt_arcclk", "tt_heartbeat"] {
-        tree.put(format!("{device}/{name}"), Entry::Error(Errno::NODEV));
+    let pci = device.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned();
+    let tree = Host::n150().into_tree();
+    let is_value = |path: &str| {
+        path.starts_with(&format!("{device}/tt_"))
+            || path.starts_with(&hwmon) && (path.ends_with("_input") || path.ends_with("_max"))
+    };
+    let values = tree.iter().map(|(path, _)| path.to_owned()).filter(|path| is_value(path));
+    let mut entries: Vec<_> = values.map(|path| (path, Entry::Error(Errno::NODATA))).collect();
+    for (path, _) in files_below(&tree, &format!("{device}/pcie_perf_counters")) {
+        entries.push((path, Entry::file("4294967295\n")));
     }
-    fail_below(&mut tree, &format!("{device}/pcie_perf_counters"), Errno::NODEV);
-    fail_below(&mut tree, &hwmon, Errno::NODEV);
+    entries.extend(dead_link(&pci));
+    entries
+}
+
+/// The PCIe link of a chip that does not answer reads of its configuration.
+fn dead_link(pci: &str) -> Vec<(String, Entry)> {
+    let files = [
+        ("current_link_speed", "Unknown\n"),
+        ("current_link_width", "63\n"),
+        ("max_link_speed", "64.0 GT/s PCIe\n"),
+        ("max_link_width", "63\n"),
+    ];
+    files.map(|(name, text)| (format!("{pci}/{name}"), Entry::file(text))).into()
+}
+
+/// A reset begins between two snapshots.
+#[must_use]
+pub fn reset_begins() -> Tree {
+    let host = Host::n150();
+    let entries = reset_entries(&host);
+    let mut tree = host.into_tree();
+    for (path, after) in entries {
+        let before = files_below(&tree, path.rsplit_once('/').map_or("", |(parent, _)| parent));
+        let before = before.into_iter().find(|(name, _)| *name == path).map(|(_, bytes)| bytes);
+        let before = Entry::file(before.unwrap_or_default());
+        tree.put(path, Entry::changing(vec![before, after]));
+    }
     tree
 }
 
-/// The chip is being reset: every file of the driver returns `ENODATA`.
+/// The chip is being reset.
 #[must_use]
 pub fn chip_resets() -> Tree {
     let host = Host::n150();
-    let directories = [host.device_directory(0), host.hwmon_directory(0)];
+    let entries = reset_entries(&host);
     let mut tree = host.into_tree();
-    for directory in directories {
-        fail_below(&mut tree, &directory, Errno::NODATA);
+    for (path, entry) in entries {
+        tree.put(path, entry);
     }
     tree
 }
 
-/// The chip was removed from the bus after the driver's class was listed: its link is dangling.
+/// The PCIe link is down: the driver passes words of all ones on as numbers.
+#[must_use]
+pub fn link_is_dead() -> Tree {
+    let host = Host::n150();
+    let pci = host.device_directory(0);
+    let pci = pci.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned();
+    let ones = "4294967295\n";
+    let mut tree = with_files(
+        &[
+            ("tt_aiclk", ones),
+            ("tt_axiclk", ones),
+            ("tt_arcclk", ones),
+            ("tt_heartbeat", ones),
+            ("tt_asic_id", "FFFFFFFFFFFFFFFF\n"),
+            ("tt_serial", "FFFFFFFFFFFFFFFF\n"),
+            ("tt_card_type", "unknown\n"),
+            ("tt_arc_fw_ver", "255.255.255.255\n"),
+            ("tt_eth_fw_ver", "255.15.4095\n"),
+            ("tt_fw_bundle_ver", "255.255.255.255\n"),
+            ("pcie_perf_counters/slv_posted_wr_data_word_received0", ones),
+        ],
+        &[
+            ("temp1_input", "65535999\n"),
+            ("curr1_input", "4294966296\n"),
+            ("in0_input", ones),
+            ("power1_input", "1110490560\n"),
+        ],
+        &[],
+    );
+    for (path, entry) in dead_link(&pci) {
+        tree.put(path, entry);
+    }
+    tree
+}
+
+/// The firmware was not ready when the driver was loaded: there are counters and nothing else.
+#[must_use]
+pub fn telemetry_not_ready() -> Tree {
+    let host = Host::n150();
+    let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));
+    let tree = Host::n150().into_tree();
+    let values = tree.iter().map(|(path, _)| path).filter(|path| {
+        path.starts_with(&format!("{device}/tt_")) || path.starts_with("/dev/tenstorrent/by-id")
+    });
+    let gone: Vec<String> = values.map(str::to_owned).chain([hwmon]).collect();
+    gone.into_iter().fold(host, Host::without).into_tree()
+}
+
+/// After a reset the driver goes on listing the files of a process that has ended: an owner that is not one.
+#[must_use]
+pub fn stale_owner_after_a_reset() -> Tree {
+    let ended = 4300;
+    Host::new().board(Board::n150()).owner(0, ended, 2).into_tree()
+}
+
+/// The chip was taken off the bus after the driver's class was listed: its link leads nowhere.
 #[must_use]
 pub fn chip_unplugged() -> Tree {
-    Host::n150().without("/sys/bus/pci/devices/0000:01:00.0").into_tree()
+    let host = Host::n150();
+    let pci = host.device_directory(0);
+    let pci = pci.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned();
+    host.without(pci).without("/sys/bus/pci/devices/0000:01:00.0").into_tree()
 }
 
 /// A PCIe counter is lower at the second snapshot: it passed 2^32, or the chip was reset.

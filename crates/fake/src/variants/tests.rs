@@ -68,11 +68,11 @@ fn a_torn_region_settles_and_another_never_does() {
 }
 
 #[test]
-fn a_chip_vanishes_after_the_first_read() {
-    let root = Root::memory(devices::chip_vanishes());
+fn a_reset_begins_after_the_first_read() {
+    let root = Root::memory(devices::reset_begins());
     let read = || root.read_text("/sys/class/tenstorrent/tenstorrent!0/tt_aiclk");
     assert_eq!(read().unwrap(), "1000");
-    assert_eq!(read().unwrap_err().errno, Errno::NODEV);
+    assert_eq!(read().unwrap_err().errno, Errno::NODATA);
     let root = Root::memory(devices::chip_resets());
     let error = root.read("/sys/class/tenstorrent/tenstorrent!0/tt_serial", 99).unwrap_err();
     assert!(error.is_vanished());

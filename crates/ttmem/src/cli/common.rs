@@ -48,6 +48,15 @@ pub struct CommonArgs {
     /// Read directly, even if a server is running.
     #[arg(long, global = true, help_heading = "Common options")]
     pub no_server: bool,
+    /// Wait at most TIME for a device in each sample; it is shown with its last values, or as timed out.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "200ms",
+        global = true,
+        help_heading = "Common options"
+    )]
+    pub deadline: Interval,
     /// Color the output.
     #[arg(
         long,

@@ -209,7 +209,8 @@ fn recipe(common: &CommonArgs) -> Recipe {
     let common = common.clone();
     Box::new(move || {
         let host = HostChoice::of(&common);
-        host.collector(without_devices(&common)).map_err(|error| error.message().to_owned())
+        host.collector(without_devices(&common), &common)
+            .map_err(|error| error.message().to_owned())
     })
 }
 
@@ -247,7 +248,8 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
             let host = HostChoice::of(&common);
             let devices = common.demo || ask == CoreRequest::WithDevices;
             let l1 = L1Request { devices, ..without_devices(&common) };
-            let collector = host.collector(l1).map_err(|error| error.message().to_owned())?;
+            let collector =
+                host.collector(l1, &common).map_err(|error| error.message().to_owned())?;
             Ok(CoreFeed::Collector(Box::new(collector)))
         })
     })

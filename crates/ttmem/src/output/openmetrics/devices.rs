@@ -21,7 +21,8 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
 
 /// Returns the labels of every sample of a chip.
 fn of_chip(chip: &Chip) -> Labels {
-    Labels::default().with("asic_id", &chip.id.to_string()).with("index", &chip.index.to_string())
+    let asic_id = chip.asic_id().map(|id| id.to_string());
+    Labels::default().maybe("asic_id", asic_id.as_deref()).with("index", &chip.index.to_string())
 }
 
 fn info(snapshot: &Snapshot, chips: &[(&Chip, Labels)]) -> Family {

@@ -24,10 +24,11 @@ pub(super) fn families(snapshot: &Snapshot) -> [Family; 2] {
 
 fn put(snapshot: &Snapshot, process: &Process, used: &mut Family) {
     for on_chip in &process.chips {
-        let index = snapshot.chips.iter().find(|chip| chip.id == on_chip.chip);
-        let index = index.map(|chip| chip.index.to_string());
+        let chip = snapshot.chips.iter().find(|chip| chip.id == on_chip.chip);
+        let index = chip.map(|chip| chip.index.to_string());
+        let asic_id = chip.and_then(|chip| chip.asic_id()).map(|id| id.to_string());
         let labels = Labels::default()
-            .with("asic_id", &on_chip.chip.to_string())
+            .maybe("asic_id", asic_id.as_deref())
             .maybe("index", index.as_deref())
             .with("pid", &process.pid.to_string())
             .with("comm", &process.name)
