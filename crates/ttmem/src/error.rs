@@ -35,7 +35,7 @@ pub enum Error {
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    success
-  1    a limit was exceeded, or a check of ttmem doctor did not pass
+  1    a limit was exceeded, a check of ttmem doctor did not pass, or a chip is in use
   2    invalid arguments
   3    not supported here
   4    permission denied

@@ -64,8 +64,9 @@ impl HostChoice {
         let collector = match self {
             Self::System => Collector::new(Root::system()).with_readers(readers(None)),
             Self::Demo => Collector::demo(),
-            Self::Root(directory) => of_root(open_root(directory)?)
-                .with_readers(readers(Some(directory.as_path()))),
+            Self::Root(directory) => {
+                of_root(open_root(directory)?).with_readers(readers(Some(directory.as_path())))
+            }
             Self::Capture(directory) => {
                 return Collector::capture(directory, l1)
                     .map_err(|error| bad_capture(directory, &error));

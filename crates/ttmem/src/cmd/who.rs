@@ -79,7 +79,7 @@ fn look(args: &WhoArgs, collector: &mut Collector) -> Result<Who, Error> {
 fn render(who: &Who, page: &Page) -> String {
     let mut text = String::new();
     for verdict in &who.chips {
-        for (index, line) in lines(verdict).iter().enumerate() {
+        for (index, line) in lines(verdict, page).iter().enumerate() {
             let indent = if index == 0 { "" } else { "    " };
             text += &format!("{indent}{}\n", legible(line, page.charset));
         }
@@ -87,7 +87,7 @@ fn render(who: &Who, page: &Page) -> String {
     text
 }
 
-fn lines(verdict: &Verdict) -> Vec<String> {
+fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
     let index = format!("chip {}", verdict.chip);
     let state = match (verdict.used, &verdict.reason) {
         (Use::Free, _) => "free".to_owned(),
@@ -98,13 +98,13 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     let named = [Some(index.as_str()), verdict.board.as_deref(), verdict.bdf.as_deref()];
     let named: Vec<&str> = named.into_iter().flatten().chain([state.as_str()]).collect();
     let mut lines = vec![named.join("  ")];
-    lines.extend(verdict.owners.iter().map(owner));
+    lines.extend(verdict.owners.iter().map(|owner| line_of(owner, page)));
     if verdict.has_outside_owner {
         lines.push("a process in another namespace, or of another user".to_owned());
     }
     lines.extend(verdict.locks.iter().map(lock));
     lines.extend(verdict.stale.iter().map(|stale| {
-        let memory = memory(&stale.memory);
+        let memory = memory(&stale.memory, page);
         format!("stale: {memory} of process {} ({}), which has ended", stale.pid, stale.name)
     }));
     if !verdict.reset_ends.is_empty() {
@@ -120,19 +120,19 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     lines
 }
 
-fn owner(owner: &Owner) -> String {
+fn line_of(owner: &Owner, page: &Page) -> String {
     let mut parts = vec![owner.pid.to_string(), owner.name.clone()];
     parts.extend(owner.user.clone());
     parts.extend(owner.pod.clone().map(|pod| format!("pod {pod}")));
     parts.extend(owner.container.clone());
     parts.extend(owner.since_us.map(|since| format!("since {}", date_time(since))));
-    parts.extend(owner.memory.as_ref().map(memory));
+    parts.extend(owner.memory.as_ref().map(|held| memory(held, page)));
     parts.extend(owner.tlb_windows.map(|windows| format!("{windows} TLB windows")));
     parts.join("  ")
 }
 
 /// The kinds of which there is some.
-fn memory(memory: &ProcessMemory) -> String {
+fn memory(memory: &ProcessMemory, page: &Page) -> String {
     let kinds = [
         ("DRAM", &memory.dram),
         ("L1", &memory.l1),
@@ -141,7 +141,8 @@ fn memory(memory: &ProcessMemory) -> String {
     ];
     let held = kinds.iter().filter_map(|(kind, reading)| {
         let bytes = reading.value().filter(|bytes| **bytes > 0)?;
-        Some(format!("{} {kind}", Bytes(*bytes)))
+        let mark = reading.quality().map_or("", |quality| page.mark(quality));
+        Some(format!("{mark}{} {kind}", Bytes(*bytes)))
     });
     let held: Vec<String> = held.collect();
     match held.as_slice() {

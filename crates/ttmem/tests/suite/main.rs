@@ -24,4 +24,5 @@ mod record;
 mod run;
 mod select;
 mod table;
+mod who;
 mod width;
