@@ -100,7 +100,7 @@ fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
 /// Saves what is read of the host; no server is asked, and no device is opened.
 fn capture(args: &CaptureArgs, common: &CommonArgs) -> Result<(), Error> {
     let host = HostChoice::of(common);
-    let clock = host.collector(without_devices(common))?.clock();
+    let clock = host.collector(without_devices(common), common)?.clock();
     let mut collector = Collector::new(host.root()?.capturing()).with_clock(clock);
     cmd::capture::run(args, &mut collector)
 }
