@@ -124,7 +124,7 @@ fn report_file(words: Vec<OsString>) -> Vec<OsString> {
     let mut options = words.iter().take(end).peekable();
     while let Some(word) = options.next() {
         let is_value = |next: &&&OsString| !next.as_encoded_bytes().starts_with(b"-");
-        if word == "--report" && options.peek().as_ref().is_some_and(|next| is_value(next)) {
+        if word == "--report" && options.peek().as_ref().is_some_and(is_value) {
             let mut one = OsString::from("--report=");
             one.push(options.next().map(OsString::as_os_str).unwrap_or_default());
             joined.push(one);

@@ -6,6 +6,7 @@ pub(super) mod command;
 mod inherited;
 pub(super) mod library;
 mod limit;
+mod observer;
 mod reaper;
 mod segments;
 mod signals;
@@ -17,6 +18,7 @@ use std::time::Instant;
 use ttmem_analysis::run_report::{ProcessReport, RunReport};
 
 use self::command::{Ended, Running, shown};
+use self::observer::{Observed, Observer};
 use self::segments::Found;
 use super::report::{segment as read, to_json};
 use super::target::{Mode, deliver};
@@ -38,7 +40,11 @@ pub fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
         Ok(command) => command,
         Err(code) => return Ok(ExitCode::from(code)),
     };
-    let (Ended { code, found }, ()) = command.wait(|_code| ())?;
+    let is_counted = args.report_target().is_some() || !args.limit.is_empty();
+    let observer = is_counted.then(Observer::start).flatten();
+    let (Ended { code, mut found }, ()) = command.wait(|_code| ())?;
+    let Observed { unseen, found: contained } = observer.map(Observer::finish).unwrap_or_default();
+    found.extend(contained);
     let report = RunReport {
         command: shown(&args.command),
         exit_code: Some(code),
@@ -47,7 +53,10 @@ pub fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     };
     let written = write_report(args, &report, page);
     clean(&found, args.keep);
-    let verdict = check_limits(&args.limit, &report);
+    for line in &unseen {
+        say(line);
+    }
+    let verdict = check_limits(&args.limit, &report, unseen.len());
     finish(code, written.and(verdict))
 }
 
@@ -115,7 +124,7 @@ pub(super) fn clean(found: &[Found], keep: bool) {
     }
 }
 
-fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
+fn check_limits(limits: &[Limit], report: &RunReport, unseen: usize) -> Result<(), Error> {
     if limits.is_empty() {
         return Ok(());
     }
@@ -129,7 +138,14 @@ fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
         .iter()
         .flat_map(|process| limits.iter().filter_map(|limit| limit::exceeded(*limit, process)))
         .collect();
-    let Some((last, others)) = exceeded.split_last() else { return Ok(()) };
+    let Some((last, others)) = exceeded.split_last() else {
+        return match unseen {
+            0 => Ok(()),
+            _ => Err(Error::unsupported(format!(
+                "the limit was not checked for {unseen} processes that were not counted"
+            ))),
+        };
+    };
     for message in others {
         say(message);
     }

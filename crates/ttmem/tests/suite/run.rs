@@ -344,3 +344,49 @@ fn a_command_runs_on_this_machine() {
         assert_eq!(output.status.code(), Some(2));
     }
 }
+
+/// A process that maps a file for a while, as the linker maps a library.
+fn maps(file: &Path) -> String {
+    format!(
+        "python3 -c 'import mmap, time; f = open(\"{}\", \"rb\"); \
+         m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); time.sleep(2)'",
+        file.display()
+    )
+}
+
+#[test]
+fn a_process_with_a_cleared_environment_is_named_and_its_limit_is_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("libtt_metal.so");
+    std::fs::write(&library, [0; 4096]).unwrap();
+    let script = format!("env -i PATH=\"$PATH\" {}", maps(&library));
+    let output = sh(&["--report", "--limit", "dram=1GiB"], &script).output().unwrap();
+    let text = error(&output);
+    assert!(text.contains("(python3) used TT-Metal without being counted"), "{text}");
+    assert!(text.contains("sudo ttmem run -- CMD"), "{text}");
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    // With the environment the agent is there, and TT-Metal has opened no device.
+    let output = sh(&["--report"], &maps(&library)).output().unwrap();
+    assert!(!error(&output).contains("without being counted"), "{}", error(&output));
+}
+
+#[test]
+fn a_segment_in_a_shared_memory_of_its_own_is_in_the_report() {
+    let private = "unshare --mount --map-root-user";
+    let is_allowed = Command::new("sh").args(["-c", &format!("{private} true")]).status();
+    if !is_allowed.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path());
+    let inside = format!(
+        "mount -t tmpfs tmpfs /dev/shm; set -- $(cat /proc/$$/stat); \
+         cp {} /dev/shm/ttmem-$$-${{22}}; sleep 2",
+        image.display()
+    );
+    let script = folder.path().join("inside");
+    std::fs::write(&script, inside).unwrap();
+    let command = format!("{private} sh {}", script.display());
+    let output = sh(&["--report"], &command).env("COLUMNS", "91").output().unwrap();
+    assert!(error(&output).contains("Matmul"), "{}", error(&output));
+}

@@ -45,6 +45,11 @@ pub(in crate::cmd) struct Found {
 }
 
 impl Found {
+    /// A segment in the `/dev/shm` of a container, by its open file: the path ends with the container.
+    pub(super) fn in_container(path: PathBuf, file: File) -> Self {
+        Self { path, is_running: false, file: Some(file) }
+    }
+
     /// A path that leads to the content, even if the file was removed.
     pub(in crate::cmd) fn readable_path(&self) -> PathBuf {
         match &self.file {
@@ -241,7 +246,7 @@ fn candidates(pid: i32) -> Vec<Pid> {
 }
 
 /// Opens a file of unknown origin: no link is followed, and a pipe does not block.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
