@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "host/allocators.rs"]
+mod allocators;
 mod common;
 #[path = "host/copies.rs"]
 mod copies;

@@ -92,7 +92,8 @@ impl Packaging {
     }
 }
 
-fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
+/// Compiles a source of `tests/host` unless the output is newer.
+pub(crate) fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
     let changed =
         |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();

@@ -1,0 +1,71 @@
+//! Programs whose memory comes from somewhere else: the agent frees what TT-Metal allocated where TT-Metal does.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::program::{Form, Host, compile};
+use super::{assert_agreed, common};
+
+/// Opens, works and closes with all forms of TT-Metal, of which the older return vectors from every question.
+fn works(preload: &str, prepare: impl Fn(&mut Command)) {
+    for form in [Form::New, Form::Old] {
+        let mut host = Host::start_with(form, |command| {
+            command.env("LD_PRELOAD", preload);
+            prepare(command);
+        });
+        for command in ["open 2 0", "allocate a 0 2048 12", "allocate b 1 1024 64", "free a"] {
+            host.tell(command);
+        }
+        assert_agreed(&mut host);
+        host.tell("threads 2 200");
+        host.tell("close");
+        host.send("exit 3");
+        assert_eq!(host.wait().code(), Some(3), "{preload} {form:?}");
+    }
+}
+
+#[test]
+fn a_replacement_of_operator_new_before_or_after_the_agent() {
+    let directory = Form::New.directory();
+    let flags = ["-fPIC", "-shared", "-Wno-mismatched-new-delete"];
+    compile(directory, "prefixed_new.cpp", "libprefixed_new.so", &flags);
+    let replacement = directory.join("libprefixed_new.so");
+    let (agent, replacement) = (common::library().display(), replacement.display());
+    works(&format!("{replacement}:{agent}"), |_| {});
+    works(&format!("{agent}:{replacement}"), |_| {});
+}
+
+#[test]
+fn allocators_of_the_distribution() {
+    let folder = Path::new("/usr/lib/x86_64-linux-gnu");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let libraries: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    for name in ["libjemalloc.so.", "libtcmalloc_minimal.so.", "libmimalloc.so."] {
+        let is_it = |path: &&PathBuf| {
+            path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name))
+        };
+        // CI installs all of them; elsewhere those that are there are tested.
+        if let Some(library) = libraries.iter().find(is_it) {
+            works(&format!("{}:{}", library.display(), common::library().display()), |_| {});
+        } else {
+            assert!(std::env::var_os("CI").is_none(), "install {name}");
+        }
+    }
+}
+
+#[test]
+fn a_program_of_the_address_sanitizer_starts_and_ends_without_a_word() {
+    let found = Command::new("g++").arg("-print-file-name=libasan.so").output().unwrap();
+    let library = String::from_utf8(found.stdout).unwrap().trim().to_owned();
+    let Ok(library) = std::fs::canonicalize(&library) else {
+        assert!(std::env::var_os("CI").is_none(), "install libasan");
+        return;
+    };
+    // What `ttmem run` sets for every command.
+    let options = |command: &mut Command| {
+        command.env("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0:exitcode=99");
+    };
+    let agent = common::library().display();
+    works(&format!("{}:{agent}", library.display()), options);
+    works(&format!("{agent}:{}", library.display()), options);
+}
