@@ -59,12 +59,12 @@ fn pairs(library: &Path) {
     for host in &mut hosts {
         host.tell("open 1 0");
     }
-    for threads in [1, 4] {
+    for (threads, live) in [(1, 100), (1, 20_000), (1, 60_000), (4, 100)] {
         let mut means = [Vec::new(), Vec::new()];
         let mut tails = [Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
             for (index, host) in hosts.iter_mut().enumerate() {
-                let answer = host.tell(&format!("times {threads} {PAIRS}"));
+                let answer = host.tell(&format!("times {threads} {PAIRS} {live}"));
                 let (mean, tail) = answer.split_once(' ').unwrap();
                 means[index].push(mean.parse().unwrap());
                 tails[index].push(tail.parse().unwrap());
@@ -72,7 +72,7 @@ fn pairs(library: &Path) {
         }
         let [mean, tail] = [means, tails].map(|values| values.map(typical));
         println!(
-            "free and allocate, {threads} threads: mean {:.0} -> {:.0} ns, {:+.0}; p99 {:.0} -> {:.0} ns, {:+.0}",
+            "free and allocate, {threads} threads, {live} live buffers each: mean {:.0} -> {:.0} ns, {:+.0}; p99 {:.0} -> {:.0} ns, {:+.0}",
             mean[0],
             mean[1],
             mean[1] - mean[0],

@@ -70,8 +70,42 @@ impl Recorder<'_> {
     fn probes(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
         const FIRST: usize = Plan::FIRST_BUFFER_WORD;
         let mask = self.process.buffers_mask.load(Ordering::Relaxed);
-        let start = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+        let start = first_slot(key, mask);
         (0..BUFFER_PROBES)
             .map(move |probe| FIRST + (start.wrapping_add(probe) & mask) * BUFFER_WORDS)
+    }
+}
+
+/// Slots of a group, which is for buffer objects in so many kilobytes of the heap.
+const GROUP_SLOTS: usize = 16;
+
+/// The slot that a key asks for, in a table of `mask + 1` slots. Objects that are close to each other on the heap ask for
+/// slots that are close to each other, and so need few entries of the processor's cache of page addresses; where a group
+/// begins is spread evenly, and where in it an object comes first, by the bits of a product.
+#[inline(always)]
+fn first_slot(key: u64, mask: usize) -> usize {
+    let product = (key >> 10).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let groups = (mask + 1) / GROUP_SLOTS;
+    let group = ((product >> 32) as usize * groups) >> 32;
+    let within = ((key >> 6) as usize).wrapping_add((product >> 20) as usize) % GROUP_SLOTS;
+    group * GROUP_SLOTS + within
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Objects at any distance from each other fill nine tenths of the table without one that finds no slot.
+    #[test]
+    fn keys_of_a_heap_are_spread_evenly() {
+        const MASK: usize = 32_767;
+        for distance in [208, 256, 320, 512, 1024, 4096, 65_536] {
+            let mut taken = vec![false; MASK + 1];
+            for index in 0..30_000_u64 {
+                let start = first_slot(0x55d5_c0d0_e2a0 + index * distance, MASK);
+                let free = (0..BUFFER_PROBES).find(|probe| !taken[(start + probe) & MASK]);
+                taken[(start + free.unwrap_or_else(|| panic!("{distance}"))) & MASK] = true;
+            }
+        }
     }
 }

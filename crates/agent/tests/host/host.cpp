@@ -160,9 +160,9 @@ int main(int count, char** arguments) {
             query(name);
             library = kept;
         } else if (command == "times") {
-            words >> a >> b;
+            words >> a >> b >> c;
             double mean, p99;
-            CALL("host_times", void(int, int, double*, double*), a, b, &mean, &p99);
+            CALL("host_times", void(int, int, int, double*, double*), a, b, c, &mean, &p99);
             std::cout << mean << ' ' << p99;
         } else if (command == "reload") {
             dlclose(library);

@@ -60,17 +60,17 @@ struct Times {
     double mean, p99;
 };
 
-// Nanoseconds of allocate and free, pair by pair. Each thread has some live buffers of its own, as programs do.
-Times time_pairs(int pairs, double nanoseconds_per_tick) {
+// Nanoseconds of allocate and free, pair by pair. Each thread has live buffers of its own, as programs do.
+Times time_pairs(int pairs, int count, double nanoseconds_per_tick) {
     AllocatorImpl* allocator = owner().allocator_.get();
     std::vector<std::unique_ptr<Buffer>> live;
-    for (int index = 0; index < 64; ++index) {
+    for (int index = 0; index < count; ++index) {
         live.push_back(std::make_unique<Buffer>(mesh.get(), allocator, BufferType::DRAM, 2048, 12));
         allocator->allocate_buffer(live.back().get());
     }
     std::vector<uint32_t> ticks(pairs);
     for (int index = 0; index < pairs; ++index) {
-        Buffer& buffer = *live[index % 64];
+        Buffer& buffer = *live[index % count];
         uint64_t start = __rdtsc();
         allocator->deallocate_buffer(&buffer);
         allocator->allocate_buffer(&buffer);
@@ -306,12 +306,12 @@ void host_signals(int pairs) {
     sender.join();
 }
 
-void host_times(int threads, int pairs, double* mean, double* p99) {
+void host_times(int threads, int pairs, int count, double* mean, double* p99) {
     double length = tick_length();
     std::vector<Times> times(threads);
     std::vector<std::thread> running;
     for (int thread = 0; thread < threads; ++thread) {
-        running.emplace_back([&, thread] { times[thread] = time_pairs(pairs, length); });
+        running.emplace_back([&, thread] { times[thread] = time_pairs(pairs, count, length); });
     }
     for (std::thread& thread : running) {
         thread.join();
