@@ -71,7 +71,7 @@ const WEAK: &[&str] = &[
     "CircularBuffer",
 ];
 
-/// What a shortage is said with.
+/// Words of a shortage.
 const SHORTAGE: &[&str] = &[
     "exceed",
     "need",
@@ -112,7 +112,7 @@ pub(super) struct Hit {
     pub(super) kind: HitKind,
 }
 
-/// What a word announces.
+/// The kind of a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HitKind {
     /// A message.

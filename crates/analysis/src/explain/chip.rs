@@ -1,4 +1,4 @@
-//! What a log tells about the chip, and what no chip can do.
+//! The chip of a log, and the limits of all chips.
 
 use ttmem_model::{Arch, Kind};
 
@@ -46,7 +46,7 @@ pub(super) const MOST_CORES: u64 = BLACKHOLE.cores;
 /// Worker cores of the smallest chip: a Wormhole of an n300 with a row of dispatch cores.
 pub(super) const FEWEST_CORES: u64 = 48;
 
-/// What is known of the chip of a log.
+/// The facts of a log about its chip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ChipFacts {
     /// The architecture, if all that is known agrees on one.

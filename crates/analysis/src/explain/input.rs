@@ -22,7 +22,7 @@ pub enum Opened {
     Log {
         /// The beginning.
         head: Vec<u8>,
-        /// What follows.
+        /// The bytes that follow.
         rest: Box<dyn Read>,
     },
 }
@@ -65,7 +65,7 @@ impl fmt::Debug for Input {
 /// folder, sorted by name. A folder without any has no input.
 ///
 /// # Errors
-/// What the system reports; a folder's file that cannot be opened fails the whole.
+/// The system's error; a folder's file that cannot be opened fails the whole.
 pub fn open_path(path: &Path) -> io::Result<Vec<Input>> {
     if !path.is_dir() {
         return Ok(vec![open_file(path)?]);

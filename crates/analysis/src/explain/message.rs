@@ -201,7 +201,7 @@ pub struct BelowLimit {
     pub address: Option<u64>,
 }
 
-/// What a program needs on each core at launch does not fit into the kernel configuration ring.
+/// A program whose kernels and arguments do not fit in the kernel configuration ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProgramTooLarge {
     /// Bytes that the program needs.
@@ -210,7 +210,7 @@ pub struct ProgramTooLarge {
     pub ring: Option<u64>,
     /// TT-Metal's name of the cores: `TENSIX`, `ACTIVE_ETH`, `IDLE_ETH`. Absent where the message was cut.
     pub processor: Option<String>,
-    /// What the program consists of (0.81 and later, else empty).
+    /// The parts of the program (0.81 and later, else empty).
     pub parts: Vec<ProgramPart>,
     /// The kernels of the largest group (0.81 and later, else empty).
     pub kernels: Vec<String>,
@@ -239,7 +239,7 @@ pub struct TraceRegionFull {
 /// A trace without a region of its own would overlap what its commands use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TraceOverlap {
-    /// What it overlaps.
+    /// The buffers that it overlaps.
     pub activity: TraceActivity,
     /// Address that the trace was given.
     pub address: Option<u64>,
@@ -251,7 +251,7 @@ pub struct TraceOverlap {
     pub live_trace_mark: Option<u64>,
 }
 
-/// What a trace overlaps.
+/// The buffers that a trace overlaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceActivity {
@@ -276,11 +276,11 @@ pub struct OpLimit {
     pub limit: Option<u64>,
     /// True if the op continues, slower or in DRAM.
     pub is_warning: bool,
-    /// What the numbers count.
+    /// The unit of the numbers.
     pub unit: OpUnit,
 }
 
-/// What the numbers of an op's check are.
+/// The unit of an op's check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OpUnit {
@@ -317,7 +317,7 @@ pub struct ShardGrid {
 pub struct KernelLink {
     /// The processor: `brisc`, `ncrisc`, `trisc0` to `trisc2`, `erisc`; absent if the message does not have it.
     pub processor: Option<String>,
-    /// What is full.
+    /// The memory that is full.
     pub memory: KernelMemory,
     /// The linker's name of the region.
     pub region: Option<String>,
@@ -325,7 +325,7 @@ pub struct KernelLink {
     pub over: Option<u64>,
 }
 
-/// Where a kernel does not fit.
+/// The memory that a kernel does not fit in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelMemory {

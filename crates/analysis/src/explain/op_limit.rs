@@ -28,7 +28,7 @@ static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
-/// What says that the op continues.
+/// Words of a warning: the op continues.
 static WARNING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r"DRAM downgrade|may regress|depth reduced|disabled|leaves only|[Ff]alling back",

@@ -1,4 +1,4 @@
-//! What loggers, launchers, terminals and quotations put before a line.
+//! Prefixes of lines: of loggers, launchers, terminals and quotations.
 
 use std::sync::LazyLock;
 
@@ -32,7 +32,7 @@ static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
-/// What begins a record: a time, a level.
+/// The beginning of a record: a time, a level.
 static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r"(?x)^(?:
@@ -65,7 +65,7 @@ pub(super) fn strip(line: &str, before: &str) -> Prefix {
     prefix
 }
 
-/// What is known by its form, from an offset on.
+/// The prefix that is known by its form, from an offset on.
 fn known(line: &str, from: usize) -> Prefix {
     let mut prefix = Prefix { length: from, ..Prefix::default() };
     let length = |pattern: &LazyLock<Option<Regex>>, rest: &str| {

@@ -1,4 +1,4 @@
-//! What depends on the release of TT-Metal, from `releases.toml`.
+//! Facts that depend on the release of TT-Metal, from `releases.toml`.
 
 use std::sync::LazyLock;
 

@@ -11,7 +11,7 @@ use super::pattern;
 /// The lines of a log that look like memory errors and are not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Unknown {
-    /// How many.
+    /// Their number.
     pub count: usize,
     /// The first of them.
     pub examples: Vec<UnknownLine>,

@@ -54,7 +54,7 @@ pub(super) fn out_of_memory(memory: &OutOfMemory, context: &Context<'_>) -> Verd
     }
 }
 
-/// Why there was no range, and how many bytes of a bank are missing.
+/// The reason that there was no range, and the bytes of a bank that are missing.
 fn fit(memory: &OutOfMemory, context: &Context<'_>) -> (Fit, Option<u64>) {
     let Some(need) = memory.per_bank else { return (Fit::Unknown, None) };
     let bank = memory.bank_size.or_else(|| {

@@ -101,7 +101,7 @@ fn layer_norm_span(limit: &OpLimit) -> Option<u64> {
     (u128::from(span) * 95 / 100 == u128::from(limit)).then_some(span)
 }
 
-/// How much higher the lowest L1 buffer has to begin.
+/// The bytes by which the lowest L1 buffer has to begin higher.
 fn higher(limit: &OpLimit, span: Option<u64>) -> Option<u64> {
     let needed = u64::try_from((u128::from(limit.need?) * 100).div_ceil(95)).ok()?;
     needed.checked_sub(span?)
