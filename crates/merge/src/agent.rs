@@ -8,6 +8,7 @@ mod amounts;
 mod findings;
 mod holders;
 mod join;
+mod overlap;
 
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::reading::Missing;

@@ -102,7 +102,8 @@ fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Fin
                 id,
                 Severity::Error,
                 format!("chip {}, {what}: {}", chip.index, why.detail),
-                "the number is not used; the region is right again when its processes have ended and it is removed",
+                "the number is not used. A mesh and its submesh that both allocate on the chip are counted twice; otherwise the \
+                 region is valid again when its processes have ended and it is removed",
             )
         })
         .collect()

@@ -14,6 +14,7 @@ use ttmem_segment::{AllocatorRole, BufferKind, KindUse, Segment};
 
 use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Limits, PerKind};
+use super::overlap::overlap;
 use super::{AgentLink, age, main_allocator, open_allocators, sees_all, trusted};
 
 /// The memory of a segment's process on a chip.
@@ -54,6 +55,8 @@ fn held(
         bytes = bytes.saturating_add(part);
         oldest = oldest.max(taken.map_or(0, |taken| age(facts, segment, taken)));
     }
+    // Bytes that two allocators handed out are used once.
+    bytes = bytes.saturating_sub(overlap(segment, chip, kind).map_or(0, |overlap| overlap.bytes));
     let most = limits.most(Kind::from(kind).memory_space());
     if bytes > most {
         let text = format!("the agent's segment says {bytes}, above the {most} of the chip");

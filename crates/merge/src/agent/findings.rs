@@ -3,12 +3,13 @@
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::{MissingReason, Reading};
 use ttmem_model::{Bytes, Kind, Pid};
-use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Segment};
+use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, BufferKind, Segment};
 
 use super::super::findings::Subject;
 use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Amounts, Owner, Usage};
 use super::amounts::is_settled;
+use super::overlap::{Overlap, overlap};
 use super::{main_allocator, sees_all};
 
 /// A region is written just after the allocation: only figures that were constant for this long are compared.
@@ -23,6 +24,7 @@ pub(crate) fn find(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         findings.extend(amounts.held.iter().filter_map(|held| disagreement(joined, chip, held)));
         findings.extend(missed(joined, chip));
+        findings.extend(overlapping(joined, chip));
     }
     findings
 }
@@ -123,6 +125,59 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Finds allocators of one process that handed out the same bytes of a chip.
+fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for link in &chip.agents {
+        let Writer::Live(pid) = joined.segment_owner(link.segment) else { continue };
+        let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
+        for kind in BufferKind::ALL {
+            let Some(Overlap { bytes, buffers: [one, other] }) = overlap(segment, link.chip, kind)
+            else {
+                continue;
+            };
+            let named = |(buffer, allocator): (&Buffer, &Allocator)| {
+                let op = buffer.op.as_ref().map_or("a buffer", |op| &*op.name);
+                format!(
+                    "{op} at {}, {} a bank, of {}",
+                    buffer.address,
+                    buffer.bytes_per_bank,
+                    role(allocator)
+                )
+            };
+            findings.push(Subject { chip: Some(chip.id), pid: Some(pid) }.finding(
+                "allocators-overlap",
+                Severity::Error,
+                format!(
+                    "process {pid} on chip {}: two allocators handed out the same {} of {}: {}; {}",
+                    chip.index,
+                    Bytes(bytes),
+                    Kind::from(kind).label(),
+                    named(one),
+                    named(other)
+                ),
+                "one tensor overwrites the other: allocate through the mesh or through its submesh, not through both",
+            ));
+        }
+    }
+    findings
+}
+
+/// The name of an allocator in a finding.
+fn role(allocator: &Allocator) -> String {
+    let role = match allocator.role {
+        AllocatorRole::Mesh => "mesh",
+        AllocatorRole::Device => "device",
+        AllocatorRole::SubDevice => "sub-device",
+        AllocatorRole::Unknown => "unnamed",
+    };
+    let chips = match allocator.chips.len() {
+        1 => "1 chip".to_owned(),
+        more => format!("{more} chips"),
+    };
+    format!("{role} allocator {} ({chips})", allocator.serial)
 }
 
 /// The region counts requested bytes and the agent reservations, so the region may well say less, but never more; and a

@@ -388,3 +388,29 @@ fn l1_is_known_from_the_agent_without_opening_a_device() {
     let circular = &snapshot.chips[0].memory.circular_buffers.used;
     assert_eq!(circular.missing().unwrap().reason, MissingReason::NoSource);
 }
+
+/// A mesh and its submesh on stock ttnn 0.81.1: each places its first tensor at the same address.
+#[test]
+fn addresses_that_two_allocators_hand_out_are_used_once() {
+    let twice = Segment::wormhole(PID, python(PID).start_ticks(), N150)
+        .allocate(NewBuffer::new(BufferKind::Dram, 4 * MIB, "zeros"))
+        .open(AllocatorRole::Mesh, &[0], WORMHOLE)
+        .allocate(NewBuffer::new(BufferKind::Dram, 3 * MIB, "ones"));
+    let host = Host::new().board(fake::Board::n150()).process(python(PID)).owner(0, PID, 4);
+    let snapshot = snapshot(host.segment_of(PID, twice).into_tree());
+    assert_eq!(used(&snapshot, 0)[0], Reading::exact(12 * 4 * MIB, SourceName::Agent));
+    let finding =
+        snapshot.findings.iter().find(|finding| finding.id == "allocators-overlap").unwrap();
+    assert!(finding.text.contains("36.0 MiB of DRAM"), "{}", finding.text);
+    assert!(
+        finding.text.contains("zeros at ") && finding.text.contains("ones at "),
+        "{}",
+        finding.text
+    );
+    assert!(
+        finding.text.contains("mesh allocator 1 (1 chip)")
+            && finding.text.contains("mesh allocator 2"),
+        "{}",
+        finding.text
+    );
+}

@@ -9,7 +9,9 @@ use ttmem_model::reading::{Missing, MissingReason};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
 use ttmem_segment::layout::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
-use ttmem_segment::{Reader, Segment, SegmentError, parse_file_name};
+use ttmem_segment::{
+    Allocator, AllocatorRole, BufferKind, Reader, Segment, SegmentError, parse_file_name,
+};
 
 use crate::source::process::Users;
 use crate::source::shared_memory::SharedMemory;
@@ -19,7 +21,8 @@ use ttmem_root::{Root, RootError};
 /// The depth to which each segment is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
-    /// Header, chips and allocators: all that sums need, and little to read.
+    /// Header, chips and allocators: all that sums need, and little to read. Where two allocators have memory of one
+    /// chip, as [`Depth::Full`]: they may have handed out the same addresses.
     #[default]
     Summary,
     /// As [`Depth::Full`] of a process that has run programs, else as [`Depth::Summary`].
@@ -94,7 +97,10 @@ fn read_whole(
             Depth::Summary | Depth::Programs => {
                 let summary = root.read(path, Reader::SUMMARY_BYTES)?.bytes;
                 match Reader::parse_summary(&summary) {
-                    Ok(segment) if depth == Depth::Programs && has_run_programs(&segment) => {
+                    Ok(segment)
+                        if depth == Depth::Programs && has_run_programs(&segment)
+                            || may_overlap(&segment) =>
+                    {
                         Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes)
                     }
                     summary => summary,
@@ -120,6 +126,23 @@ fn read_whole(
 fn has_run_programs(segment: &Segment) -> bool {
     let counts = &segment.header.counts;
     counts.programs_tracked > 0 || counts.workloads_enqueued > 0
+}
+
+/// True if two open allocators have buffers of one kind on one chip.
+fn may_overlap(segment: &Segment) -> bool {
+    let open = || {
+        let is_open = |allocator: &&Allocator| {
+            allocator.closed.is_none() && allocator.role != AllocatorRole::SubDevice
+        };
+        segment.allocators.iter().filter(is_open)
+    };
+    open().any(|one| {
+        open().any(|other| {
+            let shares_chip = one.chips.iter().any(|chip| other.chips.contains(chip));
+            let holds = |kind| one.kind(kind).live_bytes > 0 && other.kind(kind).live_bytes > 0;
+            one.index < other.index && shares_chip && BufferKind::ALL.into_iter().any(holds)
+        })
+    })
 }
 
 /// A segment that was copied under another name is not that process's.

@@ -252,7 +252,7 @@ fn a_report_shows_l1_by_op_with_circular_buffers_and_explains_a_clash() {
     };
     assert!(line("L1 ").contains("MatmulDeviceOperation, of the fullest core"), "{text}");
     assert_eq!(line("tensors 9."), "tensors 9.00 MiB, circular buffers 12.0 MiB, kernels 16.8 KiB");
-    assert!(line("in the way: ").contains("tensor of KvCache, allocated "), "{text}");
+    assert!(line("blocked by: ").contains("tensor of KvCache, allocated "), "{text}");
     assert!(line("MatmulDeviceOperat").contains("192 KiB"), "{text}");
     assert_eq!(line("trace 1:"), "trace 1: 12.0 KiB, 1 dispatches, 1 replays");
     assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
