@@ -31,9 +31,13 @@ fn main() {
     let library = release_library();
     println!("library: {} bytes", std::fs::metadata(&library).unwrap().len());
     pairs(&library);
-    start_up(&library);
+    dispatches(&library);
+    if !std::env::args().any(|a| a == "quick") {
+        start_up(&library);
+    }
     if std::env::args().any(|argument| argument == "ttnn") {
         ttnn(&library);
+        ops(&library);
     }
 }
 
@@ -83,6 +87,41 @@ fn pairs(library: &Path) {
     }
 }
 
+/// A cached dispatch of a program with three circular buffers on 64 cores, and of one whose buffers are tensors.
+fn dispatches(library: &Path) {
+    let mut hosts = [
+        Host::start_with(Form::New, |_| {}),
+        Host::start_with(Form::New, |command| {
+            command.env("LD_PRELOAD", library);
+        }),
+    ];
+    for host in &mut hosts {
+        for command in [
+            "open 1 0",
+            "allocate a 1 2048 64",
+            "allocate b 1 2048 64",
+            "program own 0 0 7 7 4096 4096 4096 4096",
+            "program backed 0 0 7 7 4096 4096 @a @b",
+        ] {
+            host.tell(command);
+        }
+    }
+    for name in ["own", "backed"] {
+        let mut means = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (host, means) in hosts.iter_mut().zip(&mut means) {
+                let answer = host.tell(&format!("dispatch_times {name} {PAIRS}"));
+                means.push(answer.parse().unwrap());
+            }
+        }
+        let [without, with] = means.map(typical);
+        println!(
+            "cached dispatch, {name} buffers: mean {without:.0} -> {with:.0} ns, {:+.0}",
+            with - without
+        );
+    }
+}
+
 fn start_up(library: &Path) {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..200 {
@@ -123,6 +162,41 @@ fn ttnn(library: &Path) {
             );
         }
     }
+}
+
+/// `ttnn.add` in pairs of processes, without and with the agent; and ttnn's own graph capture of the same loop.
+fn ops(library: &Path) {
+    const PAIRS: usize = 12;
+    let testbed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbed").canonicalize().unwrap();
+    let mut slower = Vec::new();
+    let [mut plain, mut with, mut captured] = [const { Vec::new() }; 3];
+    for _ in 0..PAIRS {
+        let mut runs = [None, Some(library)].map(|agent| Ttnn::start(&testbed, false, agent));
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            for (run, times) in runs.iter_mut().zip(&mut times) {
+                times.push(run.measure("ops"));
+            }
+        }
+        times[2] = (0..3).map(|_| runs[0].measure("captured")).collect();
+        let [without, agent, capture] = times.map(typical);
+        slower.push((agent / without - 1.0) * 100.0);
+        plain.push(without);
+        with.push(agent);
+        captured.push(capture);
+    }
+    slower.sort_unstable_by(f64::total_cmp);
+    let median = (slower[PAIRS / 2 - 1] + slower[PAIRS / 2]) / 2.0;
+    println!(
+        "ttnn.add with the agent, median of {PAIRS} pairs of processes: {median:+.2} % {slower:.2?}"
+    );
+    let [plain, with, captured] = [plain, with, captured].map(typical);
+    println!(
+        "ttnn.add: {plain:.2} us; agent {:+.3} us, graph capture {:+.3} us",
+        with - plain,
+        captured - plain
+    );
 }
 
 /// A process with ttnn that measures on request.

@@ -1,4 +1,4 @@
-"""Measures loops of stock ttnn on request: reads `pairs` or `ops`, answers with microseconds of one.
+"""Measures loops of stock ttnn on request: reads `pairs`, `ops` or `captured`, answers with microseconds of one.
 
 The microseconds are processor time of the whole process, the agent's thread included: what else the machine does is not
 in them."""
@@ -37,8 +37,17 @@ def ops():
     return OPS
 
 
+def captured():
+    """The loop of ops while ttnn captures its graph: the only other way to see circular buffers."""
+    graphs = ttnn._ttnn.graph  # ttnn.graph itself needs torch
+    graphs.begin_graph_capture(graphs.RunMode.NORMAL)
+    ops()
+    graphs.end_graph_capture()
+    return OPS
+
+
 for line in sys.stdin:
-    loop = {"pairs": pairs, "ops": ops}[line.strip()]
+    loop = {"pairs": pairs, "ops": ops, "captured": captured}[line.strip()]
     start = time.process_time()
     count = loop()
     print((time.process_time() - start) / count * 1e6, file=REPORT, flush=True)

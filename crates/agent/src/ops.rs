@@ -55,6 +55,10 @@ pub(crate) struct Handover {
     pub(crate) compiled: List,
     /// Program objects that an op announced.
     pub(crate) announced: List,
+    /// Loads of kernel binaries that are not counted yet.
+    pub(crate) loads: Cell<u64>,
+    /// Announcements that are not counted yet.
+    pub(crate) new_announced: Cell<u64>,
     /// The device that they are for.
     pub(crate) device: Cell<u64>,
     /// The program whose buffers are being placed; 0 for none.
@@ -150,6 +154,8 @@ impl ThreadState {
                 is_overfull: Cell::new(false),
                 compiled: List::new(),
                 announced: List::new(),
+                new_announced: Cell::new(0),
+                loads: Cell::new(0),
                 device: Cell::new(0),
                 placing: Cell::new(0),
                 has_placed: Cell::new(false),

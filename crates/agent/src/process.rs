@@ -63,6 +63,8 @@ pub(crate) struct Process {
     pub(crate) now: AtomicU64,
     /// See there.
     pub(crate) sole: Sole,
+    /// The one thread that dispatches, as long as it is the only one.
+    pub(crate) dispatching: Sole,
     /// Hooks that were called, as the segment has it.
     pub(crate) called: AtomicU64,
     /// The number in the name of the segment: see `mapping::segment_path`.

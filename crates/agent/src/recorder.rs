@@ -17,7 +17,7 @@ use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;
 use crate::sole::Turn;
 
-pub(crate) use self::programs::Tensors;
+pub(crate) use self::programs::{Counts, Tensors};
 
 /// Key of a slot whose buffer is freed.
 const FREED: u64 = 1;

@@ -396,11 +396,13 @@ pub enum Hook {
     ReplayTrace = 38,
     /// `MeshDeviceImpl::release_mesh_trace`.
     ReleaseTrace = 39,
+    /// `UpdateCircularBufferTotalSize`, in one of its forms.
+    UpdateSize = 40,
 }
 
 impl Hook {
     /// All of them, by number.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Allocate,
         Self::Free,
         Self::FreeAll,
@@ -441,6 +443,7 @@ impl Hook {
         Self::EndTrace,
         Self::ReplayTrace,
         Self::ReleaseTrace,
+        Self::UpdateSize,
     ];
 
     /// Its bit in the sets of the header.
@@ -493,6 +496,7 @@ impl Hook {
             Self::EndTrace => "MeshDeviceImpl::end_mesh_trace",
             Self::ReplayTrace => "MeshDeviceImpl::replay_mesh_trace",
             Self::ReleaseTrace => "MeshDeviceImpl::release_mesh_trace",
+            Self::UpdateSize => "UpdateCircularBufferTotalSize",
         }
     }
 }

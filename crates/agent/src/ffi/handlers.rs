@@ -25,7 +25,8 @@ pub(super) use device::{
 };
 pub(super) use program::{
     attach_tensors, compile, destroy_program, enqueue, mark_address, place_circular_buffers,
-    place_dataflow_buffers, track_circular_buffer, track_program,
+    place_dataflow_buffers, track_circular_buffer, track_program, update_address_and_size,
+    update_size,
 };
 pub(super) use refusal::{finalize, validate};
 pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};
@@ -255,6 +256,21 @@ fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: Buffer
 
 fn lock_registry(recorder: Recorder<'_>) -> Option<SpinGuard<'_>> {
     recorder.process.registry_lock.lock(REGISTRY_PATIENCE, system::pause)
+}
+
+/// Was a call of the hook noted, so that there is nothing to record but what this thread does?
+#[inline(always)]
+fn is_noted(hook: Hook) -> bool {
+    recording(Start::No)
+        .is_some_and(|process| process.called.load(Ordering::Relaxed) & hook.bit() != 0)
+}
+
+/// Notes that a hook was called, where nothing else is to be recorded.
+#[inline(always)]
+fn note(hook: Hook) {
+    if !is_noted(hook) {
+        guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    }
 }
 
 /// Notes that a hook was called.

@@ -119,10 +119,8 @@ pub(super) fn circular_buffers(program: u64) -> Vec<CircularBuffer> {
 
 /// A hash of the addresses and sizes of a program's circular buffers.
 pub(super) fn addresses(program: u64) -> u64 {
-    circular_buffer_objects(program).fold(1, |hash, object| {
-        let words = [address_of(object).unwrap_or(0), bytes_of(object).unwrap_or(0)];
-        words.iter().fold(hash, |hash, word| mix(hash, u64::from(*word)))
-    })
+    circular_buffer_objects(program)
+        .fold(1, |hash, object| mix(hash, u64::from(address_of(object).unwrap_or(0))))
 }
 
 /// Addresses of the objects.

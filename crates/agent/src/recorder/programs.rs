@@ -1,6 +1,6 @@
 //! Records of programs: footprints, dispatches, traces, refusals.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_segment::entry::{high, live_from_word, live_step, low, pair};
 use ttmem_segment::layout::{
@@ -15,6 +15,18 @@ use ttmem_segment::{BufferKind, DispatchKind};
 
 use super::{Circumstances, Recorder, kind_block};
 use crate::process::UNKNOWN_ADDRESS;
+use crate::sole::Turn;
+
+/// What is counted with a dispatch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Workloads.
+    pub(crate) workloads: u64,
+    /// Programs that ops announced.
+    pub(crate) announced: u64,
+    /// Loads of kernel binaries.
+    pub(crate) loads: u64,
+}
 
 /// The content of L1 beside programs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +35,19 @@ pub(crate) struct Tensors {
     pub(crate) lowest: u32,
     /// Bytes per bank.
     pub(crate) bytes: u32,
+}
+
+/// Adds to a word that other threads may add to, unless there is only one.
+#[inline(always)]
+fn add(word: &AtomicU64, more: u64, turn: Turn) {
+    match turn {
+        Turn::Alone => {
+            word.store(word.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+        }
+        Turn::Shared => {
+            word.fetch_add(more, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Recorder<'_> {
@@ -74,12 +99,36 @@ impl Recorder<'_> {
         self.words[counter::DISPATCHES].fetch_add(1 + more, Ordering::AcqRel) + 1
     }
 
-    /// A program was handed to a command queue.
+    /// A program was handed to a command queue. `counts` is what to count with it.
     #[inline(always)]
-    pub(crate) fn dispatched(&self, index: u32, tensors: Tensors, now: Circumstances) {
-        let sequence = self.next_dispatch(0);
-        self.use_footprint(index, 1, sequence, tensors, now);
+    pub(crate) fn dispatched(
+        &self,
+        index: u32,
+        counts: Counts,
+        tensors: Tensors,
+        now: Circumstances,
+    ) {
+        let (sequence, turn) = self.process.dispatching.begin(|| self.next_dispatch(0));
+        self.use_footprint((index, 1, turn), sequence, tensors, now);
+        self.add_counts(counts, turn);
+        self.process.dispatching.end(turn);
         self.write_dispatch(DispatchKind::Program, sequence, index, tensors, now);
+    }
+
+    /// Counts workloads and announced programs whose dispatch is not counted with them.
+    #[cold]
+    pub(crate) fn count_workloads(&self, counts: Counts) {
+        self.process.dispatching.join();
+        self.add_counts(counts, Turn::Shared);
+    }
+
+    #[inline(always)]
+    fn add_counts(&self, counts: Counts, turn: Turn) {
+        if counts != Counts::default() {
+            add(&self.words[counter::WORKLOADS_ENQUEUED], counts.workloads, turn);
+            add(&self.words[counter::PROGRAMS_TRACKED], counts.announced, turn);
+            add(&self.words[counter::BINARY_LOADS], counts.loads, turn);
+        }
     }
 
     /// A program whose footprint is not recorded was handed to a command queue.
@@ -99,19 +148,18 @@ impl Recorder<'_> {
         self.write_dispatch(DispatchKind::Captured, sequence, index, tensors, now);
     }
 
-    /// Notes a dispatch in the entry of a footprint.
+    /// Notes dispatches in the entry of a footprint: its index, how many, and by which instructions.
     #[inline(always)]
     fn use_footprint(
         &self,
-        index: u32,
-        dispatches: u64,
+        (index, dispatches, turn): (u32, u64, Turn),
         sequence: u64,
         tensors: Tensors,
         now: Circumstances,
     ) {
         let (first, _) = self.process.table(Section::Footprints);
         let words = &self.words[first + index as usize * FOOTPRINT_WORDS..][..FOOTPRINT_WORDS];
-        words[footprint::DISPATCHES].fetch_add(dispatches, Ordering::Relaxed);
+        add(&words[footprint::DISPATCHES], dispatches, turn);
         words[footprint::LAST_TIME].store(now.time, Ordering::Relaxed);
         let held = words[footprint::L1].load(Ordering::Relaxed);
         let is_lower = tensors.lowest != 0 && (low(held) == 0 || tensors.lowest < low(held));
@@ -216,6 +264,7 @@ impl Recorder<'_> {
 
     /// A trace was replayed: all its programs were dispatched.
     pub(crate) fn replayed(&self, serial: u64, tensors: Tensors, now: Circumstances) {
+        self.process.dispatching.join();
         let first = self.trace_word(serial);
         let parts = self.words[first + trace::PARTS].load(Ordering::Acquire);
         let total = self.words[first + trace::DISPATCHES].load(Ordering::Relaxed);
@@ -230,7 +279,8 @@ impl Recorder<'_> {
             if (index as usize) < footprints {
                 known += u64::from(dispatches);
                 let sequence = sequence + 1 + number as u64;
-                self.use_footprint(index, u64::from(dispatches), sequence, tensors, now);
+                let dispatches = (index, u64::from(dispatches), Turn::Shared);
+                self.use_footprint(dispatches, sequence, tensors, now);
             }
         }
         if known < total {

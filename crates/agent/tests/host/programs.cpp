@@ -65,6 +65,14 @@ static void validate(ProgramImpl& program, const IDevice* device) {
 void ProgramImpl::validate_circular_buffer_region(const IDevice* device) { validate(*this, device); }
 void ProgramImpl::validate_dataflow_buffer_region(const IDevice* device) { validate(*this, device); }
 void ProgramImpl::compile_and_allocate(IDevice* device, bool) {
+    // Of a program that is placed only its end is compared.
+    if (placed) {
+        const auto& allocator = static_cast<const distributed::MeshDevice*>(device)->allocator_impl();
+        auto lowest = allocator->get_lowest_occupied_l1_address(0);
+        if (!lowest || end <= *lowest) {
+            return;
+        }
+    }
     allocate_circular_buffers(device);
     validate_circular_buffer_region(device);
     allocate_dataflow_buffers(device);
@@ -104,13 +112,15 @@ void MeshWorkloadImpl::finalize_offsets(MeshDevice*) {
         }
     }
 }
-void EnqueueMeshWorkload(MeshCommandQueue&, MeshWorkload& workload, bool) {
+void EnqueueMeshWorkload(MeshCommandQueue& queue, MeshWorkload& workload, bool) {
     for (auto& [_, program] : workload.programs) {
         program.implementation->compile_and_allocate(workload.mesh, false);
     }
     MeshWorkloadImpl implementation;
     implementation.workload = &workload;
     implementation.finalize_offsets(workload.mesh);
+    implementation.allocate = [] {};
+    implementation.load_binaries(queue);
 }
 
 uint32_t MeshDeviceImpl::get_trace_buffers_size() const { return trace_bytes; }

@@ -10,12 +10,12 @@ use ttmem_segment::program::{FootprintEntry, PartEntry};
 use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
 
 use super::super::{Start, circumstances, guarded, program_api, system, tt_metal};
-use super::{note_call, stack_of};
+use super::{note, note_call, stack_of};
 use crate::names;
 use crate::ops::{Handover, ThreadState};
 use crate::process::SpinGuard;
 use crate::programs::{Borrowed, Draft, ProgramSlot, mix};
-use crate::recorder::{Circumstances, Recorder};
+use crate::recorder::{Circumstances, Counts, Recorder, Tensors};
 use crate::registry::Registry;
 
 /// Rounds of waiting for the lock of the programs: it is held for microseconds.
@@ -34,13 +34,14 @@ pub(in crate::ffi) fn track_program(
     program: u64,
     device: u64,
 ) -> u64 {
-    guarded(Start::No, |recorder, thread| {
-        note_call(recorder, hook);
-        recorder.count(counter::PROGRAMS_TRACKED);
-        if !thread.handover.announced.add(program) {
-            thread.handover.is_overfull.set(true);
+    note(hook);
+    ThreadState::with(|thread| {
+        let handover = &thread.handover;
+        handover.new_announced.set(handover.new_announced.get() + 1);
+        if !handover.announced.add(program) {
+            handover.is_overfull.set(true);
         }
-        thread.handover.device.set(device);
+        handover.device.set(device);
     });
     real(this, program, device)
 }
@@ -67,7 +68,6 @@ pub(in crate::ffi) fn enqueue(
     let result = real(queue, workload, blocking);
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
-        recorder.count(counter::WORKLOADS_ENQUEUED);
         let now = circumstances(recorder.process, thread, stack);
         hand_over(recorder, &thread.handover, workload, now);
     });
@@ -78,14 +78,23 @@ pub(in crate::ffi) fn enqueue(
 /// Records the dispatch of every program of a workload.
 #[inline(always)]
 fn hand_over(recorder: Recorder<'_>, handover: &Handover, workload: u64, now: Circumstances) {
+    let mut counts = Counts {
+        workloads: 1,
+        announced: handover.new_announced.replace(0),
+        loads: handover.loads.replace(0),
+    };
     let compiled = handover.compiled.len();
     let expected = program_api::programs_of(workload).unwrap_or(compiled);
-    if compiled == expected && compiled > 0 {
+    if compiled == expected {
         for program in handover.compiled.iter() {
-            dispatch(recorder, handover, program, workload, now);
+            dispatch(recorder, handover, (program, workload), std::mem::take(&mut counts), now);
+        }
+        if counts != Counts::default() {
+            recorder.count_workloads(counts);
         }
         return;
     }
+    recorder.count_workloads(counts);
     hand_over_announced(recorder, handover, workload, expected, now);
 }
 
@@ -104,21 +113,22 @@ fn hand_over_announced(
             && let Some(program) = program_api::implementation(object)
             && recorder.process.programs.find(program).is_some()
         {
-            dispatch(recorder, handover, program, workload, now);
+            dispatch(recorder, handover, (program, workload), Counts::default(), now);
             dispatched += 1;
         }
     }
-    let tensors = Default::default();
+    let tensors = Tensors::default();
     (dispatched..expected).for_each(|_| recorder.dispatched_unknown(tensors, now));
 }
 
-/// Records a dispatch: a few stores for a program that was dispatched before and places what it placed then.
+/// Records a dispatch of a program of a workload: a few stores for a program that was dispatched before and places what it
+/// placed then.
 #[inline(always)]
 fn dispatch(
     recorder: Recorder<'_>,
     handover: &Handover,
-    program: u64,
-    workload: u64,
+    (program, workload): (u64, u64),
+    counts: Counts,
     now: Circumstances,
 ) {
     let device = handover.device.get();
@@ -135,14 +145,16 @@ fn dispatch(
         None => refresh(recorder, handover, program, workload, now),
     };
     let tensors = recorder.tensors(allocator, program_api::lowest_l1);
-    if recorder.process.capturing.load(Ordering::Relaxed) != 0
-        && super::trace::capture(recorder, device, index, tensors, now)
-    {
-        return;
-    }
+    let is_captured = recorder.process.capturing.load(Ordering::Relaxed) != 0
+        && super::trace::capture(recorder, device, index, tensors, now);
     match index {
-        Some(index) => recorder.dispatched(index, tensors, now),
-        None => recorder.dispatched_unknown(tensors, now),
+        Some(index) if !is_captured => recorder.dispatched(index, counts, tensors, now),
+        _ => {
+            recorder.count_workloads(counts);
+            if !is_captured {
+                recorder.dispatched_unknown(tensors, now);
+            }
+        }
     }
 }
 
@@ -325,8 +337,8 @@ pub(in crate::ffi) fn compile(
 /// Notes a program of the workload that is being enqueued on this thread.
 #[inline]
 fn note_program(hook: Hook, program: u64, device: u64) {
-    guarded(Start::No, |recorder, thread| {
-        note_call(recorder, hook);
+    note(hook);
+    ThreadState::with(|thread| {
         let handover = &thread.handover;
         if handover.is_enqueueing.get() {
             handover.device.set(device);
@@ -414,7 +426,7 @@ pub(in crate::ffi) fn place_dataflow_buffers(
             ThreadState::with(|thread| thread.handover.is_dataflow.set(false));
         }
     }
-    guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    note(hook);
     let dataflow = Dataflow(Placing::of(this));
     ThreadState::with(|thread| thread.handover.is_dataflow.set(true));
     let result = real(this, device);
@@ -503,6 +515,43 @@ pub(in crate::ffi) fn attach_tensors(
         });
     });
     result
+}
+
+/// `UpdateCircularBufferTotalSize`.
+pub(in crate::ffi) fn update_size(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    program: u64,
+    handle: u64,
+    size: u64,
+) -> u64 {
+    note_change(hook, program);
+    real(program, handle, size)
+}
+
+/// `UpdateDynamicCircularBufferAddressAndTotalSize`.
+pub(in crate::ffi) fn update_address_and_size(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64) -> u64,
+    program: u64,
+    handle: u64,
+    buffer: u64,
+    size: u64,
+) -> u64 {
+    note_change(hook, program);
+    real(program, handle, buffer, size)
+}
+
+/// A circular buffer of a program gets another size: what the program places is asked for at its next dispatch.
+fn note_change(hook: Hook, program: u64) {
+    note(hook);
+    guarded(Start::No, |recorder, _| {
+        let implementation = program_api::implementation(program);
+        let slot = implementation.and_then(|program| recorder.process.programs.find(program));
+        if let Some(slot) = slot {
+            slot.changed.store(1, Ordering::Relaxed);
+        }
+    });
 }
 
 /// `~ProgramImpl`: its address may be another program's next.

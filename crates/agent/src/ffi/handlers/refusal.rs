@@ -9,7 +9,7 @@ use ttmem_segment::{BufferKind, CoreRange, Hook, PartKind, RefusalKind};
 
 use super::super::{Start, circumstances, guarded, program_api, tt_metal};
 use super::program::{Target, lock, placements, record};
-use super::{note_call, stack_of};
+use super::{note, stack_of};
 use crate::recorder::{Circumstances, Recorder};
 use crate::registry::Registry;
 
@@ -30,7 +30,7 @@ pub(in crate::ffi) fn validate(
         PartKind::CircularBuffer
     };
     let refused = RefusedProgram { program: this, device, part, stack: stack_of(&marker) };
-    guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    note(hook);
     let result = real(this, device);
     std::mem::forget(refused);
     result
@@ -167,7 +167,7 @@ pub(in crate::ffi) fn finalize(
 ) -> u64 {
     let marker = 0_u8;
     let refused = RefusedConfig { device, stack: stack_of(&marker) };
-    guarded(Start::No, |recorder, _| note_call(recorder, hook));
+    note(hook);
     let result = real(this, device);
     std::mem::forget(refused);
     result

@@ -5,7 +5,7 @@ use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::{Hook, NameSource, Origin};
 
 use super::super::{Start, guarded, mapping, places, tt_metal};
-use super::note_call;
+use super::{note, note_call};
 use crate::names;
 use crate::ops::{self, OriginScope, SiteClass, ThreadState};
 use crate::registry::UNIQUE_IDS;
@@ -17,10 +17,16 @@ pub(in crate::ffi) fn load_binaries(
     this: u64,
     queue: u64,
 ) -> u64 {
-    guarded(Start::No, |recorder, _| {
-        note_call(recorder, hook);
-        recorder.count(counter::BINARY_LOADS);
+    note(hook);
+    // Every dispatch comes here: it is counted with the workload.
+    let is_counted = ThreadState::with(|thread| {
+        let handover = &thread.handover;
+        handover.loads.set(handover.loads.get() + u64::from(handover.is_enqueueing.get()));
+        handover.is_enqueueing.get()
     });
+    if !is_counted {
+        guarded(Start::No, |recorder, _| recorder.count(counter::BINARY_LOADS));
+    }
     let _scope = OriginScope::enter(Origin::Kernels);
     real(this, queue)
 }
