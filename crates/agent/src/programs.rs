@@ -50,6 +50,8 @@ pub(crate) struct Draft {
     pub(crate) dataflow: Vec<(CoreRange, u32, u32)>,
     /// Dataflow buffers that are the memory of a tensor.
     pub(crate) borrowed: Vec<Borrowed>,
+    /// Does it place something whose address TT-Metal does not export? Then its footprint is not known.
+    pub(crate) is_unknown: bool,
     /// Footprints by the hash of addresses that led to them, plus 1.
     recent: [(u64, u32); RECENT],
     next_recent: usize,

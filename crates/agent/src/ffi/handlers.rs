@@ -24,9 +24,9 @@ pub(super) use device::{
     sub_devices,
 };
 pub(super) use program::{
-    attach_tensors, compile, destroy_program, enqueue, mark_address, place_circular_buffers,
-    place_dataflow_buffers, track_circular_buffer, track_program, update_address_and_size,
-    update_size,
+    attach_arguments, attach_tensors, compile, destroy_program, enqueue, mark_address,
+    place_circular_buffers, place_dataflow_buffers, track_circular_buffer, track_program,
+    update_address_and_size, update_size,
 };
 pub(super) use refusal::{finalize, validate};
 pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};

@@ -139,6 +139,7 @@ interpose! {
     DataflowBuffers: DATAFLOW_BUFFERS = "_ZN2tt8tt_metal6detail11ProgramImpl25allocate_dataflow_buffersEPKNS0_7IDeviceE", place_dataflow_buffers(this, device);
     MarkAddress: MARK_ADDRESS = "_ZN2tt8tt_metal6detail11ProgramImpl23CircularBufferAllocator12mark_addressEmmm", mark_address(this, address, bytes, base);
     AttachTensors: ATTACH_TENSORS = "_ZN2tt8tt_metal12experimental24AttachBorrowedDFBBuffersERNS0_6detail11ProgramImplERKSt13unordered_mapINSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEPKNS0_10MeshTensorESt4hashISB_ESt8equal_toISB_ESaISt4pairIKSB_SE_EEEb", attach_tensors(program, tensors, flag);
+    AttachTensors: ATTACH_ARGUMENTS = "_ZN2tt8tt_metal12experimental24AttachBorrowedDFBBuffersERNS0_6detail11ProgramImplESt4spanIKNS1_14ProgramRunArgs14TensorArgumentELm18446744073709551615EE", attach_arguments(program, arguments, count);
     UpdateSize: UPDATE_SIZE = "_ZN2tt8tt_metal29UpdateCircularBufferTotalSizeERNS0_7ProgramEmj", update_size(program, handle, size);
     UpdateSize: UPDATE_SIZE_OF_BUFFER = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_6BufferEj", update_address_and_size(program, handle, buffer, size);
     UpdateSize: UPDATE_SIZE_OF_TENSOR = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_10MeshTensorEj", update_address_and_size(program, handle, buffer, size);

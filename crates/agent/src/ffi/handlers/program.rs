@@ -234,6 +234,10 @@ pub(super) fn record(
     now: Circumstances,
 ) -> Option<u32> {
     let Target { program, mesh, chips } = target;
+    if draft.is_unknown {
+        recorder.count(counter::FOOTPRINTS_DROPPED);
+        return None;
+    }
     let mut parts = placements(program, draft);
     let has_backed = parts.iter().any(|part| part.is_backed);
     slot.has_backed.store(u8::from(has_backed), Ordering::Relaxed);
@@ -515,6 +519,34 @@ pub(in crate::ffi) fn attach_tensors(
         });
     });
     result
+}
+
+/// `AttachBorrowedDFBBuffers` before 0.76, which gets the tensors in a form that cannot be read: a program with a dataflow
+/// buffer that is the memory of a tensor has no known footprint.
+pub(in crate::ffi) fn attach_arguments(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    program: u64,
+    arguments: u64,
+    count: u64,
+) -> u64 {
+    let result = real(program, arguments, count);
+    note(hook);
+    if !program_api::borrowed_bindings(program).is_empty() {
+        give_up(program);
+    }
+    result
+}
+
+/// Notes that a program places something that is not known.
+fn give_up(program: u64) {
+    guarded(Start::No, |recorder, _| {
+        let Some(_lock) = lock(recorder) else { return };
+        if let Some(slot) = recorder.process.programs.find_or_add(program) {
+            slot.changed.store(1, Ordering::Relaxed);
+            slot.with_draft(|draft| draft.is_unknown = true);
+        }
+    });
 }
 
 /// `UpdateCircularBufferTotalSize`.
