@@ -63,6 +63,16 @@ pub(crate) struct Process {
     pub(crate) now: AtomicU64,
     /// See there.
     pub(crate) sole: Sole,
+    /// First word of the footprints.
+    pub(crate) footprints_first: AtomicUsize,
+    /// First word of the dispatches, and their entries less one.
+    pub(crate) dispatches_first: AtomicUsize,
+    /// See `dispatches_first`.
+    pub(crate) dispatches_mask: AtomicUsize,
+    /// The mesh whose dispatches a trace captures now; 0 for none.
+    pub(crate) capturing: AtomicU64,
+    /// Traces that are captured and not released.
+    pub(crate) live_traces: AtomicU32,
     /// The one thread that dispatches, as long as it is the only one.
     pub(crate) dispatching: Sole,
     /// Hooks that were called, as the segment has it.
@@ -104,14 +114,10 @@ pub(crate) struct Process {
     pub(crate) programs: ProgramTable,
     /// Held while placements, footprints or traces change.
     pub(crate) programs_lock: SpinLock,
-    /// The mesh whose dispatches a trace captures now; 0 for none.
-    pub(crate) capturing: AtomicU64,
     /// Serial number of the trace that captures now.
     pub(crate) capture: AtomicU64,
     /// The capture so far: footprints in the order of their last dispatch, and how often each.
     pub(crate) captured: Boxed<Vec<(u32, u32)>>,
-    /// Traces that are captured and not released.
-    pub(crate) live_traces: AtomicU32,
     /// Live traces: mesh, TT-Metal's number, serial number.
     pub(crate) traces: [TraceSlot; TRACES],
     /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.

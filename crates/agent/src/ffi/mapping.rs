@@ -114,6 +114,11 @@ pub(super) fn start(process: &'static Process) -> io::Result<()> {
         slot.first.store(table.first_word, Ordering::Relaxed);
         slot.entries.store(table.entries, Ordering::Relaxed);
     }
+    let (footprints, dispatches) =
+        (plan.table(Section::Footprints), plan.table(Section::Dispatches));
+    process.footprints_first.store(footprints.first_word, Ordering::Relaxed);
+    process.dispatches_first.store(dispatches.first_word, Ordering::Relaxed);
+    process.dispatches_mask.store(dispatches.entries - 1, Ordering::Relaxed);
     process.segment_words.store(plan.segment_bytes / WORD_BYTES, Ordering::Relaxed);
     process.segment.store(base as usize, Ordering::Release);
     process.fault_countdown.store(fault_countdown(), Ordering::Relaxed);

@@ -14,6 +14,7 @@ use ttmem_segment::program::{
 use ttmem_segment::{BufferKind, DispatchKind};
 
 use super::{Circumstances, Recorder, kind_block};
+use crate::ffi::prefetch_for_write;
 use crate::process::UNKNOWN_ADDRESS;
 use crate::sole::Turn;
 
@@ -157,7 +158,7 @@ impl Recorder<'_> {
         tensors: Tensors,
         now: Circumstances,
     ) {
-        let (first, _) = self.process.table(Section::Footprints);
+        let first = self.process.footprints_first.load(Ordering::Relaxed);
         let words = &self.words[first + index as usize * FOOTPRINT_WORDS..][..FOOTPRINT_WORDS];
         add(&words[footprint::DISPATCHES], dispatches, turn);
         words[footprint::LAST_TIME].store(now.time, Ordering::Relaxed);
@@ -183,7 +184,6 @@ impl Recorder<'_> {
         tensors: Tensors,
         now: Circumstances,
     ) {
-        let (first, entries) = self.process.table(Section::Dispatches);
         let entry = DispatchEntry {
             sequence,
             kind,
@@ -196,10 +196,35 @@ impl Recorder<'_> {
             l1_bytes: tensors.bytes,
             lowest_l1: tensors.lowest,
         };
-        // The number of entries is a power of two.
-        let position = usize::try_from(sequence - 1).unwrap_or(0) & entries.wrapping_sub(1);
-        let words = entry.to_words();
-        self.store::<DISPATCH_WORDS>(first + position * DISPATCH_WORDS, words);
+        self.store::<DISPATCH_WORDS>(self.dispatch_word(sequence), entry.to_words());
+    }
+
+    /// First word of the entry of a dispatch in the ring.
+    #[inline(always)]
+    fn dispatch_word(&self, sequence: u64) -> usize {
+        let first = self.process.dispatches_first.load(Ordering::Relaxed);
+        let mask = self.process.dispatches_mask.load(Ordering::Relaxed);
+        first + (usize::try_from(sequence - 1).unwrap_or(0) & mask) * DISPATCH_WORDS
+    }
+
+    /// Fetches what the next dispatch will write, while TT-Metal is at work. Each locked instruction waits for its line.
+    #[inline(always)]
+    pub(crate) fn expect_dispatch(&self) {
+        let newest = &self.words[counter::DISPATCHES];
+        prefetch_for_write(newest);
+        prefetch_for_write(&self.words[counter::WORKLOADS_ENQUEUED]);
+        let next = self.dispatch_word(newest.load(Ordering::Relaxed) + 1);
+        prefetch_for_write(&self.words[next]);
+    }
+
+    /// Fetches the entry of a footprint that is about to be used again.
+    #[inline(always)]
+    pub(crate) fn expect_footprint(&self, index: u32) {
+        let first = self.process.footprints_first.load(Ordering::Relaxed);
+        let entry = first + index as usize * FOOTPRINT_WORDS;
+        if let Some(word) = self.words.get(entry + footprint::DISPATCHES) {
+            prefetch_for_write(word);
+        }
     }
 
     /// The content of L1 beside programs, by the allocator of a mesh. `ask` returns the lowest address on demand.

@@ -9,7 +9,9 @@ use ttmem_segment::owner::halves;
 use ttmem_segment::program::{FootprintEntry, PartEntry};
 use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
 
-use super::super::{Start, circumstances, guarded, program_api, system, tt_metal};
+use super::super::{
+    Start, circumstances, guarded, mapping, program_api, recording, system, tt_metal,
+};
 use super::{note, note_call, stack_of};
 use crate::names;
 use crate::ops::{Handover, ThreadState};
@@ -342,7 +344,7 @@ pub(in crate::ffi) fn compile(
 #[inline]
 fn note_program(hook: Hook, program: u64, device: u64) {
     note(hook);
-    ThreadState::with(|thread| {
+    let is_enqueueing = ThreadState::with(|thread| {
         let handover = &thread.handover;
         if handover.is_enqueueing.get() {
             handover.device.set(device);
@@ -350,7 +352,15 @@ fn note_program(hook: Hook, program: u64, device: u64) {
                 handover.is_overfull.set(true);
             }
         }
+        handover.is_enqueueing.get()
     });
+    if is_enqueueing && let Some(process) = recording(Start::No) {
+        let recorder = Recorder { process, words: mapping::words(process) };
+        recorder.expect_dispatch();
+        let slot = process.programs.find(program);
+        let footprint = slot.map_or(0, |slot| slot.footprint.load(Ordering::Relaxed));
+        recorder.expect_footprint(footprint.saturating_sub(1));
+    }
 }
 
 /// Puts this thread into the placing of a program's buffers until it ends.
