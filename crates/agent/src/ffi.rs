@@ -12,6 +12,7 @@
 
 mod boxed;
 mod c_api;
+mod cxx;
 mod fork;
 mod handlers;
 mod hooks;

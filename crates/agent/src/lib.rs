@@ -14,6 +14,7 @@
 //! - `sole`: the one thread that need not lock, as long as it is the only one.
 //! - `registry`: which allocator belongs to which chips.
 //! - `refresh`: what the sleeping thread does.
+//! - `programs`, `handover`: what programs place in L1, and which a thread dispatches.
 //! - `ops`, `names`, `symbols`: which op is running.
 //! - `query`: what the process can ask about itself.
 
@@ -23,6 +24,7 @@ mod elf;
     reason = "hooks are called by C++, call C++ and write a shared mapping; every block says why it is sound"
 )]
 mod ffi;
+mod handover;
 mod names;
 mod ops;
 mod process;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use ttmem_segment::Origin;
 
 use crate::ffi::with_thread_state;
+use crate::handover::Handover;
 use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
@@ -42,79 +43,6 @@ pub(crate) struct ThreadState {
     pub(crate) trace_bytes: Cell<u64>,
     /// Programs that this thread hands over.
     pub(crate) handover: Handover,
-}
-
-/// The programs that a thread hands to a command queue, and what they place meanwhile. Zero is none.
-#[derive(Debug)]
-pub(crate) struct Handover {
-    /// Is a workload being enqueued?
-    pub(crate) is_enqueueing: Cell<bool>,
-    /// Did more programs come than there is room for?
-    pub(crate) is_overfull: Cell<bool>,
-    /// Programs that were compiled or checked since the workload came.
-    pub(crate) compiled: List,
-    /// Program objects that an op announced.
-    pub(crate) announced: List,
-    /// Loads of kernel binaries that are not counted yet.
-    pub(crate) loads: Cell<u64>,
-    /// Announcements that are not counted yet.
-    pub(crate) new_announced: Cell<u64>,
-    /// The device that they are for.
-    pub(crate) device: Cell<u64>,
-    /// The program whose buffers are being placed; 0 for none.
-    pub(crate) placing: Cell<u64>,
-    /// Was a buffer of it placed already?
-    pub(crate) has_placed: Cell<bool>,
-    /// Are its dataflow buffers being placed?
-    pub(crate) is_dataflow: Cell<bool>,
-}
-
-/// Programs in a list.
-const LISTED: usize = 40;
-
-/// A short list of addresses.
-#[derive(Debug)]
-pub(crate) struct List {
-    items: [Cell<u64>; LISTED],
-    length: Cell<usize>,
-}
-
-impl List {
-    #[cfg(any(test, not(target_arch = "x86_64")))]
-    const fn new() -> Self {
-        Self { items: [const { Cell::new(0) }; LISTED], length: Cell::new(0) }
-    }
-
-    /// Adds one, unless it is there. False if there is no room.
-    #[inline]
-    pub(crate) fn add(&self, item: u64) -> bool {
-        let length = self.length.get();
-        if self.items[..length.min(LISTED)].iter().any(|held| held.get() == item) {
-            return true;
-        }
-        let Some(place) = self.items.get(length) else { return false };
-        place.set(item);
-        self.length.set(length + 1);
-        true
-    }
-
-    /// Its items.
-    #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        self.items[..self.length.get().min(LISTED)].iter().map(Cell::get)
-    }
-
-    /// Empties it.
-    #[inline]
-    pub(crate) fn clear(&self) {
-        self.length.set(0);
-    }
-
-    /// Number of items.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.length.get()
-    }
 }
 
 /// A function that is or was on the stack.
@@ -149,18 +77,7 @@ impl ThreadState {
             wrapper: Cell::new(Frame::NONE),
             thread: Cell::new((0, 0)),
             trace_bytes: Cell::new(0),
-            handover: Handover {
-                is_enqueueing: Cell::new(false),
-                is_overfull: Cell::new(false),
-                compiled: List::new(),
-                announced: List::new(),
-                new_announced: Cell::new(0),
-                loads: Cell::new(0),
-                device: Cell::new(0),
-                placing: Cell::new(0),
-                has_placed: Cell::new(false),
-                is_dataflow: Cell::new(false),
-            },
+            handover: Handover::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! as TT-Metal places them: DRAM from the bottom of the bank, L1 from its top, into the first hole that is large
 //! enough.
 
+mod buffer;
 mod image;
 mod programs;
 #[cfg(test)]
@@ -14,12 +15,12 @@ use std::collections::BTreeMap;
 use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use ttmem_segment::{
-    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Origin,
-    Statistics,
+    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Statistics,
 };
 
 use super::NOW;
 
+pub use self::buffer::NewBuffer;
 use self::programs::FakePrograms;
 pub use self::programs::NewProgram;
 
@@ -49,50 +50,6 @@ pub const WORMHOLE: [Bank; 4] = [
     Bank { banks: 64, start: 1_466_368, bytes: 32_768 },
     Bank { banks: 12, start: 0x3ffe_a000, bytes: 90_112 },
 ];
-
-/// A buffer that a fake process allocates.
-#[derive(Clone, Copy, Debug)]
-pub struct NewBuffer<'a> {
-    /// Kind.
-    pub kind: BufferKind,
-    /// Bytes in every bank.
-    pub bytes_per_bank: u64,
-    /// Requested bytes; 0 for the bytes of all banks.
-    pub requested: u64,
-    /// The origin.
-    pub origin: Origin,
-    /// The layout.
-    pub layout: BufferLayout,
-    /// The current op; empty for none.
-    pub op: &'a str,
-}
-
-impl<'a> NewBuffer<'a> {
-    /// Creates an interleaved tensor of an op.
-    #[must_use]
-    pub fn new(kind: BufferKind, bytes_per_bank: u64, op: &'a str) -> Self {
-        let layout = BufferLayout::Interleaved;
-        Self { kind, bytes_per_bank, requested: 0, origin: Origin::Plain, layout, op }
-    }
-
-    /// Sets the origin.
-    #[must_use]
-    pub fn origin(self, origin: Origin) -> Self {
-        Self { origin, ..self }
-    }
-
-    /// Sets the layout.
-    #[must_use]
-    pub fn layout(self, layout: BufferLayout) -> Self {
-        Self { layout, ..self }
-    }
-
-    /// Sets the requested bytes.
-    #[must_use]
-    pub fn requested(self, requested: u64) -> Self {
-        Self { requested, ..self }
-    }
-}
 
 #[derive(Clone, Debug)]
 struct FakeAllocator {

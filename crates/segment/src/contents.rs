@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::hook::{Accessor, Hook};
 use super::identity::Identity;
 use super::owner::{Alignments, Statistics};
 use super::programs::Programs;
 use super::vocabulary::{
-    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, NameSource,
-    Origin,
+    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, NameSource, Origin,
 };
 
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]

@@ -21,6 +21,7 @@ mod contents;
 pub mod entry;
 mod file_name;
 pub mod head;
+mod hook;
 mod identity;
 pub mod layout;
 pub mod name;
@@ -38,6 +39,7 @@ pub use contents::{
     KindUse, Losses, Op, Peak, Segment,
 };
 pub use file_name::parse_file_name;
+pub use hook::{Accessor, Hook};
 pub use identity::Identity;
 pub use owner::{Alignments, Statistics};
 pub use program::CoreRange;
@@ -47,6 +49,6 @@ pub use programs::{
 };
 pub use reader::{Reader, SegmentError};
 pub use vocabulary::{
-    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, DispatchKind, EventKind, Hook,
-    NameSource, Origin, PartKind, RefusalKind,
+    AgentState, AllocatorRole, BufferKind, BufferLayout, DispatchKind, EventKind, NameSource,
+    Origin, PartKind, RefusalKind,
 };

@@ -3,6 +3,7 @@
 //! Each gets the real function as `real`, which throws what TT-Metal throws, and calls it once.
 
 mod device;
+mod placing;
 mod program;
 mod refusal;
 mod trace;
@@ -23,11 +24,11 @@ pub(super) use device::{
     close_device, close_mesh, create_allocator, legacy_open_mesh, open_device, open_mesh,
     sub_devices,
 };
-pub(super) use program::{
-    attach_arguments, attach_tensors, compile, destroy_program, enqueue, mark_address,
-    place_circular_buffers, place_dataflow_buffers, track_circular_buffer, track_program,
-    update_address_and_size, update_size,
+pub(super) use placing::{
+    attach_arguments, attach_tensors, mark_address, place_circular_buffers, place_dataflow_buffers,
+    track_circular_buffer, update_address_and_size, update_size,
 };
+pub(super) use program::{compile, destroy_program, enqueue, track_program};
 pub(super) use refusal::{finalize, validate};
 pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};
 pub(super) use work::{chip_unique_ids, graph_tracker, load_binaries, pop_context, push_context};

@@ -5,6 +5,7 @@
 use libc::c_void;
 use ttmem_segment::{Accessor, CoreRange};
 
+use super::cxx::{bytes, nodes, owned_words, release};
 use super::symbols::Symbol;
 use super::tt_metal::{MANY, call, copy_of, delete};
 use crate::programs::{mix, rectangles};
@@ -223,17 +224,6 @@ fn dataflow_on_core(program: u64, x: u16, y: u16) -> Vec<u64> {
     words.into_iter().step_by(2).collect()
 }
 
-/// Gives back a share of a `std::shared_ptr` whose object the program owns too.
-fn release(control: u64) {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    if control != 0 {
-        // SAFETY: the control block of libstdc++: a virtual table, then the number of shares, which other threads
-        // change atomically. The program has a share as well, so that it does not become 0 here.
-        let shares = unsafe { AtomicU32::from_ptr((control + 8) as *mut u32) };
-        shares.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// The dataflow buffers of a program that are to be the memory of tensors: object and name of the tensor.
 pub(super) fn borrowed_bindings(program: u64) -> Vec<(u64, Vec<u8>)> {
     let vector = call!(BORROWED_BINDINGS, fn(u64) -> *const [u64; 2], program);
@@ -262,16 +252,6 @@ fn dataflow_buffer(program: u64, id: u32) -> Option<u64> {
     Some(pointer[0])
 }
 
-/// The characters of a `std::string`.
-fn bytes(text: u64, length: u64) -> Vec<u8> {
-    let length = usize::try_from(length).unwrap_or(0);
-    if text == 0 || length == 0 || length > MANY {
-        return Vec::new();
-    }
-    // SAFETY: a `std::string` has as many characters as it says.
-    unsafe { std::slice::from_raw_parts(text as *const u8, length) }.to_vec()
-}
-
 /// The tensors of a `std::unordered_map<std::string, const MeshTensor*>`: names and objects.
 pub(super) fn named_tensors(map: u64) -> Vec<(Vec<u8>, u64)> {
     nodes(map)
@@ -281,30 +261,6 @@ pub(super) fn named_tensors(map: u64) -> Vec<(Vec<u8>, u64)> {
             (words[5] != 0).then(|| (bytes(words[1], words[2]), words[5]))
         })
         .collect()
-}
-
-/// Addresses of the nodes of a hash table of libstdc++.
-fn nodes(table: u64) -> impl Iterator<Item = u64> {
-    let (mut node, count) = match table {
-        0 => (0, 0),
-        table => {
-            // SAFETY: a hash table of libstdc++ is seven words: buckets, their number, the first node, the number of
-            // nodes ...
-            let [_, _, first, count] = unsafe { *(table as *const [u64; 4]) };
-            (first, count)
-        }
-    };
-    let mut left = usize::try_from(count).unwrap_or(0).min(MANY);
-    std::iter::from_fn(move || {
-        if node == 0 || left == 0 {
-            return None;
-        }
-        let this = node;
-        // SAFETY: a node begins with the address of the next one.
-        node = unsafe { *(node as *const u64) };
-        left -= 1;
-        Some(this)
-    })
 }
 
 /// The buffer of a tensor: its device address, and bytes per bank.
@@ -416,18 +372,6 @@ pub(super) fn semaphore_bytes(program: u64, (x, y): (u16, u16)) -> Option<u32> {
         }
     }
     Some(end)
-}
-
-/// The words of a `std::vector` that was returned by value.
-fn owned_words([begin, end, _]: [u64; 3]) -> Vec<u64> {
-    let count = usize::try_from(end.saturating_sub(begin)).unwrap_or(0) / 8;
-    if begin == 0 || count == 0 || count > MANY {
-        return Vec::new();
-    }
-    // SAFETY: the vector owns `count` words from `begin`, without other users.
-    let words = unsafe { std::slice::from_raw_parts(begin as *const u64, count) }.to_vec();
-    delete(begin);
-    words
 }
 
 /// Number of programs of a workload.

@@ -1,0 +1,106 @@
+//! The programs that a thread hands to a command queue.
+
+use std::cell::Cell;
+
+/// The programs that a thread hands to a command queue, and what they place meanwhile. Zero is none.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Handover {
+    /// Is a workload being enqueued?
+    pub(crate) is_enqueueing: Cell<bool>,
+    /// Was a buffer of it placed already?
+    pub(crate) has_placed: Cell<bool>,
+    /// Are its dataflow buffers being placed?
+    pub(crate) is_dataflow: Cell<bool>,
+    /// The device that they are for.
+    pub(crate) device: Cell<u64>,
+    /// The program whose buffers are being placed; 0 for none.
+    pub(crate) placing: Cell<u64>,
+    /// Loads of kernel binaries that are not counted yet.
+    pub(crate) loads: Cell<u64>,
+    /// Announcements that are not counted yet.
+    pub(crate) new_announced: Cell<u64>,
+    /// Programs that were compiled or checked since the workload came.
+    pub(crate) compiled: List,
+    /// Program objects that an op announced.
+    pub(crate) announced: List,
+}
+
+impl Handover {
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            is_enqueueing: Cell::new(false),
+            has_placed: Cell::new(false),
+            is_dataflow: Cell::new(false),
+            device: Cell::new(0),
+            placing: Cell::new(0),
+            loads: Cell::new(0),
+            new_announced: Cell::new(0),
+            compiled: List::new(),
+            announced: List::new(),
+        }
+    }
+
+    /// A workload comes to be enqueued on this thread.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.is_enqueueing.set(true);
+        self.compiled.clear();
+    }
+
+    /// It is enqueued, or refused.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.is_enqueueing.set(false);
+        self.announced.clear();
+        self.compiled.clear();
+    }
+}
+
+/// Programs in a list.
+const LISTED: usize = 40;
+
+/// A short list of addresses.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct List {
+    length: Cell<usize>,
+    items: [Cell<u64>; LISTED],
+}
+
+impl List {
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    const fn new() -> Self {
+        Self { length: Cell::new(0), items: [const { Cell::new(0) }; LISTED] }
+    }
+
+    /// Adds one, unless it is there or there is no room.
+    #[inline]
+    pub(crate) fn add(&self, item: u64) {
+        let length = self.length.get();
+        let is_there = self.items[..length.min(LISTED)].iter().any(|held| held.get() == item);
+        if !is_there && let Some(free) = self.items.get(length) {
+            free.set(item);
+            self.length.set(length + 1);
+        }
+    }
+
+    /// Its items.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.items[..self.length.get().min(LISTED)].iter().map(Cell::get)
+    }
+
+    /// Empties it.
+    #[inline]
+    pub(crate) fn clear(&self) {
+        self.length.set(0);
+    }
+
+    /// Number of items.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.length.get()
+    }
+}
