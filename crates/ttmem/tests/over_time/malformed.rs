@@ -116,6 +116,10 @@ fn malformed_requests_leave_the_server_as_it_was() {
             over_http(&serving.address, bytes);
         }
     };
+    // The readers of devices start with the first sample.
+    let mut client = Client::connect(&serving.socket(), Duration::from_secs(9)).unwrap();
+    client.wait().unwrap();
+    drop(client);
     let (_, files, threads) = size(pid);
     ask(rounds / 10, &mut bytes);
     let before = rest(pid, files, threads);

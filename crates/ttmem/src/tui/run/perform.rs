@@ -107,6 +107,7 @@ fn start_time(root: &Root, process: ProcessId) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use ttmem_model::Pid;
+    use ttmem_root::{Entry, Tree};
 
     use super::*;
 
@@ -123,19 +124,59 @@ mod tests {
         assert!(outside.save(&document).unwrap_err().starts_with("could not save "));
     }
 
+    /// A process to signal, ended with the test.
+    struct Child(std::process::Child);
+
+    impl Drop for Child {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    impl Child {
+        fn start() -> Self {
+            Self(std::process::Command::new("sleep").arg("60").spawn().unwrap())
+        }
+
+        fn id(&self, later: u64) -> ProcessId {
+            let pid = Pid(i32::try_from(self.0.id()).unwrap());
+            let process = ProcessId { pid, start_time: 0 };
+            ProcessId { pid, start_time: start_time(&Root::system(), process).unwrap() + later }
+        }
+
+        /// A host on which the process has a device open.
+        fn with_device(&self) -> Root {
+            let pid = self.id(0).pid;
+            let stat = Root::system().read_text(&format!("/proc/{pid}/stat")).unwrap();
+            let mut tree = Tree::new();
+            tree.put(format!("/proc/{pid}/stat"), Entry::file(stat));
+            tree.put(format!("/proc/{pid}/fd/3"), Entry::Link("/dev/tenstorrent/0".to_owned()));
+            Root::memory(tree)
+        }
+    }
+
+    fn outside(root: Root) -> Outside {
+        Outside { directory: Directory::Working, processes: Some(root) }
+    }
+
     #[test]
     fn a_signal_reaches_the_process_that_was_meant() {
-        let outside = Outside { directory: Directory::Working, processes: Some(Root::system()) };
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = Pid(i32::try_from(child.id()).unwrap());
-        let meant = |start_time| ProcessId { pid, start_time };
-        let root = Root::system();
-        let start = start_time(&root, meant(0)).unwrap();
-        let other = outside.signal(meant(start + 1), Signal::Terminate).unwrap_err();
+        let mut child = Child::start();
+        let outside = outside(child.with_device());
+        let other = outside.signal(child.id(1), Signal::Terminate).unwrap_err();
         assert!(other.contains("another process has its pid"), "{other}");
-        assert!(child.try_wait().unwrap().is_none());
-        assert!(outside.signal(meant(start), Signal::Terminate).is_ok());
-        assert!(!child.wait().unwrap().success());
+        assert!(child.0.try_wait().unwrap().is_none());
+        assert!(outside.signal(child.id(0), Signal::Terminate).is_ok());
+        assert!(!child.0.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_process_without_a_device_gets_no_signal() {
+        let mut child = Child::start();
+        let refused = outside(Root::system()).signal(child.id(0), Signal::Kill).unwrap_err();
+        assert!(refused.contains("it has no device open"), "{refused}");
+        assert!(child.0.try_wait().unwrap().is_none());
     }
 
     #[test]
