@@ -31,6 +31,8 @@ pub(crate) struct ProgramSlot {
     pub(crate) footprint: AtomicU32,
     /// Did its placements change since the footprint was found?
     pub(crate) changed: AtomicU8,
+    /// Are its circular buffers placed? Before, TT-Metal must not be asked where they are.
+    pub(crate) is_placed: AtomicU8,
     /// Is any of its circular buffers the memory of a tensor, so that addresses change without notice?
     pub(crate) has_backed: AtomicU8,
     /// Index of the allocator of its L1 buffers; 255 for none.
@@ -118,6 +120,7 @@ impl ProgramTable {
             self.probes(program).find(|slot| slot.program.load(Ordering::Acquire) <= GONE)?;
         slot.footprint.store(0, Ordering::Relaxed);
         slot.changed.store(1, Ordering::Relaxed);
+        slot.is_placed.store(0, Ordering::Relaxed);
         slot.has_backed.store(0, Ordering::Relaxed);
         slot.allocator.store(u8::MAX, Ordering::Relaxed);
         slot.program.store(program, Ordering::Release);

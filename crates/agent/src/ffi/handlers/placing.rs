@@ -10,7 +10,7 @@ use super::program::{lock, note_program};
 use super::{note, note_call};
 use crate::handover::Handover;
 use crate::ops::ThreadState;
-use crate::programs::{Borrowed, Draft};
+use crate::programs::{Borrowed, Draft, ProgramSlot};
 use crate::recorder::Recorder;
 
 /// Puts this thread into the placing of a program's buffers until it ends.
@@ -41,8 +41,24 @@ pub(in crate::ffi) fn place_circular_buffers(
 ) -> u64 {
     note_program(hook, this, device);
     guarded(Start::No, |recorder, _| recorder.count(counter::CIRCULAR_BUFFER_PLACEMENTS));
-    let _placing = Placing::of(this);
-    real(this, device)
+    let placing = Placing::of(this);
+    let result = real(this, device);
+    drop(placing);
+    guarded(Start::No, |recorder, _| note_placed(recorder, this));
+    result
+}
+
+/// The circular buffers of a program have addresses from now on.
+fn note_placed(recorder: Recorder<'_>, program: u64) {
+    let programs = &recorder.process.programs;
+    let is_noted = |slot: &ProgramSlot| slot.is_placed.load(Ordering::Relaxed) != 0;
+    if programs.find(program).is_some_and(is_noted) {
+        return;
+    }
+    let Some(_lock) = lock(recorder) else { return };
+    if let Some(slot) = programs.find_or_add(program) {
+        slot.is_placed.store(1, Ordering::Relaxed);
+    }
 }
 
 /// `track_allocate_cb`: a circular buffer got its address.

@@ -174,6 +174,9 @@ fn refresh(
     let Some(slot) = recorder.process.programs.find_or_add(program) else {
         return (None, u8::MAX);
     };
+    if slot.is_placed.load(Ordering::Relaxed) == 0 {
+        return (None, u8::MAX);
+    }
     let registry = Registry(recorder);
     let mesh = registry.find_mesh(device);
     let allocator = mesh
@@ -181,8 +184,12 @@ fn refresh(
         .filter(|allocator| *allocator != 0)
         .and_then(|allocator| recorder.process.allocator_index(allocator))
         .unwrap_or(u8::MAX);
+    // An announced program may be gone, unless it lies in the workload.
     let objects = handover.announced.iter();
-    let object = { objects }.find(|object| program_api::implementation(*object) == Some(program));
+    let object = { objects }.find(|object| {
+        program_api::is_in_workload(workload, *object)
+            && program_api::implementation(*object) == Some(program)
+    });
     let (mesh, mut chips) = mesh.unwrap_or((0, 0));
     let devices = object.and_then(|object| program_api::devices_of(workload, mesh, object));
     let own = devices.map_or(0, |devices| registry.chips_of(&devices));

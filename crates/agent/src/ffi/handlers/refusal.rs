@@ -10,6 +10,7 @@ use ttmem_segment::{BufferKind, CoreRange, Hook, PartKind, RefusalKind};
 use super::super::{Start, circumstances, guarded, program_api, tt_metal};
 use super::program::{Target, lock, placements, record};
 use super::{note, stack_of};
+use crate::programs::ProgramSlot;
 use crate::recorder::{Circumstances, Recorder};
 use crate::registry::Registry;
 
@@ -50,7 +51,9 @@ impl Drop for RefusedProgram {
         guarded(Start::No, |recorder, thread| {
             let now = circumstances(recorder.process, thread, stack);
             let Some(_lock) = lock(recorder) else { return };
-            let Some(slot) = recorder.process.programs.find_or_add(program) else { return };
+            let slot = recorder.process.programs.find(program);
+            let is_placed = |slot: &&ProgramSlot| slot.is_placed.load(Ordering::Relaxed) != 0;
+            let Some(slot) = slot.filter(is_placed) else { return };
             let target = Target::new(recorder, program, device);
             let parts = slot.with_draft(|draft| placements(program, draft));
             let footprint = slot.with_draft(|draft| record(recorder, slot, draft, target, now));
