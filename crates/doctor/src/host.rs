@@ -15,6 +15,7 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     if !inputs.facts.devices.is_empty() {
         checks.push(hugepages(inputs));
     }
+    checks.extend(memory(inputs));
     checks.extend(room(inputs));
     checks.push(processes(inputs));
     checks
@@ -54,6 +55,44 @@ fn hugepages(inputs: &Inputs<'_>) -> Check {
             "set them up as tt-system-tools does (hugepages-setup), or switch the IOMMU on",
         ),
     }
+}
+
+/// Host memory, and the part of it that hugepages reserve: no process gets that as ordinary memory.
+fn memory(inputs: &Inputs<'_>) -> Option<Check> {
+    let text = inputs.root.read_text("/proc/meminfo").ok()?;
+    let bytes = |key: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    let all = bytes("MemTotal:")?;
+    // Linux 4.18 and newer; hugepages of every size.
+    let reserved = bytes("Hugetlb:").unwrap_or(0);
+    let available = bytes("MemAvailable:").map(|bytes| format!(", {} available", Bytes(bytes)));
+    let locked = locked_memory(inputs).map(|limit| format!("; limit of locked memory {limit}"));
+    let text = format!(
+        "{} of host memory, {} reserved by hugepages{}{}",
+        Bytes(all),
+        Bytes(reserved),
+        available.unwrap_or_default(),
+        locked.unwrap_or_default()
+    );
+    Some(if reserved > all / 2 {
+        Check::warn(
+            "host-memory",
+            text,
+            "reserve one page of 1 GiB for each device; without enough memory the kernel ends processes (exit code 137)",
+        )
+    } else {
+        Check::pass("host-memory", text)
+    })
+}
+
+/// The limit of locked memory of this process, which processes that it starts inherit.
+fn locked_memory(inputs: &Inputs<'_>) -> Option<String> {
+    let limits = inputs.root.read_text("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
+    let soft = line.split_whitespace().next()?;
+    Some(soft.parse().map_or_else(|_| soft.to_owned(), |bytes| Bytes(bytes).to_string()))
 }
 
 fn room(inputs: &Inputs<'_>) -> Option<Check> {

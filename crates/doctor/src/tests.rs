@@ -68,6 +68,24 @@ fn every_made_up_host_can_be_examined() {
 }
 
 #[test]
+fn memory_that_hugepages_reserve_is_named() {
+    let meminfo = |reserved: &str| {
+        let text = format!(
+            "MemTotal:       528000000 kB\nMemAvailable:   300000000 kB\nHugetlb:        {reserved} kB\n"
+        );
+        let host = complete(Host::n150()).file("/proc/meminfo", ttmem_root::Entry::file(text));
+        check(&diagnose(host.into_tree()), "host-memory")
+    };
+    let half = meminfo("134217728");
+    assert_eq!(half.status, Status::Pass);
+    assert_eq!(
+        half.text,
+        "504 GiB of host memory, 128 GiB reserved by hugepages, 286 GiB available"
+    );
+    assert_eq!(meminfo("402653184").status, Status::Warn);
+}
+
+#[test]
 fn a_lock_that_another_process_waits_for_is_named() {
     let mut bytes = vec![0; 56];
     bytes[..4].copy_from_slice(&(4242_u32 | 1 << 31).to_le_bytes());

@@ -104,6 +104,8 @@ pub struct Owner {
     pub memory: Option<ProcessMemory>,
     /// Host memory that it occupies, in bytes.
     pub host_memory_bytes: Reading<u64>,
+    /// The most host memory that it has occupied so far, in bytes; `None` if it is not shown to this user.
+    pub peak_host_memory_bytes: Option<u64>,
     /// TLB windows that it has allocated, where the driver's list can be read.
     pub tlb_windows: Option<u64>,
 }
@@ -271,6 +273,8 @@ fn owner(evidence: &Evidence<'_>, chip: &Chip, device: Option<u32>, pid: Pid) ->
             },
             |process| process.host_memory_bytes.clone(),
         ),
+        peak_host_memory_bytes: facts
+            .and_then(|facts| facts.peak_host_memory_bytes.as_ref().ok().copied()),
         tlb_windows: windows.map(|windows| windows.get(&pid).map_or(0, |ids| ids.len() as u64)),
     }
 }

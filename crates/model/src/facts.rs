@@ -287,6 +287,8 @@ pub struct ProcessFacts {
     pub cpu_time_us: Field<u64>,
     /// Host memory it occupies, in bytes.
     pub host_memory_bytes: Field<u64>,
+    /// The most host memory that it has occupied so far, in bytes (`VmHWM`).
+    pub peak_host_memory_bytes: Field<u64>,
     /// True if its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
 }

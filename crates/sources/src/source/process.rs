@@ -111,7 +111,8 @@ impl<'a> Processes<'a> {
             namespace_pids: namespace_pids(status.as_deref().unwrap_or_default(), pid),
             mount_namespace: mount_namespace(self.root, pid),
             cpu_time_us: field(Stat::cpu_time_us),
-            host_memory_bytes: host_memory(status.as_deref()),
+            host_memory_bytes: host_memory(status.as_deref(), "VmRSS:"),
+            peak_host_memory_bytes: host_memory(status.as_deref(), "VmHWM:"),
             tracking_disabled: self.tracking_disabled(pid),
         })
     }
@@ -193,9 +194,10 @@ fn namespace_pids(status: &str, pid: Pid) -> Vec<i32> {
     if pids.is_empty() { vec![pid.0] } else { pids }
 }
 
-fn host_memory(status: Result<&str, &RootError>) -> Field<u64> {
+/// A size in `status`, such as `VmRSS:` (now) or `VmHWM:` (peak), in bytes.
+fn host_memory(status: Result<&str, &RootError>, key: &str) -> Field<u64> {
     let status = status.map_err(RootError::missing)?;
-    status_number(status, "VmRSS:")
+    status_number(status, key)
         .map(|kib| u64::from(kib) * 1024)
         .ok_or_else(|| Missing::unsupported("the process has no resident memory of its own"))
 }
@@ -225,7 +227,7 @@ mod tests {
         );
         tree.put_line(
             "/proc/9/status",
-            "Name:\tx\nUid:\t1000\t1000\t1000\t1000\nNSpid:\t9\t1\nVmRSS:\t     2048 kB",
+            "Name:\tx\nUid:\t1000\t1000\t1000\t1000\nNSpid:\t9\t1\nVmHWM:\t     4096 kB\nVmRSS:\t     2048 kB",
         );
         tree.put_line("/etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh");
         tree
@@ -241,6 +243,7 @@ mod tests {
         assert_eq!(process.started, Ok(Timestamp(1_007_000_000)));
         assert_eq!(process.cpu_time_us, Ok(2_000_000));
         assert_eq!(process.host_memory_bytes, Ok(2 << 20));
+        assert_eq!(process.peak_host_memory_bytes, Ok(4 << 20));
         assert_eq!(process.namespace_pids, [9, 1]);
         assert_eq!(process.tracking_disabled, Ok(true));
     }

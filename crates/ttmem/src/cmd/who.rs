@@ -127,6 +127,8 @@ fn line_of(owner: &Owner, page: &Page) -> String {
     parts.extend(owner.container.clone());
     parts.extend(owner.since_us.map(|since| format!("since {}", date_time(since))));
     parts.extend(owner.memory.as_ref().map(|held| memory(held, page)));
+    let peak = owner.peak_host_memory_bytes;
+    parts.extend(peak.map(|bytes| format!("host memory at most {}", Bytes(bytes))));
     parts.extend(owner.tlb_windows.map(|windows| format!("{windows} TLB windows")));
     parts.join("  ")
 }
