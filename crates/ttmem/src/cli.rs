@@ -80,6 +80,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Save the files that ttmem reads, for a bug report.
     Capture(capture::CaptureArgs),
+    /// Serve coding agents over the Model Context Protocol, on standard input and output.
+    Mcp,
     /// Show and check the config file.
     Config(top::ConfigArgs),
     /// Print a shell completion script.

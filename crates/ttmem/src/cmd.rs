@@ -7,6 +7,7 @@ pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod l1;
+pub mod mcp;
 pub mod record;
 pub mod replay;
 pub mod report;

@@ -61,6 +61,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
             cmd::report::run(&args, &mut collector(common)?, &standard(common))
         }
         Command::Capture(args) => capture(&args, common),
+        Command::Mcp => cmd::mcp::run(common),
         Command::Config(args) => cmd::config::render(args).and_then(|text| print(text.as_bytes())),
         Command::Completions { shell } => print_text(&Text::Completions(shell)),
         Command::Man { command } => print_text(&Text::Man(command)),

@@ -19,6 +19,7 @@ mod json;
 mod l1;
 mod list;
 mod made;
+mod mcp;
 mod metrics;
 mod record;
 mod run;
