@@ -174,9 +174,10 @@ pub enum LayoutError {
     },
     /// No core holds the magic number where any release puts it.
     #[error(
-        "unknown TT-Metal layout: none of {cores} cores holds the worker magic where 0.66 to 0.81 put it; \
+        "unknown TT-Metal layout: none of {cores} cores holds the worker magic where {} put it; \
          either no program opened the chip since its reset, or its TT-Metal is older or newer: \
-         name the release or give its brisc.elf"
+         name the release or give its brisc.elf",
+        releases_with_magic()
     )]
     NoMagic {
         /// The number of cores that were read.
@@ -209,6 +210,17 @@ impl Row {
     pub fn label(&self) -> String {
         span(self.releases.first(), self.releases.last())
     }
+}
+
+/// The first and the last release of the table whose cores hold the worker magic.
+fn releases_with_magic() -> String {
+    let rows = || ROWS.iter().filter(|row| row.mailbox.core_info.magic.is_some());
+    let releases = || rows().flat_map(|row| row.releases).copied();
+    let number = |release: &&str| -> Vec<u32> {
+        release.split('.').filter_map(|number| number.parse().ok()).collect()
+    };
+    let (first, last) = (releases().min_by_key(number), releases().max_by_key(number));
+    format!("{} to {}", first.unwrap_or_default(), last.unwrap_or_default())
 }
 
 fn span(first: Option<&&str>, last: Option<&&str>) -> String {
