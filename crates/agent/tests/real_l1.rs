@@ -15,7 +15,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use ttmem_segment::{PartKind, Programs, Resident, Segment};
+use ttmem_segment::{CoreRange, PartKind, Programs, RefusalKind, Resident, Segment};
 
 /// The release that the captures are of.
 const CAPTURED: &str = "0.81.1";
@@ -48,7 +48,15 @@ struct Steps {
 }
 
 impl Steps {
-    fn start(version: &str, (situation, mock, is_slow): (&str, &str, bool)) -> Self {
+    fn start(version: &str, situation: (&str, &str, bool)) -> Self {
+        Self::start_script(version, "l1_steps.py", situation)
+    }
+
+    fn start_script(
+        version: &str,
+        script: &str,
+        (situation, mock, is_slow): (&str, &str, bool),
+    ) -> Self {
         let install = Command::new(repository("testbed").join("install")).arg(version).output();
         let install = install.unwrap();
         assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
@@ -62,7 +70,7 @@ impl Steps {
         let mut child = command
             .args(["--mock", mock, "--ttnn", version])
             .arg(private)
-            .arg(repository("testbed").join("l1_steps.py"))
+            .arg(repository("testbed").join(script))
             .arg(situation)
             .env("LD_PRELOAD", common::library())
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -177,6 +185,30 @@ fn other_releases_agree_with_their_own_graph_capture() {
             assert_eq!(segment.programs.losses.unknown_dispatches, 0);
         }
         assert!(compared >= 5, "{version}: {compared}");
+    }
+}
+
+/// A refused program is recorded with the numbers of TT-Metal's own message.
+#[test]
+fn a_clash_is_recorded_as_tt_metal_reports_it() {
+    for version in [CAPTURED, "0.76.0"] {
+        let mut steps = Steps::start_script(version, "l1_clash.py", ("", "n150", false));
+        let (step, segment) = steps.next().unwrap();
+        let message = step["message"].as_str().unwrap();
+        let number_after = |text: &str| -> u64 {
+            let (_, rest) = message.split_once(text).unwrap_or_else(|| panic!("{message}"));
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().unwrap()
+        };
+        let refusal = &segment.programs.refusals[0];
+        assert_eq!(refusal.kind, RefusalKind::Clash, "{version}");
+        assert_eq!(refusal.program, number_after("in program "), "{version}");
+        assert_eq!(refusal.end, Some(number_after("region ends at ")), "{version}");
+        assert_eq!(refusal.limit, Some(number_after("L1 buffer allocated at ")), "{version}");
+        let CoreRange { start, end } = refusal.cores;
+        let cores = format!("[{}-{} - {}-{}]", start.0, start.1, end.0, end.1);
+        assert!(message.contains(&cores), "{version}: {cores} in {message}");
+        assert_eq!(refusal.buffer.as_ref().unwrap().bytes_per_bank, 1_310_720, "{version}");
     }
 }
 
