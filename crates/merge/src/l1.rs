@@ -14,6 +14,7 @@ use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, 
 use super::join::{Joined, JoinedChip, Origin};
 use super::memory::Amounts;
 
+pub(crate) use programs::difference;
 pub(super) use tensors::buffers;
 
 /// The memory of a chip of which L1 tells.

@@ -4,16 +4,16 @@
 
 use std::path::Path;
 
-use ttmem_fake::segment::{Bank, NewBuffer, Segment, WORMHOLE};
+use ttmem_fake::segment::{Bank, NewBuffer, NewProgram, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, Process, Region};
 use ttmem_merge::{merge, merge_with_l1};
 use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionBytes};
 use ttmem_model::l1::{Coordinate, CoreState, Grid, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
-use ttmem_model::{Missing, MissingReason, Pid, Quality, Reading};
+use ttmem_model::{Missing, MissingReason, Pid, Quality, Reading, Timestamp};
 use ttmem_root::{Clock, Root};
 use ttmem_segment::layout::counter;
-use ttmem_segment::{AllocatorRole, BufferKind};
+use ttmem_segment::{AllocatorRole, BufferKind, CoreRange};
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
 
@@ -191,6 +191,37 @@ fn tensors_that_are_circular_buffers_count_once() {
     assert_eq!((tensor.range.start, tensor.label.as_str()), (1_419_264, "BinaryNg"));
     let outside = looked.map(content, by_place(0, 9));
     assert!(outside.regions().iter().any(|region| region.kind == RegionKind::Unknown));
+}
+
+#[test]
+fn l1_and_the_agent_agree_core_by_core_or_the_core_is_named() {
+    const WORKERS: CoreRange = CoreRange { start: (0, 0), end: (7, 8) };
+    let with_program = |bytes: u32| {
+        let mut read = with_agent(&SHARDED, |segment| segment);
+        let core = content(&mut read).cores.iter().find(|core| core.program.is_some()).unwrap();
+        let ranges = core.circular_buffers();
+        let mut program = NewProgram::new("BinaryNg");
+        for range in ranges.ranges() {
+            let start = u32::try_from(range.start).unwrap();
+            let length = u32::try_from(range.bytes()).unwrap();
+            program = program.place_backed(start, length - bytes, WORKERS);
+        }
+        let mut facts = with_agent(&SHARDED, |segment| segment.program(&program).dispatch(0));
+        // Long after the dispatch.
+        facts.l1[0].read_at = Timestamp(facts.time.0 + 60_000_000);
+        let ids = |snapshot: ttmem_model::Snapshot| -> Vec<(String, String)> {
+            let findings = snapshot.findings.into_iter();
+            findings.map(|finding| (finding.id, finding.text)).collect()
+        };
+        ids(merge(&facts, None))
+    };
+    assert_eq!(with_program(0), []);
+    let [(id, text)] = &with_program(64)[..] else {
+        panic!("one finding, not {:?}", with_program(64))
+    };
+    assert_eq!(id, "agent-l1");
+    assert!(text.starts_with("core (0, 0) has 131072 bytes of circular buffers in L1"), "{text}");
+    assert!(text.ends_with("71 more cores differ"), "{text}");
 }
 
 #[test]

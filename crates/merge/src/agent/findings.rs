@@ -7,6 +7,7 @@ use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, BufferKind, Se
 
 use super::super::findings::Subject;
 use super::super::join::{Joined, JoinedChip, Writer};
+use super::super::l1;
 use super::super::memory::{Amounts, Owner, Usage};
 use super::amounts::is_settled;
 use super::overlap::{Overlap, overlap};
@@ -25,8 +26,26 @@ pub(crate) fn find(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
         findings.extend(amounts.held.iter().filter_map(|held| disagreement(joined, chip, held)));
         findings.extend(missed(joined, chip));
         findings.extend(overlapping(joined, chip));
+        findings.extend(differs_from_l1(joined, chip));
     }
     findings
+}
+
+/// Finds circular buffers that L1 and the agent place differently.
+fn differs_from_l1(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    let difference = l1::difference(joined, chip)?;
+    let (x, y) = difference.core;
+    let others = match difference.cores - 1 {
+        0 => String::new(),
+        1 => "; 1 more core differs".to_owned(),
+        more => format!("; {more} more cores differ"),
+    };
+    let text = format!(
+        "core ({x}, {y}) has {} bytes of circular buffers in L1, and the agent recorded {}{others}",
+        difference.read, difference.recorded
+    );
+    let remedy = "L1 is shown; a program that another process ran, or that the agent missed, is the likely reason";
+    Some(Subject::chip(chip).finding("agent-l1", Severity::Warning, text, remedy))
 }
 
 fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {

@@ -5,7 +5,7 @@
 //! only reserved memory is counted, as where L1 is read.
 
 use ttmem_model::facts::Field;
-use ttmem_model::l1::{ByteRange, RangeSet};
+use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
 use ttmem_segment::{ProgramFootprint, Programs, Segment};
@@ -89,10 +89,8 @@ fn of_segment(
     let mut sums = Sums { kernels: Some(0), ..Sums::default() };
     for core in cores(columns, rows) {
         let resident = resident_on(programs, &newest_first, link.chip, core)?;
-        let buffers: RangeSet = resident.map_or_else(RangeSet::default, |footprint| {
-            let own = footprint.placements_on(core);
-            own.iter().map(|placement| ByteRange::new(placement.address, placement.end())).collect()
-        });
+        let buffers =
+            resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
         sums.circular_buffers = sums.circular_buffers.saturating_add(buffers.bytes());
         sums.aliasing = sums.aliasing.saturating_add(buffers.intersection(&tensors).bytes());
         sums.used = sums.used.saturating_add(always.union(&buffers).bytes());
@@ -166,4 +164,57 @@ fn readings(
         reserved: ReservedMemory { used: exact(reserved) },
         total_used: exact(used),
     }
+}
+
+/// How long ago the newest program was dispatched, at least, for L1 and the agent to be compared: nanoseconds.
+const SETTLED_NS: u64 = 1_000_000_000;
+
+/// A core on which the circular buffers in L1 are others than the agent recorded.
+pub(crate) struct Difference {
+    /// Column and row of the first such core, in logical coordinates.
+    pub(crate) core: (u16, u16),
+    /// Bytes of circular buffers in L1 of that core.
+    pub(crate) read: u64,
+    /// Bytes by the agent.
+    pub(crate) recorded: u64,
+    /// The number of such cores.
+    pub(crate) cores: u64,
+}
+
+/// Compares L1 with what an agent recorded, core by core. `None` if they agree, or cannot be compared: L1 or the agent was
+/// not read, or a program was dispatched just before.
+pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Difference> {
+    let l1 = joined.l1(chip)?;
+    let content = l1.content.as_ref().ok()?;
+    let mut live = chip.agents.iter().filter_map(|link| {
+        let is_live = matches!(joined.segment_owner(link.segment), Writer::Live(_));
+        let segment = trusted(&joined.facts.segments[link.segment]).ok()?;
+        (is_live && segment.programs.dispatched > 0).then_some((segment, link.chip))
+    });
+    let (Some((segment, index)), None) = (live.next(), live.next()) else { return None };
+    let programs = &segment.programs;
+    let newest = programs.dispatches.last()?.time;
+    let read_at = l1.read_at.0.saturating_mul(1000);
+    if segment.header.to_real_time(newest).saturating_add(SETTLED_NS) > read_at {
+        return None;
+    }
+    let newest_first = programs.newest_first(index);
+    let differs = |core: &Core| {
+        let logical = core.logical?;
+        let place = (u16::from(logical.x), u16::from(logical.y));
+        let recorded = resident_on(programs, &newest_first, index, place).ok()??;
+        let recorded: RangeSet = placements(recorded, place);
+        let read = core.circular_buffers();
+        (core.state != CoreState::Torn && read != recorded)
+            .then(|| (place, read.bytes(), recorded.bytes()))
+    };
+    let mut differences = content.cores.iter().filter_map(differs);
+    let (core, read, recorded) = differences.next()?;
+    Some(Difference { core, read, recorded, cores: 1 + differences.count() as u64 })
+}
+
+/// The bytes that a program's circular buffers take on a core.
+fn placements(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
+    let own = footprint.placements_on(core);
+    own.iter().map(|placement| ByteRange::new(placement.address, placement.end())).collect()
 }
