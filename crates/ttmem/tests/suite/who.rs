@@ -18,7 +18,7 @@ fn a_chip_in_use_is_code_1_and_a_free_one_code_0() {
     assert_eq!(code, 1);
     let expected = "\
 chip 0  n300  0000:01:00.0  in use
-    4242  python3  alice  since 2026-11-02 08:30:00 UTC  ~1.00 GiB DRAM, ~8.00 MiB L1, ~64.0 KiB L1_SMALL, ~2.00 MiB trace
+    4242  python3  alice  since 2026-11-02 08:30:00 UTC  ~1.00 GiB DRAM, ~8.00 MiB L1, ~64.0 KiB L1_SMALL, ~2.00 MiB trace  host memory at most 1.20 GiB
     lock CHIP_IN_USE_0_PCIe held by 4242 (python3, alice)
     a reset of the board resets chips 0, 1 and ends 4242
 ";
