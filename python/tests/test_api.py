@@ -107,9 +107,9 @@ def test_a_profile_has_the_peak_the_leaks_and_a_report(tmp_path):
             with ttmem.label("layer 3"):
                 two = ttnn.add(one, one)
             del one
-        print(p.peaks["dram"] - p.allocated["dram"], [b["op"] for b in p.leaks], "layer 3" in p._repr_html_())
+        print(p.peaks["dram"] - p.allocated["dram"], [b["op"] for b in p.leaks], [o["bytes"] for o in p.ops if o["op"] == "layer 3"])
     """))
-    assert out.split("\n")[-2] == "2113536 ['layer 3'] True"
+    assert out.split("\n")[-2] == "2113536 ['layer 3'] [2113536]"
     assert "<html" in report.read_text()
 
 

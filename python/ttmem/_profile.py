@@ -21,8 +21,8 @@ class Profile:
     Attributes:
         peaks: the most bytes at a time inside the block, by kind, summed over all chips.
         leaks: tensors that were allocated inside the block and are still live.
-        ops: the bytes of each op at the highest moment of the process so far, the largest first: dictionaries with `kind`, `op`
-            and `bytes`.
+        ops: the live bytes of each op at the end of the block, the largest first: dictionaries with `kind`, `op`, `bytes` and
+            `buffers`.
         allocated: the live bytes at the end of the block, by kind.
     """
 
@@ -51,13 +51,12 @@ class Profile:
     ) -> None:
         self.peaks = {name: _stats.max_memory_allocated(kind=name) for name in KINDS}
         self.allocated = {name: _stats.memory_allocated(kind=name) for name in KINDS}
-        self.leaks = new_tensors(self._before, self._began_us, _stats.buffers())
+        live = _stats.buffers()
+        self.leaks = new_tensors(self._before, self._began_us, live)
+        self.ops = _ops(live)
         self._before = []
         segment = _agent.segment_path()
-        if segment is None:
-            return
-        self.ops = _ops(segment)
-        if self.file is not None:
+        if segment is not None and self.file is not None:
             _command.run("report", segment, *report_format(self.file), "-o", self.file)
 
     def __repr__(self) -> str:
@@ -128,12 +127,12 @@ def _place(buffer: Buffer) -> Any:
     return buffer["allocator"], buffer["kind"], buffer["address"], buffer["bytes"]
 
 
-def _ops(segment: str) -> list[dict[str, Any]]:
-    report = _command.run_json("report", segment, "--json")
-    processes = report.get("processes") or [{}]
-    found: dict[Any, int] = {}
-    for row in processes[0].get("ops", []):
-        key = row["kind"], row["op"]
-        found[key] = found.get(key, 0) + row["peak"]
-    rows = [{"kind": kind, "op": op, "bytes": size} for (kind, op), size in found.items()]
-    return sorted(rows, key=lambda row: -int(row["bytes"]))
+def _ops(buffers: list[Buffer]) -> list[dict[str, Any]]:
+    """Sums of buffers by kind and op, the largest first."""
+    sums: dict[tuple[str, str | None], list[int]] = {}
+    for buffer in buffers:
+        entry = sums.setdefault((buffer["kind"], buffer["op"]), [0, 0])
+        entry[0] += buffer["bytes"]
+        entry[1] += 1
+    rows = [{"kind": kind, "op": op, "bytes": size, "buffers": count} for (kind, op), (size, count) in sums.items()]
+    return sorted(rows, key=lambda row: -int(str(row["bytes"])))
