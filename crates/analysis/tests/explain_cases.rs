@@ -191,6 +191,13 @@ fn traces_that_do_not_fit() {
 }
 
 #[test]
+fn grouped_digits_may_touch_their_unit() {
+    let text = "TT_FATAL: Creating trace buffers of size 52,428,800B on device 0, but only 0B is allocated for trace region.";
+    let explanation = explain::explain(text).remove(0);
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::NoRegion, Some(52_428_800)));
+}
+
+#[test]
 fn lines_that_look_like_memory_errors_are_counted() {
     let text =
         "ok\nRuntimeError: failed to allocate 5 things\nok\nERROR: out of device memory in foo\n";

@@ -68,6 +68,7 @@ const WEAK: &[&str] = &[
     "service-core",
     "l1_for_cb",
     "ircular",
+    "buffer bank",
     "CircularBuffer",
 ];
 

@@ -2,7 +2,7 @@
 
 /// A number: decimal, grouped by commas, underscores or apostrophes, or hexadecimal; or what stands in its stead when
 /// it was redacted.
-pub(super) const PATTERN: &str = r"(?:0x[0-9a-fA-F]{1,16}|\d{1,3}(?:[,_']\d{3})+\b|\d{1,3}(?: \d{3}){2,6}\b|\d{1,20}|\{\}|\*{2,}|<[A-Za-z_ -]{1,24}>|\[[A-Z_ -]{3,24}\]|\b[xX]{2,}\b|\?+)";
+pub(super) const PATTERN: &str = r"(?:0x[0-9a-fA-F]{1,16}|\d{1,3}(?:[,_']\d{3})+|\d{1,3}(?: \d{3}){2,6}|\d{1,20}|\{\}|\*{2,}|<[A-Za-z_ -]{1,24}>|\[[A-Z_ -]{3,24}\]|\b[xX]{2,}\b|\?+)";
 
 /// Reads a number; `None` for one that is redacted or has more than 64 bits.
 pub(super) fn read(text: &str) -> Option<u64> {
