@@ -193,10 +193,10 @@ fn every_state_of_a_server_is_told() {
         (Ok(Probed { ttmem: "9.9.9".to_owned(), ..good.clone() }), Status::Warn, "ttmem 9.9.9"),
         (Ok(Probed { blind_spots: 2, ..good }), Status::Warn, "may not read everything"),
         (Err(Unfit::Dead), Status::Warn, "is a stale socket: no server"),
-        (Err(Unfit::Closed), Status::Warn, "not open to this user"),
+        (Err(Unfit::Closed), Status::Warn, "denies access to this user"),
         (Err(Unfit::Stranger(77)), Status::Warn, "user 77"),
         (Err(Unfit::Elsewhere), Status::Warn, "another host"),
-        (Err(Unfit::Broken("\x1b[2J".to_owned())), Status::Warn, "of no use: [2J"),
+        (Err(Unfit::Broken("\x1b[2J".to_owned())), Status::Warn, "is unusable: [2J"),
     ];
     for (found, status, text) in cases {
         let root = Root::memory(Host::n150().into_tree());

@@ -157,7 +157,7 @@ fn a_file_that_somebody_cuts_ends_the_recording_and_is_not_filled_up() {
     disk.bytes.lock().unwrap().truncate(1000);
     assert_eq!(feed(&recorder, &mut busy, 400), OfferResult::Ended);
     let report = recorder.stop("");
-    assert!(report.failure.unwrap().contains("cut the file") && report.files.is_empty());
+    assert!(report.failure.unwrap().contains("truncated the file") && report.files.is_empty());
     assert!(disk.bytes.lock().unwrap().len() <= 1000);
 }
 

@@ -138,11 +138,11 @@ fn without_a_server_nothing_is_said() {
 fn an_unfit_server_costs_a_line_at_most() {
     let quiet = SourceStatus::NotRead;
     let cases = [
-        (Conduct { boot: None, ..GOOD }, quiet, "looks at another host", 0),
-        (Conduct { boot: Some("another"), ..GOOD }, quiet, "looks at another host", 0),
-        (Conduct { every: Duration::from_secs(60), ..GOOD }, quiet, "collects every 60s only", 0),
+        (Conduct { boot: None, ..GOOD }, quiet, "samples another host", 0),
+        (Conduct { boot: Some("another"), ..GOOD }, quiet, "samples another host", 0),
+        (Conduct { every: Duration::from_secs(60), ..GOOD }, quiet, "samples only every 60s", 0),
         (Conduct { denied: true, ..GOOD }, quiet, "sees no more than this user", 0),
-        (Conduct { age: 90, ..GOOD }, SourceStatus::Failed, "shows a state of 90 s ago", 1),
+        (Conduct { age: 90, ..GOOD }, SourceStatus::Failed, "has a state from 90 s ago", 1),
     ];
     for (conduct, status, said, lines) in cases {
         let stage = Stage::new();
@@ -272,8 +272,8 @@ fn a_hostile_server_does_no_harm() {
         ("half a frame", welcome(1)[..9].to_vec(), "does not answer in time"),
         ("no state", welcome(u64::MAX), "does not answer in time"),
         ("a bye", frame(FrameKind::Bye, b"\x1b[31mgo\n"), "closed the connection: [31mgo"),
-        ("nonsense", [welcome(1), frame(FrameKind::Full, &[9; 99])].concat(), "cannot understand"),
-        ("no snapshot", [welcome(1), state(serde_json::json!([1]))].concat(), "cannot understand"),
+        ("nonsense", [welcome(1), frame(FrameKind::Full, &[9; 99])].concat(), "invalid answer"),
+        ("no snapshot", [welcome(1), state(serde_json::json!([1]))].concat(), "invalid answer"),
         ("history without end", [welcome(1), bomb].concat(), "does not answer in time"),
     ];
     for (name, answer, said) in cases {
@@ -285,7 +285,7 @@ fn a_hostile_server_does_no_harm() {
         assert!(took < Duration::from_secs(4), "{name}: {took:?}");
     }
     let (_, notices, _) = hostile(&Stage::new(), welcome(1)[..20].to_vec(), true);
-    assert!(notices[0].contains("is of no use"), "{notices:?}");
+    assert!(notices[0].contains("is unusable"), "{notices:?}");
 }
 
 #[test]
@@ -305,5 +305,5 @@ fn a_server_that_takes_nobody_is_not_waited_for() {
     let mut supply = stage.supply();
     assert_eq!(supply.snapshot().chips.len(), 8);
     assert!(watch.micros() < 1_500_000);
-    assert!(supply.notices()[0].contains("takes no more clients"));
+    assert!(supply.notices()[0].contains("accepts no more clients"));
 }

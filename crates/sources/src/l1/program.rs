@@ -19,6 +19,10 @@ const REMOTE_RECORD_BYTES: u64 = 8;
 /// fifo size, each u32 (`setup_remote_cb_interfaces` in `circular_buffer_init.h`, 0.81.1).
 pub(super) const REMOTE_PAGE_BYTES: usize = 16;
 
+/// Alignment of kernel text in the ring: that of L1 (`hal.get_alignment(HalMemType::L1)`, 0.60 to 0.81.1, both
+/// architectures).
+const TEXT_ALIGNMENT: u64 = 16;
+
 /// `DISPATCH_MODE_HOST` of `dev_msgs.h`.
 const MODE_HOST: u64 = 1;
 
@@ -108,8 +112,9 @@ pub(super) fn kernels(slot: &Slot<'_>, bounds: &Bounds) -> Result<Vec<Kernel>, F
     for kernel in &kernels {
         let end = kernel.text_start + kernel.text_bytes.unwrap_or(0);
         let text = ByteRange::new(kernel.text_start, end);
+        let is_aligned = kernel.text_start.is_multiple_of(TEXT_ALIGNMENT);
         // A processor without text may have any offset.
-        if kernel.text_bytes != Some(0) && !bounds.ring.contains(text) {
+        if kernel.text_bytes != Some(0) && !(is_aligned && bounds.ring.contains(text)) {
             return Err(Fault::KernelText { processor: kernel.processor, text });
         }
     }

@@ -73,7 +73,7 @@ fn a_receiver_that_fails_is_said_once_and_so_is_its_return() {
     let name = endpoint.to_string();
     assert_eq!(
         lines[0],
-        format!("{name} does not take metrics: it answers 503 Busy[2J; trying on")
+        format!("{name} does not accept metrics: it answers 503 Busy[2J; retrying")
     );
     assert_eq!(lines[1], format!("{name} accepts metrics again"));
     assert!(said.try_recv().is_err());
