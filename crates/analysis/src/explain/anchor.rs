@@ -75,6 +75,7 @@ const WEAK: &[&str] = &[
 /// Words of a shortage.
 const SHORTAGE: &[&str] = &[
     "exceed",
+    "clash",
     "need",
     "requir",
     "only",
