@@ -16,8 +16,10 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A number, with its origin where it was measured.
     Number(Number, Option<Origin>),
-    /// A missing value with its reason and a line of detail, which may be empty.
+    /// A missing value with its reason and a line of detail.
     Blank(MissingReason, &'a str),
+    /// An empty list or text that is known to be empty, in words for the screen. CSV leaves it empty.
+    None(&'static str),
 }
 
 /// A whole or a measured number.
@@ -51,9 +53,9 @@ impl<'a> Cell<'a> {
         Self::Text(Cow::Owned(value.to_string()))
     }
 
-    /// A text that a source may not have given.
-    pub fn optional(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Blank(MissingReason::NoSource, ""), Self::text)
+    /// A text that a source may not have given, and the detail if it did not.
+    pub fn optional(text: Option<&'a str>, detail: &'static str) -> Self {
+        text.map_or(Self::Blank(MissingReason::NoSource, detail), Self::text)
     }
 
     /// A number that is always there.
@@ -61,13 +63,20 @@ impl<'a> Cell<'a> {
         Self::Number(Number::Whole(u64::try_from(count).unwrap_or(u64::MAX)), None)
     }
 
-    /// A number that a calculation gave.
-    pub fn figure(figure: Figure) -> Self {
-        match figure {
+    /// A difference of two readings; `detail` says why it is missing if the part is larger than the whole.
+    pub fn difference(
+        whole: &'a Reading<u64>,
+        part: &'a Reading<u64>,
+        detail: &'static str,
+    ) -> Self {
+        if let Some(missing) = whole.missing().or(part.missing()) {
+            return missing.into();
+        }
+        match Figure::from(whole).minus(part.into()) {
             Figure::Known { bytes, source, quality } => {
                 Self::Number(Number::Whole(bytes), Some(Origin { source, quality, age_us: 0 }))
             }
-            Figure::Blank(reason) => Self::Blank(reason, ""),
+            Figure::Blank(reason) => Self::Blank(reason, detail),
         }
     }
 
@@ -123,7 +132,7 @@ impl Cell<'_> {
         match self {
             Self::Number(Number::Whole(number), _) => Some(*number as f64),
             Self::Number(Number::Measured(quantity), _) => Some(quantity.0),
-            Self::Text(_) | Self::Blank(..) => None,
+            Self::Text(_) | Self::Blank(..) | Self::None(_) => None,
         }
     }
 }

@@ -7,7 +7,6 @@ use ttmem_model::{Metric, MissingReason, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
-use super::figure::Figure;
 use super::metric::{Sample, otel as o, prometheus as p};
 use super::telemetry;
 use crate::output::amount;
@@ -42,14 +41,14 @@ impl DeviceField {
     #[must_use]
     pub fn of_chip<'a>(&self, chip: &'a Chip) -> Cell<'a> {
         match self.read {
-            DeviceRead::Host(_) => Cell::Blank(MissingReason::NotRead, ""),
+            DeviceRead::Host(_) => Cell::Blank(MissingReason::NotRead, "a property of the host"),
             DeviceRead::Chip(read) => read(chip),
             DeviceRead::Telemetry(metric) => chip
                 .telemetry
                 .get(&metric)
-                .map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::from),
+                .map_or(Cell::Blank(MissingReason::NoSource, NOT_IN_SNAPSHOT), Cell::from),
             DeviceRead::Firmware(name) => {
-                Cell::optional(chip.firmware.get(name).map(String::as_str))
+                Cell::optional(chip.firmware.get(name).map(String::as_str), NOT_PUBLISHED)
             }
         }
     }
@@ -187,14 +186,14 @@ const HOST: &[DeviceField] = &[
         Cell::text(amount::rfc3339(snapshot.time_us))
     }),
     host!("host.name", "The name of the machine.", |snapshot| {
-        Cell::optional(snapshot.host.name.as_deref())
+        Cell::optional(snapshot.host.name.as_deref(), "procfs does not show it")
     }),
     host!("host.kernel", "The release of its Linux kernel.", |snapshot| {
-        Cell::optional(snapshot.host.kernel.as_deref())
+        Cell::optional(snapshot.host.kernel.as_deref(), "procfs does not show it")
     })
     .info("kernel"),
     host!("driver_version", "The version of the Tenstorrent kernel driver.", |snapshot| {
-        Cell::optional(snapshot.host.driver.as_deref())
+        Cell::optional(snapshot.host.driver.as_deref(), "the driver is not loaded")
     })
     .info("driver"),
     host!("ttmem_version", "The version of the ttmem that took the snapshot.", |snapshot| {
@@ -215,21 +214,23 @@ const IDENTITY: &[DeviceField] = &[
     chip!("id_source", "What the id was taken from.", |chip| {
         Cell::text(id_source(chip.id_source))
     }),
-    chip!("arch", "The architecture.", |chip| Cell::optional(chip.arch.map(|arch| arch.as_str())))
-        .info("arch"),
+    chip!("arch", "The architecture.", |chip| {
+        Cell::optional(chip.arch.map(|arch| arch.as_str()), NO_BOARD)
+    })
+    .info("arch"),
     chip!("board", "The driver's name of the board.", |chip| {
-        Cell::optional(chip.board.as_deref())
+        Cell::optional(chip.board.as_deref(), NO_BOARD)
     })
     .info("board"),
     chip!("serial", "The serial number of the board.", |chip| {
-        Cell::optional(chip.serial.as_deref())
+        Cell::optional(chip.serial.as_deref(), NOT_PUBLISHED)
     })
     .info("serial"),
     chip!("bdf", "The PCIe address.", |chip| match &chip.bdf {
         None if chip.remote => {
             Cell::Blank(MissingReason::Unsupported, "a remote chip has no PCIe function")
         }
-        bdf => Cell::optional(bdf.as_deref()),
+        bdf => Cell::optional(bdf.as_deref(), "no driver knows the chip"),
     })
     .info("bdf"),
     chip!("remote", "Whether the chip is reached only through another one.", |chip| {
@@ -239,7 +240,7 @@ const IDENTITY: &[DeviceField] = &[
     chip!("gateway", "The ASIC id of the chip that a remote chip is reached through.", |chip| {
         match &chip.gateway {
             Some(gateway) => Cell::display(gateway),
-            None if chip.remote => Cell::Blank(MissingReason::NoSource, ""),
+            None if chip.remote => Cell::Blank(MissingReason::NoSource, "its gateway is not known"),
             None => Cell::Blank(MissingReason::Unsupported, "not a remote chip"),
         }
     }),
@@ -384,7 +385,7 @@ const OWNERS: &[DeviceField] = &[
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
     chip!("owners.pids", "The processes of this namespace that hold it open.", |chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
-        Cell::text(pids.join(" "))
+        if pids.is_empty() { Cell::None("none") } else { Cell::text(pids.join(" ")) }
     }),
     chip!(
         "owners.outside_namespace",
@@ -394,9 +395,16 @@ const OWNERS: &[DeviceField] = &[
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "other_pid_ns")),
 ];
 
-fn free<'a>(capacity: &Reading<u64>, used: &Reading<u64>) -> Cell<'a> {
-    Cell::figure(Figure::from(capacity).minus(used.into()))
+fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
+    Cell::difference(capacity, used, "more is used than the chip has")
 }
+
+/// The detail of a telemetry metric that an older ttmem did not record.
+const NOT_IN_SNAPSHOT: &str = "the snapshot was taken by an older ttmem";
+/// The detail of a property without a file of the driver.
+const NOT_PUBLISHED: &str = "the driver does not publish it";
+/// The detail of a property that follows from the board.
+const NO_BOARD: &str = "nothing names the board";
 
 fn upstream(reading: Option<&Reading<u64>>) -> Cell<'_> {
     reading.map_or(Cell::Blank(MissingReason::NotRead, NO_BETTER_SOURCE), Cell::from)

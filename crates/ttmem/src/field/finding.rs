@@ -1,6 +1,6 @@
 //! Fields of a finding.
 
-use ttmem_model::{Finding, MissingReason};
+use ttmem_model::Finding;
 
 use super::Field;
 use super::cell::Cell;
@@ -17,10 +17,10 @@ pub const FIELDS: &[FindingField] = &[
         Cell::text(finding.id.as_str())
     }),
     Field::plain("chip", "The ASIC id of the chip that it is about.", |finding| {
-        finding.chip.as_ref().map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::display)
+        finding.chip.as_ref().map_or(Cell::None("none"), Cell::display)
     }),
     Field::plain("pid", "The process that it is about.", |finding| {
-        finding.pid.as_ref().map_or(Cell::Blank(MissingReason::NoSource, ""), Cell::display)
+        finding.pid.as_ref().map_or(Cell::None("none"), Cell::display)
     }),
     Field::plain("text", "The problem.", |finding| Cell::text(finding.text.as_str())),
     Field::plain("remedy", "The remedy.", |finding| Cell::text(finding.remedy.as_str())),

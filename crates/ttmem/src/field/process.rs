@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use ttmem_model::snapshot::{Process, ProcessOnChip, Snapshot};
+use ttmem_model::snapshot::{Process, ProcessOnChip, ProcessState, Snapshot};
 use ttmem_model::{MissingReason, Reading};
 
 use super::Field;
@@ -101,11 +101,10 @@ const PROCESS: &[ProcessField] = &[
         "chip.index",
         "The number of the chip on this host.",
         ProcessRead::OnChip(|snapshot, on_chip| {
-            snapshot
-                .chips
-                .iter()
-                .find(|chip| chip.id == on_chip.chip)
-                .map_or(Cell::Blank(MissingReason::NoSource, ""), |chip| Cell::display(&chip.index))
+            snapshot.chips.iter().find(|chip| chip.id == on_chip.chip).map_or(
+                Cell::Blank(MissingReason::NoSource, "not a chip of this snapshot"),
+                |chip| Cell::display(&chip.index),
+            )
         }),
     ),
     process!("pid", "The number of the process; 0 outside the namespace.", |process| {
@@ -113,15 +112,29 @@ const PROCESS: &[ProcessField] = &[
     }),
     process!("start_time", "Clock ticks between boot and its start.", |process| {
         match process.start_time {
-            0 => Cell::Blank(MissingReason::NoSource, ""),
+            0 => unknown(process),
             ticks => Cell::Number(Number::Whole(ticks), None),
         }
     }),
-    process!("name", "Its short name.", |process| Cell::text(process.name.as_str())),
-    process!("command", "Its command line.", |process| Cell::text(process.command.as_str())),
-    process!("user", "Its user.", |process| Cell::optional(process.user.as_deref())),
+    process!("name", "Its short name.", |process| match process.name.as_str() {
+        "" if process.state == ProcessState::OutsideNamespace => unknown(process),
+        "" => Cell::None("no name"),
+        name => Cell::text(name),
+    }),
+    process!("command", "Its command line.", |process| match process.command.as_str() {
+        "" => unknown(process),
+        command => Cell::text(command),
+    }),
+    process!("user", "Its user.", |process| match process.user.as_deref() {
+        None | Some("") => unknown(process),
+        Some(user) => Cell::text(user),
+    }),
     process!("container", "Its container; empty if it is in none.", |process| {
-        Cell::text(process.container.as_deref().unwrap_or(""))
+        match process.container.as_deref() {
+            Some(container) => Cell::text(container),
+            None if process.state == ProcessState::Live => Cell::None("not in a container"),
+            None => unknown(process),
+        }
     }),
     process!("state", "live, stale or outside-namespace.", |process| {
         Cell::text(process.state.as_str())
@@ -168,6 +181,17 @@ const UPSTREAM: &[ProcessField] = upstream! {
 };
 const CIRCULAR_BUFFERS: &[ProcessField] =
     kind!(circular_buffers_reported, "circular buffers as the upstream region reports them");
+
+/// Returns the reason that a property of a process is missing.
+fn unknown<'a>(process: &Process) -> Cell<'a> {
+    match process.state {
+        ProcessState::Live => Cell::Blank(MissingReason::NoSource, "procfs does not show it"),
+        ProcessState::Stale => Cell::Blank(MissingReason::NoSource, "the process has ended"),
+        ProcessState::OutsideNamespace => {
+            Cell::Blank(MissingReason::Denied, "outside this process namespace")
+        }
+    }
+}
 
 /// The pairs of process and chip that a query prints, one row each; a process without a chip has one row.
 pub fn rows(snapshot: &Snapshot) -> impl Iterator<Item = (&Process, Option<&ProcessOnChip>)> {

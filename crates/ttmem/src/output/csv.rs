@@ -79,6 +79,7 @@ impl Csv {
     fn value(&self, cell: &Cell<'_>, unit: &str) -> Cow<'static, str> {
         Cow::Owned(match cell {
             Cell::Text(text) => legible(text, self.charset).into_owned(),
+            Cell::None(_) => String::new(),
             Cell::Blank(reason, _) => format!("[{}]", reason.as_str()),
             Cell::Number(number, _) => match (self.units, unit) {
                 (Units::Hidden, _) | (_, "") => number.in_full(),

@@ -187,7 +187,7 @@ fn draw_findings(tree: &mut Tree<'_>, snapshot: &Snapshot) {
         for field in finding::FIELDS.iter().filter(|field| field.name != "id") {
             let cell = (field.read)(finding);
             // A finding about the whole host has neither a chip nor a process.
-            if !matches!(cell, Cell::Blank(..)) {
+            if !matches!(cell, Cell::None(_)) {
                 tree.field(1, &field.name, &cell, field.unit);
             }
         }
@@ -207,17 +207,11 @@ fn is_origin(name: &str) -> bool {
 /// A value in the pieces between which its line may break.
 fn value(page: &Page, cell: &Cell<'_>, unit: &str) -> Vec<(Role, String)> {
     match cell {
-        Cell::Text(text) if text.is_empty() => {
-            vec![(Role::Quiet, page.glyphs().dash.to_owned())]
-        }
+        Cell::None(meaning) => vec![(Role::Quiet, (*meaning).to_owned())],
         Cell::Text(text) => vec![(Role::Plain, text.clone().into_owned())],
         Cell::Blank(reason, detail) => {
-            let mut pieces =
-                vec![(Role::Quiet, format!("{} {}", page.blank(*reason), reason.as_str()))];
-            if !detail.is_empty() {
-                pieces.push((Role::Plain, (*detail).to_owned()));
-            }
-            pieces
+            let reason = format!("{} {}", page.blank(*reason), reason.as_str());
+            vec![(Role::Quiet, reason), (Role::Plain, (*detail).to_owned())]
         }
         Cell::Number(number, origin) => {
             let mut pieces = vec![(Role::Plain, number_in_words(*number, unit))];

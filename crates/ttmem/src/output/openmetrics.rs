@@ -193,7 +193,7 @@ impl Labels {
         cells.fold(self, |labels, (name, cell)| match cell {
             Cell::Text(text) => labels.with(name, &text),
             Cell::Number(number, _) => labels.with(name, &number.in_full()),
-            Cell::Blank(..) => labels,
+            Cell::Blank(..) | Cell::None(_) => labels,
         })
     }
 

@@ -218,7 +218,7 @@ impl Track {
     pub fn missing_of_chip(self, chip: &Chip) -> Option<(MissingReason, &str)> {
         match device::get(self.field())?.of_chip(chip) {
             Cell::Blank(reason, detail) => Some((reason, detail)),
-            Cell::Text(_) | Cell::Number(..) => None,
+            Cell::Text(_) | Cell::Number(..) | Cell::None(_) => None,
         }
     }
 

@@ -5,6 +5,7 @@ use ttmem::output::csv::{Csv, Header, Units};
 use ttmem::output::page::{Charset, Page};
 use ttmem::output::{detail, list, table};
 use ttmem_fake::{NOW, healthy, variants};
+use ttmem_model::MissingReason;
 use ttmem_root::{Clock, Root};
 use ttmem_sources::Collector;
 
@@ -28,5 +29,28 @@ fn every_made_up_host_can_be_shown() {
         let rows = process::rows(&snapshot).count();
         let processes = csv.processes(&snapshot, process::fields());
         assert_eq!(processes.lines().count(), rows, "{name}");
+    }
+}
+
+/// The column of the colon between a label and its value.
+const COLON: usize = 36;
+
+#[test]
+fn every_missing_value_has_its_reason_on_the_screen() {
+    for (name, tree) in healthy().into_iter().chain(variants()) {
+        let collector = Collector::new(Root::memory(tree));
+        let snapshot = collector.with_clock(Clock::Fixed(NOW)).snapshot();
+        for line in detail::render(&snapshot, &Page::plain(usize::MAX)).lines() {
+            if line.chars().nth(COLON) != Some(':') {
+                continue;
+            }
+            let value: String = line.chars().skip(COLON + 1).collect();
+            let words: Vec<&str> = value.split_whitespace().collect();
+            assert!(value.contains(char::is_alphanumeric), "{name}: {line}");
+            let is_missing = words.get(1).is_some_and(|word| {
+                MissingReason::ALL.iter().any(|reason| reason.as_str() == *word)
+            });
+            assert!(!is_missing || words.len() > 2, "{name}: {line}");
+        }
     }
 }

@@ -53,7 +53,7 @@ fn findings(snapshot: &Snapshot) -> String {
         let values = finding::FIELDS.iter().map(|field| match (field.read)(finding) {
             Cell::Text(text) => quoted(&text).into_owned(),
             Cell::Number(number, _) => number.in_full(),
-            Cell::Blank(..) => String::new(),
+            Cell::Blank(..) | Cell::None(_) => String::new(),
         });
         text.push_str(&values.collect::<Vec<_>>().join(","));
         text.push('\n');
