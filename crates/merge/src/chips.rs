@@ -121,6 +121,15 @@ fn from_board(
     }
 }
 
+/// The capacity of L1 of a chip.
+pub(super) fn l1_capacity(joined: &Joined<'_>, chip: &JoinedChip) -> Reading<u64> {
+    let age = device_age(joined.facts, joined.device(chip));
+    match l1::size(joined, chip) {
+        Some(size) => size.bytes,
+        None => from_board(chip, joined.board(chip), "worker cores", Board::l1_bytes).aged(age),
+    }
+}
+
 fn memory(
     joined: &Joined<'_>,
     chip: &JoinedChip,
@@ -132,10 +141,7 @@ fn memory(
     let dram = from_board(chip, board, "DRAM banks", Board::dram_bytes).aged(age);
     let dram_banks =
         from_board(chip, board, "DRAM banks", |board| board.dram_banks.map(u64::from)).aged(age);
-    let l1 = match l1::size(joined, chip) {
-        Some(size) => size.bytes,
-        None => from_board(chip, board, "worker cores", Board::l1_bytes).aged(age),
-    };
+    let l1 = l1_capacity(joined, chip);
     let resident = l1::resident(joined, chip, amounts, &l1);
     let set_aside = |what: &str| -> Reading<u64> {
         Missing::no_source(format!("the process sets {what} at open, and only its agent tells"))

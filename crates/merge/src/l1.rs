@@ -15,7 +15,8 @@ use super::join::{Joined, JoinedChip, Origin};
 use super::memory::Amounts;
 
 pub(crate) use programs::difference;
-pub(super) use tensors::buffers;
+pub(super) use programs::resident as resident_by_agent;
+pub(super) use tensors::{buffers, shared_and_used_by_core};
 
 /// The memory of a chip of which L1 tells.
 pub(super) struct Resident {
@@ -102,13 +103,11 @@ fn of_content(
     age: u64,
 ) -> Resident {
     let cores = &content.cores;
+    let sum = |total: CoreTotal| total_of(cores, total.of_cores(l1, content));
     let exact =
         |field: Field<u64>| Reading::from_field(field, SourceName::L1, Quality::Exact).aged(age);
-    let buffers = total(cores, Core::circular_buffer_bytes);
-    let reserved = total(cores, |core| match core.unreserved {
-        Some(bytes) => bytes.into(),
-        None => core.circular_buffer_bytes(),
-    });
+    let buffers = sum(CoreTotal::CircularBuffers);
+    let reserved = sum(CoreTotal::Reserved);
     let (shared, used) = match tensors {
         Ok(tensors) => tensors::shared_and_used(content, tensors),
         Err(why) => (aliasing(&buffers, why), Err(total_used(&reserved, &buffers, why))),
@@ -116,11 +115,11 @@ fn of_content(
     Resident {
         circular_buffers: CircularBufferMemory {
             used: exact(buffers.clone()),
-            running: exact(total(cores, |core| at_work(core, core.circular_buffer_bytes()))),
+            running: exact(sum(CoreTotal::RunningCircularBuffers)),
             reported,
             aliasing: exact(shared),
         },
-        kernels: kernels(cores, &l1.names, age),
+        kernels: kernels(l1, content, age),
         reserved: ReservedMemory { used: exact(reserved.clone()) },
         total_used: exact(used),
     }
@@ -153,28 +152,21 @@ fn total_used(reserved: &Field<u64>, buffers: &Field<u64>, why: &Missing) -> Mis
 }
 
 /// Kernels, the application's apart from the system's where names tell them apart.
-fn kernels(cores: &[Core], names: &Field<KernelNames>, age: u64) -> KernelMemory {
-    let is_system = |core: &Core| match (&core.program, names) {
-        (None, _) => Some(false),
-        (Some(_), Ok(names)) => names.is_system_core(core),
-        (Some(_), Err(_)) => None,
-    };
-    let all_known = cores.iter().all(|core| is_system(core).is_some());
-    let text = |core: &Core, system: bool| match is_system(core) {
-        Some(known) if known != system => Count::Known(0),
-        _ => core.kernel_text_bytes(),
-    };
-    let all = total(cores, Core::kernel_text_bytes);
+fn kernels(l1: &L1Facts, content: &L1Content, age: u64) -> KernelMemory {
+    let (cores, names) = (&content.cores, &l1.names);
+    let sum = |total: CoreTotal| total_of(cores, total.of_cores(l1, content));
+    let all_known = cores.iter().all(|core| is_system(core, names).is_some());
+    let all = total_of(cores, cores.iter().map(Core::kernel_text_bytes));
     // Without names, all text is taken for the application's, and is called inferred.
     let quality = if all_known || all == Ok(0) { Quality::Exact } else { Quality::Inferred };
     let reading = |field, quality| Reading::from_field(field, SourceName::L1, quality).aged(age);
     let system = match (all_known, &all) {
-        (true, _) | (_, Ok(0)) => total(cores, |core| text(core, true)),
+        (true, _) | (_, Ok(0)) => sum(CoreTotal::SystemKernels),
         _ => Err(nameless(names)),
     };
     KernelMemory {
-        used: reading(total(cores, |core| text(core, false)), quality),
-        running: reading(total(cores, |core| at_work(core, text(core, false))), quality),
+        used: reading(sum(CoreTotal::Kernels), quality),
+        running: reading(sum(CoreTotal::RunningKernels), quality),
         system: reading(system, Quality::Exact),
     }
 }
@@ -199,9 +191,53 @@ fn at_work(core: &Core, number: Count) -> Count {
     }
 }
 
-/// The sum over all cores, or why there is none.
-fn total(cores: &[Core], of: impl Fn(&Core) -> Count) -> Field<u64> {
-    total_of(cores, cores.iter().map(of))
+/// A number of each core whose sum is a reading of the chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CoreTotal {
+    CircularBuffers,
+    RunningCircularBuffers,
+    Reserved,
+    Kernels,
+    RunningKernels,
+    SystemKernels,
+}
+
+impl CoreTotal {
+    /// Returns the number of each core, in the order of the cores.
+    pub(super) fn of_cores<'a>(
+        self,
+        l1: &'a L1Facts,
+        content: &'a L1Content,
+    ) -> impl Iterator<Item = Count> + use<'a> {
+        content.cores.iter().map(move |core| self.of(core, &l1.names))
+    }
+
+    fn of(self, core: &Core, names: &Field<KernelNames>) -> Count {
+        let text = |system: bool| match is_system(core, names) {
+            Some(known) if known != system => Count::Known(0),
+            _ => core.kernel_text_bytes(),
+        };
+        match self {
+            Self::CircularBuffers => core.circular_buffer_bytes(),
+            Self::RunningCircularBuffers => at_work(core, core.circular_buffer_bytes()),
+            Self::Reserved => match core.unreserved {
+                Some(bytes) => bytes.into(),
+                None => core.circular_buffer_bytes(),
+            },
+            Self::Kernels => text(false),
+            Self::RunningKernels => at_work(core, text(false)),
+            Self::SystemKernels => text(true),
+        }
+    }
+}
+
+/// True if the program of a core is the system's; `None` if no name says it.
+fn is_system(core: &Core, names: &Field<KernelNames>) -> Option<bool> {
+    match (&core.program, names) {
+        (None, _) => Some(false),
+        (Some(_), Ok(names)) => names.is_system_core(core),
+        (Some(_), Err(_)) => None,
+    }
 }
 
 /// Adds up the numbers of all cores, in their order.

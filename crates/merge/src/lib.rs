@@ -16,6 +16,7 @@ mod l1;
 pub mod listing;
 mod memory;
 mod processes;
+mod why;
 pub mod words;
 
 use ttmem_model::Snapshot;
@@ -26,6 +27,7 @@ use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
 pub use buffers::buffers;
+pub use why::{Part, Rule, Why, why};
 
 use join::Joined;
 use memory::Amounts;

@@ -1,14 +1,19 @@
 //! The memory of each process on a chip, and the totals. Impossible numbers are refused, never clipped.
 
+mod region;
+
 use std::collections::BTreeSet;
 
-use ttmem_model::facts::{Field, RegionBytes, RegionContent, RegionSlot};
+use ttmem_model::facts::Field;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName, checked_sum};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{Arch, Kind, MemorySpace, Pid};
 
-use super::agent;
+use super::agent::{self, AgentLink};
 use super::join::{Joined, JoinedChip, Writer};
+use region::{Share, reported, row_total};
+
+pub(super) use region::{SlotLink, counted_row, reported_by};
 
 /// Above this a counter has wrapped below zero: no chip has 8 EiB.
 const WRAPPED: u64 = 1 << 63;
@@ -74,6 +79,8 @@ pub(super) struct Usage {
     pub(super) name: String,
     /// The user who owns the region.
     pub(super) user: Option<String>,
+    /// The slots that the regions' figures come from.
+    pub(super) slots: Vec<SlotLink>,
     /// The figures of the regions.
     pub(super) bytes: PerKind<Field<u64>>,
     pub(super) reported: Field<u64>,
@@ -81,6 +88,8 @@ pub(super) struct Usage {
     pub(super) updated_ns: u64,
     /// The figures of its agent.
     pub(super) agent: Option<PerKind<Reading<u64>>>,
+    /// The chip of the segment that its agent's figures come from.
+    pub(super) segment: Option<AgentLink>,
     /// Its start, if its agent reported it: clock ticks since boot.
     pub(super) start_ticks: Option<u64>,
 }
@@ -100,9 +109,23 @@ impl Usage {
 
     /// A figure of the regions, read `age` microseconds ago.
     pub(super) fn upstream(&self, field: &Field<u64>, age: u64) -> Reading<u64> {
-        let gone = matches!(self.holder, Owner::Gone { .. });
-        let quality = if gone { Quality::Stale } else { Quality::Approximate };
+        let quality = if self.is_gone() { Quality::Stale } else { Quality::Approximate };
         Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
+    }
+
+    /// True if its process has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.holder, Owner::Gone { .. })
+    }
+
+    /// True if [`Self::reading`] is its agent's figure, or the reason that the agent has none.
+    pub(super) fn is_by_agent(&self, kind: Kind) -> bool {
+        let agent = self.agent.as_ref().and_then(|agent| agent.get(kind));
+        match agent {
+            Some(Reading::Known { .. }) => true,
+            Some(Reading::Missing(_)) => !matches!(self.bytes.get(kind), Some(Ok(_))),
+            None => false,
+        }
     }
 
     /// False if it is known that it holds nothing.
@@ -119,11 +142,26 @@ pub(super) struct Refused {
     pub(super) why: Missing,
 }
 
+/// A rule for the memory of live processes on a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UsedRule {
+    /// Every process has an agent: the sum of the agents' figures.
+    Agents,
+    /// The sum over the processes, each by its agent or its slots.
+    Processes,
+    /// The chip's row in a region whose slots count several chips.
+    Row,
+    /// Nothing: a region or an owner cannot be read.
+    Unreadable,
+}
+
 /// The memory used on one chip.
 #[derive(Debug)]
 pub(super) struct Amounts {
     pub(super) held: Vec<Usage>,
     pub(super) used: PerKind<Reading<u64>>,
+    /// The rule that made `used`.
+    pub(super) used_by: PerKind<UsedRule>,
     pub(super) stale: PerKind<Reading<u64>>,
     /// The regions' figures for `used`, where agents have better ones.
     pub(super) upstream: Option<PerKind<Reading<u64>>>,
@@ -139,9 +177,8 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     agent::add_agents(joined, chip, &limits, &mut held);
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
-    let is_gone = |held: &&Usage| matches!(held.holder, Owner::Gone { .. });
     let sum = |kind: Kind, gone: bool, none: Reading<u64>| {
-        let parts = held.iter().filter(|held| is_gone(held) == gone);
+        let parts = held.iter().filter(|held| held.is_gone() == gone);
         Reading::sum(parts.map(|held| held.reading(kind, age)), none)
     };
     let reading = |field: Field<u64>, quality| {
@@ -150,20 +187,27 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let readable = readable(joined, chip);
     let all_have_agents = agent::all_have_agents(joined, chip, &held);
     let upstream_used = PerKind::new(|kind| {
-        let parts = || held.iter().filter(|held| !is_gone(held));
+        let parts = || held.iter().filter(|held| !held.is_gone());
         let field = readable.clone().and_then(|()| match row_total(joined, chip, kind, &limits) {
             Some(total) => total,
             None => add_up(parts().filter_map(|held| held.bytes.get(kind))),
         });
         reading(field, Quality::Approximate)
     });
-    let is_counted_in_rows = |kind| row_total(joined, chip, kind, &limits).is_some();
-    let used = PerKind::new(|kind| match &readable {
-        _ if all_have_agents => sum(kind, false, Reading::exact(0, SourceName::Agent)),
-        Ok(()) if !is_counted_in_rows(kind) => {
+    let used_by = PerKind::new(|kind| match &readable {
+        _ if all_have_agents => UsedRule::Agents,
+        Err(_) => UsedRule::Unreadable,
+        Ok(()) if row_total(joined, chip, kind, &limits).is_some() => UsedRule::Row,
+        Ok(()) => UsedRule::Processes,
+    });
+    let used = PerKind::new(|kind| match used_by.get(kind) {
+        Some(UsedRule::Agents) => sum(kind, false, Reading::exact(0, SourceName::Agent)),
+        Some(UsedRule::Processes) => {
             sum(kind, false, Reading::new(0, SourceName::Upstream, Quality::Approximate).aged(age))
         }
-        _ => upstream_used.get(kind).cloned().unwrap_or_else(|| Missing::no_source("").into()),
+        Some(UsedRule::Row | UsedRule::Unreadable) | None => {
+            upstream_used.get(kind).cloned().unwrap_or_else(|| Missing::no_source("").into())
+        }
     });
     let stale = PerKind::new(|kind| match &readable {
         Err(missing) if !chip.regions.is_empty() || chip.agents.is_empty() => {
@@ -181,7 +225,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let (reported, quality) = reported(joined, chip, &limits);
     let reported = reading(readable.and(reported), quality);
     let upstream = held.iter().any(|held| held.agent.is_some()).then_some(upstream_used);
-    Amounts { held, used, stale, upstream, reported, refused }
+    Amounts { held, used, used_by, stale, upstream, reported, refused }
 }
 
 /// The most that a chip can hold.
@@ -283,7 +327,7 @@ fn held(
         let region = &joined.facts.regions[place];
         let Ok(content) = &region.content else { continue };
         let owners = joined.owners_of(place);
-        for (slot, owner) in content.slots.iter().zip(owners) {
+        for (index, (slot, owner)) in content.slots.iter().zip(owners).enumerate() {
             let holder = match owner {
                 Writer::Live(pid) => Owner::Live(*pid),
                 Writer::Outside => Owner::Outside(slot.pid),
@@ -295,8 +339,9 @@ fn held(
             };
             let share = Share::of(content, row);
             let bytes = PerKind::new(|kind| {
-                let checked = limits.check(kind, share.of_slot(slot, kind)?);
-                if let Err(why) = &checked {
+                let checked = share.checked(slot, kind, limits);
+                // An unknown share is no impossible counter.
+                if let (Ok(_), Err(why)) = (share.of_slot(slot, kind), &checked) {
                     refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
                 }
                 checked
@@ -312,10 +357,12 @@ fn held(
                     holder,
                     name: slot.name.text(),
                     user: region.user.clone(),
+                    slots: vec![SlotLink { region: place, row, slot: index }],
                     bytes,
                     reported,
                     updated_ns: slot.updated_ns,
                     agent: None,
+                    segment: None,
                     start_ticks: None,
                 },
             );
@@ -333,6 +380,7 @@ fn add(all: &mut Vec<Usage>, more: Usage) {
         add_up([&held.bytes, &more.bytes].into_iter().filter_map(move |bytes| bytes.get(kind)))
     };
     held.bytes = PerKind::new(both);
+    held.slots.extend(more.slots);
     held.reported = add_up([&held.reported, &more.reported].into_iter());
     held.updated_ns = held.updated_ns.max(more.updated_ns);
 }
@@ -340,103 +388,4 @@ fn add(all: &mut Vec<Usage>, more: Usage) {
 /// The sum of all, or the reason why one is missing.
 fn add_up<'a>(fields: impl Iterator<Item = &'a Field<u64>>) -> Field<u64> {
     checked_sum(fields.cloned())
-}
-
-/// Divides the figures of a region's slots between the chip it is named after and the chips behind that.
-enum Share<'a> {
-    /// Every slot speaks of this chip alone.
-    Alone,
-    /// There is one slot, for all the chips: the row of this chip is its share.
-    Row(&'a RegionBytes),
-    /// The slots speak of all the chips together.
-    Unknown,
-}
-
-impl<'a> Share<'a> {
-    /// `row` names the row of a chip that has no region of its own.
-    fn of(content: &'a RegionContent, row: Option<usize>) -> Self {
-        let together = slots_speak_for_all_rows(content);
-        let own = match row {
-            Some(row) => content.chips.get(row),
-            None => content.chips.iter().find(|chip| !chip.remote),
-        };
-        match (row, own) {
-            (None, _) if !together => Self::Alone,
-            (_, Some(own)) if together && content.slots.len() == 1 => Self::Row(&own.bytes),
-            _ => Self::Unknown,
-        }
-    }
-
-    fn of_slot(&self, slot: &RegionSlot, kind: Kind) -> Field<u64> {
-        let bytes = match self {
-            Self::Alone => slot.bytes.allocator(kind),
-            Self::Row(row) => row.allocator(kind),
-            Self::Unknown => None,
-        };
-        bytes.ok_or_else(|| {
-            Missing::no_source("the region gives one figure for this chip and those behind it")
-        })
-    }
-}
-
-/// True if a region's slots add up to the rows of its own and of remote chips, and the latter hold something.
-fn slots_speak_for_all_rows(content: &RegionContent) -> bool {
-    let remote = content.chips.iter().filter(|chip| chip.remote);
-    if remote.clone().all(|chip| chip.bytes.is_empty()) {
-        return false;
-    }
-    let rows = content.chips.iter().map(|chip| &chip.bytes);
-    let slots = content.slots.iter().map(|slot| &slot.bytes);
-    Kind::ALLOCATOR.iter().all(|kind| {
-        let sum = sum_of(slots.clone(), *kind);
-        sum.is_some() && sum == sum_of(rows.clone(), *kind)
-    })
-}
-
-fn sum_of<'a>(mut parts: impl Iterator<Item = &'a RegionBytes>, kind: Kind) -> Option<u64> {
-    parts.try_fold(0_u64, |sum, bytes| sum.checked_add(bytes.allocator(kind)?))
-}
-
-/// The total of a chip that is counted in rows, where its slots do not tell.
-fn row_total(
-    joined: &Joined<'_>,
-    chip: &JoinedChip,
-    kind: Kind,
-    limits: &Limits,
-) -> Option<Field<u64>> {
-    let (region, row) = match chip.row {
-        Some((region, row)) => (region, Some(row)),
-        None => (chip.regions.first()?.region, None),
-    };
-    let content = joined.facts.regions.get(region)?.content.as_ref().ok()?;
-    if row.is_none() && !slots_speak_for_all_rows(content) {
-        return None;
-    }
-    let is_alive = |owner: &Writer| !matches!(owner, Writer::Gone { .. });
-    if !joined.owners_of(region).iter().any(is_alive) {
-        return Some(Ok(0));
-    }
-    let own = match row {
-        Some(row) => content.chips.get(row)?,
-        None => content.chips.iter().find(|chip| !chip.remote)?,
-    };
-    Some(limits.check(kind, own.bytes.allocator(kind)?))
-}
-
-/// Circular buffers as the regions report them for the whole chip.
-fn reported(joined: &Joined<'_>, chip: &JoinedChip, limits: &Limits) -> (Field<u64>, Quality) {
-    let alive = joined.slots(chip).iter().any(|(_, owner)| !matches!(owner, Writer::Gone { .. }));
-    let quality = if alive { Quality::HighWater } else { Quality::Stale };
-    if let Some((region, row)) = chip.row {
-        let content =
-            joined.facts.regions.get(region).and_then(|region| region.content.as_ref().ok());
-        let row = content.and_then(|content| content.chips.get(row));
-        let bytes = row.map_or(0, |row| row.bytes.circular_buffers);
-        return (limits.check(Kind::CircularBuffers, bytes), Quality::HighWater);
-    }
-    let totals: Vec<Field<u64>> = joined
-        .contents(chip)
-        .map(|content| limits.check(Kind::CircularBuffers, content.totals.circular_buffers))
-        .collect();
-    (add_up(totals.iter()), quality)
 }

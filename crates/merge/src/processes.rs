@@ -13,6 +13,11 @@ use super::memory::{Amounts, Owner, Usage};
 /// Lays out every process that has memory or a device: live ones by pid, then those outside the namespace, then
 /// stale ones.
 pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> {
+    by_owner(joined, amounts).into_values().collect()
+}
+
+/// Lays out every process by its owner, in the order of a snapshot.
+pub(super) fn by_owner(joined: &Joined<'_>, amounts: &[Amounts]) -> BTreeMap<Owner, Process> {
     let mut processes: BTreeMap<Owner, Process> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         for held in amounts.held.iter().filter(|held| is_shown(held)) {
@@ -30,17 +35,19 @@ pub(super) fn lay_out(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Process> 
         }
         add_outside(&mut processes, joined, chip, amounts);
     }
-    processes.into_values().collect()
+    processes
 }
 
 const NOBODY: Usage = Usage {
     holder: Owner::Live(Pid(0)),
     name: String::new(),
     user: None,
+    slots: Vec::new(),
     bytes: super::memory::PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
     reported: Ok(0),
     updated_ns: 0,
     agent: None,
+    segment: None,
     start_ticks: None,
 };
 

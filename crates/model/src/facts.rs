@@ -173,6 +173,8 @@ pub struct RegionChip {
 /// One process's slot in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionSlot {
+    /// Its position in the region, counted from 0.
+    pub index: u32,
     /// The number of the process in its own namespace.
     pub pid: i32,
     /// Bytes by kind.

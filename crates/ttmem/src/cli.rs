@@ -112,7 +112,7 @@ impl Cli {
         }
         if self.common.server.is_some() && !self.reads_from_server() {
             return Err(Error::usage(
-                "--server goes with plain ttmem without --l1, with ttmem top and with ttmem record; leave it out here",
+                "--server goes with plain ttmem without --l1 and --why, with ttmem top and with ttmem record; leave it out here",
             ));
         }
         Ok(())
@@ -121,9 +121,9 @@ impl Cli {
     fn reads_from_server(&self) -> bool {
         match &self.command {
             None => {
-                let SnapshotArgs { l1, help_query_device, help_query_processes, .. } =
+                let SnapshotArgs { l1, why, help_query_device, help_query_processes, .. } =
                     &self.snapshot;
-                !(*l1 || *help_query_device || *help_query_processes)
+                !(*l1 || why.is_some() || *help_query_device || *help_query_processes)
             }
             Some(Command::Top(_) | Command::Record(_)) => true,
             Some(_) => false,

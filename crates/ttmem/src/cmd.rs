@@ -18,6 +18,7 @@ pub mod target;
 pub mod text;
 pub mod top;
 pub mod who;
+pub mod why;
 
 /// Returns an environment variable; invalid UTF-8 in it is replaced.
 fn variable(name: &str) -> Option<String> {

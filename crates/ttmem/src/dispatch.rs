@@ -12,7 +12,7 @@ use crate::cli::l1::L1Args;
 use crate::cli::record::RecordArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::serve::ServeArgs;
-use crate::cli::snapshot::{Plain, SnapshotArgs, SnapshotRequest};
+use crate::cli::snapshot::{Plain, SnapshotArgs, SnapshotRequest, WhyRequest};
 use crate::cli::{Cli, Command};
 use crate::cmd;
 use crate::cmd::target::{Mode, deliver};
@@ -73,6 +73,7 @@ fn plain(args: SnapshotArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     match args.resolve(common)? {
         Plain::Top(args) => return cmd::top::run(&args, common),
         Plain::Snapshot(request) => snapshot(&request, common),
+        Plain::Why(request) => why(&request, common),
         Plain::DeviceFields => print_text(&Text::DeviceFields),
         Plain::ProcessFields => print_text(&Text::ProcessFields),
     }
@@ -87,6 +88,13 @@ fn snapshot(request: &SnapshotRequest, common: &CommonArgs) -> Result<(), Error>
     let mut supply = supply::supply(collector, common, request.l1, interval);
     let pages = |width| page(&request.target, common, width);
     cmd::snapshot::run(request, || supply::next(&mut supply), pages)
+}
+
+/// Traces a reading of this process's own snapshot: a server's has no facts.
+fn why(request: &WhyRequest, common: &CommonArgs) -> Result<(), Error> {
+    let l1 = L1Request { devices: request.l1, ..without_devices(common) };
+    let mut collector = HostChoice::of(common).collector(l1, common)?.with_programs();
+    cmd::why::run(request, &mut collector, |width| page(&request.target, common, width))
 }
 
 fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {

@@ -22,3 +22,4 @@ pub mod sheet;
 pub mod table;
 pub mod text;
 pub mod visualizer;
+pub mod why;

@@ -10,7 +10,7 @@ use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::{Kind, MemorySpace};
-use ttmem_segment::{AllocatorRole, BufferKind, KindUse, Segment};
+use ttmem_segment::{Allocator, AllocatorRole, BufferKind, KindUse, Segment};
 
 use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::memory::{Limits, PerKind};
@@ -32,6 +32,42 @@ pub(crate) fn amounts(
     })
 }
 
+/// The bytes of a kind in an allocator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AllocatorBytes<'a> {
+    pub(crate) allocator: &'a Allocator,
+    /// Bytes in one bank.
+    pub(crate) per_bank: u64,
+    /// The number of banks.
+    pub(crate) banks: u64,
+    /// When TT-Metal counted them, if it was TT-Metal: nanoseconds of the monotonic clock.
+    pub(crate) counted: Option<u64>,
+}
+
+impl AllocatorBytes<'_> {
+    /// Bytes in all banks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.per_bank.saturating_mul(self.banks)
+    }
+}
+
+/// The bytes of a kind in each open allocator of a chip.
+pub(crate) fn by_allocator<'a>(
+    file: &'a SegmentFile,
+    chip: usize,
+    kind: BufferKind,
+) -> Field<Vec<AllocatorBytes<'a>>> {
+    let segment = trusted(file)?;
+    let has_mesh =
+        open_allocators(segment, chip).any(|allocator| allocator.role == AllocatorRole::Mesh);
+    let of_allocator = |allocator: &'a Allocator| {
+        // A device's allocator repeats in its statistics what the mesh took in modes that mirror it.
+        let is_own = allocator.role == AllocatorRole::Mesh || !has_mesh;
+        of_allocator(segment, allocator, kind, is_own)
+    };
+    open_allocators(segment, chip).map(of_allocator).collect()
+}
+
 /// Bytes and their age.
 fn held(
     facts: &Facts,
@@ -44,16 +80,11 @@ fn held(
     let Some(kind) = buffer_kind(kind) else {
         return Err(Missing::unsupported("no allocator hands this out"));
     };
-    let has_mesh =
-        open_allocators(segment, chip).any(|allocator| allocator.role == AllocatorRole::Mesh);
     let mut bytes = 0_u64;
     let mut oldest = facts.time.micros_since(file.read_at);
-    for allocator in open_allocators(segment, chip) {
-        // A device's allocator repeats in its statistics what the mesh took in modes that mirror it.
-        let is_own = allocator.role == AllocatorRole::Mesh || !has_mesh;
-        let (part, taken) = of_allocator(segment, allocator.kind(kind), is_own)?;
-        bytes = bytes.saturating_add(part);
-        oldest = oldest.max(taken.map_or(0, |taken| age(facts, segment, taken)));
+    for part in by_allocator(file, chip, kind)? {
+        bytes = bytes.saturating_add(part.bytes());
+        oldest = oldest.max(part.counted.map_or(0, |time| age(facts, segment, time)));
     }
     // Bytes that two allocators handed out are used once.
     bytes = bytes.saturating_sub(overlap(segment, chip, kind).map_or(0, |overlap| overlap.bytes));
@@ -65,22 +96,24 @@ fn held(
     Ok((bytes, oldest))
 }
 
-/// Bytes in all banks, and when TT-Metal said so if it was TT-Metal.
-fn of_allocator(
+fn of_allocator<'a>(
     segment: &Segment,
-    held: &KindUse,
+    allocator: &'a Allocator,
+    kind: BufferKind,
     statistics_are_own: bool,
-) -> Field<(u64, Option<u64>)> {
+) -> Field<AllocatorBytes<'a>> {
+    let held = allocator.kind(kind);
+    let of = |per_bank, counted| AllocatorBytes { allocator, per_bank, banks: held.banks, counted };
     let statistics = held.statistics.filter(|_| statistics_are_own);
     let differed = held.residual.is_some_and(|residual| residual != 0);
     match statistics {
         Some(statistics) if differed || !sees_all(segment) => {
-            Ok((statistics.allocated.saturating_mul(held.banks), Some(statistics.time)))
+            Ok(of(statistics.allocated, Some(statistics.time)))
         }
         None if !sees_all(segment) => Err(Missing::unsupported(
             "this release of TT-Metal has none of the functions that the agent counts by",
         )),
-        _ => Ok((held.live_total(), None)),
+        _ => Ok(of(held.live_bytes, None)),
     }
 }
 
@@ -101,6 +134,20 @@ pub(crate) struct Geometry {
 /// Returns the statistics of the live process's allocator; of several, those with the smallest largest free block.
 /// `None` if no live process with an agent has the chip open.
 pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Option<Geometry> {
+    let (file, segment, allocator) = main(joined, chip, kind)?;
+    let held = allocator.kind(buffer_kind(kind)?);
+    // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
+    let read = joined.facts.time.micros_since(file.read_at);
+    let said = held.statistics.map_or(0, |said| age(joined.facts, segment, said.time));
+    Some(of_main(held, if is_settled(held) { read } else { said }))
+}
+
+/// The allocator whose statistics [`geometry`] returns, with its segment.
+pub(crate) fn main<'a>(
+    joined: &Joined<'a>,
+    chip: &JoinedChip,
+    kind: Kind,
+) -> Option<(&'a SegmentFile, &'a Segment, &'a Allocator)> {
     let kind = buffer_kind(kind)?;
     let of_link = |link: &AgentLink| {
         let is_live = matches!(joined.segment_owner(link.segment), Writer::Live(_));
@@ -109,15 +156,9 @@ pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Op
         let allocator = main_allocator(segment, link.chip)?;
         Some((file, segment, allocator))
     };
-    let (file, segment, allocator) =
-        chip.agents.iter().filter_map(of_link).min_by_key(|(_, _, one)| {
-            one.kind(kind).statistics.map_or(u64::MAX, |statistics| statistics.largest_free)
-        })?;
-    let held = allocator.kind(kind);
-    // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
-    let read = joined.facts.time.micros_since(file.read_at);
-    let said = held.statistics.map_or(0, |said| age(joined.facts, segment, said.time));
-    Some(of_main(held, if is_settled(held) { read } else { said }))
+    chip.agents.iter().filter_map(of_link).min_by_key(|(_, _, one)| {
+        one.kind(kind).statistics.map_or(u64::MAX, |statistics| statistics.largest_free)
+    })
 }
 
 /// True if nothing changed since TT-Metal was asked.

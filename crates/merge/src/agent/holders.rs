@@ -39,6 +39,7 @@ pub(crate) fn add_agents(
         };
         if let Some(held) = all.iter_mut().find(is_same) {
             held.agent = Some(agent);
+            held.segment = Some(*link);
             held.start_ticks = Some(file.start_ticks);
             continue;
         }
@@ -47,10 +48,12 @@ pub(crate) fn add_agents(
             holder,
             name: String::new(),
             user: file.user.clone(),
+            slots: Vec::new(),
             bytes: PerKind::new(|_| Err(no_slot())),
             reported: Err(no_slot()),
             updated_ns: 0,
             agent: Some(agent),
+            segment: Some(*link),
             start_ticks: Some(file.start_ticks),
         });
     }

@@ -20,7 +20,7 @@ use super::tensors::{Banks, without_overlap};
 const MAX_SIDE: u32 = 64;
 
 /// What is in L1 of a chip. `None` if no program is known to have run there.
-pub(super) fn resident(
+pub(crate) fn resident(
     joined: &Joined<'_>,
     chip: &JoinedChip,
     amounts: &Amounts,

@@ -127,7 +127,17 @@ pub(super) fn shared_and_used(
     content: &L1Content,
     buffers: &BankBuffers,
 ) -> (Field<u64>, Field<u64>) {
-    let of_core = |core: &Core| {
+    let (shared, used): (Vec<Count>, Vec<Count>) =
+        shared_and_used_by_core(content, buffers).unzip();
+    (total_of(&content.cores, shared), total_of(&content.cores, used))
+}
+
+/// The two numbers of [`shared_and_used`] of each core, in the order of the cores.
+pub(crate) fn shared_and_used_by_core(
+    content: &L1Content,
+    buffers: &BankBuffers,
+) -> impl Iterator<Item = (Count, Count)> {
+    let of_core = move |core: &Core| {
         if let Some(own) = buffers.of(core) {
             let map = L1Map::new(core, content.geometry, Some(own));
             return (map.aliasing_bytes().clone(), map.used_bytes());
@@ -136,8 +146,7 @@ pub(super) fn shared_and_used(
         let sum = core.unreserved.zip(circular).map(|(one, other)| one.saturating_add(other));
         (outside(circular.map(|_| 0), core.torn()), outside(sum, core.torn()))
     };
-    let (shared, used): (Vec<Count>, Vec<Count>) = content.cores.iter().map(of_core).unzip();
-    (total_of(&content.cores, shared), total_of(&content.cores, used))
+    content.cores.iter().map(of_core)
 }
 
 /// A number of a core that is no bank.

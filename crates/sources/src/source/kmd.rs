@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use rustix::io::Errno;
-use ttmem_model::SourceName;
 use ttmem_model::facts::{Device, Field, Late};
 use ttmem_model::snapshot::{Source, SourceStatus};
+use ttmem_model::{Metric, SourceName};
 use ttmem_root::clock::Clock;
 use ttmem_root::readers::{Readers, Request};
 use ttmem_root::{Folder, Root, RootError};
@@ -30,6 +30,16 @@ use windows::Windows;
 
 const CLASS: &str = "/sys/class/tenstorrent";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+
+/// Returns the file of a telemetry metric of the device with this number and PCIe address. A `*` stands for the number
+/// that hwmon gave the device. `None` for a metric that is calculated.
+#[must_use]
+pub fn telemetry_file(metric: Metric, number: u32, bdf: &str) -> Option<String> {
+    Some(match device::TelemetryFile::of(metric)? {
+        device::TelemetryFile::Sensor(file) => format!("{PCI_DEVICES}/{bdf}/hwmon/hwmon*/{file}"),
+        device::TelemetryFile::Attribute(file) => format!("{CLASS}/tenstorrent!{number}/{file}"),
+    })
+}
 
 /// Facts of the driver.
 #[derive(Debug)]

@@ -35,6 +35,16 @@ pub struct SnapshotArgs {
     /// List the fields of --query-processes.
     #[arg(long, visible_alias = "help-query-compute-apps", group = "output")]
     pub help_query_processes: bool,
+    /// Explain the reading at a path of the JSON, such as chips.0.memory.dram.used: its rule and its parts.
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = [
+            "query", "list", "query_device", "query_processes", "help_query_device",
+            "help_query_processes", "watch", "id", "interval", "count", "format",
+        ]
+    )]
+    pub why: Option<String>,
     /// Set the format of --query-device and --query-processes, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub format: Vec<FormatWord>,
@@ -70,6 +80,19 @@ pub struct SnapshotRequest {
     pub target: Target,
 }
 
+/// A request for the trace of a reading.
+#[derive(Debug)]
+pub struct WhyRequest {
+    /// The path of the reading in the snapshot's JSON.
+    pub path: String,
+    /// True if the trace is printed as JSON.
+    pub is_json: bool,
+    /// True if the L1 of real chips is read.
+    pub l1: bool,
+    /// The destination.
+    pub target: Target,
+}
+
 /// The form of a snapshot.
 #[derive(Debug)]
 pub enum View {
@@ -92,6 +115,8 @@ pub enum View {
 pub enum Plain {
     /// Snapshots.
     Snapshot(SnapshotRequest),
+    /// The trace of a reading.
+    Why(WhyRequest),
     /// The live view.
     Top(TopArgs),
     /// The list of fields of a chip.
@@ -114,6 +139,11 @@ impl SnapshotArgs {
         }
         if self.help_query_processes {
             return Ok(Plain::ProcessFields);
+        }
+        if let Some(path) = self.why {
+            let is_json = self.json || self.file.ends_in("json");
+            let target = self.file.target();
+            return Ok(Plain::Why(WhyRequest { path, is_json, l1: self.l1, target }));
         }
         Ok(Plain::Snapshot(SnapshotRequest {
             l1: self.l1,

@@ -26,4 +26,5 @@ mod run;
 mod select;
 mod table;
 mod who;
+mod why;
 mod width;

@@ -62,6 +62,23 @@ const ATTRIBUTES: [Gauge; 5] = [
     gauge(Metric::ThermalTrips, "tt_therm_trip_count", 1.0, 0.0..=4_294_967_294.0),
 ];
 
+/// The file of a telemetry metric.
+pub(super) enum TelemetryFile {
+    /// A sensor in the hwmon directory.
+    Sensor(&'static str),
+    /// An attribute of the driver.
+    Attribute(&'static str),
+}
+
+impl TelemetryFile {
+    /// Returns the file of a metric; `None` for a metric that is calculated.
+    pub(super) fn of(metric: Metric) -> Option<Self> {
+        let find =
+            |gauges: &[Gauge]| Some(gauges.iter().find(|gauge| gauge.metric == metric)?.file);
+        find(&HWMON).map(Self::Sensor).or_else(|| find(&ATTRIBUTES).map(Self::Attribute))
+    }
+}
+
 /// Firmware versions: the driver's file and the name we show.
 pub(super) const FIRMWARE: [(&str, &str); 6] = [
     ("tt_fw_bundle_ver", "bundle"),

@@ -130,7 +130,7 @@ fn slots(bytes: &[u8]) -> Result<(Vec<RegionSlot>, u32), RegionError> {
         match i32_at(row, 0) {
             Some(SLOT_FREE) | None => {}
             Some(SLOT_RELEASING) => releasing += 1,
-            Some(pid @ 1..) => slots.extend(used_slot(row, pid)),
+            Some(pid @ 1..) => slots.extend(used_slot(slot, row, pid)),
             Some(pid) => return Err(RegionError::Pid { slot, pid }),
         }
     }
@@ -139,8 +139,9 @@ fn slots(bytes: &[u8]) -> Result<(Vec<RegionSlot>, u32), RegionError> {
 
 /// A slot with the bytes of its row, of which all are in bounds.
 #[inline]
-fn used_slot(row: &[u8; SLOT_STRIDE], pid: i32) -> Option<RegionSlot> {
+fn used_slot(index: usize, row: &[u8; SLOT_STRIDE], pid: i32) -> Option<RegionSlot> {
     Some(RegionSlot {
+        index: u32::try_from(index).ok()?,
         pid,
         bytes: amounts(row, SLOT_BYTES)?,
         updated_ns: u64_at(row, SLOT_UPDATED_NS)?,

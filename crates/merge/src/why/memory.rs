@@ -1,0 +1,210 @@
+//! Traces of allocator memory: slots, rows, allocators, boards.
+
+use ttmem_model::facts::{RegionChip, RegionFile, SegmentFile};
+use ttmem_model::{Board, Kind, SourceName};
+
+use super::{Part, View, Why, allocator_kind, rule};
+use crate::agent::{AgentLink, buffer_kind, by_allocator, main};
+use crate::l1;
+use crate::memory::{SlotLink, Usage, UsedRule, counted_row, reported_by};
+use crate::words::role_name;
+
+/// Traces a reading of an allocator kind on a chip.
+pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Why> {
+    match leaf {
+        "used" => Some(used(view, kind)),
+        "stale" => {
+            let gone = view.amounts.held.iter().filter(|usage| usage.is_gone());
+            let parts = gone.flat_map(|usage| of_usage(view, usage, kind)).collect();
+            Some(Why { rule: &rule::STALE_PROCESSES, parts })
+        }
+        "upstream" if view.amounts.upstream.is_some() => Some(upstream(view, kind)),
+        "capacity" => Some(match kind {
+            Kind::Dram => dram_capacity(view),
+            Kind::L1 => l1_capacity(view),
+            _ => allocatable(view, kind),
+        }),
+        "allocatable" => Some(allocatable(view, kind)),
+        "largest_free" | "fragmentation" => Some(Why::of(&rule::STATISTICS)),
+        "banks" => Some(match (kind, view.joined.board(view.chip)) {
+            (Kind::Dram | Kind::Trace, Some(Board { dram_banks: Some(_), .. })) => {
+                Why::of(&rule::BOARD)
+            }
+            _ => Why::of(&rule::STATISTICS),
+        }),
+        _ => None,
+    }
+}
+
+fn used(view: &View<'_>, kind: Kind) -> Why {
+    let of_live = |rule| {
+        let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
+        Why { rule, parts: live.flat_map(|usage| of_usage(view, usage, kind)).collect() }
+    };
+    match view.amounts.used_by.get(kind) {
+        Some(UsedRule::Agents) => of_live(&rule::LIVE_AGENTS),
+        Some(UsedRule::Processes) => of_live(&rule::LIVE_PROCESSES),
+        Some(UsedRule::Row) => row(view, kind),
+        Some(UsedRule::Unreadable) | None => Why::of(&rule::UNREADABLE),
+    }
+}
+
+fn upstream(view: &View<'_>, kind: Kind) -> Why {
+    if counted_row(view.joined, view.chip).is_some() {
+        return row(view, kind);
+    }
+    let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
+    let parts = live.flat_map(|usage| of_slots(view, usage, kind)).collect();
+    Why { rule: &rule::REGION_FIGURE, parts }
+}
+
+fn row(view: &View<'_>, kind: Kind) -> Why {
+    let part = |(file, row): (&RegionFile, &RegionChip)| {
+        Some(Part {
+            label: format!("row of chip {}", row.chip_id),
+            file: Some(file.path.clone()),
+            source: SourceName::Upstream,
+            bytes: Ok(row.bytes.allocator(kind)?),
+        })
+    };
+    let counted = counted_row(view.joined, view.chip).flatten();
+    Why { rule: &rule::REGION_ROW, parts: counted.and_then(part).into_iter().collect() }
+}
+
+/// Traces a reading of a process on a chip; `usage` is `None` if the process has no slot and no agent there.
+pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str]) -> Option<Why> {
+    let slots = |rule, kind| match usage {
+        Some(usage) => Why { rule, parts: of_slots(view, usage, kind) },
+        None => Why::of(&rule::NO_SLOT),
+    };
+    match field {
+        ["circular_buffers_reported"] => {
+            Some(slots(&rule::SLOT_CIRCULAR_BUFFERS, Kind::CircularBuffers))
+        }
+        ["upstream", name] if usage.is_some_and(|usage| usage.agent.is_some()) => {
+            Some(slots(&rule::PROCESS_SLOTS, allocator_kind(name)?))
+        }
+        [name] => {
+            let kind = allocator_kind(name)?;
+            Some(match usage {
+                Some(usage) if usage.is_by_agent(kind) => {
+                    Why { rule: &rule::PROCESS_AGENT, parts: of_usage(view, usage, kind) }
+                }
+                _ => slots(&rule::PROCESS_SLOTS, kind),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Returns the parts of [`Usage::reading`].
+fn of_usage(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
+    match usage.segment {
+        Some(link) if usage.is_by_agent(kind) => of_segment(view, link, kind),
+        _ => of_slots(view, usage, kind),
+    }
+}
+
+fn of_slots(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
+    let part = |link: &SlotLink| {
+        let (region, slot, bytes) = link.read(view.joined, view.chip, kind)?;
+        Some(Part {
+            label: format!("slot {}, pid {}", slot.index, slot.pid),
+            file: Some(region.path.clone()),
+            source: SourceName::Upstream,
+            bytes,
+        })
+    };
+    usage.slots.iter().filter_map(part).collect()
+}
+
+fn of_segment(view: &View<'_>, link: AgentLink, kind: Kind) -> Vec<Part> {
+    let Some(file) = view.joined.facts.segments.get(link.segment) else { return Vec::new() };
+    let Some(kind) = buffer_kind(kind) else { return Vec::new() };
+    match by_allocator(file, link.chip, kind) {
+        Ok(allocators) => allocators
+            .iter()
+            .map(|one| {
+                let role = role_name(one.allocator.role);
+                let by = if one.counted.is_some() { ", by TT-Metal's statistics" } else { "" };
+                let what =
+                    format!("{role} allocator {}, pid {}{by}", one.allocator.serial, file.pid);
+                in_banks(file, &what, one.per_bank, one.banks)
+            })
+            .collect(),
+        Err(missing) => vec![Part {
+            label: format!("allocators of pid {}", file.pid),
+            file: Some(file.path.clone()),
+            source: SourceName::Agent,
+            bytes: Err(missing),
+        }],
+    }
+}
+
+fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
+    Part {
+        label: format!("{what}: {per_bank} B in each of {banks} banks"),
+        file: Some(file.path.clone()),
+        source: SourceName::Agent,
+        bytes: Ok(per_bank.saturating_mul(banks)),
+    }
+}
+
+fn allocatable(view: &View<'_>, kind: Kind) -> Why {
+    let part = main(view.joined, view.chip, kind).and_then(|(file, _, allocator)| {
+        let held = allocator.kind(buffer_kind(kind)?);
+        let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+        Some(in_banks(file, &what, held.statistics?.total, held.banks))
+    });
+    Why { rule: &rule::STATISTICS, parts: part.into_iter().collect() }
+}
+
+fn dram_capacity(view: &View<'_>) -> Why {
+    let part = view.joined.board(view.chip).and_then(|board| {
+        let (banks, each) = (board.dram_banks?, board.arch.dram_bytes_per_bank());
+        Some(constant(
+            format!("{}: {banks} DRAM banks of {each} B", board.name),
+            board.dram_bytes()?,
+        ))
+    });
+    Why { rule: &rule::BOARD, parts: part.into_iter().collect() }
+}
+
+/// Traces the capacity of L1.
+pub(super) fn l1_capacity(view: &View<'_>) -> Why {
+    if let Some(size) = l1::size(view.joined, view.chip) {
+        let port = view.joined.l1(view.chip).map(|l1| l1.port.clone());
+        let cores = size.worker_cores.value().copied().unwrap_or_default();
+        let part = size.bytes.value().map(|bytes| Part {
+            label: format!("{cores} worker cores of {} B", bytes / cores.max(1)),
+            file: port,
+            source: SourceName::L1,
+            bytes: Ok(*bytes),
+        });
+        return Why { rule: &rule::CORE_GRID, parts: part.into_iter().collect() };
+    }
+    let part = view.joined.board(view.chip).and_then(|board| {
+        let (cores, each) = (board.worker_cores?, board.arch.l1_bytes_per_core());
+        Some(constant(
+            format!("{}: {cores} worker cores of {each} B", board.name),
+            board.l1_bytes()?,
+        ))
+    });
+    Why { rule: &rule::BOARD, parts: part.into_iter().collect() }
+}
+
+fn constant(label: String, bytes: u64) -> Part {
+    Part { label, file: None, source: SourceName::Kmd, bytes: Ok(bytes) }
+}
+
+/// Returns the circular buffers that the regions of a chip report.
+pub(super) fn reported(view: &View<'_>) -> Vec<Part> {
+    let parts = reported_by(view.joined, view.chip).into_iter();
+    let part = |(file, label, bytes): (&RegionFile, &str, u64)| Part {
+        label: label.to_owned(),
+        file: Some(file.path.clone()),
+        source: SourceName::Upstream,
+        bytes: Ok(bytes),
+    };
+    parts.map(part).collect()
+}
