@@ -8,7 +8,7 @@ findings=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 temporary=$(mktemp -d)
 # The ids of mock chips carry this process's id, so that runs at the same time do not share a memory region.
 chip_id=9$(printf '%010d' $$)
-trap 'rm -rf -- "$temporary" /dev/shm/tt_device_"${chip_id%?}"[0-9]_memory' EXIT
+trap 'rm -rf -- "$temporary" /dev/shm/tt_device_"${chip_id}"[0-9]_memory' EXIT
 
 unsupported() {
     echo "$(basename -- "$0"): $*" >&2
@@ -34,7 +34,7 @@ install() { "$python" -m pip --disable-pip-version-check install --quiet --no-co
 # install_ttnn VERSION: sets `python` to one that imports this release. TTNN_PYTHON_<VERSION with _>, if set, is used instead.
 #
 # Only those packages come with it that importing ttnn needs. TT-Metal asks for a compiler when it opens a device. The one here
-# has the right version, and where TT-Metal builds firmware it hands out what the wheel brings. These scripts run no kernels.
+# has the right version, and where TT-Metal builds firmware it hands out what the wheel brings. These scripts run no ops.
 install_ttnn() {
     local override=TTNN_PYTHON_${1//./_} package firmware version compiler
     if [[ -n ${!override:-} ]]; then
@@ -84,7 +84,7 @@ mock_machine() {
         if [[ $1 == n300 ]]; then
             echo "arch: {0: $arch, 1: $arch}"
             echo "chips: {0: [0, 0, 0, 0], 1: [1, 0, 0, 0]}"
-            echo "chip_unique_ids: {0: ${chip_id%?}0, 1: ${chip_id%?}1}"
+            echo "chip_unique_ids: {0: ${chip_id}0, 1: ${chip_id}1}"
             echo "ethernet_connections: [[{chip: 0, chan: 8}, {chip: 1, chan: 0}], [{chip: 0, chan: 9}, {chip: 1, chan: 1}]]"
             echo "harvesting: {0: $harvesting, 1: $harvesting}"
             echo "chip_to_boardtype: {0: n300, 1: n300}"
@@ -92,7 +92,7 @@ mock_machine() {
         else
             echo "arch: {0: $arch}"
             echo "chips: {}"
-            echo "chip_unique_ids: {0: ${chip_id%?}0}"
+            echo "chip_unique_ids: {0: ${chip_id}0}"
             echo "ethernet_connections: []"
             echo "harvesting: {0: $harvesting}"
             echo "chip_to_boardtype: {0: $1}"
