@@ -17,7 +17,9 @@ use ttmem_model::{Pid, Timestamp};
 use super::join::Writer;
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
 
-pub(super) use amounts::{Geometry, amounts, buffer_kind, by_allocator, geometry, main};
+pub(super) use amounts::{
+    AllocatorBytes, Geometry, amounts, buffer_kind, by_allocator, counted_twice, geometry, main,
+};
 pub(super) use findings::find;
 pub(super) use holders::{add_agents, all_have_agents};
 pub(super) use join::{device_number, join, unique_id};

@@ -21,7 +21,8 @@ pub use rule::Rule;
 pub struct Why {
     /// The rule that made it.
     pub rule: &'static Rule,
-    /// What was added up; empty if the reading is no sum of several parts. A known reading is the sum of its parts.
+    /// What was added up; empty if the reading is no sum. A known reading is the sum of its parts, less those that are
+    /// subtracted.
     pub parts: Vec<Part>,
 }
 
@@ -36,6 +37,8 @@ pub struct Part {
     pub source: SourceName,
     /// Bytes in all banks, or the reason that they are missing.
     pub bytes: Field<u64>,
+    /// True if the bytes are subtracted: other parts count them twice.
+    pub is_subtracted: bool,
 }
 
 impl Why {

@@ -68,6 +68,11 @@ pub(crate) fn by_allocator<'a>(
     open_allocators(segment, chip).map(of_allocator).collect()
 }
 
+/// Bytes of a kind on a chip that more than one allocator handed out.
+pub(crate) fn counted_twice(segment: &Segment, chip: usize, kind: BufferKind) -> u64 {
+    overlap(segment, chip, kind).map_or(0, |overlap| overlap.bytes)
+}
+
 /// Bytes and their age.
 fn held(
     facts: &Facts,
@@ -87,7 +92,7 @@ fn held(
         oldest = oldest.max(part.counted.map_or(0, |time| age(facts, segment, time)));
     }
     // Bytes that two allocators handed out are used once.
-    bytes = bytes.saturating_sub(overlap(segment, chip, kind).map_or(0, |overlap| overlap.bytes));
+    bytes = bytes.saturating_sub(counted_twice(segment, chip, kind));
     let most = limits.most(Kind::from(kind).memory_space());
     if bytes > most {
         let text = format!("the agent's segment says {bytes}, above the {most} of the chip");

@@ -60,6 +60,7 @@ fn of_cores(l1: &L1Facts, content: &L1Content, counts: impl Iterator<Item = Coun
                 Count::Known(bytes) => Ok(bytes),
                 Count::Missing(missing) => Err(missing),
             },
+            is_subtracted: false,
         }
     };
     content.cores.iter().zip(counts).map(part).collect()

@@ -4,7 +4,7 @@ use ttmem_model::facts::{RegionChip, RegionFile, SegmentFile};
 use ttmem_model::{Board, Kind, SourceName};
 
 use super::{Part, View, Why, allocator_kind, rule};
-use crate::agent::{AgentLink, buffer_kind, by_allocator, main};
+use crate::agent::{AgentLink, AllocatorBytes, buffer_kind, by_allocator, counted_twice, main};
 use crate::l1;
 use crate::memory::{SlotLink, Usage, UsedRule, counted_row, reported_by};
 use crate::words::role_name;
@@ -65,6 +65,7 @@ fn row(view: &View<'_>, kind: Kind) -> Why {
             file: Some(file.path.clone()),
             source: SourceName::Upstream,
             bytes: Ok(row.bytes.allocator(kind)?),
+            is_subtracted: false,
         })
     };
     let counted = counted_row(view.joined, view.chip).flatten();
@@ -113,6 +114,7 @@ fn of_slots(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
             file: Some(region.path.clone()),
             source: SourceName::Upstream,
             bytes,
+            is_subtracted: false,
         })
     };
     usage.slots.iter().filter_map(part).collect()
@@ -122,21 +124,30 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: Kind) -> Vec<Part> {
     let Some(file) = view.joined.facts.segments.get(link.segment) else { return Vec::new() };
     let Some(kind) = buffer_kind(kind) else { return Vec::new() };
     match by_allocator(file, link.chip, kind) {
-        Ok(allocators) => allocators
-            .iter()
-            .map(|one| {
+        Ok(allocators) => {
+            let of_allocator = |one: &AllocatorBytes<'_>| {
                 let role = role_name(one.allocator.role);
                 let by = if one.counted.is_some() { ", by TT-Metal's statistics" } else { "" };
                 let what =
                     format!("{role} allocator {}, pid {}{by}", one.allocator.serial, file.pid);
                 in_banks(file, &what, one.per_bank, one.banks)
-            })
-            .collect(),
+            };
+            let twice = file.content.as_ref().map_or(0, |own| counted_twice(own, link.chip, kind));
+            let shared = (twice > 0).then(|| Part {
+                label: "addresses that two allocators handed out, counted once".to_owned(),
+                file: Some(file.path.clone()),
+                source: SourceName::Agent,
+                bytes: Ok(twice),
+                is_subtracted: true,
+            });
+            allocators.iter().map(of_allocator).chain(shared).collect()
+        }
         Err(missing) => vec![Part {
             label: format!("allocators of pid {}", file.pid),
             file: Some(file.path.clone()),
             source: SourceName::Agent,
             bytes: Err(missing),
+            is_subtracted: false,
         }],
     }
 }
@@ -147,6 +158,7 @@ fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
         file: Some(file.path.clone()),
         source: SourceName::Agent,
         bytes: Ok(per_bank.saturating_mul(banks)),
+        is_subtracted: false,
     }
 }
 
@@ -180,6 +192,7 @@ pub(super) fn l1_capacity(view: &View<'_>) -> Why {
             file: port,
             source: SourceName::L1,
             bytes: Ok(*bytes),
+            is_subtracted: false,
         });
         return Why { rule: &rule::CORE_GRID, parts: part.into_iter().collect() };
     }
@@ -194,7 +207,7 @@ pub(super) fn l1_capacity(view: &View<'_>) -> Why {
 }
 
 fn constant(label: String, bytes: u64) -> Part {
-    Part { label, file: None, source: SourceName::Kmd, bytes: Ok(bytes) }
+    Part { label, file: None, source: SourceName::Kmd, bytes: Ok(bytes), is_subtracted: false }
 }
 
 /// Returns the circular buffers that the regions of a chip report.
@@ -205,6 +218,7 @@ pub(super) fn reported(view: &View<'_>) -> Vec<Part> {
         file: Some(file.path.clone()),
         source: SourceName::Upstream,
         bytes: Ok(bytes),
+        is_subtracted: false,
     };
     parts.map(part).collect()
 }

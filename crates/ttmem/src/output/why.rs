@@ -79,6 +79,7 @@ impl Trace<'_> {
                 "label": part.label,
                 "file": part.file,
                 "source": part.source.as_str(),
+                "subtracted": part.is_subtracted,
             });
             match &part.bytes {
                 Ok(bytes) => json["value"] = json!(bytes),
@@ -152,7 +153,8 @@ fn part_in_words(part: &Part) -> String {
         Err(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
     };
     let file = part.file.as_deref().unwrap_or("table of ttmem");
-    format!("{bytes}: {}, {} ({file})", part.label, part.source.as_str())
+    let sign = if part.is_subtracted { "-" } else { "" };
+    format!("{sign}{bytes}: {}, {} ({file})", part.label, part.source.as_str())
 }
 
 /// Returns a number; of bytes with their size in binary units.

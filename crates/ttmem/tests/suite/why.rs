@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use ttmem::output::page::Page;
 use ttmem::output::why::{Trace, at, paths};
-use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::segment::{NewBuffer, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, PID, Process, Region, healthy, variants};
 use ttmem_merge::{merge, why};
 use ttmem_model::SourceName;
 use ttmem_model::facts::{Facts, RegionBytes};
 use ttmem_root::{Clock, Root};
-use ttmem_segment::BufferKind;
+use ttmem_segment::{AllocatorRole, BufferKind};
+use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
 
 use crate::cli::{failure, stdout};
@@ -39,7 +40,12 @@ fn check(name: &str, facts: &Facts) -> usize {
             assert!(!why.parts.is_empty(), "{name}: {text}");
         }
         if !why.parts.is_empty() {
-            let sum: u64 = why.parts.iter().map(|part| part.bytes.clone().unwrap()).sum();
+            let of_sign = |is_subtracted| {
+                let parts =
+                    why.parts.iter().filter(move |part| part.is_subtracted == is_subtracted);
+                parts.map(|part| part.bytes.clone().unwrap()).sum::<u64>()
+            };
+            let sum = of_sign(false) - of_sign(true);
             assert_eq!(Some(sum), value.as_u64(), "{name}: {text}");
             traced += 1;
         }
@@ -100,6 +106,22 @@ fn the_parts_of_agents_and_slots_add_up() {
         let stale = why(&facts, "chips.0.memory.dram.stale").unwrap();
         assert_eq!(stale.parts.is_empty(), is_alone);
     }
+}
+
+#[test]
+fn addresses_of_two_allocators_are_subtracted_once() {
+    let process = Process::new(PID, "python3");
+    let new = || NewBuffer::new(BufferKind::Dram, 1 << 20, "Matmul");
+    let segment = Segment::wormhole(PID, process.start_ticks(), 0x0000_0180_0000_0001)
+        .allocate(new())
+        .open(AllocatorRole::Mesh, &[0], WORMHOLE)
+        .allocate(new());
+    let host = Host::new().board(Board::n150()).process(process).owner(0, PID, 1);
+    let root = Root::memory(host.segment_of(PID, segment).into_tree());
+    let facts = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts_at(Depth::Full);
+    check("submesh", &facts);
+    let used = why(&facts, "chips.0.memory.dram.used").unwrap();
+    assert!(used.parts.iter().any(|part| part.is_subtracted));
 }
 
 #[test]
