@@ -10,6 +10,7 @@ source "$(dirname -- "$0")/lib.sh"
 mock_machine n150
 install_ttnn 0.81.1
 seen=$(
+    # SIGCONT does nothing to the second process: it closes its device.
     for end in SIGKILL SIGCONT; do
         { run_python "$end" || true; } <<'PYTHON'
 import signal
