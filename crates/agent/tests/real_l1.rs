@@ -109,7 +109,7 @@ impl Drop for Steps {
 
 type Ranges = BTreeSet<(u64, u64)>;
 
-/// What the agent says lies in L1 of a core.
+/// What the agent says is in L1 of a core.
 fn resident(programs: &Programs, core: (u16, u16)) -> Option<Ranges> {
     match programs.resident(0, core) {
         Resident::Nothing => Some(Ranges::new()),

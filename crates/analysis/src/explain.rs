@@ -5,8 +5,8 @@
 //! it names the buffers that block an allocation. [`report`] reads the CSV files that `ttnn.dump_device_memory_state`
 //! writes. [`Findings`] is all of it, as the command prints it.
 //!
-//! A log is searched for the words of [`anchor`] first, and only what surrounds them is examined: its size does not
-//! matter, and memory is constant. [`table`] has the messages with a wording of their own; [`op_limit`] recognises ops'
+//! A log is searched for the words of `anchor` first, and only what surrounds them is examined: its size does not
+//! matter, and memory is constant. `table` has the messages with a wording of their own; `op_limit` recognises ops'
 //! own checks by their form.
 
 mod advise;

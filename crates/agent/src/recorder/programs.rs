@@ -207,7 +207,7 @@ impl Recorder<'_> {
         first + (usize::try_from(sequence - 1).unwrap_or(0) & mask) * DISPATCH_WORDS
     }
 
-    /// Fetches what the next dispatch will write, while TT-Metal is at work. Each locked instruction waits for its line.
+    /// Fetches what the next dispatch will write, while TT-Metal runs. Each locked instruction waits for its line.
     #[inline(always)]
     pub(crate) fn expect_dispatch(&self) {
         let newest = &self.words[counter::DISPATCHES];

@@ -1,4 +1,4 @@
-// The part of TT-Metal's programs that the agent stands in front of or asks, as from 0.76. Included by tt_metal.h.
+// The part of TT-Metal's programs that the agent hooks or asks, as from 0.76. Included by tt_metal.h.
 #pragma once
 
 #include <string>

@@ -10,7 +10,7 @@ use crate::program::{Form, Host};
 
 const BASE: u64 = 105_824;
 
-/// The ranges that lie in L1 of a core, by what the agent says.
+/// The ranges that are in L1 of a core, by what the agent says.
 fn resident(segment: &Segment, core: (u16, u16)) -> Vec<(u64, u64)> {
     match segment.programs.resident(0, core) {
         Resident::Footprint(footprint) => {

@@ -67,7 +67,7 @@ pub(super) struct Match {
     pub(super) known: usize,
 }
 
-/// Characters that may lie between two parts, where a message's middle was left out.
+/// Characters that may be between two parts, where a message's middle was left out.
 const GAP: &str = ".{0,48}?";
 
 fn compile(head: &str, parts: &[&str]) -> Option<Regex> {

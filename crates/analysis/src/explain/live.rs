@@ -27,7 +27,7 @@ pub struct LiveBuffer {
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
-    /// The memory that it lies in.
+    /// The memory that it is in.
     pub kind: Kind,
     /// A description for the user: a tensor's shape, an operation, a process.
     pub label: String,

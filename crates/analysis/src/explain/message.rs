@@ -156,7 +156,7 @@ pub struct OutOfMemory {
 pub struct Placeable {
     /// Bytes in all.
     pub bytes: u64,
-    /// Ranges that they lie in.
+    /// Ranges that they are in.
     pub windows: u64,
     /// Bytes of the largest range.
     pub largest: u64,
@@ -192,7 +192,7 @@ impl OutOfMemory {
     }
 }
 
-/// A buffer would lie below the address that its kind must stay above.
+/// A buffer would be below the address that its kind must stay above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BelowLimit {
     /// The lowest address that is allowed.
@@ -290,7 +290,7 @@ pub enum OpUnit {
     Addresses,
 }
 
-/// A circular buffer that lies on a tensor would reach beyond it.
+/// A circular buffer that is on a tensor would reach beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BufferBeyondTensor {
     /// Bytes of the circular or dataflow buffer.

@@ -90,7 +90,7 @@ pub struct Usage {
     pub total_used: Option<u64>,
     /// Bytes free in all banks, where the file has only totals.
     pub total_free: Option<u64>,
-    /// The part of the free bytes that lies outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
+    /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
     pub fragmentation: Option<f64>,
     /// The table of blocks.

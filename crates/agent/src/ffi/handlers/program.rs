@@ -184,7 +184,7 @@ fn refresh(
         .filter(|allocator| *allocator != 0)
         .and_then(|allocator| recorder.process.allocator_index(allocator))
         .unwrap_or(u8::MAX);
-    // An announced program may be gone, unless it lies in the workload.
+    // An announced program may be gone, unless it is in the workload.
     let objects = handover.announced.iter();
     let object = { objects }.find(|object| {
         program_api::is_in_workload(workload, *object)

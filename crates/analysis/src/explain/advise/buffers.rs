@@ -11,7 +11,7 @@ use crate::explain::units::{bytes, count, grouped};
 /// An overlap beyond this is not cured by a smaller L1_SMALL. Models set 16 to 80 KiB aside.
 const L1_SMALL_IN_USE: u64 = 96 << 10;
 
-/// If less than this lies above the lowest L1 buffer, no tensor worth moving is there.
+/// If less than this is above the lowest L1 buffer, no tensor worth moving is there.
 const TOP_OF_L1: u64 = 16 << 10;
 
 pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
@@ -43,7 +43,7 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     Verdict {
         title: format!("The {name} of {program} overlap L1 buffers by {}", bytes(over)),
         meaning: format!(
-            "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers lie at the top and \
+            "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers are at the top and \
              grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}. TT-Metal \
              refused the op before it ran, so nothing was overwritten.",
             grouped(end),
@@ -82,7 +82,7 @@ pub(super) fn semaphore_figure(context: &Context<'_>) -> Option<Figure> {
 /// The cure for semaphores in L1.
 pub(super) fn semaphore_advice(context: &Context<'_>) -> Option<Advice> {
     context.semaphores_line.map(|_| {
-        advice("Open the device with a non-zero l1_small_size: global semaphores then lie in L1_SMALL and not between L1 buffers.", None)
+        advice("Open the device with a non-zero l1_small_size: global semaphores then are in L1_SMALL and not between L1 buffers.", None)
     })
 }
 
@@ -108,7 +108,7 @@ fn clash_advice(
     let small = advice(
         format!(
             "If the device was opened with an l1_small_size of which at least {} are unused, lower it by as much: every \
-             L1 buffer then lies that much higher.",
+             L1 buffer then is that much higher.",
             bytes(over)
         ),
         Some(over),
@@ -129,7 +129,7 @@ fn clash_advice(
         if context.semaphores_line.is_none() {
             list.push(advice(
                 format!(
-                    "Only {} lie above it, with L1_SMALL: it is probably a semaphore or another small buffer, not a \
+                    "Only {} are above it, with L1_SMALL: it is probably a semaphore or another small buffer, not a \
                      tensor worth moving. Keep semaphores in L1_SMALL (a non-zero l1_small_size; \
                      use_l1_small_for_semaphores=True where the op has it).",
                     bytes(above)
@@ -146,7 +146,7 @@ fn clash_advice(
     list.push(tensor);
     list.push(advice(
         format!(
-            "Make what lies in L1 smaller by at least {} in each core: shard it over more cores, or use a smaller data \
+            "Make what is in L1 smaller by at least {} in each core: shard it over more cores, or use a smaller data \
              type such as ttnn.bfloat8_b.",
             bytes(over)
         ),

@@ -147,7 +147,7 @@ fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
         Fit::Fragmented if is_by_dependencies => "A free block is large enough, but other allocators of the same device (sub-devices, cores with allocations of their own) hold parts of it. What remains is fragmented: no single range is large enough."
             .to_owned(),
         Fit::Fragmented => format!(
-            "{name} is fragmented: enough is free in sum, but a bank's share of a buffer has to lie in one range, and no \
+            "{name} is fragmented: enough is free in sum, but a bank's share of a buffer has to be in one range, and no \
              free block is large enough."
         ),
         Fit::NoRegion => {
@@ -333,7 +333,7 @@ fn defragment(memory: &OutOfMemory) -> Advice {
     advice(
         format!(
             "Close the holes: allocate this buffer earlier, before small and long-lived ones; free a neighbour of a hole; or \
-             move a tensor that lies between two holes (ttnn.reallocate).{now}"
+             move a tensor that is between two holes (ttnn.reallocate).{now}"
         ),
         room(memory),
     )
@@ -411,7 +411,7 @@ fn smaller_type(memory: &OutOfMemory) -> Option<Advice> {
 }
 
 pub(super) fn below_limit(limit: &BelowLimit) -> Verdict {
-    let title = "An L1 buffer would lie lower than it may";
+    let title = "An L1 buffer would be lower than it may";
     let at = |name, address: Option<u64>| address.map(|address| figure(name, grouped(address)));
     let list = [at("lowest address allowed", limit.limit), at("address found", limit.address)];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
@@ -428,7 +428,7 @@ pub(super) fn below_limit(limit: &BelowLimit) -> Verdict {
         over: Some(over),
         figures,
         advice: vec![
-            advice("Keep the tensor in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG), or shard it: sharded buffers may lie lower.", None),
+            advice("Keep the tensor in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG), or shard it: sharded buffers may be lower.", None),
             advice(
                 format!("Free L1 buffers of at least {} in each bank, or make the tensor as much smaller.", bytes(over)),
                 Some(over),

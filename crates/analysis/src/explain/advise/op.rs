@@ -85,7 +85,7 @@ fn meaning(limit: &OpLimit, over: Option<u64>, span: Option<u64>) -> String {
     };
     format!(
         "The op computed what its buffers take in each core's L1 before it placed them, and refused to run.{numbers} L1 \
-         buffers of tensors lie in the same L1: what they hold is missing here, unless the need is larger than a whole L1."
+         buffers of tensors are in the same L1: what they hold is missing here, unless the need is larger than a whole L1."
     )
 }
 
@@ -146,7 +146,7 @@ fn advice_for(
             higher,
         ));
         list.push(advice(
-            "Make what lies in L1 smaller: shard it over more cores, or use ttnn.bfloat8_b.",
+            "Make what is in L1 smaller: shard it over more cores, or use ttnn.bfloat8_b.",
             higher,
         ));
     }
@@ -170,7 +170,7 @@ fn advice_for(
 pub(super) fn semaphores() -> Verdict {
     Verdict {
         title: "Semaphores are allocated in L1, between tensors".to_owned(),
-        meaning: "A global semaphore takes a few bytes in each core. In L1 it lies below the tensors that were there \
+        meaning: "A global semaphore takes a few bytes in each core. In L1 it is below the tensors that were there \
                   before and stays, so that the range above it can be fragmented and circular buffers have less room. A \
                   later clash or fragmentation in L1 is probably its effect."
             .to_owned(),
@@ -178,7 +178,7 @@ pub(super) fn semaphores() -> Verdict {
         over: None,
         figures: Vec::new(),
         advice: vec![
-            advice("Open the device with a non-zero l1_small_size (ttnn.open_device, ttnn.open_mesh_device): semaphores then lie in L1_SMALL.", None),
+            advice("Open the device with a non-zero l1_small_size (ttnn.open_device, ttnn.open_mesh_device): semaphores then are in L1_SMALL.", None),
             advice("Create global semaphores first, before tensors in L1.", None),
         ],
         blockers: Vec::new(),

@@ -5,7 +5,7 @@ use crate::explain::message::{BufferBeyondTensor, PersistentL1, ShardGrid, SubDe
 use crate::explain::units::{bytes, grouped};
 
 pub(super) fn beyond_tensor(buffer: &BufferBeyondTensor) -> Verdict {
-    let title = "A circular buffer is larger than the tensor that it lies on";
+    let title = "A circular buffer is larger than the tensor that it is on";
     let list = [size("circular buffer", buffer.size), size("tensor in each core", buffer.tensor)];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
     let Some(over) = excess(buffer.size, buffer.tensor) else {
@@ -15,7 +15,7 @@ pub(super) fn beyond_tensor(buffer: &BufferBeyondTensor) -> Verdict {
     Verdict {
         title: format!("{title} by {}", bytes(over)),
         meaning: "The circular buffer uses the memory of a sharded L1 tensor (it is globally allocated) and would reach \
-                  beyond the tensor's shard into what lies behind it. No memory is missing: the shard shape and the op's \
+                  beyond the tensor's shard into what is behind it. No memory is missing: the shard shape and the op's \
                   block size do not agree."
             .to_owned(),
         fit: Fit::Invalid,

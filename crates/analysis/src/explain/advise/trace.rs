@@ -6,7 +6,7 @@ use crate::explain::release;
 use crate::explain::units::{bytes, grouped};
 
 /// The cost of traces without a region.
-pub(super) const DYNAMIC: &str = "With trace_region_size=0 (the default, 0.69 and later) traces lie in ordinary DRAM and \
+pub(super) const DYNAMIC: &str = "With trace_region_size=0 (the default, 0.69 and later) traces are in ordinary DRAM and \
     need no size. The cost: a capture is refused if DRAM buffers that it allocates or frees reach the trace's addresses.";
 
 pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Verdict {
@@ -115,7 +115,7 @@ pub(super) fn allocation() -> Verdict {
         title: "Device buffers are allocated while a trace is live".to_owned(),
         meaning: "This is not an out-of-memory error, but a cause of wrong results or a hang at replay. A trace is \
                   replayed with the addresses of its capture, and its intermediate buffers were freed after it. A buffer \
-                  that is allocated now may lie there: a replay overwrites it."
+                  that is allocated now may be there: a replay overwrites it."
             .to_owned(),
         fit: Fit::Warning,
         over: None,
