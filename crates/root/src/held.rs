@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use super::{Place, Root, RootError};
@@ -25,20 +24,18 @@ impl Root {
     /// Opens a file to be read later. For a host in memory, copies the first `limit` bytes.
     ///
     /// # Errors
-    /// If it cannot be opened, or is no regular file.
+    /// As [`Root::read_regular`].
     pub fn hold(&self, path: &str, limit: usize) -> Result<OpenFile, RootError> {
         self.hold_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     fn hold_raw(&self, path: &str, limit: usize) -> Result<OpenFile, Errno> {
         if let Place::Memory(tree) = &self.place {
-            return Ok(OpenFile { content: Content::Memory(tree.read(path, limit)?.bytes) });
+            return Ok(OpenFile {
+                content: Content::Memory(tree.read_regular(path, limit)?.bytes),
+            });
         }
-        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        let status = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-            return Err(Errno::INVAL);
-        }
+        let file = self.open_regular(path)?;
         Ok(OpenFile { content: Content::Open(File::from(file)) })
     }
 }

@@ -4,7 +4,8 @@
 //! system itself, a directory that holds a captured or made-up host (`--root DIR`), or a [`Tree`] in memory
 //! (`--demo`, tests). Nothing here can open a file for writing.
 //!
-//! Symbolic links of a directory root are resolved inside it, so that a capture cannot refer to files outside.
+//! Symbolic links of a directory root are resolved inside it, so that a capture cannot refer to files outside. Links
+//! below `/proc/PID/root` are resolved inside that tree, so that a container cannot refer to files of the host.
 
 pub mod batch;
 mod capture;
@@ -12,6 +13,7 @@ pub mod clock;
 mod folder;
 mod held;
 pub mod readers;
+mod regular;
 mod settled;
 mod tree;
 
@@ -31,6 +33,7 @@ use capture::Capture;
 pub use clock::Clock;
 pub use folder::Folder;
 pub use held::OpenFile;
+pub use regular::RegularFile;
 pub use settled::{Settled, Settler};
 pub use tree::{Entry, Tree};
 
@@ -125,6 +128,12 @@ impl RootError {
         matches!(self.errno, Errno::NODEV | Errno::NODATA | Errno::NXIO)
     }
 
+    /// True if the path is a link, a directory, a device or a pipe where a regular file is required.
+    #[must_use]
+    pub fn is_irregular(&self) -> bool {
+        self.errno == regular::IRREGULAR
+    }
+
     /// Returns the missing reason for this error. A missing file means that the driver or firmware does not publish the
     /// reading.
     #[must_use]
@@ -140,6 +149,7 @@ impl RootError {
             Errno::TIMEDOUT => Missing::failed(format!("{name}: timed out")),
             Errno::NODATA => Missing::failed(format!("{name}: no data while the chip resets")),
             Errno::NODEV | Errno::NXIO => Missing::failed(format!("{name}: the chip is gone")),
+            regular::IRREGULAR => Missing::failed(format!("{name} is not a regular file")),
             _ => Missing::failed(format!("{self}")),
         }
     }
@@ -316,7 +326,11 @@ impl Root {
                 let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
                 rustix::fs::openat2(handle, inside, flags, Mode::empty(), resolve)
             }
-            Place::System | Place::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+            Place::System => match regular::in_mount_namespace(path) {
+                Some((tree, inside)) => regular::open_inside(tree, inside, flags),
+                None => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+            },
+            Place::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
         }
     }
 }

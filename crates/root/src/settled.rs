@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{File, Place, READ, Root, RootError, Status, Tree};
+use super::{File, Place, Root, RootError, Status, Tree};
 
 /// Reads files of one kind, one after the other.
 #[derive(Debug)]
@@ -43,10 +43,10 @@ impl Root {
 }
 
 impl Settler<'_> {
-    /// Reads a file.
+    /// Reads a regular file.
     ///
     /// # Errors
-    /// If it cannot be opened or read.
+    /// As [`Root::read_regular`].
     pub fn read(&mut self, path: &str) -> Result<Settled<'_>, RootError> {
         let settled = self.settle(path);
         let copy = || File { bytes: self.last.clone() };
@@ -63,7 +63,7 @@ impl Settler<'_> {
     fn settle(&mut self, path: &str) -> Result<(bool, Status), Errno> {
         let source = match &self.root.place {
             Place::Memory(tree) => Source::Memory(tree, path),
-            Place::System | Place::Directory { .. } => Source::Open(self.root.open(path, READ)?),
+            Place::System | Place::Directory { .. } => Source::Open(self.root.open_regular(path)?),
         };
         source.read(&mut self.last, self.limit)?;
         for _ in 0..self.reads {
@@ -80,7 +80,7 @@ impl Settler<'_> {
 impl Source<'_> {
     fn read(&self, bytes: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
         match self {
-            Self::Memory(tree, path) => *bytes = tree.read(path, limit)?.bytes,
+            Self::Memory(tree, path) => *bytes = tree.read_regular(path, limit)?.bytes,
             Self::Open(file) => read_from_start(file, bytes, limit)?,
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
+use super::regular::{IRREGULAR, RegularFile};
 use super::{File, Status};
 
 /// Links followed before a path counts as a loop, as in Linux.
@@ -125,6 +126,18 @@ impl Tree {
             return Err(if self.is_directory(&path) { Errno::ISDIR } else { Errno::NOENT });
         };
         Ok(File { bytes: content(entry)?.iter().copied().take(limit).collect() })
+    }
+
+    /// Reads a file, unless the last component of its path is a link or a directory.
+    pub(super) fn read_regular(&self, path: &str, limit: usize) -> Result<RegularFile, Errno> {
+        let path = self.resolve(path, false)?;
+        if self.is_directory(&path) {
+            return Err(IRREGULAR);
+        }
+        let bytes = content(self.entries.get(&path).ok_or(Errno::NOENT)?)?;
+        let size = bytes.len() as u64;
+        let bytes = bytes.iter().copied().take(limit).collect();
+        Ok(RegularFile { bytes, size, status: self.status(&path)? })
     }
 
     pub(super) fn status(&self, path: &str) -> Result<Status, Errno> {
