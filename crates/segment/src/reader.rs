@@ -71,6 +71,15 @@ impl Reader {
         Ok(View::new(bytes)?.header())
     }
 
+    /// Returns the size of the whole segment in bytes, at most [`MAX_SEGMENT_BYTES`], for which the first
+    /// [`HEADER_BYTES`] bytes of the file are enough.
+    ///
+    /// # Errors
+    /// [`SegmentError`] if the bytes are no beginning of a segment of this major version.
+    pub fn segment_bytes(bytes: &[u8]) -> Result<u64, SegmentError> {
+        Ok(View::new(bytes)?.word(fixed::SEGMENT_BYTES))
+    }
+
     /// Bytes from the start of the file that [`Reader::parse_summary`] needs.
     pub const SUMMARY_BYTES: usize = super::layout::Plan::FIRST_NAME_WORD * WORD_BYTES;
 }

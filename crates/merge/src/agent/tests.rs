@@ -292,6 +292,8 @@ fn segments_that_cannot_be_read_are_named() {
     for hostile in [Vec::new(), vec![0; 1 << 20], vec![0xff; 4096], other] {
         assert_eq!(finding_ids(&with(Entry::file(hostile))), ["segment-unusable"]);
     }
+    let link = with(Entry::Link("/dev/tenstorrent/0".to_owned()));
+    assert_eq!(finding_ids(&link), ["segment-unusable"]);
 }
 
 #[test]

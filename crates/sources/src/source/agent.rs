@@ -49,10 +49,9 @@ pub fn read(
         for name in directory.names.iter().filter_map(|name| name.to_str()) {
             let Some((pid, start_ticks)) = parse_file_name(name) else { continue };
             let path = format!("{}/{name}", directory.path);
-            let Some(content) = read_segment(root, &path, (pid, start_ticks), depth) else {
+            let Some((content, uid)) = read_segment(root, &path, (pid, start_ticks), depth) else {
                 continue;
             };
-            let uid = root.status(&path).ok().and_then(|status| status.uid);
             segments.push(SegmentFile {
                 path,
                 pid,
@@ -69,44 +68,54 @@ pub fn read(
     (segments, source)
 }
 
-/// Reads a segment; `None` if it was removed.
+/// Reads a segment and its owner; `None` if it was removed.
 fn read_segment(
     root: &Root,
     path: &str,
     owner: (i32, u64),
     depth: Depth,
-) -> Option<Field<Segment>> {
-    let content = match read_whole(root, path, depth) {
+) -> Option<(Field<Segment>, Option<u32>)> {
+    let mut uid = None;
+    let content = match read_whole(root, path, depth, &mut uid) {
         Ok(content) => content,
         Err(error) if error.is_absent() => return None,
-        Err(error) if error.is_denied() => return Some(Err(denied(path))),
-        Err(error) => return Some(Err(Missing::failed(error.errno.to_string()))),
+        Err(error) if error.is_irregular() => return Some((Err(error.missing()), None)),
+        Err(error) => {
+            let why = match error.is_denied() {
+                true => denied(path),
+                false => Missing::failed(error.errno.to_string()),
+            };
+            return Some((Err(why), root.status(path).ok().and_then(|status| status.uid)));
+        }
     };
-    Some(content.map_err(|error| missing(&error)).and_then(|segment| check_owner(segment, owner)))
+    let content =
+        content.map_err(|error| missing(&error)).and_then(|segment| check_owner(segment, owner));
+    Some((content, uid))
 }
 
-/// Copies the file until nothing in it is torn, or gives the copy with the least that is.
+/// Copies the file until nothing in it is torn, or gives the copy with the least that is. Sets `uid` to its owner.
 fn read_whole(
     root: &Root,
     path: &str,
     depth: Depth,
+    uid: &mut Option<u32>,
 ) -> Result<Result<Segment, SegmentError>, RootError> {
     let mut best: Option<Result<Segment, SegmentError>> = None;
     for _ in 0..MAX_READS {
-        let segment = match depth {
-            Depth::Summary | Depth::Programs => {
-                let summary = root.read(path, Reader::SUMMARY_BYTES)?.bytes;
-                match Reader::parse_summary(&summary) {
-                    Ok(segment)
-                        if depth == Depth::Programs && has_run_programs(&segment)
-                            || may_overlap(&segment) =>
-                    {
-                        Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes)
+        let file = root.read_regular(path, Reader::SUMMARY_BYTES)?;
+        *uid = file.status.uid;
+        let segment = match Reader::parse_summary(&file.bytes) {
+            Ok(segment) if is_read_whole(&segment, depth) => {
+                match bytes_to_read(&file.bytes, file.size) {
+                    Ok(bytes) => {
+                        let file = root.read_regular(path, bytes)?;
+                        *uid = file.status.uid;
+                        Reader::parse(&file.bytes)
                     }
-                    summary => summary,
+                    Err(error) => Err(error),
                 }
             }
-            Depth::Full => Reader::parse(&root.read(path, MAX_SEGMENT_BYTES)?.bytes),
+            summary => summary,
         };
         let is_better = match (&segment, &best) {
             (Ok(new), Some(Ok(old))) => new.losses.torn < old.losses.torn,
@@ -121,6 +130,24 @@ fn read_whole(
         }
     }
     Ok(best.unwrap_or(Err(SegmentError::Short { needed: MIN_SEGMENT_BYTES as u64, given: 0 })))
+}
+
+/// True if a segment is read to its end: to see what its summary does not have.
+fn is_read_whole(summary: &Segment, depth: Depth) -> bool {
+    match depth {
+        Depth::Full => true,
+        Depth::Programs => has_run_programs(summary) || may_overlap(summary),
+        Depth::Summary => may_overlap(summary),
+    }
+}
+
+/// Returns the size of a segment as its header states it. A longer file has nothing to read behind that.
+fn bytes_to_read(header: &[u8], file_bytes: u64) -> Result<usize, SegmentError> {
+    let needed = Reader::segment_bytes(header)?;
+    if file_bytes < needed {
+        return Err(SegmentError::Short { needed, given: file_bytes });
+    }
+    Ok(usize::try_from(needed).unwrap_or(MAX_SEGMENT_BYTES))
 }
 
 fn has_run_programs(segment: &Segment) -> bool {
@@ -222,4 +249,43 @@ pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use std::fs::File;
+
+    use ttmem_model::Timestamp;
+    use ttmem_root::{Entry, Tree};
+
+    use super::*;
+
+    const NAME: &str = "/dev/shm/ttmem-42-7";
+
+    fn detail(root: &Root) -> String {
+        let memory = SharedMemory::list(root, &[]);
+        let (segments, _) = read(root, Clock::Fixed(Timestamp(0)), &memory, Depth::Full);
+        segments[0].content.as_ref().unwrap_err().detail.clone()
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let mut tree = Tree::new();
+        tree.put("/home/eve/file", Entry::file("x"));
+        tree.put(NAME, Entry::Link("/home/eve/file".to_owned()));
+        assert_eq!(detail(&Root::memory(tree)), "ttmem-42-7 is not a regular file");
+    }
+
+    #[test]
+    fn a_huge_file_is_read_no_further_than_its_header_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(&NAME[1..]);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let root = Root::directory(folder.path()).unwrap().capturing();
+        assert!(!detail(&root).is_empty());
+        let captured = root.captured();
+        let file = captured.iter().find_map(|(path, entry)| match entry {
+            Entry::File { bytes, .. } if path == NAME => Some(bytes.len()),
+            _ => None,
+        });
+        assert_eq!(file, Some(Reader::SUMMARY_BYTES));
+    }
+}

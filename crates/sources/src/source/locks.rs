@@ -59,7 +59,7 @@ pub fn read(root: &Root, owners: &[Pid]) -> Vec<Lock> {
         for name in directory.names.iter().filter_map(|name| name.to_str()) {
             let Some(lock_name) = name.strip_prefix(PREFIX) else { continue };
             let path = format!("{}/{name}", directory.path);
-            let Ok(file) = root.read(&path, LOCK_BYTES) else { continue };
+            let Ok(file) = root.read_regular(&path, LOCK_BYTES) else { continue };
             let Some(held) = parse(&file.bytes) else { continue };
             let holder = held.map(|(own_pid, is_awaited)| Holder {
                 own_pid,

@@ -1,7 +1,8 @@
 //! The directories of shared memory: `/dev/shm` of this namespace, and of every other mount namespace.
 //!
 //! A process in a container has a `/dev/shm` of its own, reached through `/proc/<pid>/root`. Several namespaces may see
-//! the same directory, such as containers that share the host's: it is listed once.
+//! the same directory, such as containers that share the host's: it is listed once. Links of a container are resolved
+//! inside its tree. Any user may create files there: they are read with [`Root::read_regular`], which follows no link.
 
 use std::ffi::OsString;
 

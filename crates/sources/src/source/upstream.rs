@@ -137,6 +137,9 @@ fn read_region(
     if error.is_absent() {
         return None;
     }
+    if error.is_irregular() {
+        return Some((Err(error.missing()), None));
+    }
     let why = match error.is_denied() {
         true => denied(path),
         false => Missing::failed(error.errno.to_string()),
@@ -196,6 +199,18 @@ mod tests {
         let upstream = read(Entry::changing(copies));
         assert!(upstream.regions()[0].content.as_ref().unwrap_err().detail.contains("changed"));
         assert_eq!(upstream.finish(0).1.status, SourceStatus::Failed);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let mut tree = Tree::new();
+        tree.put("/home/eve/region", Entry::file(region(1)));
+        tree.put("/dev/shm/tt_device_5_memory", Entry::Link("/home/eve/region".to_owned()));
+        let root = Root::memory(tree);
+        let clock = Clock::Fixed(ttmem_model::Timestamp(0));
+        let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[]));
+        let missing = upstream.regions()[0].content.as_ref().unwrap_err();
+        assert_eq!(missing.detail, "tt_device_5_memory is not a regular file");
     }
 
     #[test]
