@@ -51,6 +51,11 @@ impl<'a> Joined<'a> {
         Self { facts, chips, owners, segment_owners }
     }
 
+    /// The writers of a region's slots.
+    pub(super) fn writers(&self, region: usize) -> &[Writer] {
+        self.owners.get(region).map_or(&[], Vec::as_slice)
+    }
+
     /// Who wrote a segment.
     pub(super) fn segment_owner(&self, segment: usize) -> Writer {
         self.segment_owners.get(segment).copied().unwrap_or(Writer::Gone { reused: false })

@@ -15,6 +15,7 @@ mod join;
 mod l1;
 pub mod listing;
 mod memory;
+mod ownership;
 mod processes;
 mod why;
 pub mod words;
@@ -27,6 +28,7 @@ use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
 pub use buffers::buffers;
+pub use ownership::reject_forged;
 pub use why::{Part, Rule, Why, why};
 
 use join::Joined;

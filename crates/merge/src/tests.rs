@@ -134,6 +134,25 @@ fn regions_that_cannot_be_read_give_blanks_with_the_reason_and_a_finding() {
 }
 
 #[test]
+fn a_region_of_another_user_than_its_process_is_not_used() {
+    let with_owner = |uid| {
+        let region = fake::Region::new(fake::Host::n150().region_ids()[0]);
+        let region = region.slot(fake::PID, "python3", fake::BYTES);
+        let entry = ttmem_root::Entry::File { bytes: region.image(), uid };
+        let path = fake::region_path(fake::Host::n150().region_ids()[0]);
+        snapshot(Host::n150().file(path, entry).into_tree())
+    };
+    for uid in [0, 1000] {
+        assert_eq!(finding_ids(&with_owner(uid)), [""; 0], "{uid}");
+    }
+    let forged = with_owner(1001);
+    assert_eq!(finding_ids(&forged), ["region-unusable"]);
+    assert_eq!(why(&forged.chips[0].memory.dram.used), MissingReason::Failed);
+    let text = &forged.findings[0].text;
+    assert!(text.ends_with("it belongs to bob, and process 4242 in it to alice"), "{text}");
+}
+
+#[test]
 fn odd_regions_that_can_be_read_are_right() {
     for name in [
         "long_region",

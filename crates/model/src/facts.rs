@@ -237,6 +237,8 @@ pub struct RegionFile {
     /// The processes through whose roots it was found, one of each mount namespace; none for this namespace's own
     /// `/dev/shm`, which any process may see.
     pub through: Vec<Pid>,
+    /// The number of the user who owns the file.
+    pub uid: Option<u32>,
     /// The user who owns the file: the name, or the number where no name is known.
     pub user: Option<String>,
     /// When it was read.
@@ -256,6 +258,8 @@ pub struct SegmentFile {
     pub start_ticks: u64,
     /// The processes through whose roots it was found, as of a region.
     pub through: Vec<Pid>,
+    /// The number of the user who owns the file.
+    pub uid: Option<u32>,
     /// The user who owns the file: the name, or the number where no name is known.
     pub user: Option<String>,
     /// When it was read.

@@ -192,6 +192,12 @@ impl Root {
         matches!(self.place, Place::System)
     }
 
+    /// True if files have the owners that they have on the host: those of a copy in a directory do not.
+    #[must_use]
+    pub fn has_owners(&self) -> bool {
+        !matches!(self.place, Place::Directory { .. })
+    }
+
     /// Reads the first `limit` bytes of a file.
     ///
     /// # Errors

@@ -198,7 +198,7 @@ impl Collector {
             processes: &processes_found,
         });
         let sources = [kmd.source, upstream, agent].into_iter().chain(l1.sources).collect();
-        Facts {
+        let mut facts = Facts {
             time: clock.now(),
             demo: self.demo,
             host: host(root, kmd.version),
@@ -209,7 +209,11 @@ impl Collector {
             l1: l1.chips,
             processes: processes_found,
             processes_hidden: process::are_hidden(root),
+        };
+        if root.has_owners() {
+            ttmem_merge::reject_forged(&mut facts);
         }
+        facts
     }
 }
 

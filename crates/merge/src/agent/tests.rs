@@ -297,6 +297,24 @@ fn segments_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn a_segment_of_another_user_than_its_process_is_not_used() {
+    let path = format!("/dev/shm/{}", segment(PID).name());
+    let with_owner = |uid| {
+        let entry = Entry::File { bytes: segment(PID).image(), uid };
+        snapshot(Host::n150().file(path.clone(), entry).into_tree())
+    };
+    for uid in [0, 1000] {
+        let quality = with_owner(uid).chips[0].memory.dram.used.quality();
+        assert_eq!(quality, Some(ttmem_model::Quality::Exact), "{uid}");
+    }
+    let forged = with_owner(1001);
+    assert_eq!(finding_ids(&forged), ["segment-unusable"]);
+    assert_eq!(used(&forged, 0)[0].value(), Some(&BYTES.dram));
+    let text = &forged.findings[0].text;
+    assert!(text.ends_with("it belongs to bob, and process 4242 in it to alice"), "{text}");
+}
+
+#[test]
 fn a_segment_cut_or_scribbled_on_does_no_harm() {
     let image = segment(PID).image();
     let path = format!("/dev/shm/{}", segment(PID).name());

@@ -57,6 +57,7 @@ pub fn read(
                 pid,
                 start_ticks,
                 through: directory.through.clone(),
+                uid,
                 user: uid.map(|uid| users.name(root, uid)),
                 read_at: clock.now(),
                 content,

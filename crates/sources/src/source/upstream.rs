@@ -64,6 +64,7 @@ impl Upstream {
                         path,
                         id,
                         through: directory.through.clone(),
+                        uid,
                         user: uid.map(|uid| self.users.name(root, uid)),
                         read_at: clock.now(),
                         content,
