@@ -126,7 +126,8 @@ fn denied(inputs: &Inputs<'_>) -> Option<Check> {
     }
 }
 
-/// The segments in this namespace's own directory whose processes are gone. Nothing else may be removed.
+/// The segments in this namespace's own directory whose processes are gone. Nothing else may be removed. Outside the
+/// initial pid namespace these are only the segments that record the end of their process.
 #[must_use]
 pub fn removable(facts: &Facts) -> Vec<&SegmentFile> {
     let mut left = segments_left(facts);

@@ -75,7 +75,7 @@ fn lock_check(inputs: &Inputs<'_>, lock: &Lock, holder: &Holder) -> Option<Check
     let named = |pid: &Pid| who::name(inputs.root, inputs.facts, *pid).to_string();
     let name = &lock.name;
     let Some(pid) = holder.pid else {
-        if inputs.facts.processes_hidden {
+        if inputs.facts.processes_hidden || inputs.facts.processes_outside {
             return None;
         }
         return Some(Check::warn(

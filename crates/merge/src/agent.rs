@@ -59,7 +59,10 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Writer {
         }
         reused = true;
     }
-    if !reused && (outside || facts.processes_hidden) {
+    let has_exited =
+        file.content.as_ref().is_ok_and(|segment| segment.header.state == AgentState::Exited);
+    let may_run_outside = facts.processes_outside && !has_exited;
+    if may_run_outside || !reused && (outside || facts.processes_hidden) {
         return Writer::Outside;
     }
     Writer::Gone { reused }

@@ -264,6 +264,9 @@ fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
             MissingReason::Unsupported => {
                 "its numbers are not shown: use a ttmem that knows this version"
             }
+            _ if joined.facts.processes_outside => {
+                "its numbers are not shown; run ttmem on the host to see whether its owners have ended"
+            }
             _ => {
                 "its numbers are not shown; once its owners have ended, removing the file does no harm"
             }

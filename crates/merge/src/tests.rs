@@ -152,6 +152,39 @@ fn a_region_of_another_user_than_its_process_is_not_used() {
     assert!(text.ends_with("it belongs to bob, and process 4242 in it to alice"), "{text}");
 }
 
+/// A host whose processes ttmem sees from a pid namespace with this number.
+fn seen_from(host: Host, namespace: &str) -> ttmem_model::facts::Facts {
+    let mut tree = host.into_tree();
+    tree.put("/proc/self/ns/pid", ttmem_root::Entry::Link(format!("pid:[{namespace}]")));
+    collector(tree).facts()
+}
+
+#[test]
+fn an_unseen_process_is_gone_only_in_the_initial_pid_namespace() {
+    let id = fake::Host::n150().region_ids()[0];
+    let dead = || {
+        let segment = fake::segment::Segment::wormhole(77, 5, id);
+        Host::n150().without_process(PID).segment_of(77, segment)
+    };
+    let is_left = |facts: &ttmem_model::facts::Facts| !crate::segments_left(facts).is_empty();
+    assert!(is_left(&seen_from(dead(), "4026531836")));
+    let inner = seen_from(dead(), "4026532999");
+    assert!(!is_left(&inner));
+
+    let exited = fake::segment::Segment::wormhole(77, 5, id);
+    let exited = exited.state(ttmem_segment::AgentState::Exited);
+    assert!(is_left(&seen_from(Host::n150().segment_of(77, exited), "4026532999")));
+
+    // Process 77 in this namespace started at another tick than the one that the segment is of.
+    let reused = dead().process(fake::Process::new(77, "cron"));
+    assert!(!is_left(&seen_from(reused, "4026532999")));
+
+    // No device is open outside the namespace: who wrote the region is gone wherever it ran.
+    let stale = |facts| crate::merge(&facts, None).chips[0].memory.dram.stale.value().copied();
+    assert_eq!(stale(inner), Some(BYTES.dram));
+    assert_eq!(stale(seen_from(dead().outside(0, 1), "4026532999")), Some(0));
+}
+
 #[test]
 fn odd_regions_that_can_be_read_are_right() {
     for name in [

@@ -41,6 +41,8 @@ pub struct Facts {
     pub processes: BTreeMap<Pid, ProcessFacts>,
     /// True if procfs hides other users' processes: one that is not to be found may run all the same.
     pub processes_hidden: bool,
+    /// True if ttmem is not in the initial pid namespace: a process that is not to be found may run outside of its own.
+    pub processes_outside: bool,
 }
 
 /// One PCIe function of the driver.

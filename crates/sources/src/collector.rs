@@ -209,6 +209,7 @@ impl Collector {
             l1: l1.chips,
             processes: processes_found,
             processes_hidden: process::are_hidden(root),
+            processes_outside: process::is_in_inner_namespace(root),
         };
         if root.has_owners() {
             ttmem_merge::reject_forged(&mut facts);

@@ -63,6 +63,11 @@ fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
                 format!("{}: {}", file.path, missing.detail),
                 "its numbers are not shown; start the process with the ttmem run of this version",
             ),
+            _ if joined.facts.processes_outside => (
+                "segment-unusable",
+                format!("{}: {}", file.path, missing.detail),
+                "its numbers are not shown; ttmem doctor --clean on the host removes it once its process has ended",
+            ),
             _ => (
                 "segment-unusable",
                 format!("{}: {}", file.path, missing.detail),

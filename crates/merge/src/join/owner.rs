@@ -72,6 +72,8 @@ impl<'a> Finder<'a> {
         match candidates.iter().find(is_owner) {
             Some(candidate) => Writer::Live(candidate.pid),
             None if self.outside && candidates.is_empty() => Writer::Outside,
+            // The driver counts the open files outside this namespace: without any, no writer runs there.
+            None if self.facts.processes_outside && (self.outside || !must_hold) => Writer::Outside,
             None => Writer::Gone { reused: !candidates.is_empty() },
         }
     }

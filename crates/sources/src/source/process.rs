@@ -181,6 +181,14 @@ pub fn are_hidden(root: &Root) -> bool {
     })
 }
 
+/// True if this process is in another pid namespace than the initial one, so that processes outside of it are not shown.
+#[must_use]
+pub fn is_in_inner_namespace(root: &Root) -> bool {
+    /// The kernel's inode number of the initial pid namespace (`PROC_PID_INIT_INO`, Linux 3.8 and newer).
+    const INITIAL: &str = "pid:[4026531836]";
+    root.link("/proc/self/ns/pid").is_ok_and(|own| own.as_os_str() != INITIAL)
+}
+
 /// The first number behind a key of `status`.
 fn status_number(status: &str, key: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
