@@ -205,9 +205,14 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
     let outside = chip.owners.outside_namespace.value().copied();
     let is_held =
         locks.iter().any(|lock| lock.name.starts_with("CHIP_IN_USE") && lock.holder.is_some());
+    let unseen = unseen_owner(evidence, device);
     let (used, reason) = match (outside, chip.owners.outside_namespace.missing()) {
         _ if !owners.is_empty() || is_held => (Use::InUse, None),
+        _ if unseen.is_some() => (Use::InUse, unseen),
         (Some(outside), _) if outside > 0 => (Use::InUse, None),
+        _ if let Some(reason) = unreachable(evidence.snapshot, chip.id) => {
+            (Use::Unknown, Some(reason))
+        }
         // A chip without a device is a mock or simulated one: its owners are those that its region or agent names.
         (None, Some(missing)) if device.is_some() => (Use::Unknown, Some(missing.detail.clone())),
         _ => (Use::Free, None),
@@ -227,6 +232,33 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
         reset_chips: board.iter().map(|chip| chip.index).collect(),
         reset_ends: ends.into_iter().collect(),
     }
+}
+
+/// Findings of a chip that does not answer: its files then do not prove that it is free.
+const UNREACHABLE: [&str; 3] = ["chip-answers-ones", "chip-vanished", "device-late"];
+
+/// The reason that nothing can be known of a chip, from its findings.
+fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
+    let finding = snapshot
+        .findings
+        .iter()
+        .find(|finding| finding.chip == Some(chip) && UNREACHABLE.contains(&finding.id.as_str()))?;
+    Some(finding.text.clone())
+}
+
+/// An owner that the driver lists and that is not seen here: it ended while another process keeps its file open, or it is
+/// hidden.
+fn unseen_owner(evidence: &Evidence<'_>, device: Option<u32>) -> Option<String> {
+    let facts = evidence.facts;
+    let device = facts.devices.iter().find(|facts| Some(facts.number) == device)?;
+    let holders = device.holders.as_ref().ok()?;
+    if let Some(pid) = holders.pids.iter().find(|pid| !facts.processes.contains_key(pid)) {
+        return Some(format!(
+            "the driver lists process {pid} as an owner, and it is not seen here"
+        ));
+    }
+    let is_open = holders.outside > 0 && !holders.complete;
+    is_open.then(|| format!("the driver counts open files: {}", holders.open_files))
 }
 
 /// The number of the device that a chip is reached through.

@@ -36,3 +36,38 @@ fn the_json_has_the_verdicts() {
     assert_eq!(value["chips"][0]["use"], "in-use");
     assert_eq!(value["chips"][0]["owners"][0]["pid"], 4242);
 }
+
+/// What the real driver published: no chip is free that it lists as open, that does not answer, or whose owners it does
+/// not list.
+#[test]
+fn a_chip_is_free_only_where_that_is_known() {
+    let (free, used, unknown) = ("free", "in-use", "unknown");
+    let trees = [
+        ("2.0.0-one-owner", [unknown, unknown]),
+        ("2.4.1-one-owner", [unknown, unknown]),
+        ("2.5.0-one-owner", [used, free]),
+        ("2.7.0-one-owner", [used, free]),
+        ("2.10.1-pre-one-owner", [used, free]),
+        ("2.10.1-pre-idle", [free, free]),
+        ("2.10.1-pre-in-reset", [unknown, unknown]),
+        ("2.10.1-pre-dead-link", [unknown, unknown]),
+    ];
+    for (name, expected) in trees {
+        let folder = tempfile::tempdir().unwrap();
+        let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/kmd");
+        let archive = fixtures.join(format!("kmd-{name}.tar.gz"));
+        let mut tar = std::process::Command::new("tar");
+        assert!(
+            tar.arg("xzf").arg(archive).arg("-C").arg(folder.path()).status().unwrap().success()
+        );
+        let root = folder.path().to_str().unwrap();
+        let output = ttmem(&["--root", root, "who", "--json"]).output().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let uses: Vec<_> =
+            value["chips"].as_array().unwrap().iter().map(|chip| &chip["use"]).collect();
+        assert_eq!(uses, expected, "{name}");
+        let code =
+            if expected.contains(&unknown) { 4 } else { i32::from(expected.contains(&used)) };
+        assert_eq!(output.status.code(), Some(code), "{name}");
+    }
+}

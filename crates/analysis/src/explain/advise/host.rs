@@ -125,7 +125,7 @@ pub(super) fn lock(wait: &LockWait) -> Verdict {
             .to_owned(),
         list.into_iter().flatten().collect(),
         vec![
-            advice(format!("{holder} has to finish or to be ended. `ttmem doctor` names the holder of each lock and whether somebody waits."), None),
+            advice(format!("{holder} has to finish or to be ended. `ttmem doctor` names the holder of each lock and whether another process waits."), None),
             advice("Process numbers in a container are those of the container: look there if no such process exists on the host.", None),
         ],
     );

@@ -138,9 +138,11 @@ struct Scan {
 
 impl Scan {
     fn run(root: &Root) -> Self {
-        let mut scan = Self { pids: BTreeMap::new(), complete: true };
+        let all = crate::source::process::pids(root);
+        // A capture may have no processes at all, which proves nothing.
+        let mut scan = Self { pids: BTreeMap::new(), complete: !all.is_empty() };
         let own = own_pid(root);
-        for pid in crate::source::process::pids(root).into_iter().filter(|pid| Some(*pid) != own) {
+        for pid in all.into_iter().filter(|pid| Some(*pid) != own) {
             match open_devices(root, pid) {
                 Ok(numbers) => {
                     for number in numbers {
@@ -173,7 +175,7 @@ impl Scan {
         let found = self.of(number).unwrap_or_default();
         let outside = open_files.saturating_sub(found.open_files);
         // A file that is shared by fork is listed once by the driver and found in each process.
-        Holders { outside, open_files, complete: self.complete, ..found }
+        Holders { outside, open_files, complete: self.complete || outside == 0, ..found }
     }
 }
 
