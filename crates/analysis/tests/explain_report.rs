@@ -161,7 +161,7 @@ fragmented_detailed_memory_usage.csv: memory in use, with the table of blocks (b
   dram         12  1,072,693,184        0  1,072,693,184  1,072,693,184       0.0 %
   l1           64      1,393,312  655,360        737,952        131,072      82.2 %
   l1_small                     0        0              0              0
-  dram: 0 blocks allocated; 1 hole, the largest 1,072,693,184 bytes (1022.9 MiB) at 0.
+  dram: 0 blocks allocated; 1 hole, the largest 1,072,693,184 bytes (1023.0 MiB) at 0.
   l1: 5 blocks allocated, the largest 131,072 bytes (128.0 KiB) at 1,131,168; 6 holes, the largest
   131,072 bytes (128.0 KiB) at 1,262,240.
 ";
@@ -216,7 +216,7 @@ fn a_report_without_its_block_table_keeps_the_totals() {
     let shown = ttmem_analysis::explain::render_reports(&[report], 200, true);
     assert!(
         shown
-            .contains("dram: 0 of 12,884,901,504 bytes (11.9 GiB) allocated in all banks together"),
+            .contains("dram: 0 of 12,884,901,504 bytes (12.0 GiB) allocated in all banks together"),
         "{shown}"
     );
 }

@@ -24,7 +24,7 @@ pub(super) fn bytes(number: u64) -> String {
         return exact;
     }
     let (size, unit) = UNITS.into_iter().find(|(size, _)| number >= *size).unwrap_or((1, "B"));
-    let tenths = u128::from(number) * 10 / u128::from(size);
+    let tenths = (u128::from(number) * 10 + u128::from(size) / 2) / u128::from(size);
     format!("{exact} ({}.{} {unit})", tenths / 10, tenths % 10)
 }
 
@@ -46,8 +46,8 @@ mod tests {
         assert_eq!(bytes(1), "1 byte");
         assert_eq!(bytes(192), "192 bytes");
         assert_eq!(bytes(525_664), "525,664 bytes (513.3 KiB)");
-        assert_eq!(bytes(1_072_693_184), "1,072,693,184 bytes (1022.9 MiB)");
-        assert_eq!(bytes(u64::MAX), "18,446,744,073,709,551,615 bytes (17179869183.9 GiB)");
+        assert_eq!(bytes(1_072_693_184), "1,072,693,184 bytes (1023.0 MiB)");
+        assert_eq!(bytes(u64::MAX), "18,446,744,073,709,551,615 bytes (17179869184.0 GiB)");
         assert_eq!(count(1, "core"), "1 core");
         assert_eq!(count(1200, "bank"), "1,200 banks");
     }
