@@ -106,7 +106,7 @@ fn a_real_collector_takes_the_metrics_and_may_come_and_go() {
     ]);
 
     rotel.kill();
-    assert!(lines.next().unwrap().unwrap().contains("does not take metrics"));
+    assert!(lines.next().unwrap().unwrap().contains("does not accept metrics"));
     let mut client = Client::connect(&folder.path().join("s"), Duration::ZERO).unwrap();
     for _ in 0..5 {
         assert_eq!(client.wait().unwrap().snapshot().unwrap().chips.len(), 4);
