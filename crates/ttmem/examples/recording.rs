@@ -10,8 +10,7 @@
 use std::error::Error;
 use std::io::Write as _;
 
-use ttmem::tui::demo::Work;
-use ttmem::tui::history::Moment;
+use ttmem::testing::{Moment, Work};
 use ttmem_fake::{BYTES, Host, NOW, Process};
 use ttmem_recording::{Contents, Encoder, Header, Limits, Tracker};
 use ttmem_root::{Clock, Root};

@@ -3,23 +3,23 @@
 //! Each command has a file with its options; flags that several commands share are in [`common`]. Help, completions and
 //! man pages are generated from here.
 
-pub mod buffers;
-pub mod capture;
-pub mod common;
-pub mod diff;
-pub mod doctor;
-pub mod explain;
-pub mod foreign;
-pub mod l1;
-pub mod record;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod serve;
-pub mod snapshot;
-pub mod top;
-pub mod usage;
-pub mod who;
+pub(crate) mod buffers;
+pub(crate) mod capture;
+pub(crate) mod common;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod foreign;
+pub(crate) mod l1;
+pub(crate) mod record;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod snapshot;
+pub(crate) mod top;
+pub(crate) mod usage;
+pub(crate) mod who;
 
 use clap::{Parser, Subcommand};
 
@@ -33,21 +33,21 @@ use crate::error::{EXIT_CODES, Error};
 /// written, and no device is opened without --l1.
 #[derive(Debug, Parser)]
 #[command(name = "ttmem", version, after_help = EXIT_CODES, max_term_width = 91)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Options of plain `ttmem`.
     #[command(flatten)]
-    pub snapshot: SnapshotArgs,
+    pub(crate) snapshot: SnapshotArgs,
     /// Options of every command.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
     /// The command, if one is given.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 /// A command.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Watch chips and processes live.
     Top(top::TopArgs),
     /// Show the L1 of each worker core: circular buffers, kernels, and their processes.
@@ -103,7 +103,7 @@ impl Cli {
     /// # Errors
     /// [`Error::Usage`] if options of plain `ttmem` come before a command, or if `--server` is given to a command that
     /// does not read from a server.
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.command.is_some() && self.snapshot != SnapshotArgs::default() {
             return Err(Error::usage(
                 "only common options, such as --demo, may precede a command; \

@@ -1,24 +1,24 @@
 //! The commands. Each turns checked arguments into output and an exit code.
 
-pub mod buffers;
-pub mod capture;
-pub mod config;
-pub mod diff;
-pub mod doctor;
-pub mod explain;
-pub mod l1;
-pub mod mcp;
-pub mod record;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod serve;
-pub mod snapshot;
-pub mod target;
-pub mod text;
-pub mod top;
-pub mod who;
-pub mod why;
+pub(crate) mod buffers;
+pub(crate) mod capture;
+pub(crate) mod config;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod l1;
+pub(crate) mod mcp;
+pub(crate) mod record;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod snapshot;
+pub(crate) mod target;
+pub(crate) mod text;
+pub(crate) mod top;
+pub(crate) mod who;
+pub(crate) mod why;
 
 /// Returns an environment variable; invalid UTF-8 in it is replaced.
 fn variable(name: &str) -> Option<String> {

@@ -17,15 +17,15 @@ use crate::tui::look::Theme;
 use crate::tui::select::Column;
 use crate::units::Interval;
 
-pub use file::{Configuration, path};
+pub(crate) use file::{Configuration, path};
 
 /// An error in a configuration, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The error, and the valid values.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for Fault {
@@ -192,7 +192,7 @@ impl Settings {
     /// The settings that a file's text makes of the usual ones, and everything that is wrong with it. What is wrong
     /// keeps its usual value.
     #[must_use]
-    pub fn parse(text: &str) -> (Self, Vec<Fault>) {
+    pub(crate) fn parse(text: &str) -> (Self, Vec<Fault>) {
         let mut settings = Self::default();
         let mut faults = Vec::new();
         let table = match DeTable::parse(text) {
@@ -219,7 +219,7 @@ impl Settings {
 
     /// The file with every key at its usual value, each with what it is for. Read, it changes nothing.
     #[must_use]
-    pub fn default_file() -> String {
+    pub(crate) fn default_file() -> String {
         let usual = Self::default();
         let mut text = String::from(
             "# ttmem top: its choices. This file is read from $XDG_CONFIG_HOME/ttmem/config.toml,\n\
@@ -239,7 +239,7 @@ impl Settings {
 
     /// The text of a file with what differs between two settings changed in place. Comments and everything else stay.
     #[must_use]
-    pub fn changed(text: &str, before: &Self, after: &Self) -> String {
+    pub(crate) fn changed(text: &str, before: &Self, after: &Self) -> String {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         for key in KEYS {
             let value = (key.write)(after);

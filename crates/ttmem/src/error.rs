@@ -10,7 +10,7 @@ use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
 ///
 /// Exit codes are stable. They follow nvidia-smi where it has a code for the same condition: 2, 3, 4, 6 and 9.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
+pub(crate) enum Error {
     /// A limit was exceeded, or a check failed: exit code 1.
     Limit(String),
     /// Invalid arguments: exit code 2.
@@ -32,7 +32,7 @@ pub enum Error {
 }
 
 /// The exit codes, as `--help` and the man page list them.
-pub const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    success
   1    a limit was exceeded, a check of ttmem doctor did not pass, or a chip is in use
@@ -49,7 +49,7 @@ Exit codes:
 impl Error {
     /// Returns the exit code of the process.
     #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Limit(_) => 1,
             Self::Usage(_) => 2,
@@ -65,7 +65,7 @@ impl Error {
 
     /// Returns the text.
     #[must_use]
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self {
             Self::Limit(text)
             | Self::Usage(text)
@@ -80,17 +80,17 @@ impl Error {
     }
 
     /// Creates an error about invalid arguments.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())
     }
 
     /// Creates an error about something that is not supported here.
-    pub fn unsupported(message: impl Into<String>) -> Self {
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Self::Unsupported(message.into())
     }
 
     /// Creates an error about something that does not exist.
-    pub fn not_found(message: impl Into<String>) -> Self {
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::NotFound(message.into())
     }
 
@@ -98,7 +98,7 @@ impl Error {
     ///
     /// The variant follows from the cause: [`Self::NotFound`], [`Self::Permission`] or [`Self::File`].
     #[must_use]
-    pub fn reading(path: &Path, error: &io::Error, remedy: &str) -> Self {
+    pub(crate) fn reading(path: &Path, error: &io::Error, remedy: &str) -> Self {
         let message = format!("cannot read {}: {error}; {remedy}", path.display());
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound(message),
@@ -109,13 +109,13 @@ impl Error {
 
     /// Creates an error about something that cannot be written as JSON.
     #[must_use]
-    pub fn json(error: &impl std::fmt::Display) -> Self {
+    pub(crate) fn json(error: &impl std::fmt::Display) -> Self {
         Self::System(format!("cannot write JSON: {error}"))
     }
 
     /// Creates an error about signals that cannot be received.
     #[must_use]
-    pub fn signals(error: &io::Error) -> Self {
+    pub(crate) fn signals(error: &io::Error) -> Self {
         Self::System(format!("cannot install a signal handler: {error}"))
     }
 }
@@ -132,7 +132,7 @@ impl std::error::Error for Error {}
 ///
 /// The server is not counted as a source unless it is the only one: it reads for others.
 #[must_use]
-pub fn of_sources(snapshot: &Snapshot) -> Option<Error> {
+pub(crate) fn of_sources(snapshot: &Snapshot) -> Option<Error> {
     let is_other = |source: &&Source| source.name != SourceName::Server;
     let is_server_alone = !snapshot.sources.iter().any(|source| is_other(&source));
     let counts = |source: &&Source| is_server_alone || is_other(source);

@@ -4,14 +4,14 @@
 //! `/metrics`, OTLP and docs/metrics.md iterate the rows; a column of a table looks its row up by name. A new field is a
 //! new row. Names are dotted paths of the snapshot's JSON, and as stable.
 
-pub mod cell;
-pub mod device;
-pub mod figure;
-pub mod finding;
-pub mod metric;
-pub mod process;
-pub mod query;
-pub mod source;
+pub(crate) mod cell;
+pub(crate) mod device;
+pub(crate) mod figure;
+pub(crate) mod finding;
+pub(crate) mod metric;
+pub(crate) mod process;
+pub(crate) mod query;
+pub(crate) mod source;
 mod telemetry;
 
 use std::borrow::Cow;
@@ -20,21 +20,21 @@ use self::metric::Sample;
 
 /// A field. `R` is the function that reads it.
 #[derive(Clone, Debug)]
-pub struct Field<R> {
+pub(crate) struct Field<R> {
     /// The dotted name.
-    pub name: Cow<'static, str>,
+    pub(crate) name: Cow<'static, str>,
     /// The unit of a number; empty for texts and counts.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// One sentence.
-    pub help: Cow<'static, str>,
+    pub(crate) help: Cow<'static, str>,
     /// The metric for Prometheus.
-    pub prometheus: Option<Sample>,
+    pub(crate) prometheus: Option<Sample>,
     /// The metric for OpenTelemetry.
-    pub otel: Option<Sample>,
+    pub(crate) otel: Option<Sample>,
     /// The label of the info metric for Prometheus.
-    pub info: Option<&'static str>,
+    pub(crate) info: Option<&'static str>,
     /// The function that reads it.
-    pub read: R,
+    pub(crate) read: R,
 }
 
 impl<R> Field<R> {
@@ -64,17 +64,11 @@ impl<R> Field<R> {
             read,
         }
     }
-
-    /// Returns the label on the screen: the last part of the name in words, without its unit.
-    #[must_use]
-    pub fn label(&self) -> String {
-        label(self.name.rsplit('.').next().unwrap_or(&self.name), self.unit)
-    }
 }
 
 /// Returns a part of a field's name in words. A unit at its end is left out, since it follows the value.
 #[must_use]
-pub fn label(part: &str, unit: &str) -> String {
+pub(crate) fn label(part: &str, unit: &str) -> String {
     match part {
         "l1_small" => return "L1_SMALL".to_owned(),
         "ttmem_version" => return "ttmem version".to_owned(),

@@ -1,8 +1,8 @@
 //! The choice of a host: where its files are read, which server is used, and which chips are selected.
 
-pub mod captured;
-pub mod select;
-pub mod supply;
+pub(crate) mod captured;
+pub(crate) mod select;
+pub(crate) mod supply;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// The host that the arguments choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostChoice {
+pub(crate) enum HostChoice {
     /// The system that ttmem runs on.
     System,
     /// The embedded example host.
@@ -32,7 +32,7 @@ pub enum HostChoice {
 impl HostChoice {
     /// Returns the host that the arguments choose.
     #[must_use]
-    pub fn of(common: &CommonArgs) -> Self {
+    pub(crate) fn of(common: &CommonArgs) -> Self {
         match (&common.root, &common.capture) {
             (Some(directory), _) => Self::Root(directory.clone()),
             (None, Some(directory)) => Self::Capture(directory.clone()),
@@ -45,7 +45,7 @@ impl HostChoice {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Permission`] or [`Error::File`] if the directory cannot be opened.
-    pub fn root(&self) -> Result<Root, Error> {
+    pub(crate) fn root(&self) -> Result<Root, Error> {
         match self {
             Self::System => Ok(Root::system()),
             Self::Demo => Ok(ttmem_sources::demo::root()),
@@ -58,7 +58,7 @@ impl HostChoice {
     ///
     /// # Errors
     /// As [`Self::root`], and [`Error::NoSource`] if a capture is damaged.
-    pub fn collector(&self, l1: L1Request, common: &CommonArgs) -> Result<Collector, Error> {
+    pub(crate) fn collector(&self, l1: L1Request, common: &CommonArgs) -> Result<Collector, Error> {
         let deadline = common.deadline.duration();
         let readers = |directory| Readers::of_this_program(directory).with_deadline(deadline);
         let collector = match self {
@@ -78,7 +78,7 @@ impl HostChoice {
 
 /// Returns the L1 request of a command that runs on: no device is opened.
 #[must_use]
-pub fn without_devices(common: &CommonArgs) -> L1Request {
+pub(crate) fn without_devices(common: &CommonArgs) -> L1Request {
     L1Request { devices: false, simulator: common.simulator.clone(), ..L1Request::default() }
 }
 

@@ -1,23 +1,27 @@
 //! The `ttmem` command: arguments in, output and an exit code out.
 //!
-//! - [`cli`]: all arguments. `dispatch` runs the command that they name.
-//! - [`host`]: the choice of a host. [`units`]: sizes, intervals, moments and limits.
-//! - [`field`]: the table of fields that all outputs draw from.
-//! - [`output`]: pure functions from a snapshot to text.
-//! - [`cmd`]: the commands. [`tui`]: the live view, and [`config`] its file.
+//! - `cli`: all arguments. `dispatch` runs the command that they name.
+//! - `host`: the choice of a host. `units`: sizes, intervals, moments and limits.
+//! - `field`: the table of fields that all outputs draw from.
+//! - `output`: pure functions from a snapshot to text.
+//! - `cmd`: the commands. `tui`: the live view, and `config` its file.
 
-pub mod cli;
-pub mod cmd;
-pub mod config;
+mod cli;
+mod cmd;
+mod config;
 mod dispatch;
-pub mod error;
-pub mod field;
-pub mod host;
-pub mod output;
+mod error;
+mod field;
+mod host;
+mod output;
 mod signal;
 mod terminal;
-pub mod tui;
-pub mod units;
+#[doc(hidden)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod tui;
+mod units;
 
 use std::ffi::OsString;
 use std::io;

@@ -7,24 +7,26 @@
 //!   [`details`] (reading the host; [`cores`] for view 3), [`past`] (the history of a server), [`player`] and
 //!   [`recorded`] (reading a recording), [`demo`] (a made-up host under load).
 
-pub mod app;
-pub mod choice;
-pub mod cores;
-pub mod demo;
-pub mod details;
-pub mod export;
-pub mod history;
-pub mod key;
-pub mod look;
-pub mod number;
-pub mod past;
-pub mod player;
-pub mod recorded;
-pub mod run;
-pub mod sampler;
-pub mod screen;
-pub mod select;
-pub mod terminal;
-pub mod track;
-pub mod view;
-pub mod widget;
+pub(crate) mod app;
+pub(crate) mod choice;
+pub(crate) mod cores;
+pub(crate) mod demo;
+pub(crate) mod details;
+pub(crate) mod export;
+pub(crate) mod history;
+pub(crate) mod key;
+pub(crate) mod look;
+pub(crate) mod number;
+pub(crate) mod past;
+pub(crate) mod player;
+pub(crate) mod recorded;
+pub(crate) mod run;
+pub(crate) mod sampler;
+pub(crate) mod screen;
+pub(crate) mod select;
+pub(crate) mod terminal;
+#[cfg(test)]
+mod tests;
+pub(crate) mod track;
+pub(crate) mod view;
+pub(crate) mod widget;

@@ -1,12 +1,12 @@
 //! Quantities as users type them: sizes, intervals, moments and limits.
 
-pub mod growth;
-pub mod interval;
-pub mod limit;
-pub mod moment;
-pub mod quantity;
+pub(crate) mod growth;
+pub(crate) mod interval;
+pub(crate) mod limit;
+pub(crate) mod moment;
+pub(crate) mod quantity;
 
-pub use growth::GrowthLimits;
-pub use interval::Interval;
-pub use limit::{Limit, Scope};
-pub use quantity::{Size, Span};
+pub(crate) use growth::GrowthLimits;
+pub(crate) use interval::Interval;
+pub(crate) use limit::{Limit, Scope};
+pub(crate) use quantity::{Size, Span};

@@ -8,14 +8,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use ttmem::tui::app::{App, Event, Sample};
-use ttmem::tui::choice::Settings;
-use ttmem::tui::history::Moment;
-use ttmem::tui::look::{Charset, Depth, Look, Theme};
 use ttmem_fake::{BYTES, Board, Host, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
 
@@ -119,24 +114,10 @@ fn memory_stays_flat_while_everything_changes() {
 
 #[test]
 fn an_hour_of_thirty_two_chips_is_bounded() {
-    use ttmem_root::{Clock, Root};
-    use ttmem_sources::Collector;
-    let root = Root::memory(Host::galaxy().into_tree());
-    let clock = Clock::Fixed(ttmem_fake::NOW);
-    let mut work = ttmem::tui::demo::Work::new(Collector::new(root).with_clock(clock));
-    let look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
-    let mut app = App::new(Settings::default(), look, false);
+    let mut live = ttmem::testing::Live::galaxy(1, 3_601);
     let resident = || use_of(std::process::id()).resident_kib;
-    let begin = work.begin();
-    let mut at_one_hour = 0;
-    for second in 0..2 * 3_600_u64 {
-        let at = Moment(begin.0 + second * 1_000_000);
-        let snapshot = Arc::new(work.at(at));
-        app.update(at, Event::Sample(Sample { at, snapshot, boot: None }));
-        if second == 3_600 {
-            at_one_hour = resident();
-        }
-    }
+    let at_one_hour = resident();
+    (0..3_600).for_each(|_| live.sample());
     let grown = resident().saturating_sub(at_one_hour);
     assert!(grown < 1_024, "{grown} KiB more after the second hour");
 }

@@ -8,62 +8,62 @@ use crate::output::csv::Csv;
 
 /// Options of `ttmem buffers`.
 #[derive(Debug, Args)]
-pub struct BuffersArgs {
+pub(crate) struct BuffersArgs {
     /// Show only these processes.
     #[arg(short, long, value_name = "PID,...", value_delimiter = ',', value_parser = pid)]
-    pub pid: Vec<i32>,
+    pub(crate) pid: Vec<i32>,
     /// The choice of chips.
     #[command(flatten)]
-    pub chips: ChipArgs,
+    pub(crate) chips: ChipArgs,
     /// Sort by size, age, op or address.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
-    pub sort: SortKey,
+    pub(crate) sort: SortKey,
     /// Add up the buffers of each op, most bytes first.
     #[arg(long, value_name = "KEY", value_enum, conflicts_with_all = ["sort", "lines", "json"])]
-    pub by: Option<GroupKey>,
+    pub(crate) by: Option<GroupKey>,
     /// Show only the first N buffers.
     #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
-    pub lines: Option<usize>,
+    pub(crate) lines: Option<usize>,
     /// Print JSON.
     #[arg(long, conflicts_with = "format")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Print comma-separated values, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
-    pub format: Vec<FormatWord>,
+    pub(crate) format: Vec<FormatWord>,
     /// The destination.
     #[command(flatten)]
-    pub file: FileArgs,
+    pub(crate) file: FileArgs,
 }
 
 /// A key that buffers are added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum GroupKey {
+pub(crate) enum GroupKey {
     /// The op that allocated them.
     Op,
 }
 
 /// A request for buffers, checked.
 #[derive(Debug)]
-pub struct BuffersRequest {
+pub(crate) struct BuffersRequest {
     /// The processes; empty for all.
-    pub pids: Vec<i32>,
+    pub(crate) pids: Vec<i32>,
     /// The selectors of chips; empty for all.
-    pub selectors: Vec<String>,
+    pub(crate) selectors: Vec<String>,
     /// The order.
-    pub sort: SortKey,
+    pub(crate) sort: SortKey,
     /// The most buffers to show.
-    pub lines: Option<usize>,
+    pub(crate) lines: Option<usize>,
     /// Single buffers or sums.
-    pub listing: Listing,
+    pub(crate) listing: Listing,
     /// The form of the output.
-    pub form: BuffersForm,
+    pub(crate) form: BuffersForm,
     /// The destination.
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// The form of a list of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BuffersForm {
+pub(crate) enum BuffersForm {
     /// A table.
     Table,
     /// The list as JSON.
@@ -75,7 +75,7 @@ pub enum BuffersForm {
 impl BuffersArgs {
     /// Resolves the options.
     #[must_use]
-    pub fn resolve(self, common: &CommonArgs) -> BuffersRequest {
+    pub(crate) fn resolve(self, common: &CommonArgs) -> BuffersRequest {
         BuffersRequest {
             target: self.file.target(),
             pids: self.pid,

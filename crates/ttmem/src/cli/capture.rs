@@ -7,12 +7,12 @@ use clap::Args;
 /// Options of `ttmem capture`.
 #[derive(Debug, Args)]
 #[command(after_help = CAPTURE_HELP)]
-pub struct CaptureArgs {
+pub(crate) struct CaptureArgs {
     /// The directory to create. It must not exist, or be empty.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Keep the command lines of processes.
     #[arg(long)]
-    pub command_lines: bool,
+    pub(crate) command_lines: bool,
 }
 
 const CAPTURE_HELP: &str = "\

@@ -11,13 +11,13 @@ use crate::units::Interval;
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
-pub struct CommonArgs {
+pub(crate) struct CommonArgs {
     /// Read the files of another host from a directory.
     #[arg(long, value_name = "DIR", global = true, help_heading = "Common options")]
-    pub root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     /// Show an embedded example host, marked DEMO.
     #[arg(long, global = true, conflicts_with = "root", help_heading = "Common options")]
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// Show the chips of an L1 capture, and nothing else.
     #[arg(
         long,
@@ -26,7 +26,7 @@ pub struct CommonArgs {
         conflicts_with_all = ["root", "demo"],
         help_heading = "Common options"
     )]
-    pub capture: Option<PathBuf>,
+    pub(crate) capture: Option<PathBuf>,
     /// Also read the simulated chip behind this UMD socket.
     #[arg(
         long,
@@ -35,7 +35,7 @@ pub struct CommonArgs {
         conflicts_with_all = ["demo", "capture"],
         help_heading = "Common options"
     )]
-    pub simulator: Option<PathBuf>,
+    pub(crate) simulator: Option<PathBuf>,
     /// Take snapshots from the ttmem server at this socket only.
     #[arg(
         long,
@@ -44,10 +44,10 @@ pub struct CommonArgs {
         conflicts_with_all = ["root", "demo", "capture", "simulator", "no_server"],
         help_heading = "Common options"
     )]
-    pub server: Option<PathBuf>,
+    pub(crate) server: Option<PathBuf>,
     /// Read directly, even if a server is running.
     #[arg(long, global = true, help_heading = "Common options")]
-    pub no_server: bool,
+    pub(crate) no_server: bool,
     /// Wait at most TIME for a device in each sample; it is shown with its last values, or as timed out.
     #[arg(
         long,
@@ -56,7 +56,7 @@ pub struct CommonArgs {
         global = true,
         help_heading = "Common options"
     )]
-    pub deadline: Interval,
+    pub(crate) deadline: Interval,
     /// Color the output.
     #[arg(
         long,
@@ -66,16 +66,16 @@ pub struct CommonArgs {
         global = true,
         help_heading = "Common options"
     )]
-    pub color: ColorWhen,
+    pub(crate) color: ColorWhen,
     /// Print ASCII only.
     #[arg(long, global = true, help_heading = "Common options")]
-    pub ascii: bool,
+    pub(crate) ascii: bool,
 }
 
 impl CommonArgs {
     /// Returns true unless another host or a capture is read.
     #[must_use]
-    pub fn is_this_host(&self) -> bool {
+    pub(crate) fn is_this_host(&self) -> bool {
         !self.demo && self.root.is_none() && self.capture.is_none()
     }
 
@@ -83,7 +83,7 @@ impl CommonArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] if another host or a capture is read.
-    pub fn check_runs_here(&self) -> Result<(), Error> {
+    pub(crate) fn check_runs_here(&self) -> Result<(), Error> {
         if self.is_this_host() {
             return Ok(());
         }
@@ -92,14 +92,14 @@ impl CommonArgs {
 
     /// Returns the characters that `--ascii` allows.
     #[must_use]
-    pub fn charset(&self) -> Charset {
+    pub(crate) fn charset(&self) -> Charset {
         if self.ascii { Charset::Ascii } else { Charset::Unicode }
     }
 }
 
 /// When output is colored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ColorWhen {
+pub(crate) enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
@@ -111,15 +111,15 @@ pub enum ColorWhen {
 
 /// The choice of chips.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct ChipArgs {
+pub(crate) struct ChipArgs {
     /// Show only these chips: index, PCIe address, /dev/tenstorrent/N, ASIC id or board serial.
     #[arg(short, long, value_name = "CHIP,...", value_delimiter = ',')]
-    pub id: Vec<String>,
+    pub(crate) id: Vec<String>,
 }
 
 /// The repetition of an output, and its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct RepeatArgs {
+pub(crate) struct RepeatArgs {
     /// Refresh every SEC seconds [default: 5]; also 250ms, 2s, 1m.
     #[arg(
         short = 'l',
@@ -129,16 +129,16 @@ pub struct RepeatArgs {
         num_args = 0..=1,
         default_missing_value = "5"
     )]
-    pub interval: Option<Interval>,
+    pub(crate) interval: Option<Interval>,
     /// Stop after N samples; implies -l.
     #[arg(short, long, value_name = "N", value_parser = count)]
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
 }
 
 impl RepeatArgs {
     /// Returns the interval and count, or `None` if the output is shown once.
     #[must_use]
-    pub fn repeat(&self) -> Option<Repeat> {
+    pub(crate) fn repeat(&self) -> Option<Repeat> {
         let interval = self.interval.or(self.count.map(|_count| Interval::DEFAULT))?;
         Some(Repeat { interval, count: self.count })
     }
@@ -146,7 +146,7 @@ impl RepeatArgs {
 
 /// The file that output is written to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct FileArgs {
+pub(crate) struct FileArgs {
     /// Write to FILE, or to standard output if it is -; a loop appends. The endings .json and .csv choose the format.
     #[arg(
         short = 'o',
@@ -155,26 +155,26 @@ pub struct FileArgs {
         visible_alias = "filename",
         value_name = "FILE"
     )]
-    pub filename: Option<PathBuf>,
+    pub(crate) filename: Option<PathBuf>,
 }
 
 impl FileArgs {
     /// Returns the destination of the output.
     #[must_use]
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         Target::of(self.filename.as_deref())
     }
 
     /// Returns whether the name of the file has this ending, without the dot.
     #[must_use]
-    pub fn ends_in(&self, ending: &str) -> bool {
+    pub(crate) fn ends_in(&self, ending: &str) -> bool {
         self.filename.as_deref().and_then(Path::extension).is_some_and(|found| found == ending)
     }
 }
 
 /// The interval of a command that samples until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
-pub struct SamplingArgs {
+pub(crate) struct SamplingArgs {
     /// Take a sample every SEC seconds; also 250ms, 2s, 1m.
     #[arg(
         short = 'l',
@@ -183,12 +183,12 @@ pub struct SamplingArgs {
         value_name = "SEC",
         default_value = "1"
     )]
-    pub interval: Interval,
+    pub(crate) interval: Interval,
 }
 
 /// A word of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatWord {
+pub(crate) enum FormatWord {
     /// Comma-separated values.
     Csv,
     /// No line with the names of the fields.
@@ -199,7 +199,7 @@ pub enum FormatWord {
 
 /// Returns the CSV format that the words of `--format` ask for.
 #[must_use]
-pub fn csv(words: &[FormatWord], charset: Charset) -> Csv {
+pub(crate) fn csv(words: &[FormatWord], charset: Charset) -> Csv {
     let no_header = words.contains(&FormatWord::Noheader);
     let no_units = words.contains(&FormatWord::Nounits);
     Csv {
@@ -211,16 +211,16 @@ pub fn csv(words: &[FormatWord], charset: Charset) -> Csv {
 
 /// The time between samples, and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeat {
+pub(crate) struct Repeat {
     /// The time from one sample to the next.
-    pub interval: Interval,
+    pub(crate) interval: Interval,
     /// The number of samples; `None` for no end.
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
 }
 
 /// The destination of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// Standard output.
     Standard,
     /// A file.
@@ -230,7 +230,7 @@ pub enum Target {
 impl Target {
     /// Returns the destination that a path names; `-` and no path are standard output.
     #[must_use]
-    pub fn of(path: Option<&Path>) -> Self {
+    pub(crate) fn of(path: Option<&Path>) -> Self {
         match path {
             Some(path) if path.as_os_str() != "-" => Self::File(path.to_owned()),
             _ => Self::Standard,

@@ -5,16 +5,16 @@ use clap::Args;
 /// Options of `ttmem doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR_HELP)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Print JSON.
     #[arg(long, conflicts_with = "clean")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Remove the agent segments of processes that have ended, after asking.
     #[arg(long)]
-    pub clean: bool,
+    pub(crate) clean: bool,
     /// Do not ask.
     #[arg(long, requires = "clean")]
-    pub yes: bool,
+    pub(crate) yes: bool,
 }
 
 const DOCTOR_HELP: &str = "\

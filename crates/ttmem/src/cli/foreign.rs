@@ -33,7 +33,7 @@ const PMON: &str = "--query-processes=timestamp,chip.index,pid,name,memory.dram,
 ///
 /// # Errors
 /// [`Error::Usage`] for an argument that names something that ttmem does not do.
-pub fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
+pub(crate) fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let cli = Cli::command();
     let mut translated = Vec::with_capacity(arguments.len() + 4);
     let mut words = arguments.into_iter();

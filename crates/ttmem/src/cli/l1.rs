@@ -10,56 +10,56 @@ use crate::units::Size;
 
 /// Options of `ttmem l1`.
 #[derive(Debug, Args)]
-pub struct L1Args {
+pub(crate) struct L1Args {
     /// Draw the address space of one core, by its column and row in the grid.
     #[arg(long, value_name = "X,Y", value_parser = coordinate, group = "output")]
-    pub core: Option<[u8; 2]>,
+    pub(crate) core: Option<[u8; 2]>,
     /// List the cores, one per line.
     #[arg(long, group = "output")]
-    pub cores: bool,
+    pub(crate) cores: bool,
     /// Print the map of every core as JSON; with -l, one line per sample.
     #[arg(long, group = "output")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Save what was read as a capture in this directory.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["core", "cores", "json", "sort", "interval", "count", "filename"])]
-    pub save: Option<PathBuf>,
+    pub(crate) save: Option<PathBuf>,
     /// Sort programs, or with --cores the cores, by this key.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
-    pub sort: L1Sort,
+    pub(crate) sort: L1Sort,
     /// The choice of chips.
     #[command(flatten)]
-    pub chips: ChipArgs,
+    pub(crate) chips: ChipArgs,
     /// The repetition.
     #[command(flatten)]
-    pub repeat: RepeatArgs,
+    pub(crate) repeat: RepeatArgs,
     /// The destination.
     #[command(flatten)]
-    pub file: FileArgs,
+    pub(crate) file: FileArgs,
     /// Give up a sample of a chip that reads more than SIZE, such as 512KiB.
     #[arg(long, value_name = "SIZE", value_parser = budget)]
-    pub budget: Option<u64>,
+    pub(crate) budget: Option<u64>,
 }
 
 /// A request for maps of L1, checked.
 #[derive(Debug)]
-pub struct L1Request {
+pub(crate) struct L1Request {
     /// The form of the output.
-    pub view: L1View,
+    pub(crate) view: L1View,
     /// The key that lines are sorted by.
-    pub sort: L1Sort,
+    pub(crate) sort: L1Sort,
     /// The selectors of chips; empty for all.
-    pub selectors: Vec<String>,
+    pub(crate) selectors: Vec<String>,
     /// The repetition; `None` for a single look.
-    pub repeat: Option<Repeat>,
+    pub(crate) repeat: Option<Repeat>,
     /// The destination.
-    pub target: Target,
+    pub(crate) target: Target,
     /// The most bytes that a sample of a chip may read.
-    pub budget: Option<u64>,
+    pub(crate) budget: Option<u64>,
 }
 
 /// The form of a look at L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum L1View {
+pub(crate) enum L1View {
     /// The grid of cores, its content and the programs.
     Grid,
     /// The address space of the core in this column and row.

@@ -10,26 +10,26 @@ use crate::units::{Size, Span};
 
 /// Options of `ttmem record`.
 #[derive(Debug, Args)]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// The file to write, which must not exist yet [default: ttmem-TIME.ttmem].
     #[arg(short, long, visible_short_alias = 'f', visible_alias = "filename", value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// The interval.
     #[command(flatten)]
-    pub sampling: SamplingArgs,
+    pub(crate) sampling: SamplingArgs,
     /// Stop after TIME, such as 90s, 1h or 7d.
     #[arg(long = "for", value_name = "TIME")]
-    pub duration: Option<Span>,
+    pub(crate) duration: Option<Span>,
     /// Stop before the file exceeds SIZE; with --ring, limit the memory to SIZE.
     #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<Size>,
+    pub(crate) max_size: Option<Size>,
     /// Keep the last TIME in memory and write it to FILE-MOMENT when a process with device memory dies, or on SIGUSR1.
     #[arg(long, value_name = "TIME")]
-    pub ring: Option<Span>,
+    pub(crate) ring: Option<Span>,
     /// Also read the L1 of real chips; the moment with most of it in use is kept core by core.
     #[arg(long)]
-    pub l1: bool,
+    pub(crate) l1: bool,
     /// Run this command with the agent and record until it ends; streams, signals and exit status pass through.
     #[arg(last = true, value_name = "CMD", conflicts_with = "duration")]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }

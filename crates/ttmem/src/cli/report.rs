@@ -7,31 +7,31 @@ use clap::Args;
 
 /// Options of `ttmem report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// A recording, the file of an agent segment such as /dev/shm/ttmem-4242-99, or a process id.
     #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Print JSON.
     #[arg(long, group = "form")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Write a page with charts, for a browser.
     #[arg(long, group = "form")]
-    pub html: bool,
+    pub(crate) html: bool,
     /// Write a trace for ui.perfetto.dev: memory as counters, ops as slices, failures as instants.
     #[arg(long, group = "form")]
-    pub perfetto: bool,
+    pub(crate) perfetto: bool,
     /// Write a folder that ttnn-visualizer opens: operations with their buffers and circular buffers.
     #[arg(long, value_name = "DIR", group = "form", conflicts_with = "output")]
-    pub ttnn_visualizer: Option<PathBuf>,
+    pub(crate) ttnn_visualizer: Option<PathBuf>,
     /// Write to FILE, or to standard output if it is -. Without another option the ending of FILE chooses the format: .json,
     /// .html or .perfetto-trace.
     #[arg(short, long, visible_short_alias = 'f', visible_alias = "filename", value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReportFormat {
+pub(crate) enum ReportFormat {
     /// Text for a terminal.
     Text,
     /// JSON.
@@ -45,7 +45,7 @@ pub enum ReportFormat {
 impl ReportFormat {
     /// Returns the format that the ending of a file's name stands for, or text.
     #[must_use]
-    pub fn of_file(path: &Path) -> Self {
+    pub(crate) fn of_file(path: &Path) -> Self {
         match path.extension().and_then(OsStr::to_str) {
             Some("json") => Self::Json,
             Some("html" | "htm") => Self::Html,
@@ -58,7 +58,7 @@ impl ReportFormat {
 impl ReportArgs {
     /// Returns the format of the report.
     #[must_use]
-    pub fn format(&self) -> ReportFormat {
+    pub(crate) fn format(&self) -> ReportFormat {
         match (self.json, self.html, self.perfetto) {
             (true, ..) => ReportFormat::Json,
             (_, true, _) => ReportFormat::Html,

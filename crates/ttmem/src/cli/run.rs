@@ -10,11 +10,11 @@ use crate::units::Limit;
 /// Options of `ttmem run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_HELP)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Print a report at the end on standard error, or write it to FILE: peaks, what was never freed, failed allocations
     /// and the largest buffers (as JSON if FILE ends in .json, as a page with charts if it ends in .html).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    pub report: Option<Option<PathBuf>>,
+    pub(crate) report: Option<Option<PathBuf>>,
     /// Write the report to FILE; short for --report=FILE.
     #[arg(
         short,
@@ -24,13 +24,13 @@ pub struct RunArgs {
         value_name = "FILE",
         conflicts_with = "report"
     )]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Exit with status 1 if a process held more than this of a kind on a chip, such as dram=10GiB,l1=1MiB/bank.
     #[arg(long, value_name = "KIND=SIZE,...", value_delimiter = ',')]
-    pub limit: Vec<Limit>,
+    pub(crate) limit: Vec<Limit>,
     /// Keep the segments, for ttmem report and ttmem buffers.
     #[arg(long)]
-    pub keep: bool,
+    pub(crate) keep: bool,
     /// The command and its arguments.
     #[arg(
         trailing_var_arg = true,
@@ -38,7 +38,7 @@ pub struct RunArgs {
         required = true,
         value_name = "CMD"
     )]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 const RUN_HELP: &str = "\
@@ -49,7 +49,7 @@ ttmem, and from there in ../lib/ttmem and ../lib.";
 
 /// The destination of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReportTarget {
+pub(crate) enum ReportTarget {
     /// Standard error, since standard output belongs to the command.
     StandardError,
     /// A file.
@@ -59,7 +59,7 @@ pub enum ReportTarget {
 impl RunArgs {
     /// Returns the destination of the report, or `None` if no report is asked for.
     #[must_use]
-    pub fn report_target(&self) -> Option<ReportTarget> {
+    pub(crate) fn report_target(&self) -> Option<ReportTarget> {
         let report = self.report.clone().or_else(|| self.output.clone().map(Some));
         report.as_ref().map(|file| match file {
             Some(path) if path.as_os_str() != "-" => ReportTarget::File(path.clone()),

@@ -11,44 +11,44 @@ use crate::units::{Interval, Size, Span};
 
 /// Options of `ttmem serve`.
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// The path of the socket [default: /run/ttmem/ttmem.sock as root, else in XDG_RUNTIME_DIR].
     #[arg(long, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
+    pub(crate) socket: Option<PathBuf>,
     /// Answer HTTP at this address: a page with charts at /, and /metrics, /api/v1/snapshot, /api/v1/history, /healthz.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:9401", value_parser = address)]
-    pub http: Option<SocketAddr>,
+    pub(crate) http: Option<SocketAddr>,
     /// The interval.
     #[command(flatten)]
-    pub sampling: SamplingArgs,
+    pub(crate) sampling: SamplingArgs,
     /// Keep a history of TIME for clients.
     #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub history: Span,
+    pub(crate) history: Span,
     /// Limit the memory of the history to SIZE.
     #[arg(long, value_name = "SIZE", default_value = "32MB")]
-    pub history_size: Size,
+    pub(crate) history_size: Size,
     /// Show the command lines of all users to all users.
     #[arg(long)]
-    pub share_commands: bool,
+    pub(crate) share_commands: bool,
     /// Export metrics of each process.
     #[arg(long)]
-    pub process_metrics: bool,
+    pub(crate) process_metrics: bool,
     /// The export of metrics.
     #[command(flatten)]
-    pub export: ExportArgs,
+    pub(crate) export: ExportArgs,
 }
 
 /// Options of the export to an OTLP receiver.
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// Push metrics to the OTLP receiver at this address, such as http://localhost:4318.
     ///
     /// OTEL_EXPORTER_OTLP_HEADERS and OTEL_RESOURCE_ATTRIBUTES are honored.
     #[arg(long, value_name = "URL")]
-    pub otlp: Option<Endpoint>,
+    pub(crate) otlp: Option<Endpoint>,
     /// Push every SEC seconds.
     #[arg(long, value_name = "SEC", default_value = "10", requires = "otlp")]
-    pub otlp_interval: Interval,
+    pub(crate) otlp_interval: Interval,
 }
 
 /// Parses an address to listen on. Names are not resolved, since that may use the network.

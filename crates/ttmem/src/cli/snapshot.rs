@@ -13,28 +13,28 @@ use crate::output::csv::Csv;
 
 /// Options of plain `ttmem`.
 #[derive(Debug, Default, PartialEq, Args)]
-pub struct SnapshotArgs {
+pub(crate) struct SnapshotArgs {
     /// Show every reading with its source and quality, or the reason why it is missing.
     #[arg(short, long, group = "output")]
-    pub query: bool,
+    pub(crate) query: bool,
     /// List the chips, one per line.
     #[arg(short = 'L', long, group = "output")]
-    pub list: bool,
+    pub(crate) list: bool,
     /// Print the snapshot as JSON; with -l, one line per sample.
     #[arg(long, group = "output")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Print these fields of each chip as CSV, or `all`.
     #[arg(long, visible_alias = "query-gpu", value_name = "FIELDS", group = "output")]
-    pub query_device: Option<String>,
+    pub(crate) query_device: Option<String>,
     /// Print these fields of each process as CSV, or `all`.
     #[arg(long, visible_alias = "query-compute-apps", value_name = "FIELDS", group = "output")]
-    pub query_processes: Option<String>,
+    pub(crate) query_processes: Option<String>,
     /// List the fields of --query-device.
     #[arg(long, visible_alias = "help-query-gpu", group = "output")]
-    pub help_query_device: bool,
+    pub(crate) help_query_device: bool,
     /// List the fields of --query-processes.
     #[arg(long, visible_alias = "help-query-compute-apps", group = "output")]
-    pub help_query_processes: bool,
+    pub(crate) help_query_processes: bool,
     /// Explain the reading at a path of the JSON, such as chips.0.memory.dram.used: its rule and its parts.
     #[arg(
         long,
@@ -44,58 +44,58 @@ pub struct SnapshotArgs {
             "help_query_processes", "watch", "id", "interval", "count", "format",
         ]
     )]
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
     /// Set the format of --query-device and --query-processes, such as csv,noheader,nounits.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
-    pub format: Vec<FormatWord>,
+    pub(crate) format: Vec<FormatWord>,
     /// Also read the L1 of real chips, for circular buffers and kernels; see ttmem l1.
     #[arg(long)]
-    pub l1: bool,
+    pub(crate) l1: bool,
     /// The choice of chips.
     #[command(flatten)]
-    pub chips: ChipArgs,
+    pub(crate) chips: ChipArgs,
     /// The repetition.
     #[command(flatten)]
-    pub repeat: RepeatArgs,
+    pub(crate) repeat: RepeatArgs,
     /// The destination.
     #[command(flatten)]
-    pub file: FileArgs,
+    pub(crate) file: FileArgs,
     /// Watch live; short for `ttmem top`.
     #[arg(short, long, group = "output")]
-    pub watch: bool,
+    pub(crate) watch: bool,
 }
 
 /// A request for snapshots, checked.
 #[derive(Debug)]
-pub struct SnapshotRequest {
+pub(crate) struct SnapshotRequest {
     /// True if the L1 of real chips is read.
-    pub l1: bool,
+    pub(crate) l1: bool,
     /// The form of the output.
-    pub view: View,
+    pub(crate) view: View,
     /// The selectors of chips; empty for all.
-    pub selectors: Vec<String>,
+    pub(crate) selectors: Vec<String>,
     /// The repetition; `None` for a single snapshot.
-    pub repeat: Option<Repeat>,
+    pub(crate) repeat: Option<Repeat>,
     /// The destination.
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// A request for the trace of a reading.
 #[derive(Debug)]
-pub struct WhyRequest {
+pub(crate) struct WhyRequest {
     /// The path of the reading in the snapshot's JSON.
-    pub path: String,
+    pub(crate) path: String,
     /// True if the trace is printed as JSON.
-    pub is_json: bool,
+    pub(crate) is_json: bool,
     /// True if the L1 of real chips is read.
-    pub l1: bool,
+    pub(crate) l1: bool,
     /// The destination.
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// The form of a snapshot.
 #[derive(Debug)]
-pub enum View {
+pub(crate) enum View {
     /// The table.
     Table,
     /// Every reading.
@@ -112,7 +112,7 @@ pub enum View {
 
 /// The meaning of plain `ttmem` with options.
 #[derive(Debug)]
-pub enum Plain {
+pub(crate) enum Plain {
     /// Snapshots.
     Snapshot(SnapshotRequest),
     /// The trace of a reading.
@@ -130,7 +130,7 @@ impl SnapshotArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] if options contradict each other or name an unknown field.
-    pub fn resolve(self, common: &CommonArgs) -> Result<Plain, Error> {
+    pub(crate) fn resolve(self, common: &CommonArgs) -> Result<Plain, Error> {
         if self.watch {
             return self.top().map(Plain::Top);
         }

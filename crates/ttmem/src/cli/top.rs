@@ -8,7 +8,7 @@ use crate::units::Interval;
 
 /// Options of `ttmem top`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct TopArgs {
+pub(crate) struct TopArgs {
     /// Take a sample every SEC seconds, 100ms to 60s [default: 1].
     #[arg(
         short = 'd',
@@ -17,27 +17,27 @@ pub struct TopArgs {
         visible_alias = "loop",
         value_name = "SEC"
     )]
-    pub interval: Option<Interval>,
+    pub(crate) interval: Option<Interval>,
     /// Open this view first: overview, charts, l1, processes, buffers, telemetry or findings.
     #[arg(long, value_name = "VIEW", value_parser = view)]
-    pub view: Option<View>,
+    pub(crate) view: Option<View>,
     /// Set the colors: default, light, high-contrast, colour-blind or mono.
     #[arg(long, value_name = "THEME", value_parser = theme)]
-    pub theme: Option<Theme>,
+    pub(crate) theme: Option<Theme>,
     /// Leave the mouse to the terminal.
     #[arg(long)]
-    pub no_mouse: bool,
+    pub(crate) no_mouse: bool,
     /// Allow sending signals to processes; each is confirmed.
     #[arg(long)]
-    pub allow_signals: bool,
+    pub(crate) allow_signals: bool,
 }
 
 /// Options of `ttmem config`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     /// Print the file with every option at its default value, each explained.
     #[arg(long)]
-    pub default: bool,
+    pub(crate) default: bool,
 }
 
 fn view(name: &str) -> Result<View, String> {

@@ -9,7 +9,7 @@ use crate::cli::Cli;
 
 /// Returns the command line that prints the help of the command in `arguments`.
 #[must_use]
-pub fn help_for(arguments: &[OsString]) -> String {
+pub(crate) fn help_for(arguments: &[OsString]) -> String {
     let cli = Cli::command();
     let is_of_ttmem = |argument: &&OsString| *argument != "--";
     let own = arguments.iter().skip(1).take_while(is_of_ttmem);
@@ -23,7 +23,7 @@ pub fn help_for(arguments: &[OsString]) -> String {
 
 /// Returns the first sentence of the error and a remedy: a similar value, or `help`.
 #[must_use]
-pub fn one_line(error: &clap::Error, help: &str) -> String {
+pub(crate) fn one_line(error: &clap::Error, help: &str) -> String {
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or_default();
     let mut message = first.strip_prefix("error: ").unwrap_or(first).to_owned();

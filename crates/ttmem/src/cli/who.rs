@@ -7,16 +7,16 @@ use super::common::ChipArgs;
 /// Options of `ttmem who`.
 #[derive(Debug, Args)]
 #[command(after_help = WHO_HELP)]
-pub struct WhoArgs {
+pub(crate) struct WhoArgs {
     /// Print JSON.
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Wait until the chips are free.
     #[arg(long)]
-    pub wait: bool,
+    pub(crate) wait: bool,
     /// The choice of chips.
     #[command(flatten)]
-    pub chips: ChipArgs,
+    pub(crate) chips: ChipArgs,
 }
 
 const WHO_HELP: &str = "\

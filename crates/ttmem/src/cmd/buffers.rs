@@ -21,7 +21,11 @@ use crate::output::page::Page;
 ///
 /// # Errors
 /// If no process runs with the agent, a process or chip does not exist, or the output cannot be written.
-pub fn run(request: &BuffersRequest, collector: &mut Collector, page: &Page) -> Result<(), Error> {
+pub(crate) fn run(
+    request: &BuffersRequest,
+    collector: &mut Collector,
+    page: &Page,
+) -> Result<(), Error> {
     let facts = collector.facts_at(Depth::Full);
     let mut list = buffers(&facts);
     if list.processes.is_empty() {

@@ -27,7 +27,7 @@ const KEPT_VARIABLE: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
 ///
 /// # Errors
 /// [`Error::Usage`] if the directory has files, [`Error::File`] or [`Error::Permission`] if it cannot be written.
-pub fn run(args: &CaptureArgs, collector: &mut Collector) -> Result<(), Error> {
+pub(crate) fn run(args: &CaptureArgs, collector: &mut Collector) -> Result<(), Error> {
     let directory = &args.directory;
     create(directory)?;
     let facts = collector.facts_at(Depth::Full);

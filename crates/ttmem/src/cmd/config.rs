@@ -9,7 +9,7 @@ use crate::tui::choice::Settings;
 ///
 /// # Errors
 /// If the file exists and cannot be read, or has errors.
-pub fn render(args: ConfigArgs) -> Result<String, Error> {
+pub(crate) fn render(args: ConfigArgs) -> Result<String, Error> {
     if args.default {
         return Ok(Settings::default_file());
     }

@@ -25,7 +25,7 @@ const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// If a file is neither a snapshot nor a recording; [`Error::Limit`] if growth exceeds a limit.
-pub fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
+pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
     let before = read(&args.before)?;
     let after = read(&args.after)?;
     let rows = rows(&before, &after);

@@ -24,7 +24,7 @@ use crate::output::page::Page;
 ///
 /// # Errors
 /// If the output cannot be written, or a segment cannot be removed.
-pub fn run(
+pub(crate) fn run(
     request: &DoctorArgs,
     collector: &mut Collector,
     is_this_host: bool,

@@ -23,7 +23,7 @@ use crate::terminal::notify;
 ///
 /// # Errors
 /// If the input cannot be read, [`Error::Unsupported`] if nothing in it is known, or if the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     args: &ExplainArgs,
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,

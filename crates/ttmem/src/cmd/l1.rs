@@ -26,7 +26,7 @@ use crate::output::page::{FULL_WIDTH, Page};
 ///
 /// # Errors
 /// If no L1 could be read, a chip or a core does not exist, or the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     request: &L1Request,
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,

@@ -30,7 +30,7 @@ const BAD_PARAMETERS: i64 = -32_602;
 ///
 /// # Errors
 /// If a stream fails. A client that is gone is no error.
-pub fn run(common: &CommonArgs) -> Result<(), Error> {
+pub(crate) fn run(common: &CommonArgs) -> Result<(), Error> {
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
     let host = host_options(common);

@@ -1,6 +1,6 @@
 //! `ttmem record`: snapshots over time, in a file or in a ring that is written on an event.
 
-pub mod cores;
+pub(crate) mod cores;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ use crate::units::{Size, Span};
 ///
 /// # Errors
 /// If no source can be read, or the recording or a ring cannot be written.
-pub fn run(
+pub(crate) fn run(
     args: &RecordArgs,
     clock: Clock,
     agents: Option<Agents>,

@@ -22,7 +22,7 @@ use crate::units::moment::{self, SYNTAX};
 ///
 /// # Errors
 /// If the file is not a readable recording, has no such moment, or the output cannot be written.
-pub fn run(args: &ReplayArgs, common: &CommonArgs, page: &Page) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: &ReplayArgs, common: &CommonArgs, page: &Page) -> Result<ExitCode, Error> {
     if !args.asks_for_text() && top::has_terminal() {
         let recording = open(&args.file)?;
         // A recording without a moment can only be summarized.
@@ -61,7 +61,7 @@ fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// If it cannot be opened or is not a recording; [`Error::Unsupported`] if a newer ttmem wrote it.
-pub fn open(path: &Path) -> Result<Recording<FileSource>, Error> {
+pub(crate) fn open(path: &Path) -> Result<Recording<FileSource>, Error> {
     let name = path.display();
     let source = FileSource::open(path)
         .map_err(|error| Error::reading(path, &error, "name a recording of ttmem record"))?;

@@ -18,13 +18,13 @@ use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
 use crate::terminal::notify;
-pub use input::{Agent, Input, segment};
+pub(crate) use input::{Agent, Input, segment};
 
 /// Shows the report of the named files and processes.
 ///
 /// # Errors
 /// If one does not exist or cannot be read, or if the output cannot be written.
-pub fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Error> {
+pub(crate) fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Error> {
     let target = target(args)?;
     let input = Input::read(args.files.iter().map(AsRef::as_ref), collector)?;
     for note in &input.notes {
@@ -76,7 +76,7 @@ fn title(args: &ReportArgs) -> String {
 ///
 /// # Errors
 /// [`Error::System`] if it cannot be written as JSON.
-pub fn to_json(report: &RunReport) -> Result<String, Error> {
+pub(crate) fn to_json(report: &RunReport) -> Result<String, Error> {
     serde_json::to_string_pretty(report)
         .map(|text| text + "\n")
         .map_err(|error| Error::json(&error))

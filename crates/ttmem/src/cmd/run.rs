@@ -34,7 +34,7 @@ use crate::units::Limit;
 ///
 /// # Errors
 /// If the agent library is missing, or the report cannot be written after a command that went well.
-pub fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let command = match Running::start(&args.command)? {
         Ok(command) => command,

@@ -36,7 +36,7 @@ const HISTORY_COLUMNS: usize = 600;
 ///
 /// # Errors
 /// [`Error::System`] if the socket or the address cannot be used.
-pub fn run<T: FnMut() -> Snapshot>(
+pub(crate) fn run<T: FnMut() -> Snapshot>(
     args: &ServeArgs,
     root: Root,
     boot: Option<String>,

@@ -17,7 +17,7 @@ use crate::output::{detail, json, list, table};
 ///
 /// # Errors
 /// If no source could be read, a chip does not exist, or the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     request: &SnapshotRequest,
     mut take: impl FnMut() -> Snapshot,
     pages: impl Fn(usize) -> Page,

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// The treatment of an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Replace it.
     Replace,
     /// Append to it.
@@ -18,7 +18,7 @@ pub enum Mode {
 
 /// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// The sample was written.
     Done,
     /// The reader has closed the pipe.
@@ -29,7 +29,7 @@ pub enum Delivery {
 ///
 /// # Errors
 /// [`Error::File`] if it cannot be written. A closed pipe is not an error.
-pub fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Error> {
+pub(crate) fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Error> {
     let (written, name) = match target {
         Target::Standard => (to_standard(bytes), "standard output".to_owned()),
         Target::File(path) => (to_file(path, mode, bytes), path.display().to_string()),

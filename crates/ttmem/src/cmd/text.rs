@@ -8,7 +8,7 @@ use crate::field::{Field, device, process};
 
 /// A text that needs no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
+pub(crate) enum Text {
     /// The fields of a chip.
     DeviceFields,
     /// The fields of a process.
@@ -23,7 +23,7 @@ pub enum Text {
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such command.
-pub fn render(text: &Text) -> Result<Vec<u8>, Error> {
+pub(crate) fn render(text: &Text) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match text {
         Text::DeviceFields => bytes = list(device::fields()).into_bytes(),

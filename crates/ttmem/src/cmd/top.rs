@@ -40,7 +40,7 @@ const MOST_SECONDS: u64 = 60;
 ///
 /// # Errors
 /// [`Error::Unsupported`] if there is no suitable terminal.
-pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     check_terminal(&Environment::read(variable))?;
     show(args, common, |app, settings| parts(app, settings, args, common))
 }
@@ -49,7 +49,7 @@ pub fn run(args: &TopArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
 ///
 /// # Errors
 /// [`Error::System`] if the terminal cannot be used.
-pub fn replay(
+pub(crate) fn replay(
     path: &Path,
     recording: &Recording<FileSource>,
     span: (Timestamp, Timestamp),
@@ -71,7 +71,7 @@ pub fn replay(
 
 /// Returns true if the live view can run on the terminal.
 #[must_use]
-pub fn has_terminal() -> bool {
+pub(crate) fn has_terminal() -> bool {
     check_terminal(&Environment::read(variable)).is_ok()
 }
 

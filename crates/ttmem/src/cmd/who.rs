@@ -28,7 +28,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If no source could be read, a selector matches no chip, or the output cannot be written.
-pub fn run(args: &WhoArgs, collector: &mut Collector, page: &Page) -> Result<ExitCode, Error> {
+pub(crate) fn run(
+    args: &WhoArgs,
+    collector: &mut Collector,
+    page: &Page,
+) -> Result<ExitCode, Error> {
     let mut who = look(args, collector)?;
     if args.wait && who.worst() != Use::Free {
         let signals = Signals::new().map_err(|error| Error::signals(&error))?;

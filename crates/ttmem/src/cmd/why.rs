@@ -20,7 +20,7 @@ const COMPARED: usize = 100;
 ///
 /// # Errors
 /// [`Error::Usage`] if no reading has the path; else if no source could be read, or the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     request: &WhyRequest,
     collector: &mut Collector,
     pages: impl Fn(usize) -> Page,

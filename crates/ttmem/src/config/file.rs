@@ -8,20 +8,20 @@ use super::{Fault, Settings};
 
 /// A configuration as it was found.
 #[derive(Clone, Debug, Default)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// Where it is, or would be; nowhere if there is no home directory.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// The settings.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// The error.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     text: String,
 }
 
 /// Where the configuration is: `XDG_CONFIG_HOME`, else `.config` in the home directory. A relative path is as good as
 /// none, as the standard has it.
 #[must_use]
-pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+pub(crate) fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = absolute("XDG_CONFIG_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
@@ -33,7 +33,7 @@ impl Configuration {
     ///
     /// # Errors
     /// If there is one and it cannot be read.
-    pub fn read(path: Option<PathBuf>) -> io::Result<Self> {
+    pub(crate) fn read(path: Option<PathBuf>) -> io::Result<Self> {
         let text = match path.as_deref().map(fs::read_to_string) {
             Some(Ok(text)) => text,
             None => String::new(),
@@ -46,7 +46,7 @@ impl Configuration {
 
     /// The usual choices, in place of a file that cannot be read. It is not written to either.
     #[must_use]
-    pub fn unreadable(error: &io::Error) -> Self {
+    pub(crate) fn unreadable(error: &io::Error) -> Self {
         let fault = Fault { line: 1, what: format!("it cannot be read: {error}") };
         Self { faults: vec![fault], ..Self::default() }
     }
@@ -56,7 +56,7 @@ impl Configuration {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn remember(&self, now: &Settings) -> io::Result<Option<&Path>> {
+    pub(crate) fn remember(&self, now: &Settings) -> io::Result<Option<&Path>> {
         let Some(path) = self.path.as_deref() else { return Ok(None) };
         if !self.settings.remember || !self.faults.is_empty() || self.is_the_same(now) {
             return Ok(None);

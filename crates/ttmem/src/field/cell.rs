@@ -11,7 +11,7 @@ use crate::output::amount;
 
 /// A value in the terms that every output needs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     /// A text. It may hold anything that a process was free to choose.
     Text(Cow<'a, str>),
     /// A number, with its origin where it was measured.
@@ -24,7 +24,7 @@ pub enum Cell<'a> {
 
 /// A whole or a measured number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
+pub(crate) enum Number {
     /// A whole number.
     Whole(u64),
     /// A measured number.
@@ -33,38 +33,38 @@ pub enum Number {
 
 /// Where a number comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Who said so.
-    pub source: SourceName,
+    pub(crate) source: SourceName,
     /// The quality.
-    pub quality: Quality,
+    pub(crate) quality: Quality,
     /// Microseconds between the read and the snapshot.
-    pub age_us: u64,
+    pub(crate) age_us: u64,
 }
 
 impl<'a> Cell<'a> {
     /// A text that is always there.
-    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Text(text.into())
     }
 
     /// The text of something that knows how it is written.
-    pub fn display(value: &impl Display) -> Self {
+    pub(crate) fn display(value: &impl Display) -> Self {
         Self::Text(Cow::Owned(value.to_string()))
     }
 
     /// A text that a source may not have given, and the detail if it did not.
-    pub fn optional(text: Option<&'a str>, detail: &'static str) -> Self {
+    pub(crate) fn optional(text: Option<&'a str>, detail: &'static str) -> Self {
         text.map_or(Self::Blank(MissingReason::NoSource, detail), Self::text)
     }
 
     /// A number that is always there.
-    pub fn count(count: usize) -> Self {
+    pub(crate) fn count(count: usize) -> Self {
         Self::Number(Number::Whole(u64::try_from(count).unwrap_or(u64::MAX)), None)
     }
 
     /// A difference of two readings; `detail` says why it is missing if the part is larger than the whole.
-    pub fn difference(
+    pub(crate) fn difference(
         whole: &'a Reading<u64>,
         part: &'a Reading<u64>,
         detail: &'static str,
@@ -81,7 +81,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Returns the name of the source of a reading, or its missing reason.
-    pub fn source_of<T>(reading: &'a Reading<T>) -> Self {
+    pub(crate) fn source_of<T>(reading: &'a Reading<T>) -> Self {
         match reading {
             Reading::Known { source, .. } => Self::text(source.as_str()),
             Reading::Missing(missing) => missing.into(),
@@ -89,7 +89,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Returns the quality of a reading, or its missing reason.
-    pub fn quality_of<T>(reading: &'a Reading<T>) -> Self {
+    pub(crate) fn quality_of<T>(reading: &'a Reading<T>) -> Self {
         match reading {
             Reading::Known { quality, .. } => Self::text(quality.as_str()),
             Reading::Missing(missing) => missing.into(),
@@ -128,7 +128,7 @@ fn from_reading<T>(reading: &Reading<T>, number: impl FnOnce(&T) -> Number) -> C
 impl Cell<'_> {
     /// Returns the number, or `None` for a text or a missing value.
     #[must_use]
-    pub fn number(&self) -> Option<f64> {
+    pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Self::Number(Number::Whole(number), _) => Some(*number as f64),
             Self::Number(Number::Measured(quantity), _) => Some(quantity.0),
@@ -140,7 +140,7 @@ impl Cell<'_> {
 impl Number {
     /// The number in full, such as `1056768` or `0.85`.
     #[must_use]
-    pub fn in_full(self) -> String {
+    pub(crate) fn in_full(self) -> String {
         match self {
             Self::Whole(number) => number.to_string(),
             Self::Measured(quantity) => amount::quantity(quantity),

@@ -12,11 +12,11 @@ use super::telemetry;
 use crate::output::amount;
 
 /// A field of a chip.
-pub type DeviceField = Field<DeviceRead>;
+pub(crate) type DeviceField = Field<DeviceRead>;
 
 /// The reader of a chip's field.
 #[derive(Clone, Copy, Debug)]
-pub enum DeviceRead {
+pub(crate) enum DeviceRead {
     /// A value of the host, equal for every chip.
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
     /// The chip's own.
@@ -30,7 +30,7 @@ pub enum DeviceRead {
 impl DeviceField {
     /// Returns the value for a chip.
     #[must_use]
-    pub fn cell<'a>(&self, snapshot: &'a Snapshot, chip: &'a Chip) -> Cell<'a> {
+    pub(crate) fn cell<'a>(&self, snapshot: &'a Snapshot, chip: &'a Chip) -> Cell<'a> {
         match self.read {
             DeviceRead::Host(read) => read(snapshot),
             _ => self.of_chip(chip),
@@ -39,7 +39,7 @@ impl DeviceField {
 
     /// Returns the value for a chip, without its host; a field of the host is missing.
     #[must_use]
-    pub fn of_chip<'a>(&self, chip: &'a Chip) -> Cell<'a> {
+    pub(crate) fn of_chip<'a>(&self, chip: &'a Chip) -> Cell<'a> {
         match self.read {
             DeviceRead::Host(_) => Cell::Blank(MissingReason::NotRead, "a property of the host"),
             DeviceRead::Chip(read) => read(chip),
@@ -56,7 +56,7 @@ impl DeviceField {
 
 /// Returns every field of a chip, in the order of the outputs.
 #[must_use]
-pub fn fields() -> &'static [DeviceField] {
+pub(crate) fn fields() -> &'static [DeviceField] {
     static FIELDS: OnceLock<Vec<DeviceField>> = OnceLock::new();
     FIELDS.get_or_init(|| {
         let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, RESIDENT];
@@ -69,7 +69,7 @@ pub fn fields() -> &'static [DeviceField] {
 
 /// Returns the field of a name.
 #[must_use]
-pub fn get(name: &str) -> Option<&'static DeviceField> {
+pub(crate) fn get(name: &str) -> Option<&'static DeviceField> {
     fields().iter().find(|field| field.name == name)
 }
 

@@ -5,7 +5,7 @@ use ttmem_model::{MissingReason, Quality, Reading, SourceName};
 
 /// A number of bytes with its origin, or a missing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
+pub(crate) enum Figure {
     /// The number is known.
     Known {
         /// The number.
@@ -21,11 +21,11 @@ pub enum Figure {
 
 impl Figure {
     /// A number that nothing tells.
-    pub const UNTOLD: Self = Self::Blank(MissingReason::NoSource);
+    pub(crate) const UNTOLD: Self = Self::Blank(MissingReason::NoSource);
 
     /// The number, if it is known.
     #[must_use]
-    pub fn bytes(self) -> Option<u64> {
+    pub(crate) fn bytes(self) -> Option<u64> {
         match self {
             Self::Known { bytes, .. } => Some(bytes),
             Self::Blank(_) => None,
@@ -34,19 +34,19 @@ impl Figure {
 
     /// True if the number is known and not 0.
     #[must_use]
-    pub fn is_some_bytes(self) -> bool {
+    pub(crate) fn is_some_bytes(self) -> bool {
         self.bytes().is_some_and(|bytes| bytes > 0)
     }
 
     /// Adds: as good as the worse of the two, and missing if either is.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         self.combine(other, Reading::checked_add)
     }
 
     /// Subtracts `other`: as good as the worse of the two, and missing if either is.
     #[must_use]
-    pub fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         self.combine(other, Reading::checked_sub)
     }
 

@@ -6,10 +6,10 @@ use super::Field;
 use super::cell::Cell;
 
 /// A field of a finding.
-pub type FindingField = Field<for<'a> fn(&'a Finding) -> Cell<'a>>;
+pub(crate) type FindingField = Field<for<'a> fn(&'a Finding) -> Cell<'a>>;
 
 /// Every field of a finding, in the order of the outputs.
-pub const FIELDS: &[FindingField] = &[
+pub(crate) const FIELDS: &[FindingField] = &[
     Field::plain("severity", "The severity: info, warning or error.", |finding| {
         Cell::text(finding.severity.as_str())
     }),

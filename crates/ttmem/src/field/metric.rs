@@ -7,7 +7,7 @@ use super::Field;
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// A value that may go up and down, and whose sum over chips has no meaning.
     Gauge,
     /// A value that may go up and down and can be added up; a gauge in Prometheus, an UpDownCounter in OTLP.
@@ -20,66 +20,66 @@ pub enum Shape {
 
 /// A metric: all samples of one name.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Metric {
+pub(crate) struct Metric {
     /// The name, without the suffixes `_total` and `_info` that the type adds in Prometheus.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The unit: a base unit of Prometheus, empty for none; a UCUM unit in OTLP.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// The type.
-    pub shape: Shape,
+    pub(crate) shape: Shape,
     /// One sentence.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// The labels of every sample, beside those of its row.
-    pub labels: &'static [&'static str],
+    pub(crate) labels: &'static [&'static str],
 }
 
 /// A sample: a row of the field table as a metric.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The metric.
-    pub metric: &'static Metric,
+    pub(crate) metric: &'static Metric,
     /// The label that separates this row from others of the same metric.
-    pub label: Option<(&'static str, &'static str)>,
+    pub(crate) label: Option<(&'static str, &'static str)>,
     /// The factor from the unit of the row to the unit of the metric.
-    pub factor: f64,
+    pub(crate) factor: f64,
     /// True if the sample carries its source and quality as labels.
-    pub provenance: bool,
+    pub(crate) provenance: bool,
 }
 
 impl Sample {
     /// Creates a sample in the unit of its row, without a label of its own.
     #[must_use]
-    pub const fn of(metric: &'static Metric) -> Self {
+    pub(crate) const fn of(metric: &'static Metric) -> Self {
         Self { metric, label: None, factor: 1.0, provenance: false }
     }
 
     /// Sets the label that separates this row from others of the same metric.
     #[must_use]
-    pub const fn label(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) const fn label(mut self, name: &'static str, value: &'static str) -> Self {
         self.label = Some((name, value));
         self
     }
 
     /// Sets the factor from the unit of the row to the unit of the metric.
     #[must_use]
-    pub const fn times(mut self, factor: f64) -> Self {
+    pub(crate) const fn times(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
     /// Adds the source and quality as labels.
     #[must_use]
-    pub const fn with_provenance(mut self) -> Self {
+    pub(crate) const fn with_provenance(mut self) -> Self {
         self.provenance = true;
         self
     }
 }
 
 /// The rows of one metric.
-pub type Rows<'f, R> = Vec<(Sample, &'f Field<R>)>;
+pub(crate) type Rows<'f, R> = Vec<(Sample, &'f Field<R>)>;
 
 /// Returns the metrics of the rows that `pick` returns a sample for, in the order of the rows, each with its rows.
-pub fn grouped<R>(
+pub(crate) fn grouped<R>(
     fields: &[Field<R>],
     pick: impl Fn(&Field<R>) -> Option<Sample>,
 ) -> Vec<(&'static Metric, Rows<'_, R>)> {
@@ -98,7 +98,7 @@ macro_rules! metrics {
     ($(#[$doc:meta])+ $list:ident: $($variable:ident = $name:literal [$unit:literal] $shape:ident { $($label:literal)* } $help:literal;)+) => {
         $(
             #[doc = $help]
-            pub static $variable: Metric = Metric {
+            pub(crate) static $variable: Metric = Metric {
                 name: $name,
                 unit: $unit,
                 shape: Shape::$shape,
@@ -108,16 +108,17 @@ macro_rules! metrics {
         )+
 
         $(#[$doc])+
-        pub static $list: &[&Metric] = &[$(&$variable),+];
+        pub(crate) static $list: &[&Metric] = &[$(&$variable),+];
     };
 }
 
 /// Metrics for Prometheus.
-pub mod prometheus {
+pub(crate) mod prometheus {
     use super::{Metric, Shape};
 
     metrics! {
         /// Every metric of `/metrics`, in the order of the output.
+        #[cfg(test)]
         ALL:
         DEVICE = "tt_device" [""] Info { "asic_id" "index" } "Properties of a chip.";
         USED = "tt_device_memory_used_bytes" ["bytes"] Gauge { "asic_id" "index" "type" "source" "quality" }
@@ -174,11 +175,12 @@ pub mod prometheus {
 }
 
 /// Metrics for OpenTelemetry: names of its hardware conventions where they have one, else `ttmem.`.
-pub mod otel {
+pub(crate) mod otel {
     use super::{Metric, Shape};
 
     metrics! {
         /// Every metric of an OTLP request, in the order of the request.
+        #[cfg(test)]
         ALL:
         GPU_LIMIT = "hw.gpu.memory.limit" ["By"] Amount { } "DRAM of the chip.";
         GPU_USAGE = "hw.gpu.memory.usage" ["By"] Amount { }
@@ -246,6 +248,6 @@ impl<R> Field<R> {
 
 /// The name of a telemetry row.
 #[must_use]
-pub fn telemetry_name(metric: ttmem_model::Metric) -> Cow<'static, str> {
+pub(crate) fn telemetry_name(metric: ttmem_model::Metric) -> Cow<'static, str> {
     Cow::Owned(format!("telemetry.{}", metric.as_str()))
 }

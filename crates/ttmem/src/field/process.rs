@@ -12,11 +12,11 @@ use super::metric::{Sample, prometheus as p};
 use crate::output::amount;
 
 /// A field of a process.
-pub type ProcessField = Field<ProcessRead>;
+pub(crate) type ProcessField = Field<ProcessRead>;
 
 /// The reader of a process's field.
 #[derive(Clone, Copy, Debug)]
-pub enum ProcessRead {
+pub(crate) enum ProcessRead {
     /// A value of the host, equal for every process.
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
     /// A value of the process, equal on every chip.
@@ -28,7 +28,7 @@ pub enum ProcessRead {
 impl ProcessField {
     /// Reads the field of a process, on one of its chips if it has any.
     #[must_use]
-    pub fn cell<'a>(
+    pub(crate) fn cell<'a>(
         &self,
         snapshot: &'a Snapshot,
         process: &'a Process,
@@ -47,7 +47,7 @@ impl ProcessField {
 
 /// Returns every field of a process, in the order of the outputs.
 #[must_use]
-pub fn fields() -> &'static [ProcessField] {
+pub(crate) fn fields() -> &'static [ProcessField] {
     static FIELDS: OnceLock<Vec<ProcessField>> = OnceLock::new();
     FIELDS.get_or_init(|| {
         let sections = [PROCESS, DRAM, L1, L1_SMALL, TRACE, CIRCULAR_BUFFERS, UPSTREAM];
@@ -194,7 +194,9 @@ fn unknown<'a>(process: &Process) -> Cell<'a> {
 }
 
 /// The pairs of process and chip that a query prints, one row each; a process without a chip has one row.
-pub fn rows(snapshot: &Snapshot) -> impl Iterator<Item = (&Process, Option<&ProcessOnChip>)> {
+pub(crate) fn rows(
+    snapshot: &Snapshot,
+) -> impl Iterator<Item = (&Process, Option<&ProcessOnChip>)> {
     snapshot.processes.iter().flat_map(|process| {
         let chipless = process.chips.is_empty().then_some((process, None));
         process.chips.iter().map(move |chip| (process, Some(chip))).chain(chipless)
@@ -203,7 +205,7 @@ pub fn rows(snapshot: &Snapshot) -> impl Iterator<Item = (&Process, Option<&Proc
 
 /// The readings of a process on a chip, in the order of the table's columns.
 #[must_use]
-pub fn readings(chip: &ProcessOnChip) -> [&Reading<u64>; 5] {
+pub(crate) fn readings(chip: &ProcessOnChip) -> [&Reading<u64>; 5] {
     let memory = &chip.memory;
     [&memory.dram, &memory.l1, &memory.l1_small, &memory.trace, &memory.circular_buffers_reported]
 }

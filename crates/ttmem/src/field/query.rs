@@ -4,18 +4,21 @@ use super::Field;
 
 /// The error for a name that no field has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownField {
+pub(crate) struct UnknownField {
     /// The name as typed.
-    pub name: String,
+    pub(crate) name: String,
     /// The most similar name.
-    pub nearest: String,
+    pub(crate) nearest: String,
 }
 
 /// Returns the fields that a list names, in its order.
 ///
 /// # Errors
 /// [`UnknownField`] if no field has a name.
-pub fn select<R: Clone>(list: &str, fields: &[Field<R>]) -> Result<Vec<Field<R>>, UnknownField> {
+pub(crate) fn select<R: Clone>(
+    list: &str,
+    fields: &[Field<R>],
+) -> Result<Vec<Field<R>>, UnknownField> {
     let mut selected = Vec::new();
     for name in list.split(',').map(str::trim) {
         if name == "all" {

@@ -6,10 +6,10 @@ use super::Field;
 use super::cell::{Cell, Number};
 
 /// A field of a source.
-pub type SourceField = Field<for<'a> fn(&'a Source) -> Cell<'a>>;
+pub(crate) type SourceField = Field<for<'a> fn(&'a Source) -> Cell<'a>>;
 
 /// Every field of a source, in the order of the outputs.
-pub const FIELDS: &[SourceField] = &[
+pub(crate) const FIELDS: &[SourceField] = &[
     Field::plain("name", "The name of the source.", |source| Cell::text(source.name.as_str())),
     Field::plain("status", "ok, denied, failed, absent or not-read.", |source| {
         Cell::text(source.status.as_str())

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 4096;
 
 /// The origin of a capture, as its JSON file states it.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct About {
+pub(crate) struct About {
     /// Always `ttmem/capture`.
     schema: String,
     /// `major.minor` of the format.
@@ -24,11 +24,11 @@ pub struct About {
 
 impl About {
     /// The path of the file in a capture.
-    pub const PATH: &str = "/ttmem-capture.json";
+    pub(crate) const PATH: &str = "/ttmem-capture.json";
 
     /// Describes a capture that this version makes.
     #[must_use]
-    pub fn new(time: Timestamp) -> Self {
+    pub(crate) fn new(time: Timestamp) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             version: "1.0".to_owned(),
@@ -40,7 +40,7 @@ impl About {
 
 /// Returns the time at which a captured host was read; `None` if `ttmem capture` did not make it.
 #[must_use]
-pub fn time_of(root: &Root) -> Option<Timestamp> {
+pub(crate) fn time_of(root: &Root) -> Option<Timestamp> {
     let file = root.read(About::PATH, MAX_BYTES).ok()?;
     let about: About = serde_json::from_slice(&file.bytes).ok()?;
     (about.schema == SCHEMA).then_some(about.time_us)

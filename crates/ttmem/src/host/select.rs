@@ -7,11 +7,11 @@ use crate::error::Error;
 
 /// A selector that matches no chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSuchChip {
+pub(crate) struct NoSuchChip {
     /// The selector as typed.
-    pub selector: String,
+    pub(crate) selector: String,
     /// The chips that exist, in one line.
-    pub existing: String,
+    pub(crate) existing: String,
 }
 
 impl From<NoSuchChip> for Error {
@@ -26,7 +26,7 @@ impl From<NoSuchChip> for Error {
 ///
 /// # Errors
 /// [`NoSuchChip`] if a selector matches no chip.
-pub fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, NoSuchChip> {
+pub(crate) fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Snapshot, NoSuchChip> {
     if selectors.is_empty() {
         return Ok(snapshot);
     }

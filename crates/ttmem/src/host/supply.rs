@@ -18,7 +18,7 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// Returns the server that the arguments choose.
 #[must_use]
-pub fn choice(common: &CommonArgs) -> Choice {
+pub(crate) fn choice(common: &CommonArgs) -> Choice {
     match &common.server {
         Some(path) => Choice::Only(path.clone()),
         None if common.no_server || !common.is_this_host() || common.simulator.is_some() => {
@@ -30,7 +30,7 @@ pub fn choice(common: &CommonArgs) -> Choice {
 
 /// Returns a supply of snapshots every `interval`. With `l1` it never uses a server, since devices are opened here.
 #[must_use]
-pub fn supply(
+pub(crate) fn supply(
     collector: Collector,
     common: &CommonArgs,
     l1: bool,
@@ -43,14 +43,14 @@ pub fn supply(
 }
 
 /// Returns the next snapshot, and prints notices about its source.
-pub fn next(supply: &mut Supply) -> Snapshot {
+pub(crate) fn next(supply: &mut Supply) -> Snapshot {
     let snapshot = supply.snapshot();
     print_notices(supply);
     snapshot
 }
 
 /// Returns the next snapshot with the cores of every chip whose L1 is read here, and prints notices about its source.
-pub fn next_look(supply: &mut Supply) -> L1Look {
+pub(crate) fn next_look(supply: &mut Supply) -> L1Look {
     let look = supply.look();
     print_notices(supply);
     look

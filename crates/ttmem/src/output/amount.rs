@@ -5,13 +5,13 @@ use ttmem_model::{Bytes, Timestamp};
 
 /// Bytes in at most eight columns, such as `4.21 GiB`.
 #[must_use]
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     Bytes(bytes).to_string()
 }
 
 /// Bytes in at most five columns, such as `4.21G`; the letters count in steps of 1024.
 #[must_use]
-pub fn short_size(bytes: u64) -> String {
+pub(crate) fn short_size(bytes: u64) -> String {
     let size = size(bytes);
     match size.split_once(' ') {
         Some((number, "B")) => number.to_owned(),
@@ -23,7 +23,7 @@ pub fn short_size(bytes: u64) -> String {
 /// Formats the share of a part in at most five columns. A part above zero is never `0%`, and one below all never
 /// `100%`. `None` if the whole is nothing.
 #[must_use]
-pub fn percent(part: u64, whole: u64) -> Option<String> {
+pub(crate) fn percent(part: u64, whole: u64) -> Option<String> {
     let share = share_in_thousandths(part, whole)?;
     Some(match share {
         0 if part == 0 => "0%".to_owned(),
@@ -37,27 +37,27 @@ pub fn percent(part: u64, whole: u64) -> Option<String> {
 
 /// Returns the share of a part in thousandths, rounded down.
 #[must_use]
-pub fn share_in_thousandths(part: u64, whole: u64) -> Option<u64> {
+pub(crate) fn share_in_thousandths(part: u64, whole: u64) -> Option<u64> {
     let share = (u128::from(part) * 1000).checked_div(u128::from(whole))?;
     Some(u64::try_from(share).unwrap_or(u64::MAX))
 }
 
 /// A measured number without needless digits, such as `45` or `0.85`.
 #[must_use]
-pub fn quantity(quantity: Quantity) -> String {
+pub(crate) fn quantity(quantity: Quantity) -> String {
     let text = format!("{:.3}", quantity.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A measured number to the nearest whole.
 #[must_use]
-pub fn rounded(quantity: Quantity) -> String {
+pub(crate) fn rounded(quantity: Quantity) -> String {
     format!("{:.0}", quantity.0)
 }
 
 /// A length of time in at most five columns, such as `350ms`, `12.5s`, `3m20s`, `5h02m`, `12d`.
 #[must_use]
-pub fn duration(micros: u64) -> String {
+pub(crate) fn duration(micros: u64) -> String {
     let tenths = micros / 100_000;
     let seconds = micros / 1_000_000;
     match seconds {
@@ -75,21 +75,21 @@ pub fn duration(micros: u64) -> String {
 
 /// A moment as `2026-03-21 12:34:56 UTC`.
 #[must_use]
-pub fn date_time(time: Timestamp) -> String {
+pub(crate) fn date_time(time: Timestamp) -> String {
     let Civil { year, month, day, hour, minute, second, .. } = Civil::of(time);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// A moment of a day as `12:34:56 UTC`.
 #[must_use]
-pub fn clock(time: Timestamp) -> String {
+pub(crate) fn clock(time: Timestamp) -> String {
     let Civil { hour, minute, second, .. } = Civil::of(time);
     format!("{hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// A moment as RFC 3339 has it, such as `2026-03-21T12:34:56.000250Z`.
 #[must_use]
-pub fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     let Civil { year, month, day, hour, minute, second, micros } = Civil::of(time);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }

@@ -10,7 +10,7 @@ const ALARM_PERCENT: u64 = 95;
 /// The filled part and the track of a bar over `columns` columns. Anything above nothing shows, and only all fills
 /// the bar.
 #[must_use]
-pub fn bar(page: &Page, part: u64, whole: u64, columns: usize) -> (String, String) {
+pub(crate) fn bar(page: &Page, part: u64, whole: u64, columns: usize) -> (String, String) {
     let glyphs = page.glyphs();
     let steps = glyphs.steps.len();
     let filled = filled_steps(part, whole, columns * steps);
@@ -36,7 +36,7 @@ fn filled_steps(part: u64, whole: u64, steps: usize) -> usize {
 
 /// Returns the style of a bar this full.
 #[must_use]
-pub fn role(part: u64, whole: u64) -> Role {
+pub(crate) fn role(part: u64, whole: u64) -> Role {
     let percent = u128::from(part) * 100 / u128::from(whole.max(1));
     match u64::try_from(percent).unwrap_or(u64::MAX) {
         ALARM_PERCENT.. => Role::Alarm,

@@ -1,11 +1,11 @@
 //! `ttmem buffers`: the live buffers of each allocator, with a picture of a bank for each kind.
 
-pub mod bank;
-pub mod csv;
+pub(crate) mod bank;
+pub(crate) mod csv;
 mod groups;
 mod none;
 mod order;
-pub mod rows;
+pub(crate) mod rows;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::snapshot::ProcessState;
@@ -17,16 +17,16 @@ use super::table::header::DEMO;
 use super::text::width;
 use crate::output::table::processes::chip_list;
 
-pub use groups::{Group, groups};
-pub use none::why_none;
-pub use order::SortKey;
+pub(crate) use groups::{Group, groups};
+pub(crate) use none::why_none;
+pub(crate) use order::SortKey;
 
 /// The maximum page width: wider pages are hard to read.
 const MOST_WIDTH: usize = 120;
 
 /// The options of a list of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// One by one.
     Single,
     /// Added up by op.
@@ -35,7 +35,7 @@ pub enum Listing {
 
 /// Draws the list.
 #[must_use]
-pub fn render(list: &BufferList, listing: Listing, page: &Page) -> String {
+pub(crate) fn render(list: &BufferList, listing: Listing, page: &Page) -> String {
     let page = Page { width: page.width.clamp(LEAST_WIDTH, MOST_WIDTH), ..*page };
     let mut sheet = Sheet::new(&page);
     let date = amount::date_time(list.time_us);
@@ -149,7 +149,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
 
 /// Returns the note about a process that does not run here.
 #[must_use]
-pub fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
+pub(crate) fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
     match owner.state {
         ProcessState::Live => None,
         ProcessState::Stale => Some("gone; what it held then"),
@@ -159,7 +159,7 @@ pub fn state_in_words(owner: &BufferOwner) -> Option<&'static str> {
 
 /// The chips that an allocator is on.
 #[must_use]
-pub fn chips_in_words(allocator: &AllocatorUse) -> String {
+pub(crate) fn chips_in_words(allocator: &AllocatorUse) -> String {
     let indexes: Vec<u32> = allocator.chips.iter().map(|chip| chip.index).collect();
     match indexes.len() {
         0 => "unknown chip".to_owned(),
@@ -170,7 +170,7 @@ pub fn chips_in_words(allocator: &AllocatorUse) -> String {
 
 /// Returns the role and chips of an allocator.
 #[must_use]
-pub fn allocator_in_words(allocator: &AllocatorUse) -> String {
+pub(crate) fn allocator_in_words(allocator: &AllocatorUse) -> String {
     let role = match allocator.role.as_str() {
         "unknown" => "allocator",
         role => role,
@@ -209,7 +209,7 @@ fn draw_legend(sheet: &mut Sheet<'_>, list: &BufferList) {
 
 /// An op's name, and in brackets what it was for if that was no tensor.
 #[must_use]
-pub fn op_in_words(dash: &str, op: Option<&str>, origin: &str) -> String {
+pub(crate) fn op_in_words(dash: &str, op: Option<&str>, origin: &str) -> String {
     let op = op.unwrap_or(dash);
     match origin {
         "tensor" => op.to_owned(),

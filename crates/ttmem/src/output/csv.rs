@@ -13,18 +13,18 @@ use crate::field::process::{self, ProcessField};
 
 /// The options of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Csv {
+pub(crate) struct Csv {
     /// True if there is a header.
-    pub header: Header,
+    pub(crate) header: Header,
     /// True if numbers have units.
-    pub units: Units,
+    pub(crate) units: Units,
     /// The characters that may be used.
-    pub charset: Charset,
+    pub(crate) charset: Charset,
 }
 
 /// True if there is a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
+pub(crate) enum Header {
     /// The first record names the fields and their units.
     Shown,
     /// The first record is data.
@@ -33,7 +33,7 @@ pub enum Header {
 
 /// Returns true if numbers have units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Units {
+pub(crate) enum Units {
     /// They do: `4096 B`.
     Shown,
     /// They do not: `4096`.
@@ -43,7 +43,7 @@ pub enum Units {
 impl Csv {
     /// The header, empty if it is not asked for.
     #[must_use]
-    pub fn header<R>(&self, fields: &[Field<R>]) -> String {
+    pub(crate) fn header<R>(&self, fields: &[Field<R>]) -> String {
         match self.header {
             Header::Hidden => String::new(),
             Header::Shown => {
@@ -58,7 +58,7 @@ impl Csv {
 
     /// A record for each chip.
     #[must_use]
-    pub fn chips(&self, snapshot: &Snapshot, fields: &[DeviceField]) -> String {
+    pub(crate) fn chips(&self, snapshot: &Snapshot, fields: &[DeviceField]) -> String {
         let records = snapshot.chips.iter().map(|chip| {
             record(fields.iter().map(|field| self.value(&field.cell(snapshot, chip), field.unit)))
         });
@@ -67,7 +67,7 @@ impl Csv {
 
     /// A record for each process on each of its chips.
     #[must_use]
-    pub fn processes(&self, snapshot: &Snapshot, fields: &[ProcessField]) -> String {
+    pub(crate) fn processes(&self, snapshot: &Snapshot, fields: &[ProcessField]) -> String {
         let records = process::rows(snapshot).map(|(process, chip)| {
             let cells =
                 fields.iter().map(|field| (field.cell(snapshot, process, chip), field.unit));

@@ -22,7 +22,7 @@ const LEAST_VALUE_COLUMNS: usize = 24;
 
 /// Draws everything. Values are wrapped at the page's width.
 #[must_use]
-pub fn render(snapshot: &Snapshot, page: &Page) -> String {
+pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
     let mut tree = Tree { sheet: Sheet::new(page), path: Vec::new() };
     draw_host(&mut tree, snapshot);
     draw_sources(&mut tree, snapshot);

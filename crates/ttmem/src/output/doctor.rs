@@ -15,7 +15,7 @@ const TEXT: usize = 21;
 
 /// Draws the checks and their sum.
 #[must_use]
-pub fn render(diagnosis: &Diagnosis, is_demo: bool, page: &Page) -> String {
+pub(crate) fn render(diagnosis: &Diagnosis, is_demo: bool, page: &Page) -> String {
     let page = Page { width: page.width.clamp(LEAST_WIDTH, MOST_WIDTH), ..*page };
     let mut sheet = Sheet::new(&page);
     if is_demo {

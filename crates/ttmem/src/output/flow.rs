@@ -8,7 +8,7 @@ use super::text::width;
 const GAP: usize = 2;
 
 /// Draws the parts from column `indent` on. Empty parts are left out, and what no line can hold is cut.
-pub fn flow(sheet: &mut Sheet<'_>, indent: usize, parts: &[(Role, String)]) {
+pub(crate) fn flow(sheet: &mut Sheet<'_>, indent: usize, parts: &[(Role, String)]) {
     let end = sheet.page().width;
     let mut line = sheet.start();
     line.pad_to(indent);

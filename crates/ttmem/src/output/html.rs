@@ -8,7 +8,7 @@ mod digest;
 use serde::Serialize;
 use ttmem_analysis::run_report::RunReport;
 
-pub use cores::{L1Chip, L1Core, L1Moment};
+pub(crate) use cores::L1Moment;
 
 /// The style of the page.
 const STYLE: &str = include_str!("html/page.css");
@@ -38,7 +38,11 @@ struct Data<'a> {
 ///
 /// # Errors
 /// If the report cannot be written as JSON.
-pub fn report(title: &str, report: &RunReport, l1: &[L1Moment]) -> serde_json::Result<String> {
+pub(crate) fn report(
+    title: &str,
+    report: &RunReport,
+    l1: &[L1Moment],
+) -> serde_json::Result<String> {
     let ttmem = env!("CARGO_PKG_VERSION");
     page(&Data { title, ttmem, live: false, interval_ms: 0, report: Some(report), l1 })
 }
@@ -47,7 +51,7 @@ pub fn report(title: &str, report: &RunReport, l1: &[L1Moment]) -> serde_json::R
 ///
 /// # Errors
 /// If the title cannot be written as JSON.
-pub fn live(title: &str, interval_ms: u64) -> serde_json::Result<String> {
+pub(crate) fn live(title: &str, interval_ms: u64) -> serde_json::Result<String> {
     let ttmem = env!("CARGO_PKG_VERSION");
     page(&Data { title, ttmem, live: true, interval_ms, report: None, l1: &[] })
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The layout of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// Laid out for reading.
     Pretty,
     /// One value a line, for streams.
@@ -17,7 +17,11 @@ pub enum Layout {
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(value: &impl Serialize, layout: Layout, writer: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(
+    value: &impl Serialize,
+    layout: Layout,
+    writer: &mut impl Write,
+) -> io::Result<()> {
     match layout {
         Layout::Pretty => serde_json::to_writer_pretty(&mut *writer, value)?,
         Layout::Line => serde_json::to_writer(&mut *writer, value)?,

@@ -14,7 +14,7 @@ mod panel;
 mod program;
 mod programs;
 mod totals;
-pub mod view;
+pub(crate) mod view;
 
 use clap::ValueEnum;
 use ttmem_model::Snapshot;
@@ -28,7 +28,7 @@ use super::sheet::Sheet;
 
 /// The key that programs or cores are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum L1Sort {
+pub(crate) enum L1Sort {
     /// The number of the program, or the coordinate of the core.
     #[default]
     Number,
@@ -42,16 +42,16 @@ pub enum L1Sort {
 
 /// A chip whose L1 could not be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
+pub(crate) struct Unread {
     /// The index of the chip.
-    pub index: u32,
+    pub(crate) index: u32,
     /// The reason, one line.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 /// Draws the grid of each chip with what is in it.
 #[must_use]
-pub fn grids(
+pub(crate) fn grids(
     snapshot: &Snapshot,
     chips: &[ChipView<'_>],
     unread: &[Unread],
@@ -82,7 +82,7 @@ pub fn grids(
 
 /// Draws the cores of each chip, one a line.
 #[must_use]
-pub fn lists(
+pub(crate) fn lists(
     snapshot: &Snapshot,
     chips: &[ChipView<'_>],
     unread: &[Unread],
@@ -101,7 +101,7 @@ pub fn lists(
 
 /// Draws the address space of one core of each chip that has it.
 #[must_use]
-pub fn maps(
+pub(crate) fn maps(
     snapshot: &Snapshot,
     chips: &[ChipView<'_>],
     unread: &[Unread],

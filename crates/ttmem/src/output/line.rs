@@ -6,7 +6,7 @@ use super::text::{cut, legible, width};
 
 /// A line in the making.
 #[derive(Clone, Debug)]
-pub struct Line<'p> {
+pub(crate) struct Line<'p> {
     page: &'p Page,
     text: String,
     columns: usize,
@@ -15,24 +15,24 @@ pub struct Line<'p> {
 impl<'p> Line<'p> {
     /// An empty line.
     #[must_use]
-    pub fn new(page: &'p Page) -> Self {
+    pub(crate) fn new(page: &'p Page) -> Self {
         Self { page, text: String::new(), columns: 0 }
     }
 
     /// The page it belongs to.
     #[must_use]
-    pub fn page(&self) -> &'p Page {
+    pub(crate) fn page(&self) -> &'p Page {
         self.page
     }
 
     /// Columns taken so far.
     #[must_use]
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 
     /// Appends a text as far as it fits before column `end`.
-    pub fn push(&mut self, role: Role, text: &str, end: usize) {
+    pub(crate) fn push(&mut self, role: Role, text: &str, end: usize) {
         let text = legible(text, self.page.charset);
         let room = end.saturating_sub(self.columns);
         let text = cut(&text, room, self.page.glyphs().ellipsis);
@@ -40,28 +40,28 @@ impl<'p> Line<'p> {
     }
 
     /// Appends a text so that it ends at column `end`, cut if there is too little room.
-    pub fn push_right(&mut self, role: Role, text: &str, end: usize) {
+    pub(crate) fn push_right(&mut self, role: Role, text: &str, end: usize) {
         let text = legible(text, self.page.charset);
         self.pad_to(end.saturating_sub(width(&text)));
         self.push(role, &text, end);
     }
 
     /// Fills with spaces up to column `column`.
-    pub fn pad_to(&mut self, column: usize) {
+    pub(crate) fn pad_to(&mut self, column: usize) {
         let spaces = column.saturating_sub(self.columns);
         self.text.extend(std::iter::repeat_n(' ', spaces));
         self.columns += spaces;
     }
 
     /// Fills up to column `column` and draws a vertical rule there.
-    pub fn rule_at(&mut self, column: usize) {
+    pub(crate) fn rule_at(&mut self, column: usize) {
         self.pad_to(column);
         self.append(Role::Quiet, self.page.glyphs().vertical);
     }
 
     /// The finished line, without spaces at its end.
     #[must_use]
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let length = self.text.trim_end_matches(' ').len();
         let mut text = self.text;
         text.truncate(length);

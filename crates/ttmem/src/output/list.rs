@@ -9,7 +9,7 @@ use super::text::width;
 
 /// Draws the list: number, board, architecture, place, ASIC id, serial number of the board.
 #[must_use]
-pub fn render(snapshot: &Snapshot, page: &Page) -> String {
+pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
     let dash = page.glyphs().dash;
     let rows: Vec<[String; 6]> = snapshot
         .chips

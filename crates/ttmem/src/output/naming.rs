@@ -11,7 +11,7 @@ use super::text::width;
 
 /// The board over at least `board_columns`, and the architecture, where the one does not name the other.
 #[must_use]
-pub fn board(chip: &Chip, board_columns: usize) -> String {
+pub(crate) fn board(chip: &Chip, board_columns: usize) -> String {
     let arch = chip.arch.map_or("", |arch| arch.as_str());
     let unnamed = match chip.id_source {
         IdSource::Simulator => "simulator",
@@ -31,7 +31,7 @@ const UNKNOWN_BOARD: &str = "unknown board";
 
 /// Columns of the longest name of a board that is beside an architecture.
 #[must_use]
-pub fn board_columns(chips: &[Chip]) -> usize {
+pub(crate) fn board_columns(chips: &[Chip]) -> usize {
     /// A longer name is not lined up with: it would push the others too far.
     const MOST: usize = 8;
     let boards = chips.iter().filter_map(|chip| chip.board.as_deref());
@@ -40,7 +40,7 @@ pub fn board_columns(chips: &[Chip]) -> usize {
 
 /// Where the chip is: its PCIe address, the chip it is reached through, or the region that is all that is known.
 #[must_use]
-pub fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
+pub(crate) fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
     if let Some(bdf) = &chip.bdf {
         return Some(bdf.clone());
     }
@@ -58,7 +58,7 @@ pub fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
 
 /// Formats the number of owners: `?` if it could not be read, `+` if there may be more.
 #[must_use]
-pub fn owners(chip: &Chip) -> String {
+pub(crate) fn owners(chip: &Chip) -> String {
     let count = chip.owners.pids.len();
     match (count, &chip.owners.outside_namespace) {
         (0, Reading::Missing(_)) => "?".to_owned(),
@@ -69,7 +69,7 @@ pub fn owners(chip: &Chip) -> String {
 
 /// `owners` with its noun.
 #[must_use]
-pub fn owners_in_words(chip: &Chip) -> String {
+pub(crate) fn owners_in_words(chip: &Chip) -> String {
     match owners(chip).as_str() {
         "0" => "no owner".to_owned(),
         "1" => "1 owner".to_owned(),
@@ -79,13 +79,13 @@ pub fn owners_in_words(chip: &Chip) -> String {
 
 /// The version of the firmware bundle, if it is known.
 #[must_use]
-pub fn firmware(chip: &Chip) -> Option<&str> {
+pub(crate) fn firmware(chip: &Chip) -> Option<&str> {
     chip.firmware.get("bundle").map(String::as_str)
 }
 
 /// The temperature, and how it looks beside the limit.
 #[must_use]
-pub fn temperature(page: &Page, chip: &Chip) -> (Role, String) {
+pub(crate) fn temperature(page: &Page, chip: &Chip) -> (Role, String) {
     let unit = page.glyphs().celsius;
     let text = metric(page, chip, Metric::AsicTemperature, unit);
     (pressure(chip, Metric::AsicTemperature, Metric::AsicTemperatureLimit), text)
@@ -93,14 +93,14 @@ pub fn temperature(page: &Page, chip: &Chip) -> (Role, String) {
 
 /// The power, and how it looks beside the limit.
 #[must_use]
-pub fn power(page: &Page, chip: &Chip) -> (Role, String) {
+pub(crate) fn power(page: &Page, chip: &Chip) -> (Role, String) {
     let text = metric(page, chip, Metric::Power, "W");
     (pressure(chip, Metric::Power, Metric::PowerLimit), text)
 }
 
 /// The power and its limit.
 #[must_use]
-pub fn power_of_limit(page: &Page, chip: &Chip) -> (Role, String) {
+pub(crate) fn power_of_limit(page: &Page, chip: &Chip) -> (Role, String) {
     let (role, power) = power(page, chip);
     let limit = metric(page, chip, Metric::PowerLimit, "W");
     if value(chip, Metric::Power).is_none() && value(chip, Metric::PowerLimit).is_none() {
@@ -112,7 +112,7 @@ pub fn power_of_limit(page: &Page, chip: &Chip) -> (Role, String) {
 
 /// The clock of the Tensix cores.
 #[must_use]
-pub fn clock(page: &Page, chip: &Chip) -> String {
+pub(crate) fn clock(page: &Page, chip: &Chip) -> String {
     metric(page, chip, Metric::AiClock, "MHz")
 }
 
@@ -143,7 +143,7 @@ fn value(chip: &Chip, metric: Metric) -> Option<f64> {
 
 /// The number of a process, which it has only in a namespace that is ours.
 #[must_use]
-pub fn pid(page: &Page, process: &Process) -> String {
+pub(crate) fn pid(page: &Page, process: &Process) -> String {
     match process.pid.0 {
         0 => page.glyphs().dash.to_owned(),
         pid => pid.to_string(),
@@ -152,7 +152,7 @@ pub fn pid(page: &Page, process: &Process) -> String {
 
 /// The name of a process.
 #[must_use]
-pub fn process(process: &Process) -> &str {
+pub(crate) fn process(process: &Process) -> &str {
     match process.name.trim() {
         "" if process.pid.0 == 0 => "(unknown)",
         "" => "(no name)",
@@ -162,7 +162,7 @@ pub fn process(process: &Process) -> &str {
 
 /// Returns the notes about a process besides its name.
 #[must_use]
-pub fn process_state(process: &Process) -> Option<&'static str> {
+pub(crate) fn process_state(process: &Process) -> Option<&'static str> {
     match process.state {
         ProcessState::Live => None,
         ProcessState::Stale => Some("stale"),
@@ -172,7 +172,7 @@ pub fn process_state(process: &Process) -> Option<&'static str> {
 
 /// A container without most of its long id, such as `docker:3f2a9c1b2d4e`.
 #[must_use]
-pub fn container(process: &Process) -> Option<Cow<'_, str>> {
+pub(crate) fn container(process: &Process) -> Option<Cow<'_, str>> {
     /// As many digits of an id as container tools print.
     const ID_CHARACTERS: usize = 12;
     let container = process.container.as_deref()?;

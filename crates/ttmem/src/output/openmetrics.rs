@@ -17,7 +17,7 @@ use crate::field::metric::{Metric, Shape, prometheus};
 
 /// Which of the two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Prometheus text 0.0.4.
     Prometheus,
     /// OpenMetrics 1.0.
@@ -28,7 +28,7 @@ impl Format {
     /// The format that a scraper would rather have, from its `Accept` header: OpenMetrics only if it is named, and not
     /// below the other.
     #[must_use]
-    pub fn accepted(accept: &str) -> Self {
+    pub(crate) fn accepted(accept: &str) -> Self {
         let weights = Weights::of(accept);
         match weights.open_metrics {
             Some(weight) if weight > 0 && weight >= weights.prometheus.unwrap_or(0) => {
@@ -40,7 +40,7 @@ impl Format {
 
     /// The content type of an answer.
     #[must_use]
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -103,7 +103,7 @@ fn thousandths(weight: &str) -> u32 {
 
 /// True if processes have metrics of their own. They come and go, and each is a new series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processes {
+pub(crate) enum Processes {
     /// No.
     Hidden,
     /// Those that hold most, up to [`MAX_PROCESSES`].
@@ -111,7 +111,7 @@ pub enum Processes {
 }
 
 /// Processes with metrics of their own at most.
-pub const MAX_PROCESSES: usize = 64;
+pub(crate) const MAX_PROCESSES: usize = 64;
 
 /// A metric with its samples.
 #[derive(Debug)]
@@ -225,7 +225,7 @@ fn escape(text: &str, quotes: bool) -> Cow<'_, str> {
 
 /// All metrics of a snapshot.
 #[must_use]
-pub fn render(snapshot: &Snapshot, format: Format, processes: Processes) -> String {
+pub(crate) fn render(snapshot: &Snapshot, format: Format, processes: Processes) -> String {
     let mut families = devices::families(snapshot);
     families.extend(host(snapshot));
     if processes == Processes::Shown {

@@ -15,12 +15,12 @@ use point::{Attributes, Number, Points};
 use crate::field::metric::otel;
 
 /// The content type of a request.
-pub const CONTENT_TYPE: &str = "application/x-protobuf";
+pub(crate) const CONTENT_TYPE: &str = "application/x-protobuf";
 
 /// The request that exports a snapshot. `resource` are further attributes of the host, such as those of
 /// `OTEL_RESOURCE_ATTRIBUTES`; they go before our own.
 #[must_use]
-pub fn request(snapshot: &Snapshot, resource: &[(String, String)]) -> Vec<u8> {
+pub(crate) fn request(snapshot: &Snapshot, resource: &[(String, String)]) -> Vec<u8> {
     let nanoseconds = snapshot.time_us.0.saturating_mul(1000);
     let mut metrics = chips::metrics(snapshot);
     metrics.extend(host(snapshot));

@@ -4,24 +4,24 @@ use anstyle::{AnsiColor, Style};
 use ttmem_model::{MissingReason, Quality};
 
 /// The width of the reference layout, and of everything that goes into a pipe or a file.
-pub const FULL_WIDTH: usize = 91;
+pub(crate) const FULL_WIDTH: usize = 91;
 /// The narrowest page that is drawn on; a narrower terminal gets lines of this width.
-pub const LEAST_WIDTH: usize = 40;
+pub(crate) const LEAST_WIDTH: usize = 40;
 
 /// Where an output is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// Columns that a line may take.
-    pub width: usize,
+    pub(crate) width: usize,
     /// The characters that may be used.
-    pub charset: Charset,
+    pub(crate) charset: Charset,
     /// True if roles are coloured.
-    pub colour: Colour,
+    pub(crate) colour: Colour,
 }
 
 /// The characters that an output may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charset {
+pub(crate) enum Charset {
     /// Box drawing, block elements and whatever names are made of.
     Unicode,
     /// Printable ASCII only.
@@ -30,7 +30,7 @@ pub enum Charset {
 
 /// True if an output carries escape sequences for colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
+pub(crate) enum Colour {
     /// It does.
     On,
     /// It does not.
@@ -39,7 +39,7 @@ pub enum Colour {
 
 /// The role of a piece of text, which determines its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Text and numbers.
     Plain,
     /// Names of chips and headings.
@@ -55,13 +55,13 @@ pub enum Role {
 impl Page {
     /// A page of this width, but not below [`LEAST_WIDTH`], with all characters and without colour.
     #[must_use]
-    pub fn plain(width: usize) -> Self {
+    pub(crate) fn plain(width: usize) -> Self {
         Self { width: width.max(LEAST_WIDTH), charset: Charset::Unicode, colour: Colour::Off }
     }
 
     /// The style of a role on this page.
     #[must_use]
-    pub fn style(&self, role: Role) -> Style {
+    pub(crate) fn style(&self, role: Role) -> Style {
         if self.colour == Colour::Off {
             return Style::new();
         }
@@ -76,7 +76,7 @@ impl Page {
 
     /// The characters for what is not text.
     #[must_use]
-    pub fn glyphs(&self) -> &'static Glyphs {
+    pub(crate) fn glyphs(&self) -> &'static Glyphs {
         match self.charset {
             Charset::Unicode => &UNICODE,
             Charset::Ascii => &ASCII,
@@ -86,7 +86,7 @@ impl Page {
     /// Returns the sign of a missing value: a dash if no source has it, a question mark if
     /// a source exists but could not be read.
     #[must_use]
-    pub fn blank(&self, reason: MissingReason) -> &'static str {
+    pub(crate) fn blank(&self, reason: MissingReason) -> &'static str {
         match reason {
             MissingReason::NoSource | MissingReason::Unsupported | MissingReason::NotRead => {
                 self.glyphs().dash
@@ -97,7 +97,7 @@ impl Page {
 
     /// The sign before a number that is not exact, where there is no room for the word.
     #[must_use]
-    pub fn mark(&self, quality: Quality) -> &'static str {
+    pub(crate) fn mark(&self, quality: Quality) -> &'static str {
         let glyphs = self.glyphs();
         match quality {
             Quality::Exact => "",
@@ -111,48 +111,48 @@ impl Page {
 
 /// The characters for what is not text. Every mark is one column wide.
 #[derive(Debug)]
-pub struct Glyphs {
+pub(crate) struct Glyphs {
     /// No number.
-    pub dash: &'static str,
+    pub(crate) dash: &'static str,
     /// The end of a text that was cut.
-    pub ellipsis: &'static str,
+    pub(crate) ellipsis: &'static str,
     /// Between a name and what is said of it.
-    pub dot: &'static str,
+    pub(crate) dot: &'static str,
     /// Before a remedy.
-    pub arrow: &'static str,
+    pub(crate) arrow: &'static str,
     /// Between two factors.
-    pub times: &'static str,
+    pub(crate) times: &'static str,
     /// Degrees Celsius.
-    pub celsius: &'static str,
+    pub(crate) celsius: &'static str,
     /// Before a high-water figure.
-    pub at_most: &'static str,
+    pub(crate) at_most: &'static str,
     /// Before an inferred figure.
-    pub inferred: &'static str,
+    pub(crate) inferred: &'static str,
     /// Before a stale figure.
-    pub stale: &'static str,
+    pub(crate) stale: &'static str,
     /// The steps of a bar's last cell, the full one last.
-    pub steps: &'static [&'static str],
+    pub(crate) steps: &'static [&'static str],
     /// The part of a bar that is not filled.
-    pub track: &'static str,
+    pub(crate) track: &'static str,
     /// The line between two cells of a row.
-    pub vertical: &'static str,
+    pub(crate) vertical: &'static str,
     /// The rule between rows.
-    pub thin: RuleGlyphs,
+    pub(crate) thin: RuleGlyphs,
     /// The rule under a heading.
-    pub thick: RuleGlyphs,
+    pub(crate) thick: RuleGlyphs,
 }
 
 /// The characters of a horizontal rule.
 #[derive(Debug)]
-pub struct RuleGlyphs {
+pub(crate) struct RuleGlyphs {
     /// Between crossings.
-    pub line: &'static str,
+    pub(crate) line: &'static str,
     /// Left end, crossing, right end with rows below only.
-    pub top: [&'static str; 3],
+    pub(crate) top: [&'static str; 3],
     /// Left end, crossing, right end with rows on both sides.
-    pub middle: [&'static str; 3],
+    pub(crate) middle: [&'static str; 3],
     /// Left end, crossing, right end with rows above only.
-    pub bottom: [&'static str; 3],
+    pub(crate) bottom: [&'static str; 3],
 }
 
 const UNICODE: Glyphs = Glyphs {

@@ -14,20 +14,23 @@ const FIRST_CHIP: u64 = 1 << 30;
 
 /// The segment of one process.
 #[derive(Debug)]
-pub struct Traced<'a> {
+pub(crate) struct Traced<'a> {
     /// Its process, by which its slices are grouped.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// Its report.
-    pub report: &'a ProcessReport,
+    pub(crate) report: &'a ProcessReport,
     /// The inputs of the report.
-    pub segment: &'a Segment,
+    pub(crate) segment: &'a Segment,
 }
 
 /// The trace, one event a line.
 ///
 /// # Errors
 /// If it cannot be written as JSON.
-pub fn render(recordings: &[RecordingReport], agents: &[Traced<'_>]) -> serde_json::Result<String> {
+pub(crate) fn render(
+    recordings: &[RecordingReport],
+    agents: &[Traced<'_>],
+) -> serde_json::Result<String> {
     let mut trace = Trace::default();
     let mut first_chip = FIRST_CHIP;
     for recording in recordings {

@@ -18,7 +18,7 @@ const MOST_WIDTH: usize = 120;
 
 /// Draws the report.
 #[must_use]
-pub fn render(report: &RunReport, page: &Page) -> String {
+pub(crate) fn render(report: &RunReport, page: &Page) -> String {
     let page = Page { width: page.width.clamp(LEAST_WIDTH, MOST_WIDTH), ..*page };
     let mut sheet = Sheet::new(&page);
     if !report.command.is_empty() {

@@ -4,11 +4,11 @@ use super::line::Line;
 use super::page::{Page, Role, RuleGlyphs};
 
 /// The columns at which a frame has vertical rules; the first and the last are its sides.
-pub type Columns<'a> = &'a [usize];
+pub(crate) type Columns<'a> = &'a [usize];
 
 /// Which of the two rules is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// Between rows.
     Thin,
     /// Under a heading.
@@ -17,7 +17,7 @@ pub enum Rule {
 
 /// A text in the making.
 #[derive(Debug)]
-pub struct Sheet<'p> {
+pub(crate) struct Sheet<'p> {
     page: &'p Page,
     text: String,
 }
@@ -25,25 +25,25 @@ pub struct Sheet<'p> {
 impl<'p> Sheet<'p> {
     /// An empty sheet.
     #[must_use]
-    pub fn new(page: &'p Page) -> Self {
+    pub(crate) fn new(page: &'p Page) -> Self {
         Self { page, text: String::new() }
     }
 
     /// The page it is drawn on.
     #[must_use]
-    pub fn page(&self) -> &'p Page {
+    pub(crate) fn page(&self) -> &'p Page {
         self.page
     }
 
     /// An empty line of its page.
     #[must_use]
-    pub fn start(&self) -> Line<'p> {
+    pub(crate) fn start(&self) -> Line<'p> {
         Line::new(self.page)
     }
 
     /// An empty line between the left side of a frame and one space.
     #[must_use]
-    pub fn start_row(&self) -> Line<'p> {
+    pub(crate) fn start_row(&self) -> Line<'p> {
         let mut line = self.start();
         line.rule_at(0);
         line.pad_to(2);
@@ -51,19 +51,19 @@ impl<'p> Sheet<'p> {
     }
 
     /// Appends a line.
-    pub fn end(&mut self, line: Line<'_>) {
+    pub(crate) fn end(&mut self, line: Line<'_>) {
         self.text.push_str(&line.finish());
         self.text.push('\n');
     }
 
     /// Appends an empty line.
-    pub fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.text.push('\n');
     }
 
     /// Appends a horizontal rule between rows with the vertical rules `above` and rows with those `below`. An
     /// empty side has no rows.
-    pub fn rule(&mut self, rule: Rule, above: Columns<'_>, below: Columns<'_>) {
+    pub(crate) fn rule(&mut self, rule: Rule, above: Columns<'_>, below: Columns<'_>) {
         let glyphs = match rule {
             Rule::Thin => &self.page.glyphs().thin,
             Rule::Thick => &self.page.glyphs().thick,
@@ -77,7 +77,7 @@ impl<'p> Sheet<'p> {
     }
 
     /// Appends a plain line across the page.
-    pub fn divide(&mut self) {
+    pub(crate) fn divide(&mut self) {
         let mut line = self.start();
         line.push(
             Role::Quiet,
@@ -89,7 +89,7 @@ impl<'p> Sheet<'p> {
 
     /// The finished text.
     #[must_use]
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 }

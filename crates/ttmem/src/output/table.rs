@@ -27,7 +27,7 @@ const INNER_END: usize = FULL_WIDTH - 2;
 
 /// Draws the table.
 #[must_use]
-pub fn render(snapshot: &Snapshot, page: &Page) -> String {
+pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
     let page = Page { width: page.width.clamp(LEAST_WIDTH, FULL_WIDTH), ..*page };
     let mut sheet = Sheet::new(&page);
     let mut legend = Legend::default();

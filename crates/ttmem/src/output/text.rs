@@ -11,7 +11,7 @@ use super::page::Charset;
 
 /// Columns that a text takes.
 #[must_use]
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
     }
@@ -25,7 +25,7 @@ fn char_width(character: char) -> usize {
 /// Returns the text without control sequences and without characters that change the direction of the line.
 /// Control characters become their pictures (`␛`), in ASCII a caret form (`^[`).
 #[must_use]
-pub fn legible(text: &str, charset: Charset) -> Cow<'_, str> {
+pub(crate) fn legible(text: &str, charset: Charset) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
         return Cow::Borrowed(text);
     }
@@ -95,7 +95,7 @@ fn turns_the_line(character: char) -> bool {
 
 /// The text if it fits into `columns`, else as much of it as fits before an ellipsis.
 #[must_use]
-pub fn cut<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
+pub(crate) fn cut<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
@@ -106,7 +106,7 @@ pub fn cut<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
 
 /// The text in lines of at most `columns`, broken at spaces, and inside a word only where the word is too long.
 #[must_use]
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();

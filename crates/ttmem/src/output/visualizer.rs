@@ -51,20 +51,20 @@ const DEVICE_COLUMNS: &str = "device_id int, num_y_cores int, num_x_cores int, n
 
 /// The files of a report, by name.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// `db.sqlite`.
-    pub database: Vec<u8>,
+    pub(crate) database: Vec<u8>,
     /// `config.json`.
-    pub config: String,
+    pub(crate) config: String,
     /// Operations whose buffers are left out, because there are too many rows.
-    pub without_buffers: usize,
+    pub(crate) without_buffers: usize,
 }
 
 /// Makes the folder of one process.
 ///
 /// # Errors
 /// If the configuration cannot be written as JSON, or the schema is too long for the database.
-pub fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
+pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
     let spans = op_spans(segment);
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|place| (spans[*place].last_event, spans[*place].from_us));

@@ -19,7 +19,7 @@ const LEAST_VALUE_COLUMNS: usize = 30;
 
 /// Returns the paths of all readings of a snapshot's JSON.
 #[must_use]
-pub fn paths(snapshot: &Value) -> Vec<String> {
+pub(crate) fn paths(snapshot: &Value) -> Vec<String> {
     let mut found = Vec::new();
     add_paths(snapshot, "", &mut found);
     found
@@ -49,7 +49,7 @@ fn is_reading(value: &Value) -> bool {
 
 /// Returns the value of a snapshot's JSON at a path of [`paths`].
 #[must_use]
-pub fn at<'a>(snapshot: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn at<'a>(snapshot: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(snapshot, |value, name| match value {
         Value::Array(values) => values.get(name.parse::<usize>().ok()?),
         _ => value.get(name),
@@ -58,22 +58,22 @@ pub fn at<'a>(snapshot: &'a Value, path: &str) -> Option<&'a Value> {
 
 /// A reading with its trace.
 #[derive(Clone, Copy, Debug)]
-pub struct Trace<'a> {
+pub(crate) struct Trace<'a> {
     /// The path of the reading.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The reading, in JSON.
-    pub reading: &'a Value,
+    pub(crate) reading: &'a Value,
     /// The file that it was read from, if it is not a sum of parts.
-    pub file: Option<&'a str>,
+    pub(crate) file: Option<&'a str>,
     /// The rule and the parts.
-    pub why: &'a Why,
+    pub(crate) why: &'a Why,
 }
 
 impl Trace<'_> {
     /// Returns the trace as JSON.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let Self { path, reading, file, why } = *self;
+    pub(crate) fn to_json(self) -> Value {
+        let Self { path, reading, file, why } = self;
         let part = |part: &Part| {
             let mut json = json!({
                 "label": part.label,
@@ -105,7 +105,7 @@ impl Trace<'_> {
 
     /// Draws the trace.
     #[must_use]
-    pub fn render(&self, page: &Page) -> String {
+    pub(crate) fn render(&self, page: &Page) -> String {
         let Self { path, reading, file, why } = *self;
         let mut text = String::new();
         let mut entry = |label: &str, value: &str| add_entry(&mut text, label, value, page);

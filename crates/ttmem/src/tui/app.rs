@@ -26,17 +26,17 @@ use super::look::{Look, Role};
 use super::select::{Filter, Order, Row, RowId, rows};
 use super::track::{ProcessId, Subject, Track};
 
-pub use buffers::{AllocatorId, BufferId, Buffers, Pace};
-pub use chart::Charts;
-pub use cores::{CoreRequest, Cores, Heat};
-pub use event::{Action, Event, Gesture, Mouse, Target};
-pub use overlay::{Overlay, Signal};
-pub use past::{Past, Rates};
-pub use replay::{FRAME_MICROS, Jump, Playback, Replay, SPEEDS};
-pub use sample::{Sample, Shown};
+pub(crate) use buffers::{Buffers, Pace};
+pub(crate) use chart::Charts;
+pub(crate) use cores::{CoreRequest, Cores, Heat};
+pub(crate) use event::{Action, Event, Gesture, Mouse, Target};
+pub(crate) use overlay::{Overlay, Signal};
+pub(crate) use past::{Past, Rates};
+pub(crate) use replay::{FRAME_MICROS, Jump, Playback, Replay};
+pub(crate) use sample::{Sample, Shown};
 
 /// Intervals between samples, in microseconds.
-pub const INTERVALS: [u64; 10] = [
+pub(crate) const INTERVALS: [u64; 10] = [
     100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 30_000_000,
     60_000_000,
 ];
@@ -49,7 +49,7 @@ const MESSAGE_MICROS: u64 = 4_000_000;
 
 /// The focused part of the overview.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Focus {
+pub(crate) enum Focus {
     /// The chips.
     #[default]
     Chips,
@@ -59,7 +59,7 @@ pub enum Focus {
 
 /// The subject that is shown alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Only {
+pub(crate) enum Only {
     /// Everything is shown.
     #[default]
     All,
@@ -71,32 +71,32 @@ pub enum Only {
 
 /// A line at the bottom of the screen that disappears after a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
     /// The style.
-    pub role: Role,
+    pub(crate) role: Role,
     until: Moment,
 }
 
 /// The cursors. Each follows its subject, not the row.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cursors {
+pub(crate) struct Cursors {
     /// The chip.
-    pub chip: Option<ChipId>,
+    pub(crate) chip: Option<ChipId>,
     /// The row of the process table.
-    pub row: Option<RowId>,
+    pub(crate) row: Option<RowId>,
     /// The id of the finding.
-    pub finding: usize,
+    pub(crate) finding: usize,
     /// Scroll offset of the telemetry, in lines.
-    pub telemetry: usize,
+    pub(crate) telemetry: usize,
     /// Scroll offset of the details of a process, in lines.
-    pub details: usize,
+    pub(crate) details: usize,
 }
 
 /// The state.
 #[derive(Debug)]
-pub struct App {
+pub(crate) struct App {
     pub(super) look: Look,
     pub(super) view: View,
     pub(super) shown: Option<Shown>,
@@ -132,7 +132,7 @@ pub struct App {
 impl App {
     /// Creates the state before the first sample.
     #[must_use]
-    pub fn new(settings: Settings, look: Look, allow_signals: bool) -> Self {
+    pub(crate) fn new(settings: Settings, look: Look, allow_signals: bool) -> Self {
         Self {
             look,
             view: settings.view,
@@ -168,7 +168,7 @@ impl App {
 
     /// Returns the settings to save.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             theme: Some(self.look.theme),
             interval_micros: match self.replay {
@@ -192,23 +192,23 @@ impl App {
 
     /// Returns the microseconds between samples.
     #[must_use]
-    pub fn interval_micros(&self) -> u64 {
+    pub(crate) fn interval_micros(&self) -> u64 {
         self.interval
     }
 
     /// Sets the half-page step of the movement keys.
-    pub fn set_page(&mut self, rows: usize) {
+    pub(crate) fn set_page(&mut self, rows: usize) {
         self.page = (rows / 2).max(1);
     }
 
     /// Shows a message.
-    pub fn notify(&mut self, role: Role, text: impl Into<String>) {
+    pub(crate) fn notify(&mut self, role: Role, text: impl Into<String>) {
         let until = Moment(self.now.0 + MESSAGE_MICROS);
         self.message = Some(Message { text: text.into(), role, until });
     }
 
     /// Handles an event at a time.
-    pub fn update(&mut self, at: Moment, event: Event) -> Action {
+    pub(crate) fn update(&mut self, at: Moment, event: Event) -> Action {
         let is_first = self.now == Moment::default();
         self.now = self.now.max(at);
         // A message from before the first time event lasts as long as any other.
@@ -285,7 +285,7 @@ impl App {
 
     /// Returns the sample on screen: the newest one, or the one at which the screen was frozen.
     #[must_use]
-    pub fn snapshot(&self) -> Option<&Snapshot> {
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
         self.shown.as_ref().map(|shown| &*shown.snapshot)
     }
 
@@ -303,7 +303,7 @@ impl App {
     /// Returns the microseconds until the screen changes without an event: a message expires, or a delay must be shown
     /// or grows by a second. `None` if nothing is due.
     #[must_use]
-    pub fn wait(&self, now: Moment) -> Option<u64> {
+    pub(crate) fn wait(&self, now: Moment) -> Option<u64> {
         const SECOND: u64 = 1_000_000;
         let message = self.message.as_ref().map(|message| message.until.since(now));
         let silence = match self.silence() {

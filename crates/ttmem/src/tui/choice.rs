@@ -12,39 +12,39 @@ use crate::output::buffers::SortKey;
 
 /// Every choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The colours; where nothing is said, what the terminal suggests.
-    pub theme: Option<Theme>,
+    pub(crate) theme: Option<Theme>,
     /// ASCII only, whatever the terminal can show.
-    pub ascii: bool,
+    pub(crate) ascii: bool,
     /// The view that opens first.
-    pub view: View,
+    pub(crate) view: View,
     /// Microseconds from one sample to the next.
-    pub interval_micros: u64,
+    pub(crate) interval_micros: u64,
     /// True if the mouse is used; without it the terminal's own selection works as usual.
-    pub mouse: bool,
+    pub(crate) mouse: bool,
     /// The column by which processes are sorted.
-    pub sort: Column,
+    pub(crate) sort: Column,
     /// Smallest first.
-    pub ascending: bool,
+    pub(crate) ascending: bool,
     /// Processes with their chips below them.
-    pub tree: bool,
+    pub(crate) tree: bool,
     /// The sort key of buffers.
-    pub sort_buffers: SortKey,
+    pub(crate) sort_buffers: SortKey,
     /// Buffers the other way around.
-    pub reverse_buffers: bool,
+    pub(crate) reverse_buffers: bool,
     /// The time window of charts.
-    pub window: Window,
+    pub(crate) window: Window,
     /// Which charts are shown.
-    pub metrics: Vec<Panel>,
+    pub(crate) metrics: Vec<Panel>,
     /// The arrangement of the charts of several chips.
-    pub arrange: Arrange,
+    pub(crate) arrange: Arrange,
     /// The scale of charts.
-    pub scale: Scale,
+    pub(crate) scale: Scale,
     /// Where exports are saved; the working directory if it is not said.
-    pub export_directory: Option<PathBuf>,
+    pub(crate) export_directory: Option<PathBuf>,
     /// True if choices made in the live view are written back.
-    pub remember: bool,
+    pub(crate) remember: bool,
 }
 
 impl Default for Settings {
@@ -72,7 +72,7 @@ impl Default for Settings {
 
 /// A view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum View {
+pub(crate) enum View {
     /// Chips and processes.
     #[default]
     Overview,
@@ -92,7 +92,7 @@ pub enum View {
 
 impl View {
     /// Every view, in tab order.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Overview,
         Self::Charts,
         Self::L1,
@@ -104,7 +104,7 @@ impl View {
 
     /// Returns the key that opens it.
     #[must_use]
-    pub fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         match self {
             Self::Overview => 1,
             Self::Charts => 2,
@@ -118,7 +118,7 @@ impl View {
 
     /// Returns the name on its tab.
     #[must_use]
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Charts => "Charts",
@@ -132,7 +132,7 @@ impl View {
 
     /// Returns the name in the configuration and in exports.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Overview => "overview",
             Self::Charts => "charts",
@@ -146,14 +146,14 @@ impl View {
 
     /// Returns the view with a name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 }
 
 /// A chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Panel {
+pub(crate) enum Panel {
     /// One value.
     Track(Track),
     /// The kinds of L1, stacked.
@@ -163,7 +163,7 @@ pub enum Panel {
 impl Panel {
     /// Every chart of chips, in picker order.
     #[must_use]
-    pub fn of_chips() -> Vec<Self> {
+    pub(crate) fn of_chips() -> Vec<Self> {
         let tracks = Track::OF_CHIPS.iter().map(|track| Self::Track(*track));
         let mut panels: Vec<Self> = tracks.collect();
         panels.insert(1, Self::L1ByKind);
@@ -172,7 +172,7 @@ impl Panel {
 
     /// Every chart of processes, in picker order.
     #[must_use]
-    pub fn of_processes() -> Vec<Self> {
+    pub(crate) fn of_processes() -> Vec<Self> {
         let tracks = Track::OF_PROCESSES.iter().map(|track| Self::Track(*track));
         let mut panels: Vec<Self> = tracks.collect();
         panels.insert(1, Self::L1ByKind);
@@ -181,7 +181,7 @@ impl Panel {
 
     /// The default charts.
     #[must_use]
-    pub fn usual() -> Vec<Self> {
+    pub(crate) fn usual() -> Vec<Self> {
         vec![
             Self::Track(Track::Dram),
             Self::L1ByKind,
@@ -192,7 +192,7 @@ impl Panel {
 
     /// Returns the name in exports and in the configuration.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Track(track) => track.name(),
             Self::L1ByKind => "l1_by_kind",
@@ -201,7 +201,7 @@ impl Panel {
 
     /// Returns the name on screen.
     #[must_use]
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Track(track) => track.label(),
             Self::L1ByKind => "L1 by kind",
@@ -210,7 +210,7 @@ impl Panel {
 
     /// Returns the chart with a name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         match name {
             "l1_by_kind" => Some(Self::L1ByKind),
             name => Track::by_name(name).map(Self::Track),
@@ -220,7 +220,7 @@ impl Panel {
 
 /// The arrangement of the charts of several subjects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Arrange {
+pub(crate) enum Arrange {
     /// In one chart.
     #[default]
     Together,
@@ -230,7 +230,7 @@ pub enum Arrange {
 
 /// The scale of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scale {
+pub(crate) enum Scale {
     /// From 0 to the capacity or limit, if there is one.
     #[default]
     Limit,

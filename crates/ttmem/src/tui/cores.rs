@@ -12,34 +12,34 @@ use crate::output::l1::view::ChipView;
 
 /// The L1 of chips at one time.
 #[derive(Clone, Debug, Default)]
-pub struct CoreLook {
+pub(crate) struct CoreLook {
     /// The moment, if a recording contains it.
-    pub recorded: Option<Timestamp>,
+    pub(crate) recorded: Option<Timestamp>,
     /// The reason, if a recording contains none.
-    pub missing: Option<String>,
+    pub(crate) missing: Option<String>,
     /// The requested chips.
-    pub chips: Vec<(ChipId, Field<ChipCores>)>,
+    pub(crate) chips: Vec<(ChipId, Field<ChipCores>)>,
     /// The memory of those chips as read from L1.
-    pub memory: Vec<(ChipId, ChipMemory)>,
+    pub(crate) memory: Vec<(ChipId, ChipMemory)>,
 }
 
 /// The cores of a chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChipCores {
+pub(crate) struct ChipCores {
     /// The report, as `ttmem l1 --json` prints it.
-    pub report: ChipReport,
+    pub(crate) report: ChipReport,
     /// The cost of the read. Not known for a recording.
-    pub cost: Option<L1Cost>,
+    pub(crate) cost: Option<L1Cost>,
     /// The number of harvested or foreign cores. Not known for a recording.
-    pub other_cores: u64,
+    pub(crate) other_cores: u64,
     /// The reason that kernels have no names.
-    pub unnamed: Option<Missing>,
+    pub(crate) unnamed: Option<Missing>,
 }
 
 impl CoreLook {
     /// Creates the view of a fresh read.
     #[must_use]
-    pub fn live(look: &L1Look) -> Self {
+    pub(crate) fn live(look: &L1Look) -> Self {
         let L1Look { snapshot, chips } = look;
         let chip = |index: u32| snapshot.chips.iter().find(|chip| chip.index == index);
         let known = chips.iter().filter_map(|(index, facts)| Some((chip(*index)?, facts)));
@@ -55,7 +55,7 @@ impl CoreLook {
     /// Creates the view of a recorded moment. `snapshot` is of that moment and identifies chips without an id of their
     /// own.
     #[must_use]
-    pub fn recorded(time: Timestamp, report: L1Report, snapshot: &Snapshot) -> Self {
+    pub(crate) fn recorded(time: Timestamp, report: L1Report, snapshot: &Snapshot) -> Self {
         let stands_in =
             |chip: &&Chip| matches!(chip.id_source, IdSource::Simulator | IdSource::Capture);
         let mut without_id = snapshot.chips.iter().filter(stands_in).map(|chip| chip.id);
@@ -72,7 +72,7 @@ impl CoreLook {
 
     /// Creates the view of a recording without cores.
     #[must_use]
-    pub fn none(why: impl Into<String>) -> Self {
+    pub(crate) fn none(why: impl Into<String>) -> Self {
         Self { missing: Some(why.into()), ..Self::default() }
     }
 }
@@ -92,13 +92,13 @@ fn cores(snapshot: &Snapshot, chip: &Chip, facts: &L1Facts) -> Field<ChipCores> 
 impl ChipCores {
     /// Returns the core at a coordinate.
     #[must_use]
-    pub fn at(&self, coordinate: Coordinate) -> Option<&CoreReport> {
+    pub(crate) fn at(&self, coordinate: Coordinate) -> Option<&CoreReport> {
         self.report.cores.iter().find(|core| core.logical == Some(coordinate))
     }
 
     /// Returns the columns and rows, if any core gives them.
     #[must_use]
-    pub fn grid(&self) -> Option<Grid> {
+    pub(crate) fn grid(&self) -> Option<Grid> {
         self.report.grid
     }
 }

@@ -45,7 +45,7 @@ impl Work {
 
     /// Returns the buffers of its processes at a time.
     #[must_use]
-    pub fn buffers_at(&self, moment: Moment) -> BufferList {
+    pub(crate) fn buffers_at(&self, moment: Moment) -> BufferList {
         buffers(&self.facts_at(moment))
     }
 

@@ -9,19 +9,19 @@ use ttmem_root::RootError;
 
 /// Details of a process beyond its row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Details {
+pub(crate) struct Details {
     /// Its threads.
-    pub threads: Field<u64>,
+    pub(crate) threads: Field<u64>,
     /// Its relevant environment variables, by name.
-    pub environment: Field<Vec<(String, String)>>,
+    pub(crate) environment: Field<Vec<(String, String)>>,
     /// Its open devices and memory regions.
-    pub files: Field<Files>,
+    pub(crate) files: Field<Files>,
 }
 
 impl Details {
     /// Details of a process in a recording.
     #[must_use]
-    pub fn not_recorded() -> Self {
+    pub(crate) fn not_recorded() -> Self {
         let missing = || Missing::not_read("not in the recording");
         Self { threads: Err(missing()), environment: Err(missing()), files: Err(missing()) }
     }
@@ -29,11 +29,11 @@ impl Details {
 
 /// The open files of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files {
+pub(crate) struct Files {
     /// The number of open files.
-    pub open: usize,
+    pub(crate) open: usize,
     /// Devices and memory regions among them, without duplicates.
-    pub of_devices: Vec<String>,
+    pub(crate) of_devices: Vec<String>,
 }
 
 /// The most bytes of an environment that are read. Longer ones exist, and the kernel returns them in pieces.
@@ -43,7 +43,7 @@ const MOST_FILES: usize = 4096;
 
 /// Reads the details of a process.
 #[must_use]
-pub fn read(root: &Root, pid: Pid) -> Details {
+pub(crate) fn read(root: &Root, pid: Pid) -> Details {
     Details {
         threads: threads(root, pid),
         environment: environment(root, pid).map_err(|error| error.missing()),
@@ -53,7 +53,7 @@ pub fn read(root: &Root, pid: Pid) -> Details {
 
 /// Returns the boot time of the host.
 #[must_use]
-pub fn boot(root: &Root) -> Option<Timestamp> {
+pub(crate) fn boot(root: &Root) -> Option<Timestamp> {
     const STAT_BYTES: usize = 1 << 20;
     let file = root.read("/proc/stat", STAT_BYTES).ok()?;
     let text = String::from_utf8_lossy(&file.bytes).into_owned();

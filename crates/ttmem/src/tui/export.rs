@@ -13,16 +13,16 @@ use crate::tui::choice::{Panel, View};
 
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub(crate) struct Document {
     /// Its name, without a directory.
-    pub name: String,
+    pub(crate) name: String,
     /// Its content.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// An export format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// JSON.
     Json,
     /// Comma-separated values.
@@ -34,7 +34,7 @@ pub enum Format {
 impl Format {
     /// Returns the formats of a view.
     #[must_use]
-    pub fn of(view: View) -> &'static [Self] {
+    pub(crate) fn of(view: View) -> &'static [Self] {
         match view {
             View::Charts => &[Self::Svg, Self::Csv, Self::Json],
             _ => &[Self::Json, Self::Csv],
@@ -43,7 +43,7 @@ impl Format {
 
     /// Returns the key that picks it.
     #[must_use]
-    pub fn letter(self) -> char {
+    pub(crate) fn letter(self) -> char {
         match self {
             Self::Json => 'j',
             Self::Csv => 'c',
@@ -53,7 +53,7 @@ impl Format {
 
     /// Returns its description.
     #[must_use]
-    pub fn help(self) -> &'static str {
+    pub(crate) fn help(self) -> &'static str {
         match self {
             Self::Json => "JSON, every reading with source and quality",
             Self::Csv => "CSV, for a spreadsheet",
@@ -72,7 +72,7 @@ impl Format {
 
 /// Exports the open view; `None` before the first sample.
 #[must_use]
-pub fn document(app: &App, format: Format) -> Option<Document> {
+pub(crate) fn document(app: &App, format: Format) -> Option<Document> {
     let snapshot = app.snapshot()?;
     let text = match (format, app.view) {
         (Format::Json, View::Charts) => json::charts(app),

@@ -14,10 +14,10 @@ use super::number::narrow;
 use super::track::Line;
 
 /// Values that a level keeps per line. A chart of 120 columns has two dots in each.
-pub const POINTS: usize = 240;
+pub(crate) const POINTS: usize = 240;
 
 /// The most lines that are kept: 15 of 32 chips, and 7 of 32 processes. An hour of all of them takes 2.6 MiB.
-pub const MOST_LINES: usize = 704;
+pub(crate) const MOST_LINES: usize = 704;
 
 /// A sample later than this many intervals leaves a gap.
 const LATE_INTERVALS: u64 = 2;
@@ -29,20 +29,20 @@ pub struct Moment(pub u64);
 impl Moment {
     /// Returns the microseconds since an earlier moment.
     #[must_use]
-    pub fn since(self, earlier: Self) -> u64 {
+    pub(crate) fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// Returns the moment this many microseconds before.
     #[must_use]
-    pub fn before(self, microseconds: u64) -> Self {
+    pub(crate) fn before(self, microseconds: u64) -> Self {
         Self(self.0.saturating_sub(microseconds))
     }
 }
 
 /// The time window of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Window {
+pub(crate) enum Window {
     /// One minute.
     #[default]
     Minute,
@@ -56,11 +56,11 @@ pub enum Window {
 
 impl Window {
     /// Every window, the shortest first.
-    pub const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour];
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour];
 
     /// Returns its length in minutes.
     #[must_use]
-    pub fn minutes(self) -> u64 {
+    pub(crate) fn minutes(self) -> u64 {
         match self {
             Self::Minute => 1,
             Self::FiveMinutes => 5,
@@ -71,25 +71,25 @@ impl Window {
 
     /// Returns its length in microseconds.
     #[must_use]
-    pub fn micros(self) -> u64 {
+    pub(crate) fn micros(self) -> u64 {
         self.minutes() * 60_000_000
     }
 
     /// Returns the window of this many minutes.
     #[must_use]
-    pub fn of_minutes(minutes: u64) -> Option<Self> {
+    pub(crate) fn of_minutes(minutes: u64) -> Option<Self> {
         Self::ALL.into_iter().find(|window| window.minutes() == minutes)
     }
 
     /// Returns the next shorter window, or itself.
     #[must_use]
-    pub fn shorter(self) -> Self {
+    pub(crate) fn shorter(self) -> Self {
         Self::ALL[self.level().saturating_sub(1)]
     }
 
     /// Returns the next longer window, or itself.
     #[must_use]
-    pub fn longer(self) -> Self {
+    pub(crate) fn longer(self) -> Self {
         Self::ALL[(self.level() + 1).min(Self::ALL.len() - 1)]
     }
 
@@ -156,7 +156,7 @@ struct Rings {
 
 /// The values of the last hour.
 #[derive(Debug)]
-pub struct History {
+pub(crate) struct History {
     levels: [Level; Window::ALL.len()],
     lines: BTreeMap<Line, Rings>,
     last: Option<Moment>,
@@ -173,7 +173,7 @@ impl Default for History {
 impl History {
     /// Stores the values of one sample. `interval` is the time to the next one, in microseconds. A sample that is not
     /// newer than the previous one is ignored.
-    pub fn keep(
+    pub(crate) fn keep(
         &mut self,
         at: Moment,
         interval: u64,
@@ -214,19 +214,19 @@ impl History {
 
     /// Returns the number of values dropped because there were too many lines.
     #[must_use]
-    pub fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
     /// Returns the time of the newest sample.
     #[must_use]
-    pub fn last(&self) -> Option<Moment> {
+    pub(crate) fn last(&self) -> Option<Moment> {
         self.last
     }
 
     /// Returns the line in `columns` columns of equal time that end at `until`; `None` where nothing was measured.
     #[must_use]
-    pub fn columns(
+    pub(crate) fn columns(
         &self,
         line: Line,
         window: Window,
@@ -251,7 +251,7 @@ impl History {
 
     /// Returns the worst value of a line within a window that ends now.
     #[must_use]
-    pub fn worst(&self, line: Line, window: Window) -> Option<f32> {
+    pub(crate) fn worst(&self, line: Line, window: Window) -> Option<f32> {
         let level = &self.levels[window.level()];
         let ring = self.lines.get(&line)?.levels[window.level()].as_ref()?;
         let from = self.last?.before(window.micros());
@@ -263,7 +263,7 @@ impl History {
     }
 
     /// Returns the spans of a window and a line's values in them, the oldest first.
-    pub fn points(
+    pub(crate) fn points(
         &self,
         line: Line,
         window: Window,

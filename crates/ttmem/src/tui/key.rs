@@ -5,11 +5,11 @@ mod table;
 use super::app::Jump;
 use crate::tui::choice::View;
 
-pub use table::BINDINGS;
+pub(crate) use table::BINDINGS;
 
 /// A key as a person presses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
+pub(crate) enum Key {
     /// A character.
     Char(char),
     /// A character with Ctrl.
@@ -48,7 +48,7 @@ pub enum Key {
 
 /// A command that a key gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Command {
+pub(crate) enum Command {
     /// Quit.
     Quit,
     /// Show or hide the help.
@@ -117,7 +117,7 @@ pub enum Command {
 
 /// The subject of the live view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// A host.
     Live,
     /// A recording.
@@ -126,7 +126,7 @@ pub enum Mode {
 
 /// A cursor movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub(crate) enum Step {
     /// One up.
     Up,
     /// One down.
@@ -147,26 +147,26 @@ pub enum Step {
 
 /// One row of the table.
 #[derive(Debug)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The command.
-    pub command: Command,
+    pub(crate) command: Command,
     /// The keys that give it.
-    pub keys: &'static [Key],
+    pub(crate) keys: &'static [Key],
     /// The keys as the help shows them.
-    pub shown: &'static str,
+    pub(crate) shown: &'static str,
     /// Its effect, in a few words.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// One word for the bottom of the screen; empty if it is not shown there.
-    pub hint: &'static str,
+    pub(crate) hint: &'static str,
     /// The views in which it works; empty for all.
-    pub views: &'static [View],
+    pub(crate) views: &'static [View],
     /// The subject that it needs: a host, a recording, or either.
-    pub mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
 }
 
 /// Returns the command of a key in a view.
 #[must_use]
-pub fn command(view: View, mode: Mode, key: Key) -> Option<Command> {
+pub(crate) fn command(view: View, mode: Mode, key: Key) -> Option<Command> {
     binding(view, mode, key).map(|binding| binding.command)
 }
 
@@ -182,14 +182,14 @@ fn binding(view: View, mode: Mode, key: Key) -> Option<&'static Binding> {
 impl Binding {
     /// True if its keys work in a view.
     #[must_use]
-    pub fn works_in(&self, view: View, mode: Mode) -> bool {
+    pub(crate) fn works_in(&self, view: View, mode: Mode) -> bool {
         let key = self.keys.first();
         key.and_then(|key| binding(view, mode, *key)).is_some_and(|found| std::ptr::eq(found, self))
     }
 }
 
 /// Returns the lines of the help that contain a word: bindings of the view, of all views, of other views.
-pub fn help(view: View, mode: Mode, search: &str) -> impl Iterator<Item = &'static Binding> {
+pub(crate) fn help(view: View, mode: Mode, search: &str) -> impl Iterator<Item = &'static Binding> {
     let search = search.to_lowercase();
     let fits = move |binding: &&Binding| {
         let text = format!("{} {}", binding.shown, binding.help).to_lowercase();

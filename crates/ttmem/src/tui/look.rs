@@ -10,15 +10,15 @@ mod palette;
 use ratatui_core::style::{Color, Modifier, Style};
 use ttmem_model::{MissingReason, Quality};
 
-pub use detect::{Environment, charset, depth};
-pub use glyphs::Glyphs;
+pub(crate) use detect::{Environment, charset, depth};
+pub(crate) use glyphs::Glyphs;
 use palette::{Paint, paint};
 
-pub use crate::output::page::Charset;
+pub(crate) use crate::output::page::Charset;
 
 /// The role of a piece of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Text and numbers.
     Plain,
     /// Names, panel headings, the open view.
@@ -54,11 +54,11 @@ pub enum Role {
 }
 
 /// The number of lines in one chart that colours can distinguish.
-pub const LINES: u8 = 8;
+pub(crate) const LINES: u8 = 8;
 
 /// A set of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
+pub(crate) enum Theme {
     /// For dark backgrounds.
     #[default]
     Default,
@@ -74,12 +74,12 @@ pub enum Theme {
 
 impl Theme {
     /// Every theme, in the order of the key that switches it.
-    pub const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Default, Self::Light, Self::HighContrast, Self::ColourBlind, Self::Mono];
 
     /// Returns the name in the configuration and on screen.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Light => "light",
@@ -91,14 +91,14 @@ impl Theme {
 
     /// Returns the theme with a name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         let name = name.replace("color", "colour");
         Self::ALL.into_iter().find(|theme| theme.name() == name)
     }
 
     /// Returns the next theme.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         let index = Self::ALL.iter().position(|theme| *theme == self).unwrap_or(0);
         Self::ALL[(index + 1) % Self::ALL.len()]
     }
@@ -106,7 +106,7 @@ impl Theme {
 
 /// The colour depth of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// None: only bold, dim and reverse.
     Mono,
     /// The 16 colours that the user configured.
@@ -120,19 +120,19 @@ pub enum Depth {
 
 /// A theme on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub(crate) struct Look {
     /// The colours.
-    pub theme: Theme,
+    pub(crate) theme: Theme,
     /// The colour depth.
-    pub depth: Depth,
+    pub(crate) depth: Depth,
     /// The characters.
-    pub charset: Charset,
+    pub(crate) charset: Charset,
 }
 
 impl Look {
     /// Returns the style of a role.
     #[must_use]
-    pub fn style(self, role: Role) -> Style {
+    pub(crate) fn style(self, role: Role) -> Style {
         let Paint { rgb, sixteen, modifier } = paint(self.theme, role);
         let style = Style::new().add_modifier(modifier);
         if self.is_mono() {
@@ -151,7 +151,7 @@ impl Look {
 
     /// Returns the style of the selected row, applied over its content.
     #[must_use]
-    pub fn cursor(self) -> Style {
+    pub(crate) fn cursor(self) -> Style {
         let rgb = match self.theme {
             Theme::Default | Theme::ColourBlind => [44, 50, 60],
             Theme::Light => [222, 228, 238],
@@ -168,7 +168,7 @@ impl Look {
 
     /// Returns the style of a part of a picture that belongs to the selected item.
     #[must_use]
-    pub fn marked(self) -> Style {
+    pub(crate) fn marked(self) -> Style {
         if self.is_mono() {
             return Style::new().add_modifier(Modifier::REVERSED);
         }
@@ -177,19 +177,19 @@ impl Look {
 
     /// True if there is no colour.
     #[must_use]
-    pub fn is_mono(self) -> bool {
+    pub(crate) fn is_mono(self) -> bool {
         self.theme == Theme::Mono || self.depth == Depth::Mono
     }
 
     /// Returns the character set.
     #[must_use]
-    pub fn glyphs(self) -> &'static Glyphs {
+    pub(crate) fn glyphs(self) -> &'static Glyphs {
         Glyphs::of(self.charset)
     }
 
     /// Returns the sign before a number that is not exact.
     #[must_use]
-    pub fn mark(self, quality: Quality) -> &'static str {
+    pub(crate) fn mark(self, quality: Quality) -> &'static str {
         match quality {
             Quality::Exact => "",
             Quality::Approximate => "~",
@@ -202,7 +202,7 @@ impl Look {
     /// Returns the sign of a missing value: a dash if no source has it, a question mark if a source exists but could
     /// not be read.
     #[must_use]
-    pub fn blank(self, reason: MissingReason) -> &'static str {
+    pub(crate) fn blank(self, reason: MissingReason) -> &'static str {
         match reason {
             MissingReason::NoSource | MissingReason::Unsupported | MissingReason::NotRead => {
                 self.glyphs().dash

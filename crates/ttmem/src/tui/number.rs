@@ -2,13 +2,13 @@
 
 /// Converts a count of cells or rows, saturating at the largest screen size.
 #[must_use]
-pub fn cells(count: usize) -> u16 {
+pub(crate) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 /// Returns the whole part of a number that is not negative; 0 for NaN.
 #[must_use]
-pub fn whole(number: f64) -> usize {
+pub(crate) fn whole(number: f64) -> usize {
     if number.is_nan() || number <= 0.0 {
         return 0;
     }
@@ -23,13 +23,13 @@ pub fn whole(number: f64) -> usize {
 
 /// Returns the nearest whole bytes of a number that is not negative.
 #[must_use]
-pub fn bytes(number: f64) -> u64 {
+pub(crate) fn bytes(number: f64) -> u64 {
     u64::try_from(whole(number.round())).unwrap_or(u64::MAX)
 }
 
 /// Rounds a number to the precision of a chart.
 #[must_use]
-pub fn narrow(number: f64) -> f32 {
+pub(crate) fn narrow(number: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough for a chart")]
     let narrow = number as f32;
     narrow

@@ -11,14 +11,14 @@ use super::app::{Event, Past, Sample};
 use super::history::{Moment, POINTS, Window};
 
 /// The time span of the charts, requested from a server.
-pub const PAST: Duration = Duration::from_secs(3600);
+pub(crate) const PAST: Duration = Duration::from_secs(3600);
 
 /// A server's time is the clock's of the machine, unless that was set; then the sample counts as of now.
 const NOTABLE_US: u64 = 60_000_000;
 
 /// Converts the time of a snapshot to the time line on which the current time is `now`.
 #[must_use]
-pub fn taken(snapshot: &Snapshot, now: Moment) -> Moment {
+pub(crate) fn taken(snapshot: &Snapshot, now: Moment) -> Moment {
     let time = Moment(snapshot.time_us.0);
     if is_served(snapshot) && time <= now && now.since(time) < NOTABLE_US { time } else { now }
 }
@@ -32,7 +32,7 @@ fn is_served(snapshot: &Snapshot) -> bool {
 
 /// Lines about the server to show beside a sample, and once the history.
 #[must_use]
-pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
+pub(crate) fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
     let mut events: Vec<Event> =
         supply.notices().into_iter().map(|notice| Event::Done(Err(notice))).collect();
     let blocks = supply.history();
@@ -44,7 +44,7 @@ pub fn events(supply: &mut Supply, sample: &Sample) -> Vec<Event> {
 
 /// Builds the state from the blocks of a recording and the sample that follows; `None` if no block is readable.
 #[must_use]
-pub fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
+pub(crate) fn read(blocks: Vec<Vec<u8>>, sample: &Sample) -> Option<Past> {
     let mut bytes = Contents::begin(&Header::default()).1;
     bytes.extend(blocks.into_iter().flatten());
     let mut recording = Recording::open(bytes).ok()?;

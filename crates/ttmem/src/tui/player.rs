@@ -27,7 +27,7 @@ const WAITING: usize = 64;
 
 /// Plays a recording.
 #[derive(Debug)]
-pub struct Player {
+pub(crate) struct Player {
     orders: SyncSender<Playback>,
     jumps: SyncSender<Moment>,
 }
@@ -37,7 +37,7 @@ impl Player {
     ///
     /// # Errors
     /// If it cannot be opened again, or a thread cannot be started.
-    pub fn start(
+    pub(crate) fn start(
         path: &Path,
         timeline: Timeline,
         events: SyncSender<Stamped>,
@@ -57,7 +57,7 @@ impl Player {
     }
 
     /// Sends the next order.
-    pub fn order(&self, order: Playback) {
+    pub(crate) fn order(&self, order: Playback) {
         // The queue is longer than anyone types while one moment is read.
         match self.orders.try_send(order) {
             Ok(()) | Err(_) => {}
@@ -87,7 +87,7 @@ pub(super) fn open(path: &Path) -> std::io::Result<Recording<FileSource>> {
 /// Returns the microseconds between snapshots: the requested interval or, where the recording has none, the measured
 /// one.
 #[must_use]
-pub fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
+pub(crate) fn interval<R: ReadAt>(recording: &Recording<R>) -> u64 {
     let asked = recording.header().interval_us;
     let came = || {
         let (first, last) = recording.span()?;

@@ -20,7 +20,7 @@ const MOST_L1_BYTES: u64 = 1 << 32;
 
 /// Creates the reader that lists the buffers of a moment.
 #[must_use]
-pub fn lister(path: PathBuf) -> Maker<Lister> {
+pub(crate) fn lister(path: PathBuf) -> Maker<Lister> {
     Box::new(move || {
         let mut recording = read(&path)?;
         let recorded = RecordedBuffers::read(&mut recording);
@@ -43,7 +43,7 @@ fn list(
 
 /// Creates the reader of recorded cores.
 #[must_use]
-pub fn cores(path: PathBuf) -> RecipeOfL1 {
+pub(crate) fn cores(path: PathBuf) -> RecipeOfL1 {
     Box::new(move |_ask| {
         let path = path.clone();
         Box::new(move || {

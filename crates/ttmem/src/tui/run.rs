@@ -25,9 +25,9 @@ use super::terminal::{self, TerminalEvent};
 use super::view;
 use super::widget::canvas::Hit;
 
-pub use perform::{Directory, Outside};
+pub(crate) use perform::{Directory, Outside};
 use readers::Readers;
-pub use readers::{HostParts, Subject};
+pub(crate) use readers::{HostParts, Subject};
 
 /// The capacity of the event channel; senders wait when it is full.
 const WAITING: usize = 64;
@@ -35,26 +35,24 @@ const WAITING: usize = 64;
 const MOST_AT_ONCE: usize = 64;
 
 /// The parts that the live view is started with.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The state before the first sample.
-    pub app: App,
+    pub(crate) app: App,
     /// The subject: a host or a recording.
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// True if mouse reporting is enabled.
-    pub mouse: bool,
+    pub(crate) mouse: bool,
     /// Access to the outside: files and signals.
-    pub outside: Outside,
+    pub(crate) outside: Outside,
 }
 
 /// The result of the live view.
 #[derive(Debug)]
-pub struct End {
+pub(crate) struct End {
     /// The final state.
-    pub app: App,
+    pub(crate) app: App,
     /// The signal that ended it, if one did.
-    pub signal: Option<i32>,
-    /// Bytes written to the terminal.
-    pub written: u64,
+    pub(crate) signal: Option<i32>,
 }
 
 /// A message to the loop.
@@ -71,7 +69,7 @@ enum Incoming {
 ///
 /// # Errors
 /// If the terminal cannot be set up or written to, or a thread cannot be started.
-pub fn run(parts: Parts) -> io::Result<End> {
+pub(crate) fn run(parts: Parts) -> io::Result<End> {
     let Parts { app, subject, mouse, outside } = parts;
     let timeline = subject.begin().map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
@@ -91,7 +89,7 @@ pub fn run(parts: Parts) -> io::Result<End> {
         let Ok(terminal) = Terminal::new(screen);
         let mut live = Live { app, terminal, hits: Vec::new(), timeline, readers, mouse, outside };
         let signal = live.go(&incoming)?;
-        Ok(End { written: live.terminal.backend().written(), app: live.app, signal })
+        Ok(End { app: live.app, signal })
     })();
     // The reason for the end matters more than a terminal that is gone.
     match terminal::restore() {

@@ -29,7 +29,7 @@ const STACK_BYTES: usize = 1 << 20;
 
 /// A time line that never goes back: the wall clock at the start, and the monotonic clock from there.
 #[derive(Clone, Copy, Debug)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     origin: Moment,
     start: Instant,
 }
@@ -37,35 +37,35 @@ pub struct Timeline {
 impl Timeline {
     /// Creates a time line that starts now.
     #[must_use]
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self::from(Moment(Clock::System.now().0))
     }
 
     /// Creates a time line on which a given time is now.
     #[must_use]
-    pub fn from(origin: Moment) -> Self {
+    pub(crate) fn from(origin: Moment) -> Self {
         Self { origin, start: Instant::now() }
     }
 
     /// Returns the current time.
     #[must_use]
-    pub fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         let elapsed = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         Moment(self.origin.0.saturating_add(elapsed))
     }
 }
 
 /// A constructor that runs on the thread that uses the value.
-pub type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
+pub(crate) type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
 
 /// Creates a collector: a reader of L1 stays on one thread.
-pub type Recipe = Maker<Collector>;
+pub(crate) type Recipe = Maker<Collector>;
 
 /// Lists the buffers of a moment.
-pub type Lister = Box<dyn FnMut(Moment) -> BufferList>;
+pub(crate) type Lister = Box<dyn FnMut(Moment) -> BufferList>;
 
 /// A source of samples or buffers.
-pub enum Feed<T> {
+pub(crate) enum Feed<T> {
     /// A source that is created on its thread: a host, or a recording.
     Made(Maker<T>),
     /// A made-up host under load.
@@ -82,10 +82,10 @@ impl<T> std::fmt::Debug for Feed<T> {
 }
 
 /// The source of samples.
-pub type Samples = Feed<Supply>;
+pub(crate) type Samples = Feed<Supply>;
 
 /// The source of buffers.
-pub type Listing = Feed<Lister>;
+pub(crate) type Listing = Feed<Lister>;
 
 impl Samples {
     fn open(self) -> Result<Open, String> {
@@ -130,11 +130,11 @@ impl Listing {
 }
 
 /// A message to the loop, with its time.
-pub type Stamped = (Moment, Event);
+pub(crate) type Stamped = (Moment, Event);
 
 /// Samples at an interval.
 #[derive(Debug)]
-pub struct Sampler {
+pub(crate) struct Sampler {
     interval: SyncSender<Duration>,
 }
 
@@ -143,7 +143,7 @@ impl Sampler {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(
+    pub(crate) fn start(
         feed: Samples,
         root: Root,
         timeline: Timeline,
@@ -187,7 +187,7 @@ impl Sampler {
     }
 
     /// Changes the sampling interval.
-    pub fn set_interval(&self, interval: Duration) {
+    pub(crate) fn set_interval(&self, interval: Duration) {
         // A change that is still queued behind a slow source is not replaced: the loop sends it again with the next
         // key.
         match self.interval.try_send(interval) {
@@ -210,7 +210,7 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
 
 /// Lists the buffers of processes with an agent, on a thread of its own and only while the view is open.
 #[derive(Debug)]
-pub struct BufferReader {
+pub(crate) struct BufferReader {
     asks: SyncSender<Option<Pace>>,
     asked: Option<Pace>,
 }
@@ -220,7 +220,7 @@ impl BufferReader {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(
+    pub(crate) fn start(
         listing: Listing,
         timeline: Timeline,
         events: SyncSender<Stamped>,
@@ -274,7 +274,7 @@ impl BufferReader {
     }
 
     /// Starts or stops listing buffers at an interval.
-    pub fn want(&mut self, pace: Option<Pace>) {
+    pub(crate) fn want(&mut self, pace: Option<Pace>) {
         if self.asked != pace && self.asks.try_send(pace).is_ok() {
             // A request that did not get through is sent again with the next event.
             self.asked = pace;
@@ -283,7 +283,7 @@ impl BufferReader {
 }
 
 /// A source of the L1 of worker cores.
-pub enum CoreFeed {
+pub(crate) enum CoreFeed {
     /// A collector that reads it repeatedly.
     Collector(Box<Collector>),
     /// The recorded cores, read once.
@@ -291,11 +291,11 @@ pub enum CoreFeed {
 }
 
 /// Creates a source of L1: with devices, or only what needs none.
-pub type RecipeOfL1 = Box<dyn Fn(CoreRequest) -> Maker<CoreFeed> + Send>;
+pub(crate) type RecipeOfL1 = Box<dyn Fn(CoreRequest) -> Maker<CoreFeed> + Send>;
 
 /// Reads the L1 of worker cores on a thread of its own: a device that blocks delays nothing else.
 #[derive(Debug)]
-pub struct CoreReader {
+pub(crate) struct CoreReader {
     asks: SyncSender<CoreRequest>,
 }
 
@@ -304,7 +304,7 @@ impl CoreReader {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(
+    pub(crate) fn start(
         recipe: RecipeOfL1,
         timeline: Timeline,
         events: SyncSender<Stamped>,
@@ -351,7 +351,7 @@ impl CoreReader {
     }
 
     /// Starts or stops reading L1.
-    pub fn ask(&self, ask: CoreRequest) {
+    pub(crate) fn ask(&self, ask: CoreRequest) {
         match self.asks.try_send(ask) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -360,7 +360,7 @@ impl CoreReader {
 
 /// Reads the details of processes.
 #[derive(Debug)]
-pub struct DetailsReader {
+pub(crate) struct DetailsReader {
     requests: SyncSender<ProcessId>,
 }
 
@@ -369,7 +369,7 @@ impl DetailsReader {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(
+    pub(crate) fn start(
         root: Root,
         timeline: Timeline,
         events: SyncSender<Stamped>,
@@ -388,7 +388,7 @@ impl DetailsReader {
     }
 
     /// Requests the details of a process, unless the previous request is still running.
-    pub fn ask(&self, process: ProcessId) {
+    pub(crate) fn ask(&self, process: ProcessId) {
         match self.requests.try_send(process) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }

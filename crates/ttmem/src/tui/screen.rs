@@ -12,36 +12,28 @@ use ratatui_core::style::{Color, Modifier};
 
 /// A terminal for output.
 #[derive(Debug)]
-pub struct Screen<W> {
+pub(crate) struct Screen<W> {
     writer: W,
     size: Size,
     /// The bytes of the next flush.
     pending: String,
-    /// Bytes written so far.
-    written: u64,
     /// The error of the last write.
     error: Option<io::Error>,
 }
 
 impl<W: Write> Screen<W> {
     /// Creates a terminal of a size.
-    pub fn new(writer: W, size: Size) -> Self {
-        Self { writer, size, pending: String::new(), written: 0, error: None }
+    pub(crate) fn new(writer: W, size: Size) -> Self {
+        Self { writer, size, pending: String::new(), error: None }
     }
 
     /// Sets the size.
-    pub fn set_size(&mut self, size: Size) {
+    pub(crate) fn set_size(&mut self, size: Size) {
         self.size = size;
     }
 
-    /// Returns the bytes written so far.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
     /// Takes the error of the last write, if there is one.
-    pub fn take_error(&mut self) -> Option<io::Error> {
+    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 
@@ -189,9 +181,8 @@ impl<W: Write> Backend for Screen<W> {
         }
         let outcome =
             self.writer.write_all(self.pending.as_bytes()).and_then(|()| self.writer.flush());
-        match outcome {
-            Ok(()) => self.written += self.pending.len() as u64,
-            Err(error) => self.error = Some(error),
+        if let Err(error) = outcome {
+            self.error = Some(error);
         }
         self.pending.clear();
         Ok(())

@@ -11,11 +11,11 @@ use ttmem_model::{ChipId, Reading};
 use super::track::ProcessId;
 use crate::field::figure::Figure;
 
-pub use filter::{FIELDS, Filter, UnknownField};
+pub(crate) use filter::Filter;
 
 /// A column of the process table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Column {
+pub(crate) enum Column {
     /// Pid.
     Pid,
     /// Its user.
@@ -45,7 +45,7 @@ pub enum Column {
 
 impl Column {
     /// Every column, from left to right.
-    pub const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Pid,
         Self::User,
         Self::Chips,
@@ -62,7 +62,7 @@ impl Column {
 
     /// Returns the heading.
     #[must_use]
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Pid => "PID",
             Self::User => "USER",
@@ -81,7 +81,7 @@ impl Column {
 
     /// Returns the name in the configuration.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pid => "pid",
             Self::User => "user",
@@ -100,26 +100,26 @@ impl Column {
 
     /// Returns the column with a name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|column| column.name() == name)
     }
 
     /// Returns the next column to the right; wraps around.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         let index = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
         Self::ALL[(index + 1) % Self::ALL.len()]
     }
 
     /// True if the largest value sorts first.
     #[must_use]
-    pub fn is_amount(self) -> bool {
+    pub(crate) fn is_amount(self) -> bool {
         !matches!(self, Self::Pid | Self::User | Self::Chips | Self::Name)
     }
 
     /// Returns the bytes of a process on a chip for a column.
     #[must_use]
-    pub fn memory(self, memory: &ProcessMemory) -> Option<&Reading<u64>> {
+    pub(crate) fn memory(self, memory: &ProcessMemory) -> Option<&Reading<u64>> {
         match self {
             Self::Dram => Some(&memory.dram),
             Self::L1 => Some(&memory.l1),
@@ -133,35 +133,35 @@ impl Column {
 
 /// The identity of a row: a process, or one of its chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowId {
+pub(crate) struct RowId {
     /// The process.
-    pub process: ProcessId,
+    pub(crate) process: ProcessId,
     /// The chip, in a row below its process.
-    pub chip: Option<ChipId>,
+    pub(crate) chip: Option<ChipId>,
 }
 
 /// A row of the process table.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// The process.
-    pub process: &'a Process,
+    pub(crate) process: &'a Process,
     /// Its memory on one chip, in a row below its process.
-    pub chip: Option<&'a ProcessOnChip>,
+    pub(crate) chip: Option<&'a ProcessOnChip>,
     /// CPU use in hundredths of one processor; `None` if it is not known yet.
-    pub cpu: Option<f64>,
+    pub(crate) cpu: Option<f64>,
 }
 
 impl Row<'_> {
     /// Returns the identity of the row.
     #[must_use]
-    pub fn id(&self) -> RowId {
+    pub(crate) fn id(&self) -> RowId {
         let chip = self.chip.map(|chip| chip.chip);
         RowId { process: ProcessId::of(self.process), chip }
     }
 
     /// Returns the bytes in a column, on one chip or on all together.
     #[must_use]
-    pub fn figure(&self, column: Column) -> Option<Figure> {
+    pub(crate) fn figure(&self, column: Column) -> Option<Figure> {
         if column == Column::Host {
             return self.chip.is_none().then(|| (&self.process.host_memory_bytes).into());
         }
@@ -175,18 +175,18 @@ impl Row<'_> {
 
 /// The order and form of the process table.
 #[derive(Clone, Debug, Default)]
-pub struct Order {
+pub(crate) struct Order {
     /// The sort column.
-    pub column: Column,
+    pub(crate) column: Column,
     /// True for smallest first.
-    pub ascending: bool,
+    pub(crate) ascending: bool,
     /// True to show chips below processes.
-    pub tree: bool,
+    pub(crate) tree: bool,
 }
 
 /// Returns the rows of the process table.
 #[must_use]
-pub fn rows<'a>(
+pub(crate) fn rows<'a>(
     snapshot: &'a Snapshot,
     cpu: &BTreeMap<ProcessId, f64>,
     order: &Order,

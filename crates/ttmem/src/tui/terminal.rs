@@ -27,7 +27,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// If it cannot be set or written to.
-pub fn set_up(mouse: bool) -> io::Result<()> {
+pub(crate) fn set_up(mouse: bool) -> io::Result<()> {
     crossterm::terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     let mut terminal = io::stdout().lock();
@@ -42,7 +42,7 @@ pub fn set_up(mouse: bool) -> io::Result<()> {
 ///
 /// # Errors
 /// If it cannot be set or written to, for example because it is gone.
-pub fn restore() -> io::Result<()> {
+pub(crate) fn restore() -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return Ok(());
     }
@@ -56,7 +56,7 @@ pub fn restore() -> io::Result<()> {
 
 /// Restores the terminal before a panic is printed. A panic on another thread ends the process, because the screen
 /// would never change again.
-pub fn restore_on_panic() {
+pub(crate) fn restore_on_panic() {
     let report = std::panic::take_hook();
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
@@ -75,7 +75,7 @@ pub fn restore_on_panic() {
 
 /// An input event of the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TerminalEvent {
+pub(crate) enum TerminalEvent {
     /// A key.
     Key(Key),
     /// Pasted text.
@@ -90,7 +90,7 @@ pub enum TerminalEvent {
 ///
 /// A key with Alt is split into Escape and that key: a terminal sends the same bytes for both, and a slow line delivers
 /// them at once.
-pub fn translate(input: &Input) -> impl Iterator<Item = TerminalEvent> + use<> {
+pub(crate) fn translate(input: &Input) -> impl Iterator<Item = TerminalEvent> + use<> {
     let (before, heard) = match input {
         Input::Key(event) if event.kind != KeyEventKind::Release => {
             let alt = event.modifiers.contains(KeyModifiers::ALT);

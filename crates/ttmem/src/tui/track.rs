@@ -8,7 +8,7 @@ use crate::field::device;
 
 /// The unit of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Bytes.
     Bytes,
     /// Bytes per second.
@@ -25,7 +25,7 @@ pub enum Unit {
 
 /// The worst of several samples in one column of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worst {
+pub(crate) enum Worst {
     /// The highest.
     Highest,
     /// The lowest.
@@ -35,7 +35,7 @@ pub enum Worst {
 impl Worst {
     /// Returns the worse of two values. NaN is never worse.
     #[must_use]
-    pub fn of(self, first: f32, second: f32) -> f32 {
+    pub(crate) fn of(self, first: f32, second: f32) -> f32 {
         match self {
             Self::Highest => first.max(second),
             Self::Lowest => first.min(second),
@@ -47,35 +47,35 @@ macro_rules! tracks {
     ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $label:literal, $unit:ident, $worst:ident, $field:literal, $ceiling:literal;)+) => {
         /// One value that changes over time.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Track {
+        pub(crate) enum Track {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Track {
             /// Every track, in picker order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// Returns the name in exports and in the configuration.
             #[must_use]
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
             /// Returns the name on screen.
             #[must_use]
-            pub fn label(self) -> &'static str {
+            pub(crate) fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
 
             /// Returns the unit.
             #[must_use]
-            pub fn unit(self) -> Unit {
+            pub(crate) fn unit(self) -> Unit {
                 match self { $(Self::$variant => Unit::$unit),+ }
             }
 
             /// Returns which of several samples is shown.
             #[must_use]
-            pub fn worst(self) -> Worst {
+            pub(crate) fn worst(self) -> Worst {
                 match self { $(Self::$variant => Worst::$worst),+ }
             }
 
@@ -133,24 +133,24 @@ tracks! {
 
 /// The identity of a process over time: pids are reused, so the start time is part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId {
+pub(crate) struct ProcessId {
     /// The pid.
-    pub pid: Pid,
+    pub(crate) pid: Pid,
     /// Clock ticks between boot and its start; 0 if not known.
-    pub start_time: u64,
+    pub(crate) start_time: u64,
 }
 
 impl ProcessId {
     /// Returns the identity of a process.
     #[must_use]
-    pub fn of(process: &Process) -> Self {
+    pub(crate) fn of(process: &Process) -> Self {
         Self { pid: process.pid, start_time: process.start_time }
     }
 }
 
 /// The subject of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// A chip.
     Chip(ChipId),
     /// A process, on all its chips together.
@@ -159,16 +159,16 @@ pub enum Subject {
 
 /// One track of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Line {
+pub(crate) struct Line {
     /// The subject.
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// The track.
-    pub track: Track,
+    pub(crate) track: Track,
 }
 
 impl Track {
     /// Returns the tracks of a chip.
-    pub const OF_CHIPS: &'static [Self] = &[
+    pub(crate) const OF_CHIPS: &'static [Self] = &[
         Self::Dram,
         Self::L1,
         Self::L1Small,
@@ -188,7 +188,7 @@ impl Track {
     ];
 
     /// Returns the tracks of a process.
-    pub const OF_PROCESSES: &'static [Self] = &[
+    pub(crate) const OF_PROCESSES: &'static [Self] = &[
         Self::Dram,
         Self::L1,
         Self::L1Small,
@@ -200,13 +200,13 @@ impl Track {
 
     /// Returns the track with a name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|track| track.name() == name)
     }
 
     /// Returns the value of a chip.
     #[must_use]
-    pub fn of_chip(self, chip: &Chip) -> Option<f64> {
+    pub(crate) fn of_chip(self, chip: &Chip) -> Option<f64> {
         match self {
             Self::CircularBuffersAlone => circular_buffers_alone(&chip.memory),
             _ => device::get(self.field())?.of_chip(chip).number(),
@@ -215,7 +215,7 @@ impl Track {
 
     /// Returns the reason and detail of a chip's missing value; `None` if it is known, or if chips have no such value.
     #[must_use]
-    pub fn missing_of_chip(self, chip: &Chip) -> Option<(MissingReason, &str)> {
+    pub(crate) fn missing_of_chip(self, chip: &Chip) -> Option<(MissingReason, &str)> {
         match device::get(self.field())?.of_chip(chip) {
             Cell::Blank(reason, detail) => Some((reason, detail)),
             Cell::Text(_) | Cell::Number(..) | Cell::None(_) => None,
@@ -224,14 +224,14 @@ impl Track {
 
     /// Returns the highest possible value, or the limit that the value should not reach.
     #[must_use]
-    pub fn ceiling_of_chip(self, chip: &Chip) -> Option<f64> {
+    pub(crate) fn ceiling_of_chip(self, chip: &Chip) -> Option<f64> {
         device::get(self.ceiling())?.of_chip(chip).number()
     }
 
     /// Returns the current value for a process, on all its chips together. CPU use needs two samples and is not
     /// included.
     #[must_use]
-    pub fn of_process(self, process: &Process) -> Option<f64> {
+    pub(crate) fn of_process(self, process: &Process) -> Option<f64> {
         let pick: fn(&ProcessOnChip) -> &Reading<u64> = match self {
             Self::Dram => |chip| &chip.memory.dram,
             Self::L1 => |chip| &chip.memory.l1,
@@ -257,7 +257,7 @@ impl Track {
 /// Returns circular buffers less those that alias tensors, which already count as buffers. If aliasing is not known,
 /// returns the excess over the bytes of buffers, so that no byte counts twice.
 #[must_use]
-pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
+pub(crate) fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
     let used = *memory.circular_buffers.used.value()?;
     let buffers = || {
         let of = |reading: &Reading<u64>| reading.value().copied().unwrap_or(0);
@@ -269,7 +269,7 @@ pub fn circular_buffers_alone(memory: &ChipMemory) -> Option<f64> {
 
 /// Returns a telemetry reading of a chip.
 #[must_use]
-pub fn metric(chip: &Chip, metric: Metric) -> Option<f64> {
+pub(crate) fn metric(chip: &Chip, metric: Metric) -> Option<f64> {
     chip.telemetry.get(&metric).and_then(Reading::value).map(|quantity| quantity.0)
 }
 

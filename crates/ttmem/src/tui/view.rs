@@ -23,10 +23,10 @@ use crate::output::text::wrap;
 use crate::tui::choice::View;
 
 /// The smallest screen that is drawn on.
-pub const LEAST: (u16, u16) = (40, 12);
+pub(crate) const LEAST: (u16, u16) = (40, 12);
 
 /// Draws the state. Returns the mouse targets.
-pub fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
+pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
     let area = frame.area();
     let mut canvas = Canvas::new(frame.buffer_mut(), app.look);
     if area.width < LEAST.0 || area.height < LEAST.1 {

@@ -1,7 +1,7 @@
 //! The building blocks of views.
 
-pub mod bar;
-pub mod canvas;
-pub mod figure;
-pub mod plot;
-pub mod stack;
+pub(crate) mod bar;
+pub(crate) mod canvas;
+pub(crate) mod figure;
+pub(crate) mod plot;
+pub(crate) mod stack;

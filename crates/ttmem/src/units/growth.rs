@@ -8,12 +8,12 @@ use super::Size;
 
 /// The most bytes that each kind may grow by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GrowthLimits(Vec<(Kind, u64)>);
+pub(crate) struct GrowthLimits(Vec<(Kind, u64)>);
 
 impl GrowthLimits {
     /// Returns the most bytes that a kind may grow by, or `None` if it has no limit.
     #[must_use]
-    pub fn allowed(&self, kind: Kind) -> Option<i128> {
+    pub(crate) fn allowed(&self, kind: Kind) -> Option<i128> {
         self.0.iter().find(|(known, _)| *known == kind).map(|(_, bytes)| i128::from(*bytes))
     }
 }

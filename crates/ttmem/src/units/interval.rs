@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The time from one sample to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interval(Duration);
+pub(crate) struct Interval(Duration);
 
 /// The shortest interval. With a shorter one, sampling itself would dominate the figures.
 const LEAST: Duration = Duration::from_millis(100);
@@ -14,18 +14,18 @@ const MOST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Interval {
     /// The interval of `-l` without a value, and of `-c` without `-l`.
-    pub const DEFAULT: Self = Self(Duration::from_secs(5));
+    pub(crate) const DEFAULT: Self = Self(Duration::from_secs(5));
 
     /// Returns the time from one sample to the next.
     #[must_use]
-    pub fn duration(self) -> Duration {
+    pub(crate) fn duration(self) -> Duration {
         self.0
     }
 }
 
 /// An error from parsing an interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IntervalError {
+pub(crate) enum IntervalError {
     /// The text is not a number with a unit.
     Syntax,
     /// The interval is shorter than 100 ms or longer than a day.

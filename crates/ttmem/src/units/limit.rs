@@ -9,7 +9,7 @@ use super::Size;
 
 /// The most bytes of a kind that a process may hold on one chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub(crate) struct Limit {
     kind: Kind,
     bytes: u64,
     scope: Scope,
@@ -17,7 +17,7 @@ pub struct Limit {
 
 /// The memory that the bytes of a limit are counted over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// All banks of a chip.
     Chip,
     /// One bank; of L1, the bank of one core.
@@ -26,7 +26,7 @@ pub enum Scope {
 
 /// An error from parsing a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitError(String);
+pub(crate) struct LimitError(String);
 
 impl fmt::Display for LimitError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,19 +58,19 @@ impl FromStr for Limit {
 impl Limit {
     /// Returns the kind of memory that is limited.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         self.kind
     }
 
     /// Returns the most bytes allowed.
     #[must_use]
-    pub fn bytes(self) -> u64 {
+    pub(crate) fn bytes(self) -> u64 {
         self.bytes
     }
 
     /// Returns the memory that the bytes are counted over.
     #[must_use]
-    pub fn scope(self) -> Scope {
+    pub(crate) fn scope(self) -> Scope {
         self.scope
     }
 }

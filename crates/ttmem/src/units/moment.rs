@@ -6,12 +6,12 @@ use ttmem_recording::civil::Civil;
 use super::Span;
 
 /// The accepted forms of a moment, in one line.
-pub const SYNTAX: &str = "write 2026-11-02T09:30:00, 09:30:00, seconds since 1970, +90s from the start, \
+pub(crate) const SYNTAX: &str = "write 2026-11-02T09:30:00, 09:30:00, seconds since 1970, +90s from the start, \
     -90s from the end, start or end; times are UTC";
 
 /// Parses a moment in a recording that spans `first` to `last`.
 #[must_use]
-pub fn parse(text: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str, first: Timestamp, last: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
     match text {
         "start" => return Some(first),

@@ -153,7 +153,7 @@ fn ten_thousand_buffers_stay_responsive() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crowd.html");
-    std::fs::write(&path, ttmem::output::html::report("crowd", &crowd(), &[]).unwrap()).unwrap();
+    std::fs::write(&path, ttmem::testing::page("crowd", &crowd()).unwrap()).unwrap();
     let mut browser = Browser::start();
     browser.resize(1280, 900, false);
     browser.open_file(&path);
@@ -254,7 +254,7 @@ fn impossible_numbers_are_survived() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.html");
-    std::fs::write(&path, ttmem::output::html::report("odd", &report, &[]).unwrap()).unwrap();
+    std::fs::write(&path, ttmem::testing::page("odd", &report).unwrap()).unwrap();
     let mut browser = Browser::start();
     browser.resize(800, 700, false);
     browser.open_file(&path);

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 const CAPTURES: [&str; 10] = [
     "wormhole/idle",
@@ -93,7 +94,7 @@ fn no_line_is_longer_than_the_page() {
         for view in [&["l1"][..], &["l1", "--cores"], &["l1", "--core=3,3"]] {
             for columns in [40, 47, 60, 75, 90, 91, 200] {
                 for line in screen(name, view, columns).lines() {
-                    let width = ttmem::output::text::width(line);
+                    let width = line.width();
                     assert!(width <= columns.min(91), "{name} {view:?} {columns}: {line}");
                 }
             }

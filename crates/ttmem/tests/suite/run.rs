@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_segment::{AgentState, BufferKind, CoreRange, PartKind, RefusalKind};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::agent_library;
 use crate::cli::ttmem;
@@ -255,7 +256,7 @@ fn a_report_shows_l1_by_op_with_circular_buffers_and_explains_a_clash() {
     assert!(line("blocked by: ").contains("tensor of KvCache, allocated "), "{text}");
     assert!(line("MatmulDeviceOperat").contains("192 KiB"), "{text}");
     assert_eq!(line("trace 1:"), "trace 1: 12.0 KiB, 1 dispatches, 1 replays");
-    assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
+    assert!(text.lines().all(|line| line.width() <= 91), "{text}");
 
     let file = folder.path().join("report.json");
     with_segment(&[&format!("--report={}", file.display())], &image, "true");
@@ -293,7 +294,7 @@ fn a_report_goes_to_standard_error_or_to_a_file() {
     {
         assert!(text.contains(words), "{words}: {text}");
     }
-    assert!(text.lines().all(|line| ttmem::output::text::width(line) <= 91), "{text}");
+    assert!(text.lines().all(|line| line.width() <= 91), "{text}");
     for name in ["report.txt", "report.json", "report.html"] {
         let file = folder.path().join(name);
         let output = with_segment(&[&format!("--report={}", file.display())], &image, "exit 3");

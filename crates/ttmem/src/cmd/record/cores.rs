@@ -10,14 +10,14 @@ use crate::output::l1::view::ChipView;
 
 /// The look with most L1 in use so far.
 #[derive(Debug, Default)]
-pub struct CorePeak {
+pub(crate) struct CorePeak {
     bytes: u64,
     best: Option<(Timestamp, L1Report)>,
 }
 
 impl CorePeak {
     /// Keeps a look if more L1 is in use than in any before.
-    pub fn observe(&mut self, look: &L1Look) {
+    pub(crate) fn observe(&mut self, look: &L1Look) {
         let bytes =
             look.chips.iter().fold(0, |sum: u64, (_, facts)| sum.saturating_add(used(facts)));
         if bytes == 0 || (bytes <= self.bytes && self.best.is_some()) {
@@ -33,7 +33,7 @@ impl CorePeak {
 
     /// Returns the look as an attachment of a recording.
     #[must_use]
-    pub fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
+    pub(crate) fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
         let (time, report) = self.best.as_ref()?;
         let bytes = serde_json::to_vec(report).ok()?;
         let attachment = Attachment {

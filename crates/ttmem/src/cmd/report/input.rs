@@ -23,34 +23,34 @@ use crate::output::html::L1Moment;
 
 /// The inputs of a report, read.
 #[derive(Debug, Default)]
-pub struct Input {
+pub(crate) struct Input {
     /// The recordings.
-    pub recordings: Vec<RecordingReport>,
+    pub(crate) recordings: Vec<RecordingReport>,
     /// The segments, including those in recordings.
-    pub agents: Vec<Agent>,
+    pub(crate) agents: Vec<Agent>,
     /// The recorded L1 of chips, core by core.
-    pub l1: Vec<L1Moment>,
+    pub(crate) l1: Vec<L1Moment>,
     /// Notices about inputs that could not be read, one line each.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// The segment of one process.
 #[derive(Debug)]
-pub struct Agent {
+pub(crate) struct Agent {
     /// The process id on this or the recorded host; in its own namespace if no other is known.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// The name of the process, if known.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// True if the process is running.
-    pub is_running: bool,
+    pub(crate) is_running: bool,
     /// The content of the segment.
-    pub segment: Segment,
+    pub(crate) segment: Segment,
 }
 
 impl Agent {
     /// Returns the report of the process.
     #[must_use]
-    pub fn report(&self) -> ProcessReport {
+    pub(crate) fn report(&self) -> ProcessReport {
         let report = ProcessReport::of(&self.segment, self.is_running);
         ProcessReport { name: self.name.clone(), ..report }
     }
@@ -61,7 +61,7 @@ impl Input {
     ///
     /// # Errors
     /// If one does not exist or cannot be read.
-    pub fn read<'a>(
+    pub(crate) fn read<'a>(
         names: impl IntoIterator<Item = &'a Path>,
         collector: &mut Collector,
     ) -> Result<Self, Error> {
@@ -130,7 +130,7 @@ impl Input {
 
     /// Returns the report of all inputs; with the address of every buffer over time if `with_timelines` is set.
     #[must_use]
-    pub fn report(&self, with_timelines: bool) -> RunReport {
+    pub(crate) fn report(&self, with_timelines: bool) -> RunReport {
         let process = |agent: &Agent| match with_timelines {
             true => agent.report().with_timeline(&agent.segment),
             false => agent.report(),
@@ -164,7 +164,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 ///
 /// # Errors
 /// If it does not exist, cannot be read, or is not a segment of this version.
-pub fn segment(path: &Path) -> Result<Segment, Error> {
+pub(crate) fn segment(path: &Path) -> Result<Segment, Error> {
     let mut bytes = Vec::new();
     let limit = MAX_SEGMENT_BYTES as u64;
     File::open(path)

@@ -44,7 +44,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, kind: &KindUse) {
 
 /// Formats the bytes in use, the buffers, and the capacity.
 #[must_use]
-pub fn use_in_words(kind: &KindUse) -> String {
+pub(crate) fn use_in_words(kind: &KindUse) -> String {
     let used = kind.used_per_bank;
     let total = size(used.saturating_mul(kind.banks));
     let buffers = count(kind.buffers, "buffer");
@@ -59,7 +59,7 @@ pub fn use_in_words(kind: &KindUse) -> String {
 
 /// Formats the free bytes and blocks; nothing if TT-Metal was not asked.
 #[must_use]
-pub fn free_in_words(kind: &KindUse) -> Option<String> {
+pub(crate) fn free_in_words(kind: &KindUse) -> Option<String> {
     let (free, largest) = (kind.free_per_bank?, kind.largest_free?);
     let blocks = match &kind.bank {
         Some(map) => format!(" in {}", count(map.free.len() as u64, "block")),
@@ -80,7 +80,7 @@ const NOTICE_PERCENT: u64 = 25;
 
 /// True if much of what is free is of no use to a large buffer.
 #[must_use]
-pub fn is_scattered(kind: &KindUse) -> bool {
+pub(crate) fn is_scattered(kind: &KindUse) -> bool {
     let (Some(free), Some(largest)) = (kind.free_per_bank, kind.largest_free) else {
         return false;
     };
@@ -108,7 +108,7 @@ fn picture(page: &Page, map: &BankMap, cells: usize) -> Vec<(Role, String)> {
 
 /// The signs of a cell that is empty, and more and more full.
 #[must_use]
-pub fn shades(charset: Charset) -> [&'static str; 5] {
+pub(crate) fn shades(charset: Charset) -> [&'static str; 5] {
     match charset {
         Charset::Unicode => ["·", "░", "▒", "▓", "█"],
         Charset::Ascii => [".", "-", "+", "*", "#"],
@@ -118,7 +118,7 @@ pub fn shades(charset: Charset) -> [&'static str; 5] {
 /// Returns the fill of equal parts of a bank, from its lowest address to its highest: 0 is empty, 4 is full.
 /// The least of a buffer shows, and so does the least of a hole in what is otherwise full.
 #[must_use]
-pub fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
+pub(crate) fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
     let end_of = |block: &Block| block.address.saturating_add(block.bytes);
     (0..cells)
         .map(|cell| {
@@ -136,7 +136,7 @@ pub fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
 
 /// The addresses of one of so many equal parts of a bank.
 #[must_use]
-pub fn part(map: &BankMap, cell: usize, cells: usize) -> (u64, u64) {
+pub(crate) fn part(map: &BankMap, cell: usize, cells: usize) -> (u64, u64) {
     let bytes = map.end.saturating_sub(map.start);
     let place = |cell: usize| map.start.saturating_add(share(bytes, cell, cells));
     (place(cell), place(cell + 1))

@@ -45,13 +45,13 @@ fn number(number: Option<u64>) -> String {
 
 /// A record for each buffer.
 #[must_use]
-pub fn single(list: &BufferList, csv: Csv) -> String {
+pub(crate) fn single(list: &BufferList, csv: Csv) -> String {
     table(list, csv, &SINGLE, &list.buffers)
 }
 
 /// A record for each op, kind and origin.
 #[must_use]
-pub fn by_op(list: &BufferList, csv: Csv) -> String {
+pub(crate) fn by_op(list: &BufferList, csv: Csv) -> String {
     table(list, csv, &BY_OP, &groups(list.buffers.iter()))
 }
 

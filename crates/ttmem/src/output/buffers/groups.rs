@@ -13,21 +13,21 @@ use crate::output::sheet::Sheet;
 
 /// The buffers of one op, kind and origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// The op; none where none is known.
-    pub op: Option<String>,
+    pub(crate) op: Option<String>,
     /// The kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// `tensor`, `kernels` or `trace`.
-    pub origin: String,
+    pub(crate) origin: String,
     /// The number of buffers.
-    pub buffers: u64,
+    pub(crate) buffers: u64,
     /// Bytes on each chip.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Adds up buffers by op, kind and origin: by kind, the largest first.
-pub fn groups<'a>(buffers: impl Iterator<Item = &'a LiveBuffer>) -> Vec<Group> {
+pub(crate) fn groups<'a>(buffers: impl Iterator<Item = &'a LiveBuffer>) -> Vec<Group> {
     let mut groups: BTreeMap<_, Group> = BTreeMap::new();
     for buffer in buffers {
         let key = (buffer.kind, buffer.op.clone(), buffer.origin.clone());

@@ -5,7 +5,7 @@ use ttmem_model::snapshot::{Source, SourceStatus};
 
 /// The reason that no process shows its buffers, and what to do: how the source did, and a line.
 #[must_use]
-pub fn why_none(sources: &[Source]) -> (SourceStatus, String) {
+pub(crate) fn why_none(sources: &[Source]) -> (SourceStatus, String) {
     let agent = sources.iter().find(|source| source.name == SourceName::Agent);
     let status = agent.map_or(SourceStatus::Absent, |source| source.status);
     let detail = agent.map(|source| source.detail.as_str()).unwrap_or_default();

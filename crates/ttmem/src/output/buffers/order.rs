@@ -8,7 +8,7 @@ use ttmem_model::{Kind, Pid};
 
 /// An order of buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SortKey {
+pub(crate) enum SortKey {
     /// The largest first.
     #[default]
     Size,
@@ -22,11 +22,11 @@ pub enum SortKey {
 
 impl SortKey {
     /// Every order.
-    pub const ALL: [Self; 4] = [Self::Size, Self::Age, Self::Op, Self::Address];
+    pub(crate) const ALL: [Self; 4] = [Self::Size, Self::Age, Self::Op, Self::Address];
 
     /// The name in the configuration.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Size => "size",
             Self::Age => "age",
@@ -37,20 +37,20 @@ impl SortKey {
 
     /// The order of that name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|key| key.name() == name)
     }
 
     /// The one after it, and the first after the last.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         let place = Self::ALL.iter().position(|key| *key == self).unwrap_or(0);
         Self::ALL[(place + 1) % Self::ALL.len()]
     }
 
     /// Which of two buffers comes first. What is equal comes by process and address.
     #[must_use]
-    pub fn compare(self, one: &LiveBuffer, other: &LiveBuffer) -> Ordering {
+    pub(crate) fn compare(self, one: &LiveBuffer, other: &LiveBuffer) -> Ordering {
         let by_size = || other.bytes.cmp(&one.bytes);
         let first = match self {
             Self::Size => by_size(),

@@ -10,7 +10,7 @@ use crate::output::sheet::Sheet;
 
 /// A column but for the last, which is the op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
+pub(crate) enum Column {
     /// The kind of memory.
     Kind,
     /// The address, the same in every bank.
@@ -31,7 +31,7 @@ pub enum Column {
 
 impl Column {
     /// From the first on the page to the last, with the width that leaves it a place.
-    pub const ALL: [(Self, usize); 8] = [
+    pub(crate) const ALL: [(Self, usize); 8] = [
         (Self::Kind, 0),
         (Self::Address, 0),
         (Self::PerBank, 66),
@@ -44,7 +44,7 @@ impl Column {
 
     /// Returns the heading.
     #[must_use]
-    pub fn heading(self) -> &'static str {
+    pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Kind => "Kind",
             Self::Address => "Address",
@@ -59,7 +59,7 @@ impl Column {
 
     /// Columns of the page that it takes.
     #[must_use]
-    pub fn columns(self) -> usize {
+    pub(crate) fn columns(self) -> usize {
         match self {
             Self::Kind | Self::PerBank | Self::Total => 8,
             Self::Address => 10,
@@ -72,13 +72,13 @@ impl Column {
 
     /// True if it is at the left.
     #[must_use]
-    pub fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Kind | Self::Address | Self::Banks | Self::Layout)
     }
 
     /// Spaces before the column.
     #[must_use]
-    pub fn gap(self) -> usize {
+    pub(crate) fn gap(self) -> usize {
         match self {
             Self::Kind => 0,
             Self::Banks => 1,
@@ -88,7 +88,7 @@ impl Column {
 
     /// Returns the text of a cell.
     #[must_use]
-    pub fn text(self, buffer: &LiveBuffer) -> String {
+    pub(crate) fn text(self, buffer: &LiveBuffer) -> String {
         match self {
             Self::Kind => buffer.kind.label().to_owned(),
             Self::Address => format!("0x{:08x}", buffer.address),
@@ -110,7 +110,7 @@ fn unknown() -> String {
 }
 
 /// True if the column of threads tells something.
-pub fn have_several_threads<'a>(mut buffers: impl Iterator<Item = &'a LiveBuffer>) -> bool {
+pub(crate) fn have_several_threads<'a>(mut buffers: impl Iterator<Item = &'a LiveBuffer>) -> bool {
     let first = buffers.next().map(|buffer| buffer.thread);
     buffers.any(|buffer| Some(buffer.thread) != first)
 }

@@ -7,43 +7,43 @@ use ttmem_model::{ChipId, Timestamp};
 
 /// The L1 of chips at a moment.
 #[derive(Clone, Debug, Serialize)]
-pub struct L1Moment {
+pub(crate) struct L1Moment {
     /// When.
-    pub time_us: Timestamp,
+    pub(crate) time_us: Timestamp,
     /// The chips.
-    pub chips: Vec<L1Chip>,
+    pub(crate) chips: Vec<L1Chip>,
 }
 
 /// The cores of a chip.
 #[derive(Clone, Debug, Serialize)]
-pub struct L1Chip {
+pub(crate) struct L1Chip {
     /// Its id, where its port knows it.
-    pub id: Option<ChipId>,
+    pub(crate) id: Option<ChipId>,
     /// Its cores, those whose place is known.
-    pub cores: Vec<L1Core>,
+    pub(crate) cores: Vec<L1Core>,
 }
 
 /// The content of the L1 of a core.
 #[derive(Clone, Debug, Serialize)]
-pub struct L1Core {
+pub(crate) struct L1Core {
     /// Column and row.
-    pub place: [u8; 2],
+    pub(crate) place: [u8; 2],
     /// The state.
-    pub state: CoreState,
+    pub(crate) state: CoreState,
     /// Bytes of circular buffers, if that is known.
-    pub circular_buffers: Option<u64>,
+    pub(crate) circular_buffers: Option<u64>,
     /// Bytes of kernel text, if that is known.
-    pub kernels: Option<u64>,
+    pub(crate) kernels: Option<u64>,
     /// Bytes of tensors, as far as they are known.
-    pub tensors: u64,
+    pub(crate) tensors: u64,
     /// Names of its kernels, each once.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl L1Moment {
     /// The part of a report that the page needs.
     #[must_use]
-    pub fn new(time_us: Timestamp, report: &L1Report) -> Self {
+    pub(crate) fn new(time_us: Timestamp, report: &L1Report) -> Self {
         let chip = |chip: &ttmem_model::l1::report::ChipReport| L1Chip {
             id: chip.id,
             cores: chip.cores.iter().filter_map(core).collect(),

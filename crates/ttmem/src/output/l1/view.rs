@@ -8,7 +8,7 @@ use ttmem_model::{Arch, ChipId};
 
 /// A chip whose L1 was read.
 #[derive(Clone, Debug)]
-pub struct ChipView<'a> {
+pub(crate) struct ChipView<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) chip: &'a Chip,
     pub(super) facts: &'a L1Facts,
@@ -49,7 +49,7 @@ impl CellState {
 impl<'a> ChipView<'a> {
     /// The view of a chip; `None` if its L1 was not read.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot, chip: &'a Chip, facts: &'a L1Facts) -> Option<Self> {
+    pub(crate) fn new(snapshot: &'a Snapshot, chip: &'a Chip, facts: &'a L1Facts) -> Option<Self> {
         let content = facts.content.as_ref().ok()?;
         let cores = content.cores.iter().map(|core| (core.clone(), facts.map(content, core)));
         Some(Self { snapshot, chip, facts, content, cores: cores.collect() })
@@ -57,7 +57,7 @@ impl<'a> ChipView<'a> {
 
     /// Returns the name of the state in JSON.
     #[must_use]
-    pub fn report(&self) -> ChipReport {
+    pub(crate) fn report(&self) -> ChipReport {
         let none = KernelNames::default();
         let names = self.names().unwrap_or(&none);
         ChipReport::new(self.id(), self.arch(), &self.content.layout, &self.cores, names)
@@ -65,13 +65,13 @@ impl<'a> ChipView<'a> {
 
     /// The core at a place of the grid.
     #[must_use]
-    pub fn core_at(&self, place: Coordinate) -> Option<&(Core, L1Map)> {
+    pub(crate) fn core_at(&self, place: Coordinate) -> Option<&(Core, L1Map)> {
         self.cores.iter().find(|(core, _)| core.logical == Some(place))
     }
 
     /// The worker cores in columns and rows, if any core says.
     #[must_use]
-    pub fn grid(&self) -> Option<Grid> {
+    pub(crate) fn grid(&self) -> Option<Grid> {
         self.cores.iter().find_map(|(core, _)| core.grid)
     }
 

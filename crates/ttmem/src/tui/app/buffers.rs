@@ -14,7 +14,7 @@ use crate::tui::select::Filter;
 
 /// The time of a buffer list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// Now, repeatedly.
     Every(Duration),
     /// A moment of a recording.
@@ -22,23 +22,23 @@ pub enum Pace {
 }
 
 /// An allocator of a process.
-pub type AllocatorId = (Pid, u64);
+pub(crate) type AllocatorId = (Pid, u64);
 
 /// The identity of a buffer: its process, allocator, kind and address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BufferId {
+pub(crate) struct BufferId {
     /// The allocator.
-    pub allocator: AllocatorId,
+    pub(crate) allocator: AllocatorId,
     /// The kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The address.
-    pub address: u64,
+    pub(crate) address: u64,
 }
 
 impl BufferId {
     /// Returns the identity of a buffer.
     #[must_use]
-    pub fn of(buffer: &LiveBuffer) -> Self {
+    pub(crate) fn of(buffer: &LiveBuffer) -> Self {
         Self {
             allocator: (buffer.pid, buffer.allocator),
             kind: buffer.kind,
@@ -59,19 +59,19 @@ struct Choice {
 
 /// The live buffers.
 #[derive(Debug, Default)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     /// The last list, and its time.
-    pub read: Option<(Moment, BufferList)>,
+    pub(crate) read: Option<(Moment, BufferList)>,
     /// The list that arrived while the screen was frozen.
     pub(super) waiting: Option<(Moment, BufferList)>,
     /// Arrival time of the last list; `None` for a recording, which does not age.
     heard: Option<Moment>,
     /// The sort key.
-    pub key: SortKey,
+    pub(crate) key: SortKey,
     /// True if the order is reversed.
-    pub reversed: bool,
+    pub(crate) reversed: bool,
     /// True if the details of the selected buffer replace the table on a small screen.
-    pub details: bool,
+    pub(crate) details: bool,
     /// The selected buffer.
     pub(super) cursor: Option<BufferId>,
     /// Indexes of the visible buffers in the list, in display order.
@@ -83,7 +83,7 @@ pub struct Buffers {
 impl Buffers {
     /// Creates an empty list with a sort order.
     #[must_use]
-    pub fn new(key: SortKey, reversed: bool) -> Self {
+    pub(crate) fn new(key: SortKey, reversed: bool) -> Self {
         Self { key, reversed, ..Self::default() }
     }
 
@@ -114,57 +114,57 @@ impl Buffers {
 
     /// Returns the whole list.
     #[must_use]
-    pub fn list(&self) -> Option<&BufferList> {
+    pub(crate) fn list(&self) -> Option<&BufferList> {
         self.read.as_ref().map(|(_, list)| list)
     }
 
     /// Returns the visible buffers in display order.
-    pub fn shown(&self) -> impl ExactSizeIterator<Item = &LiveBuffer> {
+    pub(crate) fn shown(&self) -> impl ExactSizeIterator<Item = &LiveBuffer> {
         let buffers = self.list().map(|list| list.buffers.as_slice()).unwrap_or_default();
         self.shown.iter().map(move |index| &buffers[*index])
     }
 
     /// Returns one of the visible buffers.
     #[must_use]
-    pub fn at(&self, index: usize) -> Option<&LiveBuffer> {
+    pub(crate) fn at(&self, index: usize) -> Option<&LiveBuffer> {
         self.list()?.buffers.get(*self.shown.get(index)?)
     }
 
     /// Returns the index of the cursor among the visible buffers.
     #[must_use]
-    pub fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> usize {
         let is_it = |buffer: &LiveBuffer| Some(BufferId::of(buffer)) == self.cursor;
         self.shown().position(is_it).unwrap_or(0)
     }
 
     /// Returns the selected buffer.
     #[must_use]
-    pub fn current(&self) -> Option<&LiveBuffer> {
+    pub(crate) fn current(&self) -> Option<&LiveBuffer> {
         self.at(self.index())
     }
 
     /// Returns the allocators that have a visible buffer.
     #[must_use]
-    pub fn allocators(&self) -> BTreeSet<AllocatorId> {
+    pub(crate) fn allocators(&self) -> BTreeSet<AllocatorId> {
         self.shown().map(|buffer| (buffer.pid, buffer.allocator)).collect()
     }
 
     /// Returns an allocator.
     #[must_use]
-    pub fn allocator(&self, (pid, number): AllocatorId) -> Option<&AllocatorUse> {
+    pub(crate) fn allocator(&self, (pid, number): AllocatorId) -> Option<&AllocatorUse> {
         let mut allocators = self.list()?.allocators.iter();
         allocators.find(|allocator| (allocator.pid, allocator.number) == (pid, number))
     }
 
     /// Returns the process with a pid.
     #[must_use]
-    pub fn owner(&self, pid: Pid) -> Option<&BufferOwner> {
+    pub(crate) fn owner(&self, pid: Pid) -> Option<&BufferOwner> {
         self.list()?.processes.iter().find(|owner| owner.pid == pid)
     }
 
     /// Returns the microseconds since the last list, if the next one is late.
     #[must_use]
-    pub fn silence(&self, now: Moment, interval: u64) -> Option<u64> {
+    pub(crate) fn silence(&self, now: Moment, interval: u64) -> Option<u64> {
         let silence = now.since(self.heard?);
         (silence >= late(interval)).then_some(silence)
     }
@@ -188,13 +188,13 @@ fn late(interval: u64) -> u64 {
 impl App {
     /// True if the view of buffers is open: only then are they read.
     #[must_use]
-    pub fn wants_buffers(&self) -> bool {
+    pub(crate) fn wants_buffers(&self) -> bool {
         self.view == View::Buffers
     }
 
     /// Returns the time to list buffers of, if the view is open.
     #[must_use]
-    pub fn buffer_pace(&self) -> Option<Pace> {
+    pub(crate) fn buffer_pace(&self) -> Option<Pace> {
         if !self.wants_buffers() {
             return None;
         }

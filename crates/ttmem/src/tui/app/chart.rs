@@ -5,25 +5,25 @@ use crate::tui::history::Window;
 
 /// The content and form of the charts.
 #[derive(Clone, Debug)]
-pub struct Charts {
+pub(crate) struct Charts {
     /// The time window.
-    pub window: Window,
+    pub(crate) window: Window,
     /// The charts.
-    pub panels: Vec<Panel>,
+    pub(crate) panels: Vec<Panel>,
     /// The arrangement of the charts of several chips.
-    pub arrange: Arrange,
+    pub(crate) arrange: Arrange,
     /// The scale.
-    pub scale: Scale,
+    pub(crate) scale: Scale,
     /// True for charts of processes instead of chips.
-    pub of_processes: bool,
+    pub(crate) of_processes: bool,
     /// The position of the time cursor: columns from the right edge.
-    pub cursor: Option<usize>,
+    pub(crate) cursor: Option<usize>,
 }
 
 impl Charts {
     /// Creates the charts from their settings.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             window: settings.window,
             panels: settings.metrics.clone(),
@@ -36,19 +36,19 @@ impl Charts {
 
     /// Returns the charts that exist for the visible subjects.
     #[must_use]
-    pub fn choice(&self) -> Vec<Panel> {
+    pub(crate) fn choice(&self) -> Vec<Panel> {
         if self.of_processes { Panel::of_processes() } else { Panel::of_chips() }
     }
 
     /// Returns the picked charts that exist.
     #[must_use]
-    pub fn picked(&self) -> Vec<Panel> {
+    pub(crate) fn picked(&self) -> Vec<Panel> {
         let choice = self.choice();
         choice.into_iter().filter(|panel| self.panels.contains(panel)).collect()
     }
 
     /// Adds or removes a chart.
-    pub fn toggle(&mut self, panel: Panel) {
+    pub(crate) fn toggle(&mut self, panel: Panel) {
         match self.panels.iter().position(|other| *other == panel) {
             Some(index) if self.panels.len() > 1 => {
                 self.panels.remove(index);

@@ -12,7 +12,7 @@ use crate::tui::history::Moment;
 
 /// A request for L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CoreRequest {
+pub(crate) enum CoreRequest {
     /// Read simulated chips, captures and the demonstration: no device is opened.
     WithoutDevices,
     /// Read devices too.
@@ -25,7 +25,7 @@ pub enum CoreRequest {
 
 /// The quantity shown in a cell of the grid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Heat {
+pub(crate) enum Heat {
     /// Bytes of circular buffers.
     #[default]
     Bytes,
@@ -35,21 +35,21 @@ pub enum Heat {
 
 /// The L1 of worker cores.
 #[derive(Debug, Default)]
-pub struct Cores {
+pub(crate) struct Cores {
     /// The current request, if there is one.
-    pub requested: Option<CoreRequest>,
+    pub(crate) requested: Option<CoreRequest>,
     /// The last result, and its time.
-    pub read: Option<(Moment, CoreLook)>,
+    pub(crate) read: Option<(Moment, CoreLook)>,
     /// The coordinate of the selected core.
-    pub cursor: (u8, u8),
+    pub(crate) cursor: (u8, u8),
     /// The quantity shown in the grid.
-    pub heat: Heat,
+    pub(crate) heat: Heat,
 }
 
 impl Cores {
     /// Returns the cores of a chip.
     #[must_use]
-    pub fn of(&self, chip: ChipId) -> Option<&Field<ChipCores>> {
+    pub(crate) fn of(&self, chip: ChipId) -> Option<&Field<ChipCores>> {
         let (_, look) = self.read.as_ref()?;
         look.chips.iter().find(|(id, _)| *id == chip).map(|(_, cores)| cores)
     }

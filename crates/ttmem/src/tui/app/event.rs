@@ -17,7 +17,7 @@ use crate::tui::track::ProcessId;
 
 /// An input of the state.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// A key was pressed.
     Key(Key),
     /// Text was pasted.
@@ -48,16 +48,16 @@ pub enum Event {
 
 /// A mouse action and its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mouse {
+pub(crate) struct Mouse {
     /// The action.
-    pub gesture: Gesture,
+    pub(crate) gesture: Gesture,
     /// The target; `None` for empty space.
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
 }
 
 /// A mouse action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gesture {
+pub(crate) enum Gesture {
     /// Button pressed.
     Click,
     /// Wheel up.
@@ -70,7 +70,7 @@ pub enum Gesture {
 
 /// A target of the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A tab.
     View(View),
     /// A chip.
@@ -97,7 +97,7 @@ pub enum Target {
 
 /// Work that the state requests from outside.
 #[derive(Debug, PartialEq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Draw only.
     Draw,
     /// Draw every cell, whatever the terminal shows.

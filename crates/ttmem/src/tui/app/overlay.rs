@@ -8,7 +8,7 @@ use crate::tui::track::ProcessId;
 
 /// An overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Overlay {
+pub(crate) enum Overlay {
     /// The list of keys.
     Help {
         /// The search text.
@@ -49,7 +49,7 @@ pub enum Overlay {
 
 /// A signal that can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGTERM: asks the process to exit.
     Terminate,
     /// SIGINT: as Ctrl-C.
@@ -60,11 +60,11 @@ pub enum Signal {
 
 impl Signal {
     /// Every signal, the mildest first.
-    pub const ALL: [Self; 3] = [Self::Terminate, Self::Interrupt, Self::Kill];
+    pub(crate) const ALL: [Self; 3] = [Self::Terminate, Self::Interrupt, Self::Kill];
 
     /// Returns its name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Terminate => "SIGTERM",
             Self::Interrupt => "SIGINT",
@@ -74,7 +74,7 @@ impl Signal {
 
     /// Returns its effect.
     #[must_use]
-    pub fn help(self) -> &'static str {
+    pub(crate) fn help(self) -> &'static str {
         match self {
             Self::Terminate => "asks it to exit",
             Self::Interrupt => "as Ctrl-C does",

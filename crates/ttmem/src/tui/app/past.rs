@@ -10,13 +10,13 @@ use crate::tui::history::{History, Moment};
 use crate::tui::track::{Line, ProcessId, Subject, Track};
 
 /// CPU use of each process, in hundredths of one processor.
-pub type Rates = BTreeMap<ProcessId, f64>;
+pub(crate) type Rates = BTreeMap<ProcessId, f64>;
 
 /// State kept from earlier samples.
 #[derive(Debug, Default)]
-pub struct Past {
+pub(crate) struct Past {
     /// The values of the last hour.
-    pub history: History,
+    pub(crate) history: History,
     /// The first time of each finding.
     since: BTreeMap<FindingKey, Moment>,
     /// CPU time of each process at the newest sample, and the time of that sample.
@@ -26,7 +26,7 @@ pub struct Past {
 impl Past {
     /// Stores a sample; `interval` is the time to the next one, in microseconds. Returns the CPU use of each process
     /// since the previous sample.
-    pub fn note(&mut self, at: Moment, interval: u64, snapshot: &Snapshot) -> Rates {
+    pub(crate) fn note(&mut self, at: Moment, interval: u64, snapshot: &Snapshot) -> Rates {
         let rates = self.rates(at, snapshot);
         self.note_findings(at, snapshot);
         self.history.keep(at, interval, numbers(snapshot, &rates));
@@ -35,7 +35,7 @@ impl Past {
 
     /// Returns the time at which a finding first appeared.
     #[must_use]
-    pub fn seen_first(&self, finding: &ttmem_model::Finding) -> Moment {
+    pub(crate) fn seen_first(&self, finding: &ttmem_model::Finding) -> Moment {
         self.since.get(&key_of(finding)).copied().unwrap_or_default()
     }
 

@@ -9,17 +9,17 @@ use crate::tui::history::Moment;
 use crate::units::moment::{self, SYNTAX};
 
 /// Playback speeds, in seconds of the recording per second.
-pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+pub(crate) const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// Microseconds between two frames during playback.
-pub const FRAME_MICROS: u64 = 100_000;
+pub(crate) const FRAME_MICROS: u64 = 100_000;
 
 /// The most samples kept after a jump until the history of that moment is read.
 const MOST_RECENT: usize = 64;
 
 /// A request to the reader of the recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Playback {
+pub(crate) enum Playback {
     /// Play from the current position at a speed, in seconds per second.
     Play(f64),
     /// Pause.
@@ -30,7 +30,7 @@ pub enum Playback {
 
 /// A jump in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Jump {
+pub(crate) enum Jump {
     /// By seconds; negative values go back.
     Seconds(i64),
     /// To the next event.
@@ -41,17 +41,17 @@ pub enum Jump {
 
 /// A recording that is being played.
 #[derive(Debug)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// The file name.
-    pub name: String,
+    pub(crate) name: String,
     /// The first and the last moment.
-    pub span: (Moment, Moment),
+    pub(crate) span: (Moment, Moment),
     /// True during playback.
-    pub playing: bool,
+    pub(crate) playing: bool,
     /// The events in time order; empty until they are read.
-    pub events: Vec<Happened>,
+    pub(crate) events: Vec<Happened>,
     /// True while the history before the current moment is being read.
-    pub filling: bool,
+    pub(crate) filling: bool,
     /// The index of the speed in [`SPEEDS`].
     speed: usize,
     /// The moment of the last jump.
@@ -63,7 +63,7 @@ pub struct Replay {
 impl Replay {
     /// Creates a player at the start of a recording.
     #[must_use]
-    pub fn new(name: String, (first, last): (Timestamp, Timestamp)) -> Self {
+    pub(crate) fn new(name: String, (first, last): (Timestamp, Timestamp)) -> Self {
         let speed = SPEEDS.iter().position(|speed| (*speed - 1.0).abs() < 0.01).unwrap_or(0);
         Self {
             name,
@@ -79,7 +79,7 @@ impl Replay {
 
     /// Returns the speed, in seconds of the recording per second.
     #[must_use]
-    pub fn speed(&self) -> f64 {
+    pub(crate) fn speed(&self) -> f64 {
         SPEEDS[self.speed]
     }
 
@@ -97,7 +97,7 @@ impl Replay {
 
     /// Describes the events at a moment in one line.
     #[must_use]
-    pub fn at(&self, moment: Moment) -> Option<String> {
+    pub(crate) fn at(&self, moment: Moment) -> Option<String> {
         let mut here = self.events.iter().filter(|event| event.time.0 == moment.0);
         let first = here.next()?;
         let text = match (first.text.as_str(), first.value.map(u64::try_from)) {
@@ -127,7 +127,7 @@ impl Replay {
 
 impl App {
     /// Switches the state to a recording.
-    pub fn replay(&mut self, replay: Replay, interval_micros: u64) {
+    pub(crate) fn replay(&mut self, replay: Replay, interval_micros: u64) {
         self.interval = interval_micros.max(1);
         self.replay = Some(replay);
     }

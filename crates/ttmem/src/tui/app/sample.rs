@@ -10,26 +10,26 @@ use crate::tui::history::Moment;
 
 /// A sample of the host.
 #[derive(Clone, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// When it was taken.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// The snapshot.
-    pub snapshot: Shared,
+    pub(crate) snapshot: Shared,
     /// The boot time of the host, if it is known.
-    pub boot: Option<Timestamp>,
+    pub(crate) boot: Option<Timestamp>,
 }
 
 /// A sample as it is shown.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// When it was taken.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// The snapshot.
-    pub snapshot: Shared,
+    pub(crate) snapshot: Shared,
     /// The boot time of the host, if it is known.
-    pub boot: Option<Timestamp>,
+    pub(crate) boot: Option<Timestamp>,
     /// CPU use of each process since the previous sample, in hundredths of one processor.
-    pub cpu: Rates,
+    pub(crate) cpu: Rates,
 }
 
 impl App {

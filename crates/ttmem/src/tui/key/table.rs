@@ -34,7 +34,7 @@ const TABLES: &[View] =
     &[View::Overview, View::L1, View::Processes, View::Buffers, View::Telemetry, View::Findings];
 
 /// Every key. A binding for some views comes before the general binding of the same key.
-pub static BINDINGS: &[Binding] = &[
+pub(crate) static BINDINGS: &[Binding] = &[
     everywhere(Command::Help, &[Key::Char('?'), Key::Function(1)], "?", "this help", "help"),
     everywhere(
         Command::Quit,

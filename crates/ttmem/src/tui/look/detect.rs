@@ -4,21 +4,21 @@ use super::{Charset, Depth};
 
 /// The environment variables that describe the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// `TERM`.
-    pub term: Option<String>,
+    pub(crate) term: Option<String>,
     /// `COLORTERM`.
-    pub colorterm: Option<String>,
+    pub(crate) colorterm: Option<String>,
     /// `NO_COLOR`.
-    pub no_color: Option<String>,
+    pub(crate) no_color: Option<String>,
     /// The first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
 }
 
 impl Environment {
     /// Reads the environment through `variable`.
     #[must_use]
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         Self {
             term: set("TERM"),
@@ -30,7 +30,7 @@ impl Environment {
 
     /// Returns the reason that this terminal cannot show the live view, if there is one.
     #[must_use]
-    pub fn why_unsupported(&self) -> Option<String> {
+    pub(crate) fn why_unsupported(&self) -> Option<String> {
         match self.term.as_deref() {
             None => Some(
                 "TERM is not set; set it to your terminal's type, such as xterm-256color"
@@ -46,7 +46,7 @@ impl Environment {
 
 /// Returns the colour depth.
 #[must_use]
-pub fn depth(environment: &Environment) -> Depth {
+pub(crate) fn depth(environment: &Environment) -> Depth {
     if environment.no_color.is_some() {
         return Depth::Mono;
     }
@@ -73,7 +73,7 @@ fn has_true_colour(term: &str) -> bool {
 
 /// Returns the character set: a Linux console has no braille, a locale without UTF-8 only ASCII.
 #[must_use]
-pub fn charset(environment: &Environment) -> Charset {
+pub(crate) fn charset(environment: &Environment) -> Charset {
     let utf8 = |locale: &str| {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")

@@ -5,61 +5,61 @@ use crate::output::page::Charset;
 
 /// The characters for graphics and signs. Each is one column wide unless stated otherwise.
 #[derive(Debug)]
-pub struct Glyphs {
+pub(crate) struct Glyphs {
     /// A missing value.
-    pub dash: &'static str,
+    pub(crate) dash: &'static str,
     /// The end of text that was cut; up to three columns.
-    pub ellipsis: &'static str,
+    pub(crate) ellipsis: &'static str,
     /// Between a name and its description.
-    pub dot: &'static str,
+    pub(crate) dot: &'static str,
     /// Before a remedy; up to two columns.
-    pub arrow: &'static str,
+    pub(crate) arrow: &'static str,
     /// Degrees; may be empty.
-    pub degrees: &'static str,
+    pub(crate) degrees: &'static str,
     /// Before a high-water figure.
-    pub at_most: &'static str,
+    pub(crate) at_most: &'static str,
     /// Before an inferred figure.
-    pub inferred: &'static str,
+    pub(crate) inferred: &'static str,
     /// Before a stale figure.
-    pub stale: &'static str,
+    pub(crate) stale: &'static str,
     /// Before a chip or row that belongs to the previous one.
-    pub branch: &'static str,
+    pub(crate) branch: &'static str,
     /// The selected row.
-    pub pointer: &'static str,
+    pub(crate) pointer: &'static str,
     /// The sort column, largest first and smallest first.
-    pub sorted: [&'static str; 2],
+    pub(crate) sorted: [&'static str; 2],
     /// A warning.
-    pub warning: &'static str,
+    pub(crate) warning: &'static str,
     /// The steps of a bar's last cell, the full one last.
-    pub steps: &'static [&'static str],
+    pub(crate) steps: &'static [&'static str],
     /// The steps of a column's highest cell, the full one last.
-    pub heights: &'static [&'static str],
+    pub(crate) heights: &'static [&'static str],
     /// The cells of kinds in a bar where colours cannot distinguish them.
-    pub fills: [&'static str; 6],
+    pub(crate) fills: [&'static str; 6],
     /// The part of a bar that is free.
-    pub track: &'static str,
+    pub(crate) track: &'static str,
     /// The unknown part of a bar.
-    pub unknown: &'static str,
+    pub(crate) unknown: &'static str,
     /// The peak mark in a bar.
-    pub peak: &'static str,
+    pub(crate) peak: &'static str,
     /// Cores: running, finished, idle, dispatch, torn, harvested.
-    pub seats: [&'static str; 6],
+    pub(crate) seats: [&'static str; 6],
     /// Levels of use, from little to all.
-    pub heats: &'static [&'static str],
+    pub(crate) heats: &'static [&'static str],
     /// Lines: horizontal, vertical, and a corner where an axis begins.
-    pub lines: [&'static str; 3],
+    pub(crate) lines: [&'static str; 3],
     /// The corners of a box: top left, top right, bottom left, bottom right.
-    pub corners: [&'static str; 4],
+    pub(crate) corners: [&'static str; 4],
     /// The cursor in a chart.
-    pub cursor: &'static str,
+    pub(crate) cursor: &'static str,
     /// True if charts are drawn in braille.
-    pub braille: bool,
+    pub(crate) braille: bool,
 }
 
 impl Glyphs {
     /// Returns the characters of a set.
     #[must_use]
-    pub fn of(charset: Charset) -> &'static Self {
+    pub(crate) fn of(charset: Charset) -> &'static Self {
         match charset {
             Charset::Unicode => &UNICODE,
             Charset::Ascii => &ASCII,
@@ -70,7 +70,7 @@ impl Glyphs {
     /// legend.
     /// `None` for roles that are not memory.
     #[must_use]
-    pub fn fill(&self, role: Role) -> Option<&'static str> {
+    pub(crate) fn fill(&self, role: Role) -> Option<&'static str> {
         let fill = match role {
             Role::Dram | Role::L1 => 0,
             Role::L1Small | Role::Trace => 1,

@@ -15,7 +15,7 @@ use crate::tui::track::ProcessId;
 
 /// The directory of exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Directory {
+pub(crate) enum Directory {
     /// The working directory.
     Working,
     /// Another directory.
@@ -24,11 +24,11 @@ pub enum Directory {
 
 /// Access to the outside.
 #[derive(Debug)]
-pub struct Outside {
+pub(crate) struct Outside {
     /// The directory of exports.
-    pub directory: Directory,
+    pub(crate) directory: Directory,
     /// The host whose processes may be sent signals: only the one that `ttmem` runs on.
-    pub processes: Option<Root>,
+    pub(crate) processes: Option<Root>,
 }
 
 impl Outside {

@@ -17,7 +17,7 @@ use crate::tui::sampler::{
 };
 
 /// The subject of the live view.
-pub enum Subject {
+pub(crate) enum Subject {
     /// A host.
     Host(Box<HostParts>),
     /// A recording.
@@ -25,17 +25,17 @@ pub enum Subject {
 }
 
 /// The access to a host.
-pub struct HostParts {
+pub(crate) struct HostParts {
     /// The source of samples.
-    pub feed: Samples,
+    pub(crate) feed: Samples,
     /// The source of buffers, read once the view needs them.
-    pub buffers: Listing,
+    pub(crate) buffers: Listing,
     /// The source of L1, read once the view needs it.
-    pub l1: RecipeOfL1,
+    pub(crate) l1: RecipeOfL1,
     /// The host's files, for the sampler and the details of a process.
-    pub roots: [Root; 2],
+    pub(crate) roots: [Root; 2],
     /// The start of the time line; the current time if `None`.
-    pub begin: Option<Moment>,
+    pub(crate) begin: Option<Moment>,
 }
 
 impl Subject {

@@ -2,10 +2,10 @@
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
-use ttmem_model::{ChipId, Finding, Metric};
+use ttmem_model::{ChipId, Finding};
 
 /// The fields that a filter supports.
-pub const FIELDS: [&str; 13] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "pid",
     "user",
     "name",
@@ -23,7 +23,7 @@ pub const FIELDS: [&str; 13] = [
 
 /// The condition for a row to be visible. The default shows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     terms: Vec<Term>,
 }
 
@@ -35,7 +35,7 @@ enum Term {
 
 /// An unknown field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownField(pub String);
+pub(crate) struct UnknownField(pub(crate) String);
 
 impl std::fmt::Display for UnknownField {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,7 +48,7 @@ impl Filter {
     ///
     /// # Errors
     /// If it names an unknown field.
-    pub fn parse(text: &str) -> Result<Self, UnknownField> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownField> {
         let term = |word: &str| match word.split_once(':') {
             Some((field, value)) if field.chars().all(|letter| letter.is_ascii_alphabetic()) => {
                 let known = FIELDS.into_iter().find(|known| known.eq_ignore_ascii_case(field));
@@ -63,13 +63,13 @@ impl Filter {
 
     /// True if it shows everything.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
     /// True if it shows a process.
     #[must_use]
-    pub fn shows_process(&self, snapshot: &Snapshot, process: &Process) -> bool {
+    pub(crate) fn shows_process(&self, snapshot: &Snapshot, process: &Process) -> bool {
         let text = |field: &str| match field {
             "pid" => Some(process.pid.to_string()),
             "user" => process.user.clone(),
@@ -94,15 +94,9 @@ impl Filter {
         })
     }
 
-    /// True if it shows a chip's metric.
-    #[must_use]
-    pub fn shows_metric(&self, chip: &Chip, metric: Metric, label: &str) -> bool {
-        self.shows_reading(chip, &[metric.as_str(), label])
-    }
-
     /// True if it shows a line about a chip with these names.
     #[must_use]
-    pub fn shows_reading(&self, chip: &Chip, names: &[&str]) -> bool {
+    pub(crate) fn shows_reading(&self, chip: &Chip, names: &[&str]) -> bool {
         self.terms.iter().all(|term| match term {
             Term::Word(word) | Term::Field("name", word) => {
                 names.iter().any(|name| holds(name, word))
@@ -115,7 +109,7 @@ impl Filter {
 
     /// True if it shows a buffer. Names of processes and chips are those of its list.
     #[must_use]
-    pub fn shows_buffer(&self, list: &BufferList, buffer: &LiveBuffer) -> bool {
+    pub(crate) fn shows_buffer(&self, list: &BufferList, buffer: &LiveBuffer) -> bool {
         let owner = || list.processes.iter().find(|owner| owner.pid == buffer.pid);
         let its = |allocator: &&AllocatorUse| {
             (allocator.pid, allocator.number) == (buffer.pid, buffer.allocator)
@@ -153,7 +147,7 @@ impl Filter {
 
     /// True if it shows a finding.
     #[must_use]
-    pub fn shows_finding(&self, snapshot: &Snapshot, finding: &Finding) -> bool {
+    pub(crate) fn shows_finding(&self, snapshot: &Snapshot, finding: &Finding) -> bool {
         let chip = || snapshot.chips.iter().find(|chip| Some(chip.id) == finding.chip);
         self.terms.iter().all(|term| match term {
             Term::Word(word) => {

@@ -23,7 +23,7 @@ fn a_filter_is_words_and_fields() {
     assert_eq!(found("board:n150 name:python3"), [41_377]);
     assert_eq!(found("pid:4137"), [0; 0]);
     assert_eq!(found("container:docker"), [41_377]);
-    assert_eq!(Filter::parse("usr:bob"), Err(UnknownField("usr".into())));
+    assert_eq!(Filter::parse("usr:bob"), Err(filter::UnknownField("usr".into())));
 }
 
 #[test]

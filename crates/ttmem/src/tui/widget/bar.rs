@@ -8,16 +8,16 @@ use crate::tui::number::{cells, whole};
 
 /// A part of a bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
+pub(crate) struct Part {
     /// Its amount, in the unit of the whole.
-    pub amount: f64,
+    pub(crate) amount: f64,
     /// Its role.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// The rest of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
+pub(crate) enum Rest {
     /// It is free.
     Free,
     /// It is unknown.
@@ -26,20 +26,20 @@ pub enum Rest {
 
 /// A bar.
 #[derive(Clone, Debug)]
-pub struct Bar<'a> {
+pub(crate) struct Bar<'a> {
     /// The parts, leftmost first.
-    pub parts: &'a [Part],
+    pub(crate) parts: &'a [Part],
     /// The whole.
-    pub whole: f64,
+    pub(crate) whole: f64,
     /// The rest after the parts.
-    pub rest: Rest,
+    pub(crate) rest: Rest,
     /// The peak.
-    pub peak: Option<f64>,
+    pub(crate) peak: Option<f64>,
 }
 
 impl Bar<'_> {
     /// Draws the bar over the columns of one row.
-    pub fn draw(&self, canvas: &mut Canvas<'_>, x: u16, y: u16, columns: u16) {
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, x: u16, y: u16, columns: u16) {
         let ends = self.ends(usize::from(columns), canvas.glyphs().steps.len());
         for column in 0..columns {
             let (sign, style) = self.cell(canvas, &ends, usize::from(column));

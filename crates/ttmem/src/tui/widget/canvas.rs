@@ -10,53 +10,53 @@ use crate::tui::look::{Glyphs, Look, Role};
 use crate::tui::number::cells;
 
 /// A mouse target and its area.
-pub type Hit = (Rect, Target);
+pub(crate) type Hit = (Rect, Target);
 
 /// The surface that views draw on.
 #[derive(Debug)]
-pub struct Canvas<'a> {
+pub(crate) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     /// The theme.
-    pub look: Look,
+    pub(crate) look: Look,
     hits: Vec<Hit>,
 }
 
 impl<'a> Canvas<'a> {
     /// Creates a canvas over a whole buffer.
     #[must_use]
-    pub fn new(buffer: &'a mut Buffer, look: Look) -> Self {
+    pub(crate) fn new(buffer: &'a mut Buffer, look: Look) -> Self {
         Self { buffer, look, hits: Vec::new() }
     }
 
     /// Returns the character set.
     #[must_use]
-    pub fn glyphs(&self) -> &'static Glyphs {
+    pub(crate) fn glyphs(&self) -> &'static Glyphs {
         self.look.glyphs()
     }
 
     /// Returns the mouse targets; the last one drawn is on top.
     #[must_use]
-    pub fn into_hits(self) -> Vec<Hit> {
+    pub(crate) fn into_hits(self) -> Vec<Hit> {
         self.hits
     }
 
     /// Adds a mouse target.
-    pub fn hit(&mut self, area: Rect, target: Target) {
+    pub(crate) fn hit(&mut self, area: Rect, target: Target) {
         self.hits.push((area, target));
     }
 
     /// Removes the mouse targets below.
-    pub fn cover(&mut self) {
+    pub(crate) fn cover(&mut self) {
         self.hits.clear();
     }
 
     /// Writes text from `x` on, cut before `end`. Returns the column after it. Control characters are replaced.
-    pub fn text(&mut self, x: u16, y: u16, end: u16, role: Role, text: &str) -> u16 {
+    pub(crate) fn text(&mut self, x: u16, y: u16, end: u16, role: Role, text: &str) -> u16 {
         self.styled(x, y, end, self.look.style(role), text)
     }
 
     /// Writes text in a style of its own.
-    pub fn styled(&mut self, x: u16, y: u16, end: u16, style: Style, text: &str) -> u16 {
+    pub(crate) fn styled(&mut self, x: u16, y: u16, end: u16, style: Style, text: &str) -> u16 {
         let area = self.buffer.area;
         let end = end.min(area.right());
         if y >= area.bottom() || x >= end {
@@ -70,20 +70,20 @@ impl<'a> Canvas<'a> {
     }
 
     /// Writes text that ends before `end`, cut at `start`.
-    pub fn right(&mut self, start: u16, y: u16, end: u16, role: Role, text: &str) {
+    pub(crate) fn right(&mut self, start: u16, y: u16, end: u16, role: Role, text: &str) {
         let columns = cells(width(&legible(text, self.look.charset)));
         self.text(start.max(end.saturating_sub(columns)), y, end, role, text);
     }
 
     /// Writes a fixed sign over any content.
-    pub fn sign(&mut self, x: u16, y: u16, style: Style, sign: &str) {
+    pub(crate) fn sign(&mut self, x: u16, y: u16, style: Style, sign: &str) {
         if let Some(cell) = self.buffer.cell_mut(Position { x, y }) {
             cell.set_symbol(sign).set_style(style);
         }
     }
 
     /// Writes a fixed sign into an empty cell.
-    pub fn sign_if_empty(&mut self, x: u16, y: u16, style: Style, sign: &str) {
+    pub(crate) fn sign_if_empty(&mut self, x: u16, y: u16, style: Style, sign: &str) {
         if self.buffer.cell(Position { x, y }).is_some_and(|cell| cell.symbol() == " ") {
             self.sign(x, y, style, sign);
         }
@@ -91,13 +91,13 @@ impl<'a> Canvas<'a> {
 
     /// True if a cell has a letter.
     #[must_use]
-    pub fn is_letter(&self, x: u16, y: u16) -> bool {
+    pub(crate) fn is_letter(&self, x: u16, y: u16) -> bool {
         let cell = self.buffer.cell(Position { x, y });
         cell.is_some_and(|cell| cell.symbol().starts_with(|sign: char| sign.is_ascii_alphabetic()))
     }
 
     /// Draws a horizontal rule.
-    pub fn rule(&mut self, area: Rect) {
+    pub(crate) fn rule(&mut self, area: Rect) {
         let line = self.glyphs().lines[0];
         let style = self.look.style(Role::Frame);
         for x in area.left()..area.right() {
@@ -106,17 +106,17 @@ impl<'a> Canvas<'a> {
     }
 
     /// Applies a style over the content.
-    pub fn over(&mut self, area: Rect, style: Style) {
+    pub(crate) fn over(&mut self, area: Rect, style: Style) {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
     /// Marks the selected row.
-    pub fn cursor(&mut self, area: Rect) {
+    pub(crate) fn cursor(&mut self, area: Rect) {
         self.over(area, self.look.cursor());
     }
 
     /// Clears an area and draws a box around it, with a title. Returns the area inside.
-    pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
+    pub(crate) fn boxed(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buffer.area);
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
@@ -148,14 +148,14 @@ impl<'a> Canvas<'a> {
 
     /// Returns the fill of a kind of memory, if colour does not distinguish it.
     #[must_use]
-    pub fn fill(&self, role: Role) -> Option<&'static str> {
+    pub(crate) fn fill(&self, role: Role) -> Option<&'static str> {
         let has_fills = self.look.is_mono() || self.glyphs().steps.len() == 1;
         self.glyphs().fill(role).filter(|_| has_fills)
     }
 
     /// Returns the style of the open tab or item.
     #[must_use]
-    pub fn open(&self) -> Style {
+    pub(crate) fn open(&self) -> Style {
         if self.look.is_mono() {
             Style::new().add_modifier(Modifier::REVERSED)
         } else {
@@ -166,7 +166,7 @@ impl<'a> Canvas<'a> {
 
 /// Returns the first visible row when `count` rows do not fit `height`: the cursor stays in the middle.
 #[must_use]
-pub fn scroll(count: usize, height: usize, cursor: usize) -> usize {
+pub(crate) fn scroll(count: usize, height: usize, cursor: usize) -> usize {
     cursor.saturating_sub(height / 2).min(count.saturating_sub(height))
 }
 

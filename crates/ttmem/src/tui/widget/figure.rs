@@ -12,7 +12,7 @@ use crate::tui::track::{Unit, metric};
 
 /// Formats bytes in at most six columns with the sign of their quality, or the sign of a missing value.
 #[must_use]
-pub fn short(look: Look, figure: Figure) -> String {
+pub(crate) fn short(look: Look, figure: Figure) -> String {
     match figure {
         Figure::Known { bytes, quality, .. } => {
             format!("{}{}", look.mark(quality), amount::short_size(bytes))
@@ -23,7 +23,7 @@ pub fn short(look: Look, figure: Figure) -> String {
 
 /// Formats a part and a whole with their units, as in `~9.10 / 12.0 GiB`. A common unit is written once.
 #[must_use]
-pub fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
+pub(crate) fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
     let long = |figure: Figure| match figure {
         Figure::Known { bytes, quality, .. } => {
             format!("{}{}", look.mark(quality), amount::size(bytes))
@@ -39,14 +39,14 @@ pub fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
 
 /// Returns the share of a part in a whole.
 #[must_use]
-pub fn percent(part: Figure, whole: Figure) -> String {
+pub(crate) fn percent(part: Figure, whole: Figure) -> String {
     let share = part.bytes().zip(whole.bytes());
     share.and_then(|(part, whole)| amount::percent(part, whole)).unwrap_or_default()
 }
 
 /// Returns the style of a memory this full.
 #[must_use]
-pub fn pressure(part: Figure, whole: Figure) -> Role {
+pub(crate) fn pressure(part: Figure, whole: Figure) -> Role {
     let share = part.bytes().zip(whole.bytes());
     match share.and_then(|(part, whole)| amount::share_in_thousandths(part, whole)) {
         Some(950..) => Role::Alarm,
@@ -57,7 +57,7 @@ pub fn pressure(part: Figure, whole: Figure) -> Role {
 
 /// Formats a value on a chart.
 #[must_use]
-pub fn charted(look: Look, unit: Unit, number: f64) -> String {
+pub(crate) fn charted(look: Look, unit: Unit, number: f64) -> String {
     match unit {
         Unit::Bytes => amount::short_size(bytes(number)),
         Unit::BytesPerSecond => format!("{}/s", amount::short_size(bytes(number))),
@@ -70,7 +70,7 @@ pub fn charted(look: Look, unit: Unit, number: f64) -> String {
 
 /// Formats a telemetry reading to the nearest whole, or the sign of a missing value.
 #[must_use]
-pub fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
+pub(crate) fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
     match chip.telemetry.get(&metric) {
         Some(Reading::Known { value, .. }) => amount::rounded(*value),
         Some(Reading::Missing(missing)) => look.blank(missing.reason).to_owned(),
@@ -80,7 +80,7 @@ pub fn rounded(look: Look, chip: &Chip, metric: Metric) -> String {
 
 /// Formats the temperature with its unit, and returns its style beside the limit.
 #[must_use]
-pub fn temperature(look: Look, chip: &Chip) -> (Role, String) {
+pub(crate) fn temperature(look: Look, chip: &Chip) -> (Role, String) {
     let text = rounded(look, chip, Metric::AsicTemperature);
     let known = metric(chip, Metric::AsicTemperature).is_some();
     let unit = if known { format!("{}C", look.glyphs().degrees) } else { String::new() };
@@ -89,7 +89,7 @@ pub fn temperature(look: Look, chip: &Chip) -> (Role, String) {
 
 /// Formats the power and its limit, and returns its style.
 #[must_use]
-pub fn power(look: Look, chip: &Chip) -> (Role, String) {
+pub(crate) fn power(look: Look, chip: &Chip) -> (Role, String) {
     let role = limit(chip, Metric::Power, Metric::PowerLimit);
     let power = rounded(look, chip, Metric::Power);
     match (metric(chip, Metric::Power), metric(chip, Metric::PowerLimit)) {
@@ -101,14 +101,14 @@ pub fn power(look: Look, chip: &Chip) -> (Role, String) {
 
 /// Formats the clock of the Tensix cores.
 #[must_use]
-pub fn clock(look: Look, chip: &Chip) -> String {
+pub(crate) fn clock(look: Look, chip: &Chip) -> String {
     let text = rounded(look, chip, Metric::AiClock);
     if metric(chip, Metric::AiClock).is_some() { text + " MHz" } else { text }
 }
 
 /// Returns the style of a reading beside its limit.
 #[must_use]
-pub fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
+pub(crate) fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
     match (metric(chip, of), metric(chip, limit)) {
         (Some(value), Some(limit)) if limit > 0.0 && value >= limit => Role::Alarm,
         (Some(value), Some(limit)) if limit > 0.0 && value >= limit * 0.9 => Role::Notice,
@@ -119,7 +119,7 @@ pub fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
 
 /// Formats a time span in at most six columns, such as `94s`, `12m30`, `5h12m` or `2d03h`.
 #[must_use]
-pub fn span(micros: u64) -> String {
+pub(crate) fn span(micros: u64) -> String {
     let seconds = micros / 1_000_000;
     match seconds {
         0..120 => format!("{seconds}s"),
@@ -131,7 +131,7 @@ pub fn span(micros: u64) -> String {
 
 /// Formats a sampling interval, such as `100ms` or `2s`.
 #[must_use]
-pub fn interval(micros: u64) -> String {
+pub(crate) fn interval(micros: u64) -> String {
     if micros.is_multiple_of(1_000_000) {
         format!("{}s", micros / 1_000_000)
     } else {

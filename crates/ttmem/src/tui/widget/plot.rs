@@ -8,32 +8,32 @@ use crate::tui::number::{cells, whole};
 use crate::tui::track::Unit;
 
 /// Dots in a cell.
-pub const DOTS: (usize, usize) = (2, 4);
+pub(crate) const DOTS: (usize, usize) = (2, 4);
 
 /// A line: a value for every column of dots, or a gap.
 #[derive(Clone, Debug)]
-pub struct Curve {
+pub(crate) struct Curve {
     /// Its values, the oldest first.
-    pub numbers: Vec<Option<f32>>,
+    pub(crate) numbers: Vec<Option<f32>>,
     /// Its style.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The letter at its end, where its colour does not distinguish it.
-    pub letter: Option<char>,
+    pub(crate) letter: Option<char>,
 }
 
 /// The vertical scale of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
+pub(crate) struct Range {
     /// The value at the bottom.
-    pub low: f64,
+    pub(crate) low: f64,
     /// The value at the top.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 impl Range {
     /// Creates a scale from 0 to the limit, or to the largest value if there is no limit or it is exceeded.
     #[must_use]
-    pub fn up_to(limit: Option<f64>, highest: Option<f64>, unit: Unit) -> Self {
+    pub(crate) fn up_to(limit: Option<f64>, highest: Option<f64>, unit: Unit) -> Self {
         let highest = highest.unwrap_or(0.0);
         let limit = limit.filter(|limit| *limit >= highest);
         let high = limit.unwrap_or_else(|| match unit {
@@ -45,7 +45,7 @@ impl Range {
 
     /// Creates a scale that fits the values, with a margin on both sides.
     #[must_use]
-    pub fn around(lowest: Option<f64>, highest: Option<f64>) -> Self {
+    pub(crate) fn around(lowest: Option<f64>, highest: Option<f64>) -> Self {
         let (Some(lowest), Some(highest)) = (lowest, highest) else {
             return Self { low: 0.0, high: 1.0 };
         };
@@ -56,7 +56,7 @@ impl Range {
 
     /// Returns the position of a value, from 0 at the bottom to 1 at the top.
     #[must_use]
-    pub fn position(self, number: f64) -> f64 {
+    pub(crate) fn position(self, number: f64) -> f64 {
         ((number - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 }
@@ -83,7 +83,7 @@ fn nice(number: f64) -> f64 {
 }
 
 /// Draws lines over each other; the last one is on top.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve]) {
+pub(crate) fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, curves: &[Curve]) {
     for curve in curves {
         if canvas.glyphs().braille {
             draw_braille(canvas, area, range, curve);

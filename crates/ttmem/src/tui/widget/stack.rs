@@ -9,15 +9,15 @@ use crate::tui::number::{cells, whole};
 
 /// One kind: a value for every column, or a gap.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub(crate) struct Layer {
     /// Its values, the oldest first.
-    pub numbers: Vec<Option<f32>>,
+    pub(crate) numbers: Vec<Option<f32>>,
     /// Its role.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// Draws stacked kinds, bottom first. A column without any value stays empty.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, layers: &[Layer]) {
+pub(crate) fn draw(canvas: &mut Canvas<'_>, area: Rect, range: Range, layers: &[Layer]) {
     let steps = canvas.glyphs().heights.len();
     let rows = usize::from(area.height);
     for column in 0..area.width {

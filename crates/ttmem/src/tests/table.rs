@@ -1,0 +1,138 @@
+//! The table at the reference width and on narrow pages.
+
+use crate::output::page::{Charset, Colour, Page};
+use crate::output::table::render;
+use insta::assert_snapshot;
+use ttmem_model::snapshot::ProcessState;
+use ttmem_model::{Metric, Reading, Snapshot};
+
+use super::made;
+
+fn at(width: usize, snapshot: &Snapshot) -> String {
+    render(snapshot, &Page::plain(width))
+}
+
+#[test]
+fn no_chip() {
+    assert_snapshot!("none_91", at(91, &made::none()));
+    assert_snapshot!("none_60", at(60, &made::none()));
+}
+
+#[test]
+fn one_chip() {
+    assert_snapshot!("one_91", at(91, &made::one()));
+    assert_snapshot!("one_60", at(60, &made::one()));
+    assert_snapshot!("one_40", at(40, &made::one()));
+}
+
+#[test]
+fn four_chips() {
+    assert_snapshot!("four_91", at(91, &made::four()));
+    assert_snapshot!("four_60", at(60, &made::four()));
+}
+
+#[test]
+fn eight_chips() {
+    assert_snapshot!("eight_91", at(91, &made::many(8)));
+    assert_snapshot!("eight_60", at(60, &made::many(8)));
+}
+
+#[test]
+fn thirty_two_chips() {
+    assert_snapshot!("thirty_two_91", at(91, &made::many(32)));
+    assert_snapshot!("thirty_two_60", at(60, &made::many(32)));
+    assert_snapshot!("thirty_two_40", at(40, &made::many(32)));
+}
+
+#[test]
+fn many_chips_of_several_sorts() {
+    let mut snapshot = made::many(9);
+    snapshot.chips[3] = made::known_chip(3);
+    snapshot.chips.extend([made::blackhole(9), made::blackhole(10)]);
+    for (chip, reason) in (11..).zip(ttmem_model::MissingReason::ALL) {
+        snapshot.chips.push(made::blank_chip(chip, reason));
+    }
+    snapshot.processes.push(made::outside(&[2, 3, 5]));
+    assert_snapshot!("mixture_91", at(91, &snapshot));
+    assert_snapshot!("mixture_60", at(60, &snapshot));
+}
+
+#[test]
+fn every_reason_of_a_blank() {
+    assert_snapshot!("reasons_91", at(91, &made::reasons()));
+    assert_snapshot!("reasons_60", at(60, &made::reasons()));
+}
+
+#[test]
+fn names_that_no_terminal_should_see() {
+    assert_snapshot!("names_91", at(91, &made::nasty_names()));
+    assert_snapshot!("names_60", at(60, &made::nasty_names()));
+}
+
+#[test]
+fn ascii() {
+    let page = Page { charset: Charset::Ascii, ..Page::plain(91) };
+    assert_snapshot!("four_91_ascii", render(&made::four(), &page));
+    assert_snapshot!("names_91_ascii", render(&made::nasty_names(), &page));
+}
+
+#[test]
+fn colour() {
+    let page = Page { colour: Colour::On, ..Page::plain(91) };
+    let text = render(&made::four(), &page);
+    assert_snapshot!("four_91_colour", text.replace('\u{1b}', "\u{241b}"));
+}
+
+#[test]
+fn wider_pages_look_like_the_reference() {
+    assert_eq!(at(200, &made::four()), at(91, &made::four()));
+}
+
+#[test]
+fn a_missing_number_is_never_a_zero() {
+    let text = at(91, &made::reasons());
+    let memory = text.lines().filter(|line| line.contains("DRAM   ") || line.contains("L1 total"));
+    for line in memory.filter(|line| !line.contains("L1_SMALL")) {
+        assert!(!line.contains(" 0 "), "{line}");
+        let reasons = ttmem_model::MissingReason::ALL;
+        assert!(reasons.iter().any(|reason| line.contains(reason.as_str())), "{line}");
+    }
+}
+
+#[test]
+fn a_chip_at_its_limit_is_an_alarm() {
+    let mut snapshot = made::one();
+    let page = Page { colour: Colour::On, ..Page::plain(91) };
+    let hot = |snapshot: &Snapshot| render(snapshot, &page).contains("\u{1b}[31m75");
+    assert!(!hot(&snapshot));
+    let limit = snapshot.chips[0].telemetry[&Metric::AsicTemperatureLimit].clone();
+    snapshot.chips[0].telemetry.insert(Metric::AsicTemperature, limit);
+    assert!(hot(&snapshot));
+}
+
+#[test]
+fn an_owner_without_a_region_is_a_process_of_its_chip() {
+    let mut snapshot = made::one();
+    snapshot.processes[0].chips.clear();
+    let row = |snapshot: &Snapshot| {
+        let text = at(91, snapshot);
+        text.lines().find(|line| line.contains("python3")).map(str::to_owned)
+    };
+    assert!(row(&snapshot).unwrap().starts_with("│    0    4242  alice         –"));
+    snapshot.processes[0].state = ProcessState::Stale;
+    assert!(row(&snapshot).unwrap().starts_with("│    –    4242"));
+}
+
+#[test]
+fn owners_that_could_not_be_listed_are_not_none() {
+    let mut snapshot = made::one();
+    let owners = |snapshot: &Snapshot| {
+        let text = at(91, snapshot);
+        text.lines().find(|line| line.contains("owner")).map(|line| line.contains("? owners"))
+    };
+    assert_eq!(owners(&snapshot), Some(false));
+    snapshot.chips[0].owners.pids.clear();
+    let denied = ttmem_model::Missing::denied("hidden");
+    snapshot.chips[0].owners.outside_namespace = Reading::Missing(denied);
+    assert_eq!(owners(&snapshot), Some(true));
+}
