@@ -53,8 +53,7 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Writer {
         if process.namespace_pids.last() != Some(&file.pid) || !sees_the_file {
             continue;
         }
-        // // A capture may have no start time; the pid alone is compared then.
-        if process.start_time.as_ref().map_or(true, |start| *start == file.start_ticks) {
+        if process.has_start_time(file.start_ticks) {
             return Writer::Live(*pid);
         }
         reused = true;

@@ -275,6 +275,9 @@ pub struct SegmentFile {
 pub struct ProcessFacts {
     /// Clock ticks between boot and its start.
     pub start_time: Field<u64>,
+    /// Clock ticks that the process itself reads more than [`Self::start_time`]: the offset of its time namespace less
+    /// that of ttmem's. Read only for a process whose segment has another start time; else 0.
+    pub start_shift: i64,
     /// When it started, where the time of boot is known.
     pub started: Field<Timestamp>,
     /// Its short name (`comm`).
@@ -299,6 +302,24 @@ pub struct ProcessFacts {
     pub peak_host_memory_bytes: Field<u64>,
     /// True if its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
+}
+
+impl ProcessFacts {
+    /// True if the process reads this start time, in clock ticks since boot, in its own time namespace. A process whose
+    /// start time is not known, as in a capture, may have any.
+    #[must_use]
+    pub fn has_start_time(&self, ticks: u64) -> bool {
+        self.start_time
+            .as_ref()
+            .map_or(true, |start| is_same_start(*start, self.start_shift, ticks))
+    }
+}
+
+/// True if a start time in clock ticks is another one in a time namespace that shifts it. Each is rounded by itself.
+#[must_use]
+pub fn is_same_start(start: u64, shift: i64, other: u64) -> bool {
+    let tolerance = u64::from(shift != 0);
+    start == other || start.saturating_add_signed(shift).abs_diff(other) <= tolerance
 }
 
 /// The L1 of one chip, read or not.

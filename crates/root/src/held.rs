@@ -1,8 +1,8 @@
 //! A file that stays readable after its name is removed.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use rustix::io::Errno;
 
@@ -41,6 +41,33 @@ impl Root {
 }
 
 impl OpenFile {
+    /// Returns the identity of the file: device and inode; `None` for a host in memory.
+    #[must_use]
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        match &self.content {
+            Content::Open(file) => file.metadata().ok().map(|file| (file.dev(), file.ino())),
+            Content::Memory(_) => None,
+        }
+    }
+
+    /// True if the file has holes: fewer bytes are reserved for it than it has.
+    #[must_use]
+    pub fn is_sparse(&self) -> bool {
+        match &self.content {
+            Content::Open(file) => {
+                let reserved = |file: &Metadata| file.blocks().saturating_mul(512);
+                file.metadata().is_ok_and(|file| reserved(&file) < file.len())
+            }
+            Content::Memory(_) => false,
+        }
+    }
+
+    /// Returns a reader from the first byte on.
+    #[must_use]
+    pub fn reader(&self) -> impl io::Read + '_ {
+        OpenFileReader { file: self, offset: 0 }
+    }
+
     /// Returns its current size in bytes.
     ///
     /// # Errors
@@ -69,6 +96,26 @@ impl OpenFile {
     }
 }
 
+/// Reads an [`OpenFile`] from its first byte to its last.
+struct OpenFileReader<'a> {
+    file: &'a OpenFile,
+    offset: u64,
+}
+
+impl io::Read for OpenFileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = match &self.file.content {
+            Content::Open(file) => file.read_at(buffer, self.offset)?,
+            Content::Memory(bytes) => {
+                let start = usize::try_from(self.offset).unwrap_or(usize::MAX);
+                io::Read::read(&mut bytes.get(start..).unwrap_or_default(), buffer)?
+            }
+        };
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Entry, Tree};
@@ -87,6 +134,7 @@ mod tests {
             held.read_at(3, &mut buffer).unwrap();
             assert_eq!((held.size().unwrap(), &buffer), (7, b"tent"));
             assert!(held.read_at(4, &mut buffer).is_err());
+            assert_eq!(io::read_to_string(held.reader()).unwrap(), "content");
         }
         let root = Root::directory(folder.path()).unwrap();
         assert!(root.hold("/", 1).is_err());

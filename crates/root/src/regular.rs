@@ -20,6 +20,8 @@ pub struct RegularFile {
     pub bytes: Vec<u8>,
     /// Its size in bytes.
     pub size: u64,
+    /// The bytes that the file system reserved for it: less than its size if it has holes.
+    pub allocated: u64,
     /// Its owner and identity.
     pub status: Status,
 }
@@ -49,7 +51,9 @@ impl Root {
         let bytes = read_file(&file, limit)?.bytes;
         let status = rustix::fs::fstat(&file)?;
         let size = u64::try_from(status.st_size).unwrap_or(0);
-        Ok(RegularFile { bytes, size, status: Status::of(&status) })
+        // `st_blocks` is in units of 512 bytes on every file system: stat(2).
+        let allocated = u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512);
+        Ok(RegularFile { bytes, size, allocated, status: Status::of(&status) })
     }
 
     /// Opens a regular file for reading. A link is not followed, and a device is not opened.

@@ -137,7 +137,7 @@ impl Tree {
         let bytes = content(self.entries.get(&path).ok_or(Errno::NOENT)?)?;
         let size = bytes.len() as u64;
         let bytes = bytes.iter().copied().take(limit).collect();
-        Ok(RegularFile { bytes, size, status: self.status(&path)? })
+        Ok(RegularFile { bytes, size, allocated: size, status: self.status(&path)? })
     }
 
     pub(super) fn status(&self, path: &str) -> Result<Status, Errno> {

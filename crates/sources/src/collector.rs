@@ -187,9 +187,11 @@ impl Collector {
         for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {
             processes.add(pid);
         }
+        read_start_shifts(&segments, &mut processes);
         for pid in agent::find_in_other_namespaces(root, &without_owner(&segments, &processes)) {
             processes.add(pid);
         }
+        read_start_shifts(&segments, &mut processes);
         let processes_found = processes.finish();
         let l1 = self.l1.read(Surroundings {
             root,
@@ -272,11 +274,18 @@ fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BT
     pids
 }
 
+/// Reads the time namespaces of processes where the start time in a segment's name is another one.
+fn read_start_shifts(segments: &[SegmentFile], processes: &mut Processes<'_>) {
+    for segment in segments {
+        processes.read_start_shifts(segment.pid, segment.start_ticks);
+    }
+}
+
 /// The numbers in the names of segments in this namespace's own directory that are of no process here.
 fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32> {
     let has_owner = |segment: &SegmentFile| {
         let process = processes.get(Pid(segment.pid));
-        process.is_some_and(|process| process.start_time == Ok(segment.start_ticks))
+        process.is_some_and(|process| process.has_start_time(segment.start_ticks))
     };
     let own = segments.iter().filter(|segment| segment.through.is_empty());
     let mut pids: Vec<i32> =

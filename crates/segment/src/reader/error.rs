@@ -28,6 +28,13 @@ pub enum SegmentError {
     },
     /// The header contradicts itself.
     Header,
+    /// The file has holes: the agent reserves every byte.
+    Sparse {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes reserved.
+        reserved: u64,
+    },
 }
 
 impl fmt::Display for SegmentError {
@@ -41,6 +48,10 @@ impl fmt::Display for SegmentError {
             Self::Version { major, minor } => write!(
                 formatter,
                 "it is version {major}.{minor} and this ttmem reads {MAJOR}.x; use the ttmem that came with the agent"
+            ),
+            Self::Sparse { needed, reserved } => write!(
+                formatter,
+                "only {reserved} of its {needed} bytes are reserved, and the agent reserves all"
             ),
             Self::Header => formatter.write_str("its header contradicts itself"),
         }

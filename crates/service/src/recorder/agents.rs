@@ -11,7 +11,7 @@ use ttmem_recording::{Attachment, AttachmentKind, Encoded, MAX_ATTACHMENT_BYTES,
 use ttmem_root::{OpenFile, Root};
 use ttmem_segment::parse_file_name;
 use ttmem_sources::source::agent::find_in_other_namespaces;
-use ttmem_sources::source::process::start_ticks;
+use ttmem_sources::source::process::{runs_since, user_of};
 use ttmem_sources::source::shared_memory::SharedMemory;
 
 /// The most segments watched at a time: each is an open file.
@@ -126,7 +126,9 @@ impl Agents {
                     }
                 };
                 let owner = self.owner(pid, start_ticks);
-                if owner.is_none() && passes_over(is_own) {
+                let is_strange = self.root.has_owners()
+                    && (held.is_sparse() || self.is_forged(status.uid, owner));
+                if is_strange || owner.is_none() && passes_over(is_own) {
                     self.known.insert(key, Known::Done);
                     continue;
                 }
@@ -134,7 +136,7 @@ impl Agents {
                 self.known.insert(key, Known::Open(watched));
             }
         }
-        let is_running = |pid: Pid, start: u64| start_ticks(&self.root, pid) == Some(start);
+        let is_running = |pid: Pid, start: u64| runs_since(&self.root, pid, start);
         for known in self.known.values_mut() {
             if let Known::Open(Watched { owner, start_ticks, .. }) = known {
                 *owner = owner.filter(|pid| is_running(*pid, *start_ticks));
@@ -144,10 +146,16 @@ impl Agents {
 
     /// Returns the process of a segment. In another namespace it has another pid here.
     fn owner(&self, pid: i32, start: u64) -> Option<Pid> {
-        let is_it = |pid: &Pid| start_ticks(&self.root, *pid) == Some(start);
+        let is_it = |pid: &Pid| runs_since(&self.root, *pid, start);
         Some(Pid(pid))
             .filter(is_it)
             .or_else(|| find_in_other_namespaces(&self.root, &[pid]).into_iter().find(is_it))
+    }
+
+    /// True if a segment belongs to neither the user of its process nor root.
+    fn is_forged(&self, uid: Option<u32>, owner: Option<Pid>) -> bool {
+        let user = owner.and_then(|pid| user_of(&self.root, pid));
+        uid.is_some_and(|uid| uid != 0 && user.is_some_and(|user| user != uid))
     }
 
     fn take(&mut self, time: Timestamp, is_wanted: impl Fn(&Watched) -> bool) -> Vec<Taken> {

@@ -16,7 +16,7 @@ use ttmem_segment::{
 use crate::source::process::Users;
 use crate::source::shared_memory::SharedMemory;
 use ttmem_root::clock::Clock;
-use ttmem_root::{Root, RootError};
+use ttmem_root::{RegularFile, Root, RootError};
 
 /// The depth to which each segment is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,18 +105,22 @@ fn read_whole(
     for _ in 0..MAX_READS {
         let file = root.read_regular(path, Reader::SUMMARY_BYTES)?;
         *uid = file.status.uid;
-        let segment = match Reader::parse_summary(&file.bytes) {
-            Ok(segment) if is_read_whole(&segment, depth) => {
-                match bytes_to_read(&file.bytes, file.size) {
-                    Ok(bytes) => {
-                        let file = root.read_regular(path, bytes)?;
-                        *uid = file.status.uid;
-                        Reader::parse(&file.bytes)
-                    }
-                    Err(error) => Err(error),
+        let summary = Reader::parse_summary(&file.bytes).and_then(|summary| {
+            let bytes = bytes_to_read(&file)?;
+            match file.allocated < bytes as u64 && root.has_owners() {
+                true => {
+                    Err(SegmentError::Sparse { needed: bytes as u64, reserved: file.allocated })
                 }
+                false => Ok((summary, bytes)),
             }
-            summary => summary,
+        });
+        let segment = match summary {
+            Ok((segment, bytes)) if is_read_whole(&segment, depth) => {
+                let file = root.read_regular(path, bytes)?;
+                *uid = file.status.uid;
+                Reader::parse(&file.bytes)
+            }
+            summary => summary.map(|(segment, _)| segment),
         };
         let is_better = match (&segment, &best) {
             (Ok(new), Some(Ok(old))) => new.losses.torn < old.losses.torn,
@@ -143,10 +147,10 @@ fn is_read_whole(summary: &Segment, depth: Depth) -> bool {
 }
 
 /// Returns the size of a segment as its header states it. A longer file has nothing to read behind that.
-fn bytes_to_read(header: &[u8], file_bytes: u64) -> Result<usize, SegmentError> {
-    let needed = Reader::segment_bytes(header)?;
-    if file_bytes < needed {
-        return Err(SegmentError::Short { needed, given: file_bytes });
+fn bytes_to_read(file: &RegularFile) -> Result<usize, SegmentError> {
+    let needed = Reader::segment_bytes(&file.bytes)?;
+    if file.size < needed {
+        return Err(SegmentError::Short { needed, given: file.size });
     }
     Ok(usize::try_from(needed).unwrap_or(MAX_SEGMENT_BYTES))
 }
@@ -272,6 +276,28 @@ mod tests {
         tree.put("/home/eve/file", Entry::file("x"));
         tree.put(NAME, Entry::Link("/home/eve/file".to_owned()));
         assert_eq!(detail(&Root::memory(tree)), "ttmem-42-7 is not a regular file");
+    }
+
+    #[test]
+    fn a_file_with_holes_is_no_segment() {
+        let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
+        let path = folder.path().join("ttmem-42-7");
+        let header = ttmem_fake::segment::Segment::wormhole(42, 7, 1).image();
+        let write = |bytes: &[u8]| {
+            let mut file = File::create(&path).unwrap();
+            std::io::Write::write_all(&mut file, bytes).unwrap();
+            file.set_len(header.len() as u64).unwrap();
+        };
+        let read = |depth| {
+            let mut uid = None;
+            read_whole(&Root::system(), path.to_str().unwrap(), depth, &mut uid).unwrap()
+        };
+        write(&header);
+        assert!(read(Depth::Full).is_ok());
+        write(&header[..Reader::SUMMARY_BYTES]);
+        for depth in [Depth::Summary, Depth::Full] {
+            assert!(matches!(read(depth), Err(SegmentError::Sparse { .. })), "{depth:?}");
+        }
     }
 
     #[test]

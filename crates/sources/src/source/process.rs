@@ -6,7 +6,7 @@ mod users;
 
 use std::collections::BTreeMap;
 
-use ttmem_model::facts::{Field, ProcessFacts};
+use ttmem_model::facts::{Field, ProcessFacts, is_same_start};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
@@ -45,6 +45,39 @@ pub fn start_ticks(root: &Root, pid: Pid) -> Option<u64> {
     (!stat.has_ended()).then_some(stat.start_ticks)
 }
 
+/// True if a process runs that started at this time, in clock ticks since boot as the process itself reads them: its time
+/// namespace may shift them.
+#[must_use]
+pub fn runs_since(root: &Root, pid: Pid, ticks: u64) -> bool {
+    let is_it = |start| start == ticks || is_same_start(start, start_shift(root, pid), ticks);
+    start_ticks(root, pid).is_some_and(is_it)
+}
+
+/// Returns the number of the user of a process, if procfs shows it.
+#[must_use]
+pub fn user_of(root: &Root, pid: Pid) -> Option<u32> {
+    let status = root.read(&format!("/proc/{pid}/status"), 16 << 10).ok()?;
+    status_number(&String::from_utf8_lossy(&status.bytes), "Uid:")
+}
+
+/// Returns the clock ticks by which the time since boot in a process's time namespace is ahead of that in ttmem's (Linux
+/// 5.6 and newer).
+fn start_shift(root: &Root, pid: Pid) -> i64 {
+    let offset = |process: &str| {
+        let file = root.read(&format!("/proc/{process}/timens_offsets"), 4096).ok()?;
+        let text = String::from_utf8_lossy(&file.bytes).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix("boottime"))?;
+        let mut numbers = line.split_ascii_whitespace().map(str::parse::<i64>);
+        let (seconds, nanoseconds) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        let micros = seconds.checked_mul(1_000_000)?.checked_add(nanoseconds / 1000)?;
+        micros.checked_div_euclid(i64::try_from(stat::MICROS_PER_TICK).ok()?)
+    };
+    match (offset(&pid.to_string()), offset("self")) {
+        (Some(theirs), Some(own)) => theirs.saturating_sub(own),
+        _ => 0,
+    }
+}
+
 /// Reads processes of one host: what does not change between two of them is read once.
 #[derive(Debug)]
 pub struct Processes<'a> {
@@ -68,6 +101,20 @@ impl<'a> Processes<'a> {
         }
         if let Some(process) = self.read(pid) {
             self.found.insert(pid, process);
+        }
+    }
+
+    /// Reads the time namespaces of the processes that may have written a segment whose start time is another one: `pid`
+    /// is their number in their own pid namespace.
+    pub fn read_start_shifts(&mut self, pid: i32, ticks: u64) {
+        let may_have = |process: &&mut ProcessFacts| {
+            process.namespace_pids.last() == Some(&pid) && !process.has_start_time(ticks)
+        };
+        let root = self.root;
+        for (pid, process) in &mut self.found {
+            if may_have(&process) {
+                process.start_shift = start_shift(root, *pid);
+            }
         }
     }
 
@@ -103,6 +150,7 @@ impl<'a> Processes<'a> {
         Some(ProcessFacts {
             started: self.started(&start_time),
             start_time,
+            start_shift: 0,
             name: self.name(pid, stat.as_ref().ok()),
             command: self.command(pid),
             uid,
@@ -260,6 +308,25 @@ mod tests {
     fn a_process_that_waits_to_be_reaped_has_ended() {
         assert!(read(tree('Z'), 9).is_none());
         assert!(read(tree('S'), 10).is_none());
+    }
+
+    #[test]
+    fn a_time_namespace_shifts_the_start_time() {
+        let offsets = |seconds: i64, nanoseconds| {
+            format!("monotonic           0         0\nboottime   {seconds:>10} {nanoseconds:>9}")
+        };
+        let mut tree = tree('S');
+        tree.put_line("/proc/self/timens_offsets", offsets(0, 0));
+        tree.put_line("/proc/9/timens_offsets", offsets(1000, 255_000_000));
+        let root = Root::memory(tree);
+        // Both the start and the offset are rounded to a tick.
+        for (ticks, is_it) in [(700, true), (100_725, true), (100_726, true), (100_727, false)] {
+            assert_eq!(runs_since(&root, Pid(9), ticks), is_it, "{ticks}");
+            let mut processes = Processes::new(&root);
+            processes.add(Pid(9));
+            processes.read_start_shifts(1, ticks);
+            assert_eq!(processes.get(Pid(9)).unwrap().has_start_time(ticks), is_it, "{ticks}");
+        }
     }
 
     #[test]
