@@ -18,6 +18,7 @@ mod handlers;
 mod hooks;
 mod mapping;
 mod objects;
+mod off;
 mod places;
 mod program_api;
 mod symbols;
@@ -91,10 +92,12 @@ fn starting(process: &'static Process, start: Start) -> Option<&'static Process>
             return None;
         }
         if process.claim_start() {
-            let started =
-                catch_unwind(|| mapping::start(process)).is_ok_and(|started| started.is_ok());
-            process.enter(if started { Phase::Recording } else { Phase::Off });
-            if started {
+            let started = catch_unwind(|| mapping::start(process)).unwrap_or(Err(off::DEFECT));
+            if let Err(why) = started {
+                off::note(why);
+            }
+            process.enter(if started.is_ok() { Phase::Recording } else { Phase::Off });
+            if started.is_ok() {
                 thread::start(process);
             }
         }

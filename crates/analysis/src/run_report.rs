@@ -35,7 +35,8 @@ pub const SCHEMA: &str = "ttmem/run";
 /// - 1.0: the first.
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 /// - 1.2: of a process `programs`.
-pub const VERSION: &str = "1.2";
+/// - 1.3: `uncounted`.
+pub const VERSION: &str = "1.3";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -52,9 +53,23 @@ pub struct RunReport {
     pub duration_us: Option<u64>,
     /// The processes that used TT-Metal, in the order in which they began.
     pub processes: Vec<ProcessReport>,
+    /// The processes that used TT-Metal where the agent did not see it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<Uncounted>,
     /// The recordings that the report is of, if it is of any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<RecordingReport>,
+}
+
+/// A process that used TT-Metal where the agent did not see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Uncounted {
+    /// Its pid on this host.
+    pub pid: u32,
+    /// Its short name.
+    pub name: String,
+    /// The reason and the remedy.
+    pub reason: String,
 }
 
 /// The report of one process.
@@ -298,6 +313,7 @@ impl RunReport {
             exit_code: None,
             duration_us: None,
             processes,
+            uncounted: Vec::new(),
             recordings: Vec::new(),
         }
     }

@@ -25,6 +25,7 @@ mod hook;
 mod identity;
 pub mod layout;
 pub mod name;
+mod off;
 pub mod owner;
 pub mod program;
 mod programs;
@@ -41,6 +42,7 @@ pub use contents::{
 pub use file_name::parse_file_name;
 pub use hook::{Accessor, Hook};
 pub use identity::Identity;
+pub use off::{Off, OffStep};
 pub use owner::{Alignments, Statistics};
 pub use program::CoreRange;
 pub use programs::{

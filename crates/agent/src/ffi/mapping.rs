@@ -10,7 +10,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use libc::{
-    EEXIST, EINTR, MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_FAILED, MAP_POPULATE, MAP_PRIVATE,
+    EEXIST, EFBIG, EINTR, MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_FAILED, MAP_POPULATE, MAP_PRIVATE,
     MAP_SHARED, O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR, PROT_READ, PROT_WRITE,
     c_int,
 };
@@ -18,8 +18,9 @@ use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
     DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES, counter, fixed, identity,
 };
-use ttmem_segment::{AgentState, Identity, Reader};
+use ttmem_segment::{AgentState, Identity, Off, OffStep, Reader};
 
+use super::off::because;
 use super::{fork, hooks, places, program_api, system, tt_metal};
 use crate::process::{Phase, Process};
 
@@ -96,10 +97,13 @@ pub(super) fn words(process: &Process) -> &'static [AtomicU64] {
 }
 
 /// Makes the segment and fills its header.
-pub(super) fn start(process: &'static Process) -> io::Result<()> {
+///
+/// # Errors
+/// If there is no segment: the step that failed.
+pub(super) fn start(process: &'static Process) -> Result<(), Off> {
     quiet_panics();
     let plan = Plan::within(segment_bytes());
-    let owner = Owner::this()?;
+    let owner = Owner::this().map_err(because(OffStep::Process))?;
     let (base, number) = map_segment(&owner, plan.segment_bytes)?;
 
     let buffers = plan.table(Section::Buffers);
@@ -199,8 +203,7 @@ pub(super) fn segment_path(pid: u32, start_ticks: u64, number: u32) -> CString {
 
 /// Creates the file, reserves all its bytes and maps it. Reserved, they cannot run out under a store, which would kill
 /// the process. Returns the number in its name too.
-fn map_segment(owner: &Owner, bytes: usize) -> io::Result<(*mut AtomicU64, u32)> {
-    let mut taken = io::Error::from_raw_os_error(EEXIST);
+fn map_segment(owner: &Owner, bytes: usize) -> Result<(*mut AtomicU64, u32), Off> {
     for number in 0..SEGMENT_NUMBERS {
         let path = segment_path(owner.pid, owner.start_ticks, number);
         let created = create(&path).or_else(|error| {
@@ -212,11 +215,8 @@ fn map_segment(owner: &Owner, bytes: usize) -> io::Result<(*mut AtomicU64, u32)>
         });
         let file = match created {
             Ok(file) => file,
-            Err(error) if error.raw_os_error() == Some(EEXIST) => {
-                taken = error;
-                continue;
-            }
-            Err(error) => return Err(error),
+            Err(error) if error.raw_os_error() == Some(EEXIST) => continue,
+            Err(error) => return Err(because(OffStep::Create)(error)),
         };
         let mapping = system::without_signals(|| reserve_and_map(file, bytes));
         // // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
@@ -226,7 +226,7 @@ fn map_segment(owner: &Owner, bytes: usize) -> io::Result<(*mut AtomicU64, u32)>
         }
         return mapping.map(|mapping| (mapping, number));
     }
-    Err(taken)
+    Err(Off { step: OffStep::Create, errno: EEXIST })
 }
 
 fn create(path: &CString) -> io::Result<c_int> {
@@ -241,17 +241,21 @@ fn remove(path: &CString) {
     unsafe { libc::unlink(path.as_ptr()) };
 }
 
-fn reserve_and_map(file: c_int, bytes: usize) -> io::Result<*mut AtomicU64> {
-    let length = i64::try_from(bytes).map_err(io::Error::other)?;
+fn reserve_and_map(file: c_int, bytes: usize) -> Result<*mut AtomicU64, Off> {
+    let too_large = Off { step: OffStep::Limit, errno: EFBIG };
+    let length = i64::try_from(bytes).or(Err(too_large))?;
     if file_size_limit() < bytes as u64 {
         // To try would bring a signal that kills the process.
-        return Err(io::ErrorKind::FileTooLarge.into());
+        return Err(too_large);
     }
-    reserve(file, length)?;
+    reserve(file, length).map_err(because(OffStep::Reserve))?;
     let (access, kind) = (PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE);
     // SAFETY: a new mapping, wherever the kernel likes, of a file that is as long.
     let mapping = unsafe { libc::mmap(null_mut(), bytes, access, kind, file, 0) };
-    if mapping == MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(mapping.cast()) }
+    match mapping {
+        MAP_FAILED => Err(because(OffStep::Map)(io::Error::last_os_error())),
+        mapping => Ok(mapping.cast()),
+    }
 }
 
 /// The most retries of a reservation that a signal interrupted: stops come even where signals are blocked.

@@ -1,9 +1,10 @@
 //! Programs that are fine without the agent are fine with it, and are seen.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use ttmem_segment::Reader;
 use ttmem_segment::layout::HEADER_BYTES;
+use ttmem_segment::{Off, OffStep, Reader};
 
 use super::program::{self, Form, Host, SHM};
 use super::{assert_agreed, common, live};
@@ -76,4 +77,22 @@ fn a_name_that_exists_belongs_to_somebody_else() {
     std::fs::remove_file(&taken).unwrap();
     assert_eq!(live(&host.segment()), [0, 1024, 0, 0], "its own from before exec is replaced");
     program::remove_segment(host.pid);
+}
+
+#[test]
+fn an_agent_without_a_segment_leaves_the_reason_in_the_maps() {
+    // In a limit on the size of files of 1 MiB no segment fits.
+    let mut host = Host::start_with(Form::New, |command| {
+        let program = command.get_program().to_owned();
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        *command = Command::new("sh");
+        command.args(["-c", "ulimit -f 1024; exec \"$0\" \"$@\""]).arg(program).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("LD_PRELOAD", common::library());
+    });
+    host.tell("open 1 0");
+    assert_eq!(host.tell("allocate a 0 2048 12"), "0");
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", host.pid)).unwrap();
+    assert_eq!(Off::in_maps(&maps), Some(Off { step: OffStep::Limit, errno: libc::EFBIG }));
+    assert!(common::segment_path(Path::new(SHM), host.pid).is_none());
 }

@@ -18,7 +18,7 @@ use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
 use crate::terminal::notify;
-pub(crate) use input::{Agent, Input, segment};
+pub(crate) use input::{Agent, Input, segment_in};
 
 /// Shows the report of the named files and processes.
 ///

@@ -20,14 +20,14 @@ use ttmem_analysis::run_report::{ProcessReport, RunReport};
 use self::command::{Ended, Running, shown};
 use self::observer::{Observed, Observer};
 use self::segments::Found;
-use super::report::{segment as read, to_json};
+use super::report::to_json;
 use super::target::{Mode, deliver};
 use crate::cli::common::Target;
 use crate::cli::run::{ReportTarget, RunArgs};
 use crate::error::Error;
 use crate::output::html;
 use crate::output::page::Page;
-use crate::output::run_report::render;
+use crate::output::run_report::{render, uncounted};
 use crate::units::Limit;
 
 /// Runs the command. The exit code is the command's, unless a limit was exceeded.
@@ -43,20 +43,22 @@ pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let is_counted = args.report_target().is_some() || !args.limit.is_empty();
     let observer = is_counted.then(Observer::start).flatten();
     let (Ended { code, mut found }, ()) = command.wait(|_code| ())?;
-    let Observed { unseen, found: contained } = observer.map(Observer::finish).unwrap_or_default();
+    let Observed { uncounted: uncounted_processes, found: contained } =
+        observer.map(Observer::finish).unwrap_or_default();
     found.extend(contained);
     let report = RunReport {
         command: shown(&args.command),
         exit_code: Some(code),
         duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
+        uncounted: uncounted_processes,
         ..report_of(&found, args)
     };
     let written = write_report(args, &report, page);
     clean(&found, args.keep);
-    for line in &unseen {
-        say(line);
+    if !matches!(args.report_target(), Some(ReportTarget::StandardError)) {
+        report.uncounted.iter().for_each(|process| say(&uncounted(process, page.charset)));
     }
-    let verdict = check_limits(&args.limit, &report, unseen.len());
+    let verdict = check_limits(&args.limit, &report);
     finish(code, written.and(verdict))
 }
 
@@ -78,7 +80,7 @@ fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
         if path.extension().is_some_and(|extension| extension == "html"));
     let mut processes = Vec::new();
     for segment in found {
-        match read(&segment.readable_path()) {
+        match segment.read() {
             Ok(content) => {
                 let report = ProcessReport::of(&content, segment.is_running);
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
@@ -124,14 +126,18 @@ pub(super) fn clean(found: &[Found], keep: bool) {
     }
 }
 
-fn check_limits(limits: &[Limit], report: &RunReport, unseen: usize) -> Result<(), Error> {
+fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
     if limits.is_empty() {
         return Ok(());
     }
     if report.processes.is_empty() {
-        return Err(Error::unsupported(
-            "the limit was not checked: no process of the command used TT-Metal with the agent; see ttmem doctor",
-        ));
+        return Err(Error::unsupported(match report.uncounted.first() {
+            Some(process) => format!("the limit was not checked: {}", process.reason),
+            None => {
+                "the limit was not checked: no process of the command opened a device with TT-Metal"
+                    .to_owned()
+            }
+        }));
     }
     let exceeded: Vec<String> = report
         .processes
@@ -139,10 +145,10 @@ fn check_limits(limits: &[Limit], report: &RunReport, unseen: usize) -> Result<(
         .flat_map(|process| limits.iter().filter_map(|limit| limit::exceeded(*limit, process)))
         .collect();
     let Some((last, others)) = exceeded.split_last() else {
-        return match unseen {
+        return match report.uncounted.len() {
             0 => Ok(()),
-            _ => Err(Error::unsupported(format!(
-                "the limit was not checked for {unseen} processes that were not counted"
+            uncounted => Err(Error::unsupported(format!(
+                "the limit was not checked for {uncounted} processes that were not counted"
             ))),
         };
     };

@@ -5,10 +5,10 @@ mod programs;
 mod recording;
 mod tables;
 
-use ttmem_analysis::run_report::{End, Losses, ProcessReport, ReportChip, RunReport};
+use ttmem_analysis::run_report::{End, Losses, ProcessReport, ReportChip, RunReport, Uncounted};
 
 use super::amount::{date_time, duration};
-use super::page::{LEAST_WIDTH, Page, Role};
+use super::page::{Charset, LEAST_WIDTH, Page, Role};
 use super::sheet::Sheet;
 use super::table::processes::chip_list;
 use super::text::{legible, width, wrap};
@@ -38,15 +38,17 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
             "No process in it ran with the agent, so nothing is known of ops and buffers; ttmem record -- CMD records \
              a command with it.",
         );
-    } else if report.processes.is_empty() {
+    } else if report.processes.is_empty() && report.uncounted.is_empty() {
         text(
             &mut sheet,
             Role::Notice,
             0,
-            "No process of this command called TT-Metal with the agent recording. A program that is linked statically or \
-             that clears its environment does not load it, and without room in /dev/shm it does not record; ttmem doctor \
-             checks both.",
+            "No process of this command opened a device with TT-Metal. One that ran for less than a quarter of a second \
+             without the agent may have gone unnoticed.",
         );
+    }
+    for process in &report.uncounted {
+        text(&mut sheet, Role::Notice, 0, &uncounted(process, page.charset));
     }
     for (index, process) in report.processes.iter().enumerate() {
         if index > 0 || !report.command.is_empty() || !report.recordings.is_empty() {
@@ -55,6 +57,13 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
         draw_process(&mut sheet, process);
     }
     sheet.finish()
+}
+
+/// The line about a process that was not counted.
+pub(crate) fn uncounted(process: &Uncounted, charset: Charset) -> String {
+    let Uncounted { pid, name, reason } = process;
+    let name = legible(name, charset);
+    format!("Process {pid} ({name}) used TT-Metal without being counted: {reason}")
 }
 
 fn draw_command(sheet: &mut Sheet<'_>, report: &RunReport) {

@@ -363,6 +363,7 @@ fn a_process_with_a_cleared_environment_is_named_and_its_limit_is_not_checked() 
     let script = format!("env -i PATH=\"$PATH\" {}", maps(&library));
     let output = sh(&["--report", "--limit", "dram=1GiB"], &script).output().unwrap();
     let text = error(&output);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("(python3) used TT-Metal without being counted"), "{text}");
     assert!(text.contains("sudo ttmem run -- CMD"), "{text}");
     assert_eq!(output.status.code(), Some(3), "{text}");

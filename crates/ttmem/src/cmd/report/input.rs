@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
 use ttmem_analysis::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
@@ -16,7 +16,7 @@ use ttmem_segment::{Reader, Segment, SegmentError};
 use ttmem_service::recorder::FileSource;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
-use ttmem_sources::source::process::start_ticks;
+use ttmem_sources::source::process::runs_since;
 
 use crate::error::Error;
 use crate::output::html::L1Moment;
@@ -75,8 +75,8 @@ impl Input {
             } else {
                 let segment = segment(name)?;
                 let pid = i32::try_from(segment.header.pid).unwrap_or_default();
-                let start = start_ticks(collector.root(), Pid(pid));
-                let is_running = start == Some(segment.header.start_ticks);
+                let start = segment.header.start_ticks;
+                let is_running = runs_since(collector.root(), Pid(pid), start);
                 input.agents.push(Agent { pid, name: None, is_running, segment });
             }
         }
@@ -164,12 +164,19 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 ///
 /// # Errors
 /// If it does not exist, cannot be read, or is not a segment of this version.
-pub(crate) fn segment(path: &Path) -> Result<Segment, Error> {
+fn segment(path: &Path) -> Result<Segment, Error> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    segment_in(path, file)
+}
+
+/// Reads the segment in an open file.
+///
+/// # Errors
+/// As [`segment`]. `path` is its name in messages.
+pub(crate) fn segment_in(path: &Path, file: impl Read) -> Result<Segment, Error> {
     let mut bytes = Vec::new();
     let limit = MAX_SEGMENT_BYTES as u64;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(path, &error))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     Reader::parse(&bytes).map_err(|error| {
         let name = path.display();
         Error::File(match error {

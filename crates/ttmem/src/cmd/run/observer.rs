@@ -6,13 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ttmem_segment::parse_file_name;
+use rustix::io::Errno;
+use ttmem_analysis::run_report::Uncounted;
+use ttmem_model::Pid;
+use ttmem_root::Root;
+use ttmem_segment::layout::HEADER_BYTES;
+use ttmem_segment::{Identity, Off, OffStep, Reader, parse_file_name};
+use ttmem_sources::source::process::runs_since;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 use super::segments::{Found, TOKEN, open};
@@ -21,14 +26,11 @@ use super::segments::{Found, TOKEN, open};
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The most processes that are looked at.
 const MAX_PROCESSES: usize = 1024;
-/// The room that a segment of the default size takes.
-const SEGMENT_BYTES: u64 = 8 << 20;
-
 /// What was observed until the command ended.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
-    /// A line for each process that used TT-Metal without being seen: the reason and the remedy.
-    pub(super) unseen: Vec<String>,
+    /// The processes that used TT-Metal without being seen.
+    pub(super) uncounted: Vec<Uncounted>,
     /// Segments in containers with a `/dev/shm` of their own.
     pub(super) found: Vec<Found>,
 }
@@ -51,10 +53,9 @@ impl Observer {
     pub(super) fn finish(self) -> Observed {
         drop(self.stop);
         let looks = self.thread.join().unwrap_or_default();
-        let unseen = looks.unseen.iter().map(|(pid, (name, reason))| {
-            format!("process {pid} ({name}) used TT-Metal without being counted: {reason}")
-        });
-        Observed { unseen: unseen.collect(), found: looks.segments.into_values().collect() }
+        let uncounted =
+            looks.unseen.into_iter().map(|(pid, (name, reason))| Uncounted { pid, name, reason });
+        Observed { uncounted: uncounted.collect(), found: looks.segments.into_values().collect() }
     }
 }
 
@@ -85,9 +86,12 @@ impl Looks {
         for pid in descendants(std::process::id()) {
             let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else { continue };
             let maps = Maps::of(&String::from_utf8_lossy(&maps));
-            let shared = PathBuf::from(format!("/proc/{pid}/root{SHARED_MEMORY}"));
-            let has_segment = maps.agent && self.take_segments(pid, &shared);
-            match maps.reason(pid, &shared).filter(|_| !has_segment) {
+            let shared = format!("/proc/{pid}/root{SHARED_MEMORY}");
+            let segments = match maps.agent {
+                true => self.take_segments(pid, &shared),
+                false => Segments::None,
+            };
+            match maps.reason(pid, Path::new(&shared), segments) {
                 Some(reason) => {
                     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
                     self.unseen.insert(pid, (name.trim_end().to_owned(), reason));
@@ -99,29 +103,61 @@ impl Looks {
         }
     }
 
-    /// Keeps the segments of a directory that is not this process's own open. True if one is of this process.
-    fn take_segments(&mut self, pid: u32, shared: &Path) -> bool {
-        let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-        let is_own = identity(shared) == identity(Path::new(SHARED_MEMORY));
+    /// Keeps the segments of a process open that are in a directory which is not this process's own.
+    fn take_segments(&mut self, pid: u32, shared: &str) -> Segments {
+        let root = Root::system();
+        let names = match root.list(shared) {
+            Ok(names) => names,
+            Err(error) if error.is_denied() => return Segments::Denied,
+            Err(_) => return Segments::None,
+        };
+        let identity = |path: &str| root.status(path).map(|status| status.identity).ok();
+        let is_own = identity(shared) == identity(SHARED_MEMORY);
         let inner = inner_pid(pid);
-        let mut has_segment = false;
-        for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some((owner, _)) = name.to_str().and_then(parse_file_name) else { continue };
-            if Some(owner) != inner {
+        let mut segments = Segments::None;
+        for name in &names {
+            let Some(name) = name.to_str() else { continue };
+            let Some((owner, ticks)) = parse_file_name(name) else { continue };
+            let is_its = Some(owner) == inner
+                && i32::try_from(pid).is_ok_and(|pid| runs_since(&root, Pid(pid), ticks));
+            let path = PathBuf::from(shared).join(name);
+            if !is_its || segments != Segments::None && is_own {
                 continue;
             }
-            has_segment = true;
-            let path = shared.join(&name);
-            let Some(key) = identity(&path).filter(|_| !is_own) else { continue };
-            if !self.segments.contains_key(&key)
+            segments = match is_own {
+                true if !names_a_run(&path) => Segments::WithoutRun,
+                _ => Segments::Some,
+            };
+            if !is_own
                 && let Ok(file) = open(&path)
+                && let Some(key) = file.identity()
             {
-                self.segments.insert(key, Found::in_container(path, file));
+                self.segments.entry(key).or_insert_with(|| Found::in_container(path, file));
             }
         }
-        has_segment
+        segments
     }
+}
+
+/// The segments of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Segments {
+    /// There is none.
+    None,
+    /// Its `/dev/shm` may not be listed.
+    Denied,
+    /// There is one.
+    Some,
+    /// There is one that is of no run.
+    WithoutRun,
+}
+
+/// True if the header of a segment names a run, cannot be read yet, or is of an agent that writes no runs.
+fn names_a_run(path: &Path) -> bool {
+    let mut header = vec![0; HEADER_BYTES];
+    let read = open(path).is_ok_and(|file| file.read_at(0, &mut header).is_ok());
+    let identity = Reader::parse_header(&header).map(|header| header.identity);
+    !read || !identity.is_ok_and(|own| own.runs.is_empty() && own != Identity::default())
 }
 
 /// What is loaded into a process.
@@ -133,6 +169,8 @@ struct Maps {
     library: bool,
     /// TT-Metal's memory region.
     region: bool,
+    /// The reason that the agent has no segment, if it left one.
+    off: Option<Off>,
 }
 
 impl Maps {
@@ -142,21 +180,28 @@ impl Maps {
             agent: has("libttmem_agent"),
             library: has("/libtt_metal"),
             region: has("/dev/shm/tt_device_"),
+            off: Off::in_maps(maps),
         }
     }
 
-    /// Returns the reason why the agent of a process without a segment does not see TT-Metal, and the remedy.
-    fn reason(self, pid: u32, shared: &Path) -> Option<String> {
+    /// Returns the reason why a process is not counted, and the remedy.
+    fn reason(self, pid: u32, shared: &Path, segments: Segments) -> Option<String> {
+        if let Some(off) = self.off.filter(|_| segments != Segments::Some) {
+            return Some(switched_off(off, shared));
+        }
         Some(match self {
+            _ if segments == Segments::Some => return None,
+            _ if segments == Segments::WithoutRun => format!(
+                "its agent counts, but {TOKEN} was removed from its environment; keep that variable, or see ttmem \
+                 buffers -p {pid}"
+            ),
             Self { agent: false, library: true, .. } | Self { agent: false, region: true, .. } => {
                 without_agent(pid)
             }
             Self { region: false, .. } => return None,
-            Self { .. } if room(shared).is_some_and(|room| room < SEGMENT_BYTES) => format!(
-                "/dev/shm is full ({} bytes free) and the agent's segment takes 8 MiB; free some, mount it larger, \
-                 or set TTMEM_SEGMENT_MB=1",
-                room(shared).unwrap_or_default()
-            ),
+            _ if segments == Segments::Denied => "it is in another namespace whose /dev/shm cannot be read; put ttmem \
+                 run inside, or run it as root"
+                .to_owned(),
             Self { library: true, .. } => "its copy of TT-Metal was loaded so that its own functions come first \
                  (RTLD_DEEPBIND); load it without that"
                 .to_owned(),
@@ -164,6 +209,47 @@ impl Maps {
                  ttmem record show the approximate figures of TT-Metal's own memory region"
                 .to_owned(),
         })
+    }
+}
+
+/// The reason why an agent has no segment, in its own words.
+fn switched_off(Off { step, errno }: Off, shared: &Path) -> String {
+    let error = || std::io::Error::from_raw_os_error(errno);
+    match step {
+        OffStep::Reserve | OffStep::Create if errno == Errno::NOSPC.raw_os_error() => {
+            let free = room(shared).map(|room| format!(" ({room} bytes free)")).unwrap_or_default();
+            format!(
+                "/dev/shm is full{free} and the agent's segment takes 8 MiB; free some, mount it larger, or set \
+                 TTMEM_SEGMENT_MB=1"
+            )
+        }
+        OffStep::Create if errno == Errno::EXIST.raw_os_error() => {
+            "other processes have taken all 64 names of its segment in /dev/shm; remove what has ended with ttmem \
+             doctor --clean"
+                .to_owned()
+        }
+        OffStep::Create => format!(
+            "its agent cannot create a segment in /dev/shm ({}); make /dev/shm a tmpfs that its user may write to",
+            error()
+        ),
+        OffStep::Limit => "its limit on the size of files (ulimit -f) is below the segment's 8 MiB; raise it, or set \
+             TTMEM_SEGMENT_MB=1"
+            .to_owned(),
+        OffStep::Reserve => format!(
+            "its agent cannot reserve 8 MiB in /dev/shm ({}); mount a tmpfs there, or set TTMEM_SEGMENT_MB=1",
+            error()
+        ),
+        OffStep::Map => format!(
+            "its agent cannot map its segment ({}); raise the limit on memory (ulimit -v), or set TTMEM_SEGMENT_MB=1",
+            error()
+        ),
+        OffStep::Process => format!(
+            "its agent cannot read its start time in /proc/self/stat ({}); mount /proc where it runs",
+            error()
+        ),
+        OffStep::Defect => {
+            "its agent found a defect in itself when it started; report this with the version of TT-Metal".to_owned()
+        }
     }
 }
 
@@ -219,31 +305,50 @@ fn descendants(of: u32) -> BTreeSet<u32> {
 mod tests {
     use super::*;
 
-    fn reason(agent: bool, library: bool, region: bool) -> Option<String> {
-        Maps { agent, library, region }.reason(std::process::id(), Path::new("/proc"))
+    fn reason(maps: Maps, segments: Segments) -> Option<String> {
+        maps.reason(std::process::id(), Path::new("/proc"), segments)
     }
 
     #[test]
     fn the_maps_of_a_process_say_what_is_loaded() {
         let maps = "7f00-7f01 r--p 0 00:1 1 /venv/lib/libtt_metal.so\n7f02-7f03 rw-s 0 00:1 2 /dev/shm/tt_device_7_memory\n";
-        assert_eq!(Maps::of(maps), Maps { agent: false, library: true, region: true });
+        let off = "7f04-7f05 ---s 0 00:1 3 /memfd:ttmem-agent-off-limit-27 (deleted)\n";
+        let found = Maps { library: true, region: true, ..Maps::default() };
+        assert_eq!(Maps::of(maps), found);
+        let off = Maps::of(&format!("{maps}{off}")).off;
+        assert_eq!(off, Some(Off { step: OffStep::Limit, errno: 27 }));
         assert_eq!(Maps::of("7f00-7f01 r--p 0 00:1 1 /usr/lib/libc.so.6\n"), Maps::default());
     }
 
     #[test]
     fn a_process_that_has_not_opened_a_device_is_no_case() {
-        assert_eq!(reason(true, true, false), None);
-        assert_eq!(reason(false, false, false), None);
+        let agent = Maps { agent: true, library: true, ..Maps::default() };
+        assert_eq!(reason(agent, Segments::None), None);
+        assert_eq!(reason(agent, Segments::Denied), None);
+        assert_eq!(reason(Maps::default(), Segments::None), None);
     }
 
     #[test]
     fn each_case_has_its_remedy() {
-        assert!(reason(false, true, false).unwrap().contains("env -i"));
-        // A file system without room, such as /proc.
-        assert!(reason(true, true, true).unwrap().contains("/dev/shm is full"));
-        let with_room = |maps: Maps| maps.reason(1, &std::env::temp_dir()).unwrap();
-        let maps = Maps { agent: true, library: true, region: true };
-        assert!(with_room(maps).contains("RTLD_DEEPBIND"));
-        assert!(with_room(Maps { library: false, ..maps }).contains("statically"));
+        let library = Maps { library: true, ..Maps::default() };
+        assert!(reason(library, Segments::None).unwrap().contains("env -i"));
+        let maps = Maps { agent: true, region: true, ..library };
+        assert!(reason(maps, Segments::None).unwrap().contains("RTLD_DEEPBIND"));
+        assert!(reason(maps, Segments::Denied).unwrap().contains("another namespace"));
+        assert!(reason(maps, Segments::WithoutRun).unwrap().contains("TTMEM_RUN"));
+        assert_eq!(reason(maps, Segments::Some), None);
+        let linked = Maps { library: false, ..maps };
+        assert!(reason(linked, Segments::None).unwrap().contains("statically"));
+        for (step, errno, word) in [
+            (OffStep::Reserve, Errno::NOSPC, "/dev/shm is full (0 bytes free)"),
+            (OffStep::Create, Errno::NOENT, "No such file"),
+            (OffStep::Create, Errno::EXIST, "64 names"),
+            (OffStep::Limit, Errno::FBIG, "ulimit -f"),
+            (OffStep::Map, Errno::NOMEM, "ulimit -v"),
+        ] {
+            let off = Some(Off { step, errno: errno.raw_os_error() });
+            let text = reason(Maps { off, ..maps }, Segments::None).unwrap();
+            assert!(text.contains(word), "{text}");
+        }
     }
 }

@@ -6,23 +6,26 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, PipeReader, PipeWriter, Read as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, inotify};
+use rustix::fs::inotify;
+use rustix::io::Errno;
 use ttmem_model::Pid;
-use ttmem_root::Root;
-use ttmem_segment::layout::HEADER_BYTES;
-use ttmem_segment::{Identity, Reader, SegmentError, parse_file_name};
+use ttmem_root::{OpenFile, Root, RootError};
+use ttmem_segment::layout::{HEADER_BYTES, MAX_SEGMENT_BYTES};
+use ttmem_segment::{Identity, Reader, Segment, SegmentError, parse_file_name};
 use ttmem_sources::source::agent::find_in_other_namespaces;
-use ttmem_sources::source::process::Processes;
+use ttmem_sources::source::process::runs_since;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
+
+use crate::cmd::report::segment_in;
+use crate::error::Error;
 
 /// The variable that marks the processes of one `ttmem run`.
 pub(super) const TOKEN: &str = "TTMEM_RUN";
@@ -41,22 +44,28 @@ pub(in crate::cmd) struct Found {
     /// True if its process outlived the command.
     pub(in crate::cmd) is_running: bool,
     /// The open file: a nested `ttmem run` removes its segments when it ends.
-    file: Option<File>,
+    file: Option<OpenFile>,
 }
 
 impl Found {
     /// A segment in the `/dev/shm` of a container, by its open file: the path ends with the container.
-    pub(super) fn in_container(path: PathBuf, file: File) -> Self {
+    pub(super) fn in_container(path: PathBuf, file: OpenFile) -> Self {
         Self { path, is_running: false, file: Some(file) }
     }
 
-    /// A path that leads to the content, even if the file was removed.
-    pub(in crate::cmd) fn readable_path(&self) -> PathBuf {
+    /// Reads the segment, even if its file was removed.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not a segment of this version.
+    pub(in crate::cmd) fn read(&self) -> Result<Segment, Error> {
         match &self.file {
-            Some(file) if !self.path.exists() => {
-                PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+            Some(file) => segment_in(&self.path, file.reader()),
+            None => {
+                let file = open(&self.path).map_err(|error| {
+                    Error::File(format!("cannot read {}: {}", self.path.display(), error.errno))
+                })?;
+                segment_in(&self.path, file.reader())
             }
-            _ => self.path.clone(),
         }
     }
 }
@@ -65,7 +74,7 @@ impl Found {
 #[derive(Debug)]
 enum Owner {
     /// Of one of the command's processes. Its file, if not too many are open.
-    Command(Option<File>),
+    Command(Option<OpenFile>),
     /// Of any other process.
     Other,
     /// Its header is not written yet.
@@ -177,9 +186,9 @@ impl Seen {
     }
 
     fn owner(&self, name: &str) -> Owner {
-        let Ok(mut file) = open(&Path::new(SHARED_MEMORY).join(name)) else { return Owner::Other };
+        let Ok(file) = open(&Path::new(SHARED_MEMORY).join(name)) else { return Owner::Other };
         let mut header = vec![0; HEADER_BYTES];
-        let header = match file.read_exact(&mut header) {
+        let header = match file.read_at(0, &mut header) {
             Ok(()) => Reader::parse_header(&header),
             Err(_) => Err(SegmentError::NotReady),
         };
@@ -216,7 +225,6 @@ impl Seen {
 
     fn found(self) -> Vec<Found> {
         let root = Root::system();
-        let mut processes = Processes::new(&root);
         let mut found = Vec::new();
         for (name, owner) in self.segments {
             let (Owner::Command(file), Some((pid, start_ticks))) = (owner, parse_file_name(&name))
@@ -227,11 +235,8 @@ impl Seen {
             if file.is_none() && !path.exists() {
                 continue;
             }
-            let is_running = candidates(pid).into_iter().any(|pid| {
-                processes.add(pid);
-                let process = processes.get(pid);
-                process.is_some_and(|process| process.start_time == Ok(start_ticks))
-            });
+            let is_running =
+                candidates(pid).into_iter().any(|pid| runs_since(&root, pid, start_ticks));
             found.push(Found { path, is_running, file });
         }
         found
@@ -245,10 +250,11 @@ fn candidates(pid: i32) -> Vec<Pid> {
     candidates
 }
 
-/// Opens a file of unknown origin: no link is followed, and a pipe does not block.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+/// Opens a regular file of unknown origin: no link is followed, and no device is opened.
+pub(super) fn open(path: &Path) -> Result<OpenFile, RootError> {
+    let limit = MAX_SEGMENT_BYTES;
+    match path.to_str() {
+        Some(path) => Root::system().hold(path, limit),
+        None => Err(RootError { path: path.display().to_string(), errno: Errno::INVAL }),
+    }
 }
