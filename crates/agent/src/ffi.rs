@@ -21,6 +21,7 @@ mod objects;
 mod off;
 mod places;
 mod program_api;
+mod python;
 mod symbols;
 mod system;
 mod thread;
@@ -136,6 +137,7 @@ fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circu
         name: thread.name(stack),
         origin: thread.origin.get(),
         queue: u8::MAX,
+        stack: 0,
     }
 }
 

@@ -16,6 +16,7 @@
 //! - `refresh`: what the sleeping thread does.
 //! - `programs`, `handover`: what programs place in L1, and which a thread dispatches.
 //! - `ops`, `names`, `symbols`: which op is running.
+//! - `stacks`: the calls of Python that lead to an allocation.
 //! - `query`: what the process can ask about itself.
 
 mod elf;
@@ -34,4 +35,5 @@ mod recorder;
 mod refresh;
 mod registry;
 mod sole;
+mod stacks;
 mod symbols;

@@ -120,6 +120,10 @@ pub(crate) struct Process {
     pub(crate) captured: Boxed<Vec<(u32, u32)>>,
     /// Live traces: mesh, TT-Metal's number, serial number.
     pub(crate) traces: [TraceSlot; TRACES],
+    /// `ttmem_segment::StackState` as a number.
+    pub(crate) stack_state: AtomicU8,
+    /// Stacks whose frames were read with checks so far.
+    pub(crate) checked_stacks: AtomicU32,
     /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.
     pub(crate) fault_countdown: AtomicU32,
 }

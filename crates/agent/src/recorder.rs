@@ -59,6 +59,7 @@ impl BufferFacts {
             bytes_per_bank: self.bytes_per_bank,
             requested: self.requested,
             sequence,
+            stack: now.stack,
             time: now.time,
             page_bytes: self.page_bytes,
             block_padding: self.block_padding,
@@ -73,6 +74,7 @@ impl BufferFacts {
         EventEntry {
             kind,
             sequence: 0,
+            stack: now.stack,
             time: now.time,
             address: self.address,
             bytes_per_bank: self.bytes_per_bank,
@@ -99,6 +101,8 @@ pub(crate) struct Circumstances {
     pub(crate) origin: Origin,
     /// Command queue; 255 if it is not known.
     pub(crate) queue: u8,
+    /// Index of the stack; 0 if it is not known.
+    pub(crate) stack: u16,
 }
 
 /// Writes into the segment of this process. Copies of it are on many threads at a time.
@@ -293,6 +297,7 @@ impl Recorder<'_> {
             live_buffers,
             banks,
             event,
+            stack: now.stack,
         };
         let place = usize::try_from(sequence - 1).unwrap_or(0) % FAILURES;
         let first = Plan::FIRST_FAILURE_WORD + place * FAILURE_WORDS;

@@ -15,6 +15,8 @@ mod program;
 mod programs;
 #[path = "host/refused.rs"]
 mod refused;
+#[path = "host/stacks.rs"]
+mod stacks;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! enough.
 
 mod buffer;
+mod calls;
 mod image;
 mod programs;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_segment::stack::StackEntry;
 use ttmem_segment::{
     Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Statistics,
 };
@@ -79,6 +81,10 @@ pub struct Segment {
     chips: Vec<ChipEntry>,
     allocators: Vec<FakeAllocator>,
     names: Vec<String>,
+    functions: Vec<(String, String)>,
+    stacks: Vec<StackEntry>,
+    /// The stack of the next allocations; 0 for none.
+    stack: u16,
     events: Vec<EventEntry>,
     failures: Vec<FailureEntry>,
     programs: FakePrograms,
@@ -108,6 +114,9 @@ impl Segment {
             chips: Vec::new(),
             allocators: Vec::new(),
             names: vec![String::new()],
+            functions: Vec::new(),
+            stacks: Vec::new(),
+            stack: 0,
             events: Vec::new(),
             failures: Vec::new(),
             programs: FakePrograms::default(),
@@ -172,6 +181,7 @@ impl Segment {
             bytes_per_bank: new.bytes_per_bank,
             requested,
             sequence,
+            stack: self.stack,
             time: self.time,
             page_bytes: 2048,
             block_padding: 0,
@@ -242,6 +252,7 @@ impl Segment {
             bytes_per_bank: new.bytes_per_bank,
             requested,
             sequence: 0,
+            stack: self.stack,
             time: self.time,
             page_bytes: 2048,
             block_padding: 0,
@@ -262,6 +273,7 @@ impl Segment {
             live_buffers,
             banks,
             event: self.events.len() as u64,
+            stack: self.stack,
         });
         self
     }
@@ -372,6 +384,7 @@ impl Segment {
             bytes_per_bank: 0,
             requested: 0,
             sequence: 0,
+            stack: 0,
             time: self.time,
             page_bytes: 0,
             block_padding: 0,
@@ -385,6 +398,7 @@ impl Segment {
         self.events.push(EventEntry {
             kind,
             sequence: self.events.len() as u64 + 1,
+            stack: entry.stack,
             time: self.time,
             address: entry.address,
             bytes_per_bank: entry.bytes_per_bank,

@@ -6,8 +6,9 @@ use super::hook::{Accessor, Hook};
 use super::identity::Identity;
 use super::owner::{Alignments, Statistics};
 use super::programs::Programs;
+use super::stack::Stack;
 use super::vocabulary::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, NameSource, Origin,
+    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, NameSource, Origin, StackState,
 };
 
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
@@ -59,6 +60,8 @@ pub struct Header {
     pub hooks_resolved: HookSet,
     /// Hooks that were called at least once.
     pub hooks_called: HookSet,
+    /// Why stacks of allocations are recorded, or not.
+    pub stacks: StackState,
     /// Functions about programs that TT-Metal's library exports: what it does not have is why a value is missing.
     pub accessors: AccessorSet,
     /// Counts of what needs no entry.
@@ -269,6 +272,8 @@ pub struct Buffer {
     pub thread: u32,
     /// The current op.
     pub op: Option<Op>,
+    /// The calls that led to it, if they are known.
+    pub stack: Option<Arc<Stack>>,
 }
 
 impl Buffer {
@@ -359,6 +364,8 @@ pub struct Event {
     pub live_after: u64,
     /// The current op.
     pub op: Option<Op>,
+    /// The calls that led to the allocation that it is about, if they are known.
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// An allocation that TT-Metal refused.
@@ -394,6 +401,8 @@ pub struct Failure {
     pub event: u64,
     /// The current op.
     pub op: Option<Op>,
+    /// The calls that led to it, if they are known.
+    pub stack: Option<Arc<Stack>>,
 }
 
 impl Failure {
@@ -413,6 +422,8 @@ pub struct Losses {
     pub unknown_frees: u64,
     /// Names that found no place.
     pub names_dropped: u64,
+    /// Allocations whose stack found no place.
+    pub stacks_dropped: u64,
     /// Allocators that found no place: their buffers are in no sum.
     pub allocators_dropped: u64,
     /// Chips that found no place.

@@ -110,8 +110,10 @@ pub struct BufferEntry {
     pub bytes_per_bank: u64,
     /// Bytes that were asked for.
     pub requested: u64,
-    /// Sequence number of the event of its allocation.
+    /// Sequence number of the event of its allocation, below 2^40.
     pub sequence: u64,
+    /// Index of the stack of its allocation; 0 if it is not known.
+    pub stack: u16,
     /// Monotonic time of its allocation in nanoseconds, to a few milliseconds.
     pub time: u64,
     /// Bytes of a page.
@@ -137,7 +139,7 @@ impl BufferEntry {
             self.address,
             self.bytes_per_bank,
             self.requested,
-            self.sequence,
+            numbered(self.sequence, self.stack),
             self.time,
             pair(self.page_bytes, padded_thread(self.block_padding, self.thread)),
             u64::from(self.tags.to_bits()),
@@ -154,7 +156,8 @@ impl BufferEntry {
             address: words[1],
             bytes_per_bank: words[2],
             requested: words[3],
-            sequence: words[4],
+            sequence: words[4] & SEQUENCE_MASK,
+            stack: stack_index(words[4]),
             time: words[5],
             page_bytes: low(words[6]),
             block_padding: block_padding(high(words[6])),
@@ -191,13 +194,14 @@ impl OwnBuffer {
         Tags::from_bits(low(self.0[7]))
     }
 
-    /// The words of the [`EventEntry`] that says it was freed, by another thread and op perhaps.
+    /// The words of the [`EventEntry`] that says it was freed, by another thread and op perhaps. The stack is that of the
+    /// allocation.
     #[must_use]
     #[inline]
     pub fn freed(&self, free: &Free) -> [u64; EVENT_WORDS] {
-        let [_, address, bytes_per_bank, requested, _, _, page, tags] = self.0;
+        let [_, address, bytes_per_bank, requested, numbered, _, page, tags] = self.0;
         with_checksum([
-            free.sequence << 8 | EventKind::Free as u64,
+            numbered & STACK_MASK | (free.sequence & SEQUENCE_MASK) << 8 | EventKind::Free as u64,
             address,
             bytes_per_bank,
             requested,
@@ -207,6 +211,23 @@ impl OwnBuffer {
             tags & 0xffff | u64::from(free.name) << 16,
         ])
     }
+}
+
+/// Bits that hold a sequence number: a year of 30,000 events a second. Above them, and above the kind of an event, is the
+/// index of a stack.
+const SEQUENCE_BITS: u32 = 40;
+const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+const STACK_SHIFT: u32 = 48;
+const STACK_MASK: u64 = (u16::MAX as u64) << STACK_SHIFT;
+
+#[inline]
+fn numbered(sequence: u64, stack: u16) -> u64 {
+    u64::from(stack) << STACK_SHIFT | sequence & SEQUENCE_MASK
+}
+
+#[inline]
+fn stack_index(word: u64) -> u16 {
+    (word >> STACK_SHIFT) as u16
 }
 
 /// The fields of a free event that the buffer does not have.
@@ -250,8 +271,10 @@ fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
 pub struct EventEntry {
     /// The error.
     pub kind: EventKind,
-    /// Its number, from 1. Gaps are events that were overwritten or torn.
+    /// Its number, from 1, below 2^40. Gaps are events that were overwritten or torn.
     pub sequence: u64,
+    /// Index of the stack of the allocation that it is about; 0 if it is not known.
+    pub stack: u16,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
     /// Device address of the buffer; of devices and allocators the object's address in its process.
@@ -278,7 +301,9 @@ impl EventEntry {
     #[inline]
     pub fn to_words(&self) -> [u64; EVENT_WORDS] {
         with_checksum([
-            self.sequence << 8 | self.kind as u64,
+            u64::from(self.stack) << STACK_SHIFT
+                | (self.sequence & SEQUENCE_MASK) << 8
+                | self.kind as u64,
             self.address,
             self.bytes_per_bank,
             self.requested,
@@ -299,7 +324,8 @@ impl EventEntry {
         }
         Some(Self {
             kind: EventKind::from_number((words[0] & 0xff) as u8)?,
-            sequence: words[0] >> 8,
+            sequence: words[0] >> 8 & SEQUENCE_MASK,
+            stack: stack_index(words[0]),
             address: words[1],
             bytes_per_bank: words[2],
             requested: words[3],
@@ -340,6 +366,8 @@ pub struct FailureEntry {
     pub banks: u64,
     /// Sequence number of the newest event at that moment: what lived can be found from there.
     pub event: u64,
+    /// Index of the stack of the request; 0 if it is not known.
+    pub stack: u16,
 }
 
 impl FailureEntry {
@@ -361,7 +389,7 @@ impl FailureEntry {
             self.live_buffers,
             self.banks,
             self.event,
-            0,
+            numbered(0, self.stack),
             0,
         ];
         words[15] = u64::from(checksum(&words[..15]));
@@ -390,6 +418,7 @@ impl FailureEntry {
             live_buffers: words[11],
             banks: words[12],
             event: words[13],
+            stack: stack_index(words[14]),
         })
     }
 }

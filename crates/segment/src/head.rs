@@ -51,6 +51,8 @@ impl HeadFacts<'_> {
         words[fixed::CHECKSUM] = u64::from(checksum(&words[1..fixed::CHECKSUM]));
         let programs = &words[fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM];
         words[fixed::PROGRAM_CHECKSUM] = u64::from(checksum(programs));
+        let stacks = &words[fixed::STACK_SECTIONS..fixed::STACK_CHECKSUM];
+        words[fixed::STACK_CHECKSUM] = u64::from(checksum(stacks));
         words
     }
 }

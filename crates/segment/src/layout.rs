@@ -7,22 +7,24 @@
 
 /// The first eight bytes of a segment, written last.
 pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
-/// Readers refuse another major version.
-pub const MAJOR: u16 = 1;
+/// Readers refuse a later major version, and read every earlier one.
+pub const MAJOR: u16 = 2;
 /// Readers accept every minor version of their major version.
 ///
 /// - 1.0: the first.
 /// - 1.1: alignments of an allocator's pages; what fills up the blocks of buffers.
 /// - 1.2: programs: footprints, dispatches, traces, refused programs; where an allocator's L1 begins and ends;
 ///   the identity of the process.
-pub const MINOR: u16 = 2;
+/// - 2.0: call stacks: the upper 16 bits of a sequence number in [`Section::Buffers`] and [`Section::Events`] are the index
+///   of a stack.
+pub const MINOR: u16 = 0;
 
 /// Bytes of a word.
 pub const WORD_BYTES: usize = 8;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 4096;
 /// Bytes of a segment unless the user asks for another size.
-pub const DEFAULT_SEGMENT_BYTES: usize = 8 << 20;
+pub const DEFAULT_SEGMENT_BYTES: usize = 9 << 20;
 /// No segment is smaller.
 pub const MIN_SEGMENT_BYTES: usize = 1 << 20;
 /// No segment is larger, and readers take no more than this into memory.
@@ -44,6 +46,13 @@ pub const REFUSALS: usize = 64;
 
 /// Entries of [`Section::Footprints`] in the smallest segment.
 const MIN_FOOTPRINTS: usize = 32;
+/// Entries of [`Section::Stacks`] in the smallest segment.
+const MIN_STACKS: usize = 32;
+
+/// The most entries of [`Section::Functions`]: a frame names its function with 14 bits.
+pub const MAX_FUNCTIONS: usize = 1 << 14;
+/// Frames of a stack that are kept, from the innermost.
+pub const STACK_FRAMES: usize = 32;
 
 /// Words of an entry of [`Section::Chips`].
 pub const CHIP_WORDS: usize = 4;
@@ -69,6 +78,10 @@ pub const TRACE_WORDS: usize = 16;
 pub const TRACE_PART_WORDS: usize = 1;
 /// Words of an entry of [`Section::Refusals`].
 pub const REFUSAL_WORDS: usize = 24;
+/// Words of an entry of [`Section::Functions`].
+pub const FUNCTION_WORDS: usize = 32;
+/// Words of an entry of [`Section::Stacks`].
+pub const STACK_WORDS: usize = 24;
 
 /// The farthest that a buffer's entry is behind the slot that its key asks for.
 pub const BUFFER_PROBES: usize = 128;
@@ -106,8 +119,12 @@ pub mod fixed {
     pub const PROGRAM_SECTIONS: usize = 32;
     /// Since 1.2: checksum of the words of [`PROGRAM_SECTIONS`].
     pub const PROGRAM_CHECKSUM: usize = 44;
+    /// Since 2.0: two words for each section from [`super::Section::Functions`], as in [`SECTIONS`].
+    pub const STACK_SECTIONS: usize = 45;
+    /// Since 2.0: checksum of the words of [`STACK_SECTIONS`].
+    pub const STACK_CHECKSUM: usize = 49;
     /// Words of the part of the header that never changes.
-    pub const WORDS: usize = 45;
+    pub const WORDS: usize = 50;
 }
 
 /// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their
@@ -185,6 +202,10 @@ pub mod counter {
     pub const TRACE_BYTES_PEAK: usize = 131;
     /// `trace_region_size` of the newest device that was opened.
     pub const TRACE_REGION_SIZE: usize = 132;
+    /// Since 2.0: [`super::super::StackState`] as a number.
+    pub const STACK_STATE: usize = 133;
+    /// Since 2.0: allocations whose stack or one of its functions found no place.
+    pub const STACKS_DROPPED: usize = 134;
     /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
     /// dispatched up to that one are not resident any more.
     pub const CHIPS_CLEARED: usize = 384;
@@ -302,7 +323,7 @@ pub const LIVE_BYTES_BITS: u32 = 40;
 pub const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
 
 /// Tables of a segment.
-pub const SECTIONS: usize = 12;
+pub const SECTIONS: usize = 14;
 
 /// The tables of a segment, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -331,6 +352,10 @@ pub enum Section {
     TraceParts,
     /// Since 1.2: programs that TT-Metal refused, a ring.
     Refusals,
+    /// Since 2.0: functions of stacks, a hash table. Entry 0 stays empty.
+    Functions,
+    /// Since 2.0: stacks of allocations, a hash table. Entry 0 stays empty: it means that the stack is not known.
+    Stacks,
 }
 
 impl Section {
@@ -348,12 +373,16 @@ impl Section {
         Self::Traces,
         Self::TraceParts,
         Self::Refusals,
+        Self::Functions,
+        Self::Stacks,
     ];
 
     /// First of the two words of the header that say where the section is.
     #[must_use]
     pub const fn header_word(self) -> usize {
-        if self.is_of_programs() {
+        if self.is_of_stacks() {
+            fixed::STACK_SECTIONS + 2 * (self as usize - Self::Functions as usize)
+        } else if self.is_of_programs() {
             fixed::PROGRAM_SECTIONS + 2 * (self as usize - Self::Footprints as usize)
         } else {
             fixed::SECTIONS + 2 * self as usize
@@ -363,7 +392,13 @@ impl Section {
     /// Is the section new in 1.2?
     #[must_use]
     pub const fn is_of_programs(self) -> bool {
-        self as usize >= Self::Footprints as usize
+        self as usize >= Self::Footprints as usize && !self.is_of_stacks()
+    }
+
+    /// Is the section new in 2.0?
+    #[must_use]
+    pub const fn is_of_stacks(self) -> bool {
+        self as usize >= Self::Functions as usize
     }
 
     /// Words of an entry.
@@ -382,6 +417,8 @@ impl Section {
             Self::Traces => TRACE_WORDS,
             Self::TraceParts => TRACE_PART_WORDS,
             Self::Refusals => REFUSAL_WORDS,
+            Self::Functions => FUNCTION_WORDS,
+            Self::Stacks => STACK_WORDS,
         }
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! - [`Segment`] and its parts: what a reader gets.
 //! - [`Programs`] and its parts: what programs place in L1.
-//! - [`layout`], [`head`], [`entry`], [`program`], [`owner`], [`name`]: what the agent writes, word by word.
+//! - [`layout`], [`head`], [`entry`], [`program`], [`owner`], [`name`], [`stack`]: what the agent writes, word by word.
 
 mod contents;
 pub mod entry;
@@ -31,6 +31,7 @@ pub mod program;
 mod programs;
 mod reader;
 mod settle;
+pub mod stack;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
@@ -50,7 +51,8 @@ pub use programs::{
     Trace,
 };
 pub use reader::{Reader, SegmentError};
+pub use stack::{Frame, Stack};
 pub use vocabulary::{
     AgentState, AllocatorRole, BufferKind, BufferLayout, DispatchKind, EventKind, NameSource,
-    Origin, PartKind, RefusalKind,
+    Origin, PartKind, RefusalKind, StackState,
 };

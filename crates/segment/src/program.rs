@@ -366,6 +366,8 @@ pub struct RefusalEntry {
     pub event: u64,
     /// Set of chips by index.
     pub chips: u128,
+    /// Index of the stack of the refused program, and of the allocation of that buffer; 0 where it is not known.
+    pub stacks: [u16; 2],
 }
 
 impl RefusalEntry {
@@ -390,6 +392,7 @@ impl RefusalEntry {
         ]);
         words[11..16].copy_from_slice(&self.buffer);
         words[16] = tags;
+        words[17] = u64::from(self.stacks[0]) | u64::from(self.stacks[1]) << 16;
         words[23] = u64::from(checksum(&words[..23]));
         words
     }
@@ -401,6 +404,7 @@ impl RefusalEntry {
             return None;
         }
         let [kind, part, name_low, name_high, ..] = words[2].to_le_bytes();
+        let [own, own_high, other, other_high, ..] = words[17].to_le_bytes();
         let has_buffer = words[16] >> 32 & 1 == 1;
         Some(Self {
             sequence: words[0],
@@ -418,6 +422,7 @@ impl RefusalEntry {
             chips: u128::from(words[9]) | u128::from(words[10]) << 64,
             buffer: [words[11], words[12], words[13], words[14], words[15]],
             tags: has_buffer.then(|| Tags::from_bits(low(words[16]))),
+            stacks: [[own, own_high], [other, other_high]].map(u16::from_le_bytes),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::contents::{Buffer, Op};
 use super::program::CoreRange;
+use super::stack::Stack;
 use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
 
 /// The content that a program places in L1 of its cores. A program that runs with tensors at other addresses has
@@ -211,6 +212,8 @@ pub struct Refusal {
     pub buffer: Option<Buffer>,
     /// Sequence number of the newest event at that moment.
     pub event: u64,
+    /// The calls that led to it, if they are known.
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// All that a segment says of programs.

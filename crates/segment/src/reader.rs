@@ -1,19 +1,18 @@
 //! Reads a segment from bytes that are not trusted.
 
+mod entries;
 mod error;
 mod peak;
 mod program;
+mod stacks;
 
 use std::sync::Arc;
 
 pub use self::error::SegmentError;
 use super::contents::{
-    AccessorSet, Allocator, Buffer, Chip, Counts, Event, Failure, Header, HookSet, KindUse, Losses,
-    Op, Segment,
+    AccessorSet, Allocator, Chip, Counts, Header, HookSet, KindUse, Losses, Op, Segment,
 };
-use super::entry::{
-    BufferEntry, EventEntry, FailureEntry, Tags, checksum, high, live_from_word, low,
-};
+use super::entry::{checksum, high, live_from_word, low};
 use super::identity::Identity;
 use super::layout::{
     ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section,
@@ -23,10 +22,13 @@ use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
 use super::programs::Programs;
 use super::settle::settle;
-use super::vocabulary::{AgentState, BufferKind};
+use super::stack::Stack;
+use super::vocabulary::{AgentState, BufferKind, StackState};
 
-/// The first minor version with tables of programs.
-const PROGRAMS_MINOR: u16 = 2;
+/// The first version with tables of programs.
+const PROGRAMS: (u16, u16) = (1, 2);
+/// The first version with tables of stacks.
+const STACKS: (u16, u16) = (2, 0);
 
 /// Reads segments. Every byte may be anything: what does not hold together is skipped and counted.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +42,11 @@ impl Reader {
     pub fn parse(bytes: &[u8]) -> Result<Segment, SegmentError> {
         let mut view = View::new(bytes)?;
         view.require(&Section::ALL)?;
-        let mut torn_names = 0;
-        view.names = view.names(&mut torn_names);
+        let mut torn = 0;
+        view.names = view.names(&mut torn);
+        view.stacks = view.stacks(&mut torn);
         let mut segment = view.summary();
-        segment.losses.torn += torn_names;
+        segment.losses.torn += torn;
         segment.buffers = view.buffers(&mut segment.losses);
         segment.events = view.events(&mut segment.losses);
         segment.failures = view.failures(&mut segment.losses);
@@ -89,6 +92,7 @@ struct View<'bytes> {
     bytes: &'bytes [u8],
     tables: [Table; SECTIONS],
     names: Vec<Option<Op>>,
+    stacks: Vec<Option<Arc<Stack>>>,
 }
 
 impl<'bytes> View<'bytes> {
@@ -97,7 +101,12 @@ impl<'bytes> View<'bytes> {
         if bytes.len() < HEADER_BYTES {
             return Err(SegmentError::Short { needed: HEADER_BYTES as u64, given });
         }
-        let mut view = Self { bytes, tables: [Table::default(); SECTIONS], names: Vec::new() };
+        let mut view = Self {
+            bytes,
+            tables: [Table::default(); SECTIONS],
+            names: Vec::new(),
+            stacks: Vec::new(),
+        };
         match &bytes[..MAGIC.len()] {
             magic if magic == MAGIC => {}
             [0, 0, 0, 0, 0, 0, 0, 0] => return Err(SegmentError::NotReady),
@@ -105,7 +114,7 @@ impl<'bytes> View<'bytes> {
         }
         let version = view.word(fixed::VERSION);
         let (major, minor) = ((version & 0xffff) as u16, ((version >> 16) & 0xffff) as u16);
-        if major != MAJOR {
+        if major == 0 || major > MAJOR {
             return Err(SegmentError::Version { major, minor });
         }
         let words: Vec<u64> = (1..fixed::CHECKSUM).map(|index| view.word(index)).collect();
@@ -115,20 +124,31 @@ impl<'bytes> View<'bytes> {
         {
             return Err(SegmentError::Header);
         }
-        let has_programs = minor >= PROGRAMS_MINOR;
+        let has_programs = (major, minor) >= PROGRAMS;
+        let has_stacks = (major, minor) >= STACKS;
         if has_programs {
-            let words: Vec<u64> = (fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM)
-                .map(|index| view.word(index))
-                .collect();
-            if u64::from(checksum(&words)) != view.word(fixed::PROGRAM_CHECKSUM) {
-                return Err(SegmentError::Header);
-            }
+            view.check(fixed::PROGRAM_SECTIONS, fixed::PROGRAM_CHECKSUM)?;
         }
-        let is_there = |section: &Section| has_programs || !section.is_of_programs();
+        if has_stacks {
+            view.check(fixed::STACK_SECTIONS, fixed::STACK_CHECKSUM)?;
+        }
+        let is_there = |section: &Section| {
+            (has_programs || !section.is_of_programs()) && (has_stacks || !section.is_of_stacks())
+        };
         for section in Section::ALL.into_iter().filter(is_there) {
             view.tables[section as usize] = view.table(section, segment_bytes)?;
         }
         Ok(view)
+    }
+
+    /// Compares the words up to a checksum with it.
+    fn check(&self, first: usize, sum: usize) -> Result<(), SegmentError> {
+        let words: Vec<u64> = (first..sum).map(|index| self.word(index)).collect();
+        if u64::from(checksum(&words)) == self.word(sum) {
+            Ok(())
+        } else {
+            Err(SegmentError::Header)
+        }
     }
 
     /// A section as the header describes it, checked against the size that the header gives for the whole.
@@ -222,6 +242,7 @@ impl<'bytes> View<'bytes> {
                 .unwrap_or(AgentState::Recording),
             hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),
             hooks_called: HookSet(self.word(counter::HOOKS_CALLED)),
+            stacks: StackState::from_number(self.word(counter::STACK_STATE)),
             accessors: AccessorSet(self.word(counter::ACCESSORS_RESOLVED)),
             counts: Counts {
                 workloads_enqueued: self.word(counter::WORKLOADS_ENQUEUED),
@@ -245,6 +266,7 @@ impl<'bytes> View<'bytes> {
             buffers_dropped: self.word(counter::BUFFERS_DROPPED),
             unknown_frees: self.word(counter::UNKNOWN_FREES),
             names_dropped: self.word(counter::NAMES_DROPPED),
+            stacks_dropped: self.word(counter::STACKS_DROPPED),
             allocators_dropped: self.word(counter::ALLOCATORS_DROPPED),
             chips_dropped: self.word(counter::CHIPS_DROPPED),
             reentrant_calls: self.word(counter::REENTRANT_CALLS),
@@ -343,135 +365,13 @@ impl<'bytes> View<'bytes> {
             .collect()
     }
 
+    fn stack(&self, index: u16) -> Option<Arc<Stack>> {
+        self.stacks.get(usize::from(index)).cloned().flatten()
+    }
+
     fn op(&self, name: u16) -> Option<Op> {
         self.names.get(usize::from(name)).cloned().flatten()
     }
-
-    fn buffers(&self, losses: &mut Losses) -> Vec<Buffer> {
-        let table = self.tables[Section::Buffers as usize];
-        let mut buffers = Vec::new();
-        for index in 0..table.entries {
-            let first = table.entry(index);
-            if self.word(first) < BufferEntry::FIRST_KEY {
-                continue;
-            }
-            match BufferEntry::from_words(self.words(first)) {
-                Some(entry) => buffers.push(self.buffer(&entry)),
-                None => losses.torn += 1,
-            }
-        }
-        buffers.sort_unstable_by_key(|buffer| buffer.sequence);
-        buffers
-    }
-
-    fn buffer(&self, entry: &BufferEntry) -> Buffer {
-        let Tags { allocator, kind, origin, layout, name } = entry.tags;
-        Buffer {
-            allocator,
-            kind,
-            origin,
-            layout,
-            address: entry.address,
-            bytes_per_bank: entry.bytes_per_bank,
-            requested: entry.requested,
-            page_bytes: entry.page_bytes,
-            block_padding: entry.block_padding,
-            sequence: entry.sequence,
-            time: entry.time,
-            thread: entry.thread,
-            op: self.op(name),
-        }
-    }
-
-    /// The events whose numbers fit their places in the ring.
-    fn events(&self, losses: &mut Losses) -> Vec<Event> {
-        let table = self.tables[Section::Events as usize];
-        let written = self.word(counter::EVENTS);
-        let mut events = Vec::new();
-        for index in 0..table.entries {
-            let words = self.words(table.entry(index));
-            if words == [0; 8] {
-                continue;
-            }
-            let entry = EventEntry::from_words(words).filter(|entry| {
-                ring_place(entry.sequence, table.entries) == Some(index)
-                    && entry.sequence <= written.saturating_add(table.entries as u64)
-            });
-            match entry {
-                Some(entry) => events.push(self.event(&entry)),
-                None => losses.torn += 1,
-            }
-        }
-        events.sort_unstable_by_key(|event| event.sequence);
-        events
-    }
-
-    fn event(&self, entry: &EventEntry) -> Event {
-        let Tags { allocator, kind, origin, layout, name } = entry.tags;
-        Event {
-            sequence: entry.sequence,
-            kind: entry.kind,
-            time: entry.time,
-            thread: entry.thread,
-            allocator: (allocator != Tags::NO_ALLOCATOR).then_some(allocator),
-            buffer_kind: kind,
-            origin,
-            layout,
-            address: entry.address,
-            bytes_per_bank: entry.bytes_per_bank,
-            requested: entry.requested,
-            page_bytes: entry.page_bytes,
-            block_padding: entry.block_padding,
-            live_after: entry.live_after,
-            op: self.op(name),
-        }
-    }
-
-    fn failures(&self, losses: &mut Losses) -> Vec<Failure> {
-        let table = self.tables[Section::Failures as usize];
-        let mut failures = Vec::new();
-        for index in 0..table.entries {
-            let words = self.words(table.entry(index));
-            if words == [0; 16] {
-                continue;
-            }
-            let entry = FailureEntry::from_words(words)
-                .filter(|entry| ring_place(entry.sequence, table.entries) == Some(index));
-            match entry {
-                Some(entry) => failures.push(self.failure(&entry)),
-                None => losses.torn += 1,
-            }
-        }
-        failures.sort_unstable_by_key(|failure| failure.sequence);
-        failures
-    }
-
-    fn failure(&self, entry: &FailureEntry) -> Failure {
-        let Tags { allocator, kind, origin, layout: _, name } = entry.tags;
-        Failure {
-            sequence: entry.sequence,
-            time: entry.time,
-            thread: entry.thread,
-            allocator,
-            kind,
-            origin,
-            requested: entry.requested,
-            bytes_per_bank: entry.bytes_per_bank,
-            page_bytes: entry.page_bytes,
-            banks: entry.banks,
-            statistics: entry.statistics,
-            live_bytes: entry.live_bytes,
-            live_buffers: entry.live_buffers,
-            event: entry.event,
-            op: self.op(name),
-        }
-    }
-}
-
-/// The place in a ring of the entry with a number from 1.
-fn ring_place(sequence: u64, entries: usize) -> Option<usize> {
-    let place = sequence.checked_sub(1)?.checked_rem(entries as u64)?;
-    usize::try_from(place).ok()
 }
 
 /// A number that is not known where it is 0.

@@ -98,6 +98,7 @@ impl Buffer {
             time: event.time,
             thread: event.thread,
             op: event.op.clone(),
+            stack: event.stack.clone(),
         }
     }
 }

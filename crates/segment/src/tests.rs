@@ -8,6 +8,7 @@ use super::layout::{
 };
 use super::name::NameEntry;
 use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
+use super::stack::{FunctionEntry, StackEntry};
 use super::*;
 
 use self::programs::{DISPATCH, FOOTPRINT, KERNEL, PLACEMENT, REFUSAL, TRACE};
@@ -28,6 +29,7 @@ const BUFFER: BufferEntry = BufferEntry {
     bytes_per_bank: 88_064,
     requested: 1_048_576,
     sequence: 17,
+    stack: 3,
     time: 1_000_000_007,
     page_bytes: 2048,
     block_padding: 32,
@@ -38,6 +40,7 @@ const BUFFER: BufferEntry = BufferEntry {
 const EVENT: EventEntry = EventEntry {
     kind: EventKind::Free,
     sequence: 18,
+    stack: 3,
     time: 1_000_000_009,
     address: 0x10_0040,
     bytes_per_bank: 88_064,
@@ -65,6 +68,7 @@ const FAILURE: FailureEntry = FailureEntry {
     live_buffers: 2,
     banks: 12,
     event: 19,
+    stack: 3,
 };
 
 const PEAK: PeakOrigin = PeakOrigin {
@@ -134,6 +138,13 @@ impl Image {
         image.put(counter::FAILURES, &[1]);
         image.put(failures.entry(0), &FAILURE.to_words());
         image.put_programs();
+        let (functions, stacks) =
+            (image.1.table(Section::Functions), image.1.table(Section::Stacks));
+        let function = FunctionEntry::to_words(9, "Model.forward", "/home/user/model.py");
+        image.put(functions.entry(7), &function);
+        let stack = StackEntry::new([(7, 200), (7, 0)], true);
+        image.put(stacks.entry(usize::from(BUFFER.stack)), &stack.to_words(11));
+        image.put(counter::STACK_STATE, &[StackState::Recorded as u64]);
         image
     }
 
@@ -151,7 +162,7 @@ impl Image {
 }
 
 #[test]
-fn the_bytes_of_version_1_2_are_these() {
+fn the_bytes_of_version_2_0_are_these() {
     let hex = |name: &str, words: &[u64]| {
         let bytes: String = words
             .iter()
@@ -178,11 +189,13 @@ fn the_bytes_of_version_1_2_are_these() {
         hex("dispatch", &DISPATCH.to_words()),
         hex("trace", &TRACE.to_words()),
         hex("refusal", &REFUSAL.to_words()),
+        hex("function", &FunctionEntry::to_words(9, "Model.forward", "/home/user/model.py")),
+        hex("stack", &StackEntry::new([(3, 14), (7, 200)], true).to_words(11)),
     ]
     .concat();
     assert_eq!(
         golden,
-        include_str!("golden_1_2.txt"),
+        include_str!("golden_2_0.txt"),
         "the format changed; is it a new version?\n{golden}"
     );
 }
@@ -195,15 +208,20 @@ fn golden_words<const N: usize>(golden: &str, name: &str) -> [u64; N] {
 }
 
 #[test]
-fn entries_of_version_1_0_are_read() {
+fn entries_of_earlier_versions_are_read() {
+    let golden = include_str!("golden_1_2.txt");
+    let buffer = BufferEntry::from_words(golden_words(golden, "buffer"));
+    assert_eq!(buffer, Some(BufferEntry { stack: 0, ..BUFFER }));
+    let event = EventEntry::from_words(golden_words(golden, "event"));
+    assert_eq!(event, Some(EventEntry { stack: 0, ..EVENT }));
     let golden = include_str!("golden_1_0.txt");
     assert_eq!(
         BufferEntry::from_words(golden_words(golden, "buffer")),
-        Some(BufferEntry { block_padding: 0, ..BUFFER })
+        Some(BufferEntry { block_padding: 0, stack: 0, ..BUFFER })
     );
     assert_eq!(
         EventEntry::from_words(golden_words(golden, "event")),
-        Some(EventEntry { block_padding: 0, ..EVENT })
+        Some(EventEntry { block_padding: 0, stack: 0, ..EVENT })
     );
     assert_eq!(
         AllocatorHead::from_words(golden_words(golden, "allocator")),
@@ -302,8 +320,8 @@ fn what_is_no_segment_is_refused_with_the_reason() {
     let mut newer = Image::full();
     newer.0[fixed::VERSION] += 1;
     let error = Reader::parse(&newer.bytes()).unwrap_err();
-    assert_eq!(error, SegmentError::Version { major: 2, minor: MINOR });
-    assert!(error.to_string().contains("version 2.2 and this ttmem reads 1.x"));
+    assert_eq!(error, SegmentError::Version { major: 3, minor: MINOR });
+    assert!(error.to_string().contains("version 3.0 and this ttmem reads versions up to 2.x"));
     let mut tampered = Image::full();
     tampered.0[fixed::SECTIONS + 8] += 8;
     assert_eq!(Reader::parse(&tampered.bytes()), Err(SegmentError::Header));
@@ -315,8 +333,9 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     let mut plan = image.1;
     let mut longer = Image::new();
     longer.0.truncate(plan.table(Section::Events).first_word);
-    // Nothing of programs.
-    for section in Section::ALL.into_iter().filter(|section| section.is_of_programs()) {
+    // Nothing of programs and stacks.
+    let is_new = |section: &Section| section.is_of_programs() || section.is_of_stacks();
+    for section in Section::ALL.into_iter().filter(is_new) {
         plan.tables[section as usize].entries = 0;
         plan.tables[section as usize].first_word = 0;
     }
@@ -333,8 +352,27 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     longer.put(counter::EVENTS, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
-    assert_eq!(segment.header.version, (1, MINOR + 5));
+    assert_eq!(segment.header.version, (2, MINOR + 5));
     assert_eq!(segment.events[0].address, EVENT.address);
+}
+
+#[test]
+fn buffers_events_and_failures_have_their_stack() {
+    let image = Image::full();
+    let segment = image.parse();
+    let stack = segment.buffers[0].stack.as_ref().unwrap();
+    let frames: Vec<_> = stack.frames.iter().map(|frame| (&*frame.function, frame.line)).collect();
+    assert_eq!(frames, [("Model.forward", Some(200)), ("Model.forward", None)]);
+    assert!(stack.is_cut && &*stack.frames[0].file == "/home/user/model.py");
+    assert_eq!(segment.events[0].stack.as_ref(), Some(stack));
+    assert_eq!(segment.failures[0].stack.as_ref(), Some(stack));
+    assert_eq!(segment.header.stacks, StackState::Recorded);
+    // Without its function a frame is left out, and a stack without frames is not known.
+    let mut torn = image;
+    let function = torn.1.table(Section::Functions).entry(7);
+    torn.0[function + 3] ^= 1;
+    let segment = torn.parse();
+    assert_eq!((segment.buffers[0].stack.as_ref(), segment.losses.torn), (None, 1));
 }
 
 #[test]
@@ -394,14 +432,15 @@ fn a_name_that_is_no_text_is_shown_without_harm() {
 proptest! {
     #[test]
     fn any_buffer_comes_back(
-        numbers in any::<[u64; 6]>(), halves in any::<[u32; 2]>(), index in any::<u8>(), kind in 0..4_usize, name in any::<u16>(),
+        numbers in any::<[u64; 6]>(), halves in any::<[u32; 2]>(), index in any::<u8>(), kind in 0..4_usize, names in any::<[u16; 2]>(),
     ) {
         let [key, address, bytes_per_bank, requested, sequence, time] = numbers;
+        let (sequence, [name, stack]) = (sequence >> 24, names);
         let tags = Tags { allocator: index, kind: BufferKind::ALL[kind], name, ..TAGS };
         let [page_bytes, thread] = halves;
         let thread = thread >> 8;
         let buffer = BufferEntry {
-            key, address, bytes_per_bank, requested, sequence, time, page_bytes, block_padding: index, thread, tags,
+            key, address, bytes_per_bank, requested, sequence, stack, time, page_bytes, block_padding: index, thread, tags,
         };
         prop_assert_eq!(BufferEntry::from_words(buffer.to_words()), Some(buffer));
     }
@@ -444,6 +483,8 @@ proptest! {
         image.0[fixed::CHECKSUM] = u64::from(entry::checksum(&image.0[1..fixed::CHECKSUM]));
         let programs = entry::checksum(&image.0[fixed::PROGRAM_SECTIONS..fixed::PROGRAM_CHECKSUM]);
         image.0[fixed::PROGRAM_CHECKSUM] = u64::from(programs);
+        let stacks = entry::checksum(&image.0[fixed::STACK_SECTIONS..fixed::STACK_CHECKSUM]);
+        image.0[fixed::STACK_CHECKSUM] = u64::from(stacks);
         let _ignored = Reader::parse(&image.bytes()).map(|segment| segment.losses);
     }
 }

@@ -311,3 +311,48 @@ impl AgentState {
         }
     }
 }
+
+/// Why stacks of allocations are recorded, or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum StackState {
+    /// Nothing was allocated yet, or the segment is older than 2.0.
+    #[default]
+    Unknown = 0,
+    /// They are recorded.
+    Recorded = 1,
+    /// The user does not want them.
+    Off = 2,
+    /// The process has no Python interpreter.
+    NoInterpreter = 3,
+    /// The interpreter is of a version whose frames the agent does not know.
+    UnknownVersion = 4,
+    /// The interpreter's frames are not what its version says: none is read any more.
+    Unreadable = 5,
+}
+
+impl StackState {
+    pub(super) fn from_number(number: u64) -> Self {
+        match number {
+            1 => Self::Recorded,
+            2 => Self::Off,
+            3 => Self::NoInterpreter,
+            4 => Self::UnknownVersion,
+            5 => Self::Unreadable,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The reason that an allocation has no stack.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "the agent does not record stacks",
+            Self::Recorded => "no Python code runs on the thread",
+            Self::Off => "TTMEM_STACKS=0 is set",
+            Self::NoInterpreter => "the process has no Python interpreter",
+            Self::UnknownVersion => "the agent does not know the frames of this Python version",
+            Self::Unreadable => "the interpreter's frames have another form than its version says",
+        }
+    }
+}

@@ -14,10 +14,12 @@ use std::sync::atomic::Ordering;
 use ttmem_segment::layout::{counter, kind};
 use ttmem_segment::{AllocatorRole, BufferKind, EventKind, Hook, Origin, Statistics};
 
-use super::{NOWHERE, Start, circumstances, guarded, mapping, recording, system, thread, tt_metal};
+use super::{
+    NOWHERE, Start, circumstances, guarded, mapping, python, recording, system, thread, tt_metal,
+};
 use crate::ops::ThreadState;
 use crate::process::SpinGuard;
-use crate::recorder::{Recorder, kind_block};
+use crate::recorder::{Circumstances, Recorder, kind_block};
 use crate::registry::{KindShape, NewAllocator, Registry};
 
 pub(super) use device::{
@@ -61,7 +63,9 @@ pub(super) fn allocate(
         }
         let block = kind_block(allocator, facts.kind);
         thread.block.set(u32::try_from(block).unwrap_or(0));
-        recorder.allocated(allocator, &facts, circumstances(recorder.process, thread, stack));
+        let calls = python::stack(recorder);
+        let now = circumstances(recorder.process, thread, stack);
+        recorder.allocated(allocator, &facts, Circumstances { stack: calls, ..now });
         if thread.origin.get() == Origin::Trace {
             thread.trace_bytes.set(thread.trace_bytes.get() + facts.bytes_per_bank);
         }
@@ -110,6 +114,7 @@ impl Drop for FailedAllocation {
             }
             let (facts, banks) = tt_metal::refused(this, &facts);
             let now = circumstances(recorder.process, thread, stack);
+            let now = Circumstances { stack: python::stack(recorder), ..now };
             recorder.failed(
                 allocator,
                 &facts,

@@ -21,8 +21,9 @@ use ttmem_segment::layout::{
 use ttmem_segment::{AgentState, Identity, Off, OffStep, Reader};
 
 use super::off::because;
-use super::{fork, hooks, places, program_api, system, tt_metal};
+use super::{fork, hooks, places, program_api, python, system, tt_metal};
 use crate::process::{Phase, Process};
+use crate::recorder::Recorder;
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(null_mut());
 
@@ -148,6 +149,7 @@ pub(super) fn start(process: &'static Process) -> Result<(), Off> {
     for (word, value) in words[identity::FIRST..].iter().zip(owner.identity.to_words()) {
         word.store(value.to_le(), Ordering::Relaxed);
     }
+    python::enter(process, Recorder { process, words }, python::prepare());
     words[fixed::MAGIC].store(header[fixed::MAGIC].to_le(), Ordering::Release);
     note_exit();
     fork::prepare();

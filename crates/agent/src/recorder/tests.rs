@@ -11,7 +11,7 @@ use crate::refresh::{self, Ask};
 use crate::registry::{KindShape, NewAllocator, Registry};
 
 const NOW: Circumstances =
-    Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain, queue: u8::MAX };
+    Circumstances { time: 5, thread: 1, name: 0, origin: Origin::Plain, queue: u8::MAX, stack: 0 };
 
 const ALLOCATOR: NewAllocator = NewAllocator {
     pointer: 0x1000,

@@ -29,6 +29,7 @@ impl Segment {
         image.put(0, &head.to_words(&plan));
         self.put_counters(&mut image);
         self.programs.put(&mut image);
+        self.put_calls(&mut image);
         for (index, chip) in self.chips.iter().enumerate() {
             image.put_entry(Section::Chips, index, &chip.to_words());
         }

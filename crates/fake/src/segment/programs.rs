@@ -278,6 +278,7 @@ impl Segment {
             tags: buffer.map(|buffer| buffer.tags),
             event: self.events.len() as u64,
             chips: footprint.chips,
+            stacks: [self.stack, buffer.map_or(0, |buffer| buffer.stack)],
         });
         self.time += STEP;
         self

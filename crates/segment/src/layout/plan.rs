@@ -42,8 +42,8 @@ impl Plan {
     /// First word of the buffers.
     pub const FIRST_BUFFER_WORD: usize = Self::FIRST_FAILURE_WORD + FAILURES * FAILURE_WORDS;
 
-    /// Divides at most `limit` bytes. What the small tables leave is shared by buffers (a third at most), programs (a
-    /// fifth at most) and events, each a power of two.
+    /// Divides at most `limit` bytes. What the small tables leave is shared by stacks (a twelfth at most), buffers (a third
+    /// at most), programs (a fifth at most) and events, each a power of two.
     #[must_use]
     pub fn within(limit: usize) -> Self {
         let limit = limit.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES) / WORD_BYTES;
@@ -51,13 +51,17 @@ impl Plan {
         let buffers = power_of_two_within(left / 3 / BUFFER_WORDS);
         let rest = left - buffers * BUFFER_WORDS;
         let events = |words: usize| power_of_two_within(words / EVENT_WORDS);
+        let mut stacks = Stacks::within(left / 12);
         let mut programs = Programs::within(left / 5);
-        // Rather fewer programs than half of the events.
-        while programs.footprints > MIN_FOOTPRINTS && events(rest - programs.words()) < events(rest)
-        {
+        // Rather fewer stacks and programs than half of the events.
+        let is_short = |taken: usize| events(rest - taken) < events(rest);
+        while stacks.stacks > MIN_STACKS && is_short(programs.words() + stacks.words()) {
+            stacks.stacks /= 2;
+        }
+        while programs.footprints > MIN_FOOTPRINTS && is_short(programs.words() + stacks.words()) {
             programs.footprints /= 2;
         }
-        let events = events(rest - programs.words());
+        let events = events(rest - programs.words() - stacks.words());
 
         let mut plan = Self::default();
         let mut next = HEADER_BYTES / WORD_BYTES;
@@ -75,6 +79,8 @@ impl Plan {
             TRACES,
             trace_parts,
             REFUSALS,
+            stacks.functions(),
+            stacks.stacks,
         ];
         for (section, entries) in Section::ALL.into_iter().zip(entries) {
             let table = Table { first_word: next, entry_words: section.entry_words(), entries };
@@ -119,6 +125,28 @@ impl Programs {
     }
 }
 
+/// The capacity of the tables of stacks, as a number of stacks that is a power of two.
+#[derive(Clone, Copy)]
+struct Stacks {
+    stacks: usize,
+}
+
+impl Stacks {
+    fn within(words: usize) -> Self {
+        let per_stack = STACK_WORDS + FUNCTION_WORDS / 2;
+        // An index of a stack has 16 bits.
+        Self { stacks: power_of_two_within(words / per_stack).min(1 << 16) }
+    }
+
+    fn functions(self) -> usize {
+        (self.stacks / 2).min(MAX_FUNCTIONS)
+    }
+
+    fn words(self) -> usize {
+        self.stacks * STACK_WORDS + self.functions() * FUNCTION_WORDS
+    }
+}
+
 fn power_of_two_within(value: usize) -> usize {
     value.checked_ilog2().map_or(0, |bits| 1 << bits)
 }
@@ -128,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_plan_stays_within_8_mib_and_holds_32768_buffers_and_65536_events() {
+    fn the_default_plan_holds_32768_buffers_and_65536_events() {
         let plan = Plan::within(DEFAULT_SEGMENT_BYTES);
         assert!(plan.segment_bytes <= DEFAULT_SEGMENT_BYTES);
         assert_eq!(plan.table(Section::Buffers).entries, 32_768);
@@ -136,6 +164,8 @@ mod tests {
         assert_eq!(plan.table(Section::Footprints).entries, 2048);
         assert_eq!(plan.table(Section::Parts).entries, 16_384);
         assert_eq!(plan.table(Section::Dispatches).entries, 8192);
+        assert_eq!(plan.table(Section::Functions).entries, 1024);
+        assert_eq!(plan.table(Section::Stacks).entries, 2048);
     }
 
     #[test]
@@ -147,7 +177,7 @@ mod tests {
                 let table = plan.table(section);
                 assert_eq!(table.first_word, next);
                 assert_eq!(table.first_word % 8, 0);
-                assert!(table.entries >= MIN_FOOTPRINTS);
+                assert!(table.entries >= MIN_STACKS / 2);
                 next = table.entry(table.entries);
             }
             assert_eq!(plan.segment_bytes, next * WORD_BYTES);

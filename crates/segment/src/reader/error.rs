@@ -19,7 +19,7 @@ pub enum SegmentError {
     NotReady,
     /// It does not begin as a segment does.
     NotASegment,
-    /// Another major version.
+    /// A later major version.
     Version {
         /// Major version of the segment.
         major: u16,
@@ -47,7 +47,7 @@ impl fmt::Display for SegmentError {
             Self::NotASegment => formatter.write_str("it is not a segment of the ttmem agent"),
             Self::Version { major, minor } => write!(
                 formatter,
-                "it is version {major}.{minor} and this ttmem reads {MAJOR}.x; use the ttmem that came with the agent"
+                "it is version {major}.{minor} and this ttmem reads versions up to {MAJOR}.x; use the ttmem that came with the agent"
             ),
             Self::Sparse { needed, reserved } => write!(
                 formatter,

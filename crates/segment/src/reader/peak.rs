@@ -5,7 +5,8 @@ use super::super::contents::Peak;
 use super::super::entry::{EventEntry, live_from_word};
 use super::super::layout::{Section, kind};
 use super::super::owner::PeakOrigin;
-use super::{View, ring_place};
+use super::View;
+use super::entries::ring_place;
 
 impl View<'_> {
     /// The highest peak of a kind, and what led there. `first` is the first word of the kind's block.

@@ -13,7 +13,8 @@ use super::super::programs::{
     Dispatch, Kernel, Placement, ProgramFootprint, ProgramLosses, Programs, Refusal, Trace,
 };
 use super::super::vocabulary::{DispatchKind, PartKind};
-use super::{View, nonzero, ring_place};
+use super::entries::ring_place;
+use super::{View, nonzero};
 
 /// Command queue where none is known.
 const NO_QUEUE: u8 = 255;
@@ -277,6 +278,7 @@ impl View<'_> {
             limit: nonzero(entry.limit),
             buffer: entry.tags.map(|tags| self.refusing_buffer(entry, tags)),
             event: entry.event,
+            stack: self.stack(entry.stacks[0]),
         }
     }
 
@@ -297,6 +299,7 @@ impl View<'_> {
             time,
             thread: entry.thread,
             op: self.op(tags.name),
+            stack: self.stack(entry.stacks[1]),
         }
     }
 }

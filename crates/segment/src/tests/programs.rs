@@ -78,6 +78,7 @@ pub(super) const REFUSAL: RefusalEntry = RefusalEntry {
     tags: Some(TAGS),
     event: 18,
     chips: 3,
+    stacks: [3, 0],
 };
 
 impl Image {
@@ -159,7 +160,7 @@ fn parts_of_another_footprint_and_half_written_ones_make_it_torn() {
 #[test]
 fn a_segment_of_version_1_1_has_no_programs() {
     let mut image = Image::full();
-    image.0[fixed::VERSION] -= 1 << 16;
+    image.0[fixed::VERSION] = image.0[fixed::VERSION] & !0xffff_ffff | 1 << 16 | 1;
     image.0[fixed::CHECKSUM] = u64::from(entry::checksum(&image.0[1..fixed::CHECKSUM]));
     for word in fixed::PROGRAM_SECTIONS..fixed::WORDS {
         image.0[word] = 0;

@@ -7,7 +7,7 @@ use ttmem_segment::layout::{BUFFER_WORDS, Plan, counter};
 use ttmem_segment::program::{NO_FOOTPRINT, PartEntry, RefusalEntry};
 use ttmem_segment::{BufferKind, CoreRange, Hook, PartKind, RefusalKind};
 
-use super::super::{Start, circumstances, guarded, program_api, tt_metal};
+use super::super::{Start, circumstances, guarded, program_api, python, tt_metal};
 use super::program::{Target, lock, placements, record};
 use super::{note, stack_of};
 use crate::programs::ProgramSlot;
@@ -95,6 +95,7 @@ fn refused(recorder: Recorder<'_>, now: Circumstances) -> RefusalEntry {
         tags: None,
         event: recorder.events(),
         chips: 0,
+        stacks: [python::stack(recorder), 0],
     }
 }
 
@@ -140,6 +141,7 @@ impl Limits {
                     [held.address, bytes, held.requested, held.sequence, held.time]
                 }),
                 tags: buffer.map(|held| held.tags),
+                stacks: [entry.stacks[0], buffer.map_or(0, |held| held.stack)],
                 ..entry
             };
         }

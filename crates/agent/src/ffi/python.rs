@@ -1,0 +1,198 @@
+//! The Python interpreter of this process: where it is, and the memory that its frames are in.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+use libc::c_void;
+use ttmem_segment::StackState;
+use ttmem_segment::layout::counter;
+
+use super::symbols::Symbol;
+use crate::process::Process;
+use crate::recorder::Recorder;
+use crate::stacks::{self, Interpreter, LAYOUTS, Layout, Memory, Types, Unreadable};
+
+/// Stacks that are read with a check of every address, before the interpreter is trusted.
+const CHECKED_STACKS: u32 = 16;
+/// `tp_basicsize` of `object`, at this offset of a type: 16 but in builds for debugging and without the GIL, whose objects
+/// have another form.
+const OBJECT_BYTES: (u64, u64) = (32, 16);
+
+/// The interpreter.
+#[derive(Debug)]
+struct Python {
+    /// `PyGILState_GetThisThreadState`: a look at a variable of the thread, which needs no GIL.
+    thread_state: unsafe extern "C" fn() -> *mut c_void,
+    /// `Py_IsInitialized`: false from the moment on that the interpreter ends.
+    is_initialized: unsafe extern "C" fn() -> c_int,
+    layout: &'static Layout,
+    types: Types,
+}
+
+static PYTHON: OnceLock<Result<Python, StackState>> = OnceLock::new();
+
+/// Looks for the interpreter. Returns why stacks are recorded, or not.
+pub(super) fn prepare() -> StackState {
+    if std::env::var("TTMEM_STACKS").is_ok_and(|value| value.trim() == "0") {
+        return StackState::Off;
+    }
+    PYTHON.get_or_init(find).as_ref().err().copied().unwrap_or(StackState::Recorded)
+}
+
+fn find() -> Result<Python, StackState> {
+    static THREAD_STATE: Symbol = Symbol::global(c"PyGILState_GetThisThreadState");
+    static IS_INITIALIZED: Symbol = Symbol::global(c"Py_IsInitialized");
+    static VERSION: Symbol = Symbol::global(c"Py_GetVersion");
+    static OBJECT: Symbol = Symbol::global(c"PyBaseObject_Type");
+    static CODE: Symbol = Symbol::global(c"PyCode_Type");
+    static TEXT: Symbol = Symbol::global(c"PyUnicode_Type");
+    static BYTES: Symbol = Symbol::global(c"PyBytes_Type");
+    let get = |symbol: &Symbol| symbol.get().ok_or(StackState::NoInterpreter);
+    let address = |symbol: &Symbol| Ok(get(symbol)?.expose_provenance() as u64);
+    let (thread_state, is_initialized, version) =
+        (get(&THREAD_STATE)?, get(&IS_INITIALIZED)?, get(&VERSION)?);
+    // SAFETY: the C API gives the function of this name this type.
+    let version = unsafe {
+        std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(version)
+    };
+    // SAFETY: it takes no arguments, and needs neither GIL nor interpreter.
+    let version = unsafe { version() };
+    // SAFETY: it returns a text that ends in a zero and is never changed.
+    let version = unsafe { CStr::from_ptr(version) };
+    let minor = minor(version.to_bytes());
+    let layout = LAYOUTS.iter().find(|layout| Some(layout.minor) == minor);
+    let (offset, bytes) = OBJECT_BYTES;
+    let is_usual = Checked.word(address(&OBJECT)? + offset) == Some(bytes);
+    let layout = layout.filter(|_| is_usual).ok_or(StackState::UnknownVersion)?;
+    Ok(Python {
+        // SAFETY: the C API gives the function of this name this type.
+        thread_state: unsafe {
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_void>(thread_state)
+        },
+        // SAFETY: as above.
+        is_initialized: unsafe {
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(is_initialized)
+        },
+        layout,
+        types: Types { code: address(&CODE)?, text: address(&TEXT)?, bytes: address(&BYTES)? },
+    })
+}
+
+/// The 12 of `3.12.1 (main, ...`.
+fn minor(version: &[u8]) -> Option<u32> {
+    let version = std::str::from_utf8(version).ok()?;
+    version.strip_prefix("3.")?.split('.').next()?.parse().ok()
+}
+
+/// Index of the stack of this thread in the segment; 0 if it is not known.
+#[inline]
+pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
+    let process = recorder.process;
+    if process.stack_state.load(Ordering::Relaxed) != StackState::Recorded as u8 {
+        return 0;
+    }
+    let Some(Ok(python)) = PYTHON.get() else { return 0 };
+    match python.stack(recorder) {
+        Ok(stack) => stack,
+        Err(Unreadable) => {
+            enter(process, recorder, StackState::Unreadable);
+            0
+        }
+    }
+}
+
+/// Notes why stacks are recorded, or not.
+pub(super) fn enter(process: &Process, recorder: Recorder<'_>, state: StackState) {
+    process.stack_state.store(state as u8, Ordering::Relaxed);
+    recorder.words[counter::STACK_STATE].store(state as u64, Ordering::Relaxed);
+}
+
+impl Python {
+    #[inline]
+    fn stack(&self, recorder: Recorder<'_>) -> Result<u16, Unreadable> {
+        // SAFETY: it takes no arguments and needs no GIL.
+        if unsafe { (self.is_initialized)() } == 0 {
+            return Ok(0);
+        }
+        // SAFETY: as above.
+        let thread = unsafe { (self.thread_state)() };
+        if thread.is_null() {
+            return Ok(0);
+        }
+        let thread = thread.expose_provenance() as u64;
+        let checked = &recorder.process.checked_stacks;
+        if checked.load(Ordering::Relaxed) < CHECKED_STACKS {
+            checked.fetch_add(1, Ordering::Relaxed);
+            return stacks::intern(recorder, &self.with(Checked), thread);
+        }
+        stacks::intern(recorder, &self.with(Direct), thread)
+    }
+
+    fn with<M>(&self, memory: M) -> Interpreter<M> {
+        Interpreter { memory, layout: self.layout, types: self.types }
+    }
+}
+
+/// Memory that the kernel reads: an address where nothing is, is an error.
+#[derive(Clone, Copy, Debug)]
+struct Checked;
+
+impl Memory for Checked {
+    fn word(&self, address: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.bytes(address, &mut bytes).then(|| u64::from_ne_bytes(bytes))
+    }
+
+    fn bytes(&self, address: u64, into: &mut [u8]) -> bool {
+        let Ok(address) = usize::try_from(address) else { return false };
+        let count = into.len();
+        let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: count };
+        let remote =
+            libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: count };
+        let Ok(pid) = libc::pid_t::try_from(std::process::id()) else { return false };
+        // SAFETY: the kernel writes at most the bytes of `into`, and checks the other address.
+        let read =
+            unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+        usize::try_from(read).is_ok_and(|read| read == count)
+    }
+}
+
+/// Memory that is read as it is.
+#[derive(Clone, Copy, Debug)]
+struct Direct;
+
+impl Memory for Direct {
+    #[inline(always)]
+    fn word(&self, address: u64) -> Option<u64> {
+        let pointer: *const u64 = std::ptr::with_exposed_provenance(usize::try_from(address).ok()?);
+        // SAFETY: the address is in a frame of this thread, which keeps its code alive and is not changed while the thread
+        // is in TT-Metal, or in code that such a frame keeps. Objects of that form were read with checks before, and
+        // every code is compared with its type before anything else of it is read.
+        Some(unsafe { pointer.read_unaligned() })
+    }
+
+    #[inline]
+    fn bytes(&self, address: u64, into: &mut [u8]) -> bool {
+        // Rare: only what is new is read like this.
+        Checked.bytes(address, into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_and_no_address_without_memory() {
+        assert_eq!(minor(b"3.12.1 (main, Jan 1 2024)"), Some(12));
+        assert_eq!(minor(b"3.10.13+ (default)"), Some(10));
+        assert_eq!(minor(b"4.0"), None);
+        let value = 0x1234_5678_9abc_def0_u64;
+        let address = (&raw const value).expose_provenance() as u64;
+        assert_eq!(Checked.word(address), Some(value));
+        assert_eq!(Direct.word(address), Some(value));
+        assert_eq!(Checked.word(8), None);
+        assert!(!Direct.bytes(8, &mut [0; 4]));
+    }
+}
