@@ -219,7 +219,7 @@ fn switched_off(Off { step, errno }: Off, shared: &Path) -> String {
         OffStep::Reserve | OffStep::Create if errno == Errno::NOSPC.raw_os_error() => {
             let free = room(shared).map(|room| format!(" ({room} bytes free)")).unwrap_or_default();
             format!(
-                "/dev/shm is full{free} and the agent's segment takes 8 MiB; free some, mount it larger, or set \
+                "/dev/shm is full{free} and the agent's segment takes 9 MiB; free some, mount it larger, or set \
                  TTMEM_SEGMENT_MB=1"
             )
         }
@@ -232,11 +232,11 @@ fn switched_off(Off { step, errno }: Off, shared: &Path) -> String {
             "its agent cannot create a segment in /dev/shm ({}); make /dev/shm a tmpfs that its user may write to",
             error()
         ),
-        OffStep::Limit => "its limit on the size of files (ulimit -f) is below the segment's 8 MiB; raise it, or set \
+        OffStep::Limit => "its limit on the size of files (ulimit -f) is below the segment's 9 MiB; raise it, or set \
              TTMEM_SEGMENT_MB=1"
             .to_owned(),
         OffStep::Reserve => format!(
-            "its agent cannot reserve 8 MiB in /dev/shm ({}); mount a tmpfs there, or set TTMEM_SEGMENT_MB=1",
+            "its agent cannot reserve 9 MiB in /dev/shm ({}); mount a tmpfs there, or set TTMEM_SEGMENT_MB=1",
             error()
         ),
         OffStep::Map => format!(
