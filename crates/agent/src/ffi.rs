@@ -16,6 +16,7 @@ mod cxx;
 mod fork;
 mod handlers;
 mod hooks;
+mod kernel_api;
 mod mapping;
 mod objects;
 mod off;

@@ -33,6 +33,20 @@ pub struct Segment {
     pub losses: Losses,
 }
 
+impl Segment {
+    /// The reason that programs were dispatched whose footprints are not recorded.
+    #[must_use]
+    pub fn unknown_programs(&self) -> &'static str {
+        if !self.header.accessors.contains(Accessor::CircularBuffers) {
+            "this release of TT-Metal does not export what programs place in L1; ttnn 0.72 and later do"
+        } else if self.programs.losses.footprints_dropped > 0 {
+            "a program was dispatched that the segment had no room for; TTMEM_SEGMENT_MB keeps more"
+        } else {
+            "a program was dispatched that TT-Metal placed without a call that the agent sees"
+        }
+    }
+}
+
 /// Whose segment it is, and how the agent fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -226,11 +226,13 @@ pub enum Accessor {
     Grid = 14,
     /// `MeshDevice::get_trace_buffers_size`: the bytes of all live traces.
     TraceBytes = 15,
+    /// `Kernel::process_scratchpad_binding_handles`: the scratchpads of a kernel, from 0.76.
+    Scratchpads = 16,
 }
 
 impl Accessor {
     /// All of them, by number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CircularBuffers,
         Self::CircularBufferAddress,
         Self::DataflowBufferCores,
@@ -247,6 +249,7 @@ impl Accessor {
         Self::L1Size,
         Self::Grid,
         Self::TraceBytes,
+        Self::Scratchpads,
     ];
 
     /// Its bit in the set of the header.
@@ -275,6 +278,7 @@ impl Accessor {
             Self::L1Size => "MeshDevice::l1_size_per_core",
             Self::Grid => "MeshDevice::compute_with_storage_grid_size",
             Self::TraceBytes => "MeshDevice::get_trace_buffers_size",
+            Self::Scratchpads => "Kernel::process_scratchpad_binding_handles",
         }
     }
 }

@@ -70,6 +70,13 @@ impl ProgramFootprint {
         placements
     }
 
+    /// The circular buffers and dataflow buffers on a core, by address: the placements without scratchpads. They are what
+    /// L1 itself lists.
+    pub fn circular_buffers_on(&self, core: (u16, u16)) -> impl Iterator<Item = &Placement> {
+        let placements = self.placements_on(core).into_iter();
+        placements.filter(|placement| placement.kind != PartKind::Scratchpad)
+    }
+
     /// Text of all kernels on a core. `None` if TT-Metal does not say how long one of them is.
     #[must_use]
     pub fn kernel_text_on(&self, core: (u16, u16)) -> Option<u64> {

@@ -7,7 +7,7 @@ use ttmem_segment::{Accessor, CoreRange};
 
 use super::cxx::{bytes, nodes, owned_words, release};
 use super::symbols::Symbol;
-use super::tt_metal::{MANY, call, copy_of, delete};
+use super::tt_metal::{MANY, call, copy_of};
 use crate::programs::{mix, rectangles};
 
 static CIRCULAR_BUFFERS: Symbol =
@@ -33,14 +33,6 @@ static TENSOR_BUFFER: Symbol = Symbol::new(c"_ZNK2tt8tt_metal10MeshTensor11mesh_
 static REFERENCE_BUFFER: Symbol =
     Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshBuffer20get_reference_bufferEv");
 static PROGRAM_ID: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6detail11ProgramImpl6get_idEv");
-static KERNELS: Symbol = Symbol::new(c"_ZN2tt8tt_metal6detail11ProgramImpl11get_kernelsEj");
-static KERNEL_ON_CORE: Symbol =
-    Symbol::new(c"_ZNK2tt8tt_metal6Kernel18is_on_logical_coreERKNS_7xy_pairE");
-static KERNEL_NAME: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Kernel4nameB5cxx11Ev");
-static KERNEL_TEXT: Symbol =
-    Symbol::new(c"_ZNK2tt8tt_metal6Kernel22get_binary_packed_sizeEPNS0_7IDeviceEi");
-static COMPUTE_KERNEL: Symbol = Symbol::new(c"_ZTVN2tt8tt_metal13ComputeKernelE");
-static DATA_MOVEMENT_KERNEL: Symbol = Symbol::new(c"_ZTVN2tt8tt_metal18DataMovementKernelE");
 static CONFIG_SIZE: Symbol =
     Symbol::new(c"_ZN2tt8tt_metal6detail11ProgramImpl23get_program_config_sizeEj");
 static SEMAPHORES: Symbol = Symbol::new(
@@ -67,19 +59,18 @@ const SIDE: u16 = 20;
 /// Indexes of circular buffers that are tried: no release has more.
 const BUFFER_INDEXES: u32 = 64;
 /// Programmable core type of worker cores.
-const WORKERS: u32 = 0;
+pub(super) const WORKERS: u32 = 0;
 
 /// Bit set of the functions that TT-Metal's library exports.
 pub(super) fn resolved() -> u64 {
     let pairs = [
-        (Accessor::CircularBuffers, &CIRCULAR_BUFFERS),
+        (
+            Accessor::CircularBuffers,
+            if lists_circular_buffers() { &CIRCULAR_BUFFERS } else { &RETURNS_SPAN },
+        ),
         (Accessor::CircularBufferAddress, &ADDRESS),
         (Accessor::DataflowBufferCores, &DATAFLOW_ON_CORE),
         (Accessor::ProgramId, &PROGRAM_ID),
-        (Accessor::Kernels, &KERNELS),
-        (Accessor::KernelCores, &KERNEL_ON_CORE),
-        (Accessor::KernelName, &KERNEL_NAME),
-        (Accessor::KernelText, &KERNEL_TEXT),
         (Accessor::ConfigSize, &CONFIG_SIZE),
         (Accessor::SemaphoreSize, &SEMAPHORES),
         (Accessor::Programs, &PROGRAMS),
@@ -90,7 +81,7 @@ pub(super) fn resolved() -> u64 {
         (Accessor::TraceBytes, &TRACE_BYTES),
     ];
     let exported = pairs.iter().filter(|(_, symbol)| symbol.get().is_some());
-    exported.map(|(accessor, _)| accessor.bit()).sum()
+    exported.map(|(accessor, _)| accessor.bit()).sum::<u64>() | super::kernel_api::resolved()
 }
 
 /// A circular buffer of a program.
@@ -124,6 +115,12 @@ pub(super) fn addresses(program: u64) -> u64 {
         .fold(1, |hash, object| mix(hash, u64::from(address_of(object).unwrap_or(0))))
 }
 
+/// Can the circular buffers of a program be listed? Before 0.72, where the other function is missing, the result is not
+/// known to be a span.
+pub(super) fn lists_circular_buffers() -> bool {
+    RETURNS_SPAN.get().is_some() && CIRCULAR_BUFFERS.get().is_some()
+}
+
 /// Addresses of the objects.
 fn circular_buffer_objects(program: u64) -> impl Iterator<Item = u64> {
     /// A `std::span`.
@@ -132,7 +129,6 @@ fn circular_buffer_objects(program: u64) -> impl Iterator<Item = u64> {
         start: u64,
         length: u64,
     }
-    // Before 0.72, where the other function is missing, the result is not known to be a span.
     let span = RETURNS_SPAN.get().and_then(|_| call!(CIRCULAR_BUFFERS, fn(u64) -> Span, program));
     let Span { start: mut next, length } = span.unwrap_or(Span { start: 0, length: 0 });
     let end = next.saturating_add(length.min(MANY as u64) * 16);
@@ -161,7 +157,7 @@ fn bytes_of(object: u64) -> Option<u32> {
 }
 
 /// The cores for which a member function of one core says yes.
-fn cores_of(symbol: &Symbol, object: u64) -> Vec<CoreRange> {
+pub(super) fn cores_of(symbol: &Symbol, object: u64) -> Vec<CoreRange> {
     let is_on = |x: u16, y: u16| {
         let core = [u64::from(x), u64::from(y)];
         call!(symbol, fn(u64, *const [u64; 2]) -> bool, object, &raw const core) == Some(true)
@@ -277,69 +273,6 @@ pub(super) fn tensor_memory(tensor: u64) -> Option<(u32, u32)> {
 /// TT-Metal's number of a program; 0 where it does not say.
 pub(super) fn program_id(program: u64) -> u64 {
     call!(PROGRAM_ID, fn(u64) -> u64, program).unwrap_or(0)
-}
-
-/// A kernel of a program.
-#[derive(Clone, Debug)]
-pub(super) struct KernelFacts {
-    /// Its name, empty where TT-Metal does not say.
-    pub(super) name: Vec<u8>,
-    /// Bytes of text in all its processors, where TT-Metal says so.
-    pub(super) text: Option<u32>,
-    /// Cores.
-    pub(super) cores: Vec<CoreRange>,
-}
-
-/// The kernels of a compiled program on worker cores, in the order of their numbers. `device` is a chip, not a mesh.
-pub(super) fn kernels(program: u64, device: Option<u64>) -> Vec<KernelFacts> {
-    let Some(map) = call!(KERNELS, fn(u64, u32) -> u64, program, WORKERS) else {
-        return Vec::new();
-    };
-    let mut objects: Vec<(u32, u64)> = nodes(map)
-        .map(|node| {
-            // SAFETY: a node has the address of the next one, the kernel's number, and the shared pointer.
-            let words = unsafe { *(node as *const [u64; 3]) };
-            ((words[1] & 0xffff_ffff) as u32, words[2])
-        })
-        .filter(|(_, object)| *object != 0)
-        .collect();
-    objects.sort_unstable();
-    objects
-        .into_iter()
-        .map(|(_, object)| KernelFacts {
-            name: kernel_name(object).unwrap_or_default(),
-            text: device.and_then(|device| kernel_text(object, device)),
-            cores: cores_of(&KERNEL_ON_CORE, object),
-        })
-        .collect()
-}
-
-fn kernel_name(kernel: u64) -> Option<Vec<u8>> {
-    let mut string = [0_u64; 4];
-    let start = string.as_ptr() as u64;
-    call!(KERNEL_NAME, fn(*mut [u64; 4], u64), &raw mut string, kernel)?;
-    let name = bytes(string[0], string[1]);
-    if string[0] != start + 16 {
-        // It was too long for the string itself.
-        delete(string[0]);
-    }
-    Some(name)
-}
-
-/// Text of all processors of a kernel of a class that is known.
-fn kernel_text(kernel: u64, device: u64) -> Option<u32> {
-    // SAFETY: an object with virtual functions begins with the address of their table.
-    let table = unsafe { *(kernel as *const u64) };
-    let is = |symbol: &Symbol| symbol.get().is_some_and(|start| start as u64 + 16 == table);
-    let binaries = if is(&COMPUTE_KERNEL) {
-        3
-    } else if is(&DATA_MOVEMENT_KERNEL) {
-        1
-    } else {
-        return None;
-    };
-    let text = |index: i32| call!(KERNEL_TEXT, fn(u64, u64, i32) -> u32, kernel, device, index);
-    (0..binaries).map(text).sum()
 }
 
 /// Bytes of a program in the kernel configuration ring of a worker core, once its offsets are final.

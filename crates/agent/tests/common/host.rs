@@ -19,6 +19,8 @@ pub(crate) enum Form {
     Old,
     /// As before 0.66: classes have other names.
     Legacy,
+    /// As from 0.66 to 0.70: what the circular buffers of a program are returned as is not known.
+    BeforeSpan,
 }
 
 impl Form {
@@ -29,12 +31,13 @@ impl Form {
             Self::New => &[],
             Self::Old => &["-DOLD"],
             Self::Legacy => &["-DOLD", "-DLEGACY"],
+            Self::BeforeSpan => &["-DOLD", "-DBEFORE_SPAN"],
         }
     }
 
     /// Compiles it, once for all tests of a program.
     pub(crate) fn directory(self) -> &'static Path {
-        static BUILT: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
+        static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
         BUILT[self as usize].get_or_init(|| {
             let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
                 .join(format!("host-{}-{self:?}", env!("CARGO_CRATE_NAME")));

@@ -324,16 +324,21 @@ void host_times(int threads, int pairs, int count, double* mean, double* p99) {
 }
 
 #ifndef LEGACY
-// Makes a program on a rectangle of cores with buffers, one a word: its bytes, with d before them for a dataflow buffer, or
-// with @ before the name of a buffer whose memory it is. `config` is what it takes in the ring.
+// Makes a program on a rectangle of cores with buffers, one a word: its bytes, with d before them for a dataflow buffer, with
+// s before them for a scratchpad, or with @ before the name of a buffer whose memory it is. `config` is what it takes in the ring.
 void host_program(const char* name, const uint32_t* corners, uint32_t config, const char* const* parts, int count) {
     static uint64_t serial = 0;
     auto program = std::make_shared<detail::ProgramImpl>();
     program->id = ++serial;
     program->config_bytes = config;
     CoreRange cores{{corners[0], corners[1]}, {corners[2], corners[3]}};
+    auto kernel = std::make_shared<DataMovementKernel>();
     for (int index = 0; index < count; ++index) {
         std::string part = parts[index];
+        if (part[0] == 's') {
+            kernel->scratchpads.push_back(uint32_t(std::stoul(part.substr(1))));
+            continue;
+        }
         if (part[0] == 'd') {
             program->dataflow.emplace_back(cores, std::stoul(part.substr(1)));
             continue;
@@ -349,7 +354,6 @@ void host_program(const char* name, const uint32_t* corners, uint32_t config, co
         }
         program->buffers.push_back(buffer);
     }
-    auto kernel = std::make_shared<DataMovementKernel>();
     kernel->text = std::string("a_kernel_with_a_name_longer_than_a_short_string_of_") + name;
     kernel->cores = cores;
     kernel->bytes = 268;

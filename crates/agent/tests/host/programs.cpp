@@ -18,15 +18,23 @@ std::string Kernel::name() const { return text; }
 bool Kernel::is_on_logical_core(const xy_pair& core) const { return cores.contains(core); }
 uint32_t Kernel::get_binary_packed_size(IDevice*, int) const { return bytes; }
 DataMovementKernel::~DataMovementKernel() = default;
+void Kernel::process_scratchpad_binding_handles(const EachScratchpad& each) const {
+    for (uint32_t index = 0; index < scratchpads.size(); ++index) {
+        each("a_scratchpad", scratchpads[index], index, std::nullopt);
+    }
+}
+RuntimeArgsData& Kernel::common_runtime_args_data() { return arguments_data; }
 
 void GraphTracker::track_program(Program*, const IDevice*) {}
 void GraphTracker::track_allocate_cb(const CoreRangeSet&, uint64_t, uint64_t, bool, const IDevice*) {}
 
 namespace detail {
 
-ProgramImpl::~ProgramImpl() { deallocate_circular_buffers(); }
+ProgramImpl::~ProgramImpl() {}
 std::span<const std::shared_ptr<CircularBufferImpl>> ProgramImpl::circular_buffers() const { return buffers; }
+#ifndef BEFORE_SPAN
 void ProgramImpl::deallocate_circular_buffers() {}
+#endif
 void ProgramImpl::CircularBufferAllocator::mark_address(uint64_t address, uint64_t size, uint64_t) {
     regions.emplace_back(address, address + size);
 }
@@ -54,6 +62,18 @@ void ProgramImpl::allocate_dataflow_buffers(const IDevice*) {
     }
     placed = true;
 }
+void ProgramImpl::allocate_scratchpads(const IDevice*) {
+    for (auto& [_, kernel] : kernels) {
+        if (!kernel->arguments.empty()) {
+            continue;
+        }
+        for (uint32_t bytes : kernel->scratchpads) {
+            kernel->arguments.push_back(end);
+            end += bytes;
+        }
+        kernel->arguments_data = {kernel->arguments.data(), kernel->arguments.size()};
+    }
+}
 static void validate(ProgramImpl& program, const IDevice* device) {
     const auto& allocator = static_cast<const distributed::MeshDevice*>(device)->allocator_impl();
     auto lowest = allocator->get_lowest_occupied_l1_address(0);
@@ -76,6 +96,7 @@ void ProgramImpl::compile_and_allocate(IDevice* device, bool) {
     allocate_circular_buffers(device);
     validate_circular_buffer_region(device);
     allocate_dataflow_buffers(device);
+    allocate_scratchpads(device);
     validate_dataflow_buffer_region(device);
 }
 std::vector<CoreRange> ProgramImpl::dataflow_buffers_unique_coreranges() const {

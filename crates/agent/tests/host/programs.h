@@ -29,8 +29,21 @@ public:
     uint32_t own_address = 0;
 };
 
+struct RuntimeArgsData {
+    uint32_t* arguments = nullptr;
+    size_t count = 0;
+};
+class LLKMetadata {};
+
 class Kernel {
 public:
+    using EachScratchpad =
+        std::function<void(const std::string&, uint32_t, uint32_t, const std::optional<LLKMetadata>&)>;
+    void process_scratchpad_binding_handles(const EachScratchpad& each) const;
+    RuntimeArgsData& common_runtime_args_data();
+    std::vector<uint32_t> scratchpads;  // bytes; the address is the argument of the same index
+    std::vector<uint32_t> arguments;
+    RuntimeArgsData arguments_data;
     virtual ~Kernel() = default;
     std::string name() const;
     bool is_on_logical_core(const xy_pair& core) const;
@@ -56,8 +69,11 @@ public:
     ~ProgramImpl();
     std::span<const std::shared_ptr<CircularBufferImpl>> circular_buffers() const;
     void allocate_circular_buffers(const IDevice* device);
+#ifndef BEFORE_SPAN
     void deallocate_circular_buffers();
+#endif
     void allocate_dataflow_buffers(const IDevice* device);
+    void allocate_scratchpads(const IDevice* device);
     void validate_circular_buffer_region(const IDevice* device);
     void validate_dataflow_buffer_region(const IDevice* device);
     void compile_and_allocate(IDevice* device, bool force);

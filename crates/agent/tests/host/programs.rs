@@ -33,7 +33,7 @@ fn a_footprint_is_all_that_a_program_places() {
     for form in [Form::New, Form::Old] {
         let mut host = open(form);
         host.tell("allocate tensor 1 2048 64");
-        host.tell("program p 1 2 3 4 5120 4096 d8192 @tensor 64");
+        host.tell("program p 1 2 3 4 5120 4096 d8192 @tensor 64 s96 s32");
         assert_eq!(host.tell("dispatch p"), "0");
         let segment = host.segment();
         let programs = &segment.programs;
@@ -48,9 +48,12 @@ fn a_footprint_is_all_that_a_program_places() {
             (PartKind::CircularBuffer, tensor, 2048, true, cores),
             (PartKind::CircularBuffer, BASE + 4096, 64, false, cores),
             (PartKind::DataflowBuffer, BASE + 4160, 8192, false, cores),
+            (PartKind::Scratchpad, BASE + 12_352, 96, false, cores),
+            (PartKind::Scratchpad, BASE + 12_448, 32, false, cores),
         ];
         assert_eq!(placed, wanted);
-        assert_eq!(footprint.end_on((2, 3)), Some(BASE + 12_352));
+        assert_eq!(footprint.end_on((2, 3)), Some(BASE + 12_480));
+        assert_eq!(footprint.circular_buffers_on((2, 3)).count(), 4);
         assert_eq!((footprint.program, footprint.config_bytes), (1, Some(5120)));
         assert_eq!(footprint.semaphore_bytes, None);
         assert!(!segment.header.accessors.contains(Accessor::SemaphoreSize), "that is why");
@@ -284,4 +287,16 @@ fn what_does_not_fit_is_counted_and_nothing_is_guessed() {
     assert_eq!(programs.resident(0, (0, 0)), Resident::Unknown);
     host.tell("dispatch p3");
     assert_eq!(resident(&host.segment(), (0, 0)), [(BASE, 128)]);
+}
+
+#[test]
+fn a_release_that_does_not_list_circular_buffers_has_no_footprints() {
+    let mut host = open(Form::BeforeSpan);
+    host.tell("program p 0 0 7 7 64 4096");
+    host.tell("dispatch p");
+    let segment = host.segment();
+    assert!(!segment.header.accessors.contains(Accessor::CircularBuffers));
+    assert_eq!((segment.programs.footprints.len(), segment.programs.dispatched), (0, 1));
+    assert_eq!(segment.programs.resident(0, (0, 0)), Resident::Unknown);
+    assert!(segment.unknown_programs().contains("0.72"), "{}", segment.unknown_programs());
 }

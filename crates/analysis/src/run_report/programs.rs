@@ -6,7 +6,9 @@ mod traces;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use ttmem_segment::{Allocator, AllocatorRole, BufferKind, Placement, ProgramFootprint, Segment};
+use ttmem_segment::{
+    Allocator, AllocatorRole, BufferKind, PartKind, Placement, ProgramFootprint, Segment,
+};
 
 use super::ReportChip;
 use super::replay::{Replay, name};
@@ -30,8 +32,11 @@ pub struct Programs {
     pub traces: Option<Traces>,
     /// Dispatches in all, replays of traces included.
     pub dispatches: u64,
-    /// Dispatches of programs that had no room in the segment. They are in none of the figures.
+    /// Dispatches of programs whose placements are not known. They are in none of the figures.
     pub unknown_dispatches: u64,
+    /// The reason that there are such; `None` if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_reason: Option<&'static str>,
 }
 
 /// The highest use of L1 during a dispatch.
@@ -43,9 +48,10 @@ pub struct L1Peak {
     pub bytes: u64,
     /// Of these: tensors and other buffers of the allocator, in all banks.
     pub tensors: u64,
-    /// Of these: circular buffers, dataflow buffers and scratchpads that are not the memory of a tensor, on all cores
-    /// of the program.
+    /// Of these: circular buffers and dataflow buffers that are not the memory of a tensor, on all cores of the program.
     pub circular_buffers: u64,
+    /// Of these: scratchpads on all cores of the program.
+    pub scratchpads: u64,
     /// Of these: text of kernels on all cores of the program. `None` if this release of TT-Metal does not say it; then
     /// `bytes` does not contain it.
     pub kernels: Option<u64>,
@@ -74,6 +80,8 @@ pub struct OpL1 {
     pub circular_buffers: u64,
     /// Bytes of circular buffers per core that are the memory of a tensor.
     pub aliasing: u64,
+    /// Bytes of scratchpads per core.
+    pub scratchpads: u64,
     /// Bytes of kernel text per core; `None` if this release of TT-Metal does not say it.
     pub kernel_text: Option<u64>,
     /// Bytes of L1 tensors per core during a dispatch.
@@ -91,6 +99,8 @@ struct Measured<'a> {
     cores: u64,
     circular_buffers: u64,
     circular_buffers_in_all: u64,
+    scratchpads: u64,
+    scratchpads_in_all: u64,
     aliasing: u64,
     kernel_text: Option<u64>,
     kernels_in_all: Option<u64>,
@@ -114,6 +124,8 @@ pub(super) fn programs(replay: &Replay<'_>) -> Option<Programs> {
         traces: traces::traces(replay),
         dispatches: programs.dispatched,
         unknown_dispatches: programs.losses.unknown_dispatches,
+        unknown_reason: (programs.losses.unknown_dispatches > 0)
+            .then(|| replay.segment.unknown_programs()),
     })
 }
 
@@ -138,15 +150,21 @@ fn allocator<'a>(segment: &'a Segment, chips: &[usize]) -> Option<&'a Allocator>
 
 fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'a> {
     let allocator = allocator(segment, &footprint.chips);
-    let (mut circular_buffers, mut in_all, mut aliasing) = (0, 0_u64, 0);
+    let (mut circular_buffers, mut scratchpads, mut aliasing) = (0, 0, 0);
+    let (mut circular_buffers_in_all, mut scratchpads_in_all) = (0_u64, 0_u64);
     let (mut kernel_text, mut kernels_in_all) = (Some(0), Some(0_u64));
-    let mut end = None;
+    let (mut end, mut placed) = (None, 0_u64);
     let cores = cores(footprint);
     for core in &cores {
         let placements = footprint.placements_on(*core);
-        let own = covered(placements.iter().filter(|placement| !placement.is_backed));
+        let is_scratchpad = |it: &&&Placement| it.kind == PartKind::Scratchpad;
+        let scratch = covered(placements.iter().filter(is_scratchpad));
+        let own = covered(placements.iter().filter(|it| !it.is_backed && !is_scratchpad(it)));
+        placed = placed.max(own.saturating_add(scratch));
         circular_buffers = circular_buffers.max(own);
-        in_all = in_all.saturating_add(own);
+        circular_buffers_in_all = circular_buffers_in_all.saturating_add(own);
+        scratchpads = scratchpads.max(scratch);
+        scratchpads_in_all = scratchpads_in_all.saturating_add(scratch);
         aliasing = aliasing.max(covered(placements.iter().filter(|placement| placement.is_backed)));
         let text = footprint.kernel_text_on(*core);
         kernel_text = kernel_text.zip(text).map(|(most, text)| u64::max(most, text));
@@ -162,12 +180,13 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
         footprint,
         cores: cores.len() as u64,
         circular_buffers,
-        circular_buffers_in_all: in_all,
+        circular_buffers_in_all,
+        scratchpads,
+        scratchpads_in_all,
         aliasing,
         kernel_text,
         kernels_in_all,
-        peak: base
-            .map(|base| base.saturating_add(circular_buffers).saturating_add(footprint.l1_bytes)),
+        peak: base.map(|base| base.saturating_add(placed).saturating_add(footprint.l1_bytes)),
         headroom: above
             .zip(below)
             .map(|(above, below)| signed(above).saturating_sub(signed(below))),
@@ -207,6 +226,7 @@ fn ops(segment: &Segment, measured: &[Measured<'_>]) -> Vec<OpL1> {
         known.programs += 1;
         known.cores = known.cores.max(one.cores);
         known.circular_buffers = known.circular_buffers.max(one.circular_buffers);
+        known.scratchpads = known.scratchpads.max(one.scratchpads);
         known.aliasing = known.aliasing.max(one.aliasing);
         known.kernel_text = known.kernel_text.zip(one.kernel_text).map(|(a, b)| a.max(b));
         known.tensors = known.tensors.max(one.footprint.l1_bytes);
@@ -236,6 +256,7 @@ fn first(op: Option<String>, one: &Measured<'_>) -> OpL1 {
         programs: 0,
         cores: 0,
         circular_buffers: 0,
+        scratchpads: 0,
         aliasing: 0,
         kernel_text: one.kernel_text,
         tensors: 0,
@@ -270,12 +291,14 @@ fn peak(segment: &Segment, one: &Measured<'_>) -> L1Peak {
     let banks = allocator.map_or(0, |allocator| allocator.kind(BufferKind::L1).banks);
     let tensors = one.footprint.l1_bytes.saturating_mul(banks);
     let circular_buffers = one.circular_buffers_in_all;
-    let kernels = one.kernels_in_all;
+    let (scratchpads, kernels) = (one.scratchpads_in_all, one.kernels_in_all);
+    let parts = [tensors, circular_buffers, scratchpads, kernels.unwrap_or(0)];
     L1Peak {
         chips: Vec::new(),
-        bytes: tensors.saturating_add(circular_buffers).saturating_add(kernels.unwrap_or(0)),
+        bytes: parts.into_iter().fold(0, u64::saturating_add),
         tensors,
         circular_buffers,
+        scratchpads,
         kernels,
         bytes_per_core: one.peak,
         core_size: allocator.and_then(|allocator| allocator.l1_size),

@@ -8,7 +8,7 @@ use ttmem_model::facts::Field;
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
-use ttmem_segment::{ProgramFootprint, Programs, Segment};
+use ttmem_segment::{ProgramFootprint, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, main_allocator, trusted};
 use super::super::join::{Joined, JoinedChip, Writer};
@@ -88,12 +88,13 @@ fn of_segment(
     let newest_first = programs.newest_first(link.chip);
     let mut sums = Sums { kernels: Some(0), ..Sums::default() };
     for core in cores(columns, rows) {
-        let resident = resident_on(programs, &newest_first, link.chip, core)?;
+        let resident = resident_on(segment, &newest_first, link.chip, core)?;
         let buffers =
-            resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
+            resident.map_or_else(RangeSet::default, |footprint| circular_buffers(footprint, core));
+        let all = resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
         sums.circular_buffers = sums.circular_buffers.saturating_add(buffers.bytes());
         sums.aliasing = sums.aliasing.saturating_add(buffers.intersection(&tensors).bytes());
-        sums.used = sums.used.saturating_add(always.union(&buffers).bytes());
+        sums.used = sums.used.saturating_add(always.union(&all).bytes());
         let text = resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core));
         sums.kernels = sums.kernels.zip(text).map(|(sum, text)| sum.saturating_add(text));
     }
@@ -111,17 +112,17 @@ fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
 
 /// The program whose buffers are on a core.
 fn resident_on<'a>(
-    programs: &Programs,
+    segment: &Segment,
     newest_first: &[&'a ProgramFootprint],
     chip: usize,
     core: (u16, u16),
 ) -> Field<Option<&'a ProgramFootprint>> {
     let found = newest_first.iter().find(|footprint| footprint.is_on(core)).copied();
+    let programs = &segment.programs;
     let cleared = programs.cleared.get(chip).copied().unwrap_or(0);
     let newest = found.map_or(0, |footprint| footprint.last_dispatch);
     if programs.losses.last_unknown_dispatch > cleared.max(newest) {
-        let why = "a program was dispatched that the segment had no room for; TTMEM_SEGMENT_MB keeps more";
-        return Err(Missing::failed(why));
+        return Err(Missing::failed(segment.unknown_programs()));
     }
     match found {
         Some(footprint) if footprint.is_torn => {
@@ -202,8 +203,8 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
     let differs = |core: &Core| {
         let logical = core.logical?;
         let place = (u16::from(logical.x), u16::from(logical.y));
-        let recorded = resident_on(programs, &newest_first, index, place).ok()??;
-        let recorded: RangeSet = placements(recorded, place);
+        let recorded = resident_on(segment, &newest_first, index, place).ok()??;
+        let recorded: RangeSet = circular_buffers(recorded, place);
         let read = core.circular_buffers();
         (core.state != CoreState::Torn && read != recorded)
             .then(|| (place, read.bytes(), recorded.bytes()))
@@ -213,7 +214,13 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
     Some(Difference { core, read, recorded, cores: 1 + differences.count() as u64 })
 }
 
-/// The bytes that a program's circular buffers take on a core.
+/// The bytes that a program's circular buffers take on a core: what L1 lists. It does not list scratchpads.
+fn circular_buffers(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
+    let own = footprint.circular_buffers_on(core);
+    own.map(|placement| ByteRange::new(placement.address, placement.end())).collect()
+}
+
+/// The bytes that a program takes on a core: circular buffers and scratchpads.
 fn placements(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
     let own = footprint.placements_on(core);
     own.iter().map(|placement| ByteRange::new(placement.address, placement.end())).collect()

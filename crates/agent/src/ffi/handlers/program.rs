@@ -10,7 +10,7 @@ use ttmem_segment::program::{FootprintEntry, PartEntry};
 use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
 
 use super::super::{
-    Start, circumstances, guarded, mapping, program_api, recording, system, tt_metal,
+    Start, circumstances, guarded, kernel_api, mapping, program_api, recording, system, tt_metal,
 };
 use super::{note, note_call, stack_of};
 use crate::handover::Handover;
@@ -242,7 +242,7 @@ pub(super) fn record(
     now: Circumstances,
 ) -> Option<u32> {
     let Target { program, mesh, chips } = target;
-    if draft.is_unknown {
+    if draft.is_unknown || !program_api::lists_circular_buffers() {
         recorder.count(counter::FOOTPRINTS_DROPPED);
         return None;
     }
@@ -299,6 +299,10 @@ pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
         let backed = |cores| PartEntry { cores, is_backed: true, ..part };
         parts.extend(cores.into_iter().map(backed));
     }
+    for scratchpad in kernel_api::scratchpads(program) {
+        let part = part(PartKind::Scratchpad, scratchpad.address, scratchpad.bytes);
+        parts.extend(scratchpad.cores.iter().map(|cores| PartEntry { cores: *cores, ..part }));
+    }
     parts
 }
 
@@ -322,7 +326,7 @@ fn add_kernels(
     device: Option<u64>,
     parts: &mut Vec<PartEntry>,
 ) {
-    for kernel in program_api::kernels(program, device) {
+    for kernel in kernel_api::kernels(program, device) {
         let text = &kernel.name[..kernel.name.len().min(NAME_BYTES)];
         let name = match text {
             [] => 0,

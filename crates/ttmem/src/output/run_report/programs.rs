@@ -30,10 +30,13 @@ const COLUMNS: [Column; 8] = [
 
 /// Draws L1 by op, each figure of a core.
 pub(super) fn draw_ops(sheet: &mut Sheet<'_>, programs: &Programs) {
-    if programs.ops.is_empty() {
+    if programs.ops.is_empty() && programs.unknown_reason.is_none() {
         return;
     }
     heading(sheet, "L1 by op, per core");
+    if programs.ops.is_empty() {
+        return draw_unknown(sheet, programs);
+    }
     let page = sheet.page();
     let room = page.width.saturating_sub(2 + LEAST_OP);
     let columns = &COLUMNS[..(room / FIGURE).clamp(1, COLUMNS.len())];
@@ -61,11 +64,14 @@ pub(super) fn draw_ops(sheet: &mut Sheet<'_>, programs: &Programs) {
     if more > 0 {
         text(sheet, Role::Quiet, 2, &format!("{more} more; --json has all"));
     }
-    if programs.unknown_dispatches > 0 {
-        let note = format!(
-            "{} of {} dispatches were of programs that the segment had no room for; TTMEM_SEGMENT_MB keeps more",
-            programs.unknown_dispatches, programs.dispatches
-        );
+    draw_unknown(sheet, programs);
+}
+
+/// Draws how many dispatches are in none of the figures, and why.
+fn draw_unknown(sheet: &mut Sheet<'_>, programs: &Programs) {
+    if let Some(why) = programs.unknown_reason {
+        let (unknown, all) = (programs.unknown_dispatches, programs.dispatches);
+        let note = format!("the programs of {unknown} of {all} dispatches are not known: {why}");
         text(sheet, Role::Notice, 2, &note);
     }
 }
