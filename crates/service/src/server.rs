@@ -31,6 +31,10 @@ pub use view::without_commands;
 
 /// The most clients.
 const MAX_CLIENTS: usize = 256;
+/// The most clients of one user.
+const MAX_OF_USER: usize = 64;
+/// A state is old if the next one is this many microseconds later than three intervals.
+const OVERDUE_US: u64 = 2_000_000;
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -68,6 +72,8 @@ pub struct Server {
     peers: Vec<Peer>,
     views: BTreeMap<Viewer, View>,
     latest: Option<Arc<Snapshot>>,
+    /// When it was published, in microseconds that the machine was awake.
+    published_us: u64,
     history: History,
     dropped: u64,
 }
@@ -88,6 +94,7 @@ impl Server {
             peers: Vec::new(),
             views: BTreeMap::new(),
             latest: None,
+            published_us: 0,
             history,
             dropped: 0,
         })
@@ -119,6 +126,7 @@ impl Server {
             return;
         }
         self.latest = Some(Arc::clone(&snapshot));
+        self.published_us = Clock::System.marks().awake_us;
         let peers = &self.peers;
         self.views.retain(|viewer, _| peers.iter().any(|peer| sees(peer, *viewer)));
         for (viewer, view) in &mut self.views {
@@ -178,12 +186,33 @@ impl Server {
             let sees_all = self.options.share_commands || uid == 0 || uid == own;
             let viewer = if sees_all { Viewer::All } else { Viewer::User(uid) };
             let now = Clock::System.marks().awake_us;
-            match Peer::new(stream, viewer, now) {
-                Ok(peer) if self.peers.len() < MAX_CLIENTS => self.peers.push(peer),
-                Ok(mut peer) => peer.refuse("the server has too many clients"),
-                Err(_) => {}
+            let Ok(mut peer) = Peer::new(stream, viewer, uid, now) else { continue };
+            match self.make_room(uid) {
+                Ok(()) => self.peers.push(peer),
+                Err(why) => peer.refuse(why),
             }
         }
+    }
+
+    /// Makes room for a client of a user. Where there are too many, drops the oldest that has sent no greeting: of the same
+    /// user, or of the user with the most; else a client of a user with several, if this one has none.
+    fn make_room(&mut self, uid: u32) -> Result<(), &'static str> {
+        let count = |uid: u32| self.peers.iter().filter(|peer| peer.uid() == uid).count();
+        let own = count(uid);
+        if own < MAX_OF_USER && self.peers.len() < MAX_CLIENTS {
+            return Ok(());
+        }
+        let most = self.peers.iter().map(Peer::uid).max_by_key(|uid| count(*uid));
+        let user = if own >= MAX_OF_USER { uid } else { most.unwrap_or(uid) };
+        let is_its = |peer: &Peer| peer.uid() == user;
+        let idle = self.peers.iter().position(|peer| is_its(peer) && peer.is_idle());
+        let newest = || self.peers.iter().rposition(is_its).filter(|_| own == 0);
+        let Some(index) = idle.or_else(newest) else {
+            return Err("the server has too many clients of this user");
+        };
+        self.peers.remove(index).refuse("the server has too many clients");
+        self.dropped += 1;
+        Ok(())
     }
 
     fn receive(&mut self, now: u64) {
@@ -192,7 +221,13 @@ impl Server {
             Wish::Nothing => true,
             Wish::Begin { history_us } => {
                 self.begin(peer, history_us);
-                true
+                let Some(seconds) = self.overdue(now) else { return true };
+                // What is queued goes before the reason, if the client takes it.
+                let _is_there = peer.send();
+                peer.refuse(&format!(
+                    "its newest state is {seconds} s old, since a source does not answer"
+                ));
+                false
             }
             Wish::Leave => false,
             Wish::Refuse(why) => {
@@ -202,6 +237,14 @@ impl Server {
             }
         });
         self.peers = peers;
+    }
+
+    /// Returns the age of the newest state in seconds if it is too old to be served.
+    fn overdue(&self, now: u64) -> Option<u64> {
+        let interval = u64::try_from(self.options.interval.as_micros()).unwrap_or(u64::MAX);
+        let patience = interval.saturating_mul(3).saturating_add(OVERDUE_US);
+        let age = now.saturating_sub(self.published_us);
+        (self.latest.is_some() && age > patience).then_some(age / 1_000_000)
     }
 
     /// Greets a client, and sends the requested history as it is read, and then the whole state.

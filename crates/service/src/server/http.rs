@@ -3,19 +3,20 @@
 //! Written here because it is small: available crates bring a runtime or are unmaintained. Everything is bounded: bytes
 //! of a request, time of a connection, concurrent connections.
 
+mod connections;
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use ttmem_root::clock::{Clock, Stopwatch};
 
+use connections::{Connections, Place};
+
 /// The most bytes of a request, headers included.
 const MAX_REQUEST_BYTES: usize = 8192;
-/// The most concurrent connections. Others are asked to retry.
-const MAX_CONNECTIONS: usize = 16;
 /// The time limit for receiving a request, and for sending the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -66,11 +67,11 @@ pub trait Pages: Send + Sync {
 pub fn start(address: SocketAddr, pages: Arc<dyn Pages>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address)?;
     let bound = listener.local_addr()?;
-    let open = Arc::new(AtomicUsize::new(0));
+    let open = Connections::new(bound.port());
     thread::Builder::new().name("ttmem-http".to_owned()).spawn(move || {
-        for stream in listener.incoming() {
-            match stream {
-                Ok(stream) => take(stream, bound, &pages, &open),
+        loop {
+            match listener.accept() {
+                Ok((stream, from)) => take(stream, from, bound, &pages, &open),
                 // Out of file descriptors: open connections must end first.
                 Err(_) => thread::sleep(Duration::from_millis(100)),
             }
@@ -79,35 +80,32 @@ pub fn start(address: SocketAddr, pages: Arc<dyn Pages>) -> io::Result<SocketAdd
     Ok(bound)
 }
 
-/// One connection in the count of open ones.
-struct Open(Arc<AtomicUsize>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-fn take(stream: TcpStream, bound: SocketAddr, pages: &Arc<dyn Pages>, open: &Arc<AtomicUsize>) {
-    let before = open.fetch_add(1, Ordering::AcqRel);
-    let one = Open(Arc::clone(open));
-    if before >= MAX_CONNECTIONS {
+fn take(
+    stream: TcpStream,
+    from: SocketAddr,
+    bound: SocketAddr,
+    pages: &Arc<dyn Pages>,
+    open: &Arc<Connections>,
+) {
+    let Some(place) = open.admit(&stream, from) else {
         let busy = Response::text(503, "too many connections; retry later");
         // The peer may be gone.
         drop(stream.set_nonblocking(true).and_then(|()| reply(&stream, &busy, true)));
         return;
-    }
+    };
     let pages = Arc::clone(pages);
     let thread = thread::Builder::new().name("ttmem-request".to_owned());
-    // Without a thread the closure is dropped, and with it the connection and its count.
+    // Without a thread the closure is dropped, and with it the connection and its place.
     drop(thread.spawn(move || {
-        answer(&stream, bound, pages.as_ref());
-        drop(one);
+        answer(&stream, &place, bound, pages.as_ref());
+        drop(place);
     }));
 }
 
-fn answer(mut stream: &TcpStream, bound: SocketAddr, pages: &dyn Pages) {
-    let (response, with_body) = match read(stream) {
+fn answer(mut stream: &TcpStream, place: &Place, bound: SocketAddr, pages: &dyn Pages) {
+    let head = read(stream);
+    place.note_request();
+    let (response, with_body) = match head {
         Ok(head) => match parse(&head) {
             Ok((request, with_body)) if is_for_us(&request, bound) => {
                 (pages.respond(&request), with_body)

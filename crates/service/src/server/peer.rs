@@ -24,6 +24,7 @@ const MAX_HELLO_BYTES: usize = 4096;
 pub(super) struct Peer {
     stream: UnixStream,
     viewer: Viewer,
+    uid: u32,
     since: u64,
     /// The received part of its greeting.
     input: Vec<u8>,
@@ -57,11 +58,12 @@ pub(super) enum Wish {
 }
 
 impl Peer {
-    pub(super) fn new(stream: UnixStream, viewer: Viewer, now: u64) -> io::Result<Self> {
+    pub(super) fn new(stream: UnixStream, viewer: Viewer, uid: u32, now: u64) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,
             viewer,
+            uid,
             since: now,
             input: Vec::new(),
             phase: Phase::Greeting,
@@ -79,6 +81,16 @@ impl Peer {
     /// Returns its class of viewer.
     pub(super) fn viewer(&self) -> Viewer {
         self.viewer
+    }
+
+    /// Returns its user.
+    pub(super) fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// True if it has not sent its greeting.
+    pub(super) fn is_idle(&self) -> bool {
+        self.phase == Phase::Greeting
     }
 
     /// True if it receives changes.

@@ -1,12 +1,18 @@
 //! The socket of the server: its path, creation and removal.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+    PermissionsExt as _,
 };
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 /// The socket of a machine-wide server.
 pub const SYSTEM: &str = "/run/ttmem/ttmem.sock";
@@ -40,6 +46,8 @@ pub(super) struct Socket {
     path: PathBuf,
     /// Device and inode: another server may have put its own there since.
     identity: (u64, u64),
+    /// Held as long as the server runs, and released last.
+    _lock: Lock,
 }
 
 impl Socket {
@@ -48,9 +56,6 @@ impl Socket {
     /// # Errors
     /// If a server is running, or the socket cannot be created.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
-        if UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
         if fs::symlink_metadata(path).is_ok_and(|status| !status.file_type().is_socket()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -58,6 +63,14 @@ impl Socket {
             // Without a service manager the directory does not exist yet; if it cannot be created, the next step
             // reports it.
             drop(fs::DirBuilder::new().mode(0o755).create(folder));
+        }
+        let lock = Lock::take(path)?;
+        // A server of 0.1.0 has no lock. One that is stopped does not answer, and its queue may be full.
+        let is_free = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+        };
+        if connect(path).is_ok() || connect(path).is_err_and(|error| !is_free(&error)) {
+            return Err(io::ErrorKind::AddrInUse.into());
         }
         // Created under another name until its mode is set, so that no client connects before.
         let mut beside = path.as_os_str().to_owned();
@@ -72,7 +85,7 @@ impl Socket {
         match ready {
             Ok(identity) => {
                 remove_unfinished(path);
-                Ok(Self { listener, path: path.to_owned(), identity })
+                Ok(Self { listener, path: path.to_owned(), identity, _lock: lock })
             }
             Err(error) => {
                 // The first error is the one that matters.
@@ -80,6 +93,59 @@ impl Socket {
                 Err(error)
             }
         }
+    }
+}
+
+/// Connects without waiting: a server whose queue is full is there.
+///
+/// # Errors
+/// If nothing listens at the path, or its queue is full ([`io::ErrorKind::WouldBlock`]).
+pub(super) fn connect(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// The right to serve at a path: a locked file beside the socket. The kernel releases it when the server ends in any way.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AddrInUse`] if another server has it.
+    fn take(socket: &Path) -> io::Result<Self> {
+        let mut path = socket.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        loop {
+            let mut options = OpenOptions::new();
+            let file =
+                options.write(true).create(true).mode(0o600).custom_flags(flags).open(&path)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::AGAIN) => return Err(io::ErrorKind::AddrInUse.into()),
+                Err(error) => return Err(error.into()),
+            }
+            let own = file.metadata().map(|status| (status.dev(), status.ino()))?;
+            // The server before may have removed it in between.
+            if identity(&path).is_ok_and(|there| there == own) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A file that cannot be removed is locked by the next server.
+        drop(fs::remove_file(&self.path));
     }
 }
 
@@ -98,7 +164,7 @@ fn remove_unfinished(path: &Path) {
             number.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()));
         let is_dead = || {
             is_there(&entry.path())
-                && UnixStream::connect(entry.path())
+                && connect(&entry.path())
                     .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
         };
         if is_ours && is_dead() {

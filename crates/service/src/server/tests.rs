@@ -220,3 +220,62 @@ fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
 fn rounds() -> usize {
     std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
 }
+
+#[test]
+fn one_user_does_not_hold_every_place_and_silent_clients_give_way() {
+    let mut stage = Stage::new();
+    stage.publish();
+    let socket = stage.server.socket().to_owned();
+    let mut silent = Vec::new();
+    for _ in 0..2 * MAX_OF_USER {
+        silent.push(UnixStream::connect(&socket).unwrap());
+        // The queue of the kernel is shorter.
+        stage.server.serve_until(0).unwrap();
+    }
+    assert_eq!(stage.server.clients(), MAX_OF_USER);
+    let connect = |socket: &Path| Client::connect(socket, Duration::ZERO).map(|_client| ());
+    stage.serve_while(connect).unwrap();
+    drop(silent);
+}
+
+#[test]
+fn an_old_state_is_served_to_nobody() {
+    let mut stage = Stage::new();
+    stage.publish();
+    let connect = |socket: &Path| {
+        Client::connect(socket, Duration::ZERO).and_then(|mut client| client.snapshot())
+    };
+    stage.serve_while(connect).unwrap();
+    stage.server.published_us = stage.server.published_us.saturating_sub(10_000_000);
+    match stage.serve_while(connect) {
+        Err(ClientError::Refused(why)) => assert!(why.contains("s old"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    stage.publish();
+    stage.serve_while(connect).unwrap();
+}
+
+#[test]
+fn one_of_two_servers_at_once_serves_also_where_the_first_is_stopped() {
+    let stage = Stage::new();
+    let socket = stage.server.socket().to_owned();
+    // Its queue is full and it accepts no client.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = socket::connect(&socket) {
+        waiting.push(stream);
+    }
+    let options = Options { socket: socket.clone(), ..stage.server.options.clone() };
+    let bind = |options: Options| Server::bind(options, Root::memory(ttmem_root::Tree::new()));
+    let second = bind(options.clone()).unwrap_err();
+    assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+    drop(stage);
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { socket: folder.path().join("ttmem.sock"), ..options };
+    let servers: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| bind(options.clone()))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(servers.iter().filter(|server| server.is_ok()).count(), 1);
+    drop(servers);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}

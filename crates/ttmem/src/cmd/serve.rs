@@ -5,6 +5,7 @@ mod sampling;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -124,16 +125,17 @@ fn page(interval_us: u64) -> String {
     html::live("ttmem", (interval_us / 1000).max(250)).unwrap_or_default()
 }
 
-/// The pages over HTTP. The user of a request is unknown, so command lines are omitted unless they are shared.
+/// The pages over HTTP. The user of a request is unknown, so command lines are omitted.
 #[derive(Debug)]
 struct Site {
     latest: RwLock<Option<Arc<Snapshot>>>,
+    /// When it was published, in microseconds that the machine was awake.
+    published_us: AtomicU64,
     /// The series that the page begins with; `None` without HTTP.
     series: Option<Mutex<Series>>,
     page: String,
-    /// The age in microseconds from which `/healthz` fails.
+    /// The age in microseconds from which a snapshot is not served.
     patience_us: u64,
-    share_commands: bool,
     processes: Processes,
 }
 
@@ -143,21 +145,28 @@ impl Site {
             u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
         Self {
             latest: RwLock::new(None),
+            published_us: AtomicU64::new(0),
             series: args.http.map(|_address| Mutex::new(Series::new(HISTORY_COLUMNS))),
             page: page(interval),
             patience_us: interval.saturating_mul(3).saturating_add(2_000_000),
-            share_commands: args.share_commands,
             processes: if args.process_metrics { Processes::Shown } else { Processes::Hidden },
         }
     }
 
     fn publish(&self, snapshot: &Snapshot) {
-        let shown =
-            if self.share_commands { snapshot.clone() } else { without_commands(snapshot, None) };
+        let shown = without_commands(snapshot, None);
         if let Some(series) = &self.series {
             series.lock().unwrap_or_else(PoisonError::into_inner).push(&shown);
         }
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
+        self.published_us.store(Clock::System.marks().awake_us, Ordering::Release);
+    }
+
+    /// Returns the age of the newest snapshot in seconds if it is too old to be served.
+    fn overdue(&self) -> Option<u64> {
+        let now = Clock::System.marks().awake_us;
+        let age = now.saturating_sub(self.published_us.load(Ordering::Acquire));
+        (age > self.patience_us).then_some(age / 1_000_000)
     }
 
     fn latest(&self) -> Option<Arc<Snapshot>> {
@@ -170,6 +179,13 @@ impl Pages for Site {
         let Some(snapshot) = self.latest() else {
             return Response::text(503, "no sample was taken yet");
         };
+        let is_current =
+            matches!(request.path.as_str(), "/metrics" | "/api/v1/snapshot" | "/healthz");
+        if let Some(seconds) = self.overdue().filter(|_| is_current) {
+            let text =
+                format!("the last sample is {seconds} s old, since a source does not answer");
+            return Response::text(503, &text);
+        }
         match request.path.as_str() {
             "/metrics" => {
                 let format = Format::accepted(&request.accept);
@@ -190,15 +206,7 @@ impl Pages for Site {
                     Err(_) => Response::text(503, "the history cannot be written"),
                 }
             }
-            "/healthz" => {
-                let age = Clock::System.now().micros_since(snapshot.time_us);
-                let is_fresh = age <= self.patience_us || snapshot.demo;
-                if is_fresh {
-                    Response::text(200, "ok")
-                } else {
-                    Response::text(503, &format!("the last sample is {} s old", age / 1_000_000))
-                }
-            }
+            "/healthz" => Response::text(200, "ok"),
             "/" => {
                 let body = self.page.clone().into_bytes();
                 Response { status: 200, content_type: "text/html; charset=utf-8", body }
@@ -207,6 +215,49 @@ impl Pages for Site {
                 404,
                 "not found; the pages are /, /metrics, /api/v1/snapshot, /api/v1/history and /healthz",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_model::snapshot::Process;
+
+    use super::*;
+
+    fn site(patience_us: u64) -> Site {
+        Site {
+            latest: RwLock::new(None),
+            published_us: AtomicU64::new(0),
+            series: None,
+            page: String::new(),
+            patience_us,
+            processes: Processes::Shown,
+        }
+    }
+
+    fn ask(site: &Site, path: &str) -> Response {
+        let request = Request { path: path.to_owned(), accept: String::new(), host: None };
+        site.respond(&request)
+    }
+
+    #[test]
+    fn an_old_snapshot_is_not_served_and_no_command_line_ever() {
+        let mut snapshot = ttmem_sources::Collector::demo().snapshot();
+        for process in &mut snapshot.processes {
+            *process = Process { command: "secret".to_owned(), ..process.clone() };
+        }
+        let (fresh, old) = (site(u64::MAX), site(0));
+        for path in ["/metrics", "/api/v1/snapshot", "/healthz"] {
+            assert_eq!(ask(&fresh, path).status, 503, "{path} before the first");
+            fresh.publish(&snapshot);
+            let answer = ask(&fresh, path);
+            assert_eq!(answer.status, 200, "{path}");
+            assert!(!String::from_utf8_lossy(&answer.body).contains("secret"), "{path}");
+            old.publish(&snapshot);
+            old.published_us.store(0, Ordering::Release);
+            assert_eq!(ask(&old, path).status, 503, "{path}");
+            *fresh.latest.write().unwrap() = None;
         }
     }
 }
