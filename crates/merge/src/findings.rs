@@ -4,7 +4,7 @@ mod devices;
 
 use std::collections::BTreeMap;
 
-use ttmem_model::facts::{Facts, ProcessFacts, RegionContent};
+use ttmem_model::facts::{Bounded, Excess, Facts, ProcessFacts, RegionContent};
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::MissingReason;
 use ttmem_model::{Bytes, ChipId, Kind, Pid};
@@ -36,6 +36,7 @@ pub(super) fn find(
     findings.extend(tracking_switched_off(joined));
     findings.extend(agent::find(joined, amounts));
     findings.extend(chips_that_went(joined, previous));
+    findings.extend(joined.facts.excess.iter().map(excess));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }
@@ -81,6 +82,27 @@ fn chips_that_went(joined: &Joined<'_>, previous: Option<&Facts>) -> Vec<Finding
             )
         })
         .collect()
+}
+
+/// One user has too much of something.
+fn excess(excess: &Excess) -> Finding {
+    let Excess { what, user, directory, count, read } = excess;
+    let whose = user.as_deref().map_or("all users together", |user| user);
+    let place = if directory.is_empty() { String::new() } else { format!(" in {directory}") };
+    let verb = if user.is_some() { "has" } else { "have" };
+    let remedy = match (what, user) {
+        (Bounded::Segments, _) => {
+            "figures of the rest are not shown; ttmem doctor --clean removes those of ended processes, some at a time"
+        }
+        (_, None) => "figures of the rest are not shown; ask for the rest to be removed",
+        _ => "figures of the rest are not shown; ask that user to remove what is not needed",
+    };
+    Subject { chip: None, pid: None }.finding(
+        "too-many",
+        Severity::Warning,
+        format!("{whose} {verb} {count} {}{place}, of which ttmem reads {read}", what.label()),
+        remedy,
+    )
 }
 
 /// Counters that cannot be true.
@@ -251,13 +273,22 @@ fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
     format!("{} on {noun} {}", amounts.join(", "), chips.join(", "))
 }
 
+/// The most files of one user of which each has a finding of its own; the others share one.
+pub(super) const FINDINGS_OF_USER: usize = 4;
+
 fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
     let mut denied: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+    let mut unusable: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut findings = Vec::new();
     for (place, region) in joined.facts.regions.iter().enumerate() {
         let Err(missing) = &region.content else { continue };
         if missing.reason == MissingReason::Denied {
             denied.entry(region.user.as_deref()).or_default().push(place);
+            continue;
+        }
+        let count = unusable.entry(region.user.as_deref()).or_default();
+        *count += 1;
+        if *count > FINDINGS_OF_USER {
             continue;
         }
         let remedy = match missing.reason {
@@ -276,7 +307,29 @@ fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
         findings.push(subject.finding("region-unusable", Severity::Warning, text, remedy));
     }
     findings.extend(denied.into_iter().map(|(user, places)| denied_regions(joined, user, &places)));
+    findings.extend(more_unusable("region-unusable", "regions", unusable));
     findings
+}
+
+/// One finding for the files of each user beyond [`FINDINGS_OF_USER`].
+pub(super) fn more_unusable(
+    id: &str,
+    what: &str,
+    counts: BTreeMap<Option<&str>, usize>,
+) -> Vec<Finding> {
+    let too_many = counts.into_iter().filter(|(_, count)| *count > FINDINGS_OF_USER);
+    too_many
+        .map(|(user, count)| {
+            let (whose, more) = (user.unwrap_or("another user"), count - FINDINGS_OF_USER);
+            let text = format!("{more} more {what} of {whose} are unusable");
+            Subject { chip: None, pid: None }.finding(
+                id,
+                Severity::Warning,
+                text,
+                "their numbers are not shown; remove them once their processes have ended",
+            )
+        })
+        .collect()
 }
 
 /// One finding for all the regions of one user.

@@ -447,3 +447,25 @@ fn processes_that_see_different_devices_do_not_mix_up_the_chips() {
     assert_eq!(regions, ids);
     assert_eq!(used(&snapshot.chips[2])[0], Some(2 * BYTES.dram));
 }
+
+#[test]
+fn the_files_of_one_user_are_a_few_findings_and_change_no_figure() {
+    let mut tree = fake::Host::n150().into_tree();
+    let users = "alice:x:1000:1000::/:/bin/sh\neve:x:666:666::/:/bin/sh";
+    tree.put_line("/etc/passwd", users);
+    for number in 0..2000 {
+        let entry = || ttmem_root::Entry::File { bytes: b"x".to_vec(), uid: 666 };
+        tree.put(format!("/dev/shm/tt_device_{}_memory", 1_000_000 + number), entry());
+        tree.put(format!("/dev/shm/ttmem-{}-7", 1_000_000 + number), entry());
+    }
+    let flooded = snapshot(tree);
+    let quiet = snapshot(fake::Host::n150().into_tree());
+    assert_eq!(flooded.chips[0].memory, quiet.chips[0].memory);
+    assert_eq!(flooded.processes, quiet.processes);
+    let ids = finding_ids(&flooded);
+    let of = |wanted: &str| ids.iter().filter(|id| **id == wanted).count();
+    assert_eq!((of("region-unusable"), of("segment-unusable"), of("too-many")), (5, 5, 2));
+    let texts: Vec<&str> = flooded.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert!(texts.contains(&"eve has 2000 agent segments in /dev/shm, of which ttmem reads 256"));
+    assert!(texts.contains(&"252 more regions of eve are unusable"), "{texts:?}");
+}

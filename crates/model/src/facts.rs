@@ -39,6 +39,8 @@ pub struct Facts {
     pub l1: Vec<L1Facts>,
     /// The processes that any of the above names and that run.
     pub processes: BTreeMap<Pid, ProcessFacts>,
+    /// What is not read because one user has too much of it.
+    pub excess: Vec<Excess>,
     /// True if procfs hides other users' processes: one that is not to be found may run all the same.
     pub processes_hidden: bool,
     /// True if ttmem is not in the initial pid namespace: a process that is not to be found may run outside of its own.
@@ -247,6 +249,47 @@ pub struct RegionFile {
     pub read_at: Timestamp,
     /// The content.
     pub content: Field<RegionContent>,
+}
+
+/// What a user may have so many of that ttmem reads only some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bounded {
+    /// Memory regions in one directory.
+    Regions,
+    /// Segments of agents in one directory.
+    Segments,
+    /// Mount namespaces that may have a `/dev/shm` of their own.
+    MountNamespaces,
+    /// Sockets of simulated chips.
+    SimulatorSockets,
+}
+
+impl Bounded {
+    /// Returns the plural in a message.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Regions => "memory regions",
+            Self::Segments => "agent segments",
+            Self::MountNamespaces => "mount namespaces",
+            Self::SimulatorSockets => "sockets of simulated chips",
+        }
+    }
+}
+
+/// More of one user's than ttmem reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// What there is too much of.
+    pub what: Bounded,
+    /// The user: the name, or the number where no name is known; `None` for all users together.
+    pub user: Option<String>,
+    /// Where it is: a directory; empty if it is in no directory.
+    pub directory: String,
+    /// How many there are.
+    pub count: usize,
+    /// How many of them are read.
+    pub read: usize,
 }
 
 /// One segment of an agent, read or not.

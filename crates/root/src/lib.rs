@@ -76,6 +76,23 @@ pub struct Status {
     pub identity: (u64, u64),
 }
 
+/// The owner and age of a directory entry itself: of a link, not of its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryStatus {
+    /// The user who owns it, if known.
+    pub uid: Option<u32>,
+    /// The last change of the entry (`st_ctime`): nanoseconds since 1970; 0 for a host in memory.
+    pub changed_ns: i128,
+}
+
+impl EntryStatus {
+    fn of(status: &rustix::fs::Stat) -> Self {
+        let seconds = i128::from(status.st_ctime);
+        let changed_ns = seconds * 1_000_000_000 + i128::from(status.st_ctime_nsec);
+        Self { uid: Some(status.st_uid), changed_ns }
+    }
+}
+
 impl Status {
     fn of(status: &rustix::fs::Stat) -> Self {
         Self { uid: Some(status.st_uid), identity: (status.st_dev, status.st_ino) }
@@ -247,6 +264,24 @@ impl Root {
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
+    /// Returns the owner and age of a path without following a link at its end.
+    ///
+    /// # Errors
+    /// If the path does not exist.
+    pub fn entry_status(&self, path: &str) -> Result<EntryStatus, RootError> {
+        let status = match &self.place {
+            Place::Memory(tree) => tree.entry_status(path),
+            Place::System if regular::in_mount_namespace(path).is_none() => {
+                rustix::fs::lstat(path).map(|status| EntryStatus::of(&status))
+            }
+            Place::System | Place::Directory { .. } => self
+                .open(path, OFlags::PATH | OFlags::NOFOLLOW)
+                .and_then(|file| rustix::fs::fstat(&file))
+                .map(|status| EntryStatus::of(&status)),
+        };
+        status.map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
     /// Returns the access rights of a file without opening it. For a captured host, only whether it exists.
     #[must_use]
     pub fn access(&self, path: &str) -> Access {
@@ -397,6 +432,7 @@ mod tests {
         assert!(root.read("/sys/outside", 10).unwrap_err().is_absent());
         assert_eq!(root.link("/sys/inside").unwrap(), Path::new("/sys/version"));
         assert_eq!(root.list("/sys").unwrap(), ["inside", "outside", "version"]);
+        assert!(root.entry_status("/sys/outside").unwrap().changed_ns > 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::io::Errno;
 
 use super::regular::{IRREGULAR, RegularFile};
-use super::{File, Status};
+use super::{EntryStatus, File, Status};
 
 /// Links followed before a path counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -138,6 +138,17 @@ impl Tree {
         let size = bytes.len() as u64;
         let bytes = bytes.iter().copied().take(limit).collect();
         Ok(RegularFile { bytes, size, allocated: size, status: self.status(&path)? })
+    }
+
+    pub(super) fn entry_status(&self, path: &str) -> Result<EntryStatus, Errno> {
+        let path = self.resolve(path, false)?;
+        let uid = match self.entries.get(&path) {
+            Some(Entry::File { uid, .. }) => Some(*uid),
+            Some(_) => None,
+            None if self.is_directory(&path) => None,
+            None => return Err(Errno::NOENT),
+        };
+        Ok(EntryStatus { uid, changed_ns: 0 })
     }
 
     pub(super) fn status(&self, path: &str) -> Result<Status, Errno> {

@@ -8,7 +8,8 @@ use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
 
 use crate::port::image::{ImageError, SaveError};
-use crate::source::agent::{self, Depth};
+use crate::source::agent::{self, Depth, Segments};
+use crate::source::bound::bound_namespaces;
 use crate::source::kmd::KmdSource;
 use crate::source::kmd::windows::Windows;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
@@ -170,14 +171,17 @@ impl Collector {
         let mut devices = kmd.devices;
         let watch = clock.start();
         let holders = holders(&devices);
-        let namespaces = namespaces(root, &holders);
+        let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces(root, &holders));
         let memory = SharedMemory::list(root, &namespaces);
         let upstream = Upstream::read(root, clock, &memory);
-        let simulators = self.l1.find(root, &namespaces);
+        excess.extend(upstream.excess().iter().cloned());
+        let simulators = self.l1.find(root, clock, &namespaces);
         let (regions, upstream) = upstream.finish(watch.micros());
         // The map of a core needs every buffer.
         let depth = if self.l1.is_wanted() { Depth::Full } else { depth };
-        let (segments, agent) = agent::read(root, clock, &memory, depth);
+        let Segments { files: segments, excess: too_many, source: agent } =
+            agent::read(root, clock, &memory, depth);
+        excess.extend(too_many.into_iter().chain(self.l1.excess()));
         let mut processes = Processes::new(root);
         if !regions.is_empty() || !segments.is_empty() {
             // A process that opened a device since the list was read may have a slot already.
@@ -210,6 +214,7 @@ impl Collector {
             segments,
             l1: l1.chips,
             processes: processes_found,
+            excess,
             processes_hidden: process::are_hidden(root),
             processes_outside: process::is_in_inner_namespace(root),
         };

@@ -1,6 +1,7 @@
 //! The sources: each reads one kind of file and says what is in it, or why it could not be read.
 
 pub mod agent;
+pub(crate) mod bound;
 pub mod inspector;
 pub mod kmd;
 pub mod l1;

@@ -66,7 +66,7 @@ fn a_chip_is_decoded_as_its_capture_is_in_three_requests_a_core() {
 #[test]
 fn a_server_is_found_by_name_and_names_its_process() {
     let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
-    let found = find(&Root::directory(server.root()).unwrap());
+    let found = find(&Root::directory(server.root()).unwrap(), None);
     let [found] = &found[..] else { panic!("{found:?}") };
     assert_eq!((found.server, found.chip), (0, 0));
     assert_eq!(found.path, "/tmp/tt-umd-sim-server-0/tt-umd-sim-0.sock");

@@ -1,11 +1,14 @@
 //! Findings about agents, and about differences from the regions.
 
+use std::collections::BTreeMap;
+
+use ttmem_model::facts::SegmentFile;
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::{MissingReason, Reading};
 use ttmem_model::{Bytes, Kind, Pid};
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, BufferKind, Segment};
 
-use super::super::findings::Subject;
+use super::super::findings::{FINDINGS_OF_USER, Subject, more_unusable};
 use super::super::join::{Joined, JoinedChip, Writer};
 use super::super::l1;
 use super::super::memory::{Amounts, Owner, Usage};
@@ -49,34 +52,57 @@ fn differs_from_l1(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
 }
 
 fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
-    let finding = |file: &ttmem_model::facts::SegmentFile| {
-        let missing = file.content.as_ref().err()?;
-        let whose = file.user.as_deref().unwrap_or("another user");
-        let (id, text, remedy) = match missing.reason {
-            MissingReason::Denied => (
-                "segment-denied",
-                format!("{} belongs to {whose} and cannot be read", file.path),
-                "run ttmem as that user or as root: the agent makes segments with mode 0600",
-            ),
-            MissingReason::Unsupported => (
-                "segment-unusable",
-                format!("{}: {}", file.path, missing.detail),
-                "its numbers are not shown; start the process with the ttmem run of this version",
-            ),
-            _ if joined.facts.processes_outside => (
-                "segment-unusable",
-                format!("{}: {}", file.path, missing.detail),
-                "its numbers are not shown; ttmem doctor --clean on the host removes it once its process has ended",
-            ),
-            _ => (
-                "segment-unusable",
-                format!("{}: {}", file.path, missing.detail),
-                "its numbers are not shown; ttmem doctor --clean removes it once its process has ended",
-            ),
+    let mut denied: BTreeMap<Option<&str>, Vec<&SegmentFile>> = BTreeMap::new();
+    let mut unusable: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for file in &joined.facts.segments {
+        let Err(missing) = &file.content else { continue };
+        if missing.reason == MissingReason::Denied {
+            denied.entry(file.user.as_deref()).or_default().push(file);
+            continue;
+        }
+        let count = unusable.entry(file.user.as_deref()).or_default();
+        *count += 1;
+        if *count > FINDINGS_OF_USER {
+            continue;
+        }
+        let remedy = match missing.reason {
+            MissingReason::Unsupported => {
+                "its numbers are not shown; start the process with the ttmem run of this version"
+            }
+            _ if joined.facts.processes_outside => {
+                "its numbers are not shown; ttmem doctor --clean on the host removes it once its process has ended"
+            }
+            _ => {
+                "its numbers are not shown; ttmem doctor --clean removes it once its process has ended"
+            }
         };
-        Some(Subject::process(Pid(file.pid)).finding(id, Severity::Warning, text, remedy))
+        let text = format!("{}: {}", file.path, missing.detail);
+        let subject = Subject::process(Pid(file.pid));
+        findings.push(subject.finding("segment-unusable", Severity::Warning, text, remedy));
+    }
+    findings.extend(denied.into_iter().map(|(user, files)| denied_segments(user, &files)));
+    findings.extend(more_unusable("segment-unusable", "segments", unusable));
+    findings
+}
+
+/// One finding for all the segments of one user.
+fn denied_segments(user: Option<&str>, files: &[&SegmentFile]) -> Finding {
+    let whose = user.unwrap_or("another user");
+    let first = files.first().map(|file| file.path.as_str()).unwrap_or_default();
+    let (pid, text) = match files {
+        [file] => (Some(Pid(file.pid)), format!("{first} belongs to {whose} and cannot be read")),
+        files => {
+            let more = files.len() - 1;
+            (None, format!("{first} and {more} more belong to {whose} and cannot be read"))
+        }
     };
-    joined.facts.segments.iter().filter_map(finding).collect()
+    Subject { chip: None, pid }.finding(
+        "segment-denied",
+        Severity::Warning,
+        text,
+        "run ttmem as that user or as root: the agent makes segments with mode 0600",
+    )
 }
 
 /// Finds agents that are off or lost something.

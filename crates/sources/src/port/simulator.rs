@@ -143,6 +143,12 @@ impl SimulatorPort {
         self.connection.owner()
     }
 
+    /// The number of the user of that process.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        self.connection.user()
+    }
+
     /// Requests sent so far: one round trip each.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -174,6 +180,10 @@ impl SimulatorPort {
 impl L1Port for SimulatorPort {
     fn chip(&self) -> &PortChip {
         &self.chip
+    }
+
+    fn limit_time(&mut self, limit: Duration) {
+        self.connection.limit_time(limit);
     }
 
     fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError> {

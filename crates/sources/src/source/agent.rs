@@ -4,7 +4,7 @@
 //! never mapped: their writer may truncate them. Their words change while they are read; entries carry checksums, and a
 //! copy with torn entries is taken again.
 
-use ttmem_model::facts::{Field, SegmentFile};
+use ttmem_model::facts::{Bounded, Excess, Field, SegmentFile};
 use ttmem_model::reading::{Missing, MissingReason};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
@@ -13,8 +13,9 @@ use ttmem_segment::{
     Allocator, AllocatorRole, BufferKind, Reader, Segment, SegmentError, parse_file_name,
 };
 
-use crate::source::process::Users;
-use crate::source::shared_memory::SharedMemory;
+use crate::source::bound::{FILES_OF_USER, bound};
+use crate::source::process::{Users, pids};
+use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
 use ttmem_root::{RegularFile, Root, RootError};
 
@@ -34,19 +35,27 @@ pub enum Depth {
 /// Copies that are taken of a segment with torn entries before the best of them is good enough.
 const MAX_READS: usize = 4;
 
-/// The segments of one host, and how the source did as a whole.
-#[must_use]
-pub fn read(
-    root: &Root,
-    clock: Clock,
-    memory: &SharedMemory,
-    depth: Depth,
-) -> (Vec<SegmentFile>, Source) {
+/// What was found of segments.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    /// The segments of one host.
+    pub(crate) files: Vec<SegmentFile>,
+    /// What is not read because one user has too many.
+    pub(crate) excess: Vec<Excess>,
+    /// How the source did as a whole.
+    pub(crate) source: Source,
+}
+
+/// Reads the segments of one host.
+pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory, depth: Depth) -> Segments {
     let watch = clock.start();
     let mut users = Users::default();
     let mut segments = Vec::new();
+    let mut excess = Vec::new();
     for directory in &memory.directories {
-        for name in directory.names.iter().filter_map(|name| name.to_str()) {
+        let (names, too_many) = bound(root, directory, Bounded::Segments, names(root, directory));
+        excess.extend(too_many);
+        for name in names {
             let Some((pid, start_ticks)) = parse_file_name(name) else { continue };
             let path = format!("{}/{name}", directory.path);
             let Some((content, uid)) = read_segment(root, &path, (pid, start_ticks), depth) else {
@@ -66,7 +75,19 @@ pub fn read(
     }
     let (status, detail) = status(&segments);
     let source = Source { name: SourceName::Agent, status, detail, cost_us: watch.micros() };
-    (segments, source)
+    Segments { files: segments, excess, source }
+}
+
+/// The names of segments in a directory, each with whether a process of that number runs. Only where there are many it
+/// matters which processes run.
+fn names<'a>(root: &Root, directory: &'a Directory) -> Vec<(&'a str, bool)> {
+    let names = directory.names.iter().filter_map(|name| name.to_str());
+    let pid = |name| Some((name, parse_file_name(name)?.0));
+    let names: Vec<(&str, i32)> = names.filter_map(pid).collect();
+    let is_asked = names.len() > FILES_OF_USER && directory.through.is_empty();
+    let running = if is_asked { pids(root) } else { Vec::new() };
+    let runs = |pid| running.binary_search(&Pid(pid)).is_ok();
+    names.into_iter().map(|(name, pid)| (name, runs(pid))).collect()
 }
 
 /// Reads a segment and its owner; `None` if it was removed.
@@ -246,7 +267,7 @@ pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
         let inner = numbers.and_then(|numbers| numbers.split_ascii_whitespace().next_back());
         inner.and_then(|inner| inner.parse().ok()).is_some_and(|inner| wanted.contains(&inner))
     };
-    crate::source::process::pids(root)
+    pids(root)
         .into_iter()
         .filter(|pid| own.is_none() || namespace(&pid.to_string()) != own)
         .filter(is_wanted)
@@ -266,8 +287,8 @@ mod tests {
 
     fn detail(root: &Root) -> String {
         let memory = SharedMemory::list(root, &[]);
-        let (segments, _) = read(root, Clock::Fixed(Timestamp(0)), &memory, Depth::Full);
-        segments[0].content.as_ref().unwrap_err().detail.clone()
+        let segments = read(root, Clock::Fixed(Timestamp(0)), &memory, Depth::Full);
+        segments.files[0].content.as_ref().unwrap_err().detail.clone()
     }
 
     #[test]

@@ -6,19 +6,24 @@
 mod budget;
 mod device;
 mod firmware;
+mod late;
 mod simulated;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ttmem_model::facts::{Device, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts};
+use ttmem_model::facts::{
+    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts,
+};
 use ttmem_model::l1::{CoreState, KernelNames};
 use ttmem_model::reading::{Missing, SourceName};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{MissingReason, Pid};
 
 use self::budget::Budgeted;
+use self::late::Late;
 use super::inspector;
 use crate::l1::{Cost, OpenError, Reader, names};
 use crate::port::image::{ImageError, ImagePort, SaveError};
@@ -45,8 +50,19 @@ pub(crate) struct L1Source {
     chips: Vec<OpenChip>,
     /// Simulated chips that could not be opened in this pass.
     refused: Vec<simulated::Refused>,
+    /// Simulated chips that answered late.
+    late: Late,
+    /// What is not read because there are too many sockets.
+    excess: Option<Excess>,
+    /// What is left of the time that simulated chips may take in this pass.
+    left: Duration,
     is_demo: bool,
 }
+
+/// The time that all simulated chips that were found may take in a pass.
+const FOUND_LIMIT: Duration = Duration::from_millis(100);
+/// The time that they may take where L1 is asked for.
+const ASKED_LIMIT: Duration = Duration::from_secs(2);
 
 /// The result of one pass over L1.
 #[derive(Debug, Default)]
@@ -70,6 +86,8 @@ struct OpenChip {
     port: Box<dyn L1Port>,
     reader: Option<Reader>,
     kernels: Kernels,
+    /// True for a simulated chip whose socket the user names: it has as much time as it takes.
+    is_named: bool,
 }
 
 /// Where the names of a chip's kernels come from.
@@ -120,23 +138,35 @@ impl L1Source {
 
     /// Opens simulated chips that are new here, and says which processes run them. `pids` is one process of each other
     /// mount namespace.
-    pub(crate) fn find(&mut self, root: &Root, pids: &[Pid]) -> Vec<Pid> {
-        let named = self.request.simulator.as_deref();
-        self.refused = simulated::open(root, named, pids, &mut self.chips);
+    ///
+    /// Without being asked, ttmem connects to its own user's sockets only, and all of them get [`FOUND_LIMIT`] a pass.
+    pub(crate) fn find(&mut self, root: &Root, clock: Clock, pids: &[Pid]) -> Vec<Pid> {
+        let watch = Clock::System.start();
+        let is_asked = self.request.devices;
+        let limit = if is_asked { ASKED_LIMIT } else { FOUND_LIMIT };
+        let pass = simulated::Pass {
+            root,
+            now: clock.now(),
+            named: self.request.simulator.as_deref(),
+            all_users: is_asked && rustix::process::geteuid().is_root(),
+            limit,
+            pids,
+        };
+        (self.refused, self.excess) = simulated::open(&pass, &mut self.chips, &mut self.late);
+        self.left = limit.saturating_sub(Duration::from_micros(watch.micros()));
         self.chips.iter().flat_map(|chip| chip.kernels.pids()).copied().collect()
     }
 
-    /// Reads every chip. A chip whose port is broken is reopened at the next pass.
+    /// What the last pass did not read because there are too many sockets.
+    pub(crate) fn excess(&self) -> Option<Excess> {
+        self.excess.clone()
+    }
+
+    /// Reads every chip. A chip whose port is broken is reopened at a later pass.
     pub(crate) fn read(&mut self, host: Surroundings<'_>) -> L1Pass {
         let watch = host.clock.start();
         let budget = self.request.budget;
-        let mut chips: Vec<L1Facts> =
-            self.chips.iter_mut().map(|chip| chip.read(host, budget)).collect();
-        let mut read = chips.iter();
-        self.chips.retain(|chip| {
-            let is_well = read.next().is_some_and(|facts| facts.content.is_ok());
-            is_well || !matches!(chip.place, L1Place::Simulated { .. })
-        });
+        let mut chips = self.read_open_chips(host, budget);
         chips.extend(self.refused.drain(..).map(|refused| refused.facts(host.clock)));
         if self.request.devices {
             let is_there = |number| chips.iter().any(|chip| chip.place == L1Place::Device(number));
@@ -150,6 +180,30 @@ impl L1Source {
         let l1 = l1_source(&chips, self.request.devices, watch.micros());
         let inspector = inspector_source(&chips);
         L1Pass { sources: std::iter::once(l1).chain(inspector).collect(), chips }
+    }
+
+    fn read_open_chips(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Vec<L1Facts> {
+        let watch = Clock::System.start();
+        let (mut read, mut kept) = (Vec::new(), Vec::new());
+        for mut chip in self.chips.drain(..) {
+            let is_simulated = matches!(chip.place, L1Place::Simulated { .. });
+            if is_simulated && !chip.is_named {
+                let spent = Duration::from_micros(watch.micros());
+                chip.port.limit_time(self.left.saturating_sub(spent));
+            }
+            let facts = chip.read(host, budget);
+            let path = Path::new(&facts.port);
+            match &facts.content {
+                Err(why) if is_simulated => self.late.note(path, host.clock.now(), why.clone()),
+                _ => {
+                    self.late.forget(path);
+                    kept.push(chip);
+                }
+            }
+            read.push(facts);
+        }
+        self.chips = kept;
+        read
     }
 
     /// Saves the chips at these places as a capture, with the names of their kernels where they share them.
@@ -189,7 +243,7 @@ impl L1Source {
 
 impl OpenChip {
     fn new(place: L1Place, port: Box<dyn L1Port>, kernels: Kernels) -> Self {
-        Self { place, port, reader: None, kernels }
+        Self { place, port, reader: None, kernels, is_named: false }
     }
 
     fn read(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> L1Facts {

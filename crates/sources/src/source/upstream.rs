@@ -6,10 +6,11 @@
 mod layout;
 
 use ttmem_model::SourceName;
-use ttmem_model::facts::{Field, RegionContent, RegionFile};
+use ttmem_model::facts::{Bounded, Excess, Field, RegionContent, RegionFile};
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Source, SourceStatus};
 
+use crate::source::bound::bound;
 use crate::source::process::Users;
 use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
@@ -29,6 +30,8 @@ pub struct Upstream {
     denied: Vec<String>,
     /// Files whose names look like a region's and have no number in them.
     nameless: usize,
+    /// What is not read because one user has too many.
+    excess: Vec<Excess>,
     users: Users,
 }
 
@@ -51,28 +54,32 @@ impl Upstream {
         clock: Clock,
         directory: &Directory,
     ) {
-        for name in directory.names.iter().filter_map(|name| name.to_str()) {
-            let Some(id) = name.strip_prefix("tt_device_").and_then(|n| n.strip_suffix("_memory"))
-            else {
-                continue;
-            };
-            match id.parse() {
-                Ok(id) => {
-                    let path = format!("{}/{name}", directory.path);
-                    let Some((content, uid)) = read_region(root, settler, &path) else { continue };
-                    self.regions.push(RegionFile {
-                        path,
-                        id,
-                        through: directory.through.clone(),
-                        uid,
-                        user: uid.map(|uid| self.users.name(root, uid)),
-                        read_at: clock.now(),
-                        content,
-                    });
-                }
-                Err(_) => self.nameless += 1,
-            }
+        let names = directory.names.iter().filter_map(|name| name.to_str());
+        let names: Vec<&str> = names.filter(|name| number_in(name).is_some()).collect();
+        let numbered = names.iter().filter(|name| id_in(name).is_some());
+        let numbered: Vec<(&str, bool)> = numbered.map(|name| (*name, false)).collect();
+        self.nameless += names.len() - numbered.len();
+        let (names, excess) = bound(root, directory, Bounded::Regions, numbered);
+        self.excess.extend(excess);
+        for name in names {
+            let path = format!("{}/{name}", directory.path);
+            let Some(id) = id_in(name) else { continue };
+            let Some((content, uid)) = read_region(root, settler, &path) else { continue };
+            self.regions.push(RegionFile {
+                path,
+                id,
+                through: directory.through.clone(),
+                uid,
+                user: uid.map(|uid| self.users.name(root, uid)),
+                read_at: clock.now(),
+                content,
+            });
         }
+    }
+
+    /// What is not read because one user has too many regions.
+    pub(crate) fn excess(&self) -> &[Excess] {
+        &self.excess
     }
 
     /// Every region found, read or not.
@@ -120,6 +127,16 @@ impl Upstream {
         }
         (status, detail)
     }
+}
+
+/// The part of a region's name that should be a number; `None` if it is not named like a region.
+fn number_in(name: &str) -> Option<&str> {
+    name.strip_prefix("tt_device_")?.strip_suffix("_memory")
+}
+
+/// The number in a region's name.
+fn id_in(name: &str) -> Option<u64> {
+    number_in(name)?.parse().ok()
 }
 
 /// Reads a region and its owner; `None` if it was removed.

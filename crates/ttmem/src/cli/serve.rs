@@ -27,7 +27,7 @@ pub(crate) struct ServeArgs {
     /// Limit the memory of the history to SIZE.
     #[arg(long, value_name = "SIZE", default_value = "32MB")]
     pub(crate) history_size: Size,
-    /// Show the command lines of all users to all users.
+    /// Show the command lines of all users to all clients of the socket; HTTP never shows them.
     #[arg(long)]
     pub(crate) share_commands: bool,
     /// Export metrics of each process.

@@ -102,7 +102,7 @@ fn a_server_killed_at_any_moment_leaves_nothing_in_the_way() {
     // The next one takes its place, cleans up, and says the same.
     let mut child = spawn(command(folder.path(), &arguments));
     assert_eq!(held(&connect(&socket).unwrap().snapshot().unwrap()), truth);
-    assert_eq!(names(folder.path()), ["host", "s"]);
+    assert_eq!(names(folder.path()), ["host", "s", "s.lock"]);
     signal(&child, Signal::TERM);
     assert!(child.wait().unwrap().success());
     assert_eq!(names(folder.path()), ["host"]);

@@ -103,10 +103,13 @@ fn clients_and_pages_see_the_host() {
 }
 
 #[test]
-fn command_lines_and_processes_are_shown_when_asked_for() {
+fn processes_are_shown_when_asked_for_and_command_lines_to_clients_alone() {
     let serving = Serving::new(&["--share-commands", "--process-metrics"]);
     let (_, snapshot) = serving.get("/api/v1/snapshot", "");
-    assert!(snapshot.contains("pytest tests/test_llama.py"));
+    assert!(!snapshot.contains("pytest tests/test_llama.py"));
+    let mut client = Client::connect(&serving.socket(), Duration::ZERO).unwrap();
+    let shown = client.snapshot().unwrap();
+    assert!(shown.processes.iter().any(|process| process.command.contains("test_llama.py")));
     assert!(serving.get("/metrics", "").1.contains("tt_process_memory_used_bytes{"));
 }
 

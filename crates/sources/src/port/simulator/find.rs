@@ -6,8 +6,8 @@ use ttmem_model::Pid;
 
 use ttmem_root::Root;
 
-/// The most servers that are examined.
-const MAX_SOCKETS: usize = 4096;
+/// The most directories of servers that are examined.
+const MAX_SERVERS: usize = 256;
 
 /// A socket of a server, which may be stale.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,26 +20,31 @@ pub struct Found {
     pub path: String,
 }
 
-/// The sockets on this host, by server and chip. None if there are none, or `/tmp` cannot be read.
+/// The sockets on this host, by server and chip. None if there are none, or `/tmp` cannot be read. With a user, only
+/// those in directories that belong to that user.
 #[must_use]
-pub fn find(root: &Root) -> Vec<Found> {
-    find_below(root, "/tmp")
+pub fn find(root: &Root, user: Option<u32>) -> Vec<Found> {
+    find_below(root, "/tmp", user)
 }
 
 /// The sockets that a process sees in its `/tmp`, which is another one in a container. Takes the process's user or
 /// root.
 #[must_use]
-pub fn find_of_process(root: &Root, pid: Pid) -> Vec<Found> {
-    find_below(root, &format!("/proc/{pid}/root/tmp"))
+pub fn find_of_process(root: &Root, pid: Pid, user: Option<u32>) -> Vec<Found> {
+    find_below(root, &format!("/proc/{pid}/root/tmp"), user)
 }
 
-fn find_below(root: &Root, place: &str) -> Vec<Found> {
+fn find_below(root: &Root, place: &str, user: Option<u32>) -> Vec<Found> {
     let servers = numbered(root, place, "tt-umd-sim-server-", "");
-    let sockets = servers.into_iter().flat_map(|(server, directory)| {
+    let is_of_user = |(_, directory): &(u32, String)| {
+        user.is_none() || root.entry_status(directory).is_ok_and(|status| status.uid == user)
+    };
+    let sockets = servers.into_iter().filter(is_of_user).take(MAX_SERVERS);
+    let sockets = sockets.flat_map(|(server, directory)| {
         let chips = numbered(root, &directory, "tt-umd-sim-", ".sock");
         chips.into_iter().map(move |(chip, path)| Found { server, chip, path })
     });
-    let mut found: Vec<_> = sockets.take(MAX_SOCKETS).collect();
+    let mut found: Vec<_> = sockets.collect();
     found.sort();
     found
 }
@@ -79,12 +84,24 @@ mod tests {
         }
         tree.put("/tmp/tt-umd-sim-server-5", Entry::Link("/tmp/other".into()));
         let root = Root::memory(tree);
-        let found: Vec<_> = find(&root).into_iter().map(|it| (it.server, it.chip)).collect();
+        let found: Vec<_> = find(&root, None).into_iter().map(|it| (it.server, it.chip)).collect();
         assert_eq!(found, [(2, 0), (2, 3), (10, 0)]);
         assert_eq!(
-            find_of_process(&root, Pid(77))[0].path,
+            find_of_process(&root, Pid(77), None)[0].path,
             "/proc/77/root/tmp/tt-umd-sim-server-0/tt-umd-sim-0.sock"
         );
-        assert_eq!(find(&Root::memory(Tree::new())), []);
+        assert_eq!(find(&Root::memory(Tree::new()), None), []);
+    }
+
+    #[test]
+    fn the_sockets_of_one_user_are_those_in_that_users_directories() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = folder.path().join("tmp/tt-umd-sim-server-3");
+        std::fs::create_dir_all(&server).unwrap();
+        std::fs::write(server.join("tt-umd-sim-1.sock"), "").unwrap();
+        let root = Root::directory(folder.path()).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!(find(&root, Some(own)).len(), 1);
+        assert_eq!(find(&root, Some(own + 1)), []);
     }
 }

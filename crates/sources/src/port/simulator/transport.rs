@@ -23,6 +23,8 @@ use ttmem_root::clock::{Clock, Stopwatch};
 pub(super) struct Connection {
     socket: OwnedFd,
     timeout: Duration,
+    /// The time that all further exchanges may take together.
+    limit: Option<(Stopwatch, Duration)>,
 }
 
 /// The reason that an exchange failed. The connection is of no more use then: an answer that comes late would be taken
@@ -58,7 +60,7 @@ impl Connection {
             Err(Errno::NAMETOOLONG) => connect_by_directory(&socket, path)?,
             Err(errno) => return Err(errno),
         }
-        Ok(Self { socket, timeout })
+        Ok(Self { socket, timeout, limit: None })
     }
 
     /// The time limit of an exchange.
@@ -66,10 +68,20 @@ impl Connection {
         self.timeout
     }
 
+    /// Limits the time that all further exchanges may take together.
+    pub(super) fn limit_time(&mut self, limit: Duration) {
+        self.limit = Some((Clock::System.start(), limit));
+    }
+
     /// The process that made the socket, as we see it.
     pub(super) fn owner(&self) -> Option<Pid> {
         let peer = sockopt::socket_peercred(&self.socket).ok()?;
         Some(Pid(peer.pid.as_raw_nonzero().get()))
+    }
+
+    /// The number of the user of the process that made the socket.
+    pub(super) fn user(&self) -> Option<u32> {
+        sockopt::socket_peercred(&self.socket).ok().map(|peer| peer.uid.as_raw())
     }
 
     /// Sends a request and receives its answer of at most `limit` bytes, all within the timeout.
@@ -132,8 +144,12 @@ impl Connection {
     }
 
     fn remaining(&self, watch: Stopwatch) -> Result<Duration, Fault> {
-        let spent = Duration::from_micros(watch.micros());
-        self.timeout.checked_sub(spent).filter(|rest| !rest.is_zero()).ok_or(Fault::TimedOut)
+        let rest = |watch: Stopwatch, limit: Duration| {
+            limit.checked_sub(Duration::from_micros(watch.micros())).filter(|rest| !rest.is_zero())
+        };
+        let of_exchange = rest(watch, self.timeout).ok_or(Fault::TimedOut)?;
+        let of_all = self.limit.map(|(watch, limit)| rest(watch, limit).ok_or(Fault::TimedOut));
+        Ok(of_all.transpose()?.map_or(of_exchange, |rest| rest.min(of_exchange)))
     }
 }
 

@@ -1,13 +1,16 @@
 //! Simulated chips: the sockets of their servers, found or named.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ttmem_model::Pid;
-use ttmem_model::facts::{L1Facts, L1Place};
+use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Place};
 use ttmem_model::reading::Missing;
+use ttmem_model::{Pid, Timestamp};
 
+use super::late::Late;
 use super::{Kernels, OpenChip};
-use crate::port::simulator::{DEFAULT_TIMEOUT, SimulatorPort, find, find_of_process};
+use crate::port::simulator::{DEFAULT_TIMEOUT, Found, SimulatorPort, find, find_of_process};
+use crate::source::process::Users;
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Status};
 
@@ -27,48 +30,87 @@ pub(super) struct Refused {
     why: Missing,
 }
 
-/// Opens the chips behind the sockets that are not open yet. `pids` is one process of each mount namespace that may
-/// have a `/tmp` of its own. Captured hosts have no servers.
+/// The most sockets that are asked, besides the one that the user names.
+const MAX_SOCKETS: usize = 64;
+
+/// The circumstances of a pass over the sockets.
+pub(super) struct Pass<'a> {
+    pub(super) root: &'a Root,
+    pub(super) now: Timestamp,
+    /// The socket that the user names.
+    pub(super) named: Option<&'a Path>,
+    /// True if sockets of other users are asked too, which only root may.
+    pub(super) all_users: bool,
+    /// The time that all found sockets may take together.
+    pub(super) limit: Duration,
+    /// One process of each mount namespace that may have a `/tmp` of its own.
+    pub(super) pids: &'a [Pid],
+}
+
+/// Opens the chips behind the sockets that are not open yet. Captured hosts have no servers. Returns the sockets that could
+/// not be opened, and what is not asked because there are too many.
 pub(super) fn open(
-    root: &Root,
-    named: Option<&Path>,
-    pids: &[Pid],
+    pass: &Pass<'_>,
     chips: &mut Vec<OpenChip>,
-) -> Vec<Refused> {
+    late: &mut Late,
+) -> (Vec<Refused>, Option<Excess>) {
+    let watch = Clock::System.start();
     let mut refused = Vec::new();
-    for Socket { path, chip, is_named } in sockets(root, named, pids) {
+    let (sockets, excess) = sockets(pass);
+    late.retain(|path| sockets.iter().any(|socket| socket.path == path));
+    for Socket { path, chip, is_named } in sockets {
         if chips.iter().any(|open| Path::new(&open.port.chip().name) == path) {
             continue;
         }
-        match SimulatorPort::connect(&path, DEFAULT_TIMEOUT) {
-            Ok(port) => {
+        if let Some(why) = late.reason(&path, pass.now).filter(|_| !is_named) {
+            refused.push(Refused { path, chip, why });
+            continue;
+        }
+        let spent = Duration::from_micros(watch.micros());
+        let timeout = match is_named {
+            true => DEFAULT_TIMEOUT,
+            // A silent server does not take the time of all others.
+            false => pass.limit.saturating_sub(spent).min(pass.limit / 4),
+        };
+        match SimulatorPort::connect(&path, timeout) {
+            Ok(port) if is_named || pass.all_users || port.user() == Some(own_user()) => {
                 let owner = port.owner();
                 let kernels = Kernels::Of(owner.into_iter().collect());
                 let place = L1Place::Simulated { chip, owner };
-                chips.push(OpenChip::new(place, Box::new(port), kernels));
+                chips.push(OpenChip { is_named, ..OpenChip::new(place, Box::new(port), kernels) });
             }
+            Ok(_) => {}
             // A server that ended leaves its socket behind.
             Err(error) if !is_named && error.is_nobody() => {}
             Err(error) => {
                 let why = Missing::failed(error.to_string());
+                late.note(&path, pass.now, why.clone());
                 refused.push(Refused { path, chip, why });
             }
         }
     }
-    refused
+    (refused, excess)
 }
 
-fn sockets(root: &Root, named: Option<&Path>, pids: &[Pid]) -> Vec<Socket> {
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn sockets(pass: &Pass<'_>) -> (Vec<Socket>, Option<Excess>) {
+    let Pass { root, named, all_users, pids, .. } = *pass;
     let mut sockets: Vec<Socket> = named
         .map(|path| Socket { path: path.to_owned(), chip: number_in(path), is_named: true })
         .into_iter()
         .collect();
     if !root.is_system() {
-        return sockets;
+        return (sockets, None);
     }
+    let user = (!all_users).then(own_user);
     let mut seen: Vec<Status> = Vec::new();
-    let others = pids.iter().flat_map(|pid| find_of_process(root, *pid));
-    for found in find(root).into_iter().chain(others) {
+    let others = pids.iter().flat_map(|pid| find_of_process(root, *pid, user));
+    let found: Vec<Found> = find(root, user).into_iter().chain(others).collect();
+    let count = found.len();
+    for found in found.into_iter().take(MAX_SOCKETS) {
         // Two namespaces may share a directory.
         let Ok(status) = root.status(&found.path) else { continue };
         let is_new = !seen.iter().any(|other| other.identity == status.identity);
@@ -78,7 +120,14 @@ fn sockets(root: &Root, named: Option<&Path>, pids: &[Pid]) -> Vec<Socket> {
             sockets.push(Socket { path, chip: found.chip, is_named: false });
         }
     }
-    sockets
+    let excess = (count > MAX_SOCKETS).then(|| Excess {
+        what: Bounded::SimulatorSockets,
+        user: user.map(|uid| Users::default().name(root, uid)),
+        directory: "/tmp".to_owned(),
+        count,
+        read: MAX_SOCKETS,
+    });
+    (sockets, excess)
 }
 
 /// The chip's number in the name of a socket, 0 where it has another name.
