@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_model::board::Arch;
+use ttmem_model::board::{Arch, TrayPosition};
 use ttmem_root::Root;
 
 use super::{Check, Inputs};
@@ -11,13 +11,6 @@ use super::{Check, Inputs};
 const VENDOR: &str = "0x1e52";
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 const SLOTS: &str = "/sys/bus/pci/slots";
-
-/// High digits of the bus numbers of the four trays of a Galaxy, in the order of the trays (tt-kmd 2.10, `enumerate.c`).
-const WORMHOLE_TRAYS: [u8; 4] = [0xC, 0x8, 0x0, 0x4];
-const BLACKHOLE_TRAYS: [u8; 4] = [0x0, 0x4, 0xC, 0x8];
-
-/// Devices of a tray.
-const TRAY_DEVICES: u8 = 8;
 
 /// PCIe addresses of all functions of Tenstorrent, sorted.
 pub(super) fn functions(root: &Root) -> Vec<String> {
@@ -80,15 +73,8 @@ fn slot(root: &Root, bdf: &str) -> Option<String> {
 fn tray(root: &Root, bdf: &str) -> Option<(u8, u8)> {
     let device = root.read_text(&format!("{PCI_DEVICES}/{bdf}/device")).ok()?;
     let device = u16::from_str_radix(device.trim_start_matches("0x"), 16).ok()?;
-    let trays = match Arch::from_pci_device(device)? {
-        Arch::Wormhole => WORMHOLE_TRAYS,
-        Arch::Blackhole => BLACKHOLE_TRAYS,
-    };
-    let bus = u8::from_str_radix(bdf.split(':').nth(1)?, 16).ok()?;
-    let tray = trays.iter().position(|high| *high == bus >> 4)?;
-    let tray = u8::try_from(tray).ok()?;
-    let in_tray = (bus & 0xF).checked_sub(1).filter(|index| *index < TRAY_DEVICES)?;
-    Some((tray + 1, tray * TRAY_DEVICES + in_tray))
+    let at = TrayPosition::of(Arch::from_pci_device(device)?, bdf)?;
+    Some((at.tray, at.device()))
 }
 
 /// Numbers that are missing between devices, one text for each gap. Devices must be sorted.

@@ -135,9 +135,55 @@ impl Board {
     }
 }
 
+/// Devices of a tray of a Galaxy.
+const TRAY_DEVICES: u8 = 8;
+
+/// The position of a chip in a Galaxy, which its bus number gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TrayPosition {
+    /// The tray, 1 to 4.
+    pub tray: u8,
+    /// The position in the tray, 1 to 8: the UBB position of tt-smi.
+    pub position: u8,
+}
+
+impl TrayPosition {
+    /// Returns the position of the chip of an architecture at a PCIe address, such as `0000:c1:00.0`, in a Galaxy. The high
+    /// digit of the bus number is the tray's (tt-kmd 2.10, `enumerate.c`).
+    #[must_use]
+    pub fn of(arch: Arch, bdf: &str) -> Option<Self> {
+        let trays = match arch {
+            Arch::Wormhole => [0xC, 0x8, 0x0, 0x4],
+            Arch::Blackhole => [0x0, 0x4, 0xC, 0x8],
+        };
+        let bus = u8::from_str_radix(bdf.split(':').nth(1)?, 16).ok()?;
+        let tray = (1..).zip(trays).find(|(_, high)| *high == bus >> 4)?.0;
+        let position = Some(bus & 0xF).filter(|position| (1..=TRAY_DEVICES).contains(position))?;
+        Some(Self { tray, position })
+    }
+
+    /// Returns the number that the driver gives to the device.
+    #[must_use]
+    pub fn device(self) -> u8 {
+        (self.tray - 1) * TRAY_DEVICES + self.position - 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bus_of_a_galaxy_is_its_tray_and_position() {
+        let of =
+            |arch, bdf| TrayPosition::of(arch, bdf).map(|at| (at.tray, at.position, at.device()));
+        assert_eq!(of(Arch::Wormhole, "0000:c1:00.0"), Some((1, 1, 0)));
+        assert_eq!(of(Arch::Wormhole, "0000:48:00.0"), Some((4, 8, 31)));
+        assert_eq!(of(Arch::Blackhole, "0000:c3:00.0"), Some((3, 3, 18)));
+        assert_eq!(of(Arch::Wormhole, "0000:c9:00.0"), None);
+        assert_eq!(of(Arch::Wormhole, "0000:51:00.0"), None);
+        assert_eq!(of(Arch::Wormhole, "c1"), None);
+    }
 
     #[test]
     fn capacities_follow_from_cores_and_banks() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::Arch;
+use crate::board::{Arch, TrayPosition};
 use crate::finding::Finding;
 use crate::id::{ChipId, Pid, Timestamp};
 use crate::kind::Kind;
@@ -145,6 +145,13 @@ pub struct Chip {
 }
 
 impl Chip {
+    /// Returns the tray of a chip of a Galaxy, and its position there.
+    #[must_use]
+    pub fn tray(&self) -> Option<TrayPosition> {
+        let is_galaxy = self.board.as_deref().is_some_and(|board| board.starts_with("galaxy-"));
+        TrayPosition::of(self.arch.filter(|_| is_galaxy)?, self.bdf.as_deref()?)
+    }
+
     /// The id, if a source names it as that of the ASIC or of the chip; `None` if something else stands in for it.
     #[must_use]
     pub fn asic_id(&self) -> Option<ChipId> {

@@ -25,6 +25,8 @@ pub(crate) struct Field<R> {
     pub(crate) name: Cow<'static, str>,
     /// The unit of a number; empty for texts and counts.
     pub(crate) unit: &'static str,
+    /// The heading of a column; empty where the label serves.
+    pub(crate) heading: &'static str,
     /// One sentence.
     pub(crate) help: Cow<'static, str>,
     /// The metric for Prometheus.
@@ -57,12 +59,34 @@ impl<R> Field<R> {
         Self {
             name: Cow::Borrowed(name),
             unit,
+            heading: "",
             help: Cow::Borrowed(help),
             prometheus: None,
             otel: None,
             info: None,
             read,
         }
+    }
+
+    /// Sets the heading of a column.
+    const fn headed(mut self, heading: &'static str) -> Self {
+        self.heading = heading;
+        self
+    }
+
+    /// Returns the heading of a column of a table.
+    #[must_use]
+    pub(crate) fn heading(&self) -> Cow<'static, str> {
+        match self.heading {
+            "" => self.label().into(),
+            heading => heading.into(),
+        }
+    }
+
+    /// Returns the label on the screen: the last part of the name in words, without its unit.
+    #[must_use]
+    pub(crate) fn label(&self) -> String {
+        label(self.name.rsplit('.').next().unwrap_or(&self.name), self.unit)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::field::device::{self, DeviceField};
 use crate::field::process::{self, ProcessField};
 use crate::field::query::{self, UnknownField};
 use crate::output::csv::Csv;
+use crate::output::table::Form;
 
 /// Options of plain `ttmem`.
 #[derive(Debug, Default, PartialEq, Args)]
@@ -17,6 +18,12 @@ pub(crate) struct SnapshotArgs {
     /// Show every reading with its source and quality, or the reason why it is missing.
     #[arg(short, long, group = "output")]
     pub(crate) query: bool,
+    /// Show all memory of every chip in the table, however many there are.
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) wide: bool,
+    /// Show one line per chip in the table; the default from 3 chips on.
+    #[arg(long, conflicts_with_all = ["output", "wide"])]
+    pub(crate) compact: bool,
     /// List the chips, one per line.
     #[arg(short = 'L', long, group = "output")]
     pub(crate) list: bool,
@@ -97,7 +104,7 @@ pub(crate) struct WhyRequest {
 #[derive(Debug)]
 pub(crate) enum View {
     /// The table.
-    Table,
+    Table(Form),
     /// Every reading.
     Detail,
     /// One line per chip.
@@ -179,7 +186,9 @@ impl SnapshotArgs {
             _ if self.list => View::List,
             _ if self.json || self.file.ends_in("json") => View::Json,
             _ if self.file.ends_in("csv") => View::Devices(device::fields().to_vec(), csv),
-            _ => View::Table,
+            _ if self.wide => View::Table(Form::Wide),
+            _ if self.compact => View::Table(Form::Compact),
+            _ => View::Table(Form::ByCount),
         })
     }
 }

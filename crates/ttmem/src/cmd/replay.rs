@@ -100,7 +100,7 @@ fn at(
         recording.at(time).map_err(damaged)?.ok_or_else(|| outside("starts after that"))?;
     if !args.json {
         let snapshot = moment.snapshot().map_err(damaged)?;
-        return Ok(table::render(&snapshot, page).into_bytes());
+        return Ok(table::render(&snapshot, table::Form::ByCount, page).into_bytes());
     }
     let mut bytes = Vec::new();
     json::write(&moment, Layout::Pretty, &mut bytes).map_err(|error| Error::json(&error))?;

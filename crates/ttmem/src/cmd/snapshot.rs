@@ -83,7 +83,9 @@ fn render(
 ) -> Result<Vec<u8>, Error> {
     let separator = if position == Position::Later { "\n" } else { "" };
     Ok(match view {
-        View::Table => (separator.to_owned() + &table::render(snapshot, page)).into_bytes(),
+        View::Table(form) => {
+            (separator.to_owned() + &table::render(snapshot, *form, page)).into_bytes()
+        }
         View::Detail => (separator.to_owned() + &detail::render(snapshot, page)).into_bytes(),
         View::List => list::render(snapshot, page).into_bytes(),
         View::Json => {

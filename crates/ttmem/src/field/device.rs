@@ -7,6 +7,7 @@ use ttmem_model::{Metric, MissingReason, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
+use super::figure::Figure;
 use super::metric::{Sample, otel as o, prometheus as p};
 use super::telemetry;
 use crate::output::amount;
@@ -54,6 +55,12 @@ impl DeviceField {
     }
 }
 
+/// Returns the bytes of the field of a name for a chip; without a source where no field has the name.
+#[must_use]
+pub(crate) fn figure(name: &str, chip: &Chip) -> Figure {
+    get(name).map_or(Figure::UNTOLD, |field| field.of_chip(chip).into())
+}
+
 /// Returns every field of a chip, in the order of the outputs.
 #[must_use]
 pub(crate) fn fields() -> &'static [DeviceField] {
@@ -72,6 +79,9 @@ pub(crate) fn fields() -> &'static [DeviceField] {
 pub(crate) fn get(name: &str) -> Option<&'static DeviceField> {
     fields().iter().find(|field| field.name == name)
 }
+
+/// The unit of what is of one bank.
+pub(crate) const PER_BANK: &str = "B/bank";
 
 /// The attribute of a kind of memory in OpenTelemetry.
 const KIND: &str = "ttmem.memory.kind";
@@ -101,13 +111,14 @@ macro_rules! firmware {
 }
 
 macro_rules! allocator {
-    ($kind:ident, $what:literal) => {
+    ($kind:ident, $heading:literal, $what:literal) => {
         &[
             bytes!(
                 concat!("memory.", stringify!($kind), ".used"),
                 concat!("Bytes of ", $what, " that living processes hold."),
                 |chip| (&chip.memory.$kind.used).into()
             )
+            .headed($heading)
             .exported(
                 Sample::of(&p::USED).label("type", stringify!($kind)).with_provenance(),
                 Sample::of(&o::USAGE).label(KIND, stringify!($kind)).with_provenance(),
@@ -129,11 +140,13 @@ macro_rules! allocator {
                     free(&memory.capacity, &memory.used)
                 }
             ),
-            bytes!(
+            Field::with_unit(
                 concat!("memory.", stringify!($kind), ".largest_free"),
+                PER_BANK,
                 concat!("Bytes of the largest free block for ", $what, " in one bank."),
-                |chip| (&chip.memory.$kind.largest_free).into()
+                DeviceRead::Chip(|chip| (&chip.memory.$kind.largest_free).into()),
             )
+            .headed(concat!($heading, " largest free"))
             .exported(
                 Sample::of(&p::LARGEST_FREE).label("type", stringify!($kind)),
                 Sample::of(&o::LARGEST_FREE).label(KIND, stringify!($kind)),
@@ -209,7 +222,8 @@ const HOST: &[DeviceField] = &[
 ];
 
 const IDENTITY: &[DeviceField] = &[
-    chip!("index", "The number of the chip on this host.", |chip| Cell::display(&chip.index)),
+    chip!("index", "The number of the chip on this host.", |chip| Cell::display(&chip.index))
+        .headed("Chip"),
     chip!("id", "The ASIC id.", |chip| Cell::display(&chip.id)),
     chip!("id_source", "What the id was taken from.", |chip| {
         Cell::text(id_source(chip.id_source))
@@ -232,7 +246,14 @@ const IDENTITY: &[DeviceField] = &[
         }
         bdf => Cell::optional(bdf.as_deref(), "no driver knows the chip"),
     })
+    .headed("Bus")
     .info("bdf"),
+    chip!("tray", "The tray of a Galaxy and the position in it, such as 1:8.", |chip| {
+        match chip.tray() {
+            Some(at) => Cell::text(format!("{}:{}", at.tray, at.position)),
+            None => Cell::Blank(MissingReason::Unsupported, "not a chip of a Galaxy"),
+        }
+    }),
     chip!("remote", "Whether the chip is reached only through another one.", |chip| {
         Cell::text(if chip.remote { "true" } else { "false" })
     })
@@ -268,10 +289,10 @@ const FIRMWARE: &[DeviceField] = &[
     firmware!("tt_flash", "The version of the tool that flashed the chip."),
 ];
 
-const DRAM: &[DeviceField] = allocator!(dram, "DRAM buffers");
-const L1: &[DeviceField] = allocator!(l1, "L1 buffers");
-const L1_SMALL: &[DeviceField] = allocator!(l1_small, "L1_SMALL buffers");
-const TRACE: &[DeviceField] = allocator!(trace, "traces");
+const DRAM: &[DeviceField] = allocator!(dram, "DRAM", "DRAM buffers");
+const L1: &[DeviceField] = allocator!(l1, "L1 allocated", "L1 buffers");
+const L1_SMALL: &[DeviceField] = allocator!(l1_small, "L1_SMALL", "L1_SMALL buffers");
+const TRACE: &[DeviceField] = allocator!(trace, "Trace", "traces");
 
 const RESIDENT: &[DeviceField] = &[
     bytes!(
@@ -279,6 +300,7 @@ const RESIDENT: &[DeviceField] = &[
         "Bytes of circular buffers resident in L1, ranges counted once.",
         |chip| (&chip.memory.circular_buffers.used).into()
     )
+    .headed("CBs")
     .exported(
         Sample::of(&p::USED).label("type", "cb").with_provenance(),
         Sample::of(&o::USAGE).label(KIND, "circular_buffers").with_provenance(),
@@ -293,6 +315,7 @@ const RESIDENT: &[DeviceField] = &[
         "Bytes of circular buffers as the upstream region reports them.",
         |chip| (&chip.memory.circular_buffers.reported).into()
     )
+    .headed("CBs reported")
     .in_prometheus(Sample::of(&p::REPORTED).label("type", "cb").with_provenance()),
     bytes!(
         "memory.circular_buffers.aliasing",
@@ -310,6 +333,7 @@ const RESIDENT: &[DeviceField] = &[
     bytes!("memory.kernels.used", "Bytes of the application's kernels resident in L1.", |chip| {
         (&chip.memory.kernels.used).into()
     })
+    .headed("Kernels")
     .exported(
         Sample::of(&p::USED).label("type", "kernels").with_provenance(),
         Sample::of(&o::USAGE).label(KIND, "kernels").with_provenance(),
@@ -331,6 +355,7 @@ const RESIDENT: &[DeviceField] = &[
         "Bytes of firmware, mailboxes and the kernel config ring.",
         |chip| (&chip.memory.reserved.used).into()
     )
+    .headed("Reserved")
     .exported(
         Sample::of(&p::USED).label("type", "reserved").with_provenance(),
         Sample::of(&o::USAGE).label(KIND, "reserved").with_provenance(),
@@ -339,7 +364,8 @@ const RESIDENT: &[DeviceField] = &[
         "memory.l1_total.used",
         "Bytes of L1 in use of any kind, ranges counted once.",
         |chip| (&chip.memory.l1_total.used).into()
-    ),
+    )
+    .headed("L1 total"),
     bytes!("memory.l1_total.capacity", "Bytes of L1 of all enabled worker cores.", |chip| {
         (&chip.memory.l1_total.capacity).into()
     }),
@@ -382,6 +408,7 @@ const OWNERS: &[DeviceField] = &[
     chip!("owners.count", "How many processes of this namespace hold the device open.", |chip| {
         Cell::count(chip.owners.pids.len())
     })
+    .headed("Owners")
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
     chip!("owners.pids", "The processes of this namespace that hold it open.", |chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();

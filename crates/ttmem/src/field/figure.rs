@@ -3,6 +3,8 @@
 use ttmem_model::reading::Missing;
 use ttmem_model::{MissingReason, Quality, Reading, SourceName};
 
+use super::cell::{Cell, Number, Origin};
+
 /// A number of bytes with its origin, or a missing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Figure {
@@ -75,6 +77,19 @@ impl From<&Reading<u64>> for Figure {
                 Self::Known { bytes: *value, source: *source, quality: *quality }
             }
             Reading::Missing(missing) => Self::Blank(missing.reason),
+        }
+    }
+}
+
+impl From<Cell<'_>> for Figure {
+    /// A text is no number of bytes.
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Number(Number::Whole(bytes), Some(Origin { source, quality, .. })) => {
+                Self::Known { bytes, source, quality }
+            }
+            Cell::Blank(reason, _) => Self::Blank(reason),
+            Cell::Number(..) | Cell::Text(_) | Cell::None(_) => Self::UNTOLD,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::OnceLock;
 
+use ttmem_model::MissingReason;
 use ttmem_model::snapshot::{Process, ProcessOnChip, ProcessState, Snapshot};
-use ttmem_model::{MissingReason, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
 use super::device::NO_BETTER_SOURCE;
+use super::figure::Figure;
 use super::metric::{Sample, prometheus as p};
 use crate::output::amount;
 
@@ -65,13 +66,13 @@ macro_rules! process {
 }
 
 macro_rules! kind {
-    ($kind:ident, $what:literal $(, $sample:expr)?) => {
+    ($kind:ident, $heading:literal, $what:literal $(, $sample:expr)?) => {
         &[
             Field::bytes(
                 concat!("memory.", stringify!($kind)),
                 concat!("Bytes of ", $what, " that the process holds on the chip."),
                 ProcessRead::OnChip(|_, chip| (&chip.memory.$kind).into()),
-            )$(.in_prometheus($sample.label("type", stringify!($kind))))?,
+            ).headed($heading)$(.in_prometheus($sample.label("type", stringify!($kind))))?,
             Field::plain(
                 concat!("memory.", stringify!($kind), ".source"),
                 concat!("Who counted the ", $what, "."),
@@ -152,10 +153,10 @@ const PROCESS: &[ProcessField] = &[
     ),
 ];
 
-const DRAM: &[ProcessField] = kind!(dram, "DRAM buffers", USED);
-const L1: &[ProcessField] = kind!(l1, "L1 buffers", USED);
-const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL buffers", USED);
-const TRACE: &[ProcessField] = kind!(trace, "traces", USED);
+const DRAM: &[ProcessField] = kind!(dram, "DRAM", "DRAM buffers", USED);
+const L1: &[ProcessField] = kind!(l1, "L1", "L1 buffers", USED);
+const L1_SMALL: &[ProcessField] = kind!(l1_small, "L1_SMALL", "L1_SMALL buffers", USED);
+const TRACE: &[ProcessField] = kind!(trace, "Trace", "traces", USED);
 macro_rules! upstream {
     ($($kind:ident, $what:literal;)+) => {
         &[$(Field::bytes(
@@ -179,8 +180,11 @@ const UPSTREAM: &[ProcessField] = upstream! {
     l1_small, "L1_SMALL buffers";
     trace, "traces";
 };
-const CIRCULAR_BUFFERS: &[ProcessField] =
-    kind!(circular_buffers_reported, "circular buffers as the upstream region reports them");
+const CIRCULAR_BUFFERS: &[ProcessField] = kind!(
+    circular_buffers_reported,
+    "CBs reported",
+    "circular buffers as the upstream region reports them"
+);
 
 /// Returns the reason that a property of a process is missing.
 fn unknown<'a>(process: &Process) -> Cell<'a> {
@@ -203,9 +207,25 @@ pub(crate) fn rows(
     })
 }
 
-/// The readings of a process on a chip, in the order of the table's columns.
+/// The fields of a process's memory that tables show, in the order of their columns.
+pub(crate) const MEMORY: [&str; 5] = [
+    "memory.dram",
+    "memory.l1",
+    "memory.l1_small",
+    "memory.trace",
+    "memory.circular_buffers_reported",
+];
+
+/// Returns the field of a name.
 #[must_use]
-pub(crate) fn readings(chip: &ProcessOnChip) -> [&Reading<u64>; 5] {
-    let memory = &chip.memory;
-    [&memory.dram, &memory.l1, &memory.l1_small, &memory.trace, &memory.circular_buffers_reported]
+pub(crate) fn get(name: &str) -> Option<&'static ProcessField> {
+    fields().iter().find(|field| field.name == name)
+}
+
+/// Returns the bytes of [`MEMORY`] for a process on a chip.
+#[must_use]
+pub(crate) fn figures(snapshot: &Snapshot, process: &Process, chip: &ProcessOnChip) -> [Figure; 5] {
+    MEMORY.map(|name| {
+        get(name).map_or(Figure::UNTOLD, |field| field.cell(snapshot, process, Some(chip)).into())
+    })
 }

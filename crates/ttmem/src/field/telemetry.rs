@@ -13,6 +13,7 @@ pub(super) fn fields() -> impl Iterator<Item = DeviceField> {
         let row = Field {
             name: telemetry_name(*metric),
             unit: metric.unit(),
+            heading: heading(*metric),
             help: metric.help().into(),
             prometheus: None,
             otel: None,
@@ -21,6 +22,21 @@ pub(super) fn fields() -> impl Iterator<Item = DeviceField> {
         };
         row.exported(prometheus, otel)
     })
+}
+
+/// Returns the heading of a column of a metric; empty where its label is short enough.
+fn heading(metric: Metric) -> &'static str {
+    match metric {
+        Metric::AsicTemperature => "Temp",
+        Metric::AiClock => "AICLK",
+        Metric::AxiClock => "AXICLK",
+        Metric::ArcClock => "ARCCLK",
+        Metric::Fan => "Fan",
+        Metric::ThermalTrips => "Trips",
+        Metric::PcieHostToDevice => "PCIe in",
+        Metric::PcieDeviceToHost => "PCIe out",
+        _ => "",
+    }
 }
 
 /// Returns the samples of a metric. Megahertz become hertz; OpenTelemetry's `hw.gpu.io` counts bytes and therefore cannot

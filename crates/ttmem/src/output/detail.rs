@@ -9,7 +9,7 @@ use super::page::{Page, Role};
 use super::sheet::Sheet;
 use super::text::{legible, wrap};
 use crate::field::cell::{Cell, Number, Origin};
-use crate::field::device::{self, DeviceRead};
+use crate::field::device::{self, DeviceRead, PER_BANK};
 use crate::field::process::{self, ProcessRead};
 use crate::field::{finding, label, source};
 
@@ -225,6 +225,9 @@ fn number_in_words(number: Number, unit: &str) -> String {
     match (number, unit) {
         (Number::Whole(bytes), "B") if bytes >= 1024 => {
             format!("{bytes} B ({})", amount::size(bytes))
+        }
+        (Number::Whole(bytes), PER_BANK) if bytes >= 1024 => {
+            format!("{bytes} {PER_BANK} ({}/bank)", amount::size(bytes))
         }
         (_, "") => number.in_full(),
         _ => format!("{} {unit}", number.in_full()),

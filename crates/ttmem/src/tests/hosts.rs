@@ -15,11 +15,13 @@ fn every_made_up_host_can_be_shown() {
     for (name, tree) in healthy().into_iter().chain(variants()) {
         let collector = Collector::new(Root::memory(tree));
         let snapshot = collector.with_clock(Clock::Fixed(NOW)).snapshot();
-        for width in [40, 60, 91] {
+        for width in [40, 60, 91, 160] {
             let page = Page::plain(width);
-            for line in table::render(&snapshot, &page).lines() {
-                let columns = crate::output::text::width(line);
-                assert!(columns <= width, "{name}: {line}");
+            for form in [table::Form::Wide, table::Form::Compact] {
+                for line in table::render(&snapshot, form, &page).lines() {
+                    let columns = crate::output::text::width(line);
+                    assert!(columns <= width, "{name}: {line}");
+                }
             }
             assert!(!detail::render(&snapshot, &page).is_empty(), "{name}");
             assert_eq!(list::render(&snapshot, &page).lines().count(), snapshot.chips.len());

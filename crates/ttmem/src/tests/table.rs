@@ -1,7 +1,7 @@
 //! The table at the reference width and on narrow pages.
 
 use crate::output::page::{Charset, Colour, Page};
-use crate::output::table::render;
+use crate::output::table::{Form, render};
 use insta::assert_snapshot;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Metric, Reading, Snapshot};
@@ -9,7 +9,11 @@ use ttmem_model::{Metric, Reading, Snapshot};
 use super::made;
 
 fn at(width: usize, snapshot: &Snapshot) -> String {
-    render(snapshot, &Page::plain(width))
+    render(snapshot, Form::ByCount, &Page::plain(width))
+}
+
+fn wide(width: usize, snapshot: &Snapshot) -> String {
+    render(snapshot, Form::Wide, &Page::plain(width))
 }
 
 #[test]
@@ -29,12 +33,18 @@ fn one_chip() {
 fn four_chips() {
     assert_snapshot!("four_91", at(91, &made::four()));
     assert_snapshot!("four_60", at(60, &made::four()));
+    assert_snapshot!("four_91_wide", wide(91, &made::four()));
+    assert_snapshot!("four_60_wide", wide(60, &made::four()));
+    assert_snapshot!("four_140_wide", wide(140, &made::four()));
 }
 
 #[test]
 fn eight_chips() {
     assert_snapshot!("eight_91", at(91, &made::many(8)));
     assert_snapshot!("eight_60", at(60, &made::many(8)));
+    assert_snapshot!("eight_160", at(160, &made::many(8)));
+    let lines = |width| at(width, &made::many(8)).lines().count();
+    assert!(lines(80) <= 45 && lines(91) <= 45 && lines(200) <= 45);
 }
 
 #[test]
@@ -72,25 +82,57 @@ fn names_that_no_terminal_should_see() {
 #[test]
 fn ascii() {
     let page = Page { charset: Charset::Ascii, ..Page::plain(91) };
-    assert_snapshot!("four_91_ascii", render(&made::four(), &page));
-    assert_snapshot!("names_91_ascii", render(&made::nasty_names(), &page));
+    assert_snapshot!("four_91_ascii", render(&made::four(), Form::Wide, &page));
+    assert_snapshot!("names_91_ascii", render(&made::nasty_names(), Form::Wide, &page));
 }
 
 #[test]
 fn colour() {
     let page = Page { colour: Colour::On, ..Page::plain(91) };
-    let text = render(&made::four(), &page);
+    let text = render(&made::four(), Form::Wide, &page);
     assert_snapshot!("four_91_colour", text.replace('\u{1b}', "\u{241b}"));
 }
 
 #[test]
-fn wider_pages_look_like_the_reference() {
-    assert_eq!(at(200, &made::four()), at(91, &made::four()));
+fn a_table_is_as_wide_as_the_page() {
+    for snapshot in [made::none(), made::one(), made::four(), made::many(32)] {
+        for width in [91, 120, 200] {
+            let text = at(width, &snapshot);
+            let framed = text.lines().filter(|line| line.starts_with(['┌', '│', '├', '╞', '└']));
+            for line in framed {
+                assert_eq!(line.chars().count(), width, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn compact_is_one_line_per_chip_and_wide_is_more() {
+    let lines = |form, chips| render(&made::many(chips), form, &Page::plain(91)).lines().count();
+    assert_eq!(lines(Form::ByCount, 3), lines(Form::Compact, 3));
+    assert_eq!(lines(Form::ByCount, 2), lines(Form::Wide, 2));
+    assert_eq!(lines(Form::Compact, 9), lines(Form::Compact, 8) + 1);
+    assert!(lines(Form::Wide, 3) > lines(Form::Compact, 3));
+}
+
+#[test]
+fn a_value_that_no_chip_has_is_said_once() {
+    for text in [at(91, &made::many(8)), wide(91, &made::many(8)), wide(60, &made::many(2))] {
+        assert_eq!(text.matches("not-read").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_process_on_many_chips_is_one_row() {
+    let text = at(91, &made::many(8));
+    let rows = text.lines().filter(|line| line.contains("python3"));
+    assert_eq!(rows.count(), 1, "{text}");
+    assert!(text.contains(" 0-7 "), "{text}");
 }
 
 #[test]
 fn a_missing_number_is_never_a_zero() {
-    let text = at(91, &made::reasons());
+    let text = wide(91, &made::reasons());
     let memory = text.lines().filter(|line| line.contains("DRAM   ") || line.contains("L1 total"));
     for line in memory.filter(|line| !line.contains("L1_SMALL")) {
         assert!(!line.contains(" 0 "), "{line}");
@@ -103,7 +145,7 @@ fn a_missing_number_is_never_a_zero() {
 fn a_chip_at_its_limit_is_an_alarm() {
     let mut snapshot = made::one();
     let page = Page { colour: Colour::On, ..Page::plain(91) };
-    let hot = |snapshot: &Snapshot| render(snapshot, &page).contains("\u{1b}[31m75");
+    let hot = |snapshot: &Snapshot| render(snapshot, Form::ByCount, &page).contains("\u{1b}[31m75");
     assert!(!hot(&snapshot));
     let limit = snapshot.chips[0].telemetry[&Metric::AsicTemperatureLimit].clone();
     snapshot.chips[0].telemetry.insert(Metric::AsicTemperature, limit);
@@ -118,9 +160,9 @@ fn an_owner_without_a_region_is_a_process_of_its_chip() {
         let text = at(91, snapshot);
         text.lines().find(|line| line.contains("python3")).map(str::to_owned)
     };
-    assert!(row(&snapshot).unwrap().starts_with("│    0    4242  alice         –"));
+    assert!(row(&snapshot).unwrap().starts_with("│    0  4242  alice     –"));
     snapshot.processes[0].state = ProcessState::Stale;
-    assert!(row(&snapshot).unwrap().starts_with("│    –    4242"));
+    assert!(row(&snapshot).unwrap().starts_with("│    –  4242"));
 }
 
 #[test]

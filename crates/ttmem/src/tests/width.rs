@@ -1,7 +1,7 @@
 //! No line is longer than the page, for any names.
 
 use crate::output::page::{Charset, FULL_WIDTH, LEAST_WIDTH, Page};
-use crate::output::table::render;
+use crate::output::table::{Form, render};
 use proptest::prelude::*;
 use ttmem_model::snapshot::Process;
 use ttmem_model::{MissingReason, Severity, Snapshot};
@@ -59,6 +59,10 @@ prop_compose! {
     }
 }
 
+fn form() -> impl Strategy<Value = Form> {
+    prop_oneof![Just(Form::ByCount), Just(Form::Wide), Just(Form::Compact)]
+}
+
 fn columns(line: &str) -> usize {
     let by_character: usize = line.chars().map(|character| character.width().unwrap_or(0)).sum();
     by_character.max(line.width())
@@ -68,18 +72,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn no_line_is_longer_than_the_page(snapshot in snapshot(), width in LEAST_WIDTH..200) {
-        for line in render(&snapshot, &Page::plain(width)).lines() {
-            prop_assert!(columns(line) <= width.min(FULL_WIDTH), "{width}: {line}");
+    fn no_line_is_longer_than_the_page(snapshot in snapshot(), width in LEAST_WIDTH..200, form in form()) {
+        for line in render(&snapshot, form, &Page::plain(width)).lines() {
+            prop_assert!(columns(line) <= width, "{width}: {line}");
             prop_assert!(!line.contains(char::is_control), "{line:?}");
         }
     }
 
     #[test]
-    fn ascii_is_ascii(snapshot in snapshot(), width in LEAST_WIDTH..200) {
+    fn ascii_is_ascii(snapshot in snapshot(), width in LEAST_WIDTH..200, form in form()) {
         let page = Page { charset: Charset::Ascii, ..Page::plain(width) };
-        for line in render(&snapshot, &page).lines() {
-            prop_assert!(line.len() <= width.min(FULL_WIDTH), "{width}: {line}");
+        for line in render(&snapshot, form, &page).lines() {
+            prop_assert!(line.len() <= width, "{width}: {line}");
             prop_assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
         }
     }
@@ -89,7 +93,7 @@ proptest! {
 fn frames_are_exactly_as_wide_as_the_reference() {
     let snapshots = [made::none(), made::one(), made::four(), made::many(32), made::nasty_names()];
     for snapshot in snapshots {
-        let text = render(&snapshot, &Page::plain(FULL_WIDTH));
+        let text = render(&snapshot, Form::Wide, &Page::plain(FULL_WIDTH));
         let framed = text.lines().filter(|line| line.starts_with(['┌', '│', '├', '╞', '└']));
         for line in framed {
             assert_eq!(columns(line), FULL_WIDTH, "{line}");

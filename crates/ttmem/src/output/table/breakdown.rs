@@ -1,20 +1,21 @@
-//! The lines of a chip's memory: what is shown of it and in which order, the same in every layout.
+//! The lines of a chip's memory, equal and in the same order in every layout.
 
-use ttmem_model::Reading;
-use ttmem_model::snapshot::ChipMemory;
+use ttmem_model::MissingReason;
+use ttmem_model::snapshot::Chip;
 
+use crate::field::device;
 use crate::field::figure::Figure;
 
 /// One line: an amount and what it is a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryLine {
     /// Its name, at most twelve columns.
-    pub(super) label: &'static str,
+    pub(super) label: String,
     /// The kind of line.
     pub(super) sort: Sort,
     /// Bytes in use.
     pub(super) used: Figure,
-    /// Bytes that there are; for a nested line those of the line above it.
+    /// The bytes that it is a part of.
     pub(super) capacity: Figure,
     /// The part of it in words.
     pub(super) own_capacity: Option<Figure>,
@@ -23,81 +24,147 @@ pub(super) struct MemoryLine {
 /// The kind of line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// A memory, or the memory of one kind.
+    /// A memory.
     Main,
+    /// A kind that is kept apart in the memory of the line above.
+    Kind,
     /// More about the line above it.
     Nested,
     /// A warning.
     NestedNotice,
 }
 
-/// The name of the line about DRAM.
-pub(super) const DRAM: &str = "DRAM";
-/// The name of the line about what the allocator has handed out of L1.
-pub(super) const L1_ALLOCATED: &str = "L1 allocated";
+/// The field of the line about DRAM.
+pub(super) const DRAM: &str = "memory.dram.used";
+/// The field of the line about what the allocator has handed out of L1.
+pub(super) const L1_ALLOCATED: &str = "memory.l1.used";
 /// The widest label with its indent.
 pub(super) const LABEL_COLUMNS: usize = 13;
-
-impl MemoryLine {
-    /// A line about nothing.
-    pub(super) fn blank() -> Self {
-        main("", Figure::UNTOLD, Figure::UNTOLD)
-    }
-}
 
 impl Sort {
     /// Columns by which the label is set in.
     pub(super) fn indent(self) -> usize {
         match self {
-            Self::Main => 0,
+            Self::Main | Self::Kind => 0,
             Self::Nested | Self::NestedNotice => 1,
         }
     }
 }
 
-/// The lines of a chip's memory.
-pub(super) fn lines(memory: &ChipMemory) -> Vec<MemoryLine> {
-    let dram = Figure::from(&memory.dram.capacity);
-    let mut lines = vec![main(DRAM, (&memory.dram.used).into(), dram)];
-    let trace = Figure::from(&memory.trace.used);
-    lines.extend(nested("trace", trace, (&memory.trace.capacity).into(), dram));
-    let left = Figure::from(&memory.dram.stale).plus((&memory.trace.stale).into());
-    lines.extend(stale(left, dram));
+/// Returns the bytes that L1 has: of all worker cores, or else what the allocator has.
+pub(super) fn l1_capacity(chip: &Chip) -> Figure {
+    match device::figure("memory.l1_total.capacity", chip) {
+        known @ Figure::Known { .. } => known,
+        Figure::Blank(_) => device::figure("memory.l1.capacity", chip),
+    }
+}
 
-    let l1 = known_or(&memory.l1_total.capacity, &memory.l1.capacity);
-    let small = Figure::from(&memory.l1_small.used);
-    lines.push(main(L1_ALLOCATED, Figure::from(&memory.l1.used).plus(small), l1));
-    lines.extend(nested("L1_SMALL", small, (&memory.l1_small.capacity).into(), l1));
-    let left = Figure::from(&memory.l1.stale).plus((&memory.l1_small.stale).into());
-    lines.extend(stale(left, l1));
+/// Returns a main line by the name of its field.
+pub(super) fn line(chip: &Chip, used: &str) -> MemoryLine {
+    let capacity = match used {
+        DRAM => device::figure("memory.dram.capacity", chip),
+        _ => l1_capacity(chip),
+    };
+    main(heading(used), device::figure(used, chip), capacity)
+}
 
-    lines.push(main("L1 total", (&memory.l1_total.used).into(), l1));
-    let buffers = Figure::from(&memory.circular_buffers.used);
-    lines.push(main("CBs + kernels", buffers.plus((&memory.kernels.used).into()), l1));
-    if buffers.bytes().is_none() {
-        let reported = (&memory.circular_buffers.reported).into();
-        lines.extend(nested("CBs reported", reported, Figure::UNTOLD, l1));
+/// Returns circular buffers and kernels together.
+pub(super) fn circular_buffers_and_kernels(chip: &Chip) -> Figure {
+    let buffers = device::figure("memory.circular_buffers.used", chip);
+    buffers.plus(device::figure("memory.kernels.used", chip))
+}
+
+/// The name of the line about circular buffers and kernels.
+pub(super) const RESIDENT: &str = "CBs + kernels";
+
+/// Returns the lines of a chip's memory.
+pub(super) fn lines(chip: &Chip) -> Vec<MemoryLine> {
+    let figure = |name: &str| device::figure(name, chip);
+    let dram = line(chip, DRAM);
+    let dram_capacity = dram.capacity;
+    let mut lines = vec![dram];
+    lines.extend(kind("memory.trace", chip, dram_capacity));
+    let stale = figure("memory.dram.stale").plus(figure("memory.trace.stale"));
+    lines.extend(stale_line(stale, dram_capacity));
+
+    let l1 = l1_capacity(chip);
+    lines.push(line(chip, L1_ALLOCATED));
+    lines.extend(kind("memory.l1_small", chip, l1));
+    let stale = figure("memory.l1.stale").plus(figure("memory.l1_small.stale"));
+    lines.extend(stale_line(stale, l1));
+
+    lines.push(line(chip, "memory.l1_total.used"));
+    lines.push(main(RESIDENT.to_owned(), circular_buffers_and_kernels(chip), l1));
+    if figure("memory.circular_buffers.used").bytes().is_none() {
+        let reported = "memory.circular_buffers.reported";
+        lines.extend(some(MemoryLine {
+            label: heading(reported),
+            sort: Sort::Nested,
+            used: figure(reported),
+            capacity: l1,
+            own_capacity: None,
+        }));
     }
     lines
 }
 
-fn main(label: &'static str, used: Figure, capacity: Figure) -> MemoryLine {
+/// Returns the main lines that are missing for every one of several chips, each with the reason.
+pub(super) fn missing_everywhere(chips: &[Chip]) -> Vec<(String, MissingReason)> {
+    if chips.len() < 2 {
+        return Vec::new();
+    }
+    let total = heading("memory.l1_total.used");
+    let totals: Vec<Figure> =
+        chips.iter().map(|chip| device::figure("memory.l1_total.used", chip)).collect();
+    let resident: Vec<Figure> = chips.iter().map(circular_buffers_and_kernels).collect();
+    let kinds = [(total, same_reason(&totals)), (RESIDENT.to_owned(), same_reason(&resident))];
+    kinds.into_iter().filter_map(|(label, reason)| Some((label, reason?))).collect()
+}
+
+/// Returns the reason for which every figure is missing, if it is one.
+pub(super) fn same_reason(figures: &[Figure]) -> Option<MissingReason> {
+    equal(figures.iter().map(|figure| match figure {
+        Figure::Blank(reason) => Some(*reason),
+        Figure::Known { .. } => None,
+    }))
+}
+
+/// Returns what all have in common.
+pub(super) fn equal<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<T> {
+    let first = all.next()??;
+    all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+/// Returns the heading of a field.
+pub(super) fn heading(name: &str) -> String {
+    device::get(name).map(|field| field.heading().into_owned()).unwrap_or_default()
+}
+
+fn main(label: String, used: Figure, capacity: Figure) -> MemoryLine {
     MemoryLine { label, sort: Sort::Main, used, capacity, own_capacity: Some(capacity) }
 }
 
-/// More about the line above, if there is any. Where it has no capacity of its own it is a share of that line's.
-fn nested(label: &'static str, used: Figure, own: Figure, above: Figure) -> Option<MemoryLine> {
+/// Returns the line of a kind that some bytes are of. Without a capacity of its own it is a share of the memory's.
+fn kind(prefix: &str, chip: &Chip, memory: Figure) -> Option<MemoryLine> {
+    let used = format!("{prefix}.used");
+    let own = device::figure(&format!("{prefix}.capacity"), chip);
     let own_capacity = own.bytes().map(|_| own);
-    let capacity = own_capacity.unwrap_or(above);
-    let line = MemoryLine { label, sort: Sort::Nested, used, capacity, own_capacity };
-    used.is_some_bytes().then_some(line)
+    some(MemoryLine {
+        label: heading(&used),
+        sort: Sort::Kind,
+        used: device::figure(&used, chip),
+        capacity: own_capacity.unwrap_or(memory),
+        own_capacity,
+    })
 }
 
-fn stale(used: Figure, above: Figure) -> Option<MemoryLine> {
-    let line = nested("stale", used, Figure::UNTOLD, above)?;
-    Some(MemoryLine { sort: Sort::NestedNotice, ..line })
+fn stale_line(used: Figure, memory: Figure) -> Option<MemoryLine> {
+    let label = "stale".to_owned();
+    let sort = Sort::NestedNotice;
+    some(MemoryLine { label, sort, used, capacity: memory, own_capacity: None })
 }
 
-fn known_or(first: &Reading<u64>, second: &Reading<u64>) -> Figure {
-    if first.value().is_some() { first.into() } else { second.into() }
+/// Returns the line if it has bytes.
+fn some(line: MemoryLine) -> Option<MemoryLine> {
+    Some(line).filter(|line| line.used.is_some_bytes())
 }

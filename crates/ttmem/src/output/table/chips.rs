@@ -4,14 +4,40 @@ use ttmem_model::snapshot::{Chip, Snapshot};
 
 use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
 use super::legend::Legend;
-use super::{INNER_END, SIDES};
+use super::sides;
 use crate::field::figure::Figure;
-use crate::output::page::{Page, Role};
+use crate::output::page::{FULL_WIDTH, Page, Role};
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::{amount, bar, naming};
 
-/// Board and bars; amounts; origin and telemetry.
-const RULES: [usize; 4] = [0, 35, 63, 90];
+/// The columns of a frame: board and bars; amounts; origin and telemetry.
+struct Frame {
+    /// Where the vertical rules are.
+    rules: [usize; 4],
+    /// Columns that the page has more than the reference layout, in the first cell.
+    wider: usize,
+}
+
+impl Frame {
+    fn of(page: &Page) -> Self {
+        /// Bars longer than this say no more; the rest is for the words beside the numbers.
+        const MOST_WIDER: usize = 32;
+        let spare = page.width - FULL_WIDTH;
+        let wider = spare.min(MOST_WIDER);
+        Self { rules: [0, 35 + wider, 63 + wider, page.width - 1], wider }
+    }
+
+    /// Returns a column of the reference layout behind the first cell.
+    fn at(&self, column: usize) -> usize {
+        column + self.wider
+    }
+
+    /// Returns where the text of the last cell ends.
+    fn end(&self) -> usize {
+        self.rules[3] - 1
+    }
+}
+
 /// Where the text of the first cell ends.
 const FIRST_END: usize = 34;
 /// Where the text of the second cell begins and ends.
@@ -25,125 +51,138 @@ const BARS: usize = LABELS + LABEL_COLUMNS + 1;
 /// Where used bytes end, and capacities.
 const USED_END: usize = 46;
 const CAPACITY_END: usize = 57;
-/// Where temperature and power end.
+/// Where temperature, power and the clock end.
 const TEMPERATURE_END: usize = 70;
 const POWER_END: usize = 80;
+const CLOCK_END: usize = FULL_WIDTH - 2;
 /// Where qualities begin.
 const QUALITIES: usize = 76;
 
 /// Says in the open frame that there is no chip, and closes it.
 pub(super) fn draw_none(sheet: &mut Sheet<'_>) {
-    sheet.rule(Rule::Thin, &SIDES, &SIDES);
+    let sides = sides(sheet.page());
+    sheet.rule(Rule::Thin, &sides, &sides);
     let mut line = sheet.start_row();
-    line.push(Role::Plain, "No Tenstorrent chip found", INNER_END);
-    line.rule_at(SIDES[1]);
+    line.push(Role::Plain, "No Tenstorrent chip found", sides[1] - 1);
+    line.rule_at(sides[1]);
     sheet.end(line);
-    sheet.rule(Rule::Thin, &SIDES, &[]);
+    sheet.rule(Rule::Thin, &sides, &[]);
 }
 
 /// Draws the chips into the open frame and closes it.
 pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
-    sheet.rule(Rule::Thin, &SIDES, &RULES);
-    draw_heading(sheet);
+    let frame = Frame::of(sheet.page());
+    sheet.rule(Rule::Thin, &sides(sheet.page()), &frame.rules);
+    draw_heading(sheet, &frame);
     let board_columns = naming::board_columns(&snapshot.chips);
     let mut rule = Rule::Thick;
+    let missing = breakdown::missing_everywhere(&snapshot.chips);
     for chip in &snapshot.chips {
-        sheet.rule(rule, &RULES, &RULES);
-        draw_chip(sheet, snapshot, chip, board_columns);
-        for memory in breakdown::lines(&chip.memory) {
-            draw_memory(sheet, &memory, legend);
+        sheet.rule(rule, &frame.rules, &frame.rules);
+        draw_chip(sheet, &frame, snapshot, chip, board_columns);
+        for memory in breakdown::lines(chip) {
+            if !missing.iter().any(|(label, _)| *label == memory.label) {
+                draw_memory(sheet, &frame, &memory, legend);
+            }
         }
         rule = Rule::Thin;
     }
-    sheet.rule(Rule::Thin, &RULES, &[]);
+    sheet.rule(Rule::Thin, &frame.rules, &[]);
+    legend.missing_everywhere(&missing);
 }
 
-fn draw_heading(sheet: &mut Sheet<'_>) {
+fn draw_heading(sheet: &mut Sheet<'_>, frame: &Frame) {
     let mut line = sheet.start_row();
-    line.push(Role::Plain, "Chip Board", FIRST_END);
-    line.push_right(Role::Plain, "Firmware", FIRST_END);
-    line.rule_at(RULES[1]);
-    line.pad_to(SECOND.0);
-    line.push(Role::Plain, "Bus", SECOND.1);
-    line.push_right(Role::Plain, "Owners", SECOND.1);
-    line.rule_at(RULES[2]);
-    line.push_right(Role::Plain, "Temp", TEMPERATURE_END);
-    line.push_right(Role::Plain, "Power", POWER_END);
-    line.push_right(Role::Plain, "AICLK", INNER_END);
-    line.rule_at(RULES[3]);
+    line.push(Role::Plain, "Chip Board", frame.at(FIRST_END));
+    line.push_right(Role::Plain, "Firmware", frame.at(FIRST_END));
+    line.rule_at(frame.rules[1]);
+    line.pad_to(frame.at(SECOND.0));
+    line.push(Role::Plain, "Bus", frame.at(SECOND.1));
+    line.push_right(Role::Plain, "Owners", frame.at(SECOND.1));
+    line.rule_at(frame.rules[2]);
+    line.push_right(Role::Plain, "Temp", frame.at(TEMPERATURE_END));
+    line.push_right(Role::Plain, "Power", frame.at(POWER_END));
+    line.push_right(Role::Plain, "AICLK", frame.at(CLOCK_END));
+    line.rule_at(frame.rules[3]);
     sheet.end(line);
 
     let mut line = sheet.start_row();
     line.pad_to(LABELS);
-    line.push(Role::Plain, "Memory", FIRST_END);
-    line.rule_at(RULES[1]);
-    line.push_right(Role::Plain, "Used", USED_END);
-    line.push_right(Role::Plain, "/ Capacity", CAPACITY_END);
-    line.rule_at(RULES[2]);
-    line.pad_to(THIRD);
-    line.push(Role::Plain, "Source", QUALITIES - 1);
-    line.pad_to(QUALITIES);
-    line.push(Role::Plain, "Quality", INNER_END);
-    line.rule_at(RULES[3]);
+    line.push(Role::Plain, "Memory", frame.at(FIRST_END));
+    line.rule_at(frame.rules[1]);
+    line.push_right(Role::Plain, "Used", frame.at(USED_END));
+    line.push_right(Role::Plain, "/ Capacity", frame.at(CAPACITY_END));
+    line.rule_at(frame.rules[2]);
+    line.pad_to(frame.at(THIRD));
+    line.push(Role::Plain, "Source", frame.at(QUALITIES) - 1);
+    line.pad_to(frame.at(QUALITIES));
+    line.push(Role::Plain, "Quality", frame.end());
+    line.rule_at(frame.rules[3]);
     sheet.end(line);
 }
 
-fn draw_chip(sheet: &mut Sheet<'_>, snapshot: &Snapshot, chip: &Chip, board_columns: usize) {
+fn draw_chip(
+    sheet: &mut Sheet<'_>,
+    frame: &Frame,
+    snapshot: &Snapshot,
+    chip: &Chip,
+    board_columns: usize,
+) {
     let page = sheet.page();
     let mut line = sheet.start_row();
     line.push_right(Role::Strong, &chip.index.to_string(), LABELS - 1);
     line.pad_to(LABELS);
     let firmware = naming::firmware(chip).unwrap_or(page.glyphs().dash);
-    line.push(Role::Strong, &naming::board(chip, board_columns), FIRST_END - 1);
-    line.push_right(Role::Plain, firmware, FIRST_END);
-    line.rule_at(RULES[1]);
-    line.pad_to(SECOND.0);
+    line.push(Role::Strong, &naming::board(chip, board_columns), frame.at(FIRST_END) - 1);
+    line.push_right(Role::Plain, firmware, frame.at(FIRST_END));
+    line.rule_at(frame.rules[1]);
+    line.pad_to(frame.at(SECOND.0));
     let place = naming::place(snapshot, chip);
-    line.push(Role::Plain, place.as_deref().unwrap_or(page.glyphs().dash), SECOND.0 + 15);
-    line.push_right(Role::Plain, &naming::owners_in_words(chip), SECOND.1);
-    line.rule_at(RULES[2]);
+    line.push(Role::Plain, place.as_deref().unwrap_or(page.glyphs().dash), frame.at(SECOND.0) + 15);
+    line.push_right(Role::Plain, &naming::owners_in_words(chip), frame.at(SECOND.1));
+    line.rule_at(frame.rules[2]);
     let (role, temperature) = naming::temperature(page, chip);
-    line.push_right(role, &temperature, TEMPERATURE_END);
+    line.push_right(role, &temperature, frame.at(TEMPERATURE_END));
     let (role, power) = naming::power_of_limit(page, chip);
-    line.push_right(role, &power, POWER_END);
-    line.push_right(Role::Plain, &naming::clock(page, chip), INNER_END);
-    line.rule_at(RULES[3]);
+    line.push_right(role, &power, frame.at(POWER_END));
+    line.push_right(Role::Plain, &naming::clock(page, chip), frame.at(CLOCK_END));
+    line.rule_at(frame.rules[3]);
     sheet.end(line);
 }
 
-fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) {
+fn draw_memory(sheet: &mut Sheet<'_>, frame: &Frame, memory: &MemoryLine, legend: &mut Legend) {
     let page = sheet.page();
     let (used, capacity) = (memory.used, memory.capacity);
     let amounts = used.bytes().zip(capacity.bytes());
     let mut line = sheet.start_row();
     line.pad_to(LABELS + memory.sort.indent());
     let role = if memory.sort == Sort::NestedNotice { Role::Notice } else { Role::Plain };
-    line.push(role, memory.label, BARS - 1);
+    line.push(role, &memory.label, BARS - 1);
     line.pad_to(BARS);
     if let Some((used, capacity)) = amounts {
-        let (filled, track) = bar::bar(page, used, capacity, FIRST_END - BARS);
-        line.push(fill_role(memory, used, capacity), &filled, FIRST_END);
-        line.push(Role::Quiet, &track, FIRST_END);
+        let (filled, track) = bar::bar(page, used, capacity, frame.at(FIRST_END) - BARS);
+        line.push(fill_role(memory, used, capacity), &filled, frame.at(FIRST_END));
+        line.push(Role::Quiet, &track, frame.at(FIRST_END));
     }
-    line.rule_at(RULES[1]);
-    line.push_right(Role::Plain, &legend.unmarked(page, used), USED_END);
+    line.rule_at(frame.rules[1]);
+    line.push_right(Role::Plain, &legend.unmarked(page, used), frame.at(USED_END));
     if let Some(capacity) = memory.own_capacity {
         let capacity = legend.unmarked(page, capacity);
-        line.push_right(Role::Quiet, &format!("/ {capacity:>8}"), CAPACITY_END);
+        line.push_right(Role::Quiet, &format!("/ {capacity:>8}"), frame.at(CAPACITY_END));
     }
     let percent = amounts.and_then(|(used, capacity)| amount::percent(used, capacity));
-    line.push_right(Role::Plain, &percent.unwrap_or_default(), SECOND.1);
-    line.rule_at(RULES[2]);
-    line.pad_to(THIRD);
+    line.push_right(Role::Plain, &percent.unwrap_or_default(), frame.at(SECOND.1));
+    line.rule_at(frame.rules[2]);
+    line.pad_to(frame.at(THIRD));
     match used {
         Figure::Known { source, quality, .. } => {
-            line.push(Role::Quiet, source.as_str(), QUALITIES - 1);
-            line.pad_to(QUALITIES);
-            line.push(Role::Quiet, quality.as_str(), INNER_END);
+            line.push(Role::Quiet, source.as_str(), frame.at(QUALITIES) - 1);
+            line.pad_to(frame.at(QUALITIES));
+            line.push(Role::Quiet, quality.as_str(), frame.end());
         }
-        Figure::Blank(reason) => line.push(reason_role(page, used), reason.as_str(), INNER_END),
+        Figure::Blank(reason) => line.push(reason_role(page, used), reason.as_str(), frame.end()),
     }
-    line.rule_at(RULES[3]);
+    line.rule_at(frame.rules[3]);
     sheet.end(line);
 }
 
@@ -151,7 +190,7 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
 pub(super) fn fill_role(memory: &MemoryLine, used: u64, capacity: u64) -> Role {
     match memory.sort {
         Sort::Main => bar::role(used, capacity),
-        Sort::Nested => Role::Quiet,
+        Sort::Kind | Sort::Nested => Role::Quiet,
         Sort::NestedNotice => Role::Notice,
     }
 }

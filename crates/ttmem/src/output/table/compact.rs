@@ -1,164 +1,193 @@
-//! The framed table of many chips: one line each, under a line for each run of like chips.
+//! The table with one line per chip: chips that are alike below a line with what they have in common, or with their
+//! boards in a column where there are few of each. Columns are left out on narrow pages, and missing values that are
+//! equal for all chips are said once.
 
 use ttmem_model::snapshot::{Chip, Snapshot};
 
-use super::breakdown::{self, MemoryLine};
+use super::breakdown::{self, DRAM, L1_ALLOCATED};
 use super::chips::{fill_role, reason_role};
+use super::columns::{self, Cell, Column, Layout, SHARE, gap, is_framed};
 use super::legend::Legend;
-use super::{INNER_END, SIDES};
 use crate::field::figure::Figure;
 use crate::output::line::Line;
-use crate::output::page::Role;
+use crate::output::page::{Page, Role};
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::{amount, bar, naming};
 
-/// Identity; telemetry; DRAM; L1.
-const RULES: [usize; 5] = [0, 25, 40, 65, 90];
-/// Where the number of a chip ends, its place begins, and the number of its owners ends.
-const CHIP_END: usize = 6;
-const PLACE: usize = 7;
-const OWNERS_END: usize = 24;
-/// Where temperature and power end.
-const TEMPERATURE_END: usize = 32;
-const POWER_END: usize = 39;
-/// Where the two memories begin.
-const MEMORIES: [usize; 2] = [42, 67];
+/// Chips of a run that get a line of their own for what they have in common.
+const LEAST_RUN: usize = 4;
 
-/// Draws the chips into the open frame and closes it.
+/// Draws the chips, in a frame where the page is wide enough.
 pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
-    sheet.rule(Rule::Thin, &SIDES, &RULES);
-    draw_heading(sheet);
-    let mut rule = Rule::Thick;
-    for chips in snapshot.chips.chunk_by(|one, next| likeness(one) == likeness(next)) {
-        sheet.rule(rule, &RULES, &SIDES);
-        draw_likeness(sheet, chips);
-        sheet.rule(Rule::Thin, &SIDES, &RULES);
-        for chip in chips {
-            draw_chip(sheet, snapshot, chip, legend);
+    let page = sheet.page();
+    let runs = runs(&snapshot.chips);
+    let is_grouped = snapshot.chips.len() >= LEAST_RUN * runs.len();
+    let layout = columns::lay_out(snapshot, page, legend, is_grouped);
+    let rules = rules(&layout, page);
+    let sides = [0, page.width - 1];
+    rule(sheet, Rule::Thin, &sides, &rules);
+    draw_heading(sheet, &layout);
+    let mut index = 0;
+    let mut between = Rule::Thick;
+    for run in runs {
+        if is_grouped {
+            rule(sheet, between, &rules, &sides);
+            draw_common(sheet, run);
+            rule(sheet, Rule::Thin, &sides, &rules);
+        } else if between == Rule::Thick {
+            rule(sheet, between, &rules, &rules);
         }
-        rule = Rule::Thin;
+        between = Rule::Thin;
+        let mut tray = run.first().and_then(Chip::tray).map(|at| at.tray);
+        for chip in run {
+            let own = chip.tray().map(|at| at.tray);
+            if own != tray {
+                rule(sheet, Rule::Thin, &rules, &rules);
+                tray = own;
+            }
+            draw_chip(sheet, &layout, index);
+            index += 1;
+        }
     }
-    sheet.rule(Rule::Thin, &RULES, &[]);
+    rule(sheet, Rule::Thin, &rules, &[]);
+    legend.missing_everywhere(&layout.missing);
     legend.hint_at_one_chip();
 }
 
-/// Returns the common properties of chips in a run, in words.
-pub(super) fn likeness(chip: &Chip) -> Vec<String> {
+/// Draws a rule of the frame, if there is one.
+fn rule(sheet: &mut Sheet<'_>, rule: Rule, above: &[usize], below: &[usize]) {
+    if is_framed(sheet.page()) {
+        sheet.rule(rule, above, below);
+    }
+}
+
+/// Returns where the vertical rules are.
+fn rules(layout: &Layout, page: &Page) -> Vec<usize> {
+    let mut rules = vec![0];
+    let mut x = 2;
+    for (index, column) in layout.columns.iter().enumerate() {
+        let gap = gap(&layout.columns, index, page);
+        if gap == columns::FRAMED_GAP {
+            rules.push(x + 1);
+        }
+        x += gap + width_of(layout, column);
+    }
+    rules.push(page.width - 1);
+    rules
+}
+
+fn width_of(layout: &Layout, column: &Column) -> usize {
+    column.width + if column.has_bar() { layout.bar } else { 0 }
+}
+
+/// Draws the cells of one line.
+fn draw_cells<'p>(
+    sheet: &mut Sheet<'p>,
+    layout: &Layout,
+    mut cell: impl FnMut(&mut Line<'p>, &Column, usize),
+) {
+    let page = sheet.page();
+    let mut line = if is_framed(page) { sheet.start_row() } else { sheet.start() };
+    for (index, column) in layout.columns.iter().enumerate() {
+        let gap = gap(&layout.columns, index, page);
+        let start = line.columns() + gap;
+        if gap == columns::FRAMED_GAP {
+            line.rule_at(start - 2);
+        }
+        line.pad_to(start);
+        let end = start + width_of(layout, column);
+        cell(&mut line, column, end);
+        line.pad_to(end);
+    }
+    if is_framed(page) {
+        line.rule_at(page.width - 1);
+    }
+    sheet.end(line);
+}
+
+fn draw_heading(sheet: &mut Sheet<'_>, layout: &Layout) {
+    let role = if is_framed(sheet.page()) { Role::Plain } else { Role::Quiet };
+    draw_cells(sheet, layout, |line, column, end| {
+        if column.is_right {
+            line.push_right(role, &column.heading, end);
+        } else {
+            line.push(role, &column.heading, end);
+        }
+    });
+}
+
+fn draw_chip(sheet: &mut Sheet<'_>, layout: &Layout, index: usize) {
+    draw_cells(sheet, layout, |line, column, end| match &column.cells[index] {
+        Cell::Text(role, text) if column.is_right => line.push_right(*role, text, end),
+        Cell::Text(role, text) => line.push(*role, text, end),
+        Cell::Memory(memory, text, share) => {
+            let page = line.page();
+            let bar_end = line.columns() + layout.bar;
+            match (memory.used, memory.used.bytes().zip(memory.capacity.bytes())) {
+                (Figure::Blank(_), _) => {
+                    line.push(reason_role(page, memory.used), text, end);
+                    return;
+                }
+                (_, Some((used, capacity))) if layout.bar > 0 => {
+                    let (filled, track) = bar::bar(page, used, capacity, layout.bar - 1);
+                    line.push(fill_role(memory, used, capacity), &filled, bar_end);
+                    line.push(Role::Quiet, &track, bar_end);
+                }
+                _ => {}
+            }
+            line.push_right(Role::Plain, text, end - SHARE);
+            line.push_right(Role::Plain, share, end);
+        }
+    });
+}
+
+/// Returns the runs of neighbours with the same board and the same memory.
+fn runs(chips: &[Chip]) -> Vec<&[Chip]> {
+    let is_alike = |one: &Chip, next: &Chip| {
+        let firmware = (naming::firmware(one), naming::firmware(next));
+        let differs = matches!(firmware, (Some(one), Some(next)) if one != next);
+        likeness(one) == likeness(next) && !differs
+    };
+    chips.chunk_by(is_alike).collect()
+}
+
+/// Returns the board and the memory of a chip, in words.
+fn likeness(chip: &Chip) -> Vec<String> {
     let mut parts = vec![naming::board(chip, 0)];
-    let [dram, l1] = memories(chip);
-    if let Some(bytes) = dram.capacity.bytes() {
-        parts.push(format!("DRAM {}", amount::size(bytes)));
-    }
-    if let Some(bytes) = l1.capacity.bytes() {
-        parts.push(format!("L1 {}", amount::size(bytes)));
-    }
-    if let Some(version) = naming::firmware(chip) {
-        parts.push(format!("Firmware {version}"));
+    for (name, line) in [("DRAM", DRAM), ("L1", L1_ALLOCATED)] {
+        let capacity = breakdown::line(chip, line).capacity.bytes();
+        parts.extend(capacity.map(|bytes| format!("{name} {}", amount::size(bytes))));
     }
     parts
 }
 
-/// DRAM, and what the allocator has handed out of L1.
-pub(super) fn memories(chip: &Chip) -> [MemoryLine; 2] {
-    let mut lines = breakdown::lines(&chip.memory).into_iter();
-    let blank = MemoryLine::blank();
-    let dram = lines.find(|line| line.label == breakdown::DRAM).unwrap_or(blank);
-    let l1 = lines.find(|line| line.label == breakdown::L1_ALLOCATED).unwrap_or(blank);
-    [dram, l1]
-}
-
-fn draw_heading(sheet: &mut Sheet<'_>) {
-    let mut line = sheet.start_row();
-    line.push(Role::Plain, "Chip", CHIP_END);
-    line.pad_to(PLACE);
-    line.push(Role::Plain, "Bus", OWNERS_END);
-    line.push_right(Role::Plain, "Owners", OWNERS_END);
-    line.rule_at(RULES[1]);
-    line.push_right(Role::Plain, "Temp", TEMPERATURE_END);
-    line.push_right(Role::Plain, "Power", POWER_END);
-    line.rule_at(RULES[2]);
-    line.pad_to(MEMORIES[0]);
-    line.push(Role::Plain, "DRAM used", RULES[3]);
-    line.rule_at(RULES[3]);
-    line.pad_to(MEMORIES[1]);
-    line.push(Role::Plain, "L1 allocated", RULES[4]);
-    line.rule_at(RULES[4]);
-    sheet.end(line);
-}
-
-fn draw_likeness(sheet: &mut Sheet<'_>, chips: &[Chip]) {
-    let mut line = sheet.start_row();
-    if let Some((board, rest)) = chips.first().map(likeness).as_deref().and_then(<[_]>::split_first)
-    {
-        line.push(Role::Strong, board, INNER_END);
-        let count = match chips.len() {
-            1 => "1 chip".to_owned(),
-            count => format!("{count} chips"),
-        };
-        for part in std::iter::once(&count).chain(rest) {
-            line.pad_to((line.columns() + 3).min(INNER_END));
-            line.push(Role::Plain, part, INNER_END);
+/// Draws what the chips of a run have in common.
+fn draw_common(sheet: &mut Sheet<'_>, chips: &[Chip]) {
+    let framed = is_framed(sheet.page());
+    let end = if framed { sheet.page().width - 2 } else { sheet.page().width };
+    let mut line = if framed { sheet.start_row() } else { sheet.start() };
+    let count = match chips.len() {
+        1 => "1 chip".to_owned(),
+        count => format!("{count} chips"),
+    };
+    let common = chips.first().map(likeness).unwrap_or_default();
+    let firmware =
+        chips.iter().find_map(naming::firmware).map(|version| format!("Firmware {version}"));
+    for (index, part) in common.iter().enumerate() {
+        let role = if index == 0 { Role::Strong } else { Role::Plain };
+        line.pad_to(if index == 0 { line.columns() } else { (line.columns() + 3).min(end) });
+        line.push(role, part, end);
+        if index == 0 {
+            line.pad_to((line.columns() + 3).min(end));
+            line.push(Role::Plain, &count, end);
         }
     }
-    line.rule_at(SIDES[1]);
-    sheet.end(line);
-}
-
-fn draw_chip(sheet: &mut Sheet<'_>, snapshot: &Snapshot, chip: &Chip, legend: &mut Legend) {
-    let page = sheet.page();
-    let mut line = sheet.start_row();
-    line.push_right(Role::Strong, &chip.index.to_string(), CHIP_END);
-    line.pad_to(PLACE);
-    let place = naming::place(snapshot, chip);
-    line.push(Role::Plain, place.as_deref().unwrap_or(page.glyphs().dash), OWNERS_END - 4);
-    line.push_right(Role::Plain, &naming::owners(chip), OWNERS_END);
-    line.rule_at(RULES[1]);
-    let (role, temperature) = naming::temperature(page, chip);
-    line.push_right(role, &temperature, TEMPERATURE_END);
-    let (role, power) = naming::power(page, chip);
-    line.push_right(role, &power, POWER_END);
-    line.rule_at(RULES[2]);
-    for ((memory, start), end) in memories(chip).iter().zip(MEMORIES).zip([RULES[3], RULES[4]]) {
-        line.pad_to(start);
-        draw_memory(&mut line, memory, BAR_COLUMNS, legend);
-        line.rule_at(end);
+    if let Some(part) = firmware {
+        line.pad_to((line.columns() + 3).min(end));
+        line.push(Role::Plain, &part, end);
+    }
+    if framed {
+        line.rule_at(sheet.page().width - 1);
     }
     sheet.end(line);
-}
-
-/// The length of a bar.
-const BAR_COLUMNS: usize = 10;
-/// An amount and a share behind a bar, with the spaces before them.
-pub(super) const AMOUNT_COLUMNS: usize = 7;
-pub(super) const SHARE_COLUMNS: usize = 5;
-
-/// A bar, an amount and a share of what there is, or the reason why not.
-pub(super) fn draw_memory(
-    line: &mut Line<'_>,
-    memory: &MemoryLine,
-    bar_columns: usize,
-    legend: &mut Legend,
-) {
-    let page = line.page();
-    let start = line.columns();
-    let amount_end = start + bar_columns + AMOUNT_COLUMNS;
-    let text = legend.short(page, memory.used);
-    match (memory.used, memory.used.bytes().zip(memory.capacity.bytes())) {
-        (Figure::Blank(reason), _) => {
-            line.push(Role::Plain, &text, amount_end);
-            line.pad_to(line.columns() + 1);
-            let role = reason_role(page, memory.used);
-            line.push(role, reason.as_str(), amount_end + SHARE_COLUMNS);
-        }
-        (_, None) => line.push_right(Role::Plain, &text, amount_end),
-        (_, Some((used, capacity))) => {
-            let (filled, track) = bar::bar(page, used, capacity, bar_columns);
-            line.push(fill_role(memory, used, capacity), &filled, amount_end);
-            line.push(Role::Quiet, &track, amount_end);
-            line.push_right(Role::Plain, &text, amount_end);
-            let percent = amount::percent(used, capacity).unwrap_or_default();
-            line.push_right(Role::Plain, &percent, amount_end + SHARE_COLUMNS);
-        }
-    }
-    line.pad_to(amount_end + SHARE_COLUMNS);
 }

@@ -3,7 +3,7 @@
 use ttmem_model::snapshot::Snapshot;
 use ttmem_model::{Finding, Severity};
 
-use super::{INNER_END, SIDES};
+use super::sides;
 use crate::output::page::Role;
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::text::{legible, width, wrap};
@@ -17,11 +17,12 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
         return;
     }
     sheet.skip();
-    sheet.rule(Rule::Thin, &[], &SIDES);
+    let sides = sides(sheet.page());
+    sheet.rule(Rule::Thin, &[], &sides);
     for finding in &snapshot.findings {
         draw_finding(sheet, finding, true);
     }
-    sheet.rule(Rule::Thin, &SIDES, &[]);
+    sheet.rule(Rule::Thin, &sides, &[]);
 }
 
 /// Draws the findings without a frame.
@@ -33,7 +34,7 @@ pub(super) fn draw_unframed(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
 
 fn draw_finding(sheet: &mut Sheet<'_>, finding: &Finding, framed: bool) {
     let page = sheet.page();
-    let (start, end) = if framed { (2, INNER_END) } else { (0, page.width) };
+    let (start, end) = if framed { (2, page.width - 2) } else { (0, page.width) };
     let text = start + SEVERITY_COLUMNS;
     let arrow = page.glyphs().arrow;
     let parts = [(text, &finding.text, ""), (text, &finding.remedy, arrow)];
@@ -53,7 +54,7 @@ fn draw_finding(sheet: &mut Sheet<'_>, finding: &Finding, framed: bool) {
             line.pad_to(column + indent);
             line.push(Role::Plain, &piece, end);
             if framed {
-                line.rule_at(SIDES[1]);
+                line.rule_at(page.width - 1);
             }
             sheet.end(line);
         }

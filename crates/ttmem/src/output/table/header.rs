@@ -2,9 +2,9 @@
 
 use ttmem_model::snapshot::Snapshot;
 
-use super::SIDES;
+use super::sides;
 use crate::output::amount;
-use crate::output::page::{FULL_WIDTH, Role};
+use crate::output::page::Role;
 use crate::output::sheet::{Rule, Sheet};
 
 /// The note beside the date of a demonstration.
@@ -12,21 +12,22 @@ pub(in crate::output) const DEMO: &str = "DEMO: not this machine";
 
 /// Draws the head, its frame still open below.
 pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
+    let width = sheet.page().width;
     let mut line = sheet.start();
-    line.push(Role::Plain, &amount::date_time(snapshot.time_us), FULL_WIDTH);
+    line.push(Role::Plain, &amount::date_time(snapshot.time_us), width);
     if snapshot.demo {
-        line.push_right(Role::Notice, DEMO, FULL_WIDTH);
+        line.push_right(Role::Notice, DEMO, width);
     }
     sheet.end(line);
-    sheet.rule(Rule::Thin, &[], &SIDES);
+    sheet.rule(Rule::Thin, &[], &sides(sheet.page()));
     let mut line = sheet.start_row();
     line.push(Role::Strong, &format!("ttmem {}", snapshot.host.ttmem), 24);
     line.pad_to(26);
     line.push(Role::Plain, &driver(snapshot), 48);
     line.pad_to(50);
-    line.push(Role::Plain, &host(snapshot), 74);
-    line.push_right(Role::Plain, &chip_count(snapshot), FULL_WIDTH - 2);
-    line.rule_at(FULL_WIDTH - 1);
+    line.push(Role::Plain, &host(snapshot), width - 17);
+    line.push_right(Role::Plain, &chip_count(snapshot), width - 2);
+    line.rule_at(width - 1);
     sheet.end(line);
 }
 

@@ -1,13 +1,14 @@
 //! The last lines of the table: what the signs in it mean, and how each source did.
 
-use ttmem_model::Quality;
 use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
+use ttmem_model::{MissingReason, Quality};
 
+use crate::field::device;
 use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
-use crate::output::text::width;
+use crate::output::text::{width, wrap};
 
 const QUALITIES: [Quality; 4] =
     [Quality::Approximate, Quality::HighWater, Quality::Inferred, Quality::Stale];
@@ -19,6 +20,10 @@ pub(super) struct Legend {
     dash: bool,
     question: bool,
     one_chip: bool,
+    /// Fields that no chip has, in words.
+    missing: Vec<String>,
+    /// True if the bytes of a process are of several chips together.
+    together: bool,
 }
 
 impl Legend {
@@ -40,6 +45,24 @@ impl Legend {
     /// Says how one of many chips is shown in full.
     pub(super) fn hint_at_one_chip(&mut self) {
         self.one_chip = true;
+    }
+
+    /// Notes that fields are missing for every chip, which the chips do not repeat.
+    pub(super) fn missing_everywhere(&mut self, fields: &[(String, MissingReason)]) {
+        for run in fields.chunk_by(|(_, one), (_, next)| one == next) {
+            let Some((_, reason)) = run.first() else { continue };
+            let names: Vec<&str> = run.iter().map(|(name, _)| name.as_str()).collect();
+            let hint = match reason {
+                MissingReason::NotRead => " (--l1 reads L1)",
+                _ => " (ttmem -q)",
+            };
+            self.missing.push(format!("{}: {}{hint}", names.join(", "), reason.as_str()));
+        }
+    }
+
+    /// Notes that the bytes of a process are of all its chips.
+    pub(super) fn processes_together(&mut self) {
+        self.together = true;
     }
 
     fn write(&mut self, page: &Page, figure: Figure, size: fn(u64) -> String) -> String {
@@ -66,8 +89,19 @@ impl Legend {
         if !snapshot.chips.is_empty() {
             notes.push("CBs: circular buffers".to_owned());
         }
+        let of_kinds = ["memory.trace.used", "memory.l1_small.used"];
+        let has = |name: &&str| {
+            snapshot.chips.iter().any(|chip| device::figure(name, chip).is_some_bytes())
+        };
+        if of_kinds.iter().any(has) {
+            notes.push("DRAM without trace, L1 allocated without L1_SMALL".to_owned());
+        }
+        notes.extend(self.missing);
+        if self.together {
+            notes.push("processes: their chips together".to_owned());
+        }
         if self.one_chip {
-            notes.push("ttmem -i N shows chip N in full".to_owned());
+            notes.push("--wide, -i N: chips in full".to_owned());
         }
         flow(sheet, Role::Quiet, &notes);
         draw_sources(sheet, &snapshot.sources);
@@ -108,15 +142,16 @@ fn flow(sheet: &mut Sheet<'_>, role: Role, notes: &[String]) {
     let end = sheet.page().width - 1;
     let mut line = sheet.start();
     line.pad_to(1);
-    for note in notes {
-        if line.columns() > 1 && line.columns() + GAP + width(note) > end {
+    let pieces = notes.iter().flat_map(|note| wrap(note, end - 1));
+    for note in pieces {
+        if line.columns() > 1 && line.columns() + GAP + width(&note) > end {
             sheet.end(line);
             line = sheet.start();
             line.pad_to(1);
         } else if line.columns() > 1 {
             line.pad_to(line.columns() + GAP);
         }
-        line.push(role, note, end);
+        line.push(role, &note, end);
     }
     if !notes.is_empty() {
         sheet.end(line);

@@ -1,13 +1,14 @@
 //! The unframed layout for narrow pages, from 40 columns on. What does not fit beside goes below; bars shrink first,
 //! then the names of sources go, and what is left is never cut but for names.
 
+use ttmem_model::MissingReason;
 use ttmem_model::snapshot::{Chip, Snapshot};
 
 use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
 use super::chips::{fill_role, reason_role};
 use super::legend::Legend;
 use super::processes::{self, ProcessRow, chip_list, push_name};
-use super::{MOST_DETAILED_CHIPS, compact, findings, header};
+use super::{compact, findings, header};
 use crate::field::figure::Figure;
 use crate::output::flow::flow;
 use crate::output::page::Role;
@@ -26,21 +27,31 @@ const SOURCE_COLUMNS: usize = 9;
 const LEAST_BAR: usize = 4;
 
 /// Draws everything.
-pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
+pub(super) fn draw(
+    sheet: &mut Sheet<'_>,
+    snapshot: &Snapshot,
+    is_compact: bool,
+    legend: &mut Legend,
+) {
     draw_head(sheet, snapshot);
     sheet.divide();
-    if snapshot.chips.len() > MOST_DETAILED_CHIPS {
-        draw_many(sheet, snapshot, legend);
+    if is_compact {
+        compact::draw(sheet, snapshot, legend);
     } else {
+        let missing = breakdown::missing_everywhere(&snapshot.chips);
         for chip in &snapshot.chips {
-            draw_chip(sheet, snapshot, chip, legend);
+            draw_chip(sheet, snapshot, chip, &missing, legend);
         }
+        legend.missing_everywhere(&missing);
     }
     if snapshot.chips.is_empty() {
         flow(sheet, 0, &[(Role::Plain, "No Tenstorrent chip found".to_owned())]);
     }
     sheet.divide();
-    let rows = processes::rows(snapshot);
+    let rows = processes::rows(snapshot, is_compact);
+    if is_compact && rows.iter().any(|row| row.chips.len() > 1) {
+        legend.processes_together();
+    }
     for row in &rows {
         draw_process(sheet, row, legend);
     }
@@ -74,7 +85,13 @@ fn draw_head(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
     flow(sheet, 0, &parts);
 }
 
-fn draw_chip(sheet: &mut Sheet<'_>, snapshot: &Snapshot, chip: &Chip, legend: &mut Legend) {
+fn draw_chip(
+    sheet: &mut Sheet<'_>,
+    snapshot: &Snapshot,
+    chip: &Chip,
+    missing: &[(String, MissingReason)],
+    legend: &mut Legend,
+) {
     let page = sheet.page();
     let name = [
         (Role::Strong, chip.index.to_string()),
@@ -97,8 +114,10 @@ fn draw_chip(sheet: &mut Sheet<'_>, snapshot: &Snapshot, chip: &Chip, legend: &m
     }
     parts.push((Role::Plain, naming::owners_in_words(chip)));
     flow(sheet, INDENT + 1, &parts);
-    for memory in breakdown::lines(&chip.memory) {
-        draw_memory(sheet, &memory, legend);
+    for memory in breakdown::lines(chip) {
+        if !missing.iter().any(|(label, _)| *label == memory.label) {
+            draw_memory(sheet, &memory, legend);
+        }
     }
 }
 
@@ -107,7 +126,7 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
     let mut line = sheet.start();
     line.pad_to(INDENT + memory.sort.indent());
     let role = if memory.sort == Sort::NestedNotice { Role::Notice } else { Role::Plain };
-    line.push(role, memory.label, INDENT + LABEL_COLUMNS);
+    line.push(role, &memory.label, INDENT + LABEL_COLUMNS);
     line.pad_to(INDENT + LABEL_COLUMNS);
     let fixed = INDENT + LABEL_COLUMNS + 1 + AMOUNT_COLUMNS + REST_COLUMNS;
     let spare = page.width.saturating_sub(fixed);
@@ -151,41 +170,6 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
     sheet.end(line);
 }
 
-fn draw_many(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
-    let page = sheet.page();
-    let amounts = compact::AMOUNT_COLUMNS + compact::SHARE_COLUMNS;
-    let (number, gap, temperature) = (3, 2, 6);
-    let spare = page.width - number - gap - 2 * amounts - temperature;
-    let bar_columns = Some((spare - 1) / 2).filter(|columns| *columns >= LEAST_BAR).unwrap_or(0);
-    for chips in
-        snapshot.chips.chunk_by(|one, next| compact::likeness(one) == compact::likeness(next))
-    {
-        let parts = chips.first().map(compact::likeness).unwrap_or_default();
-        let parts: Vec<_> = parts.into_iter().map(|part| (Role::Strong, part)).collect();
-        flow(sheet, 0, &parts);
-        let mut line = sheet.start();
-        line.pad_to(number + 1);
-        line.push(Role::Quiet, "DRAM used", page.width);
-        line.pad_to(number + 1 + bar_columns + amounts + gap);
-        line.push(Role::Quiet, "L1 allocated", page.width);
-        line.push_right(Role::Quiet, "Temp", page.width);
-        sheet.end(line);
-        for chip in chips {
-            let mut line = sheet.start();
-            line.push_right(Role::Strong, &chip.index.to_string(), number);
-            line.pad_to(number + 1);
-            let [dram, l1] = compact::memories(chip);
-            compact::draw_memory(&mut line, &dram, bar_columns, legend);
-            line.pad_to(line.columns() + gap);
-            compact::draw_memory(&mut line, &l1, bar_columns, legend);
-            let (role, text) = naming::temperature(page, chip);
-            line.push_right(role, &text, page.width);
-            sheet.end(line);
-        }
-    }
-    legend.hint_at_one_chip();
-}
-
 fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend) {
     let page = sheet.page();
     let mut line = sheet.start();
@@ -202,11 +186,10 @@ fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend
     }
     push_name(&mut line, row.process, page.width);
     sheet.end(line);
-    let names = ["DRAM", "L1", "L1_SMALL", "trace", "reported CBs"];
-    let mut parts: Vec<_> = names
-        .iter()
+    let mut parts: Vec<_> = processes::headings()
+        .into_iter()
         .zip(row.figures)
-        .map(|(name, figure)| (Role::Plain, format!("{name} {}", legend.short(page, figure))))
+        .map(|(name, figure)| (Role::Plain, format!("{name} {}", legend.long(page, figure))))
         .collect();
     parts.extend(row.process.user.iter().map(|user| (Role::Quiet, format!("user {user}"))));
     flow(sheet, INDENT + 1, &parts);

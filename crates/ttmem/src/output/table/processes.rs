@@ -3,14 +3,14 @@
 use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
 
 use super::legend::Legend;
-use super::{INNER_END, MOST_DETAILED_CHIPS, SIDES};
+use super::sides;
 use crate::field::figure::Figure;
-use crate::field::process::readings;
+use crate::field::process::{self, MEMORY};
 use crate::output::line::Line;
 use crate::output::naming;
-use crate::output::page::Role;
+use crate::output::page::{Page, Role};
 use crate::output::sheet::{Rule, Sheet};
-use crate::output::text::width;
+use crate::output::text::{legible, width};
 
 /// The text if there is no process.
 pub(super) const NONE: &str = "No process holds device memory or a device";
@@ -25,13 +25,13 @@ pub(super) struct ProcessRow<'a> {
     pub(super) figures: [Figure; 5],
 }
 
-/// A row for each process on each chip, or for each process where there are many chips; by chip, then by number.
-pub(super) fn rows(snapshot: &Snapshot) -> Vec<ProcessRow<'_>> {
+/// A row for each process on each chip, or for each process on its chips together; by chip, then by number.
+pub(super) fn rows(snapshot: &Snapshot, is_together: bool) -> Vec<ProcessRow<'_>> {
     let mut rows = Vec::new();
     for process in &snapshot.processes {
         let mut on_chips = on_chips(snapshot, process);
         on_chips.sort_by_key(|row| row.chips.first().copied());
-        if snapshot.chips.len() > MOST_DETAILED_CHIPS {
+        if is_together {
             on_chips = on_chips.into_iter().reduce(together).into_iter().collect();
         }
         if on_chips.is_empty() {
@@ -52,7 +52,7 @@ fn on_chips<'a>(snapshot: &Snapshot, process: &'a Process) -> Vec<ProcessRow<'a>
         let is_owner =
             process.state == ProcessState::Live && chip.owners.pids.contains(&process.pid);
         let figures = match held {
-            Some(on_chip) => readings(on_chip).map(Figure::from),
+            Some(on_chip) => process::figures(snapshot, process, on_chip),
             None if is_owner => [Figure::UNTOLD; 5],
             None => continue,
         };
@@ -78,71 +78,147 @@ pub(in crate::output) fn chip_list(chips: &[u32]) -> String {
     runs.collect::<Vec<_>>().join(",")
 }
 
-/// Where the columns end; names begin after the last.
-const CHIP_END: usize = 6;
-const PID_END: usize = 14;
-const USER: (usize, usize) = (16, 24);
-const FIGURE_ENDS: [usize; 5] = [31, 38, 47, 54, 63];
-const FIGURE_NAMES: [&str; 5] = ["DRAM", "L1", "L1_SMALL", "Trace", "CBs"];
-const NAME: usize = 65;
+/// Returns the headings of the figures.
+pub(super) fn headings() -> [String; 5] {
+    MEMORY.map(|name| {
+        process::get(name).map(|field| field.heading().into_owned()).unwrap_or_default()
+    })
+}
+
+/// The texts of a row before the name of the process.
+const BEFORE: usize = 8;
+/// The column of the user, which alone is not right-aligned.
+const USER: usize = 2;
+/// The longest text that is not cut where names need the room.
+const MOST_TEXT: usize = 24;
 
 /// Draws the framed table.
-pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot, legend: &mut Legend) {
+pub(super) fn draw(
+    sheet: &mut Sheet<'_>,
+    snapshot: &Snapshot,
+    is_together: bool,
+    legend: &mut Legend,
+) {
     sheet.skip();
-    sheet.rule(Rule::Thin, &[], &SIDES);
-    let rows = rows(snapshot);
+    let (page, sides) = (sheet.page(), sides(sheet.page()));
+    sheet.rule(Rule::Thin, &[], &sides);
+    let rows = rows(snapshot, is_together);
     if rows.is_empty() {
         let mut line = sheet.start_row();
-        line.push(Role::Quiet, NONE, INNER_END);
-        line.rule_at(SIDES[1]);
+        line.push(Role::Quiet, NONE, sides[1] - 1);
+        line.rule_at(sides[1]);
         sheet.end(line);
     } else {
-        draw_heading(sheet);
-        sheet.rule(Rule::Thick, &SIDES, &SIDES);
-        for row in &rows {
-            draw_row(sheet, row, legend);
+        let texts: Vec<_> = rows.iter().map(|row| texts(page, row, legend)).collect();
+        let columns = columns(page, &rows, &texts);
+        draw_heading(sheet, &columns);
+        sheet.rule(Rule::Thick, &sides, &sides);
+        for (row, texts) in rows.iter().zip(&texts) {
+            draw_row(sheet, row, texts, &columns);
+        }
+        if is_together && rows.iter().any(|row| row.chips.len() > 1) {
+            legend.processes_together();
         }
     }
-    sheet.rule(Rule::Thin, &SIDES, &[]);
+    sheet.rule(Rule::Thin, &sides, &[]);
 }
 
-fn draw_heading(sheet: &mut Sheet<'_>) {
-    let mut line = sheet.start_row();
-    line.push(Role::Strong, "Processes", FIGURE_ENDS[0]);
-    line.push_right(Role::Plain, "Reported", FIGURE_ENDS[4]);
-    line.rule_at(SIDES[1]);
-    sheet.end(line);
-    let mut line = sheet.start_row();
-    line.push(Role::Plain, "Chip", CHIP_END);
-    line.push_right(Role::Plain, "PID", PID_END);
-    line.pad_to(USER.0);
-    line.push(Role::Plain, "User", USER.1);
-    for (name, end) in FIGURE_NAMES.iter().zip(FIGURE_ENDS) {
-        line.push_right(Role::Plain, name, end);
-    }
-    line.pad_to(NAME);
-    line.push(Role::Plain, "Name", INNER_END);
-    line.rule_at(SIDES[1]);
-    sheet.end(line);
-}
-
-fn draw_row(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend) {
-    let page = sheet.page();
+fn texts(page: &Page, row: &ProcessRow<'_>, legend: &mut Legend) -> [String; BEFORE] {
     let dash = page.glyphs().dash;
-    let mut line = sheet.start_row();
-    let chips = chip_list(&row.chips);
-    line.push_right(Role::Plain, if chips.is_empty() { dash } else { &chips }, CHIP_END);
-    line.push_right(Role::Plain, &naming::pid(page, row.process), PID_END);
-    line.pad_to(USER.0);
-    line.push(Role::Plain, row.process.user.as_deref().unwrap_or(dash), USER.1);
-    for (figure, end) in row.figures.iter().zip(FIGURE_ENDS) {
-        let role = if figure.is_some_bytes() { Role::Plain } else { Role::Quiet };
-        line.push_right(role, &legend.short(page, *figure), end);
+    let chips = if row.chips.is_empty() { dash.to_owned() } else { chip_list(&row.chips) };
+    let user = row.process.user.as_deref().unwrap_or(dash);
+    let [dram, l1, l1_small, trace, reported] = row.figures.map(|figure| legend.long(page, figure));
+    let user = legible(user, page.charset).into_owned();
+    [chips, naming::pid(page, row.process), user, dram, l1, l1_small, trace, reported]
+}
+
+/// A column before the name.
+struct Column {
+    heading: String,
+    /// Its index in the texts of a row.
+    index: usize,
+    start: usize,
+    end: usize,
+}
+
+/// Returns the columns before the name, each as wide as its longest text. Amounts that no process has are left out; where
+/// names need the room, columns are closer.
+fn columns(page: &Page, rows: &[ProcessRow<'_>], texts: &[[String; BEFORE]]) -> Vec<Column> {
+    /// Columns that a name with its state needs, and a user.
+    const LEAST_NAME: usize = 16;
+    const LEAST_USER: usize = 8;
+    let [dram, l1, l1_small, trace, reported] = headings();
+    let before = ["Chip".to_owned(), "PID".to_owned(), "User".to_owned()];
+    let all = before.into_iter().chain([dram, l1, l1_small, trace, reported]).enumerate();
+    let some = |figure: usize| rows.iter().any(|row| row.figures[figure].is_some_bytes());
+    let is_shown = |index: usize| index <= USER + 2 || some(index - USER - 1);
+    let mut columns: Vec<(usize, String, usize)> = all
+        .filter(|(index, _)| is_shown(*index))
+        .map(|(index, heading)| {
+            let widest = texts.iter().map(|row| width(&row[index])).max().unwrap_or(0);
+            let columns = widest.min(MOST_TEXT).max(width(&heading));
+            (index, heading, columns)
+        })
+        .collect();
+    let taken: usize = columns.iter().map(|(_, _, columns)| columns + MOST_GAP).sum();
+    let over = (taken + LEAST_NAME + 4).saturating_sub(page.width);
+    let gap = if over > 0 { 1 } else { MOST_GAP };
+    if let Some((_, _, user)) = columns.iter_mut().find(|(index, ..)| *index == USER) {
+        *user = user.saturating_sub(over.saturating_sub(BEFORE)).max(LEAST_USER.min(*user));
     }
-    line.pad_to(NAME);
-    push_name(&mut line, row.process, INNER_END);
-    line.rule_at(SIDES[1]);
+    let mut x = 2;
+    let placed = columns.into_iter().map(|(index, heading, columns)| {
+        let start = x;
+        x += columns + gap;
+        Column { heading, index, start, end: start + columns }
+    });
+    placed.collect()
+}
+
+/// Columns between two columns where there is room.
+const MOST_GAP: usize = 2;
+
+/// Draws one line: `text` gives the role and text of a column, `name` what follows.
+fn draw_line<'p>(
+    sheet: &mut Sheet<'p>,
+    columns: &[Column],
+    text: impl Fn(&Column) -> (Role, String),
+    name: impl FnOnce(&mut Line<'p>, usize),
+) {
+    let end = sheet.page().width - 1;
+    let mut line = sheet.start_row();
+    for column in columns {
+        line.pad_to(column.start);
+        let (role, text) = text(column);
+        if column.index == USER {
+            line.push(role, &text, column.end);
+        } else {
+            line.push_right(role, &text, column.end);
+        }
+    }
+    line.pad_to(columns.last().map_or(2, |column| column.end + MOST_GAP));
+    name(&mut line, end - 1);
+    line.rule_at(end);
     sheet.end(line);
+}
+
+fn draw_heading(sheet: &mut Sheet<'_>, columns: &[Column]) {
+    let heading = |column: &Column| (Role::Plain, column.heading.clone());
+    draw_line(sheet, columns, heading, |line, end| line.push(Role::Plain, "Process", end));
+}
+
+fn draw_row(
+    sheet: &mut Sheet<'_>,
+    row: &ProcessRow<'_>,
+    texts: &[String; BEFORE],
+    columns: &[Column],
+) {
+    let text = |column: &Column| {
+        let figure = column.index.checked_sub(USER + 1).and_then(|index| row.figures.get(index));
+        let is_quiet = figure.is_some_and(|figure| !figure.is_some_bytes());
+        (if is_quiet { Role::Quiet } else { Role::Plain }, texts[column.index].clone())
+    };
+    draw_line(sheet, columns, text, |line, end| push_name(line, row.process, end));
 }
 
 /// The name of a process, and behind it what is special about the process. A long name makes room for that.
