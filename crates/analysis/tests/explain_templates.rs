@@ -71,33 +71,45 @@ fn explained(text: &str) -> Vec<Explanation> {
     explain::explain(text)
 }
 
-/// Every release's share of templates that are recognised, printed with `--nocapture`. What is not recognised is listed
-/// here, so that a release that adds a wording is noticed.
+/// Messages that name a memory and a limit, and are not about memory that is missing.
+const NOT_ABOUT_MEMORY: [(&str, &str); 2] = [
+    ("DRAM-core prefetcher coalesced page size", "the size of one packet on the network on chip"),
+    ("L2CPU H2D data FIFO", "the address of a FIFO in the memory of another processor"),
+];
+
+/// Every memory-related template of every release is recognised, so that a release that adds a wording is noticed.
 #[test]
 fn memory_messages_of_every_release_are_recognised() {
     let mut by_release: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut unknown = Vec::new();
     for (template, releases) in templates() {
         let is_known = !explained(&filled(&template, 7)).is_empty();
-        if !is_known {
+        let is_other = NOT_ABOUT_MEMORY.iter().any(|(start, _)| template.starts_with(start));
+        assert!(!(is_known && is_other), "{template}");
+        if !is_known && !is_other {
             unknown.push(format!("{} {template}", releases.last().unwrap()));
         }
         for release in releases {
             let counts = by_release.entry(release).or_default();
             counts.0 += usize::from(is_known);
-            counts.1 += 1;
+            counts.1 += usize::from(!is_other);
         }
     }
-    println!("{unknown:#?}");
     for (release, (known, all)) in &by_release {
         println!("{release}: {known} of {all} recognised");
-        assert!(known * 100 >= all * LEAST_PERCENT, "{release}: {known} of {all}");
     }
-    assert!(by_release.contains_key("0.60.1") && by_release.contains_key("0.81.1"));
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    for release in releases() {
+        assert!(by_release.contains_key(&release), "{release} has no messages");
+    }
 }
 
-/// The least share of the templates of a release that must be recognised.
-const LEAST_PERCENT: usize = 90;
+/// The releases of `releases.toml`.
+fn releases() -> Vec<String> {
+    let text = include_str!("../../../releases.toml");
+    let versions = text.lines().filter_map(|line| line.strip_prefix("version = "));
+    versions.map(|version| version.trim_matches('"').to_owned()).collect()
+}
 
 /// Ten ways in which messages arrive.
 fn decorated(message: &str, how: usize) -> String {
@@ -195,6 +207,23 @@ proptest! {
         prop_assert_eq!(found.explanations.len(), 1);
         prop_assert_eq!(found.explanations[0].line, noise + 1);
         prop_assert_eq!(&found.explanations[0].message, &explained(&message)[0].message);
+    }
+}
+
+/// A message around the end of what is examined first, wherever that is in it.
+#[test]
+fn a_message_at_the_end_of_a_piece_is_found() {
+    let message = filled(
+        "Statically allocated circular buffers in program {} clash with L1 buffers on core range {}. L1 buffer allocated at {} and static circular buffer region ends at {}",
+        5,
+    );
+    for after in (9_800..10_500).step_by(7) {
+        let log =
+            "a line that does not matter\n".repeat(8_000) + &message + "\n" + &"x".repeat(after);
+        let input = explain::input::Input::new("log", Box::new(std::io::Cursor::new(log)));
+        let found = explain::Findings::of(vec![input], None).unwrap();
+        assert_eq!(found.explanations.len(), 1, "{after} bytes after it");
+        assert_eq!(found.explanations[0].line, 8_001);
     }
 }
 

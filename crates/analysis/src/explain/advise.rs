@@ -6,6 +6,7 @@ mod host;
 mod link;
 mod memory;
 mod op;
+mod parameters;
 mod program;
 mod shard;
 mod trace;

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, Input};
 
-/// Words, or parts of words, of messages that are known by their wording, and of texts that look like memory errors.
+/// Words, or parts of words, of messages that are known by their wording, and of texts that look like memory errors. A
+/// line end may be in one of them, so that a message has at least two.
 const STRONG: &[&str] = &[
     "ut of Memory",
     "ut of memory",
@@ -16,32 +17,44 @@ const STRONG: &[&str] = &[
     "Statically",
     "clash with",
     "buffer region ends",
-    "kernel config buffer",
+    "too large for",
+    "config buffer",
     "trace buffers of",
+    "for trace region",
     "Trace buffer at",
+    "water mark",
     "active trace",
+    "potentially unsafe",
     "globally allocated buffer",
     "circular buffer size",
     "borrowed",
     "shard grid",
+    "shard core",
     "number of shards",
+    "equal to total",
     "bank exists",
+    "exists for core",
     "overflowed by",
     "in region",
     "overlaps section",
     "local L1 region",
     "emaphores in L1",
+    "fragment L1",
     "TLB window",
     "available TLB",
+    "of requested size",
     "the TLB",
     "tt_tlb_alloc",
     "NOC address",
     "ysmem",
     "inning pages",
     "pin pages",
+    "Failed to pin",
+    "Failed pinning",
     "RLIMIT_MEMLOCK",
     "KMD lock",
     "held by",
+    "for lock",
     "ugepage",
     "NumHost",
     "OOMKilled",
@@ -63,6 +76,7 @@ const WEAK: &[&str] = &[
     "L1",
     "CBs ",
     " CB ",
+    "CB p",
     "DFB",
     "DRISC",
     "service-core",
@@ -98,6 +112,9 @@ const SHORTAGE: &[&str] = &[
     "Insufficient",
     "cannot place",
 ];
+
+/// No word has more bytes.
+pub(super) const LONGEST_WORD: usize = 32;
 
 /// The compiled words.
 #[derive(Debug)]
@@ -206,6 +223,11 @@ fn line_around(text: &[u8], at: usize) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_word_is_longer_than_the_longest() {
+        assert!(STRONG.iter().chain(WEAK).all(|word| word.len() <= LONGEST_WORD));
+    }
 
     #[test]
     fn weak_words_need_a_shortage_nearby() {

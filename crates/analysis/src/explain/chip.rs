@@ -125,9 +125,12 @@ fn arch_of(message: &Message) -> Option<Arch> {
 fn cores_of<'a>(messages: impl Iterator<Item = &'a Message>) -> Option<u64> {
     let cores = messages.filter_map(|message| match message {
         Message::ShardGrid(grid) if grid.memory.as_deref() == Some("L1") => grid.banks,
-        // Interleaved buffers are spread over all cores, and a grid of so many is a whole chip's.
+        // An interleaved buffer is spread over all cores. A sharded one that fills its shards may be on fewer.
         Message::OutOfMemory(memory) if memory.kind() == Some(Kind::L1) => {
-            memory.banks.filter(|banks| WHOLE_CHIPS.contains(banks))
+            let whole =
+                memory.per_bank.zip(memory.banks).and_then(|(bank, banks)| bank.checked_mul(banks));
+            let grids = if memory.requested == whole { &FULL_GRIDS[..] } else { &WHOLE_CHIPS[..] };
+            memory.banks.filter(|banks| grids.contains(banks))
         }
         _ => None,
     });
@@ -136,3 +139,6 @@ fn cores_of<'a>(messages: impl Iterator<Item = &'a Message>) -> Option<u64> {
 
 /// Worker cores of chips as they are sold, with and without dispatch cores taken from them.
 const WHOLE_CHIPS: [u64; 14] = [48, 54, 56, 63, 64, 70, 72, 80, 100, 110, 117, 120, 130, 140];
+
+/// Those of them that shard grids on a larger chip seldom have.
+const FULL_GRIDS: [u64; 5] = [64, 110, 120, 130, 140];

@@ -98,7 +98,8 @@ fn range(cursor: &mut Cursor<'_>) -> Option<CoreRange> {
     cursor.skip_space();
     let start = core(cursor)?;
     cursor.skip_space();
-    cursor.eat(b'-').then_some(())?;
+    // Where a line ends here, the dash may be taken for the end of the next line's prefix.
+    cursor.eat(b'-');
     cursor.skip_space();
     let end = core(cursor)?;
     cursor.skip_space();

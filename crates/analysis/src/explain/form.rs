@@ -123,9 +123,10 @@ impl<'t> Values<'t> {
     /// A number that the match ends with is not believed if the text was cut there.
     fn drop_cut_number(&mut self, text: &'t str, end: usize) {
         let rest = &text[end..];
-        let is_cut = rest.starts_with("...") || rest.starts_with(" ...") || rest.starts_with('[');
+        let is_cut =
+            rest.trim_start_matches('x').trim_start().starts_with("...") || rest.starts_with('[');
         let ends_match = |value: &str| {
-            text[..end].ends_with(value) && value.ends_with(|last: char| last.is_ascii_digit())
+            text[..end].ends_with(value) && value.ends_with(|last: char| last.is_ascii_hexdigit())
         };
         if is_cut && self.named.last().is_some_and(|(_, value)| ends_match(value)) {
             self.named.pop();

@@ -6,6 +6,7 @@ use regex::{Captures, Regex};
 
 use super::form::Match;
 use super::message::{Message, OpLimit, OpUnit};
+use super::text::Joined;
 use super::{number, pattern};
 
 /// A form of such a check. `need`, `plus`, `times` and `limit` are its numbers.
@@ -24,7 +25,7 @@ static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Sentences about something else than memory that is missing.
 static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"(?i-u)aligned to|alignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space",
+        r"(?i-u)aligned to|alignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space|needs to store|but bank size is",
     )
 });
 
@@ -82,6 +83,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         bytes(
             r"(?P<need>NUM)(?:UNIT)?\)?(?: for NUM tiles\))? (?:exceeds?|would not fit|does not fit|do not fit|won't fit|cannot fit|can't fit|(?:which )?is (?:greater|larger|more) than|(?:which )?is beyond|overflows?)(?: (?:in|into|on))?(?: [\w.'-]+){0,9}?:?[ =]\(?(?P<limit>NUM)UNIT",
         ),
+        bytes(r"minimum_bytes=(?P<need>NUM), budget=(?P<limit>NUM)"),
         bytes(r"=(?P<need>NUM) exceeds (?:\w+)=(?P<limit>NUM)"),
         bytes(
             r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7}? \(?(?P<limit>NUM)\b",
@@ -110,8 +112,9 @@ pub(super) const COMPLETE: usize = 3;
 /// A sentence is not longer.
 const SENTENCE: usize = 900;
 
-/// Finds such checks in one record of a log; `source` is the text before it, for the source file that it names.
-pub(super) fn find(text: &str, record: std::ops::Range<usize>) -> Option<Match> {
+/// Finds such a check in one record of a log. The text before it may name the source file.
+pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Match> {
+    let text = joined.text.as_str();
     let end = record.end.min(record.start + SENTENCE);
     let sentence = &text[record.start..end];
     let is = |pattern: &LazyLock<Option<Regex>>| {
@@ -123,11 +126,30 @@ pub(super) fn find(text: &str, record: std::ops::Range<usize>) -> Option<Match> 
     let (shape, captures) =
         SHAPES.iter().find_map(|shape| Some((shape, shape.regex.as_ref()?.captures(sentence)?)))?;
     let whole = captures.get(0)?;
-    let start = record.start + sentence_start(&sentence[..whole.start()]);
+    let lead = &sentence[..whole.start()];
+    let op = op_name(&text[..record.start], lead, whole.as_str());
+    let start = record.start
+        + match (sentence_start(lead), op.as_ref().and_then(|(_, at)| *at)) {
+            (Some(start), _) => start,
+            (None, Some(named)) => named,
+            (None, None) if joined.is_logged(record.start) => {
+                lead.rfind(". ").map_or(0, |stop| stop + 2)
+            }
+            (None, None) => {
+                let line = joined.line_start(record.start + whole.start());
+                line.saturating_sub(record.start)
+            }
+        };
+    let is_cut = |name: &str| {
+        captures.name(name).is_some_and(|value| sentence[value.end()..].starts_with("..."))
+    };
     let message = OpLimit {
-        op: op_name(&text[..record.start], &sentence[start - record.start..]),
-        need: need(&captures),
-        limit: captures.name("limit").and_then(|limit| number::read(limit.as_str())),
+        op: op.map(|(name, _)| name),
+        need: need(&captures).filter(|_| !is_cut("need")),
+        limit: captures
+            .name("limit")
+            .filter(|_| !is_cut("limit"))
+            .and_then(|limit| number::read(limit.as_str())),
         is_warning: is(&WARNING),
         unit: shape.unit,
     };
@@ -164,13 +186,12 @@ fn need(captures: &Captures<'_>) -> Option<u64> {
 static AMOUNT: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern::compile(&format!(r"({}) ?(?:B|bytes)\b", number::PATTERN)));
 
-/// Where the message begins: behind what TT-Metal puts before it.
-fn sentence_start(before: &str) -> usize {
+/// Where the message begins, if it is behind what TT-Metal puts before it.
+fn sentence_start(before: &str) -> Option<usize> {
     ["TT_FATAL: ", "TT_THROW: ", "TT_ASSERT: ", "RuntimeError: ", "Error: ", "info: ", "what(): "]
         .iter()
         .filter_map(|mark| Some(before.rfind(mark)? + mark.len()))
         .max()
-        .unwrap_or_else(|| before.len() - before.len().min(300))
 }
 
 /// Where it ends: before the place in TT-Metal's source, or at the next full stop.
@@ -181,35 +202,65 @@ fn sentence_end(sentence: &str, from: usize) -> usize {
     from + stop.unwrap_or_else(|| rest.trim_end().len()).min(240)
 }
 
-/// The op's name: the word before a colon, the folder of its source file, or a word in camel case.
-fn op_name(before: &str, sentence: &str) -> Option<String> {
-    let patterns = OP_NAME.as_ref()?;
-    if let Some(named) = patterns[0].captures(sentence).and_then(|captures| captures.get(1)) {
-        return Some(named.as_str().to_owned());
-    }
-    let before = &before[before.len().saturating_sub(700)..];
-    if let Some(folder) =
-        patterns[1].captures_iter(before).last().and_then(|captures| captures.get(1))
-    {
-        return Some(folder.as_str().to_owned());
-    }
-    Some(patterns[2].captures(sentence)?.get(1)?.as_str().to_owned())
+/// The op's name, and where in `lead` it is: the word before a colon, the folder of its source file in the text before,
+/// or a word that only ops are called by. `lead` is the record up to the numbers.
+fn op_name(before: &str, lead: &str, numbers: &str) -> Option<(String, Option<usize>)> {
+    let patterns = OP_NAMES.as_ref()?;
+    let last = |pattern: &Regex, text: &str| {
+        let from = text.len().saturating_sub(NEAR);
+        let words = pattern.captures_iter(&text[from..]).filter_map(|found| found.get(1));
+        let word = words.filter(|word| !is_no_op(word.as_str())).last()?;
+        Some((word.as_str().to_owned(), from + word.start()))
+    };
+    let here = |found: Option<(String, usize)>| found.map(|(name, at)| (name, Some(at)));
+    here(last(&patterns.before_colon, lead))
+        .or_else(|| last(&patterns.folder, before).map(|(name, _)| (name, None)))
+        .or_else(|| here(last(&patterns.camel_case, lead)))
+        .or_else(|| here(last(&patterns.before_verb, &format!("{lead}{numbers}"))))
+        .or_else(|| here(last(&patterns.known, lead)))
+        .map(|(name, at)| (name, at.filter(|at| *at < lead.len())))
 }
 
-static OP_NAME: LazyLock<Option<[Regex; 3]>> = LazyLock::new(|| {
-    Some([
-        pattern::compile(r"^((?:ttnn\.)?[A-Za-z_][\w.]{2,60}): ")?,
-        pattern::compile(r"operations/(?:\w+/)*?(\w+)/device/")?,
-        pattern::compile(r"^((?:[A-Z][a-z]+){2,4})\b")?,
-    ])
+/// An op is named at most so many bytes before its numbers, or before the message.
+const NEAR: usize = 200;
+
+/// True for words of logs that look like an op's name.
+fn is_no_op(word: &str) -> bool {
+    ["TT_", "Error", "Exception", "Worker", "Engine", "CircularBuffer", "DeviceOperation"]
+        .iter()
+        .any(|part| word.contains(part))
+}
+
+struct OpNames {
+    before_colon: Regex,
+    folder: Regex,
+    camel_case: Regex,
+    before_verb: Regex,
+    known: Regex,
+}
+
+static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
+    Some(OpNames {
+        before_colon: pattern::compile(
+            r"\b((?:ttnn\.)[a-z_][\w.]{2,60}|[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{3,30}\d[a-z]|[A-Z]\w{0,30}[A-Z]\w{1,40}): ",
+        )?,
+        folder: pattern::compile(r"operations/(?:\w+/)*?(\w+)/device/")?,
+        camel_case: pattern::compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+){1,3}(?:V\d)?)\b")?,
+        before_verb: pattern::compile(r"\b([a-z]\w*_\w{2,60}) (?:needs|requires) ")?,
+        known: pattern::compile(
+            r"\b(SDPA|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
+        )?,
+    })
 });
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Lines;
     use super::*;
 
     fn of(text: &str) -> Option<(Option<u64>, Option<u64>)> {
-        match find(text, 0..text.len())?.message {
+        let joined = Lines::new(text.as_bytes()).join(false);
+        match find(&joined, 0..joined.text.len())?.message {
             Message::OpLimit(limit) => Some((limit.need, limit.limit)),
             _ => None,
         }
@@ -222,7 +273,7 @@ mod tests {
             MEMORY.is_some()
                 && OTHER.is_some()
                 && WARNING.is_some()
-                && OP_NAME.is_some()
+                && OP_NAMES.is_some()
                 && AMOUNT.is_some()
         );
     }

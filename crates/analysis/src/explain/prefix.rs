@@ -15,6 +15,8 @@ pub(super) struct Prefix {
     pub(super) is_record: bool,
     /// True if the text behind it begins a message.
     pub(super) is_message: bool,
+    /// True if TT-Metal's logger wrote the line as one that precedes an exception.
+    pub(super) is_fatal_log: bool,
 }
 
 /// Marks without a meaning of their own: frames, quotes, comments, pytest's `E`, ranks, containers.
@@ -24,8 +26,9 @@ static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
           [\x20|>\x23*!"']+ | // | E\ +
         | \[\d+,\d+\](?:<std(?:err|out|diag)>)?:\ ? | <std(?:err|out)>:?\ ?
         | \[?(?:[Rr]ank|RANK|worker|chip|node|gpu|tt)[-\ :]?\d+\]?(?::|\ \||\ -|\])?\ ?
+        | \[[A-Za-z][A-Za-z_-]{1,30}\d{1,6}\]:?\ ?
         | \[(?:pod|container)/[^\]\ ]{1,200}\]\ ? | (?:pod|deployment)/[\w./-]{1,150}\ (?:[\w-]{1,63}\ )?
-        | [\w.-]{1,80}\ +\|\ | \([\w.\ -]{0,60}\ ?pid=\d+[^)]{0,80}\)\ ? | \d{1,6}:\ (?:\[|std)
+        | [\w.-]{1,80}\ +\|\ | \([\w.\ -]{0,60}\ ?pid=\d+[^)]{0,80}\)\ ? | \d{1,6}:\ 
         | (?:[\w-]{1,60}\ )?[\w./-]{1,60}\[\d{1,8}\]:\ ?
         | \[[\w./-]{1,80}:\d{1,6}\]\ ? | [\w./-]{1,120}\.(?:py|cpp|hpp|cc|rs|h):\d{1,6}(?::\d+)?[\]:]?\ ?
         )"#,
@@ -42,6 +45,7 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | [\[(]?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?[|:-]?\ ?
         | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d{1,9}\ +\d+\ [\w./-]{1,80}:\d+\]\ ?
         | [\[(]?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL)[\])]?(?:\ *[|:-]|\ )\ ?
+        | \[[A-Za-z][\w.-]{1,40}\]\ \[(?:critical|error|warning|info|debug|fatal)\]:?\ ?
         | [\[(](?:critical|error|warning|info|debug|fatal)[\])]:?\ ? | (?:critical|error|warning|info|debug|fatal)\ *\|\ ?
         | (?:Always|Metal|Op|Device|BuildKernels|Allocator|TTNN|RuntimeTTNN|SiliconDriver|LogMetal)\ *\|\ *
         )",
@@ -52,17 +56,22 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 const LONGEST: usize = 240;
 
 /// Finds the prefix of a line. A prefix that the line before has too is recognised by its form, whatever it is.
-pub(super) fn strip(line: &str, before: &str) -> Prefix {
-    let mut prefix = Prefix { length: shared(line, before), ..Prefix::default() };
-    let mut records = known(line, 0);
-    if records.length >= prefix.length {
-        return records;
+pub(super) fn strip(line: &str, (before, before_length): (&str, usize)) -> Prefix {
+    let shared = shared(line, before, before_length);
+    let mut prefix = known(line, 0);
+    if prefix.length < shared {
+        prefix = known(line, shared);
     }
-    records = known(line, prefix.length);
-    prefix.length = records.length;
-    prefix.is_record = records.is_record;
-    prefix.is_message = records.is_message;
+    prefix.is_fatal_log = is_fatal_log(&line[..prefix.length]);
     prefix
+}
+
+/// True if the text before a message is that of TT-Metal's logger, which prints each error before it is thrown:
+/// `critical | Always |`, up to 0.56 `Always | FATAL |`.
+pub(super) fn is_fatal_log(before: &str) -> bool {
+    let before = &before[before.len().saturating_sub(60)..];
+    before.contains("Always")
+        && ["critical", "FATAL", "error", "ERROR"].iter().any(|level| before.contains(level))
 }
 
 /// The prefix that is known by its form, from an offset on.
@@ -88,12 +97,16 @@ fn known(line: &str, from: usize) -> Prefix {
     prefix
 }
 
-/// Bytes that two lines begin with alike, digits being alike, up to the last separator. Lines that are alike
-/// throughout share no prefix: they say the same.
-fn shared(line: &str, before: &str) -> usize {
+/// Bytes that two lines begin with alike, digits being alike, up to the last separator. If the line is alike throughout,
+/// two processes may have printed it: its prefix then is as long as that of the line before.
+fn shared(line: &str, before: &str, before_length: usize) -> usize {
     let (line, before) = (line.as_bytes(), before.as_bytes());
     let (mut at, mut other, mut end) = (0, 0, 0);
+    let mut as_before = 0;
     while at < line.len().min(LONGEST) && other < before.len() {
+        if other <= before_length {
+            as_before = at;
+        }
         match (line[at].is_ascii_digit(), before[other].is_ascii_digit()) {
             (true, true) => {
                 at += digits(&line[at..]);
@@ -110,12 +123,43 @@ fn shared(line: &str, before: &str) -> usize {
             _ => break,
         }
     }
+    if at == line.len() {
+        return as_before;
+    }
+    // Behind the last colon of a time there are its seconds, a zone, and what some loggers put there.
+    end += tail_of_time(line.get(end..at).unwrap_or_default());
     // Alike far beyond the last separator, or words of messages: a sentence that is printed twice.
     let is_message = ["TT_", "emory", "buffer", "bank", "L1"]
         .iter()
         .any(|word| line[..end].windows(word.len()).any(|part| part == word.as_bytes()));
-    if at >= end + 12 || is_message { 0 } else { end }
+    let alike =
+        line.get(end..at).unwrap_or_default().iter().filter(|byte| !byte.is_ascii_digit()).count();
+    if alike >= 12 || is_message { 0 } else { end }
 }
+
+/// Bytes of the seconds and the zone of a time, with a dash or the stream mark of a CI log behind them.
+fn tail_of_time(rest: &[u8]) -> usize {
+    let rest = std::str::from_utf8(rest).unwrap_or_default();
+    TAIL.as_ref().and_then(|tail| tail.find(rest)).map_or(0, |found| found.end())
+}
+
+static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"^\d{1,4}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?: +(?:-|\d\d[OE]\+?))? +(?:-|\d\d[OE]\+?)? *",
+    )
+});
+
+/// The process that printed a line, by the tags of launchers and of containers in its prefix.
+pub(super) fn source(prefix: &str) -> Option<&str> {
+    let found = SOURCE.as_ref()?.find(prefix)?;
+    Some(found.as_str().trim())
+}
+
+static SOURCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"\[\d+,\d+\]|\[?(?:[Rr]ank|RANK|worker|chip|node|gpu|default|gw)[- :]?\d+\]?|pid=\d+|^\d{1,6}: |^[\w.-]{1,60}-\d+ +\||\[(?:pod|container)/[^\]]{1,200}\]",
+    )
+});
 
 fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
@@ -132,7 +176,8 @@ mod tests {
     }
 
     fn rest<'a>(line: &'a str, before: &str) -> &'a str {
-        &line[strip(line, before).length..]
+        let length = strip(before, ("", 0)).length;
+        &line[strip(line, (before, length)).length..]
     }
 
     #[test]

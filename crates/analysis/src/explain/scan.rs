@@ -1,6 +1,6 @@
 //! Finds the messages of a log of any length: it comes in pieces, and no more than a few pieces are kept.
 
-use super::anchor::{Anchors, HitKind};
+use super::anchor::{self, Anchors, HitKind};
 use super::breakdown;
 use super::form::Match;
 use super::message::Message;
@@ -31,9 +31,17 @@ impl Found {
         Self { message, text: String::new(), line: 0, logged: 0, known: 0, thrown: 0, other: 1 }
     }
 
-    /// Times that it happened: TT-Metal logs an error and throws it, which is one error.
+    /// Times that it happened. TT-Metal logs an error and throws it, and every program that catches the exception may
+    /// print it again: where log lines are there, they are what is counted.
     pub(super) fn count(&self) -> usize {
-        self.logged.max(self.thrown) + self.other
+        match self.message {
+            // The shell, the launcher and the kernel each report one kill.
+            Message::HostKilled(_) => self.logged.max(self.thrown).max(self.other),
+            // A link that fails names each section, and at last how much is missing.
+            Message::KernelLink(_) => self.thrown.max(1),
+            _ if self.logged > 0 => self.logged,
+            _ => self.thrown + self.other,
+        }
     }
 }
 
@@ -63,8 +71,10 @@ const BEGIN_WITHIN: usize = 3 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     buffer: Vec<u8>,
-    /// Up to here the buffer is examined.
+    /// Up to here the buffer is searched for words.
     position: usize,
+    /// Up to here its messages are read.
+    read: usize,
     /// Line ends before the buffer, and the offset up to which those in the buffer are counted.
     lines: usize,
     counted: usize,
@@ -83,6 +93,7 @@ impl Scanner {
             buffer.drain(..keep_from);
             self.buffer = buffer;
             self.position -= keep_from;
+            self.read = self.read.saturating_sub(keep_from);
             self.counted = 0;
         }
     }
@@ -116,24 +127,41 @@ impl Scanner {
                 }
             }
         }
-        self.position = self.position.max(end);
+        // A word may be on both sides of the end.
+        self.position = self.position.max(end.saturating_sub(anchor::LONGEST_WORD));
         self.buffer = buffer;
     }
 
     /// Reads the messages around a word, and moves on to where the next may begin.
     fn window(&mut self, buffer: &[u8], start: usize, end: usize) {
-        let low = self.position.max(start.saturating_sub(BEFORE));
-        let from = if low == self.position { low } else { line_start(buffer, low, start) };
+        let low = self.read.max(start.saturating_sub(BEFORE));
+        let from = if low == self.read { low } else { line_start(buffer, low, start) };
         let to = buffer.len().min(end + AFTER);
         let reach = end - from + BEGIN_WITHIN;
         let first_line = self.line_at(buffer, from);
         let lines = Lines::new(&buffer[from..to]);
         let mut prints = prints_of(&lines.join(false), reach);
+        // The reading with more numbers of known wordings is right. Of two with as many: with more of ops' checks.
+        let known = |prints: &[Print]| {
+            let of = |is_op: bool| {
+                let own = prints
+                    .iter()
+                    .filter(|print| is_op == matches!(print.message, Message::OpLimit(_)));
+                own.map(|print| print.known).sum::<usize>()
+            };
+            (of(false), of(true))
+        };
         if lines.may_be_hard() {
             let broken = prints_of(&lines.join(true), reach);
-            let known = |prints: &[Print]| prints.iter().map(|print| print.known).sum::<usize>();
             if known(&broken) > known(&prints) {
                 prints = broken;
+            }
+        }
+        if let Some(sorted) = lines.by_source() {
+            let mut separate = prints_of(&sorted.join(false), reach);
+            separate.sort_by_key(|print| *print.lines.start());
+            if known(&separate) >= known(&prints) {
+                prints = separate;
             }
         }
         let next = buffer.len().min(from + reach);
@@ -151,6 +179,7 @@ impl Scanner {
             self.position = self.position.max(from + print.end).min(buffer.len());
             self.add(print, first_line);
         }
+        self.read = self.position;
     }
 
     fn add(&mut self, print: Print, first_line: usize) {
@@ -238,13 +267,16 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
             }
         }
     }
-    for (start, ends) in joined.records() {
-        let found = op_limit_of(text, start, &ends);
-        let overlaps = |found: &Match| {
-            matches.iter().any(|known| found.start < known.end && known.start < found.end)
-        };
-        if let Some(found) = found.filter(|found| !overlaps(found)) {
-            matches.push(found);
+    for (mut start, ends) in joined.records() {
+        // Lines of several processes may be one record.
+        while let Some(found) = op_limit_of(joined, start, &ends) {
+            start = found.end.max(start + 1);
+            if !matches.iter().any(|known| found.start < known.end && known.start < found.end) {
+                matches.push(found);
+            }
+            if ends.first().is_none_or(|end| *end <= start) {
+                break;
+            }
         }
     }
     matches.sort_by_key(|found| found.start);
@@ -256,11 +288,12 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
 }
 
 /// The op's check that begins in a record: in it alone, or in those that continue it if they complete its numbers.
-fn op_limit_of(text: &str, start: usize, ends: &[usize]) -> Option<Match> {
+fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
     let (first, more) = ends.split_first()?;
-    let mut best = op_limit::find(text, start..*first);
+    let mut best = op_limit::find(joined, start..*first);
     for end in more {
-        let Some(longer) = op_limit::find(text, start..*end).filter(|longer| longer.start < *first)
+        let Some(longer) =
+            op_limit::find(joined, start..*end).filter(|longer| longer.start < *first)
         else {
             continue;
         };
@@ -278,27 +311,40 @@ fn op_limit_of(text: &str, start: usize, ends: &[usize]) -> Option<Match> {
     best
 }
 
+/// Who printed a message, by what is before it.
+fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
+    match message {
+        Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
+        Message::HostKilled(_) if wording.contains("137") => return PrintedBy::Log,
+        Message::HostKilled(_) => return PrintedBy::Other,
+        Message::KernelLink(link) if link.over.is_some() => return PrintedBy::Exception,
+        _ => {}
+    }
+    let before = joined.text[..start].trim_end();
+    let is_marked =
+        ["TT_FATAL:", "TT_THROW:", "TT_ASSERT:"].iter().any(|mark| before.ends_with(mark));
+    if is_marked || joined.is_fatal_log(start) {
+        PrintedBy::Log
+    } else if before.ends_with("info:") {
+        PrintedBy::Exception
+    } else {
+        PrintedBy::Other
+    }
+}
+
 fn print_of(joined: &Joined, found: Match) -> Print {
     let Match { mut message, start, mut end, known } = found;
     let wording = joined.text[start..end].trim().to_owned();
     if let Message::ProgramTooLarge(program) = &mut message {
         end = breakdown::read(program, &joined.text, end);
     }
-    let before = joined.text[..start].trim_end();
-    let place =
-        if ["TT_FATAL:", "TT_THROW:", "TT_ASSERT:"].iter().any(|mark| before.ends_with(mark)) {
-            PrintedBy::Log
-        } else if before.ends_with("info:") {
-            PrintedBy::Exception
-        } else {
-            PrintedBy::Other
-        };
+    let place = printed_by(joined, &message, start, &wording);
     let last = end.saturating_sub(1).max(start);
     Print {
         message,
         text: wording,
         lines: joined.line_of(start)..=joined.line_of(last),
-        end: joined.original(last) + 1,
+        end: joined.original(last).max(joined.original(start)) + 1,
         known,
         place,
     }

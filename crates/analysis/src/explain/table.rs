@@ -361,9 +361,12 @@ pub(super) static FORMS: [Form; 37] = [
     }),
     Form::new(
         &["137", "SIGKILL", "signal 9", "Killed", "-9"],
-        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|\d+ Killed +[\w./-]|[Pp]rocess completed with exit code 137)",
+        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137)",
         &[],
-        |_| Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid: None })),
+        |values| {
+            let pid = values.number("killed");
+            Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid }))
+        },
     ),
     Form::new(&["std::bad_alloc"], r"std::bad_alloc", &[], |_| {
         Some(Message::HostMemory(HostMemory { size: None }))

@@ -20,6 +20,10 @@ struct Line {
     is_record: bool,
     /// True if a message begins.
     is_message: bool,
+    /// True if TT-Metal's logger wrote it before it threw an exception.
+    is_fatal_log: bool,
+    /// The process that printed it, if its prefix has a rank, a process id or a container.
+    source: String,
 }
 
 /// A piece of a log as lines.
@@ -31,10 +35,31 @@ pub(super) struct Lines(Vec<Line>);
 pub(super) struct Joined {
     /// ASCII, no control characters, no two spaces in a row.
     pub(super) text: String,
-    /// Offset in `text` where a line begins, the line's number and its offset in the original.
-    starts: Vec<(usize, usize, usize)>,
-    /// Offsets in `text` where a record begins, and whether it cannot continue the one before.
-    records: Vec<(usize, bool)>,
+    starts: Vec<Start>,
+    records: Vec<Record>,
+}
+
+/// The beginning of a record.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    /// Offset in the joined text.
+    at: usize,
+    /// True if it cannot continue the record before.
+    is_new: bool,
+    /// True if a logger began it.
+    is_logged: bool,
+}
+
+/// The beginning of a line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Start {
+    /// Offset in the joined text.
+    at: usize,
+    /// Line ends of the original before it.
+    number: usize,
+    /// Offset in the original.
+    original: usize,
+    is_fatal_log: bool,
 }
 
 impl Lines {
@@ -43,7 +68,7 @@ impl Lines {
         let raw = String::from_utf8_lossy(bytes);
         let cleaned = clean(&raw);
         let mut lines: Vec<Line> = Vec::with_capacity(cleaned.len());
-        let mut before = "";
+        let mut before = ("", 0);
         for (text, number, offset) in &cleaned {
             let stripped = prefix::strip(text, before);
             lines.push(Line {
@@ -53,8 +78,10 @@ impl Lines {
                 columns: text.chars().count(),
                 is_record: stripped.is_record || stripped.is_message,
                 is_message: stripped.is_message,
+                is_fatal_log: stripped.is_fatal_log,
+                source: prefix::source(&text[..stripped.length]).unwrap_or_default().to_owned(),
             });
-            before = text;
+            before = (text, stripped.length);
         }
         Self(lines)
     }
@@ -65,20 +92,44 @@ impl Lines {
         let widest = self.0.iter().map(|line| line.columns).max().unwrap_or(0);
         let mut joined = Joined { text: String::new(), starts: Vec::new(), records: Vec::new() };
         let mut glue = true;
+        let mut source = "";
         for line in &self.0 {
             if !glue && !joined.text.ends_with(' ') && !joined.text.is_empty() {
                 joined.text.push(' ');
             }
-            joined.starts.push((joined.text.len(), line.number, line.offset));
-            if line.is_record || line.text.is_empty() || joined.records.is_empty() {
-                let is_new = line.is_message || line.text.is_empty();
-                joined.records.push((joined.text.len(), is_new));
+            joined.starts.push(Start {
+                at: joined.text.len(),
+                number: line.number,
+                original: line.offset,
+                is_fatal_log: line.is_fatal_log,
+            });
+            let is_other = source != line.source && !source.is_empty() && !line.source.is_empty();
+            source = &line.source;
+            if line.is_record || line.text.is_empty() || joined.records.is_empty() || is_other {
+                let is_new = line.is_message || line.text.is_empty() || is_other;
+                let (at, is_logged) = (joined.text.len(), line.is_record);
+                joined.records.push(Record { at, is_new, is_logged });
             }
             let text = line.text.trim_start();
             joined.text.push_str(if joined.text.ends_with(' ') { text } else { &line.text });
             glue = hard && line.columns >= MIN_HARD_COLUMNS && line.columns == widest;
         }
         joined
+    }
+
+    /// The lines of one process after the other, each in their order, if several processes printed them.
+    pub(super) fn by_source(mut self) -> Option<Self> {
+        let mut sources: Vec<String> = Vec::new();
+        for line in &self.0 {
+            if !sources.contains(&line.source) {
+                sources.push(line.source.clone());
+            }
+        }
+        if sources.iter().filter(|source| !source.is_empty()).count() < 2 {
+            return None;
+        }
+        self.0.sort_by_key(|line| sources.iter().position(|source| *source == line.source));
+        Some(self)
     }
 
     /// True if [`Self::join`] with `hard` differs from without.
@@ -93,31 +144,52 @@ const MIN_HARD_COLUMNS: usize = 40;
 impl Joined {
     /// Line ends of the original before an offset of the text.
     pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.start_of(offset).1
+        self.start_of(offset).number
+    }
+
+    /// Offset where the line of an offset begins.
+    pub(super) fn line_start(&self, offset: usize) -> usize {
+        self.start_of(offset).at
+    }
+
+    /// True if TT-Metal's logger printed what begins at an offset, before it threw it.
+    pub(super) fn is_fatal_log(&self, offset: usize) -> bool {
+        let start = self.start_of(offset);
+        let between = self.text[start.at..offset].trim_end();
+        let before = between.trim_end_matches("TT_FATAL:").trim_end_matches("TT_THROW:");
+        (start.is_fatal_log && before.trim().is_empty())
+            || between.ends_with('|') && prefix::is_fatal_log(between)
     }
 
     /// An offset of the original for an offset of the text: exact to the line, and not beyond the byte meant.
     pub(super) fn original(&self, offset: usize) -> usize {
-        let (start, _, original) = self.start_of(offset);
-        original + offset.saturating_sub(start)
+        let start = self.start_of(offset);
+        start.original + offset.saturating_sub(start.at)
     }
 
-    fn start_of(&self, offset: usize) -> (usize, usize, usize) {
-        let index = self.starts.partition_point(|(start, ..)| *start <= offset);
-        self.starts.get(index.saturating_sub(1)).copied().unwrap_or((0, 0, 0))
+    fn start_of(&self, offset: usize) -> Start {
+        let index = self.starts.partition_point(|start| start.at <= offset);
+        self.starts.get(index.saturating_sub(1)).copied().unwrap_or_default()
     }
 
     /// The records of the text, one after the other. Loggers of some launchers begin each line of a message like a
     /// record, so that each comes with the ends of the records that may continue it.
     pub(super) fn records(&self) -> Vec<(usize, Vec<usize>)> {
         let end_of =
-            |index: usize| self.records.get(index + 1).map_or(self.text.len(), |next| next.0);
+            |index: usize| self.records.get(index + 1).map_or(self.text.len(), |next| next.at);
         let record = |index: usize| {
-            let more = (index + 1..self.records.len()).take_while(|next| !self.records[*next].1);
+            let own = self.records[index];
+            let more = (index + 1..self.records.len())
+                .take_while(|next| own.is_logged && !self.records[*next].is_new);
             let ends = std::iter::once(index).chain(more).take(MAX_CONTINUED).map(end_of);
-            (self.records[index].0, ends.collect())
+            (own.at, ends.collect())
         };
         (0..self.records.len()).map(record).collect()
+    }
+
+    /// True if a logger began a record at an offset.
+    pub(super) fn is_logged(&self, offset: usize) -> bool {
+        self.records.iter().any(|record| record.at == offset && record.is_logged)
     }
 }
 

@@ -40,11 +40,16 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     }
     figures.extend(blocker_figures(&blockers));
     figures.extend(semaphore_figure(context));
+    let full = if is_l1_full(address, context) {
+        format!(" L1 buffers reach down to where {name} begin: smaller {name} do not help.")
+    } else {
+        String::new()
+    };
     Verdict {
         title: format!("The {name} of {program} overlap L1 buffers by {}", bytes(over)),
         meaning: format!(
             "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers are at the top and \
-             grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}. TT-Metal \
+             grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}.{full} TT-Metal \
              refused the op before it ran, so nothing was overwritten.",
             grouped(end),
             grouped(address)
@@ -55,6 +60,16 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
         advice: clash_advice(clash, (over, address, end), top, context),
         blockers,
     }
+}
+
+/// True if an L1 buffer leaves no room below it for the smallest circular buffer.
+fn is_l1_full(address: u64, context: &Context<'_>) -> bool {
+    let bases = match context.chip.limits() {
+        Some(limits) => vec![limits.l1_base],
+        None => chip::ALL.iter().map(|limits| limits.l1_base).collect(),
+    };
+    // A tile of the smallest data type takes 576 bytes.
+    bases.into_iter().max().is_some_and(|base| address < base + 576)
 }
 
 /// The limits of the chip and the bytes above an address, if these are few.
@@ -152,7 +167,9 @@ fn clash_advice(
         ),
         Some(over),
     ));
-    list.push(shrink(name, over, clash.cores.as_ref()));
+    if !is_l1_full(address, context) {
+        list.push(shrink(name, over, clash.cores.as_ref()));
+    }
     if over <= L1_SMALL_IN_USE {
         list.push(small);
     }

@@ -25,6 +25,8 @@ fn node(device: Option<u64>) -> String {
 
 pub(super) fn windows(windows: &TlbWindows) -> Verdict {
     let node = node(windows.device);
+    let number = windows.device.map_or("N".to_owned(), |device| device.to_string());
+    let command = windows.device.map_or("ttmem".to_owned(), |_| format!("ttmem -i {node}"));
     let which = windows.size.map_or(String::new(), |size| format!(" of {}", bytes(size)));
     let error = windows.error.map(|error| match error {
         -12 => figure("driver's error", "-12 (ENOMEM): no window is free"),
@@ -44,7 +46,7 @@ pub(super) fn windows(windows: &TlbWindows) -> Verdict {
             .to_owned(),
         list.into_iter().flatten().collect(),
         vec![
-            advice(format!("Find the owners: `ttmem -i {node}` lists them. As root, /sys/kernel/debug/tenstorrent/N/mappings has a line TLB-alloc for each window with its process (tt-kmd 2.7 and newer)."), None),
+            advice(format!("Find the owners: `{command}` lists them. As root, /sys/kernel/debug/tenstorrent/{number}/mappings has a line TLB-alloc for each window with its process (tt-kmd 2.7 and newer)."), None),
             advice("End the process that hangs or is left over: its windows return when it ends.", None),
             advice("`tt-smi -r` alone returns windows only with tt-kmd 2.10.0 and newer.", None),
         ],

@@ -159,6 +159,11 @@ fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
                           above a certain address."
             .to_owned(),
         _ if memory.cut => String::new(),
+        _ if memory.kind() == Some(Kind::L1Small) && memory.bank_size.is_none() => {
+            "L1_SMALL is a region that l1_small_size sets aside when the device is opened, and the default is 0: if it was never \
+             set, that is the cause. This release does not print its size."
+                .to_owned()
+        }
         _ => format!(
             "This release does not print how much was free, so that full and fragmented cannot be told apart ({} and \
              later do).",
@@ -200,7 +205,8 @@ fn room_for(memory: &OutOfMemory, over: Option<u64>) -> Option<u64> {
 }
 
 fn larger_l1_small(memory: &OutOfMemory, over: Option<u64>) -> Advice {
-    match room_for(memory, over) {
+    // Where nothing is said of what was free, all of it may have been in use.
+    match room_for(memory, over.or(memory.per_bank)) {
         Some(room) => advice(
             format!(
                 "Open the device with l1_small_size={room} or more instead of {}. Every core's L1 gets smaller by the difference.",
@@ -209,10 +215,11 @@ fn larger_l1_small(memory: &OutOfMemory, over: Option<u64>) -> Advice {
             Some(room),
         ),
         None => {
-            let more = memory.per_bank.map_or(String::new(), |need| {
-                format!(": room for at least {} more in each core", bytes(need))
-            });
-            advice(format!("Open the device with a larger l1_small_size{more}."), memory.per_bank)
+            let text = memory.per_bank.map_or(
+                "Open the device with a larger l1_small_size.".to_owned(),
+                |need| format!("Open the device with l1_small_size={need} or more if it was not set, else with at least {need} bytes more than now."),
+            );
+            advice(text, memory.per_bank)
         }
     }
 }
@@ -259,6 +266,9 @@ fn l1_advice(
         list.extend(semaphore_advice(context));
         list.push(defragment(memory));
     }
+    if fit == Fit::Unknown {
+        list.push(free_or_move(memory));
+    }
     let dram = advice("Keep the tensor in DRAM: memory_config=ttnn.DRAM_MEMORY_CONFIG.", None);
     match (cores_needed(memory, fit, context), more_cores(memory, fit, context)) {
         (Some((cores, _)), Some(more))
@@ -289,6 +299,7 @@ fn dram_advice(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice>
     match (fit, over) {
         (Fit::Fragmented, _) => list.push(defragment(memory)),
         (Fit::Full, Some(over)) => list.push(free_some(memory, over)),
+        (Fit::Unknown, _) => list.push(free_or_move(memory)),
         _ => {}
     }
     let sizes =
@@ -336,6 +347,21 @@ fn defragment(memory: &OutOfMemory) -> Advice {
              move a tensor that is between two holes (ttnn.reallocate).{now}"
         ),
         room(memory),
+    )
+}
+
+/// Advice for a message that does not say how much was free.
+fn free_or_move(memory: &OutOfMemory) -> Advice {
+    let kind = if memory.memory.is_empty() { "the memory" } else { &memory.memory };
+    let need = memory.per_bank.map_or(String::new(), |need| {
+        format!(" of at least {} in each bank, in one range", bytes(need))
+    });
+    advice(
+        format!(
+            "Free buffers in {kind}{need}: ttnn.deallocate what is no longer needed. If enough is free in sum, it is fragmented: \
+             allocate this buffer earlier. ttnn.dump_device_memory_state(device) before the failing call shows which it is."
+        ),
+        memory.per_bank,
     )
 }
 

@@ -1,5 +1,6 @@
 //! Ops' own checks of L1, and semaphores in it.
 
+use super::parameters;
 use super::{Advice, Context, Figure, Fit, Verdict, advice, excess, figure, size};
 use crate::explain::chip::{self, Limits};
 use crate::explain::message::{OpLimit, OpUnit};
@@ -83,9 +84,13 @@ fn meaning(limit: &OpLimit, over: Option<u64>, span: Option<u64>) -> String {
         ),
         _ => String::new(),
     };
+    let tensors = if is_larger_than_any(limit) {
+        "The need is larger than the L1 of a core: the op would not fit either if no tensor were in L1."
+    } else {
+        "L1 buffers of tensors are in the same L1: what they hold is missing here."
+    };
     format!(
-        "The op computed what its buffers take in each core's L1 before it placed them, and refused to run.{numbers} L1 \
-         buffers of tensors are in the same L1: what they hold is missing here, unless the need is larger than a whole L1."
+        "The op computed what its buffers take in each core's L1 before it placed them, and refused to run.{numbers} {tensors}"
     )
 }
 
@@ -150,19 +155,24 @@ fn advice_for(
             higher,
         ));
     }
-    let fits_itself = limit.op.as_deref().is_some_and(|op| {
-        let op = op.to_ascii_lowercase();
-        ["layernorm", "layer_norm", "matmul", "in0_block_w"].iter().any(|name| op.contains(name))
-    });
-    if fits_itself {
-        list.push(advice("The op has already fitted its blocks to the free L1, so a smaller block size does not help. A larger core grid, a smaller data type or a smaller reduced dimension does.", None));
+    let own = match limit.op.as_deref().and_then(parameters::family) {
+        Some(family) => family.changes.iter().map(|change| advice(*change, over)).collect(),
+        None => {
+            let by = over
+                .map_or(String::new(), |over| format!(" by at least {} in each core", bytes(over)));
+            vec![advice(
+                format!(
+                    "Make the op's buffers smaller{by}: smaller blocks or chunks, a larger core grid, or inputs of a smaller data type. The message may name the parameter."
+                ),
+                over,
+            )]
+        }
+    };
+    // Where the need is larger than L1, only the op itself can change it. Where a smaller block does not help, it is last.
+    if is_larger_than_any(limit) {
+        list.splice(0..0, own);
     } else {
-        let by =
-            over.map_or(String::new(), |over| format!(" by at least {} in each core", bytes(over)));
-        list.push(advice(
-            format!("Make the op's buffers smaller{by}: smaller blocks or chunks in its program_config, a larger core grid, or inputs of a smaller data type. The message may name its own parameter for it."),
-            over,
-        ));
+        list.extend(own);
     }
     list
 }
