@@ -21,7 +21,10 @@ use ttmem_segment::{AgentState, Segment};
 use crate::explain::Explanation;
 pub use ops::{OpUse, op_uses};
 pub use past::past_buffers;
-pub use programs::{L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, Traces};
+pub use programs::{
+    DispatchL1, DispatchUse, L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, Traces,
+    dispatch_uses,
+};
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
@@ -35,7 +38,7 @@ pub const SCHEMA: &str = "ttmem/run";
 /// - 1.0: the first.
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 /// - 1.2: of a process `programs`.
-/// - 1.3: `uncounted`.
+/// - 1.3: `uncounted`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of programs `unknown_reason`.
 pub const VERSION: &str = "1.3";
 
 /// The report of the processes of one command.
@@ -126,10 +129,12 @@ pub enum End {
 /// A chip as the process knew it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReportChip {
-    /// The number that TT-Metal gave it.
+    /// The number that TT-Metal gave it in the process.
     pub device: u32,
     /// Its unique id, if TT-Metal reported it.
     pub unique_id: Option<u64>,
+    /// Its index on the host, as in every other output of ttmem. `None` if the chip is not known there.
+    pub index: Option<u32>,
 }
 
 /// The most bytes of one kind at a time, the same on each of some chips.
@@ -257,6 +262,19 @@ pub struct Losses {
 }
 
 impl ProcessReport {
+    /// Gives every chip its index on the host: that of the chip with its unique id.
+    #[must_use]
+    pub fn with_indexes(mut self, index_of: &dyn Fn(u64) -> Option<u32>) -> Self {
+        let peaks = self.peaks.iter_mut().map(|peak| &mut peak.chips);
+        let held = self.held.iter_mut().map(|group| &mut group.chips);
+        let failures = self.failures.iter_mut().map(|failure| &mut failure.chips);
+        let programs = self.programs.iter_mut().flat_map(Programs::chips);
+        for chip in peaks.chain(held).chain(failures).chain(programs).flatten() {
+            chip.index = chip.unique_id.and_then(index_of);
+        }
+        self
+    }
+
     /// Reads a segment. `is_running` is true if its process still runs.
     #[must_use]
     pub fn of(segment: &Segment, is_running: bool) -> Self {

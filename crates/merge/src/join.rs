@@ -36,6 +36,19 @@ pub(super) struct Joined<'a> {
 }
 
 impl<'a> Joined<'a> {
+    /// Position of the chip with a unique id, as TT-Metal reports it.
+    pub(super) fn position_of(&self, id: u64) -> Option<usize> {
+        let has_region = |chip: &JoinedChip| {
+            chip.regions.iter().any(|link| self.facts.regions[link.region].id == id)
+        };
+        let has_agent = |chip: &JoinedChip| {
+            chip.agents.iter().any(|link| agent::unique_id(self.facts, *link) == Some(id))
+        };
+        let is_it = |chip: &JoinedChip| has_region(chip) || has_agent(chip);
+        let position = self.chips.iter().position(is_it);
+        position.or_else(|| by_id(self.facts, &self.chips, id))
+    }
+
     pub(super) fn new(facts: &'a Facts) -> Self {
         let mut chips = chip::of_devices(facts);
         regions::join_by_id(facts, &mut chips);

@@ -58,6 +58,14 @@ pub fn merge_with_l1(
     (merge_joined(&joined, &amounts, previous), chips)
 }
 
+/// The index on the host of the chip with a unique id, as TT-Metal reports it. `None` if it is none of the host's chips.
+#[must_use]
+pub fn host_index(facts: &Facts, unique_id: u64) -> Option<u32> {
+    let joined = Joined::new(facts);
+    let position = joined.position_of(unique_id)?;
+    joined.chips.get(position).map(|chip| chip.index)
+}
+
 /// The memory used on each chip.
 fn amounts(joined: &Joined<'_>) -> Vec<Amounts> {
     joined.chips.iter().map(|chip| memory::amounts(joined, chip)).collect()

@@ -38,7 +38,7 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
         let bytes = i128::from(live.footprint.bytes_per_bank.saturating_mul(banks));
         let mut chips = replay.chips(live.allocator);
         if chips.is_empty() {
-            chips.push(ReportChip { device: 0, unique_id: None });
+            chips.push(ReportChip { device: 0, unique_id: None, index: None });
         }
         let of_op = changes.entry((live.footprint.kind.into(), name(live.op))).or_default();
         for chip in chips {

@@ -55,7 +55,7 @@ fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoi
     let busy: Vec<&Allocator> =
         allocators.filter(|allocator| allocator.kind(kind).peak_bytes > 0).collect();
     let told = replay.segment.chips.get(chip)?;
-    let chips = vec![ReportChip { device: told.device, unique_id: told.unique_id }];
+    let chips = vec![ReportChip { device: told.device, unique_id: told.unique_id, index: None }];
     match busy.as_slice() {
         [] => None,
         [only] => Some(of_allocator(replay, only, kind, chips)),

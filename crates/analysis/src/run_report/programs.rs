@@ -1,5 +1,6 @@
 //! L1 by op: circular buffers, kernels and tensors on the cores of every program that ran.
 
+mod dispatches;
 mod refusals;
 mod traces;
 
@@ -13,6 +14,7 @@ use ttmem_segment::{
 use super::ReportChip;
 use super::replay::{Replay, name};
 
+pub use dispatches::{DispatchL1, DispatchUse, dispatch_uses};
 pub use refusals::{Refused, RefusedBuffer};
 pub use traces::{TraceReport, Traces};
 
@@ -39,6 +41,17 @@ pub struct Programs {
     pub unknown_reason: Option<&'static str>,
 }
 
+impl Programs {
+    /// Every list of chips.
+    pub(super) fn chips(&mut self) -> impl Iterator<Item = &mut Vec<ReportChip>> {
+        let peaks = self.peaks.iter_mut().map(|peak| &mut peak.chips);
+        let ops = self.ops.iter_mut().map(|op| &mut op.chips);
+        let refused = self.refused.iter_mut().map(|refused| &mut refused.chips);
+        let traces = self.traces.iter_mut().flat_map(|traces| &mut traces.traces);
+        peaks.chain(ops).chain(refused).chain(traces.map(|trace| &mut trace.chips))
+    }
+}
+
 /// The highest use of L1 during a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct L1Peak {
@@ -59,6 +72,8 @@ pub struct L1Peak {
     pub bytes_per_core: Option<u64>,
     /// Bytes of L1 of a core.
     pub core_size: Option<u64>,
+    /// Bytes of L1 of all worker cores that programs may use, on each chip.
+    pub capacity: Option<u64>,
     /// The op.
     pub op: Option<String>,
 }
@@ -104,6 +119,8 @@ struct Measured<'a> {
     aliasing: u64,
     kernel_text: Option<u64>,
     kernels_in_all: Option<u64>,
+    /// Address of the end of its circular buffers and scratchpads, or of reserved memory if it has none.
+    end: Option<u64>,
     peak: Option<u64>,
     headroom: Option<i64>,
 }
@@ -133,7 +150,7 @@ pub(super) fn programs(replay: &Replay<'_>) -> Option<Programs> {
 fn chips(segment: &Segment, indexes: &[usize]) -> Vec<ReportChip> {
     let chip = |index: &usize| {
         let chip = segment.chips.get(*index)?;
-        Some(ReportChip { device: chip.device, unique_id: chip.unique_id })
+        Some(ReportChip { device: chip.device, unique_id: chip.unique_id, index: None })
     };
     let mut chips: Vec<ReportChip> = indexes.iter().filter_map(chip).collect();
     chips.sort_unstable();
@@ -186,6 +203,7 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
         aliasing,
         kernel_text,
         kernels_in_all,
+        end: below,
         peak: base.map(|base| base.saturating_add(placed).saturating_add(footprint.l1_bytes)),
         headroom: above
             .zip(below)
@@ -302,6 +320,10 @@ fn peak(segment: &Segment, one: &Measured<'_>) -> L1Peak {
         kernels,
         bytes_per_core: one.peak,
         core_size: allocator.and_then(|allocator| allocator.l1_size),
+        capacity: allocator.and_then(|allocator| {
+            let (columns, rows) = allocator.grid?;
+            u64::from(columns).checked_mul(u64::from(rows))?.checked_mul(allocator.l1_size?)
+        }),
         op: name(one.footprint.op.as_ref()),
     }
 }

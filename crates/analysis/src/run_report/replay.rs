@@ -66,7 +66,7 @@ impl<'a> Replay<'a> {
         let indexes = self.allocator(index).map(|allocator| allocator.chips.as_slice());
         let chip = |index: &usize| {
             let chip = self.segment.chips.get(*index)?;
-            Some(ReportChip { device: chip.device, unique_id: chip.unique_id })
+            Some(ReportChip { device: chip.device, unique_id: chip.unique_id, index: None })
         };
         let mut chips: Vec<ReportChip> =
             indexes.unwrap_or_default().iter().filter_map(chip).collect();
@@ -77,7 +77,9 @@ impl<'a> Replay<'a> {
     /// The chip, if the process has opened no other.
     pub(super) fn only_chip(&self) -> Vec<ReportChip> {
         match self.segment.chips.as_slice() {
-            [chip] => vec![ReportChip { device: chip.device, unique_id: chip.unique_id }],
+            [chip] => {
+                vec![ReportChip { device: chip.device, unique_id: chip.unique_id, index: None }]
+            }
             _ => Vec::new(),
         }
     }

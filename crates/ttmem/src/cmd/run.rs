@@ -11,11 +11,15 @@ mod reaper;
 mod segments;
 mod signals;
 
+use std::cell::OnceCell;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use ttmem_analysis::run_report::{ProcessReport, RunReport};
+use ttmem_model::facts::Facts;
+use ttmem_root::Root;
+use ttmem_sources::Collector;
 
 use self::command::{Ended, Running, shown};
 use self::observer::{Observed, Observer};
@@ -78,11 +82,18 @@ pub(super) fn finish(code: i32, outcome: Result<(), Error>) -> Result<ExitCode, 
 fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
     let is_page = matches!(args.report_target(), Some(ReportTarget::File(path))
         if path.extension().is_some_and(|extension| extension == "html"));
+    // The host is asked once, and only if there is something to report.
+    let facts: OnceCell<Facts> = OnceCell::new();
+    let index_of = |id| {
+        let facts = facts.get_or_init(|| Collector::new(Root::system()).facts());
+        ttmem_merge::host_index(facts, id)
+    };
     let mut processes = Vec::new();
     for segment in found {
         match segment.read() {
             Ok(content) => {
-                let report = ProcessReport::of(&content, segment.is_running);
+                let report =
+                    ProcessReport::of(&content, segment.is_running).with_indexes(&index_of);
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
             }
             Err(error) => say(error.message()),

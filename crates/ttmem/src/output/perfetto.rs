@@ -1,14 +1,18 @@
 //! A trace that <https://ui.perfetto.dev> opens: the JSON trace event format. Each chip is a process with a counter for
 //! each kind, each process with an agent has its ops as slices, and what was refused or went wrong is an instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use ttmem_analysis::run_report::{OpSpan, ProcessReport, RecordingReport, Timeline, op_spans};
+use ttmem_analysis::run_report::{
+    OpSpan, ProcessReport, RecordingReport, Timeline, dispatch_uses, op_spans,
+};
 use ttmem_analysis::series::ProcessLine;
 use ttmem_recording::{Event, EventKind};
 use ttmem_segment::Segment;
 
+/// Numbers of threads are below this; the tracks of command queues come from here on.
+const FIRST_QUEUE: u64 = 1 << 31;
 /// Numbers of processes are below this; chips come from here on.
 const FIRST_CHIP: u64 = 1 << 30;
 
@@ -160,6 +164,7 @@ impl Trace {
                 "ph": "X", "pid": pid, "tid": thread, "ts": from_us, "dur": duration, "name": op, "cat": "op", "args": args
             }))?;
         }
+        self.add_dispatches(pid, agent.segment)?;
         let since = agent.report.since.0;
         for failure in &agent.report.failures {
             let told = &failure.explanation;
@@ -172,12 +177,75 @@ impl Trace {
         }
         Ok(())
     }
+
+    /// A slice for each dispatch, on a track for each thread and command queue, and a counter of the circular buffers of
+    /// the newest program. When a program ends is not known: its slice has the least length.
+    fn add_dispatches(&mut self, pid: u64, segment: &Segment) -> serde_json::Result<()> {
+        let mut named = BTreeSet::new();
+        for dispatch in dispatch_uses(segment) {
+            let queue = dispatch.queue.map_or(u64::from(u8::MAX), u64::from);
+            let track = FIRST_QUEUE + queue;
+            if named.insert(track) {
+                let name = match dispatch.queue {
+                    Some(queue) => format!("dispatches, queue {queue}"),
+                    None => "dispatches".to_owned(),
+                };
+                self.name("thread_name", pid, track, &name)?;
+            }
+            let args = dispatch.l1.map_or(Value::Null, |l1| {
+                json!({
+                    "program": l1.program, "cores": l1.cores, "circular buffers per core": l1.circular_buffers,
+                    "kernel text per core": l1.kernel_text, "tensors per core": l1.tensors, "headroom": l1.headroom,
+                    "thread": dispatch.thread
+                })
+            });
+            self.push(&json!({
+                "ph": "X", "pid": pid, "tid": track, "ts": dispatch.at_us, "dur": 1, "name": dispatch.op,
+                "cat": "dispatch", "args": args
+            }))?;
+            if let Some(l1) = dispatch.l1 {
+                let devices: Vec<String> =
+                    dispatch.chips.iter().map(|chip| chip.device.to_string()).collect();
+                let chips = if devices.len() > 1 { "each of chips" } else { "chip" };
+                let name = format!("circular buffers per core on {chips} {}", devices.join(", "));
+                self.count(pid, &name, dispatch.at_us, l1.circular_buffers)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ttmem_fake::segment::{NewProgram, Segment as Fake};
     use ttmem_model::Pid;
+    use ttmem_segment::{CoreRange, PartKind, Reader};
+
+    #[test]
+    fn each_dispatch_is_a_slice_and_circular_buffers_are_a_counter() {
+        let cores = CoreRange { start: (0, 0), end: (7, 7) };
+        let program = NewProgram::new("Matmul")
+            .place(PartKind::DataflowBuffer, 105_824, 32_768, cores)
+            .kernel("bmm", Some(268), cores);
+        let fake = Fake::wormhole(7, 70, 5).program(&program).dispatch(0).dispatch(0);
+        let segment = Reader::parse(&fake.image()).unwrap();
+        let report = ProcessReport::of(&segment, false);
+        let traced = Traced { pid: 7, report: &report, segment: &segment };
+        let text = render(&[], &[traced]).unwrap();
+        let trace: Value = serde_json::from_str(&text).unwrap();
+        let events = trace["traceEvents"].as_array().unwrap();
+        let slices: Vec<&Value> = events.iter().filter(|it| it["cat"] == "dispatch").collect();
+        assert_eq!(slices.len(), 2);
+        assert_eq!(
+            (&slices[0]["name"], &slices[0]["args"]["cores"]),
+            (&json!("Matmul"), &json!(64))
+        );
+        let is_counter = |it: &&Value| it["name"] == "circular buffers per core on chip 0";
+        let counted: Vec<&Value> = events.iter().filter(is_counter).collect();
+        assert_eq!(counted.len(), 2);
+        assert_eq!(counted[0]["args"]["bytes"], 32_768);
+    }
 
     #[test]
     fn two_processes_of_one_number_have_two_counters() {

@@ -170,13 +170,18 @@ fn draw_losses(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     text(sheet, role, 0, &format!("{events} events recorded, {dropped}"));
 }
 
-/// The chips by the process's own numbers.
+/// The chips by their index on the host; by TT-Metal's numbers in the process where the host does not know one of them.
 fn chips(chips: &[ReportChip]) -> String {
-    let devices: Vec<u32> = chips.iter().map(|chip| chip.device).collect();
-    match devices.len() {
+    let indexes: Option<Vec<u32>> = chips.iter().map(|chip| chip.index).collect();
+    let (word, mut numbers) = match indexes {
+        Some(indexes) => ("chip", indexes),
+        None => ("TT-Metal device", chips.iter().map(|chip| chip.device).collect()),
+    };
+    numbers.sort_unstable();
+    match numbers.len() {
         0 => "unknown chip".to_owned(),
-        1 => format!("chip {}", chip_list(&devices)),
-        _ => format!("chips {}", chip_list(&devices)),
+        1 => format!("{word} {}", chip_list(&numbers)),
+        _ => format!("{word}s {}", chip_list(&numbers)),
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 use ttmem_analysis::run_report::{ProcessReport, RunReport, Timeline};
-use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_model::Timestamp;
-use ttmem_segment::{BufferKind, Reader};
+use ttmem_segment::{BufferKind, CoreRange, PartKind, Reader, RefusalKind};
 use ttmem_test_support::browser::{Browser, is_installed};
 
 use super::{colours, made, overhang, run};
@@ -144,6 +144,58 @@ fn crowd() -> RunReport {
     timeline.to_us = Timestamp(timeline.from_us.0 + 10_900_000);
     let process = ProcessReport::of(&segment, false);
     RunReport::new(vec![ProcessReport { timeline: Some(timeline), ..process }])
+}
+
+#[test]
+fn l1_by_op_is_a_table_that_headings_sort() {
+    if !is_installed() {
+        return;
+    }
+    let cores = CoreRange { start: (0, 0), end: (7, 7) };
+    let program = |op: &'static str, bytes| {
+        NewProgram::new(op).place(PartKind::DataflowBuffer, 105_824, bytes, cores).kernel(
+            "bmm",
+            Some(268),
+            cores,
+        )
+    };
+    let fake = Segment::wormhole(7, 70, 5)
+        .program(&program("Matmul", 196_608))
+        .program(&program("BinaryNg", 6144))
+        .allocate(NewBuffer::new(BufferKind::L1, 1_310_720, "KvCache"))
+        .dispatch(1)
+        .dispatch(1)
+        .dispatch(0)
+        .refuse(0, RefusalKind::Clash, 0);
+    let report = ProcessReport::of(&Reader::parse(&fake.image()).unwrap(), false);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("programs.html");
+    let text = ttmem::testing::page("programs", &RunReport::new(vec![report])).unwrap();
+    std::fs::write(&path, text).unwrap();
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open_file(&path);
+    let first_cells = "[...document.querySelectorAll('#programs tbody tr')].map((row) => row.cells[0].textContent)";
+    assert_eq!(browser.eval(first_cells), json!(["Matmul", "BinaryNg"]));
+    let click = |browser: &mut Browser, title: &str| {
+        browser.eval(&format!(
+            "[...document.querySelectorAll('#programs th button')].find((it) => it.textContent === '{title}').click()"
+        ));
+    };
+    click(&mut browser, "dispatches");
+    assert_eq!(browser.eval(first_cells), json!(["BinaryNg", "Matmul"]));
+    click(&mut browser, "dispatches");
+    assert_eq!(browser.eval(first_cells), json!(["Matmul", "BinaryNg"]));
+    let text = |browser: &mut Browser, part: &str| {
+        let text = browser.eval(&format!("document.querySelector('{part}').textContent"));
+        text.as_str().unwrap().to_owned()
+    };
+    assert!(text(&mut browser, "#programs").contains("192 KiB"));
+    assert!(text(&mut browser, "#refused").contains("KvCache"));
+    assert!(text(&mut browser, "#peaks").contains("circular buffers 12.0 MiB"));
+    browser.picture("l1-by-op");
+    assert_eq!(overhang(&mut browser), [""; 0]);
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::Path;
 
 use ttmem_analysis::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
-use ttmem_merge::buffers;
+use ttmem_merge::{buffers, host_index};
 use ttmem_model::Pid;
+use ttmem_model::facts::Facts;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_recording::{AttachmentKind, OpenError, Recording};
@@ -45,13 +46,16 @@ pub(crate) struct Agent {
     pub(crate) is_running: bool,
     /// The content of the segment.
     pub(crate) segment: Segment,
+    /// Of the unique ids of its chips, those that are known, with their index on the host.
+    pub(crate) indexes: BTreeMap<u64, u32>,
 }
 
 impl Agent {
     /// Returns the report of the process.
     #[must_use]
     pub(crate) fn report(&self) -> ProcessReport {
-        let report = ProcessReport::of(&self.segment, self.is_running);
+        let index_of = |id: u64| self.indexes.get(&id).copied();
+        let report = ProcessReport::of(&self.segment, self.is_running).with_indexes(&index_of);
         ProcessReport { name: self.name.clone(), ..report }
     }
 }
@@ -77,7 +81,8 @@ impl Input {
                 let pid = i32::try_from(segment.header.pid).unwrap_or_default();
                 let start = segment.header.start_ticks;
                 let is_running = runs_since(collector.root(), Pid(pid), start);
-                input.agents.push(Agent { pid, name: None, is_running, segment });
+                let indexes = indexes_on_host(&collector.facts(), &segment);
+                input.agents.push(Agent { pid, name: None, is_running, segment, indexes });
             }
         }
         Ok(input)
@@ -94,6 +99,11 @@ impl Input {
         let processes = report.series.processes().iter();
         let names: BTreeMap<Pid, String> =
             processes.map(|process| (process.pid, process.name.clone())).collect();
+        let chips = report.series.chips().iter();
+        let indexes: BTreeMap<u64, u32> = chips
+            .flat_map(|chip| [Some(chip.id), chip.region].map(|id| (id, chip.index)))
+            .filter_map(|(id, index)| Some((id?.0, index)))
+            .collect();
         for recorded in recorded_segments(&recording) {
             match recorded.segment {
                 Ok(segment) => {
@@ -104,6 +114,7 @@ impl Input {
                         name: names.get(&pid).cloned(),
                         is_running: recorded.is_running,
                         segment,
+                        indexes: indexes.clone(),
                     });
                 }
                 Err(why) => {
@@ -198,9 +209,17 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
     let segment = file.and_then(|file| file.content.as_ref().ok().cloned());
     let is_running = owner.is_some_and(|owner| owner.state == ProcessState::Live);
     let name = facts.processes.get(&Pid(pid)).map(|process| process.name.clone());
-    segment.map(|segment| Agent { pid, name, is_running, segment }).ok_or_else(|| {
+    let segment = segment.ok_or_else(|| {
         Error::not_found(format!(
             "no segment of process {pid}; start the process with ttmem run; add --keep to see its segment after it exits"
         ))
-    })
+    })?;
+    let indexes = indexes_on_host(&facts, &segment);
+    Ok(Agent { pid, name, is_running, segment, indexes })
+}
+
+/// The index on the host of each chip of a segment that the host knows, by unique id.
+fn indexes_on_host(facts: &Facts, segment: &Segment) -> BTreeMap<u64, u32> {
+    let ids = segment.chips.iter().filter_map(|chip| chip.unique_id);
+    ids.filter_map(|id| Some((id, host_index(facts, id)?))).collect()
 }

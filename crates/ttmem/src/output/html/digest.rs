@@ -4,7 +4,7 @@
 //! new values.
 
 /// The digest of [`script`](super::script).
-pub(super) const SCRIPT: &str = "NWqu8zbxQBX/yZUBEq2L+iAM3dvK2ueFzqxCj/9EZ4M=";
+pub(super) const SCRIPT: &str = "5CJBPksn7AuIgV7FJwPNRn6jOnGh+r9PblOGpuVwYqk=";
 /// The digest of [`STYLE`](super::STYLE).
 pub(super) const STYLE: &str = "9lQAT75F17HmgeLwEswudNG5VqQL/OgWxkSuOOeFJa8=";
 

@@ -11,7 +11,11 @@ function section(id, title, ...content) {
   return element("section", { id, "aria-label": title }, element("div", { class: "head" }, element("h2", {}, title)), ...content);
 }
 
-const chipsOf = (chips) => (chips.length ? `${chips.length > 1 ? "chips" : "chip"} ${chips.map((chip) => chip.device).join(", ")}` : "unknown chip");
+const chipsOf = (chips) => {
+  const known = chips.every((chip) => chip.index !== null);
+  const numbers = chips.map((chip) => (known ? chip.index : chip.device)).sort((one, other) => one - other);
+  return numbers.length ? `${known ? "chip" : "TT-Metal device"}${numbers.length > 1 ? "s" : ""} ${numbers.join(", ")}` : "unknown chip";
+};
 
 function shareBar(part, whole) {
   if (!whole) return null;
@@ -31,14 +35,29 @@ function moment(at, label) {
   return element("button", { type: "button", class: "link number", onclick: act, title: "look at this moment" }, label);
 }
 
+// What a share is of: tensors in L1 have that of all of L1, as the row above them.
+function wholeOf(process, peak) {
+  const all = peak.kind === "l1" ? (process.programs?.peaks || []).find((other) => chipsOf(other.chips) === chipsOf(peak.chips)) : null;
+  return all?.capacity ?? peak.allocatable;
+}
+
+// The peak of L1 with circular buffers and kernels, a row above that of tensors.
+function l1PeakRows(process) {
+  return (process.programs?.peaks || []).map((peak) => [
+    processName(process), "L1", chipsOf(peak.chips), element("b", {}, size(peak.bytes)),
+    element("span", { class: "number" }, shareBar(peak.bytes, peak.capacity), percent(peak.bytes, peak.capacity)),
+    `${peak.op || "not known"}: tensors ${size(peak.tensors)}, circular buffers ${size(peak.circular_buffers)}, kernels ${peak.kernels === null ? "not known" : size(peak.kernels)}`, "",
+  ]);
+}
+
 function peaksSection(report) {
-  const rows = report.processes.flatMap((process) => process.peaks.map((peak) => [
-    processName(process), NAMES[peak.kind], chipsOf(peak.chips),
+  const rows = report.processes.flatMap((process) => l1PeakRows(process).concat(process.peaks.map((peak) => [
+    processName(process), peak.kind === "l1" && process.programs ? "L1 tensors" : NAMES[peak.kind], chipsOf(peak.chips),
     element("b", {}, `${peak.at_most ? "≤ " : ""}${size(peak.bytes)}`),
-    element("span", { class: "number" }, shareBar(peak.bytes, peak.allocatable), percent(peak.bytes, peak.allocatable)),
+    element("span", { class: "number" }, shareBar(peak.bytes, wholeOf(process, peak)), percent(peak.bytes, wholeOf(process, peak))),
     peak.op || element("span", { class: "muted" }, "not known"),
     peak.after_us === null ? "" : moment(process.since + peak.after_us, `after ${span(peak.after_us)}`),
-  ]));
+  ])));
   if (!rows.length) return null;
   const columns = [{ title: "process", name: true }, { title: "kind" }, { title: "where" }, { title: "at most, each chip", right: true }, { title: "of what there is" }, { title: "the op that led there", name: true }, { title: "when" }];
   return section("peaks", "Peaks, and what made them", table(columns, rows));

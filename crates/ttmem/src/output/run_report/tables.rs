@@ -41,8 +41,15 @@ pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option
         draw_l1_peak(sheet, peak, on_same_chips);
     }
     for peak in others {
-        let is_part = peak.kind == Kind::L1 && !l1.is_empty();
-        draw_peak(sheet, peak, if is_part { "tensors" } else { peak.kind.label() }, on_same_chips);
+        let of_l1 = l1.iter().find(|all| peak.kind == Kind::L1 && all.chips == peak.chips);
+        match of_l1.and_then(|all| all.capacity) {
+            // A part of L1 has the share of all of it, as the line above.
+            Some(capacity) => {
+                let part = Peak { allocatable: Some(capacity), ..peak.clone() };
+                draw_peak(sheet, &part, "tensors", on_same_chips);
+            }
+            None => draw_peak(sheet, peak, peak.kind.label(), on_same_chips),
+        }
     }
     if l1.is_empty() && peaks.iter().any(|peak| peak.kind == Kind::L1) {
         let note = "L1 without circular buffers and kernels: the agent recorded no programs.";
@@ -50,7 +57,7 @@ pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option
     }
 }
 
-/// The peak of L1 with what it consists of. The share is that of the fullest core.
+/// The peak of L1 with what it consists of. The share is that of all worker cores.
 fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     let page = sheet.page();
     let mut line = sheet.start();
@@ -59,16 +66,15 @@ fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     line.push_right(Role::Strong, &size(peak.bytes), KIND_END + 10);
     line.pad_to(KIND_END + 12);
     let mut next = line.columns();
-    let core = peak.bytes_per_core.zip(peak.core_size);
     if page.width >= ROOMY {
-        if let Some((bytes, all)) = core {
-            let (filled, track) = bar::bar(page, bytes, all, BAR_COLUMNS);
-            line.push(bar::role(bytes, all), &filled, next + BAR_COLUMNS);
+        if let Some(all) = peak.capacity {
+            let (filled, track) = bar::bar(page, peak.bytes, all, BAR_COLUMNS);
+            line.push(bar::role(peak.bytes, all), &filled, next + BAR_COLUMNS);
             line.push(Role::Quiet, &track, next + BAR_COLUMNS);
         }
         next += BAR_COLUMNS + 1;
     }
-    let share = core.and_then(|(bytes, all)| percent(bytes, all)).unwrap_or_default();
+    let share = peak.capacity.and_then(|all| percent(peak.bytes, all)).unwrap_or_default();
     line.push_right(Role::Plain, &share, next + 4);
     line.pad_to(next + 6);
     let kernels = match peak.kernels {
@@ -77,14 +83,23 @@ fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     };
     let place = if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
     let op = peak.op.as_deref().unwrap_or("unknown op");
-    line.push(Role::Plain, &format!("{place}{op}, of the fullest core"), page.width);
+    line.push(Role::Plain, &format!("{place}{op}"), page.width);
     sheet.end(line);
+    let scratchpads = match peak.scratchpads {
+        0 => String::new(),
+        bytes => format!(", scratchpads {}", size(bytes)),
+    };
     let parts = format!(
-        "tensors {}, circular buffers {}{kernels}",
+        "tensors {}, circular buffers {}{scratchpads}{kernels}",
         size(peak.tensors),
         size(peak.circular_buffers)
     );
     text(sheet, Role::Quiet, KIND_END, &parts);
+    if let Some((bytes, all)) = peak.bytes_per_core.zip(peak.core_size) {
+        let core =
+            format!("fullest core: {} of {}, reserved memory included", size(bytes), size(all));
+        text(sheet, Role::Quiet, KIND_END, &core);
+    }
 }
 
 fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: bool) {

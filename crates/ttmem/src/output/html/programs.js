@@ -1,0 +1,72 @@
+// L1 by op: circular buffers, kernels and tensors on the cores of each program; refused programs; traces.
+
+// A table that a click on a heading sorts. Each cell is a value to sort by and what is shown of it.
+function sortable(columns, rows) {
+  const side = (column) => (column.right ? "right number" : column.name ? "name" : null);
+  const body = element("tbody");
+  const fill = () => body.replaceChildren(...rows.map((row) => element("tr", {}, row.map(([, shown], number) => element("td", { class: side(columns[number]) }, shown)))));
+  const order = (one, other) => (one === other ? 0 : one === null ? 1 : other === null ? -1 : one < other ? -1 : 1);
+  const heads = columns.map((column, number) => {
+    const sort = () => {
+      const falls = head.getAttribute("aria-sort") !== "descending";
+      heads.forEach((each) => each.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", falls ? "descending" : "ascending");
+      rows.sort((one, other) => {
+        const [a, b] = [one[number][0], other[number][0]];
+        return a === null || b === null ? order(a, b) : falls ? order(b, a) : order(a, b);
+      });
+      fill();
+    };
+    const head = element("th", { class: column.right ? "right" : null, scope: "col" }, element("button", { type: "button", class: "link", onclick: sort, title: `sort by ${column.title}` }, column.title));
+    return head;
+  });
+  fill();
+  return element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": columns.map((column) => column.title).join(", ") }, element("table", {}, element("thead", {}, element("tr", {}, heads)), body));
+}
+
+const amountCell = (bytes) => [bytes, bytes === null ? element("span", { class: "muted" }, "not known") : size(bytes)];
+const signedCell = (bytes) => (bytes !== null && bytes < 0 ? [bytes, element("span", { class: "warn" }, `-${size(-bytes)}`)] : amountCell(bytes));
+const withPrograms = (report) => report.processes.filter((process) => process.programs);
+
+function programsSection(report) {
+  const rows = withPrograms(report).flatMap((process) => process.programs.ops.map((op) => [
+    [op.op || "", op.op || element("span", { class: "muted" }, "not known")],
+    amountCell(op.peak), signedCell(op.headroom), amountCell(op.circular_buffers), amountCell(op.scratchpads), amountCell(op.aliasing),
+    amountCell(op.kernel_text), amountCell(op.tensors), [op.cores, op.cores.toLocaleString("en")], [op.dispatches, op.dispatches.toLocaleString("en")],
+    [chipsOf(op.chips), chipsOf(op.chips)], [processName(process), processName(process)],
+  ]));
+  const notes = withPrograms(report).filter((process) => process.programs.unknown_reason).map((process) => element("p", { class: "hint" }, `${processName(process)}: the programs of ${process.programs.unknown_dispatches.toLocaleString("en")} of ${process.programs.dispatches.toLocaleString("en")} dispatches are not known: ${process.programs.unknown_reason}`));
+  if (!rows.length && !notes.length) return null;
+  const right = ["peak", "least headroom", "circular buffers", "scratchpads", "aliasing", "kernel text", "tensors", "cores", "dispatches"];
+  const columns = [{ title: "op", name: true }, ...right.map((title) => ({ title, right: true })), { title: "where" }, { title: "process", name: true }];
+  return section("programs", "L1 by op, per core", rows.length ? sortable(columns, rows) : null, notes);
+}
+
+function refusedSection(report) {
+  const all = withPrograms(report).flatMap((process) => process.programs.refused.map((refused) => ({ process, refused })));
+  if (!all.length) return null;
+  const one = ({ process, refused }) => {
+    const told = refused.explanation;
+    const times = refused.count > 1 ? `${refused.count} times, first ` : "";
+    const needs = refused.end !== null && refused.limit !== null ? `needs ${size(refused.end)}, there are ${size(refused.limit)}` : "";
+    return element("article", { class: "failure" },
+      element("h3", {}, told ? told.title : "TT-Metal refused a program or a trace"),
+      element("p", { class: "muted" }, `${times}after ${span(refused.after_us)}${refused.op ? ` by ${refused.op}` : ""} in ${processName(process)}, on ${chipsOf(refused.chips)} `, moment(process.since + refused.after_us, "look")),
+      told ? element("p", {}, told.meaning) : element("p", {}, needs),
+      told ? element("dl", {}, told.figures.map((figure) => element("div", {}, element("dt", {}, figure.name), element("dd", {}, figure.value)))) : null,
+      told ? element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text))) : null);
+  };
+  return section("refused", "Refused programs", all.map(one));
+}
+
+function tracesSection(report) {
+  const all = withPrograms(report).filter((process) => process.programs.traces);
+  if (!all.length) return null;
+  const block = (process) => {
+    const { traces, region_size: region, needed } = process.programs.traces;
+    const rows = traces.map((trace) => [String(trace.id), trace.bytes === null ? element("span", { class: "muted" }, "not known") : size(trace.bytes), trace.dispatches.toLocaleString("en"), trace.replays.toLocaleString("en"), chipsOf(trace.chips), trace.is_released ? "released" : "live"]);
+    const columns = [{ title: "trace" }, { title: "bytes, each chip", right: true }, { title: "dispatches", right: true }, { title: "replays", right: true }, { title: "where" }, { title: "state" }];
+    return [table(columns, rows), needed ? element("p", { class: "hint" }, `${processName(process)}: trace_region_size is ${size(region)}; ${size(needed)} would have been enough`) : null];
+  };
+  return section("traces", "Traces", all.flatMap(block));
+}
