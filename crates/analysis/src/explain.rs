@@ -37,20 +37,19 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 
-pub use advise::{Advice, Figure, Fit};
-pub use cores::{CoreRange, Cores};
-pub use live::{Blocker, LiveBuffer, LiveChip, LiveMap};
-pub use message::{
-    BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
-    HugePages, KernelLink, KernelMemory, LockWait, Message, OpLimit, OpUnit, OutOfMemory,
-    PersistentL1, PinFailed, Placeable, ProgramPart, ProgramTooLarge, ServiceCoreClash, ShardGrid,
-    StaticBuffers, SubDeviceRegion, SysmemAddress, TlbWindows, TraceActivity, TraceOverlap,
-    TraceRegionFull,
-};
+pub use advise::Fit;
+pub(crate) use advise::{Advice, Figure};
+pub use cores::CoreRange;
+pub(crate) use cores::Cores;
+pub(crate) use live::Blocker;
+pub use live::{LiveBuffer, LiveChip, LiveMap};
+pub(crate) use message::{BuffersBeyondL1, BuffersClash, OutOfMemory, ProgramTooLarge};
+pub use message::{KernelMemory, Message, StaticBuffers};
 pub use render::{render, render_reports};
-pub use text::text_of;
-pub use unknown::{Unknown, UnknownLine};
-pub use view::{MemoryCourse, MemoryState};
+pub(crate) use text::text_of;
+pub(crate) use unknown::Unknown;
+pub(crate) use view::MemoryCourse;
+pub use view::MemoryState;
 
 use advise::Context;
 use chip::ChipFacts;
@@ -103,7 +102,7 @@ pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
 
 /// Explains what is known by its numbers, such as a refused allocation that an agent recorded: its wording is empty.
 #[must_use]
-pub fn explain_message(message: Message, live: Option<&LiveMap>) -> Explanation {
+pub(crate) fn explain_message(message: Message, live: Option<&LiveMap>) -> Explanation {
     let chip = ChipFacts::of(std::iter::once(&message));
     explanation(Found::of(message), &Context { live, chip, ..Context::default() })
 }

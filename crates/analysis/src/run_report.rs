@@ -29,17 +29,17 @@ pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
 pub use spans::{OpSpan, live_after, op_spans};
-pub use timeline::{Buffers, Pool, Steps, Timeline};
+pub use timeline::{Buffers, Timeline};
 
 /// The name of the format.
-pub const SCHEMA: &str = "ttmem/run";
+pub(crate) const SCHEMA: &str = "ttmem/run";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
 ///
 /// - 1.0: the first.
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 /// - 1.2: of a process `programs`.
 /// - 1.3: `uncounted`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of programs `unknown_reason`.
-pub const VERSION: &str = "1.3";
+pub(crate) const VERSION: &str = "1.3";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -132,7 +132,7 @@ pub struct ReportChip {
     /// The number that TT-Metal gave it in the process.
     pub device: u32,
     /// Its unique id, if TT-Metal reported it.
-    pub unique_id: Option<u64>,
+    pub(crate) unique_id: Option<u64>,
     /// Its index on the host, as in every other output of ttmem. `None` if the chip is not known there.
     pub index: Option<u32>,
 }
@@ -197,7 +197,7 @@ pub struct FailureReport {
     /// The chips.
     pub chips: Vec<ReportChip>,
     /// The kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The current op.
     pub op: Option<String>,
     /// Microseconds from the first use of TT-Metal.
@@ -233,7 +233,7 @@ pub struct LargeBuffer {
     /// Bytes on each chip.
     pub bytes: u64,
     /// Bytes that were asked for.
-    pub requested: u64,
+    pub(crate) requested: u64,
     /// `tensor`, `kernels` or `trace`.
     pub origin: &'static str,
     /// The op that allocated it.

@@ -12,7 +12,7 @@ use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Snapshot, Timestamp};
 
 /// Columns of a plot, by default: more than a screen has, and divisible by two.
-pub const COLUMNS: usize = 1200;
+pub(crate) const COLUMNS: usize = 1200;
 /// Processes that are distinguished. The memory of others is in the sums.
 const MAX_PROCESSES: usize = 512;
 
@@ -56,7 +56,7 @@ pub struct ChipLines {
     /// The name of its board.
     pub board: Option<String>,
     /// Its architecture.
-    pub arch: Option<Arch>,
+    pub(crate) arch: Option<Arch>,
     /// Its kinds, those of which anything was ever known.
     pub kinds: Vec<KindLines>,
 }

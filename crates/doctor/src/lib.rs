@@ -24,9 +24,9 @@ use ttmem_sources::source::kmd::windows::Windows;
 pub use agents::removable;
 
 /// The name of the format.
-pub const SCHEMA: &str = "ttmem/doctor";
+pub(crate) const SCHEMA: &str = "ttmem/doctor";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub const VERSION: &str = "1.0";
+pub(crate) const VERSION: &str = "1.0";
 
 /// The status of a check, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -12,9 +12,9 @@ use ttmem_sources::source::locks::{Holder, Lock};
 use ttmem_sources::source::process::Processes;
 
 /// The name of the format.
-pub const SCHEMA: &str = "ttmem/who";
+pub(crate) const SCHEMA: &str = "ttmem/who";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub const VERSION: &str = "1.0";
+pub(crate) const VERSION: &str = "1.0";
 
 /// Directory of the logs of pods, one directory `NAMESPACE_NAME_UID` each (kubelet).
 const POD_LOGS: &str = "/var/log/pods";
@@ -91,7 +91,7 @@ pub struct Owner {
     /// Its short name.
     pub name: String,
     /// Its command line; empty if it may not be read.
-    pub command: String,
+    pub(crate) command: String,
     /// Its user.
     pub user: Option<String>,
     /// Its container.
@@ -103,7 +103,7 @@ pub struct Owner {
     /// Its memory on the chip; `None` if nothing lists it.
     pub memory: Option<ProcessMemory>,
     /// Host memory that it occupies, in bytes.
-    pub host_memory_bytes: Reading<u64>,
+    pub(crate) host_memory_bytes: Reading<u64>,
     /// The most host memory that it has occupied so far, in bytes; `None` if it is not shown to this user.
     pub peak_host_memory_bytes: Option<u64>,
     /// TLB windows that it has allocated, where the driver's list can be read.
@@ -129,11 +129,11 @@ pub struct HeldLock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Named {
     /// Its pid.
-    pub pid: Pid,
+    pub(crate) pid: Pid,
     /// Its short name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its user.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 /// A process that has ended and whose memory is still recorded.

@@ -30,7 +30,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// An idle chip.
     #[must_use]
-    pub fn idle(arch: Arch) -> Self {
+    pub(crate) fn idle(arch: Arch) -> Self {
         let (aiclk_mhz, temperature_mc, current_ma, power_uw) = match arch {
             Arch::Wormhole => (500, 36_000, 12_000, 11_000_000),
             Arch::Blackhole => (800, 38_000, 21_000, 17_000_000),
@@ -155,7 +155,7 @@ impl Board {
 
     /// Sets the unique ids of its chips as TT-Metal names regions: those with a PCIe function first.
     #[must_use]
-    pub fn with_region_ids(mut self, ids: &[u64]) -> Self {
+    pub(crate) fn with_region_ids(mut self, ids: &[u64]) -> Self {
         self.region_ids = ids.to_vec();
         self
     }

@@ -101,7 +101,7 @@ impl Host {
     /// Creates a host with one n300 and a process on both of its chips; the remote chip has only a row in the region of
     /// the other.
     #[must_use]
-    pub fn n300_rows() -> Self {
+    pub(crate) fn n300_rows() -> Self {
         let board = Board::n300();
         let local = board.region_ids.first().copied().unwrap_or_default();
         let region = Region::new(local).chip_row(0, BYTES).remote_chip_row(1, BYTES).slot(

@@ -24,7 +24,8 @@ use ttmem_model::id::Timestamp;
 
 pub use device::{Board, Telemetry};
 pub use host::{BYTES, Host, PID, healthy, region_path};
-pub use process::{CONTAINER_ID, Cgroup, Container, POD_UID, Process, TICKS_PER_SECOND};
+pub(crate) use process::Cgroup;
+pub use process::{Container, Process};
 pub use region::{Region, Slot};
 pub use variants::all as variants;
 

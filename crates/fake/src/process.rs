@@ -7,13 +7,14 @@ use super::{BOOT, NOW};
 use ttmem_root::{Entry, Tree};
 
 /// Clock ticks in a second, as on every Linux that `ttmem` supports.
-pub const TICKS_PER_SECOND: u64 = 100;
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
 
 /// The container's id in every fake control group: 64 hex digits.
-pub const CONTAINER_ID: &str = "4f1c0a9be27d5386b1e4c7a2d90f6358aa7be41c93d2056f8e1b74c5da603f92";
+pub(crate) const CONTAINER_ID: &str =
+    "4f1c0a9be27d5386b1e4c7a2d90f6358aa7be41c93d2056f8e1b74c5da603f92";
 
 /// The pod's uid in every fake control group.
-pub const POD_UID: &str = "0d9e6f1a-58c3-4b7e-9a42-c6e1f7305b8d";
+pub(crate) const POD_UID: &str = "0d9e6f1a-58c3-4b7e-9a42-c6e1f7305b8d";
 
 /// The container runtime, which determines the name of the control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Container {
 
 /// The version of the control group hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cgroup {
+pub(crate) enum Cgroup {
     /// One line for each controller.
     V1,
     /// One line in total.
@@ -86,7 +87,7 @@ impl Process {
 
     /// Makes it a zombie: it has ended, its parent has not noticed, and it has no memory or command line.
     #[must_use]
-    pub fn ended(mut self) -> Self {
+    pub(crate) fn ended(mut self) -> Self {
         self.has_ended = true;
         self.command.clear();
         self
@@ -100,7 +101,7 @@ impl Process {
 
     /// Returns its pid in its own namespace, which it writes into regions.
     #[must_use]
-    pub fn own_pid(&self) -> i32 {
+    pub(crate) fn own_pid(&self) -> i32 {
         self.namespace_pid.unwrap_or(self.pid)
     }
 
@@ -181,7 +182,7 @@ impl Process {
 
     /// Sets the version of the control group hierarchy [default: 2].
     #[must_use]
-    pub fn cgroup(mut self, cgroup: Cgroup) -> Self {
+    pub(crate) fn cgroup(mut self, cgroup: Cgroup) -> Self {
         self.cgroup = cgroup;
         self
     }
@@ -195,7 +196,7 @@ impl Process {
 
     /// Returns the path of its regions on the host.
     #[must_use]
-    pub fn shm_directory(&self) -> String {
+    pub(crate) fn shm_directory(&self) -> String {
         if self.has_own_shm {
             format!("/proc/{}/root/dev/shm", self.pid)
         } else {
@@ -206,7 +207,7 @@ impl Process {
     /// Makes it another user's process for the reader: its environment, open files, namespaces and root are denied.
     /// Such a host exists only in memory.
     #[must_use]
-    pub fn private(mut self) -> Self {
+    pub(crate) fn private(mut self) -> Self {
         self.is_private = true;
         self
     }

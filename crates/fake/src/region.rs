@@ -73,7 +73,7 @@ pub struct Region {
 
 impl Region {
     /// Bytes of a whole region.
-    pub const LENGTH: usize = 8576;
+    pub(crate) const LENGTH: usize = 8576;
 
     /// Creates a version 3 region without a process. `id` is the chip's unique id, which is also in the file's name.
     #[must_use]
@@ -122,20 +122,20 @@ impl Region {
 
     /// Sets the totals, which may contradict the slots.
     #[must_use]
-    pub fn totals(mut self, totals: RegionBytes) -> Self {
+    pub(crate) fn totals(mut self, totals: RegionBytes) -> Self {
         self.totals = Some(totals);
         self
     }
 
     /// Adds the row of a chip with a PCIe function. A seventeenth row is dropped, as the real writer does.
     #[must_use]
-    pub fn chip_row(self, chip_id: u32, bytes: RegionBytes) -> Self {
+    pub(crate) fn chip_row(self, chip_id: u32, bytes: RegionBytes) -> Self {
         self.row(ChipRow { chip_id, is_remote: 0, bytes })
     }
 
     /// Adds the row of a chip that is reached through this one.
     #[must_use]
-    pub fn remote_chip_row(self, chip_id: u32, bytes: RegionBytes) -> Self {
+    pub(crate) fn remote_chip_row(self, chip_id: u32, bytes: RegionBytes) -> Self {
         self.row(ChipRow { chip_id, is_remote: 1, bytes })
     }
 
@@ -159,21 +159,21 @@ impl Region {
 
     /// Sets the state of a version 4 region: 0 untouched, 1 being set up [default: ready].
     #[must_use]
-    pub fn init_state(mut self, state: u32) -> Self {
+    pub(crate) fn init_state(mut self, state: u32) -> Self {
         self.init_state = Some(state);
         self
     }
 
     /// Overwrites bytes of the finished image; bytes past its end are dropped.
     #[must_use]
-    pub fn patch(mut self, offset: usize, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn patch(mut self, offset: usize, bytes: impl Into<Vec<u8>>) -> Self {
         self.patches.push((offset, bytes.into()));
         self
     }
 
     /// Truncates the image to `length` bytes, or pads it with zeros.
     #[must_use]
-    pub fn truncate(mut self, length: usize) -> Self {
+    pub(crate) fn truncate(mut self, length: usize) -> Self {
         self.length = length;
         self
     }

@@ -332,13 +332,6 @@ impl Segment {
         self
     }
 
-    /// Sets the functions about programs that TT-Metal's library exports.
-    #[must_use]
-    pub fn accessors(mut self, accessors: &[Accessor]) -> Self {
-        self.accessors = accessors.iter().map(|accessor| accessor.bit()).sum();
-        self
-    }
-
     /// Sets a counter of the header: see [`ttmem_segment::layout::counter`].
     #[must_use]
     pub fn counter(mut self, word: usize, value: u64) -> Self {

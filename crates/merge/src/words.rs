@@ -15,7 +15,7 @@ pub fn role_name(role: AllocatorRole) -> &'static str {
 
 /// The layout of a buffer over banks.
 #[must_use]
-pub fn layout_name(layout: BufferLayout) -> &'static str {
+pub(crate) fn layout_name(layout: BufferLayout) -> &'static str {
     match layout {
         BufferLayout::Interleaved => "interleaved",
         BufferLayout::SingleBank => "single-bank",
@@ -39,7 +39,7 @@ pub fn origin_name(origin: Origin) -> &'static str {
 
 /// Returns the quality of an op's name.
 #[must_use]
-pub fn op_quality(source: NameSource) -> &'static str {
+pub(crate) fn op_quality(source: NameSource) -> &'static str {
     match source {
         NameSource::Context | NameSource::Label => "exact",
         NameSource::CallSite => "inferred",

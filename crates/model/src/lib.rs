@@ -21,7 +21,7 @@ pub mod l1;
 pub mod metric;
 pub mod reading;
 pub mod snapshot;
-pub mod units;
+pub(crate) mod units;
 
 pub use board::{Arch, Board};
 pub use finding::{Finding, Severity};

@@ -13,7 +13,7 @@ use super::writer::{Encoded, encode};
 use ttmem_model::{Pid, Timestamp};
 
 /// Bytes of a part, before compression.
-pub const PART_BYTES: usize = 4 << 20;
+pub(crate) const PART_BYTES: usize = 4 << 20;
 /// Bytes of an attachment: more is neither written nor read.
 pub const MAX_ATTACHMENT_BYTES: u64 = 256 << 20;
 /// Attachments of a recording; those beyond are not listed.

@@ -110,14 +110,14 @@ impl Event {
 
     /// Sets the chip.
     #[must_use]
-    pub fn of_chip(mut self, chip: ChipId) -> Self {
+    pub(crate) fn of_chip(mut self, chip: ChipId) -> Self {
         self.chip = Some(chip);
         self
     }
 
     /// Sets the process.
     #[must_use]
-    pub fn of_process(mut self, pid: Pid) -> Self {
+    pub(crate) fn of_process(mut self, pid: Pid) -> Self {
         self.pid = Some(pid);
         self
     }
@@ -130,7 +130,7 @@ impl Event {
     }
 
     /// An event as it was written. What cannot be understood is kept as it is.
-    pub(crate) fn read(code: u64, time: Timestamp, bytes: &[u8]) -> Self {
+    pub fn read(code: u64, time: Timestamp, bytes: &[u8]) -> Self {
         let kind = EventKind::from_code(code);
         let known = !matches!(kind, EventKind::Other(_));
         match serde_json::from_slice::<Payload>(bytes) {

@@ -22,7 +22,7 @@ pub(crate) const BLOCK_HEADER: usize = 48;
 /// Bytes of the end.
 pub(crate) const END: usize = 20;
 /// A block's content may have so many bytes, compressed or not.
-pub const MAX_BLOCK_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BLOCK_BYTES: usize = 16 << 20;
 
 /// The header of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Header {
     }
 
     /// Reads a header from the first bytes of a recording. Gives it, the version, and where the blocks begin.
-    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Version, usize), OpenError> {
+    pub fn read(bytes: &[u8]) -> Result<(Self, Version, usize), OpenError> {
         let beginning = bytes.len().min(MAGIC.len());
         if beginning == 0 || bytes.get(..beginning) != MAGIC.get(..beginning) {
             return Err(if bytes.is_empty() { OpenError::Cut } else { OpenError::NotARecording });

@@ -31,7 +31,8 @@ mod writer;
 
 /// The parts that the live protocol is made of too.
 pub(crate) mod parts {
-    pub(crate) use super::bytes::{Reader, put_varint};
+    pub(crate) use super::bytes::Reader;
+    pub(crate) use super::bytes::put_varint;
     pub(crate) use super::column::{Change, put_change};
     pub(crate) use super::dictionary::Dictionary;
     pub(crate) use super::flatten::flatten;
@@ -44,12 +45,10 @@ pub(crate) mod parts {
 
 use std::fmt;
 
-pub use attachment::{
-    Attached, Attachment, AttachmentKind, MAX_ATTACHMENT_BYTES, PART_BYTES, Parts,
-};
+pub use attachment::{Attached, Attachment, AttachmentKind, MAX_ATTACHMENT_BYTES, Parts};
 pub use error::{Damage, FlattenError, OpenError};
 pub use event::{Event, EventKind};
-pub use frame::{Header, MAX_BLOCK_BYTES};
+pub use frame::Header;
 pub use moment::Moment;
 pub use reader::{ReadAt, Recording};
 pub use track::Tracker;
@@ -60,13 +59,13 @@ pub use writer::{Contents, Encoded, Encoder, Limits, unsealed, unsealed_part};
 /// - 1.0: the first.
 /// - 1.1: attachments, such as the segments of agents. They are in the index as blocks without moments and events, which
 ///   a reader of 1.0 ignores, and in blocks of a kind that it skips.
-pub const VERSION: Version = Version { major: 1, minor: 1 };
+pub(crate) const VERSION: Version = Version { major: 1, minor: 1 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// Differs where older readers cannot read.
-    pub major: u16,
+    pub(crate) major: u16,
     /// Differs where older readers leave out what is new.
     pub minor: u16,
 }

@@ -23,7 +23,7 @@ pub struct Moment {
 
 impl Moment {
     /// The tokens must be one whole value, as [`check`] says.
-    pub(crate) fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
+    pub fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
         Self { time, tokens, dictionary }
     }
 

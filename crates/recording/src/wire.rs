@@ -15,7 +15,7 @@ use crate::Damage;
 pub const PROTOCOL: (u16, u16) = (1, 0);
 
 /// The content of a frame may have so many bytes: ten times the whole state of a Galaxy.
-pub const MAX_FRAME_BYTES: usize = 8 << 20;
+pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// Bytes before the content: its length, four bytes lowest first, and its kind.
 pub const FRAME_HEADER: usize = 5;

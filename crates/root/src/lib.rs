@@ -133,12 +133,6 @@ impl RootError {
         matches!(self.errno, Errno::ACCESS | Errno::PERM)
     }
 
-    /// True if the file was not read before the deadline.
-    #[must_use]
-    pub fn is_late(&self) -> bool {
-        self.errno == Errno::TIMEDOUT
-    }
-
     /// True if the device behind the path is gone or being reset.
     #[must_use]
     pub fn is_vanished(&self) -> bool {

@@ -27,10 +27,10 @@ use process::Process;
 pub use process::serve;
 
 /// Longest time that a pass waits for requests, unless [`Readers::with_deadline`] sets another.
-pub const DEADLINE: Duration = Duration::from_millis(200);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(200);
 
 /// Time without an answer after which further readers are started.
-pub const GRACE: Duration = Duration::from_millis(20);
+pub(crate) const GRACE: Duration = Duration::from_millis(20);
 
 /// The multiple of the deadline that a pass waits for readers that are not blocked, but wait for a processor: the
 /// driver is not late then, the machine is busy.
@@ -97,7 +97,7 @@ impl Default for Readers {
 impl Readers {
     /// Reads files in this process, without a deadline: for hosts in memory, and programs without a reader mode.
     #[must_use]
-    pub fn in_process() -> Self {
+    pub(crate) fn in_process() -> Self {
         Self { program: None, deadline: DEADLINE, idle: Vec::new(), busy: BTreeMap::new() }
     }
 
@@ -117,12 +117,6 @@ impl Readers {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
-    }
-
-    /// Longest time that a pass waits for requests.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.deadline
     }
 
     /// Reads the files of all requests, in order. A request that is not answered before the deadline, and one whose key

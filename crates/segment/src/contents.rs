@@ -81,11 +81,11 @@ pub struct Header {
     /// Counts of what needs no entry.
     pub counts: Counts,
     /// Refreshes of the allocators' statistics so far.
-    pub refreshes: u64,
+    pub(crate) refreshes: u64,
     /// Monotonic nanoseconds of the newest refresh; 0 if there was none.
     pub refresh_time: u64,
     /// Nanoseconds that it took.
-    pub refresh_duration: u64,
+    pub(crate) refresh_duration: u64,
 }
 
 impl Header {
@@ -110,9 +110,9 @@ pub struct Counts {
     /// Programs that ops handed over, cache hits included.
     pub programs_tracked: u64,
     /// Placements of a program's circular buffers.
-    pub circular_buffer_placements: u64,
+    pub(crate) circular_buffer_placements: u64,
     /// Programs destroyed.
-    pub programs_destroyed: u64,
+    pub(crate) programs_destroyed: u64,
     /// Loads of kernel binaries.
     pub binary_loads: u64,
     /// Traces written to the device.
@@ -167,7 +167,7 @@ pub struct Allocator {
     /// The role.
     pub role: AllocatorRole,
     /// The page alignment.
-    pub alignments: Alignments,
+    pub(crate) alignments: Alignments,
     /// Indexes of its chips; empty when they were not found out.
     pub chips: Vec<usize>,
     /// When it was first seen.
@@ -267,7 +267,7 @@ pub struct Buffer {
     /// The origin of the buffer.
     pub origin: Origin,
     /// The layout over banks.
-    pub layout: BufferLayout,
+    pub(crate) layout: BufferLayout,
     /// Device address, the same in every bank.
     pub address: u64,
     /// Bytes that it takes in every bank.
@@ -277,7 +277,7 @@ pub struct Buffer {
     /// Bytes of a page.
     pub page_bytes: u32,
     /// Of the bytes per bank: what fills up the last block.
-    pub block_padding: u8,
+    pub(crate) block_padding: u8,
     /// Sequence number of the event of its allocation.
     pub sequence: u64,
     /// When.
@@ -386,23 +386,23 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Its number, from 1.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When.
     pub time: u64,
     /// Thread.
-    pub thread: u32,
+    pub(crate) thread: u32,
     /// Index of the allocator.
     pub allocator: u8,
     /// Kind.
     pub kind: BufferKind,
     /// TT-Metal's purpose.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Bytes of all pages, each aligned.
     pub requested: u64,
     /// Bytes that each bank needed to store.
     pub bytes_per_bank: u64,
     /// Bytes of a page.
-    pub page_bytes: u32,
+    pub(crate) page_bytes: u32,
     /// Banks that it was to be spread over: of a sharded buffer as many as it has shards, at most.
     pub banks: u64,
     /// The statistics of TT-Metal's allocator at that moment.
@@ -435,13 +435,13 @@ pub struct Losses {
     /// Frees of buffers allocated before the agent started.
     pub unknown_frees: u64,
     /// Names that found no place.
-    pub names_dropped: u64,
+    pub(crate) names_dropped: u64,
     /// Allocations whose stack found no place.
     pub stacks_dropped: u64,
     /// Allocators that found no place: their buffers are in no sum.
     pub allocators_dropped: u64,
     /// Chips that found no place.
-    pub chips_dropped: u64,
+    pub(crate) chips_dropped: u64,
     /// Calls from a signal handler that were not recorded.
     pub reentrant_calls: u64,
     /// Defects of the agent.

@@ -30,7 +30,7 @@ const fn factors() -> [u64; 32] {
 /// once. Never zero for words that are all zero. Takes at most 32 words.
 #[must_use]
 #[inline]
-pub fn checksum(words: &[u64]) -> u32 {
+pub(crate) fn checksum(words: &[u64]) -> u32 {
     let sum = words.iter().zip(FACTORS).fold(0x7474_6d65_6d31_0001_u64, |sum, (word, factor)| {
         sum.wrapping_add(word.wrapping_mul(factor))
     });

@@ -8,7 +8,7 @@
 /// The first eight bytes of a segment, written last.
 pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
 /// Readers refuse a later major version, and read every earlier one.
-pub const MAJOR: u16 = 2;
+pub(crate) const MAJOR: u16 = 2;
 /// Readers accept every minor version of their major version.
 ///
 /// - 1.0: the first.
@@ -17,7 +17,7 @@ pub const MAJOR: u16 = 2;
 ///   the identity of the process.
 /// - 2.0: call stacks: the upper 16 bits of a sequence number in [`Section::Buffers`] and [`Section::Events`] are the index
 ///   of a stack.
-pub const MINOR: u16 = 0;
+pub(crate) const MINOR: u16 = 0;
 
 /// Bytes of a word.
 pub const WORD_BYTES: usize = 8;
@@ -75,7 +75,7 @@ pub const DISPATCH_WORDS: usize = 8;
 /// Words of an entry of [`Section::Traces`].
 pub const TRACE_WORDS: usize = 16;
 /// Words of an entry of [`Section::TraceParts`].
-pub const TRACE_PART_WORDS: usize = 1;
+pub(crate) const TRACE_PART_WORDS: usize = 1;
 /// Words of an entry of [`Section::Refusals`].
 pub const REFUSAL_WORDS: usize = 24;
 /// Words of an entry of [`Section::Functions`].
@@ -91,38 +91,38 @@ pub mod fixed {
     /// [`super::MAGIC`].
     pub const MAGIC: usize = 0;
     /// Major version (16 bits), minor version (16 bits), header bytes (32 bits).
-    pub const VERSION: usize = 1;
+    pub(crate) const VERSION: usize = 1;
     /// Bytes of the file.
-    pub const SEGMENT_BYTES: usize = 2;
+    pub(crate) const SEGMENT_BYTES: usize = 2;
     /// Process id in the owner's own namespace.
     pub const PID: usize = 3;
     /// Start time of the process in clock ticks since boot, field 22 of `/proc/<pid>/stat`.
-    pub const START_TICKS: usize = 4;
+    pub(crate) const START_TICKS: usize = 4;
     /// Nanoseconds since 1970 when the segment was made.
-    pub const REAL_TIME: usize = 5;
+    pub(crate) const REAL_TIME: usize = 5;
     /// Nanoseconds of the monotonic clock at the same moment. All other times are of this clock.
-    pub const MONOTONIC_TIME: usize = 6;
+    pub(crate) const MONOTONIC_TIME: usize = 6;
     /// Bytes of the build id.
-    pub const BUILD_ID_BYTES: usize = 7;
+    pub(crate) const BUILD_ID_BYTES: usize = 7;
     /// GNU build id of TT-Metal's library, four words.
-    pub const BUILD_ID: usize = 8;
+    pub(crate) const BUILD_ID: usize = 8;
     /// TT-Metal's version as text, four words, filled up with zeros. Empty when unknown.
-    pub const TT_METAL_VERSION: usize = 12;
+    pub(crate) const TT_METAL_VERSION: usize = 12;
     /// The agent's version as text, two words.
-    pub const AGENT_VERSION: usize = 16;
+    pub(crate) const AGENT_VERSION: usize = 16;
     /// Two words for each section up to [`super::Section::Events`]: offset in bytes; entry bytes (32 bits) and entries
     /// (32 bits).
-    pub const SECTIONS: usize = 18;
+    pub(crate) const SECTIONS: usize = 18;
     /// Checksum of the words before, except the magic.
-    pub const CHECKSUM: usize = 30;
+    pub(crate) const CHECKSUM: usize = 30;
     /// Since 1.2: two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`].
-    pub const PROGRAM_SECTIONS: usize = 32;
+    pub(crate) const PROGRAM_SECTIONS: usize = 32;
     /// Since 1.2: checksum of the words of [`PROGRAM_SECTIONS`].
-    pub const PROGRAM_CHECKSUM: usize = 44;
+    pub(crate) const PROGRAM_CHECKSUM: usize = 44;
     /// Since 2.0: two words for each section from [`super::Section::Functions`], as in [`SECTIONS`].
-    pub const STACK_SECTIONS: usize = 45;
+    pub(crate) const STACK_SECTIONS: usize = 45;
     /// Since 2.0: checksum of the words of [`STACK_SECTIONS`].
-    pub const STACK_CHECKSUM: usize = 49;
+    pub(crate) const STACK_CHECKSUM: usize = 49;
     /// Words of the part of the header that never changes.
     pub const WORDS: usize = 50;
 }
@@ -216,33 +216,21 @@ pub mod identity {
     /// First word in the header. The constants below count from here.
     pub const FIRST: usize = 256;
     /// Inode of the pid namespace; 0 if it is not known.
-    pub const PID_NAMESPACE: usize = 0;
+    pub(crate) const PID_NAMESPACE: usize = 0;
     /// Tokens of the runs that the process is part of, as text with commas, filled up with zeros.
-    pub const RUNS: usize = 1;
+    pub(crate) const RUNS: usize = 1;
     /// Words of the tokens.
-    pub const RUNS_WORDS: usize = 16;
+    pub(crate) const RUNS_WORDS: usize = 16;
     /// Checksum of the words before.
-    pub const CHECKSUM: usize = RUNS + RUNS_WORDS;
+    pub(crate) const CHECKSUM: usize = RUNS + RUNS_WORDS;
     /// Words of the identity.
     pub const WORDS: usize = CHECKSUM + 1;
 }
 
-/// Words of an entry of [`Section::Allocators`].
+/// Words of an entry of [`Section::Allocators`]. Words 0 to 7 are those of [`super::super::owner::AllocatorHead`].
 pub mod allocator {
     /// Serial number, from 1. Zero: the entry is not used.
     pub const SERIAL: usize = 0;
-    /// The allocator's address in its process.
-    pub const POINTER: usize = 1;
-    /// Role (8 bits), nothing (8 bits), and since 1.1 what pages are aligned to in DRAM and in L1 (16 bits each).
-    pub const ROLE_AND_ALIGNMENTS: usize = 2;
-    /// Set of chips by index, two words.
-    pub const CHIPS: usize = 3;
-    /// When it was first seen.
-    pub const OPENED: usize = 5;
-    /// When it was destroyed; 0 while it lives.
-    pub const CLOSED: usize = 6;
-    /// Checksum of the words before.
-    pub const CHECKSUM: usize = 7;
     /// Since 1.2: first address of L1 that TT-Metal hands out; everything below is reserved. 0 if not known.
     pub const L1_BASE: usize = 8;
     /// Since 1.2: bytes of L1 per core. 0 if not known.
@@ -318,9 +306,9 @@ pub mod trace {
 }
 
 /// Bits of [`kind::LIVE`] that hold bytes.
-pub const LIVE_BYTES_BITS: u32 = 40;
+pub(crate) const LIVE_BYTES_BITS: u32 = 40;
 /// Mask of the bytes in [`kind::LIVE`].
-pub const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
+pub(crate) const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
 
 /// Tables of a segment.
 pub const SECTIONS: usize = 14;
@@ -379,7 +367,7 @@ impl Section {
 
     /// First of the two words of the header that say where the section is.
     #[must_use]
-    pub const fn header_word(self) -> usize {
+    pub(crate) const fn header_word(self) -> usize {
         if self.is_of_stacks() {
             fixed::STACK_SECTIONS + 2 * (self as usize - Self::Functions as usize)
         } else if self.is_of_programs() {
@@ -391,13 +379,13 @@ impl Section {
 
     /// Is the section new in 1.2?
     #[must_use]
-    pub const fn is_of_programs(self) -> bool {
+    pub(crate) const fn is_of_programs(self) -> bool {
         self as usize >= Self::Footprints as usize && !self.is_of_stacks()
     }
 
     /// Is the section new in 2.0?
     #[must_use]
-    pub const fn is_of_stacks(self) -> bool {
+    pub(crate) const fn is_of_stacks(self) -> bool {
         self as usize >= Self::Functions as usize
     }
 
@@ -425,4 +413,5 @@ impl Section {
 
 mod plan;
 
-pub use plan::{Plan, Table};
+pub use plan::Plan;
+pub(crate) use plan::Table;

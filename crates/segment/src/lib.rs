@@ -36,9 +36,10 @@ pub mod stack;
 mod tests;
 mod vocabulary;
 
+pub(crate) use contents::Losses;
 pub use contents::{
     AccessorSet, Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet,
-    KindUse, Losses, Op, Peak, Segment,
+    KindUse, Op, Peak, Segment,
 };
 pub use file_name::parse_file_name;
 pub use hook::{Accessor, Hook};
@@ -46,10 +47,7 @@ pub use identity::Identity;
 pub use off::{Off, OffStep};
 pub use owner::{Alignments, Statistics};
 pub use program::CoreRange;
-pub use programs::{
-    Dispatch, Kernel, Placement, ProgramFootprint, ProgramLosses, Programs, Refusal, Resident,
-    Trace,
-};
+pub use programs::{Dispatch, Kernel, Placement, ProgramFootprint, Programs, Refusal, Resident};
 pub use reader::{Reader, SegmentError};
 pub use stack::{Frame, Stack};
 pub use vocabulary::{

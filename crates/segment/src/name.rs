@@ -10,7 +10,7 @@ pub const NAME_BYTES: usize = 160;
 /// Word of the entry that claims it: a hash of the text or of the place in the code, never 0.
 pub const KEY_WORD: usize = 0;
 /// Word of the entry that is written last.
-pub const CHECKSUM_WORD: usize = NAME_WORDS - 1;
+pub(crate) const CHECKSUM_WORD: usize = NAME_WORDS - 1;
 
 const HEAD_WORD: usize = 1;
 const PLACE_WORD: usize = 2;
@@ -20,11 +20,11 @@ const TEXT_WORD: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameEntry {
     /// The kind of the entry's owner.
-    pub key: u64,
+    pub(crate) key: u64,
     /// Where the name comes from.
-    pub source: NameSource,
+    pub(crate) source: NameSource,
     /// Of a call site: its offset in its module. Else 0.
-    pub place: u64,
+    pub(crate) place: u64,
     /// The name. Empty as long as a call site is not resolved.
     pub text: String,
 }

@@ -58,14 +58,14 @@ impl CoreRange {
 
     /// One word: the corners, 16 bits a coordinate.
     #[must_use]
-    pub fn to_word(self) -> u64 {
+    pub(crate) fn to_word(self) -> u64 {
         let corner = |(x, y): (u16, u16)| u32::from(x) | u32::from(y) << 16;
         pair(corner(self.start), corner(self.end))
     }
 
     /// From one word.
     #[must_use]
-    pub fn from_word(word: u64) -> Self {
+    pub(crate) fn from_word(word: u64) -> Self {
         let corner = |half: u32| ((half & 0xffff) as u16, (half >> 16) as u16);
         Self { start: corner(low(word)), end: corner(high(word)) }
     }

@@ -20,7 +20,7 @@ pub struct ProgramFootprint {
     /// Indexes of the chips that it runs on; empty when they were not found out.
     pub chips: Vec<usize>,
     /// When it was recorded.
-    pub recorded: u64,
+    pub(crate) recorded: u64,
     /// When the program was destroyed. What it placed stays in L1 until another program runs on those cores.
     pub destroyed: Option<u64>,
     /// Circular buffers, dataflow buffers and scratchpads.
@@ -37,11 +37,11 @@ pub struct ProgramFootprint {
     /// Sequence number of the newest dispatch; 0 if it was never dispatched.
     pub last_dispatch: u64,
     /// When that was.
-    pub last_time: u64,
+    pub(crate) last_time: u64,
     /// Lowest address of an L1 buffer during a dispatch; `None` if no L1 buffer was live then.
     pub lowest_l1: Option<u64>,
     /// Sequence number of the newest event at that dispatch: what lived then can be found from there.
-    pub lowest_l1_event: u64,
+    pub(crate) lowest_l1_event: u64,
     /// The most L1 bytes per bank that were allocated during a dispatch.
     pub l1_bytes: u64,
     /// Entries that were being written when the file was read: some of it is missing.
@@ -168,7 +168,7 @@ pub struct Trace {
     /// Indexes of the chips that it runs on.
     pub chips: Vec<usize>,
     /// When the capture began.
-    pub begun: u64,
+    pub(crate) begun: u64,
     /// When the capture ended; `None` while it goes on.
     pub ended: Option<u64>,
     /// When the trace was released; `None` while it lives.
@@ -191,11 +191,11 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Its number, from 1.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When.
     pub time: u64,
     /// Thread.
-    pub thread: u32,
+    pub(crate) thread: u32,
     /// The reason.
     pub kind: RefusalKind,
     /// The part of the program that ends too high.
@@ -258,15 +258,15 @@ pub struct ProgramLosses {
     /// Footprints that did not fit.
     pub footprints_dropped: u64,
     /// Captured dispatches that did not fit.
-    pub trace_parts_dropped: u64,
+    pub(crate) trace_parts_dropped: u64,
     /// Dispatches of programs whose footprint is not recorded.
     pub unknown_dispatches: u64,
     /// Sequence number of the newest of those.
     pub last_unknown_dispatch: u64,
     /// Dispatches that the ring has overwritten.
-    pub dispatches_overwritten: u64,
+    pub(crate) dispatches_overwritten: u64,
     /// Refusals that the ring has overwritten.
-    pub refusals_overwritten: u64,
+    pub(crate) refusals_overwritten: u64,
 }
 
 /// The content of L1 of a core.

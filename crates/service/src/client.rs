@@ -112,7 +112,7 @@ impl Client {
     }
 
     /// Takes the history before the first state: blocks of a recording, each returned once.
-    pub fn history(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn history(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.history)
     }
 
@@ -132,7 +132,7 @@ impl Client {
     ///
     /// # Errors
     /// If the server went away.
-    pub fn newer(&mut self, until_us: u64) -> Result<Option<Snapshot>, ClientError> {
+    pub(crate) fn newer(&mut self, until_us: u64) -> Result<Option<Snapshot>, ClientError> {
         self.take_all()?;
         while !self.is_new && self.line.wait(until_us)? {
             self.take(now() + ANSWER_US)?;

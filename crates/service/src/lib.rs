@@ -1,9 +1,9 @@
-//! Snapshots over time: to a file ([`recorder`]), to clients and to Prometheus ([`server`]), in memory ([`history`]).
+//! Snapshots over time: to a file ([`recorder`]), to clients and to Prometheus ([`server`]), in memory (`history`).
 //!
 //! [`supply`] selects a server ([`client`]) or a collector in this process.
 
 pub mod client;
-pub mod history;
+pub(crate) mod history;
 pub mod recorder;
 pub mod server;
 pub mod supply;

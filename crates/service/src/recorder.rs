@@ -21,7 +21,7 @@ use ttmem_model::Snapshot;
 use ttmem_recording::{Attachment, Header};
 
 pub use agents::Agents;
-pub use sink::{FileDamage, FileSink, Sink};
+pub(crate) use sink::{FileSink, Sink};
 pub use source::FileSource;
 use ttmem_root::clock::Marks;
 use writer::Writer;
@@ -113,7 +113,7 @@ impl Recorder {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start_with(
+    pub(crate) fn start_with(
         options: Options,
         sink: Option<Box<dyn Sink>>,
         agents: Option<Agents>,

@@ -20,7 +20,7 @@ use ttmem_fake::{Board, Container, Host, NOW, Process, Region, Slot, Telemetry};
 use ttmem_root::{Root, Tree};
 
 /// The current time on the demonstration host.
-pub const TIME: Timestamp = NOW;
+pub(crate) const TIME: Timestamp = NOW;
 
 const SERVER: i32 = 41_377;
 /// The server's number in its container.
@@ -69,7 +69,7 @@ const L1_KERNELS: &[u8] =
     include_bytes!("../../../fixtures/l1/wormhole-fast-dispatch/matmul/kernels.yaml");
 
 /// The L1 of the n150: real bytes, unlike the rest.
-pub(crate) fn l1(request: L1Request) -> Result<L1Source, ImageError> {
+pub fn l1(request: L1Request) -> Result<L1Source, ImageError> {
     let ports = ImagePort::from_bytes(L1_INDEX, L1_BYTES)?;
     Ok(L1Source::of_image(ports, L1_KERNELS, request))
 }
@@ -82,7 +82,7 @@ pub fn root() -> Root {
 
 /// The files of the demonstration host. They are the same at every call.
 #[must_use]
-pub fn tree() -> Tree {
+pub(crate) fn tree() -> Tree {
     let n300 = Board::n300();
     let p150 = Board::p150();
     let whisper_regions = n300.region_ids().to_vec();

@@ -18,7 +18,6 @@ mod layout_table;
 mod program;
 mod reader;
 
-pub use fault::Fault;
-pub use layout::{CoreInfo, Layout, LayoutError};
+pub use layout::{Layout, LayoutError};
 pub use layout_table::ROWS;
 pub use reader::{Cost, OpenError, Reader};

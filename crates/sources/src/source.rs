@@ -2,7 +2,7 @@
 
 pub mod agent;
 pub(crate) mod bound;
-pub mod inspector;
+pub(crate) mod inspector;
 pub mod kmd;
 pub mod l1;
 pub mod locks;

@@ -53,7 +53,7 @@ pub struct Advice {
     /// What to do, in a sentence or two.
     pub text: String,
     /// The figure that it is about, in bytes (of one bank or core), where there is one.
-    pub bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
 }
 
 /// One line of the table of numbers.

@@ -47,7 +47,7 @@ pub struct CoreRange {
 impl CoreRange {
     /// Returns the number of cores; 0 if its corners are swapped.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let side = |from: u32, to: u32| (u64::from(to) + 1).saturating_sub(u64::from(from));
         side(self.start.0, self.end.0).saturating_mul(side(self.start.1, self.end.1))
     }
@@ -64,7 +64,7 @@ const MAX_RANGES: usize = 1024;
 impl Cores {
     /// Returns the number of cores in all ranges.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.iter().fold(0, |sum, range| sum.saturating_add(range.count()))
     }
 

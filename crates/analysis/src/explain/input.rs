@@ -15,7 +15,7 @@ pub struct Input {
 }
 
 /// An input whose beginning has been read.
-pub enum Opened {
+pub(crate) enum Opened {
     /// A memory report.
     Report(MemoryReport),
     /// A log: the bytes read so far, and the rest.

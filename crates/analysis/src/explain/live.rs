@@ -37,15 +37,15 @@ pub struct LiveBuffer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocker {
     /// The chip.
-    pub chip: String,
+    pub(crate) chip: String,
     /// Its address.
-    pub address: u64,
+    pub(crate) address: u64,
     /// Bytes that it takes in each bank.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// What it is.
     pub label: String,
     /// Bytes in one range that freeing it would open at least, where that was asked.
-    pub opens: Option<u64>,
+    pub(crate) opens: Option<u64>,
 }
 
 /// Blockers are listed up to this number; a chip can have thousands of buffers.

@@ -99,67 +99,67 @@ pub struct BuffersClash {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuffersBeyondL1 {
     /// Which of the program's buffers.
-    pub buffers: StaticBuffers,
+    pub(crate) buffers: StaticBuffers,
     /// The cores where it happens.
-    pub cores: Option<Cores>,
+    pub(crate) cores: Option<Cores>,
     /// Address just above the program's buffers, were they placed.
-    pub end: Option<u64>,
+    pub(crate) end: Option<u64>,
     /// Size of a core's L1 in bytes.
-    pub l1_size: Option<u64>,
+    pub(crate) l1_size: Option<u64>,
 }
 
 /// A program's buffers overlap memory that a persistent service holds on a dispatch core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceCoreClash {
     /// TT-Metal's number of the program.
-    pub program: Option<u64>,
+    pub(crate) program: Option<u64>,
     /// The cores where it happens.
-    pub cores: Option<Cores>,
+    pub(crate) cores: Option<Cores>,
     /// Address of the lowest allocation of a service.
-    pub service_address: Option<u64>,
+    pub(crate) service_address: Option<u64>,
     /// Address just above the program's circular buffers.
-    pub end: Option<u64>,
+    pub(crate) end: Option<u64>,
 }
 
 /// The allocator found no range for a buffer. Every size but `requested` is of one bank.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct OutOfMemory {
     /// Bytes of the whole buffer.
-    pub requested: Option<u64>,
+    pub(crate) requested: Option<u64>,
     /// TT-Metal's name of the memory: `DRAM`, `L1`, `L1_SMALL`, `TRACE`; empty if it was cut off.
-    pub memory: String,
+    pub(crate) memory: String,
     /// Banks that the buffer is spread over.
-    pub banks: Option<u64>,
+    pub(crate) banks: Option<u64>,
     /// Bytes that each bank has to hold. Where the message does not have them: `requested` / `banks`, rounded up, which
     /// is the least.
     pub per_bank: Option<u64>,
     /// True if `per_bank` is computed.
     pub per_bank_is_least: bool,
     /// Bytes of a bank that the allocator hands out (late 2025 and later).
-    pub bank_size: Option<u64>,
+    pub(crate) bank_size: Option<u64>,
     /// Bytes allocated (0.66 and later).
-    pub allocated: Option<u64>,
+    pub(crate) allocated: Option<u64>,
     /// Bytes free (0.66 and later). Where only they were cut off: `bank_size` less `allocated`.
     pub free: Option<u64>,
     /// Bytes of the largest free block (0.66 and later).
     pub largest_free: Option<u64>,
     /// True if other allocators of the device were considered: `after considering dependencies`.
-    pub dependencies: bool,
+    pub(crate) dependencies: bool,
     /// Bytes where the buffer could be placed, and the largest range of them (0.80 and later, with dependencies).
-    pub placeable: Option<Placeable>,
+    pub(crate) placeable: Option<Placeable>,
     /// True if the message ends before its last number.
-    pub cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// Bytes of a bank that remain when the ranges of other allocators are subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Placeable {
+pub(crate) struct Placeable {
     /// Bytes in all.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Ranges that they are in.
-    pub windows: u64,
+    pub(crate) windows: u64,
     /// Bytes of the largest range.
-    pub largest: u64,
+    pub(crate) largest: u64,
 }
 
 impl OutOfMemory {
@@ -196,9 +196,9 @@ impl OutOfMemory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BelowLimit {
     /// The lowest address that is allowed.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// The address that the allocator found.
-    pub address: Option<u64>,
+    pub(crate) address: Option<u64>,
 }
 
 /// A program whose kernels and arguments do not fit in the kernel configuration ring.
@@ -229,32 +229,32 @@ pub struct ProgramPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TraceRegionFull {
     /// Bytes of all live traces together, the new one included.
-    pub needed: Option<u64>,
+    pub(crate) needed: Option<u64>,
     /// Bytes of `trace_region_size`.
-    pub region: Option<u64>,
+    pub(crate) region: Option<u64>,
     /// TT-Metal's number of the device or mesh.
-    pub device: Option<u64>,
+    pub(crate) device: Option<u64>,
 }
 
 /// A trace without a region of its own would overlap what its commands use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TraceOverlap {
     /// The buffers that it overlaps.
-    pub activity: TraceActivity,
+    pub(crate) activity: TraceActivity,
     /// Address that the trace was given.
-    pub address: Option<u64>,
+    pub(crate) address: Option<u64>,
     /// The highest address that allocations reached.
-    pub allocation_mark: Option<u64>,
+    pub(crate) allocation_mark: Option<u64>,
     /// The highest address that freed buffers reached.
-    pub deletion_mark: Option<u64>,
+    pub(crate) deletion_mark: Option<u64>,
     /// The highest address that another live trace uses.
-    pub live_trace_mark: Option<u64>,
+    pub(crate) live_trace_mark: Option<u64>,
 }
 
 /// The buffers that a trace overlaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TraceActivity {
+pub(crate) enum TraceActivity {
     /// Buffers allocated during capture.
     Allocated,
     /// Buffers freed during capture.
@@ -269,21 +269,21 @@ pub enum TraceActivity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OpLimit {
     /// The op as the message or its source file names it.
-    pub op: Option<String>,
+    pub(crate) op: Option<String>,
     /// Bytes that it needs in each core.
-    pub need: Option<u64>,
+    pub(crate) need: Option<u64>,
     /// Bytes that it may use in each core.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// True if the op continues, slower or in DRAM.
-    pub is_warning: bool,
+    pub(crate) is_warning: bool,
     /// The unit of the numbers.
-    pub unit: OpUnit,
+    pub(crate) unit: OpUnit,
 }
 
 /// The unit of an op's check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OpUnit {
+pub(crate) enum OpUnit {
     /// Sizes in bytes.
     Bytes,
     /// Addresses: where the op's memory would end, and where it has to.
@@ -294,22 +294,22 @@ pub enum OpUnit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BufferBeyondTensor {
     /// Bytes of the circular or dataflow buffer.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Bytes of the tensor in each core.
-    pub tensor: Option<u64>,
+    pub(crate) tensor: Option<u64>,
 }
 
 /// A shard grid larger than the chip's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShardGrid {
     /// The core that has no bank, column and row.
-    pub core: Option<(u32, u32)>,
+    pub(crate) core: Option<(u32, u32)>,
     /// Shards of the buffer.
-    pub shards: Option<u64>,
+    pub(crate) shards: Option<u64>,
     /// Banks of the device.
-    pub banks: Option<u64>,
+    pub(crate) banks: Option<u64>,
     /// `L1` or `DRAM`.
-    pub memory: Option<String>,
+    pub(crate) memory: Option<String>,
 }
 
 /// A kernel does not fit where the linker has to place it.
@@ -320,9 +320,9 @@ pub struct KernelLink {
     /// The memory that is full.
     pub memory: KernelMemory,
     /// The linker's name of the region.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Bytes over.
-    pub over: Option<u64>,
+    pub(crate) over: Option<u64>,
 }
 
 /// The memory that a kernel does not fit in.
@@ -341,89 +341,89 @@ pub enum KernelMemory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SubDeviceRegion {
     /// Its number.
-    pub sub_device: Option<u64>,
+    pub(crate) sub_device: Option<u64>,
     /// First address of the region.
-    pub start: Option<u64>,
+    pub(crate) start: Option<u64>,
     /// Address after the region.
-    pub end: Option<u64>,
+    pub(crate) end: Option<u64>,
     /// Address that it has to end at.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
 }
 
 /// A range of L1 that outlives programs could not be placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersistentL1 {
     /// Bytes to place.
-    pub bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
     /// First address of the arena.
-    pub start: Option<u64>,
+    pub(crate) start: Option<u64>,
     /// Address after the arena.
-    pub end: Option<u64>,
+    pub(crate) end: Option<u64>,
 }
 
 /// The driver has no address window left for a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TlbWindows {
     /// The number of `/dev/tenstorrent/N`.
-    pub device: Option<u64>,
+    pub(crate) device: Option<u64>,
     /// Bytes of the window that was asked for.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// The driver's error number, negative; -12 is ENOMEM.
-    pub error: Option<i64>,
+    pub(crate) error: Option<i64>,
 }
 
 /// Host memory got another NOC address than UMD expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SysmemAddress {
     /// The address expected.
-    pub expected: Option<u64>,
+    pub(crate) expected: Option<u64>,
     /// The address that the driver gave.
-    pub actual: Option<u64>,
+    pub(crate) actual: Option<u64>,
 }
 
 /// Host memory could not be pinned for the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PinFailed {
     /// Bytes.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// The number of `/dev/tenstorrent/N`.
-    pub device: Option<u64>,
+    pub(crate) device: Option<u64>,
     /// The text of the system's error.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// A lock is held by another thread or process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LockWait {
     /// Its name.
-    pub lock: Option<String>,
+    pub(crate) lock: Option<String>,
     /// The process that holds it.
-    pub pid: Option<u64>,
+    pub(crate) pid: Option<u64>,
     /// The thread that holds it.
-    pub tid: Option<u64>,
+    pub(crate) tid: Option<u64>,
 }
 
 /// Huge pages are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HugePages {
     /// Pages that there are.
-    pub pages: Option<u64>,
+    pub(crate) pages: Option<u64>,
     /// Pages that are needed.
-    pub needed: Option<u64>,
+    pub(crate) needed: Option<u64>,
 }
 
 /// A process ended by signal 9.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostKilled {
     /// True if the kernel's out-of-memory killer is named.
-    pub by_oom_killer: bool,
+    pub(crate) by_oom_killer: bool,
     /// The process, if it is named.
-    pub pid: Option<u64>,
+    pub(crate) pid: Option<u64>,
 }
 
 /// An allocation of host memory failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostMemory {
     /// Bytes, if they are named.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }

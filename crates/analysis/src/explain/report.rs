@@ -22,7 +22,7 @@ use ttmem_model::Kind;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MemoryReport {
     /// The file's name.
-    pub source: String,
+    pub(crate) source: String,
     /// Which of the three files it is.
     pub form: Form,
     /// The unit of the file. The numbers here are bytes in any case.
@@ -89,7 +89,7 @@ pub struct Usage {
     /// Bytes allocated in all banks, where the file has only totals.
     pub total_used: Option<u64>,
     /// Bytes free in all banks, where the file has only totals.
-    pub total_free: Option<u64>,
+    pub(crate) total_free: Option<u64>,
     /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
     pub fragmentation: Option<f64>,

@@ -121,7 +121,7 @@ impl Message {
 
     /// The cores that the message names.
     #[must_use]
-    pub fn cores(&self) -> Option<&Cores> {
+    pub(crate) fn cores(&self) -> Option<&Cores> {
         match self {
             Self::BuffersClash(clash) => clash.cores.as_ref(),
             Self::BuffersBeyondL1(beyond) => beyond.cores.as_ref(),

@@ -23,7 +23,7 @@ pub struct UnknownLine {
     /// Its number, from 1.
     pub line: usize,
     /// Its text, shortened.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Examples that are kept.

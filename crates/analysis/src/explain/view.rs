@@ -12,13 +12,13 @@ pub struct MemoryState {
     /// Banks, all alike.
     pub banks: Option<u64>,
     /// Bytes that the allocator can hand out.
-    pub capacity: Option<u64>,
+    pub(crate) capacity: Option<u64>,
     /// Bytes allocated.
     pub used: Option<u64>,
     /// Bytes free.
-    pub free: Option<u64>,
+    pub(crate) free: Option<u64>,
     /// Bytes of the largest free block.
-    pub largest_free: Option<u64>,
+    pub(crate) largest_free: Option<u64>,
 }
 
 /// The states of one memory in a log: how it grew, and what it was before the first failure.
@@ -29,7 +29,7 @@ pub struct MemoryCourse {
     /// States in all.
     pub count: usize,
     /// The first state.
-    pub first: MemoryState,
+    pub(crate) first: MemoryState,
     /// The state with most allocated, the first of them.
     pub peak: MemoryState,
     /// The last state.

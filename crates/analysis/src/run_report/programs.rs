@@ -84,11 +84,11 @@ pub struct OpL1 {
     /// The op; `None` where it is not known.
     pub op: Option<String>,
     /// The chips.
-    pub chips: Vec<ReportChip>,
+    pub(crate) chips: Vec<ReportChip>,
     /// Dispatches, replays of traces included.
     pub dispatches: u64,
     /// Programs; one that ran with tensors at other addresses counts again.
-    pub programs: u64,
+    pub(crate) programs: u64,
     /// Cores of a program.
     pub cores: u64,
     /// Bytes of circular buffers per core that are not the memory of a tensor.

@@ -23,7 +23,7 @@ pub struct RecordingReport {
     /// The host that was recorded.
     pub host: Option<String>,
     /// The version of the `ttmem` that recorded.
-    pub ttmem: String,
+    pub(crate) ttmem: String,
     /// Its first moment.
     pub from_us: Option<Timestamp>,
     /// Its last moment.
@@ -31,11 +31,11 @@ pub struct RecordingReport {
     /// The number of snapshots.
     pub snapshots: u64,
     /// Every n-th of them was read, this n, and those at which a chip held more of a kind than ever.
-    pub read_every: u64,
+    pub(crate) read_every: u64,
     /// The number of unreadable snapshots.
     pub unreadable: u64,
     /// Microseconds from one to the next, as asked for.
-    pub interval_us: u64,
+    pub(crate) interval_us: u64,
     /// False if its end is missing.
     pub ended: bool,
     /// Bytes that are no part of any block.

@@ -31,24 +31,24 @@ pub struct Timeline {
     /// The buffers.
     pub buffers: Buffers,
     /// The number of buffers.
-    pub of: u64,
+    pub(crate) of: u64,
     /// True if events of the beginning are overwritten.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 /// One kind of memory of one allocator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pool {
     /// The role.
-    pub role: &'static str,
+    pub(crate) role: &'static str,
     /// Numbers of its chips, as the process counts.
     pub devices: Vec<u32>,
     /// Ids of its chips, where TT-Metal reported them.
-    pub chips: Vec<ChipId>,
+    pub(crate) chips: Vec<ChipId>,
     /// The kind.
     pub kind: Kind,
     /// Banks of a chip.
-    pub banks: u64,
+    pub(crate) banks: u64,
     /// Bytes that one bank can hand out, if TT-Metal reported them.
     pub bank_bytes: Option<u64>,
     /// Bytes on each chip at the moments at which they changed.

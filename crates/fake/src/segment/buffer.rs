@@ -6,17 +6,17 @@ use ttmem_segment::{BufferKind, BufferLayout, Origin};
 #[derive(Clone, Copy, Debug)]
 pub struct NewBuffer<'a> {
     /// Kind.
-    pub kind: BufferKind,
+    pub(crate) kind: BufferKind,
     /// Bytes in every bank.
-    pub bytes_per_bank: u64,
+    pub(crate) bytes_per_bank: u64,
     /// Requested bytes; 0 for the bytes of all banks.
-    pub requested: u64,
+    pub(crate) requested: u64,
     /// The origin.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// The layout.
-    pub layout: BufferLayout,
+    pub(crate) layout: BufferLayout,
     /// The current op; empty for none.
-    pub op: &'a str,
+    pub(crate) op: &'a str,
 }
 
 impl<'a> NewBuffer<'a> {

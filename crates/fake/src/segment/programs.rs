@@ -46,12 +46,6 @@ impl<'a> NewProgram<'a> {
         self.part(PartEntry { has_bytes: text.is_some(), ..entry }, name)
     }
 
-    /// Lets TT-Metal not say the sizes of configuration and semaphores.
-    #[must_use]
-    pub fn without_sizes(self) -> Self {
-        Self { config_bytes: None, semaphore_bytes: None, ..self }
-    }
-
     fn part(mut self, entry: PartEntry, name: &'a str) -> Self {
         self.parts.push((entry, name));
         self
@@ -185,15 +179,6 @@ impl Segment {
         }
     }
 
-    /// Destroys a program by its index: it stays in L1.
-    #[must_use]
-    pub fn destroy_program(mut self, program: u32) -> Self {
-        if let Some((_, uses)) = self.programs.footprints.get_mut(program as usize) {
-            uses.destroyed = self.time;
-        }
-        self
-    }
-
     /// Begins to capture a trace.
     #[must_use]
     pub fn begin_trace(mut self, id: u32) -> Self {
@@ -233,16 +218,6 @@ impl Segment {
             changing[6] = replay;
         }
         self.time += STEP;
-        self
-    }
-
-    /// Releases the newest trace.
-    #[must_use]
-    pub fn release_trace(mut self) -> Self {
-        let time = self.time;
-        if let Some((_, changing, _)) = self.programs.traces.last_mut() {
-            changing[1] = time;
-        }
         self
     }
 

@@ -55,20 +55,20 @@ fn fail_below(tree: &mut Tree, directory: &str, errno: Errno) {
 
 /// No driver, and the board on the PCIe bus: exit code 9.
 #[must_use]
-pub fn no_driver() -> Tree {
+pub(crate) fn no_driver() -> Tree {
     Host::new().board(Board::n150()).without_driver().into_tree()
 }
 
 /// The driver without a board: no chips.
 #[must_use]
-pub fn no_boards() -> Tree {
+pub(crate) fn no_boards() -> Tree {
     Host::new().into_tree()
 }
 
 /// Driver 2.4.0: no ASIC id, no heartbeat, no list of owners. The owner is found by its open files, the rest is
 /// unsupported.
 #[must_use]
-pub fn old_driver() -> Tree {
+pub(crate) fn old_driver() -> Tree {
     Host::n150().driver("2.4.0").into_tree()
 }
 
@@ -80,7 +80,7 @@ pub fn very_old_driver() -> Tree {
 
 /// The firmware publishes no ASIC id: the chip is known by its board id.
 #[must_use]
-pub fn missing_asic_id() -> Tree {
+pub(crate) fn missing_asic_id() -> Tree {
     let host = Host::n150();
     let path = format!("{}/tt_asic_id", host.device_directory(0));
     host.without(path).without("/dev/tenstorrent/by-id").into_tree()
@@ -96,7 +96,7 @@ pub fn missing_hwmon() -> Tree {
 
 /// The sensors are denied: temperature, voltage, current and power too.
 #[must_use]
-pub fn unreadable_hwmon() -> Tree {
+pub(crate) fn unreadable_hwmon() -> Tree {
     let host = Host::n150();
     let directory = host.hwmon_directory(0);
     let mut tree = host.into_tree();
@@ -106,7 +106,7 @@ pub fn unreadable_hwmon() -> Tree {
 
 /// There is no list of owners although the driver is new: the owner is found by its open files.
 #[must_use]
-pub fn missing_pids() -> Tree {
+pub(crate) fn missing_pids() -> Tree {
     Host::n150().without("/proc/driver").into_tree()
 }
 
@@ -130,7 +130,7 @@ pub fn garbage_numbers() -> Tree {
 
 /// Files are empty: each reading failed.
 #[must_use]
-pub fn empty_files() -> Tree {
+pub(crate) fn empty_files() -> Tree {
     with_files(
         &[("tt_aiclk", ""), ("tt_card_type", ""), ("tt_serial", "\n"), ("tt_asic_id", "")],
         &[("temp1_input", ""), ("power1_input", "\n"), ("name", "")],
@@ -140,7 +140,7 @@ pub fn empty_files() -> Tree {
 
 /// Files of one MiB where a line should be: bounded reads, and each reading failed.
 #[must_use]
-pub fn huge_files() -> Tree {
+pub(crate) fn huge_files() -> Tree {
     let digits = "1".repeat(1 << 20);
     with_files(
         &[("tt_aiclk", &digits), ("tt_card_type", &digits), ("tt_fw_bundle_ver", &digits)],
@@ -162,7 +162,7 @@ pub fn all_ones() -> Tree {
 
 /// PCI's markers for unknown values: no NUMA node, no link speed, 255 lanes.
 #[must_use]
-pub fn unknown_link_and_node() -> Tree {
+pub(crate) fn unknown_link_and_node() -> Tree {
     with_files(
         &[],
         &[],
@@ -176,7 +176,7 @@ pub fn unknown_link_and_node() -> Tree {
 
 /// A board newer than this `ttmem`: its chip is there, its capacity missing.
 #[must_use]
-pub fn unknown_board() -> Tree {
+pub(crate) fn unknown_board() -> Tree {
     let process = Process::new(crate::PID, "python3");
     Host::new().board(Board::new(UNKNOWN)).workload(process, BYTES).into_tree()
 }
@@ -213,7 +213,7 @@ fn dead_link(pci: &str) -> Vec<(String, Entry)> {
 
 /// A reset begins between two snapshots.
 #[must_use]
-pub fn reset_begins() -> Tree {
+pub(crate) fn reset_begins() -> Tree {
     let host = Host::n150();
     let entries = reset_entries(&host);
     let mut tree = host.into_tree();
@@ -228,7 +228,7 @@ pub fn reset_begins() -> Tree {
 
 /// The chip is being reset.
 #[must_use]
-pub fn chip_resets() -> Tree {
+pub(crate) fn chip_resets() -> Tree {
     let host = Host::n150();
     let entries = reset_entries(&host);
     let mut tree = host.into_tree();
@@ -240,7 +240,7 @@ pub fn chip_resets() -> Tree {
 
 /// The PCIe link is down: the driver passes words of all ones on as numbers.
 #[must_use]
-pub fn link_is_dead() -> Tree {
+pub(crate) fn link_is_dead() -> Tree {
     let host = Host::n150();
     let pci = host.device_directory(0);
     let pci = pci.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned();
@@ -275,7 +275,7 @@ pub fn link_is_dead() -> Tree {
 
 /// The firmware was not ready when the driver was loaded: there are counters and nothing else.
 #[must_use]
-pub fn telemetry_not_ready() -> Tree {
+pub(crate) fn telemetry_not_ready() -> Tree {
     let host = Host::n150();
     let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));
     let tree = Host::n150().into_tree();
@@ -288,14 +288,14 @@ pub fn telemetry_not_ready() -> Tree {
 
 /// After a reset the driver goes on listing the files of a process that has ended: an owner that is not one.
 #[must_use]
-pub fn stale_owner_after_a_reset() -> Tree {
+pub(crate) fn stale_owner_after_a_reset() -> Tree {
     let ended = 4300;
     Host::new().board(Board::n150()).owner(0, ended, 2).into_tree()
 }
 
 /// The chip was taken off the bus after the driver's class was listed: its link leads nowhere.
 #[must_use]
-pub fn chip_unplugged() -> Tree {
+pub(crate) fn chip_unplugged() -> Tree {
     let host = Host::n150();
     let pci = host.device_directory(0);
     let pci = pci.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned();
@@ -304,7 +304,7 @@ pub fn chip_unplugged() -> Tree {
 
 /// A PCIe counter is lower at the second snapshot: it passed 2^32, or the chip was reset.
 #[must_use]
-pub fn pcie_counter_wraps() -> Tree {
+pub(crate) fn pcie_counter_wraps() -> Tree {
     let host = Host::n150();
     let path = format!(
         "{}/pcie_perf_counters/slv_posted_wr_data_word_received0",
@@ -316,7 +316,7 @@ pub fn pcie_counter_wraps() -> Tree {
 
 /// The class directory holds things that are not devices: one chip.
 #[must_use]
-pub fn strange_class_entries() -> Tree {
+pub(crate) fn strange_class_entries() -> Tree {
     let host = Host::n150();
     ["power", "tenstorrent!", "tenstorrent!x", "tenstorrent!99999999999", "tenstorrent!-1"]
         .into_iter()
@@ -328,7 +328,7 @@ pub fn strange_class_entries() -> Tree {
 
 /// An n300 whose region ids happen to be ASIC ids: the local chip is joined by its id, the remote one by the process.
 #[must_use]
-pub fn n300_by_asic_id() -> Tree {
+pub(crate) fn n300_by_asic_id() -> Tree {
     let board = Board::n300();
     let local = board.region_ids.first().copied().unwrap_or_default();
     let process = Process::new(crate::PID, "python3");

@@ -242,7 +242,7 @@ impl Core {
 
     /// The bytes that kernel text takes, as far as lengths are known, each byte once.
     #[must_use]
-    pub fn kernel_text(&self) -> RangeSet {
+    pub(crate) fn kernel_text(&self) -> RangeSet {
         let kernels = self.program.iter().flat_map(|program| &program.kernels);
         kernels.filter_map(Kernel::text).collect()
     }

@@ -103,31 +103,6 @@ impl RangeSet {
         }
         Self { ranges }
     }
-
-    /// The bytes in this one and not in `other`.
-    #[must_use]
-    pub fn difference(&self, other: &Self) -> Self {
-        let mut ranges = Vec::new();
-        for range in &self.ranges {
-            let mut start = range.start;
-            for hole in &other.ranges {
-                if hole.end <= start {
-                    continue;
-                }
-                if hole.start >= range.end {
-                    break;
-                }
-                if hole.start > start {
-                    ranges.push(ByteRange { start, end: hole.start });
-                }
-                start = hole.end.min(range.end);
-            }
-            if start < range.end {
-                ranges.push(ByteRange { start, end: range.end });
-            }
-        }
-        Self { ranges }
-    }
 }
 
 impl FromIterator<ByteRange> for RangeSet {
@@ -184,7 +159,6 @@ mod tests {
             assert_is(&one, &left);
             assert_is(&one.union(&two), &zip(|a, b| a || b));
             assert_is(&one.intersection(&two), &zip(|a, b| a && b));
-            assert_is(&one.difference(&two), &zip(|a, b| a && !b));
         }
     }
 

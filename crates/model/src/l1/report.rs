@@ -13,19 +13,19 @@ use crate::id::ChipId;
 use crate::reading::Missing;
 
 /// The name of the schema.
-pub const SCHEMA: &str = "ttmem/l1";
+pub(crate) const SCHEMA: &str = "ttmem/l1";
 
 /// The version of the schema.
-pub const VERSION: &str = "1.0";
+pub(crate) const VERSION: &str = "1.0";
 
 /// Everything that `ttmem l1` read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct L1Report {
     /// Always [`SCHEMA`].
-    pub schema: String,
+    pub(crate) schema: String,
     /// Always [`VERSION`].
-    pub version: String,
+    pub(crate) version: String,
     /// The chips that were read.
     pub chips: Vec<ChipReport>,
 }
@@ -45,13 +45,13 @@ pub struct ChipReport {
     /// The chip's id; `null` where the port does not know it, as in a capture.
     pub id: Option<ChipId>,
     /// Its architecture.
-    pub arch: Arch,
+    pub(crate) arch: Arch,
     /// The layout by which its L1 was read, as in `0.81.1 (magic)`.
     pub layout: String,
     /// Its worker cores, columns and rows; `null` if no core says.
     pub grid: Option<Grid>,
     /// Its cores by state.
-    pub totals: Totals,
+    pub(crate) totals: Totals,
     /// Its cores. Harvested ones are left out.
     pub cores: Vec<CoreReport>,
 }
@@ -105,9 +105,9 @@ pub struct CoreReport {
     /// Bytes of kernel text.
     pub kernel_text_bytes: Count,
     /// Bytes that circular buffers share with allocator buffers.
-    pub aliasing_bytes: Count,
+    pub(crate) aliasing_bytes: Count,
     /// Bytes that are not free.
-    pub used_bytes: Count,
+    pub(crate) used_bytes: Count,
     /// Every byte of its L1.
     pub regions: Vec<RegionReport>,
 }
@@ -207,7 +207,7 @@ pub struct KernelReport {
     /// Its name; `null` if Inspector did not tell.
     pub name: Option<String>,
     /// True if it is TT-Metal's own; `null` like `name`.
-    pub system: Option<bool>,
+    pub(crate) system: Option<bool>,
     /// Bytes of its text; `null` where the release does not say.
     pub text_bytes: Option<u64>,
 }

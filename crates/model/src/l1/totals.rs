@@ -19,7 +19,7 @@ pub struct StateTotals {
     /// Bytes of kernel text, the system's among it.
     pub kernel_text_bytes: Count,
     /// Bytes that circular buffers share with allocator buffers.
-    pub aliasing_bytes: Count,
+    pub(crate) aliasing_bytes: Count,
 }
 
 /// The cores of a chip by state. Torn cores are in none of them.

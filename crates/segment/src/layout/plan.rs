@@ -8,7 +8,7 @@ pub struct Table {
     /// Word in which the first entry begins.
     pub first_word: usize,
     /// Words from one entry to the next.
-    pub entry_words: usize,
+    pub(crate) entry_words: usize,
     /// Entries.
     pub entries: usize,
 }
@@ -27,7 +27,7 @@ pub struct Plan {
     /// Bytes of the whole.
     pub segment_bytes: usize,
     /// The sections, in the order of [`Section::ALL`].
-    pub tables: [Table; SECTIONS],
+    pub(crate) tables: [Table; SECTIONS],
 }
 
 impl Plan {

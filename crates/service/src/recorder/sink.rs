@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// A destination that bytes can be appended to.
-pub trait Sink: Send {
+pub(crate) trait Sink: Send {
     /// Appends bytes.
     ///
     /// # Errors
@@ -25,7 +25,7 @@ pub trait Sink: Send {
 
 /// Damage to bytes that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileDamage {
+pub(crate) enum FileDamage {
     /// The file has no name any more.
     Removed,
     /// The file is shorter.
@@ -34,7 +34,7 @@ pub enum FileDamage {
 
 /// A file that was created for the recording. Only its user may read it: a recording contains command lines.
 #[derive(Debug)]
-pub struct FileSink {
+pub(crate) struct FileSink {
     file: File,
 }
 
@@ -43,7 +43,7 @@ impl FileSink {
     ///
     /// # Errors
     /// If it exists already or cannot be created.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         Ok(Self { file })
     }

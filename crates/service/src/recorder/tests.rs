@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use ttmem_model::Timestamp;
 use ttmem_recording::{EventKind, Recording};
 
+use super::sink::FileDamage;
 use super::*;
 use ttmem_fake::NOW;
 use ttmem_root::Clock;

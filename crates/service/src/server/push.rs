@@ -28,7 +28,7 @@ const LONGEST_US: u64 = 60_000_000;
 const MAX_ANSWER_BYTES: u64 = 16 << 10;
 
 /// Encodes the body of a request.
-pub type Encode = Box<dyn Fn(&Snapshot) -> Vec<u8> + Send>;
+pub(crate) type Encode = Box<dyn Fn(&Snapshot) -> Vec<u8> + Send>;
 
 /// The destination and form of a push.
 pub struct Options {

@@ -26,13 +26,13 @@ pub fn places(runtime: Option<PathBuf>) -> Vec<PathBuf> {
 
 /// True if there is a socket at the path.
 #[must_use]
-pub fn is_there(path: &Path) -> bool {
+pub(crate) fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|status| status.file_type().is_socket())
 }
 
 /// Returns the user to whom root gave the directory of the machine-wide server; `None` for any other socket.
 #[must_use]
-pub fn system_owner(path: &Path) -> Option<u32> {
+pub(crate) fn system_owner(path: &Path) -> Option<u32> {
     let folder = path.parent().filter(|_| path == Path::new(SYSTEM))?;
     let status = fs::symlink_metadata(folder).ok().filter(fs::Metadata::is_dir)?;
     // In a directory that others can write to, a socket proves nothing about its owner.

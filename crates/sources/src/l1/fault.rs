@@ -7,7 +7,7 @@ use crate::port::PortError;
 /// An inconsistency in the bytes of a core.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub(crate) enum Fault {
     /// `core_info` cannot be true.
     #[error("{0}")]
     CoreInfo(String),

@@ -4,7 +4,7 @@ use super::layout::Field;
 
 /// The number in a field of 1, 2, 4 or 8 bytes; `None` if the bytes end before it does.
 #[must_use]
-pub(crate) fn number(bytes: &[u8], field: Field) -> Option<u64> {
+pub(super) fn number(bytes: &[u8], field: Field) -> Option<u64> {
     let start = usize::try_from(field.offset).ok()?;
     let end = start.checked_add(usize::try_from(field.bytes).ok()?)?;
     let mut padded = [0; 8];

@@ -146,13 +146,13 @@ pub struct Row {
 
 /// The identity of a core, from the core itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CoreInfo {
+pub(crate) struct CoreInfo {
     /// The worker cores of the chip, without harvested rows and columns.
-    pub grid: Grid,
+    pub(crate) grid: Grid,
     /// The core's place in that grid.
-    pub logical: Coordinate,
+    pub(crate) logical: Coordinate,
     /// Where the kernel config ring ends and circular buffers begin, in bytes from the start of L1.
-    pub unreserved: u64,
+    pub(crate) unreserved: u64,
 }
 
 /// The reason that no layout could be chosen.
@@ -251,7 +251,7 @@ impl Layout {
     /// The offsets in L1 at which the magic number may be: from the first byte of any `core_info` field that is
     /// read to the last.
     #[must_use]
-    pub fn probe_range(arch: Arch) -> ByteRange {
+    pub(crate) fn probe_range(arch: Arch) -> ByteRange {
         let rows =
             ROWS.iter().filter(|row| row.arch == arch && row.mailbox.core_info.magic.is_some());
         let (mut start, mut end) = (u64::MAX, 0);
@@ -267,7 +267,7 @@ impl Layout {
     ///
     /// # Errors
     /// If the magic is where a release puts it and the rest of `core_info` cannot be true.
-    pub fn of_core(arch: Arch, probe: &[u8]) -> Result<Option<Self>, LayoutError> {
+    pub(crate) fn of_core(arch: Arch, probe: &[u8]) -> Result<Option<Self>, LayoutError> {
         let start = Self::probe_range(arch).start;
         let candidates: Vec<(&Row, Result<CoreInfo, String>)> = ROWS
             .iter()
@@ -319,7 +319,7 @@ impl Layout {
     /// Returns the layout with the ring at its start if it has its default size and a release of the table with
     /// this mailbox ends its ring at `unreserved`.
     #[must_use]
-    pub fn with_ring_end(self, unreserved: u64) -> Self {
+    pub(crate) fn with_ring_end(self, unreserved: u64) -> Self {
         let is_it = |row: &&Row| {
             row.arch == self.arch
                 && row.mailbox == self.mailbox
@@ -338,7 +338,7 @@ impl Layout {
 
     /// The layout of a row under a label.
     #[must_use]
-    pub fn of_row(row: &Row, label: &str) -> Self {
+    pub(crate) fn of_row(row: &Row, label: &str) -> Self {
         Self {
             arch: row.arch,
             label: label.to_owned().into(),
@@ -350,7 +350,7 @@ impl Layout {
 
     /// The part of L1 that the mailbox takes.
     #[must_use]
-    pub fn mailbox_range(&self) -> ByteRange {
+    pub(crate) fn mailbox_range(&self) -> ByteRange {
         let start = self.memory.mailbox;
         ByteRange::new(start, start.saturating_add(self.mailbox.bytes.into()))
     }
@@ -372,7 +372,7 @@ impl Layout {
 
     /// The part of L1 that holds `core_info`, as far as it is read.
     #[must_use]
-    pub fn core_info_range(&self) -> ByteRange {
+    pub(crate) fn core_info_range(&self) -> ByteRange {
         let range = self.mailbox.core_info.range();
         ByteRange::new(self.memory.mailbox + range.start, self.memory.mailbox + range.end)
     }

@@ -42,7 +42,7 @@ pub struct Cost {
 impl Cost {
     /// Both together.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self { reads: self.reads + other.reads, bytes: self.bytes + other.bytes }
     }
 }
@@ -131,13 +131,13 @@ impl Reader {
 
     /// The cost of finding the layout and the cores.
     #[must_use]
-    pub fn opening_cost(&self) -> Cost {
+    pub(crate) fn opening_cost(&self) -> Cost {
         self.opening
     }
 
     /// Where the kernel config ring of a core is; `None` if the core is not there or says nothing plausible.
     #[must_use]
-    pub fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
+    pub(crate) fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
         let position = self.positions.iter().find(|position| position.noc == noc)?;
         let info = position.info.as_ref().ok()?;
         Some(Bounds::new(&self.layout, info).ring)

@@ -19,7 +19,8 @@ use super::{L1Port, PortChip, PortError};
 use index::IndexChip;
 use ttmem_root::{Root, RootError};
 
-pub use save::{SaveError, save};
+pub use save::SaveError;
+pub(crate) use save::save;
 
 /// The list of a capture.
 const INDEX: &str = "index.json";
@@ -43,7 +44,7 @@ const MAX_L1_BYTES: u64 = 16 << 20;
 const MAX_CORES: usize = 1024;
 
 /// A part of a core's L1: where it starts, and its bytes.
-pub type KeptPart = (u64, Vec<u8>);
+pub(crate) type KeptPart = (u64, Vec<u8>);
 
 /// One chip of a capture.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl ImagePort {
     ///
     /// # Errors
     /// Like [`ImagePort::open`].
-    pub fn from_bytes(index: &[u8], packed: &[u8]) -> Result<Vec<Self>, ImageError> {
+    pub(crate) fn from_bytes(index: &[u8], packed: &[u8]) -> Result<Vec<Self>, ImageError> {
         let chips: Vec<IndexChip> = serde_json::from_slice(index)?;
         let needed = index::check(&chips).map_err(ImageError::Index)?;
         Self::with_chips(chips, unpack(packed, needed)?.into())

@@ -23,7 +23,8 @@ use super::{L1Port, PortChip, PortError};
 use message::Request;
 use transport::{Connection, Fault};
 
-pub use find::{Found, find, find_of_process};
+pub(crate) use find::find_of_process;
+pub use find::{Found, find};
 
 /// The time limit of an exchange. A busy simulator needs milliseconds; a stuck one must not stop a live view.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -100,7 +101,7 @@ pub enum SimulatorError {
 impl SimulatorError {
     /// True if nothing listens at the socket: its server is gone.
     #[must_use]
-    pub fn is_nobody(&self) -> bool {
+    pub(crate) fn is_nobody(&self) -> bool {
         matches!(self, Self::Connect { errno: Errno::NOENT | Errno::CONNREFUSED, .. })
     }
 }

@@ -37,7 +37,7 @@ const START_TOLERANCE_US: u64 = 2_000_000;
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
-pub fn file_of_capture(capture: &Root) -> Field<Vec<u8>> {
+pub(crate) fn file_of_capture(capture: &Root) -> Field<Vec<u8>> {
     let file = capture.read(KERNELS, MAX_KERNELS_BYTES).map_err(|error| {
         if error.is_absent() {
             Missing::no_source(format!("the capture has no {KERNELS}"))
@@ -52,7 +52,11 @@ pub fn file_of_capture(capture: &Root) -> Field<Vec<u8>> {
 ///
 /// # Errors
 /// If the process has none, it is another run's, or it cannot be read.
-pub fn file_of_process(root: &Root, pid: Pid, process: Option<&ProcessFacts>) -> Field<Vec<u8>> {
+pub(crate) fn file_of_process(
+    root: &Root,
+    pid: Pid,
+    process: Option<&ProcessFacts>,
+) -> Field<Vec<u8>> {
     match root.list(&format!("/proc/{pid}/fd")) {
         Ok(files) => open_file(root, pid, files.iter().filter_map(|file| file.to_str())),
         Err(error) if error.is_denied() => Err(Missing::denied(format!(
@@ -67,7 +71,7 @@ pub fn file_of_process(root: &Root, pid: Pid, process: Option<&ProcessFacts>) ->
 ///
 /// # Errors
 /// If none of them has names: the reason of the first.
-pub fn of_processes<'a>(
+pub(crate) fn of_processes<'a>(
     root: &Root,
     processes: impl IntoIterator<Item = (Pid, Option<&'a ProcessFacts>)>,
 ) -> Field<KernelNames> {

@@ -24,7 +24,8 @@ use ttmem_root::readers::{Readers, Request};
 use ttmem_root::{Folder, Root, RootError};
 
 use files::{Files, FolderKind, Folders};
-pub use holders::{DriverVersion, open_devices, read_holders};
+pub use holders::open_devices;
+pub(crate) use holders::{DriverVersion, read_holders};
 use lasting::Known;
 use windows::Windows;
 
@@ -43,18 +44,18 @@ pub fn telemetry_file(metric: Metric, number: u32, bdf: &str) -> Option<String> 
 
 /// Facts of the driver.
 #[derive(Debug)]
-pub struct Kmd {
+pub(crate) struct Kmd {
     /// Version of the driver, such as `2.10.0`.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
     /// Devices, by number.
-    pub devices: Vec<Device>,
+    pub(crate) devices: Vec<Device>,
     /// State of the source.
-    pub source: Source,
+    pub(crate) source: Source,
 }
 
 /// Reads the devices of the driver of one host. Remembers the pass before.
 #[derive(Debug, Default)]
-pub struct KmdSource {
+pub(crate) struct KmdSource {
     readers: Readers,
     known: Known,
     last: BTreeMap<u32, Device>,
@@ -75,13 +76,13 @@ struct Wanted {
 impl KmdSource {
     /// Reads files with these readers.
     #[must_use]
-    pub fn new(readers: Readers) -> Self {
+    pub(crate) fn new(readers: Readers) -> Self {
         Self { readers, ..Self::default() }
     }
 
     /// Reads every device. Files that last as long as the device are read once a minute.
     #[must_use]
-    pub fn read(&mut self, root: &Root, clock: Clock) -> Kmd {
+    pub(crate) fn read(&mut self, root: &Root, clock: Clock) -> Kmd {
         let watch = clock.start();
         let version = root.read_text("/sys/module/tenstorrent/version").ok();
         self.version.clone_from(&version);
@@ -100,7 +101,7 @@ impl KmdSource {
     }
 
     /// Reads the owners of devices again. A device that is late keeps the owners that it has.
-    pub fn read_owners_again(&mut self, root: &Root, clock: Clock, devices: &mut [Device]) {
+    pub(crate) fn read_owners_again(&mut self, root: &Root, clock: Clock, devices: &mut [Device]) {
         let version = DriverVersion::of(self.version.as_deref());
         if !version.lists_owners() {
             return;
@@ -121,7 +122,7 @@ impl KmdSource {
     }
 
     /// Reads the windows that processes have allocated on each device.
-    pub fn read_windows(
+    pub(crate) fn read_windows(
         &mut self,
         root: &Root,
         clock: Clock,

@@ -45,7 +45,7 @@ pub struct L1Request {
 
 /// The ways to L1.
 #[derive(Debug, Default)]
-pub(crate) struct L1Source {
+pub struct L1Source {
     request: L1Request,
     chips: Vec<OpenChip>,
     /// Simulated chips that could not be opened in this pass.
@@ -66,14 +66,14 @@ const ASKED_LIMIT: Duration = Duration::from_secs(2);
 
 /// The result of one pass over L1.
 #[derive(Debug, Default)]
-pub(crate) struct L1Pass {
+pub struct L1Pass {
     pub(crate) chips: Vec<L1Facts>,
     pub(crate) sources: Vec<Source>,
 }
 
 /// The facts about the host that a pass needs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings<'a> {
+pub struct Surroundings<'a> {
     pub(crate) root: &'a Root,
     pub(crate) clock: Clock,
     pub(crate) devices: &'a [Device],

@@ -24,7 +24,7 @@ const TRACKING_SWITCH: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
 
 /// The numbers of all processes that procfs shows, ascending.
 #[must_use]
-pub fn pids(root: &Root) -> Vec<Pid> {
+pub(crate) fn pids(root: &Root) -> Vec<Pid> {
     let mut pids: Vec<Pid> = root
         .list("/proc")
         .unwrap_or_default()
@@ -126,7 +126,7 @@ impl<'a> Processes<'a> {
 
     /// Every process that was read.
     #[must_use]
-    pub fn finish(self) -> BTreeMap<Pid, ProcessFacts> {
+    pub(crate) fn finish(self) -> BTreeMap<Pid, ProcessFacts> {
         self.found
     }
 
@@ -199,13 +199,13 @@ impl<'a> Processes<'a> {
 
 /// The mount namespace of a process, as the kernel names it; `None` if we may not know.
 #[must_use]
-pub fn mount_namespace(root: &Root, pid: Pid) -> Option<String> {
+pub(crate) fn mount_namespace(root: &Root, pid: Pid) -> Option<String> {
     namespace_link(root, &pid.to_string())
 }
 
 /// Our own mount namespace; `None` on a captured host.
 #[must_use]
-pub fn own_mount_namespace(root: &Root) -> Option<String> {
+pub(crate) fn own_mount_namespace(root: &Root) -> Option<String> {
     namespace_link(root, "self")
 }
 
@@ -231,7 +231,7 @@ pub fn are_hidden(root: &Root) -> bool {
 
 /// True if this process is in another pid namespace than the initial one, so that processes outside of it are not shown.
 #[must_use]
-pub fn is_in_inner_namespace(root: &Root) -> bool {
+pub(crate) fn is_in_inner_namespace(root: &Root) -> bool {
     /// The kernel's inode number of the initial pid namespace (`PROC_PID_INIT_INO`, Linux 3.8 and newer).
     const INITIAL: &str = "pid:[4026531836]";
     root.link("/proc/self/ns/pid").is_ok_and(|own| own.as_os_str() != INITIAL)

@@ -19,7 +19,7 @@ pub struct SharedMemory {
     /// Those that could be listed, this namespace's own first.
     pub directories: Vec<Directory>,
     /// Paths of those that could not.
-    pub denied: Vec<String>,
+    pub(crate) denied: Vec<String>,
 }
 
 /// One directory.

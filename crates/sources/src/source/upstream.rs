@@ -16,7 +16,8 @@ use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Settled, Settler};
 
-pub use layout::{RegionError, SIZE, parse};
+pub(crate) use layout::SIZE;
+pub use layout::{RegionError, parse};
 
 /// Pairs of reads before a region that keeps changing counts as torn. The tightest loop of allocations
 /// changes it every few microseconds; a pair of reads takes about two.
@@ -24,7 +25,7 @@ const MAX_READS: usize = 64;
 
 /// The regions of one host.
 #[derive(Debug, Default)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     regions: Vec<RegionFile>,
     /// Directories that could not be listed.
     denied: Vec<String>,
@@ -38,7 +39,7 @@ pub struct Upstream {
 impl Upstream {
     /// Reads the regions in these directories.
     #[must_use]
-    pub fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
+    pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
         let mut upstream = Self { denied: memory.denied.clone(), ..Self::default() };
         let mut settler = root.settler(SIZE, MAX_READS);
         for directory in &memory.directories {
@@ -82,15 +83,9 @@ impl Upstream {
         &self.excess
     }
 
-    /// Every region found, read or not.
-    #[must_use]
-    pub fn regions(&self) -> &[RegionFile] {
-        &self.regions
-    }
-
     /// The regions, and how the source did as a whole.
     #[must_use]
-    pub fn finish(self, cost_us: u64) -> (Vec<RegionFile>, Source) {
+    pub(crate) fn finish(self, cost_us: u64) -> (Vec<RegionFile>, Source) {
         let (status, detail) = self.status();
         (self.regions, Source { name: SourceName::Upstream, status, detail, cost_us })
     }
@@ -208,14 +203,14 @@ mod tests {
     #[test]
     fn a_torn_region_is_read_again() {
         let upstream = read(Entry::changing(vec![Entry::file(region(1)), Entry::file(region(2))]));
-        assert_eq!(upstream.regions()[0].content.as_ref().unwrap().updated_ns, 2);
+        assert_eq!(upstream.regions[0].content.as_ref().unwrap().updated_ns, 2);
     }
 
     #[test]
     fn a_region_that_never_stands_still_is_torn() {
         let copies = (0..200).map(|time| Entry::file(region(time))).collect();
         let upstream = read(Entry::changing(copies));
-        assert!(upstream.regions()[0].content.as_ref().unwrap_err().detail.contains("changed"));
+        assert!(upstream.regions[0].content.as_ref().unwrap_err().detail.contains("changed"));
         assert_eq!(upstream.finish(0).1.status, SourceStatus::Failed);
     }
 
@@ -227,14 +222,14 @@ mod tests {
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));
         let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[]));
-        let missing = upstream.regions()[0].content.as_ref().unwrap_err();
+        let missing = upstream.regions[0].content.as_ref().unwrap_err();
         assert_eq!(missing.detail, "tt_device_5_memory is not a regular file");
     }
 
     #[test]
     fn a_region_of_another_user_is_denied() {
         let upstream = read(Entry::Error(rustix::io::Errno::ACCESS));
-        assert!(is_denied(&upstream.regions()[0].content));
+        assert!(is_denied(&upstream.regions[0].content));
         assert_eq!(upstream.finish(0).1.status, SourceStatus::Denied);
     }
 
@@ -246,6 +241,6 @@ mod tests {
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));
         let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[Pid(9)]));
-        assert_eq!(upstream.regions().len(), 1);
+        assert_eq!(upstream.regions.len(), 1);
     }
 }

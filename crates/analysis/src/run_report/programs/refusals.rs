@@ -25,13 +25,13 @@ pub struct Refused {
     /// TT-Metal's number of the program; 0 where it does not say.
     pub program: u64,
     /// The cores on which it did not fit, as columns and rows of two corners.
-    pub cores: [(u16, u16); 2],
+    pub(crate) cores: [(u16, u16); 2],
     /// Address of the end of its circular buffers there, or the bytes that it needs. `None` if not known.
     pub end: Option<u64>,
     /// Address of the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not known.
     pub limit: Option<u64>,
     /// The buffer at the limit, if one is.
-    pub buffer: Option<RefusedBuffer>,
+    pub(crate) buffer: Option<RefusedBuffer>,
     /// Microseconds from the first use of TT-Metal.
     pub after_us: u64,
     /// The number of equal refusals.
@@ -44,17 +44,17 @@ pub struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedBuffer {
     /// Its address in every bank.
-    pub address: u64,
+    pub(crate) address: u64,
     /// Bytes in every bank.
-    pub bytes_per_bank: u64,
+    pub(crate) bytes_per_bank: u64,
     /// Bytes that were asked for.
-    pub requested: u64,
+    pub(crate) requested: u64,
     /// `tensor`, `kernels` or `trace`.
-    pub origin: &'static str,
+    pub(crate) origin: &'static str,
     /// The op that allocated it.
-    pub op: Option<String>,
+    pub(crate) op: Option<String>,
     /// Microseconds from its allocation to the refusal.
-    pub age_us: u64,
+    pub(crate) age_us: u64,
 }
 
 /// The refusals; equal ones are one.

@@ -32,7 +32,7 @@ pub struct TraceReport {
     /// TT-Metal's number of the trace.
     pub id: u32,
     /// The chips.
-    pub chips: Vec<ReportChip>,
+    pub(crate) chips: Vec<ReportChip>,
     /// Bytes of its buffer on a chip as requested; `None` if no buffer was seen.
     pub bytes: Option<u64>,
     /// Dispatches captured.

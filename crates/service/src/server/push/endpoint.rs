@@ -32,7 +32,7 @@ pub enum BadEndpoint {
 impl Endpoint {
     /// Returns the host name or address.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
@@ -50,7 +50,7 @@ impl Endpoint {
 
     /// Returns host and port for the Host header.
     #[must_use]
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

@@ -43,7 +43,7 @@ pub enum SaveError {
 ///
 /// # Errors
 /// If the directory already holds a capture, a file cannot be written, or a port is broken.
-pub fn save(
+pub(crate) fn save(
     directory: &Path,
     chips: &mut [(&mut dyn L1Port, &mut Reader)],
     kernels: Option<&[u8]>,

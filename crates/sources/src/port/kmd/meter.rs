@@ -30,7 +30,7 @@ pub struct Cost {
     /// Bytes read from the device, four at a time.
     pub bytes: u64,
     /// Times the window was pointed somewhere else: one call of the driver each.
-    pub aims: u64,
+    pub(crate) aims: u64,
 }
 
 /// Counts a sample.

@@ -30,7 +30,7 @@ pub fn find(root: &Root, user: Option<u32>) -> Vec<Found> {
 /// The sockets that a process sees in its `/tmp`, which is another one in a container. Takes the process's user or
 /// root.
 #[must_use]
-pub fn find_of_process(root: &Root, pid: Pid, user: Option<u32>) -> Vec<Found> {
+pub(crate) fn find_of_process(root: &Root, pid: Pid, user: Option<u32>) -> Vec<Found> {
     find_below(root, &format!("/proc/{pid}/root/tmp"), user)
 }
 

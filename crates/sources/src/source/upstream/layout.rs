@@ -8,7 +8,7 @@ use ttmem_model::facts::{RegionBytes, RegionChip, RegionContent, RegionSlot, Slo
 use ttmem_model::reading::Missing;
 
 /// Bytes of a region of any known version.
-pub const SIZE: usize = 8576;
+pub(crate) const SIZE: usize = 8576;
 
 const VERSION: usize = 0;
 const UPDATED_NS: usize = 8;
