@@ -10,6 +10,10 @@
 mod agent;
 #[path = "suite/agent_library.rs"]
 mod agent_library;
+#[path = "real_ttnn/clash.rs"]
+mod clash;
+#[path = "real_ttnn/overlap.rs"]
+mod overlap;
 #[path = "real_ttnn/recording.rs"]
 mod recording;
 

@@ -5,6 +5,7 @@ pub(crate) mod csv;
 mod groups;
 mod none;
 mod order;
+mod overlap;
 pub(crate) mod rows;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
@@ -82,6 +83,9 @@ fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, lis
             }
             Listing::ByOp => groups::draw(sheet, &groups(buffers.iter().copied()), allocator),
         }
+    }
+    for text in overlap::sentences(list, owner.pid) {
+        note(sheet, Role::Notice, &text);
     }
     if owner.unlisted > 0 {
         let text = format!(
