@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod foreign;
 pub(crate) mod l1;
+pub(crate) mod pick;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     /// List which process has each chip, since when, and what a reset would end.
     Who(who::WhoArgs),
+    /// Pick free devices, and print TT_VISIBLE_DEVICES.
+    Pick(pick::PickArgs),
     /// Check the host setup and list stale segments.
     Doctor(doctor::DoctorArgs),
     /// Save the files that ttmem reads, for a bug report.

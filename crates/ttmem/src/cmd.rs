@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod l1;
 pub(crate) mod mcp;
+pub(crate) mod pick;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -39,6 +39,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::Who(args) => {
             return cmd::who::run(&args, &mut collector(common)?, &standard(common));
         }
+        Command::Pick(args) => return cmd::pick::run(&args, &mut collector(common)?),
         Command::Doctor(args) => {
             return cmd::doctor::run(
                 &args,

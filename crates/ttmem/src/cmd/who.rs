@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude, device_owners};
 use ttmem_merge::merge;
 use ttmem_model::Bytes;
-use ttmem_model::snapshot::ProcessMemory;
+use ttmem_model::snapshot::{ProcessMemory, Snapshot};
 use ttmem_sources::Collector;
 use ttmem_sources::source::locks;
 
@@ -22,7 +22,7 @@ use crate::output::text::legible;
 use crate::signal::Signals;
 
 /// Time between two samples of `--wait`.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints the verdicts. The exit code is 0 if every chip is free, 1 if one is in use, 4 if the use of one is not known.
 ///
@@ -33,14 +33,14 @@ pub(crate) fn run(
     collector: &mut Collector,
     page: &Page,
 ) -> Result<ExitCode, Error> {
-    let mut who = look(args, collector)?;
+    let (mut who, _) = look(&args.chips.id, collector)?;
     if args.wait && who.worst() != Use::Free {
         let signals = Signals::new().map_err(|error| Error::signals(&error))?;
         while who.worst() != Use::Free {
             if signals.wait_until(Instant::now() + PAUSE).is_some() {
                 return Ok(ExitCode::from(130));
             }
-            who = look(args, collector)?;
+            (who, _) = look(&args.chips.id, collector)?;
         }
     }
     let text = if args.json {
@@ -56,13 +56,14 @@ pub(crate) fn run(
     }))
 }
 
-fn look(args: &WhoArgs, collector: &mut Collector) -> Result<Who, Error> {
+/// Takes a sample, and concludes on the chips that are selected. The snapshot has all chips.
+pub(super) fn look(ids: &[String], collector: &mut Collector) -> Result<(Who, Snapshot), Error> {
     let facts = collector.facts();
     let snapshot = merge(&facts, None);
     if let Some(error) = of_sources(&snapshot) {
         return Err(error);
     }
-    let selected = select(snapshot.clone(), &args.chips.id)?;
+    let selected = select(snapshot.clone(), ids)?;
     let chips: BTreeSet<u32> = selected.chips.iter().map(|chip| chip.index).collect();
     let windows = collector.windows(&facts.devices);
     let root = collector.root();
@@ -76,7 +77,7 @@ fn look(args: &WhoArgs, collector: &mut Collector) -> Result<Who, Error> {
         windows: &windows,
     });
     who.chips.retain(|chip| chips.contains(&chip.chip));
-    Ok(who)
+    Ok((who, snapshot))
 }
 
 /// Renders a paragraph for each chip that is in use, and a line for each other.

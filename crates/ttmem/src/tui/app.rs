@@ -12,6 +12,7 @@ mod overlay;
 mod past;
 mod replay;
 mod sample;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub(crate) use overlay::{Overlay, Signal};
 pub(crate) use past::{Past, Rates};
 pub(crate) use replay::{FRAME_MICROS, Jump, Playback, Replay};
 pub(crate) use sample::{Sample, Shown};
+pub(crate) use telemetry::ChipOrder;
 
 /// Intervals between samples, in microseconds.
 pub(crate) const INTERVALS: [u64; 10] = [
@@ -112,6 +114,7 @@ pub(crate) struct App {
     pub(super) only: Only,
     pub(super) cursors: Cursors,
     pub(super) order: Order,
+    pub(super) chip_order: ChipOrder,
     pub(super) filter: Filter,
     pub(super) filter_text: String,
     pub(super) charts: Charts,
@@ -151,6 +154,7 @@ impl App {
                 ascending: settings.ascending,
                 tree: settings.tree,
             },
+            chip_order: ChipOrder::default(),
             filter: Filter::default(),
             filter_text: String::new(),
             charts: Charts::new(&settings),

@@ -1,5 +1,5 @@
 //! Every view, drawn from made-up hosts and recordings.
 
 mod replay;
-mod screen;
+pub(super) mod screen;
 mod views;

@@ -112,9 +112,9 @@ tracks! {
     /// Firmware, mailboxes and the kernel configuration ring.
     Reserved => "reserved", "reserved", Bytes, Highest, "memory.reserved.used", "memory.l1.capacity";
     /// The largest free block of a DRAM bank.
-    DramLargestFree => "dram_largest_free", "largest free DRAM block", Bytes, Lowest, "memory.dram.largest_free", "";
+    DramLargestFree => "dram_largest_free", "largest free DRAM block/bank", Bytes, Lowest, "memory.dram.largest_free", "";
     /// The largest free block of an L1 bank.
-    L1LargestFree => "l1_largest_free", "largest free L1 block", Bytes, Lowest, "memory.l1.largest_free", "";
+    L1LargestFree => "l1_largest_free", "largest free L1 block/bank", Bytes, Lowest, "memory.l1.largest_free", "";
     /// Temperature of the ASIC.
     Temperature => "temperature", "temperature", Celsius, Highest, "telemetry.asic_temperature_c", "telemetry.asic_temperature_limit_c";
     /// Power that the ASIC draws.

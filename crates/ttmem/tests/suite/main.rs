@@ -12,6 +12,7 @@ mod documented;
 mod explain;
 mod l1;
 mod mcp;
+mod pick;
 mod record;
 mod run;
 mod who;

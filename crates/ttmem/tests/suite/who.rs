@@ -69,5 +69,9 @@ fn a_chip_is_free_only_where_that_is_known() {
         let code =
             if expected.contains(&unknown) { 4 } else { i32::from(expected.contains(&used)) };
         assert_eq!(output.status.code(), Some(code), "{name}");
+        // A device that may be in use is not picked.
+        let picked = ttmem(&["--root", root, "pick", "--free"]).output().unwrap();
+        let code = if expected.contains(&free) { 0 } else { code };
+        assert_eq!(picked.status.code(), Some(code), "{name}");
     }
 }

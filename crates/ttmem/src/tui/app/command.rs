@@ -62,6 +62,12 @@ impl App {
             Command::Reverse if self.view == View::Buffers => {
                 self.buffers.reversed = !self.buffers.reversed;
             }
+            Command::Sort if self.view == View::Telemetry => {
+                self.chip_order.key = self.chip_order.key.next();
+            }
+            Command::Reverse if self.view == View::Telemetry => {
+                self.chip_order.reversed = !self.chip_order.reversed;
+            }
             Command::Sort => self.sort_by(self.order.column.next()),
             Command::Reverse => self.order.ascending = !self.order.ascending,
             Command::Tree => self.order.tree = !self.order.tree,
@@ -158,12 +164,7 @@ impl App {
             }
             (View::Processes, _) => self.step_row(step),
             (View::Buffers, _) => self.step_buffer(step),
-            (View::Telemetry, Step::Left | Step::Right) => self.step_chip(step),
-            (View::Telemetry, _) => {
-                /// More lines than telemetry ever has.
-                const LINES: usize = 200;
-                self.cursors.telemetry = moved(self.cursors.telemetry, LINES, step, self.page);
-            }
+            (View::Telemetry, _) => self.step_telemetry(step),
             (View::Findings, _) => {
                 let count = self.findings().len();
                 self.cursors.finding = moved(self.cursors.finding, count, step, self.page);

@@ -3,8 +3,8 @@
 use ttmem_model::facts::Field;
 use ttmem_model::l1::Coordinate;
 use ttmem_model::l1::report::CoreReport;
-use ttmem_model::snapshot::Snapshot;
-use ttmem_model::{ChipId, Reading};
+use ttmem_model::snapshot::{Snapshot, SourceStatus};
+use ttmem_model::{ChipId, Reading, SourceName};
 
 use super::{Action, App, Step};
 use crate::tui::cores::{ChipCores, CoreLook};
@@ -68,6 +68,12 @@ impl Cores {
         if age > FRESH_MICROS.max(interval.saturating_mul(3)) {
             return;
         }
+        if !look.memory.is_empty()
+            && let Some(source) = snapshot.sources.iter_mut().find(|it| it.name == SourceName::L1)
+        {
+            source.status = SourceStatus::Ok;
+            source.detail = format!("L1 of {} read for view 3", chips_in_words(look.memory.len()));
+        }
         for chip in &mut snapshot.chips {
             let Some((_, of_l1)) = look.memory.iter().find(|(id, _)| *id == chip.id) else {
                 continue;
@@ -90,6 +96,10 @@ impl Cores {
             }
         }
     }
+}
+
+fn chips_in_words(count: usize) -> String {
+    if count == 1 { "1 chip".to_owned() } else { format!("{count} chips") }
 }
 
 /// Returns the reading with microseconds added to its age.

@@ -29,6 +29,7 @@ const CHARTS: &[View] = &[View::Charts];
 const L1: &[View] = &[View::L1];
 const PROCESSES: &[View] = &[View::Processes];
 const BUFFERS: &[View] = &[View::Buffers];
+const TELEMETRY: &[View] = &[View::Telemetry];
 const WITH_PROCESSES: &[View] = &[View::Overview, View::Processes];
 const TABLES: &[View] =
     &[View::Overview, View::L1, View::Processes, View::Buffers, View::Telemetry, View::Findings];
@@ -271,6 +272,24 @@ pub(crate) static BINDINGS: &[Binding] = &[
         help: "reverse the order",
         hint: "",
         views: WITH_PROCESSES,
+        mode: None,
+    },
+    Binding {
+        command: Command::Sort,
+        keys: &[Key::Char('s'), Key::Char('.'), Key::Function(6)],
+        shown: "s",
+        help: "sort many chips by temperature, power, current, clock or number",
+        hint: "sort",
+        views: TELEMETRY,
+        mode: None,
+    },
+    Binding {
+        command: Command::Reverse,
+        keys: &[Key::Char('S')],
+        shown: "S",
+        help: "reverse the order of chips",
+        hint: "",
+        views: TELEMETRY,
         mode: None,
     },
     Binding {

@@ -11,7 +11,7 @@ use ttmem_model::l1::report::CoreReport;
 use ttmem_model::snapshot::Chip;
 
 use crate::output::amount;
-use crate::output::text::wrap;
+use crate::output::text::{width, wrap};
 use crate::tui::app::{App, CoreRequest, Heat};
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
@@ -113,8 +113,11 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores:
     };
     let cost = cores.cost.map(|it| format!("{} reads, {}", it.reads, amount::size(it.bytes)));
     let layout = format!("layout {}", cores.report.layout);
+    // What does not fit whole is left out.
     for text in [Some(format!("bars: {heat}")), Some(layout), cost].into_iter().flatten() {
-        x = canvas.text(x + 3, area.y, area.right() - 1, Role::Quiet, &text);
+        if x + 3 + cells(width(&text)) < area.right() {
+            x = canvas.text(x + 3, area.y, area.right() - 1, Role::Quiet, &text);
+        }
     }
 }
 

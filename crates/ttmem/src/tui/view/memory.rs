@@ -145,7 +145,8 @@ pub(super) fn notes(look: Look, memory: &ChipMemory, space: MemorySpace) -> Vec<
     let notes = match space {
         MemorySpace::Dram => vec![
             note(Role::Trace, "trace", &memory.trace.used),
-            note(Role::Plain, "largest free", &memory.dram.largest_free),
+            note(Role::Plain, "largest free", &memory.dram.largest_free)
+                .map(|(role, text)| (role, text + "/bank")),
             note(Role::Stale, "stale", &memory.dram.stale),
         ],
         MemorySpace::L1 => vec![

@@ -59,14 +59,16 @@ fn lay_out(area: Rect, chips: usize, processes: usize) -> (Layout, u16) {
     let chips = u16::try_from(chips).unwrap_or(u16::MAX);
     let processes = u16::try_from(processes).unwrap_or(u16::MAX);
     let below = processes.saturating_add(1).clamp(LEAST_PROCESS_ROWS, area.height / 3 + 1);
+    let least = processes.saturating_add(1).min(LEAST_PROCESS_ROWS);
     let room = area.height.saturating_sub(below + 1);
     if area.width >= cards::LEAST_COLUMNS && chips.saturating_mul(cards::ROWS) <= room {
         (Layout::Cards, chips * cards::ROWS)
-    } else if chips < room {
+    } else if chips < area.height.saturating_sub(least + 1) {
         (Layout::Lines, chips + 1)
     } else {
-        let rows = grid::rows(area.width, chips).saturating_add(1);
-        (Layout::Grid, rows.min(area.height.saturating_sub(LEAST_PROCESS_ROWS + 1).max(2)))
+        let most = area.height.saturating_sub(least + 1).max(2);
+        let rows = grid::rows(area.width, chips, most - 1).saturating_add(1);
+        (Layout::Grid, rows.min(most))
     }
 }
 

@@ -1,5 +1,7 @@
 //! View 6: every reading of every chip with its limit. Only values at their limit have colour.
 
+mod rows;
+
 use ratatui_core::layout::Rect;
 use ttmem_model::metric::Quantity;
 use ttmem_model::reading::Missing;
@@ -53,6 +55,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let text = format!("No chips{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
+    }
+    if app.has_telemetry_rows() {
+        return rows::draw(app, canvas, area, &lines);
     }
     draw_heading(app, canvas, area, &visible, first);
     let missing =
@@ -118,7 +123,11 @@ fn draw_cell(canvas: &mut Canvas<'_>, chip: &Chip, line: &Line, (x, y, end): (u1
 }
 
 /// Groups the missing values of a chip by reason.
-fn missing(look: Look, chip: &Chip, lines: &[Line]) -> Vec<(Missing, Vec<String>)> {
+fn missing<'a>(
+    look: Look,
+    chip: &Chip,
+    lines: impl IntoIterator<Item = &'a Line>,
+) -> Vec<(Missing, Vec<String>)> {
     let mut groups: Vec<(Missing, Vec<String>)> = Vec::new();
     for line in lines {
         let Cell::Blank(missing) = (line.cell)(look, chip) else { continue };

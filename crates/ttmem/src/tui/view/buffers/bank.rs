@@ -102,8 +102,8 @@ fn free_in_short(kind: &KindUse, columns: u16) -> Option<String> {
     let scattered = percent(free.saturating_sub(largest), free)?;
     Some(match columns {
         0..60 => format!("max {}", short_size(largest)),
-        60..76 => format!("largest free {}", size(largest)),
-        _ => format!("largest free {}, {scattered} fragmented", size(largest)),
+        60..76 => format!("largest free {}/bank", size(largest)),
+        _ => format!("largest free {}/bank, {scattered} fragmented", size(largest)),
     })
 }
 

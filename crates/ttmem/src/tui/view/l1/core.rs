@@ -6,6 +6,7 @@ use ttmem_model::l1::{Count, Dispatch};
 
 use super::CoreSign;
 use crate::output::amount;
+use crate::output::text::width;
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
@@ -14,13 +15,18 @@ use crate::tui::widget::canvas::Canvas;
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core: &CoreReport) {
     let lines = lines(cores, core);
     let height = usize::from(area.height);
-    // If some lines do not fit, the last row gives their number.
+    // If some circular buffers do not fit, the last row gives their number before their total.
     let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
     for ((role, line), y) in lines.iter().take(shown).zip(area.y..area.bottom()) {
         canvas.text(area.x, y, area.right() - 1, *role, line);
     }
-    if shown < lines.len() && height > 0 {
-        let text = format!("{:8} {} more", "", lines.len() - shown);
+    if let Some(((_, total), listed)) = lines.split_last()
+        && shown < lines.len()
+        && height > 0
+    {
+        let more = format!("{:8} {} more", "", listed.len() - shown);
+        let whole = format!("{more}; {}", total.trim_start());
+        let text = if width(&whole) < usize::from(area.width) { whole } else { more };
         canvas.text(area.x, area.bottom() - 1, area.right() - 1, Role::Quiet, &text);
     }
 }

@@ -68,7 +68,7 @@ fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
         0..60 => &[Number, Temperature, dram, l1],
         60..76 => &[Number, Board, Temperature, dram, l1],
         76..100 => &[Number, Board, Temperature, Power, dram, l1],
-        100..130 => &[Number, Board, Location, Temperature, Power, Clock, dram, l1],
+        100..130 => &[Number, Board, Temperature, Power, dram, l1, Owners],
         _ => &[Number, Board, Location, Temperature, Power, Clock, dram, l1, Owners],
     };
     let own = |column: Column| if column == Board { board } else { column.columns() };
