@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use ttmem_model::snapshot::Chip;
 use ttmem_model::{MissingReason, Pid, Reading};
+use ttmem_sources::source::kmd::DriverVersion;
 use ttmem_sources::source::kmd::windows::total;
 
 use super::{Check, Inputs, bus, count, findings};
 use ttmem_root::Access;
-
-/// The first version of the driver that tells who has a device open.
-const TELLS_OWNERS: [u64; 3] = [2, 5, 0];
 
 pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut checks = vec![driver(inputs)];
@@ -19,7 +17,7 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
         return checks;
     }
     checks.push(nodes(inputs));
-    checks.push(firmware(inputs));
+    checks.extend(firmware(inputs));
     checks.extend(telemetry(inputs));
     checks.extend(findings(
         inputs,
@@ -89,12 +87,11 @@ fn driver(inputs: &Inputs<'_>) -> Check {
         );
     }
     let text = format!("tt-kmd {version}, {}", count(devices, "device"));
-    let numbers: Vec<u64> = version.split('.').filter_map(|part| part.parse().ok()).collect();
-    if numbers.as_slice() < TELLS_OWNERS.as_slice() {
+    if !DriverVersion::of(Some(version)).lists_owners() {
         return Check::warn(
             "driver",
-            format!("{text}: it does not tell who has a device open"),
-            "use tt-kmd 2.5.0 or newer",
+            format!("{text}: it does not list the processes that have a device open"),
+            "use tt-kmd 2.7.0 or newer; until then ttmem searches open files, which only root sees of all users",
         );
     }
     Check::pass("driver", text)
@@ -126,14 +123,14 @@ fn nodes(inputs: &Inputs<'_>) -> Check {
     if !absent.is_empty() {
         return Check::fail(
             "device-nodes",
-            format!("{} not there", named(&absent)),
+            format!("{} not there", named(&absent, "is", "are")),
             "udev makes them when the driver is loaded; in a container pass them with --device /dev/tenstorrent",
         );
     }
     if !denied.is_empty() {
         return Check::warn(
             "device-nodes",
-            format!("{} may not be opened by this user", named(&denied)),
+            format!("{} may not be opened by this user", named(&denied, "", "")),
             "workloads need that, and ttmem l1: join the group of the device, or see tt-kmd's udev rules",
         );
     }
@@ -151,51 +148,69 @@ fn telemetry(inputs: &Inputs<'_>) -> Option<Check> {
         let first = failed.next()?.detail.clone();
         Some((1 + failed.count(), first))
     };
-    let chips = inputs.snapshot.chips.iter();
+    // A chip that does not answer at all is a finding of its own.
+    let silent = |chip: &&Chip| {
+        inputs.snapshot.findings.iter().any(|finding| {
+            finding.chip == Some(chip.id) && finding.id.as_str() == "chip-answers-ones"
+        })
+    };
+    let chips = inputs.snapshot.chips.iter().filter(|chip| !silent(chip));
     let mut found = chips.filter_map(|chip| Some((chip.index, failed(chip)?)));
     let (index, (number, first)) = found.next()?;
     let readings = count(number, "reading");
     let others = match found.count() {
         0 => String::new(),
-        others => format!("; so have {} more", count(others, "chip")),
+        1 => "; 1 other chip has some, too".to_owned(),
+        others => format!("; {others} other chips have some, too"),
     };
     Some(Check::warn(
         "telemetry",
         format!("chip {index} has {readings} that cannot be used, such as {first}{others}"),
-        "look into the kernel log; if it says nothing of it, reset the board with tt-smi -r",
+        "read the kernel log; use a tt-kmd that knows the firmware, otherwise reset the board with tt-smi -r",
     ))
 }
 
-/// `/dev/x is`, `/dev/x and 3 more are`.
-fn named(paths: &[String]) -> String {
-    match paths {
+/// `/dev/x is`, `/dev/x and 3 more are`: the paths with a verb for one or for several.
+fn named(paths: &[String], one: &str, several: &str) -> String {
+    let text = match paths {
         [] => String::new(),
-        [one] => format!("{one} is"),
-        [first, rest @ ..] => format!("{first} and {} more are", rest.len()),
-    }
+        [path] => format!("{path} {one}"),
+        [first, rest @ ..] => format!("{first} and {} more {several}", rest.len()),
+    };
+    text.trim_end().to_owned()
 }
 
-/// Chips of one architecture should run the same firmware.
-fn firmware(inputs: &Inputs<'_>) -> Check {
+/// Chips of one architecture should run the same firmware. None if no chip answers, which is a finding.
+fn firmware(inputs: &Inputs<'_>) -> Option<Check> {
     let mut bundles: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for chip in &inputs.snapshot.chips {
-        let (Some(arch), Some(bundle)) = (chip.arch, chip.firmware.get("bundle")) else { continue };
+    let local = inputs.snapshot.chips.iter().filter(|chip| chip.bdf.is_some());
+    let answering: Vec<&Chip> = local.filter(|chip| !chip.firmware.is_empty()).collect();
+    let mut without = 0;
+    for chip in &answering {
+        let (Some(arch), Some(bundle)) = (chip.arch, chip.firmware.get("bundle")) else {
+            without += 1;
+            continue;
+        };
         let of_arch = bundles.entry(arch.as_str()).or_default();
         if !of_arch.contains(&bundle.as_str()) {
             of_arch.push(bundle);
         }
     }
-    let told = |(arch, bundles): (&&str, &Vec<&str>)| format!("{arch} {}", bundles.join(" and "));
-    let text = bundles.iter().map(told).collect::<Vec<_>>().join(", ");
-    if bundles.is_empty() {
-        return Check::pass("firmware", "the driver does not tell the firmware's version");
+    let named = |(arch, bundles): (&&str, &Vec<&str>)| format!("{arch} {}", bundles.join(" and "));
+    let mut texts: Vec<String> = bundles.iter().map(named).collect();
+    if without > 0 {
+        texts.push(format!("{} without a bundle version", count(without, "chip")));
+    }
+    let text = texts.join(", ");
+    if answering.is_empty() {
+        return None;
     }
     if bundles.values().any(|of_arch| of_arch.len() > 1) {
-        return Check::warn(
+        return Some(Check::warn(
             "firmware",
             format!("chips run different firmware: {text}"),
             "flash all boards with the same bundle (tt-flash)",
-        );
+        ));
     }
-    Check::pass("firmware", text)
+    Some(Check::pass("firmware", text))
 }

@@ -3,7 +3,7 @@
 use ttmem_model::Bytes;
 
 use super::{Check, Inputs, count};
-use ttmem_sources::source::process::are_hidden;
+use ttmem_sources::source::process::{are_hidden, pids};
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
@@ -40,6 +40,13 @@ fn hugepages(inputs: &Inputs<'_>) -> Check {
     let number = |name: &str| -> Option<usize> {
         inputs.root.read_text(&format!("{HUGEPAGES}/{name}")).ok()?.parse().ok()
     };
+    if inputs.root.list("/sys/kernel/mm").is_err() {
+        return Check::warn(
+            "hugepages",
+            "not known: this host's files have no /sys/kernel/mm",
+            "run ttmem doctor on the host itself",
+        );
+    }
     match (number("nr_hugepages"), number("free_hugepages")) {
         (Some(all), free) if all >= devices.len() => {
             let free = free.map(|free| format!(", {free} free")).unwrap_or_default();
@@ -114,6 +121,13 @@ fn processes(inputs: &Inputs<'_>) -> Check {
             "processes",
             "procfs hides other users' processes (hidepid)",
             "run ttmem as root, or in the group that the mount option gid names",
+        );
+    }
+    if pids(inputs.root).is_empty() {
+        return Check::warn(
+            "processes",
+            "procfs shows no process at all, so owners cannot be named",
+            "mount procfs at /proc; take a copy of a host with ttmem capture",
         );
     }
     Check::pass("processes", "procfs shows every process")

@@ -149,7 +149,8 @@ pub struct StaleOwner {
 
 impl std::fmt::Display for Named {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} ({}", self.pid, self.name)?;
+        let name = if self.name.is_empty() { "name not shown" } else { &self.name };
+        write!(formatter, "{} ({name}", self.pid)?;
         if let Some(user) = &self.user {
             write!(formatter, ", {user}")?;
         }
@@ -235,7 +236,8 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
 }
 
 /// Findings of a chip that does not answer: its files then do not prove that it is free.
-const UNREACHABLE: [&str; 3] = ["chip-answers-ones", "chip-vanished", "device-late"];
+const UNREACHABLE: [&str; 4] =
+    ["chip-answers-ones", "chip-vanished", "device-late", "no-telemetry"];
 
 /// The reason that nothing can be known of a chip, from its findings.
 fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
@@ -258,7 +260,10 @@ fn unseen_owner(evidence: &Evidence<'_>, device: Option<u32>) -> Option<String> 
         ));
     }
     let is_open = holders.outside > 0 && !holders.complete;
-    is_open.then(|| format!("the driver counts open files: {}", holders.open_files))
+    is_open.then(|| {
+        let files = if holders.outside == 1 { "open file" } else { "open files" };
+        format!("the driver counts {} {files} of processes that are not seen here", holders.outside)
+    })
 }
 
 /// The number of the device that a chip is reached through.

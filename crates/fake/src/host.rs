@@ -368,6 +368,7 @@ impl Host {
         tree.put_line("/proc/uptime", format!("{up_seconds}.00 {}.00", up_seconds * 7));
         tree.put_line("/proc/sys/kernel/hostname", &self.name);
         tree.put_line("/proc/sys/kernel/osrelease", "6.8.0-45-generic");
+        tree.put("/sys/kernel/mm/hugepages", Entry::Directory);
         tree.put_line("/etc/hostname", &self.name);
         tree.put_line(
             "/etc/passwd",

@@ -86,6 +86,7 @@ fn an_n150_has_exactly_these_paths() {
             "/sys/bus/pci/devices/0000:01:00.0",
             "/sys/class/tenstorrent",
             "/sys/class/tenstorrent/tenstorrent!0",
+            "/sys/kernel/mm/hugepages",
             "/sys/module/tenstorrent/version",
         ]
     );

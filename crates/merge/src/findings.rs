@@ -78,7 +78,7 @@ fn chips_that_went(joined: &Joined<'_>, previous: Option<&Facts>) -> Vec<Finding
                 "chip-vanished",
                 Severity::Error,
                 format!("chip {number} was there at the last sample and is gone"),
-                "wait for a reset to end; if it stays away, look into the kernel log",
+                "a reset ends within a minute; if the chip stays away, read the kernel log",
             )
         })
         .collect()

@@ -87,7 +87,7 @@ fn begin(joined: &Joined<'_>, holder: Owner, held: &Usage) -> Process {
 fn live(pid: Pid, facts: Option<&ProcessFacts>, slot_name: &str) -> Process {
     let reading = |field: Option<&Field<u64>>| match field {
         Some(field) => Reading::from_field(field.clone(), SourceName::Kmd, Quality::Exact),
-        None => Missing::denied("procfs hides other users' processes").into(),
+        None => Missing::denied("procfs does not show the process to this user").into(),
     };
     let comm = facts.map(|facts| facts.name.as_str()).unwrap_or_default();
     Process {

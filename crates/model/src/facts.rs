@@ -41,7 +41,7 @@ pub struct Facts {
     pub processes: BTreeMap<Pid, ProcessFacts>,
     /// What is not read because one user has too much of it.
     pub excess: Vec<Excess>,
-    /// True if procfs hides other users' processes: one that is not to be found may run all the same.
+    /// True if procfs hides other users' processes, or shows none: one that is not found may run all the same.
     pub processes_hidden: bool,
     /// True if ttmem is not in the initial pid namespace: a process that is not to be found may run outside of its own.
     pub processes_outside: bool,

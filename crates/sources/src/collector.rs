@@ -215,7 +215,7 @@ impl Collector {
             l1: l1.chips,
             processes: processes_found,
             excess,
-            processes_hidden: process::are_hidden(root),
+            processes_hidden: process::are_hidden(root) || process::pids(root).is_empty(),
             processes_outside: process::is_in_inner_namespace(root),
         };
         if root.has_owners() {

@@ -94,3 +94,18 @@ fn old_and_unready_firmware_have_what_they_have() {
     let idle = facts("2.10.1-pre-idle").devices.remove(0);
     assert_eq!(idle.holders.unwrap().open_files, 0);
 }
+
+/// tt-kmd 2.0 and 2.1 read zeros of firmware whose table they do not know.
+#[test]
+fn zeros_of_a_table_that_the_driver_does_not_know_are_no_readings() {
+    for version in ["2.0.0", "2.1.0"] {
+        let device = facts(&format!("{version}-one-owner")).devices.remove(0);
+        for metric in [Metric::AiClock, Metric::AxiClock, Metric::ArcClock] {
+            let missing = device.telemetry[&metric].clone().unwrap_err();
+            assert_eq!(missing.reason, MissingReason::Failed, "{version}: {missing:?}");
+        }
+        assert!(device.firmware.is_empty(), "{version}: {:?}", device.firmware);
+        assert!(device.card_type.is_err() && device.serial.is_err(), "{version}");
+        assert_eq!(telemetry(&device, Metric::AsicTemperature), Some(45.5), "{version}");
+    }
+}

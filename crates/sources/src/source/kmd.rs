@@ -24,8 +24,9 @@ use ttmem_root::readers::{Readers, Request};
 use ttmem_root::{Folder, Root, RootError};
 
 use files::{Files, FolderKind, Folders};
+pub use holders::DriverVersion;
 pub use holders::open_devices;
-pub(crate) use holders::{DriverVersion, read_holders};
+pub(crate) use holders::read_holders;
 use lasting::Known;
 use windows::Windows;
 

@@ -24,7 +24,7 @@ const TRACKING_SWITCH: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
 
 /// The numbers of all processes that procfs shows, ascending.
 #[must_use]
-pub(crate) fn pids(root: &Root) -> Vec<Pid> {
+pub fn pids(root: &Root) -> Vec<Pid> {
     let mut pids: Vec<Pid> = root
         .list("/proc")
         .unwrap_or_default()

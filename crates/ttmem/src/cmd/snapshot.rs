@@ -32,12 +32,18 @@ pub(crate) fn run(
     for sample in 0..count {
         let snapshot = take();
         outcome = error::of_sources(&snapshot).map_or(Ok(()), Err);
-        if let Err(Error::NoDriver(_)) = outcome {
+        // A driver that is unloaded, and a chip that goes, may come back: only the first sample decides.
+        let is_first = sample == 0;
+        if let (true, Err(Error::NoDriver(_))) = (is_first, &outcome) {
             return outcome;
         }
         let snapshot = match select(snapshot, &request.selectors) {
             Ok(snapshot) => snapshot,
-            Err(missing) => return outcome.and(Err(missing.into())),
+            Err(missing) if is_first => return outcome.and(Err(missing.error())),
+            Err(missing) => {
+                outcome = outcome.and(Err(missing.error()));
+                missing.rest
+            }
         };
         let page = pages(unbound_width(&request.view));
         let text = render(&request.view, &snapshot, &page, Position::of(sample, request))?;

@@ -96,7 +96,8 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
     let index = format!("chip {}", verdict.chip);
     let state = match (verdict.used, &verdict.reason) {
         (Use::Free, _) => "free".to_owned(),
-        (Use::InUse, _) => "in use".to_owned(),
+        (Use::InUse, Some(reason)) => format!("in use: {reason}"),
+        (Use::InUse, None) => "in use".to_owned(),
         (Use::Unknown, Some(reason)) => format!("cannot tell: {reason}"),
         (Use::Unknown, None) => "cannot tell".to_owned(),
     };
@@ -115,18 +116,20 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
     if !verdict.reset_ends.is_empty() {
         let ends: Vec<String> = verdict.reset_ends.iter().map(ToString::to_string).collect();
         let chips: Vec<String> = verdict.reset_chips.iter().map(ToString::to_string).collect();
-        let chips = if chips.len() > 1 {
-            format!("chips {} and", chips.join(", "))
-        } else {
-            "this chip and".to_owned()
-        };
-        lines.push(format!("a reset of the board resets {chips} ends {}", ends.join(", ")));
+        let ends = ends.join(", ");
+        lines.push(match chips.as_slice() {
+            [] | [_] => format!("a reset ends {ends}"),
+            chips => {
+                format!("a reset of the board resets chips {} and ends {ends}", chips.join(", "))
+            }
+        });
     }
     lines
 }
 
 fn line_of(owner: &Owner, page: &Page) -> String {
-    let mut parts = vec![owner.pid.to_string(), owner.name.clone()];
+    let name = if owner.name.is_empty() { "name not shown" } else { &owner.name };
+    let mut parts = vec![owner.pid.to_string(), name.to_owned()];
     parts.extend(owner.user.clone());
     parts.extend(owner.pod.clone().map(|pod| format!("pod {pod}")));
     parts.extend(owner.container.clone());
@@ -134,7 +137,10 @@ fn line_of(owner: &Owner, page: &Page) -> String {
     parts.extend(owner.memory.as_ref().map(|held| memory(held, page)));
     let peak = owner.peak_host_memory_bytes;
     parts.extend(peak.map(|bytes| format!("host memory at most {}", Bytes(bytes))));
-    parts.extend(owner.tlb_windows.map(|windows| format!("{windows} TLB windows")));
+    parts.extend(owner.tlb_windows.map(|windows| match windows {
+        1 => "1 TLB window".to_owned(),
+        windows => format!("{windows} TLB windows"),
+    }));
     parts.join("  ")
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, PcieLink, RegionLink, Snapshot};
-use ttmem_model::{Metric, MissingReason, Reading};
+use ttmem_model::{Metric, MissingReason, Quality, Reading};
 
 use super::Field;
 use super::cell::{Cell, Number};
@@ -406,13 +406,17 @@ const PCIE: &[DeviceField] = &[
 
 const OWNERS: &[DeviceField] = &[
     chip!("owners.count", "How many processes of this namespace hold the device open.", |chip| {
-        Cell::count(chip.owners.pids.len())
+        unknown_owners(chip).unwrap_or_else(|| Cell::count(chip.owners.pids.len()))
     })
     .headed("Owners")
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
     chip!("owners.pids", "The processes of this namespace that hold it open.", |chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
-        if pids.is_empty() { Cell::None("none") } else { Cell::text(pids.join(" ")) }
+        match unknown_owners(chip) {
+            Some(missing) => missing,
+            None if pids.is_empty() => Cell::None("none"),
+            None => Cell::text(pids.join(" ")),
+        }
     }),
     chip!(
         "owners.outside_namespace",
@@ -422,6 +426,21 @@ const OWNERS: &[DeviceField] = &[
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "other_pid_ns")),
 ];
 
+/// Reason that the owners of a chip are not known; `None` if some are, or the driver lists none.
+fn unknown_owners(chip: &Chip) -> Option<Cell<'_>> {
+    let outside = &chip.owners.outside_namespace;
+    // Without a device the owners are those that its region or agent names.
+    let is_unknown = chip.owners.pids.is_empty() && chip.bdf.is_some();
+    match outside.missing().filter(|_| is_unknown) {
+        Some(missing) => Some(Cell::Blank(missing.reason, &missing.detail)),
+        None if is_unknown && outside.quality() == Some(Quality::Inferred) => Some(Cell::Blank(
+            MissingReason::Denied,
+            "the driver counts open files and names no process here",
+        )),
+        None => None,
+    }
+}
+
 fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
     Cell::difference(capacity, used, "more is used than the chip has")
 }
@@ -429,7 +448,7 @@ fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
 /// The detail of a telemetry metric that an older ttmem did not record.
 const NOT_IN_SNAPSHOT: &str = "the snapshot was taken by an older ttmem";
 /// The detail of a property without a file of the driver.
-const NOT_PUBLISHED: &str = "the driver does not publish it";
+const NOT_PUBLISHED: &str = "the driver publishes none that can be used";
 /// The detail of a property that follows from the board.
 const NO_BOARD: &str = "nothing names the board";
 

@@ -6,18 +6,27 @@ use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
 use crate::error::Error;
 
 /// A selector that matches no chip.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NoSuchChip {
     /// The selector as typed.
     pub(crate) selector: String,
     /// The chips that exist, in one line.
     pub(crate) existing: String,
+    /// The snapshot with the chips that other selectors match.
+    pub(crate) rest: Snapshot,
+}
+
+impl NoSuchChip {
+    /// The error that ends a command.
+    pub(crate) fn error(&self) -> Error {
+        let Self { selector, existing, .. } = self;
+        Error::NotFound(format!("no chip `{selector}`; {existing}"))
+    }
 }
 
 impl From<NoSuchChip> for Error {
     fn from(missing: NoSuchChip) -> Self {
-        let NoSuchChip { selector, existing } = missing;
-        Self::NotFound(format!("no chip `{selector}`; {existing}"))
+        missing.error()
     }
 }
 
@@ -30,11 +39,10 @@ pub(crate) fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Sna
     if selectors.is_empty() {
         return Ok(snapshot);
     }
-    for selector in selectors {
-        if !snapshot.chips.iter().any(|chip| matches(chip, selector)) {
-            return Err(NoSuchChip { selector: selector.clone(), existing: existing(&snapshot) });
-        }
-    }
+    let is_unmatched =
+        |selector: &&String| !snapshot.chips.iter().any(|chip| matches(chip, selector));
+    let unmatched = selectors.iter().find(is_unmatched);
+    let unmatched = unmatched.map(|selector| (selector.clone(), existing(&snapshot)));
     snapshot.chips.retain(|chip| selectors.iter().any(|selector| matches(chip, selector)));
     let chips: Vec<ChipId> = snapshot.chips.iter().map(|chip| chip.id).collect();
     let owns = |process: &Process| {
@@ -51,7 +59,10 @@ pub(crate) fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Sna
         (None, Some(pid)) => processes.iter().any(|process| process.pid == pid),
         (None, None) => true,
     });
-    Ok(snapshot)
+    match unmatched {
+        Some((selector, existing)) => Err(NoSuchChip { selector, existing, rest: snapshot }),
+        None => Ok(snapshot),
+    }
 }
 
 /// Returns true if a selector names the chip: by index, device node, PCIe address with or without its domain, ASIC id,

@@ -1,5 +1,7 @@
 //! The checks of the doctor as text: one line for a passed check, two for others.
 
+use std::collections::BTreeMap;
+
 use ttmem_doctor::{Check, Diagnosis, Status};
 
 use super::page::{LEAST_WIDTH, Page, Role};
@@ -91,13 +93,28 @@ fn role(status: Status) -> Role {
     }
 }
 
+/// Counts checks by their subject: a check can have several results, of which the worst counts.
 fn sum(diagnosis: &Diagnosis) -> String {
-    let count = |status| diagnosis.checks.iter().filter(|check| check.status == status).count();
+    let mut worst: BTreeMap<&str, Status> = BTreeMap::new();
+    for check in &diagnosis.checks {
+        let status = worst.entry(check.id).or_insert(check.status);
+        *status = check.status.max(*status);
+    }
+    let count = |status| worst.values().filter(|worst| **worst == status).count();
     let (pass, warn, fail) = (count(Status::Pass), count(Status::Warn), count(Status::Fail));
     match (warn, fail) {
         (0, 0) => format!("All {pass} checks pass."),
+        (1, 0) => format!("1 of {} checks warns.", pass + 1),
         (warn, 0) => format!("{warn} of {} checks warn.", pass + warn),
+        (0, 1) => format!("1 of {} checks fails.", pass + 1),
         (0, fail) => format!("{fail} of {} checks fail.", pass + fail),
-        (warn, fail) => format!("{fail} of {} checks fail, {warn} warn.", pass + warn + fail),
+        (warn, 1) => format!("1 of {} checks fails, {warn} {}.", pass + warn + 1, verb(warn)),
+        (warn, fail) => {
+            format!("{fail} of {} checks fail, {warn} {}.", pass + warn + fail, verb(warn))
+        }
     }
+}
+
+fn verb(warnings: usize) -> &'static str {
+    if warnings == 1 { "warns" } else { "warn" }
 }

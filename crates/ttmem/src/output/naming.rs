@@ -56,13 +56,14 @@ pub(crate) fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
         .map(|region| format!("region {}", region.id))
 }
 
-/// Formats the number of owners: `?` if it could not be read, `+` if there may be more.
+/// Formats the number of owners: `?` if it could not be read, `+` if there may be more, `>0` if none is named.
 #[must_use]
 pub(crate) fn owners(chip: &Chip) -> String {
     let count = chip.owners.pids.len();
     match (count, &chip.owners.outside_namespace) {
         (0, Reading::Missing(_)) => "?".to_owned(),
         (_, Reading::Known { value: 0, .. }) => count.to_string(),
+        (0, Reading::Known { .. }) => ">0".to_owned(),
         _ => format!("{count}+"),
     }
 }
@@ -73,6 +74,7 @@ pub(crate) fn owners_in_words(chip: &Chip) -> String {
     match owners(chip).as_str() {
         "0" => "no owner".to_owned(),
         "1" => "1 owner".to_owned(),
+        ">0" => "in use".to_owned(),
         count => format!("{count} owners"),
     }
 }

@@ -14,6 +14,7 @@ mod l1;
 mod mcp;
 mod pick;
 mod record;
+mod repeat;
 mod run;
 mod who;
 mod why;

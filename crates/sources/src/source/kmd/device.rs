@@ -40,24 +40,25 @@ const fn gauge(
     Gauge { metric, file, scale, range }
 }
 
-/// hwmon: m°C, mV, mA, µW, RPM.
+/// hwmon: m°C, mV, mA, µW, RPM. A limit of 0, and no voltage at all, are answers of firmware that has no such value.
 const HWMON: [Gauge; 9] = [
     gauge(Metric::AsicTemperature, "temp1_input", 1e3, -60.0..=200.0),
-    gauge(Metric::AsicTemperatureLimit, "temp1_max", 1e3, -60.0..=200.0),
+    gauge(Metric::AsicTemperatureLimit, "temp1_max", 1e3, 1.0..=200.0),
     gauge(Metric::Power, "power1_input", 1e6, 0.0..=2_000.0),
-    gauge(Metric::PowerLimit, "power1_max", 1e6, 0.0..=2_000.0),
+    gauge(Metric::PowerLimit, "power1_max", 1e6, 1.0..=2_000.0),
     gauge(Metric::Current, "curr1_input", 1e3, 0.0..=4_000.0),
-    gauge(Metric::CurrentLimit, "curr1_max", 1e3, 0.0..=4_000.0),
-    gauge(Metric::Voltage, "in0_input", 1e3, 0.0..=20.0),
-    gauge(Metric::VoltageLimit, "in0_max", 1e3, 0.0..=20.0),
+    gauge(Metric::CurrentLimit, "curr1_max", 1e3, 1.0..=4_000.0),
+    gauge(Metric::Voltage, "in0_input", 1e3, 0.001..=20.0),
+    gauge(Metric::VoltageLimit, "in0_max", 1e3, 0.001..=20.0),
     gauge(Metric::Fan, "fan1_input", 1.0, 0.0..=100_000.0),
 ];
 
-/// The driver's own files: MHz and counts of 32 bits.
+/// The driver's own files: MHz and counts of 32 bits. A clock of 0 is the answer of a table that has no such entry, as
+/// tt-kmd 2.0 and 2.1 find it in newer firmware.
 const ATTRIBUTES: [Gauge; 5] = [
-    gauge(Metric::AiClock, "tt_aiclk", 1.0, 0.0..=10_000.0),
-    gauge(Metric::AxiClock, "tt_axiclk", 1.0, 0.0..=10_000.0),
-    gauge(Metric::ArcClock, "tt_arcclk", 1.0, 0.0..=10_000.0),
+    gauge(Metric::AiClock, "tt_aiclk", 1.0, 1.0..=10_000.0),
+    gauge(Metric::AxiClock, "tt_axiclk", 1.0, 1.0..=10_000.0),
+    gauge(Metric::ArcClock, "tt_arcclk", 1.0, 1.0..=10_000.0),
     gauge(Metric::Heartbeat, "tt_heartbeat", 1.0, 0.0..=4_294_967_294.0),
     gauge(Metric::ThermalTrips, "tt_therm_trip_count", 1.0, 0.0..=4_294_967_294.0),
 ];
@@ -134,12 +135,21 @@ pub(super) struct Reader<'a> {
     files: &'a Files,
     /// True if the chip answers reads with all ones, as one in reset or with a dead link does.
     answers_ones: bool,
+    /// True if such a chip has no attribute and no sensor either: in a capture of a chip in reset these files are not
+    /// there, because the driver answered that they have no data.
+    is_silent: bool,
     vanished: Option<Missing>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(root: &'a Root, files: &'a Files) -> Self {
-        Self { root, files, answers_ones: answers_ones(files), vanished: None }
+        let answers_ones = answers_ones(files);
+        let is_absent =
+            |folder, name: &str| files.bytes(folder, name).is_err_and(|error| error.is_absent());
+        let is_silent = answers_ones
+            && is_absent(FolderKind::Attributes, "tt_aiclk")
+            && is_absent(FolderKind::Hwmon, "temp1_input");
+        Self { root, files, answers_ones, is_silent, vanished: None }
     }
 
     /// The ASIC id: all zeros or ones is the answer of a chip without firmware.
@@ -201,7 +211,10 @@ impl<'a> Reader<'a> {
 
     fn note<T>(&mut self, result: Result<T, RootError>) -> Field<T> {
         result.map_err(|error| {
-            let missing = error.missing();
+            let missing = match error.is_absent() && self.is_silent {
+                true => ones(error.path.rsplit('/').next().unwrap_or_default()),
+                false => error.missing(),
+            };
             if error.is_vanished() {
                 self.vanished.get_or_insert_with(|| missing.clone());
             }
@@ -230,6 +243,12 @@ impl<'a> Reader<'a> {
         match text.as_str() {
             _ if self.answers_ones || is_version_of_ones(&text) => Err(ones(name)),
             "" => Err(Missing::failed(format!("{name} is empty"))),
+            "unknown" => {
+                Err(Missing::failed(format!("{name}: the driver does not know the board")))
+            }
+            _ if is_version_of_zeros(&text) => {
+                Err(Missing::failed(format!("{name}: the firmware reports no version ({text})")))
+            }
             _ => Ok(text),
         }
     }
@@ -277,6 +296,12 @@ impl<'a> Reader<'a> {
         let value = if is_below_zero { value - 65_536.0 } else { value };
         if gauge.range.contains(&value) {
             Ok(value)
+        } else if value == 0.0 {
+            Err(Missing::failed(format!(
+                "{}: 0 {} is no reading: the driver does not know the firmware's table",
+                gauge.file,
+                gauge.metric.unit()
+            )))
         } else {
             Err(Missing::failed(format!(
                 "{}: {value} {} is out of range",
@@ -354,6 +379,11 @@ fn answers_ones(files: &Files) -> bool {
 /// True for a version of which every field has all bits set: `255.255.255.255`, or `255.15.4095` of Ethernet firmware.
 fn is_version_of_ones(text: &str) -> bool {
     matches!(text, "255.255.255.255" | "255.15.4095")
+}
+
+/// True for a version of which every field is 0: the firmware's table has no such entry.
+fn is_version_of_zeros(text: &str) -> bool {
+    text.contains('.') && text.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 /// `16.0 GT/s PCIe` as 16.0.

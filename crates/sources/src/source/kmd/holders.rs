@@ -19,12 +19,12 @@ pub(super) const MAX_PIDS_BYTES: usize = 1 << 20;
 
 /// Version of tt-kmd. Orders as releases do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct DriverVersion([u32; 3]);
+pub struct DriverVersion([u32; 3]);
 
 impl DriverVersion {
     /// Parses `2.10.0` or `2.10.1-pre`. An unknown version counts as the newest: released lists are read as they are.
     #[must_use]
-    pub(crate) fn of(text: Option<&str>) -> Self {
+    pub fn of(text: Option<&str>) -> Self {
         let Some(text) = text else { return Self([u32::MAX; 3]) };
         let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         Self(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
@@ -32,7 +32,7 @@ impl DriverVersion {
 
     /// True if the list of owners has numbers of the reader's pid namespace (2.7.0 and newer).
     #[must_use]
-    pub(crate) fn lists_owners(self) -> bool {
+    pub fn lists_owners(self) -> bool {
         self >= Self([2, 7, 0])
     }
 }

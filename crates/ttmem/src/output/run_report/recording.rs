@@ -168,10 +168,12 @@ fn draw_events(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
         0 => String::new(),
         more => format!("{more} more of these; "),
     };
-    let all = format!(
-        "{more}{} events in all; ttmem replay --events {} lists them",
-        recording.events_of, recording.file
-    );
+    let (events, them) = match recording.events_of {
+        1 => ("1 event".to_owned(), "it"),
+        count => (format!("{count} events"), "them"),
+    };
+    let all =
+        format!("{more}{events} in all; ttmem replay --events {} lists {them}", recording.file);
     text(sheet, Role::Quiet, 0, &all);
 }
 

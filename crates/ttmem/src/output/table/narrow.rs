@@ -56,7 +56,7 @@ pub(super) fn draw(
         draw_process(sheet, row, legend);
     }
     if rows.is_empty() {
-        for line in crate::output::text::wrap(processes::NONE, sheet.page().width) {
+        for line in crate::output::text::wrap(processes::none(snapshot), sheet.page().width) {
             flow(sheet, 0, &[(Role::Quiet, line)]);
         }
     }

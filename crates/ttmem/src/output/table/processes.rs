@@ -1,6 +1,6 @@
 //! The processes: the rows, whatever the layout, and the framed table of them.
 
-use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
+use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
 
 use super::legend::Legend;
 use super::sides;
@@ -12,8 +12,15 @@ use crate::output::page::{Page, Role};
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::text::{legible, width};
 
-/// The text if there is no process.
-pub(super) const NONE: &str = "No process holds device memory or a device";
+/// Returns the text if there is no process.
+pub(super) fn none(snapshot: &Snapshot) -> &'static str {
+    let is_unknown =
+        |chip: &Chip| chip.bdf.is_some() && chip.owners.outside_namespace.value().is_none();
+    match snapshot.chips.iter().any(is_unknown) {
+        true => "No process is known to hold device memory or a device",
+        false => "No process holds device memory or a device",
+    }
+}
 
 /// The memory of a process on one chip, or on all of its chips together.
 pub(super) struct ProcessRow<'a> {
@@ -105,7 +112,7 @@ pub(super) fn draw(
     let rows = rows(snapshot, is_together);
     if rows.is_empty() {
         let mut line = sheet.start_row();
-        line.push(Role::Quiet, NONE, sides[1] - 1);
+        line.push(Role::Quiet, none(snapshot), sides[1] - 1);
         line.rule_at(sides[1]);
         sheet.end(line);
     } else {
