@@ -3,6 +3,7 @@
 
 mod failures;
 mod held;
+mod host_memory;
 mod ops;
 mod past;
 mod peaks;
@@ -19,6 +20,7 @@ use ttmem_model::{Kind, Timestamp};
 use ttmem_segment::{AgentState, Segment};
 
 use crate::explain::Explanation;
+pub use host_memory::{HostMemory, HostPeak, KILLED, KillCause, LockedLimit};
 pub use ops::{OpUse, op_uses};
 pub use past::past_buffers;
 pub use programs::{
@@ -38,7 +40,8 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 /// - 1.0: the first.
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 /// - 1.2: of a process `programs`.
-/// - 1.3: `uncounted`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of programs `unknown_reason`.
+/// - 1.3: `uncounted` and `host_memory`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of
+///   programs `unknown_reason`.
 pub(crate) const VERSION: &str = "1.3";
 
 /// The report of the processes of one command.
@@ -54,6 +57,9 @@ pub struct RunReport {
     pub exit_code: Option<i32>,
     /// Microseconds that it took. `None` if it is not known.
     pub duration_us: Option<u64>,
+    /// Memory of the host during the run. `None` if it was not observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_memory: Option<HostMemory>,
     /// The processes that used TT-Metal, in the order in which they began.
     pub processes: Vec<ProcessReport>,
     /// The processes that used TT-Metal where the agent did not see it.
@@ -330,6 +336,7 @@ impl RunReport {
             command: String::new(),
             exit_code: None,
             duration_us: None,
+            host_memory: None,
             processes,
             uncounted: Vec::new(),
             recordings: Vec::new(),

@@ -3,6 +3,7 @@
 //! The command is a child in the same process group, with the same terminal and streams.
 
 pub(super) mod command;
+mod host_memory;
 mod inherited;
 pub(super) mod library;
 mod limit;
@@ -10,6 +11,7 @@ mod observer;
 mod reaper;
 mod segments;
 mod signals;
+mod usage;
 
 use std::cell::OnceCell;
 use std::io::{self, Write as _};
@@ -40,6 +42,7 @@ use crate::units::Limit;
 /// If the agent library is missing, or the report cannot be written after a command that went well.
 pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let began = Instant::now();
+    let before = host_memory::Before::read();
     let command = match Running::start(&args.command)? {
         Ok(command) => command,
         Err(code) => return Ok(ExitCode::from(code)),
@@ -47,13 +50,18 @@ pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let is_counted = args.report_target().is_some() || !args.limit.is_empty();
     let observer = is_counted.then(Observer::start).flatten();
     let (Ended { code, mut found }, ()) = command.wait(|_code| ())?;
-    let Observed { uncounted: uncounted_processes, found: contained } =
-        observer.map(Observer::finish).unwrap_or_default();
+    let observed = observer.map(Observer::finish);
+    let host_memory = observed
+        .as_ref()
+        .map(|observed| before.finish(code, observed.largest.clone(), &observed.pids));
+    let Observed { uncounted: uncounted_processes, found: contained, .. } =
+        observed.unwrap_or_default();
     found.extend(contained);
     let report = RunReport {
         command: shown(&args.command),
         exit_code: Some(code),
         duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
+        host_memory,
         uncounted: uncounted_processes,
         ..report_of(&found, args)
     };

@@ -1,6 +1,7 @@
 //! The report of a run, for people.
 
 mod failures;
+mod host_memory;
 mod programs;
 mod recording;
 mod tables;
@@ -23,6 +24,9 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
     let mut sheet = Sheet::new(&page);
     if !report.command.is_empty() {
         draw_command(&mut sheet, report);
+    }
+    if let Some(memory) = &report.host_memory {
+        host_memory::draw(&mut sheet, memory, report.exit_code);
     }
     for (index, recording) in report.recordings.iter().enumerate() {
         if index > 0 {

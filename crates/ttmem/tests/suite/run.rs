@@ -44,6 +44,28 @@ fn the_exit_code_is_the_commands() {
 }
 
 #[test]
+fn exit_code_137_is_explained_with_the_memory_of_the_host() {
+    let output = sh(&["--report"], "sleep 0.3; kill -KILL $$").output().unwrap();
+    assert_eq!(output.status.code(), Some(137));
+    let text = error(&output).replace('\n', " ");
+    for part in ["Exit code 137 is SIGKILL", "OOM", "(VmHWM)", "the host has ", "locked memory "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!error(&sh(&["--report"], "exit 0").output().unwrap()).contains("VmHWM"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let option = format!("--report={}", file.display());
+    sh(&[&option], "dd if=/dev/zero of=/dev/null bs=64M count=1 2> /dev/null; exit 3")
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let memory = &report["host_memory"];
+    assert!(memory["peak_bytes"].as_u64().unwrap() > 64 << 20, "{memory}");
+    assert!(memory["total_bytes"].as_u64() > memory["peak_bytes"].as_u64(), "{memory}");
+    assert_eq!(memory["cause"], Value::Null);
+}
+
+#[test]
 fn the_streams_are_the_commands() {
     let mut child =
         run(&["cat", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use ttmem_analysis::run_report::Uncounted;
+use ttmem_analysis::run_report::{HostPeak, Uncounted};
 use ttmem_model::Pid;
 use ttmem_root::Root;
 use ttmem_segment::layout::HEADER_BYTES;
@@ -20,10 +20,13 @@ use ttmem_segment::{Identity, Off, OffStep, Reader, parse_file_name};
 use ttmem_sources::source::process::runs_since;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
+use super::host_memory::kib;
 use super::segments::{Found, TOKEN, open};
 
 /// The time from one look to the next.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// The time to the first look, which a short command needs, too. It is doubled up to [`INTERVAL`].
+const FIRST: Duration = Duration::from_millis(15);
 /// The most processes that are looked at.
 const MAX_PROCESSES: usize = 1024;
 /// What was observed until the command ended.
@@ -33,6 +36,10 @@ pub(super) struct Observed {
     pub(super) uncounted: Vec<Uncounted>,
     /// Segments in containers with a `/dev/shm` of their own.
     pub(super) found: Vec<Found>,
+    /// The process with the most host memory.
+    pub(super) largest: Option<HostPeak>,
+    /// The processes of the command.
+    pub(super) pids: BTreeSet<u32>,
 }
 
 /// A thread that looks at the processes of the command.
@@ -55,14 +62,21 @@ impl Observer {
         let looks = self.thread.join().unwrap_or_default();
         let uncounted =
             looks.unseen.into_iter().map(|(pid, (name, reason))| Uncounted { pid, name, reason });
-        Observed { uncounted: uncounted.collect(), found: looks.segments.into_values().collect() }
+        Observed {
+            uncounted: uncounted.collect(),
+            found: looks.segments.into_values().collect(),
+            largest: looks.largest,
+            pids: looks.pids,
+        }
     }
 }
 
 fn watch(stop: &PipeReader) -> Looks {
     let mut looks = Looks::default();
-    let timeout = Timespec { tv_sec: 0, tv_nsec: INTERVAL.subsec_nanos().into() };
+    let mut interval = FIRST;
     loop {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: interval.subsec_nanos().into() };
+        interval = INTERVAL.min(interval * 2);
         let mut waiting = [PollFd::new(stop, PollFlags::IN)];
         let polled = poll(&mut waiting, Some(&timeout));
         if polled.is_err() || !waiting[0].revents().is_empty() {
@@ -79,11 +93,16 @@ struct Looks {
     unseen: BTreeMap<u32, (String, String)>,
     /// Segments in containers, by device and inode.
     segments: BTreeMap<(u64, u64), Found>,
+    /// The process with the most host memory.
+    largest: Option<HostPeak>,
+    /// The processes that were seen.
+    pids: BTreeSet<u32>,
 }
 
 impl Looks {
     fn look(&mut self) {
         for pid in descendants(std::process::id()) {
+            self.take_memory(pid);
             let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else { continue };
             let maps = Maps::of(&String::from_utf8_lossy(&maps));
             let shared = format!("/proc/{pid}/root{SHARED_MEMORY}");
@@ -100,6 +119,20 @@ impl Looks {
                     self.unseen.remove(&pid);
                 }
             }
+        }
+    }
+
+    /// Keeps the peak of host memory of a process if it is the highest so far.
+    fn take_memory(&mut self, pid: u32) {
+        if self.pids.len() < MAX_PROCESSES {
+            self.pids.insert(pid);
+        }
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let Some(bytes) = kib(&status, "VmHWM:") else { return };
+        if self.largest.as_ref().is_none_or(|largest| largest.bytes < bytes) {
+            let name = status.lines().find_map(|line| line.strip_prefix("Name:"));
+            let name = name.unwrap_or_default().trim().to_owned();
+            self.largest = Some(HostPeak { pid, name, bytes });
         }
     }
 
