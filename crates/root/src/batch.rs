@@ -1,7 +1,7 @@
 //! Batches of short files, and the frames that carry them to a reader process and back.
 //!
-//! A frame is a little-endian `u32` length and that many bytes. A request is one frame; its answer is one frame for
-//! each folder, sent as soon as the folder is read, so that a folder that blocks does not hold back those before it.
+//! A frame is a little-endian `u32` length and that many bytes. A batch of requests is one frame; its answer is one frame
+//! for each folder, in the order of [`steps`].
 
 use rustix::io::Errno;
 use ttmem_model::Timestamp;
@@ -9,7 +9,7 @@ use ttmem_model::Timestamp;
 use super::clock::Clock;
 use super::{PAGE, Root};
 
-/// Longest frame that is accepted, in bytes. A request for one device takes 1 KiB, its longest answer 1 MiB.
+/// Longest frame that is accepted, in bytes. The requests for 32 devices take 32 KiB, the longest answer 1 MiB.
 pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
 
 /// Files of one directory that are read together.
@@ -46,15 +46,30 @@ impl FolderRequest<'_> {
     }
 }
 
-/// Encodes a request as a frame.
-pub(crate) fn encode_request(folders: &[FolderRequest<'_>]) -> Vec<u8> {
+/// Returns the order in which the folders of several requests are read, as indexes of a request and of its folder. The
+/// first folder of each comes first, because it answers without the lock that others wait for.
+pub(crate) fn steps(folders: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+    let counts: Vec<usize> = folders.collect();
+    let first = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let first = first.map(|(request, _)| (request, 0));
+    let others = counts.iter().enumerate();
+    let others =
+        others.flat_map(|(request, count)| (1..*count).map(move |folder| (request, folder)));
+    first.chain(others).collect()
+}
+
+/// Encodes a batch of requests as a frame.
+pub(crate) fn encode_requests(requests: &[&[FolderRequest<'_>]]) -> Vec<u8> {
     let mut frame = Frame::new();
-    frame.count(folders.len());
-    for folder in folders {
-        frame.size(folder.limit);
-        frame.text(&folder.path);
-        frame.count(folder.names.len());
-        folder.names.iter().for_each(|name| frame.text(name));
+    frame.count(requests.len());
+    for folders in requests {
+        frame.count(folders.len());
+        for folder in *folders {
+            frame.size(folder.limit);
+            frame.text(&folder.path);
+            frame.count(folder.names.len());
+            folder.names.iter().for_each(|name| frame.text(name));
+        }
     }
     frame.finish()
 }
@@ -76,12 +91,16 @@ pub(crate) fn encode_answer(answer: &FolderAnswer) -> Vec<u8> {
     frame.finish()
 }
 
-/// Decodes the content of a request frame; `None` if it is not one.
-pub(crate) fn decode_request(content: &[u8]) -> Option<Vec<FolderRequest<'_>>> {
+/// Decodes the content of a frame of requests; `None` if it is not one.
+pub(crate) fn decode_requests(content: &[u8]) -> Option<Vec<Vec<FolderRequest<'_>>>> {
     let mut parser = Parser(content);
     let count = parser.count()?;
-    let folders = (0..count).map(|_| parser.folder()).collect::<Option<Vec<_>>>()?;
-    parser.0.is_empty().then_some(folders)
+    let request = |_| {
+        let count = parser.count()?;
+        (0..count).map(|_| parser.folder()).collect::<Option<Vec<_>>>()
+    };
+    let requests = (0..count).map(request).collect::<Option<Vec<_>>>()?;
+    parser.0.is_empty().then_some(requests)
 }
 
 /// Decodes the content of an answer frame; `None` if it is not one.
@@ -109,6 +128,19 @@ pub(crate) fn take_frame(received: &mut Vec<u8>) -> Result<Option<Vec<u8>>, Errn
     let content = received.get(4..4 + length).unwrap_or_default().to_vec();
     received.drain(..4 + length);
     Ok(Some(content))
+}
+
+/// Decodes bytes as frames of both kinds; for the fuzzer, which starts no reader. Returns how many frames were understood.
+#[doc(hidden)]
+#[must_use]
+pub fn understand(bytes: &[u8]) -> usize {
+    let mut received = bytes.to_vec();
+    let mut understood = 0;
+    while let Ok(Some(content)) = take_frame(&mut received) {
+        understood += usize::from(decode_requests(&content).is_some());
+        understood += usize::from(decode_answer(&content).is_some());
+    }
+    understood
 }
 
 /// A frame under construction.
@@ -199,11 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_read_back() {
-        let mut bytes = encode_request(&request());
+    fn requests_are_read_back() {
+        let mut bytes = encode_requests(&[&request(), &[]]);
         bytes.extend([1, 2]);
         let content = take_frame(&mut bytes).unwrap().unwrap();
-        assert_eq!(decode_request(&content).unwrap(), request());
+        assert_eq!(decode_requests(&content).unwrap(), [request(), vec![]]);
         assert_eq!(bytes, [1, 2]);
         assert_eq!(take_frame(&mut bytes), Ok(None));
     }
@@ -222,12 +254,20 @@ mod tests {
 
     #[test]
     fn cut_and_overlong_frames_are_refused() {
-        let bytes = encode_request(&request());
+        let bytes = encode_requests(&[&request()]);
         for length in 4..bytes.len() {
-            assert_eq!(decode_request(&bytes[4..length]), None);
+            assert_eq!(decode_requests(&bytes[4..length]), None);
             assert_eq!(take_frame(&mut bytes[..length].to_vec()), Ok(None));
         }
         assert_eq!(take_frame(&mut vec![0xff; 9]), Err(Errno::MSGSIZE));
         assert_eq!(decode_answer(&[0xff; 40]), None);
+        assert_eq!(understand(&[0xff; 40]), 0);
+        assert!(understand(&bytes) > 0);
+    }
+
+    #[test]
+    fn the_first_folder_of_each_request_comes_first() {
+        let order = steps([2, 0, 1, 3].into_iter());
+        assert_eq!(order, [(0, 0), (2, 0), (3, 0), (0, 1), (3, 1), (3, 2)]);
     }
 }

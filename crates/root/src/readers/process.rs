@@ -1,20 +1,22 @@
 //! One reader process, from both sides.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::Root;
 use crate::batch::{
-    FolderAnswer, FolderRequest, MAX_FRAME_BYTES, decode_answer, decode_request, encode_answer,
-    encode_request, take_frame,
+    FolderAnswer, FolderRequest, MAX_FRAME_BYTES, decode_answer, decode_requests, encode_answer,
+    encode_requests, steps, take_frame,
 };
 use crate::clock::Clock;
 
@@ -28,7 +30,8 @@ const PIPE_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    requests: ChildStdin,
+    /// `None` once it is given nothing more to read.
+    requests: Option<ChildStdin>,
     answers: ChildStdout,
     received: Vec<u8>,
     has_greeted: bool,
@@ -52,12 +55,29 @@ impl Process {
         };
         let flags = fcntl_getfl(&answers)?;
         fcntl_setfl(&answers, flags | OFlags::NONBLOCK)?;
-        Ok(Self { child, requests, answers, received: Vec::new(), has_greeted: false })
+        Ok(Self {
+            child,
+            requests: Some(requests),
+            answers,
+            received: Vec::new(),
+            has_greeted: false,
+        })
     }
 
-    /// Sends a request. It is far smaller than a pipe's buffer, so that this does not wait.
-    pub(super) fn ask(&mut self, folders: &[FolderRequest<'_>]) -> io::Result<()> {
-        self.requests.write_all(&encode_request(folders))
+    /// Sends requests. An idle reader takes them at once, so that this does not wait.
+    pub(super) fn ask(&mut self, requests: &[&[FolderRequest<'_>]]) -> io::Result<()> {
+        let pipe = self.requests.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        pipe.write_all(&encode_requests(requests))
+    }
+
+    /// Lets it end after the request that it works on.
+    pub(super) fn dismiss(&mut self) {
+        self.requests = None;
+    }
+
+    /// True if it can be asked again.
+    pub(super) fn is_open(&self) -> bool {
+        self.requests.is_some()
     }
 
     /// The pipe that answers come through.
@@ -129,18 +149,17 @@ impl Drop for Process {
 /// # Errors
 /// If standard input has something else than requests, or an answer cannot be written.
 pub fn serve(root: &Root) -> io::Result<()> {
-    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    // Without the buffers of the standard library: each write is one call, each read what there is.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     output.write_all(&GREETING)?;
-    output.flush()?;
     let mut received = Vec::new();
     let mut piece = vec![0; PIPE_BYTES];
     loop {
         while let Some(content) = take_frame(&mut received)? {
-            let folders = decode_request(&content).ok_or(io::ErrorKind::InvalidData)?;
-            for folder in folders {
-                let answer = folder.read(root, Clock::System);
-                output.write_all(&encode_answer(&answer))?;
-                output.flush()?;
+            let requests = decode_requests(&content).ok_or(io::ErrorKind::InvalidData)?;
+            if !answer(root, &requests, &input, &mut output)? {
+                return Ok(());
             }
         }
         match input.read(&mut piece) {
@@ -150,4 +169,46 @@ pub fn serve(root: &Root) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Time after which a reader asks whether its answers are still wanted, in microseconds.
+const SLOW_MICROS: u64 = 5_000;
+
+/// Answers requests: the first folders of all, then request by request. Returns false if the rest is not wanted
+/// any more: other readers have it, because this one was blocked.
+fn answer(
+    root: &Root,
+    requests: &[Vec<FolderRequest<'_>>],
+    input: &impl AsFd,
+    output: &mut impl io::Write,
+) -> io::Result<bool> {
+    let order = steps(requests.iter().map(Vec::len));
+    let mut frames = Vec::new();
+    let mut watch = Clock::System.start();
+    for (request, index) in order {
+        let folders = requests.get(request).map(Vec::as_slice).unwrap_or_default();
+        let Some(folder) = folders.get(index) else { continue };
+        frames.extend(encode_answer(&folder.read(root, Clock::System)));
+        let left = folders.len() - index - 1;
+        let is_slow = watch.micros() > SLOW_MICROS;
+        // The last folder waits for a lock of its own, and must not hold back the others.
+        if !is_slow && index > 0 && left > 1 {
+            continue;
+        }
+        output.write_all(&frames)?;
+        frames.clear();
+        if is_slow && (index == 0 || left == 0) && is_dismissed(input)? {
+            return Ok(false);
+        }
+        watch = Clock::System.start();
+    }
+    Ok(true)
+}
+
+/// True if nothing can come through the input any more.
+fn is_dismissed(input: &impl AsFd) -> io::Result<bool> {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut watched = [PollFd::new(input, PollFlags::empty())];
+    poll(&mut watched, Some(&at_once))?;
+    Ok(watched.iter().any(|watched| watched.revents().contains(PollFlags::HUP)))
 }

@@ -87,6 +87,10 @@ impl KmdSource {
         let watch = clock.start();
         let version = root.read_text("/sys/module/tenstorrent/version").ok();
         self.version.clone_from(&version);
+        if version.is_some() {
+            // It starts while the devices are found.
+            self.readers.prepare();
+        }
         let (status, detail, devices) = match device_paths(root) {
             Ok(paths) => {
                 let devices = self.read_devices(root, paths, clock);
