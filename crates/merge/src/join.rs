@@ -59,7 +59,7 @@ impl<'a> Joined<'a> {
         regions::add_unmatched(facts, &mut chips);
         let segment_owners = agent::owners(facts);
         agent::join(facts, &segment_owners, &owners, &mut chips);
-        l1::join(facts, &owners, &mut chips);
+        l1::join(facts, &owners, &segment_owners, &mut chips);
         chip::name(facts, &mut chips);
         Self { facts, chips, owners, segment_owners }
     }

@@ -171,7 +171,9 @@ impl Collector {
         let mut devices = kmd.devices;
         let watch = clock.start();
         let holders = holders(&devices);
-        let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces(root, &holders));
+        let pids = process::pids(root);
+        let namespaces = namespaces(root, &holders, &pids);
+        let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces);
         let memory = SharedMemory::list(root, &namespaces);
         let upstream = Upstream::read(root, clock, &memory);
         excess.extend(upstream.excess().iter().cloned());
@@ -215,7 +217,7 @@ impl Collector {
             l1: l1.chips,
             processes: processes_found,
             excess,
-            processes_hidden: process::are_hidden(root) || process::pids(root).is_empty(),
+            processes_hidden: pids.is_empty() || process::are_hidden(root),
             processes_outside: process::is_in_inner_namespace(root),
         };
         if root.has_owners() {
@@ -232,10 +234,9 @@ fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
 
 /// One process of each mount namespace other than ours that may have a `/dev/shm` of its own: those of the owners,
 /// and every other that we may look into, since a simulated chip has no device that would name its owner.
-fn namespaces(root: &Root, holders: &BTreeSet<Pid>) -> Vec<Pid> {
+fn namespaces(root: &Root, holders: &BTreeSet<Pid>, all: &[Pid]) -> Vec<Pid> {
     let mut seen: BTreeSet<String> = process::own_mount_namespace(root).into_iter().collect();
     let known_own = !seen.is_empty();
-    let all = process::pids(root);
     let others = all.iter().filter(|pid| !holders.contains(pid));
     let mut found = Vec::new();
     for pid in holders.iter().chain(others) {

@@ -6,8 +6,6 @@ pub mod image;
 pub mod kmd;
 pub mod simulator;
 
-use std::time::Duration;
-
 use ttmem_model::Arch;
 use ttmem_model::l1::Coordinate;
 
@@ -38,9 +36,6 @@ pub trait L1Port {
     /// # Errors
     /// If the core cannot be asked or the bytes are not all there. The buffer then holds anything.
     fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError>;
-
-    /// Limits the time that all further reads may take together. A port that never waits ignores it.
-    fn limit_time(&mut self, _limit: Duration) {}
 
     /// The gap in bytes up to which one read is cheaper than two. A port that pays for each call, as a
     /// socket does, keeps the default; one that pays for each word, as a window over PCIe does, returns less.

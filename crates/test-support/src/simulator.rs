@@ -61,6 +61,7 @@ pub struct Server {
     path: PathBuf,
     log: Arc<Mutex<Vec<Request>>>,
     stopping: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -75,7 +76,13 @@ impl Server {
         let socket = UnixListener::bind(&path).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
-        let session = Session { chip: Arc::new(chip), behaviour, log: Arc::clone(&log) };
+        let held = Arc::new(AtomicBool::new(false));
+        let session = Session {
+            chip: Arc::new(chip),
+            behaviour,
+            log: Arc::clone(&log),
+            held: Arc::clone(&held),
+        };
         let stop = Arc::clone(&stopping);
         let listener = std::thread::spawn(move || {
             for connection in socket.incoming() {
@@ -86,7 +93,7 @@ impl Server {
                 std::thread::spawn(move || session.serve(&connection.unwrap()));
             }
         });
-        Self { directory, path, log, stopping, listener: Some(listener) }
+        Self { directory, path, log, stopping, held, listener: Some(listener) }
     }
 
     /// Returns the socket.
@@ -101,6 +108,11 @@ impl Server {
         self.directory.path()
     }
 
+    /// Lets requests wait, as while the simulator runs an op, or answers them.
+    pub fn hold(&self, is_held: bool) {
+        self.held.store(is_held, Ordering::Relaxed);
+    }
+
     /// Returns every request so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
@@ -111,6 +123,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.hold(false);
         // Wakes the listener.
         drop(UnixStream::connect(&self.path));
         if let Some(listener) = self.listener.take() {
@@ -124,6 +137,7 @@ struct Session {
     chip: Arc<Chip>,
     behaviour: Behaviour,
     log: Arc<Mutex<Vec<Request>>>,
+    held: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -137,6 +151,9 @@ impl Session {
             }
             let request = Request::parse(&message).unwrap();
             self.log.lock().unwrap().push(request.clone());
+            while self.held.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
             let bad = match self.behaviour {
                 Behaviour::Good => None,
                 Behaviour::BadReads(bad) => (request.command == 0).then_some(bad),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -87,6 +88,31 @@ fn a_simulated_chip_has_the_names_of_its_owner_in_every_snapshot() {
     assert_eq!(chip["memory"]["kernels"]["system"]["value"], 48_096);
     let processes = snapshot["processes"].as_array().unwrap();
     assert!(processes.iter().any(|process| process["pid"] == std::process::id()));
+}
+
+/// A simulator that runs an op answers after seconds: the samples go on with the last values and ask nothing twice.
+#[test]
+fn samples_go_on_while_a_simulator_does_not_answer() {
+    let server = Server::start(Chip::load("wormhole/matmul"), Behaviour::Good);
+    let socket = server.path().to_str().unwrap();
+    let mut command = ttmem(&["l1", "--json", "-l", "100ms", "--simulator", socket]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let first = cores(&next());
+    server.hold(true);
+    let asked = server.requests().len();
+    for _ in 0..4 {
+        assert_eq!(cores(&next()), first);
+    }
+    assert!(server.requests().len() <= asked + 3, "a late request is not made again");
+    let asked = server.requests().len();
+    server.hold(false);
+    while server.requests().len() < asked + 100 {
+        assert_eq!(cores(&next()), first);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -167,6 +167,28 @@ impl Drop for Terminal {
     }
 }
 
+/// A FIFO in place of a driver's file blocks as the driver's lock does: no signal interrupts the read, so a thread of `top`
+/// that waited there would keep it from ending.
+#[test]
+fn a_device_that_blocks_holds_up_neither_the_view_nor_its_end() {
+    let Some(terminal) = Terminal::open("blocked", (160, 50)) else { return };
+    let (host, root) = (Host::galaxy(), terminal.folder.path().join("host"));
+    let device = host.device_directory(5);
+    host.into_tree().write_to(&root).unwrap();
+    let file = root.join(device.trim_start_matches('/')).join("tt_aiclk");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    terminal.run("--root host --no-server top -l 100ms");
+    terminal.wait_for("1000 MHz");
+    terminal.keys(&["7"]);
+    terminal.wait_for("timed out");
+    terminal.keys(&["q"]);
+    terminal.wait_for("ended with 0");
+    terminal.is_given_back();
+    // Lets the reader that is still blocked end.
+    drop(std::fs::OpenOptions::new().read(true).write(true).open(&file));
+}
+
 #[test]
 fn a_session_from_the_first_view_to_the_last() {
     let Some(terminal) = Terminal::open("session", (160, 50)) else { return };

@@ -1,21 +1,28 @@
 //! Which chip it is whose L1 was read.
 //!
-//! A device is its driver's. A simulated chip is the one whose region the simulating process writes under the same
-//! number; the simulator runs inside the workload. Any other is a chip of its own.
+//! A device is its driver's. A simulated chip is the one whose region, or agent, the simulating process writes under the
+//! same number; the simulator runs inside the workload. Any other is a chip of its own.
 
 use ttmem_model::Pid;
 use ttmem_model::facts::{Facts, L1Facts, L1Place};
 
 use super::chip::{JoinedChip, Origin};
 use super::owner::Writer;
+use crate::agent::{AgentLink, device_number};
 
 /// Gives every chip its L1, and every L1 a chip. Regions must be joined already.
-pub(super) fn join(facts: &Facts, owners: &[Vec<Writer>], chips: &mut Vec<JoinedChip>) {
+pub(super) fn join(
+    facts: &Facts,
+    owners: &[Vec<Writer>],
+    segment_owners: &[Writer],
+    chips: &mut Vec<JoinedChip>,
+) {
     for (place, l1) in facts.l1.iter().enumerate() {
         let own = match l1.place {
             L1Place::Device(number) => of_device(facts, chips, number),
             L1Place::Simulated { chip, owner: Some(pid) } => {
                 of_process(facts, owners, chips, chip, pid)
+                    .or_else(|| of_agent(facts, segment_owners, chips, chip, pid))
             }
             L1Place::Simulated { owner: None, .. } | L1Place::Captured(_) => None,
         };
@@ -66,6 +73,26 @@ fn of_process(
         chip.origin == Origin::Unmatched
             && chip.l1.is_none()
             && chip.regions.iter().any(|link| holds(link.region))
+    };
+    let mut found = (0..chips.len()).filter(|place| chips.get(*place).is_some_and(is_it));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+/// The chip without a device that the agent of the process has under this number; none if several are.
+fn of_agent(
+    facts: &Facts,
+    segment_owners: &[Writer],
+    chips: &[JoinedChip],
+    number: u32,
+    pid: Pid,
+) -> Option<usize> {
+    let is_its = |link: &AgentLink| {
+        let owner = segment_owners.get(link.segment).and_then(Writer::live);
+        owner == Some(pid) && device_number(facts, *link) == Some(number)
+    };
+    let is_it = |chip: &JoinedChip| {
+        chip.origin == Origin::Unmatched && chip.l1.is_none() && chip.agents.iter().any(is_its)
     };
     let mut found = (0..chips.len()).filter(|place| chips.get(*place).is_some_and(is_it));
     let first = found.next()?;

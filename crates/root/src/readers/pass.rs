@@ -14,7 +14,7 @@ use crate::batch::FolderAnswer;
 use crate::clock::{Clock, Stopwatch};
 
 /// Pause after answers came, so that several are taken in at once.
-const GATHER: Duration = Duration::from_micros(200);
+const GATHER: Duration = Duration::from_micros(500);
 
 /// What a pass read.
 #[derive(Debug, Default)]

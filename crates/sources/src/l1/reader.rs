@@ -91,6 +91,24 @@ impl Reader {
         Self::seated(&mut Counted::new(port), layout)
     }
 
+    /// Replaces the layout by another one of the same firmware. Where the cores are is read again only if the layouts have
+    /// that in different bytes.
+    ///
+    /// # Errors
+    /// If the port is broken.
+    pub fn with_other_layout(
+        self,
+        port: &mut dyn L1Port,
+        layout: Layout,
+    ) -> Result<Self, PortError> {
+        let place = |layout: &Layout| (layout.memory.mailbox, layout.mailbox.core_info);
+        if place(&self.layout) != place(&layout) {
+            let again = Self::with_layout(port, layout)?;
+            return Ok(Self { opening: self.opening.plus(again.opening), ..again });
+        }
+        Ok(Self { layout: ended_at(layout, &self.positions), ..self })
+    }
+
     fn seated(port: &mut Counted<'_>, layout: Layout) -> Result<Self, PortError> {
         let mut positions = Vec::new();
         for noc in port.port.chip().cores.clone() {
@@ -103,13 +121,7 @@ impl Reader {
                 Err(fault) => positions.push(CorePosition { noc, info: Err(fault) }),
             }
         }
-        let ring_end =
-            positions.iter().find_map(|position| Some(position.info.as_ref().ok()?.unreserved));
-        let layout = match ring_end {
-            Some(unreserved) => layout.with_ring_end(unreserved),
-            None => layout,
-        };
-        Ok(Self { layout, positions, opening: port.cost })
+        Ok(Self { layout: ended_at(layout, &positions), positions, opening: port.cost })
     }
 
     /// The layout.
@@ -153,6 +165,15 @@ impl Reader {
         let cores = self.positions.iter_mut().map(|position| position.read(layout, &mut port));
         let cores = cores.collect::<Result<_, _>>()?;
         Ok((cores, port.cost))
+    }
+}
+
+/// The layout with the end of the kernel configuration ring that the cores name.
+fn ended_at(layout: Layout, positions: &[CorePosition]) -> Layout {
+    let end = positions.iter().find_map(|position| Some(position.info.as_ref().ok()?.unreserved));
+    match end {
+        Some(unreserved) => layout.with_ring_end(unreserved),
+        None => layout,
     }
 }
 

@@ -125,17 +125,22 @@ pub struct SimulatorPort {
     broken: Option<SimulatorError>,
 }
 
-impl SimulatorPort {
-    /// Connects to a server's socket and asks which chip is behind it.
+/// A connection to a server that was asked nothing yet.
+#[derive(Debug)]
+pub struct Dialed {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Dialed {
+    /// Connects to a server's socket, without waiting for the server.
     ///
     /// # Errors
-    /// If nothing listens there, or the answer is late, wrong or of an unknown architecture.
-    pub fn connect(path: &Path, timeout: Duration) -> Result<Self, SimulatorError> {
-        let connection = Connection::open(path, timeout)
+    /// If nothing listens there, or its queue is full.
+    pub fn connect(path: &Path) -> Result<Self, SimulatorError> {
+        let connection = Connection::open(path, DEFAULT_TIMEOUT)
             .map_err(|errno| SimulatorError::Connect { path: path.to_owned(), errno })?;
-        let answer = exchange(&connection, Request::DeviceInfo, MAX_INFO_BYTES)?;
-        let chip = read_chip(path, &answer)?;
-        Ok(Self { chip, connection, requests: 1, broken: None })
+        Ok(Self { path: path.to_owned(), connection })
     }
 
     /// The process that serves the chip, as we see it: the one that runs the workload.
@@ -148,6 +153,34 @@ impl SimulatorPort {
     #[must_use]
     pub fn user(&self) -> Option<u32> {
         self.connection.user()
+    }
+}
+
+impl SimulatorPort {
+    /// Connects to a server's socket and asks which chip is behind it.
+    ///
+    /// # Errors
+    /// If nothing listens there, or the answer is late, wrong or of an unknown architecture.
+    pub fn connect(path: &Path, timeout: Duration) -> Result<Self, SimulatorError> {
+        Self::ask(Dialed::connect(path)?, timeout)
+    }
+
+    /// Asks which chip is behind a connection.
+    ///
+    /// # Errors
+    /// If the answer is late, wrong or of an unknown architecture.
+    pub fn ask(dialed: Dialed, timeout: Duration) -> Result<Self, SimulatorError> {
+        let Dialed { path, connection } = dialed;
+        let connection = connection.with_timeout(timeout);
+        let answer = exchange(&connection, Request::DeviceInfo, MAX_INFO_BYTES)?;
+        let chip = read_chip(&path, &answer)?;
+        Ok(Self { chip, connection, requests: 1, broken: None })
+    }
+
+    /// The process that serves the chip, as we see it: the one that runs the workload.
+    #[must_use]
+    pub fn owner(&self) -> Option<Pid> {
+        self.connection.owner()
     }
 
     /// Requests sent so far: one round trip each.
@@ -181,10 +214,6 @@ impl SimulatorPort {
 impl L1Port for SimulatorPort {
     fn chip(&self) -> &PortChip {
         &self.chip
-    }
-
-    fn limit_time(&mut self, limit: Duration) {
-        self.connection.limit_time(limit);
     }
 
     fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError> {

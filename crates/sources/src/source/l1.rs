@@ -8,11 +8,11 @@ mod device;
 mod firmware;
 mod late;
 mod simulated;
+mod simulators;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ttmem_model::facts::{
     Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts,
@@ -24,6 +24,7 @@ use ttmem_model::{MissingReason, Pid};
 
 use self::budget::Budgeted;
 use self::late::Late;
+use self::simulators::Simulators;
 use super::inspector;
 use crate::l1::{Cost, OpenError, Reader, names};
 use crate::port::image::{ImageError, ImagePort, SaveError};
@@ -48,21 +49,15 @@ pub struct L1Request {
 pub struct L1Source {
     request: L1Request,
     chips: Vec<OpenChip>,
+    simulators: Simulators,
     /// Simulated chips that could not be opened in this pass.
     refused: Vec<simulated::Refused>,
     /// Simulated chips that answered late.
     late: Late,
     /// What is not read because there are too many sockets.
     excess: Option<Excess>,
-    /// What is left of the time that simulated chips may take in this pass.
-    left: Duration,
     is_demo: bool,
 }
-
-/// The time that all simulated chips that were found may take in a pass.
-const FOUND_LIMIT: Duration = Duration::from_millis(100);
-/// The time that they may take where L1 is asked for.
-const ASKED_LIMIT: Duration = Duration::from_secs(2);
 
 /// The result of one pass over L1.
 #[derive(Debug, Default)]
@@ -83,11 +78,9 @@ pub struct Surroundings<'a> {
 /// A chip whose port stays open from one pass to the next.
 struct OpenChip {
     place: L1Place,
-    port: Box<dyn L1Port>,
+    port: Box<dyn L1Port + Send>,
     reader: Option<Reader>,
     kernels: Kernels,
-    /// True for a simulated chip whose socket the user names: it has as much time as it takes.
-    is_named: bool,
 }
 
 /// Where the names of a chip's kernels come from.
@@ -113,7 +106,7 @@ impl L1Source {
 
     /// False if no L1 will be read.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.request.devices || !self.chips.is_empty()
+        self.request.devices || !self.chips.is_empty() || !self.simulators.is_empty()
     }
 
     /// The chips of a capture.
@@ -139,22 +132,18 @@ impl L1Source {
     /// Opens simulated chips that are new here, and says which processes run them. `pids` is one process of each other
     /// mount namespace.
     ///
-    /// Without being asked, ttmem connects to its own user's sockets only, and all of them get [`FOUND_LIMIT`] a pass.
+    /// Without being asked, ttmem connects to its own user's sockets only.
     pub(crate) fn find(&mut self, root: &Root, clock: Clock, pids: &[Pid]) -> Vec<Pid> {
-        let watch = Clock::System.start();
         let is_asked = self.request.devices;
-        let limit = if is_asked { ASKED_LIMIT } else { FOUND_LIMIT };
         let pass = simulated::Pass {
             root,
             now: clock.now(),
             named: self.request.simulator.as_deref(),
             all_users: is_asked && rustix::process::geteuid().is_root(),
-            limit,
             pids,
         };
-        (self.refused, self.excess) = simulated::open(&pass, &mut self.chips, &mut self.late);
-        self.left = limit.saturating_sub(Duration::from_micros(watch.micros()));
-        self.chips.iter().flat_map(|chip| chip.kernels.pids()).copied().collect()
+        (self.refused, self.excess) = simulated::open(&pass, &mut self.simulators, &mut self.late);
+        self.simulators.owners().collect()
     }
 
     /// What the last pass did not read because there are too many sockets.
@@ -183,26 +172,16 @@ impl L1Source {
     }
 
     fn read_open_chips(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Vec<L1Facts> {
-        let watch = Clock::System.start();
-        let (mut read, mut kept) = (Vec::new(), Vec::new());
-        for mut chip in self.chips.drain(..) {
-            let is_simulated = matches!(chip.place, L1Place::Simulated { .. });
-            if is_simulated && !chip.is_named {
-                let spent = Duration::from_micros(watch.micros());
-                chip.port.limit_time(self.left.saturating_sub(spent));
+        let mut read: Vec<L1Facts> =
+            self.chips.iter_mut().map(|chip| chip.read(host, budget)).collect();
+        let simulated = self.simulators.read(host, budget, self.request.devices);
+        for (path, failed) in simulated.failed {
+            match failed {
+                Some(why) => self.late.note(&path, host.clock.now(), why),
+                None => self.late.forget(&path),
             }
-            let facts = chip.read(host, budget);
-            let path = Path::new(&facts.port);
-            match &facts.content {
-                Err(why) if is_simulated => self.late.note(path, host.clock.now(), why.clone()),
-                _ => {
-                    self.late.forget(path);
-                    kept.push(chip);
-                }
-            }
-            read.push(facts);
         }
-        self.chips = kept;
+        read.extend(simulated.facts);
         read
     }
 
@@ -221,8 +200,10 @@ impl L1Source {
             devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
             kernels.push(device::kernels(device).file(host));
         }
+        let mut simulated = self.simulators.give_back(places);
         let mut open: Vec<(&mut dyn L1Port, &mut Reader)> = Vec::new();
-        for chip in self.chips.iter_mut().filter(|chip| places.contains(&chip.place)) {
+        let kept = self.chips.iter_mut().filter(|chip| places.contains(&chip.place));
+        for chip in kept.chain(&mut simulated) {
             kernels.push(chip.kernels.file(host));
             if let OpenChip { port, reader: Some(reader), .. } = chip {
                 open.push((port.as_mut(), reader));
@@ -242,12 +223,12 @@ impl L1Source {
 }
 
 impl OpenChip {
-    fn new(place: L1Place, port: Box<dyn L1Port>, kernels: Kernels) -> Self {
-        Self { place, port, reader: None, kernels, is_named: false }
+    fn new(place: L1Place, port: Box<dyn L1Port + Send>, kernels: Kernels) -> Self {
+        Self { place, port, reader: None, kernels }
     }
 
     fn read(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> L1Facts {
-        let content = self.content(host, budget);
+        let content = self.content(host.root, host.clock, budget);
         L1Facts {
             place: self.place,
             port: self.port.chip().name.clone(),
@@ -259,14 +240,14 @@ impl OpenChip {
         }
     }
 
-    fn content(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Field<L1Content> {
-        let watch = host.clock.start();
+    fn content(&mut self, root: &Root, clock: Clock, budget: Option<u64>) -> Field<L1Content> {
+        let watch = clock.start();
         let mut port = Budgeted::new(self.port.as_mut(), budget);
         let (reader, opening) = match &mut self.reader {
             Some(reader) => (reader, Cost::default()),
             reader => {
                 let pids = self.kernels.pids();
-                let opened = firmware::open_reader(&mut port, host.root, pids);
+                let opened = firmware::open_reader(&mut port, root, pids);
                 let opened = opened.map_err(cannot_open)?;
                 let cost = opened.opening_cost();
                 (reader.insert(opened), cost)

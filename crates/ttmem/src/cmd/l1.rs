@@ -21,6 +21,7 @@ use crate::output::json;
 use crate::output::l1::view::ChipView;
 use crate::output::l1::{Unread, grids, lists, maps};
 use crate::output::page::{FULL_WIDTH, Page};
+use crate::terminal::notify;
 
 /// Reads L1 as often as requested and shows each look.
 ///
@@ -40,18 +41,30 @@ pub(crate) fn run(
         Some(repeat) => repeat.count.unwrap_or(u64::MAX),
     };
     let mut next = Instant::now();
+    let mut outcome = Ok(());
     for sample in 0..count {
-        let look = Selected::new(collector.look(), &request.selectors)?;
-        let text = look.render(request, &pages(FULL_WIDTH), sample)?;
-        if deliver(&request.target, mode, &text)? == Delivery::Closed {
-            return Ok(());
+        // Only the first sample decides: a chip may be late or gone for a while.
+        match Selected::new(collector.look(), &request.selectors) {
+            Ok(look) => {
+                outcome = Ok(());
+                let text = look.render(request, &pages(FULL_WIDTH), sample)?;
+                if deliver(&request.target, mode, &text)? == Delivery::Closed {
+                    return Ok(());
+                }
+            }
+            Err(error) if sample == 0 => return Err(error),
+            Err(error) if sample + 1 == count => outcome = Err(error),
+            Err(error) => {
+                notify(error.message());
+                outcome = Err(error);
+            }
         }
         if let Some(repeat) = request.repeat.filter(|_| sample + 1 < count) {
             next = (next + repeat.interval.duration()).max(Instant::now());
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
     }
-    Ok(())
+    outcome
 }
 
 /// A look at the selected chips.

@@ -42,7 +42,7 @@ pub(crate) fn run(
             Err(missing) if is_first => return outcome.and(Err(missing.error())),
             Err(missing) => {
                 outcome = outcome.and(Err(missing.error()));
-                missing.rest
+                *missing.rest
             }
         };
         let page = pages(unbound_width(&request.view));

@@ -13,7 +13,7 @@ pub(crate) struct NoSuchChip {
     /// The chips that exist, in one line.
     pub(crate) existing: String,
     /// The snapshot with the chips that other selectors match.
-    pub(crate) rest: Snapshot,
+    pub(crate) rest: Box<Snapshot>,
 }
 
 impl NoSuchChip {
@@ -60,7 +60,9 @@ pub(crate) fn select(mut snapshot: Snapshot, selectors: &[String]) -> Result<Sna
         (None, None) => true,
     });
     match unmatched {
-        Some((selector, existing)) => Err(NoSuchChip { selector, existing, rest: snapshot }),
+        Some((selector, existing)) => {
+            Err(NoSuchChip { selector, existing, rest: Box::new(snapshot) })
+        }
         None => Ok(snapshot),
     }
 }

@@ -23,8 +23,6 @@ use ttmem_root::clock::{Clock, Stopwatch};
 pub(super) struct Connection {
     socket: OwnedFd,
     timeout: Duration,
-    /// The time that all further exchanges may take together.
-    limit: Option<(Stopwatch, Duration)>,
 }
 
 /// The reason that an exchange failed. The connection is of no more use then: an answer that comes late would be taken
@@ -60,17 +58,17 @@ impl Connection {
             Err(Errno::NAMETOOLONG) => connect_by_directory(&socket, path)?,
             Err(errno) => return Err(errno),
         }
-        Ok(Self { socket, timeout, limit: None })
+        Ok(Self { socket, timeout })
+    }
+
+    /// Sets the time limit of an exchange.
+    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// The time limit of an exchange.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
-    }
-
-    /// Limits the time that all further exchanges may take together.
-    pub(super) fn limit_time(&mut self, limit: Duration) {
-        self.limit = Some((Clock::System.start(), limit));
     }
 
     /// The process that made the socket, as we see it.
@@ -144,12 +142,8 @@ impl Connection {
     }
 
     fn remaining(&self, watch: Stopwatch) -> Result<Duration, Fault> {
-        let rest = |watch: Stopwatch, limit: Duration| {
-            limit.checked_sub(Duration::from_micros(watch.micros())).filter(|rest| !rest.is_zero())
-        };
-        let of_exchange = rest(watch, self.timeout).ok_or(Fault::TimedOut)?;
-        let of_all = self.limit.map(|(watch, limit)| rest(watch, limit).ok_or(Fault::TimedOut));
-        Ok(of_all.transpose()?.map_or(of_exchange, |rest| rest.min(of_exchange)))
+        let spent = Duration::from_micros(watch.micros());
+        self.timeout.checked_sub(spent).filter(|rest| !rest.is_zero()).ok_or(Fault::TimedOut)
     }
 }
 

@@ -43,9 +43,11 @@ pub(super) fn open_reader(
         }
         Err(OpenError::Port(_)) => None,
     };
-    match layout {
-        Some(layout) => Ok(Reader::with_layout(port, layout)?),
-        None => table,
+    match (layout, table) {
+        // The cores said where they are already, if both layouts have that at one place.
+        (Some(layout), Ok(reader)) => Ok(reader.with_other_layout(port, layout)?),
+        (Some(layout), Err(_)) => Ok(Reader::with_layout(port, layout)?),
+        (None, table) => table,
     }
 }
 

@@ -1,23 +1,23 @@
 //! Simulated chips: the sockets of their servers, found or named.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Place};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
 use super::late::Late;
-use super::{Kernels, OpenChip};
-use crate::port::simulator::{DEFAULT_TIMEOUT, Found, SimulatorPort, find, find_of_process};
+use super::simulators::Simulators;
+use crate::port::simulator::{Dialed, Found, find, find_of_process};
 use crate::source::process::Users;
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Status};
 
 /// A socket, and which chip its name says is behind it.
-struct Socket {
-    path: PathBuf,
-    chip: u32,
+#[derive(Clone, Debug)]
+pub(super) struct Socket {
+    pub(super) path: PathBuf,
+    pub(super) chip: u32,
     /// True if the user named it: then its errors are reported, even that nothing listens.
     is_named: bool,
 }
@@ -41,8 +41,6 @@ pub(super) struct Pass<'a> {
     pub(super) named: Option<&'a Path>,
     /// True if sockets of other users are asked too, which only root may.
     pub(super) all_users: bool,
-    /// The time that all found sockets may take together.
-    pub(super) limit: Duration,
     /// One process of each mount namespace that may have a `/tmp` of its own.
     pub(super) pids: &'a [Pid],
 }
@@ -51,43 +49,36 @@ pub(super) struct Pass<'a> {
 /// not be opened, and what is not asked because there are too many.
 pub(super) fn open(
     pass: &Pass<'_>,
-    chips: &mut Vec<OpenChip>,
+    chips: &mut Simulators,
     late: &mut Late,
 ) -> (Vec<Refused>, Option<Excess>) {
-    let watch = Clock::System.start();
     let mut refused = Vec::new();
     let (sockets, excess) = sockets(pass);
     late.retain(|path| sockets.iter().any(|socket| socket.path == path));
-    for Socket { path, chip, is_named } in sockets {
-        if chips.iter().any(|open| Path::new(&open.port.chip().name) == path) {
+    for socket in sockets {
+        if chips.has(&socket.path) {
             continue;
         }
+        let Socket { path, chip, is_named } = socket.clone();
         if let Some(why) = late.reason(&path, pass.now).filter(|_| !is_named) {
             refused.push(Refused { path, chip, why });
             continue;
         }
-        let spent = Duration::from_micros(watch.micros());
-        let timeout = match is_named {
-            true => DEFAULT_TIMEOUT,
-            // A silent server does not take the time of all others.
-            false => pass.limit.saturating_sub(spent).min(pass.limit / 4),
-        };
-        match SimulatorPort::connect(&path, timeout) {
-            Ok(port) if is_named || pass.all_users || port.user() == Some(own_user()) => {
-                let owner = port.owner();
-                let kernels = Kernels::Of(owner.into_iter().collect());
-                let place = L1Place::Simulated { chip, owner };
-                chips.push(OpenChip { is_named, ..OpenChip::new(place, Box::new(port), kernels) });
+        let why = match Dialed::connect(&path) {
+            Ok(dialed) if is_named || pass.all_users || dialed.user() == Some(own_user()) => {
+                match chips.add(socket, dialed) {
+                    Ok(()) => continue,
+                    Err(error) => format!("no thread can be started for it: {error}"),
+                }
             }
-            Ok(_) => {}
+            Ok(_) => continue,
             // A server that ended leaves its socket behind.
-            Err(error) if !is_named && error.is_nobody() => {}
-            Err(error) => {
-                let why = Missing::failed(error.to_string());
-                late.note(&path, pass.now, why.clone());
-                refused.push(Refused { path, chip, why });
-            }
-        }
+            Err(error) if !is_named && error.is_nobody() => continue,
+            Err(error) => error.to_string(),
+        };
+        let why = Missing::failed(why);
+        late.note(&path, pass.now, why.clone());
+        refused.push(Refused { path, chip, why });
     }
     (refused, excess)
 }

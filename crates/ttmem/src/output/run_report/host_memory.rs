@@ -25,14 +25,17 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, memory: &HostMemory, exit_code: Option
 fn line(memory: &HostMemory) -> String {
     let sampled = memory.largest.as_ref().map(|largest| largest.bytes);
     let name = memory.largest.as_ref().filter(|_| sampled == memory.peak_bytes);
-    let name = name.map(|largest| format!(" ({} {})", largest.name, largest.pid));
+    let name = name.map(|largest| format!(" of {} {}", largest.name, largest.pid));
     let name = name.unwrap_or_default();
     let parts = [
         memory
             .peak_bytes
-            .map(|bytes| format!("the largest process had at most {} (VmHWM){name}", Bytes(bytes))),
+            .map(|bytes| format!("the largest process had at most {} (VmHWM{name})", Bytes(bytes))),
         memory.total_bytes.map(|bytes| format!("the host has {}", Bytes(bytes))),
-        memory.hugepages_bytes.map(|bytes| format!("hugepages reserve {} of it", Bytes(bytes))),
+        memory.hugepages_bytes.map(|bytes| match bytes {
+            0 => "hugepages reserve none of it".to_owned(),
+            bytes => format!("hugepages reserve {} of it", Bytes(bytes)),
+        }),
         memory.cgroup_limit_bytes.map(|bytes| format!("the cgroup allows {}", Bytes(bytes))),
         memory.locked_limit.map(|limit| match limit {
             LockedLimit::Bytes(bytes) => format!("locked memory is limited to {}", Bytes(bytes)),
