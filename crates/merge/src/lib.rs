@@ -88,3 +88,6 @@ fn merge_joined(joined: &Joined<'_>, amounts: &[Amounts], previous: Option<&Fact
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod hostile_tests;
