@@ -41,7 +41,7 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 /// - 1.1: `recordings`, and of a process `name` and, for pictures, `timeline`.
 /// - 1.2: of a process `programs`.
 /// - 1.3: `uncounted` and `host_memory`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of
-///   programs `unknown_reason`.
+///   programs `unknown_reason`; of a recording `damaged_snapshots` and `damaged_parts`.
 pub(crate) const VERSION: &str = "1.3";
 
 /// The report of the processes of one command.

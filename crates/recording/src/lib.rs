@@ -8,6 +8,7 @@
 //! - A block can be read by itself: its first moment is whole, the others are changes.
 //! - A moment comes back byte for byte, with fields that this version does not know.
 
+mod account;
 mod attachment;
 mod block;
 mod bytes;
@@ -45,6 +46,7 @@ pub(crate) mod parts {
 
 use std::fmt;
 
+pub use account::DamageAccount;
 pub use attachment::{Attached, Attachment, AttachmentKind, MAX_ATTACHMENT_BYTES, Parts};
 pub use error::{Damage, FlattenError, OpenError};
 pub use event::{Event, EventKind};

@@ -69,6 +69,8 @@ pub struct Recording<R> {
     pub(super) entries: Vec<Entry>,
     ended: bool,
     damaged_bytes: u64,
+    /// Bytes behind the last block: of a block that is not written to its end.
+    cut_bytes: u64,
     /// The block that was used last.
     cache: Option<(usize, ReadBlock)>,
 }
@@ -92,6 +94,7 @@ impl<R: ReadAt> Recording<R> {
             entries: Vec::new(),
             ended: false,
             damaged_bytes: 0,
+            cut_bytes: 0,
             cache: None,
         };
         match recording.indexed(size) {
@@ -120,13 +123,15 @@ impl<R: ReadAt> Recording<R> {
         while offset < size {
             let Ok(header) = self.block_header(offset) else {
                 let next = self.find_block(offset + 1, size);
-                self.damaged_bytes += next - offset;
+                let bytes =
+                    if next == size { &mut self.cut_bytes } else { &mut self.damaged_bytes };
+                *bytes += next - offset;
                 offset = next;
                 continue;
             };
             let end = offset + BLOCK_HEADER as u64 + u64::from(header.stored);
             if end > size {
-                self.damaged_bytes += size - offset;
+                self.cut_bytes += size - offset;
                 return;
             }
             if matches!(header.kind, BlockKind::Moments | BlockKind::Part) {
@@ -213,9 +218,14 @@ impl<R: ReadAt> Recording<R> {
         self.ended
     }
 
-    /// Bytes that are no part of any block.
+    /// Bytes between blocks that are no part of any block. [`Recording::account`] has the damage inside of blocks too.
     pub fn damaged_bytes(&self) -> u64 {
         self.damaged_bytes
+    }
+
+    /// Bytes behind the last block: of one that was not written to its end.
+    pub fn cut_bytes(&self) -> u64 {
+        self.cut_bytes
     }
 
     /// Returns the number of moments.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use ttmem_model::{Pid, Timestamp};
-use ttmem_recording::{AttachmentKind, Damage, Event, EventKind, ReadAt, Recording};
+use ttmem_recording::{AttachmentKind, Damage, DamageAccount, Event, EventKind, ReadAt, Recording};
 use ttmem_segment::{Reader, Segment};
 
 use crate::series::{COLUMNS, Series};
@@ -38,8 +38,12 @@ pub struct RecordingReport {
     pub(crate) interval_us: u64,
     /// False if its end is missing.
     pub ended: bool,
-    /// Bytes that are no part of any block.
+    /// Damaged bytes, which are left out.
     pub damaged_bytes: u64,
+    /// Snapshots in damaged blocks.
+    pub damaged_snapshots: u64,
+    /// Damaged parts of agent segments and maps of cores.
+    pub damaged_parts: u64,
     /// Memory over time.
     pub series: Series,
     /// The events, by time.
@@ -67,6 +71,7 @@ impl RecordingReport {
     /// # Errors
     /// If it cannot be read at all. What is damaged leaves a gap.
     pub fn of<R: ReadAt>(file: String, recording: &mut Recording<R>) -> Result<Self, Damage> {
+        let account = recording.account()?;
         let mut events = recording.events()?;
         let read_every = recording.len().div_ceil(MAX_SNAPSHOTS).max(1);
         let mut series = Series::default();
@@ -99,11 +104,25 @@ impl RecordingReport {
             unreadable,
             interval_us: header.interval_us,
             ended: recording.is_ended(),
-            damaged_bytes: recording.damaged_bytes(),
+            damaged_bytes: account.bytes,
+            damaged_snapshots: account.snapshots,
+            damaged_parts: account.parts,
             series,
             events,
             events_of,
         })
+    }
+}
+
+impl RecordingReport {
+    /// What of the recording is damaged.
+    #[must_use]
+    pub fn damage(&self) -> DamageAccount {
+        DamageAccount {
+            bytes: self.damaged_bytes,
+            snapshots: self.damaged_snapshots,
+            parts: self.damaged_parts,
+        }
     }
 }
 

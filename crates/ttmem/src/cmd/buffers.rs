@@ -15,6 +15,7 @@ use crate::cli::buffers::{BuffersForm, BuffersRequest};
 use crate::error::Error;
 use crate::host::select::select;
 use crate::output::buffers::{Listing, csv, render, why_none};
+use crate::output::json;
 use crate::output::page::Page;
 
 /// Lists the requested buffers.
@@ -43,9 +44,9 @@ pub(crate) fn run(
         (BuffersForm::Table, listing) => render(&list, listing, page),
         (BuffersForm::Csv(form), Listing::Single) => csv::single(&list, form),
         (BuffersForm::Csv(form), Listing::ByOp) => csv::by_op(&list, form),
-        (BuffersForm::Json, _) => serde_json::to_string_pretty(&list)
-            .map(|text| text + "\n")
-            .map_err(|error| Error::json(&error))?,
+        (BuffersForm::Json, _) => {
+            json::text(&list, json::Layout::Pretty).map_err(|error| Error::json(&error))?
+        }
     };
     deliver(&request.target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
 }

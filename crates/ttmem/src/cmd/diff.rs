@@ -7,15 +7,18 @@ use std::path::Path;
 use serde_json::json;
 use ttmem_analysis::run_report::{RecordedSegment, recorded_segments};
 use ttmem_model::Snapshot;
-use ttmem_recording::{OpenError, Recording};
+use ttmem_recording::{DamageAccount, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
+use super::report::damaged_file;
 use super::target::{Mode, deliver};
 use crate::cli::common::Target;
 use crate::cli::diff::DiffArgs;
 use crate::error::Error;
+use crate::output::json;
 use crate::output::page::Charset;
 use crate::output::text::{legible, width};
+use crate::terminal::notify;
 use summary::{Figure, Key, Summary};
 
 /// The most bytes of a snapshot as JSON. One of a Galaxy has 1 MB.
@@ -24,10 +27,11 @@ const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
 /// Prints the difference.
 ///
 /// # Errors
-/// If a file is neither a snapshot nor a recording; [`Error::Limit`] if growth exceeds a limit.
+/// If a file is neither a snapshot nor a recording, or after the output if one is damaged; [`Error::Limit`] if growth exceeds a
+/// limit.
 pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
-    let before = read(&args.before)?;
-    let after = read(&args.after)?;
+    let (before, damage_before) = read(&args.before)?;
+    let (after, damage_after) = read(&args.after)?;
     let rows = rows(&before, &after);
     let limits = args.limit.clone().unwrap_or_default();
     let is_over = |row: &&Row| {
@@ -35,9 +39,18 @@ pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
         most.zip(row.growth()).is_some_and(|(most, growth)| growth > most)
     };
     let over: Vec<&Row> = rows.iter().filter(is_over).collect();
-    let text = if args.json { to_json(args, &rows, &over) } else { to_text(&rows, &over, charset) };
+    let damage = [(&args.before, damage_before), (&args.after, damage_after)];
+    let text = match args.json {
+        true => to_json(args, &rows, &over, damage_before.bytes, damage_after.bytes),
+        false => to_text(&rows, &over, charset),
+    };
     deliver(&Target::Standard, Mode::Append, text.as_bytes())?;
-    let Some((worst, more)) = over.split_first() else { return Ok(()) };
+    let damaged = damage.iter().find(|(_, damage)| !damage.is_empty());
+    let whole = damaged.map_or(Ok(()), |(path, damage)| Err(damaged_file(path.display(), *damage)));
+    let Some((worst, more)) = over.split_first() else { return whole };
+    if let Err(error) = &whole {
+        notify(error.message());
+    }
     let more = match more.len() {
         0 => String::new(),
         count => format!("; {count} more exceed it too"),
@@ -82,7 +95,8 @@ fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
     keys.into_iter().map(row).collect()
 }
 
-fn read(path: &Path) -> Result<Summary, Error> {
+/// Returns what a file has, and what of it is damaged and left out.
+fn read(path: &Path) -> Result<(Summary, DamageAccount), Error> {
     let name = path.display();
     let cannot = |error: &dyn std::fmt::Display| {
         Error::File(format!("cannot read {name}: {error}; name a snapshot or a recording"))
@@ -91,6 +105,7 @@ fn read(path: &Path) -> Result<Summary, Error> {
         .map_err(|error| Error::reading(path, &error, "name a snapshot or a recording"))?;
     match Recording::open(source) {
         Ok(mut recording) => {
+            let damage = recording.account().map_err(|error| cannot(&error))?;
             let mut summary = Summary::default();
             for number in 0..recording.len() {
                 // A damaged block leaves a gap, as it does in a replay.
@@ -99,7 +114,10 @@ fn read(path: &Path) -> Result<Summary, Error> {
                 }
             }
             add_agents(&mut summary, &recording);
-            if summary.is_empty() { Err(cannot(&"it has no snapshot")) } else { Ok(summary) }
+            match summary.is_empty() {
+                true => Err(cannot(&"it has no snapshot")),
+                false => Ok((summary, damage)),
+            }
         }
         Err(OpenError::NotARecording | OpenError::Cut) => {
             let bytes = bytes(path).map_err(|error| cannot(&error))?;
@@ -107,7 +125,7 @@ fn read(path: &Path) -> Result<Summary, Error> {
                 serde_json::from_slice(&bytes).map_err(|error| cannot(&error))?;
             let mut summary = Summary::default();
             summary.add(&snapshot);
-            Ok(summary)
+            Ok((summary, DamageAccount::default()))
         }
         Err(error) => Err(cannot(&error)),
     }
@@ -183,7 +201,13 @@ fn aligned(table: &[[String; 7]]) -> String {
     out
 }
 
-fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
+fn to_json(
+    args: &DiffArgs,
+    rows: &[Row],
+    over: &[&Row],
+    damaged_before: u64,
+    damaged_after: u64,
+) -> String {
     let rows: Vec<serde_json::Value> = rows
         .iter()
         .map(|row| {
@@ -201,11 +225,13 @@ fn to_json(args: &DiffArgs, rows: &[Row], over: &[&Row]) -> String {
         .collect();
     let value = json!({
         "schema": "ttmem/diff",
-        "version": "1.1",
+        "version": "1.2",
         "before": args.before.display().to_string(),
         "after": args.after.display().to_string(),
+        "damaged_bytes_before": damaged_before,
+        "damaged_bytes_after": damaged_after,
         "rows": rows,
         "over_limit": over.len(),
     });
-    format!("{value:#}\n")
+    json::escaped(&format!("{value:#}\n")).into_owned()
 }

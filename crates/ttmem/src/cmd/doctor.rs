@@ -18,6 +18,7 @@ use crate::cli::common::Target;
 use crate::cli::doctor::DoctorArgs;
 use crate::error::Error;
 use crate::output::doctor::render;
+use crate::output::json;
 use crate::output::page::Page;
 
 /// Checks the host, or removes stale segments. The exit code is 1 if a check warns or fails.
@@ -54,7 +55,7 @@ pub(crate) fn run(
     let diagnosis =
         examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library, windows, servers });
     let text = if request.json {
-        serde_json::to_string_pretty(&diagnosis).map_err(|error| Error::json(&error))? + "\n"
+        json::text(&diagnosis, json::Layout::Pretty).map_err(|error| Error::json(&error))?
     } else {
         render(&diagnosis, facts.demo, page)
     };

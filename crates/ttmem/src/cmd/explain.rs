@@ -15,6 +15,7 @@ use super::report::Input as Segments;
 use super::target::{Mode, deliver};
 use crate::cli::explain::ExplainArgs;
 use crate::error::Error;
+use crate::output::json;
 use crate::output::page::{Charset, FULL_WIDTH, Page};
 use crate::output::text::legible;
 use crate::terminal::notify;
@@ -34,17 +35,15 @@ pub(crate) fn run(
         None => vec![Input::new("-", Box::new(io::stdin()))],
     };
     let is_empty_folder = inputs.is_empty();
-    let live = live(args, collector)?;
+    let (live, whole) = live(args, collector)?;
     let findings = Findings::of(inputs, Some(&live))
         .map_err(|error| unreadable(path.unwrap_or(Path::new("-")), &error))?;
     if findings.is_empty() {
         return Err(nothing_known(path, is_empty_folder));
     }
     let bytes = if args.json {
-        let json = serde_json::to_vec_pretty(&findings);
-        let mut json = json.map_err(|error| Error::json(&error))?;
-        json.push(b'\n');
-        json
+        let json = json::text(&findings, json::Layout::Pretty);
+        json.map_err(|error| Error::json(&error))?.into_bytes()
     } else {
         let page = pages(FULL_WIDTH);
         let text = findings.render(page.width, page.charset == Charset::Ascii);
@@ -53,11 +52,14 @@ pub(crate) fn run(
             .collect()
     };
     deliver(&args.file.target(), Mode::Replace, &bytes)?;
-    if findings.is_recognised() { Ok(()) } else { Err(nothing_known(path, false)) }
+    if findings.is_recognised() { whole } else { Err(nothing_known(path, false)) }
 }
 
+/// Buffers, and the error of a source that is damaged.
+type Live = (LiveMap, Result<(), Error>);
+
 /// The buffers that live now, and those that lived when TT-Metal refused something, by all segments that can be read.
-fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<LiveMap, Error> {
+fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<Live, Error> {
     let facts = collector.facts_at(Depth::Full);
     let mut live = LiveMap::of(&buffers(&facts));
     for file in &facts.segments {
@@ -72,7 +74,7 @@ fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<LiveMap, Error>
     for agent in &named.agents {
         add(&mut live, past_buffers(&agent.segment, &format!("process {}", agent.pid)));
     }
-    Ok(live)
+    Ok((live, named.is_whole()))
 }
 
 /// Adds chips whose buffers are not there already: a process that still holds what it held then is one.

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ttmem_recording::civil::Civil;
-use ttmem_recording::{Damage, Event, OpenError, Recording};
+use ttmem_recording::{Damage, DamageAccount, Event, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
+use super::report::damaged_file;
 use super::target::{Mode, deliver};
 use super::top;
 use crate::cli::common::{CommonArgs, Target};
@@ -30,31 +31,36 @@ pub(crate) fn run(args: &ReplayArgs, common: &CommonArgs, page: &Page) -> Result
             return top::replay(&args.file, &recording, span, common);
         }
     }
-    deliver(&Target::Standard, Mode::Append, &render(args, page)?)?;
-    Ok(ExitCode::SUCCESS)
+    let (text, damage) = render(args, page)?;
+    deliver(&Target::Standard, Mode::Append, &text)?;
+    match damage.is_empty() {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(damaged_file(args.file.display(), damage)),
+    }
 }
 
-/// Returns the requested text.
-fn render(args: &ReplayArgs, page: &Page) -> Result<Vec<u8>, Error> {
+/// Returns the requested text, and what it leaves out.
+fn render(args: &ReplayArgs, page: &Page) -> Result<(Vec<u8>, DamageAccount), Error> {
     let mut recording = open(&args.file)?;
     let damaged =
         |damage: Damage| Error::File(format!("{} is damaged: {damage}", args.file.display()));
-    match &args.at {
-        Some(text) => at(args, text, &mut recording, page),
-        None if args.events => {
-            Ok(list(recording.events().map_err(damaged)?, args.json, page.charset))
-        }
-        None if args.json => {
-            let events = recording.events().map_err(damaged)?;
-            let mut text = summary_json(&recording, events.len()).to_string();
-            text.push('\n');
-            Ok(text.into_bytes())
-        }
-        None => {
-            let events = recording.events().map_err(damaged)?;
-            Ok(summary(&args.file, &recording, events.len(), page.charset).into_bytes())
-        }
+    if let Some(text) = &args.at {
+        // One moment is read, or it is an error.
+        return Ok((at(args, text, &mut recording, page)?, DamageAccount::default()));
     }
+    let damage = recording.account().map_err(damaged)?;
+    let events = recording.events().map_err(damaged)?;
+    let text = match (args.events, args.json) {
+        (true, as_json) => list(events, as_json, page.charset),
+        (false, true) => {
+            let value = summary_json(&recording, events.len(), damage).to_string();
+            (json::escaped(&value).into_owned() + "\n").into_bytes()
+        }
+        (false, false) => {
+            summary(&args.file, &recording, events.len(), damage, page.charset).into_bytes()
+        }
+    };
+    Ok((text, damage))
 }
 
 /// Opens a recording.
@@ -113,7 +119,7 @@ fn list(mut events: Vec<Event>, as_json: bool, charset: Charset) -> Vec<u8> {
     let mut text = String::new();
     for event in &events {
         let line = if as_json {
-            serde_json::to_string(event).unwrap_or_default()
+            json::escaped(&serde_json::to_string(event).unwrap_or_default()).into_owned()
         } else {
             let (time, kind) = (Civil::of(event.time).to_string(), event.kind.as_str());
             let text = legible(&event.text, charset);
@@ -129,6 +135,7 @@ fn summary(
     path: &Path,
     recording: &Recording<FileSource>,
     events: usize,
+    damage: DamageAccount,
     charset: Charset,
 ) -> String {
     let header = recording.header();
@@ -149,13 +156,17 @@ fn summary(
     if !recording.is_ended() {
         line("end", "missing: recording is in progress, or the recorder was killed".to_owned());
     }
-    if recording.damaged_bytes() > 0 {
-        line("damage", format!("{} bytes are skipped", recording.damaged_bytes()));
+    if !damage.is_empty() {
+        line("damage", damage.to_string());
     }
     text
 }
 
-fn summary_json(recording: &Recording<FileSource>, events: usize) -> serde_json::Value {
+fn summary_json(
+    recording: &Recording<FileSource>,
+    events: usize,
+    damage: DamageAccount,
+) -> serde_json::Value {
     let header = recording.header();
     let span = recording.span();
     serde_json::json!({
@@ -170,6 +181,8 @@ fn summary_json(recording: &Recording<FileSource>, events: usize) -> serde_json:
         "snapshots": recording.len(),
         "events": events,
         "ended": recording.is_ended(),
-        "damaged_bytes": recording.damaged_bytes(),
+        "damaged_bytes": damage.bytes,
+        "damaged_snapshots": damage.snapshots,
+        "damaged_parts": damage.parts,
     })
 }

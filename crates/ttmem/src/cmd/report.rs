@@ -14,16 +14,17 @@ use crate::cli::common::Target;
 use crate::cli::report::{ReportArgs, ReportFormat};
 use crate::error::Error;
 use crate::output::html;
+use crate::output::json;
 use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
 use crate::terminal::notify;
-pub(crate) use input::{Agent, Input, segment_in};
+pub(crate) use input::{Agent, Input, damaged_file, segment_in};
 
 /// Shows the report of the named files and processes.
 ///
 /// # Errors
-/// If one does not exist or cannot be read, or if the output cannot be written.
+/// If one does not exist or cannot be read, or if the output cannot be written; after the output, if one is damaged.
 pub(crate) fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Error> {
     let target = target(args)?;
     let input = Input::read(args.files.iter().map(AsRef::as_ref), collector)?;
@@ -31,7 +32,8 @@ pub(crate) fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> 
         notify(note);
     }
     if let Some(directory) = &args.ttnn_visualizer {
-        return visualizer::write(directory, &input, &title(args));
+        visualizer::write(directory, &input, &title(args))?;
+        return input.is_whole();
     }
     let text = match args.format() {
         ReportFormat::Json => to_json(&input.report(false))?,
@@ -40,7 +42,8 @@ pub(crate) fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> 
         ReportFormat::Perfetto => trace(&input).map_err(|error| Error::json(&error))?,
         ReportFormat::Text => render(&input.report(false), page),
     };
-    deliver(&target, Mode::Replace, text.as_bytes()).map(|_delivery| ())
+    deliver(&target, Mode::Replace, text.as_bytes())?;
+    input.is_whole()
 }
 
 /// Returns the destination of the report, which must not be one of its inputs.
@@ -77,7 +80,5 @@ fn title(args: &ReportArgs) -> String {
 /// # Errors
 /// [`Error::System`] if it cannot be written as JSON.
 pub(crate) fn to_json(report: &RunReport) -> Result<String, Error> {
-    serde_json::to_string_pretty(report)
-        .map(|text| text + "\n")
-        .map_err(|error| Error::json(&error))
+    json::text(report, json::Layout::Pretty).map_err(|error| Error::json(&error))
 }

@@ -19,6 +19,7 @@ use self::sampling::Sampling;
 use crate::cli::serve::ServeArgs;
 use crate::error::Error;
 use crate::output::html;
+use crate::output::json;
 use crate::output::openmetrics::{self, Format, Processes};
 use crate::signal::Signals;
 use crate::terminal::notify;
@@ -174,6 +175,11 @@ impl Site {
     }
 }
 
+fn json_response(body: &str) -> Response {
+    let body = json::escaped(body).into_owned().into_bytes();
+    Response { status: 200, content_type: "application/json", body }
+}
+
 impl Pages for Site {
     fn respond(&self, request: &Request) -> Response {
         let Some(snapshot) = self.latest() else {
@@ -192,8 +198,8 @@ impl Pages for Site {
                 let body = openmetrics::render(&snapshot, format, self.processes).into_bytes();
                 Response { status: 200, content_type: format.content_type(), body }
             }
-            "/api/v1/snapshot" => match serde_json::to_vec(snapshot.as_ref()) {
-                Ok(body) => Response { status: 200, content_type: "application/json", body },
+            "/api/v1/snapshot" => match serde_json::to_string(snapshot.as_ref()) {
+                Ok(body) => json_response(&body),
                 Err(_) => Response::text(503, "the snapshot cannot be written"),
             },
             "/api/v1/history" => {
@@ -201,8 +207,8 @@ impl Pages for Site {
                     .series
                     .as_ref()
                     .map(|series| series.lock().unwrap_or_else(PoisonError::into_inner).clone());
-                match serde_json::to_vec(&series.unwrap_or_default()) {
-                    Ok(body) => Response { status: 200, content_type: "application/json", body },
+                match serde_json::to_string(&series.unwrap_or_default()) {
+                    Ok(body) => json_response(&body),
                     Err(_) => Response::text(503, "the history cannot be written"),
                 }
             }

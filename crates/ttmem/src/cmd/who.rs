@@ -17,6 +17,7 @@ use crate::cli::who::WhoArgs;
 use crate::error::{Error, of_sources};
 use crate::host::select::select;
 use crate::output::amount::date_time;
+use crate::output::json;
 use crate::output::page::Page;
 use crate::output::text::legible;
 use crate::signal::Signals;
@@ -44,7 +45,7 @@ pub(crate) fn run(
         }
     }
     let text = if args.json {
-        serde_json::to_string_pretty(&who).map_err(|error| Error::json(&error))? + "\n"
+        json::text(&who, json::Layout::Pretty).map_err(|error| Error::json(&error))?
     } else {
         render(&who, page)
     };

@@ -95,11 +95,56 @@ pub(super) fn record<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> String {
     values.join(",") + "\n"
 }
 
-/// A value as it is in a record: in quotes if it holds what separates values or records.
-fn quoted(value: Cow<'_, str>) -> Cow<'_, str> {
+/// A value as it is in a record: in quotes if it holds what separates values or records. A text that a spreadsheet would
+/// calculate, since it begins with `=`, `+`, `-`, `@` or white space, gets an apostrophe before it, which spreadsheets take for "text".
+pub(crate) fn quoted(value: Cow<'_, str>) -> Cow<'_, str> {
+    let value = match is_calculated(&value) {
+        true => Cow::Owned(format!("'{value}")),
+        false => value,
+    };
     if value.contains([',', '"', '\r', '\n']) {
         Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
     } else {
         value
+    }
+}
+
+/// True if a spreadsheet takes a text for a formula. A number with or without a unit is none.
+fn is_calculated(value: &str) -> bool {
+    if !value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        return false;
+    }
+    let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
+    let is_unit =
+        |character: char| character.is_alphabetic() || matches!(character, '%' | '°' | '/');
+    let is_number = number.parse::<f64>().is_ok_and(f64::is_finite);
+    !(is_number && unit.chars().all(is_unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_calculate_is_text_and_numbers_stay_numbers() {
+        for (value, shown) in [
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+            ("-1 =x|y", "'-1 =x|y"),
+            ("+x", "'+x"),
+            ("-inf", "'-inf"),
+            ("-c", "'-c"),
+            ("\t=1", "'\t=1"),
+            ("-5", "-5"),
+            ("-40.5 °C", "-40.5 °C"),
+            ("4096 B", "4096 B"),
+            ("+3", "+3"),
+            ("python -c x", "python -c x"),
+            ("it's", "it's"),
+            ("a,b", "\"a,b\""),
+        ] {
+            assert_eq!(quoted(Cow::Borrowed(value)), shown, "{value}");
+        }
     }
 }

@@ -8,6 +8,8 @@ mod digest;
 use serde::Serialize;
 use ttmem_analysis::run_report::RunReport;
 
+use crate::output::json;
+
 pub(crate) use cores::L1Moment;
 
 /// The style of the page.
@@ -71,7 +73,7 @@ fn page(data: &Data<'_>) -> serde_json::Result<String> {
         digest::SCRIPT,
         digest::STYLE,
     );
-    let json = inert(&serde_json::to_string(data)?);
+    let json = inert(&json::escaped(&serde_json::to_string(data)?));
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\

@@ -11,6 +11,8 @@ use ttmem_analysis::series::ProcessLine;
 use ttmem_recording::{Event, EventKind};
 use ttmem_segment::Segment;
 
+use crate::output::json;
+
 /// Numbers of threads are below this; the tracks of command queues come from here on.
 const FIRST_QUEUE: u64 = 1 << 31;
 /// Numbers of processes are below this; chips come from here on.
@@ -70,7 +72,7 @@ struct Trace {
 
 impl Trace {
     fn push(&mut self, event: &Value) -> serde_json::Result<()> {
-        self.lines.push(serde_json::to_string(event)?);
+        self.lines.push(json::escaped(&serde_json::to_string(event)?).into_owned());
         Ok(())
     }
 

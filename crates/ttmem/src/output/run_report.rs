@@ -34,7 +34,11 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
         }
         recording::draw(&mut sheet, recording);
     }
-    if report.processes.is_empty() && !report.recordings.is_empty() {
+    let parts: u64 = report.recordings.iter().map(|recording| recording.damaged_parts).sum();
+    if report.processes.is_empty() && parts > 0 {
+        let line = "What agents recorded is damaged, so nothing is known of ops and buffers.";
+        text(&mut sheet, Role::Alarm, 0, line);
+    } else if report.processes.is_empty() && !report.recordings.is_empty() {
         text(
             &mut sheet,
             Role::Quiet,

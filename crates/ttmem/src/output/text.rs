@@ -85,7 +85,7 @@ fn is_invisible(character: char) -> bool {
 }
 
 /// Line separators and what switches between left-to-right and right-to-left.
-fn turns_the_line(character: char) -> bool {
+pub(crate) fn turns_the_line(character: char) -> bool {
     matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'

@@ -10,6 +10,8 @@ use ttmem_segment::{BufferKind, BufferLayout, PartKind, Segment};
 
 use self::sqlite::{Database, Table, Value};
 
+use crate::output::json;
+
 /// The most rows of buffers. The newest operations have theirs.
 const MAX_ROWS: u64 = 2_000_000;
 
@@ -107,7 +109,7 @@ pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
         json!({ "report_name": title, "generator": concat!("ttmem ", env!("CARGO_PKG_VERSION")) });
     Ok(Folder {
         database: database.finish().ok_or("the schema does not fit in a page")?,
-        config: serde_json::to_string_pretty(&config).map_err(|error| error.to_string())? + "\n",
+        config: json::text(&config, json::Layout::Pretty).map_err(|error| error.to_string())?,
         without_buffers: usize::try_from(skipped.saturating_sub(1)).unwrap_or(usize::MAX),
     })
 }

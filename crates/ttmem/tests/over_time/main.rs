@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod damage;
 mod diff;
 mod kill;
 mod late;

@@ -11,7 +11,7 @@ use ttmem_model::Pid;
 use ttmem_model::facts::Facts;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::ProcessState;
-use ttmem_recording::{AttachmentKind, OpenError, Recording};
+use ttmem_recording::{AttachmentKind, DamageAccount, OpenError, Recording};
 use ttmem_segment::layout::MAX_SEGMENT_BYTES;
 use ttmem_segment::{Reader, Segment, SegmentError};
 use ttmem_service::recorder::FileSource;
@@ -139,6 +139,15 @@ impl Input {
         Ok(())
     }
 
+    /// Fails if a recording is damaged: its report leaves that out.
+    ///
+    /// # Errors
+    /// [`Error::File`] for the first that is.
+    pub(crate) fn is_whole(&self) -> Result<(), Error> {
+        let damaged = self.recordings.iter().find(|recording| !recording.damage().is_empty());
+        damaged.map_or(Ok(()), |recording| Err(damaged_file(&recording.file, recording.damage())))
+    }
+
     /// Returns the report of all inputs; with the address of every buffer over time if `with_timelines` is set.
     #[must_use]
     pub(crate) fn report(&self, with_timelines: bool) -> RunReport {
@@ -165,6 +174,11 @@ fn open(path: &Path) -> Result<Option<Recording<FileSource>>, Error> {
         }
         Err(error) => Err(Error::File(format!("{name}: {error}"))),
     }
+}
+
+/// The error of a command that left out what is damaged.
+pub(crate) fn damaged_file(name: impl std::fmt::Display, damage: DamageAccount) -> Error {
+    Error::File(format!("{name} is damaged: {damage}"))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -4,7 +4,7 @@
 //! new values.
 
 /// The digest of [`script`](super::script).
-pub(super) const SCRIPT: &str = "5CJBPksn7AuIgV7FJwPNRn6jOnGh+r9PblOGpuVwYqk=";
+pub(super) const SCRIPT: &str = "xIyEBcSMMHOd/g2f2CpOBC3OySU4SIaz/c1cQlz664I=";
 /// The digest of [`STYLE`](super::STYLE).
 pub(super) const STYLE: &str = "9lQAT75F17HmgeLwEswudNG5VqQL/OgWxkSuOOeFJa8=";
 

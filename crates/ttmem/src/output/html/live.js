@@ -3,7 +3,7 @@
 const MAX_LIVE_COLUMNS = 3600;
 
 function liveReport() {
-  return { processes: [], command: "", exit_code: null, recordings: [{ host: null, from_us: null, to_us: null, snapshots: 0, ended: true, unreadable: 0, damaged_bytes: 0, events: [], series: { times_us: [], processes: [], chips: [] } }] };
+  return { processes: [], command: "", exit_code: null, recordings: [{ host: null, from_us: null, to_us: null, snapshots: 0, ended: true, unreadable: 0, damaged_bytes: 0, damaged_snapshots: 0, damaged_parts: 0, events: [], series: { times_us: [], processes: [], chips: [] } }] };
 }
 
 // Takes a snapshot of /api/v1/snapshot into the series.

@@ -33,13 +33,22 @@ function factsOf(report) {
     const each = recording.read_every > 1 ? ` (one in ${recording.read_every} is drawn, and each peak)` : "";
     facts.push(["snapshots", recording.snapshots.toLocaleString("en") + each]);
     if (!recording.ended) facts.push(["end", "missing: it is being recorded, or the recorder was killed"]);
-    if (recording.unreadable || recording.damaged_bytes) facts.push(["damage", `${recording.unreadable} snapshots, ${recording.damaged_bytes} bytes`]);
+    if (recording.damaged_bytes) facts.push(["damaged and left out", `${recording.damaged_bytes} bytes: ${recording.damaged_snapshots} snapshots, ${recording.damaged_parts} parts of segments or maps of cores`]);
   }
   if (report.command) facts.push(["command", report.command]);
   if (report.exit_code !== null) facts.push(["exit code", report.exit_code]);
   const ends = { running: "still runs", exited: "exited normally", killed: "killed, or left by _exit", off: "its agent switched itself off" };
   for (const process of report.processes) facts.push([processName(process), [ends[process.end], process.tt_metal && `TT-Metal ${process.tt_metal}`].filter(Boolean).join(", ")]);
   return facts;
+}
+
+// What is not known of processes, and why.
+function notesOf(report) {
+  const uncounted = (report.uncounted || []).map((process) => `Process ${process.pid} (${process.name}) used TT-Metal without being counted: ${process.reason}`);
+  if (report.processes.length || uncounted.length) return uncounted;
+  if ((report.recordings || []).some((recording) => recording.damaged_parts)) return ["What agents recorded is damaged, so nothing is known of ops and buffers."];
+  if (report.command) return ["No process of this command opened a device with TT-Metal."];
+  return ["No process in it had an agent, so that ops and buffers are unknown: ttmem record -- CMD records a command with it."];
 }
 
 function reportPage(data) {
@@ -56,7 +65,7 @@ function reportPage(data) {
   document.body.append(
     element("a", { class: "skip", href: "#memory" }, "to the memory"),
     element("header", { class: "top" }, element("h1", {}, title), element("ul", { class: "facts" }, facts.map(([name, value]) => element("li", {}, `${name} `, element("b", {}, value)))), jump),
-    element("main", {}, ...parts, report.processes.length ? null : element("p", { class: "muted" }, "No process in it had an agent, so that ops and buffers are unknown: ttmem record -- CMD records a command with it.")),
+    element("main", {}, ...parts, ...notesOf(report).map((text) => element("p", { class: "muted" }, text))),
     element("footer", {}, `Made by ttmem ${data.ttmem}. Sizes are in powers of 1024; per-process bytes are per chip.`), tip);
   // An element of the document has a size to be drawn at.
   memorySection(memory, report, marks);

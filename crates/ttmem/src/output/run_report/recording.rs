@@ -74,12 +74,9 @@ fn draw_heading(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
             "Its end is missing: it is being recorded, or the recorder was killed.",
         );
     }
-    let lost = [
-        (recording.unreadable, "snapshots cannot be read"),
-        (recording.damaged_bytes, "damaged bytes are passed over"),
-    ];
-    for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {
-        text(sheet, Role::Alarm, 2, &format!("{count} {what}"));
+    let damage = recording.damage();
+    if !damage.is_empty() {
+        text(sheet, Role::Alarm, 2, &damage.to_string());
     }
 }
 

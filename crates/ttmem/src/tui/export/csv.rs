@@ -1,7 +1,5 @@
 //! CSV: the fields of `ttmem --query-device` and `--query-processes`, findings, or the values of the charts.
 
-use std::borrow::Cow;
-
 use ttmem_model::{Metric, Snapshot, Timestamp};
 
 use super::{lines, name_of, shown_buffers, unit_of};
@@ -9,7 +7,7 @@ use crate::field::cell::Cell;
 use crate::field::{device, finding, process};
 use crate::output::amount::rfc3339;
 use crate::output::buffers;
-use crate::output::csv::{Csv, Header, Units};
+use crate::output::csv::{Csv, Header, Units, quoted};
 use crate::output::page::Charset;
 use crate::tui::app::App;
 use crate::tui::choice::View;
@@ -51,7 +49,7 @@ fn findings(snapshot: &Snapshot) -> String {
     let mut text = names.join(",") + "\n";
     for finding in &snapshot.findings {
         let values = finding::FIELDS.iter().map(|field| match (field.read)(finding) {
-            Cell::Text(text) => quoted(&text).into_owned(),
+            Cell::Text(text) => quoted(text).into_owned(),
             Cell::Number(number, _) => number.in_full(),
             Cell::Blank(..) | Cell::None(_) => String::new(),
         });
@@ -96,7 +94,7 @@ fn charts(app: &App) -> String {
     let heading = |line: &crate::tui::track::Line| {
         let name =
             format!("{} {} [{}]", name_of(line.subject), line.track.name(), unit_of(line.track));
-        quoted(&name).into_owned()
+        quoted(name.into()).into_owned()
     };
     let headings: Vec<String> =
         std::iter::once("timestamp".to_owned()).chain(lines.iter().map(heading)).collect();
@@ -115,13 +113,4 @@ fn charts(app: &App) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Quotes a value that contains a separator.
-fn quoted(value: &str) -> Cow<'_, str> {
-    if value.contains([',', '"', '\r', '\n']) {
-        Cow::Owned(format!("\"{}\"", value.replace('"', "\"\"")))
-    } else {
-        Cow::Borrowed(value)
-    }
 }

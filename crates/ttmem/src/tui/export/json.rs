@@ -7,7 +7,7 @@ use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::Chip;
 
 use super::{lines, name_of, unit_of};
-use crate::output::json::{Layout, write};
+use crate::output::json::{Layout, escaped, text, write};
 use crate::tui::app::App;
 use crate::tui::track::Worst;
 
@@ -23,8 +23,8 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> String {
 
 /// Exports the buffers: `ttmem/buffers`, as `ttmem buffers --json` prints them.
 pub(super) fn buffers(list: &BufferList) -> String {
-    match serde_json::to_string_pretty(list) {
-        Ok(text) => text + "\n",
+    match text(list, Layout::Pretty) {
+        Ok(text) => text,
         Err(error) => json!({ "error": error.to_string() }).to_string(),
     }
 }
@@ -36,8 +36,8 @@ pub(super) fn cores(app: &App) -> String {
         Some(cores.report.clone())
     };
     let chips = app.chips().into_iter().filter_map(report).collect();
-    match serde_json::to_string_pretty(&L1Report::new(chips)) {
-        Ok(text) => text + "\n",
+    match text(&L1Report::new(chips), Layout::Pretty) {
+        Ok(text) => text,
         Err(error) => json!({ "error": error.to_string() }).to_string(),
     }
 }
@@ -69,5 +69,5 @@ pub(super) fn charts(app: &App) -> String {
         "schema": "ttmem/chart", "version": "1.0",
         "window_minutes": window.minutes(), "until_us": app.until().0, "lines": lines,
     });
-    format!("{document}\n")
+    escaped(&format!("{document}\n")).into_owned()
 }
