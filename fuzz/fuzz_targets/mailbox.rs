@@ -66,7 +66,7 @@ fn check_all(reader: &mut Reader, port: &mut ImagePort) {
 fn check(reader: &Reader, core: &Core) {
     let l1_bytes = reader.geometry().l1_bytes;
     let buffers = Buffers { l1_small_bytes: 32_768, buffers: Vec::new() };
-    let map = L1Map::new(core, reader.geometry(), Some(&buffers));
+    let map = L1Map::new(core, &reader.geometry(), Some(&buffers));
     let end = map.regions().iter().fold(0, |next, region| {
         assert_eq!(region.range.start, next, "regions overlap or leave a hole");
         region.range.end

@@ -2,5 +2,6 @@
 //! the course of a recording ([`series`]). Pure: no I/O, no clock.
 
 pub mod explain;
+pub mod replay;
 pub mod run_report;
 pub mod series;

@@ -27,7 +27,9 @@ fn write(name: &str, directory: &Path) -> Result<(), String> {
     let (_, tree) = hosts
         .find(|(other, _)| *other == name)
         .ok_or_else(|| format!("no host `{name}`; there are: {}", names().join(", ")))?;
-    tree.write_to(directory).map_err(|error| format!("{}: {error}", directory.display()))
+    tree.write_to(directory)
+        .map(|_bytes| ())
+        .map_err(|error| format!("{}: {error}", directory.display()))
 }
 
 fn complain(why: &str) -> ExitCode {

@@ -2,9 +2,14 @@
 //!
 //! Facts hold no clock and no opinion: whether a process is dead, which chip a region belongs to and how many bytes
 //! are in use is concluded in one place, from facts alone, so that a capture gives the same answer as the host did.
+//!
+//! A recording stores facts field by field, without names (`docs/recording.md`). Fields may be added at the end of a type,
+//! with `#[serde(default)]`; any other change raises [`FACTS_VERSION`].
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
@@ -18,8 +23,11 @@ use ttmem_segment::Segment;
 /// One field of a source: what it said, or why it did not.
 pub type Field<T> = Result<T, Missing>;
 
+/// The version of stored facts. Facts of another version are not read: the snapshots beside them are used.
+pub const FACTS_VERSION: u64 = 1;
+
 /// Everything that one pass over the sources delivered.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// When the pass ended.
     pub time: Timestamp,
@@ -38,6 +46,7 @@ pub struct Facts {
     /// The chips whose L1 was asked for.
     pub l1: Vec<L1Facts>,
     /// The processes that any of the above names and that run.
+    #[serde(with = "crate::pairs")]
     pub processes: BTreeMap<Pid, ProcessFacts>,
     /// What is not read because one user has too much of it.
     pub excess: Vec<Excess>,
@@ -48,7 +57,7 @@ pub struct Facts {
 }
 
 /// One PCIe function of the driver.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// Its number, as in `/dev/tenstorrent/N`.
     pub number: u32,
@@ -85,14 +94,14 @@ pub struct Device {
 }
 
 /// A read that is not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Late {
     /// Time of the request.
     pub since: Timestamp,
 }
 
 /// The PCIe link of a device.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcieFacts {
     /// Gigatransfers per second of a lane, now.
     pub current_speed_gts: Field<f64>,
@@ -107,7 +116,7 @@ pub struct PcieFacts {
 }
 
 /// Counters of 32-byte words that crossed PCIe, one each for NOC 0 and NOC 1. They wrap at 2^32.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcieWords {
     /// Written by the host to the chip (`slv_posted_wr_data_word_received`).
     pub host_to_device: Field<[u32; 2]>,
@@ -116,7 +125,7 @@ pub struct PcieWords {
 }
 
 /// Who has a device open.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holders {
     /// Processes of this namespace, ascending, each once.
     pub pids: Vec<Pid>,
@@ -129,7 +138,7 @@ pub struct Holders {
 }
 
 /// Bytes by kind as the upstream region counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionBytes {
     /// Requested bytes of DRAM buffers.
     pub dram: u64,
@@ -164,7 +173,7 @@ impl RegionBytes {
 }
 
 /// One chip's row in a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionChip {
     /// The chip's number in the process that wrote the row.
     pub chip_id: u32,
@@ -175,7 +184,7 @@ pub struct RegionChip {
 }
 
 /// One process's slot in a region.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionSlot {
     /// Its position in the region, counted from 0.
     pub index: u32,
@@ -202,6 +211,25 @@ impl SlotName {
     }
 }
 
+impl Serialize for SlotName {
+    /// As eight words, so that one that does not change is eight numbers.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (words, _) = self.0.as_chunks::<8>();
+        serializer.collect_seq(words.iter().map(|word| u64::from_le_bytes(*word)))
+    }
+}
+
+impl<'de> Deserialize<'de> for SlotName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = <[u64; 8]>::deserialize(deserializer)?;
+        let mut name = [0; 64];
+        for (bytes, word) in name.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        Ok(Self(name))
+    }
+}
+
 impl fmt::Debug for SlotName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.text().fmt(formatter)
@@ -209,7 +237,7 @@ impl fmt::Debug for SlotName {
 }
 
 /// The content of one region.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionContent {
     /// Version of the layout: 2, 3 or 4.
     pub version: u32,
@@ -232,7 +260,7 @@ pub struct RegionContent {
 }
 
 /// One region file, read or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionFile {
     /// Where it was found, as a path of the host.
     pub path: String,
@@ -252,7 +280,7 @@ pub struct RegionFile {
 }
 
 /// What a user may have so many of that ttmem reads only some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Bounded {
     /// Memory regions in one directory.
     Regions,
@@ -278,7 +306,7 @@ impl Bounded {
 }
 
 /// More of one user's than ttmem reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excess {
     /// What there is too much of.
     pub what: Bounded,
@@ -293,7 +321,7 @@ pub struct Excess {
 }
 
 /// One segment of an agent, read or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentFile {
     /// Where it was found, as a path of the host.
     pub path: String,
@@ -314,7 +342,7 @@ pub struct SegmentFile {
 }
 
 /// The procfs facts of a process.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessFacts {
     /// Clock ticks between boot and its start.
     pub start_time: Field<u64>,
@@ -366,7 +394,7 @@ pub fn is_same_start(start: u64, shift: i64, other: u64) -> bool {
 }
 
 /// The L1 of one chip, read or not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct L1Facts {
     /// Which chip it is.
     pub place: L1Place,
@@ -378,7 +406,8 @@ pub struct L1Facts {
     pub content: Field<L1Content>,
     /// Inspector's names of its kernels.
     pub names: Field<KernelNames>,
-    /// The allocator's buffers in it, once they were joined with what agents say.
+    /// The allocator's buffers in it, once they were joined with what agents say. Not stored: merging finds them.
+    #[serde(skip, default = "no_buffers")]
     pub buffers: Field<BankBuffers>,
     /// When it was read.
     pub read_at: Timestamp,
@@ -389,12 +418,20 @@ impl L1Facts {
     #[must_use]
     pub fn map(&self, content: &L1Content, core: &Core) -> L1Map {
         let buffers = self.buffers.as_ref().ok().and_then(|buffers| buffers.of(core));
-        L1Map::new(core, content.geometry, buffers)
+        L1Map::new(core, &content.geometry, buffers)
     }
 }
 
+/// The buffers of facts that are not merged.
+///
+/// # Errors
+/// Always: merging finds them.
+pub fn no_buffers() -> Field<BankBuffers> {
+    Err(Missing::not_read("agents were not asked"))
+}
+
 /// Which chip a port leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum L1Place {
     /// The driver's device of this number.
     Device(u32),
@@ -410,12 +447,12 @@ pub enum L1Place {
 }
 
 /// The content of the worker cores of a chip, and what reading it took.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct L1Content {
     /// The layout by which it was read, as in `0.81.1 (magic)`.
     pub layout: String,
     /// The parts that all cores share.
-    pub geometry: Geometry<'static>,
+    pub geometry: Geometry,
     /// The cores that are there.
     pub cores: Vec<Core>,
     /// The number of further cores of the port: harvested, or not worker cores.
@@ -425,7 +462,7 @@ pub struct L1Content {
 }
 
 /// The cost of reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct L1Cost {
     /// Calls of the port.
     pub reads: u64,

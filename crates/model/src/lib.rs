@@ -19,6 +19,7 @@ pub mod id;
 pub mod kind;
 pub mod l1;
 pub mod metric;
+mod pairs;
 pub mod reading;
 pub mod snapshot;
 pub(crate) mod units;

@@ -108,7 +108,7 @@ impl MissingReason {
 }
 
 /// The reason that a value is missing, and one line for the user.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Missing {
     /// The class of the reason.
     pub reason: MissingReason,

@@ -5,44 +5,31 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::bytes::{Reader, put_bytes, put_varint, unzigzag, zigzag};
-use super::dictionary::Dictionary;
-use super::epoch::{Epoch, ReadEpoch};
 use super::error::{Damage, FlattenError};
 use super::event::Event;
-use super::flatten::flatten;
-use super::moment::{self, Moment};
-use super::structure;
-use super::token::Token;
+use super::facts::{BlockFacts, Part};
+use super::moment::Moment;
+use super::rows::{MAX_ROWS, ReadRows, Rows};
 use ttmem_model::Timestamp;
+use ttmem_model::facts::Facts;
 
-/// The most moments of a block.
-pub(crate) const MAX_MOMENTS: usize = 1024;
+/// The most moments of a block: its facts have one row more.
+pub(crate) const MAX_MOMENTS: usize = MAX_ROWS - 1;
 
 /// A block that is being recorded. Its content is one row of bytes:
 ///
 /// - the times: how many, the first, and how the steps between them differ;
-/// - the dictionary;
-/// - the first moment: how many tokens, and the tokens;
-/// - the epochs: how many, and each;
-/// - the events: how many, and each as kind, time and bytes behind their length.
+/// - the moments, as [`Rows`];
+/// - the events: how many, and each as kind, time and bytes behind their length;
+/// - the facts, if there are any, as [`BlockFacts`].
 ///
 /// What a later minor version adds comes behind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    dictionary: Dictionary,
     times: Vec<Timestamp>,
-    /// The first moment, as it is written.
-    first: Vec<u8>,
-    /// The moment before, and the one that is being taken.
-    last: Vec<Token>,
-    next: Vec<Token>,
-    /// The epochs that are over, as they are written.
-    epochs: Vec<u8>,
-    epoch_count: u64,
-    epoch: Option<Epoch>,
-    /// About how many bytes the changes will take.
-    changes: usize,
+    rows: Rows,
     events: Vec<Event>,
+    facts: Option<BlockFacts>,
 }
 
 impl Block {
@@ -52,43 +39,26 @@ impl Block {
         time: Timestamp,
         value: &T,
     ) -> Result<(), FlattenError> {
-        flatten(value, &mut self.dictionary, &self.last, &mut self.next)?;
+        self.rows.push(value)?;
         self.times.push(time);
-        match &mut self.epoch {
-            None => {
-                put_varint(&mut self.first, self.next.len() as u64);
-                self.next.iter().for_each(|token| token.put(&mut self.first));
-                self.epoch = Some(Epoch::new(Vec::new(), self.next.len()));
-            }
-            Some(epoch) if structure::is_same(&self.last, &self.next) => {
-                self.changes += epoch.push(&self.last, &self.next);
-            }
-            Some(_) => self.begin_epoch(),
-        }
-        std::mem::swap(&mut self.last, &mut self.next);
         Ok(())
     }
 
-    fn begin_epoch(&mut self) {
-        let steps = structure::steps(&self.last, &self.next, &self.dictionary);
-        // The steps were found between the two, so that they lead from the one to the other.
-        let carried = structure::apply(&self.last, &steps).unwrap_or_default();
-        self.end_epoch();
-        let mut epoch = Epoch::new(steps, carried.len());
-        self.changes += epoch.push(&carried, &self.next);
-        self.epoch = Some(epoch);
-    }
-
-    fn end_epoch(&mut self) {
-        if let Some(epoch) = self.epoch.take() {
-            epoch.put(&mut self.epochs);
-            self.epoch_count += 1;
+    /// Adds the facts of the newest moment, if they are known. `previous` are those of the moment before.
+    pub(crate) fn push_facts(&mut self, previous: Option<&Facts>, facts: Option<&Facts>) {
+        let (Some(began), Some(number)) = (self.times.first(), self.times.len().checked_sub(1))
+        else {
+            return;
+        };
+        if facts.is_some() || self.facts.as_ref().is_some_and(BlockFacts::is_used) {
+            let began = *began;
+            let own = self.facts.get_or_insert_with(|| BlockFacts::begin(previous, began));
+            own.push(number, facts);
         }
     }
 
     /// Adds an event.
     pub(crate) fn push_event(&mut self, event: Event) {
-        self.changes += event.bytes_len();
         self.events.push(event);
     }
 
@@ -106,31 +76,30 @@ impl Block {
 
     /// About how many bytes it will take before compression.
     pub(crate) fn weight(&self) -> usize {
-        self.dictionary.bytes() + self.first.len() + self.epochs.len() + self.changes
+        let events: usize = self.events.iter().map(Event::bytes_len).sum();
+        self.rows.weight() + events + self.facts.as_ref().map_or(0, BlockFacts::weight)
     }
 
-    /// Returns the content of the block. The next block is independent, but may guess from this one.
-    pub(crate) fn finish(&mut self) -> Vec<u8> {
-        self.end_epoch();
+    /// Returns the content of the block. The moments of the next block are independent of this one; its facts continue
+    /// them, unless `facts_every` blocks have.
+    pub(crate) fn finish(&mut self, facts_every: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.weight());
         put_times(&self.times, &mut out);
-        self.dictionary.put_since((0, 0), &mut out);
-        if self.first.is_empty() {
-            put_varint(&mut out, 0);
-        }
-        out.extend_from_slice(&self.first);
-        put_varint(&mut out, self.epoch_count);
-        out.extend_from_slice(&self.epochs);
+        self.rows.put(&mut out);
+        self.rows.restart();
         put_varint(&mut out, self.events.len() as u64);
-        for event in &self.events {
+        for event in self.events.drain(..) {
             put_varint(&mut out, event.kind.code());
             put_varint(&mut out, event.time.0);
             put_bytes(&mut out, &event.payload());
         }
-        *self = Self {
-            last: Vec::with_capacity(self.last.len()),
-            next: Vec::with_capacity(self.next.len()),
-            ..Self::default()
+        let has_moments = !self.times.is_empty();
+        self.times.clear();
+        self.facts = match self.facts.take() {
+            Some(facts) if facts.is_used() => facts.put(facts_every, &mut out),
+            // A block of events alone is between the two.
+            waiting if !has_moments => waiting,
+            _ => None,
         };
         out
     }
@@ -149,7 +118,7 @@ fn put_times(times: &[Timestamp], out: &mut Vec<u8>) {
 
 fn read_times(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, Damage> {
     let count = reader.count(1)?;
-    if count > MAX_MOMENTS {
+    if count > MAX_ROWS {
         return Err(Damage::Impossible("more moments than a block may have"));
     }
     let mut last = 0_u64;
@@ -166,50 +135,29 @@ fn read_times(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, Damage> {
 /// A block that was read: its content decompressed, nothing of it decoded but the first moment.
 #[derive(Debug)]
 pub(crate) struct ReadBlock {
-    content: Vec<u8>,
     pub(crate) times: Vec<Timestamp>,
+    rows: ReadRows,
     pub(crate) events: Vec<Event>,
-    dictionary: Arc<Dictionary>,
-    first: Vec<Token>,
-    epochs: Vec<ReadEpoch>,
+    pub(crate) facts: Option<Part>,
 }
 
 impl ReadBlock {
-    /// Reads what [`Block::finish`] gave.
+    /// Reads what [`Block::finish`] gave. Facts that cannot be read are left out: the moments do not need them.
     pub(crate) fn read(content: Vec<u8>) -> Result<Self, Damage> {
         let mut reader = Reader::new(&content);
         let times = read_times(&mut reader)?;
-        let mut dictionary = Dictionary::default();
-        dictionary.read_more(&mut reader)?;
-        let count = reader.count(1)?;
-        let first = structure::read_tokens(&mut reader, count, &dictionary)?;
-        let mut epochs = Vec::new();
-        for _ in 0..reader.count(1)?.min(MAX_MOMENTS) {
-            epochs.push(ReadEpoch::read(&mut reader, &dictionary)?);
-        }
+        let from = reader.position();
+        let (rows, behind) = ReadRows::read(content, from, None)?;
+        let mut reader = Reader::new(rows.content().get(behind..).unwrap_or_default());
         let events = read_events(&mut reader)?;
-        Ok(Self { content, times, events, dictionary: Arc::new(dictionary), first, epochs })
+        let facts = Part::read(&mut reader);
+        Ok(Self { times, rows, events, facts })
     }
 
     /// One of its moments.
     pub(crate) fn moment(&self, number: usize) -> Result<Moment, Damage> {
         let time = *self.times.get(number).ok_or(Damage::Impossible("no such moment"))?;
-        let mut tokens = self.first.clone();
-        // The first moment is no change, so that the first epoch has one change less than moments.
-        let mut changes = number;
-        for (index, epoch) in self.epochs.iter().enumerate() {
-            if index > 0 {
-                tokens = structure::apply(&tokens, &epoch.steps)?;
-            }
-            let own = changes.min(epoch.moments);
-            epoch.advance(&self.content, &mut tokens, own, &self.dictionary)?;
-            if changes <= epoch.moments {
-                moment::check(&tokens, &self.dictionary)?;
-                return Ok(Moment::new(time, tokens, Arc::clone(&self.dictionary)));
-            }
-            changes -= own;
-        }
-        Err(Damage::Impossible("fewer changes than moments"))
+        Ok(Moment::new(time, self.rows.row(number)?, Arc::clone(&self.rows.dictionary)))
     }
 }
 
@@ -232,7 +180,7 @@ mod tests {
         for (time, value) in (7..).zip(values) {
             block.push(Timestamp(time), value).unwrap();
         }
-        let read = ReadBlock::read(block.finish()).unwrap();
+        let read = ReadBlock::read(block.finish(1)).unwrap();
         assert_eq!(read.times.len(), values.len());
         let print = |number| serde_json::to_string(&read.moment(number).unwrap()).unwrap();
         (0..values.len()).map(print).collect()
@@ -260,7 +208,7 @@ mod tests {
     fn a_block_of_events_alone_has_no_moment() {
         let mut block = Block::default();
         block.push_event(Event::read(77, Timestamp(5), b"\x00bytes"));
-        let read = ReadBlock::read(block.finish()).unwrap();
+        let read = ReadBlock::read(block.finish(1)).unwrap();
         assert_eq!(read.events.len(), 1);
         assert!(read.moment(0).is_err());
     }
@@ -271,7 +219,7 @@ mod tests {
         for time in 0..3_u64 {
             block.push(Timestamp(time), &serde_json::json!({ "a": [time, "x"] })).unwrap();
         }
-        let content = block.finish();
+        let content = block.finish(1);
         for cut in 0..content.len() {
             assert!(ReadBlock::read(content[..cut].to_vec()).is_err(), "{cut}");
         }

@@ -21,6 +21,9 @@ pub enum Damage {
     /// The content is not a snapshot.
     #[error("a moment is not a snapshot: {0}")]
     Snapshot(String),
+    /// The content is not facts.
+    #[error("a moment has no facts: {0}")]
+    Facts(String),
     /// The bytes could not be read.
     #[error("{0}")]
     Read(String),

@@ -14,20 +14,32 @@ use super::dictionary::Dictionary;
 use super::error::FlattenError;
 use super::token::{MAX_TOKENS, Token, Value};
 
+/// The names of a struct's fields in its tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As in JSON.
+    #[default]
+    Kept,
+    /// Empty: a reader goes by the order of the fields.
+    LeftOut,
+}
+
 /// Writes `value` as tokens into `tokens`, which is emptied first. `before` are the tokens of the moment before.
 pub(crate) fn flatten<T: Serialize + ?Sized>(
     value: &T,
+    names: Names,
     dictionary: &mut Dictionary,
     before: &[Token],
     tokens: &mut Vec<Token>,
 ) -> Result<(), FlattenError> {
     tokens.clear();
     let mut keys = Vec::new();
-    value.serialize(Flattener { dictionary, before, tokens, keys: &mut keys })
+    value.serialize(Flattener { names, dictionary, before, tokens, keys: &mut keys })
 }
 
 /// Appends tokens.
 struct Flattener<'a> {
+    names: Names,
     dictionary: &'a mut Dictionary,
     before: &'a [Token],
     tokens: &'a mut Vec<Token>,
@@ -38,6 +50,7 @@ struct Flattener<'a> {
 impl Flattener<'_> {
     fn again(&mut self) -> Flattener<'_> {
         Flattener {
+            names: self.names,
             dictionary: self.dictionary,
             before: self.before,
             tokens: self.tokens,
@@ -86,10 +99,19 @@ impl<'a> Flattener<'a> {
         variant: &str,
         inside: Container,
     ) -> Result<Compound<'a>, FlattenError> {
-        let key = self.dictionary.string_number(variant, None);
-        let shape = self.dictionary.shape_number(&[key], None);
-        self.push(Token::map(shape))?;
+        self.push_variant(variant)?;
         self.open(inside)
+    }
+
+    fn push_variant(&mut self, variant: &str) -> Result<(), FlattenError> {
+        let guess = match self.guess().map(Token::value) {
+            Some(Value::Map(shape)) => Some(shape),
+            _ => None,
+        };
+        let known = guess.and_then(|shape| self.dictionary.shape(shape).first().copied());
+        let key = self.dictionary.string_number(variant, known);
+        let shape = self.dictionary.shape_number(&[key], guess);
+        self.push(Token::map(shape))
     }
 }
 
@@ -234,9 +256,7 @@ impl<'a> Serializer for Flattener<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), FlattenError> {
-        let key = self.dictionary.string_number(variant, None);
-        let shape = self.dictionary.shape_number(&[key], None);
-        self.push(Token::map(shape))?;
+        self.push_variant(variant)?;
         value.serialize(self)
     }
     fn serialize_seq(self, _length: Option<usize>) -> Result<Compound<'a>, FlattenError> {
@@ -313,7 +333,8 @@ macro_rules! map {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), FlattenError> {
-                self.key(key);
+                let is_named = self.flattener.names == Names::Kept;
+                self.key(if is_named { key } else { "" });
                 self.element(value)
             }
             fn end(self) -> Result<(), FlattenError> {

@@ -298,7 +298,7 @@ mod tests {
         newer[8] = 2;
         assert_eq!(
             Header::read(&newer).unwrap_err().to_string(),
-            "recording is version 2.9, this ttmem reads up to 1.1; use ttmem 0.1.0 or newer"
+            "recording is version 2.9, this ttmem reads up to 1.2; use ttmem 0.1.0 or newer"
         );
     }
 

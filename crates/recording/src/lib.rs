@@ -6,7 +6,8 @@
 //! - A recording is a header, blocks, and an index at its end. Without the index, as after a crash, the blocks are
 //!   found by scanning: what was written whole can be read.
 //! - A block can be read by itself: its first moment is whole, the others are changes.
-//! - A moment comes back byte for byte, with fields that this version does not know.
+//! - A moment comes back byte for byte, with fields that this version does not know, and with the facts that it was
+//!   merged from where they are recorded.
 
 mod account;
 mod attachment;
@@ -19,10 +20,13 @@ mod dictionary;
 mod epoch;
 mod error;
 mod event;
+mod facts;
+mod fields;
 mod flatten;
 mod frame;
 mod moment;
 mod reader;
+mod rows;
 mod structure;
 mod token;
 mod track;
@@ -36,7 +40,7 @@ pub(crate) mod parts {
     pub(crate) use super::bytes::put_varint;
     pub(crate) use super::column::{Change, put_change};
     pub(crate) use super::dictionary::Dictionary;
-    pub(crate) use super::flatten::flatten;
+    pub(crate) use super::flatten::{Names, flatten};
     pub(crate) use super::moment::{Moment, check};
     pub(crate) use super::structure::{
         apply, is_same, put as put_steps, read as read_steps, read_tokens, steps,
@@ -51,17 +55,20 @@ pub use attachment::{Attached, Attachment, AttachmentKind, MAX_ATTACHMENT_BYTES,
 pub use error::{Damage, FlattenError, OpenError};
 pub use event::{Event, EventKind};
 pub use frame::Header;
-pub use moment::Moment;
+pub use moment::{Moment, MomentFacts};
 pub use reader::{ReadAt, Recording};
 pub use track::Tracker;
-pub use writer::{Contents, Encoded, Encoder, Limits, unsealed, unsealed_part};
+pub use writer::{
+    Contents, Encoded, Encoder, Limits, facts_of, unsealed, unsealed_facts, unsealed_part,
+};
 
 /// The version of the format: a newer minor adds what an older reader may leave out, a newer major cannot be read.
 ///
 /// - 1.0: the first.
 /// - 1.1: attachments, such as the segments of agents. They are in the index as blocks without moments and events, which
 ///   a reader of 1.0 ignores, and in blocks of a kind that it skips.
-pub(crate) const VERSION: Version = Version { major: 1, minor: 1 };
+/// - 1.2: facts behind the events of a block, which a reader of 1.1 ignores.
+pub(crate) const VERSION: Version = Version { major: 1, minor: 2 };
 
 /// A version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,8 +7,10 @@ use serde::{Serialize, Serializer};
 
 use super::dictionary::Dictionary;
 use super::error::Damage;
+use super::facts::ReadFacts;
 use super::token::{MAX_DEPTH, Token, Value, decimal_value, power};
 use super::typed;
+use ttmem_model::facts::Facts;
 use ttmem_model::{Snapshot, Timestamp};
 
 /// A snapshot as it was recorded.
@@ -19,12 +21,28 @@ pub struct Moment {
     time: Timestamp,
     tokens: Vec<Token>,
     dictionary: Arc<Dictionary>,
+    /// The facts of its block, and its number there.
+    facts: Option<(Arc<ReadFacts>, usize)>,
+}
+
+/// The facts that a recorded snapshot was merged from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MomentFacts {
+    /// The facts of its pass.
+    pub facts: Facts,
+    /// The facts of the recorded pass before, from which rates are taken.
+    pub previous: Option<Facts>,
 }
 
 impl Moment {
     /// The tokens must be one whole value, as [`check`] says.
     pub fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
-        Self { time, tokens, dictionary }
+        Self { time, tokens, dictionary, facts: None }
+    }
+
+    /// Adds the facts of its block, and its number there.
+    pub fn with_facts(self, facts: Option<Arc<ReadFacts>>, number: usize) -> Self {
+        Self { facts: facts.map(|facts| (facts, number)), ..self }
     }
 
     /// When the snapshot was taken.
@@ -40,6 +58,18 @@ impl Moment {
     pub fn snapshot(&self) -> Result<Snapshot, Damage> {
         let snapshot = typed::read(&self.tokens, &self.dictionary);
         snapshot.map_err(|error| Damage::Snapshot(error.to_string()))
+    }
+}
+
+impl Moment {
+    /// The facts that the snapshot was merged from; `None` if they are not recorded, or of another version.
+    ///
+    /// # Errors
+    /// If the recording is damaged.
+    pub fn facts(&self) -> Result<Option<MomentFacts>, Damage> {
+        let Some((facts, number)) = &self.facts else { return Ok(None) };
+        let found = facts.of_moment(*number)?;
+        Ok(found.map(|(facts, previous)| MomentFacts { facts, previous }))
     }
 }
 

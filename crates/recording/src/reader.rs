@@ -1,10 +1,13 @@
 //! Opens a recording, whole or cut, and finds moments and events in it.
 
+use std::sync::Arc;
+
 use super::Version;
 use super::block::ReadBlock;
 use super::codec;
 use super::error::{Damage, OpenError};
 use super::event::Event;
+use super::facts::{Link, ReadFacts};
 use super::frame::{
     BLOCK_HEADER, BlockHeader, BlockKind, END, Entry, Header, IndexHeader, MARKER, crc32, read_end,
     read_index,
@@ -73,6 +76,8 @@ pub struct Recording<R> {
     cut_bytes: u64,
     /// The block that was used last.
     cache: Option<(usize, ReadBlock)>,
+    /// The facts that were used last, and the number of their block.
+    facts: Option<(usize, Arc<ReadFacts>)>,
 }
 
 impl<R: ReadAt> Recording<R> {
@@ -96,6 +101,7 @@ impl<R: ReadAt> Recording<R> {
             damaged_bytes: 0,
             cut_bytes: 0,
             cache: None,
+            facts: None,
         };
         match recording.indexed(size) {
             Some(entries) => (recording.entries, recording.ended) = (entries, true),
@@ -200,6 +206,41 @@ impl<R: ReadAt> Recording<R> {
         }
         self.cache.as_ref().map(|(_, block)| block).ok_or(Damage::Cut)
     }
+
+    /// The facts of a block; `None` if it has none, or if a block that they continue is missing.
+    fn facts(&mut self, number: usize) -> Option<Arc<ReadFacts>> {
+        let is_known = |known: &(usize, Arc<ReadFacts>), block: usize| known.0 == block;
+        let mut parts = Vec::new();
+        let mut base = None;
+        let mut block = number;
+        let mut wanted: Option<Link> = None;
+        loop {
+            if let Some(known) = self.facts.as_ref().filter(|known| is_known(known, block)) {
+                base = Some(Arc::clone(&known.1))
+                    .filter(|base| wanted.is_none_or(|it| base.link == it));
+                base.as_ref()?;
+                break;
+            }
+            let read = self.block(block).ok()?;
+            let part = read.facts.clone()?;
+            let continues = part.continues();
+            if wanted.is_some_and(|wanted| part.link != wanted) {
+                return None;
+            }
+            parts.push((read.times.len(), part));
+            wanted = Some(match continues {
+                Some(link) => link,
+                None => break,
+            });
+            block = self.entries.get(..block)?.iter().rposition(|it| it.header.moments > 0)?;
+        }
+        while let Some((moments, part)) = parts.pop() {
+            let read = ReadFacts::of(part, moments, base.as_deref()).ok()?;
+            base = Some(Arc::new(read));
+        }
+        self.facts = base.map(|facts| (number, facts));
+        self.facts.as_ref().map(|(_, facts)| Arc::clone(facts))
+    }
 }
 
 impl<R: ReadAt> Recording<R> {
@@ -266,7 +307,8 @@ impl<R: ReadAt> Recording<R> {
         }
         let Some((block, within)) = found else { return Ok(None) };
         let within = usize::try_from(within).unwrap_or(usize::MAX);
-        self.block(block)?.moment(within).map(Some)
+        let facts = self.facts(block);
+        self.block(block)?.moment(within).map(|moment| Some(moment.with_facts(facts, within)))
     }
 
     /// The number of the last moment that is not later than `time`. Where the clock was set back, the later in the

@@ -170,7 +170,7 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::super::flatten::flatten;
+    use super::super::flatten::{Names, flatten};
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -206,7 +206,7 @@ mod tests {
 
     fn tokens<T: Serialize>(value: &T) -> (Vec<Token>, Dictionary) {
         let (mut dictionary, mut tokens) = (Dictionary::default(), Vec::new());
-        flatten(value, &mut dictionary, &[], &mut tokens).unwrap();
+        flatten(value, Names::Kept, &mut dictionary, &[], &mut tokens).unwrap();
         (tokens, dictionary)
     }
 

@@ -1,31 +1,38 @@
 //! Makes blocks of snapshots, and the frame around them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::block::{Block, MAX_MOMENTS};
 use super::codec;
 use super::error::FlattenError;
 use super::event::Event;
+use super::facts;
 use super::frame::{
     BLOCK_HEADER, BlockHeader, BlockKind, Entry, Header, crc32, end_to_bytes, index_to_bytes,
 };
-use ttmem_model::Timestamp;
+use ttmem_model::facts::Facts;
+use ttmem_model::{Snapshot, Timestamp};
 
 /// When a block is full. What is not in a finished block is lost when the recorder is killed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// So many moments, at most 1024.
+    /// So many moments, at most 1023.
     pub moments: usize,
     /// Microseconds between its first moment and its last.
     pub span_us: u64,
     /// Bytes before compression.
     pub bytes: usize,
+    /// One block in so many has all facts of its first moment; the facts of the others continue those of the block
+    /// before. 1 where blocks may be dropped.
+    pub facts_every: u64,
 }
 
 impl Default for Limits {
     /// Ten seconds, as a compromise: half of it loses less at a kill and takes a third more room.
     fn default() -> Self {
-        Self { moments: 128, span_us: 10_000_000, bytes: 1 << 20 }
+        Self { moments: 128, span_us: 10_000_000, bytes: 1 << 20, facts_every: 12 }
     }
 }
 
@@ -62,6 +69,8 @@ impl Encoded {
 pub struct Encoder {
     limits: Limits,
     block: Block,
+    /// The facts that were added last.
+    previous: Option<Arc<Facts>>,
 }
 
 impl Encoder {
@@ -69,7 +78,7 @@ impl Encoder {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = Limits { moments: limits.moments.clamp(1, MAX_MOMENTS), ..limits };
-        Self { limits, block: Block::default() }
+        Self { limits, block: Block::default(), previous: None }
     }
 
     /// Adds a moment. Gives a block when one is full.
@@ -83,6 +92,21 @@ impl Encoder {
     ) -> Result<Option<Encoded>, FlattenError> {
         let finished = if self.is_full(time) { self.flush() } else { None };
         self.block.push(time, value)?;
+        Ok(finished)
+    }
+
+    /// Adds a snapshot with the facts that it was merged from. Gives a block when one is full.
+    ///
+    /// # Errors
+    /// If the snapshot cannot be written. Nothing is added then.
+    pub fn push_merged(
+        &mut self,
+        snapshot: &Snapshot,
+        facts: Option<Arc<Facts>>,
+    ) -> Result<Option<Encoded>, FlattenError> {
+        let finished = self.push(snapshot.time_us, snapshot)?;
+        self.block.push_facts(self.previous.as_deref(), facts.as_deref());
+        self.previous = facts.or_else(|| self.previous.take());
         Ok(finished)
     }
 
@@ -121,7 +145,7 @@ impl Encoder {
         let first = times.iter().min().copied().unwrap_or_default();
         let last = times.iter().max().copied().unwrap_or_default();
         let counts = (times.len(), self.block.event_count());
-        let content = self.block.finish();
+        let content = self.block.finish(self.limits.facts_every);
         let header = BlockHeader {
             moments: u32::try_from(counts.0).unwrap_or(u32::MAX),
             events: u32::try_from(counts.1).unwrap_or(u32::MAX),
@@ -206,6 +230,26 @@ pub fn unsealed(content: &[u8]) -> Vec<u8> {
 pub fn unsealed_part(content: &[u8]) -> Vec<u8> {
     let whole = BlockHeader::empty(Timestamp(0), Timestamp(u64::MAX));
     sealed(BlockHeader { kind: BlockKind::Part, ..whole }, content)
+}
+
+/// A recording of two empty moments with these rows of facts, and checksums that fit.
+#[must_use]
+pub fn unsealed_facts(rows: &[u8]) -> Vec<u8> {
+    let mut block = Block::default();
+    for time in 0..2 {
+        // A null is a moment that cannot fail to be written.
+        drop(block.push(Timestamp(time), &()));
+    }
+    let mut content = block.finish(1);
+    facts::put(rows, &mut content);
+    let whole = BlockHeader::empty(Timestamp(0), Timestamp(1));
+    sealed(BlockHeader { moments: 2, ..whole }, &content)
+}
+
+/// The rows that [`unsealed_facts`] takes, of these facts.
+#[must_use]
+pub fn facts_of(facts: &[Arc<Facts>]) -> Vec<u8> {
+    facts::rows_of(facts)
 }
 
 fn sealed(header: BlockHeader, content: &[u8]) -> Vec<u8> {

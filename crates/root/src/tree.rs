@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ffi::OsString;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -88,11 +88,13 @@ impl Tree {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// Writes the tree into a directory. A file whose read is denied becomes an empty one without permissions.
+    /// Writes the tree into a directory, and returns the bytes that were written. A file whose read is denied becomes an
+    /// empty one without permissions; zeros of a file are left out where its file system can (a sparse file).
     ///
     /// # Errors
     /// If a file cannot be written, or an entry has no counterpart on disk (another error, a changing file).
-    pub fn write_to(&self, directory: &Path) -> std::io::Result<()> {
+    pub fn write_to(&self, directory: &Path) -> std::io::Result<u64> {
+        let mut written = 0;
         let is_link = |entry: &Entry| matches!(entry, Entry::Link(_));
         // Links come last: no file is written through one.
         let files = self.entries.iter().filter(|(_, entry)| !is_link(entry));
@@ -102,7 +104,7 @@ impl Tree {
                 std::fs::create_dir_all(parent)?;
             }
             match entry {
-                Entry::File { bytes, .. } => std::fs::write(&target, bytes)?,
+                Entry::File { bytes, .. } => written += write_sparse(&target, bytes)?,
                 Entry::Link(to) => std::os::unix::fs::symlink(to, &target)?,
                 Entry::Directory => std::fs::create_dir_all(&target)?,
                 Entry::Error(Errno::ACCESS | Errno::PERM) => {
@@ -117,7 +119,7 @@ impl Tree {
                 }
             }
         }
-        Ok(())
+        Ok(written)
     }
 
     pub(super) fn read(&self, path: &str, limit: usize) -> Result<File, Errno> {
@@ -259,6 +261,21 @@ fn content(entry: &Entry) -> Result<&[u8], Errno> {
     }
 }
 
+/// Writes a new file without its blocks of zeros, which read as zeros all the same. Returns the bytes that were written.
+fn write_sparse(path: &Path, bytes: &[u8]) -> std::io::Result<u64> {
+    const BLOCK: usize = 4096;
+    let file = std::fs::File::create(path)?;
+    file.set_len(bytes.len() as u64)?;
+    let mut written = 0;
+    for (offset, block) in (0_u64..).step_by(BLOCK).zip(bytes.chunks(BLOCK)) {
+        if block.iter().any(|byte| *byte != 0) {
+            file.write_all_at(block, offset)?;
+            written += block.len() as u64;
+        }
+    }
+    Ok(written)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +320,25 @@ mod tests {
         assert_eq!(read().unwrap_err(), Errno::NODEV);
         assert_eq!(read().unwrap(), b"c");
         assert_eq!(read().unwrap(), b"c");
+    }
+
+    #[test]
+    fn zeros_of_a_file_take_no_room() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = vec![0; 3 << 20];
+        bytes[..5].copy_from_slice(b"begin");
+        bytes.extend_from_slice(b"end");
+        let mut tree = Tree::new();
+        tree.put("/segment", Entry::file(bytes.clone()));
+        tree.put("/zeros", Entry::file(vec![0; 9000]));
+        assert_eq!(tree.write_to(folder.path()).unwrap(), 4096 + 3);
+        let path = folder.path().join("segment");
+        assert!(std::fs::read(&path).unwrap() == bytes);
+        assert_eq!(std::fs::read(folder.path().join("zeros")).unwrap(), [0; 9000]);
+        // A file system without holes fills them.
+        let blocks = std::fs::metadata(&path).unwrap().blocks();
+        assert!(blocks < 1024 || blocks >= 6144, "{blocks}");
     }
 
     #[test]

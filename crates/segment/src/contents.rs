@@ -13,7 +13,11 @@ use super::vocabulary::{
 
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
 /// converts them.
+///
+/// With the feature `serde` it is stored as it is at one moment: without events, failures, traces and refusals, and with
+/// the newest dispatch alone. Those are histories, which the segment itself keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Segment {
     /// Whose it is, and how the agent fares.
     pub header: Header,
@@ -24,8 +28,10 @@ pub struct Segment {
     /// Live buffers, by sequence number of their allocation.
     pub buffers: Vec<Buffer>,
     /// The newest events, by sequence number.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub events: Vec<Event>,
     /// The newest failed allocations, by sequence number.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub failures: Vec<Failure>,
     /// Programs: what they place in L1, and when they were dispatched. Empty of an agent before segment version 1.2.
     pub programs: Programs,
@@ -49,6 +55,7 @@ impl Segment {
 
 /// Whose segment it is, and how the agent fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
     /// Major and minor version of the format.
     pub version: (u16, u16),
@@ -104,6 +111,7 @@ impl Header {
 
 /// Counts of what needs no entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counts {
     /// Workloads handed to a command queue.
     pub workloads_enqueued: u64,
@@ -121,6 +129,7 @@ pub struct Counts {
 
 /// A set of hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HookSet(pub u64);
 
 impl HookSet {
@@ -138,6 +147,7 @@ impl HookSet {
 
 /// A set of functions that TT-Metal's library exports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AccessorSet(pub u64);
 
 impl AccessorSet {
@@ -150,6 +160,7 @@ impl AccessorSet {
 
 /// A chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Chip {
     /// The number that TT-Metal gives it in this process.
     pub device: u32,
@@ -159,6 +170,7 @@ pub struct Chip {
 
 /// An allocator. A buffer of it takes its bytes in every bank of every chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Allocator {
     /// Index by which buffers, events and failures refer to it.
     pub index: u8,
@@ -194,6 +206,7 @@ impl Allocator {
 
 /// One kind of an allocator. All bytes are bytes per bank: each bank has the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KindUse {
     /// Banks; 0 when the allocator has no such region.
     pub banks: u64,
@@ -235,6 +248,7 @@ impl KindUse {
 
 /// The allocation that led to a peak.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Peak {
     /// Live buffers then.
     pub buffers: u64,
@@ -250,6 +264,7 @@ pub struct Peak {
 
 /// The current op.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Op {
     /// Its name. Empty if the code has no name.
     pub name: Arc<str>,
@@ -259,6 +274,7 @@ pub struct Op {
 
 /// A live buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Buffer {
     /// Index of its allocator in [`Segment::allocators`].
     pub allocator: u8,
@@ -429,6 +445,7 @@ impl Failure {
 
 /// Losses: entries that did not fit or were inconsistent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Losses {
     /// Buffers that found no place in the table. The sums contain them.
     pub buffers_dropped: u64,

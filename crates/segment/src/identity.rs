@@ -6,6 +6,7 @@ use super::layout::{WORD_BYTES, identity};
 
 /// The namespace of the process number, and the runs that the process is part of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Identity {
     /// Inode of the process's pid namespace (`/proc/self/ns/pid`); `None` if the agent could not read it.
     pub pid_namespace: Option<u64>,

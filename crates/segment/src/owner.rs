@@ -12,6 +12,7 @@ pub fn halves(set: u128) -> [u64; 2] {
 
 /// The statistics of TT-Metal's own allocator for one kind, in bytes per bank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Statistics {
     /// Bytes that can be handed out.
     pub total: u64,
@@ -136,6 +137,7 @@ impl ChipEntry {
 
 /// TT-Metal's alignment of the pages of a buffer, in bytes; 0 if it is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alignments {
     /// In DRAM. Every block is a multiple of it too, also in L1.
     pub dram: u16,

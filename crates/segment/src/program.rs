@@ -12,6 +12,7 @@ pub const NO_FOOTPRINT: u32 = u32::MAX;
 
 /// Cores of a rectangle in logical coordinates, both corners included. `CoreRange` of TT-Metal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CoreRange {
     /// Column and row of the first core.
     pub start: (u16, u16),

@@ -10,6 +10,7 @@ use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
 /// The content that a program places in L1 of its cores. A program that runs with tensors at other addresses has
 /// another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProgramFootprint {
     /// Index by which dispatches, traces and refusals refer to it.
     pub index: u32,
@@ -94,6 +95,7 @@ impl ProgramFootprint {
 
 /// Something that a program places in L1 of a rectangle of cores.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Placement {
     /// The kind.
     pub kind: PartKind,
@@ -117,6 +119,7 @@ impl Placement {
 
 /// A kernel on a rectangle of cores.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Kernel {
     /// Its name. `None` if TT-Metal's library does not export [`super::Accessor::KernelName`].
     pub name: Option<Arc<str>>,
@@ -131,6 +134,7 @@ pub struct Kernel {
 
 /// A program that was handed to a command queue, or a replay of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dispatch {
     /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry here.
     pub sequence: u64,
@@ -225,16 +229,20 @@ pub struct Refusal {
 
 /// All that a segment says of programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Programs {
     /// Footprints, by index. An index without an entry was torn.
     pub footprints: Vec<ProgramFootprint>,
     /// The newest dispatches, by sequence number.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "newest"))]
     pub dispatches: Vec<Dispatch>,
     /// Dispatches ever: the sequence number of the newest.
     pub dispatched: u64,
     /// The newest traces, by serial number.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub traces: Vec<Trace>,
     /// The newest refusals, by sequence number.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub refusals: Vec<Refusal>,
     /// Bytes per bank and number of the buffers allocated in DRAM while a captured trace was live.
     pub dram_during_traces: (u64, u64),
@@ -252,8 +260,15 @@ pub struct Programs {
     pub losses: ProgramLosses,
 }
 
+/// Stores the newest dispatch alone.
+#[cfg(feature = "serde")]
+fn newest<S: serde::Serializer>(dispatches: &[Dispatch], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(dispatches.last())
+}
+
 /// Entries that did not fit in the tables of programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProgramLosses {
     /// Footprints that did not fit.
     pub footprints_dropped: u64,

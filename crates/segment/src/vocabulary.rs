@@ -2,6 +2,7 @@
 
 /// The region of the allocator that contains a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum BufferKind {
     /// DRAM.
@@ -42,6 +43,7 @@ impl BufferKind {
 
 /// The origin of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Origin {
     /// A tensor, or anything that the agent does not tell apart.
@@ -65,6 +67,7 @@ impl Origin {
 
 /// The layout of a buffer over banks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum BufferLayout {
     /// Page by page over all banks.
@@ -154,6 +157,7 @@ impl EventKind {
 
 /// The type of a part of a program's footprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum PartKind {
     /// A circular buffer.
@@ -191,6 +195,7 @@ impl PartKind {
 
 /// The type of work in a command queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum DispatchKind {
     /// A program, which runs.
@@ -243,6 +248,7 @@ impl RefusalKind {
 
 /// The role of an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AllocatorRole {
     /// Not found out.
@@ -268,6 +274,7 @@ impl AllocatorRole {
 
 /// Where a name comes from, and so how far it can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum NameSource {
     /// TT-Metal's own allocation context: exact.
@@ -291,6 +298,7 @@ impl NameSource {
 
 /// The state of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AgentState {
     /// It records. Of a process that is gone: it was killed.

@@ -18,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ttmem_model::Snapshot;
+use ttmem_model::facts::Facts;
 use ttmem_recording::{Attachment, Header};
 
 pub use agents::Agents;
@@ -77,7 +78,7 @@ pub struct Report {
 }
 
 enum Message {
-    Snapshot(Box<Snapshot>, Marks),
+    Snapshot(Box<Snapshot>, Option<Arc<Facts>>, Marks),
     Attach(Attachment, Vec<u8>),
     WriteOut(String),
     Stop(String),
@@ -128,9 +129,14 @@ impl Recorder {
         Ok(Self { queue, dropped, notices, thread })
     }
 
-    /// Offers a snapshot, without waiting.
-    pub fn offer(&self, snapshot: Snapshot, marks: Marks) -> OfferResult {
-        match self.queue.try_send(Message::Snapshot(Box::new(snapshot), marks)) {
+    /// Offers a snapshot, and the facts that it was merged from where they are known, without waiting.
+    pub fn offer(
+        &self,
+        snapshot: Snapshot,
+        facts: Option<Arc<Facts>>,
+        marks: Marks,
+    ) -> OfferResult {
+        match self.queue.try_send(Message::Snapshot(Box::new(snapshot), facts, marks)) {
             Ok(()) => OfferResult::Taken,
             Err(TrySendError::Full(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);

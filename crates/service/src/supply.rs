@@ -9,6 +9,7 @@ mod fitness;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ttmem_model::snapshot::{Host, Process, SCHEMA, Source, SourceStatus, VERSION};
@@ -149,7 +150,7 @@ impl Supply {
 
     /// Returns the next snapshot. Waits briefly for a server's next state; otherwise returns its last one again.
     pub fn snapshot(&mut self) -> Snapshot {
-        self.take(|collector| L1Look { snapshot: collector.snapshot(), chips: Vec::new() }).snapshot
+        self.take(|collector| alone(collector.snapshot())).snapshot
     }
 
     /// Returns the next snapshot with the cores of every chip whose L1 was read here. A server reads none.
@@ -169,7 +170,7 @@ impl Supply {
             self.follow(now);
         }
         match &self.link {
-            Some(link) => L1Look { snapshot: link.last.clone(), chips: Vec::new() },
+            Some(link) => alone(link.last.clone()),
             None => self.without_server(collect),
         }
     }
@@ -302,10 +303,15 @@ impl Supply {
     /// Returns the snapshot without a server: the collector's, or a missing one if only that server is allowed.
     fn without_server(&mut self, collect: impl FnOnce(&mut Collector) -> L1Look) -> L1Look {
         let mut look = match self.choice {
-            Choice::Only(_) => L1Look { snapshot: blank(), chips: Vec::new() },
+            Choice::Only(_) => alone(blank()),
             Choice::NoServer | Choice::Any(_) => collect(&mut self.collector),
         };
-        look.snapshot.sources.extend(self.lack.clone());
+        if let Some(lack) = &self.lack {
+            look.snapshot.sources.push(lack.clone());
+            if let Some(facts) = &mut look.facts {
+                Arc::make_mut(facts).sources.push(lack.clone());
+            }
+        }
         look
     }
 }
@@ -329,6 +335,11 @@ fn fill_commands(snapshot: &mut Snapshot, root: &Root, commands: &mut Commands) 
         known.insert(key, command);
     }
     *commands = known;
+}
+
+/// Returns a snapshot without cores and facts.
+fn alone(snapshot: Snapshot) -> L1Look {
+    L1Look { snapshot, chips: Vec::new(), facts: None }
 }
 
 /// Returns an empty snapshot.

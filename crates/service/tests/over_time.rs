@@ -176,7 +176,7 @@ fn an_hour_through_the_recorder() {
         let (time, wall) = ((tick + 1) * TICK_US, snapshot.time_us);
         let marks = Marks { wall, awake_us: time, since_boot_us: time };
         // Here snapshots come faster than at ten a second, and wait for their turn.
-        while recorder.offer(snapshot.clone(), marks) != OfferResult::Taken {
+        while recorder.offer(snapshot.clone(), None, marks) != OfferResult::Taken {
             std::thread::sleep(Duration::from_micros(200));
         }
         if tick % 3600 == 3599 {

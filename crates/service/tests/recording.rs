@@ -1,9 +1,12 @@
 //! Real snapshots in recordings: of every made-up host, one after the other, byte for byte.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+
 use ttmem_fake as fake;
 use ttmem_fake::segment::{NewBuffer, Segment as FakeSegment};
 use ttmem_fake::{BYTES, Host, NOW, PID, Process, Region};
+use ttmem_model::facts::Facts;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{
@@ -12,11 +15,15 @@ use ttmem_recording::{
 };
 use ttmem_root::{Clock, Root};
 use ttmem_segment::{AccessorSet, BufferKind, HookSet, Programs, Reader};
-use ttmem_sources::Collector;
+use ttmem_sources::{Collector, L1Look};
+
+fn collector(host: Host, second: u64) -> Collector {
+    let clock = Clock::Fixed(Timestamp(NOW.0 + second * 1_000_000));
+    Collector::new(Root::memory(host.into_tree())).with_clock(clock)
+}
 
 fn snapshot(host: Host, second: u64) -> Snapshot {
-    let clock = Clock::Fixed(Timestamp(NOW.0 + second * 1_000_000));
-    Collector::new(Root::memory(host.into_tree())).with_clock(clock).snapshot()
+    collector(host, second).snapshot()
 }
 
 #[test]
@@ -90,19 +97,26 @@ fn reseal(mut block: Vec<u8>) -> Vec<u8> {
 }
 
 /// The content of a version's fixture: a process starts, allocates memory, and dies.
-fn story() -> Vec<Snapshot> {
+fn story() -> Vec<L1Look> {
     let idle = || {
         let id = Host::n150().region_ids()[0];
         Host::new().board(fake::Board::n150()).region(Region::new(id))
     };
     let more = ttmem_model::facts::RegionBytes { dram: 3 << 30, ..BYTES };
     let process = || Process::new(PID, "python3").command(&["python3", "train.py"]);
-    vec![
-        snapshot(idle(), 0),
-        snapshot(Host::n150(), 1),
-        snapshot(Host::new().board(fake::Board::n150()).workload(process(), more), 2),
-        snapshot(Host::n150().without_process(PID), 3),
-    ]
+    let hosts = [
+        idle(),
+        Host::n150(),
+        Host::new().board(fake::Board::n150()).workload(process(), more),
+        Host::n150().without_process(PID),
+    ];
+    let mut previous: Option<Arc<Facts>> = None;
+    let look = |(host, second)| {
+        let facts = Arc::new(collector(host, second).facts());
+        let before = previous.replace(Arc::clone(&facts));
+        L1Look::of(facts, before.as_deref())
+    };
+    hosts.into_iter().zip(0..).map(look).collect()
 }
 
 /// The segment of the story's process.
@@ -179,6 +193,24 @@ fn the_fixtures_hold_what_agents_left_from_1_1_on() {
     }
 }
 
+#[test]
+fn facts_are_in_the_fixtures_from_1_2_on() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
+    for (version, has_facts) in [("1.1", false), ("1.1-snapshot-2.0", false), ("1.2", true)] {
+        let bytes = std::fs::read(folder.join(format!("{version}.ttmem"))).unwrap();
+        let mut recording = Recording::open(bytes).unwrap();
+        assert_eq!(recording.len(), 4, "{version}");
+        for (number, look) in (0..).zip(story()) {
+            let moment = recording.moment(number).unwrap().unwrap();
+            let recorded = moment.facts().unwrap();
+            assert_eq!(recorded.is_some(), has_facts, "{version}");
+            let Some(recorded) = recorded else { continue };
+            assert_eq!(Some(&recorded.facts), look.facts.as_deref(), "moment {number}");
+            assert_eq!(moment.snapshot(), Ok(look.snapshot));
+        }
+    }
+}
+
 /// Run with UPDATE_RECORDING=1 once for a new version; never again for an old one.
 #[test]
 fn the_fixture_of_this_version_is_made_like_this() {
@@ -197,8 +229,8 @@ fn the_fixture_of_this_version_is_made_like_this() {
         contents.add(&block);
         bytes.extend(block.bytes);
     };
-    for snapshot in story() {
-        encoder.push(snapshot.time_us, &snapshot).unwrap().into_iter().for_each(&mut append);
+    for L1Look { snapshot, facts, .. } in story() {
+        encoder.push_merged(&snapshot, facts).unwrap().into_iter().for_each(&mut append);
         for event in tracker.observe(&snapshot) {
             let time = ttmem_recording::civil::Civil::of(event.time);
             said.push((
@@ -214,9 +246,9 @@ fn the_fixture_of_this_version_is_made_like_this() {
     attach(&stale_segment(), &mut append);
     bytes.extend(contents.end());
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
-    std::fs::write(folder.join("1.1.ttmem"), bytes).unwrap();
-    std::fs::write(folder.join("1.1.jsonl"), lines).unwrap();
+    std::fs::write(folder.join("1.2.ttmem"), bytes).unwrap();
+    std::fs::write(folder.join("1.2.jsonl"), lines).unwrap();
     said.sort_by_key(|(time, _)| *time);
     let said: String = said.into_iter().map(|(_, line)| line).collect();
-    std::fs::write(folder.join("1.1.events"), said).unwrap();
+    std::fs::write(folder.join("1.2.events"), said).unwrap();
 }

@@ -51,6 +51,6 @@ fn map_chip(bencher: divan::Bencher<'_, '_>, name: &str) {
     let geometry = reader.geometry();
     bencher.bench_local(|| {
         let (cores, _) = reader.sample(&mut port).unwrap();
-        cores.iter().map(|core| L1Map::new(core, geometry, None)).collect::<Vec<_>>()
+        cores.iter().map(|core| L1Map::new(core, &geometry, None)).collect::<Vec<_>>()
     });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use ttmem_model::facts::{Device, Facts, Field, L1Facts, L1Place, RegionFile, SegmentFile};
 use ttmem_model::snapshot::Host;
@@ -28,7 +29,7 @@ pub struct Collector {
     clock: Clock,
     demo: bool,
     l1: L1Source,
-    last: Option<Facts>,
+    last: Option<Arc<Facts>>,
     kmd: KmdSource,
     depth: Depth,
 }
@@ -40,6 +41,21 @@ pub struct L1Look {
     pub snapshot: Snapshot,
     /// The chips whose L1 was asked for, with their index in the snapshot.
     pub chips: Vec<(u32, L1Facts)>,
+    /// The facts that the snapshot was merged from; `None` of a server's.
+    pub facts: Option<Arc<Facts>>,
+}
+
+impl L1Look {
+    /// Merges the facts of a pass. The facts of the pass before give rates.
+    #[must_use]
+    pub fn of(facts: Arc<Facts>, previous: Option<&Facts>) -> Self {
+        let (snapshot, joined) = merge_with_l1(&facts, previous);
+        let chips = joined.into_iter().zip(&facts.l1);
+        let chips = chips
+            .map(|((index, buffers), l1)| (index, L1Facts { buffers, ..l1.clone() }))
+            .collect();
+        Self { snapshot, chips, facts: Some(facts) }
+    }
 }
 
 impl Collector {
@@ -109,6 +125,19 @@ impl Collector {
         self
     }
 
+    /// Marks the snapshots as those of the demonstration, or not.
+    #[must_use]
+    pub fn marked(mut self, demo: bool) -> Self {
+        self.demo = demo;
+        self
+    }
+
+    /// True for the demonstration.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.demo
+    }
+
     /// By which clock snapshots are taken.
     #[must_use]
     pub fn clock(&self) -> Clock {
@@ -124,21 +153,16 @@ impl Collector {
     /// Reads every source and concludes what is the case.
     pub fn snapshot(&mut self) -> Snapshot {
         let facts = self.facts();
-        let snapshot = merge(&facts, self.last.as_ref());
-        self.last = Some(facts);
+        let snapshot = merge(&facts, self.last.as_deref());
+        self.last = Some(Arc::new(facts));
         snapshot
     }
 
     /// Samples, and returns the cores of every chip whose L1 was requested.
     pub fn look(&mut self) -> L1Look {
-        let facts = self.facts();
-        let (snapshot, joined) = merge_with_l1(&facts, self.last.as_ref());
-        let chips = joined.into_iter().zip(&facts.l1);
-        let chips = chips
-            .map(|((index, buffers), l1)| (index, L1Facts { buffers, ..l1.clone() }))
-            .collect();
-        self.last = Some(facts);
-        L1Look { snapshot, chips }
+        let facts = Arc::new(self.facts());
+        let before = self.last.replace(Arc::clone(&facts));
+        L1Look::of(facts, before.as_deref())
     }
 
     /// Saves the L1 of chips that the last look saw as a capture in a directory that holds none. Says how many were
@@ -148,7 +172,7 @@ impl Collector {
     /// If a file cannot be written or a port is broken.
     pub fn save_l1(&mut self, directory: &Path, chips: &[L1Place]) -> Result<usize, SaveError> {
         let none = Facts::default();
-        let last = self.last.as_ref().unwrap_or(&none);
+        let last = self.last.as_deref().unwrap_or(&none);
         let (root, clock) = (&self.root, self.clock);
         let (devices, processes) = (&last.devices, &last.processes);
         self.l1.save(directory, chips, Surroundings { root, clock, devices, processes })

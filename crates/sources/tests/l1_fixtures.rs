@@ -131,7 +131,7 @@ fn read(name: &'static str) -> Capture {
     let none = Buffers { l1_small_bytes: 0, buffers: Vec::new() };
     let cores = cores.into_iter().map(|core| {
         let content = if is_bank(&expected, &core) { &buffers } else { &none };
-        let map = L1Map::new(&core, geometry, Some(content));
+        let map = L1Map::new(&core, &geometry, Some(content));
         (core, map)
     });
     let cores = cores.collect();

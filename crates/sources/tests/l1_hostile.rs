@@ -25,7 +25,7 @@ fn check(reader: &Reader, core: &Core) {
     let l1_bytes = reader.geometry().l1_bytes;
     let ring_start = reader.geometry().ring_start;
     for buffers in [None, Some(&buffers())] {
-        let map = L1Map::new(core, reader.geometry(), buffers);
+        let map = L1Map::new(core, &reader.geometry(), buffers);
         let mut next = 0;
         for region in map.regions() {
             assert_eq!(region.range.start, next, "{map:?}");

@@ -1,10 +1,10 @@
 //! Records a made-up host under load, in as many seconds as that takes: for tests of long recordings.
 //!
 //! ```sh
-//! cargo run --release -p ttmem --example recording -- HOST SECONDS PER_SECOND FILE
+//! cargo run --release -p ttmem --example recording -- HOST SECONDS PER_SECOND FILE [CONTENT]
 //! ```
 //!
-//! HOST is `demo`, `n150` or `galaxy`. A process comes and goes every few minutes.
+//! HOST is `demo`, `n150` or `galaxy`. CONTENT is `facts`, as `ttmem record` keeps them, or `snapshots` without facts. A process comes and goes every few minutes.
 #![expect(clippy::print_stderr, reason = "an example speaks to whoever runs it")]
 
 use std::error::Error;
@@ -14,7 +14,7 @@ use ttmem::testing::{Moment, Work};
 use ttmem_fake::{BYTES, Host, NOW, Process};
 use ttmem_recording::{Contents, Encoder, Header, Limits, Tracker};
 use ttmem_root::{Clock, Root};
-use ttmem_sources::Collector;
+use ttmem_sources::{Collector, L1Look};
 
 /// A process that comes and goes is there for this long, and away for as long.
 const SHIFT_SECONDS: u64 = 200;
@@ -37,8 +37,10 @@ fn work(host: &str) -> Result<Work, String> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [host, seconds, per_second, path] = arguments.as_slice() else {
-        return Err("usage: recording HOST SECONDS PER_SECOND FILE".into());
+    let (host, seconds, per_second, path, content) = match arguments.as_slice() {
+        [host, seconds, per_second, path] => (host, seconds, per_second, path, "facts"),
+        [host, seconds, per_second, path, content] => (host, seconds, per_second, path, &**content),
+        _ => return Err("usage: recording HOST SECONDS PER_SECOND FILE [facts|snapshots]".into()),
     };
     let (seconds, per_second): (u64, u64) = (seconds.parse()?, per_second.parse()?);
     let interval_us = 1_000_000 / per_second.max(1);
@@ -56,11 +58,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut tracker = Tracker::default();
     for number in 0..seconds * per_second {
         let at = Moment(work.begin().0 + number * interval_us);
-        let mut snapshot = work.at(at);
+        let L1Look { mut snapshot, facts, .. } = work.look(at);
         if (number / per_second / SHIFT_SECONDS) % 2 == 1 {
             snapshot.processes.retain(|process| process.pid.0 != GUEST);
         }
-        if let Some(block) = encoder.push(snapshot.time_us, &snapshot)? {
+        let facts = facts.filter(|_| content == "facts");
+        if let Some(block) = encoder.push_merged(&snapshot, facts)? {
             contents.add(&block);
             file.write_all(&block.bytes)?;
         }

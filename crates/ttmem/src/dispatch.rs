@@ -21,6 +21,8 @@ use crate::error::Error;
 use crate::host::{HostChoice, supply, without_devices};
 use crate::output::page::{FULL_WIDTH, Page};
 use crate::terminal;
+use crate::tui::demo::Work;
+use crate::tui::sampler::Timeline;
 
 /// Runs the command that the arguments name, and returns the exit code.
 ///
@@ -110,8 +112,10 @@ fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
 /// Saves what is read of the host; no server is asked, and no device is opened.
 fn capture(args: &CaptureArgs, common: &CommonArgs) -> Result<(), Error> {
     let host = HostChoice::of(common);
-    let clock = host.collector(without_devices(common), common)?.clock();
-    let mut collector = Collector::new(host.root()?.capturing()).with_clock(clock);
+    let host_collector = host.collector(without_devices(common), common)?;
+    let mut collector = Collector::new(host.root()?.capturing())
+        .with_clock(host_collector.clock())
+        .marked(host_collector.is_demo());
     cmd::capture::run(args, &mut collector)
 }
 
@@ -134,6 +138,11 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     let l1 = L1Request { devices: args.l1, ..without_devices(common) };
     let collector = host.collector(l1, common)?;
     let clock = collector.clock();
+    if collector.is_demo() {
+        let mut work = Work::new(collector);
+        let timeline = Timeline::from(work.begin());
+        return cmd::record::run(args, clock, agents, || work.look(timeline.moment()));
+    }
     let interval = Some(args.sampling.interval.duration());
     let mut supply = supply::supply(collector, common, args.l1, interval);
     cmd::record::run(args, clock, agents, || supply::next_look(&mut supply))

@@ -13,6 +13,7 @@ use ttmem_root::{Clock, Root, Tree};
 use ttmem_sources::port::image::ImageError;
 use ttmem_sources::{Collector, L1Request};
 
+use self::captured::About;
 use crate::cli::common::CommonArgs;
 use crate::error::Error;
 
@@ -44,7 +45,7 @@ impl HostChoice {
     /// Returns the files of the host; none for a capture.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Permission`] or [`Error::File`] if the directory cannot be opened.
+    /// [`Error::File`] if the directory cannot be opened.
     pub(crate) fn root(&self) -> Result<Root, Error> {
         match self {
             Self::System => Ok(Root::system()),
@@ -97,26 +98,29 @@ pub(crate) fn serve_reads(directory: Option<&OsString>) -> ExitCode {
 
 /// The clock of a host that `ttmem capture` saved stays at the time of the capture.
 fn of_root(root: Root) -> Collector {
-    match captured::time_of(&root) {
-        Some(time) => Collector::new(root).with_clock(Clock::Fixed(time)),
+    match About::read(&root) {
+        Some(about) => {
+            let clock = Clock::Fixed(about.time());
+            Collector::new(root).with_clock(clock).marked(about.is_demo())
+        }
         None => Collector::new(root),
     }
 }
 
 fn open_root(directory: &Path) -> Result<Root, Error> {
     Root::directory(directory).map_err(|error| {
-        Error::usage(format!("cannot open --root {error}; name a directory that can be read"))
+        Error::File(format!("cannot open --root {error}; name a directory that can be read"))
     })
 }
 
-/// A capture that does not exist is an invalid argument; a damaged one is a source that cannot be read.
+/// A capture that cannot be opened is a file error; a damaged one is a source that cannot be read.
 fn bad_capture(directory: &Path, error: &ImageError) -> Error {
     let message = format!(
         "cannot read the capture {}: {error}; name a directory that ttmem l1 --save wrote",
         directory.display()
     );
     match error {
-        ImageError::Root(_) => Error::Usage(message),
+        ImageError::Root(_) => Error::File(message),
         _ => Error::NoSource(message),
     }
 }

@@ -78,7 +78,7 @@ impl RecordingReport {
         let mut unreadable = 0;
         for number in numbers(recording, read_every, &events) {
             match recording.moment(number) {
-                Ok(Some(moment)) => match moment.snapshot() {
+                Ok(Some(moment)) => match crate::replay::snapshot(&moment) {
                     Ok(snapshot) => series.push(&snapshot),
                     Err(_) => unreadable += 1,
                 },

@@ -139,7 +139,7 @@ pub(crate) fn shared_and_used_by_core(
 ) -> impl Iterator<Item = (Count, Count)> {
     let of_core = move |core: &Core| {
         if let Some(own) = buffers.of(core) {
-            let map = L1Map::new(core, content.geometry, Some(own));
+            let map = L1Map::new(core, &content.geometry, Some(own));
             return (map.aliasing_bytes().clone(), map.used_bytes());
         }
         let circular = core.circular_buffer_bytes().value();

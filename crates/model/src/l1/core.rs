@@ -127,7 +127,7 @@ impl Processor {
 }
 
 /// A kernel in the kernel config ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
     /// The processor that runs it.
     pub processor: Processor,
@@ -175,7 +175,7 @@ impl CircularBuffer {
 }
 
 /// The content that the newest program of a core placed in its L1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The number that the host gave it.
     pub id: u32,
@@ -193,7 +193,7 @@ pub struct Program {
 }
 
 /// A worker core and the content of its L1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Core {
     /// Its place on the NOC, as the port counts.
     pub noc: Coordinate,

@@ -1,5 +1,7 @@
 //! Every byte of a core's L1, with its kind.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::core::{CircularBuffer, Core, CoreState};
@@ -81,14 +83,14 @@ pub struct L1Region {
 }
 
 /// The parts that every core of a chip shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Geometry {
     /// Bytes of L1.
     pub l1_bytes: u64,
     /// Where the kernel config ring starts.
     pub ring_start: u64,
     /// The parts below the ring: names and starts, ascending.
-    pub reserved: &'a [(&'a str, u64)],
+    pub reserved: Vec<(Cow<'static, str>, u64)>,
 }
 
 /// A live allocator buffer in the bank of a core.
@@ -134,7 +136,7 @@ struct Layer {
 impl L1Map {
     /// The map of a core. Without `buffers`, what is not known to be used is not called free.
     #[must_use]
-    pub fn new(core: &Core, geometry: Geometry<'_>, buffers: Option<&Buffers>) -> Self {
+    pub fn new(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Self {
         let layers = layers(core, geometry, buffers);
         let regions = flatten(layers, geometry.l1_bytes);
         let tensors = buffers.map(|buffers| {
@@ -204,16 +206,12 @@ fn unknown_buffers() -> Missing {
     Missing::no_source("the L1 buffers of this chip are not known")
 }
 
-fn l1_small(buffers: &Buffers, geometry: Geometry<'_>) -> ByteRange {
+fn l1_small(buffers: &Buffers, geometry: &Geometry) -> ByteRange {
     let start = geometry.l1_bytes.saturating_sub(buffers.l1_small_bytes);
     ByteRange::new(start, geometry.l1_bytes)
 }
 
-fn headroom(
-    core: &Core,
-    geometry: Geometry<'_>,
-    buffers: Option<&Buffers>,
-) -> Result<i64, Missing> {
+fn headroom(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Result<i64, Missing> {
     if let Some(missing) = core.torn() {
         return Err(missing);
     }
@@ -231,9 +229,10 @@ fn headroom(
     Ok(signed(lowest).saturating_sub(signed(top)))
 }
 
-fn layers(core: &Core, geometry: Geometry<'_>, buffers: Option<&Buffers>) -> Vec<Layer> {
+fn layers(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Vec<Layer> {
     use RegionKind as K;
     let Geometry { l1_bytes, ring_start, reserved } = geometry;
+    let (l1_bytes, ring_start) = (*l1_bytes, *ring_start);
     let mut layers = Vec::new();
     let mut add = |start, end, kind, label: &str| {
         let label = label.to_owned();

@@ -11,11 +11,11 @@ use crate::l1::report::CoreReport;
 const L1: u64 = 256;
 const RING: u64 = 32;
 const UNRESERVED: u64 = 64;
-const GEOMETRY: Geometry<'static> = Geometry {
-    l1_bytes: L1,
-    ring_start: RING,
-    reserved: &[("mailbox", 8), ("brisc firmware", 20)],
-};
+
+fn geometry() -> Geometry {
+    let reserved = vec![("mailbox".into(), 8), ("brisc firmware".into(), 20)];
+    Geometry { l1_bytes: L1, ring_start: RING, reserved }
+}
 
 fn core(program: Option<Program>) -> Core {
     Core {
@@ -127,7 +127,7 @@ proptest! {
         program in any_program(), buffers in any_buffers()
     ) {
         let core = core(program);
-        let map = L1Map::new(&core, GEOMETRY, Some(&buffers));
+        let map = L1Map::new(&core, &geometry(), Some(&buffers));
         assert_covers(&map);
         let bytes = byte_map(&core, &buffers);
         for region in map.regions() {
@@ -155,7 +155,7 @@ proptest! {
             program.circular_buffers.retain(fits);
         }
         let known = Some(buffers).filter(|buffers| buffers.ranges().bytes() > 0);
-        let map = L1Map::new(&core, GEOMETRY, known.as_ref());
+        let map = L1Map::new(&core, &geometry(), known.as_ref());
         let report = CoreReport::new(&core, &map, &KernelNames::default());
         prop_assert_eq!(report.headroom().ok(), map.headroom().ok());
         prop_assert_eq!(report.l1_bytes(), L1);
@@ -169,7 +169,7 @@ proptest! {
     ) {
         let mut core = core(Some(program(Vec::new(), vec![circular_buffer(0, address, size)])));
         core.unreserved = unreserved;
-        let map = L1Map::new(&core, GEOMETRY, Some(&buffers(&[(start, end)])));
+        let map = L1Map::new(&core, &geometry(), Some(&buffers(&[(start, end)])));
         assert_covers(&map);
     }
 }
@@ -180,7 +180,7 @@ fn two_circular_buffers_at_one_address_are_one_range() {
         Vec::new(),
         vec![circular_buffer(2, 64, 32), circular_buffer(3, 64, 32), circular_buffer(4, 96, 8)],
     )));
-    let map = L1Map::new(&core, GEOMETRY, Some(&buffers(&[])));
+    let map = L1Map::new(&core, &geometry(), Some(&buffers(&[])));
     assert_eq!(core.circular_buffer_bytes(), Count::Known(40));
     let labels: Vec<_> = map
         .regions()
@@ -194,7 +194,7 @@ fn two_circular_buffers_at_one_address_are_one_range() {
 #[test]
 fn a_circular_buffer_that_is_a_tensor_counts_once_and_is_named() {
     let core = core(Some(program(Vec::new(), vec![circular_buffer(0, 128, 32)])));
-    let map = L1Map::new(&core, GEOMETRY, Some(&buffers(&[(128, 160)])));
+    let map = L1Map::new(&core, &geometry(), Some(&buffers(&[(128, 160)])));
     assert_eq!(map.aliasing_bytes(), &Count::Known(32));
     assert_eq!(map.used_bytes(), Count::Known(UNRESERVED + 32 + 16));
     let region = map.regions().iter().find(|region| region.range.start == 128).unwrap();
@@ -208,7 +208,7 @@ fn a_circular_buffer_that_is_a_tensor_counts_once_and_is_named() {
 #[test]
 fn headroom_is_negative_where_buffers_clash() {
     let core = core(Some(program(Vec::new(), vec![circular_buffer(0, 64, 80)])));
-    let headroom = |ranges| L1Map::new(&core, GEOMETRY, Some(&buffers(ranges))).headroom().ok();
+    let headroom = |ranges| L1Map::new(&core, &geometry(), Some(&buffers(ranges))).headroom().ok();
     assert_eq!(headroom(&[(160, 200)]), Some(16));
     assert_eq!(headroom(&[(140, 200)]), Some(-4));
     assert_eq!(headroom(&[]), Some(i64::try_from(L1 - 16 - 144).unwrap()));
@@ -216,7 +216,7 @@ fn headroom_is_negative_where_buffers_clash() {
 
 #[test]
 fn nothing_is_called_free_where_buffers_are_not_known() {
-    let map = L1Map::new(&core(None), GEOMETRY, None);
+    let map = L1Map::new(&core(None), &geometry(), None);
     assert_covers(&map);
     assert_eq!(map.bytes(RegionKind::Free), 0);
     assert_eq!(map.bytes(RegionKind::Unknown), L1 - UNRESERVED);
@@ -230,7 +230,7 @@ fn a_torn_core_has_a_map_without_claims() {
     let mut core = core(None);
     core.state = CoreState::Torn;
     core.detail = Some("read pointer 9".to_owned());
-    let map = L1Map::new(&core, GEOMETRY, Some(&buffers(&[(128, 160)])));
+    let map = L1Map::new(&core, &geometry(), Some(&buffers(&[(128, 160)])));
     assert_covers(&map);
     assert_eq!(map.bytes(RegionKind::L1), 32);
     assert_eq!(map.bytes(RegionKind::Free), 0);
@@ -239,7 +239,7 @@ fn a_torn_core_has_a_map_without_claims() {
 
 #[test]
 fn the_names_of_what_is_reserved_are_kept() {
-    let map = L1Map::new(&core(None), GEOMETRY, None);
+    let map = L1Map::new(&core(None), &geometry(), None);
     let labels: Vec<_> = map
         .regions()
         .iter()

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::core::{Core, Kernel};
 
 /// The name and source path of a kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelName {
     /// Its name, such as `cq_dispatch`.
     pub name: String,
@@ -22,9 +24,10 @@ impl KernelName {
 }
 
 /// Names by kernel id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelNames {
     /// The names.
+    #[serde(with = "crate::pairs")]
     pub by_id: BTreeMap<u16, KernelName>,
 }
 

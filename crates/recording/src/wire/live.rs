@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::parts::{
-    Change, Dictionary, Moment, Reader, Token, apply, check, flatten, is_same, put_change,
+    Change, Dictionary, Moment, Names, Reader, Token, apply, check, flatten, is_same, put_change,
     put_steps, put_varint, read_steps, read_tokens, steps,
 };
 use crate::wire::MAX_FRAME_BYTES;
@@ -43,7 +43,7 @@ impl LiveWriter {
             self.last.clear();
         }
         let known = self.dictionary.counts();
-        flatten(state, &mut self.dictionary, &self.last, &mut self.next)?;
+        flatten(state, Names::Kept, &mut self.dictionary, &self.last, &mut self.next)?;
         self.time = time;
         let change = (!is_new).then(|| self.change(known));
         std::mem::swap(&mut self.last, &mut self.next);

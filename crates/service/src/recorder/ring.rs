@@ -43,7 +43,8 @@ impl Ring {
     /// Returns a block length for which the window ends about where it should.
     pub(crate) fn limits(&self) -> Limits {
         let usual = Limits::default();
-        Limits { span_us: (self.window_us / 20).clamp(1_000_000, usual.span_us), ..usual }
+        let span_us = (self.window_us / 20).clamp(1_000_000, usual.span_us);
+        Limits { span_us, facts_every: 1, ..usual }
     }
 
     /// Adds a block and drops those that the window does not need.

@@ -11,6 +11,7 @@ use super::sink::FileDamage;
 use super::*;
 use ttmem_fake::NOW;
 use ttmem_root::Clock;
+use ttmem_sources::L1Look;
 use ttmem_sources::demo::Busy;
 
 /// A disk in memory that is full after a number of bytes.
@@ -68,9 +69,9 @@ fn marks(snapshot: &Snapshot) -> Marks {
 fn feed(recorder: &Recorder, busy: &mut Busy, count: usize) -> OfferResult {
     let mut offered = OfferResult::Taken;
     for _ in 0..count {
-        let snapshot = busy.next(1_000_000);
+        let L1Look { snapshot, facts, .. } = busy.look(1_000_000);
         loop {
-            offered = recorder.offer(snapshot.clone(), marks(&snapshot));
+            offered = recorder.offer(snapshot.clone(), facts.clone(), marks(&snapshot));
             if offered != OfferResult::Dropped {
                 break;
             }
@@ -202,7 +203,7 @@ fn a_clock_that_is_set_back_is_an_event() {
             awake_us: second * 1_000_000,
             since_boot_us: second * 1_000_000,
         };
-        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
+        assert_eq!(recorder.offer(snapshot, None, marks), OfferResult::Taken);
     }
     recorder.stop("");
     let mut recording = disk.recording();
@@ -238,8 +239,9 @@ fn a_slow_disk_costs_snapshots_and_the_recording_says_how_many() {
     let mut dropped = 0;
     for _ in 0..QUEUE + 20 {
         let snapshot = busy.next(1_000_000);
-        dropped +=
-            u64::from(recorder.offer(snapshot.clone(), marks(&snapshot)) == OfferResult::Dropped);
+        dropped += u64::from(
+            recorder.offer(snapshot.clone(), None, marks(&snapshot)) == OfferResult::Dropped,
+        );
     }
     assert!(dropped >= 19);
     drop(stuck);
@@ -346,7 +348,7 @@ fn a_chip_that_vanishes_and_a_machine_that_sleeps_are_events() {
             awake_us: second * 1_000_000,
             since_boot_us: second * 1_000_000 + slept,
         };
-        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
+        assert_eq!(recorder.offer(snapshot, None, marks), OfferResult::Taken);
     }
     recorder.stop("");
     let mut recording = disk.recording();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
+use ttmem_model::facts::Facts;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{
     Attachment, Contents, Encoded, Encoder, Event, EventKind, Limits, Parts, Tracker, civil::Civil,
@@ -86,7 +87,7 @@ impl Writer {
         let mut outcome = Ok(());
         for message in messages {
             outcome = match message {
-                Message::Snapshot(snapshot, marks) => self.record(&snapshot, marks),
+                Message::Snapshot(snapshot, facts, marks) => self.record(&snapshot, facts, marks),
                 Message::Attach(attachment, bytes) => self.attach_bytes(attachment, &bytes),
                 Message::WriteOut(why) => self.write_out(&why),
                 Message::Stop(reason) => {
@@ -108,12 +109,17 @@ impl Writer {
         self.report
     }
 
-    fn record(&mut self, snapshot: &Snapshot, marks: Marks) -> Result<(), Ended> {
+    fn record(
+        &mut self,
+        snapshot: &Snapshot,
+        facts: Option<Arc<Facts>>,
+        marks: Marks,
+    ) -> Result<(), Ended> {
         let time = snapshot.time_us;
         self.begin(snapshot)?;
         let gaps = self.before.map(|before| gap::between(before, marks)).unwrap_or_default();
         self.before = Some(marks);
-        match self.encoder.push(time, snapshot) {
+        match self.encoder.push_merged(snapshot, facts) {
             Ok(Some(block)) => self.put(block)?,
             Ok(None) => {}
             Err(error) => self.notify(format!("a snapshot was skipped: {error}")),

@@ -1,11 +1,12 @@
 //! A busy host: every pass gives other numbers, as real telemetry, real processes and a real clock do.
 
+use std::sync::Arc;
+
 use ttmem_model::facts::Facts;
 use ttmem_model::{Metric, Pid, Snapshot, Timestamp};
 
-use crate::collector::Collector;
+use crate::collector::{Collector, L1Look};
 use ttmem_fake::{BYTES, Board, Host, NOW, Process, Region};
-use ttmem_merge::merge;
 use ttmem_root::Root;
 use ttmem_root::clock::Clock;
 
@@ -21,7 +22,7 @@ const FIRST_PID: i32 = 7001;
 #[derive(Debug)]
 pub struct Busy {
     facts: Facts,
-    last: Option<Facts>,
+    last: Option<Arc<Facts>>,
     state: u64,
     step: u64,
 }
@@ -52,6 +53,11 @@ impl Busy {
 
     /// The snapshot so many microseconds later.
     pub fn next(&mut self, microseconds: u64) -> Snapshot {
+        self.look(microseconds).snapshot
+    }
+
+    /// The snapshot so many microseconds later, with its facts.
+    pub fn look(&mut self, microseconds: u64) -> L1Look {
         let late = self.random(400);
         self.step += 1;
         let time = Timestamp(NOW.0 + self.step * microseconds + late);
@@ -67,9 +73,9 @@ impl Busy {
                 source.cost_us = cost;
             }
         }
-        let snapshot = merge(&self.facts, self.last.as_ref());
-        self.last = Some(self.facts.clone());
-        snapshot
+        let facts = Arc::new(self.facts.clone());
+        let before = self.last.replace(Arc::clone(&facts));
+        L1Look::of(facts, before.as_deref())
     }
 
     /// Lets one of the processes go away with all that it holds.

@@ -132,12 +132,16 @@ impl Reader {
 
     /// The parts that every core's map shares.
     #[must_use]
-    pub fn geometry(&self) -> Geometry<'static> {
+    pub fn geometry(&self) -> Geometry {
         let memory = &self.layout.memory;
         Geometry {
             l1_bytes: memory.l1_bytes,
             ring_start: memory.ring_start,
-            reserved: memory.reserved,
+            reserved: memory
+                .reserved
+                .iter()
+                .map(|(name, start)| ((*name).into(), *start))
+                .collect(),
         }
     }
 

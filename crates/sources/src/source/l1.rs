@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ttmem_model::facts::{
-    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts,
+    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts, no_buffers,
 };
 use ttmem_model::l1::{CoreState, KernelNames};
 use ttmem_model::reading::{Missing, SourceName};
@@ -235,7 +235,7 @@ impl OpenChip {
             arch: Some(self.port.chip().arch),
             content,
             names: self.kernels.names(host),
-            buffers: Err(Missing::not_read("agents were not asked")),
+            buffers: no_buffers(),
             read_at: host.clock.now(),
         }
     }
@@ -330,7 +330,7 @@ fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
         arch: device.arch.as_ref().ok().copied(),
         content: Err(Missing::unsupported(why)),
         names: Err(Missing::not_read("L1 was not read")),
-        buffers: Err(Missing::not_read("agents were not asked")),
+        buffers: no_buffers(),
         read_at: host.clock.now(),
     }
 }

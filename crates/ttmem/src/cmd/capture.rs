@@ -44,15 +44,11 @@ pub(crate) fn run(args: &CaptureArgs, collector: &mut Collector) -> Result<(), E
         servers: None,
     });
     let mut tree = redacted(&root.captured(), args.command_lines);
-    let about = About::new(facts.time);
+    let about = About::new(facts.time, facts.demo);
     let about = serde_json::to_string_pretty(&about).map_err(|error| Error::json(&error))?;
     tree.put_line(About::PATH, about);
-    tree.write_to(directory).map_err(|error| unwritable(directory, &error))?;
-    let sizes = tree.iter().filter_map(|(_, entry)| match entry {
-        Entry::File { bytes, .. } => Some(bytes.len() as u64),
-        _ => None,
-    });
-    let (files, bytes) = sizes.fold((0_u64, 0_u64), |(files, sum), size| (files + 1, sum + size));
+    let bytes = tree.write_to(directory).map_err(|error| unwritable(directory, &error))?;
+    let files = tree.iter().filter(|(_, entry)| matches!(entry, Entry::File { .. })).count();
     let kept = if args.command_lines { "kept" } else { "redacted" };
     let name = directory.display();
     let text = format!(

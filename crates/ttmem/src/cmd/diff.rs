@@ -5,8 +5,10 @@ mod summary;
 use std::path::Path;
 
 use serde_json::json;
+use ttmem_analysis::replay;
 use ttmem_analysis::run_report::{RecordedSegment, recorded_segments};
 use ttmem_model::Snapshot;
+use ttmem_model::snapshot::SCHEMA;
 use ttmem_recording::{DamageAccount, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
@@ -110,7 +112,7 @@ fn read(path: &Path) -> Result<(Summary, DamageAccount), Error> {
             for number in 0..recording.len() {
                 // A damaged block leaves a gap, as it does in a replay.
                 if let Ok(Some(moment)) = recording.moment(number) {
-                    summary.add(&moment.snapshot().map_err(|error| cannot(&error))?);
+                    summary.add(&replay::snapshot(&moment).map_err(|error| cannot(&error))?);
                 }
             }
             add_agents(&mut summary, &recording);
@@ -121,8 +123,7 @@ fn read(path: &Path) -> Result<(Summary, DamageAccount), Error> {
         }
         Err(OpenError::NotARecording | OpenError::Cut) => {
             let bytes = bytes(path).map_err(|error| cannot(&error))?;
-            let snapshot: Snapshot =
-                serde_json::from_slice(&bytes).map_err(|error| cannot(&error))?;
+            let snapshot = snapshot(&bytes).map_err(|why| cannot(&why))?;
             let mut summary = Summary::default();
             summary.add(&snapshot);
             Ok((summary, DamageAccount::default()))
@@ -139,6 +140,23 @@ fn add_agents(summary: &mut Summary, recording: &Recording<FileSource>) {
         if let Ok(segment) = segment {
             summary.add_agent(name, &segment);
         }
+    }
+}
+
+/// Reads a snapshot, or says what else the file is.
+fn snapshot(bytes: &[u8]) -> Result<Snapshot, String> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    match serde_json::from_slice::<Head>(bytes) {
+        Ok(head) if head.schema == SCHEMA => serde_json::from_slice(bytes)
+            .map_err(|error| format!("the snapshot is damaged: {error}")),
+        Ok(head) => Err(format!("it is {}, not {SCHEMA}", legible(&head.schema, Charset::Ascii))),
+        Err(_) => Err("it is neither a recording nor the JSON of a snapshot".to_owned()),
     }
 }
 

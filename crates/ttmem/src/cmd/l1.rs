@@ -75,7 +75,7 @@ struct Selected {
 
 impl Selected {
     fn new(look: L1Look, selectors: &[String]) -> Result<Self, Error> {
-        let L1Look { snapshot, mut chips } = look;
+        let L1Look { snapshot, mut chips, .. } = look;
         if chips.is_empty() {
             return Err(nothing_read(&snapshot, &chips));
         }

@@ -150,7 +150,12 @@ impl Session<'_> {
 
     fn record(&mut self, look: L1Look) -> OfferResult {
         self.cores.observe(&look);
-        let offered = self.recorder.offer(look.snapshot, self.clock.marks());
+        let marks = match self.clock {
+            Clock::System => self.clock.marks(),
+            // A made-up or captured host has the time of its snapshots.
+            Clock::Fixed(_) => Clock::Fixed(look.snapshot.time_us).marks(),
+        };
+        let offered = self.recorder.offer(look.snapshot, look.facts, marks);
         self.recorder.notices().iter().for_each(|notice| notify(notice));
         self.next = (self.next + self.args.sampling.interval.duration()).max(Instant::now());
         offered

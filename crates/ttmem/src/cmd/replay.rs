@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use ttmem_analysis::replay;
 use ttmem_recording::civil::Civil;
 use ttmem_recording::{Damage, DamageAccount, Event, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
@@ -105,11 +106,16 @@ fn at(
     let moment =
         recording.at(time).map_err(damaged)?.ok_or_else(|| outside("starts after that"))?;
     if !args.json {
-        let snapshot = moment.snapshot().map_err(damaged)?;
+        let snapshot = replay::snapshot(&moment).map_err(damaged)?;
         return Ok(table::render(&snapshot, table::Form::ByCount, page).into_bytes());
     }
     let mut bytes = Vec::new();
-    json::write(&moment, Layout::Pretty, &mut bytes).map_err(|error| Error::json(&error))?;
+    let written = match replay::merged(&moment) {
+        Some(snapshot) => json::write(&snapshot, Layout::Pretty, &mut bytes),
+        // With fields of a later version.
+        None => json::write(&moment, Layout::Pretty, &mut bytes),
+    };
+    written.map_err(|error| Error::json(&error))?;
     Ok(bytes)
 }
 

@@ -30,14 +30,19 @@ pub(crate) enum Delivery {
 /// # Errors
 /// [`Error::File`] if it cannot be written. A closed pipe is not an error.
 pub(crate) fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Error> {
-    let (written, name) = match target {
-        Target::Standard => (to_standard(bytes), "standard output".to_owned()),
-        Target::File(path) => (to_file(path, mode, bytes), path.display().to_string()),
+    let (written, name, remedy) = match target {
+        Target::Standard => {
+            let remedy = "redirect it to a place that takes it";
+            (to_standard(bytes), "standard output".to_owned(), remedy)
+        }
+        Target::File(path) => {
+            (to_file(path, mode, bytes), path.display().to_string(), "name another file")
+        }
     };
     match written {
         Ok(()) => Ok(Delivery::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::Closed),
-        Err(error) => Err(Error::File(format!("cannot write {name}: {error}; name another file"))),
+        Err(error) => Err(Error::File(format!("cannot write {name}: {error}; {remedy}"))),
     }
 }
 

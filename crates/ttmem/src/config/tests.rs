@@ -50,7 +50,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_rest_counts() {
         found[0].starts_with("line 2: unknown key colour; there are theme, ascii"),
         "{found:?}"
     );
-    assert_eq!(found[1], "line 3: interval: 10ms: an interval is between 100ms and one day");
+    assert_eq!(found[1], "line 3: interval: 10ms: the time must be between 100ms and one day");
     assert_eq!(found[2], "line 4: window: 1, 5, 15 or 60 is needed");
     assert_eq!(found[3], "line 5: tree: true or false is needed, not string");
     assert_eq!(faults("interval = \"5m\""), ["line 1: interval: 5m is longer than 60s"]);

@@ -20,6 +20,9 @@ pub(crate) struct About {
     ttmem: String,
     /// When it was made.
     time_us: Timestamp,
+    /// True if it is of the demonstration.
+    #[serde(default)]
+    demo: bool,
 }
 
 impl About {
@@ -28,20 +31,33 @@ impl About {
 
     /// Describes a capture that this version makes.
     #[must_use]
-    pub(crate) fn new(time: Timestamp) -> Self {
+    pub(crate) fn new(time: Timestamp, demo: bool) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
-            version: "1.0".to_owned(),
+            version: "1.1".to_owned(),
             ttmem: env!("CARGO_PKG_VERSION").to_owned(),
             time_us: time,
+            demo,
         }
     }
-}
 
-/// Returns the time at which a captured host was read; `None` if `ttmem capture` did not make it.
-#[must_use]
-pub(crate) fn time_of(root: &Root) -> Option<Timestamp> {
-    let file = root.read(About::PATH, MAX_BYTES).ok()?;
-    let about: About = serde_json::from_slice(&file.bytes).ok()?;
-    (about.schema == SCHEMA).then_some(about.time_us)
+    /// Reads the file of a captured host; `None` if `ttmem capture` did not make it.
+    #[must_use]
+    pub(crate) fn read(root: &Root) -> Option<Self> {
+        let file = root.read(Self::PATH, MAX_BYTES).ok()?;
+        let about: Self = serde_json::from_slice(&file.bytes).ok()?;
+        (about.schema == SCHEMA).then_some(about)
+    }
+
+    /// Returns the time at which the host was read.
+    #[must_use]
+    pub(crate) fn time(&self) -> Timestamp {
+        self.time_us
+    }
+
+    /// Returns whether the host is the demonstration.
+    #[must_use]
+    pub(crate) fn is_demo(&self) -> bool {
+        self.demo
+    }
 }

@@ -40,7 +40,7 @@ impl CoreLook {
     /// Creates the view of a fresh read.
     #[must_use]
     pub(crate) fn live(look: &L1Look) -> Self {
-        let L1Look { snapshot, chips } = look;
+        let L1Look { snapshot, chips, .. } = look;
         let chip = |index: u32| snapshot.chips.iter().find(|chip| chip.index == index);
         let known = chips.iter().filter_map(|(index, facts)| Some((chip(*index)?, facts)));
         let memory = known.clone().filter(|(_, facts)| facts.content.is_ok());

@@ -5,12 +5,14 @@
 
 mod segment;
 
-use ttmem_merge::{buffers, merge};
+use std::sync::Arc;
+
+use ttmem_merge::buffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::facts::{Facts, Field, RegionBytes, RegionContent};
 use ttmem_model::{Metric, Snapshot, Timestamp};
-use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
+use ttmem_sources::{Collector, L1Look};
 
 use super::history::Moment;
 use super::number::bytes;
@@ -19,7 +21,7 @@ use super::number::bytes;
 #[derive(Debug)]
 pub struct Work {
     still: Facts,
-    before: Option<Facts>,
+    before: Option<Arc<Facts>>,
 }
 
 impl Work {
@@ -37,10 +39,14 @@ impl Work {
 
     /// Returns the snapshot at a time.
     pub fn at(&mut self, moment: Moment) -> Snapshot {
-        let facts = self.facts_at(moment);
-        let snapshot = merge(&facts, self.before.as_ref());
-        self.before = Some(facts);
-        snapshot
+        self.look(moment).snapshot
+    }
+
+    /// Returns the snapshot at a time, with the cores of every chip whose L1 was requested.
+    pub fn look(&mut self, moment: Moment) -> L1Look {
+        let facts = Arc::new(self.facts_at(moment));
+        let before = self.before.replace(Arc::clone(&facts));
+        L1Look::of(facts, before.as_deref())
     }
 
     /// Returns the buffers of its processes at a time.

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ttmem_analysis::replay;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{Damage, EventKind, ReadAt, Recording};
 use ttmem_service::recorder::FileSource;
@@ -177,7 +178,7 @@ fn read(
     number: u64,
 ) -> Result<Option<(Moment, Snapshot)>, Damage> {
     let Some(moment) = recording.moment(number)? else { return Ok(None) };
-    let snapshot = moment.snapshot()?;
+    let snapshot = replay::snapshot(&moment)?;
     Ok(Some((Moment(moment.time().0), snapshot)))
 }
 

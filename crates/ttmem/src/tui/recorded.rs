@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ttmem_analysis::replay;
 use ttmem_analysis::run_report::RecordedBuffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::l1::report::{CoreReport, L1Report};
@@ -95,5 +96,5 @@ fn read(path: &Path) -> Result<Recording<FileSource>, String> {
 }
 
 fn snapshot(recording: &mut Recording<FileSource>, time: Timestamp) -> Option<Snapshot> {
-    recording.at(time).ok()??.snapshot().ok()
+    replay::snapshot(&recording.at(time).ok()??).ok()
 }

@@ -38,7 +38,7 @@ impl std::fmt::Display for IntervalError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Syntax => "write seconds, or a number with a unit, such as 0.5, 250ms, 2s or 1m",
-            Self::Range => "an interval is between 100ms and one day",
+            Self::Range => "the time must be between 100ms and one day",
         })
     }
 }

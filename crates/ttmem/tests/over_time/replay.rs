@@ -12,7 +12,7 @@ fn fixtures() -> PathBuf {
 #[test]
 fn recordings_of_every_version_open() {
     let here = fixtures();
-    for version in ["1.0", "1.1"] {
+    for version in ["1.0", "1.1", "1.1-snapshot-2.0", "1.2"] {
         let file = format!("{version}.ttmem");
         let events = print(&here, &["replay", &file, "--events"]);
         assert_eq!(
@@ -60,7 +60,7 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     put("newer", &newer);
     assert_eq!(
         fail(here, &["replay", "newer"], 3),
-        "newer: recording is version 3.0, this ttmem reads up to 1.1; use ttmem 0.1.0 or newer"
+        "newer: recording is version 3.0, this ttmem reads up to 1.2; use ttmem 0.1.0 or newer"
     );
     put("good", &good);
     let said = fail(here, &["replay", "good", "--at", "later"], 2);

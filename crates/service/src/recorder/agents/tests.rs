@@ -58,7 +58,7 @@ impl Stage {
         snapshot.time_us = Timestamp(second * 1_000_000);
         let marks =
             Marks { wall: snapshot.time_us, awake_us: second * 1_000_000, since_boot_us: 1 };
-        assert_eq!(recorder.offer(snapshot, marks), OfferResult::Taken);
+        assert_eq!(recorder.offer(snapshot, None, marks), OfferResult::Taken);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ttmem_model::MissingReason;
-use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place};
+use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place, no_buffers};
 use ttmem_model::reading::Missing;
 
 use super::{Kernels, Surroundings, broken, cannot_open, content, firmware};
@@ -27,7 +27,7 @@ pub(super) fn read(host: Surroundings<'_>, device: &Device, budget: Option<u64>)
         arch: device.arch.as_ref().ok().copied(),
         content,
         names,
-        buffers: Err(Missing::not_read("agents were not asked")),
+        buffers: no_buffers(),
         read_at: host.clock.now(),
     }
 }
