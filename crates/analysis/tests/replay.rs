@@ -240,13 +240,11 @@ fn changed_bytes_of_stored_facts_never_end_the_program() {
     let rows = ttmem_recording::facts_of(&facts);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut read = 0;
-    for _ in 0..300 {
+    for _ in 0..400 {
         let mut changed = rows.clone();
-        for _ in 0..3 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let place = usize::try_from(state >> 33).unwrap() % changed.len();
-            changed[place] = (state >> 25 & 0xff) as u8;
-        }
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let place = usize::try_from(state >> 33).unwrap() % changed.len();
+        changed[place] = state.to_le_bytes()[3];
         let bytes = ttmem_recording::unsealed_facts(&changed);
         let mut recording = Recording::open(bytes).unwrap();
         for number in 0..2 {

@@ -14,8 +14,8 @@ use super::vocabulary::{
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
 /// converts them.
 ///
-/// With the feature `serde` it is stored as it is at one moment: without events, failures, traces and refusals, and with
-/// the newest dispatch alone. Those are histories, which the segment itself keeps.
+/// With the feature `serde` it is stored as it is at one moment: without events, failures, traces, refusals and stacks,
+/// and with the newest dispatch alone. The segment itself keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Segment {
@@ -303,6 +303,7 @@ pub struct Buffer {
     /// The current op.
     pub op: Option<Op>,
     /// The calls that led to it, if they are known.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub stack: Option<Arc<Stack>>,
 }
 

@@ -322,6 +322,7 @@ impl AgentState {
 
 /// Why stacks of allocations are recorded, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum StackState {
     /// Nothing was allocated yet, or the segment is older than 2.0.

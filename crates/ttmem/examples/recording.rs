@@ -4,7 +4,8 @@
 //! cargo run --release -p ttmem --example recording -- HOST SECONDS PER_SECOND FILE [CONTENT]
 //! ```
 //!
-//! HOST is `demo`, `n150` or `galaxy`. CONTENT is `facts`, as `ttmem record` keeps them, or `snapshots` without facts. A process comes and goes every few minutes.
+//! HOST is `demo`, `n150` or `galaxy`. A process comes and goes every few minutes. CONTENT is `facts`, as `ttmem record`
+//! keeps them, or `snapshots` without facts.
 #![expect(clippy::print_stderr, reason = "an example speaks to whoever runs it")]
 
 use std::error::Error;
