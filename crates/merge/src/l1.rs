@@ -14,8 +14,7 @@ use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, 
 use super::join::{Joined, JoinedChip, Origin};
 use super::memory::Amounts;
 
-pub(crate) use programs::difference;
-pub(super) use programs::resident as resident_by_agent;
+pub(crate) use programs::{CoreByAgent, by_core as cores_by_agent, difference};
 pub(super) use tensors::{buffers, shared_and_used_by_core};
 
 /// The memory of a chip of which L1 tells.

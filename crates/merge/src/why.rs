@@ -4,6 +4,7 @@
 
 mod l1;
 mod memory;
+mod numbers;
 mod rule;
 
 use ttmem_model::facts::{Facts, Field};
@@ -21,9 +22,11 @@ pub use rule::Rule;
 pub struct Why {
     /// The rule that made it.
     pub rule: &'static Rule,
-    /// What was added up; empty if the reading is no sum. A known reading is the sum of its parts, less those that are
-    /// subtracted.
+    /// What the number was made from; empty if it is one file, one statistic or one constant.
     pub parts: Vec<Part>,
+    /// True if a known number with parts is their sum, less those that are subtracted. A share and a rate are
+    /// calculated from it.
+    pub is_sum: bool,
 }
 
 /// A part of a sum.
@@ -35,36 +38,48 @@ pub struct Part {
     pub file: Option<String>,
     /// The source of the file.
     pub source: SourceName,
-    /// Bytes in all banks, or the reason that they are missing.
-    pub bytes: Field<u64>,
-    /// True if the bytes are subtracted: other parts count them twice.
+    /// Bytes in all banks, or a number in the unit that the label names; or the reason that it is missing.
+    pub value: Field<u64>,
+    /// True if it is subtracted: bytes that other parts count twice, or a counter as it was before.
     pub is_subtracted: bool,
 }
 
 impl Why {
     const fn of(rule: &'static Rule) -> Self {
-        Self { rule, parts: Vec::new() }
+        Self::sum(rule, Vec::new())
+    }
+
+    const fn sum(rule: &'static Rule, parts: Vec<Part>) -> Self {
+        Self { rule, parts, is_sum: true }
     }
 }
 
-/// Returns the trace of the reading at a path of the snapshot's JSON, such as `chips.0.memory.dram.used`.
+/// Returns the trace of the number at a path of the snapshot's JSON, such as `chips.0.memory.dram.used`.
 ///
-/// `facts` are those that the snapshot was merged from. `None` if no reading has the path.
+/// `facts` and `previous` are those that the snapshot was merged from. `None` if no number can have the path.
 #[must_use]
-pub fn why(facts: &Facts, path: &str) -> Option<Why> {
-    let joined = Joined::new(facts);
-    let amounts = amounts(&joined);
+pub fn why(facts: &Facts, previous: Option<&Facts>, path: &str) -> Option<Why> {
     let names: Vec<&str> = path.split('.').collect();
     match names.as_slice() {
+        [of @ .., "value"] => of_path(facts, previous, of),
+        [of @ .., "age_us"] => of_path(facts, previous, of).map(|_| Why::of(&rule::AGE)),
+        names => of_path(facts, previous, names),
+    }
+}
+
+fn of_path(facts: &Facts, previous: Option<&Facts>, names: &[&str]) -> Option<Why> {
+    let joined = Joined::new(facts);
+    let amounts = amounts(&joined);
+    match names {
         ["chips", index, field @ ..] => {
             let index: usize = index.parse().ok()?;
             let chip = joined.chips.get(index)?;
-            of_chip(&View { joined: &joined, chip, amounts: amounts.get(index)? }, field)
+            of_chip(&View { joined: &joined, chip, amounts: amounts.get(index)? }, previous, field)
         }
         ["processes", index, field @ ..] => {
             of_process(&joined, &amounts, index.parse().ok()?, field)
         }
-        _ => None,
+        names => numbers::of_snapshot(names),
     }
 }
 
@@ -75,12 +90,9 @@ struct View<'a> {
     amounts: &'a Amounts,
 }
 
-fn of_chip(view: &View<'_>, field: &[&str]) -> Option<Why> {
+fn of_chip(view: &View<'_>, previous: Option<&Facts>, field: &[&str]) -> Option<Why> {
     match field {
-        ["worker_cores"] => Some(match crate::l1::size(view.joined, view.chip) {
-            Some(_) => Why::of(&rule::CORE_GRID),
-            None => Why::of(&rule::BOARD),
-        }),
+        ["worker_cores"] => Some(numbers::worker_cores(view)),
         ["memory", "l1_total", "capacity"] => Some(memory::l1_capacity(view)),
         ["memory", name, leaf] => match allocator_kind(name) {
             Some(kind) => memory::of_allocator(view, kind, leaf),
@@ -89,7 +101,12 @@ fn of_chip(view: &View<'_>, field: &[&str]) -> Option<Why> {
         ["telemetry", name] => {
             let metric = Metric::ALL.iter().find(|metric| metric.as_str() == *name)?;
             Some(match metric {
-                Metric::PcieHostToDevice | Metric::PcieDeviceToHost => Why::of(&rule::RATE),
+                Metric::PcieHostToDevice => {
+                    numbers::rate(view, previous, |device| &device.pcie_words.host_to_device)
+                }
+                Metric::PcieDeviceToHost => {
+                    numbers::rate(view, previous, |device| &device.pcie_words.device_to_host)
+                }
                 _ => Why::of(&rule::DRIVER_FILE),
             })
         }
@@ -97,7 +114,7 @@ fn of_chip(view: &View<'_>, field: &[&str]) -> Option<Why> {
             Some(Why::of(&rule::DRIVER_FILE))
         }
         ["owners", "outside_namespace"] => Some(Why::of(&rule::OPEN_FILES)),
-        _ => None,
+        field => numbers::of_chip(view, field),
     }
 }
 
@@ -110,7 +127,8 @@ fn of_process(
     let (owner, process): (Owner, _) =
         processes::by_owner(joined, amounts).into_iter().nth(index)?;
     match field {
-        ["cpu_time_us" | "host_memory_bytes"] => Some(Why::of(&rule::PROCFS)),
+        ["cpu_time_us" | "host_memory_bytes" | "start_time"] => Some(Why::of(&rule::PROCFS)),
+        ["pid"] => Some(Why::of(&rule::PROCESS_NUMBER)),
         ["chips", index, "memory", field @ ..] => {
             let id = process.chips.get(index.parse::<usize>().ok()?)?.chip;
             let place = joined.chips.iter().position(|chip| chip.id == id)?;

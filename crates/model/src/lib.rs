@@ -22,6 +22,7 @@ pub mod metric;
 mod pairs;
 pub mod reading;
 pub mod snapshot;
+pub mod trace;
 pub(crate) mod units;
 
 pub use board::{Arch, Board};

@@ -138,7 +138,7 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     let l1 = L1Request { devices: args.l1, ..without_devices(common) };
     let collector = host.collector(l1, common)?;
     let clock = collector.clock();
-    if collector.is_demo() {
+    if matches!(host, HostChoice::Demo) {
         let mut work = Work::new(collector);
         let timeline = Timeline::from(work.begin());
         return cmd::record::run(args, clock, agents, || work.look(timeline.moment()));

@@ -401,7 +401,25 @@ fn l1_is_known_from_the_agent_without_opening_a_device() {
     assert_eq!(memory.l1_total.used, exact(used));
     assert_eq!(finding_ids(&snapshot), [""; 0], "{:?}", snapshot.findings);
 
+    // The parts of each sum are the cores.
+    let host = host().segment_of(PID, programs(PID)).into_tree();
+    let collector = Collector::new(Root::memory(host)).with_clock(Clock::Fixed(fake::NOW));
+    let facts = collector.with_programs().facts();
+    for (field, reading, parts) in [
+        ("circular_buffers.used", &memory.circular_buffers.used, 64),
+        ("circular_buffers.aliasing", &memory.circular_buffers.aliasing, 4),
+        ("kernels.used", &memory.kernels.used, 64),
+        ("reserved.used", &memory.reserved.used, 1),
+        ("l1_total.used", &memory.l1_total.used, 65),
+    ] {
+        let why = crate::why(&facts, None, &format!("chips.0.memory.{field}")).unwrap();
+        assert_eq!((why.rule.name, why.parts.len()), ("resident-programs", parts), "{field}");
+        let sum: u64 = why.parts.iter().map(|part| part.value.clone().unwrap()).sum();
+        assert_eq!(Some(&sum), reading.value(), "{field}");
+    }
+
     // Another process on the chip without an agent may have run programs since.
+    let host = || Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
     let other = PID + 1;
     let shared = host().workload(python(other), bytes).segment_of(PID, programs(PID));
     let snapshot = snapshot_with_programs(shared);

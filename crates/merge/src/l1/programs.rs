@@ -4,7 +4,7 @@
 //! allocator's buffers take the same addresses on every core. Cores outside the grid run TT-Metal's own kernels: there
 //! only reserved memory is counted, as where L1 is read.
 
-use ttmem_model::facts::Field;
+use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
@@ -26,6 +26,19 @@ pub(crate) fn resident(
     amounts: &Amounts,
     capacity: &Reading<u64>,
 ) -> Option<Field<Resident>> {
+    let found = by_core(joined, chip, amounts)?;
+    Some(found.map(|(file, cores)| {
+        let age = joined.facts.time.micros_since(file.read_at);
+        readings(&cores, cores.outside(capacity), amounts, age)
+    }))
+}
+
+/// The bytes in L1 of each core of a chip, and the segment that they are taken from. `None` as of [`resident`].
+pub(crate) fn by_core<'a>(
+    joined: &Joined<'a>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+) -> Option<Field<(&'a SegmentFile, CoresByAgent)>> {
     let live = |link: &&AgentLink| matches!(joined.segment_owner(link.segment), Writer::Live(_));
     let segment = |link: &AgentLink| trusted(&joined.facts.segments[link.segment]).ok();
     let ran =
@@ -41,26 +54,45 @@ pub(crate) fn resident(
         let why = "another process without an agent may have run programs: start it with ttmem run";
         return Some(Err(Missing::no_source(why)));
     }
-    let age = joined.facts.time.micros_since(joined.facts.segments[link.segment].read_at);
-    Some(of_segment(segment, *link, amounts, capacity.value().copied(), age))
+    let file = joined.facts.segments.get(link.segment)?;
+    Some(of_segment(segment, *link).map(|cores| (file, cores)))
 }
 
-/// The bytes of all cores.
-#[derive(Default)]
-struct Sums {
-    circular_buffers: u64,
-    aliasing: u64,
-    kernels: Option<u64>,
-    used: u64,
+/// The bytes in L1 of the cores of the grid.
+pub(crate) struct CoresByAgent {
+    /// Reserved bytes of each core.
+    pub(crate) base: u64,
+    /// Bytes of L1 of each core.
+    size: u64,
+    pub(crate) cores: Vec<CoreByAgent>,
 }
 
-fn of_segment(
-    segment: &Segment,
-    link: AgentLink,
-    amounts: &Amounts,
-    capacity: Option<u64>,
-    age: u64,
-) -> Field<Resident> {
+/// The bytes in L1 of a core.
+pub(crate) struct CoreByAgent {
+    /// Column and row in logical coordinates.
+    pub(crate) core: (u16, u16),
+    pub(crate) circular_buffers: u64,
+    pub(crate) aliasing: u64,
+    /// `None` if the release does not say how long kernel text is.
+    pub(crate) kernels: Option<u64>,
+    pub(crate) used: u64,
+}
+
+impl CoresByAgent {
+    /// The number of cores outside the grid, where the capacity of L1 is known.
+    pub(crate) fn outside(&self, capacity: &Reading<u64>) -> Option<u64> {
+        let capacity = capacity.value().copied();
+        capacity
+            .filter(|capacity| self.size > 0 && capacity.is_multiple_of(self.size))
+            .and_then(|capacity| (capacity / self.size).checked_sub(self.cores.len() as u64))
+    }
+
+    fn sum(&self, of: impl Fn(&CoreByAgent) -> u64) -> u64 {
+        self.cores.iter().map(of).fold(0, u64::saturating_add)
+    }
+}
+
+fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
     let unknown =
         |what: &str| Missing::unsupported(format!("this release of TT-Metal does not say {what}"));
     let allocator = main_allocator(segment, link.chip)
@@ -86,23 +118,21 @@ fn of_segment(
 
     let programs = &segment.programs;
     let newest_first = programs.newest_first(link.chip);
-    let mut sums = Sums { kernels: Some(0), ..Sums::default() };
-    for core in cores(columns, rows) {
+    let of_core = |core| {
         let resident = resident_on(segment, &newest_first, link.chip, core)?;
         let buffers =
             resident.map_or_else(RangeSet::default, |footprint| circular_buffers(footprint, core));
         let all = resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
-        sums.circular_buffers = sums.circular_buffers.saturating_add(buffers.bytes());
-        sums.aliasing = sums.aliasing.saturating_add(buffers.intersection(&tensors).bytes());
-        sums.used = sums.used.saturating_add(always.union(&all).bytes());
-        let text = resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core));
-        sums.kernels = sums.kernels.zip(text).map(|(sum, text)| sum.saturating_add(text));
-    }
-    // The cores of the chip that are outside the grid.
-    let outside = capacity
-        .filter(|capacity| size > 0 && capacity.is_multiple_of(size))
-        .and_then(|capacity| (capacity / size).checked_sub(grid_cores));
-    Ok(readings(&sums, (base, grid_cores, outside), amounts, age))
+        Ok(CoreByAgent {
+            core,
+            circular_buffers: buffers.bytes(),
+            aliasing: buffers.intersection(&tensors).bytes(),
+            kernels: resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core)),
+            used: always.union(&all).bytes(),
+        })
+    };
+    let cores = cores(columns, rows).map(of_core).collect::<Field<_>>()?;
+    Ok(CoresByAgent { base, size, cores })
 }
 
 fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
@@ -132,30 +162,30 @@ fn resident_on<'a>(
     }
 }
 
-fn readings(
-    sums: &Sums,
-    (base, grid_cores, outside): (u64, u64, Option<u64>),
-    amounts: &Amounts,
-    age: u64,
-) -> Resident {
+fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age: u64) -> Resident {
     let exact =
         |field: Field<u64>| Reading::from_field(field, SourceName::Agent, Quality::Exact).aged(age);
     let running = || -> Reading<u64> {
         Missing::not_read("which programs run at this moment is known to L1 alone").into()
     };
-    let kernels = sums.kernels.ok_or_else(|| {
+    let text = by_core.cores.iter().map(|core| core.kernels);
+    let text = text.reduce(|sum, text| Some(sum?.saturating_add(text?))).unwrap_or(Some(0));
+    let kernels = text.ok_or_else(|| {
         Missing::unsupported("this release of TT-Metal does not say how long kernel text is")
     });
+    let (base, grid_cores) = (by_core.base, by_core.cores.len() as u64);
     let cores = outside.map(|outside| (outside, grid_cores.saturating_add(outside)));
     let cores = cores.ok_or_else(|| Missing::no_source("the number of worker cores is not known"));
     let reserved = cores.clone().map(|(_, all)| base.saturating_mul(all));
-    let used = cores.map(|(outside, _)| sums.used.saturating_add(base.saturating_mul(outside)));
+    let used = cores.map(|(outside, _)| {
+        by_core.sum(|core| core.used).saturating_add(base.saturating_mul(outside))
+    });
     Resident {
         circular_buffers: CircularBufferMemory {
-            used: exact(Ok(sums.circular_buffers)),
+            used: exact(Ok(by_core.sum(|core| core.circular_buffers))),
             running: running(),
             reported: amounts.reported.clone(),
-            aliasing: exact(Ok(sums.aliasing)),
+            aliasing: exact(Ok(by_core.sum(|core| core.aliasing))),
         },
         kernels: KernelMemory {
             used: exact(kernels),

@@ -5,7 +5,7 @@ use ttmem_model::facts::{L1Content, L1Facts};
 use ttmem_model::l1::{Core, Count};
 
 use super::{Part, View, Why, memory, rule};
-use crate::l1::{self, CoreTotal};
+use crate::l1::{self, CoreByAgent, CoreTotal};
 
 /// Traces a reading of L1 of a chip.
 pub(super) fn of_chip(view: &View<'_>, name: &str, leaf: &str) -> Option<Why> {
@@ -21,20 +21,54 @@ pub(super) fn of_chip(view: &View<'_>, name: &str, leaf: &str) -> Option<Why> {
         _ => return None,
     };
     let read = view.joined.l1(view.chip).and_then(|l1| Some((l1, l1.content.as_ref().ok()?)));
-    let Some((l1, content)) = read else { return Some(without_cores(view)) };
+    let Some((l1, content)) = read else { return Some(without_cores(view, name, leaf)) };
     let parts = match total {
         Some(total) => of_cores(l1, content, total.of_cores(l1, content)),
         None => shared_or_used(view, l1, content, leaf == "aliasing"),
     };
-    Some(Why { rule: &rule::CORES, parts })
+    Some(Why::sum(&rule::CORES, parts))
 }
 
-fn without_cores(view: &View<'_>) -> Why {
+/// Traces a reading of a chip whose cores were not read: by the agent's record of programs, if it has one.
+fn without_cores(view: &View<'_>, name: &str, leaf: &str) -> Why {
+    let Some(found) = l1::cores_by_agent(view.joined, view.chip, view.amounts) else {
+        return Why::of(&rule::CORES);
+    };
+    let Ok((file, by_core)) = found else { return Why::of(&rule::PROGRAMS) };
+    let part = |label: String, value: u64| Part {
+        label,
+        file: Some(file.path.clone()),
+        source: SourceName::Agent,
+        value: Ok(value),
+        is_subtracted: false,
+    };
     let capacity = crate::chips::l1_capacity(view.joined, view.chip);
-    match l1::resident_by_agent(view.joined, view.chip, view.amounts, &capacity) {
-        Some(_) => Why::of(&rule::PROGRAMS),
-        None => Why::of(&rule::CORES),
-    }
+    let outside = by_core.outside(&capacity);
+    let of_cores = |of: fn(&CoreByAgent) -> Option<u64>| -> Vec<Part> {
+        let known = by_core.cores.iter().filter_map(|core| Some((core.core, of(core)?)));
+        let held = known.filter(|(_, bytes)| *bytes > 0);
+        held.map(|((x, y), bytes)| part(format!("core {x},{y}"), bytes)).collect()
+    };
+    let reserved_on = |cores: u64| {
+        let label = format!("reserved: {} B on each of {cores} cores", by_core.base);
+        part(label, by_core.base.saturating_mul(cores))
+    };
+    let parts = match (name, leaf) {
+        ("circular_buffers", "used") => of_cores(|core| Some(core.circular_buffers)),
+        ("circular_buffers", "aliasing") => of_cores(|core| Some(core.aliasing)),
+        ("kernels", "used") => of_cores(|core| core.kernels),
+        ("reserved", "used") => {
+            let all = outside.map(|outside| outside.saturating_add(by_core.cores.len() as u64));
+            all.map(reserved_on).into_iter().collect()
+        }
+        ("l1_total", "used") => {
+            let mut parts = of_cores(|core| Some(core.used));
+            parts.extend(outside.filter(|outside| *outside > 0).map(reserved_on));
+            parts
+        }
+        _ => Vec::new(),
+    };
+    Why::sum(&rule::PROGRAMS, parts)
 }
 
 fn shared_or_used(
@@ -56,7 +90,7 @@ fn of_cores(l1: &L1Facts, content: &L1Content, counts: impl Iterator<Item = Coun
             label: format!("core {},{}", at.x, at.y),
             file: Some(l1.port.clone()),
             source: SourceName::L1,
-            bytes: match count {
+            value: match count {
                 Count::Known(bytes) => Ok(bytes),
                 Count::Missing(missing) => Err(missing),
             },
@@ -67,5 +101,5 @@ fn of_cores(l1: &L1Facts, content: &L1Content, counts: impl Iterator<Item = Coun
 }
 
 fn reported(view: &View<'_>) -> Why {
-    Why { rule: &rule::REGION_TOTAL, parts: memory::reported(view) }
+    Why::sum(&rule::REGION_TOTAL, memory::reported(view))
 }

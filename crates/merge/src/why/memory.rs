@@ -1,7 +1,8 @@
 //! Traces of allocator memory: slots, rows, allocators, boards.
 
 use ttmem_model::facts::{RegionChip, RegionFile, SegmentFile};
-use ttmem_model::{Board, Kind, SourceName};
+use ttmem_model::{Kind, SourceName};
+use ttmem_segment::KindUse;
 
 use super::{Part, View, Why, allocator_kind, rule};
 use crate::agent::{AgentLink, AllocatorBytes, buffer_kind, by_allocator, counted_twice, main};
@@ -16,7 +17,7 @@ pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Wh
         "stale" => {
             let gone = view.amounts.held.iter().filter(|usage| usage.is_gone());
             let parts = gone.flat_map(|usage| of_usage(view, usage, kind)).collect();
-            Some(Why { rule: &rule::STALE_PROCESSES, parts })
+            Some(Why::sum(&rule::STALE_PROCESSES, parts))
         }
         "upstream" if view.amounts.upstream.is_some() => Some(upstream(view, kind)),
         "capacity" => Some(match kind {
@@ -25,13 +26,11 @@ pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Wh
             _ => allocatable(view, kind),
         }),
         "allocatable" => Some(allocatable(view, kind)),
-        "largest_free" | "fragmentation" => Some(Why::of(&rule::STATISTICS)),
-        "banks" => Some(match (kind, view.joined.board(view.chip)) {
-            (Kind::Dram | Kind::Trace, Some(Board { dram_banks: Some(_), .. })) => {
-                Why::of(&rule::BOARD)
-            }
-            _ => Why::of(&rule::STATISTICS),
-        }),
+        "largest_free" => Some(Why::sum(&rule::STATISTICS, largest_free(view, kind))),
+        "fragmentation" => {
+            Some(Why { is_sum: false, ..Why::sum(&rule::FRAGMENTATION, free(view, kind)) })
+        }
+        "banks" => Some(banks(view, kind)),
         _ => None,
     }
 }
@@ -39,7 +38,7 @@ pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Wh
 fn used(view: &View<'_>, kind: Kind) -> Why {
     let of_live = |rule| {
         let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
-        Why { rule, parts: live.flat_map(|usage| of_usage(view, usage, kind)).collect() }
+        Why::sum(rule, live.flat_map(|usage| of_usage(view, usage, kind)).collect())
     };
     match view.amounts.used_by.get(kind) {
         Some(UsedRule::Agents) => of_live(&rule::LIVE_AGENTS),
@@ -55,7 +54,7 @@ fn upstream(view: &View<'_>, kind: Kind) -> Why {
     }
     let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
     let parts = live.flat_map(|usage| of_slots(view, usage, kind)).collect();
-    Why { rule: &rule::REGION_FIGURE, parts }
+    Why::sum(&rule::REGION_FIGURE, parts)
 }
 
 fn row(view: &View<'_>, kind: Kind) -> Why {
@@ -64,18 +63,18 @@ fn row(view: &View<'_>, kind: Kind) -> Why {
             label: format!("row of chip {}", row.chip_id),
             file: Some(file.path.clone()),
             source: SourceName::Upstream,
-            bytes: Ok(row.bytes.allocator(kind)?),
+            value: Ok(row.bytes.allocator(kind)?),
             is_subtracted: false,
         })
     };
     let counted = counted_row(view.joined, view.chip).flatten();
-    Why { rule: &rule::REGION_ROW, parts: counted.and_then(part).into_iter().collect() }
+    Why::sum(&rule::REGION_ROW, counted.and_then(part).into_iter().collect())
 }
 
 /// Traces a reading of a process on a chip; `usage` is `None` if the process has no slot and no agent there.
 pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str]) -> Option<Why> {
     let slots = |rule, kind| match usage {
-        Some(usage) => Why { rule, parts: of_slots(view, usage, kind) },
+        Some(usage) => Why::sum(rule, of_slots(view, usage, kind)),
         None => Why::of(&rule::NO_SLOT),
     };
     match field {
@@ -89,7 +88,7 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
             let kind = allocator_kind(name)?;
             Some(match usage {
                 Some(usage) if usage.is_by_agent(kind) => {
-                    Why { rule: &rule::PROCESS_AGENT, parts: of_usage(view, usage, kind) }
+                    Why::sum(&rule::PROCESS_AGENT, of_usage(view, usage, kind))
                 }
                 _ => slots(&rule::PROCESS_SLOTS, kind),
             })
@@ -113,7 +112,7 @@ fn of_slots(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
             label: format!("slot {}, pid {}", slot.index, slot.pid),
             file: Some(region.path.clone()),
             source: SourceName::Upstream,
-            bytes,
+            value: bytes,
             is_subtracted: false,
         })
     };
@@ -137,7 +136,7 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: Kind) -> Vec<Part> {
                 label: "addresses that two allocators handed out, counted once".to_owned(),
                 file: Some(file.path.clone()),
                 source: SourceName::Agent,
-                bytes: Ok(twice),
+                value: Ok(twice),
                 is_subtracted: true,
             });
             allocators.iter().map(of_allocator).chain(shared).collect()
@@ -146,7 +145,7 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: Kind) -> Vec<Part> {
             label: format!("allocators of pid {}", file.pid),
             file: Some(file.path.clone()),
             source: SourceName::Agent,
-            bytes: Err(missing),
+            value: Err(missing),
             is_subtracted: false,
         }],
     }
@@ -157,7 +156,7 @@ fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
         label: format!("{what}: {per_bank} B in each of {banks} banks"),
         file: Some(file.path.clone()),
         source: SourceName::Agent,
-        bytes: Ok(per_bank.saturating_mul(banks)),
+        value: Ok(per_bank.saturating_mul(banks)),
         is_subtracted: false,
     }
 }
@@ -168,7 +167,50 @@ fn allocatable(view: &View<'_>, kind: Kind) -> Why {
         let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
         Some(in_banks(file, &what, held.statistics?.total, held.banks))
     });
-    Why { rule: &rule::STATISTICS, parts: part.into_iter().collect() }
+    Why::sum(&rule::STATISTICS, part.into_iter().collect())
+}
+
+/// The main allocator of a kind on the chip, in words, with its segment's path and its figures.
+fn main_of<'a>(view: &View<'a>, kind: Kind) -> Option<(String, &'a SegmentFile, &'a KindUse)> {
+    let (file, _, allocator) = main(view.joined, view.chip, kind)?;
+    let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    Some((what, file, allocator.kind(buffer_kind(kind)?)))
+}
+
+fn of_main(file: &SegmentFile, label: String, value: u64, is_subtracted: bool) -> Part {
+    let file = Some(file.path.clone());
+    Part { label, file, source: SourceName::Agent, value: Ok(value), is_subtracted }
+}
+
+fn largest_free(view: &View<'_>, kind: Kind) -> Vec<Part> {
+    let part = main_of(view, kind).and_then(|(what, file, held)| {
+        let label = format!("{what}: largest free block of a bank");
+        Some(of_main(file, label, held.statistics?.largest_free, false))
+    });
+    part.into_iter().collect()
+}
+
+fn free(view: &View<'_>, kind: Kind) -> Vec<Part> {
+    let parts = main_of(view, kind).and_then(|(what, file, held)| {
+        let statistics = held.statistics?;
+        Some([
+            of_main(file, format!("{what}: free bytes of a bank"), statistics.free, false),
+            of_main(file, format!("{what}: largest free block"), statistics.largest_free, true),
+        ])
+    });
+    parts.into_iter().flatten().collect()
+}
+
+fn banks(view: &View<'_>, kind: Kind) -> Why {
+    if let (Kind::Dram | Kind::Trace, Some(board)) = (kind, view.joined.board(view.chip))
+        && let Some(banks) = board.dram_banks
+    {
+        let label = format!("{}: DRAM banks", board.name);
+        return Why::sum(&rule::BOARD, vec![constant(label, u64::from(banks))]);
+    }
+    let part = main_of(view, kind)
+        .map(|(what, file, held)| of_main(file, format!("{what}: banks"), held.banks, false));
+    Why::sum(&rule::STATISTICS, part.into_iter().collect())
 }
 
 fn dram_capacity(view: &View<'_>) -> Why {
@@ -179,7 +221,7 @@ fn dram_capacity(view: &View<'_>) -> Why {
             board.dram_bytes()?,
         ))
     });
-    Why { rule: &rule::BOARD, parts: part.into_iter().collect() }
+    Why::sum(&rule::BOARD, part.into_iter().collect())
 }
 
 /// Traces the capacity of L1.
@@ -191,10 +233,10 @@ pub(super) fn l1_capacity(view: &View<'_>) -> Why {
             label: format!("{cores} worker cores of {} B", bytes / cores.max(1)),
             file: port,
             source: SourceName::L1,
-            bytes: Ok(*bytes),
+            value: Ok(*bytes),
             is_subtracted: false,
         });
-        return Why { rule: &rule::CORE_GRID, parts: part.into_iter().collect() };
+        return Why::sum(&rule::CORE_GRID, part.into_iter().collect());
     }
     let part = view.joined.board(view.chip).and_then(|board| {
         let (cores, each) = (board.worker_cores?, board.arch.l1_bytes_per_core());
@@ -203,11 +245,11 @@ pub(super) fn l1_capacity(view: &View<'_>) -> Why {
             board.l1_bytes()?,
         ))
     });
-    Why { rule: &rule::BOARD, parts: part.into_iter().collect() }
+    Why::sum(&rule::BOARD, part.into_iter().collect())
 }
 
-fn constant(label: String, bytes: u64) -> Part {
-    Part { label, file: None, source: SourceName::Kmd, bytes: Ok(bytes), is_subtracted: false }
+pub(super) fn constant(label: String, value: u64) -> Part {
+    Part { label, file: None, source: SourceName::Kmd, value: Ok(value), is_subtracted: false }
 }
 
 /// Returns the circular buffers that the regions of a chip report.
@@ -217,7 +259,7 @@ pub(super) fn reported(view: &View<'_>) -> Vec<Part> {
         label: label.to_owned(),
         file: Some(file.path.clone()),
         source: SourceName::Upstream,
-        bytes: Ok(bytes),
+        value: Ok(bytes),
         is_subtracted: false,
     };
     parts.map(part).collect()

@@ -9,14 +9,14 @@ pub struct Rule {
     pub name: &'static str,
     /// One sentence.
     pub text: &'static str,
-    /// The sources that can give the reading, the best first.
+    /// The sources that can give the number, the best first; none of a number of ttmem's own.
     pub sources: &'static [SourceName],
 }
 
 macro_rules! rules {
-    ($($constant:ident = $name:literal, [$($source:ident),+], $text:literal;)+) => {
+    ($($constant:ident = $name:literal, [$($source:ident),*], $text:literal;)+) => {
         $(pub(super) const $constant: Rule =
-            Rule { name: $name, text: $text, sources: &[$($source),+] };)+
+            Rule { name: $name, text: $text, sources: &[$($source),*] };)+
         /// Every rule.
         #[cfg(test)]
         pub(super) const ALL: &[Rule] = &[$($constant),+];
@@ -52,6 +52,8 @@ rules! {
         "The grid of worker cores that firmware keeps in L1.";
     STATISTICS = "allocator-statistics", [Agent],
         "TT-Metal's statistics of the main allocator on the chip; of several processes, the one with the smallest largest free block.";
+    FRAGMENTATION = "fragmentation", [Agent],
+        "The share of a bank's free bytes outside its largest free block, to a thousandth.";
     CORES = "sum-of-cores", [L1, Agent],
         "The sum over worker cores; in each, bytes that ranges share are counted once.";
     PROGRAMS = "resident-programs", [L1, Agent],
@@ -62,8 +64,24 @@ rules! {
         "The difference of the driver's PCIe word counters between two samples, times 32 bytes, per second.";
     OPEN_FILES = "open-files", [Kmd],
         "The open files of the device that belong to no process of this namespace.";
+    OWNERS = "owners", [Kmd, Upstream, Agent],
+        "The processes that have the device open, or a slot or an agent on the chip.";
+    DEVICE_NUMBER = "device-number", [Kmd],
+        "The driver's number of the device; chips without one are numbered behind them.";
+    REGION_HEADER = "region-header", [Upstream],
+        "The name and the header of the chip's memory region.";
     PROCFS = "procfs", [Kmd],
         "The files of the process in procfs.";
+    PROCESS_NUMBER = "process-number", [Kmd, Upstream],
+        "The number of the process in this namespace; of an ended process as its slot has it, outside the namespace 0.";
+    FINDING = "finding", [],
+        "The process that the finding is about.";
+    CLOCK = "clock", [],
+        "The clock of the host at the end of the pass over the sources.";
+    STOPWATCH = "stopwatch", [],
+        "The wall time that reading the source took.";
+    AGE = "age", [],
+        "The time from the read of the reading's file to the end of the pass.";
 }
 
 #[cfg(test)]

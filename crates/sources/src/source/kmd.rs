@@ -43,6 +43,20 @@ pub fn telemetry_file(metric: Metric, number: u32, bdf: &str) -> Option<String> 
     })
 }
 
+/// Returns the file of a field of a snapshot's `pcie`, by its name in JSON and the PCIe address of the device.
+#[must_use]
+pub fn pcie_file(name: &str, bdf: &str) -> Option<String> {
+    let file = match name {
+        "current_speed_gts" => "current_link_speed",
+        "max_speed_gts" => "max_link_speed",
+        "current_width" => "current_link_width",
+        "max_width" => "max_link_width",
+        "numa_node" => "numa_node",
+        _ => return None,
+    };
+    Some(format!("{PCI_DEVICES}/{bdf}/{file}"))
+}
+
 /// Facts of the driver.
 #[derive(Debug)]
 pub(crate) struct Kmd {

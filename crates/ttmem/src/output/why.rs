@@ -1,23 +1,20 @@
 //! `--why`: the rule that made a reading, and its parts.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use ttmem_merge::{Part, Rule, Why};
+use ttmem_model::trace::{self, TracePart, TraceRule};
 use ttmem_model::{MissingReason, SourceName};
 
 use super::amount;
 use super::page::Page;
 use super::text::{legible, wrap};
 
-/// The name of the JSON format.
-const SCHEMA: &str = "ttmem-why";
-/// The version of the JSON format.
-const VERSION: &str = "1.0";
 /// The column of the values.
 const VALUES: usize = 10;
 /// The narrowest column of values.
 const LEAST_VALUE_COLUMNS: usize = 30;
 
-/// Returns the paths of all readings of a snapshot's JSON.
+/// Returns the paths of all readings and of all other numbers of a snapshot's JSON.
 #[must_use]
 pub(crate) fn paths(snapshot: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -37,6 +34,7 @@ fn add_paths(value: &Value, path: &str, found: &mut Vec<String>) {
             let numbered = values.iter().enumerate();
             numbered.for_each(|(index, value)| add_paths(value, &below(&index.to_string()), found));
         }
+        Value::Number(_) => found.push(path.to_owned()),
         _ => {}
     }
 }
@@ -70,37 +68,31 @@ pub(crate) struct Trace<'a> {
 }
 
 impl Trace<'_> {
-    /// Returns the trace as JSON.
+    /// Returns the trace as JSON has it.
     #[must_use]
-    pub(crate) fn to_json(self) -> Value {
-        let Self { path, reading, file, why } = self;
-        let part = |part: &Part| {
-            let mut json = json!({
-                "label": part.label,
-                "file": part.file,
-                "source": part.source.as_str(),
-                "subtracted": part.is_subtracted,
-            });
-            match &part.bytes {
-                Ok(bytes) => json["value"] = json!(bytes),
-                Err(missing) => {
-                    json["missing"] = json!(missing.reason.as_str());
-                    json["detail"] = json!(missing.detail);
-                }
-            }
-            json
+    pub(crate) fn report(&self) -> trace::Trace {
+        let Self { path, reading, file, why } = *self;
+        let part = |part: &Part| TracePart {
+            label: part.label.clone(),
+            file: part.file.clone(),
+            source: part.source,
+            subtracted: part.is_subtracted,
+            value: part.value.as_ref().ok().copied(),
+            missing: part.value.as_ref().err().map(|missing| missing.reason),
+            detail: part.value.as_ref().err().map(|missing| missing.detail.clone()),
         };
-        let Rule { name, text, sources } = why.rule;
-        json!({
-            "schema": SCHEMA,
-            "version": VERSION,
-            "path": path,
-            "reading": reading,
-            "rule": { "name": name, "text": text },
-            "sources": sources.iter().map(|source| source.as_str()).collect::<Vec<_>>(),
-            "file": file,
-            "parts": why.parts.iter().map(part).collect::<Vec<_>>(),
-        })
+        let Rule { name, text, sources } = *why.rule;
+        trace::Trace {
+            schema: trace::SCHEMA,
+            version: trace::VERSION,
+            path: path.to_owned(),
+            reading: reading.clone(),
+            rule: TraceRule { name, text },
+            sources: sources.to_vec(),
+            file: file.map(str::to_owned),
+            sum: why.is_sum && !why.parts.is_empty(),
+            parts: why.parts.iter().map(part).collect(),
+        }
     }
 
     /// Draws the trace.
@@ -111,7 +103,9 @@ impl Trace<'_> {
         let mut entry = |label: &str, value: &str| add_entry(&mut text, label, value, page);
         let word = |name: &str| reading.get(name).and_then(Value::as_str).unwrap_or_default();
         entry("Path", path);
-        if let Some(value) = reading.get("value") {
+        if reading.is_number() {
+            entry("Value", &number(reading, false));
+        } else if let Some(value) = reading.get("value") {
             entry("Value", &number(value, is_bytes(path)));
             let age = reading.get("age_us").and_then(Value::as_u64).unwrap_or_default();
             entry("Source", &format!("{}, {}, {age} us old", word("source"), word("quality")));
@@ -132,7 +126,10 @@ impl Trace<'_> {
             entry("File", file);
         }
         for (index, part) in why.parts.iter().enumerate() {
-            entry(if index == 0 { "Parts" } else { "" }, &part_in_words(part));
+            entry(
+                if index == 0 { "Parts" } else { "" },
+                &part_in_words(part, why.is_sum && is_bytes(path)),
+            );
         }
         text
     }
@@ -147,14 +144,15 @@ fn add_entry(text: &mut String, label: &str, value: &str, page: &Page) {
     }
 }
 
-fn part_in_words(part: &Part) -> String {
-    let bytes = match &part.bytes {
-        Ok(bytes) => bytes_in_words(*bytes),
+fn part_in_words(part: &Part, is_bytes: bool) -> String {
+    let value = match &part.value {
+        Ok(bytes) if is_bytes => bytes_in_words(*bytes),
+        Ok(value) => value.to_string(),
         Err(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
     };
     let file = part.file.as_deref().unwrap_or("table of ttmem");
     let sign = if part.is_subtracted { "-" } else { "" };
-    format!("{sign}{bytes}: {}, {} ({file})", part.label, part.source.as_str())
+    format!("{sign}{value}: {}, {} ({file})", part.label, part.source.as_str())
 }
 
 /// Returns a number; of bytes with their size in binary units.

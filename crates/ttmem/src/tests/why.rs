@@ -4,50 +4,107 @@ use std::collections::BTreeSet;
 
 use crate::output::page::Page;
 use crate::output::why::{Trace, at, paths};
+use serde_json::Value;
 use ttmem_fake::segment::{NewBuffer, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, PID, Process, Region, healthy, variants};
 use ttmem_merge::{merge, why};
-use ttmem_model::SourceName;
 use ttmem_model::facts::{Facts, RegionBytes};
+use ttmem_model::{SourceName, Timestamp};
 use ttmem_root::{Clock, Root};
 use ttmem_segment::{AllocatorRole, BufferKind};
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
 
-/// Checks every reading: its trace exists, and parts that are listed add up to it. Returns how many had parts.
+/// Checks every reading and every other number: its trace exists, and parts that are listed add up to it. Returns how
+/// many had parts.
 fn check(name: &str, facts: &Facts) -> usize {
-    let snapshot = serde_json::to_value(merge(facts, None)).unwrap();
+    check_with(name, facts, None)
+}
+
+fn check_with(name: &str, facts: &Facts, previous: Option<&Facts>) -> usize {
+    let snapshot = serde_json::to_value(merge(facts, previous)).unwrap();
+    let why_of = |path: &str| why(facts, previous, path);
     let mut traced = 0;
     for path in paths(&snapshot) {
         let reading = at(&snapshot, &path).unwrap();
-        let why = why(facts, &path).unwrap_or_else(|| panic!("{name}: {path}"));
-        assert!(!why.rule.sources.is_empty(), "{name}: {path}");
+        let why = why_of(&path).unwrap_or_else(|| panic!("{name}: {path}"));
         let trace = Trace { path: &path, reading, file: None, why: &why };
         let text = trace.render(&Page::plain(91));
         assert!(text.contains(why.rule.name), "{name}: {text}");
-        let Some(value) = reading.get("value") else {
+        let value = reading.get("value").or(Some(reading).filter(|it| it.is_number()));
+        let Some(value) = value else {
             assert!(text.contains("Missing"), "{name}: {text}");
             continue;
         };
-        let is_sum = path.contains(".memory.")
-            && ["used", "stale", "capacity", "dram", "l1", "l1_small", "trace"]
-                .contains(&path.rsplit('.').next().unwrap());
-        let is_by_programs = why.rule.name == "resident-programs";
-        if is_sum && value.as_u64() != Some(0) && !is_by_programs {
+        let leaf = path.rsplit('.').next().unwrap();
+        let is_of_memory = path.contains(".memory.") || leaf == "worker_cores";
+        if is_of_memory && value.as_u64() != Some(0) {
             assert!(!why.parts.is_empty(), "{name}: {text}");
         }
         if !why.parts.is_empty() {
             let of_sign = |is_subtracted| {
                 let parts =
                     why.parts.iter().filter(move |part| part.is_subtracted == is_subtracted);
-                parts.map(|part| part.bytes.clone().unwrap()).sum::<u64>()
+                parts.map(|part| part.value.clone().unwrap()).sum::<u64>()
             };
             let sum = of_sign(false) - of_sign(true);
-            assert_eq!(Some(sum), value.as_u64(), "{name}: {text}");
+            if why.is_sum {
+                assert_eq!(Some(sum), value.as_u64(), "{name}: {text}");
+            } else if leaf == "fragmentation" {
+                let share = sum as f64 / of_sign(false) as f64;
+                assert!((share - value.as_f64().unwrap()).abs() < 0.001, "{name}: {text}");
+            } else {
+                let rate = value.as_f64().unwrap();
+                assert!((sum as f64 * 32.0 - rate).abs() < 1.0, "a second: {name}: {text}");
+            }
             traced += 1;
         }
     }
+    for path in numbers(&snapshot) {
+        assert!(why_of(&path).is_some(), "{name}: {path}");
+    }
     traced
+}
+
+/// The paths of every number, also of those in readings.
+fn numbers(snapshot: &Value) -> Vec<String> {
+    fn add(value: &Value, path: String, found: &mut Vec<String>) {
+        match value {
+            Value::Number(_) => found.push(path),
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    add(value, format!("{path}.{index}"), found);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    add(value, format!("{path}.{name}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    add(snapshot, String::new(), &mut found);
+    found.iter().map(|path| path.trim_start_matches('.').to_owned()).collect()
+}
+
+#[test]
+fn a_rate_is_made_from_the_counters_of_two_samples() {
+    let facts_at = |second: u64, words: u32| {
+        let clock = Clock::Fixed(Timestamp(NOW.0 + second * 1_000_000));
+        let root = Root::memory(Host::n150().into_tree());
+        let mut facts = Collector::new(root).with_clock(clock).facts();
+        for device in &mut facts.devices {
+            device.pcie_words.host_to_device = Ok([words, 2 * words]);
+        }
+        facts
+    };
+    let (before, after) = (facts_at(0, 1_000_000), facts_at(1, 3_000_000));
+    assert!(check_with("rate", &after, Some(&before)) > 3);
+    let path = "chips.0.telemetry.pcie_host_to_device_bytes_per_s";
+    let why = why(&after, Some(&before), path).unwrap();
+    assert_eq!((why.rule.name, why.parts.len(), why.is_sum), ("counter-rate", 4, false));
 }
 
 #[test]
@@ -95,12 +152,12 @@ fn the_parts_of_agents_and_slots_add_up() {
         let mut collector = Collector::new(root).with_clock(Clock::Fixed(NOW)).with_programs();
         let facts = collector.facts();
         assert!(check(rule, &facts) > 10);
-        let used = why(&facts, "chips.0.memory.dram.used").unwrap();
+        let used = why(&facts, None, "chips.0.memory.dram.used").unwrap();
         assert_eq!(used.rule.name, rule);
         let sources: BTreeSet<_> = used.parts.iter().map(|part| part.source).collect();
         assert!(sources.contains(&SourceName::Agent));
         assert_eq!(sources.contains(&SourceName::Upstream), !is_alone);
-        let stale = why(&facts, "chips.0.memory.dram.stale").unwrap();
+        let stale = why(&facts, None, "chips.0.memory.dram.stale").unwrap();
         assert_eq!(stale.parts.is_empty(), is_alone);
     }
 }
@@ -117,6 +174,6 @@ fn addresses_of_two_allocators_are_subtracted_once() {
     let root = Root::memory(host.segment_of(PID, segment).into_tree());
     let facts = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts_at(Depth::Full);
     check("submesh", &facts);
-    let used = why(&facts, "chips.0.memory.dram.used").unwrap();
+    let used = why(&facts, None, "chips.0.memory.dram.used").unwrap();
     assert!(used.parts.iter().any(|part| part.is_subtracted));
 }

@@ -62,8 +62,18 @@ fn growth_is_shown_and_beyond_the_limit_it_fails() {
 fn what_is_neither_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x"), "{}").unwrap();
-    let said = fail(folder.path(), &["diff", "x", "x"], 5);
-    assert!(said.starts_with("cannot read x: missing field `schema`"), "{said}");
+    for (content, why) in [
+        ("{}", "it is neither a recording nor the JSON of a snapshot"),
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        (r#"{"schema":"ttmem/l1"}"#, "it is ttmem/l1, not ttmem/snapshot"),
+        (r#"{"schema":"ttmem/snapshot"}"#, "the snapshot is damaged: missing field `version`"),
+    ] {
+        std::fs::write(folder.path().join("x"), content).unwrap();
+        let said = fail(folder.path(), &["diff", "x", "missing"], 5);
+        assert!(said.starts_with(&format!("cannot read x: {why}")), "{said}");
+        assert!(said.ends_with("; name a snapshot or a recording"), "{said}");
+    }
     let said = fail(folder.path(), &["diff", "x", "x", "--limit", "gold=1"], 2);
     assert!(said.contains("the kinds are dram, l1, l1_small and trace"), "{said}");
 }

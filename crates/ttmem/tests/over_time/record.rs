@@ -8,7 +8,6 @@ use super::{fail, host, print, run, signal, start};
 fn what_was_recorded_is_printed_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let live = print(here, &["--demo", "--json"]);
     let recorded = run(here, &["--demo", "record", "-o", "a.ttmem", "-l", "0.1", "--for", "250ms"]);
     assert!(recorded.status.success());
     let error = String::from_utf8(recorded.stderr).unwrap();
@@ -17,11 +16,18 @@ fn what_was_recorded_is_printed_as_it_was() {
         error.contains("ttmem: wrote a.ttmem: 3 snapshots, allocations of 1 process, "),
         "{error}"
     );
-    // Rates are known from the second snapshot on, so that only the first is like a single one.
-    assert!(print(here, &["replay", "a.ttmem", "--at", "end", "--json"]) != live);
+    // The demonstration moves.
+    let at = |time| print(here, &["replay", "a.ttmem", "--at", time, "--json"]);
+    let time =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["time_us"].clone();
+    assert!(time(&at("start")).as_u64() < time(&at("end")).as_u64());
+    // A captured host does not.
+    print(here, &["--demo", "capture", "captured", "--command-lines"]);
+    let live = print(here, &["--root", "captured", "--json"]);
+    assert!(live.contains("\"demo\": true"), "a capture of the demonstration is marked");
     let one = folder.path().join("one.ttmem");
     let one = one.to_str().unwrap();
-    run(here, &["--demo", "record", "-o", one, "--for", "1ms"]);
+    run(here, &["--root", "captured", "record", "-o", one, "--for", "1ms"]);
     assert!(print(here, &["replay", one, "--at", "end", "--json"]) == live);
     let events = print(here, &["replay", one, "--events"]);
     assert!(events.lines().all(|line| line.starts_with("2026-11-02T09:30:00")), "{events}");

@@ -73,7 +73,6 @@ fn wrong_arguments_are_one_line_and_two() {
         &["--query-device=index", "--format=xml"],
         &["-q", "--json"],
         &["--demo", "--root", "/"],
-        &["--root", "/nowhere"],
         &["-l", "ms"],
         &["-l", "10ms"],
         &["-c", "0"],
@@ -204,7 +203,21 @@ fn output_that_cannot_be_written_is_one_line_and_five() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = ttmem(&["--help"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(5));
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("ttmem: cannot write"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let remedy = "; redirect it to a place that takes it";
+    assert!(said.starts_with("ttmem: cannot write") && said.trim_end().ends_with(remedy), "{said}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_opened_is_one_line_and_five() {
+    for option in ["--root", "--capture"] {
+        let (code, message) = failure(&[option, "/nowhere"]);
+        assert_eq!(code, 5, "{message}");
+        assert!(
+            message.contains("/nowhere") && message.contains("; name a directory"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn captures_that_lie_are_one_line() {
         }
     }
     let (code, message) = failure(Path::new("/nowhere"), &["l1"]);
-    assert_eq!(code, 2, "{message}");
+    assert_eq!(code, 5, "{message}");
     assert!(message.contains("/nowhere") && message.contains("--save"), "{message}");
 }
 
