@@ -107,6 +107,14 @@ impl Error {
         }
     }
 
+    /// Creates an error about standard output that cannot be written.
+    #[must_use]
+    pub(crate) fn standard_output(error: &io::Error) -> Self {
+        Self::File(format!(
+            "cannot write standard output: {error}; redirect it to a place that takes it"
+        ))
+    }
+
     /// Creates an error about something that cannot be written as JSON.
     #[must_use]
     pub(crate) fn json(error: &impl std::fmt::Display) -> Self {

@@ -62,7 +62,7 @@ fn fail(error: &Error) -> ExitCode {
 fn print_help(help: &clap::Error) -> Result<ExitCode, Error> {
     match help.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::File(format!("cannot write standard output: {error}")))
+            Err(Error::standard_output(&error))
         }
         Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
     }

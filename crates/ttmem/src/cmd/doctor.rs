@@ -118,6 +118,6 @@ fn print(text: &str) -> Result<(), Error> {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Ok(());
         }
-        Err(Error::File(format!("cannot write standard output: {error}")))
+        Err(Error::standard_output(&error))
     })
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(common: &CommonArgs) -> Result<(), Error> {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => {
-                return Err(Error::File(format!("cannot write standard output: {error}")));
+                return Err(Error::standard_output(&error));
             }
         }
     }

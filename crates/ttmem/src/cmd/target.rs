@@ -30,19 +30,20 @@ pub(crate) enum Delivery {
 /// # Errors
 /// [`Error::File`] if it cannot be written. A closed pipe is not an error.
 pub(crate) fn deliver(target: &Target, mode: Mode, bytes: &[u8]) -> Result<Delivery, Error> {
-    let (written, name, remedy) = match target {
-        Target::Standard => {
-            let remedy = "redirect it to a place that takes it";
-            (to_standard(bytes), "standard output".to_owned(), remedy)
-        }
-        Target::File(path) => {
-            (to_file(path, mode, bytes), path.display().to_string(), "name another file")
-        }
+    let written = match target {
+        Target::Standard => to_standard(bytes),
+        Target::File(path) => to_file(path, mode, bytes),
     };
     match written {
         Ok(()) => Ok(Delivery::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::Closed),
-        Err(error) => Err(Error::File(format!("cannot write {name}: {error}; {remedy}"))),
+        Err(error) => Err(match target {
+            Target::Standard => Error::standard_output(&error),
+            Target::File(path) => {
+                let name = path.display();
+                Error::File(format!("cannot write {name}: {error}; name another file"))
+            }
+        }),
     }
 }
 
