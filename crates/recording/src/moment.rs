@@ -41,7 +41,7 @@ impl Moment {
     }
 
     /// Adds the facts of its block, and its number there.
-    pub fn with_facts(self, facts: Option<Arc<ReadFacts>>, number: usize) -> Self {
+    pub(crate) fn with_facts(self, facts: Option<Arc<ReadFacts>>, number: usize) -> Self {
         Self { facts: facts.map(|facts| (facts, number)), ..self }
     }
 
