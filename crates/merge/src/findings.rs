@@ -1,6 +1,7 @@
 //! The findings and their remedies, worst first.
 
 mod devices;
+mod simulators;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub(super) fn find(
     let mut findings = Vec::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         findings.extend(devices::find(joined, chip));
+        findings.extend(simulators::find(joined, chip));
         findings.extend(refused(joined, chip, amounts));
         findings.extend(totals_that_disagree(joined, chip));
         findings.extend(full_regions(joined, chip));

@@ -18,6 +18,7 @@ use ttmem_model::facts::{Device, Facts, Holders, L1Facts, RegionContent, RegionF
 use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
+pub(super) use l1::simulator;
 pub(super) use owner::Writer;
 pub(super) use regions::{by_id, by_number};
 

@@ -37,7 +37,7 @@ pub(super) fn join(
 }
 
 /// The process that simulates a chip.
-pub(super) fn simulator(l1: &L1Facts) -> Option<Pid> {
+pub(crate) fn simulator(l1: &L1Facts) -> Option<Pid> {
     match l1.place {
         L1Place::Simulated { owner, .. } => owner,
         L1Place::Device(_) | L1Place::Captured(_) => None,

@@ -1,0 +1,100 @@
+//! Finding about simulated chips: two of different processes that have one id.
+
+use std::collections::BTreeSet;
+
+use ttmem_model::Pid;
+use ttmem_model::finding::{Finding, Severity};
+
+use super::Subject;
+use crate::join::{Joined, JoinedChip, Origin, simulator};
+
+/// Finds a chip that is several simulated ones. Simulated chips of one architecture have one id, so the processes share
+/// TT-Metal's region, and their agents name one chip.
+pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
+    if chip.origin != Origin::Unmatched {
+        return None;
+    }
+    let simulating: BTreeSet<Pid> = joined.facts.l1.iter().filter_map(simulator).collect();
+    let users = joined.pids(chip);
+    let together: Vec<String> = simulating.intersection(&users).map(ToString::to_string).collect();
+    (together.len() > 1).then(|| {
+        Subject::chip(chip).finding(
+            "simulators-share-id",
+            Severity::Warning,
+            format!(
+                "chip {} is the simulated chips of processes {}: they have one id, and the chip's memory is the sum of all",
+                chip.index,
+                together.join(" and ")
+            ),
+            "read the memory of each in its process; run simulators one after the other, or in containers",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_fake::segment::{NewBuffer, Segment};
+    use ttmem_fake::{BYTES, Host, NOW, PID, Process, Region};
+    use ttmem_model::Snapshot;
+    use ttmem_model::facts::{Facts, L1Facts, L1Place};
+    use ttmem_model::reading::Missing;
+    use ttmem_root::{Clock, Root};
+    use ttmem_segment::BufferKind;
+    use ttmem_sources::Collector;
+
+    use super::*;
+
+    /// A host without a driver on which these processes simulate chip 0.
+    fn merged(host: Host, simulators: &[i32]) -> Snapshot {
+        let root = Root::memory(host.without_driver().into_tree());
+        let mut facts: Facts = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts();
+        facts.l1.extend(simulators.iter().map(|pid| L1Facts {
+            place: L1Place::Simulated { chip: 0, owner: Some(Pid(*pid)) },
+            port: format!("/tmp/{pid}.sock"),
+            arch: None,
+            content: Err(Missing::failed("timed out")),
+            names: Err(Missing::not_read("L1 was not read")),
+            buffers: Err(Missing::not_read("agents were not asked")),
+            read_at: NOW,
+        }));
+        crate::merge(&facts, None)
+    }
+
+    fn python(pid: i32) -> Process {
+        Process::new(pid, "python3")
+    }
+
+    fn segment(pid: i32) -> Segment {
+        let new = NewBuffer::new(BufferKind::Dram, 4096, "Add");
+        Segment::wormhole(pid, python(pid).start_ticks(), 7).allocate(new)
+    }
+
+    #[test]
+    fn a_simulated_chip_is_the_one_of_its_processs_region_or_agent() {
+        let by_region = Host::new().process(python(PID));
+        let by_region = by_region.region(Region::new(0).slot(PID, "python3", BYTES));
+        let by_agent = Host::new().process(python(PID)).segment_of(PID, segment(PID));
+        for host in [by_region, by_agent] {
+            let snapshot = merged(host, &[PID]);
+            assert_eq!(snapshot.chips.len(), 1, "{:?}", snapshot.chips);
+            assert_eq!(snapshot.chips[0].owners.pids, [Pid(PID)]);
+        }
+        let other = Host::new().process(python(PID)).process(python(77));
+        assert_eq!(merged(other.segment_of(PID, segment(PID)), &[77]).chips.len(), 2);
+    }
+
+    #[test]
+    fn two_simulators_with_one_id_are_named() {
+        let shared = |finding: &&Finding| finding.id == "simulators-share-id";
+        let two = || Host::new().process(python(PID)).process(python(77));
+        let region = Region::new(0).slot(PID, "python3", BYTES).slot(77, "python3", BYTES);
+        let agents = two().segment_of(PID, segment(PID)).segment_of(77, segment(77));
+        for host in [two().region(region), agents] {
+            let snapshot = merged(host, &[PID, 77]);
+            let found = snapshot.findings.iter().find(shared).unwrap();
+            assert!(found.text.contains("77 and 4242"), "{found:?}");
+        }
+        let region = Region::new(0).slot(PID, "python3", BYTES).slot(77, "python3", BYTES);
+        assert_eq!(merged(two().region(region), &[PID]).findings.iter().find(shared), None);
+    }
+}
