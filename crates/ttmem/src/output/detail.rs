@@ -20,6 +20,11 @@ const VALUES: usize = 36;
 /// The narrowest column of values; on narrower pages lines are longer than the page.
 const LEAST_VALUE_COLUMNS: usize = 24;
 
+/// Properties of a chip that no file of the driver has (tt-kmd 2.10, `docs/sysfs-attributes.md`) and that tt-smi 6.8 asks the
+/// firmware for. To ask it, the device would have to be opened.
+const NOT_PUBLISHED: &str = "GDDR temperature, ECC and training, Ethernet links, harvesting: the driver has no file for them; tt-smi -s \
+                             asks the firmware";
+
 /// Draws everything. Values are wrapped at the page's width.
 #[must_use]
 pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
@@ -119,6 +124,9 @@ fn draw_sources(tree: &mut Tree<'_>, snapshot: &Snapshot) {
             .flat_map(|field| value(tree.sheet.page(), &(field.read)(source), field.unit))
             .collect();
         tree.entry(1, source.name.as_str(), &pieces);
+    }
+    if snapshot.chips.iter().any(|chip| chip.bdf.is_some()) {
+        tree.entry(1, "Not published", &[(Role::Quiet, NOT_PUBLISHED.to_owned())]);
     }
 }
 

@@ -90,6 +90,7 @@ fn an_owner_that_procfs_does_not_show_is_named_by_its_number() {
     };
     let tree = kmd_tree("2.10.1-pre-one-owner");
     assert!(text(&tree, &["who"]).contains("    133  name not shown  "));
+    assert_eq!(text(&tree, &["-q"]).matches("GDDR temperature").count(), 1);
     let table = text(&tree, &[]);
     assert!(table.contains("1 owner") && !table.contains("and is gone"), "{table}");
     assert!(text(&tree, &["doctor"]).contains("warn  processes "));
