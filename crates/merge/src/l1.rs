@@ -61,10 +61,29 @@ pub(super) fn resident(
         Some((l1, Ok(content))) => {
             let tensors = buffers(joined, chip, amounts);
             let age = joined.facts.time.micros_since(l1.read_at);
-            of_content(l1, content, tensors.as_ref(), reported, age)
+            let headroom = headroom(joined, chip, amounts, capacity);
+            of_content(l1, content, tensors.as_ref(), (reported, headroom), age)
         }
         Some((_, Err(missing))) => blank(missing, reported),
         None => blank(&not_read(joined, chip), reported),
+    }
+}
+
+/// The headroom of a chip whose L1 is read. Which circular buffers are tensors, and where tensors are, is known to an agent
+/// alone.
+fn headroom(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+    capacity: &Reading<u64>,
+) -> Reading<u64> {
+    match programs::resident(joined, chip, amounts, capacity) {
+        Some(Ok(by_agent)) => by_agent.circular_buffers.headroom,
+        Some(Err(missing)) => missing.into(),
+        None => {
+            let why = "where the lowest L1 buffer is is known to an agent alone: start the process with ttmem run";
+            Missing::no_source(why).into()
+        }
     }
 }
 
@@ -87,6 +106,7 @@ fn blank(missing: &Missing, reported: Reading<u64>) -> Resident {
             running: blank(),
             reported,
             aliasing: blank(),
+            headroom: blank(),
         },
         kernels: KernelMemory { used: blank(), running: blank(), system: blank() },
         reserved: ReservedMemory { used: blank() },
@@ -98,7 +118,7 @@ fn of_content(
     l1: &L1Facts,
     content: &L1Content,
     tensors: Result<&BankBuffers, &Missing>,
-    reported: Reading<u64>,
+    (reported, headroom): (Reading<u64>, Reading<u64>),
     age: u64,
 ) -> Resident {
     let cores = &content.cores;
@@ -117,6 +137,7 @@ fn of_content(
             running: exact(sum(CoreTotal::RunningCircularBuffers)),
             reported,
             aliasing: exact(shared),
+            headroom,
         },
         kernels: kernels(l1, content, age),
         reserved: ReservedMemory { used: exact(reserved.clone()) },

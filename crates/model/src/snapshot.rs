@@ -294,6 +294,10 @@ pub struct CircularBufferMemory {
     pub reported: Reading<u64>,
     /// The resident bytes that alias tensors.
     pub aliasing: Reading<u64>,
+    /// The fewest bytes of a worker core between the end of what its last program placed, or of reserved memory, and its
+    /// lowest L1 buffer, or the end of L1; 0 where a buffer was allocated lower since.
+    #[serde(default = "not_in_this_snapshot::<u64>")]
+    pub headroom: Reading<u64>,
 }
 
 /// Kernel text on one chip.

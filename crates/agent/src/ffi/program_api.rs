@@ -66,7 +66,7 @@ pub(super) fn resolved() -> u64 {
     let pairs = [
         (
             Accessor::CircularBuffers,
-            if lists_circular_buffers() { &CIRCULAR_BUFFERS } else { &RETURNS_SPAN },
+            if RETURNS_SPAN.get().is_some() { &CIRCULAR_BUFFERS } else { &RETURNS_SPAN },
         ),
         (Accessor::CircularBufferAddress, &ADDRESS),
         (Accessor::DataflowBufferCores, &DATAFLOW_ON_CORE),

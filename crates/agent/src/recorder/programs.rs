@@ -14,7 +14,6 @@ use ttmem_segment::program::{
 use ttmem_segment::{BufferKind, DispatchKind};
 
 use super::{Circumstances, Recorder, kind_block};
-use crate::ffi::prefetch_for_write;
 use crate::process::UNKNOWN_ADDRESS;
 use crate::sole::Turn;
 
@@ -205,26 +204,6 @@ impl Recorder<'_> {
         let first = self.process.dispatches_first.load(Ordering::Relaxed);
         let mask = self.process.dispatches_mask.load(Ordering::Relaxed);
         first + (usize::try_from(sequence - 1).unwrap_or(0) & mask) * DISPATCH_WORDS
-    }
-
-    /// Fetches what the next dispatch will write, while TT-Metal runs. Each locked instruction waits for its line.
-    #[inline(always)]
-    pub(crate) fn expect_dispatch(&self) {
-        let newest = &self.words[counter::DISPATCHES];
-        prefetch_for_write(newest);
-        prefetch_for_write(&self.words[counter::WORKLOADS_ENQUEUED]);
-        let next = self.dispatch_word(newest.load(Ordering::Relaxed) + 1);
-        prefetch_for_write(&self.words[next]);
-    }
-
-    /// Fetches the entry of a footprint that is about to be used again.
-    #[inline(always)]
-    pub(crate) fn expect_footprint(&self, index: u32) {
-        let first = self.process.footprints_first.load(Ordering::Relaxed);
-        let entry = first + index as usize * FOOTPRINT_WORDS;
-        if let Some(word) = self.words.get(entry + footprint::DISPATCHES) {
-            prefetch_for_write(word);
-        }
     }
 
     /// The content of L1 beside programs, by the allocator of a mesh. `ask` returns the lowest address on demand.

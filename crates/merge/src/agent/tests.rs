@@ -394,6 +394,8 @@ fn l1_is_known_from_the_agent_without_opening_a_device() {
     assert_eq!(memory.circular_buffers.used, exact(60 * matmul + 4 * add));
     assert_eq!(memory.circular_buffers.aliasing, exact(4 * 65_536));
     assert_eq!(memory.kernels.used, exact(60 * 300 + 4 * 100));
+    // The tensor is at 1,400,832; the matmul ends at 269,664.
+    assert_eq!(memory.circular_buffers.headroom, exact(1_400_832 - 269_664));
     let cores = memory.l1_total.capacity.value().unwrap() / 1_499_136;
     assert_eq!(memory.reserved.used, exact(cores * 105_824));
     let tensors_and_small = 65_536 + 32_768;

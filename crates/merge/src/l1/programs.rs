@@ -76,6 +76,9 @@ pub(crate) struct CoreByAgent {
     /// `None` if the release does not say how long kernel text is.
     pub(crate) kernels: Option<u64>,
     pub(crate) used: u64,
+    /// Bytes between the end of what its last program placed, or of reserved memory, and the lowest L1 buffer, or the end
+    /// of L1.
+    pub(crate) headroom: u64,
 }
 
 impl CoresByAgent {
@@ -110,9 +113,10 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
             banks.number
         )));
     }
+    let small = ByteRange::new(size.saturating_sub(banks.buffers.l1_small_bytes), size);
+    let lowest = lowest_buffer(&banks, small).unwrap_or(size);
     let tensors: RangeSet =
         without_overlap(banks.buffers.buffers).iter().map(|buffer| buffer.range).collect();
-    let small = ByteRange::new(size.saturating_sub(banks.buffers.l1_small_bytes), size);
     let always: RangeSet = [ByteRange::new(0, base), small].into_iter().collect();
     let always = always.union(&tensors);
 
@@ -123,16 +127,24 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
         let buffers =
             resident.map_or_else(RangeSet::default, |footprint| circular_buffers(footprint, core));
         let all = resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
+        let end = resident.and_then(|footprint| footprint.end_on(core));
         Ok(CoreByAgent {
             core,
             circular_buffers: buffers.bytes(),
             aliasing: buffers.intersection(&tensors).bytes(),
             kernels: resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core)),
             used: always.union(&all).bytes(),
+            headroom: lowest.saturating_sub(end.map_or(base, |end| end.max(base))),
         })
     };
     let cores = cores(columns, rows).map(of_core).collect::<Field<_>>()?;
     Ok(CoresByAgent { base, size, cores })
+}
+
+/// Address of the lowest L1 buffer. Those in L1_SMALL limit no program.
+fn lowest_buffer(banks: &Banks, small: ByteRange) -> Option<u64> {
+    let starts = banks.buffers.buffers.iter().map(|buffer| buffer.range.start);
+    starts.filter(|start| *start < small.start).min()
 }
 
 fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
@@ -180,12 +192,14 @@ fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age
     let used = cores.map(|(outside, _)| {
         by_core.sum(|core| core.used).saturating_add(base.saturating_mul(outside))
     });
+    let least = by_core.cores.iter().map(|core| core.headroom).min();
     Resident {
         circular_buffers: CircularBufferMemory {
             used: exact(Ok(by_core.sum(|core| core.circular_buffers))),
             running: running(),
             reported: amounts.reported.clone(),
             aliasing: exact(Ok(by_core.sum(|core| core.aliasing))),
+            headroom: exact(least.ok_or_else(|| Missing::failed("the grid has no worker cores"))),
         },
         kernels: KernelMemory {
             used: exact(kernels),

@@ -11,6 +11,7 @@ use crate::l1::{self, CoreByAgent, CoreTotal};
 pub(super) fn of_chip(view: &View<'_>, name: &str, leaf: &str) -> Option<Why> {
     let total = match (name, leaf) {
         ("circular_buffers", "reported") => return Some(reported(view)),
+        ("circular_buffers", "headroom") => return Some(Why::of(&rule::HEADROOM)),
         ("circular_buffers", "used") => Some(CoreTotal::CircularBuffers),
         ("circular_buffers", "running") => Some(CoreTotal::RunningCircularBuffers),
         ("kernels", "used") => Some(CoreTotal::Kernels),

@@ -58,6 +58,8 @@ rules! {
         "The sum over worker cores; in each, bytes that ranges share are counted once.";
     PROGRAMS = "resident-programs", [L1, Agent],
         "The sum over worker cores of the last program that the agent saw dispatched to each; bytes that ranges share are counted once.";
+    HEADROOM = "least-headroom", [Agent],
+        "The least over worker cores of the lowest L1 buffer, or the end of L1, less the end of what the last program placed.";
     DRIVER_FILE = "driver-file", [Kmd],
         "One file of the driver in sysfs or hwmon.";
     RATE = "counter-rate", [Kmd],

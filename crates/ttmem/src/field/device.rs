@@ -322,6 +322,16 @@ const RESIDENT: &[DeviceField] = &[
         "Bytes of resident circular buffers that are tensors at the same time.",
         |chip| (&chip.memory.circular_buffers.aliasing).into()
     ),
+    bytes!(
+        "memory.circular_buffers.headroom",
+        "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.",
+        |chip| (&chip.memory.circular_buffers.headroom).into()
+    )
+    .headed("Headroom")
+    .exported(
+        Sample::of(&p::HEADROOM).with_provenance(),
+        Sample::of(&o::HEADROOM).with_provenance(),
+    ),
     chip!("memory.circular_buffers.source", "Who counted the circular buffers.", |chip| {
         Cell::source_of(&chip.memory.circular_buffers.used)
     }),

@@ -131,6 +131,8 @@ pub(crate) mod prometheus {
             "Memory still recorded for processes that have ended. The memory is free.";
         REPORTED = "tt_device_memory_reported_bytes" ["bytes"] Gauge { "asic_id" "index" "type" "source" "quality" }
             "Circular buffers as the memory region reports them: an upper bound.";
+        HEADROOM = "tt_device_memory_l1_headroom_bytes" ["bytes"] Gauge { "asic_id" "index" "source" "quality" }
+            "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.";
         TEMPERATURE = "tt_device_temperature_celsius" ["celsius"] Gauge { "asic_id" "index" "sensor" }
             "Temperature of the ASIC.";
         TEMPERATURE_LIMIT = "tt_device_temperature_limit_celsius" ["celsius"] Gauge { "asic_id" "index" "sensor" }
@@ -195,6 +197,8 @@ pub(crate) mod otel {
             "Largest free block of one bank, as TT-Metal counts it.";
         STALE = "ttmem.memory.stale" ["By"] Amount { "ttmem.memory.kind" }
             "Memory still recorded for processes that have ended. The memory is free.";
+        HEADROOM = "ttmem.memory.l1_headroom" ["By"] Gauge { "ttmem.source" "ttmem.quality" }
+            "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.";
         TEMPERATURE = "hw.temperature" ["Cel"] Gauge { "hw.sensor_location" } "Temperature of the ASIC.";
         TEMPERATURE_LIMIT = "hw.temperature.limit" ["Cel"] Gauge { "hw.limit_type" }
             "Temperature at which the ASIC throttles.";

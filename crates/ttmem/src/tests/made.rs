@@ -103,6 +103,7 @@ pub(crate) fn chip(index: u32) -> Chip {
                 running: not_read(),
                 reported: Reading::new(864 * KIB, SourceName::Upstream, Quality::HighWater),
                 aliasing: not_read(),
+                headroom: not_read(),
             },
             kernels: KernelMemory { used: not_read(), running: not_read(), system: not_read() },
             reserved: ReservedMemory { used: not_read() },
@@ -191,6 +192,7 @@ pub(crate) fn known_chip(index: u32) -> Chip {
         running: l1(12 * MIB),
         reported: Reading::new(864 * KIB, SourceName::Upstream, Quality::HighWater),
         aliasing: l1(9 * MIB),
+        headroom: agent(300 * KIB),
     };
     memory.kernels =
         KernelMemory { used: l1(900 * KIB), running: l1(300 * KIB), system: l1(47 * KIB) };

@@ -9,9 +9,7 @@ use ttmem_segment::owner::halves;
 use ttmem_segment::program::{FootprintEntry, PartEntry};
 use ttmem_segment::{CoreRange, Hook, NameSource, PartKind};
 
-use super::super::{
-    Start, circumstances, guarded, kernel_api, mapping, program_api, recording, system, tt_metal,
-};
+use super::super::{Start, circumstances, guarded, kernel_api, program_api, system, tt_metal};
 use super::{note, note_call, stack_of};
 use crate::handover::Handover;
 use crate::names;
@@ -354,21 +352,13 @@ pub(in crate::ffi) fn compile(
 #[inline]
 pub(super) fn note_program(hook: Hook, program: u64, device: u64) {
     note(hook);
-    let is_enqueueing = ThreadState::with(|thread| {
+    ThreadState::with(|thread| {
         let handover = &thread.handover;
         if handover.is_enqueueing.get() {
             handover.device.set(device);
             handover.compiled.add(program);
         }
-        handover.is_enqueueing.get()
     });
-    if is_enqueueing && let Some(process) = recording(Start::No) {
-        let recorder = Recorder { process, words: mapping::words(process) };
-        recorder.expect_dispatch();
-        let slot = process.programs.find(program);
-        let footprint = slot.map_or(0, |slot| slot.footprint.load(Ordering::Relaxed));
-        recorder.expect_footprint(footprint.saturating_sub(1));
-    }
 }
 
 /// `~ProgramImpl`: its address may be another program's next.
