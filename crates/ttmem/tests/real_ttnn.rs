@@ -155,7 +155,7 @@ fn every_step_of_a_workload_is_shown_to_the_byte() {
     if !is_installed() {
         return;
     }
-    for mock in ["n150", "t3000", "p150"] {
+    for mock in ["n150", "t3000", "p150", "p300", "p100"] {
         let shm = tempfile::tempdir().unwrap();
         let steps =
             ["dram=33", "l1=5", "sharded", "l1_small", "trace", "free=l1", "dram=7", "free"];

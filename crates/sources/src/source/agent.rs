@@ -46,8 +46,23 @@ pub(crate) struct Segments {
     pub(crate) source: Source,
 }
 
+/// Microseconds after which no further segment is read in one sample. A busy host or a slow mount of a container can
+/// make each read wait.
+const BUDGET_US: u64 = 2_000_000;
+
 /// Reads the segments of one host.
 pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory, depth: Depth) -> Segments {
+    read_within(root, clock, memory, depth, BUDGET_US)
+}
+
+/// Reads segments until `budget_us` microseconds are over. The rest is missing, with that as its reason.
+fn read_within(
+    root: &Root,
+    clock: Clock,
+    memory: &SharedMemory,
+    depth: Depth,
+    budget_us: u64,
+) -> Segments {
     let watch = clock.start();
     let mut users = Users::default();
     let mut segments = Vec::new();
@@ -58,9 +73,13 @@ pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory, depth: Dept
         for name in names {
             let Some((pid, start_ticks)) = parse_file_name(name) else { continue };
             let path = format!("{}/{name}", directory.path);
-            let Some((content, uid)) = read_segment(root, &path, (pid, start_ticks), depth) else {
-                continue;
+            let spent = watch.micros();
+            let read = if spent >= budget_us {
+                Some((Err(late(spent)), None))
+            } else {
+                read_segment(root, &path, (pid, start_ticks), depth)
             };
+            let Some((content, uid)) = read else { continue };
             segments.push(SegmentFile {
                 path,
                 pid,
@@ -219,6 +238,10 @@ pub fn missing(error: &SegmentError) -> Missing {
     }
 }
 
+fn late(spent_us: u64) -> Missing {
+    Missing::failed(format!("not read: the segments before it took {} ms", spent_us / 1000))
+}
+
 fn denied(path: &str) -> Missing {
     Missing::denied(format!(
         "{path}: permission denied; it belongs to another user (mode 0600): run as that user or as root"
@@ -289,6 +312,19 @@ mod tests {
         let memory = SharedMemory::list(root, &[]);
         let segments = read(root, Clock::Fixed(Timestamp(0)), &memory, Depth::Full);
         segments.files[0].content.as_ref().unwrap_err().detail.clone()
+    }
+
+    #[test]
+    fn segments_that_are_read_late_are_missing_with_the_reason() {
+        let mut tree = Tree::new();
+        tree.put(NAME, Entry::file("x"));
+        let root = Root::memory(tree);
+        let memory = SharedMemory::list(&root, &[]);
+        let clock = Clock::Fixed(Timestamp(0));
+        let segments = read_within(&root, clock, &memory, Depth::Full, 0);
+        let why = segments.files.first().and_then(|file| file.content.as_ref().err()).unwrap();
+        assert!(why.detail.starts_with("not read: the segments before it took"), "{}", why.detail);
+        assert_eq!(segments.source.status, SourceStatus::Failed);
     }
 
     #[test]
