@@ -135,7 +135,8 @@ def conv(**k):
     def make():
         n, h, w, ci, co = 1, k.get("h",32), k.get("w",32), k.get("ci",32), k.get("co",64)
         a = t([1,1,n*h*w,ci], layout=RM)
-        wt = ttnn.from_torch(__import__("torch").zeros(co, ci//k.get("groups",1), 3, 3)) if False else ttnn.Tensor([0.0]*(co*(ci//k.get("groups",1))*9), [co, ci//k.get("groups",1), 3, 3], ttnn.bfloat16 if k.get("wdt") is None else k["wdt"], RM)
+        weights = [co, ci // k.get("groups", 1), 3, 3]
+        wt = ttnn.Tensor([0.0] * (weights[0] * weights[1] * 9), weights, B16, RM)
         conf = ttnn.Conv2dConfig(weights_dtype=ttnn.bfloat16, **({"shard_layout": k["layout"]} if "layout" in k else {}))
         return lambda: ttnn.conv2d(input_tensor=a, weight_tensor=wt, device=d, in_channels=ci, out_channels=co, batch_size=n, input_height=h, input_width=w, kernel_size=(3,3), stride=k.get("stride",(1,1)), padding=(1,1), dilation=(1,1), groups=k.get("groups",1), conv_config=conf)
     return make
