@@ -28,6 +28,8 @@ pub mod report;
 mod same;
 mod scan;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod units;
 mod unknown;
@@ -37,19 +39,17 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 
-pub use advise::Fit;
-pub(crate) use advise::{Advice, Figure};
+pub(crate) use advise::{Advice, Figure, Fit};
 pub use cores::CoreRange;
 pub(crate) use cores::Cores;
-pub(crate) use live::Blocker;
-pub use live::{LiveBuffer, LiveChip, LiveMap};
-pub(crate) use message::{BuffersBeyondL1, BuffersClash, OutOfMemory, ProgramTooLarge};
-pub use message::{KernelMemory, Message, StaticBuffers};
-pub use render::{render, render_reports};
-pub(crate) use text::text_of;
+pub(crate) use live::{Blocker, LiveBuffer};
+pub use live::{LiveChip, LiveMap};
+pub use message::{BuffersBeyondL1, KernelMemory};
+pub(crate) use message::{BuffersClash, Message, OutOfMemory, ProgramTooLarge, StaticBuffers};
+pub(crate) use render::{render, render_reports};
+pub use text::text_of;
 pub(crate) use unknown::Unknown;
-pub(crate) use view::MemoryCourse;
-pub use view::MemoryState;
+pub(crate) use view::{MemoryCourse, MemoryState};
 
 use advise::Context;
 use chip::ChipFacts;
@@ -61,31 +61,31 @@ use scan::{Found, Scanned, Scanner};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The message with its numbers.
-    pub message: Message,
+    pub(crate) message: Message,
     /// Its wording, in one line.
-    pub text: String,
+    pub(crate) text: String,
     /// The line of the input where it occurs first, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Times that it happened: ranks and threads repeat a message. What TT-Metal logs and then throws counts once.
-    pub count: usize,
+    pub(crate) count: usize,
     /// True if the message ends before its last number, or a number is redacted.
-    pub cut: bool,
+    pub(crate) cut: bool,
     /// The event, in one line.
     pub title: String,
     /// The meaning.
     pub meaning: String,
     /// Full, fragmented, or what else.
-    pub fit: Fit,
+    pub(crate) fit: Fit,
     /// Bytes of one bank or core that are missing; absent where the message does not tell.
-    pub over_bytes: Option<u64>,
+    pub(crate) over_bytes: Option<u64>,
     /// Cores concerned; absent where the message does not tell.
-    pub core_count: Option<u64>,
+    pub(crate) core_count: Option<u64>,
     /// The numbers as they are shown.
     pub figures: Vec<Figure>,
     /// The changes, most effective first.
     pub advice: Vec<Advice>,
     /// Buffers that block it; empty without a live map.
-    pub blockers: Vec<Blocker>,
+    pub(crate) blockers: Vec<Blocker>,
 }
 
 /// Finds and explains every known message of a text, in the order in which they occur first.
@@ -96,7 +96,8 @@ pub fn explain(text: &str) -> Vec<Explanation> {
 
 /// Explains like [`explain`], and names the live buffers that block an allocation.
 #[must_use]
-pub fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
+#[cfg(test)]
+pub(crate) fn explain_with(text: &str, live: &LiveMap) -> Vec<Explanation> {
     explained(scan_text(text.as_bytes()), Some(live)).explanations
 }
 
@@ -201,13 +202,13 @@ pub struct Findings {
     schema: &'static str,
     version: &'static str,
     /// The messages, explained.
-    pub explanations: Vec<Explanation>,
+    pub(crate) explanations: Vec<Explanation>,
     /// The memory states that compilers' runtimes logged.
-    pub courses: Vec<MemoryCourse>,
+    pub(crate) courses: Vec<MemoryCourse>,
     /// Lines that look like memory errors and are not known.
-    pub unknown: Unknown,
+    pub(crate) unknown: Unknown,
     /// The memory reports.
-    pub reports: Vec<MemoryReport>,
+    pub(crate) reports: Vec<MemoryReport>,
 }
 
 impl Findings {

@@ -24,8 +24,7 @@ pub use host_memory::{HostMemory, HostPeak, KILLED, KillCause, LockedLimit};
 pub use ops::{OpUse, op_uses};
 pub use past::past_buffers;
 pub use programs::{
-    DispatchL1, DispatchUse, L1Peak, OpL1, Programs, Refused, RefusedBuffer, TraceReport, Traces,
-    dispatch_uses,
+    DispatchL1, DispatchUse, L1Peak, OpL1, Programs, Refused, Traces, dispatch_uses,
 };
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};

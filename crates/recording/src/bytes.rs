@@ -29,13 +29,13 @@ pub(crate) fn unzigzag(value: u64) -> i64 {
 
 /// Reads bytes from the front to the back and never past the end.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, length: bytes.len() }
     }
 
@@ -86,13 +86,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their length.
-    pub fn bytes(&mut self) -> Result<&'a [u8], Damage> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let length = self.count(1)?;
         self.take(length)
     }
 
     /// A number that names one of `limit` things.
-    pub fn index(&mut self, limit: usize) -> Result<u32, Damage> {
+    pub(crate) fn index(&mut self, limit: usize) -> Result<u32, Damage> {
         let value = self.varint()?;
         match u32::try_from(value) {
             Ok(index) if (index as usize) < limit => Ok(index),

@@ -36,8 +36,7 @@ mod writer;
 
 /// The parts that the live protocol is made of too.
 pub(crate) mod parts {
-    pub(crate) use super::bytes::Reader;
-    pub(crate) use super::bytes::put_varint;
+    pub(crate) use super::bytes::{Reader, put_varint};
     pub(crate) use super::column::{Change, put_change};
     pub(crate) use super::dictionary::Dictionary;
     pub(crate) use super::flatten::{Names, flatten};

@@ -163,7 +163,11 @@ impl Token {
     }
 
     /// Reads a token. Strings and shapes must be among those that the dictionary has.
-    pub fn read(reader: &mut Reader<'_>, strings: usize, shapes: usize) -> Result<Self, Damage> {
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        strings: usize,
+        shapes: usize,
+    ) -> Result<Self, Damage> {
         let tag = reader.byte()?;
         let bits = match tag {
             NULL | FALSE | TRUE => 0,

@@ -50,7 +50,7 @@ const MIN_FOOTPRINTS: usize = 32;
 const MIN_STACKS: usize = 32;
 
 /// The most entries of [`Section::Functions`]: a frame names its function with 14 bits.
-pub const MAX_FUNCTIONS: usize = 1 << 14;
+pub(crate) const MAX_FUNCTIONS: usize = 1 << 14;
 /// Frames of a stack that are kept, from the innermost.
 pub const STACK_FRAMES: usize = 32;
 
@@ -79,9 +79,9 @@ pub(crate) const TRACE_PART_WORDS: usize = 1;
 /// Words of an entry of [`Section::Refusals`].
 pub const REFUSAL_WORDS: usize = 24;
 /// Words of an entry of [`Section::Functions`].
-pub const FUNCTION_WORDS: usize = 32;
+pub(crate) const FUNCTION_WORDS: usize = 32;
 /// Words of an entry of [`Section::Stacks`].
-pub const STACK_WORDS: usize = 24;
+pub(crate) const STACK_WORDS: usize = 24;
 
 /// The farthest that a buffer's entry is behind the slot that its key asks for.
 pub const BUFFER_PROBES: usize = 128;
@@ -112,7 +112,7 @@ pub mod fixed {
     pub(crate) const AGENT_VERSION: usize = 16;
     /// Two words for each section up to [`super::Section::Events`]: offset in bytes; entry bytes (32 bits) and entries
     /// (32 bits).
-    pub(crate) const SECTIONS: usize = 18;
+    pub const SECTIONS: usize = 18;
     /// Checksum of the words before, except the magic.
     pub(crate) const CHECKSUM: usize = 30;
     /// Since 1.2: two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`].
@@ -124,7 +124,7 @@ pub mod fixed {
     /// Since 2.0: checksum of the words of [`STACK_SECTIONS`].
     pub(crate) const STACK_CHECKSUM: usize = 49;
     /// Words of the part of the header that never changes.
-    pub const WORDS: usize = 50;
+    pub(crate) const WORDS: usize = 50;
 }
 
 /// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their

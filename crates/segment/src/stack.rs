@@ -26,11 +26,11 @@ pub struct Frame {
 }
 
 /// Bytes of the longest name of a function. A longer one is cut at its end.
-pub const FUNCTION_NAME_BYTES: usize = 64;
+pub(crate) const FUNCTION_NAME_BYTES: usize = 64;
 /// Bytes of the longest file. A longer one is cut at its beginning.
-pub const FILE_BYTES: usize = 168;
+pub(crate) const FILE_BYTES: usize = 168;
 /// Lines above are taken as not known.
-pub const MAX_LINE: u32 = (1 << LINE_BITS) - 1;
+pub(crate) const MAX_LINE: u32 = (1 << LINE_BITS) - 1;
 
 const LINE_BITS: u32 = 18;
 const NAME_WORD: usize = 2;
@@ -45,9 +45,9 @@ const _: () = assert!(2 + STACK_FRAMES / 2 <= STACK_WORDS);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionEntry {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The file of its source.
-    pub file: String,
+    pub(crate) file: String,
 }
 
 impl FunctionEntry {
@@ -75,7 +75,7 @@ impl FunctionEntry {
 
     /// From words; `None` if they do not belong together. What is not UTF-8 is replaced.
     #[must_use]
-    pub fn from_words(words: [u64; FUNCTION_WORDS]) -> Option<Self> {
+    pub(crate) fn from_words(words: [u64; FUNCTION_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..CHECKSUM_WORD])) != words[CHECKSUM_WORD] {
             return None;
         }
@@ -107,7 +107,7 @@ pub struct StackEntry {
     frames: [u32; STACK_FRAMES],
     depth: usize,
     /// There were more frames than fit.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl StackEntry {
@@ -128,7 +128,7 @@ impl StackEntry {
     }
 
     /// The frames, the innermost first: index of the function, and line.
-    pub fn frames(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         let frames = self.frames[..self.depth].iter();
         frames.map(|frame| ((frame >> LINE_BITS) as usize, frame & MAX_LINE))
     }
@@ -148,7 +148,7 @@ impl StackEntry {
 
     /// From words; `None` if they do not belong together.
     #[must_use]
-    pub fn from_words(mut words: [u64; STACK_WORDS]) -> Option<Self> {
+    pub(crate) fn from_words(mut words: [u64; STACK_WORDS]) -> Option<Self> {
         let expected = high(words[1]);
         words[1] = u64::from(low(words[1]));
         let depth = (words[1] & 0xff) as usize;

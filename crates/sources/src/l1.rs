@@ -7,9 +7,9 @@
 //!
 //! Every byte comes from a device that others write to while it is read. What cannot be true makes the core torn.
 
-pub mod dwarf;
+pub(crate) mod dwarf;
 pub mod layout;
-pub mod names;
+pub(crate) mod names;
 
 mod fault;
 mod field;
@@ -17,6 +17,8 @@ mod launch;
 mod layout_table;
 mod program;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use layout::{Layout, LayoutError};
 pub use layout_table::ROWS;

@@ -22,7 +22,7 @@ use super::units::bytes;
 /// Why it did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fit {
+pub(crate) enum Fit {
     /// It would fit if other buffers were not there.
     Blocked,
     /// It is larger than the memory; even empty this could not hold it.

@@ -56,7 +56,7 @@ impl CoreRange {
 /// The ranges that one message names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Cores(pub Vec<CoreRange>);
+pub(crate) struct Cores(pub(crate) Vec<CoreRange>);
 
 /// A range list longer than this is not a message of TT-Metal: no chip has more cores.
 const MAX_RANGES: usize = 1024;

@@ -15,7 +15,7 @@ pub struct LiveMap {
 #[derive(Clone, Debug, Default)]
 pub struct LiveChip {
     /// The user's name of the chip.
-    pub name: String,
+    pub(crate) name: String,
     /// Its buffers, in any order.
     pub buffers: Vec<LiveBuffer>,
 }
@@ -30,12 +30,12 @@ pub struct LiveBuffer {
     /// The memory that it is in.
     pub kind: Kind,
     /// A description for the user: a tensor's shape, an operation, a process.
-    pub label: String,
+    pub(crate) label: String,
 }
 
 /// A live buffer that blocks another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Blocker {
+pub(crate) struct Blocker {
     /// The chip.
     pub(crate) chip: String,
     /// Its address.
@@ -43,7 +43,7 @@ pub struct Blocker {
     /// Bytes that it takes in each bank.
     pub(crate) bytes: u64,
     /// What it is.
-    pub label: String,
+    pub(crate) label: String,
     /// Bytes in one range that freeing it would open at least, where that was asked.
     pub(crate) opens: Option<u64>,
 }

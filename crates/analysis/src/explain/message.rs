@@ -10,7 +10,7 @@ use super::cores::Cores;
 /// The field `kind` of its JSON is the variant's name in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Message {
+pub(crate) enum Message {
     /// `Statically allocated … in program … clash with L1 buffers on core range …`
     BuffersClash(BuffersClash),
     /// `Statically allocated … on core range … grow to … beyond max L1 size …`
@@ -62,7 +62,7 @@ pub enum Message {
 /// Which buffers a program placed at fixed addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StaticBuffers {
+pub(crate) enum StaticBuffers {
     /// Classic circular buffers.
     Circular,
     /// Dataflow buffers, which newer operations use instead (0.72 and later).
@@ -72,7 +72,7 @@ pub enum StaticBuffers {
 impl StaticBuffers {
     /// The name in running text.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Circular => "circular buffers",
             Self::Dataflow => "dataflow buffers",
@@ -82,17 +82,17 @@ impl StaticBuffers {
 
 /// A program's buffers overlap L1 buffers of the allocator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BuffersClash {
+pub(crate) struct BuffersClash {
     /// Which of the program's buffers.
-    pub buffers: StaticBuffers,
+    pub(crate) buffers: StaticBuffers,
     /// TT-Metal's number of the program.
-    pub program: Option<u64>,
+    pub(crate) program: Option<u64>,
     /// The cores where it happens.
-    pub cores: Option<Cores>,
+    pub(crate) cores: Option<Cores>,
     /// Address of the lowest L1 buffer.
-    pub l1_address: Option<u64>,
+    pub(crate) l1_address: Option<u64>,
     /// Address just above the program's buffers.
-    pub end: Option<u64>,
+    pub(crate) end: Option<u64>,
 }
 
 /// A program's buffers are larger than L1.
@@ -110,7 +110,7 @@ pub struct BuffersBeyondL1 {
 
 /// A program's buffers overlap memory that a persistent service holds on a dispatch core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ServiceCoreClash {
+pub(crate) struct ServiceCoreClash {
     /// TT-Metal's number of the program.
     pub(crate) program: Option<u64>,
     /// The cores where it happens.
@@ -123,7 +123,7 @@ pub struct ServiceCoreClash {
 
 /// The allocator found no range for a buffer. Every size but `requested` is of one bank.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct OutOfMemory {
+pub(crate) struct OutOfMemory {
     /// Bytes of the whole buffer.
     pub(crate) requested: Option<u64>,
     /// TT-Metal's name of the memory: `DRAM`, `L1`, `L1_SMALL`, `TRACE`; empty if it was cut off.
@@ -132,17 +132,17 @@ pub struct OutOfMemory {
     pub(crate) banks: Option<u64>,
     /// Bytes that each bank has to hold. Where the message does not have them: `requested` / `banks`, rounded up, which
     /// is the least.
-    pub per_bank: Option<u64>,
+    pub(crate) per_bank: Option<u64>,
     /// True if `per_bank` is computed.
-    pub per_bank_is_least: bool,
+    pub(crate) per_bank_is_least: bool,
     /// Bytes of a bank that the allocator hands out (late 2025 and later).
     pub(crate) bank_size: Option<u64>,
     /// Bytes allocated (0.66 and later).
     pub(crate) allocated: Option<u64>,
     /// Bytes free (0.66 and later). Where only they were cut off: `bank_size` less `allocated`.
-    pub free: Option<u64>,
+    pub(crate) free: Option<u64>,
     /// Bytes of the largest free block (0.66 and later).
-    pub largest_free: Option<u64>,
+    pub(crate) largest_free: Option<u64>,
     /// True if other allocators of the device were considered: `after considering dependencies`.
     pub(crate) dependencies: bool,
     /// Bytes where the buffer could be placed, and the largest range of them (0.80 and later, with dependencies).
@@ -165,7 +165,7 @@ pub(crate) struct Placeable {
 impl OutOfMemory {
     /// The kind of memory, if the name is one that `ttmem` knows.
     #[must_use]
-    pub fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<Kind> {
         match self.memory.as_str() {
             "DRAM" => Some(Kind::Dram),
             "L1" => Some(Kind::L1),
@@ -194,7 +194,7 @@ impl OutOfMemory {
 
 /// A buffer would be below the address that its kind must stay above.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BelowLimit {
+pub(crate) struct BelowLimit {
     /// The lowest address that is allowed.
     pub(crate) limit: Option<u64>,
     /// The address that the allocator found.
@@ -203,31 +203,31 @@ pub struct BelowLimit {
 
 /// A program whose kernels and arguments do not fit in the kernel configuration ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ProgramTooLarge {
+pub(crate) struct ProgramTooLarge {
     /// Bytes that the program needs.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Bytes of the ring.
-    pub ring: Option<u64>,
+    pub(crate) ring: Option<u64>,
     /// TT-Metal's name of the cores: `TENSIX`, `ACTIVE_ETH`, `IDLE_ETH`. Absent where the message was cut.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
     /// The parts of the program (0.81 and later, else empty).
-    pub parts: Vec<ProgramPart>,
+    pub(crate) parts: Vec<ProgramPart>,
     /// The kernels of the largest group (0.81 and later, else empty).
-    pub kernels: Vec<String>,
+    pub(crate) kernels: Vec<String>,
 }
 
 /// One line of the breakdown of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ProgramPart {
+pub(crate) struct ProgramPart {
     /// Its name, such as `runtime args` or `trisc1`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The traces of a device are larger than its trace region. Both sizes are totals over all banks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TraceRegionFull {
+pub(crate) struct TraceRegionFull {
     /// Bytes of all live traces together, the new one included.
     pub(crate) needed: Option<u64>,
     /// Bytes of `trace_region_size`.
@@ -238,7 +238,7 @@ pub struct TraceRegionFull {
 
 /// A trace without a region of its own would overlap what its commands use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TraceOverlap {
+pub(crate) struct TraceOverlap {
     /// The buffers that it overlaps.
     pub(crate) activity: TraceActivity,
     /// Address that the trace was given.
@@ -267,7 +267,7 @@ pub(crate) enum TraceActivity {
 
 /// An op found that its buffers do not fit in a core's L1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OpLimit {
+pub(crate) struct OpLimit {
     /// The op as the message or its source file names it.
     pub(crate) op: Option<String>,
     /// Bytes that it needs in each core.
@@ -292,7 +292,7 @@ pub(crate) enum OpUnit {
 
 /// A circular buffer that is on a tensor would reach beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BufferBeyondTensor {
+pub(crate) struct BufferBeyondTensor {
     /// Bytes of the circular or dataflow buffer.
     pub(crate) size: Option<u64>,
     /// Bytes of the tensor in each core.
@@ -301,7 +301,7 @@ pub struct BufferBeyondTensor {
 
 /// A shard grid larger than the chip's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ShardGrid {
+pub(crate) struct ShardGrid {
     /// The core that has no bank, column and row.
     pub(crate) core: Option<(u32, u32)>,
     /// Shards of the buffer.
@@ -314,11 +314,11 @@ pub struct ShardGrid {
 
 /// A kernel does not fit where the linker has to place it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct KernelLink {
+pub(crate) struct KernelLink {
     /// The processor: `brisc`, `ncrisc`, `trisc0` to `trisc2`, `erisc`; absent if the message does not have it.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
     /// The memory that is full.
-    pub memory: KernelMemory,
+    pub(crate) memory: KernelMemory,
     /// The linker's name of the region.
     pub(crate) region: Option<String>,
     /// Bytes over.
@@ -339,7 +339,7 @@ pub enum KernelMemory {
 
 /// A sub-device's own L1 region leaves the L1 that can be allocated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SubDeviceRegion {
+pub(crate) struct SubDeviceRegion {
     /// Its number.
     pub(crate) sub_device: Option<u64>,
     /// First address of the region.
@@ -352,7 +352,7 @@ pub struct SubDeviceRegion {
 
 /// A range of L1 that outlives programs could not be placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PersistentL1 {
+pub(crate) struct PersistentL1 {
     /// Bytes to place.
     pub(crate) bytes: Option<u64>,
     /// First address of the arena.
@@ -363,7 +363,7 @@ pub struct PersistentL1 {
 
 /// The driver has no address window left for a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TlbWindows {
+pub(crate) struct TlbWindows {
     /// The number of `/dev/tenstorrent/N`.
     pub(crate) device: Option<u64>,
     /// Bytes of the window that was asked for.
@@ -374,7 +374,7 @@ pub struct TlbWindows {
 
 /// Host memory got another NOC address than UMD expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SysmemAddress {
+pub(crate) struct SysmemAddress {
     /// The address expected.
     pub(crate) expected: Option<u64>,
     /// The address that the driver gave.
@@ -383,7 +383,7 @@ pub struct SysmemAddress {
 
 /// Host memory could not be pinned for the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PinFailed {
+pub(crate) struct PinFailed {
     /// Bytes.
     pub(crate) size: Option<u64>,
     /// The number of `/dev/tenstorrent/N`.
@@ -394,7 +394,7 @@ pub struct PinFailed {
 
 /// A lock is held by another thread or process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LockWait {
+pub(crate) struct LockWait {
     /// Its name.
     pub(crate) lock: Option<String>,
     /// The process that holds it.
@@ -405,7 +405,7 @@ pub struct LockWait {
 
 /// Huge pages are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HugePages {
+pub(crate) struct HugePages {
     /// Pages that there are.
     pub(crate) pages: Option<u64>,
     /// Pages that are needed.
@@ -414,7 +414,7 @@ pub struct HugePages {
 
 /// A process ended by signal 9.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HostKilled {
+pub(crate) struct HostKilled {
     /// True if the kernel's out-of-memory killer is named.
     pub(crate) by_oom_killer: bool,
     /// The process, if it is named.
@@ -423,7 +423,7 @@ pub struct HostKilled {
 
 /// An allocation of host memory failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HostMemory {
+pub(crate) struct HostMemory {
     /// Bytes, if they are named.
     pub(crate) size: Option<u64>,
 }

@@ -9,7 +9,7 @@ const NARROWEST: usize = 40;
 
 /// The explanations, one below the other. Empty for none.
 #[must_use]
-pub fn render(explanations: &[Explanation], width: usize, ascii: bool) -> String {
+pub(crate) fn render(explanations: &[Explanation], width: usize, ascii: bool) -> String {
     let mut page = Page::new(width, ascii);
     for (index, explanation) in explanations.iter().enumerate() {
         if index > 0 {
@@ -22,7 +22,7 @@ pub fn render(explanations: &[Explanation], width: usize, ascii: bool) -> String
 
 /// The reports, one below the other. Empty for none.
 #[must_use]
-pub fn render_reports(reports: &[MemoryReport], width: usize, ascii: bool) -> String {
+pub(crate) fn render_reports(reports: &[MemoryReport], width: usize, ascii: bool) -> String {
     let mut page = Page::new(width, ascii);
     for (index, report) in reports.iter().enumerate() {
         if index > 0 {

@@ -24,17 +24,17 @@ pub struct MemoryReport {
     /// The file's name.
     pub(crate) source: String,
     /// Which of the three files it is.
-    pub form: Form,
+    pub(crate) form: Form,
     /// The unit of the file. The numbers here are bytes in any case.
-    pub unit: Unit,
+    pub(crate) unit: Unit,
     /// The content, in the order of the file.
-    pub usages: Vec<Usage>,
+    pub(crate) usages: Vec<Usage>,
 }
 
 /// Which file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Form {
+pub(crate) enum Form {
     /// `*memory_usage_summary.csv`
     Summary,
     /// `*l1_usage_summary.csv`
@@ -48,7 +48,7 @@ pub enum Form {
 /// The unit of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Bytes.
     Bytes,
     /// KiB, rounded down (2023).
@@ -67,47 +67,47 @@ impl Unit {
 
 /// One memory, or one bank of it. Sizes are bytes of one bank; absent where the file does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// The program after which it was written, in per-program files.
-    pub program: Option<u64>,
+    pub(crate) program: Option<u64>,
     /// The memory.
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// Which bank, in files of 2023: the channel or core, and the bank's number.
-    pub place: Option<String>,
+    pub(crate) place: Option<String>,
     /// The number of banks, all of equal size.
-    pub banks: Option<u64>,
+    pub(crate) banks: Option<u64>,
     /// Bytes that can be allocated.
-    pub capacity: Option<u64>,
+    pub(crate) capacity: Option<u64>,
     /// Bytes allocated.
-    pub used: Option<u64>,
+    pub(crate) used: Option<u64>,
     /// Bytes free.
-    pub free: Option<u64>,
+    pub(crate) free: Option<u64>,
     /// Bytes of the largest free block.
-    pub largest_free: Option<u64>,
+    pub(crate) largest_free: Option<u64>,
     /// Bytes of all banks that can be allocated, where the file has only totals.
-    pub total_capacity: Option<u64>,
+    pub(crate) total_capacity: Option<u64>,
     /// Bytes allocated in all banks, where the file has only totals.
-    pub total_used: Option<u64>,
+    pub(crate) total_used: Option<u64>,
     /// Bytes free in all banks, where the file has only totals.
     pub(crate) total_free: Option<u64>,
     /// The part of the free bytes that is outside the largest free block, from 0 to 1: 1 − largest / free. Absent if
     /// nothing is free.
-    pub fragmentation: Option<f64>,
+    pub(crate) fragmentation: Option<f64>,
     /// The table of blocks.
-    pub blocks: Option<Blocks>,
+    pub(crate) blocks: Option<Blocks>,
 }
 
 /// The table of blocks of one bank, summed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Blocks {
+pub(crate) struct Blocks {
     /// Blocks that are allocated.
-    pub allocated: u64,
+    pub(crate) allocated: u64,
     /// Blocks that are free: the holes.
-    pub holes: u64,
+    pub(crate) holes: u64,
     /// The largest allocated block, if any.
-    pub largest_allocated: Option<Block>,
+    pub(crate) largest_allocated: Option<Block>,
     /// The largest hole, if any.
-    pub largest_hole: Option<Block>,
+    pub(crate) largest_hole: Option<Block>,
 }
 
 /// A block. Addresses count from the start of the region in files with a `Block table:`, else from address 0.

@@ -308,7 +308,7 @@ fn collapse(line: &str) -> String {
 
 /// Decodes the bytes of a file; what is not UTF-8 is replaced.
 #[must_use]
-pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 

@@ -10,18 +10,18 @@ use super::pattern;
 
 /// The lines of a log that look like memory errors and are not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// Their number.
-    pub count: usize,
+    pub(crate) count: usize,
     /// The first of them.
-    pub examples: Vec<UnknownLine>,
+    pub(crate) examples: Vec<UnknownLine>,
 }
 
 /// One such line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct UnknownLine {
+pub(crate) struct UnknownLine {
     /// Its number, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Its text, shortened.
     pub(crate) text: String,
 }

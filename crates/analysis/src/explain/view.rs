@@ -6,15 +6,15 @@ use ttmem_model::Kind;
 /// One state of one memory. Sizes are bytes of one bank; the log has megabytes with three decimals, so that each is
 /// within 525 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct MemoryState {
+pub(crate) struct MemoryState {
     /// The line of the log.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Banks, all alike.
-    pub banks: Option<u64>,
+    pub(crate) banks: Option<u64>,
     /// Bytes that the allocator can hand out.
     pub(crate) capacity: Option<u64>,
     /// Bytes allocated.
-    pub used: Option<u64>,
+    pub(crate) used: Option<u64>,
     /// Bytes free.
     pub(crate) free: Option<u64>,
     /// Bytes of the largest free block.
@@ -23,19 +23,19 @@ pub struct MemoryState {
 
 /// The states of one memory in a log: how it grew, and what it was before the first failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MemoryCourse {
+pub(crate) struct MemoryCourse {
     /// The memory.
-    pub memory: Kind,
+    pub(crate) memory: Kind,
     /// States in all.
-    pub count: usize,
+    pub(crate) count: usize,
     /// The first state.
     pub(crate) first: MemoryState,
     /// The state with most allocated, the first of them.
-    pub peak: MemoryState,
+    pub(crate) peak: MemoryState,
     /// The last state.
-    pub last: MemoryState,
+    pub(crate) last: MemoryState,
     /// The last state before the first message of an error.
-    pub before_failure: Option<MemoryState>,
+    pub(crate) before_failure: Option<MemoryState>,
 }
 
 /// Collects the states of a log.

@@ -15,8 +15,8 @@ use super::ReportChip;
 use super::replay::{Replay, name};
 
 pub use dispatches::{DispatchL1, DispatchUse, dispatch_uses};
-pub use refusals::{Refused, RefusedBuffer};
-pub use traces::{TraceReport, Traces};
+pub use refusals::Refused;
+pub use traces::Traces;
 
 /// Coordinates of worker cores are below this. A segment that has others is not believed.
 const MAX_COORDINATE: u16 = 64;
@@ -96,7 +96,7 @@ pub struct OpL1 {
     /// Bytes of circular buffers per core that are the memory of a tensor.
     pub aliasing: u64,
     /// Bytes of scratchpads per core.
-    pub scratchpads: u64,
+    pub(crate) scratchpads: u64,
     /// Bytes of kernel text per core; `None` if this release of TT-Metal does not say it.
     pub kernel_text: Option<u64>,
     /// Bytes of L1 tensors per core during a dispatch.

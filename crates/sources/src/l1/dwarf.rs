@@ -46,7 +46,7 @@ const MAX_MEMBERS: usize = 4096;
 /// The reason that debug information gives no layout.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DwarfError {
+pub(crate) enum DwarfError {
     /// The bytes are no ELF file.
     #[error("unknown TT-Metal layout: {file} is no ELF file: {error}")]
     Elf {
@@ -90,7 +90,7 @@ impl From<gimli::Error> for Flaw {
 ///
 /// # Errors
 /// If the bytes are no such file. They may come from anywhere.
-pub fn layout(arch: Arch, elf: &[u8], file: &str) -> Result<Layout, DwarfError> {
+pub(crate) fn layout(arch: Arch, elf: &[u8], file: &str) -> Result<Layout, DwarfError> {
     let file = || file.to_owned();
     from_elf(arch, elf, &format!("DWARF {}", file())).map_err(|flaw| match flaw {
         Flaw::Elf(error) => DwarfError::Elf { file: file(), error },

@@ -22,22 +22,22 @@ use super::layout_table::ROWS;
 pub const WORKER_MAGIC: u32 = 0x50EC_09A3;
 
 /// Bytes of the kernel config ring unless `worker_l1_size` was given: 69 KiB, on both architectures, 0.60 to 0.81.
-pub const DEFAULT_RING_BYTES: u64 = 70_656;
+pub(crate) const DEFAULT_RING_BYTES: u64 = 70_656;
 
 /// The layout of the L1 of one chip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The architecture it holds for.
-    pub arch: Arch,
+    pub(crate) arch: Arch,
     /// The name in outputs: releases and selection, as in `0.81.1 (magic)`.
-    pub label: Cow<'static, str>,
+    pub(crate) label: Cow<'static, str>,
     /// The fields of `mailboxes_t`.
-    pub mailbox: Mailbox,
+    pub(crate) mailbox: Mailbox,
     /// The memory map around it.
-    pub memory: MemoryMap,
+    pub(crate) memory: MemoryMap,
     /// False where the start of the ring is the lowest of several that it may be: 128 bytes or so are then called
     /// part of the ring that may be reserved.
-    pub is_ring_certain: bool,
+    pub(crate) is_ring_certain: bool,
 }
 
 /// A field: bytes from the start of whatever holds it, and bytes of its own.
@@ -46,7 +46,7 @@ pub struct Field {
     /// Bytes from the start of the structure.
     pub offset: u32,
     /// Bytes of the field, all elements of an array together.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
 }
 
 /// The fields of `mailboxes_t` that `ttmem` reads. Offsets count from the start of the mailbox.
@@ -55,48 +55,48 @@ pub struct Mailbox {
     /// Bytes of the whole structure.
     pub bytes: u32,
     /// `launch_msg_rd_ptr`: the slot that the firmware looks at.
-    pub read_pointer: Field,
+    pub(crate) read_pointer: Field,
     /// `launch`: the slots.
-    pub launch: Field,
+    pub(crate) launch: Field,
     /// Bytes of one slot (`launch_msg_t`).
-    pub slot_bytes: u32,
+    pub(crate) slot_bytes: u32,
     /// The fields of a slot.
-    pub config: KernelConfig,
+    pub(crate) config: KernelConfig,
     /// `go_messages`, four bytes each; one `go_message` before 0.64. The signal is the last byte of each.
-    pub go_messages: Field,
+    pub(crate) go_messages: Field,
     /// `go_message_index`: which of them the firmware watches. Absent before 0.64.
-    pub go_message_index: Option<Field>,
+    pub(crate) go_message_index: Option<Field>,
     /// The fields of `core_info`.
     pub core_info: CoreInfoFields,
 }
 
 /// The fields of `kernel_config_msg_t`. Offsets count from the start of the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelConfig {
+pub(crate) struct KernelConfig {
     /// `kernel_config_base`, a u32 for each kind of core; the first is that of worker cores.
-    pub base: Field,
+    pub(crate) base: Field,
     /// `local_cb_offset`, u16.
-    pub local_cb_offset: Field,
+    pub(crate) local_cb_offset: Field,
     /// `remote_cb_offset`, u16.
-    pub remote_cb_offset: Field,
+    pub(crate) remote_cb_offset: Field,
     /// `mode`, u8: 0 for fast dispatch, 1 for slow.
-    pub mode: Field,
+    pub(crate) mode: Field,
     /// `kernel_text_offset`, a u32 for each processor.
-    pub text_offset: Field,
+    pub(crate) text_offset: Field,
     /// `kernel_text_size`, a u32 for each processor. Absent before 0.74.
-    pub text_size: Option<Field>,
+    pub(crate) text_size: Option<Field>,
     /// `local_cb_mask`: u32, from 0.67 on u64.
-    pub local_cb_mask: Field,
+    pub(crate) local_cb_mask: Field,
     /// `min_remote_cb_start_index`, u8.
-    pub min_remote_cb_index: Field,
+    pub(crate) min_remote_cb_index: Field,
     /// `host_assigned_id`, u32.
-    pub host_assigned_id: Field,
+    pub(crate) host_assigned_id: Field,
     /// `enables`: u8, from 0.64 on u32.
-    pub enables: Field,
+    pub(crate) enables: Field,
     /// `watcher_kernel_ids`: a u16 for each processor; before 0.64 for each of brisc, ncrisc and the three triscs.
-    pub kernel_ids: Field,
+    pub(crate) kernel_ids: Field,
     /// `preload`, u8: bit 7 lets the firmware prepare before the go signal.
-    pub preload: Field,
+    pub(crate) preload: Field,
 }
 
 /// The fields of `core_info_msg_t`. Offsets count from the start of the mailbox.
@@ -107,9 +107,9 @@ pub struct CoreInfoFields {
     /// `worker_grid_size_y`, u8.
     pub grid_y: Field,
     /// `absolute_logical_x`, u8.
-    pub logical_x: Field,
+    pub(crate) logical_x: Field,
     /// `absolute_logical_y`, u8.
-    pub logical_y: Field,
+    pub(crate) logical_y: Field,
     /// `l1_unreserved_start`, u32.
     pub unreserved: Field,
     /// `core_magic_number`, u32. Absent before 0.66.
@@ -126,9 +126,9 @@ pub struct MemoryMap {
     /// `MEM_L1_SIZE`.
     pub l1_bytes: u64,
     /// `NUM_CIRCULAR_BUFFERS` of the firmware.
-    pub circular_buffers: u8,
+    pub(crate) circular_buffers: u8,
     /// The parts below the ring: names and starts, ascending. The last ends where the ring starts.
-    pub reserved: &'static [(&'static str, u64)],
+    pub(crate) reserved: &'static [(&'static str, u64)],
 }
 
 /// Releases with one layout.
@@ -137,7 +137,7 @@ pub struct Row {
     /// The architecture.
     pub arch: Arch,
     /// The releases, oldest first.
-    pub releases: &'static [&'static str],
+    pub(crate) releases: &'static [&'static str],
     /// The fields of `mailboxes_t`.
     pub mailbox: Mailbox,
     /// The memory map.
@@ -338,7 +338,7 @@ impl Layout {
 
     /// The layout of a row under a label.
     #[must_use]
-    pub(crate) fn of_row(row: &Row, label: &str) -> Self {
+    pub fn of_row(row: &Row, label: &str) -> Self {
         Self {
             arch: row.arch,
             label: label.to_owned().into(),
@@ -358,7 +358,7 @@ impl Layout {
     /// The part of L1 that holds the read pointer, every launch slot and the go messages: one piece in every
     /// release, of 648 to 1208 bytes.
     #[must_use]
-    pub fn launch_range(&self) -> ByteRange {
+    pub(crate) fn launch_range(&self) -> ByteRange {
         let mailbox = &self.mailbox;
         let ends = [
             mailbox.launch.end(),

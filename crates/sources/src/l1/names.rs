@@ -31,7 +31,7 @@ struct Entry {
 /// entries have one id the later one counts: a file that is rewritten in place has its old end after the new
 /// start, and TT-Metal appends.
 #[must_use]
-pub fn parse(bytes: &[u8]) -> KernelNames {
+pub(crate) fn parse(bytes: &[u8]) -> KernelNames {
     let mut names = KernelNames::default();
     let mut entry: Option<Entry> = None;
     let mut lines = bytes.split(|byte| *byte == b'\n').peekable();

@@ -151,7 +151,7 @@ impl Dialed {
 
     /// The number of the user of that process.
     #[must_use]
-    pub fn user(&self) -> Option<u32> {
+    pub(crate) fn user(&self) -> Option<u32> {
         self.connection.user()
     }
 }

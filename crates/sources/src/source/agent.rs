@@ -231,7 +231,7 @@ fn check_owner(segment: Segment, (pid, start_ticks): (i32, u64)) -> Field<Segmen
 
 /// Returns the missing reason for bytes that are not a segment.
 #[must_use]
-pub fn missing(error: &SegmentError) -> Missing {
+pub(crate) fn missing(error: &SegmentError) -> Missing {
     match error {
         SegmentError::Version { .. } => Missing::unsupported(error.to_string()),
         _ => Missing::failed(error.to_string()),

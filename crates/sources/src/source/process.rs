@@ -106,7 +106,7 @@ impl<'a> Processes<'a> {
 
     /// Reads the time namespaces of the processes that may have written a segment whose start time is another one: `pid`
     /// is their number in their own pid namespace.
-    pub fn read_start_shifts(&mut self, pid: i32, ticks: u64) {
+    pub(crate) fn read_start_shifts(&mut self, pid: i32, ticks: u64) {
         let may_have = |process: &&mut ProcessFacts| {
             process.namespace_pids.last() == Some(&pid) && !process.has_start_time(ticks)
         };

@@ -17,7 +17,7 @@ use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Settled, Settler};
 
 pub(crate) use layout::SIZE;
-pub use layout::{RegionError, parse};
+pub use layout::parse;
 
 /// Pairs of reads before a region that keeps changing counts as torn. The tightest loop of allocations
 /// changes it every few microseconds; a pair of reads takes about two.

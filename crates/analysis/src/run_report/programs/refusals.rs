@@ -42,7 +42,7 @@ pub struct Refused {
 
 /// The buffer that a program ran into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedBuffer {
+pub(crate) struct RefusedBuffer {
     /// Its address in every bank.
     pub(crate) address: u64,
     /// Bytes in every bank.

@@ -1,19 +1,15 @@
 //! For any content of a core's L1, a core is decoded, torn or absent, or the layout is refused: never a panic, an
 //! overlap or a range outside L1.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod l1_support;
-
 use std::path::Path;
 use std::sync::LazyLock;
 
-use l1_support::{Image, core_with_program, port};
+use super::support::{Image, core_with_program, port};
+use crate::l1::{Layout, ROWS, Reader};
+use crate::port::L1Port;
+use crate::port::image::ImagePort;
 use proptest::prelude::*;
 use ttmem_model::l1::{Buffer, Buffers, ByteRange, Core, CoreState, L1Map};
-use ttmem_sources::l1::{Layout, ROWS, Reader};
-use ttmem_sources::port::L1Port;
-use ttmem_sources::port::image::ImagePort;
 
 fn buffers() -> Buffers {
     let buffer = Buffer { range: ByteRange::new(1_400_000, 1_466_368), label: String::new() };
@@ -73,7 +69,7 @@ fn check_port(port: &mut dyn L1Port, layout: Option<Layout>) {
 
 /// A core of each release, and the part of its L1 that is read.
 static IMAGES: LazyLock<Vec<(Image, Vec<u8>)>> = LazyLock::new(|| {
-    let image = |row: &ttmem_sources::l1::layout::Row| {
+    let image = |row: &crate::l1::layout::Row| {
         let layout = Layout::of_release(row.arch, row.releases[0]).unwrap();
         let (mut image, _) = core_with_program(&layout, 7);
         image.go(0, 0x80);
@@ -162,7 +158,7 @@ fn every_byte_of_a_real_mailbox_may_be_flipped() {
     capture.read(core, 16, &mut mailbox).unwrap();
     let mut ring = vec![0; 70_656];
     capture.read(core, 35_168, &mut ring).unwrap();
-    let chip = ttmem_sources::port::PortChip { cores: vec![core], ..capture.chip().clone() };
+    let chip = crate::port::PortChip { cores: vec![core], ..capture.chip().clone() };
     // Only what the layout names is read; the rest is watcher, prints and profiler.
     for at in (0..1232).chain(2544..2800) {
         for bit in [0x01, 0x80, 0xFF] {

@@ -1,13 +1,10 @@
 //! Makes the L1 of cores as a release of TT-Metal would leave it, by any layout of the table.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-#![allow(clippy::allow_attributes, reason = "which part differs from test to test")]
-
+use crate::l1::Layout;
+use crate::l1::layout::{Field, WORKER_MAGIC};
+use crate::port::PortChip;
+use crate::port::image::ImagePort;
 use ttmem_model::l1::{Coordinate, Grid};
-use ttmem_sources::l1::Layout;
-use ttmem_sources::l1::layout::{Field, WORKER_MAGIC};
-use ttmem_sources::port::PortChip;
-use ttmem_sources::port::image::ImagePort;
 
 /// The content of a launch slot. Fields that a release does not have are left out.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +33,7 @@ pub(crate) struct Image {
 
 /// Where circular buffers begin by default.
 pub(crate) fn default_unreserved(layout: &Layout) -> u64 {
-    let row = ttmem_sources::l1::ROWS.iter().find(|row| {
+    let row = crate::l1::ROWS.iter().find(|row| {
         (row.arch, row.mailbox, row.memory) == (layout.arch, layout.mailbox, layout.memory)
     });
     row.unwrap().unreserved()

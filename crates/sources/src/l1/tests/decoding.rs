@@ -1,14 +1,10 @@
 //! The rules of decoding, on cores made by hand for every release and both architectures.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod l1_support;
-
-use l1_support::{Image, Slot, core_with_program, port, records, slot};
+use super::support::{Image, Slot, core_with_program, port, records, slot};
+use crate::l1::{Cost, Layout, LayoutError, OpenError, ROWS, Reader};
+use crate::port::{L1Port, PortChip, PortError};
 use ttmem_model::Arch;
 use ttmem_model::l1::{Coordinate, Core, CoreState, Count, Dispatch, Program};
-use ttmem_sources::l1::{Cost, Layout, LayoutError, OpenError, ROWS, Reader};
-use ttmem_sources::port::{L1Port, PortChip, PortError};
 
 fn newest(arch: Arch) -> Layout {
     Layout::of_release(arch, "0.81.1").unwrap()

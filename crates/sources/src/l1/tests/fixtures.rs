@@ -1,19 +1,17 @@
 //! Real captures against `expected.json`, the answer of an independent decoder: every field that it names, to the
 //! byte. A field that this test does not know makes it fail.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::path::{Path, PathBuf};
 
+use crate::l1::{Cost, Reader, names};
+use crate::port::L1Port;
+use crate::port::image::ImagePort;
 use serde_json::{Value, json};
 use ttmem_model::l1::report::{ChipReport, L1Report};
 use ttmem_model::l1::{
     Buffer, Buffers, ByteRange, CircularBuffer, Core, CoreState, Count, KernelNames, L1Map,
     RegionKind, StateTotals, Totals,
 };
-use ttmem_sources::l1::{Cost, Reader, names};
-use ttmem_sources::port::L1Port;
-use ttmem_sources::port::image::ImagePort;
 
 const CAPTURES: [&str; 43] = [
     "wormhole/idle",
@@ -304,7 +302,7 @@ fn a_sample_takes_three_reads_of_a_core_and_one_of_a_remote_buffer() {
 struct ByWord(ImagePort);
 
 impl L1Port for ByWord {
-    fn chip(&self) -> &ttmem_sources::port::PortChip {
+    fn chip(&self) -> &crate::port::PortChip {
         self.0.chip()
     }
 
@@ -317,7 +315,7 @@ impl L1Port for ByWord {
         core: ttmem_model::l1::Coordinate,
         address: u64,
         buffer: &mut [u8],
-    ) -> Result<(), ttmem_sources::port::PortError> {
+    ) -> Result<(), crate::port::PortError> {
         self.0.read(core, address, buffer)
     }
 }

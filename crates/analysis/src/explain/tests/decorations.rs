@@ -1,8 +1,7 @@
 //! Messages behind the prefixes, escapes and line ends with which loggers, launchers, containers and CI print them.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use crate::explain::{self, Explanation};
 use proptest::prelude::*;
-use ttmem_analysis::explain::{self, Explanation};
 
 /// One message of each kind, as TT-Metal 0.60 to 0.81.1 words it; `{}` is a number of the test.
 const MESSAGES: [&str; 12] = [

@@ -1,9 +1,8 @@
 //! Messages of public reports (`fixtures/explain/cases`) and the right answer to each.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 
-use ttmem_analysis::explain::{
+use crate::explain::{
     self, Explanation, Findings, Fit, KernelMemory, LiveBuffer, LiveChip, LiveMap, Message, input,
 };
 use ttmem_model::Kind;

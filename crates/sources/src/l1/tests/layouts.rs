@@ -1,15 +1,13 @@
 //! The layout table against the data it is written from, without Python: a table that was changed by hand, or data
 //! without a new table, fails here.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::l1::ROWS;
+use crate::l1::layout::{DEFAULT_RING_BYTES, Field, Row};
 use serde_json::{Value, json};
 use ttmem_model::Arch;
-use ttmem_sources::l1::ROWS;
-use ttmem_sources::l1::layout::{DEFAULT_RING_BYTES, Field, Row};
 
 fn data() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/l1_layouts.json");

@@ -1,12 +1,11 @@
 //! Messages as TT-Metal 0.76 and 0.81.1 printed them (`fixtures/explain`), and what happens to them in logs.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 
-use proptest::prelude::*;
-use ttmem_analysis::explain::{
+use crate::explain::{
     self, Explanation, Findings, Fit, LiveBuffer, LiveChip, LiveMap, Message, StaticBuffers, input,
 };
+use proptest::prelude::*;
 use ttmem_model::Kind;
 
 fn fixture(name: &str) -> PathBuf {

@@ -1,14 +1,12 @@
 //! Debug information of real firmware against the table.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::l1::{Layout, Reader, dwarf};
+use crate::port::image::ImagePort;
 use proptest::prelude::*;
 use ttmem_model::Arch;
-use ttmem_sources::l1::{Layout, Reader, dwarf};
-use ttmem_sources::port::image::ImagePort;
 
 fn elf(arch: Arch) -> Vec<u8> {
     let name = format!("../../fixtures/elf/brisc_{}_0.81.1.elf.gz", arch.as_str());

@@ -1,12 +1,11 @@
 //! TT-Metal's memory reports: as 0.76 and 0.81.1 wrote them (`fixtures/explain`), and by the headers and row formats of
 //! earlier releases.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 
+use crate::explain::report::{self, Block, Form, MemoryReport, Unit, Usage};
+use crate::explain::{Findings, input};
 use proptest::prelude::*;
-use ttmem_analysis::explain::report::{self, Block, Form, MemoryReport, Unit, Usage};
-use ttmem_analysis::explain::{Findings, input};
 use ttmem_model::Kind;
 
 fn fixture(name: &str) -> PathBuf {
@@ -213,7 +212,7 @@ fn a_report_without_its_block_table_keeps_the_totals() {
     let usage = &report.usages[0];
     assert_eq!(sizes(usage), [None; 4]);
     assert_eq!((usage.total_capacity, usage.total_used), (Some(12_884_901_504), Some(0)));
-    let shown = ttmem_analysis::explain::render_reports(&[report], 200, true);
+    let shown = crate::explain::render_reports(&[report], 200, true);
     assert!(
         shown
             .contains("dram: 0 of 12,884,901,504 bytes (12.0 GiB) allocated in all banks together"),

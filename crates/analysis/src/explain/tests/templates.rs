@@ -1,11 +1,10 @@
 //! The message templates of every release (`fixtures/explain/messages.json`), with numbers in their holes, as logs,
 //! launchers and tickets decorate them.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 
+use crate::explain::{self, Explanation};
 use proptest::prelude::*;
-use ttmem_analysis::explain::{self, Explanation};
 
 #[derive(serde::Deserialize)]
 struct Messages {
@@ -13,7 +12,7 @@ struct Messages {
 }
 
 fn templates() -> BTreeMap<String, Vec<String>> {
-    let text = include_str!("../../../fixtures/explain/messages.json");
+    let text = include_str!("../../../../../fixtures/explain/messages.json");
     serde_json::from_str::<Messages>(text).unwrap().messages
 }
 
@@ -106,7 +105,7 @@ fn memory_messages_of_every_release_are_recognised() {
 
 /// The releases of `releases.toml`.
 fn releases() -> Vec<String> {
-    let text = include_str!("../../../releases.toml");
+    let text = include_str!("../../../../../releases.toml");
     let versions = text.lines().filter_map(|line| line.strip_prefix("version = "));
     versions.map(|version| version.trim_matches('"').to_owned()).collect()
 }

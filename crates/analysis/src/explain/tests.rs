@@ -1,0 +1,7 @@
+//! Messages of TT-Metal, as `fixtures/explain` has them and as logs decorate them.
+
+mod cases;
+mod decorations;
+mod messages;
+mod report;
+mod templates;
