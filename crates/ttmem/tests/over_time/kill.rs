@@ -251,8 +251,7 @@ fn workloads_in_a_namespace() {
         assert!(mine.is_none_or(|process| process.state == ProcessState::Stale), "{round}");
         assert_eq!(check(&snapshot, round), 0);
     }
-    let mut client = Client::connect(&folder.join("s"), Duration::ZERO).unwrap();
-    client.wait().unwrap();
+    connect(&folder.join("s")).unwrap().wait().unwrap();
     signal(&server, Signal::TERM);
     let mut recorder = recorder.unwrap();
     signal(&recorder, Signal::INT);

@@ -17,7 +17,12 @@ use crate::cli::ttmem;
 fn record(folder: &Path, options: &[&str], script: &str) -> Command {
     agent_library::build();
     let mut command = ttmem(
-        &[&["record", "-o", "a", "-l", "100ms"], options, &["--", "sh", "-c", script]].concat(),
+        &[
+            &["record", "--no-server", "-o", "a", "-l", "100ms"],
+            options,
+            &["--", "sh", "-c", script],
+        ]
+        .concat(),
     );
     command.current_dir(folder).env_remove("LD_PRELOAD").env_remove("TTMEM_AGENT");
     command
@@ -109,7 +114,7 @@ fn a_recording_that_is_full_does_not_end_the_command() {
 fn a_command_that_cannot_run_leaves_no_recording() {
     let folder = tempfile::tempdir().unwrap();
     agent_library::build();
-    let arguments = ["record", "-o", "a", "--", "/nowhere/command"];
+    let arguments = ["record", "--no-server", "-o", "a", "--", "/nowhere/command"];
     let output = ttmem(&arguments).current_dir(folder.path()).output().unwrap();
     assert_eq!((output.status.code(), error(&output).lines().count()), (Some(127), 1));
     assert!(!folder.path().join("a").exists());
