@@ -103,7 +103,8 @@ impl Looks {
     fn look(&mut self) {
         for pid in descendants(std::process::id()) {
             self.take_memory(pid);
-            let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else { continue };
+            // A process that is ending has no maps any more; what was seen of it stays.
+            let Some(maps) = read_maps(pid) else { continue };
             let maps = Maps::of(&String::from_utf8_lossy(&maps));
             let shared = format!("/proc/{pid}/root{SHARED_MEMORY}");
             let segments = match maps.agent {
@@ -170,6 +171,11 @@ impl Looks {
         }
         segments
     }
+}
+
+/// Returns the maps of a process; `None` if it has none.
+fn read_maps(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/maps")).ok().filter(|maps| !maps.is_empty())
 }
 
 /// The segments of a process.
@@ -351,6 +357,19 @@ mod tests {
         let off = Maps::of(&format!("{maps}{off}")).off;
         assert_eq!(off, Some(Off { step: OffStep::Limit, errno: 27 }));
         assert_eq!(Maps::of("7f00-7f01 r--p 0 00:1 1 /usr/lib/libc.so.6\n"), Maps::default());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_has_no_maps() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        // It is not waited for yet: its directory in /proc is there.
+        while read_maps(pid).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.is_empty()));
+        child.wait().unwrap();
+        assert!(read_maps(std::process::id()).is_some());
     }
 
     #[test]
