@@ -251,7 +251,9 @@ fn workloads_in_a_namespace() {
         assert!(mine.is_none_or(|process| process.state == ProcessState::Stale), "{round}");
         assert_eq!(check(&snapshot, round), 0);
     }
-    connect(&folder.join("s")).unwrap().wait().unwrap();
+    // On a busy machine a state may be late: the client then looks for the server again.
+    let served = (0..50).find_map(|_| connect(&folder.join("s"))?.wait().ok());
+    assert!(served.is_some());
     signal(&server, Signal::TERM);
     let mut recorder = recorder.unwrap();
     signal(&recorder, Signal::INT);
