@@ -20,7 +20,7 @@ use ttmem_model::{Kind, Timestamp};
 use ttmem_segment::{AgentState, Segment};
 
 use crate::explain::Explanation;
-pub use host_memory::{HostMemory, HostPeak, KILLED, KillCause, LockedLimit};
+pub use host_memory::{HostMemory, HostPeak, KillCause, LockedLimit};
 pub use ops::{OpUse, op_uses};
 pub use past::past_buffers;
 pub use programs::{

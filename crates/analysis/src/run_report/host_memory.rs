@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Exit code of a command that SIGKILL (9) ended, as a shell counts.
-pub const KILLED: i32 = 137;
+const KILLED: i32 = 137;
 
 /// Memory of the host during a run, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -65,6 +65,11 @@ impl Job {
         (whole, end)
     }
 
+    /// Steps that are answered.
+    pub(super) fn answered(&self) -> usize {
+        self.done
+    }
+
     /// True if every step is answered.
     pub(super) fn is_done(&self) -> bool {
         self.done >= self.steps.len()

@@ -101,10 +101,14 @@ impl<'a> Pass<'a> {
         self.assign();
     }
 
-    /// True if a reader of this pass could go on, if it had a processor, or has not started yet.
+    /// True if a reader of this pass could go on, if it had a processor, has answered lately, or has not started yet.
     fn waits_for_a_processor(&self) -> bool {
+        let recent = self.began.micros().saturating_sub(micros(GRACE));
         let mut jobs = self.readers.busy.iter().filter(|job| job.is_of_this_pass());
-        jobs.any(|job| !job.process.has_greeted() || job.process.is_runnable())
+        jobs.any(|job| {
+            let is_recent = job.progress.is_some_and(|progress| progress > recent);
+            is_recent || !job.process.has_greeted() || job.process.is_runnable()
+        })
     }
 
     /// Gives the waiting requests to as many processes as are stuck, and at least to one.
@@ -176,8 +180,9 @@ impl<'a> Pass<'a> {
     /// Takes in what the processes answered. A process that answered everything is idle.
     fn receive_all(&mut self) {
         for mut job in std::mem::take(&mut self.readers.busy) {
+            let answered = job.answered();
             let (whole, end) = job.receive();
-            if !whole.is_empty() && job.progress.is_some() {
+            if job.answered() > answered && job.progress.is_some() {
                 job.progress = Some(self.began.micros());
             }
             // An answer from before this pass serves unless a newer one comes in time.

@@ -93,6 +93,21 @@ fn a_snapshot_has_the_others_and_why_one_is_missing() {
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("chip 5 (0000:c6:00.0) timed out"));
 }
 
+/// The list of owners waits for a lock of its own.
+#[test]
+fn several_devices_that_block_keep_what_was_read_before() {
+    let blocked = Blocked::new();
+    let owners = blocked.folder.path().join("host/proc/driver/tenstorrent/7/pids");
+    block(&owners);
+    let snapshot = blocked.json(&[]);
+    release(&owners);
+    let findings = late_findings(&snapshot);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert_eq!(snapshot["chips"][CHIP]["arch"], "wormhole");
+    assert_eq!(snapshot["chips"][7]["telemetry"]["aiclk_mhz"]["value"], 1000.0);
+    assert_eq!(snapshot["chips"][8]["telemetry"]["aiclk_mhz"]["value"], 1000.0);
+}
+
 #[test]
 fn a_recording_goes_on() {
     let blocked = Blocked::new();
