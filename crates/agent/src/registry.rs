@@ -165,11 +165,13 @@ impl Registry<'_> {
             return Some(index);
         }
         let oldest = self.destroyed_ones().min_by_key(|index| self.serial(*index))?;
-        let has_heir = |index: &u8| self.heir(*index).is_some();
-        let index = Some(oldest).filter(has_heir).or_else(|| self.destroyed_ones().find(has_heir));
+        let has_successor = |index: &u8| self.successor(*index).is_some();
+        let index = Some(oldest)
+            .filter(has_successor)
+            .or_else(|| self.destroyed_ones().find(has_successor));
         let index = index.unwrap_or(oldest);
-        if let Some(heir) = self.heir(index) {
-            self.bequeath(index, heir);
+        if let Some(successor) = self.successor(index) {
+            self.transfer_peaks(index, successor);
         }
         Some(index)
     }
@@ -192,7 +194,7 @@ impl Registry<'_> {
     }
 
     /// The oldest other one that is destroyed and had the same chips in the same role.
-    fn heir(&self, index: u8) -> Option<u8> {
+    fn successor(&self, index: u8) -> Option<u8> {
         let head = |index: u8| AllocatorHead::from_words(self.0.load(allocator_word(index)));
         let own = head(index)?;
         let is_alike = |other: &u8| {
@@ -204,9 +206,9 @@ impl Registry<'_> {
     }
 
     /// Gives the peaks of an entry that is to be another allocator's to one that stays, where they are higher.
-    fn bequeath(&self, index: u8, heir: u8) {
+    fn transfer_peaks(&self, index: u8, successor: u8) {
         for kind in BufferKind::ALL {
-            let (from, to) = (kind_block(index, kind), kind_block(heir, kind));
+            let (from, to) = (kind_block(index, kind), kind_block(successor, kind));
             let load = |place: usize| self.0.words[place].load(Ordering::Relaxed);
             let copy =
                 |word: usize| self.0.words[to + word].store(load(from + word), Ordering::Relaxed);

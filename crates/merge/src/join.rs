@@ -14,7 +14,9 @@ mod regions;
 
 use std::collections::BTreeSet;
 
-use ttmem_model::facts::{Device, Facts, Holders, L1Facts, RegionContent, RegionFile, RegionSlot};
+use ttmem_model::facts::{
+    Device, DeviceOwners, Facts, L1Facts, RegionContent, RegionFile, RegionSlot,
+};
 use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
@@ -110,7 +112,7 @@ impl<'a> Joined<'a> {
     }
 
     /// Who has the device open through which a chip is reached.
-    pub(super) fn holders(&self, chip: &JoinedChip) -> Option<&'a Holders> {
+    pub(super) fn holders(&self, chip: &JoinedChip) -> Option<&'a DeviceOwners> {
         self.device(chip)?.holders.as_ref().ok()
     }
 

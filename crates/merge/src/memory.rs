@@ -299,7 +299,7 @@ fn no_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
     let unreadable = joined.facts.regions.iter().filter(|region| region.content.is_err()).count();
     if unreadable > 0 && joined.chips.iter().all(|chip| chip.regions.is_empty()) {
         return Missing::denied(format!(
-            "{unreadable} memory regions cannot be read, and which is this chip's stands in them"
+            "{unreadable} memory regions cannot be read, and only they name their chips"
         ));
     }
     let upstream = joined.facts.sources.iter().find(|source| source.name == SourceName::Upstream);

@@ -82,7 +82,7 @@ pub struct Device {
     /// Words moved over PCIe since the chip started.
     pub pcie_words: PcieWords,
     /// Who has it open.
-    pub holders: Field<Holders>,
+    pub holders: Field<DeviceOwners>,
     /// True if the chip answers reads with all ones: it is in reset, or its PCIe link is down.
     pub answers_ones: bool,
     /// Set if the driver did not answer before the deadline; what is here is then from an earlier sample, or missing.
@@ -126,7 +126,7 @@ pub struct PcieWords {
 
 /// Who has a device open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holders {
+pub struct DeviceOwners {
     /// Processes of this namespace, ascending, each once.
     pub pids: Vec<Pid>,
     /// Open files of processes outside this namespace.

@@ -1,4 +1,4 @@
-//! The functions of TT-Metal that the agent stands in front of, and those that it asks. Their numbers are part of the format.
+//! The functions of TT-Metal that the agent intercepts, and those that it calls. Their numbers are part of the format.
 
 /// The functions of TT-Metal that the agent interposes. The number is the bit in the sets of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

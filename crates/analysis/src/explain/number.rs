@@ -1,6 +1,6 @@
 //! Numbers as messages, and people who quote them, write them.
 
-/// A number: decimal, grouped by commas, underscores or apostrophes, or hexadecimal; or what stands in its stead when
+/// A number: decimal, grouped by commas, underscores or apostrophes, or hexadecimal; or what replaces it when
 /// it was redacted.
 pub(super) const PATTERN: &str = r"(?:0x[0-9a-fA-F]{1,16}|\d{1,3}(?:[,_']\d{3})+|\d{1,3}(?: \d{3}){2,6}|\d{1,20}|\{\}|\*{2,}|<[A-Za-z_ -]{1,24}>|\[[A-Z_ -]{3,24}\]|\b[xX]{2,}\b|\?+)";
 

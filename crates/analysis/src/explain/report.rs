@@ -1,7 +1,7 @@
 //! TT-Metal's own memory reports: the CSV files of `ttnn.dump_device_memory_state` and, with a column `Program ID`, the
 //! ones that are written for each program after `EnableMemoryReports`.
 //!
-//! Three forms, told apart by their first lines:
+//! Three forms, distinguished by their first lines:
 //! - `*memory_usage_summary.csv`: capacity, allocated, free and largest free block of a bank, a row for each kind.
 //! - `*l1_usage_summary.csv`: the largest free block of L1.
 //! - `*detailed_memory_usage.csv`: totals over all banks, and the table of blocks of one bank.

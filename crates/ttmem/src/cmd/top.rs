@@ -115,7 +115,7 @@ fn check_terminal(environment: &Environment) -> Result<(), Error> {
         return unsupported("needs a terminal, and standard input is not one");
     }
     match environment.why_unsupported() {
-        Some(lacks) => unsupported(&format!("cannot run here: {lacks}")),
+        Some(reason) => unsupported(&format!("cannot run here: {reason}")),
         None => Ok(()),
     }
 }

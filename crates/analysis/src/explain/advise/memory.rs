@@ -165,7 +165,7 @@ fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
                 .to_owned()
         }
         _ => format!(
-            "This release does not print how much was free, so that full and fragmented cannot be told apart ({} and \
+            "This release does not print how much was free, so that full and fragmented look the same ({} and \
              later do).",
             release::first_with_free_bytes()
         ),

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::Pid;
-use ttmem_model::facts::{Device, Field, Holders};
+use ttmem_model::facts::{Device, DeviceOwners, Field};
 use ttmem_model::reading::Missing;
 
 use crate::source::shorten;
@@ -60,7 +60,7 @@ pub(super) fn complete(root: &Root, version: DriverVersion, devices: &mut [Devic
 ///
 /// # Errors
 /// If there is no list (an old driver), or it cannot be read or understood.
-pub(crate) fn read_holders(root: &Root, number: u32) -> Field<Holders> {
+pub(crate) fn read_holders(root: &Root, number: u32) -> Field<DeviceOwners> {
     let path = format!("/proc/driver/tenstorrent/{number}/pids");
     let file = root.read(&path, MAX_PIDS_BYTES).map_err(|error| no_list(&error))?;
     let listed = parse(root, &file.bytes)?;
@@ -98,12 +98,12 @@ fn own_pid(root: &Root) -> Option<Pid> {
 }
 
 /// Parses a list of owners.
-pub(super) fn parse(root: &Root, bytes: &[u8]) -> Field<Holders> {
+pub(super) fn parse(root: &Root, bytes: &[u8]) -> Field<DeviceOwners> {
     parse_for(&String::from_utf8_lossy(bytes), own_pid(root))
 }
 
-fn parse_for(text: &str, own: Option<Pid>) -> Field<Holders> {
-    let mut holders = Holders { complete: true, ..Holders::default() };
+fn parse_for(text: &str, own: Option<Pid>) -> Field<DeviceOwners> {
+    let mut holders = DeviceOwners { complete: true, ..DeviceOwners::default() };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.parse::<i32>() {
             Ok(pid) if pid > 0 && Some(Pid(pid)) == own => {}
@@ -156,12 +156,12 @@ impl Scan {
     }
 
     /// Owners of one device; `None` if the scan proves nothing about it.
-    fn of(&self, number: u32) -> Option<Holders> {
+    fn of(&self, number: u32) -> Option<DeviceOwners> {
         let files = self.pids.get(&number).map(Vec::as_slice).unwrap_or_default();
         let mut pids = files.to_vec();
         pids.sort_unstable();
         pids.dedup();
-        (self.complete || !pids.is_empty()).then_some(Holders {
+        (self.complete || !pids.is_empty()).then_some(DeviceOwners {
             pids,
             outside: 0,
             open_files: files.len() as u64,
@@ -171,11 +171,11 @@ impl Scan {
 
     /// Owners of one device of which the driver counts this many open files. Files that no process here has open belong
     /// to processes of another namespace, or of another user.
-    fn of_count(&self, number: u32, open_files: u64) -> Holders {
+    fn of_count(&self, number: u32, open_files: u64) -> DeviceOwners {
         let found = self.of(number).unwrap_or_default();
         let outside = open_files.saturating_sub(found.open_files);
         // A file that is shared by fork is listed once by the driver and found in each process.
-        Holders { outside, open_files, complete: self.complete || outside == 0, ..found }
+        DeviceOwners { outside, open_files, complete: self.complete || outside == 0, ..found }
     }
 }
 

@@ -52,7 +52,7 @@ impl Database {
         Self { pages: Vec::new(), schema: Vec::new() }
     }
 
-    /// Adds a table. `columns` is what stands between the parentheses of its CREATE TABLE statement.
+    /// Adds a table. `columns` is the text between the parentheses of its CREATE TABLE statement.
     pub(super) fn table(&mut self, name: &str, columns: &str, fill: impl FnOnce(&mut Table<'_>)) {
         let mut table = Table { database: self, leaf: Leaf::new(0), row: 0, children: Vec::new() };
         fill(&mut table);
