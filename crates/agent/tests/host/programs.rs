@@ -158,6 +158,87 @@ fn what_is_resident_is_what_a_replay_of_all_dispatches_leaves() {
     assert_eq!(segment.losses.torn, 0);
 }
 
+/// Programs with circular buffers that are tensors, tensors that change, traces and destroyed programs: on every core is what
+/// the last program to run there placed at that moment.
+#[test]
+fn residents_follow_tensors_traces_and_destroyed_programs() {
+    const SIDE: u64 = 8;
+    let mut host = open(Form::New);
+    host.tell("allocate a 1 2048 64");
+    host.tell("allocate b 1 2048 64");
+    let tensors: Vec<u64> = host.segment().buffers.iter().map(|buffer| buffer.address).collect();
+    let mut seed = 7_u64;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    // Of each program: rectangle, bytes of its own circular buffer, and which tensor another one is.
+    let mut made: Vec<([u64; 4], u64, usize)> = Vec::new();
+    let mut model: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
+    let mut runs = 0_u64;
+    let make = |host: &mut Host,
+                index: usize,
+                ([x, y, right, low], bytes, tensor): ([u64; 4], u64, usize)| {
+        let tensor = ["a", "b"][tensor];
+        host.tell(&format!("program p{index} {x} {y} {right} {low} 64 {bytes} @{tensor}"));
+    };
+    let run = |model: &mut BTreeMap<(u64, u64), Vec<(u64, u64)>>,
+               ([x, y, right, low], bytes, tensor): ([u64; 4], u64, usize)| {
+        for core in (x..=right).flat_map(|x| (y..=low).map(move |y| (x, y))) {
+            model.insert(core, vec![(BASE, bytes), (tensors[tensor], 2048)]);
+        }
+    };
+    for step in 0..300 {
+        let known = made.len() as u64;
+        match random(8) {
+            0 => {
+                let (x, y) = (random(SIDE), random(SIDE));
+                let corners = [x, y, x + random(SIDE - x), y + random(SIDE - y)];
+                made.push((corners, 32 * (1 + random(100)), 0));
+                make(&mut host, made.len() - 1, made[made.len() - 1]);
+            }
+            _ if known == 0 => {}
+            1 => {
+                let index = usize::try_from(random(known)).unwrap();
+                made[index].2 = 1 - made[index].2;
+                host.tell(&format!("retarget p{index} {}", ["a", "b"][made[index].2]));
+            }
+            2 => {
+                let index = usize::try_from(random(known)).unwrap();
+                host.tell(&format!("destroy p{index}"));
+                make(&mut host, index, made[index]);
+            }
+            3 => {
+                host.tell(&format!("tracing begin {step}"));
+                let list: Vec<usize> =
+                    (0..3).map(|_| usize::try_from(random(known)).unwrap()).collect();
+                list.iter().for_each(|index| drop(host.tell(&format!("dispatch p{index}"))));
+                host.tell(&format!("tracing end {step}"));
+                for _ in 0..random(3) {
+                    host.tell(&format!("tracing replay {step}"));
+                    list.iter().for_each(|index| run(&mut model, made[*index]));
+                    runs += 3;
+                }
+                host.tell(&format!("tracing release {step}"));
+            }
+            _ => {
+                let index = usize::try_from(random(known)).unwrap();
+                assert_eq!(host.tell(&format!("dispatch p{index}")), "0");
+                run(&mut model, made[index]);
+                runs += 1;
+            }
+        }
+    }
+    let segment = host.segment();
+    for (x, y) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))) {
+        let core = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+        let wanted = model.get(&(x, y)).cloned().unwrap_or_default();
+        assert_eq!(resident(&segment, core), wanted, "core {core:?}");
+    }
+    let recorded: u64 = segment.programs.footprints.iter().map(|it| it.dispatches).sum();
+    assert_eq!((recorded, segment.programs.losses.unknown_dispatches), (runs, 0));
+}
+
 #[test]
 fn a_trace_runs_its_programs_when_it_is_replayed() {
     let mut host = open(Form::New);
