@@ -209,3 +209,75 @@ fn lines_that_look_like_memory_errors_are_counted() {
         findings.render(80, true).contains("2 lines look like memory errors and are not known")
     );
 }
+
+/// The only message of a text.
+fn of(text: &str) -> Explanation {
+    let mut found = explain::explain(text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+#[test]
+fn the_device_of_a_window_is_in_every_path() {
+    let advice = only("tlb-window.log").advice;
+    assert!(advice[0].text.contains("/sys/kernel/debug/tenstorrent/16/mappings"), "{advice:?}");
+}
+
+#[test]
+fn where_l1_is_full_smaller_circular_buffers_are_not_advised() {
+    let full = of(
+        "Statically allocated circular buffers in program 12 clash with L1 buffers on core range [0-0 - 7-7]. L1 buffer allocated at 104960 and static circular buffer region ends at 108320",
+    );
+    assert!(full.meaning.contains("smaller circular buffers do not help"), "{}", full.meaning);
+    assert!(!advice(&full).iter().any(|text| text.starts_with("Make the op's circular buffers")));
+}
+
+#[test]
+fn a_size_of_l1_small_is_enough_whatever_was_free() {
+    let printed = of(
+        "Out of Memory: Not enough space to allocate 24576 B L1_SMALL buffer across 64 banks, where each bank needs to store 384 B, but bank size is only 24576 B",
+    );
+    assert!(advice(&printed)[0].contains("l1_small_size=24960 or more instead of 24576"));
+    let never = of(
+        "Out of Memory: Not enough space to allocate 24576 B L1_SMALL buffer across 64 banks, where each bank needs to store 384 B",
+    );
+    assert!(never.meaning.contains("the default is 0"), "{}", never.meaning);
+    assert!(advice(&never)[0].contains("l1_small_size=384 or more if it was not set"));
+}
+
+#[test]
+fn the_cores_of_a_shard_grid_are_not_those_of_the_chip() {
+    let sharded = of(
+        "Out of Memory: Not enough space to allocate 24883200 B L1 buffer across 48 banks, where each bank needs to store 518400 B, but bank size is 1329888 B (allocated: 417792 B, free: 912096 B, largest free block: 507904 B)",
+    );
+    assert!(
+        advice(&sharded).iter().any(|text| text.starts_with("Shard it over at least 49 cores")),
+        "{:?}",
+        sharded.advice
+    );
+}
+
+#[test]
+fn an_op_is_advised_by_its_own_parameters() {
+    let concat = of(
+        "TT_FATAL: ttnn.concat: required CB page size (1720320 B) exceeds per-core L1 capacity (1394912 B); op cannot fit on this device.",
+    );
+    assert_eq!((concat.fit, concat.over_bytes), (Fit::TooLarge, Some(325_408)));
+    assert!(advice(&concat)[0].contains("ttnn.ROW_MAJOR_LAYOUT"), "{:?}", concat.advice);
+    let conv = of(
+        "TT_FATAL: conv3d: the static circular buffers need 912384 B at out_subblock_h=2 (M_t=4, K_t=98, N_t=1, C_in blocks=2) but only 655360 B of L1 lie above the allocator base; shrink the blocking",
+    );
+    assert!(advice(&conv).iter().any(|text| text.contains("T_out_block")), "{:?}", conv.advice);
+}
+
+#[test]
+fn one_kill_and_one_link_are_counted_once() {
+    let killed = of(
+        "run.sh: line 51:  4711 Killed                  pytest models\nError: Process completed with exit code 137.\n",
+    );
+    assert_eq!(killed.count, 1);
+    let link = of(
+        "ld: x.elf section `.bss' will not fit in region `TRISC1_LOCAL_DATA_MEM'\nld: region `TRISC1_LOCAL_DATA_MEM' overflowed by 36 bytes\n",
+    );
+    assert_eq!((link.count, link.over_bytes), (1, Some(36)));
+}
