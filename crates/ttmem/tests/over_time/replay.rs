@@ -25,8 +25,25 @@ fn recordings_of_every_version_open() {
             let line: serde_json::Value =
                 serde_json::from_str(lines.lines().nth(number).unwrap()).unwrap();
             let replayed: serde_json::Value = serde_json::from_str(&json).unwrap();
-            assert_eq!(replayed, line, "{version} {at}");
+            // Facts are merged by today's rules, which may give readings that there were none of.
+            match version {
+                "1.2" => assert!(has_all_of(&replayed, &line), "{version} {at}: {replayed}"),
+                _ => assert_eq!(replayed, line, "{version} {at}"),
+            }
         }
+    }
+}
+
+/// True if everything in `old` is in `new`, with the same value.
+fn has_all_of(new: &serde_json::Value, old: &serde_json::Value) -> bool {
+    match (new, old) {
+        (serde_json::Value::Object(new), serde_json::Value::Object(old)) => {
+            old.iter().all(|(name, old)| new.get(name).is_some_and(|new| has_all_of(new, old)))
+        }
+        (serde_json::Value::Array(new), serde_json::Value::Array(old)) => {
+            new.len() == old.len() && new.iter().zip(old).all(|(new, old)| has_all_of(new, old))
+        }
+        _ => new == old,
     }
 }
 
