@@ -1,7 +1,9 @@
 //! From parsed arguments to a command that runs.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
+use ttmem_model::Snapshot;
 use ttmem_root::Root;
 use ttmem_service::recorder::Agents;
 use ttmem_sources::{Collector, L1Request};
@@ -22,6 +24,7 @@ use crate::host::{HostChoice, supply, without_devices};
 use crate::output::page::{FULL_WIDTH, Page};
 use crate::terminal;
 use crate::tui::demo::Work;
+use crate::tui::history::Moment;
 use crate::tui::sampler::Timeline;
 
 /// Runs the command that the arguments name, and returns the exit code.
@@ -155,7 +158,16 @@ fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
     let common = common.clone();
     let make = move || {
         let mut collector = host.collector(l1, &common).ok()?;
-        Some(move || collector.snapshot())
+        if !common.demo {
+            return Some(Box::new(move || collector.snapshot()) as Box<dyn FnMut() -> Snapshot>);
+        }
+        // The host of --demo works, as in the live view.
+        let (mut work, started) = (Work::new(collector), Instant::now());
+        let begin = work.begin().0;
+        Some(Box::new(move || {
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            work.at(Moment(begin.saturating_add(micros)))
+        }))
     };
     // Clients run on this host, so their users are looked up here.
     cmd::serve::run(args, Root::system(), boot, make)

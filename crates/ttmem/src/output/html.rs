@@ -15,12 +15,13 @@ pub(crate) use cores::L1Moment;
 /// The style of the page.
 const STYLE: &str = include_str!("html/page.css");
 /// The parts of its script, which see each other's names.
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     include_str!("html/plot.js"),
     include_str!("html/memory.js"),
     include_str!("html/timeline.js"),
     include_str!("html/tables.js"),
     include_str!("html/programs.js"),
+    include_str!("html/chips.js"),
     include_str!("html/live.js"),
     include_str!("html/main.js"),
 ];

@@ -4,9 +4,9 @@
 //! new values.
 
 /// The digest of [`script`](super::script).
-pub(super) const SCRIPT: &str = "xIyEBcSMMHOd/g2f2CpOBC3OySU4SIaz/c1cQlz664I=";
+pub(super) const SCRIPT: &str = "kabfBc07zgUHsC70F6JMM4rBMBYeRawq5QLk5QeRiLY=";
 /// The digest of [`STYLE`](super::STYLE).
-pub(super) const STYLE: &str = "9lQAT75F17HmgeLwEswudNG5VqQL/OgWxkSuOOeFJa8=";
+pub(super) const STYLE: &str = "GulEdlmx6j2075KpgUd9anCIKhZDr9Hseu+PzUwDQeI=";
 
 #[cfg(test)]
 mod tests {

@@ -54,17 +54,39 @@ function takeKind(line, kind, chip, time, living, numbers, columns) {
   });
 }
 
+// Numbers with runs drawn together, as in 0-3, 7.
+function runsOf(numbers) {
+  const runs = [];
+  for (const number of [...numbers].sort((one, other) => one - other)) {
+    const last = runs[runs.length - 1];
+    if (last && last[1] + 1 === number) last[1] = number; else runs.push([number, number]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
+}
+
+// The sum over the chips of a process; missing if one of its parts is.
+function sumOn(process, kind) {
+  let sum = 0;
+  for (const on of process.chips) {
+    const reading = on.memory[kind];
+    if (!reading || reading.value === undefined) return reading || {};
+    sum += reading.value;
+  }
+  return process.chips.length ? { value: sum } : {};
+}
+
 function nowSection(host, snapshot) {
-  const held = snapshot.processes.flatMap((process) => process.chips.map((on) => [process, on]));
-  const cell = (reading) => (reading && reading.value !== undefined ? size(reading.value) : element("span", { class: "muted", title: reading ? reading.detail : "" }, "–"));
-  const rows = held.map(([process, on]) => {
-    const chip = snapshot.chips.find((other) => other.id === on.chip);
-    return [`${process.name} ${process.pid}`, process.user || "", chip ? `chip ${chip.index}` : on.chip, cell(on.memory.dram), cell(on.memory.l1), cell(on.memory.l1_small), cell(on.memory.trace), process.state === "live" ? "" : element("span", { class: "warn" }, process.state)];
+  const cell = (reading) => (reading.value !== undefined ? size(reading.value) : element("span", { class: "muted", title: reading.detail || "" }, "–"));
+  const held = snapshot.processes.filter((process) => process.chips.length);
+  const rows = held.map((process) => {
+    const chips = process.chips.map((on) => snapshot.chips.find((other) => other.id === on.chip)).filter(Boolean);
+    const where = chips.length ? `chip${chips.length > 1 ? "s" : ""} ${runsOf(chips.map((chip) => chip.index))}` : process.chips.map((on) => on.chip).join(", ");
+    return [`${process.name} ${process.pid}`, process.user || "", where, ...["dram", "l1", "l1_small", "trace"].map((kind) => cell(sumOn(process, kind))), process.state === "live" ? "" : element("span", { class: "warn" }, process.state)];
   });
   const columns = [{ title: "process", name: true }, { title: "user" }, { title: "where" }, { title: "DRAM", right: true }, { title: "L1", right: true }, { title: "L1_SMALL", right: true }, { title: "trace", right: true }, { title: "" }];
   const findings = snapshot.findings.filter((finding) => finding.severity !== "info");
-  host.replaceChildren(...[element("div", { class: "head" }, element("h2", {}, "Who holds memory now")),
-    rows.length ? table(columns, rows) : element("p", { class: "muted" }, "No process holds any."),
+  host.replaceChildren(...[element("div", { class: "head" }, element("h2", {}, "Processes"), element("span", { class: "muted" }, "their chips together")),
+    rows.length ? table(columns, rows) : element("p", { class: "muted" }, "No process holds memory."),
     ...findings.map((finding) => element("p", { class: finding.severity === "error" ? "bad" : "warn" }, `${finding.text} ${finding.remedy || ""}`))]);
 }
 
@@ -74,8 +96,10 @@ function livePage(data) {
   const status = element("span", { class: "status", role: "status" }, "waiting");
   const facts = element("ul", { class: "facts" });
   const memory = element("section", { id: "memory", "aria-label": "Memory over time" });
-  const now = element("section", { id: "now", "aria-label": "Who holds memory now" });
-  document.body.append(element("header", { class: "top" }, element("h1", {}, data.title), facts), element("main", {}, memory, now),
+  const chips = element("section", { id: "chips", "aria-label": "Chips" });
+  const now = element("section", { id: "now", "aria-label": "Processes" });
+  const drawChips = chipsSection(chips);
+  document.body.append(element("header", { class: "top" }, element("h1", {}, data.title), facts), element("main", {}, chips, memory, now),
     element("footer", {}, `ttmem ${data.ttmem} · `, element("a", { href: "/metrics" }, "metrics"), " · ", element("a", { href: "/api/v1/snapshot" }, "snapshot as JSON")), tip);
   let redraw = null;
 
@@ -90,6 +114,7 @@ function livePage(data) {
       if (takeSnapshot(recording, snapshot)) {
         view.span(recording.from_us, recording.to_us);
         if (redraw) redraw(report); else redraw = memorySection(memory, report, []);
+        drawChips(snapshot, recording.series);
         nowSection(now, snapshot);
       }
       status.textContent = `live, ${clock(snapshot.time_us).slice(0, 8)} UTC`;

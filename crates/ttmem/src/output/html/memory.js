@@ -49,6 +49,9 @@ const mostOf = (panel) => {
   return most;
 };
 
+// Panels are as high as the capacity, so that they compare and 8 % does not look full; or as high as what they show.
+const memoryScale = { whole: true };
+
 // A panel with its canvas. `marks` are { at, text, alarm } on the axis of time.
 function memoryPlot(panel, marks) {
   const canvas = element("canvas", { tabindex: 0, role: "img", "aria-label": `${NAMES[panel.kind]} of ${panel.label} over time` });
@@ -67,7 +70,7 @@ function memoryPlot(panel, marks) {
     if (!canvas.clientWidth) return;
     const { pen, area, width, height } = fitted(canvas);
     const most = Math.max(mostOf(panel), 1) * 1.06;
-    const shown = panel.capacity && most > panel.capacity / 2 ? Math.max(most, panel.capacity * 1.02) : most;
+    const shown = panel.capacity && (memoryScale.whole || most > panel.capacity / 2) ? Math.max(most, panel.capacity * 1.02) : most;
     const y = (bytes) => area.bottom - (bytes / shown) * (area.bottom - area.top);
     plot.y = y;
     for (const tick of byteTicks(shown, Math.max(2, (area.bottom - area.top) / 44))) {
@@ -197,9 +200,10 @@ function memorySection(host, report, marks) {
   const tabs = element("div", { class: "tabs", role: "group", "aria-label": "kind of memory" });
   const place = element("div", { class: "panels" });
   const legend = element("ul", { class: "legend" });
-  const all = element("button", { type: "button", onclick: () => view.all() }, "show all of the time");
-  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), tabs, element("span", { class: "space" }), all), place, legend,
-    element("p", { class: "hint" }, "Drag over a stretch of time to look closer, double-click for all of it. Keys: ←→ to read, + − 0 to zoom, PageUp and PageDown to move."));
+  const all = element("button", { type: "button", onclick: () => view.all() }, "reset zoom");
+  const fit = element("button", { type: "button", "aria-pressed": "false", onclick: () => { memoryScale.whole = !memoryScale.whole; fit.setAttribute("aria-pressed", String(!memoryScale.whole)); plots.forEach((plot) => plot.draw()); } }, "fit to data");
+  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), tabs, element("span", { class: "space" }), all, fit), place, legend,
+    element("p", { class: "hint" }, "Drag to zoom, double-click to reset. Keys: ←→ to read, + − 0 to zoom, PageUp and PageDown to move."));
   view.watchers.add(() => { all.disabled = view.isWhole(); });
 
   function choose(next) {
@@ -225,7 +229,7 @@ function memorySection(host, report, marks) {
     const seen = panels.some((panel) => panel.kind === kind && panel.times.length && panel.lines.some((line) => line.at_us.length));
     const line = swatch(theme.text);
     line.classList.add("line");
-    legend.replaceChildren(...[...names].slice(0, 24).map(([label, colour]) => element("li", {}, swatch(colour), label)), ...(seen ? [element("li", {}, line, "what agents saw between the samples")] : []));
+    legend.replaceChildren(...[...names].slice(0, 24).map(([label, colour]) => element("li", {}, swatch(colour), label)), ...(seen ? [element("li", {}, line, "exact (agent)")] : []));
   }
   function kinds() {
     const used = Object.keys(NAMES).filter((name) => panels.some((panel) => panel.kind === name && mostOf(panel) > 0));
