@@ -13,9 +13,11 @@ mod recording;
 mod replay;
 mod rewind;
 mod spans;
+mod stacks;
 mod timeline;
 
 use serde::Serialize;
+use ttmem_model::stack::StackFrame;
 use ttmem_model::{Kind, Timestamp};
 use ttmem_segment::{AgentState, Segment};
 
@@ -30,6 +32,7 @@ pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
 pub use spans::{OpSpan, live_after, op_spans};
+pub use stacks::{Caller, Stacks};
 pub use timeline::{Buffers, Timeline};
 
 /// The name of the format.
@@ -41,7 +44,8 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 /// - 1.2: of a process `programs`.
 /// - 1.3: `uncounted` and `host_memory`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of
 ///   programs `unknown_reason`; of a recording `damaged_snapshots` and `damaged_parts`.
-pub(crate) const VERSION: &str = "1.3";
+/// - 1.4: `stack` of peaks, failures, refused programs and largest buffers; `callers` of held groups; of a process `stacks`.
+pub(crate) const VERSION: &str = "1.4";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -110,6 +114,9 @@ pub struct ProcessReport {
     /// Programs and their use of L1; `None` if the agent recorded none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub programs: Option<Programs>,
+    /// The calls of Python that allocated memory; `None` of a process without a segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stacks: Option<Stacks>,
     /// The losses of the record.
     pub losses: Losses,
     /// Where every buffer lay, if that is asked for.
@@ -161,6 +168,9 @@ pub struct Peak {
     pub buffers: Option<u64>,
     /// The op that led there.
     pub op: Option<String>,
+    /// The calls of Python that led there, the innermost first; empty if they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
     /// Microseconds from the first use of TT-Metal to the peak.
     pub after_us: Option<u64>,
     /// True if it may have been less: two allocators had their peaks at different moments.
@@ -184,6 +194,9 @@ pub struct HeldGroup {
     pub buffers: u64,
     /// Bytes on each chip.
     pub bytes: u64,
+    /// The lines of the user's code that allocated them, by bytes; empty if they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<Caller>,
 }
 
 /// When something was held.
@@ -205,6 +218,9 @@ pub struct FailureReport {
     pub(crate) kind: Kind,
     /// The current op.
     pub op: Option<String>,
+    /// The calls of Python that led there, the innermost first; empty if they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
     /// Microseconds from the first use of TT-Metal.
     pub after_us: u64,
     /// The number of equal failures.
@@ -243,6 +259,9 @@ pub struct LargeBuffer {
     pub origin: &'static str,
     /// The op that allocated it.
     pub op: Option<String>,
+    /// The calls of Python that led there, the innermost first; empty if they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
     /// Microseconds from its allocation to that moment, where the allocation is known.
     pub age_us: Option<u64>,
 }
@@ -305,6 +324,7 @@ impl ProcessReport {
             failures: failures::failures(&replay),
             largest: held::largest(&replay),
             programs: programs::programs(&replay),
+            stacks: Some(stacks::stacks(&replay)),
             losses: losses(segment),
             timeline: None,
             peaks,

@@ -6,11 +6,12 @@ use ttmem_model::buffers::{
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Kind, Pid, Timestamp};
 use ttmem_segment::{
-    Allocator, AllocatorRole, Buffer, BufferKind, Event, Footprint, Op, Origin, Segment,
+    Allocator, AllocatorRole, Buffer, BufferKind, Event, Footprint, Op, Origin, Segment, Stack,
+    StackState,
 };
 
 use crate::bank;
-use crate::words::{layout_name, op_quality, origin_name, role_name};
+use crate::words::{frames, layout_name, op_quality, origin_name, role_name};
 
 /// Where a segment tells of a buffer: its place in the table, or among the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct SegmentBuffer<'a> {
     pub allocated: Option<(u64, u32)>,
     /// The op that allocated it.
     pub op: Option<&'a Op>,
+    /// The calls that allocated it.
+    pub stack: Option<&'a Stack>,
 }
 
 impl<'a> SegmentBuffer<'a> {
@@ -62,6 +65,7 @@ impl<'a> SegmentBuffer<'a> {
             footprint: buffer.footprint(),
             allocated: Some((buffer.time, buffer.thread)),
             op: buffer.op.as_ref(),
+            stack: buffer.stack.as_deref(),
         }
     }
 
@@ -73,7 +77,7 @@ impl<'a> SegmentBuffer<'a> {
     }
 
     /// A buffer of which only the end is known. The event's thread and op are those that freed it.
-    pub fn of_end(place: usize, event: &Event) -> Option<Self> {
+    pub fn of_end(place: usize, event: &'a Event) -> Option<Self> {
         Some(Self {
             provenance: Provenance::Freed(place),
             allocator: event.allocator?,
@@ -89,6 +93,7 @@ impl<'a> SegmentBuffer<'a> {
             },
             allocated: None,
             op: None,
+            stack: event.stack.as_deref(),
         })
     }
 }
@@ -303,6 +308,7 @@ impl<'a> SegmentView<'a> {
             thread: live.allocated.map(|(_, thread)| thread),
             op: op.map(|op| op.name.to_string()),
             op_quality: op.map(|op| op_quality(op.source).to_owned()),
+            stack: frames(live.stack),
         })
     }
 }
@@ -322,6 +328,13 @@ pub fn owner(holder: &SegmentProcess, segment: Option<&Segment>) -> BufferOwner 
         agent: segment.map(|segment| segment.header.agent_version.clone()).unwrap_or_default(),
         complete: false,
         unlisted: 0,
+        stacks_missing: segment.and_then(stacks_missing),
         unknown: None,
     }
+}
+
+/// The reason that buffers of a segment have no stack, where none are recorded.
+pub fn stacks_missing(segment: &Segment) -> Option<String> {
+    let state = segment.header.stacks;
+    (state != StackState::Recorded).then(|| state.reason().to_owned())
 }

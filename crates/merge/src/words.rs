@@ -1,6 +1,7 @@
 //! The words by which outputs name what an agent numbers. They are part of the JSON formats.
 
-use ttmem_segment::{AllocatorRole, BufferLayout, NameSource, Origin};
+use ttmem_model::stack::{StackFrame, caller};
+use ttmem_segment::{AllocatorRole, BufferLayout, NameSource, Origin, Stack};
 
 /// Returns the name of an allocator's role.
 #[must_use]
@@ -44,4 +45,22 @@ pub(crate) fn op_quality(source: NameSource) -> &'static str {
         NameSource::Context | NameSource::Label => "exact",
         NameSource::CallSite => "inferred",
     }
+}
+
+/// Returns the calls of a stack, the innermost first.
+#[must_use]
+pub fn frames(stack: Option<&Stack>) -> Vec<StackFrame> {
+    let frames = stack.map(|stack| stack.frames.as_slice()).unwrap_or_default();
+    let frame = |frame: &ttmem_segment::Frame| StackFrame {
+        function: frame.function.to_string(),
+        file: frame.file.to_string(),
+        line: frame.line,
+    };
+    frames.iter().map(frame).collect()
+}
+
+/// Returns ` at model.py:42 in forward`: the call of the user's own code in a stack. Empty if it is not known.
+#[must_use]
+pub fn at_caller(stack: Option<&Stack>) -> String {
+    caller(&frames(stack)).map(|frame| format!(" at {frame}")).unwrap_or_default()
 }

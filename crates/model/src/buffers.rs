@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChipId, Pid, Timestamp};
 use crate::kind::Kind;
 use crate::snapshot::ProcessState;
+use crate::stack::{StackFrame, caller};
 
 /// The name of the format.
 pub const SCHEMA: &str = "ttmem/buffers";
@@ -15,7 +16,8 @@ pub const SCHEMA: &str = "ttmem/buffers";
 /// - 1.0: the first.
 /// - 1.1: `size_per_bank`; for moments of a recording `unknown` of a process, and buffers without `age_us` and `thread`.
 /// - 2.0: the process state `stale`, `left-behind` before.
-pub const VERSION: &str = "2.0";
+/// - 2.1: `stack` of a buffer, and why a process has none.
+pub const VERSION: &str = "2.1";
 
 /// The live buffers of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,9 @@ pub struct BufferOwner {
     pub complete: bool,
     /// Buffers that the agent had no room to list. Sums contain them.
     pub unlisted: u64,
+    /// The reason that buffers have no `stack`, where the agent records none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stacks_missing: Option<String>,
     /// The reason that its buffers are not listed, where a recording does not tell of this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
@@ -167,4 +172,15 @@ pub struct LiveBuffer {
     pub op: Option<String>,
     /// True if the op's name is what TT-Metal or the user said (`exact`) or concluded from the code (`inferred`).
     pub op_quality: Option<String>,
+    /// The calls of Python that allocated it, the innermost first, up to 32; empty if they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
+}
+
+impl LiveBuffer {
+    /// The call in the user's own code that allocated it.
+    #[must_use]
+    pub fn caller(&self) -> Option<&StackFrame> {
+        caller(&self.stack)
+    }
 }

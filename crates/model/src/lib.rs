@@ -8,6 +8,7 @@
 //! - [`facts`]: what the sources said, before anything is concluded from it.
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
 //! - [`buffers`]: live buffers, one by one.
+//! - [`stack`]: the calls of a program that led to an allocation.
 //! - [`l1`]: the layout of the L1 of worker cores.
 //! - [`board`], [`kind`], [`id`]: the vocabulary.
 
@@ -22,6 +23,7 @@ pub mod metric;
 mod pairs;
 pub mod reading;
 pub mod snapshot;
+pub mod stack;
 pub mod trace;
 pub(crate) mod units;
 

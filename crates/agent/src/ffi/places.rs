@@ -84,6 +84,8 @@ fn named_site(recorder: Recorder<'_>, name: u16, place: u64, mangled: &str) -> S
     let function = || symbols::function(mangled).unwrap_or_default();
     let (class, text) = match symbols::op(mangled) {
         Some(op) => (SiteClass::Op, op.to_owned()),
+        // The graph tracker's own code, inlined in a library of ops.
+        None if mangled.starts_with("_ZN2tt8tt_metal") => (SiteClass::Ignored, function()),
         // Of what frees a tensor the name says nothing, and it asks often.
         None if mangled.contains("dealloc") => (SiteClass::Ignored, function()),
         None => (SiteClass::Wrapper, function()),

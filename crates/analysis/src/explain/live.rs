@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use ttmem_model::Kind;
-use ttmem_model::buffers::BufferList;
+use ttmem_model::buffers::{BufferList, LiveBuffer as ListedBuffer};
 
 /// The live buffers of some chips.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,15 @@ pub(crate) struct Blocker {
 /// Blockers are listed up to this number; a chip can have thousands of buffers.
 const MAX_BLOCKERS: usize = 8;
 
+/// The op of a buffer, and the call of the user's code that allocated it.
+fn label(buffer: &ListedBuffer) -> String {
+    let op = buffer.op.clone().unwrap_or_else(|| buffer.origin.clone());
+    match buffer.caller() {
+        Some(caller) => format!("{op} at {caller}"),
+        None => op,
+    }
+}
+
 impl LiveMap {
     /// The live buffers of a host, by its agents.
     #[must_use]
@@ -64,7 +73,7 @@ impl LiveMap {
                     address: buffer.address,
                     bytes: buffer.bytes_per_bank,
                     kind: buffer.kind,
-                    label: buffer.op.clone().unwrap_or_else(|| buffer.origin.clone()),
+                    label: label(buffer),
                 })
                 .collect();
             allocator.chips.iter().map(move |chip| LiveChip {

@@ -1,12 +1,12 @@
 //! Refused allocations, explained as TT-Metal's own messages are.
 
 use ttmem_model::Kind;
-use ttmem_segment::{BufferKind, Failure};
+use ttmem_segment::{BufferKind, Failure, Stack};
 
 use super::FailureReport;
 use super::replay::{Replay, name};
 use crate::explain::{LiveBuffer, LiveChip, LiveMap, Message, OutOfMemory, explain_message};
-use ttmem_merge::words::origin_name;
+use ttmem_merge::words::{at_caller, frames, origin_name};
 
 /// The refused allocations; the same repeatedly is one.
 pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
@@ -49,6 +49,7 @@ fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
         chips: replay.chips(failure.allocator),
         kind: failure.kind.into(),
         op: name(failure.op.as_ref()),
+        stack: frames(failure.stack.as_deref()),
         after_us: replay.after_us(failure.time),
         count: 1,
         live_buffers: failure.live_buffers,
@@ -69,9 +70,9 @@ fn memory(kind: BufferKind) -> &'static str {
 /// Returns the live buffers at that moment, if the events cover it.
 fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
     let living = replay.after(failure.event)?;
-    let label = |op: Option<String>, origin: &str| match op {
-        Some(op) => format!("{origin} of {op}"),
-        None => origin.to_owned(),
+    let label = |op: Option<String>, origin: &str, stack: Option<&Stack>| {
+        let op = op.map(|op| format!(" of {op}")).unwrap_or_default();
+        format!("{origin}{op}{}", at_caller(stack))
     };
     let buffers = living
         .iter()
@@ -80,7 +81,7 @@ fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
             address: live.address,
             bytes: live.footprint.bytes_per_bank,
             kind: Kind::from(live.footprint.kind),
-            label: label(name(live.op), origin_name(live.origin)),
+            label: label(name(live.op), origin_name(live.origin), live.stack),
         })
         .collect();
     Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] })

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::Kind;
+use ttmem_model::stack::StackFrame;
 use ttmem_segment::{BufferKind, EventKind};
 
 use super::peaks;
 use super::replay::{LiveSet, Replay, name};
+use super::stacks::callers;
 use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
 use ttmem_merge::listing::SegmentBuffer;
-use ttmem_merge::words::origin_name;
+use ttmem_merge::words::{frames, origin_name};
 
 /// As many of the largest buffers are listed.
 const LARGEST: usize = 10;
@@ -20,8 +22,18 @@ const UNLISTED: &str = "unlisted";
 /// The kinds of which the largest buffers are listed.
 const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
 
+/// A buffer that was still held, when, and on which chips.
+pub(super) type HeldBuffer<'a> = (Moment, Vec<ReportChip>, SegmentBuffer<'a>);
+
 /// Buffers that were still held, by op: first what lay in a device that was closed, then what was there at the end.
 pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
+    let mut groups = grouped(replay, &held_buffers(replay));
+    groups.extend(unlisted(replay));
+    groups
+}
+
+/// Buffers that were still held, one by one.
+pub(super) fn held_buffers<'a>(replay: &Replay<'a>) -> Vec<HeldBuffer<'a>> {
     let mut held = Vec::new();
     let mut living = replay.before();
     let entered = replay.entered();
@@ -38,9 +50,7 @@ pub(super) fn held(replay: &Replay<'_>) -> Vec<HeldGroup> {
     }
     let end = replay.at_the_end();
     held.extend(end.iter().map(|its| (Moment::End, replay.chips(its.allocator), *its)));
-    let mut groups = grouped(replay, &held);
-    groups.extend(unlisted(replay));
-    groups
+    held
 }
 
 /// The unlisted buffers that are still held.
@@ -57,36 +67,46 @@ fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a 
                 op: None,
                 buffers: held.unlisted_buffers,
                 bytes: held.unlisted_bytes.saturating_mul(held.banks),
+                callers: Vec::new(),
             })
         },
     )
 }
 
+/// The calls that allocated buffers, and the bytes of each.
+type Calls = Vec<(Vec<StackFrame>, u64)>;
+
 /// The memory held on the same chips, however often these were opened and closed.
-fn grouped(
-    replay: &Replay<'_>,
-    held: &[(Moment, Vec<ReportChip>, SegmentBuffer<'_>)],
-) -> Vec<HeldGroup> {
-    let mut groups: BTreeMap<_, HeldGroup> = BTreeMap::new();
+fn grouped(replay: &Replay<'_>, held: &[HeldBuffer<'_>]) -> Vec<HeldGroup> {
+    let mut groups: BTreeMap<_, (HeldGroup, Calls)> = BTreeMap::new();
     for (moment, chips, live) in held {
         let (origin, op) = (origin_name(live.origin), name(live.op));
         let kind = Kind::from(live.footprint.kind);
         let key = (*moment, chips.clone(), origin, kind, op.clone());
-        let group = groups.entry(key).or_insert_with(|| HeldGroup {
-            chips: chips.clone(),
-            moment: *moment,
-            origin,
-            kind,
-            op,
-            buffers: 0,
-            bytes: 0,
+        let (group, stacks) = groups.entry(key).or_insert_with(|| {
+            let group = HeldGroup {
+                chips: chips.clone(),
+                moment: *moment,
+                origin,
+                kind,
+                op,
+                buffers: 0,
+                bytes: 0,
+                callers: Vec::new(),
+            };
+            (group, Vec::new())
         });
         let banks = replay.banks(live.allocator, live.footprint.kind);
+        let bytes = live.footprint.bytes_per_bank.saturating_mul(banks);
         group.buffers += 1;
-        group.bytes =
-            group.bytes.saturating_add(live.footprint.bytes_per_bank.saturating_mul(banks));
+        group.bytes = group.bytes.saturating_add(bytes);
+        stacks.push((frames(live.stack), bytes));
     }
-    let mut groups: Vec<HeldGroup> = groups.into_values().collect();
+    let with_callers = |(group, stacks): (HeldGroup, Calls)| {
+        let parts = stacks.iter().map(|(frames, bytes)| (frames.as_slice(), 1, *bytes));
+        HeldGroup { callers: callers(parts), ..group }
+    };
+    let mut groups: Vec<HeldGroup> = groups.into_values().map(with_callers).collect();
     // // Tensors that were never freed come before TT-Metal's own memory.
     groups.sort_by_key(|group| {
         (group.moment, group.origin != "tensor", std::cmp::Reverse(group.bytes))
@@ -110,12 +130,8 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
     let bytes = |its: &SegmentBuffer<'_>| {
         its.footprint.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.footprint.kind))
     };
-    let at_peak = highest.event.and_then(|(event, time)| {
-        let there = own(replay.after(event)?);
-        // The peak's note and the events tell the same, or the note is of another moment.
-        let sum = there.iter().fold(0, |sum: u64, its| sum.saturating_add(bytes(its)));
-        (sum == highest.bytes).then_some((there, time))
-    });
+    let at_peak =
+        peaks::buffers_at(replay, kind, &highest).and_then(|there| Some((there, highest.event?.1)));
     let (mut all, moment) = match at_peak {
         Some((there, time)) => (there, Some(time)),
         None => (own(replay.at_the_end()), None),
@@ -128,6 +144,7 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
         requested: its.footprint.requested,
         origin: origin_name(its.origin),
         op: name(its.op),
+        stack: frames(its.stack),
         age_us: moment.zip(its.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
     };
     (!all.is_empty()).then(|| Largest {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_merge::words::origin_name;
+use ttmem_merge::words::{at_caller, origin_name};
 use ttmem_segment::{EventKind, Segment};
 
 use super::replay::{LiveSet, Replay, name};
@@ -55,7 +55,7 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
                 address: lived.address,
                 bytes: lived.footprint.bytes_per_bank,
                 kind: lived.footprint.kind.into(),
-                label: format!("{origin}{op}{}", age.unwrap_or_default()),
+                label: format!("{origin}{op}{}{}", at_caller(lived.stack), age.unwrap_or_default()),
             }
         })
     };

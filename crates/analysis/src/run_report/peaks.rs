@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use ttmem_merge::listing::SegmentBuffer;
+use ttmem_merge::words::frames;
+use ttmem_model::stack::StackFrame;
 use ttmem_segment::{Allocator, BufferKind, Event, EventKind};
 
 use super::replay::{Replay, name};
@@ -22,6 +25,33 @@ pub(super) struct HighPoint {
 pub(super) fn highest(replay: &Replay<'_>, kind: BufferKind) -> Option<HighPoint> {
     let chips = (0..replay.segment.chips.len()).rev();
     chips.filter_map(|chip| of_chip(replay, chip, kind)).max_by_key(|point| point.peak.bytes)
+}
+
+/// The buffers at the highest peak of a kind, if the events still tell.
+pub(super) fn buffers_at_highest<'a>(
+    replay: &Replay<'a>,
+    kind: BufferKind,
+) -> Option<Vec<SegmentBuffer<'a>>> {
+    buffers_at(replay, kind, &highest(replay, kind)?)
+}
+
+/// The buffers at a peak, if the events still tell.
+pub(super) fn buffers_at<'a>(
+    replay: &Replay<'a>,
+    kind: BufferKind,
+    point: &HighPoint,
+) -> Option<Vec<SegmentBuffer<'a>>> {
+    let living = replay.after(point.event?.0)?;
+    let is_own = |its: &&SegmentBuffer<'_>| {
+        its.footprint.kind == kind && point.allocators.contains(&its.allocator)
+    };
+    let there: Vec<SegmentBuffer<'a>> = living.iter().filter(is_own).copied().collect();
+    // The peak's note and the events tell the same, or the note is of another moment.
+    let sum = there.iter().fold(0, |sum: u64, its| {
+        let banks = replay.banks(its.allocator, its.footprint.kind);
+        sum.saturating_add(its.footprint.bytes_per_bank.saturating_mul(banks))
+    });
+    (sum == point.bytes).then_some(there)
 }
 
 /// The peaks by kind; chips on which all is the same are one.
@@ -64,6 +94,10 @@ fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoi
     }
 }
 
+fn stack_of(event: Option<&Event>) -> Vec<StackFrame> {
+    frames(event.and_then(|event| event.stack.as_deref()))
+}
+
 fn of_allocator(
     replay: &Replay<'_>,
     allocator: &Allocator,
@@ -82,6 +116,7 @@ fn of_allocator(
         allocatable,
         buffers: noted.map(|peak| peak.buffers),
         op: noted.and_then(|peak| name(peak.op.as_ref())),
+        stack: noted.map(|peak| stack_of(replay.event(peak.event))).unwrap_or_default(),
         after_us: noted.map(|peak| replay.after_us(peak.time)),
         at_most: false,
     };
@@ -138,6 +173,7 @@ fn together(
         bytes_per_bank: bytes / point.peak.banks.max(1),
         buffers: None,
         op: name(event.op.as_ref()),
+        stack: stack_of(Some(event)),
         after_us: Some(replay.after_us(event.time)),
         ..point.peak
     };

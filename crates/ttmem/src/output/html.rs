@@ -19,6 +19,7 @@ const SCRIPTS: [&str; 8] = [
     include_str!("html/plot.js"),
     include_str!("html/memory.js"),
     include_str!("html/timeline.js"),
+    include_str!("html/stacks.js"),
     include_str!("html/tables.js"),
     include_str!("html/programs.js"),
     include_str!("html/chips.js"),

@@ -104,6 +104,9 @@ fn draw_process(sheet: &mut Sheet<'_>, process: &ProcessReport) {
             programs::draw_traces(sheet, traces);
         }
     }
+    if let Some(stacks) = &process.stacks {
+        tables::draw_callers(sheet, stacks);
+    }
     tables::draw_held(sheet, &process.held, process.end);
     for largest in &process.largest {
         tables::draw_largest(sheet, largest);

@@ -1,9 +1,10 @@
 //! Programs and traces that TT-Metal refused, with the buffer at the limit.
 
 use serde::Serialize;
-use ttmem_merge::words::origin_name;
+use ttmem_merge::words::{at_caller, frames, origin_name};
 use ttmem_model::Kind;
-use ttmem_segment::{Buffer, BufferKind, PartKind, Refusal, RefusalKind};
+use ttmem_model::stack::StackFrame;
+use ttmem_segment::{Buffer, BufferKind, PartKind, Refusal, RefusalKind, Stack};
 
 use super::super::ReportChip;
 use super::super::replay::{Replay, name};
@@ -22,6 +23,9 @@ pub struct Refused {
     pub reason: &'static str,
     /// The op.
     pub op: Option<String>,
+    /// The calls of Python that led there, the innermost first; empty if they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<StackFrame>,
     /// TT-Metal's number of the program; 0 where it does not say.
     pub program: u64,
     /// The cores on which it did not fit, as columns and rows of two corners.
@@ -76,6 +80,7 @@ fn of(replay: &Replay<'_>, refusal: &Refusal) -> Refused {
         chips: chips(replay.segment, &refusal.chips),
         reason: reason(refusal.kind),
         op: name(refusal.op.as_ref()),
+        stack: frames(refusal.stack.as_deref()),
         program: refusal.program,
         cores: [refusal.cores.start, refusal.cores.end],
         end: refusal.end,
@@ -157,7 +162,7 @@ fn live(replay: &Replay<'_>, refusal: &Refusal) -> LiveMap {
                 address: lived.address,
                 bytes: lived.footprint.bytes_per_bank,
                 kind: Kind::L1,
-                label: label(origin_name(lived.origin), name(lived.op), since),
+                label: label(origin_name(lived.origin), name(lived.op), lived.stack, since),
             }
         }));
     }
@@ -175,16 +180,26 @@ fn noted(buffer: &Buffer, now: u64) -> LiveBuffer {
         address: buffer.address,
         bytes: buffer.bytes_per_bank,
         kind: Kind::L1,
-        label: label(origin_name(buffer.origin), name(buffer.op.as_ref()), Some(since)),
+        label: label(
+            origin_name(buffer.origin),
+            name(buffer.op.as_ref()),
+            buffer.stack.as_deref(),
+            Some(since),
+        ),
     }
 }
 
-/// `tensor of Matmul, allocated 1.25 s before`.
-fn label(origin: &str, op: Option<String>, nanoseconds: Option<u64>) -> String {
+/// `tensor of Matmul at model.py:42 in forward, allocated 1.25 s before`.
+fn label(
+    origin: &str,
+    op: Option<String>,
+    stack: Option<&Stack>,
+    nanoseconds: Option<u64>,
+) -> String {
     let op = op.map(|op| format!(" of {op}")).unwrap_or_default();
     let age = nanoseconds.map(|nanoseconds| {
         let micros = nanoseconds / 1000;
         format!(", allocated {}.{:02} s before", micros / 1_000_000, micros % 1_000_000 / 10_000)
     });
-    format!("{origin}{op}{}", age.unwrap_or_default())
+    format!("{origin}{op}{}{}", at_caller(stack), age.unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ttmem_model::buffers::{BufferList, LiveBuffer};
+use ttmem_model::stack::StackFrame;
 
 use super::{Group, groups};
 use crate::output::csv::{Csv, Header, Units, record};
@@ -11,7 +12,7 @@ use crate::output::text::legible;
 /// A column: its name, its unit, and how it is read.
 type Column<T> = (&'static str, &'static str, fn(&BufferList, &T) -> String);
 
-const SINGLE: [Column<LiveBuffer>; 16] = [
+const SINGLE: [Column<LiveBuffer>; 18] = [
     ("pid", "", |_, buffer| buffer.pid.to_string()),
     ("chips", "", chips),
     ("allocator", "", |_, buffer| buffer.allocator.to_string()),
@@ -28,6 +29,8 @@ const SINGLE: [Column<LiveBuffer>; 16] = [
     ("age_us", "us", |_, buffer| number(buffer.age_us)),
     ("thread", "", |_, buffer| number(buffer.thread.map(u64::from))),
     ("op", "", |_, buffer| buffer.op.clone().unwrap_or_default()),
+    ("caller", "", |_, buffer| buffer.caller().map(ToString::to_string).unwrap_or_default()),
+    ("stack", "", stack),
 ];
 
 const BY_OP: [Column<Group>; 5] = [
@@ -74,6 +77,16 @@ fn table<T>(list: &BufferList, csv: Csv, columns: &[Column<T>], rows: &[T]) -> S
         }));
     }
     text
+}
+
+/// The calls from the outermost to the innermost, separated by semicolons, as tools for flame graphs read them.
+fn stack(_: &BufferList, buffer: &LiveBuffer) -> String {
+    let frames = buffer.stack.iter().rev();
+    let frame = |frame: &StackFrame| {
+        let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{} ({}{line})", frame.function, frame.file)
+    };
+    frames.map(frame).collect::<Vec<_>>().join(";")
 }
 
 /// The numbers of the chips that have the buffer, separated by spaces.

@@ -118,6 +118,7 @@ mod tests {
             thread: None,
             op: None,
             op_quality: None,
+            stack: Vec::new(),
         }
     }
 

@@ -4,9 +4,9 @@
 //! new values.
 
 /// The digest of [`script`](super::script).
-pub(super) const SCRIPT: &str = "kabfBc07zgUHsC70F6JMM4rBMBYeRawq5QLk5QeRiLY=";
+pub(super) const SCRIPT: &str = "NzuYwmXuHYumZwzzewAuPrxoja1nIsfGPQ1tkBfq1kg=";
 /// The digest of [`STYLE`](super::STYLE).
-pub(super) const STYLE: &str = "GulEdlmx6j2075KpgUd9anCIKhZDr9Hseu+PzUwDQeI=";
+pub(super) const STYLE: &str = "HWW5YHHmTCwdtWNrM3YlMF7hyAbGLjK4hb0EWQ5dvZQ=";
 
 #[cfg(test)]
 mod tests {

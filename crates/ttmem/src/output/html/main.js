@@ -60,7 +60,7 @@ function reportPage(data) {
   const facts = factsOf(report).slice(0, 24);
   const memory = element("section", { id: "memory", "aria-label": "Memory over time" });
   const buffers = element("section", { id: "buffers", "aria-label": "Buffers by address and time" });
-  const parts = [failuresSection(report), refusedSection(report), memory, peaksSection(report), programsSection(report), tracesSection(report), bufferPools(report).length ? buffers : null, heldSection(report), coresSection(data.l1 || []), largestSection(report), eventsSection(report), lossesSection(report)].filter(Boolean);
+  const parts = [failuresSection(report), refusedSection(report), memory, peaksSection(report), programsSection(report), tracesSection(report), bufferPools(report).length ? buffers : null, stacksSection(report), heldSection(report), coresSection(data.l1 || []), largestSection(report), eventsSection(report), lossesSection(report)].filter(Boolean);
   const jump = element("nav", { class: "jump", "aria-label": "parts of the page" }, parts.map((part) => element("a", { href: `#${part.id}` }, part.getAttribute("aria-label"))));
   document.body.append(
     element("a", { class: "skip", href: "#memory" }, "to the memory"),

@@ -35,6 +35,14 @@ function moment(at, label) {
   return element("button", { type: "button", class: "link number", onclick: act, title: "look at this moment" }, label);
 }
 
+// The line of the user's own code: the first call outside of ttnn.
+const isLibrary = (file) => file.startsWith("<") || file.includes("/ttnn/ttnn/") || (/\/(site|dist)-packages\//.test(file) && /\/(ttnn|ttmem|tracy|loguru|importlib)\//.test(file));
+const callerOf = (stack) => (stack && stack.length ? stack.find((frame) => !isLibrary(frame.file)) || stack[0] : null);
+function withCaller(op, frame) {
+  const name = op || element("span", { class: "muted" }, "not known");
+  return frame ? element("span", {}, name, " ", element("span", { class: "muted", title: frame.file }, frameName(frame))) : name;
+}
+
 // What a share is of: tensors in L1 have that of all of L1, as the row above them.
 function wholeOf(process, peak) {
   const all = peak.kind === "l1" ? (process.programs?.peaks || []).find((other) => chipsOf(other.chips) === chipsOf(peak.chips)) : null;
@@ -55,7 +63,7 @@ function peaksSection(report) {
     processName(process), peak.kind === "l1" && process.programs ? "L1 tensors" : NAMES[peak.kind], chipsOf(peak.chips),
     element("b", {}, `${peak.at_most ? "≤ " : ""}${size(peak.bytes)}`),
     element("span", { class: "number" }, shareBar(peak.bytes, wholeOf(process, peak)), percent(peak.bytes, wholeOf(process, peak))),
-    peak.op || element("span", { class: "muted" }, "not known"),
+    withCaller(peak.op, callerOf(peak.stack)),
     peak.after_us === null ? "" : moment(process.since + peak.after_us, `after ${span(peak.after_us)}`),
   ])));
   if (!rows.length) return null;
@@ -71,7 +79,7 @@ function failuresSection(report) {
     const times = failure.count > 1 ? `${failure.count} times, first ` : "";
     return element("article", { class: "failure" },
       element("h3", {}, told.title),
-      element("p", { class: "muted" }, `${times}after ${span(failure.after_us)}${failure.op ? ` by ${failure.op}` : ""} in ${processName(process)}, on ${chipsOf(failure.chips)}, with ${failure.live_buffers} buffers live `, moment(process.since + failure.after_us, "look")),
+      element("p", { class: "muted" }, `${times}after ${span(failure.after_us)}${failure.op ? ` by ${failure.op}` : ""}${failure.stack ? ` at ${frameName(callerOf(failure.stack))}` : ""} in ${processName(process)}, on ${chipsOf(failure.chips)}, with ${failure.live_buffers} buffers live `, moment(process.since + failure.after_us, "look")),
       element("p", {}, told.meaning),
       element("dl", {}, told.figures.map((figure) => element("div", {}, element("dt", {}, figure.name), element("dd", {}, figure.value)))),
       element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text))));
@@ -83,7 +91,7 @@ function heldSection(report) {
   const words = { closed: "when the device was closed", end: "at the end" };
   const rows = report.processes.flatMap((process) => process.held.map((group) => [
     group.origin === "tensor" ? element("b", { class: process.end === "running" ? null : "warn" }, process.end === "running" ? "live" : "never freed") : group.origin === "kernels" ? "program cache" : "captured trace",
-    element("b", {}, size(group.bytes)), group.buffers.toLocaleString("en"), NAMES[group.kind], group.op || element("span", { class: "muted" }, "not known"),
+    element("b", {}, size(group.bytes)), group.buffers.toLocaleString("en"), NAMES[group.kind], withCaller(group.op, (group.callers || [])[0]),
     processName(process), process.end === "running" && group.moment === "end" ? "now" : words[group.moment],
   ]));
   if (!rows.length) return null;
@@ -93,7 +101,7 @@ function heldSection(report) {
 
 function largestSection(report) {
   const blocks = report.processes.flatMap((process) => process.largest.map((largest) => {
-    const rows = largest.buffers.map((buffer) => [size(buffer.bytes), size(buffer.bytes_per_bank), hex(buffer.address), buffer.op || element("span", { class: "muted" }, "not known"), buffer.age_us === null ? "" : span(buffer.age_us)]);
+    const rows = largest.buffers.map((buffer) => [size(buffer.bytes), size(buffer.bytes_per_bank), hex(buffer.address), withCaller(buffer.op, callerOf(buffer.stack)), buffer.age_us === null ? "" : span(buffer.age_us)]);
     const columns = [{ title: "bytes, each chip", right: true }, { title: "in a bank", right: true }, { title: "address", right: true }, { title: "op", name: true }, { title: "age", right: true }];
     const moment = largest.at_peak ? "at the peak" : "at the end";
     return element("details", {}, element("summary", {}, `${NAMES[largest.kind]} of ${processName(process)} ${moment}: ${largest.buffers.length} of ${largest.of.toLocaleString("en")}`), table(columns, rows));

@@ -2,6 +2,7 @@
 
 use ttmem_analysis::explain::Explanation;
 use ttmem_analysis::run_report::FailureReport;
+use ttmem_model::stack::caller;
 
 use super::{chips, hanging, heading, text};
 use crate::output::amount::duration;
@@ -32,8 +33,9 @@ fn draw_one(sheet: &mut Sheet<'_>, failure: &FailureReport) {
         count => format!("{count} times, first "),
     };
     let op = failure.op.as_deref().map(|op| format!(" by {op}")).unwrap_or_default();
+    let caller = caller(&failure.stack).map(|caller| format!(" at {caller}")).unwrap_or_default();
     let when = format!(
-        "{times}after {}{op} on {}, with {} live",
+        "{times}after {}{op}{caller} on {}, with {} live",
         duration(failure.after_us),
         chips(&failure.chips),
         match failure.live_buffers {

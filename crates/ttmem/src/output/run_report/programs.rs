@@ -1,6 +1,7 @@
 //! Programs: L1 by op, refused programs, traces.
 
 use ttmem_analysis::run_report::{OpL1, Programs, Refused, Traces};
+use ttmem_model::stack::caller;
 
 use super::failures::draw_explanation;
 use super::{chips, heading, text};
@@ -120,12 +121,13 @@ fn circumstances(refused: &Refused) -> String {
         count => format!("{count} times, first "),
     };
     let op = refused.op.as_deref().map(|op| format!(" in {op}")).unwrap_or_default();
+    let caller = caller(&refused.stack).map(|caller| format!(" at {caller}")).unwrap_or_default();
     let program = match refused.program {
         0 => String::new(),
         number => format!(", program {number}"),
     };
     let when = duration(refused.after_us);
-    format!("{times}after {when}{op}{program} on {}", chips(&refused.chips))
+    format!("{times}after {when}{op}{caller}{program} on {}", chips(&refused.chips))
 }
 
 /// Draws what captured traces need.

@@ -1,14 +1,16 @@
 //! Peaks, what was held, and the largest buffers.
 
 use ttmem_analysis::run_report::{
-    End, HeldGroup, L1Peak, LargeBuffer, Largest, Moment, Peak, Programs,
+    End, HeldGroup, L1Peak, LargeBuffer, Largest, Moment, Peak, Programs, Stacks,
 };
 use ttmem_model::Kind;
+use ttmem_model::stack::caller;
 
 use super::{chips, heading, text};
 use crate::output::amount::{duration, percent, size};
 use crate::output::bar;
-use crate::output::page::Role;
+use crate::output::line::Line;
+use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
 
 /// Where the first column of every table begins.
@@ -184,6 +186,13 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_sam
         let place =
             if on_same_chips { String::new() } else { format!("{}: ", chips(&group.chips)) };
         line.push(Role::Plain, &format!("{place}{op}"), page.width);
+        if let [first, others @ ..] = group.callers.as_slice() {
+            let more = match others.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            push_caller(&mut line, page, &format!("{}{more}", first.frame));
+        }
         sheet.end(line);
     }
     if groups.len() > MOST_GROUPS {
@@ -242,5 +251,44 @@ fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
         origin => format!("{op} [{origin}]"),
     };
     line.push(Role::Plain, &op, page.width);
+    if let Some(caller) = caller(&buffer.stack) {
+        push_caller(&mut line, page, &caller.to_string());
+    }
     sheet.end(line);
+}
+
+fn push_caller(line: &mut Line<'_>, page: &Page, caller: &str) {
+    line.pad_to(line.columns() + 2);
+    line.push(Role::Quiet, caller, page.width);
+}
+
+/// As many lines of the user's code are listed.
+const MOST_CALLERS: usize = 8;
+
+/// Draws the lines of the user's code that allocated the memory of the peaks.
+pub(super) fn draw_callers(sheet: &mut Sheet<'_>, stacks: &Stacks) {
+    for kind in [Kind::Dram, Kind::L1] {
+        let callers = stacks.callers_at_peak(kind);
+        if callers.is_empty() {
+            continue;
+        }
+        heading(sheet, &format!("{} at the peak by line of Python", kind.label()));
+        let page = sheet.page();
+        for caller in callers.iter().take(MOST_CALLERS) {
+            let mut line = sheet.start();
+            line.push_right(Role::Plain, &size(caller.bytes), KIND_END + 2);
+            line.push_right(Role::Quiet, &format!("×{}", caller.buffers), KIND_END + 9);
+            line.pad_to(KIND_END + 11);
+            line.push(Role::Plain, &caller.frame.to_string(), page.width);
+            sheet.end(line);
+        }
+        if let Some(rest) = callers.get(MOST_CALLERS..).filter(|rest| !rest.is_empty()) {
+            let bytes = rest.iter().fold(0, |sum: u64, one| sum.saturating_add(one.bytes));
+            let mut line = sheet.start();
+            line.push_right(Role::Quiet, &size(bytes), KIND_END + 2);
+            line.pad_to(KIND_END + 11);
+            line.push(Role::Quiet, &format!("{} lines more", rest.len()), page.width);
+            sheet.end(line);
+        }
+    }
 }

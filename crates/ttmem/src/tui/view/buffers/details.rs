@@ -73,6 +73,9 @@ fn lines(
         _ => "",
     };
     lines.push(("op", format!("{}{quality}", buffer.op.as_deref().unwrap_or(dash))));
+    if let Some(caller) = buffer.caller() {
+        lines.push(("called at", caller.to_string()));
+    }
     let thread = buffer.thread.map_or(dash.to_owned(), |thread| thread.to_string());
     lines.push(("thread", thread));
     let now = app.buffers.list().map_or(Timestamp(0), |list| list.time_us);
