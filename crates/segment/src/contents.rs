@@ -396,7 +396,7 @@ pub struct Event {
     /// The current op.
     pub op: Option<Op>,
     /// The calls that led to the allocation that it is about, if they are known.
-    pub(crate) stack: Option<Arc<Stack>>,
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// An allocation that TT-Metal refused.
@@ -433,7 +433,7 @@ pub struct Failure {
     /// The current op.
     pub op: Option<Op>,
     /// The calls that led to it, if they are known.
-    pub(crate) stack: Option<Arc<Stack>>,
+    pub stack: Option<Arc<Stack>>,
 }
 
 impl Failure {

@@ -224,7 +224,7 @@ pub struct Refusal {
     /// Sequence number of the newest event at that moment.
     pub event: u64,
     /// The calls that led to it, if they are known.
-    pub(crate) stack: Option<Arc<Stack>>,
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// All that a segment says of programs.
