@@ -15,7 +15,7 @@ pub(crate) use cores::L1Moment;
 /// The style of the page.
 const STYLE: &str = include_str!("html/page.css");
 /// The parts of its script, which see each other's names.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("html/plot.js"),
     include_str!("html/memory.js"),
     include_str!("html/timeline.js"),
