@@ -18,7 +18,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ttmem_analysis::run_report::{ProcessReport, RunReport};
+use ttmem_analysis::run_report::{ProcessReport, RunReport, Uncounted};
 use ttmem_model::facts::Facts;
 use ttmem_root::Root;
 use ttmem_sources::Collector;
@@ -57,13 +57,15 @@ pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let Observed { uncounted: uncounted_processes, found: contained, .. } =
         observed.unwrap_or_default();
     found.extend(contained);
+    let duration_us = u64::try_from(began.elapsed().as_micros()).ok();
+    let counted = report_of(&found, args);
     let report = RunReport {
         command: shown(&args.command),
         exit_code: Some(code),
-        duration_us: u64::try_from(began.elapsed().as_micros()).ok(),
+        duration_us,
         host_memory,
-        uncounted: uncounted_processes,
-        ..report_of(&found, args)
+        uncounted: without_counted(uncounted_processes, &counted),
+        ..counted
     };
     let written = write_report(args, &report, page);
     clean(&found, args.keep);
@@ -85,6 +87,12 @@ pub(super) fn finish(code: i32, outcome: Result<(), Error>) -> Result<ExitCode, 
             Ok(ExitCode::from(code))
         }
     }
+}
+
+/// The processes that have no segment in the report: one may have been seen before it had one, or after it removed it.
+fn without_counted(mut uncounted: Vec<Uncounted>, report: &RunReport) -> Vec<Uncounted> {
+    uncounted.retain(|seen| report.processes.iter().all(|process| process.pid != seen.pid));
+    uncounted
 }
 
 fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
@@ -183,5 +191,22 @@ pub(super) fn say(message: &str) {
     // There is nowhere left to say that standard error is closed.
     match writeln!(error, "ttmem: {message}") {
         Ok(()) | Err(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_fake::segment::Segment as Fake;
+    use ttmem_segment::Reader;
+
+    use super::*;
+
+    #[test]
+    fn a_process_with_a_segment_is_counted() {
+        let segment = Reader::parse(&Fake::wormhole(7, 70, 5).image()).unwrap();
+        let report = RunReport::new(vec![ProcessReport::of(&segment, false)]);
+        let seen = |pid| Uncounted { pid, name: "python3".to_owned(), reason: "a copy".to_owned() };
+        let left = without_counted(vec![seen(7), seen(8)], &report);
+        assert_eq!(left.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [8]);
     }
 }
