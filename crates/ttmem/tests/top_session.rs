@@ -292,7 +292,7 @@ fn a_tick_in_which_nothing_changed_writes_nothing() {
     let host = terminal.folder.path().join("host");
     Host::galaxy().into_tree().write_to(&host).unwrap();
     terminal.top(&format!("--root {} --interval 100ms --view telemetry", host.display()));
-    terminal.wait_for("worker cores");
+    terminal.wait_for("HEARTBEAT");
     // The first rates appear with the second sample.
     sleep(Duration::from_millis(1_500));
     let written = terminal.pipe();
