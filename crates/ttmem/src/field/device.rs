@@ -2,15 +2,18 @@
 
 use std::sync::OnceLock;
 
-use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, PcieLink, RegionLink, Snapshot};
+use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_model::{Metric, MissingReason, Quality, Reading};
 
+use self::link::{id_source, joined_by, pcie, region};
 use super::Field;
 use super::cell::{Cell, Number};
 use super::figure::Figure;
 use super::metric::{Sample, otel as o, prometheus as p};
 use super::telemetry;
 use crate::output::amount;
+
+mod link;
 
 /// A field of a chip.
 pub(crate) type DeviceField = Field<DeviceRead>;
@@ -468,39 +471,3 @@ fn upstream(reading: Option<&Reading<u64>>) -> Cell<'_> {
 
 /// Returns the reason that the upstream region's figure is missing.
 pub(super) const NO_BETTER_SOURCE: &str = "no better source is in use";
-
-fn id_source(source: IdSource) -> &'static str {
-    match source {
-        IdSource::Driver => "driver",
-        IdSource::Region => "region",
-        IdSource::Agent => "agent",
-        IdSource::Serial => "serial",
-        IdSource::Gateway => "gateway",
-        IdSource::Bdf => "bdf",
-        IdSource::Simulator => "simulator",
-        IdSource::Capture => "capture",
-    }
-}
-
-fn joined_by(rule: JoinedBy) -> &'static str {
-    match rule {
-        JoinedBy::AsicId => "asic-id",
-        JoinedBy::Serial => "serial",
-        JoinedBy::SerialAndLocation => "serial-and-location",
-        JoinedBy::Owner => "owner",
-        JoinedBy::Gateway => "gateway",
-        JoinedBy::Unmatched => "unmatched",
-    }
-}
-
-fn region<'a>(chip: &'a Chip, read: impl FnOnce(&'a RegionLink) -> Cell<'a>) -> Cell<'a> {
-    chip.region
-        .as_ref()
-        .map_or(Cell::Blank(MissingReason::NoSource, "no memory region belongs to the chip"), read)
-}
-
-fn pcie<'a>(chip: &'a Chip, read: impl FnOnce(&'a PcieLink) -> Cell<'a>) -> Cell<'a> {
-    chip.pcie
-        .as_ref()
-        .map_or(Cell::Blank(MissingReason::Unsupported, "the chip has no PCIe function"), read)
-}
