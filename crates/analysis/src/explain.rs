@@ -1,8 +1,8 @@
 //! `ttmem explain`: the meaning of memory messages and memory reports, and what to change.
 //!
 //! [`explain`] finds the memory messages of TT-Metal, its ops, its driver and its compilers in a log or a pasted line. An
-//! [`Explanation`] has the cause, the missing bytes, the cores, and what to change. With a [`LiveMap`] ([`explain_with`])
-//! it names the buffers that block an allocation. [`report`] reads the CSV files that `ttnn.dump_device_memory_state`
+//! [`Explanation`] has the cause, the missing bytes, the cores, and what to change. With a [`LiveMap`] it names the buffers
+//! that block an allocation. [`report`] reads the CSV files that `ttnn.dump_device_memory_state`
 //! writes. [`Findings`] is all of it, as the command prints it.
 //!
 //! A log is searched for the words of `anchor` first, and only what surrounds them is examined: its size does not
