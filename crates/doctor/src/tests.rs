@@ -266,5 +266,5 @@ fn segments_that_may_not_be_read_are_one_line() {
     let [one] = &denied(1)[..] else { panic!() };
     assert!(one.ends_with("cannot be read"), "{one}");
     let [three] = &denied(3)[..] else { panic!() };
-    assert!(three.ends_with("cannot be read, nor can 2 more"), "{three}");
+    assert!(three.ends_with("and 2 more belong to another user and cannot be read"), "{three}");
 }

@@ -42,13 +42,18 @@ fn host(name: &str, runs: bool) -> Collector {
     let (pid, start) = (header.pid, header.start_ticks);
     let now = Timestamp(header.real_time / 1000 + 10_000_000);
     tree.put(format!("/dev/shm/ttmem-{pid}-{start}"), Entry::file(image));
-    if runs {
+    let mut process = |pid: u32, name: &str, start: u64| {
         let fields = "0 0 0 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0";
         tree.put_line(
             format!("/proc/{pid}/stat"),
-            format!("{pid} (python) S {fields} {start} 0 0"),
+            format!("{pid} ({name}) S {fields} {start} 0 0"),
         );
-        tree.put_line(format!("/proc/{pid}/comm"), "python");
+        tree.put_line(format!("/proc/{pid}/comm"), name);
+    };
+    // Where procfs shows no process at all, nothing can be said of the others.
+    process(1, "init", 1);
+    if runs {
+        process(pid, "python", start);
     }
     Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(now))
 }
