@@ -35,7 +35,7 @@ pub struct MomentFacts {
 }
 
 impl Moment {
-    /// The tokens must be one whole value, as [`check`] says.
+    /// The tokens must be one whole value, as `check` says.
     pub fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
         Self { time, tokens, dictionary, facts: None }
     }

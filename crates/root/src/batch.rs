@@ -1,7 +1,7 @@
 //! Batches of short files, and the frames that carry them to a reader process and back.
 //!
 //! A frame is a little-endian `u32` length and that many bytes. A batch of requests is one frame; its answer is one frame
-//! for each folder, in the order of [`steps`].
+//! for each folder, in the order of `steps`.
 
 use rustix::io::Errno;
 use ttmem_model::Timestamp;

@@ -5,7 +5,7 @@
 //! processes: this program, started again as [`serve`]. A reader that is late keeps its one request, is not waited for,
 //! and ends when the kernel lets go of it and its input is closed. Until then no other reader gets the same request.
 //!
-//! One reader reads everything while all is well. If it makes no progress for [`GRACE`], it keeps the request that it works
+//! One reader reads everything while all is well. If it makes no progress for `GRACE`, it keeps the request that it works
 //! on, and more are started for the rest, as many as are stuck.
 
 mod job;

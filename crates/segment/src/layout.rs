@@ -227,7 +227,7 @@ pub mod identity {
     pub const WORDS: usize = CHECKSUM + 1;
 }
 
-/// Words of an entry of [`Section::Allocators`]. Words 0 to 7 are those of [`super::super::owner::AllocatorHead`].
+/// Words of an entry of [`Section::Allocators`]. Words 0 to 7 are those of `AllocatorHead`.
 pub mod allocator {
     /// Serial number, from 1. Zero: the entry is not used.
     pub const SERIAL: usize = 0;

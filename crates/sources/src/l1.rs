@@ -2,8 +2,8 @@
 //!
 //! - [`Layout`]: where each field is, for the release of TT-Metal that wrote it.
 //! - [`Reader`]: asks a port for as little as it takes and gives [`ttmem_model::l1::Core`]s.
-//! - [`dwarf`]: a layout from the firmware's own debug information.
-//! - [`names`]: the names of kernels, from Inspector's `kernels.yaml`.
+//! - `dwarf`: a layout from the firmware's own debug information.
+//! - `names`: the names of kernels, from Inspector's `kernels.yaml`.
 //!
 //! Every byte comes from a device that others write to while it is read. What cannot be true makes the core torn.
 

@@ -4,9 +4,9 @@
 //! releases say; `scripts/generate_l1_layouts.py` writes it from `scripts/l1_layouts.json`. A layout is chosen in
 //! one of three ways, and its label says which:
 //!
-//! - [`Layout::of_core`]: the position of the magic number in `core_info`, cross-checked with the rest of it;
+//! - `Layout::of_core`: the position of the magic number in `core_info`, cross-checked with the rest of it;
 //! - [`Layout::of_release`]: the name of a release, for those before 0.66, which have no magic number;
-//! - [`super::dwarf::layout`]: the debug information of the firmware that the owner loaded.
+//! - `dwarf::layout`: the debug information of the firmware that the owner loaded.
 //!
 //! What fits none of them is refused. Reading a mailbox by the wrong layout gives numbers that look right.
 

@@ -76,7 +76,7 @@ impl RegionError {
     }
 }
 
-/// Reads the bytes of a region. More than [`SIZE`] do no harm.
+/// Reads the bytes of a region. More than `SIZE` do no harm.
 ///
 /// # Errors
 /// If they are not the bytes of a region of version 2, 3 or 4 that is set up.
