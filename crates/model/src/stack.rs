@@ -83,7 +83,7 @@ mod tests {
         // A user's own package of that name, and a checkout of TT-Metal.
         let user = frame("f", "/home/user/ttnn/model.py", Some(1));
         assert_eq!(
-            caller(&[frame("g", "/work/tt-metal/ttnn/ttnn/op.py", None), user.clone()]),
+            caller(&[frame("g", "/src/tt-metal/ttnn/ttnn/op.py", None), user.clone()]),
             Some(&user)
         );
     }
