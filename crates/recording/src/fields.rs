@@ -7,11 +7,11 @@ use std::cell::Cell;
 
 use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
+use super::access::{List, Map};
 use super::dictionary::Dictionary;
 use super::error::Damage;
 use super::moment::elements;
@@ -134,7 +134,7 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
         let Value::Map(shape) = self.next()?.value() else {
             return Err(Error::custom("a map is needed"));
         };
-        visitor.visit_map(Map { node: self, keys: self.dictionary.shape(shape).iter() })
+        visitor.visit_map(Map::new(self, self.dictionary, shape))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -158,45 +158,6 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct tuple_struct identifier ignored_any
-    }
-}
-
-struct List<'de, 'a> {
-    node: Node<'de, 'a>,
-    left: usize,
-}
-
-impl<'de> SeqAccess<'de> for &mut List<'de, '_> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        seed.deserialize(self.node).map(Some)
-    }
-}
-
-struct Map<'de, 'a> {
-    node: Node<'de, 'a>,
-    keys: std::slice::Iter<'de, u32>,
-}
-
-impl<'de> MapAccess<'de> for Map<'de, '_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
-        let Some(key) = self.keys.next() else { return Ok(None) };
-        seed.deserialize(BorrowedStrDeserializer::new(self.node.string(*key))).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(self.node)
     }
 }
 

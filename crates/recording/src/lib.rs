@@ -9,6 +9,7 @@
 //! - A moment comes back byte for byte, with fields that this version does not know, and with the facts that it was
 //!   merged from where they are recorded.
 
+mod access;
 mod account;
 mod attachment;
 mod block;

@@ -3,11 +3,10 @@
 use std::cell::Cell;
 
 use serde::de::value::{BorrowedStrDeserializer, Error};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::access::{List, Map};
 use super::dictionary::Dictionary;
 use super::token::{Token, Value, decimal_value, power};
 
@@ -83,10 +82,10 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
                 visit_float(decimal_value(mantissa, digits), visitor)
             }
             Value::String(number) => visitor.visit_borrowed_str(self.string(number)),
-            Value::List(elements) => visitor.visit_seq(List { node: self, left: elements }),
-            Value::Map(shape) => {
-                visitor.visit_map(Map { node: self, keys: self.dictionary.shape(shape).iter() })
+            Value::List(elements) => {
+                visitor.visit_seq(&mut List { node: self, left: elements as usize })
             }
+            Value::Map(shape) => visitor.visit_map(Map::new(self, self.dictionary, shape)),
         }
     }
 
@@ -122,45 +121,6 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-struct List<'de, 'a> {
-    node: Node<'de, 'a>,
-    left: u32,
-}
-
-impl<'de> SeqAccess<'de> for List<'de, '_> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        seed.deserialize(self.node).map(Some)
-    }
-}
-
-struct Map<'de, 'a> {
-    node: Node<'de, 'a>,
-    keys: std::slice::Iter<'de, u32>,
-}
-
-impl<'de> MapAccess<'de> for Map<'de, '_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
-        let Some(key) = self.keys.next() else { return Ok(None) };
-        seed.deserialize(BorrowedStrDeserializer::new(self.node.string(*key))).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(self.node)
     }
 }
 
