@@ -79,7 +79,10 @@ class Workload:
         return self.keep(tensor)
 
     def keep(self, tensor):
-        told, computed = tensor.buffer_num_pages() * tensor.buffer_page_size(), requested_bytes(tensor)
+        computed = requested_bytes(tensor)
+        # Before 0.68 ttnn does not tell.
+        is_told = hasattr(tensor, "buffer_num_pages")
+        told = tensor.buffer_num_pages() * tensor.buffer_page_size() if is_told else computed
         if told != computed:
             raise SystemExit(f"workload: {tensor.shape} takes {told} bytes by TT-Metal's count, {computed} by this one's")
         self.tensors.append((tensor.memory_config().buffer_type.name, tensor))
