@@ -9,12 +9,7 @@
 source "$(dirname -- "$0")/lib.sh"
 
 mock_machine p150
-if [[ -n ${JAX_PYTHON:-} ]]; then
-    python=$JAX_PYTHON
-else
-    new_environment jax 3.12
-    install jax-tt-plugin==0.1.3 jax==0.12.0.1 jaxlib==0.12.0.1
-fi
+install_jax
 seen=$(run_python <<'PYTHON'
 import os
 report = os.fdopen(os.dup(1), "w")

@@ -68,6 +68,16 @@ COMPILER
     chmod +x -- "$compiler"
 }
 
+# Sets `python` to one that imports JAX with the plugin for Tenstorrent: $JAX_PYTHON, or that of a new environment.
+install_jax() {
+    if [[ -n ${JAX_PYTHON:-} ]]; then
+        python=$JAX_PYTHON
+        return
+    fi
+    new_environment jax 3.12
+    install jax-tt-plugin==0.1.3 jax==0.12.0.1 jaxlib==0.12.0.1
+}
+
 # mock_machine n150|n300|p150: TT-Metal opens mock devices of this board.
 mock_machine() {
     local arch=wormhole_b0 rows harvesting
