@@ -36,6 +36,18 @@ uint64_t ttmem_memory_allocated(int32_t chip, int32_t kind);
  * (a mesh's and a sub-device's), it is the sum of their peaks, which need not have been at the same time. */
 uint64_t ttmem_max_memory_allocated(int32_t chip, int32_t kind);
 
+/* The most L1 that was in use on a chip at a time, in bytes of all its cores, since the start or the last reset: tensors,
+ * and at a dispatch also the circular buffers, dataflow buffers, scratchpads and kernel text of the program. A circular
+ * buffer that is the memory of a tensor counts once. With TTMEM_ALL_CHIPS the most of any chip. Version 2.
+ *
+ * After a reset it may be too high, never too low, if more programs were dispatched since than the segment's ring holds,
+ * or if a trace was replayed: then the tensors of the fullest dispatch of each program count. Programs that the agent could
+ * not record are not in it. */
+uint64_t ttmem_max_l1_allocated(int32_t chip);
+
+/* The same on the core with most of it, which is also a bank. Reserved memory is not in it. Version 2. */
+uint64_t ttmem_max_l1_per_core(int32_t chip);
+
 /* Number of live buffers. */
 uint64_t ttmem_buffer_count(int32_t chip, int32_t kind);
 

@@ -89,6 +89,24 @@ def test_sums_are_equal_to_those_of_ttnn():
         more = tensor(2048, ttnn.L1_MEMORY_CONFIG)
         assert ttmem.l1_headroom() == before - 64 * 1024
         path = ttmem.segment_path()
+        # L1 with programs is what the report of the whole run has.
+        ttnn.matmul(tensor(512), tensor(1024))
+        room = ttmem.l1_headroom(device)
+        assert room < before - 64 * 1024, "the circular buffers of the matmul are in between"
+        programs = ttmem._command.run_json("report", path, "--json")["processes"][0]["programs"]
+        peak = programs["peaks"][0]
+        assert ttmem.max_l1_allocated(device) == ttmem.max_l1_allocated() == peak["bytes"] > peak["circular_buffers"] > 0
+        matmul = next(op for op in programs["ops"] if op["op"] == "ttnn.matmul")
+        core = matmul["circular_buffers"] + matmul["kernel_text"] + matmul["tensors"]
+        assert ttmem.max_l1_allocated(device, per_core=True) == core
+        assert room == matmul["headroom"]
+        stats = ttmem.memory_stats()["l1"]
+        assert (stats["peak_with_programs"], stats["peak_per_core"]) == (peak["bytes"], core)
+        ttmem.reset_peak_memory_stats()
+        assert ttmem.max_l1_allocated(device) == ttmem.memory_allocated(device, "l1")
+        ttnn.add(kept[0], kept[0])
+        add = ttmem.max_l1_allocated(device, per_core=True)
+        assert core > add > ttmem.memory_allocated(device, "l1") / 64
         assert os.path.exists(path)
         import atexit
         atexit.unregister(ttmem._agent._remove_segment)

@@ -38,6 +38,10 @@ def test_over_bank(device):
 def test_within(device):
     tensor(device, 1024, ttnn.L1_MEMORY_CONFIG)
 
+@pytest.mark.limit_device_memory("l1=64KiB/bank")
+def test_program(device):
+    ttnn.matmul(tensor(device, 512), tensor(device, 1024))
+
 @pytest.mark.limit_device_leaks
 def test_leak(device):
     KEPT.append(ttnn.add(tensor(device, 64), tensor(device, 64)))
@@ -96,10 +100,13 @@ def test_peaks_limits_and_leaks(pytester, options):
     lines = result.stdout.str()
     assert "held 2.02 MiB of dram; the limit is 1.00 MiB" in lines
     assert "held 32.00 KiB of l1 in a bank; the limit is 10.00 KiB" in lines
-    result.assert_outcomes(passed=3, failed=2, errors=1)
+    assert "of l1 in a bank; the limit is 64.00 KiB" in lines, "circular buffers count"
+    assert "largest peaks of l1 with programs" in lines
+    result.assert_outcomes(passed=3, failed=3, errors=1)
     assert "1 tensors of 144.00 KiB are still live" in lines
     result.stdout.fnmatch_lines(["*2.02 MiB  *::test_large"])
     assert 'name="ttmem.dram.peak_bytes" value="2113536"' in (pytester.path / "junit.xml").read_text()
+    assert 'name="ttmem.l1_with_programs.peak_bytes"' in (pytester.path / "junit.xml").read_text()
     reports = list((pytester.path / "reports").glob("*.html"))
     assert len(reports) >= (5 if "--forked" in options else 1)
 

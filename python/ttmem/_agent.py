@@ -13,7 +13,7 @@ from typing import Any
 from . import _command
 
 #: The first release of the C interface that has every function used here.
-_ABI = 1
+_ABI = 2
 
 #: What to do where the agent is not loaded. Every error about a missing agent ends with it.
 REMEDY = "call ttmem.start() before `import ttnn`, or start the program with `ttmem run -- python ...`"
@@ -34,6 +34,10 @@ def _functions() -> ctypes.CDLL | None:
     for name in ("memory_allocated", "max_memory_allocated", "buffer_count", "memory_capacity"):
         function = getattr(library, "ttmem_" + name)
         function.argtypes = [ctypes.c_int32, ctypes.c_int32]
+        function.restype = ctypes.c_uint64
+    for name in ("max_l1_allocated", "max_l1_per_core"):
+        function = getattr(library, "ttmem_" + name)
+        function.argtypes = [ctypes.c_int32]
         function.restype = ctypes.c_uint64
     library.ttmem_reset_peak.argtypes = [ctypes.c_int32]
     library.ttmem_reset_peak.restype = None

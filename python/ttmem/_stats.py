@@ -18,13 +18,18 @@ _WAIT_SECONDS = 0.1
 _NAMING_US = 1_000_000
 
 
-class KindStats(TypedDict):
-    """The figures of one kind of memory, in bytes but for `buffers`."""
-
+class _Stats(TypedDict):
     allocated: int
     peak: int
     capacity: int | None
     buffers: int
+
+
+class KindStats(_Stats, total=False):
+    """The figures of one kind of memory, in bytes but for `buffers`. Of L1 also the peaks with programs (`max_l1_allocated`)."""
+
+    peak_with_programs: int
+    peak_per_core: int
 
 
 class Buffer(TypedDict, total=False):
@@ -82,7 +87,7 @@ def memory_capacity(device: Any = None, kind: object = "dram") -> int | None:
 
 def memory_stats(device: Any = None) -> dict[str, KindStats]:
     """Returns the figures of every kind."""
-    return {
+    stats: dict[str, KindStats] = {
         kind: {
             "allocated": memory_allocated(device, kind),
             "peak": max_memory_allocated(device, kind),
@@ -91,6 +96,9 @@ def memory_stats(device: Any = None) -> dict[str, KindStats]:
         }
         for kind in KINDS
     }
+    stats["l1"]["peak_with_programs"] = max_l1_allocated(device)
+    stats["l1"]["peak_per_core"] = max_l1_allocated(device, per_core=True)
+    return stats
 
 
 def memory_summary(device: Any = None) -> str:
@@ -104,6 +112,8 @@ def memory_summary(device: Any = None) -> str:
         sizes = [stats["allocated"], stats["peak"], stats["capacity"]]
         columns = "".join(f"{readable(size):>14}" for size in sizes)
         lines.append(f"{kind:<10}{columns}{stats['buffers']:>10}")
+        if "peak_with_programs" in stats:
+            lines.append(f"{'  programs':<24}{readable(stats['peak_with_programs']):>14}")
     return "\n".join(lines)
 
 
@@ -123,46 +133,52 @@ def buffers(device: Any = None, kind: object = None) -> list[Buffer]:
     return sorted(found, key=lambda b: -b["bytes"])
 
 
-def l1_headroom(device: Any = None) -> int | None:
-    """Returns the bytes of a core's L1 that circular buffers can have: those below the lowest L1 buffer.
+def max_l1_allocated(device: Any = None, *, per_core: bool = False) -> int:
+    """Returns the most L1 in use at a time since the start, or since `reset_peak_memory_stats`, programs included.
 
-    Of several chips the least. None before a device is open, or while the allocator's figures are not known. A program whose
-    circular buffers need more makes TT-Metal fail with "circular buffers clash with L1 buffers".
+    At a dispatch that is the tensors in L1 and what the program has beside them: circular buffers, scratchpads and kernel text. A
+    circular buffer that is the memory of a tensor counts once. Bytes are those of all cores of a chip, added up over the chips;
+    with `per_core` those of the fullest core, which is also a bank.
+
+    After a reset it may be too high, never too low, if a trace was replayed or very many programs ran since.
     """
+    agent = _agent.require()
+    chips = tuple(_agent.devices()) if device is None else _chips(device)
+    if per_core:
+        return max((int(agent.ttmem_max_l1_per_core(chip)) for chip in chips), default=0)
+    return sum(int(agent.ttmem_max_l1_allocated(chip)) for chip in chips)
+
+
+def l1_headroom(device: Any = None) -> int | None:
+    """Returns the bytes of L1 between what the programs have that ran last and the lowest L1 buffer, on the fullest core.
+
+    A tensor in L1 that needs more in a core makes TT-Metal refuse the next run of such a program: "circular buffers clash with L1
+    buffers". Negative if they overlap already. Of several chips the least. None before a device is open, while the allocator's
+    figures are not known, or if another process may have run programs on the chip.
+    """
+    chips = None if device is None else _chips(device)
+    if _agent.segment_path() is None:
+        return None
     for _attempt in range(_ATTEMPTS):
-        listing = own_listing()
-        if listing is None:
-            return None
-        rows = _l1_rows(listing, device)
-        # The allocator's own figures are up to 100 ms old; then they do not add up with the live buffers.
-        if rows and all(row["used_per_bank"] + (row["free_per_bank"] or 0) == row["allocatable_per_bank"] for row in rows):
-            rooms = [_open_end(row) for row in rows]
-            return None if None in rooms else min(room for room in rooms if room is not None)
-        time.sleep(_WAIT_SECONDS)
+        try:
+            report = _command.run_json("l1", "--source", "agent", "--json")
+        except _command.CommandError:
+            # The agent asks the allocator up to 100 ms after a device was opened.
+            time.sleep(_WAIT_SECONDS)
+            continue
+        rooms = [core["headroom_bytes"] for chip in _own(report["chips"], chips) for core in chip["cores"]]
+        return None if not rooms or None in rooms else min(rooms)
     return None
 
 
-def _l1_rows(listing: dict[str, Any], device: Any) -> list[dict[str, Any]]:
-    """What the allocators of a device, or all of them, have of L1."""
-    allocators = None if device is None else _allocators_of(listing, _chips(device))
-    return [
-        row
-        for allocator in listing["allocators"]
-        if allocators is None or allocator["number"] in allocators
-        for row in allocator["kinds"]
-        if row["kind"] == "l1"
-    ]
-
-
-def _open_end(row: dict[str, Any]) -> int | None:
-    """The free bytes at the low end of L1, where circular buffers grow from."""
-    if row["used_per_bank"] == 0:
-        free: int | None = row["free_per_bank"]
-        return free
-    bank = row["bank"]
-    if bank is None:
-        return None
-    return next((int(gap["bytes"]) for gap in bank["free"] if gap["address"] == bank["start"]), 0)
+def _own(reported: list[dict[str, Any]], chips: Iterable[int] | None) -> list[dict[str, Any]]:
+    """The chips of a report that are these of TT-Metal's, or any of this process."""
+    unique = _agent.devices()
+    wanted = {identity for chip, identity in unique.items() if chips is None or chip in chips}
+    if wanted == {None}:
+        # This release does not tell the chip's id: the only chip it must be.
+        return reported if len(unique) == len(reported) == 1 else []
+    return [chip for chip in reported if chip["id"] is not None and int(chip["id"], 0) in wanted]
 
 
 def snapshot() -> dict[str, Any]:
@@ -190,7 +206,7 @@ def _allocators_of(listing: dict[str, Any], chips: Iterable[int]) -> list[int]:
     return [
         allocator["number"]
         for allocator in listing["allocators"]
-        if any(int(chip["id"], 0) in wanted for chip in allocator["chips"])
+        if any(chip["id"] and int(chip["id"], 0) in wanted for chip in allocator["chips"])
     ]
 
 

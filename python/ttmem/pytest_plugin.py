@@ -23,6 +23,8 @@ from ._stats import KINDS, readable
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS.update({unit + ending: 1024 ** (1 + "kmgt".index(unit)) for unit in "kmgt" for ending in ("", "ib")})
 _LARGEST = 10
+#: L1 with what programs have beside tensors.
+_PROGRAMS = "l1_with_programs"
 _PROPERTY = re.compile(r"ttmem\.(\w+)\.peak_bytes$")
 
 
@@ -140,6 +142,7 @@ class _Plugin:
             try:
                 for kind in KINDS:
                     item.user_properties.append((f"ttmem.{kind}.peak_bytes", _stats.max_memory_allocated(kind=kind)))
+                item.user_properties.append((f"ttmem.{_PROGRAMS}.peak_bytes", _stats.max_l1_allocated()))
                 return
             except _agent.AgentError as error:
                 self.reason = str(error)
@@ -157,7 +160,8 @@ class _Plugin:
         peaks: dict[str, Any] = dict(item.user_properties)
         messages = []
         for kind, limit, per_bank in limits:
-            peak = _peak_per_bank(kind) if per_bank else int(peaks[f"ttmem.{kind}.peak_bytes"])
+            measured = _PROGRAMS if kind == "l1" else kind
+            peak = _peak_per_bank(kind) if per_bank else int(peaks[f"ttmem.{measured}.peak_bytes"])
             if peak is None:
                 messages.append(f"the limit of {kind} was not checked: the number of banks is not known")
             elif peak > limit:
@@ -238,10 +242,10 @@ class _Plugin:
         terminalreporter.section("device memory (ttmem)")
         for reason in sorted(self.unmeasured):
             terminalreporter.line(f"not measured: {reason}")
-        for kind in KINDS:
+        for kind in (*KINDS, _PROGRAMS):
             rows = sorted(((peaks[kind], name) for name, peaks in self.peaks.items() if peaks.get(kind)), reverse=True)
             if rows:
-                terminalreporter.line(f"largest peaks of {kind}, {len(rows)} of {len(self.peaks)} tests used it:")
+                terminalreporter.line(f"largest peaks of {kind.replace('_with_', ' with ')}, {len(rows)} of {len(self.peaks)} tests used it:")
             for size, name in rows[:_LARGEST]:
                 terminalreporter.line(f"  {readable(size):>12}  {name}")
         new = set(self.peaks) - set(self.baseline)
@@ -252,8 +256,11 @@ class _Plugin:
 def _peak_per_bank(kind: str) -> int | None:
     """The highest peak of a kind in one bank of any chip, or None where the number of banks is not known.
 
-    The agent asks the allocators for their banks up to 100 ms after a device was opened.
+    The agent asks the allocators for their banks up to 100 ms after a device was opened. A bank of L1 is a core: what programs
+    have there counts too.
     """
+    if kind == "l1":
+        return _stats.max_l1_allocated(per_core=True)
     for _attempt in range(5):
         listing = _stats.own_listing()
         if listing is None:
@@ -273,7 +280,8 @@ def _peak_in(listing: dict[str, Any], kind: str) -> int | None:
             (
                 row["banks"] or 0
                 for allocator in listing["allocators"]
-                if any(int(c["id"], 0) == identity for c in allocator["chips"]) or len(unique) == 1
+                if any(c["id"] and int(c["id"], 0) == identity for c in allocator["chips"])
+                or len(unique) == 1
                 for row in allocator["kinds"]
                 if row["kind"] == kind
             ),

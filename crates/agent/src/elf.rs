@@ -8,10 +8,16 @@ use std::path::Path;
 /// Sections longer than this are not read.
 const MAX_SECTION_BYTES: u64 = 256 << 20;
 
+// From the ELF specification, as `elf.h` has them.
+/// Section of symbols (`SHT_SYMTAB`).
 const SYMBOL_TABLE: u32 = 2;
+/// Section of notes (`SHT_NOTE`).
 const NOTE: u32 = 7;
+/// Symbol of a function (`STT_FUNC`).
 const FUNCTION: u8 = 2;
+/// Bytes of a symbol (`Elf64_Sym`).
 const SYMBOL_BYTES: usize = 24;
+/// Note with a build id (`NT_GNU_BUILD_ID`).
 const BUILD_ID_NOTE: u32 = 3;
 
 /// A section as its header describes it.

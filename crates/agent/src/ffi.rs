@@ -13,6 +13,7 @@
 mod boxed;
 mod c_api;
 mod cxx;
+mod exit;
 mod fork;
 mod handlers;
 mod hooks;
@@ -25,6 +26,7 @@ mod program_api;
 mod python;
 mod symbols;
 mod system;
+mod tensor_api;
 mod thread;
 mod tls;
 mod tt_metal;

@@ -20,6 +20,8 @@ pub(crate) struct Handover {
     pub(crate) loads: Cell<u64>,
     /// Announcements that are not counted yet.
     pub(crate) new_announced: Cell<u64>,
+    /// Of the program whose offsets are being computed: where it ends in the kernel configuration ring, below the core type.
+    pub(crate) config: Cell<u64>,
     /// Programs that were compiled or checked since the workload came.
     pub(crate) compiled: List,
     /// Program objects that an op announced.
@@ -37,6 +39,7 @@ impl Handover {
             placing: Cell::new(0),
             loads: Cell::new(0),
             new_announced: Cell::new(0),
+            config: Cell::new(0),
             compiled: List::new(),
             announced: List::new(),
         }

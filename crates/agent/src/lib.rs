@@ -34,6 +34,7 @@ mod query;
 mod recorder;
 mod refresh;
 mod registry;
+mod shapes;
 mod sole;
 mod stacks;
 mod symbols;

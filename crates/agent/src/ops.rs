@@ -14,6 +14,7 @@ use ttmem_segment::Origin;
 use crate::ffi::with_thread_state;
 use crate::handover::Handover;
 use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
+use crate::recorder::Allocated;
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
 const CONTEXTS: usize = 16;
@@ -43,6 +44,8 @@ pub(crate) struct ThreadState {
     pub(crate) trace_bytes: Cell<u64>,
     /// Programs that this thread hands over.
     pub(crate) handover: Handover,
+    /// The newest allocation of this thread, until its tensor is made.
+    pub(crate) allocated: Cell<Allocated>,
 }
 
 /// A function that is or was on the stack.
@@ -78,6 +81,7 @@ impl ThreadState {
             thread: Cell::new((0, 0)),
             trace_bytes: Cell::new(0),
             handover: Handover::new(),
+            allocated: Cell::new(Allocated::NONE),
         }
     }
 
@@ -111,6 +115,7 @@ impl ThreadState {
         }
         self.op.set(Frame::NONE);
         self.wrapper.set(Frame::NONE);
+        self.allocated.set(Allocated::NONE);
     }
 
     /// The name of the current op, for a call from this place on the stack; 0 if it is not known.

@@ -7,12 +7,13 @@
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 use ttmem_segment::layout::{ALLOCATORS, SECTIONS, Section, TRACES};
 
 use crate::ffi::Boxed;
 use crate::programs::ProgramTable;
 use crate::sole::Sole;
+use crate::stacks::Operations;
 
 /// Meshes known at a time.
 pub(crate) const MESHES: usize = 64;
@@ -69,6 +70,8 @@ pub(crate) struct Process {
     pub(crate) dispatches_first: AtomicUsize,
     /// See `dispatches_first`.
     pub(crate) dispatches_mask: AtomicUsize,
+    /// Sequence number of the newest dispatch at the last reset of peaks.
+    pub(crate) l1_since: AtomicU64,
     /// The mesh whose dispatches a trace captures now; 0 for none.
     pub(crate) capturing: AtomicU64,
     /// Traces that are captured and not released.
@@ -114,6 +117,8 @@ pub(crate) struct Process {
     pub(crate) programs: ProgramTable,
     /// Held while placements, footprints or traces change.
     pub(crate) programs_lock: SpinLock,
+    /// Sizes of the kernel configuration rings.
+    pub(crate) rings: Rings,
     /// Serial number of the trace that captures now.
     pub(crate) capture: AtomicU64,
     /// The capture so far: footprints in the order of their last dispatch, and how often each.
@@ -122,10 +127,48 @@ pub(crate) struct Process {
     pub(crate) traces: [TraceSlot; TRACES],
     /// `ttmem_segment::StackState` as a number.
     pub(crate) stack_state: AtomicU8,
+    /// Functions and objects of Python that ops were called with.
+    pub(crate) operations: Operations,
     /// Stacks whose frames were read with checks so far.
     pub(crate) checked_stacks: AtomicU32,
     /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.
     pub(crate) fault_countdown: AtomicU32,
+}
+
+/// Programmable core types at most: worker cores, active and idle Ethernet cores, DRAM cores.
+const CORE_TYPES: usize = 4;
+
+/// Sizes of the kernel configuration rings by programmable core type, of the device that was opened last.
+///
+/// TT-Metal adds them to a manager in the order of the core types, and behind them entries that begin at address 0.
+#[derive(Debug, Default)]
+pub(crate) struct Rings {
+    /// The manager that they are being added to; 0 for none.
+    manager: AtomicU64,
+    /// Rings that it has.
+    count: AtomicUsize,
+    bytes: [AtomicU32; CORE_TYPES],
+}
+
+impl Rings {
+    /// Notes a ring that is added to a manager.
+    pub(crate) fn add(&self, manager: u64, address: u32, bytes: u32) {
+        if self.manager.swap(manager, Ordering::Relaxed) != manager {
+            self.count.store(0, Ordering::Relaxed);
+        }
+        if address == 0 {
+            self.manager.store(0, Ordering::Relaxed);
+            return;
+        }
+        if let Some(ring) = self.bytes.get(self.count.fetch_add(1, Ordering::Relaxed)) {
+            ring.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes of the ring of a core type; 0 if they are not known.
+    pub(crate) fn bytes(&self, core_type: usize) -> u32 {
+        self.bytes.get(core_type).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    }
 }
 
 /// Where a table of the segment is.
@@ -199,7 +242,7 @@ pub(crate) struct SiteSlot {
 impl AllocatorSlot {
     /// Was a buffer of a kind seen?
     #[inline]
-    pub(crate) fn has_seen(&self, kind: BufferKind) -> bool {
+    pub(crate) fn has_seen(&self, kind: AllocatorKind) -> bool {
         self.kinds_seen.load(Ordering::Relaxed) >> kind as u8 & 1 == 1
     }
 

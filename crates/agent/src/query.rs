@@ -1,14 +1,18 @@
 //! Queries of the process about itself.
 
+mod l1;
+
 use std::sync::atomic::Ordering;
 
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 use ttmem_segment::entry::{live_from_word, live_word};
 use ttmem_segment::layout::{CHIP_WORDS, Plan, kind};
 use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
 
 use crate::recorder::{Recorder, kind_block};
 use crate::registry::allocator_word;
+
+pub(crate) use l1::L1Peak;
 
 /// Bytes of one kind on one chip, or on all chips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Query<'_> {
     }
 
     /// One kind on the chip with a device number, or summed over all chips.
-    pub(crate) fn kind(&self, device: Option<u32>, kind: BufferKind) -> Use {
+    pub(crate) fn kind(&self, device: Option<u32>, kind: AllocatorKind) -> Use {
         let mut sum = Use::default();
         let mut closed_peak = 0;
         for (index, head) in self.allocators() {
@@ -64,11 +68,12 @@ impl Query<'_> {
 
     /// Sets the peaks of a chip, or of all, to what lives now. The highest before is kept for who looks from outside.
     pub(crate) fn reset_peak(&self, device: Option<u32>) {
+        self.reset_l1_peak();
         for (index, head) in self.allocators() {
             if self.member_chips(&head, device) == 0 {
                 continue;
             }
-            for kind in BufferKind::ALL {
+            for kind in AllocatorKind::ALL {
                 let block = kind_block(index, kind);
                 self.keep_peak(block);
                 let live = self.0.words[block + kind::LIVE].load(Ordering::Acquire);

@@ -11,13 +11,14 @@ use ttmem_segment::layout::{
     counter, kind,
 };
 use ttmem_segment::owner::PeakOrigin;
-use ttmem_segment::{BufferKind, BufferLayout, EventKind, Origin, Statistics};
+use ttmem_segment::{AllocatorKind, BufferLayout, EventKind, Origin, Statistics};
 
 use crate::ffi::{coarse_time, prefetch_for_write};
 use crate::process::Process;
 use crate::sole::Turn;
 
 pub(crate) use self::programs::{Counts, Tensors};
+pub(crate) use self::shape::Allocated;
 
 /// Key of a slot whose buffer is freed.
 const FREED: u64 = 1;
@@ -44,7 +45,7 @@ pub(crate) struct BufferFacts {
     /// Of the bytes per bank: what fills up the last block.
     pub(crate) block_padding: u8,
     /// Kind.
-    pub(crate) kind: BufferKind,
+    pub(crate) kind: AllocatorKind,
     /// Layout.
     pub(crate) layout: BufferLayout,
 }
@@ -60,6 +61,7 @@ impl BufferFacts {
             requested: self.requested,
             sequence,
             stack: now.stack,
+            shape: 0,
             time: now.time,
             page_bytes: self.page_bytes,
             block_padding: self.block_padding,
@@ -75,6 +77,7 @@ impl BufferFacts {
             kind,
             sequence: 0,
             stack: now.stack,
+            shape: 0,
             time: now.time,
             address: self.address,
             bytes_per_bank: self.bytes_per_bank,
@@ -119,7 +122,12 @@ impl Recorder<'_> {
     ///
     /// The locked instructions come first: each would wait for all stores before it.
     #[inline(always)]
-    pub(crate) fn allocated(&self, allocator: u8, facts: &BufferFacts, now: Circumstances) {
+    pub(crate) fn allocated(
+        &self,
+        allocator: u8,
+        facts: &BufferFacts,
+        now: Circumstances,
+    ) -> Allocated {
         let block = kind_block(allocator, facts.kind);
         let step = live_step(facts.bytes_per_bank);
         let (sequence, turn) = self.process.sole.begin(|| self.next_event());
@@ -149,13 +157,14 @@ impl Recorder<'_> {
             self.add_origin(block, now.origin, facts.bytes_per_bank);
         }
         let slot = &self.process.allocators[usize::from(allocator) % ALLOCATORS];
-        if facts.kind == BufferKind::L1 {
+        if facts.kind == AllocatorKind::L1 {
             slot.note_l1(facts.address);
         }
         slot.note_change();
         if self.process.live_traces.load(Ordering::Relaxed) != 0 {
             self.allocated_during_trace(facts.kind, facts.bytes_per_bank);
         }
+        Allocated { entry: place.unwrap_or(0), sequence, address: facts.address }
     }
 
     /// A buffer that the table has no room for.
@@ -224,7 +233,7 @@ impl Recorder<'_> {
         let free = Free { sequence, time, live_after, thread, name };
         self.write_event(sequence, buffer.freed(&free));
         let slot = &self.process.allocators[usize::from(tags.allocator) % ALLOCATORS];
-        if tags.kind == BufferKind::L1 {
+        if tags.kind == AllocatorKind::L1 {
             slot.note_l1_free(buffer.address());
         }
         slot.note_change();
@@ -253,7 +262,7 @@ impl Recorder<'_> {
                 freed += 1;
             }
         }
-        for kind in BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             let block = kind_block(allocator, kind);
             let unlisted = self.words[block + kind::UNLISTED].swap(0, Ordering::Relaxed);
             self.words[block + kind::LIVE].fetch_sub(unlisted, Ordering::AcqRel);
@@ -319,7 +328,7 @@ impl Recorder<'_> {
             requested: 0,
             page_bytes: 0,
             block_padding: 0,
-            kind: BufferKind::Dram,
+            kind: AllocatorKind::Dram,
             layout: BufferLayout::Unknown,
         };
         let tags = Tags {
@@ -374,14 +383,17 @@ impl Recorder<'_> {
 
     #[inline(always)]
     fn write_event(&self, sequence: u64, event: [u64; EVENT_WORDS]) {
-        let mask = self.process.events_mask.load(Ordering::Relaxed);
-        let first = self.process.events_first.load(Ordering::Relaxed);
         let index = usize::try_from(sequence - 1).unwrap_or(0);
-        // First word of the place in the ring.
-        let place = |index: usize| first + (index & mask) * EVENT_WORDS;
-        self.store::<EVENT_WORDS>(place(index), event);
+        self.store::<EVENT_WORDS>(self.event_place(index), event);
         // The ring is larger than the cache: the line of an event to come is on its way meanwhile.
-        prefetch_for_write(&self.words[place(index + EVENTS_AHEAD)]);
+        prefetch_for_write(&self.words[self.event_place(index + EVENTS_AHEAD)]);
+    }
+
+    /// First word of the place of an event in the ring, by its number from 0.
+    #[inline(always)]
+    fn event_place(&self, index: usize) -> usize {
+        let mask = self.process.events_mask.load(Ordering::Relaxed);
+        self.process.events_first.load(Ordering::Relaxed) + (index & mask) * EVENT_WORDS
     }
 
     /// Adds to the bytes and the number of live buffers of a kind. Returns both afterwards.
@@ -466,7 +478,7 @@ impl Recorder<'_> {
 
 /// First word of the block of a kind. An allocator that is none lands in some other's block, never outside.
 #[inline]
-pub(crate) fn kind_block(allocator: u8, kind: BufferKind) -> usize {
+pub(crate) fn kind_block(allocator: u8, kind: AllocatorKind) -> usize {
     Plan::FIRST_ALLOCATOR_WORD
         + (usize::from(allocator) % ALLOCATORS) * Section::Allocators.entry_words()
         + allocator::KINDS
@@ -474,6 +486,7 @@ pub(crate) fn kind_block(allocator: u8, kind: BufferKind) -> usize {
 }
 
 mod programs;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;

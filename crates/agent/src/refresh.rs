@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::live_from_word;
 use ttmem_segment::layout::{counter, kind};
-use ttmem_segment::{AllocatorRole, BufferKind, Statistics};
+use ttmem_segment::{AllocatorKind, AllocatorRole, Statistics};
 
 use crate::process::AllocatorSlot;
 use crate::recorder::{Recorder, kind_block};
@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 16;
 /// Asks TT-Metal.
 pub(crate) trait Ask {
     /// Returns the statistics of the allocator at this address for one kind. It lives as long as the call takes.
-    fn statistics(&self, allocator: u64, kind: BufferKind) -> Option<Statistics>;
+    fn statistics(&self, allocator: u64, kind: AllocatorKind) -> Option<Statistics>;
     /// Monotonic nanoseconds.
     fn time(&self) -> u64;
     /// Lets other threads run.
@@ -53,7 +53,7 @@ pub(crate) fn round(recorder: Recorder<'_>, ask: &impl Ask) -> bool {
 /// Asks one allocator. False if it has to be tried again.
 fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &AllocatorSlot) -> bool {
     let Ok(index) = u8::try_from(index) else { return true };
-    for kind in BufferKind::ALL {
+    for kind in AllocatorKind::ALL {
         if !is_worth_asking(slot, kind) {
             continue;
         }
@@ -86,7 +86,7 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
 }
 
 /// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have.
-fn is_worth_asking(slot: &AllocatorSlot, kind: BufferKind) -> bool {
+fn is_worth_asking(slot: &AllocatorSlot, kind: AllocatorKind) -> bool {
     let role = slot.role.load(Ordering::Relaxed);
     role == AllocatorRole::Mesh as u8 || role == AllocatorRole::Device as u8 || slot.has_seen(kind)
 }

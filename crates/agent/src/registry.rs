@@ -10,7 +10,7 @@ use ttmem_segment::layout::{
     ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
 };
 use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
-use ttmem_segment::{Alignments, AllocatorRole, BufferKind};
+use ttmem_segment::{Alignments, AllocatorKind, AllocatorRole};
 
 use crate::process::{DeviceSlot, MeshSlot, Process};
 use crate::recorder::{Recorder, kind_block};
@@ -128,7 +128,7 @@ impl Registry<'_> {
             self.0.store::<ALLOCATOR_WORDS>(first, [0; ALLOCATOR_WORDS]);
             slot.kinds_seen.store(0, Ordering::Relaxed);
         }
-        for (kind, shape) in BufferKind::ALL.into_iter().zip(new.kinds) {
+        for (kind, shape) in AllocatorKind::ALL.into_iter().zip(new.kinds) {
             self.0.words[kind_block(index, kind) + kind::BANKS]
                 .store(shape.banks, Ordering::Relaxed);
         }
@@ -160,7 +160,7 @@ impl Registry<'_> {
         if end < ALLOCATORS {
             return u8::try_from(end).ok();
         }
-        let idle = |index: &u8| BufferKind::ALL.iter().all(|kind| !self.has_peak(*index, *kind));
+        let idle = |index: &u8| AllocatorKind::ALL.iter().all(|kind| !self.has_peak(*index, *kind));
         if let Some(index) = self.destroyed_ones().filter(idle).min_by_key(|it| self.serial(*it)) {
             return Some(index);
         }
@@ -187,7 +187,7 @@ impl Registry<'_> {
         self.0.words[allocator_word(index) + allocator::SERIAL].load(Ordering::Relaxed)
     }
 
-    fn has_peak(&self, index: u8, kind: BufferKind) -> bool {
+    fn has_peak(&self, index: u8, kind: AllocatorKind) -> bool {
         let word =
             |word: usize| self.0.words[kind_block(index, kind) + word].load(Ordering::Relaxed);
         word(kind::PEAK) != 0 || word(kind::EARLIER_PEAK) != 0
@@ -207,7 +207,7 @@ impl Registry<'_> {
 
     /// Gives the peaks of an entry that is to be another allocator's to one that stays, where they are higher.
     fn transfer_peaks(&self, index: u8, successor: u8) {
-        for kind in BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             let (from, to) = (kind_block(index, kind), kind_block(successor, kind));
             let load = |place: usize| self.0.words[place].load(Ordering::Relaxed);
             let copy =

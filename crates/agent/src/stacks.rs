@@ -1,9 +1,10 @@
 //! The calls of Python that lead to an allocation: read from the interpreter's frames, each stack kept once.
 //!
-//! Frames are read as the interpreter has them in memory, by the thread that they belong to: nobody else changes them while
+//! Frames are read as the interpreter has them in memory, by the thread that they belong to: no other thread changes them while
 //! it is in TT-Metal's code, whether it holds the GIL or not. Nothing of the interpreter is called or changed.
 
 mod lines;
+mod operations;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,8 @@ mod text;
 
 use ttmem_segment::layout::STACK_FRAMES;
 
-pub(crate) use table::intern;
+pub(crate) use operations::{Operation, Operations, enter_operation, operation};
+pub(crate) use table::{claim, entry_word, intern};
 
 /// Reads memory of this process.
 pub(crate) trait Memory {
@@ -46,6 +48,8 @@ pub(crate) struct Layout {
     instruction: u64,
     /// In a frame: the kind of its owner, one byte.
     owner: Option<u64>,
+    /// In a frame: the first variable of the function, which of a method is its object.
+    first_variable: u64,
     /// In code: line of the definition.
     first_line: u64,
     /// In code: name of the file.
@@ -75,6 +79,7 @@ pub(crate) static LAYOUTS: [Layout; 4] = [
         code: 32,
         instruction: 96,
         owner: None,
+        first_variable: 352,
         first_line: 40,
         file: 104,
         name: 112,
@@ -91,6 +96,7 @@ pub(crate) static LAYOUTS: [Layout; 4] = [
         code: 32,
         instruction: 56,
         owner: None,
+        first_variable: 72,
         first_line: 72,
         file: 112,
         name: 128,
@@ -107,6 +113,7 @@ pub(crate) static LAYOUTS: [Layout; 4] = [
         code: 0,
         instruction: 56,
         owner: Some(70),
+        first_variable: 72,
         first_line: 68,
         file: 112,
         name: 128,
@@ -123,6 +130,7 @@ pub(crate) static LAYOUTS: [Layout; 4] = [
         code: 0,
         instruction: 56,
         owner: Some(70),
+        first_variable: 72,
         first_line: 68,
         file: 112,
         name: 128,
@@ -182,10 +190,7 @@ impl<M: Memory> Interpreter<M> {
     #[inline]
     fn calls(&self, thread: u64, mut visit: impl FnMut(Call)) -> Result<bool, Unreadable> {
         let layout = self.layout;
-        let mut frame = self.pointer(thread + layout.thread_frame)?;
-        if let (Some(offset), true) = (layout.c_frame, frame != 0) {
-            frame = self.pointer(frame + offset)?;
-        }
+        let mut frame = self.first_frame(thread)?;
         let mut visited = 0;
         // Each call from C has one frame more, of its own.
         for _ in 0..2 * STACK_FRAMES {
@@ -199,6 +204,16 @@ impl<M: Memory> Interpreter<M> {
             frame = self.pointer(frame + layout.previous)?;
         }
         Ok(frame != 0)
+    }
+
+    /// The innermost frame of a thread; 0 if there is none.
+    #[inline]
+    fn first_frame(&self, thread: u64) -> Result<u64, Unreadable> {
+        let frame = self.pointer(thread + self.layout.thread_frame)?;
+        match self.layout.c_frame {
+            Some(offset) if frame != 0 => self.pointer(frame + offset),
+            _ => Ok(frame),
+        }
     }
 
     #[inline]
@@ -267,8 +282,9 @@ impl<M: Memory> Interpreter<M> {
     }
 }
 
+/// A hash of words, one after the other.
 #[inline]
-fn mix(state: u64, word: u64) -> u64 {
+pub(crate) fn mix(state: u64, word: u64) -> u64 {
     let mixed = (state ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ mixed >> 29
 }

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use program::{Form, Host, SHM};
 use ttmem_segment::{
-    AgentState, Allocator, AllocatorRole, BufferKind, EventKind, Hook, NameSource, Origin, Segment,
+    AgentState, Allocator, AllocatorKind, AllocatorRole, EventKind, Hook, NameSource, Origin,
+    Segment,
 };
 
 fn mesh(segment: &Segment) -> &Allocator {
@@ -40,7 +41,7 @@ fn live(segment: &Segment) -> [u64; 4] {
 /// Returns the live bytes from the table of buffers.
 fn listed(segment: &Segment) -> [u64; 4] {
     let index = mesh(segment).index;
-    BufferKind::ALL.map(|kind| {
+    AllocatorKind::ALL.map(|kind| {
         let is_of =
             |buffer: &&ttmem_segment::Buffer| buffer.kind == kind && buffer.allocator == index;
         segment.buffers.iter().filter(is_of).map(|buffer| buffer.bytes_per_bank).sum()
@@ -83,8 +84,9 @@ fn what_lives_is_what_the_allocator_says_in_every_form_of_tt_metal() {
             assert_agreed(&mut host);
         }
         let segment = host.segment();
-        let kinds: Vec<BufferKind> = segment.buffers.iter().map(|buffer| buffer.kind).collect();
-        let wanted = [BufferKind::L1, BufferKind::Trace, BufferKind::L1, BufferKind::L1];
+        let kinds: Vec<AllocatorKind> = segment.buffers.iter().map(|buffer| buffer.kind).collect();
+        let wanted =
+            [AllocatorKind::L1, AllocatorKind::Trace, AllocatorKind::L1, AllocatorKind::L1];
         assert_eq!(kinds, wanted, "{form:?}");
         assert_eq!((segment.buffers[3].bytes_per_bank, segment.buffers[3].requested), (160, 9216));
         assert_eq!(segment.buffers[0].requested, 640 * 1024);
@@ -113,10 +115,10 @@ fn peaks_tell_what_led_to_them() {
         host.tell(command);
     }
     let segment = host.settled();
-    let dram = mesh(&segment).kind(BufferKind::Dram);
+    let dram = mesh(&segment).kind(AllocatorKind::Dram);
     assert_eq!((dram.peak_bytes, dram.live_bytes), (4096, 2080));
     let peak = dram.peak.as_ref().unwrap();
-    assert_eq!(&*peak.op.as_ref().unwrap().name, "GeluDeviceOperation");
+    assert_eq!(&*peak.op.as_ref().unwrap().name, "Gelu");
     assert_eq!((peak.buffers, peak.thread), (2, host.pid));
     let event = segment.events.iter().find(|event| event.sequence == peak.event).unwrap();
     assert_eq!((event.kind, event.live_after), (EventKind::Allocate, 4096));
@@ -126,10 +128,10 @@ fn peaks_tell_what_led_to_them() {
     // Who looks from outside still sees the highest, whatever the program resets.
     host.tell("allocate d 0 32 12");
     let again = host.settled();
-    let after = mesh(&again).kind(BufferKind::Dram);
+    let after = mesh(&again).kind(AllocatorKind::Dram);
     assert_eq!((after.peak_bytes, &after.peak, after.live_bytes), (4096, &dram.peak, 2112));
     assert_eq!(host.tell("query reset"), "25344 25344 0 0 0 0 0 0");
-    assert_eq!(mesh(&host.segment()).kind(BufferKind::Dram).peak, dram.peak);
+    assert_eq!(mesh(&host.segment()).kind(AllocatorKind::Dram).peak, dram.peak);
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn every_way_to_drop_all_buffers_is_seen() {
         assert!(segment.header.hooks_called.contains(hook));
         assert_eq!(mesh(&segment).closed.is_some(), how == "destroy");
         assert!(segment.events.iter().any(|event| event.kind == EventKind::MassFree));
-        assert!(mesh(&segment).kind(BufferKind::Dram).peak_bytes == 2048, "the peak stays");
+        assert!(mesh(&segment).kind(AllocatorKind::Dram).peak_bytes == 2048, "the peak stays");
     }
 }
 
@@ -191,9 +193,9 @@ fn buffers_of_sub_devices_are_their_meshs_chips() {
             (AllocatorRole::SubDevice, &[0, 1][..]),
             "{form:?}"
         );
-        assert_eq!(allocator.kind(BufferKind::L1).banks, 64, "{form:?}");
-        assert_eq!(allocator.kind(BufferKind::L1).residual, Some(0), "{form:?}");
-        assert_eq!(allocator.kind(BufferKind::Dram).statistics, None, "its DRAM was not seen");
+        assert_eq!(allocator.kind(AllocatorKind::L1).banks, 64, "{form:?}");
+        assert_eq!(allocator.kind(AllocatorKind::L1).residual, Some(0), "{form:?}");
+        assert_eq!(allocator.kind(AllocatorKind::Dram).statistics, None, "its DRAM was not seen");
         assert_eq!(live(&segment), [0; 4]);
     }
 }
@@ -205,7 +207,7 @@ fn kernels_and_traces_are_told_apart() {
         host.tell(command);
     }
     let segment = host.settled();
-    let dram = mesh(&segment).kind(BufferKind::Dram);
+    let dram = mesh(&segment).kind(AllocatorKind::Dram);
     assert_eq!(
         (dram.kernel_bytes, dram.trace_bytes, dram.live_bytes),
         (4096, 8192, 4096 + 8192 + 2048)
@@ -216,7 +218,7 @@ fn kernels_and_traces_are_told_apart() {
     host.tell("free k");
     host.tell("free t");
     let segment = host.settled();
-    let dram = mesh(&segment).kind(BufferKind::Dram);
+    let dram = mesh(&segment).kind(AllocatorKind::Dram);
     assert_eq!((dram.kernel_bytes, dram.trace_bytes, dram.live_bytes), (0, 0, 2048));
 }
 
@@ -235,7 +237,7 @@ fn an_op_or_a_context_gives_its_name() {
     }
     let segment = host.settled();
     let op = |index: usize| segment.buffers[index].op.as_ref().map(|op| (&*op.name, op.source));
-    assert_eq!(op(0), Some(("GeluDeviceOperation", NameSource::CallSite)));
+    assert_eq!(op(0), Some(("Gelu", NameSource::CallSite)));
     assert_eq!(op(1), Some(("ttnn::create_device_tensor", NameSource::CallSite)));
     assert_eq!(op(2), Some(("ttnn.add", NameSource::Context)));
     assert_eq!(op(3), op(2));
@@ -257,7 +259,7 @@ fn a_forked_child_leaves_its_parents_segment_alone() {
     assert_eq!((own.header.pid, own.header.state), (child, AgentState::Recording));
     assert_eq!(own.losses.unknown_frees, 1, "`a` is its parent's");
     assert_eq!(own.buffers.len(), 4);
-    let used = own.allocators[0].kind(BufferKind::L1);
+    let used = own.allocators[0].kind(AllocatorKind::L1);
     assert_eq!(
         (used.live_bytes, used.residual),
         (1024, Some(0)),
@@ -353,7 +355,7 @@ fn a_full_table_is_counted_and_the_sums_stay_right() {
     assert_eq!(host.statistics(), live(&segment));
     assert_eq!(segment.buffers.len(), 2048);
     assert_eq!(segment.losses.buffers_dropped, 5000 - 2048);
-    let dram = mesh(&segment).kind(BufferKind::Dram);
+    let dram = mesh(&segment).kind(AllocatorKind::Dram);
     assert_eq!((dram.unlisted_bytes, dram.unlisted_buffers), ((5000 - 2048) * 32, 5000 - 2048));
     assert!(!segment.losses.is_complete());
     for index in 0..5000 {
@@ -362,7 +364,7 @@ fn a_full_table_is_counted_and_the_sums_stay_right() {
     let segment = host.settled();
     assert_eq!((live(&segment), segment.buffers.len()), ([0; 4], 0));
     assert_eq!(
-        (segment.losses.unknown_frees, mesh(&segment).kind(BufferKind::Dram).unlisted_bytes),
+        (segment.losses.unknown_frees, mesh(&segment).kind(AllocatorKind::Dram).unlisted_bytes),
         (0, 0)
     );
 }
@@ -384,7 +386,7 @@ fn statistics_are_current_within_100_ms_and_cost_nothing_after() {
     host.tell("open 1 0");
     host.settled();
     let told =
-        |segment: &Segment| mesh(segment).kind(BufferKind::Dram).statistics.unwrap().allocated;
+        |segment: &Segment| mesh(segment).kind(AllocatorKind::Dram).statistics.unwrap().allocated;
     // The best of five: the machine may be busy.
     let mut ages = Vec::new();
     for round in 1..=5 {

@@ -4,9 +4,12 @@
 //! Needs what `testbed/install` needs: `cargo test --package ttmem-agent --features real-ttnn --test real_l1`.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "what a test passes over is said")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "real_l1/kernels.rs"]
+mod kernels;
 #[path = "real_l1/sweep.rs"]
 mod sweep;
 
@@ -54,13 +57,19 @@ impl Steps {
         Self::start_script(version, "l1_steps.py", situation)
     }
 
-    fn start_script(
+    fn start_script(version: &str, script: &str, situation: (&str, &str, bool)) -> Self {
+        Self::start_with(&[], version, script, situation)
+    }
+
+    /// Starts a script with options that `testbed/install` and `testbed/run` have both.
+    fn start_with(
+        options: &[&str],
         version: &str,
         script: &str,
         (situation, mock, is_slow): (&str, &str, bool),
     ) -> Self {
-        let install = Command::new(repository("testbed").join("install")).arg(version).output();
-        let install = install.unwrap();
+        let mut install = Command::new(repository("testbed").join("install"));
+        let install = install.args(options).arg(version).output().unwrap();
         assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
         let shm = TempDir::new().unwrap();
         let mut private = std::ffi::OsString::from("--private-shm=");
@@ -71,6 +80,7 @@ impl Steps {
         }
         let mut child = command
             .args(["--mock", mock, "--ttnn", version])
+            .args(options)
             .arg(private)
             .arg(repository("testbed").join(script))
             .arg(situation)

@@ -15,17 +15,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use ttmem_segment::{
-    AgentState, Allocator, AllocatorRole, BufferKind, Counts, Event, NameSource, Segment,
+    AgentState, Allocator, AllocatorKind, AllocatorRole, Counts, Event, NameSource, Segment,
 };
 
-/// Before 0.80 buffers do not tell their kind, size and device.
-const VERSIONS: [&str; 2] = ["0.81.1", "0.76.0"];
+/// The last, one between, and the first that runs on mock devices. Before 0.80 buffers do not tell their kind, size and
+/// device.
+const VERSIONS: [&str; 3] = ["0.81.1", "0.76.0", "0.66.0"];
 const MOCKS: [&str; 3] = ["n150", "t3000", "p150"];
-const KINDS: [(&str, BufferKind); 4] = [
-    ("DRAM", BufferKind::Dram),
-    ("L1", BufferKind::L1),
-    ("L1_SMALL", BufferKind::L1Small),
-    ("TRACE", BufferKind::Trace),
+const KINDS: [(&str, AllocatorKind); 4] = [
+    ("DRAM", AllocatorKind::Dram),
+    ("L1", AllocatorKind::L1),
+    ("L1_SMALL", AllocatorKind::L1Small),
+    ("TRACE", AllocatorKind::Trace),
 ];
 
 fn testbed() -> PathBuf {
@@ -59,7 +60,7 @@ impl Run {
         let mut private = std::ffi::OsString::from("--private-shm=");
         private.push(shm.path());
         let mut command = Command::new(testbed().join("run"));
-        if version < "0.76" {
+        if ("0.67".."0.76").contains(&version) {
             // Its fast dispatch does not run on mock devices.
             command.env("TT_METAL_SLOW_DISPATCH_MODE", "1");
         }
@@ -169,9 +170,10 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
     assert_eq!(of_mesh.len(), chips.len(), "{place} chips");
     for chip in chips {
         let unique_id = of_mesh[&chip["device_id"].as_u64().unwrap()];
-        // Before 0.76 ttnn does not tell; the region that it writes has the id in its name.
+        // Before 0.76 ttnn does not tell; the region that it writes from 0.70 on has the id in its name.
         assert_eq!(chip["asic_id"].as_u64().unwrap_or(unique_id), unique_id, "{place} chip");
-        assert!(shm.join(format!("tt_device_{unique_id}_memory")).exists(), "{place} chip");
+        let region = shm.join(format!("tt_device_{unique_id}_memory"));
+        assert_eq!(region.exists(), &*segment.header.tt_metal_version >= "0.70", "{place} chip");
     }
 
     let requested: u64 =
@@ -210,6 +212,7 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
     ];
     for version in versions() {
         install(&version);
+        let mut equal = 0;
         for mock in MOCKS {
             let arguments = [&["--stepwise", "--hold"], &STEPS[..]].concat();
             let mut run = Run::start(&version, mock, &testbed().join("workload.py"), &arguments);
@@ -219,6 +222,7 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
                 let place = format!("ttnn {version} on {mock} after {step}");
                 assert_equal(&told, &segment, run.shm.path(), &place);
                 assert_eq!(segment.header.tt_metal_version, version, "{place}");
+                equal += 1;
                 last = Some((told, segment));
                 run.go_on();
             }
@@ -235,15 +239,16 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
             assert_eq!(after.header.state, AgentState::Recording);
             assert_workload(&before);
         }
+        println!("ttnn {version}: {equal} steps equal");
     }
 }
 
 /// Checks the final segment of the whole workload.
 fn assert_workload(segment: &Segment) {
     let [dram, l1, small] = &segment.failures[..] else { panic!("{:?}", segment.failures) };
-    assert_eq!((dram.kind, dram.requested), (BufferKind::Dram, 1 << 36));
-    assert_eq!((l1.kind, l1.requested), (BufferKind::L1, 1 << 28));
-    assert_eq!((small.kind, small.requested, small.banks), (BufferKind::L1Small, 1 << 20, 4));
+    assert_eq!((dram.kind, dram.requested), (AllocatorKind::Dram, 1 << 36));
+    assert_eq!((l1.kind, l1.requested), (AllocatorKind::L1, 1 << 28));
+    assert_eq!((small.kind, small.requested, small.banks), (AllocatorKind::L1Small, 1 << 20, 4));
     for failure in [dram, l1, small] {
         assert!(failure.statistics.total > 0 && failure.bytes_per_bank > failure.statistics.total);
         assert!(failure.statistics.largest_free <= failure.statistics.free);
@@ -257,12 +262,15 @@ fn assert_workload(segment: &Segment) {
             .is_some_and(|op| op.source == NameSource::Label && &*op.name == "the label")
     });
     assert!(label.is_some());
-    for wanted in ["BinaryNg", "Matmul", "Unary", "Softmax"] {
+    for wanted in ["ttnn.add", "ttnn.matmul", "ttnn.gelu", "ttnn.softmax"] {
         let is_it = |event: &Event| event.op.as_ref().is_some_and(|op| op.name.starts_with(wanted));
         assert!(segment.events.iter().any(is_it), "no {wanted}");
     }
     let Counts { workloads_enqueued, programs_tracked, .. } = segment.header.counts;
-    assert_eq!((workloads_enqueued, programs_tracked), (18, 18));
+    assert_eq!(workloads_enqueued, 18);
+    // Before 0.71 TT-Metal tracks some programs twice on a mesh of several chips.
+    let is_once = &*segment.header.tt_metal_version >= "0.71";
+    assert!(programs_tracked == 18 || !is_once && programs_tracked > 18, "{programs_tracked}");
     let closed = segment.allocators.iter().filter(|allocator| allocator.closed.is_some());
     for allocator in closed {
         assert!(allocator.kinds.iter().all(|kind| kind.live_bytes == 0));

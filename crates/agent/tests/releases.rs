@@ -12,8 +12,11 @@ use serde_json::Value;
 use ttmem_segment::{Accessor, Hook};
 
 const HOOKS: &str = include_str!("../src/ffi/hooks.rs");
-const ACCESSORS: [&str; 2] =
-    [include_str!("../src/ffi/program_api.rs"), include_str!("../src/ffi/kernel_api.rs")];
+const ACCESSORS: [&str; 3] = [
+    include_str!("../src/ffi/program_api.rs"),
+    include_str!("../src/ffi/kernel_api.rs"),
+    include_str!("../src/ffi/tensor_api.rs"),
+];
 const BEGIN: &str = "<!-- functions: begin -->\n";
 const END: &str = "<!-- functions: end -->\n";
 

@@ -57,7 +57,7 @@ use release::Release;
 use report::MemoryReport;
 use scan::{Found, Scanned, Scanner};
 
-/// One message, explained.
+/// A message of a log with its meaning, its figures and what to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The message with its numbers.

@@ -5,18 +5,24 @@ mod failures;
 mod held;
 mod host_memory;
 mod ops;
+mod overlaps;
 mod past;
 mod peaks;
 mod programs;
+mod ranks;
 mod recorded;
 mod recording;
 mod replay;
 mod rewind;
+mod saved;
 mod spans;
 mod stacks;
 mod timeline;
+mod uncounted;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use ttmem_model::buffers::Tensor;
+use ttmem_model::order;
 use ttmem_model::stack::StackFrame;
 use ttmem_model::{Kind, Timestamp};
 use ttmem_segment::{AgentState, Segment};
@@ -24,16 +30,21 @@ use ttmem_segment::{AgentState, Segment};
 use crate::explain::Explanation;
 pub use host_memory::{HostMemory, HostPeak, KillCause, LockedLimit};
 pub use ops::{OpUse, op_uses};
+pub use overlaps::{Overlap, OverlappingBuffer};
 pub use past::past_buffers;
 pub use programs::{
-    DispatchL1, DispatchUse, L1Peak, OpL1, Programs, Refused, Traces, dispatch_uses,
+    DispatchL1, DispatchUse, L1Peak, OpL1, ProcessOps, Programs, Refused, Traces, dispatch_uses,
+    l1_by_op, op_l1,
 };
+pub use ranks::{Imbalance, Member, Rank, RankFailure, Ranks};
 pub use recorded::RecordedBuffers;
 pub use recording::{RecordedSegment, RecordingReport, recorded_segments};
 use replay::Replay;
+pub use saved::saved_ranks;
 pub use spans::{OpSpan, live_after, op_spans};
 pub use stacks::{Caller, Stacks};
 pub use timeline::{Buffers, Timeline};
+pub use uncounted::{RegionPeak, Uncounted};
 
 /// The name of the format.
 pub(crate) const SCHEMA: &str = "ttmem/run";
@@ -45,7 +56,12 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 /// - 1.3: `uncounted` and `host_memory`; of a chip `index`; of L1 peaks and ops `scratchpads`; of L1 peaks `capacity`; of
 ///   programs `unknown_reason`; of a recording `damaged_snapshots` and `damaged_parts`.
 /// - 1.4: `stack` of peaks, failures, refused programs and largest buffers; `callers` of held groups; of a process `stacks`.
-pub(crate) const VERSION: &str = "1.4";
+/// - 1.5: `command`, `rank`, `job`, `exit_code`, `signal` and `overlaps` of a process; the ends `left` and `ended`.
+/// - 1.6: `tensor` of the largest buffers; `ranks`, and `host` of a process; `tray`, `temperature_c` and `power_w` of a chip
+///   in a series.
+/// - 1.7: `region` of processes that were not counted; `tray_position` and `serial` of a chip in a series.
+/// - 1.8: `id` of a chip in a series is `null` if it is not known; `chip_index` of an event.
+pub(crate) const VERSION: &str = "1.8";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -65,23 +81,15 @@ pub struct RunReport {
     pub host_memory: Option<HostMemory>,
     /// The processes that used TT-Metal, in the order in which they began.
     pub processes: Vec<ProcessReport>,
+    /// The ranks of a job side by side. `None` unless there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<Ranks>,
     /// The processes that used TT-Metal where the agent did not see it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<Uncounted>,
     /// The recordings that the report is of, if it is of any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<RecordingReport>,
-}
-
-/// A process that used TT-Metal where the agent did not see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Uncounted {
-    /// Its pid on this host.
-    pub pid: u32,
-    /// Its short name.
-    pub name: String,
-    /// The reason and the remedy.
-    pub reason: String,
 }
 
 /// The report of one process.
@@ -91,6 +99,15 @@ pub struct ProcessReport {
     pub pid: u32,
     /// Its short name, if it is known.
     pub name: Option<String>,
+    /// Its command line, arguments separated by spaces, if the agent recorded it: the first 512 bytes.
+    pub command: Option<String>,
+    /// The host that it ran on, of a recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Its rank in its job, or its worker of pytest-xdist, if the agent found one.
+    pub rank: Option<String>,
+    /// The number of its job, if the agent found one.
+    pub job: Option<String>,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
     /// When it first used TT-Metal.
@@ -99,8 +116,13 @@ pub struct ProcessReport {
     pub tt_metal: Option<String>,
     /// The version of its agent.
     pub agent: String,
-    /// `running`, `exited`, `killed` or `off` (the agent switched itself off).
+    /// `running`, `exited`, `left` (by `_exit`), `ended` (it is not known how, with every device closed), `killed` (by a signal,
+    /// or it is not known how, with a device open) or `off` (the agent switched itself off).
     pub end: End,
+    /// The code that it gave to `_exit`, or that it ended with as a child of `ttmem run`. `None` if it is not known.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it, if it was a child of `ttmem run`. `None` if it is not known.
+    pub signal: Option<i32>,
     /// True if every allocation and free was seen.
     pub complete: bool,
     /// The most bytes at a time, by kind and chip.
@@ -109,6 +131,9 @@ pub struct ProcessReport {
     pub held: Vec<HeldGroup>,
     /// Allocations that TT-Metal refused.
     pub failures: Vec<FailureReport>,
+    /// Addresses that two of its allocators handed out at the same time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<Overlap>,
     /// The largest buffers, by kind.
     pub largest: Vec<Largest>,
     /// Programs and their use of L1; `None` if the agent recorded none.
@@ -125,14 +150,18 @@ pub struct ProcessReport {
 }
 
 /// The way in which a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
     /// It has not.
     Running,
     /// By itself.
     Exited,
-    /// By a signal, or without running what is to be run at the end.
+    /// By `_exit`: what is to run at the end did not.
+    Left,
+    /// It is not known how. All its devices were closed.
+    Ended,
+    /// By a signal, or it is not known how and a device was open.
     Killed,
     /// Not known: the agent switched itself off before.
     Off,
@@ -264,6 +293,9 @@ pub struct LargeBuffer {
     pub stack: Vec<StackFrame>,
     /// Microseconds from its allocation to that moment, where the allocation is known.
     pub age_us: Option<u64>,
+    /// The tensor in it, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<Tensor>,
 }
 
 /// The losses of the record.
@@ -286,14 +318,24 @@ pub struct Losses {
 }
 
 impl ProcessReport {
+    /// Adds how the process ended, as its parent saw it: the exit code, or the signal.
+    pub fn set_status(&mut self, exit_code: Option<i32>, signal: Option<i32>) {
+        self.exit_code = exit_code.or(self.exit_code);
+        self.signal = signal;
+        if signal.is_some() && self.end != End::Off {
+            self.end = End::Killed;
+        }
+    }
+
     /// Gives every chip its index on the host: that of the chip with its unique id.
     #[must_use]
     pub fn with_indexes(mut self, index_of: &dyn Fn(u64) -> Option<u32>) -> Self {
         let peaks = self.peaks.iter_mut().map(|peak| &mut peak.chips);
         let held = self.held.iter_mut().map(|group| &mut group.chips);
         let failures = self.failures.iter_mut().map(|failure| &mut failure.chips);
+        let overlaps = self.overlaps.iter_mut().map(|overlap| &mut overlap.chips);
         let programs = self.programs.iter_mut().flat_map(Programs::chips);
-        for chip in peaks.chain(held).chain(failures).chain(programs).flatten() {
+        for chip in peaks.chain(held).chain(failures).chain(overlaps).chain(programs).flatten() {
             chip.index = chip.unique_id.and_then(index_of);
         }
         self
@@ -306,9 +348,16 @@ impl ProcessReport {
         let replay = Replay::new(segment);
         let peaks = peaks::peaks(&replay);
         let version = &header.tt_metal_version;
+        let label = &header.identity.label;
+        let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let is_open = segment.allocators.iter().any(|allocator| allocator.closed.is_none());
         Self {
             pid: header.pid,
-            name: None,
+            name: known(&label.name),
+            command: known(&label.command),
+            host: None,
+            rank: known(&label.rank),
+            job: known(&label.job),
             start_time: header.start_ticks,
             since: Timestamp(header.real_time / 1000),
             tt_metal: (!version.is_empty()).then(|| version.clone()),
@@ -316,12 +365,17 @@ impl ProcessReport {
             end: match header.state {
                 AgentState::Off => End::Off,
                 AgentState::Exited => End::Exited,
+                AgentState::Left => End::Left,
                 AgentState::Recording if is_running => End::Running,
-                AgentState::Recording => End::Killed,
+                AgentState::Recording if is_open => End::Killed,
+                AgentState::Recording => End::Ended,
             },
+            exit_code: header.exit_code,
+            signal: None,
             complete: segment.losses.is_complete() && header.state != AgentState::Off,
             held: held::held(&replay),
             failures: failures::failures(&replay),
+            overlaps: overlaps::overlaps(&replay),
             largest: held::largest(&replay),
             programs: programs::programs(&replay),
             stacks: Some(stacks::stacks(&replay)),
@@ -348,7 +402,7 @@ impl RunReport {
     /// A report of processes.
     #[must_use]
     pub fn new(mut processes: Vec<ProcessReport>) -> Self {
-        processes.sort_by_key(|process| (process.since, process.pid));
+        order::sort_by_key(&mut processes, |process| (process.since, process.pid));
         Self {
             schema: SCHEMA,
             version: VERSION,
@@ -356,6 +410,7 @@ impl RunReport {
             exit_code: None,
             duration_us: None,
             host_memory: None,
+            ranks: Ranks::of(processes.iter().filter_map(Member::of)),
             processes,
             uncounted: Vec::new(),
             recordings: Vec::new(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ttmem_model::board::Arch;
+use ttmem_model::metric::{Metric, Quantity};
 use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessState};
 use ttmem_model::{ChipId, Kind, Pid, Snapshot, Timestamp};
 
@@ -57,8 +58,27 @@ pub struct ChipLines {
     pub board: Option<String>,
     /// Its architecture.
     pub(crate) arch: Option<Arch>,
+    /// The tray of a Galaxy that it is in, 1 to 4.
+    pub(crate) tray: Option<u8>,
+    /// Its position in the tray, 1 to 8.
+    pub(crate) tray_position: Option<u8>,
+    /// The serial number of its board.
+    pub(crate) serial: Option<String>,
+    /// The temperature of its ASIC in °C.
+    pub(crate) temperature_c: Option<Highest>,
+    /// The power that it drew in watts.
+    pub(crate) power_w: Option<Highest>,
     /// Its kinds, those of which anything was ever known.
     pub kinds: Vec<KindLines>,
+}
+
+/// The highest value of a telemetry reading.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Highest {
+    /// The value.
+    pub(crate) most: Quantity,
+    /// Its limit, as last known.
+    pub(crate) limit: Option<Quantity>,
 }
 
 /// One kind of memory of a chip over time.
@@ -162,12 +182,16 @@ impl Series {
             living.iter().map(|process| self.process(process)).collect();
         for chip in &snapshot.chips {
             let lines = self.chip(chip);
+            if let Some(lines) = self.chips.get_mut(lines) {
+                lines.take_telemetry(chip);
+            }
             for kind in KINDS {
                 let Some(used) = used(&chip.memory, kind) else { continue };
                 let mut shares = BTreeMap::new();
                 for (process, index) in living.iter().zip(&indexes) {
                     let on_chip = process.chips.iter().find(|held| held.chip == chip.id);
-                    let held = on_chip.and_then(|held| held.memory.allocator(kind)?.value());
+                    let held = on_chip
+                        .and_then(|held| held.memory.allocators()[kind.allocator()?].value());
                     if let (Some(index), Some(bytes)) = (index, held) {
                         *shares.entry(*index).or_insert(0) += *bytes;
                     }
@@ -224,10 +248,15 @@ impl Series {
         }
         self.chips.push(ChipLines {
             id: chip.id,
-            region: chip.region.as_ref().map(|region| ChipId(region.id)),
+            region: chip.region.as_ref().map(|region| ChipId::Known(region.id)),
             index: chip.index,
             board: chip.board.clone(),
             arch: chip.arch,
+            tray: chip.tray().map(|position| position.tray),
+            tray_position: chip.tray().map(|position| position.position),
+            serial: chip.serial.clone(),
+            temperature_c: None,
+            power_w: None,
             kinds: Vec::new(),
         });
         self.chips.len() - 1
@@ -235,6 +264,21 @@ impl Series {
 }
 
 impl ChipLines {
+    fn take_telemetry(&mut self, chip: &Chip) {
+        let value =
+            |metric| chip.telemetry.get(&metric).and_then(|reading| reading.value()).copied();
+        let higher = |known: Option<Highest>, metric, limit| {
+            let Some(now) = value(metric) else { return known };
+            let limit = value(limit).or(known.and_then(|known| known.limit));
+            let most =
+                known.map_or(now, |known| if now.0 > known.most.0 { now } else { known.most });
+            Some(Highest { most, limit })
+        };
+        self.temperature_c =
+            higher(self.temperature_c, Metric::AsicTemperature, Metric::AsicTemperatureLimit);
+        self.power_w = higher(self.power_w, Metric::Power, Metric::PowerLimit);
+    }
+
     /// The lines of a kind, with as many columns as the others.
     fn kind(&mut self, kind: Kind, columns: usize) -> &mut KindLines {
         let place = self.kinds.iter().position(|line| line.kind == kind);
@@ -298,7 +342,7 @@ fn used(memory: &ChipMemory, kind: Kind) -> Option<u64> {
     match kind {
         Kind::CircularBuffers => memory.circular_buffers.used.value().copied(),
         Kind::Kernels => memory.kernels.used.value().copied(),
-        kind => memory.allocator(kind)?.used.value().copied(),
+        kind => memory.allocators()[kind.allocator()?].used.value().copied(),
     }
 }
 
@@ -307,7 +351,7 @@ fn capacity(memory: &ChipMemory, kind: Kind) -> Option<u64> {
     match kind {
         Kind::CircularBuffers | Kind::Kernels => total(),
         kind => {
-            let memory = memory.allocator(kind)?;
+            let memory = memory.allocators()[kind.allocator()?];
             memory.allocatable.value().or(memory.capacity.value()).copied()
         }
     }

@@ -54,7 +54,7 @@ fn library(inputs: &Inputs<'_>) -> Option<Check> {
     })
 }
 
-/// A living process: which functions of TT-Metal its agent found.
+/// A live process: which functions of TT-Metal its agent found.
 fn live(owner: &BufferOwner, segment: &Segment) -> Check {
     let version = owner.tt_metal.as_deref().unwrap_or("of unknown version");
     let hooks = segment.header.hooks_resolved;
@@ -91,7 +91,7 @@ fn left(gone: &[&BufferOwner]) -> Option<Check> {
     let (text, remedy) = match gone {
         [] => return None,
         [owner] => (
-            format!("{} of process {}, which is gone", owner.segment, owner.pid),
+            format!("{} of process {}, which has ended", owner.segment, owner.pid),
             format!(
                 "ttmem report {} shows what it did; ttmem doctor --clean removes it",
                 owner.segment
@@ -105,7 +105,7 @@ fn left(gone: &[&BufferOwner]) -> Option<Check> {
             }
             let number = gone.len();
             (
-                format!("{number} segments of processes that are gone: {}", names.join(", ")),
+                format!("{number} segments of processes that have ended: {}", names.join(", ")),
                 format!(
                     "ttmem report {} shows what one did; ttmem doctor --clean removes them",
                     first.segment

@@ -66,8 +66,10 @@ fn windows(inputs: &Inputs<'_>) -> Vec<Check> {
         } else if stale > 0 {
             checks.push(Check::warn(
                 "windows",
-                format!("{stale} TLB windows of device {number} belong to processes that have ended"),
-                "a reset with tt-smi -r gives them back from tt-kmd 2.10.0 on; before, load the driver again",
+                format!(
+                    "{stale} TLB windows of device {number} belong to processes that have ended"
+                ),
+                "tt-smi -r frees them from tt-kmd 2.10.0 on; reload an older driver",
             ));
         }
     }
@@ -83,7 +85,7 @@ fn driver(inputs: &Inputs<'_>) -> Check {
         return Check::warn(
             "driver",
             format!("tt-kmd {version} is loaded and has no device"),
-            "look for the board with lspci -d 1e52: and into the kernel log",
+            "look for the board with lspci -d 1e52:, and read the kernel log",
         );
     }
     let text = format!("tt-kmd {version}, {}", count(devices, "device"));

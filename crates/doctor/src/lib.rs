@@ -8,6 +8,7 @@ mod devices;
 mod host;
 mod server;
 mod shared_memory;
+mod simulators;
 pub mod who;
 
 use std::collections::BTreeMap;
@@ -40,7 +41,7 @@ pub enum Status {
     Fail,
 }
 
-/// One check.
+/// The result of one check of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// The subject, in one stable word.
@@ -82,6 +83,8 @@ pub struct Inputs<'a> {
     pub windows: BTreeMap<u32, Field<Windows>>,
     /// The status of the servers at the default paths; `None` where that does not matter, as for a captured host.
     pub servers: Option<Vec<(PathBuf, Result<Probed, Unfit>)>>,
+    /// Stale sockets of this user's simulation servers.
+    pub dead_sockets: Vec<PathBuf>,
 }
 
 /// Everything that was found.
@@ -95,7 +98,7 @@ pub struct Diagnosis {
     pub checks: Vec<Check>,
 }
 
-/// Looks at everything.
+/// Runs every check on a host.
 #[must_use]
 pub fn examine(inputs: &Inputs<'_>) -> Diagnosis {
     let mut checks = Vec::new();
@@ -104,6 +107,7 @@ pub fn examine(inputs: &Inputs<'_>) -> Diagnosis {
     checks.extend(shared_memory::checks(inputs));
     checks.extend(agents::checks(inputs));
     checks.extend(server::checks(inputs));
+    checks.extend(simulators::checks(inputs));
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass);
     Diagnosis { schema: SCHEMA, version: VERSION, status, checks }
 }

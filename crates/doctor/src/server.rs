@@ -18,8 +18,7 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
         })
         .collect();
     if checks.is_empty() {
-        checks
-            .push(Check::pass(ID, "none runs: each look reads for itself what its user may read"));
+        checks.push(Check::pass(ID, "none runs: each ttmem reads what its own user may read"));
     }
     checks
 }
@@ -31,7 +30,7 @@ fn running(path: &Path, found: &Probed) -> Check {
         return Check::warn(
             ID,
             format!("{text}, and this is ttmem {}", env!("CARGO_PKG_VERSION")),
-            "restart it, so that both are the same (systemctl restart ttmem)",
+            "restart it: systemctl restart ttmem",
         );
     }
     if *blind_spots > 0 {
@@ -48,7 +47,9 @@ fn not_used(path: &Path, unfit: &Unfit) -> Check {
     let remedy = match unfit {
         Unfit::Dead => "start it again, or remove the socket",
         Unfit::Closed => "join the group that the socket belongs to (ls -l), then log in again",
-        Unfit::Stranger(_) => "have root or yourself run it; --server names it if you trust it",
+        Unfit::Stranger(_) => {
+            "run it as root or as yourself, or name it with --server if you trust it"
+        }
         Unfit::Elsewhere => "give a server of another host another --socket",
         _ => "restart it (systemctl restart ttmem), and see its journal",
     };

@@ -80,7 +80,7 @@ fn lock_check(inputs: &Inputs<'_>, lock: &Lock, holder: &Holder) -> Option<Check
         }
         return Some(Check::warn(
             "locks",
-            format!("TT_UMD_LOCK.{name} is held by process {}, which is gone", holder.own_pid),
+            format!("TT_UMD_LOCK.{name} is held by process {}, which has ended", holder.own_pid),
             "the next process takes it over; if one hangs instead, remove the file while nothing uses the chip",
         ));
     };

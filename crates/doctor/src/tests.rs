@@ -22,6 +22,7 @@ fn diagnose(tree: Tree) -> Diagnosis {
         library: Some(Ok("/usr/lib/ttmem/libttmem_agent.so".to_owned())),
         windows,
         servers: None,
+        dead_sockets: Vec::new(),
     })
 }
 
@@ -31,7 +32,7 @@ fn check(diagnosis: &Diagnosis, id: &str) -> Check {
 
 fn segment(pid: i32) -> Segment {
     let start = Process::new(pid, "python3").start_ticks();
-    let new = NewBuffer::new(ttmem_segment::BufferKind::Dram, 4096, "Add");
+    let new = NewBuffer::new(ttmem_segment::AllocatorKind::Dram, 4096, "Add");
     Segment::wormhole(pid, start, N150).allocate(new)
 }
 
@@ -220,6 +221,7 @@ fn every_state_of_a_server_is_told() {
             library: None,
             windows: BTreeMap::new(),
             servers,
+            dead_sockets: Vec::new(),
         };
         let check = check(&examine(&inputs), "server");
         assert!(check.status == status && check.text.contains(text), "{check:?}");
@@ -228,12 +230,39 @@ fn every_state_of_a_server_is_told() {
 }
 
 #[test]
+fn sockets_that_simulation_servers_left_are_told() {
+    let with = |sockets: &[&str]| {
+        let root = Root::memory(Host::n150().into_tree());
+        let mut collector = Collector::new(root).with_clock(Clock::Fixed(fake::NOW));
+        let (facts, snapshot) = (collector.facts(), collector.snapshot());
+        let diagnosis = examine(&Inputs {
+            root: collector.root(),
+            facts: &facts,
+            snapshot: &snapshot,
+            library: None,
+            windows: BTreeMap::new(),
+            servers: None,
+            dead_sockets: sockets.iter().map(Into::into).collect(),
+        });
+        diagnosis.checks.into_iter().find(|check| check.id == "simulators")
+    };
+    assert_eq!(with(&[]), None);
+    let found = with(&["/tmp/tt-umd-sim-server-7/tt-umd-sim-0.sock"]).unwrap();
+    assert_eq!(found.status, Status::Warn);
+    assert_eq!(
+        found.text,
+        "1 socket of simulation servers that have ended: /tmp/tt-umd-sim-server-7/tt-umd-sim-0.sock"
+    );
+    assert!(with(&["a", "b", "c", "d"]).unwrap().text.ends_with("a, b, c, …"));
+}
+
+#[test]
 fn many_segments_of_the_dead_are_one_line() {
     let host = (91..98).fold(Host::n150(), |host, pid| host.segment_of(0, segment(pid)));
     let all = diagnose(complete(host).into_tree());
     let agents: Vec<&Check> = all.checks.iter().filter(|check| check.id == "agents").collect();
     let [found] = agents[..] else { panic!("{agents:?}") };
-    assert!(found.text.starts_with("7 segments of processes that are gone: "), "{found:?}");
+    assert!(found.text.starts_with("7 segments of processes that have ended: "), "{found:?}");
     assert!(found.text.ends_with('…'), "{found:?}");
 }
 

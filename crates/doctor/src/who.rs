@@ -16,22 +16,19 @@ pub(crate) const SCHEMA: &str = "ttmem/who";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
 pub(crate) const VERSION: &str = "1.0";
 
-/// Directory of the logs of pods, one directory `NAMESPACE_NAME_UID` each (kubelet).
-const POD_LOGS: &str = "/var/log/pods";
-
-/// Whether a chip can be had, from good to bad.
+/// The use of a chip, from free to in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Use {
-    /// No process has it.
+    /// No process has it open.
     Free,
-    /// It cannot be known: other users' open files are hidden, or the driver does not answer.
+    /// Not known: other users' open files are hidden, or the driver does not answer.
     Unknown,
-    /// A process has it.
+    /// A process has it open.
     InUse,
 }
 
-/// Everything that the verdicts follow from.
+/// The input of the verdicts.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// The host's files.
@@ -64,20 +61,20 @@ pub struct Verdict {
     pub board: Option<String>,
     /// The PCIe address.
     pub bdf: Option<String>,
-    /// Whether it is in use.
+    /// Its use.
     #[serde(rename = "use")]
     pub used: Use,
-    /// Why the use is not known, if it is not.
+    /// The reason that the use is not known.
     pub reason: Option<String>,
     /// The processes that have it.
     pub owners: Vec<Owner>,
-    /// True if a process outside this pid namespace has it, too.
+    /// True if a process outside this pid namespace has it open too.
     pub has_outside_owner: bool,
     /// UMD's locks of the chip that are held.
     pub locks: Vec<HeldLock>,
     /// Processes that have ended and whose memory is still recorded.
     pub stale: Vec<StaleOwner>,
-    /// Indexes of the chips that a reset of this one resets: those of its board.
+    /// Indexes of the chips that are reset together with this one: those of its board.
     pub reset_chips: Vec<u32>,
     /// Processes that such a reset ends.
     pub reset_ends: Vec<Pid>,
@@ -94,11 +91,15 @@ pub struct Owner {
     pub(crate) command: String,
     /// Its user.
     pub user: Option<String>,
+    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    pub rank: Option<String>,
+    /// The number of its job, if its agent found one.
+    pub job: Option<String>,
     /// Its container.
     pub container: Option<String>,
     /// The namespace and name of its Kubernetes pod, as `NAMESPACE/NAME`.
     pub pod: Option<String>,
-    /// Time of its start, in microseconds since 1970.
+    /// Its start, in microseconds since 1970.
     pub since_us: Option<Timestamp>,
     /// Its memory on the chip; `None` if nothing lists it.
     pub memory: Option<ProcessMemory>,
@@ -166,7 +167,7 @@ impl Who {
     }
 }
 
-/// Concludes which chips are in use.
+/// Returns the verdict on each chip.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>) -> Who {
     let chips = evidence.snapshot.chips.iter().map(|chip| verdict(evidence, chip)).collect();
@@ -248,8 +249,8 @@ fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
     Some(finding.text.clone())
 }
 
-/// An owner that the driver lists and that is not seen here: it ended while another process keeps its file open, or it is
-/// hidden.
+/// Returns an owner that the driver lists and procfs does not: it ended while another process keeps its file open, or it
+/// is hidden.
 fn unseen_owner(evidence: &Evidence<'_>, device: Option<u32>) -> Option<String> {
     let facts = evidence.facts;
     let device = facts.devices.iter().find(|facts| Some(facts.number) == device)?;
@@ -298,8 +299,10 @@ fn owner(evidence: &Evidence<'_>, chip: &Chip, device: Option<u32>, pid: Pid) ->
         pid,
         name,
         command: facts.map(|facts| facts.command.clone()).unwrap_or_default(),
+        rank: process.and_then(|process| process.rank.clone()),
+        job: process.and_then(|process| process.job.clone()),
         user,
-        pod: container.as_deref().and_then(|container| pod_name(evidence.root, container)),
+        pod: facts.and_then(|facts| facts.pod.clone()),
         container,
         since_us: facts.and_then(|facts| facts.started.as_ref().ok().copied()),
         memory: process.and_then(|process| memory_on(process, chip.id)).cloned(),
@@ -335,16 +338,6 @@ fn reset_group<'a>(snapshot: &'a Snapshot, chip: &'a Chip) -> Vec<&'a Chip> {
         other.id == chip.id || (chip.serial.is_some() && other.serial == chip.serial)
     };
     snapshot.chips.iter().filter(is_with).collect()
-}
-
-/// The namespace and name of the pod of a container `pod:UID/…`, from the kubelet's directories of logs.
-fn pod_name(root: &Root, container: &str) -> Option<String> {
-    let uid = container.strip_prefix("pod:")?.split('/').next()?;
-    root.list(POD_LOGS).ok()?.iter().filter_map(|name| name.to_str()).find_map(|name| {
-        let (rest, found) = name.rsplit_once('_')?;
-        let (namespace, pod) = rest.split_once('_')?;
-        (found == uid).then(|| format!("{namespace}/{pod}"))
-    })
 }
 
 #[cfg(test)]
@@ -394,15 +387,5 @@ mod tests {
         let verdict = who(host.file("/proc/1/fd", denied).into_tree()).chips.remove(0);
         assert_eq!(verdict.used, Use::Unknown);
         assert!(verdict.reason.is_some());
-    }
-
-    #[test]
-    fn a_pod_is_named_by_the_kubelets_directories() {
-        let mut tree = Tree::new();
-        let uid = "6f1b2c3d-0000-4111-8222-933344445555";
-        tree.put(format!("/var/log/pods/team-a_train-0_{uid}"), Entry::Directory);
-        let root = Root::memory(tree);
-        assert_eq!(pod_name(&root, &format!("pod:{uid}/abc")).as_deref(), Some("team-a/train-0"));
-        assert_eq!(pod_name(&root, "docker:abc"), None);
     }
 }

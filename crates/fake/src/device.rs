@@ -48,7 +48,7 @@ impl Telemetry {
         }
     }
 
-    /// A busy chip.
+    /// Creates a chip with the telemetry of a busy one.
     #[must_use]
     pub fn busy(arch: Arch) -> Self {
         let (aiclk_mhz, temperature_mc, current_ma, power_uw) = match arch {

@@ -57,6 +57,10 @@ pub struct Process {
     has_own_shm: bool,
     is_private: bool,
     has_ended: bool,
+    /// The namespace and name of its Kubernetes pod.
+    pod: Option<(String, String)>,
+    /// The number of its Slurm job.
+    job: Option<u32>,
 }
 
 impl Process {
@@ -82,7 +86,24 @@ impl Process {
             has_own_shm: false,
             is_private: false,
             has_ended: false,
+            pod: None,
+            job: None,
         }
+    }
+
+    /// Puts it into a Kubernetes pod that shares the host's process numbers and files, and names the pod as the kubelet does.
+    #[must_use]
+    pub fn pod(mut self, namespace: &str, name: &str) -> Self {
+        self.container = Some(Container::Kubernetes);
+        self.pod = Some((namespace.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Makes it a task of a Slurm job of alice's.
+    #[must_use]
+    pub fn slurm(mut self, job: u32) -> Self {
+        self.job = Some(job);
+        self.variable("SLURM_JOB_ID", &job.to_string()).variable("SLURM_JOB_USER", "alice")
     }
 
     /// Makes it a zombie: it has ended, its parent has not noticed, and it has no memory or command line.
@@ -223,6 +244,10 @@ impl Process {
         tree.put(file("status"), Entry::file(self.status()));
         tree.put(file("stat"), Entry::file(self.stat()));
         tree.put(file("cgroup"), Entry::file(self.control_groups()));
+        if let Some((namespace, name)) = &self.pod {
+            let logs = format!("/var/log/pods/{namespace}_{name}_{POD_UID}");
+            tree.put(logs, Entry::Directory);
+        }
         if self.is_private {
             for name in ["environ", "fd", "ns/pid", "ns/mnt", "root"] {
                 tree.put(file(name), Entry::Error(Errno::ACCESS));
@@ -301,7 +326,7 @@ impl Process {
     fn namespaces(&self) -> (u32, u32) {
         const FIRST_PID_NAMESPACE: u32 = 4_026_531_836;
         const FIRST_MOUNT_NAMESPACE: u32 = 4_026_531_841;
-        if self.container.is_none() {
+        if self.container.is_none() || self.pod.is_some() {
             return (FIRST_PID_NAMESPACE, FIRST_MOUNT_NAMESPACE);
         }
         let own = 4_026_540_000 + self.pid.unsigned_abs();
@@ -312,6 +337,10 @@ impl Process {
         let id = CONTAINER_ID;
         let slice_uid = POD_UID.replace('-', "_");
         let (v1, v2) = match self.container {
+            None if let Some(job) = self.job => (
+                format!("/slurm/uid_{}/job_{job}/step_0/task_0", self.uid),
+                format!("/system.slice/slurmstepd.scope/job_{job}/step_0/user/task_0"),
+            ),
             Some(Container::Docker) => {
                 (format!("/docker/{id}"), format!("/system.slice/docker-{id}.scope"))
             }

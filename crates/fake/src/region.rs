@@ -22,7 +22,7 @@ const READY: u32 = 0x5245_4459;
 /// A process of a fake host last allocated two seconds before [`NOW`].
 const UPDATED_NS: u64 = (NOW.0 - 2_000_000) * 1000;
 
-/// One process's slot.
+/// The slot of one process in a memory region.
 #[derive(Clone, Debug)]
 pub struct Slot {
     pid: i32,
@@ -150,7 +150,7 @@ impl Region {
         self.with_slot(Slot::new(pid, name, bytes))
     }
 
-    /// Adds a slot.
+    /// Adds the slot of a process.
     #[must_use]
     pub fn with_slot(mut self, slot: Slot) -> Self {
         self.slots.push(slot);

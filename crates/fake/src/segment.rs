@@ -17,7 +17,8 @@ use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use ttmem_segment::stack::StackEntry;
 use ttmem_segment::{
-    Accessor, AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, Hook, Statistics,
+    Accessor, AgentState, AllocatorKind, AllocatorRole, BufferLayout, EventKind, Hook, Label,
+    Shape, Statistics,
 };
 
 use super::NOW;
@@ -45,7 +46,7 @@ pub struct Bank {
 }
 
 /// The banks of a Wormhole with 64 cores, 32 KiB of `L1_SMALL` and 88 KiB of trace region: those of a real n150 with
-/// TT-Metal 0.81.1, by [`BufferKind`].
+/// TT-Metal 0.81.1, by [`AllocatorKind`].
 pub const WORMHOLE: [Bank; 4] = [
     Bank { banks: 12, start: 0x10_0040, bytes: 1_072_603_072 },
     Bank { banks: 64, start: 105_824, bytes: 1_360_544 },
@@ -75,6 +76,7 @@ pub struct Segment {
     time: u64,
     thread: u32,
     version: String,
+    label: Label,
     state: AgentState,
     hooks: u64,
     accessors: u64,
@@ -85,6 +87,9 @@ pub struct Segment {
     stacks: Vec<StackEntry>,
     /// The stack of the next allocations; 0 for none.
     stack: u16,
+    shapes: Vec<Shape>,
+    /// The shape of the next tensors; 0 for none.
+    shape: u16,
     events: Vec<EventEntry>,
     failures: Vec<FailureEntry>,
     programs: FakePrograms,
@@ -104,6 +109,7 @@ impl Segment {
             time: FIRST_TIME,
             thread: pid.unsigned_abs(),
             version: "0.81.1".to_owned(),
+            label: Label::default(),
             state: AgentState::Recording,
             hooks: Hook::ALL
                 .iter()
@@ -117,6 +123,8 @@ impl Segment {
             functions: Vec::new(),
             stacks: Vec::new(),
             stack: 0,
+            shapes: Vec::new(),
+            shape: 0,
             events: Vec::new(),
             failures: Vec::new(),
             programs: FakePrograms::default(),
@@ -182,6 +190,7 @@ impl Segment {
             requested,
             sequence,
             stack: self.stack,
+            shape: self.shape,
             time: self.time,
             page_bytes: 2048,
             block_padding: 0,
@@ -208,14 +217,14 @@ impl Segment {
 
     /// Frees the newest live buffer of a kind.
     #[must_use]
-    pub fn free_newest(self, kind: BufferKind) -> Self {
+    pub fn free_newest(self, kind: AllocatorKind) -> Self {
         let newest = self.last().of_kind(kind).max_by_key(|entry| entry.sequence).copied();
         self.free(newest)
     }
 
     /// Frees the oldest live buffer of a kind.
     #[must_use]
-    pub fn free_oldest(self, kind: BufferKind) -> Self {
+    pub fn free_oldest(self, kind: AllocatorKind) -> Self {
         let oldest = self.last().of_kind(kind).min_by_key(|entry| entry.sequence).copied();
         self.free(oldest)
     }
@@ -253,6 +262,7 @@ impl Segment {
             requested,
             sequence: 0,
             stack: self.stack,
+            shape: self.shape,
             time: self.time,
             page_bytes: 2048,
             block_padding: 0,
@@ -290,7 +300,7 @@ impl Segment {
         self
     }
 
-    /// Advances the time.
+    /// Advances the time of the events that follow.
     #[must_use]
     pub fn wait(mut self, milliseconds: u64) -> Self {
         self.time += milliseconds * 1_000_000;
@@ -299,14 +309,14 @@ impl Segment {
 
     /// Sets the difference between TT-Metal's figure and the agent's, in bytes per bank.
     #[must_use]
-    pub fn hidden(mut self, kind: BufferKind, bytes_per_bank: i64) -> Self {
+    pub fn hidden(mut self, kind: AllocatorKind, bytes_per_bank: i64) -> Self {
         self.last_mut().hidden[kind as usize] = bytes_per_bank;
         self
     }
 
     /// Sets the number of live buffers that do not fit the table.
     #[must_use]
-    pub fn unlisted(mut self, kind: BufferKind, bytes_per_bank: u64, buffers: u64) -> Self {
+    pub fn unlisted(mut self, kind: AllocatorKind, bytes_per_bank: u64, buffers: u64) -> Self {
         self.last_mut().unlisted[kind as usize] = (bytes_per_bank, buffers);
         self
     }
@@ -315,6 +325,13 @@ impl Segment {
     #[must_use]
     pub fn without_statistics(mut self) -> Self {
         self.without_statistics = true;
+        self
+    }
+
+    /// Sets what the process is called.
+    #[must_use]
+    pub fn label(mut self, label: Label) -> Self {
+        self.label = label;
         self
     }
 
@@ -368,7 +385,7 @@ impl Segment {
     }
 
     fn record(&mut self, what: EventKind) {
-        let new = NewBuffer::new(BufferKind::Dram, 0, "");
+        let new = NewBuffer::new(AllocatorKind::Dram, 0, "");
         let tags = self.tags(new.layout(BufferLayout::Unknown));
         let address = self.last().head.pointer;
         let entry = BufferEntry {
@@ -378,6 +395,7 @@ impl Segment {
             requested: 0,
             sequence: 0,
             stack: 0,
+            shape: 0,
             time: self.time,
             page_bytes: 0,
             block_padding: 0,
@@ -392,6 +410,7 @@ impl Segment {
             kind,
             sequence: self.events.len() as u64 + 1,
             stack: entry.stack,
+            shape: entry.shape,
             time: self.time,
             address: entry.address,
             bytes_per_bank: entry.bytes_per_bank,
@@ -423,19 +442,19 @@ impl FakeAllocator {
         Self { head, banks, peaks, hidden, unlisted, live: BTreeMap::new() }
     }
 
-    fn of_kind(&self, kind: BufferKind) -> impl Iterator<Item = &BufferEntry> {
+    fn of_kind(&self, kind: AllocatorKind) -> impl Iterator<Item = &BufferEntry> {
         self.live.range((kind as u8, 0)..=(kind as u8, u64::MAX)).map(|(_, entry)| entry)
     }
 
     /// Returns bytes per bank and number of the live buffers.
-    fn live_of(&self, kind: BufferKind) -> (u64, u64) {
+    fn live_of(&self, kind: AllocatorKind) -> (u64, u64) {
         let (bytes, buffers) = self.unlisted[kind as usize];
         let sum: u64 = self.of_kind(kind).map(|entry| entry.bytes_per_bank).sum();
         (sum + bytes, self.of_kind(kind).count() as u64 + buffers)
     }
 
     /// Returns the holes in ascending order: start and bytes.
-    fn holes(&self, kind: BufferKind) -> Vec<(u64, u64)> {
+    fn holes(&self, kind: AllocatorKind) -> Vec<(u64, u64)> {
         let bank = self.banks[kind as usize];
         let mut next = bank.start;
         let mut holes = Vec::new();
@@ -448,20 +467,20 @@ impl FakeAllocator {
         holes
     }
 
-    fn place(&self, kind: BufferKind, bytes: u64) -> Option<u64> {
+    fn place(&self, kind: AllocatorKind, bytes: u64) -> Option<u64> {
         let holes = self.holes(kind);
         match kind {
-            BufferKind::Dram | BufferKind::Trace => {
+            AllocatorKind::Dram | AllocatorKind::Trace => {
                 holes.iter().find(|(_, room)| *room >= bytes).map(|(start, _)| *start)
             }
-            BufferKind::L1 | BufferKind::L1Small => {
+            AllocatorKind::L1 | AllocatorKind::L1Small => {
                 let hole = holes.iter().rev().find(|(_, room)| *room >= bytes);
                 hole.map(|(start, room)| start + room - bytes)
             }
         }
     }
 
-    fn statistics(&self, kind: BufferKind, time: u64) -> Statistics {
+    fn statistics(&self, kind: AllocatorKind, time: u64) -> Statistics {
         let total = self.banks[kind as usize].bytes;
         let (live, _) = self.live_of(kind);
         let allocated = live.saturating_add_signed(self.hidden[kind as usize]);

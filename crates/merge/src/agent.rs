@@ -14,11 +14,11 @@ use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
-use super::join::Writer;
+use super::join::Owner;
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
 
 pub(super) use amounts::{
-    AllocatorBytes, Geometry, amounts, buffer_kind, by_allocator, counted_twice, geometry, main,
+    AllocatorBytes, Geometry, amounts, bank_bytes, by_allocator, counted_twice, geometry, main,
 };
 pub(super) use findings::find;
 pub(super) use holders::{add_agents, all_have_agents};
@@ -34,7 +34,7 @@ pub(super) struct AgentLink {
 }
 
 /// Returns the writer of each segment.
-pub(super) fn owners(facts: &Facts) -> Vec<Writer> {
+pub(super) fn owners(facts: &Facts) -> Vec<Owner> {
     let outside = facts
         .devices
         .iter()
@@ -42,7 +42,7 @@ pub(super) fn owners(facts: &Facts) -> Vec<Writer> {
     facts.segments.iter().map(|file| owner(facts, file, outside)).collect()
 }
 
-fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Writer {
+fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Owner {
     let namespace_of = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_ref();
     let namespaces: Vec<&String> = file.through.iter().filter_map(namespace_of).collect();
     let mut reused = false;
@@ -54,24 +54,23 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Writer {
             continue;
         }
         if process.has_start_time(file.start_ticks) {
-            return Writer::Live(*pid);
+            return Owner::Live(*pid);
         }
         reused = true;
     }
-    let has_exited =
-        file.content.as_ref().is_ok_and(|segment| segment.header.state == AgentState::Exited);
+    let has_exited = file.content.as_ref().is_ok_and(|segment| segment.header.state.has_ended());
     let may_run_outside = facts.processes_outside && !has_exited;
     if may_run_outside || !reused && (outside || facts.processes_hidden) {
-        return Writer::Outside;
+        return Owner::Outside(file.pid);
     }
-    Writer::Gone { reused }
+    Owner::Gone { through: file.through.first().copied(), pid: file.pid, reused }
 }
 
 /// The segments whose processes are gone, by their names alone: also those that cannot be read.
 #[must_use]
 pub fn segments_left(facts: &Facts) -> Vec<&SegmentFile> {
     let owners = owners(facts);
-    let is_left = |(_, owner): &(&SegmentFile, &Writer)| matches!(owner, Writer::Gone { .. });
+    let is_left = |(_, owner): &(&SegmentFile, &Owner)| owner.is_gone();
     facts.segments.iter().zip(&owners).filter(is_left).map(|(file, _)| file).collect()
 }
 

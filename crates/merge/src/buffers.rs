@@ -7,39 +7,51 @@ use ttmem_model::snapshot::ProcessState;
 use ttmem_segment::Segment;
 
 use super::agent::AgentLink;
-use super::join::{Joined, Writer};
+use super::join::{Joined, Owner};
 use crate::listing::{self, SegmentProcess, SegmentView};
+use crate::resident;
 
 /// Lists the live buffers. The facts must hold whole segments.
 #[must_use]
 pub fn buffers(facts: &Facts) -> BufferList {
-    let joined = Joined::new(facts);
     let mut list = listing::empty(facts.time, facts.demo);
-    for (place, file) in facts.segments.iter().enumerate() {
-        let Ok(segment) = &file.content else { continue };
-        let holder = holder(&joined, place, file, segment);
+    for (segment, holder) in segment_processes(facts) {
         SegmentView::now(segment, facts.time).add_to(&mut list, &holder);
+        resident::add_to(&mut list, segment, &holder, facts.time);
     }
     listing::sort(&mut list);
     list
 }
 
+/// Returns every segment that could be read, with its process.
+#[must_use]
+pub fn segment_processes(facts: &Facts) -> Vec<(&Segment, SegmentProcess)> {
+    let joined = Joined::new(facts);
+    let files = facts.segments.iter().enumerate();
+    files
+        .filter_map(|(index, file)| {
+            let segment = file.content.as_ref().ok()?;
+            Some((segment, holder(&joined, index, file, segment)))
+        })
+        .collect()
+}
+
 /// Who wrote a segment, and which chips of the host it speaks of.
 fn holder(
     joined: &Joined<'_>,
-    place: usize,
+    index: usize,
     file: &SegmentFile,
     segment: &Segment,
 ) -> SegmentProcess {
-    let (pid, state) = match joined.segment_owner(place) {
-        Writer::Live(pid) => (pid, ProcessState::Live),
-        Writer::Gone { .. } => (Pid(file.pid), ProcessState::Stale),
-        Writer::Outside => (Pid(file.pid), ProcessState::OutsideNamespace),
+    let (pid, state) = match joined.segment_owner(index) {
+        Owner::Live(pid) => (pid, ProcessState::Live),
+        Owner::Gone { pid, .. } => (Pid(pid), ProcessState::Stale),
+        Owner::Outside(pid) => (Pid(pid), ProcessState::OutsideNamespace),
     };
     let is_live = state == ProcessState::Live;
     let process = joined.facts.processes.get(&pid).filter(|_| is_live);
     let chip = |chip: usize| {
-        let link = AgentLink { segment: place, chip };
+        let link = AgentLink { segment: index, chip };
         let chip = joined.chips.iter().find(|chip| chip.agents.contains(&link))?;
         Some(ChipRef { id: chip.id, index: chip.index })
     };

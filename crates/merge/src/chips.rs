@@ -8,7 +8,7 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{
     AllocatorMemory, Chip, ChipMemory, L1Total, Owners, PcieLink, RegionLink,
 };
-use ttmem_model::{Board, Kind};
+use ttmem_model::{AllocatorKind, Board, MemorySpace};
 
 use super::agent::{self, Geometry};
 use super::join::{Joined, JoinedChip, Origin};
@@ -126,7 +126,28 @@ pub(super) fn l1_capacity(joined: &Joined<'_>, chip: &JoinedChip) -> Reading<u64
     let age = device_age(joined.facts, joined.device(chip));
     match l1::size(joined, chip) {
         Some(size) => size.bytes,
-        None => from_board(chip, joined.board(chip), "worker cores", Board::l1_bytes).aged(age),
+        None => {
+            let nominal = from_board(chip, joined.board(chip), "worker cores", Board::l1_bytes);
+            or_by_agent(joined, chip, MemorySpace::L1, nominal.aged(age))
+        }
+    }
+}
+
+/// Returns the nominal capacity of a memory, or where no board names it the banks of the agent's allocators.
+fn or_by_agent(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    memory: MemorySpace,
+    nominal: Reading<u64>,
+) -> Reading<u64> {
+    if nominal.value().is_some() {
+        return nominal;
+    }
+    match agent::bank_bytes(joined, chip, memory) {
+        Some((bytes, banks)) => {
+            Reading::new(bytes.saturating_mul(banks), SourceName::Agent, Quality::Inferred)
+        }
+        None => nominal,
     }
 }
 
@@ -139,6 +160,7 @@ fn memory(
 ) -> ChipMemory {
     let age = device_age(joined.facts, device);
     let dram = from_board(chip, board, "DRAM banks", Board::dram_bytes).aged(age);
+    let dram = or_by_agent(joined, chip, MemorySpace::Dram, dram);
     let dram_banks =
         from_board(chip, board, "DRAM banks", |board| board.dram_banks.map(u64::from)).aged(age);
     let l1 = l1_capacity(joined, chip);
@@ -153,15 +175,15 @@ fn memory(
         )
         .into()
     };
-    let kind = |kind: Kind, capacity: Reading<u64>, banks: Reading<u64>| {
+    let kind = |kind: AllocatorKind, capacity: Reading<u64>, banks: Reading<u64>| {
         let told = agent::geometry(joined, chip, kind);
         allocator_memory(kind, Own { capacity, banks }, told, amounts)
     };
     ChipMemory {
-        dram: kind(Kind::Dram, dram, dram_banks.clone()),
-        l1: kind(Kind::L1, l1.clone(), banks()),
-        l1_small: kind(Kind::L1Small, set_aside("l1_small_size"), banks()),
-        trace: kind(Kind::Trace, set_aside("trace_region_size"), dram_banks),
+        dram: kind(AllocatorKind::Dram, dram, dram_banks.clone()),
+        l1: kind(AllocatorKind::L1, l1.clone(), banks()),
+        l1_small: kind(AllocatorKind::L1Small, set_aside("l1_small_size"), banks()),
+        trace: kind(AllocatorKind::Trace, set_aside("trace_region_size"), dram_banks),
         circular_buffers: resident.circular_buffers,
         kernels: resident.kernels,
         reserved: resident.reserved,
@@ -176,14 +198,13 @@ struct Own {
 }
 
 fn allocator_memory(
-    kind: Kind,
+    kind: AllocatorKind,
     own: Own,
     told: Option<Geometry>,
     amounts: &Amounts,
 ) -> AllocatorMemory {
-    let used = of_kind(&amounts.used.get(kind).cloned());
-    let stale = of_kind(&amounts.stale.get(kind).cloned());
-    let upstream = amounts.upstream.as_ref().and_then(|upstream| upstream.get(kind).cloned());
+    let (used, stale) = (amounts.used[kind].clone(), amounts.stale[kind].clone());
+    let upstream = amounts.upstream.as_ref().map(|upstream| upstream[kind].clone());
     let Some(Geometry { banks, allocatable, largest_free, fragmentation }) = told else {
         let missing = Missing::no_source("free blocks are known to the agent alone");
         return AllocatorMemory {
@@ -198,7 +219,7 @@ fn allocator_memory(
             upstream,
         };
     };
-    let is_set_aside = matches!(kind, Kind::L1Small | Kind::Trace);
+    let is_set_aside = matches!(kind, AllocatorKind::L1Small | AllocatorKind::Trace);
     AllocatorMemory {
         capacity: if is_set_aside { allocatable.clone() } else { own.capacity },
         used,
@@ -209,10 +230,6 @@ fn allocator_memory(
         fragmentation,
         upstream,
     }
-}
-
-fn of_kind(reading: &Option<Reading<u64>>) -> Reading<u64> {
-    reading.clone().unwrap_or_else(|| Missing::unsupported("no allocator hands this out").into())
 }
 
 fn telemetry(
@@ -303,7 +320,7 @@ fn pcie(facts: &Facts, device: &Device) -> PcieLink {
 }
 
 fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
-    // // A remote chip is opened through its gateway, so an owner of one may own the other.
+    // A remote chip is opened through its gateway, so an owner of one may own the other.
     let device = match chip.origin {
         Origin::Local { device } | Origin::Remote { gateway: device } => {
             joined.facts.devices.get(device)

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Bounded, Excess, Facts, ProcessFacts, RegionContent};
 use ttmem_model::finding::{Finding, Severity};
+use ttmem_model::order;
 use ttmem_model::reading::MissingReason;
-use ttmem_model::{Bytes, ChipId, Kind, Pid};
+use ttmem_model::{AllocatorKind, Bytes, ChipId, Kind, Pid};
 
 use super::agent;
-use super::join::{Joined, JoinedChip};
-use super::memory::{Amounts, Owner, Usage};
+use super::join::{Joined, JoinedChip, Owner};
+use super::memory::{Amounts, Usage, sum_of};
 
 /// Slots of a region (TT-Metal 0.70 to 0.81.1).
 const REGION_SLOTS: usize = 64;
@@ -39,7 +40,11 @@ pub(super) fn find(
     findings.extend(agent::find(joined, amounts));
     findings.extend(chips_that_went(joined, previous));
     findings.extend(joined.facts.excess.iter().map(excess));
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    order::sort_by_key(&mut findings, |finding| std::cmp::Reverse(finding.severity));
+    let index = |id| Some(joined.chips.iter().find(|chip| chip.id == id)?.index);
+    for finding in &mut findings {
+        finding.chip_index = finding.chip.and_then(index);
+    }
     findings
 }
 
@@ -65,7 +70,15 @@ impl Subject {
         remedy: impl Into<String>,
     ) -> Finding {
         let Self { chip, pid } = self;
-        Finding { id: id.to_owned(), severity, chip, pid, text, remedy: remedy.into() }
+        Finding {
+            id: id.to_owned(),
+            severity,
+            chip,
+            chip_index: None,
+            pid,
+            text,
+            remedy: remedy.into(),
+        }
     }
 }
 
@@ -157,21 +170,17 @@ fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> 
 }
 
 fn differences(content: &RegionContent) -> Vec<String> {
-    let difference = |kind: &Kind| {
-        let total = content.totals.allocator(*kind)?;
-        let sum = content
-            .slots
-            .iter()
-            .try_fold(0_u64, |sum, slot| sum.checked_add(slot.bytes.allocator(*kind)?));
+    let difference = |(kind, total): (AllocatorKind, u64)| {
+        let sum = sum_of(content.slots.iter().map(|slot| &slot.bytes), kind);
         let said = match sum {
             Some(sum) if sum == total => return None,
             Some(sum) => format!("{} ({sum})", Bytes(sum)),
             None => "more than 2^64".to_owned(),
         };
-        let kind = kind.label();
+        let kind = Kind::from(kind).label();
         Some(format!("{kind} total {} ({total}), processes {said}", Bytes(total)))
     };
-    Kind::ALLOCATOR.iter().filter_map(difference).collect()
+    content.totals.allocators().into_iter().filter_map(difference).collect()
 }
 
 fn full_regions(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
@@ -228,7 +237,7 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
     let mut gone: BTreeMap<Owner, Vec<(&JoinedChip, &Usage)>> = BTreeMap::new();
     for (chip, amounts) in joined.chips.iter().zip(amounts) {
         for held in amounts.held.iter().filter(|held| held.holds_bytes()) {
-            if let Owner::Gone { .. } = held.holder {
+            if held.is_gone() {
                 gone.entry(held.holder).or_default().push((chip, held));
             }
         }
@@ -260,16 +269,17 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
 
 /// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
 fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
-    let amount = |kind: &Kind| {
-        let all = places.iter().map(|(_, held)| held.reading(*kind, 0).value().copied());
+    let amount = |kind: AllocatorKind| {
+        let all = places.iter().map(|(_, held)| held.reading(kind, 0).value().copied());
+        let label = Kind::from(kind).label();
         let sum = all.into_iter().try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));
         match sum {
             Some(0) => None,
-            Some(sum) => Some(format!("{} {}", Bytes(sum), kind.label())),
-            None => Some(format!("unknown {}", kind.label())),
+            Some(sum) => Some(format!("{} {label}", Bytes(sum))),
+            None => Some(format!("unknown {label}")),
         }
     };
-    let amounts: Vec<String> = Kind::ALLOCATOR.iter().filter_map(amount).collect();
+    let amounts: Vec<String> = AllocatorKind::ALL.into_iter().filter_map(amount).collect();
     let chips: Vec<String> = places.iter().map(|(chip, _)| chip.index.to_string()).collect();
     let noun = if chips.len() == 1 { "chip" } else { "chips" };
     format!("{} on {noun} {}", amounts.join(", "), chips.join(", "))

@@ -8,31 +8,19 @@ use ttmem_fake::{BYTES, Host, PID, Region};
 use ttmem_model::Snapshot;
 use ttmem_model::facts::RegionBytes;
 use ttmem_root::{Clock, Entry, Root, Tree};
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 use ttmem_sources::Collector;
+use ttmem_test_support::random::{Random, number};
 
 /// The stranger.
 const EVE: u32 = 666;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+fn damaged(random: &mut Random, mut bytes: Vec<u8>) -> Vec<u8> {
+    if random.below(3) == 0 {
+        bytes.truncate(random.index(bytes.len()));
     }
-
-    fn damage(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
-        if self.below(3) == 0 {
-            bytes.truncate(self.below(bytes.len()));
-        }
-        for _ in 0..self.below(8) {
-            let place = self.below(bytes.len());
-            let byte = u8::try_from(self.below(256)).unwrap();
-            bytes.get_mut(place).into_iter().for_each(|old| *old = byte);
-        }
-        bytes
-    }
+    random.damage(&mut bytes, 7);
+    bytes
 }
 
 /// A host with a process whose region and segment are its own.
@@ -43,7 +31,7 @@ fn host() -> (Host, u64) {
     // Microseconds since boot, in ticks of 10 ms.
     let ticks = process.start_time;
     let segment = Segment::wormhole(PID, ticks, id).allocate(NewBuffer::new(
-        BufferKind::Dram,
+        AllocatorKind::Dram,
         1 << 20,
         "Matmul",
     ));
@@ -56,23 +44,23 @@ fn snapshot(tree: Tree) -> Snapshot {
 
 /// Adds a file of the stranger's.
 fn strike(random: &mut Random, tree: &mut Tree, id: u64, ticks: u64) {
-    let number = random.below(1_000_000) as u64 + 1_000_000;
+    let number = random.below(1_000_000) + 1_000_000;
     let large = RegionBytes { dram: 9 << 30, ..BYTES };
     let region = Region::new(id).slot(PID, "forged", large).image();
     let forged = Segment::wormhole(PID, ticks, id)
-        .allocate(NewBuffer::new(BufferKind::Dram, 7 << 30, "Forged"))
+        .allocate(NewBuffer::new(AllocatorKind::Dram, 7 << 30, "Forged"))
         .image();
     let file = |bytes| Entry::File { bytes, uid: EVE };
     let (path, entry) = match random.below(7) {
         // Its name says the same process, with the number of a second segment.
         0 => (format!("/dev/shm/ttmem-{PID}-{ticks}-1"), file(forged)),
-        1 => (format!("/dev/shm/ttmem-{PID}-{ticks}-2"), file(random.damage(forged))),
-        2 => (format!("/dev/shm/ttmem-{number}-7"), file(random.damage(forged))),
+        1 => (format!("/dev/shm/ttmem-{PID}-{ticks}-2"), file(damaged(random, forged))),
+        2 => (format!("/dev/shm/ttmem-{number}-7"), file(damaged(random, forged))),
         3 => (format!("/dev/shm/tt_device_{number}_memory"), file(region)),
-        4 => (format!("/dev/shm/tt_device_{number}_memory"), file(random.damage(region))),
+        4 => (format!("/dev/shm/tt_device_{number}_memory"), file(damaged(random, region))),
         5 => {
             let target = ["/dev/zero", "/dev/tenstorrent/0", "/dev/shm", "/nowhere"];
-            let target = target[random.below(target.len())].to_owned();
+            let target = target[random.index(target.len())].to_owned();
             (format!("/dev/shm/tt_device_{number}_memory"), Entry::Link(target))
         }
         _ => {
@@ -88,11 +76,11 @@ fn strike(random: &mut Random, tree: &mut Tree, id: u64, ticks: u64) {
 
 #[test]
 fn files_of_strangers_change_no_figure() {
-    let rounds = std::env::var("HOSTILE").map_or(10, |rounds| rounds.parse().unwrap());
+    let rounds = number("HOSTILE", 10);
     let (quiet, ticks) = host();
     let id = quiet.region_ids()[0];
     let quiet = snapshot(quiet.into_tree());
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for round in 0..rounds {
         let mut tree = host().0.into_tree();
         for _ in 0..=random.below(4) {

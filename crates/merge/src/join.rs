@@ -21,7 +21,7 @@ use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
 pub(super) use l1::simulator;
-pub(super) use owner::Writer;
+pub(super) use owner::Owner;
 pub(super) use regions::{by_id, by_number};
 
 use super::agent;
@@ -33,9 +33,9 @@ pub(super) struct Joined<'a> {
     /// Every chip, by index.
     pub(super) chips: Vec<JoinedChip>,
     /// For each region, who is behind each of its slots.
-    owners: Vec<Vec<Writer>>,
+    owners: Vec<Vec<Owner>>,
     /// For each segment, who wrote it.
-    segment_owners: Vec<Writer>,
+    segment_owners: Vec<Owner>,
 }
 
 impl<'a> Joined<'a> {
@@ -68,19 +68,20 @@ impl<'a> Joined<'a> {
     }
 
     /// The writers of a region's slots.
-    pub(super) fn writers(&self, region: usize) -> &[Writer] {
+    pub(super) fn writers(&self, region: usize) -> &[Owner] {
         self.owners.get(region).map_or(&[], Vec::as_slice)
     }
 
     /// Who wrote a segment.
-    pub(super) fn segment_owner(&self, segment: usize) -> Writer {
-        self.segment_owners.get(segment).copied().unwrap_or(Writer::Gone { reused: false })
+    pub(super) fn segment_owner(&self, segment: usize) -> Owner {
+        let unknown = Owner::Gone { through: None, pid: 0, reused: false };
+        self.segment_owners.get(segment).copied().unwrap_or(unknown)
     }
 
     /// The living processes with an agent that have a chip open.
     pub(super) fn pids_with_agents(&self, chip: &JoinedChip) -> BTreeSet<Pid> {
         let pid = |link: &agent::AgentLink| {
-            let Writer::Live(pid) = self.segment_owner(link.segment) else { return None };
+            let Owner::Live(pid) = self.segment_owner(link.segment) else { return None };
             let segment = self.facts.segments.get(link.segment)?.content.as_ref().ok()?;
             agent::open_allocators(segment, link.chip).next().map(|_| pid)
         };
@@ -135,12 +136,12 @@ impl<'a> Joined<'a> {
     }
 
     /// Who is behind each slot of a region.
-    pub(super) fn owners_of(&self, region: usize) -> &[Writer] {
+    pub(super) fn owners_of(&self, region: usize) -> &[Owner] {
         self.owners.get(region).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every slot in a chip's regions with who is behind it.
-    pub(super) fn slots(&self, chip: &JoinedChip) -> Vec<(&'a RegionSlot, &Writer)> {
+    pub(super) fn slots(&self, chip: &JoinedChip) -> Vec<(&'a RegionSlot, &Owner)> {
         let slots_of = |link: &Link| {
             let content = self.facts.regions.get(link.region)?.content.as_ref().ok()?;
             Some(content.slots.iter().zip(self.owners.get(link.region)?))

@@ -1,23 +1,26 @@
 //! The L1 of a chip: circular buffers, kernels, reserved memory, and its capacity.
 //!
-//! Every number of a core is the length of a union of ranges, and those of different cores share no byte, so sums over
-//! cores are exact. A core that could not be read makes a sum unknown: part of a sum is not the sum.
+//! A number of a core is the length of a union of ranges, and no two cores share a byte: sums over cores are exact. A core
+//! that could not be read makes the sum missing.
 
 mod programs;
+mod recorded;
 mod tensors;
 
+use ttmem_model::Pid;
 use ttmem_model::facts::{Field, L1Content, L1Facts};
 use ttmem_model::l1::{BankBuffers, Core, CoreState, Count, KernelNames};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, SourceStatus};
 
-use super::join::{Joined, JoinedChip, Origin};
+use super::join::{Joined, JoinedChip, Origin, simulator};
 use super::memory::Amounts;
 
 pub(crate) use programs::{CoreByAgent, by_core as cores_by_agent, difference};
+pub(crate) use recorded::recorded;
 pub(super) use tensors::{buffers, shared_and_used_by_core};
 
-/// The memory of a chip of which L1 tells.
+/// The readings of a chip that follow from its L1.
 pub(super) struct Resident {
     pub(super) circular_buffers: CircularBufferMemory,
     pub(super) kernels: KernelMemory,
@@ -25,13 +28,13 @@ pub(super) struct Resident {
     pub(super) total_used: Reading<u64>,
 }
 
-/// The memory of a chip as read from its L1; `None` if it was not read.
+/// The size of a chip's L1.
 pub(super) struct Size {
     pub(super) worker_cores: Reading<u64>,
     pub(super) bytes: Reading<u64>,
 }
 
-/// The number of worker cores and their L1, as reported by the cores.
+/// Returns the number of worker cores and the bytes of their L1, as the cores report them; `None` if L1 was not read.
 pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
     let l1 = joined.l1(chip)?;
     let content = l1.content.as_ref().ok()?;
@@ -45,7 +48,7 @@ pub(super) fn size(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Size> {
     })
 }
 
-/// The resident bytes in the L1 of a chip.
+/// Returns the bytes that are resident in the L1 of a chip.
 pub(super) fn resident(
     joined: &Joined<'_>,
     chip: &JoinedChip,
@@ -61,23 +64,23 @@ pub(super) fn resident(
         Some((l1, Ok(content))) => {
             let tensors = buffers(joined, chip, amounts);
             let age = joined.facts.time.micros_since(l1.read_at);
-            let headroom = headroom(joined, chip, amounts, capacity);
-            of_content(l1, content, tensors.as_ref(), (reported, headroom), age)
+            let by_agent = programs::resident(joined, chip, amounts, capacity);
+            of_content(l1, content, tensors.as_ref(), (reported, by_agent), age)
         }
         Some((_, Err(missing))) => blank(missing, reported),
         None => blank(&not_read(joined, chip), reported),
     }
 }
 
-/// The headroom of a chip whose L1 is read. Which circular buffers are tensors, and where tensors are, is known to an agent
-/// alone.
-fn headroom(
-    joined: &Joined<'_>,
-    chip: &JoinedChip,
-    amounts: &Amounts,
-    capacity: &Reading<u64>,
-) -> Reading<u64> {
-    match programs::resident(joined, chip, amounts, capacity) {
+/// True if the agent of the chip's owner recorded the same bytes of circular buffers.
+fn agrees(by_agent: Option<&Field<Resident>>, bytes: Option<&u64>) -> bool {
+    let Some(Ok(by_agent)) = by_agent else { return false };
+    by_agent.circular_buffers.used.value() == bytes
+}
+
+/// Returns the headroom of a chip whose L1 was read. Only an agent knows the addresses of tensors.
+fn headroom(by_agent: Option<Field<Resident>>) -> Reading<u64> {
+    match by_agent {
         Some(Ok(by_agent)) => by_agent.circular_buffers.headroom,
         Some(Err(missing)) => missing.into(),
         None => {
@@ -94,8 +97,17 @@ fn not_read(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
         Origin::Remote { .. } if is_asked => {
             Missing::unsupported("the L1 of a remote chip is not read: it is behind Ethernet")
         }
+        Origin::Unmatched if let Some(pid) = simulating(joined, chip) => Missing::no_source(
+            format!("the simulation servers of process {pid} have no socket for this chip"),
+        ),
         _ => Missing::not_read("L1 was not read"),
     }
+}
+
+/// Returns a process that has the chip open and simulates others: UMD makes no socket for a remote chip.
+fn simulating(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Pid> {
+    let users = joined.pids(chip);
+    joined.facts.l1.iter().filter_map(simulator).find(|pid| users.contains(pid))
 }
 
 fn blank(missing: &Missing, reported: Reading<u64>) -> Resident {
@@ -118,14 +130,18 @@ fn of_content(
     l1: &L1Facts,
     content: &L1Content,
     tensors: Result<&BankBuffers, &Missing>,
-    (reported, headroom): (Reading<u64>, Reading<u64>),
+    (reported, by_agent): (Reading<u64>, Option<Field<Resident>>),
     age: u64,
 ) -> Resident {
     let cores = &content.cores;
     let sum = |total: CoreTotal| total_of(cores, total.of_cores(l1, content));
-    let exact =
-        |field: Field<u64>| Reading::from_field(field, SourceName::L1, Quality::Exact).aged(age);
+    let reading =
+        |field: Field<u64>, quality| Reading::from_field(field, SourceName::L1, quality).aged(age);
+    let exact = |field| reading(field, Quality::Exact);
     let buffers = sum(CoreTotal::CircularBuffers);
+    let is_certain = !cores.iter().any(Core::may_be_of_the_next)
+        || agrees(by_agent.as_ref(), buffers.as_ref().ok());
+    let quality = if is_certain { Quality::Exact } else { Quality::Inferred };
     let reserved = sum(CoreTotal::Reserved);
     let (shared, used) = match tensors {
         Ok(tensors) => tensors::shared_and_used(content, tensors),
@@ -133,15 +149,15 @@ fn of_content(
     };
     Resident {
         circular_buffers: CircularBufferMemory {
-            used: exact(buffers.clone()),
+            used: reading(buffers.clone(), quality),
             running: exact(sum(CoreTotal::RunningCircularBuffers)),
             reported,
-            aliasing: exact(shared),
-            headroom,
+            aliasing: reading(shared, quality),
+            headroom: headroom(by_agent),
         },
         kernels: kernels(l1, content, age),
         reserved: ReservedMemory { used: exact(reserved.clone()) },
-        total_used: exact(used),
+        total_used: reading(used, quality),
     }
 }
 
@@ -171,13 +187,13 @@ fn total_used(reserved: &Field<u64>, buffers: &Field<u64>, why: &Missing) -> Mis
     }
 }
 
-/// Kernels, the application's apart from the system's where names tell them apart.
+/// Returns the bytes of kernels; those of TT-Metal's own kernels are separate where names distinguish them.
 fn kernels(l1: &L1Facts, content: &L1Content, age: u64) -> KernelMemory {
     let (cores, names) = (&content.cores, &l1.names);
     let sum = |total: CoreTotal| total_of(cores, total.of_cores(l1, content));
     let all_known = cores.iter().all(|core| is_system(core, names).is_some());
     let all = total_of(cores, cores.iter().map(Core::kernel_text_bytes));
-    // Without names, all text is taken for the application's, and is called inferred.
+    // Without names, all text counts as the application's, and the reading is inferred.
     let quality = if all_known || all == Ok(0) { Quality::Exact } else { Quality::Inferred };
     let reading = |field, quality| Reading::from_field(field, SourceName::L1, quality).aged(age);
     let system = match (all_known, &all) {
@@ -203,11 +219,14 @@ fn nameless(names: &Field<KernelNames>) -> Missing {
     }
 }
 
-/// A core's number if its program is running; a torn core may be running.
+/// Returns the number of a core whose program is running, else 0; a torn core may be running.
 fn at_work(core: &Core, number: Count) -> Count {
     match core.state {
         CoreState::Running | CoreState::Torn => number,
         CoreState::Finished | CoreState::Idle => Count::Known(0),
+        CoreState::Resident => {
+            Missing::not_read("an agent does not know which programs run").into()
+        }
     }
 }
 
@@ -251,7 +270,7 @@ impl CoreTotal {
     }
 }
 
-/// True if the program of a core is the system's; `None` if no name says it.
+/// True if the program of a core is TT-Metal's own; `None` if its kernels have no names.
 fn is_system(core: &Core, names: &Field<KernelNames>) -> Option<bool> {
     match (&core.program, names) {
         (None, _) => Some(false),

@@ -10,6 +10,7 @@ mod agent;
 pub mod bank;
 mod buffers;
 mod chips;
+mod figures;
 mod findings;
 mod join;
 mod l1;
@@ -17,19 +18,20 @@ pub mod listing;
 mod memory;
 mod ownership;
 mod processes;
+mod resident;
 mod why;
 pub mod words;
 
 use ttmem_model::Snapshot;
-use ttmem_model::facts::{Facts, Field};
+use ttmem_model::facts::{Facts, Field, L1Facts};
 use ttmem_model::l1::BankBuffers;
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
-pub use buffers::buffers;
+pub use buffers::{buffers, segment_processes};
 pub use ownership::reject_forged;
-pub use why::{Part, Rule, Why, why};
+pub use why::{Part, Rule, Tracer, Why};
 
 use join::Joined;
 use memory::Amounts;
@@ -56,6 +58,19 @@ pub fn merge_with_l1(
     };
     let chips = (0..facts.l1.len()).map(look_up).collect();
     (merge_joined(&joined, &amounts, previous), chips)
+}
+
+/// The L1 of chips by the record of the agents in their processes, with the indexes of the chips. Chips without an agent are
+/// left out.
+#[must_use]
+pub fn l1_by_agents(facts: &Facts) -> Vec<(u32, L1Facts)> {
+    let joined = Joined::new(facts);
+    let amounts = amounts(&joined);
+    let chips = joined.chips.iter().zip(&amounts);
+    let of_chip = |(chip, amounts): (&join::JoinedChip, &Amounts)| {
+        Some((chip.index, l1::recorded(&joined, chip, amounts)?))
+    };
+    chips.filter_map(of_chip).collect()
 }
 
 /// The index on the host of the chip with a unique id, as TT-Metal reports it. `None` if it is none of the host's chips.

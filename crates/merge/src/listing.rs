@@ -3,17 +3,18 @@
 use ttmem_model::buffers::{
     AllocatorUse, Block, BufferList, BufferOwner, ChipRef, KindUse, LiveBuffer, SCHEMA, VERSION,
 };
+use ttmem_model::order;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Kind, Pid, Timestamp};
 use ttmem_segment::{
-    Allocator, AllocatorRole, Buffer, BufferKind, Event, Footprint, Op, Origin, Segment, Stack,
-    StackState,
+    Accessor, Allocator, AllocatorKind, AllocatorRole, Buffer, Event, Footprint, Hook, Label, Op,
+    Origin, Segment, Shape, Stack, StackState,
 };
 
-use crate::bank;
-use crate::words::{frames, layout_name, op_quality, origin_name, role_name};
+use crate::words::{frames, layout_name, op_quality, origin_name, role_name, tensor};
+use crate::{bank, figures};
 
-/// Where a segment tells of a buffer: its place in the table, or among the events.
+/// The entry of a segment that lists a buffer: its index in the table, or among the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance {
     /// It is in the table.
@@ -43,22 +44,24 @@ pub struct SegmentBuffer<'a> {
     pub op: Option<&'a Op>,
     /// The calls that allocated it.
     pub stack: Option<&'a Stack>,
+    /// The shape of its tensor.
+    pub shape: Option<&'a Shape>,
 }
 
 impl<'a> SegmentBuffer<'a> {
-    /// The buffer that a segment tells of at a place.
+    /// Returns the buffer of an entry of a segment.
     pub fn at(segment: &'a Segment, provenance: Provenance) -> Option<Self> {
         match provenance {
-            Provenance::Table(place) => Some(Self::of_table(place, segment.buffers.get(place)?)),
-            Provenance::Allocated(place) => Self::of_allocation(place, segment.events.get(place)?),
-            Provenance::Freed(place) => Self::of_end(place, segment.events.get(place)?),
+            Provenance::Table(index) => Some(Self::of_table(index, segment.buffers.get(index)?)),
+            Provenance::Allocated(index) => Self::of_allocation(index, segment.events.get(index)?),
+            Provenance::Freed(index) => Self::of_end(index, segment.events.get(index)?),
         }
     }
 
     /// A buffer of the table of live buffers.
-    pub fn of_table(place: usize, buffer: &'a Buffer) -> Self {
+    pub fn of_table(index: usize, buffer: &'a Buffer) -> Self {
         Self {
-            provenance: Provenance::Table(place),
+            provenance: Provenance::Table(index),
             allocator: buffer.allocator,
             origin: buffer.origin,
             address: buffer.address,
@@ -66,20 +69,21 @@ impl<'a> SegmentBuffer<'a> {
             allocated: Some((buffer.time, buffer.thread)),
             op: buffer.op.as_ref(),
             stack: buffer.stack.as_deref(),
+            shape: buffer.shape.as_deref(),
         }
     }
 
     /// A buffer whose allocation is among the events.
-    pub fn of_allocation(place: usize, event: &'a Event) -> Option<Self> {
+    pub fn of_allocation(index: usize, event: &'a Event) -> Option<Self> {
         let allocated = Some((event.time, event.thread));
-        let (provenance, op) = (Provenance::Allocated(place), event.op.as_ref());
-        Some(Self { provenance, allocated, op, ..Self::of_end(place, event)? })
+        let (provenance, op) = (Provenance::Allocated(index), event.op.as_ref());
+        Some(Self { provenance, allocated, op, ..Self::of_end(index, event)? })
     }
 
     /// A buffer of which only the end is known. The event's thread and op are those that freed it.
-    pub fn of_end(place: usize, event: &'a Event) -> Option<Self> {
+    pub fn of_end(index: usize, event: &'a Event) -> Option<Self> {
         Some(Self {
-            provenance: Provenance::Freed(place),
+            provenance: Provenance::Freed(index),
             allocator: event.allocator?,
             origin: event.origin,
             address: event.address,
@@ -94,6 +98,7 @@ impl<'a> SegmentBuffer<'a> {
             allocated: None,
             op: None,
             stack: event.stack.as_deref(),
+            shape: event.shape.as_deref(),
         })
     }
 }
@@ -108,13 +113,15 @@ pub fn empty(time: Timestamp, demo: bool) -> BufferList {
         processes: Vec::new(),
         allocators: Vec::new(),
         buffers: Vec::new(),
+        programs: Vec::new(),
     }
 }
 
 /// Brings processes and allocators into the order that the format promises.
 pub fn sort(list: &mut BufferList) {
-    list.processes.sort_by_key(|process| (process.pid, process.start_time));
-    list.allocators.sort_by_key(|allocator| (allocator.pid, allocator.number));
+    order::sort_by_key(&mut list.processes, |process| (process.pid, process.start_time));
+    order::sort_by_key(&mut list.programs, |program| program.pid);
+    order::sort_by_key(&mut list.allocators, |allocator| (allocator.pid, allocator.number));
 }
 
 /// The process behind a segment, as its host knows it.
@@ -143,7 +150,7 @@ pub struct SegmentProcess {
 pub struct Open<'a> {
     /// The allocator.
     pub allocator: &'a Allocator,
-    /// Its kinds, in the order of [`BufferKind::ALL`].
+    /// Its kinds, in the order of [`AllocatorKind::ALL`].
     pub kinds: [KindUsage; 4],
 }
 
@@ -173,21 +180,17 @@ pub struct Figures {
 
 impl<'a> Open<'a> {
     /// An allocator as it is now; `None` if it is closed.
-    fn now(allocator: &'a Allocator) -> Option<Self> {
-        let kind = |kind: BufferKind| {
+    fn now(segment: &Segment, allocator: &'a Allocator) -> Option<Self> {
+        let kind = |kind: AllocatorKind| {
             let held = allocator.kind(kind);
             KindUsage {
                 live_bytes: held.live_bytes,
                 live_buffers: held.live_buffers,
                 unlisted_buffers: held.unlisted_buffers,
-                figures: held.statistics.map(|statistics| Figures {
-                    allocatable: statistics.total,
-                    free: statistics.free,
-                    largest_free: Some(statistics.largest_free),
-                }),
+                figures: figures::present(segment, allocator, kind).map(|(figures, _)| figures),
             }
         };
-        let kinds = BufferKind::ALL.map(kind);
+        let kinds = AllocatorKind::ALL.map(kind);
         allocator.closed.is_none().then_some(Self { allocator, kinds })
     }
 }
@@ -208,9 +211,9 @@ pub struct SegmentView<'a> {
 impl<'a> SegmentView<'a> {
     /// Returns the live buffers and sums at the time that the segment was read.
     pub fn now(segment: &'a Segment, time: Timestamp) -> Self {
-        let open = segment.allocators.iter().filter_map(Open::now).collect();
+        let open = segment.allocators.iter().filter_map(|it| Open::now(segment, it)).collect();
         let buffers = segment.buffers.iter().enumerate();
-        let live = buffers.map(|(place, buffer)| SegmentBuffer::of_table(place, buffer)).collect();
+        let live = buffers.map(|(index, buffer)| SegmentBuffer::of_table(index, buffer)).collect();
         Self { segment, open, live, time }
     }
 
@@ -241,24 +244,22 @@ impl<'a> SegmentView<'a> {
         };
         let chip = |index: &usize| holder.chips.get(*index).copied().flatten();
         let mut chips: Vec<ChipRef> = indexes.iter().filter_map(chip).collect();
-        chips.sort_by_key(|chip| chip.index);
+        order::sort_by_key(&mut chips, |chip| chip.index);
         AllocatorUse {
             pid: holder.pid,
             number: allocator.serial,
             role: role_name(allocator.role).to_owned(),
             chips,
-            kinds: BufferKind::ALL.iter().filter_map(|kind| self.kind(open, *kind)).collect(),
+            kinds: AllocatorKind::ALL.iter().filter_map(|kind| self.kind(open, *kind)).collect(),
         }
     }
 
-    /// One kind, if the allocator has a region for it.
-    fn kind(&self, open: &Open<'_>, kind: BufferKind) -> Option<KindUse> {
+    /// One kind, if TT-Metal tells of its region, which may have no bytes.
+    fn kind(&self, open: &Open<'_>, kind: AllocatorKind) -> Option<KindUse> {
         let (allocator, held) = (open.allocator, open.kinds[kind as usize]);
-        let total = held.figures.map_or(0, |figures| figures.allocatable);
         // A sub-device has what its mesh repeats in its own name.
-        let is_empty =
-            held.live_buffers == 0 && (total == 0 || allocator.role == AllocatorRole::SubDevice);
-        if is_empty {
+        let is_of_mesh = held.live_buffers == 0 && allocator.role == AllocatorRole::SubDevice;
+        if is_of_mesh || held.live_buffers == 0 && held.figures.is_none() {
             return None;
         }
         let is_own = |live: &&SegmentBuffer<'_>| {
@@ -309,6 +310,7 @@ impl<'a> SegmentView<'a> {
             op: op.map(|op| op.name.to_string()),
             op_quality: op.map(|op| op_quality(op.source).to_owned()),
             stack: frames(live.stack),
+            tensor: tensor(live.shape),
         })
     }
 }
@@ -316,10 +318,14 @@ impl<'a> SegmentView<'a> {
 /// A process of which nothing is known yet but who it is and what wrote its segment, if that can be read.
 pub fn owner(holder: &SegmentProcess, segment: Option<&Segment>) -> BufferOwner {
     let version = segment.map(|segment| segment.header.tt_metal_version.clone());
+    let label = segment.map(|segment| &segment.header.identity.label);
+    let known =
+        |text: fn(&Label) -> &String| label.map(text).filter(|text| !text.is_empty()).cloned();
+    let name = Some(holder.name.clone()).filter(|name| !name.is_empty());
     BufferOwner {
         pid: holder.pid,
         start_time: holder.start_time,
-        name: holder.name.clone(),
+        name: name.or(known(|label| &label.name)).unwrap_or_default(),
         user: holder.user.clone(),
         container: holder.container.clone(),
         state: holder.state,
@@ -329,8 +335,23 @@ pub fn owner(holder: &SegmentProcess, segment: Option<&Segment>) -> BufferOwner 
         complete: false,
         unlisted: 0,
         stacks_missing: segment.and_then(stacks_missing),
+        tensors_missing: segment.and_then(tensors_missing),
+        programs_missing: None,
         unknown: None,
+        rank: known(|label| &label.rank),
+        job: known(|label| &label.job),
     }
+}
+
+/// The reason that buffers of a segment have no tensor, where none are recorded.
+pub fn tensors_missing(segment: &Segment) -> Option<String> {
+    let header = &segment.header;
+    if header.version < (3, 0) {
+        return Some("the agent does not record tensors".to_owned());
+    }
+    let is_told = header.hooks_resolved.contains(Hook::NewTensor)
+        && header.accessors.contains(Accessor::TensorShape);
+    (!is_told).then(|| "this TT-Metal does not export what tells of tensors (from 0.69)".to_owned())
 }
 
 /// The reason that buffers of a segment have no stack, where none are recorded.

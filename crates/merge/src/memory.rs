@@ -7,69 +7,20 @@ use std::collections::BTreeSet;
 use ttmem_model::facts::Field;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName, checked_sum};
 use ttmem_model::snapshot::SourceStatus;
-use ttmem_model::{Arch, Kind, MemorySpace, Pid};
+use ttmem_model::{AllocatorKind, Arch, Kind, MemorySpace, PerKind, Pid};
 
 use super::agent::{self, AgentLink};
-use super::join::{Joined, JoinedChip, Writer};
+use super::join::{Joined, JoinedChip, Owner};
 use region::{Share, reported, row_total};
 
-pub(super) use region::{SlotLink, counted_row, reported_by};
+pub(super) use region::{SlotLink, counted_row, reported_by, sum_of};
 
 /// Above this a counter has wrapped below zero: no chip has 8 EiB.
 const WRAPPED: u64 = 1 << 63;
 /// The most worker cores of a chip without harvesting (TT-Metal 0.81.1 core descriptors).
 const MOST_CORES: [(Arch, u64); 2] = [(Arch::Wormhole, 80), (Arch::Blackhole, 140)];
-/// The most DRAM banks of a chip without harvesting.
+/// The most DRAM banks of a chip without harvesting (TT-Metal 0.81.1 SoC descriptors).
 const MOST_BANKS: [(Arch, u64); 2] = [(Arch::Wormhole, 12), (Arch::Blackhole, 8)];
-
-/// One value for each kind that the allocator hands out.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct PerKind<T> {
-    pub(super) dram: T,
-    pub(super) l1: T,
-    pub(super) l1_small: T,
-    pub(super) trace: T,
-}
-
-impl<T> PerKind<T> {
-    pub(super) fn new(mut value: impl FnMut(Kind) -> T) -> Self {
-        Self {
-            dram: value(Kind::Dram),
-            l1: value(Kind::L1),
-            l1_small: value(Kind::L1Small),
-            trace: value(Kind::Trace),
-        }
-    }
-
-    /// The value of an allocator kind; the other kinds have none.
-    pub(super) fn get(&self, kind: Kind) -> Option<&T> {
-        match kind {
-            Kind::Dram => Some(&self.dram),
-            Kind::L1 => Some(&self.l1),
-            Kind::L1Small => Some(&self.l1_small),
-            Kind::Trace => Some(&self.trace),
-            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
-        }
-    }
-}
-
-/// The owner of bytes, as far as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Owner {
-    /// A process that runs.
-    Live(Pid),
-    /// A process that may run outside our namespace; the number is its region's.
-    Outside(i32),
-    /// A process that is gone; the number is its region's.
-    Gone {
-        /// The process through whose root its region was found.
-        through: Option<Pid>,
-        /// Its number.
-        pid: i32,
-        /// True if its number belongs to another process by now.
-        reused: bool,
-    },
-}
 
 /// The memory of one owner on one chip.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,41 +47,36 @@ pub(super) struct Usage {
 
 impl Usage {
     /// The better figure of the two: its agent's, or else that of the regions, read `age` microseconds ago.
-    pub(super) fn reading(&self, kind: Kind, age: u64) -> Reading<u64> {
-        let agent = self.agent.as_ref().and_then(|agent| agent.get(kind));
-        let region = self.bytes.get(kind);
-        match (agent, region) {
-            (Some(known @ Reading::Known { .. }), _) => known.clone(),
-            (Some(missing), None | Some(Err(_))) => missing.clone(),
-            (_, Some(field)) => self.upstream(field, age),
-            (None, None) => Missing::unsupported("no allocator hands this out").into(),
+    pub(super) fn reading(&self, kind: AllocatorKind, age: u64) -> Reading<u64> {
+        match self.agent.as_ref().map(|agent| &agent[kind]) {
+            Some(agent) if self.is_by_agent(kind) => agent.clone(),
+            _ => self.upstream(kind, age),
         }
     }
 
-    /// A figure of the regions, read `age` microseconds ago.
-    pub(super) fn upstream(&self, field: &Field<u64>, age: u64) -> Reading<u64> {
+    /// The figure of the regions, read `age` microseconds ago.
+    pub(super) fn upstream(&self, kind: AllocatorKind, age: u64) -> Reading<u64> {
         let quality = if self.is_gone() { Quality::Stale } else { Quality::Approximate };
-        Reading::from_field(field.clone(), SourceName::Upstream, quality).aged(age)
+        Reading::from_field(self.bytes[kind].clone(), SourceName::Upstream, quality).aged(age)
     }
 
     /// True if its process has ended.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self.holder, Owner::Gone { .. })
+        self.holder.is_gone()
     }
 
     /// True if [`Self::reading`] is its agent's figure, or the reason that the agent has none.
-    pub(super) fn is_by_agent(&self, kind: Kind) -> bool {
-        let agent = self.agent.as_ref().and_then(|agent| agent.get(kind));
-        match agent {
+    pub(super) fn is_by_agent(&self, kind: AllocatorKind) -> bool {
+        match self.agent.as_ref().map(|agent| &agent[kind]) {
             Some(Reading::Known { .. }) => true,
-            Some(Reading::Missing(_)) => !matches!(self.bytes.get(kind), Some(Ok(_))),
+            Some(Reading::Missing(_)) => self.bytes[kind].is_err(),
             None => false,
         }
     }
 
     /// False if it is known that it holds nothing.
     pub(super) fn holds_bytes(&self) -> bool {
-        Kind::ALLOCATOR.iter().any(|kind| self.reading(*kind, 0).value() != Some(&0))
+        AllocatorKind::ALL.into_iter().any(|kind| self.reading(kind, 0).value() != Some(&0))
     }
 }
 
@@ -177,7 +123,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     agent::add_agents(joined, chip, &limits, &mut held);
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
-    let sum = |kind: Kind, gone: bool, none: Reading<u64>| {
+    let sum = |kind: AllocatorKind, gone: bool, none: Reading<u64>| {
         let parts = held.iter().filter(|held| held.is_gone() == gone);
         Reading::sum(parts.map(|held| held.reading(kind, age)), none)
     };
@@ -190,7 +136,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
         let parts = || held.iter().filter(|held| !held.is_gone());
         let field = readable.clone().and_then(|()| match row_total(joined, chip, kind, &limits) {
             Some(total) => total,
-            None => add_up(parts().filter_map(|held| held.bytes.get(kind))),
+            None => add_up(parts().map(|held| &held.bytes[kind])),
         });
         reading(field, Quality::Approximate)
     });
@@ -200,14 +146,12 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
         Ok(()) if row_total(joined, chip, kind, &limits).is_some() => UsedRule::Row,
         Ok(()) => UsedRule::Processes,
     });
-    let used = PerKind::new(|kind| match used_by.get(kind) {
-        Some(UsedRule::Agents) => sum(kind, false, Reading::exact(0, SourceName::Agent)),
-        Some(UsedRule::Processes) => {
+    let used = PerKind::new(|kind| match used_by[kind] {
+        UsedRule::Agents => sum(kind, false, Reading::exact(0, SourceName::Agent)),
+        UsedRule::Processes => {
             sum(kind, false, Reading::new(0, SourceName::Upstream, Quality::Approximate).aged(age))
         }
-        Some(UsedRule::Row | UsedRule::Unreadable) | None => {
-            upstream_used.get(kind).cloned().unwrap_or_else(|| Missing::no_source("").into())
-        }
+        UsedRule::Row | UsedRule::Unreadable => upstream_used[kind].clone(),
     });
     let stale = PerKind::new(|kind| match &readable {
         Err(missing) if !chip.regions.is_empty() || chip.agents.is_empty() => {
@@ -328,21 +272,12 @@ fn held(
         let Ok(content) = &region.content else { continue };
         let owners = joined.owners_of(place);
         for (index, (slot, owner)) in content.slots.iter().zip(owners).enumerate() {
-            let holder = match owner {
-                Writer::Live(pid) => Owner::Live(*pid),
-                Writer::Outside => Owner::Outside(slot.pid),
-                Writer::Gone { reused } => Owner::Gone {
-                    through: region.through.first().copied(),
-                    pid: slot.pid,
-                    reused: *reused,
-                },
-            };
             let share = Share::of(content, row);
             let bytes = PerKind::new(|kind| {
                 let checked = share.checked(slot, kind, limits);
                 // An unknown share is no impossible counter.
                 if let (Ok(_), Err(why)) = (share.of_slot(slot, kind), &checked) {
-                    refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
+                    refused.push(Refused { pid: slot.pid, kind: kind.into(), why: why.clone() });
                 }
                 checked
             });
@@ -354,7 +289,7 @@ fn held(
             add(
                 &mut all,
                 Usage {
-                    holder,
+                    holder: *owner,
                     name: slot.name.text(),
                     user: region.user.clone(),
                     slots: vec![SlotLink { region: place, row, slot: index }],
@@ -376,10 +311,7 @@ fn add(all: &mut Vec<Usage>, more: Usage) {
     let Some(held) = all.iter_mut().find(|held| held.holder == more.holder) else {
         return all.push(more);
     };
-    let both = |kind| {
-        add_up([&held.bytes, &more.bytes].into_iter().filter_map(move |bytes| bytes.get(kind)))
-    };
-    held.bytes = PerKind::new(both);
+    held.bytes = PerKind::new(|kind| add_up([&held.bytes[kind], &more.bytes[kind]].into_iter()));
     held.slots.extend(more.slots);
     held.reported = add_up([&held.reported, &more.reported].into_iter());
     held.updated_ns = held.updated_ns.max(more.updated_ns);

@@ -1,4 +1,4 @@
-//! Whether the owner of a file in shared memory may speak for the processes that the file names.
+//! Checks that the owner of a file in shared memory may write about the processes that the file names.
 //!
 //! TT-Metal and the agent create their files as the user of the process. Any user may create a file with such a name,
 //! but none that belongs to another user: a file of neither the process's user nor root is forged.
@@ -14,13 +14,13 @@ pub fn reject_forged(facts: &mut Facts) {
         return;
     }
     let (regions, segments) = forged(facts);
-    for (place, why) in regions {
-        if let Some(region) = facts.regions.get_mut(place) {
+    for (index, why) in regions {
+        if let Some(region) = facts.regions.get_mut(index) {
             region.content = Err(why);
         }
     }
-    for (place, why) in segments {
-        if let Some(segment) = facts.segments.get_mut(place) {
+    for (index, why) in segments {
+        if let Some(segment) = facts.segments.get_mut(index) {
             segment.content = Err(why);
         }
     }
@@ -49,15 +49,15 @@ fn forged(facts: &Facts) -> (Forged, Forged) {
             name(process.user.as_deref())
         )))
     };
-    let of_region = |(place, file): (usize, &ttmem_model::facts::RegionFile)| {
-        let mut writers = joined.writers(place).iter().filter_map(super::join::Writer::live);
+    let of_region = |(index, file): (usize, &ttmem_model::facts::RegionFile)| {
+        let mut writers = joined.writers(index).iter().filter_map(super::join::Owner::live);
         let why = writers.find_map(|pid| reason(file.uid, file.user.as_deref(), pid))?;
-        file.content.is_ok().then_some((place, why))
+        file.content.is_ok().then_some((index, why))
     };
-    let of_segment = |(place, file): (usize, &ttmem_model::facts::SegmentFile)| {
-        let pid = joined.segment_owner(place).live()?;
+    let of_segment = |(index, file): (usize, &ttmem_model::facts::SegmentFile)| {
+        let pid = joined.segment_owner(index).live()?;
         let why = reason(file.uid, file.user.as_deref(), pid)?;
-        file.content.is_ok().then_some((place, why))
+        file.content.is_ok().then_some((index, why))
     };
     let regions = facts.regions.iter().enumerate().filter_map(of_region).collect();
     let segments = facts.segments.iter().enumerate().filter_map(of_segment).collect();

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Field, ProcessFacts};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
-use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState, UpstreamMemory};
-use ttmem_model::{Kind, Pid};
+use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState};
+use ttmem_model::{PerKind, Pid};
 
-use super::join::{Joined, JoinedChip};
-use super::memory::{Amounts, Owner, Usage};
+use super::join::{Joined, JoinedChip, Owner};
+use super::memory::{Amounts, Usage};
 
 /// Lays out every process that has memory or a device: live ones by pid, then those outside the namespace, then
 /// stale ones.
@@ -23,19 +23,24 @@ pub(super) fn by_owner(joined: &Joined<'_>, amounts: &[Amounts]) -> BTreeMap<Own
         for held in amounts.held.iter().filter(|held| is_shown(held)) {
             let process =
                 processes.entry(held.holder).or_insert_with(|| begin(joined, held.holder, held));
-            process.chips.push(ProcessOnChip { chip: chip.id, memory: memory(joined, chip, held) });
+            process.chips.push(on_chip(chip, memory(joined, chip, held)));
         }
         for pid in joined.pids(chip) {
             let holder = Owner::Live(pid);
             let unheard = Unheard { joined, chip, pid };
             let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
             if process.chips.last().is_none_or(|last| last.chip != chip.id) {
-                process.chips.push(ProcessOnChip { chip: chip.id, memory: unheard.memory() });
+                process.chips.push(on_chip(chip, unheard.memory()));
             }
         }
         add_outside(&mut processes, joined, chip, amounts);
     }
+    add_labels(joined, &mut processes);
     processes
+}
+
+fn on_chip(chip: &JoinedChip, memory: ProcessMemory) -> ProcessOnChip {
+    ProcessOnChip { chip: chip.id, index: Some(chip.index), memory }
 }
 
 const NOBODY: Usage = Usage {
@@ -43,7 +48,7 @@ const NOBODY: Usage = Usage {
     name: String::new(),
     user: None,
     slots: Vec::new(),
-    bytes: super::memory::PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
+    bytes: PerKind { dram: Ok(0), l1: Ok(0), l1_small: Ok(0), trace: Ok(0) },
     reported: Ok(0),
     updated_ns: 0,
     agent: None,
@@ -55,7 +60,7 @@ const NOBODY: Usage = Usage {
 fn is_shown(held: &Usage) -> bool {
     let reports_nothing = held.reported == Ok(0) || held.agent.is_some();
     let is_empty = reports_nothing && !held.holds_bytes();
-    !(is_empty && matches!(held.holder, Owner::Gone { .. }))
+    !(is_empty && held.is_gone())
 }
 
 /// Owners outside the namespace that no slot speaks of.
@@ -73,7 +78,7 @@ fn add_outside(
     let holder = Owner::Outside(0);
     let missing = Missing::denied("its owner is outside this process namespace");
     let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
-    process.chips.push(ProcessOnChip { chip: chip.id, memory: all_missing(&missing) });
+    process.chips.push(on_chip(chip, all_missing(&missing)));
 }
 
 fn begin(joined: &Joined<'_>, holder: Owner, held: &Usage) -> Process {
@@ -101,6 +106,10 @@ fn live(pid: Pid, facts: Option<&ProcessFacts>, slot_name: &str) -> Process {
         cpu_time_us: reading(facts.map(|facts| &facts.cpu_time_us)),
         host_memory_bytes: reading(facts.map(|facts| &facts.host_memory_bytes)),
         chips: Vec::new(),
+        rank: None,
+        job: facts.and_then(|facts| facts.job.clone()),
+        job_user: facts.and_then(|facts| facts.job_user.clone()),
+        pod: facts.and_then(|facts| facts.pod.clone()),
     }
 }
 
@@ -120,25 +129,44 @@ fn unseen(pid: i32, held: &Usage, state: ProcessState) -> Process {
         cpu_time_us: missing().into(),
         host_memory_bytes: missing().into(),
         chips: Vec::new(),
+        rank: None,
+        job: None,
+        job_user: None,
+        pod: None,
+    }
+}
+
+/// Adds what the segments of agents say of their processes: rank and job, and of a process that is not seen its name and
+/// command line too.
+fn add_labels(joined: &Joined<'_>, processes: &mut BTreeMap<Owner, Process>) {
+    for (index, file) in joined.facts.segments.iter().enumerate() {
+        let Ok(segment) = &file.content else { continue };
+        let owner = joined.segment_owner(index);
+        let Some(process) = processes.get_mut(&owner) else { continue };
+        let label = &segment.header.identity.label;
+        let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+        process.rank = known(&label.rank);
+        process.job = known(&label.job).or(process.job.take());
+        if process.name.is_empty() {
+            process.name.clone_from(&label.name);
+        }
+        if process.command.is_empty() {
+            process.command.clone_from(&label.command);
+        }
     }
 }
 
 fn memory(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> ProcessMemory {
-    let gone = matches!(held.holder, Owner::Gone { .. });
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
-    let reported = if gone { Quality::Stale } else { Quality::HighWater };
-    let upstream = held.agent.as_ref().map(|_| UpstreamMemory {
-        dram: held.upstream(&held.bytes.dram, age),
-        l1: held.upstream(&held.bytes.l1, age),
-        l1_small: held.upstream(&held.bytes.l1_small, age),
-        trace: held.upstream(&held.bytes.trace, age),
-    });
+    let reported = if held.is_gone() { Quality::Stale } else { Quality::HighWater };
+    let upstream = held.agent.as_ref().map(|_| PerKind::new(|kind| held.upstream(kind, age)));
+    let PerKind { dram, l1, l1_small, trace } = PerKind::new(|kind| held.reading(kind, age));
     ProcessMemory {
-        dram: held.reading(Kind::Dram, age),
-        l1: held.reading(Kind::L1, age),
-        l1_small: held.reading(Kind::L1Small, age),
-        trace: held.reading(Kind::Trace, age),
+        dram,
+        l1,
+        l1_small,
+        trace,
         circular_buffers_reported: Reading::from_field(
             held.reported.clone(),
             SourceName::Upstream,

@@ -3,7 +3,7 @@
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading};
 use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, Process, ProcessState, SourceStatus};
-use ttmem_model::{Board, ChipId, Kind, Pid, Snapshot};
+use ttmem_model::{AllocatorKind, Board, ChipId, Pid, Snapshot};
 
 use ttmem_fake as fake;
 use ttmem_fake::{BYTES, Host, PID};
@@ -26,16 +26,16 @@ fn variant(name: &str) -> Snapshot {
 }
 
 fn used(chip: &Chip) -> [Option<u64>; 4] {
-    Kind::ALLOCATOR.map(|kind| chip.memory.allocator(kind).unwrap().used.value().copied())
+    AllocatorKind::ALL.map(|kind| chip.memory.allocators()[kind].used.value().copied())
 }
 
 fn held(process: &Process) -> [Option<u64>; 4] {
     let memory = &process.chips[0].memory;
-    Kind::ALLOCATOR.map(|kind| memory.allocator(kind).unwrap().value().copied())
+    AllocatorKind::ALL.map(|kind| memory.allocators()[kind].value().copied())
 }
 
 fn expected(bytes: RegionBytes) -> [Option<u64>; 4] {
-    Kind::ALLOCATOR.map(|kind| bytes.allocator(kind))
+    AllocatorKind::ALL.map(|kind| Some(bytes.allocators()[kind]))
 }
 
 fn why(reading: &Reading<u64>) -> MissingReason {
@@ -353,8 +353,7 @@ fn no_variant_gives_a_number_that_cannot_be() {
     for (name, tree) in fake::variants() {
         let snapshot = snapshot(tree);
         for chip in &snapshot.chips {
-            for kind in Kind::ALLOCATOR {
-                let memory = chip.memory.allocator(kind).unwrap();
+            for (kind, memory) in chip.memory.allocators() {
                 let capacity = memory.capacity.value().copied().unwrap_or(1 << 40);
                 assert!(
                     memory.used.value().is_none_or(|used| *used <= capacity),

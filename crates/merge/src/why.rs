@@ -9,10 +9,11 @@ mod rule;
 
 use ttmem_model::facts::{Facts, Field};
 use ttmem_model::metric::Metric;
-use ttmem_model::{Kind, SourceName};
+use ttmem_model::snapshot::Process;
+use ttmem_model::{AllocatorKind, SourceName};
 
-use crate::join::{Joined, JoinedChip, Origin};
-use crate::memory::{Amounts, Owner};
+use crate::join::{Joined, JoinedChip, Origin, Owner};
+use crate::memory::Amounts;
 use crate::{amounts, processes};
 
 pub use rule::Rule;
@@ -22,7 +23,7 @@ pub use rule::Rule;
 pub struct Why {
     /// The rule that made it.
     pub rule: &'static Rule,
-    /// What the number was made from; empty if it is one file, one statistic or one constant.
+    /// The parts of the number; empty if it is one file, one statistic or one constant.
     pub parts: Vec<Part>,
     /// True if a known number with parts is their sum, less those that are subtracted. A share and a rate are
     /// calculated from it.
@@ -32,7 +33,7 @@ pub struct Why {
 /// A part of a sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What it is, such as `slot 3, pid 4242`.
+    /// Its name, such as `slot 3, pid 4242`.
     pub label: String,
     /// The file that it was read from, as a path of the host; `None` where a table of ttmem has it.
     pub file: Option<String>,
@@ -54,32 +55,69 @@ impl Why {
     }
 }
 
-/// Returns the trace of the number at a path of the snapshot's JSON, such as `chips.0.memory.dram.used`.
-///
-/// `facts` and `previous` are those that the snapshot was merged from. `None` if no number can have the path.
-#[must_use]
-pub fn why(facts: &Facts, previous: Option<&Facts>, path: &str) -> Option<Why> {
-    let names: Vec<&str> = path.split('.').collect();
-    match names.as_slice() {
-        [of @ .., "value"] => of_path(facts, previous, of),
-        [of @ .., "age_us"] => of_path(facts, previous, of).map(|_| Why::of(&rule::AGE)),
-        names => of_path(facts, previous, names),
-    }
+/// Traces the numbers of one snapshot. The facts are joined once for all of them.
+#[derive(Debug)]
+pub struct Tracer<'a> {
+    joined: Joined<'a>,
+    amounts: Vec<Amounts>,
+    processes: Vec<(Owner, Process)>,
+    previous: Option<&'a Facts>,
 }
 
-fn of_path(facts: &Facts, previous: Option<&Facts>, names: &[&str]) -> Option<Why> {
-    let joined = Joined::new(facts);
-    let amounts = amounts(&joined);
-    match names {
-        ["chips", index, field @ ..] => {
-            let index: usize = index.parse().ok()?;
-            let chip = joined.chips.get(index)?;
-            of_chip(&View { joined: &joined, chip, amounts: amounts.get(index)? }, previous, field)
+impl<'a> Tracer<'a> {
+    /// Joins the facts that the snapshot was merged from, as [`merge`](crate::merge) does.
+    #[must_use]
+    pub fn new(facts: &'a Facts, previous: Option<&'a Facts>) -> Self {
+        let joined = Joined::new(facts);
+        let amounts = amounts(&joined);
+        let processes = processes::by_owner(&joined, &amounts).into_iter().collect();
+        Self { joined, amounts, processes, previous }
+    }
+
+    /// Returns the trace of the number at a path of the snapshot's JSON, such as `chips.0.memory.dram.used`.
+    ///
+    /// `None` if no number can have the path.
+    #[must_use]
+    pub fn why(&self, path: &str) -> Option<Why> {
+        let names: Vec<&str> = path.split('.').collect();
+        match names.as_slice() {
+            [of @ .., "value"] => self.of_path(of),
+            [of @ .., "age_us"] => self.of_path(of).map(|_| Why::of(&rule::AGE)),
+            names => self.of_path(names),
         }
-        ["processes", index, field @ ..] => {
-            of_process(&joined, &amounts, index.parse().ok()?, field)
+    }
+
+    fn of_path(&self, names: &[&str]) -> Option<Why> {
+        match names {
+            ["chips", index, field @ ..] => {
+                of_chip(&self.view(index.parse().ok()?)?, self.previous, field)
+            }
+            ["processes", index, field @ ..] => self.of_process(index.parse().ok()?, field),
+            names => numbers::of_snapshot(names),
         }
-        names => numbers::of_snapshot(names),
+    }
+
+    /// The chip at a position, with the memory used on it.
+    fn view(&self, position: usize) -> Option<View<'_>> {
+        let (chip, amounts) = (self.joined.chips.get(position)?, self.amounts.get(position)?);
+        Some(View { joined: &self.joined, chip, amounts })
+    }
+
+    fn of_process(&self, index: usize, field: &[&str]) -> Option<Why> {
+        let (owner, process) = self.processes.get(index)?;
+        match field {
+            ["cpu_time_us" | "host_memory_bytes" | "start_time"] => Some(Why::of(&rule::PROCFS)),
+            ["pid"] => Some(Why::of(&rule::PROCESS_NUMBER)),
+            ["chips", _, "index"] => Some(Why::of(&rule::DEVICE_NUMBER)),
+            ["chips", index, "memory", field @ ..] => {
+                let id = process.chips.get(index.parse::<usize>().ok()?)?.chip;
+                let place = self.joined.chips.iter().position(|chip| chip.id == id)?;
+                let view = self.view(place)?;
+                let usage = view.amounts.held.iter().find(|usage| usage.holder == *owner);
+                memory::of_process(&view, usage, field)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -118,29 +156,10 @@ fn of_chip(view: &View<'_>, previous: Option<&Facts>, field: &[&str]) -> Option<
     }
 }
 
-fn of_process(
-    joined: &Joined<'_>,
-    amounts: &[Amounts],
-    index: usize,
-    field: &[&str],
-) -> Option<Why> {
-    let (owner, process): (Owner, _) =
-        processes::by_owner(joined, amounts).into_iter().nth(index)?;
-    match field {
-        ["cpu_time_us" | "host_memory_bytes" | "start_time"] => Some(Why::of(&rule::PROCFS)),
-        ["pid"] => Some(Why::of(&rule::PROCESS_NUMBER)),
-        ["chips", index, "memory", field @ ..] => {
-            let id = process.chips.get(index.parse::<usize>().ok()?)?.chip;
-            let place = joined.chips.iter().position(|chip| chip.id == id)?;
-            let (chip, amounts) = (&joined.chips[place], amounts.get(place)?);
-            let usage = amounts.held.iter().find(|usage| usage.holder == owner);
-            memory::of_process(&View { joined, chip, amounts }, usage, field)
-        }
-        _ => None,
-    }
+/// The allocator kind of a name in JSON.
+fn allocator_kind(name: &str) -> Option<AllocatorKind> {
+    AllocatorKind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
-/// The allocator kind of a name in JSON.
-fn allocator_kind(name: &str) -> Option<Kind> {
-    Kind::ALLOCATOR.iter().copied().find(|kind| kind.as_str() == name)
-}
+#[cfg(test)]
+mod tests;

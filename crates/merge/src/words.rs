@@ -1,7 +1,8 @@
 //! The words by which outputs name what an agent numbers. They are part of the JSON formats.
 
+use ttmem_model::buffers::Tensor;
 use ttmem_model::stack::{StackFrame, caller};
-use ttmem_segment::{AllocatorRole, BufferLayout, NameSource, Origin, Stack};
+use ttmem_segment::{Allocator, AllocatorRole, BufferLayout, NameSource, Origin, Shape, Stack};
 
 /// Returns the name of an allocator's role.
 #[must_use]
@@ -12,6 +13,20 @@ pub fn role_name(role: AllocatorRole) -> &'static str {
         AllocatorRole::SubDevice => "sub-device",
         AllocatorRole::Unknown => "unknown",
     }
+}
+
+/// Returns the name of an allocator in a sentence: `mesh allocator 1 (2 chips)`.
+#[must_use]
+pub fn allocator_in_words(allocator: &Allocator) -> String {
+    let role = match allocator.role {
+        AllocatorRole::Unknown => "unnamed",
+        role => role_name(role),
+    };
+    let chips = match allocator.chips.len() {
+        1 => "1 chip".to_owned(),
+        more => format!("{more} chips"),
+    };
+    format!("{role} allocator {} ({chips})", allocator.serial)
 }
 
 /// The layout of a buffer over banks.
@@ -47,6 +62,16 @@ pub(crate) fn op_quality(source: NameSource) -> &'static str {
     }
 }
 
+/// Returns the tensor of a shape.
+#[must_use]
+pub fn tensor(shape: Option<&Shape>) -> Option<Tensor> {
+    shape.map(|shape| Tensor {
+        shape: shape.dimensions.clone(),
+        data_type: shape.data_type_name().map(str::to_owned),
+        layout: shape.layout_name().map(str::to_owned),
+    })
+}
+
 /// Returns the calls of a stack, the innermost first.
 #[must_use]
 pub fn frames(stack: Option<&Stack>) -> Vec<StackFrame> {
@@ -57,6 +82,12 @@ pub fn frames(stack: Option<&Stack>) -> Vec<StackFrame> {
         line: frame.line,
     };
     frames.iter().map(frame).collect()
+}
+
+/// Returns `, [1, 1, 32, 32] bfloat16 tile`: the tensor of a shape. Empty if it is not known.
+#[must_use]
+pub fn with_tensor(shape: Option<&Shape>) -> String {
+    tensor(shape).map(|tensor| format!(", {tensor}")).unwrap_or_default()
 }
 
 /// Returns ` at model.py:42 in forward`: the call of the user's own code in a stack. Empty if it is not known.

@@ -23,6 +23,12 @@ impl Arch {
         }
     }
 
+    /// The architecture whose worker cores have so much L1.
+    #[must_use]
+    pub fn from_l1_bytes_per_core(bytes: u64) -> Option<Self> {
+        [Self::Wormhole, Self::Blackhole].into_iter().find(|arch| arch.l1_bytes_per_core() == bytes)
+    }
+
     /// Bytes in one DRAM bank as TT-Metal counts banks (12 of 1 GiB, or 8 of 4080 MiB).
     #[must_use]
     pub fn dram_bytes_per_bank(self) -> u64 {

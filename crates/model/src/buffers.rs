@@ -2,9 +2,11 @@
 //!
 //! A buffer takes the same bytes at the same address in every bank of every chip of its allocator.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChipId, Pid, Timestamp};
+use crate::id::{ChipId, NamesChip, Pid, Timestamp, settled};
 use crate::kind::Kind;
 use crate::snapshot::ProcessState;
 use crate::stack::{StackFrame, caller};
@@ -17,7 +19,11 @@ pub const SCHEMA: &str = "ttmem/buffers";
 /// - 1.1: `size_per_bank`; for moments of a recording `unknown` of a process, and buffers without `age_us` and `thread`.
 /// - 2.0: the process state `stale`, `left-behind` before.
 /// - 2.1: `stack` of a buffer, and why a process has none.
-pub const VERSION: &str = "2.1";
+/// - 2.2: `rank` and `job` of a process; the name of one that is gone.
+/// - 2.3: `tensor` of a buffer, and why a process has none.
+/// - 2.4: kinds whose region has no bytes; `programs`.
+/// - 2.5: `id` of a chip is `null` if it is not known.
+pub const VERSION: &str = "2.5";
 
 /// The live buffers of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +42,9 @@ pub struct BufferList {
     pub allocators: Vec<AllocatorUse>,
     /// The buffers of all of them.
     pub buffers: Vec<LiveBuffer>,
+    /// The programs that are resident in L1, by process, the last dispatched first; none of a recorded moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<ResidentProgram>,
 }
 
 /// A process with an agent.
@@ -45,7 +54,7 @@ pub struct BufferOwner {
     pub pid: Pid,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
-    /// Its short name; empty if it is gone.
+    /// Its short name; empty if it is not known.
     pub name: String,
     /// Its user.
     pub user: Option<String>,
@@ -66,9 +75,21 @@ pub struct BufferOwner {
     /// The reason that buffers have no `stack`, where the agent records none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stacks_missing: Option<String>,
+    /// The reason that buffers have no `tensor`, where the agent records none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensors_missing: Option<String>,
+    /// The reason that further programs may be resident, where the agent did not record all that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programs_missing: Option<String>,
     /// The reason that its buffers are not listed, where a recording does not tell of this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
+    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<String>,
+    /// The number of its job, if its agent found one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// An allocator of a process.
@@ -81,18 +102,25 @@ pub struct AllocatorUse {
     /// `mesh`, `device`, `sub-device` or `unknown`.
     pub role: String,
     /// The chips that it allocates on: each has every buffer.
+    #[serde(deserialize_with = "settled")]
     pub chips: Vec<ChipRef>,
-    /// The kinds that it has a region for.
+    /// The kinds, those whose region has no bytes too; without those whose region TT-Metal has not told of.
     pub kinds: Vec<KindUse>,
 }
 
 /// A chip, by its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChipRef {
-    /// Its ASIC id.
+    /// Its ASIC id; `null` if it is not known.
     pub id: ChipId,
     /// Its number on this host.
     pub index: u32,
+}
+
+impl NamesChip for ChipRef {
+    fn settle(&mut self) {
+        self.id = self.id.beside(self.index);
+    }
 }
 
 /// One kind of an allocator. Bytes are those of one bank.
@@ -175,6 +203,81 @@ pub struct LiveBuffer {
     /// The calls of Python that allocated it, the innermost first, up to 32; empty if they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stack: Vec<StackFrame>,
+    /// The tensor in it, if the agent knew it when it was allocated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<Tensor>,
+}
+
+/// Worker cores: column and row of the first and of the last.
+pub type CoreRectangle = [[u16; 2]; 2];
+
+/// A program whose placements are in L1 of some core: no other was dispatched there since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResidentProgram {
+    /// The process.
+    pub pid: Pid,
+    /// The chips.
+    #[serde(deserialize_with = "settled")]
+    pub chips: Vec<ChipRef>,
+    /// TT-Metal's number of the program; `None` where it does not say.
+    pub program: Option<u64>,
+    /// The op that dispatched it first.
+    pub op: Option<String>,
+    /// As of a buffer.
+    pub op_quality: Option<String>,
+    /// Cores of a chip on which it is resident. Later programs may have others of its cores.
+    pub cores: u64,
+    /// All its cores, as rectangles that may overlap.
+    pub core_ranges: Vec<CoreRectangle>,
+    /// Dispatches so far.
+    pub dispatches: u64,
+    /// Microseconds between the last of them and the snapshot.
+    pub age_us: u64,
+    /// Bytes in the kernel config ring of a worker core, where TT-Metal says so.
+    pub config_bytes: Option<u32>,
+    /// Bytes of semaphores per core, where TT-Metal says so.
+    pub semaphore_bytes: Option<u32>,
+    /// Its placements by address, then its kernels.
+    pub parts: Vec<ProgramPart>,
+}
+
+/// Something of a program on a rectangle of cores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramPart {
+    /// `circular_buffer`, `dataflow_buffer`, `scratchpad` or `kernel`.
+    pub kind: String,
+    /// The name of a kernel, where TT-Metal says it.
+    pub name: Option<String>,
+    /// Its address in L1; `None` of a kernel.
+    pub address: Option<u64>,
+    /// Its bytes in each core, of a kernel its text; `None` where TT-Metal does not say.
+    pub bytes: Option<u64>,
+    /// True if it is the memory of a tensor or a global circular buffer; `None` of a kernel.
+    pub backed: Option<bool>,
+    /// The cores.
+    pub cores: CoreRectangle,
+}
+
+/// A tensor as ttnn describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// Elements in each dimension, without what fills up tiles.
+    pub shape: Vec<u32>,
+    /// The data type, such as `bfloat16`; `None` for one of a later TT-Metal.
+    pub data_type: Option<String>,
+    /// `tile` or `row-major`; `None` for one of a later TT-Metal.
+    pub layout: Option<String>,
+}
+
+impl fmt::Display for Tensor {
+    /// As `[1, 1, 32, 32] bfloat16 tile`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.shape)?;
+        for word in [&self.data_type, &self.layout].into_iter().flatten() {
+            write!(formatter, " {word}")?;
+        }
+        Ok(())
+    }
 }
 
 impl LiveBuffer {

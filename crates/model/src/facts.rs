@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
-use crate::kind::Kind;
+use crate::kind::PerKind;
 use crate::l1::{BankBuffers, Core, Geometry, KernelNames, L1Map};
 use crate::metric::Metric;
 use crate::reading::Missing;
@@ -48,7 +48,7 @@ pub struct Facts {
     /// The processes that any of the above names and that run.
     #[serde(with = "crate::pairs")]
     pub processes: BTreeMap<Pid, ProcessFacts>,
-    /// What is not read because one user has too much of it.
+    /// Things that are not read, because one user has too many.
     pub excess: Vec<Excess>,
     /// True if procfs hides other users' processes, or shows none: one that is not found may run all the same.
     pub processes_hidden: bool,
@@ -153,16 +153,11 @@ pub struct RegionBytes {
 }
 
 impl RegionBytes {
-    /// The bytes of an allocator kind; `None` for the kinds that no allocator hands out.
+    /// Returns the bytes of the allocator kinds.
     #[must_use]
-    pub fn allocator(&self, kind: Kind) -> Option<u64> {
-        match kind {
-            Kind::Dram => Some(self.dram),
-            Kind::L1 => Some(self.l1),
-            Kind::L1Small => Some(self.l1_small),
-            Kind::Trace => Some(self.trace),
-            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
-        }
+    pub fn allocators(&self) -> PerKind<u64> {
+        let Self { dram, l1, l1_small, trace, .. } = *self;
+        PerKind { dram, l1, l1_small, trace }
     }
 
     /// True if every counter is 0.
@@ -203,7 +198,7 @@ pub struct RegionSlot {
 pub struct SlotName(pub [u8; 64]);
 
 impl SlotName {
-    /// As text.
+    /// Returns the name as text; bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn text(&self) -> String {
         let name = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -279,7 +274,7 @@ pub struct RegionFile {
     pub content: Field<RegionContent>,
 }
 
-/// What a user may have so many of that ttmem reads only some.
+/// A thing of which ttmem reads a limited number per user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Bounded {
     /// Memory regions in one directory.
@@ -308,15 +303,15 @@ impl Bounded {
 /// More of one user's than ttmem reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excess {
-    /// What there is too much of.
+    /// The thing.
     pub what: Bounded,
     /// The user: the name, or the number where no name is known; `None` for all users together.
     pub user: Option<String>,
     /// Where it is: a directory; empty if it is in no directory.
     pub directory: String,
-    /// How many there are.
+    /// Their number.
     pub count: usize,
-    /// How many of them are read.
+    /// The number that is read.
     pub read: usize,
 }
 
@@ -373,6 +368,15 @@ pub struct ProcessFacts {
     pub peak_host_memory_bytes: Field<u64>,
     /// True if its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
+    /// Its Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
+    #[serde(default)]
+    pub pod: Option<String>,
+    /// The number of its Slurm job, by its environment or its control group.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// The user who submitted that job.
+    #[serde(default)]
+    pub job_user: Option<String>,
 }
 
 impl ProcessFacts {
@@ -417,8 +421,10 @@ impl L1Facts {
     /// The map of one of the cores; of a core whose buffers are not known nothing is called free.
     #[must_use]
     pub fn map(&self, content: &L1Content, core: &Core) -> L1Map {
-        let buffers = self.buffers.as_ref().ok().and_then(|buffers| buffers.of(core));
-        L1Map::new(core, &content.geometry, buffers)
+        match &self.buffers {
+            Ok(banks) => banks.map(core, &content.geometry),
+            Err(_) => L1Map::new(core, &content.geometry, None),
+        }
     }
 }
 

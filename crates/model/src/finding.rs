@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChipId, Pid};
+use crate::id::{ChipId, NamesChip, Pid};
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,12 +37,21 @@ pub struct Finding {
     pub id: String,
     /// The severity.
     pub severity: Severity,
-    /// The chip it is about, if it is about one.
+    /// The id of the chip it is about, if it is about one and the id is known.
     pub chip: Option<ChipId>,
+    /// The index of the chip, if it is still there. A snapshot before 2.3 has none.
+    #[serde(default)]
+    pub chip_index: Option<u32>,
     /// The process it is about, if it is about one.
     pub pid: Option<Pid>,
     /// The problem, in one line.
     pub text: String,
     /// The remedy, in one line.
     pub remedy: String,
+}
+
+impl NamesChip for Finding {
+    fn settle(&mut self) {
+        self.chip = self.chip.or(self.chip_index.map(ChipId::Unknown));
+    }
 }

@@ -1,6 +1,11 @@
 //! The kinds of device memory, and the two memories of a chip.
 
+use std::array;
+use std::iter::Zip;
+use std::ops::Index;
+
 use serde::{Deserialize, Serialize};
+pub use ttmem_segment::AllocatorKind;
 
 /// One of the two memories of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +40,12 @@ pub enum Kind {
 impl Kind {
     /// The kinds that TT-Metal's allocator hands out.
     pub const ALLOCATOR: [Self; 4] = [Self::Dram, Self::L1, Self::L1Small, Self::Trace];
+
+    /// Returns the kind as an allocator names it; `None` for the kinds that no allocator hands out.
+    #[must_use]
+    pub fn allocator(self) -> Option<AllocatorKind> {
+        AllocatorKind::ALL.into_iter().find(|kind| Self::from(*kind) == self)
+    }
 
     /// Returns the memory that contains the kind.
     #[must_use]
@@ -76,9 +87,54 @@ impl Kind {
     }
 }
 
-impl From<ttmem_segment::BufferKind> for Kind {
-    fn from(kind: ttmem_segment::BufferKind) -> Self {
+impl From<AllocatorKind> for Kind {
+    fn from(kind: AllocatorKind) -> Self {
         Self::ALLOCATOR[kind as usize]
+    }
+}
+
+/// One value for each kind that TT-Metal's allocator hands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PerKind_of_{T}"))]
+pub struct PerKind<T> {
+    /// Buffers in DRAM.
+    pub dram: T,
+    /// Buffers in L1.
+    pub l1: T,
+    /// Buffers in the `l1_small` region of L1.
+    pub l1_small: T,
+    /// Traces in the trace region of DRAM.
+    pub trace: T,
+}
+
+impl<T> PerKind<T> {
+    /// Makes the value of each kind, in the order of [`AllocatorKind::ALL`].
+    pub fn new(value: impl FnMut(AllocatorKind) -> T) -> Self {
+        let [dram, l1, l1_small, trace] = AllocatorKind::ALL.map(value);
+        Self { dram, l1, l1_small, trace }
+    }
+}
+
+impl<T> IntoIterator for PerKind<T> {
+    type Item = (AllocatorKind, T);
+    type IntoIter = Zip<array::IntoIter<AllocatorKind, 4>, array::IntoIter<T, 4>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let Self { dram, l1, l1_small, trace } = self;
+        AllocatorKind::ALL.into_iter().zip([dram, l1, l1_small, trace])
+    }
+}
+
+impl<T> Index<AllocatorKind> for PerKind<T> {
+    type Output = T;
+
+    fn index(&self, kind: AllocatorKind) -> &T {
+        match kind {
+            AllocatorKind::Dram => &self.dram,
+            AllocatorKind::L1 => &self.l1,
+            AllocatorKind::L1Small => &self.l1_small,
+            AllocatorKind::Trace => &self.trace,
+        }
     }
 }
 
@@ -88,8 +144,23 @@ mod tests {
 
     #[test]
     fn kinds_of_a_segment_have_the_names_of_the_model() {
-        for kind in ttmem_segment::BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             assert_eq!(Kind::from(kind).as_str(), kind.as_str());
         }
+    }
+
+    #[test]
+    fn only_kinds_of_an_allocator_convert_to_one() {
+        assert_eq!(Kind::ALLOCATOR.map(Kind::allocator), AllocatorKind::ALL.map(Some));
+        for kind in [Kind::CircularBuffers, Kind::Kernels, Kind::Reserved] {
+            assert_eq!(kind.allocator(), None);
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_own_value() {
+        let names = PerKind::new(AllocatorKind::as_str);
+        assert!(AllocatorKind::ALL.into_iter().all(|kind| names[kind] == kind.as_str()));
+        assert!(names.into_iter().all(|(kind, name)| name == kind.as_str()));
     }
 }

@@ -23,6 +23,7 @@ mod totals;
 pub use banks::{BankBuffers, bank_grid};
 pub use core::{
     CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, Kernel, Processor, Program,
+    Recorded,
 };
 pub use count::Count;
 pub use map::{Buffer, Buffers, Geometry, L1Map, L1Region, RegionKind};

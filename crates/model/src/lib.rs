@@ -9,7 +9,9 @@
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
 //! - [`buffers`]: live buffers, one by one.
 //! - [`stack`]: the calls of a program that led to an allocation.
+//! - [`rank`]: the rank of a process in its job.
 //! - [`l1`]: the layout of the L1 of worker cores.
+//! - [`order`]: sorting by one piece of code.
 //! - [`board`], [`kind`], [`id`]: the vocabulary.
 
 pub mod board;
@@ -20,7 +22,9 @@ pub mod id;
 pub mod kind;
 pub mod l1;
 pub mod metric;
+pub mod order;
 mod pairs;
+pub mod rank;
 pub mod reading;
 pub mod snapshot;
 pub mod stack;
@@ -30,7 +34,7 @@ pub(crate) mod units;
 pub use board::{Arch, Board};
 pub use finding::{Finding, Severity};
 pub use id::{ChipId, Pid, Timestamp};
-pub use kind::{Kind, MemorySpace};
+pub use kind::{AllocatorKind, Kind, MemorySpace, PerKind};
 pub use metric::Metric;
 pub use reading::{Missing, MissingReason, Quality, Reading, SourceName};
 pub use snapshot::Snapshot;

@@ -41,7 +41,7 @@ impl SourceName {
     }
 }
 
-/// The quality.
+/// How far a reading can be trusted, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -135,13 +135,13 @@ impl Missing {
         Self::new(MissingReason::Unsupported, detail)
     }
 
-    /// It could be read and was not asked for.
+    /// Creates the reason for a value that could be read and was not requested.
     #[must_use]
     pub fn not_read(detail: impl Into<String>) -> Self {
         Self::new(MissingReason::NotRead, detail)
     }
 
-    /// It was tried and did not work, or what came back cannot be true.
+    /// Creates the reason for a read that failed, or whose result is impossible.
     #[must_use]
     pub fn failed(detail: impl Into<String>) -> Self {
         Self::new(MissingReason::Failed, detail)
@@ -173,7 +173,7 @@ pub enum Reading<T> {
 }
 
 impl<T> Reading<T> {
-    /// A fresh number.
+    /// Creates a reading without age.
     pub fn new(value: T, source: SourceName, quality: Quality) -> Self {
         Self::Known { value, source, quality, age_us: 0 }
     }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{Arch, TrayPosition};
 use crate::finding::Finding;
-use crate::id::{ChipId, Pid, Timestamp};
-use crate::kind::Kind;
+use crate::id::{ChipId, NamesChip, Pid, Timestamp, settled};
+use crate::kind::PerKind;
 use crate::metric::{Metric, Quantity};
 use crate::reading::{Missing, Reading, SourceName};
 
@@ -21,7 +21,10 @@ pub const SCHEMA: &str = "ttmem/snapshot";
 ///
 /// - 1.0: the first.
 /// - 2.0: `stale` for `left_behind` and for the process state `left-behind`. Snapshots of 1.0 are still read.
-pub const VERSION: &str = "2.0";
+/// - 2.1: `rank` and `job` of a process; name and command line of a stale process whose segment is there.
+/// - 2.2: `job_user` and `pod` of a process.
+/// - 2.3: `id` of a chip is `null` if it is not known; `index` of a process's chips, `chip_index` of a finding.
+pub const VERSION: &str = "2.3";
 
 /// One moment of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,10 +43,12 @@ pub struct Snapshot {
     /// The status of each source.
     pub sources: Vec<Source>,
     /// Every chip, by index: first those with a PCIe function, then the others.
+    #[serde(deserialize_with = "settled")]
     pub chips: Vec<Chip>,
     /// Every process that holds device memory or a device.
     pub processes: Vec<Process>,
     /// The findings, worst first.
+    #[serde(deserialize_with = "settled")]
     pub findings: Vec<Finding>,
 }
 
@@ -110,7 +115,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Chip {
-    /// Its ASIC id.
+    /// Its ASIC id; `null` if no source names it.
     pub id: ChipId,
     /// Where the id comes from.
     pub id_source: IdSource,
@@ -144,6 +149,12 @@ pub struct Chip {
     pub owners: Owners,
 }
 
+impl NamesChip for Chip {
+    fn settle(&mut self) {
+        self.id = self.id.beside(self.index);
+    }
+}
+
 impl Chip {
     /// Returns the tray of a chip of a Galaxy, and its position there.
     #[must_use]
@@ -152,11 +163,19 @@ impl Chip {
         TrayPosition::of(self.arch.filter(|_| is_galaxy)?, self.bdf.as_deref()?)
     }
 
-    /// The id, if a source names it as that of the ASIC or of the chip; `None` if something else stands in for it.
+    /// Returns the id, if a source names it as that of the ASIC or of the chip; `None` if it was made from something else.
     #[must_use]
     pub fn asic_id(&self) -> Option<ChipId> {
-        use IdSource::{Bdf, Capture, Serial, Simulator};
-        (!matches!(self.id_source, Serial | Bdf | Simulator | Capture)).then_some(self.id)
+        let is_other = matches!(self.id_source, IdSource::Serial | IdSource::Bdf);
+        self.identity().filter(|_| !is_other)
+    }
+
+    /// Returns the id, if it identifies the chip beyond this snapshot.
+    #[must_use]
+    pub fn identity(&self) -> Option<ChipId> {
+        // Before 2.3 a number of one process or one capture was in for an id that is not known.
+        let is_number = matches!(self.id_source, IdSource::Simulator | IdSource::Capture);
+        (!is_number && self.id.known().is_some()).then_some(self.id)
     }
 }
 
@@ -177,9 +196,9 @@ pub enum IdSource {
     Gateway,
     /// Nothing names it: the PCIe address, domain to function, is used instead.
     Bdf,
-    /// Nothing names it: its number in the process that simulates it is used instead.
+    /// There is no id: a process simulates the chip, or has it open and reports none.
     Simulator,
-    /// Nothing names it: its place in the capture is used instead.
+    /// There is no id: the chip is one of a capture.
     Capture,
 }
 
@@ -239,16 +258,11 @@ pub struct ChipMemory {
 }
 
 impl ChipMemory {
-    /// The figures of an allocator kind; `None` for the kinds that no allocator hands out.
+    /// Returns the figures of the allocator kinds.
     #[must_use]
-    pub fn allocator(&self, kind: Kind) -> Option<&AllocatorMemory> {
-        match kind {
-            Kind::Dram => Some(&self.dram),
-            Kind::L1 => Some(&self.l1),
-            Kind::L1Small => Some(&self.l1_small),
-            Kind::Trace => Some(&self.trace),
-            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
-        }
+    pub fn allocators(&self) -> PerKind<&AllocatorMemory> {
+        let Self { dram, l1, l1_small, trace, .. } = self;
+        PerKind { dram, l1, l1_small, trace }
     }
 }
 
@@ -258,7 +272,7 @@ impl ChipMemory {
 pub struct AllocatorMemory {
     /// Bytes that the chip has for the kind: worker cores × L1, or banks × bank.
     pub capacity: Reading<u64>,
-    /// Bytes that living processes hold.
+    /// Bytes that live processes hold.
     pub used: Reading<u64>,
     /// Bytes of the largest free block of one bank.
     pub largest_free: Reading<u64>,
@@ -405,17 +419,39 @@ pub struct Process {
     /// Host memory it occupies.
     pub host_memory_bytes: Reading<u64>,
     /// Its memory on each chip.
+    #[serde(deserialize_with = "settled")]
     pub chips: Vec<ProcessOnChip>,
+    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    #[serde(default)]
+    pub rank: Option<String>,
+    /// The number of its job, if its agent, its environment or its control group has one.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// The user who submitted its job to Slurm.
+    #[serde(default)]
+    pub job_user: Option<String>,
+    /// Its Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
+    #[serde(default)]
+    pub pod: Option<String>,
 }
 
 /// The memory of a process on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessOnChip {
-    /// The chip.
+    /// The id of the chip; `null` if it is not known.
     pub chip: ChipId,
+    /// The index of the chip. A snapshot before 2.3 has none.
+    #[serde(default)]
+    pub index: Option<u32>,
     /// Bytes by kind.
     pub memory: ProcessMemory,
+}
+
+impl NamesChip for ProcessOnChip {
+    fn settle(&mut self) {
+        self.chip = self.index.map_or(self.chip, |index| self.chip.beside(index));
+    }
 }
 
 /// The memory of a process on one chip, by kind.
@@ -432,35 +468,16 @@ pub struct ProcessMemory {
     pub trace: Reading<u64>,
     /// Circular buffers as the upstream region reports them: an upper envelope.
     pub circular_buffers_reported: Reading<u64>,
-    /// The upstream region's figures for the four allocator kinds, where they come from a better source.
+    /// The upstream region's requested bytes of the four allocator kinds, where they come from a better source.
     #[serde(default)]
-    pub upstream: Option<UpstreamMemory>,
-}
-
-/// The upstream region's figures for a process on one chip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct UpstreamMemory {
-    /// Requested bytes of DRAM buffers.
-    pub dram: Reading<u64>,
-    /// Requested bytes of L1 buffers.
-    pub l1: Reading<u64>,
-    /// Requested bytes of `l1_small` buffers.
-    pub l1_small: Reading<u64>,
-    /// Requested bytes of traces.
-    pub trace: Reading<u64>,
+    pub upstream: Option<PerKind<Reading<u64>>>,
 }
 
 impl ProcessMemory {
-    /// The bytes of an allocator kind; `None` for the kinds that no allocator hands out.
+    /// Returns the bytes of the allocator kinds.
     #[must_use]
-    pub fn allocator(&self, kind: Kind) -> Option<&Reading<u64>> {
-        match kind {
-            Kind::Dram => Some(&self.dram),
-            Kind::L1 => Some(&self.l1),
-            Kind::L1Small => Some(&self.l1_small),
-            Kind::Trace => Some(&self.trace),
-            Kind::CircularBuffers | Kind::Kernels | Kind::Reserved => None,
-        }
+    pub fn allocators(&self) -> PerKind<&Reading<u64>> {
+        let Self { dram, l1, l1_small, trace, .. } = self;
+        PerKind { dram, l1, l1_small, trace }
     }
 }

@@ -1,9 +1,25 @@
 //! Lists and maps of tokens, element by element as serde asks for them.
 
 use serde::de::value::{BorrowedStrDeserializer, Error};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::dictionary::Dictionary;
+use super::token::Decimal;
+
+/// Visits a decimal: an integer if its digits behind the point are zeros, as JSON has it.
+pub(crate) fn visit_decimal<'de, V: Visitor<'de>>(
+    mantissa: i64,
+    digits: u8,
+    visitor: V,
+) -> Result<V::Value, Error> {
+    match Decimal::new(mantissa, digits) {
+        Decimal::Whole(value) => match u64::try_from(value) {
+            Ok(value) => visitor.visit_u64(value),
+            Err(_) => visitor.visit_i64(value),
+        },
+        Decimal::Fraction(value) => visitor.visit_f64(value),
+    }
+}
 
 /// The elements of a list: reading the node reads the next one.
 pub(crate) struct List<N> {

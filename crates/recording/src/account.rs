@@ -6,7 +6,7 @@ use super::error::Damage;
 use super::frame::{BLOCK_HEADER, BlockKind};
 use super::reader::{ReadAt, Recording};
 
-/// What of a recording cannot be read. A missing end is no damage: it is being recorded, or the recorder was killed.
+/// The unreadable parts of a recording. A missing end is no damage: the recording goes on, or the recorder was killed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DamageAccount {
     /// Bytes between blocks and in damaged blocks.

@@ -10,6 +10,7 @@ use super::error::Damage;
 use super::frame::{BlockHeader, BlockKind, Entry};
 use super::reader::{ReadAt, Recording};
 use super::writer::{Encoded, encode};
+use ttmem_model::order;
 use ttmem_model::{Pid, Timestamp};
 
 /// Bytes of a part, before compression.
@@ -149,7 +150,7 @@ impl<R: ReadAt> Recording<R> {
     /// If a part is missing or damaged.
     pub fn attachment(&self, attached: &Attached) -> Result<Vec<u8>, Damage> {
         let mut parts = attached.parts.clone();
-        parts.sort_unstable();
+        order::sort(&mut parts);
         parts.dedup_by_key(|(offset, _)| *offset);
         // Memory is taken for what is there, not for what is claimed.
         let mut whole = Vec::new();

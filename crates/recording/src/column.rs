@@ -60,8 +60,8 @@ impl Change {
 /// The changes of one value over the moments of an epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    /// The place of the value among the tokens.
-    pub(crate) place: u32,
+    /// The position of the value among the tokens.
+    pub(crate) position: u32,
     /// For how many moments there is something in `codes`.
     moments: u32,
     /// One code a moment; what is missing at the end is [`SAME`].
@@ -69,8 +69,8 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    pub(crate) fn new(place: u32) -> Self {
-        Self { place, moments: 0, codes: Vec::new() }
+    pub(crate) fn new(position: u32) -> Self {
+        Self { position, moments: 0, codes: Vec::new() }
     }
 
     /// Adds the change at a moment; those since the last change are filled up. Gives the bytes that it took.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 
+use ttmem_model::order;
+
 use super::bytes::{Reader, put_bytes, put_varint};
 use super::column::{Change, Column};
 use super::dictionary::Dictionary;
@@ -17,49 +19,49 @@ pub(crate) struct Epoch {
     steps: Vec<Step>,
     moments: u32,
     columns: Vec<Column>,
-    /// For each place the number of its column and 1; 0 where nothing has changed yet.
-    by_place: Vec<u32>,
+    /// For each position the number of its column and 1; 0 where nothing has changed yet.
+    by_position: Vec<u32>,
 }
 
 impl Epoch {
     /// An epoch that begins with these steps, over so many tokens.
     pub(crate) fn new(steps: Vec<Step>, tokens: usize) -> Self {
-        Self { steps, moments: 0, columns: Vec::new(), by_place: vec![0; tokens] }
+        Self { steps, moments: 0, columns: Vec::new(), by_position: vec![0; tokens] }
     }
 
     /// Adds a moment of the same structure. Gives the bytes that it took.
     pub(crate) fn push(&mut self, old: &[Token], new: &[Token]) -> usize {
         let mut taken = 0;
-        for (place, (old, new)) in old.iter().zip(new).enumerate() {
+        for (position, (old, new)) in old.iter().zip(new).enumerate() {
             if old != new {
-                taken += self.change(place, *old, *new);
+                taken += self.change(position, *old, *new);
             }
         }
         self.moments += 1;
         taken
     }
 
-    fn change(&mut self, place: usize, old: Token, new: Token) -> usize {
-        let Some(number) = self.by_place.get_mut(place) else { return 0 };
+    fn change(&mut self, position: usize, old: Token, new: Token) -> usize {
+        let Some(number) = self.by_position.get_mut(position) else { return 0 };
         if *number == 0 {
-            self.columns.push(Column::new(u32::try_from(place).unwrap_or(u32::MAX)));
+            self.columns.push(Column::new(u32::try_from(position).unwrap_or(u32::MAX)));
             *number = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
         }
         let column = self.columns.get_mut(*number as usize - 1);
         column.map_or(0, |column| column.change(self.moments, old, new))
     }
 
-    /// Appends the epoch: its steps, its moments, the places of its columns, and each distinct row of changes once.
+    /// Appends the epoch: its steps, its moments, the positions of its columns, and each distinct row of changes once.
     /// Many values change together: the ages of all values of one pass, a chip's memory and its only process's.
     pub(crate) fn put(mut self, out: &mut Vec<u8>) {
-        self.columns.sort_unstable_by_key(|column| column.place);
+        order::sort_by_key(&mut self.columns, |column| column.position);
         structure::put(&self.steps, out);
         put_varint(out, u64::from(self.moments));
         put_varint(out, self.columns.len() as u64);
         let mut next = 0;
         for column in &self.columns {
-            put_varint(out, u64::from(column.place - next));
-            next = column.place + 1;
+            put_varint(out, u64::from(column.position - next));
+            next = column.position + 1;
         }
         let mut distinct: Vec<&[u8]> = Vec::new();
         let mut numbers: HashMap<&[u8], usize> = HashMap::new();
@@ -85,7 +87,7 @@ impl Epoch {
 pub(crate) struct ReadEpoch {
     pub(crate) steps: Vec<Step>,
     pub(crate) moments: usize,
-    /// The place of each column and the number of its row of changes.
+    /// The position of each column and the number of its row of changes.
     columns: Vec<(usize, usize)>,
     /// Where in the content each row of changes is.
     rows: Vec<Range<usize>>,
@@ -97,22 +99,22 @@ impl ReadEpoch {
         let steps = structure::read(reader, dictionary)?;
         let moments = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
         let count = reader.count(1)?;
-        let mut place = 0_usize;
-        let mut places = Vec::new();
+        let mut position = 0_usize;
+        let mut positions = Vec::new();
         for _ in 0..count {
-            place = place.saturating_add(reader.index(u32::MAX as usize)? as usize);
-            places.push(place);
-            place = place.saturating_add(1);
+            position = position.saturating_add(reader.index(u32::MAX as usize)? as usize);
+            positions.push(position);
+            position = position.saturating_add(1);
         }
         let mut columns = Vec::new();
         let mut distinct = 0_usize;
-        for place in places {
+        for position in positions {
             let back = reader.index(count)? as usize;
             if back == 0 {
                 distinct += 1;
             }
             let row = if back == 0 { distinct - 1 } else { distinct.wrapping_sub(back) };
-            columns.push((place, row));
+            columns.push((position, row));
         }
         let mut rows = Vec::new();
         for _ in 0..reader.count(1)? {
@@ -148,8 +150,9 @@ impl ReadEpoch {
             }
             happened.push(change);
         }
-        for (place, row) in &self.columns {
-            let (Some(token), Some(change)) = (tokens.get_mut(*place), happened.get(*row)) else {
+        for (position, row) in &self.columns {
+            let (Some(token), Some(change)) = (tokens.get_mut(*position), happened.get(*row))
+            else {
                 return Err(Damage::Impossible("a change of a value that is not there"));
             };
             if token.is_container() {

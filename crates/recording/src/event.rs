@@ -18,7 +18,7 @@ macro_rules! kinds {
         impl EventKind {
             /// The kind of a code.
             #[must_use]
-            pub fn from_code(code: u64) -> Self {
+            pub(crate) fn from_code(code: u64) -> Self {
                 match code { $($code => Self::$variant,)+ code => Self::Other(code) }
             }
 
@@ -92,6 +92,9 @@ pub struct Event {
 struct Payload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     chip: Option<ChipId>,
+    /// The index of a chip without an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chip_index: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pid: Option<Pid>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -122,7 +125,7 @@ impl Event {
         self
     }
 
-    /// Sets the number.
+    /// Sets the number of the event.
     #[must_use]
     pub fn with_value(mut self, value: i64) -> Self {
         self.value = Some(value);
@@ -134,7 +137,8 @@ impl Event {
         let kind = EventKind::from_code(code);
         let known = !matches!(kind, EventKind::Other(_));
         match serde_json::from_slice::<Payload>(bytes) {
-            Ok(Payload { chip, pid, text, value }) if known => {
+            Ok(Payload { chip, chip_index, pid, text, value }) if known => {
+                let chip = chip.or(chip_index.map(ChipId::Unknown));
                 Self { time, kind, chip, pid, text, value, bytes: Vec::new() }
             }
             _ => Self { bytes: bytes.to_vec(), ..Self::new(time, kind, "") },
@@ -146,9 +150,16 @@ impl Event {
         if !self.bytes.is_empty() {
             return self.bytes.clone();
         }
-        let Self { chip, pid, value, .. } = *self;
-        let payload = Payload { chip, pid, text: self.text.clone(), value };
+        let Self { pid, value, .. } = *self;
+        let (chip, chip_index) = self.chip_in_json();
+        let payload = Payload { chip, chip_index, pid, text: self.text.clone(), value };
         serde_json::to_vec(&payload).unwrap_or_default()
+    }
+
+    /// The id of the chip, or the index of a chip without one.
+    fn chip_in_json(&self) -> (Option<ChipId>, Option<u32>) {
+        let index = self.chip.and_then(ChipId::unknown);
+        (self.chip.filter(|_| index.is_none()), index)
     }
 
     /// About how many bytes it takes when written.
@@ -166,14 +177,17 @@ impl Serialize for Event {
             #[serde(skip_serializing_if = "Option::is_none")]
             code: Option<u64>,
             chip: Option<ChipId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            chip_index: Option<u32>,
             pid: Option<Pid>,
             value: Option<i64>,
             text: &'a str,
         }
         let code = matches!(self.kind, EventKind::Other(_)).then(|| self.kind.code());
-        let Self { time, kind, chip, pid, value, .. } = *self;
-        Json { time_us: time, kind: kind.as_str(), code, chip, pid, value, text: &self.text }
-            .serialize(serializer)
+        let Self { time, kind, pid, value, .. } = *self;
+        let (chip, chip_index) = self.chip_in_json();
+        let (time_us, kind, text) = (time, kind.as_str(), &self.text);
+        Json { time_us, kind, code, chip, chip_index, pid, value, text }.serialize(serializer)
     }
 }
 
@@ -191,10 +205,12 @@ mod tests {
     #[test]
     fn an_event_comes_back() {
         let event = Event::new(Timestamp(5), EventKind::Peak, "DRAM 1 GiB")
-            .of_chip(ChipId(7))
+            .of_chip(ChipId::Known(7))
             .of_process(Pid(4))
             .with_value(-3);
         assert_eq!(Event::read(event.kind.code(), Timestamp(5), &event.payload()), event);
+        let unnamed = Event { chip: Some(ChipId::Unknown(2)), ..event };
+        assert_eq!(Event::read(unnamed.kind.code(), Timestamp(5), &unnamed.payload()), unnamed);
         let damaged = Event::read(8, Timestamp(5), b"\xff\xfe");
         assert_eq!((damaged.kind, damaged.bytes.len()), (EventKind::Peak, 2));
     }

@@ -1,7 +1,7 @@
 //! The facts of the moments of a block, as rows beside those of the snapshots.
 //!
 //! A first row is large: everything that an agent lists. So blocks continue the rows of the block before, and one in
-//! [`Limits::facts_every`](super::Limits::facts_every) begins anew.
+//! [`Limits::facts_every`](super::Limits::facts_every) starts without them.
 
 use std::sync::Arc;
 

@@ -11,33 +11,33 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::access::{List, Map};
+use super::access::{List, Map, visit_decimal};
 use super::dictionary::Dictionary;
 use super::error::Damage;
 use super::moment::elements;
-use super::token::{Token, Value, decimal_value, power};
+use super::token::{Token, Value};
 
 /// The value that tokens stand for. They must be one whole value and not too deep.
 pub(crate) fn read<T: DeserializeOwned>(
     tokens: &[Token],
     dictionary: &Dictionary,
 ) -> Result<T, Damage> {
-    let value = T::deserialize(Node { tokens, dictionary, place: &Cell::new(0) });
+    let value = T::deserialize(Node { tokens, dictionary, position: &Cell::new(0) });
     value.map_err(|error| Damage::Facts(error.to_string()))
 }
 
-/// The value that begins at a place; reading it moves the place behind it.
+/// The value that begins at a position; reading it moves the position behind it.
 #[derive(Clone, Copy)]
 struct Node<'de, 'a> {
     tokens: &'de [Token],
     dictionary: &'de Dictionary,
-    place: &'a Cell<usize>,
+    position: &'a Cell<usize>,
 }
 
 impl<'de> Node<'de, '_> {
     fn next(&self) -> Result<Token, Error> {
-        let token = self.tokens.get(self.place.get()).copied();
-        self.place.set(self.place.get() + 1);
+        let token = self.tokens.get(self.position.get()).copied();
+        self.position.set(self.position.get() + 1);
         token.ok_or_else(|| Error::custom("a value is missing"))
     }
 
@@ -75,21 +75,14 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
             Value::Negative(value) => visitor.visit_i64(value),
             Value::Float(value) => visitor.visit_f64(value),
             Value::Single(value) => visitor.visit_f64(f64::from(value)),
-            Value::Decimal(mantissa, digits) if mantissa % power(digits) == 0 => {
-                let whole = mantissa / power(digits);
-                match u64::try_from(whole) {
-                    Ok(whole) => visitor.visit_u64(whole),
-                    Err(_) => visitor.visit_i64(whole),
-                }
-            }
-            Value::Decimal(mantissa, digits) => visitor.visit_f64(decimal_value(mantissa, digits)),
+            Value::Decimal(mantissa, digits) => visit_decimal(mantissa, digits, visitor),
             Value::String(number) => visitor.visit_borrowed_str(self.string(number)),
             Value::List(_) | Value::Map(_) => Err(Error::custom("a leaf is needed")),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.tokens.get(self.place.get()) == Some(&Token::NULL) {
+        if self.tokens.get(self.position.get()) == Some(&Token::NULL) {
             self.skip()?;
             return visitor.visit_none();
         }

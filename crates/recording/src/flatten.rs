@@ -166,6 +166,14 @@ impl Compound<'_> {
     }
 }
 
+macro_rules! containers {
+    ($($method:ident($($argument:ty),*) -> $container:ident;)+) => {$(
+        fn $method(self, $(_: $argument),*) -> Result<Compound<'a>, FlattenError> {
+            self.open(Container::$container)
+        }
+    )+};
+}
+
 impl<'a> Serializer for Flattener<'a> {
     type Ok = ();
     type Error = FlattenError;
@@ -259,18 +267,12 @@ impl<'a> Serializer for Flattener<'a> {
         self.push_variant(variant)?;
         value.serialize(self)
     }
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Compound<'a>, FlattenError> {
-        self.open(Container::List)
-    }
-    fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>, FlattenError> {
-        self.open(Container::List)
-    }
-    fn serialize_tuple_struct(
-        self,
-        _name: &'static str,
-        _length: usize,
-    ) -> Result<Compound<'a>, FlattenError> {
-        self.open(Container::List)
+    containers! {
+        serialize_seq(Option<usize>) -> List;
+        serialize_tuple(usize) -> List;
+        serialize_tuple_struct(&'static str, usize) -> List;
+        serialize_map(Option<usize>) -> Map;
+        serialize_struct(&'static str, usize) -> Map;
     }
     fn serialize_tuple_variant(
         self,
@@ -280,16 +282,6 @@ impl<'a> Serializer for Flattener<'a> {
         _length: usize,
     ) -> Result<Compound<'a>, FlattenError> {
         self.open_variant(variant, Container::List)
-    }
-    fn serialize_map(self, _length: Option<usize>) -> Result<Compound<'a>, FlattenError> {
-        self.open(Container::Map)
-    }
-    fn serialize_struct(
-        self,
-        _name: &'static str,
-        _length: usize,
-    ) -> Result<Compound<'a>, FlattenError> {
-        self.open(Container::Map)
     }
     fn serialize_struct_variant(
         self,

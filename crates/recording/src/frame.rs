@@ -38,6 +38,9 @@ pub struct Header {
     /// Microseconds from snapshot to snapshot, as asked for.
     #[serde(default)]
     pub interval_us: u64,
+    /// The run, as segments name it, of the command that was recorded. `None` if the host was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 impl Header {

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::dictionary::Dictionary;
 use super::error::Damage;
 use super::facts::ReadFacts;
-use super::token::{MAX_DEPTH, Token, Value, decimal_value, power};
+use super::token::{Decimal, MAX_DEPTH, Token, Value};
 use super::typed;
 use ttmem_model::facts::Facts;
 use ttmem_model::{Snapshot, Timestamp};
@@ -76,7 +76,7 @@ impl Moment {
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let walk = Walk { tokens: &self.tokens, dictionary: &self.dictionary };
-        Node { walk, place: &std::cell::Cell::new(0) }.serialize(serializer)
+        Node { walk, position: &std::cell::Cell::new(0) }.serialize(serializer)
     }
 }
 
@@ -86,19 +86,19 @@ struct Walk<'a> {
     dictionary: &'a Dictionary,
 }
 
-/// The value that begins at a place; serializing it moves the place behind it.
+/// The value that begins at a position; serializing it moves the position behind it.
 #[derive(Clone, Copy)]
 struct Node<'a> {
     walk: Walk<'a>,
-    place: &'a std::cell::Cell<usize>,
+    position: &'a std::cell::Cell<usize>,
 }
 
 impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = self.place.get();
+        let position = self.position.get();
         let token =
-            self.walk.tokens.get(place).ok_or_else(|| S::Error::custom("a value is missing"))?;
-        self.place.set(place + 1);
+            self.walk.tokens.get(position).ok_or_else(|| S::Error::custom("a value is missing"))?;
+        self.position.set(position + 1);
         match token.value() {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(value),
@@ -106,12 +106,10 @@ impl Serialize for Node<'_> {
             Value::Negative(value) => serializer.serialize_i64(value),
             Value::Float(value) => serializer.serialize_f64(value),
             Value::Single(value) => serializer.serialize_f32(value),
-            Value::Decimal(mantissa, digits) if mantissa % power(digits) == 0 => {
-                serializer.serialize_i64(mantissa / power(digits))
-            }
-            Value::Decimal(mantissa, digits) => {
-                serializer.serialize_f64(decimal_value(mantissa, digits))
-            }
+            Value::Decimal(mantissa, digits) => match Decimal::new(mantissa, digits) {
+                Decimal::Whole(value) => serializer.serialize_i64(value),
+                Decimal::Fraction(value) => serializer.serialize_f64(value),
+            },
             Value::String(number) => serializer.serialize_str(self.walk.dictionary.string(number)),
             Value::List(elements) => {
                 let mut list = serializer.serialize_seq(Some(elements as usize))?;

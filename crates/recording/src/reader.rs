@@ -244,7 +244,7 @@ impl<R: ReadAt> Recording<R> {
 }
 
 impl<R: ReadAt> Recording<R> {
-    /// Returns the header.
+    /// Returns the header of the recording.
     pub fn header(&self) -> &Header {
         &self.header
     }

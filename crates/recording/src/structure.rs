@@ -23,7 +23,7 @@ pub(crate) enum Step {
     Insert(Vec<Token>),
 }
 
-/// True if both have the same containers at the same places: then every leaf has its counterpart.
+/// True if both have the same containers at the same positions: then every leaf has its counterpart.
 pub(crate) fn is_same(old: &[Token], new: &[Token]) -> bool {
     old.len() == new.len()
         && old
@@ -98,18 +98,18 @@ impl Way<'_> {
     /// Returns the number of rows of the old list before the one that equals the new row.
     fn find(&self, old: usize, rows: usize, new: usize) -> Option<usize> {
         let wanted = self.first_leaf(self.new, new)?;
-        let mut place = old;
+        let mut position = old;
         for skipped in 0..rows.min(LOOK_AHEAD) {
-            if self.first_leaf(self.old, place) == Some(wanted) {
+            if self.first_leaf(self.old, position) == Some(wanted) {
                 return Some(skipped);
             }
-            place = self.end(self.old, place);
+            position = self.end(self.old, position);
         }
         None
     }
 
-    fn first_leaf(&self, tokens: &[Token], place: usize) -> Option<Token> {
-        let rest = tokens.get(place..)?;
+    fn first_leaf(&self, tokens: &[Token], position: usize) -> Option<Token> {
+        let rest = tokens.get(position..)?;
         rest.iter().find(|token| !token.is_container()).copied()
     }
 
@@ -119,16 +119,16 @@ impl Way<'_> {
         *old = end;
     }
 
-    /// The place behind the value at a place.
-    fn end(&self, tokens: &[Token], place: usize) -> usize {
+    /// Returns the position behind the value at a position.
+    fn end(&self, tokens: &[Token], position: usize) -> usize {
         let mut missing = 1_usize;
-        let mut place = place;
+        let mut position = position;
         while missing > 0 {
-            let Some(token) = tokens.get(place) else { return tokens.len() };
+            let Some(token) = tokens.get(position) else { return tokens.len() };
             missing = missing - 1 + elements(*token, self.dictionary);
-            place += 1;
+            position += 1;
         }
-        place
+        position
     }
 
     fn keep(&mut self) {

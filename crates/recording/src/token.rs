@@ -185,7 +185,7 @@ impl Token {
     }
 }
 
-pub(crate) fn power(digits: u8) -> i64 {
+fn power(digits: u8) -> i64 {
     10_i64.pow(u32::from(digits.min(MAX_DIGITS)))
 }
 
@@ -205,11 +205,25 @@ fn unit(digits: u8) -> f64 {
     10_f64.powi(i32::from(digits))
 }
 
-/// The floating-point number that a mantissa stands for.
-pub(crate) fn decimal_value(mantissa: i64, digits: u8) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "mantissas that are written are below 2^53")]
-    let mantissa = mantissa as f64;
-    mantissa / unit(digits)
+/// The number of a [`Value::Decimal`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Decimal {
+    /// Nothing but zeros is behind the point.
+    Whole(i64),
+    /// It has a fraction.
+    Fraction(f64),
+}
+
+impl Decimal {
+    /// Returns the number of a mantissa with so many digits behind the point.
+    pub(crate) fn new(mantissa: i64, digits: u8) -> Self {
+        if mantissa % power(digits) == 0 {
+            return Self::Whole(mantissa / power(digits));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "mantissas that are written are below 2^53")]
+        let mantissa = mantissa as f64;
+        Self::Fraction(mantissa / unit(digits))
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Event, EventKind};
-use ttmem_model::snapshot::{Process, ProcessState, Source, SourceStatus};
+use ttmem_model::snapshot::{Chip, Process, ProcessState, Source, SourceStatus};
 use ttmem_model::{ChipId, Finding, Kind, Pid, Snapshot, SourceName, Timestamp};
 
 /// A process's identity.
@@ -57,7 +57,7 @@ impl Before {
         };
         Self {
             is_served: snapshot.sources.iter().any(served),
-            chips: snapshot.chips.iter().map(|chip| chip.id).collect(),
+            chips: snapshot.chips.iter().filter_map(Chip::identity).collect(),
             processes: processes.collect(),
             findings: findings.collect(),
         }
@@ -75,9 +75,8 @@ fn key(finding: &Finding) -> FindingKey {
 /// The bytes that a process holds on all chips, as far as they are known.
 fn held(process: &Process) -> u64 {
     let memory = process.chips.iter().map(|chip| &chip.memory);
-    let bytes = memory.flat_map(|memory| {
-        Kind::ALLOCATOR.into_iter().filter_map(|kind| memory.allocator(kind)?.value().copied())
-    });
+    let readings = memory.flat_map(|memory| memory.allocators());
+    let bytes = readings.filter_map(|(_, reading)| reading.value().copied());
     bytes.fold(0, u64::saturating_add)
 }
 
@@ -101,9 +100,9 @@ impl Tracker {
 
     fn observe_peaks(&mut self, snapshot: &Snapshot, events: &mut Vec<Event>) {
         for chip in &snapshot.chips {
-            for kind in Kind::ALLOCATOR {
-                let used = chip.memory.allocator(kind).and_then(|memory| memory.used.value());
-                let Some(used) = used.copied() else { continue };
+            for (kind, memory) in chip.memory.allocators() {
+                let kind = Kind::from(kind);
+                let Some(used) = memory.used.value().copied() else { continue };
                 let new = Peak { bytes: used, time: snapshot.time_us, is_open: false };
                 let peak = self.peaks.entry((chip.id, kind)).or_insert(new);
                 if used > peak.bytes {

@@ -6,45 +6,38 @@ use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{List, Map};
+use super::access::{List, Map, visit_decimal};
 use super::dictionary::Dictionary;
-use super::token::{Token, Value, decimal_value, power};
+use super::token::{Token, Value};
 
 /// The value that tokens stand for. They must be one whole value and not too deep.
 pub(crate) fn read<T: DeserializeOwned>(
     tokens: &[Token],
     dictionary: &Dictionary,
 ) -> Result<T, Error> {
-    T::deserialize(Node { tokens, dictionary, place: &Cell::new(0) })
+    T::deserialize(Node { tokens, dictionary, position: &Cell::new(0) })
 }
 
-/// The value that begins at a place; reading it moves the place behind it.
+/// The value that begins at a position; reading it moves the position behind it.
 #[derive(Clone, Copy)]
 struct Node<'de, 'a> {
     tokens: &'de [Token],
     dictionary: &'de Dictionary,
-    place: &'a Cell<usize>,
+    position: &'a Cell<usize>,
 }
 
 impl<'de> Node<'de, '_> {
     fn peek(&self) -> Result<Value, Error> {
-        let token = self.tokens.get(self.place.get());
+        let token = self.tokens.get(self.position.get());
         token.map(|token| token.value()).ok_or_else(|| Error::custom("a value is missing"))
     }
 
     fn pass(&self) {
-        self.place.set(self.place.get() + 1);
+        self.position.set(self.position.get() + 1);
     }
 
     fn string(&self, number: u32) -> &'de str {
         self.dictionary.string(number)
-    }
-}
-
-fn visit_whole<'de, V: Visitor<'de>>(value: i64, visitor: V) -> Result<V::Value, Error> {
-    match u64::try_from(value) {
-        Ok(value) => visitor.visit_u64(value),
-        Err(_) => visitor.visit_i64(value),
     }
 }
 
@@ -75,12 +68,7 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
             Value::Negative(value) => visitor.visit_i64(value),
             Value::Float(value) => visit_float(value, visitor),
             Value::Single(value) => visit_float(f64::from(value), visitor),
-            Value::Decimal(mantissa, digits) if mantissa % power(digits) == 0 => {
-                visit_whole(mantissa / power(digits), visitor)
-            }
-            Value::Decimal(mantissa, digits) => {
-                visit_float(decimal_value(mantissa, digits), visitor)
-            }
+            Value::Decimal(mantissa, digits) => visit_decimal(mantissa, digits, visitor),
             Value::String(number) => visitor.visit_borrowed_str(self.string(number)),
             Value::List(elements) => {
                 visitor.visit_seq(&mut List { node: self, left: elements as usize })

@@ -1,13 +1,13 @@
 //! Batches of short files, and the frames that carry them to a reader process and back.
 //!
-//! A frame is a little-endian `u32` length and that many bytes. A batch of requests is one frame; its answer is one frame
-//! for each folder, in the order of `steps`.
+//! A frame is a little-endian `u32` length and that many bytes. A batch of requests is one frame, which is empty if it is
+//! the same batch as before; its answer is one frame for each folder, in the order of `steps`.
 
 use rustix::io::Errno;
 use ttmem_model::Timestamp;
 
 use super::clock::Clock;
-use super::{PAGE, Root};
+use super::{Folder, PAGE, Root, trimmed};
 
 /// Longest frame that is accepted, in bytes. The requests for 32 devices take 32 KiB, the longest answer 1 MiB.
 pub(crate) const MAX_FRAME_BYTES: usize = 4 << 20;
@@ -21,6 +21,9 @@ pub struct FolderRequest<'a> {
     pub names: Vec<&'a str>,
     /// Most bytes that are read of each file.
     pub limit: usize,
+    /// True if a reader process keeps the files open for the next request, because they are read at every sample.
+    /// A request without it opens the files again, and closes those that were kept open.
+    pub is_repeated: bool,
 }
 
 /// Content of the files of a [`FolderRequest`], in its order.
@@ -37,12 +40,30 @@ impl FolderRequest<'_> {
     #[must_use]
     pub fn read(&self, root: &Root, clock: Clock) -> FolderAnswer {
         let folder = root.folder(self.path.as_str());
-        let read = |name: &&str| match self.limit {
+        let files = self.names.iter().map(|name| self.read_one(&folder, name));
+        FolderAnswer { files: files.collect(), read_at: clock.now() }
+    }
+
+    /// Reads one of the files.
+    pub(crate) fn read_one(&self, folder: &Folder<'_>, name: &str) -> Result<Vec<u8>, Errno> {
+        let read = match self.limit {
             0..=PAGE => folder.read_text(name).map(String::into_bytes),
             limit => folder.read(name, limit).map(|file| file.bytes),
         };
-        let files = self.names.iter().map(|name| read(name).map_err(|error| error.errno));
-        FolderAnswer { files: files.collect(), read_at: clock.now() }
+        read.map_err(|error| error.errno)
+    }
+
+    /// Returns what [`Self::read_one`] does for a file with these bytes.
+    pub(crate) fn finish(&self, bytes: &[u8]) -> Vec<u8> {
+        match self.limit {
+            0..=PAGE => trimmed(bytes).into_bytes(),
+            _ => bytes.to_vec(),
+        }
+    }
+
+    /// True if the files are attributes of sysfs, which one read returns whole.
+    pub(crate) fn is_of_attributes(&self) -> bool {
+        self.limit <= PAGE && self.path.starts_with("/sys/")
     }
 }
 
@@ -66,6 +87,7 @@ pub(crate) fn encode_requests(requests: &[&[FolderRequest<'_>]]) -> Vec<u8> {
         frame.count(folders.len());
         for folder in *folders {
             frame.size(folder.limit);
+            frame.0.push(u8::from(folder.is_repeated));
             frame.text(&folder.path);
             frame.count(folder.names.len());
             folder.names.iter().for_each(|name| frame.text(name));
@@ -112,33 +134,61 @@ pub(crate) fn decode_answer(content: &[u8]) -> Option<FolderAnswer> {
     parser.0.is_empty().then_some(FolderAnswer { read_at, files })
 }
 
-/// Takes the first whole frame off the front of `received`. Returns its content, `None` if it is not complete yet, or
-/// an error if it is longer than a frame can be.
-pub(crate) fn take_frame(received: &mut Vec<u8>) -> Result<Option<Vec<u8>>, Errno> {
-    let Some(length) = received.first_chunk().map(|length| u32::from_le_bytes(*length)) else {
-        return Ok(None);
-    };
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > MAX_FRAME_BYTES {
-        return Err(Errno::MSGSIZE);
+/// Bytes that were received, and the frames in them.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    bytes: Vec<u8>,
+    /// Bytes at the front that were taken.
+    taken: usize,
+}
+
+impl Received {
+    /// The bytes that were not taken yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
     }
-    if received.len() < 4 + length {
-        return Ok(None);
+
+    /// The place for more bytes.
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        &mut self.bytes
     }
-    let content = received.get(4..4 + length).unwrap_or_default().to_vec();
-    received.drain(..4 + length);
-    Ok(Some(content))
+
+    /// Takes this many bytes off the front.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.taken = self.taken.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Takes the first whole frame off the front. Returns its content, `None` if it is not complete yet, or an error if it
+    /// is longer than a frame can be.
+    pub(crate) fn take_frame(&mut self) -> Result<Option<&[u8]>, Errno> {
+        let Some(length) = self.rest().first_chunk().map(|length| u32::from_le_bytes(*length))
+        else {
+            return Ok(None);
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > MAX_FRAME_BYTES {
+            return Err(Errno::MSGSIZE);
+        }
+        let (start, end) = (self.taken + 4, self.taken + 4 + length);
+        let content = self.bytes.get(start..end);
+        if content.is_some() {
+            self.taken = end;
+        }
+        Ok(content)
+    }
 }
 
 /// Decodes bytes as frames of both kinds; for the fuzzer, which starts no reader. Returns how many frames were understood.
 #[doc(hidden)]
 #[must_use]
 pub fn understand(bytes: &[u8]) -> usize {
-    let mut received = bytes.to_vec();
+    let mut received = Received { bytes: bytes.to_vec(), taken: 0 };
     let mut understood = 0;
-    while let Ok(Some(content)) = take_frame(&mut received) {
-        understood += usize::from(decode_requests(&content).is_some());
-        understood += usize::from(decode_answer(&content).is_some());
+    while let Ok(Some(content)) = received.take_frame() {
+        understood += usize::from(decode_requests(content).is_some());
+        understood += usize::from(decode_answer(content).is_some());
     }
     understood
 }
@@ -204,10 +254,11 @@ impl<'a> Parser<'a> {
 
     fn folder(&mut self) -> Option<FolderRequest<'a>> {
         let limit = self.size()?;
+        let is_repeated = self.array() == Some([1]);
         let path = self.text()?.to_owned();
         let count = self.count()?;
         let names = (0..count).map(|_| self.text()).collect::<Option<_>>()?;
-        Some(FolderRequest { path, names, limit })
+        Some(FolderRequest { path, names, limit, is_repeated })
     }
 
     fn file(&mut self) -> Option<Result<Vec<u8>, Errno>> {
@@ -225,19 +276,35 @@ mod tests {
 
     fn request() -> Vec<FolderRequest<'static>> {
         vec![
-            FolderRequest { path: "/sys/a".to_owned(), names: vec!["x", "y"], limit: 4096 },
-            FolderRequest { path: "/proc/b".to_owned(), names: vec!["pids"], limit: 1 << 20 },
+            FolderRequest {
+                path: "/sys/a".to_owned(),
+                names: vec!["x", "y"],
+                limit: 4096,
+                is_repeated: true,
+            },
+            FolderRequest {
+                path: "/proc/b".to_owned(),
+                names: vec!["pids"],
+                limit: 1 << 20,
+                is_repeated: false,
+            },
         ]
+    }
+
+    fn received(bytes: Vec<u8>) -> Received {
+        Received { bytes, taken: 0 }
     }
 
     #[test]
     fn requests_are_read_back() {
-        let mut bytes = encode_requests(&[&request(), &[]]);
-        bytes.extend([1, 2]);
-        let content = take_frame(&mut bytes).unwrap().unwrap();
-        assert_eq!(decode_requests(&content).unwrap(), [request(), vec![]]);
-        assert_eq!(bytes, [1, 2]);
-        assert_eq!(take_frame(&mut bytes), Ok(None));
+        let mut received = received(encode_requests(&[&request(), &[]]));
+        received.end().extend([1, 2]);
+        let content = received.take_frame().unwrap().unwrap();
+        assert_eq!(decode_requests(content).unwrap(), [request(), vec![]]);
+        assert_eq!(received.rest(), [1, 2]);
+        assert_eq!(received.take_frame(), Ok(None));
+        received.skip(1);
+        assert_eq!(received.end(), &[2]);
     }
 
     #[test]
@@ -247,9 +314,9 @@ mod tests {
         let [first, _] = request().try_into().unwrap();
         let answer = first.read(&Root::memory(tree), Clock::Fixed(Timestamp(7)));
         assert_eq!(answer.files, [Ok(b"1000".to_vec()), Err(Errno::NOENT)]);
-        let mut bytes = encode_answer(&answer);
-        let content = take_frame(&mut bytes).unwrap().unwrap();
-        assert_eq!(decode_answer(&content).unwrap(), answer);
+        let mut received = received(encode_answer(&answer));
+        let content = received.take_frame().unwrap().unwrap();
+        assert_eq!(decode_answer(content).unwrap(), answer);
     }
 
     #[test]
@@ -257,9 +324,9 @@ mod tests {
         let bytes = encode_requests(&[&request()]);
         for length in 4..bytes.len() {
             assert_eq!(decode_requests(&bytes[4..length]), None);
-            assert_eq!(take_frame(&mut bytes[..length].to_vec()), Ok(None));
+            assert_eq!(received(bytes[..length].to_vec()).take_frame(), Ok(None));
         }
-        assert_eq!(take_frame(&mut vec![0xff; 9]), Err(Errno::MSGSIZE));
+        assert_eq!(received(vec![0xff; 9]).take_frame(), Err(Errno::MSGSIZE));
         assert_eq!(decode_answer(&[0xff; 40]), None);
         assert_eq!(understand(&[0xff; 40]), 0);
         assert!(understand(&bytes) > 0);

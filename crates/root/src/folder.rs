@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::{File, Place, Root, RootError, read_attribute, read_file, trimmed};
+use super::{Backing, Clock, File, Root, RootError, read_attribute, read_file, trimmed};
 
 /// An open directory of a [`Root`]. It stays the same directory even if another takes its name.
 #[derive(Debug)]
@@ -19,18 +19,72 @@ pub struct Folder<'a> {
     handle: Result<Option<OwnedFd>, Errno>,
 }
 
+/// Age of a change of a directory after which the next one has another time, in nanoseconds. Kernels keep these times in
+/// ticks of up to 10 ms.
+const TICK_NS: i128 = 100_000_000;
+
+/// State of a file or directory: another one once it was written, renamed or removed, or a name in the directory was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// Device and inode.
+    pub(crate) identity: (u64, u64),
+    /// Time of the last change of its content or names, and of its own attributes: nanoseconds since 1970.
+    changed_ns: [i128; 2],
+    /// True if a later change is sure to have another time.
+    is_settled: bool,
+}
+
+impl Version {
+    /// Takes the state that the kernel reports.
+    pub(crate) fn of(status: &Stat) -> Self {
+        let at = |seconds: i64, rest| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        let changed_ns =
+            [at(status.st_mtime, status.st_mtime_nsec), at(status.st_ctime, status.st_ctime_nsec)];
+        let now_ns = i128::from(Clock::System.now().0) * 1000;
+        let is_settled = changed_ns.iter().all(|changed| now_ns - changed > TICK_NS);
+        Self { identity: (status.st_dev, status.st_ino), changed_ns, is_settled }
+    }
+
+    /// True if nothing has changed from `earlier` to this one.
+    pub(crate) fn is_same(self, earlier: &Self) -> bool {
+        (self.identity, self.changed_ns) == (earlier.identity, earlier.changed_ns)
+    }
+
+    /// True if a change after this version was taken is sure to show.
+    pub(crate) fn is_settled(self) -> bool {
+        self.is_settled
+    }
+}
+
 impl Root {
     /// Opens a directory to read files in it.
     #[must_use]
     pub fn folder(&self, path: impl Into<String>) -> Folder<'_> {
         let path = path.into();
-        let handle = match &self.place {
-            Place::Memory(_) => Ok(None),
-            Place::System | Place::Directory { .. } => {
+        let handle = match &self.backing {
+            Backing::Memory(_) => Ok(None),
+            Backing::System | Backing::Directory { .. } => {
                 self.open(&path, OFlags::PATH | OFlags::DIRECTORY).map(Some)
             }
         };
         Folder { root: self, path, handle }
+    }
+}
+
+impl Root {
+    /// Returns the state of what has a path now, to be compared with that of a directory that was opened. A link out of
+    /// a host in a directory is followed: what it leads to is another one, and is not opened.
+    ///
+    /// # Errors
+    /// If there is nothing.
+    pub(crate) fn version_at(&self, path: &str) -> Result<Version, Errno> {
+        let status = match &self.backing {
+            Backing::Directory { handle } => {
+                rustix::fs::statat(handle, path.trim_start_matches('/'), AtFlags::empty())
+            }
+            Backing::System | Backing::Memory(_) => rustix::fs::stat(path),
+        };
+        status.map(|status| Version::of(&status))
     }
 }
 
@@ -46,13 +100,15 @@ impl Folder<'_> {
     /// # Errors
     /// As [`Root::read`].
     pub fn read(&self, name: &str, limit: usize) -> Result<File, RootError> {
-        let read = match &self.root.place {
-            Place::Memory(tree) => tree.read(&self.path(name), limit),
-            Place::System | Place::Directory { .. } => {
+        let read = match &self.root.backing {
+            Backing::Memory(tree) => tree.read(&self.path(name), limit),
+            Backing::System | Backing::Directory { .. } => {
                 self.open(name).and_then(|file| read_file(&file, limit))
             }
         };
-        self.root.note_read(&self.path(name), &read);
+        if self.root.capture.is_some() {
+            self.root.note_read(&self.path(name), &read);
+        }
         read.map_err(|errno| self.error(name, errno))
     }
 
@@ -61,14 +117,16 @@ impl Folder<'_> {
     /// # Errors
     /// As [`Root::read_text`].
     pub fn read_text(&self, name: &str) -> Result<String, RootError> {
-        match &self.root.place {
-            Place::Memory(_) => self.root.read_text(&self.path(name)),
-            Place::System | Place::Directory { .. } if self.path.starts_with("/sys/") => {
+        match &self.root.backing {
+            Backing::Memory(_) => self.root.read_text(&self.path(name)),
+            Backing::System | Backing::Directory { .. } if self.path.starts_with("/sys/") => {
                 let read = self.open(name).and_then(|file| read_attribute(&file));
-                self.root.note_text(&self.path(name), &read);
+                if self.root.capture.is_some() {
+                    self.root.note_text(&self.path(name), &read);
+                }
                 read.map_err(|errno| self.error(name, errno))
             }
-            Place::System | Place::Directory { .. } => {
+            Backing::System | Backing::Directory { .. } => {
                 self.read(name, super::PAGE).map(|file| trimmed(&file.bytes))
             }
         }
@@ -80,15 +138,37 @@ impl Folder<'_> {
     /// As [`Root::link`].
     pub fn link(&self, name: &str) -> Result<PathBuf, RootError> {
         // The path of the link may contain links itself, and only the root can resolve those.
-        if name.contains('/') || matches!(self.root.place, Place::Memory(_)) {
+        if name.contains('/') || matches!(self.root.backing, Backing::Memory(_)) {
             return self.root.link(&self.path(name));
         }
         let read = self
             .handle()
             .and_then(|handle| rustix::fs::readlinkat(handle, name, Vec::new()))
             .map(|target| PathBuf::from(OsString::from_vec(target.into_bytes())));
-        self.root.note_link(&self.path(name), &read);
+        if self.root.capture.is_some() {
+            self.root.note_link(&self.path(name), &read);
+        }
         read.map_err(|errno| self.error(name, errno))
+    }
+
+    /// Returns the state of the directory, also of one that is removed meanwhile.
+    ///
+    /// # Errors
+    /// If it could not be opened.
+    pub(crate) fn version(&self) -> Result<Version, Errno> {
+        rustix::fs::fstat(self.handle()?).map(|status| Version::of(&status))
+    }
+
+    /// Opens a file in it that is no link.
+    ///
+    /// # Errors
+    /// `ELOOP` for a link; otherwise those of opening a file.
+    pub(crate) fn open_itself(&self, name: &str) -> Result<OwnedFd, Errno> {
+        let flags = self.root.read | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        if name.contains('/') {
+            return Err(Errno::LOOP);
+        }
+        rustix::fs::openat(self.handle()?, name, flags, Mode::empty())
     }
 
     fn handle(&self) -> Result<&OwnedFd, Errno> {
@@ -102,7 +182,7 @@ impl Folder<'_> {
     fn open(&self, name: &str) -> Result<OwnedFd, Errno> {
         let handle = self.handle()?;
         let flags = self.root.read | OFlags::CLOEXEC;
-        if let Place::System = self.root.place {
+        if let Backing::System = self.root.backing {
             return rustix::fs::openat(handle, name, flags, Mode::empty());
         }
         let opened = if name.contains('/') {

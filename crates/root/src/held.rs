@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use rustix::io::Errno;
 
-use super::{Place, Root, RootError};
+use super::{Backing, Root, RootError};
 
 /// A file that was opened to be read later, even if its name is removed.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Root {
     }
 
     fn hold_raw(&self, path: &str, limit: usize) -> Result<OpenFile, Errno> {
-        if let Place::Memory(tree) = &self.place {
+        if let Backing::Memory(tree) = &self.backing {
             return Ok(OpenFile {
                 content: Content::Memory(tree.read_regular(path, limit)?.bytes),
             });

@@ -12,6 +12,7 @@ mod capture;
 pub mod clock;
 mod folder;
 mod held;
+mod kept;
 pub mod readers;
 mod regular;
 mod settled;
@@ -24,8 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::{Errno, retry_on_intr};
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
 
 use capture::Capture;
@@ -34,7 +36,7 @@ pub use clock::Clock;
 pub use folder::Folder;
 pub use held::OpenFile;
 pub use regular::RegularFile;
-pub use settled::{Settled, Settler};
+pub use settled::{OpenRegulars, Settled, Settler};
 pub use tree::{Entry, Tree};
 
 /// Open flags: a FIFO in a capture must not block, and regular files ignore the flag.
@@ -46,7 +48,7 @@ const PAGE: usize = 4096;
 /// The location of a host's files.
 #[derive(Debug)]
 pub struct Root {
-    place: Place,
+    backing: Backing,
     /// The flags for reading files.
     read: OFlags,
     /// The files that were read, if they are to be kept.
@@ -54,7 +56,7 @@ pub struct Root {
 }
 
 #[derive(Debug)]
-enum Place {
+enum Backing {
     System,
     Directory { handle: OwnedFd },
     Memory(Tree),
@@ -170,7 +172,7 @@ impl Root {
     /// Creates the root of the system that `ttmem` runs on.
     #[must_use]
     pub fn system() -> Self {
-        Self { place: Place::System, read: READ, capture: None }
+        Self { backing: Backing::System, read: READ, capture: None }
     }
 
     /// Creates the root of a captured or made-up host in a directory.
@@ -181,13 +183,13 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| RootError { path: path.display().to_string(), errno })?;
-        Ok(Self { place: Place::Directory { handle }, read: READ, capture: None })
+        Ok(Self { backing: Backing::Directory { handle }, read: READ, capture: None })
     }
 
     /// Creates the root of a host in memory.
     #[must_use]
     pub fn memory(tree: Tree) -> Self {
-        Self { place: Place::Memory(tree), read: READ, capture: None }
+        Self { backing: Backing::Memory(tree), read: READ, capture: None }
     }
 
     /// Lets a read of a file that has no data yet wait for it, as a FIFO does. Only a reader process may wait.
@@ -200,13 +202,13 @@ impl Root {
     /// True for the system that `ttmem` runs on: its processes are live and its clock is ours.
     #[must_use]
     pub fn is_system(&self) -> bool {
-        matches!(self.place, Place::System)
+        matches!(self.backing, Backing::System)
     }
 
     /// True if files have the owners that they have on the host: those of a copy in a directory do not.
     #[must_use]
     pub fn has_owners(&self) -> bool {
-        !matches!(self.place, Place::Directory { .. })
+        !matches!(self.backing, Backing::Directory { .. })
     }
 
     /// Reads the first `limit` bytes of a file.
@@ -224,7 +226,7 @@ impl Root {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn read_text(&self, path: &str) -> Result<String, RootError> {
-        if !path.starts_with("/sys/") || matches!(self.place, Place::Memory(_)) {
+        if !path.starts_with("/sys/") || matches!(self.backing, Backing::Memory(_)) {
             return self.read(path, PAGE).map(|file| trimmed(&file.bytes));
         }
         let read = self.open(path, self.read).and_then(|file| read_attribute(&file));
@@ -247,9 +249,9 @@ impl Root {
     /// # Errors
     /// If the path does not exist.
     pub fn status(&self, path: &str) -> Result<Status, RootError> {
-        let status = match &self.place {
-            Place::Memory(tree) => tree.status(path),
-            Place::System | Place::Directory { .. } => self
+        let status = match &self.backing {
+            Backing::Memory(tree) => tree.status(path),
+            Backing::System | Backing::Directory { .. } => self
                 .open(path, OFlags::PATH)
                 .and_then(|file| rustix::fs::fstat(&file))
                 .map(|status| Status::of(&status)),
@@ -263,12 +265,12 @@ impl Root {
     /// # Errors
     /// If the path does not exist.
     pub fn entry_status(&self, path: &str) -> Result<EntryStatus, RootError> {
-        let status = match &self.place {
-            Place::Memory(tree) => tree.entry_status(path),
-            Place::System if regular::in_mount_namespace(path).is_none() => {
+        let status = match &self.backing {
+            Backing::Memory(tree) => tree.entry_status(path),
+            Backing::System if regular::in_mount_namespace(path).is_none() => {
                 rustix::fs::lstat(path).map(|status| EntryStatus::of(&status))
             }
-            Place::System | Place::Directory { .. } => self
+            Backing::System | Backing::Directory { .. } => self
                 .open(path, OFlags::PATH | OFlags::NOFOLLOW)
                 .and_then(|file| rustix::fs::fstat(&file))
                 .map(|status| EntryStatus::of(&status)),
@@ -279,13 +281,13 @@ impl Root {
     /// Returns the access rights of a file without opening it. For a captured host, only whether it exists.
     #[must_use]
     pub fn access(&self, path: &str) -> Access {
-        let answer = match &self.place {
-            Place::System => {
+        let answer = match &self.backing {
+            Backing::System => {
                 let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
                 rustix::fs::accessat(CWD, path, wanted, AtFlags::EACCESS)
             }
-            Place::Directory { .. } => self.open(path, OFlags::PATH).map(|_file| ()),
-            Place::Memory(tree) => tree.read(path, 0).map(|_file| ()),
+            Backing::Directory { .. } => self.open(path, OFlags::PATH).map(|_file| ()),
+            Backing::Memory(tree) => tree.read(path, 0).map(|_file| ()),
         };
         match answer {
             Ok(()) => Access::Granted,
@@ -316,14 +318,14 @@ impl Root {
     }
 
     fn read_raw(&self, path: &str, limit: usize) -> Result<File, Errno> {
-        if let Place::Memory(tree) = &self.place {
+        if let Backing::Memory(tree) = &self.backing {
             return tree.read(path, limit);
         }
         read_file(&self.open(path, self.read)?, limit)
     }
 
     fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {
-        if let Place::Memory(tree) = &self.place {
+        if let Backing::Memory(tree) = &self.backing {
             return tree.list(path);
         }
         let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
@@ -334,15 +336,15 @@ impl Root {
                 names.push(OsString::from_vec(name));
             }
         }
-        names.sort();
+        order::sort(&mut names);
         Ok(names)
     }
 
     fn link_raw(&self, path: &str) -> Result<PathBuf, Errno> {
-        let target = match &self.place {
-            Place::Memory(tree) => return tree.link(path),
-            Place::System => rustix::fs::readlink(path, Vec::new())?,
-            Place::Directory { .. } => {
+        let target = match &self.backing {
+            Backing::Memory(tree) => return tree.link(path),
+            Backing::System => rustix::fs::readlink(path, Vec::new())?,
+            Backing::Directory { .. } => {
                 // The parent is resolved inside the root; the link itself is not followed.
                 let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
                 let parent = self.open(parent, OFlags::PATH | OFlags::DIRECTORY)?;
@@ -354,18 +356,17 @@ impl Root {
 
     fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
-        match &self.place {
-            Place::Directory { handle } => {
+        match &self.backing {
+            Backing::Directory { handle } => {
                 let inside = path.trim_start_matches('/');
                 let inside = if inside.is_empty() { "." } else { inside };
-                let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-                rustix::fs::openat2(handle, inside, flags, Mode::empty(), resolve)
+                regular::open_in_root(handle, inside, flags)
             }
-            Place::System => match regular::in_mount_namespace(path) {
+            Backing::System => match regular::in_mount_namespace(path) {
                 Some((tree, inside)) => regular::open_inside(tree, inside, flags),
                 None => rustix::fs::openat(CWD, path, flags, Mode::empty()),
             },
-            Place::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+            Backing::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
         }
     }
 }

@@ -11,9 +11,11 @@
 mod job;
 mod pass;
 mod process;
+mod serving;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ttmem_model::Timestamp;
@@ -25,7 +27,7 @@ use job::Job;
 use pass::{Outcome, Pass};
 use process::Process;
 
-pub use process::serve;
+pub use serving::serve;
 
 /// Longest time that a pass waits for requests, unless [`Readers::with_deadline`] sets another.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(200);
@@ -113,8 +115,14 @@ impl Readers {
     }
 
     /// Reads the files of all requests, in order. A request that is not answered before the deadline, and one whose key
-    /// has an unanswered request from an earlier pass, gets a late response with what was read.
-    pub fn read(&mut self, root: &Root, requests: Vec<Request>, clock: Clock) -> Vec<Response> {
+    /// has an unanswered request from an earlier pass, gets a late response with what was read. A caller that repeats
+    /// requests keeps them, so that they are sent to a process once.
+    pub fn read(
+        &mut self,
+        root: &Root,
+        requests: Vec<Arc<Request>>,
+        clock: Clock,
+    ) -> Vec<Response> {
         let Some(program) = self.program.clone() else {
             return requests.iter().map(|request| read_here(root, request, clock)).collect();
         };

@@ -3,12 +3,12 @@
 //! A name there can be a link to a device, a pipe or a file of another user. Such a path is never opened: it is first
 //! opened with `O_PATH`, which has no effect on a device, and opened for reading only if it is a regular file.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{File, Place, Root, RootError, Status, read_file};
+use super::{Backing, File, Root, RootError, Status, read_file};
 
 /// The error for a path that is not a regular file.
 pub(super) const IRREGULAR: Errno = Errno::LOOP;
@@ -26,8 +26,8 @@ pub struct RegularFile {
     pub status: Status,
 }
 
-/// Attempts to resolve a path in a container whose directories are being renamed.
-const ATTEMPTS: usize = 8;
+/// Attempts to resolve a path below a directory while others are being renamed.
+const ATTEMPTS: usize = 64;
 
 impl Root {
     /// Reads the first `limit` bytes of a regular file. A link is not followed.
@@ -35,9 +35,9 @@ impl Root {
     /// # Errors
     /// If it cannot be opened or read, or is not a regular file ([`RootError::is_irregular`]).
     pub fn read_regular(&self, path: &str, limit: usize) -> Result<RegularFile, RootError> {
-        let read = match &self.place {
-            Place::Memory(tree) => tree.read_regular(path, limit),
-            Place::System | Place::Directory { .. } => self.read_open(path, limit),
+        let read = match &self.backing {
+            Backing::Memory(tree) => tree.read_regular(path, limit),
+            Backing::System | Backing::Directory { .. } => self.read_open(path, limit),
         };
         if self.capture.is_some() {
             let copy = |read: &RegularFile| File { bytes: read.bytes.clone() };
@@ -84,11 +84,24 @@ pub(super) fn in_mount_namespace(path: &str) -> Option<(&str, &str)> {
 pub(super) fn open_inside(tree: &str, inside: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let tree = rustix::fs::openat(CWD, tree, directory, Mode::empty())?;
+    match open_in_root(&tree, inside, flags) {
+        Err(Errno::NOSYS) => open_without_links(tree, inside, flags),
+        opened => opened,
+    }
+}
+
+/// Opens a path with every link resolved inside a directory.
+///
+/// The kernel gives up on a `..` while anything on the machine is renamed or mounted (`EAGAIN`), so it is asked again.
+pub(super) fn open_in_root(
+    directory: impl AsFd,
+    inside: &str,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..ATTEMPTS {
-        match rustix::fs::openat2(&tree, inside, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(&directory, inside, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN) => {}
-            Err(Errno::NOSYS) => return open_without_links(tree, inside, flags),
             opened => return opened,
         }
     }
@@ -112,12 +125,38 @@ fn open_without_links(tree: OwnedFd, inside: &str, flags: OFlags) -> Result<Owne
 mod tests {
     use std::os::unix::fs::symlink;
     use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::{Entry, Tree};
 
     fn flags() -> OFlags {
         OFlags::RDONLY | OFlags::CLOEXEC
+    }
+
+    #[test]
+    fn a_file_is_found_while_others_are_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("devices/0/hwmon")).unwrap();
+        std::fs::create_dir(path("class")).unwrap();
+        std::fs::write(path("devices/0/hwmon/name"), "wormhole").unwrap();
+        symlink("../devices/0", path("class/0")).unwrap();
+        let (one, other) = (path("one"), path("other"));
+        std::fs::write(&one, "").unwrap();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    std::fs::rename(&one, &other).unwrap();
+                    std::fs::rename(&other, &one).unwrap();
+                }
+            });
+            let root = Root::directory(folder.path()).unwrap();
+            let failed = (0..3000).filter(|_| root.read("/class/0/hwmon/name", 9).is_err()).count();
+            is_done.store(true, Ordering::Relaxed);
+            assert_eq!(failed, 0);
+        });
     }
 
     #[test]

@@ -1,11 +1,25 @@
 //! A file that other processes write: read repeatedly until two reads agree.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use rustix::buffer::spare_capacity;
+use rustix::fs::Stat;
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{File, Place, Root, RootError, Status, Tree};
+use super::folder::Version;
+use super::{Backing, File, Root, RootError, Status, Tree};
+
+/// Files that stay open from one sample to the next. A file that was renamed or removed meanwhile is closed, so that
+/// another file of its name is noticed.
+#[derive(Debug, Default)]
+pub struct OpenRegulars {
+    /// Identity of the directory that they are in.
+    directory: Option<(u64, u64)>,
+    files: BTreeMap<String, (OwnedFd, Version)>,
+    /// Those of this look.
+    read: BTreeMap<String, (OwnedFd, Version)>,
+}
 
 /// Reads files of one kind, one after the other.
 #[derive(Debug)]
@@ -16,6 +30,7 @@ pub struct Settler<'a> {
     /// The bytes of the last two reads. The buffers are reused for the next file.
     last: Vec<u8>,
     next: Vec<u8>,
+    kept: Option<&'a mut OpenRegulars>,
 }
 
 /// The stable content of a file.
@@ -29,7 +44,7 @@ pub struct Settled<'a> {
 
 /// The open file, even if another takes its name.
 enum Source<'a> {
-    Open(OwnedFd),
+    Open(&'a OwnedFd),
     Memory(&'a Tree, &'a str),
 }
 
@@ -38,7 +53,28 @@ impl Root {
     /// the first.
     #[must_use]
     pub fn settler(&self, limit: usize, reads: usize) -> Settler<'_> {
-        Settler { root: self, limit, reads, last: Vec::new(), next: Vec::new() }
+        Settler { root: self, limit, reads, last: Vec::new(), next: Vec::new(), kept: None }
+    }
+}
+
+impl<'a> Settler<'a> {
+    /// Keeps the files open for the next look: those of one directory, with this identity.
+    #[must_use]
+    pub fn keeping(mut self, kept: &'a mut OpenRegulars, directory: (u64, u64)) -> Self {
+        if kept.directory.replace(directory) != Some(directory) {
+            kept.files.clear();
+        }
+        self.kept = Some(kept);
+        self
+    }
+}
+
+impl Drop for Settler<'_> {
+    /// Closes the files of the last look that were not read in this one.
+    fn drop(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.files = std::mem::take(&mut kept.read);
+        }
     }
 }
 
@@ -61,19 +97,47 @@ impl Settler<'_> {
 
     /// Returns whether two reads agreed, and the file's owner.
     fn settle(&mut self, path: &str) -> Result<(bool, Status), Errno> {
-        let source = match &self.root.place {
-            Place::Memory(tree) => Source::Memory(tree, path),
-            Place::System | Place::Directory { .. } => Source::Open(self.root.open_regular(path)?),
-        };
+        match &self.root.backing {
+            Backing::Memory(tree) => {
+                let is_settled = self.agree(&Source::Memory(tree, path))?;
+                Ok((is_settled, tree.status(path)?))
+            }
+            Backing::System | Backing::Directory { .. } => {
+                let (file, status) = self.open(path)?;
+                let is_settled = self.agree(&Source::Open(&file))?;
+                let version = Version::of(&status);
+                if let Some(kept) = self.kept.as_mut().filter(|_| version.is_settled()) {
+                    kept.read.insert(path.to_owned(), (file, version));
+                }
+                Ok((is_settled, Status::of(&status)))
+            }
+        }
+    }
+
+    /// The file from the last look if it still has its name, or else the one that has it now.
+    fn open(&mut self, path: &str) -> Result<(OwnedFd, Stat), Errno> {
+        let kept = self.kept.as_mut().and_then(|kept| kept.files.remove(path));
+        if let Some((file, version)) = kept {
+            let status = rustix::fs::fstat(&file)?;
+            if Version::of(&status).is_same(&version) {
+                return Ok((file, status));
+            }
+        }
+        let file = self.root.open_regular(path)?;
+        let status = rustix::fs::fstat(&file)?;
+        Ok((file, status))
+    }
+
+    fn agree(&mut self, source: &Source<'_>) -> Result<bool, Errno> {
         source.read(&mut self.last, self.limit)?;
         for _ in 0..self.reads {
             source.read(&mut self.next, self.limit)?;
             if self.next == self.last {
-                return Ok((true, source.status()?));
+                return Ok(true);
             }
             std::mem::swap(&mut self.last, &mut self.next);
         }
-        Ok((false, source.status()?))
+        Ok(false)
     }
 }
 
@@ -84,13 +148,6 @@ impl Source<'_> {
             Self::Open(file) => read_from_start(file, bytes, limit)?,
         }
         Ok(())
-    }
-
-    fn status(&self) -> Result<Status, Errno> {
-        match self {
-            Self::Memory(tree, path) => tree.status(path),
-            Self::Open(file) => rustix::fs::fstat(file).map(|status| Status::of(&status)),
-        }
     }
 }
 
@@ -125,6 +182,44 @@ mod tests {
             assert_eq!(settled.status, root.status("/region").unwrap());
             assert!(settler.read("/none").unwrap_err().is_absent());
         }
+    }
+
+    #[test]
+    fn a_file_that_stays_open_reads_as_the_one_that_has_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let root = Root::directory(directory.path()).unwrap();
+        let mut kept = OpenRegulars::default();
+        let mut read = || {
+            let mut settler = root.settler(9, 1).keeping(&mut kept, (1, 2));
+            let read = settler.read("/region").map(|settled| settled.bytes.map(<[u8]>::to_vec));
+            drop(settler);
+            let fresh = root.read("/region", 9).map(|file| Some(file.bytes));
+            assert_eq!(read, fresh);
+            kept.files.len()
+        };
+        assert_eq!(read(), 0);
+        let changes: [&dyn Fn(); 4] = [
+            &|| std::fs::write(at("region"), "one").unwrap(),
+            &|| {
+                std::fs::write(at("new"), "two").unwrap();
+                std::fs::rename(at("new"), at("region")).unwrap();
+            },
+            &|| {
+                std::fs::rename(at("region"), at("old")).unwrap();
+                std::fs::write(at("region"), "three").unwrap();
+            },
+            &|| std::fs::remove_file(at("region")).unwrap(),
+        ];
+        for change in changes {
+            change();
+            read();
+            std::thread::sleep(std::time::Duration::from_millis(150));
+            assert_eq!(read(), read());
+        }
+        std::fs::write(at("region"), "four").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        assert_eq!((read(), read()), (1, 1));
     }
 
     #[test]

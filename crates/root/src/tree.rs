@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ttmem_model::order;
+
 use rustix::io::Errno;
 
 use super::regular::{IRREGULAR, RegularFile};
@@ -15,7 +17,7 @@ use super::{EntryStatus, File, Status};
 /// Links followed before a path counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// An entry.
+/// An entry of a tree in memory: a directory, a file or a link.
 #[derive(Debug)]
 pub enum Entry {
     /// A file: its bytes and the user who owns it.
@@ -186,7 +188,7 @@ impl Tree {
             .map(OsString::from)
             .collect();
         names.dedup();
-        names.sort();
+        order::sort(&mut names);
         names.dedup();
         Ok(names)
     }

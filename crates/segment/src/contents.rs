@@ -6,9 +6,11 @@ use super::hook::{Accessor, Hook};
 use super::identity::Identity;
 use super::owner::{Alignments, Statistics};
 use super::programs::Programs;
+use super::shape::Shape;
 use super::stack::Stack;
 use super::vocabulary::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, EventKind, NameSource, Origin, StackState,
+    AgentState, AllocatorKind, AllocatorRole, BufferLayout, EventKind, NameSource, Origin,
+    StackState,
 };
 
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
@@ -73,7 +75,7 @@ pub struct Header {
     pub tt_metal_version: String,
     /// The agent's version.
     pub agent_version: String,
-    /// The namespace of the process number, and the runs that the process is part of.
+    /// The namespace of the process number, the runs that the process is part of, and what it is called.
     pub identity: Identity,
     /// The state of the agent.
     pub state: AgentState,
@@ -81,7 +83,7 @@ pub struct Header {
     pub hooks_resolved: HookSet,
     /// Hooks that were called at least once.
     pub hooks_called: HookSet,
-    /// Why stacks of allocations are recorded, or not.
+    /// Whether stacks of allocations are recorded, and the reason if not.
     pub stacks: StackState,
     /// Functions about programs that TT-Metal's library exports: what it does not have is why a value is missing.
     pub accessors: AccessorSet,
@@ -93,6 +95,9 @@ pub struct Header {
     pub refresh_time: u64,
     /// Nanoseconds that it took.
     pub(crate) refresh_duration: u64,
+    /// The code that the process gave to `_exit`, in state [`AgentState::Left`].
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub exit_code: Option<i32>,
 }
 
 impl Header {
@@ -158,7 +163,7 @@ impl AccessorSet {
     }
 }
 
-/// A chip.
+/// A chip, by TT-Metal's number and its unique id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Chip {
@@ -192,14 +197,14 @@ pub struct Allocator {
     pub l1_size: Option<u64>,
     /// Worker cores per row and rows, in logical coordinates.
     pub grid: Option<(u32, u32)>,
-    /// The four kinds, in the order of [`BufferKind::ALL`].
+    /// The four kinds, in the order of [`AllocatorKind::ALL`].
     pub kinds: [KindUse; 4],
 }
 
 impl Allocator {
     /// One kind of it.
     #[must_use]
-    pub fn kind(&self, kind: BufferKind) -> &KindUse {
+    pub fn kind(&self, kind: AllocatorKind) -> &KindUse {
         &self.kinds[kind as usize]
     }
 }
@@ -258,11 +263,11 @@ pub struct Peak {
     pub event: u64,
     /// Thread.
     pub thread: u32,
-    /// The current op.
+    /// The op that an allocation or a dispatch belongs to.
     pub op: Option<Op>,
 }
 
-/// The current op.
+/// The op that an allocation or a dispatch belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Op {
@@ -272,14 +277,14 @@ pub struct Op {
     pub source: NameSource,
 }
 
-/// A live buffer.
+/// A live buffer of an allocator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Buffer {
     /// Index of its allocator in [`Segment::allocators`].
     pub allocator: u8,
     /// Kind.
-    pub kind: BufferKind,
+    pub kind: AllocatorKind,
     /// The origin of the buffer.
     pub origin: Origin,
     /// The layout over banks.
@@ -300,11 +305,14 @@ pub struct Buffer {
     pub time: u64,
     /// Thread.
     pub thread: u32,
-    /// The current op.
+    /// The op that an allocation or a dispatch belongs to.
     pub op: Option<Op>,
     /// The calls that led to it, if they are known.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub stack: Option<Arc<Stack>>,
+    /// The shape of its tensor, if it is known.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub shape: Option<Arc<Shape>>,
 }
 
 impl Buffer {
@@ -326,7 +334,7 @@ impl Buffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Kind.
-    pub kind: BufferKind,
+    pub kind: AllocatorKind,
     /// The layout over banks.
     pub layout: BufferLayout,
     /// Bytes that it takes in every bank.
@@ -362,12 +370,12 @@ impl Footprint {
     }
 }
 
-/// Something that happened.
+/// An event of an allocator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its number, from 1.
     pub sequence: u64,
-    /// The error.
+    /// The kind of event.
     pub kind: EventKind,
     /// When.
     pub time: u64,
@@ -376,7 +384,7 @@ pub struct Event {
     /// Index of the allocator, where it is about one.
     pub allocator: Option<u8>,
     /// Kind of the buffer.
-    pub buffer_kind: BufferKind,
+    pub buffer_kind: AllocatorKind,
     /// The origin of the buffer.
     pub origin: Origin,
     /// The layout of the buffer over banks.
@@ -393,10 +401,12 @@ pub struct Event {
     pub block_padding: u8,
     /// Live bytes per bank of the allocator and kind after the event.
     pub live_after: u64,
-    /// The current op.
+    /// The op that an allocation or a dispatch belongs to.
     pub op: Option<Op>,
     /// The calls that led to the allocation that it is about, if they are known.
     pub stack: Option<Arc<Stack>>,
+    /// The shape of the tensor that it is about, if it is known.
+    pub shape: Option<Arc<Shape>>,
 }
 
 /// An allocation that TT-Metal refused.
@@ -411,7 +421,7 @@ pub struct Failure {
     /// Index of the allocator.
     pub allocator: u8,
     /// Kind.
-    pub kind: BufferKind,
+    pub kind: AllocatorKind,
     /// TT-Metal's purpose.
     pub(crate) origin: Origin,
     /// Bytes of all pages, each aligned.
@@ -430,7 +440,7 @@ pub struct Failure {
     pub live_buffers: u64,
     /// Sequence number of the newest event at that moment: undo the later ones to find what lived.
     pub event: u64,
-    /// The current op.
+    /// The op that an allocation or a dispatch belongs to.
     pub op: Option<Op>,
     /// The calls that led to it, if they are known.
     pub stack: Option<Arc<Stack>>,

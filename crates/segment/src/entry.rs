@@ -5,7 +5,7 @@
 
 use super::layout::{BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, LIVE_BYTES_BITS, LIVE_BYTES_MASK};
 use super::owner::Statistics;
-use super::vocabulary::{BufferKind, BufferLayout, EventKind, Origin};
+use super::vocabulary::{AllocatorKind, BufferLayout, EventKind, Origin};
 
 /// Factors of [`checksum`], odd, one for each word. Any will do; these are the fractions of the golden ratio's powers.
 const FACTORS: [u64; 32] = factors();
@@ -64,7 +64,7 @@ pub struct Tags {
     /// Index of the allocator's entry; 255 for none.
     pub allocator: u8,
     /// The region of the allocator that it is in.
-    pub kind: BufferKind,
+    pub kind: AllocatorKind,
     /// The origin of the buffer.
     pub origin: Origin,
     /// The layout over banks.
@@ -91,7 +91,7 @@ impl Tags {
         let [allocator, packed, name_low, name_high] = bits.to_le_bytes();
         Self {
             allocator,
-            kind: BufferKind::from_bits(packed & 3),
+            kind: AllocatorKind::from_bits(packed & 3),
             origin: Origin::from_bits((packed >> 2) & 7),
             layout: BufferLayout::from_bits(packed >> 5),
             name: u16::from_le_bytes([name_low, name_high]),
@@ -99,7 +99,7 @@ impl Tags {
     }
 }
 
-/// A live buffer.
+/// The entry of a live buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferEntry {
     /// The buffer object's address in its process, the key of the table.
@@ -114,6 +114,8 @@ pub struct BufferEntry {
     pub sequence: u64,
     /// Index of the stack of its allocation; 0 if it is not known.
     pub stack: u16,
+    /// Index of the shape of its tensor; 0 if it is not known.
+    pub shape: u16,
     /// Monotonic time of its allocation in nanoseconds, to a few milliseconds.
     pub time: u64,
     /// Bytes of a page.
@@ -130,13 +132,13 @@ impl BufferEntry {
     /// Smaller keys are no buffers: the slot was never used (0) or its buffer is freed (1).
     pub const FIRST_KEY: u64 = 2;
 
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; BUFFER_WORDS] {
         with_checksum([
             self.key,
-            self.address,
+            shaped(self.address, self.shape),
             self.bytes_per_bank,
             self.requested,
             numbered(self.sequence, self.stack),
@@ -153,7 +155,8 @@ impl BufferEntry {
         words[7] = u64::from(low(words[7]));
         (checksum(&words) == expected).then(|| Self {
             key: words[0],
-            address: words[1],
+            address: words[1] & ADDRESS_MASK,
+            shape: shape_index(words[1]),
             bytes_per_bank: words[2],
             requested: words[3],
             sequence: words[4] & SEQUENCE_MASK,
@@ -173,11 +176,11 @@ impl BufferEntry {
 pub struct OwnBuffer(pub [u64; BUFFER_WORDS]);
 
 impl OwnBuffer {
-    /// Device address.
+    /// Returns the device address.
     #[must_use]
     #[inline]
     pub fn address(&self) -> u64 {
-        self.0[1]
+        self.0[1] & ADDRESS_MASK
     }
 
     /// Bytes that it takes in every bank.
@@ -230,6 +233,20 @@ fn stack_index(word: u64) -> u16 {
     (word >> STACK_SHIFT) as u16
 }
 
+/// Bits that hold an address, of a device or in the process. Above them is the index of a shape.
+const ADDRESS_BITS: u32 = 48;
+const ADDRESS_MASK: u64 = (1 << ADDRESS_BITS) - 1;
+
+#[inline]
+fn shaped(address: u64, shape: u16) -> u64 {
+    u64::from(shape) << ADDRESS_BITS | address & ADDRESS_MASK
+}
+
+#[inline]
+fn shape_index(word: u64) -> u16 {
+    (word >> ADDRESS_BITS) as u16
+}
+
 /// The fields of a free event that the buffer does not have.
 #[derive(Clone, Copy, Debug)]
 pub struct Free {
@@ -266,7 +283,7 @@ fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
     words
 }
 
-/// Something that happened.
+/// The entry of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventEntry {
     /// The error.
@@ -275,6 +292,8 @@ pub struct EventEntry {
     pub sequence: u64,
     /// Index of the stack of the allocation that it is about; 0 if it is not known.
     pub stack: u16,
+    /// Index of the shape of the tensor that it is about; 0 if it is not known.
+    pub shape: u16,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
     /// Device address of the buffer; of devices and allocators the object's address in its process.
@@ -296,7 +315,7 @@ pub struct EventEntry {
 }
 
 impl EventEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; EVENT_WORDS] {
@@ -304,7 +323,7 @@ impl EventEntry {
             u64::from(self.stack) << STACK_SHIFT
                 | (self.sequence & SEQUENCE_MASK) << 8
                 | self.kind as u64,
-            self.address,
+            shaped(self.address, self.shape),
             self.bytes_per_bank,
             self.requested,
             self.live_after,
@@ -326,7 +345,8 @@ impl EventEntry {
             kind: EventKind::from_number((words[0] & 0xff) as u8)?,
             sequence: words[0] >> 8 & SEQUENCE_MASK,
             stack: stack_index(words[0]),
-            address: words[1],
+            shape: shape_index(words[1]),
+            address: words[1] & ADDRESS_MASK,
             bytes_per_bank: words[2],
             requested: words[3],
             live_after: words[4],
@@ -371,7 +391,7 @@ pub struct FailureEntry {
 }
 
 impl FailureEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; FAILURE_WORDS] {
         let mut words = [

@@ -53,6 +53,8 @@ impl HeadFacts<'_> {
         words[fixed::PROGRAM_CHECKSUM] = u64::from(checksum(programs));
         let stacks = &words[fixed::STACK_SECTIONS..fixed::STACK_CHECKSUM];
         words[fixed::STACK_CHECKSUM] = u64::from(checksum(stacks));
+        let shapes = &words[fixed::SHAPE_SECTION..fixed::SHAPE_CHECKSUM];
+        words[fixed::SHAPE_CHECKSUM] = u64::from(checksum(shapes));
         words
     }
 }

@@ -1,284 +1,114 @@
 //! The functions of TT-Metal that the agent intercepts, and those that it calls. Their numbers are part of the format.
 
-/// The functions of TT-Metal that the agent interposes. The number is the bit in the sets of the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Hook {
-    /// `AllocatorImpl::allocate_buffer`.
-    Allocate = 0,
-    /// `AllocatorImpl::deallocate_buffer`.
-    Free = 1,
-    /// `AllocatorImpl::deallocate_buffers`.
-    FreeAll = 2,
-    /// `AllocatorImpl::clear`.
-    Clear = 3,
-    /// `AllocatorImpl::override_state`.
-    OverrideState = 4,
-    /// `AllocatorImpl::~AllocatorImpl`.
-    DestroyAllocator = 5,
-    /// `Allocator::allocate_buffer`, before 0.66.
-    LegacyAllocate = 6,
-    /// `Allocator::deallocate_buffer`, before 0.66.
-    LegacyFree = 7,
-    /// `Allocator::deallocate_buffers`, an allocator of its own before 0.66.
-    LegacyFreeAll = 8,
-    /// `Allocator::clear`, before 0.66.
-    LegacyClear = 9,
-    /// `Allocator::override_state`.
-    LegacyOverrideState = 10,
-    /// `Allocator::~Allocator`, before 0.66.
-    LegacyDestroyAllocator = 11,
-    /// `ProgramImpl::allocate_circular_buffers`.
-    CircularBuffers = 12,
-    /// `ProgramImpl::~ProgramImpl`.
-    DestroyProgram = 13,
-    /// `GraphTracker::track_program`.
-    TrackProgram = 14,
-    /// `EnqueueMeshWorkload`.
-    EnqueueWorkload = 15,
-    /// `MeshWorkloadImpl::load_binaries`.
-    LoadBinaries = 16,
-    /// `MeshTrace::populate_mesh_buffer`, in one of its three forms.
-    WriteTrace = 17,
-    /// `Device::initialize`.
-    OpenDevice = 18,
-    /// `Device::close`.
-    CloseDevice = 19,
-    /// `MeshDeviceImpl::initialize_impl`, or `MeshDevice::initialize` before 0.66.
-    OpenMesh = 20,
-    /// `MeshDevice::close`.
-    CloseMesh = 21,
-    /// `push_allocation_context`, from 0.80.
-    PushContext = 22,
-    /// `pop_allocation_context`, from 0.80.
-    PopContext = 23,
-    /// `GraphTracker::instance`, from 0.66.
-    GraphTracker = 24,
-    /// `ClusterDescriptor::get_chip_unique_ids`.
-    ChipUniqueIds = 25,
-    /// `SubDeviceManager::SubDeviceManager`.
-    SubDevices = 26,
-    /// `AllocatorImpl::AllocatorImpl`.
-    CreateAllocator = 27,
-    /// `GraphTracker::track_allocate_cb`.
-    TrackCircularBuffer = 28,
-    /// `ProgramImpl::allocate_dataflow_buffers`, from 0.69.
-    DataflowBuffers = 29,
-    /// `ProgramImpl::compile_and_allocate`, from 0.76.
-    CompileProgram = 30,
-    /// `ProgramImpl::CircularBufferAllocator::mark_address`.
-    MarkAddress = 31,
-    /// `ProgramImpl::validate_circular_buffer_region`.
-    ValidateCircularBuffers = 32,
-    /// `ProgramImpl::validate_dataflow_buffer_region`, from 0.69.
-    ValidateDataflowBuffers = 33,
-    /// `MeshWorkloadImpl::finalize_offsets`.
-    FinalizeOffsets = 34,
-    /// `experimental::AttachBorrowedDFBBuffers`, from 0.76.
-    AttachTensors = 35,
-    /// `MeshDeviceImpl::begin_mesh_trace`.
-    BeginTrace = 36,
-    /// `MeshDeviceImpl::end_mesh_trace`.
-    EndTrace = 37,
-    /// `MeshDeviceImpl::replay_mesh_trace`.
-    ReplayTrace = 38,
-    /// `MeshDeviceImpl::release_mesh_trace`.
-    ReleaseTrace = 39,
-    /// `UpdateCircularBufferTotalSize`, in one of its forms.
-    UpdateSize = 40,
-}
-
-impl Hook {
-    /// All of them, by number.
-    pub const ALL: [Self; 41] = [
-        Self::Allocate,
-        Self::Free,
-        Self::FreeAll,
-        Self::Clear,
-        Self::OverrideState,
-        Self::DestroyAllocator,
-        Self::LegacyAllocate,
-        Self::LegacyFree,
-        Self::LegacyFreeAll,
-        Self::LegacyClear,
-        Self::LegacyOverrideState,
-        Self::LegacyDestroyAllocator,
-        Self::CircularBuffers,
-        Self::DestroyProgram,
-        Self::TrackProgram,
-        Self::EnqueueWorkload,
-        Self::LoadBinaries,
-        Self::WriteTrace,
-        Self::OpenDevice,
-        Self::CloseDevice,
-        Self::OpenMesh,
-        Self::CloseMesh,
-        Self::PushContext,
-        Self::PopContext,
-        Self::GraphTracker,
-        Self::ChipUniqueIds,
-        Self::SubDevices,
-        Self::CreateAllocator,
-        Self::TrackCircularBuffer,
-        Self::DataflowBuffers,
-        Self::CompileProgram,
-        Self::MarkAddress,
-        Self::ValidateCircularBuffers,
-        Self::ValidateDataflowBuffers,
-        Self::FinalizeOffsets,
-        Self::AttachTensors,
-        Self::BeginTrace,
-        Self::EndTrace,
-        Self::ReplayTrace,
-        Self::ReleaseTrace,
-        Self::UpdateSize,
-    ];
-
-    /// Its bit in the sets of the header.
-    #[must_use]
-    pub const fn bit(self) -> u64 {
-        1 << self as u8
-    }
-
-    /// The function's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allocate => "AllocatorImpl::allocate_buffer",
-            Self::Free => "AllocatorImpl::deallocate_buffer",
-            Self::FreeAll => "AllocatorImpl::deallocate_buffers",
-            Self::Clear => "AllocatorImpl::clear",
-            Self::OverrideState => "AllocatorImpl::override_state",
-            Self::DestroyAllocator => "AllocatorImpl::~AllocatorImpl",
-            Self::LegacyAllocate => "Allocator::allocate_buffer",
-            Self::LegacyFree => "Allocator::deallocate_buffer",
-            Self::LegacyFreeAll => "Allocator::deallocate_buffers",
-            Self::LegacyClear => "Allocator::clear",
-            Self::LegacyOverrideState => "Allocator::override_state",
-            Self::LegacyDestroyAllocator => "Allocator::~Allocator",
-            Self::CircularBuffers => "ProgramImpl::allocate_circular_buffers",
-            Self::DestroyProgram => "ProgramImpl::~ProgramImpl",
-            Self::TrackProgram => "GraphTracker::track_program",
-            Self::EnqueueWorkload => "EnqueueMeshWorkload",
-            Self::LoadBinaries => "MeshWorkloadImpl::load_binaries",
-            Self::WriteTrace => "MeshTrace::populate_mesh_buffer",
-            Self::OpenDevice => "Device::initialize",
-            Self::CloseDevice => "Device::close",
-            Self::OpenMesh => "MeshDeviceImpl::initialize_impl",
-            Self::CloseMesh => "MeshDevice::close",
-            Self::PushContext => "push_allocation_context",
-            Self::PopContext => "pop_allocation_context",
-            Self::GraphTracker => "GraphTracker::instance",
-            Self::ChipUniqueIds => "ClusterDescriptor::get_chip_unique_ids",
-            Self::SubDevices => "SubDeviceManager::SubDeviceManager",
-            Self::CreateAllocator => "AllocatorImpl::AllocatorImpl",
-            Self::TrackCircularBuffer => "GraphTracker::track_allocate_cb",
-            Self::DataflowBuffers => "ProgramImpl::allocate_dataflow_buffers",
-            Self::CompileProgram => "ProgramImpl::compile_and_allocate",
-            Self::MarkAddress => "ProgramImpl::CircularBufferAllocator::mark_address",
-            Self::ValidateCircularBuffers => "ProgramImpl::validate_circular_buffer_region",
-            Self::ValidateDataflowBuffers => "ProgramImpl::validate_dataflow_buffer_region",
-            Self::FinalizeOffsets => "MeshWorkloadImpl::finalize_offsets",
-            Self::AttachTensors => "experimental::AttachBorrowedDFBBuffers",
-            Self::BeginTrace => "MeshDeviceImpl::begin_mesh_trace",
-            Self::EndTrace => "MeshDeviceImpl::end_mesh_trace",
-            Self::ReplayTrace => "MeshDeviceImpl::replay_mesh_trace",
-            Self::ReleaseTrace => "MeshDeviceImpl::release_mesh_trace",
-            Self::UpdateSize => "UpdateCircularBufferTotalSize",
+/// Declares a set of functions, one row each: the variant, its number, the name of the function, and the rest of the
+/// sentence that documents it.
+macro_rules! functions {
+    (
+        $(#[$attribute:meta])*
+        $set:ident { $($variant:ident = $number:literal, $name:literal, $rest:literal;)+ }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $set {
+            $(
+                #[doc = concat!("`", $name, "`", $rest)]
+                $variant = $number,
+            )+
         }
-    }
-}
 
-/// The exported functions of TT-Metal that the agent asks about programs. The number is the bit in the set of the
-/// header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Accessor {
-    /// `ProgramImpl::circular_buffers`: the circular buffers of a program.
-    CircularBuffers = 0,
-    /// `CircularBufferImpl::address`: where a circular buffer is now.
-    CircularBufferAddress = 1,
-    /// `ProgramImpl::dataflow_buffers_on_core`: the cores of a dataflow buffer.
-    DataflowBufferCores = 2,
-    /// `ProgramImpl::get_id`: the number of a program.
-    ProgramId = 3,
-    /// `ProgramImpl::get_kernels`: the kernels of a program.
-    Kernels = 4,
-    /// `Kernel::is_on_logical_core`: the cores of a kernel.
-    KernelCores = 5,
-    /// `Kernel::name`: the name of a kernel.
-    KernelName = 6,
-    /// `Kernel::get_binary_packed_size`: the bytes of text of a kernel.
-    KernelText = 7,
-    /// `ProgramImpl::get_program_config_size`: the bytes of a program in the kernel configuration ring.
-    ConfigSize = 8,
-    /// `ProgramImpl::semaphores_on_core`: the bytes of semaphores of a program.
-    SemaphoreSize = 9,
-    /// `MeshWorkload::get_programs`: the programs of a workload and the chips of each.
-    Programs = 10,
-    /// `MeshDeviceView::get_devices`: the chips of a range of a mesh.
-    DevicesOfRange = 11,
-    /// `AllocatorImpl::get_lowest_occupied_l1_address`: the lowest L1 buffer.
-    LowestL1 = 12,
-    /// `MeshDevice::l1_size_per_core`: the bytes of L1 per core.
-    L1Size = 13,
-    /// `MeshDevice::compute_with_storage_grid_size`: the worker cores of a chip.
-    Grid = 14,
-    /// `MeshDevice::get_trace_buffers_size`: the bytes of all live traces.
-    TraceBytes = 15,
-    /// `Kernel::process_scratchpad_binding_handles`: the scratchpads of a kernel, from 0.76.
-    Scratchpads = 16,
-}
+        impl $set {
+            /// All of them, by number.
+            pub const ALL: [Self; [$($number),+].len()] = [$(Self::$variant),+];
 
-impl Accessor {
-    /// All of them, by number.
-    pub const ALL: [Self; 17] = [
-        Self::CircularBuffers,
-        Self::CircularBufferAddress,
-        Self::DataflowBufferCores,
-        Self::ProgramId,
-        Self::Kernels,
-        Self::KernelCores,
-        Self::KernelName,
-        Self::KernelText,
-        Self::ConfigSize,
-        Self::SemaphoreSize,
-        Self::Programs,
-        Self::DevicesOfRange,
-        Self::LowestL1,
-        Self::L1Size,
-        Self::Grid,
-        Self::TraceBytes,
-        Self::Scratchpads,
-    ];
+            /// Its bit in the set of the header.
+            #[must_use]
+            pub const fn bit(self) -> u64 {
+                1 << self as u8
+            }
 
-    /// Its bit in the set of the header.
-    #[must_use]
-    pub const fn bit(self) -> u64 {
-        1 << self as u8
-    }
-
-    /// The function's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CircularBuffers => "ProgramImpl::circular_buffers",
-            Self::CircularBufferAddress => "CircularBufferImpl::address",
-            Self::DataflowBufferCores => "ProgramImpl::dataflow_buffers_on_core",
-            Self::ProgramId => "ProgramImpl::get_id",
-            Self::Kernels => "ProgramImpl::get_kernels",
-            Self::KernelCores => "Kernel::is_on_logical_core",
-            Self::KernelName => "Kernel::name",
-            Self::KernelText => "Kernel::get_binary_packed_size",
-            Self::ConfigSize => "ProgramImpl::get_program_config_size",
-            Self::SemaphoreSize => "ProgramImpl::semaphores_on_core",
-            Self::Programs => "MeshWorkload::get_programs",
-            Self::DevicesOfRange => "MeshDeviceView::get_devices",
-            Self::LowestL1 => "AllocatorImpl::get_lowest_occupied_l1_address",
-            Self::L1Size => "MeshDevice::l1_size_per_core",
-            Self::Grid => "MeshDevice::compute_with_storage_grid_size",
-            Self::TraceBytes => "MeshDevice::get_trace_buffers_size",
-            Self::Scratchpads => "Kernel::process_scratchpad_binding_handles",
+            /// The function's name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
         }
+    };
+}
+
+functions! {
+    /// The functions of TT-Metal that the agent interposes. The number is the bit in the sets of the header.
+    Hook {
+        Allocate = 0, "AllocatorImpl::allocate_buffer", ".";
+        Free = 1, "AllocatorImpl::deallocate_buffer", ".";
+        FreeAll = 2, "AllocatorImpl::deallocate_buffers", ".";
+        Clear = 3, "AllocatorImpl::clear", ".";
+        OverrideState = 4, "AllocatorImpl::override_state", ".";
+        DestroyAllocator = 5, "AllocatorImpl::~AllocatorImpl", ".";
+        LegacyAllocate = 6, "Allocator::allocate_buffer", ", before 0.66.";
+        LegacyFree = 7, "Allocator::deallocate_buffer", ", before 0.66.";
+        LegacyFreeAll = 8, "Allocator::deallocate_buffers", ", an allocator of its own before 0.66.";
+        LegacyClear = 9, "Allocator::clear", ", before 0.66.";
+        LegacyOverrideState = 10, "Allocator::override_state", ".";
+        LegacyDestroyAllocator = 11, "Allocator::~Allocator", ", before 0.66.";
+        CircularBuffers = 12, "ProgramImpl::allocate_circular_buffers", ".";
+        DestroyProgram = 13, "ProgramImpl::~ProgramImpl", ".";
+        TrackProgram = 14, "GraphTracker::track_program", ".";
+        EnqueueWorkload = 15, "EnqueueMeshWorkload", ".";
+        LoadBinaries = 16, "MeshWorkloadImpl::load_binaries", ".";
+        WriteTrace = 17, "MeshTrace::populate_mesh_buffer", ", in one of its three forms.";
+        OpenDevice = 18, "Device::initialize", ".";
+        CloseDevice = 19, "Device::close", ".";
+        OpenMesh = 20, "MeshDeviceImpl::initialize_impl", ", or `MeshDevice::initialize` before 0.66.";
+        CloseMesh = 21, "MeshDevice::close", ".";
+        PushContext = 22, "push_allocation_context", ", from 0.80.";
+        PopContext = 23, "pop_allocation_context", ", from 0.80.";
+        GraphTracker = 24, "GraphTracker::instance", ", from 0.66.";
+        ChipUniqueIds = 25, "ClusterDescriptor::get_chip_unique_ids", ".";
+        SubDevices = 26, "SubDeviceManager::SubDeviceManager", ".";
+        CreateAllocator = 27, "AllocatorImpl::AllocatorImpl", ".";
+        TrackCircularBuffer = 28, "GraphTracker::track_allocate_cb", ".";
+        DataflowBuffers = 29, "ProgramImpl::allocate_dataflow_buffers", ", from 0.69.";
+        CompileProgram = 30, "ProgramImpl::compile_and_allocate", ", from 0.76.";
+        MarkAddress = 31, "ProgramImpl::CircularBufferAllocator::mark_address", ".";
+        ValidateCircularBuffers = 32, "ProgramImpl::validate_circular_buffer_region", ".";
+        ValidateDataflowBuffers = 33, "ProgramImpl::validate_dataflow_buffer_region", ", from 0.69.";
+        FinalizeOffsets = 34, "MeshWorkloadImpl::finalize_offsets", ".";
+        AttachTensors = 35, "experimental::AttachBorrowedDFBBuffers", ", from 0.76.";
+        BeginTrace = 36, "MeshDeviceImpl::begin_mesh_trace", ".";
+        EndTrace = 37, "MeshDeviceImpl::end_mesh_trace", ".";
+        ReplayTrace = 38, "MeshDeviceImpl::replay_mesh_trace", ".";
+        ReleaseTrace = 39, "MeshDeviceImpl::release_mesh_trace", ".";
+        UpdateSize = 40, "UpdateCircularBufferTotalSize", ", in one of its forms.";
+        NewTensor = 41, "MeshTensor::MeshTensor", ", from 0.69.";
+        FinalizeKernels = 42, "program_dispatch::finalize_kernel_bins", ".";
+        AddRing = 43, "WorkerConfigBufferMgr::init_add_buffer", ".";
+    }
+}
+
+functions! {
+    /// The exported functions of TT-Metal that the agent asks about programs and tensors. The number is the bit in the
+    /// set of the header.
+    Accessor {
+        CircularBuffers = 0, "ProgramImpl::circular_buffers", ": the circular buffers of a program.";
+        CircularBufferAddress = 1, "CircularBufferImpl::address", ": where a circular buffer is now.";
+        DataflowBufferCores = 2, "ProgramImpl::dataflow_buffers_on_core", ": the cores of a dataflow buffer.";
+        ProgramId = 3, "ProgramImpl::get_id", ": the number of a program.";
+        Kernels = 4, "ProgramImpl::get_kernels", ": the kernels of a program.";
+        KernelCores = 5, "Kernel::is_on_logical_core", ": the cores of a kernel.";
+        KernelName = 6, "Kernel::name", ": the name of a kernel.";
+        KernelText = 7, "Kernel::get_binary_packed_size", ": the bytes of text of a kernel, with the initial values of its variables.";
+        ConfigSize = 8, "ProgramImpl::get_program_config_size", ": the bytes of a program in the kernel configuration ring.";
+        SemaphoreSize = 9, "ProgramImpl::semaphores_on_core", ": the bytes of semaphores of a program.";
+        Programs = 10, "MeshWorkload::get_programs", ": the programs of a workload and the chips of each.";
+        DevicesOfRange = 11, "MeshDeviceView::get_devices", ": the chips of a range of a mesh.";
+        LowestL1 = 12, "AllocatorImpl::get_lowest_occupied_l1_address", ": the lowest L1 buffer.";
+        L1Size = 13, "MeshDevice::l1_size_per_core", ": the bytes of L1 per core.";
+        Grid = 14, "MeshDevice::compute_with_storage_grid_size", ": the worker cores of a chip.";
+        TraceBytes = 15, "MeshDevice::get_trace_buffers_size", ": the bytes of all live traces.";
+        Scratchpads = 16, "Kernel::process_scratchpad_binding_handles", ": the scratchpads of a kernel, from 0.76.";
+        TensorShape = 17, "MeshTensor::logical_shape", ": the shape of a tensor, from 0.69.";
     }
 }

@@ -8,7 +8,7 @@
 /// The first eight bytes of a segment, written last.
 pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
 /// Readers refuse a later major version, and read every earlier one.
-pub(crate) const MAJOR: u16 = 2;
+pub(crate) const MAJOR: u16 = 3;
 /// Readers accept every minor version of their major version.
 ///
 /// - 1.0: the first.
@@ -17,6 +17,8 @@ pub(crate) const MAJOR: u16 = 2;
 ///   the identity of the process.
 /// - 2.0: call stacks: the upper 16 bits of a sequence number in [`Section::Buffers`] and [`Section::Events`] are the index
 ///   of a stack.
+/// - 2.1: what the process is called; [`counter::EXIT_CODE`].
+/// - 3.0: shapes: the upper 16 bits of an address in [`Section::Buffers`] and [`Section::Events`] are the index of a shape.
 pub(crate) const MINOR: u16 = 0;
 
 /// Bytes of a word.
@@ -82,6 +84,8 @@ pub const REFUSAL_WORDS: usize = 24;
 pub(crate) const FUNCTION_WORDS: usize = 32;
 /// Words of an entry of [`Section::Stacks`].
 pub(crate) const STACK_WORDS: usize = 24;
+/// Words of an entry of [`Section::Shapes`]: one cache line.
+pub(crate) const SHAPE_WORDS: usize = 8;
 
 /// The farthest that a buffer's entry is behind the slot that its key asks for.
 pub const BUFFER_PROBES: usize = 128;
@@ -123,8 +127,12 @@ pub mod fixed {
     pub(crate) const STACK_SECTIONS: usize = 45;
     /// Since 2.0: checksum of the words of [`STACK_SECTIONS`].
     pub(crate) const STACK_CHECKSUM: usize = 49;
+    /// Since 3.0: two words for [`super::Section::Shapes`], as in [`SECTIONS`].
+    pub(crate) const SHAPE_SECTION: usize = 50;
+    /// Since 3.0: checksum of the words of [`SHAPE_SECTION`].
+    pub(crate) const SHAPE_CHECKSUM: usize = 52;
     /// Words of the part of the header that never changes.
-    pub(crate) const WORDS: usize = 50;
+    pub(crate) const WORDS: usize = 53;
 }
 
 /// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their
@@ -206,6 +214,10 @@ pub mod counter {
     pub const STACK_STATE: usize = 133;
     /// Since 2.0: allocations whose stack or one of its functions found no place.
     pub const STACKS_DROPPED: usize = 134;
+    /// Since 2.1: the code that the process gave to `_exit`, in state [`super::super::AgentState::Left`].
+    pub const EXIT_CODE: usize = 135;
+    /// Since 3.0: tensors whose shape found no place.
+    pub const SHAPES_DROPPED: usize = 136;
     /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
     /// dispatched up to that one are not resident any more.
     pub const CHIPS_CLEARED: usize = 384;
@@ -227,6 +239,28 @@ pub mod identity {
     pub const WORDS: usize = CHECKSUM + 1;
 }
 
+/// Name, command, rank and job of the process in the header, since 2.1. They never change once the magic number is there.
+/// Texts are filled up with zeros.
+pub mod label {
+    /// First word in the header. The constants below count from here.
+    pub const FIRST: usize = 280;
+    /// Short name of the process, two words.
+    pub(crate) const NAME: usize = 0;
+    /// Command line, 64 words.
+    pub(crate) const COMMAND: usize = 2;
+    /// Rank, four words.
+    pub(crate) const RANK: usize = 66;
+    /// Job, four words.
+    pub(crate) const JOB: usize = 70;
+    /// Checksum of the words before.
+    pub(crate) const CHECKSUM: usize = 74;
+    /// Words of the label.
+    pub const WORDS: usize = CHECKSUM + 1;
+}
+
+const _: () = assert!(identity::FIRST + identity::WORDS <= label::FIRST);
+const _: () = assert!(label::FIRST + label::WORDS <= counter::CHIPS_CLEARED);
+
 /// Words of an entry of [`Section::Allocators`]. Words 0 to 7 are those of `AllocatorHead`.
 pub mod allocator {
     /// Serial number, from 1. Zero: the entry is not used.
@@ -237,7 +271,7 @@ pub mod allocator {
     pub const L1_SIZE: usize = 9;
     /// Since 1.2: worker cores per row (32 bits) and rows (32 bits) in logical coordinates. 0 if not known.
     pub const GRID: usize = 10;
-    /// The first block of a kind. The blocks follow each other in the order of [`super::super::BufferKind`].
+    /// The first block of a kind. The blocks follow each other in the order of [`super::super::AllocatorKind`].
     pub const KINDS: usize = 16;
     /// Words of a block.
     pub const KIND_WORDS: usize = 24;
@@ -311,7 +345,7 @@ pub(crate) const LIVE_BYTES_BITS: u32 = 40;
 pub(crate) const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
 
 /// Tables of a segment.
-pub const SECTIONS: usize = 14;
+pub const SECTIONS: usize = 15;
 
 /// The tables of a segment, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,6 +378,8 @@ pub enum Section {
     Functions,
     /// Since 2.0: stacks of allocations, a hash table. Entry 0 stays empty: it means that the stack is not known.
     Stacks,
+    /// Since 3.0: shapes of tensors, a hash table. Entry 0 stays empty: it means that the shape is not known.
+    Shapes,
 }
 
 impl Section {
@@ -363,12 +399,15 @@ impl Section {
         Self::Refusals,
         Self::Functions,
         Self::Stacks,
+        Self::Shapes,
     ];
 
     /// First of the two words of the header that say where the section is.
     #[must_use]
     pub(crate) const fn header_word(self) -> usize {
-        if self.is_of_stacks() {
+        if self.is_of_shapes() {
+            fixed::SHAPE_SECTION
+        } else if self.is_of_stacks() {
             fixed::STACK_SECTIONS + 2 * (self as usize - Self::Functions as usize)
         } else if self.is_of_programs() {
             fixed::PROGRAM_SECTIONS + 2 * (self as usize - Self::Footprints as usize)
@@ -380,13 +419,19 @@ impl Section {
     /// Is the section new in 1.2?
     #[must_use]
     pub(crate) const fn is_of_programs(self) -> bool {
-        self as usize >= Self::Footprints as usize && !self.is_of_stacks()
+        self as usize >= Self::Footprints as usize && (self as usize) < Self::Functions as usize
     }
 
     /// Is the section new in 2.0?
     #[must_use]
     pub(crate) const fn is_of_stacks(self) -> bool {
-        self as usize >= Self::Functions as usize
+        self as usize >= Self::Functions as usize && !self.is_of_shapes()
+    }
+
+    /// Is the section new in 3.0?
+    #[must_use]
+    pub(crate) const fn is_of_shapes(self) -> bool {
+        self as usize >= Self::Shapes as usize
     }
 
     /// Words of an entry.
@@ -407,6 +452,7 @@ impl Section {
             Self::Refusals => REFUSAL_WORDS,
             Self::Functions => FUNCTION_WORDS,
             Self::Stacks => STACK_WORDS,
+            Self::Shapes => SHAPE_WORDS,
         }
     }
 }

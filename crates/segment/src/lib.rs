@@ -15,7 +15,7 @@
 //!
 //! - [`Segment`] and its parts: what a reader gets.
 //! - [`Programs`] and its parts: what programs place in L1.
-//! - [`layout`], [`head`], [`entry`], [`program`], [`owner`], [`name`], [`stack`]: what the agent writes, word by word.
+//! - [`layout`], [`head`], [`entry`], [`program`], [`owner`], [`name`], [`stack`], [`shape`]: what the agent writes, word by word.
 
 mod contents;
 pub mod entry;
@@ -31,6 +31,7 @@ pub mod program;
 mod programs;
 mod reader;
 mod settle;
+pub mod shape;
 pub mod stack;
 #[cfg(test)]
 mod tests;
@@ -43,14 +44,15 @@ pub use contents::{
 };
 pub use file_name::parse_file_name;
 pub use hook::{Accessor, Hook};
-pub use identity::Identity;
+pub use identity::{Identity, Label};
 pub use off::{Off, OffStep};
 pub use owner::{Alignments, Statistics};
 pub use program::CoreRange;
 pub use programs::{Dispatch, Kernel, Placement, ProgramFootprint, Programs, Refusal, Resident};
 pub use reader::{Reader, SegmentError};
+pub use shape::Shape;
 pub use stack::{Frame, Stack};
 pub use vocabulary::{
-    AgentState, AllocatorRole, BufferKind, BufferLayout, DispatchKind, EventKind, NameSource,
+    AgentState, AllocatorKind, AllocatorRole, BufferLayout, DispatchKind, EventKind, NameSource,
     Origin, PartKind, RefusalKind, StackState,
 };

@@ -16,7 +16,11 @@ const HEAD_WORD: usize = 1;
 const PLACE_WORD: usize = 2;
 const TEXT_WORD: usize = 3;
 
-/// A name.
+/// Ends of the names of types by which a release of TT-Metal knows an op. Others have a part of them, or none.
+const TYPE_ENDS: [&str; 5] =
+    ["DeviceOperation", "OperationAttributes", "CodegenOperation", "Operation", "Codegen"];
+
+/// The entry of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameEntry {
     /// The kind of the entry's owner.
@@ -30,7 +34,7 @@ pub struct NameEntry {
 }
 
 impl NameEntry {
-    /// As words. `text` is cut at a character's end.
+    /// Returns the entry as words of the file. `text` is cut at a character's end.
     #[must_use]
     pub fn to_words(key: u64, source: NameSource, place: u64, text: &[u8]) -> [u64; NAME_WORDS] {
         let length = text.len().min(NAME_BYTES);
@@ -47,6 +51,19 @@ impl NameEntry {
         words
     }
 
+    /// The name of the op, equal in every release of TT-Metal: `Matmul` of `MatmulDeviceOperation`. A label stays as it is.
+    #[must_use]
+    pub(crate) fn op(&self) -> &str {
+        let mut name = &*self.text;
+        if self.source != NameSource::Label {
+            for end in TYPE_ENDS {
+                let short = name.strip_suffix(end);
+                name = short.filter(|short| short.ends_with(char::is_alphanumeric)).unwrap_or(name);
+            }
+        }
+        name
+    }
+
     /// From words; `None` if they do not belong together. What is not UTF-8 is replaced.
     #[must_use]
     pub fn from_words(words: [u64; NAME_WORDS]) -> Option<Self> {
@@ -60,5 +77,31 @@ impl NameEntry {
         let text = String::from_utf8_lossy(&bytes[..length.min(NAME_BYTES)]);
         let text = text.trim_end_matches('\u{fffd}').replace(char::is_control, "\u{fffd}");
         Some(Self { key: words[KEY_WORD], source, place: words[PLACE_WORD], text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_op_has_one_name_in_every_release() {
+        let op = |text: &str, source| {
+            let words = NameEntry::to_words(9, source, 0, text.as_bytes());
+            NameEntry::from_words(words).unwrap().op().to_owned()
+        };
+        for (text, name) in [
+            ("MatmulDeviceOperation", "Matmul"),
+            ("Matmul", "Matmul"),
+            ("CloneOperation", "Clone"),
+            ("UntilizeCodegenOperationAttributes", "Untilize"),
+            ("program_cache: MatmulDeviceOperation", "program_cache: Matmul"),
+            ("ttnn.gelu", "ttnn.gelu"),
+            ("my::Operation", "my::Operation"),
+            ("", ""),
+        ] {
+            assert_eq!(op(text, NameSource::CallSite), name, "{text}");
+        }
+        assert_eq!(op("MyOperation", NameSource::Label), "MyOperation");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::entry::{checksum, high, low, pair};
 use super::layout::CHIP_WORDS;
-use super::vocabulary::{AllocatorRole, BufferKind};
+use super::vocabulary::{AllocatorKind, AllocatorRole};
 
 /// A set of 128 bits as two words.
 #[must_use]
@@ -70,7 +70,7 @@ impl PeakOrigin {
     /// Words, checksum included.
     pub const WORDS: usize = 8;
 
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; Self::WORDS] {
@@ -102,7 +102,7 @@ impl PeakOrigin {
     }
 }
 
-/// A chip.
+/// The entry of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChipEntry {
     /// The number that TT-Metal gives it in this process.
@@ -112,7 +112,7 @@ pub struct ChipEntry {
 }
 
 impl ChipEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; CHIP_WORDS] {
         let mut words = [
@@ -148,10 +148,10 @@ pub struct Alignments {
 impl Alignments {
     /// For the pages of a kind, if it is known.
     #[must_use]
-    pub fn of(self, kind: BufferKind) -> Option<u64> {
+    pub fn of(self, kind: AllocatorKind) -> Option<u64> {
         let bytes = match kind {
-            BufferKind::Dram | BufferKind::Trace => self.dram,
-            BufferKind::L1 | BufferKind::L1Small => self.l1,
+            AllocatorKind::Dram | AllocatorKind::Trace => self.dram,
+            AllocatorKind::L1 | AllocatorKind::L1Small => self.l1,
         };
         (bytes > 0).then_some(u64::from(bytes))
     }
@@ -180,7 +180,7 @@ impl AllocatorHead {
     /// Words, checksum included.
     pub const WORDS: usize = 8;
 
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; Self::WORDS] {
         let [chips_low, chips_high] = halves(self.chips);

@@ -103,7 +103,7 @@ pub struct FootprintEntry {
 pub const FOOTPRINT_FIXED_WORDS: usize = footprint::DISPATCHES;
 
 impl FootprintEntry {
-    /// As words. The words that change follow them.
+    /// Returns the entry as words of the file. The words that change follow them.
     #[must_use]
     pub fn to_words(&self) -> [u64; FOOTPRINT_FIXED_WORDS] {
         let [chips_low, chips_high] = halves(self.chips);
@@ -172,7 +172,7 @@ pub struct PartEntry {
 }
 
 impl PartEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; PART_WORDS] {
         let flags = u32::from(self.is_backed) | u32::from(self.has_bytes) << 1;
@@ -236,7 +236,7 @@ pub struct DispatchEntry {
 }
 
 impl DispatchEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     #[inline]
     pub fn to_words(&self) -> [u64; DISPATCH_WORDS] {
@@ -295,7 +295,7 @@ pub struct TraceEntry {
 pub const TRACE_FIXED_WORDS: usize = super::layout::trace::ENDED;
 
 impl TraceEntry {
-    /// As words. The words that change follow them.
+    /// Returns the entry as words of the file. The words that change follow them.
     #[must_use]
     pub fn to_words(&self) -> [u64; TRACE_FIXED_WORDS] {
         let [chips_low, chips_high] = halves(self.chips);
@@ -372,7 +372,7 @@ pub struct RefusalEntry {
 }
 
 impl RefusalEntry {
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; REFUSAL_WORDS] {
         let [chips_low, chips_high] = halves(self.chips);

@@ -38,7 +38,7 @@ pub struct ProgramFootprint {
     /// Sequence number of the newest dispatch; 0 if it was never dispatched.
     pub last_dispatch: u64,
     /// When that was.
-    pub(crate) last_time: u64,
+    pub last_time: u64,
     /// Lowest address of an L1 buffer during a dispatch; `None` if no L1 buffer was live then.
     pub lowest_l1: Option<u64>,
     /// Sequence number of the newest event at that dispatch: what lived then can be found from there.
@@ -49,14 +49,22 @@ pub struct ProgramFootprint {
     pub is_torn: bool,
 }
 
+/// TT-Metal's number of worker cores among the programmable core types (`HalProgrammableCoreType::TENSIX`, 0.66 to 0.81.1).
+const WORKER_CORES: u8 = 0;
+
 impl ProgramFootprint {
-    /// The rectangles of cores that it runs on or places something on. They may overlap.
+    /// The rectangles of worker cores that it runs on or places something on. They may overlap.
     pub fn core_ranges(&self) -> impl Iterator<Item = CoreRange> {
         let placements = self.placements.iter().map(|placement| placement.cores);
-        placements.chain(self.kernels.iter().map(|kernel| kernel.cores))
+        placements.chain(self.worker_kernels().map(|kernel| kernel.cores))
     }
 
-    /// Returns whether it runs on a core or places something there.
+    /// The kernels on worker cores. An Ethernet core may have the coordinates of a worker core.
+    fn worker_kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.kernels.iter().filter(|kernel| kernel.core_type == WORKER_CORES)
+    }
+
+    /// Returns whether it runs on a worker core or places something there.
     #[must_use]
     pub fn is_on(&self, core: (u16, u16)) -> bool {
         self.core_ranges().any(|range| range.contains(core))
@@ -78,10 +86,10 @@ impl ProgramFootprint {
         placements.filter(|placement| placement.kind != PartKind::Scratchpad)
     }
 
-    /// Text of all kernels on a core. `None` if TT-Metal does not say how long one of them is.
+    /// Text of all kernels on a worker core. `None` if TT-Metal does not say how long one of them is.
     #[must_use]
     pub fn kernel_text_on(&self, core: (u16, u16)) -> Option<u64> {
-        let kernels = self.kernels.iter().filter(|kernel| kernel.cores.contains(core));
+        let kernels = self.worker_kernels().filter(|kernel| kernel.cores.contains(core));
         kernels.map(|kernel| kernel.text_bytes).sum()
     }
 
@@ -125,7 +133,7 @@ pub struct Kernel {
     pub name: Option<Arc<str>>,
     /// TT-Metal's number of the programmable core type: 0 worker cores, 1 active Ethernet, 2 idle Ethernet.
     pub core_type: u8,
-    /// Bytes of text in all its processors. `None` if TT-Metal's library does not export
+    /// Bytes of text in all its processors, with the initial values of variables. `None` if TT-Metal's library does not export
     /// [`super::Accessor::KernelText`].
     pub text_bytes: Option<u64>,
     /// Cores.
@@ -160,7 +168,7 @@ pub struct Dispatch {
     pub lowest_l1: Option<u64>,
 }
 
-/// A captured trace.
+/// A captured trace of a mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Serial number, from 1.

@@ -13,22 +13,25 @@ use super::contents::{
     AccessorSet, Allocator, Chip, Counts, Header, HookSet, KindUse, Losses, Op, Segment,
 };
 use super::entry::{checksum, high, live_from_word, low};
-use super::identity::Identity;
+use super::identity::{Identity, Label};
 use super::layout::{
     ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section,
-    Table, WORD_BYTES, allocator, counter, fixed, identity, kind,
+    Table, WORD_BYTES, allocator, counter, fixed, identity, kind, label,
 };
 use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
 use super::programs::Programs;
 use super::settle::settle;
+use super::shape::Shape;
 use super::stack::Stack;
-use super::vocabulary::{AgentState, BufferKind, StackState};
+use super::vocabulary::{AgentState, AllocatorKind, StackState};
 
 /// The first version with tables of programs.
 const PROGRAMS: (u16, u16) = (1, 2);
 /// The first version with tables of stacks.
 const STACKS: (u16, u16) = (2, 0);
+/// The first version with a table of shapes.
+const SHAPES: (u16, u16) = (3, 0);
 
 /// Reads segments. Every byte may be anything: what does not hold together is skipped and counted.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,7 @@ impl Reader {
         let mut torn = 0;
         view.names = view.names(&mut torn);
         view.stacks = view.stacks(&mut torn);
+        view.shapes = view.shapes(&mut torn);
         let mut segment = view.summary();
         segment.losses.torn += torn;
         segment.buffers = view.buffers(&mut segment.losses);
@@ -93,6 +97,7 @@ struct View<'bytes> {
     tables: [Table; SECTIONS],
     names: Vec<Option<Op>>,
     stacks: Vec<Option<Arc<Stack>>>,
+    shapes: Vec<Option<Arc<Shape>>>,
 }
 
 impl<'bytes> View<'bytes> {
@@ -106,6 +111,7 @@ impl<'bytes> View<'bytes> {
             tables: [Table::default(); SECTIONS],
             names: Vec::new(),
             stacks: Vec::new(),
+            shapes: Vec::new(),
         };
         match &bytes[..MAGIC.len()] {
             magic if magic == MAGIC => {}
@@ -132,8 +138,14 @@ impl<'bytes> View<'bytes> {
         if has_stacks {
             view.check(fixed::STACK_SECTIONS, fixed::STACK_CHECKSUM)?;
         }
+        let has_shapes = (major, minor) >= SHAPES;
+        if has_shapes {
+            view.check(fixed::SHAPE_SECTION, fixed::SHAPE_CHECKSUM)?;
+        }
         let is_there = |section: &Section| {
-            (has_programs || !section.is_of_programs()) && (has_stacks || !section.is_of_stacks())
+            (has_shapes || !section.is_of_shapes())
+                && (has_programs || !section.is_of_programs())
+                && (has_stacks || !section.is_of_stacks())
         };
         for section in Section::ALL.into_iter().filter(is_there) {
             view.tables[section as usize] = view.table(section, segment_bytes)?;
@@ -224,6 +236,8 @@ impl<'bytes> View<'bytes> {
 
     fn header(&self) -> Header {
         let version = self.word(fixed::VERSION);
+        let state =
+            AgentState::from_number(self.word(counter::STATE)).unwrap_or(AgentState::Recording);
         let build_id: Vec<u8> =
             self.words::<4>(fixed::BUILD_ID).iter().flat_map(|word| word.to_le_bytes()).collect();
         let build_id_bytes =
@@ -237,9 +251,11 @@ impl<'bytes> View<'bytes> {
             build_id: build_id[..build_id_bytes.min(build_id.len())].to_vec(),
             tt_metal_version: self.text(fixed::TT_METAL_VERSION, 4),
             agent_version: self.text(fixed::AGENT_VERSION, 2),
-            identity: Identity::from_words(self.words(identity::FIRST)),
-            state: AgentState::from_number(self.word(counter::STATE))
-                .unwrap_or(AgentState::Recording),
+            identity: Identity {
+                label: Label::from_words(&self.words(label::FIRST)),
+                ..Identity::from_words(self.words(identity::FIRST))
+            },
+            state,
             hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),
             hooks_called: HookSet(self.word(counter::HOOKS_CALLED)),
             stacks: StackState::from_number(self.word(counter::STACK_STATE)),
@@ -255,6 +271,8 @@ impl<'bytes> View<'bytes> {
             refreshes: self.word(counter::REFRESHES),
             refresh_time: self.word(counter::REFRESH_TIME),
             refresh_duration: self.word(counter::REFRESH_DURATION),
+            exit_code: (state == AgentState::Left)
+                .then(|| low(self.word(counter::EXIT_CODE)).cast_signed()),
         }
     }
 
@@ -320,14 +338,14 @@ impl<'bytes> View<'bytes> {
                     .map(|grid| (low(grid), high(grid))),
                 opened: head.opened,
                 closed: (head.closed != 0).then_some(head.closed),
-                kinds: BufferKind::ALL.map(|kind| self.kind_use(first, kind, losses)),
+                kinds: AllocatorKind::ALL.map(|kind| self.kind_use(first, kind, losses)),
             });
         }
         allocators.sort_by_key(|allocator| allocator.serial);
         allocators
     }
 
-    fn kind_use(&self, allocator: usize, kind: BufferKind, losses: &mut Losses) -> KindUse {
+    fn kind_use(&self, allocator: usize, kind: AllocatorKind, losses: &mut Losses) -> KindUse {
         let first = allocator + allocator::KINDS + kind as usize * allocator::KIND_WORDS;
         let (live_bytes, live_buffers) = live_from_word(self.word(first + kind::LIVE));
         let (unlisted_bytes, unlisted_buffers) = live_from_word(self.word(first + kind::UNLISTED));
@@ -360,13 +378,17 @@ impl<'bytes> View<'bytes> {
                 }
                 let entry = NameEntry::from_words(words);
                 *torn += u64::from(entry.is_none());
-                entry.map(|entry| Op { name: Arc::from(entry.text), source: entry.source })
+                entry.map(|entry| Op { name: Arc::from(entry.op()), source: entry.source })
             })
             .collect()
     }
 
     fn stack(&self, index: u16) -> Option<Arc<Stack>> {
         self.stacks.get(usize::from(index)).cloned().flatten()
+    }
+
+    fn shape(&self, index: u16) -> Option<Arc<Shape>> {
+        self.shapes.get(usize::from(index)).cloned().flatten()
     }
 
     fn op(&self, name: u16) -> Option<Op> {

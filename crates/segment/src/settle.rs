@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 
 use super::contents::{Allocator, Buffer, Event, KindUse, Segment};
-use super::vocabulary::{BufferKind, EventKind, Origin};
+use super::vocabulary::{AllocatorKind, EventKind, Origin};
 
 /// Two buffers of an allocator and kind never have the same address at the same time.
-type Place = (u8, BufferKind, u64);
+type Place = (u8, AllocatorKind, u64);
 
 /// Carries buffers and sums on to the newest event, if the copy has events that are newer than its beginning, when
 /// `written` had been written. Returns how many events of that time are not in the copy; they may be in a next one.
@@ -99,6 +99,7 @@ impl Buffer {
             thread: event.thread,
             op: event.op.clone(),
             stack: event.stack.clone(),
+            shape: event.shape.clone(),
         }
     }
 }

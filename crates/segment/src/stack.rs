@@ -51,7 +51,7 @@ pub struct FunctionEntry {
 }
 
 impl FunctionEntry {
-    /// As words. What does not fit is cut.
+    /// Returns the entry as words of the file. What does not fit is cut.
     #[must_use]
     pub fn to_words(key: u64, name: &str, file: &str) -> [u64; FUNCTION_WORDS] {
         let mut words = [0; FUNCTION_WORDS];
@@ -133,7 +133,7 @@ impl StackEntry {
         frames.map(|frame| ((frame >> LINE_BITS) as usize, frame & MAX_LINE))
     }
 
-    /// As words.
+    /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self, key: u64) -> [u64; STACK_WORDS] {
         let mut words = [0; STACK_WORDS];

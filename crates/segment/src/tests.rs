@@ -11,14 +11,16 @@ use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use super::stack::{FunctionEntry, StackEntry};
 use super::*;
 
+use self::labels::{label, shape};
 use self::programs::{DISPATCH, FOOTPRINT, KERNEL, PLACEMENT, REFUSAL, TRACE};
 
 mod any_bytes;
+mod labels;
 mod programs;
 
 const TAGS: Tags = Tags {
     allocator: 3,
-    kind: BufferKind::L1Small,
+    kind: AllocatorKind::L1Small,
     origin: Origin::Kernels,
     layout: BufferLayout::BlockSharded,
     name: 0x1234,
@@ -31,6 +33,7 @@ const BUFFER: BufferEntry = BufferEntry {
     requested: 1_048_576,
     sequence: 17,
     stack: 3,
+    shape: 5,
     time: 1_000_000_007,
     page_bytes: 2048,
     block_padding: 32,
@@ -42,6 +45,7 @@ const EVENT: EventEntry = EventEntry {
     kind: EventKind::Free,
     sequence: 18,
     stack: 3,
+    shape: 5,
     time: 1_000_000_009,
     address: 0x10_0040,
     bytes_per_bank: 88_064,
@@ -127,7 +131,8 @@ impl Image {
         image.put(chips.entry(1), &ChipEntry { device: 5, unique_id: None }.to_words());
         let first = allocators.entry(3);
         image.put(first, &ALLOCATOR.to_words());
-        let block = first + allocator::KINDS + BufferKind::L1Small as usize * allocator::KIND_WORDS;
+        let block =
+            first + allocator::KINDS + AllocatorKind::L1Small as usize * allocator::KIND_WORDS;
         image.put(block + kind::LIVE, &[live_step(88_064), 88_064, 64]);
         image.put(block + kind::PEAK_ORIGIN, &PEAK.to_words());
         image.put(block + kind::STATISTICS, &STATISTICS.to_words(350));
@@ -163,7 +168,7 @@ impl Image {
 }
 
 #[test]
-fn the_bytes_of_version_2_0_are_these() {
+fn the_bytes_of_version_3_0_are_these() {
     let hex = |name: &str, words: &[u64]| {
         let bytes: String = words
             .iter()
@@ -176,6 +181,7 @@ fn the_bytes_of_version_2_0_are_these() {
     let golden = [
         hex("header", &HEAD.to_words(&plan)),
         hex("identity", &Identity::new(Some(4_026_531_836), "12-34,56-78").to_words()),
+        hex("label", &label().to_words()),
         hex("chip", &CHIP.to_words()),
         hex("allocator", &ALLOCATOR.to_words()),
         hex("peak", &PEAK.to_words()),
@@ -192,11 +198,12 @@ fn the_bytes_of_version_2_0_are_these() {
         hex("refusal", &REFUSAL.to_words()),
         hex("function", &FunctionEntry::to_words(9, "Model.forward", "/home/user/model.py")),
         hex("stack", &StackEntry::new([(3, 14), (7, 200)], true).to_words(11)),
+        hex("shape", &shape().to_words(13)),
     ]
     .concat();
     assert_eq!(
         golden,
-        include_str!("golden_2_0.txt"),
+        include_str!("golden_3_0.txt"),
         "the format changed; is it a new version?\n{golden}"
     );
 }
@@ -212,17 +219,17 @@ fn golden_words<const N: usize>(golden: &str, name: &str) -> [u64; N] {
 fn entries_of_earlier_versions_are_read() {
     let golden = include_str!("golden_1_2.txt");
     let buffer = BufferEntry::from_words(golden_words(golden, "buffer"));
-    assert_eq!(buffer, Some(BufferEntry { stack: 0, ..BUFFER }));
+    assert_eq!(buffer, Some(BufferEntry { stack: 0, shape: 0, ..BUFFER }));
     let event = EventEntry::from_words(golden_words(golden, "event"));
-    assert_eq!(event, Some(EventEntry { stack: 0, ..EVENT }));
+    assert_eq!(event, Some(EventEntry { stack: 0, shape: 0, ..EVENT }));
     let golden = include_str!("golden_1_0.txt");
     assert_eq!(
         BufferEntry::from_words(golden_words(golden, "buffer")),
-        Some(BufferEntry { block_padding: 0, stack: 0, ..BUFFER })
+        Some(BufferEntry { block_padding: 0, stack: 0, shape: 0, ..BUFFER })
     );
     assert_eq!(
         EventEntry::from_words(golden_words(golden, "event")),
-        Some(EventEntry { block_padding: 0, stack: 0, ..EVENT })
+        Some(EventEntry { block_padding: 0, stack: 0, shape: 0, ..EVENT })
     );
     assert_eq!(
         AllocatorHead::from_words(golden_words(golden, "allocator")),
@@ -279,18 +286,18 @@ fn what_was_written_is_read() {
     let allocator = &segment.allocators[0];
     assert_eq!((allocator.index, allocator.serial, allocator.role), (3, 4, AllocatorRole::Mesh));
     assert_eq!(allocator.chips, [0, 1], "chip 100 is not there");
-    let used = allocator.kind(BufferKind::L1Small);
+    let used = allocator.kind(AllocatorKind::L1Small);
     assert_eq!((used.live_bytes, used.live_buffers, used.banks), (88_064, 1, 64));
     assert_eq!((used.live_total(), used.peak_total()), (88_064 * 64, 88_064 * 64));
     assert_eq!(used.statistics, Some(STATISTICS));
     assert_eq!(used.residual, Some(50));
     let op = used.peak.as_ref().unwrap().op.as_ref().unwrap();
     assert_eq!((&*op.name, op.source), ("layer 3", NameSource::Label));
-    assert_eq!(allocator.kind(BufferKind::Dram), &KindUse::default());
+    assert_eq!(allocator.kind(AllocatorKind::Dram), &KindUse::default());
 
     assert_eq!(
         (segment.buffers[0].address, segment.buffers[0].kind),
-        (0x10_0040, BufferKind::L1Small)
+        (0x10_0040, AllocatorKind::L1Small)
     );
     assert_eq!(segment.buffers[0].layout, BufferLayout::BlockSharded);
     assert_eq!(segment.buffers[0].op, None, "name 0x1234 is not there");
@@ -321,8 +328,8 @@ fn what_is_no_segment_is_refused_with_the_reason() {
     let mut newer = Image::full();
     newer.0[fixed::VERSION] += 1;
     let error = Reader::parse(&newer.bytes()).unwrap_err();
-    assert_eq!(error, SegmentError::Version { major: 3, minor: MINOR });
-    assert!(error.to_string().contains("version 3.0 and this ttmem reads versions up to 2.x"));
+    assert_eq!(error, SegmentError::Version { major: 4, minor: MINOR });
+    assert!(error.to_string().contains("version 4.0 and this ttmem reads versions up to 3.x"));
     let mut tampered = Image::full();
     tampered.0[fixed::SECTIONS + 8] += 8;
     assert_eq!(Reader::parse(&tampered.bytes()), Err(SegmentError::Header));
@@ -334,8 +341,8 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     let mut plan = image.1;
     let mut longer = Image::new();
     longer.0.truncate(plan.table(Section::Events).first_word);
-    // Nothing of programs and stacks.
-    let is_new = |section: &Section| section.is_of_programs() || section.is_of_stacks();
+    // Nothing of programs, stacks and shapes.
+    let is_new = |section: &Section| *section as usize >= Section::Footprints as usize;
     for section in Section::ALL.into_iter().filter(is_new) {
         plan.tables[section as usize].entries = 0;
         plan.tables[section as usize].first_word = 0;
@@ -353,7 +360,7 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     longer.put(counter::EVENTS, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
-    assert_eq!(segment.header.version, (2, MINOR + 5));
+    assert_eq!(segment.header.version, (3, MINOR + 5));
     assert_eq!(segment.events[0].address, EVENT.address);
 }
 
@@ -416,10 +423,10 @@ fn a_peak_whose_note_is_of_another_one_has_no_origin() {
     let mut image = Image::full();
     let block = image.1.table(Section::Allocators).entry(3)
         + allocator::KINDS
-        + BufferKind::L1Small as usize * allocator::KIND_WORDS;
+        + AllocatorKind::L1Small as usize * allocator::KIND_WORDS;
     image.0[block + kind::PEAK] += 1;
     let segment = image.parse();
-    assert_eq!(segment.allocators[0].kind(BufferKind::L1Small).peak, None);
+    assert_eq!(segment.allocators[0].kind(AllocatorKind::L1Small).peak, None);
 }
 
 #[test]
@@ -433,15 +440,15 @@ fn a_name_that_is_no_text_is_shown_without_harm() {
 proptest! {
     #[test]
     fn any_buffer_comes_back(
-        numbers in any::<[u64; 6]>(), halves in any::<[u32; 2]>(), index in any::<u8>(), kind in 0..4_usize, names in any::<[u16; 2]>(),
+        numbers in any::<[u64; 6]>(), halves in any::<[u32; 2]>(), index in any::<u8>(), kind in 0..4_usize, names in any::<[u16; 3]>(),
     ) {
         let [key, address, bytes_per_bank, requested, sequence, time] = numbers;
-        let (sequence, [name, stack]) = (sequence >> 24, names);
-        let tags = Tags { allocator: index, kind: BufferKind::ALL[kind], name, ..TAGS };
+        let (sequence, address, [name, stack, shape]) = (sequence >> 24, address >> 16, names);
+        let tags = Tags { allocator: index, kind: AllocatorKind::ALL[kind], name, ..TAGS };
         let [page_bytes, thread] = halves;
         let thread = thread >> 8;
         let buffer = BufferEntry {
-            key, address, bytes_per_bank, requested, sequence, stack, time, page_bytes, block_padding: index, thread, tags,
+            key, address, bytes_per_bank, requested, sequence, stack, shape, time, page_bytes, block_padding: index, thread, tags,
         };
         prop_assert_eq!(BufferEntry::from_words(buffer.to_words()), Some(buffer));
     }
@@ -457,7 +464,7 @@ proptest! {
     }
 
     #[test]
-    fn words_of_two_entries_do_not_pass_for_one(cut in 1..BUFFER_WORDS, address in any::<u64>(), time in any::<u64>()) {
+    fn words_of_two_entries_do_not_pass_for_one(cut in 1..BUFFER_WORDS, address in 0..1_u64 << 48, time in any::<u64>()) {
         let other = BufferEntry { address, time, sequence: 99, thread: 1, requested: 5, bytes_per_bank: 6, ..BUFFER };
         let mut words = BUFFER.to_words();
         words[cut..].copy_from_slice(&other.to_words()[cut..]);

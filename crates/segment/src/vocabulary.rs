@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
-pub enum BufferKind {
+pub enum AllocatorKind {
     /// DRAM.
     Dram = 0,
     /// L1.
@@ -15,7 +15,7 @@ pub enum BufferKind {
     Trace = 3,
 }
 
-impl BufferKind {
+impl AllocatorKind {
     /// All of them, by number.
     pub const ALL: [Self; 4] = [Self::Dram, Self::L1, Self::L1Small, Self::Trace];
 
@@ -191,6 +191,17 @@ impl PartKind {
             Self::Kernel => "kernel",
         }
     }
+
+    /// The name in texts.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CircularBuffer => "circular buffer",
+            Self::DataflowBuffer => "dataflow buffer",
+            Self::Scratchpad => "scratchpad",
+            Self::Kernel => "kernel",
+        }
+    }
 }
 
 /// The type of work in a command queue.
@@ -301,12 +312,15 @@ impl NameSource {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AgentState {
-    /// It records. Of a process that is gone: it was killed.
+    /// It records. Of a process that is gone: a signal ended it, or `_exit` where the agent does not see that.
     Recording = 1,
     /// The process came to its end by itself.
     Exited = 2,
     /// It found a defect in itself and switched itself off: nothing after that is known.
     Off = 3,
+    /// Since 2.1: the process called `_exit`, as workers of pytest-xdist and multiprocessing do. Nothing that is to run at its
+    /// end did.
+    Left = 4,
 }
 
 impl AgentState {
@@ -315,12 +329,19 @@ impl AgentState {
             1 => Some(Self::Recording),
             2 => Some(Self::Exited),
             3 => Some(Self::Off),
+            4 => Some(Self::Left),
             _ => None,
         }
     }
+
+    /// True if the process has come to its end by itself.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Exited | Self::Left)
+    }
 }
 
-/// Why stacks of allocations are recorded, or not.
+/// Whether stacks of allocations are recorded, and the reason if not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]

@@ -84,7 +84,7 @@ enum Message {
     Stop(String),
 }
 
-/// A running recording.
+/// A recording in progress, with its thread.
 #[derive(Debug)]
 pub struct Recorder {
     queue: SyncSender<Message>,

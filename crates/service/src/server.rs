@@ -62,7 +62,7 @@ enum Viewer {
     User(u32),
 }
 
-/// A listening server.
+/// A server that listens on its socket.
 #[derive(Debug)]
 pub struct Server {
     options: Options,

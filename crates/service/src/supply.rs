@@ -51,7 +51,7 @@ impl Choice {
     }
 }
 
-/// A usable server.
+/// A server that passed the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probed {
     /// Its version.
@@ -76,7 +76,7 @@ pub fn probe(path: &Path, root: &Root) -> Result<Probed, Unfit> {
     Ok(Probed { ttmem: state.host.ttmem, every, blind_spots })
 }
 
-/// Returns snapshots.
+/// The source of snapshots: a server, or a collector of this process.
 #[derive(Debug)]
 pub struct Supply {
     collector: Collector,

@@ -14,7 +14,7 @@ use ttmem_recording::{
     Parts, Recording, Tracker,
 };
 use ttmem_root::{Clock, Root};
-use ttmem_segment::{AccessorSet, BufferKind, HookSet, Programs, Reader};
+use ttmem_segment::{AccessorSet, AllocatorKind, AllocatorRole, HookSet, Programs, Reader};
 use ttmem_sources::{Collector, L1Look};
 
 fn collector(host: Host, second: u64) -> Collector {
@@ -122,12 +122,12 @@ fn story() -> Vec<L1Look> {
 /// The segment of the story's process.
 fn stale_segment() -> FakeSegment {
     FakeSegment::wormhole(PID, 99, Host::n150().region_ids()[0])
-        .allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, "Embedding"))
+        .allocate(NewBuffer::new(AllocatorKind::Dram, 3 << 20, "Embedding"))
         .wait(400)
-        .allocate(NewBuffer::new(BufferKind::Dram, 8 << 20, "Matmul"))
-        .fail(NewBuffer::new(BufferKind::L1, 2 << 20, "Softmax"))
+        .allocate(NewBuffer::new(AllocatorKind::Dram, 8 << 20, "Matmul"))
+        .fail(NewBuffer::new(AllocatorKind::L1, 2 << 20, "Softmax"))
         .wait(900)
-        .free_newest(BufferKind::Dram)
+        .free_newest(AllocatorKind::Dram)
 }
 
 fn attach(segment: &FakeSegment, append: &mut impl FnMut(Encoded)) {
@@ -209,6 +209,27 @@ fn facts_are_in_the_fixtures_from_1_2_on() {
             assert_eq!(moment.snapshot().unwrap().time_us, look.snapshot.time_us);
         }
     }
+}
+
+#[test]
+fn a_chip_that_is_not_joined_for_one_sample_neither_appears_nor_goes() {
+    let process = || Process::new(PID, "python3");
+    let segment = FakeSegment::new(PID, process().start_ticks()).chip(0, None);
+    let segment = segment.open(AllocatorRole::Mesh, &[0], fake::segment::WORMHOLE);
+    let host = || {
+        let host = Host::new().board(fake::Board::n150()).process(process());
+        host.segment_of(PID, segment.clone())
+    };
+    let joined = || host().owner(0, PID, 4);
+    let snapshots = [joined(), host(), joined()].into_iter().zip(0..);
+    let snapshots: Vec<Snapshot> = snapshots.map(|(host, second)| snapshot(host, second)).collect();
+    assert_eq!(snapshots.iter().map(|one| one.chips.len()).collect::<Vec<_>>(), [1, 2, 1]);
+    assert_eq!(snapshots[1].chips[1].asic_id(), None);
+    let mut tracker = Tracker::default();
+    let events = snapshots.iter().flat_map(|snapshot| tracker.observe(snapshot));
+    let of_chips = events
+        .filter(|event| matches!(event.kind, EventKind::ChipAppeared | EventKind::ChipVanished));
+    assert_eq!(of_chips.collect::<Vec<_>>(), []);
 }
 
 /// Run with UPDATE_RECORDING=1 once for a new version; never again for an old one.

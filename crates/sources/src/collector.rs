@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ttmem_model::facts::{Device, Facts, Field, L1Facts, L1Place, RegionFile, SegmentFile};
+use ttmem_model::order;
 use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
 
@@ -17,10 +18,10 @@ use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
-use ttmem_merge::{merge, merge_with_l1};
+use ttmem_merge::{l1_by_agents, merge, merge_with_l1};
 use ttmem_root::clock::Clock;
 use ttmem_root::readers::Readers;
-use ttmem_root::{Root, Tree};
+use ttmem_root::{OpenRegulars, Root, Tree};
 
 /// Takes snapshots of one host. Remembers the pass before, from which rates are taken.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Collector {
     l1: L1Source,
     last: Option<Arc<Facts>>,
     kmd: KmdSource,
+    regions: OpenRegulars,
     depth: Depth,
 }
 
@@ -56,6 +58,29 @@ impl L1Look {
             .collect();
         Self { snapshot, chips, facts: Some(facts) }
     }
+
+    /// The L1 of chips by the record of the agents in their processes, with their index in the snapshot.
+    #[must_use]
+    pub fn by_agents(&self) -> Vec<(u32, L1Facts)> {
+        self.facts.as_deref().map(l1_by_agents).unwrap_or_default()
+    }
+
+    /// The L1 of chips as it was read; by agents where it was not. Chips without either are those with the reason.
+    #[must_use]
+    pub fn by_any_source(&self) -> Vec<(u32, L1Facts)> {
+        let mut chips = self.chips.clone();
+        for (index, by_agent) in self.by_agents() {
+            match chips.iter_mut().find(|(other, _)| *other == index) {
+                Some((_, facts)) if facts.content.is_err() && by_agent.content.is_ok() => {
+                    *facts = by_agent;
+                }
+                Some(_) => {}
+                None => chips.push((index, by_agent)),
+            }
+        }
+        order::sort_by_key(&mut chips, |(index, _)| *index);
+        chips
+    }
 }
 
 impl Collector {
@@ -70,6 +95,7 @@ impl Collector {
             l1: L1Source::default(),
             last: None,
             kmd,
+            regions: OpenRegulars::default(),
             depth: Depth::Summary,
         }
     }
@@ -115,6 +141,13 @@ impl Collector {
     #[must_use]
     pub fn with_programs(mut self) -> Self {
         self.depth = Depth::Programs;
+        self
+    }
+
+    /// Reads all that agents recorded.
+    #[must_use]
+    pub fn with_segments(mut self) -> Self {
+        self.depth = Depth::Full;
         self
     }
 
@@ -178,7 +211,7 @@ impl Collector {
         self.l1.save(directory, chips, Surroundings { root, clock, devices, processes })
     }
 
-    /// Reads every source.
+    /// Reads every source, and returns the facts.
     pub fn facts(&mut self) -> Facts {
         self.facts_at(self.depth)
     }
@@ -199,7 +232,7 @@ impl Collector {
         let namespaces = namespaces(root, &holders, &pids);
         let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces);
         let memory = SharedMemory::list(root, &namespaces);
-        let upstream = Upstream::read(root, clock, &memory);
+        let upstream = Upstream::read(root, clock, &memory, &mut self.regions);
         excess.extend(upstream.excess().iter().cloned());
         let simulators = self.l1.find(root, clock, &namespaces);
         let (regions, upstream) = upstream.finish(watch.micros());
@@ -209,7 +242,9 @@ impl Collector {
             agent::read(root, clock, &memory, depth);
         excess.extend(too_many.into_iter().chain(self.l1.excess()));
         let mut processes = Processes::new(root);
-        if !regions.is_empty() || !segments.is_empty() {
+        let before = self.last.as_ref().map(|last| writers(&last.regions, &last.segments));
+        let writers = writers(&regions, &segments);
+        if !writers.is_empty() && before.as_ref() != Some(&writers) {
             // A process that opened a device since the list was read may have a slot already.
             self.kmd.read_owners_again(root, clock, &mut devices);
         }
@@ -278,6 +313,20 @@ fn namespaces(root: &Root, holders: &BTreeSet<Pid>, all: &[Pid]) -> Vec<Pid> {
     found
 }
 
+/// The writers of regions and segments, each with its file.
+fn writers<'a>(
+    regions: &'a [RegionFile],
+    segments: &'a [SegmentFile],
+) -> BTreeSet<(&'a str, Option<i32>)> {
+    let of_regions = regions.iter().flat_map(|region| {
+        let slots = region.content.iter().flat_map(|content| &content.slots);
+        let pids = slots.map(|slot| Some(slot.pid));
+        pids.chain([None]).map(|pid| (region.path.as_str(), pid))
+    });
+    let of_segments = segments.iter().map(|segment| (segment.path.as_str(), Some(segment.pid)));
+    of_regions.chain(of_segments).collect()
+}
+
 /// The processes that regions and segments name: directly, or by their number in the namespace of the writer.
 fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BTreeSet<Pid> {
     let mut pids = BTreeSet::new();
@@ -320,7 +369,7 @@ fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32
     let own = segments.iter().filter(|segment| segment.through.is_empty());
     let mut pids: Vec<i32> =
         own.filter(|segment| !has_owner(segment)).map(|segment| segment.pid).collect();
-    pids.sort_unstable();
+    order::sort(&mut pids);
     pids.dedup();
     pids
 }

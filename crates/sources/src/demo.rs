@@ -74,7 +74,7 @@ pub fn l1(request: L1Request) -> Result<L1Source, ImageError> {
     Ok(L1Source::of_image(ports, L1_KERNELS, request))
 }
 
-/// The demonstration host.
+/// Returns the files of the demonstration host.
 #[must_use]
 pub fn root() -> Root {
     Root::memory(tree())

@@ -7,6 +7,7 @@
 //!
 //! Every byte comes from a device that others write to while it is read. What cannot be true makes the core torn.
 
+mod counted;
 pub(crate) mod dwarf;
 pub mod layout;
 pub(crate) mod names;
@@ -15,11 +16,13 @@ mod fault;
 mod field;
 mod launch;
 mod layout_table;
+mod opening;
 mod program;
 mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use dwarf::DwarfError;
 pub use layout::{Layout, LayoutError};
 pub use layout_table::ROWS;
 pub use reader::{Cost, OpenError, Reader};

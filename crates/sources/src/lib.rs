@@ -10,4 +10,4 @@ pub mod port;
 pub mod source;
 
 pub use collector::{Collector, L1Look};
-pub use source::l1::L1Request;
+pub use source::l1::{L1Request, NamedLayout};

@@ -10,10 +10,10 @@ use ttmem_merge::{merge, merge_with_l1};
 use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionBytes};
 use ttmem_model::l1::{Coordinate, CoreState, Grid, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
-use ttmem_model::{Missing, MissingReason, Pid, Quality, Reading, Timestamp};
+use ttmem_model::{ChipId, Missing, MissingReason, Pid, Quality, Reading, Timestamp};
 use ttmem_root::{Clock, Root};
 use ttmem_segment::layout::counter;
-use ttmem_segment::{AllocatorRole, BufferKind, CoreRange};
+use ttmem_segment::{AllocatorKind, AllocatorRole, CoreRange};
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
 
@@ -118,7 +118,7 @@ fn a_simulated_chip_is_the_one_whose_region_its_process_writes() {
     let snapshot = merge(&simulated(Some(Pid(4242))), None);
     assert_eq!(snapshot.chips.len(), 1);
     let chip = &snapshot.chips[0];
-    assert_eq!((chip.id.0, chip.id_source), (7, IdSource::Region));
+    assert_eq!((chip.id, chip.id_source), (ChipId::Known(7), IdSource::Region));
     assert_eq!(chip.region.as_ref().unwrap().joined_by, JoinedBy::Unmatched);
     assert_eq!(chip.memory.dram.used.value(), Some(&4096));
     assert_eq!(chip.memory.circular_buffers.used.value(), Some(&12_582_912));
@@ -149,7 +149,7 @@ fn with_agent(buffers: &[u64], change: impl Fn(Segment) -> Segment) -> Facts {
         .chip(0, Some(0x0000_0180_0000_0001))
         .open(AllocatorRole::Mesh, &[0], BANKS);
     for bytes in buffers {
-        segment = segment.allocate(NewBuffer::new(BufferKind::L1, *bytes, "BinaryNg"));
+        segment = segment.allocate(NewBuffer::new(AllocatorKind::L1, *bytes, "BinaryNg"));
     }
     let segment = change(segment);
     let host = Host::new().board(Board::n150()).process(quiet).owner(0, 4242, 4);
@@ -191,6 +191,7 @@ fn tensors_that_are_circular_buffers_count_once() {
     assert_eq!((tensor.range.start, tensor.label.as_str()), (1_419_264, "BinaryNg"));
     let outside = looked.map(content, by_place(0, 9));
     assert!(outside.regions().iter().any(|region| region.kind == RegionKind::Unknown));
+    assert_eq!(outside.used_bytes().value(), Some(105_824));
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn what_must_not_be_asked_does_not_reach_the_device() {
 #[test]
 fn a_grid_that_cannot_be_closes_the_device() {
     let stage = Stage::new(&Chip::load(CAPTURES[0]));
-    for (scene, expected) in [("misplaced", "says it is (3, 0)"), ("huge grid", "9 by 10")] {
+    for (scene, expected) in [("misplaced", "reports (3, 0)"), ("huge grid", "9 by 10")] {
         let ending = played(&stage, scene);
         assert!(outcome(&stage).contains(expected), "{}", outcome(&stage));
         assert!(outcome(&stage).contains("then: the device is closed"), "{}", outcome(&stage));

@@ -4,12 +4,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ttmem_model::Pid;
+use ttmem_model::facts::L1Place;
 use ttmem_model::l1::Coordinate;
 use ttmem_root::Root;
 use ttmem_sources::l1::Reader;
 use ttmem_sources::port::image::ImagePort;
-use ttmem_sources::port::simulator::{DEFAULT_TIMEOUT, SimulatorError, SimulatorPort, find};
+use ttmem_sources::port::simulator::{
+    DEFAULT_TIMEOUT, SimulatorError, SimulatorPort, dead_sockets, find,
+};
 use ttmem_sources::port::{L1Port as _, PortError};
+use ttmem_sources::{Collector, L1Request};
 use ttmem_test_support::capture::{Chip, fixture};
 use ttmem_test_support::simulator::{Bad, Behaviour, Server};
 
@@ -90,6 +95,27 @@ fn what_cannot_be_asked_is_not_sent() {
     }
     port.read(first, end, &mut []).unwrap();
     assert_eq!(server.requests().len(), 1);
+}
+
+/// A socket under another name may be that of any chip of its owner: it is not taken for the first.
+#[test]
+fn only_a_socket_s_own_name_says_which_chip_of_its_owner_it_is() {
+    let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
+    let owner = Some(Pid(std::process::id().cast_signed()));
+    for (name, place) in [
+        ("tt-umd-sim-1.sock", L1Place::Simulated { chip: 1, owner }),
+        ("chip1.sock", L1Place::Simulated { chip: 0, owner: None }),
+    ] {
+        let socket = server.root().join(name);
+        std::fs::hard_link(server.path(), &socket).unwrap();
+        let request = L1Request { simulator: Some(socket.clone()), ..L1Request::default() };
+        let mut collector = Collector::new(Root::system()).with_l1(request).unwrap();
+        let facts = collector.facts();
+        let l1 = facts.l1.iter().find(|l1| l1.port == socket.display().to_string()).unwrap();
+        assert_eq!(l1.place, place, "{name}");
+        assert!(l1.content.is_ok(), "{l1:?}");
+        assert!(facts.processes.keys().any(|pid| Some(*pid) == owner), "{name}");
+    }
 }
 
 fn connect_to(bad: Bad) -> SimulatorError {
@@ -195,4 +221,25 @@ fn a_path_longer_than_a_socket_address_is_reached_by_its_directory() {
     std::fs::create_dir(&long).unwrap();
     std::os::unix::fs::symlink(server.path(), long.join("tt-umd-sim-0.sock")).unwrap();
     SimulatorPort::connect(&long.join("tt-umd-sim-0.sock"), TIMEOUT).unwrap();
+}
+
+#[test]
+fn a_socket_is_dead_once_nothing_listens() {
+    let number = 1_000_000_000 + std::process::id();
+    let folder = Path::new("/tmp").join(format!("tt-umd-sim-server-{number}"));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("tt-umd-sim-0.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let user = rustix::process::geteuid().as_raw();
+    let is_dead = |root: &Root, user| dead_sockets(root, user).contains(&path);
+    let while_it_listens = is_dead(&Root::system(), user);
+    drop(listener);
+    let afterwards = is_dead(&Root::system(), user);
+    let of_another_user = is_dead(&Root::system(), user + 1);
+    let elsewhere = is_dead(&Root::directory(Path::new("/")).unwrap(), user);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(
+        [while_it_listens, afterwards, of_another_user, elsewhere],
+        [false, true, false, false]
+    );
 }

@@ -9,15 +9,19 @@ use ttmem_analysis::run_report::{End, ProcessReport};
 use ttmem_merge::{buffers, merge};
 use ttmem_model::buffers::LiveBuffer;
 use ttmem_model::snapshot::ProcessState;
-use ttmem_model::{Kind, Quality, SourceName, Timestamp};
+use ttmem_model::{AllocatorKind, ChipId, Kind, Quality, SourceName, Timestamp};
 use ttmem_root::{Clock, Root};
 use ttmem_root::{Entry, Tree};
 use ttmem_segment::Reader;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
-const KINDS: [(Kind, &str); 4] =
-    [(Kind::Dram, "DRAM"), (Kind::L1, "L1"), (Kind::L1Small, "L1_SMALL"), (Kind::Trace, "TRACE")];
+const KINDS: [(AllocatorKind, &str); 4] = [
+    (AllocatorKind::Dram, "DRAM"),
+    (AllocatorKind::L1, "L1"),
+    (AllocatorKind::L1Small, "L1_SMALL"),
+    (AllocatorKind::Trace, "TRACE"),
+];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/segments").join(name)
@@ -67,12 +71,12 @@ fn bytes_per_bank_times_banks_are_what_ttnn_says() {
         assert!(snapshot.findings.is_empty(), "{name}: {:?}", snapshot.findings);
         for chip in said["chips"].as_array().unwrap() {
             let id = chip["asic_id"].as_u64().unwrap();
-            let shown = snapshot.chips.iter().find(|chip| chip.id.0 == id).unwrap();
+            let shown = snapshot.chips.iter().find(|chip| chip.id == ChipId::Known(id)).unwrap();
             for (kind, label) in KINDS {
                 let view = &said["memory_view"][label];
                 let number = |field: &str| view[field].as_u64().unwrap();
                 let banks = number("num_banks");
-                let memory = shown.memory.allocator(kind).unwrap();
+                let memory = shown.memory.allocators()[kind];
                 assert_eq!(
                     memory.used.value(),
                     Some(&(number("total_bytes_allocated_per_bank") * banks)),
@@ -158,7 +162,7 @@ fn a_report_of_a_real_run_names_ops() {
     assert_eq!(report.end, End::Killed);
     assert!(report.complete);
     let peak = report.highest(Kind::L1).unwrap();
-    assert_eq!(peak.op.as_deref(), Some("BinaryNgDeviceOperation"));
+    assert_eq!(peak.op.as_deref(), Some("BinaryNg"));
     let ops: Vec<&str> = report.held.iter().filter_map(|group| group.op.as_deref()).collect();
     assert!(ops.contains(&"Softmax") && ops.contains(&"Matmul"), "{ops:?}");
     assert!(report.largest.iter().all(|largest| largest.at_peak));

@@ -146,10 +146,13 @@ impl Browser {
         self.settle();
     }
 
-    /// Sets the light or dark colour scheme.
+    /// Sets the light or dark colour scheme, and ends transitions at once.
     pub fn prefer(&mut self, scheme: &str) {
-        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
         self.settle();
     }
 
@@ -190,6 +193,18 @@ impl Browser {
     pub fn key(&mut self, key: &str) {
         for what in ["keyDown", "keyUp"] {
             self.call("Input.dispatchKeyEvent", json!({ "type": what, "key": key }));
+        }
+        self.settle();
+    }
+
+    /// Presses Enter, which activates a button.
+    pub fn enter(&mut self) {
+        let key =
+            json!({ "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13 });
+        for what in ["keyDown", "keyUp"] {
+            let mut event = key.clone();
+            event["type"] = what.into();
+            self.call("Input.dispatchKeyEvent", event);
         }
         self.settle();
     }

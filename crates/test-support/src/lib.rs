@@ -2,6 +2,7 @@
 //!
 //! - [`browser`]: a headless Chromium.
 //! - [`capture`]: the captures of real L1 in `fixtures/l1`.
+//! - [`random`]: random numbers for campaigns.
 //! - [`simulator`]: a server that speaks UMD's simulation protocol and serves a capture, well or badly.
 //! - [`stage`]: a stage for the driver of `ttmem-test-driver`, and programs that run on it.
 //! - [`strace`]: the system calls of a program.
@@ -17,6 +18,7 @@
 
 pub mod browser;
 pub mod capture;
+pub mod random;
 pub mod simulator;
 pub mod stage;
 pub mod strace;

@@ -62,6 +62,7 @@ pub struct Server {
     log: Arc<Mutex<Vec<Request>>>,
     stopping: Arc<AtomicBool>,
     held: Arc<AtomicBool>,
+    chip: Arc<Mutex<Chip>>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -77,8 +78,9 @@ impl Server {
         let log = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
         let held = Arc::new(AtomicBool::new(false));
+        let chip = Arc::new(Mutex::new(chip));
         let session = Session {
-            chip: Arc::new(chip),
+            chip: Arc::clone(&chip),
             behaviour,
             log: Arc::clone(&log),
             held: Arc::clone(&held),
@@ -93,7 +95,7 @@ impl Server {
                 std::thread::spawn(move || session.serve(&connection.unwrap()));
             }
         });
-        Self { directory, path, log, stopping, held, listener: Some(listener) }
+        Self { directory, path, log, stopping, held, chip, listener: Some(listener) }
     }
 
     /// Returns the socket.
@@ -111,6 +113,11 @@ impl Server {
     /// Lets requests wait, as while the simulator runs an op, or answers them.
     pub fn hold(&self, is_held: bool) {
         self.held.store(is_held, Ordering::Relaxed);
+    }
+
+    /// Has another content of the chip from now on.
+    pub fn show(&self, chip: Chip) {
+        *self.chip.lock().unwrap() = chip;
     }
 
     /// Returns every request so far.
@@ -134,7 +141,7 @@ impl Drop for Server {
 
 #[derive(Clone, Debug)]
 struct Session {
-    chip: Arc<Chip>,
+    chip: Arc<Mutex<Chip>>,
     behaviour: Behaviour,
     log: Arc<Mutex<Vec<Request>>>,
     held: Arc<AtomicBool>,
@@ -170,15 +177,16 @@ impl Session {
     }
 
     fn answer(&self, request: &Request, bad: Option<Bad>) -> Vec<u8> {
+        let chip = self.chip.lock().unwrap();
         let status = if bad == Some(Bad::Status) { -1 } else { 0 };
         if request.command == 2 {
-            let arch = if bad == Some(Bad::Foreign) { 4 } else { i32::from(self.chip.arch) };
-            let harvesting = [self.chip.harvesting, 0, 0, 0, 0];
-            let yaml = self.chip.soc_descriptor();
+            let arch = if bad == Some(Bad::Foreign) { 4 } else { i32::from(chip.arch) };
+            let harvesting = [chip.harvesting, 0, 0, 0, 0];
+            let yaml = chip.soc_descriptor();
             return DeviceInfo { status, arch, yaml, noc_translation: true, harvesting }.encode();
         }
         let place = u8::try_from(request.x).ok().zip(u8::try_from(request.y).ok());
-        let core = place.and_then(|place| self.chip.core(place));
+        let core = place.and_then(|place| chip.core(place));
         let address = usize::try_from(request.address).unwrap();
         let size = usize::try_from(request.size).unwrap();
         match core {

@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         host: Some(host.clone()),
         tt_metal: Vec::new(),
         interval_us,
+        run: None,
     };
     let (mut contents, bytes) = Contents::begin(&header);
     file.write_all(&bytes)?;

@@ -6,6 +6,7 @@
 pub(crate) mod buffers;
 pub(crate) mod capture;
 pub(crate) mod common;
+mod deferred;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
@@ -22,9 +23,12 @@ pub(crate) mod top;
 pub(crate) mod usage;
 pub(crate) mod who;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{Command as Definition, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::common::CommonArgs;
+pub(crate) use self::deferred::Deferred;
 use self::snapshot::SnapshotArgs;
 use crate::error::{EXIT_CODES, Error};
 
@@ -50,43 +54,43 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Watch chips and processes live.
-    Top(top::TopArgs),
+    Top(Deferred<top::TopArgs>),
     /// Show the L1 of each worker core: circular buffers, kernels, and their processes.
     ///
     /// Reads simulated chips, captures, and the chips that a TT-Metal process has open. About 1 KiB per core of a real
     /// chip is read over PCIe; nothing is written.
-    L1(l1::L1Args),
+    L1(Deferred<l1::L1Args>),
     /// List the live buffers of processes that run with the agent.
-    Buffers(buffers::BuffersArgs),
+    Buffers(Deferred<buffers::BuffersArgs>),
     /// Explain TT-Metal's out-of-memory and clash messages, and its memory reports.
     ///
     /// Reads a log, a pasted message, or a folder of reports. Explains each message: its meaning, how many bytes are
     /// missing, and what to change.
-    Explain(explain::ExplainArgs),
+    Explain(Deferred<explain::ExplainArgs>),
     /// Run a command with the agent, for exact figures.
-    Run(run::RunArgs),
+    Run(Deferred<run::RunArgs>),
     /// Report the memory use of a run, from a recording or from agent segments.
-    Report(report::ReportArgs),
+    Report(Deferred<report::ReportArgs>),
     /// Record snapshots over time.
-    Record(record::RecordArgs),
+    Record(Deferred<record::RecordArgs>),
     /// Show a recording.
-    Replay(replay::ReplayArgs),
+    Replay(Deferred<replay::ReplayArgs>),
     /// Compare two snapshots or recordings.
-    Diff(diff::DiffArgs),
+    Diff(Deferred<diff::DiffArgs>),
     /// Run a collector daemon for local clients and Prometheus.
-    Serve(serve::ServeArgs),
+    Serve(Deferred<serve::ServeArgs>),
     /// List which process has each chip, since when, and what a reset would end.
-    Who(who::WhoArgs),
+    Who(Deferred<who::WhoArgs>),
     /// Pick free devices, and print TT_VISIBLE_DEVICES.
-    Pick(pick::PickArgs),
+    Pick(Deferred<pick::PickArgs>),
     /// Check the host setup and list stale segments.
-    Doctor(doctor::DoctorArgs),
+    Doctor(Deferred<doctor::DoctorArgs>),
     /// Save the files that ttmem reads, for a bug report.
-    Capture(capture::CaptureArgs),
+    Capture(Deferred<capture::CaptureArgs>),
     /// Serve coding agents over the Model Context Protocol, on standard input and output.
     Mcp,
     /// Show and check the config file.
-    Config(top::ConfigArgs),
+    Config(Deferred<top::ConfigArgs>),
     /// Print a shell completion script.
     Completions {
         /// The shell.
@@ -101,6 +105,18 @@ pub(crate) enum Command {
 }
 
 impl Cli {
+    /// Parses arguments by the definition of the command line.
+    ///
+    /// # Errors
+    /// If they are invalid, or ask for help.
+    pub(crate) fn parse_by(
+        definition: Definition,
+        arguments: &[OsString],
+    ) -> clap::error::Result<Self> {
+        let mut matches = definition.try_get_matches_from(arguments)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Self::command()))
+    }
+
     /// Checks the options that only some commands accept.
     ///
     /// # Errors

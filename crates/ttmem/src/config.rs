@@ -8,12 +8,15 @@ mod file;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use ttmem_model::order;
+
 use toml::de::{DeTable, DeValue};
 
 use crate::output::buffers::SortKey;
 use crate::tui::choice::{Arrange, Panel, Scale, Settings, View};
 use crate::tui::history::Window;
 use crate::tui::look::Theme;
+use crate::tui::op::OpColumn;
 use crate::tui::select::Column;
 use crate::units::Interval;
 
@@ -38,155 +41,214 @@ impl fmt::Display for Fault {
 struct Key {
     name: &'static str,
     help: &'static [&'static str],
-    read: fn(&mut Settings, &DeValue<'_>) -> Result<(), String>,
-    write: fn(&Settings) -> String,
+    value: Value,
+}
+
+/// The value of a key: how it is read into the settings, and how it is written.
+enum Value {
+    /// `true` or `false`.
+    Flag { set: fn(&mut Settings, bool), get: fn(&Settings) -> bool },
+    /// Anything else.
+    Other {
+        read: fn(&mut Settings, &DeValue<'_>) -> Result<(), String>,
+        write: fn(&Settings) -> String,
+    },
+}
+
+impl Key {
+    const fn flag(
+        name: &'static str,
+        help: &'static [&'static str],
+        set: fn(&mut Settings, bool),
+        get: fn(&Settings) -> bool,
+    ) -> Self {
+        Self { name, help, value: Value::Flag { set, get } }
+    }
+
+    const fn other(
+        name: &'static str,
+        help: &'static [&'static str],
+        read: fn(&mut Settings, &DeValue<'_>) -> Result<(), String>,
+        write: fn(&Settings) -> String,
+    ) -> Self {
+        Self { name, help, value: Value::Other { read, write } }
+    }
+
+    fn read(&self, settings: &mut Settings, value: &DeValue<'_>) -> Result<(), String> {
+        match &self.value {
+            Value::Flag { set, .. } => truth(value).map(|value| set(settings, value)),
+            Value::Other { read, .. } => read(settings, value),
+        }
+    }
+
+    fn write(&self, settings: &Settings) -> String {
+        match &self.value {
+            Value::Flag { get, .. } => get(settings).to_string(),
+            Value::Other { write, .. } => write(settings),
+        }
+    }
 }
 
 const KEYS: &[Key] = &[
-    Key {
-        name: "theme",
-        help: &[
+    Key::other(
+        "theme",
+        &[
             "Colours: default, light, high-contrast, colour-blind or mono.",
-            "NO_COLOR in the environment goes before it.",
+            "NO_COLOR in the environment overrides it.",
         ],
-        read: |settings, value| {
+        |settings, value| {
             let theme = named(value, Theme::by_name, &Theme::ALL.map(Theme::name))?;
             settings.theme = Some(theme);
             Ok(())
         },
-        write: |settings| quoted(settings.theme.unwrap_or_default().name()),
-    },
-    Key {
-        name: "ascii",
-        help: &["Draw with ASCII only, even where the terminal has more."],
-        read: |settings, value| set(&mut settings.ascii, truth(value)),
-        write: |settings| settings.ascii.to_string(),
-    },
-    Key {
-        name: "view",
-        help: &[
-            "The view that opens first: overview, charts, l1, processes, buffers, telemetry or",
-            "findings.",
+        |settings| quoted(settings.theme.unwrap_or_default().name()),
+    ),
+    Key::flag(
+        "ascii",
+        &["Draw with ASCII only."],
+        |settings, value| settings.ascii = value,
+        |settings| settings.ascii,
+    ),
+    Key::other(
+        "view",
+        &[
+            "The view that opens first: overview, charts, l1, processes, buffers, telemetry,",
+            "findings or ops.",
         ],
-        read: |settings, value| {
+        |settings, value| {
             set(&mut settings.view, named(value, View::by_name, &View::ALL.map(View::name)))
         },
-        write: |settings| quoted(settings.view.name()),
-    },
-    Key {
-        name: "interval",
-        help: &[
+        |settings| quoted(settings.view.name()),
+    ),
+    Key::other(
+        "interval",
+        &[
             "Time from one sample to the next: 100ms to 60s. A shorter one costs more and",
-            "makes the shortest charts finer; the host never waits for it.",
+            "makes the shortest charts finer.",
         ],
-        read: |settings, value| set(&mut settings.interval_micros, interval(value)),
-        write: |settings| quoted(&interval_text(settings.interval_micros)),
-    },
-    Key {
-        name: "mouse",
-        help: &[
-            "Take clicks and the wheel. With false, the terminal's own selection works as usual.",
-        ],
-        read: |settings, value| set(&mut settings.mouse, truth(value)),
-        write: |settings| settings.mouse.to_string(),
-    },
-    Key {
-        name: "sort",
-        help: &[
+        |settings, value| set(&mut settings.interval_micros, interval(value)),
+        |settings| quoted(&interval_text(settings.interval_micros)),
+    ),
+    Key::flag(
+        "mouse",
+        &["Use the mouse. With false, the terminal's own selection works."],
+        |settings, value| settings.mouse = value,
+        |settings| settings.mouse,
+    ),
+    Key::other(
+        "sort",
+        &[
             "The column by which processes are sorted: pid, user, chips, dram, l1, l1_small,",
             "trace, circular_buffers, cpu, host_memory, runtime or name.",
         ],
-        read: |settings, value| {
+        |settings, value| {
             set(&mut settings.sort, named(value, Column::by_name, &Column::ALL.map(Column::name)))
         },
-        write: |settings| quoted(settings.sort.name()),
-    },
-    Key {
-        name: "ascending",
-        help: &["The smallest first."],
-        read: |settings, value| set(&mut settings.ascending, truth(value)),
-        write: |settings| settings.ascending.to_string(),
-    },
-    Key {
-        name: "tree",
-        help: &["Processes with what they hold on each chip below them."],
-        read: |settings, value| set(&mut settings.tree, truth(value)),
-        write: |settings| settings.tree.to_string(),
-    },
-    Key {
-        name: "sort_buffers",
-        help: &["What comes first of buffers: size, age, op or address."],
-        read: |settings, value| {
+        |settings| quoted(settings.sort.name()),
+    ),
+    Key::flag(
+        "ascending",
+        &["The smallest first."],
+        |settings, value| settings.ascending = value,
+        |settings| settings.ascending,
+    ),
+    Key::flag(
+        "tree",
+        &["List the chips of each process below it."],
+        |settings, value| settings.tree = value,
+        |settings| settings.tree,
+    ),
+    Key::other(
+        "sort_buffers",
+        &["What comes first of buffers: size, age, op or address."],
+        |settings, value| {
             let names = SortKey::ALL.map(SortKey::name);
             set(&mut settings.sort_buffers, named(value, SortKey::by_name, &names))
         },
-        write: |settings| quoted(settings.sort_buffers.name()),
-    },
-    Key {
-        name: "reverse_buffers",
-        help: &["Buffers the other way around."],
-        read: |settings, value| set(&mut settings.reverse_buffers, truth(value)),
-        write: |settings| settings.reverse_buffers.to_string(),
-    },
-    Key {
-        name: "window",
-        help: &["How far back charts look, in minutes: 1, 5, 15 or 60."],
-        read: |settings, value| set(&mut settings.window, window(value)),
-        write: |settings| settings.window.minutes().to_string(),
-    },
-    Key {
-        name: "metrics",
-        help: &[
+        |settings| quoted(settings.sort_buffers.name()),
+    ),
+    Key::flag(
+        "reverse_buffers",
+        &["Buffers the other way around."],
+        |settings, value| settings.reverse_buffers = value,
+        |settings| settings.reverse_buffers,
+    ),
+    Key::other(
+        "sort_ops",
+        &[
+            "What comes first of ops: dispatches, cores, circular_buffers, kernel_text, tensors,",
+            "aliasing, peak, headroom or op.",
+        ],
+        |settings, value| {
+            let names = OpColumn::ALL.map(OpColumn::name);
+            set(&mut settings.sort_ops, named(value, OpColumn::by_name, &names))
+        },
+        |settings| quoted(settings.sort_ops.name()),
+    ),
+    Key::flag(
+        "reverse_ops",
+        &["Ops the other way around."],
+        |settings, value| settings.reverse_ops = value,
+        |settings| settings.reverse_ops,
+    ),
+    Key::other(
+        "window",
+        &["How far back charts look, in minutes: 1, 5, 15 or 60."],
+        |settings, value| set(&mut settings.window, window(value)),
+        |settings| settings.window.minutes().to_string(),
+    ),
+    Key::other(
+        "metrics",
+        &[
             "The charts: dram, l1_by_kind, l1, l1_small, trace, circular_buffers,",
             "circular_buffers_alone (no tensors), circular_buffers_reported, kernels,",
             "reserved, dram_largest_free, l1_largest_free,",
             "temperature, power, aiclk, pcie_in, pcie_out; of processes also cpu and host_memory.",
         ],
-        read: |settings, value| set(&mut settings.metrics, panels(value)),
-        write: |settings| {
+        |settings, value| set(&mut settings.metrics, panels(value)),
+        |settings| {
             let names: Vec<String> =
                 settings.metrics.iter().map(|panel| quoted(panel.name())).collect();
             format!("[{}]", names.join(", "))
         },
-    },
-    Key {
-        name: "overlay",
-        help: &["Several chips over each other in one chart; with false, side by side."],
-        read: |settings, value| {
-            let overlay = truth(value)?;
-            settings.arrange = if overlay { Arrange::Together } else { Arrange::Apart };
-            Ok(())
-        },
-        write: |settings| (settings.arrange == Arrange::Together).to_string(),
-    },
-    Key {
-        name: "autoscale",
-        help: &["Charts only as far up as the numbers go; with false, up to capacity or limit."],
-        read: |settings, value| {
-            settings.scale = if truth(value)? { Scale::Auto } else { Scale::Limit };
-            Ok(())
-        },
-        write: |settings| (settings.scale == Scale::Auto).to_string(),
-    },
-    Key {
-        name: "export_directory",
-        help: &["Where exports are saved; the working directory if it is empty."],
-        read: |settings, value| {
+    ),
+    Key::other(
+        "chips",
+        &[
+            "Charts of several chips: auto (sum for more than 8, else overlay), overlay, each,",
+            "sum, maximum, tray or board.",
+        ],
+        |settings, value| set(&mut settings.arrange, arrangement(value)),
+        |settings| quoted(settings.arrange.map_or(AUTO, Arrange::name)),
+    ),
+    Key::flag(
+        "autoscale",
+        &["Scale charts to their data; with false, to capacity or limit."],
+        |settings, auto| settings.scale = if auto { Scale::Auto } else { Scale::Limit },
+        |settings| settings.scale == Scale::Auto,
+    ),
+    Key::other(
+        "export_directory",
+        &["Where exports are saved; the working directory if it is empty."],
+        |settings, value| {
             let text = string(value)?;
             settings.export_directory = (!text.is_empty()).then(|| PathBuf::from(text));
             Ok(())
         },
-        write: |settings| {
+        |settings| {
             quoted(&settings.export_directory.as_deref().unwrap_or(Path::new("")).to_string_lossy())
         },
-    },
-    Key {
-        name: "remember",
-        help: &["Write choices made in the live view back to this file at its end."],
-        read: |settings, value| set(&mut settings.remember, truth(value)),
-        write: |settings| settings.remember.to_string(),
-    },
+    ),
+    Key::flag(
+        "remember",
+        &["Save choices made in the live view to this file at its end."],
+        |settings, value| settings.remember = value,
+        |settings| settings.remember,
+    ),
 ];
+
+/// Keys that files of 0.1 have and that mean nothing now.
+const RETIRED: &[&str] = &["overlay"];
 
 impl Settings {
     /// The settings that a file's text makes of the usual ones, and everything that is wrong with it. What is wrong
@@ -207,13 +269,15 @@ impl Settings {
         for (name, value) in table.get_ref() {
             let line = line_of(text, name.span().start);
             let outcome = match KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
-                Some(key) => (key.read)(&mut settings, value.get_ref())
+                Some(key) => key
+                    .read(&mut settings, value.get_ref())
                     .map_err(|what| format!("{}: {what}", key.name)),
+                None if RETIRED.contains(&name.get_ref().as_ref()) => Ok(()),
                 None => Err(unknown(name.get_ref())),
             };
             faults.extend(outcome.err().map(|what| Fault { line, what }));
         }
-        faults.sort_by_key(|fault| fault.line);
+        order::sort_by_key(&mut faults, |fault| fault.line);
         (settings, faults)
     }
 
@@ -223,7 +287,7 @@ impl Settings {
         let usual = Self::default();
         let mut text = String::from(
             "# ttmem top: its choices. This file is read from $XDG_CONFIG_HOME/ttmem/config.toml,\n\
-             # or ~/.config/ttmem/config.toml. Take the # away from what you want to change.\n",
+             # or ~/.config/ttmem/config.toml. Remove the # of a line to change it.\n",
         );
         for key in KEYS {
             text.push('\n');
@@ -232,7 +296,7 @@ impl Settings {
                 text.push_str(line);
                 text.push('\n');
             }
-            text.push_str(&format!("#{} = {}\n", key.name, (key.write)(&usual)));
+            text.push_str(&format!("#{} = {}\n", key.name, key.write(&usual)));
         }
         text
     }
@@ -242,8 +306,8 @@ impl Settings {
     pub(crate) fn changed(text: &str, before: &Self, after: &Self) -> String {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         for key in KEYS {
-            let value = (key.write)(after);
-            if (key.write)(before) == value {
+            let value = key.write(after);
+            if key.write(before) == value {
                 continue;
             }
             let line = format!("{} = {value}", key.name);
@@ -284,6 +348,17 @@ fn string<'a>(value: &'a DeValue<'_>) -> Result<&'a str, String> {
 
 fn truth(value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("true or false is needed, not {}", value.type_str()))
+}
+
+/// The name of an arrangement by the number of chips.
+const AUTO: &str = "auto";
+
+fn arrangement(value: &DeValue<'_>) -> Result<Option<Arrange>, String> {
+    if string(value)? == AUTO {
+        return Ok(None);
+    }
+    let names: Vec<&str> = [AUTO].into_iter().chain(Arrange::ALL.map(Arrange::name)).collect();
+    named(value, Arrange::by_name, &names).map(Some)
 }
 
 fn named<T>(

@@ -1,5 +1,6 @@
 //! From parsed arguments to a command that runs.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -10,12 +11,12 @@ use ttmem_sources::{Collector, L1Request};
 
 use crate::cli::capture::CaptureArgs;
 use crate::cli::common::{CommonArgs, Target};
-use crate::cli::l1::L1Args;
+use crate::cli::l1::{L1Args, L1From};
 use crate::cli::record::RecordArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::serve::ServeArgs;
 use crate::cli::snapshot::{Plain, SnapshotArgs, SnapshotRequest, WhyRequest};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Deferred};
 use crate::cmd;
 use crate::cmd::target::{Mode, deliver};
 use crate::cmd::text::Text;
@@ -37,15 +38,19 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     let common = &common;
     let Some(command) = command else { return plain(snapshot, common) };
     let done = match command {
-        Command::Top(args) => return cmd::top::run(&args, common),
-        Command::Run(args) => return run(&args, common),
-        Command::Record(args) => return record(&args, common),
-        Command::Replay(args) => return cmd::replay::run(&args, common, &standard(common)),
-        Command::Who(args) => {
+        Command::Top(Deferred(args)) => return cmd::top::run(&args, common),
+        Command::Run(Deferred(args)) => return run(&args, common),
+        Command::Record(Deferred(args)) => return record(&args, common),
+        Command::Replay(Deferred(args)) => {
+            return cmd::replay::run(&args, common, &standard(common));
+        }
+        Command::Who(Deferred(args)) => {
             return cmd::who::run(&args, &mut collector(common)?, &standard(common));
         }
-        Command::Pick(args) => return cmd::pick::run(&args, &mut collector(common)?),
-        Command::Doctor(args) => {
+        Command::Pick(Deferred(args)) => {
+            return cmd::pick::run(&args, common, &mut collector(common)?);
+        }
+        Command::Doctor(Deferred(args)) => {
             return cmd::doctor::run(
                 &args,
                 &mut collector(common)?,
@@ -53,22 +58,24 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
                 &standard(common),
             );
         }
-        Command::Diff(args) => cmd::diff::run(&args, common.charset()),
-        Command::L1(args) => l1(args, common),
-        Command::Serve(args) => serve(&args, common),
-        Command::Explain(args) => {
+        Command::Diff(Deferred(args)) => cmd::diff::run(&args, common.charset()),
+        Command::L1(Deferred(args)) => l1(args, common),
+        Command::Serve(Deferred(args)) => serve(&args, common),
+        Command::Explain(Deferred(args)) => {
             let pages = |width| page(&args.file.target(), common, width);
             cmd::explain::run(&args, &mut collector(common)?, pages)
         }
-        Command::Buffers(args) => {
+        Command::Buffers(Deferred(args)) => {
             cmd::buffers::run(&args.resolve(common), &mut collector(common)?, &standard(common))
         }
-        Command::Report(args) => {
+        Command::Report(Deferred(args)) => {
             cmd::report::run(&args, &mut collector(common)?, &standard(common))
         }
-        Command::Capture(args) => capture(&args, common),
+        Command::Capture(Deferred(args)) => capture(&args, common),
         Command::Mcp => cmd::mcp::run(common),
-        Command::Config(args) => cmd::config::render(args).and_then(|text| print(text.as_bytes())),
+        Command::Config(Deferred(args)) => {
+            cmd::config::render(args).and_then(|text| print(text.as_bytes()))
+        }
         Command::Completions { shell } => print_text(&Text::Completions(shell)),
         Command::Man { command } => print_text(&Text::Man(command)),
     };
@@ -93,7 +100,10 @@ fn snapshot(request: &SnapshotRequest, common: &CommonArgs) -> Result<(), Error>
     let interval = request.repeat.map(|repeat| repeat.interval.duration());
     let mut supply = supply::supply(collector, common, request.l1, interval);
     let pages = |width| page(&request.target, common, width);
-    cmd::snapshot::run(request, || supply::next(&mut supply), pages)
+    let done = cmd::snapshot::run(request, || supply::next(&mut supply), pages);
+    // The process ends now: its memory goes as a whole.
+    std::mem::forget(supply);
+    done
 }
 
 /// Traces a reading of this process's own snapshot: a server's has no facts.
@@ -106,9 +116,10 @@ fn why(request: &WhyRequest, common: &CommonArgs) -> Result<(), Error> {
 fn l1(args: L1Args, common: &CommonArgs) -> Result<(), Error> {
     let request: crate::cli::l1::L1Request = args.into();
     // --simulator asks for that chip, not for the devices of the host.
-    let devices = common.simulator.is_none();
-    let l1 = L1Request { devices, budget: request.budget, ..without_devices(common) };
-    let mut collector = HostChoice::of(common).collector(l1, common)?;
+    let devices = common.simulator.is_none() && request.source != Some(L1From::Agent);
+    let layout = request.layout.as_deref().map(cmd::l1::layout).transpose()?;
+    let l1 = L1Request { devices, budget: request.budget, layout, ..without_devices(common) };
+    let mut collector = HostChoice::of(common).collector(l1, common)?.with_segments();
     cmd::l1::run(&request, &mut collector, |width| page(&request.target, common, width))
 }
 
@@ -125,7 +136,17 @@ fn capture(args: &CaptureArgs, common: &CommonArgs) -> Result<(), Error> {
 fn run(args: &RunArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     common.check_runs_here()?;
     let page = terminal::error_page(common.color, common.charset(), FULL_WIDTH);
-    cmd::run::run(args, &page)
+    let ranked = |path: &PathBuf| cmd::rank::named(path);
+    let args = RunArgs {
+        report: args
+            .report
+            .as_ref()
+            .map(|file| file.as_ref().map(ranked).transpose())
+            .transpose()?,
+        output: args.output.as_ref().map(ranked).transpose()?,
+        ..args.clone()
+    };
+    cmd::run::run(&args, &page)
 }
 
 /// Records snapshots, from a server if one is running.
@@ -133,6 +154,8 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
     if !args.command.is_empty() {
         common.check_runs_here()?;
     }
+    let output = args.output.as_deref().map(cmd::rank::named).transpose()?;
+    let args = &RecordArgs { output, ..args.clone() };
     let host = HostChoice::of(common);
     let agents = match &host {
         HostChoice::Capture(_) => None,
@@ -156,8 +179,10 @@ fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
     // Created here first, so that an invalid argument is reported before the socket exists.
     let boot = ttmem_service::supply::boot(host.collector(l1.clone(), common)?.root());
     let common = common.clone();
+    let interval = Some(args.sampling.interval.duration());
     let make = move || {
-        let mut collector = host.collector(l1, &common).ok()?;
+        let collector = host.collector(l1, &common).ok()?;
+        let mut collector = supply::with_programs(collector, interval);
         if !common.demo {
             return Some(Box::new(move || collector.snapshot()) as Box<dyn FnMut() -> Snapshot>);
         }

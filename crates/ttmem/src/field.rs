@@ -16,7 +16,7 @@ mod telemetry;
 
 use std::borrow::Cow;
 
-use self::metric::Sample;
+use self::metric::{Attribute, Sample};
 
 /// A field. `R` is the function that reads it.
 #[derive(Clone, Debug)]
@@ -31,10 +31,14 @@ pub(crate) struct Field<R> {
     pub(crate) help: Cow<'static, str>,
     /// The metric for Prometheus.
     pub(crate) prometheus: Option<Sample>,
-    /// The metric for OpenTelemetry.
-    pub(crate) otel: Option<Sample>,
+    /// The metrics for OpenTelemetry: ours, and the one of its conventions beside it.
+    pub(crate) otel: [Option<Sample>; 2],
+    /// The label that identifies the chip, process, source or finding in each of its samples for Prometheus.
+    pub(crate) label: Option<&'static str>,
     /// The label of the info metric for Prometheus.
     pub(crate) info: Option<&'static str>,
+    /// The attributes for OpenTelemetry.
+    pub(crate) attributes: &'static [Attribute],
     /// The function that reads it.
     pub(crate) read: R,
 }
@@ -62,10 +66,18 @@ impl<R> Field<R> {
             heading: "",
             help: Cow::Borrowed(help),
             prometheus: None,
-            otel: None,
+            otel: [None; 2],
+            label: None,
             info: None,
+            attributes: &[],
             read,
         }
+    }
+
+    /// Sets the unit of a number.
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
     }
 
     /// Sets the heading of a column.

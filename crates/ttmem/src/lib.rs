@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use ttmem_root::readers;
 
 use self::cli::{Cli, usage};
@@ -40,11 +40,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|argument| argument == readers::ARGUMENT) {
         return host::serve_reads(arguments.get(2));
     }
-    let arguments = match cli::foreign::translate(arguments) {
+    let definition = Cli::command();
+    let arguments = match cli::foreign::translate(arguments, &definition) {
         Ok(arguments) => arguments,
         Err(error) => return fail(&error),
     };
-    let outcome = match Cli::try_parse_from(&arguments) {
+    let outcome = match Cli::parse_by(definition, &arguments) {
         Ok(cli) => dispatch::dispatch(cli),
         Err(error) if error.use_stderr() => {
             Err(Error::usage(usage::one_line(&error, &usage::help_for(&arguments))))

@@ -17,13 +17,13 @@ use ttmem_sources::Collector;
 use crate::cmd::replay::open;
 use crate::output::html;
 use crate::output::openmetrics::{self, Format, Processes};
-use crate::tui::app::{App, Event, Playback, Replay, Sample};
+use crate::tui::app::{App, Event, ListKind, Playback, Replay, Sample};
 use crate::tui::choice::{Settings, View};
 use crate::tui::key::Key;
 use crate::tui::look::{Charset, Depth, Look, Theme};
 use crate::tui::player::Player;
 use crate::tui::recorded::lister;
-use crate::tui::sampler::{Lister, Stamped, Timeline};
+use crate::tui::sampler::{Stamped, Timeline};
 use crate::tui::screen::Screen;
 use crate::tui::view;
 
@@ -139,8 +139,9 @@ impl Paused {
 
     /// Returns what lists the buffers of a moment. `None` if the recording cannot be opened again.
     #[must_use]
-    pub fn lister(&self) -> Option<Lister> {
-        lister(self.path.clone())().ok()
+    pub fn lister(&self) -> Option<impl FnMut(Moment) + use<>> {
+        let mut list = lister(self.path.clone())().ok()?;
+        Some(move |at| drop(list(ListKind::Buffers, at)))
     }
 
     fn wait(&self, is_it: impl Fn(&Event) -> bool) -> Option<Event> {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use ttmem_test_support::capture::{Chip, fixture};
@@ -15,6 +15,25 @@ use ttmem_test_support::stage::{DEVICE, Stage};
 fn ttmem(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ttmem"));
     command.args(arguments).env_remove("COLUMNS");
+    command
+}
+
+/// A command with a `/dev/shm` of its own, where that is allowed: the agents and regions of others have chips, too. It cannot see
+/// the open files of this process.
+fn alone(arguments: &[&str]) -> Command {
+    const PRIVATE: [&str; 4] = ["--mount", "--map-root-user", "sh", "-c"];
+    const MOUNT: &str = "mount -t tmpfs tmpfs /dev/shm";
+    let unshared = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(PRIVATE).arg(script);
+        command
+    };
+    let is_allowed = unshared(MOUNT).stderr(Stdio::null()).status();
+    if !is_allowed.is_ok_and(|status| status.success()) {
+        return ttmem(arguments);
+    }
+    let mut command = unshared(&format!("{MOUNT} && exec \"$@\""));
+    command.args(["-", env!("CARGO_BIN_EXE_ttmem")]).args(arguments).env_remove("COLUMNS");
     command
 }
 
@@ -55,13 +74,21 @@ fn a_simulated_chip_is_read_like_its_capture() {
     for name in ["wormhole/matmul", "blackhole/sharded_add"] {
         let server = Server::start(Chip::load(name), Behaviour::Good);
         let socket = server.path().to_str().unwrap();
-        let report = json(&ttmem(&["l1", "--json", "--simulator", socket]).output().unwrap());
+        let report = json(&alone(&["l1", "--json", "--simulator", socket]).output().unwrap());
         assert_eq!(cores(&report), of_capture(name), "{name}");
         assert_eq!(report["chips"][0]["id"], Value::Null);
-        // Asking for the device, finding the layout and the cores, and at most three reads of each.
+        // Asking for the device, finding the layout, and at most three reads of each core.
         let asked = server.requests().len();
         let count = cores(&report).len();
-        assert!(asked <= 2 + count + 3 * count, "{name}: {asked} requests for {count} cores");
+        assert!(asked <= 2 + 3 * count, "{name}: {asked} requests for {count} cores");
+        // What is reported is what was asked, and a core that has not gone on is read once.
+        let text = alone(&["l1", "--simulator", socket]).output().unwrap().stdout;
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains(&format!(" {asked} reads, ")), "{name}: {text}");
+        let before = server.requests().len();
+        let arguments = ["l1", "--json", "-l", "100ms", "-c", "3", "--simulator", socket];
+        alone(&arguments).output().unwrap();
+        assert_eq!(server.requests().len() - before, asked + 2 * count, "{name}");
     }
 }
 
@@ -95,8 +122,8 @@ fn a_simulated_chip_has_the_names_of_its_owner_in_every_snapshot() {
 fn samples_go_on_while_a_simulator_does_not_answer() {
     let server = Server::start(Chip::load("wormhole/matmul"), Behaviour::Good);
     let socket = server.path().to_str().unwrap();
-    let mut command = ttmem(&["l1", "--json", "-l", "100ms", "--simulator", socket]);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut command = alone(&["l1", "--json", "-l", "100ms", "--simulator", socket]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     let first = cores(&next());
@@ -115,6 +142,41 @@ fn samples_go_on_while_a_simulator_does_not_answer() {
     child.wait().unwrap();
 }
 
+/// The host of slow dispatch writes the circular buffers of a program before its launch message: the cores still name the
+/// program before, which has ended. No such sum is called exact; those of programs that run are.
+#[test]
+fn circular_buffers_of_the_next_program_are_not_called_exact() {
+    // The two circular buffers of gelu, and those of a gelu with pages for twice as many tiles: address, size, pages,
+    // bytes of a page.
+    const OF_GELU: [[u32; 4]; 2] = [[105_824, 4096, 2, 2048], [109_920, 4096, 2, 2048]];
+    const OF_THE_NEXT: [[u32; 4]; 2] = [[105_824, 8192, 4, 2048], [114_016, 8192, 4, 2048]];
+    let bytes = |record: [u32; 4]| record.map(u32::to_le_bytes).concat();
+    let gelu = Chip::load("wormhole-ops/gelu");
+    let mut between = gelu.clone();
+    for (_, l1) in between.cores.iter_mut().flat_map(|core| &mut core.segments) {
+        for (old, new) in OF_GELU.map(bytes).iter().zip(OF_THE_NEXT.map(bytes)) {
+            if let Some(place) = l1.windows(16).position(|window| window == old) {
+                l1[place..place + 16].copy_from_slice(&new);
+            }
+        }
+    }
+    let server = Server::start(gelu, Behaviour::Good);
+    let socket = server.path().to_str().unwrap();
+    let used = || {
+        let snapshot = json(&alone(&["--json", "--simulator", socket]).output().unwrap());
+        let chips = snapshot["chips"].as_array().unwrap();
+        let chip = chips.iter().find(|chip| chip["id_source"] == "simulator").unwrap();
+        let used = chip["memory"]["circular_buffers"]["used"].clone();
+        (used["value"].as_u64(), used["quality"].as_str().map(str::to_owned))
+    };
+    let first = used();
+    assert_eq!(first, (Some(72 * 8192), Some("inferred".to_owned())));
+    server.show(between);
+    assert_eq!(used(), (Some(72 * 16_384), Some("inferred".to_owned())));
+    server.show(Chip::load("wormhole/add"));
+    assert_eq!(used().1.as_deref(), Some("exact"), "a program that runs");
+}
+
 #[test]
 fn a_simulated_chip_is_saved_with_its_names() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,7 +189,7 @@ fn a_simulated_chip_is_saved_with_its_names() {
         "--save",
         directory.to_str().unwrap(),
     ];
-    let output = ttmem(&arguments).output().unwrap();
+    let output = alone(&arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let capture = directory.to_str().unwrap();
     let report = json(&ttmem(&["l1", "--json", "--capture", capture]).output().unwrap());
@@ -136,14 +198,14 @@ fn a_simulated_chip_is_saved_with_its_names() {
 
 #[test]
 fn a_server_that_misbehaves_is_one_line() {
-    let nowhere = ttmem(&["l1", "--simulator", "/nowhere.sock"]).output().unwrap();
+    let nowhere = alone(&["l1", "--simulator", "/nowhere.sock"]).output().unwrap();
     let (code, message) = said(&nowhere);
     assert_eq!(code, 12, "{message}");
     assert!(message.contains("/nowhere.sock"), "{message}");
     for manners in [Behaviour::Bad(Bad::Malformed), Behaviour::BadReads(Bad::Closing)] {
         let server = Server::start(Chip::load("wormhole/idle"), manners);
         let socket = server.path().to_str().unwrap();
-        let output = ttmem(&["l1", "--simulator", socket]).output().unwrap();
+        let output = alone(&["l1", "--simulator", socket]).output().unwrap();
         let (code, message) = said(&output);
         assert_eq!(code, 12, "{manners:?}: {message}");
     }

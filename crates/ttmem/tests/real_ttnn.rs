@@ -12,10 +12,18 @@ mod agent;
 mod agent_library;
 #[path = "real_ttnn/clash.rs"]
 mod clash;
+#[path = "real_ttnn/ends.rs"]
+mod ends;
+#[path = "real_ttnn/jax.rs"]
+mod jax;
 #[path = "real_ttnn/overlap.rs"]
 mod overlap;
+#[path = "real_ttnn/ranks.rs"]
+mod ranks;
 #[path = "real_ttnn/recording.rs"]
 mod recording;
+#[path = "real_ttnn/tensors.rs"]
+mod tensors;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -31,7 +39,12 @@ fn testbed() -> PathBuf {
 
 /// True if stock ttnn can be run here; otherwise says what is missing.
 fn is_installed() -> bool {
-    let output = Command::new(testbed().join("install")).output().unwrap();
+    is_installed_with(&[])
+}
+
+/// True if stock ttnn and what options of `testbed/install` add can be run here; otherwise says what is missing.
+fn is_installed_with(options: &[&str]) -> bool {
+    let output = Command::new(testbed().join("install")).args(options).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {
         Some(0) => true,
@@ -155,7 +168,7 @@ fn every_step_of_a_workload_is_shown_to_the_byte() {
     if !is_installed() {
         return;
     }
-    for mock in ["n150", "t3000", "p150", "p300", "p100"] {
+    for mock in ["n150", "t3000", "galaxy", "p150", "p300", "p100"] {
         let shm = tempfile::tempdir().unwrap();
         let steps =
             ["dram=33", "l1=5", "sharded", "l1_small", "trace", "free=l1", "dram=7", "free"];

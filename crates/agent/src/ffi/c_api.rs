@@ -4,16 +4,16 @@ use std::ffi::{CStr, c_char};
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::Tags;
-use ttmem_segment::{BufferKind, EventKind, NameSource};
+use ttmem_segment::{AllocatorKind, EventKind, NameSource};
 
 use super::{NOWHERE, Start, circumstances, guarded, mapping, recording};
 use crate::names;
 use crate::ops::ThreadState;
-use crate::query::{Query, Use};
+use crate::query::{L1Peak, Query, Use};
 use crate::recorder::Recorder;
 
 /// Version of the C interface: grows when something is added.
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 #[unsafe(no_mangle)]
 extern "C" fn ttmem_abi_version() -> u32 {
@@ -33,6 +33,16 @@ extern "C" fn ttmem_memory_allocated(chip: i32, kind: i32) -> u64 {
 #[unsafe(no_mangle)]
 extern "C" fn ttmem_max_memory_allocated(chip: i32, kind: i32) -> u64 {
     ask(chip, kind).peak
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn ttmem_max_l1_allocated(chip: i32) -> u64 {
+    l1_peak(chip).chip
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn ttmem_max_l1_per_core(chip: i32) -> u64 {
+    l1_peak(chip).core
 }
 
 #[unsafe(no_mangle)]
@@ -110,11 +120,16 @@ extern "C" fn ttmem_pop_label() {
 }
 
 fn ask(chip: i32, kind: i32) -> Use {
-    let kind = usize::try_from(kind).ok().and_then(|kind| BufferKind::ALL.get(kind));
+    let kind = usize::try_from(kind).ok().and_then(|kind| AllocatorKind::ALL.get(kind));
     match (recorder(), kind) {
         (Some(recorder), Some(kind)) => Query(recorder).kind(u32::try_from(chip).ok(), *kind),
         _ => Use::default(),
     }
+}
+
+fn l1_peak(chip: i32) -> L1Peak {
+    recorder()
+        .map_or_else(L1Peak::default, |recorder| Query(recorder).l1_peak(u32::try_from(chip).ok()))
 }
 
 fn recorder() -> Option<Recorder<'static>> {

@@ -6,13 +6,14 @@ mod device;
 mod placing;
 mod program;
 mod refusal;
+mod tensor;
 mod trace;
 mod work;
 
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::layout::{counter, kind};
-use ttmem_segment::{AllocatorRole, BufferKind, EventKind, Hook, Origin, Statistics};
+use ttmem_segment::{AllocatorKind, AllocatorRole, EventKind, Hook, Origin, Statistics};
 
 use super::{
     NOWHERE, Start, circumstances, guarded, mapping, python, recording, system, thread, tt_metal,
@@ -21,6 +22,7 @@ use crate::ops::ThreadState;
 use crate::process::SpinGuard;
 use crate::recorder::{Circumstances, Recorder, kind_block};
 use crate::registry::{KindShape, NewAllocator, Registry};
+use crate::stacks::Operation;
 
 pub(super) use device::{
     close_device, close_mesh, create_allocator, legacy_open_mesh, open_device, open_mesh,
@@ -31,7 +33,8 @@ pub(super) use placing::{
     track_circular_buffer, update_address_and_size, update_size,
 };
 pub(super) use program::{compile, destroy_program, enqueue, track_program};
-pub(super) use refusal::{finalize, validate};
+pub(super) use refusal::{add_ring, finalize, finalize_kernels, validate};
+pub(super) use tensor::new_tensor;
 pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};
 pub(super) use work::{chip_unique_ids, graph_tracker, load_binaries, pop_context, push_context};
 
@@ -65,13 +68,28 @@ pub(super) fn allocate(
         thread.block.set(u32::try_from(block).unwrap_or(0));
         let calls = python::stack(recorder);
         let now = circumstances(recorder.process, thread, stack);
-        recorder.allocated(allocator, &facts, Circumstances { stack: calls, ..now });
+        let name = allocating_op(recorder, thread, now.name);
+        let now = Circumstances { stack: calls, name, ..now };
+        thread.allocated.set(recorder.allocated(allocator, &facts, now));
         if thread.origin.get() == Origin::Trace {
             thread.trace_bytes.set(thread.trace_bytes.get() + facts.bytes_per_bank);
         }
         thread::wake(recorder.process);
     });
     address
+}
+
+/// The op that allocates: that of Python now, unless a context is around it. The op that was entered last may have returned.
+#[inline]
+fn allocating_op(recorder: Recorder<'_>, thread: &ThreadState, entered: u16) -> u16 {
+    if thread.context().is_some() {
+        return entered;
+    }
+    let name = match python::operation(recorder.process) {
+        Operation::Known(name) => name,
+        Operation::New => python::enter_operation(recorder),
+    };
+    if name == 0 { entered } else { name }
 }
 
 /// Fetches what the change of a buffer will write.
@@ -104,17 +122,18 @@ impl Drop for FailedAllocation {
             // A buffer without an address does not tell L1 and L1_SMALL apart before 0.80. It was the one without room.
             let fits = |told: Statistics| told.largest_free >= facts.bytes_per_bank;
             if slot.l1_small_start.load(Ordering::Relaxed) != 0
-                && facts.kind == BufferKind::L1
+                && facts.kind == AllocatorKind::L1
                 && fits(statistics)
             {
-                let small = ask(BufferKind::L1Small);
+                let small = ask(AllocatorKind::L1Small);
                 if !fits(small) {
-                    (facts.kind, statistics) = (BufferKind::L1Small, small);
+                    (facts.kind, statistics) = (AllocatorKind::L1Small, small);
                 }
             }
             let (facts, banks) = tt_metal::refused(this, &facts);
             let now = circumstances(recorder.process, thread, stack);
-            let now = Circumstances { stack: python::stack(recorder), ..now };
+            let name = allocating_op(recorder, thread, now.name);
+            let now = Circumstances { stack: python::stack(recorder), name, ..now };
             recorder.failed(
                 allocator,
                 &facts,
@@ -231,7 +250,7 @@ fn enter_allocator(
         pointer: allocator,
         role,
         chips,
-        kinds: BufferKind::ALL.map(|kind| KindShape { banks: banks(kind) }),
+        kinds: AllocatorKind::ALL.map(|kind| KindShape { banks: banks(kind) }),
         l1_small_start: if is_whole && !tt_metal::tells_kinds() {
             tt_metal::l1_small_start(allocator)
         } else {
@@ -251,7 +270,7 @@ fn enter_allocator(
 
 /// The first buffer of its kind: now it is known that the allocator has such a region.
 #[cold]
-fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: BufferKind) {
+fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: AllocatorKind) {
     let seen = &recorder.process.allocators[usize::from(index)].kinds_seen;
     seen.fetch_or(1 << kind as u8, Ordering::Relaxed);
     let word = &recorder.words[kind_block(index, kind) + kind::BANKS];

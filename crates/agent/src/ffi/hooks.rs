@@ -143,9 +143,13 @@ interpose! {
     UpdateSize: UPDATE_SIZE = "_ZN2tt8tt_metal29UpdateCircularBufferTotalSizeERNS0_7ProgramEmj", update_size(program, handle, size);
     UpdateSize: UPDATE_SIZE_OF_BUFFER = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_6BufferEj", update_address_and_size(program, handle, buffer, size);
     UpdateSize: UPDATE_SIZE_OF_TENSOR = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_10MeshTensorEj", update_address_and_size(program, handle, buffer, size);
+    NewTensor: NEW_TENSOR_COMPLETE = "_ZN2tt8tt_metal10MeshTensorC1ESt10shared_ptrINS0_11distributed10MeshBufferEENS0_10TensorSpecENS0_14TensorTopologyE", new_tensor(this, buffer, spec, topology);
+    NewTensor: NEW_TENSOR_BASE = "_ZN2tt8tt_metal10MeshTensorC2ESt10shared_ptrINS0_11distributed10MeshBufferEENS0_10TensorSpecENS0_14TensorTopologyE", new_tensor(this, buffer, spec, topology);
     ValidateCircularBuffers: VALIDATE_CIRCULAR = "_ZN2tt8tt_metal6detail11ProgramImpl31validate_circular_buffer_regionEPKNS0_7IDeviceE", validate(this, device);
     ValidateDataflowBuffers: VALIDATE_DATAFLOW = "_ZN2tt8tt_metal6detail11ProgramImpl31validate_dataflow_buffer_regionEPKNS0_7IDeviceE", validate(this, device);
     FinalizeOffsets: FINALIZE = "_ZN2tt8tt_metal11distributed16MeshWorkloadImpl16finalize_offsetsEPNS1_10MeshDeviceE", finalize(this, device);
+    FinalizeKernels: FINALIZE_KERNELS = "_ZN2tt8tt_metal16program_dispatch20finalize_kernel_binsEPNS0_7IDeviceEjRKSt13unordered_mapIjSt10shared_ptrINS0_6KernelEESt4hashIjESt8equal_toIjESaISt4pairIKjS7_EEERSt6vectorIS5_INS0_11KernelGroupEESaISL_EEjRjSP_", finalize_kernels(device, core_type, kernels, groups, base, offset, size);
+    AddRing: ADD_RING = "_ZN2tt8tt_metal21WorkerConfigBufferMgr15init_add_bufferEjj", add_ring(this, address, bytes);
     BeginTrace: BEGIN_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl16begin_mesh_traceEhRKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEE", begin_trace(this, queue, id);
     EndTrace: END_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl14end_mesh_traceEhRKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEE", end_trace(this, queue, id);
     ReplayTrace: REPLAY_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl17replay_mesh_traceEhRKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEEb", replay_trace(this, queue, id, blocking);

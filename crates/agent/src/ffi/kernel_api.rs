@@ -148,6 +148,7 @@ type Storage = [u64; 2];
 
 /// Copies the storage; nothing else is to be done to it.
 extern "C" fn manage(to: &mut Storage, from: &Storage, operation: u32) -> bool {
+    /// `std::__clone_functor` of libstdc++ (`bits/std_function.h`).
     const CLONE: u32 = 2;
     if operation == CLONE {
         *to = *from;

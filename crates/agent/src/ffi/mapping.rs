@@ -16,9 +16,9 @@ use libc::{
 };
 use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
-    DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES, counter, fixed, identity,
+    DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES, counter, fixed, identity, label,
 };
-use ttmem_segment::{AgentState, Identity, Off, OffStep, Reader};
+use ttmem_segment::{AgentState, Identity, Label, Off, OffStep, Reader};
 
 use super::off::because;
 use super::{fork, hooks, places, program_api, python, system, tt_metal};
@@ -124,6 +124,7 @@ pub(super) fn start(process: &'static Process) -> Result<(), Off> {
     process.footprints_first.store(footprints.first_word, Ordering::Relaxed);
     process.dispatches_first.store(dispatches.first_word, Ordering::Relaxed);
     process.dispatches_mask.store(dispatches.entries - 1, Ordering::Relaxed);
+    process.l1_since.store(0, Ordering::Relaxed);
     process.segment_words.store(plan.segment_bytes / WORD_BYTES, Ordering::Relaxed);
     process.segment.store(base as usize, Ordering::Release);
     process.fault_countdown.store(fault_countdown(), Ordering::Relaxed);
@@ -147,6 +148,9 @@ pub(super) fn start(process: &'static Process) -> Result<(), Off> {
         word.store(value.to_le(), Ordering::Relaxed);
     }
     for (word, value) in words[identity::FIRST..].iter().zip(owner.identity.to_words()) {
+        word.store(value.to_le(), Ordering::Relaxed);
+    }
+    for (word, value) in words[label::FIRST..].iter().zip(own_label().to_words()) {
         word.store(value.to_le(), Ordering::Relaxed);
     }
     python::enter(process, Recorder { process, words }, python::prepare());
@@ -188,6 +192,25 @@ impl Owner {
                     && header.identity.pid_namespace == self.identity.pid_namespace
                     && (header.pid, header.start_ticks) == (self.pid, self.start_ticks)
             })
+    }
+}
+
+/// Returns the name, rank and job of this process. A worker of pytest-xdist has its name in its own environment only, not in the one that the
+/// kernel shows.
+fn own_label() -> Label {
+    let read = |path| std::fs::read(path).unwrap_or_default();
+    let command = read("/proc/self/cmdline");
+    let command = command.strip_suffix(b"\0").unwrap_or(&command);
+    let set = |name: &&str| {
+        let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+        (!value.is_empty()).then_some(value)
+    };
+    let first = |names: &[&str]| names.iter().find_map(set).unwrap_or_default();
+    Label {
+        name: String::from_utf8_lossy(read("/proc/self/comm").trim_ascii_end()).into_owned(),
+        command: String::from_utf8_lossy(command).replace('\0', " "),
+        rank: first(&Label::RANK),
+        job: first(&Label::JOB),
     }
 }
 
@@ -327,7 +350,12 @@ fn note_exit() {
 }
 
 extern "C" fn exited() {
+    note_state(AgentState::Exited);
+}
+
+/// Notes the end of the process, if it has a segment.
+pub(super) fn note_state(state: AgentState) {
     if let Some(process) = process(false).filter(|process| process.phase() == Phase::Recording) {
-        words(process)[counter::STATE].store(AgentState::Exited as u64, Ordering::Release);
+        words(process)[counter::STATE].store(state as u64, Ordering::Release);
     }
 }

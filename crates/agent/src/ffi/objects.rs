@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{Dl_info, c_void, dl_phdr_info, size_t};
 
-/// A type of program header: bytes of the file that are mapped.
+/// Type of a program header of mapped bytes of the file (`PT_LOAD` of `elf.h`).
 const PT_LOAD: u32 = 1;
 
 /// The facts of the dynamic linker about an address.

@@ -86,6 +86,10 @@ fn named_site(recorder: Recorder<'_>, name: u16, place: u64, mangled: &str) -> S
         Some(op) => (SiteClass::Op, op.to_owned()),
         // The graph tracker's own code, inlined in a library of ops.
         None if mangled.starts_with("_ZN2tt8tt_metal") => (SiteClass::Ignored, function()),
+        // It asks whether a graph is captured for an op that has only its name in Python.
+        None if mangled.starts_with("_ZN4ttnn5graph") => {
+            return Site { name: 0, class: SiteClass::Wrapper };
+        }
         // Of what frees a tensor the name says nothing, and it asks often.
         None if mangled.contains("dealloc") => (SiteClass::Ignored, function()),
         None => (SiteClass::Wrapper, function()),

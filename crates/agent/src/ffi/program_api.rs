@@ -58,7 +58,7 @@ static TRACE_BYTES: Symbol =
 const SIDE: u16 = 20;
 /// Indexes of circular buffers that are tried: no release has more.
 const BUFFER_INDEXES: u32 = 64;
-/// Programmable core type of worker cores.
+/// Programmable core type of worker cores (`HalProgrammableCoreType::TENSIX`, 0.81.1).
 pub(super) const WORKERS: u32 = 0;
 
 /// Bit set of the functions that TT-Metal's library exports.
@@ -81,7 +81,9 @@ pub(super) fn resolved() -> u64 {
         (Accessor::TraceBytes, &TRACE_BYTES),
     ];
     let exported = pairs.iter().filter(|(_, symbol)| symbol.get().is_some());
-    exported.map(|(accessor, _)| accessor.bit()).sum::<u64>() | super::kernel_api::resolved()
+    exported.map(|(accessor, _)| accessor.bit()).sum::<u64>()
+        | super::kernel_api::resolved()
+        | super::tensor_api::resolved()
 }
 
 /// A circular buffer of a program.
@@ -277,7 +279,10 @@ pub(super) fn program_id(program: u64) -> u64 {
 
 /// Bytes of a program in the kernel configuration ring of a worker core, once its offsets are final.
 pub(super) fn config_bytes(program: u64) -> Option<u32> {
-    call!(CONFIG_SIZE, fn(u64, u32) -> u32, program, WORKERS)
+    let size = call!(CONFIG_SIZE, fn(u64, u32) -> *const u32, program, WORKERS)?;
+    // SAFETY: a reference to an element of a vector of the program, or null where the vector is empty.
+    let size = if size.is_null() { 0 } else { unsafe { *size } };
+    (size > 0).then_some(size)
 }
 
 /// Bytes of semaphores of a program on a core: the end of the last one.

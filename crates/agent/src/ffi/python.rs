@@ -11,7 +11,7 @@ use ttmem_segment::layout::counter;
 use super::symbols::Symbol;
 use crate::process::Process;
 use crate::recorder::Recorder;
-use crate::stacks::{self, Interpreter, LAYOUTS, Layout, Memory, Types, Unreadable};
+use crate::stacks::{self, Interpreter, LAYOUTS, Layout, Memory, Operation, Types, Unreadable};
 
 /// Stacks that are read with a check of every address, before the interpreter is trusted.
 const CHECKED_STACKS: u32 = 16;
@@ -89,10 +89,7 @@ fn minor(version: &[u8]) -> Option<u32> {
 #[inline]
 pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
     let process = recorder.process;
-    if process.stack_state.load(Ordering::Relaxed) != StackState::Recorded as u8 {
-        return 0;
-    }
-    let Some(Ok(python)) = PYTHON.get() else { return 0 };
+    let Some(python) = recorded(process) else { return 0 };
     match python.stack(recorder) {
         Ok(stack) => stack,
         Err(Unreadable) => {
@@ -100,6 +97,40 @@ pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
             0
         }
     }
+}
+
+/// The op of ttnn that Python runs on this thread, if it is known already.
+#[inline]
+pub(super) fn operation(process: &Process) -> Operation {
+    let Some(python) = recorded(process) else { return Operation::Known(0) };
+    let found = python.thread().map(|thread| match is_trusted(process) {
+        true => stacks::operation(&process.operations, &python.with(Direct), thread),
+        false => stacks::operation(&process.operations, &python.with(Checked), thread),
+    });
+    found.map_or(Operation::Known(0), |found| found.unwrap_or(Operation::Known(0)))
+}
+
+/// Finds out which op of ttnn Python runs on this thread. Returns the index of its name; 0 if it runs none.
+#[cold]
+pub(super) fn enter_operation(recorder: Recorder<'_>) -> u16 {
+    let python = recorded(recorder.process);
+    let thread = python.and_then(|python| Some((python, python.thread()?)));
+    let entered = thread
+        .map(|(python, thread)| stacks::enter_operation(recorder, &python.with(Checked), thread));
+    entered.map_or(0, |entered| entered.unwrap_or(0))
+}
+
+/// The interpreter, if stacks are recorded.
+#[inline]
+fn recorded(process: &Process) -> Option<&'static Python> {
+    let is_recorded = process.stack_state.load(Ordering::Relaxed) == StackState::Recorded as u8;
+    PYTHON.get().filter(|_| is_recorded)?.as_ref().ok()
+}
+
+/// True if as many stacks were read with checks as it takes.
+#[inline]
+fn is_trusted(process: &Process) -> bool {
+    process.checked_stacks.load(Ordering::Relaxed) >= CHECKED_STACKS
 }
 
 /// Notes why stacks are recorded, or not.
@@ -111,22 +142,24 @@ pub(super) fn enter(process: &Process, recorder: Recorder<'_>, state: StackState
 impl Python {
     #[inline]
     fn stack(&self, recorder: Recorder<'_>) -> Result<u16, Unreadable> {
-        // SAFETY: it takes no arguments and needs no GIL.
-        if unsafe { (self.is_initialized)() } == 0 {
-            return Ok(0);
-        }
-        // SAFETY: as above.
-        let thread = unsafe { (self.thread_state)() };
-        if thread.is_null() {
-            return Ok(0);
-        }
-        let thread = thread.expose_provenance() as u64;
-        let checked = &recorder.process.checked_stacks;
-        if checked.load(Ordering::Relaxed) < CHECKED_STACKS {
-            checked.fetch_add(1, Ordering::Relaxed);
+        let Some(thread) = self.thread() else { return Ok(0) };
+        if !is_trusted(recorder.process) {
+            recorder.process.checked_stacks.fetch_add(1, Ordering::Relaxed);
             return stacks::intern(recorder, &self.with(Checked), thread);
         }
         stacks::intern(recorder, &self.with(Direct), thread)
+    }
+
+    /// The state of this thread; `None` if it has none, or the interpreter ends.
+    #[inline]
+    fn thread(&self) -> Option<u64> {
+        // SAFETY: it takes no arguments and needs no GIL.
+        if unsafe { (self.is_initialized)() } == 0 {
+            return None;
+        }
+        // SAFETY: as above.
+        let thread = unsafe { (self.thread_state)() };
+        (!thread.is_null()).then(|| thread.expose_provenance() as u64)
     }
 
     fn with<M>(&self, memory: M) -> Interpreter<M> {

@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, c_void};
-use ttmem_segment::{BufferKind, Statistics};
+use ttmem_segment::{AllocatorKind, Statistics};
 
 use super::{mapping, places, switch_off, system, tt_metal};
 use crate::process::{Phase, Process};
@@ -110,7 +110,7 @@ fn watch(recorder: Recorder<'_>, nanoseconds: u32) {
 struct TtMetal;
 
 impl Ask for TtMetal {
-    fn statistics(&self, allocator: u64, kind: BufferKind) -> Option<Statistics> {
+    fn statistics(&self, allocator: u64, kind: AllocatorKind) -> Option<Statistics> {
         tt_metal::statistics(allocator, kind, system::time())
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libc::c_void;
 use ttmem_segment::entry::low;
-use ttmem_segment::{Alignments, BufferKind, BufferLayout, Statistics};
+use ttmem_segment::{Alignments, AllocatorKind, BufferLayout, Statistics};
 
 use super::symbols::Symbol;
 use crate::process::AllocatorSlot;
@@ -91,12 +91,12 @@ fn form(forms: &[Symbol; 2]) -> &Symbol {
 }
 
 /// TT-Metal's number of a kind.
-fn buffer_type(kind: BufferKind) -> u32 {
+fn buffer_type(kind: AllocatorKind) -> u32 {
     match kind {
-        BufferKind::Dram => 0,
-        BufferKind::L1 => 1,
-        BufferKind::L1Small => 3,
-        BufferKind::Trace => 4,
+        AllocatorKind::Dram => 0,
+        AllocatorKind::L1 => 1,
+        AllocatorKind::L1Small => 3,
+        AllocatorKind::Trace => 4,
     }
 }
 
@@ -213,28 +213,28 @@ fn pages(buffer: u64) -> u64 {
 
 /// The kind with TT-Metal's number.
 #[inline(always)]
-fn kind_of_type(number: u32) -> Option<BufferKind> {
+fn kind_of_type(number: u32) -> Option<AllocatorKind> {
     match number {
-        0 => Some(BufferKind::Dram),
-        1 => Some(BufferKind::L1),
-        3 => Some(BufferKind::L1Small),
-        4 => Some(BufferKind::Trace),
+        0 => Some(AllocatorKind::Dram),
+        1 => Some(AllocatorKind::L1),
+        3 => Some(AllocatorKind::L1Small),
+        4 => Some(AllocatorKind::Trace),
         _ => None,
     }
 }
 
 /// The kind of a buffer that does not tell it, before 0.80.
 #[cold]
-fn legacy_kind(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> Option<BufferKind> {
+fn legacy_kind(buffer: u64, address: u64, l1_small_start: &AtomicU64) -> Option<AllocatorKind> {
     let is = |symbol: &Symbol| call!(symbol, fn(u64) -> bool, buffer) == Some(true);
     if is(&IS_TRACE) {
-        Some(BufferKind::Trace)
+        Some(AllocatorKind::Trace)
     } else if is(&IS_DRAM) {
-        Some(BufferKind::Dram)
+        Some(AllocatorKind::Dram)
     } else if is(&IS_L1) {
         let l1_small_start = l1_small_start.load(Ordering::Relaxed);
         let is_small = l1_small_start != 0 && address >= l1_small_start;
-        Some(if is_small { BufferKind::L1Small } else { BufferKind::L1 })
+        Some(if is_small { AllocatorKind::L1Small } else { AllocatorKind::L1 })
     } else {
         None
     }
@@ -252,6 +252,7 @@ pub(super) fn bytes_per_bank(buffer: u64) -> Option<u64> {
 
 /// First address of L1 that an allocator hands out.
 pub(super) fn l1_base(allocator: u64) -> Option<u64> {
+    /// `HalMemType::L1` of TT-Metal.
     const L1: u32 = 0;
     let l1 = L1;
     call!(form(&BASE_ADDRESS), fn(u64, *const u32) -> u64, allocator, &raw const l1)
@@ -263,7 +264,7 @@ pub(super) fn device(buffer: u64) -> u64 {
 }
 
 /// Returns the statistics of an allocator for a kind.
-pub(super) fn statistics(allocator: u64, kind: BufferKind, time: u64) -> Option<Statistics> {
+pub(super) fn statistics(allocator: u64, kind: AllocatorKind, time: u64) -> Option<Statistics> {
     let kind = buffer_type(kind);
     // Four numbers; older releases add a vector of addresses.
     let mut told = [0_u64; 16];
@@ -280,7 +281,7 @@ pub(super) fn statistics(allocator: u64, kind: BufferKind, time: u64) -> Option<
 }
 
 /// Banks of a kind.
-pub(super) fn banks(allocator: u64, kind: BufferKind) -> u64 {
+pub(super) fn banks(allocator: u64, kind: AllocatorKind) -> u64 {
     let kind = buffer_type(kind);
     let banks = call!(form(&NUM_BANKS), fn(u64, *const u32) -> u32, allocator, &raw const kind);
     u64::from(banks.unwrap_or(0))
@@ -293,17 +294,18 @@ pub(super) fn alignments(allocator: u64) -> Alignments {
         let bytes = told.filter(|bytes| bytes.is_power_of_two()).unwrap_or(0);
         u16::try_from(bytes).unwrap_or(0)
     };
-    Alignments { dram: of(BufferKind::Dram), l1: of(BufferKind::L1) }
+    Alignments { dram: of(AllocatorKind::Dram), l1: of(AllocatorKind::L1) }
 }
 
 /// First address of L1_SMALL in a mesh's or device's allocator: L1 ends there. 0 if it has none.
 pub(super) fn l1_small_start(allocator: u64) -> u64 {
+    /// `HalMemType::L1` of TT-Metal.
     const L1: u32 = 0;
     let l1 = L1;
     let base = call!(form(&BASE_ADDRESS), fn(u64, *const u32) -> u64, allocator, &raw const l1);
     let total = |kind| statistics(allocator, kind, 0).map_or(0, |statistics| statistics.total);
     match base {
-        Some(base) if total(BufferKind::L1Small) > 0 => base + total(BufferKind::L1),
+        Some(base) if total(AllocatorKind::L1Small) > 0 => base + total(AllocatorKind::L1),
         _ => 0,
     }
 }

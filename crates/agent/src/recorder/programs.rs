@@ -11,13 +11,13 @@ use ttmem_segment::program::{
     DispatchEntry, FOOTPRINT_FIXED_WORDS, FootprintEntry, NO_FOOTPRINT, PartEntry, RefusalEntry,
     TRACE_FIXED_WORDS, TraceEntry, from_trace_part, trace_part,
 };
-use ttmem_segment::{BufferKind, DispatchKind};
+use ttmem_segment::{AllocatorKind, DispatchKind};
 
 use super::{Circumstances, Recorder, kind_block};
 use crate::process::UNKNOWN_ADDRESS;
 use crate::sole::Turn;
 
-/// What is counted with a dispatch.
+/// Counters of dispatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Workloads.
@@ -212,8 +212,8 @@ impl Recorder<'_> {
         let Some(slot) = self.process.known_allocators().get(usize::from(allocator)) else {
             return Tensors::default();
         };
-        let live =
-            self.words[kind_block(allocator, BufferKind::L1) + kind::LIVE].load(Ordering::Relaxed);
+        let live = self.words[kind_block(allocator, AllocatorKind::L1) + kind::LIVE]
+            .load(Ordering::Relaxed);
         let mut lowest = slot.lowest_l1.load(Ordering::Relaxed);
         if lowest == UNKNOWN_ADDRESS {
             let asked = ask(slot.pointer.load(Ordering::Acquire));
@@ -311,11 +311,11 @@ impl Recorder<'_> {
 
     /// A buffer was allocated while a captured trace was live.
     #[cold]
-    pub(crate) fn allocated_during_trace(&self, kind: BufferKind, bytes_per_bank: u64) {
+    pub(crate) fn allocated_during_trace(&self, kind: AllocatorKind, bytes_per_bank: u64) {
         let word = match kind {
-            BufferKind::Dram => counter::DRAM_DURING_TRACES,
-            BufferKind::L1 => counter::L1_DURING_TRACES,
-            BufferKind::L1Small | BufferKind::Trace => return,
+            AllocatorKind::Dram => counter::DRAM_DURING_TRACES,
+            AllocatorKind::L1 => counter::L1_DURING_TRACES,
+            AllocatorKind::L1Small | AllocatorKind::Trace => return,
         };
         self.words[word].fetch_add(live_step(bytes_per_bank), Ordering::Relaxed);
     }

@@ -56,7 +56,7 @@ fn buffer(key: u64) -> BufferFacts {
         requested: key * 7,
         page_bytes: 2048,
         block_padding: (key % 64) as u8,
-        kind: BufferKind::ALL[(key % 4) as usize],
+        kind: AllocatorKind::ALL[(key % 4) as usize],
         layout: BufferLayout::Interleaved,
     }
 }
@@ -171,7 +171,7 @@ fn peaks_outlive_the_entries_of_their_allocators() {
     assert_eq!((segment.losses.allocators_dropped, segment.losses.torn), (0, 0));
     let told = [0, 1, 2].map(|chip| {
         let own = segment.allocators.iter().filter(|allocator| allocator.chips == [chip]);
-        own.map(|allocator| allocator.kind(BufferKind::Dram).peak_bytes).max().unwrap()
+        own.map(|allocator| allocator.kind(AllocatorKind::Dram).peak_bytes).max().unwrap()
     });
     assert_eq!(told, highest);
 }
@@ -224,7 +224,7 @@ struct Churn {
 }
 
 impl Ask for Churn {
-    fn statistics(&self, _: u64, kind: BufferKind) -> Option<Statistics> {
+    fn statistics(&self, _: u64, kind: AllocatorKind) -> Option<Statistics> {
         let churns = |left: u64| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, churns).is_ok() {
             self.recorder.words[kind_block(0, kind) + kind::LIVE]
@@ -249,7 +249,7 @@ fn figures_are_kept_only_with_what_was_counted_at_the_same_moment() {
         recorder.process.allocators[0].changed.store(1, Ordering::Relaxed);
         assert!(refresh::round(recorder, &Churn { recorder, left: AtomicU64::new(left) }));
         let is_due = recorder.process.allocators[0].changed.load(Ordering::Relaxed) == 1;
-        let used = read(recorder).allocators[0].kind(BufferKind::Dram).clone();
+        let used = read(recorder).allocators[0].kind(AllocatorKind::Dram).clone();
         (is_due, used.live_bytes, used.residual)
     };
     assert_eq!(round(1000), (true, 16 * 32, None), "never of one moment");

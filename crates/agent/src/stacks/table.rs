@@ -82,7 +82,7 @@ fn function<M: Memory>(
 
 /// The entry with a key, and whether it is new: then the caller writes it. `None` if there is no room.
 #[inline]
-fn claim(recorder: Recorder<'_>, section: Section, key: u64) -> Option<(u16, bool)> {
+pub(crate) fn claim(recorder: Recorder<'_>, section: Section, key: u64) -> Option<(u16, bool)> {
     let (first, entries) = recorder.process.table(section);
     let start = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
     for probe in 0..PROBES {
@@ -105,6 +105,7 @@ fn claim(recorder: Recorder<'_>, section: Section, key: u64) -> Option<(u16, boo
     None
 }
 
-fn entry_word(recorder: Recorder<'_>, section: Section, index: u16) -> usize {
+/// First word of an entry.
+pub(crate) fn entry_word(recorder: Recorder<'_>, section: Section, index: u16) -> usize {
     recorder.process.table(section).0 + usize::from(index) * section.entry_words()
 }

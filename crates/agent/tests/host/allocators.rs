@@ -1,7 +1,11 @@
 //! Programs whose memory comes from somewhere else: the agent frees what TT-Metal allocated where TT-Metal does.
+//!
+//! A few steps as a test; `ALLOCATORS=5000` makes a campaign, and `SEED` other steps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use ttmem_test_support::random::{Random, number};
 
 use super::program::{Form, Host, compile};
 use super::{assert_agreed, common};
@@ -17,11 +21,32 @@ fn works(preload: &str, prepare: impl Fn(&mut Command)) {
             host.tell(command);
         }
         assert_agreed(&mut host);
+        works_at_random(&mut host);
         host.tell("threads 2 200");
         host.tell("close");
         host.send("exit 3");
         assert_eq!(host.wait().code(), Some(3), "{preload} {form:?}");
     }
+}
+
+/// Allocates and frees in any order, for ops with names of any length.
+fn works_at_random(host: &mut Host) {
+    let mut random = Random::from_environment();
+    let mut live = [false; 40];
+    for step in 0..number("ALLOCATORS", 40) {
+        let index = random.index(live.len());
+        let is_live = &mut live[index];
+        if *is_live {
+            host.tell(&format!("free r{index}"));
+        } else {
+            let (kind, pages) = (random.below(2), 1 + random.below(300));
+            // An op allocates for itself, under its name.
+            host.tell(&format!("op {}{step}", "n".repeat(random.index(200))));
+            host.tell(&format!("allocate r{index} {kind} 1024 {pages}"));
+        }
+        *is_live = !*is_live;
+    }
+    assert_agreed(host);
 }
 
 #[test]

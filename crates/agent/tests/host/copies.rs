@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 
 use super::program::{Form, Host, Packaging, SHM};
 use super::{assert_agreed, common, live, mesh};
@@ -17,7 +17,7 @@ fn tt_metal_is_found_under_another_name_and_inside_a_plugin() {
         assert_agreed(&mut host);
         let segment = host.segment();
         let op = segment.buffers[1].op.as_ref().unwrap();
-        assert_eq!(&*op.name, "GeluDeviceOperation", "{packaging:?}");
+        assert_eq!(&*op.name, "Gelu", "{packaging:?}");
         host.tell("close");
         host.send("exit 3");
         assert_eq!(host.wait().code(), Some(3));
@@ -38,7 +38,7 @@ fn of_two_copies_each_runs_its_own_code_and_the_first_one_used_is_recorded() {
         }
         let segment = host.settled();
         assert_eq!(live(&segment), [4096, 0, 0, 0]);
-        assert_eq!(mesh(&segment).kind(BufferKind::Dram).residual, Some(0));
+        assert_eq!(mesh(&segment).kind(AllocatorKind::Dram).residual, Some(0));
         host.tell("free a");
         host.tell("close");
         host.tell(&format!("use {first}"));

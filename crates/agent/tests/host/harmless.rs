@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ttmem_segment::layout::HEADER_BYTES;
-use ttmem_segment::{Off, OffStep, Reader};
+use ttmem_segment::{AgentState, Off, OffStep, Reader};
 
 use super::program::{self, Form, Host, SHM};
 use super::{assert_agreed, common, live};
@@ -32,6 +32,28 @@ fn a_process_that_overwrites_its_environment_and_its_name_is_known_by_its_run() 
     let path = common::segment_path(Path::new(SHM), host.pid).unwrap();
     let bytes = std::fs::read(path).unwrap();
     assert_eq!(Reader::parse_header(&bytes[..HEADER_BYTES]).unwrap().identity, header.identity);
+}
+
+#[test]
+fn a_process_is_known_by_its_command_line_and_its_rank_after_it_has_left_by_exit() {
+    let mut host = Host::start_with(Form::New, |command| {
+        command.env("LD_PRELOAD", common::library());
+        command.env("PYTEST_XDIST_WORKER", "").env("RANK", "3").env("SLURM_PROCID", "7");
+        command.env("SLURM_JOB_ID", "4711");
+    });
+    host.tell("open 1 0");
+    host.tell("allocate a 0 2048 12");
+    assert_eq!(host.tell("vfork"), "5");
+    let segment = host.segment();
+    assert_eq!(segment.header.state, AgentState::Recording, "the child of vfork left, not it");
+    let label = segment.header.identity.label;
+    assert_eq!((&*label.name, &*label.rank, &*label.job), ("host", "3", "4711"));
+    let command: Vec<&str> = label.command.split(' ').collect();
+    assert!(command[0].ends_with("/host") && command[1].ends_with("/libops.so"), "{command:?}");
+    host.send("_exit 6");
+    assert_eq!(host.wait().code(), Some(6));
+    let left = host.segment().header;
+    assert_eq!((left.state, left.exit_code), (AgentState::Left, Some(6)));
 }
 
 #[test]

@@ -43,6 +43,11 @@ static void query(const std::string& what) {
         return;
     }
     library = RTLD_DEFAULT;
+    if (what == "l1") {
+        std::cout << CALL("ttmem_max_l1_per_core", uint64_t(int32_t), -1) << ' '
+                  << CALL("ttmem_max_l1_allocated", uint64_t(int32_t), -1) << ' ';
+        return;
+    }
     if (what == "reset") {
         CALL("ttmem_reset_peak", void(int32_t), -1);
     }
@@ -179,6 +184,18 @@ int main(int count, char** arguments) {
         } else if (command == "exit") {
             words >> a;
             exit(a);
+        } else if (command == "_exit") {
+            words >> a;
+            _exit(a);
+        } else if (command == "vfork") {
+            // The child has the memory of its parent until it leaves.
+            if (pid_t child = vfork(); child == 0) {
+                _exit(5);
+            } else {
+                int status;
+                waitpid(child, &status, 0);
+                std::cout << WEXITSTATUS(status);
+            }
         } else if (command == "pid") {
             std::cout << getpid();
         } else {

@@ -80,7 +80,7 @@ public:
     std::vector<CoreRange> dataflow_buffers_unique_coreranges() const;
     std::unordered_map<uint32_t, std::shared_ptr<Kernel>>& get_kernels(uint32_t core_type);
     uint64_t get_id() const;
-    uint32_t get_program_config_size(uint32_t core_type);
+    uint32_t& get_program_config_size(uint32_t core_type);
 
     uint64_t id = 0;
     bool placed = false;
@@ -97,6 +97,19 @@ class Program {
 public:
     std::shared_ptr<detail::ProgramImpl> implementation;
 };
+
+struct KernelGroup {};
+class WorkerConfigBufferMgr {
+public:
+    void init_add_buffer(uint32_t address, uint32_t bytes);
+};
+// Of a device that opens.
+void add_rings();
+namespace program_dispatch {
+uint32_t finalize_kernel_bins(
+    IDevice* device, uint32_t core_type, const std::unordered_map<uint32_t, std::shared_ptr<Kernel>>& kernels,
+    std::vector<std::shared_ptr<KernelGroup>>& groups, uint32_t base, uint32_t& offset, uint32_t& size);
+}
 
 namespace distributed {
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ttmem_segment::{
     Accessor, CoreRange, DispatchKind, Hook, PartKind, Programs, RefusalKind, Resident, Segment,
 };
+use ttmem_test_support::random::Random;
 
 use crate::program::{Form, Host};
 
@@ -71,6 +72,17 @@ fn a_footprint_is_all_that_a_program_places() {
         );
         assert!(segment.header.hooks_called.contains(Hook::MarkAddress));
         assert_eq!(segment.losses.torn, 0);
+        // The tensor, what is not its memory, and the kernel; on all cores 64 banks and 9 times the program.
+        let (placed, text) = (4096 + 64 + 8192 + 96 + 32, 268);
+        let (core, chip) = (2048 + placed + text, 64 * 2048 + 9 * (placed + text));
+        assert_eq!(host.tell("query l1"), format!("{core} {chip}"));
+        host.tell("query reset");
+        assert_eq!(host.tell("query l1"), format!("2048 {}", 64 * 2048), "none ran since");
+        host.tell("program q 1 2 3 4 5120 1024");
+        host.tell("dispatch q");
+        let core = 2048 + 1024 + text;
+        assert_eq!(host.tell("query l1"), format!("{core} {}", 64 * 2048 + 9 * (1024 + text)));
+        host.tell("dispatch p");
 
         host.tell("close");
         assert_eq!(resident(&host.segment(), (1, 2)), [], "the device is closed");
@@ -113,19 +125,16 @@ fn a_footprint_is_recorded_once_and_found_again() {
 #[test]
 fn what_is_resident_is_what_a_replay_of_all_dispatches_leaves() {
     let mut host = open(Form::New);
-    let mut seed = 42_u64;
-    let mut random = |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % below
-    };
+    let mut random = Random::new(42);
     let mut made: Vec<(CoreRange, Vec<(u64, u64)>)> = Vec::new();
     let mut model: BTreeMap<(u16, u16), Vec<(u64, u64)>> = BTreeMap::new();
     let mut counts: Vec<u64> = Vec::new();
     for _ in 0..400 {
-        let index = if made.is_empty() || random(6) == 0 {
-            let (x, y) = (random(8), random(8));
-            let (right, low) = (x + random(8 - x), y + random(8 - y));
-            let sizes: Vec<u64> = (0..random(5)).map(|_| 32 * (1 + random(100))).collect();
+        let index = if made.is_empty() || random.below(6) == 0 {
+            let (x, y) = (random.below(8), random.below(8));
+            let (right, low) = (x + random.below(8 - x), y + random.below(8 - y));
+            let sizes: Vec<u64> =
+                (0..random.below(5)).map(|_| 32 * (1 + random.below(100))).collect();
             let index = made.len();
             let words: Vec<String> = sizes.iter().map(u64::to_string).collect();
             host.tell(&format!("program p{index} {x} {y} {right} {low} 64 {}", words.join(" ")));
@@ -141,7 +150,7 @@ fn what_is_resident_is_what_a_replay_of_all_dispatches_leaves() {
             counts.push(0);
             index
         } else {
-            usize::try_from(random(made.len() as u64)).unwrap()
+            usize::try_from(random.below(made.len() as u64)).unwrap()
         };
         assert_eq!(host.tell(&format!("dispatch p{index}")), "0");
         counts[index] += 1;
@@ -167,11 +176,7 @@ fn residents_follow_tensors_traces_and_destroyed_programs() {
     host.tell("allocate a 1 2048 64");
     host.tell("allocate b 1 2048 64");
     let tensors: Vec<u64> = host.segment().buffers.iter().map(|buffer| buffer.address).collect();
-    let mut seed = 7_u64;
-    let mut random = |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % below
-    };
+    let mut random = Random::new(7);
     // Of each program: rectangle, bytes of its own circular buffer, and which tensor another one is.
     let mut made: Vec<([u64; 4], u64, usize)> = Vec::new();
     let mut model: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
@@ -190,31 +195,31 @@ fn residents_follow_tensors_traces_and_destroyed_programs() {
     };
     for step in 0..300 {
         let known = made.len() as u64;
-        match random(8) {
+        match random.below(8) {
             0 => {
-                let (x, y) = (random(SIDE), random(SIDE));
-                let corners = [x, y, x + random(SIDE - x), y + random(SIDE - y)];
-                made.push((corners, 32 * (1 + random(100)), 0));
+                let (x, y) = (random.below(SIDE), random.below(SIDE));
+                let corners = [x, y, x + random.below(SIDE - x), y + random.below(SIDE - y)];
+                made.push((corners, 32 * (1 + random.below(100)), 0));
                 make(&mut host, made.len() - 1, made[made.len() - 1]);
             }
             _ if known == 0 => {}
             1 => {
-                let index = usize::try_from(random(known)).unwrap();
+                let index = usize::try_from(random.below(known)).unwrap();
                 made[index].2 = 1 - made[index].2;
                 host.tell(&format!("retarget p{index} {}", ["a", "b"][made[index].2]));
             }
             2 => {
-                let index = usize::try_from(random(known)).unwrap();
+                let index = usize::try_from(random.below(known)).unwrap();
                 host.tell(&format!("destroy p{index}"));
                 make(&mut host, index, made[index]);
             }
             3 => {
                 host.tell(&format!("tracing begin {step}"));
                 let list: Vec<usize> =
-                    (0..3).map(|_| usize::try_from(random(known)).unwrap()).collect();
+                    (0..3).map(|_| usize::try_from(random.below(known)).unwrap()).collect();
                 list.iter().for_each(|index| drop(host.tell(&format!("dispatch p{index}"))));
                 host.tell(&format!("tracing end {step}"));
-                for _ in 0..random(3) {
+                for _ in 0..random.below(3) {
                     host.tell(&format!("tracing replay {step}"));
                     list.iter().for_each(|index| run(&mut model, made[*index]));
                     runs += 3;
@@ -222,7 +227,7 @@ fn residents_follow_tensors_traces_and_destroyed_programs() {
                 host.tell(&format!("tracing release {step}"));
             }
             _ => {
-                let index = usize::try_from(random(known)).unwrap();
+                let index = usize::try_from(random.below(known)).unwrap();
                 assert_eq!(host.tell(&format!("dispatch p{index}")), "0");
                 run(&mut model, made[index]);
                 runs += 1;
@@ -321,9 +326,11 @@ fn a_refused_program_is_recorded_with_what_was_in_its_way() {
     let wanted = [
         (RefusalKind::Clash, Some(BASE + 601_024), Some(lowest)),
         (RefusalKind::BeyondL1, Some(BASE + 2_000_000), Some(1_499_136)),
-        (RefusalKind::ConfigTooLarge, None, None),
+        (RefusalKind::ConfigTooLarge, Some(80_000), Some(70_656)),
     ];
     assert_eq!(refused(&programs), wanted);
+    let footprint = programs.footprint(programs.refusals[2].footprint.unwrap()).unwrap();
+    assert_eq!((footprint.dispatches, footprint.placements.len()), (0, 1));
     assert_eq!(programs.refusals[1].part, PartKind::DataflowBuffer);
 
     // Once there is room, it runs.

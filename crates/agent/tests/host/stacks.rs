@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use ttmem_segment::{Segment, StackState};
+use ttmem_segment::{EventKind, Segment, StackState};
 
 use crate::common::library;
 use crate::program::{Form, Host, SHM, remove_segment};
@@ -40,7 +40,11 @@ struct Program {
 
 impl Program {
     fn start(interpreter: &str, prepare: impl FnOnce(&mut Command)) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/calls.py");
+        Self::start_script(interpreter, "calls.py", prepare)
+    }
+
+    fn start_script(interpreter: &str, name: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);
         let mut command = Command::new(interpreter);
         command.arg(script).arg(Form::New.directory().join("libops.so"));
         command.env("LD_PRELOAD", library()).env("PYTHONUTF8", "1");
@@ -103,6 +107,31 @@ fn an_allocation_has_the_stack_that_the_interpreter_has() {
         cells.sort_by_key(|stack| (stack.frames[1].file.clone(), stack.frames[1].line));
         cells.dedup();
         assert_eq!(cells.len(), 91);
+    }
+}
+
+#[test]
+fn an_op_of_ttnn_has_the_name_that_it_has_in_python() {
+    for interpreter in interpreters() {
+        let ops = |stacks: &str| {
+            let program = Program::start_script(&interpreter, "ops.py", |command| {
+                command.env("TTMEM_STACKS", stacks).env("PYTHONDONTWRITEBYTECODE", "1");
+            });
+            let events = program.segment().events.into_iter();
+            let allocations = events.filter(|event| event.kind == EventKind::Allocate);
+            allocations.map(|event| event.op.unwrap().name.to_string()).collect::<Vec<_>>()
+        };
+        let code = "Gelu";
+        let mut expected = vec![code];
+        for name in ["ttnn.gelu", "ttnn.silu", "ttnn.experimental.gelu"] {
+            // An op that a Python function calls in its turn is known by its code.
+            expected.extend([name, code]);
+        }
+        expected.push(code);
+        expected.extend(["ttnn.gelu"; 20]);
+        expected.push(code);
+        assert_eq!(ops("1"), expected, "{interpreter}");
+        assert_eq!(ops("0"), vec![code; expected.len()], "{interpreter}");
     }
 }
 

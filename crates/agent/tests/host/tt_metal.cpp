@@ -163,6 +163,7 @@ bool MeshDevice::initialize(uint8_t, size_t l1_small, size_t, size_t, std::span<
 #else
 bool MeshDeviceImpl::initialize_impl(
     MeshDevice*, uint8_t, size_t l1_small, size_t, size_t, std::span<const uint32_t>, bool) {
+    add_rings();
     allocator_ = std::make_unique<L1BankingAllocator>(AllocatorConfig{l1_small});
     return true;
 }

@@ -141,7 +141,8 @@ fn footprints_since(segment: &Segment, before: u64) -> Vec<&ProgramFootprint> {
     let new = programs.dispatches.iter().filter(|dispatch| dispatch.sequence > before);
     let footprints = new.map(|dispatch| programs.footprint(dispatch.footprint.unwrap()).unwrap());
     let is_move = |footprint: &&ProgramFootprint| {
-        footprint.op.as_ref().is_some_and(|op| &*op.name == "MoveDeviceOperation")
+        let names = footprint.kernels.iter().filter_map(|kernel| kernel.name.as_deref());
+        names.into_iter().any(|name| name.contains("move"))
     };
     footprints.filter(|footprint| !is_move(footprint)).collect()
 }

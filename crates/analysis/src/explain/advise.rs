@@ -1,4 +1,4 @@
-//! What a message means for someone who develops a model, and what to change. Every figure is in the message or follows
+//! The meaning of a message for the developer of a model, and what to change. Every figure is in the message or follows
 //! from it.
 
 mod buffers;
@@ -8,6 +8,7 @@ mod memory;
 mod op;
 mod parameters;
 mod program;
+mod setting;
 mod shard;
 mod trace;
 
@@ -19,7 +20,7 @@ use super::message::Message;
 use super::release::Release;
 use super::units::bytes;
 
-/// Why it did not fit.
+/// The reason that it did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Fit {
@@ -50,7 +51,7 @@ pub(crate) enum Fit {
 /// One thing to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// What to do, in a sentence or two.
+    /// The change, in a sentence or two.
     pub text: String,
     /// The figure that it is about, in bytes (of one bank or core), where there is one.
     pub(crate) bytes: Option<u64>,
@@ -59,7 +60,7 @@ pub struct Advice {
 /// One line of the table of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
     /// Its value, as it is shown.
     pub value: String,
@@ -77,7 +78,7 @@ pub(super) struct Verdict {
     pub(super) blockers: Vec<Blocker>,
 }
 
-/// What is known beside the message.
+/// Facts beside the message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Context<'a> {
     /// The buffers of the host.
@@ -105,6 +106,10 @@ pub(super) fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
         Message::OpLimit(limit) => op::limit(limit, context),
         Message::BufferBeyondTensor(buffer) => shard::beyond_tensor(buffer),
         Message::ShardGrid(grid) => shard::grid(grid),
+        Message::ShardCount(count) => setting::shard_count(count),
+        Message::SemaphoreIds(ids) => setting::semaphore_ids(ids),
+        Message::ReservedTooLarge => setting::reserved(),
+        Message::WorkerL1Size(size) => setting::worker_l1_size(size),
         Message::SubDeviceRegion(region) => shard::sub_device(region),
         Message::PersistentL1(persistent) => shard::persistent(persistent),
         Message::SemaphoresInL1 => op::semaphores(),
@@ -114,6 +119,7 @@ pub(super) fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
         Message::PinFailed(pin) => host::pin(pin),
         Message::LockWait(wait) => host::lock(wait),
         Message::HugePages(pages) => host::huge_pages(pages),
+        Message::HugePageRegion(region) => host::huge_page_region(region),
         Message::HostKilled(killed) => host::killed(killed),
         Message::HostMemory(memory) => host::memory(memory),
     }
@@ -128,8 +134,8 @@ fn contradictory(title: &str, figures: Vec<Figure>, is_cut: bool) -> Verdict {
         )
     } else {
         (
-            "The numbers of this message contradict one another. It may be mixed with the output of another process. Look \
-          for another copy of it in the log.",
+            "The numbers of this message contradict one another. It may be mixed with the output of another process, \
+          or end within a number. Look for another copy of it in the log.",
             Fit::Contradictory,
         )
     };
@@ -157,7 +163,7 @@ fn advice(text: impl Into<String>, bytes: Option<u64>) -> Advice {
     Advice { text: text.into(), bytes }
 }
 
-/// What a need exceeds a limit by, if it does.
+/// Returns the bytes by which a need exceeds a limit.
 fn excess(need: Option<u64>, limit: Option<u64>) -> Option<u64> {
     need?.checked_sub(limit?).filter(|over| *over > 0)
 }
@@ -172,7 +178,7 @@ fn named(blocker: &Blocker) -> String {
     };
     format!(
         "address {}{chip}: {}, {} in each bank{opens}",
-        super::units::grouped(blocker.address),
+        super::units::address(blocker.address),
         blocker.label,
         bytes(blocker.bytes)
     )

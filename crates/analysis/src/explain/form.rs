@@ -49,9 +49,10 @@ impl Form {
         let made = regex.captures_iter(text).filter_map(|captures| {
             let whole = captures.get(0)?;
             let values = Values::new(&captures, regex, text);
-            let known = values.known();
+            let (known, digits) = values.known();
             let end = whole.end().max(values.end.get());
-            Some(Match { message: (self.make)(&values)?, start: whole.start(), end, known })
+            let message = (self.make)(&values)?;
+            Some(Match { message, start: whole.start(), end, known, digits })
         });
         made.collect()
     }
@@ -65,6 +66,8 @@ pub(super) struct Match {
     pub(super) end: usize,
     /// Numbers that were read.
     pub(super) known: usize,
+    /// Their digits.
+    pub(super) digits: usize,
 }
 
 /// Characters that may be between two parts, where a message's middle was left out.
@@ -87,9 +90,12 @@ fn expand(pattern: &str) -> String {
         let Some((name, behind)) = after.split_once(marker) else { break };
         text += &rest[..at];
         let value = match marker {
-            "#" => number::PATTERN,
-            "@" => CORES,
-            _ => r"(?:[A-Za-z_][A-Za-z0-9_]*|\{\})",
+            "#" if matches!(name, "address" | "end") => {
+                number::ADDRESS.replace("NUMBER", number::PATTERN)
+            }
+            "#" => number::PATTERN.to_owned(),
+            "@" => CORES.to_owned(),
+            _ => r"(?:[A-Za-z_][A-Za-z0-9_]*|\{\})".to_owned(),
         };
         text += &format!("(?P<{name}>{value})");
         rest = behind;
@@ -115,9 +121,27 @@ impl<'t> Values<'t> {
             .collect();
         let end = captures.get(0).map_or(0, |whole| whole.end());
         let mut values = Self { named, end: std::cell::Cell::new(end) };
+        values.drop_broken_numbers(captures, end);
         values.drop_cut_number(text, end);
         values.read_below(text);
         values
+    }
+
+    /// A number is not believed if its digits go on behind a space: a terminal broke the line within it.
+    fn drop_broken_numbers(&mut self, captures: &Captures<'t>, end: usize) {
+        let is_broken = |name: &str| {
+            captures.name(name).is_some_and(|value| {
+                let text = captures.get(0).map_or("", |whole| whole.as_str());
+                let start = captures.get(0).map_or(0, |whole| whole.start());
+                let behind = text.get(value.end() - start..).unwrap_or_default();
+                value.end() < end
+                    && value.as_str().bytes().all(|byte| byte.is_ascii_digit())
+                    && behind
+                        .strip_prefix(' ')
+                        .is_some_and(|next| next.starts_with(|next: char| next.is_ascii_digit()))
+            })
+        };
+        self.named.retain(|(name, _)| !is_broken(name));
     }
 
     /// A number that the match ends with is not believed if the text was cut there.
@@ -184,8 +208,10 @@ impl<'t> Values<'t> {
         self.named.iter().any(|(known, _)| known == name)
     }
 
-    fn known(&self) -> usize {
-        self.named.len()
+    /// The number of values, and of their digits.
+    fn known(&self) -> (usize, usize) {
+        let digits = self.named.iter().flat_map(|(_, value)| value.bytes());
+        (self.named.len(), digits.filter(u8::is_ascii_digit).count())
     }
 }
 
@@ -193,11 +219,11 @@ static BELOW: OnceLock<Option<Regex>> = OnceLock::new();
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::FORMS;
+    use super::super::table::forms;
 
     #[test]
     fn every_pattern_compiles() {
-        for form in &FORMS {
+        for form in forms() {
             assert!(form.regex().is_some(), "{}", form.head);
         }
     }

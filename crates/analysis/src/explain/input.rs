@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use ttmem_model::order;
+
 use super::report::{self, MemoryReport};
 use super::text_of;
 
@@ -77,7 +79,7 @@ pub fn open_path(path: &Path) -> io::Result<Vec<Input>> {
             paths.push(path);
         }
     }
-    paths.sort();
+    order::sort(&mut paths);
     paths.iter().map(|path| open_file(path)).collect()
 }
 

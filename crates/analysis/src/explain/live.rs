@@ -3,6 +3,7 @@
 use serde::Serialize;
 use ttmem_model::Kind;
 use ttmem_model::buffers::{BufferList, LiveBuffer as ListedBuffer};
+use ttmem_model::order;
 
 /// The live buffers of some chips.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,7 @@ pub(crate) struct Blocker {
     pub(crate) address: u64,
     /// Bytes that it takes in each bank.
     pub(crate) bytes: u64,
-    /// What it is.
+    /// Its description.
     pub(crate) label: String,
     /// Bytes in one range that freeing it would open at least, where that was asked.
     pub(crate) opens: Option<u64>,
@@ -51,9 +52,12 @@ pub(crate) struct Blocker {
 /// Blockers are listed up to this number; a chip can have thousands of buffers.
 const MAX_BLOCKERS: usize = 8;
 
-/// The op of a buffer, and the call of the user's code that allocated it.
+/// The op and the tensor of a buffer, and the call of the user's code that allocated it.
 fn label(buffer: &ListedBuffer) -> String {
-    let op = buffer.op.clone().unwrap_or_else(|| buffer.origin.clone());
+    let mut op = buffer.op.clone().unwrap_or_else(|| buffer.origin.clone());
+    if let Some(tensor) = &buffer.tensor {
+        op += &format!(", {tensor}");
+    }
     match buffer.caller() {
         Some(caller) => format!("{op} at {caller}"),
         None => op,
@@ -136,7 +140,7 @@ impl LiveChip {
     fn of_kind(&self, kind: Kind) -> Vec<&LiveBuffer> {
         let mut buffers: Vec<&LiveBuffer> =
             self.buffers.iter().filter(|buffer| buffer.kind == kind).collect();
-        buffers.sort_by_key(|buffer| buffer.address);
+        order::sort_by_key(&mut buffers, |buffer| buffer.address);
         buffers
     }
 

@@ -33,8 +33,16 @@ pub(crate) enum Message {
     OpLimit(OpLimit),
     /// A circular buffer on a tensor's memory is larger than the tensor's share of a bank.
     BufferBeyondTensor(BufferBeyondTensor),
-    /// A shard grid that the chip does not have.
+    /// A shard grid, or another core, that the chip does not have.
     ShardGrid(ShardGrid),
+    /// `Number of shards along … must not exceed …`
+    ShardCount(ShardCount),
+    /// A program needs more semaphores than a core has for it.
+    SemaphoreIds(SemaphoreIds),
+    /// `Reserved size must be less than bank size`: `l1_small_size` leaves nothing of L1.
+    ReservedTooLarge,
+    /// An op needs a device that was opened with a smaller `worker_l1_size`.
+    WorkerL1Size(WorkerL1Size),
     /// A kernel that does not link.
     KernelLink(KernelLink),
     /// `Sub-device … local L1 region … exceeds allocatable worker L1 limit …`
@@ -53,6 +61,8 @@ pub(crate) enum Message {
     LockWait(LockWait),
     /// Too few huge pages.
     HugePages(HugePages),
+    /// `Hugepage auxiliary region exhausted: …` (0.72 and later)
+    HugePageRegion(HugePageRegion),
     /// The process was killed by signal 9.
     HostKilled(HostKilled),
     /// The host refused an allocation of its own memory.
@@ -202,7 +212,7 @@ pub(crate) struct BelowLimit {
 }
 
 /// A program whose kernels and arguments do not fit in the kernel configuration ring.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ProgramTooLarge {
     /// Bytes that the program needs.
     pub(crate) size: Option<u64>,
@@ -226,7 +236,7 @@ pub(crate) struct ProgramPart {
 }
 
 /// The traces of a device are larger than its trace region. Both sizes are totals over all banks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct TraceRegionFull {
     /// Bytes of all live traces together, the new one included.
     pub(crate) needed: Option<u64>,
@@ -300,7 +310,7 @@ pub(crate) struct BufferBeyondTensor {
 }
 
 /// A shard grid larger than the chip's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ShardGrid {
     /// The core that has no bank, column and row.
     pub(crate) core: Option<(u32, u32)>,
@@ -310,6 +320,43 @@ pub(crate) struct ShardGrid {
     pub(crate) banks: Option<u64>,
     /// `L1` or `DRAM`.
     pub(crate) memory: Option<String>,
+    /// True if the message does not say that the core is one of a shard grid.
+    pub(crate) is_core_grid: bool,
+}
+
+/// A tensor has more shards than its shard grid has cores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ShardCount {
+    /// The dimension that is split: `height` or `width`.
+    pub(crate) dimension: String,
+    /// Shards along it.
+    pub(crate) shards: Option<u64>,
+    /// Cores, rows or columns of the shard grid.
+    pub(crate) limit: Option<u64>,
+    /// The unit of `limit`: `cores`, `rows` or `columns`.
+    pub(crate) of: String,
+}
+
+/// The semaphores of a core are used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SemaphoreIds {
+    /// The core, if it is named.
+    pub(crate) cores: Option<Cores>,
+    /// Semaphores that a program may have on a core.
+    pub(crate) limit: Option<u64>,
+}
+
+/// The kernel configuration ring is too small for an op.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct WorkerL1Size {
+    /// The op.
+    pub(crate) op: Option<String>,
+    /// The largest `worker_l1_size` that leaves the op enough.
+    pub(crate) limit: Option<u64>,
+    /// The first address that tensors may have.
+    pub(crate) base: Option<u64>,
+    /// The address that it has to be at least.
+    pub(crate) needed: Option<u64>,
 }
 
 /// A kernel does not fit where the linker has to place it.
@@ -410,6 +457,17 @@ pub(crate) struct HugePages {
     pub(crate) pages: Option<u64>,
     /// Pages that are needed.
     pub(crate) needed: Option<u64>,
+}
+
+/// The part of a huge page that TT-Metal gives to sockets and profilers is used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct HugePageRegion {
+    /// Bytes asked for.
+    pub(crate) requested: Option<u64>,
+    /// Bytes in use.
+    pub(crate) used: Option<u64>,
+    /// Bytes of the part.
+    pub(crate) size: Option<u64>,
 }
 
 /// A process ended by signal 9.

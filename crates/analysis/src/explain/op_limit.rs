@@ -25,7 +25,7 @@ static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Sentences about something else than memory that is missing.
 static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"(?i-u)aligned to|alignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space|needs to store|but bank size is",
+        r"(?i-u)aligned to|\balignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space|needs to store|but bank size is",
     )
 });
 
@@ -58,6 +58,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         addresses(
             r"\((?:start: NUM, end: )?(?P<need>NUM)\) extends past L1 end \(size:? (?P<limit>NUM)\)",
         ),
+        addresses(r"L1 ceiling \((?P<limit>NUM)\) must exceed base \((?P<need>NUM)\)"),
         addresses(r"end=(?P<need>NUM)\] overlaps with L1 tensor (?P<limit>NUM)"),
         addresses(
             r"L1 region \[NUM, ?(?P<need>NUM)\) overlaps an existing L1 allocation at (?P<limit>NUM)",
@@ -68,6 +69,10 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         bytes(
             r"Tiles (?P<need>NUM) at Tile Size (?P<times>NUM) \(times (?P<twice>NUM) for output\) exceeds L1 capacity (?P<limit>NUM)",
         ),
+        bytes(r"totalL1Usage: (?P<need>NUM) .{0,160}?limit: (?P<limit>NUM)"),
+        bytes(r"Not enough L1 memory\. .{0,700}?\bl1Usage: (?P<need>NUM)"),
+        bytes(r"L1 budget (?P<limit>NUM)UNIT too small"),
+        bytes(r"(?P<limit>NUM)UNIT of L1 .{0,60}?cannot hold the (?P<need>NUM)UNIT"),
         bytes(
             r"L1 budget NUM%: (?P<limit>NUM)UNIT; minimum estimated CB size(?: \([^)]{0,40}\))?: (?P<need>NUM)UNIT",
         ),
@@ -101,7 +106,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         bytes(r"(?:only |budget:? |[Aa]vailable L1: |L1 available: )(?P<limit>NUM)UNIT"),
         bytes(r"(?:requires?|needs?) ~?(?P<need>NUM)UNIT(?: of)? (?:L1|CB|DFB)"),
         bytes(
-            r"[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
+            r"Cannot fit \w+ operation in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
         ),
     ]
 });
@@ -120,7 +125,7 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
     let is = |pattern: &LazyLock<Option<Regex>>| {
         pattern.as_ref().is_some_and(|pattern| pattern.is_match(sentence))
     };
-    if !is(&MEMORY) || is(&OTHER) {
+    if !is(&MEMORY) || is(&OTHER) && !sentence.contains("L1 budget") {
         return None;
     }
     let (shape, captures) =
@@ -144,7 +149,7 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
         captures.name(name).is_some_and(|value| sentence[value.end()..].starts_with("..."))
     };
     let message = OpLimit {
-        op: op.map(|(name, _)| name),
+        op: op.map(|(name, _)| name.replace("::", ".")),
         need: need(&captures).filter(|_| !is_cut("need")),
         limit: captures
             .name("limit")
@@ -159,6 +164,7 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
         message: Message::OpLimit(message),
         start,
         end,
+        digits: 0,
     })
 }
 
@@ -213,7 +219,8 @@ fn op_name(before: &str, lead: &str, numbers: &str) -> Option<(String, Option<us
         Some((word.as_str().to_owned(), from + word.start()))
     };
     let here = |found: Option<(String, usize)>| found.map(|(name, at)| (name, Some(at)));
-    here(last(&patterns.before_colon, lead))
+    here(last(&patterns.compiled, &format!("{lead}{numbers}")))
+        .or_else(|| here(last(&patterns.before_colon, lead)))
         .or_else(|| last(&patterns.folder, before).map(|(name, _)| (name, None)))
         .or_else(|| here(last(&patterns.camel_case, lead)))
         .or_else(|| here(last(&patterns.before_verb, &format!("{lead}{numbers}"))))
@@ -232,6 +239,7 @@ fn is_no_op(word: &str) -> bool {
 }
 
 struct OpNames {
+    compiled: Regex,
     before_colon: Regex,
     folder: Regex,
     camel_case: Regex,
@@ -241,8 +249,9 @@ struct OpNames {
 
 static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
     Some(OpNames {
+        compiled: pattern::compile(r"(?:\bOperation |->)(ttnn\.\w{2,60})")?,
         before_colon: pattern::compile(
-            r"\b((?:ttnn\.)[a-z_][\w.]{2,60}|[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{3,30}\d[a-z]|[A-Z]\w{0,30}[A-Z]\w{1,40}): ",
+            r"\b(ttnn(?:\.|::)[a-z_][\w.:]{2,60}|[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{3,30}\d[a-z]|[A-Z]\w{0,30}[A-Z]\w{1,40}): ",
         )?,
         folder: pattern::compile(r"operations/(?:\w+/)*?(\w+)/device/")?,
         camel_case: pattern::compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+){1,3}(?:V\d)?)\b")?,
@@ -255,11 +264,11 @@ static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::Lines;
+    use super::super::text::{Broken, Lines};
     use super::*;
 
     fn of(text: &str) -> Option<(Option<u64>, Option<u64>)> {
-        let joined = Lines::new(text.as_bytes()).join(false);
+        let joined = Lines::new(text.as_bytes()).join(Broken::Nowhere);
         match find(&joined, 0..joined.text.len())?.message {
             Message::OpLimit(limit) => Some((limit.need, limit.limit)),
             _ => None,

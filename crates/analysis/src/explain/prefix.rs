@@ -97,8 +97,8 @@ fn known(line: &str, from: usize) -> Prefix {
     prefix
 }
 
-/// Bytes that two lines begin with alike, digits being alike, up to the last separator. If the line is alike throughout,
-/// two processes may have printed it: its prefix then is as long as that of the line before.
+/// Returns the length of the common start of two lines up to the last separator; any two digits are equal. If the whole
+/// line is common, two processes may have printed it: its prefix then is as long as that of the line before.
 fn shared(line: &str, before: &str, before_length: usize) -> usize {
     let (line, before) = (line.as_bytes(), before.as_bytes());
     let (mut at, mut other, mut end) = (0, 0, 0);
@@ -127,8 +127,10 @@ fn shared(line: &str, before: &str, before_length: usize) -> usize {
         return as_before;
     }
     // Behind the last colon of a time there are its seconds, a zone, and what some loggers put there.
-    end += tail_of_time(line.get(end..at).unwrap_or_default());
-    // Alike far beyond the last separator, or words of messages: a sentence that is printed twice.
+    if end > 0 {
+        end += tail_of_time(line.get(end..at).unwrap_or_default());
+    }
+    // Equal far beyond the last separator, or words of messages: a sentence that is printed twice.
     let is_message = ["TT_", "emory", "buffer", "bank", "L1"]
         .iter()
         .any(|word| line[..end].windows(word.len()).any(|part| part == word.as_bytes()));

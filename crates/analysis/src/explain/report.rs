@@ -18,7 +18,7 @@ mod table;
 use serde::Serialize;
 use ttmem_model::Kind;
 
-/// One file.
+/// A memory report: the tables of one file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MemoryReport {
     /// The file's name.

@@ -5,10 +5,11 @@ use super::breakdown;
 use super::form::Match;
 use super::message::Message;
 use super::op_limit;
-use super::table::FORMS;
-use super::text::{Joined, Lines};
+use super::table::forms;
+use super::text::{Broken, Joined, Lines};
 use super::unknown::{self, Unknown};
 use super::view::Courses;
+use ttmem_model::order;
 
 /// A message of the log, with its wording.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl Found {
     }
 }
 
-/// What a log has.
+/// Contents of a log.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) found: Vec<Found>,
@@ -140,7 +141,7 @@ impl Scanner {
         let reach = end - from + BEGIN_WITHIN;
         let first_line = self.line_at(buffer, from);
         let lines = Lines::new(&buffer[from..to]);
-        let mut prints = prints_of(&lines.join(false), reach);
+        let mut prints = prints_of(&lines.join(Broken::Nowhere), reach);
         // The reading with more numbers of known wordings is right. Of two with as many: with more of ops' checks.
         let known = |prints: &[Print]| {
             let of = |is_op: bool| {
@@ -152,14 +153,21 @@ impl Scanner {
             (of(false), of(true))
         };
         if lines.may_be_hard() {
-            let broken = prints_of(&lines.join(true), reach);
-            if known(&broken) > known(&prints) {
-                prints = broken;
+            for broken in [Broken::AtWidth, Broken::Anywhere] {
+                let whole = prints_of(&lines.join(broken), reach);
+                // Where no unit follows, a broken number is read as a shorter one.
+                let is_longer = broken == Broken::AtWidth
+                    && lines.is_wrapped()
+                    && known(&whole) == known(&prints)
+                    && digits(&whole) > digits(&prints);
+                if known(&whole) > known(&prints) || is_longer {
+                    prints = whole;
+                }
             }
         }
         if let Some(sorted) = lines.by_source() {
-            let mut separate = prints_of(&sorted.join(false), reach);
-            separate.sort_by_key(|print| *print.lines.start());
+            let mut separate = prints_of(&sorted.join(Broken::Nowhere), reach);
+            order::sort_by_key(&mut separate, |print| *print.lines.start());
             if known(&separate) >= known(&prints) {
                 prints = separate;
             }
@@ -245,7 +253,13 @@ struct Print {
     /// Offset in the piece.
     end: usize,
     known: usize,
+    digits: usize,
     place: PrintedBy,
+}
+
+/// Digits of all numbers that were read.
+fn digits(prints: &[Print]) -> usize {
+    prints.iter().map(|print| print.digits).sum()
 }
 
 /// Who printed a message.
@@ -256,11 +270,14 @@ enum PrintedBy {
     Other,
 }
 
+/// The message begins at most so far behind its condition.
+const CONDITION_REACH: usize = 400;
+
 /// The prints that begin in the first `reach` bytes of a piece, in their order.
 fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
     let text = joined.text.as_str();
     let mut matches: Vec<Match> = Vec::new();
-    for form in &FORMS {
+    for form in forms() {
         for found in form.matches(text) {
             if !matches.iter().any(|known| found.start < known.end && known.start < found.end) {
                 matches.push(found);
@@ -279,9 +296,22 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
             }
         }
     }
-    matches.sort_by_key(|found| found.start);
+    order::sort_by_key(&mut matches, |found| found.start);
+    // What a condition says, the message behind it says with its numbers.
+    let is_said_behind = |index: usize, found: &Match| {
+        let kind = std::mem::discriminant(&found.message);
+        found.known == 0
+            && matches[index + 1..]
+                .iter()
+                .take_while(|next| next.start < found.end + CONDITION_REACH)
+                .any(|next| std::mem::discriminant(&next.message) == kind)
+    };
+    let said: Vec<bool> =
+        matches.iter().enumerate().map(|(index, found)| is_said_behind(index, found)).collect();
     matches
         .into_iter()
+        .zip(said)
+        .filter_map(|(found, is_said)| (!is_said).then_some(found))
         .filter(|found| joined.original(found.start) < reach)
         .map(|found| print_of(joined, found))
         .collect()
@@ -333,7 +363,7 @@ fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -
 }
 
 fn print_of(joined: &Joined, found: Match) -> Print {
-    let Match { mut message, start, mut end, known } = found;
+    let Match { mut message, start, mut end, known, digits } = found;
     let wording = joined.text[start..end].trim().to_owned();
     if let Message::ProgramTooLarge(program) = &mut message {
         end = breakdown::read(program, &joined.text, end);
@@ -346,6 +376,7 @@ fn print_of(joined: &Joined, found: Match) -> Print {
         lines: joined.line_of(start)..=joined.line_of(last),
         end: joined.original(last).max(joined.original(start)) + 1,
         known,
+        digits,
         place,
     }
 }

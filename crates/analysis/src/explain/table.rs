@@ -1,5 +1,7 @@
 //! Every message that is recognised by its own wording.
 
+mod limits;
+
 use super::form::{Form, Values};
 use super::message::{
     BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
@@ -8,8 +10,12 @@ use super::message::{
     SysmemAddress, TlbWindows, TraceActivity, TraceOverlap, TraceRegionFull,
 };
 
-/// The table. Where two patterns match the same text, the first one counts.
-pub(super) static FORMS: [Form; 37] = [
+/// Every form. Where two patterns match the same text, the first one counts.
+pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
+    FORMS.iter().chain(&limits::FORMS)
+}
+
+static FORMS: [Form; 38] = [
     Form::new(
         &["Statically allocated", "static circular buffer region", "static dataflow buffer region"],
         r"Statically allocated (?P<what>circular|dataflow) buffers in program #program# clash with L1",
@@ -30,7 +36,7 @@ pub(super) static FORMS: [Form; 37] = [
     ),
     Form::new(
         &["Statically allocated"],
-        r"Statically allocated (?P<what>circular|dataflow) buffers on core range @cores@ grow to",
+        r"Statically allocated (?P<what>circular|dataflow) buffers(?: on core range @cores@)? grow(?: to)?",
         &[r" #end# ?B", r"beyond max L1 size of #size# ?B"],
         |values| {
             Some(Message::BuffersBeyondL1(BuffersBeyondL1 {
@@ -65,6 +71,8 @@ pub(super) static FORMS: [Form; 37] = [
             r"free: #free# ?B\b",
             r"largest free block: #largest# ?B\b\)?",
             r"After subtracting #ranges# dependency range\(s\) and #occupied# additional occupied range\(s\), #placeable# ?B remained placeable across #windows# window\(s\), largest #window# ?B",
+            r"(?P<begun>, bu?t?\b|bank size is)",
+            r"(?P<opened>\(al?l?o?c?a?t?e?d?\b)",
             r"(?P<ellipsis>\.\.\.)",
         ],
         out_of_memory,
@@ -137,6 +145,12 @@ pub(super) static FORMS: [Form; 37] = [
         beyond_tensor,
     ),
     Form::new(
+        &["allocated L1 buffer"],
+        r"Circular buffer size #size# ?B exceeds allocated L1 buffer",
+        &[r" (?:bank )?size of #tensor# ?B\b"],
+        beyond_tensor,
+    ),
+    Form::new(
         &["Cannot set circular buffer size"],
         r"Cannot set circular buffer size to #size#",
         &[r"L1 buffer (?:bank )?size of #tensor# ?B\b"],
@@ -171,6 +185,7 @@ pub(super) static FORMS: [Form; 37] = [
                 shards: None,
                 banks: values.number("banks"),
                 memory: values.word("memory"),
+                is_core_grid: false,
             }))
         },
     ),
@@ -184,6 +199,7 @@ pub(super) static FORMS: [Form; 37] = [
                 shards: values.number("shards"),
                 banks: values.number("banks"),
                 memory: values.word("memory"),
+                is_core_grid: false,
             }))
         },
     ),
@@ -198,6 +214,7 @@ pub(super) static FORMS: [Form; 37] = [
                 shards: None,
                 banks: None,
                 memory: values.word("memory"),
+                is_core_grid: false,
             }))
         },
     ),
@@ -339,7 +356,7 @@ pub(super) static FORMS: [Form; 37] = [
     ),
     Form::new(
         &["ugepage", "uge page"],
-        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
+        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|Hugepages must be successfully initialized|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
         &[],
         |values| {
             Some(Message::HugePages(HugePages {
@@ -410,10 +427,13 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
             largest: values.number("window")?,
         })
     };
-    // Every release that names one of these goes on to the last.
-    let begun = values.has("size") || values.has("allocated") || values.has("free");
+    // Every release names the bytes per bank, and one that goes on beyond them goes on to the last.
+    let is_begun = values.has("begun") && !values.has("size")
+        || values.has("opened") && !values.has("allocated");
     let cut = values.has("ellipsis") && !values.has("largest")
-        || begun && values.has("allocated") && !values.has("free");
+        || (values.has("allocated") || values.has("free")) && !values.has("largest")
+        || !(values.has("stored") || values.has("share"))
+        || is_begun;
     let memory = OutOfMemory {
         requested: values.number("requested"),
         memory: values.word("memory").unwrap_or_default(),

@@ -5,3 +5,4 @@ mod decorations;
 mod messages;
 mod report;
 mod templates;
+mod written;

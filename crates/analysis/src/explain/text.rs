@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use ttmem_model::order;
+
 use super::prefix;
 
 /// One line of the piece, without what a logger, a terminal or a quotation put before it.
@@ -16,6 +18,8 @@ struct Line {
     offset: usize,
     /// Columns of the whole line.
     columns: usize,
+    /// True if a space of the message may be before the text: it is behind the prefix that the line before has too.
+    has_space: bool,
     /// True if a logger began a record here, or a message begins.
     is_record: bool,
     /// True if a message begins.
@@ -29,6 +33,17 @@ struct Line {
 /// A piece of a log as lines.
 #[derive(Debug)]
 pub(super) struct Lines(Vec<Line>);
+
+/// Where a terminal may have broken lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Nowhere: a line ends at the end of a word.
+    Nowhere,
+    /// At the column where most long lines end.
+    AtWidth,
+    /// At the end of each long line that no longer one follows.
+    Anywhere,
+}
 
 /// The lines as one string: each line end is a space, or nothing.
 #[derive(Debug)]
@@ -71,7 +86,13 @@ impl Lines {
         let mut before = ("", 0);
         for (text, number, offset) in &cleaned {
             let stripped = prefix::strip(text, before);
+            let (other, own) = before;
+            let is_shared = |length| text.get(..length) == Some(&other[..length]);
+            let has_space = text[..stripped.length].ends_with(' ')
+                && (text[..stripped.length].trim().is_empty()
+                    || stripped.length == own + 1 && is_shared(own));
             lines.push(Line {
+                has_space,
                 text: collapse(text[stripped.length..].trim_end_matches('|')),
                 number: *number,
                 offset: *offset,
@@ -86,15 +107,16 @@ impl Lines {
         Self(lines)
     }
 
-    /// Joins the lines with spaces. With `hard`, a line that ends at the column where most long lines end continues
-    /// without a space: a terminal broke it in the middle of a word.
-    pub(super) fn join(&self, hard: bool) -> Joined {
-        let widest = self.0.iter().map(|line| line.columns).max().unwrap_or(0);
+    /// Joins the lines with spaces. A line that a terminal may have broken in the middle of a word continues without a
+    /// space, unless the next begins with one.
+    pub(super) fn join(&self, broken: Broken) -> Joined {
+        let width = self.width();
         let mut joined = Joined { text: String::new(), starts: Vec::new(), records: Vec::new() };
         let mut glue = true;
         let mut source = "";
-        for line in &self.0 {
-            if !glue && !joined.text.ends_with(' ') && !joined.text.is_empty() {
+        for (index, line) in self.0.iter().enumerate() {
+            let is_apart = !glue || line.has_space;
+            if is_apart && !joined.text.ends_with(' ') && !joined.text.is_empty() {
                 joined.text.push(' ');
             }
             joined.starts.push(Start {
@@ -112,9 +134,36 @@ impl Lines {
             }
             let text = line.text.trim_start();
             joined.text.push_str(if joined.text.ends_with(' ') { text } else { &line.text });
-            glue = hard && line.columns >= MIN_HARD_COLUMNS && line.columns == widest;
+            let next = self.0.get(index + 1);
+            glue = match broken {
+                Broken::Nowhere => false,
+                Broken::AtWidth => line.columns == width,
+                Broken::Anywhere => {
+                    line.columns >= MIN_HARD_COLUMNS
+                        && next.is_some_and(|next| next.columns <= line.columns && !next.is_record)
+                }
+            };
         }
         joined
+    }
+
+    /// The width that a terminal may have broken lines at: that of most long lines, and of two the larger.
+    fn width(&self) -> usize {
+        self.widths().0
+    }
+
+    /// True if several lines end at that width.
+    pub(super) fn is_wrapped(&self) -> bool {
+        self.widths().1 > 1
+    }
+
+    /// The width of most long lines, and their number.
+    fn widths(&self) -> (usize, usize) {
+        let mut widths: Vec<usize> = self.0.iter().map(|line| line.columns).collect();
+        widths.retain(|columns| *columns >= MIN_HARD_COLUMNS);
+        order::sort(&mut widths);
+        let most = widths.chunk_by(|left, right| left == right).max_by_key(|alike| alike.len());
+        most.map_or((usize::MAX, 0), |alike| (alike[0], alike.len()))
     }
 
     /// The lines of one process after the other, each in their order, if several processes printed them.
@@ -128,11 +177,13 @@ impl Lines {
         if sources.iter().filter(|source| !source.is_empty()).count() < 2 {
             return None;
         }
-        self.0.sort_by_key(|line| sources.iter().position(|source| *source == line.source));
+        order::sort_by_key(&mut self.0, |line| {
+            sources.iter().position(|source| *source == line.source)
+        });
         Some(self)
     }
 
-    /// True if [`Self::join`] with `hard` differs from without.
+    /// True if a line is long enough to be broken.
     pub(super) fn may_be_hard(&self) -> bool {
         self.0.iter().any(|line| line.columns >= MIN_HARD_COLUMNS)
     }
@@ -224,6 +275,9 @@ fn clean(raw: &str) -> Vec<(String, usize, usize)> {
                 }
                 None => line.push('\\'),
             },
+            '*' if emphasis(&raw[at..], line.ends_with(|last: char| last.is_ascii_digit())) => {
+                skip(&mut rest, at + 2);
+            }
             '…' => line.push_str("..."),
             '\u{2018}' | '\u{2019}' => line.push('\''),
             '\u{201c}' | '\u{201d}' => line.push('"'),
@@ -240,6 +294,14 @@ fn clean(raw: &str) -> Vec<(String, usize, usize)> {
         lines.push((line, number, offset));
     }
     lines
+}
+
+/// True for the two asterisks of Markdown before or behind a number. More asterisks stand for what was redacted.
+fn emphasis(text: &str, is_behind_number: bool) -> bool {
+    text.strip_prefix("**").is_some_and(|rest| {
+        rest.starts_with(|next: char| next.is_ascii_digit())
+            || is_behind_number && !rest.starts_with('*')
+    })
 }
 
 type Rest<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
@@ -317,7 +379,7 @@ mod tests {
     use super::*;
 
     fn joined(text: &str) -> String {
-        Lines::new(text.as_bytes()).join(false).text
+        Lines::new(text.as_bytes()).join(Broken::Nowhere).text
     }
 
     #[test]
@@ -329,7 +391,7 @@ mod tests {
     #[test]
     fn every_offset_knows_its_line() {
         let lines = Lines::new(b"one\ntwo\\nstill two\nthree");
-        let joined = lines.join(false);
+        let joined = lines.join(Broken::Nowhere);
         let line = |word: &str| joined.line_of(joined.text.find(word).unwrap());
         assert_eq!((line("one"), line("still"), line("three")), (0, 1, 2));
         assert_eq!(joined.original(joined.text.find("three").unwrap()), 19);
@@ -339,8 +401,8 @@ mod tests {
     fn a_word_that_a_terminal_broke_is_whole_again() {
         let line = "Statically allocated circular buffers in program 6 clash with L1 buf";
         let text = format!("{line}\nfers on core range");
-        assert!(Lines::new(text.as_bytes()).join(true).text.contains("L1 buffers on"));
-        assert!(Lines::new(text.as_bytes()).join(false).text.contains("L1 buf fers on"));
+        assert!(Lines::new(text.as_bytes()).join(Broken::AtWidth).text.contains("L1 buffers on"));
+        assert!(Lines::new(text.as_bytes()).join(Broken::Nowhere).text.contains("L1 buf fers on"));
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// An address in hexadecimal, as ttmem prints it everywhere, and in decimal, as TT-Metal does: `0x000fa000 (1,024,000)`.
+#[must_use]
+pub(super) fn address(number: u64) -> String {
+    format!("0x{number:08x} ({})", grouped(number))
+}
+
 /// `525,664 bytes (513.3 KiB)`; below 10 KiB only the bytes.
 #[must_use]
 pub(super) fn bytes(number: u64) -> String {

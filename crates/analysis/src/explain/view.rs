@@ -9,7 +9,7 @@ use ttmem_model::Kind;
 pub(crate) struct MemoryState {
     /// The line of the log.
     pub(crate) line: usize,
-    /// Banks, all alike.
+    /// Banks, all of one size.
     pub(crate) banks: Option<u64>,
     /// Bytes that the allocator can hand out.
     pub(crate) capacity: Option<u64>,

@@ -1,12 +1,13 @@
 //! Refused allocations, explained as TT-Metal's own messages are.
 
 use ttmem_model::Kind;
-use ttmem_segment::{BufferKind, Failure, Stack};
+use ttmem_segment::{AllocatorKind, Failure};
 
 use super::FailureReport;
 use super::replay::{Replay, name};
 use crate::explain::{LiveBuffer, LiveChip, LiveMap, Message, OutOfMemory, explain_message};
-use ttmem_merge::words::{at_caller, frames, origin_name};
+use ttmem_merge::listing::SegmentBuffer;
+use ttmem_merge::words::{at_caller, frames, origin_name, with_tensor};
 
 /// The refused allocations; the same repeatedly is one.
 pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
@@ -58,21 +59,22 @@ fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
 }
 
 /// TT-Metal's name of the memory.
-fn memory(kind: BufferKind) -> &'static str {
+fn memory(kind: AllocatorKind) -> &'static str {
     match kind {
-        BufferKind::Dram => "DRAM",
-        BufferKind::L1 => "L1",
-        BufferKind::L1Small => "L1_SMALL",
-        BufferKind::Trace => "TRACE",
+        AllocatorKind::Dram => "DRAM",
+        AllocatorKind::L1 => "L1",
+        AllocatorKind::L1Small => "L1_SMALL",
+        AllocatorKind::Trace => "TRACE",
     }
 }
 
 /// Returns the live buffers at that moment, if the events cover it.
 fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
     let living = replay.after(failure.event)?;
-    let label = |op: Option<String>, origin: &str, stack: Option<&Stack>| {
-        let op = op.map(|op| format!(" of {op}")).unwrap_or_default();
-        format!("{origin}{op}{}", at_caller(stack))
+    let label = |live: &SegmentBuffer<'_>| {
+        let op = name(live.op).map(|op| format!(" of {op}")).unwrap_or_default();
+        let (tensor, caller) = (with_tensor(live.shape), at_caller(live.stack));
+        format!("{}{op}{tensor}{caller}", origin_name(live.origin))
     };
     let buffers = living
         .iter()
@@ -81,7 +83,7 @@ fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
             address: live.address,
             bytes: live.footprint.bytes_per_bank,
             kind: Kind::from(live.footprint.kind),
-            label: label(name(live.op), origin_name(live.origin), live.stack),
+            label: label(live),
         })
         .collect();
     Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] })

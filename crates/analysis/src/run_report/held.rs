@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::Kind;
+use ttmem_model::order;
 use ttmem_model::stack::StackFrame;
-use ttmem_segment::{BufferKind, EventKind};
+use ttmem_segment::{AllocatorKind, EventKind};
 
 use super::peaks;
 use super::replay::{LiveSet, Replay, name};
 use super::stacks::callers;
 use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
 use ttmem_merge::listing::SegmentBuffer;
-use ttmem_merge::words::{frames, origin_name};
+use ttmem_merge::words::{frames, origin_name, tensor};
 
 /// As many of the largest buffers are listed.
 const LARGEST: usize = 10;
@@ -20,7 +21,7 @@ const LARGEST: usize = 10;
 const UNLISTED: &str = "unlisted";
 
 /// The kinds of which the largest buffers are listed.
-const LISTED: [BufferKind; 2] = [BufferKind::Dram, BufferKind::L1];
+const LISTED: [AllocatorKind; 2] = [AllocatorKind::Dram, AllocatorKind::L1];
 
 /// A buffer that was still held, when, and on which chips.
 pub(super) type HeldBuffer<'a> = (Moment, Vec<ReportChip>, SegmentBuffer<'a>);
@@ -56,7 +57,7 @@ pub(super) fn held_buffers<'a>(replay: &Replay<'a>) -> Vec<HeldBuffer<'a>> {
 /// The unlisted buffers that are still held.
 fn unlisted<'a>(replay: &'a Replay<'_>) -> impl Iterator<Item = HeldGroup> + 'a {
     let open = replay.segment.allocators.iter().filter(|allocator| allocator.closed.is_none());
-    open.flat_map(|allocator| BufferKind::ALL.map(|kind| (allocator, kind))).filter_map(
+    open.flat_map(|allocator| AllocatorKind::ALL.map(|kind| (allocator, kind))).filter_map(
         |(allocator, kind)| {
             let held = allocator.kind(kind);
             (held.unlisted_buffers > 0).then(|| HeldGroup {
@@ -108,7 +109,7 @@ fn grouped(replay: &Replay<'_>, held: &[HeldBuffer<'_>]) -> Vec<HeldGroup> {
     };
     let mut groups: Vec<HeldGroup> = groups.into_values().map(with_callers).collect();
     // // Tensors that were never freed come before TT-Metal's own memory.
-    groups.sort_by_key(|group| {
+    order::sort_by_key(&mut groups, |group| {
         (group.moment, group.origin != "tensor", std::cmp::Reverse(group.bytes))
     });
     groups
@@ -119,7 +120,7 @@ pub(super) fn largest(replay: &Replay<'_>) -> Vec<Largest> {
     LISTED.into_iter().filter_map(|kind| of_kind(replay, kind)).collect()
 }
 
-fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
+fn of_kind<'a>(replay: &Replay<'a>, kind: AllocatorKind) -> Option<Largest> {
     let highest = peaks::highest(replay, kind)?;
     let own = |living: LiveSet<'a>| -> Vec<SegmentBuffer<'a>> {
         let is_own = |its: &&SegmentBuffer<'_>| {
@@ -136,7 +137,7 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
         Some((there, time)) => (there, Some(time)),
         None => (own(replay.at_the_end()), None),
     };
-    all.sort_by_key(|its| (std::cmp::Reverse(bytes(its)), its.address));
+    order::sort_by_key(&mut all, |its| (std::cmp::Reverse(bytes(its)), its.address));
     let buffer = |its: &SegmentBuffer<'_>| LargeBuffer {
         address: its.address,
         bytes_per_bank: its.footprint.bytes_per_bank,
@@ -145,6 +146,7 @@ fn of_kind<'a>(replay: &Replay<'a>, kind: BufferKind) -> Option<Largest> {
         origin: origin_name(its.origin),
         op: name(its.op),
         stack: frames(its.stack),
+        tensor: tensor(its.shape),
         age_us: moment.zip(its.allocated).map(|(now, (then, _))| now.saturating_sub(then) / 1000),
     };
     (!all.is_empty()).then(|| Largest {

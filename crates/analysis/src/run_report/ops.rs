@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::Kind;
+use ttmem_model::order;
 use ttmem_segment::Segment;
 
 use super::ReportChip;
@@ -63,7 +64,7 @@ pub fn op_uses(segment: &Segment) -> Vec<OpUse> {
 /// The most there was, and the median over time.
 fn figures(mut changes: Changes, last: u64) -> (u64, u64) {
     // What is freed at a moment makes room for what is allocated at it.
-    changes.sort_unstable();
+    order::sort(&mut changes);
     let Some(first) = changes.first().map(|(time, _)| *time) else { return (0, 0) };
     let (mut level, mut peak, mut since) = (0_i128, 0_i128, first);
     let mut lasted: BTreeMap<i128, u64> = BTreeMap::new();
@@ -86,14 +87,14 @@ fn figures(mut changes: Changes, last: u64) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_segment::{BufferKind, Reader};
+    use ttmem_segment::{AllocatorKind, Reader};
 
     use super::*;
     use ttmem_fake::segment::{NewBuffer, Segment as Fake};
 
     #[test]
     fn an_op_has_a_peak_and_a_steady_state() {
-        let dram = |bytes, op| NewBuffer::new(BufferKind::Dram, bytes, op);
+        let dram = |bytes, op| NewBuffer::new(AllocatorKind::Dram, bytes, op);
         let fake = Fake::wormhole(7, 70, 5)
             .allocate(dram(1024, "Weights"))
             .allocate(dram(64, "Matmul"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_merge::words::{at_caller, origin_name};
+use ttmem_merge::words::{at_caller, origin_name, with_tensor};
 use ttmem_segment::{EventKind, Segment};
 
 use super::replay::{LiveSet, Replay, name};
@@ -55,7 +55,12 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
                 address: lived.address,
                 bytes: lived.footprint.bytes_per_bank,
                 kind: lived.footprint.kind.into(),
-                label: format!("{origin}{op}{}{}", at_caller(lived.stack), age.unwrap_or_default()),
+                label: format!(
+                    "{origin}{op}{}{}{}",
+                    with_tensor(lived.shape),
+                    at_caller(lived.stack),
+                    age.unwrap_or_default()
+                ),
             }
         })
     };
@@ -72,7 +77,7 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
 #[cfg(test)]
 mod tests {
     use ttmem_fake::segment::{NewBuffer, NewProgram, Segment as Fake};
-    use ttmem_segment::{BufferKind, CoreRange, PartKind, Reader, RefusalKind};
+    use ttmem_segment::{AllocatorKind, CoreRange, PartKind, Reader, RefusalKind};
 
     use super::*;
     use crate::explain::{LiveMap, explain_with};
@@ -93,7 +98,7 @@ mod tests {
             NewProgram::new("Softmax").place(PartKind::DataflowBuffer, 105_824, 134_176, WHOLE);
         let bytes = 1_499_136 - 32_768 - 155_648;
         let fake = Fake::wormhole(7, 70, 5).program(&softmax).allocate(NewBuffer::new(
-            BufferKind::L1,
+            AllocatorKind::L1,
             bytes,
             "KvCache",
         ));

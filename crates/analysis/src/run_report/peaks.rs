@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::frames;
+use ttmem_model::order;
 use ttmem_model::stack::StackFrame;
-use ttmem_segment::{Allocator, BufferKind, Event, EventKind};
+use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind};
 
+use super::overlaps::Tracker;
 use super::replay::{Replay, name};
 use super::{Peak, ReportChip};
 
@@ -14,7 +16,7 @@ use super::{Peak, ReportChip};
 #[derive(Debug)]
 pub(super) struct HighPoint {
     pub(super) peak: Peak,
-    /// The allocators whose buffers add up, and to how much.
+    /// The allocators whose buffers add up, and to how much; those on the same bytes are all in it.
     pub(super) allocators: Vec<u8>,
     pub(super) bytes: u64,
     /// Number and time of the event that led there, if that is known.
@@ -22,7 +24,7 @@ pub(super) struct HighPoint {
 }
 
 /// The highest peak of a kind on any chip.
-pub(super) fn highest(replay: &Replay<'_>, kind: BufferKind) -> Option<HighPoint> {
+pub(super) fn highest(replay: &Replay<'_>, kind: AllocatorKind) -> Option<HighPoint> {
     let chips = (0..replay.segment.chips.len()).rev();
     chips.filter_map(|chip| of_chip(replay, chip, kind)).max_by_key(|point| point.peak.bytes)
 }
@@ -30,7 +32,7 @@ pub(super) fn highest(replay: &Replay<'_>, kind: BufferKind) -> Option<HighPoint
 /// The buffers at the highest peak of a kind, if the events still tell.
 pub(super) fn buffers_at_highest<'a>(
     replay: &Replay<'a>,
-    kind: BufferKind,
+    kind: AllocatorKind,
 ) -> Option<Vec<SegmentBuffer<'a>>> {
     buffers_at(replay, kind, &highest(replay, kind)?)
 }
@@ -38,7 +40,7 @@ pub(super) fn buffers_at_highest<'a>(
 /// The buffers at a peak, if the events still tell.
 pub(super) fn buffers_at<'a>(
     replay: &Replay<'a>,
-    kind: BufferKind,
+    kind: AllocatorKind,
     point: &HighPoint,
 ) -> Option<Vec<SegmentBuffer<'a>>> {
     let living = replay.after(point.event?.0)?;
@@ -57,7 +59,7 @@ pub(super) fn buffers_at<'a>(
 /// The peaks by kind; chips on which all is the same are one.
 pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
     let mut peaks: Vec<Peak> = Vec::new();
-    for kind in BufferKind::ALL {
+    for kind in AllocatorKind::ALL {
         let of_kind = peaks.len();
         for chip in 0..replay.segment.chips.len() {
             let Some(HighPoint { peak, .. }) = of_chip(replay, chip, kind) else { continue };
@@ -71,12 +73,12 @@ pub(super) fn peaks(replay: &Replay<'_>) -> Vec<Peak> {
         }
     }
     for peak in &mut peaks {
-        peak.chips.sort_unstable();
+        order::sort(&mut peak.chips);
     }
     peaks
 }
 
-fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoint> {
+fn of_chip(replay: &Replay<'_>, chip: usize, kind: AllocatorKind) -> Option<HighPoint> {
     let is_on_chip = |allocator: &&Allocator| {
         let only = replay.segment.chips.len() == 1 && allocator.chips.is_empty();
         allocator.chips.contains(&chip) || only
@@ -89,7 +91,7 @@ fn of_chip(replay: &Replay<'_>, chip: usize, kind: BufferKind) -> Option<HighPoi
     match busy.as_slice() {
         [] => None,
         [only] => Some(of_allocator(replay, only, kind, chips)),
-        several if replay.is_complete() => together(replay, several, kind, chips),
+        several if replay.is_complete() => together(replay, several, (chip, kind), chips),
         several => Some(at_most(replay, several, kind, chips)),
     }
 }
@@ -101,7 +103,7 @@ fn stack_of(event: Option<&Event>) -> Vec<StackFrame> {
 fn of_allocator(
     replay: &Replay<'_>,
     allocator: &Allocator,
-    kind: BufferKind,
+    kind: AllocatorKind,
     chips: Vec<ReportChip>,
 ) -> HighPoint {
     let held = allocator.kind(kind);
@@ -130,17 +132,24 @@ fn of_allocator(
     }
 }
 
-/// Several allocators of one chip, added up at every event.
+/// Several allocators of one chip, added up at every event. What more than one handed out counts once.
 fn together(
     replay: &Replay<'_>,
     allocators: &[&Allocator],
-    kind: BufferKind,
+    (chip, kind): (usize, AllocatorKind),
     chips: Vec<ReportChip>,
 ) -> Option<HighPoint> {
+    let mut tracker = Tracker::new(replay);
     let entered = replay.entered();
     let mut live: BTreeMap<u8, u64> = BTreeMap::new();
-    let mut highest: Option<(u64, &Event)> = None;
+    let mut highest: Option<(u64, u64, &Event)> = None;
+    let mut excess = 0;
     for (place, event) in replay.segment.events.iter().enumerate() {
+        if let Some(tracker) = &mut tracker
+            && tracker.step(place, event)
+        {
+            excess = tracker.excess(chip, kind);
+        }
         let Some(of) = event.allocator else { continue };
         if entered.get(&of).is_some_and(|entered| place < *entered) {
             continue;
@@ -158,14 +167,15 @@ fn together(
             _ => {}
         }
         let sum = live.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
-        if sum > highest.map_or(0, |(bytes, _)| bytes) {
-            highest = Some((sum, event));
+        let used = sum.saturating_sub(excess);
+        if used > highest.map_or(0, |(bytes, ..)| bytes) {
+            highest = Some((used, sum, event));
         }
     }
     let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
     let point = of_allocator(replay, main, kind, chips);
     // A higher one is that of an allocator whose entry is another's since.
-    let Some((bytes, event)) = highest.filter(|(bytes, _)| *bytes >= point.bytes) else {
+    let Some((bytes, sum, event)) = highest.filter(|(bytes, ..)| *bytes >= point.bytes) else {
         return Some(point);
     };
     let peak = Peak {
@@ -180,7 +190,7 @@ fn together(
     Some(HighPoint {
         peak,
         allocators: allocators.iter().map(|allocator| allocator.index).collect(),
-        bytes,
+        bytes: sum,
         event: Some((event.sequence, event.time)),
     })
 }
@@ -189,14 +199,14 @@ fn together(
 fn at_most(
     replay: &Replay<'_>,
     allocators: &[&Allocator],
-    kind: BufferKind,
+    kind: AllocatorKind,
     chips: Vec<ReportChip>,
 ) -> HighPoint {
     let by_size = |allocator: &&&Allocator| allocator.kind(kind).peak_total();
     let main = allocators.iter().max_by_key(by_size).unwrap_or(&allocators[0]);
     let point = of_allocator(replay, main, kind, chips);
     let mut by_time: Vec<&&Allocator> = allocators.iter().collect();
-    by_time.sort_by_key(|allocator| allocator.opened);
+    order::sort_by_key(&mut by_time, |allocator| allocator.opened);
     let follow = by_time.windows(2).all(|pair| match pair {
         [one, next] => one.closed.is_some_and(|closed| closed <= next.opened),
         _ => true,

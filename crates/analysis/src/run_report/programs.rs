@@ -1,20 +1,25 @@
 //! L1 by op: circular buffers, kernels and tensors on the cores of every program that ran.
 
 mod dispatches;
+mod moment;
 mod refusals;
 mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ttmem_model::order;
+
 use serde::Serialize;
 use ttmem_segment::{
-    Allocator, AllocatorRole, BufferKind, PartKind, Placement, ProgramFootprint, Segment,
+    Allocator, AllocatorKind, AllocatorRole, PartKind, Placement, ProgramFootprint, Segment,
 };
 
 use super::ReportChip;
 use super::replay::{Replay, name};
 
 pub use dispatches::{DispatchL1, DispatchUse, dispatch_uses};
+pub(super) use moment::{Overwritten, Then};
+pub use moment::{ProcessOps, l1_by_op};
 pub use refusals::Refused;
 pub use traces::Traces;
 
@@ -84,7 +89,7 @@ pub struct OpL1 {
     /// The op; `None` where it is not known.
     pub op: Option<String>,
     /// The chips.
-    pub(crate) chips: Vec<ReportChip>,
+    pub chips: Vec<ReportChip>,
     /// Dispatches, replays of traces included.
     pub dispatches: u64,
     /// Programs; one that ran with tensors at other addresses counts again.
@@ -131,9 +136,7 @@ pub(super) fn programs(replay: &Replay<'_>) -> Option<Programs> {
     if programs.dispatched == 0 && programs.refusals.is_empty() && programs.traces.is_empty() {
         return None;
     }
-    let dispatched = programs.footprints.iter().filter(|footprint| footprint.dispatches > 0);
-    let measured: Vec<Measured<'_>> =
-        dispatched.map(|footprint| measure(replay.segment, footprint)).collect();
+    let measured = measured(replay.segment);
     Some(Programs {
         peaks: peaks(replay.segment, &measured),
         ops: ops(replay.segment, &measured),
@@ -146,6 +149,19 @@ pub(super) fn programs(replay: &Replay<'_>) -> Option<Programs> {
     })
 }
 
+/// The L1 of the programs of each op that a process dispatched, the highest peak on a core first.
+#[must_use]
+pub fn op_l1(segment: &Segment) -> Vec<OpL1> {
+    ops(segment, &measured(segment))
+}
+
+/// The footprints that were dispatched.
+fn measured(segment: &Segment) -> Vec<Measured<'_>> {
+    let dispatched =
+        segment.programs.footprints.iter().filter(|footprint| footprint.dispatches > 0);
+    dispatched.map(|footprint| measure(segment, footprint)).collect()
+}
+
 /// The chips with these indexes.
 fn chips(segment: &Segment, indexes: &[usize]) -> Vec<ReportChip> {
     let chip = |index: &usize| {
@@ -153,7 +169,7 @@ fn chips(segment: &Segment, indexes: &[usize]) -> Vec<ReportChip> {
         Some(ReportChip { device: chip.device, unique_id: chip.unique_id, index: None })
     };
     let mut chips: Vec<ReportChip> = indexes.iter().filter_map(chip).collect();
-    chips.sort_unstable();
+    order::sort(&mut chips);
     chips
 }
 
@@ -261,7 +277,9 @@ fn ops(segment: &Segment, measured: &[Measured<'_>]) -> Vec<OpL1> {
             OpL1 { chips: chips(segment, &indexes), ..op }
         })
         .collect();
-    ops.sort_by_key(|op| std::cmp::Reverse((op.peak, op.circular_buffers, op.dispatches)));
+    order::sort_by_key(&mut ops, |op| {
+        std::cmp::Reverse((op.peak, op.circular_buffers, op.dispatches))
+    });
     ops
 }
 
@@ -306,7 +324,7 @@ fn peaks(segment: &Segment, measured: &[Measured<'_>]) -> Vec<L1Peak> {
 /// L1 of a chip during a dispatch of a program.
 fn peak(segment: &Segment, one: &Measured<'_>) -> L1Peak {
     let allocator = allocator(segment, &one.footprint.chips);
-    let banks = allocator.map_or(0, |allocator| allocator.kind(BufferKind::L1).banks);
+    let banks = allocator.map_or(0, |allocator| allocator.kind(AllocatorKind::L1).banks);
     let tensors = one.footprint.l1_bytes.saturating_mul(banks);
     let circular_buffers = one.circular_buffers_in_all;
     let (scratchpads, kernels) = (one.scratchpads_in_all, one.kernels_in_all);

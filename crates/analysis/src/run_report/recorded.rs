@@ -2,7 +2,7 @@
 
 use ttmem_model::buffers::{BufferList, BufferOwner, ChipRef};
 use ttmem_model::snapshot::{Chip, Process, ProcessState};
-use ttmem_model::{ChipId, Kind, Pid, Reading, Snapshot, SourceName, Timestamp};
+use ttmem_model::{ChipId, Pid, Reading, Snapshot, SourceName, Timestamp};
 use ttmem_recording::{EventKind, ReadAt, Recording};
 use ttmem_segment::Segment;
 
@@ -190,13 +190,12 @@ fn holder(process: &Process, segment: String, chips: Vec<Option<ChipRef>>) -> Se
 
 /// True if a snapshot has something of a process from its agent.
 fn has_agent(process: &Process) -> bool {
-    const KINDS: [Kind; 4] = [Kind::Dram, Kind::L1, Kind::L1Small, Kind::Trace];
     let is_told = |reading: &Reading<u64>| match reading {
         Reading::Known { source, .. } => *source == SourceName::Agent,
         Reading::Missing(_) => false,
     };
-    let of_chips = process.chips.iter().map(|of| &of.memory);
-    of_chips.flat_map(|memory| KINDS.map(|kind| memory.allocator(kind))).flatten().any(is_told)
+    let readings = process.chips.iter().flat_map(|of| of.memory.allocators());
+    readings.into_iter().any(|(_, reading)| is_told(reading))
 }
 
 /// The chips of a segment as a snapshot numbers them: by their ids, else by the process's numbers of what it has open.
@@ -211,7 +210,7 @@ fn chips(
     };
     let find = |is_it: &dyn Fn(&&Chip) -> bool| snapshot.chips.iter().find(is_it).map(refer);
     let by_id = |id: u64| {
-        find(&|chip| chip.id == ChipId(id))
+        find(&|chip| chip.id == ChipId::Known(id))
             .or_else(|| find(&|chip| chip.region.as_ref().is_some_and(|region| region.id == id)))
     };
     let by_number = |number: u32| {
@@ -231,6 +230,8 @@ fn chips(
     };
     segment.chips.iter().map(find).collect()
 }
+
+mod ops;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use ttmem_model::order;
 use ttmem_model::{Pid, Timestamp};
 use ttmem_recording::{AttachmentKind, Damage, DamageAccount, Event, EventKind, ReadAt, Recording};
 use ttmem_segment::{Reader, Segment};
@@ -87,7 +88,7 @@ impl RecordingReport {
                 Err(_) => unreadable += 1,
             }
         }
-        events.sort_by_key(|event| event.time);
+        order::sort_by_key(&mut events, |event| event.time);
         let events_of = events.len() as u64;
         if events.len() > MAX_EVENTS {
             events.drain(MAX_EVENTS / 2..events.len() - MAX_EVENTS / 2);
@@ -115,7 +116,7 @@ impl RecordingReport {
 }
 
 impl RecordingReport {
-    /// What of the recording is damaged.
+    /// Returns the damage of the recording.
     #[must_use]
     pub fn damage(&self) -> DamageAccount {
         DamageAccount {

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ttmem_segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
+use ttmem_model::order;
+
+use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind, Op, Segment};
 
 use super::ReportChip;
 use ttmem_merge::listing::SegmentBuffer;
@@ -17,7 +19,7 @@ pub(super) struct Replay<'a> {
 }
 
 /// Two buffers of an allocator and kind never have the same address.
-type Key = (u8, BufferKind, u64);
+type Key = (u8, AllocatorKind, u64);
 
 /// The buffers that live, while events go by.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +59,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Banks of the kind, 0 if the allocator is not known.
-    pub(super) fn banks(&self, index: u8, kind: BufferKind) -> u64 {
+    pub(super) fn banks(&self, index: u8, kind: AllocatorKind) -> u64 {
         self.allocator(index).map_or(0, |allocator| allocator.kind(kind).banks)
     }
 
@@ -70,7 +72,7 @@ impl<'a> Replay<'a> {
         };
         let mut chips: Vec<ReportChip> =
             indexes.unwrap_or_default().iter().filter_map(chip).collect();
-        chips.sort_unstable();
+        order::sort(&mut chips);
         chips
     }
 
@@ -160,12 +162,12 @@ impl<'a> Replay<'a> {
 }
 
 impl<'a> LiveSet<'a> {
-    fn put(&mut self, live: SegmentBuffer<'a>) {
+    pub(super) fn put(&mut self, live: SegmentBuffer<'a>) {
         self.0.insert((live.allocator, live.footprint.kind, live.address), live);
     }
 
     /// The buffers that an event ends. An address that is reused was free.
-    fn ended_by(&self, event: &Event) -> Vec<SegmentBuffer<'a>> {
+    pub(super) fn ended_by(&self, event: &Event) -> Vec<SegmentBuffer<'a>> {
         match (event.kind, key(event)) {
             (EventKind::Allocate | EventKind::Free, Some(key)) => {
                 self.0.get(&key).copied().into_iter().collect()
@@ -194,6 +196,21 @@ impl<'a> LiveSet<'a> {
             }
             _ => {}
         }
+    }
+
+    /// The buffers of an allocator that share bytes with a buffer of another one.
+    pub(super) fn sharing(
+        &self,
+        allocator: u8,
+        with: &SegmentBuffer<'_>,
+    ) -> impl Iterator<Item = &SegmentBuffer<'a>> {
+        let (kind, start) = (with.footprint.kind, with.address);
+        let end = start.saturating_add(with.footprint.bytes_per_bank);
+        // Those of one allocator are apart, so that the first one below ends the search.
+        let below = self.0.range((allocator, kind, 0)..(allocator, kind, end)).rev();
+        below.map(|(_, live)| live).take_while(move |live| {
+            live.address.saturating_add(live.footprint.bytes_per_bank) > start
+        })
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &SegmentBuffer<'a>> {

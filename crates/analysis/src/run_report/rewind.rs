@@ -8,9 +8,10 @@ use std::fmt;
 
 use ttmem_model::Timestamp;
 use ttmem_model::buffers::Block;
+use ttmem_model::order;
 use ttmem_recording::civil::Civil;
 use ttmem_segment::{
-    AgentState, Allocator, BufferKind, Event, EventKind, KindUse, Segment, Statistics,
+    AgentState, Allocator, AllocatorKind, Event, EventKind, KindUse, Segment, Statistics,
 };
 
 use super::replay::Replay;
@@ -72,14 +73,14 @@ impl fmt::Display for Gap {
                 Clock(*last)
             ),
             Self::Reused => formatter.write_str(
-                "its agent's entry of a device that was open at this moment is another device's since",
+                "the agent's entry of a device that was open at this moment was reused for another device",
             ),
         }
     }
 }
 
 /// The time of day.
-struct Clock(Timestamp);
+pub(super) struct Clock(pub(super) Timestamp);
 
 impl fmt::Display for Clock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,7 +106,7 @@ pub(super) struct Rewind {
     /// Up to how many events the list does not have buffers of an allocator, and why.
     doubts: Vec<(usize, Gap)>,
     /// Where the bytes are that an allocator hands out, where that follows.
-    extents: BTreeMap<(u8, BufferKind), Extent>,
+    extents: BTreeMap<(u8, AllocatorKind), Extent>,
 }
 
 /// A buffer lives from when so many events have happened until so many have.
@@ -168,7 +169,7 @@ impl Rewind {
             provenance: life.live.provenance,
         };
         let mut lives: Vec<Life> = lives.into_iter().map(life).collect();
-        lives.sort_by_key(Life::order);
+        order::sort_by_key(&mut lives, Life::order);
         let places = segment.events.iter().enumerate();
         let entered = places
             .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
@@ -247,11 +248,11 @@ impl Rewind {
     }
 
     /// The last nanosecond of a microsecond, as the segment's clock counts.
-    fn monotonic(&self, time: Timestamp) -> u64 {
+    pub(super) fn monotonic(&self, time: Timestamp) -> u64 {
         self.segment.header.to_monotonic(time.0.saturating_mul(1000).saturating_add(999))
     }
 
-    fn real(&self, monotonic: u64) -> Timestamp {
+    pub(super) fn real(&self, monotonic: u64) -> Timestamp {
         Timestamp(self.segment.header.to_real_time(monotonic) / 1000)
     }
 
@@ -262,7 +263,7 @@ impl Rewind {
         });
         let open = open.map(|allocator| Open {
             allocator,
-            kinds: BufferKind::ALL.map(|kind| self.held(allocator, kind, &live)),
+            kinds: AllocatorKind::ALL.map(|kind| self.held(allocator, kind, &live)),
         });
         SegmentView { segment: &self.segment, open: open.collect(), live, time }
     }
@@ -272,7 +273,7 @@ impl Rewind {
     fn held(
         &self,
         allocator: &Allocator,
-        kind: BufferKind,
+        kind: AllocatorKind,
         live: &[SegmentBuffer<'_>],
     ) -> KindUsage {
         let own = live.iter().filter(|its| is_of(its, allocator.index, kind));
@@ -281,7 +282,7 @@ impl Rewind {
             bytes: its.footprint.bytes_per_bank,
         };
         let mut blocks: Vec<Block> = own.map(block).collect();
-        blocks.sort_unstable();
+        order::sort(&mut blocks);
         let extent = self.extents.get(&(allocator.index, kind)).copied();
         let live_bytes = blocks.iter().fold(0, |sum: u64, block| sum.saturating_add(block.bytes));
         KindUsage {
@@ -298,14 +299,14 @@ impl Rewind {
             return Vec::new();
         }
         let of_kind = |allocator: &Allocator| {
-            let kinds = BufferKind::ALL.into_iter();
+            let kinds = AllocatorKind::ALL.into_iter();
             kinds.filter_map(|kind| self.find_doubt(allocator, kind)).collect::<Vec<_>>()
         };
         self.segment.allocators.iter().flat_map(of_kind).collect()
     }
 
     /// Returns the use of one kind of an allocator. Allocations after everything was freed at once are known.
-    fn find_doubt(&self, allocator: &Allocator, kind: BufferKind) -> Option<(usize, Gap)> {
+    fn find_doubt(&self, allocator: &Allocator, kind: AllocatorKind) -> Option<(usize, Gap)> {
         let held = allocator.kind(kind);
         if held.peak_bytes == 0 || self.entered.contains_key(&allocator.index) {
             return None;
@@ -349,8 +350,8 @@ impl Rewind {
         (!is_known).then_some((dropped.map_or(usize::MAX, |place| place + 1), gap))
     }
 
-    fn find_extents(&self) -> BTreeMap<(u8, BufferKind), Extent> {
-        let mut ends: BTreeMap<(u8, BufferKind), Extent> = BTreeMap::new();
+    fn find_extents(&self) -> BTreeMap<(u8, AllocatorKind), Extent> {
+        let mut ends: BTreeMap<(u8, AllocatorKind), Extent> = BTreeMap::new();
         for life in &self.lives {
             let Some(live) = SegmentBuffer::at(&self.segment, life.provenance) else { continue };
             let own = Extent {
@@ -361,7 +362,7 @@ impl Rewind {
             known.start = known.start.min(own.start);
             known.end = known.end.max(own.end);
         }
-        let extent = |((index, kind), ends): (&(u8, BufferKind), &Extent)| {
+        let extent = |((index, kind), ends): (&(u8, AllocatorKind), &Extent)| {
             let allocator = Replay::new(&self.segment).allocator(*index)?;
             let provenance = allocator.kind(*kind).statistics?;
             let first =
@@ -378,7 +379,7 @@ impl Rewind {
     fn extent_by_statistics(
         &self,
         index: u8,
-        kind: BufferKind,
+        kind: AllocatorKind,
         provenance: Statistics,
     ) -> Option<Extent> {
         let count = self.times.partition_point(|time| *time <= provenance.time);
@@ -395,12 +396,12 @@ impl Rewind {
 }
 
 /// The first buffer in an empty bank is at its closed end: below in DRAM, above in L1.
-fn by_ends(kind: BufferKind, ends: Extent, total: u64) -> Option<Extent> {
+fn by_ends(kind: AllocatorKind, ends: Extent, total: u64) -> Option<Extent> {
     Some(match kind {
-        BufferKind::L1 | BufferKind::L1Small => {
+        AllocatorKind::L1 | AllocatorKind::L1Small => {
             Extent { start: ends.end.checked_sub(total)?, ..ends }
         }
-        BufferKind::Dram | BufferKind::Trace => {
+        AllocatorKind::Dram | AllocatorKind::Trace => {
             Extent { end: ends.start.checked_add(total)?, ..ends }
         }
     })
@@ -422,7 +423,7 @@ fn figures(
     Some(Figures { allocatable, free, largest_free })
 }
 
-fn is_of(live: &SegmentBuffer<'_>, allocator: u8, kind: BufferKind) -> bool {
+fn is_of(live: &SegmentBuffer<'_>, allocator: u8, kind: AllocatorKind) -> bool {
     live.allocator == allocator && live.footprint.kind == kind
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ttmem_model::order;
+
 use ttmem_merge::listing::SegmentBuffer;
 use ttmem_segment::{DispatchKind, EventKind, Op, Segment};
 
@@ -29,7 +31,7 @@ pub struct OpSpan {
     pub footprints: Vec<u32>,
 }
 
-/// What happened at a moment: an event of an allocator, or a dispatch.
+/// An event of an allocator, or a dispatch.
 struct Moment<'a> {
     thread: u32,
     time: u64,
@@ -80,7 +82,7 @@ pub fn op_spans(segment: &Segment) -> Vec<OpSpan> {
     let threads = threads.into_values().map(|calls| calls.into_iter().map(|(span, _)| span));
     let mut spans: Vec<OpSpan> =
         threads.flat_map(|calls| lengthened(calls.collect::<Vec<_>>())).collect();
-    spans.sort_by_key(|span| (span.from_us, span.last_event));
+    order::sort_by_key(&mut spans, |span| (span.from_us, span.last_event));
     spans
 }
 
@@ -100,7 +102,7 @@ fn moments(segment: &Segment) -> Vec<Moment<'_>> {
     });
     let mut moments: Vec<Moment<'_>> = events.chain(dispatches).collect();
     // Stable: a dispatch comes after the event that it names.
-    moments.sort_by_key(|moment| moment.event);
+    order::sort_by_key(&mut moments, |moment| moment.event);
     moments
 }
 
@@ -132,7 +134,7 @@ pub fn live_after<'a>(
     let mut living = replay.before();
     let mut events = segment.events.iter().enumerate().peekable();
     let mut order: Vec<usize> = (0..spans.len()).collect();
-    order.sort_by_key(|place| spans[*place].last_event);
+    order::sort_by_key(&mut order, |place| spans[*place].last_event);
     for place in order {
         let until = spans[place].last_event;
         while let Some((index, event)) = events.next_if(|(_, event)| event.sequence <= until) {
@@ -144,13 +146,13 @@ pub fn live_after<'a>(
 
 #[cfg(test)]
 mod tests {
-    use ttmem_segment::{BufferKind, Reader};
+    use ttmem_segment::{AllocatorKind, Reader};
 
     use super::*;
     use ttmem_fake::segment::{NewBuffer, Segment as Fake};
 
     fn allocate(fake: Fake, op: &str) -> Fake {
-        fake.allocate(NewBuffer::new(BufferKind::L1, 64, op))
+        fake.allocate(NewBuffer::new(AllocatorKind::L1, 64, op))
     }
 
     #[test]

@@ -6,8 +6,9 @@ use serde::Serialize;
 use ttmem_merge::listing::{SegmentBuffer, stacks_missing};
 use ttmem_merge::words::frames;
 use ttmem_model::Kind;
+use ttmem_model::order;
 use ttmem_model::stack::{StackFrame, caller};
-use ttmem_segment::{BufferKind, Origin, Stack};
+use ttmem_segment::{AllocatorKind, Origin, Stack};
 
 use super::replay::Replay;
 use super::{held, peaks};
@@ -32,11 +33,11 @@ pub struct StackUse {
     /// Bytes on the chip with the highest peak, at that moment; 0 of all stacks of a kind if its events are overwritten.
     pub peak_bytes: u64,
     /// Buffers of them.
-    pub peak_buffers: u64,
+    pub(crate) peak_buffers: u64,
     /// Bytes of tensors on each chip that were held when the device was closed, or at the end.
-    pub held_bytes: u64,
+    pub(crate) held_bytes: u64,
     /// Buffers of them.
-    pub held_buffers: u64,
+    pub(crate) held_buffers: u64,
 }
 
 /// Memory that one line of the user's code allocated.
@@ -74,14 +75,14 @@ pub(super) fn callers<'a>(
         .into_iter()
         .map(|(frame, (buffers, bytes))| Caller { frame: frame.clone(), buffers, bytes })
         .collect();
-    callers.sort_by_key(|caller| std::cmp::Reverse(caller.bytes));
+    order::sort_by_key(&mut callers, |caller| std::cmp::Reverse(caller.bytes));
     callers
 }
 
 /// The calls that allocated the memory of the peaks, and that which is still held.
 pub(super) fn stacks(replay: &Replay<'_>) -> Stacks {
     let mut sums: BTreeMap<(Kind, Vec<StackFrame>), StackUse> = BTreeMap::new();
-    let mut entry = |kind: BufferKind, stack: Option<&Stack>, add: &dyn Fn(&mut StackUse)| {
+    let mut entry = |kind: AllocatorKind, stack: Option<&Stack>, add: &dyn Fn(&mut StackUse)| {
         let (kind, frames) = (Kind::from(kind), frames(stack));
         let one = sums.entry((kind, frames.clone())).or_insert(StackUse {
             kind,
@@ -96,7 +97,7 @@ pub(super) fn stacks(replay: &Replay<'_>) -> Stacks {
     let bytes = |its: &SegmentBuffer<'_>| {
         its.footprint.bytes_per_bank.saturating_mul(replay.banks(its.allocator, its.footprint.kind))
     };
-    for kind in BufferKind::ALL {
+    for kind in AllocatorKind::ALL {
         for its in peaks::buffers_at_highest(replay, kind).unwrap_or_default() {
             entry(kind, its.stack, &|one| {
                 one.peak_bytes = one.peak_bytes.saturating_add(bytes(&its));
@@ -113,7 +114,7 @@ pub(super) fn stacks(replay: &Replay<'_>) -> Stacks {
         }
     }
     let mut uses: Vec<StackUse> = sums.into_values().collect();
-    uses.sort_by_key(|one| {
+    order::sort_by_key(&mut uses, |one| {
         (one.kind, std::cmp::Reverse(one.peak_bytes), std::cmp::Reverse(one.held_bytes))
     });
     let missing = stacks_missing(replay.segment);
@@ -139,14 +140,14 @@ mod tests {
         let forward =
             [library, ("forward", "/home/user/model.py", 42), ("<module>", "/home/user/run.py", 7)];
         let load = [("load", "/home/user/model.py", 9), ("<module>", "/home/user/run.py", 3)];
-        let tensor = |mib| NewBuffer::new(BufferKind::Dram, mib * MIB, "Matmul");
+        let tensor = |mib| NewBuffer::new(AllocatorKind::Dram, mib * MIB, "Matmul");
         let fake = Fake::wormhole(7, 70, 9)
             .calls(&load)
             .allocate(tensor(1))
             .calls(&forward)
             .allocate(tensor(2))
             .allocate(tensor(4))
-            .free_newest(BufferKind::Dram)
+            .free_newest(AllocatorKind::Dram)
             .calls(&[])
             .allocate(tensor(1));
         let report = ProcessReport::of(&Reader::parse(&fake.image()).unwrap(), false);

@@ -1,6 +1,6 @@
 use ttmem_model::Kind;
 use ttmem_segment::layout::counter;
-use ttmem_segment::{AgentState, AllocatorRole, BufferKind, Origin, Reader};
+use ttmem_segment::{AgentState, AllocatorKind, AllocatorRole, Label, Origin, Reader};
 
 use super::*;
 use crate::explain::Fit;
@@ -14,7 +14,7 @@ fn report(fake: &Fake) -> ProcessReport {
 }
 
 fn dram(mib: u64, op: &str) -> NewBuffer<'_> {
-    NewBuffer::new(BufferKind::Dram, mib * MIB, op)
+    NewBuffer::new(AllocatorKind::Dram, mib * MIB, op)
 }
 
 fn fake() -> Fake {
@@ -27,8 +27,8 @@ fn a_peak_names_the_op_that_made_it_and_the_largest_buffers_then() {
         .allocate(dram(1, "Embedding"))
         .allocate(dram(8, "Matmul"))
         .allocate(dram(3, "Softmax"))
-        .free_newest(BufferKind::Dram)
-        .free_newest(BufferKind::Dram)
+        .free_newest(AllocatorKind::Dram)
+        .free_newest(AllocatorKind::Dram)
         .allocate(dram(2, "Add"))
         .close()
         .state(AgentState::Exited);
@@ -79,18 +79,69 @@ fn a_killed_process_held_what_it_held() {
 }
 
 #[test]
+fn how_a_process_ended_is_known_from_its_own_note_or_its_parent() {
+    let of = |fake: Fake| report(&fake.allocate(dram(1, "Add")).close());
+    assert_eq!(of(fake()).end, End::Ended);
+    let code = u64::from((-3_i32).cast_unsigned());
+    let mut left = of(fake().state(AgentState::Left).counter(counter::EXIT_CODE, code));
+    assert_eq!((left.end, left.exit_code), (End::Left, Some(-3)));
+    left.set_status(Some(253), None);
+    assert_eq!((left.end, left.exit_code), (End::Left, Some(253)));
+    let mut killed = of(fake());
+    killed.set_status(None, Some(9));
+    assert_eq!((killed.end, killed.signal, killed.exit_code), (End::Killed, Some(9), None));
+}
+
+#[test]
+fn the_largest_buffers_say_which_tensor_they_hold_also_after_it_was_freed() {
+    let fake = fake()
+        .shape(&[1, 1, 1024, 50], 0, 1)
+        .allocate(dram(8, "Matmul"))
+        .shape(&[], 0, 0)
+        .allocate(dram(4, "Add"))
+        .free_oldest(AllocatorKind::Dram)
+        .shape(&[7], 99, 9)
+        .allocate(dram(1, "Softmax"))
+        .close();
+    let report = report(&fake);
+    let tensors: Vec<_> = report.largest[0]
+        .buffers
+        .iter()
+        .map(|buffer| buffer.tensor.as_ref().map(ToString::to_string))
+        .collect();
+    assert_eq!(tensors, [Some("[1, 1, 1024, 50] bfloat16 tile".to_owned()), None]);
+}
+
+#[test]
+fn a_process_is_named_by_its_segment() {
+    let label = Label {
+        name: "python3".to_owned(),
+        command: "python3 train.py".to_owned(),
+        rank: "3".to_owned(),
+        job: String::new(),
+    };
+    let named = report(&fake().label(label));
+    assert_eq!(named.name.as_deref(), Some("python3"));
+    assert_eq!(named.command.as_deref(), Some("python3 train.py"));
+    assert_eq!((named.rank.as_deref(), named.job), (Some("3"), None));
+    assert_eq!(report(&fake()).name, None);
+}
+
+#[test]
 fn devices_opened_one_after_the_other_do_not_add_up() {
     let fake = fake().allocate(dram(3, "Matmul")).close();
     let fake = fake.open(AllocatorRole::Mesh, &[0], WORMHOLE).allocate(dram(2, "Add"));
     let again = report(&fake);
     assert_eq!(again.peaks[0].bytes, 36 * MIB);
-    let together = fake.open(AllocatorRole::Device, &[0], WORMHOLE).allocate(dram(2, "Late"));
+    // The first buffer of another allocator overlaps the first of this one, the second beside it.
+    let together = fake.open(AllocatorRole::Device, &[0], WORMHOLE);
+    let together = together.allocate(dram(2, "Early")).allocate(dram(2, "Late"));
     let both = report(&together);
     assert_eq!((both.peaks[0].bytes, both.peaks[0].op.as_deref()), (48 * MIB, Some("Late")));
     let largest = &both.largest[0];
     let ops: Vec<_> = largest.buffers.iter().map(|buffer| buffer.op.as_deref()).collect();
     assert!(largest.at_peak);
-    assert_eq!(ops, [Some("Add"), Some("Late")]);
+    assert_eq!(ops, [Some("Add"), Some("Early"), Some("Late")]);
     // // Without the events it is not known whether the peaks met.
     let late = together.counter(counter::EVENTS, 1 << 40);
     assert!(report(&late).peaks[0].at_most);
@@ -104,7 +155,7 @@ fn a_refused_allocation_is_full_or_fragmented() {
         .allocate(dram(300, "Embedding"))
         .fail(dram(200, "Matmul"))
         .fail(dram(200, "Matmul"))
-        .free_oldest(BufferKind::Dram)
+        .free_oldest(AllocatorKind::Dram)
         .fail(dram(400, "Matmul"));
     let report = report(&fake);
     let told: Vec<_> = report
@@ -135,9 +186,9 @@ fn what_the_ring_lost_is_found_again_where_its_end_is_known() {
     // More events than the ring holds; the first buffer's allocation is lost and its end is not.
     let mut fake = fake().allocate(dram(9, "Weights")).allocate(dram(5, "KvCache"));
     for _ in 0..5000 {
-        fake = fake.allocate(dram(1, "Add")).free_newest(BufferKind::Dram);
+        fake = fake.allocate(dram(1, "Add")).free_newest(AllocatorKind::Dram);
     }
-    let fake = fake.allocate(dram(20, "Peak")).free_oldest(BufferKind::Dram);
+    let fake = fake.allocate(dram(20, "Peak")).free_oldest(AllocatorKind::Dram);
     let report = report(&fake);
     assert!(report.losses.events_overwritten > 0);
     let largest = &report.largest[0];
@@ -168,7 +219,7 @@ fn hostile_segments_do_no_harm() {
 
 #[test]
 fn what_the_agent_had_no_room_to_list_is_held_too() {
-    let fake = fake().allocate(dram(1, "Matmul")).unlisted(BufferKind::Dram, 5 * MIB, 300);
+    let fake = fake().allocate(dram(1, "Matmul")).unlisted(AllocatorKind::Dram, 5 * MIB, 300);
     let report = report(&fake);
     let told: Vec<_> =
         report.held.iter().map(|held| (held.origin, held.buffers, held.bytes)).collect();

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use ttmem_model::order;
 use ttmem_model::{ChipId, Kind, Timestamp};
-use ttmem_segment::{Allocator, BufferKind, Event, EventKind, Op, Segment};
+use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind, Op, Segment};
 
 use super::replay::{Life, Replay, name};
 use ttmem_merge::words::{origin_name, role_name};
@@ -17,7 +18,7 @@ const MAX_BUFFERS: usize = 50_000;
 /// Steps of a level that are drawn at most.
 const MAX_STEPS: usize = 2000;
 
-/// Buffers over time.
+/// The buffers of a run over time, for a chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Timeline {
     /// The first and the last moment that anything is known of.
@@ -66,7 +67,7 @@ pub struct Steps {
     pub op: Vec<Option<usize>>,
 }
 
-/// Buffers as columns.
+/// The buffers of a timeline, one vector for each property.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Buffers {
     /// The pool.
@@ -96,7 +97,7 @@ impl Timeline {
         let mut pools = Vec::new();
         let mut places = BTreeMap::new();
         for allocator in &segment.allocators {
-            for kind in BufferKind::ALL {
+            for kind in AllocatorKind::ALL {
                 let was_used = allocator.kind(kind).peak_bytes > 0;
                 if was_used {
                     places.insert((allocator.index, kind), pools.len());
@@ -155,20 +156,20 @@ fn largest<'a>(mut lives: Vec<Life<'a>>, last: u64, segment: &Segment) -> Vec<Li
         u128::from(life.live.footprint.bytes_per_bank) * u128::from(span)
     };
     if lives.len() > MAX_BUFFERS {
-        lives.sort_by_key(|life| std::cmp::Reverse(weight(life)));
+        order::sort_by_key(&mut lives, |life| std::cmp::Reverse(weight(life)));
         lives.truncate(MAX_BUFFERS);
     }
-    lives.sort_by_key(begin);
+    order::sort_by_key(&mut lives, begin);
     lives
 }
 
-fn pool(segment: &Segment, allocator: &Allocator, kind: BufferKind, names: &mut Names) -> Pool {
+fn pool(segment: &Segment, allocator: &Allocator, kind: AllocatorKind, names: &mut Names) -> Pool {
     let chips = || allocator.chips.iter().filter_map(|index| segment.chips.get(*index));
     let held = allocator.kind(kind);
     Pool {
         role: role_name(allocator.role),
         devices: chips().map(|chip| chip.device).collect(),
-        chips: chips().filter_map(|chip| chip.unique_id.map(ChipId)).collect(),
+        chips: chips().filter_map(|chip| chip.unique_id.map(ChipId::Known)).collect(),
         kind: kind.into(),
         banks: held.banks,
         bank_bytes: held.statistics.map(|statistics| statistics.total),
@@ -176,7 +177,12 @@ fn pool(segment: &Segment, allocator: &Allocator, kind: BufferKind, names: &mut 
     }
 }
 
-fn steps(segment: &Segment, allocator: &Allocator, kind: BufferKind, names: &mut Names) -> Steps {
+fn steps(
+    segment: &Segment,
+    allocator: &Allocator,
+    kind: AllocatorKind,
+    names: &mut Names,
+) -> Steps {
     let banks = allocator.kind(kind).banks;
     let level = |event: &Event| {
         if event.allocator != Some(allocator.index) {
@@ -241,11 +247,11 @@ mod tests {
     fn a_buffer_lasts_from_its_allocation_to_its_end() {
         let timeline = timeline(
             &fake()
-                .allocate(NewBuffer::new(BufferKind::Dram, 64, "Matmul"))
+                .allocate(NewBuffer::new(AllocatorKind::Dram, 64, "Matmul"))
                 .wait(1000)
-                .allocate(NewBuffer::new(BufferKind::L1, 32, "Softmax"))
+                .allocate(NewBuffer::new(AllocatorKind::L1, 32, "Softmax"))
                 .wait(1000)
-                .free_newest(BufferKind::L1)
+                .free_newest(AllocatorKind::L1)
                 .wait(1000)
                 .close(),
         );
@@ -259,12 +265,12 @@ mod tests {
         let dram = &timeline.pools[timeline.buffers.pool[0]];
         assert_eq!((dram.kind, dram.banks), (Kind::Dram, 12));
         assert_eq!(dram.steps.bytes, [64 * 12, 0], "closing the device ends it");
-        assert_eq!(dram.chips, [ChipId(5)]);
+        assert_eq!(dram.chips, [ChipId::Known(5)]);
     }
 
     #[test]
     fn what_lives_has_no_end() {
-        let timeline = timeline(&fake().allocate(NewBuffer::new(BufferKind::Dram, 64, "")));
+        let timeline = timeline(&fake().allocate(NewBuffer::new(AllocatorKind::Dram, 64, "")));
         assert_eq!(timeline.buffers.end_us, [None]);
         assert_eq!((timeline.buffers.op[0], timeline.is_cut), (None, false));
     }
@@ -275,8 +281,8 @@ mod tests {
         for round in 0..3000 {
             let bytes = if round == 2345 { 4096 } else { 64 };
             fake = fake
-                .allocate(NewBuffer::new(BufferKind::L1, bytes, "Add"))
-                .free_newest(BufferKind::L1);
+                .allocate(NewBuffer::new(AllocatorKind::L1, bytes, "Add"))
+                .free_newest(AllocatorKind::L1);
         }
         let timeline = timeline(&fake);
         let steps = &timeline.pools[0].steps;

@@ -2,6 +2,7 @@ use ttmem_model::facts::RegionBytes;
 
 use super::*;
 use ttmem_fake::{BYTES, Board, Host, PID, Process};
+use ttmem_model::{Reading, SourceName};
 use ttmem_root::{Clock, Root};
 use ttmem_sources::Collector;
 
@@ -87,4 +88,23 @@ fn what_a_dead_process_left_is_no_part_of_what_is_used() {
     assert_eq!(line.shares.len(), 1, "{:?}", line.shares);
     assert_eq!(line.shares[0].bytes, [50, 0]);
     assert_eq!(series.processes().len(), 1);
+}
+
+#[test]
+fn of_telemetry_the_highest_is_kept() {
+    let mut moment = Collector::new(Root::memory(Host::galaxy().into_tree())).snapshot();
+    let mut series = Series::default();
+    for (second, celsius) in [40.0, 61.5, 50.0].into_iter().enumerate() {
+        moment.time_us = Timestamp(second as u64);
+        let reading = moment.chips[3].telemetry.get_mut(&Metric::AsicTemperature).unwrap();
+        *reading = Reading::exact(Quantity(celsius), SourceName::Kmd);
+        series.push(&moment);
+    }
+    let chip = &series.chips()[3];
+    let temperature = chip.temperature_c.unwrap();
+    assert_eq!(temperature.most, Quantity(61.5));
+    assert!(temperature.limit.is_some() && chip.power_w.is_some());
+    let trays: std::collections::BTreeSet<_> =
+        series.chips().iter().map(|chip| chip.tray).collect();
+    assert_eq!(trays, (1..=4).map(Some).collect());
 }

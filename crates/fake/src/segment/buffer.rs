@@ -1,12 +1,12 @@
 //! A buffer of a fake process.
 
-use ttmem_segment::{BufferKind, BufferLayout, Origin};
+use ttmem_segment::{AllocatorKind, BufferLayout, Origin};
 
 /// A buffer that a fake process allocates.
 #[derive(Clone, Copy, Debug)]
 pub struct NewBuffer<'a> {
     /// Kind.
-    pub(crate) kind: BufferKind,
+    pub(crate) kind: AllocatorKind,
     /// Bytes in every bank.
     pub(crate) bytes_per_bank: u64,
     /// Requested bytes; 0 for the bytes of all banks.
@@ -22,7 +22,7 @@ pub struct NewBuffer<'a> {
 impl<'a> NewBuffer<'a> {
     /// Creates an interleaved tensor of an op.
     #[must_use]
-    pub fn new(kind: BufferKind, bytes_per_bank: u64, op: &'a str) -> Self {
+    pub fn new(kind: AllocatorKind, bytes_per_bank: u64, op: &'a str) -> Self {
         let layout = BufferLayout::Interleaved;
         Self { kind, bytes_per_bank, requested: 0, origin: Origin::Plain, layout, op }
     }

@@ -1,8 +1,8 @@
-//! The calls that the actions of a fake process come from.
+//! The calls that the actions of a fake process come from, and the shapes of its tensors.
 
-use ttmem_segment::StackState;
 use ttmem_segment::layout::{Section, counter};
 use ttmem_segment::stack::{FunctionEntry, StackEntry};
+use ttmem_segment::{Shape, StackState};
 
 use super::Segment;
 use super::image::Image;
@@ -35,7 +35,21 @@ impl Segment {
         self
     }
 
+    /// Sets the shape, data type and layout of the next tensors, as TT-Metal's numbers. No dimensions: not known.
+    #[must_use]
+    pub fn shape(mut self, dimensions: &[u32], data_type: u8, layout: u8) -> Self {
+        self.shape = 0;
+        if !dimensions.is_empty() {
+            self.shapes.push(Shape { dimensions: dimensions.to_vec(), data_type, layout });
+            self.shape = u16::try_from(self.shapes.len()).unwrap_or(0);
+        }
+        self
+    }
+
     pub(super) fn put_calls(&self, image: &mut Image) {
+        for (index, shape) in self.shapes.iter().enumerate() {
+            image.put_entry(Section::Shapes, index + 1, &shape.to_words(index as u64 + 1));
+        }
         if self.stacks.is_empty() {
             return;
         }

@@ -3,11 +3,11 @@
 use ttmem_segment::entry::{live_word, pair};
 use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
-    ALLOCATOR_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter, kind,
+    ALLOCATOR_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter, kind, label,
 };
 use ttmem_segment::name::NameEntry;
 use ttmem_segment::owner::{AllocatorHead, PeakOrigin};
-use ttmem_segment::{BufferKind, Hook, NameSource, Origin, Statistics};
+use ttmem_segment::{AllocatorKind, Hook, Label, NameSource, Origin, Statistics};
 
 use super::{FIRST_TIME, FakeAllocator, Segment};
 
@@ -27,6 +27,9 @@ impl Segment {
             agent_version: env!("CARGO_PKG_VERSION"),
         };
         image.put(0, &head.to_words(&plan));
+        if self.label != Label::default() {
+            image.put(label::FIRST, &self.label.to_words());
+        }
         self.put_counters(&mut image);
         self.programs.put(&mut image);
         self.put_calls(&mut image);
@@ -81,7 +84,7 @@ impl Segment {
         words[allocator::L1_SIZE] = l1.start + l1.bytes + l1_small.bytes;
         words[allocator::GRID] = pair(8, u32::try_from(l1.banks / 8).unwrap_or(0));
         words[..AllocatorHead::WORDS].copy_from_slice(&one.head.to_words());
-        for buffer_kind in BufferKind::ALL {
+        for buffer_kind in AllocatorKind::ALL {
             let block = allocator::KINDS + buffer_kind as usize * allocator::KIND_WORDS;
             let (live, buffers) = one.live_of(buffer_kind);
             let (unlisted, unlisted_buffers) = one.unlisted[buffer_kind as usize];

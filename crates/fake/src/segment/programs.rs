@@ -5,7 +5,7 @@ use ttmem_segment::layout::{Section, TRACES, counter, footprint, trace};
 use ttmem_segment::program::{
     DispatchEntry, FootprintEntry, PartEntry, RefusalEntry, TraceEntry, trace_part,
 };
-use ttmem_segment::{BufferKind, CoreRange, DispatchKind, PartKind, RefusalKind};
+use ttmem_segment::{AllocatorKind, CoreRange, DispatchKind, PartKind, RefusalKind};
 
 use super::image::Image;
 use super::{NewBuffer, STEP, Segment};
@@ -94,7 +94,7 @@ impl Segment {
     /// Records a program on the chips of the newest allocator. Its index is the number of programs before.
     #[must_use]
     pub fn program(mut self, new: &NewProgram<'_>) -> Self {
-        let name = self.tags(NewBuffer::new(BufferKind::L1, 0, new.op)).name;
+        let name = self.tags(NewBuffer::new(AllocatorKind::L1, 0, new.op)).name;
         let index = self.programs.footprints.len();
         let footprint = u32::try_from(index).unwrap_or(u32::MAX);
         let entry = FootprintEntry {
@@ -111,7 +111,7 @@ impl Segment {
             pointer: 0x5555_1000_0000 + index as u64 * 0x1000,
         };
         for (part, kernel) in &new.parts {
-            let name = self.tags(NewBuffer::new(BufferKind::L1, 0, kernel)).name;
+            let name = self.tags(NewBuffer::new(AllocatorKind::L1, 0, kernel)).name;
             self.programs.parts.push(PartEntry { name, footprint, ..*part });
         }
         self.programs.footprints.push((entry, Uses::default()));
@@ -159,8 +159,8 @@ impl Segment {
 
     /// Lowest address and bytes per bank of the live L1 buffers.
     fn l1_now(&self) -> (u32, u32) {
-        let lowest = self.last().of_kind(BufferKind::L1).map(|entry| entry.address).min();
-        let (bytes, _) = self.last().live_of(BufferKind::L1);
+        let lowest = self.last().of_kind(AllocatorKind::L1).map(|entry| entry.address).min();
+        let (bytes, _) = self.last().live_of(AllocatorKind::L1);
         let narrow = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         (lowest.map_or(0, narrow), narrow(bytes))
     }
@@ -232,7 +232,7 @@ impl Segment {
         let end = parts.clone().map(|part| u64::from(part.address) + u64::from(part.bytes)).max();
         let Some(first) = parts.clone().next().copied() else { return self };
         let in_the_way =
-            self.last().of_kind(BufferKind::L1).min_by_key(|entry| entry.address).copied();
+            self.last().of_kind(AllocatorKind::L1).min_by_key(|entry| entry.address).copied();
         let buffer = in_the_way.filter(|_| kind == RefusalKind::Clash);
         self.programs.refusals.push(RefusalEntry {
             sequence: self.programs.refusals.len() as u64 + 1,
@@ -310,6 +310,7 @@ impl FakePrograms {
             [self.refusals.len(), self.footprints.len(), self.parts.len(), self.traces.len()];
         image.put(counter::REFUSALS, &counts.map(|count| count as u64));
         image.put(counter::TRACE_PARTS, &[u64::from(next)]);
+        image.put(counter::PROGRAMS_TRACKED, &[self.dispatches.len() as u64]);
     }
 }
 

@@ -18,7 +18,7 @@ fn programs_come_back_with_what_is_resident() {
         .program(&add)
         .dispatch(0)
         .dispatch(1)
-        .allocate(NewBuffer::new(BufferKind::L1, 16_384, "x"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 16_384, "x"))
         .begin_trace(3)
         .dispatch(1)
         .dispatch(0)

@@ -181,7 +181,7 @@ pub(crate) fn unknown_board() -> Tree {
     Host::new().board(Board::new(UNKNOWN)).workload(process, BYTES).into_tree()
 }
 
-/// What a chip in reset shows from driver 2.9 on: no data in the driver's values and the sensors', and all ones in
+/// Files of a chip in reset from driver 2.9 on: no data in the driver's values and the sensors', and all ones in
 /// counters and in the PCIe link. Labels stay readable.
 fn reset_entries(host: &Host) -> Vec<(String, Entry)> {
     let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));

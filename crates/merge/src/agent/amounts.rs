@@ -9,13 +9,14 @@
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
-use ttmem_model::{Kind, MemorySpace};
-use ttmem_segment::{Allocator, AllocatorRole, BufferKind, KindUse, Segment};
+use ttmem_model::{AllocatorKind, Kind, MemorySpace, PerKind};
+use ttmem_segment::{Allocator, AllocatorRole, KindUse, Segment};
 
-use super::super::join::{Joined, JoinedChip, Writer};
-use super::super::memory::{Limits, PerKind};
+use super::super::join::{Joined, JoinedChip, Owner};
+use super::super::memory::Limits;
 use super::overlap::overlap;
 use super::{AgentLink, age, main_allocator, open_allocators, sees_all, trusted};
+use crate::figures;
 
 /// The memory of a segment's process on a chip.
 pub(crate) fn amounts(
@@ -24,7 +25,7 @@ pub(crate) fn amounts(
     limits: &Limits,
 ) -> PerKind<Reading<u64>> {
     let file = &joined.facts.segments[link.segment];
-    let is_gone = matches!(joined.segment_owner(link.segment), Writer::Gone { .. });
+    let is_gone = joined.segment_owner(link.segment).is_gone();
     let quality = if is_gone { Quality::Stale } else { Quality::Exact };
     PerKind::new(|kind| match held(joined.facts, file, link.chip, kind, limits) {
         Ok((bytes, age)) => Reading::new(bytes, SourceName::Agent, quality).aged(age),
@@ -55,7 +56,7 @@ impl AllocatorBytes<'_> {
 pub(crate) fn by_allocator<'a>(
     file: &'a SegmentFile,
     chip: usize,
-    kind: BufferKind,
+    kind: AllocatorKind,
 ) -> Field<Vec<AllocatorBytes<'a>>> {
     let segment = trusted(file)?;
     let has_mesh =
@@ -69,7 +70,7 @@ pub(crate) fn by_allocator<'a>(
 }
 
 /// Bytes of a kind on a chip that more than one allocator handed out.
-pub(crate) fn counted_twice(segment: &Segment, chip: usize, kind: BufferKind) -> u64 {
+pub(crate) fn counted_twice(segment: &Segment, chip: usize, kind: AllocatorKind) -> u64 {
     overlap(segment, chip, kind).map_or(0, |overlap| overlap.bytes)
 }
 
@@ -78,13 +79,10 @@ fn held(
     facts: &Facts,
     file: &SegmentFile,
     chip: usize,
-    kind: Kind,
+    kind: AllocatorKind,
     limits: &Limits,
 ) -> Field<(u64, u64)> {
     let segment = trusted(file)?;
-    let Some(kind) = buffer_kind(kind) else {
-        return Err(Missing::unsupported("no allocator hands this out"));
-    };
     let mut bytes = 0_u64;
     let mut oldest = facts.time.micros_since(file.read_at);
     for part in by_allocator(file, chip, kind)? {
@@ -104,7 +102,7 @@ fn held(
 fn of_allocator<'a>(
     segment: &Segment,
     allocator: &'a Allocator,
-    kind: BufferKind,
+    kind: AllocatorKind,
     statistics_are_own: bool,
 ) -> Field<AllocatorBytes<'a>> {
     let held = allocator.kind(kind);
@@ -122,11 +120,6 @@ fn of_allocator<'a>(
     }
 }
 
-/// The kind as the agent names it.
-pub(crate) fn buffer_kind(kind: Kind) -> Option<BufferKind> {
-    BufferKind::ALL.into_iter().find(|buffer| Kind::from(*buffer) == kind)
-}
-
 /// The statistics of TT-Metal's allocator for a kind on one chip.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Geometry {
@@ -138,24 +131,51 @@ pub(crate) struct Geometry {
 
 /// Returns the statistics of the live process's allocator; of several, those with the smallest largest free block.
 /// `None` if no live process with an agent has the chip open.
-pub(crate) fn geometry(joined: &Joined<'_>, chip: &JoinedChip, kind: Kind) -> Option<Geometry> {
+pub(crate) fn geometry(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    kind: AllocatorKind,
+) -> Option<Geometry> {
     let (file, segment, allocator) = main(joined, chip, kind)?;
-    let held = allocator.kind(buffer_kind(kind)?);
+    let held = allocator.kind(kind);
     // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
     let read = joined.facts.time.micros_since(file.read_at);
     let said = held.statistics.map_or(0, |said| age(joined.facts, segment, said.time));
-    Some(of_main(held, if is_settled(held) { read } else { said }))
+    let free = figures::free(segment, allocator, kind);
+    let age = if free.is_some_and(|(_, is_present)| is_present) { read } else { said };
+    Some(of_main(held, free.map(|(free, _)| free), age))
+}
+
+/// Bytes that each bank of a memory has for its allocators on a chip, and the number of banks: of L1 all bytes of a core,
+/// of DRAM what allocators hand out and the trace region. `None` if no live process with an agent has the chip open.
+pub(crate) fn bank_bytes(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    memory: MemorySpace,
+) -> Option<(u64, u64)> {
+    let (kind, set_aside) = match memory {
+        MemorySpace::Dram => (AllocatorKind::Dram, AllocatorKind::Trace),
+        MemorySpace::L1 => (AllocatorKind::L1, AllocatorKind::L1Small),
+    };
+    let (_, _, allocator) = main(joined, chip, kind)?;
+    let held = allocator.kind(kind);
+    let handed_out = || {
+        let set_aside = allocator.kind(set_aside).statistics.map_or(0, |said| said.total);
+        Some(held.statistics?.total.saturating_add(set_aside))
+    };
+    let core = allocator.l1_size.filter(|_| memory == MemorySpace::L1);
+    let bytes = core.or_else(handed_out)?;
+    (held.banks > 0).then_some((bytes, held.banks))
 }
 
 /// The allocator whose statistics [`geometry`] returns, with its segment.
 pub(crate) fn main<'a>(
     joined: &Joined<'a>,
     chip: &JoinedChip,
-    kind: Kind,
+    kind: AllocatorKind,
 ) -> Option<(&'a SegmentFile, &'a Segment, &'a Allocator)> {
-    let kind = buffer_kind(kind)?;
     let of_link = |link: &AgentLink| {
-        let is_live = matches!(joined.segment_owner(link.segment), Writer::Live(_));
+        let is_live = matches!(joined.segment_owner(link.segment), Owner::Live(_));
         let file = &joined.facts.segments[link.segment];
         let segment = trusted(file).ok().filter(|_| is_live)?;
         let allocator = main_allocator(segment, link.chip)?;
@@ -166,14 +186,9 @@ pub(crate) fn main<'a>(
     })
 }
 
-/// True if nothing changed since TT-Metal was asked.
-pub(super) fn is_settled(held: &KindUse) -> bool {
-    let (Some(statistics), Some(residual)) = (held.statistics, held.residual) else { return false };
-    i128::from(statistics.allocated) - i128::from(residual) == i128::from(held.live_bytes)
-}
-
-fn of_main(held: &KindUse, age: u64) -> Geometry {
-    let Some(statistics) = held.statistics else {
+/// The second are the free bytes of a bank, and those of its largest free block.
+fn of_main(held: &KindUse, free: Option<(u64, u64)>, age: u64) -> Geometry {
+    let (Some(statistics), Some((free, largest_free))) = (held.statistics, free) else {
         let missing = Missing::not_read("TT-Metal's allocator was not asked yet");
         return Geometry {
             banks: Reading::exact(held.banks, SourceName::Agent),
@@ -183,19 +198,15 @@ fn of_main(held: &KindUse, age: u64) -> Geometry {
         };
     };
     let exact = |bytes| Reading::exact(bytes, SourceName::Agent).aged(age);
-    let fragmentation = if statistics.free == 0 {
+    let fragmentation = if free == 0 {
         Missing::unsupported("nothing is free").into()
     } else {
-        Reading::exact(
-            Quantity(scattered(statistics.free, statistics.largest_free)),
-            SourceName::Agent,
-        )
-        .aged(age)
+        Reading::exact(Quantity(scattered(free, largest_free)), SourceName::Agent).aged(age)
     };
     Geometry {
         banks: Reading::exact(held.banks, SourceName::Agent),
         allocatable: exact(statistics.total.saturating_mul(held.banks)),
-        largest_free: exact(statistics.largest_free),
+        largest_free: exact(largest_free),
         fragmentation,
     }
 }

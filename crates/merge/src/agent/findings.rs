@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use ttmem_model::facts::SegmentFile;
 use ttmem_model::finding::{Finding, Severity};
-use ttmem_model::reading::{MissingReason, Reading};
-use ttmem_model::{Bytes, Kind, Pid};
-use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, BufferKind, Segment};
+use ttmem_model::reading::MissingReason;
+use ttmem_model::{AllocatorKind, Bytes, Kind, Pid};
+use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, Segment};
 
 use super::super::findings::{FINDINGS_OF_USER, Subject, more_unusable};
-use super::super::join::{Joined, JoinedChip, Writer};
+use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::l1;
-use super::super::memory::{Amounts, Owner, Usage};
-use super::amounts::is_settled;
+use super::super::memory::{Amounts, Usage};
+use super::super::words::allocator_in_words;
 use super::overlap::{Overlap, overlap};
 use super::{main_allocator, sees_all};
+use crate::figures::is_settled;
 
 /// A region is written just after the allocation: only figures that were constant for this long are compared.
 const SETTLED_NS: u64 = 1_000_000_000;
@@ -59,6 +60,10 @@ fn unreadable(joined: &Joined<'_>) -> Vec<Finding> {
         let Err(missing) = &file.content else { continue };
         if missing.reason == MissingReason::Denied {
             denied.entry(file.user.as_deref()).or_default().push(file);
+            continue;
+        }
+        // Its agent is creating it.
+        if missing.reason == MissingReason::NotRead {
             continue;
         }
         let count = unusable.entry(file.user.as_deref()).or_default();
@@ -106,9 +111,9 @@ fn denied_segments(user: Option<&str>, files: &[&SegmentFile]) -> Finding {
 }
 
 /// Finds agents that are off or lost something.
-fn of_agent(joined: &Joined<'_>, place: usize) -> Option<Finding> {
-    let file = joined.facts.segments.get(place)?;
-    let Writer::Live(pid) = joined.segment_owner(place) else { return None };
+fn of_agent(joined: &Joined<'_>, index: usize) -> Option<Finding> {
+    let file = joined.facts.segments.get(index)?;
+    let Owner::Live(pid) = joined.segment_owner(index) else { return None };
     let segment = file.content.as_ref().ok()?;
     let losses = &segment.losses;
     let (id, text, remedy) = if segment.header.state == AgentState::Off {
@@ -146,7 +151,7 @@ fn has_allocators(segment: &Segment) -> bool {
 fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &chip.agents {
-        let Writer::Live(pid) = joined.segment_owner(link.segment) else { continue };
+        let Owner::Live(pid) = joined.segment_owner(link.segment) else { continue };
         let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
         let Some(allocator) = main_allocator(segment, link.chip) else { continue };
         // // A mesh is reported once, with its first chip.
@@ -154,7 +159,7 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
         if !is_first || allocator.role == AllocatorRole::SubDevice || !sees_all(segment) {
             continue;
         }
-        for kind in BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             let held = allocator.kind(kind);
             let (Some(statistics), Some(residual)) = (held.statistics, held.residual) else {
                 continue;
@@ -181,9 +186,9 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
 fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     let mut findings = Vec::new();
     for link in &chip.agents {
-        let Writer::Live(pid) = joined.segment_owner(link.segment) else { continue };
+        let Owner::Live(pid) = joined.segment_owner(link.segment) else { continue };
         let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
-        for kind in BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             let Some(Overlap { bytes, buffers: [one, other] }) = overlap(segment, link.chip, kind)
             else {
                 continue;
@@ -194,7 +199,7 @@ fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
                     "{op} at {}, {} a bank, of {}",
                     buffer.address,
                     buffer.bytes_per_bank,
-                    role(allocator)
+                    allocator_in_words(allocator)
                 )
             };
             findings.push(Subject { chip: Some(chip.id), pid: Some(pid) }.finding(
@@ -215,21 +220,6 @@ fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     findings
 }
 
-/// The name of an allocator in a finding.
-fn role(allocator: &Allocator) -> String {
-    let role = match allocator.role {
-        AllocatorRole::Mesh => "mesh",
-        AllocatorRole::Device => "device",
-        AllocatorRole::SubDevice => "sub-device",
-        AllocatorRole::Unknown => "unnamed",
-    };
-    let chips = match allocator.chips.len() {
-        1 => "1 chip".to_owned(),
-        more => format!("{more} chips"),
-    };
-    format!("{role} allocator {} ({chips})", allocator.serial)
-}
-
 /// The region counts requested bytes and the agent reservations, so the region may well say less, but never more; and a
 /// region that says nothing at all of memory in use has missed it.
 fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> Option<Finding> {
@@ -240,20 +230,20 @@ fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> Option<
     if !settled {
         return None;
     }
-    let differs = |kind: &Kind| {
-        let exact = agent.get(*kind).and_then(Reading::value)?;
-        let region = held.bytes.get(*kind)?.as_ref().ok()?;
+    let differs = |kind: AllocatorKind| {
+        let exact = agent[kind].value()?;
+        let region = held.bytes[kind].as_ref().ok()?;
         let wrong = region > exact || *region == 0 && *exact > 0;
         wrong.then(|| {
             format!(
                 "{} {} by the region and {} by the agent",
-                kind.label(),
+                Kind::from(kind).label(),
                 Bytes(*region),
                 Bytes(*exact)
             )
         })
     };
-    let differences: Vec<String> = Kind::ALLOCATOR.iter().filter_map(differs).collect();
+    let differences: Vec<String> = AllocatorKind::ALL.into_iter().filter_map(differs).collect();
     if differences.is_empty() {
         return None;
     }

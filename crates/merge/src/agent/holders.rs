@@ -1,12 +1,10 @@
 //! The figures of agents beside those of regions, process by process.
 
-use ttmem_model::Kind;
-use ttmem_model::reading::{Missing, Reading};
-use ttmem_segment::AgentState;
-
-use super::super::join::{Joined, JoinedChip, Writer};
-use super::super::memory::{Limits, Owner, PerKind, Usage};
+use super::super::join::{Joined, JoinedChip, Owner};
+use super::super::memory::{Limits, Usage};
 use super::amounts;
+use ttmem_model::reading::{Missing, Reading};
+use ttmem_model::{AllocatorKind, PerKind};
 
 /// Adds what agents say to what the regions say of the same processes.
 pub(crate) fn add_agents(
@@ -17,16 +15,10 @@ pub(crate) fn add_agents(
 ) {
     for link in &chip.agents {
         let file = &joined.facts.segments[link.segment];
-        let through = file.through.first().copied();
-        let holder = match joined.segment_owner(link.segment) {
-            Writer::Live(pid) => Owner::Live(pid),
-            Writer::Outside => Owner::Outside(file.pid),
-            Writer::Gone { reused } => Owner::Gone { through, pid: file.pid, reused },
-        };
+        let holder = joined.segment_owner(link.segment);
         // What a process that came to its end by itself held then is no news; its segment still tells.
         let Ok(segment) = &file.content else { continue };
-        let is_gone = matches!(holder, Owner::Gone { .. });
-        if is_gone && segment.header.state == AgentState::Exited {
+        if holder.is_gone() && segment.header.state.has_ended() {
             continue;
         }
         let agent = amounts(joined, *link, limits);
@@ -61,8 +53,7 @@ pub(crate) fn add_agents(
 
 /// True if it is known of every process on the chip what it holds, by its agent.
 pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Usage]) -> bool {
-    let mut living =
-        held.iter().filter(|held| !matches!(held.holder, Owner::Gone { .. })).peekable();
+    let mut living = held.iter().filter(|held| !held.is_gone()).peekable();
     if living.peek().is_none() || !living.all(has_agent) {
         return false;
     }
@@ -78,8 +69,8 @@ pub(crate) fn all_have_agents(joined: &Joined<'_>, chip: &JoinedChip, held: &[Us
 }
 
 fn has_agent(held: &Usage) -> bool {
-    let known = |agent: &PerKind<Reading<u64>>, kind: &Kind| {
-        agent.get(*kind).is_some_and(|reading| reading.value().is_some())
+    let known = |agent: &PerKind<Reading<u64>>| {
+        AllocatorKind::ALL.map(|kind| agent[kind].value().is_some())
     };
-    held.agent.as_ref().is_some_and(|agent| Kind::ALLOCATOR.iter().all(|kind| known(agent, kind)))
+    held.agent.as_ref().is_some_and(|agent| known(agent) == [true; 4])
 }

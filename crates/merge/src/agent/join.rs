@@ -1,16 +1,16 @@
 //! Which chip is which: an agent's chip has the id that its region would be named after.
 
 use ttmem_model::facts::Facts;
-use ttmem_segment::{AgentState, Segment};
+use ttmem_segment::Segment;
 
-use super::super::join::{JoinedChip, Origin, Writer, by_id, by_number};
+use super::super::join::{JoinedChip, Origin, Owner, by_id, by_number};
 use super::AgentLink;
 
 /// Joins the chips of every segment, and makes a chip of each that belongs to none.
 pub(crate) fn join(
     facts: &Facts,
-    owners: &[Writer],
-    slots: &[Vec<Writer>],
+    owners: &[Owner],
+    slots: &[Vec<Owner>],
     chips: &mut Vec<JoinedChip>,
 ) {
     let mut open = Vec::new();
@@ -19,8 +19,8 @@ pub(crate) fn join(
         for chip in 0..content.chips.len() {
             let link = AgentLink { segment, chip };
             let joining = Joining { facts, owners, slots, chips };
-            match joining.place(link) {
-                Some(place) => chips[place].agents.push(link),
+            match joining.index(link) {
+                Some(index) => chips[index].agents.push(link),
                 None if is_history(owners[segment], content) => {}
                 None => open.push(link),
             }
@@ -43,8 +43,8 @@ pub(crate) fn join(
 }
 
 /// True if a process that ended by itself left the segment: what it knew of chips is no news.
-fn is_history(owner: Writer, segment: &Segment) -> bool {
-    matches!(owner, Writer::Gone { .. }) && segment.header.state == AgentState::Exited
+fn is_history(owner: Owner, segment: &Segment) -> bool {
+    owner.is_gone() && segment.header.state.has_ended()
 }
 
 /// Returns the id of an agent's chip, if TT-Metal reported it.
@@ -67,14 +67,14 @@ fn is_same_chip(facts: &Facts, one: AgentLink, other: AgentLink) -> bool {
 
 struct Joining<'a> {
     facts: &'a Facts,
-    owners: &'a [Writer],
-    slots: &'a [Vec<Writer>],
+    owners: &'a [Owner],
+    slots: &'a [Vec<Owner>],
     chips: &'a [JoinedChip],
 }
 
 impl Joining<'_> {
-    /// The place of the chip that an agent's chip is.
-    fn place(&self, link: AgentLink) -> Option<usize> {
+    /// Returns the index of the chip that an agent's chip is.
+    fn index(&self, link: AgentLink) -> Option<usize> {
         let by_unique_id = unique_id(self.facts, link).and_then(|id| {
             let has_region =
                 |chip: &JoinedChip| chip.regions.iter().any(|of| self.region_id(of.region) == id);
@@ -99,7 +99,7 @@ impl Joining<'_> {
 
     /// Of a chip without an id: the one whose region has a slot of the same process and the same device number.
     fn by_slot(&self, link: AgentLink) -> Option<usize> {
-        let Writer::Live(pid) = self.owners[link.segment] else { return None };
+        let Owner::Live(pid) = self.owners[link.segment] else { return None };
         if unique_id(self.facts, link).is_some() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Joining<'_> {
         let is_it = |region: usize| {
             let content = self.facts.regions[region].content.as_ref();
             content.is_ok_and(|content| content.device_id == number)
-                && self.slots.get(region).is_some_and(|slots| slots.contains(&Writer::Live(pid)))
+                && self.slots.get(region).is_some_and(|slots| slots.contains(&Owner::Live(pid)))
         };
         self.chips.iter().position(|chip| chip.regions.iter().any(|of| is_it(of.region)))
     }
@@ -115,11 +115,11 @@ impl Joining<'_> {
     /// The chip with the same number among those that the process has open, unless a region or another id says that it
     /// is another one.
     fn by_number(&self, link: AgentLink) -> Option<usize> {
-        let Writer::Live(pid) = self.owners[link.segment] else { return None };
-        let place = by_number(self.facts, self.chips, pid, device_number(self.facts, link)?)?;
-        let chip = &self.chips[place];
+        let Owner::Live(pid) = self.owners[link.segment] else { return None };
+        let index = by_number(self.facts, self.chips, pid, device_number(self.facts, link)?)?;
+        let chip = &self.chips[index];
         let id = unique_id(self.facts, link);
         let differs = |other: &AgentLink| unique_id(self.facts, *other) != id;
-        (chip.regions.is_empty() && !chip.agents.iter().any(differs)).then_some(place)
+        (chip.regions.is_empty() && !chip.agents.iter().any(differs)).then_some(index)
     }
 }

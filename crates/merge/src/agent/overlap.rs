@@ -4,7 +4,8 @@
 //! 0.81.1): both place their first tensor at the same address. The bytes are used once, and one tensor overwrites the
 //! other.
 
-use ttmem_segment::{Allocator, AllocatorRole, Buffer, BufferKind, Segment};
+use ttmem_model::order;
+use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Buffer, Segment};
 
 use super::open_allocators;
 
@@ -19,7 +20,7 @@ pub(super) struct Overlap<'a> {
 
 /// Finds the bytes of a kind that more than one open allocator of a chip handed out. Needs the list of buffers; `None`
 /// without it.
-pub(super) fn overlap(segment: &Segment, chip: usize, kind: BufferKind) -> Option<Overlap<'_>> {
+pub(super) fn overlap(segment: &Segment, chip: usize, kind: AllocatorKind) -> Option<Overlap<'_>> {
     // A sub-device's allocator has a range of its own inside that of its mesh.
     let allocators: Vec<&Allocator> = open_allocators(segment, chip)
         .filter(|allocator| allocator.role != AllocatorRole::SubDevice)
@@ -36,7 +37,7 @@ pub(super) fn overlap(segment: &Segment, chip: usize, kind: BufferKind) -> Optio
             Some((buffer, *own))
         })
         .collect();
-    buffers.sort_by_key(|(buffer, _)| buffer.address);
+    order::sort_by_key(&mut buffers, |(buffer, _)| buffer.address);
     let mut bytes = 0_u64;
     let mut first = None;
     let mut highest: Option<(u64, (&Buffer, &Allocator))> = None;

@@ -39,7 +39,7 @@ mod tests {
     use ttmem_model::facts::{Facts, L1Facts, L1Place};
     use ttmem_model::reading::Missing;
     use ttmem_root::{Clock, Root};
-    use ttmem_segment::BufferKind;
+    use ttmem_segment::AllocatorKind;
     use ttmem_sources::Collector;
 
     use super::*;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     fn segment(pid: i32) -> Segment {
-        let new = NewBuffer::new(BufferKind::Dram, 4096, "Add");
+        let new = NewBuffer::new(AllocatorKind::Dram, 4096, "Add");
         Segment::wormhole(pid, python(pid).start_ticks(), 7).allocate(new)
     }
 
@@ -81,6 +81,22 @@ mod tests {
         }
         let other = Host::new().process(python(PID)).process(python(77));
         assert_eq!(merged(other.segment_of(PID, segment(PID)), &[77]).chips.len(), 2);
+    }
+
+    #[test]
+    fn a_chip_that_its_simulator_has_no_socket_for_says_so() {
+        let region = |id| Region::new(id).slot(PID, "python3", BYTES);
+        let host = || Host::new().process(python(PID)).region(region(0)).region(region(1));
+        let why = |simulators: &[i32]| {
+            let snapshot = merged(host(), simulators);
+            let used = snapshot.chips[1].memory.circular_buffers.used.missing();
+            used.map(|missing| missing.detail.clone()).unwrap_or_default()
+        };
+        assert_eq!(
+            why(&[PID]),
+            "the simulation servers of process 4242 have no socket for this chip"
+        );
+        assert_eq!(why(&[]), "L1 was not read");
     }
 
     #[test]

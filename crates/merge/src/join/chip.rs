@@ -7,7 +7,7 @@ use ttmem_model::facts::{Device, Facts, L1Place};
 use ttmem_model::snapshot::{IdSource, JoinedBy};
 use ttmem_model::{Board, ChipId};
 
-use super::super::agent::{AgentLink, device_number, unique_id};
+use super::super::agent::{AgentLink, unique_id};
 
 /// The distance of the ids of the two chips of an n300: the upper half counts the chips of a board (seen on a T3000
 /// with TT-Metal 0.81.1: 0x2_6190302b and 0x3_6190302b).
@@ -27,7 +27,7 @@ pub(crate) enum Origin {
 /// A region of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Its place in the facts.
+    /// Its index in the facts.
     pub(crate) region: usize,
     /// The rule that joined them.
     pub(crate) joined_by: JoinedBy,
@@ -46,7 +46,7 @@ pub(crate) struct JoinedChip {
     pub(crate) row: Option<(usize, usize)>,
     /// The chips of segments that it is.
     pub(crate) agents: Vec<AgentLink>,
-    /// The place of its L1 in the facts.
+    /// The index of its L1 in the facts.
     pub(crate) l1: Option<usize>,
 }
 
@@ -54,7 +54,7 @@ impl JoinedChip {
     pub(crate) fn new(origin: Origin) -> Self {
         Self {
             origin,
-            id: ChipId(0),
+            id: ChipId::Unknown(u32::MAX),
             id_source: IdSource::Bdf,
             index: 0,
             regions: Vec::new(),
@@ -81,27 +81,25 @@ pub(super) fn of_devices(facts: &Facts) -> Vec<JoinedChip> {
     local.chain(remote).map(JoinedChip::new).collect()
 }
 
-/// Gives every chip its id and its index. No two have the same.
+/// Gives every chip its index and its id. No two have the same.
 pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
     let mut taken = BTreeSet::new();
     let mut next_index =
         facts.devices.iter().map(|device| device.number.saturating_add(1)).max().unwrap_or(0);
     for position in 0..chips.len() {
         let (id, source) = match chips[position].origin {
-            Origin::Local { device } => local_id(facts, device, &chips[position], &taken),
-            Origin::Remote { gateway } => remote_id(facts, gateway, position, chips, &taken),
-            Origin::Unmatched => match region_id(facts, &chips[position]) {
-                Some(id) => (id, IdSource::Region),
-                None if chips[position].agents.is_empty() => {
-                    port_id(facts, &chips[position], &taken)
-                }
-                None => (agent_id(facts, &chips[position], &taken), IdSource::Agent),
-            },
+            Origin::Local { device } => {
+                let (id, source) = local_id(facts, device, &chips[position], &taken);
+                (Some(id), source)
+            }
+            Origin::Remote { gateway } => {
+                let (id, source) = remote_id(facts, gateway, position, chips, &taken);
+                (Some(id), source)
+            }
+            Origin::Unmatched => unmatched_id(facts, &chips[position], &taken),
         };
-        taken.insert(id);
+        taken.extend(id);
         let chip = &mut chips[position];
-        chip.id = ChipId(id);
-        chip.id_source = source;
         chip.index = match chip.origin {
             Origin::Local { device } => facts.devices[device].number,
             Origin::Remote { .. } | Origin::Unmatched => {
@@ -110,6 +108,8 @@ pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
                 index
             }
         };
+        chip.id = id.map_or(ChipId::Unknown(chip.index), ChipId::Known);
+        chip.id_source = source;
     }
 }
 
@@ -117,28 +117,35 @@ fn region_id(facts: &Facts, chip: &JoinedChip) -> Option<u64> {
     Some(facts.regions.get(chip.regions.first()?.region)?.id)
 }
 
-/// Returns the id that TT-Metal reported to an agent, or else the process's number of the chip, or the next free one.
-fn agent_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> u64 {
-    let links = || chip.agents.iter().copied();
-    let told = links().find_map(|link| unique_id(facts, link));
-    let number = || links().find_map(|link| device_number(facts, link)).map(u64::from);
-    let mut id = told.or_else(number).unwrap_or(0);
-    while taken.contains(&id) {
-        id = id.wrapping_add(1);
+/// Returns the id of a chip that belongs to no device: that of its region, else the one that TT-Metal reported to an
+/// agent. A port to L1 knows none.
+fn unmatched_id(
+    facts: &Facts,
+    chip: &JoinedChip,
+    taken: &BTreeSet<u64>,
+) -> (Option<u64>, IdSource) {
+    if let Some(id) = region_id(facts, chip).filter(|id| names(*id, taken)) {
+        return (Some(id), IdSource::Region);
     }
-    id
+    if let Some(id) = agent_id(facts, chip).filter(|id| names(*id, taken)) {
+        return (Some(id), IdSource::Agent);
+    }
+    let source = match chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.place)) {
+        Some(L1Place::Captured(_)) => IdSource::Capture,
+        Some(L1Place::Simulated { .. }) => IdSource::Simulator,
+        _ if chip.agents.is_empty() || !chip.regions.is_empty() => IdSource::Region,
+        _ => IdSource::Simulator,
+    };
+    (None, source)
 }
 
-/// A number that is in where only a port leads to the chip.
-fn port_id(facts: &Facts, chip: &JoinedChip, taken: &BTreeSet<u64>) -> (u64, IdSource) {
-    let place = chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.place));
-    let (number, source) = match place {
-        Some(L1Place::Captured(number)) => (number, IdSource::Capture),
-        Some(L1Place::Simulated { chip, .. }) => (chip, IdSource::Simulator),
-        Some(L1Place::Device(_)) | None => (0, IdSource::Region),
-    };
-    let mut free = (u64::from(number)..).filter(|id| !taken.contains(id));
-    (free.next().unwrap_or(u64::from(number)), source)
+/// True if a number can be the id of one more chip. TT-Metal writes 0 for a chip without an id, such as a mock device.
+fn names(id: u64, taken: &BTreeSet<u64>) -> bool {
+    id != 0 && !taken.contains(&id)
+}
+
+fn agent_id(facts: &Facts, chip: &JoinedChip) -> Option<u64> {
+    chip.agents.iter().find_map(|link| unique_id(facts, *link))
 }
 
 fn local_id(
@@ -157,12 +164,12 @@ fn local_id(
         (facts_of_device.asic_id.as_ref().ok().copied(), IdSource::Driver),
         (facts_of_device.last_asic_id, IdSource::Driver),
         (region_id(facts, chip), IdSource::Region),
-        (chip.agents.iter().find_map(|link| unique_id(facts, *link)), IdSource::Agent),
+        (agent_id(facts, chip), IdSource::Agent),
         (serial.filter(unique), IdSource::Serial),
     ];
     let free = candidates
         .into_iter()
-        .find_map(|(id, source)| Some((id.filter(|id| !taken.contains(id))?, source)));
+        .find_map(|(id, source)| Some((id.filter(|id| names(*id, taken))?, source)));
     free.unwrap_or_else(|| (bdf_id(facts_of_device), IdSource::Bdf))
 }
 
@@ -181,19 +188,24 @@ fn remote_id(
     chips: &[JoinedChip],
     taken: &BTreeSet<u64>,
 ) -> (u64, IdSource) {
-    if let Some(id) = region_id(facts, &chips[position]).filter(|id| !taken.contains(id)) {
+    if let Some(id) = region_id(facts, &chips[position]).filter(|id| names(*id, taken)) {
         return (id, IdSource::Region);
     }
-    let told = chips[position].agents.iter().find_map(|link| unique_id(facts, *link));
-    if let Some(id) = told.filter(|id| !taken.contains(id)) {
+    if let Some(id) = agent_id(facts, &chips[position]).filter(|id| names(*id, taken)) {
         return (id, IdSource::Agent);
     }
     let is_gateway = |chip: &&JoinedChip| chip.origin == Origin::Local { device: gateway };
-    let mut id = chips.iter().find(is_gateway).map_or(0, |chip| chip.id.0);
+    let gateway = chips.iter().find(is_gateway);
+    // The distance from what is in for an ASIC id is no ASIC id either.
+    let source = match gateway.map(|chip| chip.id_source) {
+        Some(other @ (IdSource::Serial | IdSource::Bdf)) => other,
+        _ => IdSource::Gateway,
+    };
+    let mut id = gateway.and_then(|chip| chip.id.known()).unwrap_or(0);
     loop {
         id = id.wrapping_add(NEXT_ON_BOARD);
         if !taken.contains(&id) {
-            return (id, IdSource::Gateway);
+            return (id, source);
         }
     }
 }

@@ -7,14 +7,14 @@ use ttmem_model::Pid;
 use ttmem_model::facts::{Facts, L1Facts, L1Place};
 
 use super::chip::{JoinedChip, Origin};
-use super::owner::Writer;
+use super::owner::Owner;
 use crate::agent::{AgentLink, device_number};
 
 /// Gives every chip its L1, and every L1 a chip. Regions must be joined already.
 pub(super) fn join(
     facts: &Facts,
-    owners: &[Vec<Writer>],
-    segment_owners: &[Writer],
+    owners: &[Vec<Owner>],
+    segment_owners: &[Owner],
     chips: &mut Vec<JoinedChip>,
 ) {
     for (place, l1) in facts.l1.iter().enumerate() {
@@ -56,7 +56,7 @@ fn of_device(facts: &Facts, chips: &[JoinedChip], number: u32) -> Option<usize> 
 /// The chip without a device whose region has this number and a slot of the process; none if several have.
 fn of_process(
     facts: &Facts,
-    owners: &[Vec<Writer>],
+    owners: &[Vec<Owner>],
     chips: &[JoinedChip],
     number: u32,
     pid: Pid,
@@ -82,13 +82,13 @@ fn of_process(
 /// The chip without a device that the agent of the process has under this number; none if several are.
 fn of_agent(
     facts: &Facts,
-    segment_owners: &[Writer],
+    segment_owners: &[Owner],
     chips: &[JoinedChip],
     number: u32,
     pid: Pid,
 ) -> Option<usize> {
     let is_its = |link: &AgentLink| {
-        let owner = segment_owners.get(link.segment).and_then(Writer::live);
+        let owner = segment_owners.get(link.segment).and_then(Owner::live);
         owner == Some(pid) && device_number(facts, *link) == Some(number)
     };
     let is_it = |chip: &JoinedChip| {

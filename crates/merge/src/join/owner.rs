@@ -5,6 +5,7 @@
 
 use ttmem_model::Pid;
 use ttmem_model::facts::{Facts, ProcessFacts, RegionFile, RegionSlot};
+use ttmem_model::order;
 
 use super::chip::{JoinedChip, Origin};
 
@@ -12,35 +13,44 @@ use super::chip::{JoinedChip, Origin};
 /// clock may have been set since: only a clear difference is proof.
 const START_TOLERANCE_US: u64 = 2_000_000;
 
-/// The process that wrote a slot or a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writer {
+/// The process that wrote a slot or a segment, and owns the memory that it lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
     /// A process that runs.
     Live(Pid),
+    /// A process that may run outside the pid namespace of ttmem, by the pid in its file.
+    Outside(i32),
     /// A process that has ended.
     Gone {
+        /// The process through whose root its file was found.
+        through: Option<Pid>,
+        /// The pid in its file.
+        pid: i32,
         /// True if its pid belongs to another process by now.
         reused: bool,
     },
-    /// A process that may run outside the pid namespace of ttmem.
-    Outside,
 }
 
-impl Writer {
+impl Owner {
     /// Returns the process if it is live.
     pub(crate) fn live(&self) -> Option<Pid> {
         match self {
             Self::Live(pid) => Some(*pid),
-            Self::Gone { .. } | Self::Outside => None,
+            Self::Gone { .. } | Self::Outside(_) => None,
         }
+    }
+
+    /// True if the process has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone { .. })
     }
 }
 
 /// Who is behind each slot of each region. Chips must be joined by id already.
-pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Writer>> {
+pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Owner>> {
     let finder = Finder::new(facts, chips);
-    let owners_of = |(place, region): (usize, &RegionFile)| match &region.content {
-        Ok(content) => content.slots.iter().map(|slot| finder.owner(place, region, slot)).collect(),
+    let owners_of = |(index, region): (usize, &RegionFile)| match &region.content {
+        Ok(content) => content.slots.iter().map(|slot| finder.owner(index, region, slot)).collect(),
         Err(_) => Vec::new(),
     };
     facts.regions.iter().enumerate().map(owners_of).collect()
@@ -62,19 +72,25 @@ impl<'a> Finder<'a> {
         Self { facts, chips, outside }
     }
 
-    fn owner(&self, place: usize, region: &RegionFile, slot: &RegionSlot) -> Writer {
+    fn owner(&self, index: usize, region: &RegionFile, slot: &RegionSlot) -> Owner {
         let candidates = self.candidates(region, slot);
-        let must_hold = self.is_of_a_device(place);
+        let must_hold = self.is_of_a_device(index);
         let is_owner = |candidate: &&Candidate<'_>| {
             candidate.process.is_none_or(|process| !started_after(process, slot))
                 && (!must_hold || self.holds_any_device(candidate.pid))
         };
         match candidates.iter().find(is_owner) {
-            Some(candidate) => Writer::Live(candidate.pid),
-            None if self.outside && candidates.is_empty() => Writer::Outside,
+            Some(candidate) => Owner::Live(candidate.pid),
+            None if self.outside && candidates.is_empty() => Owner::Outside(slot.pid),
             // The driver counts the open files outside this namespace: without any, no writer runs there.
-            None if self.facts.processes_outside && (self.outside || !must_hold) => Writer::Outside,
-            None => Writer::Gone { reused: !candidates.is_empty() },
+            None if self.facts.processes_outside && (self.outside || !must_hold) => {
+                Owner::Outside(slot.pid)
+            }
+            None => Owner::Gone {
+                through: region.through.first().copied(),
+                pid: slot.pid,
+                reused: !candidates.is_empty(),
+            },
         }
     }
 
@@ -103,13 +119,13 @@ impl<'a> Finder<'a> {
         if candidates.is_empty() && self.facts.processes_hidden && self.holds_any_device(listed) {
             candidates.push(Candidate { pid: listed, process: None });
         }
-        candidates.sort_by_key(|candidate| !self.holds_any_device(candidate.pid));
+        order::sort_by_key(&mut candidates, |candidate| !self.holds_any_device(candidate.pid));
         candidates
     }
 
     /// True if a region is known to be of a device whose list of holders is whole. Who writes it has a device open.
-    fn is_of_a_device(&self, place: usize) -> bool {
-        let is_linked = |chip: &&JoinedChip| chip.regions.iter().any(|link| link.region == place);
+    fn is_of_a_device(&self, index: usize) -> bool {
+        let is_linked = |chip: &&JoinedChip| chip.regions.iter().any(|link| link.region == index);
         self.chips.iter().find(is_linked).is_some_and(|chip| match chip.origin {
             Origin::Local { device } | Origin::Remote { gateway: device } => {
                 self.facts.devices[device].holders.as_ref().is_ok_and(|holders| holders.complete)

@@ -3,25 +3,26 @@
 use std::collections::BTreeSet;
 
 use ttmem_model::facts::{Device, Facts, RegionContent};
+use ttmem_model::order;
 use ttmem_model::snapshot::JoinedBy;
 use ttmem_model::{Arch, Pid};
 
 use super::chip::{JoinedChip, Link, NEXT_ON_BOARD, Origin, board_of};
-use super::owner::Writer;
+use super::owner::Owner;
 
-/// Bits of a Blackhole chip's id below the board id.
+/// Bits of a Blackhole chip's id below the board id: its ASIC location (UMD `topology_discovery*.cpp`).
 const LOCATION_BITS: u32 = 5;
 
 /// Joins regions that are named after an id that the driver shows.
 pub(super) fn join_by_id(facts: &Facts, chips: &mut [JoinedChip]) {
-    for place in 0..facts.regions.len() {
-        if let Some((joined_by, chip)) = rule_by_id(facts, chips, facts.regions[place].id) {
-            chips[chip].regions.push(Link { region: place, joined_by });
+    for index in 0..facts.regions.len() {
+        if let Some((joined_by, chip)) = rule_by_id(facts, chips, facts.regions[index].id) {
+            chips[chip].regions.push(Link { region: index, joined_by });
         }
     }
 }
 
-/// The place of the chip that TT-Metal gives this id.
+/// Returns the index of the chip that TT-Metal gives this id.
 pub(crate) fn by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<usize> {
     rule_by_id(facts, chips, id).map(|(_, chip)| chip)
 }
@@ -38,7 +39,7 @@ fn rule_by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<(JoinedBy,
     chips.iter().enumerate().filter_map(|(chip, joined)| Some((rule(joined)?, chip))).min()
 }
 
-/// The place of the chip that a process gives this number, if it has the devices open.
+/// Returns the index of the chip that a process gives this number, if it has the devices open.
 pub(crate) fn by_number(
     facts: &Facts,
     chips: &[JoinedChip],
@@ -53,25 +54,22 @@ fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
         return Some(JoinedBy::AsicId);
     }
     let serial = *device.serial.as_ref().ok()?;
-    let alone =
-        facts.devices.iter().filter(|other| other.serial.as_ref() == Ok(&serial)).count() == 1;
-    if !alone {
-        return None;
-    }
     let arch = device.arch.as_ref().ok().copied().or_else(|| Some(board_of(device)?.arch))?;
-    match arch {
+    let rule = match arch {
         Arch::Wormhole => (serial == id).then_some(JoinedBy::Serial),
         Arch::Blackhole => {
             let board = serial << LOCATION_BITS;
             let location_mask = (1_u64 << LOCATION_BITS) - 1;
             (id & !location_mask == board).then_some(JoinedBy::SerialAndLocation)
         }
-    }
+    }?;
+    let of_board = facts.devices.iter().filter(|other| other.serial.as_ref() == Ok(&serial));
+    (of_board.count() == 1).then_some(rule)
 }
 
 /// Joins regions through the processes that hold both a slot and a device.
-pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<Writer>], chips: &mut [JoinedChip]) {
-    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(Writer::live).collect();
+pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<Owner>], chips: &mut [JoinedChip]) {
+    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(Owner::live).collect();
     // What is joined for one process may settle what was open for another.
     loop {
         let before = count_joined(chips);
@@ -88,16 +86,16 @@ fn count_joined(chips: &[JoinedChip]) -> usize {
     chips.iter().map(|chip| chip.regions.len()).sum()
 }
 
-fn join_regions_of(facts: &Facts, owners: &[Vec<Writer>], pid: Pid, chips: &mut [JoinedChip]) {
+fn join_regions_of(facts: &Facts, owners: &[Vec<Owner>], pid: Pid, chips: &mut [JoinedChip]) {
     let numbering = Numbering::of(facts, chips, pid);
     let has_slot =
-        |place: usize| owners.get(place).is_some_and(|slots| slots.contains(&Writer::Live(pid)));
+        |index: usize| owners.get(index).is_some_and(|slots| slots.contains(&Owner::Live(pid)));
     join_numbered(facts, owners, chips, &numbering, has_slot);
     // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
-    let with_slot = (0..facts.regions.len()).find(|place| has_slot(*place));
-    let through = with_slot.map(|place| &facts.regions[place].through);
-    join_numbered(facts, owners, chips, &numbering, |place| {
-        let region = &facts.regions[place];
+    let with_slot = (0..facts.regions.len()).find(|index| has_slot(*index));
+    let through = with_slot.map(|index| &facts.regions[index].through);
+    join_numbered(facts, owners, chips, &numbering, |index| {
+        let region = &facts.regions[index];
         let attached = |content: &RegionContent| content.reference_count > 0;
         Some(&region.through) == through && region.content.as_ref().is_ok_and(attached)
     });
@@ -123,7 +121,7 @@ impl Numbering {
                 _ => None,
             })
             .collect();
-        chips.sort();
+        order::sort(&mut chips);
         Self(chips.into_iter().map(|(.., chip)| chip).collect())
     }
 }
@@ -139,16 +137,16 @@ fn holds(facts: &Facts, device: usize, pid: Pid) -> bool {
 /// process that made the region, and processes that see different devices count differently.
 fn join_numbered(
     facts: &Facts,
-    owners: &[Vec<Writer>],
+    owners: &[Vec<Owner>],
     chips: &mut [JoinedChip],
     numbering: &Numbering,
     applies: impl Fn(usize) -> bool,
 ) {
     let open: Vec<(usize, i32)> = (0..facts.regions.len())
-        .filter(|place| applies(*place) && !is_joined(chips, *place))
-        .filter_map(|place| Some((place, facts.regions[place].content.as_ref().ok()?.device_id)))
+        .filter(|index| applies(*index) && !is_joined(chips, *index))
+        .filter_map(|index| Some((index, facts.regions[index].content.as_ref().ok()?.device_id)))
         .collect();
-    for (place, number) in &open {
+    for (index, number) in &open {
         let alone = open.iter().filter(|(_, other)| other == number).count() == 1;
         let chip = usize::try_from(*number).ok().and_then(|number| numbering.0.get(number));
         let Some(chip) = chip.filter(|chip| alone && chips[**chip].regions.is_empty()) else {
@@ -156,21 +154,21 @@ fn join_numbered(
         };
         let held_by_all = match chips[*chip].origin {
             Origin::Local { device } | Origin::Remote { gateway: device } => {
-                owners[*place].iter().filter_map(Writer::live).all(|pid| holds(facts, device, pid))
+                owners[*index].iter().filter_map(Owner::live).all(|pid| holds(facts, device, pid))
             }
             Origin::Unmatched => false,
         };
         if held_by_all {
-            chips[*chip].regions.push(Link { region: *place, joined_by: JoinedBy::Owner });
+            chips[*chip].regions.push(Link { region: *index, joined_by: JoinedBy::Owner });
         }
     }
 }
 
 /// Joins the region of a board's second chip where the region of its first is joined.
 pub(super) fn join_by_gateway(facts: &Facts, chips: &mut [JoinedChip]) {
-    for place in 0..facts.regions.len() {
-        let Some(first) = facts.regions[place].id.checked_sub(NEXT_ON_BOARD) else { continue };
-        if is_joined(chips, place) {
+    for index in 0..facts.regions.len() {
+        let Some(first) = facts.regions[index].id.checked_sub(NEXT_ON_BOARD) else { continue };
+        if is_joined(chips, index) {
             continue;
         }
         let gateway = chips.iter().find_map(|chip| match chip.origin {
@@ -186,7 +184,7 @@ pub(super) fn join_by_gateway(facts: &Facts, chips: &mut [JoinedChip]) {
             .iter_mut()
             .find(|chip| chip.origin == Origin::Remote { gateway } && chip.regions.is_empty());
         if let Some(chip) = free {
-            chip.regions.push(Link { region: place, joined_by: JoinedBy::Gateway });
+            chip.regions.push(Link { region: index, joined_by: JoinedBy::Gateway });
         }
     }
 }
@@ -218,12 +216,12 @@ pub(super) fn add_rows_of_remote_chips(facts: &Facts, chips: &mut [JoinedChip]) 
 /// its content could tell.
 pub(super) fn add_unmatched(facts: &Facts, chips: &mut Vec<JoinedChip>) {
     let waiting = chips.iter().any(|chip| chip.regions.is_empty() && chip.row.is_none());
-    for place in 0..facts.regions.len() {
-        let region = &facts.regions[place];
-        if is_joined(chips, place) || waiting && region.content.is_err() {
+    for index in 0..facts.regions.len() {
+        let region = &facts.regions[index];
+        if is_joined(chips, index) || waiting && region.content.is_err() {
             continue;
         }
-        let link = Link { region: place, joined_by: JoinedBy::Unmatched };
+        let link = Link { region: index, joined_by: JoinedBy::Unmatched };
         let same = chips.iter_mut().find(|chip| {
             chip.origin == Origin::Unmatched
                 && chip
@@ -242,6 +240,6 @@ pub(super) fn add_unmatched(facts: &Facts, chips: &mut Vec<JoinedChip>) {
     }
 }
 
-fn is_joined(chips: &[JoinedChip], place: usize) -> bool {
-    chips.iter().any(|chip| chip.regions.iter().any(|link| link.region == place))
+fn is_joined(chips: &[JoinedChip], index: usize) -> bool {
+    chips.iter().any(|chip| chip.regions.iter().any(|link| link.region == index))
 }

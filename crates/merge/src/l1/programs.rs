@@ -1,8 +1,8 @@
-//! L1 of a chip by the word of the agent in its only process: no device is opened.
+//! L1 of a chip as the agent in its only process recorded it: no device is opened.
 //!
-//! On each core of the grid the program that was dispatched there last has its circular buffers and kernels; the
-//! allocator's buffers take the same addresses on every core. Cores outside the grid run TT-Metal's own kernels: there
-//! only reserved memory is counted, as where L1 is read.
+//! A core of the grid has the circular buffers and kernels of the program that was dispatched there last, and the
+//! allocator's buffers at the same addresses as every other core. Cores outside the grid run TT-Metal's own kernels: only
+//! their reserved memory is counted.
 
 use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
@@ -11,15 +11,15 @@ use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
 use ttmem_segment::{ProgramFootprint, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, main_allocator, trusted};
-use super::super::join::{Joined, JoinedChip, Writer};
+use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Amounts;
 use super::Resident;
 use super::tensors::{Banks, without_overlap};
 
-/// The most columns or rows of a grid. A segment that says more is not believed.
+/// The most columns or rows of a grid. A segment with a larger one is refused.
 const MAX_SIDE: u32 = 64;
 
-/// What is in L1 of a chip. `None` if no program is known to have run there.
+/// Returns the contents of a chip's L1; `None` if no program is known to have run there.
 pub(crate) fn resident(
     joined: &Joined<'_>,
     chip: &JoinedChip,
@@ -39,23 +39,50 @@ pub(crate) fn by_core<'a>(
     chip: &JoinedChip,
     amounts: &Amounts,
 ) -> Option<Field<(&'a SegmentFile, CoresByAgent)>> {
-    let live = |link: &&AgentLink| matches!(joined.segment_owner(link.segment), Writer::Live(_));
-    let segment = |link: &AgentLink| trusted(&joined.facts.segments[link.segment]).ok();
-    let ran =
-        |link: &&AgentLink| segment(link).is_some_and(|segment| segment.programs.dispatched > 0);
-    let mut links = chip.agents.iter().filter(live).filter(ran);
-    let link = links.next()?;
-    let segment = segment(link)?;
-    if links.next().is_some() {
+    let links = live_agents(joined, chip);
+    let mut ran = links.iter().filter(|agent| agent.segment.programs.dispatched > 0);
+    let agent = *ran.next()?;
+    Some(only(joined, chip, amounts, ran.next()).and_then(|()| {
+        let cores = of_segment(agent.segment, agent.link)?;
+        Ok((agent.file, cores))
+    }))
+}
+
+/// The agent of a live process on a chip.
+#[derive(Clone, Copy)]
+pub(super) struct LiveAgent<'a> {
+    pub(super) file: &'a SegmentFile,
+    pub(super) segment: &'a Segment,
+    pub(super) link: AgentLink,
+}
+
+/// Returns the usable agents of a chip whose processes live.
+pub(super) fn live_agents<'a>(joined: &Joined<'a>, chip: &JoinedChip) -> Vec<LiveAgent<'a>> {
+    let agent = |link: &AgentLink| {
+        let file = joined.facts.segments.get(link.segment)?;
+        let segment = trusted(file).ok()?;
+        let is_live = matches!(joined.segment_owner(link.segment), Owner::Live(_));
+        is_live.then_some(LiveAgent { file, segment, link: *link })
+    };
+    chip.agents.iter().filter_map(agent).collect()
+}
+
+/// Checks that no process but one can have run programs on a chip.
+pub(super) fn only(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+    other: Option<&LiveAgent<'_>>,
+) -> Field<()> {
+    if other.is_some() {
         let why = "several processes ran programs on the chip, and their agents do not know whose was last";
-        return Some(Err(Missing::unsupported(why)));
+        return Err(Missing::unsupported(why));
     }
     if !all_have_agents(joined, chip, &amounts.held) {
         let why = "another process without an agent may have run programs: start it with ttmem run";
-        return Some(Err(Missing::no_source(why)));
+        return Err(Missing::no_source(why));
     }
-    let file = joined.facts.segments.get(link.segment)?;
-    Some(of_segment(segment, *link).map(|cores| (file, cores)))
+    Ok(())
 }
 
 /// The bytes in L1 of the cores of the grid.
@@ -64,6 +91,8 @@ pub(crate) struct CoresByAgent {
     pub(crate) base: u64,
     /// Bytes of L1 of each core.
     size: u64,
+    /// Address of the lowest L1 buffer, or the end of L1.
+    pub(crate) lowest: u64,
     pub(crate) cores: Vec<CoreByAgent>,
 }
 
@@ -73,7 +102,7 @@ pub(crate) struct CoreByAgent {
     pub(crate) core: (u16, u16),
     pub(crate) circular_buffers: u64,
     pub(crate) aliasing: u64,
-    /// `None` if the release does not say how long kernel text is.
+    /// `None` if the release does not report the length of kernel text.
     pub(crate) kernels: Option<u64>,
     pub(crate) used: u64,
     /// Bytes between the end of what its last program placed, or of reserved memory, and the lowest L1 buffer, or the end
@@ -95,7 +124,18 @@ impl CoresByAgent {
     }
 }
 
-fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
+/// The L1 of a chip as its allocator and its buffers divide it.
+pub(super) struct Division {
+    /// Bytes of each core that the allocator does not hand out.
+    pub(super) base: u64,
+    /// Bytes of L1 of each core.
+    pub(super) size: u64,
+    /// Columns and rows of the worker cores.
+    pub(super) grid: (u32, u32),
+    pub(super) banks: Banks,
+}
+
+pub(super) fn division(segment: &Segment, link: AgentLink) -> Field<Division> {
     let unknown =
         |what: &str| Missing::unsupported(format!("this release of TT-Metal does not say {what}"));
     let allocator = main_allocator(segment, link.chip)
@@ -106,13 +146,17 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
     let (columns, rows) = (grid.0.min(MAX_SIDE), grid.1.min(MAX_SIDE));
     let mut banks = Banks::default();
     banks.add(segment, link)?;
-    let grid_cores = u64::from(columns) * u64::from(rows);
-    if banks.number != grid_cores {
+    if banks.number != u64::from(columns) * u64::from(rows) {
         return Err(Missing::unsupported(format!(
             "which of {columns} × {rows} cores are the allocator's {} banks is not known",
             banks.number
         )));
     }
+    Ok(Division { base, size, grid: (columns, rows), banks })
+}
+
+fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
+    let Division { base, size, grid: (columns, rows), banks } = division(segment, link)?;
     let small = ByteRange::new(size.saturating_sub(banks.buffers.l1_small_bytes), size);
     let lowest = lowest_buffer(&banks, small).unwrap_or(size);
     let tensors: RangeSet =
@@ -138,7 +182,7 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
         })
     };
     let cores = cores(columns, rows).map(of_core).collect::<Field<_>>()?;
-    Ok(CoresByAgent { base, size, cores })
+    Ok(CoresByAgent { base, size, lowest, cores })
 }
 
 /// Address of the lowest L1 buffer. Those in L1_SMALL limit no program.
@@ -147,13 +191,13 @@ fn lowest_buffer(banks: &Banks, small: ByteRange) -> Option<u64> {
     starts.filter(|start| *start < small.start).min()
 }
 
-fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
+pub(super) fn cores(columns: u32, rows: u32) -> impl Iterator<Item = (u16, u16)> {
     let side = |length: u32| 0..u16::try_from(length).unwrap_or(0);
     side(rows).flat_map(move |y| side(columns).map(move |x| (x, y)))
 }
 
 /// The program whose buffers are on a core.
-fn resident_on<'a>(
+pub(super) fn resident_on<'a>(
     segment: &Segment,
     newest_first: &[&'a ProgramFootprint],
     chip: usize,
@@ -211,10 +255,10 @@ fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age
     }
 }
 
-/// How long ago the newest program was dispatched, at least, for L1 and the agent to be compared: nanoseconds.
+/// Nanoseconds since the newest dispatch after which L1 and the agent are compared.
 const SETTLED_NS: u64 = 1_000_000_000;
 
-/// A core on which the circular buffers in L1 are others than the agent recorded.
+/// A difference between the circular buffers in L1 and those that the agent recorded.
 pub(crate) struct Difference {
     /// Column and row of the first such core, in logical coordinates.
     pub(crate) core: (u16, u16),
@@ -232,7 +276,7 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
     let l1 = joined.l1(chip)?;
     let content = l1.content.as_ref().ok()?;
     let mut live = chip.agents.iter().filter_map(|link| {
-        let is_live = matches!(joined.segment_owner(link.segment), Writer::Live(_));
+        let is_live = matches!(joined.segment_owner(link.segment), Owner::Live(_));
         let segment = trusted(&joined.facts.segments[link.segment]).ok()?;
         (is_live && segment.programs.dispatched > 0).then_some((segment, link.chip))
     });
@@ -258,13 +302,13 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
     Some(Difference { core, read, recorded, cores: 1 + differences.count() as u64 })
 }
 
-/// The bytes that a program's circular buffers take on a core: what L1 lists. It does not list scratchpads.
+/// Returns the bytes of a program's circular buffers on a core. L1 lists these, and no scratchpads.
 fn circular_buffers(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
     let own = footprint.circular_buffers_on(core);
     own.map(|placement| ByteRange::new(placement.address, placement.end())).collect()
 }
 
-/// The bytes that a program takes on a core: circular buffers and scratchpads.
+/// Returns the bytes of a program's circular buffers and scratchpads on a core.
 fn placements(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
     let own = footprint.placements_on(core);
     own.iter().map(|placement| ByteRange::new(placement.address, placement.end())).collect()

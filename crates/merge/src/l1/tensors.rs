@@ -1,18 +1,19 @@
-//! The allocator's buffers in L1, by the word of agents: which bytes of which cores they take.
+//! The allocator's buffers in L1, as agents list them: the bytes that they take of each core.
 //!
-//! They are known if every process on the chip has an agent that lists all that it holds. Then the union of circular
-//! buffers and tensors is known too, where a sum would count tensors that are circular buffers twice.
+//! They are known if every process on the chip has an agent that lists all of its buffers. The union of circular buffers
+//! and tensors is then known too; their sum would count a tensor that is a circular buffer twice.
 
 use ttmem_model::Arch;
 use ttmem_model::facts::{Field, L1Content, L1Facts};
 use ttmem_model::l1::{
-    BankBuffers, Buffer, Buffers, ByteRange, Coordinate, Core, Count, L1Map, RangeSet, bank_grid,
+    BankBuffers, Buffer, Buffers, ByteRange, Coordinate, Count, RangeSet, bank_grid,
 };
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
-use ttmem_segment::{Allocator, AllocatorRole, BufferKind, Segment};
+use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, open_allocators, trusted};
-use super::super::join::{Joined, JoinedChip, Writer};
+use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Amounts;
 use super::total_of;
 
@@ -31,7 +32,7 @@ pub(crate) fn buffers(
     }
     let mut banks = Banks::default();
     for link in &chip.agents {
-        if matches!(joined.segment_owner(link.segment), Writer::Live(_)) {
+        if matches!(joined.segment_owner(link.segment), Owner::Live(_)) {
             let segment = trusted(&joined.facts.segments[link.segment])?;
             banks.add(segment, *link)?;
         }
@@ -52,10 +53,9 @@ pub(crate) fn buffers(
     Ok(BankBuffers { buffers, grid })
 }
 
-/// Allocators hand out no byte twice. Buffers that claim so, as those of two processes on a chip may, keep their bytes
-/// and lose their names.
+/// Removes the names of buffers that overlap, as those of two processes on a chip may. Their bytes stay.
 pub(super) fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
-    buffers.sort_by_key(|buffer| buffer.range.start);
+    order::sort_by_key(&mut buffers, |buffer| buffer.range.start);
     let mut pairs = buffers.iter().zip(buffers.iter().skip(1));
     if pairs.all(|(one, next)| one.range.end <= next.range.start) {
         return buffers;
@@ -65,10 +65,12 @@ pub(super) fn without_overlap(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
     union.ranges().iter().map(nameless).collect()
 }
 
-/// The banks of a chip, as reported by its agents.
+/// The banks of a chip, as its agents report them.
 #[derive(Default)]
 pub(super) struct Banks {
     pub(super) number: u64,
+    /// Live buffers in L1, as counted.
+    pub(super) live_buffers: u64,
     pub(super) buffers: Buffers,
 }
 
@@ -86,7 +88,7 @@ impl Banks {
 
     fn add_allocator(&mut self, segment: &Segment, allocator: &Allocator) -> Field<()> {
         let of_kind = |kind| allocator.kind(kind);
-        let (l1, small) = (of_kind(BufferKind::L1), of_kind(BufferKind::L1Small));
+        let (l1, small) = (of_kind(AllocatorKind::L1), of_kind(AllocatorKind::L1Small));
         if allocator.role == AllocatorRole::SubDevice {
             return match l1.live_buffers.saturating_add(small.live_buffers) {
                 0 => Ok(()),
@@ -97,6 +99,7 @@ impl Banks {
             return Err(Missing::unsupported("processes on the chip have different L1 banks"));
         }
         self.number = self.number.max(l1.banks);
+        self.live_buffers = self.live_buffers.saturating_add(l1.live_buffers);
         let set_aside = match (small.banks, small.statistics) {
             (0, _) => 0,
             (_, Some(statistics)) => statistics.total,
@@ -105,7 +108,7 @@ impl Banks {
         self.buffers.l1_small_bytes = self.buffers.l1_small_bytes.max(set_aside);
         let own = segment.buffers.iter().filter(|buffer| buffer.allocator == allocator.index);
         let in_l1 =
-            own.filter(|buffer| matches!(buffer.kind, BufferKind::L1 | BufferKind::L1Small));
+            own.filter(|buffer| matches!(buffer.kind, AllocatorKind::L1 | AllocatorKind::L1Small));
         self.buffers.buffers.extend(in_l1.map(|buffer| {
             let end = buffer.address.saturating_add(buffer.bytes_per_bank);
             let name = buffer.op.as_ref().map(|op| op.name.to_string()).unwrap_or_default();
@@ -115,14 +118,14 @@ impl Banks {
     }
 }
 
-/// The cores that are known to run TT-Metal's own kernels.
+/// Returns the cores that are known to run TT-Metal's own kernels.
 fn system_cores(l1: &L1Facts, content: &L1Content) -> Vec<Coordinate> {
     let Ok(names) = &l1.names else { return Vec::new() };
     let system = content.cores.iter().filter(|core| names.is_system_core(core) == Some(true));
     system.filter_map(|core| core.logical).collect()
 }
 
-/// Bytes that circular buffers share with buffers, and bytes that no program and no tensor can have any more.
+/// Returns the bytes that circular buffers share with buffers, and the bytes in use of any kind.
 pub(super) fn shared_and_used(
     content: &L1Content,
     buffers: &BankBuffers,
@@ -132,30 +135,15 @@ pub(super) fn shared_and_used(
     (total_of(&content.cores, shared), total_of(&content.cores, used))
 }
 
-/// The two numbers of [`shared_and_used`] of each core, in the order of the cores.
+/// Returns [`shared_and_used`] of each core, in the order of the cores.
 pub(crate) fn shared_and_used_by_core(
     content: &L1Content,
     buffers: &BankBuffers,
 ) -> impl Iterator<Item = (Count, Count)> {
-    let of_core = move |core: &Core| {
-        if let Some(own) = buffers.of(core) {
-            let map = L1Map::new(core, &content.geometry, Some(own));
-            return (map.aliasing_bytes().clone(), map.used_bytes());
-        }
-        let circular = core.circular_buffer_bytes().value();
-        let sum = core.unreserved.zip(circular).map(|(one, other)| one.saturating_add(other));
-        (outside(circular.map(|_| 0), core.torn()), outside(sum, core.torn()))
-    };
-    content.cores.iter().map(of_core)
-}
-
-/// A number of a core that is no bank.
-fn outside(number: Option<u64>, torn: Option<Missing>) -> Count {
-    match (number, torn) {
-        (_, Some(torn)) => torn.into(),
-        (Some(number), None) => number.into(),
-        (None, None) => Missing::failed("its circular buffers are not known").into(),
-    }
+    content.cores.iter().map(|core| {
+        let map = buffers.map(core, &content.geometry);
+        (map.aliasing_bytes().clone(), map.used_bytes().clone())
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Slots, rows and totals of memory regions, as far as they count for one chip.
 
-use ttmem_model::Kind;
 use ttmem_model::facts::{Field, RegionBytes, RegionChip, RegionContent, RegionFile, RegionSlot};
 use ttmem_model::reading::{Missing, Quality, checked_sum};
+use ttmem_model::{AllocatorKind, Kind};
 
-use super::super::join::{Joined, JoinedChip, Writer};
+use super::super::join::{Joined, JoinedChip, Owner};
 use super::Limits;
 
 /// A slot of a region that counts for a chip.
@@ -19,7 +19,8 @@ pub(crate) struct SlotLink {
 }
 
 impl SlotLink {
-    /// Returns the region, the slot, and its bytes of a kind that count for the chip.
+    /// Returns the region, the slot, and its bytes of a kind that count for the chip: of circular buffers if no
+    /// allocator hands out the kind.
     pub(crate) fn read<'a>(
         self,
         joined: &Joined<'a>,
@@ -30,10 +31,9 @@ impl SlotLink {
         let content = region.content.as_ref().ok()?;
         let slot = content.slots.get(self.slot)?;
         let limits = Limits::of(joined, chip);
-        let bytes = if kind == Kind::CircularBuffers {
-            limits.check(kind, slot.bytes.circular_buffers)
-        } else {
-            Share::of(content, self.row).checked(slot, kind, &limits)
+        let bytes = match kind.allocator() {
+            Some(kind) => Share::of(content, self.row).checked(slot, kind, &limits),
+            None => limits.check(kind, slot.bytes.circular_buffers),
         };
         Some((region, slot, bytes))
     }
@@ -64,19 +64,26 @@ impl<'a> Share<'a> {
         }
     }
 
-    pub(super) fn checked(&self, slot: &RegionSlot, kind: Kind, limits: &Limits) -> Field<u64> {
-        limits.check(kind, self.of_slot(slot, kind)?)
+    pub(super) fn checked(
+        &self,
+        slot: &RegionSlot,
+        kind: AllocatorKind,
+        limits: &Limits,
+    ) -> Field<u64> {
+        limits.check(kind.into(), self.of_slot(slot, kind)?)
     }
 
-    pub(super) fn of_slot(&self, slot: &RegionSlot, kind: Kind) -> Field<u64> {
+    pub(super) fn of_slot(&self, slot: &RegionSlot, kind: AllocatorKind) -> Field<u64> {
         let bytes = match self {
-            Self::Alone => slot.bytes.allocator(kind),
-            Self::Row(row) => row.allocator(kind),
-            Self::Unknown => None,
+            Self::Alone => &slot.bytes,
+            Self::Row(row) => row,
+            Self::Unknown => {
+                return Err(Missing::no_source(
+                    "the region gives one figure for this chip and those behind it",
+                ));
+            }
         };
-        bytes.ok_or_else(|| {
-            Missing::no_source("the region gives one figure for this chip and those behind it")
-        })
+        Ok(bytes.allocators()[kind])
     }
 }
 
@@ -88,26 +95,30 @@ fn slots_speak_for_all_rows(content: &RegionContent) -> bool {
     }
     let rows = content.chips.iter().map(|chip| &chip.bytes);
     let slots = content.slots.iter().map(|slot| &slot.bytes);
-    Kind::ALLOCATOR.iter().all(|kind| {
-        let sum = sum_of(slots.clone(), *kind);
-        sum.is_some() && sum == sum_of(rows.clone(), *kind)
+    AllocatorKind::ALL.into_iter().all(|kind| {
+        let sum = sum_of(slots.clone(), kind);
+        sum.is_some() && sum == sum_of(rows.clone(), kind)
     })
 }
 
-fn sum_of<'a>(mut parts: impl Iterator<Item = &'a RegionBytes>, kind: Kind) -> Option<u64> {
-    parts.try_fold(0_u64, |sum, bytes| sum.checked_add(bytes.allocator(kind)?))
+/// Adds up the bytes of a kind; `None` above 2^64.
+pub(crate) fn sum_of<'a>(
+    mut parts: impl Iterator<Item = &'a RegionBytes>,
+    kind: AllocatorKind,
+) -> Option<u64> {
+    parts.try_fold(0_u64, |sum, bytes| sum.checked_add(bytes.allocators()[kind]))
 }
 
 /// The total of a chip that is counted in rows, where its slots do not say it.
 pub(super) fn row_total(
     joined: &Joined<'_>,
     chip: &JoinedChip,
-    kind: Kind,
+    kind: AllocatorKind,
     limits: &Limits,
 ) -> Option<Field<u64>> {
     match counted_row(joined, chip)? {
         None => Some(Ok(0)),
-        Some((_, own)) => Some(limits.check(kind, own.bytes.allocator(kind)?)),
+        Some((_, own)) => Some(limits.check(kind.into(), own.bytes.allocators()[kind])),
     }
 }
 
@@ -126,8 +137,7 @@ pub(crate) fn counted_row<'a>(
     if row.is_none() && !slots_speak_for_all_rows(content) {
         return None;
     }
-    let is_alive = |owner: &Writer| !matches!(owner, Writer::Gone { .. });
-    if !joined.owners_of(region).iter().any(is_alive) {
+    if joined.owners_of(region).iter().all(Owner::is_gone) {
         return Some(None);
     }
     let own = match row {
@@ -143,7 +153,7 @@ pub(super) fn reported(
     chip: &JoinedChip,
     limits: &Limits,
 ) -> (Field<u64>, Quality) {
-    let alive = joined.slots(chip).iter().any(|(_, owner)| !matches!(owner, Writer::Gone { .. }));
+    let alive = joined.slots(chip).iter().any(|(_, owner)| !owner.is_gone());
     let quality = if alive { Quality::HighWater } else { Quality::Stale };
     let quality = if chip.row.is_some() { Quality::HighWater } else { quality };
     let checked = |(_, _, bytes)| limits.check(Kind::CircularBuffers, bytes);

@@ -11,7 +11,7 @@ use crate::l1::{self, CoreByAgent, CoreTotal};
 pub(super) fn of_chip(view: &View<'_>, name: &str, leaf: &str) -> Option<Why> {
     let total = match (name, leaf) {
         ("circular_buffers", "reported") => return Some(reported(view)),
-        ("circular_buffers", "headroom") => return Some(Why::of(&rule::HEADROOM)),
+        ("circular_buffers", "headroom") => return Some(headroom(view)),
         ("circular_buffers", "used") => Some(CoreTotal::CircularBuffers),
         ("circular_buffers", "running") => Some(CoreTotal::RunningCircularBuffers),
         ("kernels", "used") => Some(CoreTotal::Kernels),
@@ -70,6 +70,27 @@ fn without_cores(view: &View<'_>, name: &str, leaf: &str) -> Why {
         _ => Vec::new(),
     };
     Why::sum(&rule::PROGRAMS, parts)
+}
+
+/// Traces the headroom: the two addresses on the core with the least.
+fn headroom(view: &View<'_>) -> Why {
+    let found = l1::cores_by_agent(view.joined, view.chip, view.amounts);
+    let Some(Ok((file, by_core))) = found else { return Why::of(&rule::HEADROOM) };
+    let least = by_core.cores.iter().min_by_key(|core| core.headroom);
+    let part = |label: String, value: u64, is_subtracted: bool| Part {
+        label,
+        file: Some(file.path.clone()),
+        source: SourceName::Agent,
+        value: Ok(value),
+        is_subtracted,
+    };
+    let parts = least.map(|core| {
+        let (lowest, (x, y)) = (by_core.lowest, core.core);
+        let end = lowest.saturating_sub(core.headroom);
+        let above = part(format!("lowest L1 buffer, or the end of L1: {lowest:#x}"), lowest, false);
+        [above, part(format!("end of the last program on core {x},{y}: {end:#x}"), end, true)]
+    });
+    Why::sum(&rule::HEADROOM, parts.into_iter().flatten().collect())
 }
 
 fn shared_or_used(

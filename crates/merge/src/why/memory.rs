@@ -1,17 +1,17 @@
 //! Traces of allocator memory: slots, rows, allocators, boards.
 
 use ttmem_model::facts::{RegionChip, RegionFile, SegmentFile};
-use ttmem_model::{Kind, SourceName};
+use ttmem_model::{AllocatorKind, Kind, MemorySpace, SourceName};
 use ttmem_segment::KindUse;
 
 use super::{Part, View, Why, allocator_kind, rule};
-use crate::agent::{AgentLink, AllocatorBytes, buffer_kind, by_allocator, counted_twice, main};
-use crate::l1;
+use crate::agent::{AgentLink, AllocatorBytes, bank_bytes, by_allocator, counted_twice, main};
 use crate::memory::{SlotLink, Usage, UsedRule, counted_row, reported_by};
 use crate::words::role_name;
+use crate::{figures, l1};
 
 /// Traces a reading of an allocator kind on a chip.
-pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Why> {
+pub(super) fn of_allocator(view: &View<'_>, kind: AllocatorKind, leaf: &str) -> Option<Why> {
     match leaf {
         "used" => Some(used(view, kind)),
         "stale" => {
@@ -21,9 +21,9 @@ pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Wh
         }
         "upstream" if view.amounts.upstream.is_some() => Some(upstream(view, kind)),
         "capacity" => Some(match kind {
-            Kind::Dram => dram_capacity(view),
-            Kind::L1 => l1_capacity(view),
-            _ => allocatable(view, kind),
+            AllocatorKind::Dram => dram_capacity(view),
+            AllocatorKind::L1 => l1_capacity(view),
+            AllocatorKind::L1Small | AllocatorKind::Trace => allocatable(view, kind),
         }),
         "allocatable" => Some(allocatable(view, kind)),
         "largest_free" => Some(Why::sum(&rule::STATISTICS, largest_free(view, kind))),
@@ -35,40 +35,38 @@ pub(super) fn of_allocator(view: &View<'_>, kind: Kind, leaf: &str) -> Option<Wh
     }
 }
 
-fn used(view: &View<'_>, kind: Kind) -> Why {
+fn used(view: &View<'_>, kind: AllocatorKind) -> Why {
     let of_live = |rule| {
         let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
         Why::sum(rule, live.flat_map(|usage| of_usage(view, usage, kind)).collect())
     };
-    match view.amounts.used_by.get(kind) {
-        Some(UsedRule::Agents) => of_live(&rule::LIVE_AGENTS),
-        Some(UsedRule::Processes) => of_live(&rule::LIVE_PROCESSES),
-        Some(UsedRule::Row) => row(view, kind),
-        Some(UsedRule::Unreadable) | None => Why::of(&rule::UNREADABLE),
+    match view.amounts.used_by[kind] {
+        UsedRule::Agents => of_live(&rule::LIVE_AGENTS),
+        UsedRule::Processes => of_live(&rule::LIVE_PROCESSES),
+        UsedRule::Row => row(view, kind),
+        UsedRule::Unreadable => Why::of(&rule::UNREADABLE),
     }
 }
 
-fn upstream(view: &View<'_>, kind: Kind) -> Why {
+fn upstream(view: &View<'_>, kind: AllocatorKind) -> Why {
     if counted_row(view.joined, view.chip).is_some() {
         return row(view, kind);
     }
     let live = view.amounts.held.iter().filter(|usage| !usage.is_gone());
-    let parts = live.flat_map(|usage| of_slots(view, usage, kind)).collect();
+    let parts = live.flat_map(|usage| of_slots(view, usage, kind.into())).collect();
     Why::sum(&rule::REGION_FIGURE, parts)
 }
 
-fn row(view: &View<'_>, kind: Kind) -> Why {
-    let part = |(file, row): (&RegionFile, &RegionChip)| {
-        Some(Part {
-            label: format!("row of chip {}", row.chip_id),
-            file: Some(file.path.clone()),
-            source: SourceName::Upstream,
-            value: Ok(row.bytes.allocator(kind)?),
-            is_subtracted: false,
-        })
+fn row(view: &View<'_>, kind: AllocatorKind) -> Why {
+    let part = |(file, row): (&RegionFile, &RegionChip)| Part {
+        label: format!("row of chip {}", row.chip_id),
+        file: Some(file.path.clone()),
+        source: SourceName::Upstream,
+        value: Ok(row.bytes.allocators()[kind]),
+        is_subtracted: false,
     };
     let counted = counted_row(view.joined, view.chip).flatten();
-    Why::sum(&rule::REGION_ROW, counted.and_then(part).into_iter().collect())
+    Why::sum(&rule::REGION_ROW, counted.map(part).into_iter().collect())
 }
 
 /// Traces a reading of a process on a chip; `usage` is `None` if the process has no slot and no agent there.
@@ -82,7 +80,7 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
             Some(slots(&rule::SLOT_CIRCULAR_BUFFERS, Kind::CircularBuffers))
         }
         ["upstream", name] if usage.is_some_and(|usage| usage.agent.is_some()) => {
-            Some(slots(&rule::PROCESS_SLOTS, allocator_kind(name)?))
+            Some(slots(&rule::PROCESS_SLOTS, allocator_kind(name)?.into()))
         }
         [name] => {
             let kind = allocator_kind(name)?;
@@ -90,7 +88,7 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
                 Some(usage) if usage.is_by_agent(kind) => {
                     Why::sum(&rule::PROCESS_AGENT, of_usage(view, usage, kind))
                 }
-                _ => slots(&rule::PROCESS_SLOTS, kind),
+                _ => slots(&rule::PROCESS_SLOTS, kind.into()),
             })
         }
         _ => None,
@@ -98,10 +96,10 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
 }
 
 /// Returns the parts of [`Usage::reading`].
-fn of_usage(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
+fn of_usage(view: &View<'_>, usage: &Usage, kind: AllocatorKind) -> Vec<Part> {
     match usage.segment {
         Some(link) if usage.is_by_agent(kind) => of_segment(view, link, kind),
-        _ => of_slots(view, usage, kind),
+        _ => of_slots(view, usage, kind.into()),
     }
 }
 
@@ -119,9 +117,8 @@ fn of_slots(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {
     usage.slots.iter().filter_map(part).collect()
 }
 
-fn of_segment(view: &View<'_>, link: AgentLink, kind: Kind) -> Vec<Part> {
+fn of_segment(view: &View<'_>, link: AgentLink, kind: AllocatorKind) -> Vec<Part> {
     let Some(file) = view.joined.facts.segments.get(link.segment) else { return Vec::new() };
-    let Some(kind) = buffer_kind(kind) else { return Vec::new() };
     match by_allocator(file, link.chip, kind) {
         Ok(allocators) => {
             let of_allocator = |one: &AllocatorBytes<'_>| {
@@ -161,9 +158,9 @@ fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
     }
 }
 
-fn allocatable(view: &View<'_>, kind: Kind) -> Why {
+fn allocatable(view: &View<'_>, kind: AllocatorKind) -> Why {
     let part = main(view.joined, view.chip, kind).and_then(|(file, _, allocator)| {
-        let held = allocator.kind(buffer_kind(kind)?);
+        let held = allocator.kind(kind);
         let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
         Some(in_banks(file, &what, held.statistics?.total, held.banks))
     });
@@ -171,10 +168,25 @@ fn allocatable(view: &View<'_>, kind: Kind) -> Why {
 }
 
 /// The main allocator of a kind on the chip, in words, with its segment's path and its figures.
-fn main_of<'a>(view: &View<'a>, kind: Kind) -> Option<(String, &'a SegmentFile, &'a KindUse)> {
+fn main_of<'a>(
+    view: &View<'a>,
+    kind: AllocatorKind,
+) -> Option<(String, &'a SegmentFile, &'a KindUse)> {
     let (file, _, allocator) = main(view.joined, view.chip, kind)?;
     let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
-    Some((what, file, allocator.kind(buffer_kind(kind)?)))
+    Some((what, file, allocator.kind(kind)))
+}
+
+/// The main allocator of a kind on the chip, in words, with its segment's path, and the free bytes of a bank and of its
+/// largest free block.
+fn main_free<'a>(
+    view: &View<'a>,
+    kind: AllocatorKind,
+) -> Option<(String, &'a SegmentFile, (u64, u64))> {
+    let (file, segment, allocator) = main(view.joined, view.chip, kind)?;
+    let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    let (free, _) = figures::free(segment, allocator, kind)?;
+    Some((what, file, free))
 }
 
 fn of_main(file: &SegmentFile, label: String, value: u64, is_subtracted: bool) -> Part {
@@ -182,27 +194,26 @@ fn of_main(file: &SegmentFile, label: String, value: u64, is_subtracted: bool) -
     Part { label, file, source: SourceName::Agent, value: Ok(value), is_subtracted }
 }
 
-fn largest_free(view: &View<'_>, kind: Kind) -> Vec<Part> {
-    let part = main_of(view, kind).and_then(|(what, file, held)| {
-        let label = format!("{what}: largest free block of a bank");
-        Some(of_main(file, label, held.statistics?.largest_free, false))
+fn largest_free(view: &View<'_>, kind: AllocatorKind) -> Vec<Part> {
+    let part = main_free(view, kind).map(|(what, file, (_, largest_free))| {
+        of_main(file, format!("{what}: largest free block of a bank"), largest_free, false)
     });
     part.into_iter().collect()
 }
 
-fn free(view: &View<'_>, kind: Kind) -> Vec<Part> {
-    let parts = main_of(view, kind).and_then(|(what, file, held)| {
-        let statistics = held.statistics?;
-        Some([
-            of_main(file, format!("{what}: free bytes of a bank"), statistics.free, false),
-            of_main(file, format!("{what}: largest free block"), statistics.largest_free, true),
-        ])
+fn free(view: &View<'_>, kind: AllocatorKind) -> Vec<Part> {
+    let parts = main_free(view, kind).map(|(what, file, (free, largest_free))| {
+        [
+            of_main(file, format!("{what}: free bytes of a bank"), free, false),
+            of_main(file, format!("{what}: largest free block"), largest_free, true),
+        ]
     });
     parts.into_iter().flatten().collect()
 }
 
-fn banks(view: &View<'_>, kind: Kind) -> Why {
-    if let (Kind::Dram | Kind::Trace, Some(board)) = (kind, view.joined.board(view.chip))
+fn banks(view: &View<'_>, kind: AllocatorKind) -> Why {
+    if let (AllocatorKind::Dram | AllocatorKind::Trace, Some(board)) =
+        (kind, view.joined.board(view.chip))
         && let Some(banks) = board.dram_banks
     {
         let label = format!("{}: DRAM banks", board.name);
@@ -221,7 +232,21 @@ fn dram_capacity(view: &View<'_>) -> Why {
             board.dram_bytes()?,
         ))
     });
-    Why::sum(&rule::BOARD, part.into_iter().collect())
+    nominal_or_banks(view, MemorySpace::Dram, part)
+}
+
+/// Traces a capacity: a constant of the board, or the banks of the agent's allocators.
+fn nominal_or_banks(view: &View<'_>, memory: MemorySpace, nominal: Option<Part>) -> Why {
+    let kind = match memory {
+        MemorySpace::Dram => AllocatorKind::Dram,
+        MemorySpace::L1 => AllocatorKind::L1,
+    };
+    if let (None, Some((bytes, banks)), Some((what, file, _))) =
+        (&nominal, bank_bytes(view.joined, view.chip, memory), main_of(view, kind))
+    {
+        return Why::sum(&rule::BANKS, vec![in_banks(file, &what, bytes, banks)]);
+    }
+    Why::sum(&rule::BOARD, nominal.into_iter().collect())
 }
 
 /// Traces the capacity of L1.
@@ -245,7 +270,7 @@ pub(super) fn l1_capacity(view: &View<'_>) -> Why {
             board.l1_bytes()?,
         ))
     });
-    Why::sum(&rule::BOARD, part.into_iter().collect())
+    nominal_or_banks(view, MemorySpace::L1, part)
 }
 
 pub(super) fn constant(label: String, value: u64) -> Part {

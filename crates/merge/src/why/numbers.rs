@@ -11,7 +11,7 @@ pub(super) fn of_snapshot(names: &[&str]) -> Option<Why> {
     match names {
         ["time_us"] => Some(Why::of(&rule::CLOCK)),
         ["sources", _, "cost_us"] => Some(Why::of(&rule::STOPWATCH)),
-        ["findings", _, "pid"] => Some(Why::of(&rule::FINDING)),
+        ["findings", _, "pid" | "chip_index"] => Some(Why::of(&rule::FINDING)),
         _ => None,
     }
 }

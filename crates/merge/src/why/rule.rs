@@ -48,6 +48,8 @@ rules! {
         "The circular buffers of the chip's regions: an upper bound over cached programs.";
     BOARD = "board-table", [Kmd],
         "A constant of the board: the driver names the board, a table in ttmem has its number.";
+    BANKS = "allocator-banks", [Kmd, Agent],
+        "The banks of the main allocator times the bytes of one: no driver names the board.";
     CORE_GRID = "core-grid", [L1, Kmd],
         "The grid of worker cores that firmware keeps in L1.";
     STATISTICS = "allocator-statistics", [Agent],
@@ -77,7 +79,7 @@ rules! {
     PROCESS_NUMBER = "process-number", [Kmd, Upstream],
         "The number of the process in this namespace; of an ended process as its slot has it, outside the namespace 0.";
     FINDING = "finding", [],
-        "The process that the finding is about.";
+        "The process or the chip that the finding is about.";
     CLOCK = "clock", [],
         "The clock of the host at the end of the pass over the sources.";
     STOPWATCH = "stopwatch", [],
@@ -95,6 +97,18 @@ mod tests {
         for (index, rule) in ALL.iter().enumerate() {
             assert!(ALL[..index].iter().all(|other| other.name != rule.name), "{}", rule.name);
             assert!(rule.text.ends_with('.') && rule.text.len() < 140, "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn every_rule_is_documented() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for rule in ALL {
+            let names = rule.sources.iter().map(|source| source.as_str()).collect::<Vec<_>>();
+            let sources = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+            let row = format!("| `{}` | {} | {sources} |\n", rule.name, rule.text);
+            assert!(page.contains(&row), "docs/commands.md needs the row {row}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! compute grid is the worker grid less the rows or columns that are kept for dispatch.
 
 use super::core::{Coordinate, Core, Grid};
-use super::map::Buffers;
+use super::map::{Buffers, Geometry, L1Map};
 use crate::board::Arch;
 
 /// The allocator buffers of a chip, and the cores that hold them.
@@ -17,6 +17,15 @@ pub struct BankBuffers {
 }
 
 impl BankBuffers {
+    /// The map of a core of the chip.
+    #[must_use]
+    pub fn map(&self, core: &Core, geometry: &Geometry) -> L1Map {
+        match self.of(core) {
+            Some(buffers) => L1Map::new(core, geometry, Some(buffers)),
+            None => L1Map::outside_banks(core, geometry),
+        }
+    }
+
     /// The content of the bank of a core; `None` if it is none, or it is not known where the core is.
     #[must_use]
     pub fn of(&self, core: &Core) -> Option<&Buffers> {

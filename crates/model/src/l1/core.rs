@@ -1,6 +1,9 @@
 //! The decoded launch messages of a worker core.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use ttmem_segment::ProgramFootprint;
 
 use super::count::Count;
 use super::range::{ByteRange, RangeSet};
@@ -65,6 +68,8 @@ pub enum CoreState {
     Idle,
     /// The bytes are inconsistent after every retry.
     Torn,
+    /// A program was dispatched there last, by the record of an agent, which does not know if it is over.
+    Resident,
 }
 
 impl CoreState {
@@ -76,6 +81,7 @@ impl CoreState {
             Self::Finished => "finished",
             Self::Idle => "idle",
             Self::Torn => "torn",
+            Self::Resident => "resident",
         }
     }
 }
@@ -131,7 +137,7 @@ impl Processor {
 pub struct Kernel {
     /// The processor that runs it.
     pub processor: Processor,
-    /// Its number in TT-Metal's watcher and Inspector.
+    /// Its number in TT-Metal's watcher and Inspector; 0 if the firmware took it away.
     pub id: u16,
     /// Where its text starts.
     pub text_start: u64,
@@ -140,6 +146,13 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Its number, if it is known: TT-Metal counts from 1, and its watcher has the firmware put 0 in place of the numbers of
+    /// what has finished (`clear_previous_launch_message_entry_for_watcher`).
+    #[must_use]
+    pub fn number(&self) -> Option<u16> {
+        (self.id > 0).then_some(self.id)
+    }
+
     /// Where its text is, if its length is known.
     #[must_use]
     pub fn text(&self) -> Option<ByteRange> {
@@ -192,6 +205,23 @@ pub struct Program {
     pub unread_remote: Vec<u8>,
 }
 
+impl Program {
+    /// Its number, if it is known. The programs of TT-Metal itself have 0, and so have those whose numbers were taken away:
+    /// the kernels of the former have numbers.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        let is_known = self.id > 0 || self.kernels.iter().any(|kernel| kernel.number().is_some());
+        is_known.then_some(self.id)
+    }
+}
+
+/// The record of an agent about a core, in place of launch messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The program that was dispatched there last.
+    pub footprint: Option<Arc<ProgramFootprint>>,
+}
+
 /// A worker core and the content of its L1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Core {
@@ -213,14 +243,42 @@ pub struct Core {
     pub program: Option<Program>,
     /// The reason that it is torn: one line, lower case.
     pub detail: Option<String>,
+    /// The record of an agent, if the core itself was not read. Not stored: merging finds it.
+    #[serde(skip)]
+    pub recorded: Option<Recorded>,
 }
 
 impl Core {
+    /// The program that an agent recorded, and the core's column and row in it.
+    #[must_use]
+    pub fn footprint(&self) -> Option<(&ProgramFootprint, (u16, u16))> {
+        let footprint = self.recorded.as_ref()?.footprint.as_deref()?;
+        let place = self.logical?;
+        Some((footprint, (u16::from(place.x), u16::from(place.y))))
+    }
+
     /// The bytes that its circular buffers take, each byte once.
     #[must_use]
     pub fn circular_buffers(&self) -> RangeSet {
+        if let Some((footprint, place)) = self.footprint() {
+            let own = footprint.circular_buffers_on(place);
+            return own.map(|own| ByteRange::new(own.address, own.end())).collect();
+        }
         let buffers = self.program.iter().flat_map(|program| &program.circular_buffers);
         buffers.map(CircularBuffer::range).collect()
+    }
+
+    /// True if its circular buffers may be those of another program than its launch message names.
+    ///
+    /// The host, where it starts programs itself, writes a program's records of circular buffers first and its launch message
+    /// after them, always in the same place. Between the two a core that has finished shows the last program with the
+    /// buffers of the next. Nothing else in its L1 changes before the launch message, so that this moment cannot be
+    /// told from any other. While a program runs, the host waits for it (TT-Metal 0.81.1).
+    #[must_use]
+    pub fn may_be_of_the_next(&self) -> bool {
+        self.dispatch == Dispatch::Slow
+            && self.state == CoreState::Finished
+            && self.circular_buffer_bytes() != Count::Known(0)
     }
 
     /// Bytes of circular buffers.
@@ -252,6 +310,11 @@ impl Core {
     pub fn kernel_text_bytes(&self) -> Count {
         if let Some(missing) = self.torn() {
             return missing.into();
+        }
+        if let Some((footprint, place)) = self.footprint() {
+            let unknown =
+                || Missing::unsupported("this TT-Metal does not say how long kernel text is");
+            return footprint.kernel_text_on(place).map_or_else(|| unknown().into(), Count::Known);
         }
         let mut kernels = self.program.iter().flat_map(|program| &program.kernels);
         match kernels.find(|kernel| kernel.text_bytes.is_none()) {

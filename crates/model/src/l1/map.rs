@@ -117,6 +117,12 @@ impl Buffers {
     pub fn ranges(&self) -> RangeSet {
         self.buffers.iter().map(|buffer| buffer.range).collect()
     }
+
+    /// Address of the lowest buffer that limits programs. TT-Metal lets them grow into L1_SMALL.
+    fn lowest(&self, geometry: &Geometry) -> Option<u64> {
+        let small = l1_small(self, geometry).start;
+        self.buffers.iter().map(|buffer| buffer.range.start).filter(|start| *start < small).min()
+    }
 }
 
 /// Every byte of a core's L1. Its regions are in ascending order, do not overlap and leave nothing out.
@@ -124,6 +130,7 @@ impl Buffers {
 pub struct L1Map {
     regions: Vec<L1Region>,
     aliasing: Count,
+    used: Count,
     headroom: Result<i64, Missing>,
 }
 
@@ -150,7 +157,24 @@ impl L1Map {
             (None, None) if core.circular_buffer_bytes().value() == Some(0) => 0.into(),
             (None, None) => unknown_buffers().into(),
         };
-        Self { regions, aliasing, headroom: headroom(core, geometry, buffers) }
+        let used = match regions.iter().any(|region| region.kind == RegionKind::Unknown) {
+            true => unknown_buffers().into(),
+            false => used(&regions).into(),
+        };
+        Self { regions, aliasing, used, headroom: headroom(core, geometry, buffers) }
+    }
+
+    /// The map of a core that is no bank: TT-Metal's allocator has nothing there. What else is above its circular buffers is
+    /// not known, so that nothing is called free; it counts as not used, like in the L1 total of the chip.
+    #[must_use]
+    pub(crate) fn outside_banks(core: &Core, geometry: &Geometry) -> Self {
+        let map = Self::new(core, geometry, None);
+        let circular_buffers = core.circular_buffer_bytes();
+        let if_known = |bytes: u64| match &circular_buffers {
+            Count::Known(_) => bytes.into(),
+            Count::Missing(missing) => missing.clone().into(),
+        };
+        Self { aliasing: if_known(0), used: if_known(used(&map.regions)), ..map }
     }
 
     /// The regions, in ascending order.
@@ -178,17 +202,8 @@ impl L1Map {
     /// Bytes that no tensor or circular buffer can have any more: all that is not free. The whole ring and the
     /// whole `l1_small` region are among them.
     #[must_use]
-    pub fn used_bytes(&self) -> Count {
-        match self.bytes(RegionKind::Unknown) {
-            0 => self
-                .regions
-                .iter()
-                .filter(|region| region.kind != RegionKind::Free)
-                .map(|region| region.range.bytes())
-                .sum::<u64>()
-                .into(),
-            _ => unknown_buffers().into(),
-        }
+    pub fn used_bytes(&self) -> &Count {
+        &self.used
     }
 
     /// Bytes between the highest end of a circular buffer and the lowest allocator buffer: what the next program's
@@ -200,6 +215,12 @@ impl L1Map {
     pub fn headroom(&self) -> Result<i64, &Missing> {
         self.headroom.as_ref().copied()
     }
+}
+
+fn used(regions: &[L1Region]) -> u64 {
+    let is_used =
+        |region: &&L1Region| !matches!(region.kind, RegionKind::Free | RegionKind::Unknown);
+    regions.iter().filter(is_used).map(|region| region.range.bytes()).sum()
 }
 
 fn unknown_buffers() -> Missing {
@@ -219,13 +240,19 @@ fn headroom(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Resu
     let (Some(buffers), Some(unreserved)) = (buffers, core.unreserved) else {
         return Err(unknown_buffers());
     };
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    if core.recorded.is_some() {
+        let top = core.footprint().and_then(|(footprint, place)| footprint.end_on(place));
+        let top = top.map_or(unreserved, |end| end.max(unreserved));
+        let lowest = buffers.lowest(geometry).unwrap_or(geometry.l1_bytes);
+        return Ok(signed(lowest).saturating_sub(signed(top)));
+    }
     let tensors = buffers.ranges();
     let own = core.program.iter().flat_map(|program| &program.circular_buffers);
     let own = own.map(CircularBuffer::range).filter(|range| !tensors.contains(*range));
     let top = own.map(|range| range.end).max().unwrap_or(unreserved);
     let small = l1_small(buffers, geometry).start;
     let lowest = tensors.ranges().first().map_or(small, |range| range.start.min(small));
-    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     Ok(signed(lowest).saturating_sub(signed(top)))
 }
 
@@ -259,6 +286,12 @@ fn layers(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Vec<La
         for buffer in &program.circular_buffers {
             let range = buffer.range();
             add(range.start, range.end, K::CircularBuffers, &buffer.id.to_string());
+        }
+    }
+    if let Some((footprint, place)) = core.footprint() {
+        for placement in footprint.placements_on(place) {
+            let label = placement.kind.label();
+            add(placement.address, placement.end(), K::CircularBuffers, label);
         }
     }
     if let Some(buffers) = buffers {

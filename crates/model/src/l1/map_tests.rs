@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::l1::core::{Coordinate, Dispatch, Grid, Kernel, Processor, Program};
-use crate::l1::names::KernelNames;
+use crate::l1::names::{KernelName, KernelNames};
 use crate::l1::report::CoreReport;
 
 /// A small L1, so that random ranges meet.
@@ -28,6 +28,7 @@ fn core(program: Option<Program>) -> Core {
         unreserved: Some(UNRESERVED),
         program,
         detail: None,
+        recorded: None,
     }
 }
 
@@ -138,7 +139,7 @@ proptest! {
         let count = |rule: &dyn Fn(RegionKind) -> bool| {
             u64::try_from(bytes.iter().filter(|kind| rule(**kind)).count()).unwrap()
         };
-        prop_assert_eq!(map.used_bytes(), Count::Known(count(&|kind| kind != RegionKind::Free)));
+        prop_assert_eq!(map.used_bytes(), &Count::Known(count(&|kind| kind != RegionKind::Free)));
         let circular_buffers = count(&|kind| kind == RegionKind::CircularBuffers);
         prop_assert_eq!(core.circular_buffer_bytes(), Count::Known(circular_buffers));
         let shared = |region: &&L1Region| region.shared_with.is_some();
@@ -196,7 +197,7 @@ fn a_circular_buffer_that_is_a_tensor_counts_once_and_is_named() {
     let core = core(Some(program(Vec::new(), vec![circular_buffer(0, 128, 32)])));
     let map = L1Map::new(&core, &geometry(), Some(&buffers(&[(128, 160)])));
     assert_eq!(map.aliasing_bytes(), &Count::Known(32));
-    assert_eq!(map.used_bytes(), Count::Known(UNRESERVED + 32 + 16));
+    assert_eq!(map.used_bytes(), &Count::Known(UNRESERVED + 32 + 16));
     let region = map.regions().iter().find(|region| region.range.start == 128).unwrap();
     assert_eq!(
         (region.kind, region.shared_with),
@@ -223,6 +224,36 @@ fn nothing_is_called_free_where_buffers_are_not_known() {
     assert_eq!(map.used_bytes().value(), None);
     assert_eq!(map.aliasing_bytes(), &Count::Known(0), "it has no circular buffer");
     assert!(map.headroom().is_err());
+}
+
+#[test]
+fn of_a_core_that_is_no_bank_what_is_known_to_be_used_counts() {
+    let core = core(Some(program(Vec::new(), vec![circular_buffer(0, 64, 80)])));
+    let map = L1Map::outside_banks(&core, &geometry());
+    assert_covers(&map);
+    assert_eq!(map.used_bytes(), &Count::Known(UNRESERVED + 80));
+    assert_eq!(map.aliasing_bytes(), &Count::Known(0));
+    assert_eq!(map.bytes(RegionKind::Free), 0);
+    let report = CoreReport::new(&core, &map, &KernelNames::default());
+    assert!(report.headroom_bytes.is_none() && report.headroom().is_err());
+}
+
+#[test]
+fn numbers_that_the_watcher_took_away_are_not_known() {
+    let name = KernelName { name: "reader".to_owned(), source: String::new() };
+    let names = KernelNames { by_id: [(0, name.clone()), (7, name)].into() };
+    let report = |program_id, kernel_id| {
+        let processor = Processor::Brisc;
+        let kernel = Kernel { processor, id: kernel_id, text_start: RING, text_bytes: Some(16) };
+        let core = core(Some(Program { id: program_id, ..program(vec![kernel], Vec::new()) }));
+        let map = L1Map::new(&core, &geometry(), None);
+        let report = CoreReport::new(&core, &map, &names);
+        let kernel = &report.kernels[0];
+        (report.program, kernel.id, kernel.name.is_some(), kernel.text_bytes)
+    };
+    assert_eq!(report(0, 0), (None, None, false, Some(16)));
+    assert_eq!(report(5, 0), (Some(5), None, false, Some(16)));
+    assert_eq!(report(0, 7), (Some(0), Some(7), true, Some(16)), "TT-Metal's own");
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl KernelNames {
     /// True if a kernel is TT-Metal's own; `None` if its name is not known.
     #[must_use]
     pub fn is_system(&self, kernel: &Kernel) -> Option<bool> {
-        Some(self.get(kernel.id)?.is_system())
+        Some(self.get(kernel.number()?)?.is_system())
     }
 
     /// True if the program of a core is TT-Metal's own: one of its kernels is. `None` if no name is known.

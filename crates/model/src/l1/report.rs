@@ -1,8 +1,10 @@
-//! The JSON of `ttmem l1 --json`: schema `ttmem/l1`, version 1.0. Names are stable; fields may be added.
+//! The JSON of `ttmem l1 --json`: schema `ttmem/l1`, version 1.1. Names are stable; fields may be added.
 
 use serde::{Deserialize, Serialize};
 
-use super::core::{CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, Processor};
+use super::core::{
+    CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, Kernel, Processor, Program,
+};
 use super::count::Count;
 use super::map::{L1Map, L1Region, RegionKind};
 use super::names::KernelNames;
@@ -10,13 +12,16 @@ use super::range::{ByteRange, RangeSet};
 use super::totals::Totals;
 use crate::board::Arch;
 use crate::id::ChipId;
-use crate::reading::Missing;
+use crate::reading::{Missing, SourceName};
 
 /// The name of the schema.
 pub(crate) const SCHEMA: &str = "ttmem/l1";
 
 /// The version of the schema.
-pub(crate) const VERSION: &str = "1.0";
+///
+/// - 1.0: the first.
+/// - 1.1: `source`; cores by agents, which do not know all that L1 says of itself; `headroom_bytes`.
+pub(crate) const VERSION: &str = "1.1";
 
 /// Everything that `ttmem l1` read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,9 @@ pub struct ChipReport {
     pub id: Option<ChipId>,
     /// Its architecture.
     pub(crate) arch: Arch,
+    /// The source of what follows: `l1`, or `agent` where no device was read.
+    #[serde(default = "l1")]
+    pub source: SourceName,
     /// The layout by which its L1 was read, as in `0.81.1 (magic)`.
     pub layout: String,
     /// Its worker cores, columns and rows; `null` if no core says.
@@ -54,6 +62,11 @@ pub struct ChipReport {
     pub(crate) totals: Totals,
     /// Its cores. Harvested ones are left out.
     pub cores: Vec<CoreReport>,
+}
+
+/// The source of reports that do not name one.
+fn l1() -> SourceName {
+    SourceName::L1
 }
 
 impl ChipReport {
@@ -69,6 +82,10 @@ impl ChipReport {
         Self {
             id,
             arch,
+            source: match cores.iter().any(|(core, _)| core.recorded.is_some()) {
+                true => SourceName::Agent,
+                false => SourceName::L1,
+            },
             layout: layout.to_owned(),
             grid: cores.iter().find_map(|(core, _)| core.grid),
             totals: Totals::of(cores),
@@ -83,31 +100,38 @@ impl ChipReport {
 pub struct CoreReport {
     /// Its place in the grid; `null` if what it says of itself cannot be true.
     pub logical: Option<Coordinate>,
-    /// Its place on the NOC.
-    pub noc: Coordinate,
+    /// Its place on the NOC; `null` from an agent.
+    pub noc: Option<Coordinate>,
     /// The state.
     pub state: CoreState,
     /// The reason that it is torn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The number that the host gave its program; `null` if it has none.
+    /// The number that the host gave its program; `null` if it has none, and where TT-Metal's watcher has taken it away.
     pub program: Option<u32>,
-    /// Who started its program.
-    pub dispatch: Dispatch,
+    /// The op that dispatched its program, from an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    /// Who started its program; `null` from an agent.
+    pub dispatch: Option<Dispatch>,
     /// Where circular buffers begin; `null` like `logical`.
     pub unreserved: Option<u64>,
     /// The kernels of its program, in the order of the processors.
     pub kernels: Vec<KernelReport>,
-    /// The circular buffers of its program.
-    pub circular_buffers: Vec<CircularBuffer>,
+    /// The circular buffers of its program; from an agent scratchpads too.
+    pub circular_buffers: Vec<CircularBufferReport>,
     /// Bytes of circular buffers, each byte once.
     pub circular_buffer_bytes: Count,
     /// Bytes of kernel text.
     pub kernel_text_bytes: Count,
     /// Bytes that circular buffers share with allocator buffers.
     pub(crate) aliasing_bytes: Count,
-    /// Bytes that are not free.
+    /// Bytes that are not free; of a core that is no bank reserved memory and circular buffers.
     pub(crate) used_bytes: Count,
+    /// Bytes between its highest circular buffer and its lowest tensor, negative if they overlap; `null` where
+    /// `used_bytes` is missing, and on a core that is no bank.
+    #[serde(default)]
+    pub headroom_bytes: Option<i64>,
     /// Every byte of its L1.
     pub regions: Vec<RegionReport>,
 }
@@ -116,32 +140,25 @@ impl CoreReport {
     /// The report of a core with its map.
     #[must_use]
     pub fn new(core: &Core, map: &L1Map, names: &KernelNames) -> Self {
-        let kernels = core.program.iter().flat_map(|program| &program.kernels);
-        let kernels = kernels.map(|kernel| KernelReport {
-            processor: kernel.processor,
-            id: kernel.id,
-            name: names.get(kernel.id).map(|name| name.name.clone()),
-            system: names.is_system(kernel),
-            text_bytes: kernel.text_bytes,
-        });
+        let is_read = core.recorded.is_none();
+        let footprint = core.footprint().map(|(footprint, _)| footprint);
+        let op = footprint.and_then(|footprint| footprint.op.as_ref());
         Self {
             logical: core.logical,
-            noc: core.noc,
+            noc: is_read.then_some(core.noc),
             state: core.state,
             detail: core.detail.clone(),
-            program: core.program.as_ref().map(|program| program.id),
-            dispatch: core.dispatch,
+            program: core.program.as_ref().and_then(Program::number),
+            op: op.map(|op| op.name.to_string()),
+            dispatch: is_read.then_some(core.dispatch),
             unreserved: core.unreserved,
-            kernels: kernels.collect(),
-            circular_buffers: core
-                .program
-                .as_ref()
-                .map(|program| program.circular_buffers.clone())
-                .unwrap_or_default(),
+            kernels: KernelReport::all(core, names),
+            circular_buffers: CircularBufferReport::all(core),
             circular_buffer_bytes: core.circular_buffer_bytes(),
             kernel_text_bytes: core.kernel_text_bytes(),
             aliasing_bytes: map.aliasing_bytes().clone(),
-            used_bytes: map.used_bytes(),
+            used_bytes: map.used_bytes().clone(),
+            headroom_bytes: map.headroom().ok(),
             regions: map.regions().iter().map(RegionReport::new).collect(),
         }
     }
@@ -171,11 +188,17 @@ impl CoreReport {
     /// # Errors
     /// If the buffers are not known or the core is torn.
     pub fn headroom(&self) -> Result<i64, Missing> {
+        if let Some(bytes) = self.headroom_bytes {
+            return Ok(bytes);
+        }
         if let Count::Missing(missing) = &self.circular_buffer_bytes {
             return Err(missing.clone());
         }
         if let Count::Missing(missing) = &self.used_bytes {
             return Err(missing.clone());
+        }
+        if self.regions.iter().any(|region| region.kind == RegionKind::Unknown) {
+            return Err(Missing::no_source("the core is no bank of TT-Metal's allocator"));
         }
         let Some(unreserved) = self.unreserved else {
             return Err(Missing::no_source("the core does not say where its buffers begin"));
@@ -187,7 +210,7 @@ impl CoreReport {
         let tensors = self.regions.iter().filter(is_tensor);
         let tensors: RangeSet =
             tensors.map(|region| ByteRange::new(region.start, region.end)).collect();
-        let own = self.circular_buffers.iter().map(CircularBuffer::range);
+        let own = self.circular_buffers.iter().map(CircularBufferReport::range);
         let own = own.filter(|range| !tensors.contains(*range));
         let top = own.map(|range| range.end).max().unwrap_or(unreserved);
         let lowest = tensors.ranges().first().map_or(self.l1_bytes(), |range| range.start);
@@ -200,16 +223,102 @@ impl CoreReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KernelReport {
-    /// The processor that runs it.
-    pub processor: Processor,
-    /// Its number in TT-Metal's watcher and Inspector.
-    pub id: u16,
-    /// Its name; `null` if Inspector did not tell.
+    /// The processor that runs it; `null` from an agent.
+    pub processor: Option<Processor>,
+    /// Its number in TT-Metal's watcher and Inspector; `null` from an agent, and where TT-Metal's watcher has taken it away.
+    pub id: Option<u16>,
+    /// Its name; `null` if neither Inspector nor an agent tells.
     pub name: Option<String>,
     /// True if it is TT-Metal's own; `null` like `name`.
     pub(crate) system: Option<bool>,
     /// Bytes of its text; `null` where the release does not say.
     pub text_bytes: Option<u64>,
+}
+
+impl KernelReport {
+    fn all(core: &Core, names: &KernelNames) -> Vec<Self> {
+        if let Some((footprint, place)) = core.footprint() {
+            let own = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(place));
+            let report = |kernel: &ttmem_segment::Kernel| Self {
+                processor: None,
+                id: None,
+                name: kernel.name.as_deref().map(str::to_owned),
+                system: None,
+                text_bytes: kernel.text_bytes,
+            };
+            return own.map(report).collect();
+        }
+        let kernels = core.program.iter().flat_map(|program| &program.kernels);
+        let report = |kernel: &Kernel| Self {
+            processor: Some(kernel.processor),
+            id: kernel.number(),
+            name: kernel.number().and_then(|id| names.get(id)).map(|name| name.name.clone()),
+            system: names.is_system(kernel),
+            text_bytes: kernel.text_bytes,
+        };
+        kernels.map(report).collect()
+    }
+}
+
+/// A circular buffer, or from an agent a placement of any kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CircularBufferReport {
+    /// Its number in the program; `null` from an agent.
+    pub id: Option<u8>,
+    /// Where it starts.
+    pub address: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// The number of whole pages; `null` from an agent.
+    pub pages: Option<u64>,
+    /// Bytes of a page; `null` from an agent.
+    pub page_size: Option<u64>,
+    /// Where the configuration page of a remote (global) circular buffer is; absent for a local one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_address: Option<u64>,
+    /// The kind from an agent: `circular_buffer`, `dataflow_buffer`, `scratchpad`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// From an agent: true if it is the memory of a tensor or a global circular buffer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backed: Option<bool>,
+}
+
+impl CircularBufferReport {
+    fn all(core: &Core) -> Vec<Self> {
+        if let Some((footprint, place)) = core.footprint() {
+            let report = |placement: &ttmem_segment::Placement| Self {
+                id: None,
+                address: placement.address,
+                size: placement.bytes,
+                pages: None,
+                page_size: None,
+                config_address: None,
+                kind: Some(placement.kind.as_str().to_owned()),
+                backed: Some(placement.is_backed),
+            };
+            return footprint.placements_on(place).into_iter().map(report).collect();
+        }
+        let buffers = core.program.iter().flat_map(|program| &program.circular_buffers);
+        let report = |buffer: &CircularBuffer| Self {
+            id: Some(buffer.id),
+            address: buffer.address,
+            size: buffer.size,
+            pages: Some(buffer.pages),
+            page_size: Some(buffer.page_size),
+            config_address: buffer.config_address,
+            kind: None,
+            backed: None,
+        };
+        buffers.map(report).collect()
+    }
+
+    /// Its range.
+    #[must_use]
+    pub fn range(&self) -> ByteRange {
+        ByteRange::new(self.address, self.address.saturating_add(self.size))
+    }
 }
 
 /// A part of L1 of one kind.

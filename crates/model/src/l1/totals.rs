@@ -32,6 +32,9 @@ pub struct Totals {
     pub finished: StateTotals,
     /// Cores that have had none.
     pub idle: StateTotals,
+    /// Cores on which a program is resident by the record of an agent; absent where the cores were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident: Option<StateTotals>,
 }
 
 impl Totals {
@@ -51,6 +54,10 @@ impl Totals {
             running: of(CoreState::Running),
             finished: of(CoreState::Finished),
             idle: of(CoreState::Idle),
+            resident: cores
+                .iter()
+                .any(|(core, _)| core.recorded.is_some())
+                .then(|| of(CoreState::Resident)),
         }
     }
 }

@@ -64,12 +64,12 @@ impl LiveWriter {
             Some(apply(&self.last, &steps).unwrap_or_default())
         };
         let before = carried.as_deref().unwrap_or(&self.last);
-        let mut next_place = 0;
-        for (place, (old, new)) in before.iter().zip(&self.next).enumerate() {
+        let mut next = 0;
+        for (position, (old, new)) in before.iter().zip(&self.next).enumerate() {
             if old != new {
-                put_varint(&mut out, (place - next_place) as u64);
+                put_varint(&mut out, (position - next) as u64);
                 put_change(*old, *new, &mut out);
-                next_place = place + 1;
+                next = position + 1;
             }
         }
         out
@@ -112,7 +112,7 @@ impl LiveReader {
         Ok(())
     }
 
-    /// Takes what changed.
+    /// Applies a change to the newest snapshot.
     ///
     /// # Errors
     /// If it does not fit the state before. The state is lost then.
@@ -129,15 +129,15 @@ impl LiveReader {
         if !steps.is_empty() {
             tokens = apply(&tokens, &steps)?;
         }
-        let mut next_place = 0_usize;
+        let mut next = 0_usize;
         while reader.remaining() > 0 {
-            let place = next_place.saturating_add(reader.index(u32::MAX as usize)? as usize);
+            let position = next.saturating_add(reader.index(u32::MAX as usize)? as usize);
             let mut change = Change::default();
             change.read_more(&mut reader, dictionary.counts())?;
-            let token = tokens.get_mut(place).filter(|token| !token.is_container());
+            let token = tokens.get_mut(position).filter(|token| !token.is_container());
             let token = token.ok_or(Damage::Impossible("a change of a value that is not there"))?;
             *token = change.apply(*token)?;
-            next_place = place.saturating_add(1);
+            next = position.saturating_add(1);
         }
         check(&tokens, dictionary)?;
         (self.time, self.tokens) = (time, tokens);

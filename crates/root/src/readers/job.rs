@@ -1,5 +1,7 @@
 //! Requests that one reader process works on.
 
+use std::sync::Arc;
+
 use rustix::io::Errno;
 use ttmem_model::Timestamp;
 
@@ -7,11 +9,14 @@ use super::process::Process;
 use super::{Request, Response};
 use crate::batch::{FolderAnswer, steps};
 
+/// A request that is not whole, with the answers that came.
+pub(super) type Unfinished = (Arc<Request>, Vec<FolderAnswer>);
+
 /// Requests that one reader process works on, and what it answered so far.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) process: Process,
-    requests: Vec<Request>,
+    requests: Vec<Arc<Request>>,
     answers: Vec<Vec<FolderAnswer>>,
     /// Order of the answers: indexes of a request and of its folder.
     steps: Vec<(usize, usize)>,
@@ -29,15 +34,14 @@ impl Job {
     /// The requests, if the process has ended.
     pub(super) fn start(
         mut process: Process,
-        requests: Vec<Request>,
+        requests: Vec<Arc<Request>>,
         since: Timestamp,
         progress: u64,
-    ) -> Result<Self, Vec<Request>> {
-        let folders: Vec<_> = requests.iter().map(|request| request.folders.as_slice()).collect();
-        if process.ask(&folders).is_err() {
+    ) -> Result<Self, Vec<Arc<Request>>> {
+        if process.ask(&requests).is_err() {
             return Err(requests);
         }
-        let steps = steps(folders.iter().map(|folders| folders.len()));
+        let steps = steps(requests.iter().map(|request| request.folders.len()));
         let answers = vec![Vec::new(); requests.len()];
         let progress = Some(progress);
         Ok(Self { process, requests, answers, steps, done: 0, since, progress })
@@ -83,7 +87,7 @@ impl Job {
     }
 
     /// Keeps the request that the process works on, and returns the others that are not whole, with their answers.
-    pub(super) fn split(&mut self) -> Vec<(Request, Vec<FolderAnswer>)> {
+    pub(super) fn split(&mut self) -> Vec<(Arc<Request>, Vec<FolderAnswer>)> {
         let Some((current, folder)) = self.steps.get(self.done).copied() else {
             return Vec::new();
         };
@@ -128,7 +132,7 @@ impl Job {
     }
 
     /// The requests that are not whole, with their answers, and the process.
-    pub(super) fn into_rest(self) -> (Vec<(Request, Vec<FolderAnswer>)>, Process) {
+    pub(super) fn into_rest(self) -> (Vec<Unfinished>, Process) {
         let left =
             |index: usize| self.steps.iter().skip(self.done).any(|(request, _)| *request == index);
         let all = self.requests.into_iter().zip(self.answers).enumerate();

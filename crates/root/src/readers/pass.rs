@@ -1,8 +1,7 @@
 //! One pass over requests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -13,10 +12,7 @@ use super::{BUSY_FACTOR, GRACE, MAX_PROCESSES, Program, Readers, Request, Respon
 use crate::batch::FolderAnswer;
 use crate::clock::{Clock, Stopwatch};
 
-/// Pause after answers came, so that several are taken in at once.
-const GATHER: Duration = Duration::from_micros(500);
-
-/// What a pass read.
+/// Results of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Requests that were answered whole.
@@ -24,7 +20,7 @@ pub(super) struct Outcome {
     /// Answers of requests that were not.
     pub(super) partial: BTreeMap<u32, Vec<FolderAnswer>>,
     /// Requests for which no reader can be started.
-    pub(super) unreadable: Vec<Request>,
+    pub(super) unreadable: Vec<Arc<Request>>,
 }
 
 /// One pass over requests.
@@ -33,7 +29,7 @@ pub(super) struct Pass<'a> {
     program: Program,
     clock: Clock,
     began: Stopwatch,
-    waiting: Vec<Request>,
+    waiting: Vec<Arc<Request>>,
     outcome: Outcome,
 }
 
@@ -41,7 +37,7 @@ impl<'a> Pass<'a> {
     pub(super) fn new(
         readers: &'a mut Readers,
         program: Program,
-        requests: Vec<Request>,
+        requests: Vec<Arc<Request>>,
         clock: Clock,
     ) -> Self {
         let (began, outcome) = (Clock::System.start(), Outcome::default());
@@ -55,13 +51,16 @@ impl<'a> Pass<'a> {
         let longest = deadline.saturating_mul(BUSY_FACTOR);
         loop {
             let now = self.began.micros();
+            // Before the deadline is judged, so that what a blocked reader held back has a reader of its own.
+            if now < longest {
+                self.split_stuck(now);
+            }
             if now >= deadline && now < longest && self.waits_for_a_processor() {
                 deadline = now + micros(GRACE);
             }
             if !self.readers.busy.iter().any(Job::is_of_this_pass) || now >= deadline {
                 break;
             }
-            self.split_stuck(now);
             self.wait(self.patience(deadline).saturating_sub(now));
         }
         self.end()
@@ -127,7 +126,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Gives requests to a process. Returns false if none can be started.
-    fn ask(&mut self, mut requests: Vec<Request>) -> bool {
+    fn ask(&mut self, mut requests: Vec<Arc<Request>>) -> bool {
         loop {
             let process = match self.readers.idle.pop() {
                 Some(process) => process,
@@ -172,7 +171,6 @@ impl<'a> Pass<'a> {
         let has_come = poll(&mut watched, Some(&timeout)).unwrap_or(0) > 0;
         drop(watched);
         if has_come {
-            thread::sleep(GATHER);
             self.receive_all();
         }
     }

@@ -6,12 +6,17 @@ use super::*;
 use crate::Tree;
 
 /// A host with one file for each of `count` keys.
-fn host(count: u32) -> (Root, Vec<Request>) {
+fn host(count: u32) -> (Root, Vec<Arc<Request>>) {
     let mut tree = Tree::new();
     let request = |key: u32| {
         tree.put_line(format!("/sys/{key}/value"), key);
-        let folder = FolderRequest { path: format!("/sys/{key}"), names: vec!["value"], limit: 64 };
-        Request { key, folders: vec![folder] }
+        let folder = FolderRequest {
+            path: format!("/sys/{key}"),
+            names: vec!["value"],
+            limit: 64,
+            is_repeated: false,
+        };
+        Arc::new(Request { key, folders: vec![folder] })
     };
     let requests = (0..count).map(request).collect();
     (Root::memory(tree), requests)

@@ -1,4 +1,4 @@
-//! How the bytes of a segment are divided into sections.
+//! The sections of a segment.
 
 use super::*;
 
@@ -81,6 +81,7 @@ impl Plan {
             REFUSALS,
             stacks.functions(),
             stacks.stacks,
+            stacks.shapes(),
         ];
         for (section, entries) in Section::ALL.into_iter().zip(entries) {
             let table = Table { first_word: next, entry_words: section.entry_words(), entries };
@@ -125,7 +126,7 @@ impl Programs {
     }
 }
 
-/// The capacity of the tables of stacks, as a number of stacks that is a power of two.
+/// The capacity of the tables of stacks and shapes, as a number of stacks that is a power of two.
 #[derive(Clone, Copy)]
 struct Stacks {
     stacks: usize,
@@ -133,7 +134,7 @@ struct Stacks {
 
 impl Stacks {
     fn within(words: usize) -> Self {
-        let per_stack = STACK_WORDS + FUNCTION_WORDS / 2;
+        let per_stack = STACK_WORDS + FUNCTION_WORDS / 2 + SHAPE_WORDS / 2;
         // An index of a stack has 16 bits.
         Self { stacks: power_of_two_within(words / per_stack).min(1 << 16) }
     }
@@ -142,8 +143,13 @@ impl Stacks {
         (self.stacks / 2).min(MAX_FUNCTIONS)
     }
 
+    fn shapes(self) -> usize {
+        self.stacks / 2
+    }
+
     fn words(self) -> usize {
-        self.stacks * STACK_WORDS + self.functions() * FUNCTION_WORDS
+        let shapes = self.shapes() * SHAPE_WORDS;
+        self.stacks * STACK_WORDS + self.functions() * FUNCTION_WORDS + shapes
     }
 }
 
@@ -166,6 +172,7 @@ mod tests {
         assert_eq!(plan.table(Section::Dispatches).entries, 8192);
         assert_eq!(plan.table(Section::Functions).entries, 1024);
         assert_eq!(plan.table(Section::Stacks).entries, 2048);
+        assert_eq!(plan.table(Section::Shapes).entries, 1024);
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl View<'_> {
             thread: entry.thread,
             op: self.op(name),
             stack: self.stack(entry.stack),
+            shape: self.shape(entry.shape),
         }
     }
 
@@ -85,6 +86,7 @@ impl View<'_> {
             live_after: entry.live_after,
             op: self.op(name),
             stack: self.stack(entry.stack),
+            shape: self.shape(entry.shape),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Why bytes are no segment.
+//! The error for bytes that are no segment.
 
 use std::fmt;
 

@@ -300,6 +300,7 @@ impl View<'_> {
             thread: entry.thread,
             op: self.op(tags.name),
             stack: self.stack(entry.stacks[1]),
+            shape: None,
         }
     }
 }

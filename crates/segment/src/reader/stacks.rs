@@ -1,8 +1,9 @@
-//! Stacks of allocations, and the functions that they refer to.
+//! Stacks of allocations with the functions that they refer to, and shapes of tensors.
 
 use std::sync::Arc;
 
 use super::super::layout::Section;
+use super::super::shape::Shape;
 use super::super::stack::{Frame, FunctionEntry, Stack, StackEntry};
 use super::View;
 
@@ -29,6 +30,22 @@ impl View<'_> {
         };
         // An index has 16 bits.
         (0..table.entries.min(1 << 16)).map(stack).collect()
+    }
+
+    /// The shapes by index.
+    pub(super) fn shapes(&self, torn: &mut u64) -> Vec<Option<Arc<Shape>>> {
+        let table = self.tables[Section::Shapes as usize];
+        let shape = |index: usize| {
+            let words = self.words(table.entry(index));
+            if words[0] == 0 {
+                return None;
+            }
+            let entry = Shape::from_words(words);
+            *torn += u64::from(entry.is_none());
+            entry.map(Arc::new)
+        };
+        // An index has 16 bits.
+        (0..table.entries.min(1 << 16)).map(shape).collect()
     }
 
     /// Name and file of the functions by index.

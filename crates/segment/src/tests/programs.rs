@@ -170,3 +170,24 @@ fn a_segment_of_version_1_1_has_no_programs() {
     assert_eq!(segment.programs, Programs::default());
     assert_eq!(segment.buffers.len(), 1);
 }
+
+/// Core (0,1) of the Ethernet cores is another one than worker core (0,1).
+#[test]
+fn kernels_of_other_core_types_are_on_no_worker_core() {
+    let segment = Image::full().parse();
+    let mut program = segment.programs.footprints[0].clone();
+    program.placements.clear();
+    for kernel in &mut program.kernels {
+        kernel.text_bytes = Some(512);
+    }
+    let cores = program.kernels[0].cores;
+    assert!(program.is_on(cores.start));
+    assert_eq!(program.kernel_text_on(cores.start), Some(512));
+    for kernel in &mut program.kernels {
+        kernel.core_type = 1;
+        kernel.text_bytes = None;
+    }
+    assert!(!program.is_on(cores.start));
+    assert_eq!(program.core_ranges().count(), 0);
+    assert_eq!(program.kernel_text_on(cores.start), Some(0));
+}

@@ -14,7 +14,7 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens a file.
+    /// Opens the file of a segment.
     ///
     /// # Errors
     /// If it cannot be opened, or is a directory.

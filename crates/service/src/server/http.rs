@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The answer is written in pieces of this size, with a time check between them.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A parsed request.
+/// A parsed HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The path, without the query.
@@ -34,7 +34,7 @@ pub struct Request {
     pub host: Option<String>,
 }
 
-/// An answer.
+/// An answer to an HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status, such as 200.
@@ -54,7 +54,7 @@ impl Response {
     }
 }
 
-/// Answers requests.
+/// The pages of an HTTP server.
 pub trait Pages: Send + Sync {
     /// Returns the answer to a request.
     fn respond(&self, request: &Request) -> Response;

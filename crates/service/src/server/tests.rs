@@ -10,6 +10,7 @@ use ttmem_recording::{Contents, Header, Recording};
 use super::*;
 use crate::client::{Client, ClientError};
 use ttmem_sources::demo::Busy;
+use ttmem_test_support::random::{Random, number};
 
 struct Stage {
     _folder: tempfile::TempDir,
@@ -178,14 +179,11 @@ fn malformed_greetings_leave_nothing() {
     let mut stage = Stage::new();
     stage.publish();
     stage.serve_while(|socket| {
-        let mut state = 7_u64;
-        for _ in 0..rounds() {
+        let mut random = Random::from_environment();
+        for _ in 0..number("ROUNDS", 500) {
             let Ok(mut stream) = UnixStream::connect(socket) else { continue };
             let mut bytes = [0; 40];
-            for byte in &mut bytes {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                *byte = (state >> 56) as u8;
-            }
+            bytes.fill_with(|| random.byte());
             // The server may have left already.
             drop(stream.write_all(&bytes));
         }
@@ -214,11 +212,6 @@ fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
     assert_eq!(mode & 0o777, 0o660);
     drop(again);
     assert!(!path.exists(), "a server that ends takes its socket away");
-}
-
-/// The number of invalid requests; docs/overhead.md has the figures of 10,000.
-fn rounds() -> usize {
-    std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
 }
 
 #[test]

@@ -46,7 +46,7 @@ const MAX_MEMBERS: usize = 4096;
 /// The reason that debug information gives no layout.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum DwarfError {
+pub enum DwarfError {
     /// The bytes are no ELF file.
     #[error("unknown TT-Metal layout: {file} is no ELF file: {error}")]
     Elf {

@@ -39,6 +39,11 @@ impl<'a> Block<'a> {
         Self { layout, bytes: vec![0; bytes] }
     }
 
+    /// All bytes of the block; 0 where nothing was read.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes of a part of L1 inside the block.
     pub(super) fn part(&self, range: ByteRange) -> Option<&[u8]> {
         self.bytes.get(self.indices(range)?)

@@ -5,8 +5,8 @@
 //! one of three ways, and its label says which:
 //!
 //! - `Layout::of_core`: the position of the magic number in `core_info`, cross-checked with the rest of it;
-//! - [`Layout::of_release`]: the name of a release, for those before 0.66, which have no magic number;
-//! - `dwarf::layout`: the debug information of the firmware that the owner loaded.
+//! - `Layout::of_release`: the release that the user names, for those before 0.66, which have no magic number;
+//! - `dwarf::layout`: the debug information of the firmware that the owner loaded, or that the user names.
 //!
 //! What fits none of them is refused. Reading a mailbox by the wrong layout gives numbers that look right.
 
@@ -172,11 +172,16 @@ pub enum LayoutError {
         /// The names that exist.
         known: String,
     },
+    /// No core fits the layout of this name.
+    #[error(
+        "unknown TT-Metal layout: no core holds what layout {0} says; name another one with --layout"
+    )]
+    NoCore(String),
     /// No core holds the magic number where any release puts it.
     #[error(
         "unknown TT-Metal layout: none of {cores} cores holds the worker magic where {} put it; \
          either no program opened the chip since its reset, or its TT-Metal is older or newer: \
-         name the release or give its brisc.elf",
+         name the release or its brisc.elf with --layout",
         releases_with_magic()
     )]
     NoMagic {
@@ -186,7 +191,7 @@ pub enum LayoutError {
     /// Two releases left a magic number, each where it has it. L1 keeps what an older program wrote.
     #[error(
         "unknown TT-Metal layout: the magic is where {first} has it and where {second} has it, \
-         so one is left over; name the release or give its brisc.elf"
+         so one is left over; name the release or its brisc.elf with --layout"
     )]
     Ambiguous {
         /// The releases of one position.
@@ -236,7 +241,7 @@ impl Layout {
     ///
     /// # Errors
     /// If the table has no such release.
-    pub fn of_release(arch: Arch, release: &str) -> Result<Self, LayoutError> {
+    pub(crate) fn of_release(arch: Arch, release: &str) -> Result<Self, LayoutError> {
         let rows = || ROWS.iter().filter(move |row| row.arch == arch);
         match rows().find(|row| row.releases.contains(&release)) {
             Some(row) => Ok(Self::of_row(row, &format!("{release} (named)"))),

@@ -1,9 +1,11 @@
 //! Reads the cores of a chip, with as few and as small reads as it takes.
 //!
-//! The layout and each core's place are read once; when another process takes the chip, open it again. A sample of a
-//! core then takes three reads over a port that pays for each call: the block from the read pointer over the launch
+//! The layout and each core's place are read once; when another process takes the chip, open it again. Over a port that
+//! pays for each call, each core's place is read with its first block. A sample of a core that has gone on takes three
+//! reads there: the block from the read pointer over the launch
 //! slots to the go messages (648 to 1208 bytes, one piece in every release), the records of its circular buffers,
-//! and the block again to see whether the core went on meanwhile. Taking the block whole is what keeps it at three:
+//! and the block again to see whether the core went on meanwhile. A core whose block has not changed since takes one: a
+//! block with the same number of a program has the same program. Taking the block whole is what keeps it at three:
 //! where the newest slot is, is only known once all of them are read, and the read pointer and the go message are
 //! at its two ends. Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
 //! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
@@ -13,9 +15,12 @@ use ttmem_model::l1::{
     ByteRange, CircularBuffer, Coordinate, Core, CoreState, Dispatch, Geometry, Program,
 };
 
+use super::counted::Counted;
+use super::dwarf::DwarfError;
 use super::fault::Fault;
 use super::launch::{Block, Head, Slot};
 use super::layout::{CoreInfo, Layout, LayoutError};
+use super::opening::{find_layout, read_first, read_info};
 use super::program::{self, Bounds, REMOTE_PAGE_BYTES, Records, Remote};
 use crate::port::{L1Port, PortError};
 
@@ -54,6 +59,9 @@ pub enum OpenError {
     /// No layout fits.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// The firmware that was named gives no layout.
+    #[error(transparent)]
+    Firmware(#[from] DwarfError),
     /// The port is broken.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -64,12 +72,17 @@ pub enum OpenError {
 struct CorePosition {
     noc: Coordinate,
     info: Result<CoreInfo, Fault>,
+    /// The block, if it was read with what the core said of itself and not used yet.
+    opened: Option<Vec<u8>>,
+    /// The last program that was read whole.
+    kept: Option<Kept>,
 }
 
-struct Counted<'a> {
-    port: &'a mut dyn L1Port,
-    gap: u64,
-    cost: Cost,
+/// A program that was read whole, and the block that was the same before and after.
+#[derive(Clone, Debug)]
+struct Kept {
+    block: Vec<u8>,
+    core: Core,
 }
 
 impl Reader {
@@ -81,6 +94,21 @@ impl Reader {
         let mut port = Counted::new(port);
         let layout = find_layout(&mut port)?;
         Ok(Self::seated(&mut port, layout)?)
+    }
+
+    /// Creates a reader with a layout that the user named.
+    ///
+    /// # Errors
+    /// If no core fits the layout, or the port is broken.
+    pub(crate) fn with_named_layout(
+        port: &mut dyn L1Port,
+        layout: Layout,
+    ) -> Result<Self, OpenError> {
+        let reader = Self::with_layout(port, layout)?;
+        if reader.positions.is_empty() {
+            return Err(LayoutError::NoCore(reader.layout.label.into_owned()).into());
+        }
+        Ok(reader)
     }
 
     /// Creates a reader with a known layout: from debug information, or of a release without magic number.
@@ -96,7 +124,7 @@ impl Reader {
     ///
     /// # Errors
     /// If the port is broken.
-    pub fn with_other_layout(
+    pub(crate) fn with_other_layout(
         self,
         port: &mut dyn L1Port,
         layout: Layout,
@@ -106,25 +134,30 @@ impl Reader {
             let again = Self::with_layout(port, layout)?;
             return Ok(Self { opening: self.opening.plus(again.opening), ..again });
         }
-        Ok(Self { layout: ended_at(layout, &self.positions), ..self })
+        let mut positions = self.positions;
+        if self.layout.launch_range() != layout.launch_range() {
+            positions.iter_mut().for_each(|position| position.opened = None);
+        }
+        Ok(Self { layout: ended_at(layout, &positions), positions, ..self })
     }
 
     fn seated(port: &mut Counted<'_>, layout: Layout) -> Result<Self, PortError> {
         let mut positions = Vec::new();
         for noc in port.port.chip().cores.clone() {
-            match read_info(port, &layout, noc) {
-                Ok(Some(info)) => positions.push(CorePosition { noc, info: Ok(info) }),
+            let (info, opened) = match read_first(port, &layout, noc) {
+                Ok((Some(info), opened)) => (Ok(info), opened),
                 // Harvested, or not ours.
-                Ok(None) => {}
+                Ok((None, _)) => continue,
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
-                Err(Fault::Port(_)) => {}
-                Err(fault) => positions.push(CorePosition { noc, info: Err(fault) }),
-            }
+                Err(Fault::Port(_)) => continue,
+                Err(fault) => (Err(fault), None),
+            };
+            positions.push(CorePosition { noc, info, opened, kept: None });
         }
         Ok(Self { layout: ended_at(layout, &positions), positions, opening: port.cost })
     }
 
-    /// The layout.
+    /// Returns the mailbox layout that cores are read with.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -181,36 +214,6 @@ fn ended_at(layout: Layout, positions: &[CorePosition]) -> Layout {
     }
 }
 
-fn find_layout(port: &mut Counted<'_>) -> Result<Layout, OpenError> {
-    let arch = port.port.chip().arch;
-    let cores = port.port.chip().cores.clone();
-    let range = Layout::probe_range(arch);
-    let mut first_fault = None;
-    for noc in &cores {
-        let probe = match port.fetch(*noc, range) {
-            Ok((_, probe)) => probe,
-            Err(error) if error.is_local() => continue,
-            Err(error) => return Err(error.into()),
-        };
-        match Layout::of_core(arch, &probe) {
-            Ok(Some(layout)) => return Ok(layout),
-            Ok(None) => {}
-            Err(fault) => first_fault = first_fault.or(Some(fault)),
-        }
-    }
-    Err(first_fault.unwrap_or(LayoutError::NoMagic { cores: cores.len() }).into())
-}
-
-fn read_info(
-    port: &mut Counted<'_>,
-    layout: &Layout,
-    noc: Coordinate,
-) -> Result<Option<CoreInfo>, Fault> {
-    let (range, bytes) = port.fetch(noc, layout.core_info_range())?;
-    let skip = range.start.saturating_sub(layout.memory.mailbox);
-    CoreInfo::read(layout, &bytes, skip).map_err(Fault::CoreInfo)
-}
-
 impl CorePosition {
     fn read(&mut self, layout: &Layout, port: &mut Counted<'_>) -> Result<Core, PortError> {
         let mut attempt = 0;
@@ -237,21 +240,51 @@ impl CorePosition {
         }
         let info = self.info.clone()?;
         let bounds = Bounds::new(layout, &info);
-        let mut block = Block::new(layout);
-        let ends = [block.pointer_range(), block.go_range()];
-        port.read_parts(self.noc, &mut block, &ends)?;
+        let mut block = self.block(layout, port)?;
         let head = block.head()?;
         let chosen = choose(port, self.noc, &mut block, head)?;
         let core = self.core(&info, head.signal);
         let Some((slot, running)) = chosen else { return Ok(core) };
+        if let Some(kept) = self.kept.as_ref().filter(|kept| kept.block == block.bytes()) {
+            return Ok(kept.core.clone());
+        }
+        self.kept = None;
         let program = read_program(port, self.noc, &block.slot(slot)?, &bounds)?;
         check_unchanged(port, layout, self.noc, &block, slot)?;
-        Ok(Core {
+        let core = Core {
             state: if running { CoreState::Running } else { CoreState::Finished },
             dispatch: program::dispatch(&block.slot(slot)?)?,
             program: Some(program),
             ..core
-        })
+        };
+        // Programs without a number of their own cannot be told apart.
+        if block.slot(slot)?.host_id()? != 0 {
+            self.kept = Some(Kept { block: block.bytes().to_vec(), core: core.clone() });
+        }
+        Ok(core)
+    }
+
+    /// The block as it was read with the rest at opening, else as it is now.
+    fn block<'a>(
+        &mut self,
+        layout: &'a Layout,
+        port: &mut Counted<'_>,
+    ) -> Result<Block<'a>, Fault> {
+        let mut block = Block::new(layout);
+        match self.opened.take() {
+            Some(bytes) => {
+                let whole = block.part_mut(layout.launch_range());
+                whole
+                    .filter(|own| own.len() == bytes.len())
+                    .ok_or(Fault::CutOff)?
+                    .copy_from_slice(&bytes);
+            }
+            None => {
+                let ends = [block.pointer_range(), block.go_range()];
+                port.read_parts(self.noc, &mut block, &ends)?;
+            }
+        }
+        Ok(block)
     }
 
     fn core(&self, info: &CoreInfo, signal: u8) -> Core {
@@ -265,6 +298,7 @@ impl CorePosition {
             unreserved: Some(info.unreserved),
             program: None,
             detail: None,
+            recorded: None,
         }
     }
 
@@ -280,6 +314,7 @@ impl CorePosition {
             unreserved: info.map(|info| info.unreserved),
             program: None,
             detail: Some(fault.to_string()),
+            recorded: None,
         }
     }
 }
@@ -409,56 +444,5 @@ fn check_unchanged(
     match parts.iter().all(|part| before.part(*part) == now.part(*part)) {
         true => Ok(()),
         false => Err(Fault::Changed),
-    }
-}
-
-impl<'a> Counted<'a> {
-    fn new(port: &'a mut dyn L1Port) -> Self {
-        let gap = port.worthwhile_gap();
-        Self { port, gap, cost: Cost::default() }
-    }
-
-    fn read(&mut self, core: Coordinate, address: u64, buffer: &mut [u8]) -> Result<(), PortError> {
-        self.cost.reads += 1;
-        self.cost.bytes += u64::try_from(buffer.len()).unwrap_or(u64::MAX);
-        self.port.read(core, address, buffer)
-    }
-
-    /// The bytes of a range, with the range.
-    fn fetch(
-        &mut self,
-        core: Coordinate,
-        range: ByteRange,
-    ) -> Result<(ByteRange, Vec<u8>), PortError> {
-        let mut bytes = vec![0; usize::try_from(range.bytes()).unwrap_or(0)];
-        self.read(core, range.start, &mut bytes)?;
-        Ok((range, bytes))
-    }
-
-    /// True if two ranges are read in one call.
-    fn joins(&self, one: ByteRange, other: ByteRange) -> bool {
-        let (low, high) = if one <= other { (one, other) } else { (other, one) };
-        high.start.saturating_sub(low.end) <= self.gap
-    }
-
-    /// Reads parts of a block, ascending; neighbours in one call where that is worthwhile.
-    fn read_parts(
-        &mut self,
-        core: Coordinate,
-        block: &mut Block<'_>,
-        parts: &[ByteRange],
-    ) -> Result<(), Fault> {
-        let mut parts = parts.iter().copied();
-        let mut next = parts.next();
-        while let Some(mut range) = next {
-            next = parts.next();
-            while let Some(part) = next.filter(|part| self.joins(range, *part)) {
-                range.end = range.end.max(part.end);
-                next = parts.next();
-            }
-            let buffer = block.part_mut(range).ok_or(Fault::CutOff)?;
-            self.read(core, range.start, buffer)?;
-        }
-        Ok(())
     }
 }

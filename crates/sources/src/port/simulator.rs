@@ -18,6 +18,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use ttmem_model::l1::Coordinate;
 use ttmem_model::{Arch, Pid};
+use ttmem_root::Root;
 
 use super::{L1Port, PortChip, PortError};
 use message::Request;
@@ -115,12 +116,13 @@ fn connect_advice(errno: Errno) -> String {
     }
 }
 
-/// A simulated chip.
+/// The port of a simulated chip, through its socket.
 #[derive(Debug)]
 pub struct SimulatorPort {
     chip: PortChip,
     connection: Connection,
     requests: u64,
+    greeting_bytes: u64,
     /// The reason that the connection is of no more use.
     broken: Option<SimulatorError>,
 }
@@ -156,6 +158,18 @@ impl Dialed {
     }
 }
 
+/// The sockets in `/tmp` that servers of a user left there when they ended: nothing listens on them.
+#[must_use]
+pub fn dead_sockets(root: &Root, user: u32) -> Vec<PathBuf> {
+    let found = if root.is_system() { find(root, Some(user)) } else { Vec::new() };
+    let paths = found.into_iter().map(|found| PathBuf::from(found.path));
+    let is_dead = |path: &PathBuf| {
+        let refused = Dialed::connect(path).err();
+        matches!(refused, Some(SimulatorError::Connect { errno: Errno::CONNREFUSED, .. }))
+    };
+    paths.filter(is_dead).collect()
+}
+
 impl SimulatorPort {
     /// Connects to a server's socket and asks which chip is behind it.
     ///
@@ -174,7 +188,8 @@ impl SimulatorPort {
         let connection = connection.with_timeout(timeout);
         let answer = exchange(&connection, Request::DeviceInfo, MAX_INFO_BYTES)?;
         let chip = read_chip(&path, &answer)?;
-        Ok(Self { chip, connection, requests: 1, broken: None })
+        let greeting_bytes = u64::try_from(answer.len()).unwrap_or(u64::MAX);
+        Ok(Self { chip, connection, requests: 1, greeting_bytes, broken: None })
     }
 
     /// The process that serves the chip, as we see it: the one that runs the workload.
@@ -187,6 +202,11 @@ impl SimulatorPort {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests
+    }
+
+    /// Bytes of the answer that says which chip it is.
+    pub(crate) fn greeting_bytes(&self) -> u64 {
+        self.greeting_bytes
     }
 
     fn fill(

@@ -10,11 +10,11 @@ use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
 use ttmem_segment::layout::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
 use ttmem_segment::{
-    Allocator, AllocatorRole, BufferKind, Reader, Segment, SegmentError, parse_file_name,
+    Allocator, AllocatorKind, AllocatorRole, Reader, Segment, SegmentError, parse_file_name,
 };
 
 use crate::source::bound::{FILES_OF_USER, bound};
-use crate::source::process::{Users, pids};
+use crate::source::process::{Users, pids, runs_since};
 use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
 use ttmem_root::{RegularFile, Root, RootError};
@@ -35,20 +35,24 @@ pub enum Depth {
 /// Copies that are taken of a segment with torn entries before the best of them is good enough.
 const MAX_READS: usize = 4;
 
-/// What was found of segments.
+/// The segments of a host.
 #[derive(Debug)]
 pub(crate) struct Segments {
     /// The segments of one host.
     pub(crate) files: Vec<SegmentFile>,
-    /// What is not read because one user has too many.
+    /// Segments that are not read, because one user has too many.
     pub(crate) excess: Vec<Excess>,
-    /// How the source did as a whole.
+    /// The state of the source.
     pub(crate) source: Source,
 }
 
 /// Microseconds after which no further segment is read in one sample. A busy host or a slow mount of a container can
 /// make each read wait.
 const BUDGET_US: u64 = 2_000_000;
+
+/// Microseconds that a file may be incomplete while its process runs: the agent reserves all of it before the header,
+/// which takes milliseconds.
+const STARTING_US: u64 = 3_000_000;
 
 /// Reads the segments of one host.
 pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory, depth: Depth) -> Segments {
@@ -77,7 +81,8 @@ fn read_within(
             let read = if spent >= budget_us {
                 Some((Err(late(spent)), None))
             } else {
-                read_segment(root, &path, (pid, start_ticks), depth)
+                let is_new = || is_starting(root, clock, &path, directory, (pid, start_ticks));
+                read_segment(root, &path, (pid, start_ticks), depth, is_new)
             };
             let Some((content, uid)) = read else { continue };
             segments.push(SegmentFile {
@@ -109,12 +114,14 @@ fn names<'a>(root: &Root, directory: &'a Directory) -> Vec<(&'a str, bool)> {
     names.into_iter().map(|(name, pid)| (name, runs(pid))).collect()
 }
 
-/// Reads a segment and its owner; `None` if it was removed.
+/// Reads a segment and its owner; `None` if it was removed. `is_new` decides on a file without content whether its
+/// agent is creating it.
 fn read_segment(
     root: &Root,
     path: &str,
     owner: (i32, u64),
     depth: Depth,
+    is_new: impl Fn() -> bool,
 ) -> Option<(Field<Segment>, Option<u32>)> {
     let mut uid = None;
     let content = match read_whole(root, path, depth, &mut uid) {
@@ -129,9 +136,30 @@ fn read_segment(
             return Some((Err(why), root.status(path).ok().and_then(|status| status.uid)));
         }
     };
-    let content =
-        content.map_err(|error| missing(&error)).and_then(|segment| check_owner(segment, owner));
+    let content = match content {
+        Ok(segment) => check_owner(segment, owner),
+        Err(SegmentError::NotReady | SegmentError::Short { given: 0, .. }) if is_new() => {
+            Err(Missing::not_read(SegmentError::NotReady.to_string()))
+        }
+        Err(error) => Err(missing(&error)),
+    };
     Some((content, uid))
+}
+
+/// True if a file was created just now and its process runs.
+fn is_starting(
+    root: &Root,
+    clock: Clock,
+    path: &str,
+    directory: &Directory,
+    (pid, start_ticks): (i32, u64),
+) -> bool {
+    let is_new = root.entry_status(path).is_ok_and(|status| {
+        let changed_us = u64::try_from(status.changed_ns / 1000).unwrap_or(0);
+        clock.now().0.saturating_sub(changed_us) < STARTING_US
+    });
+    // In a container the process has another number, and the directory was reached through a running process.
+    is_new && (!directory.through.is_empty() || runs_since(root, Pid(pid), start_ticks))
 }
 
 /// Copies the file until nothing in it is torn, or gives the copy with the least that is. Sets `uid` to its owner.
@@ -212,7 +240,7 @@ fn may_overlap(segment: &Segment) -> bool {
         open().any(|other| {
             let shares_chip = one.chips.iter().any(|chip| other.chips.contains(chip));
             let holds = |kind| one.kind(kind).live_bytes > 0 && other.kind(kind).live_bytes > 0;
-            one.index < other.index && shares_chip && BufferKind::ALL.into_iter().any(holds)
+            one.index < other.index && shares_chip && AllocatorKind::ALL.into_iter().any(holds)
         })
     })
 }
@@ -253,9 +281,10 @@ fn status(segments: &[SegmentFile]) -> (SourceStatus, String) {
         segments.iter().filter(|file| file.content.as_ref().is_err_and(reason)).count()
     };
     let denied = count(|missing| missing.reason == MissingReason::Denied);
-    let unusable = count(|missing| missing.reason != MissingReason::Denied);
-    let read = segments.len() - denied - unusable;
-    let status = match (segments.len(), read) {
+    let starting = count(|missing| missing.reason == MissingReason::NotRead);
+    let read = segments.iter().filter(|file| file.content.is_ok()).count();
+    let unusable = segments.len() - read - denied - starting;
+    let status = match (segments.len() - starting, read) {
         (0, _) => SourceStatus::Absent,
         (_, 1..) => SourceStatus::Ok,
         (total, 0) if denied == total => SourceStatus::Denied,
@@ -268,6 +297,9 @@ fn status(segments: &[SegmentFile]) -> (SourceStatus, String) {
         1 => "1 segment".to_owned(),
         count => format!("{count} segments"),
     };
+    if starting > 0 {
+        detail += &format!("; {starting} being created");
+    }
     if denied > 0 {
         detail += &format!("; {denied} of another user");
     }
@@ -281,6 +313,9 @@ fn status(segments: &[SegmentFile]) -> (SourceStatus, String) {
 /// a directory that containers share with the host.
 #[must_use]
 pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     let namespace = |process: &str| root.link(&format!("/proc/{process}/ns/pid")).ok();
     let own = namespace("self");
     let is_wanted = |pid: &Pid| {
@@ -315,6 +350,16 @@ mod tests {
     }
 
     #[test]
+    fn no_process_is_looked_at_if_none_is_sought() {
+        let mut tree = Tree::new();
+        tree.put_line("/proc/42/status", "NSpid:\t42\t1");
+        let root = Root::memory(tree).capturing();
+        assert_eq!(find_in_other_namespaces(&root, &[]), []);
+        assert_eq!(root.captured().iter().count(), 0);
+        assert_eq!(find_in_other_namespaces(&root, &[1]), [Pid(42)]);
+    }
+
+    #[test]
     fn segments_that_are_read_late_are_missing_with_the_reason() {
         let mut tree = Tree::new();
         tree.put(NAME, Entry::file("x"));
@@ -325,6 +370,47 @@ mod tests {
         let why = segments.files.first().and_then(|file| file.content.as_ref().err()).unwrap();
         assert!(why.detail.starts_with("not read: the segments before it took"), "{}", why.detail);
         assert_eq!(segments.source.status, SourceStatus::Failed);
+    }
+
+    #[test]
+    fn a_file_that_its_agent_is_creating_is_not_unusable() {
+        let folder = tempfile::tempdir().unwrap();
+        let ticks = ttmem_fake::Process::new(42, "python3").start_ticks();
+        let whole = ttmem_fake::segment::Segment::wormhole(42, ticks, 1).image();
+        let path = folder.path().join(format!("dev/shm/ttmem-42-{ticks}"));
+        let stat = folder.path().join("proc/42/stat");
+        for file in [&path, &stat] {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        }
+        let runs = || std::fs::write(&stat, stat_line(ticks)).unwrap();
+        let root = Root::directory(folder.path()).unwrap();
+        let read = |clock: Clock| {
+            let memory = SharedMemory::list(&root, &[]);
+            let mut read = read(&root, clock, &memory, Depth::Full);
+            (read.files.remove(0).content.map_err(|missing| missing.reason), read.source)
+        };
+        runs();
+        for zeros in [0, whole.len() / 2, whole.len()] {
+            std::fs::write(&path, vec![0; zeros]).unwrap();
+            let (content, source) = read(Clock::System);
+            assert_eq!(content, Err(MissingReason::NotRead), "{zeros}");
+            assert_eq!(source.status, SourceStatus::Absent);
+            assert!(source.detail.ends_with("; 1 being created"), "{}", source.detail);
+            let later = Clock::Fixed(Timestamp(Clock::System.now().0 + STARTING_US + 1));
+            assert_eq!(read(later).0, Err(MissingReason::Failed), "{zeros}");
+            std::fs::remove_file(&stat).unwrap();
+            assert_eq!(read(Clock::System).0, Err(MissingReason::Failed), "{zeros}");
+            runs();
+        }
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(read(Clock::System).0, Err(MissingReason::Failed), "the header comes last");
+        std::fs::write(&path, &whole).unwrap();
+        assert!(read(Clock::System).0.is_ok());
+    }
+
+    /// `/proc/PID/stat` of a running process: proc_pid_stat(5).
+    fn stat_line(ticks: u64) -> String {
+        format!("42 (python3) S {} {ticks} 0\n", ["0"; 18].join(" "))
     }
 
     #[test]

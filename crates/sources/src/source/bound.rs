@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ttmem_model::Pid;
 use ttmem_model::facts::{Bounded, Excess};
+use ttmem_model::order;
 use ttmem_root::Root;
 
 use super::process::Users;
@@ -35,7 +36,7 @@ pub(crate) fn bound<'a>(
         *of_user.entry(status.uid).or_default() += 1;
         files.push((!is_preferred, -status.changed_ns, name, status.uid));
     }
-    files.sort_unstable();
+    order::sort(&mut files);
     let (mut kept, mut read) = (BTreeSet::new(), BTreeMap::new());
     for (_, _, name, uid) in files {
         let read: &mut usize = read.entry(uid).or_default();

@@ -14,6 +14,7 @@ pub mod windows;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use ttmem_model::facts::{Device, Field, Late};
@@ -74,6 +75,8 @@ pub(crate) struct KmdSource {
     readers: Readers,
     known: Known,
     last: BTreeMap<u32, Device>,
+    /// Requests that are repeated, with the folders that they are of.
+    repeated: BTreeMap<u32, (Folders, Arc<Request>)>,
     version: Option<String>,
 }
 
@@ -127,7 +130,9 @@ impl KmdSource {
         }
         let prompt = devices.iter().filter(|device| device.late.is_none());
         let numbers: Vec<u32> = prompt.map(|device| device.number).collect();
-        let request = |number: u32| Request { key: number, folders: vec![files::owners(number)] };
+        let request = |number: u32| {
+            Arc::new(Request { key: number, folders: vec![files::owners(number, true)] })
+        };
         let requests = numbers.into_iter().map(request).collect();
         for response in self.readers.read(root, requests, clock) {
             let listed = response.folders.first().and_then(|folder| folder.files.first());
@@ -150,9 +155,9 @@ impl KmdSource {
         let prompt = devices.iter().filter(|device| device.late.is_none());
         let request = |device: &Device| {
             let folders = vec![windows::request(device.number)];
-            Request { key: device.number, folders }
+            Arc::new(Request { key: device.number, folders })
         };
-        let requests: Vec<Request> = prompt.map(request).collect();
+        let requests: Vec<Arc<Request>> = prompt.map(request).collect();
         let responses = self.readers.read(root, requests.clone(), clock);
         let parsed = requests.into_iter().zip(responses).map(|(request, response)| {
             let (number, folder) =
@@ -180,6 +185,7 @@ impl KmdSource {
     ) -> Vec<Device> {
         self.known.keep(|number| paths.contains_key(&number));
         self.last.retain(|number, _| paths.contains_key(number));
+        self.repeated.retain(|number, _| paths.contains_key(number));
         let wanted = paths.into_iter().map(|(number, path)| self.want(root, number, path, clock));
         let wanted = wanted.collect();
         let mut found = BTreeMap::new();
@@ -213,8 +219,8 @@ impl KmdSource {
         clock: Clock,
         found: &mut BTreeMap<u32, Device>,
     ) -> Vec<Wanted> {
-        let request = |wanted: &Wanted| wanted.folders.request(wanted.number, wanted.has_lasting);
-        let requests: Vec<Request> = wanted.iter().map(request).collect();
+        let requests: Vec<Arc<Request>> =
+            wanted.iter().map(|wanted| self.request(wanted)).collect();
         let responses = self.readers.read(root, requests.clone(), clock);
         let mut again = Vec::new();
         for ((wanted, request), response) in wanted.into_iter().zip(requests).zip(responses) {
@@ -231,6 +237,20 @@ impl KmdSource {
         again
     }
 
+    /// The request of a device's files: the one of the last sample if it is the same.
+    fn request(&mut self, wanted: &Wanted) -> Arc<Request> {
+        let (number, folders) = (wanted.number, &wanted.folders);
+        let make = || Arc::new(folders.request(number, wanted.has_lasting));
+        if wanted.has_lasting {
+            return make();
+        }
+        let repeated = self.repeated.entry(number).or_insert_with(|| (folders.clone(), make()));
+        if repeated.0 != *folders {
+            *repeated = (folders.clone(), make());
+        }
+        Arc::clone(&repeated.1)
+    }
+
     /// Facts of a device from its files; `None` if it is another one than the one that is remembered.
     fn device(
         &mut self,
@@ -241,12 +261,12 @@ impl KmdSource {
         clock: Clock,
     ) -> Option<Device> {
         let number = wanted.number;
-        let last = self.last.get(&number).filter(|last| last.bdf == wanted.path.bdf).cloned();
+        let last = self.last.get(&number).filter(|last| last.bdf == wanted.path.bdf);
         if late.is_some()
             && !files.has(FolderKind::Hwmon)
             && let Some(last) = last
         {
-            return Some(Device { late, ..last });
+            return Some(Device { late, ..last.clone() });
         }
         let mut reader = device::Reader::new(root, files);
         let asic_id = reader.asic_id();
@@ -255,16 +275,17 @@ impl KmdSource {
         } else {
             self.known.of_chip(number, &asic_id)?.clone()
         };
-        let device = reader.device(wanted, asic_id, lasting.clone(), clock);
+        let remembered = wanted.has_lasting.then(|| lasting.clone());
+        let device = reader.device(wanted, asic_id, lasting, clock);
         let is_silent = device::has_no_sensor(&device);
         if !wanted.has_lasting && late.is_none() && is_silent && !device.answers_ones {
             return None;
         }
-        if wanted.has_lasting && late.is_none() {
+        if let Some(lasting) = remembered.filter(|_| late.is_none()) {
             self.known.remember(&device, lasting);
         }
         let holders = match (files.has(FolderKind::Owners), last) {
-            (false, Some(last)) => last.holders,
+            (false, Some(last)) => last.holders.clone(),
             _ => device.holders,
         };
         let last_asic_id = self.known.last_id(number, device.bdf.as_ref(), &device.asic_id);

@@ -7,12 +7,14 @@ mod budget;
 mod device;
 mod firmware;
 mod late;
+mod named;
 mod simulated;
 mod simulators;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ttmem_model::facts::{
     Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts, no_buffers,
@@ -24,6 +26,7 @@ use ttmem_model::{MissingReason, Pid};
 
 use self::budget::Budgeted;
 use self::late::Late;
+pub use self::named::NamedLayout;
 use self::simulators::Simulators;
 use super::inspector;
 use crate::l1::{Cost, OpenError, Reader, names};
@@ -33,7 +36,7 @@ use crate::port::{L1Port, PortError, image};
 use ttmem_root::Root;
 use ttmem_root::clock::{Clock, Stopwatch};
 
-/// The requested chips.
+/// The chips whose L1 is read, and the limits of reading it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct L1Request {
     /// True if the driver's devices are opened, by the rules of their port.
@@ -42,6 +45,8 @@ pub struct L1Request {
     pub simulator: Option<PathBuf>,
     /// Bytes that a sample of a chip may read; as many as it takes if it is not said.
     pub budget: Option<u64>,
+    /// The layout of the mailbox, if it is not to be found.
+    pub layout: Option<Arc<NamedLayout>>,
 }
 
 /// The ways to L1.
@@ -54,7 +59,7 @@ pub struct L1Source {
     refused: Vec<simulated::Refused>,
     /// Simulated chips that answered late.
     late: Late,
-    /// What is not read because there are too many sockets.
+    /// Sockets that are not read, because there are too many.
     excess: Option<Excess>,
     is_demo: bool,
 }
@@ -81,6 +86,8 @@ struct OpenChip {
     port: Box<dyn L1Port + Send>,
     reader: Option<Reader>,
     kernels: Kernels,
+    /// The cost of finding out which chip it is.
+    greeting: Cost,
 }
 
 /// Where the names of a chip's kernels come from.
@@ -146,7 +153,7 @@ impl L1Source {
         self.simulators.owners().collect()
     }
 
-    /// What the last pass did not read because there are too many sockets.
+    /// Returns the sockets that the last pass did not read, because there are too many.
     pub(crate) fn excess(&self) -> Option<Excess> {
         self.excess.clone()
     }
@@ -154,15 +161,15 @@ impl L1Source {
     /// Reads every chip. A chip whose port is broken is reopened at a later pass.
     pub(crate) fn read(&mut self, host: Surroundings<'_>) -> L1Pass {
         let watch = host.clock.start();
-        let budget = self.request.budget;
-        let mut chips = self.read_open_chips(host, budget);
+        let request = self.request.clone();
+        let mut chips = self.read_open_chips(host, &request);
         chips.extend(self.refused.drain(..).map(|refused| refused.facts(host.clock)));
         if self.request.devices {
             let is_there = |number| chips.iter().any(|chip| chip.place == L1Place::Device(number));
             let others: Vec<_> =
                 host.devices.iter().filter(|device| !is_there(device.number)).collect();
             chips.extend(others.into_iter().map(|device| match host.root.is_system() {
-                true => device::read(host, device, budget),
+                true => device::read(host, device, &request),
                 false => unread(host, device, self.is_demo),
             }));
         }
@@ -171,10 +178,10 @@ impl L1Source {
         L1Pass { sources: std::iter::once(l1).chain(inspector).collect(), chips }
     }
 
-    fn read_open_chips(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> Vec<L1Facts> {
+    fn read_open_chips(&mut self, host: Surroundings<'_>, request: &L1Request) -> Vec<L1Facts> {
         let mut read: Vec<L1Facts> =
-            self.chips.iter_mut().map(|chip| chip.read(host, budget)).collect();
-        let simulated = self.simulators.read(host, budget, self.request.devices);
+            self.chips.iter_mut().map(|chip| chip.read(host, request)).collect();
+        let simulated = self.simulators.read(host, request);
         for (path, failed) in simulated.failed {
             match failed {
                 Some(why) => self.late.note(&path, host.clock.now(), why),
@@ -196,7 +203,7 @@ impl L1Source {
         let mut kernels: Vec<Option<Vec<u8>>> = Vec::new();
         let is_wanted = |device: &&Device| places.contains(&L1Place::Device(device.number));
         for device in host.devices.iter().filter(is_wanted).filter(|_| host.root.is_system()) {
-            let opened = device::open_to_save(host, device);
+            let opened = device::open_to_save(host, device, self.request.layout.as_deref());
             devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
             kernels.push(device::kernels(device).file(host));
         }
@@ -224,11 +231,11 @@ impl L1Source {
 
 impl OpenChip {
     fn new(place: L1Place, port: Box<dyn L1Port + Send>, kernels: Kernels) -> Self {
-        Self { place, port, reader: None, kernels }
+        Self { place, port, reader: None, kernels, greeting: Cost::default() }
     }
 
-    fn read(&mut self, host: Surroundings<'_>, budget: Option<u64>) -> L1Facts {
-        let content = self.content(host.root, host.clock, budget);
+    fn read(&mut self, host: Surroundings<'_>, request: &L1Request) -> L1Facts {
+        let content = self.content(host.root, host.clock, request);
         L1Facts {
             place: self.place,
             port: self.port.chip().name.clone(),
@@ -240,17 +247,16 @@ impl OpenChip {
         }
     }
 
-    fn content(&mut self, root: &Root, clock: Clock, budget: Option<u64>) -> Field<L1Content> {
+    fn content(&mut self, root: &Root, clock: Clock, request: &L1Request) -> Field<L1Content> {
         let watch = clock.start();
-        let mut port = Budgeted::new(self.port.as_mut(), budget);
+        let mut port = Budgeted::new(self.port.as_mut(), request.budget);
         let (reader, opening) = match &mut self.reader {
             Some(reader) => (reader, Cost::default()),
             reader => {
                 let pids = self.kernels.pids();
-                let opened = firmware::open_reader(&mut port, root, pids);
-                let opened = opened.map_err(cannot_open)?;
-                let cost = opened.opening_cost();
-                (reader.insert(opened), cost)
+                let opened =
+                    firmware::open_reader(&mut port, root, pids, request.layout.as_deref());
+                (reader.insert(opened.map_err(cannot_open)?), port.cost().plus(self.greeting))
             }
         };
         content(&mut port, reader, opening, watch)
@@ -310,6 +316,7 @@ impl Kernels {
 fn cannot_open(error: OpenError) -> Missing {
     match error {
         OpenError::Layout(error) => Missing::unsupported(error.to_string()),
+        OpenError::Firmware(error) => Missing::unsupported(error.to_string()),
         OpenError::Port(error) => broken(&error),
     }
 }

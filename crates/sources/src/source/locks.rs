@@ -4,6 +4,7 @@
 //! `robust_mutex.cpp`, x86-64). It is read, never locked.
 
 use ttmem_model::Pid;
+use ttmem_model::order;
 use ttmem_root::Root;
 
 use super::agent::find_in_other_namespaces;
@@ -12,13 +13,17 @@ use super::shared_memory::SharedMemory;
 
 /// First part of the name of each lock.
 const PREFIX: &str = "TT_UMD_LOCK.";
+/// Bytes of a lock: `pthread_mutex_t` of glibc (40), the magic number, two ids.
 const LOCK_BYTES: usize = 56;
+/// Offset of the magic number: after the mutex.
 const MAGIC_OFFSET: usize = 40;
+/// The magic number, `TTUMDMTX`.
 const MAGIC: [u8; 8] = 0x5454_554d_444d_5458_u64.to_le_bytes();
+/// Offset of the holder's process id.
 const OWNER_OFFSET: usize = 52;
-/// Bits of the mutex's first word that hold the thread that has it (`FUTEX_TID_MASK`).
+/// Bits of the mutex's first word with the thread that holds it (`FUTEX_TID_MASK` of `linux/futex.h`).
 const HOLDER: u32 = 0x3fff_ffff;
-/// Bit of the mutex's first word that says that a thread waits (`FUTEX_WAITERS`).
+/// Bit of the mutex's first word: a thread waits (`FUTEX_WAITERS` of `linux/futex.h`).
 const WAITERS: u32 = 0x8000_0000;
 /// Number of the system call `futex` (x86-64, aarch64).
 const FUTEX: &str = if cfg!(target_arch = "aarch64") { "98" } else { "202" };
@@ -70,7 +75,9 @@ pub fn read(root: &Root, owners: &[Pid]) -> Vec<Lock> {
             locks.push(Lock { name: lock_name.to_owned(), device: device(lock_name), holder });
         }
     }
-    locks.sort_by(|one, other| (one.device, &one.name).cmp(&(other.device, &other.name)));
+    order::sort_by(&mut locks, |one, other| {
+        (one.device, &one.name).cmp(&(other.device, &other.name))
+    });
     locks
 }
 

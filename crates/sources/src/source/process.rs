@@ -1,17 +1,20 @@
 //! Processes, as procfs and `/etc/passwd` show them.
 
 mod container;
+mod job;
 mod stat;
 mod users;
 
 use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Field, ProcessFacts, is_same_start};
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
 use ttmem_root::{Root, RootError};
 
+use job::{Job, Pods};
 use stat::Stat;
 pub use users::Users;
 
@@ -19,6 +22,8 @@ pub use users::Users;
 const MAX_COMMAND_BYTES: usize = 4096;
 /// The most of an environment that is searched.
 const MAX_ENVIRONMENT_BYTES: usize = 1 << 20;
+/// The most of the list of a process's control groups.
+const MAX_CONTROL_GROUPS_BYTES: usize = 64 << 10;
 /// Switches the upstream region off (TT-Metal 0.70 and newer).
 const TRACKING_SWITCH: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
 
@@ -33,7 +38,7 @@ pub fn pids(root: &Root) -> Vec<Pid> {
         .filter(|pid| *pid > 0)
         .map(Pid)
         .collect();
-    pids.sort_unstable();
+    order::sort(&mut pids);
     pids
 }
 
@@ -83,6 +88,7 @@ fn start_shift(root: &Root, pid: Pid) -> i64 {
 pub struct Processes<'a> {
     root: &'a Root,
     users: Users,
+    pods: Pods,
     boot: Option<Timestamp>,
     found: BTreeMap<Pid, ProcessFacts>,
 }
@@ -91,7 +97,13 @@ impl<'a> Processes<'a> {
     /// A reader that has read no process yet.
     #[must_use]
     pub fn new(root: &'a Root) -> Self {
-        Self { root, users: Users::default(), boot: stat::boot_time(root), found: BTreeMap::new() }
+        Self {
+            root,
+            users: Users::default(),
+            pods: Pods::default(),
+            boot: stat::boot_time(root),
+            found: BTreeMap::new(),
+        }
     }
 
     /// Reads a process, once. A process that is not there, or that ended and only waits to be reaped, is left out.
@@ -147,6 +159,14 @@ impl<'a> Processes<'a> {
         let uid = status.as_ref().ok().and_then(|text| status_number(text, "Uid:"));
         let field = |name: fn(&Stat) -> u64| stat.as_ref().map(name).map_err(Clone::clone);
         let start_time = field(|stat| stat.start_ticks);
+        let groups = self.root.read(&format!("/proc/{pid}/cgroup"), MAX_CONTROL_GROUPS_BYTES);
+        let groups = groups.map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+        let groups = groups.unwrap_or_default();
+        let container = container::of(&groups);
+        let environment = self.root.read(&format!("/proc/{pid}/environ"), MAX_ENVIRONMENT_BYTES);
+        let environment = environment.map(|file| file.bytes).map_err(|error| error.missing());
+        let job = Job::of(environment.as_deref().ok(), &groups);
+        let submitter = job.user.or_else(|| job.uid.map(|uid| self.users.name(self.root, uid)));
         Some(ProcessFacts {
             started: self.started(&start_time),
             start_time,
@@ -155,13 +175,16 @@ impl<'a> Processes<'a> {
             command: self.command(pid),
             uid,
             user: uid.map(|uid| self.users.name(self.root, uid)),
-            container: container::of(self.root, pid),
+            pod: container.as_deref().and_then(|own| self.pods.name(self.root, own)),
+            container,
             namespace_pids: namespace_pids(status.as_deref().unwrap_or_default(), pid),
             mount_namespace: mount_namespace(self.root, pid),
             cpu_time_us: field(Stat::cpu_time_us),
             host_memory_bytes: host_memory(status.as_deref(), "VmRSS:"),
             peak_host_memory_bytes: host_memory(status.as_deref(), "VmHWM:"),
-            tracking_disabled: self.tracking_disabled(pid),
+            tracking_disabled: environment.map(|environment| is_tracking_disabled(&environment)),
+            job: job.id,
+            job_user: submitter,
         })
     }
 
@@ -187,14 +210,13 @@ impl<'a> Processes<'a> {
         let arguments = file.bytes.strip_suffix(b"\0").unwrap_or(&file.bytes);
         String::from_utf8_lossy(arguments).replace('\0', " ")
     }
+}
 
-    fn tracking_disabled(&self, pid: Pid) -> Field<bool> {
-        let path = format!("/proc/{pid}/environ");
-        let file = self.root.read(&path, MAX_ENVIRONMENT_BYTES).map_err(|error| error.missing())?;
-        let value =
-            file.bytes.split(|byte| *byte == 0).find_map(|v| v.strip_prefix(TRACKING_SWITCH));
-        Ok(value.is_some_and(|value| !value.is_empty() && value != b"0"))
-    }
+/// True if an environment switches upstream tracking off.
+fn is_tracking_disabled(environment: &[u8]) -> bool {
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(TRACKING_SWITCH));
+    value.is_some_and(|value| !value.is_empty() && value != b"0")
 }
 
 /// The mount namespace of a process, as the kernel names it; `None` if we may not know.

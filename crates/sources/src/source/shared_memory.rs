@@ -22,7 +22,7 @@ pub struct SharedMemory {
     pub(crate) denied: Vec<String>,
 }
 
-/// One directory.
+/// A directory of shared memory: that of the host, or of a mount namespace.
 #[derive(Debug)]
 pub struct Directory {
     /// Its path, as the host would name it.
@@ -32,7 +32,8 @@ pub struct Directory {
     pub through: Vec<Pid>,
     /// The names in it, sorted.
     pub names: Vec<OsString>,
-    identity: Option<(u64, u64)>,
+    /// Device and inode; `None` if the system does not say.
+    pub(crate) identity: Option<(u64, u64)>,
 }
 
 impl SharedMemory {

@@ -14,7 +14,7 @@ use crate::source::bound::bound;
 use crate::source::process::Users;
 use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
-use ttmem_root::{Root, Settled, Settler};
+use ttmem_root::{OpenRegulars, Root, Settled, Settler};
 
 pub(crate) use layout::SIZE;
 pub use layout::parse;
@@ -31,18 +31,27 @@ pub(crate) struct Upstream {
     denied: Vec<String>,
     /// Files whose names look like a region's and have no number in them.
     nameless: usize,
-    /// What is not read because one user has too many.
+    /// Regions that are not read, because one user has too many.
     excess: Vec<Excess>,
     users: Users,
 }
 
 impl Upstream {
-    /// Reads the regions in these directories.
+    /// Reads the regions in these directories. Those of this namespace's own stay open for the next time.
     #[must_use]
-    pub(crate) fn read(root: &Root, clock: Clock, memory: &SharedMemory) -> Self {
+    pub(crate) fn read(
+        root: &Root,
+        clock: Clock,
+        memory: &SharedMemory,
+        open: &mut OpenRegulars,
+    ) -> Self {
         let mut upstream = Self { denied: memory.denied.clone(), ..Self::default() };
-        let mut settler = root.settler(SIZE, MAX_READS);
         for directory in &memory.directories {
+            let mut settler = root.settler(SIZE, MAX_READS);
+            // An open file of a container's directory would keep that from being unmounted.
+            if let Some(identity) = directory.identity.filter(|_| directory.through.is_empty()) {
+                settler = settler.keeping(open, identity);
+            }
             upstream.read_directory(root, &mut settler, clock, directory);
         }
         upstream
@@ -78,7 +87,7 @@ impl Upstream {
         }
     }
 
-    /// What is not read because one user has too many regions.
+    /// Returns the regions that are not read, because one user has too many.
     pub(crate) fn excess(&self) -> &[Excess] {
         &self.excess
     }
@@ -160,6 +169,14 @@ fn read_region(
     Some((Err(why), root.status(path).ok().and_then(|status| status.uid)))
 }
 
+/// Reads the region at a path: the number in its name, and its content. `None` if it is no region, or cannot be read.
+#[must_use]
+pub fn region_at(root: &Root, path: &str) -> Option<(u64, RegionContent)> {
+    let id = id_in(path.rsplit('/').next()?)?;
+    let (content, _) = read_region(root, &mut root.settler(SIZE, MAX_READS), path)?;
+    Some((id, content.ok()?))
+}
+
 fn is_denied(content: &Field<RegionContent>) -> bool {
     content
         .as_ref()
@@ -197,7 +214,12 @@ mod tests {
         tree.put("/dev/shm/tt_device_5_memory", entry);
         let root = Root::memory(tree);
         let memory = SharedMemory::list(&root, &[]);
-        Upstream::read(&root, Clock::Fixed(ttmem_model::Timestamp(0)), &memory)
+        Upstream::read(
+            &root,
+            Clock::Fixed(ttmem_model::Timestamp(0)),
+            &memory,
+            &mut OpenRegulars::default(),
+        )
     }
 
     #[test]
@@ -221,7 +243,12 @@ mod tests {
         tree.put("/dev/shm/tt_device_5_memory", Entry::Link("/home/eve/region".to_owned()));
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));
-        let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[]));
+        let upstream = Upstream::read(
+            &root,
+            clock,
+            &SharedMemory::list(&root, &[]),
+            &mut OpenRegulars::default(),
+        );
         let missing = upstream.regions[0].content.as_ref().unwrap_err();
         assert_eq!(missing.detail, "tt_device_5_memory is not a regular file");
     }
@@ -240,7 +267,12 @@ mod tests {
         tree.put("/proc/9/root", Entry::Link("/".into()));
         let root = Root::memory(tree);
         let clock = Clock::Fixed(ttmem_model::Timestamp(0));
-        let upstream = Upstream::read(&root, clock, &SharedMemory::list(&root, &[Pid(9)]));
+        let upstream = Upstream::read(
+            &root,
+            clock,
+            &SharedMemory::list(&root, &[Pid(9)]),
+            &mut OpenRegulars::default(),
+        );
         assert_eq!(upstream.regions.len(), 1);
     }
 }

@@ -21,6 +21,9 @@ pub(crate) struct BuffersArgs {
     /// Add up the buffers of each op, most bytes first.
     #[arg(long, value_name = "KEY", value_enum, conflicts_with_all = ["sort", "lines", "json"])]
     pub(crate) by: Option<GroupKey>,
+    /// List what the programs resident in L1 have there: circular buffers, scratchpads, kernels.
+    #[arg(long, conflicts_with_all = ["sort", "lines", "by"])]
+    pub(crate) program: bool,
     /// Show only the first N buffers.
     #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
     pub(crate) lines: Option<usize>,
@@ -84,6 +87,7 @@ impl BuffersArgs {
             lines: self.lines,
             listing: match self.by {
                 Some(GroupKey::Op) => Listing::ByOp,
+                None if self.program => Listing::Programs,
                 None => Listing::Single,
             },
             form: match self.format.as_slice() {

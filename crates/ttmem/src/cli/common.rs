@@ -172,6 +172,20 @@ impl FileArgs {
     }
 }
 
+/// The options of an output of chosen chips that may repeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct OutputArgs {
+    /// The choice of chips.
+    #[command(flatten)]
+    pub(crate) chips: ChipArgs,
+    /// The repetition.
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
+    /// The destination.
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+}
+
 /// The interval of a command that samples until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub(crate) struct SamplingArgs {

@@ -2,9 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::CommandFactory as _;
+use clap::Command;
 
-use super::Cli;
 use crate::error::Error;
 
 /// Arguments of the other tools that ask for something that ttmem does not do.
@@ -29,12 +28,11 @@ const DMON: &str = "--query-device=timestamp,index,memory.dram.used,memory.dram.
 /// Fields of `ttmem pmon`: one line per process, chip and sample.
 const PMON: &str = "--query-processes=timestamp,chip.index,pid,name,memory.dram,memory.l1";
 
-/// Replaces the arguments of other tools by those of ttmem. Arguments of a command that `ttmem run` starts are left alone.
+/// Replaces the arguments of other tools by those of ttmem, whose definition is `cli`. Arguments of a command that `ttmem run` starts are left alone.
 ///
 /// # Errors
 /// [`Error::Usage`] for an argument that names something that ttmem does not do.
-pub(crate) fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, Error> {
-    let cli = Cli::command();
+pub(crate) fn translate(arguments: Vec<OsString>, cli: &Command) -> Result<Vec<OsString>, Error> {
     let mut translated = Vec::with_capacity(arguments.len() + 4);
     let mut words = arguments.into_iter();
     translated.extend(words.next());
@@ -151,11 +149,14 @@ fn takes_value(option: Option<&OsString>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     fn translated(line: &str) -> Result<String, String> {
         let words = line.split(' ').map(OsString::from).collect();
-        let words = translate(words).map_err(|error| error.message().to_owned())?;
+        let words = translate(words, &crate::cli::Cli::command())
+            .map_err(|error| error.message().to_owned())?;
         Ok(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
     }
 

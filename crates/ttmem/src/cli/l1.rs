@@ -1,12 +1,22 @@
 //! Arguments of `ttmem l1`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::common::{ChipArgs, FileArgs, Repeat, RepeatArgs, Target};
+use super::common::{OutputArgs, Repeat, Target};
 use crate::output::l1::L1Sort;
 use crate::units::Size;
+
+/// The source of what `ttmem l1` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum L1From {
+    /// L1 itself, read from the device.
+    L1,
+    /// The agents in the processes; no device is opened.
+    Agent,
+}
 
 /// Options of `ttmem l1`.
 #[derive(Debug, Args)]
@@ -23,21 +33,21 @@ pub(crate) struct L1Args {
     /// Save what was read as a capture in this directory.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["core", "cores", "json", "sort", "interval", "count", "filename"])]
     pub(crate) save: Option<PathBuf>,
+    /// Read L1 itself, or ask the agents of the processes; by default agents where L1 cannot be read.
+    #[arg(long, value_name = "SOURCE", value_enum, conflicts_with = "save")]
+    pub(crate) source: Option<L1From>,
     /// Sort programs, or with --cores the cores, by this key.
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
     pub(crate) sort: L1Sort,
-    /// The choice of chips.
+    /// The choice of chips, the repetition and the destination.
     #[command(flatten)]
-    pub(crate) chips: ChipArgs,
-    /// The repetition.
-    #[command(flatten)]
-    pub(crate) repeat: RepeatArgs,
-    /// The destination.
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
+    pub(crate) output: OutputArgs,
     /// Give up a sample of a chip that reads more than SIZE, such as 512KiB.
     #[arg(long, value_name = "SIZE", value_parser = budget)]
     pub(crate) budget: Option<u64>,
+    /// Take the mailbox layout of this release, such as 0.62.2, or of this brisc.elf.
+    #[arg(long, value_name = "RELEASE|ELF")]
+    pub(crate) layout: Option<OsString>,
 }
 
 /// A request for maps of L1, checked.
@@ -45,6 +55,8 @@ pub(crate) struct L1Args {
 pub(crate) struct L1Request {
     /// The form of the output.
     pub(crate) view: L1View,
+    /// The only source; `None` for L1, and agents where it cannot be read.
+    pub(crate) source: Option<L1From>,
     /// The key that lines are sorted by.
     pub(crate) sort: L1Sort,
     /// The selectors of chips; empty for all.
@@ -55,6 +67,8 @@ pub(crate) struct L1Request {
     pub(crate) target: Target,
     /// The most bytes that a sample of a chip may read.
     pub(crate) budget: Option<u64>,
+    /// The release or the file whose layout is taken.
+    pub(crate) layout: Option<OsString>,
 }
 
 /// The form of a look at L1.
@@ -78,16 +92,18 @@ impl From<L1Args> for L1Request {
             (Some(directory), _) => L1View::Save(directory),
             (None, Some(core)) => L1View::Core(core),
             (None, None) if args.cores => L1View::Cores,
-            (None, None) if args.json || args.file.ends_in("json") => L1View::Json,
+            (None, None) if args.json || args.output.file.ends_in("json") => L1View::Json,
             (None, None) => L1View::Grid,
         };
         Self {
             view,
+            source: args.source,
             sort: args.sort,
-            selectors: args.chips.id,
-            repeat: args.repeat.repeat(),
-            target: args.file.target(),
+            selectors: args.output.chips.id,
+            repeat: args.output.repeat.repeat(),
+            target: args.output.file.target(),
             budget: args.budget,
+            layout: args.layout,
         }
     }
 }

@@ -9,9 +9,10 @@ use super::common::SamplingArgs;
 use crate::units::{Size, Span};
 
 /// Options of `ttmem record`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RecordArgs {
-    /// The file to write, which must not exist yet [default: ttmem-TIME.ttmem].
+    /// The file to write, which must not exist yet; %r in its name is the rank of this process in its job [default:
+    /// ttmem-TIME.ttmem].
     #[arg(short, long, visible_short_alias = 'f', visible_alias = "filename", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The interval.

@@ -8,7 +8,8 @@ use clap::Args;
 /// Options of `ttmem report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// A recording, the file of an agent segment such as /dev/shm/ttmem-4242-99, or a process id.
+    /// A recording, the file of an agent segment such as /dev/shm/ttmem-4242-99, a folder with those of the ranks of a job, or
+    /// a process id. Of the JSON reports of ttmem run the ranks are compared.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Print JSON.

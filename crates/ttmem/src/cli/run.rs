@@ -8,11 +8,11 @@ use clap::Args;
 use crate::units::Limit;
 
 /// Options of `ttmem run`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct RunArgs {
     /// Print a report at the end on standard error, or write it to FILE: peaks, what was never freed, failed allocations
-    /// and the largest buffers (as JSON if FILE ends in .json, as a page with charts if it ends in .html).
+    /// and the largest buffers (as JSON if FILE ends in .json, as a page with charts if it ends in .html; %r in its name is the rank in a job).
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) report: Option<Option<PathBuf>>,
     /// Write the report to FILE; short for --report=FILE.

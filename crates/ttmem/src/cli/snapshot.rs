@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::common::{ChipArgs, CommonArgs, FileArgs, FormatWord, Repeat, RepeatArgs, Target, csv};
+use super::common::{CommonArgs, FormatWord, OutputArgs, Repeat, RepeatArgs, Target, csv};
 use super::top::TopArgs;
 use crate::error::Error;
 use crate::field::Field;
@@ -58,15 +58,9 @@ pub(crate) struct SnapshotArgs {
     /// Also read the L1 of real chips, for circular buffers and kernels; see ttmem l1.
     #[arg(long)]
     pub(crate) l1: bool,
-    /// The choice of chips.
+    /// The choice of chips, the repetition and the destination.
     #[command(flatten)]
-    pub(crate) chips: ChipArgs,
-    /// The repetition.
-    #[command(flatten)]
-    pub(crate) repeat: RepeatArgs,
-    /// The destination.
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
+    pub(crate) output: OutputArgs,
     /// Watch live; short for `ttmem top`.
     #[arg(short, long, group = "output")]
     pub(crate) watch: bool,
@@ -148,24 +142,25 @@ impl SnapshotArgs {
             return Ok(Plain::ProcessFields);
         }
         if let Some(path) = self.why {
-            let is_json = self.json || self.file.ends_in("json");
-            let target = self.file.target();
+            let is_json = self.json || self.output.file.ends_in("json");
+            let target = self.output.file.target();
             return Ok(Plain::Why(WhyRequest { path, is_json, l1: self.l1, target }));
         }
         Ok(Plain::Snapshot(SnapshotRequest {
             l1: self.l1,
             view: self.view(common)?,
-            selectors: self.chips.id,
-            repeat: self.repeat.repeat(),
-            target: self.file.target(),
+            selectors: self.output.chips.id,
+            repeat: self.output.repeat.repeat(),
+            target: self.output.file.target(),
         }))
     }
 
     /// Returns the options of `ttmem top` that `-w` stands for. Only `-l` goes with it, as the interval.
     fn top(self) -> Result<TopArgs, Error> {
-        let interval = self.repeat.interval;
+        let interval = self.output.repeat.interval;
         let repeat = RepeatArgs { interval, ..RepeatArgs::default() };
-        if self != (Self { watch: true, repeat, ..Self::default() }) {
+        let output = OutputArgs { repeat, ..OutputArgs::default() };
+        if self != (Self { watch: true, output, ..Self::default() }) {
             return Err(Error::usage("-w goes with -l only; filter and select on the screen"));
         }
         Ok(TopArgs { interval, ..TopArgs::default() })
@@ -184,8 +179,8 @@ impl SnapshotArgs {
             }
             _ if self.query => View::Detail,
             _ if self.list => View::List,
-            _ if self.json || self.file.ends_in("json") => View::Json,
-            _ if self.file.ends_in("csv") => View::Devices(device::fields().to_vec(), csv),
+            _ if self.json || self.output.file.ends_in("json") => View::Json,
+            _ if self.output.file.ends_in("csv") => View::Devices(device::fields().to_vec(), csv),
             _ if self.wide => View::Table(Form::Wide),
             _ if self.compact => View::Table(Form::Compact),
             _ => View::Table(Form::ByCount),

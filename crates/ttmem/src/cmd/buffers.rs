@@ -6,6 +6,7 @@ use ttmem_merge::{buffers, merge};
 use ttmem_model::ChipId;
 use ttmem_model::buffers::{AllocatorUse, BufferList};
 use ttmem_model::facts::Facts;
+use ttmem_model::order;
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
@@ -38,12 +39,13 @@ pub(crate) fn run(
         let chips = selected.chips.iter().map(|chip| chip.id).collect();
         keep_chips(&mut list, &chips);
     }
-    list.buffers.sort_by(|one, other| request.sort.compare(one, other));
+    order::sort_by(&mut list.buffers, |one, other| request.sort.compare(one, other));
     list.buffers.truncate(request.lines.unwrap_or(usize::MAX));
     let text = match (request.form, request.listing) {
         (BuffersForm::Table, listing) => render(&list, listing, page),
         (BuffersForm::Csv(form), Listing::Single) => csv::single(&list, form),
         (BuffersForm::Csv(form), Listing::ByOp) => csv::by_op(&list, form),
+        (BuffersForm::Csv(form), Listing::Programs) => csv::programs(&list, form),
         (BuffersForm::Json, _) => {
             json::text(&list, json::Layout::Pretty).map_err(|error| Error::json(&error))?
         }
@@ -84,6 +86,7 @@ fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Resul
     list.processes.retain(|process| pids.contains(&process.pid.0));
     list.allocators.retain(|allocator| pids.contains(&allocator.pid.0));
     list.buffers.retain(|buffer| pids.contains(&buffer.pid.0));
+    list.programs.retain(|program| pids.contains(&program.pid.0));
     Ok(())
 }
 
@@ -94,5 +97,6 @@ fn keep_chips(list: &mut BufferList, chips: &BTreeSet<ChipId>) {
     let kept: BTreeSet<_> =
         list.allocators.iter().map(|allocator| (allocator.pid, allocator.number)).collect();
     list.buffers.retain(|buffer| kept.contains(&(buffer.pid, buffer.allocator)));
+    list.programs.retain(|program| program.chips.iter().any(|chip| chips.contains(&chip.id)));
     list.processes.retain(|process| kept.iter().any(|(pid, _)| *pid == process.pid));
 }

@@ -9,6 +9,7 @@ use ttmem_doctor::{Inputs, examine};
 use ttmem_merge::merge;
 use ttmem_model::Bytes;
 use ttmem_root::{Entry, Tree};
+use ttmem_segment::{Label, parse_file_name};
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &CaptureArgs, collector: &mut Collector) -> Result<(), E
         library: None,
         windows,
         servers: None,
+        dead_sockets: Vec::new(),
     });
     let mut tree = redacted(&root.captured(), args.command_lines);
     let about = About::new(facts.time, facts.demo);
@@ -105,6 +107,12 @@ fn redacted_file(path: &str, bytes: &[u8], command_lines: bool) -> Vec<u8> {
         let kept = bytes.split(|byte| *byte == 0).filter(|one| one.starts_with(KEPT_VARIABLE));
         return kept.flat_map(|one| one.iter().copied().chain([0])).collect();
     }
+    if !command_lines && path.rsplit('/').next().is_some_and(|name| parse_file_name(name).is_some())
+    {
+        let mut bytes = bytes.to_vec();
+        Label::redact(&mut bytes);
+        return bytes;
+    }
     if path == "/etc/passwd" {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         return lines.flat_map(redacted_user).collect();
@@ -122,6 +130,8 @@ fn redacted_user(line: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use ttmem_segment::Reader;
+
     use super::*;
 
     #[test]
@@ -140,5 +150,17 @@ mod tests {
         let users = b"alice:x:1000:100:Alice A,,,:/home/alice:/bin/bash\n";
         assert_eq!(file("/etc/passwd", users), b"alice:x:1000:100:::\n");
         assert_eq!(file("/dev/shm/tt_device_0_memory", b"r"), b"r");
+    }
+
+    #[test]
+    fn the_command_line_in_a_segment_is_redacted() {
+        let label = Label { command: "python --token s3cret".to_owned(), ..Label::default() };
+        let image = ttmem_fake::segment::Segment::wormhole(7, 9, 1).label(label).image();
+        let redacted = redacted_file("/proc/4/root/dev/shm/ttmem-7-9", &image, false);
+        let command = |bytes: &[u8]| Reader::parse(bytes).unwrap().header.identity.label.command;
+        assert_eq!(command(&redacted), "[redacted]");
+        assert!(!redacted.windows(6).any(|bytes| bytes == b"s3cret"));
+        let kept = redacted_file("/dev/shm/ttmem-7-9", &image, true);
+        assert_eq!(command(&kept), "python --token s3cret");
     }
 }

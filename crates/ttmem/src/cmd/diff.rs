@@ -1,5 +1,6 @@
 //! `ttmem diff`: the differences between two snapshots or recordings, and a check against limits.
 
+mod l1;
 mod summary;
 
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::path::Path;
 use serde_json::json;
 use ttmem_analysis::replay;
 use ttmem_analysis::run_report::{RecordedSegment, recorded_segments};
-use ttmem_model::Snapshot;
 use ttmem_model::snapshot::SCHEMA;
+use ttmem_model::{ChipId, Snapshot};
 use ttmem_recording::{DamageAccount, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
@@ -21,6 +22,7 @@ use crate::output::json;
 use crate::output::page::Charset;
 use crate::output::text::{legible, width};
 use crate::terminal::notify;
+use l1::OpRow;
 use summary::{Figure, Key, Summary};
 
 /// The most bytes of a snapshot as JSON. One of a Galaxy has 1 MB.
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
     let (before, damage_before) = read(&args.before)?;
     let (after, damage_after) = read(&args.after)?;
     let rows = rows(&before, &after);
+    let ops = l1::rows(before.l1(), after.l1());
     let limits = args.limit.clone().unwrap_or_default();
     let is_over = |row: &&Row| {
         let most = limits.allowed(row.key.kind);
@@ -43,8 +46,8 @@ pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
     let over: Vec<&Row> = rows.iter().filter(is_over).collect();
     let damage = [(&args.before, damage_before), (&args.after, damage_after)];
     let text = match args.json {
-        true => to_json(args, &rows, &over, damage_before.bytes, damage_after.bytes),
-        false => to_text(&rows, &over, charset),
+        true => to_json(args, &rows, &ops, &over, damage_before.bytes, damage_after.bytes),
+        false => to_text(&rows, &ops, &over, charset),
     };
     deliver(&Target::Standard, Mode::Append, text.as_bytes())?;
     let damaged = damage.iter().find(|(_, damage)| !damage.is_empty());
@@ -167,9 +170,10 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn to_text(rows: &[Row], over: &[&Row], charset: Charset) -> String {
+fn to_text(rows: &[Row], ops: &[OpRow], over: &[&Row], charset: Charset) -> String {
     let differing: Vec<&Row> = rows.iter().filter(|row| row.differs()).collect();
-    if differing.is_empty() {
+    let ops = l1::table(ops);
+    if differing.is_empty() && ops.is_empty() {
         return "no difference\n".to_owned();
     }
     let cell =
@@ -191,12 +195,21 @@ fn to_text(rows: &[Row], over: &[&Row], charset: Charset) -> String {
             steady(&row.after),
         ]);
     }
-    aligned(&table)
+    let mut out = if differing.is_empty() { String::new() } else { aligned(&table, 2) };
+    if !ops.is_empty() {
+        let separator = if out.is_empty() { "" } else { "\n" };
+        let legible_ops = ops.into_iter().map(|mut row| {
+            row[0] = legible(&row[0], charset).into_owned();
+            row
+        });
+        out = out + separator + &aligned(&legible_ops.collect::<Vec<_>>(), 1);
+    }
+    out
 }
 
-/// Aligns the columns: names left, numbers right.
-fn aligned(table: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
+/// Aligns the columns: the first ones, which are names, left, and numbers right.
+fn aligned<const COLUMNS: usize>(table: &[[String; COLUMNS]], names: usize) -> String {
+    let mut widths = [0; COLUMNS];
     for row in table {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = width(cell).max(*widest);
@@ -207,7 +220,7 @@ fn aligned(table: &[[String; 7]]) -> String {
         let mut line = String::new();
         for (column, (cell, widest)) in row.iter().zip(widths).enumerate() {
             let space = " ".repeat(widest.saturating_sub(width(cell)));
-            if column < 2 {
+            if column < names {
                 line.extend([cell, &space, "  "]);
             } else {
                 line.extend([&space, cell, "  "]);
@@ -222,6 +235,7 @@ fn aligned(table: &[[String; 7]]) -> String {
 fn to_json(
     args: &DiffArgs,
     rows: &[Row],
+    ops: &[OpRow],
     over: &[&Row],
     damaged_before: u64,
     damaged_after: u64,
@@ -231,6 +245,7 @@ fn to_json(
         .map(|row| {
             json!({
                 "chip": row.key.chip,
+                "chip_index": row.key.chip.and_then(ChipId::unknown),
                 "process": row.key.process,
                 "op": row.key.op,
                 "kind": row.key.kind,
@@ -243,12 +258,13 @@ fn to_json(
         .collect();
     let value = json!({
         "schema": "ttmem/diff",
-        "version": "1.2",
+        "version": "1.4",
         "before": args.before.display().to_string(),
         "after": args.after.display().to_string(),
         "damaged_bytes_before": damaged_before,
         "damaged_bytes_after": damaged_after,
         "rows": rows,
+        "l1_by_op": ops,
         "over_limit": over.len(),
     });
     json::escaped(&format!("{value:#}\n")).into_owned()

@@ -11,6 +11,7 @@ use ttmem_model::facts::SegmentFile;
 use ttmem_service::server::socket;
 use ttmem_service::supply::probe;
 use ttmem_sources::Collector;
+use ttmem_sources::port::simulator::dead_sockets;
 
 use super::run::library;
 use super::target::{Mode, deliver};
@@ -52,8 +53,16 @@ pub(crate) fn run(
         let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
         places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
     });
-    let diagnosis =
-        examine(&Inputs { root, facts: &facts, snapshot: &snapshot, library, windows, servers });
+    let dead_sockets = dead_sockets(root, rustix::process::geteuid().as_raw());
+    let diagnosis = examine(&Inputs {
+        root,
+        facts: &facts,
+        snapshot: &snapshot,
+        library,
+        windows,
+        servers,
+        dead_sockets,
+    });
     let text = if request.json {
         json::text(&diagnosis, json::Layout::Pretty).map_err(|error| Error::json(&error))?
     } else {

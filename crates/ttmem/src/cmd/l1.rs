@@ -1,10 +1,8 @@
 //! `ttmem l1`: the L1 of the worker cores.
 
+mod layout;
 mod refusal;
 mod save;
-
-use std::thread;
-use std::time::Instant;
 
 use ttmem_model::facts::L1Facts;
 use ttmem_model::l1::Coordinate;
@@ -12,14 +10,16 @@ use ttmem_model::l1::report::L1Report;
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_sources::{Collector, L1Look};
 
+pub(crate) use self::layout::layout;
 use self::refusal::{no_such_core, nothing_read};
+use super::samples::{Sample, samples};
 use super::target::{Delivery, Mode, deliver};
-use crate::cli::l1::{L1Request, L1View};
+use crate::cli::l1::{L1From, L1Request, L1View};
 use crate::error::Error;
 use crate::host::select::select;
 use crate::output::json;
 use crate::output::l1::view::ChipView;
-use crate::output::l1::{Unread, grids, lists, maps};
+use crate::output::l1::{Chips, Unread};
 use crate::output::page::{FULL_WIDTH, Page};
 use crate::terminal::notify;
 
@@ -35,16 +35,11 @@ pub(crate) fn run(
     if let L1View::Save(directory) = &request.view {
         return save::run(request, collector, directory);
     }
-    let mode = if request.repeat.is_some() { Mode::Append } else { Mode::Replace };
-    let count = match request.repeat {
-        None => 1,
-        Some(repeat) => repeat.count.unwrap_or(u64::MAX),
-    };
-    let mut next = Instant::now();
+    let mode = Mode::of(request.repeat);
     let mut outcome = Ok(());
-    for sample in 0..count {
+    for sample in samples(request.repeat) {
         // Only the first sample decides: a chip may be late or gone for a while.
-        match Selected::new(collector.look(), &request.selectors) {
+        match Selected::new(collector.look(), request) {
             Ok(look) => {
                 outcome = Ok(());
                 let text = look.render(request, &pages(FULL_WIDTH), sample)?;
@@ -52,19 +47,26 @@ pub(crate) fn run(
                     return Ok(());
                 }
             }
-            Err(error) if sample == 0 => return Err(error),
-            Err(error) if sample + 1 == count => outcome = Err(error),
+            Err(error) if sample.is_first() => return Err(error),
+            Err(error) if sample.is_last => outcome = Err(error),
             Err(error) => {
                 notify(error.message());
                 outcome = Err(error);
             }
         }
-        if let Some(repeat) = request.repeat.filter(|_| sample + 1 < count) {
-            next = (next + repeat.interval.duration()).max(Instant::now());
-            thread::sleep(next.saturating_duration_since(Instant::now()));
-        }
     }
     outcome
+}
+
+/// The L1 of chips from the requested source; without a request, by agents where L1 was not read. Captures are of L1 alone.
+fn chips(look: &L1Look, request: &L1Request) -> Vec<(u32, L1Facts)> {
+    let is_save = matches!(request.view, L1View::Save(_));
+    match request.source {
+        Some(L1From::Agent) => look.by_agents(),
+        Some(L1From::L1) => look.chips.clone(),
+        None if is_save => look.chips.clone(),
+        None => look.by_any_source(),
+    }
 }
 
 /// A look at the selected chips.
@@ -74,15 +76,16 @@ struct Selected {
 }
 
 impl Selected {
-    fn new(look: L1Look, selectors: &[String]) -> Result<Self, Error> {
-        let L1Look { snapshot, mut chips, .. } = look;
+    fn new(look: L1Look, request: &L1Request) -> Result<Self, Error> {
+        let mut chips = chips(&look, request);
+        let snapshot = look.snapshot;
         if chips.is_empty() {
-            return Err(nothing_read(&snapshot, &chips));
+            return Err(nothing_read(&snapshot, &chips, request.source));
         }
-        let snapshot = select(snapshot, selectors)?;
+        let snapshot = select(snapshot, &request.selectors)?;
         chips.retain(|(index, _)| snapshot.chips.iter().any(|chip| chip.index == *index));
         if chips.iter().all(|(_, facts)| facts.content.is_err()) {
-            return Err(nothing_read(&snapshot, &chips));
+            return Err(nothing_read(&snapshot, &chips, request.source));
         }
         Ok(Self { snapshot, chips })
     }
@@ -95,7 +98,7 @@ impl Selected {
         })
     }
 
-    fn render(&self, request: &L1Request, page: &Page, sample: u64) -> Result<Vec<u8>, Error> {
+    fn render(&self, request: &L1Request, page: &Page, sample: Sample) -> Result<Vec<u8>, Error> {
         let views: Vec<ChipView<'_>> = self
             .pairs()
             .filter_map(|(chip, facts)| ChipView::new(&self.snapshot, chip, facts))
@@ -111,20 +114,19 @@ impl Selected {
             return Ok(bytes);
         }
         let unread = self.unread();
+        let chips = Chips { snapshot: &self.snapshot, views: &views, unread: &unread };
         let text = match &request.view {
             L1View::Core([x, y]) => {
                 let core = Coordinate { x: *x, y: *y };
                 if views.iter().all(|view| view.core_at(core).is_none()) {
                     return Err(no_such_core(core, &views));
                 }
-                maps(&self.snapshot, &views, &unread, core, page)
+                chips.maps(core, page)
             }
-            L1View::Cores => lists(&self.snapshot, &views, &unread, request.sort, page),
-            L1View::Grid | L1View::Json | L1View::Save(_) => {
-                grids(&self.snapshot, &views, &unread, request.sort, page)
-            }
+            L1View::Cores => chips.lists(request.sort, page),
+            L1View::Grid | L1View::Json | L1View::Save(_) => chips.grids(request.sort, page),
         };
-        let separator = if sample > 0 { "\n" } else { "" };
+        let separator = if sample.is_first() { "" } else { "\n" };
         Ok((separator.to_owned() + &text).into_bytes())
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::cli::common::CommonArgs;
 use crate::error::Error;
 
-/// Versions of the protocol that are spoken alike here, the newest first.
+/// Versions of the protocol, the newest first. They do not differ in what is used here.
 const VERSIONS: [&str; 3] = ["2025-06-18", "2025-03-26", "2024-11-05"];
 /// The longest message: a log to explain is in it.
 const MAX_MESSAGE: u64 = 64 << 20;

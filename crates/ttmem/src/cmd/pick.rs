@@ -1,4 +1,6 @@
-//! `ttmem pick`: free devices, as the value of `TT_VISIBLE_DEVICES`.
+//! `ttmem pick`: free devices, or those that the user chooses, as the value of `TT_VISIBLE_DEVICES`.
+
+mod choose;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -7,12 +9,15 @@ use std::time::Instant;
 use serde::Serialize;
 use ttmem_doctor::who::Use;
 use ttmem_model::ChipId;
+use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_sources::Collector;
 
+use self::choose::Chosen;
 use super::target::{Mode, deliver};
+use super::top;
 use super::who::{PAUSE, look};
-use crate::cli::common::Target;
+use crate::cli::common::{CommonArgs, Target};
 use crate::cli::pick::PickArgs;
 use crate::error::Error;
 use crate::signal::Signals;
@@ -27,17 +32,27 @@ const VERSION: &str = "1.0";
 ///
 /// # Errors
 /// [`Error::Limit`] if too few devices are free, [`Error::Permission`] if too few are known to be free, and as `ttmem who`.
-pub(crate) fn run(args: &PickArgs, collector: &mut Collector) -> Result<ExitCode, Error> {
+pub(crate) fn run(
+    args: &PickArgs,
+    common: &CommonArgs,
+    collector: &mut Collector,
+) -> Result<ExitCode, Error> {
+    if args.is_bare() && choose::has_terminal() {
+        return match choose::choose(collector, top::look(common))? {
+            Chosen::Devices(picked) => {
+                print(args, &collector.snapshot(), &picked).map(|()| ExitCode::SUCCESS)
+            }
+            Chosen::Nothing(signal) => Ok(ExitCode::from(128_u8.saturating_add(signal))),
+        };
+    }
     let mut signals = None;
     loop {
-        let (who, snapshot) = look(&args.chips.id, collector)?;
-        let uses: Vec<(u32, Use)> = who.chips.iter().map(|chip| (chip.chip, chip.used)).collect();
-        let devices = devices(&snapshot, &uses);
+        let (snapshot, devices) = devices_of(&args.chips.id, collector)?;
         match pick(args, &devices) {
             Ok(picked) => return print(args, &snapshot, &picked).map(|()| ExitCode::SUCCESS),
             Err(error) if !args.wait => return Err(error),
             // Devices that do not exist never become free.
-            Err(_) if devices.len() < usize::from(args.number) => {
+            Err(_) if devices.len() < args.count() => {
                 return Err(too_few(args, &devices));
             }
             Err(_) => {}
@@ -64,6 +79,14 @@ struct Device {
     tray: Option<u8>,
 }
 
+/// Takes a sample, and returns the devices among the selected chips.
+fn devices_of(ids: &[String], collector: &mut Collector) -> Result<(Snapshot, Vec<Device>), Error> {
+    let (who, snapshot) = look(ids, collector)?;
+    let uses: Vec<(u32, Use)> = who.chips.iter().map(|chip| (chip.chip, chip.used)).collect();
+    let devices = devices(&snapshot, &uses);
+    Ok((snapshot, devices))
+}
+
 /// Returns the devices among the chips that `uses` has.
 fn devices(snapshot: &Snapshot, uses: &[(u32, Use)]) -> Vec<Device> {
     let used = |chip: &Chip| uses.iter().find(|(index, _)| *index == chip.index).map(|(_, it)| *it);
@@ -88,7 +111,7 @@ fn devices(snapshot: &Snapshot, uses: &[(u32, Use)]) -> Vec<Device> {
 
 /// Picks the numbers of devices: of one tray where that has enough, else the first.
 fn pick(args: &PickArgs, devices: &[Device]) -> Result<Vec<u32>, Error> {
-    let wanted = usize::from(args.number);
+    let wanted = args.count();
     let only_free = args.free || args.wait;
     let mut open: Vec<&Device> =
         devices.iter().filter(|device| !only_free || device.used == Use::Free).collect();
@@ -102,17 +125,17 @@ fn pick(args: &PickArgs, devices: &[Device]) -> Result<Vec<u32>, Error> {
     {
         open.retain(|device| device.tray == Some(tray));
     }
-    open.sort_by_key(|device| (device.used, device.dram, device.number));
+    order::sort_by_key(&mut open, |device| (device.used, device.dram, device.number));
     let mut picked: Vec<u32> = open.into_iter().take(wanted).map(|device| device.number).collect();
-    picked.sort_unstable();
+    order::sort(&mut picked);
     Ok(picked)
 }
 
 fn too_few(args: &PickArgs, devices: &[Device]) -> Error {
     let count = |used: Use| devices.iter().filter(|device| device.used == used).count();
     let (free, unknown) = (count(Use::Free), count(Use::Unknown));
-    let text = format!("{free} of {} devices free, {} wanted", devices.len(), args.number);
-    if unknown > 0 && free + unknown >= usize::from(args.number) {
+    let text = format!("{free} of {} devices free, {} wanted", devices.len(), args.count());
+    if unknown > 0 && free + unknown >= args.count() {
         let text =
             format!("{text}; the use of {unknown} cannot be known: ttmem who has the reasons");
         return Error::Permission(text);

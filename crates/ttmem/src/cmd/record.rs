@@ -19,6 +19,7 @@ use ttmem_sources::L1Look;
 
 use self::cores::CorePeak;
 use super::run::command::{Running, shown};
+use super::run::segments::token;
 use super::run::{clean, finish as finish_command};
 use crate::cli::record::RecordArgs;
 use crate::error::{self, Error};
@@ -198,6 +199,7 @@ fn options(args: &RecordArgs, first: &Snapshot) -> Options {
             host: first.host.name.clone(),
             tt_metal: Vec::new(),
             interval_us,
+            run: (!args.command.is_empty()).then(|| token().to_owned()),
         },
         max_bytes: args.max_size.map(|Size(bytes)| bytes),
         ring: args.ring.map(|Span(window)| window),

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use ttmem_model::order;
+
 use ttmem_analysis::replay;
 use ttmem_recording::civil::Civil;
 use ttmem_recording::{Damage, DamageAccount, Event, OpenError, Recording};
@@ -121,7 +123,7 @@ fn at(
 
 /// Returns one event per line, sorted by time; a peak is recorded only after it.
 fn list(mut events: Vec<Event>, as_json: bool, charset: Charset) -> Vec<u8> {
-    events.sort_by_key(|event| event.time);
+    order::sort_by_key(&mut events, |event| event.time);
     let mut text = String::new();
     for event in &events {
         let line = if as_json {

@@ -28,6 +28,7 @@ pub(crate) use input::{Agent, Input, damaged_file, segment_in};
 pub(crate) fn run(args: &ReportArgs, collector: &mut Collector, page: &Page) -> Result<(), Error> {
     let target = target(args)?;
     let input = Input::read(args.files.iter().map(AsRef::as_ref), collector)?;
+    input.has_content()?;
     for note in &input.notes {
         notify(note);
     }

@@ -9,7 +9,8 @@ pub(super) mod library;
 mod limit;
 mod observer;
 mod reaper;
-mod segments;
+mod region;
+pub(super) mod segments;
 mod signals;
 mod usage;
 
@@ -42,29 +43,35 @@ use crate::units::Limit;
 /// If the agent library is missing, or the report cannot be written after a command that went well.
 pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let before = host_memory::Before::read();
+    let is_counted = args.report_target().is_some() || !args.limit.is_empty();
+    let before = is_counted.then(host_memory::Before::read);
     let command = match Running::start(&args.command)? {
         Ok(command) => command,
         Err(code) => return Ok(ExitCode::from(code)),
     };
-    let is_counted = args.report_target().is_some() || !args.limit.is_empty();
     let observer = is_counted.then(Observer::start).flatten();
-    let (Ended { code, mut found }, ()) = command.wait(|_code| ())?;
+    let (Ended { pid, code, signal, mut found }, ()) = command.wait(|_code| ())?;
     let observed = observer.map(Observer::finish);
     let host_memory = observed
         .as_ref()
-        .map(|observed| before.finish(code, observed.largest.clone(), &observed.pids));
+        .zip(before)
+        .map(|(observed, before)| before.finish(code, observed.largest.clone(), &observed.pids));
     let Observed { uncounted: uncounted_processes, found: contained, .. } =
         observed.unwrap_or_default();
     found.extend(contained);
     let duration_us = u64::try_from(began.elapsed().as_micros()).ok();
-    let counted = report_of(&found, args);
+    let indexes = Indexes::default();
+    let mut counted = report_of(&found, args, &indexes);
+    let own_code = signal.is_none().then_some(code);
+    for process in counted.processes.iter_mut().filter(|process| process.pid == pid) {
+        process.set_status(own_code, signal);
+    }
     let report = RunReport {
         command: shown(&args.command),
         exit_code: Some(code),
         duration_us,
         host_memory,
-        uncounted: without_counted(uncounted_processes, &counted),
+        uncounted: indexes.set(without_counted(uncounted_processes, &counted)),
         ..counted
     };
     let written = write_report(args, &report, page);
@@ -95,21 +102,33 @@ fn without_counted(mut uncounted: Vec<Uncounted>, report: &RunReport) -> Vec<Unc
     uncounted
 }
 
-fn report_of(found: &[Found], args: &RunArgs) -> RunReport {
+/// Indexes of chips on the host, which is asked once, and only if there is something to report.
+#[derive(Default)]
+struct Indexes(OnceCell<Facts>);
+
+impl Indexes {
+    fn of(&self, id: u64) -> Option<u32> {
+        ttmem_merge::host_index(self.0.get_or_init(|| Collector::new(Root::system()).facts()), id)
+    }
+
+    /// Gives the chips of memory regions their indexes.
+    fn set(&self, mut uncounted: Vec<Uncounted>) -> Vec<Uncounted> {
+        for peak in uncounted.iter_mut().filter_map(|process| process.region.as_mut()).flatten() {
+            peak.index = self.of(peak.unique_id);
+        }
+        uncounted
+    }
+}
+
+fn report_of(found: &[Found], args: &RunArgs, indexes: &Indexes) -> RunReport {
     let is_page = matches!(args.report_target(), Some(ReportTarget::File(path))
         if path.extension().is_some_and(|extension| extension == "html"));
-    // The host is asked once, and only if there is something to report.
-    let facts: OnceCell<Facts> = OnceCell::new();
-    let index_of = |id| {
-        let facts = facts.get_or_init(|| Collector::new(Root::system()).facts());
-        ttmem_merge::host_index(facts, id)
-    };
     let mut processes = Vec::new();
     for segment in found {
         match segment.read() {
             Ok(content) => {
-                let report =
-                    ProcessReport::of(&content, segment.is_running).with_indexes(&index_of);
+                let report = ProcessReport::of(&content, segment.is_running)
+                    .with_indexes(&|id| indexes.of(id));
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
             }
             Err(error) => say(error.message()),
@@ -157,23 +176,35 @@ fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
     if limits.is_empty() {
         return Ok(());
     }
-    if report.processes.is_empty() {
-        return Err(Error::unsupported(match report.uncounted.first() {
-            Some(process) => format!("the limit was not checked: {}", process.reason),
-            None => {
-                "the limit was not checked: no process of the command opened a device with TT-Metal"
-                    .to_owned()
-            }
-        }));
+    let unchecked: Vec<_> =
+        report.uncounted.iter().filter_map(|process| limit::unchecked(limits, process)).collect();
+    if report.processes.is_empty() && unchecked.len() == report.uncounted.len() {
+        let reason = unchecked
+            .first()
+            .copied()
+            .unwrap_or("no process of the command opened a device with TT-Metal");
+        return Err(Error::unsupported(format!("the limit was not checked: {reason}")));
     }
-    let exceeded: Vec<String> = report
+    let counted = report
         .processes
         .iter()
-        .flat_map(|process| limits.iter().filter_map(|limit| limit::exceeded(*limit, process)))
-        .collect();
+        .flat_map(|process| limits.iter().filter_map(|limit| limit::exceeded(*limit, process)));
+    let sampled = report
+        .uncounted
+        .iter()
+        .flat_map(|process| limits.iter().filter_map(|limit| limit::sampled(*limit, process)));
+    let exceeded: Vec<String> = counted.chain(sampled).collect();
     let Some((last, others)) = exceeded.split_last() else {
-        return match report.uncounted.len() {
+        if unchecked.len() < report.uncounted.len() {
+            say(
+                "the limit was checked against samples of TT-Metal's memory region, which are approximate",
+            );
+        }
+        return match unchecked.len() {
             0 => Ok(()),
+            1 => Err(Error::unsupported(
+                "the limit was not checked for a process that was not counted".to_owned(),
+            )),
             uncounted => Err(Error::unsupported(format!(
                 "the limit was not checked for {uncounted} processes that were not counted"
             ))),
@@ -205,7 +236,9 @@ mod tests {
     fn a_process_with_a_segment_is_counted() {
         let segment = Reader::parse(&Fake::wormhole(7, 70, 5).image()).unwrap();
         let report = RunReport::new(vec![ProcessReport::of(&segment, false)]);
-        let seen = |pid| Uncounted { pid, name: "python3".to_owned(), reason: "a copy".to_owned() };
+        let text = |text: &str| text.to_owned();
+        let seen =
+            |pid| Uncounted { pid, name: text("python3"), reason: text("a copy"), region: None };
         let left = without_counted(vec![seen(7), seen(8)], &report);
         assert_eq!(left.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [8]);
     }

@@ -1,10 +1,8 @@
 //! Plain `ttmem`: snapshots of chips and processes.
 
-use std::thread;
-use std::time::Instant;
-
 use ttmem_model::Snapshot;
 
+use super::samples::{Sample, samples};
 use super::target::{Delivery, Mode, deliver};
 use crate::cli::snapshot::{SnapshotRequest, View};
 use crate::error::{self, Error};
@@ -22,24 +20,18 @@ pub(crate) fn run(
     mut take: impl FnMut() -> Snapshot,
     pages: impl Fn(usize) -> Page,
 ) -> Result<(), Error> {
-    let mode = if request.repeat.is_some() { Mode::Append } else { Mode::Replace };
-    let count = match request.repeat {
-        None => 1,
-        Some(repeat) => repeat.count.unwrap_or(u64::MAX),
-    };
-    let mut next = Instant::now();
+    let mode = Mode::of(request.repeat);
     let mut outcome = Ok(());
-    for sample in 0..count {
+    for sample in samples(request.repeat) {
         let snapshot = take();
         outcome = error::of_sources(&snapshot).map_or(Ok(()), Err);
         // A driver that is unloaded, and a chip that goes, may come back: only the first sample decides.
-        let is_first = sample == 0;
-        if let (true, Err(Error::NoDriver(_))) = (is_first, &outcome) {
+        if let (true, Err(Error::NoDriver(_))) = (sample.is_first(), &outcome) {
             return outcome;
         }
         let snapshot = match select(snapshot, &request.selectors) {
             Ok(snapshot) => snapshot,
-            Err(missing) if is_first => return outcome.and(Err(missing.error())),
+            Err(missing) if sample.is_first() => return outcome.and(Err(missing.error())),
             Err(missing) => {
                 outcome = outcome.and(Err(missing.error()));
                 *missing.rest
@@ -49,10 +41,6 @@ pub(crate) fn run(
         let text = render(&request.view, &snapshot, &page, Position::of(sample, request))?;
         if deliver(&request.target, mode, &text)? == Delivery::Closed {
             return Ok(());
-        }
-        if let Some(repeat) = request.repeat.filter(|_| sample + 1 < count) {
-            next = (next + repeat.interval.duration()).max(Instant::now());
-            thread::sleep(next.saturating_duration_since(Instant::now()));
         }
     }
     outcome
@@ -72,11 +60,11 @@ enum Position {
 }
 
 impl Position {
-    fn of(sample: u64, request: &SnapshotRequest) -> Self {
-        match (request.repeat, sample) {
+    fn of(sample: Sample, request: &SnapshotRequest) -> Self {
+        match (request.repeat, sample.is_first()) {
             (None, _) => Self::Only,
-            (Some(_), 0) => Self::First,
-            (Some(_), _) => Self::Later,
+            (Some(_), true) => Self::First,
+            (Some(_), false) => Self::Later,
         }
     }
 }

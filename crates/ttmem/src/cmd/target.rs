@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::cli::common::Target;
+use crate::cli::common::{Repeat, Target};
 use crate::error::Error;
 
 /// The treatment of an existing file.
@@ -14,6 +14,14 @@ pub(crate) enum Mode {
     Replace,
     /// Append to it.
     Append,
+}
+
+impl Mode {
+    /// Returns the treatment of the file of an output: the samples of a loop follow one another.
+    #[must_use]
+    pub(crate) fn of(repeat: Option<Repeat>) -> Self {
+        if repeat.is_some() { Self::Append } else { Self::Replace }
+    }
 }
 
 /// The outcome of a delivery.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ttmem_analysis::run_report::l1_by_op;
 use ttmem_merge::buffers;
 use ttmem_model::Timestamp;
 use ttmem_recording::Recording;
@@ -22,7 +23,7 @@ use crate::cli::top::TopArgs;
 use crate::config::{self, Configuration};
 use crate::error::Error;
 use crate::host::{HostChoice, supply, without_devices};
-use crate::tui::app::{App, CoreRequest, Event, Replay, Sample};
+use crate::tui::app::{App, CoreRequest, Event, ListKind, Replay, Sample};
 use crate::tui::choice::Settings;
 use crate::tui::demo::Work;
 use crate::tui::details;
@@ -73,6 +74,11 @@ pub(crate) fn replay(
 #[must_use]
 pub(crate) fn has_terminal() -> bool {
     check_terminal(&Environment::read(variable)).is_ok()
+}
+
+/// Returns the colors and characters of the user's choices, for what is drawn beside the live view.
+pub(super) fn look(common: &CommonArgs) -> Look {
+    look_of(&configuration().settings, common, &Environment::read(variable))
 }
 
 /// Runs the live view, and saves the choices made in it.
@@ -177,7 +183,7 @@ fn parts(
         Some(_) => Ok(Root::memory(Tree::new())),
         None => host.root(),
     };
-    let (feed, buffers, begin) = if common.demo {
+    let (feed, lists, begin) = if common.demo {
         let mut work = Work::new(Collector::demo());
         let begin = warm_up(&mut app, &mut work);
         let again = Listing::Work(Box::new(Work::new(Collector::demo())));
@@ -192,7 +198,7 @@ fn parts(
     let outside = run::Outside { directory, processes };
     let l1 = recipe_of_l1(common);
     let roots = [root()?, root()?];
-    let parts = HostParts { feed, buffers, l1, roots, begin };
+    let parts = HostParts { feed, lists, l1, roots, begin };
     Ok(Parts { app, subject: Subject::Host(Box::new(parts)), mouse: settings.mouse, outside })
 }
 
@@ -214,12 +220,17 @@ fn recipe(common: &CommonArgs) -> Recipe {
     })
 }
 
-/// Returns a function that creates the reader of the host's buffers.
+/// Returns a function that creates the reader of the host's lists.
 fn lister(common: &CommonArgs) -> Maker<Lister> {
     let recipe = recipe(common);
     Box::new(move || {
         let mut collector = recipe()?;
-        let list: Lister = Box::new(move |_at| buffers(&collector.facts_at(agent::Depth::Full)));
+        let list: Lister = Box::new(move |kind, at| match kind {
+            ListKind::Buffers => {
+                Event::Buffers(at, Box::new(buffers(&collector.facts_at(agent::Depth::Full))))
+            }
+            ListKind::Ops => Event::Ops(at, l1_by_op(&collector.facts_at(agent::Depth::Programs))),
+        });
         Ok(list)
     })
 }
@@ -236,7 +247,7 @@ fn snapshots(common: &CommonArgs, interval_micros: u64) -> Maker<Supply> {
     })
 }
 
-/// Returns a function that creates the reader of L1. The demonstration's is embedded, so no device is opened for it.
+/// Returns a function that creates the reader of L1, of devices only if the user asks for them. The demonstration's is embedded, so no device is opened for it.
 fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
     let common = common.clone();
     Box::new(move |ask| {
@@ -250,7 +261,8 @@ fn recipe_of_l1(common: &CommonArgs) -> RecipeOfL1 {
             let l1 = L1Request { devices, ..without_devices(&common) };
             let collector =
                 host.collector(l1, &common).map_err(|error| error.message().to_owned())?;
-            Ok(CoreFeed::Collector(Box::new(collector)))
+            // Agents are the source of what is not read.
+            Ok(CoreFeed::Collector(Box::new(collector.with_segments())))
         })
     })
 }

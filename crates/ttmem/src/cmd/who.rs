@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude, device_owners};
 use ttmem_merge::merge;
 use ttmem_model::Bytes;
+use ttmem_model::rank::rank_in_words;
 use ttmem_model::snapshot::{ProcessMemory, Snapshot};
 use ttmem_sources::Collector;
 use ttmem_sources::source::locks;
@@ -131,6 +132,7 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
 fn line_of(owner: &Owner, page: &Page) -> String {
     let name = if owner.name.is_empty() { "name not shown" } else { &owner.name };
     let mut parts = vec![owner.pid.to_string(), name.to_owned()];
+    parts.extend(rank_in_words(owner.rank.as_deref(), owner.job.as_deref()));
     parts.extend(owner.user.clone());
     parts.extend(owner.pod.clone().map(|pod| format!("pod {pod}")));
     parts.extend(owner.container.clone());

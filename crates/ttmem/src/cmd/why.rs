@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use ttmem_merge::{merge, why};
+use ttmem_merge::{Tracer, merge};
+use ttmem_model::order;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{Metric, Snapshot};
 use ttmem_root::Clock;
@@ -51,8 +52,8 @@ pub(crate) fn run(
     let paths = paths(&snapshot);
     let of_reading = request.path.strip_suffix(".value").unwrap_or(&request.path);
     let path = paths.iter().find(|path| **path == of_reading || **path == request.path);
-    let found =
-        path.and_then(|path| Some((at(&snapshot, path)?, why(&facts, previous.as_ref(), path)?)));
+    let tracer = Tracer::new(&facts, previous.as_ref());
+    let found = path.and_then(|path| Some((at(&snapshot, path)?, tracer.why(path)?)));
     let Some((reading, why)) = found else { return Err(unknown(&request.path, &paths)) };
     let trace = Trace { path: &request.path, reading, file: file.as_deref(), why: &why };
     let text = if request.is_json {
@@ -107,7 +108,7 @@ fn unknown(path: &str, paths: &[String]) -> Error {
         strsim::levenshtein(&typed, path).min(strsim::levenshtein(&typed, name))
     };
     let mut nearest: Vec<&String> = paths.iter().collect();
-    nearest.sort_by_key(distance);
+    order::sort_by_key(&mut nearest, distance);
     let quoted: Vec<String> =
         nearest.iter().take(SUGGESTED).map(|path| format!("`{path}`")).collect();
     Error::usage(match quoted.split_last() {

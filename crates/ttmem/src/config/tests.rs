@@ -63,6 +63,17 @@ fn what_is_wrong_is_named_with_its_line_and_the_rest_counts() {
 }
 
 #[test]
+fn what_a_file_of_0_1_said_of_chips_is_no_fault() {
+    assert_eq!(faults("overlay = false"), [] as [&str; 0]);
+    let (settings, _) = Settings::parse("chips = \"tray\"");
+    assert_eq!(settings.arrange, Some(Arrange::Trays));
+    assert_eq!(
+        faults("chips = \"many\""),
+        ["line 1: chips: many is not one of auto, overlay, each, sum, maximum, tray, board"]
+    );
+}
+
+#[test]
 fn what_is_no_toml_is_one_fault() {
     let found = faults("theme = \"light\"\nview = = 3\n");
     assert_eq!(found.len(), 1);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use ttmem_model::metric::Quantity;
-use ttmem_model::{Missing, MissingReason, Quality, Reading, SourceName};
+use ttmem_model::{ChipId, Missing, MissingReason, Quality, Reading, SourceName, Timestamp};
 
 use crate::field::figure::Figure;
 use crate::output::amount;
@@ -22,13 +22,15 @@ pub(crate) enum Cell<'a> {
     None(&'static str),
 }
 
-/// A whole or a measured number.
+/// A whole or a measured number, or a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Number {
     /// A whole number.
     Whole(u64),
     /// A measured number.
     Measured(Quantity),
+    /// A time: RFC 3339 where people read it, microseconds since 1970 in a metric.
+    Time(Timestamp),
 }
 
 /// Where a number comes from.
@@ -53,6 +55,14 @@ impl<'a> Cell<'a> {
         Self::Text(Cow::Owned(value.to_string()))
     }
 
+    /// The id of a chip, which may not be known.
+    pub(crate) fn chip(id: &ChipId) -> Self {
+        match id {
+            ChipId::Known(_) => Self::display(id),
+            ChipId::Unknown(_) => Self::Blank(MissingReason::NoSource, "nothing names the chip"),
+        }
+    }
+
     /// A text that a source may not have given, and the detail if it did not.
     pub(crate) fn optional(text: Option<&'a str>, detail: &'static str) -> Self {
         text.map_or(Self::Blank(MissingReason::NoSource, detail), Self::text)
@@ -63,16 +73,22 @@ impl<'a> Cell<'a> {
         Self::Number(Number::Whole(u64::try_from(count).unwrap_or(u64::MAX)), None)
     }
 
-    /// A difference of two readings; `detail` says why it is missing if the part is larger than the whole.
-    pub(crate) fn difference(
-        whole: &'a Reading<u64>,
-        part: &'a Reading<u64>,
+    /// A time that is always there.
+    pub(crate) fn time(time: Timestamp) -> Self {
+        Self::Number(Number::Time(time), None)
+    }
+
+    /// The sum or difference of two readings; `detail` is the reason if the result is out of range.
+    pub(crate) fn calculated(
+        one: &'a Reading<u64>,
+        other: &'a Reading<u64>,
+        calculate: impl FnOnce(Figure, Figure) -> Figure,
         detail: &'static str,
     ) -> Self {
-        if let Some(missing) = whole.missing().or(part.missing()) {
+        if let Some(missing) = one.missing().or(other.missing()) {
             return missing.into();
         }
-        match Figure::from(whole).minus(part.into()) {
+        match calculate(one.into(), other.into()) {
             Figure::Known { bytes, source, quality } => {
                 Self::Number(Number::Whole(bytes), Some(Origin { source, quality, age_us: 0 }))
             }
@@ -126,24 +142,46 @@ fn from_reading<T>(reading: &Reading<T>, number: impl FnOnce(&T) -> Number) -> C
 }
 
 impl Cell<'_> {
+    /// Returns the number as a share of a total; missing if either is, or if the total is 0.
+    pub(crate) fn share_of(self, total: &Reading<u64>) -> Self {
+        match (self, total.value()) {
+            (Self::Number(Number::Whole(part), origin), Some(total @ 1..)) => {
+                let share = Quantity(part as f64 / *total as f64);
+                Self::Number(Number::Measured(share), origin)
+            }
+            (blank @ Self::Blank(..), _) => blank,
+            _ => Self::Blank(MissingReason::NoSource, "the capacity is not known"),
+        }
+    }
+
     /// Returns the number, or `None` for a text or a missing value.
     #[must_use]
     pub(crate) fn number(&self) -> Option<f64> {
         match self {
-            Self::Number(Number::Whole(number), _) => Some(*number as f64),
-            Self::Number(Number::Measured(quantity), _) => Some(quantity.0),
+            Self::Number(number, _) => Some(number.real()),
             Self::Text(_) | Self::Blank(..) | Self::None(_) => None,
         }
     }
 }
 
 impl Number {
+    /// Returns the number as a real number; a time in microseconds.
+    #[must_use]
+    pub(crate) fn real(self) -> f64 {
+        match self {
+            Self::Whole(number) => number as f64,
+            Self::Measured(quantity) => quantity.0,
+            Self::Time(time) => time.0 as f64,
+        }
+    }
+
     /// The number in full, such as `1056768` or `0.85`.
     #[must_use]
     pub(crate) fn in_full(self) -> String {
         match self {
             Self::Whole(number) => number.to_string(),
             Self::Measured(quantity) => amount::quantity(quantity),
+            Self::Time(time) => amount::rfc3339(time),
         }
     }
 }

@@ -5,14 +5,17 @@ use std::sync::OnceLock;
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_model::{Metric, MissingReason, Quality, Reading};
 
-use self::link::{id_source, joined_by, pcie, region};
+use self::host::HOST;
+pub(super) use self::link::asic_id;
+use self::link::{dram_total, id_source, joined_by, pcie, region};
 use super::Field;
 use super::cell::{Cell, Number};
 use super::figure::Figure;
+use super::metric::Attribute::Point;
 use super::metric::{Sample, otel as o, prometheus as p};
 use super::telemetry;
-use crate::output::amount;
 
+mod host;
 mod link;
 
 /// A field of a chip.
@@ -38,6 +41,15 @@ impl DeviceField {
         match self.read {
             DeviceRead::Host(read) => read(snapshot),
             _ => self.of_chip(chip),
+        }
+    }
+
+    /// Returns the value of a field of the host; `None` for a field of the chip.
+    #[must_use]
+    pub(crate) fn of_host<'a>(&self, snapshot: &'a Snapshot) -> Option<Cell<'a>> {
+        match self.read {
+            DeviceRead::Host(read) => Some(read(snapshot)),
+            _ => None,
         }
     }
 
@@ -69,7 +81,7 @@ pub(crate) fn figure(name: &str, chip: &Chip) -> Figure {
 pub(crate) fn fields() -> &'static [DeviceField] {
     static FIELDS: OnceLock<Vec<DeviceField>> = OnceLock::new();
     FIELDS.get_or_init(|| {
-        let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, RESIDENT];
+        let sections = [HOST, IDENTITY, FIRMWARE, DRAM, L1, L1_SMALL, TRACE, DRAM_TOTAL, RESIDENT];
         let mut fields: Vec<_> = sections.into_iter().flatten().cloned().collect();
         fields.extend(telemetry::fields());
         fields.extend([PCIE, OWNERS].into_iter().flatten().cloned());
@@ -88,12 +100,6 @@ pub(crate) const PER_BANK: &str = "B/bank";
 
 /// The attribute of a kind of memory in OpenTelemetry.
 const KIND: &str = "ttmem.memory.kind";
-
-macro_rules! host {
-    ($name:literal, $help:literal, $read:expr) => {
-        Field::plain($name, $help, DeviceRead::Host($read))
-    };
-}
 
 macro_rules! chip {
     ($name:expr, $help:expr, $read:expr) => {
@@ -114,17 +120,21 @@ macro_rules! firmware {
 }
 
 macro_rules! allocator {
-    ($kind:ident, $heading:literal, $what:literal) => {
+    ($kind:ident, $heading:literal, $what:literal $(, $convention:expr)?) => {
         &[
             bytes!(
                 concat!("memory.", stringify!($kind), ".used"),
-                concat!("Bytes of ", $what, " that living processes hold."),
+                concat!("Bytes of ", $what, " that live processes hold."),
                 |chip| (&chip.memory.$kind.used).into()
             )
             .headed($heading)
             .exported(
-                Sample::of(&p::USED).label("type", stringify!($kind)).with_provenance(),
-                Sample::of(&o::USAGE).label(KIND, stringify!($kind)).with_provenance(),
+                Sample::of(&p::USED)
+                    .label("type", stringify!($kind))
+                    .with_provenance(stringify!($kind)),
+                Sample::of(&o::USAGE)
+                    .label(KIND, stringify!($kind))
+                    .with_provenance(stringify!($kind)),
             ),
             bytes!(
                 concat!("memory.", stringify!($kind), ".capacity"),
@@ -134,7 +144,7 @@ macro_rules! allocator {
             .exported(
                 Sample::of(&p::CAPACITY).label("type", stringify!($kind)),
                 Sample::of(&o::LIMIT).label(KIND, stringify!($kind)),
-            ),
+            )$(.in_conventions(Sample::of($convention)))?,
             bytes!(
                 concat!("memory.", stringify!($kind), ".free"),
                 concat!("Bytes that the chip has for ", $what, " and no process holds."),
@@ -185,50 +195,28 @@ macro_rules! allocator {
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".source"),
-                concat!("Who counted the ", $what, "."),
+                concat!("Source of the figure for ", $what, "."),
                 |chip| Cell::source_of(&chip.memory.$kind.used)
             ),
             chip!(
                 concat!("memory.", stringify!($kind), ".quality"),
-                concat!("How far the count of ", $what, " can be trusted."),
+                concat!("Quality of the figure for ", $what, "."),
                 |chip| Cell::quality_of(&chip.memory.$kind.used)
             ),
         ]
     };
 }
 
-const HOST: &[DeviceField] = &[
-    host!("timestamp", "When the snapshot was taken, UTC.", |snapshot| {
-        Cell::text(amount::rfc3339(snapshot.time_us))
-    }),
-    host!("host.name", "The name of the machine.", |snapshot| {
-        Cell::optional(snapshot.host.name.as_deref(), "procfs does not show it")
-    }),
-    host!("host.kernel", "The release of its Linux kernel.", |snapshot| {
-        Cell::optional(snapshot.host.kernel.as_deref(), "procfs does not show it")
-    })
-    .info("kernel"),
-    host!("driver_version", "The version of the Tenstorrent kernel driver.", |snapshot| {
-        Cell::optional(snapshot.host.driver.as_deref(), "the driver is not loaded")
-    })
-    .info("driver"),
-    host!("ttmem_version", "The version of the ttmem that took the snapshot.", |snapshot| {
-        Cell::text(snapshot.host.ttmem.as_str())
-    })
-    .info("version"),
-    host!("demo", "Whether it is the embedded example host.", |snapshot| {
-        Cell::text(if snapshot.demo { "true" } else { "false" })
-    }),
-    host!("count", "How many chips the snapshot holds.", |snapshot| {
-        Cell::count(snapshot.chips.len())
-    }),
-];
-
 const IDENTITY: &[DeviceField] = &[
     chip!("index", "The number of the chip on this host.", |chip| Cell::display(&chip.index))
-        .headed("Chip"),
-    chip!("id", "The ASIC id.", |chip| Cell::display(&chip.id)),
-    chip!("id_source", "What the id was taken from.", |chip| {
+        .headed("Chip")
+        .labels("index"),
+    chip!("id", "The ASIC id, or an id made from serial number or bus address.", |chip| {
+        Cell::chip(&chip.id)
+    })
+    .attributes(&[Point("hw.id")]),
+    chip!("asic_id", "The ASIC id.", asic_id).labels("asic_id"),
+    chip!("id_source", "Origin of the id, such as driver, serial or bdf.", |chip| {
         Cell::text(id_source(chip.id_source))
     }),
     chip!("arch", "The architecture.", |chip| {
@@ -238,11 +226,13 @@ const IDENTITY: &[DeviceField] = &[
     chip!("board", "The driver's name of the board.", |chip| {
         Cell::optional(chip.board.as_deref(), NO_BOARD)
     })
-    .info("board"),
+    .info("board")
+    .attributes(&[Point("hw.model")]),
     chip!("serial", "The serial number of the board.", |chip| {
         Cell::optional(chip.serial.as_deref(), NOT_PUBLISHED)
     })
-    .info("serial"),
+    .info("serial")
+    .attributes(&[Point("hw.parent")]),
     chip!("bdf", "The PCIe address.", |chip| match &chip.bdf {
         None if chip.remote => {
             Cell::Blank(MissingReason::Unsupported, "a remote chip has no PCIe function")
@@ -257,7 +247,7 @@ const IDENTITY: &[DeviceField] = &[
             None => Cell::Blank(MissingReason::Unsupported, "not a chip of a Galaxy"),
         }
     }),
-    chip!("remote", "Whether the chip is reached only through another one.", |chip| {
+    chip!("remote", "true for a chip that is reached through another one.", |chip| {
         Cell::text(if chip.remote { "true" } else { "false" })
     })
     .info("remote"),
@@ -284,7 +274,9 @@ const IDENTITY: &[DeviceField] = &[
 ];
 
 const FIRMWARE: &[DeviceField] = &[
-    firmware!("bundle", "The version of the firmware bundle.").info("fw"),
+    firmware!("bundle", "The version of the firmware bundle.")
+        .info("fw")
+        .attributes(&[Point("hw.firmware_version")]),
     firmware!("m3_application", "The version of the board controller's application."),
     firmware!("m3_bootloader", "The version of the board controller's boot loader."),
     firmware!("arc", "The version of the management processor's firmware."),
@@ -292,10 +284,28 @@ const FIRMWARE: &[DeviceField] = &[
     firmware!("tt_flash", "The version of the tool that flashed the chip."),
 ];
 
-const DRAM: &[DeviceField] = allocator!(dram, "DRAM", "DRAM buffers");
+const DRAM: &[DeviceField] = allocator!(dram, "DRAM", "DRAM buffers", &o::GPU_LIMIT);
 const L1: &[DeviceField] = allocator!(l1, "L1 allocated", "L1 buffers");
 const L1_SMALL: &[DeviceField] = allocator!(l1_small, "L1_SMALL", "L1_SMALL buffers");
 const TRACE: &[DeviceField] = allocator!(trace, "Trace", "traces");
+
+/// DRAM as a whole, for the names that every dashboard of accelerators knows. Other kinds are not in it, so that sums over
+/// chips are right.
+const DRAM_TOTAL: &[DeviceField] = &[
+    bytes!(
+        "memory.dram_total.used",
+        "Bytes of DRAM that live processes hold, traces included.",
+        dram_total
+    )
+    .headed("DRAM total")
+    .in_conventions(Sample::of(&o::GPU_USAGE)),
+    chip!(
+        "memory.dram_total.utilization",
+        "Share of the DRAM that live processes hold, 0 to 1.",
+        |chip| dram_total(chip).share_of(&chip.memory.dram.capacity)
+    )
+    .in_conventions(Sample::of(&o::GPU_UTILIZATION)),
+];
 
 const RESIDENT: &[DeviceField] = &[
     bytes!(
@@ -305,8 +315,8 @@ const RESIDENT: &[DeviceField] = &[
     )
     .headed("CBs")
     .exported(
-        Sample::of(&p::USED).label("type", "cb").with_provenance(),
-        Sample::of(&o::USAGE).label(KIND, "circular_buffers").with_provenance(),
+        Sample::of(&p::USED).label("type", "cb").with_provenance("cb"),
+        Sample::of(&o::USAGE).label(KIND, "circular_buffers").with_provenance("circular_buffers"),
     ),
     bytes!(
         "memory.circular_buffers.running",
@@ -319,7 +329,7 @@ const RESIDENT: &[DeviceField] = &[
         |chip| (&chip.memory.circular_buffers.reported).into()
     )
     .headed("CBs reported")
-    .in_prometheus(Sample::of(&p::REPORTED).label("type", "cb").with_provenance()),
+    .in_prometheus(Sample::of(&p::REPORTED).label("type", "cb").with_provenance("cb_reported")),
     bytes!(
         "memory.circular_buffers.aliasing",
         "Bytes of resident circular buffers that are tensors at the same time.",
@@ -332,15 +342,15 @@ const RESIDENT: &[DeviceField] = &[
     )
     .headed("Headroom")
     .exported(
-        Sample::of(&p::HEADROOM).with_provenance(),
-        Sample::of(&o::HEADROOM).with_provenance(),
+        Sample::of(&p::HEADROOM).with_provenance("l1_headroom"),
+        Sample::of(&o::HEADROOM).with_provenance("l1_headroom"),
     ),
-    chip!("memory.circular_buffers.source", "Who counted the circular buffers.", |chip| {
+    chip!("memory.circular_buffers.source", "Source of the figure for circular buffers.", |chip| {
         Cell::source_of(&chip.memory.circular_buffers.used)
     }),
     chip!(
         "memory.circular_buffers.quality",
-        "How far the count of circular buffers can be trusted.",
+        "Quality of the figure for circular buffers.",
         |chip| Cell::quality_of(&chip.memory.circular_buffers.used)
     ),
     bytes!("memory.kernels.used", "Bytes of the application's kernels resident in L1.", |chip| {
@@ -348,8 +358,8 @@ const RESIDENT: &[DeviceField] = &[
     })
     .headed("Kernels")
     .exported(
-        Sample::of(&p::USED).label("type", "kernels").with_provenance(),
-        Sample::of(&o::USAGE).label(KIND, "kernels").with_provenance(),
+        Sample::of(&p::USED).label("type", "kernels").with_provenance("kernels"),
+        Sample::of(&o::USAGE).label(KIND, "kernels").with_provenance("kernels"),
     ),
     bytes!("memory.kernels.running", "Bytes of kernels of running programs.", |chip| {
         (&chip.memory.kernels.running).into()
@@ -357,10 +367,10 @@ const RESIDENT: &[DeviceField] = &[
     bytes!("memory.kernels.system", "Bytes of dispatch and fabric kernels.", |chip| {
         (&chip.memory.kernels.system).into()
     }),
-    chip!("memory.kernels.source", "Who counted the kernels.", |chip| {
+    chip!("memory.kernels.source", "Source of the figure for kernels.", |chip| {
         Cell::source_of(&chip.memory.kernels.used)
     }),
-    chip!("memory.kernels.quality", "How far the count of kernels can be trusted.", |chip| {
+    chip!("memory.kernels.quality", "Quality of the figure for kernels.", |chip| {
         Cell::quality_of(&chip.memory.kernels.used)
     }),
     bytes!(
@@ -370,8 +380,8 @@ const RESIDENT: &[DeviceField] = &[
     )
     .headed("Reserved")
     .exported(
-        Sample::of(&p::USED).label("type", "reserved").with_provenance(),
-        Sample::of(&o::USAGE).label(KIND, "reserved").with_provenance(),
+        Sample::of(&p::USED).label("type", "reserved").with_provenance("reserved"),
+        Sample::of(&o::USAGE).label(KIND, "reserved").with_provenance("reserved"),
     ),
     bytes!(
         "memory.l1_total.used",
@@ -385,10 +395,10 @@ const RESIDENT: &[DeviceField] = &[
     bytes!("memory.l1_total.free", "Bytes of L1 in no use of any kind.", |chip| {
         free(&chip.memory.l1_total.capacity, &chip.memory.l1_total.used)
     }),
-    chip!("memory.l1_total.source", "Who counted all of L1.", |chip| {
+    chip!("memory.l1_total.source", "Source of the figure for all of L1.", |chip| {
         Cell::source_of(&chip.memory.l1_total.used)
     }),
-    chip!("memory.l1_total.quality", "How far the count of all of L1 can be trusted.", |chip| {
+    chip!("memory.l1_total.quality", "Quality of the figure for all of L1.", |chip| {
         Cell::quality_of(&chip.memory.l1_total.used)
     }),
 ];
@@ -397,33 +407,33 @@ const PCIE: &[DeviceField] = &[
     Field::with_unit(
         "pcie.current_speed_gts",
         "GT/s",
-        "The rate of a PCIe lane now.",
+        "Current rate of a PCIe lane.",
         DeviceRead::Chip(|chip| pcie(chip, |link| (&link.current_speed_gts).into())),
     ),
     Field::with_unit(
         "pcie.max_speed_gts",
         "GT/s",
-        "The rate of a PCIe lane at best.",
+        "Highest rate of a PCIe lane.",
         DeviceRead::Chip(|chip| pcie(chip, |link| (&link.max_speed_gts).into())),
     ),
-    chip!("pcie.current_width", "PCIe lanes now.", |chip| {
+    chip!("pcie.current_width", "Current number of PCIe lanes.", |chip| {
         pcie(chip, |link| (&link.current_width).into())
     }),
-    chip!("pcie.max_width", "PCIe lanes at best.", |chip| {
+    chip!("pcie.max_width", "Highest number of PCIe lanes.", |chip| {
         pcie(chip, |link| (&link.max_width).into())
     }),
-    chip!("pcie.numa_node", "The NUMA node that the chip is plugged in at.", |chip| {
+    chip!("pcie.numa_node", "The NUMA node of the PCIe slot.", |chip| {
         pcie(chip, |link| (&link.numa_node).into())
     }),
 ];
 
 const OWNERS: &[DeviceField] = &[
-    chip!("owners.count", "How many processes of this namespace hold the device open.", |chip| {
+    chip!("owners.count", "Processes of this namespace that have the device open.", |chip| {
         unknown_owners(chip).unwrap_or_else(|| Cell::count(chip.owners.pids.len()))
     })
     .headed("Owners")
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "visible")),
-    chip!("owners.pids", "The processes of this namespace that hold it open.", |chip| {
+    chip!("owners.pids", "Their process ids.", |chip| {
         let pids: Vec<_> = chip.owners.pids.iter().map(ToString::to_string).collect();
         match unknown_owners(chip) {
             Some(missing) => missing,
@@ -431,11 +441,9 @@ const OWNERS: &[DeviceField] = &[
             None => Cell::text(pids.join(" ")),
         }
     }),
-    chip!(
-        "owners.outside_namespace",
-        "How many open files of processes outside this namespace it has.",
-        |chip| (&chip.owners.outside_namespace).into()
-    )
+    chip!("owners.outside_namespace", "Open files of processes outside this namespace.", |chip| {
+        (&chip.owners.outside_namespace).into()
+    })
     .in_prometheus(Sample::of(&p::HOLDERS).label("scope", "other_pid_ns")),
 ];
 
@@ -455,7 +463,7 @@ fn unknown_owners(chip: &Chip) -> Option<Cell<'_>> {
 }
 
 fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
-    Cell::difference(capacity, used, "more is used than the chip has")
+    Cell::calculated(capacity, used, Figure::minus, "more is used than the chip has")
 }
 
 /// The detail of a telemetry metric that an older ttmem did not record.

@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
+use ttmem_model::metric::Quantity;
+
 use super::Field;
+use super::cell::{Cell, Number};
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,37 @@ pub(crate) struct Metric {
     pub(crate) labels: &'static [&'static str],
 }
 
+/// The step from the unit of a row to the unit of its metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Scale {
+    /// The units are equal.
+    Same,
+    /// Megahertz to hertz.
+    Mega,
+    /// Microseconds to seconds. A division, since it is exact to the last digit and the product with 1e-6 is not.
+    Micro,
+}
+
+impl Scale {
+    /// Returns a number of the row in the unit of the metric.
+    pub(crate) fn apply(self, number: Number) -> Number {
+        match self {
+            Self::Same => number,
+            Self::Mega => Number::Measured(Quantity(number.real() * 1e6)),
+            Self::Micro => Number::Measured(Quantity(number.real() / 1e6)),
+        }
+    }
+}
+
+/// An attribute of OpenTelemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    /// Of the resource: the host.
+    Resource(&'static str),
+    /// Of each point.
+    Point(&'static str),
+}
+
 /// A sample: a row of the field table as a metric.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
@@ -40,17 +74,17 @@ pub(crate) struct Sample {
     pub(crate) metric: &'static Metric,
     /// The label that separates this row from others of the same metric.
     pub(crate) label: Option<(&'static str, &'static str)>,
-    /// The factor from the unit of the row to the unit of the metric.
-    pub(crate) factor: f64,
-    /// True if the sample carries its source and quality as labels.
-    pub(crate) provenance: bool,
+    /// The step from the unit of the row to the unit of the metric.
+    pub(crate) scale: Scale,
+    /// The label that names the reading in the metric of sources and qualities; `None` if it is not in it.
+    pub(crate) reading: Option<&'static str>,
 }
 
 impl Sample {
     /// Creates a sample in the unit of its row, without a label of its own.
     #[must_use]
     pub(crate) const fn of(metric: &'static Metric) -> Self {
-        Self { metric, label: None, factor: 1.0, provenance: false }
+        Self { metric, label: None, scale: Scale::Same, reading: None }
     }
 
     /// Sets the label that separates this row from others of the same metric.
@@ -60,17 +94,18 @@ impl Sample {
         self
     }
 
-    /// Sets the factor from the unit of the row to the unit of the metric.
+    /// Sets the step from the unit of the row to the unit of the metric.
     #[must_use]
-    pub(crate) const fn times(mut self, factor: f64) -> Self {
-        self.factor = factor;
+    pub(crate) const fn scaled(mut self, scale: Scale) -> Self {
+        self.scale = scale;
         self
     }
 
-    /// Adds the source and quality as labels.
+    /// Lists the source and quality of the row, under this name, in the metric of sources and qualities. They are no
+    /// labels of the value: its series would end when an agent comes or goes.
     #[must_use]
-    pub(crate) const fn with_provenance(mut self) -> Self {
-        self.provenance = true;
+    pub(crate) const fn with_provenance(mut self, reading: &'static str) -> Self {
+        self.reading = Some(reading);
         self
     }
 }
@@ -78,17 +113,18 @@ impl Sample {
 /// The rows of one metric.
 pub(crate) type Rows<'f, R> = Vec<(Sample, &'f Field<R>)>;
 
-/// Returns the metrics of the rows that `pick` returns a sample for, in the order of the rows, each with its rows.
-pub(crate) fn grouped<R>(
+/// Returns the metrics of the rows that `pick` returns samples for, in the order of the rows, each with its rows.
+pub(crate) fn grouped<R, S: IntoIterator<Item = Sample>>(
     fields: &[Field<R>],
-    pick: impl Fn(&Field<R>) -> Option<Sample>,
+    pick: impl Fn(&Field<R>) -> S,
 ) -> Vec<(&'static Metric, Rows<'_, R>)> {
     let mut groups: Vec<(&'static Metric, Rows<'_, R>)> = Vec::new();
     for field in fields {
-        let Some(sample) = pick(field) else { continue };
-        match groups.iter_mut().find(|(metric, _)| *metric == sample.metric) {
-            Some((_, rows)) => rows.push((sample, field)),
-            None => groups.push((sample.metric, vec![(sample, field)])),
+        for sample in pick(field) {
+            match groups.iter_mut().find(|(metric, _)| *metric == sample.metric) {
+                Some((_, rows)) => rows.push((sample, field)),
+                None => groups.push((sample.metric, vec![(sample, field)])),
+            }
         }
     }
     groups
@@ -117,11 +153,11 @@ pub(crate) mod prometheus {
     use super::{Metric, Shape};
 
     metrics! {
-        /// Every metric of `/metrics`, in the order of the output.
+        /// Every metric of `/metrics`.
         #[cfg(test)]
         ALL:
         DEVICE = "tt_device" [""] Info { "asic_id" "index" } "Properties of a chip.";
-        USED = "tt_device_memory_used_bytes" ["bytes"] Gauge { "asic_id" "index" "type" "source" "quality" }
+        USED = "tt_device_memory_used_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
             "Memory of a chip held by live processes, by kind.";
         CAPACITY = "tt_device_memory_capacity_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
             "Memory that a chip has for a kind.";
@@ -129,10 +165,12 @@ pub(crate) mod prometheus {
             "Largest free block of one bank, as TT-Metal counts it.";
         STALE = "tt_device_memory_stale_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
             "Memory still recorded for processes that have ended. The memory is free.";
-        REPORTED = "tt_device_memory_reported_bytes" ["bytes"] Gauge { "asic_id" "index" "type" "source" "quality" }
+        REPORTED = "tt_device_memory_reported_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
             "Circular buffers as the memory region reports them: an upper bound.";
-        HEADROOM = "tt_device_memory_l1_headroom_bytes" ["bytes"] Gauge { "asic_id" "index" "source" "quality" }
+        HEADROOM = "tt_device_memory_l1_headroom_bytes" ["bytes"] Gauge { "asic_id" "index" }
             "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.";
+        READING = "tt_device_memory_reading" [""] Info { "asic_id" "index" "type" "source" "quality" }
+            "Source and quality of a figure of memory: of a kind, or of cb_reported or l1_headroom.";
         TEMPERATURE = "tt_device_temperature_celsius" ["celsius"] Gauge { "asic_id" "index" "sensor" }
             "Temperature of the ASIC.";
         TEMPERATURE_LIMIT = "tt_device_temperature_limit_celsius" ["celsius"] Gauge { "asic_id" "index" "sensor" }
@@ -166,11 +204,16 @@ pub(crate) mod prometheus {
         SCRAPE_DURATION = "tt_scrape_duration_seconds" ["seconds"] Gauge { "source" }
             "Time that reading the source took for this sample.";
         FINDINGS = "tt_findings" [""] Gauge { "severity" } "Findings of ttmem by severity.";
+        FINDING = "tt_finding" [""] Info { } "A finding of ttmem that there is now.";
         SAMPLE_TIME = "tt_sample_timestamp_seconds" ["seconds"] Gauge { }
             "Time of the sample, in seconds since 1970.";
         PROCESS_USED = "tt_process_memory_used_bytes" ["bytes"] Gauge
-            { "asic_id" "index" "pid" "comm" "state" "user" "container" "type" "source" "quality" }
+            { "asic_id" "index" "pid" "comm" "state" "type" }
             "Memory of a chip that a process holds, by kind.";
+        PROCESS_READING = "tt_process_memory_reading" [""] Info
+            { "asic_id" "index" "pid" "comm" "state" "type" "source" "quality" }
+            "Source and quality of a figure of a process's memory.";
+        PROCESS = "tt_process" [""] Info { "pid" "comm" "state" } "Properties of a process.";
         PROCESSES_OMITTED = "tt_processes_omitted" [""] Gauge { }
             "Processes without metrics of their own, since others hold more.";
     }
@@ -181,7 +224,7 @@ pub(crate) mod otel {
     use super::{Metric, Shape};
 
     metrics! {
-        /// Every metric of an OTLP request, in the order of the request.
+        /// Every metric of an OTLP request.
         #[cfg(test)]
         ALL:
         GPU_LIMIT = "hw.gpu.memory.limit" ["By"] Amount { } "DRAM of the chip.";
@@ -189,7 +232,7 @@ pub(crate) mod otel {
             "DRAM held by live processes, traces included.";
         GPU_UTILIZATION = "hw.gpu.memory.utilization" ["1"] Gauge { }
             "Share of the DRAM held by live processes.";
-        USAGE = "ttmem.memory.usage" ["By"] Amount { "ttmem.memory.kind" "ttmem.source" "ttmem.quality" }
+        USAGE = "ttmem.memory.usage" ["By"] Amount { "ttmem.memory.kind" }
             "Memory of a chip held by live processes, by kind.";
         LIMIT = "ttmem.memory.limit" ["By"] Amount { "ttmem.memory.kind" }
             "Memory that a chip has for a kind.";
@@ -197,8 +240,10 @@ pub(crate) mod otel {
             "Largest free block of one bank, as TT-Metal counts it.";
         STALE = "ttmem.memory.stale" ["By"] Amount { "ttmem.memory.kind" }
             "Memory still recorded for processes that have ended. The memory is free.";
-        HEADROOM = "ttmem.memory.l1_headroom" ["By"] Gauge { "ttmem.source" "ttmem.quality" }
+        HEADROOM = "ttmem.memory.l1_headroom" ["By"] Gauge { }
             "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.";
+        READING = "ttmem.memory.reading" ["1"] Gauge { "ttmem.memory.kind" "ttmem.source" "ttmem.quality" }
+            "1, for the source and quality of a figure of memory: of a kind, or of l1_headroom.";
         TEMPERATURE = "hw.temperature" ["Cel"] Gauge { "hw.sensor_location" } "Temperature of the ASIC.";
         TEMPERATURE_LIMIT = "hw.temperature.limit" ["Cel"] Gauge { "hw.limit_type" }
             "Temperature at which the ASIC throttles.";
@@ -226,7 +271,28 @@ impl<R> Field<R> {
     #[must_use]
     pub(super) const fn exported(mut self, prometheus: Sample, otel: Sample) -> Self {
         self.prometheus = Some(prometheus);
-        self.otel = Some(otel);
+        self.otel[0] = Some(otel);
+        self
+    }
+
+    /// Sets the sample of the row in a metric of OpenTelemetry's conventions.
+    #[must_use]
+    pub(super) const fn in_conventions(mut self, sample: Sample) -> Self {
+        self.otel[1] = Some(sample);
+        self
+    }
+
+    /// Makes the row a label of each sample of its chip, process, source or finding.
+    #[must_use]
+    pub(super) const fn labels(mut self, label: &'static str) -> Self {
+        self.label = Some(label);
+        self
+    }
+
+    /// Sets the attributes of the row in OpenTelemetry.
+    #[must_use]
+    pub(super) const fn attributes(mut self, attributes: &'static [Attribute]) -> Self {
+        self.attributes = attributes;
         self
     }
 
@@ -242,6 +308,19 @@ impl<R> Field<R> {
     pub(super) const fn info(mut self, label: &'static str) -> Self {
         self.info = Some(label);
         self
+    }
+
+    /// Returns the samples for OpenTelemetry.
+    pub(crate) fn otel(&self) -> impl Iterator<Item = Sample> + use<R> {
+        self.otel.into_iter().flatten()
+    }
+
+    /// Returns the labels that identify a chip, process, source or finding, with the values that `read` returns.
+    pub(crate) fn labelled<'a>(
+        fields: &'a [Self],
+        read: impl Fn(&'a Self) -> Cell<'a>,
+    ) -> impl Iterator<Item = (&'static str, Cell<'a>)> {
+        fields.iter().filter_map(move |field| Some((field.label?, read(field))))
     }
 
     /// Returns the rows that are labels of the info metric, with the names of the labels.

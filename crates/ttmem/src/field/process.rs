@@ -3,14 +3,13 @@
 use std::sync::OnceLock;
 
 use ttmem_model::MissingReason;
-use ttmem_model::snapshot::{Process, ProcessOnChip, ProcessState, Snapshot};
+use ttmem_model::snapshot::{Chip, Process, ProcessOnChip, ProcessState, Snapshot};
 
 use super::Field;
 use super::cell::{Cell, Number};
-use super::device::NO_BETTER_SOURCE;
+use super::device::{NO_BETTER_SOURCE, asic_id};
 use super::figure::Figure;
 use super::metric::{Sample, prometheus as p};
-use crate::output::amount;
 
 /// A field of a process.
 pub(crate) type ProcessField = Field<ProcessRead>;
@@ -57,7 +56,7 @@ pub(crate) fn fields() -> &'static [ProcessField] {
 }
 
 /// The metric of a kind of memory.
-const USED: Sample = Sample::of(&p::PROCESS_USED).with_provenance();
+const USED: Sample = Sample::of(&p::PROCESS_USED);
 
 macro_rules! process {
     ($name:literal, $help:literal, $read:expr) => {
@@ -72,15 +71,17 @@ macro_rules! kind {
                 concat!("memory.", stringify!($kind)),
                 concat!("Bytes of ", $what, " that the process holds on the chip."),
                 ProcessRead::OnChip(|_, chip| (&chip.memory.$kind).into()),
-            ).headed($heading)$(.in_prometheus($sample.label("type", stringify!($kind))))?,
+            ).headed($heading)$(.in_prometheus(
+                $sample.label("type", stringify!($kind)).with_provenance(stringify!($kind)),
+            ))?,
             Field::plain(
                 concat!("memory.", stringify!($kind), ".source"),
-                concat!("Who counted the ", $what, "."),
+                concat!("Source of the figure for ", $what, "."),
                 ProcessRead::OnChip(|_, chip| Cell::source_of(&chip.memory.$kind)),
             ),
             Field::plain(
                 concat!("memory.", stringify!($kind), ".quality"),
-                concat!("How far the count of ", $what, " can be trusted."),
+                concat!("Quality of the figure for ", $what, "."),
                 ProcessRead::OnChip(|_, chip| Cell::quality_of(&chip.memory.$kind)),
             ),
         ]
@@ -91,26 +92,33 @@ const PROCESS: &[ProcessField] = &[
     Field::plain(
         "timestamp",
         "When the snapshot was taken, UTC.",
-        ProcessRead::Host(|snapshot| Cell::text(amount::rfc3339(snapshot.time_us))),
+        ProcessRead::Host(|snapshot| Cell::time(snapshot.time_us)),
     ),
     Field::plain(
         "chip",
-        "The ASIC id of the chip.",
-        ProcessRead::OnChip(|_, chip| Cell::display(&chip.chip)),
+        "The id of the chip.",
+        ProcessRead::OnChip(|_, on_chip| Cell::chip(&on_chip.chip)),
     ),
     Field::plain(
         "chip.index",
         "The number of the chip on this host.",
         ProcessRead::OnChip(|snapshot, on_chip| {
-            snapshot.chips.iter().find(|chip| chip.id == on_chip.chip).map_or(
-                Cell::Blank(MissingReason::NoSource, "not a chip of this snapshot"),
-                |chip| Cell::display(&chip.index),
-            )
+            chip_of(snapshot, on_chip).map_or(NO_CHIP, |chip| Cell::display(&chip.index))
         }),
-    ),
+    )
+    .labels("index"),
+    Field::plain(
+        "chip.asic_id",
+        "The ASIC id of the chip.",
+        ProcessRead::OnChip(|snapshot, on_chip| {
+            chip_of(snapshot, on_chip).map_or(NO_CHIP, asic_id)
+        }),
+    )
+    .labels("asic_id"),
     process!("pid", "The number of the process; 0 outside the namespace.", |process| {
         Cell::display(&process.pid)
-    }),
+    })
+    .labels("pid"),
     process!("start_time", "Clock ticks between boot and its start.", |process| {
         match process.start_time {
             0 => unknown(process),
@@ -121,25 +129,53 @@ const PROCESS: &[ProcessField] = &[
         "" if process.state == ProcessState::OutsideNamespace => unknown(process),
         "" => Cell::None("no name"),
         name => Cell::text(name),
-    }),
+    })
+    .labels("comm"),
     process!("command", "Its command line.", |process| match process.command.as_str() {
         "" => unknown(process),
         command => Cell::text(command),
     }),
+    process!(
+        "rank",
+        "Its rank in its job, or its worker of pytest-xdist, as its agent found it.",
+        |process| { agents(process.rank.as_deref()) }
+    )
+    .info("rank"),
+    process!(
+        "job",
+        "The number of its job, as its agent, its environment or its control group has it.",
+        |process| { agents(process.job.as_deref()) }
+    )
+    .info("batch_job"),
+    process!("job_user", "The user who submitted its job to Slurm.", |process| {
+        agents(process.job_user.as_deref())
+    })
+    .info("batch_user"),
+    process!("pod", "The name of its Kubernetes pod.", |process| {
+        agents(pod(process).map(|(_, name)| name))
+    })
+    .info("k8s_pod_name"),
+    process!("namespace", "The Kubernetes namespace of its pod.", |process| {
+        agents(pod(process).map(|(namespace, _)| namespace))
+    })
+    .info("k8s_namespace_name"),
     process!("user", "Its user.", |process| match process.user.as_deref() {
         None | Some("") => unknown(process),
         Some(user) => Cell::text(user),
-    }),
+    })
+    .info("user"),
     process!("container", "Its container; empty if it is in none.", |process| {
         match process.container.as_deref() {
             Some(container) => Cell::text(container),
             None if process.state == ProcessState::Live => Cell::None("not in a container"),
             None => unknown(process),
         }
-    }),
+    })
+    .info("container"),
     process!("state", "live, stale or outside-namespace.", |process| {
         Cell::text(process.state.as_str())
-    }),
+    })
+    .labels("state"),
     Field::with_unit(
         "cpu_time_us",
         "us",
@@ -186,6 +222,23 @@ const CIRCULAR_BUFFERS: &[ProcessField] = kind!(
     "circular buffers as the upstream region reports them"
 );
 
+/// The cell of a chip that the snapshot does not list.
+const NO_CHIP: Cell<'static> = Cell::Blank(MissingReason::NoSource, "not a chip of this snapshot");
+
+fn chip_of<'a>(snapshot: &'a Snapshot, on_chip: &ProcessOnChip) -> Option<&'a Chip> {
+    snapshot.chips.iter().find(|chip| chip.id == on_chip.chip)
+}
+
+/// A text that only an agent finds.
+fn agents(text: Option<&str>) -> Cell<'_> {
+    text.map_or(Cell::None("none known"), Cell::text)
+}
+
+/// The namespace and the name of its pod.
+fn pod(process: &Process) -> Option<(&str, &str)> {
+    process.pod.as_deref()?.split_once('/')
+}
+
 /// Returns the reason that a property of a process is missing.
 fn unknown<'a>(process: &Process) -> Cell<'a> {
     match process.state {
@@ -195,6 +248,15 @@ fn unknown<'a>(process: &Process) -> Cell<'a> {
             Cell::Blank(MissingReason::Denied, "outside this process namespace")
         }
     }
+}
+
+/// Returns the labels that identify a process, on one of its chips if one is given.
+pub(crate) fn labels<'a>(
+    snapshot: &'a Snapshot,
+    process: &'a Process,
+    chip: Option<&'a ProcessOnChip>,
+) -> impl Iterator<Item = (&'static str, Cell<'a>)> {
+    Field::labelled(fields(), move |field| field.cell(snapshot, process, chip))
 }
 
 /// The pairs of process and chip that a query prints, one row each; a process without a chip has one row.

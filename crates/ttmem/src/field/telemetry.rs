@@ -4,7 +4,7 @@ use ttmem_model::Metric;
 
 use super::Field;
 use super::device::{DeviceField, DeviceRead};
-use super::metric::{Sample, otel, prometheus, telemetry_name};
+use super::metric::{Sample, Scale, otel, prometheus, telemetry_name};
 
 /// Returns the row of every telemetry metric.
 pub(super) fn fields() -> impl Iterator<Item = DeviceField> {
@@ -16,8 +16,10 @@ pub(super) fn fields() -> impl Iterator<Item = DeviceField> {
             heading: heading(*metric),
             help: metric.help().into(),
             prometheus: None,
-            otel: None,
+            otel: [None; 2],
+            label: None,
             info: None,
+            attributes: &[],
             read: DeviceRead::Telemetry(*metric),
         };
         row.exported(prometheus, otel)
@@ -46,8 +48,8 @@ fn samples(metric: Metric) -> (Sample, Sample) {
     let pair = |prometheus, otel| (Sample::of(prometheus), Sample::of(otel));
     let clock = |domain| {
         (
-            Sample::of(&p::CLOCK).label("domain", domain).times(1e6),
-            Sample::of(&o::CLOCK).label("ttmem.clock.domain", domain).times(1e6),
+            Sample::of(&p::CLOCK).label("domain", domain).scaled(Scale::Mega),
+            Sample::of(&o::CLOCK).label("ttmem.clock.domain", domain).scaled(Scale::Mega),
         )
     };
     let pcie = |direction, otel_direction| {

@@ -75,7 +75,7 @@ fn matches(chip: &Chip, selector: &str) -> bool {
         return chip.bdf.is_some() && is_index(number);
     }
     if let Some(digits) = selector.strip_prefix("0x") {
-        return u64::from_str_radix(digits, 16) == Ok(chip.id.0);
+        return u64::from_str_radix(digits, 16).ok().is_some_and(|id| chip.id.known() == Some(id));
     }
     let selector = selector.to_ascii_lowercase();
     let has_address = |bdf: &str| {

@@ -37,9 +37,16 @@ pub(crate) fn supply(
     interval: Option<Duration>,
 ) -> Supply {
     let choice = if l1 { Choice::NoServer } else { choice(common) };
-    let is_slow = interval.is_none_or(|interval| interval >= SLOW);
-    let collector = if is_slow { collector.with_programs() } else { collector };
-    Supply::new(collector, choice, interval.unwrap_or(FRESH_ENOUGH))
+    Supply::new(with_programs(collector, interval), choice, interval.unwrap_or(FRESH_ENOUGH))
+}
+
+/// Lets a collector read what agents recorded of programs, unless its interval is short.
+#[must_use]
+pub(crate) fn with_programs(collector: Collector, interval: Option<Duration>) -> Collector {
+    match interval.is_none_or(|interval| interval >= SLOW) {
+        true => collector.with_programs(),
+        false => collector,
+    }
 }
 
 /// Returns the next snapshot, and prints notices about its source.

@@ -6,9 +6,11 @@ mod groups;
 mod none;
 mod order;
 mod overlap;
+mod programs;
 pub(crate) mod rows;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
+use ttmem_model::rank::rank_in_words;
 use ttmem_model::snapshot::ProcessState;
 
 use super::amount;
@@ -16,7 +18,7 @@ use super::page::{LEAST_WIDTH, Page, Role};
 use super::sheet::Sheet;
 use super::table::header::DEMO;
 use super::text::width;
-use crate::output::table::processes::chip_list;
+use crate::output::naming::chip_list;
 
 pub(crate) use groups::{Group, groups};
 pub(crate) use none::why_none;
@@ -32,6 +34,8 @@ pub(crate) enum Listing {
     Single,
     /// Added up by op.
     ByOp,
+    /// Those of the programs resident in L1.
+    Programs,
 }
 
 /// Draws the list.
@@ -54,7 +58,9 @@ pub(crate) fn render(list: &BufferList, listing: Listing, page: &Page) -> String
     for owner in &list.processes {
         draw_owner(&mut sheet, list, owner, listing);
     }
-    draw_legend(&mut sheet, list);
+    if listing != Listing::Programs {
+        draw_legend(&mut sheet, list);
+    }
     sheet.finish()
 }
 
@@ -65,6 +71,9 @@ fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, lis
     let used: Vec<&&AllocatorUse> = allocators.iter().filter(is_used).collect();
     sheet.skip();
     draw_heading(sheet, owner, &used);
+    if listing == Listing::Programs {
+        return programs::draw(sheet, list, owner);
+    }
     if used.is_empty() {
         note(sheet, Role::Quiet, "no live buffer");
     }
@@ -81,6 +90,7 @@ fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, lis
                 rows::draw(sheet, &buffers);
                 draw_rest(sheet, allocator, buffers.len() as u64 + owner.unlisted);
             }
+            Listing::Programs => {}
             Listing::ByOp => groups::draw(sheet, &groups(buffers.iter().copied()), allocator),
         }
     }
@@ -123,12 +133,14 @@ fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorU
         line.push(Role::Strong, &format!(" {}", owner.name), page.width);
     }
     let state = state_in_words(owner);
+    let rank = rank_in_words(owner.rank.as_deref(), owner.job.as_deref());
     let version = owner.tt_metal.as_ref().map(|version| format!("TT-Metal {version}"));
     let chips = match used {
         [only] => Some(chips_in_words(only)),
         _ => None,
     };
     let rest = [
+        (Role::Strong, rank),
         (Role::Plain, chips),
         (Role::Notice, state.map(str::to_owned)),
         (Role::Plain, owner.user.clone()),

@@ -120,7 +120,7 @@ fn draw_sources(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     for source in &snapshot.sources {
         let pieces: Vec<_> = source::FIELDS
             .iter()
-            .filter(|field| field.name != "name")
+            .filter(|field| !matches!(&*field.name, "name" | "up"))
             .flat_map(|field| value(tree.sheet.page(), &(field.read)(source), field.unit))
             .collect();
         tree.entry(1, source.name.as_str(), &pieces);
@@ -133,11 +133,13 @@ fn draw_sources(tree: &mut Tree<'_>, snapshot: &Snapshot) {
 fn draw_chips(tree: &mut Tree<'_>, snapshot: &Snapshot) {
     let fields = device::fields();
     for chip in &snapshot.chips {
-        let place = naming::place(snapshot, chip).map(|place| format!(", {place}"));
-        tree.section(&format!("Chip {}{}", chip.index, place.unwrap_or_default()));
+        let location = naming::location(snapshot, chip).map(|location| format!(", {location}"));
+        tree.section(&format!("Chip {}{}", chip.index, location.unwrap_or_default()));
         for field in fields {
             match field.read {
                 DeviceRead::Host(_) => {}
+                // Equal to the id, or missing.
+                _ if field.name == "asic_id" => {}
                 DeviceRead::Firmware(name) if !chip.firmware.contains_key(name) => {}
                 _ if is_origin(&field.name) => {}
                 _ if field.name.ends_with(".upstream") && !has_agent(chip) => {}

@@ -5,6 +5,9 @@
 mod cores;
 mod digest;
 
+use std::io::{self, Read as _};
+
+use flate2::read::DeflateDecoder;
 use serde::Serialize;
 use ttmem_analysis::run_report::RunReport;
 
@@ -12,20 +15,10 @@ use crate::output::json;
 
 pub(crate) use cores::L1Moment;
 
-/// The style of the page.
-const STYLE: &str = include_str!("html/page.css");
-/// The parts of its script, which see each other's names.
-const SCRIPTS: [&str; 9] = [
-    include_str!("html/plot.js"),
-    include_str!("html/memory.js"),
-    include_str!("html/timeline.js"),
-    include_str!("html/stacks.js"),
-    include_str!("html/tables.js"),
-    include_str!("html/programs.js"),
-    include_str!("html/chips.js"),
-    include_str!("html/live.js"),
-    include_str!("html/main.js"),
-];
+/// The style of the page, deflated by the build script.
+const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.css.deflate"));
+/// The script of the page, deflated by the build script.
+const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.js.deflate"));
 
 /// The data of the script.
 #[derive(Serialize)]
@@ -61,13 +54,16 @@ pub(crate) fn live(title: &str, interval_ms: u64) -> serde_json::Result<String> 
     page(&Data { title, ttmem, live: true, interval_ms, report: None, l1: &[] })
 }
 
-/// Returns the script of the page: all parts, in one scope of their own.
-fn script() -> String {
-    format!("\"use strict\";(() => {{\n{}}})();\n", SCRIPTS.concat())
+/// Returns the text of [`STYLE`] or [`SCRIPT`].
+fn inflated(bytes: &[u8]) -> io::Result<String> {
+    let mut text = String::new();
+    DeflateDecoder::new(bytes).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn page(data: &Data<'_>) -> serde_json::Result<String> {
-    let script = script();
+    let style = inflated(STYLE).map_err(serde_json::Error::io)?;
+    let script = inflated(SCRIPT).map_err(serde_json::Error::io)?;
     let connect = if data.live { "'self'" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src {connect}; \
@@ -80,7 +76,7 @@ fn page(data: &Data<'_>) -> serde_json::Result<String> {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{style}</style>\n</head>\n<body>\n\
          <noscript>This page draws its pictures with a script of its own. ttmem report says the same as text.</noscript>\n\
          <script type=\"application/json\" id=\"data\">{json}</script>\n<script>{script}</script>\n</body>\n</html>\n",
         escaped(data.title),

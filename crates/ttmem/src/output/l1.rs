@@ -13,6 +13,7 @@ mod notes;
 mod panel;
 mod program;
 mod programs;
+pub(crate) mod state;
 mod totals;
 pub(crate) mod view;
 
@@ -49,71 +50,78 @@ pub(crate) struct Unread {
     pub(crate) why: String,
 }
 
-/// Draws the grid of each chip with what is in it.
-#[must_use]
-pub(crate) fn grids(
-    snapshot: &Snapshot,
-    chips: &[ChipView<'_>],
-    unread: &[Unread],
-    sort: L1Sort,
-    page: &Page,
-) -> String {
-    let page = fitting(page);
-    draw(snapshot, chips, unread, &page, |sheet, chip| {
-        let width = frame::inner_width(&page);
-        let split = grid::width(chip, width);
-        let grid = grid::panel(chip, &page, width);
-        let totals = totals::panel(chip, &page, frame::right_width(&page, split));
-        let title = heading::panel(chip, &page, width);
-        let kinds = kinds::panel(chip, &page, width);
-        let programs = programs::panel(chip, &page, width, sort);
-        frame::draw(
-            sheet,
-            &[
-                Section::whole(title),
-                Section::split(grid, split, totals),
-                Section::whole(kinds),
-                Section::whole(programs),
-            ],
-        );
-        notes::draw_grid(sheet, chip);
-    })
+/// The chips to draw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chips<'a> {
+    /// Their snapshot.
+    pub(crate) snapshot: &'a Snapshot,
+    /// Those whose L1 was read.
+    pub(crate) views: &'a [ChipView<'a>],
+    /// Those whose L1 could not be read.
+    pub(crate) unread: &'a [Unread],
 }
 
-/// Draws the cores of each chip, one a line.
-#[must_use]
-pub(crate) fn lists(
-    snapshot: &Snapshot,
-    chips: &[ChipView<'_>],
-    unread: &[Unread],
-    sort: L1Sort,
-    page: &Page,
-) -> String {
-    let page = fitting(page);
-    draw(snapshot, chips, unread, &page, |sheet, chip| {
-        let width = frame::inner_width(&page);
-        let title = heading::panel(chip, &page, width);
-        let cores = cores::panel(chip, &page, width, sort);
-        frame::draw(sheet, &[Section::whole(title), Section::whole(cores)]);
-        notes::draw(sheet, chip);
-    })
-}
+impl Chips<'_> {
+    /// Draws the grid of each chip with what is in it.
+    #[must_use]
+    pub(crate) fn grids(&self, sort: L1Sort, page: &Page) -> String {
+        let page = fitting(page);
+        self.draw(&page, |sheet, chip| {
+            let width = frame::inner_width(&page);
+            let split = grid::width(chip, width);
+            let grid = grid::panel(chip, &page, width);
+            let totals = totals::panel(chip, &page, frame::right_width(&page, split));
+            let title = heading::panel(chip, &page, width);
+            let kinds = kinds::panel(chip, &page, width);
+            let programs = programs::panel(chip, &page, width, sort);
+            frame::draw(
+                sheet,
+                &[
+                    Section::whole(title),
+                    Section::split(grid, split, totals),
+                    Section::whole(kinds),
+                    Section::whole(programs),
+                ],
+            );
+            notes::draw_grid(sheet, chip);
+        })
+    }
 
-/// Draws the address space of one core of each chip that has it.
-#[must_use]
-pub(crate) fn maps(
-    snapshot: &Snapshot,
-    chips: &[ChipView<'_>],
-    unread: &[Unread],
-    place: Coordinate,
-    page: &Page,
-) -> String {
-    let page = fitting(page);
-    draw(snapshot, chips, unread, &page, |sheet, chip| {
-        let Some((own, map)) = chip.core_at(place) else { return };
-        draw_map(sheet, chip, own, map);
-        notes::draw(sheet, chip);
-    })
+    /// Draws the cores of each chip, one per line.
+    #[must_use]
+    pub(crate) fn lists(&self, sort: L1Sort, page: &Page) -> String {
+        let page = fitting(page);
+        self.draw(&page, |sheet, chip| {
+            let width = frame::inner_width(&page);
+            let title = heading::panel(chip, &page, width);
+            let cores = cores::panel(chip, &page, width, sort);
+            frame::draw(sheet, &[Section::whole(title), Section::whole(cores)]);
+            notes::draw(sheet, chip);
+        })
+    }
+
+    /// Draws the address space of one core of each chip that has it.
+    #[must_use]
+    pub(crate) fn maps(&self, core: Coordinate, page: &Page) -> String {
+        self.draw(&fitting(page), |sheet, chip| {
+            let Some((core, map)) = chip.core_at(core) else { return };
+            draw_map(sheet, chip, core, map);
+            notes::draw(sheet, chip);
+        })
+    }
+
+    fn draw(&self, page: &Page, mut each: impl FnMut(&mut Sheet<'_>, &ChipView<'_>)) -> String {
+        let mut sheet = Sheet::new(page);
+        heading::draw(&mut sheet, self.snapshot);
+        for (index, chip) in self.views.iter().enumerate() {
+            if index > 0 {
+                sheet.skip();
+            }
+            each(&mut sheet, chip);
+        }
+        notes::draw_unread(&mut sheet, self.unread);
+        sheet.finish()
+    }
 }
 
 fn draw_map(sheet: &mut Sheet<'_>, chip: &ChipView<'_>, own: &Core, map: &L1Map) {
@@ -131,25 +139,6 @@ fn draw_map(sheet: &mut Sheet<'_>, chip: &ChipView<'_>, own: &Core, map: &L1Map)
             Section::whole(core::regions(chip, own, map, page, width)),
         ],
     );
-}
-
-fn draw(
-    snapshot: &Snapshot,
-    chips: &[ChipView<'_>],
-    unread: &[Unread],
-    page: &Page,
-    mut each: impl FnMut(&mut Sheet<'_>, &ChipView<'_>),
-) -> String {
-    let mut sheet = Sheet::new(page);
-    heading::draw(&mut sheet, snapshot);
-    for (place, chip) in chips.iter().enumerate() {
-        if place > 0 {
-            sheet.skip();
-        }
-        each(&mut sheet, chip);
-    }
-    notes::draw_unread(&mut sheet, unread);
-    sheet.finish()
 }
 
 fn fitting(page: &Page) -> Page {

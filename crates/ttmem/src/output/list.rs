@@ -20,7 +20,7 @@ pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
                 chip.index.to_string(),
                 text(chip.board.as_deref()),
                 text(chip.arch.map(|arch| arch.as_str())),
-                naming::place(snapshot, chip).unwrap_or_else(|| dash.to_owned()),
+                naming::location(snapshot, chip).unwrap_or_else(|| dash.to_owned()),
                 chip.asic_id().map_or_else(|| dash.to_owned(), |id| id.to_string()),
                 chip.serial.as_ref().map_or(dash.to_owned(), |serial| format!("serial {serial}")),
             ]

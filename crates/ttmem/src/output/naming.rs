@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ttmem_model::rank::rank_in_words;
 use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, Process, ProcessState, Snapshot};
 use ttmem_model::{Metric, Reading};
 
@@ -38,9 +39,9 @@ pub(crate) fn board_columns(chips: &[Chip]) -> usize {
     boards.map(width).filter(|columns| *columns <= MOST).max().unwrap_or(0)
 }
 
-/// Where the chip is: its PCIe address, the chip it is reached through, or the region that is all that is known.
+/// Returns the location of a chip: its PCIe address, the chip that it is reached through, or the only known region.
 #[must_use]
-pub(crate) fn place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
+pub(crate) fn location(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
     if let Some(bdf) = &chip.bdf {
         return Some(bdf.clone());
     }
@@ -154,11 +155,15 @@ pub(crate) fn pid(page: &Page, process: &Process) -> String {
 
 /// The name of a process.
 #[must_use]
-pub(crate) fn process(process: &Process) -> &str {
-    match process.name.trim() {
+pub(crate) fn process(process: &Process) -> Cow<'_, str> {
+    let name = match process.name.trim() {
         "" if process.pid.0 == 0 => "(unknown)",
         "" => "(no name)",
         name => name,
+    };
+    match rank_in_words(process.rank.as_deref(), process.job.as_deref()) {
+        Some(rank) => format!("{name} ({rank})").into(),
+        None => name.into(),
     }
 }
 
@@ -185,4 +190,26 @@ pub(crate) fn container(process: &Process) -> Option<Cow<'_, str>> {
         }
         _ => Cow::Borrowed(container),
     })
+}
+
+/// Formats ascending chip numbers with runs drawn together, such as `0-3,7`.
+#[must_use]
+pub(crate) fn chip_list(chips: &[u32]) -> String {
+    let runs = chips.chunk_by(|one, next| one + 1 == *next).map(|run| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        run => run.iter().map(ToString::to_string).collect(),
+    });
+    runs.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_chips_are_drawn_together() {
+        assert_eq!(chip_list(&[]), "");
+        assert_eq!(chip_list(&[3]), "3");
+        assert_eq!(chip_list(&[0, 1, 2, 3, 7, 9, 10]), "0-3,7,9-10");
+    }
 }

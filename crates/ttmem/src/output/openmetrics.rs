@@ -6,14 +6,16 @@ mod devices;
 mod processes;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 use ttmem_model::Snapshot;
 
-use crate::field::Field;
-use crate::field::cell::Cell;
-use crate::field::device::{self, DeviceRead};
-use crate::field::metric::{Metric, Shape, prometheus};
+use crate::field::cell::{Cell, Number};
+use crate::field::device::{self, DeviceField};
+use crate::field::metric::{self, Metric, Sample, Shape, prometheus};
+use crate::field::source::{self, SourceField};
+use crate::field::{Field, finding};
 
 /// Which of the two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +146,19 @@ impl Family {
         let (Ok(()) | Err(std::fmt::Error)) = writeln!(self.samples, " {value}");
     }
 
+    /// Adds a row's sample if its value is known.
+    fn sample(&mut self, labels: &Labels, sample: &Sample, cell: &Cell<'_>) {
+        let Cell::Number(number, _) = cell else { return };
+        let labels = match sample.label {
+            Some((name, value)) => &labels.and(name, value),
+            None => labels,
+        };
+        match sample.scale.apply(*number) {
+            Number::Whole(value) => self.add(labels, value),
+            number => self.add(labels, number.real()),
+        }
+    }
+
     fn put(&self, format: Format, out: &mut String) {
         if self.samples.is_empty() {
             return;
@@ -171,7 +186,7 @@ impl Family {
 }
 
 /// The labels of a sample.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Labels(String);
 
 impl Labels {
@@ -195,13 +210,6 @@ impl Labels {
             Cell::Number(number, _) => labels.with(name, &number.in_full()),
             Cell::Blank(..) | Cell::None(_) => labels,
         })
-    }
-
-    fn maybe(self, name: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
     }
 }
 
@@ -239,46 +247,54 @@ pub(crate) fn render(snapshot: &Snapshot, format: Format, processes: Processes) 
     out
 }
 
-/// Returns the metrics of the host and of the sources.
+/// Returns the metrics of the host, of its sources and of its findings.
 fn host(snapshot: &Snapshot) -> Vec<Family> {
-    use ttmem_model::snapshot::SourceStatus;
+    let read = |field: &DeviceField| field.of_host(snapshot);
     let mut build = Family::new(&prometheus::BUILD);
-    let labels = Field::info_rows(device::fields()).filter_map(|(label, field)| {
-        let DeviceRead::Host(read) = field.read else { return None };
-        Some((label, read(snapshot)))
-    });
+    let labels =
+        Field::info_rows(device::fields()).filter_map(|(label, field)| Some((label, read(field)?)));
     build.add(&Labels::default().with_cells(labels), 1);
-    let mut up = Family::new(&prometheus::SOURCE_UP);
-    let mut cost = Family::new(&prometheus::SCRAPE_DURATION);
-    for source in &snapshot.sources {
-        // A source that is absent or was not read is neither up nor down.
-        let status = match source.status {
-            SourceStatus::Ok => 1,
-            SourceStatus::Denied | SourceStatus::Failed => 0,
-            SourceStatus::Absent | SourceStatus::NotRead => continue,
-        };
-        let labels = Labels::default().with("source", source.name.as_str());
-        up.add(&labels, status);
-        cost.add(&labels, micros(source.cost_us));
-    }
-    let mut sample = Family::new(&prometheus::SAMPLE_TIME);
-    sample.add(&Labels::default(), micros(snapshot.time_us.0));
-    vec![build, up, cost, findings(snapshot), sample]
+    let groups = metric::grouped(device::fields(), |field| read(field).and(field.prometheus));
+    let mut families = vec![build];
+    families.extend(groups.into_iter().map(|(metric, rows)| {
+        let mut family = Family::new(metric);
+        for (sample, field) in rows {
+            read(field).iter().for_each(|cell| family.sample(&Labels::default(), &sample, cell));
+        }
+        family
+    }));
+    families.extend(sources(snapshot));
+    families.push(findings(snapshot));
+    families
 }
 
+fn sources(snapshot: &Snapshot) -> Vec<Family> {
+    let groups = metric::grouped(source::FIELDS, |field| field.prometheus);
+    let family = |(metric, rows): (&'static Metric, metric::Rows<'_, _>)| {
+        let mut family = Family::new(metric);
+        for source in &snapshot.sources {
+            let labels = Field::labelled(source::FIELDS, |field| (field.read)(source));
+            let labels = Labels::default().with_cells(labels);
+            rows.iter().for_each(|(sample, field): &(Sample, &SourceField)| {
+                family.sample(&labels, sample, &(field.read)(source));
+            });
+        }
+        family
+    };
+    groups.into_iter().map(family).collect()
+}
+
+/// Returns the kinds of findings, each once.
 fn findings(snapshot: &Snapshot) -> Family {
-    use ttmem_model::Severity;
-    let mut family = Family::new(&prometheus::FINDINGS);
-    for severity in [Severity::Info, Severity::Warning, Severity::Error] {
-        let count = snapshot.findings.iter().filter(|finding| finding.severity == severity).count();
-        family.add(&Labels::default().with("severity", severity.as_str()), count);
-    }
+    let mut family = Family::new(&prometheus::FINDING);
+    let of_finding = |finding| {
+        let rows = Field::info_rows(finding::FIELDS);
+        let cells = rows.map(|(label, field)| (label, (field.read)(finding)));
+        Labels::default().with_cells(cells)
+    };
+    let kinds: BTreeSet<Labels> = snapshot.findings.iter().map(of_finding).collect();
+    kinds.iter().for_each(|labels| family.add(labels, 1));
     family
-}
-
-/// Microseconds as seconds, every digit of them.
-fn micros(value: u64) -> String {
-    format!("{}.{:06}", value / 1_000_000, value % 1_000_000)
 }
 
 #[cfg(test)]

@@ -6,13 +6,15 @@ mod chips;
 mod message;
 mod point;
 
-use ttmem_model::snapshot::SourceStatus;
-use ttmem_model::{Severity, Snapshot};
+use ttmem_model::Snapshot;
 
 use message::Message;
-use point::{Attributes, Number, Points};
+use point::{Attributes, Points};
 
-use crate::field::metric::otel;
+use crate::field::cell::Cell;
+use crate::field::device::{self, DeviceField, DeviceRead};
+use crate::field::metric::{self, Attribute};
+use crate::field::source;
 
 /// The content type of a request.
 pub(crate) const CONTENT_TYPE: &str = "application/x-protobuf";
@@ -37,38 +39,45 @@ pub(crate) fn request(snapshot: &Snapshot, resource: &[(String, String)]) -> Vec
 
 /// Returns the resource attributes of the machine.
 fn of_host(snapshot: &Snapshot, given: &[(String, String)]) -> Attributes {
-    let own = [
-        ("service.name", Some("ttmem")),
-        ("service.version", Some(snapshot.host.ttmem.as_str())),
-        ("service.instance.id", snapshot.host.name.as_deref()),
-        ("host.name", snapshot.host.name.as_deref()),
-    ];
     let all = given.iter().fold(Attributes::default(), |all, (key, value)| all.with(key, value));
-    own.into_iter()
-        .filter(|(key, _)| !given.iter().any(|(name, _)| name == key))
-        .fold(all, |all, (key, value)| all.maybe(key, value))
+    let is_given = |key: &str| given.iter().any(|(name, _)| name == key);
+    let own = device::fields().iter().flat_map(|field| {
+        let names = field.attributes.iter();
+        names.filter_map(move |attribute| match attribute {
+            Attribute::Resource(name) => Some((*name, field.of_host(snapshot)?)),
+            Attribute::Point(_) => None,
+        })
+    });
+    let service = ("service.name", Cell::text("ttmem"));
+    all.with_cells(std::iter::once(service).chain(own).filter(|(key, _)| !is_given(key)))
 }
 
-/// Returns the metrics of the host and of the sources.
+/// Returns the metrics of the host and of its sources.
 fn host(snapshot: &Snapshot) -> Vec<Points> {
-    let mut findings = Points::new(&otel::FINDINGS);
-    for severity in [Severity::Info, Severity::Warning, Severity::Error] {
-        let count = snapshot.findings.iter().filter(|finding| finding.severity == severity).count();
-        let attributes = Attributes::default().with("ttmem.severity", severity.as_str());
-        findings.add(attributes, Number::Whole(count as u64));
+    let of_host = |field: &DeviceField| {
+        field.otel().filter(|_| matches!(field.read, DeviceRead::Host(_))).collect::<Vec<_>>()
+    };
+    let mut metrics = Vec::new();
+    for (metric, rows) in metric::grouped(device::fields(), of_host) {
+        let mut points = Points::new(metric);
+        for (sample, field) in rows {
+            let cell = field.of_host(snapshot);
+            cell.iter().for_each(|cell| points.sample(Attributes::default(), &sample, cell));
+        }
+        metrics.push(points);
     }
-    let mut up = Points::new(&otel::SOURCE_UP);
-    for source in &snapshot.sources {
-        // A source that is not there or was not asked for is neither up nor down.
-        let status = match source.status {
-            SourceStatus::Ok => 1,
-            SourceStatus::Denied | SourceStatus::Failed => 0,
-            SourceStatus::Absent | SourceStatus::NotRead => continue,
-        };
-        let attributes = Attributes::default().with("ttmem.source", source.name.as_str());
-        up.add(attributes, Number::Whole(status));
+    for (metric, rows) in metric::grouped(source::FIELDS, |field| field.otel().collect::<Vec<_>>())
+    {
+        let mut points = Points::new(metric);
+        for source in &snapshot.sources {
+            for (sample, field) in &rows {
+                let name = Attributes::default().with("ttmem.source", source.name.as_str());
+                points.sample(name, sample, &(field.read)(source));
+            }
+        }
+        metrics.push(points);
     }
-    vec![findings, up]
+    metrics
 }
 
 #[cfg(test)]

@@ -195,19 +195,15 @@ const ASCII: Glyphs = Glyphs {
     steps: &["#"],
     track: "-",
     vertical: "|",
-    thin: RuleGlyphs {
-        line: "-",
-        top: ["+", "+", "+"],
-        middle: ["+", "+", "+"],
-        bottom: ["+", "+", "+"],
-    },
-    thick: RuleGlyphs {
-        line: "=",
-        top: ["+", "+", "+"],
-        middle: ["+", "+", "+"],
-        bottom: ["+", "+", "+"],
-    },
+    thin: ascii_rule("-"),
+    thick: ascii_rule("="),
 };
+
+/// Returns the characters of a rule that has the same crossings everywhere.
+const fn ascii_rule(line: &'static str) -> RuleGlyphs {
+    const CROSSINGS: [&str; 3] = ["+"; 3];
+    RuleGlyphs { line, top: CROSSINGS, middle: CROSSINGS, bottom: CROSSINGS }
+}
 
 #[cfg(test)]
 mod tests {

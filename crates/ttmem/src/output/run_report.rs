@@ -2,16 +2,22 @@
 
 mod failures;
 mod host_memory;
+mod overlaps;
 mod programs;
+mod ranks;
 mod recording;
 mod tables;
 
-use ttmem_analysis::run_report::{End, Losses, ProcessReport, ReportChip, RunReport, Uncounted};
+use ttmem_analysis::run_report::{
+    End, Losses, ProcessReport, RegionPeak, ReportChip, RunReport, Uncounted,
+};
+use ttmem_model::order;
+use ttmem_model::rank::rank_in_words;
 
-use super::amount::{date_time, duration};
+use super::amount::{date_time, duration, size};
+use super::naming::chip_list;
 use super::page::{Charset, LEAST_WIDTH, Page, Role};
 use super::sheet::Sheet;
-use super::table::processes::chip_list;
 use super::text::{legible, width, wrap};
 
 /// The widest page that is drawn on.
@@ -28,6 +34,10 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
     if let Some(memory) = &report.host_memory {
         host_memory::draw(&mut sheet, memory, report.exit_code);
     }
+    if let Some(ranks) = &report.ranks {
+        ranks::draw(&mut sheet, ranks);
+        sheet.skip();
+    }
     for (index, recording) in report.recordings.iter().enumerate() {
         if index > 0 {
             sheet.skip();
@@ -36,17 +46,17 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
     }
     let parts: u64 = report.recordings.iter().map(|recording| recording.damaged_parts).sum();
     if report.processes.is_empty() && parts > 0 {
-        let line = "What agents recorded is damaged, so nothing is known of ops and buffers.";
+        let line = "The data of its agents is damaged: ops and buffers are unknown.";
         text(&mut sheet, Role::Alarm, 0, line);
     } else if report.processes.is_empty() && !report.recordings.is_empty() {
         text(
             &mut sheet,
             Role::Quiet,
             0,
-            "No process in it ran with the agent, so nothing is known of ops and buffers; ttmem record -- CMD records \
-             a command with it.",
+            "No process in it ran with the agent: ops and buffers are unknown. ttmem record -- CMD records a \
+             command with the agent.",
         );
-    } else if report.processes.is_empty() && report.uncounted.is_empty() {
+    } else if report.processes.is_empty() && report.uncounted.is_empty() && report.ranks.is_none() {
         text(
             &mut sheet,
             Role::Notice,
@@ -57,6 +67,9 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
     }
     for process in &report.uncounted {
         text(&mut sheet, Role::Notice, 0, &uncounted(process, page.charset));
+        for peak in process.region.iter().flatten() {
+            text(&mut sheet, Role::Plain, 2, &region_peak(peak));
+        }
     }
     for (index, process) in report.processes.iter().enumerate() {
         if index > 0 || !report.command.is_empty() || !report.recordings.is_empty() {
@@ -69,9 +82,23 @@ pub(crate) fn render(report: &RunReport, page: &Page) -> String {
 
 /// The line about a process that was not counted.
 pub(crate) fn uncounted(process: &Uncounted, charset: Charset) -> String {
-    let Uncounted { pid, name, reason } = process;
+    let Uncounted { pid, name, reason, .. } = process;
     let name = legible(name, charset);
     format!("Process {pid} ({name}) used TT-Metal without being counted: {reason}")
+}
+
+/// The line about a peak in samples of a memory region.
+fn region_peak(peak: &RegionPeak) -> String {
+    let (kind, bytes) = (peak.kind.label(), size(peak.bytes));
+    format!("{kind} ~{bytes} on {} at most (approximate, sampled)", region_chip(peak))
+}
+
+/// The chip of a memory region: its index on the host, or its unique id.
+pub(crate) fn region_chip(peak: &RegionPeak) -> String {
+    match peak.index {
+        Some(index) => format!("chip {index}"),
+        None => format!("chip 0x{:016x}", peak.unique_id),
+    }
 }
 
 fn draw_command(sheet: &mut Sheet<'_>, report: &RunReport) {
@@ -97,6 +124,7 @@ fn draw_process(sheet: &mut Sheet<'_>, process: &ProcessReport) {
         tables::draw_peaks(sheet, &process.peaks, programs);
     }
     failures::draw(sheet, &process.failures);
+    overlaps::draw(sheet, &process.overlaps);
     if let Some(programs) = programs {
         programs::draw_refused(sheet, &programs.refused);
         programs::draw_ops(sheet, programs);
@@ -118,19 +146,20 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     let page = sheet.page();
     let dot = page.glyphs().dot;
     let mut line = sheet.start();
-    let name = process.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+    let name = process.name.as_deref().map(|name| legible(name, page.charset));
+    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
     line.push(Role::Strong, &format!("Process {}{name}", process.pid), page.width);
-    let (role, end) = match process.end {
-        End::Running => (Role::Plain, "still runs"),
-        End::Exited => (Role::Plain, "exited normally"),
-        End::Killed => (Role::Notice, "killed, or left by _exit"),
-        End::Off => (Role::Notice, "its agent switched itself off"),
-    };
+    let rank = rank_in_words(process.rank.as_deref(), process.job.as_deref());
+    let rank = rank.map(|rank| legible(&rank, page.charset).into_owned());
+    let (role, end) = end(process);
     let version = process.tt_metal.as_ref().map(|version| format!("TT-Metal {version}"));
     let since = format!("since {}", date_time(process.since));
-    for (role, text) in
-        [(role, Some(end.to_owned())), (Role::Quiet, version), (Role::Quiet, Some(since))]
-    {
+    for (role, text) in [
+        (Role::Strong, rank),
+        (role, Some(end)),
+        (Role::Quiet, version),
+        (Role::Quiet, Some(since)),
+    ] {
         let Some(text) = text else { continue };
         // What does not fit whole goes to a line of its own, set in.
         if line.columns() + 3 + width(&text) > page.width {
@@ -143,6 +172,34 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
         line.push(role, &text, page.width);
     }
     sheet.end(line);
+    if let Some(command) = &process.command {
+        let mut line = sheet.start();
+        line.pad_to(2);
+        line.push(Role::Quiet, &legible(command, page.charset), page.width);
+        sheet.end(line);
+    }
+}
+
+/// The way in which a process ended.
+fn end(process: &ProcessReport) -> (Role, String) {
+    let with_code = |text: &str| match process.exit_code {
+        Some(code) => format!("{text}({code})"),
+        None => text.to_owned(),
+    };
+    match process.end {
+        End::Running => (Role::Plain, "still runs".to_owned()),
+        End::Exited => (Role::Plain, "exited normally".to_owned()),
+        End::Left => (Role::Plain, with_code("left by _exit")),
+        End::Ended => (Role::Plain, "ended after its devices were closed".to_owned()),
+        End::Killed => (
+            Role::Notice,
+            match process.signal {
+                Some(signal) => format!("killed by signal {signal}"),
+                None => "ended without closing its devices".to_owned(),
+            },
+        ),
+        End::Off => (Role::Notice, "its agent switched itself off".to_owned()),
+    }
 }
 
 /// Draws the losses, or that there are none.
@@ -188,7 +245,7 @@ fn chips(chips: &[ReportChip]) -> String {
         Some(indexes) => ("chip", indexes),
         None => ("TT-Metal device", chips.iter().map(|chip| chip.device).collect()),
     };
-    numbers.sort_unstable();
+    order::sort(&mut numbers);
     match numbers.len() {
         0 => "unknown chip".to_owned(),
         1 => format!("{word} {}", chip_list(&numbers)),

@@ -11,7 +11,7 @@ mod findings;
 pub(super) mod header;
 mod legend;
 mod narrow;
-pub(super) mod processes;
+mod processes;
 
 use ttmem_model::snapshot::Snapshot;
 

@@ -6,7 +6,8 @@ mod sqlite;
 
 use serde_json::{Value as Json, json};
 use ttmem_analysis::run_report::{OpSpan, live_after, op_spans};
-use ttmem_segment::{BufferKind, BufferLayout, PartKind, Segment};
+use ttmem_model::order;
+use ttmem_segment::{AllocatorKind, BufferLayout, PartKind, Segment};
 
 use self::sqlite::{Database, Table, Value};
 
@@ -69,7 +70,7 @@ pub(crate) struct Folder {
 pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
     let spans = op_spans(segment);
     let mut order: Vec<usize> = (0..spans.len()).collect();
-    order.sort_by_key(|place| (spans[*place].last_event, spans[*place].from_us));
+    order::sort_by_key(&mut order, |place| (spans[*place].last_event, spans[*place].from_us));
     let mut ids = vec![0_u64; spans.len()];
     for (id, place) in (1..).zip(&order) {
         ids[*place] = id;
@@ -135,12 +136,12 @@ fn devices(segment: &Segment, table: &mut Table<'_>) {
     for (index, chip) in segment.chips.iter().enumerate() {
         let allocators = segment.allocators.iter().filter(|one| one.chips.contains(&index));
         // The mesh's allocator has the most of L1: that of the device repeats it, sub-devices have a part.
-        let largest = allocators.max_by_key(|one| one.kind(BufferKind::L1).banks);
+        let largest = allocators.max_by_key(|one| one.kind(AllocatorKind::L1).banks);
         let known = |read: fn(&ttmem_segment::Allocator) -> Option<u64>| {
             Value::from(largest.and_then(read))
         };
         let l1_for_tensors = |one: &ttmem_segment::Allocator| {
-            let l1 = one.kind(BufferKind::L1);
+            let l1 = one.kind(AllocatorKind::L1);
             Some(l1.banks * one.l1_size?.saturating_sub(one.l1_base?))
         };
         table.row(&[
@@ -150,14 +151,14 @@ fn devices(segment: &Segment, table: &mut Table<'_>) {
             known(|one| Some(u64::from(one.grid?.1))),
             known(|one| Some(u64::from(one.grid?.0))),
             known(|one| one.l1_size),
-            known(|one| Some(one.kind(BufferKind::L1).banks)),
+            known(|one| Some(one.kind(AllocatorKind::L1).banks)),
             known(|one| Some(one.l1_size?.saturating_sub(one.l1_base?))),
             known(|one| one.l1_base),
             known(|one| one.l1_base),
             Value::Integer(1),
             known(|one| Some(u64::from(one.grid?.0) * u64::from(one.grid?.1))),
             Value::Integer(0),
-            known(|one| Some(one.kind(BufferKind::L1).banks * one.l1_size?)),
+            known(|one| Some(one.kind(AllocatorKind::L1).banks * one.l1_size?)),
             known(l1_for_tensors),
             known(l1_for_tensors),
             known(l1_for_tensors),
@@ -197,12 +198,12 @@ fn buffers(segment: &Segment, spans: &[OpSpan], ids: &[u64], skipped: u64, table
 }
 
 /// The number of a kind in `tt::tt_metal::BufferType`.
-fn buffer_type(kind: BufferKind) -> i64 {
+fn buffer_type(kind: AllocatorKind) -> i64 {
     match kind {
-        BufferKind::Dram => 0,
-        BufferKind::L1 => 1,
-        BufferKind::L1Small => 3,
-        BufferKind::Trace => 4,
+        AllocatorKind::Dram => 0,
+        AllocatorKind::L1 => 1,
+        AllocatorKind::L1Small => 3,
+        AllocatorKind::Trace => 4,
     }
 }
 

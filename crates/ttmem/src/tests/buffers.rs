@@ -7,7 +7,7 @@ use ttmem_fake::{Host, NOW, PID, Process};
 use ttmem_merge::buffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_root::{Clock, Root};
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 use ttmem_segment::layout::counter;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
@@ -28,7 +28,7 @@ fn names_that_no_terminal_should_see_stay_on_the_page() {
     let mut nasty = segment().counter(counter::BUFFERS_DROPPED, 7).without_statistics();
     for op in ["\u{1b}[31mred", "模型模型模型模型模型模型模型模型模型模型", &long, ""]
     {
-        nasty = nasty.allocate(NewBuffer::new(BufferKind::L1, u64::MAX >> 44, op));
+        nasty = nasty.allocate(NewBuffer::new(AllocatorKind::L1, u64::MAX >> 44, op));
     }
     let list = made(nasty);
     assert!(!list.buffers.is_empty());

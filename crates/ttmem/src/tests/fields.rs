@@ -110,6 +110,7 @@ fn every_leaf_of_a_snapshot_is_a_field() {
         ("time_us", "timestamp"),
         ("host.driver", "driver_version"),
         ("host.ttmem", "ttmem_version"),
+        ("processes.chips.index", "processes.chip.index"),
         ("schema", "index"),
         ("version", "index"),
     ];

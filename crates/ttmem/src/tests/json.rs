@@ -39,7 +39,7 @@ fn a_line_is_one_line() {
 fn the_names_of_the_contract_stand() {
     let json: Value = serde_json::from_str(&print(&made::four(), Layout::Line)).unwrap();
     assert_eq!(json["schema"], "ttmem/snapshot");
-    assert_eq!(json["version"], "2.0");
+    assert_eq!(json["version"], "2.3");
     assert_eq!(
         keys(&json),
         [
@@ -70,5 +70,9 @@ fn the_names_of_the_contract_stand() {
         keys(&held["memory"]),
         ["circular_buffers_reported", "dram", "l1", "l1_small", "trace", "upstream"]
     );
-    assert_eq!(keys(&json["findings"][0]), ["chip", "id", "pid", "remedy", "severity", "text"]);
+    assert_eq!(keys(held), ["chip", "index", "memory"]);
+    assert_eq!(
+        keys(&json["findings"][0]),
+        ["chip", "chip_index", "id", "pid", "remedy", "severity", "text"]
+    );
 }

@@ -82,7 +82,7 @@ fn allocator(used: u64, capacity: Reading<u64>) -> AllocatorMemory {
 pub(crate) fn chip(index: u32) -> Chip {
     let l1 = kmd(72 * 1_499_136);
     Chip {
-        id: ChipId(0x2_6190_0000 + u64::from(index)),
+        id: ChipId::Known(0x2_6190_0000 + u64::from(index)),
         id_source: IdSource::Driver,
         index,
         arch: Some(Arch::Wormhole),
@@ -238,6 +238,7 @@ pub(crate) fn process(pid: i32, name: &str, chips: &[u32]) -> Process {
             .iter()
             .map(|index| ProcessOnChip {
                 chip: chip(*index).id,
+                index: Some(*index),
                 memory: ProcessMemory {
                     dram: upstream(4 * GIB + 200 * MIB),
                     l1: upstream(12 * MIB),
@@ -252,6 +253,10 @@ pub(crate) fn process(pid: i32, name: &str, chips: &[u32]) -> Process {
                 },
             })
             .collect(),
+        rank: None,
+        job: None,
+        job_user: None,
+        pod: None,
     }
 }
 
@@ -301,6 +306,7 @@ pub(crate) fn finding(severity: Severity, chip: Option<u32>, text: &str, remedy:
         id: "made".to_owned(),
         severity,
         chip: chip.map(|index| self::chip(index).id),
+        chip_index: chip,
         pid: None,
         text: text.to_owned(),
         remedy: remedy.to_owned(),

@@ -7,11 +7,11 @@ use crate::output::why::{Trace, at, paths};
 use serde_json::Value;
 use ttmem_fake::segment::{NewBuffer, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, PID, Process, Region, healthy, variants};
-use ttmem_merge::{merge, why};
+use ttmem_merge::{Tracer, merge};
 use ttmem_model::facts::{Facts, RegionBytes};
 use ttmem_model::{SourceName, Timestamp};
 use ttmem_root::{Clock, Root};
-use ttmem_segment::{AllocatorRole, BufferKind};
+use ttmem_segment::{AllocatorKind, AllocatorRole};
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
 
@@ -23,11 +23,11 @@ fn check(name: &str, facts: &Facts) -> usize {
 
 fn check_with(name: &str, facts: &Facts, previous: Option<&Facts>) -> usize {
     let snapshot = serde_json::to_value(merge(facts, previous)).unwrap();
-    let why_of = |path: &str| why(facts, previous, path);
+    let tracer = Tracer::new(facts, previous);
     let mut traced = 0;
     for path in paths(&snapshot) {
         let reading = at(&snapshot, &path).unwrap();
-        let why = why_of(&path).unwrap_or_else(|| panic!("{name}: {path}"));
+        let why = tracer.why(&path).unwrap_or_else(|| panic!("{name}: {path}"));
         let trace = Trace { path: &path, reading, file: None, why: &why };
         let text = trace.render(&Page::plain(91));
         assert!(text.contains(why.rule.name), "{name}: {text}");
@@ -61,7 +61,7 @@ fn check_with(name: &str, facts: &Facts, previous: Option<&Facts>) -> usize {
         }
     }
     for path in numbers(&snapshot) {
-        assert!(why_of(&path).is_some(), "{name}: {path}");
+        assert!(tracer.why(&path).is_some(), "{name}: {path}");
     }
     traced
 }
@@ -103,7 +103,7 @@ fn a_rate_is_made_from_the_counters_of_two_samples() {
     let (before, after) = (facts_at(0, 1_000_000), facts_at(1, 3_000_000));
     assert!(check_with("rate", &after, Some(&before)) > 3);
     let path = "chips.0.telemetry.pcie_host_to_device_bytes_per_s";
-    let why = why(&after, Some(&before), path).unwrap();
+    let why = Tracer::new(&after, Some(&before)).why(path).unwrap();
     assert_eq!((why.rule.name, why.parts.len(), why.is_sum), ("counter-rate", 4, false));
 }
 
@@ -130,8 +130,8 @@ fn host_with_agents(is_alone: bool) -> Host {
     let python = |pid| Process::new(pid, "python3");
     let segment = |pid| {
         Segment::wormhole(pid, python(pid).start_ticks(), REGION)
-            .allocate(NewBuffer::new(BufferKind::Dram, 4 * MIB, "Matmul"))
-            .allocate(NewBuffer::new(BufferKind::L1, 65_536, "Matmul"))
+            .allocate(NewBuffer::new(AllocatorKind::Dram, 4 * MIB, "Matmul"))
+            .allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "Matmul"))
     };
     let bytes = RegionBytes { dram: 40 * MIB, l1: 4096, ..RegionBytes::default() };
     let host = Host::new().board(Board::n150()).process(python(PID)).owner(0, PID, 1);
@@ -152,12 +152,12 @@ fn the_parts_of_agents_and_slots_add_up() {
         let mut collector = Collector::new(root).with_clock(Clock::Fixed(NOW)).with_programs();
         let facts = collector.facts();
         assert!(check(rule, &facts) > 10);
-        let used = why(&facts, None, "chips.0.memory.dram.used").unwrap();
+        let used = Tracer::new(&facts, None).why("chips.0.memory.dram.used").unwrap();
         assert_eq!(used.rule.name, rule);
         let sources: BTreeSet<_> = used.parts.iter().map(|part| part.source).collect();
         assert!(sources.contains(&SourceName::Agent));
         assert_eq!(sources.contains(&SourceName::Upstream), !is_alone);
-        let stale = why(&facts, None, "chips.0.memory.dram.stale").unwrap();
+        let stale = Tracer::new(&facts, None).why("chips.0.memory.dram.stale").unwrap();
         assert_eq!(stale.parts.is_empty(), is_alone);
     }
 }
@@ -165,7 +165,7 @@ fn the_parts_of_agents_and_slots_add_up() {
 #[test]
 fn addresses_of_two_allocators_are_subtracted_once() {
     let process = Process::new(PID, "python3");
-    let new = || NewBuffer::new(BufferKind::Dram, 1 << 20, "Matmul");
+    let new = || NewBuffer::new(AllocatorKind::Dram, 1 << 20, "Matmul");
     let segment = Segment::wormhole(PID, process.start_ticks(), 0x0000_0180_0000_0001)
         .allocate(new())
         .open(AllocatorRole::Mesh, &[0], WORMHOLE)
@@ -174,6 +174,6 @@ fn addresses_of_two_allocators_are_subtracted_once() {
     let root = Root::memory(host.segment_of(PID, segment).into_tree());
     let facts = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts_at(Depth::Full);
     check("submesh", &facts);
-    let used = why(&facts, None, "chips.0.memory.dram.used").unwrap();
+    let used = Tracer::new(&facts, None).why("chips.0.memory.dram.used").unwrap();
     assert!(used.parts.iter().any(|part| part.is_subtracted));
 }

@@ -8,14 +8,18 @@ mod chart;
 mod command;
 mod cores;
 mod event;
+mod listed;
+mod ops;
 mod overlay;
 mod past;
 mod replay;
 mod sample;
+mod subjects;
 mod telemetry;
 
 use std::sync::Arc;
 
+use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding, Timestamp};
 
@@ -25,12 +29,14 @@ use super::history::Moment;
 use super::key::Step;
 use super::look::{Look, Role};
 use super::select::{Filter, Order, Row, RowId, rows};
-use super::track::{ProcessId, Subject, Track};
+use super::track::ProcessId;
 
-pub(crate) use buffers::{Buffers, Pace};
+pub(crate) use buffers::Buffers;
 pub(crate) use chart::Charts;
 pub(crate) use cores::{CoreRequest, Cores, Heat};
 pub(crate) use event::{Action, Event, Gesture, Mouse, Target};
+pub(crate) use listed::{ListKind, Listed, Pace};
+pub(crate) use ops::Ops;
 pub(crate) use overlay::{Overlay, Signal};
 pub(crate) use past::{Past, Rates};
 pub(crate) use replay::{FRAME_MICROS, Jump, Playback, Replay};
@@ -120,6 +126,7 @@ pub(crate) struct App {
     pub(super) charts: Charts,
     pub(super) cores: Cores,
     pub(super) buffers: Buffers,
+    pub(super) ops: Ops,
     /// The recording that is being played, if any.
     pub(super) replay: Option<Replay>,
     pub(super) overlay: Option<Overlay>,
@@ -160,6 +167,7 @@ impl App {
             charts: Charts::new(&settings),
             cores: Cores::default(),
             buffers: Buffers::new(settings.sort_buffers, settings.reverse_buffers),
+            ops: Ops::new(settings.sort_ops, settings.reverse_ops),
             replay: None,
             overlay: None,
             details: None,
@@ -186,6 +194,8 @@ impl App {
             tree: self.order.tree,
             sort_buffers: self.buffers.key,
             reverse_buffers: self.buffers.reversed,
+            sort_ops: self.ops.key,
+            reverse_ops: self.ops.reversed,
             window: self.charts.window,
             metrics: self.charts.panels.clone(),
             arrange: self.charts.arrange,
@@ -224,6 +234,7 @@ impl App {
         }
         let action = self.handle(event);
         self.choose_buffers();
+        self.choose_ops();
         action
     }
 
@@ -247,10 +258,11 @@ impl App {
                 Action::Draw
             }
             Event::Buffers(at, list) => {
-                if self.wants_buffers() {
-                    let heard = self.replay.is_none().then_some(self.now);
-                    self.buffers.store(heard, (at, *list), self.frozen);
-                }
+                self.store_buffers(at, *list);
+                Action::Draw
+            }
+            Event::Ops(at, list) => {
+                self.store_ops(at, list);
                 Action::Draw
             }
             Event::Past(sought, past, rates) => {
@@ -317,9 +329,9 @@ impl App {
                 told.since(now)
             }),
         };
-        let buffers = self.wants_buffers().then(|| self.buffers.wait(now, self.interval)).flatten();
+        let list = self.list_wait(now);
         // A little later than due, so that it is due then.
-        message.into_iter().chain(silence).chain(buffers).min().map(|micros| micros + 1_000)
+        message.into_iter().chain(silence).chain(list).min().map(|micros| micros + 1_000)
     }
 
     /// Returns the visible chips.
@@ -376,38 +388,13 @@ impl App {
         let shown = findings.filter(|finding| self.filter.shows_finding(snapshot, finding));
         let mut findings: Vec<_> = shown.collect();
         // Newest first; those of one sample keep the order of the snapshot, which is worst first.
-        findings.sort_by_key(|finding| std::cmp::Reverse(self.seen_first(finding)));
+        order::sort_by_key(&mut findings, |finding| std::cmp::Reverse(self.seen_first(finding)));
         findings
     }
 
     /// Returns the time at which a finding first appeared.
     pub(super) fn seen_first(&self, finding: &Finding) -> Moment {
         self.past.seen_first(finding)
-    }
-
-    /// Returns the value of a track in the sample on screen.
-    pub(super) fn number(&self, subject: Subject, track: Track) -> Option<f64> {
-        let shown = self.shown.as_ref()?;
-        match subject {
-            Subject::Chip(id) => {
-                let chip = shown.snapshot.chips.iter().find(|chip| chip.id == id)?;
-                track.of_chip(chip)
-            }
-            Subject::Process(id) if track == Track::Cpu => shown.cpu.get(&id).copied(),
-            Subject::Process(id) => {
-                let mut processes = shown.snapshot.processes.iter();
-                track.of_process(processes.find(|process| ProcessId::of(process) == id)?)
-            }
-        }
-    }
-
-    /// Returns the subjects of the charts, in cursor order.
-    pub(super) fn subjects(&self) -> Vec<Subject> {
-        if self.charts.of_processes {
-            let rows = self.rows();
-            return rows.iter().map(|row| Subject::Process(row.id().process)).collect();
-        }
-        self.chips().iter().map(|chip| Subject::Chip(chip.id)).collect()
     }
 
     /// Returns the index of the chip cursor among the visible chips.

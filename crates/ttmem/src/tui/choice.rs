@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::history::Window;
 use super::look::Theme;
+use super::op::OpColumn;
 use super::select::Column;
 use super::track::Track;
 use crate::output::buffers::SortKey;
@@ -31,14 +32,18 @@ pub(crate) struct Settings {
     pub(crate) tree: bool,
     /// The sort key of buffers.
     pub(crate) sort_buffers: SortKey,
-    /// Buffers the other way around.
+    /// Reverse the order of buffers.
     pub(crate) reverse_buffers: bool,
+    /// The column by which ops are sorted.
+    pub(crate) sort_ops: OpColumn,
+    /// Ops the other way around.
+    pub(crate) reverse_ops: bool,
     /// The time window of charts.
     pub(crate) window: Window,
     /// Which charts are shown.
     pub(crate) metrics: Vec<Panel>,
-    /// The arrangement of the charts of several chips.
-    pub(crate) arrange: Arrange,
+    /// The arrangement of the charts of several chips; `None` for one by their number.
+    pub(crate) arrange: Option<Arrange>,
     /// The scale of charts.
     pub(crate) scale: Scale,
     /// Where exports are saved; the working directory if it is not said.
@@ -60,9 +65,11 @@ impl Default for Settings {
             tree: false,
             sort_buffers: SortKey::Size,
             reverse_buffers: false,
+            sort_ops: OpColumn::Peak,
+            reverse_ops: false,
             window: Window::Minute,
             metrics: Panel::usual(),
-            arrange: Arrange::Together,
+            arrange: None,
             scale: Scale::Limit,
             export_directory: None,
             remember: true,
@@ -88,11 +95,13 @@ pub(crate) enum View {
     Telemetry,
     /// Problems and their remedies.
     Findings,
+    /// L1 by op of processes with an agent.
+    Ops,
 }
 
 impl View {
     /// Every view, in tab order.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Overview,
         Self::Charts,
         Self::L1,
@@ -100,6 +109,7 @@ impl View {
         Self::Buffers,
         Self::Telemetry,
         Self::Findings,
+        Self::Ops,
     ];
 
     /// Returns the key that opens it.
@@ -113,6 +123,7 @@ impl View {
             Self::Buffers => 5,
             Self::Telemetry => 6,
             Self::Findings => 7,
+            Self::Ops => 8,
         }
     }
 
@@ -127,6 +138,7 @@ impl View {
             Self::Buffers => "Buffers",
             Self::Telemetry => "Telemetry",
             Self::Findings => "Findings",
+            Self::Ops => "Ops",
         }
     }
 
@@ -141,6 +153,7 @@ impl View {
             Self::Buffers => "buffers",
             Self::Telemetry => "telemetry",
             Self::Findings => "findings",
+            Self::Ops => "ops",
         }
     }
 
@@ -208,6 +221,15 @@ impl Panel {
         }
     }
 
+    /// Returns its track; of several kinds, that of buffers.
+    #[must_use]
+    pub(crate) fn track(self) -> Track {
+        match self {
+            Self::Track(track) => track,
+            Self::L1ByKind => Track::L1,
+        }
+    }
+
     /// Returns the chart with a name.
     #[must_use]
     pub(crate) fn by_name(name: &str) -> Option<Self> {
@@ -219,13 +241,58 @@ impl Panel {
 }
 
 /// The arrangement of the charts of several subjects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrange {
     /// In one chart.
-    #[default]
     Together,
-    /// Side by side.
+    /// Each in a chart of its own.
     Apart,
+    /// The sum over all chips.
+    Sum,
+    /// The highest chip of each moment.
+    Maximum,
+    /// The sum over each tray.
+    Trays,
+    /// The sum over each board.
+    Boards,
+}
+
+impl Arrange {
+    /// Every arrangement.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Together, Self::Apart, Self::Sum, Self::Maximum, Self::Trays, Self::Boards];
+
+    /// Returns the name in the configuration.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Together => "overlay",
+            Self::Apart => "each",
+            Self::Sum => "sum",
+            Self::Maximum => "maximum",
+            Self::Trays => "tray",
+            Self::Boards => "board",
+        }
+    }
+
+    /// Returns the name on screen.
+    #[must_use]
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Together => "overlay",
+            Self::Apart => "each",
+            Self::Sum => "sum",
+            Self::Maximum => "maximum",
+            Self::Trays => "per tray",
+            Self::Boards => "per board",
+        }
+    }
+
+    /// Returns the arrangement with a name.
+    #[must_use]
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|arrange| arrange.name() == name)
+    }
 }
 
 /// The scale of a chart.

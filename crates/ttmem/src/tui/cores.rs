@@ -4,8 +4,8 @@ use ttmem_model::facts::{Field, L1Cost, L1Facts};
 use ttmem_model::l1::report::{ChipReport, CoreReport, L1Report};
 use ttmem_model::l1::{Coordinate, Grid};
 use ttmem_model::reading::Missing;
-use ttmem_model::snapshot::{Chip, ChipMemory, IdSource, Snapshot};
-use ttmem_model::{ChipId, Timestamp};
+use ttmem_model::snapshot::{Chip, ChipMemory, Snapshot};
+use ttmem_model::{ChipId, SourceName, Timestamp};
 use ttmem_sources::L1Look;
 
 use crate::output::l1::view::ChipView;
@@ -28,7 +28,7 @@ pub(crate) struct CoreLook {
 pub(crate) struct ChipCores {
     /// The report, as `ttmem l1 --json` prints it.
     pub(crate) report: ChipReport,
-    /// The cost of the read. Not known for a recording.
+    /// The cost of the read. `None` of cores by an agent or of a recording.
     pub(crate) cost: Option<L1Cost>,
     /// The number of harvested or foreign cores. Not known for a recording.
     pub(crate) other_cores: u64,
@@ -37,17 +37,22 @@ pub(crate) struct ChipCores {
 }
 
 impl CoreLook {
-    /// Creates the view of a fresh read.
+    /// Creates the view of a fresh read, and by agents of what was not read.
     #[must_use]
     pub(crate) fn live(look: &L1Look) -> Self {
         let L1Look { snapshot, chips, .. } = look;
         let chip = |index: u32| snapshot.chips.iter().find(|chip| chip.index == index);
-        let known = chips.iter().filter_map(|(index, facts)| Some((chip(*index)?, facts)));
-        let memory = known.clone().filter(|(_, facts)| facts.content.is_ok());
+        let read = chips.iter().filter(|(_, facts)| facts.content.is_ok());
+        let read = read.filter_map(|(index, _)| chip(*index));
+        // A chip that was not read, and of which agents do not know all, can still be read.
+        let was_read = |index: u32| chips.iter().any(|(other, _)| *other == index);
+        let mut known = look.by_any_source();
+        known.retain(|(index, facts)| facts.content.is_ok() || was_read(*index));
+        let known = known.iter().filter_map(|(index, facts)| Some((chip(*index)?, facts)));
         Self {
             recorded: None,
             missing: None,
-            memory: memory.map(|(chip, _)| (chip.id, chip.memory.clone())).collect(),
+            memory: read.map(|chip| (chip.id, chip.memory.clone())).collect(),
             chips: known.map(|(chip, facts)| (chip.id, cores(snapshot, chip, facts))).collect(),
         }
     }
@@ -56,9 +61,8 @@ impl CoreLook {
     /// own.
     #[must_use]
     pub(crate) fn recorded(time: Timestamp, report: L1Report, snapshot: &Snapshot) -> Self {
-        let stands_in =
-            |chip: &&Chip| matches!(chip.id_source, IdSource::Simulator | IdSource::Capture);
-        let mut without_id = snapshot.chips.iter().filter(stands_in).map(|chip| chip.id);
+        let is_unnamed = |chip: &&Chip| chip.identity().is_none();
+        let mut without_id = snapshot.chips.iter().filter(is_unnamed).map(|chip| chip.id);
         let chip = |report: ChipReport| {
             let id = report.id.or_else(|| without_id.next())?;
             Some((id, Ok(ChipCores { report, cost: None, other_cores: 0, unnamed: None })))
@@ -81,11 +85,13 @@ fn cores(snapshot: &Snapshot, chip: &Chip, facts: &L1Facts) -> Field<ChipCores> 
     let content = facts.content.as_ref().map_err(Clone::clone)?;
     let view = ChipView::new(snapshot, chip, facts);
     let view = view.ok_or_else(|| Missing::not_read("the L1 of this chip was not read"))?;
+    let report = view.report();
+    let is_read = report.source != SourceName::Agent;
     Ok(ChipCores {
-        report: view.report(),
-        cost: Some(content.cost),
+        report,
+        cost: is_read.then_some(content.cost),
         other_cores: content.other_cores,
-        unnamed: facts.names.as_ref().err().cloned(),
+        unnamed: facts.names.as_ref().err().filter(|_| is_read).cloned(),
     })
 }
 

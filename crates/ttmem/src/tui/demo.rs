@@ -7,6 +7,7 @@ mod segment;
 
 use std::sync::Arc;
 
+use ttmem_analysis::run_report::{ProcessOps, l1_by_op};
 use ttmem_merge::buffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::facts::{Facts, Field, RegionBytes, RegionContent};
@@ -53,6 +54,12 @@ impl Work {
     #[must_use]
     pub(crate) fn buffers_at(&self, moment: Moment) -> BufferList {
         buffers(&self.facts_at(moment))
+    }
+
+    /// Returns L1 by op of its processes at a time.
+    #[must_use]
+    pub(crate) fn ops_at(&self, moment: Moment) -> Vec<ProcessOps> {
+        l1_by_op(&self.facts_at(moment))
     }
 
     fn facts_at(&self, moment: Moment) -> Facts {

@@ -2,6 +2,7 @@
 //! environment that matter to TT-Metal.
 
 use ttmem_model::facts::Field;
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 use ttmem_root::Root;
@@ -78,7 +79,7 @@ fn environment(root: &Root, pid: Pid) -> Result<Vec<(String, String)>, RootError
         .filter(|(name, _)| is_switch(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    switches.sort();
+    order::sort(&mut switches);
     Ok(switches)
 }
 
@@ -101,7 +102,7 @@ fn files(root: &Root, pid: Pid) -> Result<Files, RootError> {
             files.of_devices.push(target);
         }
     }
-    files.of_devices.sort();
+    order::sort(&mut files.of_devices);
     Ok(files)
 }
 

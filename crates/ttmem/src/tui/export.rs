@@ -7,6 +7,7 @@ mod svg;
 use ttmem_model::buffers::BufferList;
 
 use super::app::App;
+use super::group::Group;
 use super::track::{Line, Subject, Track};
 use crate::output::amount::rfc3339;
 use crate::tui::choice::{Panel, View};
@@ -78,6 +79,7 @@ pub(crate) fn document(app: &App, format: Format) -> Option<Document> {
         (Format::Json, View::Charts) => json::charts(app),
         (Format::Json, View::L1) => json::cores(app),
         (Format::Json, View::Buffers) => json::buffers(&shown_buffers(app)?),
+        (Format::Json, View::Ops) => json::ops(app, snapshot),
         (Format::Json, _) => json::snapshot(snapshot),
         (Format::Csv, view) => csv::of_view(app, snapshot, view)?,
         (Format::Svg, _) => svg::charts(app),
@@ -118,9 +120,7 @@ fn tracks(app: &App) -> Vec<Track> {
 fn lines(app: &App) -> Vec<Line> {
     let tracks = tracks(app);
     let of = |subject: Subject| tracks.iter().map(move |track| Line { subject, track: *track });
-    let known = |line: &Line| {
-        app.past.history.points(*line, app.charts.window).any(|(_, number)| number.is_some())
-    };
+    let known = |line: &Line| app.points(*line).iter().any(|(_, number)| number.is_some());
     app.subjects().into_iter().flat_map(of).filter(known).collect()
 }
 
@@ -129,6 +129,11 @@ fn name_of(subject: Subject) -> String {
     match subject {
         Subject::Chip(id) => format!("chip:{id}"),
         Subject::Process(id) => format!("process:{}", id.pid),
+        Subject::Group(Group::All) => "chips:sum".to_owned(),
+        Subject::Group(Group::Highest) => "chips:maximum".to_owned(),
+        Subject::Group(Group::Tray(Some(tray))) => format!("tray:{tray}"),
+        Subject::Group(Group::Tray(None)) => "tray:none".to_owned(),
+        Subject::Group(Group::Board(chip)) => format!("board:{chip}"),
     }
 }
 

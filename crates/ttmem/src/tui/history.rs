@@ -16,8 +16,9 @@ use super::track::Line;
 /// Values that a level keeps per line. A chart of 120 columns has two dots in each.
 pub(crate) const POINTS: usize = 240;
 
-/// The most lines that are kept: 15 of 32 chips, and 7 of 32 processes. An hour of all of them takes 2.6 MiB.
-pub(crate) const MOST_LINES: usize = 704;
+/// The most lines that are kept: 15 of 32 chips, 7 of 32 processes, and 12 of 17 groups of chips. An hour of all of
+/// them takes 3.4 MiB.
+pub(crate) const MOST_LINES: usize = 908;
 
 /// A sample later than this many intervals leaves a gap.
 const LATE_INTERVALS: u64 = 2;

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ttmem_analysis::replay;
+use ttmem_model::order;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{Damage, EventKind, ReadAt, Recording};
 use ttmem_service::recorder::FileSource;
@@ -195,7 +196,7 @@ impl Filler {
     fn fill(mut self, jumps: &Receiver<Moment>) {
         // A damaged block has no events; its moments report the damage when they are shown.
         let mut happened = self.recording.events().unwrap_or_default();
-        happened.sort_by_key(|event| event.time);
+        order::sort_by_key(&mut happened, |event| event.time);
         let peaks = happened.iter().filter(|event| event.kind == EventKind::Peak);
         self.peaks = peaks.map(|event| Moment(event.time.0)).collect();
         if self.send(Event::Happened(happened)).is_err() {
@@ -268,7 +269,7 @@ fn moments_before(sought: Moment, interval: u64, peaks: &[Moment]) -> Vec<(Momen
     let hour = sought.before(Window::Hour.micros());
     let within = peaks.iter().filter(|peak| (hour..sought).contains(peak));
     moments.extend(within.map(|peak| (*peak, interval)));
-    moments.sort_unstable_by_key(|(moment, _)| *moment);
+    order::sort_by_key(&mut moments, |(moment, _)| *moment);
     let mut next = None;
     for (moment, step) in moments.iter_mut().rev() {
         // A peak covers the time between its neighbours.

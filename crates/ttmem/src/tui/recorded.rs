@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ttmem_analysis::replay;
 use ttmem_analysis::run_report::RecordedBuffers;
-use ttmem_model::buffers::BufferList;
 use ttmem_model::l1::report::{CoreReport, L1Report};
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::{AttachmentKind, Recording};
 use ttmem_service::recorder::FileSource;
 
+use super::app::{Event, ListKind};
 use super::cores::CoreLook;
 use super::history::Moment;
 use super::player::open;
@@ -19,13 +19,13 @@ use super::sampler::{CoreFeed, Lister, Maker, RecipeOfL1};
 /// The upper bound of a core's L1.
 const MOST_L1_BYTES: u64 = 1 << 32;
 
-/// Creates the reader that lists the buffers of a moment.
+/// Creates the reader of the lists of a moment.
 #[must_use]
 pub(crate) fn lister(path: PathBuf) -> Maker<Lister> {
     Box::new(move || {
         let mut recording = read(&path)?;
         let recorded = RecordedBuffers::read(&mut recording);
-        let list: Lister = Box::new(move |at| list(&mut recording, &recorded, at));
+        let list: Lister = Box::new(move |kind, at| list(&mut recording, &recorded, kind, at));
         Ok(list)
     })
 }
@@ -33,12 +33,22 @@ pub(crate) fn lister(path: PathBuf) -> Maker<Lister> {
 fn list(
     recording: &mut Recording<FileSource>,
     recorded: &RecordedBuffers,
+    kind: ListKind,
     at: Moment,
-) -> BufferList {
-    match snapshot(recording, Timestamp(at.0)) {
-        Some(snapshot) => recorded.at(&snapshot),
-        // The thread that shows the moment reports the damage.
-        None => RecordedBuffers::nothing(Timestamp(at.0)),
+) -> Event {
+    let moment = recording.at(Timestamp(at.0)).ok().flatten();
+    // The thread that shows the moment reports the damage.
+    let snapshot = moment.as_ref().and_then(|moment| replay::snapshot(moment).ok());
+    match (kind, snapshot) {
+        (ListKind::Buffers, Some(snapshot)) => Event::Buffers(at, Box::new(recorded.at(&snapshot))),
+        (ListKind::Buffers, None) => {
+            Event::Buffers(at, Box::new(RecordedBuffers::nothing(Timestamp(at.0))))
+        }
+        (ListKind::Ops, Some(snapshot)) => {
+            let facts = moment.and_then(|moment| moment.facts().ok().flatten());
+            Event::Ops(at, recorded.ops(&snapshot, facts.as_ref().map(|known| &known.facts)))
+        }
+        (ListKind::Ops, None) => Event::Ops(at, Vec::new()),
     }
 }
 

@@ -8,20 +8,19 @@ mod readers;
 
 use std::io::{self, Stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use ratatui_core::backend::Backend as _;
 use ratatui_core::layout::{Position, Rect, Size};
 use ratatui_core::terminal::Terminal;
 use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
 
 use super::app::{Action, App, Event, Mouse};
 use super::history::Moment;
+use super::listen::{Heard, listen, small_thread};
 use super::sampler::{Stamped, Timeline};
 use super::screen::Screen;
-use super::terminal::{self, TerminalEvent};
+use super::terminal::{self, Console, TerminalEvent};
 use super::view;
 use super::widget::canvas::Hit;
 
@@ -33,6 +32,9 @@ pub(crate) use readers::{HostParts, Subject};
 const WAITING: usize = 64;
 /// The most events that are handled before the screen is drawn.
 const MOST_AT_ONCE: usize = 64;
+
+/// The signals that the loop handles.
+const SIGNALS: [i32; 6] = [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
 
 /// The parts that the live view is started with.
 pub(crate) struct Parts {
@@ -59,10 +61,13 @@ pub(crate) struct End {
 #[derive(Debug)]
 enum Incoming {
     Event(Moment, Event),
-    TerminalEvent(TerminalEvent),
-    Signal(i32),
-    /// The terminal is gone.
-    Closed,
+    Heard(Heard),
+}
+
+impl From<Heard> for Incoming {
+    fn from(heard: Heard) -> Self {
+        Self::Heard(heard)
+    }
 }
 
 /// Runs the live view until it ends.
@@ -75,7 +80,7 @@ pub(crate) fn run(parts: Parts) -> io::Result<End> {
     let (sender, incoming) = sync_channel(WAITING);
     terminal::restore_on_panic();
     let (columns, rows) = crossterm::terminal::size()?;
-    terminal::set_up(mouse)?;
+    terminal::set_up(Console::Output, mouse)?;
     let outcome = (|| {
         let events = forward(sender.clone())?;
         let interval = Duration::from_micros(app.interval_micros());
@@ -84,7 +89,7 @@ pub(crate) fn run(parts: Parts) -> io::Result<End> {
         if let Some(ask) = app.cores.requested {
             readers.ask(Action::Cores(ask));
         }
-        listen(sender)?;
+        listen(sender, &SIGNALS)?;
         let screen = Screen::new(io::stdout(), Size::new(columns, rows));
         let Ok(terminal) = Terminal::new(screen);
         let mut live = Live { app, terminal, hits: Vec::new(), timeline, readers, mouse, outside };
@@ -112,42 +117,6 @@ fn forward(sender: SyncSender<Incoming>) -> io::Result<SyncSender<Stamped>> {
     Ok(events)
 }
 
-/// Starts the threads that read the terminal and signals.
-fn listen(sender: SyncSender<Incoming>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
-    let of_signals = sender.clone();
-    small_thread("signals", move || {
-        for signal in signals.forever() {
-            if of_signals.send(Incoming::Signal(signal)).is_err() {
-                return;
-            }
-        }
-    })?;
-    small_thread("input", move || {
-        loop {
-            let heard = match crossterm::event::read() {
-                Ok(input) => terminal::translate(&input),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => {
-                    drop(sender.send(Incoming::Closed));
-                    return;
-                }
-            };
-            for heard in heard {
-                if sender.send(Incoming::TerminalEvent(heard)).is_err() {
-                    return;
-                }
-            }
-        }
-    })
-}
-
-fn small_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    const STACK_BYTES: usize = 128 << 10;
-    let builder = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
-    builder.spawn(work).map(|_running| ())
-}
-
 struct Live {
     app: App,
     terminal: Terminal<Screen<Stdout>>,
@@ -168,7 +137,7 @@ impl Live {
     /// Runs the loop. Returns the signal that ended it, if one did.
     fn go(&mut self, incoming: &Receiver<Incoming>) -> io::Result<Option<i32>> {
         loop {
-            self.readers.want_buffers(self.app.buffer_pace());
+            self.readers.want_list(self.app.wanted_list());
             self.draw()?;
             let wait = self.app.wait(self.timeline.moment()).map(Duration::from_micros);
             let first = match wait {
@@ -195,29 +164,29 @@ impl Live {
         let now = self.timeline.moment();
         let action = match incoming {
             Incoming::Event(at, event) => self.app.update(at, event),
-            Incoming::TerminalEvent(TerminalEvent::Key(key)) => {
+            Incoming::Heard(Heard::TerminalEvent(TerminalEvent::Key(key))) => {
                 self.app.update(now, Event::Key(key))
             }
-            Incoming::TerminalEvent(TerminalEvent::Mouse(gesture, x, y)) => {
+            Incoming::Heard(Heard::TerminalEvent(TerminalEvent::Mouse(gesture, x, y))) => {
                 let position = Position { x, y };
                 let under = self.hits.iter().rev().find(|(area, _)| area.contains(position));
                 let target = under.map(|(_, target)| *target);
                 self.app.update(now, Event::Mouse(Mouse { gesture, target }))
             }
-            Incoming::TerminalEvent(TerminalEvent::Paste(text)) => {
+            Incoming::Heard(Heard::TerminalEvent(TerminalEvent::Paste(text))) => {
                 self.app.update(now, Event::Paste(text))
             }
-            Incoming::TerminalEvent(TerminalEvent::Resize(columns, rows)) => {
+            Incoming::Heard(Heard::TerminalEvent(TerminalEvent::Resize(columns, rows))) => {
                 self.resize(columns, rows);
                 Action::Draw
             }
-            Incoming::Signal(SIGTSTP) => Action::Suspend,
-            Incoming::Signal(SIGCONT) => {
+            Incoming::Heard(Heard::Signal(SIGTSTP)) => Action::Suspend,
+            Incoming::Heard(Heard::Signal(SIGCONT)) => {
                 self.resume()?;
                 Action::Redraw
             }
-            Incoming::Signal(signal) => return Ok(Next::End(Some(signal))),
-            Incoming::Closed => return Ok(Next::End(Some(SIGHUP))),
+            Incoming::Heard(Heard::Signal(signal)) => return Ok(Next::End(Some(signal))),
+            Incoming::Heard(Heard::Closed) => return Ok(Next::End(Some(SIGHUP))),
         };
         self.perform(action)
     }
@@ -276,7 +245,7 @@ impl Live {
 
     /// Sets the terminal up again: its state and size may have changed meanwhile.
     fn resume(&mut self) -> io::Result<()> {
-        terminal::set_up(self.mouse)?;
+        terminal::set_up(Console::Output, self.mouse)?;
         let (columns, rows) = crossterm::terminal::size()?;
         self.resize(columns, rows);
         self.invalidate();

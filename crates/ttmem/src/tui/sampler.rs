@@ -10,12 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ttmem_model::Snapshot;
-use ttmem_model::buffers::BufferList;
 use ttmem_root::{Clock, Root};
 use ttmem_service::Supply;
 use ttmem_sources::Collector;
 
-use super::app::{CoreRequest, Event, Pace, Sample};
+use super::app::{CoreRequest, Event, ListKind, Pace, Sample};
 use super::cores::CoreLook;
 use super::demo::Work;
 use super::details;
@@ -61,10 +60,10 @@ pub(crate) type Maker<T> = Box<dyn FnOnce() -> Result<T, String> + Send>;
 /// Creates a collector: a reader of L1 stays on one thread.
 pub(crate) type Recipe = Maker<Collector>;
 
-/// Lists the buffers of a moment.
-pub(crate) type Lister = Box<dyn FnMut(Moment) -> BufferList>;
+/// Reads a list of a moment: [`Event::Buffers`] or [`Event::Ops`].
+pub(crate) type Lister = Box<dyn FnMut(ListKind, Moment) -> Event>;
 
-/// A source of samples or buffers.
+/// A source of samples or lists.
 pub(crate) enum Feed<T> {
     /// A source that is created on its thread: a host, or a recording.
     Made(Maker<T>),
@@ -84,7 +83,7 @@ impl<T> std::fmt::Debug for Feed<T> {
 /// The source of samples.
 pub(crate) type Samples = Feed<Supply>;
 
-/// The source of buffers.
+/// The source of lists.
 pub(crate) type Listing = Feed<Lister>;
 
 impl Samples {
@@ -124,7 +123,10 @@ impl Listing {
     fn open_list(self) -> Result<Lister, String> {
         match self {
             Self::Made(recipe) => recipe(),
-            Self::Work(work) => Ok(Box::new(move |at| work.buffers_at(at))),
+            Self::Work(work) => Ok(Box::new(move |kind, at| match kind {
+                ListKind::Buffers => Event::Buffers(at, Box::new(work.buffers_at(at))),
+                ListKind::Ops => Event::Ops(at, work.ops_at(at)),
+            })),
         }
     }
 }
@@ -208,14 +210,14 @@ fn pause(changes: &Receiver<Duration>, begun: Instant, mut interval: Duration) -
     }
 }
 
-/// Lists the buffers of processes with an agent, on a thread of its own and only while the view is open.
+/// Reads lists of what agents recorded, on a thread of its own and only while the view of one is open.
 #[derive(Debug)]
-pub(crate) struct BufferReader {
-    asks: SyncSender<Option<Pace>>,
-    asked: Option<Pace>,
+pub(crate) struct ListReader {
+    asks: SyncSender<Option<(ListKind, Pace)>>,
+    asked: Option<(ListKind, Pace)>,
 }
 
-impl BufferReader {
+impl ListReader {
     /// Starts the thread, which waits until the view opens.
     ///
     /// # Errors
@@ -225,7 +227,7 @@ impl BufferReader {
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> std::io::Result<Self> {
-        let (sender, asks) = sync_channel::<Option<Pace>>(4);
+        let (sender, asks) = sync_channel::<Option<(ListKind, Pace)>>(4);
         let work = move || {
             // Open the source on first use.
             let mut wanted = match asks.iter().flatten().next() {
@@ -243,20 +245,19 @@ impl BufferReader {
                 // Scrolling through a recording requests more moments than there is time for.
                 wanted = asks.try_iter().last().unwrap_or(wanted);
                 let begun = Instant::now();
-                let at = match wanted {
-                    None => None,
-                    Some(Pace::Every(_)) => Some(timeline.moment()),
-                    Some(Pace::Once(moment)) => Some(moment),
-                };
-                if let Some(at) = at {
-                    let listed = Event::Buffers(at, Box::new(list(at)));
+                if let Some((kind, pace)) = wanted {
+                    let at = match pace {
+                        Pace::Every(_) => timeline.moment(),
+                        Pace::Once(moment) => moment,
+                    };
+                    let listed = list(kind, at);
                     if events.send((timeline.moment(), listed)).is_err() {
                         return;
                     }
                 }
                 let answer = match wanted {
                     // A process may have very many buffers: reading them takes at most a tenth of a processor.
-                    Some(Pace::Every(interval)) => {
+                    Some((_, Pace::Every(interval))) => {
                         let rest = interval.max(begun.elapsed() * 10);
                         asks.recv_timeout(rest.saturating_sub(begun.elapsed()))
                     }
@@ -269,15 +270,15 @@ impl BufferReader {
                 }
             }
         };
-        thread::Builder::new().name("buffers".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+        thread::Builder::new().name("lists".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
         Ok(Self { asks: sender, asked: None })
     }
 
-    /// Starts or stops listing buffers at an interval.
-    pub(crate) fn want(&mut self, pace: Option<Pace>) {
-        if self.asked != pace && self.asks.try_send(pace).is_ok() {
+    /// Starts or stops reading a list.
+    pub(crate) fn want(&mut self, list: Option<(ListKind, Pace)>) {
+        if self.asked != list && self.asks.try_send(list).is_ok() {
             // A request that did not get through is sent again with the next event.
-            self.asked = pace;
+            self.asked = list;
         }
     }
 }
@@ -309,7 +310,7 @@ impl CoreReader {
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> std::io::Result<Self> {
-        /// The pause between reads. L1 is read over the NOC that the workload uses.
+        /// The least pause between reads. L1 is read over the NOC that the workload uses.
         const INTERVAL: Duration = Duration::from_secs(1);
         let (sender, asks) = sync_channel::<CoreRequest>(4);
         let work = move || {
@@ -318,12 +319,14 @@ impl CoreReader {
                 let ask = match &mut collector {
                     None => asks.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
                     Some(collector) => {
+                        let begun = Instant::now();
                         let look = CoreLook::live(&collector.look());
                         let look = Event::Cores(Box::new(look));
                         if events.send((timeline.moment(), look)).is_err() {
                             return;
                         }
-                        asks.recv_timeout(INTERVAL)
+                        // As for lists: segments with very many buffers take at most a tenth of a processor.
+                        asks.recv_timeout(INTERVAL.max(begun.elapsed() * 10))
                     }
                 };
                 match ask {

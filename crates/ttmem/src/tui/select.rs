@@ -5,6 +5,7 @@ mod filter;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use ttmem_model::order;
 use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, Snapshot};
 use ttmem_model::{ChipId, Reading};
 
@@ -196,7 +197,7 @@ pub(crate) fn rows<'a>(
     let mut rows: Vec<Row<'a>> = processes
         .map(|process| Row { process, chip: None, cpu: cpu.get(&ProcessId::of(process)).copied() })
         .collect();
-    rows.sort_by(|one, other| compare(snapshot, order, one, other));
+    order::sort_by(&mut rows, |one, other| compare(snapshot, order, one, other));
     if !order.tree {
         return rows;
     }

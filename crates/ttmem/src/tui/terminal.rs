@@ -2,8 +2,8 @@
 //!
 //! The terminal is always restored: at the end, before a panic is reported, and before the process is stopped.
 
-use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -20,22 +20,38 @@ const LEAVE: &str = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1003h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1003l\x1b[?1000l";
 
-/// True while the live view uses the terminal. A static, because there is one terminal and the panic hook needs it.
-static TAKEN: AtomicBool = AtomicBool::new(false);
+/// The stream that the terminal is drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Console {
+    /// Standard output.
+    Output = 1,
+    /// Standard error: standard output is for the result.
+    Error = 2,
+}
+
+impl Console {
+    /// Writes texts, and flushes.
+    fn write(self, texts: &[&str]) -> io::Result<()> {
+        let mut stream: Box<dyn Write> = match self {
+            Self::Output => Box::new(io::stdout().lock()),
+            Self::Error => Box::new(io::stderr().lock()),
+        };
+        texts.iter().try_for_each(|text| stream.write_all(text.as_bytes()))?;
+        stream.flush()
+    }
+}
+
+/// The [`Console`] that is in use; 0 for none. A static, because there is one terminal and the panic hook needs it.
+static TAKEN: AtomicU8 = AtomicU8::new(0);
 
 /// Sets up the terminal.
 ///
 /// # Errors
 /// If it cannot be set or written to.
-pub(crate) fn set_up(mouse: bool) -> io::Result<()> {
+pub(crate) fn set_up(console: Console, mouse: bool) -> io::Result<()> {
     crossterm::terminal::enable_raw_mode()?;
-    TAKEN.store(true, Ordering::SeqCst);
-    let mut terminal = io::stdout().lock();
-    terminal.write_all(ENTER.as_bytes())?;
-    if mouse {
-        terminal.write_all(MOUSE_ON.as_bytes())?;
-    }
-    terminal.flush()
+    TAKEN.store(console as u8, Ordering::SeqCst);
+    console.write(if mouse { &[ENTER, MOUSE_ON] } else { &[ENTER] })
 }
 
 /// Restores the terminal, if it was set up.
@@ -43,14 +59,13 @@ pub(crate) fn set_up(mouse: bool) -> io::Result<()> {
 /// # Errors
 /// If it cannot be set or written to, for example because it is gone.
 pub(crate) fn restore() -> io::Result<()> {
-    if !TAKEN.swap(false, Ordering::SeqCst) {
-        return Ok(());
-    }
-    let mut terminal = io::stdout().lock();
-    let written = terminal
-        .write_all(MOUSE_OFF.as_bytes())
-        .and_then(|()| terminal.write_all(LEAVE.as_bytes()))
-        .and_then(|()| terminal.flush());
+    const OUTPUT: u8 = Console::Output as u8;
+    let console = match TAKEN.swap(0, Ordering::SeqCst) {
+        0 => return Ok(()),
+        OUTPUT => Console::Output,
+        _ => Console::Error,
+    };
+    let written = console.write(&[MOUSE_OFF, LEAVE]);
     crossterm::terminal::disable_raw_mode().and(written)
 }
 

@@ -1,5 +1,7 @@
 //! Every view, drawn from made-up hosts and recordings.
 
+mod cores;
 mod replay;
+mod sampled;
 pub(super) mod screen;
 mod views;

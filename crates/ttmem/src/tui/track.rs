@@ -1,10 +1,13 @@
 //! Values that are followed over time: one table for the history, the charts and the exports.
 
+use std::sync::LazyLock;
+
 use ttmem_model::snapshot::{Chip, ChipMemory, Process, ProcessOnChip};
 use ttmem_model::{ChipId, Metric, MissingReason, Pid, Reading};
 
+use super::group::Group;
 use crate::field::cell::Cell;
-use crate::field::device;
+use crate::field::device::{self, DeviceField};
 
 /// The unit of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +158,8 @@ pub(crate) enum Subject {
     Chip(ChipId),
     /// A process, on all its chips together.
     Process(ProcessId),
+    /// Chips whose values are shown as one.
+    Group(Group),
 }
 
 /// One track of one subject.
@@ -204,19 +209,35 @@ impl Track {
         Self::ALL.iter().copied().find(|track| track.name() == name)
     }
 
+    /// Returns the field of a chip; `None` if chips have none. It is searched by name once.
+    fn chip_field(self) -> Option<&'static DeviceField> {
+        static FIELDS: LazyLock<Vec<Option<&DeviceField>>> =
+            LazyLock::new(|| Track::ALL.iter().map(|track| device::get(track.field())).collect());
+        FIELDS.get(self as usize).copied().flatten()
+    }
+
+    /// True if the values of chips are amounts that can be added up.
+    #[must_use]
+    pub(crate) fn adds_up(self) -> bool {
+        match self.unit() {
+            Unit::Celsius | Unit::Megahertz | Unit::Percent => false,
+            Unit::Bytes | Unit::BytesPerSecond | Unit::Watts => self.worst() == Worst::Highest,
+        }
+    }
+
     /// Returns the value of a chip.
     #[must_use]
     pub(crate) fn of_chip(self, chip: &Chip) -> Option<f64> {
         match self {
             Self::CircularBuffersAlone => circular_buffers_alone(&chip.memory),
-            _ => device::get(self.field())?.of_chip(chip).number(),
+            _ => self.chip_field()?.of_chip(chip).number(),
         }
     }
 
     /// Returns the reason and detail of a chip's missing value; `None` if it is known, or if chips have no such value.
     #[must_use]
     pub(crate) fn missing_of_chip(self, chip: &Chip) -> Option<(MissingReason, &str)> {
-        match device::get(self.field())?.of_chip(chip) {
+        match self.chip_field()?.of_chip(chip) {
             Cell::Blank(reason, detail) => Some((reason, detail)),
             Cell::Text(_) | Cell::Number(..) | Cell::None(_) => None,
         }

@@ -7,12 +7,14 @@ mod findings;
 mod frame;
 mod l1;
 mod memory;
+mod ops;
 mod overlay;
 mod overview;
 mod processes;
 mod table;
 mod telemetry;
 
+pub(super) use overview::owners;
 use ratatui_core::layout::Rect;
 use ratatui_core::terminal::Frame;
 
@@ -43,6 +45,7 @@ pub(crate) fn draw(app: &App, frame: &mut Frame<'_>) -> Vec<Hit> {
         View::Buffers => buffers::draw(app, &mut canvas, body),
         View::Telemetry => telemetry::draw(app, &mut canvas, body),
         View::Findings => findings::draw(app, &mut canvas, body),
+        View::Ops => ops::draw(app, &mut canvas, body),
     }
     overlay::draw(app, &mut canvas, area);
     canvas.into_hits()
@@ -77,6 +80,18 @@ fn hidden(app: &App) -> &'static str {
 }
 
 /// Returns a row of an area.
+/// Draws notes in at most so many rows, and returns the rows used.
+fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String], most_rows: u16) -> u16 {
+    let columns = usize::from(area.width.saturating_sub(4));
+    let lines = notes.iter().flat_map(|text| wrap(text, columns));
+    let mut rows = 0;
+    for (line, y) in lines.zip(area.y..area.y + most_rows) {
+        canvas.text(area.x + 2, y, area.right(), Role::Notice, &line);
+        rows += 1;
+    }
+    rows
+}
+
 fn row(area: Rect, y: u16) -> Rect {
     Rect { y, height: 1, ..area }
 }

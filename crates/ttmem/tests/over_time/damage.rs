@@ -69,7 +69,7 @@ fn every_command_gives_the_same_account_of_damage() {
         assert_eq!(diff["damaged_bytes_before"], account.bytes);
         let text = printed(&["report", "a"]);
         if account.parts > 0 && report["processes"].as_array().unwrap().is_empty() {
-            assert!(text.contains("What agents recorded is damaged"), "{text}");
+            assert!(text.contains("The data of its agents is damaged"), "{text}");
             assert!(!text.contains("No process in it ran with the agent"), "{text}");
         }
     }

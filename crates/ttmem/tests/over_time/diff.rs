@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_fake::{BYTES, Board, Host, PID, Process, Region};
 use ttmem_model::facts::RegionBytes;
-use ttmem_segment::BufferKind;
+use ttmem_segment::{AllocatorKind, CoreRange, PartKind};
 
 use super::{fail, print, run};
 
@@ -82,7 +82,7 @@ fn what_is_neither_is_refused() {
 fn with_agent(folder: &Path, name: &str, buffers: &[(&str, u64)]) {
     let ticks = Process::new(PID, "python3").start_ticks();
     let segment = buffers.iter().fold(Segment::wormhole(PID, ticks, 5), |segment, (op, mib)| {
-        segment.allocate(NewBuffer::new(BufferKind::Dram, mib << 20, op)).wait(100)
+        segment.allocate(NewBuffer::new(AllocatorKind::Dram, mib << 20, op)).wait(100)
     });
     let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
     let root = folder.join(format!("{name}.host"));
@@ -119,6 +119,60 @@ fn ops_are_compared_where_agents_told_of_them() {
     snapshot(here, "c", 1 << 30);
     let text = print(here, &["diff", "a.ttmem", "c.ttmem"]);
     assert!(!text.contains("Matmul"), "{text}");
+}
+
+/// A recording of programs of two ops: a matmul with circular buffers of so many KiB, and an add, dispatched so often.
+fn with_programs(folder: &Path, name: &str, kib: u32, dispatches: usize) {
+    let ticks = Process::new(PID, "python3").start_ticks();
+    let cores = CoreRange { start: (0, 0), end: (7, 7) };
+    let program = |op, bytes| {
+        NewProgram::new(op).place(PartKind::CircularBuffer, 105_824, bytes, cores).kernel(
+            "k",
+            Some(64),
+            cores,
+        )
+    };
+    let segment = Segment::wormhole(PID, ticks, 5)
+        .allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "Matmul"))
+        .program(&program("Matmul", kib << 10))
+        .program(&program("Add", 2048));
+    let segment = (0..dispatches).fold(segment.dispatch(0), |segment, _| segment.dispatch(1));
+    let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
+    let root = folder.join(format!("{name}.host"));
+    host.segment_of(PID, segment).into_tree().write_to(&root).unwrap();
+    let (root, file) = (root.to_str().unwrap(), format!("{name}.ttmem"));
+    run(folder, &["--root", root, "record", "-o", &file, "-l", "100ms", "--for", "150ms"]);
+}
+
+#[test]
+fn the_l1_of_ops_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    with_programs(here, "a", 32, 3);
+    with_programs(here, "b", 48, 3);
+    let text = print(here, &["diff", "a.ttmem", "b.ttmem"]);
+    let words = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let matmul = words("Matmul in python3");
+    let peak = |kib: u64| (105_824 + (kib << 10) + 65_536).to_string();
+    assert_eq!(matmul[3..5], [peak(32), peak(48)], "{text}");
+    assert_eq!(matmul[5..7], ["32768", "49152"], "{text}");
+    let room = |kib: u64| (1_400_832 - 105_824 - (kib << 10)).to_string();
+    assert_eq!(matmul[7..9], [room(32), room(48)], "{text}");
+    assert_eq!(matmul[9..], ["1", "1"], "{text}");
+    assert!(words("Add").is_empty(), "it did not change: {text}");
+    let json = print(here, &["diff", "a.ttmem", "b.ttmem", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let ops = value["l1_by_op"].as_array().unwrap();
+    let add = ops.iter().find(|row| row["op"] == "Add").unwrap();
+    assert_eq!(add["before"], add["after"]);
+    assert_eq!(add["after"]["dispatches"], 3);
+    assert_eq!(print(here, &["diff", "a.ttmem", "a.ttmem"]), "no difference\n");
+    // Without an agent on one side every op would look new.
+    snapshot(here, "c", 1 << 30);
+    assert!(!print(here, &["diff", "a.ttmem", "c.ttmem"]).contains("L1 PER CORE"));
 }
 
 #[test]

@@ -17,25 +17,13 @@ use ttmem_model::{ChipId, Snapshot};
 use ttmem_recording::{EventKind, Recording};
 use ttmem_root::Clock;
 use ttmem_service::client::Client;
+use ttmem_test_support::random::{Random, number};
 
 use super::{command, host, print, run, signal};
 
-fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
-}
-
-/// Moments that are as good as random, and the same at every run.
-struct Moments(u64);
-
-impl Moments {
-    fn new() -> Self {
-        Self(number("SEED", 7))
-    }
-
-    fn wait(&mut self, most_ms: u64) {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_micros((self.0 >> 33) % (most_ms * 1000)));
-    }
+/// Waits for at most `most_ms` milliseconds.
+fn wait(moments: &mut Random, most_ms: u64) {
+    std::thread::sleep(Duration::from_micros(moments.below(most_ms * 1000)));
 }
 
 fn spawn(mut command: Command) -> Child {
@@ -58,8 +46,8 @@ fn names(folder: &Path) -> Vec<String> {
 /// The memory of each chip by kind, which must be equal for every reader.
 fn held(snapshot: &Snapshot) -> BTreeMap<ChipId, Vec<Option<u64>>> {
     let of_chip = |chip: &Chip| {
-        let kinds = ttmem_model::Kind::ALLOCATOR.into_iter();
-        kinds.map(|kind| chip.memory.allocator(kind)?.used.value().copied()).collect()
+        let kinds = chip.memory.allocators().into_iter();
+        kinds.map(|(_, memory)| memory.used.value().copied()).collect()
     };
     snapshot.chips.iter().map(|chip| (chip.id, of_chip(chip))).collect()
 }
@@ -84,13 +72,13 @@ fn a_server_killed_at_any_moment_leaves_nothing_in_the_way() {
     let arguments =
         ["--root", &host, "serve", "--socket", "s", "-l", "100ms", "--http", "127.0.0.1:0"];
     let socket = folder.path().join("s");
-    let mut moments = Moments::new();
+    let mut moments = Random::from_environment();
     let (mut seen, rounds) = (0, number("KILLS", 5));
     for round in 0..rounds {
         let child = spawn(command(folder.path(), &arguments));
         // Some are killed while they start, others while they serve.
         let client = if round % 3 == 0 { None } else { connect(&socket) };
-        moments.wait(300);
+        wait(&mut moments, 300);
         kill(child);
         // What it said until then is whole, and then it is gone.
         let Some(mut client) = client else { continue };
@@ -115,19 +103,19 @@ fn a_recorder_killed_at_any_moment_leaves_a_file_that_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let host = host(folder.path());
     let truth = held(&look(folder.path(), &host));
-    let mut moments = Moments::new();
+    let mut moments = Random::from_environment();
     let rounds = number("KILLS", 5);
     let (mut read, mut cut, mut expected) = (0, 0, vec!["host".to_owned()]);
     for round in 0..rounds {
         let name = format!("{round:03}.ttmem");
         let arguments = ["--root", &host, "record", "-o", &name, "-l", "100ms"];
         let child = spawn(command(folder.path(), &arguments));
-        moments.wait(200);
+        wait(&mut moments, 200);
         // Each of these writes a block: kills hit a write now and then. Before it listens to signals, one would end it.
         if folder.path().join(&name).exists() {
             for _ in 0..20 {
                 signal(&child, Signal::USR1);
-                moments.wait(20);
+                wait(&mut moments, 20);
             }
         }
         kill(child);
@@ -233,18 +221,18 @@ fn workloads_in_a_namespace() {
     let folder = PathBuf::from(std::env::var_os("FOLDER").unwrap());
     let mut recorder = None;
     let mut server = spawn(command(&folder, &["serve", "--socket", "s", "-l", "100ms"]));
-    let mut moments = Moments::new();
+    let mut moments = Random::from_environment();
     let (mut lived, rounds) = (0, number("KILLS", 5));
     for round in 0..rounds {
         let child = spawn(this_test("kill::workload"));
         let pid = i32::try_from(child.id()).unwrap();
-        moments.wait(400);
+        wait(&mut moments, 400);
         lived += check(&here(&folder), round);
         recorder.get_or_insert_with(|| {
             let arguments = ["record", "--no-server", "-o", "a.ttmem", "-l", "100ms"];
             spawn(command(&folder, &arguments))
         });
-        moments.wait(100);
+        wait(&mut moments, 100);
         kill(child);
         let snapshot = here(&folder);
         let mine = snapshot.processes.iter().find(|process| process.pid.0 == pid);

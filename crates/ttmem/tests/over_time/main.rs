@@ -7,6 +7,7 @@ mod diff;
 mod kill;
 mod late;
 mod malformed;
+mod namespaces;
 mod otlp;
 mod record;
 mod replay;

@@ -9,43 +9,27 @@ use std::time::Duration;
 
 use ttmem_recording::wire::{FrameKind, Hello, frame};
 use ttmem_service::client::Client;
+use ttmem_test_support::random::{Random, number};
 
 use super::serve::Serving;
 
-struct Bytes(u64);
-
-impl Bytes {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        self.0 >> 33
+/// Returns a good beginning that is changed, cut, lengthened or left alone.
+fn spoil(random: &mut Random, good: &[u8]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    match random.below(6) {
+        0 => bytes = many(random, 64),
+        1 => bytes.truncate(random.index(good.len())),
+        2 => bytes.extend(many(random, 3000)),
+        3 => bytes.extend(vec![b'a'; 20_000]),
+        4 => bytes.clear(),
+        _ => {}
     }
+    random.damage(&mut bytes, 5);
+    bytes
+}
 
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next()).unwrap() % limit.max(1)
-    }
-
-    fn many(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.next() & 0xff) as u8).collect()
-    }
-
-    /// A good beginning that is changed, cut, lengthened or left alone.
-    fn spoil(&mut self, good: &[u8]) -> Vec<u8> {
-        let mut bytes = good.to_vec();
-        match self.below(6) {
-            0 => bytes = self.many(64),
-            1 => bytes.truncate(self.below(good.len())),
-            2 => bytes.extend(self.many(3000)),
-            3 => bytes.extend(vec![b'a'; 20_000]),
-            4 => bytes.clear(),
-            _ => {}
-        }
-        for _ in 0..self.below(6) {
-            let place = self.below(bytes.len());
-            let byte = (self.next() & 0xff) as u8;
-            bytes.get_mut(place).into_iter().for_each(|old| *old = byte);
-        }
-        bytes
-    }
+fn many(random: &mut Random, count: usize) -> Vec<u8> {
+    (0..count).map(|_| random.byte()).collect()
 }
 
 fn send(mut stream: impl std::io::Write + std::io::Read, bytes: &[u8], listens: bool) {
@@ -56,29 +40,29 @@ fn send(mut stream: impl std::io::Write + std::io::Read, bytes: &[u8], listens: 
     }
 }
 
-fn on_the_socket(path: &Path, bytes: &mut Bytes) {
-    let hello = serde_json::to_vec(&Hello::new(bytes.next())).unwrap();
-    let mut spoiled = bytes.spoil(&frame(FrameKind::Hello, &hello));
-    if bytes.below(4) == 0 {
+fn on_the_socket(path: &Path, random: &mut Random) {
+    let hello = serde_json::to_vec(&Hello::new(random.below(u64::MAX))).unwrap();
+    let mut spoiled = spoil(random, &frame(FrameKind::Hello, &hello));
+    if random.below(4) == 0 {
         // A length that is not the content's.
-        let length = bytes.next().to_le_bytes();
+        let length = random.below(u64::MAX).to_le_bytes();
         spoiled.iter_mut().zip(length).take(4).for_each(|(old, new)| *old = new);
     }
     let Ok(stream) = UnixStream::connect(path) else { return };
     stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-    send(stream, &spoiled, bytes.below(4) == 0);
+    send(stream, &spoiled, random.below(4) == 0);
 }
 
-fn over_http(address: &str, bytes: &mut Bytes) {
+fn over_http(address: &str, random: &mut Random) {
     let paths = ["/", "/metrics", "/api/v1/snapshot", "/healthz", "/%00", "//", "/../etc/passwd"];
-    let path = paths[bytes.below(paths.len())];
+    let path = paths[random.index(paths.len())];
     let methods = ["GET", "HEAD", "POST", "get", "OPTIONS", "PRI", ""];
-    let method = methods[bytes.below(methods.len())];
+    let method = methods[random.index(methods.len())];
     let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
-    let spoiled = bytes.spoil(request.as_bytes());
+    let spoiled = spoil(random, request.as_bytes());
     let Ok(stream) = TcpStream::connect(address) else { return };
     stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    send(stream, &spoiled, bytes.below(4) == 0);
+    send(stream, &spoiled, random.below(4) == 0);
 }
 
 /// Resident memory in KiB, open files and threads of a process.
@@ -105,15 +89,15 @@ fn rest(pid: u32, files: usize, threads: usize) -> (u64, usize, usize) {
 
 #[test]
 fn malformed_requests_leave_the_server_as_it_was() {
-    let rounds = std::env::var("MALFORMED").map_or(100, |rounds| rounds.parse().unwrap());
+    let rounds = number("MALFORMED", 100);
     let mut serving = Serving::new(&[]);
     let pid = serving.child.id();
-    let mut bytes = Bytes(11);
+    let mut random = Random::new(11);
     // What the first requests allocate stays with it.
-    let ask = |count: usize, bytes: &mut Bytes| {
+    let ask = |count: u64, random: &mut Random| {
         for _ in 0..count {
-            on_the_socket(&serving.socket(), bytes);
-            over_http(&serving.address, bytes);
+            on_the_socket(&serving.socket(), random);
+            over_http(&serving.address, random);
         }
     };
     // The readers of devices start with the first sample.
@@ -121,9 +105,9 @@ fn malformed_requests_leave_the_server_as_it_was() {
     client.wait().unwrap();
     drop(client);
     let (_, files, threads) = size(pid);
-    ask(rounds / 10, &mut bytes);
+    ask(rounds / 10, &mut random);
     let before = rest(pid, files, threads);
-    ask(rounds, &mut bytes);
+    ask(rounds, &mut random);
     let after = rest(pid, files, threads);
     println!("{rounds} on each: {before:?} before, {after:?} after (KiB, files, threads)");
     assert!(after.1 <= files && after.2 <= threads, "{before:?} {after:?}");

@@ -30,7 +30,7 @@ fn a_recording_tells_of_chips_and_of_what_agents_said() {
     let json: Value =
         serde_json::from_str(&print(folder.path(), &["report", "--json", &fixture("1.1")]))
             .unwrap();
-    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/run".into(), &"1.4".into()));
+    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/run".into(), &"1.8".into()));
     assert_eq!(json["processes"][0]["peaks"][0]["op"], "Matmul");
     assert_eq!(json["processes"][0]["name"], "python3");
     let dram = &json["recordings"][0]["series"]["chips"][0]["kinds"][0];
@@ -72,7 +72,7 @@ fn a_cut_recording_is_reported_up_to_the_cut() {
             .contains("name a recording or an agent segment")
     );
     let host = host(folder.path());
-    assert!(fail(folder.path(), &["report", &host], 5).starts_with("cannot read"));
+    assert!(fail(folder.path(), &["report", &host], 6).contains("has no recording"));
 }
 
 #[test]
@@ -130,4 +130,46 @@ fn a_report_is_never_written_over_what_it_is_made_of() {
     let piped = print(folder.path(), &["report", "run.ttmem", "-o", "-"]);
     assert_eq!(piped, print(folder.path(), &["report", "run.ttmem"]));
     assert!(!folder.path().join("-").exists());
+}
+
+#[test]
+fn json_reports_of_ranks_are_compared_beside_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = print(folder.path(), &["report", "--json", &fixture("1.1")]);
+    let report: Value = serde_json::from_str(&whole).unwrap();
+    std::fs::create_dir(folder.path().join("job")).unwrap();
+    for (rank, factor) in [(0, 1), (1, 3)] {
+        let mut of_rank = report.clone();
+        of_rank.as_object_mut().unwrap().remove("recordings");
+        let process = &mut of_rank["processes"][0];
+        process["rank"] = rank.to_string().into();
+        process["since"] = (process["since"].as_u64().unwrap() + rank * 1_000_000).into();
+        for peak in process["peaks"].as_array_mut().unwrap() {
+            peak["bytes"] = (peak["bytes"].as_u64().unwrap() * factor).into();
+        }
+        let file = folder.path().join(format!("job/run-{rank}.json"));
+        std::fs::write(file, serde_json::to_vec_pretty(&of_rank).unwrap()).unwrap();
+    }
+    std::fs::write(folder.path().join("job/notes.json"), "{\"of\": \"another tool\"}").unwrap();
+    let text = print(folder.path(), &["report", "job"]);
+    for words in [
+        "2 ranks on 1 host, since",
+        "Rank 0 on tt-host failed first",
+        "rank 1 has",
+        "50 % above the mean",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("No process of this command"), "{text}");
+    std::fs::copy(fixture("1.1"), folder.path().join("job/other.ttmem")).unwrap();
+    let json: Value =
+        serde_json::from_str(&print(folder.path(), &["report", "--json", "job"])).unwrap();
+    assert_eq!(json["ranks"]["each"].as_array().unwrap().len(), 2);
+    assert_eq!(json["ranks"]["each"][1]["after_us"], 1_000_000);
+    assert_eq!(json["recordings"].as_array().unwrap().len(), 1);
+    let error = fail(folder.path(), &["report", "job/run-0.json"], 6);
+    assert!(error.contains("of one rank"), "{error}");
+    std::fs::write(folder.path().join("job/run-2.json"), &whole[..400]).unwrap();
+    let error = fail(folder.path(), &["report", "job"], 5);
+    assert!(error.contains("run-2.json"), "{error}");
 }

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use serde_json::json;
 use ttmem_fake::{Host, PID};
 use ttmem_test_support::browser::{Browser, is_installed};
 
-use super::{overhang, painted, ttmem};
+use super::{faint, overhang, painted, ttmem, without_text};
 
 /// A server on a made-up host; ends with the test.
 struct Serving {
@@ -19,9 +20,12 @@ impl Serving {
     fn new(folder: &Path) -> Self {
         let host = folder.join("host");
         Host::t3000().into_tree().write_to(&host).unwrap();
-        let host = host.to_str().unwrap();
-        let arguments =
-            ["--root", host, "serve", "--socket", "s", "-l", "250ms", "--http", "127.0.0.1:0"];
+        Self::of(folder, &["--root", host.to_str().unwrap()])
+    }
+
+    fn of(folder: &Path, host: &[&str]) -> Self {
+        let serve = ["serve", "--socket", "s", "-l", "250ms", "--http", "127.0.0.1:0"];
+        let arguments = [host, &serve].concat();
         let mut child = ttmem(folder, &arguments).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
@@ -57,13 +61,18 @@ fn the_live_page_goes_on_and_says_when_the_server_is_gone() {
         browser.wait_for(&format!("Number(document.documentElement.dataset.samples) > {samples}"));
         browser.settle();
         browser.picture(&format!("live-{look}-{scheme}"));
-        assert_eq!(browser.eval("document.querySelectorAll('#memory canvas').length"), 8);
+        assert_eq!(browser.eval("document.querySelectorAll('#memory canvas').length"), 16);
         let painted = painted(&mut browser, "#memory canvas");
         assert!((0.01..0.95).contains(&painted), "{look}: {painted}");
-        assert_eq!(browser.eval("document.querySelectorAll('#chips tbody tr').length"), 8);
+        assert_eq!(
+            browser.eval("document.querySelectorAll('#chips tbody tr:not(.group)').length"),
+            8
+        );
         let sparks = self::painted(&mut browser, "#chips canvas.spark");
         assert!(sparks > 0.9, "{look}: {sparks}");
         assert_eq!(overhang(&mut browser), [""; 0], "{look}");
+        assert_eq!(faint(&mut browser), [""; 0], "{look}");
+        assert_eq!(without_text(&mut browser), 0, "{look}");
         assert_eq!(browser.complaints(), [""; 0], "{look}");
     }
     let text = browser.eval("document.querySelector('#now').textContent");
@@ -71,8 +80,9 @@ fn the_live_page_goes_on_and_says_when_the_server_is_gone() {
     assert!(text.as_str().unwrap().contains("chips 0-7"), "{text}");
     // The remote chips have no temperature and come last, in either order.
     let last = "document.querySelector('#chips tbody tr:last-child td').textContent";
+    let sort = "[...document.querySelectorAll('#chips th button')].find((it) => it.textContent === 'temperature').click()";
     for _ in 0..2 {
-        browser.eval("document.querySelectorAll('#chips th button')[2].click()");
+        browser.eval(sort);
         assert_eq!(browser.eval(last), "7");
     }
 
@@ -83,11 +93,64 @@ fn the_live_page_goes_on_and_says_when_the_server_is_gone() {
     let focus = "document.activeElement === document.querySelectorAll('#memory canvas')[3]";
     assert_eq!(browser.eval(focus), true);
 
+    // A chip's row shows its charts alone, by key too; the focus stays on it, and the same key goes back.
+    let shown = "[...document.querySelectorAll('#memory h4')].map((it) => it.textContent)";
+    browser.eval("document.querySelectorAll('#chips tbody tr:not(.group)')[2].cells[3].click()");
+    let second = browser
+        .eval("document.querySelectorAll('#chips tbody tr:not(.group)')[2].cells[0].textContent");
+    assert_eq!(
+        browser.eval(shown),
+        json!([
+            format!("chip {} n300", second.as_str().unwrap()),
+            format!("chip {} n300", second.as_str().unwrap())
+        ])
+    );
+    browser.eval("document.querySelector('#chips tbody tr:last-child button').focus()");
+    browser.enter();
+    assert_eq!(browser.eval(shown), json!(["chip 7 n300", "chip 7 n300"]));
+    let pressed = "document.activeElement.closest('tr').className + ' ' + document.activeElement.getAttribute('aria-pressed')";
+    let samples = browser.eval("Number(document.documentElement.dataset.samples)");
+    browser.wait_for(&format!("Number(document.documentElement.dataset.samples) > {samples}"));
+    assert_eq!(browser.eval(pressed), "chosen true");
+    browser.picture("live-one-chip");
+    browser.enter();
+    assert_eq!(browser.eval("document.querySelectorAll('#memory canvas').length"), 16);
+    for (way, charts) in [("sum", 2), ("fullest", 2), ("each", 16)] {
+        browser.eval(&format!("document.querySelector('[data-way={way}]').click()"));
+        assert_eq!(
+            browser.eval("document.querySelectorAll('#memory canvas').length"),
+            charts,
+            "{way}"
+        );
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+
     serving.child.kill().unwrap();
     serving.child.wait().unwrap();
     browser.wait_for("document.querySelector('.status').classList.contains('lost')");
     let status = browser.eval("document.querySelector('.status').textContent");
     assert_eq!(status, "the server does not answer; trying again");
+}
+
+#[test]
+fn the_demo_moves() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::of(folder.path(), &["--demo"]);
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open(&serving.url);
+    browser.wait_for("Number(document.documentElement.dataset.samples) > 2");
+    let l1 = "document.querySelector('#chips tbody tr:not(.group)').cells[2].textContent";
+    let first = browser.eval(l1);
+    browser.wait_for(&format!("{l1} !== {first}"));
+    browser.wait_for("Number(document.documentElement.dataset.samples) > 12");
+    browser.picture("live-demo");
+    assert!(painted(&mut browser, "#memory [data-kind=l1] canvas") > 0.1);
+    assert_eq!(faint(&mut browser), [""; 0]);
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use ttmem_recording::{
     Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, Header, Limits, Parts, Tracker,
 };
 use ttmem_root::{Clock, Root};
-use ttmem_segment::{AgentState, BufferKind, Origin, Reader};
+use ttmem_segment::{AgentState, AllocatorKind, Origin, Reader};
 use ttmem_sources::Collector;
 
 /// When the fake process first used TT-Metal.
@@ -22,8 +22,8 @@ const KIB: u64 = 1 << 10;
 /// A model that is loaded and then queried repeatedly. The caller names the ops.
 fn model(prefix: &str) -> Segment {
     let name = |op: &str| format!("{prefix}{op}");
-    let dram = |mib: u64, op: &'static str| (BufferKind::Dram, mib * MIB, op);
-    let allocate = |segment: Segment, (kind, bytes, op): (BufferKind, u64, &str)| {
+    let dram = |mib: u64, op: &'static str| (AllocatorKind::Dram, mib * MIB, op);
+    let allocate = |segment: Segment, (kind, bytes, op): (AllocatorKind, u64, &str)| {
         segment.allocate(NewBuffer::new(kind, bytes, &name(op)))
     };
     let ticks = Process::new(PID, "x").start_ticks();
@@ -32,15 +32,16 @@ fn model(prefix: &str) -> Segment {
         segment = allocate(segment, dram(12 + layer % 3, "as_tensor")).wait(170);
     }
     let matmul = name("Matmul");
-    let kernels = NewBuffer::new(BufferKind::Dram, 2 * MIB, &matmul).origin(Origin::Kernels);
+    let kernels = NewBuffer::new(AllocatorKind::Dram, 2 * MIB, &matmul).origin(Origin::Kernels);
     segment = segment.allocate(kernels);
     for token in 0..28_u64 {
         segment = allocate(segment, dram(24 + token % 5, "Matmul")).wait(90);
         segment =
-            allocate(segment, (BufferKind::L1, (200 + token * 9) * KIB, "Attention")).wait(60);
-        segment = allocate(segment, (BufferKind::L1, 96 * KIB, "Softmax")).wait(80);
+            allocate(segment, (AllocatorKind::L1, (200 + token * 9) * KIB, "Attention")).wait(60);
+        segment = allocate(segment, (AllocatorKind::L1, 96 * KIB, "Softmax")).wait(80);
         if token == 17 {
-            segment = segment.fail(NewBuffer::new(BufferKind::L1, 1200 * KIB, &name("Attention")));
+            segment =
+                segment.fail(NewBuffer::new(AllocatorKind::L1, 1200 * KIB, &name("Attention")));
         }
         segment = allocate(segment, dram(18, "LayerNorm")).wait(70);
         segment =

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod hour;
 mod live;
 mod made;
 mod report;
@@ -57,4 +58,33 @@ fn overhang(browser: &mut ttmem_test_support::browser::Browser) -> Vec<String> {
         return beyond.map((part) => `${part.tagName}.${part.className} ${part.textContent.slice(0, 60)}`); })()";
     let told = browser.eval(script);
     told.as_array().unwrap().iter().map(ToString::to_string).collect()
+}
+
+/// Returns the texts whose contrast with what is behind them is below 4.5, and the swatches with less than 3.
+fn faint(browser: &mut ttmem_test_support::browser::Browser) -> Vec<String> {
+    let script = "(() => {
+        const canvas = new OffscreenCanvas(1, 1);
+        const pen = canvas.getContext('2d', { willReadFrequently: true });
+        const drawn = (colours) => { for (const colour of colours) { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); } return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+        const light = (rgb) => { const [r, g, b] = rgb.map((of) => of / 255).map((of) => (of <= 0.04045 ? of / 12.92 : ((of + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        const contrast = (one, other) => { const [low, high] = [light(one), light(other)].sort((a, b) => a - b); return (high + 0.05) / (low + 0.05); };
+        const behind = (part) => { const colours = []; for (let at = part; at; at = at.parentElement) colours.unshift(getComputedStyle(at).backgroundColor); return colours; };
+        const told = [];
+        for (const part of document.body.querySelectorAll('*')) {
+          if (!part.checkVisibility() || part.disabled) continue;
+          const isText = [...part.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+          const style = getComputedStyle(part);
+          const back = behind(part);
+          if (isText && contrast(drawn([...back, style.color]), drawn(back)) < 4.5) told.push(`${part.tagName}.${part.className} ${part.textContent.slice(0, 40)}`);
+          if (part.classList.contains('swatch') && contrast(drawn(back), drawn(behind(part.parentElement))) < 3) told.push(`swatch ${style.backgroundColor}`);
+        }
+        return told; })()";
+    let told = browser.eval(script);
+    told.as_array().unwrap().iter().map(ToString::to_string).collect()
+}
+
+/// Returns the number of pictures without a text in their place.
+fn without_text(browser: &mut ttmem_test_support::browser::Browser) -> u64 {
+    let script = "[...document.querySelectorAll('canvas')].filter((it) => !it.getAttribute('aria-label') && it.getAttribute('aria-hidden') !== 'true').length";
+    browser.eval(script).as_u64().unwrap()
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 use ttmem_analysis::run_report::{ProcessReport, RunReport, Timeline};
+use ttmem_fake::Host;
 use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_model::Timestamp;
-use ttmem_segment::{BufferKind, CoreRange, PartKind, Reader, RefusalKind};
+use ttmem_segment::{AllocatorKind, CoreRange, PartKind, Reader, RefusalKind};
 use ttmem_test_support::browser::{Browser, is_installed};
 
-use super::{colours, made, overhang, run};
+use super::{colours, faint, made, overhang, painted, run, without_text};
 
 /// The page of a made-up recording.
 fn page(folder: &Path, name: &str, prefix: &str) -> std::path::PathBuf {
@@ -40,12 +41,16 @@ fn a_report_is_seen_wide_narrow_light_and_dark() {
                 assert!(colours(&mut browser, canvas) > 4, "{seen} {canvas}");
             }
             assert_eq!(overhang(&mut browser), [""; 0], "{seen}");
+            assert_eq!(faint(&mut browser), [""; 0], "{seen}");
+            assert_eq!(without_text(&mut browser), 0, "{seen}");
             assert_eq!(browser.complaints(), [""; 0], "{seen}");
         }
     }
     let sections = browser.eval("[...document.querySelectorAll('section')].map((part) => part.id)");
-    let expected =
-        json!(["failures", "memory", "peaks", "buffers", "held", "largest", "events", "losses"]);
+    let expected = json!([
+        "failures", "chips", "memory", "holders", "peaks", "buffers", "held", "largest", "events",
+        "losses"
+    ]);
     assert_eq!(sections, expected);
     let mut says = |part: &str, words: &[&str]| {
         let text = browser.eval(&format!("document.querySelector('{part}').textContent"));
@@ -53,10 +58,17 @@ fn a_report_is_seen_wide_narrow_light_and_dark() {
             assert!(text.as_str().unwrap().contains(word), "{word}: {text}");
         }
     };
-    says("#failures", &["ttnn::Attention", "blocked by", "free"]);
+    says(
+        "#failures",
+        &["ttnn::Attention", "largest free block/bank", "address 0x0010dc00 (1,104,896): "],
+    );
     says("#peaks", &["python3 4242", "DRAM", "L1", "ttnn::LayerNorm", "ttnn::Softmax"]);
     says("#held", &["never freed", "ttnn::KvCache", "program cache"]);
     says("#memory", &["python3 4242", "vllm 4243"]);
+    says(
+        "#holders",
+        &["python3 4242chip 05.14 GiB33.7 MiBevents", "vllm 4243chip 01.07 GiB5.00 MiBsamples"],
+    );
 }
 
 #[test]
@@ -85,10 +97,10 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
     browser.mouse("mouseMoved", left + width / 2.0, top + height / 2.0);
     let told = browser.eval(tip);
     assert!(told.as_str().unwrap().contains("vllm 4243"), "{told}");
-    assert!(told.as_str().unwrap().contains("as its agent saw it, after ttnn::"), "{told}");
+    assert!(told.as_str().unwrap().contains("by its events, after ttnn::"), "{told}");
 
     // A stretch of time is chosen by dragging, and let go of by the button.
-    let all = "document.querySelector('#memory .head > button').disabled";
+    let all = "document.querySelector('#reset-zoom').disabled";
     assert_eq!(browser.eval(all), true);
     browser.mouse("mousePressed", left + width * 0.4, top + 30.0);
     browser.mouse("mouseMoved", left + width * 0.6, top + 30.0);
@@ -96,14 +108,27 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
     browser.settle();
     assert_eq!(browser.eval(all), false);
     browser.picture("report-zoomed");
-    browser.eval("document.querySelector('#memory .head > button').click()");
+    browser.eval("document.querySelector('#reset-zoom').click()");
     browser.settle();
     assert_eq!(browser.eval(all), true);
 
-    // Another kind of memory.
+    // L1 is there at once, with the events' peak that no sample has; each kind can be hidden.
+    let label = "document.querySelector('[data-kind=l1] canvas')?.getAttribute('aria-label')";
+    let shown = browser.eval(label);
+    assert_eq!(shown, "L1 of chip 0 n150 over time, at most 38.7 MiB of 103 MiB (38 %)");
+    let sampled = browser.eval("JSON.parse(document.getElementById('data').textContent).report.recordings[0].series.chips[0].kinds.find((it) => it.kind === 'l1').peak");
+    assert!(sampled.as_u64().unwrap() < 38 * 1024 * 1024, "{sampled}");
+    let basis = browser.eval("document.querySelector('#memory-basis').textContent");
+    assert!(
+        basis
+            .as_str()
+            .unwrap()
+            .contains("events of agents where there are any, else from samples, one each 500 ms"),
+        "{basis}"
+    );
     browser.eval("document.querySelector('#memory button[data-kind=l1]').click()");
-    let shown = browser.eval("document.querySelector('#memory canvas').getAttribute('aria-label')");
-    assert!(shown.as_str().unwrap().starts_with("L1 of chip 0 n150 over time, at most"), "{shown}");
+    assert_eq!(browser.eval(label), json!(null));
+    browser.eval("document.querySelector('#memory button[data-kind=l1]').click()");
 
     // Buffers by key: the first one, the next, the one below it, and none.
     place(&mut browser, "#buffers canvas");
@@ -115,7 +140,7 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
         told.push(browser.eval(detail));
     }
     assert_eq!(told[0], told[4]);
-    assert!(told[1].as_str().unwrap().contains("ttnn::as_tensor · 12.0 MiB in each bank at 0x"));
+    assert!(told[1].as_str().unwrap().contains("ttnn::as_tensor · 12.0 MiB/bank at 0x"));
     assert!(told[1] != told[2] && told[3] == told[1], "{told:?}");
     browser.key("+");
     assert_eq!(browser.eval(all), false);
@@ -124,7 +149,7 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
 
 /// Ten thousand buffers in a process's L1, up and down.
 fn crowd() -> RunReport {
-    let fake = Segment::wormhole(7, 70, 5).allocate(NewBuffer::new(BufferKind::L1, 64, "Add"));
+    let fake = Segment::wormhole(7, 70, 5).allocate(NewBuffer::new(AllocatorKind::L1, 64, "Add"));
     let segment = Reader::parse(&fake.image()).unwrap();
     let mut timeline = Timeline::of(&segment);
     timeline.ops = (0..40).map(|op| format!("Operation{op}")).collect();
@@ -162,7 +187,7 @@ fn l1_by_op_is_a_table_that_headings_sort() {
     let fake = Segment::wormhole(7, 70, 5)
         .program(&program("Matmul", 196_608))
         .program(&program("BinaryNg", 6144))
-        .allocate(NewBuffer::new(BufferKind::L1, 1_310_720, "KvCache"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 1_310_720, "KvCache"))
         .dispatch(1)
         .dispatch(1)
         .dispatch(0)
@@ -211,6 +236,10 @@ fn ten_thousand_buffers_stay_responsive() {
     browser.open_file(&path);
     browser.eval("document.querySelector('#buffers canvas').scrollIntoView({ block: 'center' })");
     browser.picture("crowd");
+    for scheme in ["dark", "light"] {
+        browser.prefer(scheme);
+        assert_eq!(faint(&mut browser), [""; 0], "{scheme}");
+    }
     // From the pointer's move to the picture that follows it, and how long the page was busy with it.
     let script = "(async () => {
         const canvas = document.querySelector('#buffers canvas');
@@ -321,4 +350,100 @@ fn impossible_numbers_are_survived() {
     browser.eval("document.querySelector('#peaks button').click()");
     browser.settle();
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_long_beginning_without_memory_is_folded() {
+    if !is_installed() {
+        return;
+    }
+    let mut report = crowd();
+    let timeline = report.processes[0].timeline.as_mut().unwrap();
+    timeline.from_us = Timestamp(timeline.from_us.0 - 130_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("late.html");
+    std::fs::write(&path, ttmem::testing::page("late", &report).unwrap()).unwrap();
+    let mut browser = Browser::start();
+    browser.resize(1280, 900, false);
+    browser.open_file(&path);
+    let fold = "(() => { const it = document.querySelector('#fold'); return [it.textContent, it.getAttribute('aria-expanded'), it.hidden]; })()";
+    let told = browser.eval(fold);
+    assert_eq!(told, json!(["2 min 10 s without memory folded", "false", false]));
+    browser.picture("folded");
+    let area = painted(&mut browser, "#memory canvas");
+    browser.eval("document.querySelector('#fold').focus()");
+    browser.enter();
+    assert_eq!(browser.eval(fold), json!(["fold the beginning", "true", false]));
+    browser.picture("unfolded");
+    assert!(area > 2.0 * painted(&mut browser, "#memory canvas"), "{area}");
+    browser.enter();
+    assert_eq!(browser.eval(fold), told);
+    // The mark itself opens it, too.
+    let place = browser.eval("(() => { const it = document.querySelector('#memory canvas'); it.scrollIntoView({ block: 'center' }); const box = it.getBoundingClientRect(); return [box.left + 92, box.top + 50]; })()");
+    let (x, y) = (place[0].as_f64().unwrap(), place[1].as_f64().unwrap());
+    browser.mouse("mousePressed", x, y);
+    browser.mouse("mouseReleased", x, y);
+    browser.settle();
+    assert_eq!(browser.eval(fold)[1], "true");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn thirty_two_chips_are_a_table_and_charts_on_one_scale() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().join("host");
+    Host::galaxy().into_tree().write_to(&host).unwrap();
+    let root = host.to_str().unwrap();
+    run(folder.path(), &["--root", root, "record", "-o", "a", "-l", "100ms", "--for", "250ms"]);
+    run(folder.path(), &["report", "a", "--html", "-o", "a.html"]);
+    let mut browser = Browser::start();
+    for (look, width, height, is_phone, scheme) in
+        [("desktop", 1280, 900, false, "light"), ("phone", 390, 844, true, "dark")]
+    {
+        browser.prefer(scheme);
+        browser.resize(width, height, is_phone);
+        browser.open_file(&folder.path().join("a.html"));
+        let charts = "document.querySelectorAll('#memory canvas').length";
+        let row = "[...document.querySelectorAll('#chips tbody tr:not(.group)')[9].cells].map((it) => it.textContent.trim())";
+        let row = browser.eval(row);
+        assert_eq!(
+            row,
+            json!([
+                "9",
+                "1.00 GiB 8 %",
+                "8.00 MiB 7 %",
+                "45 / 75 °C",
+                "35 / 85 W",
+                "python3 4242",
+                "",
+                "2:2",
+                "galaxy-wormhole"
+            ])
+        );
+        let group = "document.querySelectorAll('#chips tr.group')[1].textContent";
+        assert_eq!(
+            browser.eval(group),
+            "tray 2 8 chips · DRAM 8.00 GiB 8 % · L1 64.0 MiB 7 % · 280 W · at most 45 °C"
+        );
+        for (way, count) in [("sum", 2), ("fullest", 2), ("groups", 8), ("each", 64)] {
+            browser.eval(&format!("document.querySelector('[data-way={way}]').click()"));
+            browser.settle();
+            assert_eq!(browser.eval(charts), count, "{way}");
+            browser.picture(&format!("galaxy-{way}-{look}"));
+            assert_eq!(overhang(&mut browser), [""; 0], "{look} {way}");
+        }
+        let scale = browser.eval("document.querySelector('.scale').textContent");
+        assert_eq!(scale, "each from 0 to 12.0 GiB", "8 % does not look full");
+        browser.eval("document.querySelector('[data-way=sum]').click()");
+        let sum =
+            browser.eval("document.querySelector('#memory canvas').getAttribute('aria-label')");
+        assert_eq!(
+            sum,
+            "DRAM of all 32 chips together over time, at most 32.0 GiB of 384 GiB (8 %)"
+        );
+        assert_eq!(browser.complaints(), [""; 0], "{look}");
+    }
 }

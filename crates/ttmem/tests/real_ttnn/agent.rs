@@ -278,7 +278,7 @@ fn a_run_is_reported_limited_and_leaves_nothing() {
         .iter()
         .filter_map(|peak| peak["op"].as_str())
         .collect();
-    assert!(ops.contains(&"Softmax") && ops.contains(&"BinaryNgDeviceOperation"), "{ops:?}");
+    assert!(ops.contains(&"ttnn.softmax") && ops.contains(&"ttnn.add"), "{ops:?}");
     assert_eq!(process["losses"]["events_overwritten"], 0);
 
     let wrong = run(&["--report"], &["nonsense"]);

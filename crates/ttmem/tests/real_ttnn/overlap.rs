@@ -31,6 +31,12 @@ fn with_overlap(agent: bool, sizes: &[&str], check: impl FnOnce(&Value)) {
     assert!(child.wait().unwrap().success());
 }
 
+fn ttmem(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_ttmem")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// DRAM of a process, by chip, sorted.
 fn dram(snapshot: &Value, pid: &Value) -> Vec<u64> {
     let chips = process(snapshot, pid)["chips"].as_array().unwrap().iter();
@@ -67,12 +73,29 @@ fn bytes_of_a_mesh_and_its_submesh_are_used_once() {
             assert!(text.contains(part), "{part}: {finding}");
         }
 
-        let buffers = Command::new(env!("CARGO_BIN_EXE_ttmem"))
-            .args(["buffers", "-p", &said["pid"].to_string()])
-            .output()
-            .unwrap();
-        let shown = String::from_utf8_lossy(&buffers.stdout).into_owned();
+        let shown = ttmem(&["buffers", "-p", &said["pid"].to_string()]);
         assert!(shown.contains("handed out twice"), "{shown}");
+
+        let report = ttmem(&["report", &said["pid"].to_string()]);
+        let report = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "Two allocators handed out the same 2.02 MiB of DRAM",
+            ": 176128 bytes a bank at address 1048640, of mesh allocator",
+            ": 350208 bytes a bank at address 1048640, of mesh allocator",
+        ] {
+            assert!(report.contains(part), "{part}: {report}");
+        }
+        let report: Value =
+            serde_json::from_str(&ttmem(&["report", &said["pid"].to_string(), "--json"])).unwrap();
+        let process = &report["processes"][0];
+        let peaks = process["peaks"].as_array().unwrap().iter();
+        let mut peaks: Vec<u64> = peaks
+            .filter(|peak| peak["kind"] == "dram")
+            .map(|peak| peak["bytes"].as_u64().unwrap())
+            .collect();
+        peaks.sort_unstable();
+        assert_eq!(peaks, [mesh, mesh.max(submesh)]);
+        assert_eq!(process["overlaps"][0]["bytes"].as_u64().unwrap(), mesh.min(submesh));
     });
 }
 

@@ -69,7 +69,7 @@ fn a_recorded_command_is_reported_with_its_ops_peaks_and_failures() {
     let events = trace["traceEvents"].as_array().unwrap();
     let slices = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == *pid);
     let ops: Vec<&str> = slices.filter_map(|event| event["name"].as_str()).collect();
-    assert!(ops.contains(&"Softmax") && ops.contains(&"Matmul"), "{ops:?}");
+    assert!(ops.contains(&"ttnn.softmax") && ops.contains(&"ttnn.matmul"), "{ops:?}");
 }
 
 /// Frees in another order than allocations, a second thread, a refused allocation, a device that is closed and opened.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use ttmem_fake::Host;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_model::buffers::BufferList;
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 
 use crate::cli::{failure, stdout, ttmem};
 
@@ -85,7 +85,7 @@ fn a_report_of_a_process_and_of_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ttmem-7-70");
     let killed =
-        Segment::wormhole(7, 70, 1).allocate(NewBuffer::new(BufferKind::Dram, 4096, "Add"));
+        Segment::wormhole(7, 70, 1).allocate(NewBuffer::new(AllocatorKind::Dram, 4096, "Add"));
     std::fs::write(&path, killed.image()).unwrap();
     let json: Value =
         serde_json::from_str(&stdout(&["report", "--json", path.to_str().unwrap()])).unwrap();

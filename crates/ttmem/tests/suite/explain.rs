@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use insta::assert_snapshot;
 use serde_json::Value;
 use ttmem_fake::segment::{NewBuffer, Segment};
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/explain").join(name)
@@ -126,7 +126,7 @@ fn a_kept_segment_names_the_buffer_after_the_process_ended() {
     let kept = folder.path().join("ttmem-7-70");
     let bytes = 1_499_136 - 32_768 - 155_648;
     let segment = Segment::wormhole(7, 70, 5)
-        .allocate(NewBuffer::new(BufferKind::L1, bytes, "KvCache"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, bytes, "KvCache"))
         .close();
     std::fs::write(&kept, segment.image()).unwrap();
     let log = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \

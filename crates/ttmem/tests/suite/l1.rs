@@ -1,6 +1,7 @@
 //! `ttmem l1` over real captures: every screen, the JSON to the byte, and captures with false content.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -157,7 +158,7 @@ fn the_report_says_what_an_independent_decoder_said() {
         let expected: Value = serde_json::from_slice(&expected).unwrap();
         let report = report(&fixture(name));
         assert_eq!(report["schema"], "ttmem/l1");
-        assert_eq!(report["version"], "1.0");
+        assert_eq!(report["version"], "1.1");
         let chip = &report["chips"][0];
         assert_eq!((&chip["id"], &chip["arch"]), (&Value::Null, &expected["arch"]), "{name}");
         let own: Vec<Value> = chip["cores"].as_array().unwrap().iter().map(reported_core).collect();
@@ -292,6 +293,41 @@ fn a_sample_keeps_to_its_budget() {
     assert!(message.contains("10240 bytes of its budget"), "{message}");
     assert_eq!(ttmem(&capture, &["l1", "--budget", "1M"], 91).status.code(), Some(0));
     assert_eq!(failure(&capture, &["l1", "--budget", "much"]).0, 2);
+}
+
+/// For an owner whose firmware is not found and whose release left no magic number, or that of another one.
+#[test]
+fn the_layout_can_be_named_by_release_or_firmware() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = fixture("wormhole/add");
+    let elf = folder.path().join("brisc.elf");
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packed = packed.join("../../fixtures/elf/brisc_wormhole_0.81.1.elf.gz");
+    let mut bytes = Vec::new();
+    let packed = fs::read(packed).unwrap();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    fs::write(&elf, bytes).unwrap();
+    let elf = elf.to_str().unwrap();
+
+    let found = report(&capture);
+    for (layout, label) in [("0.81.1", "0.81.1 (named)"), (elf, &*format!("DWARF {elf}"))] {
+        let output = ttmem(&capture, &["l1", "--json", "--layout", layout], 91);
+        let named: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(named["chips"][0]["layout"], *label);
+        assert_eq!(named["chips"][0]["cores"], found["chips"][0]["cores"], "{layout}");
+    }
+    let (code, message) = failure(&capture, &["l1", "--layout", "0.62.2"]);
+    assert_eq!(code, 3);
+    assert!(message.contains("no core holds what layout 0.62.2 (named) says"), "{message}");
+    let (code, message) = failure(&capture, &["l1", "--layout", "0.55.0"]);
+    assert_eq!(code, 2);
+    assert!(message.contains("known are 0.60.1, 0.62.2, 0.64.5"), "{message}");
+    let index = capture.join("index.json");
+    for (file, why) in [(index.to_str().unwrap(), "is no ELF file"), ("none.elf", "cannot read")] {
+        let (code, message) = failure(&capture, &["l1", "--layout", file]);
+        assert_eq!(code, 5);
+        assert!(message.contains(why) && message.contains("name a release"), "{message}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod doctor;
 mod documented;
 mod explain;
 mod l1;
+mod l1_agent;
 mod mcp;
 mod pick;
 mod record;

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_recording::Recording;
-use ttmem_segment::{AgentState, BufferKind, Reader};
+use ttmem_segment::{AgentState, AllocatorKind, Reader};
 
 use crate::agent_library;
 use crate::cli::ttmem;
@@ -40,7 +40,7 @@ fn opened(folder: &Path) -> Recording<Vec<u8>> {
 fn leaving(folder: &Path, rest: &str) -> String {
     let image = folder.join("image");
     let segment = Segment::wormhole(4242, 5, 0x180_0000_0001)
-        .allocate(NewBuffer::new(BufferKind::Dram, 8 << 20, "Matmul"))
+        .allocate(NewBuffer::new(AllocatorKind::Dram, 8 << 20, "Matmul"))
         .state(AgentState::Exited);
     std::fs::write(&image, segment.image()).unwrap();
     format!(

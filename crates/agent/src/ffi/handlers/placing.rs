@@ -1,4 +1,4 @@
-//! What programs place in L1: circular buffers, dataflow buffers, the memory of tensors.
+//! Placements of programs in L1: circular buffers, dataflow buffers, the memory of tensors.
 
 use std::sync::atomic::Ordering;
 

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use ttmem_segment::entry::BufferEntry;
 use ttmem_segment::layout::{BUFFER_WORDS, Plan, counter};
 use ttmem_segment::program::{NO_FOOTPRINT, PartEntry, RefusalEntry};
-use ttmem_segment::{BufferKind, CoreRange, Hook, PartKind, RefusalKind};
+use ttmem_segment::{AllocatorKind, CoreRange, Hook, PartKind, RefusalKind};
 
 use super::super::{Start, circumstances, guarded, program_api, python, tt_metal};
 use super::program::{Target, lock, placements, record};
 use super::{note, stack_of};
+use crate::ops::ThreadState;
 use crate::programs::ProgramSlot;
 use crate::recorder::{Circumstances, Recorder};
 use crate::registry::Registry;
@@ -154,12 +155,11 @@ fn buffer_at(recorder: Recorder<'_>, address: u64) -> Option<BufferEntry> {
     let slots = recorder.process.buffers_mask.load(Ordering::Relaxed) + 1;
     (0..slots)
         .map(|slot| Plan::FIRST_BUFFER_WORD + slot * BUFFER_WORDS)
-        .filter(|first| recorder.words[first + 1].load(Ordering::Relaxed) == address)
         .filter_map(|first| BufferEntry::from_words(recorder.load(first)))
         .find(|entry| {
             entry.key >= BufferEntry::FIRST_KEY
                 && entry.address == address
-                && entry.tags.kind == BufferKind::L1
+                && entry.tags.kind == AllocatorKind::L1
         })
 }
 
@@ -173,9 +173,47 @@ pub(in crate::ffi) fn finalize(
     let marker = 0_u8;
     let refused = RefusedConfig { device, stack: stack_of(&marker) };
     note(hook);
+    ThreadState::with(|thread| thread.handover.config.set(0));
     let result = real(this, device);
     std::mem::forget(refused);
     result
+}
+
+/// `finalize_kernel_bins`: returns where the program ends in the ring of a core type. TT-Metal then compares it with the
+/// ring's size.
+#[expect(clippy::too_many_arguments, reason = "those of TT-Metal's function")]
+pub(in crate::ffi) fn finalize_kernels(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64, u64, u64, u64, u64) -> u64,
+    device: u64,
+    core_type: u64,
+    kernels: u64,
+    groups: u64,
+    base: u64,
+    offset: u64,
+    size: u64,
+) -> u64 {
+    note(hook);
+    let end = real(device, core_type, kernels, groups, base, offset, size);
+    let config = (core_type & 0xffff_ffff) << 32 | end & 0xffff_ffff;
+    ThreadState::with(|thread| thread.handover.config.set(config));
+    end
+}
+
+/// `WorkerConfigBufferMgr::init_add_buffer`: a device that opens adds the ring of each core type.
+pub(in crate::ffi) fn add_ring(
+    hook: Hook,
+    real: impl FnOnce(u64, u64, u64) -> u64,
+    this: u64,
+    address: u64,
+    bytes: u64,
+) -> u64 {
+    note(hook);
+    let low = |word: u64| (word & 0xffff_ffff) as u32;
+    guarded(Start::No, |recorder, _| {
+        recorder.process.rings.add(this, low(address), low(bytes));
+    });
+    real(this, address, bytes)
 }
 
 /// Records a program too large for the ring when it is dropped.
@@ -189,13 +227,43 @@ impl Drop for RefusedConfig {
         let Self { device, stack } = *self;
         guarded(Start::No, |recorder, thread| {
             let now = circumstances(recorder.process, thread, stack);
+            let config = thread.handover.config.get();
+            let core_type = usize::try_from(config >> 32).unwrap_or(usize::MAX);
+            let end = config & 0xffff_ffff;
+            let limit = u64::from(recorder.process.rings.bytes(core_type));
+            // Up to 0.66 or so a program of exactly the ring's size is refused, too.
+            let is_small = end != 0 && end < limit;
+            let kind = if is_small { RefusalKind::Other } else { RefusalKind::ConfigTooLarge };
             let (_, chips) = Registry(recorder).find_mesh(device).unwrap_or((0, 0));
-            let programs = thread.handover.compiled.iter();
-            let program = { programs }.last().map_or(0, program_api::program_id);
-            let kind = RefusalKind::ConfigTooLarge;
-            recorder.refused(&RefusalEntry { kind, program, chips, ..refused(recorder, now) });
+            let program = thread.handover.compiled.iter().last().unwrap_or(0);
+            let footprint = footprint_of(recorder, program, device, now);
+            recorder.refused(&RefusalEntry {
+                kind,
+                program: if program == 0 { 0 } else { program_api::program_id(program) },
+                footprint: footprint.unwrap_or(NO_FOOTPRINT),
+                end,
+                limit,
+                chips,
+                ..refused(recorder, now)
+            });
         });
     }
+}
+
+/// Records what a program that is compiled and placed has.
+fn footprint_of(
+    recorder: Recorder<'_>,
+    program: u64,
+    device: u64,
+    now: Circumstances,
+) -> Option<u32> {
+    let _lock = lock(recorder)?;
+    let slot = recorder.process.programs.find(program)?;
+    if slot.is_placed.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let target = Target::new(recorder, program, device);
+    slot.with_draft(|draft| record(recorder, slot, draft, target, now))
 }
 
 /// Records a trace that does not fit when it is dropped: that happens when the real function threw.

@@ -4,11 +4,12 @@ use ttmem_segment::layout::counter;
 use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::{Hook, NameSource, Origin};
 
-use super::super::{Start, guarded, mapping, places, tt_metal};
+use super::super::{Start, guarded, mapping, places, python, tt_metal};
 use super::{note, note_call};
 use crate::names;
-use crate::ops::{self, OriginScope, SiteClass, ThreadState};
+use crate::ops::{self, OriginScope, Site, SiteClass, ThreadState};
 use crate::registry::UNIQUE_IDS;
+use crate::stacks::Operation;
 
 /// `load_binaries`: what is allocated meanwhile on this thread are kernel binaries.
 pub(in crate::ffi) fn load_binaries(
@@ -90,7 +91,7 @@ pub(in crate::ffi) fn chip_unique_ids(hook: Hook, real: impl FnOnce(u64) -> u64,
 
 /// `GraphTracker::instance`: an op, or something it uses, begins or ends.
 ///
-/// For a place that is known there are a few loads and two stores; nothing that could go wrong and need a guard.
+/// For a place and an op that are known there are some loads and two stores; nothing that could go wrong and need a guard.
 /// Returns what the place is, once that is known.
 #[inline]
 pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<SiteClass> {
@@ -98,10 +99,29 @@ pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<S
     let stack = usize::try_from(stack).unwrap_or(0);
     let site = ops::known_site(process, return_address);
     match site {
-        Some(site) => ThreadState::with(|thread| thread.enter(site, stack)),
+        Some(site) if site.class == SiteClass::Ignored => {}
+        Some(site) => match python::operation(process) {
+            Operation::Known(name) => enter(site, name, stack),
+            Operation::New => new_operation(site, stack),
+        },
         None => new_site(return_address, stack),
     }
     site.map(|site| site.class)
+}
+
+/// Enters an op, by the name that it has in Python if that is known.
+#[inline]
+fn enter(site: Site, name: u16, stack: usize) {
+    let name = if name == 0 { site.name } else { name };
+    ThreadState::with(|thread| thread.enter(Site { name, ..site }, stack));
+}
+
+/// An op of Python that is met for the first time, at a place that is known.
+#[cold]
+fn new_operation(site: Site, stack: usize) {
+    let mut name = 0;
+    guarded(Start::No, |recorder, _| name = python::enter_operation(recorder));
+    enter(site, name, stack);
 }
 
 #[cold]
@@ -109,6 +129,11 @@ fn new_site(return_address: u64, stack: usize) {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, Hook::GraphTracker);
         let classify = || places::classify(recorder, return_address);
-        thread.enter(ops::site(recorder.process, return_address, classify), stack);
+        let site = ops::site(recorder.process, return_address, classify);
+        if site.class != SiteClass::Ignored {
+            let name = python::enter_operation(recorder);
+            let name = if name == 0 { site.name } else { name };
+            thread.enter(Site { name, ..site }, stack);
+        }
     });
 }

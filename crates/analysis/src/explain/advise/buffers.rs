@@ -6,7 +6,7 @@ use super::{
 use crate::explain::chip::{self, Limits};
 use crate::explain::cores::Cores;
 use crate::explain::message::{BuffersBeyondL1, BuffersClash, ServiceCoreClash};
-use crate::explain::units::{bytes, count, grouped};
+use crate::explain::units::{self, bytes, count, grouped};
 
 /// An overlap beyond this is not cured by a smaller L1_SMALL. Models set 16 to 80 KiB aside.
 const L1_SMALL_IN_USE: u64 = 96 << 10;
@@ -34,8 +34,12 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
     let top = top_of_l1(address, context);
     if let Some((limits, above)) = top {
-        let value =
-            format!("{}: L1 of a {} ends at {}", bytes(above), limits.name, grouped(limits.l1));
+        let value = format!(
+            "{}: L1 of a {} ends at {}",
+            bytes(above),
+            limits.name,
+            units::address(limits.l1)
+        );
         figures.push(figure("from there to the end of L1", value));
     }
     figures.extend(blocker_figures(&blockers));
@@ -51,8 +55,8 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
             "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers are at the top and \
              grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}.{full} TT-Metal \
              refused the op before it ran, so nothing was overwritten.",
-            grouped(end),
-            grouped(address)
+            units::address(end),
+            units::address(address)
         ),
         fit: Fit::Blocked,
         over: Some(over),
@@ -103,7 +107,7 @@ pub(super) fn semaphore_advice(context: &Context<'_>) -> Option<Advice> {
 
 fn clash_figures(clash: &BuffersClash) -> Vec<Figure> {
     let at = |name, verb: &str, address: Option<u64>| {
-        address.map(|address| figure(name, format!("{verb} at {}", grouped(address))))
+        address.map(|address| figure(name, format!("{verb} at {}", units::address(address))))
     };
     let list = [
         clash.cores.as_ref().map(cores),
@@ -133,8 +137,8 @@ fn clash_advice(
             "Free or move the L1 buffer at {} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
              keep it in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG, ttnn.to_memory_config). The same applies to every \
              other L1 buffer that begins below {}.",
-            grouped(address),
-            grouped(end)
+            units::address(address),
+            units::address(end)
         ),
         None,
     );
@@ -200,7 +204,7 @@ pub(super) fn beyond(beyond: &BuffersBeyondL1) -> Verdict {
     let title = format!("The {name} of an op are larger than L1");
     let list = [
         beyond.cores.as_ref().map(cores),
-        beyond.end.map(|end| figure(name, format!("would end at {}", grouped(end)))),
+        beyond.end.map(|end| figure(name, format!("would end at {}", units::address(end)))),
         beyond.l1_size.map(|size| figure("L1 of a core", bytes(size))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
@@ -267,9 +271,9 @@ pub(super) fn service(clash: &ServiceCoreClash) -> Verdict {
     let list = [
         clash.cores.as_ref().map(cores),
         clash.service_address.map(|address| {
-            figure("lowest service buffer", format!("begins at {}", grouped(address)))
+            figure("lowest service buffer", format!("begins at {}", units::address(address)))
         }),
-        clash.end.map(|end| figure("circular buffers", format!("end at {}", grouped(end)))),
+        clash.end.map(|end| figure("circular buffers", format!("end at {}", units::address(end)))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
     let Some(over) = excess(clash.end, clash.service_address) else {

@@ -2,7 +2,8 @@
 
 use super::{Advice, Figure, Fit, Verdict, advice, figure, size};
 use crate::explain::message::{
-    HostKilled, HostMemory, HugePages, LockWait, PinFailed, SysmemAddress, TlbWindows,
+    HostKilled, HostMemory, HugePageRegion, HugePages, LockWait, PinFailed, SysmemAddress,
+    TlbWindows,
 };
 use crate::explain::units::{bytes, grouped};
 
@@ -150,6 +151,25 @@ pub(super) fn huge_pages(pages: &HugePages) -> Verdict {
             advice("`ttmem doctor` shows how many huge pages the host has and uses. Reserve one 1 GiB page per channel and device (tt-system-tools sets them up at boot) and mount hugetlbfs at /dev/hugepages-1G.", None),
             advice("End processes that still hold huge pages: files in /dev/hugepages-1G belong to them.", None),
             advice("Or enable the IOMMU: huge pages are then not needed.", None),
+        ],
+    )
+}
+
+pub(super) fn huge_page_region(region: &HugePageRegion) -> Verdict {
+    let list = [
+        size("requested", region.requested),
+        size("in use", region.used),
+        size("size of the region", region.size),
+    ];
+    verdict(
+        "The auxiliary region of a huge page is used up".to_owned(),
+        "TT-Metal gives a part of each device's huge page, beside its command queues, to what exchanges data with the host: \
+         sockets, streams, profilers. All of it is taken. It is host memory, not device memory."
+            .to_owned(),
+        list.into_iter().flatten().collect(),
+        vec![
+            advice("Use fewer or smaller host sockets and streams at once, or close those that are no longer needed.", None),
+            advice("Turn off what also uses the region, such as profilers.", None),
         ],
     )
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::explain::chip;
 use crate::explain::message::{BelowLimit, OutOfMemory};
 use crate::explain::release;
-use crate::explain::units::{bytes, count, grouped};
+use crate::explain::units::{self, bytes, count, grouped};
 
 pub(super) fn out_of_memory(memory: &OutOfMemory, context: &Context<'_>) -> Verdict {
     let mut figures = figures(memory);
@@ -189,6 +189,10 @@ fn advice_for(
 ) -> Vec<Advice> {
     match memory.kind() {
         Some(Kind::L1Small) => vec![larger_l1_small(memory, over)],
+        // Where nothing is set aside, no live trace can have any of it.
+        Some(Kind::Trace) if fit == Fit::NoRegion => {
+            vec![larger_trace_region(memory, over, context), advice(trace::DYNAMIC, None)]
+        }
         Some(Kind::Trace) => vec![
             larger_trace_region(memory, over, context),
             advice("Release traces that are no longer replayed: ttnn.release_trace.", None),
@@ -438,7 +442,8 @@ fn smaller_type(memory: &OutOfMemory) -> Option<Advice> {
 
 pub(super) fn below_limit(limit: &BelowLimit) -> Verdict {
     let title = "An L1 buffer would be lower than it may";
-    let at = |name, address: Option<u64>| address.map(|address| figure(name, grouped(address)));
+    let at =
+        |name, address: Option<u64>| address.map(|address| figure(name, units::address(address)));
     let list = [at("lowest address allowed", limit.limit), at("address found", limit.address)];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
     let Some(over) = excess(limit.limit, limit.address) else {

@@ -4,7 +4,7 @@ use super::parameters;
 use super::{Advice, Context, Figure, Fit, Verdict, advice, excess, figure, size};
 use crate::explain::chip::{self, Limits};
 use crate::explain::message::{OpLimit, OpUnit};
-use crate::explain::units::{bytes, grouped};
+use crate::explain::units::{self, bytes};
 
 pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
     let op = limit.op.as_deref().unwrap_or("An op");
@@ -18,8 +18,9 @@ pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
             figures.extend(size("usable in each core", limit.limit));
         }
         OpUnit::Addresses => {
-            let at =
-                |name, address: Option<u64>| address.map(|address| figure(name, grouped(address)));
+            let at = |name, address: Option<u64>| {
+                address.map(|address| figure(name, units::address(address)))
+            };
             figures.extend(at("would end at", limit.need));
             figures.extend(at("must end at", limit.limit));
         }
@@ -123,7 +124,7 @@ fn bases(context: &Context<'_>) -> Vec<u64> {
 fn lowest_buffer(span: Option<u64>, context: &Context<'_>) -> Option<String> {
     let span = span?;
     let on = |limits: &Limits| {
-        format!("begins at {} on a {}", grouped(limits.l1_base + span), limits.name)
+        format!("begins at {} on a {}", units::address(limits.l1_base + span), limits.name)
     };
     Some(match context.chip.limits() {
         Some(limits) => on(&limits),

@@ -4,7 +4,7 @@
 pub(super) struct Family {
     /// Parts of the names of its ops, in lower case.
     names: &'static [&'static str],
-    /// What to change, most effective first.
+    /// Changes, most effective first.
     pub(super) changes: &'static [&'static str],
 }
 

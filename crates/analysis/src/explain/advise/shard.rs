@@ -2,7 +2,7 @@
 
 use super::{Figure, Fit, Verdict, advice, contradictory, excess, figure, size};
 use crate::explain::message::{BufferBeyondTensor, PersistentL1, ShardGrid, SubDeviceRegion};
-use crate::explain::units::{bytes, grouped};
+use crate::explain::units::{self, bytes, grouped};
 
 pub(super) fn beyond_tensor(buffer: &BufferBeyondTensor) -> Verdict {
     let title = "A circular buffer is larger than the tensor that it is on";
@@ -40,7 +40,13 @@ pub(super) fn grid(grid: &ShardGrid) -> Verdict {
     };
     let title = match (grid.core, grid.shards) {
         (Some((x, y)), _) => {
-            format!("Core ({x},{y}) of a shard grid is none of the {banks} of this device")
+            let grid_name = if grid.is_core_grid { "core grid" } else { "shard grid" };
+            match grid.banks {
+                Some(_) => {
+                    format!("Core ({x},{y}) of a {grid_name} is none of the {banks} of this device")
+                }
+                None => format!("This device has no core ({x},{y}) for a {grid_name}"),
+            }
         }
         (None, Some(shards)) => format!("{} shards, but {has}", grouped(shards)),
         (None, None) => "A shard grid is larger than the device".to_owned(),
@@ -57,10 +63,11 @@ pub(super) fn grid(grid: &ShardGrid) -> Verdict {
     } else {
         "device.compute_with_storage_grid_size()"
     };
+    let laid_out = if grid.is_core_grid { "Cores are chosen" } else { "The shards are laid out" };
     Verdict {
         title,
         meaning: format!(
-            "The shards are laid out for a larger grid than this chip has: {has}. Harvested chips have fewer rows or \
+            "{laid_out} for a larger grid than this chip has: {has}. Harvested chips have fewer rows or \
              columns, and dispatch takes cores too; a grid that fits one board need not fit another of the same type. No \
              memory is missing."
         ),
@@ -85,9 +92,9 @@ pub(super) fn sub_device(region: &SubDeviceRegion) -> Verdict {
     };
     let list = [
         region.start.zip(region.end).map(|(start, end)| {
-            figure("local L1", format!("{} to {}", grouped(start), grouped(end)))
+            figure("local L1", format!("{} to {}", units::address(start), units::address(end)))
         }),
-        region.limit.map(|limit| figure("must end at", grouped(limit))),
+        region.limit.map(|limit| figure("must end at", units::address(limit))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
     let Some(over) = excess(region.end, region.limit) else {
@@ -117,10 +124,9 @@ pub(super) fn persistent(persistent: &PersistentL1) -> Verdict {
     let list = [
         size("short by", over),
         size("needed", persistent.bytes),
-        persistent
-            .start
-            .zip(persistent.end)
-            .map(|(start, end)| figure("arena", format!("{} to {}", grouped(start), grouped(end)))),
+        persistent.start.zip(persistent.end).map(|(start, end)| {
+            figure("arena", format!("{} to {}", units::address(start), units::address(end)))
+        }),
     ];
     Verdict {
         title: match persistent.bytes {

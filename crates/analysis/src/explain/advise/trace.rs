@@ -3,11 +3,15 @@
 use super::{Context, Fit, Verdict, advice, contradictory, excess, figure, size};
 use crate::explain::message::{TraceActivity, TraceOverlap, TraceRegionFull};
 use crate::explain::release;
-use crate::explain::units::{bytes, grouped};
+use crate::explain::units::{self, bytes};
 
 /// The cost of traces without a region.
 pub(super) const DYNAMIC: &str = "With trace_region_size=0 (the default, 0.69 and later) traces are in ordinary DRAM and \
     need no size. The cost: a capture is refused if DRAM buffers that it allocates or frees reach the trace's addresses.";
+
+/// A remedy where something is set aside, so that a live trace can have it.
+const RELEASE_FIRST: &str =
+    "Release traces that are no longer replayed, before the capture: ttnn.release_trace.";
 
 pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Verdict {
     let title = "The traces do not fit in the trace region".to_owned();
@@ -26,6 +30,18 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
             " It is taken from DRAM: from 0.76 on that much in all, up to 0.72 that much in each bank."
         }
     };
+    let mut advice = vec![
+        advice(
+            format!("Open the device with trace_region_size={needed} or more.{cost}"),
+            Some(needed),
+        ),
+        advice(RELEASE_FIRST, Some(over)),
+        advice("Capture less in one trace: fewer ops, or fewer iterations of a loop.", None),
+        advice(DYNAMIC, None),
+    ];
+    if trace.region == Some(0) {
+        advice.retain(|advice| advice.text != RELEASE_FIRST);
+    }
     Verdict {
         title: format!("{title}: {} are missing", bytes(over)),
         meaning: "A trace's commands are copied to a region of DRAM that trace_region_size sets aside when the device \
@@ -35,12 +51,7 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
         fit: if trace.region == Some(0) { Fit::NoRegion } else { Fit::Full },
         over: Some(over),
         figures,
-        advice: vec![
-            advice(format!("Open the device with trace_region_size={needed} or more.{cost}"), Some(needed)),
-            advice("Release traces that are no longer replayed, before the capture: ttnn.release_trace.", Some(over)),
-            advice("Capture less in one trace: fewer ops, or fewer iterations of a loop.", None),
-            advice(DYNAMIC, None),
-        ],
+        advice,
         blockers: Vec::new(),
     }
 }
@@ -48,7 +59,7 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
 pub(super) fn overlap(trace: &TraceOverlap) -> Verdict {
     let marks = [trace.allocation_mark, trace.deletion_mark, trace.live_trace_mark];
     let mark = marks.into_iter().flatten().max();
-    let address = |name, value: Option<u64>| value.map(|value| figure(name, grouped(value)));
+    let address = |name, value: Option<u64>| value.map(|value| figure(name, units::address(value)));
     let list = [
         address("address of the trace", trace.address),
         address("allocations reached", trace.allocation_mark),
@@ -85,8 +96,8 @@ pub(super) fn overlap(trace: &TraceOverlap) -> Verdict {
             "With trace_region_size=0 a trace is placed in free DRAM, as high as possible, and its replay must not \
              overwrite it. It was placed at {}, but {what} reached up to {}: DRAM is too full, or too much of it is used \
              while capturing. Addresses are of one DRAM bank.",
-            grouped(trace.address.unwrap_or(0)),
-            grouped(mark.unwrap_or(0))
+            units::address(trace.address.unwrap_or(0)),
+            units::address(mark.unwrap_or(0))
         ),
         fit: Fit::Blocked,
         over: Some(over),

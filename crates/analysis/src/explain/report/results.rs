@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use ttmem_model::Kind;
+use ttmem_model::order;
 
 use super::Usage;
 
@@ -22,7 +23,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Usage>> {
         .iter()
         .filter_map(|(number, value)| Some((number.parse().ok()?, value.as_object()?)))
         .collect();
-    numbered.sort_by_key(|(number, _)| *number);
+    order::sort_by_key(&mut numbered, |(number, _)| *number);
     for (number, memories) in numbered {
         step(Some(number), memories, &mut usages);
     }

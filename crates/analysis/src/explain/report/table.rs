@@ -4,7 +4,7 @@ use ttmem_model::Kind;
 
 use super::{Block, Form, MemoryReport, Unit, Usage};
 use crate::explain::render::programs;
-use crate::explain::units::{bytes, grouped};
+use crate::explain::units::{self, bytes, grouped};
 
 /// A table of more rows than this is cut; JSON has them all.
 const MAX_ROWS: usize = 200;
@@ -140,7 +140,7 @@ fn blocks(usage: &Usage) -> Option<String> {
     let program = usage.program.map(|program| format!("program {program}, ")).unwrap_or_default();
     let largest = |block: Option<Block>| match block {
         Some(block) => {
-            format!(", the largest {} at {}", bytes(block.bytes), grouped(block.address))
+            format!(", the largest {} at {}", bytes(block.bytes), units::address(block.address))
         }
         None => String::new(),
     };

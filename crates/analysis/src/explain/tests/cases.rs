@@ -107,7 +107,7 @@ fn an_ops_own_check_is_a_clash() {
         explanation
             .figures
             .iter()
-            .any(|figure| figure.value.contains("begins at 188,416 on a Wormhole"))
+            .any(|figure| figure.value.contains("begins at 0x0002e000 (188,416) on a Wormhole"))
     );
     assert!(advice(&explanation)[0].contains("at least 42,444 bytes"), "{:?}", explanation.advice);
     assert!(advice(&explanation).iter().any(|text| text.contains("already fitted its blocks")));
@@ -194,6 +194,28 @@ fn grouped_digits_may_touch_their_unit() {
     let text = "TT_FATAL: Creating trace buffers of size 52,428,800B on device 0, but only 0B is allocated for trace region.";
     let explanation = explain::explain(text).remove(0);
     assert_eq!((explanation.fit, explanation.over_bytes), (Fit::NoRegion, Some(52_428_800)));
+}
+
+#[test]
+fn where_no_trace_region_is_set_aside_none_can_be_released() {
+    let releases = |text: &str| {
+        let explanation = explain::explain(text).remove(0);
+        advice(&explanation).iter().any(|advice| advice.contains("Release traces"))
+    };
+    let region = |bytes: &str| {
+        format!(
+            "TT_FATAL: Creating trace buffers of size 52,428,800B on device 0, but only {bytes}B is allocated for trace region."
+        )
+    };
+    assert!(!releases(&region("0")));
+    assert!(releases(&region("1,048,576")));
+    let memory = |bank: &str| {
+        format!(
+            "Out of Memory: Not enough space to allocate 1048576 B TRACE buffer across 12 banks, where each bank needs to store 87382 B, but bank size is {bank} B (allocated: {bank} B, free: 0 B, largest free block: 0 B)"
+        )
+    };
+    assert!(!releases(&memory("0")));
+    assert!(releases(&memory("65536")));
 }
 
 #[test]

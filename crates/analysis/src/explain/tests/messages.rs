@@ -213,7 +213,7 @@ fn a_live_map_names_the_buffer_in_the_way() {
     let shown = explain::render(&[clash], 200, true);
     assert!(
         shown.contains(
-            "address 188,416 on chip 0: the residual stream, 1,310,720 bytes (1.3 MiB) in each bank"
+            "address 0x0002e000 (188,416) on chip 0: the residual stream, 1,310,720 bytes (1.3 MiB) in each bank"
         ),
         "{shown}"
     );

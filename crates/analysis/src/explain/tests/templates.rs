@@ -151,7 +151,7 @@ fn wrap(message: &str, columns: usize, prefix: &str) -> String {
 }
 
 /// The numbers of an explanation, which no decoration may change.
-fn facts(explanations: &[Explanation]) -> Vec<String> {
+pub(super) fn facts(explanations: &[Explanation]) -> Vec<String> {
     explanations
         .iter()
         .map(|explanation| format!("{:?} {:?}", explanation.fit, explanation.over_bytes))

@@ -8,7 +8,7 @@ use super::super::ReportChip;
 use super::super::replay::name;
 use super::{Measured, allocator, chips, measure};
 
-/// A dispatch.
+/// A dispatch: the program, its op, and when it started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DispatchUse {
     /// Microseconds since 1970.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use ttmem_merge::words::{at_caller, frames, origin_name};
 use ttmem_model::Kind;
 use ttmem_model::stack::StackFrame;
-use ttmem_segment::{Buffer, BufferKind, PartKind, Refusal, RefusalKind, Stack};
+use ttmem_segment::{AllocatorKind, Buffer, PartKind, Refusal, RefusalKind, Stack};
 
 use super::super::ReportChip;
 use super::super::replay::{Replay, name};
@@ -155,7 +155,7 @@ fn live(replay: &Replay<'_>, refusal: &Refusal) -> LiveMap {
     };
     let mut buffers: Vec<LiveBuffer> = Vec::new();
     if let Some(living) = replay.after(refusal.event) {
-        let l1 = living.iter().filter(|lived| lived.footprint.kind == BufferKind::L1);
+        let l1 = living.iter().filter(|lived| lived.footprint.kind == AllocatorKind::L1);
         buffers.extend(l1.filter(|lived| is_there(lived.allocator)).map(|lived| {
             let since = lived.allocated.map(|(time, _)| refusal.time.saturating_sub(time));
             LiveBuffer {

@@ -36,7 +36,7 @@ fn fake() -> Fake {
 fn l1_by_op_is_that_of_the_fullest_core_and_the_least_headroom() {
     let fake = fake()
         .dispatch(0)
-        .allocate(NewBuffer::new(BufferKind::L1, 65_536, "input"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "input"))
         .dispatch(0)
         .dispatch(1);
     let programs = report(&fake);
@@ -61,7 +61,7 @@ fn l1_by_op_is_that_of_the_fullest_core_and_the_least_headroom() {
 #[test]
 fn a_clash_names_the_buffer_at_the_limit() {
     let fake = fake()
-        .allocate(NewBuffer::new(BufferKind::L1, 1_310_720, "KvCache"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 1_310_720, "KvCache"))
         .dispatch(0)
         .refuse(0, RefusalKind::Clash, 0)
         .refuse(0, RefusalKind::Clash, 0);

@@ -26,7 +26,7 @@ pub struct Traces {
     pub l1_buffers: u64,
 }
 
-/// A captured trace.
+/// A captured trace: its bytes, dispatches and replays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TraceReport {
     /// TT-Metal's number of the trace.

@@ -1,8 +1,9 @@
 use ttmem_recording::{
     Attachment, AttachmentKind, Contents, Encoded, Encoder, Event, Header, Limits, Parts,
 };
-use ttmem_segment::{AgentState, AllocatorRole, BufferKind};
+use ttmem_segment::{AgentState, AllocatorKind, AllocatorRole};
 
+use super::super::programs::Then;
 use super::*;
 use ttmem_fake::segment::{NewBuffer, Segment as Fake, WORMHOLE};
 use ttmem_fake::{BYTES, Board, Host, NOW, PID, Process as FakeProcess};
@@ -15,7 +16,7 @@ const MIB: u64 = 1 << 20;
 const SECOND: u64 = 1_000_000;
 
 fn dram(mib: u64, op: &str) -> NewBuffer<'_> {
-    NewBuffer::new(BufferKind::Dram, mib * MIB, op)
+    NewBuffer::new(AllocatorKind::Dram, mib * MIB, op)
 }
 
 /// The agent of the process of [`host`], ten minutes before [`NOW`].
@@ -83,7 +84,7 @@ fn a_moment_of_a_recording_is_listed_as_it_was_live() {
     let mut live = collector(host(&then), NOW);
     let snapshot = live.snapshot();
     let listed = buffers(&live.facts_at(Depth::Full));
-    let end = then.wait(900_000).free_newest(BufferKind::Dram).close().state(AgentState::Exited);
+    let end = then.wait(900_000).free_newest(AllocatorKind::Dram).close().state(AgentState::Exited);
     let recorded = read(recording(&[], Vec::new(), &attached(&end, false)));
     let mut list = recorded.at(&snapshot);
     // A recording knows the name of the segment's file, not its directory.
@@ -162,7 +163,7 @@ fn a_segment_that_is_damaged_says_so() {
 fn a_moment_that_the_events_do_not_tell_has_a_reason_and_no_buffer() {
     let mut agent = fake().allocate(dram(9, "Weights"));
     for _ in 0..5000 {
-        agent = agent.allocate(dram(1, "Add")).free_newest(BufferKind::Dram);
+        agent = agent.allocate(dram(1, "Add")).free_newest(AllocatorKind::Dram);
     }
     let mut snapshot = collector(host(&agent), NOW).snapshot();
     let recorded = read(recording(&[], Vec::new(), &attached(&agent, true)));
@@ -244,5 +245,100 @@ fn two_processes_that_started_within_one_tick_are_not_taken_for_each_other() {
         let list = read(recording(&[], Vec::new(), blocks)).at(&snapshot);
         assert!(list.processes.iter().all(|owner| owner.segment != other.name()), "{list:?}");
         assert_eq!(list.processes.len(), 1);
+    }
+}
+
+mod programs {
+    use super::*;
+    use ttmem_fake::segment::NewProgram;
+    use ttmem_segment::{CoreRange, PartKind, Reader};
+
+    const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+
+    fn program(op: &str, bytes: u32) -> NewProgram<'_> {
+        NewProgram::new(op).place(PartKind::DataflowBuffer, 105_824, bytes, WHOLE)
+    }
+
+    /// Five dispatches a second apart; from the third on there is a tensor in L1.
+    fn dispatched() -> Fake {
+        fake()
+            .program(&program("Matmul", 65_536))
+            .program(&program("Softmax", 4_096))
+            .wait(1_000)
+            .dispatch(0)
+            .wait(1_000)
+            .dispatch(1)
+            .wait(1_000)
+            .allocate(NewBuffer::new(AllocatorKind::L1, 16_384, "x"))
+            .dispatch(0)
+            .wait(1_000)
+            .begin_trace(3)
+            .dispatch(1)
+            .dispatch(0)
+            .end_trace(1_024)
+            .replay_trace()
+            .wait(1_000)
+    }
+
+    /// Op, dispatches, tensors and headroom.
+    type Figures = (String, u64, u64, Option<i64>);
+
+    fn figures(processes: &[crate::run_report::ProcessOps]) -> Vec<Figures> {
+        let ops = processes.iter().flat_map(|process| &process.ops);
+        let figures = |op: &crate::run_report::OpL1| {
+            (op.op.clone().unwrap_or_default(), op.dispatches, op.tensors, op.headroom)
+        };
+        ops.map(figures).collect()
+    }
+
+    #[test]
+    fn l1_by_op_is_that_of_the_moment() {
+        let segment = dispatched();
+        let mut collector = collector(host(&segment), NOW);
+        let facts = collector.facts_at(Depth::Programs);
+        let newest = crate::run_report::l1_by_op(&facts);
+        let snapshot = ttmem_merge::merge(&facts, None);
+        let recorded =
+            read(recording(std::slice::from_ref(&snapshot), Vec::new(), &attached(&segment, true)));
+        assert_eq!(figures(&recorded.ops(&snapshot, None)), figures(&newest));
+        assert_eq!(figures(&recorded.ops(&snapshot, Some(&facts))), figures(&newest));
+        assert_eq!(newest[0].ops[0].chips[0].index, Some(0));
+        assert_eq!(newest[0].core_size, Some(1_499_136));
+
+        let parsed = Reader::parse(&segment.image()).unwrap();
+        let times: Vec<u64> = parsed.programs.dispatches.iter().map(|it| it.time).collect();
+        let after = |dispatches: usize| {
+            let at = parsed.header.to_real_time(times[dispatches - 1]) / 1_000;
+            let snapshot = Snapshot { time_us: Timestamp(at + 1), ..snapshot.clone() };
+            recorded.ops(&snapshot, None)
+        };
+        let size = 1_499_136 - 105_824;
+        let (large, small) = (size - 65_536, size - 4_096);
+        assert_eq!(figures(&after(1)), [("Matmul".to_owned(), 1, 0, Some(large))]);
+        let two =
+            [("Matmul".to_owned(), 1, 0, Some(large)), ("Softmax".to_owned(), 1, 0, Some(small))];
+        assert_eq!(figures(&after(2)), two);
+        let three = &figures(&after(3))[0];
+        assert_eq!((three.1, three.2), (2, 16_384));
+        // What a trace captures does not run; its replay does.
+        assert_eq!(figures(&after(5)), figures(&after(3)));
+        assert_eq!(figures(&after(6)), figures(&newest));
+        assert_eq!(after(6)[0].dispatches, 8);
+    }
+
+    #[test]
+    fn a_moment_whose_dispatches_are_overwritten_has_the_reason() {
+        let segment = dispatched();
+        let mut parsed = Reader::parse(&segment.image()).unwrap();
+        parsed.programs.dispatches.drain(..2);
+        let times: Vec<u64> = parsed.programs.dispatches.iter().map(|it| it.time).collect();
+        assert!(Then::at(&parsed, times[0] - 1).is_err());
+        let then = Then::at(&parsed, times[0]).ok().unwrap();
+        let facts = collector(host(&segment), NOW).facts_at(Depth::Programs);
+        let (_, process) = ttmem_merge::segment_processes(&facts).remove(0);
+        let ops = then.ops(&parsed, &process);
+        assert!(ops.of_whole_run);
+        let counts: Vec<u64> = ops.ops.iter().map(|op| op.dispatches).collect();
+        assert_eq!(counts, [2, 1]);
     }
 }

@@ -15,11 +15,11 @@ fn fake() -> Fake {
 }
 
 fn dram(mib: u64, op: &str) -> NewBuffer<'_> {
-    NewBuffer::new(BufferKind::Dram, mib * MIB, op)
+    NewBuffer::new(AllocatorKind::Dram, mib * MIB, op)
 }
 
 fn l1(kib: u64, op: &str) -> NewBuffer<'_> {
-    NewBuffer::new(BufferKind::L1, kib << 10, op)
+    NewBuffer::new(AllocatorKind::L1, kib << 10, op)
 }
 
 fn read(fake: &Fake) -> Segment {
@@ -33,7 +33,7 @@ fn last(segment: &Segment) -> Timestamp {
 }
 
 fn listed(holding: &SegmentView<'_>) -> BufferList {
-    let chip = ChipRef { id: ChipId(5), index: 0 };
+    let chip = ChipRef { id: ChipId::Known(5), index: 0 };
     let holder = SegmentProcess {
         pid: Pid(7),
         start_time: 70,
@@ -98,14 +98,14 @@ fn every_step_is_listed_as_it_was_listed_live() {
             &|fake| fake.allocate(l1(32, "Add")),
             &|fake| fake.allocate(sharded),
             // Freed in another order than allocated, and a hole that is filled again.
-            &|fake| fake.free_oldest(BufferKind::Dram),
+            &|fake| fake.free_oldest(AllocatorKind::Dram),
             &|fake| fake.allocate(dram(3, "Softmax")),
-            &|fake| fake.free_oldest(BufferKind::L1),
+            &|fake| fake.free_oldest(AllocatorKind::L1),
             &|fake| fake.allocate(l1(8, "")),
             &|fake| fake.wait(4000).fail(dram(4000, "TooMuch")),
-            &|fake| fake.free_newest(BufferKind::Dram),
-            &|fake| fake.allocate(NewBuffer::new(BufferKind::Trace, 2048, "Trace")),
-            &|fake| fake.free_oldest(BufferKind::Dram),
+            &|fake| fake.free_newest(AllocatorKind::Dram),
+            &|fake| fake.allocate(NewBuffer::new(AllocatorKind::Trace, 2048, "Trace")),
+            &|fake| fake.free_oldest(AllocatorKind::Dram),
             &|fake| fake.free_newest_of("Shard"),
         ],
     ));
@@ -145,7 +145,7 @@ fn before_the_agent_there_is_nothing_and_after_the_last_event_what_stayed() {
 /// More events than the ring of a small segment holds.
 fn busy(mut fake: Fake) -> Fake {
     for _ in 0..5000 {
-        fake = fake.allocate(dram(1, "Add")).free_newest(BufferKind::Dram);
+        fake = fake.allocate(dram(1, "Add")).free_newest(AllocatorKind::Dram);
     }
     fake
 }
@@ -156,7 +156,7 @@ fn where_events_are_overwritten_nothing_is_listed_and_the_rest_is_exact() {
     let early = last(&read(&begin));
     let busy = busy(begin);
     let before = read(&busy);
-    let after = busy.clone().free_oldest(BufferKind::Dram);
+    let after = busy.clone().free_oldest(AllocatorKind::Dram);
     let rewind = Rewind::new(read(&after));
     let first = rewind.real(rewind.times[0]);
     assert_eq!(unknown(&rewind, early), Gap::Overwritten(first));
@@ -193,7 +193,7 @@ fn what_went_all_at_once_and_came_before_the_first_event_hides() {
 
 #[test]
 fn nothing_hides_where_the_events_account_for_every_byte() {
-    let there = busy(fake().allocate(dram(9, "Weights")).free_newest(BufferKind::Dram));
+    let there = busy(fake().allocate(dram(9, "Weights")).free_newest(AllocatorKind::Dram));
     let moment = last(&read(&there));
     let rewind = Rewind::new(read(&there.clone().allocate(dram(4, "Held")).close()));
     assert_eq!(known(&rewind, moment), live(&read(&there)));
@@ -201,7 +201,7 @@ fn nothing_hides_where_the_events_account_for_every_byte() {
 
 #[test]
 fn buffers_that_the_table_had_no_room_for_are_missed() {
-    let fake = busy(fake().unlisted(BufferKind::Dram, 5 * MIB, 300));
+    let fake = busy(fake().unlisted(AllocatorKind::Dram, 5 * MIB, 300));
     let segment = read(&fake);
     let end = last(&segment);
     assert_eq!(unknown(&Rewind::new(segment), end), Gap::Unlisted);
@@ -262,7 +262,7 @@ fn an_entry_that_was_used_anew_is_not_what_it_was() {
 
 #[test]
 fn figures_that_never_agreed_are_left_out() {
-    let fake = fake().allocate(dram(1, "Add")).hidden(BufferKind::Dram, 64);
+    let fake = fake().allocate(dram(1, "Add")).hidden(AllocatorKind::Dram, 64);
     let segment = read(&fake);
     let end = last(&segment);
     let list = known(&Rewind::new(segment), end);

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ttmem_recording::{Header, Recording};
-use ttmem_segment::{BufferKind, Reader};
+use ttmem_segment::{AllocatorKind, Reader};
 
 use super::super::{OfferResult, Options, Recorder};
 use super::*;
@@ -22,7 +22,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let ticks = Process::new(PID, "python3").start_ticks();
         let segment = Segment::wormhole(PID, ticks, Host::n150().region_ids()[0])
-            .allocate(NewBuffer::new(BufferKind::Dram, 1 << 20, "Matmul"));
+            .allocate(NewBuffer::new(AllocatorKind::Dram, 1 << 20, "Matmul"));
         let stale = Segment::wormhole(PID + 1, 5, 7);
         let host = Host::n150().segment_of(PID, segment.clone()).segment_of(PID + 1, stale);
         host.into_tree().write_to(folder.path()).unwrap();
@@ -78,7 +78,7 @@ fn what_a_process_still_says_at_the_end_is_in_the_recording() {
     let stage = Stage::new();
     let recorder = stage.start("a", None, None);
     stage.offer(&recorder, 1);
-    let later = stage.segment.clone().allocate(NewBuffer::new(BufferKind::L1, 4096, "Softmax"));
+    let later = stage.segment.clone().allocate(NewBuffer::new(AllocatorKind::L1, 4096, "Softmax"));
     stage.rewrite(&later);
     let report = recorder.stop("asked to");
     assert_eq!(report.agents, 1, "{report:?}");

@@ -1,5 +1,7 @@
 //! Valid and invalid requests, over real sockets.
 
+use ttmem_test_support::random::{Random, number};
+
 use super::*;
 
 struct Echo;
@@ -91,17 +93,13 @@ fn who_takes_an_answer_bit_by_bit_is_left() {
 #[test]
 fn malformed_requests_leave_it_answering() {
     let address = server();
-    let mut state = 7_u64;
-    for round in 0..rounds() {
+    let mut random = Random::from_environment();
+    for round in 0..number("ROUNDS", 500) {
         let Ok(mut stream) = TcpStream::connect(address) else { continue };
         let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
-        for _ in 0..=round % 5 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let place = usize::try_from(state >> 33).unwrap() % bytes.len();
-            bytes[place] = (state >> 56) as u8;
-        }
+        random.damage(&mut bytes, 5);
         if round % 7 == 0 {
-            bytes.truncate(round % bytes.len());
+            bytes.truncate(random.index(bytes.len()));
         }
         // The server may refuse and close before all is written.
         drop(stream.write_all(&bytes));
@@ -126,9 +124,4 @@ fn silent_connections_keep_nobody_out() {
         stream.read(&mut [0]).ok().filter(|count| *count == 0)
     });
     assert_eq!(ended.count(), all, "and each is ended at last");
-}
-
-/// The number of invalid requests; docs/overhead.md has the figures of 10,000.
-fn rounds() -> usize {
-    std::env::var("ROUNDS").map_or(500, |rounds| rounds.parse().unwrap())
 }

@@ -36,7 +36,7 @@ impl Endpoint {
         &self.host
     }
 
-    /// Returns the port.
+    /// Returns the port of the receiver.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port

@@ -264,6 +264,27 @@ fn only_enabled_processors_have_kernels() {
 }
 
 #[test]
+fn a_named_layout_is_that_of_the_cores_or_refused() {
+    for row in ROWS {
+        for release in row.releases {
+            let layout = Layout::of_release(row.arch, release).unwrap();
+            let (image, _) = core_with_program(&layout, 3);
+            let mut chip = port(std::slice::from_ref(&image));
+            let reader = Reader::with_named_layout(&mut chip, layout.clone()).unwrap();
+            assert_eq!(reader.layout().label, format!("{release} (named)"));
+            let core = reader.clone().sample(&mut chip).unwrap().0.pop().unwrap();
+            assert_eq!(program(&core).id, 3, "{release}");
+
+            let mut unused = image;
+            unused.l1.fill(0);
+            let refused = Reader::with_named_layout(&mut port(&[unused]), layout);
+            let error = LayoutError::NoCore(format!("{release} (named)"));
+            assert!(matches!(refused, Err(OpenError::Layout(found)) if found == error));
+        }
+    }
+}
+
+#[test]
 fn three_classes_stand_for_five_processors_before_0_64() {
     for enables in [0b100, 0] {
         let layout = Layout::of_release(Arch::Blackhole, "0.62.2").unwrap();
@@ -416,6 +437,11 @@ fn restless(changes: usize) -> (Core, Cost, Vec<usize>) {
     let (image, _) = core_with_program(&wormhole(), 3);
     let mut port = Restless { inner: port(&[image]), changes: 0, reads: Vec::new() };
     let mut reader = Reader::open(&mut port).unwrap();
+    // The first sample takes the block that came with the opening.
+    assert_eq!(port.reads, [426, 2780]);
+    assert_eq!(reader.sample(&mut port).unwrap().1.reads, 2);
+    reader.sample(&mut port).unwrap();
+    port.inner = self::port(&[core_with_program(&wormhole(), 4).0]);
     port.reads.clear();
     port.changes = changes;
     let (mut cores, cost) = reader.sample(&mut port).unwrap();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ttmem_model::Arch;
 use ttmem_model::l1::{ByteRange, Coordinate};
+use ttmem_model::order;
 
 use super::{MAX_BYTES, MAX_CORES, MAX_L1_BYTES, Part};
 use crate::port::PortChip;
@@ -77,7 +78,7 @@ impl IndexChip {
         };
         let core = |core: &IndexCore| {
             let mut parts = core.segments.iter().map(part).collect::<Result<Vec<_>, String>>()?;
-            parts.sort_by_key(|part| part.address);
+            order::sort_by_key(&mut parts, |part| part.address);
             Ok(parts)
         };
         self.cores.iter().map(core).collect()
@@ -132,9 +133,9 @@ pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
             return Err(format!("no chip has {} cores", chip.cores.len()));
         }
         let mut cores: Vec<_> = chip.cores.iter().map(|core| core.noc).collect();
-        cores.sort_unstable();
+        order::sort(&mut cores);
         if let Some([core, _]) = cores.array_windows().find(|[one, other]| one == other) {
-            return Err(format!("core ({}, {}) is there twice", core.x, core.y));
+            return Err(format!("core ({}, {}) is listed twice", core.x, core.y));
         }
         for core in &chip.cores {
             let addresses = core.segments.iter().map(Segment::address);
@@ -152,7 +153,7 @@ pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
 }
 
 fn overlap(mut ranges: Vec<ByteRange>, what: &str) -> Result<(), String> {
-    ranges.sort_unstable();
+    order::sort(&mut ranges);
     match ranges.array_windows().find(|[one, other]| !one.intersection(*other).is_empty()) {
         Some([one, other]) => Err(format!(
             "{what} {} to {} and {} to {} overlap",

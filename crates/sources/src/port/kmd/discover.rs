@@ -19,7 +19,7 @@ pub enum DiscoverError {
     #[error(transparent)]
     Grid(#[from] KmdPortError),
     /// The first core says nothing plausible of itself.
-    #[error("the first core does not say where it is: {detail}")]
+    #[error("the first core does not report its coordinate: {detail}")]
     Silent {
         /// The inconsistency.
         detail: String,

@@ -133,7 +133,7 @@ pub enum KmdPortError {
     },
     /// The first core says that it is another one: coordinates do not mean what we think.
     #[error(
-        "the core at logical (0, 0) of device {number} says it is ({}, {}); nothing more is read", found.x, found.y
+        "the core at logical (0, 0) of device {number} reports ({}, {}); nothing more is read", found.x, found.y
     )]
     Misplaced {
         /// The device.

@@ -3,6 +3,7 @@
 //! Source: tt-umd 0.9.14, `device/simulation/simulation_server_socket.cpp`.
 
 use ttmem_model::Pid;
+use ttmem_model::order;
 
 use ttmem_root::Root;
 
@@ -45,7 +46,7 @@ fn find_below(root: &Root, place: &str, user: Option<u32>) -> Vec<Found> {
         chips.into_iter().map(move |(chip, path)| Found { server, chip, path })
     });
     let mut found: Vec<_> = sockets.collect();
-    found.sort();
+    order::sort(&mut found);
     found
 }
 

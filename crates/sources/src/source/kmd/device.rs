@@ -41,16 +41,20 @@ const fn gauge(
 }
 
 /// hwmon: m°C, mV, mA, µW, RPM. A limit of 0, and no voltage at all, are answers of firmware that has no such value.
-const HWMON: [Gauge; 9] = [
+const SENSORS: [Gauge; 5] = [
     gauge(Metric::AsicTemperature, "temp1_input", 1e3, -60.0..=200.0),
-    gauge(Metric::AsicTemperatureLimit, "temp1_max", 1e3, 1.0..=200.0),
     gauge(Metric::Power, "power1_input", 1e6, 0.0..=2_000.0),
-    gauge(Metric::PowerLimit, "power1_max", 1e6, 1.0..=2_000.0),
     gauge(Metric::Current, "curr1_input", 1e3, 0.0..=4_000.0),
-    gauge(Metric::CurrentLimit, "curr1_max", 1e3, 1.0..=4_000.0),
     gauge(Metric::Voltage, "in0_input", 1e3, 0.001..=20.0),
-    gauge(Metric::VoltageLimit, "in0_max", 1e3, 0.001..=20.0),
     gauge(Metric::Fan, "fan1_input", 1.0, 0.0..=100_000.0),
+];
+
+/// Limits of the sensors, in the same units. The firmware sets them when it starts.
+const LIMITS: [Gauge; 4] = [
+    gauge(Metric::AsicTemperatureLimit, "temp1_max", 1e3, 1.0..=200.0),
+    gauge(Metric::PowerLimit, "power1_max", 1e6, 1.0..=2_000.0),
+    gauge(Metric::CurrentLimit, "curr1_max", 1e3, 1.0..=4_000.0),
+    gauge(Metric::VoltageLimit, "in0_max", 1e3, 0.001..=20.0),
 ];
 
 /// The driver's own files: MHz and counts of 32 bits. A clock of 0 is the answer of a table that has no such entry, as
@@ -76,7 +80,8 @@ impl TelemetryFile {
     pub(super) fn of(metric: Metric) -> Option<Self> {
         let find =
             |gauges: &[Gauge]| Some(gauges.iter().find(|gauge| gauge.metric == metric)?.file);
-        find(&HWMON).map(Self::Sensor).or_else(|| find(&ATTRIBUTES).map(Self::Attribute))
+        let sensor = find(&SENSORS).or_else(|| find(&LIMITS)).map(Self::Sensor);
+        sensor.or_else(|| find(&ATTRIBUTES).map(Self::Attribute))
     }
 }
 
@@ -107,13 +112,18 @@ pub(super) fn gauges() -> &'static [Gauge] {
 }
 
 /// The sensors of hwmon.
-pub(super) fn hwmon_gauges() -> &'static [Gauge] {
-    &HWMON
+pub(super) fn sensors() -> &'static [Gauge] {
+    &SENSORS
+}
+
+/// The limits of the sensors.
+pub(super) fn limits() -> &'static [Gauge] {
+    &LIMITS
 }
 
 /// True if no sensor of a device could be read. A driver that was loaded again gives the directory another number.
 pub(super) fn has_no_sensor(device: &Device) -> bool {
-    HWMON.iter().all(|gauge| device.telemetry.get(&gauge.metric).is_none_or(Result::is_err))
+    SENSORS.iter().all(|gauge| device.telemetry.get(&gauge.metric).is_none_or(Result::is_err))
 }
 
 /// Finds the directory of the driver's hwmon files. Its name needs no lock of the driver.
@@ -162,15 +172,14 @@ impl<'a> Reader<'a> {
         mut self,
         wanted: &Wanted,
         asic_id: Field<u64>,
-        lasting: Lasting,
+        mut lasting: Lasting,
         clock: Clock,
     ) -> Device {
-        let mut telemetry = match &lasting.hwmon {
-            Ok(_) => self.gauges(FolderKind::Hwmon, &HWMON),
-            Err(missing) => {
-                HWMON.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
-            }
-        };
+        let mut telemetry = self.hwmon(&SENSORS, &lasting.hwmon);
+        telemetry.extend(match self.answers_ones {
+            true => LIMITS.iter().map(|gauge| (gauge.metric, Err(ones(gauge.file)))).collect(),
+            false => std::mem::take(&mut lasting.limits),
+        });
         telemetry.extend(self.gauges(FolderKind::Attributes, &ATTRIBUTES));
         let pids = self.files.bytes(FolderKind::Owners, "pids");
         let device = Device {
@@ -205,7 +214,21 @@ impl<'a> Reader<'a> {
             max_speed_gts: self.number(FolderKind::Pci, "max_link_speed", transfer_rate),
             max_width: self.number(FolderKind::Pci, "max_link_width", lanes),
             numa_node: self.numa_node(),
+            limits: self.hwmon(&LIMITS, &hwmon),
             hwmon,
+        }
+    }
+
+    fn hwmon(
+        &mut self,
+        gauges: &[Gauge],
+        directory: &Field<String>,
+    ) -> BTreeMap<Metric, Field<f64>> {
+        match directory {
+            Ok(_) => self.gauges(FolderKind::Hwmon, gauges),
+            Err(missing) => {
+                gauges.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
+            }
         }
     }
 
@@ -330,17 +353,16 @@ impl<'a> Reader<'a> {
 
     fn pcie_words(&mut self) -> PcieWords {
         PcieWords {
-            host_to_device: self.words("slv_posted_wr_data_word_received"),
-            device_to_host: self.words("mst_posted_wr_data_word_sent"),
+            host_to_device: self.words([COUNTERS[0], COUNTERS[1]]),
+            device_to_host: self.words([COUNTERS[2], COUNTERS[3]]),
         }
     }
 
-    fn words(&mut self, counter: &str) -> Field<[u32; 2]> {
-        let mut word = |noc: u8| {
-            let name = format!("{counter}{noc}");
-            self.number(FolderKind::Counters, &name, |text| text.parse::<u32>().ok())
-        };
-        Ok([word(0)?, word(1)?])
+    /// The words that a counter of each NOC has counted.
+    fn words(&mut self, [first, second]: [&str; 2]) -> Field<[u32; 2]> {
+        let mut word =
+            |name: &str| self.number(FolderKind::Counters, name, |text| text.parse::<u32>().ok());
+        Ok([word(first)?, word(second)?])
     }
 
     /// The reason that the device is gone, if it is: a file said so, or every file of its own went away with its

@@ -1,11 +1,13 @@
 //! Files of one device: which are read, and their content at one time.
 
+use std::sync::Arc;
+
 use rustix::io::Errno;
 use ttmem_root::RootError;
 use ttmem_root::batch::{FolderAnswer, FolderRequest};
 use ttmem_root::readers::{Request, Response};
 
-use super::device::{COUNTERS, FIRMWARE, Gauge, gauges, hwmon_gauges};
+use super::device::{COUNTERS, FIRMWARE, Gauge, gauges, limits, sensors};
 use super::holders::MAX_PIDS_BYTES;
 
 /// Most bytes of an attribute: a page, as sysfs has it.
@@ -28,7 +30,7 @@ pub(super) enum FolderKind {
 }
 
 /// Directories of one device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Folders {
     pub(super) pci: String,
     pub(super) attributes: String,
@@ -39,7 +41,7 @@ pub(super) struct Folders {
 /// Files of a device as they were read, or not read in time.
 #[derive(Debug)]
 pub(super) struct Files {
-    request: Request,
+    request: Arc<Request>,
     answers: Vec<FolderAnswer>,
 }
 
@@ -50,34 +52,37 @@ impl Folders {
         let mut pci = vec!["current_link_speed", "current_link_width"];
         let mut attributes = vec!["tt_asic_id"];
         attributes.extend(names(gauges()));
+        let mut hwmon: Vec<&str> = names(sensors()).collect();
         if has_lasting {
             pci.extend(["device", "max_link_speed", "max_link_width", "numa_node"]);
             attributes.extend(["tt_card_type", "tt_serial"]);
             attributes.extend(FIRMWARE.iter().map(|(file, _)| *file));
+            hwmon.extend(names(limits()));
         }
         let counters = format!("{}/pcie_perf_counters", self.attributes);
-        let hwmon = self.hwmon.clone().unwrap_or_default();
-        let sensors = if self.hwmon.is_some() { names(hwmon_gauges()).collect() } else { vec![] };
-        let folder = |path: String, names, limit| FolderRequest { path, names, limit };
+        let directory = self.hwmon.clone().unwrap_or_default();
+        let hwmon = if self.hwmon.is_some() { hwmon } else { vec![] };
+        let is_repeated = !has_lasting;
+        let folder = |path: String, names, limit| FolderRequest { path, names, limit, is_repeated };
         let folders = vec![
             folder(self.pci.clone(), pci, ATTRIBUTE_BYTES),
             folder(self.attributes.clone(), attributes, ATTRIBUTE_BYTES),
             folder(counters, COUNTERS.to_vec(), ATTRIBUTE_BYTES),
-            folder(hwmon, sensors, ATTRIBUTE_BYTES),
-            owners(number),
+            folder(directory, hwmon, ATTRIBUTE_BYTES),
+            owners(number, is_repeated),
         ];
         Request { key: number, folders }
     }
 }
 
 /// Requests the driver's list of owners of device `number`.
-pub(super) fn owners(number: u32) -> FolderRequest<'static> {
+pub(super) fn owners(number: u32, is_repeated: bool) -> FolderRequest<'static> {
     let path = format!("/proc/driver/tenstorrent/{number}");
-    FolderRequest { path, names: vec!["pids"], limit: MAX_PIDS_BYTES }
+    FolderRequest { path, names: vec!["pids"], limit: MAX_PIDS_BYTES, is_repeated }
 }
 
 impl Files {
-    pub(super) fn new(request: Request, response: Response) -> Self {
+    pub(super) fn new(request: Arc<Request>, response: Response) -> Self {
         Self { request, answers: response.folders }
     }
 

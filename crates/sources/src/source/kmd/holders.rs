@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use ttmem_model::Pid;
 use ttmem_model::facts::{Device, DeviceOwners, Field};
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
 
 use crate::source::shorten;
@@ -123,7 +124,7 @@ fn parse_for(text: &str, own: Option<Pid>) -> Field<DeviceOwners> {
             }
         }
     }
-    holders.pids.sort_unstable();
+    order::sort(&mut holders.pids);
     holders.pids.dedup();
     Ok(holders)
 }
@@ -159,7 +160,7 @@ impl Scan {
     fn of(&self, number: u32) -> Option<DeviceOwners> {
         let files = self.pids.get(&number).map(Vec::as_slice).unwrap_or_default();
         let mut pids = files.to_vec();
-        pids.sort_unstable();
+        order::sort(&mut pids);
         pids.dedup();
         (self.complete || !pids.is_empty()).then_some(DeviceOwners {
             pids,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ttmem_model::Timestamp;
 use ttmem_model::board::Arch;
 use ttmem_model::facts::{Device, Field};
+use ttmem_model::metric::Metric;
 
 /// Age after which everything is read again, in microseconds.
 const MOST_MICROS: u64 = 60_000_000;
@@ -22,6 +23,8 @@ pub(super) struct Lasting {
     pub(super) max_speed_gts: Field<f64>,
     pub(super) max_width: Field<u64>,
     pub(super) numa_node: Field<u64>,
+    /// The limits of the sensors.
+    pub(super) limits: BTreeMap<Metric, Field<f64>>,
     /// The directory of the hwmon files.
     pub(super) hwmon: Field<String>,
 }
@@ -106,10 +109,9 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_model::metric::Metric;
-
     use super::super::KmdSource;
     use ttmem_fake::{Host, NOW};
+    use ttmem_model::metric::Metric;
     use ttmem_root::clock::Clock;
     use ttmem_root::{Entry, Root, Tree};
 

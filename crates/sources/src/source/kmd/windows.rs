@@ -33,7 +33,7 @@ pub type Windows = BTreeMap<Pid, Vec<u64>>;
 /// Requests the driver's list of mappings of device `number`.
 pub(super) fn request(number: u32) -> FolderRequest<'static> {
     let path = format!("/sys/kernel/debug/tenstorrent/{number}");
-    FolderRequest { path, names: vec!["mappings"], limit: MAX_BYTES }
+    FolderRequest { path, names: vec!["mappings"], limit: MAX_BYTES, is_repeated: false }
 }
 
 /// Parses the windows in the driver's list.

@@ -2,6 +2,7 @@
 
 use ttmem_model::l1::Coordinate;
 
+use crate::l1::Cost;
 use crate::port::{L1Port, PortChip, PortError};
 
 /// A port that reads so many bytes and then no more.
@@ -9,12 +10,18 @@ pub(super) struct Budgeted<'a> {
     port: &'a mut dyn L1Port,
     budget: u64,
     left: u64,
+    cost: Cost,
 }
 
 impl<'a> Budgeted<'a> {
     pub(super) fn new(port: &'a mut dyn L1Port, budget: Option<u64>) -> Self {
         let budget = budget.unwrap_or(u64::MAX);
-        Self { port, budget, left: budget }
+        Self { port, budget, left: budget, cost: Cost::default() }
+    }
+
+    /// The cost of all reads so far, whoever asked.
+    pub(super) fn cost(&self) -> Cost {
+        self.cost
     }
 }
 
@@ -32,6 +39,7 @@ impl L1Port for Budgeted<'_> {
                 self.budget
             ),
         })?;
+        self.cost = self.cost.plus(Cost { reads: 1, bytes });
         self.port.read(core, address, buffer)
     }
 

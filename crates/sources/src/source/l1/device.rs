@@ -6,7 +6,9 @@ use ttmem_model::MissingReason;
 use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place, no_buffers};
 use ttmem_model::reading::Missing;
 
-use super::{Kernels, Surroundings, broken, cannot_open, content, firmware};
+use super::{
+    Kernels, L1Request, NamedLayout, Surroundings, broken, cannot_open, content, firmware,
+};
 use crate::l1::{Cost, Reader};
 use crate::port::kmd::{Budget, KmdPort, KmdPortError, Rules};
 
@@ -14,9 +16,9 @@ use crate::port::kmd::{Budget, KmdPort, KmdPortError, Rules};
 const SAVING: Budget = Budget { bytes: 12 << 20, time: Duration::from_secs(30) };
 
 /// Reads a device.
-pub(super) fn read(host: Surroundings<'_>, device: &Device, budget: Option<u64>) -> L1Facts {
+pub(super) fn read(host: Surroundings<'_>, device: &Device, request: &L1Request) -> L1Facts {
     let kernels = kernels(device);
-    let content = read_content(host, device, budget);
+    let content = read_content(host, device, request);
     let names = match &content {
         Ok(_) => kernels.names(host),
         Err(_) => Err(Missing::not_read("L1 was not read")),
@@ -38,21 +40,31 @@ pub(super) fn kernels(device: &Device) -> Kernels {
 }
 
 /// Opens a device to save it.
-pub(super) fn open_to_save(host: Surroundings<'_>, device: &Device) -> Field<(KmdPort, Reader)> {
-    let (port, reader, _) = open(host, device, SAVING)?;
+pub(super) fn open_to_save(
+    host: Surroundings<'_>,
+    device: &Device,
+    layout: Option<&NamedLayout>,
+) -> Field<(KmdPort, Reader)> {
+    let (port, reader, _) = open(host, device, SAVING, layout)?;
     Ok((port, reader))
 }
 
-fn read_content(host: Surroundings<'_>, device: &Device, budget: Option<u64>) -> Field<L1Content> {
+fn read_content(host: Surroundings<'_>, device: &Device, request: &L1Request) -> Field<L1Content> {
     let watch = host.clock.start();
     let usual = Budget::default();
-    let budget = Budget { bytes: budget.unwrap_or(usual.bytes), ..usual };
-    let (mut port, mut reader, opening) = open(host, device, budget)?;
+    let budget = Budget { bytes: request.budget.unwrap_or(usual.bytes), ..usual };
+    let layout = request.layout.as_deref();
+    let (mut port, mut reader, opening) = open(host, device, budget, layout)?;
     content(&mut port, &mut reader, opening, watch)
 }
 
 /// Opens a device and finds its cores: at first the one at logical (0, 0), then those of the grid that it names.
-fn open(host: Surroundings<'_>, device: &Device, budget: Budget) -> Field<(KmdPort, Reader, Cost)> {
+fn open(
+    host: Surroundings<'_>,
+    device: &Device,
+    budget: Budget,
+    layout: Option<&NamedLayout>,
+) -> Field<(KmdPort, Reader, Cost)> {
     if device.late.is_some() {
         return Err(Missing::failed("timed out: the driver does not answer for this device"));
     }
@@ -66,13 +78,14 @@ fn open(host: Surroundings<'_>, device: &Device, budget: Budget) -> Field<(KmdPo
     let mut port =
         KmdPort::open(host.root, device.number, arch, rules).map_err(|error| refusal(&error))?;
     let kernels = kernels(device);
-    let first = firmware::open_reader(&mut port, host.root, kernels.pids()).map_err(cannot_open)?;
+    let first = firmware::open_reader(&mut port, host.root, kernels.pids(), layout);
+    let first = first.map_err(cannot_open)?;
     let mut one = first.clone();
     let (cores, looking) = one.sample(&mut port).map_err(|error| broken(&error))?;
     let place = cores.first().and_then(|core| Some((core.logical?, core.grid?)));
     let (logical, grid) = place.ok_or_else(|| {
         let detail = cores.into_iter().next().and_then(|core| core.detail).unwrap_or_default();
-        Missing::failed(format!("the first core does not say where it is: {detail}"))
+        Missing::failed(format!("the first core does not report its coordinate: {detail}"))
     })?;
     port.admit_grid(logical, grid).map_err(|error| refusal(&error))?;
     let reader = Reader::with_layout(&mut port, first.layout().clone());

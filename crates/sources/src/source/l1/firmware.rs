@@ -6,6 +6,7 @@
 
 use ttmem_model::{Arch, Pid};
 
+use super::NamedLayout;
 use crate::l1::layout::{Layout, WORKER_MAGIC};
 use crate::l1::{OpenError, Reader, dwarf};
 use crate::port::L1Port;
@@ -13,6 +14,8 @@ use ttmem_root::Root;
 
 /// TT-Metal's library.
 const LIBRARY: &str = "/libtt_metal.so";
+/// The name of a firmware file, and in outputs: which of the build keys was loaded is not known.
+const FILE: &str = "brisc.elf";
 /// Where firmware is below the directory that holds TT-Metal.
 const FIRMWARE: [&str; 2] = ["tt_metal/pre-compiled", "pre-compiled"];
 /// The most of a process's maps that is searched.
@@ -24,14 +27,18 @@ const MAX_PARENTS: usize = 4;
 /// The number of files that are tried before the table is used.
 const MAX_FILES: usize = 128;
 
-/// Opens a chip, by its owner's firmware if one of `pids` runs TT-Metal and its firmware has the magic number where the
+/// Opens a chip by the layout that is named, else by its owner's firmware if one of `pids` runs TT-Metal and its firmware has the magic number where the
 /// chip has it, else by the table.
 pub(super) fn open_reader(
     port: &mut dyn L1Port,
     root: &Root,
     pids: &[Pid],
+    named: Option<&NamedLayout>,
 ) -> Result<Reader, OpenError> {
     let arch = port.chip().arch;
+    if let Some(named) = named {
+        return Reader::with_named_layout(port, named.layout(arch)?);
+    }
     let table = Reader::open(port);
     let layout = match &table {
         Ok(reader) => {
@@ -41,7 +48,7 @@ pub(super) fn open_reader(
         Err(OpenError::Layout(_)) => {
             layouts(root, pids, arch).find(|layout| has_magic(port, layout))
         }
-        Err(OpenError::Port(_)) => None,
+        Err(OpenError::Firmware(_) | OpenError::Port(_)) => None,
     };
     match (layout, table) {
         // The cores said where they are already, if both layouts have that at one place.
@@ -56,14 +63,8 @@ fn layouts(root: &Root, pids: &[Pid], arch: Arch) -> impl Iterator<Item = Layout
     let files = pids.iter().flat_map(|pid| files(root, *pid)).take(MAX_FILES);
     files.filter_map(move |path| {
         let elf = root.read(&path, MAX_ELF_BYTES).ok()?;
-        dwarf::layout(arch, &elf.bytes, label(&path)).ok()
+        dwarf::layout(arch, &elf.bytes, FILE).ok()
     })
-}
-
-/// Returns the name of a file in outputs: its build key and its name.
-fn label(path: &str) -> &str {
-    let key = path.split('/').rev().nth(2).unwrap_or_default();
-    path.find(key).and_then(|start| path.get(start..)).unwrap_or(path)
 }
 
 fn files(root: &Root, pid: Pid) -> Vec<String> {
@@ -92,9 +93,8 @@ fn below(root: &Root, library: &str) -> Vec<String> {
         for firmware in FIRMWARE {
             let place = format!("{directory}/{firmware}");
             let keys = root.list(&place).unwrap_or_default();
-            let file = |key: &std::ffi::OsString| {
-                Some(format!("{place}/{}/brisc/brisc.elf", key.to_str()?))
-            };
+            let file =
+                |key: &std::ffi::OsString| Some(format!("{place}/{}/brisc/{FILE}", key.to_str()?));
             if !keys.is_empty() {
                 return keys.iter().filter_map(file).collect();
             }

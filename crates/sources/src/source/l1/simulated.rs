@@ -13,11 +13,11 @@ use crate::source::process::Users;
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Status};
 
-/// A socket, and which chip its name says is behind it.
+/// A socket, and which chip its name says is behind it, if it says so.
 #[derive(Clone, Debug)]
 pub(super) struct Socket {
     pub(super) path: PathBuf,
-    pub(super) chip: u32,
+    chip: Option<u32>,
     /// True if the user named it: then its errors are reported, even that nothing listens.
     is_named: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 pub(super) struct Refused {
     path: PathBuf,
-    chip: u32,
+    place: L1Place,
     why: Missing,
 }
 
@@ -59,9 +59,10 @@ pub(super) fn open(
         if chips.has(&socket.path) {
             continue;
         }
-        let Socket { path, chip, is_named } = socket.clone();
+        let (path, is_named) = (socket.path.clone(), socket.is_named);
+        let place = socket.place(None);
         if let Some(why) = late.reason(&path, pass.now).filter(|_| !is_named) {
-            refused.push(Refused { path, chip, why });
+            refused.push(Refused { path, place, why });
             continue;
         }
         let why = match Dialed::connect(&path) {
@@ -78,7 +79,7 @@ pub(super) fn open(
         };
         let why = Missing::failed(why);
         late.note(&path, pass.now, why.clone());
-        refused.push(Refused { path, chip, why });
+        refused.push(Refused { path, place, why });
     }
     (refused, excess)
 }
@@ -108,7 +109,7 @@ fn sockets(pass: &Pass<'_>) -> (Vec<Socket>, Option<Excess>) {
         seen.push(status);
         let path = PathBuf::from(found.path);
         if is_new && sockets.iter().all(|socket| socket.path != path) {
-            sockets.push(Socket { path, chip: found.chip, is_named: false });
+            sockets.push(Socket { path, chip: Some(found.chip), is_named: false });
         }
     }
     let excess = (count > MAX_SOCKETS).then(|| Excess {
@@ -121,18 +122,27 @@ fn sockets(pass: &Pass<'_>) -> (Vec<Socket>, Option<Excess>) {
     (sockets, excess)
 }
 
-/// The chip's number in the name of a socket, 0 where it has another name.
-fn number_in(path: &Path) -> u32 {
+impl Socket {
+    /// The chip behind it. Of which chip of its owner a socket of another name is, is not known: then it is no chip of the
+    /// owner's.
+    pub(super) fn place(&self, owner: Option<Pid>) -> L1Place {
+        let owner = owner.filter(|_| self.chip.is_some());
+        L1Place::Simulated { chip: self.chip.unwrap_or(0), owner }
+    }
+}
+
+/// The chip's number in the name of a socket.
+fn number_in(path: &Path) -> Option<u32> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let digits = name.strip_prefix("tt-umd-sim-").and_then(|rest| rest.strip_suffix(".sock"));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    digits.and_then(|digits| digits.parse().ok())
 }
 
 impl Refused {
     /// The chip that could not be read.
     pub(super) fn facts(self, clock: Clock) -> L1Facts {
         L1Facts {
-            place: L1Place::Simulated { chip: self.chip, owner: None },
+            place: self.place,
             port: self.path.display().to_string(),
             arch: None,
             content: Err(self.why),

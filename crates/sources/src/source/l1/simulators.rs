@@ -18,7 +18,8 @@ use ttmem_root::Root;
 use ttmem_root::clock::{Clock, Stopwatch};
 
 use super::simulated::Socket;
-use super::{Kernels, OpenChip, Surroundings};
+use super::{Kernels, L1Request, OpenChip, Surroundings};
+use crate::l1::Cost;
 use crate::port::simulator::{Dialed, SimulatorPort};
 use crate::port::{L1Port, PortChip, PortError};
 
@@ -46,7 +47,7 @@ pub(super) struct Simulators {
     has_read: bool,
 }
 
-/// What a pass over simulated chips read.
+/// Results of a pass over simulated chips.
 #[derive(Debug)]
 pub(super) struct Simulations {
     pub(super) facts: Vec<L1Facts>,
@@ -67,7 +68,7 @@ struct Simulated {
     /// True while an order is unanswered.
     is_busy: bool,
     last: Option<(L1Content, Timestamp)>,
-    /// Why the chip cannot be read; it is opened again at the next pass.
+    /// The reason that the chip cannot be read; it is opened again at the next pass.
     failed: Option<Missing>,
     /// The port and its reader, once they were asked for.
     returned: Option<OpenChip>,
@@ -78,8 +79,8 @@ struct Simulated {
 struct Exchange(AtomicU64);
 
 enum Order {
-    /// Reads all cores, with at most this many bytes.
-    Sample(Option<u64>),
+    /// Reads all cores, within the budget and by the layout of this request.
+    Sample(L1Request),
     /// Gives the port back.
     Return,
 }
@@ -124,7 +125,7 @@ impl Simulators {
     /// Adds the chip behind a socket. Its thread asks which chip it is.
     pub(super) fn add(&mut self, socket: Socket, dialed: Dialed) -> std::io::Result<()> {
         let owner = dialed.owner();
-        let place = L1Place::Simulated { chip: socket.chip, owner };
+        let place = socket.place(owner);
         let kernels = Kernels::Of(owner.into_iter().collect());
         let exchange = Arc::new(Exchange::default());
         let (orders, received) = channel();
@@ -157,17 +158,12 @@ impl Simulators {
     }
 
     /// Reads every chip, as far as the servers answer. A chip whose server failed is given up.
-    pub(super) fn read(
-        &mut self,
-        host: Surroundings<'_>,
-        budget: Option<u64>,
-        is_asked: bool,
-    ) -> Simulations {
+    pub(super) fn read(&mut self, host: Surroundings<'_>, request: &L1Request) -> Simulations {
         self.take_in();
         for chip in self.chips.iter_mut().filter(|chip| !chip.is_busy) {
-            chip.is_busy = chip.orders.send(Order::Sample(budget)).is_ok();
+            chip.is_busy = chip.orders.send(Order::Sample(request.clone())).is_ok();
         }
-        let is_first = is_asked && !self.has_read;
+        let is_first = request.devices && !self.has_read;
         let (silence, longest) =
             if is_first { (FIRST_SILENCE, FIRST_LONGEST) } else { (SILENCE, LONGEST) };
         self.wait(silence, longest);
@@ -311,15 +307,17 @@ impl Task {
             Err(error) => return self.send(Event::Failed(Missing::failed(error.to_string()))),
         };
         self.send(Event::Opened(port.chip().arch));
+        let greeting = Cost { reads: port.requests(), bytes: port.greeting_bytes() };
         let (exchange, watch) = (Arc::clone(&self.exchange), self.watch);
         let port = Watched { port, exchange, watch };
         let mut chip = OpenChip::new(self.place, Box::new(port), self.kernels.clone());
+        chip.greeting = greeting;
         let root = Root::system();
         while let Ok(order) = self.orders.recv() {
             match order {
                 Order::Return => return self.send(Event::Returned(Box::new(chip))),
-                Order::Sample(budget) => {
-                    let content = chip.content(&root, Clock::System, budget);
+                Order::Sample(request) => {
+                    let content = chip.content(&root, Clock::System, &request);
                     let is_broken = content.is_err();
                     self.send(Event::Sampled(content, Clock::System.now()));
                     if is_broken {

@@ -1,9 +1,5 @@
 //! The container of a process, from the names of its control groups.
 
-use ttmem_model::Pid;
-
-use ttmem_root::Root;
-
 /// Digits of a container id that people and tools write.
 const SHORT_ID: usize = 12;
 /// Digits of a whole container id.
@@ -11,9 +7,8 @@ const FULL_ID: usize = 64;
 
 /// The container of a process: `docker:…`, `podman:…`, `containerd:…`, `cri-o:…`, `lxc:…`, or `pod:<uid>/…` for one
 /// of a Kubernetes pod.
-pub(super) fn of(root: &Root, pid: Pid) -> Option<String> {
-    let file = root.read(&format!("/proc/{pid}/cgroup"), 64 << 10).ok()?;
-    String::from_utf8_lossy(&file.bytes).lines().find_map(|line| {
+pub(super) fn of(control_groups: &str) -> Option<String> {
+    control_groups.lines().find_map(|line| {
         // `hierarchy:controllers:path`; a systemd-less containerd puts further colons into the path.
         of_path(line.splitn(3, ':').nth(2)?)
     })

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use ttmem_analysis::run_report::{OpUse, op_uses};
 use ttmem_model::snapshot::{ProcessMemory, ProcessState};
-use ttmem_model::{ChipId, Kind, Pid, Reading, Snapshot};
+use ttmem_model::{ChipId, Kind, Pid, Snapshot};
 use ttmem_segment::Segment;
+
+use super::l1::OpsL1;
 
 /// Whose memory of which kind. Processes are known by their name, since pids differ from run to run; those of one name
 /// are taken together.
@@ -52,6 +54,7 @@ pub(super) struct Summary {
     names: BTreeMap<Pid, String>,
     /// The memory of ops, as recorded by agents. Ops of processes with one name are added up.
     ops: BTreeMap<Key, Figure>,
+    l1: OpsL1,
 }
 
 impl Summary {
@@ -60,10 +63,9 @@ impl Summary {
         self.snapshots += 1;
         let mut bytes: BTreeMap<Key, u64> = BTreeMap::new();
         for chip in &snapshot.chips {
-            for kind in Kind::ALLOCATOR {
-                let used = chip.memory.allocator(kind).and_then(|memory| memory.used.value());
-                if let Some(used) = used {
-                    let chip = Some(chip.id);
+            for (kind, memory) in chip.memory.allocators() {
+                if let Some(used) = memory.used.value() {
+                    let (chip, kind) = (Some(chip.id), kind.into());
                     bytes.insert(Key { process: None, chip, op: None, kind }, *used);
                 }
             }
@@ -89,6 +91,7 @@ impl Summary {
 
     /// Adds the buffers of one agent.
     pub(super) fn add_agent(&mut self, process: Option<String>, segment: &Segment) {
+        self.l1.add(process.as_ref(), segment);
         for OpUse { kind, op, peak, steady } in op_uses(segment) {
             let op = Some(op.unwrap_or_else(|| "no op known".to_owned()));
             let key = Key { process: process.clone(), chip: None, op, kind };
@@ -96,6 +99,11 @@ impl Summary {
             figure.peak = figure.peak.saturating_add(peak);
             figure.steady = figure.steady.saturating_add(steady);
         }
+    }
+
+    /// The L1 of ops, as recorded by agents.
+    pub(super) fn l1(&self) -> &OpsL1 {
+        &self.l1
     }
 
     /// Names of the processes that were seen, by number.
@@ -135,7 +143,6 @@ impl Summary {
 }
 
 fn known(memory: &ProcessMemory) -> impl Iterator<Item = (Kind, u64)> {
-    Kind::ALLOCATOR.into_iter().filter_map(|kind| {
-        memory.allocator(kind).and_then(Reading::value).map(|bytes| (kind, *bytes))
-    })
+    let readings = memory.allocators().into_iter();
+    readings.filter_map(|(kind, reading)| Some((kind.into(), *reading.value()?)))
 }

@@ -4,15 +4,24 @@ use ttmem_model::facts::L1Facts;
 use ttmem_model::l1::Coordinate;
 use ttmem_model::{Missing, MissingReason, Snapshot};
 
+use crate::cli::l1::L1From;
 use crate::error::Error;
 use crate::output::l1::view::ChipView;
 
 /// Returns the error for a look without any L1: the reason of the first chip, or a remedy if there is no chip.
-pub(super) fn nothing_read(snapshot: &Snapshot, chips: &[(u32, L1Facts)]) -> Error {
+pub(super) fn nothing_read(
+    snapshot: &Snapshot,
+    chips: &[(u32, L1Facts)],
+    source: Option<L1From>,
+) -> Error {
     let unread =
         chips.iter().find_map(|(index, facts)| Some((index, facts.content.as_ref().err()?)));
     let Some((index, missing)) = unread else {
-        let remedy = "name a capture with --capture DIR, or try ttmem l1 --demo";
+        if source == Some(L1From::Agent) {
+            let why = "no process with an agent found; start it with ttmem run";
+            return Error::NotFound(why.to_owned());
+        }
+        let remedy = "start the process with ttmem run, name a capture with --capture DIR, or try ttmem l1 --demo";
         return match snapshot.chips.as_slice() {
             [] => Error::NoDriver(format!("no chip found; {remedy}")),
             _ => Error::NoSource(format!("no chip with readable L1 found; {remedy}")),

@@ -20,7 +20,7 @@ pub(super) fn run(
     collector: &mut Collector,
     directory: &Path,
 ) -> Result<(), Error> {
-    let look = Selected::new(collector.look(), &request.selectors)?;
+    let look = Selected::new(collector.look(), request)?;
     let places: Vec<_> = look.chips.iter().map(|(_, facts)| facts.place).collect();
     let name = directory.display();
     let saved = collector.save_l1(directory, &places).map_err(|error| {

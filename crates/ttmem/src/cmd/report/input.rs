@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ttmem_analysis::run_report::{ProcessReport, RecordingReport, RunReport, recorded_segments};
+use ttmem_analysis::run_report::{
+    Member, ProcessReport, Ranks, RecordingReport, RunReport, recorded_segments, saved_ranks,
+};
 use ttmem_merge::{buffers, host_index};
 use ttmem_model::Pid;
 use ttmem_model::facts::Facts;
 use ttmem_model::l1::report::L1Report;
+use ttmem_model::order;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_recording::{AttachmentKind, DamageAccount, OpenError, Recording};
 use ttmem_segment::layout::MAX_SEGMENT_BYTES;
-use ttmem_segment::{Reader, Segment, SegmentError};
+use ttmem_segment::{Reader, Segment, SegmentError, parse_file_name};
 use ttmem_service::recorder::FileSource;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
@@ -22,6 +25,9 @@ use ttmem_sources::source::process::runs_since;
 use crate::error::Error;
 use crate::output::html::L1Moment;
 
+/// Recordings of a folder that a report reads at most.
+const MAX_FILES: usize = 1024;
+
 /// The inputs of a report, read.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
@@ -29,6 +35,8 @@ pub(crate) struct Input {
     pub(crate) recordings: Vec<RecordingReport>,
     /// The segments, including those in recordings.
     pub(crate) agents: Vec<Agent>,
+    /// The ranks of reports that were saved as JSON.
+    pub(crate) saved: Vec<Member>,
     /// The recorded L1 of chips, core by core.
     pub(crate) l1: Vec<L1Moment>,
     /// Notices about inputs that could not be read, one line each.
@@ -42,6 +50,10 @@ pub(crate) struct Agent {
     pub(crate) pid: i32,
     /// The name of the process, if known.
     pub(crate) name: Option<String>,
+    /// The host of the recording that it is from.
+    pub(crate) host: Option<String>,
+    /// False if a command was recorded and the process is not of it.
+    pub(crate) is_of_run: bool,
     /// True if the process is running.
     pub(crate) is_running: bool,
     /// The content of the segment.
@@ -56,12 +68,13 @@ impl Agent {
     pub(crate) fn report(&self) -> ProcessReport {
         let index_of = |id: u64| self.indexes.get(&id).copied();
         let report = ProcessReport::of(&self.segment, self.is_running).with_indexes(&index_of);
-        ProcessReport { name: self.name.clone(), ..report }
+        let name = self.name.clone().or(report.name.clone());
+        ProcessReport { name, host: self.host.clone(), ..report }
     }
 }
 
 impl Input {
-    /// Reads the inputs. Each name is a recording, a segment, or a process id.
+    /// Reads the inputs. Each name is a recording, a segment, a folder of both, or a process id.
     ///
     /// # Errors
     /// If one does not exist or cannot be read.
@@ -70,22 +83,55 @@ impl Input {
         collector: &mut Collector,
     ) -> Result<Self, Error> {
         let mut input = Self::default();
+        let mut files = Vec::new();
         for name in names {
+            match name.is_dir() {
+                true => files.extend(files_in(name)?),
+                false => files.push(name.to_path_buf()),
+            }
+        }
+        for name in files.iter().map(PathBuf::as_path) {
             if let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) {
                 let agent = of_process(collector, pid)?;
                 input.agents.push(agent);
             } else if let Some(recording) = open(name)? {
                 input.add_recording(name, recording)?;
+            } else if let Some(ranks) = saved(name)? {
+                input.saved.extend(ranks);
             } else {
                 let segment = segment(name)?;
                 let pid = i32::try_from(segment.header.pid).unwrap_or_default();
                 let start = segment.header.start_ticks;
                 let is_running = runs_since(collector.root(), Pid(pid), start);
                 let indexes = indexes_on_host(&collector.facts(), &segment);
-                input.agents.push(Agent { pid, name: None, is_running, segment, indexes });
+                input.agents.push(Agent {
+                    pid,
+                    name: None,
+                    host: None,
+                    is_of_run: true,
+                    is_running,
+                    segment,
+                    indexes,
+                });
             }
         }
         Ok(input)
+    }
+
+    /// Adds the process of a recording. The recorders of several ranks on one host have each other's processes: the recorder
+    /// whose command it is has it until its end.
+    fn add_agent(&mut self, agent: Agent) {
+        let key = |agent: &Agent| {
+            let header = &agent.segment.header;
+            (agent.host.clone(), header.pid, header.start_ticks, header.identity.pid_namespace)
+        };
+        let worth = |agent: &Agent| (agent.is_of_run, !agent.is_running);
+        let same = |known: &&mut Agent| known.host.is_some() && key(known) == key(&agent);
+        match self.agents.iter_mut().find(same) {
+            Some(known) if worth(&agent) > worth(known) => *known = agent,
+            Some(_) => {}
+            None => self.agents.push(agent),
+        }
     }
 
     fn add_recording(
@@ -102,16 +148,21 @@ impl Input {
         let chips = report.series.chips().iter();
         let indexes: BTreeMap<u64, u32> = chips
             .flat_map(|chip| [Some(chip.id), chip.region].map(|id| (id, chip.index)))
-            .filter_map(|(id, index)| Some((id?.0, index)))
+            .filter_map(|(id, index)| Some((id?.known()?, index)))
             .collect();
+        let run = recording.header().run.clone();
         for recorded in recorded_segments(&recording) {
             match recorded.segment {
                 Ok(segment) => {
                     let own = i32::try_from(segment.header.pid).unwrap_or_default();
                     let pid = recorded.pid.unwrap_or(Pid(own));
-                    self.agents.push(Agent {
+                    self.add_agent(Agent {
                         pid: pid.0,
                         name: names.get(&pid).cloned(),
+                        host: report.host.clone(),
+                        is_of_run: run
+                            .as_ref()
+                            .is_none_or(|run| segment.header.identity.runs.contains(run)),
                         is_running: recorded.is_running,
                         segment,
                         indexes: indexes.clone(),
@@ -139,6 +190,20 @@ impl Input {
         Ok(())
     }
 
+    /// Fails if there is nothing but saved reports, and these are not of two ranks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) fn has_content(&self) -> Result<(), Error> {
+        let only_saved = !self.saved.is_empty() && self.agents.is_empty();
+        if only_saved && self.recordings.is_empty() && self.report(false).ranks.is_none() {
+            let text =
+                "the JSON reports are of one rank; name those of the other ranks, or their folder";
+            return Err(Error::not_found(text.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Fails if a recording is damaged: its report leaves that out.
     ///
     /// # Errors
@@ -155,11 +220,62 @@ impl Input {
             true => agent.report().with_timeline(&agent.segment),
             false => agent.report(),
         };
-        RunReport {
-            recordings: self.recordings.clone(),
-            ..RunReport::new(self.agents.iter().map(process).collect())
+        let processes: Vec<ProcessReport> = self.agents.iter().map(process).collect();
+        let members = processes.iter().zip(&self.agents).filter(|(_, agent)| agent.is_of_run);
+        let mut ranks: Vec<Member> =
+            members.filter_map(|(process, _)| Member::of(process)).collect();
+        for saved in &self.saved {
+            // A recording of the same process has its host, too.
+            if !ranks.iter().any(|rank| rank.is_same(saved)) {
+                ranks.push(saved.clone());
+            }
+        }
+        let ranks = Ranks::of(ranks);
+        RunReport { recordings: self.recordings.clone(), ranks, ..RunReport::new(processes) }
+    }
+}
+
+/// The recordings, segments and saved reports in a folder, by name. Other files are passed over.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |error: std::io::Error| Error::reading(folder, &error, "name another folder");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_segment = || parse_file_name(path.file_name()?.to_str()?);
+        // A fifo would block.
+        if path.is_file()
+            && (is_segment().is_some() || open(&path)?.is_some() || saved(&path)?.is_some())
+        {
+            files.push(path);
         }
     }
+    order::sort(&mut files);
+    let name = folder.display();
+    match files.len() {
+        0 => Err(Error::not_found(format!(
+            "{name} has no recording and no report of ttmem run; name another folder"
+        ))),
+        1..=MAX_FILES => Ok(files),
+        count => Err(Error::File(format!(
+            "{name} has {count} recordings, and a report reads {MAX_FILES}; name some of them"
+        ))),
+    }
+}
+
+/// The largest report in JSON that is read.
+const MAX_SAVED_BYTES: u64 = 256 << 20;
+
+/// Reads the ranks of a report in JSON; `None` if the file is not one.
+fn saved(path: &Path) -> Result<Option<Vec<Member>>, Error> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut bytes = Vec::new();
+    let mut file = file.take(MAX_SAVED_BYTES);
+    file.by_ref().take(1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes != b"{" {
+        return Ok(None);
+    }
+    file.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    saved_ranks(&bytes).map_err(|error| Error::File(format!("{}: {error}", path.display())))
 }
 
 /// Opens a recording; `None` if the file is not one.
@@ -229,7 +345,7 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
         ))
     })?;
     let indexes = indexes_on_host(&facts, &segment);
-    Ok(Agent { pid, name, is_running, segment, indexes })
+    Ok(Agent { pid, name, host: None, is_of_run: true, is_running, segment, indexes })
 }
 
 /// The index on the host of each chip of a segment that the host knows, by unique id.

@@ -35,8 +35,12 @@ pub(in crate::cmd) struct Running {
 
 /// A command that has ended.
 pub(in crate::cmd) struct Ended {
+    /// Its pid.
+    pub(in crate::cmd) pid: u32,
     /// Its exit code, as a shell counts.
     pub(in crate::cmd) code: i32,
+    /// The signal that ended it.
+    pub(in crate::cmd) signal: Option<i32>,
     /// The segments of its processes.
     pub(in crate::cmd) found: Vec<Found>,
 }
@@ -103,7 +107,8 @@ impl Running {
         let code = code_of(status);
         let conclusion = conclude(code);
         self.forwarding.command_ended();
-        Ok((Ended { code, found: self.watch.finish() }, conclusion))
+        let (pid, signal) = (self.child.id(), status.signal());
+        Ok((Ended { pid, code, signal, found: self.watch.finish() }, conclusion))
     }
 }
 

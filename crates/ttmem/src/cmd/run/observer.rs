@@ -21,15 +21,18 @@ use ttmem_sources::source::process::runs_since;
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 use super::host_memory::kib;
+use super::region::RegionPeaks;
 use super::segments::{Found, TOKEN, open};
 
 /// The time from one look to the next.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The time to the first look, which a short command needs, too. It is doubled up to [`INTERVAL`].
 const FIRST: Duration = Duration::from_millis(15);
+/// The time between two looks while a process runs whose memory is only known from samples.
+const SAMPLING: Duration = Duration::from_millis(50);
 /// The most processes that are looked at.
 const MAX_PROCESSES: usize = 1024;
-/// What was observed until the command ended.
+/// Observations until the command ended.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// The processes that used TT-Metal without being seen.
@@ -60,8 +63,13 @@ impl Observer {
     pub(super) fn finish(self) -> Observed {
         drop(self.stop);
         let looks = self.thread.join().unwrap_or_default();
-        let uncounted =
-            looks.unseen.into_iter().map(|(pid, (name, reason))| Uncounted { pid, name, reason });
+        let mut regions = looks.regions;
+        let uncounted = looks.unseen.into_iter().map(|(pid, (name, reason))| Uncounted {
+            pid,
+            name,
+            reason,
+            region: regions.remove(&pid).and_then(RegionPeaks::finish),
+        });
         Observed {
             uncounted: uncounted.collect(),
             found: looks.segments.into_values().collect(),
@@ -83,14 +91,19 @@ fn watch(stop: &PipeReader) -> Looks {
             return looks;
         }
         looks.look();
+        if !looks.regions.is_empty() {
+            interval = SAMPLING;
+        }
     }
 }
 
-/// What the looks so far have found.
+/// Results of the samples so far.
 #[derive(Debug, Default)]
 struct Looks {
     /// Name and reason, by process.
     unseen: BTreeMap<u32, (String, String)>,
+    /// What was sampled in memory regions, by process.
+    regions: BTreeMap<u32, RegionPeaks>,
     /// Segments in containers, by device and inode.
     segments: BTreeMap<(u64, u64), Found>,
     /// The process with the most host memory.
@@ -104,18 +117,25 @@ impl Looks {
         for pid in descendants(std::process::id()) {
             self.take_memory(pid);
             // A process that is ending has no maps any more; what was seen of it stays.
-            let Some(maps) = read_maps(pid) else { continue };
-            let maps = Maps::of(&String::from_utf8_lossy(&maps));
+            let Some(bytes) = read_maps(pid) else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            let inner = inner_pid(pid);
+            let maps = Maps::of(&text, inner);
             let shared = format!("/proc/{pid}/root{SHARED_MEMORY}");
             let segments = match maps.agent {
                 true => self.take_segments(pid, &shared),
                 false => Segments::None,
             };
+            if let Some(inner) = inner.filter(|_| maps.is_static(segments)) {
+                self.regions.entry(pid).or_default().sample(pid, inner, &text);
+            }
             match maps.reason(pid, Path::new(&shared), segments) {
                 Some(reason) => {
                     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
                     self.unseen.insert(pid, (name.trim_end().to_owned(), reason));
                 }
+                // A static TT-Metal that has closed its devices is as unseen as before.
+                None if self.regions.contains_key(&pid) => {}
                 None => {
                     self.unseen.remove(&pid);
                 }
@@ -199,7 +219,7 @@ fn names_a_run(path: &Path) -> bool {
     !read || !identity.is_ok_and(|own| own.runs.is_empty() && own != Identity::default())
 }
 
-/// What is loaded into a process.
+/// Mappings of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Maps {
     /// The agent.
@@ -208,19 +228,30 @@ struct Maps {
     library: bool,
     /// TT-Metal's memory region.
     region: bool,
+    /// Only mappings from before the fork, and no segment of its own: it has opened no device.
+    inherited: bool,
     /// The reason that the agent has no segment, if it left one.
     off: Option<Off>,
 }
 
 impl Maps {
-    fn of(maps: &str) -> Self {
+    /// Reads the maps of a process that has the number `inner` in its own namespace.
+    fn of(maps: &str, inner: Option<i32>) -> Self {
         let has = |part: &str| maps.lines().any(|line| line.contains(part));
+        let mut owners = maps.lines().filter_map(segment_owner).peekable();
         Self {
+            inherited: owners.peek().is_some() && owners.all(|owner| Some(owner) != inner),
             agent: has("libttmem_agent"),
             library: has("/libtt_metal"),
             region: has("/dev/shm/tt_device_"),
             off: Off::in_maps(maps),
         }
+    }
+
+    /// True if TT-Metal is a part of another library, into which the agent cannot reach.
+    fn is_static(self, segments: Segments) -> bool {
+        let is_unseen = segments == Segments::None && self.off.is_none() && !self.inherited;
+        is_unseen && self.agent && self.region && !self.library
     }
 
     /// Returns the reason why a process is not counted, and the remedy.
@@ -237,18 +268,24 @@ impl Maps {
             Self { agent: false, library: true, .. } | Self { agent: false, region: true, .. } => {
                 without_agent(pid)
             }
-            Self { region: false, .. } => return None,
+            Self { region: false, .. } | Self { inherited: true, .. } => return None,
             _ if segments == Segments::Denied => "it is in another namespace whose /dev/shm cannot be read; put ttmem \
                  run inside, or run it as root"
                 .to_owned(),
             Self { library: true, .. } => "its copy of TT-Metal was loaded so that its own functions come first \
                  (RTLD_DEEPBIND); load it without that"
                 .to_owned(),
-            Self { .. } => "TT-Metal is linked statically into its library, so the agent cannot see it; ttmem and \
-                 ttmem record show the approximate figures of TT-Metal's own memory region"
+            Self { .. } => "TT-Metal is linked statically into its library, so the agent cannot see it; what is known is \
+                 from samples of TT-Metal's memory region, and approximate"
                 .to_owned(),
         })
     }
+}
+
+/// The process that a segment in a line of maps belongs to, by the name of its file.
+fn segment_owner(line: &str) -> Option<i32> {
+    let path = line.split_ascii_whitespace().nth(5)?.strip_prefix(SHARED_MEMORY)?;
+    Some(parse_file_name(path.strip_prefix('/')?)?.0)
 }
 
 /// The reason why an agent has no segment, in its own words.
@@ -353,10 +390,26 @@ mod tests {
         let maps = "7f00-7f01 r--p 0 00:1 1 /venv/lib/libtt_metal.so\n7f02-7f03 rw-s 0 00:1 2 /dev/shm/tt_device_7_memory\n";
         let off = "7f04-7f05 ---s 0 00:1 3 /memfd:ttmem-agent-off-limit-27 (deleted)\n";
         let found = Maps { library: true, region: true, ..Maps::default() };
-        assert_eq!(Maps::of(maps), found);
-        let off = Maps::of(&format!("{maps}{off}")).off;
+        assert_eq!(Maps::of(maps, Some(9)), found);
+        let off = Maps::of(&format!("{maps}{off}"), Some(9)).off;
         assert_eq!(off, Some(Off { step: OffStep::Limit, errno: 27 }));
-        assert_eq!(Maps::of("7f00-7f01 r--p 0 00:1 1 /usr/lib/libc.so.6\n"), Maps::default());
+        assert_eq!(Maps::of("7f00-7f01 r--p 0 00:1 1 /usr/lib/libc.so.6\n", None), Maps::default());
+    }
+
+    #[test]
+    fn a_forked_child_that_opens_no_device_is_no_case() {
+        let shared = "7f00-7f01 r-xp 0 00:1 1 /venv/lib/libtt_metal.so\n7f02-7f03 rw-s 0 00:1 2 /dev/shm/tt_device_7_memory\n\
+                      7f03-7f04 r-xp 0 00:1 3 /venv/lib/libttmem_agent.so\n7f04-7f05 rw-s 0 00:1 4 /dev/shm/ttmem-8-100\n";
+        for segments in [Segments::None, Segments::Denied] {
+            assert_eq!(reason(Maps::of(shared, Some(9)), segments), None);
+            // The segment of the process itself, removed by another process.
+            assert!(
+                reason(Maps::of(&shared.replace("100\n", "100 (deleted)\n"), Some(8)), segments)
+                    .is_some()
+            );
+            let own = format!("{shared}7f05-7f06 rw-s 0 00:1 5 /dev/shm/ttmem-9-200\n");
+            assert!(reason(Maps::of(&own, Some(9)), segments).is_some());
+        }
     }
 
     #[test]
@@ -391,6 +444,7 @@ mod tests {
         assert_eq!(reason(maps, Segments::Some), None);
         let linked = Maps { library: false, ..maps };
         assert!(reason(linked, Segments::None).unwrap().contains("statically"));
+        assert!(linked.is_static(Segments::None) && !maps.is_static(Segments::None));
         for (step, errno, word) in [
             (OffStep::Reserve, Errno::NOSPC, "/dev/shm is full (0 bytes free)"),
             (OffStep::Create, Errno::NOENT, "No such file"),

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -89,10 +90,16 @@ pub(super) struct Watch {
     thread: Option<JoinHandle<Seen>>,
 }
 
+/// Returns the token of this run, by which segments name it.
+pub(in crate::cmd) fn token() -> &'static str {
+    static OWN: OnceLock<String> = OnceLock::new();
+    OWN.get_or_init(|| format!("{}-{}", std::process::id(), nanoseconds()))
+}
+
 impl Watch {
     /// Starts to look. What is there already is not the command's.
     pub(super) fn start() -> Self {
-        let token = format!("{}-{}", std::process::id(), nanoseconds());
+        let token = token().to_owned();
         let mut seen = Seen { token: token.clone(), segments: BTreeMap::new() };
         seen.segments.extend(names().into_iter().map(|name| (name, Owner::Other)));
         let (stop, thread) = match io::pipe() {

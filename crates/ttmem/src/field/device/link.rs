@@ -1,9 +1,10 @@
-//! Cells of a chip's links: the source of its id, its memory region and its PCIe link.
+//! Cells of a chip that need more than one look-up: its id, its region, its PCIe link, its DRAM as a whole.
 
 use ttmem_model::MissingReason;
-use ttmem_model::snapshot::{Chip, IdSource, JoinedBy, PcieLink, RegionLink};
+use ttmem_model::snapshot::{Chip, ChipMemory, IdSource, JoinedBy, PcieLink, RegionLink};
 
 use crate::field::cell::Cell;
+use crate::field::figure::Figure;
 
 pub(super) fn id_source(source: IdSource) -> &'static str {
     match source {
@@ -42,4 +43,18 @@ pub(super) fn pcie<'a>(chip: &'a Chip, read: impl FnOnce(&'a PcieLink) -> Cell<'
     chip.pcie
         .as_ref()
         .map_or(Cell::Blank(MissingReason::Unsupported, "the chip has no PCIe function"), read)
+}
+
+/// Returns the id, if it is that of the ASIC.
+pub(in crate::field) fn asic_id(chip: &Chip) -> Cell<'_> {
+    match chip.asic_id() {
+        Some(id) => Cell::display(&id),
+        None => Cell::Blank(MissingReason::NoSource, "nothing names the ASIC"),
+    }
+}
+
+/// Returns the bytes of DRAM that live processes hold, traces included.
+pub(super) fn dram_total(chip: &Chip) -> Cell<'_> {
+    let ChipMemory { dram, trace, .. } = &chip.memory;
+    Cell::calculated(&dram.used, &trace.used, Figure::plus, "the sum has more than 64 bits")
 }

@@ -138,8 +138,8 @@ pub(crate) fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
 #[must_use]
 pub(crate) fn part(map: &BankMap, cell: usize, cells: usize) -> (u64, u64) {
     let bytes = map.end.saturating_sub(map.start);
-    let place = |cell: usize| map.start.saturating_add(share(bytes, cell, cells));
-    (place(cell), place(cell + 1))
+    let address = |cell: usize| map.start.saturating_add(share(bytes, cell, cells));
+    (address(cell), address(cell + 1))
 }
 
 fn share(bytes: u64, part: usize, parts: usize) -> u64 {

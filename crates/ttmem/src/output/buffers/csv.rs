@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use ttmem_model::buffers::{BufferList, LiveBuffer};
+use ttmem_model::buffers::{BufferList, ChipRef, LiveBuffer, ProgramPart, ResidentProgram};
 use ttmem_model::stack::StackFrame;
 
+use super::programs::cores_in_words;
 use super::{Group, groups};
 use crate::output::csv::{Csv, Header, Units, record};
 use crate::output::text::legible;
@@ -12,7 +13,7 @@ use crate::output::text::legible;
 /// A column: its name, its unit, and how it is read.
 type Column<T> = (&'static str, &'static str, fn(&BufferList, &T) -> String);
 
-const SINGLE: [Column<LiveBuffer>; 18] = [
+const SINGLE: [Column<LiveBuffer>; 19] = [
     ("pid", "", |_, buffer| buffer.pid.to_string()),
     ("chips", "", chips),
     ("allocator", "", |_, buffer| buffer.allocator.to_string()),
@@ -31,7 +32,28 @@ const SINGLE: [Column<LiveBuffer>; 18] = [
     ("op", "", |_, buffer| buffer.op.clone().unwrap_or_default()),
     ("caller", "", |_, buffer| buffer.caller().map(ToString::to_string).unwrap_or_default()),
     ("stack", "", stack),
+    ("tensor", "", |_, buffer| buffer.tensor.as_ref().map(ToString::to_string).unwrap_or_default()),
 ];
+
+/// A part of a program.
+type Part<'a> = (&'a ResidentProgram, &'a ProgramPart);
+
+fn program_columns<'a>() -> [Column<Part<'a>>; 10] {
+    [
+        ("pid", "", |_, (program, _)| program.pid.to_string()),
+        ("chips", "", |_, (program, _)| indexes(&program.chips)),
+        ("program", "", |_, (program, _)| number(program.program)),
+        ("op", "", |_, (program, _)| program.op.clone().unwrap_or_default()),
+        ("kind", "", |_, (_, part)| part.kind.clone()),
+        ("name", "", |_, (_, part)| part.name.clone().unwrap_or_default()),
+        ("address", "", |_, (_, part)| {
+            part.address.map(|it| format!("0x{it:x}")).unwrap_or_default()
+        }),
+        ("bytes", "B", |_, (_, part)| number(part.bytes)),
+        ("backed", "", |_, (_, part)| part.backed.map(|it| it.to_string()).unwrap_or_default()),
+        ("cores", "", |_, (_, part)| cores_in_words(part.cores)),
+    ]
+}
 
 const BY_OP: [Column<Group>; 5] = [
     ("op", "", |_, group| group.op.clone().unwrap_or_default()),
@@ -58,6 +80,17 @@ pub(crate) fn by_op(list: &BufferList, csv: Csv) -> String {
     table(list, csv, &BY_OP, &groups(list.buffers.iter()))
 }
 
+/// A record for each part of each resident program.
+#[must_use]
+pub(crate) fn programs(list: &BufferList, csv: Csv) -> String {
+    let rows: Vec<Part<'_>> = list
+        .programs
+        .iter()
+        .flat_map(|program| program.parts.iter().map(move |part| (program, part)))
+        .collect();
+    table(list, csv, &program_columns(), &rows)
+}
+
 fn table<T>(list: &BufferList, csv: Csv, columns: &[Column<T>], rows: &[T]) -> String {
     let heading = |(name, unit, _): &Column<T>| match *unit {
         "" => Cow::Borrowed(*name),
@@ -72,6 +105,7 @@ fn table<T>(list: &BufferList, csv: Csv, columns: &[Column<T>], rows: &[T]) -> S
             let value = legible(&read(list, row), csv.charset).into_owned();
             Cow::Owned(match (csv.units, *unit) {
                 (Units::Hidden, _) | (_, "") => value,
+                _ if value.is_empty() => value,
                 (Units::Shown, unit) => format!("{value} {unit}"),
             })
         }));
@@ -94,6 +128,9 @@ fn chips(list: &BufferList, buffer: &LiveBuffer) -> String {
     let mut allocators = list.allocators.iter();
     let its = allocators
         .find(|allocator| (allocator.pid, allocator.number) == (buffer.pid, buffer.allocator));
-    let chips = its.map(|allocator| allocator.chips.as_slice()).unwrap_or_default();
+    indexes(its.map(|allocator| allocator.chips.as_slice()).unwrap_or_default())
+}
+
+fn indexes(chips: &[ChipRef]) -> String {
     chips.iter().map(|chip| chip.index.to_string()).collect::<Vec<_>>().join(" ")
 }

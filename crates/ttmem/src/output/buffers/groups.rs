@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ttmem_model::Kind;
 use ttmem_model::buffers::{AllocatorUse, LiveBuffer};
+use ttmem_model::order;
 
 use super::op_in_words;
 use crate::output::amount::size;
@@ -42,7 +43,7 @@ pub(crate) fn groups<'a>(buffers: impl Iterator<Item = &'a LiveBuffer>) -> Vec<G
         group.bytes = group.bytes.saturating_add(buffer.bytes);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by_key(|group| (group.kind, std::cmp::Reverse(group.bytes)));
+    order::sort_by_key(&mut groups, |group| (group.kind, std::cmp::Reverse(group.bytes)));
     groups
 }
 

@@ -1,6 +1,7 @@
 //! Buffers of two allocators of a process on the same addresses of a chip.
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
+use ttmem_model::order;
 use ttmem_model::{Kind, Pid};
 
 use super::allocator_in_words;
@@ -16,7 +17,7 @@ pub(super) fn sentences(list: &BufferList, pid: Pid) -> Vec<String> {
         .collect();
     let mut chips: Vec<u32> =
         own.iter().flat_map(|allocator| allocator.chips.iter().map(|chip| chip.index)).collect();
-    chips.sort_unstable();
+    order::sort(&mut chips);
     chips.dedup();
     let mut sentences = Vec::new();
     for chip in chips {
@@ -61,7 +62,7 @@ type Placed<'a> = (&'a LiveBuffer, &'a AllocatorUse);
 
 /// Bytes of all banks that more than one allocator handed out, and the first two buffers that share some.
 fn overlap(mut placed: Vec<Placed<'_>>) -> Option<(u64, [Placed<'_>; 2])> {
-    placed.sort_by_key(|(buffer, _)| buffer.address);
+    order::sort_by_key(&mut placed, |(buffer, _)| buffer.address);
     let mut bytes = 0_u64;
     let mut first = None;
     let mut highest: Option<(u64, Placed<'_>)> = None;
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     fn allocator(number: u64, role: &str, chips: &[u32]) -> AllocatorUse {
-        let chip = |&index: &u32| ChipRef { id: ChipId(u64::from(index)), index };
+        let chip = |&index: &u32| ChipRef { id: ChipId::Unknown(index), index };
         AllocatorUse {
             pid: Pid(7),
             number,
@@ -119,6 +120,7 @@ mod tests {
             op: None,
             op_quality: None,
             stack: Vec::new(),
+            tensor: None,
         }
     }
 
@@ -131,6 +133,7 @@ mod tests {
             processes: Vec::new(),
             allocators,
             buffers,
+            programs: Vec::new(),
         }
     }
 

@@ -140,6 +140,9 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, buffers: &[&LiveBuffer]) {
         }
         let op = op_in_words(page.glyphs().dash, buffer.op.as_deref(), &buffer.origin);
         push_op(&mut line, page, Role::Plain, &op);
+        if let Some(tensor) = &buffer.tensor {
+            push_op(&mut line, page, Role::Plain, &tensor.to_string());
+        }
         if let Some(caller) = buffer.caller() {
             push_op(&mut line, page, Role::Quiet, &caller.to_string());
         }

@@ -56,8 +56,8 @@ fn core(core: &CoreReport) -> Option<L1Core> {
     let place = core.logical?;
     let mut names: Vec<String> = Vec::new();
     for kernel in &core.kernels {
-        let name = kernel.name.clone().unwrap_or_else(|| format!("kernel {}", kernel.id));
-        if !names.contains(&name) {
+        let name = kernel.name.clone().or_else(|| kernel.id.map(|id| format!("kernel {id}")));
+        if let Some(name) = name.filter(|name| !names.contains(name)) {
             names.push(name);
         }
     }

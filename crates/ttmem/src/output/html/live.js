@@ -21,7 +21,7 @@ function takeSnapshot(recording, snapshot) {
     return known >= 0 ? known : series.processes.push({ pid: process.pid, start_time: process.start_time, name: process.name }) - 1;
   });
   for (const chip of snapshot.chips) {
-    let line = series.chips.find((other) => other.id === chip.id);
+    let line = series.chips.find((other) => other.index === chip.index);
     if (!line) series.chips.push((line = { id: chip.id, index: chip.index, board: chip.board, arch: chip.arch, kinds: [] }));
     for (const kind of ["dram", "l1", "l1_small", "trace", "circular_buffers", "kernels"]) takeKind(line, kind, chip, snapshot.time_us, living, numbers, times.length);
   }
@@ -45,23 +45,13 @@ function takeKind(line, kind, chip, time, living, numbers, columns) {
   kept.used[columns - 1] = used;
   if (used > kept.peak || !kept.peak_us) [kept.peak, kept.peak_us] = [used, time];
   living.forEach((process, place) => {
-    const on = process.chips.find((other) => other.chip === chip.id);
+    const on = process.chips.find((other) => other.index === chip.index);
     const held = on && on.memory[kind] && on.memory[kind].value;
     if (!held) return;
     let share = kept.shares.find((other) => other.process === numbers[place]);
     if (!share) kept.shares.push((share = { process: numbers[place], bytes: new Array(columns).fill(0) }));
     share.bytes[columns - 1] += held;
   });
-}
-
-// Numbers with runs drawn together, as in 0-3, 7.
-function runsOf(numbers) {
-  const runs = [];
-  for (const number of [...numbers].sort((one, other) => one - other)) {
-    const last = runs[runs.length - 1];
-    if (last && last[1] + 1 === number) last[1] = number; else runs.push([number, number]);
-  }
-  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
 }
 
 // The sum over the chips of a process; missing if one of its parts is.
@@ -75,19 +65,26 @@ function sumOn(process, kind) {
   return process.chips.length ? { value: sum } : {};
 }
 
-function nowSection(host, snapshot) {
-  const cell = (reading) => (reading.value !== undefined ? size(reading.value) : element("span", { class: "muted", title: reading.detail || "" }, "–"));
-  const held = snapshot.processes.filter((process) => process.chips.length);
-  const rows = held.map((process) => {
-    const chips = process.chips.map((on) => snapshot.chips.find((other) => other.id === on.chip)).filter(Boolean);
-    const where = chips.length ? `chip${chips.length > 1 ? "s" : ""} ${runsOf(chips.map((chip) => chip.index))}` : process.chips.map((on) => on.chip).join(", ");
-    return [`${process.name} ${process.pid}`, process.user || "", where, ...["dram", "l1", "l1_small", "trace"].map((kind) => cell(sumOn(process, kind))), process.state === "live" ? "" : element("span", { class: "warn" }, process.state)];
-  });
+// Returns a function that shows the processes and findings of a snapshot: one row a process, over all of its chips.
+function processesSection(host) {
+  const cell = (reading) => (reading.value !== undefined ? size(reading.value) : muted("–", reading.detail));
   const columns = [{ title: "process", name: true }, { title: "user" }, { title: "where" }, { title: "DRAM", right: true }, { title: "L1", right: true }, { title: "L1_SMALL", right: true }, { title: "trace", right: true }, { title: "" }];
-  const findings = snapshot.findings.filter((finding) => finding.severity !== "info");
-  host.replaceChildren(...[element("div", { class: "head" }, element("h2", {}, "Processes"), element("span", { class: "muted" }, "their chips together")),
-    rows.length ? table(columns, rows) : element("p", { class: "muted" }, "No process holds memory."),
-    ...findings.map((finding) => element("p", { class: finding.severity === "error" ? "bad" : "warn" }, `${finding.text} ${finding.remedy || ""}`))]);
+  // The table stays, and with it where it was scrolled to.
+  const held = table(columns, []);
+  const none = element("p", { class: "muted" }, "No process holds memory.");
+  const findings = element("div");
+  host.append(element("div", { class: "head" }, element("h2", {}, "Processes"), muted("their chips together")), held, none, findings);
+  return (snapshot) => {
+    const holders = snapshot.processes.filter((process) => process.chips.length);
+    fillTable(held, columns, holders.map((process) => {
+      const chips = process.chips.map((on) => snapshot.chips.find((other) => other.index === on.index)).filter(Boolean);
+      const where = chips.length ? `chip${chips.length > 1 ? "s" : ""} ${runsOf(chips.map((chip) => chip.index))}` : process.chips.map((on) => on.chip ?? on.index).join(", ");
+      return [`${process.name} ${process.pid}`, process.user || "", where, ...["dram", "l1", "l1_small", "trace"].map((kind) => cell(sumOn(process, kind))), process.state === "live" ? "" : element("span", { class: "warn" }, process.state)];
+    }));
+    [held.hidden, none.hidden] = [!holders.length, holders.length > 0];
+    const shown = snapshot.findings.filter((finding) => finding.severity !== "info");
+    findings.replaceChildren(...shown.map((finding) => element("p", { class: finding.severity === "error" ? "bad" : "warn" }, finding.remedy ? `${finding.text} → ${finding.remedy}` : finding.text)));
+  };
 }
 
 function livePage(data) {
@@ -98,10 +95,11 @@ function livePage(data) {
   const memory = element("section", { id: "memory", "aria-label": "Memory over time" });
   const chips = element("section", { id: "chips", "aria-label": "Chips" });
   const now = element("section", { id: "now", "aria-label": "Processes" });
-  const drawChips = chipsSection(chips);
+  let charts = null;
+  const list = chipsSection(chips, "Chips", (id) => charts && charts.select(id));
+  const drawProcesses = processesSection(now);
   document.body.append(element("header", { class: "top" }, element("h1", {}, data.title), facts), element("main", {}, chips, memory, now),
-    element("footer", {}, `ttmem ${data.ttmem} · `, element("a", { href: "/metrics" }, "metrics"), " · ", element("a", { href: "/api/v1/snapshot" }, "snapshot as JSON")), tip);
-  let redraw = null;
+    element("footer", {}, `ttmem ${data.ttmem} · `, element("a", { href: "/metrics" }, "metrics"), " · ", element("a", { href: "/api/v1/snapshot" }, "snapshot as JSON")), tip, spoken);
 
   async function get(path) {
     const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(10000) });
@@ -111,16 +109,17 @@ function livePage(data) {
   async function look() {
     try {
       const snapshot = await get("/api/v1/snapshot");
-      if (takeSnapshot(recording, snapshot)) {
+      // The history may have it already.
+      if (takeSnapshot(recording, snapshot) || !charts) {
         view.span(recording.from_us, recording.to_us);
-        if (redraw) redraw(report); else redraw = memorySection(memory, report, []);
-        drawChips(snapshot, recording.series);
-        nowSection(now, snapshot);
+        if (charts) charts.redraw(report); else charts = memorySection(memory, report, [], list.mark);
+        list.show(chipsNow(snapshot, charts.panels()));
+        drawProcesses(snapshot);
       }
       status.textContent = `live, ${clock(snapshot.time_us).slice(0, 8)} UTC`;
       status.classList.remove("lost");
       const chips = `${snapshot.chips.length} chip${snapshot.chips.length === 1 ? "" : "s"}`;
-      facts.replaceChildren(element("li", {}, status), element("li", {}, "host ", element("b", {}, snapshot.host.name || "not known")), element("li", {}, element("b", {}, chips)), element("li", {}, element("b", {}, recording.snapshots.toLocaleString("en")), " samples"), ...(snapshot.demo ? [element("li", { class: "warn" }, "DEMO")] : []));
+      facts.replaceChildren(element("li", {}, status), element("li", {}, "host ", element("b", {}, snapshot.host.name || "not known")), element("li", {}, element("b", {}, chips)), element("li", {}, element("b", {}, grouped(recording.snapshots)), " samples"), ...(snapshot.demo ? [element("li", { class: "warn" }, "DEMO")] : []));
       root.dataset.samples = recording.snapshots;
     } catch (error) {
       status.textContent = "the server does not answer; trying again";

@@ -2,7 +2,7 @@
 
 const root = document.documentElement;
 const NAMES = { dram: "DRAM", l1: "L1", l1_small: "L1_SMALL", trace: "trace", circular_buffers: "circular buffers", kernels: "kernels", reserved: "reserved" };
-const HUES = [216, 28, 152, 276, 350, 190, 48, 110, 310, 240];
+const HUES = [260, 50, 150, 305, 10, 215, 90, 125, 340, 185];
 
 function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
@@ -30,14 +30,20 @@ function hueOf(text) {
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 16777619);
   return ((hash >>> 8) % 360 + 360) % 360;
 }
-const processColour = (number) => `hsl(${HUES[number % HUES.length]} 62% ${theme.shade})`;
-const opColour = (name) => (name ? `hsl(${hueOf(name)} 52% ${theme.shade})` : theme.muted);
+// Colours of one lightness, so that each is told from the page. The page's own follow the theme by themselves; a
+// canvas is drawn again.
+const PAGE_SHADE = "var(--shade)";
+const processColour = (number, shade = theme.shade) => `oklch(${shade} 0.13 ${HUES[number % HUES.length]})`;
+const opColour = (name, shade = theme.shade) => (name ? `oklch(${shade} 0.1 ${hueOf(name)})` : shade === PAGE_SHADE ? "var(--muted)" : theme.muted);
 
 function swatch(colour) {
   const made = element("span", { class: "swatch", "aria-hidden": "true" });
   made.style.background = colour;
   return made;
 }
+
+// 1234567 as 1,234,567. The browser's own way loads its languages first, which takes longer than all else.
+const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 
 function size(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -73,17 +79,44 @@ function percent(part, whole) {
   const share = (part / whole) * 100;
   return share > 0 && share < 1 ? "<1 %" : `${Math.round(share)} %`;
 }
+// TT-Metal prints addresses as decimal numbers.
 const hex = (address) => `0x${address.toString(16).padStart(8, "0")}`;
+const addressText = (address) => `${hex(address)} (${grouped(address)})`;
 
-// The stretch of time that all pictures show.
+// Numbers with runs drawn together, as in 0-3, 7.
+function runsOf(numbers) {
+  const runs = [];
+  for (const number of [...numbers].sort((one, other) => one - other)) {
+    const last = runs[runs.length - 1];
+    if (last && number - last[1] <= 1) last[1] = number; else runs.push([number, number]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
+}
+
+// The stretch of time that all pictures show. A long beginning without memory, up to `quiet`, is folded unless it is
+// asked for: then `min` is its end.
 const view = {
-  min: 0, max: 1, from: 0, to: 1, origin: 0, watchers: new Set(), due: false,
+  min: 0, max: 1, from: 0, to: 1, origin: 0, begin: 0, quiet: null, unfolded: false, watchers: new Set(), due: false,
   span(min, max, origin = min) {
     this.origin = origin;
     const follows = this.from === this.min && this.to === this.max;
-    [this.min, this.max] = [min, Math.max(max, min + 1000)];
+    [this.begin, this.max] = [min, Math.max(max, min + 1000)];
+    this.min = this.isFolded() ? this.quiet : min;
     if (follows || this.to <= this.min) [this.from, this.to] = [this.min, this.max];
     this.changed();
+  },
+  // `busy` is the first moment with memory, null if there is none. A short beginning is shown as it is.
+  fold(busy) {
+    const lead = busy === null ? 0 : (this.max - busy) * 0.03;
+    const length = busy === null ? 0 : busy - lead - this.begin;
+    this.quiet = length > Math.max(2e6, (this.max - this.begin) * 0.15) ? busy - lead : null;
+    this.span(this.begin, this.max, this.origin);
+  },
+  isFolded() { return this.quiet !== null && !this.unfolded; },
+  unfold(unfolded) {
+    this.unfolded = unfolded;
+    this.span(this.begin, this.max, this.origin);
+    this.all();
   },
   show(from, to) {
     const least = Math.min(50, this.max - this.min);
@@ -116,11 +149,19 @@ function showTip(x, y, children) {
   tip.style.left = `${Math.max(4, left)}px`;
   tip.style.top = `${Math.max(4, Math.min(y + 14, innerHeight - box.height - 6))}px`;
 }
+// What is read by key, for those who hear it.
+const spoken = element("div", { class: "spoken", "aria-live": "polite" });
 const hideTip = () => { tip.hidden = true; };
 const tipLine = (colour, label, value) => element("div", {}, colour ? swatch(colour) : null, element("span", {}, label), element("span", { class: "number" }, value));
 
-// A canvas as sharp as the screen, with room for labels at its left and below.
+// Room for labels at the left of a canvas and below it; a small one has none.
 const MARGIN = { left: 84, right: 10, top: 10, bottom: 24 };
+const SMALL_MARGIN = { left: 1, right: 1, top: 3, bottom: 1 };
+const isSmall = (canvas) => canvas.classList.contains("small");
+// The width of the mark that stands for the folded beginning.
+const FOLD = 18;
+
+// A canvas as sharp as the screen.
 function fitted(canvas) {
   const scale = Math.min(devicePixelRatio || 1, 3);
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -137,7 +178,10 @@ function fitted(canvas) {
 
 function areaOf(canvas) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const area = { left: MARGIN.left, top: MARGIN.top, right: Math.max(width - MARGIN.right, MARGIN.left + 1), bottom: height - MARGIN.bottom };
+  const margin = isSmall(canvas) ? SMALL_MARGIN : MARGIN;
+  const fold = view.isFolded() && view.from === view.min ? FOLD : 0;
+  const left = margin.left + fold;
+  const area = { left, top: margin.top, right: Math.max(width - margin.right, left + 1), bottom: height - margin.bottom, fold };
   area.x = (time) => area.left + ((time - view.from) / (view.to - view.from)) * (area.right - area.left);
   area.time = (x) => view.from + ((x - area.left) / (area.right - area.left)) * (view.to - view.from);
   return area;
@@ -163,6 +207,18 @@ function drawTimeAxis({ pen, area, height }) {
     pen.textAlign = x > area.right - 30 ? "right" : x < area.left + 20 ? "left" : "center";
     pen.fillText(tick === view.origin ? "start" : since(tick), x, height - 7);
   }
+}
+
+// The mark of the folded beginning: a torn stripe. The button in the head of the section says how long it is.
+function drawFold({ pen, area }) {
+  if (!area.fold) return;
+  const [left, middle] = [area.left - area.fold, area.left - area.fold / 2];
+  pen.fillStyle = theme.grid;
+  pen.fillRect(left, area.top, area.fold - 2, area.bottom - area.top);
+  pen.strokeStyle = theme.muted;
+  pen.beginPath();
+  for (let [y, side] = [area.top, -1]; y <= area.bottom; y += 5, side = -side) pen.lineTo(middle - 1 + side * 3, y);
+  pen.stroke();
 }
 
 // Steps of a power of two, so that labels are round.
@@ -194,7 +250,8 @@ function interactive(canvas, plot) {
     pressed = null;
     plot.selected = null;
     const area = areaOf(canvas);
-    if (event.type === "pointerup" && to - from > 4) view.show(area.time(from), area.time(to));
+    if (event.type === "pointerup" && to < area.left && from >= area.left - area.fold) view.unfold(true);
+    else if (event.type === "pointerup" && to - from > 4) view.show(area.time(from), area.time(to));
     else if (event.type === "pointerup" && plot.pick) plot.pick(...place(event));
     plot.draw();
   };

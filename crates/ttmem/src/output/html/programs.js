@@ -2,9 +2,8 @@
 
 // A table that a click on a heading sorts. Each cell is a value to sort by and what is shown of it.
 function sortable(columns, rows) {
-  const side = (column) => (column.right ? "right number" : column.name ? "name" : null);
   const body = element("tbody");
-  const fill = () => body.replaceChildren(...rows.map((row) => element("tr", {}, row.map(([, shown], number) => element("td", { class: side(columns[number]) }, shown)))));
+  const fill = () => body.replaceChildren(...rows.map((row) => element("tr", {}, row.map(([, shown], number) => element("td", { class: cellClass(columns[number]) }, shown)))));
   const order = (one, other) => (one === other ? 0 : one === null ? 1 : other === null ? -1 : one < other ? -1 : 1);
   const heads = columns.map((column, number) => {
     const sort = () => {
@@ -32,10 +31,10 @@ function programsSection(report) {
   const rows = withPrograms(report).flatMap((process) => process.programs.ops.map((op) => [
     [op.op || "", op.op || element("span", { class: "muted" }, "not known")],
     amountCell(op.peak), signedCell(op.headroom), amountCell(op.circular_buffers), amountCell(op.scratchpads), amountCell(op.aliasing),
-    amountCell(op.kernel_text), amountCell(op.tensors), [op.cores, op.cores.toLocaleString("en")], [op.dispatches, op.dispatches.toLocaleString("en")],
+    amountCell(op.kernel_text), amountCell(op.tensors), [op.cores, grouped(op.cores)], [op.dispatches, grouped(op.dispatches)],
     [chipsOf(op.chips), chipsOf(op.chips)], [processName(process), processName(process)],
   ]));
-  const notes = withPrograms(report).filter((process) => process.programs.unknown_reason).map((process) => element("p", { class: "hint" }, `${processName(process)}: the programs of ${process.programs.unknown_dispatches.toLocaleString("en")} of ${process.programs.dispatches.toLocaleString("en")} dispatches are not known: ${process.programs.unknown_reason}`));
+  const notes = withPrograms(report).filter((process) => process.programs.unknown_reason).map((process) => element("p", { class: "hint" }, `${processName(process)}: the programs of ${grouped(process.programs.unknown_dispatches)} of ${grouped(process.programs.dispatches)} dispatches are not known: ${process.programs.unknown_reason}`));
   if (!rows.length && !notes.length) return null;
   const right = ["peak", "least headroom", "circular buffers", "scratchpads", "aliasing", "kernel text", "tensors", "cores", "dispatches"];
   const columns = [{ title: "op", name: true }, ...right.map((title) => ({ title, right: true })), { title: "where" }, { title: "process", name: true }];
@@ -52,9 +51,7 @@ function refusedSection(report) {
     return element("article", { class: "failure" },
       element("h3", {}, told ? told.title : "TT-Metal refused a program or a trace"),
       element("p", { class: "muted" }, `${times}after ${span(refused.after_us)}${refused.op ? ` by ${refused.op}` : ""} in ${processName(process)}, on ${chipsOf(refused.chips)} `, moment(process.since + refused.after_us, "look")),
-      told ? element("p", {}, told.meaning) : element("p", {}, needs),
-      told ? element("dl", {}, told.figures.map((figure) => element("div", {}, element("dt", {}, figure.name), element("dd", {}, figure.value)))) : null,
-      told ? element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text))) : null);
+      told ? explained(told) : element("p", {}, needs));
   };
   return section("refused", "Refused programs", all.map(one));
 }
@@ -64,7 +61,7 @@ function tracesSection(report) {
   if (!all.length) return null;
   const block = (process) => {
     const { traces, region_size: region, needed } = process.programs.traces;
-    const rows = traces.map((trace) => [String(trace.id), trace.bytes === null ? element("span", { class: "muted" }, "not known") : size(trace.bytes), trace.dispatches.toLocaleString("en"), trace.replays.toLocaleString("en"), chipsOf(trace.chips), trace.is_released ? "released" : "live"]);
+    const rows = traces.map((trace) => [String(trace.id), trace.bytes === null ? element("span", { class: "muted" }, "not known") : size(trace.bytes), grouped(trace.dispatches), grouped(trace.replays), chipsOf(trace.chips), trace.is_released ? "released" : "live"]);
     const columns = [{ title: "trace" }, { title: "bytes, each chip", right: true }, { title: "dispatches", right: true }, { title: "replays", right: true }, { title: "where" }, { title: "state" }];
     return [table(columns, rows), needed ? element("p", { class: "hint" }, `${processName(process)}: trace_region_size is ${size(region)}; ${size(needed)} would have been enough`) : null];
   };

@@ -33,7 +33,7 @@ function flameGraph(tree, kind) {
       const act = () => { say(); if (node === top) { if (path.length) draw(path[path.length - 1], path.slice(0, -1)); } else draw(node, [...path, top]); };
       const made = element("button", { type: "button", onclick: act, onmouseenter: say, onfocus: say, "aria-label": `${node.label}: ${size(node.bytes)}` }, node.label);
       [made.style.left, made.style.width, made.style.top] = [`${left * 100}%`, `${width * 100}%`, `${depth * 23}px`];
-      made.style.background = node.frame ? `color-mix(in oklab, ${opColour(node.frame.file)} 45%, var(--card))` : "var(--grid)";
+      made.style.background = node.frame ? `color-mix(in oklab, ${opColour(node.frame.file, PAGE_SHADE)} 45%, var(--card))` : "var(--grid)";
       host.append(made);
       host.style.height = `${Math.max(parseFloat(host.style.height) || 0, (depth + 1) * 23)}px`;
       let next = left;

@@ -1,10 +1,14 @@
 // What is best read: peaks, failures, what was held, what happened.
 
+const cellClass = (column) => (column.right ? "right number" : column.name ? "name" : null);
 function table(columns, rows) {
-  const side = (column) => (column.right ? "right number" : column.name ? "name" : null);
-  return element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": columns.map((column) => column.title).join(", ") }, element("table", {},
-    element("thead", {}, element("tr", {}, columns.map((column) => element("th", { class: column.right ? "right" : null, scope: "col" }, column.title)))),
-    element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell, number) => element("td", { class: side(columns[number]) }, cell)))))));
+  const made = element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": columns.map((column) => column.title).join(", ") }, element("table", {},
+    element("thead", {}, element("tr", {}, columns.map((column) => element("th", { class: column.right ? "right" : null, scope: "col" }, column.title)))), element("tbody")));
+  fillTable(made, columns, rows);
+  return made;
+}
+function fillTable(made, columns, rows) {
+  made.querySelector("tbody").replaceChildren(...rows.map((row) => element("tr", {}, row.map((cell, number) => element("td", { class: cellClass(columns[number]) }, cell)))));
 }
 
 function section(id, title, ...content) {
@@ -13,8 +17,8 @@ function section(id, title, ...content) {
 
 const chipsOf = (chips) => {
   const known = chips.every((chip) => chip.index !== null);
-  const numbers = chips.map((chip) => (known ? chip.index : chip.device)).sort((one, other) => one - other);
-  return numbers.length ? `${known ? "chip" : "TT-Metal device"}${numbers.length > 1 ? "s" : ""} ${numbers.join(", ")}` : "unknown chip";
+  const numbers = chips.map((chip) => (known ? chip.index : chip.device));
+  return numbers.length ? `${known ? "chip" : "TT-Metal device"}${numbers.length > 1 ? "s" : ""} ${runsOf(numbers)}` : "unknown chip";
 };
 
 function shareBar(part, whole) {
@@ -58,6 +62,42 @@ function l1PeakRows(process) {
   ]);
 }
 
+// The ranks of a job: the peaks of each on its fullest chip, and what was refused first.
+function ranksSection(report) {
+  const ranks = report.ranks;
+  if (!ranks) return null;
+  const columns = [{ title: "rank", right: true }, { title: "host", name: true }, ...ranks.imbalance.map((row) => ({ title: NAMES[row.kind], right: true })), { title: "began", right: true }, { title: "end" }];
+  const bytes = (rank, row) => size(rank.peaks.find((peak) => peak.kind === row.kind)?.bytes ?? 0);
+  const rows = ranks.each.map((rank) => [rank.rank, rank.host || "not known", ...ranks.imbalance.map((row) => bytes(rank, row)), moment(ranks.since + rank.after_us, span(rank.after_us)), rank.end]);
+  const notes = ranks.imbalance.filter((row) => row.least < row.most).map((row) => `${NAMES[row.kind]}: rank ${row.rank} has ${size(row.most)}, ${Math.round((row.ratio - 1) * 100)} % above the mean of ${size(row.mean)}; the least is ${size(row.least)}`);
+  const failure = ranks.first_failure;
+  const first = failure && element("p", {}, element("b", {}, `Rank ${failure.rank}${failure.host ? ` on ${failure.host}` : ""} failed first${failure.op ? ` in ${failure.op}` : ""}, `), moment(failure.at_us, `${span(failure.at_us - ranks.since)} after the first rank began`), `: ${failure.title}`);
+  return section("ranks", "Ranks", first, table(columns, rows), ...notes.map((note) => element("p", { class: "hint" }, note)));
+}
+
+// One row a process, over all of its chips.
+function holdersSection(panels) {
+  const kinds = ["dram", "l1", "l1_small", "trace"].filter((kind) => panels.some((panel) => panel.kind === kind && mostOf(panel) > 0));
+  const rows = new Map();
+  for (const kind of kinds) {
+    const of = panels.filter((panel) => panel.kind === kind);
+    for (const share of together(of, "", false).shares) {
+      const most = mostOf({ used: share.bytes });
+      if (!most) continue;
+      if (!rows.has(share.label)) rows.set(share.label, { most: {}, chips: new Set(), seen: false });
+      const row = rows.get(share.label);
+      row.most[kind] = most;
+      row.seen ||= Boolean(share.level);
+      for (const panel of of) if (panel.shares.some((other) => other.label === share.label && other.bytes.some((bytes) => bytes > 0))) panel.numbers.forEach((number) => row.chips.add(number));
+    }
+  }
+  if (!rows.size) return null;
+  const columns = [{ title: "process", name: true }, { title: "where" }, ...kinds.map((kind) => ({ title: `${NAMES[kind]}, at most`, right: true })), { title: "from" }];
+  const made = section("holders", "Processes", table(columns, [...rows].map(([label, row]) => [label, `chip${row.chips.size > 1 ? "s" : ""} ${runsOf(row.chips)}`, ...kinds.map((kind) => size(row.most[kind] || 0)), row.seen ? "events" : "samples"])));
+  made.querySelector(".head").append(element("span", { class: "muted" }, "their chips together"));
+  return made;
+}
+
 function peaksSection(report) {
   const rows = report.processes.flatMap((process) => l1PeakRows(process).concat(process.peaks.map((peak) => [
     processName(process), peak.kind === "l1" && process.programs ? "L1 tensors" : NAMES[peak.kind], chipsOf(peak.chips),
@@ -71,6 +111,13 @@ function peaksSection(report) {
   return section("peaks", "Peaks, and what made them", table(columns, rows));
 }
 
+// The explanation of a refusal. Its figures of banks are of one bank.
+const BANK_FIGURES = ["allocated", "free", "largest free block"];
+function explained(told) {
+  const shown = ({ name, value }) => element("div", {}, element("dt", {}, BANK_FIGURES.includes(name) ? `${name}/bank` : name), element("dd", {}, value));
+  return [element("p", {}, told.meaning), element("dl", {}, told.figures.map(shown)), element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text)))];
+}
+
 function failuresSection(report) {
   const all = report.processes.flatMap((process) => process.failures.map((failure) => ({ process, failure })));
   if (!all.length) return null;
@@ -80,18 +127,27 @@ function failuresSection(report) {
     return element("article", { class: "failure" },
       element("h3", {}, told.title),
       element("p", { class: "muted" }, `${times}after ${span(failure.after_us)}${failure.op ? ` by ${failure.op}` : ""}${failure.stack ? ` at ${frameName(callerOf(failure.stack))}` : ""} in ${processName(process)}, on ${chipsOf(failure.chips)}, with ${failure.live_buffers} buffers live `, moment(process.since + failure.after_us, "look")),
-      element("p", {}, told.meaning),
-      element("dl", {}, told.figures.map((figure) => element("div", {}, element("dt", {}, figure.name), element("dd", {}, figure.value)))),
-      element("ol", {}, told.advice.slice(0, 4).map((advice) => element("li", {}, advice.text))));
+      explained(told));
   };
   return section("failures", "Refused allocations", all.map(one));
+}
+
+function overlapsSection(report) {
+  const all = report.processes.flatMap((process) => (process.overlaps || []).map((overlap) => ({ process, overlap })));
+  if (!all.length) return null;
+  const one = ({ process, overlap }) => element("article", { class: "failure" },
+    element("h3", {}, `Two allocators handed out the same ${size(overlap.bytes)} of ${NAMES[overlap.kind]} on ${chipsOf(overlap.chips)}`),
+    element("p", { class: "muted" }, `after ${span(overlap.after_us)} in ${processName(process)} `, moment(process.since + overlap.after_us, "look")),
+    element("ul", {}, overlap.buffers.map((buffer) => element("li", {}, `${buffer.op || "a buffer"}${buffer.stack ? ` at ${frameName(callerOf(buffer.stack))}` : ""}: ${size(buffer.bytes_per_bank)}/bank at ${addressText(buffer.address)}, of ${buffer.allocator}`))),
+    element("p", {}, "One tensor overwrites the other: allocate through the mesh or through its submesh, not through both."));
+  return section("overlaps", "Allocators that overlap", all.map(one));
 }
 
 function heldSection(report) {
   const words = { closed: "when the device was closed", end: "at the end" };
   const rows = report.processes.flatMap((process) => process.held.map((group) => [
     group.origin === "tensor" ? element("b", { class: process.end === "running" ? null : "warn" }, process.end === "running" ? "live" : "never freed") : group.origin === "kernels" ? "program cache" : "captured trace",
-    element("b", {}, size(group.bytes)), group.buffers.toLocaleString("en"), NAMES[group.kind], withCaller(group.op, (group.callers || [])[0]),
+    element("b", {}, size(group.bytes)), grouped(group.buffers), NAMES[group.kind], withCaller(group.op, (group.callers || [])[0]),
     processName(process), process.end === "running" && group.moment === "end" ? "now" : words[group.moment],
   ]));
   if (!rows.length) return null;
@@ -99,12 +155,14 @@ function heldSection(report) {
   return section("held", "What was still held", table(columns, rows.slice(0, 300)), rows.length > 300 ? element("p", { class: "hint" }, `${rows.length - 300} more in ttmem report --json`) : null);
 }
 
+const tensorOf = ({ tensor }) => tensor && [`[${tensor.shape.join(", ")}]`, tensor.data_type, tensor.layout].filter(Boolean).join(" ");
+
 function largestSection(report) {
   const blocks = report.processes.flatMap((process) => process.largest.map((largest) => {
-    const rows = largest.buffers.map((buffer) => [size(buffer.bytes), size(buffer.bytes_per_bank), hex(buffer.address), withCaller(buffer.op, callerOf(buffer.stack)), buffer.age_us === null ? "" : span(buffer.age_us)]);
-    const columns = [{ title: "bytes, each chip", right: true }, { title: "in a bank", right: true }, { title: "address", right: true }, { title: "op", name: true }, { title: "age", right: true }];
+    const rows = largest.buffers.map((buffer) => [size(buffer.bytes), size(buffer.bytes_per_bank), addressText(buffer.address), withCaller([buffer.op, tensorOf(buffer)].filter(Boolean).join(" "), callerOf(buffer.stack)), buffer.age_us === null ? "" : span(buffer.age_us)]);
+    const columns = [{ title: "bytes, each chip", right: true }, { title: "per bank", right: true }, { title: "address", right: true }, { title: "op", name: true }, { title: "age", right: true }];
     const moment = largest.at_peak ? "at the peak" : "at the end";
-    return element("details", {}, element("summary", {}, `${NAMES[largest.kind]} of ${processName(process)} ${moment}: ${largest.buffers.length} of ${largest.of.toLocaleString("en")}`), table(columns, rows));
+    return element("details", {}, element("summary", {}, `${NAMES[largest.kind]} of ${processName(process)} ${moment}: ${largest.buffers.length} of ${grouped(largest.of)}`), table(columns, rows));
   }));
   return blocks.length ? section("largest", "Largest buffers", blocks) : null;
 }
@@ -116,7 +174,7 @@ function eventsSection(report) {
   const rows = events.map((event) => [moment(event.time_us, clock(event.time_us)), element("span", { class: alarming.has(event.kind) ? "bad" : null }, event.kind), event.text.replace(/\b(\d+) bytes$/, (_, bytes) => size(+bytes))]);
   const shown = element("div");
   const show = (count) => {
-    const more = rows.length > count ? element("button", { type: "button", onclick: () => show(rows.length) }, `all ${rows.length.toLocaleString("en")}`) : null;
+    const more = rows.length > count ? element("button", { type: "button", onclick: () => show(rows.length) }, `all ${grouped(rows.length)}`) : null;
     shown.replaceChildren(...[table([{ title: "when (UTC)" }, { title: "what" }, { title: "", name: true }], rows.slice(0, count)), more].filter(Boolean));
   };
   show(12);
@@ -126,8 +184,8 @@ function eventsSection(report) {
 function lossesSection(report) {
   const words = [["events_overwritten", "events overwritten by newer ones; sums and peaks contain them"], ["failures_overwritten", "older refused allocations not kept"], ["buffers_unlisted", "buffers not listed, but counted"], ["unknown_frees", "frees of buffers that the agent never saw"], ["uncounted", "calls that are in no sum"], ["panics", "defects of the agent"]];
   const notes = report.processes.map((process) => {
-    const lost = words.filter(([name]) => process.losses[name] > 0).map(([name, what]) => `${process.losses[name].toLocaleString("en")} ${what}`);
-    return element("li", { class: process.complete ? null : "warn" }, `${processName(process)}: ${process.losses.events.toLocaleString("en")} events recorded, ${lost.join("; ") || "none dropped"}`);
+    const lost = words.filter(([name]) => process.losses[name] > 0).map(([name, what]) => `${grouped(process.losses[name])} ${what}`);
+    return element("li", { class: process.complete ? null : "warn" }, `${processName(process)}: ${grouped(process.losses.events)} events recorded, ${lost.join("; ") || "none dropped"}`);
   });
   return notes.length ? section("losses", "How complete this is", element("ul", { class: "muted" }, notes)) : null;
 }

@@ -9,20 +9,12 @@ function bufferPools(report) {
     line.buffers.pool.forEach((pool, row) => rows[pool].push(row));
     line.pools.forEach((pool, number) => {
       if (!rows[number].length) return;
-      const chips = pool.devices.length ? ` · chip${pool.devices.length > 1 ? "s" : ""} ${pool.devices.join(", ")}` : "";
-      const label = `${processName(process)}${chips} · ${NAMES[pool.kind]} · ${rows[number].length.toLocaleString("en")} buffers`;
+      const chips = pool.devices.length ? ` · chip${pool.devices.length > 1 ? "s" : ""} ${runsOf(pool.devices)}` : "";
+      const label = `${processName(process)}${chips} · ${NAMES[pool.kind]} · ${grouped(rows[number].length)} buffers`;
       pools.push({ process, line, pool, rows: rows[number], label, last: lastMoment(process, report) });
     });
   }
   return pools;
-}
-
-// Until when what a process held is drawn: to the end while it runs, else to its end as far as that is known.
-function lastMoment(process, report) {
-  if (process.end === "running") return view.max;
-  const ends = (report.recordings || []).flatMap((recording) => recording.events)
-    .filter((event) => event.pid === process.pid && ["process-ended", "process-died"].includes(event.kind));
-  return Math.max(process.timeline.to_us, ...ends.map((event) => event.time_us));
 }
 
 // Colours of a process's ops: those with most bytes have distinct colours, the others have any.
@@ -30,9 +22,9 @@ function opColours(line) {
   const bytes = new Map();
   line.buffers.op.forEach((op, row) => bytes.set(op, (bytes.get(op) || 0) + line.buffers.bytes[row]));
   const order = [...bytes.keys()].filter((op) => op !== null).sort((one, other) => bytes.get(other) - bytes.get(one));
-  return (op) => {
+  return (op, shade) => {
     const rank = order.indexOf(op);
-    return rank >= 0 && rank < HUES.length ? processColour(rank) : opColour(line.ops[op]);
+    return rank >= 0 && rank < HUES.length ? processColour(rank, shade) : opColour(line.ops[op], shade);
   };
 }
 
@@ -56,7 +48,7 @@ function bufferColumns({ line, rows, last }) {
     const lasted = end[row] === null ? "not freed" : `freed after ${span(end[row] - (start[row] ?? line.from_us))}`;
     const began = start[row] === null ? "allocated before the first event that is left" : `allocated at ${since(start[row])}`;
     const what = origin[row] === "tensor" ? "" : ` (${origin[row]})`;
-    return { name: name + what, lines: [`${size(bytes[row])} in each bank at ${hex(address[row])}`, began, lasted] };
+    return { name: name + what, lines: [`${size(bytes[row])}/bank at ${addressText(address[row])}`, began, lasted] };
   };
   return columns;
 }
@@ -79,7 +71,7 @@ function bufferSection(host, report, marks) {
     [only, plot.hot, plot.held] = [null, -1, -1];
     const { line, pool } = pools[number];
     cut = line.is_cut ? " Events of the beginning are overwritten: what was freed before is not shown." : "";
-    if (line.of > line.buffers.pool.length) cut += ` The largest ${line.buffers.pool.length.toLocaleString("en")} of ${line.of.toLocaleString("en")} buffers are shown.`;
+    if (line.of > line.buffers.pool.length) cut += ` The largest ${grouped(line.buffers.pool.length)} of ${grouped(line.of)} buffers are shown.`;
     canvas.setAttribute("aria-label", `${columns.count} ${NAMES[pool.kind]} buffers by address and time`);
     drawLegend();
     describe();
@@ -93,13 +85,13 @@ function bufferSection(host, report, marks) {
     const names = pools[+choice.value || 0].line.ops;
     legend.replaceChildren(...ops.map(([op]) => {
       const act = () => { only = only === op ? null : op; drawLegend(); plot.draw(); };
-      return element("li", {}, element("button", { type: "button", "aria-pressed": only === op, onclick: act }, swatch(colourOf(op)), names[op] || "no op known"));
+      return element("li", {}, element("button", { type: "button", "aria-pressed": only === op, onclick: act }, swatch(colourOf(op, PAGE_SHADE)), names[op] || "no op known"));
     }));
   }
 
   function describe() {
     const place = plot.held >= 0 ? plot.held : plot.hot;
-    if (place < 0) { detail.replaceChildren(element("span", { class: "muted" }, `${columns.count.toLocaleString("en")} buffers.${cut}`)); return; }
+    if (place < 0) { detail.replaceChildren(element("span", { class: "muted" }, `${grouped(columns.count)} buffers.${cut}`)); return; }
     const { name, lines } = columns.describe(place);
     detail.replaceChildren(element("b", {}, name), ` · ${lines.join(" · ")}`);
   }
@@ -137,9 +129,10 @@ function bufferSection(host, report, marks) {
       pen.strokeStyle = theme.grid;
       pen.beginPath(); pen.moveTo(area.left, y(address)); pen.lineTo(area.right, y(address)); pen.stroke();
       pen.fillStyle = theme.muted; pen.textAlign = "right"; pen.textBaseline = "middle";
-      pen.fillText(`0x${address.toString(16)}`, area.left - 8, y(address));
+      pen.fillText(`0x${address.toString(16)}`, area.left - area.fold - 8, y(address));
     }
     drawTimeAxis({ pen, area, width, height });
+    drawFold({ pen, area });
   }
 
   function drawBoxes(pen, area, y) {

@@ -86,7 +86,11 @@ fn legend(map: &L1Map, page: &Page, columns: usize) -> Panel {
         }
     }
     let notes = kinds.iter().map(|kind| match kind {
-        RegionKind::CircularBuffers => "digits circular buffers".to_owned(),
+        RegionKind::CircularBuffers
+            if map.regions().iter().any(|it| first_buffer(it).is_some()) =>
+        {
+            "digits circular buffers".to_owned()
+        }
         kind => {
             let sign = glyph::region(page, *kind).0;
             let sign = if sign == " " { "blank" } else { sign };
@@ -205,7 +209,8 @@ fn owner(view: &ChipView<'_>, core: &Core, region: &L1Region, page: &Page) -> Ow
             let mut own = kernels.filter(|kernel| kernel.text_start == region.range.start);
             let Some(kernel) = own.next() else { return short(&region.label) };
             let name = view.name(kernel).map(|name| name.name.clone()).unwrap_or_default();
-            Owner { short: format!("{} {}", region.label, kernel.id), name }
+            let number = kernel.number().map(|id| format!(" {id}")).unwrap_or_default();
+            Owner { short: format!("{}{number}", region.label), name }
         }
         RegionKind::CircularBuffers => {
             let buffers = program.iter().flat_map(|program| &program.circular_buffers);

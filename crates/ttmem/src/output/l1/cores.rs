@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 
-use ttmem_model::l1::{Core, L1Map};
+use ttmem_model::l1::{Core, L1Map, Program};
+use ttmem_model::order;
 
 use super::L1Sort;
 use super::glyph;
 use super::panel::{Panel, Row};
 use super::program;
-use super::totals::written;
+use super::totals::{buffers_written, written};
 use super::view::ChipView;
 use crate::output::page::{Page, Role};
 
@@ -52,14 +53,18 @@ impl Columns {
 /// The cores, under a heading.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, width: usize, sort: L1Sort) -> Panel {
     let mut cores: Vec<&(Core, L1Map)> = view.cores.iter().collect();
-    cores.sort_by_key(|(core, _)| core.logical.map(|place| (place.y, place.x)));
+    order::sort_by_key(&mut cores, |(core, _)| core.logical.map(|place| (place.y, place.x)));
     match sort {
         L1Sort::Number => {}
-        L1Sort::Cores => cores.sort_by_key(|(core, _)| core.state),
+        L1Sort::Cores => order::sort_by_key(&mut cores, |(core, _)| core.state),
         L1Sort::Cbs => {
-            cores.sort_by_key(|(core, _)| Reverse(core.circular_buffer_bytes().value()));
+            order::sort_by_key(&mut cores, |(core, _)| {
+                Reverse(core.circular_buffer_bytes().value())
+            });
         }
-        L1Sort::Text => cores.sort_by_key(|(core, _)| Reverse(core.kernel_text_bytes().value())),
+        L1Sort::Text => {
+            order::sort_by_key(&mut cores, |(core, _)| Reverse(core.kernel_text_bytes().value()))
+        }
     }
     let columns = Columns::of(width);
     let rows = cores.iter().map(|(core, _)| row(view, core, page, &columns));
@@ -91,13 +96,14 @@ fn row(view: &ChipView<'_>, core: &Core, page: &Page, columns: &Columns) -> Row 
     let (sign, role) = glyph::state(page, view.state(core));
     let dash = page.glyphs().dash;
     let place = core.logical.map_or(dash.to_owned(), |place| format!("{},{}", place.x, place.y));
-    let id = core.program.as_ref().map_or(dash.to_owned(), |program| program.id.to_string());
+    let id = core.program.as_ref().and_then(Program::number);
+    let id = id.map_or(dash.to_owned(), |id| id.to_string());
     let state = columns.state;
     let mut row = Row::default()
         .to(7, Role::Strong, &place)
         .from(state, state + 1, role, sign)
         .from(state + 2, columns.program - 7, Role::Plain, core.state.as_str());
-    if let Some(noc) = columns.noc {
+    if let Some(noc) = columns.noc.filter(|_| core.recorded.is_none()) {
         let text = format!("{},{}", core.noc.x, core.noc.y);
         row = row.from(noc, columns.program - 7, Role::Quiet, &text);
     }
@@ -106,7 +112,7 @@ fn row(view: &ChipView<'_>, core: &Core, page: &Page, columns: &Columns) -> Row 
         let name = program::operation(view, core).unwrap_or_default();
         row = row.from(operation, columns.buffers - 9, Role::Plain, &name);
     }
-    row = row.to(columns.buffers, Role::Plain, &written(page, core.circular_buffer_bytes()));
+    row = row.to(columns.buffers, Role::Plain, &buffers_written(page, std::iter::once(core)));
     match columns.text {
         Some(text) => row.to(text, Role::Plain, &written(page, core.kernel_text_bytes())),
         None => row,

@@ -2,7 +2,7 @@
 
 use ttmem_model::l1::RegionKind;
 
-use super::view::CellState;
+use super::state::CellState;
 use crate::output::page::{Charset, Page, Role};
 
 /// The sign of a core, and how it looks.
@@ -13,6 +13,7 @@ pub(super) fn state(page: &Page, state: CellState) -> (&'static str, Role) {
         CellState::Idle => ("·", ".", Role::Quiet),
         CellState::System => ("◆", "D", Role::Quiet),
         CellState::Torn => ("!", "!", Role::Alarm),
+        CellState::Resident => ("◉", "r", Role::Plain),
     };
     (of(page, unicode, ascii), role)
 }

@@ -5,7 +5,7 @@ use ttmem_model::l1::{Core, Dispatch, L1Map};
 
 use super::panel::{Panel, Row};
 use super::program;
-use super::totals::written;
+use super::totals::{buffers_written, written};
 use super::view::ChipView;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
@@ -32,10 +32,16 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let times = page.glyphs().times;
     let parts = [
         Some((Role::Strong, format!("{}  {}", view.chip.index, naming::board(view.chip, 0)))),
-        naming::place(view.snapshot, view.chip).map(|place| (Role::Plain, place)),
+        naming::location(view.snapshot, view.chip).map(|location| (Role::Plain, location)),
         view.grid()
             .map(|grid| (Role::Plain, format!("{} {times} {} cores", grid.columns, grid.rows))),
-        Some((Role::Quiet, format!("layout {}", view.content.layout))),
+        Some((
+            Role::Quiet,
+            match view.is_recorded() {
+                true => "source agent".to_owned(),
+                false => format!("layout {}", view.content.layout),
+            },
+        )),
     ];
     flowing(parts.into_iter().flatten(), columns)
 }
@@ -52,23 +58,26 @@ pub(super) fn of_core(
     let mut parts = vec![
         (Role::Strong, format!("core ({}, {})", place.x, place.y)),
         (Role::Plain, core.state.as_str().to_owned()),
-        (Role::Quiet, format!("noc ({}, {})", core.noc.x, core.noc.y)),
     ];
+    if core.recorded.is_none() {
+        parts.push((Role::Quiet, format!("noc ({}, {})", core.noc.x, core.noc.y)));
+    }
     if let Some(own) = &core.program {
-        let operation = program::operation(view, core).unwrap_or_default();
-        parts.insert(
-            2,
-            (Role::Plain, format!("program {} {operation}", own.id).trim_end().to_owned()),
-        );
+        let number = own.number().map(|id| id.to_string());
+        let words = [number, program::operation(view, core)].into_iter().flatten();
+        let program: Vec<String> = std::iter::once("program".to_owned()).chain(words).collect();
+        parts.insert(2, (Role::Plain, program.join(" ")));
         let dispatch = match core.dispatch {
             Dispatch::Fast => "fast dispatch",
             Dispatch::Slow => "slow dispatch",
         };
-        parts.push((Role::Quiet, dispatch.to_owned()));
+        if core.recorded.is_none() {
+            parts.push((Role::Quiet, dispatch.to_owned()));
+        }
     }
     let mut rows = flowing(parts.into_iter(), columns);
     let mut amounts = vec![
-        (Role::Plain, format!("circular buffers {}", written(page, core.circular_buffer_bytes()))),
+        (Role::Plain, format!("circular buffers {}", buffers_written(page, std::iter::once(core)))),
         (Role::Plain, format!("aliasing tensors {}", written(page, map.aliasing_bytes().clone()))),
         (Role::Plain, format!("kernel text {}", written(page, core.kernel_text_bytes()))),
     ];

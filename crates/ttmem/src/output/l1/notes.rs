@@ -30,6 +30,11 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
 }
 
 fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
+    if view.is_recorded() {
+        let by = "recorded by the agent, not read from the device".to_owned();
+        let rest = "other cores run TT-Metal's own kernels, or none".to_owned();
+        return vec![(Role::Quiet, by), (Role::Quiet, rest)].into_iter();
+    }
     let cost = &view.content.cost;
     let time = match cost.micros {
         0 => String::new(),
@@ -40,7 +45,7 @@ fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
         Ok(names) => (Role::Quiet, format!("{} kernels named", names.by_id.len())),
         Err(missing) => (Role::Quiet, format!("no names: {}", missing.detail)),
     };
-    [(Role::Quiet, cost), names].into_iter()
+    vec![(Role::Quiet, cost), names].into_iter()
 }
 
 /// The chips that could not be read, and why.

@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use ttmem_model::l1::{Core, CoreState, Count, Processor};
+use ttmem_model::order;
 
 use super::L1Sort;
 use super::view::ChipView;
 
 /// A program and where it is.
 pub(super) struct Program {
-    pub(super) id: u32,
-    /// True if it is TT-Metal's own.
-    pub(super) is_system: bool,
+    /// `None` for TT-Metal's own, and where it is not known.
+    pub(super) id: Option<u32>,
     /// The operation, from the path of its kernels' sources.
     pub(super) operation: Option<String>,
     pub(super) cores: usize,
     pub(super) running: usize,
+    /// True if an agent recorded it, which does not know if it runs.
+    pub(super) is_recorded: bool,
     /// Bytes of circular buffers, on all cores together and on the core that has most.
     pub(super) buffers: Count,
     pub(super) most_buffers: u64,
+    /// True if the circular buffers may be those of a program that has not begun.
+    pub(super) may_be_of_the_next: bool,
     /// True if every core has as many.
     pub(super) is_even: bool,
     pub(super) text: Count,
@@ -27,8 +31,9 @@ pub(super) struct Program {
 
 /// A kernel of a program.
 pub(super) struct ProgramKernel {
-    pub(super) id: u16,
-    /// The processors that run it, such as `trisc`.
+    /// `None` from an agent, and where it is not known.
+    pub(super) id: Option<u16>,
+    /// The processors that run it, such as `trisc`; empty from an agent.
     pub(super) processors: String,
     pub(super) name: Option<String>,
     /// On how many cores it is.
@@ -37,34 +42,44 @@ pub(super) struct ProgramKernel {
 
 /// The programs of a chip. The system's has the number 0 like an application's first, so that the two are apart.
 pub(super) fn all(view: &ChipView<'_>, sort: L1Sort) -> Vec<Program> {
-    let mut groups: BTreeMap<(bool, u32), Vec<&Core>> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, Option<u32>, &str), Vec<&Core>> = BTreeMap::new();
     for (core, _) in &view.cores {
         if let Some(program) = &core.program {
-            groups.entry((view.is_system(core), program.id)).or_default().push(core);
+            groups
+                .entry((
+                    view.is_system(core),
+                    program.number(),
+                    recorded_op(core).unwrap_or_default(),
+                ))
+                .or_default()
+                .push(core);
         }
     }
     let mut programs: Vec<Program> =
-        groups.iter().map(|((system, id), cores)| of(view, *id, *system, cores)).collect();
+        groups.iter().map(|((system, id, _), cores)| of(view, *id, *system, cores)).collect();
     let most_first = |count: &Count| std::cmp::Reverse(count.value());
     match sort {
         L1Sort::Number => {}
-        L1Sort::Cores => programs.sort_by_key(|program| std::cmp::Reverse(program.cores)),
-        L1Sort::Cbs => programs.sort_by_key(|program| most_first(&program.buffers)),
-        L1Sort::Text => programs.sort_by_key(|program| most_first(&program.text)),
+        L1Sort::Cores => {
+            order::sort_by_key(&mut programs, |program| std::cmp::Reverse(program.cores))
+        }
+        L1Sort::Cbs => order::sort_by_key(&mut programs, |program| most_first(&program.buffers)),
+        L1Sort::Text => order::sort_by_key(&mut programs, |program| most_first(&program.text)),
     }
     programs
 }
 
-fn of(view: &ChipView<'_>, id: u32, is_system: bool, cores: &[&Core]) -> Program {
+fn of(view: &ChipView<'_>, id: Option<u32>, is_system: bool, cores: &[&Core]) -> Program {
     let each: Vec<Option<u64>> =
         cores.iter().map(|core| core.circular_buffer_bytes().value()).collect();
     Program {
-        id,
-        is_system,
+        id: id.filter(|_| !is_system),
         operation: if is_system { Some("dispatch".to_owned()) } else { vote(view, cores) },
         cores: cores.len(),
+        is_recorded: cores.iter().any(|core| core.recorded.is_some()),
         running: cores.iter().filter(|core| core.state == CoreState::Running).count(),
         buffers: cores.iter().map(|core| core.circular_buffer_bytes()).sum(),
+        may_be_of_the_next: cores.iter().any(|core| core.may_be_of_the_next()),
         most_buffers: each.iter().flatten().copied().max().unwrap_or(0),
         is_even: each.windows(2).all(|pair| pair.first() == pair.last()),
         text: cores.iter().map(|core| core.kernel_text_bytes()).sum(),
@@ -74,6 +89,10 @@ fn of(view: &ChipView<'_>, id: u32, is_system: bool, cores: &[&Core]) -> Program
 
 fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
     let mut found: BTreeMap<(Processor, u16), ProgramKernel> = BTreeMap::new();
+    let recorded: Vec<_> = recorded_kernels(cores);
+    if !recorded.is_empty() {
+        return recorded;
+    }
     for core in cores {
         let own: Vec<_> = core.program.iter().flat_map(|program| &program.kernels).collect();
         for kernel in &own {
@@ -84,7 +103,7 @@ fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
                 continue;
             }
             let line = || ProgramKernel {
-                id: kernel.id,
+                id: kernel.number(),
                 processors: together(&processors),
                 name: view.name(kernel).map(|name| name.name.clone()),
                 cores: 0,
@@ -93,6 +112,33 @@ fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
         }
     }
     found.into_values().collect()
+}
+
+/// The kernels that an agent recorded, those of one name together.
+fn recorded_kernels(cores: &[&Core]) -> Vec<ProgramKernel> {
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+    for (footprint, place) in cores.iter().filter_map(|core| core.footprint()) {
+        let own = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(place));
+        let mut names: Vec<&str> = own.filter_map(|kernel| kernel.name.as_deref()).collect();
+        order::sort(&mut names);
+        names.dedup();
+        for name in names {
+            *found.entry(name).or_default() += 1;
+        }
+    }
+    let kernel = |(name, cores): (&str, usize)| ProgramKernel {
+        id: None,
+        processors: String::new(),
+        name: Some(name.to_owned()),
+        cores,
+    };
+    found.into_iter().map(kernel).collect()
+}
+
+/// The op of a program that an agent recorded.
+fn recorded_op(core: &Core) -> Option<&str> {
+    let (footprint, _) = core.footprint()?;
+    footprint.op.as_ref().map(|op| &*op.name)
 }
 
 /// Processors in words; the three that compute are one.
@@ -114,6 +160,9 @@ pub(super) fn operation(view: &ChipView<'_>, core: &Core) -> Option<String> {
 /// The operation that most kernels' sources belong to. Kernels lend each other out, so one source is no proof; of two
 /// with as many the one that computes counts, which comes last.
 fn vote(view: &ChipView<'_>, cores: &[&Core]) -> Option<String> {
+    if let Some(op) = cores.first().and_then(|core| recorded_op(core)) {
+        return Some(op.to_owned());
+    }
     let mut votes: Vec<(&str, u16, usize)> = Vec::new();
     for kernel in cores.iter().flat_map(|core| &core.program).flat_map(|program| &program.kernels) {
         let Some(operation) = view.name(kernel).and_then(|name| operation_of(&name.source)) else {

@@ -3,7 +3,7 @@
 use super::L1Sort;
 use super::panel::{Panel, Row};
 use super::program::{self, Program, ProgramKernel};
-use super::totals::written;
+use super::totals::{marked, written};
 use super::view::ChipView;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
@@ -77,7 +77,7 @@ fn heading(columns: &Columns) -> Row {
 
 fn row(program: &Program, page: &Page, columns: &Columns) -> Row {
     let glyphs = page.glyphs();
-    let id = if program.is_system { glyphs.dash.to_owned() } else { program.id.to_string() };
+    let id = program.id.map_or(glyphs.dash.to_owned(), |id| id.to_string());
     let operation = program.operation.as_deref().unwrap_or(glyphs.dash);
     let mut row = Row::default().to(columns.number, Role::Strong, &id).from(
         columns.number + 2,
@@ -87,6 +87,7 @@ fn row(program: &Program, page: &Page, columns: &Columns) -> Row {
     );
     if let Some(start) = columns.state {
         let state = match program.running {
+            _ if program.is_recorded => "resident".to_owned(),
             0 => "finished".to_owned(),
             all if all == program.cores => "running".to_owned(),
             some => format!("{some} running"),
@@ -96,7 +97,7 @@ fn row(program: &Program, page: &Page, columns: &Columns) -> Row {
     row = row.to(columns.cores, Role::Plain, &program.cores.to_string()).to(
         columns.buffers,
         Role::Plain,
-        &written(page, program.buffers.clone()),
+        &marked(page, program.buffers.clone(), program.may_be_of_the_next),
     );
     if columns.has_all() {
         row = row.to(columns.each, Role::Plain, &each(program, page)).to(
@@ -123,7 +124,7 @@ fn kernel_row(kernel: &ProgramKernel, page: &Page, columns: &Columns) -> Row {
     let times = format!("{}{}", kernel.cores, page.glyphs().times);
     Row::default()
         .from(start, start + 6, Role::Quiet, &kernel.processors)
-        .to(start + 12, Role::Quiet, &kernel.id.to_string())
+        .to(start + 12, Role::Quiet, &kernel.id.map(|id| id.to_string()).unwrap_or_default())
         .to(start + 18, Role::Quiet, &times)
         .from(start + 20, columns.text, Role::Plain, name)
 }

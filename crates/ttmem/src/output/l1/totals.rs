@@ -1,17 +1,17 @@
 //! The cores by what they do. It is the legend of the grid as well.
 
-use ttmem_model::l1::Count;
+use ttmem_model::l1::{Core, Count};
+use ttmem_model::reading::Quality;
 
 use super::glyph;
 use super::panel::{Panel, Row};
-use super::view::{CellState, ChipView};
+use super::state::CellState;
+use super::view::ChipView;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 
 /// The most columns; more would tear the numbers from their names.
 const MOST: usize = 52;
-/// The narrowest with full headings.
-const FULL: usize = 44;
 /// Where the number of cores ends.
 const CORES: usize = 16;
 
@@ -19,11 +19,7 @@ const CORES: usize = 16;
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let columns = columns.min(MOST);
     let buffers_end = CORES + (columns - CORES).div_ceil(2);
-    let names = if columns >= FULL {
-        ["Cores", "Circular buffers", "Kernel text"]
-    } else {
-        ["Cores", "CBs", "Kernels"]
-    };
+    let names = names(buffers_end);
     let head = Row::default()
         .to(CORES, Role::Quiet, names[0])
         .to(buffers_end, Role::Quiet, names[1])
@@ -42,26 +38,48 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     rows
 }
 
-/// Returns the row of one state, if there are such cores. Running and finished cores are always listed.
+/// Returns the row of one state, if there are such cores. Running and finished cores are always listed, where they are read.
 fn row(view: &ChipView<'_>, page: &Page, state: CellState, ends: [usize; 2]) -> Option<Row> {
     let cores = || view.cores.iter().map(|(core, _)| core).filter(|core| view.state(core) == state);
     let count = cores().count();
-    if count == 0 && !matches!(state, CellState::Running | CellState::Finished) {
+    let is_always_listed = match state {
+        CellState::Running | CellState::Finished => !view.is_recorded(),
+        _ => false,
+    };
+    if count == 0 && !is_always_listed {
         return None;
     }
     let (sign, role) = glyph::state(page, state);
-    let buffers: Count = cores().map(|core| core.circular_buffer_bytes()).sum();
+    let buffers = buffers_written(page, cores());
     let text: Count = cores().map(|core| core.kernel_text_bytes()).sum();
     let mut row = Row::default()
         .from(0, 1, role, sign)
         .from(2, CORES - 4, Role::Plain, state.label())
         .to(CORES, Role::Plain, &count.to_string());
     if count > 0 {
-        for (count, end) in [buffers, text].into_iter().zip(ends) {
-            row = row.to(end, Role::Plain, &written(page, count));
+        for (text, end) in [buffers, written(page, text)].into_iter().zip(ends) {
+            row = row.to(end, Role::Plain, &text);
         }
     }
     Some(row)
+}
+
+/// Formats the bytes of circular buffers of cores, marked if some may be those of a program that has not begun.
+pub(super) fn buffers_written<'a>(
+    page: &Page,
+    cores: impl Iterator<Item = &'a Core> + Clone,
+) -> String {
+    let bytes: Count = cores.clone().map(Core::circular_buffer_bytes).sum();
+    marked(page, bytes, cores.clone().any(Core::may_be_of_the_next))
+}
+
+/// Formats a number of bytes, marked if it is not certain.
+pub(super) fn marked(page: &Page, bytes: Count, is_uncertain: bool) -> String {
+    let quality = match is_uncertain && bytes.value().is_some() {
+        true => Quality::Inferred,
+        false => Quality::Exact,
+    };
+    format!("{}{}", page.mark(quality), written(page, bytes))
 }
 
 /// Formats a number of bytes, or the sign of a missing value.
@@ -69,5 +87,28 @@ pub(super) fn written(page: &Page, count: Count) -> String {
     match count.into_result() {
         Ok(bytes) => amount::size(bytes),
         Err(missing) => page.blank(missing.reason).to_owned(),
+    }
+}
+
+/// The headings, in full where one does not touch the next.
+fn names(buffers_end: usize) -> [&'static str; 3] {
+    let full = ["Cores", "Circular buffers", "Kernel text"];
+    match CORES + 1 + full[1].len() < buffers_end {
+        true => full,
+        false => ["Cores", "CBs", "Kernels"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_do_not_touch() {
+        for buffers_end in CORES..MOST {
+            let [_, buffers, _] = names(buffers_end);
+            assert!(buffers.len() <= 3 || CORES + buffers.len() < buffers_end, "{buffers_end}");
+        }
+        assert_eq!(names(CORES + (MOST - CORES) / 2)[1], "Circular buffers");
     }
 }

@@ -1,10 +1,12 @@
 //! A chip's cores with their maps: what every view of `ttmem l1` is drawn from.
 
+use ttmem_model::Arch;
 use ttmem_model::facts::{L1Content, L1Facts};
 use ttmem_model::l1::report::ChipReport;
-use ttmem_model::l1::{Coordinate, Core, CoreState, Grid, Kernel, KernelName, KernelNames, L1Map};
-use ttmem_model::snapshot::{Chip, IdSource, Snapshot};
-use ttmem_model::{Arch, ChipId};
+use ttmem_model::l1::{Coordinate, Core, Grid, Kernel, KernelName, KernelNames, L1Map};
+use ttmem_model::snapshot::{Chip, Snapshot};
+
+use super::state::CellState;
 
 /// A chip whose L1 was read.
 #[derive(Clone, Debug)]
@@ -14,36 +16,6 @@ pub(crate) struct ChipView<'a> {
     pub(super) facts: &'a L1Facts,
     pub(super) content: &'a L1Content,
     pub(super) cores: Vec<(Core, L1Map)>,
-}
-
-/// The state of a core in the grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CellState {
-    /// An application's program is running.
-    Running,
-    /// An application's program is there and is over.
-    Finished,
-    /// It has had no program.
-    Idle,
-    /// TT-Metal's own kernels are on it.
-    System,
-    /// It could not be read.
-    Torn,
-}
-
-impl CellState {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Idle => "idle",
-            Self::System => "dispatch",
-            Self::Torn => "torn",
-        }
-    }
 }
 
 impl<'a> ChipView<'a> {
@@ -60,7 +32,7 @@ impl<'a> ChipView<'a> {
     pub(crate) fn report(&self) -> ChipReport {
         let none = KernelNames::default();
         let names = self.names().unwrap_or(&none);
-        ChipReport::new(self.id(), self.arch(), &self.content.layout, &self.cores, names)
+        ChipReport::new(self.chip.identity(), self.arch(), &self.content.layout, &self.cores, names)
     }
 
     /// The core at a place of the grid.
@@ -75,22 +47,21 @@ impl<'a> ChipView<'a> {
         self.cores.iter().find_map(|(core, _)| core.grid)
     }
 
+    /// True if an agent recorded the cores, and they were not read.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.cores.iter().any(|(core, _)| core.recorded.is_some())
+    }
+
     pub(super) fn names(&self) -> Option<&'a KernelNames> {
         self.facts.names.as_ref().ok()
     }
 
     pub(super) fn name(&self, kernel: &Kernel) -> Option<&'a KernelName> {
-        self.names()?.get(kernel.id)
+        self.names()?.get(kernel.number()?)
     }
 
     pub(super) fn state(&self, core: &Core) -> CellState {
-        match core.state {
-            CoreState::Torn => CellState::Torn,
-            _ if self.is_system(core) => CellState::System,
-            CoreState::Running => CellState::Running,
-            CoreState::Finished => CellState::Finished,
-            CoreState::Idle => CellState::Idle,
-        }
+        CellState::new(core.state, self.is_system(core))
     }
 
     pub(super) fn is_system(&self, core: &Core) -> bool {
@@ -99,13 +70,5 @@ impl<'a> ChipView<'a> {
 
     fn arch(&self) -> Arch {
         self.facts.arch.or(self.chip.arch).unwrap_or(Arch::Wormhole)
-    }
-
-    /// The chip's id, unless a number only is in for it.
-    fn id(&self) -> Option<ChipId> {
-        match self.chip.id_source {
-            IdSource::Simulator | IdSource::Capture => None,
-            _ => Some(self.chip.id),
-        }
     }
 }

@@ -5,7 +5,7 @@ use ttmem_model::snapshot::Chip;
 
 use super::{Family, Labels};
 use crate::field::Field;
-use crate::field::cell::{Cell, Number};
+use crate::field::cell::Cell;
 use crate::field::device::{self, DeviceField, DeviceRead};
 use crate::field::metric::{self, Metric, Sample, prometheus};
 
@@ -14,15 +14,26 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
     let chips: Vec<(&Chip, Labels)> =
         snapshot.chips.iter().map(|chip| (chip, of_chip(chip))).collect();
     let mut families = vec![info(snapshot, &chips)];
-    let groups = metric::grouped(device::fields(), |field| field.prometheus);
+    let of_chips = |field: &DeviceField| match field.read {
+        DeviceRead::Host(_) => None,
+        _ => field.prometheus,
+    };
+    let groups = metric::grouped(device::fields(), of_chips);
     families.extend(groups.iter().map(|(metric, rows)| family(snapshot, &chips, metric, rows)));
+    let mut readings = Family::new(&prometheus::READING);
+    for (chip, labels) in &chips {
+        for field in device::fields() {
+            let sample = field.prometheus.as_ref();
+            add_reading(&mut readings, labels, sample, &field.cell(snapshot, chip));
+        }
+    }
+    families.push(readings);
     families
 }
 
 /// Returns the labels of every sample of a chip.
 fn of_chip(chip: &Chip) -> Labels {
-    let asic_id = chip.asic_id().map(|id| id.to_string());
-    Labels::default().maybe("asic_id", asic_id.as_deref()).with("index", &chip.index.to_string())
+    Labels::default().with_cells(Field::labelled(device::fields(), |field| field.of_chip(chip)))
 }
 
 fn info(snapshot: &Snapshot, chips: &[(&Chip, Labels)]) -> Family {
@@ -49,25 +60,21 @@ fn family(
             continue;
         }
         for (sample, field) in rows {
-            add(&mut family, labels, sample, &field.cell(snapshot, chip));
+            family.sample(labels, sample, &field.cell(snapshot, chip));
         }
     }
     family
 }
 
-/// Adds a sample if its value is known.
-pub(super) fn add(family: &mut Family, labels: &Labels, sample: &Sample, cell: &Cell<'_>) {
-    let Cell::Number(number, origin) = cell else { return };
-    let mut labels = match sample.label {
-        Some((name, value)) => labels.and(name, value),
-        None => labels.clone(),
-    };
-    if let Some(origin) = origin.filter(|_| sample.provenance) {
-        labels =
-            labels.with("source", origin.source.as_str()).with("quality", origin.quality.as_str());
-    }
-    match number {
-        Number::Whole(value) => family.add(&labels, value),
-        Number::Measured(quantity) => family.add(&labels, quantity.0 * sample.factor),
-    }
+/// Adds the source and quality of a value that is known and has them.
+pub(super) fn add_reading(
+    family: &mut Family,
+    labels: &Labels,
+    sample: Option<&Sample>,
+    cell: &Cell<'_>,
+) {
+    let name = sample.and_then(|sample| sample.reading);
+    let (Some(name), Cell::Number(_, Some(origin))) = (name, cell) else { return };
+    let labels = labels.and("type", name).with("source", origin.source.as_str());
+    family.add(&labels.with("quality", origin.quality.as_str()), 1);
 }

@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
-
 use ttmem_fake as fake;
 use ttmem_fake::NOW;
+use ttmem_fake::segment::NewBuffer;
 use ttmem_root::{Clock, Root};
+use ttmem_segment::AllocatorKind;
 use ttmem_sources::Collector;
 
 use super::*;
@@ -24,7 +24,7 @@ fn the_demonstration_in_both_formats() {
     for line in [
         "# TYPE tt_device_info gauge",
         "# TYPE tt_device_heartbeat_total counter",
-        r#"tt_device_temperature_celsius{asic_id="0x0000018000000001",index="0",sensor="asic"} 61"#,
+        r#"tt_device_temperature_celsius{index="0",asic_id="0x0000018000000001",sensor="asic"} 61"#,
         "# TYPE tt_device_memory_used_bytes gauge",
     ] {
         let known = line.split('{').next().unwrap();
@@ -56,6 +56,33 @@ fn no_series_comes_twice_and_every_one_has_a_family() {
                 assert!(families.contains(labels.split('{').next().unwrap()), "{name}: {line}");
             }
         }
+    }
+}
+
+/// The series of values; those of info metrics are about what changes.
+fn value_series(host: fake::Host) -> BTreeSet<String> {
+    let collector = Collector::new(Root::memory(host.into_tree()));
+    let snapshot = collector.with_clock(Clock::Fixed(NOW)).snapshot();
+    let text = render(&snapshot, Format::Prometheus, Processes::Shown);
+    assert!(text.contains(r#"source="upstream""#) || text.contains(r#"source="agent""#));
+    let series = text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned()));
+    series.filter(|series| !series.starts_with('#') && !series.contains("_info{")).collect()
+}
+
+#[test]
+fn no_series_ends_when_an_agent_comes_or_goes() {
+    let started = fake::Process::new(fake::PID, "python3").start_ticks();
+    let segment = fake::segment::Segment::wormhole(fake::PID, started, 0x0000_0180_0000_0001)
+        .allocate(NewBuffer::new(AllocatorKind::Dram, 1 << 20, "Matmul"));
+    let without = value_series(fake::Host::n150());
+    let with = value_series(fake::Host::n150().segment_of(fake::PID, segment));
+    let ended: Vec<&String> = without.difference(&with).collect();
+    assert!(ended.is_empty(), "{ended:?}");
+    let more = |series: &&String| series.starts_with("tt_device_memory_largest_free_bytes");
+    assert!(with.difference(&without).any(|series| more(&series)), "the agent is seen");
+    for series in with.iter().filter(|series| !series.contains("_source_up{")) {
+        let is_cost = series.starts_with("tt_scrape_duration_seconds{");
+        assert!(is_cost || !series.contains("source=") && !series.contains("quality="), "{series}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Metrics and their points, as OTLP has them.
 
 use super::message::Message;
-use crate::field::metric::{Metric, Shape};
+use crate::field::cell::{self, Cell};
+use crate::field::metric::{Metric, Sample, Shape};
 
 /// Attributes of a resource or a point.
 #[derive(Clone, Debug, Default)]
@@ -13,11 +14,16 @@ impl Attributes {
         self
     }
 
-    pub(super) fn maybe(self, key: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.with(key, value),
-            None => self,
-        }
+    /// Adds the cells that have a value.
+    pub(super) fn with_cells<'a>(
+        self,
+        cells: impl Iterator<Item = (&'static str, Cell<'a>)>,
+    ) -> Self {
+        cells.fold(self, |attributes, (name, cell)| match cell {
+            Cell::Text(text) => attributes.with(name, &text),
+            Cell::Number(number, _) => attributes.with(name, &number.in_full()),
+            Cell::Blank(..) | Cell::None(_) => attributes,
+        })
     }
 
     /// Adds them to a message as the repeated field of this number.
@@ -50,6 +56,20 @@ impl Points {
 
     pub(super) fn add(&mut self, attributes: Attributes, number: Number) {
         self.points.push((attributes, number));
+    }
+
+    /// Adds a row's point if its value is known.
+    pub(super) fn sample(&mut self, attributes: Attributes, sample: &Sample, cell: &Cell<'_>) {
+        let Cell::Number(number, _) = cell else { return };
+        let attributes = match sample.label {
+            Some((name, value)) => attributes.with(name, value),
+            None => attributes,
+        };
+        let number = match sample.scale.apply(*number) {
+            cell::Number::Whole(value) => Number::Whole(value),
+            number => Number::Real(number.real()),
+        };
+        self.add(attributes, number);
     }
 
     /// The metric at a time; `None` if nothing of it is known.

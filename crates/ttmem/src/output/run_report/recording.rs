@@ -2,15 +2,16 @@
 
 use ttmem_analysis::run_report::RecordingReport;
 use ttmem_analysis::series::{ChipLines, KindLines, Series};
-use ttmem_model::Timestamp;
+use ttmem_model::order;
+use ttmem_model::{Kind, Timestamp};
 use ttmem_recording::{Event, EventKind};
 
 use super::{heading, text};
 use crate::output::amount::{date_time, duration, percent, size};
 use crate::output::bar;
+use crate::output::naming::chip_list;
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
-use crate::output::table::processes::chip_list;
 use crate::output::text::width;
 
 /// As many events are listed.
@@ -24,7 +25,7 @@ const ROOMY: usize = 76;
 pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
     draw_heading(sheet, recording);
     if recording.series.chips().iter().all(|chip| chip.kinds.is_empty()) {
-        text(sheet, Role::Quiet, 2, "It tells of no memory of any chip.");
+        text(sheet, Role::Quiet, 2, "It has no memory of any chip.");
     } else {
         heading(sheet, "Highest of each chip");
         let is_idle = |chip: &&ChipLines| chip.kinds.iter().all(|kind| kind.peak == 0);
@@ -95,7 +96,7 @@ fn draw_kind(sheet: &mut Sheet<'_>, name: &str, kind: &KindLines, recording: &Re
     line.pad_to(2);
     line.push(Role::Plain, name, 16);
     line.pad_to(17);
-    line.push(Role::Plain, kind.kind.label(), 33);
+    line.push(Role::Plain, label(kind.kind), 28);
     line.push_right(Role::Strong, &size(kind.peak), 36);
     line.pad_to(38);
     let mut next = line.columns();
@@ -118,6 +119,14 @@ fn draw_kind(sheet: &mut Sheet<'_>, name: &str, kind: &KindLines, recording: &Re
     sheet.end(line);
 }
 
+/// The name of a kind, where there is room for ten columns.
+fn label(kind: Kind) -> &'static str {
+    match kind {
+        Kind::CircularBuffers => "CBs",
+        kind => kind.label(),
+    }
+}
+
 /// Who held most of it at the peak.
 fn holders(kind: &KindLines, series: &Series) -> Option<String> {
     let column = kind.used.iter().position(|used| *used == Some(kind.peak))?;
@@ -130,7 +139,7 @@ fn holders(kind: &KindLines, series: &Series) -> Option<String> {
         })
         .filter(|(bytes, ..)| *bytes > 0)
         .collect();
-    held.sort_by_key(|(bytes, ..)| std::cmp::Reverse(*bytes));
+    order::sort_by_key(&mut held, |(bytes, ..)| std::cmp::Reverse(*bytes));
     let named: Vec<String> =
         held.iter().take(MOST_HOLDERS).map(|(_, name, pid)| format!("{name} {pid}")).collect();
     let more = match held.len().saturating_sub(MOST_HOLDERS) {

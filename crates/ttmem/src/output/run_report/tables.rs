@@ -139,7 +139,7 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: boo
 pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
     let (last, tensors) = match end {
         End::Running => ("Held now", "tensors"),
-        End::Exited | End::Killed | End::Off => ("Held at the end", "never freed"),
+        _ => ("Held at the end", "never freed"),
     };
     for (moment, title, tensors) in [
         (Moment::Closed, "Still held when the device was closed", "never freed"),
@@ -251,6 +251,10 @@ fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
         origin => format!("{op} [{origin}]"),
     };
     line.push(Role::Plain, &op, page.width);
+    if let Some(tensor) = &buffer.tensor {
+        line.pad_to(line.columns() + 2);
+        line.push(Role::Plain, &tensor.to_string(), page.width);
+    }
     if let Some(caller) = caller(&buffer.stack) {
         push_caller(&mut line, page, &caller.to_string());
     }

@@ -137,8 +137,12 @@ fn draw_chip(
     line.push_right(Role::Plain, firmware, frame.at(FIRST_END));
     line.rule_at(frame.rules[1]);
     line.pad_to(frame.at(SECOND.0));
-    let place = naming::place(snapshot, chip);
-    line.push(Role::Plain, place.as_deref().unwrap_or(page.glyphs().dash), frame.at(SECOND.0) + 15);
+    let location = naming::location(snapshot, chip);
+    line.push(
+        Role::Plain,
+        location.as_deref().unwrap_or(page.glyphs().dash),
+        frame.at(SECOND.0) + 15,
+    );
     line.push_right(Role::Plain, &naming::owners_in_words(chip), frame.at(SECOND.1));
     line.rule_at(frame.rules[2]);
     let (role, temperature) = naming::temperature(page, chip);

@@ -1,6 +1,7 @@
 //! The columns of the table with one line per chip, and which of them fit on a page.
 
 use ttmem_model::MissingReason;
+use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Snapshot};
 
 use super::breakdown::{self, DRAM, L1_ALLOCATED, MemoryLine, equal, same_reason};
@@ -102,8 +103,9 @@ pub(super) fn lay_out(
     }
     let owners = |chip: &Chip| (Role::Plain, naming::owners(chip));
     candidates.push((4, text("owners.count", 4, true, chips, owners)));
-    let place =
-        |chip: &Chip| (Role::Plain, short_place(snapshot, chip).unwrap_or_else(|| dash.to_owned()));
+    let place = |chip: &Chip| {
+        (Role::Plain, short_location(snapshot, chip).unwrap_or_else(|| dash.to_owned()))
+    };
     candidates.push((6, text("bdf", 2, false, chips, place)));
     if chips.iter().any(|chip| chip.tray().is_some()) {
         let tray = |chip: &Chip| {
@@ -113,7 +115,7 @@ pub(super) fn lay_out(
         candidates.push((5, text("tray", 1, false, chips, tray)));
     }
     amounts(page, chips, legend, &mut candidates, &mut missing);
-    candidates.sort_by_key(|(rank, _)| *rank);
+    order::sort_by_key(&mut candidates, |(rank, _)| *rank);
     for (rank, column) in candidates {
         let wanted = position(&layout.columns, &column);
         layout.columns.insert(wanted, column);
@@ -160,11 +162,11 @@ fn position(columns: &[Column], new: &Column) -> usize {
     columns.iter().take_while(|column| column.order <= new.order).count()
 }
 
-/// Returns the place of a chip without a domain of zero.
-fn short_place(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
-    let place = naming::place(snapshot, chip)?;
-    let short = place.strip_prefix("0000:").or(place.strip_prefix("remote "));
-    Some(short.unwrap_or(&place).to_owned())
+/// Returns the location of a chip without a domain of zero.
+fn short_location(snapshot: &Snapshot, chip: &Chip) -> Option<String> {
+    let location = naming::location(snapshot, chip)?;
+    let short = location.strip_prefix("0000:").or(location.strip_prefix("remote "));
+    Some(short.unwrap_or(&location).to_owned())
 }
 
 /// Adds the columns of amounts without a bar, for kinds that some chip has bytes of.

@@ -1,6 +1,6 @@
-//! The table with one line per chip: chips that are alike below a line with what they have in common, or with their
-//! boards in a column where there are few of each. Columns are left out on narrow pages, and missing values that are
-//! equal for all chips are said once.
+//! The table with one line per chip: equal chips below a line with their common properties, or with their boards in a
+//! column where there are few of each. Narrow pages have fewer columns, and missing values that are equal for all chips
+//! are printed once.
 
 use ttmem_model::snapshot::{Chip, Snapshot};
 

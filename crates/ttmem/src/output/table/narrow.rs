@@ -7,7 +7,7 @@ use ttmem_model::snapshot::{Chip, Snapshot};
 use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
 use super::chips::{fill_role, reason_role};
 use super::legend::Legend;
-use super::processes::{self, ProcessRow, chip_list, push_name};
+use super::processes::{self, ProcessRow, push_name};
 use super::{compact, findings, header};
 use crate::field::figure::Figure;
 use crate::output::flow::flow;
@@ -96,7 +96,7 @@ fn draw_chip(
     let name = [
         (Role::Strong, chip.index.to_string()),
         (Role::Strong, naming::board(chip, 0)),
-        (Role::Plain, naming::place(snapshot, chip).unwrap_or_default()),
+        (Role::Plain, naming::location(snapshot, chip).unwrap_or_default()),
     ];
     flow(sheet, 0, &name);
     let mut parts = vec![
@@ -176,7 +176,7 @@ fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend
     let chips = match row.chips.as_slice() {
         [] => "no chip".to_owned(),
         [chip] => format!("chip {chip}"),
-        chips => format!("chips {}", chip_list(chips)),
+        chips => format!("chips {}", naming::chip_list(chips)),
     };
     line.push(Role::Plain, &chips, page.width);
     line.pad_to(line.columns() + 2);

@@ -1,5 +1,6 @@
 //! The processes: the rows, whatever the layout, and the framed table of them.
 
+use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
 
 use super::legend::Legend;
@@ -37,7 +38,7 @@ pub(super) fn rows(snapshot: &Snapshot, is_together: bool) -> Vec<ProcessRow<'_>
     let mut rows = Vec::new();
     for process in &snapshot.processes {
         let mut on_chips = on_chips(snapshot, process);
-        on_chips.sort_by_key(|row| row.chips.first().copied());
+        order::sort_by_key(&mut on_chips, |row| row.chips.first().copied());
         if is_together {
             on_chips = on_chips.into_iter().reduce(together).into_iter().collect();
         }
@@ -47,7 +48,9 @@ pub(super) fn rows(snapshot: &Snapshot, is_together: bool) -> Vec<ProcessRow<'_>
         }
         rows.append(&mut on_chips);
     }
-    rows.sort_by_key(|row| (row.chips.is_empty(), row.chips.first().copied(), row.process.pid));
+    order::sort_by_key(&mut rows, |row| {
+        (row.chips.is_empty(), row.chips.first().copied(), row.process.pid)
+    });
     rows
 }
 
@@ -74,15 +77,6 @@ fn together<'a>(mut sum: ProcessRow<'a>, row: ProcessRow<'a>) -> ProcessRow<'a> 
         *total = total.plus(figure);
     }
     sum
-}
-
-/// Chip numbers with runs drawn together, such as `0-3,7`.
-pub(in crate::output) fn chip_list(chips: &[u32]) -> String {
-    let runs = chips.chunk_by(|one, next| one + 1 == *next).map(|run| match run {
-        [first, .., last] => format!("{first}-{last}"),
-        run => run.iter().map(ToString::to_string).collect(),
-    });
-    runs.collect::<Vec<_>>().join(",")
 }
 
 /// Returns the headings of the figures.
@@ -132,7 +126,7 @@ pub(super) fn draw(
 
 fn texts(page: &Page, row: &ProcessRow<'_>, legend: &mut Legend) -> [String; BEFORE] {
     let dash = page.glyphs().dash;
-    let chips = if row.chips.is_empty() { dash.to_owned() } else { chip_list(&row.chips) };
+    let chips = if row.chips.is_empty() { dash.to_owned() } else { naming::chip_list(&row.chips) };
     let user = row.process.user.as_deref().unwrap_or(dash);
     let [dram, l1, l1_small, trace, reported] = row.figures.map(|figure| legend.long(page, figure));
     let user = legible(user, page.charset).into_owned();
@@ -247,7 +241,7 @@ pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
     let room = end.saturating_sub(start);
     if !(process.name.trim().is_empty() && state.is_some()) {
         let name_room = room.saturating_sub(tag_columns).max(LEAST_NAME.min(room));
-        line.push(Role::Plain, naming::process(process), start + name_room);
+        line.push(Role::Plain, &naming::process(process), start + name_room);
     }
     for (role, tag) in tags {
         let separator = if line.columns() > start { format!(" {dot} ") } else { String::new() };
@@ -256,17 +250,5 @@ pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
         }
         line.push(Role::Quiet, &separator, end);
         line.push(role, tag, end);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_of_chips_are_drawn_together() {
-        assert_eq!(chip_list(&[]), "");
-        assert_eq!(chip_list(&[3]), "3");
-        assert_eq!(chip_list(&[0, 1, 2, 3, 7, 9, 10]), "0-3,7,9-10");
     }
 }

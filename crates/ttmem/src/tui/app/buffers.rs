@@ -4,22 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
+use ttmem_model::order;
 use ttmem_model::{Kind, Pid};
 
-use super::{App, Only, SILENCE_LEAST, Step, moved};
+use super::listed::Visible;
+use super::{App, ListKind, Listed, Only, Pace, Step, moved};
 use crate::output::buffers::SortKey;
 use crate::tui::choice::View;
 use crate::tui::history::Moment;
-use crate::tui::select::Filter;
-
-/// The time of a buffer list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Now, repeatedly.
-    Every(Duration),
-    /// A moment of a recording.
-    Once(Moment),
-}
 
 /// An allocator of a process.
 pub(crate) type AllocatorId = (Pid, u64);
@@ -47,25 +39,11 @@ impl BufferId {
     }
 }
 
-/// The inputs that decide which buffers are visible, and in which order.
-#[derive(Clone, Debug, PartialEq)]
-struct Choice {
-    read: Moment,
-    filter: Filter,
-    only: Only,
-    key: SortKey,
-    reversed: bool,
-}
-
 /// The live buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
-    /// The last list, and its time.
-    pub(crate) read: Option<(Moment, BufferList)>,
-    /// The list that arrived while the screen was frozen.
-    pub(super) waiting: Option<(Moment, BufferList)>,
-    /// Arrival time of the last list; `None` for a recording, which does not age.
-    heard: Option<Moment>,
+    /// The list.
+    pub(crate) listed: Listed<BufferList>,
     /// The sort key.
     pub(crate) key: SortKey,
     /// True if the order is reversed.
@@ -74,10 +52,8 @@ pub(crate) struct Buffers {
     pub(crate) details: bool,
     /// The selected buffer.
     pub(super) cursor: Option<BufferId>,
-    /// Indexes of the visible buffers in the list, in display order.
-    shown: Vec<usize>,
-    /// The inputs that `shown` was computed from.
-    choice: Option<Choice>,
+    /// Indexes of the visible buffers in the list.
+    visible: Visible<SortKey, usize>,
 }
 
 impl Buffers {
@@ -87,47 +63,28 @@ impl Buffers {
         Self { key, reversed, ..Self::default() }
     }
 
-    /// Stores a list and its arrival time.
-    pub(super) fn store(
-        &mut self,
-        heard: Option<Moment>,
-        read: (Moment, BufferList),
-        frozen: bool,
-    ) {
-        self.heard = heard;
-        let slot = if frozen { &mut self.waiting } else { &mut self.read };
-        *slot = Some(read);
-    }
-
-    /// Resumes after the screen was frozen.
-    pub(super) fn thaw(&mut self) {
-        if let Some(newest) = self.waiting.take() {
-            self.read = Some(newest);
-        }
-    }
-
-    /// Discards the list: it is no longer refreshed and would grow old.
+    /// Discards the list.
     pub(super) fn discard(&mut self) {
-        (self.read, self.waiting, self.heard, self.choice) = (None, None, None, None);
-        self.shown.clear();
+        self.listed.discard();
+        self.visible = Visible::default();
     }
 
     /// Returns the whole list.
     #[must_use]
     pub(crate) fn list(&self) -> Option<&BufferList> {
-        self.read.as_ref().map(|(_, list)| list)
+        self.listed.get()
     }
 
     /// Returns the visible buffers in display order.
     pub(crate) fn shown(&self) -> impl ExactSizeIterator<Item = &LiveBuffer> {
         let buffers = self.list().map(|list| list.buffers.as_slice()).unwrap_or_default();
-        self.shown.iter().map(move |index| &buffers[*index])
+        self.visible.rows().iter().map(move |index| &buffers[*index])
     }
 
     /// Returns one of the visible buffers.
     #[must_use]
     pub(crate) fn at(&self, index: usize) -> Option<&LiveBuffer> {
-        self.list()?.buffers.get(*self.shown.get(index)?)
+        self.list()?.buffers.get(*self.visible.rows().get(index)?)
     }
 
     /// Returns the index of the cursor among the visible buffers.
@@ -161,68 +118,58 @@ impl Buffers {
     pub(crate) fn owner(&self, pid: Pid) -> Option<&BufferOwner> {
         self.list()?.processes.iter().find(|owner| owner.pid == pid)
     }
-
-    /// Returns the microseconds since the last list, if the next one is late.
-    #[must_use]
-    pub(crate) fn silence(&self, now: Moment, interval: u64) -> Option<u64> {
-        let silence = now.since(self.heard?);
-        (silence >= late(interval)).then_some(silence)
-    }
-
-    /// Returns the microseconds until a delay must be shown or grows by a second.
-    pub(super) fn wait(&self, now: Moment, interval: u64) -> Option<u64> {
-        const SECOND: u64 = 1_000_000;
-        let heard = self.heard?;
-        Some(match self.silence(now, interval) {
-            Some(_) => SECOND,
-            None => Moment(heard.0 + late(interval)).since(now),
-        })
-    }
-}
-
-/// Microseconds after which a list is late. Reading many buffers takes time.
-fn late(interval: u64) -> u64 {
-    SILENCE_LEAST.max(interval.saturating_mul(3))
 }
 
 impl App {
-    /// True if the view of buffers is open: only then are they read.
+    /// Returns the list to read, and of which time, if the view of one is open.
     #[must_use]
-    pub(crate) fn wants_buffers(&self) -> bool {
-        self.view == View::Buffers
+    pub(crate) fn wanted_list(&self) -> Option<(ListKind, Pace)> {
+        let kind = match self.view {
+            View::Buffers => ListKind::Buffers,
+            View::Ops => ListKind::Ops,
+            _ => return None,
+        };
+        let pace = match (&self.replay, &self.shown) {
+            (None, _) => Pace::Every(Duration::from_micros(self.interval)),
+            (Some(_), shown) => Pace::Once(shown.as_ref()?.at),
+        };
+        Some((kind, pace))
     }
 
-    /// Returns the time to list buffers of, if the view is open.
-    #[must_use]
-    pub(crate) fn buffer_pace(&self) -> Option<Pace> {
-        if !self.wants_buffers() {
-            return None;
+    /// Returns the microseconds until a delay of the open list must be shown or grows by a second.
+    pub(super) fn list_wait(&self, now: Moment) -> Option<u64> {
+        match self.view {
+            View::Buffers => self.buffers.listed.wait(now, self.interval),
+            View::Ops => self.ops.listed.wait(now, self.interval),
+            _ => None,
         }
-        match (&self.replay, &self.shown) {
-            (None, _) => Some(Pace::Every(Duration::from_micros(self.interval))),
-            (Some(_), shown) => shown.as_ref().map(|shown| Pace::Once(shown.at)),
+    }
+
+    /// Stores a list, unless its view was closed meanwhile.
+    pub(super) fn store_buffers(&mut self, at: Moment, list: BufferList) {
+        if self.view == View::Buffers {
+            let heard = self.replay.is_none().then_some(self.now);
+            self.buffers.listed.store(heard, (at, list), self.frozen);
         }
     }
 
     /// True if the list is of another moment than the rest of the screen: the recording was just repositioned, and the
     /// list is still being read.
     pub(crate) fn buffers_lag(&self) -> bool {
+        self.lags(self.buffers.listed.read.as_ref().map(|(at, _)| *at))
+    }
+
+    /// True if a list of this time is not of the moment of the recording that is shown.
+    pub(super) fn lags(&self, listed: Option<Moment>) -> bool {
         let shown = self.shown.as_ref().filter(|_| self.replay.is_some());
-        let listed = self.buffers.read.as_ref().map(|(at, _)| *at);
         shown.is_some_and(|shown| listed.is_some_and(|listed| listed != shown.at))
     }
 
     /// Selects and sorts the visible buffers, if any input changed.
     pub(super) fn choose_buffers(&mut self) {
-        let Some((read, list)) = &self.buffers.read else { return };
-        let choice = Choice {
-            read: *read,
-            filter: self.filter.clone(),
-            only: self.only,
-            key: self.buffers.key,
-            reversed: self.buffers.reversed,
-        };
-        if self.buffers.choice.as_ref() == Some(&choice) {
+        let Some((read, list)) = &self.buffers.listed.read else { return };
+        let inputs = self.inputs(*read, self.buffers.key, self.buffers.reversed);
+        if self.buffers.visible.is_by(&inputs) {
             return;
         }
         let shown = |buffer: &LiveBuffer| {
@@ -230,18 +177,15 @@ impl App {
         };
         let mut indexes: Vec<usize> =
             (0..list.buffers.len()).filter(|index| shown(&list.buffers[*index])).collect();
-        indexes
-            .sort_by(|one, other| choice.key.compare(&list.buffers[*one], &list.buffers[*other]));
-        if choice.reversed {
-            indexes.reverse();
-        }
-        self.buffers.shown = indexes;
-        self.buffers.choice = Some(choice);
+        order::sort_by(&mut indexes, |one, other| {
+            inputs.key.compare(&list.buffers[*one], &list.buffers[*other])
+        });
+        self.buffers.visible = Visible::new(indexes, inputs);
     }
 
     /// Moves the cursor.
     pub(super) fn step_buffer(&mut self, step: Step) {
-        let index = moved(self.buffers.index(), self.buffers.shown.len(), step, self.page);
+        let index = moved(self.buffers.index(), self.buffers.visible.rows().len(), step, self.page);
         self.put_buffer_cursor(index);
     }
 

@@ -10,8 +10,8 @@ pub(crate) struct Charts {
     pub(crate) window: Window,
     /// The charts.
     pub(crate) panels: Vec<Panel>,
-    /// The arrangement of the charts of several chips.
-    pub(crate) arrange: Arrange,
+    /// The chosen arrangement of the charts of several chips.
+    pub(crate) arrange: Option<Arrange>,
     /// The scale.
     pub(crate) scale: Scale,
     /// True for charts of processes instead of chips.

@@ -3,7 +3,7 @@
 use super::{
     Action, App, Focus, Gesture, Heat, INTERVALS, Mouse, Only, Overlay, Role, Target, moved,
 };
-use crate::tui::choice::{Arrange, Scale, View};
+use crate::tui::choice::{Scale, View};
 use crate::tui::details::Details;
 use crate::tui::key::{Command, Key, Mode, Step, command};
 use crate::tui::select::Column;
@@ -62,6 +62,8 @@ impl App {
             Command::Reverse if self.view == View::Buffers => {
                 self.buffers.reversed = !self.buffers.reversed;
             }
+            Command::Sort if self.view == View::Ops => self.sort_ops(self.ops.key.next()),
+            Command::Reverse if self.view == View::Ops => self.ops.reversed = !self.ops.reversed,
             Command::Sort if self.view == View::Telemetry => {
                 self.chip_order.key = self.chip_order.key.next();
             }
@@ -74,12 +76,7 @@ impl App {
             Command::Freeze => self.freeze(),
             Command::ZoomIn => self.charts.window = self.charts.window.shorter(),
             Command::ZoomOut => self.charts.window = self.charts.window.longer(),
-            Command::Arrange => {
-                self.charts.arrange = match self.charts.arrange {
-                    Arrange::Together => Arrange::Apart,
-                    Arrange::Apart => Arrange::Together,
-                };
-            }
+            Command::Arrange => self.next_arrangement(),
             Command::Scale => {
                 self.charts.scale = match self.charts.scale {
                     Scale::Limit => Scale::Auto,
@@ -109,7 +106,8 @@ impl App {
         if let Some(newest) = self.waiting.take() {
             self.shown = Some(newest);
         }
-        self.buffers.thaw();
+        self.buffers.listed.thaw();
+        self.ops.listed.thaw();
     }
 
     fn sort_by(&mut self, column: Column) {
@@ -125,6 +123,9 @@ impl App {
         self.view = view;
         if view != View::Buffers {
             self.buffers.discard();
+        }
+        if view != View::Ops {
+            self.ops.discard();
         }
         if view == View::L1 { self.open_l1() } else { Action::Draw }
     }
@@ -151,7 +152,7 @@ impl App {
             (View::L1, _) => self.step_core(step),
             (View::Charts, Step::Left | Step::Right) => self.step_in_time(step),
             (View::Charts, _) if self.charts.of_processes => self.step_row(step),
-            (View::Charts, _) => self.step_chip(step),
+            (View::Charts, _) => self.step_subject(step),
             (View::Overview, _) if self.focus == Focus::Processes => self.step_row(step),
             (View::Overview, _) => self.step_chip(step),
             (View::Processes, Step::PageUp) if self.details.is_some() => {
@@ -164,6 +165,7 @@ impl App {
             }
             (View::Processes, _) => self.step_row(step),
             (View::Buffers, _) => self.step_buffer(step),
+            (View::Ops, _) => self.step_op(step),
             (View::Telemetry, _) => self.step_telemetry(step),
             (View::Findings, _) => {
                 let count = self.findings().len();
@@ -190,6 +192,14 @@ impl App {
         self.cursors.chip = chips.get(index).copied();
     }
 
+    fn step_subject(&mut self, step: Step) {
+        let count = self.subjects().len();
+        if count < 2 {
+            return self.step_chip(step);
+        }
+        self.put_subject_cursor(moved(self.subject_index(), count, step, self.page));
+    }
+
     fn step_row(&mut self, step: Step) {
         let rows: Vec<_> = self.rows().iter().map(|row| row.id()).collect();
         let index = moved(self.row_index(), rows.len(), step, self.page);
@@ -202,6 +212,13 @@ impl App {
             View::Processes => return self.open_details(),
             View::L1 => return self.read_devices(),
             View::Buffers => self.buffers.details = !self.buffers.details,
+            View::Ops => {
+                let id = self.ops.current().map(|(process, _)| ProcessId {
+                    pid: process.owner.pid,
+                    start_time: process.owner.start_time,
+                });
+                self.toggle(id.map(Only::Process));
+            }
             View::Overview if self.focus == Focus::Processes => self.select_process(),
             View::Charts if self.charts.of_processes => self.select_process(),
             View::Overview | View::Charts | View::Telemetry => {
@@ -323,6 +340,9 @@ impl App {
             Target::BufferColumn(key) => self.sort_buffers(key),
             Target::Buffer(index) if index == self.buffers.index() => return self.select(),
             Target::Buffer(index) => self.put_buffer_cursor(index),
+            Target::OpColumn(key) => self.sort_ops(key),
+            Target::Op(index) if index == self.ops.index() => return self.select(),
+            Target::Op(index) => self.put_op_cursor(index),
             Target::Finding(index) => self.cursors.finding = index,
             Target::Chip(id) => {
                 self.focus = Focus::Chips;
@@ -339,10 +359,5 @@ impl App {
             Target::Item(_) => {}
         }
         Action::Draw
-    }
-
-    /// Returns the index of the cursor among the subjects of the charts.
-    pub(crate) fn subject_index(&self) -> usize {
-        if self.charts.of_processes { self.row_index() } else { self.chip_index() }
     }
 }

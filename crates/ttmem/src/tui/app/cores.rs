@@ -13,7 +13,7 @@ use crate::tui::history::Moment;
 /// A request for L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoreRequest {
-    /// Read simulated chips, captures and the demonstration: no device is opened.
+    /// Read simulated chips, captures, the demonstration, and the record of agents: no device is opened.
     WithoutDevices,
     /// Read devices too.
     WithDevices,

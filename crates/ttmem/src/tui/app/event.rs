@@ -1,5 +1,6 @@
 //! Events of the live view, and the actions that follow.
 
+use ttmem_analysis::run_report::ProcessOps;
 use ttmem_model::ChipId;
 use ttmem_model::buffers::BufferList;
 use ttmem_recording::Event as Happened;
@@ -12,6 +13,7 @@ use crate::tui::details::Details;
 use crate::tui::export::Document;
 use crate::tui::history::Moment;
 use crate::tui::key::Key;
+use crate::tui::op::OpColumn;
 use crate::tui::select::{Column, RowId};
 use crate::tui::track::ProcessId;
 
@@ -32,6 +34,8 @@ pub(crate) enum Event {
     Cores(Box<CoreLook>),
     /// The buffers of processes with an agent were listed, for a time.
     Buffers(Moment, Box<BufferList>),
+    /// L1 by op of processes with an agent, for a time.
+    Ops(Moment, Vec<ProcessOps>),
     /// The history before the moment that the recording was set to, and the CPU use of processes at that moment.
     Past(Moment, Box<Past>, Rates),
     /// The events of a recording, in time order.
@@ -83,6 +87,10 @@ pub(crate) enum Target {
     Buffer(usize),
     /// A column heading of the buffers.
     BufferColumn(SortKey),
+    /// An op, by its index among the visible ones.
+    Op(usize),
+    /// A column heading of the ops.
+    OpColumn(OpColumn),
     /// A finding, by its index in the list.
     Finding(usize),
     /// A time in a chart: columns from its right edge.

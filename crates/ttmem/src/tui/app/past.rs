@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ttmem_model::snapshot::Snapshot;
 
 use super::{FindingKey, key_of};
+use crate::tui::group;
 use crate::tui::history::{History, Moment};
 use crate::tui::track::{Line, ProcessId, Subject, Track};
 
@@ -73,12 +74,7 @@ fn numbers<'a>(
     snapshot: &'a Snapshot,
     cpu: &'a BTreeMap<ProcessId, f64>,
 ) -> impl Iterator<Item = (Line, f64)> + 'a {
-    let of_chips = snapshot.chips.iter().flat_map(|chip| {
-        let subject = Subject::Chip(chip.id);
-        let number =
-            move |track: &Track| Some((Line { subject, track: *track }, track.of_chip(chip)?));
-        Track::OF_CHIPS.iter().filter_map(number)
-    });
+    let of_chips = group::numbers(snapshot).into_iter();
     let of_processes = snapshot.processes.iter().flat_map(move |process| {
         let id = ProcessId::of(process);
         let number = move |track: &Track| {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use ttmem_model::order;
 use ttmem_model::snapshot::Chip;
 use ttmem_model::{Metric, Reading};
 
@@ -80,7 +81,7 @@ impl App {
             None => Some(f64::from(chip.index)),
         };
         let ascends = matches!(key, ChipKey::AiClock | ChipKey::Index) != reversed;
-        chips.sort_by(|one, other| match (value(one), value(other)) {
+        order::sort_by(&mut chips, |one, other| match (value(one), value(other)) {
             (Some(one), Some(other)) if ascends => one.total_cmp(&other),
             (Some(one), Some(other)) => other.total_cmp(&one),
             // Missing values come last in either direction.

@@ -15,6 +15,7 @@ use crate::tui::demo::Work;
 use crate::tui::key::Key;
 use crate::tui::look::{Charset, Depth, Theme};
 use crate::tui::select::Column;
+use crate::tui::track::Subject;
 
 const SECOND: u64 = 1_000_000;
 const LOOK: Look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
@@ -383,7 +384,7 @@ fn choices_can_be_remembered() {
     assert_eq!(now.theme, Some(Theme::Light));
     assert_eq!(now.interval_micros, SECOND / 2);
     assert_eq!((now.view, now.window.minutes()), (View::Charts, 5));
-    assert_eq!((now.arrange, now.scale), (Arrange::Apart, Scale::Auto));
+    assert_eq!((now.arrange, now.scale), (Some(Arrange::Apart), Scale::Auto));
     assert_eq!(now.sort, Column::L1);
 }
 

@@ -4,11 +4,12 @@ use ttmem_merge::bank::{Bank, map};
 use ttmem_model::Kind;
 use ttmem_model::buffers::Block;
 use ttmem_model::facts::{RegionContent, SegmentFile};
-use ttmem_segment::{Buffer, BufferKind, Origin, Segment, Statistics};
+use ttmem_model::order;
+use ttmem_segment::{AllocatorKind, Buffer, Origin, Segment, Statistics};
 
 /// The lifetime of the buffers of an op: a share of each period, each buffer offset from the previous one.
 struct Rhythm {
-    kind: BufferKind,
+    kind: AllocatorKind,
     op: &'static str,
     period: f64,
     share: f64,
@@ -17,10 +18,16 @@ struct Rhythm {
 }
 
 const RHYTHMS: [Rhythm; 4] = [
-    Rhythm { kind: BufferKind::L1, op: "Softmax", period: 7.0, share: 0.5, stagger: 0.0 },
-    Rhythm { kind: BufferKind::L1, op: "LayerNorm", period: 13.0, share: 0.7, stagger: 0.0 },
-    Rhythm { kind: BufferKind::Dram, op: "Matmul", period: 29.0, share: 0.6, stagger: 0.0 },
-    Rhythm { kind: BufferKind::Dram, op: "ttnn::zeros", period: 75.0, share: 1.0, stagger: 0.125 },
+    Rhythm { kind: AllocatorKind::L1, op: "Softmax", period: 7.0, share: 0.5, stagger: 0.0 },
+    Rhythm { kind: AllocatorKind::L1, op: "LayerNorm", period: 13.0, share: 0.7, stagger: 0.0 },
+    Rhythm { kind: AllocatorKind::Dram, op: "Matmul", period: 29.0, share: 0.6, stagger: 0.0 },
+    Rhythm {
+        kind: AllocatorKind::Dram,
+        op: "ttnn::zeros",
+        period: 75.0,
+        share: 1.0,
+        stagger: 0.125,
+    },
 ];
 
 impl Rhythm {
@@ -42,6 +49,7 @@ impl Rhythm {
 pub(super) fn work(segment: &mut Segment, seconds: f64) {
     let before = segment.buffers.clone();
     let begin = segment.header.refresh_time;
+    dispatch(segment, seconds);
     let mut counts = [0_usize; RHYTHMS.len()];
     segment.buffers.retain_mut(|buffer| {
         let Some(number) = RHYTHMS.iter().position(|rhythm| rhythm.is_of(buffer)) else {
@@ -56,7 +64,7 @@ pub(super) fn work(segment: &mut Segment, seconds: f64) {
         since.is_some()
     });
     for allocator in &mut segment.allocators {
-        for kind in BufferKind::ALL {
+        for kind in AllocatorKind::ALL {
             let blocks = |buffers: &[Buffer]| -> Vec<Block> {
                 let own = buffers
                     .iter()
@@ -77,6 +85,22 @@ pub(super) fn work(segment: &mut Segment, seconds: f64) {
     }
 }
 
+/// Dispatches the programs of the segment in turn, several times a second.
+fn dispatch(segment: &mut Segment, seconds: f64) {
+    const PER_SECOND: f64 = 37.0;
+    let rounds = crate::tui::number::bytes(seconds * PER_SECOND);
+    let programs = &mut segment.programs;
+    let count = programs.footprints.len() as u64;
+    let turn = rounds.checked_rem(count).unwrap_or(0);
+    for (index, footprint) in (0_u64..).zip(&mut programs.footprints) {
+        footprint.dispatches = footprint.dispatches.saturating_add(rounds);
+        let behind = (turn + count - index % count) % count;
+        footprint.last_dispatch =
+            programs.dispatched.saturating_add((rounds * count).saturating_sub(behind));
+    }
+    programs.dispatched = programs.dispatched.saturating_add(rounds * count);
+}
+
 /// TT-Metal's region lists the same processes, without alignment.
 pub(super) fn repeat(content: &mut RegionContent, segments: &[SegmentFile]) {
     for slot in &mut content.slots {
@@ -84,8 +108,8 @@ pub(super) fn repeat(content: &mut RegionContent, segments: &[SegmentFile]) {
         let allocator = file.content.as_ref().ok().and_then(|segment| segment.allocators.first());
         let Some(allocator) = allocator else { continue };
         let requested = |kind| allocator.kind(kind).live_total() / 256 * 255;
-        slot.bytes.dram = requested(BufferKind::Dram);
-        slot.bytes.l1 = requested(BufferKind::L1);
+        slot.bytes.dram = requested(AllocatorKind::Dram);
+        slot.bytes.l1 = requested(AllocatorKind::L1);
     }
     super::add_up(content);
 }
@@ -100,7 +124,7 @@ fn free(statistics: &mut Statistics, kind: Kind, gone: u64, all: Vec<Block>, mut
     statistics.allocated = statistics.allocated.saturating_sub(gone);
     statistics.free = statistics.free.saturating_add(gone);
     let Some(whole) = map(kind, bank, all) else { return };
-    left.sort_unstable();
+    order::sort(&mut left);
     let ends = left.iter().map(|block| block.address.saturating_add(block.bytes));
     let starts = left.iter().map(|block| block.address).chain([whole.end]);
     let gaps = [whole.start].into_iter().chain(ends).zip(starts);

@@ -11,6 +11,7 @@ use crate::output::csv::{Csv, Header, Units, quoted};
 use crate::output::page::Charset;
 use crate::tui::app::App;
 use crate::tui::choice::View;
+use crate::tui::op::OpColumn;
 
 /// Exports a view; `None` before it has data.
 pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<String> {
@@ -29,6 +30,7 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<Stri
             csv.header(fields) + &csv.processes(snapshot, fields)
         }
         View::Buffers => buffers::csv::single(&shown_buffers(app)?, csv),
+        View::Ops => ops(app),
         View::Findings => findings(snapshot),
         View::L1 => cores(app),
         View::Charts => charts(app),
@@ -59,6 +61,31 @@ fn findings(snapshot: &Snapshot) -> String {
     text
 }
 
+/// One row per visible op. An empty cell is a missing value.
+fn ops(app: &App) -> String {
+    let heading = |column: OpColumn| match column.is_bytes() {
+        true => format!("{} [B]", column.name()),
+        false => column.name().to_owned(),
+    };
+    let columns = || OpColumn::ALL.into_iter().filter(|column| *column != OpColumn::Op);
+    let headings: Vec<String> = columns().map(heading).collect();
+    let mut text = format!("pid,op,chips,{}\n", headings.join(","));
+    for (process, op) in app.ops.shown() {
+        let chips: Vec<String> =
+            op.chips.iter().filter_map(|chip| chip.index).map(|index| index.to_string()).collect();
+        let numbers = columns()
+            .map(|column| column.number(op).map(|number| number.to_string()).unwrap_or_default());
+        let name = quoted(op.op.as_deref().unwrap_or_default().into()).into_owned();
+        let values: Vec<String> = [process.owner.pid.to_string(), name, chips.join(" ")]
+            .into_iter()
+            .chain(numbers)
+            .collect();
+        text.push_str(&values.join(","));
+        text.push('\n');
+    }
+    text
+}
+
 /// One row per core that was read. An empty cell is a missing value.
 fn cores(app: &App) -> String {
     let mut text =
@@ -68,14 +95,16 @@ fn cores(app: &App) -> String {
         for core in cores.into_iter().flat_map(|cores| &cores.report.cores) {
             let logical = core.logical.map(|at| [at.x, at.y].map(|part| part.to_string()));
             let [x, y] = logical.unwrap_or_default();
+            let noc = core.noc.map(|at| [at.x, at.y].map(|part| part.to_string()));
+            let [noc_x, noc_y] = noc.unwrap_or_default();
             let number = |number: Option<u64>| number.map(|number| number.to_string());
             let program = core.program.map(u64::from);
             let values = [
                 chip.id.to_string(),
                 x,
                 y,
-                core.noc.x.to_string(),
-                core.noc.y.to_string(),
+                noc_x,
+                noc_y,
                 core.state.as_str().to_owned(),
                 number(program).unwrap_or_default(),
                 number(core.circular_buffer_bytes.value()).unwrap_or_default(),
@@ -90,7 +119,7 @@ fn cores(app: &App) -> String {
 
 /// One row per time, one column per line.
 fn charts(app: &App) -> String {
-    let (lines, window) = (lines(app), app.charts.window);
+    let lines = lines(app);
     let heading = |line: &crate::tui::track::Line| {
         let name =
             format!("{} {} [{}]", name_of(line.subject), line.track.name(), unit_of(line.track));
@@ -99,8 +128,7 @@ fn charts(app: &App) -> String {
     let headings: Vec<String> =
         std::iter::once("timestamp".to_owned()).chain(lines.iter().map(heading)).collect();
     let mut text = headings.join(",") + "\n";
-    let columns: Vec<Vec<_>> =
-        lines.iter().map(|line| app.past.history.points(*line, window).collect()).collect();
+    let columns: Vec<Vec<_>> = lines.iter().map(|line| app.points(*line)).collect();
     let moments = columns.first().map(Vec::len).unwrap_or_default();
     for row in 0..moments {
         text.push_str(&rfc3339(Timestamp(columns[0][row].0.0)));

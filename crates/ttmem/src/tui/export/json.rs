@@ -1,6 +1,7 @@
 //! JSON: the snapshot as `ttmem --json` prints it, or the values of the charts.
 
 use serde_json::{Value, json};
+use ttmem_analysis::run_report::ProcessOps;
 use ttmem_model::Snapshot;
 use ttmem_model::buffers::BufferList;
 use ttmem_model::l1::report::L1Report;
@@ -29,6 +30,22 @@ pub(super) fn buffers(list: &BufferList) -> String {
     }
 }
 
+/// Exports L1 by op: `ttmem/ops` 1.0, the visible ops of each process in display order.
+pub(super) fn ops(app: &App, snapshot: &Snapshot) -> String {
+    let processes = app.ops.processes().iter().map(|process| {
+        let ops = app.ops.shown().filter(|(its, _)| std::ptr::eq(*its, process));
+        ProcessOps { ops: ops.map(|(_, op)| op.clone()).collect(), ..process.clone() }
+    });
+    let document = json!({
+        "schema": "ttmem/ops", "version": "1.0", "time_us": snapshot.time_us,
+        "processes": processes.collect::<Vec<_>>(),
+    });
+    match text(&document, Layout::Pretty) {
+        Ok(text) => text,
+        Err(error) => json!({ "error": error.to_string() }).to_string(),
+    }
+}
+
 /// Exports the cores that were read: `ttmem/l1`, as `ttmem l1 --json` prints them.
 pub(super) fn cores(app: &App) -> String {
     let report = |chip: &Chip| {
@@ -50,9 +67,8 @@ pub(super) fn charts(app: &App) -> String {
         .into_iter()
         .map(|line| {
             let points: Vec<Value> = app
-                .past
-                .history
-                .points(line, window)
+                .points(line)
+                .into_iter()
                 .map(|(moment, number)| json!([moment.0, number]))
                 .collect();
             let of = match line.track.worst() {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::name_of;
 use crate::output::amount::date_time;
 use crate::tui::app::App;
 use crate::tui::choice::Panel;
@@ -58,20 +57,10 @@ pub(super) fn charts(app: &App) -> String {
             "<rect x=\"{x}\" y=\"{}\" width=\"10\" height=\"10\" fill=\"{colour}\"/>\n",
             y - 9.0
         ));
-        svg.text(x + 14.0, y, "start", &label_of(app, *subject));
+        svg.text(x + 14.0, y, "start", &app.name_of(*subject));
     }
     svg.0.push_str("</svg>\n");
     svg.0
-}
-
-fn label_of(app: &App, subject: Subject) -> String {
-    let snapshot = app.snapshot();
-    match subject {
-        Subject::Chip(id) => snapshot
-            .and_then(|snapshot| snapshot.chips.iter().find(|chip| chip.id == id))
-            .map_or_else(|| name_of(subject), |chip| format!("chip {}", chip.index)),
-        Subject::Process(_) => name_of(subject),
-    }
 }
 
 struct Svg(String);
@@ -94,13 +83,12 @@ impl Svg {
     fn chart(&mut self, app: &App, subjects: &[Subject], label: &str, track: Track, top: f64) {
         let curves: Vec<Vec<Option<f32>>> = subjects
             .iter()
-            .map(|subject| {
-                let line = Line { subject: *subject, track };
-                app.past.history.columns(line, app.charts.window, app.until(), COLUMNS)
-            })
+            .map(|subject| app.columns(Line { subject: *subject, track }, COLUMNS))
             .collect();
         let highest = curves.iter().flatten().flatten().copied().reduce(f32::max).map(f64::from);
-        let range = Range::up_to(ceiling(app, subjects, track), highest, track.unit());
+        let ceilings = subjects.iter().filter_map(|subject| app.ceiling(*subject, track));
+        let limit = ceilings.reduce(f64::max);
+        let range = Range::up_to(limit, highest, track.unit());
         let look = Look { theme: Theme::Light, depth: Depth::True, charset: Charset::Unicode };
         let unit = track.unit();
         self.text(LEFT, top + 14.0, "start", label);
@@ -140,11 +128,4 @@ impl Svg {
             ));
         }
     }
-}
-
-fn ceiling(app: &App, subjects: &[Subject], track: Track) -> Option<f64> {
-    let snapshot = app.snapshot()?;
-    let chips = snapshot.chips.iter();
-    let shown = chips.filter(|chip| subjects.contains(&Subject::Chip(chip.id)));
-    shown.filter_map(|chip| track.ceiling_of_chip(chip)).reduce(f64::max)
 }

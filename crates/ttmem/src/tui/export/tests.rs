@@ -24,6 +24,9 @@ fn app(view: View) -> App {
         let list = Box::new(work.buffers_at(work.begin()));
         app.update(work.begin(), Event::Buffers(work.begin(), list));
     }
+    if view == View::Ops {
+        app.update(work.begin(), Event::Ops(work.begin(), work.ops_at(work.begin())));
+    }
     if view == View::L1 {
         let request = ttmem_sources::L1Request { devices: true, ..Default::default() };
         let mut collector = Collector::demo().with_l1(request).unwrap();
@@ -65,6 +68,23 @@ fn buffers_are_saved_as_they_are_shown() {
     app.update(Moment(0), Event::Key(Key::Char('4')));
     app.update(Moment(0), Event::Key(Key::Char('5')));
     assert_eq!(document(&app, Format::Csv), None, "it was not read yet");
+}
+
+#[test]
+fn ops_are_saved_in_the_order_in_which_they_are_shown() {
+    let mut app = app(View::Ops);
+    for letter in "/op:o\nsss".chars() {
+        let key = if letter == '\n' { Key::Enter } else { Key::Char(letter) };
+        app.update(Moment(0), Event::Key(key));
+    }
+    let shown: Vec<_> = app.ops.shown().map(|(_, op)| op.op.clone().unwrap()).collect();
+    assert_eq!(shown, ["LayerNorm", "ScaledDotProductAttention", "Softmax"]);
+    let saved = document(&app, Format::Json).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&saved.bytes).unwrap();
+    assert_eq!(value["schema"], "ttmem/ops");
+    let ops = value["processes"][0]["ops"].as_array().unwrap();
+    let names: Vec<_> = ops.iter().map(|op| op["op"].as_str().unwrap()).collect();
+    assert_eq!(names, shown);
 }
 
 #[test]
@@ -116,4 +136,18 @@ fn there_is_nothing_to_save_before_the_first_sample() {
     assert_eq!(document(&app, Format::Json), None);
     app.update(Moment(1), Event::Key(Key::Char('e')));
     app.update(Moment(1), Event::Key(Key::Enter));
+}
+
+#[test]
+fn what_is_charted_of_several_chips_is_what_is_saved() {
+    for (keys, name) in [(2, "chips:sum dram [B]"), (3, "chips:maximum dram [B]")] {
+        let mut app = app(View::Charts);
+        for _ in 0..keys {
+            app.update(Moment(0), Event::Key(crate::tui::key::Key::Char('o')));
+        }
+        let csv = String::from_utf8(document(&app, Format::Csv).unwrap().bytes).unwrap();
+        assert!(csv.lines().next().unwrap().contains(name), "{csv}");
+        let svg = String::from_utf8(document(&app, Format::Svg).unwrap().bytes).unwrap();
+        assert!(svg.contains("4 chips"), "{svg}");
+    }
 }

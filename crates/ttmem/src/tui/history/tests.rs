@@ -4,7 +4,7 @@ use super::*;
 use crate::tui::track::{Subject, Track};
 
 const SECOND: u64 = 1_000_000;
-const LINE: Line = Line { subject: Subject::Chip(ChipId(1)), track: Track::Dram };
+const LINE: Line = Line { subject: Subject::Chip(ChipId::Known(1)), track: Track::Dram };
 
 /// A history of values at seconds after a start.
 fn history(samples: &[(u64, f64)]) -> History {
@@ -68,7 +68,7 @@ fn slow_samples_fill_the_time_for_which_they_stand() {
 
 #[test]
 fn a_line_that_ends_and_one_that_begins_do_not_run_into_each_other() {
-    let other = Line { subject: Subject::Chip(ChipId(2)), ..LINE };
+    let other = Line { subject: Subject::Chip(ChipId::Known(2)), ..LINE };
     let mut history = History::default();
     for second in 0..1_000_u64 {
         let line = if second < 970 { LINE } else { other };
@@ -95,7 +95,7 @@ fn an_hour_is_remembered_and_no_more() {
 
 #[test]
 fn lines_are_limited_and_those_that_are_over_are_forgotten() {
-    let line = |id| Line { subject: Subject::Chip(ChipId(id)), ..LINE };
+    let line = |id| Line { subject: Subject::Chip(ChipId::Known(id)), ..LINE };
     let mut history = History::default();
     let most = MOST_LINES as u64;
     history.keep(Moment(1), SECOND, (0..most + 3).map(|id| (line(id), 1.0)));

@@ -29,10 +29,18 @@ const CHARTS: &[View] = &[View::Charts];
 const L1: &[View] = &[View::L1];
 const PROCESSES: &[View] = &[View::Processes];
 const BUFFERS: &[View] = &[View::Buffers];
+const OPS: &[View] = &[View::Ops];
 const TELEMETRY: &[View] = &[View::Telemetry];
 const WITH_PROCESSES: &[View] = &[View::Overview, View::Processes];
-const TABLES: &[View] =
-    &[View::Overview, View::L1, View::Processes, View::Buffers, View::Telemetry, View::Findings];
+const TABLES: &[View] = &[
+    View::Overview,
+    View::L1,
+    View::Processes,
+    View::Buffers,
+    View::Telemetry,
+    View::Findings,
+    View::Ops,
+];
 
 /// Every key. A binding for some views comes before the general binding of the same key.
 pub(crate) static BINDINGS: &[Binding] = &[
@@ -93,12 +101,64 @@ pub(crate) static BINDINGS: &[Binding] = &[
         "findings: problems and remedies",
         "",
     ),
+    everywhere(
+        Command::Open(View::Ops),
+        &[Key::Char('8')],
+        "8",
+        "L1 by op of processes with the agent",
+        "",
+    ),
     Binding {
         command: Command::Move(Step::Left),
         keys: &[Key::Left, Key::Char('h')],
         shown: "← →  h l",
         help: "move the time cursor",
         hint: "cursor",
+        views: CHARTS,
+        mode: None,
+    },
+    Binding {
+        command: Command::Metrics,
+        keys: &[Key::Char('m')],
+        shown: "m",
+        help: "pick the charted metrics",
+        hint: "metrics",
+        views: CHARTS,
+        mode: None,
+    },
+    Binding {
+        command: Command::Arrange,
+        keys: &[Key::Char('o')],
+        shown: "o",
+        help: "chips: overlay, each, sum, maximum, per tray or board",
+        hint: "chips/sum",
+        views: CHARTS,
+        mode: None,
+    },
+    Binding {
+        command: Command::Scale,
+        keys: &[Key::Char('a')],
+        shown: "a",
+        help: "scale: to the limit, or fitted to the values",
+        hint: "scale",
+        views: CHARTS,
+        mode: None,
+    },
+    Binding {
+        command: Command::ZoomIn,
+        keys: &[Key::Char('+'), Key::Char('=')],
+        shown: "+ -",
+        help: "time window: 1, 5, 15, 60 minutes",
+        hint: "zoom",
+        views: CHARTS,
+        mode: None,
+    },
+    Binding {
+        command: Command::ZoomOut,
+        keys: &[Key::Char('-')],
+        shown: "",
+        help: "",
+        hint: "",
         views: CHARTS,
         mode: None,
     },
@@ -293,57 +353,30 @@ pub(crate) static BINDINGS: &[Binding] = &[
         mode: None,
     },
     Binding {
+        command: Command::Sort,
+        keys: &[Key::Char('s'), Key::Char('.'), Key::Function(6)],
+        shown: "s",
+        help: "sort ops by the next column",
+        hint: "sort",
+        views: OPS,
+        mode: None,
+    },
+    Binding {
+        command: Command::Reverse,
+        keys: &[Key::Char('S')],
+        shown: "S",
+        help: "reverse the order of ops",
+        hint: "reverse",
+        views: OPS,
+        mode: None,
+    },
+    Binding {
         command: Command::Tree,
         keys: &[Key::Char('t'), Key::Function(5)],
         shown: "t",
         help: "processes as a tree with chips, or flat",
         hint: "tree",
         views: PROCESSES,
-        mode: None,
-    },
-    Binding {
-        command: Command::Metrics,
-        keys: &[Key::Char('m')],
-        shown: "m",
-        help: "pick the charted metrics",
-        hint: "metrics",
-        views: CHARTS,
-        mode: None,
-    },
-    Binding {
-        command: Command::Arrange,
-        keys: &[Key::Char('o')],
-        shown: "o",
-        help: "chips in one chart, or side by side",
-        hint: "overlay",
-        views: CHARTS,
-        mode: None,
-    },
-    Binding {
-        command: Command::Scale,
-        keys: &[Key::Char('a')],
-        shown: "a",
-        help: "scale: to the limit, or fitted to the values",
-        hint: "scale",
-        views: CHARTS,
-        mode: None,
-    },
-    Binding {
-        command: Command::ZoomIn,
-        keys: &[Key::Char('+'), Key::Char('=')],
-        shown: "+ -",
-        help: "time window: 1, 5, 15, 60 minutes",
-        hint: "zoom",
-        views: CHARTS,
-        mode: None,
-    },
-    Binding {
-        command: Command::ZoomOut,
-        keys: &[Key::Char('-')],
-        shown: "",
-        help: "",
-        hint: "",
-        views: CHARTS,
         mode: None,
     },
     Binding {

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use ttmem_root::Root;
 
-use crate::tui::app::{Action, Pace};
+use crate::tui::app::{Action, ListKind, Pace};
 use crate::tui::history::Moment;
 use crate::tui::player::Player;
 use crate::tui::recorded;
 use crate::tui::sampler::{
-    BufferReader, CoreReader, DetailsReader, Listing, RecipeOfL1, Sampler, Samples, Stamped,
-    Timeline,
+    CoreReader, DetailsReader, ListReader, Listing, RecipeOfL1, Sampler, Samples, Stamped, Timeline,
 };
 
 /// The subject of the live view.
@@ -28,8 +27,8 @@ pub(crate) enum Subject {
 pub(crate) struct HostParts {
     /// The source of samples.
     pub(crate) feed: Samples,
-    /// The source of buffers, read once the view needs them.
-    pub(crate) buffers: Listing,
+    /// The source of lists, read once a view needs them.
+    pub(crate) lists: Listing,
     /// The source of L1, read once the view needs it.
     pub(crate) l1: RecipeOfL1,
     /// The host's files, for the sampler and the details of a process.
@@ -52,9 +51,9 @@ impl Subject {
 #[derive(Debug)]
 pub(super) enum Readers {
     /// Of a host.
-    Host { sampler: Sampler, cores: CoreReader, buffers: BufferReader, details: DetailsReader },
+    Host { sampler: Sampler, cores: CoreReader, lists: ListReader, details: DetailsReader },
     /// Of a recording.
-    Recording { player: Player, cores: CoreReader, buffers: BufferReader },
+    Recording { player: Player, cores: CoreReader, lists: ListReader },
 }
 
 impl Readers {
@@ -65,13 +64,13 @@ impl Readers {
         timeline: Timeline,
         events: SyncSender<Stamped>,
     ) -> io::Result<Self> {
-        let HostParts { feed, buffers, l1, roots: [first, second], .. } = match subject {
+        let HostParts { feed, lists, l1, roots: [first, second], .. } = match subject {
             Subject::Host(parts) => *parts,
             Subject::Recording(path) => {
-                let buffers = Listing::Made(recorded::lister(path.clone()));
+                let lists = Listing::Made(recorded::lister(path.clone()));
                 return Ok(Self::Recording {
                     player: Player::start(&path, timeline, events.clone())?,
-                    buffers: BufferReader::start(buffers, timeline, events.clone())?,
+                    lists: ListReader::start(lists, timeline, events.clone())?,
                     cores: CoreReader::start(recorded::cores(path), timeline, events)?,
                 });
             }
@@ -79,7 +78,7 @@ impl Readers {
         Ok(Self::Host {
             sampler: Sampler::start(feed, first, timeline, interval, events.clone())?,
             cores: CoreReader::start(l1, timeline, events.clone())?,
-            buffers: BufferReader::start(buffers, timeline, events.clone())?,
+            lists: ListReader::start(lists, timeline, events.clone())?,
             details: DetailsReader::start(second, timeline, events)?,
         })
     }
@@ -99,9 +98,9 @@ impl Readers {
         }
     }
 
-    /// Starts or stops listing buffers at an interval.
-    pub(super) fn want_buffers(&mut self, pace: Option<Pace>) {
-        let (Self::Host { buffers, .. } | Self::Recording { buffers, .. }) = self;
-        buffers.want(pace);
+    /// Starts or stops reading a list.
+    pub(super) fn want_list(&mut self, list: Option<(ListKind, Pace)>) {
+        let (Self::Host { lists, .. } | Self::Recording { lists, .. }) = self;
+        lists.want(list);
     }
 }

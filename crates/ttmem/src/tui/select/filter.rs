@@ -1,5 +1,6 @@
 //! The filter typed after `/`: words that must all match, or `field:value`.
 
+use ttmem_analysis::run_report::{OpL1, ProcessOps};
 use ttmem_model::buffers::{AllocatorUse, BufferList, LiveBuffer};
 use ttmem_model::snapshot::{Chip, Process, Snapshot};
 use ttmem_model::{ChipId, Finding};
@@ -141,6 +142,27 @@ impl Filter {
                     .into_iter()
                     .any(|chip| chip.index.to_string() == *value || chip.id.to_string() == *value)
             }
+            Term::Field(..) => false,
+        })
+    }
+
+    /// True if it shows an op of a process.
+    #[must_use]
+    pub(crate) fn shows_op(&self, process: &ProcessOps, op: &OpL1) -> bool {
+        let owner = &process.owner;
+        let name = op.op.as_deref().unwrap_or_default();
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) => holds(name, word) || holds(&owner.name, word),
+            Term::Field("op", value) => holds(name, value),
+            Term::Field("pid", value) => owner.pid.to_string() == *value,
+            Term::Field("name", value) => holds(&owner.name, value),
+            Term::Field("user", value) => owner.user.as_deref().is_some_and(|it| holds(it, value)),
+            Term::Field("state", value) => holds(owner.state.as_str(), value),
+            Term::Field("chip", value) => op
+                .chips
+                .iter()
+                .filter_map(|chip| chip.index)
+                .any(|index| index.to_string() == *value),
             Term::Field(..) => false,
         })
     }

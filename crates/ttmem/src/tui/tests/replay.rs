@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cmd::record::cores::CorePeak;
-use crate::tui::app::{App, CoreRequest, Event, Pace, Replay, Sample};
+use crate::tui::app::{App, CoreRequest, Event, ListKind, Pace, Replay, Sample};
 use crate::tui::choice::Settings;
 use crate::tui::choice::View;
 use crate::tui::history::Moment;
@@ -12,13 +12,13 @@ use crate::tui::key::Key;
 use crate::tui::recorded;
 use crate::tui::sampler::CoreFeed;
 use insta::assert_snapshot;
-use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_fake::{BYTES, Host, NOW, PID, Process};
 use ttmem_model::buffers::{BufferList, BufferOwner};
 use ttmem_model::{Pid, Snapshot, Timestamp};
 use ttmem_recording::{Attachment, AttachmentKind, Contents, Encoder, Header, Limits, Parts};
 use ttmem_root::{Clock, Root};
-use ttmem_segment::{BufferKind, BufferLayout};
+use ttmem_segment::{AllocatorKind, BufferLayout, CoreRange, PartKind};
 use ttmem_sources::{Collector, L1Request};
 
 use super::screen::{LOOK, press, screen};
@@ -27,30 +27,30 @@ const SECOND: u64 = 1_000_000;
 /// When the agent begins.
 const BEGIN: u64 = NOW.0 - 600 * SECOND;
 
-fn buffer(kind: BufferKind, kib: u64, op: &str) -> NewBuffer<'_> {
+fn buffer(kind: AllocatorKind, kib: u64, op: &str) -> NewBuffer<'_> {
     NewBuffer::new(kind, kib << 10, op)
 }
 
 /// The segment of an agent, at several seconds after its start.
 fn story() -> Vec<(u64, Segment)> {
     let start = Process::new(PID, "python3").start_ticks();
-    let sharded = buffer(BufferKind::L1, 64, "Conv2d").layout(BufferLayout::BlockSharded);
+    let sharded = buffer(AllocatorKind::L1, 64, "Conv2d").layout(BufferLayout::BlockSharded);
     let first = Segment::wormhole(PID, start, Host::n150().region_ids()[0])
-        .allocate(buffer(BufferKind::Dram, 48 << 10, "Embedding"))
-        .allocate(buffer(BufferKind::Dram, 900, "KvCache"));
+        .allocate(buffer(AllocatorKind::Dram, 48 << 10, "Embedding"))
+        .allocate(buffer(AllocatorKind::Dram, 900, "KvCache"));
     let second = first
         .clone()
         .wait(2_000)
-        .allocate(buffer(BufferKind::L1, 320, "Matmul"))
+        .allocate(buffer(AllocatorKind::L1, 320, "Matmul"))
         .allocate(sharded)
-        .allocate(buffer(BufferKind::Dram, 12 << 10, ""));
+        .allocate(buffer(AllocatorKind::Dram, 12 << 10, ""));
     // The first goes before the others; a hole is left where it lay.
     let third = second
         .clone()
         .wait(3_000)
-        .free_oldest(BufferKind::Dram)
+        .free_oldest(AllocatorKind::Dram)
         .free_newest_of("Matmul")
-        .allocate(buffer(BufferKind::Dram, 3 << 10, "Softmax"));
+        .allocate(buffer(AllocatorKind::Dram, 3 << 10, "Softmax"));
     let fourth = third.clone().wait(4_000).close();
     vec![(1, first), (3, second), (6, third), (10, fourth)]
 }
@@ -137,8 +137,8 @@ impl Film {
         let span = (first.unwrap().time_us, last.unwrap().time_us);
         app.replay(Replay::new("run.ttmem".to_owned(), span), SECOND);
         self.play(&mut app, second);
-        if let Some(Pace::Once(at)) = app.buffer_pace() {
-            app.update(at, Event::Buffers(at, Box::new(self.list(second))));
+        if let Some((kind, Pace::Once(at))) = app.wanted_list() {
+            app.update(at, self.list(kind, second));
         }
         if view == View::L1 {
             let recipe = recorded::cores(path);
@@ -148,13 +148,13 @@ impl Film {
         app
     }
 
-    /// The buffers of a second.
-    fn list(&self, second: u64) -> BufferList {
+    /// A list of a second.
+    fn list(&self, kind: ListKind, second: u64) -> Event {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ttmem");
         self.write(&path);
         let mut list = recorded::lister(path)().unwrap();
-        list(Moment(self.snapshots[usize::try_from(second).unwrap()].time_us.0))
+        list(kind, Moment(self.snapshots[usize::try_from(second).unwrap()].time_us.0))
     }
 
     fn play(&self, app: &mut App, second: u64) {
@@ -197,7 +197,8 @@ fn a_list_of_another_moment_says_so_until_the_next_one_comes() {
     assert!(!screen(&app, (80, 24)).contains("reading"));
     film.play(&mut app, 7);
     assert!(screen(&app, (80, 24)).contains("as of 09:20:04 UTC, reading …"));
-    assert_eq!(app.buffer_pace(), Some(Pace::Once(Moment(BEGIN + 7 * SECOND))));
+    let wanted = (ListKind::Buffers, Pace::Once(Moment(BEGIN + 7 * SECOND)));
+    assert_eq!(app.wanted_list(), Some(wanted));
     let mut empty = film.shown(View::Buffers, 11);
     assert!(screen(&empty, (80, 24)).contains("No live buffers."));
     film.play(&mut empty, 7);
@@ -207,14 +208,15 @@ fn a_list_of_another_moment_says_so_until_the_next_one_comes() {
     app.update(Moment(NOW.0 + 3_600 * SECOND), Event::Tick);
     assert_eq!(app.wait(Moment(NOW.0 + 3_600 * SECOND)), None);
     app.update(Moment(0), Event::Key(Key::Char('1')));
-    assert_eq!(app.buffer_pace(), None, "the view is closed");
+    assert_eq!(app.wanted_list(), None, "the view is closed");
 }
 
 #[test]
 fn where_a_recording_does_not_tell_of_buffers_it_says_why() {
     let mut busy = story()[0].1.clone();
     for _ in 0..5_000 {
-        busy = busy.allocate(buffer(BufferKind::Dram, 64, "Add")).free_newest(BufferKind::Dram);
+        busy =
+            busy.allocate(buffer(AllocatorKind::Dram, 64, "Add")).free_newest(AllocatorKind::Dram);
     }
     let overwritten = Film::of(&[(1, busy)]).shown(View::Buffers, 1);
     assert_snapshot!("buffers_overwritten", screens(&overwritten));
@@ -222,7 +224,8 @@ fn where_a_recording_does_not_tell_of_buffers_it_says_why() {
     assert_snapshot!("buffers_cut", screens(&cut));
     let film = Film::of(&story());
     let mut app = film.shown(View::Buffers, 4);
-    let mut list = film.list(4);
+    let Event::Buffers(_, list) = film.list(ListKind::Buffers, 4) else { panic!() };
+    let mut list = *list;
     let silent = BufferOwner {
         pid: Pid(5_001),
         name: "other".to_owned(),
@@ -296,4 +299,24 @@ fn cores_that_cannot_be_are_not_drawn() {
         let text = screen(&film.shown(View::L1, 4), (160, 50));
         assert!(text.contains(why), "{text}");
     }
+}
+
+#[test]
+fn l1_by_op_is_that_of_the_moment_that_is_shown() {
+    let whole = CoreRange { start: (0, 0), end: (7, 7) };
+    let program =
+        |op, bytes| NewProgram::new(op).place(PartKind::DataflowBuffer, 105_824, bytes, whole);
+    let start = Process::new(PID, "python3").start_ticks();
+    let segment = Segment::wormhole(PID, start, Host::n150().region_ids()[0])
+        .program(&program("Matmul", 512 << 10))
+        .program(&program("Softmax", 64 << 10))
+        .wait(2_000)
+        .dispatch(0)
+        .wait(4_000)
+        .dispatch(1);
+    let film = Film::of(&[(1, segment)]);
+    let early = screen(&film.shown(View::Ops, 4), (100, 20));
+    assert!(early.contains("Matmul") && !early.contains("Softmax"), "{early}");
+    let late = screen(&film.shown(View::Ops, 11), (100, 20));
+    assert!(late.contains("2 ops") && late.contains("Softmax"), "{late}");
 }

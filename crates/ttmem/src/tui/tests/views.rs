@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::tui::app::{App, Event, Replay, Sample};
-use crate::tui::choice::Settings;
 use crate::tui::choice::View;
+use crate::tui::choice::{Arrange, Settings};
 use crate::tui::cores::CoreLook;
 use crate::tui::demo::Work;
 use crate::tui::details;
@@ -28,51 +28,30 @@ use ttmem_model::{MissingReason, Pid, Timestamp};
 use ttmem_recording::{Event as Happened, EventKind};
 use ttmem_root::{Clock, Root};
 use ttmem_root::{Entry, Tree};
-use ttmem_segment::BufferKind;
+use ttmem_segment::AllocatorKind;
 use ttmem_segment::layout::counter;
 use ttmem_sources::{Collector, L1Request};
 
+use super::sampled::{Sampled, demo, watch};
 use super::screen::{LOOK, press, screen};
 
 const SIZES: [(u16, u16); 3] = [(160, 50), (80, 24), (40, 12)];
 
-/// The live view of a host after a minute and a half under load.
-fn watch(tree: Tree, view: View, look: Look) -> App {
-    let collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(NOW));
-    watch_work(Work::new(collector), view, look)
-}
-
-fn watch_work(mut work: Work, view: View, look: Look) -> App {
-    let mut app = App::new(Settings { view, ..Settings::default() }, look, true);
-    for second in 0..90_u64 {
-        let at = Moment(work.begin().0 + second * 1_000_000);
-        let snapshot = Arc::new(work.at(at));
-        app.update(at, Event::Sample(Sample { at, snapshot, boot: Some(BOOT) }));
-        if app.wants_buffers() {
-            app.update(at, Event::Buffers(at, Box::new(work.buffers_at(at))));
-        }
-    }
-    app
-}
-
-fn demo(view: View, look: Look) -> App {
-    watch_work(Work::new(Collector::demo()), view, look)
-}
-
-fn screens(app: &App) -> String {
+pub(super) fn screens(app: &App) -> String {
     SIZES.map(|size| screen(app, size)).join("\n")
 }
 
 #[test]
 fn every_view_of_every_host_at_every_size() {
+    let hosts = [
+        ("none", Sampled::of_tree(Host::new().without_driver().into_tree())),
+        ("one", Sampled::of_tree(Host::n150().into_tree())),
+        ("four", Sampled::new(Collector::demo())),
+        ("thirty_two", Sampled::of_tree(Host::galaxy().into_tree())),
+    ];
     for view in View::ALL {
-        let hosts = [
-            ("none", watch(Host::new().without_driver().into_tree(), view, LOOK)),
-            ("one", watch(Host::n150().into_tree(), view, LOOK)),
-            ("four", demo(view, LOOK)),
-            ("thirty_two", watch(Host::galaxy().into_tree(), view, LOOK)),
-        ];
-        for (name, app) in hosts {
+        for (name, host) in &hosts {
+            let app = host.watch(view, LOOK);
             assert_snapshot!(format!("{}_{name}", view.name()), screens(&app));
         }
     }
@@ -102,12 +81,42 @@ fn what_keys_open() {
         ("buffers_by_address", View::Buffers, "sssS"),
         ("buffers_of_an_op", View::Buffers, "/op:as_tensor kind:dram⏎"),
         ("no_buffer_left", View::Buffers, "/nobody⏎"),
+        ("ops_by_name", View::Ops, "sss"),
+        ("no_op_left", View::Ops, "/nobody⏎"),
     ];
     for (name, view, keys) in cases {
         let mut app = demo(view, LOOK);
         press(&mut app, keys);
         assert_snapshot!(format!("keys_{name}"), screens(&app));
     }
+}
+
+#[test]
+fn many_chips_are_charted_together_or_each_on_one_scale() {
+    let cases = [
+        ("maximum", Host::galaxy(), "o"),
+        ("trays", Host::galaxy(), "oo"),
+        ("each", Host::galaxy(), "oooo"),
+        ("boards", Host::t3000(), "oooo↓"),
+        ("sum_of_eight", Host::t3000(), "oo←←←"),
+    ];
+    for (name, host, keys) in cases {
+        let mut app = watch(host.into_tree(), View::Charts, LOOK);
+        press(&mut app, keys);
+        assert_snapshot!(format!("chips_{name}"), screens(&app));
+    }
+}
+
+#[test]
+fn a_part_of_the_chips_is_not_added_up() {
+    let mut app = watch(Host::galaxy().into_tree(), View::Charts, LOOK);
+    assert_eq!(app.subjects().len(), 1, "more than eight are a sum");
+    press(&mut app, "↓⏎");
+    assert_eq!(app.arrange(), Arrange::Together);
+    assert!(screen(&app, (100, 24)).contains("only chip 1"), "{}", screen(&app, (100, 24)));
+    press(&mut app, "⏎ooo");
+    assert_eq!(app.arrange(), Arrange::Together, "after maximum and per tray");
+    assert_eq!(app.subjects().len(), 32);
 }
 
 #[test]
@@ -284,12 +293,12 @@ fn two_agents() -> Tree {
     let nasty = "an op with \u{1b}[31m a name that no screen is wide enough for ".repeat(4);
     let mut running = Segment::wormhole(PID, start, 0x0000_0180_0000_0001).without_statistics();
     for op in ["Matmul", &nasty, ""] {
-        running = running.allocate(NewBuffer::new(BufferKind::Dram, 3 << 20, op));
+        running = running.allocate(NewBuffer::new(AllocatorKind::Dram, 3 << 20, op));
     }
     let gone = Segment::wormhole(4_321, 12, 0x0000_0180_0000_0001)
-        .allocate(NewBuffer::new(BufferKind::L1, 64 << 10, "Softmax"))
-        .allocate(NewBuffer::new(BufferKind::L1, 640 << 10, "Matmul"))
-        .allocate(NewBuffer::new(BufferKind::L1, 64 << 10, "Add"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 64 << 10, "Softmax"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 640 << 10, "Matmul"))
+        .allocate(NewBuffer::new(AllocatorKind::L1, 64 << 10, "Add"))
         .free_newest_of("Matmul")
         .counter(counter::BUFFERS_DROPPED, 7);
     let host = Host::n150().workload(fake::Process::new(PID, "python3"), fake::BYTES);
@@ -326,8 +335,9 @@ fn every_reason_for_a_blank_is_said() {
     ];
     for (reason, tree) in hosts {
         let mut all = String::new();
+        let host = Sampled::of_tree(tree());
         for view in [View::Overview, View::Processes, View::Telemetry, View::Charts] {
-            let mut app = watch(tree(), view, LOOK);
+            let mut app = host.watch(view, LOOK);
             if view == View::Processes {
                 press(&mut app, "⏎");
             }
@@ -340,9 +350,12 @@ fn every_reason_for_a_blank_is_said() {
 
 #[test]
 fn no_host_is_too_strange_to_be_drawn() {
-    for view in View::ALL {
-        for (name, tree) in fake::variants() {
-            let app = watch(tree, view, LOOK);
+    for (name, tree) in fake::variants() {
+        let host = Sampled::of_tree(tree);
+        let mut app = host.watch(View::Overview, LOOK);
+        for view in View::ALL {
+            press(&mut app, &view.number().to_string());
+            host.list(&mut app);
             for size in [(160, 50), (80, 24), (40, 12), (20, 4), (1, 1)] {
                 let text = screen(&app, size);
                 let control = text.chars().find(|letter| letter.is_control() && *letter != '\n');

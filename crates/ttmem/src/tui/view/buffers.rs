@@ -29,7 +29,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     // If the list is of another moment than the rest of the screen, draw nothing.
     let is_told = |_: &&BufferList| !app.buffers_lag() || app.buffers.current().is_some();
     let Some(list) = app.buffers.list().filter(is_told) else {
-        let text = match app.buffers.silence(app.now, app.interval) {
+        let text = match app.buffers.listed.silence(app.now, app.interval) {
             None => "reading buffers …".to_owned(),
             Some(micros) => format!("no answer for {} s", micros / 1_000_000),
         };
@@ -121,7 +121,7 @@ fn draw_head(
 
 /// Returns the number of buffers and their bytes on a chip, or the age of the list.
 fn count_in_words(app: &App) -> String {
-    if let Some(micros) = app.buffers.silence(app.now, app.interval) {
+    if let Some(micros) = app.buffers.listed.silence(app.now, app.interval) {
         return format!("read {} s ago", micros / 1_000_000);
     }
     let list = app.buffers.list();
@@ -155,15 +155,7 @@ fn unknown_in_words(app: &App, list: &BufferList) -> Vec<String> {
 fn draw_unknown(canvas: &mut Canvas<'_>, area: Rect, unknown: &[String]) -> u16 {
     /// Leave the remaining rows to the table.
     const MOST_ROWS: u16 = 6;
-    let columns = usize::from(area.width.saturating_sub(4));
-    let room = area.height.saturating_sub(1).min(MOST_ROWS);
-    let lines = unknown.iter().flat_map(|text| wrap(text, columns));
-    let mut rows = 0;
-    for (line, y) in lines.zip(area.y..area.y + room) {
-        canvas.text(area.x + 2, y, area.right(), Role::Notice, &line);
-        rows += 1;
-    }
-    rows
+    super::draw_notes(canvas, area, unknown, area.height.saturating_sub(1).min(MOST_ROWS))
 }
 
 /// Draws the reason for an empty list, and the remedy.

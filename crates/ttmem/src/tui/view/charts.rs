@@ -1,16 +1,17 @@
 //! View 2: values over time, of chips or of processes.
 
+mod kinds;
 mod panel;
+mod small;
 
 use ratatui_core::layout::Rect;
 
-use super::frame::subject as name_of;
 use crate::output::text::width;
 use crate::tui::app::App;
 use crate::tui::choice::{Arrange, Panel, Scale};
 use crate::tui::look::{LINES, Look, Role};
 use crate::tui::number::cells;
-use crate::tui::track::{Subject, Track};
+use crate::tui::track::{Subject, Track, Worst};
 use crate::tui::widget::canvas::Canvas;
 
 /// The minimum size of a readable chart.
@@ -24,6 +25,8 @@ struct Chart<'a> {
     area: Rect,
     panel: Panel,
     subjects: &'a [Subject],
+    /// All subjects whose values share the scale.
+    beside: &'a [Subject],
     /// The index of the selected subject.
     current: usize,
     /// The index of the first among all subjects, which determines the colours.
@@ -43,15 +46,22 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let panels = app.charts.picked();
-    match app.charts.arrange {
-        Arrange::Apart if subjects.len() > 1 => {
+    match app.arrange() {
+        Arrange::Apart | Arrange::Trays | Arrange::Boards if subjects.len() > 1 => {
+            if subjects.len() > usize::from(area.width / LEAST_COLUMNS) {
+                return small::draw(app, canvas, (head, body), &subjects, &panels);
+            }
             let (group, shown) = draw_apart(app, canvas, body, &subjects, &panels);
-            draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
+            let x =
+                draw_notes(app, canvas, head, (group.len(), subjects.len()), (shown, panels.len()));
+            draw_names(app, canvas, Rect { width: x - head.x, ..head }, &subjects, group);
         }
-        Arrange::Apart | Arrange::Together => {
+        _ => {
             let group = group(subjects.len(), usize::from(LINES), app.subject_index());
             let shown = draw_together(app, canvas, body, &subjects, group.clone(), &panels);
-            draw_head(app, canvas, head, &subjects, group, (shown, panels.len()));
+            let x =
+                draw_notes(app, canvas, head, (group.len(), subjects.len()), (shown, panels.len()));
+            draw_names(app, canvas, Rect { width: x - head.x, ..head }, &subjects, group);
         }
     }
 }
@@ -63,39 +73,51 @@ fn group(count: usize, size: usize, index: usize) -> std::ops::Range<usize> {
     first..(first + size).min(count)
 }
 
-/// Draws the heading: time window, scale, and the colours of the subjects.
-fn draw_head(
+/// Draws the right side of the heading: parts that are shown, arrangement, time window and scale. Returns where it begins.
+fn draw_notes(
     app: &App,
     canvas: &mut Canvas<'_>,
     area: Rect,
-    subjects: &[Subject],
-    group: std::ops::Range<usize>,
+    (shown_subjects, subjects): (usize, usize),
     (shown, picked): (usize, usize),
-) {
+) -> u16 {
     let scale = match app.charts.scale {
         Scale::Limit => "scale to the limit",
         Scale::Auto => "scale to the values",
     };
     let window = format!("last {} min", app.charts.window.minutes());
+    let arrange = app.arrange();
+    let way = (arrange != Arrange::Together).then(|| arrange.label().to_owned());
     let what = if app.charts.of_processes { "processes" } else { "chips" };
     let part = |shown: usize, all: usize, what: &str| {
         (shown < all).then(|| format!("{shown} of {all} {what}"))
     };
-    let of_subjects = part(group.len(), subjects.len(), what);
+    let of_subjects = part(shown_subjects, subjects, what);
     let of_metrics = part(shown, picked, "metrics");
-    let parts = of_subjects.into_iter().chain(of_metrics).chain([window, scale.to_owned()]);
+    let hidden = of_subjects.into_iter().chain(of_metrics);
+    let parts = hidden.chain(way).chain([window, scale.to_owned()]);
     let text = joined(parts, usize::from(area.width.saturating_sub(2)));
     canvas.right(area.x, area.y, area.right() - 1, Role::Quiet, &text);
-    let end = (area.right() - 1).saturating_sub(cells(width(&text)) + 2);
+    (area.right() - 1).saturating_sub(cells(width(&text)) + 2)
+}
+
+/// Draws the names and colours of the subjects.
+fn draw_names(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    subjects: &[Subject],
+    group: std::ops::Range<usize>,
+) {
+    let end = area.right();
     let mut x = area.x + 1;
     for (index, subject) in subjects.iter().enumerate().take(group.end).skip(group.start) {
-        let name = name_of(app, *subject);
+        let name = app.name_of(*subject);
         if x + cells(width(&name)) + 4 > end {
             canvas.text(x, area.y, end, Role::Quiet, canvas.glyphs().ellipsis);
             break;
         }
-        let is_apart = app.charts.arrange == Arrange::Apart;
-        if !is_apart && subjects.len() > 1 {
+        if app.arrange() == Arrange::Together && subjects.len() > 1 {
             let sign = match letter(app.look, index - group.start, group.len()) {
                 Some(letter) => format!(" {letter}"),
                 None => canvas.glyphs().lines[0].repeat(2),
@@ -105,6 +127,28 @@ fn draw_head(
         }
         let role = if index == app.subject_index() { Role::Strong } else { Role::Plain };
         x = canvas.text(x, area.y, end, role, &name) + 2;
+    }
+}
+
+/// Returns the title of a chart: what it shows, and of chips taken together how they are.
+fn title(app: &App, subjects: &[Subject], panel: Panel) -> String {
+    let label = panel.label();
+    let (&[Subject::Group(group)], Some(snapshot)) = (subjects, app.snapshot()) else {
+        return label.to_owned();
+    };
+    let track = panel.track();
+    if !group.adds_up(track) {
+        let worst = match track.worst() {
+            Worst::Highest => "highest",
+            Worst::Lowest => "lowest",
+        };
+        return format!("{label}, {worst}");
+    }
+    let all = group.chips(snapshot).count();
+    let known = group.chips(snapshot).filter(|chip| track.of_chip(chip).is_some()).count();
+    match known < all && known > 0 {
+        true => format!("{label}, {known} of {all} chips"),
+        false => label.to_owned(),
     }
 }
 
@@ -163,9 +207,10 @@ fn draw_together(
             area: tile(area, (columns, rows), (index % columns, index / columns)),
             panel: *panel,
             subjects: &subjects[group.clone()],
+            beside: &subjects[group.clone()],
             current: current.saturating_sub(group.start),
             first: group.start,
-            title: panel.label().to_owned(),
+            title: title(app, subjects, *panel),
         };
         panel::draw(app, canvas, &chart);
     }
@@ -185,14 +230,16 @@ fn draw_apart(
     let group = group(subjects.len(), usize::from(columns), app.subject_index());
     for (column, index) in group.clone().enumerate() {
         for (row, panel) in panels.iter().enumerate().take(usize::from(rows)) {
-            let name = name_of(app, subjects[index]);
+            let name = app.name_of(subjects[index]);
+            let title = title(app, &subjects[index..=index], *panel);
             let chart = Chart {
                 area: tile(area, (columns, rows), (cells(column), cells(row))),
                 panel: *panel,
                 subjects: &subjects[index..=index],
+                beside: subjects,
                 current: 0,
                 first: index,
-                title: format!("{name} {}", panel.label()),
+                title: format!("{name} {title}"),
             };
             panel::draw(app, canvas, &chart);
         }
@@ -223,13 +270,14 @@ pub(super) fn draw_strip(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(subject) = subject else { return };
     let columns: u16 = if area.width >= 2 * LEAST_COLUMNS { 2 } else { 1 };
     let panels = [Panel::Track(Track::Dram), Panel::L1ByKind];
-    let name = name_of(app, subject);
+    let name = app.name_of(subject);
     for (index, panel) in panels.into_iter().enumerate().take(usize::from(columns)) {
         let minutes = app.charts.window.minutes();
         let chart = Chart {
             area: tile(area, (columns, 1), (cells(index), 0)),
             panel,
             subjects: &[subject],
+            beside: &[subject],
             current: 0,
             first: 0,
             title: format!("{name} {}, last {minutes} min", panel.label()),

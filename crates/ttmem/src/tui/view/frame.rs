@@ -102,8 +102,11 @@ fn badges(app: &App) -> Vec<(Role, String)> {
 }
 
 fn draw_tabs(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    let long: usize = View::ALL.iter().map(|view| view.label().len() + 4).sum();
-    let is_long = long < usize::from(area.width);
+    let long =
+        |gap: usize| View::ALL.iter().map(|view| view.label().len() + 2 + gap).sum::<usize>();
+    let width = usize::from(area.width);
+    let is_long = long(1) < width;
+    let gap = if long(2) < width || !is_long { 2 } else { 1 };
     let mut x = area.x + 1;
     for view in View::ALL {
         let is_open = view == app.view;
@@ -113,7 +116,7 @@ fn draw_tabs(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let style = if is_open { canvas.open() } else { canvas.look.style(Role::Quiet) };
         let end = canvas.styled(x, area.y, area.right(), style, text);
         canvas.hit(Rect { x, y: area.y, width: end - x, height: 1 }, Target::View(view));
-        x = end + 2;
+        x = end + gap;
     }
     let tags = tags(app);
     let text = tags.join("  ");
@@ -127,33 +130,13 @@ fn tags(app: &App) -> Vec<String> {
     let mut tags = Vec::new();
     match app.only {
         Only::All => {}
-        Only::Chip(id) => tags.push(format!("only {}", subject(app, Subject::Chip(id)))),
-        Only::Process(id) => tags.push(format!("only {}", subject(app, Subject::Process(id)))),
+        Only::Chip(id) => tags.push(format!("only {}", app.name_of(Subject::Chip(id)))),
+        Only::Process(id) => tags.push(format!("only {}", app.name_of(Subject::Process(id)))),
     }
     if !app.filter_text.is_empty() {
         tags.push(format!("/{}", app.filter_text));
     }
     tags
-}
-
-/// Returns the name of a chip or process.
-pub(super) fn subject(app: &App, subject: Subject) -> String {
-    let snapshot = app.snapshot();
-    match subject {
-        Subject::Chip(id) => {
-            let chips = snapshot.map(|snapshot| snapshot.chips.as_slice()).unwrap_or_default();
-            match chips.iter().find(|chip| chip.id == id) {
-                Some(chip) => format!("chip {}", chip.index),
-                None => format!("chip {id}"),
-            }
-        }
-        Subject::Process(id) => {
-            let processes = snapshot.map(|snapshot| snapshot.processes.as_slice());
-            let found = processes.unwrap_or_default().iter();
-            let name = found.clone().find(|process| process.pid == id.pid).map(|found| &found.name);
-            format!("{} {}", name.map(String::as_str).unwrap_or_default(), id.pid)
-        }
-    }
 }
 
 fn draw_foot(app: &App, canvas: &mut Canvas<'_>, area: Rect) {

@@ -5,12 +5,12 @@ mod grid;
 mod space;
 
 use ratatui_core::layout::Rect;
-use ttmem_model::Timestamp;
-use ttmem_model::l1::CoreState;
 use ttmem_model::l1::report::CoreReport;
 use ttmem_model::snapshot::Chip;
+use ttmem_model::{SourceName, Timestamp};
 
 use crate::output::amount;
+use crate::output::l1::state::CellState;
 use crate::output::text::{width, wrap};
 use crate::tui::app::{App, CoreRequest, Heat};
 use crate::tui::cores::ChipCores;
@@ -18,48 +18,21 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// The state of a core in the grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CoreSign {
-    Running,
-    Finished,
-    Idle,
-    System,
-    Torn,
+/// Returns the state of a core to show.
+fn state(core: &CoreReport) -> CellState {
+    CellState::new(core.state, core.is_system() == Some(true))
 }
 
-impl CoreSign {
-    const ALL: [Self; 5] = [Self::Running, Self::Finished, Self::Idle, Self::System, Self::Torn];
-
-    fn of(core: &CoreReport) -> Self {
-        match core.state {
-            CoreState::Torn => Self::Torn,
-            _ if core.is_system() == Some(true) => Self::System,
-            CoreState::Running => Self::Running,
-            CoreState::Finished => Self::Finished,
-            CoreState::Idle => Self::Idle,
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Idle => "idle",
-            Self::System => "dispatch",
-            Self::Torn => "torn",
-        }
-    }
-
-    fn sign(self, canvas: &Canvas<'_>) -> (&'static str, Role) {
-        let [running, finished, idle, system, torn, _] = canvas.glyphs().seats;
-        match self {
-            Self::Running => (running, Role::L1),
-            Self::Finished => (finished, Role::Plain),
-            Self::Idle => (idle, Role::Quiet),
-            Self::System => (system, Role::Trace),
-            Self::Torn => (torn, Role::Alarm),
-        }
+/// Returns the sign of a state and its style.
+fn sign(state: CellState, canvas: &Canvas<'_>) -> (&'static str, Role) {
+    let [running, finished, idle, system, torn, _] = canvas.glyphs().seats;
+    match state {
+        CellState::Running => (running, Role::L1),
+        // No chip has both.
+        CellState::Finished | CellState::Resident => (finished, Role::Plain),
+        CellState::Idle => (idle, Role::Quiet),
+        CellState::System => (system, Role::Trace),
+        CellState::Torn => (torn, Role::Alarm),
     }
 }
 
@@ -112,9 +85,12 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores:
         Heat::Headroom => "headroom",
     };
     let cost = cores.cost.map(|it| format!("{} reads, {}", it.reads, amount::size(it.bytes)));
-    let layout = format!("layout {}", cores.report.layout);
+    let source = match cores.report.source {
+        SourceName::Agent => "source agent".to_owned(),
+        _ => format!("layout {}", cores.report.layout),
+    };
     // What does not fit whole is left out.
-    for text in [Some(format!("bars: {heat}")), Some(layout), cost].into_iter().flatten() {
+    for text in [Some(source), Some(format!("bars: {heat}")), cost].into_iter().flatten() {
         if x + 3 + cells(width(&text)) < area.right() {
             x = canvas.text(x + 3, area.y, area.right() - 1, Role::Quiet, &text);
         }
@@ -200,6 +176,9 @@ fn draw_prompt(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) {
         "",
         "Enter   start reading the L1 of this host's devices, for every view",
         "x       stop reading",
+        "",
+        "Where every owner of a chip runs with the agent, as ttmem run starts it, its L1 is shown from the agent's record, and no \
+         device is opened.",
     ];
     draw_text(canvas, area, &lines);
 }

@@ -2,7 +2,10 @@
 
 mod cards;
 mod grid;
+mod groups;
 mod lines;
+
+use std::ops::Range;
 
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::{Chip, Snapshot, SourceStatus};
@@ -10,6 +13,7 @@ use ttmem_model::{MissingReason, Reading};
 
 use super::table;
 use crate::tui::app::{App, Focus};
+use crate::tui::group::Group;
 use crate::tui::look::{Look, Role};
 use crate::tui::widget::canvas::{Canvas, scroll};
 
@@ -24,7 +28,10 @@ enum Layout {
     /// One row per chip.
     Lines,
     /// Several chips per row.
-    Grid,
+    Grid {
+        /// Chips in a row.
+        per_row: u16,
+    },
 }
 
 /// Draws the view.
@@ -33,7 +40,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     if chips.is_empty() {
         return draw_none(app, canvas, area);
     }
-    let (layout, height) = lay_out(area, chips.len(), app.rows().len());
+    let sections = groups::sections(app, &chips);
+    let (layout, height, grouped) = lay_out(area, (chips.len(), &sections), app.rows().len());
+    let sections = if grouped { sections } else { Vec::new() };
     let top = Rect { height, ..area };
     let current = app.chip_index();
     match layout {
@@ -43,32 +52,53 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             cards::draw(app, canvas, top, &chips[first..]);
         }
         Layout::Lines => {
+            let rows = groups::rows(&sections, chips.len(), 1);
             let shown = usize::from(height.saturating_sub(1));
-            let first = scroll(chips.len(), shown, current);
-            lines::draw(app, canvas, top, &chips[first..]);
+            let first = scroll(rows.len(), shown, groups::row_of(&rows, current));
+            lines::draw(app, canvas, top, &rows[first..], &chips);
             draw_more(canvas, top, chips.len(), shown);
         }
-        Layout::Grid => grid::draw(app, canvas, top, &chips, current),
+        Layout::Grid { per_row } => {
+            let rows = groups::rows(&sections, chips.len(), usize::from(per_row));
+            grid::draw(app, canvas, top, (&rows, per_row), &chips);
+        }
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
     draw_below(app, canvas, rest);
 }
 
-/// Returns the layout of the chips, and its height.
-fn lay_out(area: Rect, chips: usize, processes: usize) -> (Layout, u16) {
+/// Returns the layout of the chips, its height, and true if it has rows of trays or boards.
+fn lay_out(
+    area: Rect,
+    (chips, sections): (usize, &[(Group, Range<usize>)]),
+    processes: usize,
+) -> (Layout, u16, bool) {
+    let height = |per_row: u16| {
+        let rows = groups::rows(sections, chips, usize::from(per_row)).len();
+        u16::try_from(rows + 1).unwrap_or(u16::MAX)
+    };
+    let grouped = !sections.is_empty();
     let chips = u16::try_from(chips).unwrap_or(u16::MAX);
     let processes = u16::try_from(processes).unwrap_or(u16::MAX);
     let below = processes.saturating_add(1).clamp(LEAST_PROCESS_ROWS, area.height / 3 + 1);
     let least = processes.saturating_add(1).min(LEAST_PROCESS_ROWS);
     let room = area.height.saturating_sub(below + 1);
     if area.width >= cards::LEAST_COLUMNS && chips.saturating_mul(cards::ROWS) <= room {
-        (Layout::Cards, chips * cards::ROWS)
+        (Layout::Cards, chips * cards::ROWS, false)
+    } else if grouped && height(1) <= room {
+        (Layout::Lines, height(1), true)
     } else if chips < area.height.saturating_sub(least + 1) {
-        (Layout::Lines, chips + 1)
+        (Layout::Lines, chips + 1, false)
     } else {
         let most = area.height.saturating_sub(least + 1).max(2);
-        let rows = grid::rows(area.width, chips, most - 1).saturating_add(1);
-        (Layout::Grid, rows.min(most))
+        let per_row = grid::per_row(area.width, chips, most - 1);
+        let with_groups = (per_row..=grid::most_with_shares(area.width))
+            .find(|per_row| grouped && height(*per_row) <= room);
+        let rows = chips.div_ceil(per_row).saturating_add(1).min(most);
+        match with_groups {
+            Some(per_row) => (Layout::Grid { per_row }, height(per_row), true),
+            None => (Layout::Grid { per_row }, rows, false),
+        }
     }
 }
 
@@ -149,7 +179,7 @@ fn location(chip: &Chip) -> String {
 }
 
 /// Returns the owners by name, as many as fit.
-fn owners(look: Look, snapshot: &Snapshot, chip: &Chip) -> (Role, String) {
+pub(in crate::tui) fn owners(look: Look, snapshot: &Snapshot, chip: &Chip) -> (Role, String) {
     let name = |pid: &ttmem_model::Pid| {
         let found = snapshot.processes.iter().find(|process| process.pid == *pid);
         found.map_or_else(|| pid.to_string(), |process| format!("{} {pid}", process.name))

@@ -2,6 +2,7 @@
 
 use ratatui_core::layout::Rect;
 use ttmem_model::Quality;
+use ttmem_model::order;
 use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
 
 use super::row;
@@ -208,20 +209,8 @@ fn chips(snapshot: &Snapshot, row: &Row<'_>) -> String {
     };
     let mut numbers: Vec<u32> =
         snapshot.chips.iter().filter(|chip| on(chip.id)).map(|chip| chip.index).collect();
-    numbers.sort_unstable();
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => runs.push((number, number)),
-        }
-    }
-    let text = |(first, last): &(u32, u32)| match last - first {
-        0 => first.to_string(),
-        1 => format!("{first},{last}"),
-        _ => format!("{first}-{last}"),
-    };
-    runs.iter().map(text).collect::<Vec<_>>().join(",")
+    order::sort(&mut numbers);
+    naming::chip_list(&numbers)
 }
 
 fn name(app: &App, row: &Row<'_>) -> (Role, String) {
@@ -229,7 +218,7 @@ fn name(app: &App, row: &Row<'_>) -> (Role, String) {
     if row.chip.is_some() {
         return (Role::Frame, app.look.glyphs().branch.to_owned());
     }
-    let mut parts = vec![naming::process(process).to_owned()];
+    let mut parts = vec![naming::process(process).into_owned()];
     parts.extend(naming::process_state(process).map(str::to_owned));
     parts.extend(naming::container(process).map(std::borrow::Cow::into_owned));
     if app.view == View::Processes && process.command.len() > process.name.len() {
@@ -265,12 +254,12 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             Figure::Known { .. } => None,
         })
         .collect();
-    blanks.sort_by_key(|reason| reason.as_str());
+    order::sort_by_key(&mut blanks, |reason| reason.as_str());
     blanks.dedup();
     notes
         .extend(blanks.iter().map(|reason| format!("{} {}", look.blank(*reason), reason.as_str())));
     let mut sources: Vec<String> = figures.iter().filter_map(source_of).collect();
-    sources.sort();
+    order::sort(&mut sources);
     sources.dedup();
     if !sources.is_empty() {
         notes.push(format!("source {}", sources.join(", ")));

@@ -4,6 +4,7 @@ mod rows;
 
 use ratatui_core::layout::Rect;
 use ttmem_model::metric::Quantity;
+use ttmem_model::order;
 use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Chip, PcieLink};
 use ttmem_model::{Metric, Reading};
@@ -198,7 +199,7 @@ fn lines(chips: &[&Chip]) -> Vec<Line> {
     ];
     let mut firmware: Vec<String> =
         chips.iter().flat_map(|chip| chip.firmware.keys().cloned()).collect();
-    firmware.sort();
+    order::sort(&mut firmware);
     firmware.dedup();
     lines.extend(firmware.into_iter().map(version));
     lines

@@ -66,7 +66,16 @@ impl<'a> Canvas<'a> {
         let style = Style::new().fg(Color::Reset).remove_modifier(Modifier::all()).patch(style);
         let text = legible(text, self.look.charset);
         let text = cut(&text, usize::from(end - x), self.glyphs().ellipsis);
-        self.buffer.set_stringn(x, y, &text, usize::from(end - x), style).0
+        if !text.is_ascii() {
+            return self.buffer.set_stringn(x, y, &text, usize::from(end - x), style).0;
+        }
+        // Most text: one column a byte, so that no clusters of characters are searched.
+        let first = self.buffer.index_of(x, y);
+        let row = self.buffer.content.get_mut(first..first + text.len()).unwrap_or_default();
+        for (cell, byte) in row.iter_mut().zip(text.bytes()) {
+            cell.set_char(char::from(byte)).set_style(style);
+        }
+        x + cells(text.len())
     }
 
     /// Writes text that ends before `end`, cut at `start`.
@@ -173,6 +182,24 @@ pub(crate) fn scroll(count: usize, height: usize, cursor: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::page::Charset;
+    use crate::tui::look::{Depth, Theme};
+
+    #[test]
+    fn text_of_one_byte_a_column_is_drawn_as_any_other() {
+        let look = Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
+        let area = Rect::new(0, 0, 8, 1);
+        for (x, end, text) in [(0, 8, "chip 0"), (3, 6, "abc"), (5, 20, "abc"), (2, 8, "")] {
+            let (mut drawn, mut expected) = (Buffer::empty(area), Buffer::empty(area));
+            let mut canvas = Canvas::new(&mut drawn, look);
+            let style = canvas.look.style(Role::Alarm);
+            let next = canvas.styled(x, 0, end, style, text);
+            let shown = Style::new().fg(Color::Reset).remove_modifier(Modifier::all()).patch(style);
+            let columns = usize::from(end.min(8) - x);
+            assert_eq!(next, expected.set_stringn(x, 0, text, columns, shown).0, "{text}");
+            assert_eq!(drawn, expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_list_scrolls_around_its_cursor_and_not_beyond_its_ends() {

@@ -51,21 +51,21 @@ fn buffers_are_sorted_filtered_and_walked_through() {
 #[test]
 fn buffers_are_read_only_while_somebody_looks_at_them() {
     let mut scene = Scene::new();
-    assert!(!scene.app.wants_buffers());
+    assert!(scene.app.wanted_list().is_none());
     scene.buffers();
     assert!(scene.app.buffers.list().is_none(), "it was not requested");
     scene.type_in("5");
-    assert!(scene.app.wants_buffers());
+    assert!(scene.app.wanted_list().is_some());
     scene.buffers();
-    let read = scene.app.buffers.read.clone();
+    let read = scene.app.buffers.listed.read.clone();
     scene.type_in(" ");
     scene.at = Moment(scene.at.0 + SECOND);
     scene.buffers();
-    assert_eq!(scene.app.buffers.read, read, "a frozen screen stands still");
+    assert_eq!(scene.app.buffers.listed.read, read, "a frozen screen stands still");
     scene.type_in(" ");
-    assert_eq!(scene.app.buffers.read.as_ref().map(|(at, _)| *at), Some(scene.at));
+    assert_eq!(scene.app.buffers.listed.read.as_ref().map(|(at, _)| *at), Some(scene.at));
     scene.type_in("4");
-    assert!(!scene.app.wants_buffers());
+    assert!(scene.app.wanted_list().is_none());
     scene.type_in("5");
     assert!(scene.app.buffers.list().is_none(), "what was read before is old");
 }
@@ -77,7 +77,7 @@ fn buffers_that_are_late_say_how_old_they_are() {
     scene.buffers();
     let at = Moment(scene.at.0 + 4 * SECOND);
     scene.app.update(at, Event::Tick);
-    assert_eq!(scene.app.buffers.silence(at, scene.app.interval), Some(4 * SECOND));
+    assert_eq!(scene.app.buffers.listed.silence(at, scene.app.interval), Some(4 * SECOND));
     scene.at = at;
     scene.sample();
     assert_eq!(scene.app.wait(at), Some(SECOND + 1_000), "the age grows by the second");

@@ -1,6 +1,7 @@
 //! A recording instead of a host.
 
 use super::*;
+use crate::tui::app::ListKind;
 
 /// A scene that plays a recording of five minutes.
 fn replayed() -> Scene {
@@ -74,7 +75,8 @@ fn nothing_of_a_recording_is_asked_of_this_machine() {
     scene.type_in("K");
     assert_eq!(scene.app.overlay, None);
     scene.type_in("5");
-    assert_eq!(scene.app.buffer_pace(), Some(Pace::Once(scene.at)), "of that moment, not of now");
+    let wanted = Some((ListKind::Buffers, Pace::Once(scene.at)));
+    assert_eq!(scene.app.wanted_list(), wanted, "of that moment, not of now");
     assert_eq!(scene.app.settings().interval_micros, SECOND, "its interval is not a setting");
     let later = Moment(scene.at.0 + 60 * SECOND);
     scene.app.update(later, Event::Tick);

@@ -101,7 +101,7 @@ fn free_in_short(kind: &KindUse, columns: u16) -> Option<String> {
     }
     let scattered = percent(free.saturating_sub(largest), free)?;
     Some(match columns {
-        0..60 => format!("max {}", short_size(largest)),
+        0..60 => format!("max {}/bank", short_size(largest)),
         60..76 => format!("largest free {}/bank", size(largest)),
         _ => format!("largest free {}/bank, {scattered} fragmented", size(largest)),
     })

@@ -3,6 +3,7 @@
 use ratatui_core::layout::Rect;
 use ttmem_model::Timestamp;
 use ttmem_model::buffers::{AllocatorUse, Block, BufferOwner, KindUse, LiveBuffer};
+use ttmem_model::order;
 
 use crate::output::amount::{date_time, duration, size};
 use crate::output::buffers::chips_in_words;
@@ -73,6 +74,9 @@ fn lines(
         _ => "",
     };
     lines.push(("op", format!("{}{quality}", buffer.op.as_deref().unwrap_or(dash))));
+    if let Some(tensor) = &buffer.tensor {
+        lines.push(("tensor", tensor.to_string()));
+    }
     if let Some(caller) = buffer.caller() {
         lines.push(("called at", caller.to_string()));
     }
@@ -106,7 +110,7 @@ fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveB
     canvas.text(area.x, y, right, Role::Strong, &title);
     y += 1;
     let mut largest: Vec<&Block> = blocks.iter().collect();
-    largest.sort_by_key(|block| (std::cmp::Reverse(block.bytes), block.address));
+    order::sort_by_key(&mut largest, |block| (std::cmp::Reverse(block.bytes), block.address));
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);
     for (index, block) in largest.iter().enumerate() {
         let rest = largest.len() - index;

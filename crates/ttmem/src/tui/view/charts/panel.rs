@@ -1,30 +1,21 @@
 //! One chart: title with values, scale, curves or stacked kinds, time axis.
 
 use ratatui_core::layout::Rect;
+use ttmem_model::snapshot::Chip;
 
-use super::{Chart, colour};
+use super::{Chart, colour, kinds};
 use crate::output::text::width;
 use crate::tui::app::{App, Target};
 use crate::tui::choice::{Panel, Scale};
 use crate::tui::look::Role;
-use crate::tui::number::cells;
+use crate::tui::number::{cells, narrow};
 use crate::tui::track::{Line, Subject, Track, Unit};
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure::charted;
 use crate::tui::widget::plot::{self, Curve, DOTS, Range};
-use crate::tui::widget::stack::{self, Layer};
 
 /// The width of the scale.
 const SCALE: u16 = 8;
-
-/// The kinds stacked in L1, bottom first.
-const KINDS: [(Track, Role); 5] = [
-    (Track::Reserved, Role::Reserved),
-    (Track::Kernels, Role::Kernels),
-    (Track::CircularBuffersAlone, Role::CircularBuffers),
-    (Track::L1Small, Role::L1Small),
-    (Track::L1, Role::L1),
-];
 
 /// Draws a chart.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>) {
@@ -39,7 +30,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>) {
         height: area.height - 2,
     };
     match chart.panel {
-        Panel::L1ByKind => draw_kinds(app, canvas, chart, plot),
+        Panel::L1ByKind => kinds::draw(app, canvas, chart, plot),
         Panel::Track(track) => draw_track(app, canvas, chart, plot, track),
     }
     draw_axis(app, canvas, plot);
@@ -51,25 +42,23 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>) {
 }
 
 fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect, track: Track) {
-    let mut curves: Vec<Curve> = chart
-        .subjects
-        .iter()
-        .enumerate()
-        .map(|(index, subject)| Curve {
-            numbers: numbers(app, *subject, track, usize::from(plot.width) * DOTS.0),
-            role: role(chart, track, index),
-            letter: super::letter(canvas.look, index, chart.subjects.len()),
-        })
-        .collect();
-    let range = range(app, chart, track, &curves);
+    let curve = |index: usize, subject: &Subject| Curve {
+        numbers: numbers(app, *subject, track, usize::from(plot.width) * DOTS.0),
+        role: role(chart, track, index),
+        letter: super::letter(canvas.look, index, chart.subjects.len()),
+    };
+    let curves = |subjects: &[Subject]| -> Vec<Curve> {
+        subjects.iter().enumerate().map(|(index, subject)| curve(index, subject)).collect()
+    };
+    let range = range(app, chart.beside, track, &curves(chart.beside));
+    let mut curves = curves(chart.subjects);
     draw_edge(canvas, plot);
     let values: Vec<(Role, String)> = curves
         .iter()
         .zip(chart.subjects)
         .map(|(curve, subject)| {
-            let number = number(app, *subject, track, (&curve.numbers, DOTS.0));
-            let text = number.map(|number| charted(canvas.look, track.unit(), number));
-            let text = text.unwrap_or_else(|| canvas.glyphs().dash.to_owned());
+            let (text, chip) = value(app, canvas, *subject, track, (&curve.numbers, DOTS.0));
+            let text = chip.map_or(text.clone(), |index| format!("{text} chip {index}"));
             let letter = curve.letter.map(|letter| format!("{letter} ")).unwrap_or_default();
             (curve.role, letter + &text)
         })
@@ -89,9 +78,11 @@ fn draw_track(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect,
 
 /// Returns the colour of a line: of the track for a single subject.
 fn role(chart: &Chart<'_>, track: Track, index: usize) -> Role {
-    if chart.subjects.len() > 1 {
-        return colour(chart.first + index);
-    }
+    if chart.subjects.len() > 1 { colour(chart.first + index) } else { role_of(track) }
+}
+
+/// Returns the colour of a track.
+pub(super) fn role_of(track: Track) -> Role {
     match track {
         Track::Dram | Track::DramLargestFree => Role::Dram,
         Track::L1 | Track::L1LargestFree => Role::L1,
@@ -108,13 +99,56 @@ fn role(chart: &Chart<'_>, track: Track, index: usize) -> Role {
     }
 }
 
-fn numbers(app: &App, subject: Subject, track: Track, columns: usize) -> Vec<Option<f32>> {
-    let line = Line { subject, track };
-    app.past.history.columns(line, app.charts.window, app.until(), columns)
+/// Returns the values of a subject in columns.
+pub(super) fn numbers(
+    app: &App,
+    subject: Subject,
+    track: Track,
+    columns: usize,
+) -> Vec<Option<f32>> {
+    app.columns(Line { subject, track }, columns)
+}
+
+/// Formats the value at the time cursor or the newest one. Returns also the number of the chip that it is of, in a group.
+pub(super) fn value(
+    app: &App,
+    canvas: &Canvas<'_>,
+    subject: Subject,
+    track: Track,
+    (numbers, per_column): (&[Option<f32>], usize),
+) -> (String, Option<u32>) {
+    let Some(number) = number(app, subject, track, (numbers, per_column)) else {
+        return (canvas.glyphs().dash.to_owned(), None);
+    };
+    let chip = worst_chip(app, subject, track, number, (numbers.len(), per_column));
+    (charted(canvas.look, track.unit(), number), chip)
+}
+
+/// Returns the number of the chip that the value of a group is of.
+fn worst_chip(
+    app: &App,
+    subject: Subject,
+    track: Track,
+    worst: f64,
+    (columns, per_column): (usize, usize),
+) -> Option<u32> {
+    let Subject::Group(group) = subject else { return None };
+    if group.adds_up(track) {
+        return None;
+    }
+    let of = |chip: &Chip| {
+        let subject = Subject::Chip(chip.id);
+        let numbers = match app.charts.cursor {
+            Some(_) => numbers(app, subject, track, columns),
+            None => Vec::new(),
+        };
+        number(app, subject, track, (&numbers, per_column)).map(narrow)
+    };
+    group.chips(app.snapshot()?).find(|chip| of(chip) == Some(narrow(worst))).map(|chip| chip.index)
 }
 
 /// Returns the value at the time cursor; without a cursor, the newest one.
-fn number(
+pub(super) fn number(
     app: &App,
     subject: Subject,
     track: Track,
@@ -127,96 +161,36 @@ fn number(
     column.iter().rev().find_map(|number| *number).map(f64::from)
 }
 
-fn range(app: &App, chart: &Chart<'_>, track: Track, curves: &[Curve]) -> Range {
+/// Returns the scale of the values of some subjects.
+pub(super) fn range(app: &App, subjects: &[Subject], track: Track, curves: &[Curve]) -> Range {
     let all = || curves.iter().flat_map(|curve| &curve.numbers).flatten().copied();
     let highest = all().reduce(f32::max).map(f64::from);
     let lowest = all().reduce(f32::min).map(f64::from);
-    let ceiling = ceiling(app, chart, track);
     match (app.charts.scale, track) {
         (Scale::Auto, _) => Range::around(lowest, highest),
         // A small part of a large memory would not be visible.
         (Scale::Limit, Track::L1Small | Track::Trace) => Range::up_to(None, highest, track.unit()),
-        (Scale::Limit, _) => Range::up_to(ceiling, highest, track.unit()),
+        (Scale::Limit, _) => Range::up_to(ceiling(app, subjects, track), highest, track.unit()),
     }
 }
 
 /// Returns the highest of the limits of the subjects.
-fn ceiling(app: &App, chart: &Chart<'_>, track: Track) -> Option<f64> {
-    let snapshot = app.snapshot()?;
-    let of = |subject: &Subject| match subject {
-        Subject::Chip(id) => {
-            let chip = snapshot.chips.iter().find(|chip| chip.id == *id)?;
-            track.ceiling_of_chip(chip)
-        }
-        Subject::Process(_) => None,
-    };
-    chart.subjects.iter().filter_map(of).reduce(f64::max)
-}
-
-fn draw_kinds(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect) {
-    let Some(subject) = chart.subjects.get(chart.current).copied() else { return };
-    let layers: Vec<(Track, Layer)> = KINDS
-        .into_iter()
-        .map(|(track, role)| {
-            (track, Layer { numbers: numbers(app, subject, track, usize::from(plot.width)), role })
-        })
-        .filter(|(_, layer)| layer.numbers.iter().any(Option::is_some))
-        .collect();
-    let owned;
-    let chart = if chart.subjects.len() > 1 {
-        let name = super::name_of(app, subject);
-        owned = Chart { title: format!("{} of {name}", chart.title), ..*chart };
-        &owned
-    } else {
-        chart
-    };
-    let value = |(track, layer): &(Track, Layer), is_named: bool| {
-        let number = number(app, subject, *track, (&layer.numbers, 1))?;
-        let amount = charted(canvas.look, Unit::Bytes, number);
-        let fill = canvas.fill(layer.role).map(|fill| format!("{fill} ")).unwrap_or_default();
-        let text = match track {
-            _ if !is_named => format!("{fill}{amount}"),
-            Track::L1 => format!("{fill}buffers {amount}"),
-            Track::CircularBuffersAlone => format!("{fill}CBs {amount}"),
-            track => format!("{fill}{} {amount}", track.label()),
-        };
-        (number > 0.0).then_some((layer.role, text))
-    };
-    let values = |is_named| -> Vec<(Role, String)> {
-        layers.iter().rev().filter_map(|layer| value(layer, is_named)).collect()
-    };
-    let named = values(true);
-    // With little room, all amounts come before some of them with names.
-    let is_short = plot.width < 60 && fitting(&named, title_room(chart), 0).0 < named.len();
-    let values = if is_short { values(false) } else { named };
-    draw_title(app, canvas, chart, &values);
-    let sums = (0..usize::from(plot.width)).map(|column| {
-        let numbers = layers.iter().filter_map(|(_, layer)| layer.numbers[column]);
-        numbers.map(f64::from).sum::<f64>()
-    });
-    let highest = sums.reduce(f64::max);
-    let alone = Chart { subjects: &[subject], title: String::new(), ..*chart };
-    let limit = match app.charts.scale {
-        Scale::Limit => ceiling(app, &alone, Track::L1),
-        Scale::Auto => None,
-    };
-    let range = Range::up_to(limit, highest, Unit::Bytes);
-    draw_edge(canvas, plot);
-    if layers.is_empty() {
-        return draw_reason(app, canvas, chart, plot, Track::L1);
-    }
-    draw_scale(canvas, plot, Unit::Bytes, range);
-    let layers: Vec<Layer> = layers.into_iter().map(|(_, layer)| layer).collect();
-    stack::draw(canvas, plot, range, &layers);
+pub(super) fn ceiling(app: &App, subjects: &[Subject], track: Track) -> Option<f64> {
+    subjects.iter().filter_map(|subject| app.ceiling(*subject, track)).reduce(f64::max)
 }
 
 /// Returns the width for values beside a chart's title and some rule.
-fn title_room(chart: &Chart<'_>) -> usize {
+pub(super) fn title_room(chart: &Chart<'_>) -> usize {
     usize::from(chart.area.width).saturating_sub(width(&chart.title) + 7)
 }
 
 /// Draws the title on the left, values on the right, and a rule between them.
-fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(Role, String)]) {
+pub(super) fn draw_title(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    chart: &Chart<'_>,
+    values: &[(Role, String)],
+) {
     let area = chart.area;
     let end = area.right() - 2;
     canvas.rule(Rect { x: area.x + 1, width: area.width - 3, height: 1, ..area });
@@ -242,7 +216,7 @@ fn draw_title(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, values: &[(
 }
 
 /// Returns how many of the values fit, first to last, and true if a sign for the others follows.
-fn fitting(values: &[(Role, String)], room: usize, ellipsis: usize) -> (usize, bool) {
+pub(super) fn fitting(values: &[(Role, String)], room: usize, ellipsis: usize) -> (usize, bool) {
     let columns =
         |count: usize| -> usize { values[..count].iter().map(|(_, text)| width(text) + 1).sum() };
     if columns(values.len()) <= room {
@@ -255,7 +229,7 @@ fn fitting(values: &[(Role, String)], room: usize, ellipsis: usize) -> (usize, b
     }
 }
 
-fn draw_edge(canvas: &mut Canvas<'_>, plot: Rect) {
+pub(super) fn draw_edge(canvas: &mut Canvas<'_>, plot: Rect) {
     let vertical = canvas.glyphs().lines[1];
     let style = canvas.look.style(Role::Frame);
     for y in plot.top()..plot.bottom() {
@@ -263,7 +237,7 @@ fn draw_edge(canvas: &mut Canvas<'_>, plot: Rect) {
     }
 }
 
-fn draw_scale(canvas: &mut Canvas<'_>, plot: Rect, unit: Unit, range: Range) {
+pub(super) fn draw_scale(canvas: &mut Canvas<'_>, plot: Rect, unit: Unit, range: Range) {
     let (left, right) = (plot.x - 1 - SCALE, plot.x - 2);
     let mut label = |y: u16, number: f64| {
         let text = charted(canvas.look, unit, number);
@@ -299,7 +273,7 @@ fn draw_axis(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
     canvas.right(plot.x, y, plot.right(), Role::Quiet, now);
 }
 
-fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
+pub(super) fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
     let Some(column) = app.charts.cursor else { return };
     let from_right = cells(column).min(plot.width - 1);
     let x = plot.right() - 1 - from_right;
@@ -311,10 +285,20 @@ fn draw_cursor(app: &App, canvas: &mut Canvas<'_>, plot: Rect) {
 }
 
 /// Draws the reason for an empty chart.
-fn draw_reason(app: &App, canvas: &mut Canvas<'_>, chart: &Chart<'_>, plot: Rect, track: Track) {
-    let chips = app.snapshot().map(|snapshot| snapshot.chips.as_slice()).unwrap_or_default();
-    let subject = chart.subjects.get(chart.current);
-    let chip = chips.iter().find(|chip| subject == Some(&Subject::Chip(chip.id)));
+pub(super) fn draw_reason(
+    app: &App,
+    canvas: &mut Canvas<'_>,
+    chart: &Chart<'_>,
+    plot: Rect,
+    track: Track,
+) {
+    let chip = match (chart.subjects.get(chart.current), app.snapshot()) {
+        (Some(Subject::Chip(id)), Some(snapshot)) => {
+            snapshot.chips.iter().find(|chip| chip.id == *id)
+        }
+        (Some(Subject::Group(group)), Some(snapshot)) => group.chips(snapshot).next(),
+        _ => None,
+    };
     let text = match chip.and_then(|chip| track.missing_of_chip(chip)) {
         Some((reason, "")) => reason.as_str().to_owned(),
         Some((reason, detail)) => format!("{}: {detail}", reason.as_str()),

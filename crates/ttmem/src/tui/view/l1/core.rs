@@ -1,10 +1,9 @@
 //! One core: its program, its kernels by name, its circular buffers.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::l1::report::{CoreReport, KernelReport};
+use ttmem_model::l1::report::{CircularBufferReport, CoreReport, KernelReport};
 use ttmem_model::l1::{Count, Dispatch};
 
-use super::CoreSign;
 use crate::output::amount;
 use crate::output::text::width;
 use crate::tui::cores::ChipCores;
@@ -37,7 +36,7 @@ pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)>
     if let Some(detail) = &core.detail {
         lines.push((Role::Alarm, detail.clone()));
     }
-    if core.program.is_some() {
+    if core.program.is_some() || !core.kernels.is_empty() {
         lines.extend(kernels(cores, core));
         lines.extend(buffers(core));
     }
@@ -45,18 +44,20 @@ pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)>
 }
 
 fn heading(core: &CoreReport) -> String {
-    let name = core.logical.map_or_else(
-        || format!("core at NOC {},{}", core.noc.x, core.noc.y),
-        |logical| format!("core {},{} at NOC {},{}", logical.x, logical.y, core.noc.x, core.noc.y),
-    );
-    let state = CoreSign::of(core).label();
+    let noc = core.noc.map_or_else(String::new, |noc| format!(" at NOC {},{}", noc.x, noc.y));
+    let name = match core.logical {
+        Some(logical) => format!("core {},{}{noc}", logical.x, logical.y),
+        None => format!("core{noc}"),
+    };
+    let state = super::state(core).label();
     match core.program {
         Some(program) => {
             let dispatch = match core.dispatch {
-                Dispatch::Fast => "",
-                Dispatch::Slow => ", slow dispatch",
+                Some(Dispatch::Slow) => ", slow dispatch",
+                Some(Dispatch::Fast) | None => "",
             };
-            format!("{name}: {state}, program {program}{dispatch}")
+            let op = core.op.as_deref().unwrap_or_default();
+            format!("{name}: {state}, program {program} {op}").trim_end().to_owned() + dispatch
         }
         None => format!("{name}: {state}"),
     }
@@ -67,8 +68,9 @@ fn kernels(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
     let line = |kernel: &KernelReport| {
         let text = kernel.text_bytes.map_or_else(|| "?".to_owned(), amount::size);
         let name = kernel.name.as_deref().unwrap_or_default();
-        let processor = kernel.processor.as_str();
-        (Role::Plain, format!("{processor:8} {:>4} {text:>9}  {name}", kernel.id))
+        let processor = kernel.processor.map(|it| it.as_str()).unwrap_or_default();
+        let id = kernel.id.map(|id| id.to_string()).unwrap_or_default();
+        (Role::Plain, format!("{processor:8} {id:>4} {text:>9}  {name}"))
     };
     let mut lines = vec![(Role::Plain, String::new()), heading];
     lines.extend(core.kernels.iter().map(line));
@@ -85,14 +87,13 @@ fn buffers(core: &CoreReport) -> Vec<(Role, String)> {
     }
     let heading =
         format!("{:>8} {:>10} {:>9} {:>6} {:>9}", "CB", "ADDRESS", "BYTES", "PAGES", "PAGE");
-    let line = |buffer: &ttmem_model::l1::CircularBuffer| {
+    let line = |buffer: &CircularBufferReport| {
         let remote = if buffer.config_address.is_some() { "  remote" } else { "" };
-        let (size, page) = (amount::size(buffer.size), amount::size(buffer.page_size));
-        let address = format!("0x{:06x}", buffer.address);
-        let text = format!(
-            "{:>8} {address:>10} {size:>9} {:>6} {page:>9}{remote}",
-            buffer.id, buffer.pages
-        );
+        let number = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
+        let (id, pages) = (number(buffer.id.map(u64::from)), number(buffer.pages));
+        let (size, page) = (amount::size(buffer.size), buffer.page_size.map(amount::size));
+        let (address, page) = (format!("0x{:06x}", buffer.address), page.unwrap_or_default());
+        let text = format!("{id:>8} {address:>10} {size:>9} {pages:>6} {page:>9}{remote}");
         (Role::Plain, text)
     };
     let mut lines = vec![(Role::Quiet, String::new()), (Role::Quiet, heading)];

@@ -4,7 +4,8 @@ use ratatui_core::layout::Rect;
 use ttmem_model::l1::report::CoreReport;
 use ttmem_model::l1::{Coordinate, Grid};
 
-use super::CoreSign;
+use super::{sign, state};
+use crate::output::l1::state::CellState;
 use crate::tui::app::{App, Heat, Target};
 use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
@@ -59,7 +60,7 @@ fn draw_core(app: &App, canvas: &mut Canvas<'_>, cell: Rect, core: Option<&CoreR
         let style = canvas.look.style(Role::Frame);
         return canvas.sign(cell.x, cell.y, style, canvas.glyphs().seats[5]);
     };
-    let (sign, role) = CoreSign::of(core).sign(canvas);
+    let (sign, role) = sign(state(core), canvas);
     canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
     let share = match app.cores.heat {
         Heat::Bytes => used_share(core),
@@ -88,11 +89,11 @@ fn headroom_share(core: &CoreReport) -> Option<f64> {
 /// Draws the legend, with the number of cores for each sign.
 pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
     let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
-    for sign_of in CoreSign::ALL {
-        let count = cores.report.cores.iter().filter(|core| CoreSign::of(core) == sign_of).count();
-        let (sign, role) = sign_of.sign(canvas);
+    for shown in CellState::ALL {
+        let count = cores.report.cores.iter().filter(|core| state(core) == shown).count();
+        let (sign, role) = sign(shown, canvas);
         if count > 0 {
-            notes.push((sign, role, format!("{} {count}", sign_of.label())));
+            notes.push((sign, role, format!("{} {count}", shown.label())));
         }
     }
     if cores.other_cores > 0 {

@@ -4,9 +4,11 @@ use ratatui_core::layout::Rect;
 use ttmem_model::Metric;
 use ttmem_model::snapshot::Chip;
 
+use super::groups::{self, Row};
 use crate::tui::app::{App, Focus, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
+use crate::tui::view;
 use crate::tui::view::memory::{self, MemorySpace};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure;
@@ -19,12 +21,16 @@ const WITH_POWER: u16 = 34;
 /// From this width on owners are named.
 const WITH_OWNERS: u16 = 52;
 
-/// Returns the rows that a number of chips takes: as few chips per row as fit in `most` rows.
-pub(super) fn rows(width: u16, chips: u16, most: u16) -> u16 {
-    chips.div_ceil(per_row(width, chips, most))
+/// From this width on chips of a Galaxy have their tray and position.
+const WITH_TRAY: u16 = 44;
+
+/// Returns the most chips in a row whose bars have their shares beside them.
+pub(super) fn most_with_shares(width: u16) -> u16 {
+    (width - 1) / (WITH_SHARES + 1)
 }
 
-fn per_row(width: u16, chips: u16, most: u16) -> u16 {
+/// Returns the number of chips in a row: as few as fit in `most` rows.
+pub(super) fn per_row(width: u16, chips: u16, most: u16) -> u16 {
     let densest = ((width - 1) / LEAST_COLUMNS).max(1);
     chips.div_ceil(most.max(1)).clamp(1, densest)
 }
@@ -34,41 +40,45 @@ pub(super) fn draw(
     app: &App,
     canvas: &mut Canvas<'_>,
     area: Rect,
+    (rows, per_row): (&[Row], u16),
     chips: &[&Chip],
-    current: usize,
 ) {
-    let most = area.height.saturating_sub(1);
-    let per_row = usize::from(per_row(area.width, cells(chips.len()), most));
-    let columns = (area.width - 1) / cells(per_row);
+    let columns = (area.width - 1) / per_row;
     let shown = usize::from(area.height.saturating_sub(1));
-    let first = scroll(chips.len().div_ceil(per_row), shown, current / per_row);
+    let current = app.chip_index();
+    let first = scroll(rows.len(), shown, groups::row_of(rows, current));
     // The number of chips out of view takes the place of the last heading.
-    let is_cut = chips.len() > shown * per_row && per_row > 1;
-    for cell in 0..cells(per_row.min(chips.len()) - usize::from(is_cut)) {
+    let is_cut = rows.len() > shown && per_row > 1;
+    for cell in 0..per_row.min(cells(chips.len())) - u16::from(is_cut) {
         draw_heading(canvas, area.x + 1 + cell * columns, area.y, columns - 1);
     }
-    if chips.len() > shown * per_row {
-        let text = format!("{} of {}", shown * per_row, chips.len());
+    if rows.len() > shown {
+        let text = format!("{} of {}", shown * usize::from(per_row), chips.len());
         canvas.right(area.x + 20, area.y, area.right() - 1, Role::Quiet, &text);
     }
-    let visible = chips.iter().enumerate().skip(first * per_row).take(shown * per_row);
-    for (index, chip) in visible {
-        let cell = Rect {
-            x: area.x + 1 + cells(index % per_row) * columns,
-            y: area.y + 1 + cells(index / per_row - first),
-            width: columns - 1,
-            height: 1,
+    for (y, row) in (area.y + 1..area.bottom()).zip(&rows[first..]) {
+        let range = match row {
+            Row::Group(group, range) => {
+                groups::draw(app, canvas, view::row(area, y), *group, &chips[range.clone()]);
+                continue;
+            }
+            Row::Chips(range) => range.clone(),
         };
-        draw_chip(app, canvas, cell, chip);
-        canvas.hit(cell, Target::Chip(chip.id));
-        if index == current && app.focus == Focus::Chips {
-            canvas.cursor(cell);
+        for (place, index) in range.enumerate() {
+            let x = area.x + 1 + cells(place) * columns;
+            let cell = Rect { x, y, width: columns - 1, height: 1 };
+            draw_chip(app, canvas, cell, chips[index]);
+            canvas.hit(cell, Target::Chip(chips[index].id));
+            if index == current && app.focus == Focus::Chips {
+                canvas.cursor(cell);
+            }
         }
     }
 }
 
-/// The columns of a chip: where temperature and power end, and where each memory begins and ends.
+/// The columns of a chip: where the tray begins, where temperature and power end, and where each memory begins and ends.
 struct Parts {
+    tray: Option<u16>,
     temperature: u16,
     power: Option<u16>,
     memories: [(u16, u16); 2],
@@ -79,13 +89,15 @@ struct Parts {
 
 impl Parts {
     fn of(x: u16, width: u16) -> Self {
-        let temperature = x + 7;
+        let tray = (width >= WITH_TRAY).then_some(x + 4);
+        let temperature = x + if tray.is_some() { 12 } else { 7 };
         let power = (width >= WITH_POWER).then_some(temperature + 6);
         let start = power.unwrap_or(temperature) + 1;
         let owners = (width >= WITH_OWNERS).then(|| start + (width - (start - x)) * 2 / 3);
         let room = owners.map_or(x + width, |owners| owners - 1).saturating_sub(start);
         let first = room.div_ceil(2);
         Self {
+            tray,
             temperature,
             power,
             memories: [(start, start + first), (start + first + 1, start + room)],
@@ -97,7 +109,7 @@ impl Parts {
 
 fn draw_heading(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16) {
     let parts = Parts::of(x, width);
-    canvas.right(x + 3, y, parts.temperature, Role::Quiet, "TEMP");
+    canvas.right(parts.temperature.saturating_sub(4), y, parts.temperature, Role::Quiet, "TEMP");
     if let Some(power) = parts.power {
         canvas.right(parts.temperature, y, power, Role::Quiet, "POWER");
     }
@@ -115,9 +127,13 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, cell: Rect, chip: &Chip) {
     let look = canvas.look;
     let parts = Parts::of(cell.x, cell.width);
     canvas.text(cell.x, cell.y, cell.right(), Role::Strong, &super::number(look, chip));
+    if let (Some(x), Some(at)) = (parts.tray, chip.tray()) {
+        let text = format!("{}:{}", at.tray, at.position);
+        canvas.text(x, cell.y, cell.right(), Role::Quiet, &text);
+    }
     let (role, temperature) = figure::temperature(look, chip);
     let temperature = temperature.trim_end_matches('C');
-    canvas.right(cell.x + 3, cell.y, parts.temperature, role, temperature);
+    canvas.right(parts.temperature.saturating_sub(4), cell.y, parts.temperature, role, temperature);
     if let Some(end) = parts.power {
         let known = chip.telemetry.get(&Metric::Power).is_some_and(|power| power.value().is_some());
         let text = figure::rounded(look, chip, Metric::Power) + if known { " W" } else { "" };

@@ -3,6 +3,7 @@
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
 
+use super::groups::{self, Row};
 use super::{location, number, owners};
 use crate::output::text::width;
 use crate::tui::app::{App, Focus, Target};
@@ -17,6 +18,7 @@ use crate::tui::widget::figure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Number,
+    Tray,
     Board,
     Location,
     Temperature,
@@ -30,6 +32,7 @@ impl Column {
     fn heading(self) -> &'static str {
         match self {
             Self::Number => "  #",
+            Self::Tray => "TRAY",
             Self::Board => "BOARD",
             Self::Location => "LOCATION",
             Self::Temperature => "TEMP",
@@ -44,6 +47,7 @@ impl Column {
     fn columns(self) -> u16 {
         match self {
             Self::Number => 3,
+            Self::Tray => 4,
             Self::Board => 8,
             Self::Location => 9,
             Self::Temperature => 5,
@@ -61,8 +65,8 @@ impl Column {
 const GAP: u16 = 2;
 
 /// Returns the columns that fit a width, with their start and end.
-fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
-    use Column::{Board, Clock, Location, Memory, Number, Owners, Power, Temperature};
+fn columns(area: Rect, board: u16, trays: bool) -> Vec<(Column, u16, u16)> {
+    use Column::{Board, Clock, Location, Memory, Number, Owners, Power, Temperature, Tray};
     let (dram, l1) = (Memory(MemorySpace::Dram), Memory(MemorySpace::L1));
     let chosen: &[Column] = match area.width {
         0..60 => &[Number, Temperature, dram, l1],
@@ -71,6 +75,13 @@ fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
         100..130 => &[Number, Board, Temperature, Power, dram, l1, Owners],
         _ => &[Number, Board, Location, Temperature, Power, Clock, dram, l1, Owners],
     };
+    let tray = trays && area.width >= 76;
+    let chosen: Vec<Column> = chosen[..1]
+        .iter()
+        .copied()
+        .chain(tray.then_some(Tray))
+        .chain(chosen[1..].iter().copied())
+        .collect();
     let own = |column: Column| if column == Board { board } else { column.columns() };
     let fixed: u16 = chosen.iter().map(|column| own(*column) + GAP).sum();
     let shared = chosen.iter().filter(|column| column.columns() == 0).count();
@@ -78,8 +89,8 @@ fn columns(area: Rect, board: u16) -> Vec<(Column, u16, u16)> {
     let mut x = area.x + 1;
     let mut positions = Vec::new();
     for column in chosen {
-        let end = x + if column.columns() == 0 { share } else { own(*column) };
-        positions.push((*column, x, end.min(area.right())));
+        let end = x + if column.columns() == 0 { share } else { own(column) };
+        positions.push((column, x, end.min(area.right())));
         x = end + GAP;
     }
     positions
@@ -92,9 +103,10 @@ fn board_columns(area: Rect, chips: &[&Chip]) -> u16 {
     cells(names.map(width).max().unwrap_or(0)).clamp(6, most)
 }
 
-/// Draws a heading and as many chips as fit.
-pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip]) {
-    let columns = columns(area, board_columns(area, chips));
+/// Draws a heading and as many rows as fit.
+pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, rows: &[Row], chips: &[&Chip]) {
+    let trays = chips.iter().any(|chip| chip.tray().is_some());
+    let columns = columns(area, board_columns(area, chips), trays);
     for (column, x, end) in &columns {
         if column.is_right() {
             canvas.right(*x, area.y, *end, Role::Quiet, column.heading());
@@ -103,7 +115,14 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chi
         }
     }
     let current = app.chips().get(app.chip_index()).map(|chip| chip.id);
-    for (y, chip) in (area.y + 1..area.bottom()).zip(chips) {
+    for (y, position) in (area.y + 1..area.bottom()).zip(rows) {
+        let chip = match position {
+            Row::Chips(range) => chips[range.start],
+            Row::Group(group, range) => {
+                groups::draw(app, canvas, row(area, y), *group, &chips[range.clone()]);
+                continue;
+            }
+        };
         for (column, x, end) in &columns {
             draw_cell(app, canvas, chip, *column, (*x, y, *end));
         }
@@ -129,6 +148,11 @@ fn draw_cell(
     match column {
         Column::Number => {
             canvas.text(x, y, end, Role::Strong, &number(look, chip));
+        }
+        Column::Tray => {
+            let text = chip.tray().map(|at| format!("{}:{}", at.tray, at.position));
+            let text = text.unwrap_or_else(|| canvas.glyphs().dash.to_owned());
+            canvas.text(x, y, end, Role::Quiet, &text);
         }
         Column::Board => {
             let board = chip.board.as_deref().unwrap_or("?");

@@ -1,0 +1,87 @@
+//! L1 by the programs that agents recorded.
+
+use ttmem_fake as fake;
+use ttmem_fake::Host;
+use ttmem_fake::segment::{NewProgram, Segment};
+use ttmem_model::Snapshot;
+use ttmem_model::facts::RegionBytes;
+use ttmem_model::reading::{MissingReason, Reading, SourceName};
+use ttmem_root::{Clock, Root};
+use ttmem_segment::layout::counter;
+use ttmem_segment::{CoreRange, PartKind};
+use ttmem_sources::Collector;
+
+use super::{HELD, N150, PID, busy, finding_ids, python};
+
+const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+const CORNER: CoreRange = CoreRange { start: (0, 0), end: (1, 1) };
+
+/// A matmul on all cores, then an add on four, whose circular buffer is the tensor.
+fn programs(pid: i32) -> Segment {
+    let matmul = NewProgram::new("Matmul")
+        .place(PartKind::DataflowBuffer, 105_824, 32_768, WHOLE)
+        .place(PartKind::DataflowBuffer, 138_592, 131_072, WHOLE)
+        .kernel("bmm", Some(300), WHOLE);
+    let add = NewProgram::new("Add")
+        .place(PartKind::CircularBuffer, 105_824, 4096, CORNER)
+        .place_backed(1_400_832, 65_536, CORNER)
+        .kernel("add", Some(100), CORNER);
+    busy(Segment::wormhole(pid, python(pid).start_ticks(), N150))
+        .program(&matmul)
+        .program(&add)
+        .dispatch(0)
+        .dispatch(1)
+        .counter(counter::PROGRAMS_TRACKED, 2)
+}
+
+fn snapshot_with_programs(host: Host) -> Snapshot {
+    let collector = Collector::new(Root::memory(host.into_tree()));
+    collector.with_clock(Clock::Fixed(fake::NOW)).with_programs().snapshot()
+}
+
+#[test]
+fn l1_is_known_from_the_agent_without_opening_a_device() {
+    let bytes = RegionBytes { dram: HELD[0], l1: HELD[1], ..RegionBytes::default() };
+    let host = || Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
+    let snapshot = snapshot_with_programs(host().segment_of(PID, programs(PID)));
+    let memory = &snapshot.chips[0].memory;
+    let exact = |bytes| Reading::exact(bytes, SourceName::Agent);
+    let (matmul, add) = (32_768 + 131_072, 4096 + 65_536);
+    assert_eq!(memory.circular_buffers.used, exact(60 * matmul + 4 * add));
+    assert_eq!(memory.circular_buffers.aliasing, exact(4 * 65_536));
+    assert_eq!(memory.kernels.used, exact(60 * 300 + 4 * 100));
+    // The tensor is at 1,400,832; the matmul ends at 269,664.
+    assert_eq!(memory.circular_buffers.headroom, exact(1_400_832 - 269_664));
+    let cores = memory.l1_total.capacity.value().unwrap() / 1_499_136;
+    assert_eq!(memory.reserved.used, exact(cores * 105_824));
+    let tensors_and_small = 65_536 + 32_768;
+    let used = cores * 105_824 + 64 * tensors_and_small + 60 * matmul + 4 * 4096;
+    assert_eq!(memory.l1_total.used, exact(used));
+    assert_eq!(finding_ids(&snapshot), [""; 0], "{:?}", snapshot.findings);
+
+    // The parts of each sum are the cores.
+    let host = host().segment_of(PID, programs(PID)).into_tree();
+    let collector = Collector::new(Root::memory(host)).with_clock(Clock::Fixed(fake::NOW));
+    let facts = collector.with_programs().facts();
+    let tracer = crate::Tracer::new(&facts, None);
+    for (field, reading, parts) in [
+        ("circular_buffers.used", &memory.circular_buffers.used, 64),
+        ("circular_buffers.aliasing", &memory.circular_buffers.aliasing, 4),
+        ("kernels.used", &memory.kernels.used, 64),
+        ("reserved.used", &memory.reserved.used, 1),
+        ("l1_total.used", &memory.l1_total.used, 65),
+    ] {
+        let why = tracer.why(&format!("chips.0.memory.{field}")).unwrap();
+        assert_eq!((why.rule.name, why.parts.len()), ("resident-programs", parts), "{field}");
+        let sum: u64 = why.parts.iter().map(|part| part.value.clone().unwrap()).sum();
+        assert_eq!(Some(&sum), reading.value(), "{field}");
+    }
+
+    // Another process on the chip without an agent may have run programs since.
+    let host = || Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
+    let other = PID + 1;
+    let shared = host().workload(python(other), bytes).segment_of(PID, programs(PID));
+    let snapshot = snapshot_with_programs(shared);
+    let circular = &snapshot.chips[0].memory.circular_buffers.used;
+    assert_eq!(circular.missing().unwrap().reason, MissingReason::NoSource);
+}

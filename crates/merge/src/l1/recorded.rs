@@ -1,0 +1,121 @@
+//! The L1 of a chip as the agent in its process recorded it, in the form of L1 facts.
+
+use std::sync::Arc;
+
+use ttmem_model::Arch;
+use ttmem_model::facts::{Field, L1Content, L1Cost, L1Facts, L1Place};
+use ttmem_model::l1::{
+    BankBuffers, Buffers, Coordinate, Core, CoreState, Dispatch, Geometry, Grid, Program, Recorded,
+};
+use ttmem_model::reading::{Missing, SourceName};
+use ttmem_segment::ProgramFootprint;
+
+use super::super::join::{Joined, JoinedChip};
+use super::super::memory::Amounts;
+use super::programs::{Division, LiveAgent, cores, division, live_agents, only, resident_on};
+use super::tensors::without_overlap;
+
+/// Returns the L1 of a chip; `None` if no process on it has an agent.
+pub(crate) fn recorded(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+) -> Option<L1Facts> {
+    let agents = live_agents(joined, chip);
+    let mut ran = agents.iter().filter(|agent| agent.segment.programs.dispatched > 0);
+    let agent = ran.next().or(agents.first())?;
+    let found = only(joined, chip, amounts, ran.next()).and_then(|()| content(agent));
+    let (content, buffers) = match found {
+        Ok((content, buffers)) => (Ok(content), Ok(buffers)),
+        Err(missing) => (Err(missing.clone()), Err(missing)),
+    };
+    let core_bytes = content.as_ref().map_or(0, |content: &L1Content| content.geometry.l1_bytes);
+    let arch = joined.board(chip).map(|board| board.arch);
+    let arch = arch.or_else(|| Arch::from_l1_bytes_per_core(core_bytes));
+    Some(L1Facts {
+        place: L1Place::Device(chip.index),
+        port: agent.file.path.clone(),
+        arch,
+        content,
+        names: Err(Missing::not_read("the agent names the kernels")),
+        buffers,
+        read_at: agent.file.read_at,
+    })
+}
+
+fn content(agent: &LiveAgent<'_>) -> Field<(L1Content, BankBuffers)> {
+    let Division { base, size, grid: (columns, rows), banks } =
+        division(agent.segment, agent.link)?;
+    if agent.segment.buffers.is_empty() && banks.live_buffers > 0 {
+        return Err(Missing::not_read("the agent's list of buffers was not read"));
+    }
+    let side = |length: u32| u8::try_from(length).unwrap_or(u8::MAX);
+    let grid = Grid { columns: side(columns), rows: side(rows) };
+    let chip = agent.link.chip;
+    let newest_first = agent.segment.programs.newest_first(chip);
+    let mut kept: Vec<Arc<ProgramFootprint>> = Vec::new();
+    let mut core = |place| {
+        let resident = resident_on(agent.segment, &newest_first, chip, place);
+        core(grid, base, place, resident.map(|found| found.map(|found| share(&mut kept, found))))
+    };
+    let content = L1Content {
+        layout: SourceName::Agent.as_str().to_owned(),
+        geometry: Geometry { l1_bytes: size, ring_start: base, reserved: Vec::new() },
+        cores: cores(columns, rows).map(&mut core).collect(),
+        other_cores: 0,
+        cost: L1Cost::default(),
+    };
+    let Buffers { l1_small_bytes, buffers } = banks.buffers;
+    let buffers = Buffers { l1_small_bytes, buffers: without_overlap(buffers) };
+    Ok((content, BankBuffers { buffers, grid }))
+}
+
+/// One copy of a footprint serves all of its cores.
+fn share(kept: &mut Vec<Arc<ProgramFootprint>>, found: &ProgramFootprint) -> Arc<ProgramFootprint> {
+    if let Some(shared) = kept.iter().find(|shared| shared.index == found.index) {
+        return Arc::clone(shared);
+    }
+    let shared = Arc::new(found.clone());
+    kept.push(Arc::clone(&shared));
+    shared
+}
+
+fn core(
+    grid: Grid,
+    base: u64,
+    (x, y): (u16, u16),
+    resident: Field<Option<Arc<ProgramFootprint>>>,
+) -> Core {
+    let (state, detail) = match &resident {
+        Ok(Some(_)) => (CoreState::Resident, None),
+        Ok(None) => (CoreState::Idle, None),
+        Err(missing) => (CoreState::Torn, Some(missing.detail.clone())),
+    };
+    let footprint = resident.ok().flatten();
+    let side = |number: u16| u8::try_from(number).unwrap_or(u8::MAX);
+    let place = Coordinate { x: side(x), y: side(y) };
+    Core {
+        noc: place,
+        logical: Some(place),
+        grid: Some(grid),
+        state,
+        signal: 0,
+        dispatch: Dispatch::Fast,
+        unreserved: Some(base),
+        program: footprint.as_deref().map(program),
+        detail,
+        recorded: Some(Recorded { footprint }),
+    }
+}
+
+/// Returns the program of a footprint. Its parts are in the footprint, not in a launch message.
+fn program(footprint: &ProgramFootprint) -> Program {
+    Program {
+        id: u32::try_from(footprint.program).unwrap_or(0),
+        config_start: 0,
+        config_end: Some(0),
+        kernels: Vec::new(),
+        circular_buffers: Vec::new(),
+        unread_remote: Vec::new(),
+    }
+}

@@ -1,0 +1,206 @@
+//! Processes in namespaces of their own, and `ttmem` in others: no memory is given to the wrong process, and no segment
+//! of a living one is removed.
+//!
+//! Few rounds as a test; `NAMESPACES=100` makes a campaign, and `SEED` other mixtures.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_model::Snapshot;
+use ttmem_model::snapshot::ProcessState;
+use ttmem_segment::AllocatorKind;
+use ttmem_test_support::random::{Random, number};
+
+/// The DRAM banks of the made-up chips.
+const BANKS: u64 = 12;
+
+/// Ticks of `/proc/PID/stat` in a second: `sysconf(_SC_CLK_TCK)` on x86-64 Linux.
+const TICKS: u64 = 100;
+
+/// Seconds by which a time namespace shifts the time since boot.
+const SHIFT: u64 = 5000;
+
+/// The namespaces in which a process starts, beside a mount namespace that always is its own.
+#[derive(Clone, Copy, Debug)]
+struct Namespaces {
+    pid: bool,
+    time: bool,
+    user: bool,
+}
+
+impl Namespaces {
+    fn random(random: &mut Random) -> Self {
+        let bits = random.below(8);
+        Self { pid: bits & 1 != 0, time: bits & 2 != 0, user: bits & 4 != 0 }
+    }
+
+    /// Runs `arguments` there. `shm` takes the place of `/dev/shm`.
+    fn command(self, shm: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--fork", "--kill-child"]);
+        if self.user || !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        if self.pid {
+            command.args(["--pid", "--mount-proc"]);
+        }
+        if self.time {
+            command.args(["--time", "--boottime", &SHIFT.to_string()]);
+        }
+        // The machine's own server is out of sight.
+        let script = "if [ -d /run/ttmem ]; then mount -t tmpfs tmpfs /run/ttmem; fi && \
+                      mount --bind \"$0\" /dev/shm && exec \"$@\"";
+        command.args(["bash", "-c", script]).arg(shm).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+/// A process with a segment.
+struct Owner {
+    parent: Child,
+    /// Its number outside.
+    pid: i32,
+    segment: String,
+    bytes: u64,
+}
+
+impl Owner {
+    /// Starts a process that sleeps, and writes its segment. Gives the words of `unshare` where such namespaces are not
+    /// allowed.
+    fn start(namespaces: Namespaces, shm: &Path, index: u64) -> Result<Self, String> {
+        let parent = namespaces.command(shm, &["sleep", "1000"]).spawn().unwrap();
+        let Some(pid) = sleeper(parent.id()) else {
+            let error = parent.wait_with_output().unwrap().stderr;
+            return Err(format!("{namespaces:?}: {}", String::from_utf8_lossy(&error)));
+        };
+        let bytes = (index + 1) << 20;
+        let segment = Segment::wormhole(inner_number(pid), start_ticks(pid, namespaces), index + 1)
+            .allocate(NewBuffer::new(AllocatorKind::Dram, bytes, "Matmul"));
+        fs::write(shm.join(segment.name()), segment.image()).unwrap();
+        Ok(Self { parent, pid, segment: segment.name(), bytes: bytes * BANKS })
+    }
+
+    /// Kills the process. Its parent then collects it and ends.
+    fn kill(mut self) {
+        let pid = rustix::process::Pid::from_raw(self.pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        self.parent.wait().unwrap();
+    }
+}
+
+/// Waits for the `sleep` below a process; `None` if that one ends.
+fn sleeper(parent: u32) -> Option<i32> {
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    loop {
+        let pid: Option<i32> = fs::read_to_string(&children).ok()?.trim().parse().ok();
+        let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+        if name.is_some_and(|name| name == "sleep\n") {
+            return pid;
+        }
+        let stat = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
+        if stat.contains(") Z ") {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Returns the number of a process in its innermost namespace.
+fn inner_number(pid: i32) -> i32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
+    line.split_whitespace().last().unwrap().parse().unwrap()
+}
+
+/// Returns the start of a process as it reads it itself.
+fn start_ticks(pid: i32, namespaces: Namespaces) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let field = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let ticks: u64 = field.parse().unwrap();
+    ticks + if namespaces.time { SHIFT * TICKS } else { 0 }
+}
+
+fn ttmem(namespaces: Namespaces, shm: &Path, arguments: &[&str]) -> Output {
+    let program = [&[env!("CARGO_BIN_EXE_ttmem")], arguments].concat();
+    namespaces.command(shm, &program).output().unwrap()
+}
+
+/// Every living process that is listed has its own number and its own bytes. From the first namespace, all are listed.
+fn assert_memory_is_of_its_owner(seen_from: Namespaces, snapshot: &Snapshot, owners: &[Owner]) {
+    let live = snapshot.processes.iter().filter(|process| process.state == ProcessState::Live);
+    let mut listed = 0;
+    for process in live {
+        let owner = owners.iter().find(|owner| owner.pid == process.pid.0);
+        let owner = owner.unwrap_or_else(|| panic!("{seen_from:?} names {process:?}"));
+        let [chip] = &process.chips[..] else { panic!("{process:?}") };
+        assert_eq!(chip.memory.dram.value(), Some(&owner.bytes), "{seen_from:?}: {process:?}");
+        listed += 1;
+    }
+    let expected = if is_first_namespace() && !seen_from.pid { owners.len() } else { listed };
+    assert_eq!(listed, expected, "{seen_from:?}: {:?}", snapshot.processes);
+    assert!(!seen_from.pid || listed == 0, "{seen_from:?}: {:?}", snapshot.processes);
+}
+
+/// True if every process of the machine is visible here. The kernel gives its first pid namespace this number.
+fn is_first_namespace() -> bool {
+    fs::read_link("/proc/self/ns/pid").unwrap().as_os_str() == "pid:[4026531836]"
+}
+
+fn round(random: &mut Random) -> Result<usize, String> {
+    let shm = tempfile::tempdir().unwrap();
+    let shm = shm.path();
+    let mut owners = Vec::new();
+    for index in 0..2 + random.below(4) {
+        owners.push(Owner::start(Namespaces::random(random), shm, index)?);
+    }
+    let dead = owners.remove(0);
+    let stale = shm.join(&dead.segment);
+    dead.kill();
+
+    for _ in 0..3 {
+        let seen_from = Namespaces::random(random);
+        let output = ttmem(seen_from, shm, &["--json"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        let snapshot = serde_json::from_slice(&output.stdout);
+        let snapshot = snapshot.unwrap_or_else(|_| panic!("{seen_from:?}: {error}"));
+        assert_memory_is_of_its_owner(seen_from, &snapshot, &owners);
+
+        let output = ttmem(seen_from, shm, &["doctor", "--clean", "--yes"]);
+        assert_eq!(output.status.code(), Some(0), "{seen_from:?}: {output:?}");
+        for owner in &owners {
+            assert!(
+                shm.join(&owner.segment).exists(),
+                "{seen_from:?} removed that of {}",
+                owner.pid
+            );
+        }
+        if seen_from.pid || !is_first_namespace() {
+            continue;
+        }
+        assert!(!stale.exists(), "{seen_from:?}: {output:?}");
+    }
+    let living = owners.len();
+    owners.into_iter().for_each(Owner::kill);
+    Ok(living)
+}
+
+#[test]
+fn memory_in_other_namespaces_is_of_its_owner() {
+    let (mut random, rounds) = (Random::from_environment(), number("NAMESPACES", 2));
+    let mut processes = 0;
+    for _ in 0..rounds {
+        match round(&mut random) {
+            Ok(living) => processes += living,
+            Err(why) => {
+                println!("passed over: {why}");
+                return;
+            }
+        }
+    }
+    println!("{rounds} rounds, {processes} processes");
+    assert!(processes > 0);
+}
