@@ -40,6 +40,7 @@ pub(crate) mod parts {
     pub(crate) use super::bytes::{Reader, put_varint};
     pub(crate) use super::column::{Change, put_change};
     pub(crate) use super::dictionary::Dictionary;
+    pub(crate) use super::fields::read as read_unnamed;
     pub(crate) use super::flatten::{Names, flatten};
     pub(crate) use super::moment::{Moment, check};
     pub(crate) use super::structure::{

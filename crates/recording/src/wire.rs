@@ -1,18 +1,24 @@
 //! The protocol between a server and its clients: frames of a length, a kind and a content.
 //!
-//! A client sends [`Hello`]. The server answers with [`Welcome`] and the whole state, then with changes. Kinds that the
-//! other end does not know are skipped; another major version is refused with a reason.
+//! A client sends [`Hello`]. The server answers with [`Welcome`] and the whole state, then with changes. A client that asks
+//! for facts gets those of a state directly before it. Kinds that the other end does not know are skipped; another major
+//! version is refused with a reason.
 
+mod facts;
 mod live;
 
 use serde::{Deserialize, Serialize};
 
+pub use facts::{FactsReader, FactsWriter};
 pub use live::{LiveReader, LiveWriter};
 
 use crate::Damage;
 
 /// The version of the protocol: another major cannot be understood, a newer minor adds kinds of frames.
-pub const PROTOCOL: (u16, u16) = (1, 0);
+///
+/// - 1.0: the first.
+/// - 1.1: facts, for a client that asks for them.
+pub const PROTOCOL: (u16, u16) = (1, 1);
 
 /// The content of a frame may have so many bytes: ten times the whole state of a Galaxy.
 pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -35,6 +41,10 @@ pub enum FrameKind {
     History,
     /// The reason that the server closes the connection, as text.
     Bye,
+    /// All facts of the state in the next frame.
+    Facts,
+    /// The changes of facts since those sent before, of the state in the next frame.
+    FactsChange,
     /// Of a later version.
     Other(u8),
 }
@@ -48,6 +58,8 @@ impl FrameKind {
             Self::Change => 4,
             Self::History => 5,
             Self::Bye => 6,
+            Self::Facts => 7,
+            Self::FactsChange => 8,
             Self::Other(code) => code,
         }
     }
@@ -60,6 +72,8 @@ impl FrameKind {
             4 => Self::Change,
             5 => Self::History,
             6 => Self::Bye,
+            7 => Self::Facts,
+            8 => Self::FactsChange,
             code => Self::Other(code),
         }
     }
@@ -75,13 +89,16 @@ pub struct Hello {
     /// The requested microseconds of history.
     #[serde(default)]
     pub history_us: u64,
+    /// True if the facts of each state are requested.
+    #[serde(default)]
+    pub facts: bool,
 }
 
 impl Hello {
-    /// The beginning of a client of this version.
+    /// The beginning of a client of this version that requests no facts.
     #[must_use]
     pub fn new(history_us: u64) -> Self {
-        Self { protocol: "ttmem".to_owned(), version: PROTOCOL, history_us }
+        Self { protocol: "ttmem".to_owned(), version: PROTOCOL, history_us, facts: false }
     }
 }
 
@@ -140,6 +157,6 @@ mod tests {
     fn greetings_of_later_versions_are_understood() {
         let hello = r#"{"protocol":"ttmem","version":[1,4],"history_us":5,"more":true}"#;
         let hello: Hello = serde_json::from_str(hello).unwrap();
-        assert_eq!((hello.version, hello.history_us), ((1, 4), 5));
+        assert_eq!((hello.version, hello.history_us, hello.facts), ((1, 4), 5, false));
     }
 }

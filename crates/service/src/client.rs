@@ -9,15 +9,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use ttmem_model::Snapshot;
-use ttmem_recording::wire::{FrameKind, Hello, LiveReader, PROTOCOL, Welcome, frame};
+use ttmem_model::facts::Facts;
+use ttmem_model::{Snapshot, Timestamp};
+use ttmem_recording::wire::{FactsReader, FrameKind, Hello, LiveReader, PROTOCOL, Welcome, frame};
 use ttmem_recording::{Damage, Moment};
 
 use line::{Line, now};
 
 /// Microseconds for an answer. A frame that has begun must end in that time too.
 const ANSWER_US: u64 = 1_000_000;
-/// Microseconds for an answer with history, which is longer.
+/// Microseconds for an answer with history or facts, which is longer.
 const HISTORY_US: u64 = 3_000_000;
 /// The most bytes of history that are kept.
 const MAX_HISTORY_BYTES: usize = 64 << 20;
@@ -50,6 +51,8 @@ pub enum ClientError {
 pub struct Client {
     line: Line,
     reader: LiveReader,
+    /// The facts, if they were requested.
+    facts: Option<FactsReader>,
     welcome: Welcome,
     history: Vec<Vec<u8>>,
     history_bytes: usize,
@@ -63,9 +66,23 @@ impl Client {
     /// # Errors
     /// If no server answers.
     pub fn connect(socket: &Path, history: Duration) -> Result<Self, ClientError> {
-        let until = now() + if history.is_zero() { ANSWER_US } else { HISTORY_US };
+        Self::connect_for(socket, history, false)
+    }
+
+    /// Connects as [`Self::connect`], and requests the facts of each state if `facts` is true. An older server sends none.
+    ///
+    /// # Errors
+    /// If no server answers.
+    pub(crate) fn connect_for(
+        socket: &Path,
+        history: Duration,
+        facts: bool,
+    ) -> Result<Self, ClientError> {
+        let is_long = facts || !history.is_zero();
+        let until = now() + if is_long { HISTORY_US } else { ANSWER_US };
         let mut line = Line::connect(socket)?;
-        let hello = Hello::new(u64::try_from(history.as_micros()).unwrap_or(u64::MAX));
+        let history_us = u64::try_from(history.as_micros()).unwrap_or(u64::MAX);
+        let hello = Hello { facts, ..Hello::new(history_us) };
         let hello = serde_json::to_vec(&hello).unwrap_or_default();
         line.send(&frame(FrameKind::Hello, &hello))?;
         let welcome: Welcome = match line.receive(until)? {
@@ -80,6 +97,7 @@ impl Client {
         let mut client = Self {
             line,
             reader: LiveReader::default(),
+            facts: facts.then(FactsReader::default),
             welcome,
             history: Vec::new(),
             history_bytes: 0,
@@ -143,6 +161,13 @@ impl Client {
         Ok(Some(self.moment()?.snapshot()?))
     }
 
+    /// Returns the facts of the state of this time; `None` if they were not requested, or the server has none that this
+    /// version reads.
+    pub(crate) fn facts(&self, time: Timestamp) -> Option<Facts> {
+        // The state is whole without them.
+        self.facts.as_ref()?.facts(time).ok().flatten()
+    }
+
     /// Waits for the next state.
     ///
     /// # Errors
@@ -170,8 +195,17 @@ impl Client {
         Ok(())
     }
 
+    /// Receives a frame; facts, and the state that they belong to, at once.
     fn take(&mut self, until_us: u64) -> Result<FrameKind, ClientError> {
-        let (kind, content) = self.line.receive(until_us)?;
+        let (mut kind, mut content) = self.line.receive(until_us)?;
+        if matches!(kind, FrameKind::Facts | FrameKind::FactsChange) {
+            match &mut self.facts {
+                Some(facts) if kind == FrameKind::Facts => facts.full(&content)?,
+                Some(facts) => facts.change(&content)?,
+                None => {}
+            }
+            (kind, content) = self.line.receive(until_us)?;
+        }
         match kind {
             FrameKind::Full => self.reader.full(&content)?,
             FrameKind::Change => self.reader.change(&content)?,
@@ -180,6 +214,9 @@ impl Client {
                 self.history.push(content);
             }
             FrameKind::Bye => return Err(refused(&content)),
+            FrameKind::Facts | FrameKind::FactsChange => {
+                return Err(Damage::Impossible("facts without a state").into());
+            }
             FrameKind::History | FrameKind::Hello | FrameKind::Welcome | FrameKind::Other(_) => {}
         }
         self.is_new |= matches!(kind, FrameKind::Full | FrameKind::Change);

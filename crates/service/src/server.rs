@@ -1,8 +1,9 @@
 //! The server: one collector, many clients.
 //!
 //! A client receives the whole state and then changes. The server never waits: data that a client does not read in time
-//! is queued up to a bound, and a client beyond it is dropped. Every client that may connect sees all numbers; the
-//! command lines of other users' processes are left out unless `share_commands` says otherwise.
+//! is queued up to a bound, and a client beyond it is dropped. A client that requests facts gets those of each state
+//! that it keeps up with. Every client that may connect sees all numbers; the command lines of other users' processes
+//! are left out unless `share_commands` says otherwise.
 
 pub mod http;
 mod peer;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use ttmem_model::facts::Facts;
 use ttmem_model::{Snapshot, Timestamp};
 use ttmem_recording::wire::{FrameKind, PROTOCOL, Welcome, frame};
 
@@ -72,6 +74,8 @@ pub struct Server {
     peers: Vec<Peer>,
     views: BTreeMap<Viewer, View>,
     latest: Option<Arc<Snapshot>>,
+    /// The facts of the newest state, if they are known.
+    facts: Option<Arc<Facts>>,
     /// When it was published, in microseconds that the machine was awake.
     published_us: u64,
     history: History,
@@ -94,6 +98,7 @@ impl Server {
             peers: Vec::new(),
             views: BTreeMap::new(),
             latest: None,
+            facts: None,
             published_us: 0,
             history,
             dropped: 0,
@@ -118,14 +123,16 @@ impl Server {
         self.dropped
     }
 
-    /// Queues the next state for every client.
-    pub fn publish(&mut self, snapshot: Snapshot) {
+    /// Queues the next state for every client, and the facts that it was merged from, if they are known, for clients that
+    /// request them.
+    pub fn publish(&mut self, snapshot: Snapshot, facts: Option<Arc<Facts>>) {
         let snapshot = Arc::new(snapshot);
         // A state that cannot be written as JSON cannot be sent either; the previous one stays.
         if self.history.push(&without_commands(&snapshot, None)).is_err() {
             return;
         }
         self.latest = Some(Arc::clone(&snapshot));
+        self.facts = facts;
         self.published_us = Clock::System.marks().awake_us;
         let peers = &self.peers;
         self.views.retain(|viewer, _| peers.iter().any(|peer| sees(peer, *viewer)));
@@ -135,7 +142,14 @@ impl Server {
                 Viewer::User(uid) => Some(self.users.name(&self.root, *uid)),
             };
             let frame = view.push(&snapshot, name.as_deref());
-            for peer in self.peers.iter_mut().filter(|peer| sees(peer, *viewer)) {
+            let mut own =
+                self.peers.iter_mut().filter(|peer| sees(peer, *viewer)).collect::<Vec<_>>();
+            let is_wanted = own.iter().any(|peer| peer.wants_facts());
+            let needs_all = own.iter().any(|peer| peer.needs_facts());
+            let facts = self.facts.as_deref().filter(|_| is_wanted);
+            let facts = view.push_facts(facts, name.as_deref(), needs_all);
+            for peer in &mut own {
+                peer.queue_facts(&facts);
                 peer.queue(Arc::clone(&frame));
             }
         }
@@ -277,15 +291,18 @@ impl Server {
             peer.queue(frame(FrameKind::History, &newest).into());
         }
         let viewer = peer.viewer();
+        let name = match viewer {
+            Viewer::All => None,
+            Viewer::User(uid) => Some(self.users.name(&self.root, uid)),
+        };
         let view = self.views.entry(viewer).or_insert_with(|| {
-            let name = match viewer {
-                Viewer::All => None,
-                Viewer::User(uid) => Some(self.users.name(&self.root, uid)),
-            };
             let mut view = View::new(viewer == Viewer::All);
             drop(view.push(latest, name.as_deref()));
             view
         });
+        if let Some(facts) = self.facts.as_deref().filter(|_| peer.wants_facts()) {
+            peer.queue_facts(&view.all_facts(facts, name.as_deref()));
+        }
         peer.go_live(view.full());
         true
     }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ttmem_model::facts::Facts;
 use ttmem_model::snapshot::{Host, Process, SCHEMA, Source, SourceStatus, VERSION};
 use ttmem_model::{Pid, Snapshot, SourceName};
 
@@ -67,7 +68,7 @@ pub struct Probed {
 /// # Errors
 /// If it cannot be used.
 pub fn probe(path: &Path, root: &Root) -> Result<Probed, Unfit> {
-    let mut client = fitness::connect(path, Duration::ZERO)?;
+    let mut client = fitness::connect(path, Duration::ZERO, false)?;
     fitness::of_server(&client, path, Duration::MAX, root)?;
     let state = client.snapshot().map_err(Unfit::from)?;
     fitness::is_snapshot(&state)?;
@@ -85,6 +86,8 @@ pub struct Supply {
     interval: Duration,
     /// The requested time span of history.
     past: Duration,
+    /// True if the facts of each state are requested.
+    wants_facts: bool,
     link: Option<Link>,
     retry: Retry,
     /// The reason that there is no server, for the snapshot.
@@ -104,6 +107,8 @@ struct Link {
     path: PathBuf,
     history: Vec<Vec<u8>>,
     last: Snapshot,
+    /// The facts of its last state, until they are returned.
+    facts: Option<Facts>,
     /// Arrival time of its last state, in microseconds that the machine was awake.
     heard_us: u64,
 }
@@ -131,6 +136,7 @@ impl Supply {
             choice,
             interval,
             past: Duration::ZERO,
+            wants_facts: false,
             link: None,
             retry: Retry::default(),
             lack: None,
@@ -148,12 +154,20 @@ impl Supply {
         self
     }
 
+    /// Requests the facts of each state from the server: a recording keeps them.
+    #[must_use]
+    pub fn with_facts(mut self) -> Self {
+        self.wants_facts = true;
+        self
+    }
+
     /// Returns the next snapshot. Waits briefly for a server's next state; otherwise returns its last one again.
     pub fn snapshot(&mut self) -> Snapshot {
         self.take(|collector| alone(collector.snapshot())).snapshot
     }
 
-    /// Returns the next snapshot with the cores of every chip whose L1 was read here. A server reads none.
+    /// Returns the next snapshot with its facts, and with the cores of every chip whose L1 was read here. A server reads
+    /// none. Its facts are returned once, and only if they were requested.
     pub fn look(&mut self) -> L1Look {
         self.take(Collector::look)
     }
@@ -169,8 +183,11 @@ impl Supply {
         } else if self.link.is_some() {
             self.follow(now);
         }
-        match &self.link {
-            Some(link) => alone(link.last.clone()),
+        match &mut self.link {
+            Some(link) => {
+                let facts = link.facts.take().map(Arc::new);
+                L1Look { facts, ..alone(link.last.clone()) }
+            }
             None => self.without_server(collect),
         }
     }
@@ -191,6 +208,7 @@ impl Supply {
         match link.client.newer(now.saturating_add(PATIENCE_US)) {
             Ok(Some(snapshot)) => {
                 link.heard_us = now;
+                link.facts = link.client.facts(snapshot.time_us);
                 link.last = snapshot;
                 self.accept(now);
             }
@@ -232,7 +250,7 @@ impl Supply {
     }
 
     fn try_connect(&mut self, path: &Path, now: u64) -> Result<(), Unfit> {
-        let mut client = fitness::connect(path, self.past)?;
+        let mut client = fitness::connect(path, self.past, self.wants_facts)?;
         let last = client.snapshot().map_err(Unfit::from)?;
         fitness::is_snapshot(&last)?;
         if matches!(self.choice, Choice::Any(_)) {
@@ -241,13 +259,16 @@ impl Supply {
             self.compare(&last)?;
         }
         let history = client.history();
-        self.link = Some(Link { client, path: path.to_owned(), history, last, heard_us: now });
+        let facts = client.facts(last.time_us);
+        let path = path.to_owned();
+        let shown = path.display().to_string();
+        self.link = Some(Link { client, path, history, last, facts, heard_us: now });
         self.accept(now);
         self.retry = Retry::default();
         self.lack = None;
         self.was_served = true;
         if self.said.take().is_some() {
-            self.notices.push(format!("the server at {} is back", path.display()));
+            self.notices.push(format!("the server at {shown} is back"));
         }
         Ok(())
     }
@@ -269,13 +290,17 @@ impl Supply {
         }
         let every = link.client.interval();
         let (path, snapshot) = (link.path.display(), &mut link.last);
-        snapshot.sources.retain(|source| source.name != SourceName::Server);
-        snapshot.sources.push(Source {
+        let source = Source {
             name: SourceName::Server,
             status: SourceStatus::Ok,
             detail: format!("{path}, every {every:?}, ttmem {}", snapshot.host.ttmem),
             cost_us: now().saturating_sub(begun),
-        });
+        };
+        if let Some(facts) = &mut link.facts {
+            copy_commands(snapshot, facts);
+            name_server(&mut facts.sources, source.clone());
+        }
+        name_server(&mut snapshot.sources, source);
     }
 
     /// Continues without the server, and reports the reason.
@@ -335,6 +360,23 @@ fn fill_commands(snapshot: &mut Snapshot, root: &Root, commands: &mut Commands) 
         known.insert(key, command);
     }
     *commands = known;
+}
+
+/// Adds the server that a state comes from, instead of one that the server itself has named.
+fn name_server(sources: &mut Vec<Source>, server: Source) {
+    sources.retain(|source| source.name != SourceName::Server);
+    sources.push(server);
+}
+
+/// Adds the command lines of a snapshot to the facts that it was merged from.
+fn copy_commands(snapshot: &Snapshot, facts: &mut Facts) {
+    for process in &snapshot.processes {
+        let known = facts.processes.get_mut(&process.pid);
+        let known = known.filter(|known| known.start_time == Ok(process.start_time));
+        if let Some(known) = known.filter(|known| known.command.is_empty()) {
+            known.command.clone_from(&process.command);
+        }
+    }
 }
 
 /// Returns a snapshot without cores and facts.

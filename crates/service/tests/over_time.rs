@@ -105,7 +105,7 @@ fn a_hundred_clients_of_a_galaxy() {
     let root = ttmem_root::Root::memory(ttmem_root::Tree::new());
     let mut server = ttmem_service::server::Server::bind(options, root).unwrap();
     let mut busy = Busy::galaxy();
-    server.publish(busy.next(TICK_US));
+    server.publish(busy.next(TICK_US), None);
     let hello = serde_json::to_vec(&ttmem_recording::wire::Hello::new(0)).unwrap();
     let hello = ttmem_recording::wire::frame(ttmem_recording::wire::FrameKind::Hello, &hello);
     let mut clients: Vec<std::os::unix::net::UnixStream> = Vec::new();
@@ -130,7 +130,7 @@ fn a_hundred_clients_of_a_galaxy() {
     for _ in 0..TICKS {
         let snapshot = busy.next(TICK_US);
         let before = spent();
-        server.publish(snapshot);
+        server.publish(snapshot, None);
         server.serve_until(0).unwrap();
         serving += spent() - before;
         drain(&mut clients);

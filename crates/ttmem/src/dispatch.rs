@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ttmem_model::Snapshot;
 use ttmem_root::Root;
 use ttmem_service::recorder::Agents;
-use ttmem_sources::{Collector, L1Request};
+use ttmem_sources::{Collector, L1Look, L1Request};
 
 use crate::cli::capture::CaptureArgs;
 use crate::cli::common::{CommonArgs, Target};
@@ -170,7 +169,7 @@ fn record(args: &RecordArgs, common: &CommonArgs) -> Result<ExitCode, Error> {
         return cmd::record::run(args, clock, agents, || work.look(timeline.moment()));
     }
     let interval = Some(args.sampling.interval.duration());
-    let mut supply = supply::supply(collector, common, args.l1, interval);
+    let mut supply = supply::supply(collector, common, args.l1, interval).with_facts();
     cmd::record::run(args, clock, agents, || supply::next_look(&mut supply))
 }
 
@@ -184,14 +183,14 @@ fn serve(args: &ServeArgs, common: &CommonArgs) -> Result<(), Error> {
         let collector = host.collector(l1, &common).ok()?;
         let mut collector = supply::with_programs(collector, interval);
         if !common.demo {
-            return Some(Box::new(move || collector.snapshot()) as Box<dyn FnMut() -> Snapshot>);
+            return Some(Box::new(move || collector.look()) as Box<dyn FnMut() -> L1Look>);
         }
         // The host of --demo works, as in the live view.
         let (mut work, started) = (Work::new(collector), Instant::now());
         let begin = work.begin().0;
         Some(Box::new(move || {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            work.at(Moment(begin.saturating_add(micros)))
+            work.look(Moment(begin.saturating_add(micros)))
         }))
     };
     // Clients run on this host, so their users are looked up here.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::parts::{
     Change, Dictionary, Moment, Names, Reader, Token, apply, check, flatten, is_same, put_change,
-    put_steps, put_varint, read_steps, read_tokens, steps,
+    put_steps, put_varint, read_steps, read_tokens, read_unnamed, steps,
 };
 use crate::wire::MAX_FRAME_BYTES;
 use crate::{Damage, FlattenError};
 use ttmem_model::Timestamp;
 
-/// Strings and shapes that are no longer used stay in the dictionary; beyond so many bytes it is cleared.
+/// Strings and shapes that are no longer used stay in the dictionary; when so many bytes were added to it, it is cleared.
 const MAX_DICTIONARY_BYTES: usize = 256 << 10;
 /// The upper bound of a reader: the bytes at which the dictionary is cleared, and those that one state can add.
 const MAX_READ_BYTES: usize = MAX_DICTIONARY_BYTES + MAX_FRAME_BYTES;
@@ -20,13 +21,26 @@ const MAX_READ_BYTES: usize = MAX_DICTIONARY_BYTES + MAX_FRAME_BYTES;
 /// Makes the contents of `Full` and `Change` frames.
 #[derive(Debug, Default)]
 pub struct LiveWriter {
+    names: Names,
     dictionary: Dictionary,
+    /// Bytes of the dictionary when it was last cleared and filled.
+    begun_bytes: usize,
     time: Timestamp,
     last: Vec<Token>,
     next: Vec<Token>,
 }
 
 impl LiveWriter {
+    /// A writer of states with or without the names of their fields.
+    pub(super) fn new(names: Names) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// True if there is a state.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.last.is_empty()
+    }
+
     /// Encodes the next state. Returns the changes, or `None` if readers need all of it: at the first state, and
     /// when the dictionary is cleared.
     ///
@@ -37,17 +51,27 @@ impl LiveWriter {
         time: Timestamp,
         state: &T,
     ) -> Result<Option<Vec<u8>>, FlattenError> {
-        let is_new = self.last.is_empty() || self.dictionary.bytes() > MAX_DICTIONARY_BYTES;
+        let known = self.dictionary.counts();
+        let most_bytes = self.begun_bytes + MAX_DICTIONARY_BYTES;
+        let mut is_new = self.last.is_empty() || self.dictionary.bytes() > most_bytes;
+        if !is_new {
+            self.flatten(state)?;
+            is_new = self.dictionary.bytes() > MAX_READ_BYTES;
+        }
         if is_new {
             self.dictionary = Dictionary::default();
             self.last.clear();
+            self.flatten(state)?;
+            self.begun_bytes = self.dictionary.bytes();
         }
-        let known = self.dictionary.counts();
-        flatten(state, Names::Kept, &mut self.dictionary, &self.last, &mut self.next)?;
         self.time = time;
         let change = (!is_new).then(|| self.change(known));
         std::mem::swap(&mut self.last, &mut self.next);
         Ok(change)
+    }
+
+    fn flatten<T: Serialize + ?Sized>(&mut self, state: &T) -> Result<(), FlattenError> {
+        flatten(state, self.names, &mut self.dictionary, &self.last, &mut self.next)
     }
 
     fn change(&self, known: (usize, usize)) -> Vec<u8> {
@@ -142,6 +166,23 @@ impl LiveReader {
         check(&tokens, dictionary)?;
         (self.time, self.tokens) = (time, tokens);
         Ok(())
+    }
+
+    /// A typed value of a state whose fields have no names; `None` if the newest state is of another time.
+    ///
+    /// # Errors
+    /// If the state is no such value.
+    pub(super) fn unnamed<T: DeserializeOwned>(
+        &self,
+        time: Timestamp,
+    ) -> Result<Option<T>, Damage> {
+        let is_there = !self.tokens.is_empty() && self.time == time;
+        is_there.then(|| read_unnamed(&self.tokens, &self.dictionary)).transpose()
+    }
+
+    /// True if there is a state.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.tokens.is_empty()
     }
 
     /// The state; `None` before the first whole one.

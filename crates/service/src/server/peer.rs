@@ -9,6 +9,7 @@ use rustix::net::{SendFlags, send};
 use ttmem_recording::wire::{FRAME_HEADER, FrameKind, Hello, PROTOCOL, frame, frame_header};
 
 use super::Viewer;
+use super::view::FactsFrames;
 
 /// The most bytes queued for a client, its first state excluded: two whole states of a Galaxy, or a thousand changes.
 const MAX_QUEUED_BYTES: usize = 1 << 20;
@@ -35,6 +36,18 @@ pub(super) struct Peer {
     queued: usize,
     /// The limit of the queue: higher while it receives its first state.
     allowed: usize,
+    facts: PeerFacts,
+}
+
+/// The facts that a client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PeerFacts {
+    /// It does not request them.
+    Unwanted,
+    /// None that changes could follow.
+    Lost,
+    /// Those of the state before.
+    Current,
 }
 
 /// The phase of a client.
@@ -71,6 +84,7 @@ impl Peer {
             sent: 0,
             queued: 0,
             allowed: MAX_QUEUED_BYTES,
+            facts: PeerFacts::Unwanted,
         })
     }
 
@@ -129,6 +143,32 @@ impl Peer {
         self.queue.push_back(frame);
     }
 
+    /// True if it requests facts and has none.
+    pub(super) fn needs_facts(&self) -> bool {
+        self.facts == PeerFacts::Lost
+    }
+
+    /// True if it requests facts.
+    pub(super) fn wants_facts(&self) -> bool {
+        self.facts != PeerFacts::Unwanted
+    }
+
+    /// Queues the facts of the state that is queued next, if the client requests them. One that is still reading an earlier
+    /// state gets none with this one: they are large, and a state does not need them.
+    pub(super) fn queue_facts(&mut self, frames: &FactsFrames) {
+        let frame = match self.facts {
+            PeerFacts::Unwanted => return,
+            _ if self.has_queued() => None,
+            PeerFacts::Current if frames.change.is_some() => frames.change.clone(),
+            PeerFacts::Current | PeerFacts::Lost => frames.full.clone(),
+        };
+        self.facts = if frame.is_some() { PeerFacts::Current } else { PeerFacts::Lost };
+        if let Some(frame) = frame {
+            self.queue(frame);
+            self.allow_queued();
+        }
+    }
+
     /// Reads from the client. Anything after its greeting is discarded.
     pub(super) fn receive(&mut self, now: u64) -> Wish {
         let mut buffer = [0; 1024];
@@ -173,6 +213,9 @@ impl Peer {
             );
         }
         self.phase = Phase::Past(u64::MAX);
+        if hello.facts {
+            self.facts = PeerFacts::Lost;
+        }
         self.input = Vec::new();
         Wish::Begin { history_us: hello.history_us }
     }

@@ -9,6 +9,7 @@ use ttmem_recording::{Contents, Header, Recording};
 
 use super::*;
 use crate::client::{Client, ClientError};
+use ttmem_sources::L1Look;
 use ttmem_sources::demo::Busy;
 use ttmem_test_support::random::{Random, number};
 
@@ -35,8 +36,14 @@ impl Stage {
 
     fn publish(&mut self) -> Snapshot {
         let snapshot = self.busy.next(100_000);
-        self.server.publish(snapshot.clone());
+        self.server.publish(snapshot.clone(), None);
         snapshot
+    }
+
+    fn publish_with_facts(&mut self) -> L1Look {
+        let look = self.busy.look(100_000);
+        self.server.publish(look.snapshot.clone(), look.facts.clone());
+        look
     }
 
     /// Serves while a closure runs.
@@ -271,4 +278,97 @@ fn one_of_two_servers_at_once_serves_also_where_the_first_is_stopped() {
     assert_eq!(servers.iter().filter(|server| server.is_ok()).count(), 1);
     drop(servers);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}
+
+/// Returns the facts of the newest state, after as many calls as it takes to receive it.
+fn facts_at(client: &mut Client, look: &L1Look) -> Option<Facts> {
+    while client.snapshot().unwrap().time_us < look.snapshot.time_us {}
+    client.facts(look.snapshot.time_us)
+}
+
+#[test]
+fn facts_come_with_each_state_to_clients_that_request_them() {
+    let mut stage = Stage::new();
+    let first = stage.publish_with_facts();
+    let connect =
+        |facts| move |socket: &Path| Client::connect_for(socket, Duration::ZERO, facts).unwrap();
+    let mut plain = stage.serve_while(connect(false));
+    let mut early = stage.serve_while(connect(true));
+    assert_eq!(facts_at(&mut early, &first), first.facts.as_deref().cloned());
+    for round in 0..6 {
+        if round == 3 {
+            stage.busy.end_process(2);
+        }
+        let look = stage.publish_with_facts();
+        assert_eq!(facts_at(&mut early, &look), look.facts.as_deref().cloned(), "{round}");
+        assert_eq!(facts_at(&mut plain, &look), None);
+    }
+    let mut late = stage.serve_while(connect(true));
+    let look = stage.publish_with_facts();
+    for client in [&mut early, &mut late] {
+        assert_eq!(facts_at(client, &look), look.facts.as_deref().cloned());
+    }
+    // A state without facts has none on the other side either; the next ones do.
+    let look = L1Look { facts: None, ..stage.busy.look(100_000) };
+    stage.server.publish(look.snapshot.clone(), None);
+    assert_eq!(facts_at(&mut early, &look), None);
+    let look = stage.publish_with_facts();
+    for client in [&mut early, &mut late] {
+        assert_eq!(facts_at(client, &look), look.facts.as_deref().cloned());
+    }
+    assert_eq!((stage.server.clients(), stage.server.dropped()), (3, 0));
+}
+
+#[test]
+fn a_client_that_falls_behind_gets_facts_again_when_it_has_caught_up() {
+    let mut stage = Stage::new();
+    stage.publish_with_facts();
+    let connect = |socket: &Path| Client::connect_for(socket, Duration::ZERO, true).unwrap();
+    let mut client = stage.serve_while(connect);
+    // Until the socket's buffer is full, and one more.
+    while !stage.server.peers[0].has_queued() {
+        stage.publish_with_facts();
+    }
+    let look = stage.publish_with_facts();
+    assert!(stage.server.peers[0].needs_facts());
+    let last = look.snapshot.time_us;
+    let seen = stage.serve_while(|_| {
+        while client.snapshot().unwrap().time_us < last {}
+        client.facts(last)
+    });
+    assert_eq!(seen, None, "it was too far behind for these");
+    let look = stage.publish_with_facts();
+    assert_eq!(facts_at(&mut client, &look), look.facts.as_deref().cloned());
+    assert_eq!((stage.server.clients(), stage.server.dropped()), (1, 0));
+}
+
+#[test]
+fn facts_hide_the_command_lines_that_snapshots_hide() {
+    let hosts = ttmem_fake::healthy().into_iter().chain(ttmem_fake::variants());
+    let mut hidden = 0;
+    for (name, tree) in hosts {
+        let root = Root::memory(tree);
+        let collector = ttmem_sources::Collector::new(root);
+        let facts = collector.with_clock(Clock::Fixed(ttmem_fake::NOW)).with_segments().facts();
+        let snapshot = |facts: Facts| L1Look::of(Arc::new(facts), None).snapshot;
+        let whole = snapshot(facts.clone());
+        let users = facts.processes.values().filter_map(|process| process.user.as_deref());
+        for user in users.map(Some).chain([None, Some("nobody else")]) {
+            let seen = view::facts_without_commands(&facts, user);
+            let merged = snapshot(seen.clone());
+            assert_eq!(merged, without_commands(&whole, user), "{name} {user:?}");
+            for (process, was) in seen.processes.values().zip(facts.processes.values()) {
+                let is_hidden = process.command.is_empty() && !was.command.is_empty();
+                let is_other = user.is_none() || process.user.as_deref() != user;
+                assert_eq!(is_hidden, is_other && !was.command.is_empty(), "{name}");
+                hidden += usize::from(is_hidden);
+            }
+            for file in &seen.segments {
+                let Ok(segment) = &file.content else { continue };
+                let is_own = user.is_some() && file.user.as_deref() == user;
+                assert!(is_own || segment.header.identity.label.command.is_empty(), "{name}");
+            }
+        }
+    }
+    assert!(hidden > 20);
 }

@@ -104,11 +104,11 @@ impl From<ClientError> for Unfit {
 }
 
 /// Connects, if there is a socket.
-pub(super) fn connect(path: &Path, past: Duration) -> Result<Client, Unfit> {
+pub(super) fn connect(path: &Path, past: Duration, facts: bool) -> Result<Client, Unfit> {
     if !socket::is_there(path) {
         return Err(Unfit::Absent);
     }
-    Client::connect(path, past).map_err(Unfit::from)
+    Client::connect_for(path, past, facts).map_err(Unfit::from)
 }
 
 /// Checks that the snapshot has a version that this program supports.

@@ -72,7 +72,7 @@ impl Stage {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Acquire) {
-                    server.publish(self.served(conduct));
+                    server.publish(self.served(conduct), None);
                     server.serve_until(now() + 20_000).unwrap();
                 }
                 drop(server);
@@ -93,7 +93,7 @@ impl Stage {
             boot: conduct.boot.map(str::to_owned),
         };
         let mut server = Server::bind(options, Root::memory(Tree::new())).unwrap();
-        server.publish(self.served(conduct));
+        server.publish(self.served(conduct), None);
         server
     }
 }
@@ -264,6 +264,7 @@ fn a_hostile_server_does_no_harm() {
         writer.push(Timestamp(1), &json).unwrap();
         frame(FrameKind::Full, &writer.full())
     };
+    let facts = frame(FrameKind::FactsChange, &[9; 99]);
     let bomb = frame(FrameKind::History, &vec![7; 4 << 20]).repeat(30);
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("silence", Vec::new(), "does not answer in time"),
@@ -275,6 +276,7 @@ fn a_hostile_server_does_no_harm() {
         ("nonsense", [welcome(1), frame(FrameKind::Full, &[9; 99])].concat(), "invalid answer"),
         ("no snapshot", [welcome(1), state(serde_json::json!([1]))].concat(), "invalid answer"),
         ("history without end", [welcome(1), bomb].concat(), "does not answer in time"),
+        ("facts alone", [welcome(1), facts.repeat(2)].concat(), "facts without a state"),
     ];
     for (name, answer, said) in cases {
         let stage = Stage::new();
@@ -306,4 +308,61 @@ fn a_server_that_takes_nobody_is_not_waited_for() {
     assert_eq!(supply.snapshot().chips.len(), 8);
     assert!(watch.micros() < 1_500_000);
     assert!(supply.notices()[0].contains("accepts no more clients"));
+}
+
+#[test]
+fn facts_of_a_server_merge_to_its_snapshots() {
+    let stage = Stage::new();
+    let mut busy = ttmem_sources::demo::Busy::galaxy();
+    let mut server = stage.server(GOOD);
+    let choice = Choice::Only(stage.path());
+    let mut supply = Supply::new(collector(), choice, Duration::from_secs(1)).with_facts();
+    let is_over = AtomicBool::new(false);
+    let looks: Vec<L1Look> = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                let look = busy.look(100_000);
+                server.publish(look.snapshot, look.facts);
+                server.serve_until(now() + 20_000).unwrap();
+            }
+        });
+        let looks = (0..5).map(|_| supply.look()).collect();
+        is_over.store(true, Ordering::Release);
+        looks
+    });
+    let mut previous: Option<Arc<Facts>> = None;
+    // The first state is the one that the server had before there were facts.
+    for look in looks.iter().skip(1) {
+        let facts = look.facts.clone().unwrap();
+        let merged = L1Look::of(Arc::clone(&facts), previous.as_deref()).snapshot;
+        assert_eq!(merged.sources, look.snapshot.sources);
+        assert!(merged.processes == look.snapshot.processes);
+        for (merged, served) in merged.chips.iter().zip(&look.snapshot.chips) {
+            assert_eq!((&merged.memory, &merged.id), (&served.memory, &served.id));
+        }
+        previous = Some(facts);
+    }
+    assert!(source(&looks[4].snapshot).is_some());
+}
+
+#[test]
+fn a_state_that_is_returned_again_has_no_facts_again() {
+    let stage = Stage::new();
+    let look = ttmem_sources::demo::Busy::galaxy().look(1);
+    let mut server = stage.server(GOOD);
+    server.publish(look.snapshot, look.facts);
+    let choice = Choice::Only(stage.path());
+    let mut supply = Supply::new(collector(), choice, Duration::from_secs(1)).with_facts();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                server.serve_until(now() + 20_000).unwrap();
+            }
+        });
+        let (first, again) = (supply.look(), supply.look());
+        is_over.store(true, Ordering::Release);
+        assert!(first.facts.is_some() && again.facts.is_none());
+        assert_eq!(first.snapshot.time_us, again.snapshot.time_us);
+    });
 }

@@ -14,6 +14,7 @@ use ttmem_model::Snapshot;
 use ttmem_root::{Clock, Root};
 use ttmem_service::server::http::{self, Pages, Request, Response};
 use ttmem_service::server::{Options, Server, socket, without_commands};
+use ttmem_sources::L1Look;
 
 use self::sampling::Sampling;
 use crate::cli::serve::ServeArgs;
@@ -38,7 +39,7 @@ const HISTORY_COLUMNS: usize = 600;
 ///
 /// # Errors
 /// [`Error::System`] if the socket or the address cannot be used.
-pub(crate) fn run<T: FnMut() -> Snapshot>(
+pub(crate) fn run<T: FnMut() -> L1Look>(
     args: &ServeArgs,
     root: Root,
     boot: Option<String>,
@@ -62,8 +63,8 @@ pub(crate) fn run<T: FnMut() -> Snapshot>(
     sampling.request();
     // The first request must find a snapshot.
     let first = sampling.wait().map_err(broken)?;
-    pages.publish(&first);
-    let mut snapshot = Some(first);
+    pages.publish(&first.snapshot);
+    let mut look = Some(first);
     if let Some(address) = args.http {
         let shared: Arc<dyn Pages> = Arc::<Site>::clone(&pages);
         let address = http::start(address, shared).map_err(|error| {
@@ -78,9 +79,9 @@ pub(crate) fn run<T: FnMut() -> Snapshot>(
         u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
     next = next.saturating_add(interval_us);
     loop {
-        if let Some(taken) = snapshot.take() {
-            pages.publish(&taken);
-            server.publish(taken);
+        if let Some(taken) = look.take() {
+            pages.publish(&taken.snapshot);
+            server.publish(taken.snapshot, taken.facts);
             if let (Some(pusher), Some(latest)) = (&pusher, pages.latest()) {
                 pusher.offer(latest);
             }
@@ -96,7 +97,7 @@ pub(crate) fn run<T: FnMut() -> Snapshot>(
         let pause = if sampling.is_pending() { PENDING } else { ATTENTION };
         let pause = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
         server.serve_until(next.min(now.saturating_add(pause))).map_err(broken)?;
-        snapshot = sampling.take().map_err(broken)?;
+        look = sampling.take().map_err(broken)?;
     }
 }
 

@@ -146,3 +146,35 @@ fn a_command_that_cannot_run_leaves_no_file_and_takes_none_away() {
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_recording_through_a_server_has_the_facts_of_its_snapshots() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["--demo", "serve", "--socket", "s", "-l", "100ms"];
+    let mut server = ttmem(&serve);
+    let mut server = server.current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("serving on s"), "{line}");
+    let arguments = ["--server", "s", "record", "-o", "a", "-l", "100ms", "--for", "1s"];
+    let output = ttmem(&arguments).current_dir(folder.path()).output().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(output.status.success(), "{}", error(&output));
+    let mut recording = opened(folder.path());
+    let mut with_facts = 0;
+    for number in 0..recording.len() {
+        let moment = recording.moment(number).unwrap().unwrap();
+        let Some(merged) = ttmem_analysis::replay::merged(&moment) else { continue };
+        let snapshot = moment.snapshot().unwrap();
+        assert_eq!(merged.time_us, snapshot.time_us);
+        assert_eq!(merged.sources, snapshot.sources);
+        assert_eq!(merged.processes, snapshot.processes);
+        let memory = |snapshot: &ttmem_model::Snapshot| -> Vec<_> {
+            snapshot.chips.iter().map(|chip| chip.memory.clone()).collect()
+        };
+        assert_eq!(memory(&merged), memory(&snapshot));
+        with_facts += 1;
+    }
+    assert!(with_facts > 2 && with_facts + 1 >= recording.len(), "{with_facts}");
+}

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-use ttmem_model::Snapshot;
+use ttmem_sources::L1Look;
 
 /// Takes one sample after another on its thread.
 #[derive(Debug)]
 pub(super) struct Sampling {
     requests: SyncSender<()>,
-    samples: Receiver<Snapshot>,
+    samples: Receiver<L1Look>,
     is_pending: bool,
 }
 
@@ -21,7 +21,7 @@ impl Sampling {
     /// If no thread can be started.
     pub(super) fn start<T>(make: impl FnOnce() -> Option<T> + Send + 'static) -> io::Result<Self>
     where
-        T: FnMut() -> Snapshot,
+        T: FnMut() -> L1Look,
     {
         let (requests, requested) = sync_channel::<()>(1);
         let (send, samples) = sync_channel(1);
@@ -49,7 +49,7 @@ impl Sampling {
     ///
     /// # Errors
     /// If the thread has ended.
-    pub(super) fn take(&mut self) -> io::Result<Option<Snapshot>> {
+    pub(super) fn take(&mut self) -> io::Result<Option<L1Look>> {
         match self.samples.try_recv() {
             Ok(sample) => {
                 self.is_pending = false;
@@ -64,7 +64,7 @@ impl Sampling {
     ///
     /// # Errors
     /// If the thread has ended.
-    pub(super) fn wait(&mut self) -> io::Result<Snapshot> {
+    pub(super) fn wait(&mut self) -> io::Result<L1Look> {
         self.is_pending = false;
         self.samples.recv().map_err(|_ended| io::Error::other("sampling has ended"))
     }
