@@ -1,12 +1,11 @@
 //! The agent library, and the segments of agents.
 
 use ttmem_model::buffers::BufferOwner;
-use ttmem_model::facts::{Facts, SegmentFile};
 use ttmem_model::snapshot::ProcessState;
 use ttmem_segment::{Hook, Segment};
 
 use super::{Check, Inputs, count, findings};
-use ttmem_merge::{buffers, segments_left};
+use ttmem_merge::buffers;
 
 /// The functions of which each release has one: the newer one first.
 const NEEDED: [(&[Hook], &str); 7] = [
@@ -124,13 +123,4 @@ fn denied(inputs: &Inputs<'_>) -> Option<Check> {
         0 => Some(first),
         more => Some(Check { text: format!("{}, nor can {more} more", first.text), ..first }),
     }
-}
-
-/// The segments in this namespace's own directory whose processes are gone. Nothing else may be removed. Outside the
-/// initial pid namespace these are only the segments that record the end of their process.
-#[must_use]
-pub fn removable(facts: &Facts) -> Vec<&SegmentFile> {
-    let mut left = segments_left(facts);
-    left.retain(|file| file.through.is_empty());
-    left
 }

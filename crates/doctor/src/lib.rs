@@ -4,6 +4,7 @@
 
 mod agents;
 mod bus;
+mod clean;
 mod devices;
 mod host;
 mod server;
@@ -22,7 +23,7 @@ use ttmem_root::Root;
 use ttmem_service::supply::{Probed, Unfit};
 use ttmem_sources::source::kmd::windows::Windows;
 
-pub use agents::removable;
+pub use clean::{Removable, removable};
 
 /// The name of the format.
 pub(crate) const SCHEMA: &str = "ttmem/doctor";

@@ -6,7 +6,7 @@ use super::{Check, Inputs, count, findings, who};
 use ttmem_sources::source::locks::{self, Holder, Lock};
 
 /// Findings about regions.
-const REGION_FINDINGS: [&str; 7] = [
+const REGION_FINDINGS: [&str; 8] = [
     "region-denied",
     "region-unusable",
     "region-full",
@@ -14,6 +14,7 @@ const REGION_FINDINGS: [&str; 7] = [
     "counter-wrapped",
     "counter-too-large",
     "stale-memory",
+    "stale-region",
 ];
 
 pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {

@@ -186,10 +186,32 @@ fn agents_tell_of_their_hooks_and_dead_ones_are_cleaned() {
     assert!(found.text.contains("kernel binaries look like tensors"), "{found:?}");
 
     let host = Host::n150().segment_of(PID, segment(PID)).segment_of(0, segment(99));
-    let facts =
-        Collector::new(Root::memory(host.into_tree())).with_clock(Clock::Fixed(fake::NOW)).facts();
-    let removable: Vec<i32> = removable(&facts).iter().map(|file| file.pid).collect();
-    assert_eq!(removable, [99]);
+    assert_eq!(
+        cleaned(host.into_tree()),
+        ["/dev/shm/ttmem-99-113130000  process 99 of alice, ended"]
+    );
+}
+
+/// What `--clean` removes.
+fn cleaned(tree: Tree) -> Vec<String> {
+    let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
+    let facts = collector.facts();
+    let files = removable(collector.root(), &facts);
+    files.into_iter().map(|file| format!("{}  {}", file.path, file.whose)).collect()
+}
+
+#[test]
+fn regions_of_ended_runs_are_cleaned_unless_a_process_has_them_mapped() {
+    let region = |id| fake::Region::new(id).slot(99, "python3", fake::BYTES);
+    let host = || Host::n150().without_process(PID).region(region(5)).region(region(6));
+    let removed = |id| format!("/dev/shm/tt_device_{id}_memory  process 99 of alice, ended");
+    assert_eq!(cleaned(host().into_tree()), [removed(5), removed(6)]);
+    let mut tree = host().process(fake::Process::new(7, "python3")).into_tree();
+    let maps = "7f00-7f01 rw-s 00000000 00:1a 12 /dev/shm/tt_device_6_memory\n";
+    tree.put_line("/proc/7/maps", maps);
+    assert_eq!(cleaned(tree), [removed(5)]);
+    let lives = Host::new().without_driver().process(fake::Process::new(99, "python3"));
+    assert!(cleaned(lives.region(region(5)).into_tree()).is_empty());
 }
 
 #[test]

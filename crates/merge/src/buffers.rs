@@ -52,7 +52,8 @@ fn holder(
     let process = joined.facts.processes.get(&pid).filter(|_| is_live);
     let chip = |chip: usize| {
         let link = AgentLink { segment: index, chip };
-        let chip = joined.chips.iter().find(|chip| chip.agents.contains(&link))?;
+        let mut chips = joined.chips.iter().chain(&joined.left);
+        let chip = chips.find(|chip| chip.agents.contains(&link))?;
         Some(ChipRef { id: chip.id, index: chip.index })
     };
     SegmentProcess {

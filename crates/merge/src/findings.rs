@@ -1,6 +1,7 @@
 //! The findings and their remedies, worst first.
 
 mod devices;
+mod left;
 mod simulators;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub(super) fn find(
         findings.extend(openers_that_are_gone(joined, chip));
     }
     findings.extend(stale_processes(joined, amounts));
+    findings.extend(left::find(joined));
     findings.extend(unreadable_regions(joined));
     findings.extend(tracking_switched_off(joined));
     findings.extend(agent::find(joined, amounts));
@@ -269,8 +271,16 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
 
 /// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
 fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
+    let held: Vec<&Usage> = places.iter().map(|(_, held)| *held).collect();
+    let chips: Vec<String> = places.iter().map(|(chip, _)| chip.index.to_string()).collect();
+    let noun = if chips.len() == 1 { "chip" } else { "chips" };
+    format!("{} on {noun} {}", amounts_of(&held).join(", "), chips.join(", "))
+}
+
+/// `2.00 MiB DRAM`, `1.00 MiB L1`: the sums of the kinds that are held.
+fn amounts_of(held: &[&Usage]) -> Vec<String> {
     let amount = |kind: AllocatorKind| {
-        let all = places.iter().map(|(_, held)| held.reading(kind, 0).value().copied());
+        let all = held.iter().map(|held| held.reading(kind, 0).value().copied());
         let label = Kind::from(kind).label();
         let sum = all.into_iter().try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?));
         match sum {
@@ -279,10 +289,7 @@ fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
             None => Some(format!("unknown {label}")),
         }
     };
-    let amounts: Vec<String> = AllocatorKind::ALL.into_iter().filter_map(amount).collect();
-    let chips: Vec<String> = places.iter().map(|(chip, _)| chip.index.to_string()).collect();
-    let noun = if chips.len() == 1 { "chip" } else { "chips" };
-    format!("{} on {noun} {}", amounts.join(", "), chips.join(", "))
+    AllocatorKind::ALL.into_iter().filter_map(amount).collect()
 }
 
 /// The most files of one user of which each has a finding of its own; the others share one.

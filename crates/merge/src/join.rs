@@ -9,6 +9,7 @@
 
 mod chip;
 mod l1;
+mod left;
 mod owner;
 mod regions;
 
@@ -21,6 +22,7 @@ use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
 pub(super) use l1::simulator;
+pub use left::regions_left;
 pub(super) use owner::Owner;
 pub(super) use regions::{by_id, by_number};
 
@@ -32,6 +34,8 @@ pub(super) struct Joined<'a> {
     pub(super) facts: &'a Facts,
     /// Every chip, by index.
     pub(super) chips: Vec<JoinedChip>,
+    /// What only files of ended runs name: no chips of the host.
+    pub(super) left: Vec<JoinedChip>,
     /// For each region, who is behind each of its slots.
     owners: Vec<Vec<Owner>>,
     /// For each segment, who wrote it.
@@ -63,8 +67,14 @@ impl<'a> Joined<'a> {
         let segment_owners = agent::owners(facts);
         agent::join(facts, &segment_owners, &owners, &mut chips);
         l1::join(facts, &owners, &segment_owners, &mut chips);
+        let is_left = |chip: &JoinedChip| left::is_left(facts, &owners, &segment_owners, chip);
+        let (left, present): (Vec<_>, Vec<_>) = chips.into_iter().partition(is_left);
+        let first_left = present.len();
+        let mut chips = present;
+        chips.extend(left);
         chip::name(facts, &mut chips);
-        Self { facts, chips, owners, segment_owners }
+        let left = chips.split_off(first_left);
+        Self { facts, chips, left, owners, segment_owners }
     }
 
     /// The writers of a region's slots.

@@ -30,6 +30,7 @@ use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
 pub use buffers::{buffers, segment_processes};
+pub use join::regions_left;
 pub use ownership::reject_forged;
 pub use why::{Part, Rule, Tracer, Why};
 

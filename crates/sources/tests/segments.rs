@@ -8,8 +8,7 @@ use serde_json::Value;
 use ttmem_analysis::run_report::{End, ProcessReport};
 use ttmem_merge::{buffers, merge};
 use ttmem_model::buffers::LiveBuffer;
-use ttmem_model::snapshot::ProcessState;
-use ttmem_model::{AllocatorKind, ChipId, Kind, Quality, SourceName, Timestamp};
+use ttmem_model::{AllocatorKind, Bytes, ChipId, Kind, Quality, SourceName, Timestamp};
 use ttmem_root::{Clock, Root};
 use ttmem_root::{Entry, Tree};
 use ttmem_segment::Reader;
@@ -142,17 +141,17 @@ fn buffers_are_those_that_ttnn_lists_also_after_a_kill() {
 }
 
 #[test]
-fn memory_of_a_killed_process_is_stale() {
+fn memory_of_a_killed_process_is_a_finding_and_its_mock_device_no_chip() {
     let facts = host("n150_killed", false).facts();
     let snapshot = merge(&facts, None);
     let said = said("n150_killed");
-    assert_eq!(snapshot.processes[0].state, ProcessState::Stale);
+    assert_eq!((snapshot.chips.len(), snapshot.processes.len()), (0, 0));
     let view = &said["memory_view"]["DRAM"];
     let held = view["total_bytes_allocated_per_bank"].as_u64().unwrap()
         * view["num_banks"].as_u64().unwrap();
-    let dram = &snapshot.processes[0].chips[0].memory.dram;
-    assert_eq!((dram.value(), dram.quality()), (Some(&held), Some(Quality::Stale)));
-    assert_eq!(snapshot.chips[0].memory.dram.stale.value(), Some(&held));
+    let [finding] = &snapshot.findings[..] else { panic!("{:?}", snapshot.findings) };
+    assert_eq!(finding.id, "stale-region");
+    assert!(finding.text.contains(&format!("left {} DRAM", Bytes(held))), "{finding:?}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Who(Deferred<who::WhoArgs>),
     /// Pick free devices, and print TT_VISIBLE_DEVICES.
     Pick(Deferred<pick::PickArgs>),
-    /// Check the host setup and list stale segments.
+    /// Check the host setup and list stale files.
     Doctor(Deferred<doctor::DoctorArgs>),
     /// Save the files that ttmem reads, for a bug report.
     Capture(Deferred<capture::CaptureArgs>),

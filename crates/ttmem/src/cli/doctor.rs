@@ -9,7 +9,7 @@ pub(crate) struct DoctorArgs {
     /// Print JSON.
     #[arg(long, conflicts_with = "clean")]
     pub(crate) json: bool,
-    /// Remove the agent segments of processes that have ended, after asking.
+    /// Remove the segments and memory regions that ended processes left, after asking.
     #[arg(long)]
     pub(crate) clean: bool,
     /// Do not ask.
@@ -18,5 +18,5 @@ pub(crate) struct DoctorArgs {
 }
 
 const DOCTOR_HELP: &str = "\
-Exits with 0 if every check passes, and with 1 if a check warns or fails. --clean never touches TT-Metal's own memory \
-regions or lock files.";
+Exits with 0 if every check passes, and with 1 if a check warns or fails. --clean never touches a lock file, nor \
+the memory region of a chip of this host or of a process that runs.";

@@ -1,13 +1,12 @@
-//! `ttmem doctor`: checks of the host setup, and removal of stale segments.
+//! `ttmem doctor`: checks of the host setup, and removal of what ended processes left.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ttmem_doctor::{Inputs, Status, examine, removable};
+use ttmem_doctor::{Inputs, Removable, Status, examine, removable};
 use ttmem_merge::merge;
-use ttmem_model::facts::SegmentFile;
 use ttmem_service::server::socket;
 use ttmem_service::supply::probe;
 use ttmem_sources::Collector;
@@ -22,10 +21,10 @@ use crate::output::doctor::render;
 use crate::output::json;
 use crate::output::page::Page;
 
-/// Checks the host, or removes stale segments. The exit code is 1 if a check warns or fails.
+/// Checks the host, or removes what ended processes left. The exit code is 1 if a check warns or fails.
 ///
 /// # Errors
-/// If the output cannot be written, or a segment cannot be removed.
+/// If the output cannot be written, or a file cannot be removed.
 pub(crate) fn run(
     request: &DoctorArgs,
     collector: &mut Collector,
@@ -39,7 +38,8 @@ pub(crate) fn run(
                 "--clean works on this host only; leave out --demo, --root and --capture",
             ));
         }
-        return clean(&removable(&facts), request.yes).map(|()| ExitCode::SUCCESS);
+        return clean(&removable(collector.root(), &facts), request.yes)
+            .map(|()| ExitCode::SUCCESS);
     }
     let snapshot = merge(&facts, None);
     let find = || {
@@ -75,35 +75,31 @@ pub(crate) fn run(
     }))
 }
 
-/// Removes stale segments.
-fn clean(segments: &[&SegmentFile], without_asking: bool) -> Result<(), Error> {
-    if segments.is_empty() {
-        return print("no stale segments\n");
+/// Removes what ended processes left.
+fn clean(files: &[Removable], without_asking: bool) -> Result<(), Error> {
+    if files.is_empty() {
+        return print("nothing is left of ended processes\n");
     }
-    let mut text = String::new();
-    for segment in segments {
-        let owner = segment.user.as_deref().unwrap_or("unknown user");
-        text += &format!("{}  process {} of {owner}, ended\n", segment.path, segment.pid);
-    }
-    print(&text)?;
-    if !without_asking && !agreed(segments.len())? {
+    let lines = files.iter().map(|Removable { path, whose }| format!("{path}  {whose}\n"));
+    print(&lines.collect::<String>())?;
+    if !without_asking && !agreed(files.len())? {
         return print("nothing removed\n");
     }
     let mut removed = 0;
     let mut failed = None;
-    for segment in segments {
-        match fs::remove_file(&segment.path) {
+    for file in files {
+        match fs::remove_file(&file.path) {
             Ok(()) => removed += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => failed = Some((segment, error)),
+            Err(error) => failed = Some((file, error)),
         }
     }
     print(&format!("removed {removed}\n"))?;
     match failed {
         None => Ok(()),
-        Some((segment, error)) => Err(Error::Permission(format!(
+        Some((file, error)) => Err(Error::Permission(format!(
             "cannot remove {}: {error}; run as its owner or as root",
-            segment.path
+            file.path
         ))),
     }
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use insta::assert_snapshot;
 use serde_json::Value;
 use ttmem_fake::segment::Segment;
+use ttmem_fake::{BYTES, Region};
 
 use crate::cli::{failure, ttmem};
 
@@ -61,7 +62,11 @@ fn a_segment_is_kept_in_an_inner_pid_namespace() {
         eprintln!("passed over: no namespace of one's own here: {error}");
         return;
     }
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "no stale segments\n", "{error}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "nothing is left of ended processes\n",
+        "{error}"
+    );
     assert!(path.exists());
 }
 
@@ -101,6 +106,8 @@ fn cleaning_asks_and_takes_segments_of_the_dead_alone() {
     let live = put(&own.name(), own.image());
     let gone = put(&dead.name(), dead.image());
     let region = put("tt_device_5_memory", vec![0; 8576]);
+    let of_dead = Region::new(6).slot(i32::MAX - 1, "python3", BYTES);
+    let left = put("tt_device_6_memory", of_dead.image());
     let lock = put("TT_UMD_LOCK.CHIP_IN_USE_0_PCIe", vec![0; 56]);
     let broken = put("ttmem-77-1", vec![1; 99]);
 
@@ -111,9 +118,9 @@ fn cleaning_asks_and_takes_segments_of_the_dead_alone() {
     assert!(text.contains("--yes") && gone.exists(), "{text}");
     let (code, text) = with_shared_memory(folder.path(), &["doctor", "--clean", "--yes"]).unwrap();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("removed 2"), "{text}");
-    assert!(!gone.exists() && !broken.exists());
+    assert!(text.contains("removed 3"), "{text}");
+    assert!(!gone.exists() && !broken.exists() && !left.exists());
     assert!(live.exists() && region.exists() && lock.exists());
     let (_, text) = with_shared_memory(folder.path(), &["doctor", "--clean", "--yes"]).unwrap();
-    assert_eq!(text, "no stale segments\n");
+    assert_eq!(text, "nothing is left of ended processes\n");
 }
