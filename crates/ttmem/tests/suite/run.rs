@@ -409,6 +409,30 @@ fn a_process_with_a_cleared_environment_is_named_and_its_limit_is_not_checked() 
 }
 
 #[test]
+fn a_child_before_exec_is_not_a_second_process_that_is_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("dev/shm");
+    std::fs::create_dir_all(&shared).unwrap();
+    // TT-Metal as a library without the agent, and as a part of another library, which only its region shows.
+    let library = folder.path().join("libtt_metal.so");
+    let region = shared.join("tt_device_7_memory");
+    for (environment, file) in [("env -i PATH=\"$PATH\" ", &library), ("", &region)] {
+        std::fs::write(file, [0; 4096]).unwrap();
+        let script = format!(
+            "{environment}python3 -c 'import mmap, os, time; f = open(\"{}\", \"rb\")\n\
+             m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\n\
+             ends = os.fork() or (time.sleep(1), os._exit(0))\n\
+             goes_on = os.fork() or (time.sleep(1), os.execlp(\"sleep\", \"sleep\", \"1\"))\n\
+             os.waitpid(goes_on, 0)'",
+            file.display()
+        );
+        let output = sh(&["--report"], &script).output().unwrap();
+        let text = error(&output);
+        assert_eq!(text.matches("without being").count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_segment_in_a_shared_memory_of_its_own_is_in_the_report() {
     let private = "unshare --mount --map-root-user";
     let is_allowed = Command::new("sh").args(["-c", &format!("{private} true")]).status();
