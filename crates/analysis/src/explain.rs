@@ -155,8 +155,15 @@ fn explained(scanned: Scanned, live: Option<&LiveMap>) -> Log {
     Log { explanations, courses, unknown }
 }
 
+/// Behind the meaning of a message that has not all of its numbers.
+const CUT: &str = " The message was cut, or numbers of it are redacted: what is here follows from the rest. Look for another \
+    copy of it in the log.";
+
 fn explanation(found: Found, context: &Context<'_>) -> Explanation {
-    let verdict = advise::verdict(&found.message, context);
+    let mut verdict = advise::verdict(&found.message, context);
+    if found.message.is_cut() && verdict.fit != Fit::Contradictory {
+        verdict.meaning += CUT;
+    }
     Explanation {
         core_count: found.message.cores().map(Cores::count),
         count: found.count(),

@@ -125,24 +125,19 @@ pub(super) fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// The verdict on numbers that cannot be true together, or on a message whose numbers were cut off.
-fn contradictory(title: &str, figures: Vec<Figure>, is_cut: bool) -> Verdict {
-    let (meaning, fit) = if is_cut {
-        (
-            "The message was cut before its numbers, or they are redacted. Look for another copy of it in the log.",
-            Fit::Unknown,
-        )
-    } else {
-        (
-            "The numbers of this message contradict one another. It may be mixed with the output of another process, \
-          or end within a number. Look for another copy of it in the log.",
-            Fit::Contradictory,
-        )
-    };
+/// True if a need is not larger than the limit that refused it.
+fn contradicts(need: Option<u64>, limit: Option<u64>) -> bool {
+    need.is_some() && limit.is_some() && excess(need, limit).is_none()
+}
+
+/// The verdict on numbers that cannot be true together.
+fn contradictory(title: &str, figures: Vec<Figure>) -> Verdict {
     Verdict {
         title: title.to_owned(),
-        meaning: meaning.to_owned(),
-        fit,
+        meaning: "The numbers of this message contradict one another. It may be mixed with the output of another process. Look \
+                  for another copy of it in the log."
+            .to_owned(),
+        fit: Fit::Contradictory,
         over: None,
         figures,
         advice: Vec::new(),
@@ -166,6 +161,23 @@ fn advice(text: impl Into<String>, bytes: Option<u64>) -> Advice {
 /// Returns the bytes by which a need exceeds a limit.
 fn excess(need: Option<u64>, limit: Option<u64>) -> Option<u64> {
     need?.checked_sub(limit?).filter(|over| *over > 0)
+}
+
+/// ` by 1,024 bytes`; nothing where the message was cut before the numbers that tell.
+fn by(over: Option<u64>) -> String {
+    over.map_or(String::new(), |over| format!(" by {}", bytes(over)))
+}
+
+/// ` by at least 1,024 bytes`, or nothing.
+fn by_at_least(over: Option<u64>) -> String {
+    over.map_or(String::new(), |over| format!(" by at least {}", bytes(over)))
+}
+
+/// The figure `short by`, first of all.
+fn short_by(figures: &mut Vec<Figure>, over: Option<u64>, unit: &str) {
+    if let Some(over) = over {
+        figures.insert(0, figure("short by", format!("{}{unit}", bytes(over))));
+    }
 }
 
 /// The sentence that names a blocker.

@@ -90,7 +90,7 @@ fn expand(pattern: &str) -> String {
         let Some((name, behind)) = after.split_once(marker) else { break };
         text += &rest[..at];
         let value = match marker {
-            "#" if matches!(name, "address" | "end") => {
+            "#" if matches!(name, "address" | "end" | "found") => {
                 number::ADDRESS.replace("NUMBER", number::PATTERN)
             }
             "#" => number::PATTERN.to_owned(),
@@ -102,6 +102,23 @@ fn expand(pattern: &str) -> String {
     }
     text + rest
 }
+
+/// Tensors have no address with fewer digits.
+pub(super) const LOWEST_ADDRESS: u64 = 10_000;
+
+/// Numbers that nothing of their message follows.
+const MAY_BE_LAST: [&str; 10] = [
+    "end",
+    "found",
+    "pid",
+    "error",
+    "asked_size",
+    "window_size",
+    "limit",
+    "last",
+    "needed",
+    "rows",
+];
 
 const CORES: &str = r"(?:\{ ?(?:\[[^\]]{3,60}\],? ?){1,64}\}|\[[^\]]{3,60}\]|\(x=\d+, ?y=\d+\)|\(\d+, ?\d+\)|\d+-\d+|\{\})";
 
@@ -144,15 +161,20 @@ impl<'t> Values<'t> {
         self.named.retain(|(name, _)| !is_broken(name));
     }
 
-    /// A number that the match ends with is not believed if the text was cut there.
+    /// A number that the match ends with is not believed if the text was cut there: by dots, or by the end of the input
+    /// where the message goes on behind the number.
     fn drop_cut_number(&mut self, text: &'t str, end: usize) {
         let rest = &text[end..];
-        let is_cut =
+        let is_marked =
             rest.trim_start_matches('x').trim_start().starts_with("...") || rest.starts_with('[');
+        let is_end = rest.trim().is_empty();
+        let is_cut = |name: &str| is_marked || is_end && !MAY_BE_LAST.contains(&name);
         let ends_match = |value: &str| {
-            text[..end].ends_with(value) && value.ends_with(|last: char| last.is_ascii_hexdigit())
+            text[..end].ends_with(value)
+                && value.starts_with(|first: char| first.is_ascii_digit())
+                && value.ends_with(|last: char| last.is_ascii_hexdigit())
         };
-        if is_cut && self.named.last().is_some_and(|(_, value)| ends_match(value)) {
+        if self.named.last().is_some_and(|(name, value)| is_cut(name) && ends_match(value)) {
             self.named.pop();
         }
     }
@@ -193,6 +215,13 @@ impl<'t> Values<'t> {
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         number::read(self.text(name)?)
+    }
+
+    /// A number that ends its message, which must exceed another: with fewer digits than the other it was cut.
+    pub(super) fn beyond(&self, name: &str, least: Option<u64>) -> Option<u64> {
+        let digits = |number: u64| number.checked_ilog10();
+        let number = self.number(name)?;
+        least.is_none_or(|least| digits(number) >= digits(least)).then_some(number)
     }
 
     pub(super) fn cores(&self, name: &str) -> Option<Cores> {

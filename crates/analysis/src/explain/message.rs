@@ -288,6 +288,8 @@ pub(crate) struct OpLimit {
     pub(crate) is_warning: bool,
     /// The unit of the numbers.
     pub(crate) unit: OpUnit,
+    /// True if the message ends within a number.
+    pub(crate) cut: bool,
 }
 
 /// The unit of an op's check.

@@ -103,6 +103,10 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         bytes(r"(?P<need>NUM)UNIT leaves only NUM CB slot"),
         bytes(r"(?P<need>NUM)[- ]bytes? [\w -]{0,50}(?:does not|do not|cannot|would not) fit"),
         bytes(r"(?:OOM|out of memory) on core .{1,30}?\((?P<need>NUM) bytes requested\)"),
+        // Cut within the limit.
+        bytes(
+            r"(?P<need>NUM)UNIT.{0,120}?(?:exceeds?|only|have|capacity|limit|budget|fit) .{0,60}?[ (]\d+$",
+        ),
         bytes(r"(?:only |budget:? |[Aa]vailable L1: |L1 available: )(?P<limit>NUM)UNIT"),
         bytes(r"(?:requires?|needs?) ~?(?P<need>NUM)UNIT(?: of)? (?:L1|CB|DFB)"),
         bytes(
@@ -145,18 +149,32 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
                 line.saturating_sub(record.start)
             }
         };
+    let is_end = text[end..].trim().is_empty();
     let is_cut = |name: &str| {
-        captures.name(name).is_some_and(|value| sentence[value.end()..].starts_with("..."))
+        captures.name(name).is_some_and(|value| {
+            let rest = &sentence[value.end()..];
+            // A limit has five digits at least, or about as many as the need.
+            let is_short = captures.name("need").is_some_and(|need| {
+                name == "limit" && value.len() < 5 && value.len() + 1 < need.len()
+            });
+            rest.starts_with("...") || is_end && rest.trim().is_empty() && is_short
+        })
     };
+    let need = need(&captures).filter(|_| !is_cut("need"));
+    let limit = captures
+        .name("limit")
+        .filter(|_| !is_cut("limit"))
+        .and_then(|limit| number::read(limit.as_str()));
+    let ends_within = is_end && sentence.trim_end().ends_with(|last: char| last.is_ascii_digit());
     let message = OpLimit {
         op: op.map(|(name, _)| name.replace("::", ".")),
-        need: need(&captures).filter(|_| !is_cut("need")),
-        limit: captures
-            .name("limit")
-            .filter(|_| !is_cut("limit"))
-            .and_then(|limit| number::read(limit.as_str())),
+        need,
+        limit,
         is_warning: is(&WARNING),
         unit: shape.unit,
+        cut: is_cut("need")
+            || is_cut("limit")
+            || ends_within && (need.is_none() || limit.is_none()),
     };
     let end = record.start + sentence_end(sentence, whole.end());
     Some(Match {

@@ -54,8 +54,13 @@ impl Message {
             (Self::OpLimit(left), Self::OpLimit(right)) => {
                 // A log names the op, an exception its source file.
                 let has_numbers = left.need.is_some() || left.limit.is_some();
-                (left.need, left.limit, left.is_warning)
-                    == (right.need, right.limit, right.is_warning)
+                let is_cut = left.cut || right.cut;
+                let is_equal = |left: Option<u64>, right: Option<u64>| {
+                    left == right || is_cut && agree(left.as_ref(), right.as_ref())
+                };
+                is_equal(left.need, right.need)
+                    && is_equal(left.limit, right.limit)
+                    && left.is_warning == right.is_warning
                     && (has_numbers || agree(left.op.as_ref(), right.op.as_ref()))
             }
             (Self::HostKilled(left), Self::HostKilled(right)) => {
@@ -110,7 +115,12 @@ impl Message {
                 left.region = left.region.take().or(right.region);
                 left.over = left.over.or(right.over);
             }
-            (Self::OpLimit(left), Self::OpLimit(right)) => left.op = left.op.take().or(right.op),
+            (Self::OpLimit(left), Self::OpLimit(right)) => {
+                left.op = left.op.take().or(right.op);
+                left.need = left.need.or(right.need);
+                left.limit = left.limit.or(right.limit);
+                left.cut &= right.cut;
+            }
             (Self::HostKilled(left), Self::HostKilled(right)) => {
                 left.by_oom_killer |= right.by_oom_killer;
                 left.pid = left.pid.or(right.pid);
@@ -140,8 +150,13 @@ impl Message {
             Self::BelowLimit(limit) => limit.limit.is_none() || limit.address.is_none(),
             Self::ProgramTooLarge(program) => program.size.is_none() || program.ring.is_none(),
             Self::TraceRegionFull(trace) => trace.needed.is_none() || trace.region.is_none(),
-            Self::TraceOverlap(trace) => trace.address.is_none(),
+            Self::TraceOverlap(trace) => {
+                let marks = [trace.allocation_mark, trace.deletion_mark, trace.live_trace_mark];
+                trace.address.is_none() || marks.iter().all(Option::is_none)
+            }
             Self::BufferBeyondTensor(buffer) => buffer.size.is_none() || buffer.tensor.is_none(),
+            Self::SubDeviceRegion(region) => region.end.is_none() || region.limit.is_none(),
+            Self::OpLimit(limit) => limit.cut,
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 mod limits;
 
-use super::form::{Form, Values};
+use super::form::{Form, LOWEST_ADDRESS, Values};
 use super::message::{
     BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
     HugePages, KernelLink, KernelMemory, LockWait, Message, OutOfMemory, PersistentL1, PinFailed,
@@ -30,7 +30,7 @@ static FORMS: [Form; 38] = [
                 program: values.number("program"),
                 cores: values.cores("cores"),
                 l1_address: values.number("address"),
-                end: values.number("end"),
+                end: values.beyond("end", values.number("address")),
             }))
         },
     ),
@@ -56,13 +56,13 @@ static FORMS: [Form; 38] = [
                 cores: values.cores("cores"),
                 program: values.number("program"),
                 service_address: values.number("address"),
-                end: values.number("end"),
+                end: values.beyond("end", values.number("address")),
             }))
         },
     ),
     Form::new(
         &["Not enough space"],
-        r"(?:Out of Memory: )?Not enough space (?P<dependencies>after considering dependencies )?to allocate #requested# ?B\b(?: %memory%(?: buffer)?)?",
+        r"(?:Out of Memory: )?Not enough space (?P<dependencies>after considering dependencies )?to allocate (?:#requested# ?B\b(?: %memory%(?: buffer)?)?|\d+ ?$)",
         &[
             r"across #banks# banks",
             r"(?:needs to store #stored# ?B\b|\(#share# ?B per bank\))",
@@ -79,12 +79,12 @@ static FORMS: [Form; 38] = [
     ),
     Form::new(
         &["at an address below"],
-        r"(?:Out of Memory: )?Cannot allocate at an address below #limit#",
-        &[r"(?:Allocation at|Tried to allocate at|Allocation ends at) #address#"],
+        r"(?:Out of Memory: )?Cannot allocate at an address below #lowest#",
+        &[r"(?:Allocation at|Tried to allocate at|Allocation ends at) #found#"],
         |values| {
             Some(Message::BelowLimit(BelowLimit {
-                limit: values.number("limit"),
-                address: values.number("address"),
+                limit: values.number("lowest"),
+                address: values.beyond("found", Some(LOWEST_ADDRESS)),
             }))
         },
     ),
@@ -192,7 +192,7 @@ static FORMS: [Form; 38] = [
     Form::new(
         &["number of shards"],
         r"Expected number of shards #shards# to be less than or equal to total number of",
-        &[r" %memory% banks #banks#"],
+        &[r" %memory% banks #banks# "],
         |values| {
             Some(Message::ShardGrid(ShardGrid {
                 core: None,
@@ -281,14 +281,14 @@ static FORMS: [Form; 38] = [
         &[
             r"/sys/kernel/debug/tenstorrent/#device#/mappings",
             r".{0,100}?tt_tlb_alloc failed with error code (?P<error>-?\d+)",
-            r"for TLB size #size#",
+            r"for TLB size #window_size#",
         ],
         tlb,
     ),
     Form::new(
         &["tt_tlb_alloc"],
         r"tt_tlb_alloc failed with error code (?P<error>-?\d+)",
-        &[r"for TLB size #size#"],
+        &[r"for TLB size #window_size#"],
         tlb,
     ),
     Form::new(
@@ -491,9 +491,10 @@ fn kernel_link(values: &Values<'_>) -> Option<Message> {
 }
 
 fn tlb(values: &Values<'_>) -> Option<Message> {
+    let sizes = ["window_size", "asked", "asked_size"];
     Some(Message::TlbWindows(TlbWindows {
         device: values.number("device"),
-        size: values.number("size").or(values.number("asked")).or(values.number("asked_size")),
+        size: sizes.iter().find_map(|name| values.number(name)),
         error: values.text("error").and_then(|error| error.parse().ok()),
     }))
 }

@@ -1,7 +1,8 @@
 //! Circular and dataflow buffers that do not fit: they are at the bottom of L1, tensors at its top.
 
 use super::{
-    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, contradictory, excess, figure,
+    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, by, by_at_least, contradictory,
+    contradicts, excess, figure, short_by,
 };
 use crate::explain::chip::{self, Limits};
 use crate::explain::cores::Cores;
@@ -20,19 +21,18 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     let program = clash
         .program
         .map_or("a program".to_owned(), |program| format!("program {}", grouped(program)));
-    let (Some(over), Some(address), Some(end)) =
-        (excess(clash.end, clash.l1_address), clash.l1_address, clash.end)
-    else {
-        let is_cut = clash.end.is_none() || clash.l1_address.is_none();
-        return contradictory(
-            &format!("The {name} of {program} overlap L1 buffers"),
-            figures,
-            is_cut,
-        );
-    };
-    let blockers = context.live.map(|map| map.below(address, end)).unwrap_or_default();
-    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
-    let top = top_of_l1(address, context);
+    let title = format!("The {name} of {program} overlap L1 buffers");
+    if contradicts(clash.end, clash.l1_address) {
+        return contradictory(&title, figures);
+    }
+    let over = excess(clash.end, clash.l1_address);
+    let blockers = context
+        .live
+        .zip(clash.l1_address)
+        .map(|(map, address)| map.below(address, clash.end.unwrap_or(address.saturating_add(1))))
+        .unwrap_or_default();
+    short_by(&mut figures, over, " in each of these cores");
+    let top = clash.l1_address.and_then(|address| top_of_l1(address, context));
     if let Some((limits, above)) = top {
         let value = format!(
             "{}: L1 of a {} ends at {}",
@@ -44,25 +44,39 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     }
     figures.extend(blocker_figures(&blockers));
     figures.extend(semaphore_figure(context));
-    let full = if is_l1_full(address, context) {
+    let full = if clash.l1_address.is_some_and(|address| is_l1_full(address, context)) {
         format!(" L1 buffers reach down to where {name} begin: smaller {name} do not help.")
     } else {
         String::new()
     };
     Verdict {
-        title: format!("The {name} of {program} overlap L1 buffers by {}", bytes(over)),
+        title: format!("{title}{}", by(over)),
         meaning: format!(
             "An op places its {name} at the bottom of each core's L1, growing upwards. L1 buffers are at the top and \
-             grow downwards. Here they would meet: the {name} end at {}, the lowest L1 buffer begins at {}.{full} TT-Metal \
-             refused the op before it ran, so nothing was overwritten.",
-            units::address(end),
-            units::address(address)
+             grow downwards. Here they would meet{}.{full} TT-Metal refused the op before it ran, so nothing was \
+             overwritten.",
+            meeting(clash)
         ),
         fit: Fit::Blocked,
-        over: Some(over),
+        over,
         figures,
-        advice: clash_advice(clash, (over, address, end), top, context),
+        advice: clash_advice(clash, over, top, context),
         blockers,
+    }
+}
+
+/// Where the buffers of a clash meet, as far as the message says it.
+fn meeting(clash: &BuffersClash) -> String {
+    let ends = clash
+        .end
+        .map(|end| format!("the {} end at {}", clash.buffers.as_str(), units::address(end)));
+    let begins = clash
+        .l1_address
+        .map(|address| format!("the lowest L1 buffer begins at {}", units::address(address)));
+    match (ends, begins) {
+        (Some(ends), Some(begins)) => format!(": {ends}, {begins}"),
+        (Some(one), None) | (None, Some(one)) => format!(": {one}"),
+        (None, None) => String::new(),
     }
 }
 
@@ -119,26 +133,32 @@ fn clash_figures(clash: &BuffersClash) -> Vec<Figure> {
 
 fn clash_advice(
     clash: &BuffersClash,
-    (over, address, end): (u64, u64, u64),
+    over: Option<u64>,
     top: Option<(Limits, u64)>,
     context: &Context<'_>,
 ) -> Vec<Advice> {
     let name = clash.buffers.as_str();
+    let unused = over.map_or("some".to_owned(), |over| format!("at least {}", bytes(over)));
     let small = advice(
         format!(
-            "If the device was opened with an l1_small_size of which at least {} are unused, lower it by as much: every \
-             L1 buffer then is that much higher.",
-            bytes(over)
+            "If the device was opened with an l1_small_size of which {unused} are unused, lower it by as much: every \
+             L1 buffer then is that much higher."
         ),
-        Some(over),
+        over,
     );
+    let at = |text: &str, address: Option<u64>| {
+        address.map_or(String::new(), |address| format!("{text}{}", units::address(address)))
+    };
+    let which = if clash.l1_address.is_some() { "the" } else { "the lowest" };
     let tensor = advice(
         format!(
-            "Free or move the L1 buffer at {} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
+            "Free or move {which} L1 buffer{} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
              keep it in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG, ttnn.to_memory_config). The same applies to every \
-             other L1 buffer that begins below {}.",
-            units::address(address),
-            units::address(end)
+             other L1 buffer that begins {}.",
+            at(" at ", clash.l1_address),
+            clash.end.map_or("where the op needs L1".to_owned(), |end| {
+                format!("below {}", units::address(end))
+            })
         ),
         None,
     );
@@ -157,31 +177,34 @@ fn clash_advice(
             ));
         }
         let mut smaller = shrink(name, over, clash.cores.as_ref());
-        let taken = bytes(end.saturating_sub(limits.l1_base));
-        smaller.text.insert_str(0, &format!("The op's {name} take about {taken} of each core. "));
+        if let Some(end) = clash.end {
+            let taken = bytes(end.saturating_sub(limits.l1_base));
+            smaller
+                .text
+                .insert_str(0, &format!("The op's {name} take about {taken} of each core. "));
+        }
         list.extend([smaller, tensor]);
         return list;
     }
     list.push(tensor);
     list.push(advice(
         format!(
-            "Make what is in L1 smaller by at least {} in each core: shard it over more cores, or use a smaller data \
-             type such as ttnn.bfloat8_b.",
-            bytes(over)
+            "Make what is in L1 smaller{}: shard it over more cores, or use a smaller data type such as ttnn.bfloat8_b.",
+            in_each_core(over)
         ),
-        Some(over),
+        over,
     ));
-    if !is_l1_full(address, context) {
+    if !clash.l1_address.is_some_and(|address| is_l1_full(address, context)) {
         list.push(shrink(name, over, clash.cores.as_ref()));
     }
-    if over <= L1_SMALL_IN_USE {
+    if over.is_some_and(|over| over <= L1_SMALL_IN_USE) {
         list.push(small);
     }
     list
 }
 
 /// Advice to make the buffers of an op smaller.
-fn shrink(name: &str, over: u64, cores: Option<&Cores>) -> Advice {
+fn shrink(name: &str, over: Option<u64>, cores: Option<&Cores>) -> Advice {
     let spread = match cores.map(Cores::count) {
         Some(1) => {
             " It runs on a single core: a grid of more cores leaves less to each.".to_owned()
@@ -190,13 +213,18 @@ fn shrink(name: &str, over: u64, cores: Option<&Cores>) -> Advice {
     };
     advice(
         format!(
-            "Make the op's {name} smaller by at least {} in each core: smaller blocks or chunks in its program_config, \
-             more cores, or inputs of a smaller data type.{spread} Without a program_config, ttnn.matmul and \
-             ttnn.layer_norm already fit their blocks to the free L1.",
-            bytes(over)
+            "Make the op's {name} smaller{}: smaller blocks or chunks in its program_config, more cores, or inputs of a \
+             smaller data type.{spread} Without a program_config, ttnn.matmul and ttnn.layer_norm already fit their \
+             blocks to the free L1.",
+            in_each_core(over)
         ),
-        Some(over),
+        over,
     )
+}
+
+/// ` by at least 1,024 bytes in each core`, or nothing.
+fn in_each_core(over: Option<u64>) -> String {
+    over.map_or(String::new(), |_| format!("{} in each core", by_at_least(over)))
 }
 
 pub(super) fn beyond(beyond: &BuffersBeyondL1) -> Verdict {
@@ -208,31 +236,34 @@ pub(super) fn beyond(beyond: &BuffersBeyondL1) -> Verdict {
         beyond.l1_size.map(|size| figure("L1 of a core", bytes(size))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
-    let (Some(over), Some(end), Some(l1_size)) =
-        (excess(beyond.end, beyond.l1_size), beyond.end, beyond.l1_size)
-    else {
-        return contradictory(&title, figures, beyond.end.is_none() || beyond.l1_size.is_none());
-    };
-    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
+    if contradicts(beyond.end, beyond.l1_size) {
+        return contradictory(&title, figures);
+    }
+    let over = excess(beyond.end, beyond.l1_size);
+    short_by(&mut figures, over, " in each of these cores");
     Verdict {
-        title: format!("{title} by {}", bytes(over)),
+        title: format!("{title}{}", by(over)),
         meaning: format!(
             "The op needs more {name} than a core's whole L1 holds. No tensor blocks it: it would fail with an empty L1 \
              too, so freeing or moving tensors does not help."
         ),
         fit: Fit::TooLarge,
-        over: Some(over),
+        over,
         figures,
-        advice: beyond_advice(beyond, over, end, l1_size),
+        advice: beyond_advice(beyond, over),
         blockers: Vec::new(),
     }
 }
 
-fn beyond_advice(beyond: &BuffersBeyondL1, over: u64, end: u64, l1_size: u64) -> Vec<Advice> {
+fn beyond_advice(beyond: &BuffersBeyondL1, over: Option<u64>) -> Vec<Advice> {
     let name = beyond.buffers.as_str();
     // They begin above address 0, so that the true factor is a little larger.
-    let factor = match u128::from(end) * 10 / u128::from(l1_size.max(1)) {
-        tenths @ 15.. => {
+    let tenths = beyond
+        .end
+        .zip(beyond.l1_size)
+        .map_or(0, |(end, l1_size)| u128::from(end) * 10 / u128::from(l1_size.max(1)));
+    let factor = match tenths {
+        15.. => {
             format!(", that is to less than 1/{}.{} of what they are", tenths / 10, tenths % 10)
         }
         _ => String::new(),
@@ -245,10 +276,10 @@ fn beyond_advice(beyond: &BuffersBeyondL1, over: u64, end: u64, l1_size: u64) ->
         advice(
             format!(
                 "{few}choose smaller blocks or chunks in the op's program_config, or a larger core grid. The {name} \
-                 have to shrink by at least {} in each core{factor}.",
-                bytes(over)
+                 have to shrink{}{factor}.",
+                in_each_core(over)
             ),
-            Some(over),
+            over,
         ),
         advice(
             "Buffers often hold a whole row or a whole reduced dimension: split that dimension, or use the variant of \
@@ -276,30 +307,27 @@ pub(super) fn service(clash: &ServiceCoreClash) -> Verdict {
         clash.end.map(|end| figure("circular buffers", format!("end at {}", units::address(end)))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
-    let Some(over) = excess(clash.end, clash.service_address) else {
-        return contradictory(
-            &title,
-            figures,
-            clash.end.is_none() || clash.service_address.is_none(),
-        );
-    };
-    figures.insert(0, figure("short by", format!("{} in each of these cores", bytes(over))));
+    if contradicts(clash.end, clash.service_address) {
+        return contradictory(&title, figures);
+    }
+    let over = excess(clash.end, clash.service_address);
+    short_by(&mut figures, over, " in each of these cores");
     Verdict {
-        title: format!("{title} by {}", bytes(over)),
+        title: format!("{title}{}", by(over)),
         meaning: "A persistent service (sockets and streams between chips and host) claims these cores and keeps \
                   buffers at the top of their L1. The program's circular buffers grow into them from below."
             .to_owned(),
         fit: Fit::Blocked,
-        over: Some(over),
+        over,
         figures,
         advice: vec![
             advice("Run the program on a core grid without these cores.", None),
             advice(
                 format!(
-                    "Make the circular buffers of the program smaller by at least {} in each of these cores.",
-                    bytes(over)
+                    "Make the circular buffers of the program smaller{} in each of these cores.",
+                    by_at_least(over)
                 ),
-                Some(over),
+                over,
             ),
             advice("Make the service's buffers smaller, or release the service while the program runs.", None),
         ],

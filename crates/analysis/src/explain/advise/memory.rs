@@ -4,8 +4,8 @@ use ttmem_model::Kind;
 
 use super::buffers::{semaphore_advice, semaphore_figure};
 use super::{
-    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, contradictory, excess, figure,
-    size, trace,
+    Advice, Context, Figure, Fit, Verdict, advice, blocker_figures, contradictory, contradicts,
+    excess, figure, short_by, size, trace,
 };
 use crate::explain::chip;
 use crate::explain::message::{BelowLimit, OutOfMemory};
@@ -22,7 +22,7 @@ pub(super) fn out_of_memory(memory: &OutOfMemory, context: &Context<'_>) -> Verd
         (None, name) => format!("Cannot allocate a buffer in {name}"),
     };
     if fit == Fit::Contradictory {
-        return contradictory(&title, figures, false);
+        return contradictory(&title, figures);
     }
     if let Some(over) = over {
         let least =
@@ -170,15 +170,9 @@ fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
             release::first_with_free_bytes()
         ),
     };
-    let cut = if memory.cut {
-        " The message was cut: look for another copy of it for the rest of its numbers."
-    } else {
-        ""
-    };
-    format!(
-        "A buffer is spread evenly over banks, at the same address in each of them. {reason}{cut}"
-    )
-    .replace("  ", " ")
+    format!("A buffer is spread evenly over banks, at the same address in each of them. {reason}")
+        .trim_end()
+        .to_owned()
 }
 
 fn advice_for(
@@ -446,24 +440,25 @@ pub(super) fn below_limit(limit: &BelowLimit) -> Verdict {
         |name, address: Option<u64>| address.map(|address| figure(name, units::address(address)));
     let list = [at("lowest address allowed", limit.limit), at("address found", limit.address)];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
-    let Some(over) = excess(limit.limit, limit.address) else {
-        return contradictory(title, figures, limit.limit.is_none() || limit.address.is_none());
-    };
-    figures.insert(0, figure("short by", bytes(over)));
+    if contradicts(limit.limit, limit.address) {
+        return contradictory(title, figures);
+    }
+    let over = excess(limit.limit, limit.address);
+    short_by(&mut figures, over, "");
+    let least = over.map_or(String::new(), |over| {
+        format!(" of at least {} in each bank, or make the tensor as much smaller", bytes(over))
+    });
     Verdict {
-        title: format!("{title}, by {}", bytes(over)),
+        title: over.map_or(title.to_owned(), |over| format!("{title}, by {}", bytes(over))),
         meaning: "Buffers that are interleaved over all cores may use only the upper part of L1, since some banks are \
                   smaller than others. There was a free block, but it reaches below that part."
             .to_owned(),
         fit: Fit::Full,
-        over: Some(over),
+        over,
         figures,
         advice: vec![
             advice("Keep the tensor in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG), or shard it: sharded buffers may be lower.", None),
-            advice(
-                format!("Free L1 buffers of at least {} in each bank, or make the tensor as much smaller.", bytes(over)),
-                Some(over),
-            ),
+            advice(format!("Free L1 buffers{least}."), over),
         ],
         blockers: Vec::new(),
     }

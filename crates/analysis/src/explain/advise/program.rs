@@ -1,6 +1,6 @@
 //! Programs that are too large for the kernel configuration ring.
 
-use super::{Advice, Figure, Fit, Verdict, advice, contradictory, figure, size};
+use super::{Advice, Figure, Fit, Verdict, advice, by, contradictory, figure, short_by, size};
 use crate::explain::message::{ProgramPart, ProgramTooLarge};
 use crate::explain::units::{bytes, grouped};
 
@@ -21,34 +21,31 @@ pub(super) fn too_large(program: &ProgramTooLarge) -> Verdict {
         figures.push(figure("kernels", program.kernels.join(", ")));
     }
     // Releases up to 0.64 or so refused a program of exactly the ring's size too.
-    let Some(over) = program.size.zip(program.ring).and_then(|(size, ring)| size.checked_sub(ring))
-    else {
-        let is_cut = program.size.is_none() || program.ring.is_none();
-        return contradictory(
-            "A program is too large for the kernel configuration ring",
-            figures,
-            is_cut,
-        );
-    };
-    figures.insert(0, figure("short by", bytes(over)));
+    let sizes = program.size.zip(program.ring);
+    let over = sizes.and_then(|(size, ring)| size.checked_sub(ring));
+    let title = "A program is too large for the kernel configuration ring";
+    if sizes.is_some() && over.is_none() {
+        return contradictory(title, figures);
+    }
+    short_by(&mut figures, over, "");
     Verdict {
         title: match over {
-            0 => "A program takes the whole kernel configuration ring, and one byte has to stay free".to_owned(),
-            _ => format!("A program is too large for the kernel configuration ring by {}", bytes(over)),
+            Some(0) => "A program takes the whole kernel configuration ring, and one byte has to stay free".to_owned(),
+            over => format!("{title}{}", by(over)),
         },
         meaning: "At launch, a core gets the program's kernels, runtime arguments, semaphores and buffer descriptions \
                   in a ring of fixed size in its L1. This program needs more than the whole ring. It is about code \
                   and arguments, not about tensors."
             .to_owned(),
         fit: Fit::TooLarge,
-        over: Some(over),
+        over,
         figures,
         advice: program_advice(program, over),
         blockers: Vec::new(),
     }
 }
 
-fn program_advice(program: &ProgramTooLarge, over: u64) -> Vec<Advice> {
+fn program_advice(program: &ProgramTooLarge, over: Option<u64>) -> Vec<Advice> {
     let mut list = Vec::new();
     let ethernet = program.processor.as_deref().is_some_and(|processor| processor.contains("ETH"));
     if ethernet {
@@ -60,19 +57,21 @@ fn program_advice(program: &ProgramTooLarge, over: u64) -> Vec<Advice> {
     } else {
         list.push(advice(
             format!(
-                "Make the ring larger: open the device with a worker_l1_size that is lower by at least {over} bytes, \
-                 at most ttnn.get_max_worker_l1_unreserved_size() - {}. Lower, not higher: the ring gets what \
-                 worker_l1_size leaves, and tensors and circular buffers lose as much.",
-                program.size.unwrap_or(0)
+                "Make the ring larger: open the device with a worker_l1_size that is lower{}{}. Lower, not higher: the \
+                 ring gets what worker_l1_size leaves, and tensors and circular buffers lose as much.",
+                over.map_or(String::new(), |over| format!(" by at least {over} bytes")),
+                program.size.map_or(String::new(), |size| format!(
+                    ", at most ttnn.get_max_worker_l1_unreserved_size() - {size}"
+                ))
             ),
-            Some(over),
+            over,
         ));
     }
     list.push(advice(
         "Turn off what makes kernels larger: device profiler zones, the watcher, debug prints and asserts in kernels.",
         None,
     ));
-    list.push(advice(largest_part(&program.parts), Some(over)));
+    list.push(advice(largest_part(&program.parts), over));
     list
 }
 

@@ -1,6 +1,8 @@
 //! Shards, grids and regions that the chip or the device's settings do not have.
 
-use super::{Figure, Fit, Verdict, advice, contradictory, excess, figure, size};
+use super::{
+    Figure, Fit, Verdict, advice, by, by_at_least, contradictory, contradicts, excess, figure, size,
+};
 use crate::explain::message::{BufferBeyondTensor, PersistentL1, ShardGrid, SubDeviceRegion};
 use crate::explain::units::{self, bytes, grouped};
 
@@ -8,21 +10,24 @@ pub(super) fn beyond_tensor(buffer: &BufferBeyondTensor) -> Verdict {
     let title = "A circular buffer is larger than the tensor that it is on";
     let list = [size("circular buffer", buffer.size), size("tensor in each core", buffer.tensor)];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
-    let Some(over) = excess(buffer.size, buffer.tensor) else {
-        return contradictory(title, figures, buffer.size.is_none() || buffer.tensor.is_none());
-    };
-    figures.insert(0, figure("too large by", bytes(over)));
+    if contradicts(buffer.size, buffer.tensor) {
+        return contradictory(title, figures);
+    }
+    let over = excess(buffer.size, buffer.tensor);
+    if let Some(over) = over {
+        figures.insert(0, figure("too large by", bytes(over)));
+    }
     Verdict {
-        title: format!("{title} by {}", bytes(over)),
+        title: format!("{title}{}", by(over)),
         meaning: "The circular buffer uses the memory of a sharded L1 tensor (it is globally allocated) and would reach \
                   beyond the tensor's shard into what is behind it. No memory is missing: the shard shape and the op's \
                   block size do not agree."
             .to_owned(),
         fit: Fit::Invalid,
-        over: Some(over),
+        over,
         figures,
         advice: vec![
-            advice("Use a shard shape (shard_spec of the memory_config) and a program_config of the same size: per_core_M, per_core_N and block sizes times the tile size must not exceed the shard.", Some(over)),
+            advice("Use a shard shape (shard_spec of the memory_config) and a program_config of the same size: per_core_M, per_core_N and block sizes times the tile size must not exceed the shard.", over),
             advice("Leave the program_config out, or use an interleaved tensor (ttnn.L1_MEMORY_CONFIG, ttnn.DRAM_MEMORY_CONFIG): the op then allocates the buffer itself.", None),
             advice("If the op chose both, it is a bug of the op: report it with shapes, data types and memory configs.", None),
         ],
@@ -97,20 +102,23 @@ pub(super) fn sub_device(region: &SubDeviceRegion) -> Verdict {
         region.limit.map(|limit| figure("must end at", units::address(limit))),
     ];
     let mut figures: Vec<Figure> = list.into_iter().flatten().collect();
-    let Some(over) = excess(region.end, region.limit) else {
-        return contradictory(&title, figures, region.end.is_none() || region.limit.is_none());
-    };
-    figures.insert(0, figure("too high by", bytes(over)));
+    if contradicts(region.end, region.limit) {
+        return contradictory(&title, figures);
+    }
+    let over = excess(region.end, region.limit);
+    if let Some(over) = over {
+        figures.insert(0, figure("too high by", bytes(over)));
+    }
     Verdict {
-        title: format!("{title} by {}", bytes(over)),
+        title: format!("{title}{}", by(over)),
         meaning: "A sub-device manager sets L1 aside for each sub-device (local_l1_size). Persistent L1 allocations \
                   already hold the top of it."
             .to_owned(),
         fit: Fit::Full,
-        over: Some(over),
+        over,
         figures,
         advice: vec![
-            advice(format!("Create the sub-device manager with a local_l1_size that is smaller by at least {}.", bytes(over)), Some(over)),
+            advice(format!("Create the sub-device manager with a local_l1_size that is smaller{}.", by_at_least(over)), over),
             advice("Create it before the persistent allocations (sockets, prefetcher pipes), or free these.", None),
         ],
         blockers: Vec::new(),

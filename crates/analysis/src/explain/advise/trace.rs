@@ -1,6 +1,8 @@
 //! Traces: their region is full, they overlap buffers, or buffers are allocated while one is live.
 
-use super::{Context, Fit, Verdict, advice, contradictory, excess, figure, size};
+use super::{
+    Context, Fit, Verdict, advice, contradictory, contradicts, excess, figure, short_by, size,
+};
 use crate::explain::message::{TraceActivity, TraceOverlap, TraceRegionFull};
 use crate::explain::release;
 use crate::explain::units::{self, bytes};
@@ -19,10 +21,11 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
     let list =
         [size("all live traces", trace.needed), size("trace_region_size", trace.region), device];
     let mut figures: Vec<_> = list.into_iter().flatten().collect();
-    let (Some(over), Some(needed)) = (excess(trace.needed, trace.region), trace.needed) else {
-        return contradictory(&title, figures, trace.needed.is_none() || trace.region.is_none());
-    };
-    figures.insert(0, figure("short by", bytes(over)));
+    if contradicts(trace.needed, trace.region) {
+        return contradictory(&title, figures);
+    }
+    let over = excess(trace.needed, trace.region);
+    short_by(&mut figures, over, "");
     let cost = match context.release.map(release::trace_region_is_per_bank) {
         Some(true) => " This release sets that much aside in each DRAM bank, not in all together.",
         Some(false) => " It is taken from DRAM, evenly from every bank.",
@@ -30,12 +33,13 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
             " It is taken from DRAM: from 0.76 on that much in all, up to 0.72 that much in each bank."
         }
     };
+    let larger = match trace.needed {
+        Some(needed) => format!("trace_region_size={needed} or more"),
+        None => "a larger trace_region_size".to_owned(),
+    };
     let mut advice = vec![
-        advice(
-            format!("Open the device with trace_region_size={needed} or more.{cost}"),
-            Some(needed),
-        ),
-        advice(RELEASE_FIRST, Some(over)),
+        advice(format!("Open the device with {larger}.{cost}"), trace.needed),
+        advice(RELEASE_FIRST, over),
         advice("Capture less in one trace: fewer ops, or fewer iterations of a loop.", None),
         advice(DYNAMIC, None),
     ];
@@ -43,13 +47,14 @@ pub(super) fn region_full(trace: &TraceRegionFull, context: &Context<'_>) -> Ver
         advice.retain(|advice| advice.text != RELEASE_FIRST);
     }
     Verdict {
-        title: format!("{title}: {} are missing", bytes(over)),
+        title: over
+            .map_or(title.clone(), |over| format!("{title}: {} are missing", bytes(over))),
         meaning: "A trace's commands are copied to a region of DRAM that trace_region_size sets aside when the device \
                   is opened. All traces that are live count together, the new one included; the sizes are of the whole \
                   device, not of one bank."
             .to_owned(),
         fit: if trace.region == Some(0) { Fit::NoRegion } else { Fit::Full },
-        over: Some(over),
+        over,
         figures,
         advice,
         blockers: Vec::new(),
@@ -68,10 +73,18 @@ pub(super) fn overlap(trace: &TraceOverlap) -> Verdict {
     ];
     let mut figures: Vec<_> = list.into_iter().flatten().collect();
     let title = "A trace overlaps DRAM buffers of its capture";
-    let Some(over) = excess(mark, trace.address) else {
-        return contradictory(title, figures, trace.address.is_none() || mark.is_none());
-    };
-    figures.insert(0, figure("too low by", bytes(over)));
+    if contradicts(mark, trace.address) {
+        return contradictory(title, figures);
+    }
+    let over = excess(mark, trace.address);
+    if let Some(over) = over {
+        figures.insert(0, figure("too low by", bytes(over)));
+    }
+    let placed = trace
+        .address
+        .map_or("too low".to_owned(), |address| format!("at {}", units::address(address)));
+    let reached =
+        mark.map_or("higher".to_owned(), |mark| format!("up to {}", units::address(mark)));
     let (what, act) = match trace.activity {
         TraceActivity::Allocated => (
             "buffers allocated during the capture",
@@ -91,23 +104,23 @@ pub(super) fn overlap(trace: &TraceOverlap) -> Verdict {
         ),
     };
     Verdict {
-        title: format!("{title}: it was placed {} too low", bytes(over)),
+        title: over.map_or(title.to_owned(), |over| {
+            format!("{title}: it was placed {} too low", bytes(over))
+        }),
         meaning: format!(
             "With trace_region_size=0 a trace is placed in free DRAM, as high as possible, and its replay must not \
-             overwrite it. It was placed at {}, but {what} reached up to {}: DRAM is too full, or too much of it is used \
-             while capturing. Addresses are of one DRAM bank.",
-            units::address(trace.address.unwrap_or(0)),
-            units::address(mark.unwrap_or(0))
+             overwrite it. It was placed {placed}, but {what} reached {reached}: DRAM is too full, or too much of it is used \
+             while capturing. Addresses are of one DRAM bank."
         ),
         fit: Fit::Blocked,
-        over: Some(over),
+        over,
         figures,
         advice: vec![
             advice(
                 "Open the device with a non-zero trace_region_size: traces then have DRAM of their own. The refusal of a trace that does not fit names the size needed.",
                 None,
             ),
-            advice(act, Some(over)),
+            advice(act, over),
             advice(
                 if trace.activity == TraceActivity::LiveTrace {
                     "Allocate less in DRAM before the capture: the trace is then placed higher."

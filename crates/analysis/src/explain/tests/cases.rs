@@ -63,6 +63,49 @@ fn a_message_that_was_cut_gives_what_it_has() {
     assert!(explanation.meaning.contains("was cut"), "{}", explanation.meaning);
 }
 
+/// The input ends within a number: what stands before it is used, and the number is not believed.
+#[test]
+fn a_message_that_ends_within_a_number_is_cut() {
+    let clash = "TT_THROW: Statically allocated circular buffers in program 41 clash with L1 buffers on core range [(x=0,y=0) - (x=7,y=6)]. L1 buffer allocated at 1086016 and static circular buffer region ends at 1145";
+    let full = "TT_FATAL: Creating trace buffers of size 61234120B on MeshDevice 2, but only 5000";
+    let ring = "TT_FATAL: Program size (71234) too large for kernel config buffer (706";
+    let beyond = "TT_THROW: Statically allocated circular buffers on core range [(x=0,y=0) - (x=7,y=6)] grow to 1724384 B which is beyond max L1 size of 149";
+    let tensor = "TT_FATAL: Cannot set to globally allocated buffer. Circular buffer size 32768 B exceeds allocated L1 buffer bank size of 163";
+    let overlap = "TT_FATAL: Trace buffer at address 1046576 overlaps with buffers allocated during trace capture (allocation high water mark: 2096";
+    let below =
+        "TT_THROW: Out of Memory: Cannot allocate at an address below 524288. Allocation at 50";
+    let memory = "TT_THROW: Out of Memory: Not enough space to allocate 131072 B L1 buffer across 64 banks, where each bank needs to store 20";
+    let first = "TT_THROW: Out of Memory: Not enough space to allocate 1310";
+    let op = "TT_FATAL: ttnn.concat: required DFB entry size (1957120 B) exceeds per-core L1 capacity (1394";
+    let address = "TT_THROW: Statically allocated circular buffers in program 41 clash with L1 buffers on core range [(x=0,y=0) - (x=7,y=6)]. L1 buffer allocated at 1086";
+    let service = "TT_THROW: Circular buffers on service-core range [11-0 - 11-1] in program 9 clash with ServiceCoreManager-allocated L1 (lowest service allocation at 1400000, CB region ends at 14";
+    for (text, advised) in [
+        (clash, "at 0x00109240 (1,086,016)"),
+        (full, "trace_region_size=61234120 or more"),
+        (ring, "get_max_worker_l1_unreserved_size() - 71234"),
+        (beyond, "The circular buffers have to shrink."),
+        (tensor, "Use a shard shape"),
+        (overlap, "non-zero trace_region_size"),
+        (below, "DRAM_MEMORY_CONFIG"),
+        (memory, "at least 2,048 bytes"),
+        (first, "ttnn.deallocate"),
+        (op, "ttnn.ROW_MAJOR_LAYOUT"),
+        (address, "Free or move the lowest L1 buffer before this op"),
+        (service, "without these cores"),
+    ] {
+        for end in ["", "\n", "\n\n"] {
+            let explanation = of(&format!("{text}{end}"));
+            assert!(explanation.cut && explanation.fit != Fit::Contradictory, "{explanation:#?}");
+            assert!(explanation.meaning.contains("was cut"), "{}", explanation.meaning);
+            assert_eq!(explanation.over_bytes, None, "{explanation:#?}");
+            let advice = advice(&explanation);
+            assert!(advice.iter().any(|text| text.contains(advised)), "{text}: {advice:?}");
+        }
+    }
+    let log = format!("{clash}\n2026-06-06 03:15:40.174 | info | Op | next\n");
+    assert!(of(&log).cut, "a line that was cut inside the log");
+}
+
 #[test]
 fn two_ranks_in_one_line_are_one_message() {
     let explanation = only("interleaved-oom.log");
@@ -235,7 +278,7 @@ fn lines_that_look_like_memory_errors_are_counted() {
 /// The only message of a text.
 fn of(text: &str) -> Explanation {
     let mut found = explain::explain(text);
-    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found.len(), 1, "{text}: {found:#?}");
     found.remove(0)
 }
 
