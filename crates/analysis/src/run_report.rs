@@ -61,7 +61,8 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 ///   in a series.
 /// - 1.7: `region` of processes that were not counted; `tray_position` and `serial` of a chip in a series.
 /// - 1.8: `id` of a chip in a series is `null` if it is not known; `chip_index` of an event.
-pub(crate) const VERSION: &str = "1.8";
+/// - 1.9: `host` of a process of `ttmem run`, too.
+pub(crate) const VERSION: &str = "1.9";
 
 /// The report of the processes of one command.
 #[derive(Clone, Debug, Serialize)]
@@ -101,7 +102,7 @@ pub struct ProcessReport {
     pub name: Option<String>,
     /// Its command line, arguments separated by spaces, if the agent recorded it: the first 512 bytes.
     pub command: Option<String>,
-    /// The host that it ran on, of a recording.
+    /// The host that it ran on, of a recording or of `ttmem run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Its rank in its job, or its worker of pytest-xdist, if the agent found one.

@@ -123,11 +123,13 @@ impl Indexes {
 fn report_of(found: &[Found], args: &RunArgs, indexes: &Indexes) -> RunReport {
     let is_page = matches!(args.report_target(), Some(ReportTarget::File(path))
         if path.extension().is_some_and(|extension| extension == "html"));
+    let host = Root::system().read_text("/proc/sys/kernel/hostname").ok();
     let mut processes = Vec::new();
     for segment in found {
         match segment.read() {
             Ok(content) => {
-                let report = ProcessReport::of(&content, segment.is_running)
+                let report = ProcessReport::of(&content, segment.is_running);
+                let report = ProcessReport { host: host.clone(), ..report }
                     .with_indexes(&|id| indexes.of(id));
                 processes.push(if is_page { report.with_timeline(&content) } else { report });
             }

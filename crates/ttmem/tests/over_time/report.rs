@@ -30,7 +30,7 @@ fn a_recording_tells_of_chips_and_of_what_agents_said() {
     let json: Value =
         serde_json::from_str(&print(folder.path(), &["report", "--json", &fixture("1.1")]))
             .unwrap();
-    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/run".into(), &"1.8".into()));
+    assert_eq!((&json["schema"], &json["version"]), (&"ttmem/run".into(), &"1.9".into()));
     assert_eq!(json["processes"][0]["peaks"][0]["op"], "Matmul");
     assert_eq!(json["processes"][0]["name"], "python3");
     let dram = &json["recordings"][0]["series"]["chips"][0]["kinds"][0];

@@ -341,6 +341,8 @@ fn a_report_goes_to_standard_error_or_to_a_file() {
                 let json: Value = serde_json::from_str(&text).unwrap();
                 assert_eq!(json["exit_code"], 3);
                 assert_eq!(json["processes"][0]["peaks"][0]["bytes"], 12 * (8 << 20));
+                let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+                assert_eq!(json["processes"][0]["host"], host.trim());
             }
             "report.html" => assert!(text.contains("\"timeline\":{") && text.contains("Matmul")),
             _ => assert!(text.starts_with("ttmem run sh -c"), "{text}"),
