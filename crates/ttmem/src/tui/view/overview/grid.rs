@@ -22,7 +22,7 @@ const WITH_POWER: u16 = 34;
 const WITH_OWNERS: u16 = 52;
 
 /// From this width on chips of a Galaxy have their tray and position.
-const WITH_TRAY: u16 = 44;
+const WITH_TRAY: u16 = 38;
 
 /// Returns the most chips in a row whose bars have their shares beside them.
 pub(super) fn most_with_shares(width: u16) -> u16 {
@@ -44,13 +44,15 @@ pub(super) fn draw(
     chips: &[&Chip],
 ) {
     let columns = (area.width - 1) / per_row;
+    let trays = chips.iter().any(|chip| chip.tray().is_some());
     let shown = usize::from(area.height.saturating_sub(1));
     let current = app.chip_index();
     let first = scroll(rows.len(), shown, groups::row_of(rows, current));
     // The number of chips out of view takes the place of the last heading.
     let is_cut = rows.len() > shown && per_row > 1;
     for cell in 0..per_row.min(cells(chips.len())) - u16::from(is_cut) {
-        draw_heading(canvas, area.x + 1 + cell * columns, area.y, columns - 1);
+        let x = area.x + 1 + cell * columns;
+        draw_heading(canvas, &Parts::of(x, columns - 1, trays), area.y);
     }
     if rows.len() > shown {
         let text = format!("{} of {}", shown * usize::from(per_row), chips.len());
@@ -67,7 +69,7 @@ pub(super) fn draw(
         for (place, index) in range.enumerate() {
             let x = area.x + 1 + cells(place) * columns;
             let cell = Rect { x, y, width: columns - 1, height: 1 };
-            draw_chip(app, canvas, cell, chips[index]);
+            draw_chip(app, canvas, &Parts::of(x, columns - 1, trays), cell, chips[index]);
             canvas.hit(cell, Target::Chip(chips[index].id));
             if index == current && app.focus == Focus::Chips {
                 canvas.cursor(cell);
@@ -85,11 +87,13 @@ struct Parts {
     /// Columns of a share behind a bar.
     share: u16,
     owners: Option<u16>,
+    end: u16,
 }
 
 impl Parts {
-    fn of(x: u16, width: u16) -> Self {
-        let tray = (width >= WITH_TRAY).then_some(x + 4);
+    /// Divides a cell; `trays` if any chip has a tray.
+    fn of(x: u16, width: u16, trays: bool) -> Self {
+        let tray = (trays && width >= WITH_TRAY).then_some(x + 4);
         let temperature = x + if tray.is_some() { 12 } else { 7 };
         let power = (width >= WITH_POWER).then_some(temperature + 6);
         let start = power.unwrap_or(temperature) + 1;
@@ -103,12 +107,12 @@ impl Parts {
             memories: [(start, start + first), (start + first + 1, start + room)],
             share: if width >= WITH_SHARES { 5 } else { 0 },
             owners,
+            end: x + width,
         }
     }
 }
 
-fn draw_heading(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16) {
-    let parts = Parts::of(x, width);
+fn draw_heading(canvas: &mut Canvas<'_>, parts: &Parts, y: u16) {
     canvas.right(parts.temperature.saturating_sub(4), y, parts.temperature, Role::Quiet, "TEMP");
     if let Some(power) = parts.power {
         canvas.right(parts.temperature, y, power, Role::Quiet, "POWER");
@@ -119,13 +123,12 @@ fn draw_heading(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16) {
         canvas.text(start, y, end, Role::Quiet, space.label());
     }
     if let Some(owners) = parts.owners {
-        canvas.text(owners, y, x + width, Role::Quiet, "OWNERS");
+        canvas.text(owners, y, parts.end, Role::Quiet, "OWNERS");
     }
 }
 
-fn draw_chip(app: &App, canvas: &mut Canvas<'_>, cell: Rect, chip: &Chip) {
+fn draw_chip(app: &App, canvas: &mut Canvas<'_>, parts: &Parts, cell: Rect, chip: &Chip) {
     let look = canvas.look;
-    let parts = Parts::of(cell.x, cell.width);
     canvas.text(cell.x, cell.y, cell.right(), Role::Strong, &super::number(look, chip));
     if let (Some(x), Some(at)) = (parts.tray, chip.tray()) {
         let text = format!("{}:{}", at.tray, at.position);

@@ -95,7 +95,8 @@ fn sums(canvas: &Canvas<'_>, chips: &[&Chip]) -> Vec<(Role, String)> {
         let known = || chips.iter().filter_map(|chip| track.of_chip(chip));
         let number = Group::All.combine(track, known())?;
         let part = match known().count() {
-            known if known < chips.len() && track.adds_up() => format!(" of {known}"),
+            1 if chips.len() > 1 && track.adds_up() => " of 1 chip".to_owned(),
+            known if known < chips.len() && track.adds_up() => format!(" of {known} chips"),
             _ => String::new(),
         };
         Some((Role::Plain, format!("{}{part}{note}", charted(look, unit, number))))
