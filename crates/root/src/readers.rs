@@ -2,18 +2,20 @@
 //!
 //! A read of a driver's file can wait for a lock of the kernel, where neither a signal nor the end of the process
 //! interrupts it: a thread that waits there keeps its whole process from ending. So these files are read by reader
-//! processes: this program, started again as [`serve`]. A reader that is late keeps its one request, is not waited for,
+//! processes: a copy of this process, or this program, started again with [`ARGUMENT`]. A reader that is late keeps its one request, is not waited for,
 //! and ends when the kernel lets go of it and its input is closed. Until then no other reader gets the same request.
 //!
 //! One reader reads everything while all is well. If it makes no progress for `GRACE`, it keeps the request that it works
 //! on, and more are started for the rest, as many as are stuck.
 
+mod copy;
 mod job;
 mod pass;
 mod process;
 mod serving;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +28,6 @@ use super::clock::Clock;
 use job::Job;
 use pass::{Outcome, Pass};
 use process::Process;
-
-pub use serving::serve;
 
 /// Longest time that a pass waits for requests, unless [`Readers::with_deadline`] sets another.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(200);
@@ -70,6 +70,8 @@ pub struct Response {
 struct Program {
     executable: PathBuf,
     arguments: Vec<OsString>,
+    /// True if it is the program of this process.
+    is_this: bool,
 }
 
 /// Reader processes of one host.
@@ -96,7 +98,7 @@ impl Readers {
         Self { program: None, deadline: DEADLINE, idle: Vec::new(), busy: Vec::new() }
     }
 
-    /// Reads files in processes of this program, which must call [`serve`] if its first argument is [`ARGUMENT`].
+    /// Reads files in processes of this program, which must call [`read_files`] if its first argument is [`ARGUMENT`].
     /// `directory` is the directory of a [`Root::directory`]; `None` is the system.
     #[must_use]
     pub fn of_this_program(directory: Option<&Path>) -> Self {
@@ -104,7 +106,8 @@ impl Readers {
         arguments.extend(directory.map(|path| path.as_os_str().to_owned()));
         // The link leads to the running program even after an update replaced its file.
         let executable = PathBuf::from("/proc/self/exe");
-        Self { program: Some(Program { executable, arguments }), ..Self::in_process() }
+        let program = Program { executable, arguments, is_this: true };
+        Self { program: Some(program), ..Self::in_process() }
     }
 
     /// Sets the longest time that a pass waits for requests.
@@ -145,9 +148,24 @@ impl Readers {
     /// Starts a reader if none is idle, so that it is ready when there is something to read.
     pub fn prepare(&mut self) {
         if let Some(program) = self.program.as_ref().filter(|_| self.idle.is_empty()) {
-            self.idle.extend(Process::start(&program.executable, &program.arguments).ok());
+            self.idle.extend(Process::start(program).ok());
         }
     }
+}
+
+/// Reads files for another process, as one of its readers, until that closes standard input. `directory` is the argument
+/// behind [`ARGUMENT`]. Files are opened so that a read of one that has no data yet waits.
+///
+/// # Errors
+/// If the directory cannot be opened, standard input has something else than requests, or an answer cannot be written.
+pub fn read_files(directory: Option<&OsStr>) -> io::Result<()> {
+    let root = match directory {
+        None => Root::system(),
+        Some(directory) => {
+            Root::directory(Path::new(directory)).map_err(|error| error.errno)?.waiting()
+        }
+    };
+    serving::serve(&root)
 }
 
 fn read_here(root: &Root, request: &Request, clock: Clock) -> Response {

@@ -85,12 +85,7 @@ pub(crate) fn without_devices(common: &CommonArgs) -> L1Request {
 
 /// Reads files for another `ttmem`, as one of its [`readers`]. Its errors show there as missing values.
 pub(crate) fn serve_reads(directory: Option<&OsString>) -> ExitCode {
-    let root = match directory.map(|directory| Root::directory(Path::new(directory))) {
-        None => Root::system(),
-        Some(Ok(root)) => root.waiting(),
-        Some(Err(_)) => return ExitCode::FAILURE,
-    };
-    match readers::serve(&root) {
+    match readers::read_files(directory.map(OsString::as_os_str)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -5,7 +5,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use ttmem_fake::Host;
+use ttmem_root::Root;
+use ttmem_sources::Collector;
 
 /// The system calls of one run, one a line.
 fn trace(arguments: &[&str]) -> Option<Vec<String>> {
@@ -90,6 +93,45 @@ fn a_look_at_a_host_writes_nothing_and_opens_no_device() {
         let Some(calls) = trace(&arguments) else { return };
         assert!(calls.iter().any(|call| call.contains("tt_device_")), "{run:?} read no region");
         assert_eq!(offences(&calls), [""; 0], "{run:?}");
+    }
+}
+
+#[test]
+fn the_reader_of_a_look_is_a_copy_of_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = fake_host(folder.path());
+    let Some(calls) = trace(&["--root", &host, "--json"]) else { return };
+    let count = |name: &str| calls.iter().filter(|call| call.contains(name)).count();
+    assert_eq!((count("execve("), count("PR_SET_NAME, \"ttmem-reader\"")), (1, 1));
+    assert_eq!(offences(&calls), [""; 0]);
+}
+
+#[test]
+fn a_copy_of_the_process_reads_what_a_process_reads_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = fake_host(folder.path());
+    let output = Command::new(env!("CARGO_BIN_EXE_ttmem"))
+        .args(["--root", &host, "--no-server", "--json"])
+        .output()
+        .unwrap();
+    let copied: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let root = Root::directory(folder.path()).unwrap();
+    let alone = Collector::new(root).with_programs().snapshot();
+    for part in ["chips", "processes", "findings"] {
+        let alone = serde_json::to_value(&alone).unwrap();
+        assert_eq!(without_times(&copied[part]), without_times(&alone[part]), "{part}");
+    }
+}
+
+/// A value without the ages in it.
+fn without_times(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(without_times).collect(),
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !key.ends_with("age_us"));
+            kept.map(|(key, value)| (key.clone(), without_times(value))).collect()
+        }
+        other => other.clone(),
     }
 }
 

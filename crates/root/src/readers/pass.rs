@@ -130,17 +130,14 @@ impl<'a> Pass<'a> {
         loop {
             let process = match self.readers.idle.pop() {
                 Some(process) => process,
-                None => {
-                    let Program { executable, arguments } = &self.program;
-                    match Process::start(executable, arguments) {
-                        Ok(process) => process,
-                        Err(_) => {
-                            self.waiting.extend(requests);
-                            self.give_up();
-                            return false;
-                        }
+                None => match Process::start(&self.program) {
+                    Ok(process) => process,
+                    Err(_) => {
+                        self.waiting.extend(requests);
+                        self.give_up();
+                        return false;
                     }
-                }
+                },
             };
             match Job::start(process, requests, self.clock.now(), self.began.micros()) {
                 Ok(job) => {

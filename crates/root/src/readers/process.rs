@@ -1,19 +1,18 @@
 //! One reader process, as its parent sees it.
 
-use std::ffi::OsString;
-use std::fs::DirEntry;
+use std::fs::{DirEntry, File};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Pid, WaitOptions, waitpid};
 
-use super::Request;
+use super::{Program, Request, copy};
 use crate::batch::{FolderAnswer, MAX_FRAME_BYTES, Received, decode_answer, encode_requests};
 
 /// First bytes that a reader writes: what writes others is another program.
@@ -25,10 +24,10 @@ pub(super) const PIPE_BYTES: usize = 64 << 10;
 /// A running reader process.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
+    pid: Pid,
     /// `None` once it is given nothing more to read.
-    requests: Option<ChildStdin>,
-    answers: ChildStdout,
+    requests: Option<File>,
+    answers: OwnedFd,
     received: Received,
     has_greeted: bool,
     /// The last batch of requests.
@@ -36,26 +35,37 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a reader. It is in a process group of its own, so that an interrupt from the terminal does not end it.
-    pub(super) fn start(executable: &Path, arguments: &[OsString]) -> io::Result<Self> {
-        let (errors, _) = io::pipe()?;
-        let mut child = Command::new(executable)
-            .arg0("ttmem-reader")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A stuck reader must not keep the standard error of its parent open.
-            .stderr(OwnedFd::from(errors))
-            .process_group(0)
-            .spawn()?;
-        let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::ErrorKind::BrokenPipe.into());
+    /// Starts a reader: a copy of this process where that is possible, else the program. It is in a process group of its
+    /// own, so that an interrupt from the terminal does not end it.
+    pub(super) fn start(program: &Program) -> io::Result<Self> {
+        let (ours, theirs) = (io::pipe()?, io::pipe()?);
+        let (requests, answers) = (OwnedFd::from(theirs.1), OwnedFd::from(ours.0));
+        let (input, output) = (OwnedFd::from(theirs.0), OwnedFd::from(ours.1));
+        // A stuck reader must not keep the standard error of its parent open.
+        let errors = OwnedFd::from(io::pipe()?.1);
+        let copied = match program.is_this {
+            true => copy::start(program, [&input, &output, &errors]),
+            false => None,
+        };
+        let pid = match copied {
+            Some(pid) => pid,
+            None => {
+                let child = Command::new(&program.executable)
+                    .arg0("ttmem-reader")
+                    .args(&program.arguments)
+                    .stdin(Stdio::from(input))
+                    .stdout(Stdio::from(output))
+                    .stderr(Stdio::from(errors))
+                    .process_group(0)
+                    .spawn()?;
+                Pid::from_child(&child)
+            }
         };
         let flags = fcntl_getfl(&answers)?;
         fcntl_setfl(&answers, flags | OFlags::NONBLOCK)?;
         Ok(Self {
-            child,
-            requests: Some(requests),
+            pid,
+            requests: Some(File::from(requests)),
             answers,
             received: Received::default(),
             has_greeted: false,
@@ -85,7 +95,7 @@ impl Process {
     }
 
     /// The pipe that answers come through.
-    pub(super) fn answers(&self) -> &ChildStdout {
+    pub(super) fn answers(&self) -> &OwnedFd {
         &self.answers
     }
 
@@ -100,7 +110,7 @@ impl Process {
             let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
             (stat.rsplit_once(") ")?.1.chars().next()? == 'R').then_some(())
         };
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid));
         tasks.into_iter().flatten().any(|task| is_running(task).is_some())
     }
 
@@ -147,6 +157,6 @@ impl Drop for Process {
     /// Takes note of the end of the process if it has ended. One that has not is not waited for: it ends by itself once
     /// its input is closed.
     fn drop(&mut self) {
-        drop(self.child.try_wait());
+        waitpid(Some(self.pid), WaitOptions::NOHANG).ok();
     }
 }

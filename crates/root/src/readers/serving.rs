@@ -24,12 +24,8 @@ const SEND_AFTER: Duration = Duration::from_millis(10);
 /// Stack of the thread that sends answers.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Answers requests from standard input on standard output until its end. Files are opened so that a read of one that
-/// has no data yet waits.
-///
-/// # Errors
-/// If standard input has something else than requests, or an answer cannot be written.
-pub fn serve(root: &Root) -> io::Result<()> {
+/// Answers requests from standard input on standard output until its end.
+pub(super) fn serve(root: &Root) -> io::Result<()> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut input =
         Input { file: input, received: Received::default(), piece: vec![0; PIPE_BYTES] };

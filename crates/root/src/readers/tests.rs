@@ -28,7 +28,7 @@ fn script(text: &str) -> (tempfile::TempDir, Readers) {
     let path = folder.path().join("reader");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let program = Program { executable: path, arguments: Vec::new() };
+    let program = Program { executable: path, arguments: Vec::new(), is_this: false };
     (folder, Readers { program: Some(program), ..Readers::in_process() })
 }
 
