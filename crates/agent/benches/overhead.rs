@@ -3,7 +3,8 @@
 //!
 //! - the C++ host: one free and one allocation, with one thread and with four;
 //! - the start of a program that has nothing to do with TT-Metal;
-//! - with `-- ttnn`, stock ttnn on a mock n150 (see `testbed/`): allocate and free, and an op.
+//! - with `-- ttnn`, stock ttnn on a mock n150 (see `testbed/`): allocate and free, and an op;
+//! - with `-- stacks`, the same allocate and free under Python calls, with and without stacks.
 
 #![expect(
     clippy::unwrap_used,
@@ -38,6 +39,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "ttnn") {
         ttnn(&library);
         ops(&library);
+    }
+    if std::env::args().any(|argument| argument == "stacks") {
+        stacks(&library);
     }
 }
 
@@ -164,6 +168,32 @@ fn ttnn(library: &Path) {
     }
 }
 
+/// Allocate and free under 17 Python calls: without the agent, with it, and with it but without stacks.
+fn stacks(library: &Path) {
+    const PROCESSES: usize = 6;
+    let testbed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbed").canonicalize().unwrap();
+    let cases =
+        [("without the agent", None), ("agent, no stacks", Some("0")), ("agent", Some("1"))];
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..PROCESSES {
+        let mut runs = cases.map(|(_, stacks)| {
+            Ttnn::start_with(&testbed, false, stacks.map(|_| library), |command| {
+                command.env("TTMEM_STACKS", stacks.unwrap_or("0"));
+            })
+        });
+        for _ in 0..ROUNDS {
+            for (run, times) in runs.iter_mut().zip(&mut times) {
+                times.push(run.measure("nested"));
+            }
+        }
+    }
+    let times = times.map(typical);
+    for ((name, _), time) in cases.iter().zip(times) {
+        println!("ttnn nested pairs, {name}: {time:.3} us, {:+.3} us", time - times[0]);
+    }
+}
+
 /// `ttnn.add` in pairs of processes, without and with the agent; and ttnn's own graph capture of the same loop.
 fn ops(library: &Path) {
     const PAIRS: usize = 12;
@@ -208,6 +238,15 @@ struct Ttnn {
 
 impl Ttnn {
     fn start(testbed: &Path, tracking: bool, agent: Option<&Path>) -> Self {
+        Self::start_with(testbed, tracking, agent, |_| {})
+    }
+
+    fn start_with(
+        testbed: &Path,
+        tracking: bool,
+        agent: Option<&Path>,
+        set: impl FnOnce(&mut Command),
+    ) -> Self {
         let mut command = Command::new(testbed.join("run"));
         command.args(["--mock", "n150", "--private-shm"]);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ttnn_loops.py"));
@@ -217,6 +256,7 @@ impl Ttnn {
         if let Some(library) = agent {
             command.env("LD_PRELOAD", library);
         }
+        set(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take().unwrap();

@@ -1,4 +1,4 @@
-"""Measures loops of stock ttnn on request: reads `pairs`, `ops` or `captured`, answers with microseconds of one.
+"""Measures loops of stock ttnn on request: reads `pairs`, `nested`, `ops` or `captured`, answers with microseconds of one.
 
 The microseconds are processor time of the whole process, the agent's thread included: what else the machine does is not
 in them."""
@@ -28,6 +28,22 @@ def pairs():
     return PAIRS
 
 
+def nested(depth=16):
+    """Pairs under a stack of Python calls, by eight lines in turns: eight stacks."""
+    if depth:
+        return nested(depth - 1)
+    for _ in range(PAIRS // 8):
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+        allocate(*arguments)
+    return PAIRS
+
+
 x = allocate(*arguments)
 
 
@@ -47,7 +63,7 @@ def captured():
 
 
 for line in sys.stdin:
-    loop = {"pairs": pairs, "ops": ops, "captured": captured}[line.strip()]
+    loop = {"pairs": pairs, "nested": nested, "ops": ops, "captured": captured}[line.strip()]
     start = time.process_time()
     count = loop()
     print((time.process_time() - start) / count * 1e6, file=REPORT, flush=True)
