@@ -301,6 +301,10 @@ fn cores_are_shown_at_the_peak_of_l1() {
     browser.eval("document.querySelector('#cores').scrollIntoView()");
     browser.picture("cores");
     assert_eq!(browser.eval("document.querySelectorAll('#cores button').length"), 72);
+    assert_eq!(browser.eval("document.querySelector('#cores h3').textContent"), "chip 0 n150");
+    let in_one_row = "(() => { const [one, other] = document.querySelectorAll('.tabs.end button:not([hidden])'); return one.offsetTop === other.offsetTop && document.querySelectorAll('#programs thead th').length; })()";
+    // Without scratchpads no column is of them.
+    assert_eq!(browser.eval(in_one_row), 11);
     browser.eval("document.querySelectorAll('#cores button')[20].focus()");
     let text = browser.eval("document.querySelector('#cores .detail').textContent");
     assert!(

@@ -87,12 +87,12 @@ function groupText(name, rows) {
   const sum = (of) => { const known = rows.map(of).filter((value) => value !== null); return { known: known.length, value: known.reduce((one, other) => one + other, 0) }; };
   const memory = (kind) => {
     const [used, capacity] = [sum((row) => row[kind].bytes), sum((row) => row[kind].capacity)];
-    return used.known ? `${NAMES[kind]} ${size(used.value)}${used.known === rows.length ? ` ${percent(used.value, capacity.value)}` : ` of ${used.known}`}` : null;
+    return used.known ? `${NAMES[kind]} ${size(used.value)}${used.known === rows.length ? ` ${percent(used.value, capacity.value)}` : ` of ${used.known} chip${used.known > 1 ? "s" : ""}`}` : null;
   };
   const power = sum((row) => row.power.value);
   const hottest = Math.max(...rows.map((row) => row.temperature.value ?? -Infinity));
   const parts = [`${rows.length} chips`, memory("dram"), memory("l1"),
-    power.known ? `${Math.round(power.value)} W${power.known === rows.length ? "" : ` of ${power.known}`}` : null,
+    power.known ? `${Math.round(power.value)} W${power.known === rows.length ? "" : ` of ${power.known} chip${power.known > 1 ? "s" : ""}`}` : null,
     hottest > -Infinity ? `at most ${Math.round(hottest)} °C` : null];
   return [element("b", {}, name), ` ${parts.filter(Boolean).join(" · ")}`];
 }

@@ -4,9 +4,9 @@
 //! new values.
 
 /// The digest of [`SCRIPT`](super::SCRIPT), inflated.
-pub(super) const SCRIPT: &str = "DTJSWCYoSU6FZvdgiXYBBqh14EjCThQxviPjYcszUE0=";
+pub(super) const SCRIPT: &str = "iRkFrCcJzjeSzFfmgD0dj4CxqH74jzletyVuKxgr8E8=";
 /// The digest of [`STYLE`](super::STYLE), inflated.
-pub(super) const STYLE: &str = "s6equv2SpuKkhkc4dTyx/5523p266sm2zlNxZwjlX4A=";
+pub(super) const STYLE: &str = "KebshVMEDa8PZMRrcFTktn+1pwULruTZhYDQiU6ofSg=";
 
 #[cfg(test)]
 mod tests {

@@ -49,6 +49,7 @@ function notesOf(report) {
   if (report.processes.length || uncounted.length) return uncounted;
   if ((report.recordings || []).some((recording) => recording.damaged_parts)) return ["What agents recorded is damaged, so nothing is known of ops and buffers."];
   if (report.command) return ["No process of this command opened a device with TT-Metal."];
+  if (report.ranks && !(report.recordings || []).length) return ["JSON reports of ranks have no memory over time: ttmem record -o run-%r.ttmem -- CMD records it."];
   return ["No process in it had an agent, so that ops and buffers are unknown: ttmem record -- CMD records a command with it."];
 }
 
@@ -66,7 +67,7 @@ async function reportPage(data) {
   const sampled = (report.recordings || []).some((recording) => recording.series.chips.length);
   const chips = sampled ? element("section", { id: "chips", "aria-label": "Chips" }) : null;
   const buffers = element("section", { id: "buffers", "aria-label": "Buffers by address and time" });
-  const parts = [ranksSection(report), failuresSection(report), overlapsSection(report), refusedSection(report), chips, memory, peaksSection(report), programsSection(report), tracesSection(report), bufferPools(report).length ? buffers : null, stacksSection(report), heldSection(report), coresSection(data.l1 || []), largestSection(report), eventsSection(report), lossesSection(report)].filter(Boolean);
+  const parts = [ranksSection(report), failuresSection(report), overlapsSection(report), refusedSection(report), chips, sampled || report.processes.length ? memory : null, peaksSection(report), programsSection(report), tracesSection(report), bufferPools(report).length ? buffers : null, stacksSection(report), heldSection(report), coresSection(data.l1 || [], report), largestSection(report), eventsSection(report), lossesSection(report)].filter(Boolean);
   const jump = element("nav", { class: "jump", "aria-label": "parts of the page" });
   document.body.append(
     element("a", { class: "skip", href: "#memory" }, "to the memory"),

@@ -13,7 +13,7 @@ function memorySection(host, report, marks, selected) {
   const all = element("button", { type: "button", id: "reset-zoom", onclick: () => view.all() }, "reset zoom");
   const fit = element("button", { type: "button", "aria-pressed": "false", onclick: () => { memoryScale.whole = !memoryScale.whole; fit.setAttribute("aria-pressed", String(!memoryScale.whole)); plots.forEach((plot) => plot.draw()); } }, "fit to data");
   const fold = element("button", { type: "button", id: "fold", onclick: () => view.unfold(!view.unfolded) });
-  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), toggles, ways, element("span", { class: "space" }), fold, all, fit), place, legend, basis,
+  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), toggles, ways, element("div", { class: "tabs end" }, fold, all, fit)), place, legend, basis,
     element("p", { class: "hint" }, "Drag to zoom, double-click to reset. Keys: ←→ to read, + − 0 to zoom, PageUp and PageDown to move."));
   view.watchers.add(state);
 

@@ -37,8 +37,11 @@ function programsSection(report) {
   const notes = withPrograms(report).filter((process) => process.programs.unknown_reason).map((process) => element("p", { class: "hint" }, `${processName(process)}: the programs of ${grouped(process.programs.unknown_dispatches)} of ${grouped(process.programs.dispatches)} dispatches are not known: ${process.programs.unknown_reason}`));
   if (!rows.length && !notes.length) return null;
   const right = ["peak", "least headroom", "circular buffers", "scratchpads", "aliasing", "kernel text", "tensors", "cores", "dispatches"];
-  const columns = [{ title: "op", name: true }, ...right.map((title) => ({ title, right: true })), { title: "where" }, { title: "process", name: true }];
-  return section("programs", "L1 by op, per core", rows.length ? sortable(columns, rows) : null, notes);
+  const all = [{ title: "op", name: true }, ...right.map((title) => ({ title, right: true })), { title: "where" }, { title: "process", name: true }];
+  // What no op has takes no room.
+  const shown = all.map((column, number) => !["scratchpads", "aliasing"].includes(column.title) || rows.some((row) => row[number][0] !== 0));
+  const columns = all.filter((_, number) => shown[number]);
+  return section("programs", "L1 by op, per core", rows.length ? sortable(columns, rows.map((row) => row.filter((_, number) => shown[number]))) : null, notes);
 }
 
 function refusedSection(report) {

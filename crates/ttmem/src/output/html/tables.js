@@ -191,8 +191,10 @@ function lossesSection(report) {
 }
 
 // The L1 of chips, core by core, at the moment at which most of it was in use.
-function coresSection(maps) {
-  const blocks = maps.flatMap((map) => map.chips.filter((chip) => chip.cores.length).flatMap((chip) => coreMap(chip)));
+function coresSection(maps, report) {
+  const chips = (report.recordings || []).flatMap((recording) => recording.series.chips);
+  const named = (id) => { const chip = chips.find((chip) => id && chip.id === id); return chip ? `chip ${chip.index} ${chip.board || ""}` : `chip ${id || ""}`; };
+  const blocks = maps.flatMap((map) => map.chips.filter((chip) => chip.cores.length).flatMap((chip) => coreMap(chip, named(chip.id))));
   if (!blocks.length) return null;
   const when = element("p", { class: "hint" }, `At ${clock(maps[0].time_us)} UTC, when most was in use: circular buffers, kernel text, and tensors as far as they are known. Choose a core to read it.`);
   return section("cores", "L1 core by core, at its peak", ...blocks, when);
@@ -200,7 +202,7 @@ function coresSection(maps) {
 
 const coreBytes = (core) => (core.circular_buffers || 0) + (core.kernels || 0) + core.tensors;
 
-function coreMap(chip) {
+function coreMap(chip, title) {
   const detail = element("div", { class: "detail", "aria-live": "polite" });
   const most = Math.max(1, ...chip.cores.map(coreBytes));
   const grid = element("div", { class: "cores", role: "group", "aria-label": "worker cores" });
@@ -217,5 +219,5 @@ function coreMap(chip) {
     grid.append(cell);
   }
   detail.append(element("span", { class: "muted" }, `${chip.cores.length} cores, at most ${size(most)} in one`));
-  return [element("h3", {}, chip.id ? `chip ${chip.id}` : "chip"), grid, detail];
+  return [element("h3", {}, title), grid, detail];
 }
