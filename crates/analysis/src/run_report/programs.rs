@@ -73,7 +73,7 @@ pub struct L1Peak {
     /// Of these: text of kernels on all cores of the program. `None` if this release of TT-Metal does not say it; then
     /// `bytes` does not contain it.
     pub kernels: Option<u64>,
-    /// Bytes of L1 on the fullest core: reserved memory, circular buffers and tensors.
+    /// Bytes of L1 on the fullest core: reserved memory, L1_SMALL, circular buffers and tensors.
     pub bytes_per_core: Option<u64>,
     /// Bytes of L1 of a core.
     pub core_size: Option<u64>,
@@ -106,7 +106,7 @@ pub struct OpL1 {
     pub kernel_text: Option<u64>,
     /// Bytes of L1 tensors per core during a dispatch.
     pub tensors: u64,
-    /// Bytes of L1 per core during a dispatch: reserved memory, circular buffers and tensors.
+    /// Bytes of L1 per core during a dispatch: reserved memory, L1_SMALL, circular buffers and tensors.
     pub peak: Option<u64>,
     /// Bytes between the highest circular buffer and the lowest L1 buffer, or the end of L1, the least of all
     /// dispatches. Negative if they overlap.
@@ -220,11 +220,19 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
         kernel_text,
         kernels_in_all,
         end: below,
-        peak: base.map(|base| base.saturating_add(placed).saturating_add(footprint.l1_bytes)),
+        peak: base.zip(allocator.and_then(l1_small)).map(|(base, small)| {
+            [placed, footprint.l1_bytes, small].into_iter().fold(base, u64::saturating_add)
+        }),
         headroom: above
             .zip(below)
             .map(|(above, below)| signed(above).saturating_sub(signed(below))),
     }
+}
+
+/// Bytes of each core that `l1_small_size` sets aside; `None` if TT-Metal's allocator was never asked.
+fn l1_small(allocator: &Allocator) -> Option<u64> {
+    let small = allocator.kind(AllocatorKind::L1Small);
+    if small.banks == 0 { Some(0) } else { Some(small.statistics?.total) }
 }
 
 /// The worker cores of a footprint.
