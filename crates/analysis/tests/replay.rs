@@ -95,7 +95,7 @@ fn facts_of_l1_and_of_agents_are_merged_to_what_they_were() {
     let mut collector = Collector::demo().with_l1(request).unwrap().with_programs();
     let looks: Vec<L1Look> = (0..4).map(|_| collector.look()).collect();
     let [look, ..] = &looks[..] else { panic!() };
-    assert!(!look.chips.is_empty());
+    assert!(!look.read().is_empty());
     let mut recording = recording(&blocks(&looks, LIMITS));
     for (replayed, look) in replayed(&mut recording).iter().zip(&looks) {
         assert_eq!(replayed, &look.snapshot);

@@ -8,7 +8,7 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{
     AllocatorMemory, Chip, ChipMemory, L1Total, Owners, PcieLink, RegionLink,
 };
-use ttmem_model::{AllocatorKind, Board, MemorySpace};
+use ttmem_model::{AllocatorKind, Arch, Board, MemorySpace};
 
 use super::agent::{self, Geometry};
 use super::join::{Joined, JoinedChip, Origin};
@@ -40,22 +40,14 @@ fn lay_out_one(
 ) -> Chip {
     let device = joined.device(chip);
     let board = joined.board(chip);
-    let behind = match chip.origin {
-        Origin::Local { device } | Origin::Remote { gateway: device } => {
-            joined.facts.devices.get(device)
-        }
-        Origin::Unmatched => None,
-    };
+    let behind = device_behind(joined, chip);
     let named = behind.and_then(|device| device.card_type.as_ref().ok().cloned());
     let serial = behind.and_then(|device| device.serial.as_ref().ok());
     Chip {
         id: chip.id,
         id_source: chip.id_source,
         index: chip.index,
-        arch: board
-            .map(|board| board.arch)
-            .or_else(|| behind.and_then(|device| device.arch.as_ref().ok().copied()))
-            .or_else(|| joined.l1(chip).and_then(|l1| l1.arch)),
+        arch: arch(joined, chip),
         board: board.map(|board| board.name.to_owned()).or(named),
         serial: serial.map(|serial| format!("{serial:016x}")),
         bdf: device.and_then(|device| device.bdf.clone()),
@@ -69,6 +61,23 @@ fn lay_out_one(
         pcie: device.map(|device| pcie(joined.facts, device)),
         owners: owners(joined, chip),
     }
+}
+
+/// The driver's device of a chip, or of its gateway.
+fn device_behind<'a>(joined: &Joined<'a>, chip: &JoinedChip) -> Option<&'a Device> {
+    match chip.origin {
+        Origin::Local { device } | Origin::Remote { gateway: device } => {
+            joined.facts.devices.get(device)
+        }
+        Origin::Unmatched => None,
+    }
+}
+
+/// The architecture of a chip.
+pub(super) fn arch(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Arch> {
+    let by_device = || device_behind(joined, chip)?.arch.as_ref().ok().copied();
+    let by_l1 = || joined.l1(chip)?.arch;
+    joined.board(chip).map(|board| board.arch).or_else(by_device).or_else(by_l1)
 }
 
 fn device_age(facts: &Facts, device: Option<&Device>) -> u64 {

@@ -7,18 +7,34 @@ mod programs;
 mod recorded;
 mod tensors;
 
-use ttmem_model::Pid;
 use ttmem_model::facts::{Field, L1Content, L1Facts};
+use ttmem_model::l1::report::ChipReport;
 use ttmem_model::l1::{BankBuffers, Core, CoreState, Count, KernelNames};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory, SourceStatus};
+use ttmem_model::{Arch, Pid};
 
+use super::chips;
 use super::join::{Joined, JoinedChip, Origin, simulator};
 use super::memory::Amounts;
 
 pub(crate) use programs::{CoreByAgent, by_core as cores_by_agent, difference};
 pub(crate) use recorded::recorded;
 pub(super) use tensors::{buffers, shared_and_used_by_core};
+
+/// The report of a chip.
+pub(super) fn report(
+    joined: &Joined<'_>,
+    chip: &JoinedChip,
+    content: &L1Content,
+    names: &Field<KernelNames>,
+    buffers: Option<&BankBuffers>,
+) -> ChipReport {
+    let by_l1 = || Arch::from_l1_bytes_per_core(content.geometry.l1_bytes);
+    let arch = joined.l1(chip).and_then(|l1| l1.arch).or_else(|| chips::arch(joined, chip));
+    let arch = arch.or_else(by_l1).unwrap_or(Arch::Wormhole);
+    ChipReport::new((chip.id_source.identity(chip.id), arch), content, names, buffers)
+}
 
 /// The readings of a chip that follow from its L1.
 pub(super) struct Resident {

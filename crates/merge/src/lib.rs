@@ -24,8 +24,7 @@ pub mod words;
 
 use ttmem_model::Snapshot;
 use ttmem_model::facts::{Facts, Field, L1Facts};
-use ttmem_model::l1::BankBuffers;
-use ttmem_model::reading::Missing;
+use ttmem_model::l1::report::ChipReport;
 use ttmem_model::snapshot::{SCHEMA, VERSION};
 
 pub use agent::segments_left;
@@ -44,27 +43,27 @@ pub fn merge(facts: &Facts, previous: Option<&Facts>) -> Snapshot {
     merge_joined(&joined, &amounts(&joined), previous)
 }
 
-/// Merges, and returns for each of the facts about L1 the index of its chip and the allocator's buffers in it.
+/// The L1 of chips as it was read, with the indexes of the chips, in the order of the facts about L1.
 #[must_use]
-pub fn merge_with_l1(
-    facts: &Facts,
-    previous: Option<&Facts>,
-) -> (Snapshot, Vec<(u32, Field<BankBuffers>)>) {
+pub fn l1_reports(facts: &Facts) -> Vec<(u32, Field<ChipReport>)> {
     let joined = Joined::new(facts);
     let amounts = amounts(&joined);
-    let pairs = || joined.chips.iter().zip(&amounts);
-    let look_up = |place: usize| match pairs().find(|(chip, _)| chip.l1 == Some(place)) {
-        Some((chip, amounts)) => (chip.index, l1::buffers(&joined, chip, amounts)),
-        None => (u32::MAX, Err(Missing::no_source("its chip is not known"))),
+    let report = |(position, l1): (usize, &L1Facts)| {
+        let mut chips = joined.chips.iter().zip(&amounts);
+        let (chip, amounts) = chips.find(|(chip, _)| chip.l1 == Some(position))?;
+        let content = l1.content.as_ref().map_err(Clone::clone);
+        let buffers = l1::buffers(&joined, chip, amounts).ok();
+        let report =
+            content.map(|content| l1::report(&joined, chip, content, &l1.names, buffers.as_ref()));
+        Some((chip.index, report))
     };
-    let chips = (0..facts.l1.len()).map(look_up).collect();
-    (merge_joined(&joined, &amounts, previous), chips)
+    facts.l1.iter().enumerate().filter_map(report).collect()
 }
 
 /// The L1 of chips by the record of the agents in their processes, with the indexes of the chips. Chips without an agent are
 /// left out.
 #[must_use]
-pub fn l1_by_agents(facts: &Facts) -> Vec<(u32, L1Facts)> {
+pub fn l1_reports_by_agents(facts: &Facts) -> Vec<(u32, Field<ChipReport>)> {
     let joined = Joined::new(facts);
     let amounts = amounts(&joined);
     let chips = joined.chips.iter().zip(&amounts);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::board::Arch;
 use crate::id::{Pid, Timestamp};
 use crate::kind::PerKind;
-use crate::l1::{BankBuffers, Core, Geometry, KernelNames, L1Map};
+use crate::l1::{Core, Geometry, KernelNames};
 use crate::metric::Metric;
 use crate::reading::Missing;
 use crate::snapshot::{Host, Source};
@@ -410,30 +410,8 @@ pub struct L1Facts {
     pub content: Field<L1Content>,
     /// Inspector's names of its kernels.
     pub names: Field<KernelNames>,
-    /// The allocator's buffers in it, once they were joined with what agents say. Not stored: merging finds them.
-    #[serde(skip, default = "no_buffers")]
-    pub buffers: Field<BankBuffers>,
     /// When it was read.
     pub read_at: Timestamp,
-}
-
-impl L1Facts {
-    /// The map of one of the cores; of a core whose buffers are not known nothing is called free.
-    #[must_use]
-    pub fn map(&self, content: &L1Content, core: &Core) -> L1Map {
-        match &self.buffers {
-            Ok(banks) => banks.map(core, &content.geometry),
-            Err(_) => L1Map::new(core, &content.geometry, None),
-        }
-    }
-}
-
-/// The buffers of facts that are not merged.
-///
-/// # Errors
-/// Always: merging finds them.
-pub fn no_buffers() -> Field<BankBuffers> {
-    Err(Missing::not_read("agents were not asked"))
 }
 
 /// Which chip a port leads to.

@@ -173,9 +173,7 @@ impl Chip {
     /// Returns the id, if it identifies the chip beyond this snapshot.
     #[must_use]
     pub fn identity(&self) -> Option<ChipId> {
-        // Before 2.3 a number of one process or one capture was in for an id that is not known.
-        let is_number = matches!(self.id_source, IdSource::Simulator | IdSource::Capture);
-        (!is_number && self.id.known().is_some()).then_some(self.id)
+        self.id_source.identity(self.id)
     }
 }
 
@@ -200,6 +198,16 @@ pub enum IdSource {
     Simulator,
     /// There is no id: the chip is one of a capture.
     Capture,
+}
+
+impl IdSource {
+    /// Returns an id from this source, if it identifies the chip beyond its snapshot.
+    #[must_use]
+    pub fn identity(self, id: ChipId) -> Option<ChipId> {
+        // Before 2.3 a number of one process or one capture was in for an id that is not known.
+        let is_number = matches!(self, Self::Simulator | Self::Capture);
+        (!is_number && id.known().is_some()).then_some(id)
+    }
 }
 
 /// The link between a chip and its memory region.

@@ -379,9 +379,9 @@ fn copy_commands(snapshot: &Snapshot, facts: &mut Facts) {
     }
 }
 
-/// Returns a snapshot without cores and facts.
+/// Returns a snapshot without facts.
 fn alone(snapshot: Snapshot) -> L1Look {
-    L1Look { snapshot, chips: Vec::new(), facts: None }
+    L1Look { snapshot, facts: None }
 }
 
 /// Returns an empty snapshot.

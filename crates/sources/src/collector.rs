@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use ttmem_model::facts::{Device, Facts, Field, L1Facts, L1Place, RegionFile, SegmentFile};
+use ttmem_model::facts::{Device, Facts, Field, L1Place, RegionFile, SegmentFile};
+use ttmem_model::l1::report::ChipReport;
 use ttmem_model::order;
 use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
@@ -18,7 +19,7 @@ use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
-use ttmem_merge::{l1_by_agents, merge, merge_with_l1};
+use ttmem_merge::{l1_reports, l1_reports_by_agents, merge};
 use ttmem_root::clock::Clock;
 use ttmem_root::readers::Readers;
 use ttmem_root::{OpenRegulars, Root, Tree};
@@ -36,14 +37,12 @@ pub struct Collector {
     depth: Depth,
 }
 
-/// A snapshot with the cores behind it.
+/// A snapshot with the facts behind it.
 #[derive(Clone, Debug)]
 pub struct L1Look {
     /// The snapshot.
     pub snapshot: Snapshot,
-    /// The chips whose L1 was asked for, with their index in the snapshot.
-    pub chips: Vec<(u32, L1Facts)>,
-    /// The facts that the snapshot was merged from; `None` of a server's.
+    /// The facts that the snapshot was merged from; `None` of a server's, unless they were requested.
     pub facts: Option<Arc<Facts>>,
 }
 
@@ -51,29 +50,30 @@ impl L1Look {
     /// Merges the facts of a pass. The facts of the pass before give rates.
     #[must_use]
     pub fn of(facts: Arc<Facts>, previous: Option<&Facts>) -> Self {
-        let (snapshot, joined) = merge_with_l1(&facts, previous);
-        let chips = joined.into_iter().zip(&facts.l1);
-        let chips = chips
-            .map(|((index, buffers), l1)| (index, L1Facts { buffers, ..l1.clone() }))
-            .collect();
-        Self { snapshot, chips, facts: Some(facts) }
+        Self { snapshot: merge(&facts, previous), facts: Some(facts) }
+    }
+
+    /// The L1 of the chips that were asked for, with their index in the snapshot, in the order of the facts.
+    #[must_use]
+    pub fn read(&self) -> Vec<(u32, Field<ChipReport>)> {
+        self.facts.as_deref().map(l1_reports).unwrap_or_default()
     }
 
     /// The L1 of chips by the record of the agents in their processes, with their index in the snapshot.
     #[must_use]
-    pub fn by_agents(&self) -> Vec<(u32, L1Facts)> {
-        self.facts.as_deref().map(l1_by_agents).unwrap_or_default()
+    pub fn by_agents(&self) -> Vec<(u32, Field<ChipReport>)> {
+        self.facts.as_deref().map(l1_reports_by_agents).unwrap_or_default()
     }
 
-    /// The L1 of chips as it was read; by agents where it was not. Chips without either are those with the reason.
+    /// Adds the L1 of chips by agents where it was not read. Chips without either are those with the reason.
     #[must_use]
-    pub fn by_any_source(&self) -> Vec<(u32, L1Facts)> {
-        let mut chips = self.chips.clone();
+    pub fn or_by_agents(
+        &self,
+        mut chips: Vec<(u32, Field<ChipReport>)>,
+    ) -> Vec<(u32, Field<ChipReport>)> {
         for (index, by_agent) in self.by_agents() {
             match chips.iter_mut().find(|(other, _)| *other == index) {
-                Some((_, facts)) if facts.content.is_err() && by_agent.content.is_ok() => {
-                    *facts = by_agent;
-                }
+                Some((_, report)) if report.is_err() && by_agent.is_ok() => *report = by_agent,
                 Some(_) => {}
                 None => chips.push((index, by_agent)),
             }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use ttmem_fake::segment::{Bank, NewBuffer, NewProgram, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, Process, Region};
-use ttmem_merge::{merge, merge_with_l1};
+use ttmem_merge::{l1_reports, merge};
 use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionBytes};
-use ttmem_model::l1::{Coordinate, CoreState, Grid, KernelNames, RegionKind};
+use ttmem_model::l1::report::{CoreReport, RegionReport};
+use ttmem_model::l1::{Coordinate, CoreState, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
 use ttmem_model::{ChipId, Missing, MissingReason, Pid, Quality, Reading, Timestamp};
 use ttmem_root::{Clock, Root};
@@ -166,7 +167,7 @@ const SHARDED: [u64; 4] = [16_384, 30_720, 65_536, 65_536];
 #[test]
 fn tensors_that_are_circular_buffers_count_once() {
     let facts = with_agent(&SHARDED, |segment| segment);
-    let (snapshot, chips) = merge_with_l1(&facts, None);
+    let snapshot = merge(&facts, None);
     let memory = &snapshot.chips[0].memory;
     assert_eq!(memory.l1.used.value(), Some(&(72 * 178_176)));
     // All 72 cores that work do so in place.
@@ -176,22 +177,23 @@ fn tensors_that_are_circular_buffers_count_once() {
     assert_eq!(memory.l1_total.used.value(), Some(&(72 * in_banks + 8 * 105_824)));
     assert_eq!(memory.l1_total.used.quality(), Some(Quality::Exact));
 
-    let (index, buffers) = &chips[0];
-    let buffers = buffers.as_ref().unwrap();
-    assert_eq!((*index, buffers.grid), (0, Grid { columns: 8, rows: 9 }));
-    let looked = L1Facts { buffers: Ok(buffers.clone()), ..facts.l1[0].clone() };
-    let content = looked.content.as_ref().unwrap();
-    let by_place = |x, y| {
-        let place = Some(Coordinate { x, y });
-        content.cores.iter().find(|core| core.logical == place).unwrap()
+    let [(0, Ok(report))] = &l1_reports(&facts)[..] else { panic!("one chip, and it was read") };
+    let at = |x, y| report.at(Coordinate { x, y }).unwrap();
+    let is_used = |kind| !matches!(kind, RegionKind::Free | RegionKind::Unknown);
+    let used = |core: &CoreReport| -> u64 {
+        core.regions.iter().filter(|it| is_used(it.kind)).map(RegionReport::bytes).sum()
     };
-    let map = looked.map(content, by_place(0, 0));
-    assert_eq!(map.used_bytes().value(), Some(in_banks));
-    let tensor = map.regions().iter().find(|region| region.kind == RegionKind::L1).unwrap();
-    assert_eq!((tensor.range.start, tensor.label.as_str()), (1_419_264, "BinaryNg"));
-    let outside = looked.map(content, by_place(0, 9));
-    assert!(outside.regions().iter().any(|region| region.kind == RegionKind::Unknown));
-    assert_eq!(outside.used_bytes().value(), Some(105_824));
+    let first = at(0, 0);
+    assert_eq!(used(first), in_banks);
+    let tensor = first.regions.iter().find(|region| region.kind == RegionKind::L1).unwrap();
+    assert_eq!((tensor.start, tensor.label.as_str()), (1_419_264, "BinaryNg"));
+    let outside = at(0, 9);
+    assert!(outside.regions.iter().any(|region| region.kind == RegionKind::Unknown));
+    assert_eq!(used(outside), 105_824);
+    // The banks are the first nine rows.
+    let is_bank = |core: &&CoreReport| core.regions.iter().all(|it| it.kind != RegionKind::Unknown);
+    let banks = report.cores.iter().filter(is_bank).filter_map(|core| core.logical);
+    assert_eq!((banks.clone().count(), banks.map(|core| core.y).max()), (72, Some(8)));
 }
 
 #[test]

@@ -54,7 +54,6 @@ mod tests {
             arch: None,
             content: Err(Missing::failed("timed out")),
             names: Err(Missing::not_read("L1 was not read")),
-            buffers: Err(Missing::not_read("agents were not asked")),
             read_at: NOW,
         }));
         crate::merge(&facts, None)

@@ -1,9 +1,9 @@
-//! The L1 of a chip as the agent in its process recorded it, in the form of L1 facts.
+//! The L1 of a chip as the agent in its process recorded it.
 
 use std::sync::Arc;
 
-use ttmem_model::Arch;
-use ttmem_model::facts::{Field, L1Content, L1Cost, L1Facts, L1Place};
+use ttmem_model::facts::{Field, L1Content, L1Cost};
+use ttmem_model::l1::report::ChipReport;
 use ttmem_model::l1::{
     BankBuffers, Buffers, Coordinate, Core, CoreState, Dispatch, Geometry, Grid, Program, Recorded,
 };
@@ -13,34 +13,21 @@ use ttmem_segment::ProgramFootprint;
 use super::super::join::{Joined, JoinedChip};
 use super::super::memory::Amounts;
 use super::programs::{Division, LiveAgent, cores, division, live_agents, only, resident_on};
+use super::report;
 use super::tensors::without_overlap;
 
-/// Returns the L1 of a chip; `None` if no process on it has an agent.
+/// Returns the report of a chip; `None` if no process on it has an agent.
 pub(crate) fn recorded(
     joined: &Joined<'_>,
     chip: &JoinedChip,
     amounts: &Amounts,
-) -> Option<L1Facts> {
+) -> Option<Field<ChipReport>> {
     let agents = live_agents(joined, chip);
     let mut ran = agents.iter().filter(|agent| agent.segment.programs.dispatched > 0);
     let agent = ran.next().or(agents.first())?;
     let found = only(joined, chip, amounts, ran.next()).and_then(|()| content(agent));
-    let (content, buffers) = match found {
-        Ok((content, buffers)) => (Ok(content), Ok(buffers)),
-        Err(missing) => (Err(missing.clone()), Err(missing)),
-    };
-    let core_bytes = content.as_ref().map_or(0, |content: &L1Content| content.geometry.l1_bytes);
-    let arch = joined.board(chip).map(|board| board.arch);
-    let arch = arch.or_else(|| Arch::from_l1_bytes_per_core(core_bytes));
-    Some(L1Facts {
-        place: L1Place::Device(chip.index),
-        port: agent.file.path.clone(),
-        arch,
-        content,
-        names: Err(Missing::not_read("the agent names the kernels")),
-        buffers,
-        read_at: agent.file.read_at,
-    })
+    let names = Err(Missing::not_read("the agent names the kernels"));
+    Some(found.map(|(content, buffers)| report(joined, chip, &content, &names, Some(&buffers))))
 }
 
 fn content(agent: &LiveAgent<'_>) -> Field<(L1Content, BankBuffers)> {

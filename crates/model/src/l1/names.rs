@@ -16,6 +16,15 @@ pub struct KernelName {
 }
 
 impl KernelName {
+    /// The folder of its operation in the path of its source: `matmul` of
+    /// `ttnn/cpp/ttnn/operations/matmul/device/kernels/…`.
+    #[must_use]
+    pub(crate) fn operation(&self) -> Option<&str> {
+        let (_, below) = self.source.split_once("/operations/")?;
+        let (operation, _) = below.split_once("/device/")?;
+        operation.rsplit('/').next().filter(|name| !name.is_empty())
+    }
+
     /// True for the kernels of TT-Metal itself: dispatch and prefetch (`cq_…`) and fabric (`fabric_…`).
     #[must_use]
     pub fn is_system(&self) -> bool {
@@ -50,5 +59,23 @@ impl KernelNames {
         let kernels = &core.program.as_ref()?.kernels;
         let known: Vec<bool> = kernels.iter().filter_map(|kernel| self.is_system(kernel)).collect();
         (!known.is_empty()).then(|| known.contains(&true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_the_folder_of_its_kernels() {
+        let kernel = |source: &str| KernelName { name: String::new(), source: source.to_owned() };
+        let of = |path| kernel(path).operation().map(str::to_owned);
+        let matmul = "ttnn/cpp/ttnn/operations/matmul/device/kernels/compute/bmm.cpp";
+        assert_eq!(of(matmul).as_deref(), Some("matmul"));
+        let add = "/a/ttnn/cpp/ttnn/operations/eltwise/binary_ng/device/kernels_ng/dataflow/r.cpp";
+        assert_eq!(of(add).as_deref(), Some("binary_ng"));
+        for source in ["", "kernel.cpp", "tt_metal/impl/dispatch/kernels/cq_prefetch.cpp"] {
+            assert_eq!(of(source), None, "{source}");
+        }
     }
 }

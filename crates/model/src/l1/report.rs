@@ -1,16 +1,19 @@
-//! The JSON of `ttmem l1 --json`: schema `ttmem/l1`, version 1.1. Names are stable; fields may be added.
+//! The L1 of chips as it is printed, drawn and recorded. Its JSON is that of `ttmem l1 --json`: schema `ttmem/l1`, version
+//! 1.2. Names are stable; fields may be added.
 
 use serde::{Deserialize, Serialize};
 
+use super::banks::BankBuffers;
 use super::core::{
     CircularBuffer, Coordinate, Core, CoreState, Dispatch, Grid, Kernel, Processor, Program,
 };
 use super::count::Count;
 use super::map::{L1Map, L1Region, RegionKind};
-use super::names::KernelNames;
+use super::names::{KernelName, KernelNames};
 use super::range::{ByteRange, RangeSet};
 use super::totals::Totals;
 use crate::board::Arch;
+use crate::facts::{Field, L1Content, L1Cost};
 use crate::id::ChipId;
 use crate::reading::{Missing, SourceName};
 
@@ -21,7 +24,8 @@ pub(crate) const SCHEMA: &str = "ttmem/l1";
 ///
 /// - 1.0: the first.
 /// - 1.1: `source`; cores by agents, which do not know all that L1 says of itself; `headroom_bytes`.
-pub(crate) const VERSION: &str = "1.1";
+/// - 1.2: `other_cores`; `operation` of a kernel.
+pub(crate) const VERSION: &str = "1.2";
 
 /// Everything that `ttmem l1` read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,15 @@ pub struct ChipReport {
     pub(crate) totals: Totals,
     /// Its cores. Harvested ones are left out.
     pub cores: Vec<CoreReport>,
+    /// The number of further cores: harvested, or not worker cores. 0 from an agent.
+    #[serde(default)]
+    pub other_cores: u64,
+    /// The cost of reading; `None` from an agent or a recording.
+    #[serde(skip)]
+    pub cost: Option<L1Cost>,
+    /// The number of kernels that Inspector names, or the reason that there are no names; `None` from an agent or a recording.
+    #[serde(skip)]
+    pub names: Option<Field<usize>>,
 }
 
 /// The source of reports that do not name one.
@@ -70,27 +83,50 @@ fn l1() -> SourceName {
 }
 
 impl ChipReport {
-    /// The report of cores with their maps.
+    /// The report of a chip that was read or recorded. Without the allocator's buffers, nothing is called free.
     #[must_use]
     pub fn new(
-        id: Option<ChipId>,
-        arch: Arch,
-        layout: &str,
-        cores: &[(Core, L1Map)],
-        names: &KernelNames,
+        (id, arch): (Option<ChipId>, Arch),
+        content: &L1Content,
+        names: &Field<KernelNames>,
+        buffers: Option<&BankBuffers>,
     ) -> Self {
+        let L1Content { layout, geometry, cores, other_cores, cost } = content;
+        let map = |core| match buffers {
+            Some(banks) => banks.map(core, geometry),
+            None => L1Map::new(core, geometry, None),
+        };
+        let is_recorded = cores.iter().any(|core| core.recorded.is_some());
+        let grid = cores.iter().find_map(|core| core.grid);
+        let none = KernelNames::default();
+        let known = names.as_ref().unwrap_or(&none);
+        let report = |core| CoreReport::new(core, &map(core), known);
+        let cores: Vec<CoreReport> = cores.iter().map(report).collect();
         Self {
             id,
             arch,
-            source: match cores.iter().any(|(core, _)| core.recorded.is_some()) {
-                true => SourceName::Agent,
-                false => SourceName::L1,
-            },
-            layout: layout.to_owned(),
-            grid: cores.iter().find_map(|(core, _)| core.grid),
-            totals: Totals::of(cores),
-            cores: cores.iter().map(|(core, map)| CoreReport::new(core, map, names)).collect(),
+            source: if is_recorded { SourceName::Agent } else { SourceName::L1 },
+            layout: layout.clone(),
+            grid,
+            totals: Totals::of(&cores, is_recorded),
+            cores,
+            other_cores: *other_cores,
+            cost: (!is_recorded).then_some(*cost),
+            names: (!is_recorded)
+                .then(|| names.as_ref().map(|names| names.by_id.len()).map_err(Clone::clone)),
         }
+    }
+
+    /// Returns the core at a position of the grid.
+    #[must_use]
+    pub fn at(&self, position: Coordinate) -> Option<&CoreReport> {
+        self.cores.iter().find(|core| core.logical == Some(position))
+    }
+
+    /// True if an agent recorded it, and no device was read.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.source == SourceName::Agent
     }
 }
 
@@ -125,7 +161,7 @@ pub struct CoreReport {
     /// Bytes of kernel text.
     pub kernel_text_bytes: Count,
     /// Bytes that circular buffers share with allocator buffers.
-    pub(crate) aliasing_bytes: Count,
+    pub aliasing_bytes: Count,
     /// Bytes that are not free; of a core that is no bank reserved memory and circular buffers.
     pub(crate) used_bytes: Count,
     /// Bytes between its highest circular buffer and its lowest tensor, negative if they overlap; `null` where
@@ -161,6 +197,20 @@ impl CoreReport {
             headroom_bytes: map.headroom().ok(),
             regions: map.regions().iter().map(RegionReport::new).collect(),
         }
+    }
+
+    /// True if a program is on it.
+    #[must_use]
+    pub fn has_program(&self) -> bool {
+        matches!(self.state, CoreState::Running | CoreState::Finished | CoreState::Resident)
+    }
+
+    /// As [`Core::may_be_of_the_next`].
+    #[must_use]
+    pub fn may_be_of_the_next(&self) -> bool {
+        self.dispatch == Some(Dispatch::Slow)
+            && self.state == CoreState::Finished
+            && self.circular_buffer_bytes != Count::Known(0)
     }
 
     /// Bytes of its L1.
@@ -233,6 +283,9 @@ pub struct KernelReport {
     pub(crate) system: Option<bool>,
     /// Bytes of its text; `null` where the release does not say.
     pub text_bytes: Option<u64>,
+    /// The folder of the operation that its source belongs to, such as `matmul`; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 impl KernelReport {
@@ -245,16 +298,21 @@ impl KernelReport {
                 name: kernel.name.as_deref().map(str::to_owned),
                 system: None,
                 text_bytes: kernel.text_bytes,
+                operation: None,
             };
             return own.map(report).collect();
         }
         let kernels = core.program.iter().flat_map(|program| &program.kernels);
-        let report = |kernel: &Kernel| Self {
-            processor: Some(kernel.processor),
-            id: kernel.number(),
-            name: kernel.number().and_then(|id| names.get(id)).map(|name| name.name.clone()),
-            system: names.is_system(kernel),
-            text_bytes: kernel.text_bytes,
+        let report = |kernel: &Kernel| {
+            let name = kernel.number().and_then(|id| names.get(id));
+            Self {
+                processor: Some(kernel.processor),
+                id: kernel.number(),
+                name: name.map(|name| name.name.clone()),
+                system: names.is_system(kernel),
+                text_bytes: kernel.text_bytes,
+                operation: name.and_then(KernelName::operation).map(str::to_owned),
+            }
         };
         kernels.map(report).collect()
     }

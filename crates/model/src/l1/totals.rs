@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Core, CoreState};
 use super::count::Count;
-use super::map::L1Map;
 use super::names::KernelNames;
+use super::report::CoreReport;
 use crate::reading::Missing;
 
 /// The cores in one state.
@@ -38,26 +38,23 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds up cores with their maps.
+    /// Adds up cores; `is_recorded` is true if an agent recorded them.
     #[must_use]
-    pub fn of(cores: &[(Core, L1Map)]) -> Self {
+    pub fn of(cores: &[CoreReport], is_recorded: bool) -> Self {
         let of = |state| {
-            let cores = || cores.iter().filter(move |(core, _)| core.state == state);
+            let cores = || cores.iter().filter(move |core| core.state == state);
             StateTotals {
                 cores: cores().map(|_| 1).sum(),
-                circular_buffer_bytes: cores().map(|(core, _)| core.circular_buffer_bytes()).sum(),
-                kernel_text_bytes: cores().map(|(core, _)| core.kernel_text_bytes()).sum(),
-                aliasing_bytes: cores().map(|(_, map)| map.aliasing_bytes().clone()).sum(),
+                circular_buffer_bytes: cores().map(|core| core.circular_buffer_bytes.clone()).sum(),
+                kernel_text_bytes: cores().map(|core| core.kernel_text_bytes.clone()).sum(),
+                aliasing_bytes: cores().map(|core| core.aliasing_bytes.clone()).sum(),
             }
         };
         Self {
             running: of(CoreState::Running),
             finished: of(CoreState::Finished),
             idle: of(CoreState::Idle),
-            resident: cores
-                .iter()
-                .any(|(core, _)| core.recorded.is_some())
-                .then(|| of(CoreState::Resident)),
+            resident: is_recorded.then(|| of(CoreState::Resident)),
         }
     }
 }

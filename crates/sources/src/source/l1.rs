@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ttmem_model::facts::{
-    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts, no_buffers,
+    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts,
 };
 use ttmem_model::l1::{CoreState, KernelNames};
 use ttmem_model::reading::{Missing, SourceName};
@@ -242,7 +242,6 @@ impl OpenChip {
             arch: Some(self.port.chip().arch),
             content,
             names: self.kernels.names(host),
-            buffers: no_buffers(),
             read_at: host.clock.now(),
         }
     }
@@ -337,7 +336,6 @@ fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
         arch: device.arch.as_ref().ok().copied(),
         content: Err(Missing::unsupported(why)),
         names: Err(Missing::not_read("L1 was not read")),
-        buffers: no_buffers(),
         read_at: host.clock.now(),
     }
 }

@@ -4,9 +4,9 @@ mod layout;
 mod refusal;
 mod save;
 
-use ttmem_model::facts::L1Facts;
+use ttmem_model::facts::Field;
 use ttmem_model::l1::Coordinate;
-use ttmem_model::l1::report::L1Report;
+use ttmem_model::l1::report::{ChipReport, L1Report};
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_sources::{Collector, L1Look};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(
     let mut outcome = Ok(());
     for sample in samples(request.repeat) {
         // Only the first sample decides: a chip may be late or gone for a while.
-        match Selected::new(collector.look(), request) {
+        match Selected::new(&collector.look(), request) {
             Ok(look) => {
                 outcome = Ok(());
                 let text = look.render(request, &pages(FULL_WIDTH), sample)?;
@@ -59,56 +59,59 @@ pub(crate) fn run(
 }
 
 /// The L1 of chips from the requested source; without a request, by agents where L1 was not read. Captures are of L1 alone.
-fn chips(look: &L1Look, request: &L1Request) -> Vec<(u32, L1Facts)> {
+fn chips(look: &L1Look, request: &L1Request) -> Vec<(u32, Field<ChipReport>)> {
     let is_save = matches!(request.view, L1View::Save(_));
     match request.source {
         Some(L1From::Agent) => look.by_agents(),
-        Some(L1From::L1) => look.chips.clone(),
-        None if is_save => look.chips.clone(),
-        None => look.by_any_source(),
+        Some(L1From::L1) => look.read(),
+        None if is_save => look.read(),
+        None => look.or_by_agents(look.read()),
     }
 }
 
 /// A look at the selected chips.
 struct Selected {
     snapshot: Snapshot,
-    chips: Vec<(u32, L1Facts)>,
+    chips: Vec<(u32, Field<ChipReport>)>,
 }
 
 impl Selected {
-    fn new(look: L1Look, request: &L1Request) -> Result<Self, Error> {
-        let mut chips = chips(&look, request);
-        let snapshot = look.snapshot;
+    fn new(look: &L1Look, request: &L1Request) -> Result<Self, Error> {
+        let mut chips = chips(look, request);
+        let snapshot = look.snapshot.clone();
         if chips.is_empty() {
             return Err(nothing_read(&snapshot, &chips, request.source));
         }
         let snapshot = select(snapshot, &request.selectors)?;
         chips.retain(|(index, _)| snapshot.chips.iter().any(|chip| chip.index == *index));
-        if chips.iter().all(|(_, facts)| facts.content.is_err()) {
+        if chips.iter().all(|(_, report)| report.is_err()) {
             return Err(nothing_read(&snapshot, &chips, request.source));
         }
         Ok(Self { snapshot, chips })
     }
 
     /// Iterates over the chips with their L1.
-    fn pairs(&self) -> impl Iterator<Item = (&Chip, &L1Facts)> {
-        self.chips.iter().filter_map(|(index, facts)| {
+    fn pairs(&self) -> impl Iterator<Item = (&Chip, &Field<ChipReport>)> {
+        self.chips.iter().filter_map(|(index, report)| {
             let chip = self.snapshot.chips.iter().find(|chip| chip.index == *index)?;
-            Some((chip, facts))
+            Some((chip, report))
         })
     }
 
     fn render(&self, request: &L1Request, page: &Page, sample: Sample) -> Result<Vec<u8>, Error> {
         let views: Vec<ChipView<'_>> = self
             .pairs()
-            .filter_map(|(chip, facts)| ChipView::new(&self.snapshot, chip, facts))
+            .filter_map(|(chip, report)| {
+                let report = report.as_ref().ok()?;
+                Some(ChipView { snapshot: &self.snapshot, chip, report })
+            })
             .collect();
         if request.view == L1View::Json {
             let layout = match request.repeat {
                 None => json::Layout::Pretty,
                 Some(_) => json::Layout::Line,
             };
-            let report = L1Report::new(views.iter().map(ChipView::report).collect());
+            let report = L1Report::new(views.iter().map(|view| view.report.clone()).collect());
             let mut bytes = Vec::new();
             json::write(&report, layout, &mut bytes).map_err(|error| Error::json(&error))?;
             return Ok(bytes);
@@ -118,7 +121,7 @@ impl Selected {
         let text = match &request.view {
             L1View::Core([x, y]) => {
                 let core = Coordinate { x: *x, y: *y };
-                if views.iter().all(|view| view.core_at(core).is_none()) {
+                if views.iter().all(|view| view.report.at(core).is_none()) {
                     return Err(no_such_core(core, &views));
                 }
                 chips.maps(core, page)
@@ -131,8 +134,8 @@ impl Selected {
     }
 
     fn unread(&self) -> Vec<Unread> {
-        let why = |(chip, facts): (&Chip, &L1Facts)| {
-            let missing = facts.content.as_ref().err()?;
+        let why = |(chip, report): (&Chip, &Field<ChipReport>)| {
+            let missing = report.as_ref().err()?;
             Some(Unread { index: chip.index, why: missing.detail.clone() })
         };
         self.pairs().filter_map(why).collect()

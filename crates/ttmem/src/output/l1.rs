@@ -19,7 +19,8 @@ pub(crate) mod view;
 
 use clap::ValueEnum;
 use ttmem_model::Snapshot;
-use ttmem_model::l1::{Coordinate, Core, L1Map};
+use ttmem_model::l1::Coordinate;
+use ttmem_model::l1::report::CoreReport;
 
 use self::frame::Section;
 use self::panel::Panel;
@@ -104,8 +105,8 @@ impl Chips<'_> {
     #[must_use]
     pub(crate) fn maps(&self, core: Coordinate, page: &Page) -> String {
         self.draw(&fitting(page), |sheet, chip| {
-            let Some((core, map)) = chip.core_at(core) else { return };
-            draw_map(sheet, chip, core, map);
+            let Some(core) = chip.report.at(core) else { return };
+            draw_map(sheet, chip, core);
             notes::draw(sheet, chip);
         })
     }
@@ -124,19 +125,19 @@ impl Chips<'_> {
     }
 }
 
-fn draw_map(sheet: &mut Sheet<'_>, chip: &ChipView<'_>, own: &Core, map: &L1Map) {
+fn draw_map(sheet: &mut Sheet<'_>, chip: &ChipView<'_>, own: &CoreReport) {
     let page = sheet.page();
     let width = frame::inner_width(page);
     let title: Panel = heading::panel(chip, page, width)
         .into_iter()
-        .chain(heading::of_core(chip, own, map, page, width))
+        .chain(heading::of_core(own, page, width))
         .collect();
     frame::draw(
         sheet,
         &[
             Section::whole(title),
-            Section::whole(core::map(map, page, width)),
-            Section::whole(core::regions(chip, own, map, page, width)),
+            Section::whole(core::map(own, page, width)),
+            Section::whole(core::regions(own, page, width)),
         ],
     );
 }

@@ -158,7 +158,7 @@ fn the_report_says_what_an_independent_decoder_said() {
         let expected: Value = serde_json::from_slice(&expected).unwrap();
         let report = report(&fixture(name));
         assert_eq!(report["schema"], "ttmem/l1");
-        assert_eq!(report["version"], "1.1");
+        assert_eq!(report["version"], "1.2");
         let chip = &report["chips"][0];
         assert_eq!((&chip["id"], &chip["arch"]), (&Value::Null, &expected["arch"]), "{name}");
         let own: Vec<Value> = chip["cores"].as_array().unwrap().iter().map(reported_core).collect();

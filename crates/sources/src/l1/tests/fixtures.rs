@@ -7,10 +7,11 @@ use crate::l1::{Cost, Reader, names};
 use crate::port::L1Port;
 use crate::port::image::ImagePort;
 use serde_json::{Value, json};
-use ttmem_model::l1::report::{ChipReport, L1Report};
+use ttmem_model::facts::{L1Content, L1Cost};
+use ttmem_model::l1::report::{ChipReport, CoreReport, L1Report};
 use ttmem_model::l1::{
-    Buffer, Buffers, ByteRange, CircularBuffer, Core, CoreState, Count, KernelNames, L1Map,
-    RegionKind, StateTotals, Totals,
+    BankBuffers, Buffer, Buffers, ByteRange, CircularBuffer, Core, CoreState, Count, Grid,
+    KernelNames, L1Map, RegionKind, StateTotals, Totals,
 };
 
 const CAPTURES: [&str; 43] = [
@@ -196,7 +197,8 @@ fn totals_field(field: &str, totals: &StateTotals, aliasing: u64) -> Value {
 }
 
 fn check_summary(capture: &Capture, summary: &Value) {
-    let totals = Totals::of(&capture.cores);
+    let report = |(core, map): &(Core, L1Map)| CoreReport::new(core, map, &capture.names);
+    let totals = Totals::of(&capture.cores.iter().map(report).collect::<Vec<_>>(), false);
     for (state, expected) in summary.as_object().unwrap() {
         let totals = match state.as_str() {
             "running" => &totals.running,
@@ -389,13 +391,29 @@ fn the_map_says_whose_the_ring_is() {
 fn the_report_has_the_names_of_the_contract() {
     let capture = read("wormhole/matmul");
     let layout = capture.reader.layout();
-    let chip = ChipReport::new(None, layout.arch, &layout.label, &capture.cores, &capture.names);
+    let content = L1Content {
+        layout: layout.label.to_string(),
+        geometry: capture.reader.geometry(),
+        cores: capture.cores.iter().map(|(core, _)| core.clone()).collect(),
+        other_cores: 8,
+        cost: L1Cost::default(),
+    };
+    let grid = Grid { columns: 8, rows: 8 };
+    let banks = BankBuffers { buffers: capture.buffers.clone(), grid };
+    let names = Ok(capture.names.clone());
+    let mut chip = ChipReport::new((None, layout.arch), &content, &names, Some(&banks));
+    assert_eq!(
+        (chip.cost, &chip.names),
+        (Some(content.cost), &Some(Ok(capture.names.by_id.len())))
+    );
+    // The cost and the names are of this process alone.
+    (chip.cost, chip.names) = (None, None);
     let report = L1Report::new(vec![chip]);
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!((&json["schema"], &json["version"]), (&json!("ttmem/l1"), &json!("1.1")));
+    assert_eq!((&json["schema"], &json["version"]), (&json!("ttmem/l1"), &json!("1.2")));
     let chip = &json["chips"][0];
     assert_eq!(chip["layout"], "0.81.1 (magic)");
-    assert_eq!(chip["grid"], json!([8, 10]));
+    assert_eq!((&chip["grid"], &chip["other_cores"]), (&json!([8, 10]), &json!(8)));
     assert_eq!(
         chip["totals"]["running"],
         json!({"cores": 64, "circular_buffer_bytes": 12_582_912, "kernel_text_bytes": 85_760,
@@ -408,7 +426,8 @@ fn the_report_has_the_names_of_the_contract() {
     assert_eq!(
         core["kernels"][0],
         json!({"processor": "brisc", "id": 5, "text_bytes": 268, "system": false,
-               "name": "reader_bmm_tile_layout_in1_sender_writer_padding_metal2"})
+               "name": "reader_bmm_tile_layout_in1_sender_writer_padding_metal2",
+               "operation": "matmul"})
     );
     assert_eq!(
         core["circular_buffers"][1],

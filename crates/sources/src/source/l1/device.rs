@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ttmem_model::MissingReason;
-use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place, no_buffers};
+use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place};
 use ttmem_model::reading::Missing;
 
 use super::{
@@ -29,7 +29,6 @@ pub(super) fn read(host: Surroundings<'_>, device: &Device, request: &L1Request)
         arch: device.arch.as_ref().ok().copied(),
         content,
         names,
-        buffers: no_buffers(),
         read_at: host.clock.now(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Place, no_buffers};
+use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Place};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
@@ -147,7 +147,6 @@ impl Refused {
             arch: None,
             content: Err(self.why),
             names: Err(Missing::not_read("L1 was not read")),
-            buffers: no_buffers(),
             read_at: clock.now(),
         }
     }

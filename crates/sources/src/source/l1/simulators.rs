@@ -262,7 +262,6 @@ impl Simulated {
             arch: self.arch,
             content,
             names,
-            buffers: Err(Missing::not_read("agents were not asked")),
             read_at,
         }
     }

@@ -1,7 +1,8 @@
 //! Errors of `ttmem l1`.
 
-use ttmem_model::facts::L1Facts;
+use ttmem_model::facts::Field;
 use ttmem_model::l1::Coordinate;
+use ttmem_model::l1::report::ChipReport;
 use ttmem_model::{Missing, MissingReason, Snapshot};
 
 use crate::cli::l1::L1From;
@@ -11,11 +12,10 @@ use crate::output::l1::view::ChipView;
 /// Returns the error for a look without any L1: the reason of the first chip, or a remedy if there is no chip.
 pub(super) fn nothing_read(
     snapshot: &Snapshot,
-    chips: &[(u32, L1Facts)],
+    chips: &[(u32, Field<ChipReport>)],
     source: Option<L1From>,
 ) -> Error {
-    let unread =
-        chips.iter().find_map(|(index, facts)| Some((index, facts.content.as_ref().err()?)));
+    let unread = chips.iter().find_map(|(index, report)| Some((index, report.as_ref().err()?)));
     let Some((index, missing)) = unread else {
         if source == Some(L1From::Agent) {
             let why = "no process with an agent found; start it with ttmem run";
@@ -46,7 +46,7 @@ fn of_reason(missing: &Missing, message: String) -> Error {
 /// Returns the error for a coordinate that no core has.
 pub(super) fn no_such_core(core: Coordinate, views: &[ChipView<'_>]) -> Error {
     let Coordinate { x, y } = core;
-    let grid = views.iter().find_map(ChipView::grid);
+    let grid = views.iter().find_map(|view| view.report.grid);
     let message = match grid {
         Some(grid) => format!(
             "no core ({x}, {y}); columns are 0 to {} and rows 0 to {}",

@@ -20,8 +20,13 @@ pub(super) fn run(
     collector: &mut Collector,
     directory: &Path,
 ) -> Result<(), Error> {
-    let look = Selected::new(collector.look(), request)?;
-    let places: Vec<_> = look.chips.iter().map(|(_, facts)| facts.place).collect();
+    let look = collector.look();
+    let selected = Selected::new(&look, request)?;
+    let is_selected = |index: u32| selected.chips.iter().any(|(other, _)| *other == index);
+    let facts = look.facts.iter().flat_map(|facts| &facts.l1);
+    let pairs = look.read().into_iter().zip(facts);
+    let chosen = pairs.filter(|((index, _), _)| is_selected(*index));
+    let places: Vec<_> = chosen.map(|(_, facts)| facts.place).collect();
     let name = directory.display();
     let saved = collector.save_l1(directory, &places).map_err(|error| {
         let message = format!("cannot save to {name}: {error}; name a directory without a capture");

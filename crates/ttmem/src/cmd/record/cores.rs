@@ -6,8 +6,6 @@ use ttmem_model::l1::report::L1Report;
 use ttmem_recording::{Attachment, AttachmentKind};
 use ttmem_sources::L1Look;
 
-use crate::output::l1::view::ChipView;
-
 /// The look with most L1 in use so far.
 #[derive(Debug, Default)]
 pub(crate) struct CorePeak {
@@ -18,17 +16,14 @@ pub(crate) struct CorePeak {
 impl CorePeak {
     /// Keeps a look if more L1 is in use than in any before.
     pub(crate) fn observe(&mut self, look: &L1Look) {
-        let bytes =
-            look.chips.iter().fold(0, |sum: u64, (_, facts)| sum.saturating_add(used(facts)));
+        let read = look.facts.iter().flat_map(|facts| &facts.l1);
+        let bytes = read.clone().fold(0, |sum: u64, facts| sum.saturating_add(used(facts)));
         if bytes == 0 || (bytes <= self.bytes && self.best.is_some()) {
             return;
         }
-        let views = look.chips.iter().filter_map(|(index, facts)| {
-            let chip = look.snapshot.chips.iter().find(|chip| chip.index == *index)?;
-            Some(ChipView::new(&look.snapshot, chip, facts)?.report())
-        });
+        let reports = look.read().into_iter().filter_map(|(_, report)| report.ok());
         self.bytes = bytes;
-        self.best = Some((look.snapshot.time_us, L1Report::new(views.collect())));
+        self.best = Some((look.snapshot.time_us, L1Report::new(reports.collect())));
     }
 
     /// Returns the look as an attachment of a recording.

@@ -1,10 +1,10 @@
 //! The address space of one core, to scale, and the list of everything in it.
 
-use ttmem_model::l1::{CircularBuffer, Core, L1Map, L1Region, RegionKind};
+use ttmem_model::l1::report::{CoreReport, RegionReport};
+use ttmem_model::l1::{ByteRange, RegionKind};
 
 use super::glyph;
 use super::panel::{Panel, Row};
-use super::view::ChipView;
 use crate::output::page::{Page, Role};
 use crate::output::{amount, text};
 
@@ -17,10 +17,10 @@ const ADDRESSES: usize = 8;
 const MAP: usize = ADDRESSES + 2;
 
 /// The map: one sign for every 4 KiB, as many in a line as make a round address.
-pub(super) fn map(map: &L1Map, page: &Page, columns: usize) -> Panel {
+pub(super) fn map(core: &CoreReport, page: &Page, columns: usize) -> Panel {
     let in_line = [64, 32, 16].into_iter().find(|count| MAP + count <= columns).unwrap_or(8);
-    let end = map.regions().last().map_or(0, |region| region.range.end);
-    let cells: Vec<_> = (0..end.div_ceil(CELL)).map(|cell| sign(map, page, cell * CELL)).collect();
+    let count = core.l1_bytes().div_ceil(CELL);
+    let cells: Vec<_> = (0..count).map(|cell| sign(core, page, cell * CELL)).collect();
     let lines = cells.chunks(in_line).zip(0_u64..);
     let mut rows: Panel = lines
         .map(|(cells, line)| {
@@ -39,16 +39,16 @@ pub(super) fn map(map: &L1Map, page: &Page, columns: usize) -> Panel {
         })
         .collect();
     rows.push(Row::default());
-    rows.extend(legend(map, page, columns));
+    rows.extend(legend(core, page, columns));
     rows
 }
 
 /// The sign of the 4 KiB from an address on. What a program placed there is shown before what is always there, and
 /// that before nothing; of like things the one with most bytes.
-fn sign(map: &L1Map, page: &Page, start: u64) -> (char, Role) {
-    let cell = ttmem_model::l1::ByteRange::new(start, start + CELL);
-    let here = map.regions().iter().filter_map(|region| {
-        let bytes = region.range.intersection(cell).bytes();
+fn sign(core: &CoreReport, page: &Page, start: u64) -> (char, Role) {
+    let cell = ByteRange::new(start, start + CELL);
+    let here = core.regions.iter().filter_map(|region| {
+        let bytes = ByteRange::new(region.start, region.end).intersection(cell).bytes();
         (bytes > 0).then_some((prominence(region.kind), bytes, region))
     });
     let Some((_, _, region)) = here.max_by_key(|(prominence, bytes, _)| (*prominence, *bytes))
@@ -68,27 +68,25 @@ fn prominence(kind: RegionKind) -> u8 {
     }
 }
 
-fn is_padding(region: &L1Region) -> bool {
-    region.kind == RegionKind::KernelConfig && region.range.bytes() < PADDING
+fn is_padding(region: &RegionReport) -> bool {
+    region.kind == RegionKind::KernelConfig && region.bytes() < PADDING
 }
 
-fn first_buffer(region: &L1Region) -> Option<u8> {
+fn first_buffer(region: &RegionReport) -> Option<u8> {
     let first = region.label.split(", ").next()?;
     first.parse().ok().filter(|_| region.kind == RegionKind::CircularBuffers)
 }
 
 /// Draws the legend of the map.
-fn legend(map: &L1Map, page: &Page, columns: usize) -> Panel {
+fn legend(core: &CoreReport, page: &Page, columns: usize) -> Panel {
     let mut kinds: Vec<RegionKind> = Vec::new();
-    for region in map.regions() {
+    for region in &core.regions {
         if !kinds.contains(&region.kind) {
             kinds.push(region.kind);
         }
     }
     let notes = kinds.iter().map(|kind| match kind {
-        RegionKind::CircularBuffers
-            if map.regions().iter().any(|it| first_buffer(it).is_some()) =>
-        {
+        RegionKind::CircularBuffers if core.regions.iter().any(|it| first_buffer(it).is_some()) => {
             "digits circular buffers".to_owned()
         }
         kind => {
@@ -138,13 +136,7 @@ struct Columns {
 }
 
 /// Every region: where it begins and ends, its size, what it is and whose.
-pub(super) fn regions(
-    view: &ChipView<'_>,
-    core: &Core,
-    map: &L1Map,
-    page: &Page,
-    width: usize,
-) -> Panel {
+pub(super) fn regions(core: &CoreReport, page: &Page, width: usize) -> Panel {
     let columns = if width >= 80 {
         Columns { start: 8, end: 17, size: 27, kind: 30, owner: 47 }
     } else {
@@ -158,21 +150,21 @@ pub(super) fn regions(
         .to(columns.size, Role::Quiet, "Size")
         .from(columns.kind, columns.owner, Role::Quiet, "Kind")
         .from(columns.owner, width, Role::Quiet, "Owner");
-    let rows = map
-        .regions()
+    let rows = core
+        .regions
         .iter()
-        .flat_map(|region| region_rows(region, &owner(view, core, region, page), &columns, width));
+        .flat_map(|region| region_rows(region, &owner(core, region, page), &columns, width));
     std::iter::once(heading).chain(rows).collect()
 }
 
 /// The row of a region, and more for an owner that has no room in it.
-fn region_rows(region: &L1Region, owner: &Owner, columns: &Columns, width: usize) -> Panel {
+fn region_rows(region: &RegionReport, owner: &Owner, columns: &Columns, width: usize) -> Panel {
     let is_quiet = prominence(region.kind) < 2 || is_padding(region);
     let role = if is_quiet { Role::Quiet } else { Role::Plain };
     let row = Row::default()
-        .to(columns.start, role, &region.range.start.to_string())
-        .to(columns.end, role, &region.range.end.to_string())
-        .to(columns.size, role, &amount::size(region.range.bytes()))
+        .to(columns.start, role, &region.start.to_string())
+        .to(columns.end, role, &region.end.to_string())
+        .to(columns.size, role, &amount::size(region.bytes()))
         .from(columns.kind, columns.owner - 1, role, label(region.kind));
     let Owner { short, name } = owner;
     let room = width.saturating_sub(columns.owner);
@@ -200,22 +192,20 @@ struct Owner {
 }
 
 /// Whose a region is.
-fn owner(view: &ChipView<'_>, core: &Core, region: &L1Region, page: &Page) -> Owner {
+fn owner(core: &CoreReport, region: &RegionReport, page: &Page) -> Owner {
     let short = |short: &str| Owner { short: short.to_owned(), ..Owner::default() };
-    let program = core.program.as_ref();
     match region.kind {
         RegionKind::Kernels => {
-            let kernels = program.iter().flat_map(|program| &program.kernels);
-            let mut own = kernels.filter(|kernel| kernel.text_start == region.range.start);
+            // The label of text is the processor that runs it.
+            let is_its = |label: &str| label == region.label;
+            let mut own =
+                core.kernels.iter().filter(|it| it.processor.is_some_and(|it| is_its(it.as_str())));
             let Some(kernel) = own.next() else { return short(&region.label) };
-            let name = view.name(kernel).map(|name| name.name.clone()).unwrap_or_default();
-            let number = kernel.number().map(|id| format!(" {id}")).unwrap_or_default();
+            let number = kernel.id.map(|id| format!(" {id}")).unwrap_or_default();
+            let name = kernel.name.clone().unwrap_or_default();
             Owner { short: format!("{}{number}", region.label), name }
         }
-        RegionKind::CircularBuffers => {
-            let buffers = program.iter().flat_map(|program| &program.circular_buffers);
-            short(&buffers_of(buffers, region, page))
-        }
+        RegionKind::CircularBuffers => short(&buffers_of(core, region, page)),
         RegionKind::KernelConfig if is_padding(region) => short("padding"),
         RegionKind::KernelConfig => short("args, semaphores"),
         RegionKind::Unknown if core.detail.is_none() => short("tensors or free"),
@@ -224,15 +214,12 @@ fn owner(view: &ChipView<'_>, core: &Core, region: &L1Region, page: &Page) -> Ow
 }
 
 /// The numbers of the circular buffers, and the pages of the first.
-fn buffers_of<'a>(
-    mut buffers: impl Iterator<Item = &'a CircularBuffer>,
-    region: &L1Region,
-    page: &Page,
-) -> String {
+fn buffers_of(core: &CoreReport, region: &RegionReport, page: &Page) -> String {
     let first = first_buffer(region);
-    let pages = buffers
-        .find(|buffer| Some(buffer.id) == first)
-        .map(|buffer| format!("  {} {} {} B", buffer.pages, page.glyphs().times, buffer.page_size));
+    let own = core.circular_buffers.iter().find(|buffer| first.is_some() && buffer.id == first);
+    let pages = own.and_then(|buffer| buffer.pages.zip(buffer.page_size));
+    let times = page.glyphs().times;
+    let pages = pages.map(|(pages, size)| format!("  {pages} {times} {size} B"));
     let shared = match region.shared_with {
         Some(RegionKind::L1Small) => "  in L1_SMALL",
         Some(_) => "  a tensor as well",

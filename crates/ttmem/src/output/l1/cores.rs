@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use ttmem_model::l1::{Core, L1Map, Program};
+use ttmem_model::l1::report::CoreReport;
 use ttmem_model::order;
 
 use super::L1Sort;
@@ -52,22 +52,20 @@ impl Columns {
 
 /// The cores, under a heading.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, width: usize, sort: L1Sort) -> Panel {
-    let mut cores: Vec<&(Core, L1Map)> = view.cores.iter().collect();
-    order::sort_by_key(&mut cores, |(core, _)| core.logical.map(|place| (place.y, place.x)));
+    let mut cores: Vec<&CoreReport> = view.report.cores.iter().collect();
+    order::sort_by_key(&mut cores, |core| core.logical.map(|place| (place.y, place.x)));
     match sort {
         L1Sort::Number => {}
-        L1Sort::Cores => order::sort_by_key(&mut cores, |(core, _)| core.state),
+        L1Sort::Cores => order::sort_by_key(&mut cores, |core| core.state),
         L1Sort::Cbs => {
-            order::sort_by_key(&mut cores, |(core, _)| {
-                Reverse(core.circular_buffer_bytes().value())
-            });
+            order::sort_by_key(&mut cores, |core| Reverse(core.circular_buffer_bytes.value()))
         }
         L1Sort::Text => {
-            order::sort_by_key(&mut cores, |(core, _)| Reverse(core.kernel_text_bytes().value()))
+            order::sort_by_key(&mut cores, |core| Reverse(core.kernel_text_bytes.value()))
         }
     }
     let columns = Columns::of(width);
-    let rows = cores.iter().map(|(core, _)| row(view, core, page, &columns));
+    let rows = cores.iter().map(|core| row(view, core, page, &columns));
     std::iter::once(heading(&columns)).chain(rows).collect()
 }
 
@@ -92,29 +90,28 @@ fn heading(columns: &Columns) -> Row {
     }
 }
 
-fn row(view: &ChipView<'_>, core: &Core, page: &Page, columns: &Columns) -> Row {
+fn row(view: &ChipView<'_>, core: &CoreReport, page: &Page, columns: &Columns) -> Row {
     let (sign, role) = glyph::state(page, view.state(core));
     let dash = page.glyphs().dash;
     let place = core.logical.map_or(dash.to_owned(), |place| format!("{},{}", place.x, place.y));
-    let id = core.program.as_ref().and_then(Program::number);
-    let id = id.map_or(dash.to_owned(), |id| id.to_string());
+    let id = core.program.map_or(dash.to_owned(), |id| id.to_string());
     let state = columns.state;
     let mut row = Row::default()
         .to(7, Role::Strong, &place)
         .from(state, state + 1, role, sign)
         .from(state + 2, columns.program - 7, Role::Plain, core.state.as_str());
-    if let Some(noc) = columns.noc.filter(|_| core.recorded.is_none()) {
-        let text = format!("{},{}", core.noc.x, core.noc.y);
-        row = row.from(noc, columns.program - 7, Role::Quiet, &text);
+    if let Some((column, noc)) = columns.noc.zip(core.noc) {
+        let text = format!("{},{}", noc.x, noc.y);
+        row = row.from(column, columns.program - 7, Role::Quiet, &text);
     }
     row = row.to(columns.program, Role::Plain, &id);
     if let Some(operation) = columns.operation {
-        let name = program::operation(view, core).unwrap_or_default();
+        let name = program::operation(core).unwrap_or_default();
         row = row.from(operation, columns.buffers - 9, Role::Plain, &name);
     }
     row = row.to(columns.buffers, Role::Plain, &buffers_written(page, std::iter::once(core)));
     match columns.text {
-        Some(text) => row.to(text, Role::Plain, &written(page, core.kernel_text_bytes())),
+        Some(text) => row.to(text, Role::Plain, &written(page, core.kernel_text_bytes.clone())),
         None => row,
     }
 }

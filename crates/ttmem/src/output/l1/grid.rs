@@ -1,6 +1,7 @@
 //! The grid of cores: what each does, and how much of its L1 is in use.
 
-use ttmem_model::l1::{Coordinate, Core, L1Map, RegionKind};
+use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::{Coordinate, RegionKind};
 
 use super::glyph;
 use super::panel::{Panel, Row};
@@ -16,7 +17,7 @@ const NARROW: usize = 2;
 
 /// Columns that the grid takes of `columns`.
 pub(super) fn width(view: &ChipView<'_>, columns: usize) -> usize {
-    let cells = view.grid().map_or(0, |grid| usize::from(grid.columns));
+    let cells = view.report.grid.map_or(0, |grid| usize::from(grid.columns));
     NUMBERS + cells * cell_columns(cells, columns)
 }
 
@@ -26,7 +27,7 @@ fn cell_columns(cells: usize, columns: usize) -> usize {
 
 /// Draws the grid.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
-    let Some(grid) = view.grid() else {
+    let Some(grid) = view.report.grid else {
         return vec![Row::default().from(0, columns, Role::Notice, "no core says where it is")];
     };
     let step = cell_columns(usize::from(grid.columns), columns);
@@ -49,12 +50,12 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
 }
 
 fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, place: Coordinate, column: usize) {
-    let Some((core, map)) = view.core_at(place) else {
+    let Some(core) = view.report.at(place) else {
         return row.push_from(column, column + 2, Role::Quiet, glyph::absent(page));
     };
     let (sign, role) = glyph::state(page, view.state(core));
     row.push_from(column, column + 1, role, sign);
-    if let Some((used, whole)) = use_of(core, map) {
+    if let Some((used, whole)) = use_of(core) {
         let role = bar::role(used, whole);
         row.push_from(column + 1, column + 2, role, glyph::heat(page, used, whole));
     }
@@ -62,10 +63,9 @@ fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, place: Coordinate,
 
 /// Bytes of circular buffers and tensors, each byte once, and what a core has for them. `None` where the buffers are
 /// not known.
-pub(super) fn use_of(core: &Core, map: &L1Map) -> Option<(u64, u64)> {
-    core.circular_buffer_bytes().value()?;
-    let l1_bytes = map.regions().last()?.range.end;
+pub(super) fn use_of(core: &CoreReport) -> Option<(u64, u64)> {
+    core.circular_buffer_bytes.value()?;
     let kinds = [RegionKind::CircularBuffers, RegionKind::L1, RegionKind::L1Small];
-    let used = kinds.iter().map(|kind| map.bytes(*kind)).sum();
-    Some((used, l1_bytes.saturating_sub(core.unreserved?)))
+    let used = kinds.iter().map(|kind| core.bytes(*kind)).sum();
+    Some((used, core.l1_bytes().saturating_sub(core.unreserved?)))
 }

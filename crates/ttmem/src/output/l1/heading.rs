@@ -1,7 +1,8 @@
 //! The heads: of the page, of a chip, of a core.
 
 use ttmem_model::Snapshot;
-use ttmem_model::l1::{Core, Dispatch, L1Map};
+use ttmem_model::l1::Dispatch;
+use ttmem_model::l1::report::CoreReport;
 
 use super::panel::{Panel, Row};
 use super::program;
@@ -33,13 +34,14 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let parts = [
         Some((Role::Strong, format!("{}  {}", view.chip.index, naming::board(view.chip, 0)))),
         naming::location(view.snapshot, view.chip).map(|location| (Role::Plain, location)),
-        view.grid()
+        view.report
+            .grid
             .map(|grid| (Role::Plain, format!("{} {times} {} cores", grid.columns, grid.rows))),
         Some((
             Role::Quiet,
-            match view.is_recorded() {
+            match view.report.is_recorded() {
                 true => "source agent".to_owned(),
-                false => format!("layout {}", view.content.layout),
+                false => format!("layout {}", view.report.layout),
             },
         )),
     ];
@@ -47,41 +49,33 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
 }
 
 /// The core: where it is, what it does, how full it is.
-pub(super) fn of_core(
-    view: &ChipView<'_>,
-    core: &Core,
-    map: &L1Map,
-    page: &Page,
-    columns: usize,
-) -> Panel {
-    let place = core.logical.unwrap_or(core.noc);
-    let mut parts = vec![
-        (Role::Strong, format!("core ({}, {})", place.x, place.y)),
-        (Role::Plain, core.state.as_str().to_owned()),
-    ];
-    if core.recorded.is_none() {
-        parts.push((Role::Quiet, format!("noc ({}, {})", core.noc.x, core.noc.y)));
+pub(super) fn of_core(core: &CoreReport, page: &Page, columns: usize) -> Panel {
+    let name = match core.logical.or(core.noc) {
+        Some(position) => format!("core ({}, {})", position.x, position.y),
+        None => "core".to_owned(),
+    };
+    let mut parts = vec![(Role::Strong, name), (Role::Plain, core.state.as_str().to_owned())];
+    if let Some(noc) = core.noc {
+        parts.push((Role::Quiet, format!("noc ({}, {})", noc.x, noc.y)));
     }
-    if let Some(own) = &core.program {
-        let number = own.number().map(|id| id.to_string());
-        let words = [number, program::operation(view, core)].into_iter().flatten();
+    if core.has_program() {
+        let number = core.program.map(|id| id.to_string());
+        let words = [number, program::operation(core)].into_iter().flatten();
         let program: Vec<String> = std::iter::once("program".to_owned()).chain(words).collect();
         parts.insert(2, (Role::Plain, program.join(" ")));
-        let dispatch = match core.dispatch {
+        let dispatch = core.dispatch.map(|dispatch| match dispatch {
             Dispatch::Fast => "fast dispatch",
             Dispatch::Slow => "slow dispatch",
-        };
-        if core.recorded.is_none() {
-            parts.push((Role::Quiet, dispatch.to_owned()));
-        }
+        });
+        parts.extend(dispatch.map(|dispatch| (Role::Quiet, dispatch.to_owned())));
     }
     let mut rows = flowing(parts.into_iter(), columns);
     let mut amounts = vec![
         (Role::Plain, format!("circular buffers {}", buffers_written(page, std::iter::once(core)))),
-        (Role::Plain, format!("aliasing tensors {}", written(page, map.aliasing_bytes().clone()))),
-        (Role::Plain, format!("kernel text {}", written(page, core.kernel_text_bytes()))),
+        (Role::Plain, format!("aliasing tensors {}", written(page, core.aliasing_bytes.clone()))),
+        (Role::Plain, format!("kernel text {}", written(page, core.kernel_text_bytes.clone()))),
     ];
-    if let Ok(room) = map.headroom() {
+    if let Some(room) = core.headroom_bytes {
         let text = match u64::try_from(room) {
             Ok(bytes) => format!("headroom {}", amount::size(bytes)),
             Err(_negative) => format!("clash of {}", amount::size(room.unsigned_abs())),

@@ -1,6 +1,7 @@
 //! The L1 of a chip by kind.
 
 use ttmem_model::Reading;
+use ttmem_model::l1::report::CoreReport;
 
 use super::panel::{Panel, Row};
 use super::view::ChipView;
@@ -93,7 +94,7 @@ fn whole(view: &ChipView<'_>, bytes: u64, page: &Page, columns: usize) -> Row {
         Role::Plain,
         &amount::size(bytes),
     );
-    let core = amount::size(view.content.geometry.l1_bytes);
+    let core = amount::size(view.report.cores.first().map_or(0, CoreReport::l1_bytes));
     match view.chip.worker_cores.value() {
         Some(cores) if columns >= WIDE => {
             let note = format!("{cores} {} {core}", page.glyphs().times);

@@ -12,7 +12,7 @@ use crate::output::text::wrap;
 /// The notes below a grid.
 pub(super) fn draw_grid(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
     let mut parts = Vec::new();
-    let whole = view.cores.iter().find_map(|(core, map)| grid::use_of(core, map));
+    let whole = view.report.cores.iter().find_map(grid::use_of);
     if let Some((_, bytes)) = whole {
         let scale = glyph::heat_scale(sheet.page());
         let whole = amount::size(bytes);
@@ -30,22 +30,24 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
 }
 
 fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
-    if view.is_recorded() {
+    if view.report.is_recorded() {
         let by = "recorded by the agent, not read from the device".to_owned();
         let rest = "other cores run TT-Metal's own kernels, or none".to_owned();
         return vec![(Role::Quiet, by), (Role::Quiet, rest)].into_iter();
     }
-    let cost = &view.content.cost;
-    let time = match cost.micros {
-        0 => String::new(),
-        micros => format!(" in {micros} us"),
-    };
-    let cost = format!("{} reads, {}{time}", cost.reads, amount::size(cost.bytes));
-    let names = match &view.facts.names {
-        Ok(names) => (Role::Quiet, format!("{} kernels named", names.by_id.len())),
-        Err(missing) => (Role::Quiet, format!("no names: {}", missing.detail)),
-    };
-    vec![(Role::Quiet, cost), names].into_iter()
+    let cost = view.report.cost.map(|cost| {
+        let time = match cost.micros {
+            0 => String::new(),
+            micros => format!(" in {micros} us"),
+        };
+        format!("{} reads, {}{time}", cost.reads, amount::size(cost.bytes))
+    });
+    let names = view.report.names.as_ref().map(|names| match names {
+        Ok(count) => format!("{count} kernels named"),
+        Err(missing) => format!("no names: {}", missing.detail),
+    });
+    let parts: Vec<_> = [cost, names].into_iter().flatten().collect();
+    parts.into_iter().map(|text| (Role::Quiet, text)).collect::<Vec<_>>().into_iter()
 }
 
 /// The chips that could not be read, and why.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ttmem_model::l1::{Core, CoreState, Count, Processor};
+use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::{CoreState, Count, Processor};
 use ttmem_model::order;
 
 use super::L1Sort;
-use super::view::ChipView;
+use super::view::{ChipView, is_system};
 
 /// A program and where it is.
 pub(super) struct Program {
@@ -42,21 +43,16 @@ pub(super) struct ProgramKernel {
 
 /// The programs of a chip. The system's has the number 0 like an application's first, so that the two are apart.
 pub(super) fn all(view: &ChipView<'_>, sort: L1Sort) -> Vec<Program> {
-    let mut groups: BTreeMap<(bool, Option<u32>, &str), Vec<&Core>> = BTreeMap::new();
-    for (core, _) in &view.cores {
-        if let Some(program) = &core.program {
-            groups
-                .entry((
-                    view.is_system(core),
-                    program.number(),
-                    recorded_op(core).unwrap_or_default(),
-                ))
-                .or_default()
-                .push(core);
-        }
+    let mut groups: BTreeMap<(bool, Option<u32>, &str), Vec<&CoreReport>> = BTreeMap::new();
+    for core in view.report.cores.iter().filter(|core| core.has_program()) {
+        let key = (is_system(core), core.program, core.op.as_deref().unwrap_or_default());
+        groups.entry(key).or_default().push(core);
     }
-    let mut programs: Vec<Program> =
-        groups.iter().map(|((system, id, _), cores)| of(view, *id, *system, cores)).collect();
+    let is_recorded = view.report.is_recorded();
+    let of = |((system, id, _), cores): (&(bool, Option<u32>, &str), &Vec<&CoreReport>)| {
+        of(*id, *system, is_recorded, cores)
+    };
+    let mut programs: Vec<Program> = groups.iter().map(of).collect();
     let most_first = |count: &Count| std::cmp::Reverse(count.value());
     match sort {
         L1Sort::Number => {}
@@ -69,43 +65,38 @@ pub(super) fn all(view: &ChipView<'_>, sort: L1Sort) -> Vec<Program> {
     programs
 }
 
-fn of(view: &ChipView<'_>, id: Option<u32>, is_system: bool, cores: &[&Core]) -> Program {
+fn of(id: Option<u32>, is_system: bool, is_recorded: bool, cores: &[&CoreReport]) -> Program {
     let each: Vec<Option<u64>> =
-        cores.iter().map(|core| core.circular_buffer_bytes().value()).collect();
+        cores.iter().map(|core| core.circular_buffer_bytes.value()).collect();
     Program {
         id: id.filter(|_| !is_system),
-        operation: if is_system { Some("dispatch".to_owned()) } else { vote(view, cores) },
+        operation: if is_system { Some("dispatch".to_owned()) } else { vote(cores) },
         cores: cores.len(),
-        is_recorded: cores.iter().any(|core| core.recorded.is_some()),
+        is_recorded,
         running: cores.iter().filter(|core| core.state == CoreState::Running).count(),
-        buffers: cores.iter().map(|core| core.circular_buffer_bytes()).sum(),
+        buffers: cores.iter().map(|core| core.circular_buffer_bytes.clone()).sum(),
         may_be_of_the_next: cores.iter().any(|core| core.may_be_of_the_next()),
         most_buffers: each.iter().flatten().copied().max().unwrap_or(0),
         is_even: each.windows(2).all(|pair| pair.first() == pair.last()),
-        text: cores.iter().map(|core| core.kernel_text_bytes()).sum(),
-        kernels: kernels(view, cores),
+        text: cores.iter().map(|core| core.kernel_text_bytes.clone()).sum(),
+        kernels: if is_recorded { recorded_kernels(cores) } else { kernels(cores) },
     }
 }
 
-fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
-    let mut found: BTreeMap<(Processor, u16), ProgramKernel> = BTreeMap::new();
-    let recorded: Vec<_> = recorded_kernels(cores);
-    if !recorded.is_empty() {
-        return recorded;
-    }
+fn kernels(cores: &[&CoreReport]) -> Vec<ProgramKernel> {
+    let mut found: BTreeMap<(Option<Processor>, Option<u16>), ProgramKernel> = BTreeMap::new();
     for core in cores {
-        let own: Vec<_> = core.program.iter().flat_map(|program| &program.kernels).collect();
-        for kernel in &own {
-            let same = own.iter().filter(|other| other.id == kernel.id);
-            let processors: Vec<Processor> = same.map(|other| other.processor).collect();
-            // // A kernel that runs on several processors of a core is listed once.
-            if processors.first() != Some(&kernel.processor) {
+        for kernel in &core.kernels {
+            let same = core.kernels.iter().filter(|other| other.id == kernel.id);
+            let processors: Vec<Processor> = same.filter_map(|other| other.processor).collect();
+            // A kernel that runs on several processors of a core is listed once.
+            if processors.first() != kernel.processor.as_ref() {
                 continue;
             }
             let line = || ProgramKernel {
-                id: kernel.number(),
+                id: kernel.id,
                 processors: together(&processors),
-                name: view.name(kernel).map(|name| name.name.clone()),
+                name: kernel.name.clone(),
                 cores: 0,
             };
             found.entry((kernel.processor, kernel.id)).or_insert_with(line).cores += 1;
@@ -115,11 +106,11 @@ fn kernels(view: &ChipView<'_>, cores: &[&Core]) -> Vec<ProgramKernel> {
 }
 
 /// The kernels that an agent recorded, those of one name together.
-fn recorded_kernels(cores: &[&Core]) -> Vec<ProgramKernel> {
+fn recorded_kernels(cores: &[&CoreReport]) -> Vec<ProgramKernel> {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-    for (footprint, place) in cores.iter().filter_map(|core| core.footprint()) {
-        let own = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(place));
-        let mut names: Vec<&str> = own.filter_map(|kernel| kernel.name.as_deref()).collect();
+    for core in cores {
+        let mut names: Vec<&str> =
+            core.kernels.iter().filter_map(|kernel| kernel.name.as_deref()).collect();
         order::sort(&mut names);
         names.dedup();
         for name in names {
@@ -135,12 +126,6 @@ fn recorded_kernels(cores: &[&Core]) -> Vec<ProgramKernel> {
     found.into_iter().map(kernel).collect()
 }
 
-/// The op of a program that an agent recorded.
-fn recorded_op(core: &Core) -> Option<&str> {
-    let (footprint, _) = core.footprint()?;
-    footprint.op.as_ref().map(|op| &*op.name)
-}
-
 /// Processors in words; the three that compute are one.
 fn together(processors: &[Processor]) -> String {
     match processors {
@@ -153,21 +138,19 @@ fn together(processors: &[Processor]) -> String {
 }
 
 /// The operation of a core's program, by the sources of its kernels.
-pub(super) fn operation(view: &ChipView<'_>, core: &Core) -> Option<String> {
-    if view.is_system(core) { Some("dispatch".to_owned()) } else { vote(view, &[core]) }
+pub(super) fn operation(core: &CoreReport) -> Option<String> {
+    if is_system(core) { Some("dispatch".to_owned()) } else { vote(&[core]) }
 }
 
 /// The operation that most kernels' sources belong to. Kernels lend each other out, so one source is no proof; of two
 /// with as many the one that computes counts, which comes last.
-fn vote(view: &ChipView<'_>, cores: &[&Core]) -> Option<String> {
-    if let Some(op) = cores.first().and_then(|core| recorded_op(core)) {
-        return Some(op.to_owned());
+fn vote(cores: &[&CoreReport]) -> Option<String> {
+    if let Some(op) = cores.first().and_then(|core| core.op.as_ref()) {
+        return Some(op.clone());
     }
-    let mut votes: Vec<(&str, u16, usize)> = Vec::new();
-    for kernel in cores.iter().flat_map(|core| &core.program).flat_map(|program| &program.kernels) {
-        let Some(operation) = view.name(kernel).and_then(|name| operation_of(&name.source)) else {
-            continue;
-        };
+    let mut votes: Vec<(&str, Option<u16>, usize)> = Vec::new();
+    for kernel in cores.iter().flat_map(|core| &core.kernels) {
+        let Some(operation) = kernel.operation.as_deref() else { continue };
         match votes.iter_mut().find(|(known, _, _)| *known == operation) {
             Some((_, last, _)) if *last == kernel.id => {}
             Some((_, last, count)) => (*last, *count) = (kernel.id, *count + 1),
@@ -180,29 +163,9 @@ fn vote(view: &ChipView<'_>, cores: &[&Core]) -> Option<String> {
         .map(|(operation, _, _)| operation.to_owned())
 }
 
-/// The folder of an operation in the path of a kernel's source: `matmul` of
-/// `ttnn/cpp/ttnn/operations/matmul/device/kernels/…`.
-fn operation_of(source: &str) -> Option<&str> {
-    let (_, below) = source.split_once("/operations/")?;
-    let (operation, _) = below.split_once("/device/")?;
-    operation.rsplit('/').next().filter(|name| !name.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_operation_is_the_folder_of_its_kernels() {
-        let of = |path| operation_of(path);
-        let matmul = "ttnn/cpp/ttnn/operations/matmul/device/kernels/compute/bmm.cpp";
-        assert_eq!(of(matmul), Some("matmul"));
-        let add = "/a/ttnn/cpp/ttnn/operations/eltwise/binary_ng/device/kernels_ng/dataflow/r.cpp";
-        assert_eq!(of(add), Some("binary_ng"));
-        for source in ["", "kernel.cpp", "tt_metal/impl/dispatch/kernels/cq_prefetch.cpp"] {
-            assert_eq!(of(source), None, "{source}");
-        }
-    }
 
     #[test]
     fn the_three_that_compute_are_one() {

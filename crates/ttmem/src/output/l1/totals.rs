@@ -1,6 +1,7 @@
 //! The cores by what they do. It is the legend of the grid as well.
 
-use ttmem_model::l1::{Core, Count};
+use ttmem_model::l1::Count;
+use ttmem_model::l1::report::CoreReport;
 use ttmem_model::reading::Quality;
 
 use super::glyph;
@@ -27,12 +28,12 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let seats =
         CellState::ALL.iter().filter_map(|state| row(view, page, *state, [buffers_end, columns]));
     let mut rows: Panel = std::iter::once(head).chain(seats).collect();
-    if view.content.other_cores > 0 {
+    if view.report.other_cores > 0 {
         rows.push(
             Row::default()
                 .from(0, 2, Role::Quiet, glyph::absent(page))
                 .from(2, CORES, Role::Plain, "harvested")
-                .to(CORES, Role::Plain, &view.content.other_cores.to_string()),
+                .to(CORES, Role::Plain, &view.report.other_cores.to_string()),
         );
     }
     rows
@@ -40,10 +41,10 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
 
 /// Returns the row of one state, if there are such cores. Running and finished cores are always listed, where they are read.
 fn row(view: &ChipView<'_>, page: &Page, state: CellState, ends: [usize; 2]) -> Option<Row> {
-    let cores = || view.cores.iter().map(|(core, _)| core).filter(|core| view.state(core) == state);
+    let cores = || view.report.cores.iter().filter(|core| view.state(core) == state);
     let count = cores().count();
     let is_always_listed = match state {
-        CellState::Running | CellState::Finished => !view.is_recorded(),
+        CellState::Running | CellState::Finished => !view.report.is_recorded(),
         _ => false,
     };
     if count == 0 && !is_always_listed {
@@ -51,7 +52,7 @@ fn row(view: &ChipView<'_>, page: &Page, state: CellState, ends: [usize; 2]) -> 
     }
     let (sign, role) = glyph::state(page, state);
     let buffers = buffers_written(page, cores());
-    let text: Count = cores().map(|core| core.kernel_text_bytes()).sum();
+    let text: Count = cores().map(|core| core.kernel_text_bytes.clone()).sum();
     let mut row = Row::default()
         .from(0, 1, role, sign)
         .from(2, CORES - 4, Role::Plain, state.label())
@@ -67,10 +68,10 @@ fn row(view: &ChipView<'_>, page: &Page, state: CellState, ends: [usize; 2]) -> 
 /// Formats the bytes of circular buffers of cores, marked if some may be those of a program that has not begun.
 pub(super) fn buffers_written<'a>(
     page: &Page,
-    cores: impl Iterator<Item = &'a Core> + Clone,
+    cores: impl Iterator<Item = &'a CoreReport> + Clone,
 ) -> String {
-    let bytes: Count = cores.clone().map(Core::circular_buffer_bytes).sum();
-    marked(page, bytes, cores.clone().any(Core::may_be_of_the_next))
+    let bytes: Count = cores.clone().map(|core| core.circular_buffer_bytes.clone()).sum();
+    marked(page, bytes, cores.clone().any(CoreReport::may_be_of_the_next))
 }
 
 /// Formats a number of bytes, marked if it is not certain.

@@ -2,12 +2,12 @@
 
 use ttmem_model::facts::Field;
 use ttmem_model::l1::Coordinate;
-use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::report::{ChipReport, CoreReport};
 use ttmem_model::snapshot::{Snapshot, SourceStatus};
 use ttmem_model::{ChipId, Reading, SourceName};
 
 use super::{Action, App, Step};
-use crate::tui::cores::{ChipCores, CoreLook};
+use crate::tui::cores::CoreLook;
 use crate::tui::history::Moment;
 
 /// A request for L1.
@@ -49,7 +49,7 @@ pub(crate) struct Cores {
 impl Cores {
     /// Returns the cores of a chip.
     #[must_use]
-    pub(crate) fn of(&self, chip: ChipId) -> Option<&Field<ChipCores>> {
+    pub(crate) fn of(&self, chip: ChipId) -> Option<&Field<ChipReport>> {
         let (_, look) = self.read.as_ref()?;
         look.chips.iter().find(|(id, _)| *id == chip).map(|(_, cores)| cores)
     }
@@ -112,7 +112,7 @@ fn older(reading: &Reading<u64>, micros: u64) -> Reading<u64> {
 
 impl App {
     /// Returns the cores of the selected chip.
-    pub(crate) fn chip_cores(&self) -> Option<&Field<ChipCores>> {
+    pub(crate) fn chip_cores(&self) -> Option<&Field<ChipReport>> {
         let chips = self.chips();
         self.cores.of(chips.get(self.chip_index())?.id)
     }
@@ -160,7 +160,7 @@ impl App {
     /// Moves the core cursor within the grid.
     pub(super) fn step_core(&mut self, step: Step) {
         let cores = self.chip_cores().and_then(|cores| cores.as_ref().ok());
-        let Some(grid) = cores.and_then(ChipCores::grid) else { return };
+        let Some(grid) = cores.and_then(|cores: &ChipReport| cores.grid) else { return };
         let (right, bottom) = (grid.columns.saturating_sub(1), grid.rows.saturating_sub(1));
         let (x, y) = self.cores.cursor;
         self.cores.cursor = match step {

@@ -92,7 +92,7 @@ fn cores(app: &App) -> String {
         String::from("chip,x,y,noc_x,noc_y,state,program,circular_buffers [B],kernel_text [B]\n");
     for chip in app.chips() {
         let cores = app.cores.of(chip.id).and_then(|cores| cores.as_ref().ok());
-        for core in cores.into_iter().flat_map(|cores| &cores.report.cores) {
+        for core in cores.into_iter().flat_map(|cores| &cores.cores) {
             let logical = core.logical.map(|at| [at.x, at.y].map(|part| part.to_string()));
             let [x, y] = logical.unwrap_or_default();
             let noc = core.noc.map(|at| [at.x, at.y].map(|part| part.to_string()));

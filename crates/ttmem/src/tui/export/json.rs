@@ -50,7 +50,7 @@ pub(super) fn ops(app: &App, snapshot: &Snapshot) -> String {
 pub(super) fn cores(app: &App) -> String {
     let report = |chip: &Chip| {
         let cores = app.cores.of(chip.id)?.as_ref().ok()?;
-        Some(cores.report.clone())
+        Some(cores.clone())
     };
     let chips = app.chips().into_iter().filter_map(report).collect();
     match text(&L1Report::new(chips), Layout::Pretty) {

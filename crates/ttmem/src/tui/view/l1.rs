@@ -5,7 +5,7 @@ mod grid;
 mod space;
 
 use ratatui_core::layout::Rect;
-use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::report::{ChipReport, CoreReport};
 use ttmem_model::snapshot::Chip;
 use ttmem_model::{SourceName, Timestamp};
 
@@ -13,7 +13,6 @@ use crate::output::amount;
 use crate::output::l1::state::CellState;
 use crate::output::text::{width, wrap};
 use crate::tui::app::{App, CoreRequest, Heat};
-use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
@@ -75,7 +74,7 @@ fn draw_name(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip) -> u16
 }
 
 /// Returns the chip, the moment or method of the read, and the meaning of the bars.
-fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores: &ChipCores) {
+fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores: &ChipReport) {
     let mut x = draw_name(app, canvas, area, chip);
     if let Some(text) = recorded_in_words(app) {
         x = canvas.text(x + 3, area.y, area.right() - 1, Role::Notice, &text);
@@ -85,9 +84,9 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, chip: &Chip, cores:
         Heat::Headroom => "headroom",
     };
     let cost = cores.cost.map(|it| format!("{} reads, {}", it.reads, amount::size(it.bytes)));
-    let source = match cores.report.source {
+    let source = match cores.source {
         SourceName::Agent => "source agent".to_owned(),
-        _ => format!("layout {}", cores.report.layout),
+        _ => format!("layout {}", cores.layout),
     };
     // What does not fit whole is left out.
     for text in [Some(source), Some(format!("bars: {heat}")), cost].into_iter().flatten() {
@@ -112,8 +111,8 @@ fn recorded_in_words(app: &App) -> Option<String> {
 }
 
 /// Draws the grid, the selected core beside it, and that core's address space below.
-fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
-    let Some(size) = cores.grid() else {
+fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport) {
+    let Some(size) = cores.grid else {
         return draw_text(canvas, area, &["No core gives its grid position."]);
     };
     let space = if area.height >= 14 { space::ROWS } else { 0 };

@@ -1,17 +1,16 @@
 //! One core: its program, its kernels by name, its circular buffers.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::l1::report::{CircularBufferReport, CoreReport, KernelReport};
+use ttmem_model::l1::report::{ChipReport, CircularBufferReport, CoreReport, KernelReport};
 use ttmem_model::l1::{Count, Dispatch};
 
 use crate::output::amount;
 use crate::output::text::width;
-use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
 /// Draws the details of a core.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core: &CoreReport) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport, core: &CoreReport) {
     let lines = lines(cores, core);
     let height = usize::from(area.height);
     // If some circular buffers do not fit, the last row gives their number before their total.
@@ -31,7 +30,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores, core:
 }
 
 /// Returns the details of a core.
-pub(super) fn lines(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
+pub(super) fn lines(cores: &ChipReport, core: &CoreReport) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Strong, heading(core))];
     if let Some(detail) = &core.detail {
         lines.push((Role::Alarm, detail.clone()));
@@ -63,7 +62,7 @@ fn heading(core: &CoreReport) -> String {
     }
 }
 
-fn kernels(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
+fn kernels(cores: &ChipReport, core: &CoreReport) -> Vec<(Role, String)> {
     let heading = (Role::Quiet, format!("{:8} {:>4} {:>9}  KERNEL", "", "ID", "TEXT"));
     let line = |kernel: &KernelReport| {
         let text = kernel.text_bytes.map_or_else(|| "?".to_owned(), amount::size);
@@ -74,7 +73,7 @@ fn kernels(cores: &ChipCores, core: &CoreReport) -> Vec<(Role, String)> {
     };
     let mut lines = vec![(Role::Plain, String::new()), heading];
     lines.extend(core.kernels.iter().map(line));
-    if let Some(missing) = &cores.unnamed {
+    if let Some(Err(missing)) = &cores.names {
         let text = format!("no names, {}: {}", missing.reason.as_str(), missing.detail);
         lines.push((Role::Quiet, text));
     }

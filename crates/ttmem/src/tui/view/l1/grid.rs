@@ -1,13 +1,12 @@
 //! The grid of cores: the state of each, and the share of L1 used by its circular buffers.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::l1::report::CoreReport;
+use ttmem_model::l1::report::{ChipReport, CoreReport};
 use ttmem_model::l1::{Coordinate, Grid};
 
 use super::{sign, state};
 use crate::output::l1::state::CellState;
 use crate::tui::app::{App, Heat, Target};
-use crate::tui::cores::ChipCores;
 use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::{Canvas, scroll};
@@ -30,7 +29,7 @@ pub(super) fn draw(
     app: &App,
     canvas: &mut Canvas<'_>,
     area: Rect,
-    (cores, grid): (&ChipCores, Grid),
+    (cores, grid): (&ChipReport, Grid),
 ) {
     let step = (area.width - NUMBERS) / u16::from(grid.columns.max(1));
     let column = |x: u8| area.x + NUMBERS + u16::from(x) * step;
@@ -87,10 +86,10 @@ fn headroom_share(core: &CoreReport) -> Option<f64> {
 }
 
 /// Draws the legend, with the number of cores for each sign.
-pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipCores) {
+pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport) {
     let mut notes: Vec<(&'static str, Role, String)> = Vec::new();
     for shown in CellState::ALL {
-        let count = cores.report.cores.iter().filter(|core| state(core) == shown).count();
+        let count = cores.cores.iter().filter(|core| state(core) == shown).count();
         let (sign, role) = sign(shown, canvas);
         if count > 0 {
             notes.push((sign, role, format!("{} {count}", shown.label())));
