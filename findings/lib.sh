@@ -68,6 +68,38 @@ COMPILER
     chmod +x -- "$compiler"
 }
 
+# Gives the ttnn of install_ttnn a compiler that makes empty kernels, with Debian's assembler and linker. All ops need it that
+# are dispatched, and of the others matmul and the like.
+with_empty_kernels() {
+    local compiler tools=$temporary/tools/usr/bin/riscv64-unknown-elf
+    compiler=$(echo "$temporary"/ttnn-*/lib/python3.*/site-packages/ttnn/runtime/sfpi/compiler/bin/riscv-tt-elf-g++)
+    [[ -e $compiler ]] || return 0 # an environment of testbed/install, which has them
+    (cd -- "$temporary" && apt-get download -qq -o APT::Sandbox::User=root binutils-riscv64-unknown-elf && dpkg -x binutils-*.deb tools) >&2 ||
+        unsupported 'no apt-get to get binutils-riscv64-unknown-elf'
+    mv -- "$compiler" "$compiler.version"
+    cat >"$compiler" <<COMPILER
+#!/bin/bash
+[[ \$1 != --version ]] || exec '$compiler.version' --version
+[[ " \$* " != *' c++-header '* ]] || exit 1
+compile='' linking=() dependencies=/dev/null
+while ((\$#)); do
+    case \$1 in
+        -c) compile=1 ;;
+        -o) output=\$2 && shift ;;
+        -MF) dependencies=\$2 && shift ;;
+        */runtime/hw/lib/*.o) ;;
+        *.o | -T* | -L*) linking+=("\$1") ;;
+        -Wl,*) linking+=(\$(tr , ' ' <<<"\${1#-Wl,}")) ;;
+    esac
+    shift
+done
+[[ -n \$compile ]] || exec '$tools-ld' -m elf32lriscv --allow-multiple-definition "\${linking[@]}" -o "\$output"
+echo "\$output:" >"\$dependencies"
+exec '$tools-as' -march=rv32im -mabi=ilp32 -o "\$output" <<<'.section .start, "ax"; .globl _start; _start: call body; ret; .text; body: ret'
+COMPILER
+    chmod +x -- "$compiler"
+}
+
 # Sets `python` to one that imports JAX with the plugin for Tenstorrent: $JAX_PYTHON, or that of a new environment.
 install_jax() {
     if [[ -n ${JAX_PYTHON:-} ]]; then
