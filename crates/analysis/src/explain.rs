@@ -22,6 +22,7 @@ mod number;
 mod op_limit;
 mod pattern;
 mod prefix;
+mod reading;
 mod release;
 mod render;
 pub mod report;
@@ -121,21 +122,14 @@ fn scan_text(text: &[u8]) -> Scanned {
     scanner.finish()
 }
 
-/// Bytes of a log that are examined at a time.
-const PIECE: usize = 1 << 20;
+/// Bytes of a log that are examined at a time: they stay in the processor's cache.
+const PIECE: u64 = 256 << 10;
 
 fn scan_reader(head: &[u8], reader: &mut dyn Read) -> io::Result<Scanned> {
     let mut scanner = Scanner::default();
     scanner.push(head);
-    let mut piece = vec![0; PIECE];
-    loop {
-        match reader.read(&mut piece) {
-            Ok(0) => return Ok(scanner.finish()),
-            Ok(length) => scanner.push(&piece[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    while scanner.read(&mut reader.take(PIECE))? > 0 {}
+    Ok(scanner.finish())
 }
 
 fn explained(scanned: Scanned, live: Option<&LiveMap>) -> Log {

@@ -1,14 +1,31 @@
 //! The words that a memory message cannot do without: a log is searched for them first, at the speed of memory.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, Input};
+use aho_corasick::{AhoCorasick, Input, Span, packed};
+use ttmem_model::order;
 
 /// Words, or parts of words, of messages that are known by their wording, and of texts that look like memory errors. A
 /// line end may be in one of them, so that a message has at least two.
 const STRONG: &[&str] = &[
     "ut of Memory",
     "ut of memory",
+    "OUT OF MEM",
+    "ut of device",
+    "ut of host",
+    "ut of L1",
+    "ut of DRAM",
+    "nsufficient space",
+    "nsufficient mem",
+    "nsufficient DRAM",
+    "nable to alloc",
+    "n't allocate",
+    "llocation failed",
+    "memory overflow",
+    "memory exhausted",
+    "buffer exhausted",
+    "buffers exhausted",
     "Not enough",
     "not enough",
     "bank size",
@@ -30,6 +47,7 @@ const STRONG: &[&str] = &[
     "borrowed",
     "shard grid",
     "shard core",
+    "put shard",
     "number of shards",
     "equal to total",
     "shards along",
@@ -80,7 +98,9 @@ const STRONG: &[&str] = &[
     "OOMKilled",
     "oom-kill",
     "SIGKILL",
-    "137",
+    " 137",
+    ":137",
+    "=137",
     "exitcode",
     "Killed",
     "bad_alloc",
@@ -104,6 +124,7 @@ const WEAK: &[&str] = &[
     "ircular",
     "buffer bank",
     "CircularBuffer",
+    "OOM",
 ];
 
 /// Words of a shortage.
@@ -137,10 +158,60 @@ const SHORTAGE: &[&str] = &[
 /// No word has more bytes.
 pub(super) const LONGEST_WORD: usize = 32;
 
+/// The text is searched in blocks of so many bytes, for one kind of words after the other.
+const BLOCK: usize = 16 << 10;
+
+/// Words in one searcher: a vectorized one where the processor allows it.
+#[derive(Debug)]
+struct Words {
+    words: Vec<&'static str>,
+    searcher: Searcher,
+}
+
+#[derive(Debug)]
+enum Searcher {
+    Packed(packed::Searcher),
+    Automaton(AhoCorasick),
+}
+
+/// The vectorized searcher puts each sixteenth word into one group, and compares what may begin as one of the group does.
+const GROUPS: usize = 16;
+
+impl Words {
+    fn new(words: &[&'static str]) -> Option<Self> {
+        // Words of a group that begin alike announce few false starts.
+        let mut sorted = words.to_vec();
+        order::sort(&mut sorted);
+        let rows = sorted.len().div_ceil(GROUPS);
+        let last = sorted.last().copied()?;
+        sorted.resize(rows * GROUPS, last);
+        let words: Vec<&str> =
+            (0..sorted.len()).map(|index| sorted[index % GROUPS * rows + index / GROUPS]).collect();
+        let packed =
+            packed::Config::new().heuristic_pattern_limits(false).builder().extend(&words).build();
+        let searcher = match packed {
+            Some(packed) => Searcher::Packed(packed),
+            None => Searcher::Automaton(AhoCorasick::new(&words).ok()?),
+        };
+        Some(Self { words, searcher })
+    }
+
+    /// The first word in a range, and where it is.
+    fn find(&self, text: &[u8], range: Range<usize>) -> Option<(&'static str, Range<usize>)> {
+        let span = Span::from(range);
+        let found = match &self.searcher {
+            Searcher::Packed(packed) => packed.find_in(text, span),
+            Searcher::Automaton(automaton) => automaton.find(Input::new(text).span(span)),
+        }?;
+        Some((self.words[found.pattern().as_usize()], found.range()))
+    }
+}
+
 /// The compiled words.
 #[derive(Debug)]
 pub(super) struct Anchors {
-    words: AhoCorasick,
+    strong: Words,
+    weak: Words,
     shortage: AhoCorasick,
 }
 
@@ -174,8 +245,8 @@ impl Anchors {
     }
 
     fn build() -> Option<Self> {
-        let words = AhoCorasick::new(STRONG.iter().chain(WEAK)).ok()?;
-        Some(Self { words, shortage: AhoCorasick::new(SHORTAGE).ok()? })
+        let (strong, weak) = (Words::new(STRONG)?, Words::new(WEAK)?);
+        Some(Self { strong, weak, shortage: AhoCorasick::new(SHORTAGE).ok()? })
     }
 
     /// The first word from an offset on that ends before `end`.
@@ -183,35 +254,52 @@ impl Anchors {
         let mut position = from;
         let mut harmless_until = from;
         while position < end {
-            let found = self.words.find(Input::new(text).span(position..end))?;
-            let word = found.pattern().as_usize();
-            if word < STRONG.len() {
-                let kind = match STRONG[word] {
-                    "MemoryView{" => HitKind::MemoryView,
-                    "ttnn-0." | "ttnn==0." => HitKind::Version,
-                    "137" | "exitcode" | "Killed" | "in region"
-                        if !is_likely(text, found.start(), STRONG[word]) =>
-                    {
-                        position = found.end();
-                        continue;
-                    }
-                    _ => HitKind::Message,
-                };
-                return Some(Hit { start: found.start(), end: found.end(), kind });
+            let block = end.min(position + BLOCK);
+            let strong = self.next_strong(text, position..block);
+            let until = strong.map_or(block, |hit| hit.start);
+            let weak = self.next_weak(text, position..until, &mut harmless_until);
+            if weak.or(strong).is_some() {
+                return weak.or(strong);
             }
-            position = found.end();
-            if found.start() < harmless_until {
-                continue;
+            if block == end {
+                break;
             }
-            let line = line_around(text, found.start());
+            // A word may be on both sides of the end.
+            position = block - LONGEST_WORD;
+        }
+        None
+    }
+
+    fn next_strong(&self, text: &[u8], mut range: Range<usize>) -> Option<Hit> {
+        loop {
+            let (word, Range { start, end }) = self.strong.find(text, range.clone())?;
+            let kind = match word {
+                "MemoryView{" => HitKind::MemoryView,
+                "ttnn-0." | "ttnn==0." => HitKind::Version,
+                _ => HitKind::Message,
+            };
+            if is_likely(text, start, word) {
+                return Some(Hit { start, end, kind });
+            }
+            range.start = end;
+        }
+    }
+
+    fn next_weak(
+        &self,
+        text: &[u8],
+        mut range: Range<usize>,
+        harmless_until: &mut usize,
+    ) -> Option<Hit> {
+        range.start = range.start.max(*harmless_until);
+        while !range.is_empty() {
+            let (_, Range { start, end }) = self.weak.find(text, range.clone())?;
+            let line = line_around(text, start);
             if self.shortage.is_match(&text[line.clone()]) {
-                return Some(Hit {
-                    start: found.start(),
-                    end: found.end(),
-                    kind: HitKind::Message,
-                });
+                return Some(Hit { start, end, kind: HitKind::Message });
             }
-            harmless_until = line.end;
+            *harmless_until = line.end;
+            range.start = line.end.max(end);
         }
         None
     }
@@ -225,15 +313,17 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
         part.windows(wanted.len()).any(|window| window == wanted.as_bytes())
     };
     match word {
-        "137" => has(before, "xit") || has(before, "status") || has(before, "code"),
+        " 137" | ":137" | "=137" => {
+            has(before, "xit") || has(before, "status") || has(before, "code")
+        }
         "exitcode" => has(after, "9"),
-        "Killed" => true,
-        _ => has(after, "RISC") || has(after, "REGION_APP") || has(after, "DM"),
+        "in region" => has(after, "RISC") || has(after, "REGION_APP") || has(after, "DM"),
+        _ => true,
     }
 }
 
 /// The line around an offset with two lines before and after it: a message may be wrapped.
-fn line_around(text: &[u8], at: usize) -> std::ops::Range<usize> {
+fn line_around(text: &[u8], at: usize) -> Range<usize> {
     let low = at.saturating_sub(LINE_REACH);
     let high = text.len().min(at + LINE_REACH);
     let start = memchr::memrchr_iter(b'\n', &text[low..at]).nth(2);
@@ -258,6 +348,6 @@ mod tests {
         assert_eq!(next("needs more\nL1"), Some(11));
         assert_eq!(next("this needs more L1"), Some(16));
         assert_eq!(next("step 137 of 200"), None);
-        assert_eq!(next("exit code 137"), Some(10));
+        assert_eq!(next("exit code 137"), Some(9));
     }
 }

@@ -40,13 +40,14 @@ impl Form {
         self.compiled.get_or_init(|| compile(self.head, self.parts)).as_ref()
     }
 
-    /// Every print of the message in a text.
-    pub(super) fn matches(&self, text: &str) -> Vec<Match> {
-        if !self.keys.iter().any(|key| text.contains(key)) {
+    /// Every print of the message in the first `end` bytes of a text.
+    pub(super) fn matches(&self, text: &str, end: usize) -> Vec<Match> {
+        let part = &text[..end];
+        if !self.keys.iter().any(|key| part.contains(key)) {
             return Vec::new();
         }
         let Some(regex) = self.regex() else { return Vec::new() };
-        let made = regex.captures_iter(text).filter_map(|captures| {
+        let made = regex.captures_iter(part).filter_map(|captures| {
             let whole = captures.get(0)?;
             let values = Values::new(&captures, regex, text);
             let (known, digits) = values.known();
@@ -68,6 +69,17 @@ pub(super) struct Match {
     pub(super) known: usize,
     /// Their digits.
     pub(super) digits: usize,
+}
+
+impl Match {
+    /// True if both have a part of the text.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    pub(super) fn is_op_limit(&self) -> bool {
+        matches!(self.message, Message::OpLimit(_))
+    }
 }
 
 /// Characters that may be between two parts, where a message's middle was left out.

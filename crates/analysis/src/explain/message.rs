@@ -300,6 +300,8 @@ pub(crate) enum OpUnit {
     Bytes,
     /// Addresses: where the op's memory would end, and where it has to.
     Addresses,
+    /// Sizes in bytes, of what one shard of a tensor has to hold and of the shard.
+    Shard,
 }
 
 /// A circular buffer that is on a tensor would reach beyond it.

@@ -1,24 +1,21 @@
 //! Ops' own checks of L1, recognised by their form: a need and a limit, whatever the words around them.
 
+mod shape;
+
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
 use super::form::Match;
-use super::message::{Message, OpLimit, OpUnit};
+use super::message::{Message, OpLimit};
 use super::text::Joined;
 use super::{number, pattern};
-
-/// A form of such a check. `need`, `plus`, `times` and `limit` are its numbers.
-struct Shape {
-    regex: Option<Regex>,
-    unit: OpUnit,
-}
+use shape::SHAPES;
 
 /// The sentence has to name a memory of cores.
 static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"\bL1\b|\bL1_|l1_for_cb|\bCBs?\b|\bDFBs?\b|[Cc]ircular ?[Bb]uffer|[Dd]ataflow buffer|DRISC|service-core|ServiceCore|bank size|[Mm]emory map end|Ringbuffer",
+        r"\bL1\b|\bL1_|l1_for_cb|\bCBs?\b|\bDFBs?\b|[Cc]ircular ?[Bb]uffer|[Dd]ataflow buffer|DRISC|service-core|ServiceCore|bank size|[Mm]emory map end|Ringbuffer|(?:out|in)put shard",
     )
 });
 
@@ -34,85 +31,6 @@ static WARNING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r"DRAM downgrade|may regress|depth reduced|disabled|leaves only|[Ff]alling back",
     )
-});
-
-static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
-    let shape = |pattern: &str, unit| Shape {
-        regex: pattern::compile(
-            &pattern.replace("NUM", number::PATTERN).replace("UNIT", r" ?(?:B|[Bb]ytes)\b"),
-        ),
-        unit,
-    };
-    let bytes = |pattern| shape(pattern, OpUnit::Bytes);
-    let addresses = |pattern| shape(pattern, OpUnit::Addresses);
-    vec![
-        addresses(
-            r"needs? NUMUNIT,? \(?end(?:s|ing) at (?P<need>NUM)\)?,? but the global.semaphores?(?: region)? starts? at (?P<limit>NUM)",
-        ),
-        addresses(
-            r"base (?:allocator )?address (?P<need>NUM) >= lowest occupied address (?P<limit>NUM)",
-        ),
-        addresses(
-            r"[Mm]emory map end address:? (?P<need>NUM) (?:is greater than|exceeds) (?:allocated |usable )?(?:worker )?L1 end address:? (?P<limit>NUM)",
-        ),
-        addresses(
-            r"\((?:start: NUM, end: )?(?P<need>NUM)\) extends past L1 end \(size:? (?P<limit>NUM)\)",
-        ),
-        addresses(r"L1 ceiling \((?P<limit>NUM)\) must exceed base \((?P<need>NUM)\)"),
-        addresses(r"end=(?P<need>NUM)\] overlaps with L1 tensor (?P<limit>NUM)"),
-        addresses(
-            r"L1 region \[NUM, ?(?P<need>NUM)\) overlaps an existing L1 allocation at (?P<limit>NUM)",
-        ),
-        bytes(
-            r"needs? (?P<need>NUM) x (?P<times>NUM)UNIT plus (?P<plus>NUM)UNIT .{0,40}?, in (?P<limit>NUM)UNIT",
-        ),
-        bytes(
-            r"Tiles (?P<need>NUM) at Tile Size (?P<times>NUM) \(times (?P<twice>NUM) for output\) exceeds L1 capacity (?P<limit>NUM)",
-        ),
-        bytes(r"totalL1Usage: (?P<need>NUM) .{0,160}?limit: (?P<limit>NUM)"),
-        bytes(r"Not enough L1 memory\. .{0,700}?\bl1Usage: (?P<need>NUM)"),
-        bytes(r"L1 budget (?P<limit>NUM)UNIT too small"),
-        bytes(r"(?P<limit>NUM)UNIT of L1 .{0,60}?cannot hold the (?P<need>NUM)UNIT"),
-        bytes(
-            r"L1 budget NUM%: (?P<limit>NUM)UNIT; minimum estimated CB size(?: \([^)]{0,40}\))?: (?P<need>NUM)UNIT",
-        ),
-        bytes(
-            r"(?:requires?|needs?|needed|takes?|uses?)(?: at least| about| roughly)?:? ~?(?P<need>NUM) ?(?:L1 |CB )?(?:B|[Bb]ytes)\b(?: \w{1,12})?(?: ?\+ (?P<plus>NUM)UNIT(?: \w{1,12})?)?.{0,200}?(?:but only|, only|; only|owns only|only|but budget is|budget(?: is)?|have|core has|core L1 is|bank size is|capacity(?: is)?|limit(?: is)?|available(?: is)?:?|of the|but there (?:is|are)|but got|in) ~?\(?(?P<limit>NUM)UNIT",
-        ),
-        bytes(
-            r"(?:requires?|needs?) ~?(?P<need>NUM) ?(?:L1 |CB )?(?:B|[Bb]ytes)\b.{0,120}?(?:budget is|budget|limit is|limit|capacity is|L1 is|only) ~?\(?(?P<limit>NUM)\b",
-        ),
-        bytes(
-            r"(?P<sum>(?:[A-Za-z][\w -]{0,30}[ =]NUMUNIT ?\+ ){1,4}[A-Za-z][\w -]{0,30}[ =]NUMUNIT) exceeds? .{0,60}?(?P<limit>NUM)UNIT",
-        ),
-        bytes(
-            r"(?P<need>NUM)(?:UNIT)?\)?(?: for NUM tiles\))? (?:exceeds?|would not fit|does not fit|do not fit|won't fit|cannot fit|can't fit|(?:which )?is (?:greater|larger|more) than|(?:which )?is beyond|overflows?)(?: (?:in|into|on))?(?: [\w.'-]+){0,9}?:?[ =]\(?(?P<limit>NUM)UNIT",
-        ),
-        bytes(r"minimum_bytes=(?P<need>NUM), budget=(?P<limit>NUM)"),
-        bytes(r"=(?P<need>NUM) exceeds (?:\w+)=(?P<limit>NUM)"),
-        bytes(
-            r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7}? \(?(?P<limit>NUM)\b",
-        ),
-        bytes(
-            r"(?:can ?not|does not|do not|would not) fit .{0,140}?(?P<need>NUM)UNIT\)? in(?:to)? .{0,60}?\(?(?P<limit>NUM)UNIT",
-        ),
-        bytes(r"\((?P<limit>NUM)UNIT\) too small for [^.;(]{0,60}(?:\((?P<need>NUM)UNIT\))?"),
-        bytes(
-            r"page size (?P<limit>NUM) should be greater than the config tensor page size (?P<need>NUM)",
-        ),
-        bytes(r"(?P<need>NUM)UNIT leaves only NUM CB slot"),
-        bytes(r"(?P<need>NUM)[- ]bytes? [\w -]{0,50}(?:does not|do not|cannot|would not) fit"),
-        bytes(r"(?:OOM|out of memory) on core .{1,30}?\((?P<need>NUM) bytes requested\)"),
-        // Cut within the limit.
-        bytes(
-            r"(?P<need>NUM)UNIT.{0,120}?(?:exceeds?|only|have|capacity|limit|budget|fit) .{0,60}?[ (]\d+$",
-        ),
-        bytes(r"(?:only |budget:? |[Aa]vailable L1: |L1 available: )(?P<limit>NUM)UNIT"),
-        bytes(r"(?:requires?|needs?) ~?(?P<need>NUM)UNIT(?: of)? (?:L1|CB|DFB)"),
-        bytes(
-            r"Cannot fit \w+ operation in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1",
-        ),
-    ]
 });
 
 /// `known` of a check whose need and limit are both read.
@@ -133,7 +51,7 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
         return None;
     }
     let (shape, captures) =
-        SHAPES.iter().find_map(|shape| Some((shape, shape.regex.as_ref()?.captures(sentence)?)))?;
+        SHAPES.iter().find_map(|shape| Some((shape, shape.captures(sentence)?)))?;
     let whole = captures.get(0)?;
     let lead = &sentence[..whole.start()];
     let op = op_name(&text[..record.start], lead, whole.as_str());
@@ -275,7 +193,7 @@ static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
         camel_case: pattern::compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+){1,3}(?:V\d)?)\b")?,
         before_verb: pattern::compile(r"\b([a-z]\w*_\w{2,60}) (?:needs|requires) ")?,
         known: pattern::compile(
-            r"\b(SDPA|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
+            r"\b(SDPA|[Ee]mbedding|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
         )?,
     })
 });
@@ -295,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert!(SHAPES.iter().all(|shape| shape.regex.is_some()));
+        assert!(SHAPES.iter().all(|shape| shape.regex().is_some()));
         assert!(
             MEMORY.is_some()
                 && OTHER.is_some()

@@ -161,6 +161,27 @@ impl Message {
         }
     }
 
+    /// True if the message has every number that its newest wording has, so that no other reading of its lines has more.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_cut()
+            && match self {
+                Self::OutOfMemory(memory) => {
+                    memory.largest_free.is_some()
+                        && (!memory.dependencies || memory.placeable.is_some())
+                }
+                Self::BuffersClash(clash) => clash.program.is_some() && clash.cores.is_some(),
+                Self::BuffersBeyondL1(beyond) => beyond.cores.is_some(),
+                Self::ProgramTooLarge(program) => program.processor.is_some(),
+                Self::TraceRegionFull(trace) => trace.device.is_some(),
+                Self::OpLimit(limit) => limit.need.is_some() && limit.limit.is_some(),
+                Self::ShardGrid(grid) => grid.banks.is_some(),
+                Self::TlbWindows(windows) => windows.device.is_some() && windows.error.is_some(),
+                Self::KernelLink(link) => link.over.is_some(),
+                Self::BufferBeyondTensor(_) | Self::TraceAllocation | Self::SemaphoresInL1 => true,
+                _ => false,
+            }
+    }
+
     /// True for an error, false for a warning.
     pub(super) fn is_error(&self) -> bool {
         match self {

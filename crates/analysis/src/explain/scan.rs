@@ -1,15 +1,13 @@
 //! Finds the messages of a log of any length: it comes in pieces, and no more than a few pieces are kept.
 
+use std::io::{self, Read};
+use std::ops::Range;
+
 use super::anchor::{self, Anchors, HitKind};
-use super::breakdown;
-use super::form::Match;
 use super::message::Message;
-use super::op_limit;
-use super::table::forms;
-use super::text::{Broken, Joined, Lines};
+use super::reading::{Print, PrintedBy, Reading};
 use super::unknown::{self, Unknown};
 use super::view::Courses;
-use ttmem_model::order;
 
 /// A message of the log, with its wording.
 #[derive(Clone, Debug)]
@@ -65,8 +63,12 @@ const BEFORE: usize = 2 << 10;
 /// Bytes after a word in which its message may continue, prefixes and a breakdown included.
 const AFTER: usize = 10 << 10;
 
-/// Bytes after a word in which a message may begin that is read together with it.
-const BEGIN_WITHIN: usize = 3 << 10;
+/// Bytes after a word in which further words are looked for, whose messages are read together with it.
+const WITHIN: usize = 3 << 10;
+
+/// Bytes behind the last of these words that are read first. They are enough for most messages: where one may go on, as
+/// much as [`AFTER`] is read.
+const NEAR: usize = 2 << 10;
 
 /// The state between two pieces.
 #[derive(Debug, Default)]
@@ -86,6 +88,17 @@ impl Scanner {
     /// Examines the next piece of the log.
     pub(super) fn push(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
+        self.advance();
+    }
+
+    /// Reads and examines a piece of the log, and returns its bytes.
+    pub(super) fn read(&mut self, piece: &mut dyn Read) -> io::Result<usize> {
+        let length = piece.read_to_end(&mut self.buffer)?;
+        self.advance();
+        Ok(length)
+    }
+
+    fn advance(&mut self) {
         self.examine(self.buffer.len().saturating_sub(AFTER));
         let keep_from = self.position.saturating_sub(BEFORE);
         if keep_from > 0 {
@@ -105,12 +118,26 @@ impl Scanner {
         self.scanned
     }
 
+    /// Reads a text line by line: no line is passed over, whatever its words are.
+    #[cfg(test)]
+    pub(super) fn of_every_line(text: &[u8]) -> Scanned {
+        let mut scanner = Self { buffer: text.to_vec(), ..Self::default() };
+        while scanner.position < text.len() {
+            let start = scanner.position;
+            scanner.window(text, start..start, line_end(text, start), AFTER);
+        }
+        scanner.scanned
+    }
+
     fn examine(&mut self, end: usize) {
         let Some(anchors) = Anchors::get() else { return };
         let buffer = std::mem::take(&mut self.buffer);
         while let Some(hit) = anchors.next(&buffer, self.position, end) {
             match hit.kind {
-                HitKind::Message => self.window(&buffer, hit.start, hit.end),
+                HitKind::Message => {
+                    let next = end_of_words(anchors, &buffer, hit.end);
+                    self.window(&buffer, hit.start..hit.end, next, NEAR);
+                }
                 HitKind::MemoryView => {
                     let line = self.line_at(&buffer, hit.start) + 1;
                     let (before, after) = buffer.split_at(hit.end);
@@ -133,48 +160,19 @@ impl Scanner {
         self.buffer = buffer;
     }
 
-    /// Reads the messages around a word, and moves on to where the next may begin.
-    fn window(&mut self, buffer: &[u8], start: usize, end: usize) {
-        let low = self.read.max(start.saturating_sub(BEFORE));
-        let from = if low == self.read { low } else { line_start(buffer, low, start) };
-        let to = buffer.len().min(end + AFTER);
-        let reach = end - from + BEGIN_WITHIN;
+    /// Reads the messages around a word that begin before `next`, and moves on to there.
+    fn window(&mut self, buffer: &[u8], word: Range<usize>, next: usize, near: usize) {
+        let low = self.read.max(word.start.saturating_sub(BEFORE));
+        let from = if low == self.read { low } else { line_start(buffer, low, word.start) };
+        let furthest = buffer.len().min(word.end + AFTER).max(next);
+        let reach = next - from;
         let first_line = self.line_at(buffer, from);
-        let lines = Lines::new(&buffer[from..to]);
-        let mut prints = prints_of(&lines.join(Broken::Nowhere), reach);
-        // The reading with more numbers of known wordings is right. Of two with as many: with more of ops' checks.
-        let known = |prints: &[Print]| {
-            let of = |is_op: bool| {
-                let own = prints
-                    .iter()
-                    .filter(|print| is_op == matches!(print.message, Message::OpLimit(_)));
-                own.map(|print| print.known).sum::<usize>()
-            };
-            (of(false), of(true))
-        };
-        if lines.may_be_hard() {
-            for broken in [Broken::AtWidth, Broken::Anywhere] {
-                let whole = prints_of(&lines.join(broken), reach);
-                // Where no unit follows, a broken number is read as a shorter one.
-                let is_longer = broken == Broken::AtWidth
-                    && lines.is_wrapped()
-                    && known(&whole) == known(&prints)
-                    && digits(&whole) > digits(&prints);
-                if known(&whole) > known(&prints) || is_longer {
-                    prints = whole;
-                }
-            }
+        let read = |to: usize| Reading::of(&buffer[from..to], reach, to == furthest);
+        let mut reading = read(furthest.min(next + near));
+        if reading.may_go_on && next + near < furthest {
+            reading = read(furthest);
         }
-        if let Some(sorted) = lines.by_source() {
-            let mut separate = prints_of(&sorted.join(Broken::Nowhere), reach);
-            order::sort_by_key(&mut separate, |print| *print.lines.start());
-            if known(&separate) >= known(&prints) {
-                prints = separate;
-            }
-        }
-        let next = buffer.len().min(from + reach);
-        let view = memchr::memmem::find(&buffer[end..next], b"MemoryView{");
-        let next = view.map_or(next, |view| end + view);
+        let prints = reading.prints;
         let examined = String::from_utf8_lossy(&buffer[from..next]);
         for (number, line) in examined.split('\n').enumerate() {
             let is_known = prints.iter().any(|print| print.lines.contains(&number));
@@ -243,140 +241,23 @@ fn line_start(buffer: &[u8], low: usize, high: usize) -> usize {
     memchr::memchr(b'\n', &buffer[low..high]).map_or(low, |end| low + end + 1)
 }
 
-/// One print of a message in a piece of the log.
-#[derive(Debug)]
-struct Print {
-    message: Message,
-    text: String,
-    /// Lines of the piece, counted from 0.
-    lines: std::ops::RangeInclusive<usize>,
-    /// Offset in the piece.
-    end: usize,
-    known: usize,
-    digits: usize,
-    place: PrintedBy,
+/// The end of the line of an offset; a line that is longer is cut.
+fn line_end(buffer: &[u8], offset: usize) -> usize {
+    let end = buffer.len().min(offset + NEAR);
+    memchr::memchr(b'\n', &buffer[offset..end]).map_or(end, |line| offset + line + 1)
 }
 
-/// Digits of all numbers that were read.
-fn digits(prints: &[Print]) -> usize {
-    prints.iter().map(|print| print.digits).sum()
-}
-
-/// Who printed a message.
-#[derive(Clone, Copy, Debug)]
-enum PrintedBy {
-    Log,
-    Exception,
-    Other,
-}
-
-/// The message begins at most so far behind its condition.
-const CONDITION_REACH: usize = 400;
-
-/// The prints that begin in the first `reach` bytes of a piece, in their order.
-fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
-    let text = joined.text.as_str();
-    let mut matches: Vec<Match> = Vec::new();
-    for form in forms() {
-        for found in form.matches(text) {
-            if !matches.iter().any(|known| found.start < known.end && known.start < found.end) {
-                matches.push(found);
-            }
-        }
-    }
-    for (mut start, ends) in joined.records() {
-        // Lines of several processes may be one record.
-        while let Some(found) = op_limit_of(joined, start, &ends) {
-            start = found.end.max(start + 1);
-            if !matches.iter().any(|known| found.start < known.end && known.start < found.end) {
-                matches.push(found);
-            }
-            if ends.first().is_none_or(|end| *end <= start) {
-                break;
-            }
-        }
-    }
-    order::sort_by_key(&mut matches, |found| found.start);
-    // What a condition says, the message behind it says with its numbers.
-    let is_said_behind = |index: usize, found: &Match| {
-        let kind = std::mem::discriminant(&found.message);
-        found.known == 0
-            && matches[index + 1..]
-                .iter()
-                .take_while(|next| next.start < found.end + CONDITION_REACH)
-                .any(|next| std::mem::discriminant(&next.message) == kind)
-    };
-    let said: Vec<bool> =
-        matches.iter().enumerate().map(|(index, found)| is_said_behind(index, found)).collect();
-    matches
-        .into_iter()
-        .zip(said)
-        .filter_map(|(found, is_said)| (!is_said).then_some(found))
-        .filter(|found| joined.original(found.start) < reach)
-        .map(|found| print_of(joined, found))
-        .collect()
-}
-
-/// The op's check that begins in a record: in it alone, or in those that continue it if they complete its numbers.
-fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
-    let (first, more) = ends.split_first()?;
-    let mut best = op_limit::find(joined, start..*first);
-    for end in more {
-        let Some(longer) =
-            op_limit::find(joined, start..*end).filter(|longer| longer.start < *first)
-        else {
-            continue;
-        };
-        let was_complete = best.as_ref().is_some_and(|best| best.known == op_limit::COMPLETE);
-        // The end of a message may say that the op continues.
-        let is_warning = !longer.message.is_error() && longer.end > *first;
-        if best.as_ref().is_none_or(|best| longer.known > best.known) || was_complete && is_warning
-        {
-            best = Some(longer);
-        }
-        if was_complete {
+/// Where the line of the last word near a word ends, or a memory state begins before.
+fn end_of_words(anchors: &Anchors, buffer: &[u8], word: usize) -> usize {
+    let within = buffer.len().min(word + WITHIN);
+    let mut last = word;
+    while let Some(hit) = anchors.next(buffer, last, within) {
+        if hit.kind != HitKind::Message {
             break;
         }
+        last = hit.end;
     }
-    best
-}
-
-/// Who printed a message, by what is before it.
-fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
-    match message {
-        Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
-        Message::HostKilled(_) if wording.contains("137") => return PrintedBy::Log,
-        Message::HostKilled(_) => return PrintedBy::Other,
-        Message::KernelLink(link) if link.over.is_some() => return PrintedBy::Exception,
-        _ => {}
-    }
-    let before = joined.text[..start].trim_end();
-    let is_marked =
-        ["TT_FATAL:", "TT_THROW:", "TT_ASSERT:"].iter().any(|mark| before.ends_with(mark));
-    if is_marked || joined.is_fatal_log(start) {
-        PrintedBy::Log
-    } else if before.ends_with("info:") {
-        PrintedBy::Exception
-    } else {
-        PrintedBy::Other
-    }
-}
-
-fn print_of(joined: &Joined, found: Match) -> Print {
-    let Match { mut message, start, mut end, known, digits } = found;
-    let wording = joined.text[start..end].trim().to_owned();
-    if let Message::ProgramTooLarge(program) = &mut message {
-        end = breakdown::read(program, &joined.text, end);
-    }
-    let place = printed_by(joined, &message, start, &wording);
-    let last = end.saturating_sub(1).max(start);
-    Print {
-        message,
-        text: wording,
-        lines: joined.line_of(start)..=joined.line_of(last),
-        end: joined.original(last).max(joined.original(start)) + 1,
-        known,
-        digits,
-        place,
-    }
+    let end = line_end(buffer, last);
+    let view = memchr::memmem::find(&buffer[last..end], b"MemoryView{");
+    view.map_or(end, |view| last + view)
 }

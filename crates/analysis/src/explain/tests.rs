@@ -1,5 +1,6 @@
 //! Messages of TT-Metal, as `fixtures/explain` has them and as logs decorate them.
 
+mod blocks;
 mod cases;
 mod decorations;
 mod messages;

@@ -183,11 +183,20 @@ impl Lines {
         Some(self)
     }
 
+    /// True if one of the last lines has a process.
+    pub(super) fn ends_with_source(&self) -> bool {
+        let end = self.0.iter().map(|line| line.offset).max().unwrap_or(0);
+        self.0.iter().any(|line| line.offset + LAST_LINES > end && !line.source.is_empty())
+    }
+
     /// True if a line is long enough to be broken.
     pub(super) fn may_be_hard(&self) -> bool {
         self.0.iter().any(|line| line.columns >= MIN_HARD_COLUMNS)
     }
 }
+
+/// Bytes of the last lines of a piece.
+const LAST_LINES: usize = 1 << 10;
 
 /// Terminals are not narrower.
 const MIN_HARD_COLUMNS: usize = 40;
@@ -218,6 +227,19 @@ impl Joined {
         start.original + offset.saturating_sub(start.at)
     }
 
+    /// Offset in the text of the first line that begins at an offset of the original or behind it.
+    pub(super) fn offset_of(&self, original: usize) -> usize {
+        let index = self.starts.partition_point(|start| start.original < original);
+        self.starts.get(index).map_or(self.text.len(), |start| start.at)
+    }
+
+    /// Offset in the text behind every line that begins before an offset of the original, in whatever order the lines are.
+    pub(super) fn furthest_of(&self, original: usize) -> usize {
+        let last = self.starts.iter().rposition(|start| start.original < original);
+        let behind = last.and_then(|index| self.starts.get(index + 1));
+        behind.map_or(self.text.len(), |start| start.at)
+    }
+
     fn start_of(&self, offset: usize) -> Start {
         let index = self.starts.partition_point(|start| start.at <= offset);
         self.starts.get(index.saturating_sub(1)).copied().unwrap_or_default()
@@ -235,7 +257,37 @@ impl Joined {
             let ends = std::iter::once(index).chain(more).take(MAX_CONTINUED).map(end_of);
             (own.at, ends.collect())
         };
-        (0..self.records.len()).map(record).collect()
+        (0..self.records.len()).map(record).flat_map(|record| self.in_sentences(record)).collect()
+    }
+
+    /// A record, and its lines from time to time if it is longer than a message.
+    fn in_sentences(&self, (at, ends): (usize, Vec<usize>)) -> Vec<(usize, Vec<usize>)> {
+        let end = ends.first().copied().unwrap_or(at);
+        let mut begins = vec![at];
+        let mut next = at + MESSAGE;
+        let lines = self.starts.partition_point(|start| start.at <= at);
+        for line in self.starts[lines..].iter().take_while(|line| line.at < end) {
+            if line.at >= next {
+                begins.push(line.at);
+                next = line.at + MESSAGE;
+            }
+        }
+        begins.into_iter().map(|begin| (begin, ends.clone())).collect()
+    }
+
+    /// The line behind an offset of a record, with the ends of what it may continue in, if the record goes on there.
+    pub(super) fn below(
+        &self,
+        records: &[(usize, Vec<usize>)],
+        offset: usize,
+    ) -> Option<(usize, Vec<usize>)> {
+        let line = self.starts.partition_point(|start| start.at < offset);
+        let start = self.starts.get(line)?.at;
+        let record = records.partition_point(|(at, _)| *at < offset).checked_sub(1)?;
+        let ends: Vec<usize> =
+            records[record].1.iter().copied().filter(|end| *end > start).collect();
+        let is_inside = records[record].1.first().is_some_and(|end| *end > start);
+        is_inside.then_some((start, ends))
     }
 
     /// True if a logger began a record at an offset.
@@ -243,6 +295,9 @@ impl Joined {
         self.records.iter().any(|record| record.at == offset && record.is_logged)
     }
 }
+
+/// The longest usual message of an op.
+const MESSAGE: usize = 450;
 
 /// A message has not more lines.
 const MAX_CONTINUED: usize = 8;

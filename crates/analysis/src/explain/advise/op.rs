@@ -13,6 +13,10 @@ pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
     let mut figures: Vec<Figure> = Vec::new();
     figures.extend(size("short by", over));
     match limit.unit {
+        OpUnit::Shard => {
+            figures.extend(size("needed in each shard", limit.need));
+            figures.extend(size("size of a shard", limit.limit));
+        }
         OpUnit::Bytes => {
             figures.extend(size("needed in each core", limit.need));
             figures.extend(size("usable in each core", limit.limit));
@@ -37,6 +41,9 @@ pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
     figures.extend(super::blocker_figures(&blockers));
     figures.extend(super::buffers::semaphore_figure(context));
     let title = match (over, limit.is_warning) {
+        (_, false) if limit.unit == OpUnit::Shard => {
+            format!("The output of {op} does not fit in its shards{}", super::by(over))
+        }
         (Some(over), false) => format!("{op} does not fit in L1 by {}", bytes(over)),
         (None, false) => format!("{op} does not fit in L1"),
         (_, true) => format!("{op} continues with less L1 than it would like"),
@@ -46,6 +53,8 @@ pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
         meaning: meaning(limit, over, span),
         fit: if limit.is_warning {
             Fit::Warning
+        } else if limit.unit == OpUnit::Shard && over.is_some() {
+            Fit::Invalid
         } else if over.is_none() && limit.need.is_some() && limit.limit.is_some() {
             Fit::Contradictory
         } else if is_larger_than_any(limit) {
@@ -72,6 +81,11 @@ fn meaning(limit: &OpLimit, over: Option<u64>, span: Option<u64>) -> String {
     if limit.is_warning {
         return "The op found less free L1 than it asked for and continues with smaller buffers or in DRAM. It is slower; \
                 the result is right."
+            .to_owned();
+    }
+    if limit.unit == OpUnit::Shard {
+        return "The op writes its output into the shards of a sharded tensor, and one shard is smaller than the rows that a core \
+                writes. No memory is missing: the shard shape and the output do not agree."
             .to_owned();
     }
     let numbers = match (limit.unit, over, span) {
@@ -141,6 +155,9 @@ fn advice_for(
     span: Option<u64>,
     context: &Context<'_>,
 ) -> Vec<Advice> {
+    if limit.unit == OpUnit::Shard {
+        return shard_advice(limit);
+    }
     let mut list: Vec<Advice> = super::buffers::semaphore_advice(context).into_iter().collect();
     let higher = higher(limit, span).or(over);
     if !is_larger_than_any(limit) {
@@ -176,6 +193,21 @@ fn advice_for(
         list.extend(own);
     }
     list
+}
+
+/// Advice for an output that is larger than its shards.
+fn shard_advice(limit: &OpLimit) -> Vec<Advice> {
+    let room = limit.need.map_or(String::new(), |need| format!(" of at least {}", bytes(need)));
+    vec![
+        advice(
+            format!("Give the output a memory_config whose shard_spec has shards{room}."),
+            limit.need,
+        ),
+        advice(
+            "Or shard over more cores, so that each core writes fewer rows; or use an interleaved output (ttnn.L1_MEMORY_CONFIG, ttnn.DRAM_MEMORY_CONFIG).",
+            None,
+        ),
+    ]
 }
 
 pub(super) fn semaphores() -> Verdict {

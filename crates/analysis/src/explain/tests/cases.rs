@@ -336,6 +336,36 @@ fn an_op_is_advised_by_its_own_parameters() {
 }
 
 #[test]
+fn rows_beyond_an_output_shard_are_no_lack_of_memory() {
+    let explanation = of(
+        "RuntimeError: TT_FATAL @ /src/ttnn/cpp/ttnn/operations/embedding/device/embedding_device_operation.cpp:71: fits\ninfo:\nEmbedding sharded output: 48 rows of 2048 B do not fit in the 65536 B output shard\nbacktrace:\n",
+    );
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Invalid, Some(32_768)));
+    assert_eq!(
+        explanation.title,
+        "The output of embedding does not fit in its shards by 32,768 bytes (32.0 KiB)"
+    );
+    assert!(explanation.meaning.contains("No memory is missing"), "{}", explanation.meaning);
+    assert!(advice(&explanation)[0].contains("shards of at least 98,304 bytes"));
+}
+
+/// Without a logger's prefix, nothing but the wording divides messages from each other and from other output.
+#[test]
+fn an_ops_check_is_found_below_any_output() {
+    let check =
+        "ttnn.concat: required CB page size (1720320 B) exceeds per-core L1 capacity (1394912 B)\n";
+    let plain = "Requirement already satisfied: numpy<2 in ./venv/lib/python3.10/site-packages\n"
+        .repeat(20);
+    let clash = "Statically allocated circular buffers in program 2 clash with L1 buffers on core range [0-0 - 7-6]. L1 buffer allocated at 100000 and static circular buffer region ends at 140000\n";
+    let overs = |text: &str| -> Vec<Option<u64>> {
+        explain::explain(text).iter().map(|found| found.over_bytes).collect()
+    };
+    assert_eq!(overs(&format!("{plain}{check}{plain}")), [Some(325_408)]);
+    assert_eq!(overs(&format!("{clash}{check}")), [Some(40_000), Some(325_408)]);
+    assert_eq!(overs(&format!("{plain}{check}{clash}")), [Some(325_408), Some(40_000)]);
+}
+
+#[test]
 fn one_kill_and_one_link_are_counted_once() {
     let killed = of(
         "run.sh: line 51:  4711 Killed                  pytest models\nError: Process completed with exit code 137.\n",
