@@ -13,12 +13,14 @@ pub mod clock;
 mod folder;
 mod held;
 mod kept;
+mod list;
 pub mod readers;
 mod regular;
 mod settled;
 mod tree;
 
 use std::ffi::OsString;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,6 @@ use std::sync::Mutex;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::{Errno, retry_on_intr};
-use ttmem_model::order;
 use ttmem_model::reading::Missing;
 
 use capture::Capture;
@@ -234,16 +235,6 @@ impl Root {
         read.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// Returns the names in a directory, sorted, without `.` and `..`.
-    ///
-    /// # Errors
-    /// If it cannot be opened or read.
-    pub fn list(&self, path: &str) -> Result<Vec<OsString>, RootError> {
-        let read = self.list_raw(path);
-        self.note_list(path, &read);
-        read.map_err(|errno| RootError { path: path.to_owned(), errno })
-    }
-
     /// Returns the owner and identity of a file or directory, even of one that is not readable.
     ///
     /// # Errors
@@ -324,22 +315,6 @@ impl Root {
         read_file(&self.open(path, self.read)?, limit)
     }
 
-    fn list_raw(&self, path: &str) -> Result<Vec<OsString>, Errno> {
-        if let Backing::Memory(tree) = &self.backing {
-            return tree.list(path);
-        }
-        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::new(directory)? {
-            let name = entry?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-        }
-        order::sort(&mut names);
-        Ok(names)
-    }
-
     fn link_raw(&self, path: &str) -> Result<PathBuf, Errno> {
         let target = match &self.backing {
             Backing::Memory(tree) => return tree.link(path),
@@ -396,9 +371,9 @@ fn read_file(file: &OwnedFd, limit: usize) -> Result<File, Errno> {
 
 /// An attribute of sysfs is returned by one read: no second read is needed to find its end.
 fn read_attribute(file: &OwnedFd) -> Result<String, Errno> {
-    let mut bytes = [0; PAGE];
-    let read = rustix::io::read(file, &mut bytes)?;
-    Ok(trimmed(bytes.get(..read).unwrap_or(&[])))
+    let mut bytes = [MaybeUninit::uninit(); PAGE];
+    let (read, _) = rustix::io::read(file, &mut bytes)?;
+    Ok(trimmed(read))
 }
 
 fn trimmed(bytes: &[u8]) -> String {

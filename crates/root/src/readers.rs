@@ -42,6 +42,9 @@ const BUSY_FACTOR: u64 = 10;
 /// Most readers of one pass: as many as tt-kmd has devices by default (`max_devices`).
 const MAX_PROCESSES: usize = 32;
 
+/// Requests from which on a first pass, in which every file is opened, is shared by two readers.
+const SHARED: usize = 16;
+
 /// The first argument with which the program is started as a reader.
 pub const ARGUMENT: &str = "__read-files";
 
@@ -83,6 +86,8 @@ pub struct Readers {
     idle: Vec<Process>,
     /// Between two passes only jobs with one request: those whose readers are blocked.
     busy: Vec<Job>,
+    /// True after the first pass.
+    has_read: bool,
 }
 
 impl Default for Readers {
@@ -95,7 +100,8 @@ impl Readers {
     /// Reads files in this process, without a deadline: for hosts in memory, and programs without a reader mode.
     #[must_use]
     pub(crate) fn in_process() -> Self {
-        Self { program: None, deadline: DEADLINE, idle: Vec::new(), busy: Vec::new() }
+        let (idle, busy) = (Vec::new(), Vec::new());
+        Self { program: None, deadline: DEADLINE, idle, busy, has_read: false }
     }
 
     /// Reads files in processes of this program, which must call [`read_files`] if its first argument is [`ARGUMENT`].

@@ -20,7 +20,7 @@ const FILES: i32 = 1024;
 /// Starts a reader with these files as its standard input, output and error. `None` if this process has further threads,
 /// of which one may hold a lock that would stay locked in the copy, or the kernel refuses it.
 pub(super) fn start(program: &Program, standard: [&OwnedFd; 3]) -> Option<Pid> {
-    if !has_one_thread() {
+    if !is_possible() {
         return None;
     }
     // SAFETY: this is the only thread, so that no lock is held and no state is half changed in the copy.
@@ -36,7 +36,7 @@ pub(super) fn start(program: &Program, standard: [&OwnedFd; 3]) -> Option<Pid> {
 }
 
 /// True if the kernel counts one thread: the directory of threads has a link for each, and two of its own.
-fn has_one_thread() -> bool {
+pub(super) fn is_possible() -> bool {
     rustix::fs::stat("/proc/self/task").is_ok_and(|status| status.st_nlink == 3)
 }
 

@@ -8,7 +8,9 @@ use rustix::io::Errno;
 
 use super::job::Job;
 use super::process::Process;
-use super::{BUSY_FACTOR, GRACE, MAX_PROCESSES, Program, Readers, Request, Response, micros};
+use super::{
+    BUSY_FACTOR, GRACE, MAX_PROCESSES, Program, Readers, Request, Response, SHARED, copy, micros,
+};
 use crate::batch::FolderAnswer;
 use crate::clock::{Clock, Stopwatch};
 
@@ -110,12 +112,16 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Gives the waiting requests to as many processes as are stuck, and at least to one.
+    /// Gives the waiting requests to as many processes as are stuck, and at least to one: in a first pass over many devices
+    /// to two copies of this process.
     fn assign(&mut self) {
+        let is_shared = !std::mem::replace(&mut self.readers.has_read, true)
+            && self.waiting.len() >= SHARED
+            && copy::is_possible();
         let jobs = self.readers.busy.iter().filter(|job| job.is_of_this_pass());
         let stuck = jobs.filter(|job| !job.has_others()).count();
         let free = MAX_PROCESSES.saturating_sub(self.readers.busy.len());
-        let processes = stuck.max(1).min(self.waiting.len()).min(free);
+        let processes = stuck.max(1 + usize::from(is_shared)).min(self.waiting.len()).min(free);
         for left in (1..=processes).rev() {
             let share = self.waiting.len().div_ceil(left);
             let batch = self.waiting.drain(..share).collect();
