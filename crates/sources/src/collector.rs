@@ -16,6 +16,7 @@ use crate::source::bound::bound_namespaces;
 use crate::source::kmd::KmdSource;
 use crate::source::kmd::windows::Windows;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
+use crate::source::namespaces::MountNamespaces;
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
@@ -34,6 +35,7 @@ pub struct Collector {
     last: Option<Arc<Facts>>,
     kmd: KmdSource,
     regions: OpenRegulars,
+    namespaces: MountNamespaces,
     depth: Depth,
 }
 
@@ -96,6 +98,7 @@ impl Collector {
             last: None,
             kmd,
             regions: OpenRegulars::default(),
+            namespaces: MountNamespaces::default(),
             depth: Depth::Summary,
         }
     }
@@ -228,8 +231,8 @@ impl Collector {
         let mut devices = kmd.devices;
         let watch = clock.start();
         let holders = holders(&devices);
-        let pids = process::pids(root);
-        let namespaces = namespaces(root, &holders, &pids);
+        self.namespaces.read(root, clock);
+        let namespaces = self.namespaces.others(root, &holders);
         let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces);
         let memory = SharedMemory::list(root, &namespaces);
         let upstream = Upstream::read(root, clock, &memory, &mut self.regions);
@@ -248,7 +251,7 @@ impl Collector {
             // A process that opened a device since the list was read may have a slot already.
             self.kmd.read_owners_again(root, clock, &mut devices);
         }
-        let named = named_by(root, &regions, &segments);
+        let named = named_by(root, clock, &mut self.namespaces, &regions, &segments);
         for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {
             processes.add(pid);
         }
@@ -276,7 +279,7 @@ impl Collector {
             l1: l1.chips,
             processes: processes_found,
             excess,
-            processes_hidden: pids.is_empty() || process::are_hidden(root),
+            processes_hidden: self.namespaces.is_empty() || process::are_hidden(root),
             processes_outside: process::is_in_inner_namespace(root),
         };
         if root.has_owners() {
@@ -289,28 +292,6 @@ impl Collector {
 fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
     let holders = devices.iter().filter_map(|device| device.holders.as_ref().ok());
     holders.flat_map(|holders| holders.pids.iter().copied()).collect()
-}
-
-/// One process of each mount namespace other than ours that may have a `/dev/shm` of its own: those of the owners,
-/// and every other that we may look into, since a simulated chip has no device that would name its owner.
-fn namespaces(root: &Root, holders: &BTreeSet<Pid>, all: &[Pid]) -> Vec<Pid> {
-    let mut seen: BTreeSet<String> = process::own_mount_namespace(root).into_iter().collect();
-    let known_own = !seen.is_empty();
-    let others = all.iter().filter(|pid| !holders.contains(pid));
-    let mut found = Vec::new();
-    for pid in holders.iter().chain(others) {
-        match mount_namespace(root, *pid) {
-            Some(namespace) if !seen.contains(&namespace) => {
-                seen.insert(namespace);
-                found.push(*pid);
-            }
-            Some(_) => {}
-            // // A capture may have no namespaces; a region under two paths is read once anyway.
-            None if holders.contains(pid) || !known_own => found.push(*pid),
-            None => {}
-        }
-    }
-    found
 }
 
 /// The writers of regions and segments, each with its file.
@@ -328,7 +309,13 @@ fn writers<'a>(
 }
 
 /// The processes that regions and segments name: directly, or by their number in the namespace of the writer.
-fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BTreeSet<Pid> {
+fn named_by(
+    root: &Root,
+    clock: Clock,
+    all: &mut MountNamespaces,
+    regions: &[RegionFile],
+    segments: &[SegmentFile],
+) -> BTreeSet<Pid> {
     let mut pids = BTreeSet::new();
     let mut namespaces = BTreeSet::new();
     for region in regions {
@@ -346,9 +333,8 @@ fn named_by(root: &Root, regions: &[RegionFile], segments: &[SegmentFile]) -> BT
         namespaces.extend(mount_namespace(root, *through));
     }
     if !namespaces.is_empty() {
-        let is_inside =
-            |pid: &Pid| mount_namespace(root, *pid).is_some_and(|name| namespaces.contains(&name));
-        pids.extend(process::pids(root).into_iter().filter(is_inside));
+        all.read_new(root, clock);
+        pids.extend(all.inside(&namespaces));
     }
     pids
 }

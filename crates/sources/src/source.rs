@@ -6,6 +6,7 @@ pub(crate) mod inspector;
 pub mod kmd;
 pub mod l1;
 pub mod locks;
+pub(crate) mod namespaces;
 pub mod process;
 pub mod shared_memory;
 pub mod upstream;
