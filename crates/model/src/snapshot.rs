@@ -4,6 +4,8 @@
 //! Bytes and microseconds are integers. `used` and `capacity` are totals of a chip; `largest_free` is the largest
 //! free block of one bank, as TT-Metal counts it.
 
+mod earlier;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

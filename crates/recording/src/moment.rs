@@ -56,8 +56,9 @@ impl Moment {
     /// # Errors
     /// If it is no snapshot: the recording is damaged, or of a version that this one cannot read.
     pub fn snapshot(&self) -> Result<Snapshot, Damage> {
-        let snapshot = typed::read(&self.tokens, &self.dictionary);
-        snapshot.map_err(|error| Damage::Snapshot(error.to_string()))
+        typed::read(&self.tokens, &self.dictionary)
+            .map(Snapshot::without_false_ids)
+            .map_err(|error| Damage::Snapshot(error.to_string()))
     }
 }
 

@@ -148,6 +148,23 @@ fn attach(segment: &FakeSegment, append: &mut impl FnMut(Encoded)) {
 }
 
 #[test]
+fn the_zero_of_a_chip_without_an_id_is_no_id() {
+    let mock = Host::new().without_driver().process(Process::new(PID, "python3"));
+    let now = snapshot(mock.region(Region::new(0).slot(PID, "python3", BYTES)), 0);
+    let mut before = serde_json::to_value(&now).unwrap();
+    let zero = serde_json::json!("0x0000000000000000");
+    before["chips"][0]["id"] = zero.clone();
+    before["processes"][0]["chips"][0]["chip"] = zero;
+    before["processes"][0]["chips"][0].as_object_mut().unwrap().remove("index");
+    let mut encoder = Encoder::new(Limits::default());
+    encoder.push(NOW, &before).unwrap();
+    let (_, mut bytes) = Contents::begin(&Header::default());
+    bytes.extend(encoder.flush().unwrap().bytes);
+    let mut recording = Recording::open(bytes).unwrap();
+    assert_eq!(recording.moment(0).unwrap().unwrap().snapshot().unwrap(), now);
+}
+
+#[test]
 fn stale_memory_of_1_0_snapshots_is_read() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/recording");
     for version in ["1.0", "1.1"] {

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use ttmem_model::order;
-
 use ttmem_analysis::replay;
+use ttmem_model::{Snapshot, order};
 use ttmem_recording::civil::Civil;
-use ttmem_recording::{Damage, DamageAccount, Event, OpenError, Recording};
+use ttmem_recording::{Damage, DamageAccount, Event, Moment, OpenError, Recording};
 use ttmem_service::recorder::FileSource;
 
 use super::report::damaged_file;
@@ -112,13 +111,22 @@ fn at(
         return Ok(table::render(&snapshot, table::Form::ByCount, page).into_bytes());
     }
     let mut bytes = Vec::new();
-    let written = match replay::merged(&moment) {
+    let written = match replay::merged(&moment).or_else(|| without_false_ids(&moment)) {
         Some(snapshot) => json::write(&snapshot, Layout::Pretty, &mut bytes),
         // With fields of a later version.
         None => json::write(&moment, Layout::Pretty, &mut bytes),
     };
     written.map_err(|error| Error::json(&error))?;
     Ok(bytes)
+}
+
+/// The recorded snapshot if it has a chip without an id and is of a version before 2.3, which has a number in for the id.
+fn without_false_ids(moment: &Moment) -> Option<Snapshot> {
+    let snapshot = moment.snapshot().ok()?;
+    let (major, minor) = snapshot.version.split_once('.')?;
+    let version: (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+    let has_none = snapshot.chips.iter().any(|chip| chip.id.known().is_none());
+    (version < (2, 3) && has_none).then_some(snapshot)
 }
 
 /// Returns one event per line, sorted by time; a peak is recorded only after it.

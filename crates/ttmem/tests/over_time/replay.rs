@@ -1,6 +1,8 @@
 //! `ttmem replay`.
 
 use std::path::{Path, PathBuf};
+use ttmem_model::Timestamp;
+use ttmem_recording::{Contents, Encoder, Header, Limits};
 
 use super::{fail, print};
 
@@ -62,6 +64,31 @@ fn a_recording_says_what_it_is() {
     let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(summary["schema"], "ttmem/recording");
     assert_eq!((&summary["snapshots"], &summary["ended"]), (&4.into(), &true.into()));
+}
+
+/// A recording without facts of version 2.0 of snapshots, whose chip has the zero of a mock device in for its id.
+#[test]
+fn the_id_of_a_mock_device_is_null_in_an_old_recording_too() {
+    let lines = std::fs::read_to_string(fixtures().join("1.1-snapshot-2.0.jsonl")).unwrap();
+    let old = lines.lines().last().unwrap().replace("0x00041c5a01800001", "0x0000000000000000");
+    let mut snapshot: serde_json::Value = serde_json::from_str(&old).unwrap();
+    snapshot["chips"].as_array_mut().unwrap().truncate(1);
+    let time = Timestamp(snapshot["time_us"].as_u64().unwrap());
+    let (mut contents, mut bytes) = Contents::begin(&Header::default());
+    let mut encoder = Encoder::new(Limits::default());
+    encoder.push(time, &snapshot).unwrap();
+    let block = encoder.flush().unwrap();
+    contents.add(&block);
+    bytes.extend(&block.bytes);
+    bytes.extend(contents.end());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old"), bytes).unwrap();
+    let json = print(folder.path(), &["replay", "old", "--at", "end", "--json"]);
+    assert!(!json.contains("0x0000000000000000"), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let chip = &json["chips"][0];
+    assert_eq!((&chip["id"], &chip["index"]), (&serde_json::Value::Null, &0.into()));
+    assert_eq!(json["processes"][0]["chips"][0]["index"], 0);
 }
 
 #[test]
