@@ -86,6 +86,8 @@ impl Steps {
             .arg(situation)
             .env("LD_PRELOAD", common::library())
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            // As the captures were made.
+            .env("TT_METAL_DISABLE_SFPLOADMACRO", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

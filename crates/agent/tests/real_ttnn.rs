@@ -21,7 +21,7 @@ use ttmem_segment::{
 /// The last, one between, and the first that runs on mock devices. Before 0.80 buffers do not tell their kind, size and
 /// device.
 const VERSIONS: [&str; 3] = ["0.81.1", "0.76.0", "0.66.0"];
-const MOCKS: [&str; 3] = ["n150", "t3000", "p150"];
+const MOCKS: [&str; 6] = ["n150", "t3000", "galaxy", "p150", "p300", "p100"];
 const KINDS: [(&str, AllocatorKind); 4] = [
     ("DRAM", AllocatorKind::Dram),
     ("L1", AllocatorKind::L1),

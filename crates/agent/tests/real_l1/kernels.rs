@@ -1,12 +1,17 @@
 //! Kernels that are really compiled: the bytes that the agent reports are those of the compiled files.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use ttmem_segment::{Programs, Resident};
 
 use super::{CAPTURED, Steps, repository};
+
+/// Captures of kernels that were really compiled, and the mock machine with as many cores.
+const CAPTURED_REAL: [(&str, &str, bool); 2] =
+    [("wormhole-fast-real", "n150_whole", false), ("wormhole-two-queues", "n150", true)];
 
 /// A kernel by name, with the bytes of text of all its processors.
 type Kernels = BTreeSet<(String, u64)>;
@@ -86,4 +91,59 @@ fn kernels_have_the_bytes_of_the_compiled_files_on_blackhole() {
 #[test]
 fn kernels_have_the_bytes_of_the_compiled_files_on_wormhole() {
     compare(("wormhole", "n150", true));
+}
+
+/// The names of the kernels of a capture, by their numbers there.
+fn captured_names(folder: &Path) -> BTreeMap<u64, String> {
+    let text = std::fs::read_to_string(folder.join("kernels.yaml")).unwrap();
+    let field = |part: &str, name: &str| {
+        let line = part.lines().find_map(|line| line.trim().strip_prefix(name));
+        line.unwrap().to_owned()
+    };
+    let parts = text.split("- kernel:").skip(1);
+    parts
+        .map(|part| (field(part, "watcher_kernel_id: ").parse().unwrap(), field(part, "name: ")))
+        .collect()
+}
+
+/// The names of the kernels that the agent says are on a core.
+fn recorded_names(programs: &Programs, core: (u16, u16)) -> BTreeSet<String> {
+    let Resident::Footprint(footprint) = programs.resident(0, core) else { return BTreeSet::new() };
+    let kernels = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(core));
+    kernels.map(|kernel| kernel.name.as_deref().unwrap().to_owned()).collect()
+}
+
+/// Captures whose kernels the same compiler made: every core has the same kernels, and as many bytes of text.
+#[test]
+fn cores_have_the_kernels_and_the_text_that_were_captured() {
+    if !has_compiler() {
+        return;
+    }
+    let mut compared = 0;
+    for situation in CAPTURED_REAL {
+        let mut steps = Steps::start_with(&["--real-kernels"], CAPTURED, "l1_steps.py", situation);
+        while let Some((step, segment)) = steps.next() {
+            let step = step["step"].as_str().unwrap();
+            let folder = repository("fixtures/l1").join(situation.0).join(step);
+            let Ok(text) = std::fs::read(folder.join("expected.json")) else { continue };
+            let expected: Value = serde_json::from_slice(&text).unwrap();
+            let names = captured_names(&folder);
+            for core in expected["cores"].as_array().unwrap() {
+                let (position, _) = super::captured(core);
+                let place = format!("{} {step} {position:?}", situation.0);
+                let numbers = core["kernels"].as_array().unwrap();
+                let named = numbers.iter().filter_map(|number| names.get(&number.as_u64()?));
+                let named: BTreeSet<String> = named.cloned().collect();
+                // TT-Metal's own dispatch kernels are no program of the application.
+                if named.iter().any(|name| name.starts_with("cq_")) {
+                    continue;
+                }
+                assert_eq!(recorded_names(&segment.programs, position), named, "{place}");
+                let text = super::kernel_text(&segment.programs, position);
+                assert_eq!(text, core["kernel_text_bytes"].as_u64(), "{place}");
+                compared += usize::from(text > Some(0));
+            }
+        }
+    }
+    assert_eq!(compared, 4 * 72, "cores with a program");
 }
