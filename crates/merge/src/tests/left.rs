@@ -103,5 +103,6 @@ fn a_segment_beside_its_region_is_one_finding() {
     assert!(killed.findings[0].remedy.starts_with("ttmem buffers -p 4242 lists the memory; "));
     let host = host().process(FakeProcess::new(PID, "python3"));
     let lives = snapshot(host.segment_of(PID, segment()).into_tree());
-    assert_eq!((lives.chips.len(), lives.findings.len()), (1, 0), "{:?}", lives.findings);
+    // Its figures are made up, and do not agree.
+    assert_eq!((lives.chips.len(), finding_ids(&lives)), (1, vec!["sources-disagree"]));
 }
