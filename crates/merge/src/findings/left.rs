@@ -1,4 +1,4 @@
-//! Findings about files of ended runs that are of no chip of the host.
+//! Findings about files of ended runs that are of no known chip.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ fn finding(joined: &Joined<'_>, owner: Owner, left: &Left) -> Option<Finding> {
         "stale-region",
         Severity::Warning,
         format!(
-            "process {pid}{name} has ended and left {} in {}, of no chip of this host",
+            "process {pid}{name} has ended and left {} in {}, of no chip that is known",
             amounts.join(", "),
             files(joined, left)
         ),

@@ -21,7 +21,7 @@ fn captured_regions_of_ended_processes_are_findings_and_no_chips() {
     assert_eq!(
         texts(&stale),
         [
-            "process 27497 (python) has ended and left 2.00 MiB DRAM, 2.00 MiB L1 in /dev/shm/tt_device_0_memory, of no chip of this host"
+            "process 27497 (python) has ended and left 2.00 MiB DRAM, 2.00 MiB L1 in /dev/shm/tt_device_0_memory, of no chip that is known"
         ]
     );
     assert_eq!(finding.remedy, "ttmem doctor --clean deletes what it left");
@@ -30,7 +30,7 @@ fn captured_regions_of_ended_processes_are_findings_and_no_chips() {
     assert_eq!(
         texts(&t3k),
         [
-            "process 27462 (python) has ended and left 32.0 MiB DRAM, 32.0 MiB L1 in /dev/shm/tt_device_10226774059_memory and 7 more files, of no chip of this host"
+            "process 27462 (python) has ended and left 32.0 MiB DRAM, 32.0 MiB L1 in /dev/shm/tt_device_10226774059_memory and 7 more files, of no chip that is known"
         ]
     );
 }

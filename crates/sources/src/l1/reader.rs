@@ -7,7 +7,15 @@
 //! and the block again to see whether the core went on meanwhile. A core whose block has not changed since takes one: a
 //! block with the same number of a program has the same program. Taking the block whole is what keeps it at three:
 //! where the newest slot is, is only known once all of them are read, and the read pointer and the go message are
-//! at its two ends. Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
+//! at its two ends.
+//!
+//! None of the three can be left out. The first names the place of the records; the last shows that they are of that program, since
+//! a new one may overwrite them between the two. The records of another core with an equal slot are not theirs: circular
+//! buffers belong to ranges of cores within a group of equal kernels. One read over both would not do: the records are behind the
+//! block, and no port promises that a read is one moment. Sending the last two questions together would save a wait, but a
+//! server is asked one question at a time (`docs/safety.md`), and has as much to do.
+//!
+//! Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
 //! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
 //! slow dispatch, 14 reads and 540 bytes after programs of fast dispatch.
 

@@ -19,4 +19,4 @@ pub(crate) struct DoctorArgs {
 
 const DOCTOR_HELP: &str = "\
 Exits with 0 if every check passes, and with 1 if a check warns or fails. --clean never touches a lock file, nor \
-the memory region of a chip of this host or of a process that runs.";
+the memory region of a chip that is known, or of a process that runs.";
