@@ -33,6 +33,8 @@ pub(super) const TOKEN: &str = "TTMEM_RUN";
 
 /// Also without news the directory is looked at this often.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// Time in which no command has loaded TT-Metal. One that ends before is not watched for new files: the kernel takes some 7 ms to close a watch.
+const LOADING: Duration = Duration::from_millis(20);
 
 /// The most segments that are kept open.
 const KEPT_OPEN: usize = 256;
@@ -143,8 +145,11 @@ struct Seen {
 }
 
 fn watch(mut seen: Seen, stop: &PipeReader) -> Seen {
-    let news = news();
-    let timeout = Timespec { tv_sec: 0, tv_nsec: INTERVAL.subsec_nanos().into() };
+    let within = |time: Duration| Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let is_over = poll(&mut [PollFd::new(stop, PollFlags::IN)], Some(&within(LOADING)));
+    let news = matches!(is_over, Ok(0)).then(news).flatten();
+    seen.look();
+    let timeout = within(INTERVAL);
     loop {
         let mut waiting = vec![PollFd::new(stop, PollFlags::IN)];
         if let Some(news) = &news {
