@@ -15,13 +15,14 @@ MEMORY = re.compile(
     r"\bL1\b|L1_SMALL|\bl1_for_cb\b|\bCBs?\b|\bDFBs?\b|\bDRAM\b|DRISC|circular buffer|CircularBuffer|dataflow buffer|[Tt]race buffer"
     r"|[Bb]uffer bank|L1_BANK|banks\b|shard grid|kernel config|worker L1|[Oo]ut of [Mm]emory|[Ss]emaphore|active trace|[Pp]ersistent L1"
     r"|\bTLB\b|[Hh]ugepage|[Ss]ysmem|NumHostMemChannels|pin(ned|ning)? (pages|memory)|RLIMIT_MEMLOCK|lock '?\{\}'?"
-    r"|[Rr]ing ?buffer|memory map end|reserved L1|host memory"
+    r"|[Rr]ing ?buffer|memory map end|reserved L1|host memory|(out|in)put shard|reserve_l1_to_top|PrefetcherPipe entry,|overflows region"
 )
 SHORTAGE = re.compile(
     r"[Oo]ut of [Mm]emory|OOM|[Nn]ot enough|[Ii]nsufficient|exceed|too (large|small)|larger than|greater than|beyond|past L1"
     r"|(does|do|would|could|can)( not|n't) (fit|place|reserve)|[Cc]annot (fit|allocate|place)|[Nn]o (available|room|place|free)|exhaust"
     r"|clash|overlaps? |overflow|fragment L1|pressure|downgrade|potentially unsafe|but only|only \{\} B|have \{\} B|budget"
     r"|[Ff]ailed (to allocate|allocation|pinning|to pin|to map)|unexpected NOC address|NOC address of a hugepage|at NOC address"
+    r"|cannot hold|could not (reserve|find valid slice)|zone full|ring is only|requires \{\} L1 bytes|memory than available|overflows region"
     r"|currently held by|has no \{\} bank|less than or equal to total number|needs? ~?\{\} (B|bytes)|requires? \{\} (B|bytes)|Ran out of"
 )
 OTHER = re.compile(
@@ -33,6 +34,10 @@ OTHER = re.compile(
     r"|TxnId|local-interface|tile-counter|shard-contiguous|worker cores \(|number of DRAM channels|reader core|Pool2D|nd-sharded|rescaled"
     r"|For buffer index|allocated_cb|exceeds maximum value|NumHostMemChannels: \{\} exceeds|socket config|on-disk|DRAM reader"
     r"|Number of slices|dma-buf export|data-format slot|must exceed base|num_host_mem_channels|IO window"
+)
+# Words of messages about missing memory, whatever else they mention.
+CERTAIN = re.compile(
+    r"Out of Memory|out of memory(: | on core)|zone full|ring is only|Not enough L1|region exhausted: |L1 budget|[Cc]annot fit|reserve_l1_to_top|memory than available"
 )
 NOT_TEXT = re.compile(r"^_?Z[NTLKS]|\(lambda|\bstd::|^/|\.[ch]pp$|==|>=|<=|&&| < | > ")
 
@@ -54,7 +59,7 @@ def is_memory_message(text):
         MEMORY.search(text)
         and SHORTAGE.search(text)
         and not NOT_TEXT.search(text)
-        and not (OTHER.search(text) and "Out of Memory" not in text)
+        and not (OTHER.search(text) and not CERTAIN.search(text))
     )
 
 

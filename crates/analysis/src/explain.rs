@@ -122,13 +122,10 @@ fn scan_text(text: &[u8]) -> Scanned {
     scanner.finish()
 }
 
-/// Bytes of a log that are examined at a time: they stay in the processor's cache.
-const PIECE: u64 = 256 << 10;
-
 fn scan_reader(head: &[u8], reader: &mut dyn Read) -> io::Result<Scanned> {
     let mut scanner = Scanner::default();
     scanner.push(head);
-    while scanner.read(&mut reader.take(PIECE))? > 0 {}
+    while scanner.read(reader)? > 0 {}
     Ok(scanner.finish())
 }
 

@@ -8,152 +8,30 @@ use ttmem_model::order;
 
 /// Words, or parts of words, of messages that are known by their wording, and of texts that look like memory errors. A
 /// line end may be in one of them, so that a message has at least two.
-const STRONG: &[&str] = &[
-    "ut of Memory",
-    "ut of memory",
-    "OUT OF MEM",
-    "ut of device",
-    "ut of host",
-    "ut of L1",
-    "ut of DRAM",
-    "nsufficient space",
-    "nsufficient mem",
-    "nsufficient DRAM",
-    "nable to alloc",
-    "n't allocate",
-    "llocation failed",
-    "memory overflow",
-    "memory exhausted",
-    "buffer exhausted",
-    "buffers exhausted",
-    "Not enough",
-    "not enough",
-    "bank size",
-    "largest free",
-    "an address below",
-    "Statically",
-    "clash with",
-    "buffer region ends",
-    "too large for",
-    "config buffer",
-    "trace buffers of",
-    "for trace region",
-    "Trace buffer at",
-    "water mark",
-    "active trace",
-    "potentially unsafe",
-    "globally allocated buffer",
-    "circular buffer size",
-    "borrowed",
-    "shard grid",
-    "shard core",
-    "put shard",
-    "number of shards",
-    "equal to total",
-    "shards along",
-    "not exceed number of",
-    "not exceed core grid",
-    "Bounds-Error",
-    "outside of logical_grid",
-    "No core coordinate",
-    "number of semaphores",
-    "semaphore ID",
-    "emaphore id",
-    "Reserved size must",
-    "less than bank size",
-    "worker_l1_size <=",
-    "region exhausted",
-    "successfully initialized if",
-    "which is out of bounds",
-    "compute worker grid",
-    "get_trace_buffers_size",
-    "state.offset <",
-    "num_compute_banks",
-    "bank_manager.cpp",
-    "bank exists",
-    "exists for core",
-    "overflowed by",
-    "in region",
-    "overlaps section",
-    "local L1 region",
-    "emaphores in L1",
-    "fragment L1",
-    "TLB window",
-    "available TLB",
-    "of requested size",
-    "the TLB",
-    "tt_tlb_alloc",
-    "NOC address",
-    "ysmem",
-    "inning pages",
-    "pin pages",
-    "Failed to pin",
-    "Failed pinning",
-    "RLIMIT_MEMLOCK",
-    "KMD lock",
-    "held by",
-    "for lock",
-    "ugepage",
-    "NumHost",
-    "OOMKilled",
-    "oom-kill",
-    "SIGKILL",
-    " 137",
-    ":137",
-    "=137",
-    "exitcode",
-    "Killed",
-    "bad_alloc",
-    "annot allocate",
-    "ailed to allocate",
-    "MemoryView{",
-    "ttnn-0.",
-    "ttnn==0.",
-];
+const STRONG: &str = "\
+    ut of Memory|ut of memory|OUT OF MEM|ut of device|ut of host|ut of L1|ut of DRAM|nsufficient space|\
+    nsufficient mem|nsufficient DRAM|nable to alloc|n't allocate|llocation failed|memory overflow|memory exhausted|\
+    buffer exhausted|buffers exhausted|Not enough|not enough|bank size|largest free|an address below|Statically|\
+    clash with|buffer region ends|too large for|config buffer|trace buffers of|for trace region|Trace buffer at|\
+    water mark|active trace|potentially unsafe|globally allocated buffer|circular buffer size|borrowed|shard grid|\
+    shard core|put shard|zone full|ring is only|reserve_l1_to_top|number of shards|equal to total|shards along|not exceed number of|not exceed core grid|\
+    Bounds-Error|outside of logical_grid|No core coordinate|number of semaphores|semaphore ID|emaphore id|\
+    Reserved size must|less than bank size|worker_l1_size <=|region exhausted|successfully initialized if|\
+    which is out of bounds|compute worker grid|get_trace_buffers_size|state.offset <|num_compute_banks|\
+    bank_manager.cpp|bank exists|exists for core|overflowed by|in region|overflows region|reduce the size of|overlaps section|local L1 region|\
+    emaphores in L1|fragment L1|TLB window|available TLB|of requested size|the TLB|tt_tlb_alloc|NOC address|ysmem|\
+    inning pages|pin pages|Failed to pin|Failed pinning|RLIMIT_MEMLOCK|KMD lock|held by|for lock|ugepage|NumHost|\
+    OOMKilled|oom-kill|SIGKILL| 137|:137|=137|exitcode|Killed|bad_alloc|annot allocate|ailed to allocate|\
+    MemoryView{|ttnn-0.|ttnn==0.";
 
 /// Words that only a line with a shortage makes interesting.
-const WEAK: &[&str] = &[
-    "L1",
-    "CBs ",
-    " CB ",
-    "CB p",
-    "DFB",
-    "DRISC",
-    "service-core",
-    "l1_for_cb",
-    "ircular",
-    "buffer bank",
-    "CircularBuffer",
-    "OOM",
-];
+const WEAK: &str = "\
+    L1|CBs | CB |CB p|DFB|DRISC|service-core|l1_for_cb|ircular|buffer bank|CircularBuffer|OOM";
 
 /// Words of a shortage.
-const SHORTAGE: &[&str] = &[
-    "exceed",
-    "clash",
-    "need",
-    "requir",
-    "only",
-    "budget",
-    "fit",
-    "enough",
-    "overlap",
-    "past",
-    "greater than",
-    "larger than",
-    "too small",
-    "OOM",
-    "capacity",
-    "pressure",
-    "downgrade",
-    "no room",
-    "overflow",
-    "vailable L1",
-    "insufficient",
-    "Insufficient",
-    "cannot place",
-    "cannot hold",
-];
+const SHORTAGE: &str = "\
+    exceed|clash|need|requir|only|budget|fit|enough|overlap|past|greater than|larger than|too small|OOM|capacity|\
+    pressure|downgrade|no room|overflow|vailable L1|insufficient|Insufficient|cannot place|cannot hold";
 
 /// No word has more bytes.
 pub(super) const LONGEST_WORD: usize = 32;
@@ -178,9 +56,9 @@ enum Searcher {
 const GROUPS: usize = 16;
 
 impl Words {
-    fn new(words: &[&'static str]) -> Option<Self> {
+    fn new(words: &'static str) -> Option<Self> {
         // Words of a group that begin alike announce few false starts.
-        let mut sorted = words.to_vec();
+        let mut sorted: Vec<&str> = words.split('|').collect();
         order::sort(&mut sorted);
         let rows = sorted.len().div_ceil(GROUPS);
         let last = sorted.last().copied()?;
@@ -246,7 +124,7 @@ impl Anchors {
 
     fn build() -> Option<Self> {
         let (strong, weak) = (Words::new(STRONG)?, Words::new(WEAK)?);
-        Some(Self { strong, weak, shortage: AhoCorasick::new(SHORTAGE).ok()? })
+        Some(Self { strong, weak, shortage: AhoCorasick::new(SHORTAGE.split('|')).ok()? })
     }
 
     /// The first word from an offset on that ends before `end`.
@@ -337,7 +215,7 @@ mod tests {
 
     #[test]
     fn no_word_is_longer_than_the_longest() {
-        assert!(STRONG.iter().chain(WEAK).all(|word| word.len() <= LONGEST_WORD));
+        assert!(STRONG.split('|').chain(WEAK.split('|')).all(|word| word.len() <= LONGEST_WORD));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::{number, pattern};
 
 /// One message.
 pub(super) struct Form {
-    /// Texts of which one is in every print of the message, for a fast check.
-    pub(super) keys: &'static [&'static str],
+    /// Texts of which one is in every print of the message, divided by bars, for a fast check.
+    pub(super) keys: &'static str,
     /// The pattern of the beginning, which has to be there.
     pub(super) head: &'static str,
     /// The patterns of the numbers that follow.
@@ -27,7 +27,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) const fn new(
-        keys: &'static [&'static str],
+        keys: &'static str,
         head: &'static str,
         parts: &'static [&'static str],
         make: fn(&Values<'_>) -> Option<Message>,
@@ -43,7 +43,7 @@ impl Form {
     /// Every print of the message in the first `end` bytes of a text.
     pub(super) fn matches(&self, text: &str, end: usize) -> Vec<Match> {
         let part = &text[..end];
-        if !self.keys.iter().any(|key| part.contains(key)) {
+        if !self.keys.split('|').any(|key| part.contains(key)) {
             return Vec::new();
         }
         let Some(regex) = self.regex() else { return Vec::new() };

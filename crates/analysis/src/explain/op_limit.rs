@@ -15,7 +15,7 @@ use shape::SHAPES;
 /// The sentence has to name a memory of cores.
 static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"\bL1\b|\bL1_|l1_for_cb|\bCBs?\b|\bDFBs?\b|[Cc]ircular ?[Bb]uffer|[Dd]ataflow buffer|DRISC|service-core|ServiceCore|bank size|[Mm]emory map end|Ringbuffer|(?:out|in)put shard",
+        r"\bL1\b|\bL1_|l1_for_cb|\bCBs?\b|\bDFBs?\b|[Cc]ircular ?[Bb]uffer|[Dd]ataflow buffer|DRISC|service-core|ServiceCore|bank size|[Mm]emory map end|Ringbuffer|PrefetcherPipe|(?:out|in)put shard",
     )
 });
 
@@ -148,19 +148,20 @@ fn sentence_end(sentence: &str, from: usize) -> usize {
 /// or a word that only ops are called by. `lead` is the record up to the numbers.
 fn op_name(before: &str, lead: &str, numbers: &str) -> Option<(String, Option<usize>)> {
     let patterns = OP_NAMES.as_ref()?;
-    let last = |pattern: &Regex, text: &str| {
-        let from = text.len().saturating_sub(NEAR);
+    let within = |near: usize, pattern: &Regex, text: &str| {
+        let from = text.len().saturating_sub(near);
         let words = pattern.captures_iter(&text[from..]).filter_map(|found| found.get(1));
         let word = words.filter(|word| !is_no_op(word.as_str())).last()?;
         Some((word.as_str().to_owned(), from + word.start()))
     };
+    let last = |pattern: &Regex, text: &str| within(NEAR, pattern, text);
     let here = |found: Option<(String, usize)>| found.map(|(name, at)| (name, Some(at)));
     here(last(&patterns.compiled, &format!("{lead}{numbers}")))
         .or_else(|| here(last(&patterns.before_colon, lead)))
         .or_else(|| last(&patterns.folder, before).map(|(name, _)| (name, None)))
         .or_else(|| here(last(&patterns.camel_case, lead)))
         .or_else(|| here(last(&patterns.before_verb, &format!("{lead}{numbers}"))))
-        .or_else(|| here(last(&patterns.known, lead)))
+        .or_else(|| here(within(SENTENCE, &patterns.known, lead)))
         .map(|(name, at)| (name, at.filter(|at| *at < lead.len())))
 }
 
@@ -169,9 +170,18 @@ const NEAR: usize = 200;
 
 /// True for words of logs that look like an op's name.
 fn is_no_op(word: &str) -> bool {
-    ["TT_", "Error", "Exception", "Worker", "Engine", "CircularBuffer", "DeviceOperation"]
-        .iter()
-        .any(|part| word.contains(part))
+    [
+        "TT_",
+        "Error",
+        "Exception",
+        "Worker",
+        "Engine",
+        "CircularBuffer",
+        "DeviceOperation",
+        "PrefetcherPipe",
+    ]
+    .iter()
+    .any(|part| word.contains(part))
 }
 
 struct OpNames {
@@ -191,7 +201,7 @@ static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
         )?,
         folder: pattern::compile(r"operations/(?:\w+/)*?(\w+)/device/")?,
         camel_case: pattern::compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+){1,3}(?:V\d)?)\b")?,
-        before_verb: pattern::compile(r"\b([a-z]\w*_\w{2,60}) (?:needs|requires) ")?,
+        before_verb: pattern::compile(r"\b([a-z]\w*_\w{2,60}) (?:needs|requires|delivers) ")?,
         known: pattern::compile(
             r"\b(SDPA|[Ee]mbedding|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
         )?,

@@ -54,6 +54,9 @@ pub(super) struct Scanned {
     pub(super) release: Option<String>,
 }
 
+/// Bytes of a log that are examined at a time: they stay in the processor's cache.
+const PIECE: usize = 256 << 10;
+
 /// More different messages than this are not kept, so that no log can take all memory.
 const MAX_MESSAGES: usize = 1000;
 
@@ -92,8 +95,16 @@ impl Scanner {
     }
 
     /// Reads and examines a piece of the log, and returns its bytes.
-    pub(super) fn read(&mut self, piece: &mut dyn Read) -> io::Result<usize> {
-        let length = piece.read_to_end(&mut self.buffer)?;
+    pub(super) fn read(&mut self, reader: &mut dyn Read) -> io::Result<usize> {
+        let end = self.buffer.len();
+        self.buffer.resize(end + PIECE, 0);
+        let length = loop {
+            match reader.read(&mut self.buffer[end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.buffer.truncate(end + length);
         self.advance();
         Ok(length)
     }

@@ -17,7 +17,7 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
 
 static FORMS: [Form; 38] = [
     Form::new(
-        &["Statically allocated", "static circular buffer region", "static dataflow buffer region"],
+        "Statically allocated|static circular buffer region|static dataflow buffer region",
         r"Statically allocated (?P<what>circular|dataflow) buffers in program #program# clash with L1",
         &[
             r"on core range @cores@",
@@ -35,7 +35,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Statically allocated"],
+        "Statically allocated",
         r"Statically allocated (?P<what>circular|dataflow) buffers(?: on core range @cores@)? grow(?: to)?",
         &[r" #end# ?B", r"beyond max L1 size of #size# ?B"],
         |values| {
@@ -48,7 +48,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["service-core range"],
+        "service-core range",
         r"Circular buffers on service-core range @cores@ in program #program# clash",
         &[r"lowest service allocation at #address#", r"CB region ends at #end#"],
         |values| {
@@ -61,7 +61,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Not enough space"],
+        "Not enough space",
         r"(?:Out of Memory: )?Not enough space (?P<dependencies>after considering dependencies )?to allocate (?:#requested# ?B\b(?: %memory%(?: buffer)?)?|\d+ ?$)",
         &[
             r"across #banks# banks",
@@ -78,7 +78,7 @@ static FORMS: [Form; 38] = [
         out_of_memory,
     ),
     Form::new(
-        &["at an address below"],
+        "at an address below",
         r"(?:Out of Memory: )?Cannot allocate at an address below #lowest#",
         &[r"(?:Allocation at|Tried to allocate at|Allocation ends at) #found#"],
         |values| {
@@ -89,7 +89,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["kernel config buffer"],
+        "kernel config buffer",
         r"Program size \(#size#\) too large for kernel config buffer",
         &[r" ?\(#ring#\)", r"on %processor%", r"#over# ?B over:"],
         |values| {
@@ -103,7 +103,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["trace buffers of size"],
+        "trace buffers of size",
         r"Creating trace buffers of size",
         &[
             r" #needed# ?B\b",
@@ -119,7 +119,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Trace buffer at address"],
+        "Trace buffer at address",
         r"Trace buffer at address #address# overlaps with",
         &[
             r" (?:buffers (?P<what>allocated|deallocated) during|(?P<both>DRAM activity) during|DRAM activity captured by (?P<live>another live trace))",
@@ -130,13 +130,13 @@ static FORMS: [Form; 38] = [
         trace_overlap,
     ),
     Form::new(
-        &["active trace"],
+        "active trace",
         r"Allocating device buffers is (?:potentially )?unsafe due to the existence of an active trace",
         &[],
         |_| Some(Message::TraceAllocation),
     ),
     Form::new(
-        &["globally allocated buffer"],
+        "globally allocated buffer",
         r"Cannot set to globally allocated buffer",
         &[
             r"Circular buffer size #size# ?B",
@@ -145,37 +145,37 @@ static FORMS: [Form; 38] = [
         beyond_tensor,
     ),
     Form::new(
-        &["allocated L1 buffer"],
+        "allocated L1 buffer",
         r"Circular buffer size #size# ?B exceeds allocated L1 buffer",
         &[r" (?:bank )?size of #tensor# ?B\b"],
         beyond_tensor,
     ),
     Form::new(
-        &["Cannot set circular buffer size"],
+        "Cannot set circular buffer size",
         r"Cannot set circular buffer size to #size#",
         &[r"L1 buffer (?:bank )?size of #tensor# ?B\b"],
         beyond_tensor,
     ),
     Form::new(
-        &["source circular buffer size"],
+        "source circular buffer size",
         r"[Ss]ource circular buffer size \(#size# ?B\) exceeds its L1 buffer bank",
         &[r"\(#tensor# ?B\)"],
         beyond_tensor,
     ),
     Form::new(
-        &["its borrowed"],
+        "its borrowed",
         r"DFB '?[^ ]{1,60}'? \(entry_size #entry# \* num_entries #entries# = #size# bytes\) is larger than (?:the per-bank allocation of )?its borrowed",
         &[r"\(#tensor# bytes\)"],
         beyond_tensor,
     ),
     Form::new(
-        &["Borrowed-memory DFB"],
+        "Borrowed-memory DFB",
         r"Borrowed-memory DFB id #id#(?: \([^)]{0,80}\))? has total size #size# ?B",
         &[r"per-bank size of #tensor# ?B"],
         beyond_tensor,
     ),
     Form::new(
-        &["nvalid shard grid", "nvalid DRAM shard grid"],
+        "nvalid shard grid|nvalid DRAM shard grid",
         r"Invalid (?:DRAM )?shard grid: shard core \(#x#, ?#y#\)",
         &[r"has no %memory% bank on this device", r"which has #banks# of them"],
         |values| {
@@ -190,7 +190,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["number of shards"],
+        "number of shards",
         r"Expected number of shards #shards# to be less than or equal to total number of",
         &[r" %memory% banks #banks# "],
         |values| {
@@ -204,7 +204,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["bank exists for core", "exceeds total numbers of banks"],
+        "bank exists for core|exceeds total numbers of banks",
         r"No %memory% bank exists for core",
         &[r"\(?x?=?#x#[,-] ?(?:y=)?#y#"],
         |values| {
@@ -219,19 +219,19 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["_MEM", "_CODE", "_TEXT", "REGION_APP"],
+        "_MEM|_CODE|_TEXT|REGION_APP",
         r"region [`']?(?P<region>(?:TRISC\d?|N?B?RISC|NCRISC|BRISC|[A-Z]*ERISC\d?|DM\d?)_[A-Z_]+|REGION_APP_[A-Z_]+)[`'] overflowed by #over# bytes",
         &[],
         kernel_link,
     ),
     Form::new(
-        &["_MEM", "_CODE", "_TEXT", "REGION_APP"],
+        "_MEM|_CODE|_TEXT|REGION_APP",
         r"(?:section [`']?\.[\w.]+[`']? )?(?:is not within|will not fit in) region [`']?(?P<region>(?:TRISC\d?|NCRISC|BRISC|[A-Z]*ERISC\d?|DM\d?)_[A-Z_]+|REGION_APP_[A-Z_]+)[`']",
         &[],
         kernel_link,
     ),
     Form::new(
-        &["overlaps section"],
+        "overlaps section",
         r"section [`']?(?P<section>\.[\w.]+)[`']? (?:LMA|VMA|loaded at) \[[0-9a-f]+, ?[0-9a-f]+\] overlaps section [`']?(?P<other>\.[\w.]+)",
         &[],
         |values| {
@@ -245,7 +245,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["local L1 region"],
+        "local L1 region",
         r"Sub-device #sub# local L1 region",
         &[r" ?\[#start#, #end#\)", r"exceeds allocatable worker L1 limit #limit#"],
         |values| {
@@ -258,7 +258,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Persistent L1 arena is out of memory"],
+        "Persistent L1 arena is out of memory",
         r"Persistent L1 arena is out of memory",
         &[r"cannot place #bytes# bytes", r"in \[#start#, #end#\)"],
         |values| {
@@ -270,13 +270,13 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["emaphores in L1"],
+        "emaphores in L1",
         r"Allocating semaphores in L1, which may fragment L1",
         &[],
         |_| Some(Message::SemaphoresInL1),
     ),
     Form::new(
-        &["TLB window", "TLB of requested", "the TLB"],
+        "TLB window|TLB of requested|the TLB",
         r"(?:Failed to allocate (?:a #asked# byte )?TLB window|No available TLB of requested size|Failed to allocate the TLB with size #asked_size#|Failed to map the TLB)",
         &[
             r"/sys/kernel/debug/tenstorrent/#device#/mappings",
@@ -286,13 +286,13 @@ static FORMS: [Form; 38] = [
         tlb,
     ),
     Form::new(
-        &["tt_tlb_alloc"],
+        "tt_tlb_alloc",
         r"tt_tlb_alloc failed with error code (?P<error>-?\d+)",
         &[r"for TLB size #window_size#"],
         tlb,
     ),
     Form::new(
-        &["sysmem", "ysmem", "NOC address of a hugepage"],
+        "sysmem|ysmem|NOC address of a hugepage",
         r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
         &[r" #expected#", r"(?:but it was mapped|mapped) at #actual#"],
         |values| {
@@ -303,7 +303,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["pin pages", "pinning pages", "PIN_PAGES"],
+        "pin pages|pinning pages|PIN_PAGES",
         r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES)",
         &[
             r"with size #size#",
@@ -319,7 +319,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["RLIMIT_MEMLOCK"],
+        "RLIMIT_MEMLOCK",
         r"need #need# MiB pinned for #cores# cores but RLIMIT_MEMLOCK is #limit# MiB",
         &[],
         |values| {
@@ -332,7 +332,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["aiting for"],
+        "aiting for",
         r"Waiting for (?:KMD )?lock '?(?P<lock>[A-Za-z0-9_./-]{1,80})'?(?: on [^ ,]{1,60})?,? which is currently held by",
         &[r"thread TID: #tid#", r"PID: #pid#"],
         |values| {
@@ -344,7 +344,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["NumHugepages", "NumHostMemChannels"],
+        "NumHugepages|NumHostMemChannels",
         r"(?:Insufficient NumHugepages: #pages# should be at least NumMMIODevices: #needed#|NumHostMemChannels: #used# used for device_id: #id#(?: \S+){0,4} less than target: #target#)",
         &[],
         |values| {
@@ -355,7 +355,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["ugepage", "uge page"],
+        "ugepage|uge page",
         r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|Hugepages must be successfully initialized|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
         &[],
         |values| {
@@ -366,18 +366,18 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Out of memory: Kill", "oom-kill", "Memory cgroup out of memory"],
+        "Out of memory: Kill|oom-kill|Memory cgroup out of memory",
         r"(?:(?:Memory cgroup )?[Oo]ut of memory: Kill(?:ed)? process|oom-kill:)",
         &[r" #pid#"],
         |values| {
             Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: values.number("pid") }))
         },
     ),
-    Form::new(&["OOMKilled"], r"OOMKilled", &[], |_| {
+    Form::new("OOMKilled", r"OOMKilled", &[], |_| {
         Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: None }))
     }),
     Form::new(
-        &["137", "SIGKILL", "signal 9", "Killed", "-9"],
+        "137|SIGKILL|signal 9|Killed|-9",
         r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137)",
         &[],
         |values| {
@@ -385,16 +385,11 @@ static FORMS: [Form; 38] = [
             Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid }))
         },
     ),
-    Form::new(&["std::bad_alloc"], r"std::bad_alloc", &[], |_| {
+    Form::new("std::bad_alloc", r"std::bad_alloc", &[], |_| {
         Some(Message::HostMemory(HostMemory { size: None }))
     }),
     Form::new(
-        &[
-            "annot allocate memory",
-            "not enough memory",
-            "Unable to allocate",
-            "sysmem buffer of size",
-        ],
+        "annot allocate memory|not enough memory|Unable to allocate|sysmem buffer of size",
         r"(?:\[Errno 12\] Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|Unable to allocate [\d.]+ [KMGT]iB for an array)",
         &[],
         |values| {
@@ -404,7 +399,7 @@ static FORMS: [Form; 38] = [
         },
     ),
     Form::new(
-        &["Failed to allocate memory for device/host shared buffer"],
+        "Failed to allocate memory for device/host shared buffer",
         r"Failed to allocate memory for device/host shared buffer",
         &[r"size: #size#"],
         |values| Some(Message::HostMemory(HostMemory { size: values.number("size") })),

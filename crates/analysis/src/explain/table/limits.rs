@@ -2,13 +2,13 @@
 
 use crate::explain::form::{Form, Values};
 use crate::explain::message::{
-    HugePageRegion, Message, OutOfMemory, ProgramTooLarge, SemaphoreIds, ShardCount, ShardGrid,
-    TraceRegionFull, WorkerL1Size,
+    HugePageRegion, KernelLink, KernelMemory, Message, OutOfMemory, ProgramTooLarge, SemaphoreIds,
+    ShardCount, ShardGrid, TraceRegionFull, WorkerL1Size,
 };
 
-pub(super) static FORMS: [Form; 12] = [
+pub(super) static FORMS: [Form; 13] = [
     Form::new(
-        &["umber of shards along"],
+        "umber of shards along",
         r"Number of shards along (?P<dimension>height|width)(?: #shards#)?",
         &[
             r"must not exceed (?:number of|core grid) (?P<of>cores|rows|columns|height|width)(?: #limit#)?",
@@ -28,7 +28,7 @@ pub(super) static FORMS: [Form; 12] = [
         },
     ),
     Form::new(
-        &["Bounds-Error"],
+        "Bounds-Error",
         r"Bounds-Error -- Logical_core=\(?(?:x=)?#x#[,-] ?(?:y=)?#y#\)? is outside of logical_grid_size=",
         &[r"\(?(?:x=)?#columns#[,-] ?(?:y=)?#rows#"],
         |values| {
@@ -41,7 +41,7 @@ pub(super) static FORMS: [Form; 12] = [
         },
     ),
     Form::new(
-        &["No core coordinate found"],
+        "No core coordinate found",
         r"No core coordinate found at location: \(#x#, #y#, (?P<type>TENSIX|DRAM), LOGICAL\)",
         &[],
         |values| {
@@ -51,7 +51,7 @@ pub(super) static FORMS: [Form; 12] = [
     ),
     // From 0.76 on programs are checked before they are made.
     Form::new(
-        &["which is out of bounds"],
+        "which is out of bounds",
         r"targets node \(#x#, ?#y#\), which is out of bounds",
         &[r"worker grid on this device is #columns#x#rows#"],
         |values| {
@@ -61,7 +61,7 @@ pub(super) static FORMS: [Form; 12] = [
         },
     ),
     Form::new(
-        &["number of semaphores", "semaphore ID", "semaphore id", "Semaphore id"],
+        "number of semaphores|semaphore ID|semaphore id|Semaphore id",
         r"(?:Cannot add semaphore on core @cores@\. Max number of semaphores \(#limit#\) reached|No available semaphore (?:ID|id) for|Ran out of semaphore IDs on|Semaphore id #id# exceeds max value #last#)",
         &[],
         |values| {
@@ -73,13 +73,13 @@ pub(super) static FORMS: [Form; 12] = [
         },
     ),
     Form::new(
-        &["Reserved size must be less than"],
+        "Reserved size must be less than",
         r"Reserved size must be less than bank size",
         &[],
         |_| Some(Message::ReservedTooLarge),
     ),
     Form::new(
-        &["device opened with worker_l1_size"],
+        "device opened with worker_l1_size",
         r"(?P<op>[a-z]\w{2,60}) needs the device opened with worker_l1_size <= #limit#",
         &[r".{0,120}?allocator base is at #base#", r"needs it at #needed#"],
         |values| {
@@ -92,7 +92,7 @@ pub(super) static FORMS: [Form; 12] = [
         },
     ),
     Form::new(
-        &["auxiliary region exhausted"],
+        "auxiliary region exhausted",
         r"Hugepage auxiliary region exhausted: requested #requested# bytes",
         &[r"#used# of #size# used"],
         |values| {
@@ -103,22 +103,36 @@ pub(super) static FORMS: [Form; 12] = [
             }))
         },
     ),
+    // The loader's refusal of a kernel that was linked.
+    Form::new(
+        "overflows region",
+        r"(?:(?P<processor>brisc|ncrisc|trisc\d|erisc\d?|dm\d)[^ ]{0,120} )?segment\[#segment#\] \[#at#, ?\+#length#\) overflows region:(?P<region>[\w.]+) limit of #limit#",
+        &[r"reduce the size of (?P<what>[\w.]+(?: [\w.]+)?)"],
+        |values| {
+            Some(Message::KernelLink(KernelLink {
+                processor: values.word("processor"),
+                memory: KernelMemory::Code,
+                region: values.word("region"),
+                over: None,
+            }))
+        },
+    ),
     // Conditions of TT-Metal's checks: all that a shortened log has of a message.
     Form::new(
-        &["get_trace_buffers_size"],
+        "get_trace_buffers_size",
         r"get_trace_buffers_size\(\) <= trace_region_size",
         &[],
         |_| Some(Message::TraceRegionFull(TraceRegionFull::default())),
     ),
-    Form::new(&["state.offset <"], r"program\.cpp:\d+: state\.offset <=? max_size", &[], |_| {
+    Form::new("state.offset <", r"program\.cpp:\d+: state\.offset <=? max_size", &[], |_| {
         Some(Message::ProgramTooLarge(ProgramTooLarge::default()))
     }),
-    Form::new(&["num_compute_banks"], r"num_shards\.value\(\) <= num_compute_banks", &[], |_| {
+    Form::new("num_compute_banks", r"num_shards\.value\(\) <= num_compute_banks", &[], |_| {
         let memory = Some("L1".to_owned());
         Some(Message::ShardGrid(ShardGrid { memory, ..ShardGrid::default() }))
     }),
     Form::new(
-        &["bank_manager.cpp"],
+        "bank_manager.cpp",
         r"bank_manager\.cpp:\d+: (?:false|address\.has_value\(\)|tt::exception)",
         &[],
         |_| Some(Message::OutOfMemory(OutOfMemory { cut: true, ..OutOfMemory::default() })),
