@@ -89,6 +89,10 @@ def mm_width():
     o = shard((1,1,32,512), 1, 8, S.WIDTH)
     return lambda: ttnn.matmul(a, b, memory_config=o)
 op("matmul_width_sharded")(mm_width)
+def mm_width_4x4():
+    m = shard((1,1,512,512), 4, 4, S.WIDTH); a = t([1,1,512,512], B16, m); b = t([1,1,512,64], B16, L1)
+    return lambda: ttnn.matmul(a, b, memory_config=L1)
+op("matmul_width_4x4")(mm_width_4x4)
 def mm_1d_mcast():
     a = t([1,1,32,1024]); b = t([1,1,1024,2048])
     c = ttnn.MatmulMultiCoreReuseMultiCast1DProgramConfig(compute_with_storage_grid_size=(8,8), in0_block_w=2, out_subblock_h=1, out_subblock_w=1, per_core_M=1, per_core_N=1, fuse_batch=True, fused_activation=None, mcast_in0=True)

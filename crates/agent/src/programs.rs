@@ -48,8 +48,8 @@ pub(crate) struct ProgramSlot {
 pub(crate) struct Draft {
     /// Address and bytes of the circular buffers that TT-Metal placed itself.
     pub(crate) own: Vec<(u32, u32)>,
-    /// Dataflow buffers that TT-Metal placed itself: cores, address, bytes.
-    pub(crate) dataflow: Vec<(CoreRange, u32, u32)>,
+    /// Memory that TT-Metal marked as that of dataflow buffers.
+    pub(crate) dataflow: Vec<Mark>,
     /// Dataflow buffers that are the memory of a tensor.
     pub(crate) borrowed: Vec<Borrowed>,
     /// Does it place something whose address TT-Metal does not export? Then its footprint is not known.
@@ -58,6 +58,10 @@ pub(crate) struct Draft {
     recent: [(u64, u32); RECENT],
     next_recent: usize,
 }
+
+/// Memory that TT-Metal marked as taken while it placed dataflow buffers: cores, address, bytes. It marks the memory of the
+/// ranges that a buffer is on, and of other buffers' ranges that share cores with them.
+pub(crate) type Mark = (CoreRange, u32, u32);
 
 /// A dataflow buffer that is the memory of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +162,61 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
+/// The marks that are placements of dataflow buffers. `buffers` are the cores of each that TT-Metal placed itself, in the order
+/// of the program.
+///
+/// A buffer has one address and size: those of the first marks inside its cores that cover them, and that are not of an
+/// earlier buffer on the same cores. One that no such marks are left for shares the memory of another. `None` if no marks
+/// cover the cores of a buffer.
+pub(crate) fn placed_marks(marks: &[Mark], buffers: &[Vec<CoreRange>]) -> Option<Vec<Mark>> {
+    let holds = |ranges: &[CoreRange], core| ranges.iter().any(|range| range.contains(core));
+    let mut found: Vec<(u32, u32)> = Vec::new();
+    let mut placed = Vec::new();
+    for cores in buffers {
+        let inside = |mark: &&Mark| mark.0.cores().all(|core| holds(cores, core));
+        let inside: Vec<Mark> = marks.iter().filter(inside).copied().collect();
+        let shares = |other: &[CoreRange]| {
+            cores.iter().flat_map(|range| range.cores()).any(|core| holds(other, core))
+        };
+        let is_taken = |memory: &(u32, u32)| {
+            found.iter().zip(buffers).any(|(held, other)| held == memory && shares(other))
+        };
+        let of = |(address, bytes): (u32, u32)| {
+            inside.iter().filter(move |mark| (mark.1, mark.2) == (address, bytes))
+        };
+        let covers = |memory: &(u32, u32)| {
+            let mut own = cores.iter().flat_map(|range| range.cores());
+            own.all(|core| of(*memory).any(|mark| mark.0.contains(core)))
+        };
+        let mut candidates = inside.iter().map(|mark| (mark.1, mark.2)).filter(covers);
+        let free = candidates.clone().find(|memory| !is_taken(memory));
+        let memory = free.or_else(|| candidates.next_back())?;
+        found.push(memory);
+        let own = of(memory).copied();
+        placed.extend(own.filter(|mark| !placed.contains(mark)).collect::<Vec<_>>());
+    }
+    Some(placed)
+}
+
+/// All elements of lists, each once, in an order that fits every list. Elements that no order fits are left out.
+pub(crate) fn in_order(lists: &[&[u64]]) -> Vec<u64> {
+    let mut ordered: Vec<u64> = Vec::new();
+    loop {
+        let rest = |list: &&[u64]| list.iter().position(|it| !ordered.contains(it));
+        let heads = || lists.iter().filter_map(|list| Some(list[rest(list)?]));
+        let is_first = |element: &u64| {
+            lists
+                .iter()
+                .filter(|list| list.contains(element))
+                .all(|list| rest(list).is_some_and(|first| list[first] == *element))
+        };
+        match heads().find(is_first) {
+            Some(element) => ordered.push(element),
+            None => return ordered,
+        }
+    }
+}
+
 /// Covers a set of cores with rectangles: rows of cores that follow each other, then rows that are equal.
 pub(crate) fn rectangles(is_in: impl Fn(u16, u16) -> bool, side: u16) -> Vec<CoreRange> {
     let mut done: Vec<CoreRange> = Vec::new();
@@ -188,6 +247,53 @@ pub(crate) fn rectangles(is_in: impl Fn(u16, u16) -> bool, side: u16) -> Vec<Cor
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn range(start: (u16, u16), end: (u16, u16)) -> CoreRange {
+        CoreRange { start, end }
+    }
+
+    #[test]
+    fn a_dataflow_buffer_is_where_its_marks_are_not_those_of_its_neighbours() {
+        // Of a matmul of width-sharded tensors on a Blackhole, ttnn 0.81.1: three buffers on two cores, one on the other
+        // fourteen, and one that is the memory of a tensor on all sixteen.
+        let (senders, all) = (range((0, 0), (1, 0)), range((0, 0), (3, 3)));
+        let (below, beside) = (range((0, 1), (3, 3)), range((2, 0), (3, 0)));
+        let marks = [
+            (senders, 111_744, 65_536),
+            (all, 111_744, 65_536),
+            (below, 111_744, 65_536),
+            (beside, 111_744, 65_536),
+            (senders, 177_280, 4096),
+            (all, 177_280, 4096),
+            (senders, 181_376, 32_768),
+            (all, 181_376, 32_768),
+        ];
+        let buffers = [vec![senders], vec![below, beside], vec![senders], vec![senders]];
+        let wanted = [marks[0], marks[2], marks[3], marks[4], marks[6]];
+        assert_eq!(placed_marks(&marks, &buffers).as_deref(), Some(&wanted[..]));
+        // One that shares the memory of another.
+        let sharing: Vec<_> = buffers.iter().cloned().chain([vec![senders]]).collect();
+        assert_eq!(placed_marks(&marks, &sharing).as_deref(), Some(&wanted[..]));
+        // A buffer that no marks are of.
+        assert_eq!(placed_marks(&marks[..3], &buffers), None);
+        assert_eq!(placed_marks(&marks, &[vec![range((0, 0), (7, 7))]]), None);
+    }
+
+    #[test]
+    fn elements_are_in_the_order_of_all_lists() {
+        let lists: [&[u64]; 3] = [&[2, 5], &[1, 2, 3, 5], &[4, 5]];
+        assert_eq!(in_order(&lists), [1, 2, 3, 4, 5]);
+        assert_eq!(in_order(&[&[1, 2], &[2, 1]]), [0_u64; 0]);
+    }
+
+    #[test]
+    fn a_dataflow_buffer_inside_another_is_marked_twice() {
+        let (inner, outer) = (range((0, 0), (1, 0)), range((0, 0), (3, 3)));
+        // The first is placed in both ranges, and so is the second above it.
+        let marks = [(inner, 100, 10), (outer, 100, 10), (inner, 110, 20), (outer, 110, 20)];
+        let buffers = [vec![inner], vec![outer]];
+        assert_eq!(placed_marks(&marks, &buffers), Some(vec![marks[0], marks[2], marks[3]]));
+    }
 
     #[test]
     fn any_set_of_cores_is_covered_exactly() {

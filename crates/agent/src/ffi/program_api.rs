@@ -8,7 +8,7 @@ use ttmem_segment::{Accessor, CoreRange};
 use super::cxx::{bytes, nodes, owned_words, release};
 use super::symbols::Symbol;
 use super::tt_metal::{MANY, call, copy_of};
-use crate::programs::{mix, rectangles};
+use crate::programs::{in_order, mix, rectangles};
 
 static CIRCULAR_BUFFERS: Symbol =
     Symbol::new(c"_ZNK2tt8tt_metal6detail11ProgramImpl16circular_buffersEv");
@@ -185,9 +185,30 @@ pub(super) fn range_of_allocator(allocator: u64) -> Option<CoreRange> {
     if allocator == 0 || !allocator.is_multiple_of(8) {
         return None;
     }
-    // SAFETY: a `CircularBufferAllocator` is longer than a `CoreRange`, with which it begins. Whether it does is
-    // checked by the caller: it has to be one of `dataflow_ranges`.
+    // SAFETY: a `CircularBufferAllocator` is longer than a `CoreRange`, with which it begins. Whether it does is checked
+    // before a footprint is recorded: the ranges have to fit those that the program's dataflow buffers are on.
     core_range(unsafe { *(allocator as *const [u64; 4]) })
+}
+
+/// The cores of each dataflow buffer of a program that is not among those given, in the order of the program.
+pub(super) fn other_dataflow_buffers(program: u64, borrowed: &[u64]) -> Vec<Vec<CoreRange>> {
+    let ranges = dataflow_ranges(program);
+    let cores = ranges.iter().flat_map(|range| range.cores());
+    let listed: Vec<((u16, u16), Vec<u64>)> = cores
+        .map(|(x, y)| {
+            let mut own = dataflow_on_core(program, x, y);
+            own.retain(|object| !borrowed.contains(object));
+            ((x, y), own)
+        })
+        .collect();
+    let lists: Vec<&[u64]> = listed.iter().map(|(_, objects)| objects.as_slice()).collect();
+    let cores_of = |object: u64| {
+        let is_on = |x: u16, y: u16| {
+            listed.iter().any(|(core, objects)| *core == (x, y) && objects.contains(&object))
+        };
+        rectangles(is_on, SIDE)
+    };
+    in_order(&lists).into_iter().map(cores_of).collect()
 }
 
 /// The cores that a dataflow buffer object is on.

@@ -15,7 +15,7 @@ use crate::handover::Handover;
 use crate::names;
 use crate::ops::ThreadState;
 use crate::process::SpinGuard;
-use crate::programs::{Borrowed, Draft, ProgramSlot, mix};
+use crate::programs::{Borrowed, Draft, Mark, ProgramSlot, mix, placed_marks};
 use crate::recorder::{Circumstances, Counts, Recorder, Tensors};
 use crate::registry::Registry;
 
@@ -244,7 +244,10 @@ pub(super) fn record(
         recorder.count(counter::FOOTPRINTS_DROPPED);
         return None;
     }
-    let mut parts = placements(program, draft);
+    let Some(mut parts) = placements(program, draft) else {
+        recorder.count(counter::FOOTPRINTS_DROPPED);
+        return None;
+    };
     let has_backed = parts.iter().any(|part| part.is_backed);
     slot.has_backed.store(u8::from(has_backed), Ordering::Relaxed);
     let first_device = tt_metal::mesh_devices(mesh).first().copied();
@@ -271,8 +274,8 @@ pub(super) fn record(
     recorder.footprint(&entry, &parts)
 }
 
-/// The placements of a program, one part for each rectangle of cores.
-pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
+/// The placements of a program, one part for each rectangle of cores; `None` if it is not known where a dataflow buffer is.
+pub(super) fn placements(program: u64, draft: &Draft) -> Option<Vec<PartEntry>> {
     let mut parts = Vec::new();
     for buffer in program_api::circular_buffers(program) {
         let is_backed = !draft.own.contains(&(buffer.address, buffer.bytes));
@@ -280,16 +283,8 @@ pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
         let part = PartEntry { is_backed, ..part };
         parts.extend(buffer.cores.iter().map(|cores| PartEntry { cores: *cores, ..part }));
     }
-    let ranges = if draft.dataflow.is_empty() && draft.borrowed.is_empty() {
-        Vec::new()
-    } else {
-        program_api::dataflow_ranges(program)
-    };
-    for (cores, address, bytes) in &draft.dataflow {
-        if ranges.contains(cores) {
-            let part = part(PartKind::DataflowBuffer, *address, *bytes);
-            parts.push(PartEntry { cores: *cores, ..part });
-        }
+    for (cores, address, bytes) in dataflow_buffers(program, draft)? {
+        parts.push(PartEntry { cores, ..part(PartKind::DataflowBuffer, address, bytes) });
     }
     for Borrowed { object, address, bytes } in &draft.borrowed {
         let part = part(PartKind::DataflowBuffer, *address, *bytes);
@@ -301,7 +296,21 @@ pub(super) fn placements(program: u64, draft: &Draft) -> Vec<PartEntry> {
         let part = part(PartKind::Scratchpad, scratchpad.address, scratchpad.bytes);
         parts.extend(scratchpad.cores.iter().map(|cores| PartEntry { cores: *cores, ..part }));
     }
-    parts
+    Some(parts)
+}
+
+/// The placements of the dataflow buffers that TT-Metal placed itself.
+fn dataflow_buffers(program: u64, draft: &Draft) -> Option<Vec<Mark>> {
+    if draft.dataflow.is_empty() {
+        return Some(Vec::new());
+    }
+    // These share no cores: where the marks are of such ranges, each is a placement.
+    let ranges = program_api::dataflow_ranges(program);
+    if draft.dataflow.iter().all(|(cores, ..)| ranges.contains(cores)) {
+        return Some(draft.dataflow.clone());
+    }
+    let borrowed: Vec<u64> = draft.borrowed.iter().map(|buffer| buffer.object).collect();
+    placed_marks(&draft.dataflow, &program_api::other_dataflow_buffers(program, &borrowed))
 }
 
 fn part(kind: PartKind, address: u32, bytes: u32) -> PartEntry {

@@ -56,7 +56,7 @@ impl Drop for RefusedProgram {
             let is_placed = |slot: &&ProgramSlot| slot.is_placed.load(Ordering::Relaxed) != 0;
             let Some(slot) = slot.filter(is_placed) else { return };
             let target = Target::new(recorder, program, device);
-            let parts = slot.with_draft(|draft| placements(program, draft));
+            let parts = slot.with_draft(|draft| placements(program, draft)).unwrap_or_default();
             let footprint = slot.with_draft(|draft| record(recorder, slot, draft, target, now));
             let (mesh, chips) = Registry(recorder).find_mesh(device).unwrap_or((0, 0));
             let allocator = tt_metal::mesh_allocator(mesh);
