@@ -53,6 +53,6 @@ pub use reader::{Reader, SegmentError};
 pub use shape::Shape;
 pub use stack::{Frame, Stack};
 pub use vocabulary::{
-    AgentState, AllocatorKind, AllocatorRole, BufferLayout, DispatchKind, EventKind, NameSource,
-    Origin, PartKind, RefusalKind, StackState,
+    AgentState, AllocatorKind, AllocatorRole, BufferLayout, CoreType, DispatchKind, EventKind,
+    NameSource, Origin, PartKind, RefusalKind, StackState,
 };

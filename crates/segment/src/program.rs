@@ -5,7 +5,7 @@ use super::layout::{
     DISPATCH_WORDS, FOOTPRINT_WORDS, PART_WORDS, REFUSAL_WORDS, TRACE_WORDS, footprint,
 };
 use super::owner::halves;
-use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
+use super::vocabulary::{CoreType, DispatchKind, PartKind, RefusalKind};
 
 /// Index of a footprint where none is meant.
 pub const NO_FOOTPRINT: u32 = u32::MAX;
@@ -369,6 +369,8 @@ pub struct RefusalEntry {
     pub chips: u128,
     /// Index of the stack of the refused program, and of the allocation of that buffer; 0 where it is not known.
     pub stacks: [u16; 2],
+    /// The cores whose ring a program is too large for.
+    pub ring: Option<CoreType>,
 }
 
 impl RefusalEntry {
@@ -394,6 +396,7 @@ impl RefusalEntry {
         words[11..16].copy_from_slice(&self.buffer);
         words[16] = tags;
         words[17] = u64::from(self.stacks[0]) | u64::from(self.stacks[1]) << 16;
+        words[18] = self.ring.map_or(0, |ring| ring as u64 + 1);
         words[23] = u64::from(checksum(&words[..23]));
         words
     }
@@ -424,6 +427,7 @@ impl RefusalEntry {
             buffer: [words[11], words[12], words[13], words[14], words[15]],
             tags: has_buffer.then(|| Tags::from_bits(low(words[16]))),
             stacks: [[own, own_high], [other, other_high]].map(u16::from_le_bytes),
+            ring: words[18].checked_sub(1).and_then(CoreType::from_number),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::contents::{Buffer, Op};
 use super::program::CoreRange;
 use super::stack::Stack;
-use super::vocabulary::{DispatchKind, PartKind, RefusalKind};
+use super::vocabulary::{CoreType, DispatchKind, PartKind, RefusalKind};
 
 /// The content that a program places in L1 of its cores. A program that runs with tensors at other addresses has
 /// another one.
@@ -233,6 +233,21 @@ pub struct Refusal {
     pub event: u64,
     /// The calls that led to it, if they are known.
     pub stack: Option<Arc<Stack>>,
+    /// The cores whose ring it is too large for.
+    pub(crate) ring: Option<CoreType>,
+}
+
+impl Refusal {
+    /// Returns the type of the cores that it did not fit on; `None` if it is not known, and for a trace. TT-Metal places
+    /// circular buffers on worker cores alone.
+    #[must_use]
+    pub fn core_type(&self) -> Option<CoreType> {
+        match self.kind {
+            RefusalKind::Clash | RefusalKind::BeyondL1 => Some(CoreType::Worker),
+            RefusalKind::ConfigTooLarge => self.ring,
+            RefusalKind::TraceTooLarge | RefusalKind::Other => None,
+        }
+    }
 }
 
 /// All that a segment says of programs.

@@ -257,6 +257,48 @@ impl RefusalKind {
     }
 }
 
+/// A type of programmable core, by TT-Metal's numbers (`HalProgrammableCoreType`, 0.66 to 0.81.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CoreType {
+    /// A worker core: `TENSIX`.
+    Worker = 0,
+    /// An Ethernet core with a link: `ACTIVE_ETH`.
+    ActiveEthernet = 1,
+    /// An Ethernet core without a link: `IDLE_ETH`.
+    IdleEthernet = 2,
+}
+
+impl CoreType {
+    /// Returns the type with a number.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        [Self::Worker, Self::ActiveEthernet, Self::IdleEthernet]
+            .into_iter()
+            .find(|it| *it as u64 == number)
+    }
+
+    /// Returns the name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::ActiveEthernet => "active_ethernet",
+            Self::IdleEthernet => "idle_ethernet",
+        }
+    }
+
+    /// Returns TT-Metal's name in messages.
+    #[must_use]
+    pub fn metal_name(self) -> &'static str {
+        match self {
+            Self::Worker => "TENSIX",
+            Self::ActiveEthernet => "ACTIVE_ETH",
+            Self::IdleEthernet => "IDLE_ETH",
+        }
+    }
+}
+
 /// The role of an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -22,6 +22,8 @@ mod overlap;
 mod ranks;
 #[path = "real_ttnn/recording.rs"]
 mod recording;
+#[path = "real_ttnn/ring.rs"]
+mod ring;
 #[path = "real_ttnn/tensors.rs"]
 mod tensors;
 

@@ -5,7 +5,7 @@ use ttmem_segment::layout::{Section, TRACES, counter, footprint, trace};
 use ttmem_segment::program::{
     DispatchEntry, FootprintEntry, PartEntry, RefusalEntry, TraceEntry, trace_part,
 };
-use ttmem_segment::{AllocatorKind, CoreRange, DispatchKind, PartKind, RefusalKind};
+use ttmem_segment::{AllocatorKind, CoreRange, CoreType, DispatchKind, PartKind, RefusalKind};
 
 use super::image::Image;
 use super::{NewBuffer, STEP, Segment};
@@ -254,6 +254,7 @@ impl Segment {
             event: self.events.len() as u64,
             chips: footprint.chips,
             stacks: [self.stack, buffer.map_or(0, |buffer| buffer.stack)],
+            ring: (kind == RefusalKind::ConfigTooLarge).then_some(CoreType::Worker),
         });
         self.time += STEP;
         self

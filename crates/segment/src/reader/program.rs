@@ -279,6 +279,7 @@ impl View<'_> {
             buffer: entry.tags.map(|tags| self.refusing_buffer(entry, tags)),
             event: entry.event,
             stack: self.stack(entry.stacks[0]),
+            ring: entry.ring,
         }
     }
 

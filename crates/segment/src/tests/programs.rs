@@ -3,7 +3,7 @@ use crate::layout::{Section, counter, fixed, footprint, trace};
 use crate::program::{
     DispatchEntry, FootprintEntry, PartEntry, RefusalEntry, TraceEntry, trace_part,
 };
-use crate::{CoreRange, DispatchKind, Losses, PartKind, Programs, RefusalKind, Resident};
+use crate::{CoreRange, CoreType, DispatchKind, Losses, PartKind, Programs, RefusalKind, Resident};
 
 use super::{Image, TAGS};
 
@@ -79,6 +79,7 @@ pub(super) const REFUSAL: RefusalEntry = RefusalEntry {
     event: 18,
     chips: 3,
     stacks: [3, 0],
+    ring: None,
 };
 
 impl Image {
@@ -190,4 +191,16 @@ fn kernels_of_other_core_types_are_on_no_worker_core() {
     assert!(!program.is_on(cores.start));
     assert_eq!(program.core_ranges().count(), 0);
     assert_eq!(program.kernel_text_on(cores.start), Some(0));
+}
+
+#[test]
+fn the_type_of_cores_of_a_refusal_comes_back_or_is_not_known() {
+    for ring in [None, Some(CoreType::Worker), Some(CoreType::IdleEthernet)] {
+        let entry = RefusalEntry { kind: RefusalKind::ConfigTooLarge, ring, ..REFUSAL };
+        assert_eq!(RefusalEntry::from_words(entry.to_words()), Some(entry));
+    }
+    let mut words = REFUSAL.to_words();
+    words[18] = 9;
+    words[23] = u64::from(entry::checksum(&words[..23]));
+    assert_eq!(RefusalEntry::from_words(words).unwrap().ring, None);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use ttmem_segment::entry::BufferEntry;
 use ttmem_segment::layout::{BUFFER_WORDS, Plan, counter};
 use ttmem_segment::program::{NO_FOOTPRINT, PartEntry, RefusalEntry};
-use ttmem_segment::{AllocatorKind, CoreRange, Hook, PartKind, RefusalKind};
+use ttmem_segment::{AllocatorKind, CoreRange, CoreType, Hook, PartKind, RefusalKind};
 
 use super::super::{Start, circumstances, guarded, program_api, python, tt_metal};
 use super::program::{Target, lock, placements, record};
@@ -97,6 +97,7 @@ fn refused(recorder: Recorder<'_>, now: Circumstances) -> RefusalEntry {
         event: recorder.events(),
         chips: 0,
         stacks: [python::stack(recorder), 0],
+        ring: None,
     }
 }
 
@@ -239,6 +240,8 @@ impl Drop for RefusedConfig {
             let footprint = footprint_of(recorder, program, device, now);
             recorder.refused(&RefusalEntry {
                 kind,
+                // Where the function that says it was not called, the end is not known either.
+                ring: CoreType::from_number(config >> 32).filter(|_| end != 0),
                 program: if program == 0 { 0 } else { program_api::program_id(program) },
                 footprint: footprint.unwrap_or(NO_FOOTPRINT),
                 end,

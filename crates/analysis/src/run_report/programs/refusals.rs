@@ -4,7 +4,7 @@ use serde::Serialize;
 use ttmem_merge::words::{at_caller, frames, origin_name};
 use ttmem_model::Kind;
 use ttmem_model::stack::StackFrame;
-use ttmem_segment::{AllocatorKind, Buffer, PartKind, Refusal, RefusalKind, Stack};
+use ttmem_segment::{AllocatorKind, Buffer, CoreType, PartKind, Refusal, RefusalKind, Stack};
 
 use super::super::ReportChip;
 use super::super::replay::{Replay, name};
@@ -28,6 +28,11 @@ pub struct Refused {
     pub stack: Vec<StackFrame>,
     /// TT-Metal's number of the program; 0 where it does not say.
     pub program: u64,
+    /// The type of the cores: `worker`, `active_ethernet`, `idle_ethernet`; `None` for a trace, or if it is not known.
+    pub core_type: Option<&'static str>,
+    /// The reason that it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) core_type_missing: Option<&'static str>,
     /// The cores on which it did not fit, as columns and rows of two corners.
     pub(crate) cores: [(u16, u16); 2],
     /// Address of the end of its circular buffers there, or the bytes that it needs. `None` if not known.
@@ -76,12 +81,16 @@ pub(super) fn refused(replay: &Replay<'_>) -> Vec<Refused> {
 
 fn of(replay: &Replay<'_>, refusal: &Refusal) -> Refused {
     let live = live(replay, refusal);
+    let core_type = refusal.core_type();
+    let is_unknown = core_type.is_none() && refusal.kind != RefusalKind::TraceTooLarge;
     Refused {
         chips: chips(replay.segment, &refusal.chips),
         reason: reason(refusal.kind),
         op: name(refusal.op.as_ref()),
         stack: frames(refusal.stack.as_deref()),
         program: refusal.program,
+        core_type: core_type.map(CoreType::as_str),
+        core_type_missing: is_unknown.then(|| unknown_core_type(refusal.kind)),
         cores: [refusal.cores.start, refusal.cores.end],
         end: refusal.end,
         limit: refusal.limit,
@@ -96,6 +105,16 @@ fn of(replay: &Replay<'_>, refusal: &Refusal) -> Refused {
         after_us: replay.after_us(refusal.time),
         count: 1,
         explanation: message(refusal).map(|message| explain_message(message, Some(&live))),
+    }
+}
+
+/// The reason that the type of the cores of a refused program is not known.
+fn unknown_core_type(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::ConfigTooLarge => {
+            "this release of TT-Metal does not export finalize_kernel_bins, or an older agent recorded it"
+        }
+        _ => "TT-Metal refused the program for a reason that the agent does not recognize",
     }
 }
 
@@ -139,7 +158,7 @@ fn message(refusal: &Refusal) -> Option<Message> {
         RefusalKind::ConfigTooLarge => Some(Message::ProgramTooLarge(ProgramTooLarge {
             size: Some(end),
             ring: Some(limit),
-            processor: None,
+            processor: refusal.core_type().map(|cores| cores.metal_name().to_owned()),
             parts: Vec::new(),
             kernels: Vec::new(),
         })),
