@@ -50,7 +50,7 @@ kinds! {
     FindingGone = 5, "finding-gone";
     /// A chip has come, or come back.
     ChipAppeared = 6, "chip-appeared";
-    /// A chip has gone: it is being reset, was unplugged, or the run that made it up has ended.
+    /// A chip has gone: it is being reset, or was unplugged. Simulated and mock chips have no such event.
     ChipVanished = 7, "chip-vanished";
     /// A chip held more of a kind of memory than ever before, and then less.
     Peak = 8, "peak";

@@ -57,11 +57,16 @@ impl Before {
         };
         Self {
             is_served: snapshot.sources.iter().any(served),
-            chips: snapshot.chips.iter().filter_map(Chip::identity).collect(),
+            // A simulated or mock chip comes and goes with its process, which has events of its own.
+            chips: snapshot.chips.iter().filter(is_of_driver).filter_map(Chip::identity).collect(),
             processes: processes.collect(),
             findings: findings.collect(),
         }
     }
+}
+
+fn is_of_driver(chip: &&Chip) -> bool {
+    chip.bdf.is_some() || chip.remote
 }
 
 fn identity(process: &Process) -> Identity {
@@ -148,7 +153,8 @@ fn processes(before: &Before, after: &Before, time: Timestamp, events: &mut Vec<
         // A process that is gone keeps the pid that its region has, and loses its start time.
         let is_left = || {
             let mut same = after.processes.range((*pid, 0)..=(*pid, u64::MAX));
-            same.any(|(_, process)| !process.is_live)
+            let is_finding = |(id, _, of): &FindingKey| id == "stale-region" && *of == Some(*pid);
+            same.any(|(_, process)| !process.is_live) || after.findings.keys().any(is_finding)
         };
         let is_there = after.processes.get(&(*pid, *start)).is_some_and(|process| process.is_live);
         if !known.is_live || is_there {

@@ -242,11 +242,28 @@ fn a_chip_that_is_not_joined_for_one_sample_neither_appears_nor_goes() {
     let snapshots: Vec<Snapshot> = snapshots.map(|(host, second)| snapshot(host, second)).collect();
     assert_eq!(snapshots.iter().map(|one| one.chips.len()).collect::<Vec<_>>(), [1, 2, 1]);
     assert_eq!(snapshots[1].chips[1].asic_id(), None);
+    let mut events = kinds(&snapshots);
+    events.retain(|kind| matches!(kind, EventKind::ChipAppeared | EventKind::ChipVanished));
+    assert_eq!(events, []);
+}
+
+/// The kinds of the events between snapshots.
+fn kinds(snapshots: &[Snapshot]) -> Vec<EventKind> {
     let mut tracker = Tracker::default();
     let events = snapshots.iter().flat_map(|snapshot| tracker.observe(snapshot));
-    let of_chips = events
-        .filter(|event| matches!(event.kind, EventKind::ChipAppeared | EventKind::ChipVanished));
-    assert_eq!(of_chips.collect::<Vec<_>>(), []);
+    events.map(|event| event.kind).collect()
+}
+
+#[test]
+fn a_mock_device_goes_with_its_process_whose_death_is_the_event() {
+    let host = || {
+        let region = Region::new(7).slot(PID, "python3", BYTES);
+        Host::new().without_driver().region(region)
+    };
+    let lives = snapshot(host().process(Process::new(PID, "python3")), 0);
+    let dead = snapshot(host(), 1);
+    assert_eq!((lives.chips.len(), dead.chips.len()), (1, 0));
+    assert_eq!(kinds(&[lives, dead]), [EventKind::ProcessDied, EventKind::FindingAppeared]);
 }
 
 /// Run with UPDATE_RECORDING=1 once for a new version; never again for an old one.
