@@ -11,12 +11,15 @@ use super::{agent_library, is_installed, testbed};
 const HOST: &str = "exec unshare --uts --net --mount --pid --fork --mount-proc sh -c \
                     'mount -t tmpfs tmpfs /dev/shm && hostname node$OMPI_COMM_WORLD_RANK && exec \"$@\"' - \"$@\"";
 
-/// Records two ranks, the second with more memory and a refused allocation, and reports them. Stock ttnn starts MPI under
+const RECORD: [&str; 5] = ["record", "-l", "200ms", "-o", "job/run-%r.ttmem"];
+const RUN: [&str; 2] = ["run", "--report=job/run-%r.json"];
+
+/// Runs two ranks by a command of ttmem, the second with more memory and a refused allocation, and reports them. Stock ttnn starts MPI under
 /// mpirun, with a library of its own that does not reach other ranks of another Open MPI: it does not see the job here.
-fn report(folder: &Path, host: &str) -> (Value, String) {
+fn report(folder: &Path, host: &str, command: &[&str]) -> (Value, String) {
+    std::fs::create_dir(folder.join("job")).unwrap();
     let testbed = testbed();
-    let record =
-        [env!("CARGO_BIN_EXE_ttmem"), "record", "-l", "200ms", "-o", "job/run-%r.ttmem", "--"];
+    let ttmem = env!("CARGO_BIN_EXE_ttmem");
     let python = ["env", "-u", "PMIX_NAMESPACE", "-u", "PMIX_RANK"];
     let (run, workload) = (testbed.join("run"), testbed.join("workload.py"));
     let run = [run.to_str().unwrap(), "--mock", "n150", workload.to_str().unwrap()];
@@ -24,11 +27,13 @@ fn report(folder: &Path, host: &str) -> (Value, String) {
     mpirun.current_dir(folder).args(["--allow-run-as-root", "--oversubscribe"]);
     for (number, steps) in [["dram=9", "ops"], ["dram=30", "fail"]].iter().enumerate() {
         mpirun.args((number > 0).then_some(":")).args(["-n", "1", "sh", "-c", host, "-"]);
-        mpirun.args(record).args(python).args(run).args(steps);
+        mpirun.arg(ttmem).args(command).arg("--").args(python).args(run).args(steps);
     }
     for variable in ["RANK", "PYTEST_XDIST_WORKER"] {
         mpirun.env_remove(variable);
     }
+    // Not a recording: passed over.
+    std::fs::write(folder.join("job/notes.txt"), "x").unwrap();
     let output = mpirun.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let ttmem = |arguments: &[&str]| {
@@ -63,12 +68,16 @@ fn ranks_of_mpirun_are_merged_on_one_clock() {
         true => places.push((HOST, 2)),
         false => eprintln!("no namespaces here: both ranks are on one host only"),
     }
+    if has_namespaces {
+        let folder = tempfile::tempdir().unwrap();
+        let (json, _) = report(folder.path(), HOST, &RUN);
+        let hosts = json["ranks"]["each"].as_array().unwrap().iter().map(|rank| &rank["host"]);
+        assert_eq!(hosts.collect::<Vec<_>>(), ["node0", "node1"], "{json}");
+        assert_eq!(json["ranks"]["first_failure"]["host"], "node1", "{json}");
+    }
     for (host, hosts) in places {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("job")).unwrap();
-        // Not a recording: passed over.
-        std::fs::write(folder.path().join("job/notes.txt"), "x").unwrap();
-        let (json, text) = report(folder.path(), host);
+        let (json, text) = report(folder.path(), host, &RECORD);
         let ranks = &json["ranks"];
         let each = ranks["each"].as_array().unwrap();
         let numbers: Vec<_> = each.iter().map(|rank| rank["rank"].as_u64().unwrap()).collect();
