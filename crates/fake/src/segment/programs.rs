@@ -39,6 +39,13 @@ impl<'a> NewProgram<'a> {
         self.part(PartEntry { is_backed: true, ..entry }, "")
     }
 
+    /// Adds a dataflow buffer that is the memory of a tensor.
+    #[must_use]
+    pub fn borrow(self, address: u32, bytes: u32, cores: CoreRange) -> Self {
+        let entry = part(PartKind::DataflowBuffer, address, bytes, cores);
+        self.part(PartEntry { is_backed: true, ..entry }, "")
+    }
+
     /// Adds a kernel; without bytes where TT-Metal does not say them.
     #[must_use]
     pub fn kernel(self, name: &'a str, text: Option<u32>, cores: CoreRange) -> Self {

@@ -8,7 +8,7 @@ use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
-use ttmem_segment::{ProgramFootprint, Segment};
+use ttmem_segment::{PartKind, ProgramFootprint, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, main_allocator, trusted};
 use super::super::join::{Joined, JoinedChip, Owner};
@@ -108,6 +108,10 @@ pub(crate) struct CoreByAgent {
     /// Bytes between the end of what its last program placed, or of reserved memory, and the lowest L1 buffer, or the end
     /// of L1.
     pub(crate) headroom: u64,
+    /// True if a dataflow buffer is counted with the bytes of the tensor whose memory it is: it may be smaller.
+    is_inferred: bool,
+    /// True if such a buffer is where no live tensor is.
+    is_used_inferred: bool,
 }
 
 impl CoresByAgent {
@@ -172,6 +176,8 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
             resident.map_or_else(RangeSet::default, |footprint| circular_buffers(footprint, core));
         let all = resident.map_or_else(RangeSet::default, |footprint| placements(footprint, core));
         let end = resident.and_then(|footprint| footprint.end_on(core));
+        let borrowed =
+            resident.map_or_else(RangeSet::default, |footprint| borrowed(footprint, core));
         Ok(CoreByAgent {
             core,
             circular_buffers: buffers.bytes(),
@@ -179,6 +185,8 @@ fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
             kernels: resident.map_or(Some(0), |footprint| footprint.kernel_text_on(core)),
             used: always.union(&all).bytes(),
             headroom: lowest.saturating_sub(end.map_or(base, |end| end.max(base))),
+            is_inferred: borrowed.bytes() > 0,
+            is_used_inferred: borrowed.intersection(&tensors).bytes() < borrowed.bytes(),
         })
     };
     let cores = cores(columns, rows).map(of_core).collect::<Field<_>>()?;
@@ -219,8 +227,13 @@ pub(super) fn resident_on<'a>(
 }
 
 fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age: u64) -> Resident {
-    let exact =
-        |field: Field<u64>| Reading::from_field(field, SourceName::Agent, Quality::Exact).aged(age);
+    let reading = |field: Field<u64>, is_inferred: bool| {
+        let quality = if is_inferred { Quality::Inferred } else { Quality::Exact };
+        Reading::from_field(field, SourceName::Agent, quality).aged(age)
+    };
+    let exact = |field| reading(field, false);
+    let is_inferred = by_core.cores.iter().any(|core| core.is_inferred);
+    let is_used_inferred = by_core.cores.iter().any(|core| core.is_used_inferred);
     let running = || -> Reading<u64> {
         Missing::not_read("which programs run at this moment is known to L1 alone").into()
     };
@@ -239,10 +252,10 @@ fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age
     let least = by_core.cores.iter().map(|core| core.headroom).min();
     Resident {
         circular_buffers: CircularBufferMemory {
-            used: exact(Ok(by_core.sum(|core| core.circular_buffers))),
+            used: reading(Ok(by_core.sum(|core| core.circular_buffers)), is_inferred),
             running: running(),
             reported: amounts.reported.clone(),
-            aliasing: exact(Ok(by_core.sum(|core| core.aliasing))),
+            aliasing: reading(Ok(by_core.sum(|core| core.aliasing)), is_inferred),
             headroom: exact(least.ok_or_else(|| Missing::failed("the grid has no worker cores"))),
         },
         kernels: KernelMemory {
@@ -251,7 +264,7 @@ fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age
             system: Missing::not_read("kernels of TT-Metal's own are read from L1 alone").into(),
         },
         reserved: ReservedMemory { used: exact(reserved) },
-        total_used: exact(used),
+        total_used: reading(used, is_used_inferred),
     }
 }
 
@@ -305,6 +318,13 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
 /// Returns the bytes of a program's circular buffers on a core. L1 lists these, and no scratchpads.
 fn circular_buffers(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
     let own = footprint.circular_buffers_on(core);
+    own.map(|placement| ByteRange::new(placement.address, placement.end())).collect()
+}
+
+/// Returns the bytes of a program's dataflow buffers on a core that are the memory of tensors.
+fn borrowed(footprint: &ProgramFootprint, core: (u16, u16)) -> RangeSet {
+    let own = footprint.circular_buffers_on(core);
+    let own = own.filter(|it| it.is_backed && it.kind == PartKind::DataflowBuffer);
     own.map(|placement| ByteRange::new(placement.address, placement.end())).collect()
 }
 

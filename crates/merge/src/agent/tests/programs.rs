@@ -5,7 +5,7 @@ use ttmem_fake::Host;
 use ttmem_fake::segment::{NewProgram, Segment};
 use ttmem_model::Snapshot;
 use ttmem_model::facts::RegionBytes;
-use ttmem_model::reading::{MissingReason, Reading, SourceName};
+use ttmem_model::reading::{MissingReason, Quality, Reading, SourceName};
 use ttmem_root::{Clock, Root};
 use ttmem_segment::layout::counter;
 use ttmem_segment::{CoreRange, PartKind};
@@ -37,6 +37,25 @@ fn programs(pid: i32) -> Segment {
 fn snapshot_with_programs(host: Host) -> Snapshot {
     let collector = Collector::new(Root::memory(host.into_tree()));
     collector.with_clock(Clock::Fixed(fake::NOW)).with_programs().snapshot()
+}
+
+#[test]
+fn a_dataflow_buffer_that_is_a_tensor_may_be_smaller_than_it() {
+    let bytes = RegionBytes { dram: HELD[0], l1: HELD[1], ..RegionBytes::default() };
+    let qualities = |address| {
+        let gelu = NewProgram::new("Gelu").borrow(address, 65_536, CORNER);
+        let segment = programs(PID).program(&gelu).dispatch(2);
+        let segment = segment.counter(counter::PROGRAMS_TRACKED, 3);
+        let host = Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
+        let memory = snapshot_with_programs(host.segment_of(PID, segment)).chips.remove(0).memory;
+        let buffers = &memory.circular_buffers;
+        let readings = [&buffers.used, &buffers.aliasing, &memory.l1_total.used, &buffers.headroom];
+        readings.map(|reading| reading.quality().unwrap())
+    };
+    let (exact, inferred) = (Quality::Exact, Quality::Inferred);
+    assert_eq!(qualities(1_400_832), [inferred, inferred, exact, exact]);
+    // The tensor is freed.
+    assert_eq!(qualities(1_300_000), [inferred, inferred, inferred, exact]);
 }
 
 #[test]
