@@ -15,7 +15,7 @@ MEMORY = re.compile(
     r"\bL1\b|L1_SMALL|\bl1_for_cb\b|\bCBs?\b|\bDFBs?\b|\bDRAM\b|DRISC|circular buffer|CircularBuffer|dataflow buffer|[Tt]race buffer"
     r"|[Bb]uffer bank|L1_BANK|banks\b|shard grid|kernel config|worker L1|[Oo]ut of [Mm]emory|[Ss]emaphore|active trace|[Pp]ersistent L1"
     r"|\bTLB\b|[Hh]ugepage|[Ss]ysmem|NumHostMemChannels|pin(ned|ning)? (pages|memory)|RLIMIT_MEMLOCK|lock '?\{\}'?"
-    r"|[Rr]ing ?buffer|memory map end|reserved L1|host memory|(out|in)put shard|reserve_l1_to_top|PrefetcherPipe entry,|overflows region"
+    r"|[Rr]ing ?buffer|memory map end|reserved L1|host memory|B (out|in)put shard|reserve_l1_to_top|PrefetcherPipe entry,|overflows region"
 )
 SHORTAGE = re.compile(
     r"[Oo]ut of [Mm]emory|OOM|[Nn]ot enough|[Ii]nsufficient|exceed|too (large|small)|larger than|greater than|beyond|past L1"

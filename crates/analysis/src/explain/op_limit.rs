@@ -83,16 +83,13 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
         .name("limit")
         .filter(|_| !is_cut("limit"))
         .and_then(|limit| number::read(limit.as_str()));
-    let ends_within = is_end && sentence.trim_end().ends_with(|last: char| last.is_ascii_digit());
     let message = OpLimit {
         op: op.map(|(name, _)| name.replace("::", ".")),
         need,
         limit,
         is_warning: is(&WARNING),
         unit: shape.unit,
-        cut: is_cut("need")
-            || is_cut("limit")
-            || ends_within && (need.is_none() || limit.is_none()),
+        cut: is_cut("need") || is_cut("limit") || is_end && shape.is_cut(),
     };
     let end = record.start + sentence_end(sentence, whole.end());
     Some(Match {
@@ -203,7 +200,7 @@ static OP_NAMES: LazyLock<Option<OpNames>> = LazyLock::new(|| {
         camel_case: pattern::compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+){1,3}(?:V\d)?)\b")?,
         before_verb: pattern::compile(r"\b([a-z]\w*_\w{2,60}) (?:needs|requires|delivers) ")?,
         known: pattern::compile(
-            r"\b(SDPA|[Ee]mbedding|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
+            r"\b(SDPA|[Ee]mbedding|[Ll]ayer_?[Nn]orm|rms_?norm|conv[123]d|matmul|concat|untilize|tilize|reshape|softmax|spec_multi_pos\w*)\b",
         )?,
     })
 });

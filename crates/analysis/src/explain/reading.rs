@@ -182,11 +182,17 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
     // What a condition says, the message behind it says with its numbers.
     let is_said_behind = |index: usize, found: &Match| {
         let kind = std::mem::discriminant(&found.message);
+        let is_allocation =
+            |message: &Message| matches!(message, Message::OutOfMemory(_) | Message::BelowLimit(_));
         found.known == 0
+            && !matches!(found.message, Message::HostKilled(_))
             && matches[index + 1..]
                 .iter()
                 .take_while(|next| next.start < found.end + CONDITION_REACH)
-                .any(|next| std::mem::discriminant(&next.message) == kind)
+                .any(|next| {
+                    std::mem::discriminant(&next.message) == kind
+                        || is_allocation(&found.message) && is_allocation(&next.message)
+                })
     };
     let said: Vec<bool> =
         matches.iter().enumerate().map(|(index, found)| is_said_behind(index, found)).collect();

@@ -125,7 +125,7 @@ static FORMS: [Form; 38] = [
             r" (?:buffers (?P<what>allocated|deallocated) during|(?P<both>DRAM activity) during|DRAM activity captured by (?P<live>another live trace))",
             r"[Aa]llocation high water mark: #allocation#\)?",
             r"[Dd]eletion high water mark: #deletion#\)?",
-            r"maximum live trace high water mark: #other#",
+            r"maximum live trace high water mark: #other#\)?",
         ],
         trace_overlap,
     ),
@@ -153,7 +153,9 @@ static FORMS: [Form; 38] = [
     Form::new(
         "Cannot set circular buffer size",
         r"Cannot set circular buffer size to #size#",
-        &[r"L1 buffer (?:bank )?size of #tensor# ?B\b"],
+        &[
+            r"(?:This is larger than the associated dynamically allocated )?L1 buffer (?:bank )?size of #tensor# ?B\b",
+        ],
         beyond_tensor,
     ),
     Form::new(
@@ -378,10 +380,10 @@ static FORMS: [Form; 38] = [
     }),
     Form::new(
         "137|SIGKILL|signal 9|Killed|-9",
-        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137)",
+        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|(?:with PID #pid# .{0,80}?)?exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137)",
         &[],
         |values| {
-            let pid = values.number("killed");
+            let pid = values.number("killed").or(values.number("pid"));
             Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid }))
         },
     ),
@@ -429,6 +431,8 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
         || (values.has("allocated") || values.has("free")) && !values.has("largest")
         || !(values.has("stored") || values.has("share"))
         || is_begun;
+    let numbers = ["requested", "stored", "share", "size", "allocated", "free", "largest"];
+    let is_redacted = |name: &&str| values.has(name) && values.number(name).is_none();
     let memory = OutOfMemory {
         requested: values.number("requested"),
         memory: values.word("memory").unwrap_or_default(),
@@ -441,7 +445,7 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
         largest_free: values.number("largest"),
         dependencies,
         placeable: placeable(),
-        cut,
+        cut: cut || numbers.iter().any(is_redacted),
     };
     Some(Message::OutOfMemory(memory.derived()))
 }

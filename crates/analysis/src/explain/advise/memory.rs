@@ -73,7 +73,10 @@ fn fit(memory: &OutOfMemory, context: &Context<'_>) -> (Fit, Option<u64>) {
             let room = largest.or(free).or(bank).unwrap_or(0);
             (Fit::TooLarge, need.checked_sub(room))
         }
-        (_, Some(free), _) if free < need => (Fit::Full, Some(need - free)),
+        (_, Some(free), _) if free < need => {
+            let placeable = memory.placeable.map_or(free, |placeable| placeable.bytes);
+            (Fit::Full, Some(need - free.min(placeable)))
+        }
         (_, Some(_), Some(largest)) if largest < need => (Fit::Fragmented, Some(need - largest)),
         _ if memory.placeable.is_some_and(|placeable| placeable.bytes < need) => {
             (Fit::Full, memory.placeable.map(|placeable| need - placeable.bytes))

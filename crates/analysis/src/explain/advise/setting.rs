@@ -12,7 +12,7 @@ pub(super) fn shard_count(count: &ShardCount) -> Verdict {
             .map(|shards| figure("shards", format!("{} along the {dimension}", grouped(shards)))),
         count.limit.map(|limit| figure("shard grid", format!("{} {of}", grouped(limit)))),
         excess(count.shards, count.limit)
-            .map(|over| figure("too many by", format!("{} shards", grouped(over)))),
+            .map(|over| figure("too many by", units::count(over, "shard"))),
     ];
     let title = match (count.shards, count.limit) {
         (Some(shards), Some(limit)) => format!(

@@ -61,7 +61,7 @@ pub(super) fn grid(grid: &ShardGrid) -> Verdict {
         grid.core.map(|(x, y)| figure("core", format!("({x},{y})"))),
         grid.shards.map(|shards| figure("shards", grouped(shards))),
         grid.banks.map(|banks| figure("banks", format!("{} of {memory}", grouped(banks)))),
-        over.map(|over| figure("too many by", format!("{} shards", grouped(over)))),
+        over.map(|over| figure("too many by", units::count(over, "shard"))),
     ];
     let from_device = if memory == "DRAM" {
         "device.dram_grid_size()"

@@ -29,6 +29,11 @@ impl Shape {
         self.compiled.get_or_init(compile).as_ref()
     }
 
+    /// True for the form of a sentence that ends within its limit.
+    pub(super) fn is_cut(&self) -> bool {
+        self.pattern.ends_with(r"\d+$")
+    }
+
     pub(super) fn captures<'t>(&self, sentence: &'t str) -> Option<Captures<'t>> {
         let may_fit = self.keys.split('|').any(|key| sentence.contains(key));
         if may_fit { self.regex()?.captures(sentence) } else { None }
@@ -190,6 +195,6 @@ pub(super) static SHAPES: [Shape; 33] = [
     Shape::new(
         OpUnit::Bytes,
         "Cannot fit|ot enough|exceeds L1 capacity|overflowed L1|too small|invalid worker L1|L1 pressure|budget exceeded|could not reserve|persistent L1|zone full",
-        r"Cannot fit \w+ operation in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1|DRISC L1 sender zone full",
+        r"Cannot fit \w+ operation in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1|DRISC L1 [\w ]{0,20}zone full",
     ),
 ];

@@ -366,6 +366,47 @@ fn an_ops_check_is_found_below_any_output() {
 }
 
 #[test]
+fn redacted_numbers_are_no_release_that_does_not_print_them() {
+    let explanation = of(
+        "Out of Memory: Not enough space to allocate *** B DRAM buffer across 12 banks, where each bank needs to store *** B, but bank size is 1071821792 B (allocated: <redacted> B, free: 20480 B, largest free block: 10240 B)",
+    );
+    assert!(explanation.cut);
+    assert!(!explanation.meaning.contains("This release"), "{}", explanation.meaning);
+    assert!(explanation.meaning.contains("redacted"), "{}", explanation.meaning);
+}
+
+#[test]
+fn a_condition_is_no_second_error_beside_its_message() {
+    let explanation = of(
+        "RuntimeError: TT_THROW @ /src/bank_manager.cpp:140: tt::exception\ninfo:\nOut of Memory: Cannot allocate at an address below 786432. Allocation at 720896\nbacktrace:\n",
+    );
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Full, Some(65_536)));
+}
+
+#[test]
+fn a_killer_that_is_named_is_certain() {
+    let killed = of("reason: OOMKilled, exitCode: 137");
+    assert_eq!(killed.title, "A process was killed: the host ran out of memory");
+    assert_eq!(killed.count, 1);
+}
+
+#[test]
+fn what_can_be_placed_is_what_counts() {
+    let explanation = of(
+        "Out of Memory: Not enough space after considering dependencies to allocate 4194304 B L1 across 64 banks (65536 B per bank), bank size is 1393312 B (allocated: 1343488 B, free: 49824 B, largest free block: 49824 B). After subtracting 1 dependency range(s) and 0 additional occupied range(s), 16384 B remained placeable across 1 window(s), largest 16384 B.",
+    );
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Full, Some(49_152)));
+}
+
+#[test]
+fn a_launcher_names_the_process_that_was_killed() {
+    let killed = of(
+        "mpirun noticed that process rank 5 with PID 4711 on node galaxy-7 exited on signal 9 (Killed).",
+    );
+    assert!(killed.figures.iter().any(|figure| figure.value == "4711"), "{:?}", killed.figures);
+}
+
+#[test]
 fn one_kill_and_one_link_are_counted_once() {
     let killed = of(
         "run.sh: line 51:  4711 Killed                  pytest models\nError: Process completed with exit code 137.\n",

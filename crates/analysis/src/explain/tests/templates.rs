@@ -103,6 +103,18 @@ fn memory_messages_of_every_release_are_recognised() {
     }
 }
 
+/// No number of a whole message is passed over.
+#[test]
+fn whole_messages_are_not_called_cut() {
+    let cut: Vec<String> = templates()
+        .into_keys()
+        .filter(|template| !template.contains("{}.{}"))
+        .map(|template| filled(&template, 7))
+        .filter(|text| explained(text).iter().any(|explanation| explanation.cut))
+        .collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+}
+
 /// The releases of `releases.toml`.
 fn releases() -> Vec<String> {
     let text = include_str!("../../../../../releases.toml");
