@@ -11,7 +11,7 @@ const MAX_ENTRIES: usize = 1 << 18;
 
 /// Strings and shapes by number. A shape is the list of a map's keys, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Dictionary {
+pub(crate) struct Dictionary {
     strings: Vec<Arc<str>>,
     shapes: Vec<Arc<[u32]>>,
     string_numbers: HashMap<Arc<str>, u32>,
@@ -36,7 +36,7 @@ impl Dictionary {
     }
 
     /// About how many bytes it takes when written.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 

@@ -36,7 +36,7 @@ pub struct MomentFacts {
 
 impl Moment {
     /// The tokens must be one whole value, as `check` says.
-    pub fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
+    pub(crate) fn new(time: Timestamp, tokens: Vec<Token>, dictionary: Arc<Dictionary>) -> Self {
         Self { time, tokens, dictionary, facts: None }
     }
 

@@ -28,14 +28,14 @@ const DECIMAL: u8 = 16;
 
 /// One word of a flat snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token {
+pub(crate) struct Token {
     tag: u8,
     bits: u64,
 }
 
 /// The value of a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Unsigned(u64),
@@ -104,7 +104,7 @@ impl Token {
         Self { tag: STRING, bits: u64::from(number) }
     }
 
-    pub fn list(elements: u32) -> Self {
+    pub(crate) fn list(elements: u32) -> Self {
         Self { tag: LIST, bits: u64::from(elements) }
     }
 
@@ -122,7 +122,7 @@ impl Token {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "constructors and `read` keep to 32 bits")]
-    pub fn value(self) -> Value {
+    pub(crate) fn value(self) -> Value {
         match self.tag {
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
@@ -152,7 +152,7 @@ impl Token {
         Ok(Self { tag: self.tag, bits: self.bits.wrapping_add(difference.cast_unsigned()) })
     }
 
-    pub fn put(self, out: &mut Vec<u8>) {
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
         out.push(self.tag);
         match self.tag {
             NULL | FALSE | TRUE => {}

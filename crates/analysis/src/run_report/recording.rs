@@ -42,7 +42,7 @@ pub struct RecordingReport {
     /// Damaged bytes, which are left out.
     pub damaged_bytes: u64,
     /// Snapshots in damaged blocks.
-    pub damaged_snapshots: u64,
+    pub(crate) damaged_snapshots: u64,
     /// Damaged parts of agent segments and maps of cores.
     pub damaged_parts: u64,
     /// Memory over time.
