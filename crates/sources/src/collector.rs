@@ -16,7 +16,7 @@ use crate::source::bound::bound_namespaces;
 use crate::source::kmd::KmdSource;
 use crate::source::kmd::windows::Windows;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
-use crate::source::namespaces::MountNamespaces;
+use crate::source::namespaces::Namespaces;
 use crate::source::process::{self, Processes, mount_namespace};
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
@@ -35,7 +35,7 @@ pub struct Collector {
     last: Option<Arc<Facts>>,
     kmd: KmdSource,
     regions: OpenRegulars,
-    namespaces: MountNamespaces,
+    namespaces: Namespaces,
     depth: Depth,
 }
 
@@ -98,7 +98,7 @@ impl Collector {
             last: None,
             kmd,
             regions: OpenRegulars::default(),
-            namespaces: MountNamespaces::default(),
+            namespaces: Namespaces::default(),
             depth: Depth::Summary,
         }
     }
@@ -256,8 +256,12 @@ impl Collector {
             processes.add(pid);
         }
         read_start_shifts(&segments, &mut processes);
-        for pid in agent::find_in_other_namespaces(root, &without_owner(&segments, &processes)) {
-            processes.add(pid);
+        let unowned = without_owner(&segments, &processes);
+        if !unowned.is_empty() {
+            let elsewhere = self.namespaces.elsewhere(root);
+            for pid in agent::with_inner_number(root, elsewhere, &unowned) {
+                processes.add(pid);
+            }
         }
         read_start_shifts(&segments, &mut processes);
         let processes_found = processes.finish();
@@ -312,7 +316,7 @@ fn writers<'a>(
 fn named_by(
     root: &Root,
     clock: Clock,
-    all: &mut MountNamespaces,
+    all: &mut Namespaces,
     regions: &[RegionFile],
     segments: &[SegmentFile],
 ) -> BTreeSet<Pid> {

@@ -14,7 +14,7 @@ use ttmem_segment::{
 };
 
 use crate::source::bound::{FILES_OF_USER, bound};
-use crate::source::process::{Users, pids, runs_since};
+use crate::source::process::{Users, pid_namespace, pids, runs_since};
 use crate::source::shared_memory::{Directory, SharedMemory};
 use ttmem_root::clock::Clock;
 use ttmem_root::{RegularFile, Root, RootError};
@@ -316,8 +316,17 @@ pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
     if wanted.is_empty() {
         return Vec::new();
     }
-    let namespace = |process: &str| root.link(&format!("/proc/{process}/ns/pid")).ok();
-    let own = namespace("self");
+    let own = pid_namespace(root, "self");
+    let is_elsewhere = |pid: &Pid| own.is_none() || pid_namespace(root, &pid.to_string()) != own;
+    with_inner_number(root, pids(root).into_iter().filter(is_elsewhere), wanted)
+}
+
+/// The processes that have one of these numbers in their own namespace.
+pub(crate) fn with_inner_number(
+    root: &Root,
+    processes: impl Iterator<Item = Pid>,
+    wanted: &[i32],
+) -> Vec<Pid> {
     let is_wanted = |pid: &Pid| {
         let Ok(status) = root.read(&format!("/proc/{pid}/status"), 16 << 10) else { return false };
         let status = String::from_utf8_lossy(&status.bytes);
@@ -325,11 +334,7 @@ pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
         let inner = numbers.and_then(|numbers| numbers.split_ascii_whitespace().next_back());
         inner.and_then(|inner| inner.parse().ok()).is_some_and(|inner| wanted.contains(&inner))
     };
-    pids(root)
-        .into_iter()
-        .filter(|pid| own.is_none() || namespace(&pid.to_string()) != own)
-        .filter(is_wanted)
-        .collect()
+    processes.filter(is_wanted).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Mount namespaces of all processes, remembered from one pass to the next: a host may have ten thousand processes, of which few are new.
+//! Namespaces of all processes, remembered from one pass to the next: a host may have ten thousand processes, of which few are new.
 //!
 //! Any process can have a `/dev/shm` of its own: a simulated chip has no device that would name its owner. The kernel gives the directory of each
-//! process an inode, so that a number that another process has taken is seen at once. A process can change its namespace while it runs; most do
-//! so when they start.
+//! process an inode, so that a number that another process has taken is seen at once. A process can change its mount namespace while it runs; most
+//! do so when they start. Its pid namespace stays the same.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ttmem_model::{Pid, Timestamp};
 use ttmem_root::{Clock, Root};
 
-use super::process::{mount_namespace, own_mount_namespace};
+use super::process::{mount_namespace, own_mount_namespace, pid_namespace};
 
 /// Passes in which a new process is read.
 const FIRST_READS: u8 = 3;
@@ -19,9 +19,9 @@ const TURNS: u32 = 16;
 /// Age after which a process is read in any case, in microseconds: passes may be a minute apart.
 const MOST_MICROS: u64 = 20_000_000;
 
-/// Mount namespaces of the processes of one host.
+/// Namespaces of the processes of one host.
 #[derive(Debug, Default)]
-pub(crate) struct MountNamespaces {
+pub(crate) struct Namespaces {
     /// Ascending.
     processes: Vec<Process>,
     turn: u32,
@@ -36,9 +36,11 @@ struct Process {
     read_at: Timestamp,
     /// Times that it was read, up to [`FIRST_READS`].
     reads: u8,
+    /// True if its pid namespace is not ours; `None` until that is asked.
+    is_elsewhere: Option<bool>,
 }
 
-impl MountNamespaces {
+impl Namespaces {
     /// Lists the processes of a host. Reads those that are new, those whose turn it is, and each that was not read for long.
     pub(crate) fn read(&mut self, root: &Root, clock: Clock) {
         self.turn = (self.turn + 1) % TURNS;
@@ -77,14 +79,27 @@ impl MountNamespaces {
                     name
                 })
             });
-            let reads = same.map_or(1, |same| FIRST_READS.min(same.reads + 1));
-            self.processes.push(Process { pid, inode, namespace, read_at: now, reads });
+            let reads = same.as_ref().map_or(1, |same| FIRST_READS.min(same.reads + 1));
+            let is_elsewhere = same.and_then(|same| same.is_elsewhere);
+            let process = Process { pid, inode, namespace, read_at: now, reads, is_elsewhere };
+            self.processes.push(process);
         }
     }
 
     /// True if no process is shown.
     pub(crate) fn is_empty(&self) -> bool {
         self.processes.is_empty()
+    }
+
+    /// The processes whose pid namespace is not ours, or not known.
+    pub(crate) fn elsewhere(&mut self, root: &Root) -> impl Iterator<Item = Pid> {
+        let own = pid_namespace(root, "self");
+        for process in &mut self.processes {
+            let is_other = || own.is_none() || pid_namespace(root, &process.pid.to_string()) != own;
+            process.is_elsewhere = Some(process.is_elsewhere.unwrap_or_else(is_other));
+        }
+        let all = self.processes.iter();
+        all.filter(|process| process.is_elsewhere == Some(true)).map(|process| Pid(process.pid))
     }
 
     /// The processes in any of these namespaces.
@@ -150,7 +165,7 @@ mod tests {
     }
 
     fn fresh(root: &Root) -> Vec<Pid> {
-        let mut fresh = MountNamespaces::default();
+        let mut fresh = Namespaces::default();
         fresh.read(root, at(0));
         fresh.others(root, &BTreeSet::new())
     }
@@ -158,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_what_is_read_anew() {
         let (directory, root) = host(40);
-        let mut kept = MountNamespaces::default();
+        let mut kept = Namespaces::default();
         let mut pass = 0;
         let mut after = |passes: u64| {
             for _ in 0..passes {
@@ -188,7 +203,7 @@ mod tests {
     #[test]
     fn every_process_is_read_where_passes_are_far_apart() {
         let (directory, root) = host(40);
-        let mut kept = MountNamespaces::default();
+        let mut kept = Namespaces::default();
         (0..8).for_each(|pass| kept.read(&root, at(pass)));
         (1..=40).for_each(|pid| enter(directory.path(), pid, 100 + pid.unsigned_abs()));
         kept.read(&root, at(60));
@@ -196,9 +211,36 @@ mod tests {
     }
 
     #[test]
+    fn a_pid_namespace_is_read_once_for_each_process() {
+        let (directory, root) = host(3);
+        let link = |process: &str, namespace: u32| {
+            let link = directory.path().join(format!("proc/{process}/ns/pid"));
+            fs::remove_file(&link).ok();
+            symlink(format!("pid:[{namespace}]"), link).unwrap();
+        };
+        for (process, own) in [("self", 1), ("1", 1), ("2", 5), ("3", 1)] {
+            link(process, own);
+        }
+        let mut kept = Namespaces::default();
+        let mut elsewhere = || {
+            kept.read(&root, at(0));
+            kept.elsewhere(&root).collect::<Vec<_>>()
+        };
+        assert_eq!(elsewhere(), [Pid(2)]);
+        link("1", 6);
+        enter(directory.path(), 4, 1);
+        link("4", 6);
+        assert_eq!(elsewhere(), [Pid(2), Pid(4)]);
+        fs::rename(directory.path().join("proc/1"), directory.path().join("old")).unwrap();
+        enter(directory.path(), 1, 1);
+        link("1", 7);
+        assert_eq!(elsewhere(), [Pid(1), Pid(2), Pid(4)]);
+    }
+
+    #[test]
     fn a_process_that_came_meanwhile_is_found() {
         let (directory, root) = host(3);
-        let mut kept = MountNamespaces::default();
+        let mut kept = Namespaces::default();
         kept.read(&root, at(0));
         enter(directory.path(), 50, 7);
         kept.read_new(&root, at(0));

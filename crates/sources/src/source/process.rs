@@ -6,6 +6,7 @@ mod stat;
 mod users;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ttmem_model::facts::{Field, ProcessFacts, is_same_start};
 use ttmem_model::order;
@@ -223,6 +224,12 @@ fn is_tracking_disabled(environment: &[u8]) -> bool {
 #[must_use]
 pub(crate) fn mount_namespace(root: &Root, pid: Pid) -> Option<String> {
     namespace_link(root, &pid.to_string())
+}
+
+/// The pid namespace of a process, or of ours (`self`), as the kernel names it; `None` if we may not know.
+#[must_use]
+pub(crate) fn pid_namespace(root: &Root, process: &str) -> Option<PathBuf> {
+    root.link(&format!("/proc/{process}/ns/pid")).ok()
 }
 
 /// Our own mount namespace; `None` on a captured host.
