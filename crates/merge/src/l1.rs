@@ -306,15 +306,15 @@ fn total_of(cores: &[Core], counts: impl IntoIterator<Item = Count>) -> Field<u6
         }
     }
     let Some((core, first)) = blanks.first() else { return Ok(known) };
-    let place = core.logical.unwrap_or(core.noc);
+    let position = core.logical.unwrap_or(core.noc);
     Err(Missing::new(
         first.reason,
         format!(
             "{} of {} cores do not tell; ({}, {}): {}; the others have {known} bytes",
             blanks.len(),
             cores.len(),
-            place.x,
-            place.y,
+            position.x,
+            position.y,
             first.detail
         ),
     ))

@@ -41,9 +41,9 @@ fn content(agent: &LiveAgent<'_>) -> Field<(L1Content, BankBuffers)> {
     let chip = agent.link.chip;
     let newest_first = agent.segment.programs.newest_first(chip);
     let mut kept: Vec<Arc<ProgramFootprint>> = Vec::new();
-    let mut core = |place| {
-        let resident = resident_on(agent.segment, &newest_first, chip, place);
-        core(grid, base, place, resident.map(|found| found.map(|found| share(&mut kept, found))))
+    let mut core = |position| {
+        let resident = resident_on(agent.segment, &newest_first, chip, position);
+        core(grid, base, position, resident.map(|found| found.map(|found| share(&mut kept, found))))
     };
     let content = L1Content {
         layout: SourceName::Agent.as_str().to_owned(),
@@ -80,10 +80,10 @@ fn core(
     };
     let footprint = resident.ok().flatten();
     let side = |number: u16| u8::try_from(number).unwrap_or(u8::MAX);
-    let place = Coordinate { x: side(x), y: side(y) };
+    let position = Coordinate { x: side(x), y: side(y) };
     Core {
-        noc: place,
-        logical: Some(place),
+        noc: position,
+        logical: Some(position),
         grid: Some(grid),
         state,
         signal: 0,

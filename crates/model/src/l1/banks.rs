@@ -29,12 +29,12 @@ impl BankBuffers {
     /// The content of the bank of a core; `None` if it is none, or it is not known where the core is.
     #[must_use]
     pub fn of(&self, core: &Core) -> Option<&Buffers> {
-        core.logical.filter(|place| contains(self.grid, *place)).map(|_| &self.buffers)
+        core.logical.filter(|position| contains(self.grid, *position)).map(|_| &self.buffers)
     }
 }
 
-fn contains(grid: Grid, place: Coordinate) -> bool {
-    place.x < grid.columns && place.y < grid.rows
+fn contains(grid: Grid, position: Coordinate) -> bool {
+    position.x < grid.columns && position.y < grid.rows
 }
 
 /// The cores of a worker grid that are banks, by their number; `None` if no rows or columns less give that number. Rows
@@ -55,7 +55,7 @@ pub fn bank_grid(worker: Grid, banks: u64, arch: Arch, system: &[Coordinate]) ->
         Arch::Wormhole => [by_rows, by_columns],
         Arch::Blackhole => [by_columns, by_rows],
     };
-    let is_free = |grid: &Grid| !system.iter().any(|place| contains(*grid, *place));
+    let is_free = |grid: &Grid| !system.iter().any(|position| contains(*grid, *position));
     in_order.into_iter().flatten().find(is_free)
 }
 

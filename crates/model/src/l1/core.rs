@@ -253,15 +253,15 @@ impl Core {
     #[must_use]
     pub fn footprint(&self) -> Option<(&ProgramFootprint, (u16, u16))> {
         let footprint = self.recorded.as_ref()?.footprint.as_deref()?;
-        let place = self.logical?;
-        Some((footprint, (u16::from(place.x), u16::from(place.y))))
+        let position = self.logical?;
+        Some((footprint, (u16::from(position.x), u16::from(position.y))))
     }
 
     /// The bytes that its circular buffers take, each byte once.
     #[must_use]
     pub fn circular_buffers(&self) -> RangeSet {
-        if let Some((footprint, place)) = self.footprint() {
-            let own = footprint.circular_buffers_on(place);
+        if let Some((footprint, position)) = self.footprint() {
+            let own = footprint.circular_buffers_on(position);
             return own.map(|own| ByteRange::new(own.address, own.end())).collect();
         }
         let buffers = self.program.iter().flat_map(|program| &program.circular_buffers);
@@ -311,10 +311,12 @@ impl Core {
         if let Some(missing) = self.torn() {
             return missing.into();
         }
-        if let Some((footprint, place)) = self.footprint() {
+        if let Some((footprint, position)) = self.footprint() {
             let unknown =
                 || Missing::unsupported("this TT-Metal does not say how long kernel text is");
-            return footprint.kernel_text_on(place).map_or_else(|| unknown().into(), Count::Known);
+            return footprint
+                .kernel_text_on(position)
+                .map_or_else(|| unknown().into(), Count::Known);
         }
         let mut kernels = self.program.iter().flat_map(|program| &program.kernels);
         match kernels.find(|kernel| kernel.text_bytes.is_none()) {

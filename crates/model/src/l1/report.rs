@@ -290,8 +290,8 @@ pub struct KernelReport {
 
 impl KernelReport {
     fn all(core: &Core, names: &KernelNames) -> Vec<Self> {
-        if let Some((footprint, place)) = core.footprint() {
-            let own = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(place));
+        if let Some((footprint, position)) = core.footprint() {
+            let own = footprint.kernels.iter().filter(|kernel| kernel.cores.contains(position));
             let report = |kernel: &ttmem_segment::Kernel| Self {
                 processor: None,
                 id: None,
@@ -345,7 +345,7 @@ pub struct CircularBufferReport {
 
 impl CircularBufferReport {
     fn all(core: &Core) -> Vec<Self> {
-        if let Some((footprint, place)) = core.footprint() {
+        if let Some((footprint, position)) = core.footprint() {
             let report = |placement: &ttmem_segment::Placement| Self {
                 id: None,
                 address: placement.address,
@@ -356,7 +356,7 @@ impl CircularBufferReport {
                 kind: Some(placement.kind.as_str().to_owned()),
                 backed: Some(placement.is_backed),
             };
-            return footprint.placements_on(place).into_iter().map(report).collect();
+            return footprint.placements_on(position).into_iter().map(report).collect();
         }
         let buffers = core.program.iter().flat_map(|program| &program.circular_buffers);
         let report = |buffer: &CircularBuffer| Self {

@@ -83,8 +83,8 @@ impl Ring {
 
     /// Returns the block with a number; if it was dropped, the oldest one.
     pub(crate) fn block(&self, number: u64) -> Option<(u64, &Encoded)> {
-        let place = usize::try_from(number.saturating_sub(self.forgotten)).ok()?;
-        let block = self.blocks.get(place)?;
+        let index = usize::try_from(number.saturating_sub(self.forgotten)).ok()?;
+        let block = self.blocks.get(index)?;
         Some((number.max(self.forgotten), block))
     }
 

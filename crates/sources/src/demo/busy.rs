@@ -67,9 +67,9 @@ impl Busy {
         for process in self.facts.processes.values_mut() {
             process.cpu_time_us = process.cpu_time_us.clone().map(|spent| spent + microseconds);
         }
-        for place in 0..self.facts.sources.len() {
+        for index in 0..self.facts.sources.len() {
             let cost = 900 + self.random(300);
-            if let Some(source) = self.facts.sources.get_mut(place) {
+            if let Some(source) = self.facts.sources.get_mut(index) {
                 source.cost_us = cost;
             }
         }

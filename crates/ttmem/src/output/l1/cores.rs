@@ -53,7 +53,7 @@ impl Columns {
 /// The cores, under a heading.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, width: usize, sort: L1Sort) -> Panel {
     let mut cores: Vec<&CoreReport> = view.report.cores.iter().collect();
-    order::sort_by_key(&mut cores, |core| core.logical.map(|place| (place.y, place.x)));
+    order::sort_by_key(&mut cores, |core| core.logical.map(|position| (position.y, position.x)));
     match sort {
         L1Sort::Number => {}
         L1Sort::Cores => order::sort_by_key(&mut cores, |core| core.state),
@@ -93,11 +93,12 @@ fn heading(columns: &Columns) -> Row {
 fn row(view: &ChipView<'_>, core: &CoreReport, page: &Page, columns: &Columns) -> Row {
     let (sign, role) = glyph::state(page, view.state(core));
     let dash = page.glyphs().dash;
-    let place = core.logical.map_or(dash.to_owned(), |place| format!("{},{}", place.x, place.y));
+    let position =
+        core.logical.map_or(dash.to_owned(), |position| format!("{},{}", position.x, position.y));
     let id = core.program.map_or(dash.to_owned(), |id| id.to_string());
     let state = columns.state;
     let mut row = Row::default()
-        .to(7, Role::Strong, &place)
+        .to(7, Role::Strong, &position)
         .from(state, state + 1, role, sign)
         .from(state + 2, columns.program - 7, Role::Plain, core.state.as_str());
     if let Some((column, noc)) = columns.noc.zip(core.noc) {

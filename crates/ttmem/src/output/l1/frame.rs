@@ -64,9 +64,9 @@ fn split_at(columns: usize) -> usize {
 
 fn framed(sheet: &mut Sheet<'_>, sections: &[&Section]) {
     let mut above = Vec::new();
-    for (place, section) in sections.iter().enumerate() {
+    for (number, section) in sections.iter().enumerate() {
         let rules = section.rules();
-        sheet.rule(if place == 1 { Rule::Thick } else { Rule::Thin }, &above, &rules);
+        sheet.rule(if number == 1 { Rule::Thick } else { Rule::Thin }, &above, &rules);
         let rows = match section {
             Section::Whole(panel) => panel.len(),
             Section::Split(left, _, right) => left.len().max(right.len()),
@@ -94,8 +94,8 @@ fn stacked(sheet: &mut Sheet<'_>, sections: &[&Section]) {
         Section::Whole(panel) => vec![panel],
         Section::Split(left, _, right) => vec![left, right],
     });
-    for (place, panel) in panels.enumerate() {
-        match place {
+    for (number, panel) in panels.enumerate() {
+        match number {
             0 => {}
             1 => sheet.divide(),
             _ => sheet.skip(),

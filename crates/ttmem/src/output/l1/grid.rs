@@ -49,8 +49,8 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     std::iter::once(head).chain(rows).collect()
 }
 
-fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, place: Coordinate, column: usize) {
-    let Some(core) = view.report.at(place) else {
+fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, position: Coordinate, column: usize) {
+    let Some(core) = view.report.at(position) else {
         return row.push_from(column, column + 2, Role::Quiet, glyph::absent(page));
     };
     let (sign, role) = glyph::state(page, view.state(core));

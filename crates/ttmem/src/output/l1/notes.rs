@@ -54,9 +54,9 @@ fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
 pub(super) fn draw_unread(sheet: &mut Sheet<'_>, unread: &[Unread]) {
     let width = sheet.page().width;
     for Unread { index, why } in unread {
-        for (place, text) in wrap(&format!("chip {index}: {why}"), width - 1).iter().enumerate() {
+        for (number, text) in wrap(&format!("chip {index}: {why}"), width - 1).iter().enumerate() {
             let mut line = sheet.start();
-            line.pad_to(if place == 0 { 1 } else { 3 });
+            line.pad_to(if number == 0 { 1 } else { 3 });
             line.push(Role::Notice, text, width);
             sheet.end(line);
         }
