@@ -8,16 +8,17 @@ use ttmem_model::facts::{Bounded, Excess, Field, SegmentFile};
 use ttmem_model::reading::{Missing, MissingReason};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
-use ttmem_segment::layout::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
-use ttmem_segment::{
-    Allocator, AllocatorKind, AllocatorRole, Reader, Segment, SegmentError, parse_file_name,
-};
+use ttmem_segment::{Segment, SegmentError, parse_file_name};
 
 use crate::source::bound::{FILES_OF_USER, bound};
 use crate::source::process::{Users, pid_namespace, pids, runs_since};
 use crate::source::shared_memory::{Directory, SharedMemory};
+use ttmem_root::Root;
 use ttmem_root::clock::Clock;
-use ttmem_root::{RegularFile, Root, RootError};
+
+mod copy;
+
+use self::copy::{MAX_PAUSES_MS, pause_within, read_whole};
 
 /// The depth to which each segment is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,9 +32,6 @@ pub enum Depth {
     /// Buffers, events, failures, names and programs too.
     Full,
 }
-
-/// Copies that are taken of a segment with torn entries before the best of them is good enough.
-const MAX_READS: usize = 4;
 
 /// The segments of a host.
 #[derive(Debug)]
@@ -71,6 +69,7 @@ fn read_within(
     let mut users = Users::default();
     let mut segments = Vec::new();
     let mut excess = Vec::new();
+    let mut pauses_left = MAX_PAUSES_MS;
     for directory in &memory.directories {
         let (names, too_many) = bound(root, directory, Bounded::Segments, names(root, directory));
         excess.extend(too_many);
@@ -82,7 +81,9 @@ fn read_within(
                 Some((Err(late(spent)), None))
             } else {
                 let is_new = || is_starting(root, clock, &path, directory, (pid, start_ticks));
-                read_segment(root, &path, (pid, start_ticks), depth, is_new)
+                let is_written = || root.is_system() && runs(root, directory, (pid, start_ticks));
+                let mut pause = |ms: u64| pause_within(&mut pauses_left, ms, is_written);
+                read_segment(root, &path, (pid, start_ticks), depth, is_new, &mut pause)
             };
             let Some((content, uid)) = read else { continue };
             segments.push(SegmentFile {
@@ -115,16 +116,17 @@ fn names<'a>(root: &Root, directory: &'a Directory) -> Vec<(&'a str, bool)> {
 }
 
 /// Reads a segment and its owner; `None` if it was removed. `is_new` decides on a file without content whether its
-/// agent is creating it.
+/// agent is creating it; `pause` waits some milliseconds before a torn copy is taken again, or says that it is no use.
 fn read_segment(
     root: &Root,
     path: &str,
     owner: (i32, u64),
     depth: Depth,
     is_new: impl Fn() -> bool,
+    pause: &mut dyn FnMut(u64) -> bool,
 ) -> Option<(Field<Segment>, Option<u32>)> {
     let mut uid = None;
-    let content = match read_whole(root, path, depth, &mut uid) {
+    let content = match read_whole(root, path, depth, &mut uid, pause) {
         Ok(content) => content,
         Err(error) if error.is_absent() => return None,
         Err(error) if error.is_irregular() => return Some((Err(error.missing()), None)),
@@ -158,91 +160,13 @@ fn is_starting(
         let changed_us = u64::try_from(status.changed_ns / 1000).unwrap_or(0);
         clock.now().0.saturating_sub(changed_us) < STARTING_US
     });
-    // In a container the process has another number, and the directory was reached through a running process.
-    is_new && (!directory.through.is_empty() || runs_since(root, Pid(pid), start_ticks))
+    is_new && runs(root, directory, (pid, start_ticks))
 }
 
-/// Copies the file until nothing in it is torn, or gives the copy with the least that is. Sets `uid` to its owner.
-fn read_whole(
-    root: &Root,
-    path: &str,
-    depth: Depth,
-    uid: &mut Option<u32>,
-) -> Result<Result<Segment, SegmentError>, RootError> {
-    let mut best: Option<Result<Segment, SegmentError>> = None;
-    for _ in 0..MAX_READS {
-        let file = root.read_regular(path, Reader::SUMMARY_BYTES)?;
-        *uid = file.status.uid;
-        let summary = Reader::parse_summary(&file.bytes).and_then(|summary| {
-            let bytes = bytes_to_read(&file)?;
-            match file.allocated < bytes as u64 && root.has_owners() {
-                true => {
-                    Err(SegmentError::Sparse { needed: bytes as u64, reserved: file.allocated })
-                }
-                false => Ok((summary, bytes)),
-            }
-        });
-        let segment = match summary {
-            Ok((segment, bytes)) if is_read_whole(&segment, depth) => {
-                let file = root.read_regular(path, bytes)?;
-                *uid = file.status.uid;
-                Reader::parse(&file.bytes)
-            }
-            summary => summary.map(|(segment, _)| segment),
-        };
-        let is_better = match (&segment, &best) {
-            (Ok(new), Some(Ok(old))) => new.losses.torn < old.losses.torn,
-            (Err(_), Some(Ok(_))) => false,
-            _ => true,
-        };
-        if is_better {
-            best = Some(segment);
-        }
-        if matches!(&best, Some(Ok(segment)) if segment.losses.torn == 0) {
-            break;
-        }
-    }
-    Ok(best.unwrap_or(Err(SegmentError::Short { needed: MIN_SEGMENT_BYTES as u64, given: 0 })))
-}
-
-/// True if a segment is read to its end: to see what its summary does not have.
-fn is_read_whole(summary: &Segment, depth: Depth) -> bool {
-    match depth {
-        Depth::Full => true,
-        Depth::Programs => has_run_programs(summary) || may_overlap(summary),
-        Depth::Summary => may_overlap(summary),
-    }
-}
-
-/// Returns the size of a segment as its header states it. A longer file has nothing to read behind that.
-fn bytes_to_read(file: &RegularFile) -> Result<usize, SegmentError> {
-    let needed = Reader::segment_bytes(&file.bytes)?;
-    if file.size < needed {
-        return Err(SegmentError::Short { needed, given: file.size });
-    }
-    Ok(usize::try_from(needed).unwrap_or(MAX_SEGMENT_BYTES))
-}
-
-fn has_run_programs(segment: &Segment) -> bool {
-    let counts = &segment.header.counts;
-    counts.programs_tracked > 0 || counts.workloads_enqueued > 0
-}
-
-/// True if two open allocators have buffers of one kind on one chip.
-fn may_overlap(segment: &Segment) -> bool {
-    let open = || {
-        let is_open = |allocator: &&Allocator| {
-            allocator.closed.is_none() && allocator.role != AllocatorRole::SubDevice
-        };
-        segment.allocators.iter().filter(is_open)
-    };
-    open().any(|one| {
-        open().any(|other| {
-            let shares_chip = one.chips.iter().any(|chip| other.chips.contains(chip));
-            let holds = |kind| one.kind(kind).live_bytes > 0 && other.kind(kind).live_bytes > 0;
-            one.index < other.index && shares_chip && AllocatorKind::ALL.into_iter().any(holds)
-        })
-    })
+/// True if the writer of a segment runs. In a container it has another number, and the directory was reached through a running
+/// process.
+fn runs(root: &Root, directory: &Directory, (pid, start_ticks): (i32, u64)) -> bool {
+    !directory.through.is_empty() || runs_since(root, Pid(pid), start_ticks)
 }
 
 /// A segment that was copied under another name is not that process's.
@@ -345,6 +269,7 @@ mod tests {
     use ttmem_root::{Entry, Tree};
 
     use super::*;
+    use ttmem_segment::Reader;
 
     const NAME: &str = "/dev/shm/ttmem-42-7";
 
@@ -438,7 +363,8 @@ mod tests {
         };
         let read = |depth| {
             let mut uid = None;
-            read_whole(&Root::system(), path.to_str().unwrap(), depth, &mut uid).unwrap()
+            read_whole(&Root::system(), path.to_str().unwrap(), depth, &mut uid, &mut |_| false)
+                .unwrap()
         };
         write(&header);
         assert!(read(Depth::Full).is_ok());

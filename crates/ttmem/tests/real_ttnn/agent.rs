@@ -55,7 +55,8 @@ fn assert_exact(snapshot: &Value, pid: &Value, said: &Value) {
         let shown = bytes(process(snapshot, pid), &id).unwrap();
         for kind in KINDS {
             let step = format!("{kind} on {id} after {}", said["step"]);
-            assert_eq!(shown[kind]["value"], allocated(said, kind), "{step}");
+            let sources = &snapshot["sources"];
+            assert_eq!(shown[kind]["value"], allocated(said, kind), "{step}: {sources}");
             assert_eq!(shown[kind]["quality"], "exact", "{step}");
             assert_eq!(shown[kind]["source"], "agent", "{step}");
             let used = &chip(snapshot, &id)["memory"][kind]["used"];
