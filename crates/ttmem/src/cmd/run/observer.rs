@@ -133,35 +133,32 @@ impl Looks {
             };
             let reason = maps.reason(pid, Path::new(&shared), segments);
             // The parent is read after the child: what the child has from it is there.
-            let reason = reason.filter(|_| !self.is_copied(pid, &text));
-            if let Some(inner) = inner.filter(|_| reason.is_some() && maps.is_static(segments)) {
+            if reason.is_some() && self.is_copied(pid, &text) != Some(false) {
+                continue;
+            }
+            if let Some(inner) = inner.filter(|_| maps.is_static(segments)) {
                 self.regions.entry(pid).or_default().sample(pid, inner, &text);
             }
-            match reason {
-                Some(reason) => {
-                    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-                    self.unseen.insert(pid, (name.trim_end().to_owned(), reason));
-                }
-                // A static TT-Metal that has closed its devices is as unseen as before.
-                None if self.regions.contains_key(&pid) => {}
-                None => {
-                    self.unseen.remove(&pid);
-                }
+            if let Some(reason) = reason {
+                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                self.unseen.insert(pid, (name.trim_end().to_owned(), reason));
+            } else if segments == Segments::Some {
+                self.unseen.remove(&pid);
             }
+            // Else what was seen of it stays: it may have closed its devices, or be about to end.
         }
     }
 
-    /// True if a process is a copy of its parent, or was one and has mapped nothing of TT-Metal since.
-    fn is_copied(&mut self, pid: u32, maps: &str) -> bool {
-        let parent =
-            status_of(pid, "PPid:").and_then(|parent| read_maps(u32::try_from(parent).ok()?));
+    /// True if a process is a copy of its parent, or was one and has mapped nothing of TT-Metal since. `None` if it has ended.
+    fn is_copied(&mut self, pid: u32, maps: &str) -> Option<bool> {
+        let parent = u32::try_from(status_of(pid, "PPid:")?).ok().and_then(read_maps);
         let parent = parent.unwrap_or_default();
         let is_copy = is_copy(maps, &String::from_utf8_lossy(&parent))
             || self.copies.get(&pid).is_some_and(|earlier| is_copy(maps, earlier));
         if is_copy && self.copies.len() < MAX_PROCESSES {
             self.copies.insert(pid, maps.to_owned());
         }
-        is_copy
+        Some(is_copy)
     }
 
     /// Keeps the peak of host memory of a process if it is the highest so far.
