@@ -56,6 +56,7 @@ fn cores(report: &Value) -> Vec<Value> {
         for kernel in core["kernels"].as_array_mut().unwrap() {
             kernel["name"] = Value::Null;
             kernel["system"] = Value::Null;
+            kernel.as_object_mut().unwrap().remove("operation");
         }
     }
     cores.sort_by_key(|core| core["logical"].to_string());

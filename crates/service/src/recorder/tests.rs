@@ -288,7 +288,10 @@ fn a_ring_in_which_nothing_happens_writes_nothing() {
     let recorder = Recorder::start(options, None).unwrap();
     feed(&recorder, &mut Busy::galaxy(), 20);
     let report = recorder.stop("");
-    assert_eq!(report, Report { dropped: report.dropped, ..Report::default() });
+    // On a busy machine snapshots can be dropped, which is a notice.
+    let (dropped, notices) = (report.dropped, report.notices.clone());
+    assert_eq!(notices.is_empty(), dropped == 0, "{report:?}");
+    assert_eq!(report, Report { dropped, notices, ..Report::default() });
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
