@@ -124,7 +124,7 @@ impl Namespaces {
         for (pid, namespace) in of_owners.chain(all) {
             match namespace {
                 Some(namespace) => found.extend(seen.insert(namespace).then_some(pid)),
-                // // A capture may have no namespaces; a region under two paths is read once anyway.
+                // A capture may have no namespaces; a region under two paths is read once anyway.
                 None if owners.contains(&pid) || own.is_none() => found.push(pid),
                 None => {}
             }
