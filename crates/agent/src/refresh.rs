@@ -57,7 +57,7 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
         if !is_worth_asking(slot, kind) {
             continue;
         }
-        // // The destructor of the allocator takes this lock first, and marks it as destroyed.
+        // The destructor of the allocator takes this lock first, and marks it as destroyed.
         let Some(_lock) = recorder.process.statistics_lock.lock(PATIENCE, ask.pause()) else {
             return false;
         };

@@ -150,7 +150,7 @@ fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Fin
 
 /// Regions whose totals are not the sum of their slots.
 fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
-    // // While a slot is released its bytes may be on either side.
+    // While a slot is released its bytes may be on either side.
     let settled = joined.contents(chip).filter(|content| content.releasing == 0);
     settled
         .filter_map(|content| {

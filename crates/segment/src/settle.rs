@@ -22,7 +22,7 @@ pub(super) fn settle(segment: &mut Segment, written: u64) -> u64 {
     let later = segment.events.partition_point(|event| event.sequence <= written);
     let missing = (newest - written).saturating_sub((segment.events.len() - later) as u64);
     let mut kinds = segment.allocators.iter().flat_map(|allocator| &allocator.kinds);
-    // // Unlisted buffers cannot be identified.
+    // Unlisted buffers cannot be identified.
     if kinds.all(|kind| kind.unlisted_buffers == 0) {
         carry_on(segment);
     }
@@ -34,7 +34,7 @@ fn carry_on(segment: &mut Segment) {
     let mut live: HashMap<Place, Buffer> = HashMap::new();
     // By allocator the number of the event that emptied it last.
     let mut emptied: HashMap<u8, u64> = HashMap::new();
-    // // In the order of their numbers: a slot may have been copied before and after it was reused.
+    // In the order of their numbers: a slot may have been copied before and after it was reused.
     for buffer in segment.buffers.drain(..) {
         live.insert((buffer.allocator, buffer.kind, buffer.address), buffer);
     }

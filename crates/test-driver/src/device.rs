@@ -117,7 +117,7 @@ pub(crate) fn ioctl(
     }
     let reset = stage.fault("reset") && state.aims > stage.number("after");
     if reset {
-        // // The driver takes back the windows of every file that a reset invalidates (`chardev.c`,
+        // The driver takes back the windows of every file that a reset invalidates (`chardev.c`,
         // `tenstorrent_reset_reclaim_tlbs`).
         state.windows.retain(|window| window.mapping.is_some());
         return Some(Err(libc::ENODEV));
@@ -240,7 +240,7 @@ pub(crate) fn mmap(
     file: c_int,
     offset: off64_t,
 ) -> Option<Result<*mut c_void, c_int>> {
-    // // Without open files it cannot be a device: checked before the lock, because a signal handler may call this.
+    // Without open files it cannot be a device: checked before the lock, because a signal handler may call this.
     if file < 0 {
         return None;
     }

@@ -59,7 +59,7 @@ pub(crate) fn show(stage: &Stage, start: usize, bytes: u64, aim: Option<Aim>, ta
     let rest = bytes.min(stage.number("l1_bytes").saturating_sub(address));
     let rest = usize::try_from(rest).unwrap_or(0);
     let name = if stage.fault("dead-link") { "ones".to_owned() } else { format!("{x}-{y}") };
-    // // Pages of an empty file raise SIGBUS, as the driver's do once they are unmapped.
+    // Pages of an empty file raise SIGBUS, as the driver's do once they are unmapped.
     let file = if taken { raw::memory_file(&[]) } else { core_file(stage, &name) };
     let traced = TRACED.load(Ordering::Relaxed);
     let protection = if traced { libc::PROT_NONE } else { libc::PROT_READ };
@@ -90,7 +90,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     // SAFETY: a fault has an address.
     let address = unsafe { info.si_addr() }.addr();
     if !is_inside(address) {
-        // // A fault elsewhere: repeated on return, it ends the program.
+        // A fault elsewhere: repeated on return, it ends the program.
         // SAFETY: `signal` may be called in a handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;

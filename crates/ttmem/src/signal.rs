@@ -49,7 +49,7 @@ impl Signals {
         match self.messages.recv_timeout(left) {
             Ok(signal) => Some(signal),
             Err(RecvTimeoutError::Timeout) => None,
-            // // The thread is gone: no signal can end the command any more.
+            // The thread is gone: no signal can end the command any more.
             Err(RecvTimeoutError::Disconnected) => Some(Signal::End),
         }
     }

@@ -48,7 +48,7 @@ fn make_process() -> *mut Process {
     match PROCESS.compare_exchange(null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => made,
         Err(other) => {
-            // // SAFETY: the mapping has no other users, because the other thread's was taken.
+            // SAFETY: the mapping has no other users, because the other thread's was taken.
             unsafe { libc::munmap(made.cast(), size_of::<Process>()) };
             other
         }
@@ -93,7 +93,7 @@ pub(super) fn words(process: &Process) -> &'static [AtomicU64] {
         return &[];
     }
     // SAFETY: `start` stored the address and the length of a mapping that is never unmapped, before the phase became
-    // // `Recording`. Only this process writes to it; truncation by another process cannot be guarded against.
+    // `Recording`. Only this process writes to it; truncation by another process cannot be guarded against.
     unsafe { std::slice::from_raw_parts(base, words) }
 }
 
@@ -244,7 +244,7 @@ fn map_segment(owner: &Owner, bytes: usize) -> Result<(*mut AtomicU64, u32), Off
             Err(error) => return Err(because(OffStep::Create)(error)),
         };
         let mapping = system::without_signals(|| reserve_and_map(file, bytes));
-        // // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
+        // SAFETY: the descriptor was just opened and has no other users; the mapping stays.
         unsafe { libc::close(file) };
         if mapping.is_err() {
             remove(&path);

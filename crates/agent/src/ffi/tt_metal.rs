@@ -354,7 +354,7 @@ pub(super) fn copy_of_with<T: Copy>(symbol: &Symbol, object: u64, argument: u64)
     if called.is_none() || begin == 0 || count == 0 || count > MANY {
         return Vec::new();
     }
-    // // SAFETY: the vector owns `count` initialised elements from `begin`, without other users.
+    // SAFETY: the vector owns `count` initialised elements from `begin`, without other users.
     let copy = unsafe { std::slice::from_raw_parts(begin as *const T, count) }.to_vec();
     delete(begin);
     copy

@@ -107,7 +107,7 @@ fn readers_never_get_half_a_buffer_or_event_while_threads_write() {
     let segment = read(recorder);
     assert!(segment.buffers.is_empty());
     assert_eq!(segment.losses.unknown_frees, 0);
-    // // A thread that slept while the ring wrapped once leaves an event with a wrong checksum; two that made a peak at
+    // A thread that slept while the ring wrapped once leaves an event with a wrong checksum; two that made a peak at
     // the same time may leave such a note.
     assert!(segment.losses.torn <= 10);
     let kinds = &segment.allocators[0].kinds;

@@ -108,7 +108,7 @@ fn grouped(replay: &Replay<'_>, held: &[HeldBuffer<'_>]) -> Vec<HeldGroup> {
         HeldGroup { callers: callers(parts), ..group }
     };
     let mut groups: Vec<HeldGroup> = groups.into_values().map(with_callers).collect();
-    // // Tensors that were never freed come before TT-Metal's own memory.
+    // Tensors that were never freed come before TT-Metal's own memory.
     order::sort_by_key(&mut groups, |group| {
         (group.moment, group.origin != "tensor", std::cmp::Reverse(group.bytes))
     });

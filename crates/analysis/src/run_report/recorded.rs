@@ -36,7 +36,7 @@ impl RecordedBuffers {
     pub fn read<R: ReadAt>(recording: &mut Recording<R>) -> Self {
         let segments = recorded_segments(recording);
         let is_ended = recording.is_ended();
-        // // Events are read block by block, and are not needed without an agent.
+        // Events are read block by block, and are not needed without an agent.
         let events = match segments.is_empty() {
             true => Vec::new(),
             false => recording.events().unwrap_or_default(),

@@ -142,7 +142,7 @@ fn devices_opened_one_after_the_other_do_not_add_up() {
     let ops: Vec<_> = largest.buffers.iter().map(|buffer| buffer.op.as_deref()).collect();
     assert!(largest.at_peak);
     assert_eq!(ops, [Some("Add"), Some("Early"), Some("Late")]);
-    // // Without the events it is not known whether the peaks met.
+    // Without the events it is not known whether the peaks met.
     let late = together.counter(counter::EVENTS, 1 << 40);
     assert!(report(&late).peaks[0].at_most);
 }

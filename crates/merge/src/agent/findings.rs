@@ -154,7 +154,7 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
         let Owner::Live(pid) = joined.segment_owner(link.segment) else { continue };
         let Ok(segment) = &joined.facts.segments[link.segment].content else { continue };
         let Some(allocator) = main_allocator(segment, link.chip) else { continue };
-        // // A mesh is reported once, with its first chip.
+        // A mesh is reported once, with its first chip.
         let is_first = allocator.chips.first().is_none_or(|first| *first == link.chip);
         if !is_first || allocator.role == AllocatorRole::SubDevice || !sees_all(segment) {
             continue;

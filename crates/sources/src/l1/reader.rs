@@ -231,7 +231,7 @@ impl CorePosition {
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
                 Err(fault) => fault,
             };
-            // // A second read of missing bytes would fail too.
+            // A second read of missing bytes would fail too.
             if attempt == RETRIES || matches!(fault, Fault::Port(_)) {
                 return Ok(self.torn(&fault));
             }

@@ -147,7 +147,7 @@ impl<'a> Processes<'a> {
         let stat = match self.root.read(&format!("/proc/{pid}/stat"), 4096) {
             Ok(file) => Stat::parse(&file.bytes),
             Err(error) => {
-                // // A capture may have no `stat`; a process without a directory has ended.
+                // A capture may have no `stat`; a process without a directory has ended.
                 self.root.list(&format!("/proc/{pid}")).ok()?;
                 Err(error.missing())
             }

@@ -144,7 +144,7 @@ fn write_report(args: &RunArgs, report: &RunReport, page: &Page) -> Result<(), E
         None => Ok(()),
         Some(ReportTarget::StandardError) => {
             let mut error = io::stderr().lock();
-            // // Standard error may be closed; then the message is lost.
+            // Standard error may be closed; then the message is lost.
             error.write_all(format!("\n{}", render(report, page)).as_bytes()).or(Ok(()))
         }
         Some(ReportTarget::File(path)) => {

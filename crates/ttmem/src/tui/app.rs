@@ -184,7 +184,7 @@ impl App {
         Settings {
             theme: Some(self.look.theme),
             interval_micros: match self.replay {
-                // // The interval of a recording is not a setting.
+                // The interval of a recording is not a setting.
                 Some(_) => self.settings.interval_micros,
                 None => self.interval,
             },

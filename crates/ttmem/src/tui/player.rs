@@ -113,7 +113,7 @@ struct Stage {
 impl Stage {
     fn play(mut self, orders: &Receiver<Playback>) {
         let Some((first, last)) = self.recording.span() else { return };
-        // // The position, the time at which it was set, and the speed.
+        // The position, the time at which it was set, and the speed.
         let (mut at, mut since, mut speed) = (Moment(first.0), Instant::now(), 1.0_f64);
         if self.show(at).is_err() {
             return;

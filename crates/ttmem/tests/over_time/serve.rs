@@ -133,7 +133,7 @@ fn installed(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     assert!(there || std::env::var_os("CI").is_none(), "CI installs the package prometheus");
     if !there {
-        // // On a bare machine CI installs it; elsewhere one line says that it is missing.
+        // On a bare machine CI installs it; elsewhere one line says that it is missing.
         let mut stderr = std::io::stderr().lock();
         writeln!(stderr, "passed over: {program} is not installed (apt-get install prometheus)")
             .unwrap();

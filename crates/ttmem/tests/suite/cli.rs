@@ -169,7 +169,7 @@ fn a_closed_pipe_is_success() {
 /// A shell sees a program that SIGINT ended as exit code 130.
 #[test]
 fn an_interrupt_ends_a_loop() {
-    // // The parent of the test may ignore the signal, as a shell does for background jobs.
+    // The parent of the test may ignore the signal, as a shell does for background jobs.
     let mut command = Command::new("env");
     command.args(["--default-signal", env!("CARGO_BIN_EXE_ttmem"), "--demo", "-L", "-l", "60"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -143,8 +143,8 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // // Errors are ignored: after a reset the driver has taken the window back already, and the rest is released
-        // // with the file, which is closed next.
+        // Errors are ignored: after a reset the driver has taken the window back already, and the rest is released
+        // with the file, which is closed next.
         drop(self.release());
     }
 }

@@ -139,7 +139,7 @@ impl Drop for Window {
 }
 
 fn unmap(start: NonNull<u32>, bytes: usize) {
-    // // SAFETY: called once for a mapping of ours without references.
+    // SAFETY: called once for a mapping of ours without references.
     let unmapped = unsafe { rustix::mm::munmap(start.as_ptr().cast(), bytes) };
     debug_assert_eq!(unmapped, Ok(()), "a mapping of ours can be unmapped");
 }

@@ -62,7 +62,7 @@ fn a_message_cut_anywhere_gives_no_other_answer() {
     let whole = wire::response(0, &[7; 100]);
     for length in 0..whole.len() {
         match read_answer(&whole[..length]) {
-            // // The builder may leave padding at the end, which does not matter.
+            // The builder may leave padding at the end, which does not matter.
             Ok(Ok(data)) => assert_eq!(data, [7; 100], "{length}"),
             Ok(Err(status)) => panic!("{length}: status {status}"),
             Err(_) => {}

@@ -47,7 +47,7 @@ impl Signals {
     pub(super) fn forward_to(self, command: &Child) -> Forwarding {
         let has_ended = Arc::new(AtomicBool::new(false));
         let pid = Pid::from_child(command);
-        // // A pid may be reused; a descriptor never refers to another process.
+        // A pid may be reused; a descriptor never refers to another process.
         let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok();
         if let Some(mut signals) = self.0 {
             let ended = Arc::clone(&has_ended);

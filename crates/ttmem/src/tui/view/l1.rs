@@ -117,7 +117,7 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport)
     };
     let space = if area.height >= 14 { space::ROWS } else { 0 };
     let room = area.height.saturating_sub(space);
-    // // The details of the core, or the grid with its legend.
+    // The details of the core, or the grid with its legend.
     let beside = app.core().map_or(0, |core| core::lines(cores, core).len() + 1);
     let height = cells(beside.max(usize::from(size.rows) + 6)).min(room);
     let width = grid::width(size, area.width / 2 + 4);

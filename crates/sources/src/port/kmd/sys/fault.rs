@@ -152,7 +152,7 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     }
     if previous.is_some_and(|previous| previous.sa_flags & libc::SA_SIGINFO != 0) {
         type Full = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
-        // // SAFETY: a handler with `SA_SIGINFO` is a function of this type.
+        // SAFETY: a handler with `SA_SIGINFO` is a function of this type.
         let handler: Full = unsafe { std::mem::transmute::<usize, Full>(handler) };
         handler(signal, info, context);
     } else {
