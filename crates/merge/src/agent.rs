@@ -46,6 +46,7 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Owner {
     let namespace_of = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_ref();
     let namespaces: Vec<&String> = file.through.iter().filter_map(namespace_of).collect();
     let mut reused = false;
+    let mut live: Option<(u64, Pid)> = None;
     for (pid, process) in &facts.processes {
         let sees_the_file = file.through.is_empty()
             || file.through.contains(pid)
@@ -53,10 +54,14 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Owner {
         if process.namespace_pids.last() != Some(&file.pid) || !sees_the_file {
             continue;
         }
-        if process.has_start_time(file.start_ticks) {
-            return Owner::Live(*pid);
+        match process.start_time_error(file.start_ticks) {
+            // Of processes with one inner number that started within two ticks, it is that of the best.
+            Some(error) => live = live.into_iter().chain([(error, *pid)]).min(),
+            None => reused = true,
         }
-        reused = true;
+    }
+    if let Some((_, pid)) = live {
+        return Owner::Live(pid);
     }
     let has_exited = file.content.as_ref().is_ok_and(|segment| segment.header.state.has_ended());
     let may_run_outside = facts.processes_outside && !has_exited;

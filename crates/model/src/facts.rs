@@ -384,17 +384,29 @@ impl ProcessFacts {
     /// start time is not known, as in a capture, may have any.
     #[must_use]
     pub fn has_start_time(&self, ticks: u64) -> bool {
-        self.start_time
-            .as_ref()
-            .map_or(true, |start| is_same_start(*start, self.start_shift, ticks))
+        self.start_time_error(ticks).is_some()
+    }
+
+    /// The rank of a process among those that may have this start time, from 0 for the best; `None` if it has another.
+    #[must_use]
+    pub fn start_time_error(&self, ticks: u64) -> Option<u64> {
+        const UNKNOWN: u64 = 3;
+        let error = |start: &u64| start_error(*start, self.start_shift, ticks);
+        self.start_time.as_ref().map_or(Some(UNKNOWN), error)
     }
 }
 
 /// True if a start time in clock ticks is another one in a time namespace that shifts it. Each is rounded by itself.
 #[must_use]
 pub fn is_same_start(start: u64, shift: i64, other: u64) -> bool {
-    let tolerance = u64::from(shift != 0);
-    start == other || start.saturating_add_signed(shift).abs_diff(other) <= tolerance
+    start_error(start, shift, other).is_some()
+}
+
+/// The ticks by which a shifted start time misses another, at most 1; 2 if it is the other without the shift.
+fn start_error(start: u64, shift: i64, other: u64) -> Option<u64> {
+    let missed = start.saturating_add_signed(shift).abs_diff(other);
+    let is_rounded = missed <= u64::from(shift != 0);
+    if is_rounded { Some(missed) } else { (start == other).then_some(2) }
 }
 
 /// The L1 of one chip, read or not.

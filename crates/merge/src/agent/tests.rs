@@ -17,6 +17,7 @@ use ttmem_sources::source::agent::Depth;
 
 mod ids;
 mod names;
+mod owners;
 mod programs;
 
 const N150: u64 = 0x0000_0180_0000_0001;
