@@ -78,17 +78,22 @@ fn what_is_neither_is_refused() {
     assert!(said.contains("the kinds are dram, l1, l1_small and trace"), "{said}");
 }
 
+/// Records a host with this segment.
+fn record(folder: &Path, name: &str, segment: Segment) {
+    let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
+    let root = folder.join(format!("{name}.host"));
+    host.segment_of(PID, segment).into_tree().write_to(&root).unwrap();
+    let (root, file) = (root.to_str().unwrap(), format!("{name}.ttmem"));
+    run(folder, &["--root", root, "record", "-o", &file, "-l", "100ms", "--for", "150ms"]);
+}
+
 /// Returns a recording whose only agent recorded these buffers: op and MiB in a bank.
 fn with_agent(folder: &Path, name: &str, buffers: &[(&str, u64)]) {
     let ticks = Process::new(PID, "python3").start_ticks();
     let segment = buffers.iter().fold(Segment::wormhole(PID, ticks, 5), |segment, (op, mib)| {
         segment.allocate(NewBuffer::new(AllocatorKind::Dram, mib << 20, op)).wait(100)
     });
-    let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
-    let root = folder.join(format!("{name}.host"));
-    host.segment_of(PID, segment).into_tree().write_to(&root).unwrap();
-    let (root, file) = (root.to_str().unwrap(), format!("{name}.ttmem"));
-    run(folder, &["--root", root, "record", "-o", &file, "-l", "100ms", "--for", "150ms"]);
+    record(folder, name, segment);
 }
 
 #[test]
@@ -137,11 +142,7 @@ fn with_programs(folder: &Path, name: &str, kib: u32, dispatches: usize) {
         .program(&program("Matmul", kib << 10))
         .program(&program("Add", 2048));
     let segment = (0..dispatches).fold(segment.dispatch(0), |segment, _| segment.dispatch(1));
-    let host = Host::new().board(Board::n150()).workload(Process::new(PID, "python3"), BYTES);
-    let root = folder.join(format!("{name}.host"));
-    host.segment_of(PID, segment).into_tree().write_to(&root).unwrap();
-    let (root, file) = (root.to_str().unwrap(), format!("{name}.ttmem"));
-    run(folder, &["--root", root, "record", "-o", &file, "-l", "100ms", "--for", "150ms"]);
+    record(folder, name, segment);
 }
 
 #[test]

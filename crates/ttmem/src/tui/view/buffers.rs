@@ -100,7 +100,7 @@ fn draw_head(
     let end = start.saturating_sub(2);
     let Some(owner) = owner else { return };
     let name = format!("{} {}", owner.pid, owner.name);
-    let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, name.trim_end());
+    let x = canvas.text(area.x + 1, area.y, end, Role::Strong, name.trim_end());
     let state = state_in_words(owner).map(|state| (Role::Notice, state.to_owned()));
     let missing = (owner.unlisted > 0)
         .then(|| (Role::Notice, format!("{} more did not fit the agent's list", owner.unlisted)));
@@ -110,13 +110,7 @@ fn draw_head(
     let version = owner.tt_metal.as_ref().map(|it| (Role::Quiet, format!("TT-Metal {it}")));
     let user = owner.user.clone().map(|user| (Role::Quiet, user));
     let parts = [state, missing, of_allocator, several, user, version];
-    for (role, text) in parts.into_iter().flatten() {
-        if x + 3 + cells(width(&text)) > end {
-            continue;
-        }
-        x = canvas.text(x + 1, area.y, end, Role::Frame, canvas.glyphs().dot);
-        x = canvas.text(x + 1, area.y, end, role, &text);
-    }
+    canvas.dotted(x, area.y, end, parts.into_iter().flatten());
 }
 
 /// Returns the number of buffers and their bytes on a chip, or the age of the list.

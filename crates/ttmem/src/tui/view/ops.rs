@@ -72,7 +72,7 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, process: &ProcessOp
     let end = start.saturating_sub(2);
     let owner = &process.owner;
     let title = format!("{} {}", owner.pid, owner.name);
-    let mut x = canvas.text(area.x + 1, area.y, end, Role::Strong, title.trim_end());
+    let x = canvas.text(area.x + 1, area.y, end, Role::Strong, title.trim_end());
     let state = state_in_words(owner).map(|state| (Role::Notice, state.to_owned()));
     let indexes: Vec<u32> = op.chips.iter().filter_map(|chip| chip.index).collect();
     let chips = match indexes.as_slice() {
@@ -89,13 +89,7 @@ fn draw_head(app: &App, canvas: &mut Canvas<'_>, area: Rect, process: &ProcessOp
         Some((Role::Plain, dispatches)),
         version,
     ];
-    for (role, text) in parts.into_iter().flatten() {
-        if x + 3 + cells(width(&text)) > end {
-            continue;
-        }
-        x = canvas.text(x + 1, area.y, end, Role::Frame, canvas.glyphs().dot);
-        x = canvas.text(x + 1, area.y, end, role, &text);
-    }
+    canvas.dotted(x, area.y, end, parts.into_iter().flatten());
 }
 
 /// Returns the number of ops, or the age of the list.

@@ -55,6 +55,23 @@ impl<'a> Canvas<'a> {
         self.styled(x, y, end, self.look.style(role), text)
     }
 
+    /// Writes texts from `x` on, each behind a dot, but those that would not end before `end`.
+    pub(crate) fn dotted(
+        &mut self,
+        mut x: u16,
+        y: u16,
+        end: u16,
+        parts: impl IntoIterator<Item = (Role, String)>,
+    ) {
+        for (role, text) in parts {
+            if x + 3 + cells(width(&text)) > end {
+                continue;
+            }
+            x = self.text(x + 1, y, end, Role::Frame, self.glyphs().dot);
+            x = self.text(x + 1, y, end, role, &text);
+        }
+    }
+
     /// Writes text in a style of its own.
     pub(crate) fn styled(&mut self, x: u16, y: u16, end: u16, style: Style, text: &str) -> u16 {
         let area = self.buffer.area;
