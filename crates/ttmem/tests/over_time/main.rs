@@ -56,7 +56,12 @@ fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
 
 /// Starts, and waits until it says its first line.
 fn start(folder: &Path, arguments: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
-    let mut child = command(folder, arguments).stderr(Stdio::piped()).spawn().unwrap();
+    start_command(&mut command(folder, arguments))
+}
+
+/// Starts a command that [`command`] made, and waits until it says its first line.
+fn start_command(command: &mut Command) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = lines(&mut child);
     let first = lines.next().unwrap().unwrap();
     assert!(first.starts_with("ttmem: "), "{first}");

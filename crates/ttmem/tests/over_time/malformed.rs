@@ -91,7 +91,7 @@ fn rest(pid: u32, files: usize, threads: usize) -> (u64, usize, usize) {
 fn malformed_requests_leave_the_server_as_it_was() {
     let rounds = number("MALFORMED", 100);
     // A history of a second is full before the first count, so that what grows after it grows by requests.
-    let mut serving = Serving::new(&["--history", "1s"]);
+    let mut serving = Serving::with_one_arena(&["--history", "1s"]);
     let pid = serving.child.id();
     let mut random = Random::new(11);
     // What the first requests allocate stays with it.

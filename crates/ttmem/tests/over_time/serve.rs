@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use ttmem_service::client::Client;
 
-use super::{fail, host, signal, start};
+use super::{command, fail, host, signal, start, start_command};
 
 /// A server on a made-up host; ends with the test.
 pub(crate) struct Serving {
@@ -21,18 +21,32 @@ impl Serving {
     pub(crate) fn new(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = host(folder.path());
-        Self::in_folder(folder, &host, more)
+        Self::in_folder(folder, &host, more, None)
+    }
+
+    /// A server on a made-up host whose threads share one arena of glibc's malloc, as in the systemd unit: its memory is
+    /// then what it keeps, and not what each arena set aside.
+    pub(crate) fn with_one_arena(more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path());
+        Self::in_folder(folder, &host, more, Some(("MALLOC_ARENA_MAX", "1")))
     }
 
     /// A server on the host in a directory.
     pub(crate) fn of_host(host: &str, more: &[&str]) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), host, more)
+        Self::in_folder(tempfile::tempdir().unwrap(), host, more, None)
     }
 
-    fn in_folder(folder: tempfile::TempDir, host: &str, more: &[&str]) -> Self {
+    fn in_folder(
+        folder: tempfile::TempDir,
+        host: &str,
+        more: &[&str],
+        variable: Option<(&str, &str)>,
+    ) -> Self {
         let arguments =
             ["--root", host, "serve", "--socket", "s", "-l", "100ms", "--http", "127.0.0.1:0"];
-        let (child, mut lines) = start(folder.path(), &[&arguments, more].concat());
+        let mut command = command(folder.path(), &[&arguments, more].concat());
+        let (child, mut lines) = start_command(command.envs(variable));
         assert!(lines.next().unwrap().unwrap().contains("serving on s"));
         // The first line had the address; the port is what the child listens on.
         let address = listening(&child);
