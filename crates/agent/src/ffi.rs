@@ -12,6 +12,7 @@
 
 mod boxed;
 mod c_api;
+mod call_sites;
 mod cxx;
 mod exit;
 mod fork;
@@ -21,7 +22,6 @@ mod kernel_api;
 mod mapping;
 mod objects;
 mod off;
-mod places;
 mod program_api;
 mod python;
 mod symbols;
@@ -125,10 +125,10 @@ fn switch_off(recorder: Recorder<'_>) {
     recorder.words[counter::STATE].store(AgentState::Off as u64, Ordering::Release);
 }
 
-/// A place on the stack above every op: for what is not about a buffer.
+/// A stack address above every op: for what is not about a buffer.
 const NOWHERE: usize = usize::MAX;
 
-/// Who acts, and when. The stack's place tells whether an op's frame is still on it.
+/// Who acts, and when. The stack address tells whether an op's frame is still on it.
 #[inline(always)]
 fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circumstances {
     Circumstances {

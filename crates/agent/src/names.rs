@@ -1,4 +1,4 @@
-//! The table of names: each text or place in the code has one entry, found by its key.
+//! The table of names: each text or call site has one entry, found by its key.
 
 use std::sync::atomic::Ordering;
 
@@ -25,11 +25,11 @@ pub(crate) fn intern(recorder: Recorder<'_>, source: NameSource, text: &[u8]) ->
     }
 }
 
-/// Index of the name of a place in the code, whose text follows later; 0 if there is no room.
-pub(crate) fn reserve(recorder: Recorder<'_>, place: u64) -> u16 {
-    match claim(recorder, place | 1 << 63) {
+/// Index of the name of a call site, whose text follows later; 0 if there is no room.
+pub(crate) fn reserve(recorder: Recorder<'_>, offset: u64) -> u16 {
+    match claim(recorder, offset | 1 << 63) {
         Some((index, true)) => {
-            put(recorder, index, NameSource::CallSite, place, b"");
+            put(recorder, index, NameSource::CallSite, offset, b"");
             index
         }
         Some((index, false)) => index,
@@ -38,10 +38,16 @@ pub(crate) fn reserve(recorder: Recorder<'_>, place: u64) -> u16 {
 }
 
 /// Writes an entry that this thread has claimed.
-pub(crate) fn put(recorder: Recorder<'_>, index: u16, source: NameSource, place: u64, text: &[u8]) {
+pub(crate) fn put(
+    recorder: Recorder<'_>,
+    index: u16,
+    source: NameSource,
+    offset: u64,
+    text: &[u8],
+) {
     let first = entry_word(index);
     let key = recorder.words[first + KEY_WORD].load(Ordering::Relaxed);
-    recorder.store::<NAME_WORDS>(first, NameEntry::to_words(key, source, place, text));
+    recorder.store::<NAME_WORDS>(first, NameEntry::to_words(key, source, offset, text));
 }
 
 /// The entry with a key, and whether it is new: then the caller writes it.

@@ -58,7 +58,7 @@ struct Frame {
 impl Frame {
     const NONE: Self = Self { name: 0, stack: 0 };
 
-    /// Is it further up the stack than this place? Then it can still be running.
+    /// True if it is further up the stack than this address: it can still be running.
     fn is_above(self, stack: usize) -> bool {
         self.name != 0 && self.stack > stack
     }
@@ -118,7 +118,7 @@ impl ThreadState {
         self.allocated.set(Allocated::NONE);
     }
 
-    /// The name of the current op, for a call from this place on the stack; 0 if it is not known.
+    /// The name of the current op, for a call from this stack address; 0 if it is not known.
     #[inline]
     pub(crate) fn name(&self, stack: usize) -> u16 {
         if let Some(context) = self.context() {
@@ -200,7 +200,7 @@ pub(crate) enum SiteClass {
     Op = 3,
 }
 
-/// A place in the code from which the graph tracker is asked for.
+/// A call site from which the graph tracker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     /// Index of its name.
@@ -260,9 +260,9 @@ pub(crate) fn site(process: &Process, address: u64, classify: impl FnOnce() -> S
     Site::IGNORED
 }
 
-/// Is it the first place that is met in its function? That is where the function begins its work: it asks for the graph
-/// tracker there, and again where it ends and in between, which says nothing new.
-pub(crate) fn is_first_place(process: &Process, function: u64) -> bool {
+/// True for the first call site seen in a function. There the function begins its work: it asks for the graph tracker,
+/// and asks again where it ends and in between, which adds nothing.
+pub(crate) fn is_first_site(process: &Process, function: u64) -> bool {
     let start = (function.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
     for probe in 0..SITE_PROBES {
         let slot = &process.functions[(start + probe) % FUNCTIONS];

@@ -54,7 +54,7 @@ pub(crate) struct Process {
     pub(crate) segment: AtomicUsize,
     /// See `segment`.
     pub(crate) segment_words: AtomicUsize,
-    /// First word of the tables whose place depends on the segment's size, and their entries less one.
+    /// First word of the tables whose position depends on the segment's size, and their entries less one.
     pub(crate) buffers_mask: AtomicUsize,
     /// See `buffers_mask`.
     pub(crate) events_first: AtomicUsize,
@@ -230,7 +230,7 @@ pub(crate) struct DeviceSlot {
     pub(crate) allocator: AtomicU64,
 }
 
-/// A place in the code.
+/// A call site.
 #[derive(Debug, Default)]
 pub(crate) struct SiteSlot {
     /// Return address; 0 for a free slot.

@@ -132,7 +132,7 @@ impl Recorder<'_> {
         let step = live_step(facts.bytes_per_bank);
         let (sequence, turn) = self.process.sole.begin(|| self.next_event());
         let live = self.add_live(block, step, turn);
-        let place = self.claim(facts.key, turn);
+        let claimed = self.claim(facts.key, turn);
 
         let tags = Tags {
             allocator,
@@ -141,7 +141,7 @@ impl Recorder<'_> {
             layout: facts.layout,
             name: now.name,
         };
-        match place {
+        match claimed {
             Some(first) => {
                 let entry = facts.entry(tags, sequence, now);
                 self.store::<BUFFER_WORDS>(first, entry.to_words());
@@ -164,7 +164,7 @@ impl Recorder<'_> {
         if self.process.live_traces.load(Ordering::Relaxed) != 0 {
             self.allocated_during_trace(facts.kind, facts.bytes_per_bank);
         }
-        Allocated { entry: place.unwrap_or(0), sequence, address: facts.address }
+        Allocated { entry: claimed.unwrap_or(0), sequence, address: facts.address }
     }
 
     /// A buffer that the table has no room for.
@@ -308,8 +308,8 @@ impl Recorder<'_> {
             event,
             stack: now.stack,
         };
-        let place = usize::try_from(sequence - 1).unwrap_or(0) % FAILURES;
-        let first = Plan::FIRST_FAILURE_WORD + place * FAILURE_WORDS;
+        let index = usize::try_from(sequence - 1).unwrap_or(0) % FAILURES;
+        let first = Plan::FIRST_FAILURE_WORD + index * FAILURE_WORDS;
         self.store::<FAILURE_WORDS>(first, entry.to_words());
     }
 
@@ -389,7 +389,7 @@ impl Recorder<'_> {
         prefetch_for_write(&self.words[self.event_place(index + EVENTS_AHEAD)]);
     }
 
-    /// First word of the place of an event in the ring, by its number from 0.
+    /// First word of an event in the ring, by its number from 0.
     #[inline(always)]
     fn event_place(&self, index: usize) -> usize {
         let mask = self.process.events_mask.load(Ordering::Relaxed);

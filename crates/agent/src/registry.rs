@@ -209,7 +209,7 @@ impl Registry<'_> {
     fn transfer_peaks(&self, index: u8, successor: u8) {
         for kind in AllocatorKind::ALL {
             let (from, to) = (kind_block(index, kind), kind_block(successor, kind));
-            let load = |place: usize| self.0.words[place].load(Ordering::Relaxed);
+            let load = |word: usize| self.0.words[word].load(Ordering::Relaxed);
             let copy =
                 |word: usize| self.0.words[to + word].store(load(from + word), Ordering::Relaxed);
             if load(to + kind::BANKS) == 0 {

@@ -264,9 +264,9 @@ impl<M: Memory> Interpreter<M> {
         let word = |offset: u64| self.memory.word(code + offset).ok_or(Unreadable);
         let file = self.pointer(code + self.layout.file)?;
         let first_line = self.memory.half(code + self.layout.first_line).ok_or(Unreadable)?;
-        let place = mix(mix(code, word(self.layout.line_table)?), file);
+        let location = mix(mix(code, word(self.layout.line_table)?), file);
         let name = mix(word(self.layout.name)?, u64::from(first_line));
-        Ok(mix(mix(place, name), self.text_key(file)?).max(1))
+        Ok(mix(mix(location, name), self.text_key(file)?).max(1))
     }
 
     /// A pointer to an object or frame.

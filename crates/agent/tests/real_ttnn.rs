@@ -119,25 +119,25 @@ fn mesh(segment: &Segment) -> &Allocator {
 }
 
 /// Compares all that the agent says with all that TT-Metal says.
-fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
+fn assert_equal(told: &Value, segment: &Segment, shm: &Path, context: &str) {
     let mesh = mesh(segment);
     for (name, kind) in KINDS {
         let (view, used) = (&told["memory_view"][name], mesh.kind(kind));
         let number = |field: &str| view[field].as_u64().unwrap();
-        let place = format!("{place} {name}");
-        assert_eq!(used.live_bytes, number("total_bytes_allocated_per_bank"), "{place} live");
-        assert_eq!(used.banks, number("num_banks"), "{place} banks");
+        let context = format!("{context} {name}");
+        assert_eq!(used.live_bytes, number("total_bytes_allocated_per_bank"), "{context} live");
+        assert_eq!(used.banks, number("num_banks"), "{context} banks");
         let statistics = used.statistics.unwrap();
-        assert_eq!(statistics.total, number("total_bytes_per_bank"), "{place} total");
+        assert_eq!(statistics.total, number("total_bytes_per_bank"), "{context} total");
         assert_eq!(
             statistics.allocated,
             number("total_bytes_allocated_per_bank"),
-            "{place} allocated"
+            "{context} allocated"
         );
-        assert_eq!(statistics.free, number("total_bytes_free_per_bank"), "{place} free");
+        assert_eq!(statistics.free, number("total_bytes_free_per_bank"), "{context} free");
         let largest = number("largest_contiguous_bytes_free_per_bank");
-        assert_eq!(statistics.largest_free, largest, "{place} largest");
-        assert_eq!(used.residual, Some(0), "{place} residual");
+        assert_eq!(statistics.largest_free, largest, "{context} largest");
+        assert_eq!(used.residual, Some(0), "{context} residual");
     }
     let mut listed: Vec<(u64, u64, &str)> = segment
         .buffers
@@ -158,7 +158,7 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
         .collect();
     listed.sort_unstable();
     expected.sort_unstable();
-    assert_eq!(listed, expected, "{place} buffers");
+    assert_eq!(listed, expected, "{context} buffers");
 
     let of_mesh: BTreeMap<u64, u64> = mesh
         .chips
@@ -167,13 +167,13 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
         .map(|chip| (u64::from(chip.device), chip.unique_id.unwrap()))
         .collect();
     let chips = told["chips"].as_array().unwrap();
-    assert_eq!(of_mesh.len(), chips.len(), "{place} chips");
+    assert_eq!(of_mesh.len(), chips.len(), "{context} chips");
     for chip in chips {
         let unique_id = of_mesh[&chip["device_id"].as_u64().unwrap()];
         // Before 0.76 ttnn does not tell; the region that it writes from 0.70 on has the id in its name.
-        assert_eq!(chip["asic_id"].as_u64().unwrap_or(unique_id), unique_id, "{place} chip");
+        assert_eq!(chip["asic_id"].as_u64().unwrap_or(unique_id), unique_id, "{context} chip");
         let region = shm.join(format!("tt_device_{unique_id}_memory"));
-        assert_eq!(region.exists(), &*segment.header.tt_metal_version >= "0.70", "{place} chip");
+        assert_eq!(region.exists(), &*segment.header.tt_metal_version >= "0.70", "{context} chip");
     }
 
     let requested: u64 =
@@ -181,10 +181,10 @@ fn assert_equal(told: &Value, segment: &Segment, shm: &Path, place: &str) {
     assert_eq!(
         segment.buffers.iter().map(|buffer| buffer.requested).sum::<u64>(),
         requested,
-        "{place}"
+        "{context}"
     );
-    assert!(segment.losses.is_complete(), "{place} {:?}", segment.losses);
-    assert_eq!(segment.losses.torn, 0, "{place}");
+    assert!(segment.losses.is_complete(), "{context} {:?}", segment.losses);
+    assert_eq!(segment.losses.torn, 0, "{context}");
 }
 
 #[test]
@@ -219,9 +219,9 @@ fn after_every_step_the_agent_says_what_tt_metal_says() {
             let mut last = None;
             for step in std::iter::once("open").chain(STEPS) {
                 let (told, segment) = run.step();
-                let place = format!("ttnn {version} on {mock} after {step}");
-                assert_equal(&told, &segment, run.shm.path(), &place);
-                assert_eq!(segment.header.tt_metal_version, version, "{place}");
+                let context = format!("ttnn {version} on {mock} after {step}");
+                assert_equal(&told, &segment, run.shm.path(), &context);
+                assert_eq!(segment.header.tt_metal_version, version, "{context}");
                 equal += 1;
                 last = Some((told, segment));
                 run.go_on();

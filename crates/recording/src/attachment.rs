@@ -106,7 +106,7 @@ impl Parts {
 pub struct Attached {
     /// Its header.
     pub attachment: Attachment,
-    /// Place in the whole, and place of the block.
+    /// Offset in the whole, and offset of the block.
     parts: Vec<(u64, u64)>,
 }
 
@@ -154,8 +154,8 @@ impl<R: ReadAt> Recording<R> {
         parts.dedup_by_key(|(offset, _)| *offset);
         // Memory is taken for what is there, not for what is claimed.
         let mut whole = Vec::new();
-        for (offset, place) in parts {
-            let entry = self.entries.iter().find(|entry| entry.offset == place);
+        for (offset, block) in parts {
+            let entry = self.entries.iter().find(|entry| entry.offset == block);
             let (_, bytes) = self.part(entry.ok_or(Damage::Cut)?)?;
             if offset != whole.len() as u64 {
                 return Err(Damage::Cut);

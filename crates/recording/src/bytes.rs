@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Four bytes at a place of a header, lowest first; 0 past its end.
+/// Four bytes at an offset of a header, lowest first; 0 past its end.
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes
         .get(at..at.saturating_add(4))
@@ -109,7 +109,7 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
         .map_or(0, u32::from_le_bytes)
 }
 
-/// Eight bytes at a place of a header, lowest first; 0 past its end.
+/// Eight bytes at an offset of a header, lowest first; 0 past its end.
 pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes
         .get(at..at.saturating_add(8))

@@ -41,7 +41,7 @@ impl Change {
             REPLACED => {
                 let token = Token::read(reader, strings, shapes)?;
                 if token.is_container() {
-                    return Err(Damage::Impossible("a container in the place of a value"));
+                    return Err(Damage::Impossible("a container instead of a value"));
                 }
                 *self = Self { replaced: Some(token), difference: 0 };
             }

@@ -156,7 +156,7 @@ impl ReadEpoch {
                 return Err(Damage::Impossible("a change of a value that is not there"));
             };
             if token.is_container() {
-                return Err(Damage::Impossible("a value in the place of a container"));
+                return Err(Damage::Impossible("a value instead of a container"));
             }
             *token = change.apply(*token)?;
         }

@@ -31,7 +31,7 @@ pub(crate) struct BlockFacts {
     link: Link,
 }
 
-/// The place of a block in a run of blocks whose rows continue each other.
+/// The position of a block in a run of blocks whose rows continue each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     /// Blocks since the one that the rows begin in.

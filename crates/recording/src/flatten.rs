@@ -1,6 +1,6 @@
 //! Anything serializable becomes tokens: one pass, no tree, no text.
 //!
-//! The moment before guesses the moment after: a string, a shape or a unit that is at the same place as before is
+//! The moment before guesses the moment after: a string, a shape or a unit that is at the same position as before is
 //! recognized by one comparison, without a look into the dictionary. That is what makes ten snapshots of a Galaxy in a
 //! second cheap.
 
@@ -126,7 +126,7 @@ enum Container {
 struct Compound<'a> {
     flattener: Flattener<'a>,
     container: Container,
-    /// The place of its own token.
+    /// The index of its own token.
     header: usize,
     /// Where its keys begin.
     first_key: usize,
@@ -142,9 +142,9 @@ impl Compound<'_> {
     }
 
     fn key(&mut self, key: &str) {
-        let place = self.flattener.keys.len() - self.first_key;
+        let position = self.flattener.keys.len() - self.first_key;
         let dictionary = &mut *self.flattener.dictionary;
-        let guess = self.guess.and_then(|shape| dictionary.shape(shape).get(place).copied());
+        let guess = self.guess.and_then(|shape| dictionary.shape(shape).get(position).copied());
         let number = dictionary.string_number(key, guess);
         self.flattener.keys.push(number);
     }
@@ -159,8 +159,8 @@ impl Compound<'_> {
             }
         };
         flattener.keys.truncate(first_key);
-        if let Some(place) = flattener.tokens.get_mut(header) {
-            *place = token;
+        if let Some(own) = flattener.tokens.get_mut(header) {
+            *own = token;
         }
         Ok(())
     }

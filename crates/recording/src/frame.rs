@@ -146,8 +146,8 @@ impl BlockHeader {
         };
         let mut at = 0;
         let mut put = |bytes: &[u8]| {
-            if let Some(place) = out.get_mut(at..at + bytes.len()) {
-                place.copy_from_slice(bytes);
+            if let Some(field) = out.get_mut(at..at + bytes.len()) {
+                field.copy_from_slice(bytes);
             }
             at += bytes.len();
         };

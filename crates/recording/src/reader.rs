@@ -15,7 +15,7 @@ use super::frame::{
 use super::moment::Moment;
 use ttmem_model::Timestamp;
 
-/// Bytes that can be read at any place: a file, or a recording in memory.
+/// Bytes that can be read at any offset: a file, or a recording in memory.
 pub trait ReadAt {
     /// Returns the number of bytes.
     ///
@@ -23,7 +23,7 @@ pub trait ReadAt {
     /// If it cannot be determined.
     fn size(&self) -> Result<u64, Damage>;
 
-    /// Fills the buffer with the bytes at a place.
+    /// Fills the buffer with the bytes at an offset.
     ///
     /// # Errors
     /// If there are not so many, or they cannot be read.
@@ -152,7 +152,7 @@ impl<R: ReadAt> Recording<R> {
         }
     }
 
-    /// The next place at which a block begins, or the end.
+    /// The next offset at which a block begins, or the end.
     fn find_block(&self, from: u64, size: u64) -> u64 {
         const WINDOW: u64 = 64 << 10;
         let mut offset = from;
@@ -164,9 +164,9 @@ impl<R: ReadAt> Recording<R> {
             }
             let candidates = bytes.windows(MARKER.len()).enumerate();
             for (at, _) in candidates.filter(|(_, window)| window == MARKER) {
-                let place = offset + at as u64;
-                if self.block_header(place).is_ok() {
-                    return place;
+                let candidate = offset + at as u64;
+                if self.block_header(candidate).is_ok() {
+                    return candidate;
                 }
             }
             if length < WINDOW {

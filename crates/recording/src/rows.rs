@@ -132,7 +132,7 @@ pub(crate) struct ReadRows {
 }
 
 impl ReadRows {
-    /// Reads what [`Rows::put`] wrote at a place of the content, and returns the place behind it. `base` are the rows
+    /// Reads what [`Rows::put`] wrote at an offset of the content, and returns the offset behind it. `base` are the rows
     /// that these continue, and the number of the last of them.
     pub(crate) fn read(
         content: Vec<u8>,

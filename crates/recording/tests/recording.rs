@@ -104,10 +104,10 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_costs_no_more_than_its_block(values in series(), place in any::<prop::sample::Index>(), bit in 0..8) {
+    fn a_changed_byte_costs_no_more_than_its_block(values in series(), offset in any::<prop::sample::Index>(), bit in 0..8) {
         let mut bytes = record(&values, Limits { moments: 3, ..Limits::default() });
-        let place = place.index(bytes.len());
-        bytes[place] ^= 1_u8 << bit;
+        let offset = offset.index(bytes.len());
+        bytes[offset] ^= 1_u8 << bit;
         let Ok(mut recording) = Recording::open(bytes) else { return Ok(()) };
         for (time, value) in (0..).zip(&values) {
             // What is given is true, and of the right time; what is damaged is not given.
@@ -146,14 +146,14 @@ proptest! {
     #[test]
     fn an_attachment_comes_back_as_it_was_or_not_at_all(
         content in prop::collection::vec(any::<u8>(), 1..2000),
-        place in any::<prop::sample::Index>(),
+        offset in any::<prop::sample::Index>(),
         bit in 0..8,
     ) {
         let mut bytes = with_attachment(&content);
         let whole = Recording::open(bytes.clone()).unwrap();
         prop_assert_eq!(whole.attachment(&whole.attachments()[0]).unwrap(), content.clone());
-        let place = place.index(bytes.len());
-        bytes[place] ^= 1_u8 << bit;
+        let offset = offset.index(bytes.len());
+        bytes[offset] ^= 1_u8 << bit;
         let Ok(damaged) = Recording::open(bytes) else { return Ok(()) };
         for attached in damaged.attachments() {
             if let Ok(read) = damaged.attachment(&attached) {

@@ -148,7 +148,7 @@ impl Received {
         self.bytes.get(self.taken..).unwrap_or_default()
     }
 
-    /// The place for more bytes.
+    /// The room for more bytes.
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
         self.bytes.drain(..self.taken);
         self.taken = 0;

@@ -458,17 +458,17 @@ impl Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Losses {
-    /// Buffers that found no place in the table. The sums contain them.
+    /// Buffers for which the table had no room. The sums contain them.
     pub buffers_dropped: u64,
     /// Frees of buffers allocated before the agent started.
     pub unknown_frees: u64,
-    /// Names that found no place.
+    /// Names for which there was no room.
     pub(crate) names_dropped: u64,
-    /// Allocations whose stack found no place.
+    /// Allocations for whose stack there was no room.
     pub stacks_dropped: u64,
-    /// Allocators that found no place: their buffers are in no sum.
+    /// Allocators for which there was no room: their buffers are in no sum.
     pub allocators_dropped: u64,
-    /// Chips that found no place.
+    /// Chips for which there was no room.
     pub(crate) chips_dropped: u64,
     /// Calls from a signal handler that were not recorded.
     pub reentrant_calls: u64,

@@ -204,8 +204,8 @@ mod tests {
             job: String::new(),
         };
         let mut bytes = vec![0; HEADER_BYTES + 8];
-        let (_, place) = bytes.split_at_mut(label::FIRST * WORD_BYTES);
-        for (chunk, word) in place.chunks_mut(WORD_BYTES).zip(label.to_words()) {
+        let (_, label_bytes) = bytes.split_at_mut(label::FIRST * WORD_BYTES);
+        for (chunk, word) in label_bytes.chunks_mut(WORD_BYTES).zip(label.to_words()) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         Label::redact(&mut bytes);

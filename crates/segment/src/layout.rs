@@ -150,15 +150,15 @@ pub mod counter {
     pub const EVENTS: usize = 72;
     /// Failures ever written.
     pub const FAILURES: usize = 80;
-    /// Buffers that found no place in the table. The sums contain them.
+    /// Buffers for which the table had no room. The sums contain them.
     pub const BUFFERS_DROPPED: usize = 88;
     /// Frees of buffers that were never seen: allocated before the agent started.
     pub const UNKNOWN_FREES: usize = 89;
-    /// Names that found no place.
+    /// Names for which there was no room.
     pub const NAMES_DROPPED: usize = 90;
-    /// Allocators that found no place. Their buffers are in no sum.
+    /// Allocators for which there was no room. Their buffers are in no sum.
     pub const ALLOCATORS_DROPPED: usize = 91;
-    /// Chips that found no place.
+    /// Chips for which there was no room.
     pub const CHIPS_DROPPED: usize = 92;
     /// Calls that came while the agent was running on the same thread, from a signal handler, and were not recorded.
     pub const REENTRANT_CALLS: usize = 93;
@@ -212,11 +212,11 @@ pub mod counter {
     pub const TRACE_REGION_SIZE: usize = 132;
     /// Since 2.0: [`super::super::StackState`] as a number.
     pub const STACK_STATE: usize = 133;
-    /// Since 2.0: allocations whose stack or one of its functions found no place.
+    /// Since 2.0: allocations for whose stack or one of its functions there was no room.
     pub const STACKS_DROPPED: usize = 134;
     /// Since 2.1: the code that the process gave to `_exit`, in state [`super::super::AgentState::Left`].
     pub const EXIT_CODE: usize = 135;
-    /// Since 3.0: tensors whose shape found no place.
+    /// Since 3.0: tensors for whose shape there was no room.
     pub const SHAPES_DROPPED: usize = 136;
     /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
     /// dispatched up to that one are not resident any more.

@@ -7,13 +7,13 @@ use super::vocabulary::NameSource;
 /// Bytes of the longest name. A longer one is cut.
 pub const NAME_BYTES: usize = 160;
 
-/// Word of the entry that claims it: a hash of the text or of the place in the code, never 0.
+/// Word of the entry that claims it: a hash of the text or of the call site, never 0.
 pub const KEY_WORD: usize = 0;
 /// Word of the entry that is written last.
 pub(crate) const CHECKSUM_WORD: usize = NAME_WORDS - 1;
 
 const HEAD_WORD: usize = 1;
-const PLACE_WORD: usize = 2;
+const OFFSET_WORD: usize = 2;
 const TEXT_WORD: usize = 3;
 
 /// Ends of the names of types by which a release of TT-Metal knows an op. Others have a part of them, or none.
@@ -28,7 +28,7 @@ pub struct NameEntry {
     /// Where the name comes from.
     pub(crate) source: NameSource,
     /// Of a call site: its offset in its module. Else 0.
-    pub(crate) place: u64,
+    pub(crate) offset: u64,
     /// The name. Empty as long as a call site is not resolved.
     pub text: String,
 }
@@ -36,12 +36,12 @@ pub struct NameEntry {
 impl NameEntry {
     /// Returns the entry as words of the file. `text` is cut at a character's end.
     #[must_use]
-    pub fn to_words(key: u64, source: NameSource, place: u64, text: &[u8]) -> [u64; NAME_WORDS] {
+    pub fn to_words(key: u64, source: NameSource, offset: u64, text: &[u8]) -> [u64; NAME_WORDS] {
         let length = text.len().min(NAME_BYTES);
         let mut words = [0; NAME_WORDS];
         words[KEY_WORD] = key;
         words[HEAD_WORD] = source as u64 | (length as u64) << 8;
-        words[PLACE_WORD] = place;
+        words[OFFSET_WORD] = offset;
         for (word, bytes) in words[TEXT_WORD..].iter_mut().zip(text[..length].chunks(WORD_BYTES)) {
             let mut padded = [0; WORD_BYTES];
             padded[..bytes.len()].copy_from_slice(bytes);
@@ -76,7 +76,7 @@ impl NameEntry {
             words[TEXT_WORD..CHECKSUM_WORD].iter().flat_map(|word| word.to_le_bytes()).collect();
         let text = String::from_utf8_lossy(&bytes[..length.min(NAME_BYTES)]);
         let text = text.trim_end_matches('\u{fffd}').replace(char::is_control, "\u{fffd}");
-        Some(Self { key: words[KEY_WORD], source, place: words[PLACE_WORD], text })
+        Some(Self { key: words[KEY_WORD], source, offset: words[OFFSET_WORD], text })
     }
 }
 

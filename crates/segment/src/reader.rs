@@ -306,7 +306,7 @@ impl<'bytes> View<'bytes> {
             }
             let entry = ChipEntry::from_words(words);
             losses.torn += u64::from(entry.is_none());
-            // A torn chip keeps its place, for others refer to it by index.
+            // A torn chip keeps its index, for others refer to it by index.
             let ChipEntry { device, unique_id } =
                 entry.unwrap_or(ChipEntry { device: u32::MAX, unique_id: None });
             chips.push(Chip { device, unique_id });

@@ -10,7 +10,7 @@ use super::contents::{Allocator, Buffer, Event, KindUse, Segment};
 use super::vocabulary::{AllocatorKind, EventKind, Origin};
 
 /// Two buffers of an allocator and kind never have the same address at the same time.
-type Place = (u8, AllocatorKind, u64);
+type BufferKey = (u8, AllocatorKind, u64);
 
 /// Carries buffers and sums on to the newest event, if the copy has events that are newer than its beginning, when
 /// `written` had been written. Returns how many events of that time are not in the copy; they may be in a next one.
@@ -29,9 +29,9 @@ pub(super) fn settle(segment: &mut Segment, written: u64) -> u64 {
     missing
 }
 
-/// Where the last event of a place is newer than the list, it is right.
+/// Where the last event of a key is newer than the list, it is right.
 fn carry_on(segment: &mut Segment) {
-    let mut live: HashMap<Place, Buffer> = HashMap::new();
+    let mut live: HashMap<BufferKey, Buffer> = HashMap::new();
     // By allocator the number of the event that emptied it last.
     let mut emptied: HashMap<u8, u64> = HashMap::new();
     // In the order of their numbers: a slot may have been copied before and after it was reused.
@@ -40,14 +40,14 @@ fn carry_on(segment: &mut Segment) {
     }
     for event in &segment.events {
         let Some(allocator) = event.allocator else { continue };
-        let place = (allocator, event.buffer_kind, event.address);
+        let key = (allocator, event.buffer_kind, event.address);
         let is_older = |buffer: &Buffer| buffer.sequence < event.sequence;
         match event.kind {
-            EventKind::Allocate if live.get(&place).is_none_or(is_older) => {
-                live.insert(place, Buffer::of(allocator, event));
+            EventKind::Allocate if live.get(&key).is_none_or(is_older) => {
+                live.insert(key, Buffer::of(allocator, event));
             }
-            EventKind::Free if live.get(&place).is_some_and(is_older) => {
-                live.remove(&place);
+            EventKind::Free if live.get(&key).is_some_and(is_older) => {
+                live.remove(&key);
             }
             EventKind::MassFree | EventKind::AllocatorDestroyed => {
                 emptied.insert(allocator, event.sequence);

@@ -387,13 +387,13 @@ fn buffers_events_and_failures_have_their_stack() {
 fn half_written_entries_are_skipped_and_counted() {
     let mut image = Image::full();
     let table = |section: Section| image.1.table(section);
-    let places = [
+    let words = [
         table(Section::Buffers).entry(7),
         table(Section::Events).entry(17),
         table(Section::Failures).entry(0),
     ];
-    for place in places {
-        image.0[place + 3] ^= 1;
+    for word in words {
+        image.0[word + 3] ^= 1;
     }
     let segment = image.parse();
     assert_eq!(segment.losses.torn, 3);

@@ -184,17 +184,17 @@ fn allocate(
 fn free(stage: &Stage, state: &mut State, file: c_int, message: &[u8]) -> Result<(), c_int> {
     let id = get::<4>(message, 0);
     stage.note("FREE_TLB");
-    let place = state.windows.iter().position(|window| window.id == id && window.file == file);
-    let Some(place) = place else {
+    let index = state.windows.iter().position(|window| window.id == id && window.file == file);
+    let Some(index) = index else {
         stage.violation(&format!("FREE_TLB of window {id}, which is not the program's"));
         return Err(libc::EPERM);
     };
-    let mapped = state.windows[place].mapping.is_some();
+    let mapped = state.windows[index].mapping.is_some();
     stage.insist(!mapped, || "FREE_TLB of a window that is mapped".to_owned());
     if mapped {
         return Err(libc::EBUSY);
     }
-    state.windows.remove(place);
+    state.windows.remove(index);
     if stage.fault("busy") { Err(libc::EBUSY) } else { Ok(()) }
 }
 
@@ -263,11 +263,11 @@ pub(crate) fn mmap(
     let whole = u64::try_from(bytes).is_ok_and(|bytes| bytes == window.bytes);
     stage.insist(whole, || format!("mapped {bytes} bytes of a window of {}", window.bytes));
     let anonymous = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    let place = raw::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, anonymous, -1, 0);
-    window.mapping = Some(place.addr());
-    trace::watch(stage, place.addr(), bytes);
-    trace::show(stage, place.addr(), window.bytes, window.aim, false);
-    Some(Ok(place))
+    let mapping = raw::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, anonymous, -1, 0);
+    window.mapping = Some(mapping.addr());
+    trace::watch(stage, mapping.addr(), bytes);
+    trace::show(stage, mapping.addr(), window.bytes, window.aim, false);
+    Some(Ok(mapping))
 }
 
 pub(crate) fn munmap(address: *mut c_void, bytes: usize) {
@@ -293,8 +293,8 @@ pub(crate) fn mprotect(address: *mut c_void, protection: c_int) {
 pub(crate) fn close(file: c_int) {
     let Some(stage) = stage() else { return };
     let mut state = state();
-    let Some(place) = state.files.iter().position(|open| *open == file) else { return };
-    state.files.remove(place);
+    let Some(index) = state.files.iter().position(|open| *open == file) else { return };
+    state.files.remove(index);
     stage.note("close");
     let leaked = state.windows.iter().any(|window| window.file == file);
     stage.insist(!leaked, || "closed with a window that was not given back".to_owned());

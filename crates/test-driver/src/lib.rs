@@ -88,7 +88,7 @@ pub unsafe extern "C" fn mmap64(
     offset: off64_t,
 ) -> *mut c_void {
     match device::mmap(address, bytes, protection, flags, file, offset) {
-        Some(Ok(place)) => place,
+        Some(Ok(mapping)) => mapping,
         Some(Err(errno)) => {
             raw::set_errno(errno);
             libc::MAP_FAILED

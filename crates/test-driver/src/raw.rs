@@ -7,9 +7,9 @@ use libc::{c_int, c_long, c_uint, c_ulong, c_void, off64_t, size_t, ssize_t};
 /// Sets `errno`.
 pub(crate) fn set_errno(errno: c_int) {
     // SAFETY: no contract; `errno` belongs to this thread.
-    let place = unsafe { libc::__errno_location() };
+    let location = unsafe { libc::__errno_location() };
     // SAFETY: as above.
-    unsafe { *place = errno };
+    unsafe { *location = errno };
 }
 
 /// Makes a system call of up to six arguments. The result fits the type in the call's documentation.
@@ -41,8 +41,8 @@ pub(crate) fn mmap(
     file: c_int,
     offset: off64_t,
 ) -> *mut c_void {
-    let place = system!(libc::SYS_mmap, address, bytes, protection, flags, file, offset);
-    place as *mut c_void
+    let mapping = system!(libc::SYS_mmap, address, bytes, protection, flags, file, offset);
+    mapping as *mut c_void
 }
 
 pub(crate) fn munmap(address: *mut c_void, bytes: size_t) -> c_int {

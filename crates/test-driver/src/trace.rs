@@ -50,10 +50,10 @@ pub(crate) fn report(stage: &Stage) {
 
 /// Maps a core's L1 into a window, or nothing. `taken`: as if the driver had unmapped the pages.
 pub(crate) fn show(stage: &Stage, start: usize, bytes: u64, aim: Option<Aim>, taken: bool) {
-    let place = std::ptr::without_provenance_mut::<c_void>(start);
+    let window = std::ptr::without_provenance_mut::<c_void>(start);
     let whole = usize::try_from(bytes).unwrap_or(0);
     let nothing = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-    raw::mmap(place, whole, libc::PROT_NONE, nothing, -1, 0);
+    raw::mmap(window, whole, libc::PROT_NONE, nothing, -1, 0);
     SHOWN.store(0, Ordering::Relaxed);
     let Some(Aim { x, y, address, .. }) = aim else { return };
     let rest = bytes.min(stage.number("l1_bytes").saturating_sub(address));
@@ -64,7 +64,7 @@ pub(crate) fn show(stage: &Stage, start: usize, bytes: u64, aim: Option<Aim>, ta
     let traced = TRACED.load(Ordering::Relaxed);
     let protection = if traced { libc::PROT_NONE } else { libc::PROT_READ };
     let offset = i64::try_from(address).unwrap_or(0);
-    raw::mmap(place, rest, protection, libc::MAP_SHARED | libc::MAP_FIXED, file, offset);
+    raw::mmap(window, rest, protection, libc::MAP_SHARED | libc::MAP_FIXED, file, offset);
     raw::close(file);
     SHOWN.store(rest, Ordering::Relaxed);
 }
@@ -158,9 +158,9 @@ mod step {
 
     /// Returns how many bytes the `mov` at this address reads; `None` for another instruction.
     fn width(code: i64) -> Option<u32> {
-        let place = std::ptr::without_provenance::<u8>(usize::try_from(code).ok()?);
+        let instruction = std::ptr::without_provenance::<u8>(usize::try_from(code).ok()?);
         // SAFETY: an instruction that just ran is readable, and code does not end with one that reads memory.
-        let bytes = unsafe { std::slice::from_raw_parts(place, 4) };
+        let bytes = unsafe { std::slice::from_raw_parts(instruction, 4) };
         let (prefix, rest) = match bytes {
             [first @ (0x40..=0x4F | 0x66), rest @ ..] => (*first, rest),
             all => (0, all),

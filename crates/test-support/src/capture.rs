@@ -78,8 +78,8 @@ impl Chip {
         if core.read(mailbox + magic, 4) != 0x50EC_09A3_u32.to_le_bytes() {
             return None;
         }
-        let place = core.read(mailbox + logical, 2);
-        let (x, y) = (place[0], place[1]);
+        let coordinate = core.read(mailbox + logical, 2);
+        let (x, y) = (coordinate[0], coordinate[1]);
         Some(match self.arch {
             2 => (x + 18, y + 18),
             _ if x < 7 => (x + 1, y + 2),

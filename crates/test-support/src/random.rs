@@ -47,9 +47,9 @@ impl Random {
     /// Sets up to `most` bytes, each somewhere, to anything.
     pub fn damage(&mut self, bytes: &mut [u8], most: u64) {
         for _ in 0..self.below(most + 1) {
-            let place = self.index(bytes.len());
+            let offset = self.index(bytes.len());
             let byte = self.byte();
-            bytes.get_mut(place).into_iter().for_each(|old| *old = byte);
+            bytes.get_mut(offset).into_iter().for_each(|old| *old = byte);
         }
     }
 }

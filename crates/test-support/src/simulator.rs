@@ -71,9 +71,9 @@ impl Server {
     #[must_use]
     pub fn start(chip: Chip, behaviour: Behaviour) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let place = directory.path().join("tmp/tt-umd-sim-server-0");
-        std::fs::create_dir_all(&place).unwrap();
-        let path = place.join("tt-umd-sim-0.sock");
+        let server = directory.path().join("tmp/tt-umd-sim-server-0");
+        std::fs::create_dir_all(&server).unwrap();
+        let path = server.join("tt-umd-sim-0.sock");
         let socket = UnixListener::bind(&path).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -185,8 +185,8 @@ impl Session {
             let yaml = chip.soc_descriptor();
             return DeviceInfo { status, arch, yaml, noc_translation: true, harvesting }.encode();
         }
-        let place = u8::try_from(request.x).ok().zip(u8::try_from(request.y).ok());
-        let core = place.and_then(|place| chip.core(place));
+        let coordinate = u8::try_from(request.x).ok().zip(u8::try_from(request.y).ok());
+        let core = coordinate.and_then(|coordinate| chip.core(coordinate));
         let address = usize::try_from(request.address).unwrap();
         let size = usize::try_from(request.size).unwrap();
         match core {

@@ -51,9 +51,9 @@ fn calls(text: &str) -> Vec<Call> {
         if let Some(start) = line.strip_suffix("<unfinished ...>") {
             unfinished.push((thread, start.trim_end().to_owned()));
         } else if let Some((_, end)) = line.split_once(" resumed>") {
-            let place = unfinished.iter().rposition(|(other, _)| *other == thread);
-            if let Some(place) = place {
-                calls.extend(call(&format!("{}{end}", unfinished.remove(place).1)));
+            let index = unfinished.iter().rposition(|(other, _)| *other == thread);
+            if let Some(index) = index {
+                calls.extend(call(&format!("{}{end}", unfinished.remove(index).1)));
             }
         } else {
             calls.extend(call(line));

@@ -36,19 +36,19 @@ impl<'a> Follow<'a> for RequestTable<'a> {
     type Inner = Self;
 
     #[expect(unsafe_code, reason = "the library's trait is unsafe")]
-    unsafe fn follow(buffer: &'a [u8], place: usize) -> Self {
+    unsafe fn follow(buffer: &'a [u8], offset: usize) -> Self {
         // SAFETY: the caller's contract is the same; messages come through `root`, which verifies them.
-        Self(unsafe { Table::new(buffer, place) })
+        Self(unsafe { Table::new(buffer, offset) })
     }
 }
 
 impl Verifiable for RequestTable<'_> {
     fn run_verifier(
         verifier: &mut Verifier<'_, '_>,
-        place: usize,
+        offset: usize,
     ) -> Result<(), InvalidFlatbuffer> {
         verifier
-            .visit_table(place)?
+            .visit_table(offset)?
             .visit_field::<i8>("command", slot(0), false)?
             .visit_field::<u32>("x", slot(1), false)?
             .visit_field::<u32>("y", slot(2), false)?

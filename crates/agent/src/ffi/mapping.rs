@@ -21,7 +21,7 @@ use ttmem_segment::layout::{
 use ttmem_segment::{AgentState, Identity, Label, Off, OffStep, Reader};
 
 use super::off::because;
-use super::{fork, hooks, places, program_api, python, system, tt_metal};
+use super::{call_sites, fork, hooks, program_api, python, system, tt_metal};
 use crate::process::{Phase, Process};
 use crate::recorder::Recorder;
 
@@ -129,7 +129,7 @@ pub(super) fn start(process: &'static Process) -> Result<(), Off> {
     process.segment.store(base as usize, Ordering::Release);
     process.fault_countdown.store(fault_countdown(), Ordering::Relaxed);
 
-    let library = places::library(tt_metal::prepare());
+    let library = call_sites::library(tt_metal::prepare());
     let facts = HeadFacts {
         pid: owner.pid,
         start_ticks: owner.start_ticks,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, c_void};
 use ttmem_segment::{AllocatorKind, Statistics};
 
-use super::{mapping, places, switch_off, system, tt_metal};
+use super::{call_sites, mapping, switch_off, system, tt_metal};
 use crate::process::{Phase, Process};
 use crate::recorder::Recorder;
 use crate::refresh::{self, Ask};
@@ -73,7 +73,7 @@ extern "C" fn run(state: *mut c_void) -> *mut c_void {
             watch(recorder, SETTLE_NANOSECONDS);
             process.wake.swap(0, Ordering::AcqRel);
             if let Some(_lock) = process.statistics_lock.lock(LOCK_PATIENCE, system::pause) {
-                places::name_sites(recorder);
+                call_sites::name_sites(recorder);
             } else {
                 process.wake.store(1, Ordering::Release);
             }

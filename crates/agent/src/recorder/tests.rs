@@ -125,10 +125,10 @@ fn a_copy_that_takes_long_is_of_one_moment() {
     for number in 100..400 {
         recorder.allocated(0, &buffer(key(number)), NOW);
     }
-    for (place, chunk) in recorder.words.chunks(64).enumerate() {
+    for (index, chunk) in recorder.words.chunks(64).enumerate() {
         copy.extend(chunk.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()));
         // What happens while the events themselves are copied would be of another moment.
-        if (place + 1) * 64 < first_event {
+        if (index + 1) * 64 < first_event {
             assert!(recorder.freed(key(newest), NOW, || None));
             recorder.allocated(0, &buffer(key(newest + 300)), NOW);
             newest += 1;

@@ -130,7 +130,7 @@ fn cores_have_the_kernels_and_the_text_that_were_captured() {
             let names = captured_names(&folder);
             for core in expected["cores"].as_array().unwrap() {
                 let (position, _) = super::captured(core);
-                let place = format!("{} {step} {position:?}", situation.0);
+                let context = format!("{} {step} {position:?}", situation.0);
                 let numbers = core["kernels"].as_array().unwrap();
                 let named = numbers.iter().filter_map(|number| names.get(&number.as_u64()?));
                 let named: BTreeSet<String> = named.cloned().collect();
@@ -138,9 +138,9 @@ fn cores_have_the_kernels_and_the_text_that_were_captured() {
                 if named.iter().any(|name| name.starts_with("cq_")) {
                     continue;
                 }
-                assert_eq!(recorded_names(&segment.programs, position), named, "{place}");
+                assert_eq!(recorded_names(&segment.programs, position), named, "{context}");
                 let text = super::kernel_text(&segment.programs, position);
-                assert_eq!(text, core["kernel_text_bytes"].as_u64(), "{place}");
+                assert_eq!(text, core["kernel_text_bytes"].as_u64(), "{context}");
                 compared += usize::from(text > Some(0));
             }
         }

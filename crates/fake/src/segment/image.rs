@@ -46,8 +46,8 @@ impl Segment {
         }
         let events = plan.table(Section::Events).entries;
         for event in &self.events {
-            let place = usize::try_from(event.sequence - 1).unwrap_or(0) % events;
-            image.put_entry(Section::Events, place, &event.to_words());
+            let position = usize::try_from(event.sequence - 1).unwrap_or(0) % events;
+            image.put_entry(Section::Events, position, &event.to_words());
         }
         let mut slot = 0;
         for (index, one) in self.allocators.iter().enumerate() {
@@ -99,13 +99,13 @@ impl Segment {
             words[block + kind::TRACES] = of_origin(Origin::Trace);
             if let Some(peak) = one.peaks[buffer_kind as usize] {
                 words[block + kind::PEAK] = peak.bytes_per_bank;
-                let place = block + kind::PEAK_ORIGIN;
-                words[place..place + PeakOrigin::WORDS].copy_from_slice(&peak.to_words());
+                let first = block + kind::PEAK_ORIGIN;
+                words[first..first + PeakOrigin::WORDS].copy_from_slice(&peak.to_words());
             }
             if !self.without_statistics {
-                let place = block + kind::STATISTICS;
+                let first = block + kind::STATISTICS;
                 let statistics = one.statistics(buffer_kind, self.time).to_words(live);
-                words[place..place + Statistics::WORDS].copy_from_slice(&statistics);
+                words[first..first + Statistics::WORDS].copy_from_slice(&statistics);
             }
         }
         words

@@ -20,13 +20,13 @@ const UNKNOWN: &board::Board = &board::Board {
 fn with_files(attributes: &[(&str, &str)], sensors: &[(&str, &str)], pci: &[(&str, &str)]) -> Tree {
     let host = Host::n150();
     let device = host.device_directory(0);
-    let places = [
+    let files = [
         (device.clone(), attributes),
         (host.hwmon_directory(0), sensors),
         (device.trim_end_matches("/tenstorrent/tenstorrent!0").to_owned(), pci),
     ];
     let mut tree = host.into_tree();
-    for (directory, contents) in places {
+    for (directory, contents) in files {
         for (name, content) in contents {
             tree.put(format!("{directory}/{name}"), Entry::file(*content));
         }

@@ -44,7 +44,7 @@ impl View<'_> {
         }
     }
 
-    /// The events whose numbers fit their places in the ring.
+    /// The events whose numbers fit their positions in the ring.
     pub(super) fn events(&self, losses: &mut Losses) -> Vec<Event> {
         let table = self.tables[Section::Events as usize];
         let written = self.word(counter::EVENTS);
@@ -55,7 +55,7 @@ impl View<'_> {
                 continue;
             }
             let entry = EventEntry::from_words(words).filter(|entry| {
-                ring_place(entry.sequence, table.entries) == Some(index)
+                ring_index(entry.sequence, table.entries) == Some(index)
                     && entry.sequence <= written.saturating_add(table.entries as u64)
             });
             match entry {
@@ -99,7 +99,7 @@ impl View<'_> {
                 continue;
             }
             let entry = FailureEntry::from_words(words)
-                .filter(|entry| ring_place(entry.sequence, table.entries) == Some(index));
+                .filter(|entry| ring_index(entry.sequence, table.entries) == Some(index));
             match entry {
                 Some(entry) => failures.push(self.failure(&entry)),
                 None => losses.torn += 1,
@@ -132,8 +132,8 @@ impl View<'_> {
     }
 }
 
-/// The place in a ring of the entry with a number from 1.
-pub(super) fn ring_place(sequence: u64, entries: usize) -> Option<usize> {
-    let place = sequence.checked_sub(1)?.checked_rem(entries as u64)?;
-    usize::try_from(place).ok()
+/// The index in a ring of the entry with a number from 1.
+pub(super) fn ring_index(sequence: u64, entries: usize) -> Option<usize> {
+    let index = sequence.checked_sub(1)?.checked_rem(entries as u64)?;
+    usize::try_from(index).ok()
 }

@@ -6,7 +6,7 @@ use super::super::entry::{EventEntry, live_from_word};
 use super::super::layout::{Section, kind};
 use super::super::owner::PeakOrigin;
 use super::View;
-use super::entries::ring_place;
+use super::entries::ring_index;
 
 impl View<'_> {
     /// The highest peak of a kind, and what led there. `first` is the first word of the kind's block.
@@ -41,7 +41,7 @@ impl View<'_> {
     /// The event with a number, if the ring still has it.
     fn event_numbered(&self, sequence: u64) -> Option<EventEntry> {
         let table = self.tables[Section::Events as usize];
-        let place = table.entry(ring_place(sequence, table.entries)?);
-        EventEntry::from_words(self.words(place)).filter(|entry| entry.sequence == sequence)
+        let first = table.entry(ring_index(sequence, table.entries)?);
+        EventEntry::from_words(self.words(first)).filter(|entry| entry.sequence == sequence)
     }
 }

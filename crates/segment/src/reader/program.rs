@@ -13,7 +13,7 @@ use super::super::programs::{
     Dispatch, Kernel, Placement, ProgramFootprint, ProgramLosses, Programs, Refusal, Trace,
 };
 use super::super::vocabulary::{DispatchKind, PartKind};
-use super::entries::ring_place;
+use super::entries::ring_index;
 use super::{View, nonzero};
 
 /// Command queue where none is known.
@@ -161,7 +161,7 @@ impl View<'_> {
                 continue;
             }
             let entry = DispatchEntry::from_words(words).filter(|entry| {
-                ring_place(entry.sequence, table.entries) == Some(index) && entry.sequence <= newest
+                ring_index(entry.sequence, table.entries) == Some(index) && entry.sequence <= newest
             });
             match entry {
                 Some(entry) => dispatches.push(self.dispatch(&entry)),
@@ -201,7 +201,7 @@ impl View<'_> {
                 continue;
             }
             let entry = TraceEntry::from_words(words)
-                .filter(|entry| ring_place(entry.serial, table.entries) == Some(index));
+                .filter(|entry| ring_index(entry.serial, table.entries) == Some(index));
             match entry {
                 Some(entry) => traces.push(self.trace(&entry, first, chips, &mut parts_left)),
                 None => losses.torn += 1,
@@ -252,7 +252,7 @@ impl View<'_> {
                 continue;
             }
             let entry = RefusalEntry::from_words(words)
-                .filter(|entry| ring_place(entry.sequence, table.entries) == Some(index));
+                .filter(|entry| ring_index(entry.sequence, table.entries) == Some(index));
             match entry {
                 Some(entry) => refusals.push(self.refusal(&entry, chips)),
                 None => losses.torn += 1,

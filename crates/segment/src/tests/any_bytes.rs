@@ -10,9 +10,9 @@ proptest! {
     #[test]
     fn any_bytes_are_harmless(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 1..200)) {
         let mut image = Image::full();
-        for (place, word) in changes {
-            let place = place.index(image.0.len());
-            image.0[place] = word;
+        for (index, word) in changes {
+            let index = index.index(image.0.len());
+            image.0[index] = word;
         }
         let _ignored = Reader::parse(&image.bytes()).map(|segment| segment.losses);
         // Sections anywhere, with a header that holds together.

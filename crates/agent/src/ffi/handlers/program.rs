@@ -195,17 +195,17 @@ fn refresh(
         chips = own;
     }
     let addresses = program_api::addresses(program);
-    let place = mix(addresses, device);
+    let placement = mix(addresses, device);
     let changed = slot.changed.swap(0, Ordering::Relaxed) != 0;
     let index = slot.with_draft(|draft| {
         if changed {
             draft.forget_recent();
         }
-        if let Some(index) = draft.recent(place) {
+        if let Some(index) = draft.recent(placement) {
             return Some(index);
         }
         let index = record(recorder, slot, draft, Target { program, mesh, chips }, now)?;
-        draft.remember(place, index);
+        draft.remember(placement, index);
         Some(index)
     });
     slot.device.store(device, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use ttmem_segment::layout::counter;
 use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::{Hook, NameSource, Origin};
 
-use super::super::{Start, guarded, mapping, places, python, tt_metal};
+use super::super::{Start, call_sites, guarded, mapping, python, tt_metal};
 use super::{note, note_call};
 use crate::names;
 use crate::ops::{self, OriginScope, Site, SiteClass, ThreadState};
@@ -91,8 +91,8 @@ pub(in crate::ffi) fn chip_unique_ids(hook: Hook, real: impl FnOnce(u64) -> u64,
 
 /// `GraphTracker::instance`: an op, or something it uses, begins or ends.
 ///
-/// For a place and an op that are known there are some loads and two stores; nothing that could go wrong and need a guard.
-/// Returns what the place is, once that is known.
+/// For a call site and an op that are known there are some loads and two stores; nothing that could go wrong and need a guard.
+/// Returns the kind of the call site, once that is known.
 #[inline]
 pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<SiteClass> {
     let process = mapping::process(false)?;
@@ -116,7 +116,7 @@ fn enter(site: Site, name: u16, stack: usize) {
     ThreadState::with(|thread| thread.enter(Site { name, ..site }, stack));
 }
 
-/// An op of Python that is met for the first time, at a place that is known.
+/// An op of Python that is met for the first time, at a call site that is known.
 #[cold]
 fn new_operation(site: Site, stack: usize) {
     let mut name = 0;
@@ -128,7 +128,7 @@ fn new_operation(site: Site, stack: usize) {
 fn new_site(return_address: u64, stack: usize) {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, Hook::GraphTracker);
-        let classify = || places::classify(recorder, return_address);
+        let classify = || call_sites::classify(recorder, return_address);
         let site = ops::site(recorder.process, return_address, classify);
         if site.class != SiteClass::Ignored {
             let name = python::enter_operation(recorder);

@@ -1,4 +1,4 @@
-//! Places in the code: the library that one is in, and the op that its function belongs to.
+//! Call sites: the library that contains one, and the op that its function belongs to.
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,7 +9,7 @@ use ttmem_segment::NameSource;
 
 use super::objects::describe;
 use super::symbols::LIBRARY;
-use crate::ops::{Site, SiteClass, is_first_place};
+use crate::ops::{Site, SiteClass, is_first_site};
 use crate::process::SiteSlot;
 use crate::recorder::Recorder;
 use crate::{elf, names, symbols};
@@ -62,10 +62,10 @@ pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
     if module.ends_with(LIBRARY.to_bytes()) {
         return ignored;
     }
-    let place = address.wrapping_sub(found.dli_fbase as u64);
+    let offset = address.wrapping_sub(found.dli_fbase as u64);
     let Some(mangled) = text(found.dli_sname).and_then(|name| name.to_str().ok()) else {
         // A function that the library does not export. The thread finds its name.
-        let name = names::reserve(recorder, place);
+        let name = names::reserve(recorder, offset);
         recorder.process.unnamed_sites.store(true, Ordering::Release);
         return Site { name, class: SiteClass::Op };
     };
@@ -73,14 +73,14 @@ pub(super) fn classify(recorder: Recorder<'_>, address: u64) -> Site {
         // TT-Metal itself in a library of another name.
         return ignored;
     }
-    if !is_first_place(recorder.process, found.dli_saddr as u64) {
+    if !is_first_site(recorder.process, found.dli_saddr as u64) {
         return ignored;
     }
-    named_site(recorder, names::reserve(recorder, place), place, mangled)
+    named_site(recorder, names::reserve(recorder, offset), offset, mangled)
 }
 
-/// Writes the name of a place whose function is known.
-fn named_site(recorder: Recorder<'_>, name: u16, place: u64, mangled: &str) -> Site {
+/// Writes the name of a call site whose function is known.
+fn named_site(recorder: Recorder<'_>, name: u16, offset: u64, mangled: &str) -> Site {
     let function = || symbols::function(mangled).unwrap_or_default();
     let (class, text) = match symbols::op(mangled) {
         Some(op) => (SiteClass::Op, op.to_owned()),
@@ -95,12 +95,12 @@ fn named_site(recorder: Recorder<'_>, name: u16, place: u64, mangled: &str) -> S
         None => (SiteClass::Wrapper, function()),
     };
     if name != 0 {
-        names::put(recorder, name, NameSource::CallSite, place, text.as_bytes());
+        names::put(recorder, name, NameSource::CallSite, offset, text.as_bytes());
     }
     Site { name, class }
 }
 
-/// Finds the names of places in functions that their library does not export. On the sleeping thread: it reads files.
+/// Finds the names of call sites in functions that their library does not export. On the sleeping thread: it reads files.
 pub(super) fn name_sites(recorder: Recorder<'_>) {
     if !recorder.process.unnamed_sites.swap(false, Ordering::AcqRel) {
         return;
@@ -123,13 +123,13 @@ pub(super) fn name_sites(recorder: Recorder<'_>) {
         let (mut here, elsewhere): (Vec<_>, Vec<_>) =
             unnamed.into_iter().partition(|(_, _, other, _)| *other == path);
         // In which order they were met is not known any more; that of the code is as good.
-        here.sort_by_key(|(_, _, _, place)| *place);
-        let places: Vec<u64> = here.iter().map(|(_, _, _, place)| *place).collect();
-        let named = elf::function_names(&path, &places, |index, start, mangled| {
-            let (slot, name, _, place) = &here[index];
-            let base = slot.address.load(Ordering::Relaxed).wrapping_sub(*place);
-            let site = named_site(recorder, *name, *place, mangled);
-            let is_first = is_first_place(recorder.process, base.wrapping_add(start));
+        here.sort_by_key(|(_, _, _, offset)| *offset);
+        let offsets: Vec<u64> = here.iter().map(|(_, _, _, offset)| *offset).collect();
+        let named = elf::function_names(&path, &offsets, |index, start, mangled| {
+            let (slot, name, _, offset) = &here[index];
+            let base = slot.address.load(Ordering::Relaxed).wrapping_sub(*offset);
+            let site = named_site(recorder, *name, *offset, mangled);
+            let is_first = is_first_site(recorder.process, base.wrapping_add(start));
             slot.set(if is_first { site } else { Site { class: SiteClass::Ignored, ..site } });
         });
         // A stripped library: its ops stay without names.
