@@ -7,7 +7,7 @@ use ttmem_service::supply::{Probed, Unfit};
 
 const ID: &str = "server";
 
-/// One check for each place at which a socket is.
+/// One check for each path at which a socket is.
 pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     let Some(servers) = &inputs.servers else { return Vec::new() };
     let there = servers.iter().filter(|(_, found)| found != &Err(Unfit::Absent));

@@ -306,8 +306,8 @@ fn a_chip_that_reads_as_ones_is_not_in_order() {
 #[test]
 fn segments_that_may_not_be_read_are_one_line() {
     let denied = |number: i32| {
-        let host = (0..number).fold(Host::n150(), |host, place| {
-            let path = format!("/dev/shm/ttmem-{}-1", 91 + place);
+        let host = (0..number).fold(Host::n150(), |host, index| {
+            let path = format!("/dev/shm/ttmem-{}-1", 91 + index);
             host.file(path, ttmem_root::Entry::Error(rustix::io::Errno::ACCESS))
         });
         let all = diagnose(complete(host).into_tree());

@@ -105,7 +105,7 @@ fn chips_that_went(joined: &Joined<'_>, previous: Option<&Facts>) -> Vec<Finding
 fn excess(excess: &Excess) -> Finding {
     let Excess { what, user, directory, count, read } = excess;
     let whose = user.as_deref().map_or("all users together", |user| user);
-    let place = if directory.is_empty() { String::new() } else { format!(" in {directory}") };
+    let inside = if directory.is_empty() { String::new() } else { format!(" in {directory}") };
     let verb = if user.is_some() { "has" } else { "have" };
     let remedy = match (what, user) {
         (Bounded::Segments, _) => {
@@ -117,7 +117,7 @@ fn excess(excess: &Excess) -> Finding {
     Subject { chip: None, pid: None }.finding(
         "too-many",
         Severity::Warning,
-        format!("{whose} {verb} {count} {}{place}, of which ttmem reads {read}", what.label()),
+        format!("{whose} {verb} {count} {}{inside}, of which ttmem reads {read}", what.label()),
         remedy,
     )
 }
@@ -244,22 +244,22 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
             }
         }
     }
-    let finding = |(holder, places): (Owner, Vec<(&JoinedChip, &Usage)>)| {
+    let finding = |(holder, usages): (Owner, Vec<(&JoinedChip, &Usage)>)| {
         let Owner::Gone { pid, reused, .. } = holder else { return None };
-        let name = places.first().map(|(_, held)| held.name.as_str()).unwrap_or_default();
+        let name = usages.first().map(|(_, held)| held.name.as_str()).unwrap_or_default();
         let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
         let now = if reused { "; its pid belongs to another process now" } else { "" };
-        let only = match places.as_slice() {
+        let only = match usages.as_slice() {
             [(chip, _)] => Some(chip.id),
             _ => None,
         };
         let text =
-            format!("process {pid}{name} has ended; {} are stale{now}", amounts_text(&places));
+            format!("process {pid}{name} has ended; {} are stale{now}", amounts_text(&usages));
         Some(Subject { chip: only, pid: Some(Pid(pid)) }.finding(
             "stale-memory",
             Severity::Warning,
             text,
-            if places.iter().any(|(_, held)| held.agent.is_some()) {
+            if usages.iter().any(|(_, held)| held.agent.is_some()) {
                 format!("the memory is free; ttmem buffers -p {pid} lists it, ttmem doctor --clean deletes the segment")
             } else {
                 "the memory is free; only TT-Metal's bookkeeping still lists it. Delete /dev/shm/tt_device_*_memory when the chip is idle".to_owned()
@@ -270,9 +270,9 @@ fn stale_processes(joined: &Joined<'_>, amounts: &[Amounts]) -> Vec<Finding> {
 }
 
 /// `2.00 MiB DRAM, 1.00 MiB L1 on chip 0`; on several chips the sums.
-fn amounts_text(places: &[(&JoinedChip, &Usage)]) -> String {
-    let held: Vec<&Usage> = places.iter().map(|(_, held)| *held).collect();
-    let chips: Vec<String> = places.iter().map(|(chip, _)| chip.index.to_string()).collect();
+fn amounts_text(usages: &[(&JoinedChip, &Usage)]) -> String {
+    let held: Vec<&Usage> = usages.iter().map(|(_, held)| *held).collect();
+    let chips: Vec<String> = usages.iter().map(|(chip, _)| chip.index.to_string()).collect();
     let noun = if chips.len() == 1 { "chip" } else { "chips" };
     format!("{} on {noun} {}", amounts_of(&held).join(", "), chips.join(", "))
 }
@@ -299,10 +299,10 @@ fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
     let mut denied: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
     let mut unusable: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut findings = Vec::new();
-    for (place, region) in joined.facts.regions.iter().enumerate() {
+    for (index, region) in joined.facts.regions.iter().enumerate() {
         let Err(missing) = &region.content else { continue };
         if missing.reason == MissingReason::Denied {
-            denied.entry(region.user.as_deref()).or_default().push(place);
+            denied.entry(region.user.as_deref()).or_default().push(index);
             continue;
         }
         let count = unusable.entry(region.user.as_deref()).or_default();
@@ -322,10 +322,11 @@ fn unreadable_regions(joined: &Joined<'_>) -> Vec<Finding> {
             }
         };
         let text = format!("{}: {}", region.path, missing.detail);
-        let subject = region_subject(joined, &[place]);
+        let subject = region_subject(joined, &[index]);
         findings.push(subject.finding("region-unusable", Severity::Warning, text, remedy));
     }
-    findings.extend(denied.into_iter().map(|(user, places)| denied_regions(joined, user, &places)));
+    findings
+        .extend(denied.into_iter().map(|(user, indexes)| denied_regions(joined, user, &indexes)));
     findings.extend(more_unusable("region-unusable", "regions", unusable));
     findings
 }
@@ -352,15 +353,15 @@ pub(super) fn more_unusable(
 }
 
 /// One finding for all the regions of one user.
-fn denied_regions(joined: &Joined<'_>, user: Option<&str>, places: &[usize]) -> Finding {
+fn denied_regions(joined: &Joined<'_>, user: Option<&str>, indexes: &[usize]) -> Finding {
     let whose = user.unwrap_or("another user");
-    let first = places.first().map(|place| joined.facts.regions[*place].path.as_str());
+    let first = indexes.first().map(|index| joined.facts.regions[*index].path.as_str());
     let first = first.unwrap_or_default();
-    let text = match places.len() {
+    let text = match indexes.len() {
         1 => format!("{first} belongs to {whose} and cannot be read"),
         count => format!("{first} and {} more belong to {whose} and cannot be read", count - 1),
     };
-    region_subject(joined, places).finding(
+    region_subject(joined, indexes).finding(
         "region-denied",
         Severity::Warning,
         text,
@@ -369,12 +370,12 @@ fn denied_regions(joined: &Joined<'_>, user: Option<&str>, places: &[usize]) -> 
 }
 
 /// The chip of a region, if there is one region and its chip is known.
-fn region_subject(joined: &Joined<'_>, places: &[usize]) -> Subject {
-    let chip = match places {
-        [place] => joined
+fn region_subject(joined: &Joined<'_>, indexes: &[usize]) -> Subject {
+    let chip = match indexes {
+        [index] => joined
             .chips
             .iter()
-            .find(|chip| chip.regions.iter().any(|link| link.region == *place))
+            .find(|chip| chip.regions.iter().any(|link| link.region == *index))
             .map(|chip| chip.id),
         _ => None,
     };

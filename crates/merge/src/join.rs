@@ -2,7 +2,7 @@
 //!
 //! TT-Metal names a region after UMD's unique id of the chip (UMD `topology_discovery`, TT-Metal 0.81.1):
 //! - a Wormhole chip without an Ethernet link: the board id, which the driver shows as `tt_serial`;
-//! - a Blackhole chip without a link: the ASIC id; with one: (board id << 5) | place on the board;
+//! - a Blackhole chip without a link: the ASIC id; with one: (board id << 5) | position on the board;
 //! - a Wormhole chip with a link (n300, T3000, Galaxy): a number out of its Ethernet cores, which no file shows. Its
 //!   regions are joined through a process that holds both: UMD counts its devices in the order of their PCIe
 //!   addresses, and the chips behind them after those, in the same order.

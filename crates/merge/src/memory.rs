@@ -266,11 +266,11 @@ fn held(
     refused: &mut Vec<Refused>,
 ) -> Vec<Usage> {
     let mut all: Vec<Usage> = Vec::new();
-    let places = chip.regions.iter().map(|link| (link.region, None));
-    for (place, row) in places.chain(chip.row.map(|(region, row)| (region, Some(row)))) {
-        let region = &joined.facts.regions[place];
+    let files = chip.regions.iter().map(|link| (link.region, None));
+    for (region_index, row) in files.chain(chip.row.map(|(region, row)| (region, Some(row)))) {
+        let region = &joined.facts.regions[region_index];
         let Ok(content) = &region.content else { continue };
-        let owners = joined.owners_of(place);
+        let owners = joined.owners_of(region_index);
         for (index, (slot, owner)) in content.slots.iter().zip(owners).enumerate() {
             let share = Share::of(content, row);
             let bytes = PerKind::new(|kind| {
@@ -292,7 +292,7 @@ fn held(
                     holder: *owner,
                     name: slot.name.text(),
                     user: region.user.clone(),
-                    slots: vec![SlotLink { region: place, row, slot: index }],
+                    slots: vec![SlotLink { region: region_index, row, slot: index }],
                     bytes,
                     reported,
                     updated_ns: slot.updated_ns,

@@ -111,8 +111,8 @@ impl<'a> Tracer<'a> {
             ["chips", _, "index"] => Some(Why::of(&rule::DEVICE_NUMBER)),
             ["chips", index, "memory", field @ ..] => {
                 let id = process.chips.get(index.parse::<usize>().ok()?)?.chip;
-                let place = self.joined.chips.iter().position(|chip| chip.id == id)?;
-                let view = self.view(place)?;
+                let position = self.joined.chips.iter().position(|chip| chip.id == id)?;
+                let view = self.view(position)?;
                 let usage = view.amounts.held.iter().find(|usage| usage.holder == *owner);
                 memory::of_process(&view, usage, field)
             }

@@ -68,7 +68,7 @@ pub struct BufferOwner {
     pub tt_metal: Option<String>,
     /// The version of its agent.
     pub agent: String,
-    /// True if every allocation and free was seen and found its place.
+    /// True if every allocation and free was seen and is in the table.
     pub complete: bool,
     /// Buffers that the agent had no room to list. Sums contain them.
     pub unlisted: u64,

@@ -413,7 +413,7 @@ fn start_error(start: u64, shift: i64, other: u64) -> Option<u64> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct L1Facts {
     /// Which chip it is.
-    pub place: L1Place,
+    pub location: L1Location,
     /// The name of its port: a device file, a socket, an entry of a capture.
     pub port: String,
     /// Its architecture, where anything names it.
@@ -428,7 +428,7 @@ pub struct L1Facts {
 
 /// Which chip a port leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum L1Place {
+pub enum L1Location {
     /// The driver's device of this number.
     Device(u32),
     /// A simulated chip: its number in the process that simulates it, and that process, where it is known.
@@ -438,7 +438,7 @@ pub enum L1Place {
         /// The process, which runs the workload too.
         owner: Option<Pid>,
     },
-    /// A chip of a capture, by its place there.
+    /// A chip of a capture, by its index there.
     Captured(u32),
 }
 

@@ -235,7 +235,7 @@ pub enum JoinedBy {
     AsicId,
     /// The region is named after the board's serial number.
     Serial,
-    /// The region is named after the serial number and the place on the board.
+    /// The region is named after the serial number and the position on the board.
     SerialAndLocation,
     /// A process holds both, and the order of the devices is the same.
     Owner,
@@ -354,7 +354,7 @@ pub struct L1Total {
     pub used: Reading<u64>,
 }
 
-/// A PCIe link and the place it is plugged in.
+/// A PCIe link and the slot it is plugged into.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PcieLink {

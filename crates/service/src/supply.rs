@@ -48,7 +48,7 @@ impl Choice {
     /// Returns the servers at the default paths. `runtime` is `XDG_RUNTIME_DIR`.
     #[must_use]
     pub fn usual(runtime: Option<PathBuf>) -> Self {
-        Self::Any(socket::places(runtime))
+        Self::Any(socket::paths(runtime))
     }
 }
 
@@ -227,13 +227,13 @@ impl Supply {
     }
 
     fn connect(&mut self, now: u64) {
-        let places = match &self.choice {
+        let paths = match &self.choice {
             Choice::NoServer => return,
-            Choice::Any(places) => places.clone(),
+            Choice::Any(paths) => paths.clone(),
             Choice::Only(path) => vec![path.clone()],
         };
         let mut refusals = Vec::new();
-        for path in places {
+        for path in paths {
             match self.try_connect(&path, now) {
                 Ok(()) => return,
                 Err(Unfit::Absent) if matches!(self.choice, Choice::Any(_)) => {}

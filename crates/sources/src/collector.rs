@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use ttmem_model::facts::{Device, Facts, Field, L1Place, RegionFile, SegmentFile};
+use ttmem_model::facts::{Device, Facts, Field, L1Location, RegionFile, SegmentFile};
 use ttmem_model::l1::report::ChipReport;
 use ttmem_model::order;
 use ttmem_model::snapshot::Host;
@@ -206,7 +206,7 @@ impl Collector {
     ///
     /// # Errors
     /// If a file cannot be written or a port is broken.
-    pub fn save_l1(&mut self, directory: &Path, chips: &[L1Place]) -> Result<usize, SaveError> {
+    pub fn save_l1(&mut self, directory: &Path, chips: &[L1Location]) -> Result<usize, SaveError> {
         let none = Facts::default();
         let last = self.last.as_deref().unwrap_or(&none);
         let (root, clock) = (&self.root, self.clock);

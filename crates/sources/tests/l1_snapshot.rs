@@ -7,7 +7,7 @@ use std::path::Path;
 use ttmem_fake::segment::{Bank, NewBuffer, NewProgram, Segment, WORMHOLE};
 use ttmem_fake::{Board, Host, NOW, Process, Region};
 use ttmem_merge::{l1_reports, merge};
-use ttmem_model::facts::{Facts, L1Facts, L1Place, RegionBytes};
+use ttmem_model::facts::{Facts, L1Facts, L1Location, RegionBytes};
 use ttmem_model::l1::report::{CoreReport, RegionReport};
 use ttmem_model::l1::{Coordinate, CoreState, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
@@ -110,7 +110,7 @@ fn simulated(owner: Option<Pid>) -> Facts {
     let root = Root::memory(host.into_tree());
     let mut all = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts();
     let read = facts(DISPATCH).l1.remove(0);
-    all.l1 = vec![L1Facts { place: L1Place::Simulated { chip: 0, owner }, ..read }];
+    all.l1 = vec![L1Facts { location: L1Location::Simulated { chip: 0, owner }, ..read }];
     all
 }
 
@@ -158,7 +158,7 @@ fn with_agent(buffers: &[u64], change: impl Fn(Segment) -> Segment) -> Facts {
     let mut collector = Collector::new(root).with_clock(Clock::Fixed(NOW));
     let mut all = collector.facts_at(Depth::Full);
     let read = facts("wormhole/sharded_add").l1.remove(0);
-    all.l1 = vec![L1Facts { place: L1Place::Device(0), ..read }];
+    all.l1 = vec![L1Facts { location: L1Location::Device(0), ..read }];
     all
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ttmem_model::Pid;
-use ttmem_model::facts::L1Place;
+use ttmem_model::facts::L1Location;
 use ttmem_model::l1::Coordinate;
 use ttmem_root::Root;
 use ttmem_sources::l1::Reader;
@@ -38,9 +38,9 @@ fn every_captured_byte_is_read_and_nothing_else_is_sent() {
         for core in &chip.cores {
             for (address, bytes) in &core.segments {
                 let mut read = vec![0; bytes.len()];
-                let place = Coordinate { x: core.noc.0, y: core.noc.1 };
-                port.read(place, u64::try_from(*address).unwrap(), &mut read).unwrap();
-                assert_eq!(read, *bytes, "{name} {place:?} {address}");
+                let coordinate = Coordinate { x: core.noc.0, y: core.noc.1 };
+                port.read(coordinate, u64::try_from(*address).unwrap(), &mut read).unwrap();
+                assert_eq!(read, *bytes, "{name} {coordinate:?} {address}");
             }
         }
         let requests = server.requests();
@@ -102,9 +102,9 @@ fn what_cannot_be_asked_is_not_sent() {
 fn only_a_socket_s_own_name_says_which_chip_of_its_owner_it_is() {
     let server = Server::start(Chip::load(CAPTURES[0]), Behaviour::Good);
     let owner = Some(Pid(std::process::id().cast_signed()));
-    for (name, place) in [
-        ("tt-umd-sim-1.sock", L1Place::Simulated { chip: 1, owner }),
-        ("chip1.sock", L1Place::Simulated { chip: 0, owner: None }),
+    for (name, location) in [
+        ("tt-umd-sim-1.sock", L1Location::Simulated { chip: 1, owner }),
+        ("chip1.sock", L1Location::Simulated { chip: 0, owner: None }),
     ] {
         let socket = server.root().join(name);
         std::fs::hard_link(server.path(), &socket).unwrap();
@@ -112,7 +112,7 @@ fn only_a_socket_s_own_name_says_which_chip_of_its_owner_it_is() {
         let mut collector = Collector::new(Root::system()).with_l1(request).unwrap();
         let facts = collector.facts();
         let l1 = facts.l1.iter().find(|l1| l1.port == socket.display().to_string()).unwrap();
-        assert_eq!(l1.place, place, "{name}");
+        assert_eq!(l1.location, location, "{name}");
         assert!(l1.content.is_ok(), "{l1:?}");
         assert!(facts.processes.keys().any(|pid| Some(*pid) == owner), "{name}");
     }

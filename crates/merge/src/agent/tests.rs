@@ -382,8 +382,8 @@ fn a_segment_cut_or_scribbled_on_does_no_harm() {
     for round in 0..200_usize {
         let mut bytes = image.clone();
         for index in 0..40 {
-            let place = (round * 7919 + index * 104_729) % 160_000;
-            bytes[place] = bytes[place].wrapping_add(u8::try_from(round).unwrap_or(1) | 1);
+            let offset = (round * 7919 + index * 104_729) % 160_000;
+            bytes[offset] = bytes[offset].wrapping_add(u8::try_from(round).unwrap_or(1) | 1);
         }
         bytes.truncate(160_000 - round * 300);
         let tree = Host::n150().file(path.clone(), Entry::file(bytes)).into_tree();

@@ -64,8 +64,8 @@ fn finding(joined: &Joined<'_>, owner: Owner, left: &Left) -> Option<Finding> {
 
 /// The files by name: the first, and how many more.
 fn files(joined: &Joined<'_>, left: &Left) -> String {
-    let regions = left.regions.iter().filter_map(|place| joined.facts.regions.get(*place));
-    let segments = left.segments.iter().filter_map(|place| joined.facts.segments.get(*place));
+    let regions = left.regions.iter().filter_map(|index| joined.facts.regions.get(*index));
+    let segments = left.segments.iter().filter_map(|index| joined.facts.segments.get(*index));
     let mut paths = regions.map(|file| &file.path).chain(segments.map(|file| &file.path));
     let first = paths.next().map(String::as_str).unwrap_or_default();
     match paths.count() {
@@ -76,8 +76,8 @@ fn files(joined: &Joined<'_>, left: &Left) -> String {
 }
 
 fn remedy(joined: &Joined<'_>, pid: i32, left: &Left) -> String {
-    let in_container = |place: &usize| {
-        joined.facts.regions.get(*place).is_some_and(|file| !file.through.is_empty())
+    let in_container = |index: &usize| {
+        joined.facts.regions.get(*index).is_some_and(|file| !file.through.is_empty())
     };
     let list = match left.segments.as_slice() {
         [] => String::new(),

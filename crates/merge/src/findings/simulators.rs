@@ -36,7 +36,7 @@ mod tests {
     use ttmem_fake::segment::{NewBuffer, Segment};
     use ttmem_fake::{BYTES, Host, NOW, PID, Process, Region};
     use ttmem_model::Snapshot;
-    use ttmem_model::facts::{Facts, L1Facts, L1Place};
+    use ttmem_model::facts::{Facts, L1Facts, L1Location};
     use ttmem_model::reading::Missing;
     use ttmem_root::{Clock, Root};
     use ttmem_segment::AllocatorKind;
@@ -49,7 +49,7 @@ mod tests {
         let root = Root::memory(host.without_driver().into_tree());
         let mut facts: Facts = Collector::new(root).with_clock(Clock::Fixed(NOW)).facts();
         facts.l1.extend(simulators.iter().map(|pid| L1Facts {
-            place: L1Place::Simulated { chip: 0, owner: Some(Pid(*pid)) },
+            location: L1Location::Simulated { chip: 0, owner: Some(Pid(*pid)) },
             port: format!("/tmp/{pid}.sock"),
             arch: None,
             content: Err(Missing::failed("timed out")),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_model::facts::{Device, Facts, L1Place};
+use ttmem_model::facts::{Device, Facts, L1Location};
 use ttmem_model::snapshot::{IdSource, JoinedBy};
 use ttmem_model::{Board, ChipId};
 
@@ -130,9 +130,9 @@ fn unmatched_id(
     if let Some(id) = agent_id(facts, chip).filter(|id| names(*id, taken)) {
         return (Some(id), IdSource::Agent);
     }
-    let source = match chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.place)) {
-        Some(L1Place::Captured(_)) => IdSource::Capture,
-        Some(L1Place::Simulated { .. }) => IdSource::Simulator,
+    let source = match chip.l1.and_then(|l1| Some(facts.l1.get(l1)?.location)) {
+        Some(L1Location::Captured(_)) => IdSource::Capture,
+        Some(L1Location::Simulated { .. }) => IdSource::Simulator,
         _ if chip.agents.is_empty() || !chip.regions.is_empty() => IdSource::Region,
         _ => IdSource::Simulator,
     };

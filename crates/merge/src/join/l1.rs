@@ -4,7 +4,7 @@
 //! same number; the simulator runs inside the workload. Any other is a chip of its own.
 
 use ttmem_model::Pid;
-use ttmem_model::facts::{Facts, L1Facts, L1Place};
+use ttmem_model::facts::{Facts, L1Facts, L1Location};
 
 use super::chip::{JoinedChip, Origin};
 use super::owner::Owner;
@@ -17,20 +17,20 @@ pub(super) fn join(
     segment_owners: &[Owner],
     chips: &mut Vec<JoinedChip>,
 ) {
-    for (place, l1) in facts.l1.iter().enumerate() {
-        let own = match l1.place {
-            L1Place::Device(number) => of_device(facts, chips, number),
-            L1Place::Simulated { chip, owner: Some(pid) } => {
+    for (index, l1) in facts.l1.iter().enumerate() {
+        let own = match l1.location {
+            L1Location::Device(number) => of_device(facts, chips, number),
+            L1Location::Simulated { chip, owner: Some(pid) } => {
                 of_process(facts, owners, chips, chip, pid)
                     .or_else(|| of_agent(facts, segment_owners, chips, chip, pid))
             }
-            L1Place::Simulated { owner: None, .. } | L1Place::Captured(_) => None,
+            L1Location::Simulated { owner: None, .. } | L1Location::Captured(_) => None,
         };
         match own.and_then(|own| chips.get_mut(own)) {
-            Some(chip) => chip.l1 = Some(place),
+            Some(chip) => chip.l1 = Some(index),
             None => {
                 let chip = JoinedChip::new(Origin::Unmatched);
-                chips.push(JoinedChip { l1: Some(place), ..chip });
+                chips.push(JoinedChip { l1: Some(index), ..chip });
             }
         }
     }
@@ -38,9 +38,9 @@ pub(super) fn join(
 
 /// The process that simulates a chip.
 pub(crate) fn simulator(l1: &L1Facts) -> Option<Pid> {
-    match l1.place {
-        L1Place::Simulated { owner, .. } => owner,
-        L1Place::Device(_) | L1Place::Captured(_) => None,
+    match l1.location {
+        L1Location::Simulated { owner, .. } => owner,
+        L1Location::Device(_) | L1Location::Captured(_) => None,
     }
 }
 
@@ -74,7 +74,7 @@ fn of_process(
             && chip.l1.is_none()
             && chip.regions.iter().any(|link| holds(link.region))
     };
-    let mut found = (0..chips.len()).filter(|place| chips.get(*place).is_some_and(is_it));
+    let mut found = (0..chips.len()).filter(|index| chips.get(*index).is_some_and(is_it));
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }
@@ -94,7 +94,7 @@ fn of_agent(
     let is_it = |chip: &JoinedChip| {
         chip.origin == Origin::Unmatched && chip.l1.is_none() && chip.agents.iter().any(is_its)
     };
-    let mut found = (0..chips.len()).filter(|place| chips.get(*place).is_some_and(is_it));
+    let mut found = (0..chips.len()).filter(|index| chips.get(*index).is_some_and(is_it));
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }

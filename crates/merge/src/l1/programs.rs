@@ -303,12 +303,12 @@ pub(crate) fn difference(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Diffe
     let newest_first = programs.newest_first(index);
     let differs = |core: &Core| {
         let logical = core.logical?;
-        let place = (u16::from(logical.x), u16::from(logical.y));
-        let recorded = resident_on(segment, &newest_first, index, place).ok()??;
-        let recorded: RangeSet = circular_buffers(recorded, place);
+        let position = (u16::from(logical.x), u16::from(logical.y));
+        let recorded = resident_on(segment, &newest_first, index, position).ok()??;
+        let recorded: RangeSet = circular_buffers(recorded, position);
         let read = core.circular_buffers();
         (core.state != CoreState::Torn && read != recorded)
-            .then(|| (place, read.bytes(), recorded.bytes()))
+            .then(|| (position, read.bytes(), recorded.bytes()))
     };
     let mut differences = content.cores.iter().filter_map(differs);
     let (core, read, recorded) = differences.next()?;

@@ -9,7 +9,7 @@ use super::count::Count;
 use super::range::{ByteRange, RangeSet};
 use crate::reading::Missing;
 
-/// A place in a grid of cores: `[x, y]`.
+/// A position in a grid of cores: `[x, y]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "[u8; 2]", into = "[u8; 2]")]
@@ -201,7 +201,7 @@ pub struct Program {
     pub kernels: Vec<Kernel>,
     /// Its circular buffers on this core, in the order of their numbers.
     pub circular_buffers: Vec<CircularBuffer>,
-    /// Remote circular buffers whose configuration page could not be read, so that their place is not known.
+    /// Remote circular buffers whose configuration page could not be read, so that their address is not known.
     pub unread_remote: Vec<u8>,
 }
 
@@ -225,9 +225,9 @@ pub struct Recorded {
 /// A worker core and the content of its L1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Core {
-    /// Its place on the NOC, as the port counts.
+    /// Its position on the NOC, as the port counts.
     pub noc: Coordinate,
-    /// Its place in the grid, `None` if what it says of itself cannot be true.
+    /// Its position in the grid, `None` if what it says of itself cannot be true.
     pub logical: Option<Coordinate>,
     /// The grid of its chip, `None` like `logical`.
     pub grid: Option<Grid>,

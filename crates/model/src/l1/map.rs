@@ -242,7 +242,7 @@ fn headroom(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Resu
     };
     let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     if core.recorded.is_some() {
-        let top = core.footprint().and_then(|(footprint, place)| footprint.end_on(place));
+        let top = core.footprint().and_then(|(footprint, position)| footprint.end_on(position));
         let top = top.map_or(unreserved, |end| end.max(unreserved));
         let lowest = buffers.lowest(geometry).unwrap_or(geometry.l1_bytes);
         return Ok(signed(lowest).saturating_sub(signed(top)));
@@ -288,8 +288,8 @@ fn layers(core: &Core, geometry: &Geometry, buffers: Option<&Buffers>) -> Vec<La
             add(range.start, range.end, K::CircularBuffers, &buffer.id.to_string());
         }
     }
-    if let Some((footprint, place)) = core.footprint() {
-        for placement in footprint.placements_on(place) {
+    if let Some((footprint, position)) = core.footprint() {
+        for placement in footprint.placements_on(position) {
             let label = placement.kind.label();
             add(placement.address, placement.end(), K::CircularBuffers, label);
         }

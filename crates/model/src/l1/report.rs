@@ -134,9 +134,9 @@ impl ChipReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CoreReport {
-    /// Its place in the grid; `null` if what it says of itself cannot be true.
+    /// Its position in the grid; `null` if what it says of itself cannot be true.
     pub logical: Option<Coordinate>,
-    /// Its place on the NOC; `null` from an agent.
+    /// Its position on the NOC; `null` from an agent.
     pub noc: Option<Coordinate>,
     /// The state.
     pub state: CoreState,

@@ -22,7 +22,7 @@ const SETTLE_US: u64 = 2_000_000;
 
 pub(super) struct Writer {
     options: Options,
-    place: Place,
+    target: Target,
     encoder: Encoder,
     tracker: Tracker,
     agents: Option<Agents>,
@@ -40,7 +40,7 @@ pub(super) struct Writer {
 }
 
 /// The destination of finished blocks.
-enum Place {
+enum Target {
     File { sink: Box<dyn Sink>, contents: Option<Contents> },
     Ring(Ring),
 }
@@ -55,18 +55,18 @@ impl Writer {
         agents: Option<Agents>,
         (dropped, notices): (Arc<AtomicU64>, Sender<String>),
     ) -> Self {
-        let (place, limits) = match sink {
-            Some(sink) => (Place::File { sink, contents: None }, Limits::default()),
+        let (target, limits) = match sink {
+            Some(sink) => (Target::File { sink, contents: None }, Limits::default()),
             None => {
                 let max_bytes = options.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
                 let ring = Ring::new(options.ring.unwrap_or_default(), max_bytes);
                 let limits = ring.limits();
-                (Place::Ring(ring), limits)
+                (Target::Ring(ring), limits)
             }
         };
         Self {
             options,
-            place,
+            target,
             encoder: Encoder::new(limits),
             tracker: Tracker::default(),
             agents,
@@ -147,12 +147,12 @@ impl Writer {
     }
 
     fn is_ring(&self) -> bool {
-        matches!(self.place, Place::Ring(_))
+        matches!(self.target, Target::Ring(_))
     }
 
     /// Writes the header with the name of the host, as soon as a snapshot has it.
     fn begin(&mut self, snapshot: &Snapshot) -> Result<(), Ended> {
-        let Place::File { sink, contents } = &mut self.place else {
+        let Target::File { sink, contents } = &mut self.target else {
             self.options.header.host.clone_from(&snapshot.host.name);
             return Ok(());
         };
@@ -180,12 +180,12 @@ impl Writer {
     }
 
     fn put(&mut self, block: Encoded) -> Result<(), Ended> {
-        let (sink, contents) = match &mut self.place {
-            Place::Ring(ring) => {
+        let (sink, contents) = match &mut self.target {
+            Target::Ring(ring) => {
                 ring.push(block);
                 return Ok(());
             }
-            Place::File { sink, contents } => (sink, contents),
+            Target::File { sink, contents } => (sink, contents),
         };
         let Some(contents) = contents else { return Ok(()) };
         if let Some(damage) = sink.damage(contents.size()) {
@@ -251,12 +251,12 @@ impl Writer {
 
     /// Adds an attachment to the recording. Returns false if there is no room for it.
     fn attach(&mut self, blocks: Vec<Encoded>) -> Result<bool, Ended> {
-        let (sink, contents) = match &mut self.place {
-            Place::Ring(ring) => {
+        let (sink, contents) = match &mut self.target {
+            Target::Ring(ring) => {
                 ring.attach(blocks);
                 return Ok(true);
             }
-            Place::File { sink, contents } => (sink, contents),
+            Target::File { sink, contents } => (sink, contents),
         };
         let Some(contents) = contents else { return Ok(false) };
         let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
@@ -292,7 +292,7 @@ impl Writer {
         while self.is_ring() && !self.parcels.is_empty() {
             self.attach_next()?;
         }
-        let Place::Ring(ring) = &self.place else { return Ok(()) };
+        let Target::Ring(ring) = &self.target else { return Ok(()) };
         let live = self.agents.as_ref().map(|agents| agents.now(time)).unwrap_or_default();
         let live: Vec<Encoded> = live.into_iter().flatten().flatten().collect();
         match ring.write_out(&self.options.path, &self.options.header, time, &live) {
@@ -334,7 +334,7 @@ impl Writer {
     }
 
     fn write_end(&mut self) -> Result<(), Ended> {
-        let Place::File { sink, contents: Some(contents) } = &mut self.place else {
+        let Target::File { sink, contents: Some(contents) } = &mut self.target else {
             return Ok(());
         };
         if let Some(damage) = sink.damage(contents.size()) {
@@ -347,7 +347,7 @@ impl Writer {
 
     /// After an error: truncates the partial block, and tries to write the end after the complete part.
     fn save(&mut self) {
-        let Place::File { sink, contents: Some(contents) } = &mut self.place else { return };
+        let Target::File { sink, contents: Some(contents) } = &mut self.target else { return };
         if self.report.files.is_empty() {
             return;
         }

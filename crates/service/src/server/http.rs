@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ttmem_root::clock::{Clock, Stopwatch};
 
-use connections::{Connections, Place};
+use connections::{Admission, Connections};
 
 /// The most bytes of a request, headers included.
 const MAX_REQUEST_BYTES: usize = 8192;
@@ -87,7 +87,7 @@ fn take(
     pages: &Arc<dyn Pages>,
     open: &Arc<Connections>,
 ) {
-    let Some(place) = open.admit(&stream, from) else {
+    let Some(admission) = open.admit(&stream, from) else {
         let busy = Response::text(503, "too many connections; retry later");
         // The peer may be gone.
         drop(stream.set_nonblocking(true).and_then(|()| reply(&stream, &busy, true)));
@@ -95,16 +95,16 @@ fn take(
     };
     let pages = Arc::clone(pages);
     let thread = thread::Builder::new().name("ttmem-request".to_owned());
-    // Without a thread the closure is dropped, and with it the connection and its place.
+    // Without a thread the closure is dropped, and with it the connection and its admission.
     drop(thread.spawn(move || {
-        answer(&stream, &place, bound, pages.as_ref());
-        drop(place);
+        answer(&stream, &admission, bound, pages.as_ref());
+        drop(admission);
     }));
 }
 
-fn answer(mut stream: &TcpStream, place: &Place, bound: SocketAddr, pages: &dyn Pages) {
+fn answer(mut stream: &TcpStream, admission: &Admission, bound: SocketAddr, pages: &dyn Pages) {
     let head = read(stream);
-    place.note_request();
+    admission.note_request();
     let (response, with_body) = match head {
         Ok(head) => match parse(&head) {
             Ok((request, with_body)) if is_for_us(&request, bound) => {

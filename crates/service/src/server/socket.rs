@@ -19,7 +19,7 @@ pub const SYSTEM: &str = "/run/ttmem/ttmem.sock";
 
 /// Returns the paths at which a client looks for a server, the user's own first. `runtime` is `XDG_RUNTIME_DIR`.
 #[must_use]
-pub fn places(runtime: Option<PathBuf>) -> Vec<PathBuf> {
+pub fn paths(runtime: Option<PathBuf>) -> Vec<PathBuf> {
     let own = runtime.filter(|folder| folder.is_absolute()).map(|folder| folder.join("ttmem.sock"));
     own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
 }

@@ -149,7 +149,7 @@ pub struct Row {
 pub(crate) struct CoreInfo {
     /// The worker cores of the chip, without harvested rows and columns.
     pub(crate) grid: Grid,
-    /// The core's place in that grid.
+    /// The core's position in that grid.
     pub(crate) logical: Coordinate,
     /// Where the kernel config ring ends and circular buffers begin, in bytes from the start of L1.
     pub(crate) unreserved: u64,

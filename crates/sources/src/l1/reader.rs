@@ -1,7 +1,7 @@
 //! Reads the cores of a chip, with as few and as small reads as it takes.
 //!
-//! The layout and each core's place are read once; when another process takes the chip, open it again. Over a port that
-//! pays for each call, each core's place is read with its first block. A sample of a core that has gone on takes three
+//! The layout and each core's position are read once; when another process takes the chip, open it again. Over a port that
+//! pays for each call, each core's position is read with its first block. A sample of a core that has gone on takes three
 //! reads there: the block from the read pointer over the launch
 //! slots to the go messages (648 to 1208 bytes, one piece in every release), the records of its circular buffers,
 //! and the block again to see whether the core went on meanwhile. A core whose block has not changed since takes one: a
@@ -9,7 +9,7 @@
 //! where the newest slot is, is only known once all of them are read, and the read pointer and the go message are
 //! at its two ends.
 //!
-//! None of the three can be left out. The first names the place of the records; the last shows that they are of that program, since
+//! None of the three can be left out. The first names the address of the records; the last shows that they are of that program, since
 //! a new one may overwrite them between the two. The records of another core with an equal slot are not theirs: circular
 //! buffers belong to ranges of cores within a group of equal kernels. One read over both would not do: the records are behind the
 //! block, and no port promises that a read is one moment. Sending the last two questions together would save a wait, but a
@@ -137,8 +137,8 @@ impl Reader {
         port: &mut dyn L1Port,
         layout: Layout,
     ) -> Result<Self, PortError> {
-        let place = |layout: &Layout| (layout.memory.mailbox, layout.mailbox.core_info);
-        if place(&self.layout) != place(&layout) {
+        let core_info = |layout: &Layout| (layout.memory.mailbox, layout.mailbox.core_info);
+        if core_info(&self.layout) != core_info(&layout) {
             let again = Self::with_layout(port, layout)?;
             return Ok(Self { opening: self.opening.plus(again.opening), ..again });
         }

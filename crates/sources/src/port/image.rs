@@ -60,7 +60,7 @@ pub struct ImagePort {
 struct Part {
     address: ByteRange,
     /// Where its bytes are in the capture's.
-    place: Range<usize>,
+    stored: Range<usize>,
 }
 
 /// The reason that a capture cannot be used.
@@ -206,7 +206,7 @@ fn fill(parts: &[Part], bytes: &[u8], address: u64, buffer: &mut [u8]) -> Option
         let part =
             parts.iter().find(|part| (part.address.start..part.address.end).contains(&next))?;
         let skip = usize::try_from(next - part.address.start).ok()?;
-        let source = bytes.get(part.place.clone())?.get(skip..)?;
+        let source = bytes.get(part.stored.clone())?.get(skip..)?;
         let count = source.len().min(rest.len());
         let (head, tail) = rest.split_at_mut_checked(count)?;
         head.copy_from_slice(source.get(..count)?);

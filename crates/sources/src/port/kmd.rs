@@ -1,6 +1,6 @@
 //! Port `kmd`: the L1 of a device, through its driver.
 //!
-//! The one place of `ttmem` that opens a device. What it does is little and always the same: see `docs/safety.md`
+//! The one module of `ttmem` that opens a device. What it does is little and always the same: see `docs/safety.md`
 //! for every rule, why it is there and what proves it.
 //!
 //! - Opened only while the driver's own list shows TT-Metal as an owner (`owners`), and closed by dropping.

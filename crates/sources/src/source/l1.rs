@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ttmem_model::facts::{
-    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Place, ProcessFacts,
+    Device, Excess, Field, L1Content, L1Cost, L1Facts, L1Location, ProcessFacts,
 };
 use ttmem_model::l1::{CoreState, KernelNames};
 use ttmem_model::reading::{Missing, SourceName};
@@ -82,7 +82,7 @@ pub struct Surroundings<'a> {
 
 /// A chip whose port stays open from one pass to the next.
 struct OpenChip {
-    place: L1Place,
+    location: L1Location,
     port: Box<dyn L1Port + Send>,
     reader: Option<Reader>,
     kernels: Kernels,
@@ -101,7 +101,7 @@ enum Kernels {
 
 impl fmt::Debug for OpenChip {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("OpenChip").field(&self.place).finish_non_exhaustive()
+        formatter.debug_tuple("OpenChip").field(&self.location).finish_non_exhaustive()
     }
 }
 
@@ -122,7 +122,7 @@ impl L1Source {
         let kernels = inspector::file_of_capture(&Root::directory(directory)?);
         let chips = (0..).zip(ports).map(|(number, port)| {
             let kernels = Kernels::Kept(kernels.clone());
-            OpenChip::new(L1Place::Captured(number), Box::new(port), kernels)
+            OpenChip::new(L1Location::Captured(number), Box::new(port), kernels)
         });
         Ok(Self { request, chips: chips.collect(), ..Self::default() })
     }
@@ -131,7 +131,7 @@ impl L1Source {
     pub(crate) fn of_image(ports: Vec<ImagePort>, kernels: &[u8], request: L1Request) -> Self {
         let chips = (0..).zip(ports).map(|(number, port)| {
             let kernels = Kernels::Kept(Ok(kernels.to_vec()));
-            OpenChip::new(L1Place::Device(number), Box::new(port), kernels)
+            OpenChip::new(L1Location::Device(number), Box::new(port), kernels)
         });
         Self { request, chips: chips.collect(), is_demo: true, ..Self::default() }
     }
@@ -165,7 +165,8 @@ impl L1Source {
         let mut chips = self.read_open_chips(host, &request);
         chips.extend(self.refused.drain(..).map(|refused| refused.facts(host.clock)));
         if self.request.devices {
-            let is_there = |number| chips.iter().any(|chip| chip.place == L1Place::Device(number));
+            let is_there =
+                |number| chips.iter().any(|chip| chip.location == L1Location::Device(number));
             let others: Vec<_> =
                 host.devices.iter().filter(|device| !is_there(device.number)).collect();
             chips.extend(others.into_iter().map(|device| match host.root.is_system() {
@@ -192,24 +193,24 @@ impl L1Source {
         read
     }
 
-    /// Saves the chips at these places as a capture, with the names of their kernels where they share them.
+    /// Saves the chips at these locations as a capture, with the names of their kernels where they share them.
     pub(crate) fn save(
         &mut self,
         directory: &Path,
-        places: &[L1Place],
+        locations: &[L1Location],
         host: Surroundings<'_>,
     ) -> Result<usize, SaveError> {
         let mut devices: Vec<(KmdPort, Reader)> = Vec::new();
         let mut kernels: Vec<Option<Vec<u8>>> = Vec::new();
-        let is_wanted = |device: &&Device| places.contains(&L1Place::Device(device.number));
+        let is_wanted = |device: &&Device| locations.contains(&L1Location::Device(device.number));
         for device in host.devices.iter().filter(is_wanted).filter(|_| host.root.is_system()) {
             let opened = device::open_to_save(host, device, self.request.layout.as_deref());
             devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
             kernels.push(device::kernels(device).file(host));
         }
-        let mut simulated = self.simulators.give_back(places);
+        let mut simulated = self.simulators.give_back(locations);
         let mut open: Vec<(&mut dyn L1Port, &mut Reader)> = Vec::new();
-        let kept = self.chips.iter_mut().filter(|chip| places.contains(&chip.place));
+        let kept = self.chips.iter_mut().filter(|chip| locations.contains(&chip.location));
         for chip in kept.chain(&mut simulated) {
             kernels.push(chip.kernels.file(host));
             if let OpenChip { port, reader: Some(reader), .. } = chip {
@@ -230,14 +231,14 @@ impl L1Source {
 }
 
 impl OpenChip {
-    fn new(place: L1Place, port: Box<dyn L1Port + Send>, kernels: Kernels) -> Self {
-        Self { place, port, reader: None, kernels, greeting: Cost::default() }
+    fn new(location: L1Location, port: Box<dyn L1Port + Send>, kernels: Kernels) -> Self {
+        Self { location, port, reader: None, kernels, greeting: Cost::default() }
     }
 
     fn read(&mut self, host: Surroundings<'_>, request: &L1Request) -> L1Facts {
         let content = self.content(host.root, host.clock, request);
         L1Facts {
-            place: self.place,
+            location: self.location,
             port: self.port.chip().name.clone(),
             arch: Some(self.port.chip().arch),
             content,
@@ -331,7 +332,7 @@ fn unread(host: Surroundings<'_>, device: &Device, is_demo: bool) -> L1Facts {
         false => "a captured host has no devices; give a capture of L1 with --capture",
     };
     L1Facts {
-        place: L1Place::Device(device.number),
+        location: L1Location::Device(device.number),
         port: format!("/dev/tenstorrent/{}", device.number),
         arch: device.arch.as_ref().ok().copied(),
         content: Err(Missing::unsupported(why)),

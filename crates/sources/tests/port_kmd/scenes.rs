@@ -54,7 +54,7 @@ fn said<T>(result: Result<T, KmdPortError>) -> String {
 }
 
 /// Where a core's mailbox starts, and in it: its logical coordinate and the grid (TT-Metal 0.81).
-fn places() -> (u64, u64, u64) {
+fn offsets() -> (u64, u64, u64) {
     match arch() {
         Arch::Wormhole => (16, 2779, 2777),
         Arch::Blackhole => (96, 2907, 2905),
@@ -63,12 +63,12 @@ fn places() -> (u64, u64, u64) {
 
 fn admit(port: &mut KmdPort) {
     let first = port.chip().cores[0];
-    let (mailbox, logical, grid) = places();
-    let mut place = [0; 2];
-    port.read(first, mailbox + logical, &mut place).unwrap();
-    let logical = Coordinate { x: place[0], y: place[1] };
-    port.read(first, mailbox + grid, &mut place).unwrap();
-    port.admit_grid(logical, Grid { columns: place[0], rows: place[1] }).unwrap();
+    let (mailbox, logical, grid) = offsets();
+    let mut pair = [0; 2];
+    port.read(first, mailbox + logical, &mut pair).unwrap();
+    let logical = Coordinate { x: pair[0], y: pair[1] };
+    port.read(first, mailbox + grid, &mut pair).unwrap();
+    port.admit_grid(logical, Grid { columns: pair[0], rows: pair[1] }).unwrap();
 }
 
 fn read_everything() -> String {
@@ -78,7 +78,7 @@ fn read_everything() -> String {
     let ring = if arch() == Arch::Wormhole { 35_168 } else { 41_088 };
     for core in port.chip().cores.clone() {
         let mut bytes = vec![0; 8192];
-        port.read(core, places().0, &mut bytes[..4096]).unwrap();
+        port.read(core, offsets().0, &mut bytes[..4096]).unwrap();
         port.read(core, ring, &mut bytes[4096..]).unwrap();
         let name = format!("read-{}-{}", core.x, core.y);
         std::fs::write(directory().join(name), bytes).unwrap();

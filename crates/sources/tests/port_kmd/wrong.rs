@@ -155,11 +155,11 @@ impl Client {
 
     fn map(&self, file: c_int) -> *mut u8 {
         let null = std::ptr::null_mut();
-        // SAFETY: the kernel chooses the place.
-        let place = unsafe {
+        // SAFETY: the kernel chooses the address.
+        let mapping = unsafe {
             libc::mmap(null, self.bytes, self.protection, self.map_flags, file, self.offset)
         };
-        place.cast()
+        mapping.cast()
     }
 
     fn aim(&self, file: c_int) {
@@ -196,16 +196,16 @@ pub(crate) fn play(rule: &str) {
     if rule == "two windows" {
         call(file, ALLOCATE, &mut message.clone());
     }
-    let place = client.map(file);
-    if place.cast() != libc::MAP_FAILED {
+    let window = client.map(file);
+    if window.cast() != libc::MAP_FAILED {
         if rule != "read unaimed" {
             client.aim(file);
         }
-        touch(rule, file, place);
+        touch(rule, file, window);
     }
     if rule != "free mapped" {
         // SAFETY: mapped above.
-        unsafe { libc::munmap(place.cast::<c_void>(), client.bytes) };
+        unsafe { libc::munmap(window.cast::<c_void>(), client.bytes) };
     }
     if client.frees {
         let mut message = [0; 48];
@@ -222,19 +222,19 @@ pub(crate) fn play(rule: &str) {
 fn ignore<T>(_: T) {}
 
 /// Reads a word, or breaks a rule about how.
-fn touch(rule: &str, file: c_int, place: *mut u8) {
+fn touch(rule: &str, file: c_int, window: *mut u8) {
     // SAFETY, for all of them: what is wrong about an access is for the stand-in to find, which ends the program.
     match rule {
         // SAFETY: see above.
-        "narrow read" => ignore(unsafe { place.read_volatile() }),
+        "narrow read" => ignore(unsafe { window.read_volatile() }),
         // SAFETY: see above.
-        "wide read" => ignore(unsafe { place.cast::<u64>().read_volatile() }),
-        "unaligned read" => unaligned(place),
+        "wide read" => ignore(unsafe { window.cast::<u64>().read_volatile() }),
+        "unaligned read" => unaligned(window),
         // SAFETY: see above.
-        "write" => unsafe { place.write_volatile(1) },
+        "write" => unsafe { window.write_volatile(1) },
         // SAFETY: see above.
         "made writable" => ignore(unsafe {
-            libc::mprotect(place.cast(), WINDOW, libc::PROT_READ | libc::PROT_WRITE)
+            libc::mprotect(window.cast(), WINDOW, libc::PROT_READ | libc::PROT_WRITE)
         }),
         // SAFETY: see above.
         "write call" => ignore(unsafe { libc::write(file, [0_u8].as_ptr().cast(), 1) }),
@@ -242,30 +242,30 @@ fn touch(rule: &str, file: c_int, place: *mut u8) {
         "read call" => ignore(unsafe { libc::read(file, [0_u8].as_mut_ptr().cast(), 1) }),
         // SAFETY: see above.
         "copied" => ignore(unsafe { libc::dup(file) }),
-        "read beyond L1" => beyond_l1(file, place),
+        "read beyond L1" => beyond_l1(file, window),
         "bus error elsewhere" => bus_error(),
         // SAFETY: see above.
-        "nothing" | "read unaimed" => ignore(unsafe { place.cast::<u32>().read_volatile() }),
+        "nothing" | "read unaimed" => ignore(unsafe { window.cast::<u32>().read_volatile() }),
         _ => {}
     }
 }
 
 /// A word that is not aligned. Not through a pointer of Rust, whose checks would end the program first.
-fn unaligned(place: *mut u8) {
+fn unaligned(window: *mut u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: see above.
     unsafe {
-        std::arch::asm!("mov {word:e}, dword ptr [{place} + 2]", place = in(reg) place, word = out(reg) _);
+        std::arch::asm!("mov {word:e}, dword ptr [{window} + 2]", window = in(reg) window, word = out(reg) _);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _unused = place;
+    let _unused = window;
 }
 
 /// The second window of Wormhole ends 597,024 bytes before its end: L1 is no longer.
-fn beyond_l1(file: c_int, place: *mut u8) {
+fn beyond_l1(file: c_int, window: *mut u8) {
     Client { address: 1 << 20, ..Client::right() }.aim(file);
     // SAFETY: see above.
-    let last = unsafe { place.add(WINDOW - 4) };
+    let last = unsafe { window.add(WINDOW - 4) };
     // SAFETY: see above.
     ignore(unsafe { last.cast::<u32>().read_volatile() });
 }
@@ -282,10 +282,10 @@ fn bus_error() {
     ));
     let file = tempfile::tempfile().unwrap();
     let file = std::os::fd::AsRawFd::as_raw_fd(&file);
-    // SAFETY: the kernel chooses the place.
-    let place = unsafe {
+    // SAFETY: the kernel chooses the address.
+    let mapping = unsafe {
         libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_SHARED, file, 0)
     };
     // SAFETY: mapped; that there is no page behind it is the point.
-    ignore(unsafe { place.cast::<u32>().read_volatile() });
+    ignore(unsafe { mapping.cast::<u32>().read_volatile() });
 }

@@ -50,8 +50,8 @@ pub(crate) fn run(
     let windows = collector.windows(&facts.devices);
     let root = collector.root();
     let servers = is_this_host.then(|| {
-        let places = socket::places(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
-        places.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
+        let paths = socket::paths(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+        paths.into_iter().map(|path| (path.clone(), probe(&path, root))).collect()
     });
     let dead_sockets = dead_sockets(root, rustix::process::geteuid().as_raw());
     let diagnosis = examine(&Inputs {

@@ -107,7 +107,7 @@ fn default_socket() -> PathBuf {
         return socket::SYSTEM.into();
     }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    socket::places(runtime).into_iter().next().unwrap_or_else(|| socket::SYSTEM.into())
+    socket::paths(runtime).into_iter().next().unwrap_or_else(|| socket::SYSTEM.into())
 }
 
 fn not_bound(socket: &std::path::Path, error: &io::Error) -> String {

@@ -40,7 +40,7 @@ enum Peer {
 
 /// A connection that is counted until this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Admission {
     connections: Arc<Connections>,
     id: u64,
 }
@@ -52,7 +52,11 @@ impl Connections {
 
     /// Counts a connection. Where there are too many, ends the oldest that has sent no request: of the same peer, or of the
     /// peer with the most. `None` if there is none to end.
-    pub(super) fn admit(self: &Arc<Self>, stream: &TcpStream, from: SocketAddr) -> Option<Place> {
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        stream: &TcpStream,
+        from: SocketAddr,
+    ) -> Option<Admission> {
         let stream = stream.try_clone().ok()?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let id = open.last().map_or(0, |newest| newest.id + 1);
@@ -72,7 +76,7 @@ impl Connections {
                 }
             }
         }
-        Some(Place { connections: Arc::clone(self), id })
+        Some(Admission { connections: Arc::clone(self), id })
     }
 
     /// Finds out whose the connections are.
@@ -114,7 +118,7 @@ fn user_of(list: &str, port: u16, server: u16) -> Option<u32> {
     })
 }
 
-impl Place {
+impl Admission {
     /// Notes that the request was read: the connection is not ended for another one.
     pub(super) fn note_request(&self) {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +128,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Admission {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|one| one.id != self.id);
@@ -155,12 +159,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).unwrap();
         let connections = Connections::new(address.port());
-        let mut places = Vec::new();
+        let mut admissions = Vec::new();
         let mut admit = |host: u8| {
             let from = SocketAddr::from(([10, 0, 0, host], 9));
-            let place = connections.admit(&stream, from);
-            let is_in = place.is_some();
-            places.extend(place);
+            let admission = connections.admit(&stream, from);
+            let is_in = admission.is_some();
+            admissions.extend(admission);
             is_in
         };
         for _ in 0..40 {

@@ -93,7 +93,7 @@ fn split(authority: &str) -> Result<(&str, u16), BadEndpoint> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or(BadEndpoint::Syntax)?,
         None => match authority.find(':') {
-            Some(place) => authority.split_at(place),
+            Some(colon) => authority.split_at(colon),
             None => (authority, ""),
         },
     };

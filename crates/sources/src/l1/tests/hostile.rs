@@ -105,9 +105,9 @@ proptest! {
         // Where a byte counts: the mailbox up to core_info, and the program's part of the ring.
         let mailbox = usize::try_from(layout.memory.mailbox).unwrap()..4096;
         let ring = usize::try_from(layout.memory.ring_start).unwrap();
-        let places: Vec<usize> = mailbox.chain(ring..ring + 2048).collect();
+        let addresses: Vec<usize> = mailbox.chain(ring..ring + 2048).collect();
         let mut bytes = bytes.clone();
-        bytes[places[at.index(places.len())]] = byte;
+        bytes[addresses[at.index(addresses.len())]] = byte;
         check_damaged(image, bytes);
     }
 

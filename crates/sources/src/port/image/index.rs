@@ -72,9 +72,12 @@ impl IndexChip {
     /// The parts of each core, ascending.
     pub(super) fn parts(&self) -> Result<Vec<Vec<Part>>, String> {
         let part = |segment: &Segment| {
-            let place = segment.place()?;
+            let stored = segment.stored()?;
             let index = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
-            Ok(Part { address: segment.address()?, place: index(place.start)?..index(place.end)? })
+            Ok(Part {
+                address: segment.address()?,
+                stored: index(stored.start)?..index(stored.end)?,
+            })
         };
         let core = |core: &IndexCore| {
             let mut parts = core.segments.iter().map(part).collect::<Result<Vec<_>, String>>()?;
@@ -114,7 +117,7 @@ impl Segment {
     }
 
     /// Where its bytes are in the capture's.
-    fn place(&self) -> Result<ByteRange, String> {
+    fn stored(&self) -> Result<ByteRange, String> {
         ByteRange::from_start_and_bytes(self.offset, self.len)
             .filter(|range| range.end <= MAX_BYTES)
             .ok_or_else(|| format!("{} bytes at offset {} are too far out", self.len, self.offset))
@@ -123,7 +126,7 @@ impl Segment {
 
 /// Checks an index as a whole and says how many bytes its capture must hold.
 pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
-    let mut places = Vec::new();
+    let mut ranges = Vec::new();
     for chip in chips {
         chip.arch()?;
         if !(1..=MAX_L1_BYTES).contains(&chip.worker_l1_size) {
@@ -143,12 +146,12 @@ pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
             let Coordinate { x, y } = core.noc;
             overlap(addresses, &format!("addresses of core ({x}, {y})"))?;
             for segment in &core.segments {
-                places.push(segment.place()?);
+                ranges.push(segment.stored()?);
             }
         }
     }
-    let needed = places.iter().map(|place| place.end).max().unwrap_or(0);
-    overlap(places, "offsets")?;
+    let needed = ranges.iter().map(|range| range.end).max().unwrap_or(0);
+    overlap(ranges, "offsets")?;
     Ok(needed)
 }
 

@@ -74,13 +74,13 @@ impl Device {
         meter: &mut Meter,
     ) -> Result<(), KmdPortError> {
         let mut alive = false;
-        let mut place = address - address % 4;
+        let mut aligned = address - address % 4;
         let mut skip = usize::try_from(address % 4).unwrap_or(0);
         let mut rest = buffer;
         while !rest.is_empty() {
-            let word = self.word(core, place, meter)?;
+            let word = self.word(core, aligned, meter)?;
             if word == ONES && !alive {
-                alive = place != NEVER_ONES && self.word(core, NEVER_ONES, meter)? != ONES;
+                alive = aligned != NEVER_ONES && self.word(core, NEVER_ONES, meter)? != ONES;
                 if !alive {
                     return Err(KmdPortError::DeadLink { number: self.number });
                 }
@@ -91,7 +91,7 @@ impl Device {
             let (now, later) = rest.split_at_mut(count);
             now.copy_from_slice(wanted.get(..count).unwrap_or_default());
             rest = later;
-            place += 4;
+            aligned += 4;
             skip = 0;
         }
         Ok(())

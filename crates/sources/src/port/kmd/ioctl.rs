@@ -79,13 +79,13 @@ impl GetDeviceInfo {
 
     /// The PCIe address, as Linux writes it.
     pub(super) fn bdf(&self) -> String {
-        let place = self.bus_device_function;
+        let packed = self.bus_device_function;
         format!(
             "{:04x}:{:02x}:{:02x}.{:x}",
             self.pci_domain,
-            place >> 8,
-            (place >> 3) & 0x1F,
-            place & 7
+            packed >> 8,
+            (packed >> 3) & 0x1F,
+            packed & 7
         )
     }
 }

@@ -90,7 +90,7 @@ impl Window {
     /// Maps a window of the device.
     pub(super) fn map(device: &OwnedFd, bytes: u64, offset: u64) -> Result<Self, Errno> {
         let bytes = usize::try_from(bytes).ok().ok_or(Errno::OVERFLOW)?;
-        // SAFETY: the kernel chooses the place, so no memory of ours is replaced.
+        // SAFETY: the kernel chooses the address, so no memory of ours is replaced.
         let start = unsafe {
             rustix::mm::mmap(
                 std::ptr::null_mut(),
@@ -118,10 +118,10 @@ impl Window {
             return None;
         }
         // SAFETY: `offset` was found to be in the mapping, which is a multiple of four bytes long.
-        let place = unsafe { self.start.as_ptr().byte_add(offset) };
+        let word = unsafe { self.start.as_ptr().byte_add(offset) };
         // SAFETY: the mapping lasts as long as `self`, is aligned to pages, and any four bytes are a u32. Volatile,
         // so that the compiler reads once, whole, and assume that the device's memory is constant.
-        Some(unsafe { place.read_volatile() })
+        Some(unsafe { word.read_volatile() })
     }
 
     /// True once the driver took the window away. What was read since is nothing.

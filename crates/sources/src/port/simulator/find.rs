@@ -35,8 +35,8 @@ pub(crate) fn find_of_process(root: &Root, pid: Pid, user: Option<u32>) -> Vec<F
     find_below(root, &format!("/proc/{pid}/root/tmp"), user)
 }
 
-fn find_below(root: &Root, place: &str, user: Option<u32>) -> Vec<Found> {
-    let servers = numbered(root, place, "tt-umd-sim-server-", "");
+fn find_below(root: &Root, directory: &str, user: Option<u32>) -> Vec<Found> {
+    let servers = numbered(root, directory, "tt-umd-sim-server-", "");
     let is_of_user = |(_, directory): &(u32, String)| {
         user.is_none() || root.entry_status(directory).is_ok_and(|status| status.uid == user)
     };
@@ -51,14 +51,14 @@ fn find_below(root: &Root, place: &str, user: Option<u32>) -> Vec<Found> {
 }
 
 /// Returns the entries of a directory named `prefix`, a number, `suffix`. No links: any user may create one in `/tmp`.
-fn numbered(root: &Root, place: &str, prefix: &str, suffix: &str) -> Vec<(u32, String)> {
-    let names = root.list(place).unwrap_or_default();
+fn numbered(root: &Root, directory: &str, prefix: &str, suffix: &str) -> Vec<(u32, String)> {
+    let names = root.list(directory).unwrap_or_default();
     let named = names.iter().filter_map(|name| {
         let name = name.to_str()?;
         let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
         let plain = digits == "0" || !digits.starts_with(['0', '+']);
         let number = digits.parse().ok().filter(|_| plain)?;
-        Some((number, format!("{place}/{name}")))
+        Some((number, format!("{directory}/{name}")))
     });
     named.filter(|(_, path)| root.link(path).is_err()).collect()
 }

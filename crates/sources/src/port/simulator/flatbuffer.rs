@@ -47,8 +47,8 @@ impl<'a> Table<'a> {
         &self,
         field: usize,
     ) -> Result<Option<[u8; N]>, Malformed> {
-        let Some(place) = self.place(field, N)? else { return Ok(None) };
-        let bytes = place.checked_add(N).and_then(|end| self.message.get(place..end));
+        let Some(offset) = self.offset_of(field, N)? else { return Ok(None) };
+        let bytes = offset.checked_add(N).and_then(|end| self.message.get(offset..end));
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         bytes.map(Some).ok_or(Malformed("a field is outside the message"))
     }
@@ -56,9 +56,9 @@ impl<'a> Table<'a> {
     /// A vector of bytes, or the bytes of a text.
     pub(super) fn bytes(&self, field: usize) -> Result<Option<&'a [u8]>, Malformed> {
         const OUTSIDE: Malformed = Malformed("a vector is outside the message");
-        let Some(place) = self.place(field, 4)? else { return Ok(None) };
-        let offset = usize_of(number(self.message, place).ok_or(OUTSIDE)?);
-        let vector = place.checked_add(offset).ok_or(OUTSIDE)?;
+        let Some(start) = self.offset_of(field, 4)? else { return Ok(None) };
+        let offset = usize_of(number(self.message, start).ok_or(OUTSIDE)?);
+        let vector = start.checked_add(offset).ok_or(OUTSIDE)?;
         let length = usize_of(number(self.message, vector).ok_or(OUTSIDE)?);
         let first = vector.checked_add(4).ok_or(OUTSIDE)?;
         let end = first.checked_add(length).ok_or(OUTSIDE)?;
@@ -66,7 +66,7 @@ impl<'a> Table<'a> {
     }
 
     /// Where in the message a field is.
-    fn place(&self, field: usize, bytes: usize) -> Result<Option<usize>, Malformed> {
+    fn offset_of(&self, field: usize, bytes: usize) -> Result<Option<usize>, Malformed> {
         let offset = field.checked_mul(2).and_then(|entry| short(self.fields, entry));
         let offset = usize::from(offset.unwrap_or(0));
         if offset == 0 {
@@ -80,13 +80,13 @@ impl<'a> Table<'a> {
     }
 }
 
-fn number(message: &[u8], place: usize) -> Option<u32> {
-    let bytes = message.get(place..place.checked_add(4)?)?;
+fn number(message: &[u8], offset: usize) -> Option<u32> {
+    let bytes = message.get(offset..offset.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn short(message: &[u8], place: usize) -> Option<u16> {
-    let bytes = message.get(place..place.checked_add(2)?)?;
+fn short(message: &[u8], offset: usize) -> Option<u16> {
+    let bytes = message.get(offset..offset.checked_add(2)?)?;
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
 }
 

@@ -47,7 +47,7 @@ impl Request {
         let rest = address.to_le_bytes().into_iter().chain(size.to_le_bytes()).chain([command]);
         // Two bytes of padding before the table, so that the 64-bit address is aligned as the server checks.
         let all = head.chain([0, 0]).chain(table).chain(rest);
-        message.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
+        message.iter_mut().zip(all).for_each(|(slot, byte)| *slot = byte);
         message
     }
 }

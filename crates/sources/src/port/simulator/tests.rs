@@ -78,13 +78,13 @@ proptest! {
 
     #[test]
     fn no_changed_byte_makes_the_reader_panic(
-        place in any::<prop::sample::Index>(),
+        offset in any::<prop::sample::Index>(),
         value in any::<u8>(),
         device in any::<bool>(),
     ) {
         let mut message = if device { info().encode() } else { wire::response(0, &[9; 64]) };
-        let place = place.index(message.len());
-        message[place] = value;
+        let offset = offset.index(message.len());
+        message[offset] = value;
         drop(device_info(&message));
         if let Ok(Ok(data)) = read_answer(&message) {
             prop_assert!(data.len() <= message.len());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ttmem_model::MissingReason;
-use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Place};
+use ttmem_model::facts::{Device, Field, L1Content, L1Facts, L1Location};
 use ttmem_model::reading::Missing;
 
 use super::{
@@ -24,7 +24,7 @@ pub(super) fn read(host: Surroundings<'_>, device: &Device, request: &L1Request)
         Err(_) => Err(Missing::not_read("L1 was not read")),
     };
     L1Facts {
-        place: L1Place::Device(device.number),
+        location: L1Location::Device(device.number),
         port: format!("/dev/tenstorrent/{}", device.number),
         arch: device.arch.as_ref().ok().copied(),
         content,
@@ -81,8 +81,8 @@ fn open(
     let first = first.map_err(cannot_open)?;
     let mut one = first.clone();
     let (cores, looking) = one.sample(&mut port).map_err(|error| broken(&error))?;
-    let place = cores.first().and_then(|core| Some((core.logical?, core.grid?)));
-    let (logical, grid) = place.ok_or_else(|| {
+    let own = cores.first().and_then(|core| Some((core.logical?, core.grid?)));
+    let (logical, grid) = own.ok_or_else(|| {
         let detail = cores.into_iter().next().and_then(|core| core.detail).unwrap_or_default();
         Missing::failed(format!("the first core does not report its coordinate: {detail}"))
     })?;

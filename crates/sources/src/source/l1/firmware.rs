@@ -51,7 +51,7 @@ pub(super) fn open_reader(
         Err(OpenError::Firmware(_) | OpenError::Port(_)) => None,
     };
     match (layout, table) {
-        // The cores said where they are already, if both layouts have that at one place.
+        // The cores said where they are already, if both layouts have that at one offset.
         (Some(layout), Ok(reader)) => Ok(reader.with_other_layout(port, layout)?),
         (Some(layout), Err(_)) => Ok(Reader::with_layout(port, layout)?),
         (None, table) => table,
@@ -91,10 +91,11 @@ fn below(root: &Root, library: &str) -> Vec<String> {
     for _ in 0..MAX_PARENTS {
         directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
         for firmware in FIRMWARE {
-            let place = format!("{directory}/{firmware}");
-            let keys = root.list(&place).unwrap_or_default();
-            let file =
-                |key: &std::ffi::OsString| Some(format!("{place}/{}/brisc/{FILE}", key.to_str()?));
+            let directory = format!("{directory}/{firmware}");
+            let keys = root.list(&directory).unwrap_or_default();
+            let file = |key: &std::ffi::OsString| {
+                Some(format!("{directory}/{}/brisc/{FILE}", key.to_str()?))
+            };
             if !keys.is_empty() {
                 return keys.iter().filter_map(file).collect();
             }

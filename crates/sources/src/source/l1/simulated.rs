@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Place};
+use ttmem_model::facts::{Bounded, Excess, L1Facts, L1Location};
 use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
@@ -26,7 +26,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 pub(super) struct Refused {
     path: PathBuf,
-    place: L1Place,
+    location: L1Location,
     why: Missing,
 }
 
@@ -60,9 +60,9 @@ pub(super) fn open(
             continue;
         }
         let (path, is_named) = (socket.path.clone(), socket.is_named);
-        let place = socket.place(None);
+        let location = socket.location(None);
         if let Some(why) = late.reason(&path, pass.now).filter(|_| !is_named) {
-            refused.push(Refused { path, place, why });
+            refused.push(Refused { path, location, why });
             continue;
         }
         let why = match Dialed::connect(&path) {
@@ -79,7 +79,7 @@ pub(super) fn open(
         };
         let why = Missing::failed(why);
         late.note(&path, pass.now, why.clone());
-        refused.push(Refused { path, place, why });
+        refused.push(Refused { path, location, why });
     }
     (refused, excess)
 }
@@ -125,9 +125,9 @@ fn sockets(pass: &Pass<'_>) -> (Vec<Socket>, Option<Excess>) {
 impl Socket {
     /// The chip behind it. Of which chip of its owner a socket of another name is, is not known: then it is no chip of the
     /// owner's.
-    pub(super) fn place(&self, owner: Option<Pid>) -> L1Place {
+    pub(super) fn location(&self, owner: Option<Pid>) -> L1Location {
         let owner = owner.filter(|_| self.chip.is_some());
-        L1Place::Simulated { chip: self.chip.unwrap_or(0), owner }
+        L1Location::Simulated { chip: self.chip.unwrap_or(0), owner }
     }
 }
 
@@ -142,7 +142,7 @@ impl Refused {
     /// The chip that could not be read.
     pub(super) fn facts(self, clock: Clock) -> L1Facts {
         L1Facts {
-            place: self.place,
+            location: self.location,
             port: self.path.display().to_string(),
             arch: None,
             content: Err(self.why),

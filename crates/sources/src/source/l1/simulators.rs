@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use ttmem_model::facts::{Field, L1Content, L1Facts, L1Place};
+use ttmem_model::facts::{Field, L1Content, L1Facts, L1Location};
 use ttmem_model::l1::Coordinate;
 use ttmem_model::reading::Missing;
 use ttmem_model::{Arch, Pid, Timestamp};
@@ -60,7 +60,7 @@ pub(super) struct Simulations {
 struct Simulated {
     number: u64,
     path: PathBuf,
-    place: L1Place,
+    location: L1Location,
     kernels: Kernels,
     orders: Sender<Order>,
     exchange: Arc<Exchange>,
@@ -125,14 +125,14 @@ impl Simulators {
     /// Adds the chip behind a socket. Its thread asks which chip it is.
     pub(super) fn add(&mut self, socket: Socket, dialed: Dialed) -> std::io::Result<()> {
         let owner = dialed.owner();
-        let place = socket.place(owner);
+        let location = socket.location(owner);
         let kernels = Kernels::Of(owner.into_iter().collect());
         let exchange = Arc::new(Exchange::default());
         let (orders, received) = channel();
         let number = self.next;
         let task = Task {
             number,
-            place,
+            location,
             kernels: kernels.clone(),
             watch: self.watch,
             exchange: Arc::clone(&exchange),
@@ -144,7 +144,7 @@ impl Simulators {
         self.chips.push(Simulated {
             number,
             path: socket.path,
-            place,
+            location,
             kernels,
             orders,
             exchange,
@@ -225,14 +225,14 @@ impl Simulators {
     }
 
     /// Takes the ports to these chips from their threads.
-    pub(super) fn give_back(&mut self, places: &[L1Place]) -> Vec<OpenChip> {
+    pub(super) fn give_back(&mut self, locations: &[L1Location]) -> Vec<OpenChip> {
         self.take_in();
-        for chip in self.chips.iter_mut().filter(|chip| places.contains(&chip.place)) {
+        for chip in self.chips.iter_mut().filter(|chip| locations.contains(&chip.location)) {
             chip.is_busy = chip.orders.send(Order::Return).is_ok();
         }
         self.wait(FIRST_SILENCE, FIRST_LONGEST);
         let returned = self.chips.iter_mut().filter_map(|chip| chip.returned.take()).collect();
-        self.chips.retain(|chip| !places.contains(&chip.place));
+        self.chips.retain(|chip| !locations.contains(&chip.location));
         returned
     }
 }
@@ -257,7 +257,7 @@ impl Simulated {
             Err(_) => Err(Missing::not_read("L1 was not read")),
         };
         L1Facts {
-            place: self.place,
+            location: self.location,
             port: self.path.display().to_string(),
             arch: self.arch,
             content,
@@ -288,7 +288,7 @@ impl Exchange {
 /// The work of a thread.
 struct Task {
     number: u64,
-    place: L1Place,
+    location: L1Location,
     kernels: Kernels,
     watch: Stopwatch,
     exchange: Arc<Exchange>,
@@ -309,7 +309,7 @@ impl Task {
         let greeting = Cost { reads: port.requests(), bytes: port.greeting_bytes() };
         let (exchange, watch) = (Arc::clone(&self.exchange), self.watch);
         let port = Watched { port, exchange, watch };
-        let mut chip = OpenChip::new(self.place, Box::new(port), self.kernels.clone());
+        let mut chip = OpenChip::new(self.location, Box::new(port), self.kernels.clone());
         chip.greeting = greeting;
         let root = Root::system();
         while let Ok(order) = self.orders.recv() {

@@ -26,9 +26,9 @@ fn of_path(path: &str) -> Option<String> {
     if let Some((runtime, id)) = container {
         return Some(format!("{}:{}", runtime.unwrap_or_else(|| runtime_of(path)), shorten(id)));
     }
-    components.iter().enumerate().find_map(|(place, component)| {
+    components.iter().enumerate().find_map(|(index, component)| {
         let name = match *component {
-            "lxc" => components.get(place + 1)?,
+            "lxc" => components.get(index + 1)?,
             name => name.strip_prefix("lxc.payload.")?,
         };
         Some(format!("lxc:{name}"))

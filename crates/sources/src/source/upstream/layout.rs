@@ -152,7 +152,7 @@ fn used_slot(index: usize, row: &[u8; SLOT_STRIDE], pid: i32) -> Option<RegionSl
 /// Five counters in a row: DRAM, L1, `l1_small`, trace, circular buffers.
 #[inline]
 fn amounts(bytes: &[u8], start: usize) -> Option<RegionBytes> {
-    let counter = |place: usize| u64_at(bytes, start + 8 * place);
+    let counter = |index: usize| u64_at(bytes, start + 8 * index);
     Some(RegionBytes {
         dram: counter(0)?,
         l1: counter(1)?,

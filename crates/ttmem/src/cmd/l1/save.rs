@@ -26,9 +26,9 @@ pub(super) fn run(
     let facts = look.facts.iter().flat_map(|facts| &facts.l1);
     let pairs = look.read().into_iter().zip(facts);
     let chosen = pairs.filter(|((index, _), _)| is_selected(*index));
-    let places: Vec<_> = chosen.map(|(_, facts)| facts.place).collect();
+    let locations: Vec<_> = chosen.map(|(_, facts)| facts.location).collect();
     let name = directory.display();
-    let saved = collector.save_l1(directory, &places).map_err(|error| {
+    let saved = collector.save_l1(directory, &locations).map_err(|error| {
         let message = format!("cannot save to {name}: {error}; name a directory without a capture");
         match error {
             SaveError::File { .. } => Error::File(message),

@@ -10,8 +10,8 @@ use crate::error::Error;
 pub(super) const PRELOAD: &str = "LD_PRELOAD";
 /// The variable of the address sanitizer.
 pub(super) const SANITIZER: &str = "ASAN_OPTIONS";
-/// Names another place for the library.
-const PLACE: &str = "TTMEM_AGENT";
+/// The variable that names the library.
+const VARIABLE: &str = "TTMEM_AGENT";
 /// The library's name.
 const NAME: &str = "libttmem_agent.so";
 
@@ -21,22 +21,22 @@ const NAME: &str = "libttmem_agent.so";
 /// # Errors
 /// If it is in none of them.
 pub(in crate::cmd) fn find() -> Result<PathBuf, Error> {
-    if let Some(place) = std::env::var_os(PLACE).filter(|place| !place.is_empty()) {
-        let path = PathBuf::from(place);
+    if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+        let path = PathBuf::from(named);
         return usable(&path).ok_or_else(|| {
             Error::unsupported(format!(
-                "{PLACE} names {}, and there is no file; name {NAME}",
+                "{VARIABLE} names {}, and there is no file; name {NAME}",
                 path.display()
             ))
         });
     }
     let program = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
     let folder = program.parent().unwrap_or(Path::new("/"));
-    let places = ["", "../lib/ttmem", "../lib", ".."];
-    places.iter().find_map(|place| usable(&folder.join(place).join(NAME))).ok_or_else(|| {
+    let folders = ["", "../lib/ttmem", "../lib", ".."];
+    folders.iter().find_map(|relative| usable(&folder.join(relative).join(NAME))).ok_or_else(|| {
         Error::unsupported(format!(
             "{NAME} is neither in {} nor in ../lib/ttmem from there; build it with \
-             `cargo build -p ttmem-agent` or name it in {PLACE}",
+             `cargo build -p ttmem-agent` or name it in {VARIABLE}",
             folder.display()
         ))
     })
@@ -54,7 +54,7 @@ pub(super) fn preload(library: &Path) -> Result<OsString, Error> {
     let bytes = library.as_os_str().as_bytes();
     if bytes.iter().any(|byte| matches!(byte, b' ' | b':')) {
         return Err(Error::unsupported(format!(
-            "{} has a space or a colon in its path, which {PRELOAD} cannot hold; name a copy elsewhere in {PLACE}",
+            "{} has a space or a colon in its path, which {PRELOAD} cannot hold; name a copy elsewhere in {VARIABLE}",
             library.display()
         )));
     }

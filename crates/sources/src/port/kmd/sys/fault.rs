@@ -133,10 +133,10 @@ extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, context: *mut
 
 /// Replaces a window's pages by private ones that hold zeros.
 fn put_zeros(start: usize, bytes: usize) -> bool {
-    let place = std::ptr::without_provenance_mut::<c_void>(start);
+    let address = std::ptr::without_provenance_mut::<c_void>(start);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: a slot's range is a mapping of ours until its `Watch` is dropped, and the reader that faulted holds it.
-    let mapped = unsafe { libc::mmap(place, bytes, libc::PROT_READ, flags, -1, 0) };
+    let mapped = unsafe { libc::mmap(address, bytes, libc::PROT_READ, flags, -1, 0) };
     mapped != libc::MAP_FAILED
 }
 
