@@ -101,7 +101,7 @@ pub struct KindLines {
 /// The memory of one process.
 #[derive(Clone, Debug, Serialize)]
 pub struct Share {
-    /// Its place in the list of processes.
+    /// Its index in the list of processes.
     pub process: usize,
     /// Bytes, by column; 0 where it is not known to hold any.
     pub bytes: Vec<u64>,
@@ -281,8 +281,8 @@ impl ChipLines {
 
     /// The lines of a kind, with as many columns as the others.
     fn kind(&mut self, kind: Kind, columns: usize) -> &mut KindLines {
-        let place = self.kinds.iter().position(|line| line.kind == kind);
-        let place = place.unwrap_or_else(|| {
+        let index = self.kinds.iter().position(|line| line.kind == kind);
+        let index = index.unwrap_or_else(|| {
             self.kinds.push(KindLines {
                 kind,
                 capacity: None,
@@ -293,7 +293,7 @@ impl ChipLines {
             });
             self.kinds.len() - 1
         });
-        &mut self.kinds[place]
+        &mut self.kinds[index]
     }
 }
 

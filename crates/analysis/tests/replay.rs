@@ -192,8 +192,8 @@ fn facts_that_cannot_be_are_merged_all_the_same() {
             let mut value = whole.clone();
             change(&mut value, &mut |number| {
                 if random(one_in) == 0 {
-                    let place = usize::try_from(random(EXTREMES.len() as u64)).unwrap();
-                    *number = EXTREMES[place].into();
+                    let index = usize::try_from(random(EXTREMES.len() as u64)).unwrap();
+                    *number = EXTREMES[index].into();
                 }
             });
             // A number beyond the range of its type is refused before merging.
@@ -243,8 +243,8 @@ fn changed_bytes_of_stored_facts_never_end_the_program() {
     for _ in 0..400 {
         let mut changed = rows.clone();
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let place = usize::try_from(state >> 33).unwrap() % changed.len();
-        changed[place] = state.to_le_bytes()[3];
+        let offset = usize::try_from(state >> 33).unwrap() % changed.len();
+        changed[offset] = state.to_le_bytes()[3];
         let bytes = ttmem_recording::unsealed_facts(&changed);
         let mut recording = Recording::open(bytes).unwrap();
         for number in 0..2 {

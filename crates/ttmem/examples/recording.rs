@@ -27,8 +27,8 @@ fn work(host: &str) -> Result<Work, String> {
     let host = match host {
         "demo" => return Ok(Work::new(Collector::demo())),
         "n150" => Host::n150().workload(guest(), BYTES),
-        "galaxy" => (0..7).fold(Host::galaxy().workload(guest(), BYTES), |host, place| {
-            host.workload(Process::new(4_300 + place, "python3"), BYTES)
+        "galaxy" => (0..7).fold(Host::galaxy().workload(guest(), BYTES), |host, index| {
+            host.workload(Process::new(4_300 + index, "python3"), BYTES)
         }),
         other => return Err(format!("there is no host {other}")),
     };

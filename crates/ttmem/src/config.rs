@@ -312,7 +312,7 @@ impl Settings {
             }
             let line = format!("{} = {value}", key.name);
             match place_of(&lines, key.name) {
-                Some(place) => lines[place] = line,
+                Some(index) => lines[index] = line,
                 None => lines.push(line),
             }
         }
@@ -338,8 +338,8 @@ fn unknown(name: &str) -> String {
     format!("unknown key {name}; there are {}", names.join(", "))
 }
 
-fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
-    value.map(|value| *place = value)
+fn set<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
+    value.map(|value| *field = value)
 }
 
 fn string<'a>(value: &'a DeValue<'_>) -> Result<&'a str, String> {

@@ -97,12 +97,12 @@ fn a_simulated_chip_is_read_like_its_capture() {
 #[test]
 fn a_simulated_chip_has_the_names_of_its_owner_in_every_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("generated/inspector");
-    fs::create_dir_all(&place).unwrap();
+    let inspector = folder.path().join("generated/inspector");
+    fs::create_dir_all(&inspector).unwrap();
     let yaml = fs::read(fixture("wormhole-fast-dispatch/matmul").join("kernels.yaml")).unwrap();
-    fs::write(place.join("kernels.yaml"), yaml).unwrap();
-    let open = fs::File::open(place.join("kernels.yaml")).unwrap();
-    fs::remove_file(place.join("kernels.yaml")).unwrap();
+    fs::write(inspector.join("kernels.yaml"), yaml).unwrap();
+    let open = fs::File::open(inspector.join("kernels.yaml")).unwrap();
+    fs::remove_file(inspector.join("kernels.yaml")).unwrap();
 
     let server = Server::start(Chip::load("wormhole-fast-dispatch/matmul"), Behaviour::Good);
     let socket = server.path().to_str().unwrap();
@@ -156,8 +156,8 @@ fn circular_buffers_of_the_next_program_are_not_called_exact() {
     let mut between = gelu.clone();
     for (_, l1) in between.cores.iter_mut().flat_map(|core| &mut core.segments) {
         for (old, new) in OF_GELU.map(bytes).iter().zip(OF_THE_NEXT.map(bytes)) {
-            if let Some(place) = l1.windows(16).position(|window| window == old) {
-                l1[place..place + 16].copy_from_slice(&new);
+            if let Some(offset) = l1.windows(16).position(|window| window == old) {
+                l1[offset..offset + 16].copy_from_slice(&new);
             }
         }
     }

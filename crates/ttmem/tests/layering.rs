@@ -41,7 +41,7 @@ fn is_test(name: &str) -> bool {
 fn offenders(folder: &str, words: &[&str], except: &[&str]) -> Vec<String> {
     sources(folder)
         .into_iter()
-        .filter(|(name, _)| !is_test(name) && !except.iter().any(|place| name.starts_with(place)))
+        .filter(|(name, _)| !is_test(name) && !except.iter().any(|prefix| name.starts_with(prefix)))
         .flat_map(|(name, text)| {
             let code =
                 without_tests(&text).lines().filter(|line| !line.trim_start().starts_with("//"));

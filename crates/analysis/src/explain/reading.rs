@@ -99,7 +99,7 @@ pub(super) struct Print {
     /// Bytes of the joined text behind it.
     rest: usize,
     is_whole: bool,
-    pub(super) place: PrintedBy,
+    pub(super) printed_by: PrintedBy,
 }
 
 impl Print {
@@ -259,7 +259,7 @@ fn print_of(joined: &Joined, found: Match) -> Print {
     // Digits behind it may be the rest of its last number.
     let is_whole = message.is_whole()
         && !joined.text[end..].trim_start().starts_with(|next: char| next.is_ascii_digit());
-    let place = printed_by(joined, &message, start, &wording);
+    let printed_by = printed_by(joined, &message, start, &wording);
     let last = end.saturating_sub(1).max(start);
     Print {
         message,
@@ -270,6 +270,6 @@ fn print_of(joined: &Joined, found: Match) -> Print {
         digits,
         rest: joined.text.len() - end,
         is_whole,
-        place,
+        printed_by,
     }
 }

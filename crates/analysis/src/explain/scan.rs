@@ -227,7 +227,7 @@ impl Scanner {
                 found.len() - 1
             }
         };
-        *match print.place {
+        *match print.printed_by {
             PrintedBy::Log => &mut found[index].logged,
             PrintedBy::Exception => &mut found[index].thrown,
             PrintedBy::Other => &mut found[index].other,

@@ -38,19 +38,21 @@ pub(super) fn held_buffers<'a>(replay: &Replay<'a>) -> Vec<HeldBuffer<'a>> {
     let mut held = Vec::new();
     let mut living = replay.before();
     let entered = replay.entered();
-    let chips = |index: u8, place: usize| match entered.get(&index) {
-        Some(entered) if place < *entered => replay.only_chip(),
-        _ => replay.chips(index),
+    let chips = |allocator: u8, position: usize| match entered.get(&allocator) {
+        Some(entered) if position < *entered => replay.only_chip(),
+        _ => replay.chips(allocator),
     };
-    for (place, event) in replay.segment.events.iter().enumerate() {
+    for (position, event) in replay.segment.events.iter().enumerate() {
         if matches!(event.kind, EventKind::MassFree | EventKind::AllocatorDestroyed) {
             let dropped = living.iter().filter(|live| Some(live.allocator) == event.allocator);
-            held.extend(dropped.map(|its| (Moment::Closed, chips(its.allocator, place), *its)));
+            held.extend(
+                dropped.map(|live| (Moment::Closed, chips(live.allocator, position), *live)),
+            );
         }
-        living.apply(place, event);
+        living.apply(position, event);
     }
     let end = replay.at_the_end();
-    held.extend(end.iter().map(|its| (Moment::End, replay.chips(its.allocator), *its)));
+    held.extend(end.iter().map(|live| (Moment::End, replay.chips(live.allocator), *live)));
     held
 }
 

@@ -84,7 +84,7 @@ impl<'a> Tracker<'a> {
     }
 
     /// Lets an event happen. Returns true if other buffers share bytes than before.
-    pub(super) fn step(&mut self, place: usize, event: &'a Event) -> bool {
+    pub(super) fn step(&mut self, position: usize, event: &'a Event) -> bool {
         let before = self.pairs.len();
         for ended in self.living.ended_by(event) {
             let is_it = |live: &SegmentBuffer<'_>| {
@@ -94,12 +94,12 @@ impl<'a> Tracker<'a> {
             self.pairs.retain(|pair| !pair.iter().any(is_it));
         }
         let mut is_changed = self.pairs.len() != before;
-        self.living.apply(place, event);
+        self.living.apply(position, event);
         let of_present_allocator =
-            |index: u8| self.entered.get(&index).is_none_or(|entered| place >= *entered);
+            |index: u8| self.entered.get(&index).is_none_or(|entered| position >= *entered);
         if event.kind == EventKind::Allocate
             && event.allocator.is_some_and(of_present_allocator)
-            && let Some(live) = SegmentBuffer::of_allocation(place, event)
+            && let Some(live) = SegmentBuffer::of_allocation(position, event)
         {
             let before = self.pairs.len();
             self.pair(&live);
@@ -179,13 +179,13 @@ pub(super) fn overlaps(replay: &Replay<'_>) -> Vec<Overlap> {
     let Some(mut tracker) = Tracker::new(replay) else { return Vec::new() };
     let mut most: BTreeMap<(AllocatorKind, usize), Overlap> = BTreeMap::new();
     let events = replay.segment.events.iter().enumerate();
-    for (place, event) in events {
+    for (position, event) in events {
         // What shares bytes before the first event is noted with it.
-        if !tracker.step(place, event) && place > 0 {
+        if !tracker.step(position, event) && position > 0 {
             continue;
         }
         for kind in AllocatorKind::ALL {
-            for (chip, told) in replay.segment.chips.iter().enumerate() {
+            for (chip, entry) in replay.segment.chips.iter().enumerate() {
                 let Some([one, other]) = tracker.on(chip, kind).min_by_key(|pair| pair[1].address)
                 else {
                     continue;
@@ -194,7 +194,8 @@ pub(super) fn overlaps(replay: &Replay<'_>) -> Vec<Overlap> {
                 if most.get(&(kind, chip)).is_some_and(|known| known.bytes >= bytes) {
                     continue;
                 }
-                let on = ReportChip { device: told.device, unique_id: told.unique_id, index: None };
+                let on =
+                    ReportChip { device: entry.device, unique_id: entry.unique_id, index: None };
                 let overlap = Overlap {
                     chips: vec![on],
                     kind: kind.into(),

@@ -144,25 +144,25 @@ fn together(
     let mut live: BTreeMap<u8, u64> = BTreeMap::new();
     let mut highest: Option<(u64, u64, &Event)> = None;
     let mut excess = 0;
-    for (place, event) in replay.segment.events.iter().enumerate() {
+    for (position, event) in replay.segment.events.iter().enumerate() {
         if let Some(tracker) = &mut tracker
-            && tracker.step(place, event)
+            && tracker.step(position, event)
         {
             excess = tracker.excess(chip, kind);
         }
-        let Some(of) = event.allocator else { continue };
-        if entered.get(&of).is_some_and(|entered| place < *entered) {
+        let Some(index) = event.allocator else { continue };
+        if entered.get(&index).is_some_and(|entered| position < *entered) {
             continue;
         }
-        let Some(allocator) = allocators.iter().find(|allocator| allocator.index == of) else {
+        let Some(allocator) = allocators.iter().find(|allocator| allocator.index == index) else {
             continue;
         };
         match event.kind {
             EventKind::Allocate | EventKind::Free if event.buffer_kind == kind => {
-                live.insert(of, event.live_after.saturating_mul(allocator.kind(kind).banks));
+                live.insert(index, event.live_after.saturating_mul(allocator.kind(kind).banks));
             }
             EventKind::MassFree | EventKind::AllocatorDestroyed => {
-                live.remove(&of);
+                live.remove(&index);
             }
             _ => {}
         }

@@ -28,7 +28,7 @@ pub(super) struct LiveSet<'a>(BTreeMap<Key, SegmentBuffer<'a>>);
 /// A buffer, and the event that was its end.
 pub(super) struct Life<'a> {
     pub(super) live: SegmentBuffer<'a>,
-    /// The place of that event among the events; `None` if it lives still.
+    /// The position of that event among the events; `None` if it is still live.
     pub(super) end: Option<usize>,
 }
 
@@ -49,12 +49,12 @@ impl<'a> Replay<'a> {
         self.segment.allocators.iter().find(|allocator| allocator.index == index)
     }
 
-    /// The place among the events from which on an index is that of its present allocator.
+    /// The position among the events from which on an index is that of its present allocator.
     pub(super) fn entered(&self) -> BTreeMap<u8, usize> {
-        let places = self.segment.events.iter().enumerate();
-        places
+        let events = self.segment.events.iter().enumerate();
+        events
             .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
-            .filter_map(|(place, event)| Some((event.allocator?, place)))
+            .filter_map(|(position, event)| Some((event.allocator?, position)))
             .collect()
     }
 
@@ -93,18 +93,18 @@ impl<'a> Replay<'a> {
             return self.at_the_end();
         };
         let in_table = self.segment.buffers.iter().enumerate();
-        for (place, buffer) in in_table.filter(|(_, buffer)| buffer.sequence < first) {
-            living.put(SegmentBuffer::of_table(place, buffer));
+        for (position, buffer) in in_table.filter(|(_, buffer)| buffer.sequence < first) {
+            living.put(SegmentBuffer::of_table(position, buffer));
         }
         let mut allocated = BTreeSet::new();
-        for (place, event) in self.segment.events.iter().enumerate() {
+        for (position, event) in self.segment.events.iter().enumerate() {
             let Some(key) = key(event) else { continue };
             match event.kind {
                 EventKind::Allocate => {
                     allocated.insert(key);
                 }
                 EventKind::Free if !allocated.remove(&key) => {
-                    SegmentBuffer::of_end(place, event)
+                    SegmentBuffer::of_end(position, event)
                         .into_iter()
                         .for_each(|live| living.put(live));
                 }
@@ -117,8 +117,8 @@ impl<'a> Replay<'a> {
     /// The live buffers in the table.
     pub(super) fn at_the_end(&self) -> LiveSet<'a> {
         let mut living = LiveSet::default();
-        for (place, buffer) in self.segment.buffers.iter().enumerate() {
-            living.put(SegmentBuffer::of_table(place, buffer));
+        for (position, buffer) in self.segment.buffers.iter().enumerate() {
+            living.put(SegmentBuffer::of_table(position, buffer));
         }
         living
     }
@@ -126,8 +126,8 @@ impl<'a> Replay<'a> {
     /// The event with a number; `None` if it is not there any more.
     pub(super) fn event(&self, sequence: u64) -> Option<&'a Event> {
         let events = &self.segment.events;
-        let place = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
-        events.get(place)
+        let position = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
+        events.get(position)
     }
 
     /// The live buffers right after an event; `None` if that event is not there any more.
@@ -135,8 +135,8 @@ impl<'a> Replay<'a> {
         let events = &self.segment.events;
         let last = events.binary_search_by_key(&sequence, |event| event.sequence).ok()?;
         let mut living = self.before();
-        for (place, event) in events.iter().enumerate().take(last + 1) {
-            living.apply(place, event);
+        for (position, event) in events.iter().enumerate().take(last + 1) {
+            living.apply(position, event);
         }
         Some(living)
     }
@@ -145,11 +145,11 @@ impl<'a> Replay<'a> {
     pub(super) fn lives(&self) -> Vec<Life<'a>> {
         let mut living = self.before();
         let mut lives = Vec::new();
-        for (place, event) in self.segment.events.iter().enumerate() {
+        for (position, event) in self.segment.events.iter().enumerate() {
             for live in living.ended_by(event) {
-                lives.push(Life { live, end: Some(place) });
+                lives.push(Life { live, end: Some(position) });
             }
-            living.apply(place, event);
+            living.apply(position, event);
         }
         lives.extend(living.iter().map(|live| Life { live: *live, end: None }));
         lives
@@ -182,10 +182,10 @@ impl<'a> LiveSet<'a> {
     }
 
     /// Lets an event happen.
-    pub(super) fn apply(&mut self, place: usize, event: &'a Event) {
+    pub(super) fn apply(&mut self, position: usize, event: &'a Event) {
         match (event.kind, key(event)) {
             (EventKind::Allocate, Some(_)) => {
-                let live = SegmentBuffer::of_allocation(place, event);
+                let live = SegmentBuffer::of_allocation(position, event);
                 live.into_iter().for_each(|live| self.put(live));
             }
             (EventKind::Free, Some(key)) => {

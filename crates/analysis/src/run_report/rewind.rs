@@ -120,9 +120,10 @@ struct Life {
 impl Life {
     /// By allocation, as the table is. Of what only its end is known it is not known, but that it was early.
     fn order(&self) -> (usize, bool, usize) {
-        let (Provenance::Table(place) | Provenance::Allocated(place) | Provenance::Freed(place)) =
-            self.provenance;
-        (self.from, matches!(self.provenance, Provenance::Table(_)), place)
+        let (Provenance::Table(position)
+        | Provenance::Allocated(position)
+        | Provenance::Freed(position)) = self.provenance;
+        (self.from, matches!(self.provenance, Provenance::Table(_)), position)
     }
 
     fn is_at(&self, count: usize) -> bool {
@@ -162,7 +163,7 @@ impl Rewind {
         let lives = Replay::new(&segment).lives();
         let life = |life: super::replay::Life<'_>| Life {
             from: match life.live.provenance {
-                Provenance::Allocated(place) => place + 1,
+                Provenance::Allocated(position) => position + 1,
                 Provenance::Table(_) | Provenance::Freed(_) => 0,
             },
             to: life.end.unwrap_or(usize::MAX),
@@ -170,10 +171,10 @@ impl Rewind {
         };
         let mut lives: Vec<Life> = lives.into_iter().map(life).collect();
         order::sort_by_key(&mut lives, Life::order);
-        let places = segment.events.iter().enumerate();
-        let entered = places
+        let events = segment.events.iter().enumerate();
+        let entered = events
             .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
-            .filter_map(|(place, event)| Some((event.allocator?, place + 1)))
+            .filter_map(|(position, event)| Some((event.allocator?, position + 1)))
             .collect();
         let mut rewind = Self {
             last: last.unwrap_or(segment.header.monotonic_time),
@@ -343,11 +344,11 @@ impl Rewind {
             (0, Some(_)) => false,
             _ => agree > differ,
         };
-        let gap = match dropped.and_then(|place| events.get(place)) {
+        let gap = match dropped.and_then(|position| events.get(position)) {
             Some(event) => Gap::Hidden(self.real(event.time)),
             None => Gap::Unlisted,
         };
-        (!is_known).then_some((dropped.map_or(usize::MAX, |place| place + 1), gap))
+        (!is_known).then_some((dropped.map_or(usize::MAX, |position| position + 1), gap))
     }
 
     fn find_extents(&self) -> BTreeMap<(u8, AllocatorKind), Extent> {
@@ -430,13 +431,14 @@ fn is_of(live: &SegmentBuffer<'_>, allocator: u8, kind: AllocatorKind) -> bool {
 /// Leaves the longest run of events of which none is missing.
 fn keep_longest_run(events: &mut Vec<Event>) {
     let (mut best, mut start) = (0..0, 0);
-    for place in 1..=events.len() {
-        let follows = |event: &Event| event.sequence == events[place - 1].sequence.wrapping_add(1);
-        if !events.get(place).is_some_and(follows) {
-            if place - start > best.len() {
-                best = start..place;
+    for position in 1..=events.len() {
+        let follows =
+            |event: &Event| event.sequence == events[position - 1].sequence.wrapping_add(1);
+        if !events.get(position).is_some_and(follows) {
+            if position - start > best.len() {
+                best = start..position;
             }
-            start = place;
+            start = position;
         }
     }
     events.truncate(best.end);

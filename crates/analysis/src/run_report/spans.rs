@@ -114,10 +114,10 @@ fn lengthened(mut calls: Vec<OpSpan>) -> Vec<OpSpan> {
         let count = calls[first..].iter().take_while(|call| call.from_us <= from).count().max(1);
         let next = calls.get(first + count).map(|call| call.from_us);
         let share = next.map(|next| next.saturating_sub(from));
-        for (place, call) in calls[first..first + count].iter_mut().enumerate() {
+        for (index, call) in calls[first..first + count].iter_mut().enumerate() {
             let Some(share) = share else { continue };
-            let at = |place: usize| from + share * place as u64 / count as u64;
-            (call.from_us, call.to_us) = (at(place), at(place + 1));
+            let at = |index: usize| from + share * index as u64 / count as u64;
+            (call.from_us, call.to_us) = (at(index), at(index + 1));
         }
         first += count;
     }
@@ -134,13 +134,13 @@ pub fn live_after<'a>(
     let mut living = replay.before();
     let mut events = segment.events.iter().enumerate().peekable();
     let mut order: Vec<usize> = (0..spans.len()).collect();
-    order::sort_by_key(&mut order, |place| spans[*place].last_event);
-    for place in order {
-        let until = spans[place].last_event;
+    order::sort_by_key(&mut order, |span| spans[*span].last_event);
+    for span in order {
+        let until = spans[span].last_event;
         while let Some((index, event)) = events.next_if(|(_, event)| event.sequence <= until) {
             living.apply(index, event);
         }
-        visit(place, &mut living.iter());
+        visit(span, &mut living.iter());
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
         let segment = Reader::parse(&allocate(fake, "Sub").image()).unwrap();
         let spans = op_spans(&segment);
         let mut live = vec![0; spans.len()];
-        live_after(&segment, &spans, |place, buffers| live[place] = buffers.count());
+        live_after(&segment, &spans, |span, buffers| live[span] = buffers.count());
         let last = spans.iter().position(|span| span.op == "Sub").unwrap();
         assert_eq!((live[0], live[last]), (1, 2));
     }

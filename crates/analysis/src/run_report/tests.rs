@@ -207,8 +207,8 @@ fn hostile_segments_do_no_harm() {
     for round in 0..300_usize {
         let mut bytes = image.clone();
         for index in 0..30 {
-            let place = 256 + (round * 7919 + index * 104_729) % (bytes.len() - 256);
-            bytes[place] ^= u8::try_from(round % 255).unwrap() | 1;
+            let offset = 256 + (round * 7919 + index * 104_729) % (bytes.len() - 256);
+            bytes[offset] ^= u8::try_from(round % 255).unwrap() | 1;
         }
         if let Ok(segment) = Reader::parse(&bytes) {
             let report = ProcessReport::of(&segment, round % 2 == 0);

@@ -95,12 +95,12 @@ impl Timeline {
         let lives = replay.lives();
         let of = lives.len() as u64;
         let mut pools = Vec::new();
-        let mut places = BTreeMap::new();
+        let mut pool_indexes = BTreeMap::new();
         for allocator in &segment.allocators {
             for kind in AllocatorKind::ALL {
                 let was_used = allocator.kind(kind).peak_bytes > 0;
                 if was_used {
-                    places.insert((allocator.index, kind), pools.len());
+                    pool_indexes.insert((allocator.index, kind), pools.len());
                     pools.push(pool(segment, allocator, kind, &mut names));
                 }
             }
@@ -110,7 +110,9 @@ impl Timeline {
         let mut buffers = Buffers::default();
         let ended = |end: usize| Some(micros(segment.events.get(end)?.time));
         for Life { live, end } in largest(lives, end, segment) {
-            let Some(pool) = places.get(&(live.allocator, live.footprint.kind)) else { continue };
+            let Some(pool) = pool_indexes.get(&(live.allocator, live.footprint.kind)) else {
+                continue;
+            };
             buffers.pool.push(*pool);
             buffers.address.push(live.address);
             buffers.bytes.push(live.footprint.bytes_per_bank);
@@ -219,9 +221,9 @@ fn thinned<'a>(all: &[(&'a Event, u64)]) -> Vec<(&'a Event, u64)> {
     let mut kept = Vec::new();
     for part in all.chunks(stretch) {
         let highest = part.iter().enumerate().max_by_key(|(_, (_, bytes))| *bytes);
-        let Some((place, highest)) = highest else { continue };
+        let Some((index, highest)) = highest else { continue };
         kept.push(*highest);
-        if place + 1 < part.len() {
+        if index + 1 < part.len() {
             kept.extend(part.last().copied());
         }
     }

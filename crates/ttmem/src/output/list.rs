@@ -7,7 +7,7 @@ use super::page::{Page, Role};
 use super::sheet::Sheet;
 use super::text::width;
 
-/// Draws the list: number, board, architecture, place, ASIC id, serial number of the board.
+/// Draws the list: number, board, architecture, PCI address, ASIC id, serial number of the board.
 #[must_use]
 pub(crate) fn render(snapshot: &Snapshot, page: &Page) -> String {
     let dash = page.glyphs().dash;

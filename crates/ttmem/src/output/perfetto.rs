@@ -119,10 +119,10 @@ impl Trace {
             }
         }
         for event in &recording.events {
-            let place = event
+            let chip = event
                 .chip
                 .and_then(|id| (first_chip..).zip(series.chips()).find(|(_, chip)| chip.id == id));
-            self.add_event(event, place.map(|(pid, _)| pid))?;
+            self.add_event(event, chip.map(|(pid, _)| pid))?;
         }
         Ok(())
     }

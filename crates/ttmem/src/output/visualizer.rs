@@ -70,31 +70,31 @@ pub(crate) struct Folder {
 pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
     let spans = op_spans(segment);
     let mut order: Vec<usize> = (0..spans.len()).collect();
-    order::sort_by_key(&mut order, |place| (spans[*place].last_event, spans[*place].from_us));
+    order::sort_by_key(&mut order, |index| (spans[*index].last_event, spans[*index].from_us));
     let mut ids = vec![0_u64; spans.len()];
-    for (id, place) in (1..).zip(&order) {
-        ids[*place] = id;
+    for (id, index) in (1..).zip(&order) {
+        ids[*index] = id;
     }
     let skipped = skipped(segment, &spans, &ids);
     let mut database = Database::new();
     database.table("devices", DEVICE_COLUMNS, |table| devices(segment, table));
     database.table("operations", "operation_id int, name text, duration float", |table| {
-        for place in &order {
-            let span = &spans[*place];
+        for index in &order {
+            let span = &spans[*index];
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "microseconds of a call are far below 2^53"
             )]
             let seconds = span.to_us.saturating_sub(span.from_us) as f64 / 1e6;
-            table.row(&[ids[*place].into(), Value::Text(&span.op), Value::Real(seconds)]);
+            table.row(&[ids[*index].into(), Value::Text(&span.op), Value::Real(seconds)]);
         }
     });
     let columns = "operation_id int, device_id int, address int, max_size_per_bank int, buffer_type int, buffer_layout int";
     database.table("buffers", columns, |table| buffers(segment, &spans, &ids, skipped, table));
     database.table("captured_graph", "operation_id int, captured_graph text", |table| {
-        for place in &order {
-            let graph = graph(segment, &spans[*place]).to_string();
-            table.row(&[ids[*place].into(), Value::Text(&graph)]);
+        for index in &order {
+            let graph = graph(segment, &spans[*index]).to_string();
+            table.row(&[ids[*index].into(), Value::Text(&graph)]);
         }
     });
     database.table("report_metadata", "key text, value text", |table| {
@@ -118,9 +118,9 @@ pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
 /// Returns the first operation that has buffers, so that there are not too many rows.
 fn skipped(segment: &Segment, spans: &[OpSpan], ids: &[u64]) -> u64 {
     let mut counts = vec![0_u64; spans.len() + 1];
-    live_after(segment, spans, |place, live| {
+    live_after(segment, spans, |span, live| {
         let chips = live.map(|lived| device_ids(segment, lived.allocator).count() as u64);
-        if let Some(count) = usize::try_from(ids[place]).ok().and_then(|id| counts.get_mut(id)) {
+        if let Some(count) = usize::try_from(ids[span]).ok().and_then(|id| counts.get_mut(id)) {
             *count = chips.sum();
         }
     });
@@ -175,8 +175,8 @@ fn device_ids(segment: &Segment, allocator: u8) -> impl Iterator<Item = u64> {
 }
 
 fn buffers(segment: &Segment, spans: &[OpSpan], ids: &[u64], skipped: u64, table: &mut Table<'_>) {
-    live_after(segment, spans, |place, live| {
-        if ids[place] < skipped {
+    live_after(segment, spans, |span, live| {
+        if ids[span] < skipped {
             return;
         }
         for lived in live {
@@ -185,7 +185,7 @@ fn buffers(segment: &Segment, spans: &[OpSpan], ids: &[u64], skipped: u64, table
                 .map_or(lived.footprint.bytes_per_bank, |one| lived.footprint.size_per_bank(one));
             for device in device_ids(segment, lived.allocator) {
                 table.row(&[
-                    ids[place].into(),
+                    ids[span].into(),
                     device.into(),
                     lived.address.into(),
                     size.into(),

@@ -169,8 +169,8 @@ fn workload() {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
     loop {
         for image in &images {
-            for (place, piece) in image.chunks(64).enumerate() {
-                file.write_all_at(piece, place as u64 * 64).unwrap();
+            for (index, piece) in image.chunks(64).enumerate() {
+                file.write_all_at(piece, index as u64 * 64).unwrap();
             }
             std::thread::sleep(Duration::from_millis(3));
         }

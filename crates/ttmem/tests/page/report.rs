@@ -83,17 +83,17 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
     browser.open_file(&page);
     let tip =
         "document.querySelector('.tip').hidden ? '' : document.querySelector('.tip').textContent";
-    let place = |browser: &mut Browser, selector: &str| {
+    let bounds = |browser: &mut Browser, selector: &str| {
         let script = format!(
             "(() => {{ const it = document.querySelector('{selector}'); it.scrollIntoView({{ block: 'center' }});
                const box = it.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; }})()"
         );
-        let place = browser.eval(&script);
-        let of = |number: usize| place[number].as_f64().unwrap();
+        let bounds = browser.eval(&script);
+        let of = |number: usize| bounds[number].as_f64().unwrap();
         (of(0), of(1), of(2), of(3))
     };
 
-    let (left, top, width, height) = place(&mut browser, "#memory canvas");
+    let (left, top, width, height) = bounds(&mut browser, "#memory canvas");
     browser.mouse("mouseMoved", left + width / 2.0, top + height / 2.0);
     let told = browser.eval(tip);
     assert!(told.as_str().unwrap().contains("vllm 4243"), "{told}");
@@ -131,7 +131,7 @@ fn the_pictures_are_read_by_pointer_and_by_key() {
     browser.eval("document.querySelector('#memory button[data-kind=l1]').click()");
 
     // Buffers by key: the first one, the next, the one below it, and none.
-    place(&mut browser, "#buffers canvas");
+    bounds(&mut browser, "#buffers canvas");
     browser.eval("document.querySelector('#buffers canvas').focus()");
     let detail = "document.querySelector('#buffer-detail').textContent";
     let mut told = vec![browser.eval(detail)];
@@ -259,7 +259,7 @@ fn ten_thousand_buffers_stay_responsive() {
     println!(
         "10,000 buffers, milliseconds a move of the pointer: median, longest, last picture: {told}"
     );
-    let milliseconds = |place: usize| told[place].as_f64().unwrap();
+    let milliseconds = |index: usize| told[index].as_f64().unwrap();
     // docs/overhead.md has what it is on an idle machine; this one may have other things to do.
     assert!(milliseconds(0) < 100.0, "median, longest and last: {told}");
     assert_eq!(browser.complaints(), [""; 0]);
@@ -383,8 +383,8 @@ fn a_long_beginning_without_memory_is_folded() {
     browser.enter();
     assert_eq!(browser.eval(fold), told);
     // The mark itself opens it, too.
-    let place = browser.eval("(() => { const it = document.querySelector('#memory canvas'); it.scrollIntoView({ block: 'center' }); const box = it.getBoundingClientRect(); return [box.left + 92, box.top + 50]; })()");
-    let (x, y) = (place[0].as_f64().unwrap(), place[1].as_f64().unwrap());
+    let mark = browser.eval("(() => { const it = document.querySelector('#memory canvas'); it.scrollIntoView({ block: 'center' }); const box = it.getBoundingClientRect(); return [box.left + 92, box.top + 50]; })()");
+    let (x, y) = (mark[0].as_f64().unwrap(), mark[1].as_f64().unwrap());
     browser.mouse("mousePressed", x, y);
     browser.mouse("mouseReleased", x, y);
     browser.settle();

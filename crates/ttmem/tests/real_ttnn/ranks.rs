@@ -63,9 +63,9 @@ fn ranks_of_mpirun_are_merged_on_one_clock() {
     agent_library::build();
     let has_namespaces =
         succeeds("unshare", &["--uts", "--net", "--mount", "--pid", "--fork", "true"]);
-    let mut places = vec![("exec \"$@\"", 1)];
+    let mut commands = vec![("exec \"$@\"", 1)];
     match has_namespaces {
-        true => places.push((HOST, 2)),
+        true => commands.push((HOST, 2)),
         false => eprintln!("no namespaces here: both ranks are on one host only"),
     }
     if has_namespaces {
@@ -75,9 +75,9 @@ fn ranks_of_mpirun_are_merged_on_one_clock() {
         assert_eq!(hosts.collect::<Vec<_>>(), ["node0", "node1"], "{json}");
         assert_eq!(json["ranks"]["first_failure"]["host"], "node1", "{json}");
     }
-    for (host, hosts) in places {
+    for (command, hosts) in commands {
         let folder = tempfile::tempdir().unwrap();
-        let (json, text) = report(folder.path(), host, &RECORD);
+        let (json, text) = report(folder.path(), command, &RECORD);
         let ranks = &json["ranks"];
         let each = ranks["each"].as_array().unwrap();
         let numbers: Vec<_> = each.iter().map(|rank| rank["rank"].as_u64().unwrap()).collect();

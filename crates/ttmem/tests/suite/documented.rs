@@ -196,11 +196,11 @@ fn every_room_is_in_the_architecture() {
     let folder = workspace();
     let folders =
         ["model", "sources", "analysis", "service"].map(|name| format!("crates/{name}/src"));
-    for place in folders.into_iter().chain(["crates".to_owned()]) {
-        for entry in std::fs::read_dir(folder.join(&place)).unwrap() {
+    for directory in folders.into_iter().chain(["crates".to_owned()]) {
+        for entry in std::fs::read_dir(folder.join(&directory)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap();
-            assert!(name == "lib" || known.contains(name), "{place}: {name}");
+            assert!(name == "lib" || known.contains(name), "{directory}: {name}");
         }
     }
     let rooms = page("ARCHITECTURE.md");

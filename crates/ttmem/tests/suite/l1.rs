@@ -109,8 +109,8 @@ fn colour_marks_and_changes_no_text() {
     let coloured = screen("wormhole/matmul", &["l1", "--color=always"], 91);
     assert!(coloured.contains("\u{1b}[1m●"));
     let mut stripped = String::new();
-    for (place, part) in coloured.split('\u{1b}').enumerate() {
-        let skip = if place == 0 { 0 } else { part.find('m').unwrap() + 1 };
+    for (index, part) in coloured.split('\u{1b}').enumerate() {
+        let skip = if index == 0 { 0 } else { part.find('m').unwrap() + 1 };
         stripped += &part[skip..];
     }
     assert_eq!(stripped, plain);

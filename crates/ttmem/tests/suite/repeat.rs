@@ -61,22 +61,22 @@ fn samples_are_those_of_a_first_look() {
     let folder = tempfile::tempdir().unwrap();
     Host::t3000().into_tree().write_to(folder.path()).unwrap();
     let host = Host::t3000();
-    let place = |path: &str| folder.path().join(path.trim_start_matches('/'));
-    let chip = place(&host.device_directory(3));
-    let sensors = place(&host.hwmon_directory(3));
+    let below = |path: &str| folder.path().join(path.trim_start_matches('/'));
+    let chip = below(&host.device_directory(3));
+    let sensors = below(&host.hwmon_directory(3));
     let write = |file: &Path, text: &str| fs::write(file, text).unwrap();
     let replace = |file: &Path, text: &str| {
         let new = file.with_extension("new");
         write(&new, text);
         fs::rename(new, file).unwrap();
     };
-    let region = fs::read_dir(place("dev/shm")).unwrap().map(|entry| entry.unwrap().path());
+    let region = fs::read_dir(below("dev/shm")).unwrap().map(|entry| entry.unwrap().path());
     let region = region.filter(|path| path.to_str().unwrap().ends_with("_memory")).min().unwrap();
     let changes: [&dyn Fn(); 8] = [
         &|| write(&chip.join("tt_aiclk"), "500\n"),
         &|| replace(&chip.join("tt_aiclk"), "501\n"),
         &|| replace(&sensors.join("temp1_input"), "81000\n"),
-        &|| replace(&place("proc/driver/tenstorrent/3/pids"), "1\n4242\n"),
+        &|| replace(&below("proc/driver/tenstorrent/3/pids"), "1\n4242\n"),
         &|| fs::remove_file(sensors.join("power1_input")).unwrap(),
         &|| write(&sensors.join("power1_input"), "33000000\n"),
         &|| {

@@ -135,9 +135,9 @@ fn ranks_colours_and_line_ends_do_not_matter() {
     ) + &String::from_utf8_lossy(b"\xff\xfe noise\n")
         + &CLASH.replace("program 6", "program 7");
     let found = explain::explain(&log);
-    let places: Vec<(usize, usize)> =
+    let counts: Vec<(usize, usize)> =
         found.iter().map(|explanation| (explanation.line, explanation.count)).collect();
-    assert_eq!(places, [(2, 1), (7, 1)], "what is logged and then printed again is one error");
+    assert_eq!(counts, [(2, 1), (7, 1)], "what is logged and then printed again is one error");
 }
 
 #[test]

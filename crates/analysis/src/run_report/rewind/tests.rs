@@ -214,7 +214,8 @@ fn an_event_that_cannot_be_read_leaves_a_gap() {
         fake = fake.allocate(dram(step, "Add"));
     }
     let whole = read(&fake);
-    let time = |place: usize| Timestamp(whole.header.to_real_time(whole.events[place].time) / 1000);
+    let time =
+        |position: usize| Timestamp(whole.header.to_real_time(whole.events[position].time) / 1000);
     let mut torn = whole.clone();
     torn.events.remove(15);
     let rewind = Rewind::new(torn);
@@ -278,8 +279,8 @@ fn hostile_segments_do_no_harm() {
     for round in 0..300_usize {
         let mut bytes = image.clone();
         for index in 0..30 {
-            let place = 256 + (round * 7919 + index * 104_729) % (bytes.len() - 256);
-            bytes[place] ^= u8::try_from(round % 255).unwrap() | 1;
+            let offset = 256 + (round * 7919 + index * 104_729) % (bytes.len() - 256);
+            bytes[offset] ^= u8::try_from(round % 255).unwrap() | 1;
         }
         if let Ok(segment) = Reader::parse(&bytes) {
             let times = segment.events.iter().map(|event| event.time);

@@ -44,8 +44,8 @@ impl SortKey {
     /// The one after it, and the first after the last.
     #[must_use]
     pub(crate) fn next(self) -> Self {
-        let place = Self::ALL.iter().position(|key| *key == self).unwrap_or(0);
-        Self::ALL[(place + 1) % Self::ALL.len()]
+        let index = Self::ALL.iter().position(|key| *key == self).unwrap_or(0);
+        Self::ALL[(index + 1) % Self::ALL.len()]
     }
 
     /// Which of two buffers comes first. What is equal comes by process and address.
@@ -59,7 +59,7 @@ impl SortKey {
             Self::Op => one.op.cmp(&other.op).then_with(by_size),
             Self::Address => (one.kind, one.address).cmp(&(other.kind, other.address)),
         };
-        first.then_with(|| place(one).cmp(&place(other)))
+        first.then_with(|| identity(one).cmp(&identity(other)))
     }
 }
 
@@ -67,6 +67,6 @@ fn age(buffer: &LiveBuffer) -> u64 {
     buffer.age_us.unwrap_or(u64::MAX)
 }
 
-fn place(buffer: &LiveBuffer) -> (Pid, u64, Kind, u64) {
+fn identity(buffer: &LiveBuffer) -> (Pid, u64, Kind, u64) {
     (buffer.pid, buffer.allocator, buffer.kind, buffer.address)
 }

@@ -28,8 +28,8 @@ function chipsNow(snapshot, panels) {
 
 // The rows of recordings: of everything the most there was.
 function chipsOfReport(report, panels) {
-  return (report.recordings || []).flatMap((recording, place) => recording.series.chips.map((chip) => {
-    const id = `${place}:${chip.index}`;
+  return (report.recordings || []).flatMap((recording, index) => recording.series.chips.map((chip) => {
+    const id = `${index}:${chip.index}`;
     const own = panels.filter((panel) => panel.id === id);
     const amount = (kind) => {
       const panel = own.find((panel) => panel.kind === kind);

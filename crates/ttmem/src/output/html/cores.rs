@@ -19,7 +19,7 @@ pub(crate) struct L1Moment {
 pub(crate) struct L1Chip {
     /// Its id, where its port knows it.
     pub(crate) id: Option<ChipId>,
-    /// Its cores, those whose place is known.
+    /// Its cores, those whose position is known.
     pub(crate) cores: Vec<L1Core>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct L1Chip {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct L1Core {
     /// Column and row.
-    pub(crate) place: [u8; 2],
+    pub(crate) position: [u8; 2],
     /// The state.
     pub(crate) state: CoreState,
     /// Bytes of circular buffers, if that is known.
@@ -53,7 +53,7 @@ impl L1Moment {
 }
 
 fn core(core: &CoreReport) -> Option<L1Core> {
-    let place = core.logical?;
+    let position = core.logical?;
     let mut names: Vec<String> = Vec::new();
     for kernel in &core.kernels {
         let name = kernel.name.clone().or_else(|| kernel.id.map(|id| format!("kernel {id}")));
@@ -64,7 +64,7 @@ fn core(core: &CoreReport) -> Option<L1Core> {
     let is_tensor = |kind| matches!(kind, RegionKind::L1 | RegionKind::L1Small);
     let regions = core.regions.iter().filter(|region| is_tensor(region.kind));
     Some(L1Core {
-        place: [place.x, place.y],
+        position: [position.x, position.y],
         state: core.state,
         circular_buffers: core.circular_buffer_bytes.value(),
         kernels: core.kernel_text_bytes.value(),

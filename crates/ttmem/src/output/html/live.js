@@ -44,12 +44,12 @@ function takeKind(line, kind, chip, time, living, numbers, columns) {
   if (capacity) kept.capacity = capacity.value;
   kept.used[columns - 1] = used;
   if (used > kept.peak || !kept.peak_us) [kept.peak, kept.peak_us] = [used, time];
-  living.forEach((process, place) => {
+  living.forEach((process, index) => {
     const on = process.chips.find((other) => other.index === chip.index);
     const held = on && on.memory[kind] && on.memory[kind].value;
     if (!held) return;
-    let share = kept.shares.find((other) => other.process === numbers[place]);
-    if (!share) kept.shares.push((share = { process: numbers[place], bytes: new Array(columns).fill(0) }));
+    let share = kept.shares.find((other) => other.process === numbers[index]);
+    if (!share) kept.shares.push((share = { process: numbers[index], bytes: new Array(columns).fill(0) }));
     share.bytes[columns - 1] += held;
   });
 }

@@ -7,13 +7,13 @@ function memorySection(host, report, marks, selected) {
   const kinds = new Map();
   const toggles = element("div", { class: "tabs", role: "group", "aria-label": "kinds of memory" });
   const ways = element("div", { class: "tabs", role: "group", "aria-label": "chips" });
-  const place = element("div");
+  const charts = element("div");
   const legend = element("ul", { class: "legend" });
   const basis = element("p", { class: "hint", id: "memory-basis" });
   const all = element("button", { type: "button", id: "reset-zoom", onclick: () => view.all() }, "reset zoom");
   const fit = element("button", { type: "button", "aria-pressed": "false", onclick: () => { memoryScale.whole = !memoryScale.whole; fit.setAttribute("aria-pressed", String(!memoryScale.whole)); plots.forEach((plot) => plot.draw()); } }, "fit to data");
   const fold = element("button", { type: "button", id: "fold", onclick: () => view.unfold(!view.unfolded) });
-  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), toggles, ways, element("div", { class: "tabs end" }, fold, all, fit)), place, legend, basis,
+  host.append(element("div", { class: "head" }, element("h2", {}, "Memory over time"), toggles, ways, element("div", { class: "tabs end" }, fold, all, fit)), charts, legend, basis,
     element("p", { class: "hint" }, "Drag to zoom, double-click to reset. Keys: ←→ to read, + − 0 to zoom, PageUp and PageDown to move."));
   view.watchers.add(state);
 
@@ -49,11 +49,11 @@ function memorySection(host, report, marks, selected) {
       made.forEach((plot) => { plot.kind = kind; });
       return element("div", { class: "kind", "data-kind": kind }, element("div", { class: "head" }, element("h3", {}, NAMES[kind]), scale), element("div", { class: `panels${small ? " small" : made.length > 1 ? " many" : ""}` }, made.map((plot) => plot.host)));
     });
-    place.replaceChildren(...(blocks.length ? blocks : [element("p", { class: "muted" }, panels.length ? "Choose a kind of memory." : "Nothing is known of any memory.")]));
+    charts.replaceChildren(...(blocks.length ? blocks : [element("p", { class: "muted" }, panels.length ? "Choose a kind of memory." : "Nothing is known of any memory.")]));
     afterData();
   }
   function afterData() {
-    for (const block of place.querySelectorAll(".kind")) {
+    for (const block of charts.querySelectorAll(".kind")) {
       const scale = block.querySelector(".scale");
       const of = plots.filter((plot) => plot.kind === block.dataset.kind);
       if (scale) scale.textContent = `each from 0 to ${size(Math.round(scaleOf(of.map((plot) => plot.panel)) / 1.02))}`;

@@ -12,7 +12,7 @@ function union(lists) {
   return different.length === 1 ? different[0] : [...new Set(different.flat())].sort((one, other) => one - other);
 }
 
-// The place in a list of times that holds at a time. Asked for times in order, it is fast.
+// The index in a list of times that holds at a time. Asked for times in order, it is fast.
 function cursor(times) {
   let at = -1;
   return (time) => { while (at + 1 < times.length && times[at + 1] <= time) at++; return at; };
@@ -26,7 +26,7 @@ const mostOf = (panel) => {
 
 // The panels of a report, each of a kind on a chip.
 function memoryPanels(report) {
-  const panels = (report.recordings || []).flatMap((recording, place) => sampledPanels(recording, place, report.recordings.length > 1));
+  const panels = (report.recordings || []).flatMap((recording, index) => sampledPanels(recording, index, report.recordings.length > 1));
   for (const [number, process] of report.processes.entries()) {
     if (process.timeline) takeEvents(panels, process, number, lastMoment(process, report));
   }
@@ -46,12 +46,12 @@ function groupsOf(chips) {
   });
 }
 
-function sampledPanels(recording, place, several) {
+function sampledPanels(recording, index, several) {
   const { times_us: times, processes, chips } = recording.series;
   const where = several && recording.host ? ` on ${recording.host}` : "";
   const groups = groupsOf(chips);
   return chips.flatMap((chip, number) => chip.kinds.map((kind) => ({
-    id: `${place}:${chip.index}`, kind: kind.kind, chip: chip.id, region: chip.region, count: 1, numbers: [chip.index], group: groups[number] && `${groups[number]}${where}`, tray: chip.tray_position ? `${chip.tray}:${chip.tray_position}` : null, order: place * 1e4 + chip.index,
+    id: `${index}:${chip.index}`, kind: kind.kind, chip: chip.id, region: chip.region, count: 1, numbers: [chip.index], group: groups[number] && `${groups[number]}${where}`, tray: chip.tray_position ? `${chip.tray}:${chip.tray_position}` : null, order: index * 1e4 + chip.index,
     short: `chip ${chip.index}${where}`,
     label: `${["chip", chip.index, chip.board || chip.arch].filter((part) => part !== null).join(" ")}${where}`,
     capacity: kind.capacity, times, used: kind.used, peak: { bytes: kind.peak, at: kind.peak_us }, end: recording.to_us, lines: [],
@@ -72,23 +72,23 @@ function lastMoment(process, report) {
 function takeEvents(panels, process, number, last) {
   const { timeline } = process;
   const sets = new Map();
-  timeline.pools.forEach((pool, place) => {
+  timeline.pools.forEach((pool, index) => {
     const line = { process, ops: timeline.ops, ...pool.steps, last };
     const known = panels.filter((panel) => panel.chip && panel.kind === pool.kind && (pool.chips.includes(panel.chip) || pool.chips.includes(panel.region)));
     known.forEach((panel) => panel.lines.push(line));
     if (known.length) return;
     for (const device of pool.devices.length ? pool.devices : ["?"]) {
       const key = `${device} ${pool.kind}`;
-      if (!sets.has(key)) sets.set(key, { device, kind: pool.kind, capacity: null, places: [], lines: [] });
+      if (!sets.has(key)) sets.set(key, { device, kind: pool.kind, capacity: null, pools: [], lines: [] });
       const set = sets.get(key);
-      set.places.push(place);
+      set.pools.push(index);
       set.lines.push(line);
       if (pool.bank_bytes) set.capacity = pool.bank_bytes * pool.banks;
     }
   });
   const alike = new Map();
   for (const set of sets.values()) {
-    const key = set.places.join();
+    const key = set.pools.join();
     if (!alike.has(key)) alike.set(key, []);
     alike.get(key).push(set);
   }
@@ -103,12 +103,12 @@ function takeEvents(panels, process, number, last) {
 // The level of one process on a chip: the pools of its allocators added up, each with the op of its last event.
 function levelOf(lines) {
   const times = union(lines.map((line) => line.at_us));
-  const places = lines.map((line) => cursor(line.at_us));
+  const cursors = lines.map((line) => cursor(line.at_us));
   const [bytes, ops] = [[], []];
   for (const time of times) {
     let [sum, op] = [0, null];
     lines.forEach((line, number) => {
-      const step = places[number](time);
+      const step = cursors[number](time);
       if (step < 0) return;
       sum += line.bytes[step];
       if (line.at_us[step] === time) op = line.ops[line.op[step]];
@@ -159,16 +159,16 @@ function together(panels, label, fullest) {
   const used = new Array(times.length).fill(null);
   const which = fullest ? new Array(times.length).fill(null) : null;
   const shares = new Map();
-  const same = times.map((_, place) => place);
+  const same = times.map((_, index) => index);
   const columns = panels.map((panel) => (panel.times === times ? same : times.map(cursor(panel.times))));
   const chosen = times.map(() => -1);
   panels.forEach((panel, number) => {
     const weight = fullest ? 1 : panel.count;
-    times.forEach((_, place) => {
-      const bytes = panel.used[columns[number][place]];
+    times.forEach((_, index) => {
+      const bytes = panel.used[columns[number][index]];
       if (bytes === undefined || bytes === null) return;
-      if (!fullest) used[place] = (used[place] || 0) + bytes * weight;
-      else if (used[place] === null || bytes > used[place]) [used[place], which[place], chosen[place]] = [bytes, panel.label, number];
+      if (!fullest) used[index] = (used[index] || 0) + bytes * weight;
+      else if (used[index] === null || bytes > used[index]) [used[index], which[index], chosen[index]] = [bytes, panel.label, number];
     });
   });
   panels.forEach((panel, number) => {
@@ -176,8 +176,8 @@ function together(panels, label, fullest) {
       if (!shares.has(share.label)) shares.set(share.label, { ...share, level: null, sampled: null, bytes: new Array(times.length).fill(0) });
       const { bytes } = shares.get(share.label);
       if (share.level) shares.get(share.label).level = share.level;
-      for (let place = 0; place < times.length; place++) {
-        if (fullest ? chosen[place] === number : columns[number][place] >= 0) bytes[place] += share.bytes[columns[number][place]] * (fullest ? 1 : panel.count);
+      for (let index = 0; index < times.length; index++) {
+        if (fullest ? chosen[index] === number : columns[number][index] >= 0) bytes[index] += share.bytes[columns[number][index]] * (fullest ? 1 : panel.count);
       }
     }
   });
@@ -188,8 +188,8 @@ function together(panels, label, fullest) {
 function firstMemory(panels) {
   let first = null;
   for (const panel of panels) {
-    const place = panel.used.findIndex((bytes) => bytes > 0);
-    if (place >= 0 && (first === null || panel.times[place] < first)) first = panel.times[place];
+    const index = panel.used.findIndex((bytes) => bytes > 0);
+    if (index >= 0 && (first === null || panel.times[index] < first)) first = panel.times[index];
   }
   return first;
 }

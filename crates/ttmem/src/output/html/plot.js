@@ -233,14 +233,14 @@ function byteTicks(most, count) {
 // Zooming and moving, by pointer and by key. A plot gives { draw, hover(x, y, event), leave, key(event) }.
 function interactive(canvas, plot) {
   let pressed = null;
-  const place = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+  const pointer = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    pressed = { x: place(event)[0], now: place(event)[0] };
+    pressed = { x: pointer(event)[0], now: pointer(event)[0] };
     try { canvas.setPointerCapture(event.pointerId); } catch { /* A pointer that is gone already. */ }
   });
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = place(event);
+    const [x, y] = pointer(event);
     if (pressed) { pressed.now = x; plot.selected = Math.abs(pressed.now - pressed.x) > 4 ? [pressed.x, pressed.now] : null; plot.draw(); }
     plot.hover(x, y, event);
   });
@@ -252,7 +252,7 @@ function interactive(canvas, plot) {
     const area = areaOf(canvas);
     if (event.type === "pointerup" && to < area.left && from >= area.left - area.fold) view.unfold(true);
     else if (event.type === "pointerup" && to - from > 4) view.show(area.time(from), area.time(to));
-    else if (event.type === "pointerup" && plot.pick) plot.pick(...place(event));
+    else if (event.type === "pointerup" && plot.pick) plot.pick(...pointer(event));
     plot.draw();
   };
   canvas.addEventListener("pointerup", release);
@@ -262,7 +262,7 @@ function interactive(canvas, plot) {
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
-    view.zoom(Math.exp(event.deltaY / 240), areaOf(canvas).time(place(event)[0]));
+    view.zoom(Math.exp(event.deltaY / 240), areaOf(canvas).time(pointer(event)[0]));
     plot.draw();
   }, { passive: false });
   canvas.addEventListener("keydown", (event) => {
@@ -293,7 +293,7 @@ function clipped(pen, area, draw) {
   pen.restore();
 }
 
-// The last place of a sorted list that is not behind a value.
+// The last index of a sorted list that is not behind a value.
 function lastAt(sorted, value) {
   let [low, high] = [0, sorted.length];
   while (low < high) { const middle = (low + high) >> 1; if (sorted[middle] <= value) low = middle + 1; else high = middle; }

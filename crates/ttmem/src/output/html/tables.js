@@ -206,16 +206,16 @@ function coreMap(chip, title) {
   const detail = element("div", { class: "detail", "aria-live": "polite" });
   const most = Math.max(1, ...chip.cores.map(coreBytes));
   const grid = element("div", { class: "cores", role: "group", "aria-label": "worker cores" });
-  const wide = Math.max(...chip.cores.map((core) => core.place[0])) + 1;
+  const wide = Math.max(...chip.cores.map((core) => core.position[0])) + 1;
   grid.style.gridTemplateColumns = `repeat(${wide}, minmax(0, 1fr))`;
   const known = (bytes) => (bytes === null ? "an unknown number of bytes" : size(bytes));
   for (const core of chip.cores) {
-    const name = `core ${core.place.join(",")} · ${core.state}`;
+    const name = `core ${core.position.join(",")} · ${core.state}`;
     const say = () => detail.replaceChildren(element("b", {}, name), ` · ${known(core.circular_buffers)} of circular buffers · ${known(core.kernels)} of kernel text${core.tensors ? ` · ${size(core.tensors)} of tensors` : ""}${core.names.length ? ` · ${core.names.join(", ")}` : ""}`);
     const cell = element("button", { type: "button", onmouseenter: say, onfocus: say, "aria-label": `${name}: ${size(coreBytes(core))}` });
     const share = Math.round(12 + (coreBytes(core) / most) * 88);
     cell.style.background = coreBytes(core) ? `color-mix(in oklab, var(--accent) ${share}%, var(--card))` : "var(--grid)";
-    [cell.style.gridColumn, cell.style.gridRow] = [String(core.place[0] + 1), String(core.place[1] + 1)];
+    [cell.style.gridColumn, cell.style.gridRow] = [String(core.position[0] + 1), String(core.position[1] + 1)];
     grid.append(cell);
   }
   detail.append(element("span", { class: "muted" }, `${chip.cores.length} cores, at most ${size(most)} in one`));

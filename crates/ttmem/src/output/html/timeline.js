@@ -33,17 +33,17 @@ function bufferColumns({ line, rows, last }) {
   const { address, bytes, start_us: start, end_us: end, op, origin } = line.buffers;
   const sorted = [...rows].sort((one, other) => (start[one] ?? 0) - (start[other] ?? 0) || address[one] - address[other]);
   const columns = { count: sorted.length, rows: sorted, from: new Float64Array(sorted.length), to: new Float64Array(sorted.length), low: new Float64Array(sorted.length), high: new Float64Array(sorted.length), op: new Int32Array(sorted.length), least: Infinity, most: 0 };
-  sorted.forEach((row, place) => {
-    columns.from[place] = start[row] ?? line.from_us;
-    columns.to[place] = end[row] ?? last;
-    columns.low[place] = address[row];
-    columns.high[place] = address[row] + bytes[row];
-    columns.op[place] = op[row] ?? -1;
-    columns.least = Math.min(columns.least, columns.low[place]);
-    columns.most = Math.max(columns.most, columns.high[place]);
+  sorted.forEach((row, index) => {
+    columns.from[index] = start[row] ?? line.from_us;
+    columns.to[index] = end[row] ?? last;
+    columns.low[index] = address[row];
+    columns.high[index] = address[row] + bytes[row];
+    columns.op[index] = op[row] ?? -1;
+    columns.least = Math.min(columns.least, columns.low[index]);
+    columns.most = Math.max(columns.most, columns.high[index]);
   });
-  columns.describe = (place) => {
-    const row = sorted[place];
+  columns.describe = (index) => {
+    const row = sorted[index];
     const name = line.ops[op[row]] || "no op known";
     const lasted = end[row] === null ? "not freed" : `freed after ${span(end[row] - (start[row] ?? line.from_us))}`;
     const began = start[row] === null ? "allocated before the first event that is left" : `allocated at ${since(start[row])}`;
@@ -80,7 +80,7 @@ function bufferSection(host, report, marks) {
 
   function drawLegend() {
     const bytes = new Map();
-    for (let place = 0; place < columns.count; place++) bytes.set(columns.op[place], (bytes.get(columns.op[place]) || 0) + columns.high[place] - columns.low[place]);
+    for (let index = 0; index < columns.count; index++) bytes.set(columns.op[index], (bytes.get(columns.op[index]) || 0) + columns.high[index] - columns.low[index]);
     const ops = [...bytes].sort((one, other) => other[1] - one[1]).slice(0, 14);
     const names = pools[+choice.value || 0].line.ops;
     legend.replaceChildren(...ops.map(([op]) => {
@@ -90,9 +90,9 @@ function bufferSection(host, report, marks) {
   }
 
   function describe() {
-    const place = plot.held >= 0 ? plot.held : plot.hot;
-    if (place < 0) { detail.replaceChildren(element("span", { class: "muted" }, `${grouped(columns.count)} buffers.${cut}`)); return; }
-    const { name, lines } = columns.describe(place);
+    const index = plot.held >= 0 ? plot.held : plot.hot;
+    if (index < 0) { detail.replaceChildren(element("span", { class: "muted" }, `${grouped(columns.count)} buffers.${cut}`)); return; }
+    const { name, lines } = columns.describe(index);
     detail.replaceChildren(element("b", {}, name), ` · ${lines.join(" · ")}`);
   }
 
@@ -139,11 +139,11 @@ function bufferSection(host, report, marks) {
     const names = pools[+choice.value || 0].line.ops;
     const colours = new Map();
     const last = lastAt(columns.from, view.to);
-    for (let place = 0; place <= last; place++) {
-      if (columns.to[place] < view.from) continue;
-      const op = columns.op[place];
+    for (let index = 0; index <= last; index++) {
+      if (columns.to[index] < view.from) continue;
+      const op = columns.op[index];
       if (!colours.has(op)) colours.set(op, colourOf(op));
-      const box = boxOf(place, area, y);
+      const box = boxOf(index, area, y);
       pen.globalAlpha = only === null || only === op ? 1 : 0.12;
       pen.fillStyle = colours.get(op);
       // A gap tells neighbours apart.
@@ -161,13 +161,13 @@ function bufferSection(host, report, marks) {
   }
 
   function drawHeld(pen, area, y) {
-    const place = plot.held >= 0 ? plot.held : plot.hot;
-    if (place >= 0) { pen.strokeStyle = theme.text; pen.lineWidth = 2; pen.strokeRect(...boxOf(place, area, y)); pen.lineWidth = 1; }
+    const index = plot.held >= 0 ? plot.held : plot.hot;
+    if (index >= 0) { pen.strokeStyle = theme.text; pen.lineWidth = 2; pen.strokeRect(...boxOf(index, area, y)); pen.lineWidth = 1; }
   }
 
-  const boxOf = (place, area, y) => {
-    const [left, right, top] = [area.x(columns.from[place]), area.x(columns.to[place]), y(columns.high[place])];
-    return [left, top, Math.max(right - left, 1), Math.max(y(columns.low[place]) - top, 1)];
+  const boxOf = (index, area, y) => {
+    const [left, right, top] = [area.x(columns.from[index]), area.x(columns.to[index]), y(columns.high[index])];
+    return [left, top, Math.max(right - left, 1), Math.max(y(columns.low[index]) - top, 1)];
   };
 
   function drawMarksOf(pen, area) {
@@ -182,10 +182,10 @@ function bufferSection(host, report, marks) {
     const area = areaOf(canvas);
     const vertically = vertical(area).y;
     let best = -1;
-    for (let place = 0; place <= lastAt(columns.from, area.time(x + 1)); place++) {
-      const [left, top, wide, high] = boxOf(place, area, vertically);
+    for (let index = 0; index <= lastAt(columns.from, area.time(x + 1)); index++) {
+      const [left, top, wide, high] = boxOf(index, area, vertically);
       const hit = x >= left - 1 && x <= left + wide + 1 && y >= top - 1 && y <= top + high + 1;
-      if (hit && (best < 0 || columns.high[place] - columns.low[place] <= columns.high[best] - columns.low[best])) best = place;
+      if (hit && (best < 0 || columns.high[index] - columns.low[index] <= columns.high[best] - columns.low[best])) best = index;
     }
     return best;
   }
@@ -210,10 +210,10 @@ function bufferSection(host, report, marks) {
       const now = columns.from[plot.held];
       const up = key === "ArrowUp";
       let best = -1;
-      for (let place = 0; place < columns.count; place++) {
-        const beyond = up ? columns.low[place] > columns.low[plot.held] : columns.low[place] < columns.low[plot.held];
-        if (!beyond || columns.from[place] > now || columns.to[place] < now) continue;
-        if (best < 0 || (up ? columns.low[place] < columns.low[best] : columns.low[place] > columns.low[best])) best = place;
+      for (let index = 0; index < columns.count; index++) {
+        const beyond = up ? columns.low[index] > columns.low[plot.held] : columns.low[index] < columns.low[plot.held];
+        if (!beyond || columns.from[index] > now || columns.to[index] < now) continue;
+        if (best < 0 || (up ? columns.low[index] < columns.low[best] : columns.low[index] > columns.low[best])) best = index;
       }
       if (best >= 0) plot.held = best;
     }

@@ -1,6 +1,6 @@
 //! Panels in a frame where the page has room for one, and one below the other where not.
 
-use super::panel::{Panel, Piece, Place, Row};
+use super::panel::{Alignment, Panel, Piece, Row};
 use crate::output::line::Line;
 use crate::output::page::{FULL_WIDTH, Page};
 use crate::output::sheet::{Rule, Sheet};
@@ -110,13 +110,13 @@ fn stacked(sheet: &mut Sheet<'_>, sections: &[&Section]) {
 }
 
 fn place_row(line: &mut Line<'_>, row: Option<&Row>, left: usize) {
-    for Piece { place, role, text } in row.iter().flat_map(|row| &row.pieces) {
-        match place {
-            Place::From(start, end) => {
+    for Piece { alignment, role, text } in row.iter().flat_map(|row| &row.pieces) {
+        match alignment {
+            Alignment::From(start, end) => {
                 line.pad_to(left + start);
                 line.push(*role, text, left + end);
             }
-            Place::To(end) => line.push_right(*role, text, left + end),
+            Alignment::To(end) => line.push_right(*role, text, left + end),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn state(page: &Page, state: CellState) -> (&'static str, Role) {
     (of(page, unicode, ascii), role)
 }
 
-/// The sign of a place in the grid where no core answers.
+/// The sign of a position in the grid where no core answers.
 pub(super) fn absent(page: &Page) -> &'static str {
     of(page, "×", "x")
 }
@@ -90,10 +90,10 @@ mod tests {
     ];
 
     fn assert_distinct(signs: &[&str], charset: Charset) {
-        for (place, sign) in signs.iter().enumerate() {
+        for (index, sign) in signs.iter().enumerate() {
             assert_eq!(width(sign), 1, "{sign}");
             assert_eq!(legible(sign, charset), *sign);
-            assert!(!signs[..place].contains(sign), "{sign}");
+            assert!(!signs[..index].contains(sign), "{sign}");
         }
     }
 

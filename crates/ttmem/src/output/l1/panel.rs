@@ -11,17 +11,17 @@ pub(super) struct Row {
     pub(super) pieces: Vec<Piece>,
 }
 
-/// A text and its place in the row.
+/// A text and its alignment in the row.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    pub(super) place: Place,
+    pub(super) alignment: Alignment,
     pub(super) role: Role,
     pub(super) text: String,
 }
 
 /// Where a piece is, in columns of its panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Alignment {
     /// It begins here and is cut before the second column.
     From(usize, usize),
     /// It ends before this column.
@@ -37,12 +37,16 @@ impl Row {
 
     /// The row with a text that ends before column `end`.
     pub(super) fn to(mut self, end: usize, role: Role, text: &str) -> Self {
-        self.pieces.push(Piece { place: Place::To(end), role, text: text.to_owned() });
+        self.pieces.push(Piece { alignment: Alignment::To(end), role, text: text.to_owned() });
         self
     }
 
     /// Appends a text from column `start` on, cut before `end`.
     pub(super) fn push_from(&mut self, start: usize, end: usize, role: Role, text: &str) {
-        self.pieces.push(Piece { place: Place::From(start, end), role, text: text.to_owned() });
+        self.pieces.push(Piece {
+            alignment: Alignment::From(start, end),
+            role,
+            text: text.to_owned(),
+        });
     }
 }

@@ -32,8 +32,9 @@ pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option
     let on_same_chips =
         peaks.iter().all(|peak| peak.chips == *first) && l1.iter().all(|peak| peak.chips == *first);
     let each = if first.len() > 1 { ", on each of them" } else { "" };
-    let place = if on_same_chips { format!(" on {}{each}", chips(first)) } else { String::new() };
-    heading(sheet, &format!("Peaks{place}"));
+    let on_chips =
+        if on_same_chips { format!(" on {}{each}", chips(first)) } else { String::new() };
+    heading(sheet, &format!("Peaks{on_chips}"));
     let (before, others): (Vec<&Peak>, Vec<&Peak>) =
         peaks.iter().partition(|peak| peak.kind == Kind::Dram);
     for peak in before {
@@ -83,9 +84,10 @@ fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
         Some(bytes) => format!(", kernels {}", size(bytes)),
         None => ", kernels not known".to_owned(),
     };
-    let place = if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
+    let chips_label =
+        if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
     let op = peak.op.as_deref().unwrap_or("unknown op");
-    line.push(Role::Plain, &format!("{place}{op}"), page.width);
+    line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
     sheet.end(line);
     let scratchpads = match peak.scratchpads {
         0 => String::new(),
@@ -130,8 +132,9 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: boo
         (Some(op), None) => op.clone(),
         (None, after) => after.clone().unwrap_or_default(),
     };
-    let place = if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
-    line.push(Role::Plain, &format!("{place}{op}"), page.width);
+    let chips_label =
+        if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
+    line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
     sheet.end(line);
 }
 
@@ -183,9 +186,9 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_sam
         line.push_right(Role::Quiet, &format!("×{}", group.buffers), START + 41);
         line.pad_to(START + 43);
         let op = group.op.as_deref().unwrap_or(page.glyphs().dash);
-        let place =
+        let chips_label =
             if on_same_chips { String::new() } else { format!("{}: ", chips(&group.chips)) };
-        line.push(Role::Plain, &format!("{place}{op}"), page.width);
+        line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
         if let [first, others @ ..] = group.callers.as_slice() {
             let more = match others.len() {
                 0 => String::new(),

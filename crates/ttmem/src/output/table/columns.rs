@@ -103,10 +103,10 @@ pub(super) fn lay_out(
     }
     let owners = |chip: &Chip| (Role::Plain, naming::owners(chip));
     candidates.push((4, text("owners.count", 4, true, chips, owners)));
-    let place = |chip: &Chip| {
+    let location = |chip: &Chip| {
         (Role::Plain, short_location(snapshot, chip).unwrap_or_else(|| dash.to_owned()))
     };
-    candidates.push((6, text("bdf", 2, false, chips, place)));
+    candidates.push((6, text("bdf", 2, false, chips, location)));
     if chips.iter().any(|chip| chip.tray().is_some()) {
         let tray = |chip: &Chip| {
             let tray = chip.tray().map(|at| format!("{}:{}", at.tray, at.position));

@@ -273,12 +273,12 @@ fn put_integer(types: &mut Vec<u8>, body: &mut Vec<u8>, number: i64) {
 /// A number of variable length: seven bits a byte, high ones first; a ninth byte has eight.
 fn put_varint(bytes: &mut Vec<u8>, number: u64) {
     if number >> 56 != 0 {
-        bytes.extend((0..8).map(|place| 0x80 | low(number >> (8 + 7 * (7 - place)), 0x7F)));
+        bytes.extend((0..8).map(|group| 0x80 | low(number >> (8 + 7 * (7 - group)), 0x7F)));
         bytes.push(low(number, 0xFF));
         return;
     }
-    let groups = (1..8).rev().filter(|place| number >> (7 * place) != 0);
-    bytes.extend(groups.map(|place| 0x80 | low(number >> (7 * place), 0x7F)));
+    let groups = (1..8).rev().filter(|group| number >> (7 * group) != 0);
+    bytes.extend(groups.map(|group| 0x80 | low(number >> (7 * group), 0x7F)));
     bytes.push(low(number, 0x7F));
 }
 

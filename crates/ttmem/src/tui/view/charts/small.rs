@@ -90,8 +90,8 @@ fn draw_block(
     canvas.text(block.x + 1, y, end, Role::Strong, &format!("{title} "));
     canvas.right(block.x + 1, y, end, Role::Quiet, &format!(" {scale}"));
     let charts = Rect { y: y + 1, height: block.height.saturating_sub(1), ..block };
-    for (place, index) in group.enumerate() {
-        let at = (cells(place) % grid.columns, cells(place) / grid.columns);
+    for (tile_index, index) in group.enumerate() {
+        let at = (cells(tile_index) % grid.columns, cells(tile_index) / grid.columns);
         let cell = tile(charts, (grid.columns, grid.rows), at);
         let is_current = index == app.subject_index();
         draw_chart(app, canvas, (cell, range), subjects[index], panel, is_current);

@@ -66,8 +66,8 @@ pub(super) fn draw(
             }
             Row::Chips(range) => range.clone(),
         };
-        for (place, index) in range.enumerate() {
-            let x = area.x + 1 + cells(place) * columns;
+        for (column, index) in range.enumerate() {
+            let x = area.x + 1 + cells(column) * columns;
             let cell = Rect { x, y, width: columns - 1, height: 1 };
             draw_chip(app, canvas, &Parts::of(x, columns - 1, trays), cell, chips[index]);
             canvas.hit(cell, Target::Chip(chips[index].id));
