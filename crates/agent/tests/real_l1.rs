@@ -10,6 +10,8 @@
 mod common;
 #[path = "real_l1/kernels.rs"]
 mod kernels;
+#[path = "real_l1/random.rs"]
+mod random;
 #[path = "real_l1/sweep.rs"]
 mod sweep;
 

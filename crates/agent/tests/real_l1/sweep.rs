@@ -12,12 +12,12 @@ use super::Steps;
 
 /// What is on a core: kind, bytes, and whether it is the memory of a tensor; how often each. Two that are the same tensor
 /// count once: the graph lists one of a dataflow buffer and its alias.
-type OnCore = BTreeMap<(&'static str, u64, bool), u32>;
-type Cores = BTreeMap<(u64, u64), OnCore>;
+pub(super) type OnCore = BTreeMap<(&'static str, u64, bool), u32>;
+pub(super) type Cores = BTreeMap<(u64, u64), OnCore>;
 /// Address and bytes of circular buffers, by core.
-type Addresses = BTreeMap<(u64, u64), BTreeSet<(u64, u64)>>;
+pub(super) type Addresses = BTreeMap<(u64, u64), BTreeSet<(u64, u64)>>;
 
-fn number(value: &Value) -> u64 {
+pub(super) fn number(value: &Value) -> u64 {
     value.as_u64().unwrap()
 }
 
@@ -51,7 +51,7 @@ fn graph_kind(node: &Value) -> &'static str {
 }
 
 /// What the graph without dispatch lists.
-fn of_graph(nodes: &Value) -> Cores {
+pub(super) fn of_graph(nodes: &Value) -> Cores {
     let mut all = Cores::new();
     for node in nodes.as_array().unwrap() {
         let key = (graph_kind(node), number(&node[2]), number(&node[3]) == 1);
@@ -73,7 +73,7 @@ fn on_cores(placement: &Placement) -> impl Iterator<Item = (u64, u64)> {
 }
 
 /// What the footprints place.
-fn of_footprints(footprints: &[&ProgramFootprint]) -> Cores {
+pub(super) fn of_footprints(footprints: &[&ProgramFootprint]) -> Cores {
     let mut all = Cores::new();
     for placement in footprints.iter().flat_map(|footprint| &footprint.placements) {
         let key = (kind(placement.kind), placement.bytes, placement.is_backed);
@@ -84,7 +84,7 @@ fn of_footprints(footprints: &[&ProgramFootprint]) -> Cores {
     all
 }
 
-fn addresses_of_graph(nodes: &Value) -> Addresses {
+pub(super) fn addresses_of_graph(nodes: &Value) -> Addresses {
     let mut all = Addresses::new();
     let nodes = nodes.as_array().unwrap().iter();
     for node in nodes.filter(|node| graph_kind(node) == "cb" && number(&node[3]) == 0) {
@@ -95,7 +95,7 @@ fn addresses_of_graph(nodes: &Value) -> Addresses {
     all
 }
 
-fn addresses_of_footprints(footprints: &[&ProgramFootprint]) -> Addresses {
+pub(super) fn addresses_of_footprints(footprints: &[&ProgramFootprint]) -> Addresses {
     let mut all = Addresses::new();
     let placements = footprints.iter().flat_map(|footprint| &footprint.placements);
     for placement in placements.filter(|it| it.kind == PartKind::CircularBuffer && !it.is_backed) {
@@ -107,7 +107,7 @@ fn addresses_of_footprints(footprints: &[&ProgramFootprint]) -> Addresses {
 }
 
 /// Returns the placements of a footprint that overlap on a core although none is the memory of a tensor.
-fn overlaps(footprint: &ProgramFootprint) -> Vec<String> {
+pub(super) fn overlaps(footprint: &ProgramFootprint) -> Vec<String> {
     let mut found = Vec::new();
     for core in footprint.core_ranges().flat_map(ttmem_segment::CoreRange::cores) {
         let mut own = footprint.placements_on(core);
@@ -122,7 +122,7 @@ fn overlaps(footprint: &ProgramFootprint) -> Vec<String> {
 }
 
 /// The first core on which the two differ, with what the first has and the second has not, and the other way round.
-fn difference(graph: &Cores, recorded: &Cores) -> Option<String> {
+pub(super) fn difference(graph: &Cores, recorded: &Cores) -> Option<String> {
     let core =
         graph.keys().chain(recorded.keys()).find(|core| graph.get(core) != recorded.get(core))?;
     let (none, less) = (OnCore::new(), |one: &OnCore, other: &OnCore| -> Vec<String> {
@@ -136,7 +136,7 @@ fn difference(graph: &Cores, recorded: &Cores) -> Option<String> {
 
 /// The footprints of the dispatches after `before`, without those of moves: without dispatch no tensor has an address, so that
 /// the graph has none.
-fn footprints_since(segment: &Segment, before: u64) -> Vec<&ProgramFootprint> {
+pub(super) fn footprints_since(segment: &Segment, before: u64) -> Vec<&ProgramFootprint> {
     let programs = &segment.programs;
     let new = programs.dispatches.iter().filter(|dispatch| dispatch.sequence > before);
     let footprints = new.map(|dispatch| programs.footprint(dispatch.footprint.unwrap()).unwrap());
