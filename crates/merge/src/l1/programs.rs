@@ -8,7 +8,7 @@ use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
-use ttmem_segment::{PartKind, ProgramFootprint, Segment};
+use ttmem_segment::{Hook, PartKind, ProgramFootprint, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, main_allocator, trusted};
 use super::super::join::{Joined, JoinedChip, Owner};
@@ -19,7 +19,7 @@ use super::tensors::{Banks, without_overlap};
 /// The most columns or rows of a grid. A segment with a larger one is refused.
 const MAX_SIDE: u32 = 64;
 
-/// Returns the contents of a chip's L1; `None` if no program is known to have run there.
+/// Returns the contents of a chip's L1; `None` if no living process with an agent has it open.
 pub(crate) fn resident(
     joined: &Joined<'_>,
     chip: &JoinedChip,
@@ -39,13 +39,51 @@ pub(crate) fn by_core<'a>(
     chip: &JoinedChip,
     amounts: &Amounts,
 ) -> Option<Field<(&'a SegmentFile, CoresByAgent)>> {
-    let links = live_agents(joined, chip);
-    let mut ran = links.iter().filter(|agent| agent.segment.programs.dispatched > 0);
-    let agent = *ran.next()?;
-    Some(only(joined, chip, amounts, ran.next()).and_then(|()| {
-        let cores = of_segment(agent.segment, agent.link)?;
+    let Placing { agent, others, is_only } = placing(joined, chip, amounts)?;
+    Some(is_only.and_then(|()| {
+        let cores = of_segment(agent, &others)?;
         Ok((agent.file, cores))
     }))
+}
+
+/// Whose programs are in L1 of a chip.
+pub(super) struct Placing<'a> {
+    /// The agent whose process ran programs, or any if none did: then no program is in L1.
+    pub(super) agent: LiveAgent<'a>,
+    /// The other agents: their buffers are in L1 too.
+    pub(super) others: Vec<LiveAgent<'a>>,
+    /// Can no other process have run programs?
+    pub(super) is_only: Field<()>,
+}
+
+/// Returns whose programs are in L1 of a chip; `None` if no living process with an agent has it open, or it is not known whether
+/// one ran programs. A process that has closed the chip left nothing.
+pub(super) fn placing<'a>(
+    joined: &Joined<'a>,
+    chip: &JoinedChip,
+    amounts: &Amounts,
+) -> Option<Placing<'a>> {
+    let ran = |agent: &LiveAgent<'_>| agent.segment.programs.dispatched > 0;
+    let is_idle = |agent: &LiveAgent<'_>| {
+        let header = &agent.segment.header;
+        let is_hooked = header.hooks_resolved.contains(Hook::EnqueueWorkload);
+        is_hooked && header.counts.workloads_enqueued == 0
+    };
+    let is_open = |agent: &LiveAgent<'_>| main_allocator(agent.segment, agent.link.chip).is_some();
+    let all = live_agents(joined, chip);
+    let mut open: Vec<LiveAgent<'a>> = all.iter().copied().filter(is_open).collect();
+    open.sort_by_key(|agent| !ran(agent));
+    if !open.iter().any(ran) && !open.iter().all(is_idle) {
+        // Its programs were not read, or TT-Metal has no function that says when they run.
+        return None;
+    }
+    if open.is_empty() {
+        open.extend(all.into_iter().find(ran));
+    }
+    let others = open.split_off(open.len().min(1));
+    let agent = open.pop()?;
+    let other = others.first().filter(|other| ran(other));
+    Some(Placing { agent, is_only: only(joined, chip, amounts, other), others })
 }
 
 /// The agent of a live process on a chip.
@@ -57,7 +95,7 @@ pub(super) struct LiveAgent<'a> {
 }
 
 /// Returns the usable agents of a chip whose processes live.
-pub(super) fn live_agents<'a>(joined: &Joined<'a>, chip: &JoinedChip) -> Vec<LiveAgent<'a>> {
+fn live_agents<'a>(joined: &Joined<'a>, chip: &JoinedChip) -> Vec<LiveAgent<'a>> {
     let agent = |link: &AgentLink| {
         let file = joined.facts.segments.get(link.segment)?;
         let segment = trusted(file).ok()?;
@@ -68,7 +106,7 @@ pub(super) fn live_agents<'a>(joined: &Joined<'a>, chip: &JoinedChip) -> Vec<Liv
 }
 
 /// Checks that no process but one can have run programs on a chip.
-pub(super) fn only(
+fn only(
     joined: &Joined<'_>,
     chip: &JoinedChip,
     amounts: &Amounts,
@@ -139,7 +177,9 @@ pub(super) struct Division {
     pub(super) banks: Banks,
 }
 
-pub(super) fn division(segment: &Segment, link: AgentLink) -> Field<Division> {
+/// Returns the division of L1 by the allocator of an agent, with the buffers of others.
+pub(super) fn division(agent: LiveAgent<'_>, others: &[LiveAgent<'_>]) -> Field<Division> {
+    let LiveAgent { segment, link, .. } = agent;
     let unknown =
         |what: &str| Missing::unsupported(format!("this release of TT-Metal does not say {what}"));
     let allocator = main_allocator(segment, link.chip)
@@ -150,6 +190,10 @@ pub(super) fn division(segment: &Segment, link: AgentLink) -> Field<Division> {
     let (columns, rows) = (grid.0.min(MAX_SIDE), grid.1.min(MAX_SIDE));
     let mut banks = Banks::default();
     banks.add(segment, link)?;
+    others.iter().try_for_each(|other| banks.add(other.segment, other.link))?;
+    if banks.buffers.buffers.is_empty() && banks.live_buffers > 0 {
+        return Err(Missing::not_read("the agent's list of buffers was not read"));
+    }
     if banks.number != u64::from(columns) * u64::from(rows) {
         return Err(Missing::unsupported(format!(
             "which of {columns} × {rows} cores are the allocator's {} banks is not known",
@@ -159,8 +203,9 @@ pub(super) fn division(segment: &Segment, link: AgentLink) -> Field<Division> {
     Ok(Division { base, size, grid: (columns, rows), banks })
 }
 
-fn of_segment(segment: &Segment, link: AgentLink) -> Field<CoresByAgent> {
-    let Division { base, size, grid: (columns, rows), banks } = division(segment, link)?;
+fn of_segment(agent: LiveAgent<'_>, others: &[LiveAgent<'_>]) -> Field<CoresByAgent> {
+    let Division { base, size, grid: (columns, rows), banks } = division(agent, others)?;
+    let LiveAgent { segment, link, .. } = agent;
     let small = ByteRange::new(size.saturating_sub(banks.buffers.l1_small_bytes), size);
     let lowest = lowest_buffer(&banks, small).unwrap_or(size);
     let tensors: RangeSet =

@@ -12,30 +12,24 @@ use ttmem_segment::ProgramFootprint;
 
 use super::super::join::{Joined, JoinedChip};
 use super::super::memory::Amounts;
-use super::programs::{Division, LiveAgent, cores, division, live_agents, only, resident_on};
+use super::programs::{Division, LiveAgent, Placing, cores, division, placing, resident_on};
 use super::report;
 use super::tensors::without_overlap;
 
-/// Returns the report of a chip; `None` if no process on it has an agent.
+/// Returns the report of a chip; `None` if no process that has it open has an agent.
 pub(crate) fn recorded(
     joined: &Joined<'_>,
     chip: &JoinedChip,
     amounts: &Amounts,
 ) -> Option<Field<ChipReport>> {
-    let agents = live_agents(joined, chip);
-    let mut ran = agents.iter().filter(|agent| agent.segment.programs.dispatched > 0);
-    let agent = ran.next().or(agents.first())?;
-    let found = only(joined, chip, amounts, ran.next()).and_then(|()| content(agent));
+    let Placing { agent, others, is_only } = placing(joined, chip, amounts)?;
+    let found = is_only.and_then(|()| content(agent, &others));
     let names = Err(Missing::not_read("the agent names the kernels"));
     Some(found.map(|(content, buffers)| report(joined, chip, &content, &names, Some(&buffers))))
 }
 
-fn content(agent: &LiveAgent<'_>) -> Field<(L1Content, BankBuffers)> {
-    let Division { base, size, grid: (columns, rows), banks } =
-        division(agent.segment, agent.link)?;
-    if agent.segment.buffers.is_empty() && banks.live_buffers > 0 {
-        return Err(Missing::not_read("the agent's list of buffers was not read"));
-    }
+fn content(agent: LiveAgent<'_>, others: &[LiveAgent<'_>]) -> Field<(L1Content, BankBuffers)> {
+    let Division { base, size, grid: (columns, rows), banks } = division(agent, others)?;
     let side = |length: u32| u8::try_from(length).unwrap_or(u8::MAX);
     let grid = Grid { columns: side(columns), rows: side(rows) };
     let chip = agent.link.chip;

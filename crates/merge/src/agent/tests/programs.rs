@@ -2,13 +2,13 @@
 
 use ttmem_fake as fake;
 use ttmem_fake::Host;
-use ttmem_fake::segment::{NewProgram, Segment};
+use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_model::Snapshot;
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading, SourceName};
 use ttmem_root::{Clock, Root};
 use ttmem_segment::layout::counter;
-use ttmem_segment::{CoreRange, PartKind};
+use ttmem_segment::{AllocatorKind, CoreRange, Hook, PartKind};
 use ttmem_sources::Collector;
 
 use super::{HELD, N150, PID, busy, finding_ids, python};
@@ -37,6 +37,38 @@ fn programs(pid: i32) -> Segment {
 fn snapshot_with_programs(host: Host) -> Snapshot {
     let collector = Collector::new(Root::memory(host.into_tree()));
     collector.with_clock(Clock::Fixed(fake::NOW)).with_programs().snapshot()
+}
+
+#[test]
+fn before_the_first_program_l1_has_tensors_alone() {
+    let bytes = RegionBytes { dram: HELD[0], l1: HELD[1], ..RegionBytes::default() };
+    let host = || Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
+    let memory = |host| snapshot_with_programs(host).chips.remove(0).memory;
+    let exact = |bytes| Reading::exact(bytes, SourceName::Agent);
+    let idle = |pid: i32| busy(Segment::wormhole(pid, python(pid).start_ticks(), N150));
+    let one = memory(host().segment_of(PID, idle(PID)));
+    let buffers = &one.circular_buffers;
+    assert_eq!([&buffers.used, &buffers.aliasing, &one.kernels.used], [&exact(0); 3]);
+    let cores = one.l1_total.capacity.value().unwrap() / 1_499_136;
+    let used = cores * 105_824 + 64 * (65_536 + 32_768);
+    assert_eq!(one.l1_total.used, exact(used));
+
+    // What it ran was not read, or cannot be known.
+    let ran = memory(host().segment_of(PID, idle(PID).counter(counter::WORKLOADS_ENQUEUED, 1)));
+    let unhooked = memory(host().segment_of(PID, idle(PID).hooks(&[Hook::OpenMesh])));
+    for unknown in [ran, unhooked] {
+        let missing = unknown.circular_buffers.used.missing().unwrap();
+        assert_eq!(missing.reason, MissingReason::NotRead);
+    }
+
+    // The tensors of a process that ran nothing are in L1 beside the programs of another.
+    let other = PID + 1;
+    let shared = || host().workload(python(other), bytes).segment_of(PID, programs(PID));
+    let tensor = NewBuffer::new(AllocatorKind::L1, 8192, "Ones");
+    let both = memory(shared().segment_of(other, idle(other).allocate(tensor)));
+    let alone = memory(host().segment_of(PID, programs(PID)));
+    let alone = alone.l1_total.used.value().unwrap();
+    assert_eq!(both.l1_total.used, exact(alone + 64 * 8192));
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(super) fn read_whole(
 fn is_read_whole(summary: &Segment, depth: Depth) -> bool {
     match depth {
         Depth::Full => true,
-        Depth::Programs => has_run_programs(summary) || may_overlap(summary),
+        Depth::Programs => has_run_programs(summary) || holds_l1(summary) || may_overlap(summary),
         Depth::Summary => may_overlap(summary),
     }
 }
@@ -99,6 +99,12 @@ fn bytes_to_read(file: &RegularFile) -> Result<usize, SegmentError> {
 fn has_run_programs(segment: &Segment) -> bool {
     let counts = &segment.header.counts;
     counts.programs_tracked > 0 || counts.workloads_enqueued > 0
+}
+
+fn holds_l1(segment: &Segment) -> bool {
+    let kinds = [AllocatorKind::L1, AllocatorKind::L1Small];
+    let mut allocators = segment.allocators.iter();
+    allocators.any(|of| kinds.iter().any(|kind| of.kind(*kind).live_buffers > 0))
 }
 
 /// True if two open allocators have buffers of one kind on one chip.
