@@ -173,16 +173,25 @@ fn chips(segment: &Segment, indexes: &[usize]) -> Vec<ReportChip> {
     chips
 }
 
-/// The allocator that hands out L1 of the chips of a program.
-fn allocator<'a>(segment: &'a Segment, chips: &[usize]) -> Option<&'a Allocator> {
+/// Nanoseconds by which the time of a dispatch may be behind.
+const BEHIND_NS: u64 = 60_000_000;
+
+/// The allocator that handed out L1 of the chips of a program when it was dispatched last: the newest that was open then.
+fn allocator<'a>(segment: &'a Segment, footprint: &ProgramFootprint) -> Option<&'a Allocator> {
     let has_them = |allocator: &&Allocator| {
-        allocator.role == AllocatorRole::Mesh && chips.iter().all(|it| allocator.chips.contains(it))
+        let mut chips = footprint.chips.iter();
+        allocator.role == AllocatorRole::Mesh && chips.all(|it| allocator.chips.contains(it))
     };
-    segment.allocators.iter().rev().find(has_them)
+    let was_open = |allocator: &&Allocator| {
+        allocator.opened <= footprint.last_time.saturating_add(BEHIND_NS)
+            && allocator.closed.is_none_or(|closed| closed >= footprint.last_time)
+    };
+    let newest_first = || segment.allocators.iter().rev().filter(has_them);
+    newest_first().find(was_open).or_else(|| newest_first().next())
 }
 
 fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'a> {
-    let allocator = allocator(segment, &footprint.chips);
+    let allocator = allocator(segment, footprint);
     let (mut circular_buffers, mut scratchpads, mut aliasing) = (0, 0, 0);
     let (mut circular_buffers_in_all, mut scratchpads_in_all) = (0_u64, 0_u64);
     let (mut kernel_text, mut kernels_in_all) = (Some(0), Some(0_u64));
@@ -331,7 +340,7 @@ fn peaks(segment: &Segment, measured: &[Measured<'_>]) -> Vec<L1Peak> {
 
 /// L1 of a chip during a dispatch of a program.
 fn peak(segment: &Segment, one: &Measured<'_>) -> L1Peak {
-    let allocator = allocator(segment, &one.footprint.chips);
+    let allocator = allocator(segment, one.footprint);
     let banks = allocator.map_or(0, |allocator| allocator.kind(AllocatorKind::L1).banks);
     let tensors = one.footprint.l1_bytes.saturating_mul(banks);
     let circular_buffers = one.circular_buffers_in_all;

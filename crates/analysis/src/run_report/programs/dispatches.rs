@@ -86,7 +86,7 @@ fn trace_id(segment: &Segment, serial: u32) -> u32 {
 
 /// The headroom of a program at one dispatch.
 fn headroom(segment: &Segment, one: &Measured<'_>, lowest: Option<u64>) -> Option<i64> {
-    let size = allocator(segment, &one.footprint.chips).and_then(|allocator| allocator.l1_size);
+    let size = allocator(segment, one.footprint).and_then(|allocator| allocator.l1_size);
     let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     Some(signed(lowest.or(size)?).saturating_sub(signed(one.end?)))
 }

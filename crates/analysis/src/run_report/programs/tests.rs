@@ -1,5 +1,5 @@
-use ttmem_fake::segment::{NewBuffer, NewProgram, Segment as Fake};
-use ttmem_segment::{CoreRange, PartKind, Reader, RefusalKind};
+use ttmem_fake::segment::{Bank, NewBuffer, NewProgram, Segment as Fake, WORMHOLE};
+use ttmem_segment::{AllocatorRole, CoreRange, PartKind, Reader, RefusalKind};
 
 use super::super::ProcessReport;
 use super::*;
@@ -30,6 +30,22 @@ fn fake() -> Fake {
         .place(PartKind::CircularBuffer, 107_872, 4096, CORNER)
         .place_backed(1_433_600, 65_536, CORNER);
     Fake::wormhole(7, 70, 5).program(&matmul).program(&add)
+}
+
+#[test]
+fn l1_of_an_op_is_that_of_the_device_it_ran_on() {
+    let none = Bank { bytes: 0, banks: 0, ..WORMHOLE[2] };
+    let reopened = fake()
+        .dispatch(0)
+        .wait(1000)
+        .close()
+        .wait(1000)
+        .open(AllocatorRole::Mesh, &[0], [WORMHOLE[0], WORMHOLE[1], none, WORMHOLE[3]])
+        .dispatch(1);
+    let programs = report(&reopened);
+    let [matmul, add] = programs.ops.as_slice() else { panic!("{programs:?}") };
+    assert_eq!(matmul.peak, Some(BASE + 32_768 + 131_072 + 32_768 + L1_SMALL));
+    assert_eq!(add.peak, Some(BASE + 6144));
 }
 
 #[test]
