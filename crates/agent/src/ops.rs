@@ -15,6 +15,7 @@ use crate::ffi::with_thread_state;
 use crate::handover::Handover;
 use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
 use crate::recorder::Allocated;
+use crate::stacks::Newest;
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
 const CONTEXTS: usize = 16;
@@ -46,6 +47,9 @@ pub(crate) struct ThreadState {
     pub(crate) handover: Handover,
     /// The newest allocation of this thread, until its tensor is made.
     pub(crate) allocated: Cell<Allocated>,
+    newest_operation: Cell<Newest>,
+    /// The process that the operation is of.
+    operation_of: Cell<u32>,
 }
 
 /// A function that is or was on the stack.
@@ -82,6 +86,8 @@ impl ThreadState {
             trace_bytes: Cell::new(0),
             handover: Handover::new(),
             allocated: Cell::new(Allocated::NONE),
+            newest_operation: Cell::new(Newest::NONE),
+            operation_of: Cell::new(0),
         }
     }
 
@@ -105,6 +111,16 @@ impl ThreadState {
         let thread = ask();
         self.thread.set((thread, pid));
         thread
+    }
+
+    /// The op that Python ran here last; none in a forked child at first.
+    #[inline]
+    pub(crate) fn newest_operation(&self, process: &Process) -> &Cell<Newest> {
+        let pid = process.pid.load(Ordering::Relaxed);
+        if self.operation_of.replace(pid) != pid {
+            self.newest_operation.set(Newest::NONE);
+        }
+        &self.newest_operation
     }
 
     /// Forgets what the contexts and ops around a fork are called: that is in the segment of the parent.
@@ -320,6 +336,10 @@ mod tests {
         thread.enter(ADD, 5000);
         assert_eq!(thread.thread(parent, || 999), 100);
         assert_eq!(thread.name(3000), 1);
+        let add = Newest { code: 8, object: 16, name: 1 };
+        thread.newest_operation(parent).set(add);
+        assert_eq!(thread.newest_operation(parent).get(), add);
+        assert_eq!(thread.newest_operation(child).get(), Newest::NONE);
         assert_eq!(thread.thread(child, || 200), 200);
         assert_eq!(thread.name(3000), 0);
         // The label around the fork ends in the child too.

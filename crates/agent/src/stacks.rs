@@ -12,7 +12,7 @@ mod text;
 
 use ttmem_segment::layout::STACK_FRAMES;
 
-pub(crate) use operations::{Operation, Operations, enter_operation, operation};
+pub(crate) use operations::{Newest, Operation, Operations, enter_operation, operation};
 pub(crate) use table::{claim, entry_word, intern};
 
 /// Reads memory of this process.

@@ -9,6 +9,7 @@ use ttmem_segment::StackState;
 use ttmem_segment::layout::counter;
 
 use super::symbols::Symbol;
+use crate::ops::ThreadState;
 use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::stacks::{self, Interpreter, LAYOUTS, Layout, Memory, Operation, Types, Unreadable};
@@ -103,9 +104,15 @@ pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
 #[inline]
 pub(super) fn operation(process: &Process) -> Operation {
     let Some(python) = recorded(process) else { return Operation::Known(0) };
-    let found = python.thread().map(|thread| match is_trusted(process) {
-        true => stacks::operation(&process.operations, &python.with(Direct), thread),
-        false => stacks::operation(&process.operations, &python.with(Checked), thread),
+    let known = &process.operations;
+    let found = python.thread().map(|thread| {
+        ThreadState::with(|own| {
+            let newest = own.newest_operation(process);
+            match is_trusted(process) {
+                true => stacks::operation(known, &python.with(Direct), thread, newest),
+                false => stacks::operation(known, &python.with(Checked), thread, newest),
+            }
+        })
     });
     found.map_or(Operation::Known(0), |found| found.unwrap_or(Operation::Known(0)))
 }

@@ -4,6 +4,7 @@
 //! innermost frame is that function's and its first variable the object. The first attribute of the object is the name. The
 //! objects are made when ttnn is imported and stay, so that each is known by its address.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_segment::NameSource;
@@ -58,21 +59,46 @@ pub(crate) enum Operation {
     New,
 }
 
+/// The op that a thread asked for last. One op asks several times. The code that calls ops stays as long as ttnn is loaded, so
+/// that its address and that of the object tell the op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Newest {
+    /// Address of the code that calls ops.
+    pub(crate) code: u64,
+    /// Address of the op's object.
+    pub(crate) object: u64,
+    /// Index of the op's name; 0 for none.
+    pub(crate) name: u16,
+}
+
+impl Newest {
+    /// No op.
+    pub(crate) const NONE: Self = Self { code: 0, object: 0, name: 0 };
+}
+
 /// The op that a thread of the interpreter runs, if it is known already.
 #[inline]
 pub(crate) fn operation<M: Memory>(
     known: &Operations,
     interpreter: &Interpreter<M>,
     thread: u64,
+    newest: &Cell<Newest>,
 ) -> Result<Operation, Unreadable> {
-    let Some((function, object, _)) = innermost(interpreter, thread)? else {
+    let Some((code, object)) = innermost(interpreter, thread)? else {
         return Ok(Operation::Known(0));
     };
-    Ok(match known.get(function) {
-        None => Operation::New,
-        Some(0) => Operation::Known(0),
-        Some(_) => known.get(of_object(function, object)).map_or(Operation::New, Operation::Known),
-    })
+    let held = newest.get();
+    if held.name != 0 && (held.code, held.object) == (code, object) {
+        return Ok(Operation::Known(held.name));
+    }
+    let function = interpreter.function(code)?;
+    let name = match known.get(function) {
+        None => return Ok(Operation::New),
+        Some(0) => return Ok(Operation::Known(0)),
+        Some(_) => known.get(of_object(function, object)),
+    };
+    newest.set(Newest { code, object, name: name.unwrap_or(0) });
+    Ok(name.map_or(Operation::New, Operation::Known))
 }
 
 /// Finds out which op a thread of the interpreter runs. Returns the index of its name; 0 if it runs none.
@@ -82,7 +108,8 @@ pub(crate) fn enter_operation<M: Memory>(
     interpreter: &Interpreter<M>,
     thread: u64,
 ) -> Result<u16, Unreadable> {
-    let Some((function, object, code)) = innermost(interpreter, thread)? else { return Ok(0) };
+    let Some((code, object)) = innermost(interpreter, thread)? else { return Ok(0) };
+    let function = interpreter.function(code)?;
     let known = &recorder.process.operations;
     let calls_ops = interpreter.calls_ops(code)?;
     known.put(function, u16::from(calls_ops));
@@ -96,12 +123,12 @@ pub(crate) fn enter_operation<M: Memory>(
     Ok(name)
 }
 
-/// The function of the innermost call of a thread, its first variable and its code; `None` if no Python code runs there.
+/// The code of the innermost call of a thread, and its first variable; `None` if no Python code runs there.
 #[inline]
 fn innermost<M: Memory>(
     interpreter: &Interpreter<M>,
     thread: u64,
-) -> Result<Option<(u64, u64, u64)>, Unreadable> {
+) -> Result<Option<(u64, u64)>, Unreadable> {
     let layout = interpreter.layout;
     let mut frame = interpreter.first_frame(thread)?;
     // A call from C has one frame more, of its own.
@@ -111,9 +138,9 @@ fn innermost<M: Memory>(
     if frame == 0 || interpreter.is_c(frame)? {
         return Ok(None);
     }
-    let code = interpreter.call(frame)?.code;
+    let code = interpreter.pointer(frame + layout.code)?;
     let object = interpreter.memory.word(frame + layout.first_variable).ok_or(Unreadable)?;
-    Ok(Some((interpreter.function_key(code)?, object, code)))
+    Ok(Some((code, object)))
 }
 
 fn of_object(function: u64, object: u64) -> u64 {
@@ -121,6 +148,15 @@ fn of_object(function: u64, object: u64) -> u64 {
 }
 
 impl<M: Memory> Interpreter<M> {
+    /// The function of a code, once it is compared with the type of codes.
+    #[inline]
+    fn function(&self, code: u64) -> Result<u64, Unreadable> {
+        if code == 0 || !self.is_a(code, self.types.code)? {
+            return Err(Unreadable);
+        }
+        self.function_key(code)
+    }
+
     /// True if code is the function that calls ops.
     fn calls_ops(&self, code: u64) -> Result<bool, Unreadable> {
         let text = |offset: u64| Ok(self.text(self.pointer(code + offset)?).unwrap_or_default());
