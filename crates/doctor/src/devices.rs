@@ -147,7 +147,7 @@ fn telemetry(inputs: &Inputs<'_>) -> Option<Check> {
     let failed = |chip: &Chip| {
         let missing = chip.telemetry.values().filter_map(Reading::missing);
         let mut failed = missing.filter(|missing| missing.reason == MissingReason::Failed);
-        let first = failed.next()?.detail.clone();
+        let first = failed.next()?.detail.to_string();
         Some((1 + failed.count(), first))
     };
     // A chip that does not answer at all is a finding of its own.

@@ -216,7 +216,9 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
             (Use::Unknown, Some(reason))
         }
         // A chip without a device is a mock or simulated one: its owners are those that its region or agent names.
-        (None, Some(missing)) if device.is_some() => (Use::Unknown, Some(missing.detail.clone())),
+        (None, Some(missing)) if device.is_some() => {
+            (Use::Unknown, Some(missing.detail.to_string()))
+        }
         _ => (Use::Free, None),
     };
     let board = reset_group(evidence.snapshot, chip);

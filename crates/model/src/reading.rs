@@ -1,5 +1,7 @@
 //! A number with its origin, or a missing value with its reason.
 
+use std::borrow::Cow;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -112,44 +114,44 @@ impl MissingReason {
 pub struct Missing {
     /// The class of the reason.
     pub reason: MissingReason,
-    /// One line, lower case, no full stop.
-    pub detail: String,
+    /// One line, lower case, no full stop. Most reasons are constant: such a text takes no memory of its own.
+    pub detail: Cow<'static, str>,
 }
 
 impl Missing {
     /// Creates a missing value with its reason.
     #[must_use]
-    pub fn new(reason: MissingReason, detail: impl Into<String>) -> Self {
+    pub fn new(reason: MissingReason, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, detail: detail.into() }
     }
 
     /// Nothing on this host could tell.
     #[must_use]
-    pub fn no_source(detail: impl Into<String>) -> Self {
+    pub fn no_source(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::NoSource, detail)
     }
 
     /// This hardware, firmware or driver does not publish it.
     #[must_use]
-    pub fn unsupported(detail: impl Into<String>) -> Self {
+    pub fn unsupported(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::Unsupported, detail)
     }
 
     /// Creates the reason for a value that could be read and was not requested.
     #[must_use]
-    pub fn not_read(detail: impl Into<String>) -> Self {
+    pub fn not_read(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::NotRead, detail)
     }
 
     /// Creates the reason for a read that failed, or whose result is impossible.
     #[must_use]
-    pub fn failed(detail: impl Into<String>) -> Self {
+    pub fn failed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::Failed, detail)
     }
 
     /// The source is there, and the permission is not.
     #[must_use]
-    pub fn denied(detail: impl Into<String>) -> Self {
+    pub fn denied(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::Denied, detail)
     }
 }
@@ -272,7 +274,7 @@ impl Reading<u64> {
     fn combine(
         self,
         other: Self,
-        out_of_range: &str,
+        out_of_range: &'static str,
         calculate: impl FnOnce(u64, u64) -> Option<u64>,
     ) -> Self {
         match (self, other) {
@@ -351,7 +353,7 @@ struct ReadingJson<T> {
     quality: Option<Quality>,
     age_us: Option<u64>,
     missing: Option<MissingReason>,
-    detail: Option<String>,
+    detail: Option<Cow<'static, str>>,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Reading<T> {

@@ -89,7 +89,7 @@ mod tests {
         let why = |simulators: &[i32]| {
             let snapshot = merged(host(), simulators);
             let used = snapshot.chips[1].memory.circular_buffers.used.missing();
-            used.map(|missing| missing.detail.clone()).unwrap_or_default()
+            used.map(|missing| missing.detail.to_string()).unwrap_or_default()
         };
         assert_eq!(
             why(&[PID]),

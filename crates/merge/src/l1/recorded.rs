@@ -70,7 +70,7 @@ fn core(
     let (state, detail) = match &resident {
         Ok(Some(_)) => (CoreState::Resident, None),
         Ok(None) => (CoreState::Idle, None),
-        Err(missing) => (CoreState::Torn, Some(missing.detail.clone())),
+        Err(missing) => (CoreState::Torn, Some(missing.detail.to_string())),
     };
     let footprint = resident.ok().flatten();
     let side = |number: u16| u8::try_from(number).unwrap_or(u8::MAX);

@@ -1,5 +1,6 @@
 //! A number of bytes, or the reason why it is not known.
 
+use std::borrow::Cow;
 use std::iter::Sum;
 
 use serde::de::Error as _;
@@ -63,7 +64,7 @@ impl Sum for Count {
 #[derive(Serialize, Deserialize)]
 struct Blank {
     missing: MissingReason,
-    detail: String,
+    detail: Cow<'static, str>,
 }
 
 impl Serialize for Count {

@@ -276,7 +276,7 @@ mod tests {
     fn detail(root: &Root) -> String {
         let memory = SharedMemory::list(root, &[]);
         let segments = read(root, Clock::Fixed(Timestamp(0)), &memory, Depth::Full);
-        segments.files[0].content.as_ref().unwrap_err().detail.clone()
+        segments.files[0].content.as_ref().unwrap_err().detail.to_string()
     }
 
     #[test]

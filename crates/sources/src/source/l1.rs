@@ -205,7 +205,7 @@ impl L1Source {
         let is_wanted = |device: &&Device| locations.contains(&L1Location::Device(device.number));
         for device in host.devices.iter().filter(is_wanted).filter(|_| host.root.is_system()) {
             let opened = device::open_to_save(host, device, self.request.layout.as_deref());
-            devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail))?);
+            devices.push(opened.map_err(|missing| SaveError::Unread(missing.detail.into_owned()))?);
             kernels.push(device::kernels(device).file(host));
         }
         let mut simulated = self.simulators.give_back(locations);
@@ -348,12 +348,12 @@ fn l1_source(chips: &[L1Facts], devices_asked: bool, cost_us: u64) -> Source {
         chips.iter().filter_map(|chip| chip.content.as_ref().ok()).collect();
     let (status, detail) = match (contents.as_slice(), fault) {
         ([], Some(Missing { reason: MissingReason::Denied, detail })) => {
-            (SourceStatus::Denied, detail.clone())
+            (SourceStatus::Denied, detail.to_string())
         }
         ([], Some(missing)) if missing.reason == MissingReason::NoSource => {
-            (SourceStatus::Absent, missing.detail.clone())
+            (SourceStatus::Absent, missing.detail.to_string())
         }
-        ([], Some(missing)) => (SourceStatus::Failed, missing.detail.clone()),
+        ([], Some(missing)) => (SourceStatus::Failed, missing.detail.to_string()),
         ([], None) if devices_asked => {
             (SourceStatus::Absent, "there is no device and no simulated chip".to_owned())
         }
@@ -384,9 +384,9 @@ fn inspector_source(chips: &[L1Facts]) -> Option<Source> {
     let named: Vec<&KernelNames> = read.iter().filter_map(|names| names.as_ref().ok()).collect();
     let (status, detail) = match (named.as_slice(), read.first()?) {
         ([], Err(missing)) if missing.reason == MissingReason::Denied => {
-            (SourceStatus::Denied, missing.detail.clone())
+            (SourceStatus::Denied, missing.detail.to_string())
         }
-        ([], Err(missing)) => (SourceStatus::Absent, missing.detail.clone()),
+        ([], Err(missing)) => (SourceStatus::Absent, missing.detail.to_string()),
         (named, _) => {
             let kernels: usize = named.iter().map(|names| names.by_id.len()).sum();
             (SourceStatus::Ok, format!("{kernels} kernels have names"))

@@ -136,7 +136,7 @@ impl Selected {
     fn unread(&self) -> Vec<Unread> {
         let why = |(chip, report): (&Chip, &Field<ChipReport>)| {
             let missing = report.as_ref().err()?;
-            Some(Unread { index: chip.index, why: missing.detail.clone() })
+            Some(Unread { index: chip.index, why: missing.detail.to_string() })
         };
         self.pairs().filter_map(why).collect()
     }

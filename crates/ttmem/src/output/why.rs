@@ -79,7 +79,7 @@ impl Trace<'_> {
             subtracted: part.is_subtracted,
             value: part.value.as_ref().ok().copied(),
             missing: part.value.as_ref().err().map(|missing| missing.reason),
-            detail: part.value.as_ref().err().map(|missing| missing.detail.clone()),
+            detail: part.value.as_ref().err().map(|missing| missing.detail.to_string()),
         };
         let Rule { name, text, sources } = *why.rule;
         trace::Trace {

@@ -36,7 +36,7 @@ fn names(tree: Tree) -> Result<String, String> {
     processes.add(PID);
     let processes = processes.finish();
     let names = of_processes(&root, [(PID, processes.get(&PID))]);
-    names.map(|names| names.by_id[&1].name.clone()).map_err(|missing| missing.detail)
+    names.map(|names| names.by_id[&1].name.clone()).map_err(|missing| missing.detail.into_owned())
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Late {
     pub(super) fn reason(&self, path: &Path, now: Timestamp) -> Option<Missing> {
         let entry = self.0.get(path).filter(|entry| entry.until > now)?;
         let detail = format!("{}; it is asked again within a minute", entry.why.detail);
-        Some(Missing { detail, ..entry.why.clone() })
+        Some(Missing::new(entry.why.reason, detail))
     }
 }
 
