@@ -124,13 +124,19 @@ impl Server {
     }
 
     /// Queues the next state for every client, and the facts that it was merged from, if they are known, for clients that
-    /// request them.
-    pub fn publish(&mut self, snapshot: Snapshot, facts: Option<Arc<Facts>>) {
-        let snapshot = Arc::new(snapshot);
+    /// request them. Returns the state without command lines.
+    pub fn publish(&mut self, snapshot: Snapshot, facts: Option<Arc<Facts>>) -> Arc<Snapshot> {
+        let anonymous = Arc::new(without_commands(&snapshot, None));
         // A state that cannot be written as JSON cannot be sent either; the previous one stays.
-        if self.history.push(&without_commands(&snapshot, None)).is_err() {
-            return;
+        if self.history.push(&anonymous).is_ok() {
+            self.queue(Arc::new(snapshot), facts);
+            self.send();
         }
+        anonymous
+    }
+
+    /// Queues the next state for every client.
+    fn queue(&mut self, snapshot: Arc<Snapshot>, facts: Option<Arc<Facts>>) {
         self.latest = Some(Arc::clone(&snapshot));
         self.facts = facts;
         self.published_us = Clock::System.marks().awake_us;
@@ -153,7 +159,6 @@ impl Server {
                 peer.queue(Arc::clone(&frame));
             }
         }
-        self.send();
     }
 
     /// Serves until the machine was awake for that many microseconds.
@@ -174,7 +179,8 @@ impl Server {
         }
     }
 
-    fn wait(&self, longest: Duration) -> io::Result<()> {
+    /// Waits for a client, and notes which of them have something to read.
+    fn wait(&mut self, longest: Duration) -> io::Result<()> {
         let mut watched = vec![PollFd::new(&self.socket.listener, PollFlags::IN)];
         for peer in &self.peers {
             let mut flags = PollFlags::IN;
@@ -186,9 +192,16 @@ impl Server {
             tv_nsec: longest.subsec_nanos().into(),
         };
         match poll(&mut watched, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        // A client that left is readable, too.
+        let is_readable = |watched: &PollFd<'_>| watched.revents().intersects(!PollFlags::OUT);
+        let readable: Vec<bool> = watched.iter().skip(1).map(is_readable).collect();
+        for (peer, readable) in self.peers.iter_mut().zip(readable) {
+            peer.set_readable(readable);
+        }
+        Ok(())
     }
 
     fn accept(&mut self) {

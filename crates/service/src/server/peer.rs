@@ -27,6 +27,8 @@ pub(super) struct Peer {
     viewer: Viewer,
     uid: u32,
     since: u64,
+    /// True if there may be something to read from it.
+    is_readable: bool,
     /// The received part of its greeting.
     input: Vec<u8>,
     phase: Phase,
@@ -78,6 +80,7 @@ impl Peer {
             viewer,
             uid,
             since: now,
+            is_readable: true,
             input: Vec::new(),
             phase: Phase::Greeting,
             queue: VecDeque::new(),
@@ -90,6 +93,11 @@ impl Peer {
 
     pub(super) fn stream(&self) -> &UnixStream {
         &self.stream
+    }
+
+    /// Notes whether there may be something to read from it.
+    pub(super) fn set_readable(&mut self, is_readable: bool) {
+        self.is_readable = is_readable;
     }
 
     /// Returns its class of viewer.
@@ -169,10 +177,10 @@ impl Peer {
         }
     }
 
-    /// Reads from the client. Anything after its greeting is discarded.
+    /// Reads from the client if there may be something. Anything after its greeting is discarded.
     pub(super) fn receive(&mut self, now: u64) -> Wish {
         let mut buffer = [0; 1024];
-        loop {
+        while self.is_readable {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Wish::Leave,
                 Ok(count) if self.phase == Phase::Greeting => {
@@ -183,7 +191,7 @@ impl Peer {
                     }
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Wish::Leave,
             }

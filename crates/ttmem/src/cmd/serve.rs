@@ -13,7 +13,7 @@ use ttmem_analysis::series::Series;
 use ttmem_model::Snapshot;
 use ttmem_root::{Clock, Root};
 use ttmem_service::server::http::{self, Pages, Request, Response};
-use ttmem_service::server::{Options, Server, socket, without_commands};
+use ttmem_service::server::{Options, Server, socket};
 use ttmem_sources::L1Look;
 
 use self::sampling::Sampling;
@@ -63,8 +63,8 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
     sampling.request();
     // The first request must find a snapshot.
     let first = sampling.wait().map_err(broken)?;
-    pages.publish(&first.snapshot);
-    let mut look = Some(first);
+    pages.publish(server.publish(first.snapshot, first.facts));
+    let mut is_new = true;
     if let Some(address) = args.http {
         let shared: Arc<dyn Pages> = Arc::<Site>::clone(&pages);
         let address = http::start(address, shared).map_err(|error| {
@@ -79,12 +79,8 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
         u64::try_from(args.sampling.interval.duration().as_micros()).unwrap_or(u64::MAX);
     next = next.saturating_add(interval_us);
     loop {
-        if let Some(taken) = look.take() {
-            pages.publish(&taken.snapshot);
-            server.publish(taken.snapshot, taken.facts);
-            if let (Some(pusher), Some(latest)) = (&pusher, pages.latest()) {
-                pusher.offer(latest);
-            }
+        if let (true, Some(pusher), Some(latest)) = (is_new, &pusher, pages.latest()) {
+            pusher.offer(latest);
         }
         if signals.wait_until(Instant::now()).is_some() {
             return Ok(());
@@ -97,7 +93,11 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
         let pause = if sampling.is_pending() { PENDING } else { ATTENTION };
         let pause = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
         server.serve_until(next.min(now.saturating_add(pause))).map_err(broken)?;
-        look = sampling.take().map_err(broken)?;
+        let look = sampling.take().map_err(broken)?;
+        is_new = look.is_some();
+        if let Some(look) = look {
+            pages.publish(server.publish(look.snapshot, look.facts));
+        }
     }
 }
 
@@ -155,12 +155,12 @@ impl Site {
         }
     }
 
-    fn publish(&self, snapshot: &Snapshot) {
-        let shown = without_commands(snapshot, None);
+    /// Publishes a snapshot without command lines.
+    fn publish(&self, shown: Arc<Snapshot>) {
         if let Some(series) = &self.series {
             series.lock().unwrap_or_else(PoisonError::into_inner).push(&shown);
         }
-        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(shown);
         self.published_us.store(Clock::System.marks().awake_us, Ordering::Release);
     }
 
@@ -229,6 +229,7 @@ impl Pages for Site {
 #[cfg(test)]
 mod tests {
     use ttmem_model::snapshot::Process;
+    use ttmem_service::server::without_commands;
 
     use super::*;
 
@@ -254,14 +255,15 @@ mod tests {
         for process in &mut snapshot.processes {
             *process = Process { command: "secret".to_owned(), ..process.clone() };
         }
+        let shown = Arc::new(without_commands(&snapshot, None));
         let (fresh, old) = (site(u64::MAX), site(0));
         for path in ["/metrics", "/api/v1/snapshot", "/healthz"] {
             assert_eq!(ask(&fresh, path).status, 503, "{path} before the first");
-            fresh.publish(&snapshot);
+            fresh.publish(Arc::clone(&shown));
             let answer = ask(&fresh, path);
             assert_eq!(answer.status, 200, "{path}");
             assert!(!String::from_utf8_lossy(&answer.body).contains("secret"), "{path}");
-            old.publish(&snapshot);
+            old.publish(Arc::clone(&shown));
             old.published_us.store(0, Ordering::Release);
             assert_eq!(ask(&old, path).status, 503, "{path}");
             *fresh.latest.write().unwrap() = None;
