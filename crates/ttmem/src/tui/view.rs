@@ -79,7 +79,6 @@ fn hidden(app: &App) -> &'static str {
     if app.hides() { " match the selection or filter; Esc clears it" } else { "" }
 }
 
-/// Returns a row of an area.
 /// Draws notes in at most so many rows, and returns the rows used.
 fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String], most_rows: u16) -> u16 {
     let columns = usize::from(area.width.saturating_sub(4));
@@ -92,6 +91,7 @@ fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String], most_rows: 
     rows
 }
 
+/// Returns a row of an area.
 fn row(area: Rect, y: u16) -> Rect {
     Rect { y, height: 1, ..area }
 }
