@@ -27,12 +27,49 @@ pub struct FolderRequest<'a> {
 }
 
 /// Content of the files of a [`FolderRequest`], in its order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderAnswer {
     /// Time after the last file was read.
     pub read_at: Timestamp,
+    /// The files as they are in a frame: the number of the kernel's error or 0, a count of bytes, and the bytes.
+    files: Vec<u8>,
+}
+
+impl FolderAnswer {
+    /// Creates an answer that has one error for each of so many files.
+    pub(crate) fn failed(read_at: Timestamp, count: usize, errno: Errno) -> Self {
+        let mut answer = Self { read_at, ..Self::default() };
+        (0..count).for_each(|_| answer.push(Err(errno)));
+        answer
+    }
+
+    /// Removes all files.
+    pub(crate) fn clear(&mut self) {
+        self.files.clear();
+    }
+
+    /// Adds the next file.
+    pub(crate) fn push(&mut self, file: Result<&[u8], Errno>) {
+        let (errno, bytes) = match file {
+            Ok(bytes) => (0, bytes),
+            Err(errno) => (errno.raw_os_error(), &[][..]),
+        };
+        self.files.extend(errno.to_le_bytes());
+        self.files.extend(length(bytes.len()).to_le_bytes());
+        self.files.extend(bytes);
+    }
+
     /// Bytes of each file, or the error of the kernel. Text files come without white space at their end.
-    pub files: Vec<Result<Vec<u8>, Errno>>,
+    pub fn files(&self) -> impl Iterator<Item = Result<&[u8], Errno>> {
+        let mut parser = Parser(&self.files);
+        std::iter::from_fn(move || parser.file())
+    }
+
+    /// Bytes of the file at an index, or the error of the kernel, as [`Self::files`] has it; `None` behind the last one.
+    #[must_use]
+    pub fn file(&self, index: usize) -> Option<Result<&[u8], Errno>> {
+        self.files().nth(index)
+    }
 }
 
 impl FolderRequest<'_> {
@@ -40,8 +77,12 @@ impl FolderRequest<'_> {
     #[must_use]
     pub fn read(&self, root: &Root, clock: Clock) -> FolderAnswer {
         let folder = root.folder(self.path.as_str());
-        let files = self.names.iter().map(|name| self.read_one(&folder, name));
-        FolderAnswer { files: files.collect(), read_at: clock.now() }
+        let mut answer = FolderAnswer::default();
+        for name in &self.names {
+            answer.push(self.read_one(&folder, name).as_deref().map_err(|errno| *errno));
+        }
+        answer.read_at = clock.now();
+        answer
     }
 
     /// Reads one of the files.
@@ -53,11 +94,15 @@ impl FolderRequest<'_> {
         read.map_err(|error| error.errno)
     }
 
-    /// Returns what [`Self::read_one`] does for a file with these bytes.
-    pub(crate) fn finish(&self, bytes: &[u8]) -> Vec<u8> {
-        match self.limit {
-            0..=PAGE => trimmed(bytes).into_bytes(),
-            _ => bytes.to_vec(),
+    /// Turns the bytes of a file into what [`Self::read_one`] returns for it.
+    pub(crate) fn finish(&self, bytes: &mut Vec<u8>) {
+        bytes.truncate(self.limit);
+        if self.limit > PAGE {
+            return;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => bytes.truncate(text.trim_end().len()),
+            Err(_) => *bytes = trimmed(bytes).into_bytes(),
         }
     }
 
@@ -96,21 +141,12 @@ pub(crate) fn encode_requests(requests: &[&[FolderRequest<'_>]]) -> Vec<u8> {
     frame.finish()
 }
 
-/// Encodes the answer of one folder as a frame.
-pub(crate) fn encode_answer(answer: &FolderAnswer) -> Vec<u8> {
-    let mut frame = Frame::new();
-    frame.0.extend(answer.read_at.0.to_le_bytes());
-    frame.count(answer.files.len());
-    for file in &answer.files {
-        let (errno, bytes) = match file {
-            Ok(bytes) => (0, bytes.as_slice()),
-            Err(errno) => (errno.raw_os_error(), &[][..]),
-        };
-        frame.0.extend(errno.to_le_bytes());
-        frame.size(bytes.len());
-        frame.0.extend(bytes);
-    }
-    frame.finish()
+/// Encodes the answer of one folder as a frame behind others.
+pub(crate) fn encode_answer(answer: &FolderAnswer, frames: &mut Vec<u8>) {
+    let read_at = answer.read_at.0.to_le_bytes();
+    frames.extend(length(read_at.len() + answer.files.len()).to_le_bytes());
+    frames.extend(read_at);
+    frames.extend(&answer.files);
 }
 
 /// Decodes the content of a frame of requests; `None` if it is not one.
@@ -129,9 +165,16 @@ pub(crate) fn decode_requests(content: &[u8]) -> Option<Vec<Vec<FolderRequest<'_
 pub(crate) fn decode_answer(content: &[u8]) -> Option<FolderAnswer> {
     let mut parser = Parser(content);
     let read_at = Timestamp(u64::from_le_bytes(parser.array()?));
-    let count = parser.count()?;
-    let files = (0..count).map(|_| parser.file()).collect::<Option<Vec<_>>>()?;
-    parser.0.is_empty().then_some(FolderAnswer { read_at, files })
+    let files = parser.0;
+    while !parser.0.is_empty() {
+        parser.file()?.ok();
+    }
+    Some(FolderAnswer { read_at, files: files.to_vec() })
+}
+
+/// A count of bytes in a frame.
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Bytes that were received, and the frames in them.
@@ -206,7 +249,7 @@ impl Frame {
     }
 
     fn size(&mut self, bytes: usize) {
-        self.0.extend(u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes());
+        self.0.extend(length(bytes).to_le_bytes());
     }
 
     fn text(&mut self, text: &str) {
@@ -215,7 +258,7 @@ impl Frame {
     }
 
     fn finish(mut self) -> Vec<u8> {
-        let length = u32::try_from(self.0.len().saturating_sub(4)).unwrap_or(u32::MAX);
+        let length = length(self.0.len().saturating_sub(4));
         if let Some(head) = self.0.first_chunk_mut() {
             *head = length.to_le_bytes();
         }
@@ -261,10 +304,10 @@ impl<'a> Parser<'a> {
         Some(FolderRequest { path, names, limit, is_repeated })
     }
 
-    fn file(&mut self) -> Option<Result<Vec<u8>, Errno>> {
+    fn file(&mut self) -> Option<Result<&'a [u8], Errno>> {
         let errno = i32::from_le_bytes(self.array()?);
         let count = self.size()?;
-        let bytes = self.bytes(count)?.to_vec();
+        let bytes = self.bytes(count)?;
         Some(if errno == 0 { Ok(bytes) } else { Err(Errno::from_raw_os_error(errno)) })
     }
 }
@@ -313,8 +356,12 @@ mod tests {
         tree.put_line("/sys/a/x", 1000);
         let [first, _] = request().try_into().unwrap();
         let answer = first.read(&Root::memory(tree), Clock::Fixed(Timestamp(7)));
-        assert_eq!(answer.files, [Ok(b"1000".to_vec()), Err(Errno::NOENT)]);
-        let mut received = received(encode_answer(&answer));
+        let files: Vec<_> = answer.files().collect();
+        assert_eq!(files, [Ok(b"1000".as_slice()), Err(Errno::NOENT)]);
+        assert_eq!((answer.file(1), answer.file(2)), (Some(Err(Errno::NOENT)), None));
+        let mut frames = vec![];
+        encode_answer(&answer, &mut frames);
+        let mut received = received(frames);
         let content = received.take_frame().unwrap().unwrap();
         assert_eq!(decode_answer(content).unwrap(), answer);
     }
@@ -328,6 +375,13 @@ mod tests {
         }
         assert_eq!(received(vec![0xff; 9]).take_frame(), Err(Errno::MSGSIZE));
         assert_eq!(decode_answer(&[0xff; 40]), None);
+        let mut frames = vec![];
+        let mut answer = FolderAnswer::failed(Timestamp(1), 2, Errno::IO);
+        answer.push(Ok(b"x"));
+        encode_answer(&answer, &mut frames);
+        let whole: Vec<usize> =
+            (4..=frames.len()).filter(|end| decode_answer(&frames[4..*end]).is_some()).collect();
+        assert_eq!(whole, [12, 20, 28, 37], "each is cut between two files");
         assert_eq!(understand(&[0xff; 40]), 0);
         assert!(understand(&bytes) > 0);
     }

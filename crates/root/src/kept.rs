@@ -26,6 +26,8 @@ pub(crate) struct KeptFolders<'a> {
     has_raised: bool,
     /// True if this process may not have as many open files: then none is kept.
     is_full: bool,
+    /// The file that is read.
+    bytes: Vec<u8>,
 }
 
 /// A directory, and its files.
@@ -46,7 +48,8 @@ enum KeptFile {
 impl<'a> KeptFolders<'a> {
     /// Keeps no file yet.
     pub(crate) fn new(root: &'a Root) -> Self {
-        Self { root, folders: BTreeMap::new(), has_raised: false, is_full: false }
+        let (folders, bytes) = (BTreeMap::new(), Vec::new());
+        Self { root, folders, has_raised: false, is_full: false, bytes }
     }
 
     /// Reads the files of one of a device's folders. Of a host in a directory the first folder is found by its path
@@ -55,11 +58,17 @@ impl<'a> KeptFolders<'a> {
         &mut self,
         device: &[FolderRequest<'_>],
         index: usize,
-    ) -> Option<FolderAnswer> {
-        let request = device.get(index)?;
-        let mut kept = self.folders.remove(&request.path);
+        answer: &mut FolderAnswer,
+    ) {
+        answer.clear();
+        let Some(request) = device.get(index) else { return };
+        let (path, mut kept) = match self.folders.remove_entry(&request.path) {
+            Some((path, kept)) => (Some(path), Some(kept)),
+            None => (None, None),
+        };
         if !request.is_repeated || self.is_full || matches!(self.root.backing, Backing::Memory(_)) {
-            return Some(request.read(self.root, Clock::System));
+            *answer = request.read(self.root, Clock::System);
+            return;
         }
         if kept.as_ref().is_some_and(|kept| !kept.is_current(self.root, request, index == 0)) {
             kept = None;
@@ -67,12 +76,16 @@ impl<'a> KeptFolders<'a> {
                 device.iter().for_each(|folder| drop(self.folders.remove(&folder.path)));
             }
         }
-        let files = request.names.iter().map(|name| self.read_file(&mut kept, request, name));
-        let files = files.collect();
-        if let Some(kept) = kept.filter(|kept| self.root.is_system() || kept.version.is_settled()) {
-            self.folders.insert(request.path.clone(), kept);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        for name in &request.names {
+            let read = self.read_file(&mut kept, request, name, &mut bytes);
+            answer.push(read.map(|()| bytes.as_slice()));
         }
-        Some(FolderAnswer { read_at: Clock::System.now(), files })
+        self.bytes = bytes;
+        if let Some(kept) = kept.filter(|kept| self.root.is_system() || kept.version.is_settled()) {
+            self.folders.insert(path.unwrap_or_else(|| request.path.clone()), kept);
+        }
+        answer.read_at = Clock::System.now();
     }
 
     fn read_file(
@@ -80,11 +93,12 @@ impl<'a> KeptFolders<'a> {
         kept: &mut Option<Kept<'a>>,
         request: &FolderRequest<'_>,
         name: &str,
-    ) -> Result<Vec<u8>, Errno> {
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Errno> {
         match kept.as_ref().and_then(|kept| kept.files.get(name)) {
             Some(KeptFile::Absent) => return Err(Errno::NOENT),
-            Some(KeptFile::Open(file)) => match read_at_start(file, request) {
-                Ok(bytes) => return Ok(bytes),
+            Some(KeptFile::Open(file)) => match read_at_start(file, request, bytes) {
+                Ok(()) => return Ok(()),
                 // Of a device that is gone, or cannot answer: whatever has the path now is read.
                 Err(_) => *kept = None,
             },
@@ -94,19 +108,21 @@ impl<'a> KeptFolders<'a> {
             *kept = Kept::find(self.root, &request.path);
         }
         let Some(found) = kept else {
-            return request.read_one(&self.root.folder(&*request.path), name);
+            *bytes = request.read_one(&self.root.folder(&*request.path), name)?;
+            return Ok(());
         };
         if !self.has_raised {
             // Where it is refused, as many files are kept as may be.
             self.has_raised = true;
             raise_limit().ok();
         }
-        let read = found.read_first(request, name);
+        let read = found.read_first(request, name, bytes);
         if matches!(read, Err(Errno::MFILE | Errno::NFILE)) {
             self.is_full = true;
             self.folders.clear();
             *kept = None;
-            return request.read_one(&self.root.folder(&*request.path), name);
+            *bytes = request.read_one(&self.root.folder(&*request.path), name)?;
+            return Ok(());
         }
         read
     }
@@ -132,48 +148,58 @@ impl<'a> Kept<'a> {
     }
 
     /// Reads a file for the first time, and keeps it open.
-    fn read_first(&mut self, request: &FolderRequest<'_>, name: &str) -> Result<Vec<u8>, Errno> {
+    fn read_first(
+        &mut self,
+        request: &FolderRequest<'_>,
+        name: &str,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Errno> {
         let file = match self.folder.open_itself(name) {
             Ok(file) => file,
             // A link may lead anywhere.
-            Err(Errno::LOOP) => return request.read_one(&self.folder, name),
+            Err(Errno::LOOP) => {
+                *bytes = request.read_one(&self.folder, name)?;
+                return Ok(());
+            }
             Err(Errno::NOENT) => {
                 self.files.insert(name.to_owned(), KeptFile::Absent);
                 return Err(Errno::NOENT);
             }
             Err(errno) => return Err(errno),
         };
-        match read_at_start(&file, request) {
-            Ok(bytes) => {
+        match read_at_start(&file, request, bytes) {
+            Ok(()) => {
                 self.files.insert(name.to_owned(), KeptFile::Open(file));
-                Ok(bytes)
             }
             // A pipe has no offsets.
-            Err(Errno::SPIPE) => Ok(request.finish(&read_file(&file, request.limit)?.bytes)),
-            Err(errno) => Err(errno),
+            Err(Errno::SPIPE) => {
+                *bytes = read_file(&file, request.limit)?.bytes;
+                request.finish(bytes);
+            }
+            Err(errno) => return Err(errno),
         }
+        Ok(())
     }
 }
 
 /// Reads a file from offset 0. The kernel answers a read of an attribute of sysfs whole. A read of another file that
 /// returns less than half of what it could has come to its end, too.
-fn read_at_start(file: &OwnedFd, request: &FolderRequest<'_>) -> Result<Vec<u8>, Errno> {
-    let mut page = [0; PAGE];
-    let count = retry_on_intr(|| rustix::io::pread(file, &mut page, 0))?;
-    let first = page.get(..count.min(request.limit)).unwrap_or_default();
-    if count < PAGE / 2 || request.is_of_attributes() {
-        return Ok(request.finish(first));
-    }
-    let mut bytes = first.to_vec();
-    while bytes.len() < request.limit {
+fn read_at_start(
+    file: &OwnedFd,
+    request: &FolderRequest<'_>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Errno> {
+    bytes.clear();
+    loop {
         bytes.reserve(PAGE);
         let offset = bytes.len() as u64;
-        if retry_on_intr(|| rustix::io::pread(file, spare_capacity(&mut bytes), offset))? == 0 {
-            break;
+        let count = retry_on_intr(|| rustix::io::pread(file, spare_capacity(bytes), offset))?;
+        let is_whole = offset == 0 && (count < PAGE / 2 || request.is_of_attributes());
+        if count == 0 || is_whole || bytes.len() >= request.limit {
+            request.finish(bytes);
+            return Ok(());
         }
     }
-    bytes.truncate(request.limit);
-    Ok(request.finish(&bytes))
 }
 
 /// Raises this process's limit on open files as far as it may. 32 devices have some 500 files.
@@ -223,13 +249,26 @@ mod tests {
         (directory, root)
     }
 
+    fn owned(answer: &FolderAnswer) -> Vec<Result<Vec<u8>, Errno>> {
+        answer.files().map(|file| file.map(<[u8]>::to_vec)).collect()
+    }
+
+    fn files(
+        kept: &mut KeptFolders<'_>,
+        device: &[FolderRequest<'_>],
+        index: usize,
+    ) -> Vec<Result<Vec<u8>, Errno>> {
+        let mut answer = FolderAnswer::default();
+        kept.read(device, index, &mut answer);
+        owned(&answer)
+    }
+
     /// Reads both ways, and returns the answer that both give.
     fn read(kept: &mut KeptFolders<'_>) -> Vec<Vec<Result<Vec<u8>, Errno>>> {
         let device = device();
         let fresh: Vec<_> =
-            device.iter().map(|folder| folder.read(kept.root, Clock::System).files).collect();
-        let again: Vec<_> =
-            (0..device.len()).map(|index| kept.read(&device, index).unwrap().files).collect();
+            device.iter().map(|folder| owned(&folder.read(kept.root, Clock::System))).collect();
+        let again: Vec<_> = (0..device.len()).map(|index| files(kept, &device, index)).collect();
         assert_eq!(again, fresh);
         fresh
     }
@@ -290,7 +329,7 @@ mod tests {
         let open = open_files(&kept);
         assert_eq!(open, 6);
         let first = vec![FolderRequest { is_repeated: false, ..device().remove(0) }];
-        kept.read(&first, 0).unwrap();
+        files(&mut kept, &first, 0);
         assert_eq!(open_files(&kept), open - 2);
     }
 
@@ -317,10 +356,10 @@ mod tests {
             limit: 9000,
             is_repeated: true,
         }];
-        let first = kept.read(&request, 0).unwrap().files;
+        let first = files(&mut kept, &request, 0);
         assert_eq!(open_files(&kept), 1);
         thread::sleep(Duration::from_millis(50));
-        assert_ne!(kept.read(&request, 0).unwrap().files, first);
+        assert_ne!(files(&mut kept, &request, 0), first);
     }
 
     #[test]
@@ -335,10 +374,10 @@ mod tests {
             limit: 9000,
             is_repeated: true,
         }];
-        assert!(kept.read(&request, 0).unwrap().files[0].is_ok());
+        assert!(files(&mut kept, &request, 0)[0].is_ok());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(kept.read(&request, 0).unwrap().files, [Err(Errno::NOENT)]);
+        assert_eq!(files(&mut kept, &request, 0), [Err(Errno::NOENT)]);
         assert!(kept.folders.is_empty() && !Path::new(&path).exists());
     }
 

@@ -210,8 +210,8 @@ impl<'a> Pass<'a> {
         }
         for (request, mut folders) in rest {
             for folder in request.folders.iter().skip(folders.len()) {
-                let files = vec![Err(Errno::IO); folder.names.len()];
-                folders.push(FolderAnswer { read_at: self.clock.now(), files });
+                let count = folder.names.len();
+                folders.push(FolderAnswer::failed(self.clock.now(), count, Errno::IO));
             }
             let key = request.key;
             self.outcome.done.insert(key, Response { key, folders, late_since: None });

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::process::{GREETING, PIPE_BYTES};
 use crate::Root;
-use crate::batch::{FolderRequest, Received, decode_requests, encode_answer, steps};
+use crate::batch::{FolderAnswer, FolderRequest, Received, decode_requests, encode_answer, steps};
 use crate::clock::Clock;
 use crate::kept::KeptFolders;
 
@@ -80,13 +80,13 @@ fn answer(
     input: &impl AsFd,
     output: &Output,
 ) -> io::Result<bool> {
-    let mut is_slow = false;
+    let (mut is_slow, mut answer) = (false, FolderAnswer::default());
     output.begin();
     for (request, index) in steps(requests.iter().map(Vec::len)) {
         let folders = requests.get(request).map(Vec::as_slice).unwrap_or_default();
         let watch = Clock::System.start();
-        let Some(answer) = kept.read(folders, index) else { continue };
-        output.add(&encode_answer(&answer));
+        kept.read(folders, index, &mut answer);
+        output.add(&answer);
         is_slow |= u128::from(watch.micros()) > SLOW.as_micros();
         // Of a request that it has begun, the reader answers all that is left.
         if is_slow && (index == 0 || index + 1 == folders.len()) {
@@ -140,8 +140,8 @@ impl Output {
         self.changed.notify_one();
     }
 
-    fn add(&self, frame: &[u8]) {
-        self.pending().frames.extend(frame);
+    fn add(&self, answer: &FolderAnswer) {
+        encode_answer(answer, &mut self.pending().frames);
     }
 
     fn send(&self) -> io::Result<()> {

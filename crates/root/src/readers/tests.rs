@@ -34,8 +34,8 @@ fn script(text: &str) -> (tempfile::TempDir, Readers) {
 
 fn values(responses: &[Response]) -> Vec<Option<String>> {
     let first = |response: &Response| {
-        let file = response.folders.first()?.files.first()?.as_ref().ok()?;
-        String::from_utf8(file.clone()).ok()
+        let file = response.folders.first()?.file(0)?.ok()?;
+        String::from_utf8(file.to_vec()).ok()
     };
     responses.iter().map(first).collect()
 }

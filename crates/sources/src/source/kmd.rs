@@ -135,7 +135,7 @@ impl KmdSource {
         };
         let requests = numbers.into_iter().map(request).collect();
         for response in self.readers.read(root, requests, clock) {
-            let listed = response.folders.first().and_then(|folder| folder.files.first());
+            let listed = response.folders.first().and_then(|folder| folder.file(0));
             let device = devices.iter_mut().find(|device| device.number == response.key);
             if let (Some(Ok(listed)), Some(device)) = (listed, device)
                 && let Ok(owners) = holders::parse(root, listed)
@@ -166,10 +166,10 @@ impl KmdSource {
                 path: format!("{}/mappings", folder.clone().unwrap_or_default()),
                 errno,
             };
-            let file = response.folders.first().and_then(|folder| folder.files.first());
+            let file = response.folders.first().and_then(|folder| folder.file(0));
             let listed = match file {
-                Some(Ok(bytes)) => Ok(bytes.as_slice()),
-                Some(Err(errno)) => Err(error(*errno)),
+                Some(Ok(bytes)) => Ok(bytes),
+                Some(Err(errno)) => Err(error(errno)),
                 None => Err(error(Errno::TIMEDOUT)),
             };
             (number, windows::parse(listed))

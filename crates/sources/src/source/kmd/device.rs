@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, name: &str) -> Field<String> {
         let text = self.note(self.files.text(FolderKind::Attributes, name))?;
-        match text.as_str() {
+        match &*text {
             _ if self.answers_ones || is_version_of_ones(&text) => Err(ones(name)),
             "" => Err(Missing::failed(format!("{name} is empty"))),
             "unknown" => {
@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
             _ if is_version_of_zeros(&text) => {
                 Err(Missing::failed(format!("{name}: the firmware reports no version ({text})")))
             }
-            _ => Ok(text),
+            _ => Ok(text.into_owned()),
         }
     }
 

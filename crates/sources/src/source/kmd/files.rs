@@ -1,5 +1,6 @@
 //! Files of one device: which are read, and their content at one time.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -100,16 +101,16 @@ impl Files {
         let index =
             names.iter().position(|other| *other == name).ok_or_else(|| error(Errno::NOENT))?;
         let answer = self.answers.get(kind as usize).ok_or_else(|| error(Errno::TIMEDOUT))?;
-        match answer.files.get(index) {
+        match answer.file(index) {
             Some(Ok(bytes)) => Ok(bytes),
-            Some(Err(errno)) => Err(error(*errno)),
+            Some(Err(errno)) => Err(error(errno)),
             None => Err(error(Errno::IO)),
         }
     }
 
     /// Content of a text file. Bytes that are not UTF-8 are replaced.
-    pub(super) fn text(&self, kind: FolderKind, name: &str) -> Result<String, RootError> {
-        self.bytes(kind, name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    pub(super) fn text(&self, kind: FolderKind, name: &str) -> Result<Cow<'_, str>, RootError> {
+        self.bytes(kind, name).map(String::from_utf8_lossy)
     }
 
     /// Time after the last folder that was read.
