@@ -69,7 +69,7 @@ impl<'p> Line<'p> {
     }
 
     /// Appends what is known to be harmless and to fit.
-    fn append(&mut self, role: Role, text: &str) {
+    pub(super) fn append(&mut self, role: Role, text: &str) {
         if text.is_empty() {
             return;
         }

@@ -72,18 +72,14 @@ impl<'p> Sheet<'p> {
         let text: String =
             (0..=last).map(|column| crossing(glyphs, column, last, above, below)).collect();
         let mut line = self.start();
-        line.push(Role::Quiet, &text, last + 1);
+        line.append(Role::Quiet, &text);
         self.end(line);
     }
 
     /// Appends a plain line across the page.
     pub(crate) fn divide(&mut self) {
         let mut line = self.start();
-        line.push(
-            Role::Quiet,
-            &self.page.glyphs().thin.line.repeat(self.page.width),
-            self.page.width,
-        );
+        line.append(Role::Quiet, &self.page.glyphs().thin.line.repeat(self.page.width));
         self.end(line);
     }
 
