@@ -191,10 +191,19 @@ pub(crate) struct TraceSlot {
     pub(crate) serial: AtomicU64,
 }
 
+/// The bits of an address of a program on Linux; those above are 0.
+const POINTER_BITS: u32 = 48;
+const POINTER_MASK: u64 = (1 << POINTER_BITS) - 1;
+
+/// Returns the key of what an allocator holds on some of its cores, by their number.
+pub(crate) fn per_core(allocator: u64, cores: u16) -> u64 {
+    allocator & POINTER_MASK | u64::from(cores) << POINTER_BITS
+}
+
 /// The facts about one allocator.
 #[derive(Debug, Default)]
 pub(crate) struct AllocatorSlot {
-    /// Its address; 0 never used, 1 destroyed.
+    /// Its address; 0 never used, 1 destroyed. Of a part on single cores, the number of cores is above it: [`per_core`].
     pub(crate) pointer: AtomicU64,
     /// `AllocatorRole` as a number.
     pub(crate) role: AtomicU8,
@@ -313,6 +322,14 @@ impl Process {
     pub(crate) fn known_allocators(&self) -> &[AllocatorSlot] {
         let end = self.allocators_end.load(Ordering::Acquire);
         &self.allocators[..end.min(ALLOCATORS)]
+    }
+
+    /// Indexes of a live allocator, and of its parts on single cores.
+    pub(crate) fn allocator_indexes(&self, pointer: u64) -> impl Iterator<Item = u8> {
+        let slots = self.known_allocators().iter().zip(0..=u8::MAX);
+        slots
+            .filter(move |(slot, _)| slot.pointer.load(Ordering::Acquire) & POINTER_MASK == pointer)
+            .map(|(_, index)| index)
     }
 
     /// Index of a live allocator.

@@ -85,8 +85,10 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
     true
 }
 
-/// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have.
+/// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have; of what a
+/// device holds on single cores TT-Metal has no statistics.
 fn is_worth_asking(slot: &AllocatorSlot, kind: AllocatorKind) -> bool {
     let role = slot.role.load(Ordering::Relaxed);
-    role == AllocatorRole::Mesh as u8 || role == AllocatorRole::Device as u8 || slot.has_seen(kind)
+    let is_whole = role == AllocatorRole::Mesh as u8 || role == AllocatorRole::Device as u8;
+    is_whole || role != AllocatorRole::PerCore as u8 && slot.has_seen(kind)
 }

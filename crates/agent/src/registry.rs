@@ -153,6 +153,22 @@ impl Registry<'_> {
         Some(index)
     }
 
+    /// Enters what a device's allocator holds on `cores` cores that allocated by themselves. `None` if there is no room.
+    pub(crate) fn per_core(&self, device: u8, pointer: u64, cores: u16, time: u64) -> Option<u8> {
+        let device = AllocatorHead::from_words(self.0.load(allocator_word(device)))?;
+        let in_l1 = |kind| matches!(kind, AllocatorKind::L1 | AllocatorKind::L1Small);
+        let banks = |kind| if in_l1(kind) { u64::from(cores) } else { 0 };
+        self.allocator(&NewAllocator {
+            pointer,
+            role: AllocatorRole::PerCore,
+            chips: device.chips,
+            kinds: AllocatorKind::ALL.map(|kind| KindShape { banks: banks(kind) }),
+            l1_small_start: 0,
+            alignments: device.alignments,
+            time,
+        })
+    }
+
     /// An index that was never used; else that of an allocator that is destroyed. Its peaks are what a report goes by,
     /// so that one that never held anything goes first, then one of whose chips another is known, which gets its peaks.
     fn free_index(&self) -> Option<u8> {

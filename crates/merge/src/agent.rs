@@ -111,10 +111,9 @@ pub(super) fn main_allocator(segment: &Segment, chip: usize) -> Option<&Allocato
         AllocatorRole::Mesh => (2, allocator.serial),
         AllocatorRole::Device => (1, allocator.serial),
         AllocatorRole::Unknown => (0, allocator.serial),
-        AllocatorRole::SubDevice => (-1, 0),
+        AllocatorRole::SubDevice | AllocatorRole::PerCore => (-1, 0),
     };
-    let whole = open_allocators(segment, chip)
-        .filter(|allocator| allocator.role != AllocatorRole::SubDevice);
+    let whole = open_allocators(segment, chip).filter(|allocator| allocator.role.has_all_banks());
     whole.max_by_key(rank)
 }
 

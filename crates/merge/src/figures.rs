@@ -5,7 +5,9 @@
 
 use ttmem_model::buffers::Block;
 use ttmem_model::order;
-use ttmem_segment::{Allocator, AllocatorKind, EventKind, KindUse, Segment, Statistics};
+use ttmem_segment::{
+    Allocator, AllocatorKind, AllocatorRole, EventKind, KindUse, Segment, Statistics,
+};
 
 use crate::listing::Figures;
 
@@ -74,6 +76,9 @@ fn largest(
     statistics: Statistics,
 ) -> Option<u64> {
     let held = allocator.kind(kind);
+    if holds_single_cores(segment, allocator, kind) {
+        return None;
+    }
     if held.live_buffers == 0 {
         return Some(statistics.total);
     }
@@ -90,6 +95,16 @@ fn largest(
     }
     let start = start(segment, allocator, kind, &blocks)?;
     largest_between(start, start.checked_add(statistics.total)?, &blocks)
+}
+
+/// True if single cores of the allocator's chips hold buffers of their own, which its free blocks do not have.
+fn holds_single_cores(segment: &Segment, allocator: &Allocator, kind: AllocatorKind) -> bool {
+    let shares_chip = |other: &Allocator| other.chips.iter().any(|it| allocator.chips.contains(it));
+    segment.allocators.iter().any(|other| {
+        other.role == AllocatorRole::PerCore
+            && other.kind(kind).live_buffers > 0
+            && shares_chip(other)
+    })
 }
 
 /// The first address of a bank.

@@ -11,6 +11,7 @@ pub fn role_name(role: AllocatorRole) -> &'static str {
         AllocatorRole::Mesh => "mesh",
         AllocatorRole::Device => "device",
         AllocatorRole::SubDevice => "sub-device",
+        AllocatorRole::PerCore => "per-core",
         AllocatorRole::Unknown => "unknown",
     }
 }

@@ -99,7 +99,7 @@ pub struct AllocatorUse {
     pub pid: Pid,
     /// Its number in the process, from 1.
     pub number: u64,
-    /// `mesh`, `device`, `sub-device` or `unknown`.
+    /// `mesh`, `device`, `sub-device`, `per-core` or `unknown`.
     pub role: String,
     /// The chips that it allocates on: each has every buffer.
     #[serde(deserialize_with = "settled")]

@@ -312,6 +312,9 @@ pub enum AllocatorRole {
     Mesh = 2,
     /// The cores of one sub-device of a mesh.
     SubDevice = 3,
+    /// Buffers in the L1 of some cores of a device, in the hybrid allocator mode of TT-Metal: one allocator for each number
+    /// of cores, with as many banks.
+    PerCore = 4,
 }
 
 impl AllocatorRole {
@@ -320,8 +323,15 @@ impl AllocatorRole {
             1 => Self::Device,
             2 => Self::Mesh,
             3 => Self::SubDevice,
+            4 => Self::PerCore,
             _ => Self::Unknown,
         }
+    }
+
+    /// True if each buffer takes its bytes in all banks of the chip.
+    #[must_use]
+    pub fn has_all_banks(self) -> bool {
+        !matches!(self, Self::SubDevice | Self::PerCore)
     }
 }
 

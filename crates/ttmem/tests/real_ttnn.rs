@@ -18,6 +18,8 @@ mod ends;
 mod jax;
 #[path = "real_ttnn/overlap.rs"]
 mod overlap;
+#[path = "real_ttnn/per_core.rs"]
+mod per_core;
 #[path = "real_ttnn/ranks.rs"]
 mod ranks;
 #[path = "real_ttnn/recording.rs"]

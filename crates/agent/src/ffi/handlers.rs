@@ -19,7 +19,7 @@ use super::{
     NOWHERE, Start, circumstances, guarded, mapping, python, recording, system, thread, tt_metal,
 };
 use crate::ops::ThreadState;
-use crate::process::SpinGuard;
+use crate::process::{SpinGuard, per_core};
 use crate::recorder::{Circumstances, Recorder, kind_block};
 use crate::registry::{KindShape, NewAllocator, Registry};
 use crate::stacks::Operation;
@@ -58,7 +58,7 @@ pub(super) fn allocate(
     std::mem::forget(failure);
     guarded(Start::Yes, |recorder, thread| {
         note_call(recorder, hook);
-        let Some(allocator) = allocator_index(recorder, this, buffer) else { return };
+        let Some(allocator) = holder_index(recorder, this, buffer) else { return };
         let slot = &recorder.process.allocators[usize::from(allocator)];
         let Some(facts) = tt_metal::buffer(buffer, address, slot) else { return };
         if !slot.has_seen(facts.kind) {
@@ -154,7 +154,8 @@ pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, bu
         note_call(recorder, hook);
         let now = circumstances(recorder.process, thread, stack);
         recorder.freed(buffer, now, || {
-            let allocator = recorder.process.allocator_index(this)?;
+            recorder.process.allocator_index(this)?;
+            let allocator = holder_index(recorder, this, buffer)?;
             let slot = &recorder.process.allocators[usize::from(allocator)];
             Some((allocator, tt_metal::buffer(buffer, tt_metal::address(buffer), slot)?))
         });
@@ -183,7 +184,7 @@ pub(super) fn override_state(
 fn drop_buffers(hook: Hook, this: u64) {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
-        if let Some(allocator) = recorder.process.allocator_index(this) {
+        for allocator in recorder.process.allocator_indexes(this) {
             recorder.all_freed(allocator, this, circumstances(recorder.process, thread, NOWHERE));
             recorder.process.allocators[usize::from(allocator)].note_change();
             thread::wake(recorder.process);
@@ -195,16 +196,17 @@ fn drop_buffers(hook: Hook, this: u64) {
 pub(super) fn destroy_allocator(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
-        let Some(allocator) = recorder.process.allocator_index(this) else { return };
-        let now = circumstances(recorder.process, thread, NOWHERE);
-        recorder.all_freed(allocator, this, now);
-        // The sleeping thread may be asking this allocator. It does not ask again, whether it finished in time or not.
-        let asking = recorder.process.statistics_lock.lock(DESTROY_PATIENCE, system::pause);
-        if let Some(_registry) = lock_registry(recorder) {
-            Registry(recorder).destroyed(allocator, now.time);
+        for allocator in recorder.process.allocator_indexes(this) {
+            let now = circumstances(recorder.process, thread, NOWHERE);
+            recorder.all_freed(allocator, this, now);
+            // The sleeping thread may be asking this allocator. It does not ask again, whether it finished in time or not.
+            let asking = recorder.process.statistics_lock.lock(DESTROY_PATIENCE, system::pause);
+            if let Some(_registry) = lock_registry(recorder) {
+                Registry(recorder).destroyed(allocator, now.time);
+            }
+            drop(asking);
+            recorder.happened(EventKind::AllocatorDestroyed, allocator, this, now);
         }
-        drop(asking);
-        recorder.happened(EventKind::AllocatorDestroyed, allocator, this, now);
     });
     real(this)
 }
@@ -216,6 +218,31 @@ fn allocator_index(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Optio
         .process
         .allocator_index(allocator)
         .or_else(|| find_allocator(recorder, allocator, buffer))
+}
+
+/// Index of the allocator that a buffer's bytes are counted in; enters it if it is new. `None` if there is no room.
+#[inline]
+fn holder_index(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option<u8> {
+    let index = allocator_index(recorder, allocator, buffer)?;
+    let role = recorder.process.allocators[usize::from(index)].role.load(Ordering::Relaxed);
+    if role == AllocatorRole::Device as u8 {
+        return per_core_index(recorder, index, allocator, buffer);
+    }
+    Some(index)
+}
+
+/// Of a device's buffer that single cores allocated: the index of the device's allocator of buffers on as many cores. Of
+/// any other, the index of the device's allocator.
+#[cold]
+fn per_core_index(recorder: Recorder<'_>, device: u8, allocator: u64, buffer: u64) -> Option<u8> {
+    let Some(cores) = tt_metal::own_cores(buffer) else { return Some(device) };
+    let key = per_core(allocator, cores);
+    if let Some(index) = recorder.process.allocator_index(key) {
+        return Some(index);
+    }
+    let _lock = lock_registry(recorder)?;
+    let known = recorder.process.allocator_index(key);
+    known.or_else(|| Registry(recorder).per_core(device, key, cores, system::coarse_time()))
 }
 
 /// An unannounced allocator: finds its owner from the meshes, then from the buffer.

@@ -38,6 +38,9 @@ static SIZE_PER_BANK: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer21aligned_si
 static SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer4sizeEv");
 static ALIGNED_SIZE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer12aligned_sizeEv");
 static NUM_CORES: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer9num_coresEv");
+static IS_PER_CORE: Symbol = Symbol::new(
+    c"_ZN2tt8tt_metal12experimental19per_core_allocation22is_per_core_allocationERKNS0_6BufferE",
+);
 static BUFFER_TYPE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer11buffer_typeEv");
 static BUFFER_LAYOUT: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer13buffer_layoutEv");
 static DEVICE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal6Buffer6deviceEv");
@@ -201,10 +204,22 @@ pub(super) fn refused(allocator: u64, facts: &BufferFacts) -> (BufferFacts, u64)
         requested: size.unwrap_or(facts.requested),
         ..*facts
     };
-    // An optional number: its value in the low half, and whether there is one in the byte above.
-    let cores = call!(NUM_CORES, fn(u64) -> u64, facts.key);
-    let shards = cores.filter(|cores| cores >> 32 & 0xff == 1).map(|cores| u64::from(low(cores)));
+    let shards = num_cores(facts.key).map(u64::from);
     (refused, shards.unwrap_or_else(|| banks(allocator, facts.kind)))
+}
+
+/// The cores that have a shard of a buffer; `None` if it is not sharded.
+fn num_cores(buffer: u64) -> Option<u32> {
+    // An optional number: its value in the low half, and whether there is one in the byte above.
+    let cores = call!(NUM_CORES, fn(u64) -> u64, buffer)?;
+    (cores >> 32 & 0xff == 1).then_some(low(cores))
+}
+
+/// The number of cores of a buffer that each of them allocated by itself, in the hybrid allocator mode (told from 0.76). `None`
+/// for all others.
+pub(super) fn own_cores(buffer: u64) -> Option<u16> {
+    let is_per_core = call!(IS_PER_CORE, fn(u64) -> bool, buffer) == Some(true);
+    if is_per_core { u16::try_from(num_cores(buffer)?).ok() } else { None }
 }
 
 fn pages(buffer: u64) -> u64 {

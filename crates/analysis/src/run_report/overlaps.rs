@@ -7,7 +7,7 @@ use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::{allocator_in_words, frames};
 use ttmem_model::Kind;
 use ttmem_model::stack::StackFrame;
-use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Event, EventKind};
+use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind};
 
 use super::ReportChip;
 use super::replay::{LiveSet, Replay, name};
@@ -54,12 +54,12 @@ pub(super) struct Tracker<'a> {
 impl<'a> Tracker<'a> {
     /// A tracker before the first event; `None` if no two allocators can hand out the same bytes.
     pub(super) fn new(replay: &Replay<'a>) -> Option<Self> {
-        // A sub-device's allocator has a range of its own inside that of its mesh.
+        // A sub-device's allocator has a range of its own inside that of its mesh, and a mesh knows what single cores hold.
         let allocators: BTreeMap<u8, &Allocator> = replay
             .segment
             .allocators
             .iter()
-            .filter(|allocator| allocator.role != AllocatorRole::SubDevice)
+            .filter(|allocator| allocator.role.has_all_banks())
             .map(|allocator| (allocator.index, allocator))
             .collect();
         let share = |one: &&Allocator, other: &&Allocator| {
@@ -227,7 +227,7 @@ fn together(all: impl Iterator<Item = Overlap>) -> Vec<Overlap> {
 #[cfg(test)]
 mod tests {
     use ttmem_fake::segment::{NewBuffer, Segment as Fake, WORMHOLE};
-    use ttmem_segment::Reader;
+    use ttmem_segment::{AllocatorRole, Reader};
 
     use super::super::ProcessReport;
     use super::*;

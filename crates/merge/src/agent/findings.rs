@@ -6,7 +6,7 @@ use ttmem_model::facts::SegmentFile;
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::reading::MissingReason;
 use ttmem_model::{AllocatorKind, Bytes, Kind, Pid};
-use ttmem_segment::{AgentState, Allocator, AllocatorRole, Buffer, Segment};
+use ttmem_segment::{AgentState, Allocator, Buffer, Segment};
 
 use super::super::findings::{FINDINGS_OF_USER, Subject, more_unusable};
 use super::super::join::{Joined, JoinedChip, Owner};
@@ -156,7 +156,7 @@ fn missed(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
         let Some(allocator) = main_allocator(segment, link.chip) else { continue };
         // A mesh is reported once, with its first chip.
         let is_first = allocator.chips.first().is_none_or(|first| *first == link.chip);
-        if !is_first || allocator.role == AllocatorRole::SubDevice || !sees_all(segment) {
+        if !is_first || !allocator.role.has_all_banks() || !sees_all(segment) {
             continue;
         }
         for kind in AllocatorKind::ALL {

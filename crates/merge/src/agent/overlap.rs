@@ -5,7 +5,7 @@
 //! other.
 
 use ttmem_model::order;
-use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Buffer, Segment};
+use ttmem_segment::{Allocator, AllocatorKind, Buffer, Segment};
 
 use super::open_allocators;
 
@@ -21,10 +21,9 @@ pub(super) struct Overlap<'a> {
 /// Finds the bytes of a kind that more than one open allocator of a chip handed out. Needs the list of buffers; `None`
 /// without it.
 pub(super) fn overlap(segment: &Segment, chip: usize, kind: AllocatorKind) -> Option<Overlap<'_>> {
-    // A sub-device's allocator has a range of its own inside that of its mesh.
-    let allocators: Vec<&Allocator> = open_allocators(segment, chip)
-        .filter(|allocator| allocator.role != AllocatorRole::SubDevice)
-        .collect();
+    // A sub-device's allocator has a range of its own inside that of its mesh, and a mesh knows what single cores hold.
+    let allocators: Vec<&Allocator> =
+        open_allocators(segment, chip).filter(|allocator| allocator.role.has_all_banks()).collect();
     if allocators.len() < 2 {
         return None;
     }

@@ -145,6 +145,32 @@ fn free_bytes_are_of_the_present_before_tt_metal_is_asked_again() {
 }
 
 #[test]
+fn buffers_on_single_cores_count_on_those_cores() {
+    let four = [0, 4, 4, 0];
+    let mut banks = WORMHOLE;
+    banks.iter_mut().zip(four).for_each(|(bank, number)| bank.banks = number);
+    let held = segment(PID).open(AllocatorRole::PerCore, &[0], banks).allocate(NewBuffer::new(
+        AllocatorKind::L1,
+        2048,
+        "zeros",
+    ));
+    let host = Host::new().board(fake::Board::n150()).process(python(PID)).owner(0, PID, 4);
+    let root = Root::memory(host.segment_of(PID, held).into_tree());
+    let mut facts = Collector::new(root).with_clock(Clock::Fixed(fake::NOW)).facts();
+    let with_cores = [HELD[0], HELD[1] + 4 * 2048, HELD[2], HELD[3]];
+    assert_eq!(used(&crate::merge(&facts, None), 0), exact(with_cores));
+    assert_eq!(finding_ids(&crate::merge(&facts, None)), [""; 0]);
+    // The free blocks of the mesh are as TT-Metal gave them: its own buffers do not tell them.
+    let statistics = facts.segments[0].content.as_mut().unwrap().allocators[0].kinds[1]
+        .statistics
+        .as_mut()
+        .unwrap();
+    (statistics.largest_free, statistics.time) = (64, 0);
+    let largest = crate::merge(&facts, None).chips[0].memory.l1.largest_free.clone();
+    assert_eq!(largest.value(), Some(&64));
+}
+
+#[test]
 fn an_agent_alone_is_enough() {
     let quiet = python(PID).variable("TT_METAL_SHM_TRACKING_DISABLED", "1");
     let host = Host::new().board(fake::Board::n150()).process(quiet).owner(0, PID, 4);

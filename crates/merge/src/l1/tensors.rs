@@ -10,11 +10,12 @@ use ttmem_model::l1::{
 };
 use ttmem_model::order;
 use ttmem_model::reading::Missing;
-use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Segment};
+use ttmem_segment::{Allocator, AllocatorKind, Segment};
 
 use super::super::agent::{AgentLink, all_have_agents, open_allocators, trusted};
 use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Amounts;
+use super::super::words::role_name;
 use super::total_of;
 
 /// The buffers in the L1 of a chip.
@@ -89,10 +90,13 @@ impl Banks {
     fn add_allocator(&mut self, segment: &Segment, allocator: &Allocator) -> Field<()> {
         let of_kind = |kind| allocator.kind(kind);
         let (l1, small) = (of_kind(AllocatorKind::L1), of_kind(AllocatorKind::L1Small));
-        if allocator.role == AllocatorRole::SubDevice {
+        if !allocator.role.has_all_banks() {
+            let name = role_name(allocator.role);
             return match l1.live_buffers.saturating_add(small.live_buffers) {
                 0 => Ok(()),
-                _ => Err(Missing::unsupported("a sub-device holds L1, and has cores of its own")),
+                _ => Err(Missing::unsupported(format!(
+                    "a {name} allocator holds L1, and has cores of its own"
+                ))),
             };
         }
         if l1.banks > 0 && self.number > 0 && l1.banks != self.number {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ttmem_root::{RegularFile, Root, RootError};
 use ttmem_segment::layout::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
-use ttmem_segment::{Allocator, AllocatorKind, AllocatorRole, Reader, Segment, SegmentError};
+use ttmem_segment::{Allocator, AllocatorKind, Reader, Segment, SegmentError};
 
 use super::Depth;
 
@@ -110,9 +110,8 @@ fn holds_l1(segment: &Segment) -> bool {
 /// True if two open allocators have buffers of one kind on one chip.
 fn may_overlap(segment: &Segment) -> bool {
     let open = || {
-        let is_open = |allocator: &&Allocator| {
-            allocator.closed.is_none() && allocator.role != AllocatorRole::SubDevice
-        };
+        let is_open =
+            |allocator: &&Allocator| allocator.closed.is_none() && allocator.role.has_all_banks();
         segment.allocators.iter().filter(is_open)
     };
     open().any(|one| {

@@ -9,11 +9,13 @@ use crate::output::amount;
 
 /// One sentence for each chip and kind where two allocators handed out the same addresses.
 pub(super) fn sentences(list: &BufferList, pid: Pid) -> Vec<String> {
-    // A sub-device's allocator has a range of its own inside that of its mesh.
+    // A sub-device's allocator has a range of its own inside that of its mesh, and a mesh knows what single cores hold.
     let own: Vec<&AllocatorUse> = list
         .allocators
         .iter()
-        .filter(|allocator| allocator.pid == pid && allocator.role != "sub-device")
+        .filter(|allocator| {
+            allocator.pid == pid && !matches!(allocator.role.as_str(), "sub-device" | "per-core")
+        })
         .collect();
     let mut chips: Vec<u32> =
         own.iter().flat_map(|allocator| allocator.chips.iter().map(|chip| chip.index)).collect();
