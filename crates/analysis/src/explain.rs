@@ -14,6 +14,7 @@ mod anchor;
 mod breakdown;
 mod chip;
 mod cores;
+mod fixed;
 mod form;
 pub mod input;
 mod live;

@@ -2,6 +2,7 @@
 //! from it.
 
 mod buffers;
+mod fixed;
 mod host;
 mod link;
 mod memory;
@@ -104,6 +105,7 @@ pub(super) fn verdict(message: &Message, context: &Context<'_>) -> Verdict {
         Message::TraceOverlap(trace) => trace::overlap(trace),
         Message::TraceAllocation => trace::allocation(),
         Message::OpLimit(limit) => op::limit(limit, context),
+        Message::FixedLimit(limit) => fixed::limit(limit),
         Message::BufferBeyondTensor(buffer) => shard::beyond_tensor(buffer),
         Message::ShardGrid(grid) => shard::grid(grid),
         Message::ShardCount(count) => setting::shard_count(count),

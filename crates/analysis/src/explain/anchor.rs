@@ -21,8 +21,9 @@ const STRONG: &str = "\
     bank_manager.cpp|bank exists|exists for core|overflowed by|in region|overflows region|reduce the size of|overlaps section|local L1 region|\
     emaphores in L1|fragment L1|TLB window|available TLB|of requested size|the TLB|tt_tlb_alloc|NOC address|ysmem|\
     inning pages|pin pages|Failed to pin|Failed pinning|RLIMIT_MEMLOCK|KMD lock|held by|for lock|ugepage|NumHost|\
-    OOMKilled|oom-kill|SIGKILL| 137|:137|=137|exitcode|Killed|bad_alloc|annot allocate|ailed to allocate|\
-    MemoryView{|ttnn-0.|ttnn==0.";
+    OOMKilled|OOM Killed|OOM killer|oom-kill|oom_kill|SIGKILL|9/KILL|memory allocation of|pin_user_pages|could only pin| 137|:137|=137|exitcode|Killed|bad_alloc|annot allocate|ailed to allocate|\
+    otal channel size|Leg::create|H2HSocket|page-rounded|runtime args|DRAM downgrade|downgrading to DRAM|\
+    max_total_pin_size|driver allows|MemoryView{|ttnn-0.|ttnn==0.";
 
 /// Words that only a line with a shortage makes interesting.
 const WEAK: &str = "\
@@ -192,7 +193,7 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
     };
     match word {
         " 137" | ":137" | "=137" => {
-            has(before, "xit") || has(before, "status") || has(before, "code")
+            ["xit", "status", "code", "Error"].iter().any(|word| has(before, word))
         }
         "exitcode" => has(after, "9"),
         "in region" => has(after, "RISC") || has(after, "REGION_APP") || has(after, "DM"),

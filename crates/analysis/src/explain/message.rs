@@ -4,6 +4,7 @@ use serde::Serialize;
 use ttmem_model::Kind;
 
 use super::cores::Cores;
+use super::fixed::FixedLimit;
 
 /// One message, with every number that it carries. Sizes are bytes; a number that was cut off or redacted is absent.
 ///
@@ -31,6 +32,8 @@ pub(crate) enum Message {
     TraceAllocation,
     /// An op's own check of L1, in any wording: a need and a limit in bytes.
     OpLimit(OpLimit),
+    /// A limit that no tensor has a part in.
+    FixedLimit(FixedLimit),
     /// A circular buffer on a tensor's memory is larger than the tensor's share of a bank.
     BufferBeyondTensor(BufferBeyondTensor),
     /// A shard grid, or another core, that the chip does not have.

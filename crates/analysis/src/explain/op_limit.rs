@@ -326,4 +326,37 @@ mod tests {
             Some((None, Some(500)))
         );
     }
+
+    #[test]
+    fn addresses_are_compared_with_the_end_of_l1() {
+        for (text, need, limit) in [
+            (
+                "All-to-all fabric mux requires L1 through address 0x17e000, but each Tensix core has only 0x16e000 bytes",
+                0x17e000,
+                0x16e000,
+            ),
+            (
+                "DPRINT dispatch L1 region (l1_cache 500 bytes after dispatch_s end 1459617) exceeds L1 size 1459700",
+                1_460_117,
+                1_459_700,
+            ),
+        ] {
+            assert_eq!(of(text), Some((Some(need), Some(limit))), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_count_something_else_are_no_bytes() {
+        for text in [
+            "DFB count 40 exceeds maximum 32",
+            "DFB 3: capacity 70000 exceeds the maximum 65535 (HW BUFFER_CAPACITY is 16 bits); reduce num_entries.",
+            "Output circular buffer index 40 exceeds maximum value 31",
+            "Interm circular buffer index 40 exceeds maximum value 31",
+            "Buffer index (33) exceeds max number of circular buffers per core (32)",
+            "DFB 1: producer signal bit 12 exceeds MAX_PRODUCERS_PER_DFB 8 (signal region stride; DM0/DM1 reserved)",
+            "DFB 1: stride (300) exceeds on-disk field width max 255 (8 bits)",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r#"(?x)^(?:
           [\x20|>\x23*!"']+ | // | E\ +
-        | \[\d+,\d+\](?:<std(?:err|out|diag)>)?:\ ? | <std(?:err|out)>:?\ ?
+        | \[\d+,\d+\](?:<std(?:err|out|diag)>)?:\ ? | <std(?:err|out)>:?\ ? | std(?:err|out)\ [FP]\ 
         | \[?(?:[Rr]ank|RANK|worker|chip|node|gpu|tt)[-\ :]?\d+\]?(?::|\ \||\ -|\])?\ ?
         | \[[A-Za-z][A-Za-z_-]{1,30}\d{1,6}\]:?\ ?
         | \[(?:pod|container)/[^\]\ ]{1,200}\]\ ? | (?:pod|deployment)/[\w./-]{1,150}\ (?:[\w-]{1,63}\ )?

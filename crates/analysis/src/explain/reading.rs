@@ -232,6 +232,8 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
 /// Who printed a message, by what is before it.
 fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
     match message {
+        // The kernel prints the reason first, and then the process that it kills.
+        Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
         Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
         Message::HostKilled(_) if wording.contains("137") => return PrintedBy::Log,
         Message::HostKilled(_) => return PrintedBy::Other,

@@ -1,6 +1,7 @@
 //! Prints of one message: logs, exceptions and ranks repeat it, and each may have lost another part.
 
 use super::cores::Cores;
+use super::fixed::Fixed;
 use super::message::{Message, OutOfMemory};
 
 impl Message {
@@ -157,6 +158,9 @@ impl Message {
             Self::BufferBeyondTensor(buffer) => buffer.size.is_none() || buffer.tensor.is_none(),
             Self::SubDeviceRegion(region) => region.end.is_none() || region.limit.is_none(),
             Self::OpLimit(limit) => limit.cut,
+            Self::FixedLimit(limit) => {
+                limit.what != Fixed::DramOutput && (limit.need.is_none() || limit.limit.is_none())
+            }
             _ => false,
         }
     }
@@ -186,6 +190,7 @@ impl Message {
     pub(super) fn is_error(&self) -> bool {
         match self {
             Self::OpLimit(limit) => !limit.is_warning,
+            Self::FixedLimit(limit) => limit.what != Fixed::DramOutput,
             Self::TraceAllocation | Self::SemaphoresInL1 | Self::LockWait(_) => false,
             _ => true,
         }

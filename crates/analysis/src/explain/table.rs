@@ -1,21 +1,22 @@
 //! Every message that is recognised by its own wording.
 
+mod fixed;
+mod host;
 mod limits;
 
 use super::form::{Form, LOWEST_ADDRESS, Values};
 use super::message::{
-    BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, HostKilled, HostMemory,
-    HugePages, KernelLink, KernelMemory, LockWait, Message, OutOfMemory, PersistentL1, PinFailed,
-    Placeable, ProgramTooLarge, ServiceCoreClash, ShardGrid, StaticBuffers, SubDeviceRegion,
-    SysmemAddress, TlbWindows, TraceActivity, TraceOverlap, TraceRegionFull,
+    BelowLimit, BufferBeyondTensor, BuffersBeyondL1, BuffersClash, KernelLink, KernelMemory,
+    Message, OutOfMemory, PersistentL1, Placeable, ProgramTooLarge, ServiceCoreClash, ShardGrid,
+    StaticBuffers, SubDeviceRegion, TlbWindows, TraceActivity, TraceOverlap, TraceRegionFull,
 };
 
 /// Every form. Where two patterns match the same text, the first one counts.
 pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
-    FORMS.iter().chain(&limits::FORMS)
+    FORMS.iter().chain(&fixed::FORMS).chain(&host::FORMS).chain(&limits::FORMS)
 }
 
-static FORMS: [Form; 38] = [
+static FORMS: [Form; 26] = [
     Form::new(
         "Statically allocated|static circular buffer region|static dataflow buffer region",
         r"Statically allocated (?P<what>circular|dataflow) buffers in program #program# clash with L1",
@@ -292,119 +293,6 @@ static FORMS: [Form; 38] = [
         r"tt_tlb_alloc failed with error code (?P<error>-?\d+)",
         &[r"for TLB size #window_size#"],
         tlb,
-    ),
-    Form::new(
-        "sysmem|ysmem|NOC address of a hugepage",
-        r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
-        &[r" #expected#", r"(?:but it was mapped|mapped) at #actual#"],
-        |values| {
-            Some(Message::SysmemAddress(SysmemAddress {
-                expected: values.number("expected"),
-                actual: values.number("actual"),
-            }))
-        },
-    ),
-    Form::new(
-        "pin pages|pinning pages|PIN_PAGES",
-        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES)",
-        &[
-            r"with size #size#",
-            r"device ID: #device#",
-            r"(?P<error>Cannot allocate memory|Invalid argument|Operation not permitted|Bad address|File exists|No such device)",
-        ],
-        |values| {
-            Some(Message::PinFailed(PinFailed {
-                size: values.number("size"),
-                device: values.number("device"),
-                error: values.word("error"),
-            }))
-        },
-    ),
-    Form::new(
-        "RLIMIT_MEMLOCK",
-        r"need #need# MiB pinned for #cores# cores but RLIMIT_MEMLOCK is #limit# MiB",
-        &[],
-        |values| {
-            let size = values.number("need").and_then(|size| size.checked_mul(1 << 20));
-            Some(Message::PinFailed(PinFailed {
-                size,
-                device: None,
-                error: Some("RLIMIT_MEMLOCK".to_owned()),
-            }))
-        },
-    ),
-    Form::new(
-        "aiting for",
-        r"Waiting for (?:KMD )?lock '?(?P<lock>[A-Za-z0-9_./-]{1,80})'?(?: on [^ ,]{1,60})?,? which is currently held by",
-        &[r"thread TID: #tid#", r"PID: #pid#"],
-        |values| {
-            Some(Message::LockWait(LockWait {
-                lock: values.word("lock"),
-                pid: values.number("pid"),
-                tid: values.number("tid"),
-            }))
-        },
-    ),
-    Form::new(
-        "NumHugepages|NumHostMemChannels",
-        r"(?:Insufficient NumHugepages: #pages# should be at least NumMMIODevices: #needed#|NumHostMemChannels: #used# used for device_id: #id#(?: \S+){0,4} less than target: #target#)",
-        &[],
-        |values| {
-            Some(Message::HugePages(HugePages {
-                pages: values.number("pages").or(values.number("used")),
-                needed: values.number("needed").or(values.number("target")),
-            }))
-        },
-    ),
-    Form::new(
-        "ugepage|uge page",
-        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|Hugepages must be successfully initialized|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
-        &[],
-        |values| {
-            Some(Message::HugePages(HugePages {
-                pages: values.number("pages"),
-                needed: values.number("needed"),
-            }))
-        },
-    ),
-    Form::new(
-        "Out of memory: Kill|oom-kill|Memory cgroup out of memory",
-        r"(?:(?:Memory cgroup )?[Oo]ut of memory: Kill(?:ed)? process|oom-kill:)",
-        &[r" #pid#"],
-        |values| {
-            Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: values.number("pid") }))
-        },
-    ),
-    Form::new("OOMKilled", r"OOMKilled", &[], |_| {
-        Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: None }))
-    }),
-    Form::new(
-        "137|SIGKILL|signal 9|Killed|-9",
-        r"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code)?[ :=]{1,3}(?:137|-9)\b|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|(?:with PID #pid# .{0,80}?)?exited on) (?:signal )?(?:SIGKILL|9\b)|signal 9 \(Killed\)|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137)",
-        &[],
-        |values| {
-            let pid = values.number("killed").or(values.number("pid"));
-            Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid }))
-        },
-    ),
-    Form::new("std::bad_alloc", r"std::bad_alloc", &[], |_| {
-        Some(Message::HostMemory(HostMemory { size: None }))
-    }),
-    Form::new(
-        "annot allocate memory|not enough memory|Unable to allocate|sysmem buffer of size",
-        r"(?:\[Errno 12\] Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|Unable to allocate [\d.]+ [KMGT]iB for an array)",
-        &[],
-        |values| {
-            Some(Message::HostMemory(HostMemory {
-                size: values.number("size").or(values.number("sysmem")),
-            }))
-        },
-    ),
-    Form::new(
-        "Failed to allocate memory for device/host shared buffer",
-        r"Failed to allocate memory for device/host shared buffer",
-        &[r"size: #size#"],
-        |values| Some(Message::HostMemory(HostMemory { size: values.number("size") })),
     ),
 ];
 

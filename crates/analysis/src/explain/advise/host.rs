@@ -90,8 +90,16 @@ pub(super) fn pin(pin: &PinFailed) -> Verdict {
             pin.size,
         ),
     ];
-    if pin.error.as_deref() == Some("Cannot allocate memory") {
-        changes.swap(1, 2);
+    match pin.error.as_deref() {
+        Some("Cannot allocate memory" | "-12") => changes.swap(1, 2),
+        // The driver's own limits, which no setting of the system changes.
+        Some(error) if error.starts_with("max_total_pin_size") || error.contains("allowed") => {
+            changes = vec![advice(
+                "Pin less: smaller rings, fewer sockets and fewer cores at once.",
+                None,
+            )];
+        }
+        _ => {}
     }
     verdict(
         "Host memory could not be pinned for a device".to_owned(),

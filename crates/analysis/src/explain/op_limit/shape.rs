@@ -41,7 +41,7 @@ impl Shape {
 }
 
 /// Every shape; the first that fits counts.
-pub(super) static SHAPES: [Shape; 33] = [
+pub(super) static SHAPES: [Shape; 35] = [
     Shape::new(
         OpUnit::Bytes,
         "ring is only",
@@ -57,6 +57,16 @@ pub(super) static SHAPES: [Shape; 33] = [
         OpUnit::Addresses,
         "but the global",
         r"needs? NUMUNIT,? \(?end(?:s|ing) at (?P<need>NUM)\)?,? but the global.semaphores?(?: region)? starts? at (?P<limit>NUM)",
+    ),
+    Shape::new(
+        OpUnit::Addresses,
+        "L1 through address",
+        r"requires L1 through address (?P<need>NUM), but each \w+ core has only (?P<limit>NUM)UNIT",
+    ),
+    Shape::new(
+        OpUnit::Addresses,
+        "after dispatch_s end",
+        r"l1_cache (?P<plus>NUM)UNIT after dispatch_s end (?P<need>NUM)\) exceeds L1 size (?P<limit>NUM)\b",
     ),
     Shape::new(
         OpUnit::Addresses,
@@ -148,7 +158,7 @@ pub(super) static SHAPES: [Shape; 33] = [
     Shape::new(
         OpUnit::Bytes,
         " exceed| than",
-        r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){1,7}? \(?(?P<limit>NUM)\b",
+        r"(?P<need>NUM)\)? (?:exceeds?|is (?:greater|larger) than)(?: [\w.'-]+){0,6}? \w*(?:L1|[Ss]ize|[Bb]ytes|[Bb]udget|[Ss]pace|[Mm]emory|[Aa]vailable|[Ll]imit|[Cc]apacity)\w*(?: \w+)?:? \(?(?P<limit>NUM)\b",
     ),
     Shape::new(
         OpUnit::Bytes,

@@ -1,0 +1,105 @@
+//! Messages about limits that no tensor has a part in.
+
+use crate::explain::fixed::{Fixed, FixedLimit};
+use crate::explain::form::{Form, Values};
+use crate::explain::message::{Message, PinFailed};
+
+pub(super) static FORMS: [Form; 10] = [
+    Form::new(
+        "otal channel size",
+        r"Total channel size(?: of)? #need#(?: ?B\b)? exceeds available",
+        &[r" space(?: of)? #limit#"],
+        |values| Some(limit(Fixed::FabricChannels, values)),
+    ),
+    Form::new(
+        "Leg::create",
+        r"(?:H2D|D2H)Leg::create: #page# ?B (?:page|payload) x #pages# ring pages exceeds the",
+        &[r" #arena# KiB arena"],
+        |values| {
+            let need = values.number("page").zip(values.number("pages"));
+            let arena = values.number("arena").and_then(|arena| arena.checked_mul(1024));
+            Some(numbers(
+                Fixed::HostArena,
+                need.and_then(|(page, pages)| page.checked_mul(pages)),
+                arena,
+            ))
+        },
+    ),
+    Form::new(
+        "H2HSocket: region",
+        r"H2HSocket: region is #limit# ?B but #cores# cores need at least",
+        &[r" #need# ?B\b"],
+        |values| Some(limit(Fixed::HostArena, values)),
+    ),
+    Form::new(
+        "page-rounded",
+        r"ring is #ring# ?B \(#need# ?B page-rounded\) but an arena slot is only",
+        &[r" #limit# ?B\b"],
+        |values| Some(limit(Fixed::HostArena, values)),
+    ),
+    Form::new(
+        "max_total_pin_size",
+        r"need #need# MiB but the driver's max_total_pin_size is #limit# MiB",
+        &[],
+        |values| {
+            let size = values.number("need").and_then(|size| size.checked_mul(1 << 20));
+            let error = format!("max_total_pin_size is {} MiB", values.text("limit")?);
+            Some(Message::PinFailed(PinFailed { size, device: None, error: Some(error) }))
+        },
+    ),
+    Form::new(
+        "but the driver allows",
+        r"cores need #pins# pins (?:\([^)]{0,60}\) )?but the driver allows #limit#",
+        &[],
+        |values| {
+            let (pins, limit) = (values.text("pins")?, values.text("limit")?);
+            let error = Some(format!("{pins} pins needed, {limit} allowed"));
+            Some(Message::PinFailed(PinFailed { size: None, device: None, error }))
+        },
+    ),
+    Form::new(
+        "runtime args targeting kernel",
+        r"#need#(?P<bytes> Bytes)? unique\+common runtime args targeting kernel (?P<name>\S{1,200}) on .{1,40}? are too large",
+        &[r".{0,80}?Max allowable(?: size)? is #limit#"],
+        |values| {
+            let is_bytes = values.has("bytes");
+            Some(limit(if is_bytes { Fixed::RuntimeArgBytes } else { Fixed::RuntimeArgs }, values))
+        },
+    ),
+    Form::new(
+        "prefetcher command",
+        r"unique runtime args \(#payload# ?B payload -> #need# ?B prefetcher command\) exceed the max prefetch command size",
+        &[r" \(#limit# ?B\)"],
+        |values| Some(limit(Fixed::RuntimeArgBytes, values)),
+    ),
+    // A counter of 16 bits: entries, not bytes.
+    Form::new(
+        "DFB",
+        r"DFB (?P<name>\S{1,60}): (?:capacity|num_entries) \(?#need#\)? exceeds the maximum",
+        &[r" \(?#limit#"],
+        |values| Some(limit(Fixed::Entries, values)),
+    ),
+    Form::new(
+        "DRAM downgrade|downgrading to DRAM",
+        r"(?P<name>ttnn[.:]+\w{2,40}): (?P<reason>[^;]{2,160}); (?:DRAM downgrade|downgrading to DRAM)",
+        &[],
+        |values| {
+            // An op that names what it needs is one of `op_limit`.
+            let is_own = values.text("reason").is_some_and(|reason| !reason.contains("L1 budget"));
+            is_own.then(|| limit(Fixed::DramOutput, values))
+        },
+    ),
+];
+
+fn limit(what: Fixed, values: &Values<'_>) -> Message {
+    Message::FixedLimit(FixedLimit {
+        what,
+        need: values.number("need"),
+        limit: values.number("limit"),
+        name: values.word("name"),
+    })
+}
+
+fn numbers(what: Fixed, need: Option<u64>, limit: Option<u64>) -> Message {
+    Message::FixedLimit(FixedLimit { what, need, limit, name: None })
+}

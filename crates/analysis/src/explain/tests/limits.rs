@@ -1,0 +1,170 @@
+//! Limits that no tensor has a part in, messages of the host and its launchers, and numbers that count something else than bytes.
+
+use super::templates::facts;
+use crate::explain::{self, Explanation, Fit, Message};
+
+fn only(text: &str) -> Explanation {
+    let mut found = explain::explain(text);
+    assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+    found.remove(0)
+}
+
+#[test]
+fn limits_without_tensors_have_their_own_unit() {
+    let bytes = |text: &str| {
+        let found = only(text);
+        (found.fit, found.over_bytes)
+    };
+    for (text, fit, over) in [
+        (
+            "Total channel size of 196608 B exceeds available space of 180224 B",
+            Fit::TooLarge,
+            16_384,
+        ),
+        (
+            "Internal error when computing channel sizes. Total channel size 196608 exceeds available space 180224",
+            Fit::TooLarge,
+            16_384,
+        ),
+        (
+            "H2DLeg::create: 65536 B page x 32 ring pages exceeds the 1024 KiB arena",
+            Fit::NotDeviceMemory,
+            1 << 20,
+        ),
+        (
+            "D2HLeg::create: 4096 B payload x 300 ring pages exceeds the 1024 KiB arena",
+            Fit::NotDeviceMemory,
+            180_224,
+        ),
+        (
+            "H2HSocket: region is 65536 B but 4 cores need at least 131072 B",
+            Fit::NotDeviceMemory,
+            65_536,
+        ),
+        (
+            "ring-alias: core 3 ring is 90000 B (90112 B page-rounded) but an arena slot is only 65536 B",
+            Fit::NotDeviceMemory,
+            24_576,
+        ),
+        (
+            "A single core's unique runtime args (16384 B payload -> 16512 B prefetcher command) exceed the max prefetch command size (16000 B) for this dispatch core type.",
+            Fit::Invalid,
+            512,
+        ),
+        (
+            "1616 Bytes unique+common runtime args targeting kernel reshard_reader on (x=0,y=0) are too large. Cannot be written as they will run into memory region reserved for result. Max allowable size is 1024 Bytes",
+            Fit::Invalid,
+            592,
+        ),
+    ] {
+        for text in [
+            text.to_owned(),
+            format!("TT_FATAL: {text} (assert.hpp:104)\n"),
+            format!("info:\n{text}\nbacktrace:\n"),
+        ] {
+            assert_eq!(bytes(&text), (fit, Some(over)), "{text}");
+        }
+    }
+    // What is counted is not called bytes.
+    for (text, title) in [
+        (
+            "358 unique+common runtime args targeting kernel reader_concat on (x=1,y=2) are too large. Max allowable is 341",
+            "A kernel has more runtime arguments than a core takes by 17 arguments",
+        ),
+        (
+            "DFB 3: capacity 70000 exceeds the maximum 65535 (HW BUFFER_CAPACITY is 16 bits); reduce num_entries.",
+            "A dataflow buffer has more entries than its counter holds by 4,465 entries",
+        ),
+    ] {
+        let found = only(text);
+        assert_eq!((found.title.as_str(), found.over_bytes), (title, None));
+        assert!(!found.figures.iter().any(|figure| figure.value.contains("bytes")), "{found:#?}");
+    }
+    let cut = only("Total channel size of 196608 B exceeds available spa...");
+    assert!(cut.cut && cut.over_bytes.is_none());
+}
+
+/// A number without a unit counts something else unless the words beside it name a memory.
+#[test]
+fn counts_are_no_shortage_of_bytes() {
+    for text in [
+        "DFB count 40 exceeds maximum 32",
+        "Output circular buffer index 40 exceeds maximum value 31",
+        "Buffer index (33) exceeds max number of circular buffers per core (32)",
+    ] {
+        assert_eq!(explain::explain(text), [], "{text}");
+    }
+}
+
+#[test]
+fn an_output_in_dram_is_a_warning_without_a_shortage() {
+    for text in [
+        "ttnn.split: derived shard [96, 32] not tile-aligned; DRAM downgrade.",
+        "ttnn.split: shard_spec can't be rescaled to per-chunk shape; DRAM downgrade.",
+        "ttnn.split: cannot synthesize shard_spec for sharded MC; downgrading to DRAM.",
+    ] {
+        let found = only(&format!(
+            "2026-10-02 11:12:13.123 | warning  |              Op | {text} (split.cpp:88)\n"
+        ));
+        assert_eq!((found.fit, found.over_bytes, found.cut), (Fit::Warning, None, false), "{text}");
+    }
+    let own = only(
+        "ttnn.split: L1 budget exceeded (need ~900000 B, have 500000 B for 3 chunks); DRAM downgrade.",
+    );
+    assert!(matches!(own.message, Message::OpLimit(_)), "{own:#?}");
+}
+
+#[test]
+fn the_driver_refuses_to_pin() {
+    for text in [
+        "[   12.345678] tenstorrent 0000:01:00.0: pin_user_pages_longterm failed: -12",
+        "[   12.345678] tenstorrent 0000:01:00.0: could only pin 12 of 262144 pages",
+        "need 4096 MiB but the driver's max_total_pin_size is 1024 MiB",
+        "64 cores need 65 pins (one per socket plus this region) but the driver allows 32",
+    ] {
+        assert!(matches!(only(text).message, Message::PinFailed(_)), "{text}");
+    }
+}
+
+/// The kernel gives the reason and the process of one kill in two lines.
+#[test]
+fn one_kill_counts_once() {
+    let kernel = "[  345.678901] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=docker-abc.scope,mems_allowed=0,oom_memcg=/docker/abc,task_memcg=/docker/abc,task=python3,pid=777,uid=0\n[  345.678905] Memory cgroup out of memory: Killed process 777 (python3) total-vm:2123kB, anon-rss:1900kB\n";
+    assert_eq!(only(kernel).count, 1);
+    for text in [
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=5512.0. Some of the step tasks have been OOM Killed.",
+        "tt.service: A process of this unit has been killed by the OOM killer.",
+        "tt.service: Main process exited, code=killed, status=9/KILL",
+        "make: *** [Makefile:3: run] Error 137",
+    ] {
+        let found = only(text);
+        assert_eq!((found.fit, found.count), (Fit::NotDeviceMemory, 1), "{text}");
+    }
+}
+
+#[test]
+fn memory_that_the_host_refuses_to_rust_is_host_memory() {
+    let Message::HostMemory(memory) = only("memory allocation of 1073741824 bytes failed").message
+    else {
+        panic!()
+    };
+    assert_eq!(memory.size, Some(1 << 30));
+}
+
+/// The stream and the mark of a partial line are no part of the message.
+#[test]
+fn lines_of_a_container_runtime_are_read() {
+    let message = "Out of Memory: Not enough space to allocate 402653184 B DRAM buffer across 12 banks, where each bank needs to store 33554432 B, but bank size is 1070773184 B (allocated: 1044381696 B, free: 26391488 B, largest free block: 18874368 B)";
+    let before = "2026-10-02T11:12:13.123456789Z stderr";
+    for at in 1..message.len() {
+        let (first, rest) = message.split_at(at);
+        let text = format!(
+            "{before} F info:\n{before} P {first}\n{before} F {rest}\n{before} F backtrace:\n"
+        );
+        let found = explain::explain(&text);
+        assert!(found.iter().all(|found| !found.text.contains("stderr")), "{text}");
+        if rest.starts_with(' ') {
+            assert_eq!(facts(&found), facts(&explain::explain(message)), "{text}");
+        }
+    }
+}
