@@ -124,6 +124,19 @@ fn a_function_without_a_device_and_a_slow_link_are_named() {
     assert_eq!(link.text, "chip 5 (0000:c6:00.0) runs at x1 2.5 GT/s of x16 16 GT/s");
 }
 
+/// A container may not show the driver's version, and a copy of a host may have lost it.
+#[test]
+fn devices_without_a_version_of_the_driver_are_not_called_no_driver() {
+    let version = "/sys/module/tenstorrent/version";
+    for host in
+        [Host::n150().without(version), Host::n150().file(version, ttmem_root::Entry::file("\n"))]
+    {
+        let check = check(&diagnose(complete(host).into_tree()), "driver");
+        assert_eq!(check.status, Status::Warn);
+        assert_eq!(check.text, "1 device, and /sys/module/tenstorrent/version is not shown");
+    }
+}
+
 /// The file of a lock that a process holds.
 fn lock(pid: u32) -> ttmem_root::Entry {
     let mut bytes = vec![0; 56];

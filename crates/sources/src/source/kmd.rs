@@ -103,6 +103,7 @@ impl KmdSource {
     pub(crate) fn read(&mut self, root: &Root, clock: Clock) -> Kmd {
         let watch = clock.start();
         let version = root.read_text("/sys/module/tenstorrent/version").ok();
+        let version = version.filter(|version| !version.is_empty());
         self.version.clone_from(&version);
         if version.is_some() {
             // It starts while the devices are found.

@@ -26,7 +26,9 @@ impl DriverVersion {
     /// Parses `2.10.0` or `2.10.1-pre`. An unknown version counts as the newest: released lists are read as they are.
     #[must_use]
     pub fn of(text: Option<&str>) -> Self {
-        let Some(text) = text else { return Self([u32::MAX; 3]) };
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Self([u32::MAX; 3]);
+        };
         let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
         Self(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
     }

@@ -49,7 +49,12 @@ pub(super) const HOST: &[DeviceField] = &[
     })
     .info("kernel"),
     host!("driver_version", "The version of the Tenstorrent kernel driver.", |snapshot| {
-        Cell::optional(snapshot.host.driver.as_deref(), "the driver is not loaded")
+        let absent = if snapshot.chips.iter().any(|chip| chip.bdf.is_some()) {
+            "/sys/module/tenstorrent/version does not show it"
+        } else {
+            "the driver is not loaded"
+        };
+        Cell::optional(snapshot.host.driver.as_deref(), absent)
     })
     .info("driver")
     .attributes(&[Point("hw.driver_version")]),

@@ -35,6 +35,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
 pub(super) fn driver(snapshot: &Snapshot) -> String {
     match &snapshot.host.driver {
         Some(version) => format!("Driver {version}"),
+        None if snapshot.chips.iter().any(|chip| chip.bdf.is_some()) => "Driver ?".to_owned(),
         None => "No driver".to_owned(),
     }
 }
