@@ -63,13 +63,16 @@ fn runtime_of(path: &str) -> &'static str {
     known.iter().find(|(word, _)| path.contains(word)).map_or("container", |(_, runtime)| *runtime)
 }
 
-/// The uid in `kubepods-burstable-pod<uid>.slice` (dashes written as underscores) or `pod<uid>`.
+/// The uid in `kubepods-burstable-pod<uid>.slice` (dashes written as underscores; below a kubelet with a group of its own
+/// `kubelet-kubepods-…`) or `pod<uid>`.
 fn pod_uid(component: &str) -> Option<String> {
     let name = component.split(':').next()?;
     let name = name.strip_suffix(".slice").unwrap_or(name);
     let uid = match name.strip_prefix("pod") {
         Some(uid) => uid,
-        None if name.starts_with("kubepods") => name.rsplit_once("-pod")?.1,
+        None if name.starts_with("kubepods") || name.starts_with("kubelet-kubepods") => {
+            name.rsplit_once("-pod")?.1
+        }
         None => return None,
     };
     let is_uid = uid.len() >= 32
@@ -103,6 +106,12 @@ mod tests {
             (format!("/kubepods.slice/{slice}/cri-containerd-{ID}.scope"), pod.as_str()),
             (format!("/kubepods.slice/{slice}/crio-{ID}.scope"), pod.as_str()),
             (format!("/kubepods/besteffort/pod{UID}/{ID}"), pod.as_str()),
+            (
+                format!(
+                    "/kubelet.slice/kubelet-kubepods.slice/kubelet-{slice}/cri-containerd-{ID}.scope"
+                ),
+                pod.as_str(),
+            ),
             (format!("/system.slice/containerd.service/{slice}:cri-containerd:{ID}"), pod.as_str()),
             ("/lxc.payload.web/init.scope".to_owned(), "lxc:web"),
             ("/lxc/web".to_owned(), "lxc:web"),

@@ -37,11 +37,13 @@ fn variable(environment: &[u8], name: &str) -> Option<String> {
 }
 
 /// The job and its user in a path such as `/slurm/uid_1000/job_42/step_0` (version 1) or
-/// `/system.slice/slurmstepd.scope/job_42/step_0` (version 2, which has no user).
+/// `/system.slice/slurmstepd.scope/job_42/step_0` (version 2, which has no user; where a host is several nodes, the name of
+/// the node comes first).
 fn of_control_groups(control_groups: &str) -> (Option<String>, Option<u32>) {
     let path = |line: &str| line.splitn(3, ':').nth(2).map(str::to_owned);
+    let is_slurm = |name: &str| name.starts_with("slurm") || name.ends_with("_slurmstepd.scope");
     for path in control_groups.lines().filter_map(path) {
-        let mut below = path.split('/').skip_while(|name| !name.starts_with("slurm")).skip(1);
+        let mut below = path.split('/').skip_while(|name| !is_slurm(name)).skip(1);
         let (mut uid, mut component) = (None, below.next());
         if let Some(number) = component.and_then(|name| name.strip_prefix("uid_")) {
             uid = number.parse().ok();
@@ -110,8 +112,8 @@ mod tests {
         assert_eq!(Job::of(None, second), job("42", None, None));
         assert_eq!(Job::of(Some(environment), second), job("42", Some("alice"), None));
         assert_eq!(Job::of(Some(environment), "0::/user.slice\n"), job("42", Some("alice"), None));
-        let other = "0::/system.slice/node1_slurmstepd.scope/job_7\n0::/system.slice/slurmstepd.scope/job_43\n";
-        assert_eq!(Job::of(Some(environment), other), job("43", None, None));
+        let other = "0::/system.slice/node1_slurmstepd.scope/job_7/step_batch\n";
+        assert_eq!(Job::of(Some(environment), other), job("7", None, None));
         for group in ["0::/slurm/job_x", "0::/slurm", "0::/slurm/uid_x/job_", "job_7", ""] {
             assert_eq!(Job::of(None, group), Job::default(), "{group}");
         }
