@@ -19,6 +19,9 @@
 //! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
 //! slow dispatch, 14 reads and 540 bytes after programs of fast dispatch.
 
+use std::collections::BTreeSet;
+
+use ttmem_model::Arch;
 use ttmem_model::l1::{
     ByteRange, CircularBuffer, Coordinate, Core, CoreState, Dispatch, Geometry, Program,
 };
@@ -31,6 +34,9 @@ use super::layout::{CoreInfo, Layout, LayoutError};
 use super::opening::{find_layout, read_first, read_info};
 use super::program::{self, Bounds, REMOTE_PAGE_BYTES, Records, Remote};
 use crate::port::{L1Port, PortError};
+
+/// The reason of a core among others that TT-Metal's firmware runs on.
+const NO_MAGIC: &str = "TT-Metal's magic number is not there";
 
 /// The most reads of a core that is inconsistent or changes meanwhile.
 const RETRIES: usize = 3;
@@ -150,18 +156,32 @@ impl Reader {
     }
 
     fn seated(port: &mut Counted<'_>, layout: Layout) -> Result<Self, PortError> {
-        let mut positions = Vec::new();
+        let (mut positions, mut silent) = (Vec::new(), Vec::new());
         for noc in port.port.chip().cores.clone() {
             let (info, opened) = match read_first(port, &layout, noc) {
                 Ok((Some(info), opened)) => (Ok(info), opened),
-                // Harvested, or not ours.
-                Ok((None, _)) => continue,
+                Ok((None, _)) => {
+                    silent.push(noc);
+                    (Err(Fault::CoreInfo(NO_MAGIC.to_owned())), None)
+                }
                 Err(Fault::Port(error)) if !error.is_local() => return Err(error),
-                Err(Fault::Port(_)) => continue,
-                Err(fault) => (Err(fault), None),
+                Err(fault) => {
+                    silent.extend(matches!(fault, Fault::Port(_)).then_some(noc));
+                    (Err(fault), None)
+                }
             };
             positions.push(CorePosition { noc, info, opened, kept: None });
         }
+        // Harvested, or not ours, are whole lines of cores. One alone has something else, and its memory is not known.
+        let line = |noc: Coordinate| match port.port.chip().arch {
+            Arch::Wormhole => noc.y,
+            Arch::Blackhole => noc.x,
+        };
+        let answer = positions.iter().filter(|position| !silent.contains(&position.noc));
+        let lines: BTreeSet<u8> = answer.map(|position| line(position.noc)).collect();
+        positions.retain(|position| {
+            !silent.contains(&position.noc) || lines.contains(&line(position.noc))
+        });
         Ok(Self { layout: ended_at(layout, &positions), positions, opening: port.cost })
     }
 
@@ -242,9 +262,8 @@ impl CorePosition {
     fn try_read(&mut self, layout: &Layout, port: &mut Counted<'_>) -> Result<Core, Fault> {
         if self.info.is_err() {
             let info = read_info(port, layout, self.noc);
-            self.info = info.and_then(|info| {
-                info.ok_or_else(|| Fault::CoreInfo("the worker magic is gone".to_owned()))
-            });
+            self.info =
+                info.and_then(|info| info.ok_or_else(|| Fault::CoreInfo(NO_MAGIC.to_owned())));
         }
         let info = self.info.clone()?;
         let bounds = Bounds::new(layout, &info);

@@ -5,4 +5,5 @@ mod dwarf;
 mod fixtures;
 mod hostile;
 mod layouts;
+mod lines;
 mod support;

@@ -143,17 +143,6 @@ fn a_magic_that_an_older_release_left_is_not_chosen_between() {
 }
 
 #[test]
-fn a_core_without_the_magic_is_not_listed() {
-    let (image, _) = core_with_program(&wormhole(), 1);
-    let mut harvested = image.clone();
-    harvested.l1.fill(0);
-    let mut foreign = image.clone();
-    foreign.set(image.layout.mailbox.core_info.magic.unwrap(), 0xC630_50D1);
-    let cores = sample(&[harvested, image, foreign]);
-    assert_eq!(cores.iter().map(|core| core.noc.x).collect::<Vec<_>>(), [2]);
-}
-
-#[test]
 fn a_core_that_says_nonsense_of_itself_is_torn_and_nowhere() {
     let (image, _) = core_with_program(&wormhole(), 1);
     let mut outside = image.clone();
