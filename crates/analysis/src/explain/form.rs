@@ -119,12 +119,13 @@ fn expand(pattern: &str) -> String {
 pub(super) const LOWEST_ADDRESS: u64 = 10_000;
 
 /// Numbers that nothing of their message follows.
-const MAY_BE_LAST: [&str; 10] = [
+const MAY_BE_LAST: [&str; 11] = [
     "end",
     "found",
     "pid",
     "error",
     "asked_size",
+    "of_size",
     "window_size",
     "limit",
     "last",

@@ -280,7 +280,7 @@ static FORMS: [Form; 26] = [
     ),
     Form::new(
         "TLB window|TLB of requested|the TLB",
-        r"(?:Failed to allocate (?:a #asked# byte )?TLB window|No available TLB of requested size|Failed to allocate the TLB with size #asked_size#|Failed to map the TLB)",
+        r"(?:Failed to allocate (?:a #asked# byte )?TLB window(?: of size #of_size#)?|No available TLB of requested size|Failed to allocate the TLB with size #asked_size#|Failed to map the TLB)",
         &[
             r"/sys/kernel/debug/tenstorrent/#device#/mappings",
             r".{0,100}?tt_tlb_alloc failed with error code (?P<error>-?\d+)",
@@ -378,7 +378,7 @@ fn kernel_link(values: &Values<'_>) -> Option<Message> {
 }
 
 fn tlb(values: &Values<'_>) -> Option<Message> {
-    let sizes = ["window_size", "asked", "asked_size"];
+    let sizes = ["window_size", "asked", "of_size", "asked_size"];
     Some(Message::TlbWindows(TlbWindows {
         device: values.number("device"),
         size: sizes.iter().find_map(|name| values.number(name)),

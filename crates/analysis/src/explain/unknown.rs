@@ -40,7 +40,7 @@ static SUSPECT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 static HARMLESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"(?i-u:^ *(?:#|//|def |class |import |assert |if |raise |return |--- )|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))",
+        r"(?i-u:^(?:E|>)? *(?:#|//|def |class |import |assert |if |with |raise |return |--- )|pytest\.raises\(|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))",
     )
 });
 

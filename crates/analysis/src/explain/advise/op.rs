@@ -69,12 +69,15 @@ pub(super) fn limit(limit: &OpLimit, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// True if no core has so much L1.
+/// True if no core has so much L1, or the limit is the end of L1 itself.
 fn is_larger_than_any(limit: &OpLimit) -> bool {
-    limit.unit == OpUnit::Bytes
-        && limit
+    match limit.unit {
+        OpUnit::Bytes => limit
             .need
-            .is_some_and(|need| chip::ALL.iter().all(|limits| need > limits.l1 - limits.l1_base))
+            .is_some_and(|need| chip::ALL.iter().all(|limits| need > limits.l1 - limits.l1_base)),
+        OpUnit::Addresses => chip::ALL.iter().any(|limits| limit.limit == Some(limits.l1)),
+        OpUnit::Shard => false,
+    }
 }
 
 fn meaning(limit: &OpLimit, over: Option<u64>, span: Option<u64>) -> String {

@@ -136,6 +136,8 @@ fn one_kill_counts_once() {
         "tt.service: A process of this unit has been killed by the OOM killer.",
         "tt.service: Main process exited, code=killed, status=9/KILL",
         "make: *** [Makefile:3: run] Error 137",
+        "[2026-10-02 11:12:13 +0000] [1] [ERROR] Worker (pid:4242) was sent SIGKILL! Perhaps out of memory?",
+        "RuntimeError: DataLoader worker (pid 4242) is killed by signal: Killed.",
     ] {
         let found = only(text);
         assert_eq!((found.fit, found.count), (Fit::NotDeviceMemory, 1), "{text}");
@@ -166,5 +168,43 @@ fn lines_of_a_container_runtime_are_read() {
         if rest.starts_with(' ') {
             assert_eq!(facts(&found), facts(&explain::explain(message)), "{text}");
         }
+    }
+}
+
+#[test]
+fn the_size_of_a_window_is_read() {
+    let text = "Failed to allocate TLB window of size 2097152: tt_tlb_alloc failed with error code -12 for TLB size 2097152.";
+    let short = "Failed to allocate TLB window of size 2097152: No space";
+    for text in [text, short] {
+        let Message::TlbWindows(windows) = only(text).message else { panic!("{text}") };
+        assert_eq!(windows.size, Some(2 << 20), "{text}");
+    }
+}
+
+/// What ends behind the end of L1 would not fit in an empty L1 either.
+#[test]
+fn freeing_tensors_does_not_move_the_end_of_l1() {
+    let found = only(
+        "All-to-all fabric mux requires L1 through address 0x17e000, but each Tensix core has only 0x16e000 bytes",
+    );
+    assert_eq!((found.fit, found.over_bytes), (Fit::TooLarge, Some(0x10000)));
+    assert!(
+        !found.advice.iter().any(|advice| advice.text.contains("ttnn.deallocate")),
+        "{found:#?}"
+    );
+}
+
+/// A test that expects a refusal is none.
+#[test]
+fn source_that_expects_a_message_is_not_counted() {
+    for line in [
+        "E       assert 'Out of Memory: Not enough space' in str(error)",
+        "    with pytest.raises(RuntimeError, match=\"Out of Memory: Not enough space to allocate\"):",
+    ] {
+        assert_eq!(
+            explain::explained(explain::scan_text(line.as_bytes()), None).unknown.count,
+            0,
+            "{line}"
+        );
     }
 }
