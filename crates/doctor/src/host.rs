@@ -7,6 +7,8 @@ use ttmem_sources::source::process::{are_hidden, pids};
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
+/// No host has so many pages of 1 GiB: 64 PiB.
+const MAX_PAGES: usize = 1 << 26;
 /// Bytes that an agent reserves by default, and TT-Metal's own regions beside it.
 const ROOM_FOR_AN_AGENT: u64 = 9 << 20;
 
@@ -37,31 +39,30 @@ fn hugepages(inputs: &Inputs<'_>) -> Check {
     if devices.iter().all(|device| is_translated(&device.bdf)) {
         return Check::pass("hugepages", "not needed: an IOMMU translates for every device");
     }
-    let number = |name: &str| -> Option<usize> {
-        inputs.root.read_text(&format!("{HUGEPAGES}/{name}")).ok()?.parse().ok()
+    let unknown = |why: &str| {
+        Check::warn("hugepages", format!("not known: {why}"), "run ttmem doctor on the host itself")
+    };
+    // None if the file has no number that can be. Where it is absent, the kernel has no pages of this size.
+    let number = |name: &str| match inputs.root.read_text(&format!("{HUGEPAGES}/{name}")) {
+        Err(error) if error.is_absent() => Some(0),
+        text => text.ok()?.parse().ok().filter(|pages| *pages < MAX_PAGES),
     };
     if inputs.root.list("/sys/kernel/mm").is_err() {
-        return Check::warn(
-            "hugepages",
-            "not known: this host's files have no /sys/kernel/mm",
-            "run ttmem doctor on the host itself",
-        );
+        return unknown("this host's files have no /sys/kernel/mm");
     }
-    match (number("nr_hugepages"), number("free_hugepages")) {
-        (Some(all), free) if all >= devices.len() => {
-            let free = free.map(|free| format!(", {free} free")).unwrap_or_default();
-            Check::pass("hugepages", format!("{} of 1 GiB{free}", count(all, "page")))
-        }
-        (all, _) => Check::warn(
-            "hugepages",
-            format!(
-                "{} of 1 GiB for {}",
-                count(all.unwrap_or(0), "page"),
-                count(devices.len(), "device")
-            ),
-            "set them up as tt-system-tools does (hugepages-setup), or switch the IOMMU on",
-        ),
+    let Some(all) = number("nr_hugepages") else {
+        return unknown("nr_hugepages cannot be read as a number of pages");
+    };
+    if all >= devices.len() {
+        let free = number("free_hugepages").filter(|free| *free <= all);
+        let free = free.map(|free| format!(", {free} free")).unwrap_or_default();
+        return Check::pass("hugepages", format!("{} of 1 GiB{free}", count(all, "page")));
     }
+    Check::warn(
+        "hugepages",
+        format!("{} of 1 GiB for {}", count(all, "page"), count(devices.len(), "device")),
+        "set them up as tt-system-tools does (hugepages-setup), or switch the IOMMU on",
+    )
 }
 
 /// Host memory, and the part of it that hugepages reserve: no process gets that as ordinary memory.

@@ -137,6 +137,29 @@ fn devices_without_a_version_of_the_driver_are_not_called_no_driver() {
     }
 }
 
+/// Unknown is never 0, and no more pages are free than there are.
+#[test]
+fn a_number_of_hugepages_that_cannot_be_is_not_believed() {
+    let pages = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
+    let line = |text: &str| ttmem_root::Entry::file(format!("{text}\n"));
+    for (all, free, expected) in [
+        ("4", "5", "4 pages of 1 GiB"),
+        ("-1", "0", "not known: nr_hugepages cannot be read as a number of pages"),
+        ("many", "0", "not known: nr_hugepages cannot be read as a number of pages"),
+        (
+            "18446744073709551615",
+            "0",
+            "not known: nr_hugepages cannot be read as a number of pages",
+        ),
+        ("0", "0", "0 pages of 1 GiB for 1 device"),
+    ] {
+        let host = Host::n150()
+            .file(format!("{pages}/nr_hugepages"), line(all))
+            .file(format!("{pages}/free_hugepages"), line(free));
+        assert_eq!(check(&diagnose(host.into_tree()), "hugepages").text, expected, "{all}");
+    }
+}
+
 /// The file of a lock that a process holds.
 fn lock(pid: u32) -> ttmem_root::Entry {
     let mut bytes = vec![0; 56];
