@@ -48,6 +48,9 @@ pub(crate) struct ProgramSlot {
 pub(crate) struct Draft {
     /// Address and bytes of the circular buffers that TT-Metal placed itself.
     pub(crate) own: Vec<(u32, u32)>,
+    /// The ranges of cores that circular buffers are on, as TT-Metal has them and in its order: it names one when it refuses a
+    /// program.
+    pub(crate) ranges: Vec<CoreRange>,
     /// Memory that TT-Metal marked as that of dataflow buffers.
     pub(crate) dataflow: Vec<Mark>,
     /// Dataflow buffers that are the memory of a tensor.

@@ -230,27 +230,31 @@ fn other_releases_agree_with_their_own_graph_capture() {
     }
 }
 
-/// A refused program is recorded with the numbers of TT-Metal's own message.
+/// A refused program is recorded with the numbers of TT-Metal's own message, and with the range of cores that it names.
 #[test]
 fn a_clash_is_recorded_as_tt_metal_reports_it() {
     for version in [CAPTURED, "0.76.0"] {
         let mut steps = Steps::start_script(version, "l1_clash.py", ("", "n150", false));
-        let (step, segment) = steps.next().unwrap();
-        let message = step["message"].as_str().unwrap();
-        let number_after = |text: &str| -> u64 {
-            let (_, rest) = message.split_once(text).unwrap_or_else(|| panic!("{message}"));
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().unwrap()
-        };
-        let refusal = &segment.programs.refusals[0];
-        assert_eq!(refusal.kind, RefusalKind::Clash, "{version}");
-        assert_eq!(refusal.program, number_after("in program "), "{version}");
-        assert_eq!(refusal.end, Some(number_after("region ends at ")), "{version}");
-        assert_eq!(refusal.limit, Some(number_after("L1 buffer allocated at ")), "{version}");
-        let CoreRange { start, end } = refusal.cores;
-        let cores = format!("[{}-{} - {}-{}]", start.0, start.1, end.0, end.1);
-        assert!(message.contains(&cores), "{version}: {cores} in {message}");
-        assert_eq!(refusal.buffer.as_ref().unwrap().bytes_per_bank, 1_310_720, "{version}");
+        let mut count = 0;
+        while let Some((step, segment)) = steps.next() {
+            let message = step["message"].as_str().unwrap();
+            let number_after = |text: &str| -> u64 {
+                let (_, rest) = message.split_once(text).unwrap_or_else(|| panic!("{message}"));
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                digits.parse().unwrap()
+            };
+            let refusal = &segment.programs.refusals[count];
+            count += 1;
+            assert_eq!(refusal.kind, RefusalKind::Clash, "{version}");
+            assert_eq!(refusal.program, number_after("in program "), "{version}");
+            assert_eq!(refusal.end, Some(number_after("region ends at ")), "{version}");
+            assert_eq!(refusal.limit, Some(number_after("L1 buffer allocated at ")), "{version}");
+            let CoreRange { start, end } = refusal.cores;
+            let cores = format!("[{}-{} - {}-{}]", start.0, start.1, end.0, end.1);
+            assert!(message.contains(&cores), "{version}: {cores} in {message}");
+            assert_eq!(refusal.buffer.as_ref().unwrap().bytes_per_bank, 1_310_720, "{version}");
+        }
+        assert_eq!(count, 2, "{version}");
     }
 }
 

@@ -29,6 +29,7 @@ static DATAFLOW_BUFFER: Symbol =
     Symbol::new(c"_ZNK2tt8tt_metal6detail11ProgramImpl19get_dataflow_bufferEj");
 static BORROWED_BINDINGS: Symbol =
     Symbol::new(c"_ZNK2tt8tt_metal6detail11ProgramImpl25get_dfb_borrowed_bindingsB5cxx11Ev");
+static RANGES: Symbol = Symbol::new(c"_ZNK2tt8tt_metal12CoreRangeSet6rangesEv");
 static TENSOR_BUFFER: Symbol = Symbol::new(c"_ZNK2tt8tt_metal10MeshTensor11mesh_bufferEv");
 static REFERENCE_BUFFER: Symbol =
     Symbol::new(c"_ZNK2tt8tt_metal11distributed10MeshBuffer20get_reference_bufferEv");
@@ -188,6 +189,21 @@ pub(super) fn range_of_allocator(allocator: u64) -> Option<CoreRange> {
     // SAFETY: a `CircularBufferAllocator` is longer than a `CoreRange`, with which it begins. Whether it does is checked
     // before a footprint is recorded: the ranges have to fit those that the program's dataflow buffers are on.
     core_range(unsafe { *(allocator as *const [u64; 4]) })
+}
+
+/// The ranges of a `CoreRangeSet`, in its order.
+pub(super) fn ranges_of(set: u64) -> Vec<CoreRange> {
+    let vector = call!(RANGES, fn(u64) -> *const [u64; 2], set);
+    let Some(vector) = vector.filter(|vector| !vector.is_null()) else { return Vec::new() };
+    // SAFETY: it is a reference to a `std::vector<CoreRange>`.
+    let [begin, end] = unsafe { *vector };
+    let count = usize::try_from(end.saturating_sub(begin)).unwrap_or(0) / size_of::<[u64; 4]>();
+    if begin == 0 || count == 0 || count > MANY {
+        return Vec::new();
+    }
+    // SAFETY: the vector has `count` elements of four words, which the caller of the hook owns.
+    let ranges = unsafe { std::slice::from_raw_parts(begin as *const [u64; 4], count) };
+    ranges.iter().filter_map(|words| core_range(*words)).collect()
 }
 
 /// The cores of each dataflow buffer of a program that is not among those given, in the order of the program.

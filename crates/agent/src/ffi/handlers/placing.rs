@@ -75,6 +75,7 @@ pub(in crate::ffi) fn track_circular_buffer(
 ) -> u64 {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
+        note_ranges(recorder, thread.handover.placing.get(), cores);
         let placed = (u32::try_from(address), u32::try_from(bytes));
         if let (Ok(address), Ok(bytes)) = placed
             && backed & 0xff == 0
@@ -91,6 +92,24 @@ pub(in crate::ffi) fn track_circular_buffer(
         }
     });
     real(this, cores, address, bytes, backed, device)
+}
+
+/// Notes the ranges of cores of a circular buffer of a program.
+fn note_ranges(recorder: Recorder<'_>, program: u64, cores: u64) {
+    if program == 0 {
+        return;
+    }
+    let ranges = program_api::ranges_of(cores);
+    let Some(_lock) = lock(recorder) else { return };
+    if let Some(slot) = recorder.process.programs.find_or_add(program) {
+        slot.with_draft(|draft| {
+            for range in ranges {
+                if !draft.ranges.contains(&range) {
+                    draft.ranges.push(range);
+                }
+            }
+        });
+    }
 }
 
 /// `allocate_dataflow_buffers`: TT-Metal marks the memory of each inside, unless they are placed already.

@@ -62,7 +62,10 @@ impl Drop for RefusedProgram {
             let allocator = tt_metal::mesh_allocator(mesh);
             let lowest = if allocator == 0 { None } else { program_api::lowest_l1(allocator) };
             let l1_size = if mesh == 0 { None } else { program_api::l1_size(mesh) };
+            let is_dataflow = part == PartKind::DataflowBuffer;
+            let ranges = slot.with_draft(|draft| draft.ranges.clone());
             let limits = Limits {
+                ranges: if is_dataflow { Vec::new() } else { ranges },
                 lowest: lowest.filter(|lowest| *lowest != 0),
                 l1_size: l1_size.map(u64::from),
             };
@@ -103,6 +106,8 @@ fn refused(recorder: Recorder<'_>, now: Circumstances) -> RefusalEntry {
 
 /// The limit of a program's end.
 struct Limits {
+    /// The ranges of cores that TT-Metal compares first, in its order.
+    ranges: Vec<CoreRange>,
     /// Lowest L1 buffer.
     lowest: Option<u64>,
     /// End of L1.
@@ -125,8 +130,10 @@ impl Limits {
         };
         let first_above = |limit: Option<u64>| {
             let limit = limit?;
-            let ends = own().map(|part| (part.cores, end_on(part.cores)));
-            { ends }.find(|(_, end)| *end > limit).map(|(cores, end)| (cores, end, limit))
+            let ranges = self.ranges.iter().copied().chain(own().map(|part| part.cores));
+            { ranges.map(|cores| (cores, end_on(cores))) }
+                .find(|(_, end)| *end > limit)
+                .map(|(cores, end)| (cores, end, limit))
         };
         if let Some((cores, end, limit)) = first_above(self.l1_size) {
             return RefusalEntry { kind: RefusalKind::BeyondL1, cores, end, limit, ..entry };
