@@ -431,32 +431,32 @@ def step(line):
         line["op"] = "allocate"
         one = spec()
         live.append((one, new(one)))
-    elif chance < 0.10:
+    elif chance < 0.11:
         # So much that the next programs may not fit.
         line["op"] = "fill"
-        one = ((1, 1, 32 * grid.x * grid.y, 32 * rng.randint(50, 600)), BF16, "l1", TILE)
+        one = ((1, 1, 32 * grid.x * grid.y, 32 * rng.randint(50, 650)), BF16, "l1", TILE)
         live.append((one, new(one)))
-    elif chance < 0.22 and live:
+    elif chance < 0.23 and live:
         line["op"] = "free"
         for _ in range(rng.randint(1, 3)):
             if live:
                 live.pop(rng.randrange(len(live)))
-    elif chance < 0.235:
+    elif chance < 0.24:
         line["op"] = "free all"
         live.clear()
-    elif chance < 0.245:
+    elif chance < 0.25:
         line["op"] = "no program cache"
         device.disable_and_clear_program_cache()
-    elif chance < 0.265:
+    elif chance < 0.27:
         line["op"] = "program cache"
         device.enable_program_cache()
-    elif chance < 0.275:
+    elif chance < 0.28:
         line["op"] = "clear program cache"
         device.clear_program_cache()
-    elif chance < 0.285:
+    elif chance < 0.29:
         line["op"] = "reopen"
         reopen()
-    elif chance < 0.32:
+    elif chance < 0.325:
         in_thread(lambda: run_op(line))
     else:
         run_op(line)

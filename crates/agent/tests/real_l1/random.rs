@@ -14,7 +14,7 @@ use ttmem_segment::{
 
 use super::Steps;
 use super::sweep::{
-    addresses_of_footprints, addresses_of_graph, difference, footprints_since, number,
+    Cores, addresses_of_footprints, addresses_of_graph, difference, footprints_since, number,
     of_footprints, of_graph, overlaps,
 };
 
@@ -135,7 +135,7 @@ fn compare_programs(step: &Value, segment: &Segment, before: u64, wrong: &mut Ve
             recorded.values_mut().for_each(|it| it.retain(|(kind, ..), _| *kind == "cb"));
             recorded.retain(|_, on_core| !on_core.is_empty());
         }
-        wrong.extend(difference(&graph, &recorded));
+        wrong.extend(difference(&without_parts(graph, &mut recorded), &recorded));
     }
     if is_whole && !step["wet"].is_null() {
         let recorded = addresses_of_footprints(&footprints);
@@ -147,6 +147,27 @@ fn compare_programs(step: &Value, segment: &Segment, before: u64, wrong: &mut Ve
             }
         }
     }
+}
+
+/// Takes out of both the dataflow buffers that are parts of a tensor's memory: TT-Metal does not export their size, so that
+/// they are recorded with all of it.
+fn without_parts(mut graph: Cores, recorded: &mut Cores) -> Cores {
+    for (core, own) in recorded {
+        let Some(told) = graph.get_mut(core) else { continue };
+        let whole: Vec<_> =
+            own.keys().filter(|key| key.2 && !told.contains_key(*key)).copied().collect();
+        for (kind, bytes, _) in whole {
+            let is_part = |key: &(&'static str, u64, bool)| {
+                key.2 && key.0 == kind && key.1 > 0 && bytes % key.1 == 0
+            };
+            let part = told.keys().copied().find(|key| is_part(key) && !own.contains_key(key));
+            if let Some(part) = part.filter(|_| kind == "dfb") {
+                told.remove(&part);
+                own.remove(&(kind, bytes, true));
+            }
+        }
+    }
+    graph
 }
 
 /// Compares the names of the ops that dispatched something with the function that was called.
@@ -181,20 +202,27 @@ fn compare_residents(segment: &Segment, replay: &Replay, wrong: &mut Vec<String>
     }
 }
 
-/// What TT-Metal's message of a refused program says: kind, end, limit.
-fn refusal_of(message: &str) -> Option<(RefusalKind, u64, u64)> {
+/// What TT-Metal's message of a refused program says: kind, program, end, limit.
+fn refusal_of(message: &str) -> Option<(RefusalKind, u64, u64, u64)> {
     let after = |text: &str| -> Option<u64> {
         let (_, rest) = message.split_once(text)?;
         rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
     };
-    if message.contains("clash with L1 buffers") {
-        let (end, limit) = (after("region ends at ")?, after("L1 buffer allocated at ")?);
-        return Some((RefusalKind::Clash, end, limit));
-    }
-    if message.contains("beyond max L1 size") {
-        return Some((RefusalKind::BeyondL1, after("grow to ")?, after("max L1 size of ")?));
-    }
-    None
+    let program = after("in program ").or_else(|| after("Program "));
+    let (kind, end, limit) = if message.contains("clash with L1 buffers") {
+        (RefusalKind::Clash, "region ends at ", "L1 buffer allocated at ")
+    } else if message.contains("beyond max L1 size") {
+        (RefusalKind::BeyondL1, "grow to ", "max L1 size of ")
+    } else {
+        return None;
+    };
+    Some((kind, program?, after(end)?, after(limit)?))
+}
+
+/// The cores of a refusal as TT-Metal's message has them.
+fn cores_of(refusal: &Refusal) -> String {
+    let (start, end) = (refusal.cores.start, refusal.cores.end);
+    format!("[{}-{} - {}-{}]", start.0, start.1, end.0, end.1)
 }
 
 /// Compares TT-Metal's message with what is recorded of the refusal.
@@ -202,13 +230,13 @@ fn compare_refusals(step: &Value, segment: &Segment, replay: &mut Replay, wrong:
     let all: &[Refusal] = &segment.programs.refusals;
     let new = &all[replay.refusals.min(all.len())..];
     replay.refusals = all.len();
-    let told = step["error"].as_str().and_then(refusal_of);
-    let recorded = new.last().map(|it| (it.kind, it.end.unwrap_or(0), it.limit.unwrap_or(0)));
-    // Where an op tries several configurations, only the last message is passed on.
-    if told.is_some() && told != recorded
-        || told.is_none() && step["error"].is_string() && recorded.is_some()
-    {
-        wrong.push(format!("refusal {recorded:?}, TT-Metal {told:?} {}", step["error"]));
+    let Some(message) = step["error"].as_str() else { return };
+    let (told, last) = (refusal_of(message), new.last());
+    let recorded = last.map(|it| (it.kind, it.program, it.end.unwrap_or(0), it.limit.unwrap_or(0)));
+    let has_cores = last.is_none_or(|refusal| message.contains(&cores_of(refusal)));
+    if told != recorded || !has_cores {
+        let cores = last.map(cores_of);
+        wrong.push(format!("refusal {recorded:?} {cores:?}, TT-Metal {told:?} {message}"));
     }
 }
 
