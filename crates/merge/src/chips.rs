@@ -185,8 +185,8 @@ fn memory(
         .into()
     };
     let kind = |kind: AllocatorKind, capacity: Reading<u64>, banks: Reading<u64>| {
-        let told = agent::geometry(joined, chip, kind);
-        allocator_memory(kind, Own { capacity, banks }, told, amounts)
+        let geometry = agent::geometry(joined, chip, kind);
+        allocator_memory(kind, Own { capacity, banks }, geometry, amounts)
     };
     ChipMemory {
         dram: kind(AllocatorKind::Dram, dram, dram_banks.clone()),

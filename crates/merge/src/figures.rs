@@ -20,20 +20,20 @@ pub(crate) fn present(
 ) -> Option<(Figures, bool)> {
     let held = allocator.kind(kind);
     let statistics = held.statistics?;
-    let said = Figures {
+    let reported = Figures {
         allocatable: statistics.total,
         free: statistics.free,
         largest_free: Some(statistics.largest_free),
     };
     let is_settled = is_settled(held) && !has_changed(segment, allocator, kind, statistics.time);
     if is_settled || held.residual != Some(0) {
-        return Some((said, is_settled));
+        return Some((reported, is_settled));
     }
     let Some(free) = statistics.total.checked_sub(held.live_bytes) else {
-        return Some((said, false));
+        return Some((reported, false));
     };
     let largest_free = largest(segment, allocator, kind, statistics);
-    Some((Figures { free, largest_free, ..said }, true))
+    Some((Figures { free, largest_free, ..reported }, true))
 }
 
 /// The free bytes of a bank and those of its largest free block; both of the present, or both as TT-Metal gave them. The

@@ -126,8 +126,8 @@ fn excess(excess: &Excess) -> Finding {
 fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Finding> {
     let of_processes = amounts.refused.iter().map(|refused| {
         let pid = Some(Pid(refused.pid));
-        let what = format!("{} of process {}", refused.kind.label(), refused.pid);
-        (pid, what, &refused.why)
+        let counter = format!("{} of process {}", refused.kind.label(), refused.pid);
+        (pid, counter, &refused.why)
     });
     let of_chip = amounts.reported.missing().filter(|why| why.reason == MissingReason::Failed);
     let unread = joined.regions(chip).any(|(region, _)| region.content.is_err());
@@ -135,12 +135,12 @@ fn refused(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Vec<Fin
     let of_chip = of_chip.map(|why| (None, "circular buffers in total".to_owned(), why));
     of_processes
         .chain(of_chip)
-        .map(|(pid, what, why)| {
+        .map(|(pid, counter, why)| {
             let id = if why.detail.contains("wrapped") { "counter-wrapped" } else { "counter-too-large" };
             Subject { chip: Some(chip.id), pid }.finding(
                 id,
                 Severity::Error,
-                format!("chip {}, {what}: {}", chip.index, why.detail),
+                format!("chip {}, {counter}: {}", chip.index, why.detail),
                 "the number is not used. A mesh and its submesh that both allocate on the chip are counted twice; otherwise the \
                  region is valid again when its processes have ended and it is removed",
             )
@@ -174,13 +174,13 @@ fn totals_that_disagree(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> 
 fn differences(content: &RegionContent) -> Vec<String> {
     let difference = |(kind, total): (AllocatorKind, u64)| {
         let sum = sum_of(content.slots.iter().map(|slot| &slot.bytes), kind);
-        let said = match sum {
+        let processes = match sum {
             Some(sum) if sum == total => return None,
             Some(sum) => format!("{} ({sum})", Bytes(sum)),
             None => "more than 2^64".to_owned(),
         };
         let kind = Kind::from(kind).label();
-        Some(format!("{kind} total {} ({total}), processes {said}", Bytes(total)))
+        Some(format!("{kind} total {} ({total}), processes {processes}", Bytes(total)))
     };
     content.totals.allocators().into_iter().filter_map(difference).collect()
 }

@@ -307,14 +307,14 @@ fn held(
 }
 
 /// Adds what a holder has in another slot to what it has already.
-fn add(all: &mut Vec<Usage>, more: Usage) {
-    let Some(held) = all.iter_mut().find(|held| held.holder == more.holder) else {
-        return all.push(more);
+fn add(all: &mut Vec<Usage>, usage: Usage) {
+    let Some(held) = all.iter_mut().find(|held| held.holder == usage.holder) else {
+        return all.push(usage);
     };
-    held.bytes = PerKind::new(|kind| add_up([&held.bytes[kind], &more.bytes[kind]].into_iter()));
-    held.slots.extend(more.slots);
-    held.reported = add_up([&held.reported, &more.reported].into_iter());
-    held.updated_ns = held.updated_ns.max(more.updated_ns);
+    held.bytes = PerKind::new(|kind| add_up([&held.bytes[kind], &usage.bytes[kind]].into_iter()));
+    held.slots.extend(usage.slots);
+    held.reported = add_up([&held.reported, &usage.reported].into_iter());
+    held.updated_ns = held.updated_ns.max(usage.updated_ns);
 }
 
 /// The sum of all, or the reason why one is missing.

@@ -282,16 +282,16 @@ pub(super) fn device(buffer: u64) -> u64 {
 pub(super) fn statistics(allocator: u64, kind: AllocatorKind, time: u64) -> Option<Statistics> {
     let kind = buffer_type(kind);
     // Four numbers; older releases add a vector of addresses.
-    let mut told = [0_u64; 16];
+    let mut numbers = [0_u64; 16];
     call!(
         form(&STATISTICS),
         fn(*mut [u64; 16], u64, *const u32),
-        &raw mut told,
+        &raw mut numbers,
         allocator,
         &raw const kind
     )?;
-    delete(told[4]);
-    let [total, allocated, free, largest_free, ..] = told;
+    delete(numbers[4]);
+    let [total, allocated, free, largest_free, ..] = numbers;
     Some(Statistics { total, allocated, free, largest_free, time })
 }
 
@@ -305,8 +305,8 @@ pub(super) fn banks(allocator: u64, kind: AllocatorKind) -> u64 {
 /// The page alignment.
 pub(super) fn alignments(allocator: u64) -> Alignments {
     let of = |kind| {
-        let told = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, buffer_type(kind));
-        let bytes = told.filter(|bytes| bytes.is_power_of_two()).unwrap_or(0);
+        let alignment = call!(form(&ALIGNMENT), fn(u64, u32) -> u32, allocator, buffer_type(kind));
+        let bytes = alignment.filter(|bytes| bytes.is_power_of_two()).unwrap_or(0);
         u16::try_from(bytes).unwrap_or(0)
     };
     Alignments { dram: of(AllocatorKind::Dram), l1: of(AllocatorKind::L1) }

@@ -180,7 +180,7 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
     }
     order::sort_by_key(&mut matches, |found| found.start);
     // What a condition says, the message behind it says with its numbers.
-    let is_said_behind = |index: usize, found: &Match| {
+    let is_repeated_later = |index: usize, found: &Match| {
         let kind = std::mem::discriminant(&found.message);
         let is_allocation =
             |message: &Message| matches!(message, Message::OutOfMemory(_) | Message::BelowLimit(_));
@@ -194,12 +194,12 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
                         || is_allocation(&found.message) && is_allocation(&next.message)
                 })
     };
-    let said: Vec<bool> =
-        matches.iter().enumerate().map(|(index, found)| is_said_behind(index, found)).collect();
+    let repeated: Vec<bool> =
+        matches.iter().enumerate().map(|(index, found)| is_repeated_later(index, found)).collect();
     matches
         .into_iter()
-        .zip(said)
-        .filter_map(|(found, is_said)| (!is_said).then_some(found))
+        .zip(repeated)
+        .filter_map(|(found, is_repeated)| (!is_repeated).then_some(found))
         .filter(|found| joined.original(found.start) < reach)
         .map(|found| print_of(joined, found))
         .collect()

@@ -33,16 +33,16 @@ pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
 
 fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
     // An allocator that could not be asked said nothing at all.
-    let told = |bytes: u64| (failure.statistics.total > 0).then_some(bytes);
+    let known = |bytes: u64| (failure.statistics.total > 0).then_some(bytes);
     let message = Message::OutOfMemory(OutOfMemory {
         requested: Some(failure.requested),
         memory: memory(failure.kind).to_owned(),
         banks: Some(failure.banks),
         per_bank: Some(failure.bytes_per_bank),
-        bank_size: told(failure.statistics.total),
-        allocated: told(failure.statistics.allocated),
-        free: told(failure.statistics.free),
-        largest_free: told(failure.statistics.largest_free),
+        bank_size: known(failure.statistics.total),
+        allocated: known(failure.statistics.allocated),
+        free: known(failure.statistics.free),
+        largest_free: known(failure.statistics.largest_free),
         ..OutOfMemory::default()
     });
     let live = live(replay, failure);

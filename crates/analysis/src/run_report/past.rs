@@ -44,21 +44,21 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
                 allocator.chips.contains(&chip) || allocator.chips.is_empty()
             })
         };
-        living.iter().filter(move |lived| is_there(lived.allocator)).map(|lived| {
-            let origin = origin_name(lived.origin);
-            let op = name(lived.op).map(|op| format!(" of {op}")).unwrap_or_default();
-            let age = lived.allocated.map(|(since, _)| {
+        living.iter().filter(move |live| is_there(live.allocator)).map(|live| {
+            let origin = origin_name(live.origin);
+            let op = name(live.op).map(|op| format!(" of {op}")).unwrap_or_default();
+            let age = live.allocated.map(|(since, _)| {
                 let micros = time.saturating_sub(since) / 1000;
                 format!(", {}.{:02} s old", micros / 1_000_000, micros % 1_000_000 / 10_000)
             });
             LiveBuffer {
-                address: lived.address,
-                bytes: lived.footprint.bytes_per_bank,
-                kind: lived.footprint.kind.into(),
+                address: live.address,
+                bytes: live.footprint.bytes_per_bank,
+                kind: live.footprint.kind.into(),
                 label: format!(
                     "{origin}{op}{}{}{}",
-                    with_tensor(lived.shape),
-                    at_caller(lived.stack),
+                    with_tensor(live.shape),
+                    at_caller(live.stack),
                     age.unwrap_or_default()
                 ),
             }

@@ -86,8 +86,8 @@ fn of_chip(replay: &Replay<'_>, chip: usize, kind: AllocatorKind) -> Option<High
     let allocators = replay.segment.allocators.iter().filter(is_on_chip);
     let busy: Vec<&Allocator> =
         allocators.filter(|allocator| allocator.kind(kind).peak_bytes > 0).collect();
-    let told = replay.segment.chips.get(chip)?;
-    let chips = vec![ReportChip { device: told.device, unique_id: told.unique_id, index: None }];
+    let entry = replay.segment.chips.get(chip)?;
+    let chips = vec![ReportChip { device: entry.device, unique_id: entry.unique_id, index: None }];
     match busy.as_slice() {
         [] => None,
         [only] => Some(of_allocator(replay, only, kind, chips)),

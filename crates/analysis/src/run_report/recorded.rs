@@ -28,7 +28,7 @@ struct Agent {
     /// Clock ticks between boot and the start of its process, as the name of the segment has it.
     start_time: Option<u64>,
     name: String,
-    said: Result<Rewind, String>,
+    rewind: Result<Rewind, String>,
 }
 
 impl RecordedBuffers {
@@ -58,14 +58,14 @@ impl RecordedBuffers {
     #[must_use]
     pub fn at(&self, snapshot: &Snapshot) -> BufferList {
         let mut list = listing::empty(snapshot.time_us, snapshot.demo);
-        let mut told = Vec::new();
+        let mut listed = Vec::new();
         for agent in &self.agents {
             let process = agent.process(&self.agents, snapshot);
-            told.extend(process.map(|process| (process.pid, process.start_time)));
+            listed.extend(process.map(|process| (process.pid, process.start_time)));
             self.add(agent, snapshot, process, &mut list);
         }
         let is_silent = |process: &&Process| {
-            has_agent(process) && !told.contains(&(process.pid, process.start_time))
+            has_agent(process) && !listed.contains(&(process.pid, process.start_time))
         };
         for process in snapshot.processes.iter().filter(is_silent) {
             list.processes.push(BufferOwner {
@@ -85,7 +85,7 @@ impl RecordedBuffers {
         process: Option<&Process>,
         list: &mut BufferList,
     ) {
-        let rewind = match (&agent.said, process) {
+        let rewind = match (&agent.rewind, process) {
             (Ok(rewind), _) => rewind,
             (Err(why), Some(process)) => {
                 let holder = holder(process, agent.name.clone(), Vec::new());
@@ -135,7 +135,7 @@ impl Agent {
     fn new(recorded: RecordedSegment) -> Self {
         let RecordedSegment { pid, name, segment, .. } = recorded;
         let start_time = parse_file_name(&name).map(|(_, start_time)| start_time);
-        Self { pid, start_time, name, said: segment.map(Rewind::new) }
+        Self { pid, start_time, name, rewind: segment.map(Rewind::new) }
     }
 
     /// Its process in a snapshot. In a container it may count itself by another number.
@@ -215,8 +215,9 @@ fn chips(
     };
     let by_number = |number: u32| {
         let has = |chip: &&Chip| {
-            let told = chip.region.as_ref().and_then(|region| u32::try_from(region.device_id).ok());
-            told.unwrap_or(chip.index) == number
+            let device =
+                chip.region.as_ref().and_then(|region| u32::try_from(region.device_id).ok());
+            device.unwrap_or(chip.index) == number
         };
         find(&|chip| is_open(chip) && has(chip))
     };

@@ -217,9 +217,9 @@ fn thinned<'a>(all: &[(&'a Event, u64)]) -> Vec<(&'a Event, u64)> {
     if all.len() <= MAX_STEPS {
         return all.to_vec();
     }
-    let stretch = all.len().div_ceil(MAX_STEPS / 2);
+    let chunk_length = all.len().div_ceil(MAX_STEPS / 2);
     let mut kept = Vec::new();
-    for part in all.chunks(stretch) {
+    for part in all.chunks(chunk_length) {
         let highest = part.iter().enumerate().max_by_key(|(_, (_, bytes))| *bytes);
         let Some((index, highest)) = highest else { continue };
         kept.push(*highest);

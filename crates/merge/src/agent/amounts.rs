@@ -140,9 +140,10 @@ pub(crate) fn geometry(
     let held = allocator.kind(kind);
     // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
     let read = joined.facts.time.micros_since(file.read_at);
-    let said = held.statistics.map_or(0, |said| age(joined.facts, segment, said.time));
+    let statistics_age =
+        held.statistics.map_or(0, |statistics| age(joined.facts, segment, statistics.time));
     let free = figures::free(segment, allocator, kind);
-    let age = if free.is_some_and(|(_, is_present)| is_present) { read } else { said };
+    let age = if free.is_some_and(|(_, is_present)| is_present) { read } else { statistics_age };
     Some(of_main(held, free.map(|(free, _)| free), age))
 }
 
@@ -160,7 +161,8 @@ pub(crate) fn bank_bytes(
     let (_, _, allocator) = main(joined, chip, kind)?;
     let held = allocator.kind(kind);
     let handed_out = || {
-        let set_aside = allocator.kind(set_aside).statistics.map_or(0, |said| said.total);
+        let set_aside =
+            allocator.kind(set_aside).statistics.map_or(0, |statistics| statistics.total);
         Some(held.statistics?.total.saturating_add(set_aside))
     };
     let core = allocator.l1_size.filter(|_| memory == MemorySpace::L1);

@@ -124,9 +124,9 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: AllocatorKind) -> Vec<Part
             let of_allocator = |one: &AllocatorBytes<'_>| {
                 let role = role_name(one.allocator.role);
                 let by = if one.counted.is_some() { ", by TT-Metal's statistics" } else { "" };
-                let what =
+                let label =
                     format!("{role} allocator {}, pid {}{by}", one.allocator.serial, file.pid);
-                in_banks(file, &what, one.per_bank, one.banks)
+                in_banks(file, &label, one.per_bank, one.banks)
             };
             let twice = file.content.as_ref().map_or(0, |own| counted_twice(own, link.chip, kind));
             let shared = (twice > 0).then(|| Part {
@@ -148,9 +148,9 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: AllocatorKind) -> Vec<Part
     }
 }
 
-fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
+fn in_banks(file: &SegmentFile, label: &str, per_bank: u64, banks: u64) -> Part {
     Part {
-        label: format!("{what}: {per_bank} B in each of {banks} banks"),
+        label: format!("{label}: {per_bank} B in each of {banks} banks"),
         file: Some(file.path.clone()),
         source: SourceName::Agent,
         value: Ok(per_bank.saturating_mul(banks)),
@@ -161,8 +161,8 @@ fn in_banks(file: &SegmentFile, what: &str, per_bank: u64, banks: u64) -> Part {
 fn allocatable(view: &View<'_>, kind: AllocatorKind) -> Why {
     let part = main(view.joined, view.chip, kind).and_then(|(file, _, allocator)| {
         let held = allocator.kind(kind);
-        let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
-        Some(in_banks(file, &what, held.statistics?.total, held.banks))
+        let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+        Some(in_banks(file, &label, held.statistics?.total, held.banks))
     });
     Why::sum(&rule::STATISTICS, part.into_iter().collect())
 }
@@ -173,8 +173,8 @@ fn main_of<'a>(
     kind: AllocatorKind,
 ) -> Option<(String, &'a SegmentFile, &'a KindUse)> {
     let (file, _, allocator) = main(view.joined, view.chip, kind)?;
-    let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
-    Some((what, file, allocator.kind(kind)))
+    let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    Some((label, file, allocator.kind(kind)))
 }
 
 /// The main allocator of a kind on the chip, in words, with its segment's path, and the free bytes of a bank and of its
@@ -184,9 +184,9 @@ fn main_free<'a>(
     kind: AllocatorKind,
 ) -> Option<(String, &'a SegmentFile, (u64, u64))> {
     let (file, segment, allocator) = main(view.joined, view.chip, kind)?;
-    let what = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
     let (free, _) = figures::free(segment, allocator, kind)?;
-    Some((what, file, free))
+    Some((label, file, free))
 }
 
 fn of_main(file: &SegmentFile, label: String, value: u64, is_subtracted: bool) -> Part {

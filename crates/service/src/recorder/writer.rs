@@ -259,8 +259,8 @@ impl Writer {
             Target::File { sink, contents } => (sink, contents),
         };
         let Some(contents) = contents else { return Ok(false) };
-        let more: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
-        let size = contents.size() + more + contents.end_size();
+        let added: u64 = blocks.iter().map(|block| block.bytes.len() as u64).sum();
+        let size = contents.size() + added + contents.end_size();
         if blocks.is_empty() {
             return Ok(false);
         }
@@ -269,7 +269,7 @@ impl Writer {
         }
         if self.options.max_bytes.is_some_and(|max| size > max) {
             self.notify(format!(
-                "{more} bytes beside the snapshots are skipped: --max-size is reached"
+                "{added} bytes beside the snapshots are skipped: --max-size is reached"
             ));
             return Ok(false);
         }

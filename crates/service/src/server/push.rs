@@ -210,8 +210,8 @@ fn status(answer: &[u8]) -> Result<(), PushError> {
     if code.len() == 3 && code.starts_with('2') {
         return Ok(());
     }
-    let said = [code, words.next().unwrap_or_default()].join(" ");
-    let line = said.chars().filter(|character| !character.is_control()).take(SHOWN);
+    let status = [code, words.next().unwrap_or_default()].join(" ");
+    let line = status.chars().filter(|character| !character.is_control()).take(SHOWN);
     Err(PushError::Status(line.collect::<String>().trim_end().to_owned()))
 }
 

@@ -80,14 +80,14 @@ fn milliseconds(name: &str, number: Option<&OsStr>) -> Result<OsString, Error> {
 }
 
 /// `-d` of nvidia-smi chooses what `-q` shows. ttmem shows all of it.
-fn display(what: Option<&OsStr>) -> Result<(), Error> {
+fn display(sections: Option<&OsStr>) -> Result<(), Error> {
     let known = ["MEMORY", "TEMPERATURE", "POWER", "CLOCK", "PIDS"];
-    let what = what.and_then(OsStr::to_str).unwrap_or_default();
-    if what.split(',').all(|one| known.contains(&one)) {
+    let sections = sections.and_then(OsStr::to_str).unwrap_or_default();
+    if sections.split(',').all(|one| known.contains(&one)) {
         return Ok(());
     }
     Err(Error::usage(format!(
-        "`-d {what}` is not supported: -q shows everything that ttmem knows; -d may be {}",
+        "`-d {sections}` is not supported: -q shows everything that ttmem knows; -d may be {}",
         known.join(", ")
     )))
 }

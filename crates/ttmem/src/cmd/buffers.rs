@@ -73,13 +73,13 @@ fn choose_processes(list: &mut BufferList, pids: &[i32], facts: &Facts) -> Resul
         let runs = facts.processes.keys().any(|known| known.0 == *pid);
         let others: Vec<String> =
             list.processes.iter().map(|process| process.pid.to_string()).collect();
-        let what = if runs {
+        let state = if runs {
             "runs without the agent"
         } else {
             "does not exist, or does not use TT-Metal"
         };
         return Err(Error::not_found(format!(
-            "process {pid} {what}; the agent is in {}",
+            "process {pid} {state}; the agent is in {}",
             others.join(", ")
         )));
     }

@@ -169,11 +169,13 @@ impl Trace {
         self.add_dispatches(pid, agent.segment)?;
         let since = agent.report.since.0;
         for failure in &agent.report.failures {
-            let told = &failure.explanation;
-            let advice: Vec<&str> = told.advice.iter().map(|advice| advice.text.as_str()).collect();
-            let args = json!({ "op": failure.op, "meaning": told.meaning, "advice": advice });
+            let explanation = &failure.explanation;
+            let advice: Vec<&str> =
+                explanation.advice.iter().map(|advice| advice.text.as_str()).collect();
+            let args =
+                json!({ "op": failure.op, "meaning": explanation.meaning, "advice": advice });
             self.push(&json!({
-                "ph": "i", "s": "p", "pid": pid, "tid": 0, "ts": since + failure.after_us, "name": told.title,
+                "ph": "i", "s": "p", "pid": pid, "tid": 0, "ts": since + failure.after_us, "name": explanation.title,
                 "cat": "failure", "args": args
             }))?;
         }

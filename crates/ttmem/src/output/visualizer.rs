@@ -119,7 +119,8 @@ pub(crate) fn folder(segment: &Segment, title: &str) -> Result<Folder, String> {
 fn skipped(segment: &Segment, spans: &[OpSpan], ids: &[u64]) -> u64 {
     let mut counts = vec![0_u64; spans.len() + 1];
     live_after(segment, spans, |span, live| {
-        let chips = live.map(|lived| device_ids(segment, lived.allocator).count() as u64);
+        let chips =
+            live.map(|live_buffer| device_ids(segment, live_buffer.allocator).count() as u64);
         if let Some(count) = usize::try_from(ids[span]).ok().and_then(|id| counts.get_mut(id)) {
             *count = chips.sum();
         }
@@ -179,18 +180,20 @@ fn buffers(segment: &Segment, spans: &[OpSpan], ids: &[u64], skipped: u64, table
         if ids[span] < skipped {
             return;
         }
-        for lived in live {
-            let allocator = segment.allocators.iter().find(|one| one.index == lived.allocator);
-            let size = allocator
-                .map_or(lived.footprint.bytes_per_bank, |one| lived.footprint.size_per_bank(one));
-            for device in device_ids(segment, lived.allocator) {
+        for live_buffer in live {
+            let allocator =
+                segment.allocators.iter().find(|one| one.index == live_buffer.allocator);
+            let size = allocator.map_or(live_buffer.footprint.bytes_per_bank, |one| {
+                live_buffer.footprint.size_per_bank(one)
+            });
+            for device in device_ids(segment, live_buffer.allocator) {
                 table.row(&[
                     ids[span].into(),
                     device.into(),
-                    lived.address.into(),
+                    live_buffer.address.into(),
                     size.into(),
-                    Value::Integer(buffer_type(lived.footprint.kind)),
-                    layout(lived.footprint.layout),
+                    Value::Integer(buffer_type(live_buffer.footprint.kind)),
+                    layout(live_buffer.footprint.layout),
                 ]);
             }
         }

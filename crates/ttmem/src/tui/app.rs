@@ -325,8 +325,9 @@ impl App {
         let silence = match self.silence() {
             Some(_) => Some(SECOND),
             None => self.heard.filter(|_| self.replay.is_none()).map(|heard| {
-                let told = Moment(heard.0 + SILENCE_LEAST.max(self.interval.saturating_mul(3)));
-                told.since(now)
+                let silent_from =
+                    Moment(heard.0 + SILENCE_LEAST.max(self.interval.saturating_mul(3)));
+                silent_from.since(now)
             }),
         };
         let list = self.list_wait(now);

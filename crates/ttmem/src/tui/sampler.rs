@@ -159,8 +159,8 @@ impl Sampler {
             let mut feed = match feed.open() {
                 Ok(feed) => feed,
                 Err(why) => {
-                    let said = events.send((timeline.moment(), Event::Done(Err(why))));
-                    return drop(said);
+                    let sent = events.send((timeline.moment(), Event::Done(Err(why))));
+                    return drop(sent);
                 }
             };
             let mut last = None;
@@ -237,8 +237,8 @@ impl ListReader {
             let mut list = match listing.open_list() {
                 Ok(list) => list,
                 Err(why) => {
-                    let said = events.send((timeline.moment(), Event::Done(Err(why))));
-                    return drop(said);
+                    let sent = events.send((timeline.moment(), Event::Done(Err(why))));
+                    return drop(sent);
                 }
             };
             loop {
@@ -334,7 +334,7 @@ impl CoreReader {
                     Err(RecvTimeoutError::Disconnected) => return,
                     Ok(CoreRequest::Nothing) => collector = None,
                     Ok(ask) => {
-                        let told = match recipe(ask)() {
+                        let event = match recipe(ask)() {
                             Ok(CoreFeed::Collector(made)) => {
                                 collector = Some(made);
                                 continue;
@@ -342,7 +342,7 @@ impl CoreReader {
                             Ok(CoreFeed::Recording(look)) => Event::Cores(look),
                             Err(why) => Event::Done(Err(why)),
                         };
-                        if events.send((timeline.moment(), told)).is_err() {
+                        if events.send((timeline.moment(), event)).is_err() {
                             return;
                         }
                     }

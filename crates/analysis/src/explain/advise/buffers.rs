@@ -149,10 +149,10 @@ fn clash_advice(
     let at = |text: &str, address: Option<u64>| {
         address.map_or(String::new(), |address| format!("{text}{}", units::address(address)))
     };
-    let which = if clash.l1_address.is_some() { "the" } else { "the lowest" };
+    let article = if clash.l1_address.is_some() { "the" } else { "the lowest" };
     let tensor = advice(
         format!(
-            "Free or move {which} L1 buffer{} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
+            "Free or move {article} L1 buffer{} before this op: ttnn.deallocate the tensor if it is no longer needed, or \
              keep it in DRAM (memory_config=ttnn.DRAM_MEMORY_CONFIG, ttnn.to_memory_config). The same applies to every \
              other L1 buffer that begins {}.",
             at(" at ", clash.l1_address),

@@ -28,7 +28,7 @@ pub(super) fn windows(windows: &TlbWindows) -> Verdict {
     let node = node(windows.device);
     let number = windows.device.map_or("N".to_owned(), |device| device.to_string());
     let command = windows.device.map_or("ttmem".to_owned(), |_| format!("ttmem -i {node}"));
-    let which = windows.size.map_or(String::new(), |size| format!(" of {}", bytes(size)));
+    let of_size = windows.size.map_or(String::new(), |size| format!(" of {}", bytes(size)));
     let error = windows.error.map(|error| match error {
         -12 => figure("driver's error", "-12 (ENOMEM): no window is free"),
         -22 => figure("driver's error", "-22 (EINVAL): the driver has no windows of this size"),
@@ -40,7 +40,7 @@ pub(super) fn windows(windows: &TlbWindows) -> Verdict {
         error,
     ];
     verdict(
-        format!("No TLB window{which} is left on {}", windows.device.map_or("a device".to_owned(), |_| node.clone())),
+        format!("No TLB window{of_size} is left on {}", windows.device.map_or("a device".to_owned(), |_| node.clone())),
         "TLB windows are the address windows through which processes reach a chip. The driver has a fixed number of them \
          for all processes (a Wormhole 156 of 1 MiB, a Blackhole 202 of 2 MiB), and all are taken, mostly by a process that \
          hangs or was left running. It is not about device memory: freeing tensors does not help."

@@ -6,7 +6,7 @@ use crate::explain::units::bytes;
 
 pub(super) fn link(link: &KernelLink) -> Verdict {
     let processor = link.processor.as_deref().unwrap_or("one processor");
-    let what = match link.memory {
+    let noun = match link.memory {
         KernelMemory::LocalData => "local data memory",
         KernelMemory::Code => "code memory",
         KernelMemory::Overlap => "sections",
@@ -48,7 +48,7 @@ pub(super) fn link(link: &KernelLink) -> Verdict {
     };
     let title = match link.memory {
         KernelMemory::Overlap => "A kernel does not link: its sections overlap".to_owned(),
-        _ => format!("A kernel does not link: the {what} of {processor} is full{by}"),
+        _ => format!("A kernel does not link: the {noun} of {processor} is full{by}"),
     };
     Verdict {
         title,

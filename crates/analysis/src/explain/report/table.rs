@@ -15,7 +15,7 @@ const HEADING: [&str; 8] =
 impl MemoryReport {
     /// One line that says what the file is.
     pub(in crate::explain) fn title(&self) -> String {
-        let what = match self.form {
+        let contents = match self.form {
             Form::Summary => "memory in use",
             Form::L1Summary => "room for interleaved L1 buffers",
             Form::Detailed if self.usages.iter().all(|usage| usage.blocks.is_none()) => {
@@ -34,7 +34,7 @@ impl MemoryReport {
         ids.dedup();
         let programs =
             if ids.is_empty() { String::new() } else { format!(" after {}", programs(ids.len())) };
-        format!("{}: {what}{programs} (bytes of one bank){unit}", self.source)
+        format!("{}: {contents}{programs} (bytes of one bank){unit}", self.source)
     }
 
     /// The rows as sentences, for a page that the table is too wide for.

@@ -174,14 +174,14 @@ fn live(replay: &Replay<'_>, refusal: &Refusal) -> LiveMap {
     };
     let mut buffers: Vec<LiveBuffer> = Vec::new();
     if let Some(living) = replay.after(refusal.event) {
-        let l1 = living.iter().filter(|lived| lived.footprint.kind == AllocatorKind::L1);
-        buffers.extend(l1.filter(|lived| is_there(lived.allocator)).map(|lived| {
-            let since = lived.allocated.map(|(time, _)| refusal.time.saturating_sub(time));
+        let l1 = living.iter().filter(|live| live.footprint.kind == AllocatorKind::L1);
+        buffers.extend(l1.filter(|live| is_there(live.allocator)).map(|live| {
+            let since = live.allocated.map(|(time, _)| refusal.time.saturating_sub(time));
             LiveBuffer {
-                address: lived.address,
-                bytes: lived.footprint.bytes_per_bank,
+                address: live.address,
+                bytes: live.footprint.bytes_per_bank,
                 kind: Kind::L1,
-                label: label(origin_name(lived.origin), name(lived.op), lived.stack, since),
+                label: label(origin_name(live.origin), name(live.op), live.stack, since),
             }
         }));
     }

@@ -17,7 +17,7 @@ impl RecordedBuffers {
         let mut processes = facts.map(l1_by_op).unwrap_or_default();
         processes.retain(|process| !process.ops.is_empty());
         for agent in &self.agents {
-            let Ok(rewind) = &agent.said else { continue };
+            let Ok(rewind) = &agent.rewind else { continue };
             let is_known = |process: &ProcessOps| process.owner.segment.ends_with(&agent.name);
             if processes.iter().any(is_known) {
                 continue;

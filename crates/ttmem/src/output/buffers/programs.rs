@@ -83,13 +83,13 @@ fn draw_part(sheet: &mut Sheet<'_>, part: &ProgramPart) {
 
 /// The figures of a program as a whole.
 fn rest(program: &ResidentProgram) -> String {
-    let told = |bytes: Option<u32>| {
+    let known = |bytes: Option<u32>| {
         bytes.map_or_else(|| "not told by this TT-Metal".to_owned(), |bytes| size(bytes.into()))
     };
     format!(
         "semaphores {}, kernel config {}",
-        told(program.semaphore_bytes),
-        told(program.config_bytes)
+        known(program.semaphore_bytes),
+        known(program.config_bytes)
     )
 }
 

@@ -113,9 +113,9 @@ fn draw_kind(sheet: &mut Sheet<'_>, name: &str, kind: &KindLines, recording: &Re
     line.pad_to(next + 6);
     let after = recording.from_us.map(|from| duration(kind.peak_us.micros_since(from)));
     let after = after.map(|after| format!("after {after}"));
-    let told = [after, holders(kind, &recording.series)];
-    let told: Vec<String> = told.into_iter().flatten().collect();
-    line.push(Role::Quiet, &told.join(", "), page.width);
+    let notes = [after, holders(kind, &recording.series)];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    line.push(Role::Quiet, &notes.join(", "), page.width);
     sheet.end(line);
 }
 

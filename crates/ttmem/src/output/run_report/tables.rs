@@ -203,8 +203,8 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_sam
         let bytes = rest.iter().fold(0, |sum: u64, group| sum.saturating_add(group.bytes));
         let mut line = sheet.start();
         line.pad_to(START + 17);
-        let what = if on_same_chips { "ops" } else { "ops and chips" };
-        let more = format!("{} of {} {what} more", size(bytes), rest.len());
+        let noun = if on_same_chips { "ops" } else { "ops and chips" };
+        let more = format!("{} of {} {noun} more", size(bytes), rest.len());
         line.push(Role::Quiet, &more, page.width);
         sheet.end(line);
     }

@@ -40,8 +40,8 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let head = Rect { height: 1, ..area };
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if subjects.is_empty() {
-        let what = if app.charts.of_processes { "process" } else { "chip" };
-        let text = format!("No {what} to chart{}.", super::hidden(app));
+        let noun = if app.charts.of_processes { "process" } else { "chip" };
+        let text = format!("No {noun} to chart{}.", super::hidden(app));
         canvas.text(area.x + 2, area.y + 1, area.right(), Role::Quiet, &text);
         return;
     }
@@ -88,11 +88,11 @@ fn draw_notes(
     let window = format!("last {} min", app.charts.window.minutes());
     let arrange = app.arrange();
     let way = (arrange != Arrange::Together).then(|| arrange.label().to_owned());
-    let what = if app.charts.of_processes { "processes" } else { "chips" };
-    let part = |shown: usize, all: usize, what: &str| {
-        (shown < all).then(|| format!("{shown} of {all} {what}"))
+    let noun = if app.charts.of_processes { "processes" } else { "chips" };
+    let part = |shown: usize, all: usize, noun: &str| {
+        (shown < all).then(|| format!("{shown} of {all} {noun}"))
     };
-    let of_subjects = part(shown_subjects, subjects, what);
+    let of_subjects = part(shown_subjects, subjects, noun);
     let of_metrics = part(shown, picked, "metrics");
     let hidden = of_subjects.into_iter().chain(of_metrics);
     let parts = hidden.chain(way).chain([window, scale.to_owned()]);
