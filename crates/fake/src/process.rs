@@ -116,7 +116,7 @@ impl Process {
 
     /// Returns its pid on the host.
     #[must_use]
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
@@ -140,7 +140,7 @@ impl Process {
 
     /// Returns its user id.
     #[must_use]
-    pub fn user(&self) -> u32 {
+    pub(crate) fn user(&self) -> u32 {
         self.uid
     }
 

@@ -94,13 +94,13 @@ impl Region {
 
     /// Returns the chip's unique id.
     #[must_use]
-    pub fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
     /// Sets the version of the layout. From 4 on the region is marked ready by default.
     #[must_use]
-    pub fn version(mut self, version: u32) -> Self {
+    pub(crate) fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }

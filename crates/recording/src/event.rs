@@ -24,7 +24,7 @@ macro_rules! kinds {
 
             /// The code as it is written.
             #[must_use]
-            pub fn code(self) -> u64 {
+            pub(crate) fn code(self) -> u64 {
                 match self { $(Self::$variant => $code,)+ Self::Other(code) => code }
             }
 

@@ -116,7 +116,7 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// As [`Root::read_text`].
-    pub fn read_text(&self, name: &str) -> Result<String, RootError> {
+    pub(crate) fn read_text(&self, name: &str) -> Result<String, RootError> {
         match &self.root.backing {
             Backing::Memory(_) => self.root.read_text(&self.path(name)),
             Backing::System | Backing::Directory { .. } if self.path.starts_with("/sys/") => {

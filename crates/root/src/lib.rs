@@ -195,7 +195,7 @@ impl Root {
 
     /// Lets a read of a file that has no data yet wait for it, as a FIFO does. Only a reader process may wait.
     #[must_use]
-    pub fn waiting(mut self) -> Self {
+    pub(crate) fn waiting(mut self) -> Self {
         self.read.remove(OFlags::NONBLOCK);
         self
     }

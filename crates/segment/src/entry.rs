@@ -418,7 +418,7 @@ impl FailureEntry {
 
     /// From words; `None` if they do not belong together.
     #[must_use]
-    pub fn from_words(words: [u64; FAILURE_WORDS]) -> Option<Self> {
+    pub(crate) fn from_words(words: [u64; FAILURE_WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..15])) == words[15]).then(|| Self {
             sequence: words[0],
             time: words[1],

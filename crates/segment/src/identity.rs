@@ -63,7 +63,7 @@ impl Label {
 
     /// The label in these words; empty if they are not one, as in a segment before 2.1.
     #[must_use]
-    pub fn from_words(words: &[u64; label::WORDS]) -> Self {
+    pub(crate) fn from_words(words: &[u64; label::WORDS]) -> Self {
         if words[label::CHECKSUM] != u64::from(checksum_of(words)) {
             return Self::default();
         }
@@ -140,7 +140,7 @@ impl Identity {
 
     /// The identity in these words, without a label; empty if they are not one, as in a segment before 1.2.
     #[must_use]
-    pub fn from_words(words: [u64; identity::WORDS]) -> Self {
+    pub(crate) fn from_words(words: [u64; identity::WORDS]) -> Self {
         let (content, sum) = words.split_at(identity::CHECKSUM);
         if sum != [u64::from(checksum(content))] {
             return Self::default();

@@ -307,7 +307,7 @@ impl TraceEntry {
 
     /// From words; `None` if they do not belong together.
     #[must_use]
-    pub fn from_words(words: [u64; TRACE_FIXED_WORDS]) -> Option<Self> {
+    pub(crate) fn from_words(words: [u64; TRACE_FIXED_WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..5])) == words[5]).then(|| Self {
             serial: words[0],
             id: low(words[1]),
@@ -403,7 +403,7 @@ impl RefusalEntry {
 
     /// From words; `None` if they do not belong together, or for a kind that a later version added.
     #[must_use]
-    pub fn from_words(words: [u64; REFUSAL_WORDS]) -> Option<Self> {
+    pub(crate) fn from_words(words: [u64; REFUSAL_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..23])) != words[23] {
             return None;
         }

@@ -117,7 +117,7 @@ impl Client {
 
     /// Returns the boot id of the machine that the server samples.
     #[must_use]
-    pub fn boot(&self) -> Option<&str> {
+    pub(crate) fn boot(&self) -> Option<&str> {
         self.welcome.boot.as_deref()
     }
 
@@ -125,7 +125,7 @@ impl Client {
     ///
     /// # Errors
     /// If the kernel does not report it.
-    pub fn uid(&self) -> io::Result<u32> {
+    pub(crate) fn uid(&self) -> io::Result<u32> {
         self.line.uid()
     }
 

@@ -13,7 +13,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,12 +103,6 @@ impl Server {
             history,
             dropped: 0,
         })
-    }
-
-    /// Returns the path of its socket.
-    #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.options.socket
     }
 
     /// Returns the number of clients.

@@ -35,20 +35,20 @@ pub struct Rank {
     /// The host that it ran on, if known.
     pub host: Option<String>,
     /// Its number in its own namespace.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// Microseconds from the beginning of the first rank to its own.
-    pub after_us: u64,
+    pub(crate) after_us: u64,
     /// The way in which it ended.
     pub end: End,
     /// Its highest peak on any chip, by kind.
-    pub peaks: Vec<RankPeak>,
+    pub(crate) peaks: Vec<RankPeak>,
 }
 
 /// The highest peak of a rank on any chip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RankPeak {
+pub(crate) struct RankPeak {
     /// The kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Bytes on the chip.
     pub bytes: u64,
     /// The op that led there.
@@ -82,7 +82,7 @@ pub struct RankFailure {
     /// The op, if known.
     pub op: Option<String>,
     /// The kind; `None` for a program.
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// When.
     pub at_us: Timestamp,
     /// The problem, in one line.

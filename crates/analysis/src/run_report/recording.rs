@@ -34,13 +34,13 @@ pub struct RecordingReport {
     /// Every n-th of them was read, this n, and those at which a chip held more of a kind than ever.
     pub(crate) read_every: u64,
     /// The number of unreadable snapshots.
-    pub unreadable: u64,
+    pub(crate) unreadable: u64,
     /// Microseconds from one to the next, as asked for.
     pub(crate) interval_us: u64,
     /// False if its end is missing.
     pub ended: bool,
     /// Damaged bytes, which are left out.
-    pub damaged_bytes: u64,
+    pub(crate) damaged_bytes: u64,
     /// Snapshots in damaged blocks.
     pub(crate) damaged_snapshots: u64,
     /// Damaged parts of agent segments and maps of cores.

@@ -18,20 +18,20 @@ use super::{held, peaks};
 pub struct Stacks {
     /// The reason that there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub missing: Option<String>,
+    pub(crate) missing: Option<String>,
     /// Bytes by kind and stack, the most at the peak first. Buffers whose stack is not known are one entry without frames.
-    pub uses: Vec<StackUse>,
+    pub(crate) uses: Vec<StackUse>,
 }
 
 /// The memory of one kind that was allocated by the same calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StackUse {
+pub(crate) struct StackUse {
     /// The kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The calls, the innermost first.
     pub frames: Vec<StackFrame>,
     /// Bytes on the chip with the highest peak, at that moment; 0 of all stacks of a kind if its events are overwritten.
-    pub peak_bytes: u64,
+    pub(crate) peak_bytes: u64,
     /// Buffers of them.
     pub(crate) peak_buffers: u64,
     /// Bytes of tensors on each chip that were held when the device was closed, or at the end.

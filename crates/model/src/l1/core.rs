@@ -332,7 +332,7 @@ impl Core {
 
     /// Returns the inconsistency of its program, if there is one.
     #[must_use]
-    pub fn torn(&self) -> Option<Missing> {
+    pub(crate) fn torn(&self) -> Option<Missing> {
         let detail = || self.detail.clone().unwrap_or_else(|| "the core is torn".to_owned());
         (self.state == CoreState::Torn).then(|| Missing::failed(detail()))
     }

@@ -49,7 +49,7 @@ impl KernelNames {
 
     /// True if a kernel is TT-Metal's own; `None` if its name is not known.
     #[must_use]
-    pub fn is_system(&self, kernel: &Kernel) -> Option<bool> {
+    pub(crate) fn is_system(&self, kernel: &Kernel) -> Option<bool> {
         Some(self.get(kernel.number()?)?.is_system())
     }
 

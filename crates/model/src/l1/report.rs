@@ -337,10 +337,10 @@ pub struct CircularBufferReport {
     pub config_address: Option<u64>,
     /// The kind from an agent: `circular_buffer`, `dataflow_buffer`, `scratchpad`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// From an agent: true if it is the memory of a tensor or a global circular buffer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backed: Option<bool>,
+    pub(crate) backed: Option<bool>,
 }
 
 impl CircularBufferReport {

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::thread;
 
 use ttmem_recording::wire::{FRAME_HEADER, Hello, frame_header};
@@ -48,7 +49,7 @@ impl Stage {
 
     /// Serves while a closure runs.
     fn serve_while<T: Send>(&mut self, other: impl FnOnce(&Path) -> T + Send) -> T {
-        let socket = self.server.socket().to_owned();
+        let socket = self.server.options.socket.clone();
         thread::scope(|scope| {
             let other = scope.spawn(move || other(&socket));
             while !other.is_finished() {
@@ -225,7 +226,7 @@ fn a_second_server_is_refused_and_a_dead_ones_socket_replaced() {
 fn one_user_does_not_hold_every_place_and_silent_clients_give_way() {
     let mut stage = Stage::new();
     stage.publish();
-    let socket = stage.server.socket().to_owned();
+    let socket = stage.server.options.socket.clone();
     let mut silent = Vec::new();
     for _ in 0..2 * MAX_OF_USER {
         silent.push(UnixStream::connect(&socket).unwrap());
@@ -258,7 +259,7 @@ fn an_old_state_is_served_to_nobody() {
 #[test]
 fn one_of_two_servers_at_once_serves_also_where_the_first_is_stopped() {
     let stage = Stage::new();
-    let socket = stage.server.socket().to_owned();
+    let socket = stage.server.options.socket.clone();
     // Its queue is full and it accepts no client.
     let mut waiting = Vec::new();
     while let Ok(stream) = socket::connect(&socket) {

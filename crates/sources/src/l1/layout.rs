@@ -212,7 +212,7 @@ pub enum LayoutError {
 impl Row {
     /// The releases as a label: `0.81.1`, or `0.69.0–0.72.0`.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         span(self.releases.first(), self.releases.last())
     }
 }

@@ -139,7 +139,7 @@ impl Dialed {
     ///
     /// # Errors
     /// If nothing listens there, or its queue is full.
-    pub fn connect(path: &Path) -> Result<Self, SimulatorError> {
+    pub(crate) fn connect(path: &Path) -> Result<Self, SimulatorError> {
         let connection = Connection::open(path, DEFAULT_TIMEOUT)
             .map_err(|errno| SimulatorError::Connect { path: path.to_owned(), errno })?;
         Ok(Self { path: path.to_owned(), connection })
@@ -147,7 +147,7 @@ impl Dialed {
 
     /// The process that serves the chip, as we see it: the one that runs the workload.
     #[must_use]
-    pub fn owner(&self) -> Option<Pid> {
+    pub(crate) fn owner(&self) -> Option<Pid> {
         self.connection.owner()
     }
 
@@ -183,7 +183,7 @@ impl SimulatorPort {
     ///
     /// # Errors
     /// If the answer is late, wrong or of an unknown architecture.
-    pub fn ask(dialed: Dialed, timeout: Duration) -> Result<Self, SimulatorError> {
+    pub(crate) fn ask(dialed: Dialed, timeout: Duration) -> Result<Self, SimulatorError> {
         let Dialed { path, connection } = dialed;
         let connection = connection.with_timeout(timeout);
         let answer = exchange(&connection, Request::DeviceInfo, MAX_INFO_BYTES)?;

@@ -29,7 +29,7 @@ pub struct Refused {
     /// TT-Metal's number of the program; 0 where it does not say.
     pub program: u64,
     /// The type of the cores: `worker`, `active_ethernet`, `idle_ethernet`; `None` for a trace, or if it is not known.
-    pub core_type: Option<&'static str>,
+    pub(crate) core_type: Option<&'static str>,
     /// The reason that it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) core_type_missing: Option<&'static str>,

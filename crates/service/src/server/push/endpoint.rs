@@ -44,7 +44,7 @@ impl Endpoint {
 
     /// Returns the path of a request.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 

@@ -66,7 +66,7 @@ pub enum RegionError {
 impl RegionError {
     /// Returns the missing reason for every reading of the region.
     #[must_use]
-    pub fn missing(&self) -> Missing {
+    pub(crate) fn missing(&self) -> Missing {
         match self {
             Self::Version(_) => Missing::unsupported(self.to_string()),
             Self::Size(_) | Self::NotReady(_) | Self::Pid { .. } => {
