@@ -181,13 +181,17 @@ impl<'t> Values<'t> {
         let is_marked =
             rest.trim_start_matches('x').trim_start().starts_with("...") || rest.starts_with('[');
         let is_end = rest.trim().is_empty();
-        let is_cut = |name: &str| is_marked || is_end && !MAY_BE_LAST.contains(&name);
+        // `0x` without a digit behind it.
+        let is_prefix = |value: &str| value == "0" && rest.starts_with('x');
+        let is_cut = |name: &str, value: &str| {
+            is_marked || is_prefix(value) || is_end && !MAY_BE_LAST.contains(&name)
+        };
         let ends_match = |value: &str| {
             text[..end].ends_with(value)
                 && value.starts_with(|first: char| first.is_ascii_digit())
                 && value.ends_with(|last: char| last.is_ascii_hexdigit())
         };
-        if self.named.last().is_some_and(|(name, value)| is_cut(name) && ends_match(value)) {
+        if self.named.last().is_some_and(|(name, value)| is_cut(name, value) && ends_match(value)) {
             self.named.pop();
         }
     }
