@@ -50,6 +50,9 @@ fn add(word: &AtomicU64, more: u64, turn: Turn) {
     }
 }
 
+/// First word of an entry in the ring of dispatches that a thread is writing: of no entry, for sequence numbers are smaller.
+const BEING_WRITTEN: u64 = u64::MAX;
+
 impl Recorder<'_> {
     /// Looks for a footprint with this key; records it with its parts if there is none. `None` if there is no room. The
     /// caller holds the lock of the programs.
@@ -195,7 +198,16 @@ impl Recorder<'_> {
             l1_bytes: tensors.bytes,
             lowest_l1: tensors.lowest,
         };
-        self.store::<DISPATCH_WORDS>(self.dispatch_word(sequence), entry.to_words());
+        let first = self.dispatch_word(sequence);
+        let held = self.words[first].load(Ordering::Relaxed);
+        // A thread that others overtake by a whole ring while it writes must not mix its entry with a newer one.
+        let is_free = held != BEING_WRITTEN
+            && self.words[first]
+                .compare_exchange(held, BEING_WRITTEN, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        if is_free {
+            self.store::<DISPATCH_WORDS>(first, entry.to_words());
+        }
     }
 
     /// First word of the entry of a dispatch in the ring.

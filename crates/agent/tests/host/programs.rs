@@ -356,12 +356,7 @@ fn dispatches_of_several_threads_are_all_counted() {
     for thread in 0..4 {
         assert_eq!(resident(&segment, (thread, 7)), [(BASE, 32 * u64::from(thread + 1))]);
     }
-    // A thread that is put aside while the others go round the ring writes over a newer entry, one at most.
-    assert!(segment.losses.torn < 4, "{}", segment.losses.torn);
-    host.tell("dispatch_threads 4 500");
-    let counts: Vec<u64> =
-        host.segment().programs.footprints.iter().map(|it| it.dispatches).collect();
-    assert_eq!(counts, [5500; 4]);
+    assert_eq!(segment.losses.torn, 0);
 }
 
 #[test]
