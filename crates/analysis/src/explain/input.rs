@@ -46,6 +46,14 @@ impl Input {
     pub(super) fn open(mut self) -> io::Result<Opened> {
         let mut head = Vec::new();
         (&mut self.reader).take(HEAD).read_to_end(&mut head)?;
+        if let Some(order) = order_of_utf16(&head) {
+            let bytes = Box::new(Cursor::new(std::mem::take(&mut head)).chain(self.reader));
+            self.reader = Box::new(Utf16 { bytes, order, text: Cursor::default() });
+            (&mut self.reader).take(HEAD).read_to_end(&mut head)?;
+        }
+        if head.starts_with(BYTE_ORDER_MARK) {
+            head.drain(..BYTE_ORDER_MARK.len());
+        }
         if !report::is_report(&text_of(&head)) {
             return Ok(Opened::Log { head, rest: self.reader });
         }
@@ -54,6 +62,44 @@ impl Input {
             Some(report) => Opened::Report(report),
             None => Opened::Log { head, rest: Box::new(Cursor::new(Vec::new())) },
         })
+    }
+}
+
+/// The byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Makes a unit of UTF-16 of two bytes.
+type Order = fn([u8; 2]) -> u16;
+
+/// The order of bytes, if a text is UTF-16: such as a log that PowerShell wrote. It begins with a mark, or nearly all of its
+/// characters are ASCII.
+fn order_of_utf16(head: &[u8]) -> Option<Order> {
+    let (pairs, _) = head[..head.len().min(256)].as_chunks::<2>();
+    let is = |order: Order| {
+        let ascii = pairs.iter().filter(|pair| (1..0x80).contains(&order(**pair))).count();
+        pairs.first().is_some_and(|pair| order(*pair) == 0xfeff) || pairs.len() < ascii * 4 / 3
+    };
+    let orders: [Order; 2] = [u16::from_le_bytes, u16::from_be_bytes];
+    orders.into_iter().find(|order| is(*order))
+}
+
+/// Reads UTF-16 as UTF-8.
+struct Utf16 {
+    bytes: Box<dyn Read>,
+    order: Order,
+    text: Cursor<Vec<u8>>,
+}
+
+impl Read for Utf16 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.text.position() == self.text.get_ref().len() as u64 {
+            let mut bytes = Vec::new();
+            (&mut self.bytes).take(HEAD).read_to_end(&mut bytes)?;
+            let units = bytes.as_chunks::<2>().0.iter().map(|pair| (self.order)(*pair));
+            let text = String::from_utf16_lossy(&units.collect::<Vec<u16>>());
+            self.text = Cursor::new(text.into_bytes());
+        }
+        self.text.read(buffer)
     }
 }
 
@@ -98,4 +144,38 @@ fn is_report_name(name: &str) -> bool {
                 || stem.ends_with("memory_usage_summary")
                 || stem.ends_with("l1_usage_summary")
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(bytes: Vec<u8>) -> String {
+        match Input::new("-", Box::new(Cursor::new(bytes))).open().unwrap() {
+            Opened::Log { mut head, mut rest } => {
+                rest.read_to_end(&mut head).unwrap();
+                String::from_utf8(head).unwrap()
+            }
+            Opened::Report(report) => panic!("{report:?}"),
+        }
+    }
+
+    /// PowerShell writes UTF-16 with a mark; a part of such a file has none.
+    #[test]
+    fn logs_in_utf_16_are_read() {
+        let text =
+            "│ Out of Memory: 58\u{202f}720 B 😀\r\n".to_owned() + &"a line\r\n".repeat(40_000);
+        for mark in ["\u{feff}", ""] {
+            let marked = format!("{mark}{text}");
+            let bytes = |order: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(order).collect();
+            assert_eq!(log(bytes(u16::to_le_bytes)), text);
+            assert_eq!(log(bytes(u16::to_be_bytes)), text);
+            assert_eq!(log(marked.into_bytes()), text);
+        }
+        let few = "TT_FATAL".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(log(few), "TT_FATAL");
+        for short in ["", "a", "ab", "\0\0\0\0", "a\0b\n", "ff\n"] {
+            assert_eq!(log(short.as_bytes().to_vec()), short);
+        }
+    }
 }
