@@ -21,7 +21,7 @@ const STRONG: &str = "\
     bank_manager.cpp|bank exists|exists for core|overflowed by|in region|overflows region|reduce the size of|overlaps section|local L1 region|\
     emaphores in L1|fragment L1|TLB window|available TLB|of requested size|the TLB|tt_tlb_alloc|NOC address|ysmem|\
     inning pages|pin pages|Failed to pin|Failed pinning|RLIMIT_MEMLOCK|KMD lock|held by|for lock|ugepage|NumHost|\
-    OOMKilled|OOM Killed|OOM killer|oom-kill|oom_kill|SIGKILL|=9/KILL|memory allocation of|pin_user_pages|could only pin| 137|:137|=137|exitcode|Killed|bad_alloc|annot allocate|ailed to allocate|\
+    OOMKilled|OOM Killed|OOM killer|oom-kill|oom_kill|SIGKILL|=9/KILL|memory allocation of|pin_user_pages|could only pin| 137|:137|=137|exitcode|Killed|bad_alloc|MemoryError|due to memory|low on memory|sending SIG|annot allocate|ailed to allocate|\
     otal channel size|Leg::create|H2HSocket|page-rounded|args targeting|prefetcher command|DRAM downgrade|downgrading to DRAM|\
     max_total_pin_size|driver allows|MemoryView{|ttnn-0.|ttnn==0.";
 

@@ -482,6 +482,8 @@ pub(crate) struct HugePageRegion {
 pub(crate) struct HostKilled {
     /// True if the kernel's out-of-memory killer is named.
     pub(crate) by_oom_killer: bool,
+    /// The program that ended it before the kernel would: Ray, systemd-oomd, earlyoom.
+    pub(crate) killer: Option<&'static str>,
     /// The process, if it is named.
     pub(crate) pid: Option<u64>,
 }

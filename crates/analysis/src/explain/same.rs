@@ -66,6 +66,7 @@ impl Message {
             }
             (Self::HostKilled(left), Self::HostKilled(right)) => {
                 agree(left.pid.as_ref(), right.pid.as_ref())
+                    && agree(left.killer.as_ref(), right.killer.as_ref())
             }
             _ => self == other,
         }
@@ -124,6 +125,7 @@ impl Message {
             }
             (Self::HostKilled(left), Self::HostKilled(right)) => {
                 left.by_oom_killer |= right.by_oom_killer;
+                left.killer = left.killer.or(right.killer);
                 left.pid = left.pid.or(right.pid);
             }
             _ => {}

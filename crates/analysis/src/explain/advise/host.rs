@@ -183,13 +183,13 @@ pub(super) fn huge_page_region(region: &HugePageRegion) -> Verdict {
 }
 
 pub(super) fn killed(killed: &HostKilled) -> Verdict {
-    let by = if killed.by_oom_killer {
-        "The kernel's OOM killer ended it"
-    } else {
-        "Exit code 137 is 128 + 9, SIGKILL; on such hosts mostly the kernel's OOM killer sends it"
+    let by = match killed.killer {
+        Some(killer) => format!("{killer} ended it, before the kernel's OOM killer would"),
+        None if killed.by_oom_killer => "The kernel's OOM killer ended it".to_owned(),
+        None => "Exit code 137 is 128 + 9, SIGKILL; on such hosts mostly the kernel's OOM killer sends it".to_owned(),
     };
     verdict(
-        match killed.by_oom_killer {
+        match killed.by_oom_killer || killed.killer.is_some() {
             true => "A process was killed: the host ran out of memory".to_owned(),
             false => "A process was killed by SIGKILL, probably because the host ran out of memory"
                 .to_owned(),
@@ -199,10 +199,18 @@ pub(super) fn killed(killed: &HostKilled) -> Verdict {
         ),
         killed.pid.map(|pid| figure("process", pid.to_string())).into_iter().collect(),
         vec![
-            advice(
-                "Confirm it: `dmesg | grep -i oom`, or memory.events of the container's cgroup.",
-                None,
-            ),
+            match killed.killer {
+                Some(killer) => advice(
+                    format!(
+                        "Its limit is a setting of {killer} (RAY_memory_usage_threshold, ManagedOOMMemoryPressureLimit of the unit, `earlyoom -m`); raise it only if memory is left."
+                    ),
+                    None,
+                ),
+                None => advice(
+                    "Confirm it: `dmesg | grep -i oom`, or memory.events of the container's cgroup.",
+                    None,
+                ),
+            },
             advice(
                 "`ttmem run --report` shows the peak of host memory (VmHWM) of the process; `ttmem doctor` what huge pages reserve.",
                 None,

@@ -5,7 +5,7 @@ use crate::explain::message::{
     HostKilled, HostMemory, HugePages, LockWait, Message, PinFailed, SysmemAddress,
 };
 
-pub(super) static FORMS: [Form; 12] = [
+pub(super) static FORMS: [Form; 13] = [
     Form::new(
         "sysmem|ysmem|NOC address of a hugepage",
         r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
@@ -85,14 +85,35 @@ pub(super) static FORMS: [Form; 12] = [
         r"(?:(?:Memory cgroup )?[Oo]ut of memory: Kill(?:ed)? process|oom-kill:)",
         &[r" #pid#"],
         |values| {
-            Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: values.number("pid") }))
+            Some(Message::HostKilled(HostKilled {
+                by_oom_killer: true,
+                killer: None,
+                pid: values.number("pid"),
+            }))
         },
     ),
     Form::new(
         "OOMKilled|OOM Killed|OOM killer|oom_kill event",
         r"(?:OOMKilled|Detected \d+ oom[_-]kill event(?:.{0,100}? been OOM Killed)?|(?:have|has) been (?:OOM Killed|killed by the OOM killer))",
         &[],
-        |_| Some(Message::HostKilled(HostKilled { by_oom_killer: true, pid: None })),
+        |_| Some(Message::HostKilled(HostKilled { by_oom_killer: true, killer: None, pid: None })),
+    ),
+    Form::new(
+        "due to memory|low on memory|OutOfMemoryError|Ray killed|systemd-oomd|sending SIG",
+        r"(?:(?P<ray>ray\.exceptions\.OutOfMemoryError|[Ww]orkers? .{0,30}?killed due to memory pressure|killed due to the node running low on memory|Ray killed this worker)|(?P<oomd>Killed .{1,250}? due to memory (?:pressure|used)|systemd-oomd killed \d+ process)|sending SIG(?:TERM|KILL) to process #pid#)",
+        &[],
+        |values| {
+            let killer = match (values.has("ray"), values.has("oomd")) {
+                (true, _) => "Ray",
+                (_, true) => "systemd-oomd",
+                _ => "earlyoom",
+            };
+            Some(Message::HostKilled(HostKilled {
+                by_oom_killer: false,
+                killer: Some(killer),
+                pid: values.number("pid"),
+            }))
+        },
     ),
     Form::new(
         "137|SIGKILL|signal 9|Killed|-9|=9/KILL",
@@ -102,12 +123,16 @@ pub(super) static FORMS: [Form; 12] = [
             let pid = ["killed", "pid", "pid_of_worker", "pid_of_loader"]
                 .iter()
                 .find_map(|name| values.number(name));
-            Some(Message::HostKilled(HostKilled { by_oom_killer: false, pid }))
+            Some(Message::HostKilled(HostKilled { by_oom_killer: false, killer: None, pid }))
         },
     ),
-    Form::new("std::bad_alloc", r"std::bad_alloc", &[], |_| {
-        Some(Message::HostMemory(HostMemory { size: None }))
-    }),
+    // What a traceback quotes from a program is no error.
+    Form::new(
+        "std::bad_alloc|MemoryError",
+        r"(?P<code>(?:except|raises?|import|class|catch)[ (]+(?:[\w.:]+,? ){0,4})?(?:std::bad_alloc|\bMemoryError\b)",
+        &[],
+        |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory { size: None })),
+    ),
     Form::new(
         "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size",
         r"(?:\[Errno 12\] Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",

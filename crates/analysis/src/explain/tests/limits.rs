@@ -144,6 +144,61 @@ fn one_kill_counts_once() {
     }
 }
 
+/// Programs that end a process before the kernel would. The forms are those of ray-project/ray#30312, WM-PO/WMPO#3,
+/// systemd/systemd#23606 and rfjakob/earlyoom#309.
+#[test]
+fn programs_that_kill_for_lack_of_memory_are_named() {
+    for (killer, pid, text) in [
+        (
+            "Ray",
+            None,
+            "E           ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.\nE           Memory on the node (IP: 10.9.8.7, ID: 5f) where the task (task ID: 77, name=load, pid=548, memory used=12.18GB) was running was 31.91GB / 33.28GB (0.958), which exceeds the memory usage threshold of 0.95. Ray killed this worker (ID: 0f) because it was the most recently scheduled task\n",
+        ),
+        (
+            "Ray",
+            None,
+            "(raylet) [2026-10-02 11:12:13,206 E 393 393] (raylet) node_manager.cc:3277: 2 Workers (tasks / actors) killed due to memory pressure (OOM), 0 Workers crashed due to other reasons at node (ID: 82, IP: 10.9.8.7) over the last time period.\n",
+        ),
+        (
+            "systemd-oomd",
+            None,
+            "Oct 02 11:12:13 tt systemd-oomd[840]: Killed /user.slice/user-1001.slice/user@1001.service/app.slice/run-u12.scope due to memory pressure for /user.slice/user-1001.slice/user@1001.service being 51.07% > 50.00% for > 20s with reclaim activity\nOct 02 11:12:13 tt systemd[1837]: run-u12.scope: systemd-oomd killed 12 process(es) in this unit.\n",
+        ),
+        (
+            "earlyoom",
+            Some(29_410),
+            "Oct 02 11:12:13 tt earlyoom[1233]: sending SIGTERM when mem <= 10.00% and swap <= 10.00%,\nOct 02 11:12:13 tt earlyoom[1233]:         SIGKILL when mem <= 5.00% and swap <= 5.00%\nOct 02 11:13:13 tt earlyoom[1233]: low memory! at or below SIGTERM limits: mem 10.00%, swap 10.00%\nOct 02 11:13:13 tt earlyoom[1233]: sending SIGTERM to process 29410 uid 1000 \"python3\": badness 1264, VmRSS 23964 MiB\n",
+        ),
+    ] {
+        let found = only(text);
+        let Message::HostKilled(killed) = &found.message else { panic!("{text}") };
+        assert_eq!((killed.killer, killed.pid), (Some(killer), pid), "{text}");
+        assert!(found.meaning.starts_with(killer), "{}", found.meaning);
+    }
+    let settings = "sending SIGTERM when mem <= 10.00% and swap <= 10.00%,\n        SIGKILL when mem <=  5.00% and swap <=  5.00%\n";
+    assert_eq!(explain::explain(settings), []);
+}
+
+/// A traceback quotes lines of programs that only name the error.
+#[test]
+fn a_memory_error_of_python_is_host_memory() {
+    for text in [
+        "Traceback (most recent call last):\n  File \"m.py\", line 3, in <module>\n    x = [0] * (1 << 40)\nMemoryError\n",
+        "    def test_load():\n>       x = [0] * (1 << 40)\nE       MemoryError\n\nm.py:3: MemoryError\n=== short test summary info ===\nFAILED m.py::test_load - MemoryError\n",
+    ] {
+        assert!(matches!(only(text).message, Message::HostMemory(_)), "{text}");
+    }
+    for code in [
+        "    except MemoryError:\n",
+        "    except (ValueError, MemoryError) as error:\n",
+        "    with pytest.raises(MemoryError):\n",
+        "    } catch (const std::bad_alloc& error) {\n",
+        "class MemoryError(Exception):\n",
+    ] {
+        assert_eq!(explain::explain(code), [], "{code}");
+    }
+}
+
 #[test]
 fn memory_that_the_host_refuses_to_rust_is_host_memory() {
     let Message::HostMemory(memory) = only("memory allocation of 1073741824 bytes failed").message
