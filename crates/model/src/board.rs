@@ -63,9 +63,9 @@ impl Arch {
 pub struct Board {
     /// The driver's name for it (`tt_card_type`, tt-kmd 2.10).
     pub name: &'static str,
-    /// Its code: bits 36 to 51 of the board id.
+    /// Board code: bits 36 to 51 of the board id.
     pub code: u16,
-    /// Its architecture.
+    /// Architecture.
     pub arch: Arch,
     /// ASICs that are reached only through another ASIC of the same board (1 on an n300).
     pub remote_asics: u8,

@@ -32,7 +32,7 @@ pub struct BufferList {
     pub schema: String,
     /// `major.minor` of the format.
     pub version: String,
-    /// When it was taken: microseconds since 1970, UTC.
+    /// Time of the snapshot: microseconds since 1970, UTC.
     pub time_us: Timestamp,
     /// True for the embedded demonstration host.
     pub demo: bool,
@@ -50,15 +50,15 @@ pub struct BufferList {
 /// A process with an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BufferOwner {
-    /// Its number; of one that is gone the number in its segment's name.
+    /// Process id; for an ended process, the number in the name of its segment.
     pub pid: Pid,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
-    /// Its short name; empty if it is not known.
+    /// Short name; empty if it is not known.
     pub name: String,
-    /// Its user.
+    /// User: the name, or the number where no name is known.
     pub user: Option<String>,
-    /// Its container.
+    /// Container or pod.
     pub container: Option<String>,
     /// True if it runs.
     pub state: ProcessState,
@@ -84,7 +84,7 @@ pub struct BufferOwner {
     /// The reason that its buffers are not listed, where a recording does not tell of this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
-    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    /// Rank in its job, or worker of pytest-xdist, if its agent found one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<String>,
     /// The number of its job, if its agent found one.
@@ -97,7 +97,7 @@ pub struct BufferOwner {
 pub struct AllocatorUse {
     /// The process.
     pub pid: Pid,
-    /// Its number in the process, from 1.
+    /// Number of the allocator in its process, from 1.
     pub number: u64,
     /// `mesh`, `device`, `sub-device`, `per-core` or `unknown`.
     pub role: String,
@@ -111,9 +111,9 @@ pub struct AllocatorUse {
 /// A chip, by its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChipRef {
-    /// Its ASIC id; `null` if it is not known.
+    /// ASIC id; `null` if it is not known.
     pub id: ChipId,
-    /// Its number on this host.
+    /// Index of the chip on this host.
     pub index: u32,
 }
 
@@ -158,9 +158,9 @@ pub struct BankMap {
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Block {
-    /// Its first address.
+    /// First address.
     pub address: u64,
-    /// Its bytes.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
@@ -171,7 +171,7 @@ pub struct LiveBuffer {
     pub pid: Pid,
     /// The number of its allocator in [`BufferList::allocators`].
     pub allocator: u64,
-    /// Its address, the same in every bank.
+    /// Address, the same in every bank.
     pub address: u64,
     /// Bytes that are set aside for it in every bank.
     pub bytes_per_bank: u64,
@@ -198,7 +198,7 @@ pub struct LiveBuffer {
     pub thread: Option<u32>,
     /// The current op, if the agent knew one.
     pub op: Option<String>,
-    /// True if the op's name is what TT-Metal or the user said (`exact`) or concluded from the code (`inferred`).
+    /// Quality of the op's name: `exact` as TT-Metal or the user gave it, or `inferred` from the code.
     pub op_quality: Option<String>,
     /// The calls of Python that allocated it, the innermost first, up to 32; empty if they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -223,7 +223,7 @@ pub struct ResidentProgram {
     pub program: Option<u64>,
     /// The op that dispatched it first.
     pub op: Option<String>,
-    /// As of a buffer.
+    /// Quality of the op's name: `exact` as TT-Metal or the user gave it, or `inferred` from the code.
     pub op_quality: Option<String>,
     /// Cores of a chip on which it is resident. Later programs may have others of its cores.
     pub cores: u64,
@@ -237,7 +237,7 @@ pub struct ResidentProgram {
     pub config_bytes: Option<u32>,
     /// Bytes of semaphores per core, where TT-Metal says so.
     pub semaphore_bytes: Option<u32>,
-    /// Its placements by address, then its kernels.
+    /// Placements by address, then kernels.
     pub parts: Vec<ProgramPart>,
 }
 
@@ -248,9 +248,9 @@ pub struct ProgramPart {
     pub kind: String,
     /// The name of a kernel, where TT-Metal says it.
     pub name: Option<String>,
-    /// Its address in L1; `None` of a kernel.
+    /// Address in L1; `None` for a kernel.
     pub address: Option<u64>,
-    /// Its bytes in each core, of a kernel its text; `None` where TT-Metal does not say.
+    /// Bytes in each core: of a placement its range, of a kernel its text; `None` where TT-Metal does not publish them.
     pub bytes: Option<u64>,
     /// True if it is the memory of a tensor or a global circular buffer; `None` of a kernel.
     pub backed: Option<bool>,
@@ -270,7 +270,7 @@ pub struct Tensor {
 }
 
 impl fmt::Display for Tensor {
-    /// As `[1, 1, 32, 32] bfloat16 tile`.
+    /// Writes the shape as `[1, 1, 32, 32] bfloat16 tile`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?}", self.shape)?;
         for word in [&self.data_type, &self.layout].into_iter().flatten() {

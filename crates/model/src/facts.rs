@@ -29,7 +29,7 @@ pub const FACTS_VERSION: u64 = 1;
 /// Everything that one pass over the sources delivered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// When the pass ended.
+    /// Time at which the pass ended.
     pub time: Timestamp,
     /// True for the embedded demonstration host.
     pub demo: bool,
@@ -59,11 +59,11 @@ pub struct Facts {
 /// One PCIe function of the driver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
-    /// Its number, as in `/dev/tenstorrent/N`.
+    /// Number of the device node, as in `/dev/tenstorrent/N`.
     pub number: u32,
-    /// Its PCIe address, such as `0000:01:00.0`.
+    /// PCIe address, such as `0000:01:00.0`.
     pub bdf: Option<String>,
-    /// Its architecture, from the PCI device number.
+    /// Architecture, from the PCI device number.
     pub arch: Field<Arch>,
     /// The driver's name of the board.
     pub card_type: Field<String>,
@@ -81,7 +81,7 @@ pub struct Device {
     pub pcie: PcieFacts,
     /// Words moved over PCIe since the chip started.
     pub pcie_words: PcieWords,
-    /// Who has it open.
+    /// Processes that have the device open.
     pub holders: Field<DeviceOwners>,
     /// True if the chip answers reads with all ones: it is in reset, or its PCIe link is down.
     pub answers_ones: bool,
@@ -89,7 +89,7 @@ pub struct Device {
     pub late: Option<Late>,
     /// The reason that the device was gone when its files were read, if it was.
     pub vanished: Option<Missing>,
-    /// When its files were read.
+    /// Time at which its files were read.
     pub read_at: Timestamp,
 }
 
@@ -124,7 +124,7 @@ pub struct PcieWords {
     pub device_to_host: Field<[u32; 2]>,
 }
 
-/// Who has a device open.
+/// Processes that have a device open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceOwners {
     /// Processes of this namespace, ascending, each once.
@@ -181,13 +181,13 @@ pub struct RegionChip {
 /// One process's slot in a region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionSlot {
-    /// Its position in the region, counted from 0.
+    /// Index of the slot in the region, from 0.
     pub index: u32,
     /// The number of the process in its own namespace.
     pub pid: i32,
     /// Bytes by kind.
     pub bytes: RegionBytes,
-    /// When the process last allocated or freed: nanoseconds since 1970.
+    /// Time of the process's last allocation or free: nanoseconds since 1970.
     pub updated_ns: u64,
     /// The name it gave itself; may be empty.
     pub name: SlotName,
@@ -207,7 +207,7 @@ impl SlotName {
 }
 
 impl Serialize for SlotName {
-    /// As eight words, so that one that does not change is eight numbers.
+    /// Writes the name as eight words, so that an unchanged name is eight unchanged numbers in a recording.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (words, _) = self.0.as_chunks::<8>();
         serializer.collect_seq(words.iter().map(|word| u64::from_le_bytes(*word)))
@@ -236,7 +236,7 @@ impl fmt::Debug for SlotName {
 pub struct RegionContent {
     /// Version of the layout: 2, 3 or 4.
     pub version: u32,
-    /// When any process last allocated or freed: nanoseconds since 1970.
+    /// Time of the last allocation or free by any process: nanoseconds since 1970.
     pub updated_ns: u64,
     /// The number of attached processes.
     pub reference_count: u32,
@@ -257,7 +257,7 @@ pub struct RegionContent {
 /// One region file, read or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionFile {
-    /// Where it was found, as a path of the host.
+    /// Path of the file on the host.
     pub path: String,
     /// The decimal number in its name.
     pub id: u64,
@@ -268,7 +268,7 @@ pub struct RegionFile {
     pub uid: Option<u32>,
     /// The user who owns the file: the name, or the number where no name is known.
     pub user: Option<String>,
-    /// When it was read.
+    /// Time at which it was read.
     pub read_at: Timestamp,
     /// The content.
     pub content: Field<RegionContent>,
@@ -300,16 +300,16 @@ impl Bounded {
     }
 }
 
-/// More of one user's than ttmem reads.
+/// Files, namespaces or sockets of one user, more than ttmem reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excess {
     /// The thing.
     pub what: Bounded,
     /// The user: the name, or the number where no name is known; `None` for all users together.
     pub user: Option<String>,
-    /// Where it is: a directory; empty if it is in no directory.
+    /// Directory of the items; empty if they are in no directory.
     pub directory: String,
-    /// Their number.
+    /// Number of items found.
     pub count: usize,
     /// The number that is read.
     pub read: usize,
@@ -318,7 +318,7 @@ pub struct Excess {
 /// One segment of an agent, read or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentFile {
-    /// Where it was found, as a path of the host.
+    /// Path of the file on the host.
     pub path: String,
     /// The number of the process in its name: that of the process in its own namespace.
     pub pid: i32,
@@ -330,7 +330,7 @@ pub struct SegmentFile {
     pub uid: Option<u32>,
     /// The user who owns the file: the name, or the number where no name is known.
     pub user: Option<String>,
-    /// When it was read.
+    /// Time at which it was read.
     pub read_at: Timestamp,
     /// The content; without buffers, events and names of ops unless they were requested.
     pub content: Field<Segment>,
@@ -344,21 +344,21 @@ pub struct ProcessFacts {
     /// Clock ticks that the process itself reads more than [`Self::start_time`]: the offset of its time namespace less
     /// that of ttmem's. Read only for a process whose segment has another start time; else 0.
     pub start_shift: i64,
-    /// When it started, where the time of boot is known.
+    /// Start time, where the time of boot is known.
     pub started: Field<Timestamp>,
-    /// Its short name (`comm`).
+    /// Short name (`comm`).
     pub name: String,
-    /// Its command line.
+    /// Command line.
     pub command: String,
     /// The number of its user.
     pub uid: Option<u32>,
     /// The name of its user, where `/etc/passwd` has one.
     pub user: Option<String>,
-    /// Its container.
+    /// Container or pod.
     pub container: Option<String>,
-    /// Its number in each namespace, from the outermost that we see to its own.
+    /// Process number in each namespace, from the outermost that ttmem sees to the process's own.
     pub namespace_pids: Vec<i32>,
-    /// Its mount namespace, as the kernel names it; `None` if we may not know.
+    /// Mount namespace, as the kernel names it; `None` if reading it is not permitted.
     pub mount_namespace: Option<String>,
     /// CPU time of all its threads, in microseconds.
     pub cpu_time_us: Field<u64>,
@@ -368,7 +368,7 @@ pub struct ProcessFacts {
     pub peak_host_memory_bytes: Field<u64>,
     /// True if its environment switches upstream tracking off.
     pub tracking_disabled: Field<bool>,
-    /// Its Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
+    /// Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
     #[serde(default)]
     pub pod: Option<String>,
     /// The number of its Slurm job, by its environment or its control group.
@@ -412,21 +412,21 @@ fn start_error(start: u64, shift: i64, other: u64) -> Option<u64> {
 /// The L1 of one chip, read or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct L1Facts {
-    /// Which chip it is.
+    /// The chip that was read.
     pub location: L1Location,
     /// The name of its port: a device file, a socket, an entry of a capture.
     pub port: String,
-    /// Its architecture, where anything names it.
+    /// Architecture, where a source names it.
     pub arch: Option<Arch>,
     /// The content of its L1.
     pub content: Field<L1Content>,
     /// Inspector's names of its kernels.
     pub names: Field<KernelNames>,
-    /// When it was read.
+    /// Time at which L1 was read.
     pub read_at: Timestamp,
 }
 
-/// Which chip a port leads to.
+/// The chip that a port reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum L1Location {
     /// The driver's device of this number.

@@ -79,7 +79,7 @@ pub struct Quantity(pub f64);
 
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// Below this every whole `f64` is exactly one integer.
+        /// The first whole `f64` that may stand for two integers: 2^53.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if self.0.fract() == 0.0 && self.0.abs() < EXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Where a fact was read. The names are part of the JSON contract.
+/// The source of a fact. The names are part of the JSON contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -79,15 +79,15 @@ impl Quality {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MissingReason {
-    /// Nothing on this host could tell.
+    /// No source on this host has the value.
     NoSource,
     /// The source is there, and the permission is not.
     Denied,
-    /// This hardware, firmware or driver does not publish it.
+    /// The hardware, firmware or driver does not publish the value.
     Unsupported,
-    /// It could be read and was not asked for.
+    /// The value could be read and was not requested.
     NotRead,
-    /// It was tried and did not work, or what came back cannot be true.
+    /// The read failed, or the result is impossible.
     Failed,
 }
 
@@ -125,13 +125,13 @@ impl Missing {
         Self { reason, detail: detail.into() }
     }
 
-    /// Nothing on this host could tell.
+    /// Creates the reason for a value that no source on this host has.
     #[must_use]
     pub fn no_source(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::NoSource, detail)
     }
 
-    /// This hardware, firmware or driver does not publish it.
+    /// Creates the reason for a value that the hardware, firmware or driver does not publish.
     #[must_use]
     pub fn unsupported(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(MissingReason::Unsupported, detail)
@@ -163,7 +163,7 @@ pub enum Reading<T> {
     Known {
         /// The number, in the unit its field names.
         value: T,
-        /// Who said so.
+        /// The source of the number.
         source: SourceName,
         /// The quality.
         quality: Quality,
@@ -209,7 +209,7 @@ impl<T> Reading<T> {
         }
     }
 
-    /// Who said so, if the number is known.
+    /// Returns the source of the number, if it is known.
     pub fn source(&self) -> Option<SourceName> {
         match self {
             Self::Known { source, .. } => Some(*source),
@@ -345,7 +345,7 @@ impl<T: Serialize> Serialize for Reading<T> {
     }
 }
 
-/// Both shapes at once. An `untagged` enum would hide which field is wrong.
+/// All fields of both shapes, known and missing. An `untagged` enum would hide which field is wrong.
 #[derive(Deserialize)]
 struct ReadingJson<T> {
     value: Option<T>,

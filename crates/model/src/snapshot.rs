@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub schema: String,
     /// `major.minor` of the format.
     pub version: String,
-    /// When it was taken: microseconds since 1970, UTC.
+    /// Time of the snapshot: microseconds since 1970, UTC.
     pub time_us: Timestamp,
     /// The machine.
     pub host: Host,
@@ -58,7 +58,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Host {
-    /// Its name, if it has one.
+    /// Name of the host, if it has one.
     pub name: Option<String>,
     /// The release of its Linux kernel.
     pub kernel: Option<String>,
@@ -73,15 +73,15 @@ pub struct Host {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceStatus {
-    /// It was read; single readings may still be missing.
+    /// The source was read; single readings may still be missing.
     Ok,
-    /// This host has none.
+    /// This host has no such source.
     Absent,
     /// Permission denied.
     Denied,
-    /// It was tried and nothing of it could be used.
+    /// The read failed: nothing that was read could be used.
     Failed,
-    /// It was not asked for.
+    /// The source was not requested.
     NotRead,
 }
 
@@ -103,7 +103,7 @@ impl SourceStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
-    /// Its name.
+    /// Name of the source.
     pub name: SourceName,
     /// The status.
     pub status: SourceStatus,
@@ -117,19 +117,19 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Chip {
-    /// Its ASIC id; `null` if no source names it.
+    /// ASIC id; `null` if no source names it.
     pub id: ChipId,
-    /// Where the id comes from.
+    /// The origin of the id.
     pub id_source: IdSource,
-    /// Its number here: the driver's where it has one, then counted on.
+    /// Index on this host: the driver's number where it has one, then counted on.
     pub index: u32,
-    /// Its architecture, where anything names it.
+    /// Architecture, where a source names it.
     pub arch: Option<Arch>,
     /// The driver's name of its board, such as `n150`.
     pub board: Option<String>,
     /// The board's serial number: 16 hex digits.
     pub serial: Option<String>,
-    /// Its PCIe address, if it has a PCIe function.
+    /// PCIe address, if the chip has a PCIe function.
     pub bdf: Option<String>,
     /// True if it is reached only through another chip of its board.
     pub remote: bool,
@@ -139,15 +139,15 @@ pub struct Chip {
     pub region: Option<RegionLink>,
     /// Enabled worker cores.
     pub worker_cores: Reading<u64>,
-    /// Its memory by kind.
+    /// Memory by kind.
     pub memory: ChipMemory,
     /// Temperature, power, clocks and the like.
     pub telemetry: BTreeMap<Metric, Reading<Quantity>>,
     /// Firmware versions by the name of the driver's file, such as `bundle`.
     pub firmware: BTreeMap<String, String>,
-    /// Its PCIe link, if it has a PCIe function.
+    /// PCIe link, if the chip has a PCIe function.
     pub pcie: Option<PcieLink>,
-    /// Who has it open.
+    /// Processes that have the chip open.
     pub owners: Owners,
 }
 
@@ -179,7 +179,7 @@ impl Chip {
     }
 }
 
-/// Where a chip's id comes from.
+/// The origin of a chip's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -194,11 +194,11 @@ pub enum IdSource {
     Serial,
     /// The second ASIC of a board: its gateway's id with the upper half one higher.
     Gateway,
-    /// Nothing names it: the PCIe address, domain to function, is used instead.
+    /// The PCIe address, domain to function, because no source names an id.
     Bdf,
-    /// There is no id: a process simulates the chip, or has it open and reports none.
+    /// No id: a process simulates the chip, or has it open and reports none.
     Simulator,
-    /// There is no id: the chip is one of a capture.
+    /// No id: the chip is one of a capture.
     Capture,
 }
 
@@ -241,7 +241,7 @@ pub enum JoinedBy {
     Owner,
     /// The second ASIC of a board whose first is known.
     Gateway,
-    /// Nothing: the region is all that is known of the chip.
+    /// No rule: the region is all that is known of the chip.
     Unmatched,
 }
 
@@ -370,7 +370,7 @@ pub struct PcieLink {
     pub numa_node: Reading<u64>,
 }
 
-/// Who has a chip open.
+/// Processes that have a chip open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Owners {
@@ -385,12 +385,12 @@ pub struct Owners {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessState {
-    /// It runs.
+    /// The process runs.
     Live,
-    /// It has ended, and TT-Metal's bookkeeping still lists its memory.
+    /// The process has ended, and TT-Metal's bookkeeping still lists its memory.
     #[serde(alias = "left-behind")]
     Stale,
-    /// It runs where this namespace cannot see it.
+    /// The process runs where this pid namespace cannot see it.
     OutsideNamespace,
 }
 
@@ -410,17 +410,17 @@ impl ProcessState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
-    /// Its number; for a process that is gone, as its region has it; 0 outside the namespace.
+    /// Process id; for an ended process, the number in its region; 0 outside the namespace.
     pub pid: Pid,
     /// Clock ticks between boot and its start (field 22 of `/proc/<pid>/stat`), 0 if not known.
     pub start_time: u64,
-    /// Its short name.
+    /// Short name.
     pub name: String,
-    /// Its command line, arguments separated by spaces; empty if not known.
+    /// Command line, arguments separated by spaces; empty if not known.
     pub command: String,
     /// The name of its user, or the number where no name is known.
     pub user: Option<String>,
-    /// Its container, as `docker:…`, `podman:…`, `containerd:…` or `pod:…`.
+    /// Container, as `docker:…`, `podman:…`, `containerd:…` or `pod:…`.
     pub container: Option<String>,
     /// True if it runs.
     pub state: ProcessState,
@@ -428,10 +428,10 @@ pub struct Process {
     pub cpu_time_us: Reading<u64>,
     /// Host memory it occupies.
     pub host_memory_bytes: Reading<u64>,
-    /// Its memory on each chip.
+    /// Memory on each chip.
     #[serde(deserialize_with = "settled")]
     pub chips: Vec<ProcessOnChip>,
-    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    /// Rank in its job, or worker of pytest-xdist, if its agent found one.
     #[serde(default)]
     pub rank: Option<String>,
     /// The number of its job, if its agent, its environment or its control group has one.
@@ -440,7 +440,7 @@ pub struct Process {
     /// The user who submitted its job to Slurm.
     #[serde(default)]
     pub job_user: Option<String>,
-    /// Its Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
+    /// Kubernetes pod as `NAMESPACE/NAME`, where the kubelet's directories name it.
     #[serde(default)]
     pub pod: Option<String>,
 }

@@ -35,7 +35,7 @@ impl StackFrame {
     }
 }
 
-/// As in `model.py:42 in forward`.
+/// Writes the frame as `model.py:42 in forward`.
 impl fmt::Display for StackFrame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.file_name())?;

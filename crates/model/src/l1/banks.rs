@@ -1,4 +1,4 @@
-//! Which worker cores hold the allocator's buffers.
+//! The worker cores that hold the allocator's buffers.
 //!
 //! Each core of the compute grid is one bank, and a buffer takes the same bytes at the same address in every bank. The
 //! compute grid is the worker grid less the rows or columns that are kept for dispatch.

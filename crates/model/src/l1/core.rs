@@ -60,11 +60,11 @@ impl From<Grid> for [u8; 2] {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CoreState {
-    /// Its program is running.
+    /// The program is running.
     Running,
-    /// Its last program is over, or the next is not started: what the newest one placed is still in its L1.
+    /// The last program has ended, or the next has not started: L1 still holds what the newest one placed.
     Finished,
-    /// It has had no program.
+    /// No program has run on the core.
     Idle,
     /// The bytes are inconsistent after every retry.
     Torn,
@@ -86,7 +86,7 @@ impl CoreState {
     }
 }
 
-/// Who starts the programs of a core.
+/// The side that starts the programs of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -137,23 +137,23 @@ impl Processor {
 pub struct Kernel {
     /// The processor that runs it.
     pub processor: Processor,
-    /// Its number in TT-Metal's watcher and Inspector; 0 if the firmware took it away.
+    /// Kernel id in TT-Metal's watcher and Inspector; 0 if the firmware cleared it.
     pub id: u16,
-    /// Where its text starts.
+    /// First address of the kernel text.
     pub text_start: u64,
     /// Bytes of its text. `None` for the last kernel of releases before 0.74, which do not say.
     pub text_bytes: Option<u64>,
 }
 
 impl Kernel {
-    /// Its number, if it is known: TT-Metal counts from 1, and its watcher has the firmware put 0 in place of the numbers of
-    /// what has finished (`clear_previous_launch_message_entry_for_watcher`).
+    /// Returns the kernel id, if it is known: TT-Metal counts from 1, and its watcher makes the firmware overwrite the
+    /// ids of what has finished with 0 (`clear_previous_launch_message_entry_for_watcher`).
     #[must_use]
     pub fn number(&self) -> Option<u16> {
         (self.id > 0).then_some(self.id)
     }
 
-    /// Where its text is, if its length is known.
+    /// Returns the range of the kernel text, if its length is known.
     #[must_use]
     pub fn text(&self) -> Option<ByteRange> {
         ByteRange::from_start_and_bytes(self.text_start, self.text_bytes?)
@@ -164,23 +164,23 @@ impl Kernel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CircularBuffer {
-    /// Its number in the program.
+    /// Number of the circular buffer in its program.
     pub id: u8,
-    /// Where it starts.
+    /// First address.
     pub address: u64,
-    /// Its bytes.
+    /// Length in bytes.
     pub size: u64,
     /// Returns the number of whole pages.
     pub pages: u64,
     /// Bytes of a page.
     pub page_size: u64,
-    /// Where the configuration page of a remote (global) circular buffer is; absent for a local one.
+    /// Address of the configuration page of a remote (global) circular buffer; absent for a local one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_address: Option<u64>,
 }
 
 impl CircularBuffer {
-    /// Its range. The decoder lets no buffer pass whose end is outside L1.
+    /// Returns the address range. The decoder lets no buffer pass whose end is outside L1.
     #[must_use]
     pub fn range(&self) -> ByteRange {
         ByteRange::new(self.address, self.address.saturating_add(self.size))
@@ -192,22 +192,22 @@ impl CircularBuffer {
 pub struct Program {
     /// The number that the host gave it.
     pub id: u32,
-    /// Where its part of the kernel config ring starts.
+    /// First address of the program's part of the kernel configuration ring.
     pub config_start: u64,
     /// One past the last byte of that part which is known to be its own; `None` if the last kernel's length is
     /// not known.
     pub config_end: Option<u64>,
-    /// Its kernels on this core, in the order of the processors.
+    /// Kernels on this core, in the order of the processors.
     pub kernels: Vec<Kernel>,
-    /// Its circular buffers on this core, in the order of their numbers.
+    /// Circular buffers on this core, in the order of their numbers.
     pub circular_buffers: Vec<CircularBuffer>,
     /// Remote circular buffers whose configuration page could not be read, so that their address is not known.
     pub unread_remote: Vec<u8>,
 }
 
 impl Program {
-    /// Its number, if it is known. The programs of TT-Metal itself have 0, and so have those whose numbers were taken away:
-    /// the kernels of the former have numbers.
+    /// Returns the number of the program, if it is known. Programs of TT-Metal itself have 0, and so have programs
+    /// whose numbers were cleared; kernels of the former keep their ids.
     #[must_use]
     pub fn number(&self) -> Option<u32> {
         let is_known = self.id > 0 || self.kernels.iter().any(|kernel| kernel.number().is_some());
@@ -225,9 +225,9 @@ pub struct Recorded {
 /// A worker core and the content of its L1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Core {
-    /// Its position on the NOC, as the port counts.
+    /// Position on the NOC, as the port counts.
     pub noc: Coordinate,
-    /// Its position in the grid, `None` if what it says of itself cannot be true.
+    /// Position in the grid; `None` if the position in the core's mailbox is impossible.
     pub logical: Option<Coordinate>,
     /// The grid of its chip, `None` like `logical`.
     pub grid: Option<Grid>,
@@ -235,11 +235,11 @@ pub struct Core {
     pub state: CoreState,
     /// The signal of its go message: 0 done, 0x40 starting, 0x80 go. 0 if torn.
     pub signal: u8,
-    /// Who started its program.
+    /// The side that started the program.
     pub dispatch: Dispatch,
-    /// Where circular buffers begin, `None` like `logical`.
+    /// First address for circular buffers; `None` like `logical`.
     pub unreserved: Option<u64>,
-    /// Its program; `None` if idle or torn.
+    /// Program on the core; `None` if idle or torn.
     pub program: Option<Program>,
     /// The reason that it is torn: one line, lower case.
     pub detail: Option<String>,

@@ -28,9 +28,9 @@ pub enum RegionKind {
     L1,
     /// The region at the top that `l1_small_size` sets aside, used or not.
     L1Small,
-    /// Nothing.
+    /// Memory that nothing uses.
     Free,
-    /// Not known, because the buffers are not or the core is torn.
+    /// Memory whose use is not known: the buffers are not known, or the core is torn.
     Unknown,
 }
 
@@ -51,7 +51,7 @@ impl RegionKind {
         }
     }
 
-    /// Which kind a byte has that two layers claim: the one that says more about it.
+    /// Returns the precedence of the kind: of two layers that claim a byte, the one with the higher rank wins.
     fn rank(self) -> u8 {
         match self {
             Self::Reserved | Self::Free | Self::Unknown => 0,
@@ -72,13 +72,13 @@ impl RegionKind {
 /// A part of L1 that is of one kind from its first byte to its last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct L1Region {
-    /// Its range.
+    /// Address range.
     pub range: ByteRange,
     /// The kind.
     pub kind: RegionKind,
     /// The kind that circular buffers in it alias: `l1` or `l1_small`.
     pub shared_with: Option<RegionKind>,
-    /// Whose it is: a firmware, a processor, numbers of circular buffers, the label of a buffer. May be empty.
+    /// Owner of the bytes: a firmware, a processor, numbers of circular buffers, the label of a buffer. May be empty.
     pub label: String,
 }
 
@@ -87,7 +87,7 @@ pub struct L1Region {
 pub struct Geometry {
     /// Bytes of L1.
     pub l1_bytes: u64,
-    /// Where the kernel config ring starts.
+    /// First address of the kernel configuration ring.
     pub ring_start: u64,
     /// The parts below the ring: names and starts, ascending.
     pub reserved: Vec<(Cow<'static, str>, u64)>,
@@ -96,7 +96,7 @@ pub struct Geometry {
 /// A live allocator buffer in the bank of a core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
-    /// Its range.
+    /// Address range.
     pub range: ByteRange,
     /// The name in outputs; may be empty.
     pub label: String,

@@ -9,9 +9,9 @@ use super::core::{Core, Kernel};
 /// The name and source path of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelName {
-    /// Its name, such as `cq_dispatch`.
+    /// Name of the kernel, such as `cq_dispatch`.
     pub name: String,
-    /// Its source file, as the host that built it named it; empty if not known.
+    /// Source file, as the host that built the kernel named it; empty if not known.
     pub source: String,
 }
 

@@ -22,7 +22,7 @@ impl ByteRange {
         Some(Self { start, end: start.checked_add(bytes)? })
     }
 
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.end - self.start
@@ -60,7 +60,7 @@ pub struct RangeSet {
 }
 
 impl RangeSet {
-    /// Its ranges in ascending order.
+    /// Returns the ranges in ascending order.
     #[must_use]
     pub fn ranges(&self) -> &[ByteRange] {
         &self.ranges

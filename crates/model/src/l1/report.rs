@@ -53,18 +53,18 @@ impl L1Report {
 pub struct ChipReport {
     /// The chip's id; `null` where the port does not know it, as in a capture.
     pub id: Option<ChipId>,
-    /// Its architecture.
+    /// Architecture.
     pub(crate) arch: Arch,
     /// The source of what follows: `l1`, or `agent` where no device was read.
     #[serde(default = "l1")]
     pub source: SourceName,
     /// The layout by which its L1 was read, as in `0.81.1 (magic)`.
     pub layout: String,
-    /// Its worker cores, columns and rows; `null` if no core says.
+    /// Worker cores, columns and rows; `null` if no core reports them.
     pub grid: Option<Grid>,
-    /// Its cores by state.
+    /// Totals of the cores by state.
     pub(crate) totals: Totals,
-    /// Its cores. Harvested ones are left out.
+    /// Worker cores. Harvested ones are left out.
     pub cores: Vec<CoreReport>,
     /// The number of further cores: harvested, or not worker cores. 0 from an agent.
     #[serde(default)]
@@ -134,9 +134,9 @@ impl ChipReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CoreReport {
-    /// Its position in the grid; `null` if what it says of itself cannot be true.
+    /// Position in the grid; `null` if the position in the core's mailbox is impossible.
     pub logical: Option<Coordinate>,
-    /// Its position on the NOC; `null` from an agent.
+    /// Position on the NOC; `null` from an agent.
     pub noc: Option<Coordinate>,
     /// The state.
     pub state: CoreState,
@@ -148,9 +148,9 @@ pub struct CoreReport {
     /// The op that dispatched its program, from an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
-    /// Who started its program; `null` from an agent.
+    /// The side that started the program; `null` from an agent.
     pub dispatch: Option<Dispatch>,
-    /// Where circular buffers begin; `null` like `logical`.
+    /// First address for circular buffers; `null` like `logical`.
     pub unreserved: Option<u64>,
     /// The kernels of its program, in the order of the processors.
     pub kernels: Vec<KernelReport>,
@@ -205,7 +205,7 @@ impl CoreReport {
         matches!(self.state, CoreState::Running | CoreState::Finished | CoreState::Resident)
     }
 
-    /// As [`Core::may_be_of_the_next`].
+    /// True if the circular buffers may be those of the next program, as [`Core::may_be_of_the_next`].
     #[must_use]
     pub fn may_be_of_the_next(&self) -> bool {
         self.dispatch == Some(Dispatch::Slow)
@@ -275,9 +275,10 @@ impl CoreReport {
 pub struct KernelReport {
     /// The processor that runs it; `null` from an agent.
     pub processor: Option<Processor>,
-    /// Its number in TT-Metal's watcher and Inspector; `null` from an agent, and where TT-Metal's watcher has taken it away.
+    /// Kernel id in TT-Metal's watcher and Inspector; `null` from an agent, and where TT-Metal's watcher has cleared
+    /// it.
     pub id: Option<u16>,
-    /// Its name; `null` if neither Inspector nor an agent tells.
+    /// Name of the kernel; `null` if neither Inspector nor an agent names it.
     pub name: Option<String>,
     /// True if it is TT-Metal's own; `null` like `name`.
     pub(crate) system: Option<bool>,
@@ -322,23 +323,23 @@ impl KernelReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CircularBufferReport {
-    /// Its number in the program; `null` from an agent.
+    /// Number of the circular buffer in its program; `null` from an agent.
     pub id: Option<u8>,
-    /// Where it starts.
+    /// First address.
     pub address: u64,
-    /// Its bytes.
+    /// Length in bytes.
     pub size: u64,
     /// The number of whole pages; `null` from an agent.
     pub pages: Option<u64>,
     /// Bytes of a page; `null` from an agent.
     pub page_size: Option<u64>,
-    /// Where the configuration page of a remote (global) circular buffer is; absent for a local one.
+    /// Address of the configuration page of a remote (global) circular buffer; absent for a local one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_address: Option<u64>,
     /// The kind from an agent: `circular_buffer`, `dataflow_buffer`, `scratchpad`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
-    /// From an agent: true if it is the memory of a tensor or a global circular buffer.
+    /// True if it is the memory of a tensor or a global circular buffer; from an agent only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backed: Option<bool>,
 }
@@ -372,7 +373,7 @@ impl CircularBufferReport {
         buffers.map(report).collect()
     }
 
-    /// Its range.
+    /// Returns the address range.
     #[must_use]
     pub fn range(&self) -> ByteRange {
         ByteRange::new(self.address, self.address.saturating_add(self.size))
@@ -383,7 +384,7 @@ impl CircularBufferReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionReport {
-    /// Its first byte.
+    /// First address.
     pub start: u64,
     /// One past its last byte.
     pub end: u64,
@@ -392,13 +393,13 @@ pub struct RegionReport {
     /// The kind that circular buffers in it alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_with: Option<RegionKind>,
-    /// Whose it is.
+    /// Owner of the bytes: a firmware, a processor, numbers of circular buffers, the label of a buffer. May be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
 }
 
 impl RegionReport {
-    /// Its bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.end.saturating_sub(self.start)
