@@ -21,7 +21,7 @@ use super::vocabulary::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Segment {
-    /// Whose it is, and how the agent fares.
+    /// Owner of the segment, and the state of the agent.
     pub header: Header,
     /// Chips, in the order in which they were seen. Allocators refer to them by index.
     pub chips: Vec<Chip>,
@@ -55,7 +55,7 @@ impl Segment {
     }
 }
 
-/// Whose segment it is, and how the agent fares.
+/// Owner of a segment, and the state of its agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
@@ -138,7 +138,7 @@ pub struct Counts {
 pub struct HookSet(pub u64);
 
 impl HookSet {
-    /// Is the hook in the set?
+    /// True if the set contains the hook.
     #[must_use]
     pub fn contains(self, hook: Hook) -> bool {
         self.0 & hook.bit() != 0
@@ -169,7 +169,7 @@ impl AccessorSet {
 pub struct Chip {
     /// The number that TT-Metal gives it in this process.
     pub device: u32,
-    /// Its unique id, `None` if TT-Metal did not tell.
+    /// Unique id of the chip; `None` if TT-Metal did not report it.
     pub unique_id: Option<u64>,
 }
 
@@ -187,9 +187,9 @@ pub struct Allocator {
     pub(crate) alignments: Alignments,
     /// Indexes of its chips; empty when they were not found out.
     pub chips: Vec<usize>,
-    /// When it was first seen.
+    /// Time at which the allocator was first seen.
     pub opened: u64,
-    /// When it was destroyed; `None` while it lives.
+    /// Time at which the allocator was destroyed; `None` while it lives.
     pub closed: Option<u64>,
     /// First address of L1 that TT-Metal hands out: everything below is reserved.
     pub l1_base: Option<u64>,
@@ -219,11 +219,11 @@ pub struct KindUse {
     pub live_bytes: u64,
     /// Number of the live buffers.
     pub live_buffers: u64,
-    /// Of the live bytes: kernel binaries.
+    /// Bytes of kernel binaries among the live bytes.
     pub kernel_bytes: u64,
-    /// Of the live bytes: captured traces in plain DRAM.
+    /// Bytes of captured traces in plain DRAM among the live bytes.
     pub trace_bytes: u64,
-    /// Of the live bytes: buffers that the table had no room for.
+    /// Bytes of the live buffers that the table had no room for.
     pub unlisted_bytes: u64,
     /// Number of those.
     pub unlisted_buffers: u64,
@@ -257,7 +257,7 @@ impl KindUse {
 pub struct Peak {
     /// Live buffers then.
     pub buffers: u64,
-    /// When.
+    /// Time of the allocation.
     pub time: u64,
     /// Sequence number of the allocation's event.
     pub event: u64,
@@ -271,9 +271,9 @@ pub struct Peak {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Op {
-    /// Its name. Empty if the code has no name.
+    /// Name of the op. Empty if the code has no name.
     pub name: Arc<str>,
-    /// Where the name comes from.
+    /// Origin of the name.
     pub source: NameSource,
 }
 
@@ -297,11 +297,11 @@ pub struct Buffer {
     pub requested: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
-    /// Of the bytes per bank: what fills up the last block.
+    /// Bytes of `bytes_per_bank` that fill up the last block.
     pub(crate) block_padding: u8,
     /// Sequence number of the event of its allocation.
     pub sequence: u64,
-    /// When.
+    /// Time of the allocation.
     pub time: u64,
     /// Thread.
     pub thread: u32,
@@ -339,7 +339,7 @@ pub struct Footprint {
     pub layout: BufferLayout,
     /// Bytes that it takes in every bank.
     pub bytes_per_bank: u64,
-    /// Of them: what fills up the last block.
+    /// Bytes of `bytes_per_bank` that fill up the last block.
     pub block_padding: u8,
     /// Bytes that were asked for.
     pub requested: u64,
@@ -373,11 +373,11 @@ impl Footprint {
 /// An event of an allocator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its number, from 1.
+    /// Sequence number, from 1.
     pub sequence: u64,
     /// The kind of event.
     pub kind: EventKind,
-    /// When.
+    /// Time of the event.
     pub time: u64,
     /// Thread.
     pub thread: u32,
@@ -397,7 +397,7 @@ pub struct Event {
     pub requested: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
-    /// Of the bytes per bank: what fills up the last block.
+    /// Bytes of `bytes_per_bank` that fill up the last block.
     pub block_padding: u8,
     /// Live bytes per bank of the allocator and kind after the event.
     pub live_after: u64,
@@ -412,9 +412,9 @@ pub struct Event {
 /// An allocation that TT-Metal refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Its number, from 1.
+    /// Sequence number, from 1.
     pub(crate) sequence: u64,
-    /// When.
+    /// Time of the failure.
     pub time: u64,
     /// Thread.
     pub(crate) thread: u32,
@@ -447,7 +447,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Would it have fitted if the free bytes were one block?
+    /// True if it would have fitted, were the free bytes one block.
     #[must_use]
     pub fn is_fragmentation(&self) -> bool {
         self.bytes_per_bank <= self.statistics.free
@@ -483,7 +483,8 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Is every buffer, event and failure accounted for? What the rings overwrote is not counted.
+    /// True if every buffer, event and failure is accounted for. Entries that the rings overwrote are
+    /// not counted.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.buffers_dropped

@@ -120,7 +120,7 @@ pub struct BufferEntry {
     pub time: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
-    /// Of the bytes per bank: what fills up the last block.
+    /// Bytes of `bytes_per_bank` that fill up the last block.
     pub block_padding: u8,
     /// Thread that allocated it.
     pub thread: u32,
@@ -148,7 +148,7 @@ impl BufferEntry {
         ])
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub fn from_words(mut words: [u64; BUFFER_WORDS]) -> Option<Self> {
         let expected = high(words[7]);
@@ -190,7 +190,7 @@ impl OwnBuffer {
         self.0[2]
     }
 
-    /// Its properties and allocator.
+    /// Returns the properties and the allocator.
     #[must_use]
     #[inline]
     pub fn tags(&self) -> Tags {
@@ -286,9 +286,9 @@ fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
 /// The entry of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventEntry {
-    /// The error.
+    /// The kind of event.
     pub kind: EventKind,
-    /// Its number, from 1, below 2^40. Gaps are events that were overwritten or torn.
+    /// Sequence number, from 1, below 2^40. Gaps are events that were overwritten or torn.
     pub sequence: u64,
     /// Index of the stack of the allocation that it is about; 0 if it is not known.
     pub stack: u16,
@@ -306,7 +306,7 @@ pub struct EventEntry {
     pub live_after: u64,
     /// Bytes of a page.
     pub page_bytes: u32,
-    /// Of the bytes per bank: what fills up the last block.
+    /// Bytes of `bytes_per_bank` that fill up the last block.
     pub block_padding: u8,
     /// Thread.
     pub thread: u32,
@@ -333,7 +333,8 @@ impl EventEntry {
         ])
     }
 
-    /// From words; `None` if they do not belong together, or for a kind that a later version added.
+    /// Decodes the entry from its words; `None` if the checksum does not match, or if a later version added its
+    /// kind.
     #[must_use]
     pub fn from_words(mut words: [u64; EVENT_WORDS]) -> Option<Self> {
         let expected = high(words[7]);
@@ -362,7 +363,7 @@ impl EventEntry {
 /// An allocation that TT-Metal refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureEntry {
-    /// Its number, from 1.
+    /// Sequence number, from 1.
     pub sequence: u64,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
@@ -416,7 +417,7 @@ impl FailureEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub(crate) fn from_words(words: [u64; FAILURE_WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..15])) == words[15]).then(|| Self {

@@ -21,7 +21,7 @@ macro_rules! functions {
             /// All of them, by number.
             pub const ALL: [Self; [$($number),+].len()] = [$(Self::$variant),+];
 
-            /// Its bit in the set of the header.
+            /// Returns the bit in the set of the header.
             #[must_use]
             pub const fn bit(self) -> u64 {
                 1 << self as u8

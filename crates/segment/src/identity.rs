@@ -1,5 +1,5 @@
-//! Whose segment it is beyond a process number: the namespace that the number is of, the runs of `ttmem run` that the
-//! process is part of, and what it is called.
+//! Identity of a segment beyond the process number: the pid namespace of the number, the runs of `ttmem run` that the
+//! process is part of, and the process's label.
 
 use super::entry::checksum;
 use super::layout::{HEADER_BYTES, WORD_BYTES, identity, label};

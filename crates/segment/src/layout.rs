@@ -1,4 +1,4 @@
-//! Where everything is in a segment: sections, entry sizes, words. Writer and reader share these numbers.
+//! Layout of a segment: sections, entry sizes, words. Writer and reader share these numbers.
 //!
 //! A segment is an array of little-endian 64-bit words. The first page is the header: a part that never changes after
 //! the magic was written, and a part of single counters. The sections follow in the order of [`Section`], each a table
@@ -27,9 +27,9 @@ pub const WORD_BYTES: usize = 8;
 pub const HEADER_BYTES: usize = 4096;
 /// Bytes of a segment unless the user asks for another size.
 pub const DEFAULT_SEGMENT_BYTES: usize = 9 << 20;
-/// No segment is smaller.
+/// Smallest size of a segment.
 pub const MIN_SEGMENT_BYTES: usize = 1 << 20;
-/// No segment is larger, and readers take no more than this into memory.
+/// Largest size of a segment; readers take no more than this into memory.
 pub const MAX_SEGMENT_BYTES: usize = 1 << 30;
 
 /// Entries of [`Section::Chips`]. An allocator names its chips by a set of 128 bits.
@@ -119,17 +119,17 @@ pub mod fixed {
     pub const SECTIONS: usize = 18;
     /// Checksum of the words before, except the magic.
     pub(crate) const CHECKSUM: usize = 30;
-    /// Since 1.2: two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`].
+    /// Two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`] (since 1.2).
     pub(crate) const PROGRAM_SECTIONS: usize = 32;
-    /// Since 1.2: checksum of the words of [`PROGRAM_SECTIONS`].
+    /// Checksum of the words of [`PROGRAM_SECTIONS`] (since 1.2).
     pub(crate) const PROGRAM_CHECKSUM: usize = 44;
-    /// Since 2.0: two words for each section from [`super::Section::Functions`], as in [`SECTIONS`].
+    /// Two words for each section from [`super::Section::Functions`], as in [`SECTIONS`] (since 2.0).
     pub(crate) const STACK_SECTIONS: usize = 45;
-    /// Since 2.0: checksum of the words of [`STACK_SECTIONS`].
+    /// Checksum of the words of [`STACK_SECTIONS`] (since 2.0).
     pub(crate) const STACK_CHECKSUM: usize = 49;
-    /// Since 3.0: two words for [`super::Section::Shapes`], as in [`SECTIONS`].
+    /// Two words for [`super::Section::Shapes`], as in [`SECTIONS`] (since 3.0).
     pub(crate) const SHAPE_SECTION: usize = 50;
-    /// Since 3.0: checksum of the words of [`SHAPE_SECTION`].
+    /// Checksum of the words of [`SHAPE_SECTION`] (since 3.0).
     pub(crate) const SHAPE_CHECKSUM: usize = 52;
     /// Words of the part of the header that never changes.
     pub(crate) const WORDS: usize = 53;
@@ -144,7 +144,7 @@ pub mod counter {
     pub const HOOKS_RESOLVED: usize = 65;
     /// Bit set of the hooks that were called at least once.
     pub const HOOKS_CALLED: usize = 66;
-    /// Since 1.2: bit set of the functions that TT-Metal's library exports, by [`super::super::Accessor`].
+    /// Bit set of the functions that TT-Metal's library exports, by [`super::super::Accessor`] (since 1.2).
     pub const ACCESSORS_RESOLVED: usize = 67;
     /// Events ever written: the sequence number of the newest.
     pub const EVENTS: usize = 72;
@@ -210,13 +210,13 @@ pub mod counter {
     pub const TRACE_BYTES_PEAK: usize = 131;
     /// `trace_region_size` of the newest device that was opened.
     pub const TRACE_REGION_SIZE: usize = 132;
-    /// Since 2.0: [`super::super::StackState`] as a number.
+    /// [`super::super::StackState`] as a number (since 2.0).
     pub const STACK_STATE: usize = 133;
-    /// Since 2.0: allocations for whose stack or one of its functions there was no room.
+    /// Allocations for whose stack or one of its functions there was no room (since 2.0).
     pub const STACKS_DROPPED: usize = 134;
-    /// Since 2.1: the code that the process gave to `_exit`, in state [`super::super::AgentState::Left`].
+    /// Code that the process passed to `_exit`, in state [`super::super::AgentState::Left`] (since 2.1).
     pub const EXIT_CODE: usize = 135;
-    /// Since 3.0: tensors for whose shape there was no room.
+    /// Tensors for whose shape there was no room (since 3.0).
     pub const SHAPES_DROPPED: usize = 136;
     /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
     /// dispatched up to that one are not resident any more.
@@ -265,11 +265,11 @@ const _: () = assert!(label::FIRST + label::WORDS <= counter::CHIPS_CLEARED);
 pub mod allocator {
     /// Serial number, from 1. Zero: the entry is not used.
     pub const SERIAL: usize = 0;
-    /// Since 1.2: first address of L1 that TT-Metal hands out; everything below is reserved. 0 if not known.
+    /// First address of L1 that TT-Metal hands out; everything below is reserved. 0 if not known (since 1.2).
     pub const L1_BASE: usize = 8;
-    /// Since 1.2: bytes of L1 per core. 0 if not known.
+    /// Bytes of L1 per core. 0 if not known (since 1.2).
     pub const L1_SIZE: usize = 9;
-    /// Since 1.2: worker cores per row (32 bits) and rows (32 bits) in logical coordinates. 0 if not known.
+    /// Worker cores per row (32 bits) and rows (32 bits) in logical coordinates. 0 if not known (since 1.2).
     pub const GRID: usize = 10;
     /// The first block of a kind. The blocks follow each other in the order of [`super::super::AllocatorKind`].
     pub const KINDS: usize = 16;
@@ -285,13 +285,13 @@ pub mod kind {
     pub const PEAK: usize = 1;
     /// Banks.
     pub const BANKS: usize = 2;
-    /// Of the live bytes per bank: kernel binaries.
+    /// Bytes per bank of kernel binaries among the live bytes.
     pub const KERNELS: usize = 3;
-    /// Of the live bytes per bank: traces in plain DRAM.
+    /// Bytes per bank of traces in plain DRAM among the live bytes.
     pub const TRACES: usize = 4;
-    /// Like [`LIVE`], of the buffers that are in no table entry.
+    /// Bytes per bank and number, as [`LIVE`], of the buffers that are in no table entry.
     pub const UNLISTED: usize = 5;
-    /// Like [`LIVE`], the highest of the peaks that the program put an end to.
+    /// Bytes per bank and number, as [`LIVE`], of the highest peak that the program reset.
     pub const EARLIER_PEAK: usize = 6;
     /// Sequence number of the event that led to it; 0 if that is not known.
     pub const EARLIER_EVENT: usize = 7;
@@ -362,23 +362,23 @@ pub enum Section {
     Buffers,
     /// Events, a ring.
     Events,
-    /// Since 1.2: footprints of programs.
+    /// Footprints of programs (since 1.2).
     Footprints,
-    /// Since 1.2: what footprints are made of, each footprint's parts in one run.
+    /// Parts of footprints, each footprint's parts in one run (since 1.2).
     Parts,
-    /// Since 1.2: dispatches of programs and replays of traces, a ring.
+    /// Dispatches of programs and replays of traces, a ring (since 1.2).
     Dispatches,
-    /// Since 1.2: traces, a ring.
+    /// Traces, a ring (since 1.2).
     Traces,
-    /// Since 1.2: the footprints that a trace runs, in the order of their last dispatch.
+    /// The footprints that a trace runs, in the order of their last dispatch (since 1.2).
     TraceParts,
-    /// Since 1.2: programs that TT-Metal refused, a ring.
+    /// Programs that TT-Metal refused, a ring (since 1.2).
     Refusals,
-    /// Since 2.0: functions of stacks, a hash table. Entry 0 stays empty.
+    /// Functions of stacks, a hash table (since 2.0). Entry 0 stays empty.
     Functions,
-    /// Since 2.0: stacks of allocations, a hash table. Entry 0 stays empty: it means that the stack is not known.
+    /// Stacks of allocations, a hash table (since 2.0). Entry 0 stays empty: it means that the stack is not known.
     Stacks,
-    /// Since 3.0: shapes of tensors, a hash table. Entry 0 stays empty: it means that the shape is not known.
+    /// Shapes of tensors, a hash table (since 3.0). Entry 0 stays empty: it means that the shape is not known.
     Shapes,
 }
 
@@ -416,19 +416,19 @@ impl Section {
         }
     }
 
-    /// Is the section new in 1.2?
+    /// True if the section is new in 1.2.
     #[must_use]
     pub(crate) const fn is_of_programs(self) -> bool {
         self as usize >= Self::Footprints as usize && (self as usize) < Self::Functions as usize
     }
 
-    /// Is the section new in 2.0?
+    /// True if the section is new in 2.0.
     #[must_use]
     pub(crate) const fn is_of_stacks(self) -> bool {
         self as usize >= Self::Functions as usize && !self.is_of_shapes()
     }
 
-    /// Is the section new in 3.0?
+    /// True if the section is new in 3.0.
     #[must_use]
     pub(crate) const fn is_of_shapes(self) -> bool {
         self as usize >= Self::Shapes as usize

@@ -25,9 +25,9 @@ const TYPE_ENDS: [&str; 5] =
 pub struct NameEntry {
     /// The kind of the entry's owner.
     pub(crate) key: u64,
-    /// Where the name comes from.
+    /// Origin of the name.
     pub(crate) source: NameSource,
-    /// Of a call site: its offset in its module. Else 0.
+    /// Offset of a call site in its module; 0 for other names.
     pub(crate) offset: u64,
     /// The name. Empty as long as a call site is not resolved.
     pub text: String,
@@ -64,7 +64,8 @@ impl NameEntry {
         name
     }
 
-    /// From words; `None` if they do not belong together. What is not UTF-8 is replaced.
+    /// Decodes the entry from its words; `None` if the checksum does not match. Invalid UTF-8 is
+    /// replaced.
     #[must_use]
     pub fn from_words(words: [u64; NAME_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..CHECKSUM_WORD])) != words[CHECKSUM_WORD] {

@@ -30,7 +30,7 @@ impl Statistics {
     /// Words, checksum included.
     pub const WORDS: usize = 8;
 
-    /// As words, with the bytes per bank that the agent counted at the same moment.
+    /// Encodes the statistics as words, with the bytes per bank that the agent counted at the same moment.
     #[must_use]
     pub fn to_words(&self, live_bytes: u64) -> [u64; Self::WORDS] {
         let mut words =
@@ -39,7 +39,8 @@ impl Statistics {
         words
     }
 
-    /// From words, with the bytes per bank that the agent counted; `None` if they do not belong together.
+    /// Decodes the statistics from their words, with the bytes per bank that the agent counted; `None` if the checksum
+    /// does not match.
     #[must_use]
     pub fn from_words(words: [u64; Self::WORDS]) -> Option<(Self, u64)> {
         (u64::from(checksum(&words[..7])) == words[7]).then(|| {
@@ -88,7 +89,7 @@ impl PeakOrigin {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub fn from_words(words: [u64; Self::WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..7])) == words[7]).then(|| Self {
@@ -107,7 +108,7 @@ impl PeakOrigin {
 pub struct ChipEntry {
     /// The number that TT-Metal gives it in this process.
     pub device: u32,
-    /// Its unique id, if TT-Metal reported it.
+    /// Unique id of the chip, if TT-Metal reported it.
     pub unique_id: Option<u64>,
 }
 
@@ -125,7 +126,7 @@ impl ChipEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub fn from_words(words: [u64; CHIP_WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..3])) == words[3] && low(words[0]) == 1).then(|| Self {
@@ -139,14 +140,14 @@ impl ChipEntry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alignments {
-    /// In DRAM. Every block is a multiple of it too, also in L1.
+    /// Alignment in DRAM. Every block is a multiple of it too, also in L1.
     pub dram: u16,
-    /// In L1.
+    /// Alignment in L1.
     pub l1: u16,
 }
 
 impl Alignments {
-    /// For the pages of a kind, if it is known.
+    /// Returns the alignment for the pages of a kind, if it is known.
     #[must_use]
     pub fn of(self, kind: AllocatorKind) -> Option<u64> {
         let bytes = match kind {
@@ -162,7 +163,7 @@ impl Alignments {
 pub struct AllocatorHead {
     /// Serial number, from 1.
     pub serial: u64,
-    /// Its address in its process.
+    /// Address of the allocator in its process.
     pub pointer: u64,
     /// The role.
     pub role: AllocatorRole,
@@ -172,7 +173,7 @@ pub struct AllocatorHead {
     pub chips: u128,
     /// Monotonic time in nanoseconds when it was first seen.
     pub opened: u64,
-    /// When it was destroyed; 0 while it lives.
+    /// Time at which the allocator was destroyed; 0 while it lives.
     pub closed: u64,
 }
 
@@ -200,7 +201,7 @@ impl AllocatorHead {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub fn from_words(words: [u64; Self::WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..7])) == words[7]).then(|| Self {

@@ -51,7 +51,7 @@ impl CoreRange {
         self.len() == 0
     }
 
-    /// Its cores, row by row.
+    /// Returns the cores, row by row.
     pub fn cores(self) -> impl Iterator<Item = (u16, u16)> {
         (self.start.1..=self.end.1)
             .flat_map(move |y| (self.start.0..=self.end.0).map(move |x| (x, y)))
@@ -64,7 +64,7 @@ impl CoreRange {
         pair(corner(self.start), corner(self.end))
     }
 
-    /// From one word.
+    /// Decodes the range from one word.
     #[must_use]
     pub(crate) fn from_word(word: u64) -> Self {
         let corner = |half: u32| ((half & 0xffff) as u16, (half >> 16) as u16);
@@ -126,7 +126,7 @@ impl FootprintEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub fn from_words(words: [u64; FOOTPRINT_FIXED_WORDS]) -> Option<Self> {
         let known = |bit: u32, value: u32| (words[8] >> bit & 1 == 1).then_some(value);
@@ -153,9 +153,9 @@ const _: () = assert!(footprint::DESTROYED < FOOTPRINT_WORDS, "it is in the entr
 pub struct PartEntry {
     /// The kind.
     pub kind: PartKind,
-    /// Is it the memory of a tensor or a global circular buffer?
+    /// True if it is the memory of a tensor or a global circular buffer.
     pub is_backed: bool,
-    /// Is `bytes` known?
+    /// True if `bytes` is known.
     pub has_bytes: bool,
     /// Processor class of a kernel: TT-Metal's number of the core type.
     pub core_type: u8,
@@ -187,7 +187,8 @@ impl PartEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together, or for a kind that a later version added.
+    /// Decodes the entry from its words; `None` if the checksum does not match, or if a later version added its
+    /// kind.
     #[must_use]
     pub fn from_words(mut words: [u64; PART_WORDS]) -> Option<Self> {
         let expected = high(words[3]);
@@ -213,7 +214,7 @@ impl PartEntry {
 /// A program that was handed to a command queue, or a replay of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchEntry {
-    /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry.
+    /// Sequence number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry.
     pub sequence: u64,
     /// The dispatched program or trace.
     pub kind: DispatchKind,
@@ -254,7 +255,8 @@ impl DispatchEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together, or for a kind that a later version added.
+    /// Decodes the entry from its words; `None` if the checksum does not match, or if a later version added its
+    /// kind.
     #[must_use]
     pub fn from_words(words: [u64; DISPATCH_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..7])) != words[7] {
@@ -305,7 +307,7 @@ impl TraceEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub(crate) fn from_words(words: [u64; TRACE_FIXED_WORDS]) -> Option<Self> {
         (u64::from(checksum(&words[..5])) == words[5]).then(|| Self {
@@ -335,7 +337,7 @@ pub fn from_trace_part(word: u64) -> (u32, u32) {
 /// A program that TT-Metal refused to run, or a trace that it refused to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusalEntry {
-    /// Its number, from 1.
+    /// Sequence number, from 1.
     pub sequence: u64,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,
@@ -353,10 +355,10 @@ pub struct RefusalEntry {
     pub program: u64,
     /// Cores on which the program did not fit.
     pub cores: CoreRange,
-    /// Where the program's placements end on these cores; of a trace, or a program too large for the ring, the bytes
-    /// needed. 0 if not known.
+    /// End address of the program's placements on these cores; for a trace, or a program too large for the ring, the
+    /// bytes needed. 0 if not known.
     pub end: u64,
-    /// Where they had to end: the lowest L1 buffer, the end of L1, or the bytes set aside. 0 if not known.
+    /// Highest end that would have fitted: the lowest L1 buffer, the end of L1, or the bytes set aside.
     pub limit: u64,
     /// The buffer at the limit; all 0 if there is none: address, bytes per bank, bytes requested, sequence number of
     /// its allocation, time of its allocation.
@@ -401,7 +403,8 @@ impl RefusalEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together, or for a kind that a later version added.
+    /// Decodes the entry from its words; `None` if the checksum does not match, or if a later version added its
+    /// kind.
     #[must_use]
     pub(crate) fn from_words(words: [u64; REFUSAL_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..23])) != words[23] {

@@ -20,9 +20,9 @@ pub struct ProgramFootprint {
     pub op: Option<Op>,
     /// Indexes of the chips that it runs on; empty when they were not found out.
     pub chips: Vec<usize>,
-    /// When it was recorded.
+    /// Time at which the footprint was recorded.
     pub(crate) recorded: u64,
-    /// When the program was destroyed. What it placed stays in L1 until another program runs on those cores.
+    /// Time at which the program was destroyed. What it placed stays in L1 until another program runs on those cores.
     pub destroyed: Option<u64>,
     /// Circular buffers, dataflow buffers and scratchpads.
     pub placements: Vec<Placement>,
@@ -37,7 +37,7 @@ pub struct ProgramFootprint {
     pub dispatches: u64,
     /// Sequence number of the newest dispatch; 0 if it was never dispatched.
     pub last_dispatch: u64,
-    /// When that was.
+    /// Time of the newest dispatch.
     pub last_time: u64,
     /// Lowest address of an L1 buffer during a dispatch; `None` if no L1 buffer was live then.
     pub lowest_l1: Option<u64>,
@@ -93,7 +93,8 @@ impl ProgramFootprint {
         kernels.map(|kernel| kernel.text_bytes).sum()
     }
 
-    /// Where its placements that are not backed by a tensor end on a core, as TT-Metal compares it with L1 buffers.
+    /// Returns the highest end on a core of the placements that are not backed by a tensor, as TT-Metal compares it
+    /// with L1 buffers.
     #[must_use]
     pub fn end_on(&self, core: (u16, u16)) -> Option<u64> {
         let own = self.placements.iter().filter(|it| !it.is_backed && it.cores.contains(core));
@@ -111,7 +112,7 @@ pub struct Placement {
     pub address: u64,
     /// Bytes.
     pub bytes: u64,
-    /// Is it the memory of a tensor or a global circular buffer?
+    /// True if it is the memory of a tensor or a global circular buffer.
     pub is_backed: bool,
     /// Cores.
     pub cores: CoreRange,
@@ -129,7 +130,7 @@ impl Placement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Kernel {
-    /// Its name. `None` if TT-Metal's library does not export [`super::Accessor::KernelName`].
+    /// Name of the kernel. `None` if TT-Metal's library does not export [`super::Accessor::KernelName`].
     pub name: Option<Arc<str>>,
     /// TT-Metal's number of the programmable core type: 0 worker cores, 1 active Ethernet, 2 idle Ethernet.
     pub core_type: u8,
@@ -144,11 +145,12 @@ pub struct Kernel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dispatch {
-    /// Its number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry here.
+    /// Sequence number, from 1. A replay of a trace takes one more for each of its footprints, which have no entry
+    /// here.
     pub sequence: u64,
     /// The dispatched program or trace.
     pub kind: DispatchKind,
-    /// When.
+    /// Time of the dispatch.
     pub time: u64,
     /// Thread.
     pub thread: u32,
@@ -179,11 +181,11 @@ pub struct Trace {
     pub queue: Option<u8>,
     /// Indexes of the chips that it runs on.
     pub chips: Vec<usize>,
-    /// When the capture began.
+    /// Time at which the capture began.
     pub(crate) begun: u64,
-    /// When the capture ended; `None` while it goes on.
+    /// Time at which the capture ended; `None` while it continues.
     pub ended: Option<u64>,
-    /// When the trace was released; `None` while it lives.
+    /// Time at which the trace was released; `None` while it lives.
     pub released: Option<u64>,
     /// Bytes of its buffer in each DRAM bank; 0 if none was seen.
     pub bytes_per_bank: u64,
@@ -202,9 +204,9 @@ pub struct Trace {
 /// A program that TT-Metal refused to run, or a trace that it refused to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its number, from 1.
+    /// Sequence number, from 1.
     pub(crate) sequence: u64,
-    /// When.
+    /// Time of the refusal.
     pub time: u64,
     /// Thread.
     pub(crate) thread: u32,
@@ -222,10 +224,11 @@ pub struct Refusal {
     pub cores: CoreRange,
     /// Indexes of the chips.
     pub chips: Vec<usize>,
-    /// Where its placements end on these cores; of a trace, or a program too large for the ring, the bytes needed.
-    /// `None` if not known.
+    /// End address of the program's placements on these cores; for a trace, or a program too large for the ring, the
+    /// bytes needed. `None` if not known.
     pub end: Option<u64>,
-    /// Where they had to end: the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not known.
+    /// Highest end that would have fitted: the lowest L1 buffer, the end of L1, or the bytes set aside. `None` if not
+    /// known.
     pub limit: Option<u64>,
     /// The buffer at the limit. It may be freed by now.
     pub buffer: Option<Buffer>,
@@ -276,8 +279,8 @@ pub struct Programs {
     pub trace_bytes_peak: u64,
     /// `trace_region_size` of the newest device that was opened.
     pub trace_region_size: u64,
-    /// Of each chip, the newest dispatch when the last mesh over it was closed. Programs dispatched up to that one are
-    /// not resident any more.
+    /// Newest dispatch of each chip when the last mesh over it was closed. Programs dispatched up to that one are not
+    /// resident any more.
     pub cleared: Vec<u64>,
     /// Entries that did not fit.
     pub losses: ProgramLosses,
@@ -310,7 +313,7 @@ pub struct ProgramLosses {
 /// The content of L1 of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resident<'segment> {
-    /// Nothing was dispatched there since the device was opened.
+    /// No program was dispatched there since the device was opened.
     Nothing,
     /// The placements of this program.
     Footprint(&'segment ProgramFootprint),

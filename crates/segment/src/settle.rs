@@ -29,7 +29,7 @@ pub(super) fn settle(segment: &mut Segment, written: u64) -> u64 {
     missing
 }
 
-/// Where the last event of a key is newer than the list, it is right.
+/// Applies the last event of each key where it is newer than the list.
 fn carry_on(segment: &mut Segment) {
     let mut live: HashMap<BufferKey, Buffer> = HashMap::new();
     // By allocator the number of the event that emptied it last.

@@ -58,7 +58,7 @@ impl Shape {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub(crate) fn from_words(words: [u64; SHAPE_WORDS]) -> Option<Self> {
         let count = (words[1] & 0xff) as usize;

@@ -44,7 +44,7 @@ const _: () = assert!(2 + STACK_FRAMES / 2 <= STACK_WORDS);
 /// A function of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionEntry {
-    /// Its name.
+    /// Name of the function.
     pub(crate) name: String,
     /// The file of its source.
     pub(crate) file: String,
@@ -73,7 +73,8 @@ impl FunctionEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together. What is not UTF-8 is replaced.
+    /// Decodes the entry from its words; `None` if the checksum does not match. Invalid UTF-8 is
+    /// replaced.
     #[must_use]
     pub(crate) fn from_words(words: [u64; FUNCTION_WORDS]) -> Option<Self> {
         if u64::from(checksum(&words[..CHECKSUM_WORD])) != words[CHECKSUM_WORD] {
@@ -106,7 +107,7 @@ fn text(words: &[u64], length: usize) -> String {
 pub struct StackEntry {
     frames: [u32; STACK_FRAMES],
     depth: usize,
-    /// There were more frames than fit.
+    /// True if there were more frames than fit.
     pub(crate) is_cut: bool,
 }
 
@@ -146,7 +147,7 @@ impl StackEntry {
         words
     }
 
-    /// From words; `None` if they do not belong together.
+    /// Decodes the entry from its words; `None` if the checksum does not match.
     #[must_use]
     pub(crate) fn from_words(mut words: [u64; STACK_WORDS]) -> Option<Self> {
         let expected = high(words[1]);

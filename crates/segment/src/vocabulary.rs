@@ -232,11 +232,11 @@ impl DispatchKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum RefusalKind {
-    /// Its circular buffers or dataflow buffers end above the lowest L1 buffer: "clash with L1 buffers".
+    /// The program's circular buffers or dataflow buffers end above the lowest L1 buffer: "clash with L1 buffers".
     Clash = 1,
-    /// Its circular buffers or dataflow buffers end beyond L1: "grow to ... beyond max L1 size".
+    /// The program's circular buffers or dataflow buffers end beyond L1: "grow to ... beyond max L1 size".
     BeyondL1 = 2,
-    /// Its kernels and arguments do not fit in the ring: "too large for kernel config buffer".
+    /// The program's kernels and arguments do not fit in the ring: "too large for kernel config buffer".
     ConfigTooLarge = 3,
     /// A trace needs more than `trace_region_size`.
     TraceTooLarge = 4,
@@ -304,7 +304,7 @@ impl CoreType {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AllocatorRole {
-    /// Not found out.
+    /// Role that could not be determined.
     Unknown = 0,
     /// One device.
     Device = 1,
@@ -335,7 +335,7 @@ impl AllocatorRole {
     }
 }
 
-/// Where a name comes from, and so how far it can be trusted.
+/// Origin of a name, and so how far it can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
@@ -364,14 +364,14 @@ impl NameSource {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AgentState {
-    /// It records. Of a process that is gone: a signal ended it, or `_exit` where the agent does not see that.
+    /// The agent records. For a process that has ended: a signal ended it, or an `_exit` that the agent does not see.
     Recording = 1,
     /// The process came to its end by itself.
     Exited = 2,
-    /// It found a defect in itself and switched itself off: nothing after that is known.
+    /// The agent found a defect in itself and switched itself off: nothing after that is known.
     Off = 3,
-    /// Since 2.1: the process called `_exit`, as workers of pytest-xdist and multiprocessing do. Nothing that is to run at its
-    /// end did.
+    /// The process called `_exit`, as workers of pytest-xdist and multiprocessing do (since 2.1). None of its exit
+    /// handlers ran.
     Left = 4,
 }
 
@@ -401,7 +401,7 @@ pub enum StackState {
     /// Nothing was allocated yet, or the segment is older than 2.0.
     #[default]
     Unknown = 0,
-    /// They are recorded.
+    /// Stacks are recorded.
     Recorded = 1,
     /// The user does not want them.
     Off = 2,

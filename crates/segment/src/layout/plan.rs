@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Where a section is: first word and number of entries.
+/// Position of a section: first word and number of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Word in which the first entry begins.

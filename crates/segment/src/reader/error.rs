@@ -17,7 +17,7 @@ pub enum SegmentError {
     },
     /// The first bytes are zero: the agent is just starting. Read it again in a moment.
     NotReady,
-    /// It does not begin as a segment does.
+    /// The file does not begin as a segment does.
     NotASegment,
     /// A later major version.
     Version {
