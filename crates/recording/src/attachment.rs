@@ -40,7 +40,7 @@ pub enum AttachmentKind {
 pub struct Attachment {
     /// The kind.
     pub kind: AttachmentKind,
-    /// Its name, such as that of a segment's file. With the kind it tells attachments apart.
+    /// Name, such as that of a segment's file. Kind and name identify an attachment.
     pub name: String,
     /// The process it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct Attachment {
     /// True if that process ran when it was taken.
     #[serde(default)]
     pub is_running: bool,
-    /// When it was taken.
+    /// Time at which the attachment was taken.
     pub time: Timestamp,
     /// Bytes of the whole.
     pub bytes: u64,
@@ -80,7 +80,7 @@ impl Parts {
         (attachment.bytes <= MAX_ATTACHMENT_BYTES).then_some(Self { attachment, offset: 0 })
     }
 
-    /// Where the next part begins and how many bytes it wants; `None` behind the last.
+    /// Returns the offset and length of the next part; `None` after the last.
     #[must_use]
     pub fn wanted(&self) -> Option<(u64, usize)> {
         let left = self.attachment.bytes.saturating_sub(self.offset);
@@ -104,7 +104,7 @@ impl Parts {
 /// An attachment of a recording, and where its parts are.
 #[derive(Clone, Debug)]
 pub struct Attached {
-    /// Its header.
+    /// Header of the attachment.
     pub attachment: Attachment,
     /// Offset in the whole, and offset of the block.
     parts: Vec<(u64, u64)>,

@@ -67,7 +67,7 @@ impl Civil {
         (Self::of(time).day == day).then_some(time)
     }
 
-    /// For names of files: `20261102T093000Z`.
+    /// Returns the time in the form for file names: `20261102T093000Z`.
     #[must_use]
     pub fn compact(self) -> String {
         let (hour, minute, second) = self.clock();

@@ -62,7 +62,7 @@ impl Change {
 pub(crate) struct Column {
     /// The position of the value among the tokens.
     pub(crate) position: u32,
-    /// For how many moments there is something in `codes`.
+    /// Number of moments that `codes` covers.
     moments: u32,
     /// One code a moment; what is missing at the end is [`SAME`].
     pub(crate) codes: Vec<u8>,

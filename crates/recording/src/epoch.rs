@@ -19,7 +19,7 @@ pub(crate) struct Epoch {
     steps: Vec<Step>,
     moments: u32,
     columns: Vec<Column>,
-    /// For each position the number of its column and 1; 0 where nothing has changed yet.
+    /// One more than the number of the column of each position; 0 where nothing has changed yet.
     by_position: Vec<u32>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct ReadEpoch {
     pub(crate) moments: usize,
     /// The position of each column and the number of its row of changes.
     columns: Vec<(usize, usize)>,
-    /// Where in the content each row of changes is.
+    /// Ranges of the rows of changes in the content.
     rows: Vec<Range<usize>>,
 }
 

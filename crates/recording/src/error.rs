@@ -33,13 +33,13 @@ pub enum Damage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It does not begin like one.
+    /// The file does not begin like a recording.
     #[error("not a ttmem recording")]
     NotARecording,
-    /// It is shorter than its header.
+    /// The file is shorter than the header of a recording.
     #[error("the recording ends in its header: nothing was recorded yet, or the file is cut")]
     Cut,
-    /// Its header has been changed.
+    /// The checksum of the header does not match.
     #[error("the header of the recording is damaged")]
     Header,
     /// A newer `ttmem` wrote it, in a way that this one cannot read.

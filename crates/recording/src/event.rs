@@ -71,7 +71,7 @@ kinds! {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When.
+    /// Time of the event.
     pub time: Timestamp,
     /// The kind.
     pub kind: EventKind,

@@ -17,7 +17,7 @@ use super::token::{MAX_TOKENS, Token, Value};
 /// The names of a struct's fields in its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// As in JSON.
+    /// Names are kept, as in JSON.
     #[default]
     Kept,
     /// Empty: a reader goes by the order of the fields.
@@ -128,7 +128,7 @@ struct Compound<'a> {
     container: Container,
     /// The index of its own token.
     header: usize,
-    /// Where its keys begin.
+    /// Index of the first key.
     first_key: usize,
     elements: u32,
     /// The previous shape at this position.

@@ -88,7 +88,7 @@ impl Header {
         Ok((header, version, FIXED_HEADER + length))
     }
 
-    /// More than any header takes.
+    /// Upper bound of the bytes of any header.
     pub(crate) const MAX_BYTES: usize = FIXED_HEADER + MAX_HEADER_TEXT;
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum BlockKind {
     Index,
     /// A part of an attachment.
     Part,
-    /// Of a later version: left out.
+    /// A block of a later version; readers skip it.
     Other(u8),
 }
 
@@ -261,7 +261,7 @@ pub(crate) fn end_to_bytes(index: u64) -> Vec<u8> {
     out
 }
 
-/// Where the index is, if these are the last bytes of a recording that was ended.
+/// Returns the offset of the index, if these are the last bytes of a complete recording.
 pub(crate) fn read_end(bytes: &[u8]) -> Option<u64> {
     let offset = bytes.get(..8)?;
     let is_end =

@@ -45,7 +45,7 @@ impl Moment {
         Self { facts: facts.map(|facts| (facts, number)), ..self }
     }
 
-    /// When the snapshot was taken.
+    /// Returns the time of the snapshot.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.time

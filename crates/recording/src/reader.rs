@@ -279,7 +279,7 @@ impl<R: ReadAt> Recording<R> {
         self.len() == 0
     }
 
-    /// Its earliest and its latest moment.
+    /// Returns the earliest and the latest moment.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let first = self.moment_blocks().map(|(_, times)| times.first).min()?;
         let last = self.moment_blocks().map(|(_, times)| times.last).max()?;

@@ -15,11 +15,11 @@ const LOOK_AHEAD: usize = 64;
 /// One step on the way from the old tokens to the new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// So many tokens stay, their values aside.
+    /// Keeps this number of tokens, whatever their values.
     Keep(usize),
-    /// So many tokens go.
+    /// Removes this number of tokens.
     Drop(usize),
-    /// These tokens come.
+    /// Inserts these tokens.
     Insert(Vec<Token>),
 }
 

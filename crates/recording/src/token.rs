@@ -191,7 +191,7 @@ fn power(digits: u8) -> i64 {
 
 /// The mantissa with so many digits behind the point, if that is exactly the number and it is not whole.
 fn mantissa_of(value: f64, digits: u8) -> Option<i64> {
-    /// Below this every whole `f64` is exactly one integer.
+    /// The first whole `f64` that may stand for two integers: 2^53.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let unit = unit(digits);
     let mantissa = (value * unit).round();
@@ -208,9 +208,9 @@ fn unit(digits: u8) -> f64 {
 /// The number of a [`Value::Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Decimal {
-    /// Nothing but zeros is behind the point.
+    /// A number with nothing but zeros after the point.
     Whole(i64),
-    /// It has a fraction.
+    /// A number with a fraction.
     Fraction(f64),
 }
 

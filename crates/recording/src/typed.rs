@@ -41,7 +41,7 @@ impl<'de> Node<'de, '_> {
     }
 }
 
-/// As in JSON, which has no infinity: what is no number is nothing.
+/// True if the value is missing. A float that is not finite is missing too, as in JSON, which cannot express it.
 fn is_nothing(value: Value) -> bool {
     match value {
         Value::Null => true,

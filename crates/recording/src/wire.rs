@@ -45,7 +45,7 @@ pub enum FrameKind {
     Facts,
     /// The changes of facts since those sent before, of the state in the next frame.
     FactsChange,
-    /// Of a later version.
+    /// A frame of a later version.
     Other(u8),
 }
 

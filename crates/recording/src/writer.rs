@@ -15,10 +15,10 @@ use super::frame::{
 use ttmem_model::facts::Facts;
 use ttmem_model::{Snapshot, Timestamp};
 
-/// When a block is full. What is not in a finished block is lost when the recorder is killed.
+/// Limits at which a block is full. Values of an unfinished block are lost when the recorder is killed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// So many moments, at most 1023.
+    /// Number of moments, at most 1023.
     pub moments: usize,
     /// Microseconds between its first moment and its last.
     pub span_us: u64,
