@@ -36,7 +36,7 @@ pub fn segment_processes(facts: &Facts) -> Vec<(&Segment, SegmentProcess)> {
         .collect()
 }
 
-/// Who wrote a segment, and which chips of the host it speaks of.
+/// Returns the process that wrote a segment, with the chips of the host that the segment names.
 fn holder(
     joined: &Joined<'_>,
     index: usize,

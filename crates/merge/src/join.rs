@@ -1,4 +1,4 @@
-//! Which region belongs to which chip, and who is behind each slot.
+//! Assigns regions to chips, and processes to slots.
 //!
 //! TT-Metal names a region after UMD's unique id of the chip (UMD `topology_discovery`, TT-Metal 0.81.1):
 //! - a Wormhole chip without an Ethernet link: the board id, which the driver shows as `tt_serial`;
@@ -36,9 +36,9 @@ pub(super) struct Joined<'a> {
     pub(super) chips: Vec<JoinedChip>,
     /// What only files of ended runs name: no chips of the host.
     pub(super) left: Vec<JoinedChip>,
-    /// For each region, who is behind each of its slots.
+    /// Owners of the slots of each region.
     owners: Vec<Vec<Owner>>,
-    /// For each segment, who wrote it.
+    /// Writer of each segment.
     segment_owners: Vec<Owner>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Joined<'a> {
         self.owners.get(region).map_or(&[], Vec::as_slice)
     }
 
-    /// Who wrote a segment.
+    /// Returns the writer of a segment.
     pub(super) fn segment_owner(&self, segment: usize) -> Owner {
         let unknown = Owner::Gone { through: None, pid: 0, reused: false };
         self.segment_owners.get(segment).copied().unwrap_or(unknown)
@@ -122,7 +122,7 @@ impl<'a> Joined<'a> {
         self.chips.iter().find(is_gateway).map(|gateway| gateway.id)
     }
 
-    /// Who has the device open through which a chip is reached.
+    /// Returns the processes that have the device open through which a chip is reached.
     pub(super) fn holders(&self, chip: &JoinedChip) -> Option<&'a DeviceOwners> {
         self.device(chip)?.holders.as_ref().ok()
     }
@@ -145,7 +145,7 @@ impl<'a> Joined<'a> {
         self.regions(chip).filter_map(|(region, _)| region.content.as_ref().ok())
     }
 
-    /// Who is behind each slot of a region.
+    /// Returns the owner of each slot of a region.
     pub(super) fn owners_of(&self, region: usize) -> &[Owner] {
         self.owners.get(region).map(Vec::as_slice).unwrap_or_default()
     }

@@ -17,11 +17,11 @@ use crate::{bank, figures};
 /// The entry of a segment that lists a buffer: its index in the table, or among the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance {
-    /// It is in the table.
+    /// Entry of the table of live buffers.
     Table(usize),
-    /// An event tells of its allocation.
+    /// Event of the allocation.
     Allocated(usize),
-    /// Only the event of its end is left.
+    /// Event of the free, where that of the allocation is lost.
     Freed(usize),
 }
 
@@ -36,9 +36,9 @@ pub struct SegmentBuffer<'a> {
     pub origin: Origin,
     /// First byte, the same in every bank.
     pub address: u64,
-    /// Its kind, layout and sizes.
+    /// Kind, layout and sizes.
     pub footprint: Footprint,
-    /// When it was allocated and by which thread, if that is known.
+    /// Time and thread of the allocation, if they are known.
     pub allocated: Option<(u64, u32)>,
     /// The op that allocated it.
     pub op: Option<&'a Op>,
@@ -127,17 +127,17 @@ pub fn sort(list: &mut BufferList) {
 /// The process behind a segment, as its host knows it.
 #[derive(Clone, Debug)]
 pub struct SegmentProcess {
-    /// Its pid on the host.
+    /// Process id on the host.
     pub pid: Pid,
-    /// Its start time, in clock ticks since boot.
+    /// Start time, in clock ticks since boot.
     pub start_time: u64,
-    /// Its name.
+    /// Short name.
     pub name: String,
-    /// Its user.
+    /// User: the name, or the number where no name is known.
     pub user: Option<String>,
-    /// Its container.
+    /// Container or pod.
     pub container: Option<String>,
-    /// Its state.
+    /// State of the process.
     pub state: ProcessState,
     /// The file of the segment.
     pub segment: String,
@@ -150,7 +150,7 @@ pub struct SegmentProcess {
 pub struct Open<'a> {
     /// The allocator.
     pub allocator: &'a Allocator,
-    /// Its kinds, in the order of [`AllocatorKind::ALL`].
+    /// Usage of each kind, in the order of [`AllocatorKind::ALL`].
     pub kinds: [KindUsage; 4],
 }
 
@@ -174,7 +174,7 @@ pub struct Figures {
     pub allocatable: u64,
     /// Bytes that are free.
     pub free: u64,
-    /// Of the past it is known only where it is known what lay where.
+    /// Largest free block; `None` for a past moment at which the addresses of all buffers are not known.
     pub largest_free: Option<u64>,
 }
 

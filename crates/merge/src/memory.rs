@@ -15,7 +15,7 @@ use region::{Share, reported, row_total};
 
 pub(super) use region::{SlotLink, counted_row, reported_by, sum_of};
 
-/// Above this a counter has wrapped below zero: no chip has 8 EiB.
+/// The first value of a counter that has wrapped below zero: no chip has 8 EiB.
 const WRAPPED: u64 = 1 << 63;
 /// The most worker cores of a chip without harvesting (TT-Metal 0.81.1 core descriptors).
 const MOST_CORES: [(Arch, u64); 2] = [(Arch::Wormhole, 80), (Arch::Blackhole, 140)];
@@ -35,13 +35,13 @@ pub(super) struct Usage {
     /// The figures of the regions.
     pub(super) bytes: PerKind<Field<u64>>,
     pub(super) reported: Field<u64>,
-    /// When it last allocated or freed as its slots have it: nanoseconds since 1970.
+    /// Time of the last allocation or free in its slots: nanoseconds since 1970.
     pub(super) updated_ns: u64,
     /// The figures of its agent.
     pub(super) agent: Option<PerKind<Reading<u64>>>,
     /// The chip of the segment that its agent's figures come from.
     pub(super) segment: Option<AgentLink>,
-    /// Its start, if its agent reported it: clock ticks since boot.
+    /// Start time of the process, if its agent reported it: clock ticks since boot.
     pub(super) start_ticks: Option<u64>,
 }
 
@@ -97,7 +97,7 @@ pub(super) enum UsedRule {
     Processes,
     /// The chip's row in a region whose slots count several chips.
     Row,
-    /// Nothing: a region or an owner cannot be read.
+    /// No rule: a region or an owner cannot be read.
     Unreadable,
 }
 

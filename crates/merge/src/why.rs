@@ -33,7 +33,7 @@ pub struct Why {
 /// A part of a sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its name, such as `slot 3, pid 4242`.
+    /// Name of the part, such as `slot 3, pid 4242`.
     pub label: String,
     /// The file that it was read from, as a path of the host; `None` where a table of ttmem has it.
     pub file: Option<String>,

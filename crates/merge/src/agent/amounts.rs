@@ -41,7 +41,7 @@ pub(crate) struct AllocatorBytes<'a> {
     pub(crate) per_bank: u64,
     /// The number of banks.
     pub(crate) banks: u64,
-    /// When TT-Metal counted them, if it was TT-Metal: nanoseconds of the monotonic clock.
+    /// Time at which TT-Metal counted them, in nanoseconds of the monotonic clock; `None` if the hooks counted them.
     pub(crate) counted: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Which chip is which: an agent's chip has the id that its region would be named after.
+//! Joins an agent's chips to chips of the host: an agent's chip has the id that its region would be named after.
 
 use ttmem_model::facts::Facts;
 use ttmem_segment::Segment;
@@ -97,7 +97,8 @@ impl Joining<'_> {
         self.chips.iter().position(|chip| chip.agents.iter().any(is_it))
     }
 
-    /// Of a chip without an id: the one whose region has a slot of the same process and the same device number.
+    /// Finds the chip for one without an id: the chip whose region has a slot of the same process and the same device
+    /// number.
     fn by_slot(&self, link: AgentLink) -> Option<usize> {
         let Owner::Live(pid) = self.owners[link.segment] else { return None };
         if unique_id(self.facts, link).is_some() {

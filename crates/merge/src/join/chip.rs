@@ -16,18 +16,18 @@ pub(super) const NEXT_ON_BOARD: u64 = 1 << 32;
 /// The origin of a chip. Devices are referenced by their index in the facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It has a PCIe function.
+    /// A chip with a PCIe function.
     Local { device: usize },
-    /// It is reached through the chip of a device.
+    /// A chip that is reached through the chip of a device.
     Remote { gateway: usize },
-    /// Only a region or an agent names it, or the port to its L1.
+    /// A chip that only a region, an agent or the port to its L1 names.
     Unmatched,
 }
 
 /// A region of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Its index in the facts.
+    /// Index of the region in the facts.
     pub(crate) region: usize,
     /// The rule that joined them.
     pub(crate) joined_by: JoinedBy,

@@ -1,4 +1,4 @@
-//! Which chip it is whose L1 was read.
+//! Assigns each L1 that was read to a chip.
 //!
 //! A device is its driver's. A simulated chip is the one whose region, or agent, the simulating process writes under the
 //! same number; the simulator runs inside the workload. Any other is a chip of its own.

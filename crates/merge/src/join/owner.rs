@@ -1,4 +1,4 @@
-//! Who is behind a slot of a region.
+//! Owners of the slots of a region.
 //!
 //! A slot holds a process number as its writer's namespace counts, and stays when its writer is killed. The number
 //! may belong to another process by now, or mean nothing here.
@@ -46,7 +46,7 @@ impl Owner {
     }
 }
 
-/// Who is behind each slot of each region. Chips must be joined by id already.
+/// Returns the owner of each slot of each region. Chips must be joined by id already.
 pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Owner>> {
     let finder = Finder::new(facts, chips);
     let owners_of = |(index, region): (usize, &RegionFile)| match &region.content {

@@ -46,18 +46,18 @@ pub(crate) fn by_core<'a>(
     }))
 }
 
-/// Whose programs are in L1 of a chip.
+/// The agent whose programs are in L1 of a chip.
 pub(super) struct Placing<'a> {
     /// The agent whose process ran programs, or any if none did: then no program is in L1.
     pub(super) agent: LiveAgent<'a>,
     /// The other agents: their buffers are in L1 too.
     pub(super) others: Vec<LiveAgent<'a>>,
-    /// Can no other process have run programs?
+    /// `Ok` if no other process can have run programs.
     pub(super) is_only: Field<()>,
 }
 
-/// Returns whose programs are in L1 of a chip; `None` if no living process with an agent has it open, or it is not known whether
-/// one ran programs. A process that has closed the chip left nothing.
+/// Returns the agent whose programs are in L1 of a chip; `None` if no living process with an agent has the chip open, or
+/// it is not known whether one ran programs. A process that has closed the chip left nothing.
 pub(super) fn placing<'a>(
     joined: &Joined<'a>,
     chip: &JoinedChip,

@@ -43,7 +43,7 @@ impl SlotLink {
 pub(super) enum Share<'a> {
     /// Every slot speaks of this chip alone.
     Alone,
-    /// There is one slot, for all the chips: the row of this chip is its share.
+    /// One slot for all the chips: the row of this chip is its share.
     Row(&'a RegionBytes),
     /// The slots speak of all the chips together.
     Unknown,
