@@ -63,8 +63,8 @@ impl Root {
         self.note(path, false, |_| link());
     }
 
-    /// Of the names in a directory, keeps those of TT-Metal's and UMD's files in shared memory; others appear when they
-    /// are read.
+    /// Notes the names of TT-Metal's and UMD's files in a shared memory directory; other files are noted when they are
+    /// read.
     pub(super) fn note_list(&self, path: &str, read: &Result<Vec<OsString>, Errno>) {
         let Ok(names) = read else { return };
         self.note(path, true, |_| Some(Entry::Directory));

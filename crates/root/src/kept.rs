@@ -41,7 +41,7 @@ struct Kept<'a> {
 #[derive(Debug)]
 enum KeptFile {
     Open(OwnedFd),
-    /// It is not there as long as the directory stays the same.
+    /// Absent as long as the directory stays the same.
     Absent,
 }
 

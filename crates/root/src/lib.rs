@@ -66,7 +66,7 @@ enum Backing {
 /// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Its bytes, up to the limit of the read.
+    /// Bytes of the file, up to the limit of the read.
     pub bytes: Vec<u8>,
 }
 

@@ -84,7 +84,7 @@ pub struct Readers {
     program: Option<Program>,
     deadline: Duration,
     idle: Vec<Process>,
-    /// Between two passes only jobs with one request: those whose readers are blocked.
+    /// Jobs with one request between two passes: those whose readers are blocked.
     busy: Vec<Job>,
     /// True after the first pass.
     has_read: bool,

@@ -16,13 +16,13 @@ pub(super) const IRREGULAR: Errno = Errno::LOOP;
 /// The content of a regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegularFile {
-    /// Its bytes, up to the limit of the read.
+    /// Bytes of the file, up to the limit of the read.
     pub bytes: Vec<u8>,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
     /// The bytes that the file system reserved for it: less than its size if it has holes.
     pub allocated: u64,
-    /// Its owner and identity.
+    /// Owner and identity.
     pub status: Status,
 }
 

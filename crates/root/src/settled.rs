@@ -17,7 +17,7 @@ pub struct OpenRegulars {
     /// Identity of the directory that they are in.
     directory: Option<(u64, u64)>,
     files: BTreeMap<String, (OwnedFd, Version)>,
-    /// Those of this look.
+    /// Files that were read in this sample.
     read: BTreeMap<String, (OwnedFd, Version)>,
 }
 
@@ -36,7 +36,7 @@ pub struct Settler<'a> {
 /// The stable content of a file.
 #[derive(Debug)]
 pub struct Settled<'a> {
-    /// Its bytes, up to the limit of the read; `None` if no two reads agreed.
+    /// Bytes of the file, up to the limit of the read; `None` if no two reads agreed.
     pub bytes: Option<&'a [u8]>,
     /// The file's owner.
     pub status: Status,

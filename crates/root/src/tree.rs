@@ -22,9 +22,9 @@ const MAX_LINKS: usize = 40;
 pub enum Entry {
     /// A file: its bytes and the user who owns it.
     File {
-        /// Its content.
+        /// Content.
         bytes: Vec<u8>,
-        /// Its owner.
+        /// User number of the owner.
         uid: u32,
     },
     /// A symbolic link.

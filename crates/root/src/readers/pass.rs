@@ -201,7 +201,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Does without a process that ended: one that never answered is not this program's reader.
+    /// Drops the job of a process that ended: one that never answered is not this program's reader.
     fn lose(&mut self, job: Job) {
         let (rest, process) = job.into_rest();
         if !process.has_greeted() {
