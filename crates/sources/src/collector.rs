@@ -174,13 +174,13 @@ impl Collector {
         self.demo
     }
 
-    /// By which clock snapshots are taken.
+    /// Returns the clock that snapshots are taken with.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Where the host's files are.
+    /// Returns the root of the host's files.
     #[must_use]
     pub fn root(&self) -> &Root {
         &self.root

@@ -26,7 +26,7 @@ pub(crate) enum Fault {
     /// The program's configuration is outside the ring.
     #[error("configuration at {base} is outside the ring from {} to {}", ring.start, ring.end)]
     ConfigBase {
-        /// Where it is said to be.
+        /// First address that the launch message gives.
         base: u64,
         /// The ring.
         ring: ByteRange,
@@ -38,7 +38,7 @@ pub(crate) enum Fault {
     KernelText {
         /// The processor.
         processor: Processor,
-        /// Where its text is said to be.
+        /// Range of the text, as the launch message gives it.
         text: ByteRange,
     },
     /// `local_cb_mask` and `min_remote_cb_start_index` contradict each other or the chip.
@@ -52,25 +52,25 @@ pub(crate) enum Fault {
     /// The records of circular buffers are outside the ring.
     #[error("circular buffer records from {} to {} are outside the ring", records.start, records.end)]
     Records {
-        /// Where they are said to be.
+        /// Range of the records, as the launch message gives it.
         records: ByteRange,
     },
     /// A circular buffer is not where one can be.
     #[error("circular buffer {id} at {address} with {size} bytes is outside the part of L1 for it")]
     CircularBufferRange {
-        /// Its number.
+        /// Number of the circular buffer.
         id: u8,
-        /// Where it is said to start.
+        /// First address in the record.
         address: u64,
-        /// Its size.
+        /// Bytes in the record.
         size: u64,
     },
     /// The size of a circular buffer is not that of its pages.
     #[error("circular buffer {id} has {size} bytes, but {pages} pages of {page_size}")]
     CircularBufferPages {
-        /// Its number.
+        /// Number of the circular buffer.
         id: u8,
-        /// Its size.
+        /// Bytes in the record.
         size: u64,
         /// The number of pages in the record.
         pages: u64,

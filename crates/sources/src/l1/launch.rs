@@ -61,12 +61,12 @@ impl<'a> Block<'a> {
         Some(index(range.start)?..index(range.end)?)
     }
 
-    /// Where the read pointer is.
+    /// Returns the range of the read pointer.
     pub(super) fn pointer_range(&self) -> ByteRange {
         self.layout.field_range(self.layout.mailbox.read_pointer)
     }
 
-    /// Where the go messages and their index are: neighbours in every release.
+    /// Returns the range of the go messages and their index: neighbours in every release.
     pub(super) fn go_range(&self) -> ByteRange {
         let mailbox = &self.layout.mailbox;
         let messages = self.layout.field_range(mailbox.go_messages);
@@ -75,19 +75,19 @@ impl<'a> Block<'a> {
         ByteRange::new(messages.start.min(index.start), messages.end.max(index.end))
     }
 
-    /// Where a slot is.
+    /// Returns the range of a slot.
     pub(super) fn slot_range(&self, slot: usize) -> ByteRange {
         self.within_slot(slot, Field::new(0, self.layout.mailbox.slot_bytes))
     }
 
-    /// Where the fields of a slot are that say whether it holds a program and how new that is.
+    /// Returns the range of a slot's fields that show whether it holds a program and how new the program is.
     pub(super) fn slot_summary_range(&self, slot: usize) -> ByteRange {
         let KernelConfig { local_cb_mask, host_assigned_id, enables, kernel_ids, .. } =
             self.layout.mailbox.config;
         self.within_slot(slot, hull([local_cb_mask, host_assigned_id, enables, kernel_ids]))
     }
 
-    /// Where the fields of a slot are that change when another program takes it or its own ends.
+    /// Returns the range of a slot's fields that change when another program takes the slot or its own ends.
     pub(super) fn slot_identity_range(&self, slot: usize) -> ByteRange {
         let KernelConfig { host_assigned_id, enables, .. } = self.layout.mailbox.config;
         self.within_slot(slot, hull([host_assigned_id, enables]))

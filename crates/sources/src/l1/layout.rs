@@ -1,4 +1,4 @@
-//! Where each field is in the L1 of a worker core: the layout of TT-Metal's `mailboxes_t` and its memory map.
+//! Positions of the fields in the L1 of a worker core: the layout of TT-Metal's `mailboxes_t` and its memory map.
 //!
 //! Both change with almost every release. The table in `layout_table.rs` holds what the headers of thirteen ttnn
 //! releases say; `scripts/generate_l1_layouts.py` writes it from `scripts/l1_layouts.json`. A layout is chosen in
@@ -151,7 +151,7 @@ pub(crate) struct CoreInfo {
     pub(crate) grid: Grid,
     /// The core's position in that grid.
     pub(crate) logical: Coordinate,
-    /// Where the kernel config ring ends and circular buffers begin, in bytes from the start of L1.
+    /// End of the kernel configuration ring and start of circular buffers, in bytes from the start of L1.
     pub(crate) unreserved: u64,
 }
 
@@ -172,12 +172,12 @@ pub enum LayoutError {
         /// The names that exist.
         known: String,
     },
-    /// No core fits the layout of this name.
+    /// The named layout fits no core.
     #[error(
         "unknown TT-Metal layout: no core holds what layout {0} says; name another one with --layout"
     )]
     NoCore(String),
-    /// No core holds the magic number where any release puts it.
+    /// The magic number is on no core where any release puts it.
     #[error(
         "unknown TT-Metal layout: none of {cores} cores holds the worker magic where {} put it; \
          either no program opened the chip since its reset, or its TT-Metal is older or newer: \
@@ -382,7 +382,7 @@ impl Layout {
         ByteRange::new(self.memory.mailbox + range.start, self.memory.mailbox + range.end)
     }
 
-    /// Where a field of the mailbox is in L1.
+    /// Returns the range of a field of the mailbox in L1.
     #[must_use]
     pub(crate) fn field_range(&self, field: Field) -> ByteRange {
         self.in_l1(field.offset, field.end())
@@ -394,8 +394,8 @@ impl Layout {
 }
 
 impl Row {
-    /// Where circular buffers begin if the ring has its default size: the end of the ring, rounded up to the
-    /// alignment of DRAM (32 bytes on Wormhole, 64 on Blackhole).
+    /// Returns the first address for circular buffers if the ring has its default size: the end of the ring, rounded up
+    /// to the alignment of DRAM (32 bytes on Wormhole, 64 on Blackhole).
     #[must_use]
     pub fn unreserved(&self) -> u64 {
         let alignment: u64 = match self.arch {
@@ -421,7 +421,7 @@ impl Field {
 }
 
 impl CoreInfoFields {
-    /// From its first byte that is read to its last, counted from the start of the mailbox.
+    /// Returns the range from the first byte that is read to the last, in bytes from the start of the mailbox.
     fn range(&self) -> ByteRange {
         let fields = [
             Some(self.grid_x),

@@ -26,21 +26,21 @@ const TEXT_ALIGNMENT: u64 = 16;
 /// `DISPATCH_MODE_HOST` of `dev_msgs.h`.
 const MODE_HOST: u64 = 1;
 
-/// Where things of a core may be.
+/// Ranges of a core's L1 that a program's parts must be in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// The kernel config ring. No program's part of it wraps: the host moves on to the start instead.
     pub(super) ring: ByteRange,
-    /// Where circular buffers may be.
+    /// Part of L1 for circular buffers.
     pub(super) buffers: ByteRange,
     /// `NUM_CIRCULAR_BUFFERS`.
     pub(super) circular_buffers: u8,
 }
 
-/// Which records of circular buffers a slot names, and where they are.
+/// Records of circular buffers that a slot names, and their addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Records {
-    /// Where the record of local buffer 0 would be.
+    /// Address that the record of local buffer 0 would have.
     local_start: u64,
     /// The local buffers, one bit each.
     mask: u64,
@@ -56,7 +56,7 @@ pub(super) struct Records {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Remote {
     pub(super) id: u8,
-    /// Where its configuration page is.
+    /// Address of the configuration page.
     pub(super) config_address: u64,
     page_size: u64,
 }
@@ -71,7 +71,7 @@ impl Bounds {
     }
 }
 
-/// Who started the program of a slot.
+/// Returns the side that started the program of a slot.
 pub(super) fn dispatch(slot: &Slot<'_>) -> Result<Dispatch, Fault> {
     match slot.number(slot.fields.mode)? {
         MODE_HOST => Ok(Dispatch::Slow),
@@ -79,7 +79,7 @@ pub(super) fn dispatch(slot: &Slot<'_>) -> Result<Dispatch, Fault> {
     }
 }
 
-/// Where the program's part of the ring starts.
+/// Returns the first address of the program's part of the ring.
 pub(super) fn config_start(slot: &Slot<'_>, bounds: &Bounds) -> Result<u64, Fault> {
     let base = slot.element(slot.fields.base, 0, 4)?;
     let Bounds { ring, .. } = *bounds;
@@ -193,7 +193,7 @@ impl Records {
         }
     }
 
-    /// Where the records of local buffers are, from the first that exists to the last.
+    /// Returns the range of the records of local buffers, from the first that exists to the last.
     pub(super) fn local_range(&self) -> Option<ByteRange> {
         let first = u64::from(self.mask.trailing_zeros());
         let end = u64::from(u64::BITS - self.mask.leading_zeros());
@@ -201,7 +201,7 @@ impl Records {
         (self.mask != 0).then(|| ByteRange::new(address(first), address(end)))
     }
 
-    /// Where the records of remote buffers are.
+    /// Returns the range of the records of remote buffers.
     pub(super) fn remote_range(&self) -> Option<ByteRange> {
         let remotes = u64::from(self.count.saturating_sub(self.first_remote));
         let end = self.remote_start + REMOTE_RECORD_BYTES * remotes;
@@ -253,7 +253,7 @@ impl Records {
 }
 
 impl Remote {
-    /// Where its configuration page is, as far as it is read.
+    /// Returns the range of the configuration page, as far as it is read.
     pub(super) fn page(&self, bounds: &Bounds) -> Result<ByteRange, Fault> {
         let Self { id, config_address, .. } = *self;
         let bytes = u64::try_from(REMOTE_PAGE_BYTES).unwrap_or(u64::MAX);

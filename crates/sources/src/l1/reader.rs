@@ -59,7 +59,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Both together.
+    /// Returns the sum of two costs.
     #[must_use]
     pub(crate) fn plus(self, other: Self) -> Self {
         Self { reads: self.reads + other.reads, bytes: self.bytes + other.bytes }
@@ -70,7 +70,7 @@ impl Cost {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// No layout fits.
+    /// The layout is not known.
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// The firmware that was named gives no layout.
@@ -212,7 +212,7 @@ impl Reader {
         self.opening
     }
 
-    /// Where the kernel config ring of a core is; `None` if the core is not there or says nothing plausible.
+    /// Returns the kernel configuration ring of a core; `None` if the core is not there or reports nothing plausible.
     #[must_use]
     pub(crate) fn ring(&self, noc: Coordinate) -> Option<ByteRange> {
         let position = self.positions.iter().find(|position| position.noc == noc)?;

@@ -59,7 +59,7 @@ pub struct ImagePort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     address: ByteRange,
-    /// Where its bytes are in the capture's.
+    /// Range of the part among the bytes of the capture.
     stored: Range<usize>,
 }
 

@@ -48,7 +48,7 @@ pub use error::KmdPortError;
 pub use meter::{Budget, Cost};
 pub use owners::Evidence;
 
-/// On what terms a device is read.
+/// Conditions under which a device is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// The evidence that an owner runs TT-Metal.

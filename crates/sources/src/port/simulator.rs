@@ -67,7 +67,7 @@ pub enum SimulatorError {
         "the simulation server announced an answer of {bytes} bytes where {limit} are the most"
     )]
     Oversized {
-        /// Its length, as announced.
+        /// Announced length in bytes.
         bytes: u32,
         /// The limit.
         limit: u32,
@@ -83,7 +83,7 @@ pub enum SimulatorError {
     /// The server could not do it.
     #[error("the simulation server answered with status {status}")]
     Refused {
-        /// Its status.
+        /// Status in the answer.
         status: i32,
     },
     /// The chip's architecture is not known.
@@ -91,7 +91,7 @@ pub enum SimulatorError {
         "the simulated chip is of architecture {arch}; ttmem reads Wormhole (2) and Blackhole (3)"
     )]
     Architecture {
-        /// Its number in tt-umd.
+        /// Number of the architecture in tt-umd.
         arch: i32,
     },
     /// The system's error.

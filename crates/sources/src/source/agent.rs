@@ -27,7 +27,7 @@ pub enum Depth {
     /// chip, as [`Depth::Full`]: they may have handed out the same addresses.
     #[default]
     Summary,
-    /// As [`Depth::Full`] of a process that has run programs or holds L1, else as [`Depth::Summary`].
+    /// Depth by content: [`Depth::Full`] for a process that has run programs or holds L1, else [`Depth::Summary`].
     Programs,
     /// Buffers, events, failures, names and programs too.
     Full,

@@ -18,7 +18,7 @@ use ttmem_model::{Pid, Timestamp};
 use crate::l1::names;
 use ttmem_root::Root;
 
-/// Where TT-Metal puts its files, below its directory for logs.
+/// Path of TT-Metal's files below its directory for logs.
 const DIRECTORY: &str = "generated/inspector";
 /// The names.
 const KERNELS: &str = "kernels.yaml";
@@ -142,7 +142,7 @@ fn below_directories(root: &Root, pid: Pid, process: Option<&ProcessFacts>) -> F
     Err(Missing::no_source(format!("process {pid} has no {DIRECTORY}/{KERNELS}")))
 }
 
-/// Where the directory of a process's logs may be: as it sees the path itself, then as we do.
+/// Returns the possible directories of a process's logs: the path as the process sees it, then as this namespace does.
 fn directories(root: &Root, pid: Pid) -> Vec<String> {
     let working = format!("/proc/{pid}/cwd");
     let environment = root.read(&format!("/proc/{pid}/environ"), MAX_ENVIRONMENT_BYTES);
@@ -158,7 +158,7 @@ fn directories(root: &Root, pid: Pid) -> Vec<String> {
     }
 }
 
-/// When Inspector started, out of its `startup.yaml`.
+/// Returns the time at which Inspector started, from its `startup.yaml`.
 fn system_clock(text: &str) -> Option<Timestamp> {
     let line = text.lines().find_map(|line| line.trim().strip_prefix("system_clock_ns:"))?;
     line.trim().parse::<u64>().ok().map(|nanoseconds| Timestamp(nanoseconds / 1000))

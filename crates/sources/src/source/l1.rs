@@ -90,7 +90,7 @@ struct OpenChip {
     greeting: Cost,
 }
 
-/// Where the names of a chip's kernels come from.
+/// Source of the names of a chip's kernels.
 #[derive(Clone, Debug)]
 enum Kernels {
     /// The `kernels.yaml` of a capture.

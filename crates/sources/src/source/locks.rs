@@ -44,7 +44,7 @@ pub struct Lock {
 /// The process that holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its pid in its own namespace, as it wrote it.
+    /// Pid in the holder's own namespace, as the holder wrote it.
     pub own_pid: i32,
     /// The process here; `None` if none runs that it can be.
     pub pid: Option<Pid>,

@@ -31,7 +31,7 @@ pub(crate) struct Namespaces {
 struct Process {
     pid: i32,
     inode: u64,
-    /// As the kernel names it; `None` if we may not know.
+    /// Mount namespace, as the kernel names it; `None` if reading it is not permitted.
     namespace: Option<Arc<str>>,
     read_at: Timestamp,
     /// Times that it was read, up to [`FIRST_READS`].

@@ -43,7 +43,7 @@ pub fn pids(root: &Root) -> Vec<Pid> {
     pids
 }
 
-/// When a process started, in clock ticks since boot; `None` if it is not there or has ended.
+/// Returns the start time of a process, in clock ticks since boot; `None` if it does not exist or has ended.
 #[must_use]
 pub fn start_ticks(root: &Root, pid: Pid) -> Option<u64> {
     let file = root.read(&format!("/proc/{pid}/stat"), 4096).ok()?;

@@ -10,13 +10,13 @@ use ttmem_model::Pid;
 
 use ttmem_root::Root;
 
-/// Where shared memory is.
+/// Directory of shared memory.
 pub const SHARED_MEMORY: &str = "/dev/shm";
 
 /// The directories of one host.
 #[derive(Debug, Default)]
 pub struct SharedMemory {
-    /// Those that could be listed, this namespace's own first.
+    /// Directories that could be listed, this namespace's own first.
     pub directories: Vec<Directory>,
     /// Paths of those that could not.
     pub(crate) denied: Vec<String>,
@@ -25,7 +25,7 @@ pub struct SharedMemory {
 /// A directory of shared memory: that of the host, or of a mount namespace.
 #[derive(Debug)]
 pub struct Directory {
-    /// Its path, as the host would name it.
+    /// Path of the directory, as the host would name it.
     pub path: String,
     /// The processes through whose roots it is reached, one of each mount namespace; none for this namespace's own, which
     /// any process may see.

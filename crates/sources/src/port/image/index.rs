@@ -116,7 +116,7 @@ impl Segment {
             .ok_or_else(|| format!("{} bytes at address {} are not in any L1", self.len, self.addr))
     }
 
-    /// Where its bytes are in the capture's.
+    /// Returns the range of the part among the bytes of the capture.
     fn stored(&self) -> Result<ByteRange, String> {
         ByteRange::from_start_and_bytes(self.offset, self.len)
             .filter(|range| range.end <= MAX_BYTES)

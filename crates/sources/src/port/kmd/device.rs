@@ -21,7 +21,7 @@ const NEVER_ONES: u64 = 0;
 pub(super) struct Device {
     number: u32,
     window_bytes: u64,
-    /// Where the window points to.
+    /// Target of the window.
     aim: Option<Aim>,
     // Fields are dropped in this order, but `release` is what counts: unmap, free, close.
     window: Option<Window>,

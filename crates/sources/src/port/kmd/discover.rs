@@ -1,4 +1,4 @@
-//! From an open device to a reader of all of its cores.
+//! Finds the cores of an open device, and opens a reader of all of them.
 
 use super::KmdPort;
 use super::error::KmdPortError;

@@ -15,7 +15,7 @@ pub enum KmdPortError {
     /// The driver's list of owners cannot be read.
     #[error("cannot tell who owns the device: {}; its L1 is read only while one does", .0.detail)]
     NoOwnerList(Missing),
-    /// No other process has the device open.
+    /// The device is idle: no other process has it open.
     #[error(
         "no process has device {number} open, and opening an idle chip may wake it; start the workload first"
     )]
@@ -47,7 +47,7 @@ pub enum KmdPortError {
         /// The device.
         number: u32,
     },
-    /// There is no such device file.
+    /// The device file does not exist.
     #[error("there is no {path}; the driver has no such device, or the container was not given it")]
     Absent {
         /// The device file.
@@ -71,14 +71,14 @@ pub enum KmdPortError {
         /// The device.
         number: u32,
     },
-    /// It is another device than the caller expects.
+    /// The device is another one than the caller expects.
     #[error("device {number} is PCI {vendor:04x}:{device:04x}, not a {}", expected.as_str())]
     WrongDevice {
         /// The device.
         number: u32,
-        /// Its PCI vendor.
+        /// PCI vendor of the device.
         vendor: u16,
-        /// Its PCI device.
+        /// PCI device number.
         device: u16,
         /// The expected value.
         expected: Arch,
@@ -138,7 +138,7 @@ pub enum KmdPortError {
     Misplaced {
         /// The device.
         number: u32,
-        /// Where it says it is.
+        /// Coordinate that the core reports.
         found: Coordinate,
     },
     /// The first core names a grid that this architecture cannot have.

@@ -1,4 +1,4 @@
-//! Where worker cores are on the NOC: by formula, so that nothing else is ever asked.
+//! Positions of worker cores on the NOC, by formula, so that no other core is ever read.
 //!
 //! Translated coordinates, the ones that TT-Metal uses: Wormhole adds 18 to both; Blackhole's columns are 1 to 7 and
 //! 10 to 16, its rows start at 2 (tt-umd 0.9.14, `docs/COORDINATE_SYSTEMS.md` and its coordinate managers). Cores

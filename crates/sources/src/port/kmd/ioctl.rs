@@ -120,9 +120,9 @@ pub(super) struct AllocateTlb {
     reserved_in: u64,
     pub(super) id: u32,
     reserved_out: u32,
-    /// Where to map the window without caching: each read is one read of the device.
+    /// Offset at which to map the window without caching: each read is one read of the device.
     pub(super) mmap_offset_uncached: u64,
-    /// Where to map it write-combined. Such a mapping may read ahead, so it is not used.
+    /// Offset at which to map the window write-combined. Such a mapping may read ahead, so it is not used.
     mmap_offset_combined: u64,
     reserved_end: u64,
 }
@@ -146,7 +146,8 @@ pub(super) struct FreeTlb {
 pub(super) struct ConfigureTlb {
     id: u32,
     reserved_in: u32,
-    /// Must be a multiple of the window's size; below 2^36 on Wormhole (`wormhole.c`, `construct_tlb_config`).
+    /// Address that the window maps: a multiple of the window's size; below 2^36 on Wormhole (`wormhole.c`,
+    /// `construct_tlb_config`).
     address: u64,
     x_end: u16,
     y_end: u16,

@@ -24,7 +24,8 @@ const LIBRARY: &str = "libtt_metal.so";
 /// The evidence that an owner of the device is TT-Metal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Not yet: look for its library in the memory maps of the owners. That takes the owner's user or root.
+    /// No evidence yet: search the memory maps of the owners for TT-Metal's library. That takes the owner's user or
+    /// root.
     AskMaps,
     /// The caller saw it: a live owner of this device wrote an upstream region or an agent's segment.
     Seen,

@@ -1,4 +1,4 @@
-//! Where simulation servers are: `/tmp/tt-umd-sim-server-<server>/tt-umd-sim-<chip>.sock`.
+//! Finds simulation servers: `/tmp/tt-umd-sim-server-<server>/tt-umd-sim-<chip>.sock`.
 //!
 //! Source: tt-umd 0.9.14, `device/simulation/simulation_server_socket.cpp`.
 
@@ -17,7 +17,7 @@ pub struct Found {
     pub server: u32,
     /// The number of the chip in that server.
     pub chip: u32,
-    /// Where the socket is.
+    /// Path of the socket.
     pub path: String,
 }
 

@@ -15,11 +15,11 @@ pub(super) struct Malformed(pub(super) &'static str);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'a> {
     message: &'a [u8],
-    /// Where it starts in the message.
+    /// Offset of the table in the message.
     start: usize,
     /// Bytes it has, by its own account.
     length: usize,
-    /// For each field, where it is in the table; 0 if it is absent.
+    /// Offset of each field in the table; 0 if it is absent.
     fields: &'a [u8],
 }
 
@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
         self.message.get(first..end).map(Some).ok_or(OUTSIDE)
     }
 
-    /// Where in the message a field is.
+    /// Returns the offset of a field in the message.
     fn offset_of(&self, field: usize, bytes: usize) -> Result<Option<usize>, Malformed> {
         let offset = field.checked_mul(2).and_then(|entry| short(self.fields, entry));
         let offset = usize::from(offset.unwrap_or(0));

@@ -6,7 +6,7 @@
 
 use ttmem_model::l1::Coordinate;
 
-/// No chip has more worker cores; UMD's coordinates are below 32.
+/// Most worker cores of a chip; UMD's coordinates are below 32.
 const MAX_CORES: usize = 1024;
 
 /// The worker cores, in the order of the file.

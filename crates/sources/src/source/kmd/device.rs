@@ -21,7 +21,7 @@ pub(super) struct Gauge {
     pub(super) file: &'static str,
     /// Units of the file per unit of the metric.
     scale: f64,
-    /// In the metric's unit.
+    /// Range of valid values, in the metric's unit.
     range: RangeInclusive<f64>,
 }
 

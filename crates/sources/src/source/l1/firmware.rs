@@ -16,7 +16,7 @@ use ttmem_root::Root;
 const LIBRARY: &str = "/libtt_metal.so";
 /// The name of a firmware file, and in outputs: which of the build keys was loaded is not known.
 const FILE: &str = "brisc.elf";
-/// Where firmware is below the directory that holds TT-Metal.
+/// Paths of firmware below the directory that holds TT-Metal.
 const FIRMWARE: [&str; 2] = ["tt_metal/pre-compiled", "pre-compiled"];
 /// The most of a process's maps that is searched.
 const MAX_MAPS_BYTES: usize = 4 << 20;

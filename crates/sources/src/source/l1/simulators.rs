@@ -74,7 +74,7 @@ struct Simulated {
     returned: Option<OpenChip>,
 }
 
-/// When the exchange with a server began that is unanswered, in microseconds of a common watch; 0 if there is none.
+/// Start of the unanswered exchange with a server, in microseconds of a common watch; 0 if there is none.
 #[derive(Debug, Default)]
 struct Exchange(AtomicU64);
 

@@ -51,7 +51,7 @@ impl Stat {
     }
 }
 
-/// When the machine booted.
+/// Returns the time at which the host booted.
 pub(super) fn boot_time(root: &Root) -> Option<Timestamp> {
     // `btime` is behind one long line of interrupt counts.
     let file = root.read("/proc/stat", 1 << 20).ok()?;

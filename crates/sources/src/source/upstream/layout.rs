@@ -44,10 +44,10 @@ const INIT_READY: u32 = 0x5245_4459;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// It is shorter than a region.
+    /// The file is shorter than a region.
     #[error("the region has {0} of its {SIZE} bytes: it is being made, or was cut")]
     Size(usize),
-    /// Its version is not one we read.
+    /// The version of the region is not supported.
     #[error("the region is of version {0}, and this ttmem reads 2, 3 and 4")]
     Version(u32),
     /// Version 4, and not set up yet.

@@ -140,7 +140,7 @@ fn put_zeros(start: usize, bytes: usize) -> bool {
     mapped != libc::MAP_FAILED
 }
 
-/// Does what would have been done without us.
+/// Passes the signal to the previous handler, or to the default action.
 fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let previous = PREVIOUS.get();
     let handler = previous.map_or(libc::SIG_DFL, |previous| previous.sa_sigaction);
