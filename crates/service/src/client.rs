@@ -27,21 +27,21 @@ const MAX_HISTORY_BYTES: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Not running, or gone.
+    /// The server is not running, or has ended.
     #[error("no server: {0}")]
     Gone(#[from] io::Error),
-    /// It closed the connection with a reason.
+    /// The server closed the connection with a reason.
     #[error("the server closed the connection: {0}")]
     Refused(String),
-    /// Its message is invalid.
+    /// The server's message is invalid.
     #[error("invalid answer of the server: {0}")]
     Damaged(#[from] Damage),
-    /// It speaks another version of the protocol.
+    /// The server speaks another version of the protocol.
     #[error(
         "the server speaks version {0}, this ttmem {1}; install the same ttmem for both and restart the server"
     )]
     Version(u16, u16),
-    /// It does not answer.
+    /// The server does not answer.
     #[error("the server does not answer in time")]
     Slow,
 }

@@ -39,7 +39,7 @@ pub struct Options {
     pub header: Header,
     /// The most bytes; for a ring, in memory and in each file.
     pub max_bytes: Option<u64>,
-    /// For a ring: the time span that is kept in memory and written out on an event.
+    /// Time span that a ring keeps in memory and writes out on an event.
     pub ring: Option<Duration>,
 }
 

@@ -76,7 +76,7 @@ pub struct Server {
     latest: Option<Arc<Snapshot>>,
     /// The facts of the newest state, if they are known.
     facts: Option<Arc<Facts>>,
-    /// When it was published, in microseconds that the machine was awake.
+    /// Time of publication, in microseconds that the machine was awake.
     published_us: u64,
     history: History,
     dropped: u64,

@@ -36,11 +36,11 @@ const MAX_COMMANDS: usize = 4096;
 /// The choice of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// None.
+    /// No server is used.
     NoServer,
     /// The first of these that exists, if it is suitable.
     Any(Vec<PathBuf>),
-    /// Only this one: without it there are no snapshots.
+    /// This server alone: without it there are no snapshots.
     Only(PathBuf),
 }
 
@@ -55,7 +55,7 @@ impl Choice {
 /// A server that passed the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probed {
-    /// Its version.
+    /// Version of the server's ttmem.
     pub ttmem: String,
     /// The interval between states.
     pub every: Duration,

@@ -31,9 +31,9 @@ type Key = ((u64, u64), String);
 
 #[derive(Debug)]
 enum Known {
-    /// Its process ran before or during the recording, and it is not attached yet.
+    /// A segment whose process ran before or during the recording; it is not attached yet.
     Open(Watched),
-    /// It is attached, or not of this recording.
+    /// A segment that is attached, or does not belong to this recording.
     Done,
 }
 
@@ -42,7 +42,7 @@ struct Watched {
     held: OpenFile,
     name: String,
     start_ticks: u64,
-    /// Its process, by pid of this host, while it runs.
+    /// Process that wrote the segment, by pid of this host, while it runs.
     owner: Option<Pid>,
 }
 

@@ -345,7 +345,8 @@ impl Writer {
         sink.append(&end).map_err(|error| self.fail(&error.to_string()))
     }
 
-    /// After an error: truncates the partial block, and tries to write the end after the complete part.
+    /// Saves the complete part after an error: truncates the partial block, and tries to write the end after the
+    /// complete part.
     fn save(&mut self) {
         let Target::File { sink, contents: Some(contents) } = &mut self.target else { return };
         if self.report.files.is_empty() {

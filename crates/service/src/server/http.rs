@@ -127,8 +127,8 @@ fn answer(mut stream: &TcpStream, admission: &Admission, bound: SocketAddr, page
     }
 }
 
-/// On the loopback interface, only loopback host names are answered: otherwise a web page could read it through a
-/// domain of its own.
+/// True if the host name of the request may be answered. On the loopback interface these are loopback names only:
+/// otherwise a web page could read the answer through a domain of its own.
 fn is_for_us(request: &Request, bound: SocketAddr) -> bool {
     let Some(host) = request.host.as_deref().filter(|_| bound.ip().is_loopback()) else {
         return true;

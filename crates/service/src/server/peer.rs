@@ -44,11 +44,11 @@ pub(super) struct Peer {
 /// The facts that a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PeerFacts {
-    /// It does not request them.
+    /// The client does not request facts.
     Unwanted,
-    /// None that changes could follow.
+    /// The client has no facts that changes could follow.
     Lost,
-    /// Those of the state before.
+    /// The client has the facts of the previous state.
     Current,
 }
 

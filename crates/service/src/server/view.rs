@@ -18,9 +18,9 @@ pub(super) struct View {
 /// The frames with the facts of a state. A frame is missing if the facts are too large, or there are none.
 #[derive(Debug, Default)]
 pub(super) struct FactsFrames {
-    /// For clients that have the facts of the state before.
+    /// Frame for clients that have the facts of the previous state.
     pub(super) change: Option<Arc<[u8]>>,
-    /// For clients without facts.
+    /// Frame for clients without facts.
     pub(super) full: Option<Arc<[u8]>>,
 }
 

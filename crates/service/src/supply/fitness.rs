@@ -25,21 +25,21 @@ pub enum Unfit {
     Absent,
     /// A stale socket: no server answers.
     Dead,
-    /// This user may not connect.
+    /// The socket denies access to this user.
     Closed,
-    /// Its answer is invalid.
+    /// The server's answer is invalid.
     Broken(String),
-    /// It stopped answering.
+    /// The server stopped answering.
     Silent,
-    /// It runs as an untrusted user.
+    /// The server runs as an untrusted user.
     Stranger(u32),
-    /// It samples another host.
+    /// The server samples another host.
     Elsewhere,
-    /// It samples less often than requested.
+    /// The server samples less often than requested.
     TooSlow(Duration),
-    /// Its state is this many seconds old.
+    /// The server's state is this many seconds old.
     Old(u64),
-    /// It cannot read more than this user.
+    /// The server cannot read more than this user.
     SeesNoMore,
 }
 

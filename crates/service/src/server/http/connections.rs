@@ -25,7 +25,7 @@ struct Open {
     id: u64,
     from: SocketAddr,
     peer: Option<Peer>,
-    /// To end it.
+    /// Stream of the connection, kept to shut it down.
     stream: TcpStream,
     /// True until its request is read.
     is_idle: bool,

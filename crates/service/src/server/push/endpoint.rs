@@ -22,7 +22,7 @@ pub enum BadEndpoint {
     /// Malformed.
     #[error("write http://HOST:PORT or http://HOST:PORT/PATH, such as http://localhost:4318")]
     Syntax,
-    /// It requires encryption.
+    /// The address requires encryption.
     #[error(
         "https is not supported; push to a collector on this machine, such as http://localhost:4318, and let it encrypt"
     )]
