@@ -85,7 +85,7 @@ fn live(owner: &BufferOwner, segment: &Segment) -> Check {
 
 /// The segments whose processes are gone.
 fn left(gone: &[&BufferOwner]) -> Option<Check> {
-    /// More than these are counted only.
+    /// Largest number of processes that are named; more are only counted.
     const NAMED: usize = 4;
     let (text, remedy) = match gone {
         [] => return None,

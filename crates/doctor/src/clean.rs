@@ -10,9 +10,9 @@ const MAX_MAPS_BYTES: usize = 16 << 20;
 /// A file that can be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removable {
-    /// Where it is.
+    /// Path of the file.
     pub path: String,
-    /// Whose it was, in words.
+    /// Former owner of the file, in words.
     pub whose: String,
 }
 

@@ -7,7 +7,7 @@ use ttmem_sources::source::process::{are_hidden, pids};
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 const HUGEPAGES: &str = "/sys/kernel/mm/hugepages/hugepages-1048576kB";
-/// No host has so many pages of 1 GiB: 64 PiB.
+/// Upper bound of the pages of 1 GiB on a host: 64 PiB.
 const MAX_PAGES: usize = 1 << 26;
 /// Bytes that an agent reserves by default, and TT-Metal's own regions beside it.
 const ROOM_FOR_AN_AGENT: u64 = 9 << 20;
@@ -23,7 +23,7 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     checks
 }
 
-/// Without an IOMMU that translates, TT-Metal needs a page of 1 GiB for each device.
+/// Checks the pages of 1 GiB: without an IOMMU that translates, TT-Metal needs one for each device.
 fn hugepages(inputs: &Inputs<'_>) -> Check {
     let devices = &inputs.facts.devices;
     let is_translated = |bdf: &Option<String>| {

@@ -34,7 +34,7 @@ pub(crate) const VERSION: &str = "1.0";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
+    /// The check found no problem.
     Pass,
     /// Something is less than it could be.
     Warn,
@@ -78,7 +78,8 @@ pub struct Inputs<'a> {
     pub facts: &'a Facts,
     /// The merged snapshot.
     pub snapshot: &'a Snapshot,
-    /// Where the agent library is, or why it was not found; `None` where that does not matter, as for a captured host.
+    /// Path of the agent library, or the reason that it was not found; `None` where that does not matter, as for a
+    /// captured host.
     pub library: Option<Result<String, String>>,
     /// Windows of each device by process, where the driver's list can be read.
     pub windows: BTreeMap<u32, Field<Windows>>,

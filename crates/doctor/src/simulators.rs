@@ -3,7 +3,7 @@
 use super::{Check, Inputs, count};
 
 const ID: &str = "simulators";
-/// As many sockets are named.
+/// Largest number of sockets that are named.
 const MOST_NAMED: usize = 3;
 
 /// One check if there is a socket on which nothing listens; none otherwise, as on most hosts.

@@ -20,9 +20,9 @@ pub(crate) const VERSION: &str = "1.0";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Use {
-    /// No process has it open.
+    /// No process has the chip open.
     Free,
-    /// Not known: other users' open files are hidden, or the driver does not answer.
+    /// The use is not known: other users' open files are hidden, or the driver does not answer.
     Unknown,
     /// A process has it open.
     InUse,
@@ -61,7 +61,7 @@ pub struct Verdict {
     pub board: Option<String>,
     /// The PCIe address.
     pub bdf: Option<String>,
-    /// Its use.
+    /// Use of the chip.
     #[serde(rename = "use")]
     pub used: Use,
     /// The reason that the use is not known.
@@ -83,25 +83,25 @@ pub struct Verdict {
 /// A process that has a chip.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Owner {
-    /// Its pid.
+    /// Process id.
     pub pid: Pid,
-    /// Its short name.
+    /// Short name.
     pub name: String,
-    /// Its command line; empty if it may not be read.
+    /// Command line; empty if reading it is not permitted.
     pub(crate) command: String,
-    /// Its user.
+    /// User: the name, or the number where no name is known.
     pub user: Option<String>,
-    /// Its rank in its job, or its worker of pytest-xdist, if its agent found one.
+    /// Rank in its job, or worker of pytest-xdist, if its agent found one.
     pub rank: Option<String>,
     /// The number of its job, if its agent found one.
     pub job: Option<String>,
-    /// Its container.
+    /// Container or pod.
     pub container: Option<String>,
     /// The namespace and name of its Kubernetes pod, as `NAMESPACE/NAME`.
     pub pod: Option<String>,
-    /// Its start, in microseconds since 1970.
+    /// Start time, in microseconds since 1970.
     pub since_us: Option<Timestamp>,
-    /// Its memory on the chip; `None` if nothing lists it.
+    /// Memory on the chip; `None` if no source lists it.
     pub memory: Option<ProcessMemory>,
     /// Host memory that it occupies, in bytes.
     pub(crate) host_memory_bytes: Reading<u64>,
@@ -114,7 +114,7 @@ pub struct Owner {
 /// A lock that a process holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeldLock {
-    /// Its name, such as `CHIP_IN_USE_0_PCIe`.
+    /// Name of the lock, such as `CHIP_IN_USE_0_PCIe`.
     pub name: String,
     /// The holder; `None` if it has ended.
     pub holder: Option<Named>,
@@ -129,11 +129,11 @@ pub struct HeldLock {
 /// A process by pid, name and user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Named {
-    /// Its pid.
+    /// Process id.
     pub(crate) pid: Pid,
-    /// Its short name.
+    /// Short name.
     pub(crate) name: String,
-    /// Its user.
+    /// User: the name, or the number where no name is known.
     pub(crate) user: Option<String>,
 }
 
@@ -142,7 +142,7 @@ pub struct Named {
 pub struct StaleOwner {
     /// The pid that it had.
     pub pid: Pid,
-    /// Its short name.
+    /// Short name.
     pub name: String,
     /// The memory that is recorded.
     pub memory: ProcessMemory,
