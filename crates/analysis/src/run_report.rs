@@ -96,22 +96,22 @@ pub struct RunReport {
 /// The report of one process.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProcessReport {
-    /// Its number in its own namespace.
+    /// Process id in the process's own namespace.
     pub pid: u32,
-    /// Its short name, if it is known.
+    /// Short name, if it is known.
     pub name: Option<String>,
-    /// Its command line, arguments separated by spaces, if the agent recorded it: the first 512 bytes.
+    /// Command line, arguments separated by spaces, if the agent recorded it: the first 512 bytes.
     pub command: Option<String>,
     /// The host that it ran on, of a recording or of `ttmem run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Its rank in its job, or its worker of pytest-xdist, if the agent found one.
+    /// Rank in its job, or worker of pytest-xdist, if the agent found one.
     pub rank: Option<String>,
     /// The number of its job, if the agent found one.
     pub job: Option<String>,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
-    /// When it first used TT-Metal.
+    /// Time at which it first used TT-Metal.
     pub since: Timestamp,
     /// The version of TT-Metal, if the library tells.
     pub tt_metal: Option<String>,
@@ -145,7 +145,7 @@ pub struct ProcessReport {
     pub stacks: Option<Stacks>,
     /// The losses of the record.
     pub losses: Losses,
-    /// Where every buffer lay, if that is asked for.
+    /// Addresses of every buffer over time, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
 }
@@ -154,17 +154,17 @@ pub struct ProcessReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
-    /// It has not.
+    /// Still running.
     Running,
-    /// By itself.
+    /// Exited normally.
     Exited,
-    /// By `_exit`: what is to run at the end did not.
+    /// Ended by `_exit`, which runs no exit handler.
     Left,
-    /// It is not known how. All its devices were closed.
+    /// Ended in an unknown way, with all its devices closed.
     Ended,
-    /// By a signal, or it is not known how and a device was open.
+    /// Ended by a signal, or in an unknown way with a device open.
     Killed,
-    /// Not known: the agent switched itself off before.
+    /// Unknown: the agent switched itself off before.
     Off,
 }
 
@@ -173,9 +173,9 @@ pub enum End {
 pub struct ReportChip {
     /// The number that TT-Metal gave it in the process.
     pub device: u32,
-    /// Its unique id, if TT-Metal reported it.
+    /// Unique id of the chip, if TT-Metal reported it.
     pub(crate) unique_id: Option<u64>,
-    /// Its index on the host, as in every other output of ttmem. `None` if the chip is not known there.
+    /// Index on the host, as in every other output of ttmem. `None` if the chip is not known there.
     pub index: Option<u32>,
 }
 
@@ -229,13 +229,13 @@ pub struct HeldGroup {
     pub callers: Vec<Caller>,
 }
 
-/// When something was held.
+/// The moment at which a buffer was still held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Moment {
-    /// When the device was closed.
+    /// The device was closed.
     Closed,
-    /// At the end of the process, or now if it runs.
+    /// The process ended, or the report was made while it ran.
     End,
 }
 
@@ -277,7 +277,7 @@ pub struct Largest {
 /// One of the largest buffers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LargeBuffer {
-    /// Its address in every bank.
+    /// Address in every bank.
     pub address: u64,
     /// Bytes in every bank.
     pub bytes_per_bank: u64,

@@ -37,30 +37,30 @@ pub struct Series {
 /// A process as a plot names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProcessLine {
-    /// Its number.
+    /// Process id.
     pub pid: Pid,
     /// Clock ticks between boot and its start.
     pub start_time: u64,
-    /// Its short name.
+    /// Short name.
     pub name: String,
 }
 
 /// One chip over time.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChipLines {
-    /// Its id.
+    /// ASIC id.
     pub id: ChipId,
     /// The id under which TT-Metal publishes its memory, where that is known: it may be another one.
     pub region: Option<ChipId>,
-    /// Its number.
+    /// Index on the host.
     pub index: u32,
     /// The name of its board.
     pub board: Option<String>,
-    /// Its architecture.
+    /// Architecture.
     pub(crate) arch: Option<Arch>,
     /// The tray of a Galaxy that it is in, 1 to 4.
     pub(crate) tray: Option<u8>,
-    /// Its position in the tray, 1 to 8.
+    /// Position in the tray, 1 to 8.
     pub(crate) tray_position: Option<u8>,
     /// The serial number of its board.
     pub(crate) serial: Option<String>,
@@ -68,7 +68,7 @@ pub struct ChipLines {
     pub(crate) temperature_c: Option<Highest>,
     /// The power that it drew in watts.
     pub(crate) power_w: Option<Highest>,
-    /// Its kinds, those of which anything was ever known.
+    /// Kinds for which a value was ever known.
     pub kinds: Vec<KindLines>,
 }
 
@@ -77,7 +77,7 @@ pub struct ChipLines {
 pub(crate) struct Highest {
     /// The value.
     pub(crate) most: Quantity,
-    /// Its limit, as last known.
+    /// Limit, as last known.
     pub(crate) limit: Option<Quantity>,
 }
 
@@ -90,7 +90,7 @@ pub struct KindLines {
     pub capacity: Option<u64>,
     /// The most bytes there were.
     pub peak: u64,
-    /// When.
+    /// Time of the peak.
     pub peak_us: Timestamp,
     /// Bytes in use, by column; `None` where that is not known.
     pub used: Vec<Option<u64>>,
@@ -101,7 +101,7 @@ pub struct KindLines {
 /// The memory of one process.
 #[derive(Clone, Debug, Serialize)]
 pub struct Share {
-    /// Its index in the list of processes.
+    /// Index of the process in the list of processes.
     pub process: usize,
     /// Bytes, by column; 0 where it is not known to hold any.
     pub bytes: Vec<u64>,

@@ -14,7 +14,7 @@ use super::{HeldGroup, LargeBuffer, Largest, Moment, ReportChip};
 use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::{frames, origin_name, tensor};
 
-/// As many of the largest buffers are listed.
+/// Number of the largest buffers that are listed.
 const LARGEST: usize = 10;
 
 /// The origin of buffers of which no more is known than their sum.

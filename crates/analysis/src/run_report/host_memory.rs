@@ -34,9 +34,9 @@ pub struct HostMemory {
 /// The highest `VmHWM` of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostPeak {
-    /// Its pid.
+    /// Process id.
     pub pid: u32,
-    /// Its short name.
+    /// Short name.
     pub name: String,
     /// `VmHWM` in bytes.
     pub bytes: u64,

@@ -30,9 +30,9 @@ pub struct Overlap {
 /// One of two buffers that share bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OverlappingBuffer {
-    /// Its allocator, such as `mesh allocator 1 (2 chips)`.
+    /// Allocator of the buffer, such as `mesh allocator 1 (2 chips)`.
     pub allocator: String,
-    /// Its address in every bank.
+    /// Address in every bank.
     pub address: u64,
     /// Bytes in every bank.
     pub bytes_per_bank: u64,

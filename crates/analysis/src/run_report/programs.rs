@@ -64,14 +64,15 @@ pub struct L1Peak {
     pub chips: Vec<ReportChip>,
     /// Bytes on each chip: tensors, circular buffers and kernels.
     pub bytes: u64,
-    /// Of these: tensors and other buffers of the allocator, in all banks.
+    /// Part of `bytes` in tensors and other buffers of the allocator, in all banks.
     pub tensors: u64,
-    /// Of these: circular buffers and dataflow buffers that are not the memory of a tensor, on all cores of the program.
+    /// Part of `bytes` in circular buffers and dataflow buffers that are not the memory of a tensor, on all cores of
+    /// the program.
     pub circular_buffers: u64,
-    /// Of these: scratchpads on all cores of the program.
+    /// Part of `bytes` in scratchpads, on all cores of the program.
     pub scratchpads: u64,
-    /// Of these: text of kernels on all cores of the program. `None` if this release of TT-Metal does not say it; then
-    /// `bytes` does not contain it.
+    /// Part of `bytes` in kernel text, on all cores of the program. `None` if this release of TT-Metal does not publish
+    /// it; then `bytes` does not contain it.
     pub kernels: Option<u64>,
     /// Bytes of L1 on the fullest core: reserved memory, L1_SMALL, circular buffers and tensors.
     pub bytes_per_core: Option<u64>,

@@ -17,7 +17,7 @@ const KINDS: [Kind; 4] = Kind::ALLOCATOR;
 pub struct Ranks {
     /// The number of hosts, 0 if none is known.
     pub hosts: u64,
-    /// When its first rank first used TT-Metal.
+    /// Time at which the first rank first used TT-Metal.
     pub since: Timestamp,
     /// The ranks, in their order.
     pub each: Vec<Rank>,
@@ -30,17 +30,17 @@ pub struct Ranks {
 /// One process of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rank {
-    /// Its rank.
+    /// Rank.
     pub rank: u64,
     /// The host that it ran on, if known.
     pub host: Option<String>,
-    /// Its number in its own namespace.
+    /// Process id in the process's own namespace.
     pub(crate) pid: u32,
     /// Microseconds from the beginning of the first rank to its own.
     pub(crate) after_us: u64,
     /// The way in which it ended.
     pub end: End,
-    /// Its highest peak on any chip, by kind.
+    /// Highest peak on any chip, by kind.
     pub(crate) peaks: Vec<RankPeak>,
 }
 
@@ -77,13 +77,13 @@ pub struct Imbalance {
 pub struct RankFailure {
     /// The rank.
     pub rank: u64,
-    /// Its host, if known.
+    /// Host that the rank ran on, if known.
     pub host: Option<String>,
     /// The op, if known.
     pub op: Option<String>,
     /// The kind; `None` for a program.
     pub(crate) kind: Option<Kind>,
-    /// When.
+    /// Time of the refusal.
     pub at_us: Timestamp,
     /// The problem, in one line.
     pub title: String,

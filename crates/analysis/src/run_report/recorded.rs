@@ -15,7 +15,7 @@ use ttmem_segment::parse_file_name;
 #[derive(Debug)]
 pub struct RecordedBuffers {
     agents: Vec<Agent>,
-    /// When the time of day went ahead of the clocks of agents, and by how many microseconds.
+    /// Times at which the time of day moved ahead of the clocks of agents, and by how many microseconds.
     steps: Vec<(Timestamp, i64)>,
     /// False if the end of the recording is missing.
     is_ended: bool,
@@ -138,7 +138,7 @@ impl Agent {
         Self { pid, start_time, name, rewind: segment.map(Rewind::new) }
     }
 
-    /// Its process in a snapshot. In a container it may count itself by another number.
+    /// Returns the process of the agent in a snapshot. A process in a container may have another number in its segment.
     fn process<'a>(&self, others: &[Self], snapshot: &'a Snapshot) -> Option<&'a Process> {
         let processes = || snapshot.processes.iter();
         processes().find(|process| self.is_of(process)).or_else(|| {

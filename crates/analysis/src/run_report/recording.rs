@@ -19,15 +19,15 @@ const MAX_EVENTS: usize = 2000;
 /// A recording as a report has it.
 #[derive(Clone, Debug, Serialize)]
 pub struct RecordingReport {
-    /// Where it was read.
+    /// Path that the recording was read from.
     pub file: String,
     /// The host that was recorded.
     pub host: Option<String>,
     /// The version of the `ttmem` that recorded.
     pub(crate) ttmem: String,
-    /// Its first moment.
+    /// Time of the first snapshot.
     pub from_us: Option<Timestamp>,
-    /// Its last moment.
+    /// Time of the last snapshot.
     pub to_us: Option<Timestamp>,
     /// The number of snapshots.
     pub snapshots: u64,
@@ -56,7 +56,7 @@ pub struct RecordingReport {
 /// A segment of a recording.
 #[derive(Clone, Debug)]
 pub struct RecordedSegment {
-    /// Its process, as the recorded host counts.
+    /// Process that wrote the segment, by pid of the recorded host.
     pub pid: Option<Pid>,
     /// True if its process ran on when the recording ended.
     pub is_running: bool,

@@ -1,4 +1,4 @@
-//! Which buffers live at which moment, from the events.
+//! Finds the buffers that live at each moment, from the events.
 //!
 //! The ring of events may have lost its beginning. What live before the first event that is left shows all the same:
 //! it is in the table still, or an event tells of its end.

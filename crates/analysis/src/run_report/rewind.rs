@@ -94,22 +94,23 @@ impl fmt::Display for Clock {
 /// A segment, and when each of its buffers live.
 #[derive(Debug)]
 pub(super) struct Rewind {
-    /// Without the events before and after the longest run without a gap.
+    /// The segment, without the events before and after the longest run without a gap.
     segment: Segment,
     /// The monotonic time of the last event that could be read at all.
     last: u64,
     /// The monotonic time of each event, or of a later one before it: threads write theirs as they come.
     times: Vec<u64>,
     lives: Vec<Life>,
-    /// After how many events an entry of an allocator became that of the one it is.
+    /// Number of events after which an allocator's entry belongs to its present allocator, for entries that were
+    /// reused.
     entered: BTreeMap<u8, usize>,
-    /// Up to how many events the list does not have buffers of an allocator, and why.
+    /// Number of events up to which the list may miss buffers of an allocator, with the reason.
     doubts: Vec<(usize, Gap)>,
-    /// Where the bytes are that an allocator hands out, where that follows.
+    /// Address ranges that allocators hand out, where they can be derived.
     extents: BTreeMap<(u8, AllocatorKind), Extent>,
 }
 
-/// A buffer lives from when so many events have happened until so many have.
+/// Life of a buffer: it is live after at least `from` and at most `to` events.
 #[derive(Clone, Copy, Debug)]
 struct Life {
     from: usize,
@@ -118,7 +119,8 @@ struct Life {
 }
 
 impl Life {
-    /// By allocation, as the table is. Of what only its end is known it is not known, but that it was early.
+    /// Returns the sort key: order of allocation, as in the table. A buffer of which only the free is known comes
+    /// first, since it was allocated early.
     fn order(&self) -> (usize, bool, usize) {
         let (Provenance::Table(position)
         | Provenance::Allocated(position)
@@ -294,7 +296,7 @@ impl Rewind {
         }
     }
 
-    /// Where the events that are left do not account for all that live: up to how many events, and why.
+    /// Finds where the remaining events do not account for all live buffers: up to how many events, and the reason.
     fn find_doubts(&self) -> Vec<(usize, Gap)> {
         if self.is_complete() {
             return Vec::new();
@@ -376,7 +378,7 @@ impl Rewind {
         ends.iter().filter_map(extent).collect()
     }
 
-    /// As the live view concludes it from TT-Metal's figures and the buffers, at the moment of the figures.
+    /// Derives the range from TT-Metal's figures and the buffers, at the moment of the figures, as the live view does.
     fn extent_by_statistics(
         &self,
         index: u8,

@@ -17,7 +17,7 @@ const SAME_CALL_NS: u64 = 10_000_000;
 pub struct OpSpan {
     /// The thread.
     pub thread: u32,
-    /// Its name.
+    /// Name of the op.
     pub op: String,
     /// Microseconds since 1970 at its first event.
     pub from_us: u64,

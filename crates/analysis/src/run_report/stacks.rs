@@ -1,4 +1,4 @@
-//! Who allocated what: bytes at the peak and bytes that are still held, by the calls that led there.
+//! Allocations by stack: bytes at the peak and bytes that are still held, by the calls that led there.
 
 use std::collections::BTreeMap;
 

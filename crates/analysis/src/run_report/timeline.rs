@@ -1,4 +1,4 @@
-//! Where every buffer lay, from when to when: what a picture of address and time needs.
+//! Timeline of buffers: what a plot of address and time needs.
 //!
 //! Buffers are columns of numbers, since there may be many. Of what began before the first event that is left only the
 //! end is known; what lives still has no end.
@@ -59,7 +59,7 @@ pub struct Pool {
 /// A level over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Steps {
-    /// When.
+    /// Time of each step, in microseconds since 1970.
     pub at_us: Vec<u64>,
     /// Bytes in all banks of a chip from then on.
     pub bytes: Vec<u64>,
@@ -76,9 +76,9 @@ pub struct Buffers {
     pub address: Vec<u64>,
     /// Bytes in every bank.
     pub bytes: Vec<u64>,
-    /// When it was allocated, if that is known.
+    /// Time of allocation, if it is known, in microseconds since 1970.
     pub start_us: Vec<Option<u64>>,
-    /// When it was freed; `None` if it was not.
+    /// Time of the free, in microseconds since 1970; `None` if it was not freed.
     pub end_us: Vec<Option<u64>>,
     /// The op that allocated it.
     pub op: Vec<Option<usize>>,
@@ -212,7 +212,7 @@ fn steps(
     steps
 }
 
-/// As many steps as are drawn: of each stretch the highest and the last.
+/// Reduces the steps to [`MAX_STEPS`]: the highest and the last of each stretch.
 fn thinned<'a>(all: &[(&'a Event, u64)]) -> Vec<(&'a Event, u64)> {
     if all.len() <= MAX_STEPS {
         return all.to_vec();

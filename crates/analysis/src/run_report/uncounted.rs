@@ -7,9 +7,9 @@ use ttmem_model::reading::Quality;
 /// A process that used TT-Metal where the agent did not see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Uncounted {
-    /// Its pid on this host.
+    /// Process id on this host.
     pub pid: u32,
-    /// Its short name.
+    /// Short name.
     pub name: String,
     /// The reason and the remedy.
     pub reason: String,

@@ -52,7 +52,7 @@ pub struct Refused {
 /// The buffer that a program ran into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RefusedBuffer {
-    /// Its address in every bank.
+    /// Address in every bank.
     pub(crate) address: u64,
     /// Bytes in every bank.
     pub(crate) bytes_per_bank: u64,
