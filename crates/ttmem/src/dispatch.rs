@@ -1,4 +1,4 @@
-//! From parsed arguments to a command that runs.
+//! Runs the command of the parsed arguments.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ pub(crate) enum Error {
     Limit(String),
     /// Invalid arguments: exit code 2.
     Usage(String),
-    /// Not supported by this input, hardware, release or terminal: exit code 3.
+    /// Unsupported by this input, hardware, release or terminal: exit code 3.
     Unsupported(String),
     /// No permission: exit code 4.
     Permission(String),

@@ -11,9 +11,9 @@ use signal_hook::iterator::Signals as Incoming;
 /// The request of a signal to a running command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// To end (SIGINT, SIGTERM, SIGHUP).
+    /// A request to end (SIGINT, SIGTERM, SIGHUP).
     End,
-    /// To write out what it has (SIGUSR1).
+    /// A request to write out what is recorded (SIGUSR1).
     WriteOut,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on signals are messages and end nothing by themselves.
+    /// Starts to receive signals as messages; from now on they end nothing by themselves.
     ///
     /// # Errors
     /// If the system refuses it.

@@ -8,7 +8,7 @@ use crate::cli::common::Repeat;
 /// One of the samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// Its number, from 0.
+    /// Number of the sample, from 0.
     pub(crate) number: u64,
     /// True if no other follows.
     pub(crate) is_last: bool,

@@ -131,7 +131,7 @@ fn page(interval_us: u64) -> String {
 #[derive(Debug)]
 struct Site {
     latest: RwLock<Option<Arc<Snapshot>>>,
-    /// When it was published, in microseconds that the machine was awake.
+    /// Time of publication, in microseconds that the machine was awake.
     published_us: AtomicU64,
     /// The series that the page begins with; `None` without HTTP.
     series: Option<Mutex<Series>>,

@@ -1,4 +1,4 @@
-//! Where the configuration is, and how it is read and written.
+//! Reads and writes the configuration file.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -9,7 +9,7 @@ use super::{Fault, Settings};
 /// A configuration as it was found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Configuration {
-    /// Where it is, or would be; nowhere if there is no home directory.
+    /// Path of the file, existing or not; `None` if there is no home directory.
     pub(crate) path: Option<PathBuf>,
     /// The settings.
     pub(crate) settings: Settings,
@@ -18,8 +18,8 @@ pub(crate) struct Configuration {
     text: String,
 }
 
-/// Where the configuration is: `XDG_CONFIG_HOME`, else `.config` in the home directory. A relative path is as good as
-/// none, as the standard has it.
+/// Returns the path of the configuration: below `XDG_CONFIG_HOME`, else below `.config` in the home directory. A
+/// relative `XDG_CONFIG_HOME` is ignored, as the standard demands.
 #[must_use]
 pub(crate) fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());

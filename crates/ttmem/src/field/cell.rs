@@ -33,10 +33,10 @@ pub(crate) enum Number {
     Time(Timestamp),
 }
 
-/// Where a number comes from.
+/// Origin of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Who said so.
+    /// Source of the number.
     pub(crate) source: SourceName,
     /// The quality.
     pub(crate) quality: Quality,

@@ -12,7 +12,7 @@ pub(crate) enum Figure {
     Known {
         /// The number.
         bytes: u64,
-        /// Who said so.
+        /// Source of the number.
         source: SourceName,
         /// The quality.
         quality: Quality,

@@ -61,9 +61,9 @@ impl Scale {
 /// An attribute of OpenTelemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attribute {
-    /// Of the resource: the host.
+    /// Attribute of the resource: the host.
     Resource(&'static str),
-    /// Of each point.
+    /// Attribute of each point.
     Point(&'static str),
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum ProcessRead {
     Host(for<'a> fn(&'a Snapshot) -> Cell<'a>),
     /// A value of the process, equal on every chip.
     Process(for<'a> fn(&'a Process) -> Cell<'a>),
-    /// Its own on each chip.
+    /// A value of the process on each chip.
     OnChip(for<'a> fn(&'a Snapshot, &'a ProcessOnChip) -> Cell<'a>),
 }
 

@@ -67,7 +67,7 @@ fn nearest<R>(name: &str, fields: &[Field<R>]) -> String {
 
 /// Returns the edit distance of two names. Of a long one only the start is compared, since the time grows with its length.
 fn distance(from: &str, to: &str) -> usize {
-    /// More characters than any field has.
+    /// Number of characters that are compared: more than any field has.
     const COMPARED: usize = 64;
     let from: String = from.chars().take(COMPARED).collect();
     strsim::levenshtein(&from, to)

@@ -18,7 +18,7 @@ pub(crate) struct About {
     version: String,
     /// The version of the ttmem that made it.
     ttmem: String,
-    /// When it was made.
+    /// Time at which the capture was made.
     time_us: Timestamp,
     /// True if it is of the demonstration.
     #[serde(default)]

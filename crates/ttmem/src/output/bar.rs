@@ -2,9 +2,9 @@
 
 use super::page::{Page, Role};
 
-/// From here on a memory is worth a look.
+/// Percent of use from which a memory deserves notice.
 const NOTICE_PERCENT: u64 = 85;
-/// From here on the next allocation may fail.
+/// Percent of use from which the next allocation may fail.
 const ALARM_PERCENT: u64 = 95;
 
 /// The filled part and the track of a bar over `columns` columns. Anything above nothing shows, and only all fills

@@ -34,7 +34,7 @@ pub(crate) enum Listing {
     Single,
     /// Added up by op.
     ByOp,
-    /// Those of the programs resident in L1.
+    /// Buffers of the programs resident in L1.
     Programs,
 }
 
@@ -123,7 +123,7 @@ fn buffers_of<'a>(
         .filter(|buffer| (buffer.pid, buffer.allocator) == (allocator.pid, allocator.number))
 }
 
-/// Whose buffers they are.
+/// Draws the heading with the owner of the buffers.
 fn draw_heading(sheet: &mut Sheet<'_>, owner: &BufferOwner, used: &[&&AllocatorUse]) {
     let page = sheet.page();
     let dot = page.glyphs().dot;

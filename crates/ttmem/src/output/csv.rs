@@ -34,9 +34,9 @@ pub(crate) enum Header {
 /// Returns true if numbers have units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Units {
-    /// They do: `4096 B`.
+    /// Units are printed: `4096 B`.
     Shown,
-    /// They do not: `4096`.
+    /// Units are not printed: `4096`.
     Hidden,
 }
 

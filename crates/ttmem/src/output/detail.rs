@@ -15,7 +15,7 @@ use crate::field::{finding, label, source};
 
 /// Columns by which each level is set in.
 const STEP: usize = 4;
-/// Where values begin. No field's label reaches it.
+/// Column at which values begin. No field's label reaches it.
 const VALUES: usize = 36;
 /// The narrowest column of values; on narrower pages lines are longer than the page.
 const LEAST_VALUE_COLUMNS: usize = 24;

@@ -11,7 +11,7 @@ use super::text::{legible, width, wrap};
 
 /// The widest page that is drawn on.
 const MOST_WIDTH: usize = 110;
-/// Where the name of a check begins, and where what is said of it does.
+/// Columns at which the name and the text of a check begin.
 const NAME: usize = 6;
 const TEXT: usize = 21;
 

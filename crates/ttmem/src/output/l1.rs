@@ -54,11 +54,11 @@ pub(crate) struct Unread {
 /// The chips to draw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chips<'a> {
-    /// Their snapshot.
+    /// Snapshot of the chips.
     pub(crate) snapshot: &'a Snapshot,
-    /// Those whose L1 was read.
+    /// Chips whose L1 was read.
     pub(crate) views: &'a [ChipView<'a>],
-    /// Those whose L1 could not be read.
+    /// Chips whose L1 could not be read.
     pub(crate) unread: &'a [Unread],
 }
 

@@ -131,7 +131,7 @@ fn metric(page: &Page, chip: &Chip, metric: Metric, unit: &str) -> String {
     }
 }
 
-/// At its limit a reading is an alarm, and within a tenth of it worth a look.
+/// Returns the role of a reading: an alarm at its limit, a notice within a tenth of it.
 fn pressure(chip: &Chip, metric: Metric, limit: Metric) -> Role {
     match (value(chip, metric), value(chip, limit)) {
         (Some(value), Some(limit)) if limit > 0.0 && value >= limit => Role::Alarm,
@@ -180,7 +180,7 @@ pub(crate) fn process_state(process: &Process) -> Option<&'static str> {
 /// A container without most of its long id, such as `docker:3f2a9c1b2d4e`.
 #[must_use]
 pub(crate) fn container(process: &Process) -> Option<Cow<'_, str>> {
-    /// As many digits of an id as container tools print.
+    /// Characters of an id that container tools print.
     const ID_CHARACTERS: usize = 12;
     let container = process.container.as_deref()?;
     Some(match container.split_once(':') {

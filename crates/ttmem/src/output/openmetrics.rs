@@ -17,7 +17,7 @@ use crate::field::metric::{self, Metric, Sample, Shape, prometheus};
 use crate::field::source::{self, SourceField};
 use crate::field::{Field, finding};
 
-/// Which of the two formats.
+/// The two text formats of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Prometheus text 0.0.4.
@@ -106,9 +106,9 @@ fn thousandths(weight: &str) -> u32 {
 /// True if processes have metrics of their own. They come and go, and each is a new series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Processes {
-    /// No.
+    /// Processes are left out.
     Hidden,
-    /// Those that hold most, up to [`MAX_PROCESSES`].
+    /// Processes that hold most are included, up to [`MAX_PROCESSES`].
     Shown,
 }
 

@@ -8,7 +8,7 @@ pub(crate) const FULL_WIDTH: usize = 91;
 /// The narrowest page that is drawn on; a narrower terminal gets lines of this width.
 pub(crate) const LEAST_WIDTH: usize = 40;
 
-/// Where an output is drawn.
+/// Destination of an output: its width, glyphs and colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     /// Columns that a line may take.
@@ -31,9 +31,9 @@ pub(crate) enum Charset {
 /// True if an output carries escape sequences for colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Colour {
-    /// It does.
+    /// Escape sequences for colour are written.
     On,
-    /// It does not.
+    /// No escape sequences are written.
     Off,
 }
 
@@ -112,23 +112,23 @@ impl Page {
 /// The characters for what is not text. Every mark is one column wide.
 #[derive(Debug)]
 pub(crate) struct Glyphs {
-    /// No number.
+    /// Text of a missing number.
     pub(crate) dash: &'static str,
     /// The end of a text that was cut.
     pub(crate) ellipsis: &'static str,
-    /// Between a name and what is said of it.
+    /// Separator between a name and its description.
     pub(crate) dot: &'static str,
-    /// Before a remedy.
+    /// Mark before a remedy.
     pub(crate) arrow: &'static str,
-    /// Between two factors.
+    /// Sign between two factors.
     pub(crate) times: &'static str,
     /// Degrees Celsius.
     pub(crate) celsius: &'static str,
-    /// Before a high-water figure.
+    /// Mark before a high-water figure.
     pub(crate) at_most: &'static str,
-    /// Before an inferred figure.
+    /// Mark before an inferred figure.
     pub(crate) inferred: &'static str,
-    /// Before a stale figure.
+    /// Mark before a stale figure.
     pub(crate) stale: &'static str,
     /// The steps of a bar's last cell, the full one last.
     pub(crate) steps: &'static [&'static str],
@@ -145,7 +145,7 @@ pub(crate) struct Glyphs {
 /// The characters of a horizontal rule.
 #[derive(Debug)]
 pub(crate) struct RuleGlyphs {
-    /// Between crossings.
+    /// Line between crossings.
     pub(crate) line: &'static str,
     /// Left end, crossing, right end with rows below only.
     pub(crate) top: [&'static str; 3],

@@ -21,9 +21,9 @@ const FIRST_CHIP: u64 = 1 << 30;
 /// The segment of one process.
 #[derive(Debug)]
 pub(crate) struct Traced<'a> {
-    /// Its process, by which its slices are grouped.
+    /// Process id by which its slices are grouped.
     pub(crate) pid: i32,
-    /// Its report.
+    /// Report of the process.
     pub(crate) report: &'a ProcessReport,
     /// The inputs of the report.
     pub(crate) segment: &'a Segment,

@@ -6,12 +6,12 @@ use super::page::{Page, Role, RuleGlyphs};
 /// The columns at which a frame has vertical rules; the first and the last are its sides.
 pub(crate) type Columns<'a> = &'a [usize];
 
-/// Which of the two rules is drawn.
+/// The two kinds of horizontal rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// Between rows.
+    /// Rule between rows.
     Thin,
-    /// Under a heading.
+    /// Rule under a heading.
     Thick,
 }
 

@@ -31,7 +31,7 @@ pub(crate) enum Form {
     Compact,
 }
 
-/// From this many chips on each has one line.
+/// Number of chips from which each has one line.
 const LEAST_COMPACT_CHIPS: usize = 3;
 
 impl Form {

@@ -40,13 +40,13 @@ pub(crate) struct Settings {
     pub(crate) reverse_ops: bool,
     /// The time window of charts.
     pub(crate) window: Window,
-    /// Which charts are shown.
+    /// Charts that are shown.
     pub(crate) metrics: Vec<Panel>,
     /// The arrangement of the charts of several chips; `None` for one by their number.
     pub(crate) arrange: Option<Arrange>,
     /// The scale of charts.
     pub(crate) scale: Scale,
-    /// Where exports are saved; the working directory if it is not said.
+    /// Directory for exports; the working directory if it is not configured.
     pub(crate) export_directory: Option<PathBuf>,
     /// True if choices made in the live view are written back.
     pub(crate) remember: bool,
@@ -243,7 +243,7 @@ impl Panel {
 /// The arrangement of the charts of several subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrange {
-    /// In one chart.
+    /// One chart for all subjects.
     Together,
     /// Each in a chart of its own.
     Apart,
@@ -298,7 +298,7 @@ impl Arrange {
 /// The scale of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// From 0 to the capacity or limit, if there is one.
+    /// Axis from 0 to the capacity or limit, if there is one.
     #[default]
     Limit,
     /// Fitted to the values.

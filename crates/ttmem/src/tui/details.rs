@@ -11,11 +11,11 @@ use ttmem_root::RootError;
 /// Details of a process beyond its row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Details {
-    /// Its threads.
+    /// Number of threads.
     pub(crate) threads: Field<u64>,
-    /// Its relevant environment variables, by name.
+    /// Relevant environment variables, by name.
     pub(crate) environment: Field<Vec<(String, String)>>,
-    /// Its open devices and memory regions.
+    /// Open devices and memory regions.
     pub(crate) files: Field<Files>,
 }
 

@@ -15,9 +15,9 @@ use crate::tui::choice::{Panel, View};
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// Its name, without a directory.
+    /// Name of the file, without a directory.
     pub(crate) name: String,
-    /// Its content.
+    /// Content of the file.
     pub(crate) bytes: Vec<u8>,
 }
 

@@ -139,9 +139,9 @@ pub(crate) enum Step {
     PageUp,
     /// Half a screen down.
     PageDown,
-    /// To the first.
+    /// Move to the first item.
     First,
-    /// To the last.
+    /// Move to the last item.
     Last,
 }
 
@@ -154,7 +154,7 @@ pub(crate) struct Binding {
     pub(crate) keys: &'static [Key],
     /// The keys as the help shows them.
     pub(crate) shown: &'static str,
-    /// Its effect, in a few words.
+    /// Effect of the key, in a few words.
     pub(crate) help: &'static str,
     /// One word for the bottom of the screen; empty if it is not shown there.
     pub(crate) hint: &'static str,

@@ -59,10 +59,10 @@ pub(crate) const LINES: u8 = 8;
 /// A set of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Theme {
-    /// For dark backgrounds.
+    /// Colours for dark backgrounds.
     #[default]
     Default,
-    /// For light backgrounds.
+    /// Colours for light backgrounds.
     Light,
     /// High contrast.
     HighContrast,
@@ -107,7 +107,7 @@ impl Theme {
 /// The colour depth of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
-    /// None: only bold, dim and reverse.
+    /// No colours: only bold, dim and reverse.
     Mono,
     /// The 16 colours that the user configured.
     #[default]

@@ -22,7 +22,7 @@ use crate::output::text::width;
 pub(crate) struct Choice {
     /// The number of its node.
     pub(crate) number: u32,
-    /// Its use in words.
+    /// Use of the device in words.
     pub(crate) used: &'static str,
     /// True if no process has it.
     pub(crate) is_free: bool,
@@ -35,7 +35,7 @@ pub(crate) enum Outcome {
     Open,
     /// The devices are picked.
     Picked,
-    /// Nothing is picked.
+    /// No device: the user cancelled.
     Cancelled,
 }
 
@@ -198,7 +198,7 @@ fn board(chip: &Chip) -> String {
     }
 }
 
-/// Where the columns begin.
+/// Columns at which the texts of a row begin.
 struct Columns {
     mark: u16,
     number: u16,

@@ -19,7 +19,7 @@ pub(crate) use filter::Filter;
 pub(crate) enum Column {
     /// Pid.
     Pid,
-    /// Its user.
+    /// User of the process.
     User,
     /// The chips with memory of the process.
     Chips,
@@ -40,7 +40,7 @@ pub(crate) enum Column {
     Host,
     /// Time since its start.
     Runtime,
-    /// Its name.
+    /// Name of the process.
     Name,
 }
 
@@ -146,7 +146,7 @@ pub(crate) struct RowId {
 pub(crate) struct Row<'a> {
     /// The process.
     pub(crate) process: &'a Process,
-    /// Its memory on one chip, in a row below its process.
+    /// Memory on one chip, in a row below its process.
     pub(crate) chip: Option<&'a ProcessOnChip>,
     /// CPU use in hundredths of one processor; `None` if it is not known yet.
     pub(crate) cpu: Option<f64>,

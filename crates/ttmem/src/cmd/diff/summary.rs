@@ -10,8 +10,8 @@ use ttmem_segment::Segment;
 
 use super::l1::OpsL1;
 
-/// Whose memory of which kind. Processes are known by their name, since pids differ from run to run; those of one name
-/// are taken together.
+/// Process name and kind of memory that a row compares. Processes are matched by name, since pids differ from run to
+/// run; those of one name are added up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     /// The process, or none for the whole chip.

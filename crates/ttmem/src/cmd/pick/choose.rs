@@ -29,7 +29,7 @@ const WAITING: usize = 64;
 pub(super) enum Chosen {
     /// The numbers of devices.
     Devices(Vec<u32>),
-    /// Nothing, because of a signal. The user's Escape, q and Ctrl-C count as SIGINT.
+    /// No chip, because of a signal. The user's Escape, q and Ctrl-C count as SIGINT.
     Nothing(u8),
 }
 

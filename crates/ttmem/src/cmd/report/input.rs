@@ -58,7 +58,7 @@ pub(crate) struct Agent {
     pub(crate) is_running: bool,
     /// The content of the segment.
     pub(crate) segment: Segment,
-    /// Of the unique ids of its chips, those that are known, with their index on the host.
+    /// Known unique ids of its chips, with their index on the host.
     pub(crate) indexes: BTreeMap<u64, u32>,
 }
 

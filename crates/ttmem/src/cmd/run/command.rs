@@ -35,9 +35,9 @@ pub(in crate::cmd) struct Running {
 
 /// A command that has ended.
 pub(in crate::cmd) struct Ended {
-    /// Its pid.
+    /// Process id of the command.
     pub(in crate::cmd) pid: u32,
-    /// Its exit code, as a shell counts.
+    /// Exit code of the command, as a shell counts.
     pub(in crate::cmd) code: i32,
     /// The signal that ended it.
     pub(in crate::cmd) signal: Option<i32>,

@@ -11,7 +11,7 @@ use ttmem_analysis::run_report::{HostMemory, HostPeak, LockedLimit};
 
 use super::usage;
 
-/// Where cgroups of version 2 are mounted (systemd, Docker, Kubernetes).
+/// Mount point of cgroups of version 2 (systemd, Docker, Kubernetes).
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// Most bytes of a record of the kernel log (`CONSOLE_EXT_LOG_MAX`, Linux 3.5 to 6.12).
 const RECORD_BYTES: usize = 8192;

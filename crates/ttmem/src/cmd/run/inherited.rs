@@ -31,7 +31,7 @@ mod before_main {
     }
 }
 
-/// Has a command ignore SIGPIPE if ttmem was started so.
+/// Makes a command ignore SIGPIPE if ttmem was started with SIGPIPE ignored.
 #[expect(unsafe_code, reason = "the standard library has no other way to set a child's signals")]
 pub(super) fn pass_on(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;

@@ -31,7 +31,7 @@ use crate::error::Error;
 /// The variable that marks the processes of one `ttmem run`.
 pub(super) const TOKEN: &str = "TTMEM_RUN";
 
-/// Also without news the directory is looked at this often.
+/// Longest time between two reads of the directory, also without notifications.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Time in which no command has loaded TT-Metal. One that ends before is not watched for new files: the kernel takes some 7 ms to close a watch.
 const LOADING: Duration = Duration::from_millis(20);
@@ -42,7 +42,7 @@ const KEPT_OPEN: usize = 256;
 /// A segment of the command or of one of its children.
 #[derive(Debug)]
 pub(in crate::cmd) struct Found {
-    /// Its file.
+    /// File of the segment.
     pub(in crate::cmd) path: PathBuf,
     /// True if its process outlived the command.
     pub(in crate::cmd) is_running: bool,
@@ -73,14 +73,15 @@ impl Found {
     }
 }
 
-/// Whose a segment is.
+/// Process that wrote a segment.
 #[derive(Debug)]
 enum Owner {
-    /// Of one of the command's processes. Its file, if not too many are open.
+    /// A process of the command, with the segment's file if not too many files are open. Its file, if not too many are
+    /// open.
     Command(Option<OpenFile>),
-    /// Of any other process.
+    /// Any other process.
     Other,
-    /// Its header is not written yet.
+    /// A process that has not written the header yet.
     Pending,
 }
 

@@ -18,7 +18,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::raw::WithRawSiginfo;
 use signal_hook::low_level::emulate_default_handler;
 
-/// Those that are passed on.
+/// Signals that are passed on.
 const FORWARDED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 /// `si_code` of a signal that the kernel sent, such as one from the terminal's keys.
 const FROM_THE_KERNEL: i32 = 0x80;
@@ -75,7 +75,7 @@ impl Signals {
 }
 
 impl Forwarding {
-    /// Nothing is passed on any more.
+    /// Stops passing signals on.
     pub(super) fn command_ended(&self) {
         self.has_ended.store(true, Ordering::Release);
     }

@@ -7,7 +7,7 @@ use crate::output::page::{Charset, Page, Role};
 use crate::output::sheet::Sheet;
 use crate::output::text::wrap;
 
-/// Where the text behind the kind's name begins.
+/// Column at which the text after the kind's name begins.
 const TEXT: usize = 10;
 /// The widest picture.
 const MOST_CELLS: usize = 79;
@@ -75,7 +75,7 @@ pub(crate) fn free_in_words(kind: &KindUse) -> Option<String> {
     Some(format!("{} a bank free{blocks}, the largest {}, {scattered}", size(free), size(largest)))
 }
 
-/// From here on much of the free memory is of no use to a large buffer.
+/// Percent of fragmentation from which much of the free memory is of no use to a large buffer.
 const NOTICE_PERCENT: u64 = 25;
 
 /// True if much of what is free is of no use to a large buffer.

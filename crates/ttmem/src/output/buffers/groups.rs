@@ -47,7 +47,7 @@ pub(crate) fn groups<'a>(buffers: impl Iterator<Item = &'a LiveBuffer>) -> Vec<G
     groups
 }
 
-/// Where columns end, and where bars and ops begin.
+/// Columns at which numbers end, and at which bars and ops begin.
 const KIND_END: usize = 8;
 const BUFFERS_END: usize = 17;
 const TOTAL_END: usize = 27;

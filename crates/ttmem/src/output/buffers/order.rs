@@ -1,4 +1,4 @@
-//! In which order buffers are listed.
+//! Orders in which buffers are listed.
 
 use std::cmp::Ordering;
 
@@ -14,9 +14,9 @@ pub(crate) enum SortKey {
     Size,
     /// The oldest first.
     Age,
-    /// By the name of the op.
+    /// Order by the name of the op.
     Op,
-    /// By kind and address.
+    /// Order by kind and address.
     Address,
 }
 
@@ -48,7 +48,7 @@ impl SortKey {
         Self::ALL[(index + 1) % Self::ALL.len()]
     }
 
-    /// Which of two buffers comes first. What is equal comes by process and address.
+    /// Compares two buffers. Equal ones are ordered by process and address.
     #[must_use]
     pub(crate) fn compare(self, one: &LiveBuffer, other: &LiveBuffer) -> Ordering {
         let by_size = || other.bytes.cmp(&one.bytes);

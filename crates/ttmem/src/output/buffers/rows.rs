@@ -30,7 +30,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    /// From the first on the page to the last, with the width that leaves it a place.
+    /// All columns, from the first on the page to the last, with the page width from which each has room.
     pub(crate) const ALL: [(Self, usize); 8] = [
         (Self::Kind, 0),
         (Self::Address, 0),

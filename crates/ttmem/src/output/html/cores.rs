@@ -8,7 +8,7 @@ use ttmem_model::{ChipId, Timestamp};
 /// The L1 of chips at a moment.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct L1Moment {
-    /// When.
+    /// Time of the sample.
     pub(crate) time_us: Timestamp,
     /// The chips.
     pub(crate) chips: Vec<L1Chip>,
@@ -17,9 +17,9 @@ pub(crate) struct L1Moment {
 /// The cores of a chip.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct L1Chip {
-    /// Its id, where its port knows it.
+    /// ASIC id, where the port knows it.
     pub(crate) id: Option<ChipId>,
-    /// Its cores, those whose position is known.
+    /// Cores whose position is known.
     pub(crate) cores: Vec<L1Core>,
 }
 

@@ -12,7 +12,7 @@ use crate::output::{amount, text};
 const CELL: u64 = 4096;
 /// Kernels are aligned to this, so a shorter gap between two is nothing.
 const PADDING: u64 = 16;
-/// Where addresses end, and the map begins.
+/// Columns at which addresses end and the map begins.
 const ADDRESSES: usize = 8;
 const MAP: usize = ADDRESSES + 2;
 
@@ -126,7 +126,7 @@ fn label(kind: RegionKind) -> &'static str {
     }
 }
 
-/// Where start, end and size end, and kind and owner begin.
+/// Columns at which start, end and size end, and kind and owner begin.
 struct Columns {
     start: usize,
     end: usize,
@@ -183,7 +183,7 @@ fn region_rows(region: &RegionReport, owner: &Owner, columns: &Columns, width: u
     std::iter::once(row).chain(lines).collect()
 }
 
-/// Whose a region is.
+/// Owner of a region.
 #[derive(Default)]
 struct Owner {
     short: String,
@@ -191,7 +191,7 @@ struct Owner {
     name: String,
 }
 
-/// Whose a region is.
+/// Returns the owner of a region.
 fn owner(core: &CoreReport, region: &RegionReport, page: &Page) -> Owner {
     let short = |short: &str| Owner { short: short.to_owned(), ..Owner::default() };
     match region.kind {

@@ -9,7 +9,7 @@ use crate::field::figure::Figure;
 use crate::output::page::{Page, Role};
 use crate::output::{amount, bar};
 
-/// Where bars begin.
+/// Column at which bars begin.
 const BARS: usize = 19;
 /// The shortest bar worth drawing.
 const LEAST_BAR: usize = 4;
@@ -46,7 +46,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     rows.chain(capacity.map(|bytes| whole(view, bytes, page, columns))).collect()
 }
 
-/// Where the amount ends.
+/// Returns the column at which the amount ends.
 fn amount_end(columns: usize) -> usize {
     columns - SHARE - if columns >= WIDE { NOTE } else { 0 }
 }

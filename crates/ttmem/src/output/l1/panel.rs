@@ -19,12 +19,12 @@ pub(super) struct Piece {
     pub(super) text: String,
 }
 
-/// Where a piece is, in columns of its panel.
+/// Alignment of a piece, in columns of its panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alignment {
-    /// It begins here and is cut before the second column.
+    /// Begins at the first column and is cut before the second.
     From(usize, usize),
-    /// It ends before this column.
+    /// Ends before this column.
     To(usize),
 }
 

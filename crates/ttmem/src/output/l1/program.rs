@@ -37,7 +37,7 @@ pub(super) struct ProgramKernel {
     /// The processors that run it, such as `trisc`; empty from an agent.
     pub(super) processors: String,
     pub(super) name: Option<String>,
-    /// On how many cores it is.
+    /// Number of cores that the kernel runs on.
     pub(super) cores: usize,
 }
 

@@ -8,7 +8,7 @@ use super::view::ChipView;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 
-/// Where the columns of a page end. Operations and processors begin behind the number.
+/// Columns at which the columns of a page end. Operations and processors begin after the number.
 struct Columns {
     number: usize,
     operation: usize,

@@ -9,11 +9,11 @@ pub(crate) enum CellState {
     Running,
     /// An application's program is there and is over.
     Finished,
-    /// It has had no program.
+    /// No program has run on the core.
     Idle,
     /// TT-Metal's own kernels are on it.
     System,
-    /// It could not be read.
+    /// The core could not be read.
     Torn,
     /// A program is there, by the record of an agent.
     Resident,

@@ -13,7 +13,7 @@ use crate::output::page::{Page, Role};
 
 /// The most columns; more would tear the numbers from their names.
 const MOST: usize = 52;
-/// Where the number of cores ends.
+/// Column at which the number of cores ends.
 const CORES: usize = 16;
 
 /// The cores by what they do, each core in one row.

@@ -1,4 +1,4 @@
-//! As much of the encoding of protocol buffers as an export needs: fields of a message, one after the other.
+//! Encodes protocol buffers, as far as an export needs it: fields of a message, one after the other.
 //!
 //! Own, since it is one page: the generated types and their library would be more code than all that they are used for.
 

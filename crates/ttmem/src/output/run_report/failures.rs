@@ -11,7 +11,7 @@ use crate::output::sheet::Sheet;
 
 /// Figures that say the same as others, or are in the title.
 const LEFT_OUT: [&str; 3] = ["buffer", "allocated", "blocked by"];
-/// As much advice is given for each.
+/// Most pieces of advice for each failure.
 const MOST_ADVICE: usize = 3;
 
 /// Draws what was refused, why, and what to change.

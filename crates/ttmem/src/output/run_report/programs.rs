@@ -9,7 +9,7 @@ use crate::output::amount::{duration, size};
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 
-/// As many ops are listed.
+/// Most ops that are listed.
 const MOST_OPS: usize = 20;
 /// The narrowest column of ops.
 const LEAST_OP: usize = 14;

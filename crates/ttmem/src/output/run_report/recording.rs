@@ -14,9 +14,9 @@ use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 use crate::output::text::width;
 
-/// As many events are listed.
+/// Most events that are listed.
 const MOST_EVENTS: usize = 20;
-/// As many processes are named beside a peak.
+/// Most processes that are named beside a peak.
 const MOST_HOLDERS: usize = 2;
 const BAR_COLUMNS: usize = 14;
 const ROOMY: usize = 76;
@@ -127,7 +127,7 @@ fn label(kind: Kind) -> &'static str {
     }
 }
 
-/// Who held most of it at the peak.
+/// Returns the processes that held most of it at the peak.
 fn holders(kind: &KindLines, series: &Series) -> Option<String> {
     let column = kind.used.iter().position(|used| *used == Some(kind.peak))?;
     let mut held: Vec<(u64, &str, i32)> = kind

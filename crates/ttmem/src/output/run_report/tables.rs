@@ -13,13 +13,13 @@ use crate::output::line::Line;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
 
-/// Where the first column of every table begins.
+/// Column at which the first column of every table begins.
 const START: usize = 2;
-/// Where it ends.
+/// Column at which the first column of every table ends.
 const KIND_END: usize = 10;
 /// Columns of the bar of a peak; a narrower page has none.
 const BAR_COLUMNS: usize = 14;
-/// From here on a page has room for everything.
+/// Width from which a page has room for everything.
 const ROOMY: usize = 76;
 
 /// Draws the peaks. That of L1 contains circular buffers and kernels where they are known.
@@ -167,7 +167,7 @@ pub(super) fn draw_held(sheet: &mut Sheet<'_>, held: &[HeldGroup], end: End) {
     }
 }
 
-/// As many ops are listed for each origin.
+/// Most ops that are listed for each origin.
 const MOST_GROUPS: usize = 12;
 
 fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_same_chips: bool) {
@@ -269,7 +269,7 @@ fn push_caller(line: &mut Line<'_>, page: &Page, caller: &str) {
     line.push(Role::Quiet, caller, page.width);
 }
 
-/// As many lines of the user's code are listed.
+/// Most lines of the user's code that are listed.
 const MOST_CALLERS: usize = 8;
 
 /// Draws the lines of the user's code that allocated the memory of the peaks.

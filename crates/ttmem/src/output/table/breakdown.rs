@@ -9,7 +9,7 @@ use crate::field::figure::Figure;
 /// One line: an amount and what it is a part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryLine {
-    /// Its name, at most twelve columns.
+    /// Name of the line, at most twelve columns.
     pub(super) label: String,
     /// The kind of line.
     pub(super) sort: Sort,
@@ -28,7 +28,7 @@ pub(super) enum Sort {
     Main,
     /// A kind that is kept apart in the memory of the line above.
     Kind,
-    /// More about the line above it.
+    /// Detail of the line above it.
     Nested,
     /// A warning.
     NestedNotice,

@@ -12,7 +12,7 @@ use crate::output::{amount, bar, naming};
 
 /// The columns of a frame: board and bars; amounts; origin and telemetry.
 struct Frame {
-    /// Where the vertical rules are.
+    /// Columns of the vertical rules.
     rules: [usize; 4],
     /// Columns that the page has more than the reference layout, in the first cell.
     wider: usize,
@@ -38,24 +38,24 @@ impl Frame {
     }
 }
 
-/// Where the text of the first cell ends.
+/// Column at which the text of the first cell ends.
 const FIRST_END: usize = 34;
-/// Where the text of the second cell begins and ends.
+/// Columns at which the text of the second cell begins and ends.
 const SECOND: (usize, usize) = (37, 62);
-/// Where the text of the third cell begins.
+/// Column at which the text of the third cell begins.
 const THIRD: usize = 65;
-/// Where the names of memory lines begin.
+/// Column at which the names of memory lines begin.
 const LABELS: usize = 7;
-/// Where bars begin.
+/// Column at which bars begin.
 const BARS: usize = LABELS + LABEL_COLUMNS + 1;
-/// Where used bytes end, and capacities.
+/// Columns at which used bytes and capacities end.
 const USED_END: usize = 46;
 const CAPACITY_END: usize = 57;
-/// Where temperature, power and the clock end.
+/// Columns at which temperature, power and the clock end.
 const TEMPERATURE_END: usize = 70;
 const POWER_END: usize = 80;
 const CLOCK_END: usize = FULL_WIDTH - 2;
-/// Where qualities begin.
+/// Column at which qualities begin.
 const QUALITIES: usize = 76;
 
 /// Says in the open frame that there is no chip, and closes it.

@@ -19,7 +19,7 @@ pub(super) struct Column {
     pub(super) heading: String,
     /// One cell for each chip.
     pub(super) cells: Vec<Cell>,
-    /// Where it is among the others. A frame has a rule between two columns with another tens digit.
+    /// Position among the columns. A frame has a rule between two columns with another tens digit.
     order: u8,
     /// True if its texts end at the same column.
     pub(super) is_right: bool,

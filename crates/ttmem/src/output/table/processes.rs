@@ -136,7 +136,7 @@ fn texts(page: &Page, row: &ProcessRow<'_>, legend: &mut Legend) -> [String; BEF
 /// A column before the name.
 struct Column {
     heading: String,
-    /// Its index in the texts of a row.
+    /// Index of the column in the texts of a row.
     index: usize,
     start: usize,
     end: usize,
@@ -226,7 +226,7 @@ fn draw_row(
 pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
     /// A name is not cut below this for what is behind it.
     const LEAST_NAME: usize = 8;
-    /// Less of a tag says nothing.
+    /// Least characters of a tag that still identify it.
     const LEAST_TAG: usize = 4;
     let dot = line.page().glyphs().dot;
     let state = naming::process_state(process);

@@ -16,7 +16,7 @@ const INTERIOR: u8 = 0x05;
 /// A value of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
-    /// No value.
+    /// A missing value.
     Null,
     /// A whole number.
     Integer(i64),

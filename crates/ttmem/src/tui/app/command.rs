@@ -159,7 +159,7 @@ impl App {
                 self.cursors.details = self.cursors.details.saturating_sub(self.page / 2);
             }
             (View::Processes, Step::PageDown) if self.details.is_some() => {
-                /// More lines than details ever have.
+                /// Upper bound of the lines of details.
                 const LINES: usize = 400;
                 self.cursors.details = (self.cursors.details + self.page / 2).min(LINES);
             }
@@ -175,7 +175,7 @@ impl App {
     }
 
     fn step_in_time(&mut self, step: Step) {
-        /// More columns than a screen has.
+        /// Upper bound of the columns of a screen.
         const COLUMNS: usize = 2_000;
         let cursor = self.charts.cursor;
         self.charts.cursor = match (step, cursor) {

@@ -40,7 +40,7 @@ pub(crate) enum Overlay {
     Signal {
         /// The process.
         process: ProcessId,
-        /// Its name.
+        /// Name of the process.
         name: String,
         /// The line of the cursor.
         cursor: usize,

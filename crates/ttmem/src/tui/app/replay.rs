@@ -31,11 +31,11 @@ pub(crate) enum Playback {
 /// A jump in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Jump {
-    /// By seconds; negative values go back.
+    /// Number of seconds; negative values go back.
     Seconds(i64),
-    /// To the next event.
+    /// The next event.
     NextEvent,
-    /// To the previous event.
+    /// The previous event.
     EventBefore,
 }
 

@@ -11,7 +11,7 @@ use crate::tui::history::Moment;
 /// A sample of the host.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// When it was taken.
+    /// Time of the sample.
     pub(crate) at: Moment,
     /// The snapshot.
     pub(crate) snapshot: Shared,
@@ -22,7 +22,7 @@ pub(crate) struct Sample {
 /// A sample as it is shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
-    /// When it was taken.
+    /// Time of the sample.
     pub(crate) at: Moment,
     /// The snapshot.
     pub(crate) snapshot: Shared,

@@ -10,7 +10,7 @@ use crate::tui::group::{Group, Groups};
 use crate::tui::history::Moment;
 use crate::tui::track::{Line, ProcessId, Subject, Track, Worst};
 
-/// More chips than this are added up unless the user chooses otherwise.
+/// Number of chips above which they are added up unless the user chooses otherwise.
 const MANY_CHIPS: usize = 8;
 
 impl App {

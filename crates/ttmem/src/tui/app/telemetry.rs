@@ -9,7 +9,7 @@ use ttmem_model::{Metric, Reading};
 use super::{App, moved};
 use crate::tui::key::Step;
 
-/// From this many chips on each is a row; fewer are columns.
+/// Number of chips from which each is a row; fewer are columns.
 const LEAST_ROWS: usize = 5;
 
 /// The quantity that chips are sorted by.
@@ -94,7 +94,7 @@ impl App {
 
     /// Moves in the telemetry: between chips along their rows or columns, and between readings across.
     pub(super) fn step_telemetry(&mut self, step: Step) {
-        /// More readings than a chip has.
+        /// Upper bound of the readings of a chip.
         const READINGS: usize = 200;
         let is_sideways = matches!(step, Step::Left | Step::Right);
         if is_sideways == self.has_telemetry_rows() {

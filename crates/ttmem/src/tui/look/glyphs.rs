@@ -10,19 +10,19 @@ pub(crate) struct Glyphs {
     pub(crate) dash: &'static str,
     /// The end of text that was cut; up to three columns.
     pub(crate) ellipsis: &'static str,
-    /// Between a name and its description.
+    /// Separator between a name and its description.
     pub(crate) dot: &'static str,
-    /// Before a remedy; up to two columns.
+    /// Mark before a remedy; up to two columns.
     pub(crate) arrow: &'static str,
     /// Degrees; may be empty.
     pub(crate) degrees: &'static str,
-    /// Before a high-water figure.
+    /// Mark before a high-water figure.
     pub(crate) at_most: &'static str,
-    /// Before an inferred figure.
+    /// Mark before an inferred figure.
     pub(crate) inferred: &'static str,
-    /// Before a stale figure.
+    /// Mark before a stale figure.
     pub(crate) stale: &'static str,
-    /// Before a chip or row that belongs to the previous one.
+    /// Mark before a chip or row that belongs to the previous one.
     pub(crate) branch: &'static str,
     /// The selected row.
     pub(crate) pointer: &'static str,

@@ -34,7 +34,7 @@ pub(crate) struct Outside {
 impl Outside {
     /// Saves a document under an unused name.
     pub(super) fn save(&self, document: &Document) -> Result<String, String> {
-        /// More documents than anyone saves in one second.
+        /// Upper bound of the documents that a user saves in one second.
         const MOST: usize = 100;
         let directory = match &self.directory {
             Directory::Working => PathBuf::new(),

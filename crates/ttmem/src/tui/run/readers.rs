@@ -50,9 +50,9 @@ impl Subject {
 /// The threads.
 #[derive(Debug)]
 pub(super) enum Readers {
-    /// Of a host.
+    /// Readers of a host.
     Host { sampler: Sampler, cores: CoreReader, lists: ListReader, details: DetailsReader },
-    /// Of a recording.
+    /// Readers of a recording.
     Recording { player: Player, cores: CoreReader, lists: ListReader },
 }
 

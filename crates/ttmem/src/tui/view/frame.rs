@@ -16,7 +16,7 @@ use crate::tui::track::Subject;
 use crate::tui::widget::canvas::Canvas;
 use crate::tui::widget::figure::interval;
 
-/// Below this height the rule under the tabs gives its row to the view.
+/// Height below which the rule under the tabs gives its row to the view.
 const RULE_HEIGHT: u16 = 18;
 
 /// Draws it. Returns the area of the view.

@@ -9,18 +9,18 @@ use crate::tui::number::{cells, whole};
 /// A part of a bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Part {
-    /// Its amount, in the unit of the whole.
+    /// Amount of the part, in the unit of the whole.
     pub(crate) amount: f64,
-    /// Its role.
+    /// Role of the part.
     pub(crate) role: Role,
 }
 
 /// The rest of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rest {
-    /// It is free.
+    /// The rest is free.
     Free,
-    /// It is unknown.
+    /// The rest is unknown.
     Unknown,
 }
 

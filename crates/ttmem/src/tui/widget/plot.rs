@@ -13,9 +13,9 @@ pub(crate) const DOTS: (usize, usize) = (2, 4);
 /// A line: a value for every column of dots, or a gap.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
-    /// Its values, the oldest first.
+    /// Values of the line, the oldest first.
     pub(crate) numbers: Vec<Option<f32>>,
-    /// Its style.
+    /// Role of the line.
     pub(crate) role: Role,
     /// The letter at its end, where its colour does not distinguish it.
     pub(crate) letter: Option<char>,

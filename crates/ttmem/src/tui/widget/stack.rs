@@ -10,9 +10,9 @@ use crate::tui::number::{cells, whole};
 /// One kind: a value for every column, or a gap.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
-    /// Its values, the oldest first.
+    /// Values of the layer, the oldest first.
     pub(crate) numbers: Vec<Option<f32>>,
-    /// Its role.
+    /// Role of the layer.
     pub(crate) role: Role,
 }
 

@@ -18,13 +18,13 @@ const REGION: &str = "/dev/shm/tt_device_";
 /// The segments of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Segments {
-    /// There is none.
+    /// The process has no segment.
     None,
-    /// Its `/dev/shm` may not be listed.
+    /// The `/dev/shm` of the process may not be listed.
     Denied,
-    /// There is one.
+    /// The process has a segment.
     Some,
-    /// There is one that is of no run.
+    /// The process has a segment that belongs to no run.
     WithoutRun,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Maps {
     library: bool,
     /// TT-Metal's memory region.
     region: bool,
-    /// Only mappings from before the fork, and no segment of its own: it has opened no device.
+    /// True if it has only mappings from before the fork, and no segment of its own: it has opened no device.
     inherited: bool,
     /// The reason that the agent has no segment, if it left one.
     off: Option<Off>,

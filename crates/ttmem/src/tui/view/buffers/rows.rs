@@ -26,7 +26,7 @@ struct Layout {
     op: u16,
 }
 
-/// From the most to the least important.
+/// Columns, from the most to the least important.
 const IMPORTANCE: [Column; 8] = [
     Column::Kind,
     Column::Total,

@@ -9,7 +9,7 @@ use crate::tui::look::Role;
 use crate::tui::number::cells;
 use crate::tui::widget::canvas::Canvas;
 
-/// Its height: a title, two rows to scale, an axis, two rows of regions.
+/// Height of the drawing: a title, two rows to scale, an axis, two rows of regions.
 pub(super) const ROWS: u16 = 6;
 
 /// Draws it.

@@ -21,7 +21,7 @@ const GAP: u16 = 1;
 /// Headroom below this share of a core, in hundredths, is marked.
 const LITTLE_PERCENT: i128 = 5;
 
-/// From the most to the least important.
+/// Columns, from the most to the least important.
 const IMPORTANCE: [OpColumn; 8] = [
     OpColumn::Peak,
     OpColumn::Headroom,

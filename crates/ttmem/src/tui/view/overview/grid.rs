@@ -15,13 +15,13 @@ use crate::tui::widget::figure;
 
 /// The least width of a chip with the gap behind it: index, temperature, two bars.
 const LEAST_COLUMNS: u16 = 19;
-/// From this width on bars have their shares beside them, and from [`WITH_POWER`] on there is power, too.
+/// Width from which bars have their shares beside them; from [`WITH_POWER`] on there is power, too.
 const WITH_SHARES: u16 = 24;
 const WITH_POWER: u16 = 34;
-/// From this width on owners are named.
+/// Width from which owners are named.
 const WITH_OWNERS: u16 = 52;
 
-/// From this width on chips of a Galaxy have their tray and position.
+/// Width from which chips of a Galaxy have their tray and position.
 const WITH_TRAY: u16 = 38;
 
 /// Returns the most chips in a row whose bars have their shares beside them.

@@ -43,7 +43,7 @@ impl Column {
         }
     }
 
-    /// Its width; 0 for columns that share the remaining width.
+    /// Returns the width; 0 for columns that share the remaining width.
     fn columns(self) -> u16 {
         match self {
             Self::Number => 3,

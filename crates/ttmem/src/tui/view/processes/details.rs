@@ -97,7 +97,7 @@ fn identity(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
 
 /// Returns its memory on each of its chips, one line per kind.
 fn memory(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
-    /// With more chips than this only the sum is readable.
+    /// Number of chips above which only the sum is readable.
     const MOST_CHIPS: usize = 4;
     let mut lines = Vec::new();
     for on_chip in process.chips.iter().take(MOST_CHIPS) {
