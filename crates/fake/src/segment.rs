@@ -63,7 +63,7 @@ struct FakeAllocator {
     hidden: [i64; 4],
     /// Bytes per bank and number of the live buffers that do not fit the table.
     unlisted: [(u64, u64); 4],
-    /// By kind and address.
+    /// Live buffers by kind and address.
     live: BTreeMap<(u8, u64), BufferEntry>,
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn missing_asic_id() -> Tree {
     host.without(path).without("/dev/tenstorrent/by-id").into_tree()
 }
 
-/// There is no hwmon: temperature, voltage, current and power are unsupported.
+/// A device without hwmon: temperature, voltage, current and power are unsupported.
 #[must_use]
 pub fn missing_hwmon() -> Tree {
     let host = Host::n150();
@@ -104,7 +104,7 @@ pub(crate) fn unreadable_hwmon() -> Tree {
     tree
 }
 
-/// There is no list of owners although the driver is new: the owner is found by its open files.
+/// A new driver without a list of owners: the owner is found by its open files.
 #[must_use]
 pub(crate) fn missing_pids() -> Tree {
     Host::n150().without("/proc/driver").into_tree()
@@ -286,7 +286,7 @@ pub(crate) fn telemetry_not_ready() -> Tree {
     gone.into_iter().fold(host, Host::without).into_tree()
 }
 
-/// After a reset the driver goes on listing the files of a process that has ended: an owner that is not one.
+/// A driver that still lists the files of an ended process after a reset: an owner that is not one.
 #[must_use]
 pub(crate) fn stale_owner_after_a_reset() -> Tree {
     let ended = 4300;
