@@ -264,7 +264,7 @@ impl<'a> Reader<'a> {
     fn text(&mut self, name: &str) -> Field<String> {
         let text = self.note(self.files.text(FolderKind::Attributes, name))?;
         match &*text {
-            _ if self.answers_ones || is_version_of_ones(&text) => Err(ones(name)),
+            _ if self.answers_ones || text.split('.').all(is_ones) => Err(ones(name)),
             "" => Err(Missing::failed(format!("{name} is empty"))),
             "unknown" => {
                 Err(Missing::failed(format!("{name}: the driver does not know the board")))
@@ -280,7 +280,9 @@ impl<'a> Reader<'a> {
     fn id(&mut self, name: &str) -> Field<u64> {
         let parse = |text: &str| u64::from_str_radix(text, 16).ok();
         match self.number(FolderKind::Attributes, name, parse)? {
-            id @ (0 | u64::MAX) => Err(Missing::failed(format!("{name}: {id:#x} is not an id"))),
+            id if id == 0 || halves(id).contains(&u32::MAX) => {
+                Err(Missing::failed(format!("{name}: {id:#x} is not an id")))
+            }
             id => Ok(id),
         }
     }
@@ -312,8 +314,12 @@ impl<'a> Reader<'a> {
 
     fn gauge(&mut self, folder: FolderKind, gauge: &Gauge) -> Field<f64> {
         #[expect(clippy::cast_precision_loss, reason = "no file here holds more than 2^53")]
-        let value =
-            self.number(folder, gauge.file, |text| text.parse::<i64>().ok())? as f64 / gauge.scale;
+        let value = self.number(folder, gauge.file, |text| match text {
+            // All bits of a number with 16 bits behind the point, in thousandths, and of one without.
+            "65535999" | "-1" => None,
+            text => text.parse::<i64>().ok(),
+        })? as f64
+            / gauge.scale;
         // The driver keeps 16 bits of a temperature's whole degrees without their sign (telemetry.c).
         let is_below_zero = gauge.is_temperature() && (65_436.0..65_536.0).contains(&value);
         let value = if is_below_zero { value - 65_536.0 } else { value };
@@ -398,9 +404,19 @@ fn answers_ones(files: &Files) -> bool {
         || COUNTERS.iter().any(|name| is(FolderKind::Counters, name, ONES))
 }
 
-/// True for a version of which every field has all bits set: `255.255.255.255`, or `255.15.4095` of Ethernet firmware.
-fn is_version_of_ones(text: &str) -> bool {
-    matches!(text, "255.255.255.255" | "255.15.4095")
+/// True for a number with all bits set: signed, in hexadecimal digits, or of 4 (with 12 and 8, Ethernet firmware), 16, 32 or 64 bits.
+fn is_ones(number: &str) -> bool {
+    let digits = number.strip_prefix("0x").unwrap_or(number);
+    let is_hexadecimal =
+        digits.len() > 1 && digits.bytes().all(|digit| matches!(digit, b'f' | b'F'));
+    is_hexadecimal
+        || matches!(number, "-1" | "15" | "255" | "4095" | "65535" | ONES | "18446744073709551615")
+}
+
+/// The two words of the chip that an id consists of.
+fn halves(id: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = id.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
 }
 
 /// True for a version of which every field is 0: the firmware's table has no such entry.
@@ -421,7 +437,45 @@ fn lanes(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::KmdSource;
     use super::*;
+    use ttmem_fake::{Host, NOW};
+    use ttmem_root::Entry;
+
+    /// The device of a host in whose files of some names something else is.
+    fn device(files: &[(&str, &str)]) -> Device {
+        let mut tree = Host::n150().into_tree();
+        for (name, text) in files {
+            let is_it = |path: &&str| path.ends_with(&format!("/{name}"));
+            let path = tree.iter().map(|(path, _)| path).find(is_it).unwrap().to_owned();
+            tree.put(path, Entry::file(format!("{text}\n")));
+        }
+        KmdSource::default().read(&Root::memory(tree), Clock::Fixed(NOW)).devices.remove(0)
+    }
+
+    /// Whatever width and form the driver prints a word in that the chip answered with all bits set.
+    #[test]
+    fn all_ones_are_no_name_no_version_no_id_and_no_temperature() {
+        let words = ["-1", "0xffffffff", "FFFFFFFF", "255", "65535", "4294967295"];
+        for word in words.into_iter().chain(["-1.-1.-1.-1", "65535.65535", "255.15.4095"]) {
+            let device = device(&[("tt_card_type", word), ("tt_fw_bundle_ver", word)]);
+            assert!(!device.answers_ones);
+            let why = device.card_type.unwrap_err().detail;
+            assert_eq!(&*why, "tt_card_type: the chip answers with all ones", "{word}");
+            assert_eq!(device.firmware.get("bundle"), None, "{word}");
+        }
+        for id in ["00000000FFFFFFFF", "FFFFFFFF00041C5A", "-1", "0xffffffff"] {
+            let device = device(&[("tt_asic_id", id), ("tt_serial", id)]);
+            assert!(device.asic_id.is_err() && device.serial.is_err(), "{id}");
+        }
+        for reading in ["-1", "65535999", "4294967295"] {
+            let device = device(&[("temp1_input", reading)]);
+            assert!(device.telemetry[&Metric::AsicTemperature].is_err(), "{reading}");
+        }
+        let device = device(&[("tt_fw_bundle_ver", "19.6.255.15"), ("temp1_input", "-9500")]);
+        assert_eq!(device.firmware["bundle"], "19.6.255.15");
+        assert_eq!(device.telemetry[&Metric::AsicTemperature], Ok(-9.5));
+    }
 
     #[test]
     fn a_link_that_fell_off_the_bus_has_no_lanes() {
