@@ -295,6 +295,14 @@ fn is_system(core: &Core, names: &Field<KernelNames>) -> Option<bool> {
     }
 }
 
+/// Returns how many cores of the chip's grid were not read, if any: such as a row that a capture does not list.
+fn unlisted(cores: &[Core]) -> Option<String> {
+    let grid = cores.iter().find_map(|core| core.grid)?;
+    let all = usize::from(grid.columns) * usize::from(grid.rows);
+    let number = all.checked_sub(cores.len()).filter(|number| *number > 0)?;
+    Some(format!("{number} of the grid's {all} cores were not read"))
+}
+
 /// Adds up the numbers of all cores, in their order.
 fn total_of(cores: &[Core], counts: impl IntoIterator<Item = Count>) -> Field<u64> {
     let mut known = 0_u64;
@@ -305,7 +313,14 @@ fn total_of(cores: &[Core], counts: impl IntoIterator<Item = Count>) -> Field<u6
             Count::Missing(missing) => blanks.push((core, missing)),
         }
     }
-    let Some((core, first)) = blanks.first() else { return Ok(known) };
+    let Some((core, first)) = blanks.first() else {
+        return match unlisted(cores) {
+            None => Ok(known),
+            Some(missing) => {
+                Err(Missing::failed(format!("{missing}; the others have {known} bytes")))
+            }
+        };
+    };
     let position = core.logical.unwrap_or(core.noc);
     Err(Missing::new(
         first.reason,

@@ -14,6 +14,7 @@ pub(crate) mod names;
 
 mod fault;
 mod field;
+pub(crate) mod grid;
 mod launch;
 mod layout_table;
 mod opening;

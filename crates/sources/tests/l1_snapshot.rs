@@ -9,7 +9,7 @@ use ttmem_fake::{Board, Host, NOW, Process, Region};
 use ttmem_merge::{l1_reports, merge};
 use ttmem_model::facts::{Facts, L1Facts, L1Location, RegionBytes};
 use ttmem_model::l1::report::{CoreReport, RegionReport};
-use ttmem_model::l1::{Coordinate, CoreState, KernelNames, RegionKind};
+use ttmem_model::l1::{Coordinate, Core, CoreState, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
 use ttmem_model::{ChipId, Missing, MissingReason, Pid, Quality, Reading, Timestamp};
 use ttmem_root::{Clock, Root};
@@ -36,6 +36,24 @@ fn content(facts: &mut Facts) -> &mut ttmem_model::facts::L1Content {
 fn reason(reading: &Reading<u64>) -> (MissingReason, &str) {
     let missing = reading.missing().unwrap();
     (missing.reason, &missing.detail)
+}
+
+/// A capture need not list all cores; TT-Metal's grid has no harvested ones.
+#[test]
+fn a_row_that_was_not_read_makes_every_sum_unknown() {
+    let mut facts = facts(DISPATCH);
+    let is_kept = |row: u8| move |core: &Core| core.logical.unwrap().y != row;
+    content(&mut facts).cores.retain(is_kept(2));
+    let memory = memory(&facts);
+    let (why, detail) = reason(&memory.circular_buffers.used);
+    assert_eq!(why, MissingReason::Failed);
+    let bytes = 56 * 196_608;
+    assert_eq!(
+        detail,
+        format!("8 of the grid's 72 cores were not read; the others have {bytes} bytes")
+    );
+    assert_eq!(reason(&memory.kernels.used).0, MissingReason::Failed);
+    assert_eq!(reason(&memory.reserved.used).0, MissingReason::Failed);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use self::late::Late;
 pub use self::named::NamedLayout;
 use self::simulators::Simulators;
 use super::inspector;
-use crate::l1::{Cost, OpenError, Reader, names};
+use crate::l1::{Cost, OpenError, Reader, grid, names};
 use crate::port::image::{ImageError, ImagePort, SaveError};
 use crate::port::kmd::KmdPort;
 use crate::port::{L1Port, PortError, image};
@@ -270,8 +270,9 @@ fn content(
     opening: Cost,
     watch: Stopwatch,
 ) -> Field<L1Content> {
-    let (cores, sampling) = reader.sample(port).map_err(|error| broken(&error))?;
+    let (mut cores, sampling) = reader.sample(port).map_err(|error| broken(&error))?;
     let Cost { reads, bytes } = opening.plus(sampling);
+    grid::complete(&mut cores, &port.chip().cores, port.chip().arch);
     let all = port.chip().cores.len();
     Ok(L1Content {
         layout: reader.layout().label.clone().into_owned(),
