@@ -146,3 +146,19 @@ def test_too_late_is_an_error_and_not_zero():
         ttmem.memory_allocated()
     """))
     assert "the agent was loaded after libtt_metal.so" in done.stderr.splitlines()[-1]
+
+
+@needs_ttnn
+def test_a_forked_child_does_not_say_that_its_parents_memory_is_zero():
+    passes("import os, ttmem; ttmem.start()" + PREPARE + textwrap.dedent("""
+        held = tensor(320)
+        child = os.fork()
+        if child == 0:
+            try:
+                ttmem.memory_allocated()
+            except ttmem.AgentError as error:
+                os._exit(0 if f"process {os.getppid()}" in str(error) else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert ttmem.memory_allocated() == view(ttnn.BufferType.DRAM)
+    """))

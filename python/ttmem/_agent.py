@@ -52,6 +52,18 @@ def _functions() -> ctypes.CDLL | None:
 
 _agent = _functions()
 
+#: The process that recorded when it forked last, here or before this process was forked from it.
+_recorded_in: int | None = None
+
+
+def _before_fork() -> None:
+    global _recorded_in
+    if _agent is not None and _agent.ttmem_is_recording():
+        _recorded_in = os.getpid()
+
+
+os.register_at_fork(before=_before_fork)
+
 
 class _LoadedObject(ctypes.Structure):
     """The first members of `struct dl_phdr_info` of glibc, which are all that is read."""
@@ -158,6 +170,11 @@ def require() -> ctypes.CDLL:
     if _agent is None:
         raise AgentError(f"the ttmem agent is not loaded; {REMEDY}")
     if not _agent.ttmem_is_recording():
+        if _recorded_in not in (None, os.getpid()):
+            raise AgentError(
+                f"this process was forked from process {_recorded_in}, which counts the memory of the devices that it had "
+                "open; ask there, or open a device here"
+            )
         reason = _unseen()
         if reason:
             raise AgentError(reason)
