@@ -47,12 +47,12 @@ use crate::ops::ThreadState;
 use crate::process::{Phase, Process};
 use crate::recorder::{Circumstances, Recorder};
 
-/// May the call start the agent?
+/// Permission of a call to start the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// Yes: it shows that the process uses a device.
+    /// The call shows that the process uses a device, and starts the agent.
     Yes,
-    /// No: it says nothing of use yet.
+    /// The call shows nothing of use yet, and does not start the agent.
     No,
 }
 
@@ -128,7 +128,7 @@ fn switch_off(recorder: Recorder<'_>) {
 /// A stack address above every op: for what is not about a buffer.
 const NOWHERE: usize = usize::MAX;
 
-/// Who acts, and when. The stack address tells whether an op's frame is still on it.
+/// Returns the circumstances of a call. The stack address shows whether an op's frame is still on the stack.
 #[inline(always)]
 fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circumstances {
     Circumstances {
@@ -144,7 +144,7 @@ fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circu
     }
 }
 
-/// With the feature `fault-injection`: panics in the n-th recorded call, where `TTMEM_AGENT_FAULT` is n.
+/// Panics in the n-th recorded call, where `TTMEM_AGENT_FAULT` is n; only with the feature `fault-injection`.
 #[inline]
 fn inject_fault(process: &Process) {
     if cfg!(feature = "fault-injection") {

@@ -6,13 +6,13 @@ use std::cell::Cell;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Handover {
-    /// Is a workload being enqueued?
+    /// True while a workload is being enqueued.
     pub(crate) is_enqueueing: Cell<bool>,
-    /// Was a buffer of it placed already?
+    /// True if a buffer of the workload was placed already.
     pub(crate) has_placed: Cell<bool>,
-    /// Are its dataflow buffers being placed?
+    /// True while the workload's dataflow buffers are being placed.
     pub(crate) is_dataflow: Cell<bool>,
-    /// The device that they are for.
+    /// Device that the dataflow buffers are for.
     pub(crate) device: Cell<u64>,
     /// The program whose buffers are being placed; 0 for none.
     pub(crate) placing: Cell<u64>,
@@ -20,7 +20,8 @@ pub(crate) struct Handover {
     pub(crate) loads: Cell<u64>,
     /// Announcements that are not counted yet.
     pub(crate) new_announced: Cell<u64>,
-    /// Of the program whose offsets are being computed: where it ends in the kernel configuration ring, below the core type.
+    /// End in the kernel configuration ring of the program whose offsets are being computed (low 32 bits), and its core
+    /// type (high 32 bits).
     pub(crate) config: Cell<u64>,
     /// Programs that were compiled or checked since the workload came.
     pub(crate) compiled: List,
@@ -52,7 +53,7 @@ impl Handover {
         self.compiled.clear();
     }
 
-    /// It is enqueued, or refused.
+    /// Ends the workload: it is enqueued, or refused.
     #[inline]
     pub(crate) fn end(&self) {
         self.is_enqueueing.set(false);
@@ -89,7 +90,7 @@ impl List {
         }
     }
 
-    /// Its items.
+    /// Returns the items.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
         self.items[..self.length.get().min(LISTED)].iter().map(Cell::get)

@@ -86,7 +86,7 @@ fn hash(text: &[u8]) -> u64 {
     })
 }
 
-/// Has the entry got a text yet?
+/// True if the entry has a text already.
 pub(crate) fn has_text(recorder: Recorder<'_>, index: u16) -> bool {
     let words = recorder.load::<NAME_WORDS>(entry_word(index));
     NameEntry::from_words(words).is_some_and(|name| !name.text.is_empty())

@@ -25,13 +25,13 @@ const SITE_PROBES: usize = 16;
 /// The current work of a thread. Zero is the state of a new one.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
-    /// Is the agent running on this thread?
+    /// True while the agent runs on this thread.
     pub(crate) busy: Cell<bool>,
     /// The reason that TT-Metal allocates now.
     pub(crate) origin: Cell<Origin>,
     /// The mesh whose sub-devices are being set up; 0 for none.
     pub(crate) sub_device_owner: Cell<u64>,
-    /// Where the newest call of a hook returns to.
+    /// Return address of the newest call of a hook.
     pub(crate) return_address: Cell<usize>,
     /// Block of the kind that the newest buffer of this thread is of.
     pub(crate) block: Cell<u32>,
@@ -97,7 +97,8 @@ impl ThreadState {
         with_thread_state(use_it)
     }
 
-    /// This thread's id; asks for it once per thread, and again in a forked child. Comes before [`ThreadState::name`].
+    /// Returns the thread's id; asks for it once per thread, and again in a forked child. Comes before
+    /// [`ThreadState::name`].
     #[inline]
     pub(crate) fn thread(&self, process: &Process, ask: fn() -> u32) -> u32 {
         let pid = process.pid.load(Ordering::Relaxed);

@@ -35,9 +35,9 @@ pub(crate) enum Phase {
     Idle = 0,
     /// One thread is making the segment.
     Starting = 1,
-    /// It records.
+    /// The agent records.
     Recording = 2,
-    /// It passes every call through: there was no room for a segment, or a defect.
+    /// The agent passes every call through: there was no room for a segment, or it found a defect in itself.
     Off = 3,
 }
 
@@ -103,15 +103,15 @@ pub(crate) struct Process {
     pub(crate) statistics_lock: SpinLock,
     /// True if a fork has the lock above. Only the thread that forks uses it while it has.
     pub(crate) forking: AtomicBool,
-    /// Is the thread there?
+    /// 1 if the sleeping thread exists.
     pub(crate) has_thread: AtomicU32,
     /// Places in the code from which ops call, and what is known of each: see `ops`.
     pub(crate) sites: [SiteSlot; SITES],
     /// Functions that were found around call sites, by the hash of where they begin.
     pub(crate) functions: [AtomicU64; FUNCTIONS],
-    /// Are there call sites without a name?
+    /// True if there are call sites without a name.
     pub(crate) unnamed_sites: AtomicBool,
-    /// Where the tables of the segment are, by [`Section`].
+    /// Positions of the segment's tables, by [`Section`].
     pub(crate) tables: [TableSlot; SECTIONS],
     /// Programs of this process.
     pub(crate) programs: ProgramTable,
@@ -171,7 +171,7 @@ impl Rings {
     }
 }
 
-/// Where a table of the segment is.
+/// Position of a table in the segment.
 #[derive(Debug, Default)]
 pub(crate) struct TableSlot {
     /// Word in which the first entry begins.
@@ -203,11 +203,12 @@ pub(crate) fn per_core(allocator: u64, cores: u16) -> u64 {
 /// The facts about one allocator.
 #[derive(Debug, Default)]
 pub(crate) struct AllocatorSlot {
-    /// Its address; 0 never used, 1 destroyed. Of a part on single cores, the number of cores is above it: [`per_core`].
+    /// Address of the allocator; 0 never used, 1 destroyed. For an allocator of single cores the number of cores is in
+    /// the bits above the address: [`per_core`].
     pub(crate) pointer: AtomicU64,
     /// `AllocatorRole` as a number.
     pub(crate) role: AtomicU8,
-    /// Did something change since the last refresh?
+    /// 1 if something changed since the last refresh.
     pub(crate) changed: AtomicU8,
     /// Bit set of the kinds that a buffer was seen of.
     pub(crate) kinds_seen: AtomicU8,
@@ -249,7 +250,7 @@ pub(crate) struct SiteSlot {
 }
 
 impl AllocatorSlot {
-    /// Was a buffer of a kind seen?
+    /// True if a buffer of a kind was seen.
     #[inline]
     pub(crate) fn has_seen(&self, kind: AllocatorKind) -> bool {
         self.kinds_seen.load(Ordering::Relaxed) >> kind as u8 & 1 == 1
@@ -299,7 +300,7 @@ impl Process {
         }
     }
 
-    /// Is it this thread that starts the agent?
+    /// Claims the start of the agent; true for the one thread that may start it.
     pub(crate) fn claim_start(&self) -> bool {
         let (idle, starting) = (Phase::Idle as u32, Phase::Starting as u32);
         self.phase.compare_exchange(idle, starting, Ordering::Acquire, Ordering::Acquire).is_ok()

@@ -29,11 +29,11 @@ pub(crate) struct ProgramSlot {
     pub(crate) device: AtomicU64,
     /// Index of its footprint plus 1; 0 if it has none.
     pub(crate) footprint: AtomicU32,
-    /// Did its placements change since the footprint was found?
+    /// 1 if the placements changed since the footprint was found.
     pub(crate) changed: AtomicU8,
-    /// Are its circular buffers placed? Before, TT-Metal must not be asked where they are.
+    /// 1 if the circular buffers are placed. Before, TT-Metal must not be asked for their addresses.
     pub(crate) is_placed: AtomicU8,
-    /// Is any of its circular buffers the memory of a tensor, so that addresses change without notice?
+    /// 1 if a circular buffer is the memory of a tensor, so that addresses change without notice.
     pub(crate) has_backed: AtomicU8,
     /// Index of the allocator of its L1 buffers; 255 for none.
     pub(crate) allocator: AtomicU8,
@@ -55,7 +55,8 @@ pub(crate) struct Draft {
     pub(crate) dataflow: Vec<Mark>,
     /// Dataflow buffers that are the memory of a tensor.
     pub(crate) borrowed: Vec<Borrowed>,
-    /// Does it place something whose address TT-Metal does not export? Then its footprint is not known.
+    /// True if it places something whose address TT-Metal does not export: then its footprint
+    /// is not known.
     pub(crate) is_unknown: bool,
     /// Footprints by the hash of addresses that led to them, plus 1.
     recent: [(u64, u32); RECENT],

@@ -42,7 +42,7 @@ pub(crate) struct BufferFacts {
     pub(crate) requested: u64,
     /// Bytes of a page.
     pub(crate) page_bytes: u32,
-    /// Of the bytes per bank: what fills up the last block.
+    /// Bytes of the bytes per bank that fill up the last block.
     pub(crate) block_padding: u8,
     /// Kind.
     pub(crate) kind: AllocatorKind,
@@ -91,7 +91,7 @@ impl BufferFacts {
     }
 }
 
-/// Who acts, and when.
+/// Thread, op and time of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
     /// Monotonic nanoseconds.

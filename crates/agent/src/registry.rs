@@ -1,4 +1,4 @@
-//! Which allocators, meshes, devices and chips there are.
+//! Registry of allocators, meshes, devices and chips.
 //!
 //! Changes are rare (a device is opened, an allocator is seen for the first time) and happen under one lock. Hooks that
 //! only look something up take no lock.
@@ -63,13 +63,13 @@ pub(crate) struct KindShape {
 /// A new allocator.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewAllocator {
-    /// Its address.
+    /// Address of the allocator.
     pub(crate) pointer: u64,
     /// The role.
     pub(crate) role: AllocatorRole,
     /// Set of chips by index.
     pub(crate) chips: u128,
-    /// By kind.
+    /// Banks of each kind.
     pub(crate) kinds: [KindShape; 4],
     /// First address of L1_SMALL, 0 where buffers tell their kind.
     pub(crate) l1_small_start: u64,

@@ -20,16 +20,16 @@ const PATIENCE: u32 = 50_000;
 pub(crate) struct Sole {
     /// The first thread that made a change, or one of the states below.
     thread: AtomicUsize,
-    /// Is that thread running?
+    /// True while that thread makes a change.
     at_work: AtomicBool,
 }
 
 /// The way in which a thread makes a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// With plain instructions.
+    /// A change with plain instructions.
     Alone,
-    /// With locked ones.
+    /// A change with locked instructions.
     Shared,
 }
 
@@ -90,7 +90,7 @@ impl Sole {
         is_first
     }
 
-    /// From now on there is no only thread.
+    /// Ends the time in which one thread alone makes changes.
     #[cold]
     fn share(&self) {
         if self.thread.swap(Self::NO_MORE, Ordering::SeqCst) == Self::ALL {

@@ -36,33 +36,34 @@ pub(crate) trait Memory {
 pub(crate) struct Layout {
     /// The minor version: 10 for 3.10.
     pub(crate) minor: u32,
-    /// In a thread's state: the frame (3.10, from 3.13), or the C frame that points to it (`PyThreadState::cframe`).
+    /// Offset in a thread's state of the frame (3.10, from 3.13), or of the C frame that points to it
+    /// (`PyThreadState::cframe`).
     thread_frame: u64,
-    /// In the C frame: the frame (`_PyCFrame::current_frame`).
+    /// Offset in the C frame of the frame (`_PyCFrame::current_frame`).
     c_frame: Option<u64>,
-    /// In a frame: the frame that called it.
+    /// Offset in a frame of the frame that called it.
     previous: u64,
-    /// In a frame: its code.
+    /// Offset in a frame of its code.
     code: u64,
-    /// In a frame: the instruction that runs, as an address; in 3.10 as an index.
+    /// Offset in a frame of the instruction that runs, an address; in 3.10 an index.
     instruction: u64,
-    /// In a frame: the kind of its owner, one byte.
+    /// Offset in a frame of the kind of its owner, one byte.
     owner: Option<u64>,
-    /// In a frame: the first variable of the function, which of a method is its object.
+    /// Offset in a frame of the first variable of the function, which for a method is its object.
     first_variable: u64,
-    /// In code: line of the definition.
+    /// Offset in code of the line of the definition.
     first_line: u64,
-    /// In code: name of the file.
+    /// Offset in code of the name of the file.
     file: u64,
-    /// In code: name of the function, qualified from 3.11.
+    /// Offset in code of the name of the function, qualified from 3.11.
     name: u64,
-    /// In code: table of lines.
+    /// Offset in code of the table of lines.
     line_table: u64,
-    /// In code: the instructions (`co_code_adaptive`); `None` where frames have an index.
+    /// Offset in code of the instructions (`co_code_adaptive`); `None` where frames have an index.
     instructions: Option<u64>,
-    /// In a text of ASCII characters: the characters.
+    /// Offset of the characters in a text of ASCII characters.
     ascii: u64,
-    /// In a text of other characters: the characters.
+    /// Offset of the characters in a text of other characters.
     characters: u64,
 }
 
@@ -166,9 +167,9 @@ pub(crate) struct Types {
 pub(crate) struct Interpreter<M> {
     /// Reads its memory.
     pub(crate) memory: M,
-    /// Its layout.
+    /// Layout of the interpreter's structures.
     pub(crate) layout: &'static Layout,
-    /// Its types.
+    /// Types of the interpreter.
     pub(crate) types: Types,
 }
 

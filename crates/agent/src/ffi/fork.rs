@@ -11,7 +11,7 @@ use super::{mapping, system};
 /// Rounds that a fork waits for the sleeping thread: seconds, where a question takes microseconds.
 const PATIENCE: u32 = 50_000;
 
-/// Has every fork from now on wait for the sleeping thread. Once in a program.
+/// Registers handlers that make every fork from now on wait for the sleeping thread. Runs once in a program.
 pub(super) fn prepare() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::AcqRel) {

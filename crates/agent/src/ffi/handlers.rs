@@ -231,8 +231,8 @@ fn holder_index(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option<u
     Some(index)
 }
 
-/// Of a device's buffer that single cores allocated: the index of the device's allocator of buffers on as many cores. Of
-/// any other, the index of the device's allocator.
+/// Returns the index of the allocator that a buffer of a device is counted in: for a buffer that single cores
+/// allocated, the device's allocator of buffers on as many cores; for any other, the device's allocator.
 #[cold]
 fn per_core_index(recorder: Recorder<'_>, device: u8, allocator: u64, buffer: u64) -> Option<u8> {
     let Some(cores) = tt_metal::own_cores(buffer) else { return Some(device) };
@@ -310,7 +310,7 @@ fn lock_registry(recorder: Recorder<'_>) -> Option<SpinGuard<'_>> {
     recorder.process.registry_lock.lock(REGISTRY_PATIENCE, system::pause)
 }
 
-/// Was a call of the hook noted, so that there is nothing to record but what this thread does?
+/// True if a call of the hook was noted: then there is nothing to record but the work of this thread.
 #[inline(always)]
 fn is_noted(hook: Hook) -> bool {
     recording(Start::No)
@@ -339,7 +339,7 @@ fn note_first_call(recorder: Recorder<'_>, hook: Hook) {
     recorder.words[counter::HOOKS_CALLED].fetch_or(hook.bit(), Ordering::Relaxed);
 }
 
-/// Where a local variable is: about the stack pointer of its function.
+/// Returns the address of a local variable: about the stack pointer of its function.
 #[inline]
 fn stack_of(local: &u8) -> usize {
     std::ptr::from_ref(local) as usize

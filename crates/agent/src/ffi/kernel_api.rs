@@ -46,7 +46,7 @@ pub(super) fn resolved() -> u64 {
 /// A kernel of a program.
 #[derive(Clone, Debug)]
 pub(super) struct KernelFacts {
-    /// Its name, empty where TT-Metal does not say.
+    /// Name of the kernel; empty where TT-Metal does not publish it.
     pub(super) name: Vec<u8>,
     /// Bytes of text in all its processors, where TT-Metal says so.
     pub(super) text: Option<u32>,

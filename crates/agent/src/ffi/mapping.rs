@@ -323,7 +323,7 @@ fn fault_countdown() -> u32 {
     std::env::var("TTMEM_AGENT_FAULT").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// When this process started, in clock ticks since boot. The name before it may be any bytes.
+/// Returns the start time of this process, in clock ticks since boot. The name before it may be any bytes.
 pub(super) fn start_ticks() -> io::Result<u64> {
     let stat = std::fs::read("/proc/self/stat")?;
     let after_name = stat.iter().rposition(|byte| *byte == b')').map(|end| &stat[end + 1..]);
@@ -340,7 +340,7 @@ fn quiet_panics() {
     }
 }
 
-/// Has the end of the process noted: without a note it was killed.
+/// Registers a handler that notes the end of the process: without the note it was killed.
 fn note_exit() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::AcqRel) {

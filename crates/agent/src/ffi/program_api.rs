@@ -118,8 +118,8 @@ pub(super) fn addresses(program: u64) -> u64 {
         .fold(1, |hash, object| mix(hash, u64::from(address_of(object).unwrap_or(0))))
 }
 
-/// Can the circular buffers of a program be listed? Before 0.72, where the other function is missing, the result is not
-/// known to be a span.
+/// True if the circular buffers of a program can be listed. Before 0.72, where the other function is missing, the
+/// result is not known to be a span.
 pub(super) fn lists_circular_buffers() -> bool {
     RETURNS_SPAN.get().is_some() && CIRCULAR_BUFFERS.get().is_some()
 }
@@ -356,7 +356,7 @@ pub(super) fn programs_of(workload: u64) -> Option<usize> {
     (!map.is_null()).then(|| usize::try_from(unsafe { (*map)[3] }).unwrap_or(0))
 }
 
-/// Is a program object one of a workload's?
+/// True if a program object is one of a workload's.
 pub(super) fn is_in_workload(workload: u64, program: u64) -> bool {
     let map = call!(PROGRAMS, fn(u64) -> u64, workload);
     map.is_some_and(|map| node_of(map, program).is_some())
@@ -373,7 +373,7 @@ pub(super) fn implementation(program: u64) -> Option<u64> {
 
 /// The node of the map of programs that contains a program object.
 fn node_of(map: u64, program: u64) -> Option<u64> {
-    /// No node is longer.
+    /// Largest size of a node, in bytes.
     const LONGEST: u64 = 1024;
     // It begins next below the program.
     nodes(map).filter(|node| *node < program).max().filter(|node| program - node <= LONGEST)

@@ -1,4 +1,4 @@
-//! Where TT-Metal's functions are: those that the agent calls, and the definition behind each hook.
+//! Addresses of TT-Metal's functions: those that the agent calls, and the definition behind each hook.
 //!
 //! A process may have several copies of TT-Metal: one that every library shares, one inside a plugin. One copy is
 //! recorded: that of the first call which starts the agent. Objects of another copy are never passed to its functions.
@@ -31,12 +31,12 @@ pub(super) struct Symbol {
     scope: Scope,
 }
 
-/// Where a symbol is looked up first.
+/// Scope in which a symbol is looked up first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    /// In the recorded copy of TT-Metal and its dependencies.
+    /// The recorded copy of TT-Metal and its dependencies.
     Copy,
-    /// In the order in which the dynamic linker binds calls of every library.
+    /// All libraries, in the order in which the dynamic linker binds calls.
     Global,
 }
 
@@ -53,7 +53,7 @@ impl Symbol {
         Self { name, function: AtomicPtr::new(null_mut()), scope: Scope::Global }
     }
 
-    /// Its address, if it is defined.
+    /// Returns the address of the function, if it is defined.
     #[inline]
     pub(super) fn get(&self) -> Option<*mut c_void> {
         let function = self.function.load(Ordering::Acquire);

@@ -16,7 +16,7 @@ use crate::refresh::{self, Ask};
 const SETTLE_NANOSECONDS: u32 = 50_000_000;
 /// The time after which it first checks the rate of events.
 const FIRST_NANOSECONDS: u32 = 2_000_000;
-/// If an event comes as often as this, the hooks share one answer to what time it is. Every 32nd event renews it.
+/// Interval between events below which the hooks share one reading of the clock. Every 32nd event renews it.
 const MANY_EVENTS_NANOSECONDS: u32 = 50_000;
 /// Rounds that the thread waits for a fork or the destruction of an allocator, before it retries later.
 const LOCK_PATIENCE: u32 = 1000;

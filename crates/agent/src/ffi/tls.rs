@@ -1,4 +1,4 @@
-//! This thread's state, at a fixed distance from the thread pointer.
+//! State of this thread, at a fixed distance from the thread pointer.
 //!
 //! Rust's own thread-local variables in a shared library cost a call each time, in every hook. A library that is loaded at
 //! the start of the program, as a preloaded one is, gets its share of the memory that each thread begins with; two

@@ -11,7 +11,7 @@ use super::symbols::Symbol;
 use crate::process::AllocatorSlot;
 use crate::recorder::BufferFacts;
 
-/// More devices than a mesh ever has, or chips a cluster: a count beyond is not one.
+/// Upper bound of the devices of a mesh and of the chips of a cluster: a higher count is not a count.
 pub(super) const MANY: usize = 4096;
 
 /// Calls an exported function, if it is there: `call!(SYMBOL, fn(argument types) -> result, arguments)`.
@@ -87,8 +87,8 @@ pub(super) fn prepare() -> Option<u64> {
     form(&STATISTICS).get().map(|function| function as u64)
 }
 
-/// Of a function that changed its class in 0.66, the form that this TT-Metal uses. The older class still exists, as a
-/// facade with other objects, so that the newer one goes first.
+/// Returns the form that this TT-Metal uses of a function that changed its class in 0.66. The older class still exists,
+/// as a facade with other objects, so that the newer one goes first.
 fn form(forms: &[Symbol; 2]) -> &Symbol {
     if forms[0].get().is_some() { &forms[0] } else { &forms[1] }
 }
@@ -103,12 +103,12 @@ fn buffer_type(kind: AllocatorKind) -> u32 {
     }
 }
 
-/// Does TT-Metal tell L1 and L1_SMALL apart by itself (from 0.80)?
+/// True if TT-Metal distinguishes L1 and L1_SMALL itself (from 0.80).
 pub(super) fn tells_kinds() -> bool {
     BUFFER_TYPE.get().is_some()
 }
 
-/// Does a mesh leave its work to an implementation object (from 0.66)?
+/// True if a mesh leaves its work to an implementation object (from 0.66).
 pub(super) fn has_mesh_implementation() -> bool {
     MESH_IMPLEMENTATION.get().is_some()
 }

@@ -18,9 +18,9 @@ const SIDE: u16 = 64;
 /// Bytes of L1: tensors, circular buffers, scratchpads and kernel text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct L1Peak {
-    /// On the fullest core.
+    /// Bytes on the fullest core.
     pub(crate) core: u64,
-    /// On all cores of a chip.
+    /// Bytes on all cores of a chip.
     pub(crate) chip: u64,
 }
 
@@ -101,8 +101,8 @@ impl Query<'_> {
         open.max(closed)
     }
 
-    /// Of each footprint the most bytes of tensors per bank at a dispatch since a moment. `None` if that is not known, or
-    /// if it is the whole run, of which the footprints themselves say it.
+    /// Returns for each footprint the most bytes of tensors per bank at a dispatch since a moment. `None` if they are
+    /// not known, or for the whole run, for which the footprints themselves contain them.
     fn tensors_since(&self, since: u64) -> Option<Vec<u32>> {
         let newest = self.0.words[counter::DISPATCHES].load(Ordering::Acquire);
         let (first, entries) = self.0.process.table(Section::Dispatches);

@@ -5,7 +5,7 @@ use ttmem_segment::layout::{BUFFER_WORDS, EVENT_WORDS};
 
 use super::Recorder;
 
-/// Where an allocation is recorded. Zero is none.
+/// Position of a recorded allocation in the segment. Zero is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allocated {
     /// First word of the buffer's entry; 0 if the table had no room.

@@ -55,7 +55,7 @@ fn slot(key: u64, probe: usize) -> usize {
 pub(crate) enum Operation {
     /// The index of the op's name; 0 if Python runs no op.
     Known(u16),
-    /// It is met for the first time: [`enter_operation`] finds it out.
+    /// An op that is met for the first time: [`enter_operation`] finds its name.
     New,
 }
 
@@ -176,7 +176,8 @@ impl<M: Memory> Interpreter<M> {
             .then_some(name)
     }
 
-    /// Where the first attribute of an object of a class without slots is, by `internal/pycore_object.h` and `pycore_dict.h`.
+    /// Returns the address of the first attribute of an object of a class without slots, by `internal/pycore_object.h`
+    /// and `pycore_dict.h`.
     fn first_attribute(&self, object: u64) -> Option<u64> {
         match self.layout.minor {
             10 => self.first_value(self.read(object + 16)?),
@@ -195,7 +196,7 @@ impl<M: Memory> Interpreter<M> {
         }
     }
 
-    /// Where the first value of a dictionary is.
+    /// Returns the address of the first value of a dictionary.
     fn first_value(&self, dictionary: u64) -> Option<u64> {
         if dictionary == 0 || !dictionary.is_multiple_of(8) {
             return None;

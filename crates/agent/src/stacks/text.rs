@@ -11,7 +11,7 @@ const ASCII: u64 = 1 << 6;
 /// Words at a text's end that distinguish it from others. A notebook names its cells by a hash before `.py`.
 const TAIL_WORDS: u64 = 4;
 
-/// Where the characters of a text are.
+/// Address, number and width of the characters of a text.
 struct Characters {
     address: u64,
     count: u64,

@@ -97,7 +97,8 @@ fn hand_over(recorder: Recorder<'_>, handover: &Handover, workload: u64, now: Ci
     hand_over_announced(recorder, handover, workload, expected, now);
 }
 
-/// Of a workload with several programs others compile some: those that the op announced are its programs.
+/// Hands over a workload of several programs, some of which others compiled: its programs are those that the op
+/// announced.
 #[cold]
 fn hand_over_announced(
     recorder: Recorder<'_>,
