@@ -142,7 +142,7 @@ const STAND_IN_CAPTURED: u64 = 268;
 /// Bytes of the empty kernel of the testbed on each processor.
 const STAND_IN_HERE: u64 = 256;
 
-/// Did the captured kernels come from a compiler that makes empty ones?
+/// True if the captured kernels come from a compiler that makes empty ones.
 fn has_stand_ins(situation: &str) -> bool {
     !["wormhole-fast-real", "wormhole-two-queues"].contains(&situation)
 }

@@ -119,7 +119,7 @@ impl Image {
         image
     }
 
-    /// With one of everything.
+    /// An image with one entry of every kind.
     fn full() -> Self {
         let mut image = Self::new();
         let table = |section| image.1.table(section);

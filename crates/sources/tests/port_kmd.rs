@@ -277,7 +277,7 @@ fn every_broken_rule_is_noticed() {
     }
 }
 
-/// And the client that breaks none passes, so it is the rules that are noticed.
+/// The client that breaks no rule passes, so it is the rules that are noticed.
 #[test]
 fn the_right_client_breaks_no_rule() {
     let stage = Stage::new(&Chip::load(CAPTURES[1]));

@@ -10,7 +10,7 @@ use ttmem_test_support::stage::{SCENE, scene_command};
 use ttmem_test_support::strace::{self, Call};
 use ttmem_test_support::wire::Request;
 
-/// Where a test tells [`scene`] which socket to read.
+/// Variable in which a test names the socket that [`scene`] reads.
 const SOCKET: &str = "TTMEM_TEST_SOCKET";
 
 /// Started by the next test, under strace. Reads a piece of every core.

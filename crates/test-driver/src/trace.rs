@@ -117,7 +117,7 @@ mod step {
     const PAGE: usize = 4096;
     /// The trap flag: stop after one instruction.
     const TRAP: i64 = 1 << 8;
-    /// In the error code of a page fault: it was a write.
+    /// Bit of the error code of a page fault: it was a write.
     const WRITE: i64 = 1 << 1;
 
     /// The page that is open for a step.

@@ -22,7 +22,7 @@ pub struct Chip {
 /// A core, and the captured parts of its L1.
 #[derive(Clone, Debug)]
 pub struct Core {
-    /// Its untranslated coordinate: column, row.
+    /// Untranslated coordinate: column, row.
     pub noc: (u8, u8),
     /// Address and bytes of each piece.
     pub segments: Vec<(usize, Vec<u8>)>,

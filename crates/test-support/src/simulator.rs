@@ -115,7 +115,7 @@ impl Server {
         self.held.store(is_held, Ordering::Relaxed);
     }
 
-    /// Has another content of the chip from now on.
+    /// Replaces the content of the chip from now on.
     pub fn show(&self, chip: Chip) {
         *self.chip.lock().unwrap() = chip;
     }

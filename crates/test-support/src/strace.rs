@@ -6,11 +6,11 @@ use std::process::{Command, Output, Stdio};
 /// A system call, as strace writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Its name.
+    /// Name of the call.
     pub name: String,
-    /// Its arguments, as text.
+    /// Arguments, as text.
     pub arguments: String,
-    /// Its result, as text.
+    /// Result, as text.
     pub result: String,
 }
 

@@ -36,21 +36,21 @@ fn replay() -> (Paused, impl FnMut() -> Moment) {
     (replay, moments)
 }
 
-/// From the key to the frame.
+/// Time from the key to the frame.
 #[divan::bench(sample_count = 200)]
 fn jump_to_frame(bencher: Bencher<'_, '_>) {
     let (mut replay, mut moments) = replay();
     bencher.bench_local(|| replay.jump(moments()));
 }
 
-/// From the key to charts of all four windows.
+/// Time from the key to charts of all four windows.
 #[divan::bench(sample_count = 10)]
 fn jump_to_charts(bencher: Bencher<'_, '_>) {
     let (replay, mut moments) = replay();
     bencher.bench_local(|| replay.jump_to_charts(moments()));
 }
 
-/// From nothing to the list of the first moment: the segments of agents are read once.
+/// Time from opening to the list of the first moment: the segments of agents are read once.
 #[divan::bench(sample_count = 10)]
 fn first_buffers(bencher: Bencher<'_, '_>) {
     let (replay, mut moments) = replay();
@@ -60,7 +60,7 @@ fn first_buffers(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// From a jump to the list of buffers, in the background.
+/// Time from a jump to the list of buffers, in the background.
 #[divan::bench(sample_count = 200)]
 fn jump_to_buffers(bencher: Bencher<'_, '_>) {
     let (replay, mut moments) = replay();

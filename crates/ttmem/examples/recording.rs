@@ -19,7 +19,7 @@ use ttmem_sources::{Collector, L1Look};
 
 /// A process that comes and goes is there for this long, and away for as long.
 const SHIFT_SECONDS: u64 = 200;
-/// Its number.
+/// Pid of that process.
 const GUEST: i32 = 7_001;
 
 fn work(host: &str) -> Result<Work, String> {

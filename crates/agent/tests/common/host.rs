@@ -10,16 +10,16 @@ use ttmem_segment::Segment;
 /// The directory of real segments.
 pub(crate) const SHM: &str = "/dev/shm";
 
-/// Which TT-Metal the host uses.
+/// Form of TT-Metal that the host uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As from 0.80.
+    /// The form from 0.80.
     New,
-    /// As from 0.66 to 0.79: buffers tell less.
+    /// The form from 0.66 to 0.79: buffers do not name their kind.
     Old,
-    /// As before 0.66: classes have other names.
+    /// The form before 0.66: classes have other names.
     Legacy,
-    /// As from 0.66 to 0.70: what the circular buffers of a program are returned as is not known.
+    /// The form from 0.66 to 0.70: the return type of the circular buffers of a program is not known.
     BeforeSpan,
 }
 
@@ -58,12 +58,12 @@ impl Form {
     }
 }
 
-/// Where TT-Metal is: not always in a library of its usual name that the program can see.
+/// The library that contains TT-Metal: not always one of its usual name that the program can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packaging {
-    /// In a library of another name.
+    /// A library of another name.
     Renamed,
-    /// In the very library that uses it.
+    /// The very library that uses it.
     Plugin,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct Host {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// Its process id, as it says itself.
+    /// Process id, as the host reports it.
     pub(crate) pid: u32,
 }
 
@@ -181,12 +181,12 @@ impl Host {
         line.trim().to_owned()
     }
 
-    /// Its segment now.
+    /// Reads the current segment.
     pub(crate) fn segment(&self) -> Segment {
         crate::common::segment(Path::new(SHM), self.pid)
     }
 
-    /// Its segment once the statistics are of the last change.
+    /// Reads the segment once its statistics include the last change.
     pub(crate) fn settled(&self) -> Segment {
         crate::common::settled_segment(Path::new(SHM), self.pid)
     }

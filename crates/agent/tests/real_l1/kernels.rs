@@ -48,7 +48,7 @@ fn compiled(pid: &Value, seen: &mut HashSet<String>) -> Kernels {
     kernels
 }
 
-/// Can kernels be compiled here? Otherwise says what is missing; in CI nothing may be.
+/// True if kernels can be compiled on this host. Otherwise prints what is missing; in CI nothing may be.
 fn has_compiler() -> bool {
     let mut install = Command::new(repository("testbed").join("install"));
     let output = install.args(["--real-kernels", CAPTURED]).output().unwrap();

@@ -53,7 +53,7 @@ fn said<T>(result: Result<T, KmdPortError>) -> String {
     result.map_or_else(|error| error.to_string(), |_| "well".to_owned())
 }
 
-/// Where a core's mailbox starts, and in it: its logical coordinate and the grid (TT-Metal 0.81).
+/// Returns the start of a core's mailbox, and in it the offsets of its logical coordinate and the grid (TT-Metal 0.81).
 fn offsets() -> (u64, u64, u64) {
     match arch() {
         Arch::Wormhole => (16, 2779, 2777),

@@ -16,7 +16,7 @@ const FREE: u64 = 0xFA0C;
 const CONFIGURE: u64 = 0xFA0D;
 const WINDOW: usize = 1 << 20;
 
-/// Which rule each breaks, and what the stand-in must say.
+/// Rule that each client breaks, and the answer that the stand-in must give.
 pub(crate) const CLIENTS: &[(&str, &str)] = &[
     ("no owner", "opened without an owner"),
     ("power", "opened with flags"),
@@ -270,7 +270,7 @@ fn beyond_l1(file: c_int, window: *mut u8) {
     ignore(unsafe { last.cast::<u32>().read_volatile() });
 }
 
-/// With a port open, and so with its handler installed: a file that shrank, mapped by another component.
+/// Accesses a file that shrank, mapped by another component, with a port open and so with its handler installed.
 fn bus_error() {
     use ttmem_sources::port::kmd::{KmdPort, Rules};
     // The wrong client has the device open, so this only installs the handler on the way.

@@ -37,7 +37,7 @@ pub(crate) fn enter(test: &str) -> bool {
     true
 }
 
-/// Where the hosts are.
+/// Network of the hosts.
 pub(crate) enum Network {
     /// Each in a namespace, with the address 10.9.0.N behind a bridge.
     Namespaces,

@@ -45,7 +45,7 @@ fn print(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Must fail with this code; gives its one line.
+/// Asserts that the command fails with this code; returns its one line.
 fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     let error = String::from_utf8(output.stderr).unwrap();

@@ -62,7 +62,7 @@ impl Namespaces {
 /// A process with a segment.
 struct Owner {
     parent: Child,
-    /// Its number outside.
+    /// Pid outside the namespace.
     pid: i32,
     segment: String,
     bytes: u64,

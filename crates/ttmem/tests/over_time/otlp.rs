@@ -11,7 +11,7 @@ use ttmem_service::client::Client;
 
 use super::start;
 
-/// Where `.ci/run` installs it, or what `ROTEL` names.
+/// Path of the tool: where `.ci/run` installs it, or what `ROTEL` names.
 fn rotel() -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/rotel");
     let named = std::env::var_os("ROTEL").map(PathBuf::from);

@@ -14,7 +14,7 @@ use ttmem_root::{Clock, Root};
 use ttmem_segment::{AgentState, AllocatorKind, Origin, Reader};
 use ttmem_sources::Collector;
 
-/// When the fake process first used TT-Metal.
+/// Time at which the fake process first used TT-Metal.
 const BEGAN_US: u64 = NOW.0 - 600_000_000;
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;

@@ -1,5 +1,5 @@
-//! With the agent: bytes per bank times banks are what `ttnn.get_memory_view` says, to the byte, and buffers are those
-//! that `reports.get_buffers` lists.
+//! Figures of the agent: bytes per bank times banks are those of `ttnn.get_memory_view`, to the byte, and buffers are
+//! those that `reports.get_buffers` lists.
 
 use std::path::Path;
 use std::process::{Command, Output};

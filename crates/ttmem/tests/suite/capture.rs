@@ -17,7 +17,7 @@ fn commands(snapshot: &mut Value) -> Vec<Value> {
     processes.iter_mut().map(|process| process["command"].take()).collect()
 }
 
-/// Without ages and costs, which depend on when a file is read.
+/// Removes ages and costs, which depend on when a file is read.
 fn settled(value: &mut Value) {
     match value {
         Value::Object(fields) => {

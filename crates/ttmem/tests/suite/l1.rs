@@ -295,7 +295,7 @@ fn a_sample_keeps_to_its_budget() {
     assert_eq!(failure(&capture, &["l1", "--budget", "much"]).0, 2);
 }
 
-/// For an owner whose firmware is not found and whose release left no magic number, or that of another one.
+/// The layout of an owner whose firmware is not found, and whose release left no magic number or that of another one.
 #[test]
 fn the_layout_can_be_named_by_release_or_firmware() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,9 +6,9 @@ use super::*;
 
 /// Reserved memory of the fake Wormhole's L1.
 const BASE: u64 = 105_824;
-/// Its size.
+/// Bytes of L1 of a core.
 const SIZE: u64 = 1_499_136;
-/// Its L1_SMALL.
+/// Bytes of L1_SMALL.
 const L1_SMALL: u64 = 32_768;
 const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
 const CORNER: CoreRange = CoreRange { start: (0, 0), end: (1, 1) };

@@ -68,7 +68,7 @@ fn unknown(rewind: &Rewind, time: Timestamp) -> Gap {
     }
 }
 
-/// At each step the list must be what the live view said at that step.
+/// Asserts that the list at each step is the one that the live view showed at that step.
 fn assert_every_step(steps: &[Fake]) {
     let rewind = Rewind::new(read(steps.last().unwrap()));
     for (number, step) in steps.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Which process a segment belongs to, where several have its number in namespaces of their own.
+//! The owner of a segment, where several processes have its number in namespaces of their own.
 
 use ttmem_fake::segment::Segment;
 use ttmem_fake::{Container, Host};

@@ -1,5 +1,5 @@
-//! For any content of a core's L1, a core is decoded, torn or absent, or the layout is refused: never a panic, an
-//! overlap or a range outside L1.
+//! Decoding of arbitrary L1: a core is decoded, torn or absent, or the layout is refused; never a panic, an overlap or
+//! a range outside L1.
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -31,7 +31,7 @@ pub(crate) struct Image {
     pub(crate) l1: Vec<u8>,
 }
 
-/// Where circular buffers begin by default.
+/// Returns the default first address for circular buffers.
 pub(crate) fn default_unreserved(layout: &Layout) -> u64 {
     let row = crate::l1::ROWS.iter().find(|row| {
         (row.arch, row.mailbox, row.memory) == (layout.arch, layout.mailbox, layout.memory)

@@ -24,7 +24,7 @@ use ttmem_sources::{Collector, L1Request};
 use super::screen::{LOOK, press, screen};
 
 const SECOND: u64 = 1_000_000;
-/// When the agent begins.
+/// Time at which the agent begins.
 const BEGIN: u64 = NOW.0 - 600 * SECOND;
 
 fn buffer(kind: AllocatorKind, kib: u64, op: &str) -> NewBuffer<'_> {
