@@ -1,4 +1,4 @@
-//! Boards and architectures: what a name or a code of the driver says about a chip.
+//! Boards and architectures: the properties that follow from a name or a code of the driver.
 
 use serde::{Deserialize, Serialize};
 

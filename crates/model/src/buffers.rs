@@ -60,11 +60,11 @@ pub struct BufferOwner {
     pub user: Option<String>,
     /// Container or pod.
     pub container: Option<String>,
-    /// True if it runs.
+    /// State of the process.
     pub state: ProcessState,
     /// The file of its segment.
     pub segment: String,
-    /// The version of TT-Metal, if the library tells.
+    /// The version of TT-Metal, if the library contains it.
     pub tt_metal: Option<String>,
     /// The version of its agent.
     pub agent: String,
@@ -233,9 +233,9 @@ pub struct ResidentProgram {
     pub dispatches: u64,
     /// Microseconds between the last of them and the snapshot.
     pub age_us: u64,
-    /// Bytes in the kernel config ring of a worker core, where TT-Metal says so.
+    /// Bytes in the kernel config ring of a worker core, where TT-Metal publishes them.
     pub config_bytes: Option<u32>,
-    /// Bytes of semaphores per core, where TT-Metal says so.
+    /// Bytes of semaphores per core, where TT-Metal publishes them.
     pub semaphore_bytes: Option<u32>,
     /// Placements by address, then kernels.
     pub parts: Vec<ProgramPart>,
@@ -246,7 +246,7 @@ pub struct ResidentProgram {
 pub struct ProgramPart {
     /// `circular_buffer`, `dataflow_buffer`, `scratchpad` or `kernel`.
     pub kind: String,
-    /// The name of a kernel, where TT-Metal says it.
+    /// The name of a kernel, where TT-Metal publishes it.
     pub name: Option<String>,
     /// Address in L1; `None` for a kernel.
     pub address: Option<u64>,

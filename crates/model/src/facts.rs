@@ -20,7 +20,7 @@ use crate::reading::Missing;
 use crate::snapshot::{Host, Source};
 use ttmem_segment::Segment;
 
-/// One field of a source: what it said, or why it did not.
+/// One field of a source: its value, or the reason that it is missing.
 pub type Field<T> = Result<T, Missing>;
 
 /// The version of stored facts. Facts of another version are not read: the snapshots beside them are used.
@@ -103,13 +103,13 @@ pub struct Late {
 /// The PCIe link of a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcieFacts {
-    /// Gigatransfers per second of a lane, now.
+    /// Current gigatransfers per second of a lane.
     pub current_speed_gts: Field<f64>,
-    /// Gigatransfers per second of a lane, at best.
+    /// Highest gigatransfers per second of a lane.
     pub max_speed_gts: Field<f64>,
-    /// Lanes, now.
+    /// Current number of lanes.
     pub current_width: Field<u64>,
-    /// Lanes, at best.
+    /// Highest number of lanes.
     pub max_width: Field<u64>,
     /// The NUMA node.
     pub numa_node: Field<u64>,
@@ -303,7 +303,7 @@ impl Bounded {
 /// Files, namespaces or sockets of one user, more than ttmem reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excess {
-    /// The thing.
+    /// Kind of the items.
     pub what: Bounded,
     /// The user: the name, or the number where no name is known; `None` for all users together.
     pub user: Option<String>,

@@ -5,7 +5,7 @@
 //! plain values.
 //!
 //! - [`reading`]: a number with its source and quality, or the reason that it is missing.
-//! - [`facts`]: what the sources said, before anything is concluded from it.
+//! - [`facts`]: what the sources read, before anything is concluded from it.
 //! - [`snapshot`]: what is shown, printed as JSON, sent and recorded.
 //! - [`buffers`]: live buffers, one by one.
 //! - [`stack`]: the calls of a program that led to an allocation.

@@ -21,7 +21,7 @@ macro_rules! metrics {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// The unit, as printed behind a number; empty for a count.
+            /// The unit, as printed after a number; empty for a count.
             #[must_use]
             pub fn unit(self) -> &'static str {
                 match self { $(Self::$variant => $unit),+ }

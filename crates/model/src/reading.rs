@@ -54,7 +54,7 @@ pub enum Quality {
     Approximate,
     /// The most there ever was, not what there is.
     HighWater,
-    /// Concluded from other readings; the detail of the chip says how.
+    /// Derived from other readings; the detail of the chip gives the formula.
     Inferred,
     /// True once; its writer is gone.
     Stale,

@@ -54,7 +54,7 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
 }
 
-/// The machine that a snapshot is of.
+/// The machine that a snapshot describes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Host {
@@ -99,7 +99,7 @@ impl SourceStatus {
     }
 }
 
-/// One source, how it did and what it cost.
+/// Status and cost of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
@@ -358,13 +358,13 @@ pub struct L1Total {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PcieLink {
-    /// Gigatransfers per second of a lane, now.
+    /// Current gigatransfers per second of a lane.
     pub current_speed_gts: Reading<Quantity>,
-    /// Gigatransfers per second of a lane, at best.
+    /// Highest gigatransfers per second of a lane.
     pub max_speed_gts: Reading<Quantity>,
-    /// Lanes, now.
+    /// Current number of lanes.
     pub current_width: Reading<u64>,
-    /// Lanes, at best.
+    /// Highest number of lanes.
     pub max_width: Reading<u64>,
     /// The NUMA node, where the machine has more than one.
     pub numa_node: Reading<u64>,
@@ -422,7 +422,7 @@ pub struct Process {
     pub user: Option<String>,
     /// Container, as `docker:…`, `podman:…`, `containerd:…` or `pod:…`.
     pub container: Option<String>,
-    /// True if it runs.
+    /// State of the process.
     pub state: ProcessState,
     /// CPU time of all its threads, in microseconds.
     pub cpu_time_us: Reading<u64>,

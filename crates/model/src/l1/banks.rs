@@ -12,7 +12,7 @@ use crate::board::Arch;
 pub struct BankBuffers {
     /// The content of each of the banks.
     pub buffers: Buffers,
-    /// The cores that are banks: from (0, 0), so many columns and rows.
+    /// The cores that are banks: from (0, 0), this many columns and rows.
     pub grid: Grid,
 }
 
