@@ -16,7 +16,7 @@ use super::vocabulary::{
 /// Everything that one process's agent recorded. Times are monotonic nanoseconds of its host; [`Header::real_time`]
 /// converts them.
 ///
-/// With the feature `serde` it is stored as it is at one moment: without events, failures, traces, refusals and stacks,
+/// With the feature `serde` its state at one moment is stored: without events, failures, traces, refusals and stacks,
 /// and with the newest dispatch alone. The segment itself keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -75,7 +75,7 @@ pub struct Header {
     pub tt_metal_version: String,
     /// The agent's version.
     pub agent_version: String,
-    /// The namespace of the process number, the runs that the process is part of, and what it is called.
+    /// The namespace of the process number, the runs that the process is part of, and the process's label.
     pub identity: Identity,
     /// The state of the agent.
     pub state: AgentState,
@@ -85,15 +85,16 @@ pub struct Header {
     pub hooks_called: HookSet,
     /// Whether stacks of allocations are recorded, and the reason if not.
     pub stacks: StackState,
-    /// Functions about programs that TT-Metal's library exports: what it does not have is why a value is missing.
+    /// Functions about programs that TT-Metal's library exports: a missing function is the reason that a value is
+    /// missing.
     pub accessors: AccessorSet,
-    /// Counts of what needs no entry.
+    /// Counts of events that need no entry.
     pub counts: Counts,
     /// Refreshes of the allocators' statistics so far.
     pub(crate) refreshes: u64,
     /// Monotonic nanoseconds of the newest refresh; 0 if there was none.
     pub refresh_time: u64,
-    /// Nanoseconds that it took.
+    /// Duration of the newest refresh in nanoseconds.
     pub(crate) refresh_duration: u64,
     /// The code that the process gave to `_exit`, in state [`AgentState::Left`].
     #[cfg_attr(feature = "serde", serde(default))]
@@ -114,7 +115,7 @@ impl Header {
     }
 }
 
-/// Counts of what needs no entry.
+/// Counts of events that need no entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counts {
@@ -144,7 +145,7 @@ impl HookSet {
         self.0 & hook.bit() != 0
     }
 
-    /// The hooks in it.
+    /// Returns the hooks in the set.
     pub fn iter(self) -> impl Iterator<Item = Hook> {
         Hook::ALL.into_iter().filter(move |hook| self.contains(*hook))
     }
@@ -202,7 +203,7 @@ pub struct Allocator {
 }
 
 impl Allocator {
-    /// One kind of it.
+    /// Returns the usage of one kind.
     #[must_use]
     pub fn kind(&self, kind: AllocatorKind) -> &KindUse {
         &self.kinds[kind as usize]
@@ -255,7 +256,7 @@ impl KindUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Peak {
-    /// Live buffers then.
+    /// Live buffers at the peak.
     pub buffers: u64,
     /// Time of the allocation.
     pub time: u64,
@@ -430,7 +431,7 @@ pub struct Failure {
     pub bytes_per_bank: u64,
     /// Bytes of a page.
     pub(crate) page_bytes: u32,
-    /// Banks that it was to be spread over: of a sharded buffer as many as it has shards, at most.
+    /// Banks that it was to be spread over; for a sharded buffer at most the number of its shards.
     pub banks: u64,
     /// The statistics of TT-Metal's allocator at that moment.
     pub statistics: Statistics,

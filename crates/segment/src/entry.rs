@@ -124,7 +124,7 @@ pub struct BufferEntry {
     pub block_padding: u8,
     /// Thread that allocated it.
     pub thread: u32,
-    /// The rest.
+    /// Allocator, kind, origin, layout and op.
     pub tags: Tags,
 }
 
@@ -197,7 +197,7 @@ impl OwnBuffer {
         Tags::from_bits(low(self.0[7]))
     }
 
-    /// The words of the [`EventEntry`] that says it was freed, by another thread and op perhaps. The stack is that of the
+    /// Returns the words of the [`EventEntry`] of its free, by another thread and op perhaps. The stack is that of the
     /// allocation.
     #[must_use]
     #[inline]
@@ -310,7 +310,7 @@ pub struct EventEntry {
     pub block_padding: u8,
     /// Thread.
     pub thread: u32,
-    /// The rest.
+    /// Allocator, kind, origin, layout and op.
     pub tags: Tags,
 }
 
@@ -375,7 +375,7 @@ pub struct FailureEntry {
     pub page_bytes: u32,
     /// Thread.
     pub thread: u32,
-    /// The rest.
+    /// Allocator, kind, origin, layout and op.
     pub tags: Tags,
     /// The statistics of TT-Metal's allocator at that moment.
     pub statistics: Statistics,
@@ -458,7 +458,7 @@ pub fn live_step(bytes_per_bank: u64) -> u64 {
     live_word(bytes_per_bank, 1)
 }
 
-/// The word of so many live buffers that take so many bytes per bank.
+/// Packs the bytes per bank and the number of the live buffers into one word.
 #[must_use]
 #[inline]
 pub fn live_word(bytes_per_bank: u64, buffers: u64) -> u64 {

@@ -1,4 +1,4 @@
-//! The name of a segment's file: `ttmem-<pid>-<start time>`, and `-<number>` behind it where that name was taken.
+//! The name of a segment's file: `ttmem-<pid>-<start time>`, and `-<number>` after it where that name was taken.
 //!
 //! Processes of two pid namespaces that share `/dev/shm` can have the same pid and start time.
 

@@ -4,7 +4,7 @@
 use super::entry::checksum;
 use super::layout::{HEADER_BYTES, WORD_BYTES, identity, label};
 
-/// The namespace of the process number, the runs that the process is part of, and what it is called.
+/// The namespace of the process number, the runs that the process is part of, and the process's label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Identity {

@@ -87,7 +87,7 @@ pub(crate) const STACK_WORDS: usize = 24;
 /// Words of an entry of [`Section::Shapes`]: one cache line.
 pub(crate) const SHAPE_WORDS: usize = 8;
 
-/// The farthest that a buffer's entry is behind the slot that its key asks for.
+/// Largest distance of a buffer's entry from the slot that its key hashes to.
 pub const BUFFER_PROBES: usize = 128;
 
 /// Words of the header that never change once the magic is there.
@@ -321,7 +321,7 @@ pub mod footprint {
 
 /// Words of an entry of [`Section::Traces`] that change. Each stands for itself.
 pub mod trace {
-    /// Monotonic nanoseconds when the capture ended; 0 while it goes on.
+    /// Monotonic nanoseconds when the capture ended; 0 while it continues.
     pub const ENDED: usize = 6;
     /// Monotonic nanoseconds when the trace was released; 0 while it lives.
     pub const RELEASED: usize = 7;
@@ -402,7 +402,7 @@ impl Section {
         Self::Shapes,
     ];
 
-    /// First of the two words of the header that say where the section is.
+    /// First of the two words of the header with the position of the section.
     #[must_use]
     pub(crate) const fn header_word(self) -> usize {
         if self.is_of_shapes() {

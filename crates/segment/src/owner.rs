@@ -18,11 +18,11 @@ pub struct Statistics {
     pub total: u64,
     /// Bytes that are handed out.
     pub allocated: u64,
-    /// Bytes that are not.
+    /// Bytes that are not handed out.
     pub free: u64,
     /// The largest free block.
     pub largest_free: u64,
-    /// Monotonic time in nanoseconds when it said so.
+    /// Monotonic time in nanoseconds at which TT-Metal returned them.
     pub time: u64,
 }
 
@@ -55,7 +55,7 @@ impl Statistics {
 pub struct PeakOrigin {
     /// The peak that it led to, in bytes per bank.
     pub bytes_per_bank: u64,
-    /// Live buffers then.
+    /// Live buffers at the peak.
     pub buffers: u64,
     /// Monotonic time in nanoseconds, to a few milliseconds.
     pub time: u64,

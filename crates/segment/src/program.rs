@@ -91,9 +91,9 @@ pub struct FootprintEntry {
     pub name: u16,
     /// Thread that dispatched it first.
     pub thread: u32,
-    /// Bytes in the kernel configuration ring of a worker core, where TT-Metal says so.
+    /// Bytes in the kernel configuration ring of a worker core, where TT-Metal publishes them.
     pub config_bytes: Option<u32>,
-    /// Bytes of semaphores per core, where TT-Metal says so.
+    /// Bytes of semaphores per core, where TT-Metal publishes them.
     pub semaphore_bytes: Option<u32>,
     /// Address of the program in its process.
     pub pointer: u64,

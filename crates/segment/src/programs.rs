@@ -253,7 +253,7 @@ impl Refusal {
     }
 }
 
-/// All that a segment says of programs.
+/// Everything that a segment contains about programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Programs {
@@ -274,7 +274,7 @@ pub struct Programs {
     pub dram_during_traces: (u64, u64),
     /// Bytes per bank and number of the buffers allocated in L1 while a captured trace was live.
     pub l1_during_traces: (u64, u64),
-    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time: a `trace_region_size` of so many
+    /// The most bytes that TT-Metal counted for all live traces of a mesh at a time: a `trace_region_size` of this many
     /// bytes would have sufficed.
     pub trace_bytes_peak: u64,
     /// `trace_region_size` of the newest device that was opened.

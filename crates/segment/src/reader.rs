@@ -33,7 +33,7 @@ const STACKS: (u16, u16) = (2, 0);
 /// The first version with a table of shapes.
 const SHAPES: (u16, u16) = (3, 0);
 
-/// Reads segments. Every byte may be anything: what does not hold together is skipped and counted.
+/// Reads segments. Every byte may be anything: inconsistent entries are skipped and counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader;
 
@@ -205,7 +205,7 @@ impl<'bytes> View<'bytes> {
         String::from_utf8_lossy(&bytes[..end]).replace(char::is_control, "\u{fffd}")
     }
 
-    /// The bytes must reach to the end of these sections.
+    /// Checks that the bytes reach to the end of these sections.
     fn require(&self, sections: &[Section]) -> Result<(), SegmentError> {
         let needed = sections
             .iter()

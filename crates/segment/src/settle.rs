@@ -1,8 +1,8 @@
 //! Brings a copy of a segment to one moment.
 //!
 //! A copy is taken from its beginning to its end while hooks write: the sums are older than the list of buffers, and
-//! that is older than the events. The events tell what changed meanwhile, so that the list and the sums can be carried
-//! on to the last of them.
+//! that is older than the events. The events contain the changes in between, so that the list and the sums can be
+//! carried on to the last of them.
 
 use std::collections::HashMap;
 
@@ -62,7 +62,7 @@ fn carry_on(segment: &mut Segment) {
     add_up(&mut segment.allocators, &segment.buffers);
 }
 
-/// The sums of a list in which nothing is missing.
+/// Calculates the sums of a list in which nothing is missing.
 fn add_up(allocators: &mut [Allocator], buffers: &[Buffer]) {
     for held in allocators.iter_mut().flat_map(|allocator| &mut allocator.kinds) {
         (held.live_bytes, held.live_buffers) = (0, 0);
@@ -82,7 +82,7 @@ fn add_up(allocators: &mut [Allocator], buffers: &[Buffer]) {
 }
 
 impl Buffer {
-    /// The buffer of whose allocation an event tells.
+    /// The buffer that an event allocated.
     fn of(allocator: u8, event: &Event) -> Self {
         Self {
             allocator,

@@ -407,9 +407,9 @@ pub enum StackState {
     Off = 2,
     /// The process has no Python interpreter.
     NoInterpreter = 3,
-    /// The interpreter is of a version whose frames the agent does not know.
+    /// The agent does not support the frames of this version of the interpreter.
     UnknownVersion = 4,
-    /// The interpreter's frames are not what its version says: none is read any more.
+    /// The interpreter's frames do not match its version: no frame is read any more.
     Unreadable = 5,
 }
 

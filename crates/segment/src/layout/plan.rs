@@ -92,7 +92,7 @@ impl Plan {
         plan
     }
 
-    /// One section.
+    /// Returns the position of a section.
     #[must_use]
     pub const fn table(&self, section: Section) -> Table {
         self.tables[section as usize]

@@ -8,7 +8,7 @@ use super::super::layout::MAJOR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SegmentError {
-    /// Fewer bytes than a header, or fewer than the header says.
+    /// Fewer bytes than a header, or fewer than the header gives.
     Short {
         /// Bytes needed.
         needed: u64,

@@ -1,4 +1,4 @@
-//! The peak of a kind: the newest, or one that the program put an end to.
+//! The peak of a kind: the newest, or an earlier one that the program reset.
 
 use super::super::Losses;
 use super::super::contents::Peak;

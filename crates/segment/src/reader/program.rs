@@ -20,7 +20,7 @@ use super::{View, nonzero};
 const NO_QUEUE: u8 = 255;
 
 impl View<'_> {
-    /// All of them. Empty of a segment before 1.2.
+    /// Reads all programs; none in a segment before 1.2.
     pub(super) fn programs(&self, chips: usize, losses: &mut Losses) -> Programs {
         if self.tables[Section::Footprints as usize].entries == 0 {
             return Programs::default();
@@ -56,7 +56,7 @@ impl View<'_> {
         }
     }
 
-    /// Entries of a section that are in use, as the header says.
+    /// Entries of a section that are in use, by the header.
     fn used(&self, count: usize, section: Section) -> usize {
         let entries = self.tables[section as usize].entries;
         usize::try_from(self.word(count)).unwrap_or(usize::MAX).min(entries)
