@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::dictionary::Dictionary;
 use super::token::Decimal;
 
-/// Visits a decimal: an integer if its digits behind the point are zeros, as JSON has it.
+/// Visits a decimal: an integer if its digits after the point are zeros, as JSON has it.
 pub(crate) fn visit_decimal<'de, V: Visitor<'de>>(
     mantissa: i64,
     digits: u8,

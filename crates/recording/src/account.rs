@@ -6,7 +6,8 @@ use super::error::Damage;
 use super::frame::{BLOCK_HEADER, BlockKind};
 use super::reader::{ReadAt, Recording};
 
-/// The unreadable parts of a recording. A missing end is no damage: the recording goes on, or the recorder was killed.
+/// The unreadable parts of a recording. A missing end is no damage: the recording continues, or the recorder was
+/// killed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DamageAccount {
     /// Bytes between blocks and in damaged blocks.
@@ -127,7 +128,7 @@ mod tests {
                     _ => (0..3).any(|number| !matches!(recording.moment(number), Ok(Some(_)))),
                 };
                 let counted = if block == 3 { account.parts } else { account.snapshots };
-                // What the header says beside the checksum, such as its times, may change unseen.
+                // Fields of the header outside the checksum, such as its times, may change unseen.
                 assert_eq!(
                     counted > 0 || account.bytes > 0,
                     is_lost,

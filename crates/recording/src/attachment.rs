@@ -111,7 +111,7 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// True if this says that it is of the same thing as `other`.
+    /// True if it is a part of the same attachment as `other`.
     fn is_of(&self, other: &Attachment) -> bool {
         let own = &self.attachment;
         (own.kind, own.time, own.bytes, &own.name)

@@ -20,10 +20,10 @@ pub(crate) const MAX_MOMENTS: usize = MAX_ROWS - 1;
 ///
 /// - the times: how many, the first, and how the steps between them differ;
 /// - the moments, as [`Rows`];
-/// - the events: how many, and each as kind, time and bytes behind their length;
+/// - the events: how many, and each as kind, time and length-prefixed bytes;
 /// - the facts, if there are any, as [`BlockFacts`].
 ///
-/// What a later minor version adds comes behind.
+/// What a later minor version adds comes after them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
     times: Vec<Timestamp>,
@@ -154,7 +154,7 @@ impl ReadBlock {
         Ok(Self { times, rows, events, facts })
     }
 
-    /// One of its moments.
+    /// Returns one moment of the block.
     pub(crate) fn moment(&self, number: usize) -> Result<Moment, Damage> {
         let time = *self.times.get(number).ok_or(Damage::Impossible("no such moment"))?;
         Ok(Moment::new(time, self.rows.row(number)?, Arc::clone(&self.rows.dictionary)))

@@ -11,7 +11,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
-/// Appends bytes behind their length.
+/// Appends bytes after their length.
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         Ok(claimed)
     }
 
-    /// Bytes behind their length.
+    /// Reads length-prefixed bytes.
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let length = self.count(1)?;
         self.take(length)

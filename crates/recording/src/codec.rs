@@ -11,7 +11,7 @@ use flate2::write::DeflateEncoder;
 
 use super::error::Damage;
 
-/// The content is stored as it is.
+/// The content is stored uncompressed.
 const STORED: u8 = 0;
 /// The content is one raw deflate stream (RFC 1951).
 const DEFLATE: u8 = 1;
@@ -28,7 +28,7 @@ pub(crate) fn compress(content: Vec<u8>) -> (u8, Vec<u8>) {
     }
 }
 
-/// Decompresses content that is said to have `raw` bytes. No more memory is taken than that.
+/// Decompresses content whose header gives `raw` bytes. No more memory is taken than that.
 pub(crate) fn decompress(codec: u8, bytes: Vec<u8>, raw: usize) -> Result<Vec<u8>, Damage> {
     let content = match codec {
         STORED => bytes,

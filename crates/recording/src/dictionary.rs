@@ -83,7 +83,7 @@ impl Dictionary {
         number
     }
 
-    /// Appends what was added behind the first `strings` strings and `shapes` shapes.
+    /// Appends what was added after the first `strings` strings and `shapes` shapes.
     pub(crate) fn put_since(&self, (strings, shapes): (usize, usize), out: &mut Vec<u8>) {
         let new = self.strings.get(strings..).unwrap_or(&[]);
         put_varint(out, new.len() as u64);

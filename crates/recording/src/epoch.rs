@@ -24,7 +24,7 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// An epoch that begins with these steps, over so many tokens.
+    /// An epoch that begins with these steps, over this number of tokens.
     pub(crate) fn new(steps: Vec<Step>, tokens: usize) -> Self {
         Self { steps, moments: 0, columns: Vec::new(), by_position: vec![0; tokens] }
     }
@@ -129,7 +129,7 @@ impl ReadEpoch {
         Ok(Self { steps, moments, columns, rows })
     }
 
-    /// Changes the tokens that the epoch begins with into those of one of its moments: `changes` of them have happened.
+    /// Changes the first tokens of the epoch into those of the moment after `changes` changes.
     pub(crate) fn advance(
         &self,
         content: &[u8],

@@ -40,7 +40,7 @@ macro_rules! kinds {
 kinds! {
     /// A process has come.
     ProcessStarted = 1, "process-started";
-    /// A process has gone and left nothing behind.
+    /// A process has ended and left nothing stale.
     ProcessEnded = 2, "process-ended";
     /// A process has gone that held device memory.
     ProcessDied = 3, "process-died";

@@ -21,8 +21,8 @@ pub(crate) const MAX_CHAIN: u64 = 64;
 /// - the version of facts;
 /// - how many blocks ago the rows began, and the time of the first moment of that block, by which a reader recognizes
 ///   it;
-/// - behind their length, the rows: of the facts before the block, and of each of its moments. A row without facts is
-///   null. Where the rows continue those of the block before, their first row is the last one there.
+/// - the length-prefixed rows: of the facts before the block, and of each of its moments. A row without facts is null.
+///   Where the rows continue those of the block before, their first row is the last one there.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockFacts {
     rows: Rows,
@@ -34,7 +34,7 @@ pub(crate) struct BlockFacts {
 /// The position of a block in a run of blocks whose rows continue each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Blocks since the one that the rows begin in.
+    /// Number of blocks since the first block of the rows.
     pub(crate) blocks: u64,
     /// The first moment of that one.
     pub(crate) began: Timestamp,
@@ -143,7 +143,7 @@ pub(crate) struct ReadFacts {
 }
 
 impl ReadFacts {
-    /// Reads a part of a block with so many moments, with the part that it continues, if it does.
+    /// Reads a part of a block with this number of moments, and the part that it continues, if it continues one.
     pub(crate) fn of(part: Part, moments: usize, base: Option<&Self>) -> Result<Self, Damage> {
         let base = base.map(|base| (&base.rows, base.moments));
         let (rows, _) = ReadRows::read(part.content, 0, base)?;

@@ -26,7 +26,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     value.map_err(|error| Damage::Facts(error.to_string()))
 }
 
-/// The value that begins at a position; reading it moves the position behind it.
+/// The value that begins at a position; reading it moves the position past it.
 #[derive(Clone, Copy)]
 struct Node<'de, 'a> {
     tokens: &'de [Token],
@@ -41,7 +41,7 @@ impl<'de> Node<'de, '_> {
         token.ok_or_else(|| Error::custom("a value is missing"))
     }
 
-    /// Goes behind one value.
+    /// Skips one value.
     fn skip(&self) -> Result<(), Error> {
         let mut missing = 1_usize;
         while missing > 0 {

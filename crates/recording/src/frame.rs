@@ -21,7 +21,7 @@ const MAX_HEADER_TEXT: usize = 64 << 10;
 pub(crate) const BLOCK_HEADER: usize = 48;
 /// Bytes of the end.
 pub(crate) const END: usize = 20;
-/// A block's content may have so many bytes, compressed or not.
+/// Most bytes of a block's content, compressed or not.
 pub(crate) const MAX_BLOCK_BYTES: usize = 16 << 20;
 
 /// The header of a recording.
@@ -231,7 +231,7 @@ pub(crate) fn index_to_bytes(entries: &[Entry]) -> Vec<u8> {
     out
 }
 
-/// Reads what [`index_to_bytes`] gave. The blocks of a file come one behind the other, before `end`.
+/// Reads what [`index_to_bytes`] gave. The blocks of a file follow each other, before `end`.
 pub(crate) fn read_index(bytes: &[u8], end: u64) -> Result<Vec<Entry>, Damage> {
     let mut reader = Reader::new(bytes);
     let count = reader.count(5)?;

@@ -68,7 +68,7 @@ pub use writer::{
 /// - 1.0: the first.
 /// - 1.1: attachments, such as the segments of agents. They are in the index as blocks without moments and events, which
 ///   a reader of 1.0 ignores, and in blocks of a kind that it skips.
-/// - 1.2: facts behind the events of a block, which a reader of 1.1 ignores.
+/// - 1.2: facts after the events of a block, which a reader of 1.1 ignores.
 pub(crate) const VERSION: Version = Version { major: 1, minor: 2 };
 
 /// A version of the format.

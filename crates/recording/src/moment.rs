@@ -87,7 +87,7 @@ struct Walk<'a> {
     dictionary: &'a Dictionary,
 }
 
-/// The value that begins at a position; serializing it moves the position behind it.
+/// The value that begins at a position; serializing it moves the position past it.
 #[derive(Clone, Copy)]
 struct Node<'a> {
     walk: Walk<'a>,

@@ -26,7 +26,7 @@ pub trait ReadAt {
     /// Fills the buffer with the bytes at an offset.
     ///
     /// # Errors
-    /// If there are not so many, or they cannot be read.
+    /// If there are fewer, or they cannot be read.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Damage>;
 }
 
@@ -264,7 +264,7 @@ impl<R: ReadAt> Recording<R> {
         self.damaged_bytes
     }
 
-    /// Bytes behind the last block: of one that was not written to its end.
+    /// Bytes after the last complete block: a block that was not written to its end.
     pub fn cut_bytes(&self) -> u64 {
         self.cut_bytes
     }

@@ -27,7 +27,7 @@ pub(crate) struct Rows {
     known_bytes: usize,
     /// The first row, as it is written; none where rows continue.
     first: Vec<u8>,
-    /// The row before, and the one that is being taken.
+    /// The previous row and the current row.
     last: Vec<Token>,
     next: Vec<Token>,
     /// The epochs that are over, as they are written.
@@ -106,7 +106,7 @@ impl Rows {
         };
     }
 
-    /// Continues behind the rows that were written: the first of the next is the last of these.
+    /// Continues after the rows that were written: the first of the next is the last of these.
     pub(crate) fn resume(&mut self) {
         let dictionary = std::mem::take(&mut self.dictionary);
         *self = Self {
@@ -132,7 +132,7 @@ pub(crate) struct ReadRows {
 }
 
 impl ReadRows {
-    /// Reads what [`Rows::put`] wrote at an offset of the content, and returns the offset behind it. `base` are the rows
+    /// Reads what [`Rows::put`] wrote at an offset of the content, and returns the offset after it. `base` are the rows
     /// that these continue, and the number of the last of them.
     pub(crate) fn read(
         content: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Structural changes of a snapshot: rows that were added or removed, a number that became missing.
 //!
-//! A change is a way through the old tokens: so many are copied, so many left out, so many put in. Rows of a list are
-//! matched by their first leaf (the id of a chip, the pid of a process); a wrong match costs bytes, not truth.
+//! A change is a way through the old tokens: some are copied, some left out, some inserted. Rows of a list are matched
+//! by their first leaf (the id of a chip, the pid of a process); a wrong match costs bytes, not truth.
 
 use super::bytes::{Reader, put_varint};
 use super::dictionary::Dictionary;
@@ -47,7 +47,7 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Goes behind one value of each.
+    /// Skips one value of each.
     fn value(&mut self, old: &mut usize, new: &mut usize) {
         let (Some(was), Some(is)) = (self.old.get(*old), self.new.get(*new)) else { return };
         let (was, is) = (*was, *is);
@@ -74,7 +74,7 @@ impl Way<'_> {
         }
     }
 
-    /// Goes behind all rows of a list.
+    /// Skips all rows of a list.
     fn rows(&mut self, old: &mut usize, mut before: usize, new: &mut usize, after: usize) {
         for _ in 0..after {
             match self.find(*old, before, *new) {
@@ -119,7 +119,7 @@ impl Way<'_> {
         *old = end;
     }
 
-    /// Returns the position behind the value at a position.
+    /// Returns the position after the value at a position.
     fn end(&self, tokens: &[Token], position: usize) -> usize {
         let mut missing = 1_usize;
         let mut position = position;
@@ -216,7 +216,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, dictionary: &Dictionary) -> Result<V
     Ok(steps)
 }
 
-/// Reads so many tokens.
+/// Reads a number of tokens.
 pub(crate) fn read_tokens(
     reader: &mut Reader<'_>,
     count: usize,

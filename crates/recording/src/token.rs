@@ -10,7 +10,7 @@ use super::error::Damage;
 pub(crate) const MAX_DEPTH: usize = 64;
 /// The most tokens of one snapshot: forty times the 25,000 of a Galaxy with eight processes.
 pub(crate) const MAX_TOKENS: usize = 1 << 20;
-/// Digits behind the point that a [`Token::decimal`] may have.
+/// Digits after the point that a [`Token::decimal`] may have.
 pub(crate) const MAX_DIGITS: u8 = 9;
 
 const NULL: u8 = 0;
@@ -23,7 +23,7 @@ const SINGLE: u8 = 6;
 const STRING: u8 = 7;
 const LIST: u8 = 8;
 const MAP: u8 = 9;
-/// `DECIMAL + n` is a number with `n` digits behind the point.
+/// `DECIMAL + n` is a number with `n` digits after the point.
 const DECIMAL: u8 = 16;
 
 /// One word of a flat snapshot.
@@ -44,7 +44,7 @@ pub(crate) enum Value {
     Single(f32),
     /// The number of a string in the dictionary.
     String(u32),
-    /// A list of so many elements.
+    /// A list of this number of elements.
     List(u32),
     /// A map, by the number of its shape in the dictionary.
     Map(u32),
@@ -74,7 +74,7 @@ impl Token {
         Self { tag: SINGLE, bits: u64::from(value.to_bits()) }
     }
 
-    /// A number with `digits` digits behind the point. Whole ones print without a point.
+    /// A number with `digits` digits after the point. Whole ones print without a point.
     pub(crate) fn decimal(mantissa: i64, digits: u8) -> Self {
         Self { tag: DECIMAL + digits, bits: mantissa.cast_unsigned() }
     }
@@ -189,7 +189,7 @@ fn power(digits: u8) -> i64 {
     10_i64.pow(u32::from(digits.min(MAX_DIGITS)))
 }
 
-/// The mantissa with so many digits behind the point, if that is exactly the number and it is not whole.
+/// The mantissa with this number of digits after the point, if that is exactly the number and it is not whole.
 fn mantissa_of(value: f64, digits: u8) -> Option<i64> {
     /// The first whole `f64` that may stand for two integers: 2^53.
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -215,7 +215,7 @@ pub(crate) enum Decimal {
 }
 
 impl Decimal {
-    /// Returns the number of a mantissa with so many digits behind the point.
+    /// Returns the number of a mantissa with this number of digits after the point.
     pub(crate) fn new(mantissa: i64, digits: u8) -> Self {
         if mantissa % power(digits) == 0 {
             return Self::Whole(mantissa / power(digits));

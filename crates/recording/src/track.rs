@@ -40,7 +40,7 @@ struct KnownProcess {
 struct Peak {
     bytes: u64,
     time: Timestamp,
-    /// True until it is said.
+    /// True until it is reported.
     is_open: bool,
 }
 
@@ -90,7 +90,7 @@ impl Tracker {
     pub fn observe(&mut self, snapshot: &Snapshot) -> Vec<Event> {
         let mut events = Vec::new();
         let after = Before::of(snapshot);
-        // Where another looks than before, what is not seen any more has not gone.
+        // If a server and this process sample in turn, what is no longer seen has not ended.
         let before = self.before.as_ref().filter(|before| before.is_served == after.is_served);
         if let Some(before) = before {
             let time = snapshot.time_us;

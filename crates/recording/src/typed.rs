@@ -18,7 +18,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     T::deserialize(Node { tokens, dictionary, position: &Cell::new(0) })
 }
 
-/// The value that begins at a position; reading it moves the position behind it.
+/// The value that begins at a position; reading it moves the position past it.
 #[derive(Clone, Copy)]
 struct Node<'de, 'a> {
     tokens: &'de [Token],

@@ -20,7 +20,7 @@ use crate::Damage;
 /// - 1.1: facts, for a client that asks for them.
 pub const PROTOCOL: (u16, u16) = (1, 1);
 
-/// The content of a frame may have so many bytes: ten times the whole state of a Galaxy.
+/// Most bytes of a frame's content: ten times the whole state of a Galaxy.
 pub(crate) const MAX_FRAME_BYTES: usize = 8 << 20;
 
 /// Bytes before the content: its length, four bytes lowest first, and its kind.

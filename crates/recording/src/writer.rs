@@ -24,7 +24,7 @@ pub struct Limits {
     pub span_us: u64,
     /// Bytes before compression.
     pub bytes: usize,
-    /// One block in so many has all facts of its first moment; the facts of the others continue those of the block
+    /// One block in this number has all facts of its first moment; the facts of the others continue those of the block
     /// before. 1 where blocks may be dropped.
     pub facts_every: u64,
 }
@@ -110,7 +110,7 @@ impl Encoder {
         Ok(finished)
     }
 
-    /// Adds an event. It belongs behind the moment that was added last.
+    /// Adds an event. It belongs after the moment that was added last.
     pub fn event(&mut self, event: Event) {
         self.block.push_event(event);
     }
@@ -130,7 +130,7 @@ impl Encoder {
         self.block.weight()
     }
 
-    /// The block as it would be if it ended now. It goes on all the same.
+    /// The block as it would be if it ended now; it stays open.
     #[must_use]
     pub fn unfinished(&self) -> Option<Encoded> {
         self.clone().flush()

@@ -13,7 +13,8 @@ use crate::wire::MAX_FRAME_BYTES;
 use crate::{Damage, FlattenError};
 use ttmem_model::Timestamp;
 
-/// Strings and shapes that are no longer used stay in the dictionary; when so many bytes were added to it, it is cleared.
+/// Strings and shapes that are no longer used stay in the dictionary; when this number of bytes was added to it, it is
+/// cleared.
 const MAX_DICTIONARY_BYTES: usize = 256 << 10;
 /// The upper bound of a reader: the bytes at which the dictionary is cleared, and those that one state can add.
 const MAX_READ_BYTES: usize = MAX_DICTIONARY_BYTES + MAX_FRAME_BYTES;
@@ -168,7 +169,7 @@ impl LiveReader {
         Ok(())
     }
 
-    /// A typed value of a state whose fields have no names; `None` if the newest state is of another time.
+    /// A typed value of a state whose fields have no names; `None` if the newest state has another time.
     ///
     /// # Errors
     /// If the state is no such value.
