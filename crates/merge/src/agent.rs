@@ -1,7 +1,7 @@
 //! The figures of agents, joined to chips and processes.
 //!
 //! An agent speaks of one process and knows its chips by the ids that name regions, so its chips are joined by the
-//! rules of regions (`join`). What it counted (`amounts`) takes the place of what the region says of the same process;
+//! rules of regions (`join`). What it counted (`amounts`) takes the place of the region's figure for the same process;
 //! the region's figure is kept beside it.
 
 mod amounts;
@@ -55,7 +55,7 @@ fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Owner {
             continue;
         }
         match process.start_time_error(file.start_ticks) {
-            // Of processes with one inner number that started within two ticks, it is that of the best.
+            // If several processes with one inner number started within two ticks, it belongs to the best match.
             Some(error) => live = live.into_iter().chain([(error, *pid)]).min(),
             None => reused = true,
         }
@@ -79,7 +79,7 @@ pub fn segments_left(facts: &Facts) -> Vec<&SegmentFile> {
     facts.segments.iter().zip(&owners).filter(is_left).map(|(file, _)| file).collect()
 }
 
-/// Returns a segment's content if its agent is reliable: after it switched itself off it knows nothing.
+/// Returns a segment's content if its agent is reliable: after it switched itself off its figures are outdated.
 pub(super) fn trusted(file: &SegmentFile) -> Field<&Segment> {
     let segment = file.content.as_ref().map_err(Clone::clone)?;
     if segment.header.state == AgentState::Off {

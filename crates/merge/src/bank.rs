@@ -1,6 +1,6 @@
 //! The layout of a bank, from the live buffers and TT-Metal's figures.
 //!
-//! TT-Metal tells how many bytes a bank has, how many are free and how large the largest free block is, but not where
+//! TT-Metal reports how many bytes a bank has, how many are free and how large the largest free block is, but not where
 //! the region begins. The buffers tell their addresses. What is between two of them is free; what else is free is below
 //! the lowest or above the highest. DRAM is handed out from the bottom and L1 from the top, so the open end of the one
 //! is above, and of the other below; a second block at the closed end shows by the largest block's size.

@@ -11,8 +11,8 @@ use ttmem_segment::{
 
 use crate::listing::Figures;
 
-/// The figures of one kind of an allocator: of the present where the buffers tell it, else as TT-Metal gave them.
-/// The second is true if they are of the present. `None` if TT-Metal was not asked yet.
+/// The figures of one kind of an allocator: of the present where the buffers tell it, else as TT-Metal gave them. The
+/// second is true if they are current. `None` if TT-Metal was not asked yet.
 pub(crate) fn present(
     segment: &Segment,
     allocator: &Allocator,
@@ -36,8 +36,8 @@ pub(crate) fn present(
     Some((Figures { free, largest_free, ..reported }, true))
 }
 
-/// The free bytes of a bank and those of its largest free block; both of the present, or both as TT-Metal gave them. The
-/// second is true if they are of the present.
+/// The free bytes of a bank and those of its largest free block; both current, or both as TT-Metal gave them. The
+/// second is true if they are current.
 pub(crate) fn free(
     segment: &Segment,
     allocator: &Allocator,

@@ -84,7 +84,7 @@ impl Subject {
     }
 }
 
-/// Chips of the pass before that are not there any more.
+/// Chips of the previous pass that have disappeared.
 fn chips_that_went(joined: &Joined<'_>, previous: Option<&Facts>) -> Vec<Finding> {
     let gone = |number: &u32| joined.facts.devices.iter().all(|device| device.number != *number);
     let before = previous.into_iter().flat_map(|facts| &facts.devices).map(|device| device.number);

@@ -141,7 +141,7 @@ pub struct SegmentProcess {
     pub state: ProcessState,
     /// The file of the segment.
     pub segment: String,
-    /// The chips of the segment, by its index; none where nothing says which it is.
+    /// The chips of the segment, by its index; `None` for a chip that no source identifies.
     pub chips: Vec<Option<ChipRef>>,
 }
 
@@ -179,7 +179,7 @@ pub struct Figures {
 }
 
 impl<'a> Open<'a> {
-    /// An allocator as it is now; `None` if it is closed.
+    /// The current state of an allocator; `None` if it is closed.
     fn now(segment: &Segment, allocator: &'a Allocator) -> Option<Self> {
         let kind = |kind: AllocatorKind| {
             let held = allocator.kind(kind);
@@ -254,7 +254,7 @@ impl<'a> SegmentView<'a> {
         }
     }
 
-    /// One kind, if TT-Metal tells of its region, which may have no bytes.
+    /// One kind, if TT-Metal reports its region, which may have no bytes.
     fn kind(&self, open: &Open<'_>, kind: AllocatorKind) -> Option<KindUse> {
         let (allocator, held) = (open.allocator, open.kinds[kind as usize]);
         // A sub-device has what its mesh repeats in its own name.

@@ -210,7 +210,7 @@ impl Limits {
     }
 }
 
-/// True if the totals of a chip can be known at all, and if not, why.
+/// `Ok` if the totals of a chip can be known, else the reason.
 fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
     if chip.regions.is_empty() && chip.row.is_none() {
         return Err(no_region(joined, chip));

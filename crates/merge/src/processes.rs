@@ -56,7 +56,7 @@ const NOBODY: Usage = Usage {
     start_ticks: None,
 };
 
-/// A slot of a process that is gone says nothing once it is empty.
+/// True unless the process has ended and its slot is empty: such a slot carries no information.
 fn is_shown(held: &Usage) -> bool {
     let reports_nothing = held.reported == Ok(0) || held.agent.is_some();
     let is_empty = reports_nothing && !held.holds_bytes();

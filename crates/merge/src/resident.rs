@@ -11,7 +11,7 @@ use super::agent::main_allocator;
 use super::words::op_quality;
 use crate::listing::SegmentProcess;
 
-/// The most columns or rows of a grid. A segment that says more is not believed.
+/// The most columns or rows of a grid. A segment with more is not believed.
 const MAX_SIDE: u16 = 64;
 
 /// Adds the resident programs of a process to a list, the last dispatched first.

@@ -1,7 +1,7 @@
 //! The figures of an agent on a chip.
 //!
 //! There are two figures of the same bytes: the sum of the live buffers, which the hooks keep at every moment, and
-//! TT-Metal's own statistics (MemoryReporter), which the agent asks for up to a tenth of a second later. As long as the
+//! TT-Metal's own statistics (MemoryReporter), which the agent reads up to a tenth of a second later. As long as the
 //! two agreed when they were last compared, the sum is shown: it is of this very moment. Where they differed, a hook
 //! has missed something, and TT-Metal's figure is shown with its age; once nothing moves any more the difference is a
 //! finding.
@@ -138,7 +138,7 @@ pub(crate) fn geometry(
 ) -> Option<Geometry> {
     let (file, segment, allocator) = main(joined, chip, kind)?;
     let held = allocator.kind(kind);
-    // What was said before the last change is as old as it is; what still holds is as fresh as the copy.
+    // Statistics from before the last change have their own age; those that still hold are as fresh as the copy.
     let read = joined.facts.time.micros_since(file.read_at);
     let statistics_age =
         held.statistics.map_or(0, |statistics| age(joined.facts, segment, statistics.time));

@@ -220,8 +220,8 @@ fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     findings
 }
 
-/// The region counts requested bytes and the agent reservations, so the region may well say less, but never more; and a
-/// region that says nothing at all of memory in use has missed it.
+/// The region counts requested bytes and the agent reservations, so the region may well count less, but never more; and
+/// a region that counts nothing of memory in use has missed it.
 fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> Option<Finding> {
     let Owner::Live(pid) = held.holder else { return None };
     let agent = held.agent.as_ref()?;

@@ -1,4 +1,4 @@
-//! The figures of agents beside those of regions, process by process.
+//! Adds the figures of agents to those of regions, process by process.
 
 use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::{Limits, Usage};

@@ -42,7 +42,7 @@ pub(crate) fn join(
     }
 }
 
-/// True if a process that ended by itself left the segment: what it knew of chips is no news.
+/// True if a process that exited normally left the segment: its chips are outdated.
 fn is_history(owner: Owner, segment: &Segment) -> bool {
     owner.is_gone() && segment.header.state.has_ended()
 }

@@ -7,8 +7,8 @@ use ttmem_model::finding::{Finding, Severity};
 use super::Subject;
 use crate::join::{Joined, JoinedChip};
 
-/// Finds problems of a chip that the driver's files show. Of the reasons why files are not there the first explains the
-/// others.
+/// Finds problems of a chip that the driver's files show. If several reasons explain missing files, the first explains
+/// the others.
 pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
     let Some(device) = joined.device(chip) else { return Vec::new() };
     unusable(joined, chip, device).into_iter().chain(slow_link(chip, device)).collect()
@@ -93,7 +93,7 @@ fn vanished(chip: &JoinedChip, device: &Device) -> Option<Finding> {
     ))
 }
 
-/// A chip of which the driver publishes no telemetry at all: it found no table that it knows when it was loaded.
+/// Finds a chip without any telemetry: the driver found no supported table when it was loaded.
 fn without_telemetry(chip: &JoinedChip, device: &Device) -> Option<Finding> {
     let is_unsupported = |reason: MissingReason| reason == MissingReason::Unsupported;
     let mut telemetry = device.telemetry.values();

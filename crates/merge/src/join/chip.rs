@@ -81,7 +81,7 @@ pub(super) fn of_devices(facts: &Facts) -> Vec<JoinedChip> {
     local.chain(remote).map(JoinedChip::new).collect()
 }
 
-/// Gives every chip its index and its id. No two have the same.
+/// Assigns every chip a unique index and id.
 pub(super) fn name(facts: &Facts, chips: &mut [JoinedChip]) {
     let mut taken = BTreeSet::new();
     let mut next_index =
@@ -196,7 +196,7 @@ fn remote_id(
     }
     let is_gateway = |chip: &&JoinedChip| chip.origin == Origin::Local { device: gateway };
     let gateway = chips.iter().find(is_gateway);
-    // The distance from what is in for an ASIC id is no ASIC id either.
+    // An id derived from a substitute of an ASIC id is no ASIC id either.
     let source = match gateway.map(|chip| chip.id_source) {
         Some(other @ (IdSource::Serial | IdSource::Bdf)) => other,
         _ => IdSource::Gateway,

@@ -74,7 +74,7 @@ pub(super) fn placing<'a>(
     let mut open: Vec<LiveAgent<'a>> = all.iter().copied().filter(is_open).collect();
     open.sort_by_key(|agent| !ran(agent));
     if !open.iter().any(ran) && !open.iter().all(is_idle) {
-        // Its programs were not read, or TT-Metal has no function that says when they run.
+        // Its programs were not read, or TT-Metal has no function that shows when they run.
         return None;
     }
     if open.is_empty() {
@@ -148,7 +148,7 @@ pub(crate) struct CoreByAgent {
     pub(crate) headroom: u64,
     /// True if a dataflow buffer is counted with the bytes of the tensor whose memory it is: it may be smaller.
     is_inferred: bool,
-    /// True if such a buffer is where no live tensor is.
+    /// True if such a buffer is at an address without a live tensor.
     is_used_inferred: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The L1 of a chip as the agent in its process recorded it.
+//! The L1 of a chip, from the records of the agent in its process.
 
 use std::sync::Arc;
 

@@ -41,11 +41,11 @@ impl SlotLink {
 
 /// Divides the figures of a region's slots between the chip it is named after and the chips behind that.
 pub(super) enum Share<'a> {
-    /// Every slot speaks of this chip alone.
+    /// Slots that count this chip alone.
     Alone,
     /// One slot for all the chips: the row of this chip is its share.
     Row(&'a RegionBytes),
-    /// The slots speak of all the chips together.
+    /// Slots that count all the chips together.
     Unknown,
 }
 
