@@ -18,9 +18,9 @@ pub struct PortChip {
     pub arch: Arch,
     /// True if NOC coordinates are translated.
     pub noc_translation: bool,
-    /// The harvesting mask as the port has it: rows on Wormhole, columns on Blackhole.
+    /// The harvesting mask as the port reports it: rows on Wormhole, columns on Blackhole.
     pub harvesting: u64,
-    /// Bytes of L1 of a worker core, as the port has it.
+    /// Bytes of L1 of a worker core, as the port reports it.
     pub l1_bytes: u64,
     /// The cores that may be asked, harvested ones among them where the port cannot tell.
     pub cores: Vec<Coordinate>,
@@ -28,7 +28,7 @@ pub struct PortChip {
 
 /// A way to read the L1 of one chip's worker cores.
 pub trait L1Port {
-    /// The chip behind it.
+    /// Returns the chip that the port reads.
     fn chip(&self) -> &PortChip;
 
     /// Fills `buffer` with the L1 of a core from `address` on.

@@ -26,7 +26,7 @@ fn l1(bytes: u64, op: &str) -> NewBuffer<'_> {
 
 /// Every worker core.
 const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
-/// Half of them.
+/// Half of the worker cores.
 const HALF: CoreRange = CoreRange { start: (0, 0), end: (7, 3) };
 /// The end of reserved memory.
 const BASE: u32 = 105_824;

@@ -51,12 +51,12 @@ impl Busy {
         Self { facts: collector.facts(), last: None, state: 0x9e37_79b9_7f4a_7c15, step: 0 }
     }
 
-    /// The snapshot so many microseconds later.
+    /// The snapshot after this many microseconds.
     pub fn next(&mut self, microseconds: u64) -> Snapshot {
         self.look(microseconds).snapshot
     }
 
-    /// The snapshot so many microseconds later, with its facts.
+    /// The snapshot after this many microseconds, with its facts.
     pub fn look(&mut self, microseconds: u64) -> L1Look {
         let late = self.random(400);
         self.step += 1;

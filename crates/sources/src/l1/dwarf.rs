@@ -1,4 +1,4 @@
-//! A layout from debug information: the firmware of a core says itself where its mailbox is and what is in it.
+//! A layout from debug information: it gives the position and the fields of the mailbox in the firmware of a core.
 //!
 //! TT-Metal builds and ships `brisc.elf` with DWARF (wheels from 0.67 on). Its variable `mailboxes` is a pointer with
 //! a constant value, the address of the mailbox, to `mailboxes_t`; `cb_interface` has one element for each circular

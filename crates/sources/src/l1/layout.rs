@@ -169,7 +169,7 @@ pub enum LayoutError {
         release: String,
         /// The architecture.
         arch: Arch,
-        /// The names that exist.
+        /// Names of the known layouts.
         known: String,
     },
     /// The named layout fits no core.
@@ -305,7 +305,7 @@ impl Layout {
     }
 
     /// Selects one of several layouts with one position of the magic. They differ in the end of the memory map alone,
-    /// and `l1_unreserved_start` distinguishes them, because the ring behind it has 69 KiB by default.
+    /// and `l1_unreserved_start` distinguishes them, because the ring after it has 69 KiB by default.
     ///
     /// Where `worker_l1_size` made the ring another size, or the release is one between those of the table, the
     /// label names them all. Their fields are equal; the ring is taken to start where the lowest has it, so

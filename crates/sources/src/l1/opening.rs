@@ -28,7 +28,7 @@ pub(super) fn find_layout(port: &mut Counted<'_>) -> Result<Layout, OpenError> {
     Err(first_fault.unwrap_or(LayoutError::NoMagic { cores: cores.len() }).into())
 }
 
-/// Reads what a core says of itself, with the block where one call reads both.
+/// Reads the coordinates and the grid that a core reports, with the block where one call reads both.
 pub(super) fn read_first(
     port: &mut Counted<'_>,
     layout: &Layout,
@@ -60,7 +60,7 @@ pub(super) fn read_info(
     info_of(layout, &bytes)
 }
 
-/// What a core says of itself in the bytes at [`Layout::core_info_range`].
+/// Decodes what a core reports about itself in the bytes at [`Layout::core_info_range`].
 fn info_of(layout: &Layout, bytes: &[u8]) -> Result<Option<CoreInfo>, Fault> {
     let skip = layout.core_info_range().start.saturating_sub(layout.memory.mailbox);
     CoreInfo::read(layout, bytes, skip).map_err(Fault::CoreInfo)

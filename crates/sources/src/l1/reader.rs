@@ -9,11 +9,11 @@
 //! where the newest slot is, is only known once all of them are read, and the read pointer and the go message are
 //! at its two ends.
 //!
-//! None of the three can be left out. The first names the address of the records; the last shows that they are of that program, since
-//! a new one may overwrite them between the two. The records of another core with an equal slot are not theirs: circular
-//! buffers belong to ranges of cores within a group of equal kernels. One read over both would not do: the records are behind the
-//! block, and no port promises that a read is one moment. Sending the last two questions together would save a wait, but a
-//! server is asked one question at a time (`docs/safety.md`), and has as much to do.
+//! None of the three can be left out. The first names the address of the records; the last shows that they are of that
+//! program, since a new one may overwrite them between the two. The records of another core with an equal slot are not
+//! theirs: circular buffers belong to ranges of cores within a group of equal kernels. One read over both would not do:
+//! the records come after the block, and no port promises that a read is one moment. Sending the last two questions
+//! together would save a wait, but a server is asked one question at a time (`docs/safety.md`), and has as much to do.
 //!
 //! Over a port that pays for each word ([`L1Port::worthwhile_gap`]) the same ranges are asked for one
 //! by one. Measured on the captures, per core: 2.8 reads and 2.3 kB, or 8 reads and 350 bytes where programs run by
@@ -81,12 +81,12 @@ pub enum OpenError {
     Port(#[from] PortError),
 }
 
-/// A core that is there, and what it said of itself.
+/// A core that answers, and its `core_info`.
 #[derive(Clone, Debug)]
 struct CorePosition {
     noc: Coordinate,
     info: Result<CoreInfo, Fault>,
-    /// The block, if it was read with what the core said of itself and not used yet.
+    /// The block, if it was read with `core_info` and not used yet.
     opened: Option<Vec<u8>>,
     /// The last program that was read whole.
     kept: Option<Kept>,
@@ -346,7 +346,7 @@ impl CorePosition {
     }
 }
 
-/// The slot that tells the content of the core's L1, and whether it is running.
+/// The slot that describes the content of the core's L1, and whether it is running.
 fn choose(
     port: &mut Counted<'_>,
     noc: Coordinate,
@@ -456,7 +456,7 @@ fn read_remote(
     remote.buffer(&page, bounds)
 }
 
-/// Reads again what changes when a core goes on: the read pointer, the go messages, and the number and the enabled
+/// Reads again what changes when a core continues: the read pointer, the go messages, and the number and the enabled
 /// processors of the slot that was believed.
 fn check_unchanged(
     port: &mut Counted<'_>,

@@ -1,8 +1,8 @@
 //! L1 out of a capture directory, and the making of one.
 //!
-//! A capture is `index.json`, which lists chips, their cores and the parts of L1 that were kept, and `l1.bin.gz`,
-//! which holds the bytes of all parts. A read of anything else is an error: what was not kept is not zero.
-//! A capture may come from anywhere, so everything it says is checked before memory is taken for it.
+//! A capture is `index.json`, which lists chips, their cores and the parts of L1 that were kept, and `l1.bin.gz`, which
+//! holds the bytes of all parts. A read of anything else is an error: what was not kept is not zero. A capture may come
+//! from anywhere, so everything in it is checked before memory is allocated for it.
 
 mod index;
 mod save;

@@ -139,8 +139,8 @@ impl KmdPort {
     /// of that grid may be asked.
     ///
     /// # Errors
-    /// If it says that it is another core, or names a grid that the architecture cannot have. Coordinates then do not
-    /// mean what we think, and the device is closed.
+    /// If it reports that it is another core, or names a grid that the architecture cannot have. Coordinates then do
+    /// not mean what we think, and the device is closed.
     pub fn admit_grid(&mut self, logical: Coordinate, grid: Grid) -> Result<(), KmdPortError> {
         let number = self.number;
         let admitted = match grid::cores(self.chip.arch, grid) {

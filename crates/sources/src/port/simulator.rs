@@ -123,7 +123,7 @@ pub struct SimulatorPort {
     connection: Connection,
     requests: u64,
     greeting_bytes: u64,
-    /// The reason that the connection is of no more use.
+    /// The reason that the connection cannot be used any more.
     broken: Option<SimulatorError>,
 }
 
@@ -204,7 +204,7 @@ impl SimulatorPort {
         self.requests
     }
 
-    /// Bytes of the answer that says which chip it is.
+    /// Bytes of the answer that describes the chip.
     pub(crate) fn greeting_bytes(&self) -> u64 {
         self.greeting_bytes
     }

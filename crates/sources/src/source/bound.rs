@@ -18,8 +18,8 @@ const FILES: usize = 4096;
 /// The most mount namespaces of one user that are searched, besides those of the owners of devices.
 pub(crate) const NAMESPACES_OF_USER: usize = 64;
 
-/// Returns the names that are read, in order, and what is not read. Of each user, names with `true` come first, then the
-/// newest.
+/// Returns the names that are read, in order, and what is not read. For each user, names with `true` come first, then
+/// the newest.
 pub(crate) fn bound<'a>(
     root: &Root,
     directory: &Directory,

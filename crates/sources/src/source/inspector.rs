@@ -5,8 +5,8 @@
 //!
 //! - The file that the process has open is its own, wherever it is and even if it was deleted since. A process
 //!   whose open files we may list and that has no such file has no Inspector.
-//! - On a captured host without open files it is the one below `TT_METAL_LOGS_PATH` or the working directory, unless
-//!   `startup.yaml` beside it says that it was begun before the process was, so by an earlier run.
+//! - On a captured host without open files it is the one below `TT_METAL_LOGS_PATH` or the working directory, unless by
+//!   `startup.yaml` beside it Inspector started before the process, so in an earlier run.
 //!
 //! `programs_log.yaml` has no names that `kernels.yaml` does not have, so it is not read.
 
@@ -22,7 +22,7 @@ use ttmem_root::Root;
 const DIRECTORY: &str = "generated/inspector";
 /// The names.
 const KERNELS: &str = "kernels.yaml";
-/// Says when Inspector started.
+/// The file with the time at which Inspector started.
 const STARTUP: &str = "startup.yaml";
 /// Names the directory for logs; the working directory if it is not set.
 const LOGS_VARIABLE: &[u8] = b"TT_METAL_LOGS_PATH=";
@@ -48,7 +48,7 @@ pub(crate) fn file_of_capture(capture: &Root) -> Field<Vec<u8>> {
     Ok(file.bytes)
 }
 
-/// The `kernels.yaml` of a process as it is.
+/// Reads the `kernels.yaml` of a process.
 ///
 /// # Errors
 /// If the process has none, it is another run's, or it cannot be read.
@@ -67,7 +67,7 @@ pub(crate) fn file_of_process(
 }
 
 /// The names of the kernels of several processes that share a chip. An id that stands for different kernels in two of
-/// them has no name: nothing in L1 tells whose it is.
+/// them has no name: nothing in L1 identifies its process.
 ///
 /// # Errors
 /// If none of them has names: the reason of the first.

@@ -75,7 +75,7 @@ pub(crate) struct KmdSource {
     readers: Readers,
     known: Known,
     last: BTreeMap<u32, Device>,
-    /// Requests that are repeated, with the folders that they are of.
+    /// Requests that are repeated, with their folders.
     repeated: BTreeMap<u32, (Folders, Arc<Request>)>,
     version: Option<String>,
 }

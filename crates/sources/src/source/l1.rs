@@ -43,7 +43,7 @@ pub struct L1Request {
     pub devices: bool,
     /// A socket of a simulated chip besides those that are found.
     pub simulator: Option<PathBuf>,
-    /// Bytes that a sample of a chip may read; as many as it takes if it is not said.
+    /// Bytes that a sample of a chip may read; `None` for as many as it takes.
     pub budget: Option<u64>,
     /// The layout of the mailbox, if it is not to be found.
     pub layout: Option<Arc<NamedLayout>>,

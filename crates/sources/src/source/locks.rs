@@ -35,7 +35,7 @@ const MAX_MAPS_BYTES: usize = 4 << 20;
 pub struct Lock {
     /// The name without UMD's prefix, such as `CHIP_IN_USE_0_PCIe`.
     pub name: String,
-    /// Number of the device that it is of; `None` for a lock of all devices, or of another bus than PCIe.
+    /// Number of the device that it locks; `None` for a lock of all devices, or of another bus than PCIe.
     pub device: Option<u32>,
     /// The holder; `None` if the lock is free.
     pub holder: Option<Holder>,
@@ -54,8 +54,8 @@ pub struct Holder {
     pub waiters: Vec<Pid>,
 }
 
-/// Reads the locks of this namespace and of those that `owners` see. Of several processes that a holder's pid can mean,
-/// an owner is the likeliest.
+/// Reads the locks of this namespace and of those that `owners` see. If a holder's pid can mean several processes, an
+/// owner is the likeliest.
 #[must_use]
 pub fn read(root: &Root, owners: &[Pid]) -> Vec<Lock> {
     let memory = SharedMemory::list(root, owners);

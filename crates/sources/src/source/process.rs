@@ -266,7 +266,7 @@ pub(crate) fn is_in_inner_namespace(root: &Root) -> bool {
     root.link("/proc/self/ns/pid").is_ok_and(|own| own.as_os_str() != INITIAL)
 }
 
-/// The first number behind a key of `status`.
+/// The first number after a key of `status`.
 fn status_number(status: &str, key: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_ascii_whitespace().next()?.parse().ok()

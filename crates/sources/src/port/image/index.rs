@@ -87,7 +87,7 @@ impl IndexChip {
         self.cores.iter().map(core).collect()
     }
 
-    /// The chip as its port has it.
+    /// The chip as its port reported it.
     pub(super) fn into_port_chip(self) -> Result<PortChip, String> {
         Ok(PortChip {
             arch: self.arch()?,
@@ -109,7 +109,7 @@ impl IndexChip {
 }
 
 impl Segment {
-    /// The addresses it covers.
+    /// Returns the addresses that the part covers.
     fn address(&self) -> Result<ByteRange, String> {
         ByteRange::from_start_and_bytes(self.addr, self.len)
             .filter(|range| range.end <= MAX_L1_BYTES)

@@ -108,7 +108,7 @@ impl Draft {
         Ok((path, file))
     }
 
-    /// Gives every file its name, in the order in which they were written.
+    /// Renames every file to its final name, in the order in which they were written.
     fn finish(mut self) -> Result<(), SaveError> {
         for name in std::mem::take(&mut self.names) {
             let path = self.directory.join(name);

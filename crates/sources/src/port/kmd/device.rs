@@ -16,7 +16,7 @@ const ONES: u32 = u32::MAX;
 /// A word of a core that is never all ones: the jump to the firmware at the start of L1.
 const NEVER_ONES: u64 = 0;
 
-/// An open device that holds one window. Dropping it gives back everything.
+/// An open device that holds one window. Dropping it frees everything.
 #[derive(Debug)]
 pub(super) struct Device {
     number: u32,
@@ -132,7 +132,7 @@ impl Device {
         Ok(())
     }
 
-    /// Gives the window back; the file is closed when the device is dropped, which frees the window in any case.
+    /// Frees the window; the file is closed when the device is dropped, which frees the window in any case.
     pub(super) fn release(&mut self) -> Result<(), KmdPortError> {
         self.window = None;
         let Some(id) = self.id.take() else { return Ok(()) };

@@ -18,7 +18,7 @@ pub enum DiscoverError {
     /// The grid of the first core is impossible.
     #[error(transparent)]
     Grid(#[from] KmdPortError),
-    /// The first core says nothing plausible of itself.
+    /// The first core reports nothing plausible about itself.
     #[error("the first core does not report its coordinate: {detail}")]
     Silent {
         /// The inconsistency.

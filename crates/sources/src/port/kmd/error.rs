@@ -101,7 +101,7 @@ pub enum KmdPortError {
         /// The device.
         number: u32,
     },
-    /// The driver says that the window is not ours.
+    /// The driver reports that the window is not ours.
     #[error(
         "the driver refused {call} on device {number}: the window is not ours; open the device again"
     )]
@@ -131,7 +131,7 @@ pub enum KmdPortError {
         /// The answer.
         errno: Errno,
     },
-    /// The first core says that it is another one: coordinates do not mean what we think.
+    /// The first core reports another coordinate: coordinates do not mean what ttmem expects.
     #[error(
         "the core at logical (0, 0) of device {number} reports ({}, {}); nothing more is read", found.x, found.y
     )]

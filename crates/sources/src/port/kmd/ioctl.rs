@@ -51,8 +51,8 @@ pub(super) fn device_path(root: &Root, number: u32) -> Option<String> {
     root.is_system().then(|| format!("/dev/tenstorrent/{number}"))
 }
 
-/// `struct tenstorrent_get_device_info`. The driver clears and fills as many bytes of the second part as
-/// `wanted_bytes` says, so it must never say more than there are.
+/// `struct tenstorrent_get_device_info`. The driver clears and fills `wanted_bytes` bytes of the second part, so this
+/// must never be more than there are.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GetDeviceInfo {

@@ -69,7 +69,7 @@ pub(super) fn is_still(root: &Root, number: u32, owner: Owner) -> Result<(), Kmd
     if is_there { Ok(()) } else { Err(KmdPortError::OwnerLeft { number }) }
 }
 
-/// False if a process is known not to have the device open: after a reset the driver goes on listing files that it made
+/// False if a process is known not to have the device open: after a reset the driver still lists files that it made
 /// invalid, also of processes that have closed them.
 fn may_have_open(root: &Root, pid: Pid, number: u32) -> bool {
     open_devices(root, pid).map_or(true, |devices| devices.contains(&number))

@@ -33,14 +33,14 @@ pub(super) fn open(path: &str) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(CWD, path, open_flags(), Mode::empty())
 }
 
-/// Asks which device it is.
+/// Reads the device's identity.
 pub(super) fn device_info(device: &OwnedFd) -> Result<GetDeviceInfo, Errno> {
     let mut message = GetDeviceInfo::question();
     call::<GET_DEVICE_INFO, _>(device, &mut message)?;
     Ok(message)
 }
 
-/// Asks which driver it is.
+/// Reads the driver's version.
 pub(super) fn driver_info(device: &OwnedFd) -> Result<GetDriverInfo, Errno> {
     let mut message = GetDriverInfo::question();
     call::<GET_DRIVER_INFO, _>(device, &mut message)?;
@@ -59,7 +59,7 @@ pub(super) fn aim_window(device: &OwnedFd, mut message: ConfigureTlb) -> Result<
     call::<CONFIGURE_TLB, _>(device, &mut message)
 }
 
-/// Gives a window back. It must not be mapped any more.
+/// Frees a window. It must not be mapped any more.
 pub(super) fn free_window(device: &OwnedFd, id: u32) -> Result<(), Errno> {
     call::<FREE_TLB, _>(device, &mut FreeTlb { id })
 }
@@ -132,7 +132,7 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // First of all: once unmapped, the addresses may be another's.
+        // First of all: once unmapped, the addresses may belong to another mapping.
         self.watch.stop();
         unmap(self.start, self.bytes);
     }

@@ -28,7 +28,7 @@ impl<'a> Table<'a> {
     pub(super) fn root(message: &'a [u8]) -> Result<Self, Malformed> {
         const CUT: Malformed = Malformed("the message ends within its table");
         let start = usize_of(number(message, 0).ok_or(CUT)?);
-        // The table starts with how far before it (or behind it, if negative) its list of fields is.
+        // The table starts with the distance of its list of fields: before the table, or after it if negative.
         let back = i64::from(i32::from_le_bytes(number(message, start).ok_or(CUT)?.to_le_bytes()));
         let list = i64::try_from(start).ok().and_then(|start| start.checked_sub(back));
         let list = list.and_then(|list| usize::try_from(list).ok()).ok_or(CUT)?;

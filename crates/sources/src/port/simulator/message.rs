@@ -19,7 +19,7 @@ pub(super) enum Request {
         /// The number of bytes.
         size: u32,
     },
-    /// Asks which device it is.
+    /// Request for the identity of the device.
     DeviceInfo,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct DeviceInfo {
     pub(super) tensix_harvesting: u32,
 }
 
-/// The answer to a question for the device: what it is, or the status if the server could not say.
+/// The answer to a question for the device: its description, or the status if the server has none.
 pub(super) fn device_info(message: &[u8]) -> Result<Result<DeviceInfo, i32>, Malformed> {
     let table = Table::root(message)?;
     let status = status(&table)?;

@@ -25,8 +25,8 @@ pub(super) struct Connection {
     timeout: Duration,
 }
 
-/// The reason that an exchange failed. The connection is of no more use then: an answer that comes late would be taken
-/// for the next one.
+/// The reason that an exchange failed. The connection cannot be used any more then: an answer that comes late would be
+/// taken for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The time was over.

@@ -17,7 +17,7 @@ const PAUSES_MS: [u64; 3] = [1, 4, 16];
 /// Milliseconds of all pauses of one sample.
 pub(super) const MAX_PAUSES_MS: u64 = 42;
 
-/// Waits if that much is left and a writer may go on meanwhile. Returns whether it did.
+/// Waits if enough time is left and a writer may continue in the meantime. Returns true if it waited.
 pub(super) fn pause_within(left: &mut u64, ms: u64, is_written: impl Fn() -> bool) -> bool {
     let may_pause = *left >= ms && is_written();
     if may_pause {
@@ -87,7 +87,7 @@ fn is_read_whole(summary: &Segment, depth: Depth) -> bool {
     }
 }
 
-/// Returns the size of a segment as its header states it. A longer file has nothing to read behind that.
+/// Returns the size of a segment as its header states it. A longer file has nothing to read after that.
 fn bytes_to_read(file: &RegularFile) -> Result<usize, SegmentError> {
     let needed = Reader::segment_bytes(&file.bytes)?;
     if file.size < needed {

@@ -371,8 +371,7 @@ impl<'a> Reader<'a> {
         Ok([word(first)?, word(second)?])
     }
 
-    /// The reason that the device is gone, if it is: a file said so, or every file of its own went away with its
-    /// directory.
+    /// The reason that the device is gone, if it is: a read failed so, or all its files disappeared with its directory.
     fn vanished(self, device: &Device, attributes: &str) -> Option<Missing> {
         let silent = device.card_type.is_err() && device.serial.is_err() && device.asic_id.is_err();
         self.vanished.or_else(|| {

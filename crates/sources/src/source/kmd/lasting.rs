@@ -129,7 +129,7 @@ mod tests {
         tree
     }
 
-    /// The firmware bundle and the AICLK of a host's device at each of several looks, so many microseconds apart.
+    /// The firmware bundle and the AICLK of a host's device at each of several samples, this many microseconds apart.
     fn looks(tree: Tree, micros: u64, count: u64) -> Vec<(String, f64)> {
         let (root, mut source) = (Root::memory(tree), KmdSource::default());
         (0..count)

@@ -1,7 +1,7 @@
 //! Windows into a chip's address space (TLB windows) that processes have allocated.
 //!
 //! `/sys/kernel/debug/tenstorrent/N/mappings` (tt-kmd 2.7 and newer, root only) has a line for each. Its format is not
-//! stable (the driver says so), so that a line that is not understood counts for nothing.
+//! stable (by the driver's own documentation), so that a line that is not understood counts for nothing.
 
 use std::collections::BTreeMap;
 

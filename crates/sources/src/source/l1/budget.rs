@@ -5,7 +5,7 @@ use ttmem_model::l1::Coordinate;
 use crate::l1::Cost;
 use crate::port::{L1Port, PortChip, PortError};
 
-/// A port that reads so many bytes and then no more.
+/// A port that reads up to a number of bytes.
 pub(super) struct Budgeted<'a> {
     port: &'a mut dyn L1Port,
     budget: u64,

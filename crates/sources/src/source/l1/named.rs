@@ -5,7 +5,7 @@ use ttmem_model::Arch;
 use crate::l1::layout::{Layout, LayoutError};
 use crate::l1::{DwarfError, OpenError, dwarf};
 
-/// A layout of the mailbox that is taken as it is named.
+/// A layout of the mailbox that the user names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedLayout(By);
 

@@ -13,7 +13,7 @@ use crate::source::process::Users;
 use ttmem_root::clock::Clock;
 use ttmem_root::{Root, Status};
 
-/// A socket, and which chip its name says is behind it, if it says so.
+/// A socket, and the chip that its name gives, if it gives one.
 #[derive(Clone, Debug)]
 pub(super) struct Socket {
     pub(super) path: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Socket {
     is_named: bool,
 }
 
-/// A socket whose server did not let us in.
+/// A socket whose server refused the connection.
 #[derive(Debug)]
 pub(super) struct Refused {
     path: PathBuf,
@@ -73,7 +73,7 @@ pub(super) fn open(
                 }
             }
             Ok(_) => continue,
-            // A server that ended leaves its socket behind.
+            // A server that ended leaves a stale socket.
             Err(error) if !is_named && error.is_nobody() => continue,
             Err(error) => error.to_string(),
         };
@@ -123,8 +123,7 @@ fn sockets(pass: &Pass<'_>) -> (Vec<Socket>, Option<Excess>) {
 }
 
 impl Socket {
-    /// The chip behind it. Of which chip of its owner a socket of another name is, is not known: then it is no chip of the
-    /// owner's.
+    /// The chip behind the socket. A socket of another name does not identify a chip, so its owner is left out.
     pub(super) fn location(&self, owner: Option<Pid>) -> L1Location {
         let owner = owner.filter(|_| self.chip.is_some());
         L1Location::Simulated { chip: self.chip.unwrap_or(0), owner }

@@ -1,7 +1,7 @@
 //! Simulated chips: each is read by a thread of its own, because a simulator that runs an op answers after seconds.
 //!
-//! A pass waits as long as answers come. The chip of a server that is silent has its last values, with their age, and its
-//! thread goes on waiting: there is never more than one unanswered question, and none is asked twice.
+//! A pass waits as long as answers come. The chip of a server that is silent has its last values, with their age, and
+//! its thread keeps waiting: there is never more than one unanswered question, and none is asked twice.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ struct Exchange(AtomicU64);
 enum Order {
     /// Reads all cores, within the budget and by the layout of this request.
     Sample(L1Request),
-    /// Gives the port back.
+    /// Returns the port to its owner.
     Return,
 }
 

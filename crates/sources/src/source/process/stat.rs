@@ -53,7 +53,7 @@ impl Stat {
 
 /// Returns the time at which the host booted.
 pub(super) fn boot_time(root: &Root) -> Option<Timestamp> {
-    // `btime` is behind one long line of interrupt counts.
+    // `btime` comes after one long line of interrupt counts.
     let file = root.read("/proc/stat", 1 << 20).ok()?;
     let text = String::from_utf8_lossy(&file.bytes);
     let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?;

@@ -58,7 +58,7 @@ pub enum RegionError {
     Pid {
         /// The slot, 0 to 63.
         slot: usize,
-        /// The number in it.
+        /// The process number in the slot.
         pid: i32,
     },
 }

@@ -1,9 +1,9 @@
 //! Handles the removal of a window by the driver while it is read.
 //!
 //! A reset of the device, by any process, makes the driver remove the pages of every window (tt-kmd 2.10.0, `memory.c`,
-//! `tenstorrent_vma_zap`; its mappings have no fault handler). The next read raises `SIGBUS`, and a monitor that dies
-//! of another's reset is worth little. So the signal is caught: for an address in one of our windows, pages of
-//! zeros replace it and the read goes on; the reader asks [`Watch::is_lost`] before it believes a word. Any other
+//! `tenstorrent_vma_zap`; its mappings have no fault handler). The next read raises `SIGBUS`, and a monitor that
+//! another process's reset ends is worth little. So the signal is caught: for an address in one of our windows, pages
+//! of zeros replace it and the read continues; the reader asks [`Watch::is_lost`] before it believes a word. Any other
 //! `SIGBUS` goes to the previous handler.
 
 use std::ffi::{c_int, c_void};
