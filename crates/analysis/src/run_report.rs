@@ -75,7 +75,7 @@ pub struct RunReport {
     pub command: String,
     /// The exit code as a shell reports it: 128 and the signal's number for a signal. `None` if it is not known.
     pub exit_code: Option<i32>,
-    /// Microseconds that it took. `None` if it is not known.
+    /// Duration of the run in microseconds. `None` if it is not known.
     pub duration_us: Option<u64>,
     /// Memory of the host during the run. `None` if it was not observed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ pub struct RunReport {
     /// The processes that used TT-Metal where the agent did not see it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<Uncounted>,
-    /// The recordings that the report is of, if it is of any.
+    /// Recordings that the report is made from, if any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<RecordingReport>,
 }
@@ -113,7 +113,7 @@ pub struct ProcessReport {
     pub start_time: u64,
     /// Time at which it first used TT-Metal.
     pub since: Timestamp,
-    /// The version of TT-Metal, if the library tells.
+    /// The version of TT-Metal, if the library contains it.
     pub tt_metal: Option<String>,
     /// The version of its agent.
     pub agent: String,
@@ -196,7 +196,7 @@ pub struct Peak {
     pub allocatable: Option<u64>,
     /// Live buffers then, if that is known.
     pub buffers: Option<u64>,
-    /// The op that led there.
+    /// The op of the allocation that led to the peak.
     pub op: Option<String>,
     /// The calls of Python that led there, the innermost first; empty if they are not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]

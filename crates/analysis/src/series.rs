@@ -1,4 +1,4 @@
-//! Memory over time in so many columns at most: what a plot needs of any number of snapshots.
+//! Memory over time in a limited number of columns: what a plot needs of any number of snapshots.
 //!
 //! A column holds, of each chip and kind, the moment at which it had the most, with what each process held at that
 //! moment: the highest point of a plot is a true one, and its parts add up. When all columns are full, each two become
@@ -129,7 +129,7 @@ impl Default for Series {
 }
 
 impl Series {
-    /// An empty series of so many columns at most.
+    /// An empty series of at most this many columns.
     #[must_use]
     pub fn new(columns: usize) -> Self {
         Self {

@@ -9,7 +9,7 @@ use crate::explain::{LiveBuffer, LiveChip, LiveMap, Message, OutOfMemory, explai
 use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::{at_caller, frames, origin_name, with_tensor};
 
-/// The refused allocations; the same repeatedly is one.
+/// The refused allocations; repetitions of one are counted together.
 pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
     let mut reports: Vec<(&Failure, FailureReport)> = Vec::new();
     for failure in &replay.segment.failures {
@@ -32,7 +32,7 @@ pub(super) fn failures(replay: &Replay<'_>) -> Vec<FailureReport> {
 }
 
 fn of(replay: &Replay<'_>, failure: &Failure) -> FailureReport {
-    // An allocator that could not be asked said nothing at all.
+    // An allocator that could not be asked has no figures.
     let known = |bytes: u64| (failure.statistics.total > 0).then_some(bytes);
     let message = Message::OutOfMemory(OutOfMemory {
         requested: Some(failure.requested),

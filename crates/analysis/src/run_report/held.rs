@@ -17,7 +17,7 @@ use ttmem_merge::words::{frames, origin_name, tensor};
 /// Number of the largest buffers that are listed.
 const LARGEST: usize = 10;
 
-/// The origin of buffers of which no more is known than their sum.
+/// The origin of buffers of which only the sum is known.
 const UNLISTED: &str = "unlisted";
 
 /// The kinds of which the largest buffers are listed.

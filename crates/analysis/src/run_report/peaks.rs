@@ -48,7 +48,7 @@ pub(super) fn buffers_at<'a>(
         its.footprint.kind == kind && point.allocators.contains(&its.allocator)
     };
     let there: Vec<SegmentBuffer<'a>> = living.iter().filter(is_own).copied().collect();
-    // The peak's note and the events tell the same, or the note is of another moment.
+    // The peak's note and the events agree, or the note belongs to another moment.
     let sum = there.iter().fold(0, |sum: u64, its| {
         let banks = replay.banks(its.allocator, its.footprint.kind);
         sum.saturating_add(its.footprint.bytes_per_bank.saturating_mul(banks))
@@ -174,7 +174,7 @@ fn together(
     }
     let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
     let point = of_allocator(replay, main, kind, chips);
-    // A higher one is that of an allocator whose entry is another's since.
+    // A higher one belongs to an allocator whose entry was reused since.
     let Some((bytes, sum, event)) = highest.filter(|(bytes, ..)| *bytes >= point.bytes) else {
         return Some(point);
     };

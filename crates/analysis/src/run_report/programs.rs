@@ -23,7 +23,7 @@ pub use moment::{ProcessOps, l1_by_op};
 pub use refusals::Refused;
 pub use traces::Traces;
 
-/// Coordinates of worker cores are below this. A segment that has others is not believed.
+/// Coordinates of worker cores are below this. A segment with others is not believed.
 const MAX_COORDINATE: u16 = 64;
 
 /// Programs of a process and their use of L1.
@@ -103,7 +103,7 @@ pub struct OpL1 {
     pub aliasing: u64,
     /// Bytes of scratchpads per core.
     pub(crate) scratchpads: u64,
-    /// Bytes of kernel text per core; `None` if this release of TT-Metal does not say it.
+    /// Bytes of kernel text per core; `None` if this release of TT-Metal does not publish them.
     pub kernel_text: Option<u64>,
     /// Bytes of L1 tensors per core during a dispatch.
     pub tensors: u64,

@@ -51,7 +51,7 @@ pub(crate) struct RankPeak {
     pub(crate) kind: Kind,
     /// Bytes on the chip.
     pub bytes: u64,
-    /// The op that led there.
+    /// The op of the allocation that led to the peak.
     pub op: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub struct Imbalance {
     pub mean: u64,
     /// The highest peak, in bytes.
     pub most: u64,
-    /// The rank that has it.
+    /// The rank with the highest peak.
     pub rank: u64,
     /// The highest peak over the mean; 1 if all are equal.
     pub ratio: f64,
@@ -181,7 +181,7 @@ impl Rank {
 /// Compares the peaks of a kind; `None` if no rank used it.
 fn imbalance(kind: Kind, ranks: &[Rank]) -> Option<Imbalance> {
     let bytes = || ranks.iter().map(|rank| rank.bytes(kind));
-    // Of equal peaks the first rank has it.
+    // Of equal peaks the first rank's counts.
     let most = ranks.iter().rev().max_by_key(|rank| rank.bytes(kind))?;
     let (highest, sum) = (most.bytes(kind), bytes().fold(0, u64::saturating_add));
     let mean = sum / ranks.len() as u64;

@@ -77,7 +77,7 @@ impl RecordedBuffers {
         list
     }
 
-    /// Adds what one agent said of a moment, or why that is not known.
+    /// Adds what one agent recorded of a moment, or the reason that it is not known.
     fn add(
         &self,
         agent: &Agent,
@@ -114,7 +114,7 @@ impl RecordedBuffers {
         }
     }
 
-    /// A moment by the clock of a segment, which knows nothing of what was done to the time of day since it was made.
+    /// A moment by the clock of a segment, which does not follow changes of the time of day since the segment was made.
     fn own_time(&self, segment: &Segment, time: Timestamp) -> Timestamp {
         let made = Timestamp(segment.header.real_time / 1000);
         let since = self.steps.iter().filter(|(at, _)| *at > made && *at <= time);
@@ -153,7 +153,7 @@ impl Agent {
         })
     }
 
-    /// True if a process has the number and the start that the name of the segment says.
+    /// True if a process has the number and the start time in the name of the segment.
     fn is_of(&self, process: &Process) -> bool {
         let same_start = Some(process.start_time) == self.start_time || process.start_time == 0;
         Some(process.pid) == self.pid && same_start
@@ -198,7 +198,8 @@ fn has_agent(process: &Process) -> bool {
     readings.into_iter().any(|(_, reading)| is_told(reading))
 }
 
-/// The chips of a segment as a snapshot numbers them: by their ids, else by the process's numbers of what it has open.
+/// The chips of a segment as a snapshot numbers them: by their ids, else by the numbers of the devices that the process
+/// has open.
 fn chips(
     segment: &Segment,
     snapshot: &Snapshot,

@@ -1,7 +1,7 @@
 //! Finds the buffers that live at each moment, from the events.
 //!
-//! The ring of events may have lost its beginning. What live before the first event that is left shows all the same:
-//! it is in the table still, or an event tells of its end.
+//! The ring of events may have lost its beginning. Buffers that live before the first remaining event are known all the
+//! same: they are still in the table, or an event records their end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
         Some(living)
     }
 
-    /// Every buffer that the events or the table know, by the order of their ends.
+    /// Every buffer in the events or the table, in the order of their ends.
     pub(super) fn lives(&self) -> Vec<Life<'a>> {
         let mut living = self.before();
         let mut lives = Vec::new();

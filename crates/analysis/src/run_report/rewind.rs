@@ -23,7 +23,7 @@ use ttmem_merge::listing::{Figures, KindUsage, Open, Provenance, SegmentBuffer, 
 pub(super) enum Then<'a> {
     /// The agent began later.
     NotYet,
-    /// All of it.
+    /// The live buffers, all of them known.
     Known(SegmentView<'a>),
     /// The moment is not covered by the events.
     Unknown(Gap),
@@ -32,7 +32,7 @@ pub(super) enum Then<'a> {
 /// The reason that the events do not tell of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gap {
-    /// The events of the moment are overwritten; the first that is left is of this time.
+    /// The events of the moment are overwritten; the first that is left has this time.
     Overwritten(Timestamp),
     /// Buffers that live at the moment were allocated by events that are overwritten, and went all at once at this
     /// time.
@@ -44,7 +44,7 @@ pub(super) enum Gap {
     Torn,
     /// The agent switched itself off after this time.
     SwitchedOff(Timestamp),
-    /// The entry of an allocator that was open at the moment is another's since.
+    /// The entry of an allocator that was open at the moment was reused since.
     Reused,
 }
 

@@ -32,11 +32,11 @@ pub(crate) struct StackUse {
     pub frames: Vec<StackFrame>,
     /// Bytes on the chip with the highest peak, at that moment; 0 of all stacks of a kind if its events are overwritten.
     pub(crate) peak_bytes: u64,
-    /// Buffers of them.
+    /// Number of these buffers.
     pub(crate) peak_buffers: u64,
     /// Bytes of tensors on each chip that were held when the device was closed, or at the end.
     pub(crate) held_bytes: u64,
-    /// Buffers of them.
+    /// Number of these buffers.
     pub(crate) held_buffers: u64,
 }
 

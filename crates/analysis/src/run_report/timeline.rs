@@ -1,7 +1,7 @@
 //! Timeline of buffers: what a plot of address and time needs.
 //!
-//! Buffers are columns of numbers, since there may be many. Of what began before the first event that is left only the
-//! end is known; what lives still has no end.
+//! Buffers are columns of numbers, since there may be many. For a buffer from before the first remaining event only the
+//! end is known; a live buffer has no end.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ const MAX_STEPS: usize = 2000;
 /// The buffers of a run over time, for a chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Timeline {
-    /// The first and the last moment that anything is known of.
+    /// The first moment with a known event.
     pub from_us: Timestamp,
-    /// The end of it.
+    /// The last moment with a known event.
     pub to_us: Timestamp,
     /// Names of ops, to which numbers refer.
     pub ops: Vec<String>,

@@ -34,7 +34,7 @@ pub struct DispatchL1 {
     pub cores: u64,
     /// Bytes of circular buffers on the core with the most, without those that are the memory of a tensor.
     pub circular_buffers: u64,
-    /// Bytes of kernel text on the core with the most; `None` if this release of TT-Metal does not say it.
+    /// Bytes of kernel text on the core with the most; `None` if this release of TT-Metal does not publish them.
     pub kernel_text: Option<u64>,
     /// Bytes of L1 tensors in every bank.
     pub tensors: u64,

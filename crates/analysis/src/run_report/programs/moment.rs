@@ -16,7 +16,7 @@ use super::{Measured, OpL1, measure, ops};
 pub struct ProcessOps {
     /// The process. Its `unknown` is the reason that the ops of the moment are not known.
     pub owner: BufferOwner,
-    /// Bytes of L1 of a core, if TT-Metal says it.
+    /// Bytes of L1 of a core, if TT-Metal publishes them.
     pub core_size: Option<u64>,
     /// Dispatches in all, replays of traces included.
     pub dispatches: u64,
@@ -63,7 +63,7 @@ pub(in super::super) struct Then {
     of_whole_run: bool,
 }
 
-/// The dispatches up to a moment are overwritten; the first that is left is of this monotonic time.
+/// The dispatches up to a moment are overwritten; the first that is left has this monotonic time.
 pub(in super::super) struct Overwritten(pub(in super::super) u64);
 
 /// The use of a footprint by some dispatches.
@@ -75,7 +75,7 @@ struct Uses {
 }
 
 impl Then {
-    /// All programs.
+    /// Returns all programs at their newest dispatch.
     pub(in super::super) fn newest(segment: &Segment) -> Self {
         let programs = &segment.programs;
         Self {

@@ -128,7 +128,7 @@ fn reason(kind: RefusalKind) -> &'static str {
     }
 }
 
-/// The refusal as TT-Metal's message says it; `None` if it has none, or a number is missing.
+/// The refusal in the words of TT-Metal's message; `None` if it has none, or a number is missing.
 fn message(refusal: &Refusal) -> Option<Message> {
     let corner = |(x, y): (u16, u16)| (u32::from(x), u32::from(y));
     let range = CoreRange { start: corner(refusal.cores.start), end: corner(refusal.cores.end) };

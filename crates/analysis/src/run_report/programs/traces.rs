@@ -13,7 +13,7 @@ pub struct Traces {
     pub traces: Vec<TraceReport>,
     /// `trace_region_size` of the newest device that was opened: bytes set aside.
     pub region_size: u64,
-    /// A `trace_region_size` of so many bytes would have been enough for all traces that were live at a time.
+    /// A `trace_region_size` of this many bytes would have been enough for all traces that were live at a time.
     pub needed: u64,
     /// Bytes per bank of buffers that were allocated in DRAM while a captured trace was live. TT-Metal warns that a
     /// replay may overwrite them.
