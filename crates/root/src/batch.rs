@@ -36,7 +36,7 @@ pub struct FolderAnswer {
 }
 
 impl FolderAnswer {
-    /// Creates an answer that has one error for each of so many files.
+    /// Creates an answer with one error for each of `count` files.
     pub(crate) fn failed(read_at: Timestamp, count: usize, errno: Errno) -> Self {
         let mut answer = Self { read_at, ..Self::default() };
         (0..count).for_each(|_| answer.push(Err(errno)));
@@ -65,7 +65,7 @@ impl FolderAnswer {
         std::iter::from_fn(move || parser.file())
     }
 
-    /// Bytes of the file at an index, or the error of the kernel, as [`Self::files`] has it; `None` behind the last one.
+    /// Bytes of the file at an index, or the error of the kernel, as [`Self::files`] has it; `None` after the last one.
     #[must_use]
     pub fn file(&self, index: usize) -> Option<Result<&[u8], Errno>> {
         self.files().nth(index)
@@ -141,7 +141,7 @@ pub(crate) fn encode_requests(requests: &[&[FolderRequest<'_>]]) -> Vec<u8> {
     frame.finish()
 }
 
-/// Encodes the answer of one folder as a frame behind others.
+/// Encodes the answer of one folder as a frame after others.
 pub(crate) fn encode_answer(answer: &FolderAnswer, frames: &mut Vec<u8>) {
     let read_at = answer.read_at.0.to_le_bytes();
     frames.extend(length(read_at.len() + answer.files.len()).to_le_bytes());

@@ -72,8 +72,8 @@ impl Root {
 }
 
 impl Root {
-    /// Returns the state of what has a path now, to be compared with that of a directory that was opened. A link out of
-    /// a host in a directory is followed: what it leads to is another one, and is not opened.
+    /// Returns the state of the directory that a path names now, to be compared with that of a directory that was
+    /// opened. A link out of a host in a directory is followed: what it leads to is another one, and is not opened.
     ///
     /// # Errors
     /// If there is nothing.
@@ -159,7 +159,7 @@ impl Folder<'_> {
         rustix::fs::fstat(self.handle()?).map(|status| Version::of(&status))
     }
 
-    /// Opens a file in it that is no link.
+    /// Opens a file of the directory that is no link.
     ///
     /// # Errors
     /// `ELOOP` for a link; otherwise those of opening a file.

@@ -24,7 +24,7 @@ pub(crate) struct KeptFolders<'a> {
     folders: BTreeMap<String, Kept<'a>>,
     /// True once the limit on open files was raised.
     has_raised: bool,
-    /// True if this process may not have as many open files: then none is kept.
+    /// True if this process may not have this many open files: then none is kept.
     is_full: bool,
     /// The file that is read.
     bytes: Vec<u8>,
@@ -52,7 +52,7 @@ impl<'a> KeptFolders<'a> {
         Self { root, folders, has_raised: false, is_full: false, bytes }
     }
 
-    /// Reads the files of one of a device's folders. Of a host in a directory the first folder is found by its path
+    /// Reads the files of one of a device's folders. For a host in a directory the first folder is found by its path
     /// each time, which shows whether another device has taken its place.
     pub(crate) fn read(
         &mut self,
@@ -112,7 +112,7 @@ impl<'a> KeptFolders<'a> {
             return Ok(());
         };
         if !self.has_raised {
-            // Where it is refused, as many files are kept as may be.
+            // If that is refused, as many files are kept as the limit allows.
             self.has_raised = true;
             raise_limit().ok();
         }
@@ -137,7 +137,7 @@ impl<'a> Kept<'a> {
     }
 
     /// True if no file was made in the directory, renamed or removed, nor, if it is found by its path, another one has
-    /// this path. On the system the kernel tells so through each file.
+    /// this path. On the system, a read of each file fails instead.
     fn is_current(&self, root: &Root, request: &FolderRequest<'_>, by_path: bool) -> bool {
         let version = match (root.is_system(), by_path) {
             (true, _) => return true,

@@ -159,8 +159,8 @@ impl Readers {
     }
 }
 
-/// Reads files for another process, as one of its readers, until that closes standard input. `directory` is the argument
-/// behind [`ARGUMENT`]. Files are opened so that a read of one that has no data yet waits.
+/// Reads files for another process, as one of its readers, until that closes standard input. `directory` is the
+/// argument after [`ARGUMENT`]. Files are opened so that a read of one that has no data yet waits.
 ///
 /// # Errors
 /// If the directory cannot be opened, standard input has something else than requests, or an answer cannot be written.

@@ -58,7 +58,7 @@ impl Root {
 }
 
 impl<'a> Settler<'a> {
-    /// Keeps the files open for the next look: those of one directory, with this identity.
+    /// Keeps the files of one directory, with this identity, open for the next sample.
     #[must_use]
     pub fn keeping(mut self, kept: &'a mut OpenRegulars, directory: (u64, u64)) -> Self {
         if kept.directory.replace(directory) != Some(directory) {
@@ -114,7 +114,7 @@ impl Settler<'_> {
         }
     }
 
-    /// The file from the last look if it still has its name, or else the one that has it now.
+    /// Returns the file of the last sample if it still has its name, else the file that has the name now.
     fn open(&mut self, path: &str) -> Result<(OwnedFd, Stat), Errno> {
         let kept = self.kept.as_mut().and_then(|kept| kept.files.remove(path));
         if let Some((file, version)) = kept {

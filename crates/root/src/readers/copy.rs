@@ -52,7 +52,7 @@ fn read(program: &Program, [input, output, errors]: [&OwnedFd; 3]) -> std::io::R
     read_files(program.arguments.get(1).map(|directory| -> &OsStr { directory }))
 }
 
-/// Closes all files but the standard ones. Those that the parent's variables own are not used any more.
+/// Closes all files but the standard ones. Files that variables of the parent own are not used any more.
 fn close_all_others() {
     // SAFETY: no file that is closed is used again: this process ends without returning to its parent's functions.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };

@@ -20,7 +20,7 @@ pub(super) struct Job {
     answers: Vec<Vec<FolderAnswer>>,
     /// Order of the answers: indexes of a request and of its folder.
     steps: Vec<(usize, usize)>,
-    /// Steps that are answered.
+    /// Number of answered steps.
     done: usize,
     since: Timestamp,
     /// Time of the last answer in this pass, in microseconds since it began. `None` if the job is of an earlier pass.
@@ -28,7 +28,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Gives requests to a process.
+    /// Sends requests to a process.
     ///
     /// # Errors
     /// The requests, if the process has ended.
@@ -47,7 +47,8 @@ impl Job {
         Ok(Self { process, requests, answers, steps, done: 0, since, progress })
     }
 
-    /// Takes in the answers that are there. Returns the requests that are whole now. An error means that no more will come.
+    /// Receives the answers that have arrived. Returns the requests that are complete now. An error means that no more
+    /// answers will come.
     pub(super) fn receive(&mut self) -> (Vec<Response>, Result<(), Errno>) {
         let mut received = Vec::new();
         let end = self.process.receive(&mut received);
@@ -69,7 +70,7 @@ impl Job {
         (whole, end)
     }
 
-    /// Steps that are answered.
+    /// Number of answered steps.
     pub(super) fn answered(&self) -> usize {
         self.done
     }

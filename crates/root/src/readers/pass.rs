@@ -102,7 +102,7 @@ impl<'a> Pass<'a> {
         self.assign();
     }
 
-    /// True if a reader of this pass could go on, if it had a processor, has answered lately, or has not started yet.
+    /// True if a reader of this pass is runnable, has answered lately, or has not started yet.
     fn waits_for_a_processor(&self) -> bool {
         let recent = self.began.micros().saturating_sub(micros(GRACE));
         let mut jobs = self.readers.busy.iter().filter(|job| job.is_of_this_pass());
@@ -112,8 +112,8 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Gives the waiting requests to as many processes as are stuck, and at least to one: in a first pass over many devices
-    /// to two copies of this process.
+    /// Sends the waiting requests to as many processes as are stuck, and at least to one: in a first pass over many
+    /// devices to two copies of this process.
     fn assign(&mut self) {
         let is_shared = !std::mem::replace(&mut self.readers.has_read, true)
             && self.waiting.len() >= SHARED
@@ -131,7 +131,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Gives requests to a process. Returns false if none can be started.
+    /// Sends requests to a process. Returns false if none can be started.
     fn ask(&mut self, mut requests: Vec<Arc<Request>>) -> bool {
         loop {
             let process = match self.readers.idle.pop() {
@@ -156,7 +156,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Lets this process read what is left: no reader can be started.
+    /// Reads the rest in this process: no reader can be started.
     fn give_up(&mut self) {
         self.readers.program = None;
         self.outcome.unreadable.append(&mut self.waiting);

@@ -114,7 +114,7 @@ impl Process {
         tasks.into_iter().flatten().any(|task| is_running(task).is_some())
     }
 
-    /// Takes in the answers that are there. An error means that none will come any more.
+    /// Receives the answers that have arrived. An error means that no more will come.
     pub(super) fn receive(&mut self, answers: &mut Vec<FolderAnswer>) -> Result<(), Errno> {
         let end = self.fill();
         if !self.has_greeted {

@@ -88,7 +88,7 @@ fn answer(
         kept.read(folders, index, &mut answer);
         output.add(&answer);
         is_slow |= u128::from(watch.micros()) > SLOW.as_micros();
-        // Of a request that it has begun, the reader answers all that is left.
+        // A reader that has begun a request answers the rest of it.
         if is_slow && (index == 0 || index + 1 == folders.len()) {
             is_slow = false;
             output.send()?;
@@ -101,7 +101,7 @@ fn answer(
     Ok(true)
 }
 
-/// True if nothing can come through the input any more.
+/// True if the input is closed.
 fn is_dismissed(input: &impl AsFd) -> io::Result<bool> {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut watched = [PollFd::new(input, PollFlags::empty())];
@@ -109,7 +109,7 @@ fn is_dismissed(input: &impl AsFd) -> io::Result<bool> {
     Ok(watched.iter().any(|watched| watched.revents().contains(PollFlags::HUP)))
 }
 
-/// Answers on their way. They are sent together, and those that there are by a thread of their own while a read blocks.
+/// Answers to send. They are sent together; while a read blocks, a thread sends those that are ready.
 struct Output {
     pending: Mutex<Pending>,
     changed: Condvar,
