@@ -196,7 +196,7 @@ impl Segment {
         self
     }
 
-    /// Ends the capture; the trace takes so many bytes in every DRAM bank.
+    /// Ends the capture; the trace takes this many bytes in every DRAM bank.
     #[must_use]
     pub fn end_trace(mut self, bytes_per_bank: u64) -> Self {
         let (time, banks) = (self.time, self.last().banks[0].banks);
@@ -269,7 +269,7 @@ impl Segment {
 }
 
 impl FakePrograms {
-    /// Writes all of it.
+    /// Writes all programs, dispatches and traces to the image.
     pub(super) fn put(&self, image: &mut Image) {
         for (index, (entry, uses)) in self.footprints.iter().enumerate() {
             image.put_entry(Section::Footprints, index, &entry.to_words());
