@@ -281,7 +281,7 @@ impl Settings {
         (settings, faults)
     }
 
-    /// The file with every key at its usual value, each with what it is for. Read, it changes nothing.
+    /// The file with every key at its default value, each with its purpose. Reading it changes nothing.
     #[must_use]
     pub(crate) fn default_file() -> String {
         let usual = Self::default();

@@ -17,7 +17,7 @@ pub(crate) enum Signal {
     WriteOut,
 }
 
-/// The signals that come.
+/// Receiver of signals.
 #[derive(Debug)]
 pub(crate) struct Signals {
     messages: Receiver<Signal>,

@@ -166,7 +166,7 @@ fn tools() -> Value {
     ])
 }
 
-/// Runs a tool. `Err` for wrong parameters; a command that fails is a result that says so.
+/// Runs a tool. `Err` for wrong parameters; a command that fails is a result with its error.
 fn call(parameters: &Value, host: &[OsString]) -> Result<Value, String> {
     let name = parameters.get("name").and_then(Value::as_str).unwrap_or_default();
     let given = parameters.get("arguments").unwrap_or(&Value::Null);

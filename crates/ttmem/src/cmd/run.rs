@@ -111,7 +111,7 @@ impl Indexes {
         ttmem_merge::host_index(self.0.get_or_init(|| Collector::new(Root::system()).facts()), id)
     }
 
-    /// Gives the chips of memory regions their indexes.
+    /// Sets the indexes of the chips of memory regions.
     fn set(&self, mut uncounted: Vec<Uncounted>) -> Vec<Uncounted> {
         for peak in uncounted.iter_mut().filter_map(|process| process.region.as_mut()).flatten() {
             peak.index = self.of(peak.unique_id);
@@ -218,7 +218,7 @@ fn check_limits(limits: &[Limit], report: &RunReport) -> Result<(), Error> {
     Err(Error::Limit(last.clone()))
 }
 
-/// A line of ttmem's own among what the command says.
+/// Prints a line of ttmem among the output of the command.
 pub(super) fn say(message: &str) {
     let mut error = io::stderr().lock();
     // There is nowhere left to say that standard error is closed.

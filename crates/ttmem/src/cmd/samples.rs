@@ -21,7 +21,7 @@ impl Sample {
     }
 }
 
-/// Returns the samples to take: one, or as many as the repetition says. All but the first wait for their time.
+/// Returns the samples to take: one, or the number of the repetition. All but the first wait for their time.
 pub(crate) fn samples(repeat: Option<Repeat>) -> impl Iterator<Item = Sample> {
     let count = repeat.map_or(1, |repeat| repeat.count.unwrap_or(u64::MAX));
     let mut next = Instant::now();

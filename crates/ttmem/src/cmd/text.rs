@@ -19,7 +19,7 @@ pub(crate) enum Text {
     Man(Option<String>),
 }
 
-/// Returns the text as it is printed.
+/// Returns the text to print.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such command.

@@ -50,7 +50,7 @@ impl<'a> Cell<'a> {
         Self::Text(text.into())
     }
 
-    /// The text of something that knows how it is written.
+    /// The text of a value with a `Display` of its own.
     pub(crate) fn display(value: &impl Display) -> Self {
         Self::Text(Cow::Owned(value.to_string()))
     }

@@ -95,7 +95,7 @@ pub(crate) fn get(name: &str) -> Option<&'static DeviceField> {
     fields().iter().find(|field| field.name == name)
 }
 
-/// The unit of what is of one bank.
+/// The unit of values of one bank.
 pub(crate) const PER_BANK: &str = "B/bank";
 
 /// The attribute of a kind of memory in OpenTelemetry.

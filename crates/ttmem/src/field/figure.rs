@@ -22,7 +22,7 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    /// A number that nothing tells.
+    /// A number that no source has.
     pub(crate) const UNTOLD: Self = Self::Blank(MissingReason::NoSource);
 
     /// The number, if it is known.
@@ -40,13 +40,13 @@ impl Figure {
         self.bytes().is_some_and(|bytes| bytes > 0)
     }
 
-    /// Adds: as good as the worse of the two, and missing if either is.
+    /// Adds. The sum has the worse quality of the two, and is missing if either is.
     #[must_use]
     pub(crate) fn plus(self, other: Self) -> Self {
         self.combine(other, Reading::checked_add)
     }
 
-    /// Subtracts `other`: as good as the worse of the two, and missing if either is.
+    /// Subtracts `other`. The difference has the worse quality of the two, and is missing if either is.
     #[must_use]
     pub(crate) fn minus(self, other: Self) -> Self {
         self.combine(other, Reading::checked_sub)

@@ -65,7 +65,8 @@ fn nearest<R>(name: &str, fields: &[Field<R>]) -> String {
         .unwrap_or_default()
 }
 
-/// Returns the edit distance of two names. Of a long one only the start is compared, since the time grows with its length.
+/// Returns the edit distance of two names. Only the start of a long one is compared, since the time grows with its
+/// length.
 fn distance(from: &str, to: &str) -> usize {
     /// Number of characters that are compared: more than any field has.
     const COMPARED: usize = 64;

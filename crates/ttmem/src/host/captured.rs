@@ -20,7 +20,7 @@ pub(crate) struct About {
     ttmem: String,
     /// Time at which the capture was made.
     time_us: Timestamp,
-    /// True if it is of the demonstration.
+    /// True if it was made from the demonstration.
     #[serde(default)]
     demo: bool,
 }

@@ -13,7 +13,7 @@ use crate::terminal::notify;
 /// The most age of a server's snapshot that a single look accepts.
 const FRESH_ENOUGH: Duration = Duration::from_secs(2);
 
-/// Looks no more often than this read what agents recorded of programs.
+/// Least time between two samples that read what agents recorded of programs.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Returns the server that the arguments choose.

@@ -30,7 +30,7 @@ const MOST_WIDTH: usize = 120;
 /// The options of a list of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// One by one.
+    /// A line for each buffer.
     Single,
     /// Added up by op.
     ByOp,

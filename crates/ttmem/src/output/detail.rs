@@ -61,7 +61,7 @@ impl Tree<'_> {
         self.sheet.end(line);
     }
 
-    /// A line for a field: the parts of its name but the last become headings below the first `depth` levels.
+    /// Draws a line for a field: the parts of its name but the last become headings below the first `depth` levels.
     fn field(&mut self, depth: usize, name: &str, cell: &Cell<'_>, unit: &str) {
         let mut parts: Vec<&str> = name.split('.').collect();
         let leaf = parts.pop().unwrap_or(name);

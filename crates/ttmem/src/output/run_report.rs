@@ -253,7 +253,7 @@ fn chips(chips: &[ReportChip]) -> String {
     }
 }
 
-/// A heading, set off from what is above it.
+/// Draws a heading, set off from what is above it.
 fn heading(sheet: &mut Sheet<'_>, title: &str) {
     sheet.skip();
     text(sheet, Role::Strong, 0, title);

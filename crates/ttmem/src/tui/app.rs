@@ -71,9 +71,9 @@ pub(crate) enum Only {
     /// Everything is shown.
     #[default]
     All,
-    /// One chip and what is on it.
+    /// One chip and its processes.
     Chip(ChipId),
-    /// One process and what it is on.
+    /// One process and its chips.
     Process(ProcessId),
 }
 

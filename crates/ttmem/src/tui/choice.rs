@@ -14,7 +14,7 @@ use crate::output::buffers::SortKey;
 /// Every choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// The colours; where nothing is said, what the terminal suggests.
+    /// The colours; by default those that the terminal suggests.
     pub(crate) theme: Option<Theme>,
     /// ASCII only, whatever the terminal can show.
     pub(crate) ascii: bool,

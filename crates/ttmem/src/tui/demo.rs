@@ -119,7 +119,7 @@ fn work_of_device(device: &mut ttmem_model::facts::Device, seconds: f64, shift: 
     }
 }
 
-/// The memory of the processes of a region: a cache that fills up and starts over, and transient operations.
+/// Changes the memory of the processes of a region: a cache that fills up and starts over, and transient operations.
 fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
     /// Seconds until the cache is full.
     const FILL_SECONDS: f64 = 75.0;
@@ -138,7 +138,7 @@ fn work_of_region(content: &mut RegionContent, seconds: f64, shift: f64) {
     add_up(content);
 }
 
-/// A region's totals are the sums of its slots.
+/// Sets a region's totals to the sums of its slots.
 fn add_up(content: &mut RegionContent) {
     let mut totals = RegionBytes::default();
     for slot in &content.slots {

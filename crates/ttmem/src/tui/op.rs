@@ -94,7 +94,7 @@ impl OpColumn {
         }
     }
 
-    /// True if bytes are in it.
+    /// True if the column contains bytes.
     #[must_use]
     pub(crate) fn is_bytes(self) -> bool {
         !matches!(self, Self::Dispatches | Self::Cores | Self::Op)

@@ -24,14 +24,14 @@ pub(crate) struct Choice {
     pub(crate) number: u32,
     /// Use of the device in words.
     pub(crate) used: &'static str,
-    /// True if no process has it.
+    /// True if no process has the device open.
     pub(crate) is_free: bool,
 }
 
 /// The result of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The chooser goes on.
+    /// The picker stays open.
     Open,
     /// The devices are picked.
     Picked,

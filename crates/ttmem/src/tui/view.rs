@@ -79,7 +79,7 @@ fn hidden(app: &App) -> &'static str {
     if app.hides() { " match the selection or filter; Esc clears it" } else { "" }
 }
 
-/// Draws notes in at most so many rows, and returns the rows used.
+/// Draws notes in at most `most_rows` rows, and returns the rows used.
 fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String], most_rows: u16) -> u16 {
     let columns = usize::from(area.width.saturating_sub(4));
     let lines = notes.iter().flat_map(|text| wrap(text, columns));

@@ -135,7 +135,7 @@ fn oom_line(mut log: File, pids: &BTreeSet<u32>) -> Option<(bool, String)> {
                     found = Some((is_own, line));
                 }
             }
-            // Records were overwritten before they were read; the next read goes on behind them.
+            // Records were overwritten before they were read; the next read continues after them.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::PIPE.raw_os_error()) => {}
             Err(_) => break,
         }
@@ -143,7 +143,8 @@ fn oom_line(mut log: File, pids: &BTreeSet<u32>) -> Option<(bool, String)> {
     found
 }
 
-/// The process that a record of the kernel log says was killed, and the line (Linux 3.5 to 6.12, `mm/oom_kill.c`).
+/// Returns the process that was killed, by a record of the kernel log, and the line (Linux 3.5 to 6.12,
+/// `mm/oom_kill.c`).
 fn killed(record: &str) -> Option<(u32, String)> {
     let text = record.split_once(';')?.1.lines().next()?;
     let rest = text.split_once("Killed process ")?.1;

@@ -46,7 +46,7 @@ fn usable(path: &Path) -> Option<PathBuf> {
     path.is_file().then(|| std::fs::canonicalize(path).ok()).flatten()
 }
 
-/// The value of `LD_PRELOAD` with the library behind what is there already: what is there may have to be first.
+/// The value of `LD_PRELOAD` with the library after the libraries already in it: those may have to be first.
 ///
 /// # Errors
 /// If the linker could not read the path: it separates libraries by spaces and colons.
@@ -78,7 +78,7 @@ fn behind(existing: Option<&OsStr>, library: &Path) -> OsString {
 }
 
 /// The value of `ASAN_OPTIONS` with which a program of the address sanitizer starts although another library is loaded
-/// before the sanitizer's. What the user set stays, and counts where it says something of this.
+/// before the sanitizer's. What the user set stays, and takes precedence where it sets one of these.
 pub(super) fn sanitizer_options() -> OsString {
     let mut value = OsString::from("verify_asan_link_order=0");
     if let Some(existing) = std::env::var_os(SANITIZER).filter(|existing| !existing.is_empty()) {

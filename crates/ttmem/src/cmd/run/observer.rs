@@ -216,7 +216,7 @@ fn read_maps(pid: u32) -> Option<Vec<u8>> {
     fs::read(format!("/proc/{pid}/maps")).ok().filter(|maps| !maps.is_empty())
 }
 
-/// True if the header of a segment names a run, cannot be read yet, or is of an agent that writes no runs.
+/// True if the header of a segment names a run, cannot be read yet, or was written by an agent that writes no runs.
 fn names_a_run(path: &Path) -> bool {
     let mut header = vec![0; HEADER_BYTES];
     let read = open(path).is_ok_and(|file| file.read_at(0, &mut header).is_ok());

@@ -139,7 +139,7 @@ fn nanoseconds() -> u128 {
         + u128::from(clock.tv_nsec.unsigned_abs())
 }
 
-/// The names seen so far, each with whose it is.
+/// The names seen so far, each with its owner.
 struct Seen {
     token: String,
     segments: BTreeMap<String, Owner>,
@@ -169,7 +169,7 @@ fn watch(mut seen: Seen, stop: &PipeReader) -> Seen {
     }
 }
 
-/// A descriptor that tells of new files.
+/// A descriptor that reports new files.
 fn news() -> Option<OwnedFd> {
     let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
     let news = inotify::init(flags).ok()?;

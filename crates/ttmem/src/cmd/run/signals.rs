@@ -39,7 +39,7 @@ impl Signals {
     pub(super) fn catch() -> Self {
         let ignored = ignored();
         let wanted = FORWARDED.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0);
-        // Where handlers cannot be set, signals end ttmem, and the command goes on as under nohup.
+        // Where handlers cannot be set, signals end ttmem, and the command continues as under nohup.
         Self(SignalsInfo::new(wanted).ok())
     }
 

@@ -78,7 +78,7 @@ pub(crate) fn free_in_words(kind: &KindUse) -> Option<String> {
 /// Percent of fragmentation from which much of the free memory is of no use to a large buffer.
 const NOTICE_PERCENT: u64 = 25;
 
-/// True if much of what is free is of no use to a large buffer.
+/// True if much of the free memory is of no use to a large buffer.
 #[must_use]
 pub(crate) fn is_scattered(kind: &KindUse) -> bool {
     let (Some(free), Some(largest)) = (kind.free_per_bank, kind.largest_free) else {
@@ -134,7 +134,7 @@ pub(crate) fn fullness(map: &BankMap, cells: usize) -> Vec<usize> {
         .collect()
 }
 
-/// The addresses of one of so many equal parts of a bank.
+/// The addresses of one of `cells` equal parts of a bank.
 #[must_use]
 pub(crate) fn part(map: &BankMap, cell: usize, cells: usize) -> (u64, u64) {
     let bytes = map.end.saturating_sub(map.start);

@@ -1,4 +1,4 @@
-//! Buffers one by one. Narrow pages leave out columns, the least telling first.
+//! Buffers one by one. Narrow pages leave out columns, the least important first.
 
 use ttmem_model::buffers::LiveBuffer;
 

@@ -135,7 +135,7 @@ struct Columns {
     owner: usize,
 }
 
-/// Every region: where it begins and ends, its size, what it is and whose.
+/// Every region: its start, end, size, kind and owner.
 pub(super) fn regions(core: &CoreReport, page: &Page, width: usize) -> Panel {
     let columns = if width >= 80 {
         Columns { start: 8, end: 17, size: 27, kind: 30, owner: 47 }

@@ -48,7 +48,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     flowing(parts.into_iter().flatten(), columns)
 }
 
-/// The core: where it is, what it does, how full it is.
+/// The core: its position, its state and the use of its L1.
 pub(super) fn of_core(core: &CoreReport, page: &Page, columns: usize) -> Panel {
     let name = match core.logical.or(core.noc) {
         Some(position) => format!("core ({}, {})", position.x, position.y),

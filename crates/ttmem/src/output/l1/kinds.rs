@@ -20,7 +20,7 @@ const SHARE: usize = 6;
 const NOTE: usize = 27;
 const WIDE: usize = 80;
 
-/// One kind: its name, its bytes, and what it is.
+/// One kind: its name, its bytes and its explanation.
 struct Kind<'a> {
     label: &'static str,
     indent: usize,

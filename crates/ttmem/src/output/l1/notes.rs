@@ -9,7 +9,7 @@ use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 use crate::output::text::wrap;
 
-/// The notes below a grid.
+/// Draws the notes below a grid.
 pub(super) fn draw_grid(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
     let mut parts = Vec::new();
     let whole = view.report.cores.iter().find_map(grid::use_of);
@@ -23,7 +23,7 @@ pub(super) fn draw_grid(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
     flow(sheet, 1, &parts);
 }
 
-/// The notes below anything else.
+/// Draws the notes below any other list.
 pub(super) fn draw(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
     let parts: Vec<_> = common(view).collect();
     flow(sheet, 1, &parts);
@@ -50,7 +50,7 @@ fn common(view: &ChipView<'_>) -> impl Iterator<Item = (Role, String)> {
     parts.into_iter().map(|text| (Role::Quiet, text)).collect::<Vec<_>>().into_iter()
 }
 
-/// The chips that could not be read, and why.
+/// Draws the chips that could not be read, with the reasons.
 pub(super) fn draw_unread(sheet: &mut Sheet<'_>, unread: &[Unread]) {
     let width = sheet.page().width;
     for Unread { index, why } in unread {

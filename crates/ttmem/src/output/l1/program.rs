@@ -24,7 +24,7 @@ pub(super) struct Program {
     pub(super) most_buffers: u64,
     /// True if the circular buffers may be those of a program that has not begun.
     pub(super) may_be_of_the_next: bool,
-    /// True if every core has as many.
+    /// True if every core has the same number.
     pub(super) is_even: bool,
     pub(super) text: Count,
     pub(super) kernels: Vec<ProgramKernel>,

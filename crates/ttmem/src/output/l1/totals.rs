@@ -1,4 +1,4 @@
-//! The cores by what they do. It is the legend of the grid as well.
+//! The cores by state. This is the legend of the grid as well.
 
 use ttmem_model::l1::Count;
 use ttmem_model::l1::report::CoreReport;
@@ -16,7 +16,7 @@ const MOST: usize = 52;
 /// Column at which the number of cores ends.
 const CORES: usize = 16;
 
-/// The cores by what they do, each core in one row.
+/// The cores by state, each core in one row.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let columns = columns.min(MOST);
     let buffers_end = CORES + (columns - CORES).div_ceil(2);

@@ -2,7 +2,7 @@
 //!
 //! Own, since it is one page: the generated types and their library would be more code than all that they are used for.
 
-/// The encoding of a field's content, as it is in the key.
+/// The encoding of a field's content, as the key has it.
 #[derive(Clone, Copy)]
 enum Wire {
     Varint = 0,

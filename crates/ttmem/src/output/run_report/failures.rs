@@ -9,7 +9,7 @@ use crate::output::amount::duration;
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
 
-/// Figures that say the same as others, or are in the title.
+/// Figures that repeat others, or are in the title.
 const LEFT_OUT: [&str; 3] = ["buffer", "allocated", "blocked by"];
 /// Most pieces of advice for each failure.
 const MOST_ADVICE: usize = 3;

@@ -60,7 +60,7 @@ pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option
     }
 }
 
-/// The peak of L1 with what it consists of. The share is that of all worker cores.
+/// Draws the peak of L1 with its parts. The share is that of all worker cores.
 fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     let page = sheet.page();
     let mut line = sheet.start();

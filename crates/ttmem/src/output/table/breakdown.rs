@@ -6,7 +6,7 @@ use ttmem_model::snapshot::Chip;
 use crate::field::device;
 use crate::field::figure::Figure;
 
-/// One line: an amount and what it is a part of.
+/// One line: an amount and its whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryLine {
     /// Name of the line, at most twelve columns.
@@ -144,7 +144,7 @@ fn main(label: String, used: Figure, capacity: Figure) -> MemoryLine {
     MemoryLine { label, sort: Sort::Main, used, capacity, own_capacity: Some(capacity) }
 }
 
-/// Returns the line of a kind that some bytes are of. Without a capacity of its own it is a share of the memory's.
+/// Returns the line of a kind. Without a capacity of its own it is a share of the memory's.
 fn kind(prefix: &str, chip: &Chip, memory: Figure) -> Option<MemoryLine> {
     let used = format!("{prefix}.used");
     let own = device::figure(&format!("{prefix}.capacity"), chip);

@@ -20,14 +20,14 @@ struct Frame {
 
 impl Frame {
     fn of(page: &Page) -> Self {
-        /// Bars longer than this say no more; the rest is for the words beside the numbers.
+        /// Longer bars show nothing more; the rest is for the words beside the numbers.
         const MOST_WIDER: usize = 32;
         let spare = page.width - FULL_WIDTH;
         let wider = spare.min(MOST_WIDER);
         Self { rules: [0, 35 + wider, 63 + wider, page.width - 1], wider }
     }
 
-    /// Returns a column of the reference layout behind the first cell.
+    /// Returns a column of the reference layout after the first cell.
     fn at(&self, column: usize) -> usize {
         column + self.wider
     }
@@ -58,7 +58,7 @@ const CLOCK_END: usize = FULL_WIDTH - 2;
 /// Column at which qualities begin.
 const QUALITIES: usize = 76;
 
-/// Says in the open frame that there is no chip, and closes it.
+/// Writes into the open frame that there is no chip, and closes it.
 pub(super) fn draw_none(sheet: &mut Sheet<'_>) {
     let sides = sides(sheet.page());
     sheet.rule(Rule::Thin, &sides, &sides);

@@ -39,7 +39,7 @@ pub(super) enum Cell {
 /// Pages from this width on have limits beside power, and capacities beside amounts.
 const WITH_LIMITS: usize = 110;
 const WITH_CAPACITIES: usize = 140;
-/// The shortest bar that is drawn, with the space behind it.
+/// The shortest bar that is drawn, with the space after it.
 const LEAST_BAR: usize = 7;
 /// Columns between two columns of a part, and between two parts of a frame.
 pub(super) const GAP: usize = 2;
@@ -57,7 +57,7 @@ impl Column {
 pub(super) struct Layout {
     /// The columns, from left to right.
     pub(super) columns: Vec<Column>,
-    /// Columns of each bar with the space behind it.
+    /// Columns of each bar with the space after it.
     pub(super) bar: usize,
     /// Fields that are missing for every chip, with the reason, in the order of the columns.
     pub(super) missing: Vec<(String, MissingReason)>,

@@ -8,7 +8,7 @@ use crate::output::page::Role;
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::text::{legible, width, wrap};
 
-/// Columns of the longest severity and the space behind it.
+/// Columns of the longest severity and the space after it.
 const SEVERITY_COLUMNS: usize = 9;
 
 /// Draws the framed findings, if there are any.

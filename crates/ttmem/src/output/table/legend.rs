@@ -22,7 +22,7 @@ pub(super) struct Legend {
     one_chip: bool,
     /// Fields that no chip has, in words.
     missing: Vec<String>,
-    /// True if the bytes of a process are of several chips together.
+    /// True if the bytes of a process are sums over several chips.
     together: bool,
 }
 
@@ -37,12 +37,12 @@ impl Legend {
         self.write(page, figure, amount::size)
     }
 
-    /// A figure whose quality is said in words, or says less than that of the figure beside it.
+    /// A figure whose quality is given in words, or is covered by that of the figure beside it.
     pub(super) fn unmarked(&mut self, page: &Page, figure: Figure) -> String {
         figure.bytes().map_or_else(|| self.short(page, figure), amount::size)
     }
 
-    /// Says how one of many chips is shown in full.
+    /// Adds the hint how one of many chips is shown in full.
     pub(super) fn hint_at_one_chip(&mut self) {
         self.one_chip = true;
     }
@@ -60,7 +60,7 @@ impl Legend {
         }
     }
 
-    /// Notes that the bytes of a process are of all its chips.
+    /// Notes that the bytes of a process are those on all its chips.
     pub(super) fn processes_together(&mut self) {
         self.together = true;
     }
@@ -122,7 +122,7 @@ impl Legend {
     }
 }
 
-/// The status of each source that was asked.
+/// Draws the status of each source that was read.
 fn draw_sources(sheet: &mut Sheet<'_>, sources: &[Source]) {
     let mut role = Role::Quiet;
     let mut notes = Vec::new();

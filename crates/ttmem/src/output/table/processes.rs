@@ -222,9 +222,9 @@ fn draw_row(
     draw_line(sheet, columns, text, |line, end| push_name(line, row.process, end));
 }
 
-/// The name of a process, and behind it what is special about the process. A long name makes room for that.
+/// Appends the name of a process, and after it the tags of the process. A long name is cut to make room for them.
 pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
-    /// A name is not cut below this for what is behind it.
+    /// Least characters of a name that is cut for the tags after it.
     const LEAST_NAME: usize = 8;
     /// Least characters of a tag that still identify it.
     const LEAST_TAG: usize = 4;

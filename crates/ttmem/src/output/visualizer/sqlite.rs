@@ -270,7 +270,7 @@ fn put_integer(types: &mut Vec<u8>, body: &mut Vec<u8>, number: i64) {
     body.extend_from_slice(&number.to_be_bytes()[8 - width..]);
 }
 
-/// A number of variable length: seven bits a byte, high ones first; a ninth byte has eight.
+/// Appends a number of variable length: seven bits a byte, high ones first; a ninth byte has eight.
 fn put_varint(bytes: &mut Vec<u8>, number: u64) {
     if number >> 56 != 0 {
         bytes.extend((0..8).map(|group| 0x80 | low(number >> (8 + 7 * (7 - group)), 0x7F)));

@@ -153,8 +153,8 @@ impl App {
         }
     }
 
-    /// True if the list is of another moment than the rest of the screen: the recording was just repositioned, and the
-    /// list is still being read.
+    /// True if the list belongs to another moment than the rest of the screen: the recording was just repositioned, and
+    /// the list is still being read.
     pub(crate) fn buffers_lag(&self) -> bool {
         self.lags(self.buffers.listed.read.as_ref().map(|(at, _)| *at))
     }

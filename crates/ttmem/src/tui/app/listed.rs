@@ -18,7 +18,7 @@ pub(crate) enum ListKind {
 /// The time of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// Now, repeatedly.
+    /// The current moment, repeatedly.
     Every(Duration),
     /// A moment of a recording.
     Once(Moment),

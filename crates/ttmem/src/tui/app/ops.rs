@@ -82,7 +82,7 @@ impl App {
         }
     }
 
-    /// True if the list is of another moment than the rest of the screen.
+    /// True if the list belongs to another moment than the rest of the screen.
     pub(crate) fn ops_lag(&self) -> bool {
         self.lags(self.ops.listed.read.as_ref().map(|(at, _)| *at))
     }

@@ -37,7 +37,7 @@ pub(super) fn of_view(app: &App, snapshot: &Snapshot, view: View) -> Option<Stri
     })
 }
 
-/// The fields of view 6, and those that identify the chip.
+/// True for the fields of view 6, and those that identify the chip.
 fn is_telemetry(name: &str) -> bool {
     let metric = |metric: &Metric| name.ends_with(metric.as_str());
     matches!(name, "timestamp" | "index" | "id" | "board")

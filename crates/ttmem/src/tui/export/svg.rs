@@ -108,7 +108,7 @@ impl Svg {
         }
     }
 
-    /// A line with its gaps.
+    /// Draws a line with its gaps.
     fn curve(&mut self, curve: &[Option<f32>], range: Range, bottom: f64, colour: &str) {
         let mut path = String::new();
         let mut is_down = false;

@@ -26,7 +26,7 @@ const TALL_ROWS: u16 = 30;
 
 /// Draws the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    // If the list is of another moment than the rest of the screen, draw nothing.
+    // Nothing is drawn if the list belongs to another moment than the rest of the screen.
     let is_told = |_: &&BufferList| !app.buffers_lag() || app.buffers.current().is_some();
     let Some(list) = app.buffers.list().filter(is_told) else {
         let text = match app.buffers.listed.silence(app.now, app.interval) {

@@ -19,7 +19,7 @@ use crate::tui::widget::figure::interval;
 /// Height below which the rule under the tabs gives its row to the view.
 const RULE_HEIGHT: u16 = 18;
 
-/// Draws it. Returns the area of the view.
+/// Draws the frame. Returns the area of the view.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
     draw_title(app, canvas, area);
     draw_tabs(app, canvas, Rect { y: area.y + 1, ..area });

@@ -55,7 +55,7 @@ impl<'a> Canvas<'a> {
         self.styled(x, y, end, self.look.style(role), text)
     }
 
-    /// Writes texts from `x` on, each behind a dot, but those that would not end before `end`.
+    /// Writes texts from `x` on, each after a dot, except those that would not end before `end`.
     pub(crate) fn dotted(
         &mut self,
         mut x: u16,

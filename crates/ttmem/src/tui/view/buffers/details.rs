@@ -15,7 +15,7 @@ use crate::tui::widget::canvas::Canvas;
 /// The width of a label.
 const LABEL: u16 = 11;
 
-/// Draws them.
+/// Draws the details.
 pub(super) fn draw(
     app: &App,
     canvas: &mut Canvas<'_>,

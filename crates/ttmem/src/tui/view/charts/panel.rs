@@ -109,7 +109,7 @@ pub(super) fn numbers(
     app.columns(Line { subject, track }, columns)
 }
 
-/// Formats the value at the time cursor or the newest one. Returns also the number of the chip that it is of, in a group.
+/// Formats the value at the time cursor or the newest one. Returns also the number of its chip, in a group.
 pub(super) fn value(
     app: &App,
     canvas: &Canvas<'_>,
@@ -124,7 +124,7 @@ pub(super) fn value(
     (charted(canvas.look, track.unit(), number), chip)
 }
 
-/// Returns the number of the chip that the value of a group is of.
+/// Returns the number of the chip that has the value of a group.
 fn worst_chip(
     app: &App,
     subject: Subject,

@@ -12,7 +12,7 @@ use crate::tui::widget::canvas::Canvas;
 /// Height of the drawing: a title, two rows to scale, an axis, two rows of regions.
 pub(super) const ROWS: u16 = 6;
 
-/// Draws it.
+/// Draws the address space of a core.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, core: &CoreReport) {
     let bytes = core.l1_bytes();
     let (left, right) = (area.x + 1, area.right() - 1);

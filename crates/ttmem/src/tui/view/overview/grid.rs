@@ -13,7 +13,7 @@ use crate::tui::view::memory::{self, MemorySpace};
 use crate::tui::widget::canvas::{Canvas, scroll};
 use crate::tui::widget::figure;
 
-/// The least width of a chip with the gap behind it: index, temperature, two bars.
+/// The least width of a chip with the gap after it: index, temperature, two bars.
 const LEAST_COLUMNS: u16 = 19;
 /// Width from which bars have their shares beside them; from [`WITH_POWER`] on there is power, too.
 const WITH_SHARES: u16 = 24;
@@ -84,7 +84,7 @@ struct Parts {
     temperature: u16,
     power: Option<u16>,
     memories: [(u16, u16); 2],
-    /// Columns of a share behind a bar.
+    /// Columns of a share after a bar.
     share: u16,
     owners: Option<u16>,
     end: u16,

@@ -43,7 +43,7 @@ pub(super) fn sections(app: &App, chips: &[&Chip]) -> Vec<(Group, Range<usize>)>
     sections
 }
 
-/// Returns the rows of chips with so many in each, without a row across two sections.
+/// Returns the rows of chips with at most `per_row` in each, without a row across two sections.
 pub(super) fn rows(sections: &[(Group, Range<usize>)], chips: usize, per_row: usize) -> Vec<Row> {
     let per_row = per_row.max(1);
     let of = |range: Range<usize>| {

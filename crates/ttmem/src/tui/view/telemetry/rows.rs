@@ -146,7 +146,7 @@ fn draw_name(canvas: &mut Canvas<'_>, area: Rect, y: u16, chip: &Chip) {
     canvas.text(area.x + 1, y, area.x + NAME - 1, Role::Strong, &number);
 }
 
-/// Says what does not fit.
+/// Draws the number of chips and columns that do not fit.
 fn draw_corner(canvas: &mut Canvas<'_>, area: Rect, (shown, all): (usize, usize), columns: usize) {
     let chips = (shown < all).then(|| format!("{shown} of {all} chips"));
     let readings = (columns > 0).then(|| match canvas.look.charset {
