@@ -55,8 +55,8 @@ fn build_id_note(mut notes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Tells `found` of the function around each address that one has: where it begins, and its mangled name. Addresses are
-/// relative to where the library is loaded; `found` gets the address's index first.
+/// Calls `found` with the function around each address: where it begins, and its mangled name. Addresses are relative
+/// to where the library is loaded; `found` gets the address's index first.
 pub(crate) fn function_names(
     path: &Path,
     addresses: &[u64],

@@ -117,7 +117,8 @@ fn starting(process: &'static Process, start: Start) -> Option<&'static Process>
     None
 }
 
-/// The agent has found a defect in itself: it says so in the segment and passes every call through from now on.
+/// Switches the agent off because of a defect in it: notes that in the segment; every call is passed through from now
+/// on.
 #[cold]
 fn switch_off(recorder: Recorder<'_>) {
     recorder.process.enter(Phase::Off);

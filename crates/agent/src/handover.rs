@@ -46,7 +46,7 @@ impl Handover {
         }
     }
 
-    /// A workload comes to be enqueued on this thread.
+    /// Begins a workload that is enqueued on this thread.
     #[inline]
     pub(crate) fn begin(&self) {
         self.is_enqueueing.set(true);
@@ -96,7 +96,7 @@ impl List {
         self.items[..self.length.get().min(LISTED)].iter().map(Cell::get)
     }
 
-    /// Empties it.
+    /// Empties the list.
     #[inline]
     pub(crate) fn clear(&self) {
         self.length.set(0);

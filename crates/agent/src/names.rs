@@ -8,7 +8,7 @@ use ttmem_segment::name::{KEY_WORD, NAME_BYTES, NameEntry};
 
 use crate::recorder::Recorder;
 
-/// The farthest that a name is behind the entry that its key asks for.
+/// Largest distance of a name from the entry that its key hashes to.
 const PROBES: usize = 32;
 
 /// Index of the name of a text; 0 if there is no room. Costs a hash of the text when the name is known.

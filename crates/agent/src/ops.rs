@@ -19,7 +19,7 @@ use crate::stacks::Newest;
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
 const CONTEXTS: usize = 16;
-/// The farthest that a call site is behind its slot.
+/// Largest distance of a call site from the slot that its address hashes to.
 const SITE_PROBES: usize = 16;
 
 /// The current work of a thread. Zero is the state of a new one.
@@ -33,7 +33,7 @@ pub(crate) struct ThreadState {
     pub(crate) sub_device_owner: Cell<u64>,
     /// Return address of the newest call of a hook.
     pub(crate) return_address: Cell<usize>,
-    /// Block of the kind that the newest buffer of this thread is of.
+    /// Block of the kind of this thread's newest buffer.
     pub(crate) block: Cell<u32>,
     contexts: [Cell<u16>; CONTEXTS],
     depth: Cell<usize>,
@@ -48,7 +48,7 @@ pub(crate) struct ThreadState {
     /// The newest allocation of this thread, until its tensor is made.
     pub(crate) allocated: Cell<Allocated>,
     newest_operation: Cell<Newest>,
-    /// The process that the operation is of.
+    /// Process of the operation.
     operation_of: Cell<u32>,
 }
 
@@ -172,7 +172,7 @@ impl ThreadState {
         self.depth.set(self.depth.get().saturating_sub(1));
     }
 
-    /// A function asked for the graph tracker.
+    /// Enters a function that asked for the graph tracker.
     #[inline]
     pub(crate) fn enter(&self, site: Site, stack: usize) {
         match site.class {
@@ -298,7 +298,7 @@ impl SiteSlot {
         Site::from_bits(self.meaning.load(Ordering::Acquire))
     }
 
-    /// Says what it is.
+    /// Stores the meaning of the call site.
     pub(crate) fn set(&self, site: Site) {
         self.meaning.store(site.to_bits(), Ordering::Release);
     }

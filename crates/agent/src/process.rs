@@ -60,9 +60,9 @@ pub(crate) struct Process {
     pub(crate) events_first: AtomicUsize,
     /// See `buffers_mask`.
     pub(crate) events_mask: AtomicUsize,
-    /// The time while much is recorded, renewed by every 32nd event; else 0, and each hook asks for it.
+    /// Shared time while events are frequent, renewed by every 32nd event; else 0, and each hook reads the clock.
     pub(crate) now: AtomicU64,
-    /// See there.
+    /// The thread that changes the sums and the table, see [`Sole`].
     pub(crate) sole: Sole,
     /// First word of the footprints.
     pub(crate) footprints_first: AtomicUsize,
@@ -78,7 +78,7 @@ pub(crate) struct Process {
     pub(crate) live_traces: AtomicU32,
     /// The one thread that dispatches, as long as it is the only one.
     pub(crate) dispatching: Sole,
-    /// Hooks that were called, as the segment has it.
+    /// Hooks that were called, a copy of the segment's word.
     pub(crate) called: AtomicU64,
     /// The number in the name of the segment: see `mapping::segment_path`.
     pub(crate) segment_number: AtomicU32,
@@ -140,12 +140,12 @@ const CORE_TYPES: usize = 4;
 
 /// Sizes of the kernel configuration rings by programmable core type, of the device that was opened last.
 ///
-/// TT-Metal adds them to a manager in the order of the core types, and behind them entries that begin at address 0.
+/// TT-Metal adds them to a manager in the order of the core types, and after them entries that begin at address 0.
 #[derive(Debug, Default)]
 pub(crate) struct Rings {
     /// The manager that they are being added to; 0 for none.
     manager: AtomicU64,
-    /// Rings that it has.
+    /// Number of its rings.
     count: AtomicUsize,
     bytes: [AtomicU32; CORE_TYPES],
 }

@@ -1,6 +1,6 @@
 //! Programs of this process: what each places in L1, which footprint of the segment it has, what was dispatched.
 //!
-//! A program has a slot here, found by its address. The slot knows the footprint of the newest dispatch, so that a
+//! A program has a slot here, found by its address. The slot refers to the footprint of the newest dispatch, so that a
 //! repeated dispatch is a few stores. Whatever changes what the program places marks the slot; the next dispatch then
 //! asks TT-Metal and looks for, or records, the footprint that fits.
 
@@ -278,7 +278,7 @@ mod tests {
         // One that shares the memory of another.
         let sharing: Vec<_> = buffers.iter().cloned().chain([vec![senders]]).collect();
         assert_eq!(placed_marks(&marks, &sharing).as_deref(), Some(&wanted[..]));
-        // A buffer that no marks are of.
+        // A buffer without marks.
         assert_eq!(placed_marks(&marks[..3], &buffers), None);
         assert_eq!(placed_marks(&marks, &[vec![range((0, 0), (7, 7))]]), None);
     }

@@ -19,7 +19,7 @@ pub(crate) use l1::L1Peak;
 pub(crate) struct Use {
     /// Live bytes.
     pub(crate) live: u64,
-    /// The most there ever were. Of several allocators that lived at the same time, the sum of their peaks.
+    /// The most there ever were. For several allocators that lived at the same time, the sum of their peaks.
     pub(crate) peak: u64,
     /// Live buffers.
     pub(crate) buffers: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Use {
     pub(crate) capacity: u64,
 }
 
-/// Asks the segment.
+/// Queries of the process on its own segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<'agent>(pub(crate) Recorder<'agent>);
 
@@ -66,7 +66,8 @@ impl Query<'_> {
         sum
     }
 
-    /// Sets the peaks of a chip, or of all, to what lives now. The highest before is kept for who looks from outside.
+    /// Sets the peaks of a chip, or of all chips, to the live bytes. The highest earlier peak is kept for readers of
+    /// the segment.
     pub(crate) fn reset_peak(&self, device: Option<u32>) {
         self.reset_l1_peak();
         for (index, head) in self.allocators() {

@@ -167,14 +167,15 @@ impl Recorder<'_> {
         Allocated { entry: claimed.unwrap_or(0), sequence, address: facts.address }
     }
 
-    /// A buffer that the table has no room for.
+    /// Counts a buffer that the table has no room for.
     #[cold]
     fn drop_buffer(&self, block: usize, step: u64) {
         self.count(counter::BUFFERS_DROPPED);
         self.words[block + kind::UNLISTED].fetch_add(step, Ordering::Relaxed);
     }
 
-    /// A buffer is about to be freed. `facts` says what it is, if the table does not know. False if it was never seen.
+    /// Records that a buffer is about to be freed. `facts` describes it, if the table does not. False if it was never
+    /// seen.
     #[inline(always)]
     pub(crate) fn freed(
         &self,
@@ -194,7 +195,7 @@ impl Recorder<'_> {
         true
     }
 
-    /// A buffer that is not in the table is about to be freed.
+    /// Records that a buffer that is not in the table is about to be freed.
     #[cold]
     fn freed_unlisted(
         &self,
@@ -217,7 +218,7 @@ impl Recorder<'_> {
         true
     }
 
-    /// The rest of a free, once the buffer is out of the table.
+    /// Completes a free, once the buffer is out of the table.
     #[inline(always)]
     fn subtract(&self, buffer: &OwnBuffer, sequence: u64, turn: Turn, now: Circumstances) {
         let tags = buffer.tags();
@@ -239,7 +240,7 @@ impl Recorder<'_> {
         slot.note_change();
     }
 
-    /// All buffers of an allocator are gone. Returns how many the table knew.
+    /// Records that all buffers of an allocator are gone. Returns how many were in the table.
     pub(crate) fn all_freed(&self, allocator: u8, pointer: u64, now: Circumstances) -> u64 {
         self.process.sole.join();
         let slots = self.process.buffers_mask.load(Ordering::Relaxed) + 1;
@@ -273,7 +274,7 @@ impl Recorder<'_> {
         freed
     }
 
-    /// An allocation failed.
+    /// Records a failed allocation.
     pub(crate) fn failed(
         &self,
         allocator: u8,

@@ -17,7 +17,7 @@ const PATIENCE: u32 = 1000;
 /// are compared, and have to be of one moment.
 const ATTEMPTS: u32 = 16;
 
-/// Asks TT-Metal.
+/// Access to TT-Metal's statistics.
 pub(crate) trait Ask {
     /// Returns the statistics of the allocator at this address for one kind. It lives as long as the call takes.
     fn statistics(&self, allocator: u64, kind: AllocatorKind) -> Option<Statistics>;
@@ -27,7 +27,8 @@ pub(crate) trait Ask {
     fn pause(&self) -> fn();
 }
 
-/// Refreshes what changed. True if anything had changed: then another round is due, for a call that was under way.
+/// Refreshes the allocators that changed. True if anything had changed: then another round is due, for a call that was
+/// under way.
 pub(crate) fn round(recorder: Recorder<'_>, ask: &impl Ask) -> bool {
     let begun = ask.time();
     let mut any = false;
@@ -50,7 +51,7 @@ pub(crate) fn round(recorder: Recorder<'_>, ask: &impl Ask) -> bool {
     any
 }
 
-/// Asks one allocator. False if it has to be tried again.
+/// Refreshes one allocator. False if it has to be tried again.
 fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &AllocatorSlot) -> bool {
     let Ok(index) = u8::try_from(index) else { return true };
     for kind in AllocatorKind::ALL {
@@ -85,8 +86,8 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
     true
 }
 
-/// A mesh or device has all four kinds. Of any other allocator only kinds are asked for that it was seen to have; of what a
-/// device holds on single cores TT-Metal has no statistics.
+/// True if a kind of an allocator is asked for. A mesh or device has all four kinds. Any other allocator is asked only
+/// for the kinds that it was seen to have; TT-Metal has no statistics of what a device holds on single cores.
 fn is_worth_asking(slot: &AllocatorSlot, kind: AllocatorKind) -> bool {
     let role = slot.role.load(Ordering::Relaxed);
     let is_whole = role == AllocatorRole::Mesh as u8 || role == AllocatorRole::Device as u8;

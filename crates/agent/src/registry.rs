@@ -169,8 +169,8 @@ impl Registry<'_> {
         })
     }
 
-    /// An index that was never used; else that of an allocator that is destroyed. Its peaks are what a report goes by,
-    /// so that one that never held anything goes first, then one of whose chips another is known, which gets its peaks.
+    /// An index that was never used; else that of an allocator that is destroyed. A report reads its peaks, so that one
+    /// that never held anything goes first, then one of whose chips another is known, which gets its peaks.
     fn free_index(&self) -> Option<u8> {
         let end = self.process().allocators_end.load(Ordering::Acquire);
         if end < ALLOCATORS {
@@ -221,7 +221,7 @@ impl Registry<'_> {
         self.destroyed_ones().filter(is_alike).min_by_key(|other| self.serial(*other))
     }
 
-    /// Gives the peaks of an entry that is to be another allocator's to one that stays, where they are higher.
+    /// Transfers the peaks of an entry that is about to be reused to an entry that stays, where they are higher.
     fn transfer_peaks(&self, index: u8, successor: u8) {
         for kind in AllocatorKind::ALL {
             let (from, to) = (kind_block(index, kind), kind_block(successor, kind));
@@ -244,7 +244,7 @@ impl Registry<'_> {
         }
     }
 
-    /// An allocator is being destroyed: it is not queried from now on.
+    /// Notes that an allocator is being destroyed: it is not queried from now on.
     pub(crate) fn destroyed(&self, index: u8, time: u64) {
         self.process().allocators[usize::from(index)].pointer.store(DESTROYED, Ordering::Release);
         let first = allocator_word(index);
@@ -313,7 +313,7 @@ impl Registry<'_> {
         others.fold(own, |left, (_, chips)| left & !chips)
     }
 
-    /// A mesh is closed.
+    /// Removes a mesh that is closed.
     pub(crate) fn forget_mesh(&self, pointer: u64) {
         for slot in &self.process().meshes {
             if slot.pointer.load(Ordering::Relaxed) == pointer {
@@ -343,7 +343,7 @@ impl Registry<'_> {
         (allocator != 0).then_some(allocator)
     }
 
-    /// A device is closed.
+    /// Removes a device that is closed.
     pub(crate) fn forget_device(&self, pointer: u64) {
         for slot in &self.process().devices {
             if slot.pointer.load(Ordering::Relaxed) == pointer {

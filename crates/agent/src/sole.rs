@@ -2,9 +2,9 @@
 //!
 //! In most programs one thread allocates and frees. A locked instruction costs it 7 ns, and each hook has three: for
 //! the number of the event, the sum and the slot. While no other thread comes, the last two are plain. The first one
-//! stays, and orders the two steps that both sides take: the thread says that it is running, then looks whether it
-//! still is the only one; another says that it is no more, then looks whether it is running, and waits for the end of
-//! that one change. From then on all are equal, for good.
+//! stays, and orders the two steps that both sides take: the thread notes that it is running, then checks that it still
+//! is the only one; another thread notes that it no longer is, then checks whether it is running, and waits for the end
+//! of that one change. From then on all are equal, for good.
 
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,7 +36,7 @@ pub(crate) enum Turn {
 impl Sole {
     /// No change was made yet.
     const NOBODY: usize = 0;
-    /// Another thread has come and waits for the first one.
+    /// Another thread waits for the first one.
     const NO_MORE: usize = 1;
     /// All threads.
     const ALL: usize = 2;
@@ -79,7 +79,7 @@ impl Sole {
         }
     }
 
-    /// A thread that is not the only one: is it the first? If not, there is no only one any more.
+    /// True if the thread is the first one. If not, no thread is the only one from now on.
     #[cold]
     fn is_first(&self, me: usize) -> bool {
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
@@ -156,7 +156,7 @@ mod tests {
             while sole.thread.load(Ordering::Relaxed) == me() {
                 thread::yield_now();
             }
-            // Time enough for one that would not wait.
+            // Time enough for a thread that would not wait.
             for _ in 0..1000 {
                 thread::yield_now();
             }

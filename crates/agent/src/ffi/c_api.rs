@@ -92,7 +92,7 @@ unsafe extern "C" fn ttmem_segment_path(path: *mut c_char, bytes: usize) -> usiz
     let text = mapping::segment_path(std::process::id(), ticks, number);
     let text = text.to_bytes_with_nul();
     if text.len() <= bytes && !path.is_null() {
-        // SAFETY: the caller says that so many bytes can be written; the two do not overlap.
+        // SAFETY: the caller guarantees that this number of bytes can be written; the two do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), path.cast(), text.len()) };
     }
     text.len()

@@ -90,7 +90,7 @@ fn named_site(recorder: Recorder<'_>, name: u16, offset: u64, mangled: &str) -> 
         None if mangled.starts_with("_ZN4ttnn5graph") => {
             return Site { name: 0, class: SiteClass::Wrapper };
         }
-        // Of what frees a tensor the name says nothing, and it asks often.
+        // The name of a function that frees a tensor is of no use, and it asks often.
         None if mangled.contains("dealloc") => (SiteClass::Ignored, function()),
         None => (SiteClass::Wrapper, function()),
     };
@@ -122,7 +122,7 @@ pub(super) fn name_sites(recorder: Recorder<'_>) {
         let path = path.clone();
         let (mut here, elsewhere): (Vec<_>, Vec<_>) =
             unnamed.into_iter().partition(|(_, _, other, _)| *other == path);
-        // In which order they were met is not known any more; that of the code is as good.
+        // The order in which they were met is lost; the order in the code is as good.
         here.sort_by_key(|(_, _, _, offset)| *offset);
         let offsets: Vec<u64> = here.iter().map(|(_, _, _, offset)| *offset).collect();
         let named = elf::function_names(&path, &offsets, |index, start, mangled| {

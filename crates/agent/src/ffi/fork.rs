@@ -1,8 +1,8 @@
 //! Handles a fork: the sleeping thread is kept out of TT-Metal and of the dynamic linker meanwhile.
 //!
 //! A forked child has no other thread, and whatever lock one had stays locked in it. TT-Metal's allocator has a lock,
-//! which the sleeping thread takes when it asks for statistics: without the agent no thread of the program might have
-//! it.
+//! which the sleeping thread takes when it reads statistics: without the agent possibly no thread of the program would
+//! hold it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

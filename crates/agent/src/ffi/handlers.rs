@@ -263,7 +263,7 @@ fn find_allocator(recorder: Recorder<'_>, allocator: u64, buffer: u64) -> Option
     }
 }
 
-/// Enters an allocator with what it says of itself. The caller holds the registry's lock.
+/// Enters an allocator with its own statistics. The caller holds the registry's lock.
 fn enter_allocator(
     recorder: Recorder<'_>,
     allocator: u64,
@@ -295,7 +295,7 @@ fn enter_allocator(
     Some(index)
 }
 
-/// The first buffer of its kind: now it is known that the allocator has such a region.
+/// Records the first buffer of its kind: the allocator is now known to have such a region.
 #[cold]
 fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: AllocatorKind) {
     let seen = &recorder.process.allocators[usize::from(index)].kinds_seen;

@@ -93,7 +93,8 @@ macro_rules! export_hook {
     };
 }
 
-/// True if a call of a real function is recorded: not if it belongs to another copy of TT-Metal than the one that is.
+/// True if a call of a real function is recorded: false if it belongs to another copy of TT-Metal than the recorded
+/// one.
 #[inline(always)]
 fn is_recorded(hook: Hook, symbol: &HookedSymbol, real: *mut c_void) -> bool {
     match hook {

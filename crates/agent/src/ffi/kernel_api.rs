@@ -27,7 +27,7 @@ static SCRATCHPADS: [Symbol; 2] = [
 static COMMON_ARGUMENTS: Symbol =
     Symbol::new(c"_ZN2tt8tt_metal6Kernel24common_runtime_args_dataEv");
 
-/// Scratchpads of a kernel at most: one that says more is not believed.
+/// Most scratchpads of a kernel: a higher count is not believed.
 const MANY_SCRATCHPADS: usize = 64;
 
 /// Bit set of the functions that TT-Metal's library exports.
@@ -48,7 +48,7 @@ pub(super) fn resolved() -> u64 {
 pub(super) struct KernelFacts {
     /// Name of the kernel; empty where TT-Metal does not publish it.
     pub(super) name: Vec<u8>,
-    /// Bytes of text in all its processors, where TT-Metal says so.
+    /// Bytes of text in all its processors, where TT-Metal publishes them.
     pub(super) text: Option<u32>,
     /// Cores.
     pub(super) cores: Vec<CoreRange>,
@@ -187,7 +187,7 @@ fn common_argument(kernel: u64, word: u32) -> Option<u32> {
     // SAFETY: a reference to a `RuntimeArgsData`: the address of the arguments, and their number.
     let [start, count] = unsafe { *data };
     let count = usize::try_from(count).ok().filter(|count| start != 0 && *count <= MANY)?;
-    // SAFETY: the kernel owns so many words from there.
+    // SAFETY: the kernel owns this number of words from there.
     let arguments = unsafe { std::slice::from_raw_parts(start as *const u32, count) };
     arguments.get(word as usize).copied()
 }

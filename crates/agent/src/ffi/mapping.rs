@@ -217,7 +217,7 @@ fn own_label() -> Label {
 /// The most segments with one process number and start time.
 const SEGMENT_NUMBERS: u32 = 64;
 
-/// `/dev/shm/ttmem-<pid>-<start time>`, and `-<number>` behind it if that name belongs to another process.
+/// `/dev/shm/ttmem-<pid>-<start time>`, and `-<number>` after it if that name belongs to another process.
 pub(super) fn segment_path(pid: u32, start_ticks: u64, number: u32) -> CString {
     let path = match number {
         0 => format!("/dev/shm/ttmem-{pid}-{start_ticks}"),
@@ -332,7 +332,7 @@ pub(super) fn start_ticks() -> io::Result<u64> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
-/// The agent's own panics print nothing. Only its own: the standard library is linked into it.
+/// Makes the agent's panics print nothing. Only its own: the standard library is linked into it.
 fn quiet_panics() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::AcqRel) {

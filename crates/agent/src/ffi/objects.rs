@@ -77,7 +77,7 @@ impl Object<'_> {
             return None;
         }
         let count = usize::from(self.0.dlpi_phnum);
-        // SAFETY: the linker says that so many headers follow, and keeps them during the callback.
+        // SAFETY: the linker passes the number of headers that follow, and keeps them during the callback.
         let headers = unsafe { std::slice::from_raw_parts(self.0.dlpi_phdr, count) };
         let loaded = headers.iter().filter(|header| header.p_type == PT_LOAD);
         let (start, end) = loaded.fold((u64::MAX, 0), |(start, end), header| {

@@ -159,7 +159,7 @@ fn bytes_of(object: u64) -> Option<u32> {
     pages.checked_mul(call!(PAGE_SIZE, fn(u64, u32) -> u32, object, index)?)
 }
 
-/// The cores for which a member function of one core says yes.
+/// The cores for which a member function of one core returns true.
 pub(super) fn cores_of(symbol: &Symbol, object: u64) -> Vec<CoreRange> {
     let is_on = |x: u16, y: u16| {
         let core = [u64::from(x), u64::from(y)];

@@ -104,7 +104,7 @@ impl HookedSymbol {
         Self { symbol: Symbol::new(name), definitions: AtomicPtr::new(null_mut()) }
     }
 
-    /// True if the recorded copy of TT-Metal has it.
+    /// True if the recorded copy of TT-Metal defines the symbol.
     pub(super) fn is_resolved(&self) -> bool {
         self.symbol.get().is_some()
     }

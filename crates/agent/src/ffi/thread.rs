@@ -20,10 +20,10 @@ const FIRST_NANOSECONDS: u32 = 2_000_000;
 const MANY_EVENTS_NANOSECONDS: u32 = 50_000;
 /// Rounds that the thread waits for a fork or the destruction of an allocator, before it retries later.
 const LOCK_PATIENCE: u32 = 1000;
-/// TT-Metal's own code runs on it.
+/// Bytes of the thread's stack, on which TT-Metal's own code runs.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Starts it. Without it everything is recorded but statistics.
+/// Starts the sleeping thread. Without it everything is recorded but statistics.
 pub(super) fn start(process: &'static Process) {
     if process.has_thread.swap(1, Ordering::AcqRel) != 0 {
         return;
@@ -96,7 +96,7 @@ fn wait(process: &Process) {
     }
 }
 
-/// Sleeps, and decides by what was recorded meanwhile whether the hooks go on with a shared time.
+/// Sleeps, and decides by the events since then whether the hooks keep a shared time.
 fn watch(recorder: Recorder<'_>, nanoseconds: u32) {
     let before = recorder.events();
     system::sleep(nanoseconds.into());
@@ -106,7 +106,7 @@ fn watch(recorder: Recorder<'_>, nanoseconds: u32) {
     recorder.process.now.store(now, Ordering::Relaxed);
 }
 
-/// Asks the allocators of this process.
+/// The allocators of this process, as the refresh asks them.
 struct TtMetal;
 
 impl Ask for TtMetal {

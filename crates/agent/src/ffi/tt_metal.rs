@@ -154,7 +154,8 @@ impl Accessors {
     }
 }
 
-/// Asks a buffer; [`NO_ANSWER`] if TT-Metal does not tell. Of a shorter number the higher bits are garbage.
+/// Calls an accessor of a buffer; [`NO_ANSWER`] if TT-Metal does not export the accessor. The higher bits of a shorter
+/// number are garbage.
 #[inline(always)]
 fn tell(accessor: &AtomicPtr<c_void>, buffer: u64) -> u64 {
     let function = accessor.load(Ordering::Relaxed);

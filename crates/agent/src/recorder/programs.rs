@@ -102,7 +102,7 @@ impl Recorder<'_> {
         self.words[counter::DISPATCHES].fetch_add(1 + more, Ordering::AcqRel) + 1
     }
 
-    /// A program was handed to a command queue. `counts` is what to count with it.
+    /// Records that a program was handed to a command queue. `counts` is counted with it.
     #[inline(always)]
     pub(crate) fn dispatched(
         &self,
@@ -134,7 +134,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// A program whose footprint is not recorded was handed to a command queue.
+    /// Records that a program without a recorded footprint was handed to a command queue.
     #[cold]
     pub(crate) fn dispatched_unknown(&self, tensors: Tensors, now: Circumstances) {
         let sequence = self.next_dispatch(0);
@@ -143,7 +143,7 @@ impl Recorder<'_> {
         self.write_dispatch(DispatchKind::Program, sequence, NO_FOOTPRINT, tensors, now);
     }
 
-    /// A program was captured by a trace.
+    /// Records that a trace captured a program.
     #[cold]
     pub(crate) fn captured(&self, index: Option<u32>, tensors: Tensors, now: Circumstances) {
         let sequence = self.next_dispatch(0);
@@ -278,7 +278,7 @@ impl Recorder<'_> {
         self.words[counter::TRACE_PARTS].store((used + fits) as u64, Ordering::Release);
     }
 
-    /// A trace was replayed: all its programs were dispatched.
+    /// Records a replay of a trace: all its programs were dispatched.
     pub(crate) fn replayed(&self, serial: u64, tensors: Tensors, now: Circumstances) {
         self.process.dispatching.join();
         let first = self.trace_word(serial);
@@ -310,7 +310,7 @@ impl Recorder<'_> {
         self.write_dispatch(DispatchKind::Replay, sequence, trace, tensors, now);
     }
 
-    /// A trace was released.
+    /// Records that a trace was released.
     pub(crate) fn released(&self, serial: u64, time: u64) {
         let word = self.trace_word(serial) + trace::RELEASED;
         self.words[word].store(time.max(1), Ordering::Relaxed);
@@ -321,7 +321,7 @@ impl Recorder<'_> {
         first + usize::try_from(serial - 1).unwrap_or(0) % TRACES * TRACE_WORDS
     }
 
-    /// A buffer was allocated while a captured trace was live.
+    /// Records that a buffer was allocated while a captured trace was live.
     #[cold]
     pub(crate) fn allocated_during_trace(&self, kind: AllocatorKind, bytes_per_bank: u64) {
         let word = match kind {
@@ -341,7 +341,7 @@ impl Recorder<'_> {
         self.store::<REFUSAL_WORDS>(first + position * REFUSAL_WORDS, entry.to_words());
     }
 
-    /// A program is destroyed. What it placed stays in L1.
+    /// Records that a program is destroyed. What it placed stays in L1.
     pub(crate) fn footprint_destroyed(&self, index: u32, time: u64) {
         let (first, entries) = self.process.table(Section::Footprints);
         if (index as usize) < entries {
@@ -350,7 +350,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// The chips of a set were closed: nothing is resident on them any more.
+    /// Records that the chips of a set were closed: no program is resident on them any more.
     pub(crate) fn chips_cleared(&self, chips: u128) {
         let newest = self.words[counter::DISPATCHES].load(Ordering::Acquire);
         for chip in (0..128).filter(|chip| chips >> chip & 1 == 1) {

@@ -50,7 +50,7 @@ impl Recorder<'_> {
         None
     }
 
-    /// Takes a buffer out of the table. Of two threads that try, one succeeds.
+    /// Takes a buffer out of the table. If two threads try, one succeeds.
     #[inline(always)]
     pub(super) fn remove(&self, first: usize, key: u64, turn: Turn) -> bool {
         let slot = &self.words[first];
@@ -76,7 +76,7 @@ impl Recorder<'_> {
     }
 }
 
-/// Slots of a group, which is for buffer objects in so many kilobytes of the heap.
+/// Slots of a group, which is for buffer objects in this many kilobytes of the heap.
 const GROUP_SLOTS: usize = 16;
 
 /// The slot that a key asks for, in a table of `mask + 1` slots. Objects that are close to each other on the heap ask for

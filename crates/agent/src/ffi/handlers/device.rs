@@ -14,8 +14,8 @@ use crate::ops::ThreadState;
 use crate::recorder::Recorder;
 use crate::registry::{KindShape, NewAllocator, Registry, allocator_word};
 
-/// The constructor, of interest while the sub-devices of a mesh are set up: their allocators say by themselves neither
-/// what they are nor, before 0.80, to whom they belong.
+/// The constructor, of interest while the sub-devices of a mesh are set up: their allocators name neither their role
+/// nor, before 0.80, their owner.
 pub(in crate::ffi) fn create_allocator(
     hook: Hook,
     real: impl FnOnce(u64, u64) -> u64,

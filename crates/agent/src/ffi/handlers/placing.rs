@@ -32,7 +32,7 @@ impl Drop for Placing {
     }
 }
 
-/// `allocate_circular_buffers`: TT-Metal tells of each inside, unless they are placed already.
+/// `allocate_circular_buffers`: TT-Metal reports each inside, unless they are placed already.
 pub(in crate::ffi) fn place_circular_buffers(
     hook: Hook,
     real: impl FnOnce(u64, u64) -> u64,
@@ -48,7 +48,7 @@ pub(in crate::ffi) fn place_circular_buffers(
     result
 }
 
-/// The circular buffers of a program have addresses from now on.
+/// Notes that the circular buffers of a program have addresses from now on.
 fn note_placed(recorder: Recorder<'_>, program: u64) {
     let programs = &recorder.process.programs;
     let is_noted = |slot: &ProgramSlot| slot.is_placed.load(Ordering::Relaxed) != 0;
@@ -269,7 +269,7 @@ pub(in crate::ffi) fn update_address_and_size(
     real(program, handle, buffer, size)
 }
 
-/// A circular buffer of a program gets another size: what the program places is asked for at its next dispatch.
+/// Notes that a circular buffer of a program gets another size: the placements are read again at its next dispatch.
 fn note_change(hook: Hook, program: u64) {
     note(hook);
     guarded(Start::No, |recorder, _| {

@@ -115,8 +115,8 @@ struct Limits {
 }
 
 impl Limits {
-    /// Says why TT-Metal refused the program, by the comparisons that it made: the first rectangle of cores on which
-    /// the program's own placements end too high.
+    /// Finds the reason that TT-Metal refused the program, by the comparisons that it made: the first rectangle of
+    /// cores on which the program's own placements end too high.
     fn complete(
         &self,
         recorder: Recorder<'_>,
@@ -247,7 +247,7 @@ impl Drop for RefusedConfig {
             let footprint = footprint_of(recorder, program, device, now);
             recorder.refused(&RefusalEntry {
                 kind,
-                // Where the function that says it was not called, the end is not known either.
+                // Where the function that returns it was not called, the end is not known either.
                 ring: CoreType::from_number(config >> 32).filter(|_| end != 0),
                 program: if program == 0 { 0 } else { program_api::program_id(program) },
                 footprint: footprint.unwrap_or(NO_FOOTPRINT),

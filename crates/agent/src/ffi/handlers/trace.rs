@@ -45,7 +45,7 @@ pub(in crate::ffi) fn begin_trace(
     result
 }
 
-/// Gives a dispatch to the trace that is being captured. False if it is on another mesh.
+/// Adds a dispatch to the trace that is being captured. False if it is on another mesh.
 #[cold]
 pub(super) fn capture(
     recorder: Recorder<'_>,

@@ -32,7 +32,7 @@ pub(in crate::ffi) fn load_binaries(
     real(this, queue)
 }
 
-/// The context that every op enters to allocate its result: it says nothing of the op around it.
+/// The context that every op enters to allocate its result: it does not name the op around it.
 const ALLOCATION: &[u8] = b"ttnn.allocate_tensor_on_device";
 
 /// `push_allocation_context`: the text's length and address.
@@ -116,7 +116,7 @@ fn enter(site: Site, name: u16, stack: usize) {
     ThreadState::with(|thread| thread.enter(Site { name, ..site }, stack));
 }
 
-/// An op of Python that is met for the first time, at a call site that is known.
+/// Enters an op of Python that is met for the first time, at a known call site.
 #[cold]
 fn new_operation(site: Site, stack: usize) {
     let mut name = 0;
