@@ -59,11 +59,11 @@ pub enum OfferResult {
 pub struct Report {
     /// The files that were written, in order.
     pub files: Vec<PathBuf>,
-    /// Snapshots in them.
+    /// Snapshots in the files.
     pub moments: u64,
-    /// Segments of agents in them.
+    /// Segments of agents in the files.
     pub agents: u64,
-    /// Bytes in them.
+    /// Bytes of the files.
     pub bytes: u64,
     /// Snapshots that were dropped because the disk was too slow.
     pub dropped: u64,

@@ -273,7 +273,7 @@ impl Supply {
         Ok(())
     }
 
-    /// A server that does not have permissions is useful only if this user has even fewer.
+    /// Checks the permissions of a server: one with fewer than all is useful only if this user has even fewer.
     fn compare(&mut self, served: &Snapshot) -> Result<(), Unfit> {
         let blind = fitness::blind_spots(served);
         if blind > 0 && fitness::blind_spots(&self.collector.snapshot()) <= blind {
@@ -344,7 +344,7 @@ impl Supply {
 /// The command lines of processes.
 type Commands = BTreeMap<(Pid, u64), String>;
 
-/// A server omits the command lines of other users. Those that this user may read are added here.
+/// Adds the command lines that this user may read. A server omits those of other users.
 fn fill_commands(snapshot: &mut Snapshot, root: &Root, commands: &mut Commands) {
     let is_hidden = |process: &&mut Process| process.command.is_empty();
     let mut known = Commands::new();

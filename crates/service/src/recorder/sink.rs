@@ -26,7 +26,7 @@ pub(crate) trait Sink: Send {
 /// Damage to bytes that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileDamage {
-    /// The file has no name any more.
+    /// The file was removed.
     Removed,
     /// The file is shorter.
     Cut,

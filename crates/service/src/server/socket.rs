@@ -115,7 +115,7 @@ struct Lock {
 }
 
 impl Lock {
-    /// Takes it.
+    /// Takes the lock.
     ///
     /// # Errors
     /// [`io::ErrorKind::AddrInUse`] if another server has it.
