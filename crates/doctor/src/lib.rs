@@ -94,7 +94,7 @@ pub struct Inputs<'a> {
 pub struct Diagnosis {
     schema: &'static str,
     version: &'static str,
-    /// The worst of all.
+    /// The worst status of all checks.
     pub status: Status,
     /// The checks, in a fixed order.
     pub checks: Vec<Check>,
