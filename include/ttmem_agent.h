@@ -20,7 +20,7 @@ extern "C" {
 /* Kinds of memory. */
 enum ttmem_kind { TTMEM_DRAM = 0, TTMEM_L1 = 1, TTMEM_L1_SMALL = 2, TTMEM_TRACE = 3 };
 
-/* Where a chip is asked for: the sum over all chips. Else it is the number that TT-Metal gives the device. */
+/* Chip argument for the sum over all chips. Any other value is the number that TT-Metal gives the device. */
 #define TTMEM_ALL_CHIPS (-1)
 
 /* Grows when something is added; nothing is taken away. */

@@ -102,7 +102,7 @@ def spec():
 
 
 def result(of):
-    """Where the result goes: like the input, or elsewhere."""
+    """Returns the memory of the result: like the input, or elsewhere."""
     kind = rng.choice(["same", "same", "dram", "l1"])
     return memory(of[2], of[0]) if kind == "same" else memory(kind, of[0])
 
