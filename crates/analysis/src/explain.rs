@@ -64,7 +64,7 @@ use scan::{Found, Scanned, Scanner};
 pub struct Explanation {
     /// The message with its numbers.
     pub(crate) message: Message,
-    /// Its wording, in one line.
+    /// Wording of the message, in one line.
     pub(crate) text: String,
     /// The line of the input where it occurs first, counted from 1.
     pub(crate) line: usize,
@@ -147,7 +147,7 @@ fn explained(scanned: Scanned, live: Option<&LiveMap>) -> Log {
     Log { explanations, courses, unknown }
 }
 
-/// Behind the meaning of a message that has not all of its numbers.
+/// Sentence after the meaning of a message that does not have all of its numbers.
 const CUT: &str = " The message was cut, or numbers of it are redacted: what is here follows from the rest. Look for another \
     copy of it in the log.";
 

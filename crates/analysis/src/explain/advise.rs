@@ -25,9 +25,9 @@ use super::units::bytes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Fit {
-    /// It would fit if other buffers were not there.
+    /// Other buffers are in the way; without them it would fit.
     Blocked,
-    /// It is larger than the memory; even empty this could not hold it.
+    /// The request is larger than the memory; even empty the memory could not hold it.
     TooLarge,
     /// Less is free than is needed.
     Full,
@@ -45,7 +45,7 @@ pub(crate) enum Fit {
     Invalid,
     /// A warning: the program continues.
     Warning,
-    /// It is not about device memory.
+    /// The message is not about device memory.
     NotDeviceMemory,
 }
 
@@ -61,9 +61,9 @@ pub struct Advice {
 /// One line of the table of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// Its name.
+    /// Name of the figure.
     pub name: &'static str,
-    /// Its value, as it is shown.
+    /// Value, as it is shown.
     pub value: String,
 }
 

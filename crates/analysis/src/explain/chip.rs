@@ -140,5 +140,5 @@ fn cores_of<'a>(messages: impl Iterator<Item = &'a Message>) -> Option<u64> {
 /// Worker cores of chips as they are sold, with and without dispatch cores taken from them.
 const WHOLE_CHIPS: [u64; 14] = [48, 54, 56, 63, 64, 70, 72, 80, 100, 110, 117, 120, 130, 140];
 
-/// Those of them that are rare as shard grids on a larger chip.
+/// Those of [`WHOLE_CHIPS`] that are rare as shard grids on a larger chip.
 const FULL_GRIDS: [u64; 5] = [64, 110, 120, 130, 140];

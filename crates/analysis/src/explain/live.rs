@@ -17,14 +17,14 @@ pub struct LiveMap {
 pub struct LiveChip {
     /// The user's name of the chip.
     pub(crate) name: String,
-    /// Its buffers, in any order.
+    /// Buffers, in any order.
     pub buffers: Vec<LiveBuffer>,
 }
 
 /// A buffer at one address of every bank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveBuffer {
-    /// Its address, as TT-Metal's messages count addresses.
+    /// Address, as TT-Metal's messages count addresses.
     pub address: u64,
     /// Bytes that it takes in each bank.
     pub bytes: u64,
@@ -39,11 +39,11 @@ pub struct LiveBuffer {
 pub(crate) struct Blocker {
     /// The chip.
     pub(crate) chip: String,
-    /// Its address.
+    /// Address.
     pub(crate) address: u64,
     /// Bytes that it takes in each bank.
     pub(crate) bytes: u64,
-    /// Its description.
+    /// Description.
     pub(crate) label: String,
     /// Bytes in one range that freeing it would open at least, where that was asked.
     pub(crate) opens: Option<u64>,

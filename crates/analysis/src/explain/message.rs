@@ -72,7 +72,7 @@ pub(crate) enum Message {
     HostMemory(HostMemory),
 }
 
-/// Which buffers a program placed at fixed addresses.
+/// The buffers that a program placed at fixed addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StaticBuffers {
@@ -96,7 +96,7 @@ impl StaticBuffers {
 /// A program's buffers overlap L1 buffers of the allocator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct BuffersClash {
-    /// Which of the program's buffers.
+    /// Kind of the program's buffers.
     pub(crate) buffers: StaticBuffers,
     /// TT-Metal's number of the program.
     pub(crate) program: Option<u64>,
@@ -111,7 +111,7 @@ pub(crate) struct BuffersClash {
 /// A program's buffers are larger than L1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuffersBeyondL1 {
-    /// Which of the program's buffers.
+    /// Kind of the program's buffers.
     pub(crate) buffers: StaticBuffers,
     /// The cores where it happens.
     pub(crate) cores: Option<Cores>,
@@ -232,9 +232,9 @@ pub(crate) struct ProgramTooLarge {
 /// One line of the breakdown of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ProgramPart {
-    /// Its name, such as `runtime args` or `trisc1`.
+    /// Name of the part, such as `runtime args` or `trisc1`.
     pub(crate) name: String,
-    /// Its bytes.
+    /// Bytes of the part.
     pub(crate) bytes: u64,
 }
 
@@ -394,7 +394,7 @@ pub enum KernelMemory {
 /// A sub-device's own L1 region leaves the L1 that can be allocated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SubDeviceRegion {
-    /// Its number.
+    /// Number of the sub-device.
     pub(crate) sub_device: Option<u64>,
     /// First address of the region.
     pub(crate) start: Option<u64>,
@@ -449,7 +449,7 @@ pub(crate) struct PinFailed {
 /// A lock is held by another thread or process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct LockWait {
-    /// Its name.
+    /// Name of the lock.
     pub(crate) lock: Option<String>,
     /// The process that holds it.
     pub(crate) pid: Option<u64>,

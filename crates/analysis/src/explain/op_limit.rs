@@ -125,7 +125,7 @@ fn need(captures: &Captures<'_>) -> Option<u64> {
 static AMOUNT: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern::compile(&format!(r"({}) ?(?:B|bytes)\b", number::PATTERN)));
 
-/// Where the message begins, if it is behind what TT-Metal puts before it.
+/// Returns the start of the message, if it is after what TT-Metal puts before it.
 fn sentence_start(before: &str) -> Option<usize> {
     ["TT_FATAL: ", "TT_THROW: ", "TT_ASSERT: ", "RuntimeError: ", "Error: ", "info: ", "what(): "]
         .iter()
@@ -133,7 +133,7 @@ fn sentence_start(before: &str) -> Option<usize> {
         .max()
 }
 
-/// Where it ends: before the place in TT-Metal's source, or at the next full stop.
+/// Returns the end of the message: before the position in TT-Metal's source, or at the next full stop.
 fn sentence_end(sentence: &str, from: usize) -> usize {
     let rest = &sentence[from..];
     let stop =

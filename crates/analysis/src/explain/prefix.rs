@@ -9,7 +9,7 @@ use super::pattern;
 /// The prefix of one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Prefix {
-    /// Its bytes.
+    /// Length in bytes.
     pub(super) length: usize,
     /// True if it has a time or a level: a logger wrote the line.
     pub(super) is_record: bool,

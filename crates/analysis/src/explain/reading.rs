@@ -127,7 +127,7 @@ fn digits(prints: &[Print]) -> usize {
     prints.iter().map(|print| print.digits).sum()
 }
 
-/// Who printed a message.
+/// Channel that a message was printed on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PrintedBy {
     Log,
@@ -229,7 +229,7 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
     best
 }
 
-/// Who printed a message, by what is before it.
+/// Returns the channel that a message was printed on, by the text before it.
 fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
     match message {
         // The kernel prints the reason first, and then the process that it kills.

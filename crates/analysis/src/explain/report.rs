@@ -23,7 +23,7 @@ use ttmem_model::Kind;
 pub struct MemoryReport {
     /// The file's name.
     pub(crate) source: String,
-    /// Which of the three files it is.
+    /// Kind of the file, one of three.
     pub(crate) form: Form,
     /// The unit of the file. The numbers here are bytes in any case.
     pub(crate) unit: Unit,
@@ -31,7 +31,7 @@ pub struct MemoryReport {
     pub(crate) usages: Vec<Usage>,
 }
 
-/// Which file.
+/// The three files of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Form {
@@ -72,7 +72,7 @@ pub(crate) struct Usage {
     pub(crate) program: Option<u64>,
     /// The memory.
     pub(crate) kind: Option<Kind>,
-    /// Which bank, in files of 2023: the channel or core, and the bank's number.
+    /// Bank, in files of 2023: the channel or core, and the bank's number.
     pub(crate) place: Option<String>,
     /// The number of banks, all of equal size.
     pub(crate) banks: Option<u64>,
@@ -113,9 +113,9 @@ pub(crate) struct Blocks {
 /// A block. Addresses count from the start of the region in files with a `Block table:`, else from address 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Block {
-    /// Its address.
+    /// Address.
     pub address: u64,
-    /// Its bytes.
+    /// Length in bytes.
     pub bytes: u64,
 }
 

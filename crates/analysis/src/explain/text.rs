@@ -34,14 +34,14 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Lines(Vec<Line>);
 
-/// Where a terminal may have broken lines.
+/// Line ends at which a terminal may have broken lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     /// Nowhere: a line ends at the end of a word.
     Nowhere,
-    /// At the column where most long lines end.
+    /// Line ends at the column where most long lines end.
     AtWidth,
-    /// At the end of each long line that no longer one follows.
+    /// Line ends of each long line that no longer line follows.
     Anywhere,
 }
 

@@ -11,7 +11,7 @@ use super::pattern;
 /// The lines of a log that look like memory errors and are not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Unknown {
-    /// Their number.
+    /// Number of the lines.
     pub(crate) count: usize,
     /// The first of them.
     pub(crate) examples: Vec<UnknownLine>,
@@ -20,9 +20,9 @@ pub(crate) struct Unknown {
 /// One such line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UnknownLine {
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub(crate) line: usize,
-    /// Its text, shortened.
+    /// Text of the line, shortened.
     pub(crate) text: String,
 }
 

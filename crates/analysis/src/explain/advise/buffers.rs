@@ -12,7 +12,7 @@ use crate::explain::units::{self, bytes, count, grouped};
 /// An overlap beyond this is not cured by a smaller L1_SMALL. Models set 16 to 80 KiB aside.
 const L1_SMALL_IN_USE: u64 = 96 << 10;
 
-/// If less than this is above the lowest L1 buffer, no tensor worth moving is there.
+/// Bytes above the lowest L1 buffer below which no tensor worth moving is there.
 const TOP_OF_L1: u64 = 16 << 10;
 
 pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
@@ -65,7 +65,7 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// Where the buffers of a clash meet, as far as the message says it.
+/// Returns the addresses at which the buffers of a clash meet, as far as the message has them.
 fn meeting(clash: &BuffersClash) -> String {
     let ends = clash
         .end

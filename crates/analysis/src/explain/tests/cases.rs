@@ -349,7 +349,7 @@ fn rows_beyond_an_output_shard_are_no_lack_of_memory() {
     assert!(advice(&explanation)[0].contains("shards of at least 98,304 bytes"));
 }
 
-/// Without a logger's prefix, nothing but the wording divides messages from each other and from other output.
+/// Cases without a logger's prefix: nothing but the wording divides messages from each other and from other output.
 #[test]
 fn an_ops_check_is_found_below_any_output() {
     let check =

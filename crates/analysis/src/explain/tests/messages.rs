@@ -68,7 +68,7 @@ fn full_fragmented_and_too_large_are_told_apart() {
     assert_eq!(of("0.81.1/oom-l1-small-size-0.txt"), (Fit::NoRegion, Some(4096)));
 }
 
-/// On a mock n150 an l1_small_size of 69,632 was enough and one of 69,568 was not, trace_region_size 16,785,408 was
+/// Sizes on a mock n150: an l1_small_size of 69,632 was enough and one of 69,568 was not, trace_region_size 16,785,408 was
 /// enough, and so were 16 cores and a ring of 1,504 bytes (1,472 was not).
 #[test]
 fn the_figures_of_the_advice_are_those_that_worked() {
