@@ -97,7 +97,7 @@ impl CommonArgs {
     }
 }
 
-/// When output is colored.
+/// The choice of whether output is colored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set.
