@@ -34,7 +34,7 @@ pub(super) struct Joined<'a> {
     pub(super) facts: &'a Facts,
     /// Every chip, by index.
     pub(super) chips: Vec<JoinedChip>,
-    /// What only files of ended runs name: no chips of the host.
+    /// Chips that only files of ended runs name: no chips of the host.
     pub(super) left: Vec<JoinedChip>,
     /// Owners of the slots of each region.
     owners: Vec<Vec<Owner>>,

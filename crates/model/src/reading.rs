@@ -43,7 +43,7 @@ impl SourceName {
     }
 }
 
-/// How far a reading can be trusted, from best to worst.
+/// The quality of a reading, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -29,7 +29,7 @@ pub struct Trace {
     pub file: Option<String>,
     /// True if the number is the sum of its parts, less those that are subtracted.
     pub sum: bool,
-    /// What the number was made from.
+    /// The parts of a number.
     pub parts: Vec<TracePart>,
 }
 
@@ -47,7 +47,7 @@ pub struct TraceRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TracePart {
-    /// What it is, such as `slot 3, pid 4242`.
+    /// Name of the part, such as `slot 3, pid 4242`.
     pub label: String,
     /// The file that it was read from; none where a table of ttmem has it.
     pub file: Option<String>,

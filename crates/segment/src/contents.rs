@@ -83,7 +83,7 @@ pub struct Header {
     pub hooks_resolved: HookSet,
     /// Hooks that were called at least once.
     pub hooks_called: HookSet,
-    /// Whether stacks of allocations are recorded, and the reason if not.
+    /// State of the recording of stacks, with the reason if they are not recorded.
     pub stacks: StackState,
     /// Functions about programs that TT-Metal's library exports: a missing function is the reason that a value is
     /// missing.

@@ -393,7 +393,7 @@ impl AgentState {
     }
 }
 
-/// Whether stacks of allocations are recorded, and the reason if not.
+/// State of the recording of stacks of allocations, with the reason if they are not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]

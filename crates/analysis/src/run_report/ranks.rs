@@ -89,7 +89,7 @@ pub struct RankFailure {
     pub title: String,
 }
 
-/// What is compared of the process of a rank.
+/// The figures of a rank's process that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub(super) rank: u64,

@@ -1,4 +1,4 @@
-//! What ended runs left: regions and segments that name no known chip.
+//! Files that ended runs left: regions and segments that name no known chip.
 
 use ttmem_model::facts::{Facts, RegionFile};
 

@@ -24,7 +24,7 @@ use crate::tui::terminal::{self, Console, TerminalEvent};
 /// The capacity of the channel of keys and signals.
 const WAITING: usize = 64;
 
-/// What came of the picker.
+/// The result of the picker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chosen {
     /// The numbers of devices.

@@ -105,7 +105,7 @@ fn watch(stop: &PipeReader) -> Looks {
 struct Looks {
     /// Name and reason, by process.
     unseen: BTreeMap<u32, (String, String)>,
-    /// What was sampled in memory regions, by process.
+    /// The samples of memory regions, by process.
     regions: BTreeMap<u32, RegionPeaks>,
     /// Segments in containers, by device and inode.
     segments: BTreeMap<(u64, u64), Found>,
