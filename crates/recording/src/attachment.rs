@@ -161,7 +161,7 @@ impl<R: ReadAt> Recording<R> {
                 return Err(Damage::Cut);
             }
             if (whole.len() + bytes.len()) as u64 > attached.attachment.bytes {
-                return Err(Damage::Impossible("an attachment longer than it says"));
+                return Err(Damage::Impossible("an attachment longer than its header gives"));
             }
             whole.extend_from_slice(&bytes);
         }
@@ -180,7 +180,7 @@ impl<R: ReadAt> Recording<R> {
         let mut content = self.content(entry.offset, &header)?;
         let mut reader = Bytes::new(&content);
         let head: Head = serde_json::from_slice(reader.bytes()?)
-            .map_err(|_error| Damage::Impossible("a part that does not say of what"))?;
+            .map_err(|_error| Damage::Impossible("a part with an invalid header"))?;
         if head.attachment.bytes > MAX_ATTACHMENT_BYTES
             || head.attachment.name.len() > MAX_NAME_BYTES
         {

@@ -45,7 +45,7 @@ pub(crate) fn decompress(codec: u8, bytes: Vec<u8>, raw: usize) -> Result<Vec<u8
     if content.len() == raw {
         Ok(content)
     } else {
-        Err(Damage::Impossible("a block of another size than it says"))
+        Err(Damage::Impossible("a block of another size than its header gives"))
     }
 }
 

@@ -285,7 +285,7 @@ fn readings(by_core: &CoresByAgent, outside: Option<u64>, amounts: &Amounts, age
     let text = by_core.cores.iter().map(|core| core.kernels);
     let text = text.reduce(|sum, text| Some(sum?.saturating_add(text?))).unwrap_or(Some(0));
     let kernels = text.ok_or_else(|| {
-        Missing::unsupported("this release of TT-Metal does not say how long kernel text is")
+        Missing::unsupported("this release of TT-Metal does not publish the length of kernel text")
     });
     let (base, grid_cores) = (by_core.base, by_core.cores.len() as u64);
     let cores = outside.map(|outside| (outside, grid_cores.saturating_add(outside)));

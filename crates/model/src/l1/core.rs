@@ -313,7 +313,7 @@ impl Core {
         }
         if let Some((footprint, position)) = self.footprint() {
             let unknown =
-                || Missing::unsupported("this TT-Metal does not say how long kernel text is");
+                || Missing::unsupported("this TT-Metal does not publish the length of kernel text");
             return footprint
                 .kernel_text_on(position)
                 .map_or_else(|| unknown().into(), Count::Known);
@@ -322,8 +322,9 @@ impl Core {
         match kernels.find(|kernel| kernel.text_bytes.is_none()) {
             Some(kernel) => {
                 let name = kernel.processor.as_str();
-                let detail =
-                    format!("TT-Metal before 0.74 does not say how long the text of {name} is");
+                let detail = format!(
+                    "TT-Metal before 0.74 does not publish the length of the text of {name}"
+                );
                 Missing::unsupported(detail).into()
             }
             None => self.kernel_text().bytes().into(),

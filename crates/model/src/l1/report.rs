@@ -251,7 +251,7 @@ impl CoreReport {
             return Err(Missing::no_source("the core is no bank of TT-Metal's allocator"));
         }
         let Some(unreserved) = self.unreserved else {
-            return Err(Missing::no_source("the core does not say where its buffers begin"));
+            return Err(Missing::no_source("the core does not report the start of its buffers"));
         };
         let is_tensor = |region: &&RegionReport| {
             let is_small_or_l1 = matches!(region.kind, RegionKind::L1 | RegionKind::L1Small);

@@ -176,7 +176,7 @@ fn check_owner(segment: Segment, (pid, start_ticks): (i32, u64)) -> Field<Segmen
         return Ok(segment);
     }
     Err(Missing::failed(format!(
-        "the segment is of process {} that started at tick {}, and its name says otherwise",
+        "the segment names process {} that started at tick {}, its file name another one",
         header.pid, header.start_ticks
     )))
 }

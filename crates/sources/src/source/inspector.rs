@@ -127,7 +127,7 @@ fn below_directories(root: &Root, pid: Pid, process: Option<&ProcessFacts>) -> F
         let started = process.and_then(|process| process.started.as_ref().ok());
         return match (begun, started) {
             (None, _) => Err(Missing::no_source(format!(
-                "{} does not say when it was begun, so it may be another run's",
+                "{} has no start time, so it may be another run's",
                 path(STARTUP)
             ))),
             (Some(begun), Some(started)) if begun.0 + START_TOLERANCE_US < started.0 => {

@@ -190,9 +190,7 @@ impl<'a> Processes<'a> {
     }
 
     fn started(&self, start_time: &Field<u64>) -> Field<Timestamp> {
-        let boot = self
-            .boot
-            .ok_or_else(|| Missing::failed("/proc/stat does not say when the machine booted"))?;
+        let boot = self.boot.ok_or_else(|| Missing::failed("/proc/stat has no boot time"))?;
         let ticks = start_time.clone()?;
         Ok(Timestamp(boot.0.saturating_add(ticks.saturating_mul(stat::MICROS_PER_TICK))))
     }

@@ -133,7 +133,7 @@ fn tools() -> Value {
             "Live buffers of processes that run with the agent, with the op that allocated each, as JSON.",
             json!({
                 "pid": { "type": "integer", "description": "Only this process" },
-                "lines": { "type": "integer", "description": "Only the largest buffers, so many" },
+                "lines": { "type": "integer", "description": "Number of buffers to list, the largest first" },
             }),
             json!([])
         ),

@@ -353,7 +353,7 @@ impl<'a> Reader<'a> {
     fn numa_node(&mut self) -> Field<u64> {
         let node = self.number(FolderKind::Pci, "numa_node", |text| text.parse::<i64>().ok())?;
         u64::try_from(node).map_err(|_negative| {
-            Missing::unsupported("the machine does not say which NUMA node the slot belongs to")
+            Missing::unsupported("the host does not report the NUMA node of the slot")
         })
     }
 

@@ -84,7 +84,8 @@ fn draw_part(sheet: &mut Sheet<'_>, part: &ProgramPart) {
 /// The figures of a program as a whole.
 fn rest(program: &ResidentProgram) -> String {
     let known = |bytes: Option<u32>| {
-        bytes.map_or_else(|| "not told by this TT-Metal".to_owned(), |bytes| size(bytes.into()))
+        bytes
+            .map_or_else(|| "not published by this TT-Metal".to_owned(), |bytes| size(bytes.into()))
     };
     format!(
         "semaphores {}, kernel config {}",

@@ -28,7 +28,7 @@ fn cell_columns(cells: usize, columns: usize) -> usize {
 /// Draws the grid.
 pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     let Some(grid) = view.report.grid else {
-        return vec![Row::default().from(0, columns, Role::Notice, "no core says where it is")];
+        return vec![Row::default().from(0, columns, Role::Notice, "no core reports its position")];
     };
     let step = cell_columns(usize::from(grid.columns), columns);
     let column = |x: u8| NUMBERS + usize::from(x) * step;
