@@ -41,7 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::AgentState;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 
 use crate::ops::ThreadState;
 use crate::process::{Phase, Process};
@@ -64,7 +64,7 @@ fn guarded(start: Start, record: impl FnOnce(Recorder<'static>, &ThreadState)) {
     let recorder = Recorder { process, words: mapping::words(process) };
     ThreadState::with(|thread| {
         if thread.busy.replace(true) {
-            recorder.count(counter::REENTRANT_CALLS);
+            recorder.count(Counter::ReentrantCalls);
             return;
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -122,8 +122,8 @@ fn starting(process: &'static Process, start: Start) -> Option<&'static Process>
 #[cold]
 fn switch_off(recorder: Recorder<'_>) {
     recorder.process.enter(Phase::Off);
-    recorder.count(counter::PANICS);
-    recorder.words[counter::STATE].store(AgentState::Off as u64, Ordering::Release);
+    recorder.count(Counter::Panics);
+    recorder.words[Counter::State as usize].store(AgentState::Off as u64, Ordering::Release);
 }
 
 /// A stack address above every op: for what is not about a buffer.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::NameSource;
-use ttmem_segment::layout::{NAME_WORDS, NAMES, Plan, counter};
+use ttmem_segment::layout::{Counter, NAMES, Plan, Section};
 use ttmem_segment::name::{KEY_WORD, NAME_BYTES, NameEntry};
 
 use crate::recorder::Recorder;
@@ -47,7 +47,7 @@ pub(crate) fn put(
 ) {
     let first = entry_word(index);
     let key = recorder.words[first + KEY_WORD].load(Ordering::Relaxed);
-    recorder.store::<NAME_WORDS>(first, NameEntry::to_words(key, source, offset, text));
+    recorder.store(first, NameEntry::to_words(key, source, offset, text));
 }
 
 /// The entry with a key, and whether it is new: then the caller writes it.
@@ -71,12 +71,12 @@ fn claim(recorder: Recorder<'_>, key: u64) -> Option<(u16, bool)> {
             _ => {}
         }
     }
-    recorder.count(counter::NAMES_DROPPED);
+    recorder.count(Counter::NamesDropped);
     None
 }
 
 fn entry_word(index: u16) -> usize {
-    Plan::FIRST_NAME_WORD + usize::from(index) % NAMES * NAME_WORDS
+    Plan::FIRST_NAME_WORD + usize::from(index) % NAMES * Section::Names.entry_words()
 }
 
 /// FNV-1a, for texts of some dozen bytes.
@@ -88,6 +88,6 @@ fn hash(text: &[u8]) -> u64 {
 
 /// True if the entry has a text already.
 pub(crate) fn has_text(recorder: Recorder<'_>, index: u16) -> bool {
-    let words = recorder.load::<NAME_WORDS>(entry_word(index));
+    let words = recorder.load(entry_word(index));
     NameEntry::from_words(words).is_some_and(|name| !name.text.is_empty())
 }

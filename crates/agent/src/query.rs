@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ttmem_segment::AllocatorKind;
 use ttmem_segment::entry::{live_from_word, live_word};
-use ttmem_segment::layout::{CHIP_WORDS, Plan, kind};
+use ttmem_segment::layout::{KindWord, Plan, Section};
 use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
 
 use crate::recorder::{Recorder, kind_block};
@@ -35,7 +35,7 @@ impl Query<'_> {
     /// Device numbers and unique ids of the chips.
     pub(crate) fn chips(&self) -> impl Iterator<Item = ChipEntry> {
         let count = self.0.process.chips.load(Ordering::Acquire);
-        let first = |index: usize| Plan::FIRST_CHIP_WORD + index * CHIP_WORDS;
+        let first = |index: usize| Plan::FIRST_CHIP_WORD + index * Section::Chips.entry_words();
         (0..count).filter_map(move |index| ChipEntry::from_words(self.0.load(first(index))))
     }
 
@@ -49,10 +49,10 @@ impl Query<'_> {
                 continue;
             }
             let block = kind_block(index, kind);
-            let word = |word: usize| self.0.words[block + word].load(Ordering::Acquire);
-            let banks = word(kind::BANKS) * chips;
-            let (live, buffers) = live_from_word(word(kind::LIVE));
-            let peak = word(kind::PEAK) * banks;
+            let word = |word: KindWord| self.0.words[block + word as usize].load(Ordering::Acquire);
+            let banks = word(KindWord::Banks) * chips;
+            let (live, buffers) = live_from_word(word(KindWord::Live));
+            let peak = word(KindWord::Peak) * banks;
             if head.closed != 0 {
                 closed_peak = closed_peak.max(peak);
                 continue;
@@ -77,24 +77,25 @@ impl Query<'_> {
             for kind in AllocatorKind::ALL {
                 let block = kind_block(index, kind);
                 self.keep_peak(block);
-                let live = self.0.words[block + kind::LIVE].load(Ordering::Acquire);
-                self.0.words[block + kind::PEAK].store(live_from_word(live).0, Ordering::Release);
+                let live = self.0.words[block + KindWord::Live as usize].load(Ordering::Acquire);
+                self.0.words[block + KindWord::Peak as usize]
+                    .store(live_from_word(live).0, Ordering::Release);
             }
         }
     }
 
     /// Notes the peak that ends, if it is the highest so far.
     fn keep_peak(&self, block: usize) {
-        let word = |word: usize| &self.0.words[block + word];
-        let peak = word(kind::PEAK).load(Ordering::Acquire);
-        if peak <= live_from_word(word(kind::EARLIER_PEAK).load(Ordering::Acquire)).0 {
+        let word = |word: KindWord| &self.0.words[block + word as usize];
+        let peak = word(KindWord::Peak).load(Ordering::Acquire);
+        if peak <= live_from_word(word(KindWord::EarlierPeak).load(Ordering::Acquire)).0 {
             return;
         }
-        let origin = PeakOrigin::from_words(self.0.load(block + kind::PEAK_ORIGIN))
+        let origin = PeakOrigin::from_words(self.0.load(block + KindWord::PeakOrigin as usize))
             .filter(|origin| origin.bytes_per_bank == peak);
         let (event, buffers) = origin.map_or((0, 0), |origin| (origin.event, origin.buffers));
-        word(kind::EARLIER_EVENT).store(event, Ordering::Release);
-        word(kind::EARLIER_PEAK).store(live_word(peak, buffers), Ordering::Release);
+        word(KindWord::EarlierEvent).store(event, Ordering::Release);
+        word(KindWord::EarlierPeak).store(live_word(peak, buffers), Ordering::Release);
     }
 
     fn allocators(&self) -> impl Iterator<Item = (u8, AllocatorHead)> {
@@ -119,7 +120,7 @@ impl Query<'_> {
     }
 
     fn total(&self, block: usize) -> u64 {
-        let words = self.0.load(block + kind::STATISTICS);
+        let words = self.0.load(block + KindWord::Statistics as usize);
         ttmem_segment::Statistics::from_words(words).map_or(0, |(statistics, _)| statistics.total)
     }
 }

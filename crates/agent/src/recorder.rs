@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ttmem_segment::entry::{
     BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_from_word, live_step,
 };
-use ttmem_segment::layout::{
-    ALLOCATORS, BUFFER_WORDS, EVENT_WORDS, FAILURE_WORDS, FAILURES, Plan, Section, allocator,
-    counter, kind,
-};
+use ttmem_segment::layout::{self, ALLOCATORS, Counter, FAILURES, KindWord, Plan, Section};
 use ttmem_segment::owner::PeakOrigin;
 use ttmem_segment::{AllocatorKind, BufferLayout, EventKind, Origin, Statistics};
 
@@ -144,7 +141,7 @@ impl Recorder<'_> {
         match claimed {
             Some(first) => {
                 let entry = facts.entry(tags, sequence, now);
-                self.store::<BUFFER_WORDS>(first, entry.to_words());
+                self.store(first, entry.to_words());
             }
             None => self.drop_buffer(block, step),
         }
@@ -170,8 +167,8 @@ impl Recorder<'_> {
     /// Counts a buffer that the table has no room for.
     #[cold]
     fn drop_buffer(&self, block: usize, step: u64) {
-        self.count(counter::BUFFERS_DROPPED);
-        self.words[block + kind::UNLISTED].fetch_add(step, Ordering::Relaxed);
+        self.count(Counter::BuffersDropped);
+        self.words[block + KindWord::Unlisted as usize].fetch_add(step, Ordering::Relaxed);
     }
 
     /// Records that a buffer is about to be freed. `facts` describes it, if the table does not. False if it was never
@@ -188,7 +185,7 @@ impl Recorder<'_> {
         };
         let (sequence, turn) = self.process.sole.begin(|| self.next_event());
         if !self.remove(first, key, turn) {
-            self.count(counter::UNKNOWN_FREES);
+            self.count(Counter::UnknownFrees);
             return false;
         }
         self.subtract(&buffer, sequence, turn, now);
@@ -203,11 +200,11 @@ impl Recorder<'_> {
         facts: impl FnOnce() -> Option<(u8, BufferFacts)>,
     ) -> bool {
         let known = facts().filter(|(allocator, facts)| {
-            let unlisted = kind_block(*allocator, facts.kind) + kind::UNLISTED;
+            let unlisted = kind_block(*allocator, facts.kind) + KindWord::Unlisted as usize;
             self.take_step(unlisted, live_step(facts.bytes_per_bank))
         });
         let Some((allocator, facts)) = known else {
-            self.count(counter::UNKNOWN_FREES);
+            self.count(Counter::UnknownFrees);
             return false;
         };
         let (kind, layout) = (facts.kind, facts.layout);
@@ -245,7 +242,9 @@ impl Recorder<'_> {
         self.process.sole.join();
         let slots = self.process.buffers_mask.load(Ordering::Relaxed) + 1;
         let mut freed = 0;
-        for first in (0..slots).map(|slot| Plan::FIRST_BUFFER_WORD + slot * BUFFER_WORDS) {
+        for first in
+            (0..slots).map(|slot| Plan::FIRST_BUFFER_WORD + slot * Section::Buffers.entry_words())
+        {
             let entry = BufferEntry::from_words(self.load(first));
             let Some(entry) = entry.filter(|entry| {
                 entry.key >= BufferEntry::FIRST_KEY && entry.tags.allocator == allocator
@@ -258,15 +257,16 @@ impl Recorder<'_> {
             if claimed {
                 let block = kind_block(allocator, entry.tags.kind);
                 let step = live_step(entry.bytes_per_bank);
-                self.words[block + kind::LIVE].fetch_sub(step, Ordering::AcqRel);
+                self.words[block + KindWord::Live as usize].fetch_sub(step, Ordering::AcqRel);
                 self.add_origin(block, entry.tags.origin, entry.bytes_per_bank.wrapping_neg());
                 freed += 1;
             }
         }
         for kind in AllocatorKind::ALL {
             let block = kind_block(allocator, kind);
-            let unlisted = self.words[block + kind::UNLISTED].swap(0, Ordering::Relaxed);
-            self.words[block + kind::LIVE].fetch_sub(unlisted, Ordering::AcqRel);
+            let unlisted =
+                self.words[block + KindWord::Unlisted as usize].swap(0, Ordering::Relaxed);
+            self.words[block + KindWord::Live as usize].fetch_sub(unlisted, Ordering::AcqRel);
         }
         let slot = &self.process.allocators[usize::from(allocator) % ALLOCATORS];
         slot.lowest_l1.store(0, Ordering::Relaxed);
@@ -282,8 +282,8 @@ impl Recorder<'_> {
         (statistics, banks): (Statistics, u64),
         now: Circumstances,
     ) {
-        let live =
-            self.words[kind_block(allocator, facts.kind) + kind::LIVE].load(Ordering::Acquire);
+        let live = self.words[kind_block(allocator, facts.kind) + KindWord::Live as usize]
+            .load(Ordering::Acquire);
         let (live_bytes, live_buffers) = live_from_word(live);
         let tags = Tags {
             allocator,
@@ -293,7 +293,7 @@ impl Recorder<'_> {
             name: now.name,
         };
         let event = self.event(EventKind::Failure, facts, live_bytes, tags, now);
-        let sequence = self.words[counter::FAILURES].fetch_add(1, Ordering::AcqRel) + 1;
+        let sequence = self.words[Counter::Failures as usize].fetch_add(1, Ordering::AcqRel) + 1;
         let entry = FailureEntry {
             sequence,
             time: now.time,
@@ -310,8 +310,8 @@ impl Recorder<'_> {
             stack: now.stack,
         };
         let index = usize::try_from(sequence - 1).unwrap_or(0) % FAILURES;
-        let first = Plan::FIRST_FAILURE_WORD + index * FAILURE_WORDS;
-        self.store::<FAILURE_WORDS>(first, entry.to_words());
+        let first = Plan::FIRST_FAILURE_WORD + index * Section::Failures.entry_words();
+        self.store(first, entry.to_words());
     }
 
     /// Something happened that is not about one buffer.
@@ -359,7 +359,7 @@ impl Recorder<'_> {
     /// The number of the next event, from 1.
     #[inline(always)]
     fn next_event(&self) -> u64 {
-        let sequence = self.words[counter::EVENTS].fetch_add(1, Ordering::AcqRel) + 1;
+        let sequence = self.words[Counter::Events as usize].fetch_add(1, Ordering::AcqRel) + 1;
         if sequence.is_multiple_of(EVENTS_PER_TIME) {
             self.renew_time();
         }
@@ -368,7 +368,7 @@ impl Recorder<'_> {
 
     /// Events so far.
     pub(crate) fn events(&self) -> u64 {
-        self.words[counter::EVENTS].load(Ordering::Relaxed)
+        self.words[Counter::Events as usize].load(Ordering::Relaxed)
     }
 
     /// Renews the time that hooks share while much is recorded. The sleeping thread may end that meanwhile.
@@ -383,9 +383,9 @@ impl Recorder<'_> {
     }
 
     #[inline(always)]
-    fn write_event(&self, sequence: u64, event: [u64; EVENT_WORDS]) {
+    fn write_event(&self, sequence: u64, event: [u64; Section::Events.entry_words()]) {
         let index = usize::try_from(sequence - 1).unwrap_or(0);
-        self.store::<EVENT_WORDS>(self.event_place(index), event);
+        self.store(self.event_place(index), event);
         // The ring is larger than the cache: the line of an event to come is on its way meanwhile.
         prefetch_for_write(&self.words[self.event_place(index + EVENTS_AHEAD)]);
     }
@@ -394,13 +394,14 @@ impl Recorder<'_> {
     #[inline(always)]
     fn event_place(&self, index: usize) -> usize {
         let mask = self.process.events_mask.load(Ordering::Relaxed);
-        self.process.events_first.load(Ordering::Relaxed) + (index & mask) * EVENT_WORDS
+        self.process.events_first.load(Ordering::Relaxed)
+            + (index & mask) * Section::Events.entry_words()
     }
 
     /// Adds to the bytes and the number of live buffers of a kind. Returns both afterwards.
     #[inline(always)]
     fn add_live(&self, block: usize, step: u64, turn: Turn) -> u64 {
-        let word = &self.words[block + kind::LIVE];
+        let word = &self.words[block + KindWord::Live as usize];
         match turn {
             Turn::Alone => {
                 let live = word.load(Ordering::Relaxed).wrapping_add(step);
@@ -416,7 +417,7 @@ impl Recorder<'_> {
     #[inline(always)]
     fn raise_peak(&self, block: usize, live: u64, event: u64, now: Circumstances) {
         let (bytes_per_bank, buffers) = live_from_word(live);
-        let peak = &self.words[block + kind::PEAK];
+        let peak = &self.words[block + KindWord::Peak as usize];
         if bytes_per_bank <= peak.load(Ordering::Relaxed)
             || bytes_per_bank <= peak.fetch_max(bytes_per_bank, Ordering::AcqRel)
         {
@@ -430,17 +431,20 @@ impl Recorder<'_> {
             thread: now.thread,
             name: now.name,
         };
-        self.store::<{ PeakOrigin::WORDS }>(block + kind::PEAK_ORIGIN, origin.to_words());
+        self.store::<{ PeakOrigin::WORDS }>(
+            block + KindWord::PeakOrigin as usize,
+            origin.to_words(),
+        );
     }
 
     #[inline]
     fn add_origin(&self, block: usize, origin: Origin, bytes: u64) {
         let word = match origin {
             Origin::Plain => return,
-            Origin::Kernels => kind::KERNELS,
-            Origin::Trace => kind::TRACES,
+            Origin::Kernels => KindWord::Kernels,
+            Origin::Trace => KindWord::Traces,
         };
-        self.words[block + word].fetch_add(bytes, Ordering::Relaxed);
+        self.words[block + word as usize].fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Takes a step off a word of [`live_step`]s, unless it does not hold one.
@@ -455,8 +459,8 @@ impl Recorder<'_> {
 
     /// Adds one to a counter of the header.
     #[inline]
-    pub(crate) fn count(&self, counter: usize) {
-        self.words[counter].fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(&self, counter: Counter) {
+        self.words[counter as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes an entry, its first word last: a key or number there makes the entry visible.
@@ -482,8 +486,7 @@ impl Recorder<'_> {
 pub(crate) fn kind_block(allocator: u8, kind: AllocatorKind) -> usize {
     Plan::FIRST_ALLOCATOR_WORD
         + (usize::from(allocator) % ALLOCATORS) * Section::Allocators.entry_words()
-        + allocator::KINDS
-        + kind as usize * allocator::KIND_WORDS
+        + layout::kind_block(kind)
 }
 
 mod programs;

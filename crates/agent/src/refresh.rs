@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::live_from_word;
-use ttmem_segment::layout::{counter, kind};
+use ttmem_segment::layout::{Counter, KindWord};
 use ttmem_segment::{AllocatorKind, AllocatorRole, Statistics};
 
 use crate::process::AllocatorSlot;
@@ -43,10 +43,10 @@ pub(crate) fn round(recorder: Recorder<'_>, ask: &impl Ask) -> bool {
     }
     if any {
         let ended = ask.time();
-        recorder.words[counter::REFRESH_TIME].store(ended, Ordering::Relaxed);
-        recorder.words[counter::REFRESH_DURATION]
+        recorder.words[Counter::RefreshTime as usize].store(ended, Ordering::Relaxed);
+        recorder.words[Counter::RefreshDuration as usize]
             .store(ended.saturating_sub(begun), Ordering::Relaxed);
-        recorder.count(counter::REFRESHES);
+        recorder.count(Counter::Refreshes);
     }
     any
 }
@@ -67,7 +67,7 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
             return true;
         }
         let block = kind_block(index, kind);
-        let live = &recorder.words[block + kind::LIVE];
+        let live = &recorder.words[block + KindWord::Live as usize];
         let of_one_moment = (0..ATTEMPTS).find_map(|_| {
             let before = live.load(Ordering::Acquire);
             let statistics = ask.statistics(pointer, kind);
@@ -76,7 +76,8 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
         match of_one_moment {
             Some((Some(statistics), before)) => {
                 let words = statistics.to_words(live_from_word(before).0);
-                recorder.store::<{ Statistics::WORDS }>(block + kind::STATISTICS, words);
+                recorder
+                    .store::<{ Statistics::WORDS }>(block + KindWord::Statistics as usize, words);
             }
             Some((None, _)) => return true,
             // What was said last stays, with its age.

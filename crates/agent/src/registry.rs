@@ -6,9 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_segment::entry::live_from_word;
-use ttmem_segment::layout::{
-    ALLOCATOR_WORDS, ALLOCATORS, CHIP_WORDS, CHIPS, Plan, allocator, counter, kind,
-};
+use ttmem_segment::layout::{ALLOCATORS, AllocatorWord, CHIPS, Counter, KindWord, Plan, Section};
 use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
 use ttmem_segment::{Alignments, AllocatorKind, AllocatorRole};
 
@@ -99,10 +97,10 @@ impl Registry<'_> {
         });
         let index = known.unwrap_or(count);
         if index >= CHIPS {
-            self.0.count(counter::CHIPS_DROPPED);
+            self.0.count(Counter::ChipsDropped);
             return None;
         }
-        self.0.store::<CHIP_WORDS>(chip_word(index), entry.to_words());
+        self.0.store(chip_word(index), entry.to_words());
         self.process().chips.store(count.max(index + 1), Ordering::Release);
         Some(index)
     }
@@ -117,7 +115,7 @@ impl Registry<'_> {
     pub(crate) fn allocator(&self, new: &NewAllocator) -> Option<u8> {
         let known = self.process().allocator_index(new.pointer);
         let Some(index) = known.or_else(|| self.free_index()) else {
-            self.0.count(counter::ALLOCATORS_DROPPED);
+            self.0.count(Counter::AllocatorsDropped);
             return None;
         };
         let first = allocator_word(index);
@@ -125,11 +123,11 @@ impl Registry<'_> {
         let held = known.and_then(|_| AllocatorHead::from_words(self.0.load(first)));
         if held.is_none() {
             // From the entry's former owner nothing may be left.
-            self.0.store::<ALLOCATOR_WORDS>(first, [0; ALLOCATOR_WORDS]);
+            self.0.store(first, [0; Section::Allocators.entry_words()]);
             slot.kinds_seen.store(0, Ordering::Relaxed);
         }
         for (kind, shape) in AllocatorKind::ALL.into_iter().zip(new.kinds) {
-            self.0.words[kind_block(index, kind) + kind::BANKS]
+            self.0.words[kind_block(index, kind) + KindWord::Banks as usize]
                 .store(shape.banks, Ordering::Relaxed);
         }
         let serial = || self.process().serial.fetch_add(1, Ordering::Relaxed) + 1;
@@ -200,13 +198,13 @@ impl Registry<'_> {
     }
 
     fn serial(&self, index: u8) -> u64 {
-        self.0.words[allocator_word(index) + allocator::SERIAL].load(Ordering::Relaxed)
+        self.0.words[allocator_word(index) + AllocatorWord::Serial as usize].load(Ordering::Relaxed)
     }
 
     fn has_peak(&self, index: u8, kind: AllocatorKind) -> bool {
-        let word =
-            |word: usize| self.0.words[kind_block(index, kind) + word].load(Ordering::Relaxed);
-        word(kind::PEAK) != 0 || word(kind::EARLIER_PEAK) != 0
+        let block = kind_block(index, kind);
+        let word = |word: KindWord| self.0.words[block + word as usize].load(Ordering::Relaxed);
+        word(KindWord::Peak) != 0 || word(KindWord::EarlierPeak) != 0
     }
 
     /// The oldest other one that is destroyed and had the same chips in the same role.
@@ -225,21 +223,25 @@ impl Registry<'_> {
     fn transfer_peaks(&self, index: u8, successor: u8) {
         for kind in AllocatorKind::ALL {
             let (from, to) = (kind_block(index, kind), kind_block(successor, kind));
-            let load = |word: usize| self.0.words[word].load(Ordering::Relaxed);
-            let copy =
-                |word: usize| self.0.words[to + word].store(load(from + word), Ordering::Relaxed);
-            if load(to + kind::BANKS) == 0 {
-                copy(kind::BANKS);
+            let load = |block: usize, word: KindWord| {
+                self.0.words[block + word as usize].load(Ordering::Relaxed)
+            };
+            let copy = |word: KindWord| {
+                self.0.words[to + word as usize].store(load(from, word), Ordering::Relaxed);
+            };
+            if load(to, KindWord::Banks) == 0 {
+                copy(KindWord::Banks);
             }
-            if load(from + kind::PEAK) > load(to + kind::PEAK) {
-                let origin: [u64; PeakOrigin::WORDS] = self.0.load(from + kind::PEAK_ORIGIN);
-                self.0.store(to + kind::PEAK_ORIGIN, origin);
-                copy(kind::PEAK);
+            if load(from, KindWord::Peak) > load(to, KindWord::Peak) {
+                let origin: [u64; PeakOrigin::WORDS] =
+                    self.0.load(from + KindWord::PeakOrigin as usize);
+                self.0.store(to + KindWord::PeakOrigin as usize, origin);
+                copy(KindWord::Peak);
             }
-            let earlier = |block: usize| live_from_word(load(block + kind::EARLIER_PEAK)).0;
+            let earlier = |block: usize| live_from_word(load(block, KindWord::EarlierPeak)).0;
             if earlier(from) > earlier(to) {
-                copy(kind::EARLIER_EVENT);
-                copy(kind::EARLIER_PEAK);
+                copy(KindWord::EarlierEvent);
+                copy(KindWord::EarlierPeak);
             }
         }
     }
@@ -362,10 +364,11 @@ impl MeshSlot {
 
 /// First word of a chip's entry.
 fn chip_word(index: usize) -> usize {
-    Plan::FIRST_CHIP_WORD + index.min(CHIPS - 1) * CHIP_WORDS
+    Plan::FIRST_CHIP_WORD + index.min(CHIPS - 1) * Section::Chips.entry_words()
 }
 
 /// First word of an allocator's entry.
 pub(crate) fn allocator_word(index: u8) -> usize {
-    Plan::FIRST_ALLOCATOR_WORD + (usize::from(index) % ALLOCATORS) * ALLOCATOR_WORDS
+    Plan::FIRST_ALLOCATOR_WORD
+        + (usize::from(index) % ALLOCATORS) * Section::Allocators.entry_words()
 }

@@ -1,7 +1,7 @@
 //! The table of shapes in the segment: each is entered once.
 
 use ttmem_segment::Shape;
-use ttmem_segment::layout::{Section, counter};
+use ttmem_segment::layout::{Counter, Section};
 
 use crate::recorder::Recorder;
 use crate::stacks::{claim, entry_word, mix};
@@ -19,7 +19,7 @@ pub(crate) fn intern(recorder: Recorder<'_>, shape: &Shape) -> u16 {
             index
         }
         None => {
-            recorder.count(counter::SHAPES_DROPPED);
+            recorder.count(Counter::ShapesDropped);
             0
         }
     }

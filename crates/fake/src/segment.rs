@@ -14,6 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
+use ttmem_segment::layout::Counter;
 use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
 use ttmem_segment::stack::StackEntry;
 use ttmem_segment::{
@@ -93,7 +94,7 @@ pub struct Segment {
     events: Vec<EventEntry>,
     failures: Vec<FailureEntry>,
     programs: FakePrograms,
-    counters: Vec<(usize, u64)>,
+    counters: Vec<(Counter, u64)>,
     without_statistics: bool,
 }
 
@@ -349,10 +350,10 @@ impl Segment {
         self
     }
 
-    /// Sets a counter of the header: see [`ttmem_segment::layout::counter`].
+    /// Sets a counter of the header: see [`Counter`].
     #[must_use]
-    pub fn counter(mut self, word: usize, value: u64) -> Self {
-        self.counters.push((word, value));
+    pub fn counter(mut self, counter: Counter, value: u64) -> Self {
+        self.counters.push((counter, value));
         self
     }
 

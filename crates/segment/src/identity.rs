@@ -50,7 +50,7 @@ impl Label {
 
     /// The words of the label, for the header from [`label::FIRST`]. What does not fit is cut at a character's end.
     #[must_use]
-    pub fn to_words(&self) -> [u64; label::WORDS] {
+    pub(crate) fn to_words(&self) -> [u64; label::WORDS] {
         let mut words = [0; label::WORDS];
         let texts = [&self.name, &self.command, &self.rank, &self.job];
         for ((first, count), text) in TEXTS.into_iter().zip(texts) {
@@ -127,9 +127,15 @@ impl Identity {
         Self { pid_namespace, runs, label: Label::default() }
     }
 
+    /// The words of the identity and the label, each with its index in the header.
+    pub fn header_words(&self) -> impl Iterator<Item = (usize, u64)> {
+        let identity = (identity::FIRST..).zip(self.to_words());
+        identity.chain((label::FIRST..).zip(self.label.to_words()))
+    }
+
     /// The words of the identity without the label, for the header from [`identity::FIRST`].
     #[must_use]
-    pub fn to_words(&self) -> [u64; identity::WORDS] {
+    pub(crate) fn to_words(&self) -> [u64; identity::WORDS] {
         let mut words = [0; identity::WORDS];
         words[identity::PID_NAMESPACE] = self.pid_namespace.unwrap_or(0);
         let runs = self.runs.join(&Self::SEPARATOR.to_string());

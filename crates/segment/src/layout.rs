@@ -5,8 +5,10 @@
 //! of entries of one size. The header names every section's offset, entry size and number of entries, so that a later
 //! minor version may add sections or lengthen entries: 1.2 did.
 
+use super::vocabulary::AllocatorKind;
+
 /// The first eight bytes of a segment, written last.
-pub const MAGIC: [u8; 8] = *b"TTMEMSEG";
+pub(crate) const MAGIC: [u8; 8] = *b"TTMEMSEG";
 /// Readers refuse a later major version, and read every earlier one.
 pub(crate) const MAJOR: u16 = 3;
 /// Readers accept every minor version of their major version.
@@ -17,7 +19,7 @@ pub(crate) const MAJOR: u16 = 3;
 ///   the identity of the process.
 /// - 2.0: call stacks: the upper 16 bits of a sequence number in [`Section::Buffers`] and [`Section::Events`] are the index
 ///   of a stack.
-/// - 2.1: what the process is called; [`counter::EXIT_CODE`].
+/// - 2.1: what the process is called; [`Counter::ExitCode`].
 /// - 3.0: shapes: the upper 16 bits of an address in [`Section::Buffers`] and [`Section::Events`] are the index of a shape.
 pub(crate) const MINOR: u16 = 0;
 
@@ -57,29 +59,29 @@ pub(crate) const MAX_FUNCTIONS: usize = 1 << 14;
 pub const STACK_FRAMES: usize = 32;
 
 /// Words of an entry of [`Section::Chips`].
-pub const CHIP_WORDS: usize = 4;
+pub(crate) const CHIP_WORDS: usize = 4;
 /// Words of an entry of [`Section::Allocators`].
-pub const ALLOCATOR_WORDS: usize = 128;
+pub(crate) const ALLOCATOR_WORDS: usize = 128;
 /// Words of an entry of [`Section::Names`].
-pub const NAME_WORDS: usize = 24;
+pub(crate) const NAME_WORDS: usize = 24;
 /// Words of an entry of [`Section::Buffers`]: one cache line.
-pub const BUFFER_WORDS: usize = 8;
+pub(crate) const BUFFER_WORDS: usize = 8;
 /// Words of an entry of [`Section::Events`]: one cache line.
-pub const EVENT_WORDS: usize = 8;
+pub(crate) const EVENT_WORDS: usize = 8;
 /// Words of an entry of [`Section::Failures`].
-pub const FAILURE_WORDS: usize = 16;
+pub(crate) const FAILURE_WORDS: usize = 16;
 /// Words of an entry of [`Section::Footprints`].
-pub const FOOTPRINT_WORDS: usize = 24;
+pub(crate) const FOOTPRINT_WORDS: usize = 24;
 /// Words of an entry of [`Section::Parts`].
-pub const PART_WORDS: usize = 4;
+pub(crate) const PART_WORDS: usize = 4;
 /// Words of an entry of [`Section::Dispatches`]: one cache line.
-pub const DISPATCH_WORDS: usize = 8;
+pub(crate) const DISPATCH_WORDS: usize = 8;
 /// Words of an entry of [`Section::Traces`].
-pub const TRACE_WORDS: usize = 16;
+pub(crate) const TRACE_WORDS: usize = 16;
 /// Words of an entry of [`Section::TraceParts`].
 pub(crate) const TRACE_PART_WORDS: usize = 1;
 /// Words of an entry of [`Section::Refusals`].
-pub const REFUSAL_WORDS: usize = 24;
+pub(crate) const REFUSAL_WORDS: usize = 24;
 /// Words of an entry of [`Section::Functions`].
 pub(crate) const FUNCTION_WORDS: usize = 32;
 /// Words of an entry of [`Section::Stacks`].
@@ -91,15 +93,15 @@ pub(crate) const SHAPE_WORDS: usize = 8;
 pub const BUFFER_PROBES: usize = 128;
 
 /// Words of the header that never change once the magic is there.
-pub mod fixed {
+pub(crate) mod fixed {
     /// [`super::MAGIC`].
-    pub const MAGIC: usize = 0;
+    pub(crate) const MAGIC: usize = 0;
     /// Major version (16 bits), minor version (16 bits), header bytes (32 bits).
     pub(crate) const VERSION: usize = 1;
     /// Bytes of the file.
     pub(crate) const SEGMENT_BYTES: usize = 2;
     /// Process id in the owner's own namespace.
-    pub const PID: usize = 3;
+    pub(crate) const PID: usize = 3;
     /// Start time of the process in clock ticks since boot, field 22 of `/proc/<pid>/stat`.
     pub(crate) const START_TICKS: usize = 4;
     /// Nanoseconds since 1970 when the segment was made.
@@ -116,7 +118,7 @@ pub mod fixed {
     pub(crate) const AGENT_VERSION: usize = 16;
     /// Two words for each section up to [`super::Section::Events`]: offset in bytes; entry bytes (32 bits) and entries
     /// (32 bits).
-    pub const SECTIONS: usize = 18;
+    pub(crate) const SECTIONS: usize = 18;
     /// Checksum of the words before, except the magic.
     pub(crate) const CHECKSUM: usize = 30;
     /// Two words for each section from [`super::Section::Footprints`], as in [`SECTIONS`] (since 1.2).
@@ -135,93 +137,95 @@ pub mod fixed {
     pub(crate) const WORDS: usize = 53;
 }
 
-/// Words of the header that change. Each stands for itself; those that writers contend for have a cache line of their
-/// own.
-pub mod counter {
-    /// [`super::super::AgentState`] as a number.
-    pub const STATE: usize = 64;
-    /// Bit set of the hooks that TT-Metal's library has a function for, by [`super::super::Hook`].
-    pub const HOOKS_RESOLVED: usize = 65;
+/// Words of the header that change, by their index. Each stands for itself; those that writers contend for have a cache
+/// line of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// [`super::AgentState`] as a number.
+    State = 64,
+    /// Bit set of the hooks that TT-Metal's library has a function for, by [`super::Hook`].
+    HooksResolved = 65,
     /// Bit set of the hooks that were called at least once.
-    pub const HOOKS_CALLED: usize = 66;
-    /// Bit set of the functions that TT-Metal's library exports, by [`super::super::Accessor`] (since 1.2).
-    pub const ACCESSORS_RESOLVED: usize = 67;
+    HooksCalled = 66,
+    /// Bit set of the functions that TT-Metal's library exports, by [`super::Accessor`] (since 1.2).
+    AccessorsResolved = 67,
     /// Events ever written: the sequence number of the newest.
-    pub const EVENTS: usize = 72;
+    Events = 72,
     /// Failures ever written.
-    pub const FAILURES: usize = 80;
+    Failures = 80,
     /// Buffers for which the table had no room. The sums contain them.
-    pub const BUFFERS_DROPPED: usize = 88;
+    BuffersDropped = 88,
     /// Frees of buffers that were never seen: allocated before the agent started.
-    pub const UNKNOWN_FREES: usize = 89;
+    UnknownFrees = 89,
     /// Names for which there was no room.
-    pub const NAMES_DROPPED: usize = 90;
+    NamesDropped = 90,
     /// Allocators for which there was no room. Their buffers are in no sum.
-    pub const ALLOCATORS_DROPPED: usize = 91;
+    AllocatorsDropped = 91,
     /// Chips for which there was no room.
-    pub const CHIPS_DROPPED: usize = 92;
+    ChipsDropped = 92,
     /// Calls that came while the agent was running on the same thread, from a signal handler, and were not recorded.
-    pub const REENTRANT_CALLS: usize = 93;
+    ReentrantCalls = 93,
     /// Defects of the agent. After the first it is off.
-    pub const PANICS: usize = 94;
+    Panics = 94,
     /// Workloads handed to a command queue.
-    pub const WORKLOADS_ENQUEUED: usize = 96;
+    WorkloadsEnqueued = 96,
     /// Programs that ops handed over, cache hits included.
-    pub const PROGRAMS_TRACKED: usize = 97;
+    ProgramsTracked = 97,
     /// Placements of a program's circular buffers.
-    pub const CIRCULAR_BUFFER_PLACEMENTS: usize = 98;
+    CircularBufferPlacements = 98,
     /// Programs destroyed.
-    pub const PROGRAMS_DESTROYED: usize = 99;
+    ProgramsDestroyed = 99,
     /// Loads of kernel binaries.
-    pub const BINARY_LOADS: usize = 100;
+    BinaryLoads = 100,
     /// Traces written to the device.
-    pub const TRACES_WRITTEN: usize = 101;
+    TracesWritten = 101,
     /// Refreshes of the allocators' statistics.
-    pub const REFRESHES: usize = 104;
+    Refreshes = 104,
     /// Time of the newest refresh.
-    pub const REFRESH_TIME: usize = 105;
+    RefreshTime = 105,
     /// Nanoseconds that the newest refresh took.
-    pub const REFRESH_DURATION: usize = 106;
-    /// Entries of [`super::Section::Dispatches`] ever written: the sequence number of the newest dispatch.
-    pub const DISPATCHES: usize = 112;
+    RefreshDuration = 106,
+    /// Entries of [`Section::Dispatches`] ever written: the sequence number of the newest dispatch.
+    Dispatches = 112,
     /// Programs ever refused: the sequence number of the newest refusal.
-    pub const REFUSALS: usize = 120;
-    /// Entries of [`super::Section::Footprints`] in use.
-    pub const FOOTPRINTS: usize = 121;
-    /// Entries of [`super::Section::Parts`] in use.
-    pub const PARTS: usize = 122;
-    /// Entries of [`super::Section::Traces`] ever written: the serial number of the newest trace.
-    pub const TRACES: usize = 123;
-    /// Entries of [`super::Section::TraceParts`] in use.
-    pub const TRACE_PARTS: usize = 124;
+    Refusals = 120,
+    /// Entries of [`Section::Footprints`] in use.
+    Footprints = 121,
+    /// Entries of [`Section::Parts`] in use.
+    Parts = 122,
+    /// Entries of [`Section::Traces`] ever written: the serial number of the newest trace.
+    Traces = 123,
+    /// Entries of [`Section::TraceParts`] in use.
+    TraceParts = 124,
     /// Footprints that did not fit in their table or whose parts did not.
-    pub const FOOTPRINTS_DROPPED: usize = 125;
+    FootprintsDropped = 125,
     /// Dispatches captured in a trace whose list had no room for them.
-    pub const TRACE_PARTS_DROPPED: usize = 126;
+    TracePartsDropped = 126,
     /// Dispatches of programs whose footprint is not recorded.
-    pub const UNKNOWN_DISPATCHES: usize = 127;
+    UnknownDispatches = 127,
     /// Sequence number of the newest dispatch of a program whose footprint is not recorded.
-    pub const LAST_UNKNOWN_DISPATCH: usize = 128;
-    /// Buffers allocated in DRAM while a captured trace was live, as in [`super::kind::LIVE`].
-    pub const DRAM_DURING_TRACES: usize = 129;
-    /// Buffers allocated in L1 while a captured trace was live, as in [`super::kind::LIVE`].
-    pub const L1_DURING_TRACES: usize = 130;
+    LastUnknownDispatch = 128,
+    /// Buffers allocated in DRAM while a captured trace was live, as in [`KindWord::Live`].
+    DramDuringTraces = 129,
+    /// Buffers allocated in L1 while a captured trace was live, as in [`KindWord::Live`].
+    L1DuringTraces = 130,
     /// The most bytes that TT-Metal counted for all live traces of a mesh at a time.
-    pub const TRACE_BYTES_PEAK: usize = 131;
+    TraceBytesPeak = 131,
     /// `trace_region_size` of the newest device that was opened.
-    pub const TRACE_REGION_SIZE: usize = 132;
-    /// [`super::super::StackState`] as a number (since 2.0).
-    pub const STACK_STATE: usize = 133;
+    TraceRegionSize = 132,
+    /// [`super::StackState`] as a number (since 2.0).
+    StackState = 133,
     /// Allocations for whose stack or one of its functions there was no room (since 2.0).
-    pub const STACKS_DROPPED: usize = 134;
-    /// Code that the process passed to `_exit`, in state [`super::super::AgentState::Left`] (since 2.1).
-    pub const EXIT_CODE: usize = 135;
+    StacksDropped = 134,
+    /// Code that the process passed to `_exit`, in state [`super::AgentState::Left`] (since 2.1).
+    ExitCode = 135,
     /// Tensors for whose shape there was no room (since 3.0).
-    pub const SHAPES_DROPPED: usize = 136;
-    /// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
-    /// dispatched up to that one are not resident any more.
-    pub const CHIPS_CLEARED: usize = 384;
+    ShapesDropped = 136,
 }
+
+/// One word per chip: sequence number of the newest dispatch when the last mesh over the chip was closed. Programs
+/// dispatched up to that one are not resident any more.
+pub const CHIPS_CLEARED: usize = 384;
 
 /// The process's identity in the header, since 1.2. Never changes once the magic is there.
 pub mod identity {
@@ -236,14 +240,14 @@ pub mod identity {
     /// Checksum of the words before.
     pub(crate) const CHECKSUM: usize = RUNS + RUNS_WORDS;
     /// Words of the identity.
-    pub const WORDS: usize = CHECKSUM + 1;
+    pub(crate) const WORDS: usize = CHECKSUM + 1;
 }
 
 /// Name, command, rank and job of the process in the header, since 2.1. They never change once the magic number is there.
 /// Texts are filled up with zeros.
-pub mod label {
+pub(crate) mod label {
     /// First word in the header. The constants below count from here.
-    pub const FIRST: usize = 280;
+    pub(crate) const FIRST: usize = 280;
     /// Short name of the process, two words.
     pub(crate) const NAME: usize = 0;
     /// Command line, 64 words.
@@ -255,93 +259,105 @@ pub mod label {
     /// Checksum of the words before.
     pub(crate) const CHECKSUM: usize = 74;
     /// Words of the label.
-    pub const WORDS: usize = CHECKSUM + 1;
+    pub(crate) const WORDS: usize = CHECKSUM + 1;
 }
 
 const _: () = assert!(identity::FIRST + identity::WORDS <= label::FIRST);
-const _: () = assert!(label::FIRST + label::WORDS <= counter::CHIPS_CLEARED);
+const _: () = assert!(label::FIRST + label::WORDS <= CHIPS_CLEARED);
 
-/// Words of an entry of [`Section::Allocators`]. Words 0 to 7 are those of `AllocatorHead`.
-pub mod allocator {
+/// Words of an entry of [`Section::Allocators`], by their index. Words 0 to 7 are those of `AllocatorHead`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocatorWord {
     /// Serial number, from 1. Zero: the entry is not used.
-    pub const SERIAL: usize = 0;
+    Serial = 0,
     /// First address of L1 that TT-Metal hands out; everything below is reserved. 0 if not known (since 1.2).
-    pub const L1_BASE: usize = 8;
+    L1Base = 8,
     /// Bytes of L1 per core. 0 if not known (since 1.2).
-    pub const L1_SIZE: usize = 9;
+    L1Size = 9,
     /// Worker cores per row (32 bits) and rows (32 bits) in logical coordinates. 0 if not known (since 1.2).
-    pub const GRID: usize = 10;
-    /// The first block of a kind. The blocks follow each other in the order of [`super::super::AllocatorKind`].
-    pub const KINDS: usize = 16;
-    /// Words of a block.
-    pub const KIND_WORDS: usize = 24;
+    Grid = 10,
 }
 
-/// Words of the block of one kind in an allocator's entry.
-pub mod kind {
+/// First word of the blocks, one for each kind, in an entry of [`Section::Allocators`].
+const KINDS: usize = 16;
+/// Words of a block.
+const KIND_WORDS: usize = 24;
+
+/// First word of the block of a kind in an entry of [`Section::Allocators`].
+#[must_use]
+#[inline]
+pub const fn kind_block(kind: AllocatorKind) -> usize {
+    KINDS + kind as usize * KIND_WORDS
+}
+
+/// Words of the block of one kind in an allocator's entry, by their distance from its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KindWord {
     /// Bytes per bank (low 40 bits) and number (high 24 bits) of the live buffers. One word, so that they agree.
-    pub const LIVE: usize = 0;
+    Live = 0,
     /// The largest bytes per bank, ever or since the last reset by the program.
-    pub const PEAK: usize = 1;
+    Peak = 1,
     /// Banks.
-    pub const BANKS: usize = 2;
+    Banks = 2,
     /// Bytes per bank of kernel binaries among the live bytes.
-    pub const KERNELS: usize = 3;
+    Kernels = 3,
     /// Bytes per bank of traces in plain DRAM among the live bytes.
-    pub const TRACES: usize = 4;
-    /// Bytes per bank and number, as [`LIVE`], of the buffers that are in no table entry.
-    pub const UNLISTED: usize = 5;
-    /// Bytes per bank and number, as [`LIVE`], of the highest peak that the program reset.
-    pub const EARLIER_PEAK: usize = 6;
+    Traces = 4,
+    /// Bytes per bank and number, as [`KindWord::Live`], of the buffers that are in no table entry.
+    Unlisted = 5,
+    /// Bytes per bank and number, as [`KindWord::Live`], of the highest peak that the program reset.
+    EarlierPeak = 6,
     /// Sequence number of the event that led to it; 0 if that is not known.
-    pub const EARLIER_EVENT: usize = 7;
-    /// The allocation that led to the peak: see [`super::super::owner::PeakOrigin`]. Seven words and a checksum.
-    pub const PEAK_ORIGIN: usize = 8;
-    /// TT-Metal's statistics: see [`super::super::Statistics`]. Seven words and a checksum.
-    pub const STATISTICS: usize = 16;
+    EarlierEvent = 7,
+    /// The allocation that led to the peak: see [`super::owner::PeakOrigin`]. Seven words and a checksum.
+    PeakOrigin = 8,
+    /// TT-Metal's statistics: see [`super::Statistics`]. Seven words and a checksum.
+    Statistics = 16,
 }
 
-/// Words of an entry of [`Section::Footprints`] that change. Each stands for itself; the words before are covered by a
-/// checksum.
-pub mod footprint {
+/// Words of an entry of [`Section::Footprints`] that change, by their index. Each stands for itself; the words before are
+/// covered by a checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FootprintWord {
     /// Dispatches so far, replays of traces included.
-    pub const DISPATCHES: usize = 16;
+    Dispatches = 16,
     /// Sequence number of the newest dispatch.
-    pub const LAST_DISPATCH: usize = 17;
+    LastDispatch = 17,
     /// Monotonic nanoseconds of the newest dispatch.
-    pub const LAST_TIME: usize = 18;
+    LastTime = 18,
     /// Lowest address of an L1 buffer during a dispatch (low 32 bits), and the most L1 bytes per bank that were
     /// allocated during one (high 32 bits). The address is 0 if no L1 buffer was live.
-    pub const L1: usize = 19;
+    L1 = 19,
     /// Sequence number of the newest event at the dispatch that set the lowest address.
-    pub const LOWEST_EVENT: usize = 20;
+    LowestEvent = 20,
     /// Monotonic nanoseconds when the program was destroyed; 0 while it lives.
-    pub const DESTROYED: usize = 21;
+    Destroyed = 21,
 }
 
-/// Words of an entry of [`Section::Traces`] that change. Each stands for itself.
-pub mod trace {
+/// Words of an entry of [`Section::Traces`] that change, by their index. Each stands for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceWord {
     /// Monotonic nanoseconds when the capture ended; 0 while it continues.
-    pub const ENDED: usize = 6;
+    Ended = 6,
     /// Monotonic nanoseconds when the trace was released; 0 while it lives.
-    pub const RELEASED: usize = 7;
+    Released = 7,
     /// Bytes per DRAM bank of its buffer.
-    pub const BYTES_PER_BANK: usize = 8;
+    BytesPerBank = 8,
     /// Bytes of its buffer as requested.
-    pub const BYTES: usize = 9;
-    /// First entry of [`super::Section::TraceParts`] (32 bits) and number of entries (32 bits).
-    pub const PARTS: usize = 10;
+    Bytes = 9,
+    /// First entry of [`Section::TraceParts`] (32 bits) and number of entries (32 bits).
+    Parts = 10,
     /// Replays so far.
-    pub const REPLAYS: usize = 11;
+    Replays = 11,
     /// Sequence number of the newest replay.
-    pub const LAST_REPLAY: usize = 12;
+    LastReplay = 12,
     /// Dispatches captured.
-    pub const DISPATCHES: usize = 13;
+    Dispatches = 13,
 }
 
-/// Bits of [`kind::LIVE`] that hold bytes.
+/// Bits of [`KindWord::Live`] that hold bytes.
 pub(crate) const LIVE_BYTES_BITS: u32 = 40;
-/// Mask of the bytes in [`kind::LIVE`].
+/// Mask of the bytes in [`KindWord::Live`].
 pub(crate) const LIVE_BYTES_MASK: u64 = (1 << LIVE_BYTES_BITS) - 1;
 
 /// Tables of a segment.
@@ -436,6 +452,7 @@ impl Section {
 
     /// Words of an entry.
     #[must_use]
+    #[inline]
     pub const fn entry_words(self) -> usize {
         match self {
             Self::Chips => CHIP_WORDS,

@@ -2,7 +2,8 @@
 
 use super::entry::{Tags, checksum, high, low, pair};
 use super::layout::{
-    DISPATCH_WORDS, FOOTPRINT_WORDS, PART_WORDS, REFUSAL_WORDS, TRACE_WORDS, footprint,
+    DISPATCH_WORDS, FOOTPRINT_WORDS, FootprintWord, PART_WORDS, REFUSAL_WORDS, TRACE_WORDS,
+    TraceWord,
 };
 use super::owner::halves;
 use super::vocabulary::{CoreType, DispatchKind, PartKind, RefusalKind};
@@ -100,7 +101,7 @@ pub struct FootprintEntry {
 }
 
 /// Words of a footprint's entry that never change, checksum included.
-pub const FOOTPRINT_FIXED_WORDS: usize = footprint::DISPATCHES;
+pub const FOOTPRINT_FIXED_WORDS: usize = FootprintWord::Dispatches as usize;
 
 impl FootprintEntry {
     /// Returns the entry as words of the file. The words that change follow them.
@@ -146,7 +147,7 @@ impl FootprintEntry {
     }
 }
 
-const _: () = assert!(footprint::DESTROYED < FOOTPRINT_WORDS, "it is in the entry");
+const _: () = assert!((FootprintWord::Destroyed as usize) < FOOTPRINT_WORDS, "it is in the entry");
 
 /// One thing on one rectangle of a program's cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,7 +295,7 @@ pub struct TraceEntry {
 }
 
 /// Words of a trace's entry that never change, checksum included.
-pub const TRACE_FIXED_WORDS: usize = super::layout::trace::ENDED;
+pub const TRACE_FIXED_WORDS: usize = TraceWord::Ended as usize;
 
 impl TraceEntry {
     /// Returns the entry as words of the file. The words that change follow them.
@@ -320,7 +321,7 @@ impl TraceEntry {
     }
 }
 
-const _: () = assert!(super::layout::trace::DISPATCHES < TRACE_WORDS, "it is in the entry");
+const _: () = assert!((TraceWord::Dispatches as usize) < TRACE_WORDS, "it is in the entry");
 
 /// One element of a trace's list: a footprint and how often the trace runs it.
 #[must_use]

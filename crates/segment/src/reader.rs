@@ -15,8 +15,9 @@ use super::contents::{
 use super::entry::{checksum, high, live_from_word, low};
 use super::identity::{Identity, Label};
 use super::layout::{
-    ALLOCATORS, CHIPS, HEADER_BYTES, MAGIC, MAJOR, MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section,
-    Table, WORD_BYTES, allocator, counter, fixed, identity, kind, label,
+    ALLOCATORS, AllocatorWord, CHIPS, Counter, HEADER_BYTES, KindWord, MAGIC, MAJOR,
+    MAX_SEGMENT_BYTES, NAMES, SECTIONS, Section, Table, WORD_BYTES, fixed, identity, kind_block,
+    label,
 };
 use super::name::NameEntry;
 use super::owner::{AllocatorHead, ChipEntry, Statistics};
@@ -55,7 +56,7 @@ impl Reader {
         segment.events = view.events(&mut segment.losses);
         segment.failures = view.failures(&mut segment.losses);
         segment.programs = view.programs(segment.chips.len(), &mut segment.losses);
-        segment.losses.torn += settle(&mut segment, view.word(counter::EVENTS));
+        segment.losses.torn += settle(&mut segment, view.counter(Counter::Events));
         Ok(segment)
     }
 
@@ -195,6 +196,11 @@ impl<'bytes> View<'bytes> {
             .map_or(0, u64::from_le_bytes)
     }
 
+    /// A counter of the header.
+    fn counter(&self, counter: Counter) -> u64 {
+        self.word(counter as usize)
+    }
+
     fn words<const COUNT: usize>(&self, first: usize) -> [u64; COUNT] {
         std::array::from_fn(|index| self.word(first + index))
     }
@@ -237,7 +243,7 @@ impl<'bytes> View<'bytes> {
     fn header(&self) -> Header {
         let version = self.word(fixed::VERSION);
         let state =
-            AgentState::from_number(self.word(counter::STATE)).unwrap_or(AgentState::Recording);
+            AgentState::from_number(self.counter(Counter::State)).unwrap_or(AgentState::Recording);
         let build_id: Vec<u8> =
             self.words::<4>(fixed::BUILD_ID).iter().flat_map(|word| word.to_le_bytes()).collect();
         let build_id_bytes =
@@ -256,41 +262,41 @@ impl<'bytes> View<'bytes> {
                 ..Identity::from_words(self.words(identity::FIRST))
             },
             state,
-            hooks_resolved: HookSet(self.word(counter::HOOKS_RESOLVED)),
-            hooks_called: HookSet(self.word(counter::HOOKS_CALLED)),
-            stacks: StackState::from_number(self.word(counter::STACK_STATE)),
-            accessors: AccessorSet(self.word(counter::ACCESSORS_RESOLVED)),
+            hooks_resolved: HookSet(self.counter(Counter::HooksResolved)),
+            hooks_called: HookSet(self.counter(Counter::HooksCalled)),
+            stacks: StackState::from_number(self.counter(Counter::StackState)),
+            accessors: AccessorSet(self.counter(Counter::AccessorsResolved)),
             counts: Counts {
-                workloads_enqueued: self.word(counter::WORKLOADS_ENQUEUED),
-                programs_tracked: self.word(counter::PROGRAMS_TRACKED),
-                circular_buffer_placements: self.word(counter::CIRCULAR_BUFFER_PLACEMENTS),
-                programs_destroyed: self.word(counter::PROGRAMS_DESTROYED),
-                binary_loads: self.word(counter::BINARY_LOADS),
-                traces_written: self.word(counter::TRACES_WRITTEN),
+                workloads_enqueued: self.counter(Counter::WorkloadsEnqueued),
+                programs_tracked: self.counter(Counter::ProgramsTracked),
+                circular_buffer_placements: self.counter(Counter::CircularBufferPlacements),
+                programs_destroyed: self.counter(Counter::ProgramsDestroyed),
+                binary_loads: self.counter(Counter::BinaryLoads),
+                traces_written: self.counter(Counter::TracesWritten),
             },
-            refreshes: self.word(counter::REFRESHES),
-            refresh_time: self.word(counter::REFRESH_TIME),
-            refresh_duration: self.word(counter::REFRESH_DURATION),
+            refreshes: self.counter(Counter::Refreshes),
+            refresh_time: self.counter(Counter::RefreshTime),
+            refresh_duration: self.counter(Counter::RefreshDuration),
             exit_code: (state == AgentState::Left)
-                .then(|| low(self.word(counter::EXIT_CODE)).cast_signed()),
+                .then(|| low(self.counter(Counter::ExitCode)).cast_signed()),
         }
     }
 
     fn losses(&self) -> Losses {
-        let overwritten = |written: usize, section: Section| {
-            self.word(written).saturating_sub(self.tables[section as usize].entries as u64)
+        let overwritten = |written: Counter, section: Section| {
+            self.counter(written).saturating_sub(self.tables[section as usize].entries as u64)
         };
         Losses {
-            buffers_dropped: self.word(counter::BUFFERS_DROPPED),
-            unknown_frees: self.word(counter::UNKNOWN_FREES),
-            names_dropped: self.word(counter::NAMES_DROPPED),
-            stacks_dropped: self.word(counter::STACKS_DROPPED),
-            allocators_dropped: self.word(counter::ALLOCATORS_DROPPED),
-            chips_dropped: self.word(counter::CHIPS_DROPPED),
-            reentrant_calls: self.word(counter::REENTRANT_CALLS),
-            panics: self.word(counter::PANICS),
-            events_overwritten: overwritten(counter::EVENTS, Section::Events),
-            failures_overwritten: overwritten(counter::FAILURES, Section::Failures),
+            buffers_dropped: self.counter(Counter::BuffersDropped),
+            unknown_frees: self.counter(Counter::UnknownFrees),
+            names_dropped: self.counter(Counter::NamesDropped),
+            stacks_dropped: self.counter(Counter::StacksDropped),
+            allocators_dropped: self.counter(Counter::AllocatorsDropped),
+            chips_dropped: self.counter(Counter::ChipsDropped),
+            reentrant_calls: self.counter(Counter::ReentrantCalls),
+            panics: self.counter(Counter::Panics),
+            events_overwritten: overwritten(Counter::Events, Section::Events),
+            failures_overwritten: overwritten(Counter::Failures, Section::Failures),
             torn: 0,
         }
     }
@@ -319,7 +325,7 @@ impl<'bytes> View<'bytes> {
         let mut allocators = Vec::new();
         for index in (0..=u8::MAX).take(table.entries.min(ALLOCATORS)) {
             let first = table.entry(usize::from(index));
-            if self.word(first + allocator::SERIAL) == 0 {
+            if self.word(first + AllocatorWord::Serial as usize) == 0 {
                 continue;
             }
             let Some(head) = AllocatorHead::from_words(self.words(first)) else {
@@ -332,9 +338,9 @@ impl<'bytes> View<'bytes> {
                 role: head.role,
                 alignments: head.alignments,
                 chips: program::chip_indexes(head.chips, chips),
-                l1_base: nonzero(self.word(first + allocator::L1_BASE)),
-                l1_size: nonzero(self.word(first + allocator::L1_SIZE)),
-                grid: nonzero(self.word(first + allocator::GRID))
+                l1_base: nonzero(self.word(first + AllocatorWord::L1Base as usize)),
+                l1_size: nonzero(self.word(first + AllocatorWord::L1Size as usize)),
+                grid: nonzero(self.word(first + AllocatorWord::Grid as usize))
                     .map(|grid| (low(grid), high(grid))),
                 opened: head.opened,
                 closed: (head.closed != 0).then_some(head.closed),
@@ -346,19 +352,20 @@ impl<'bytes> View<'bytes> {
     }
 
     fn kind_use(&self, allocator: usize, kind: AllocatorKind, losses: &mut Losses) -> KindUse {
-        let first = allocator + allocator::KINDS + kind as usize * allocator::KIND_WORDS;
-        let (live_bytes, live_buffers) = live_from_word(self.word(first + kind::LIVE));
-        let (unlisted_bytes, unlisted_buffers) = live_from_word(self.word(first + kind::UNLISTED));
+        let first = allocator + kind_block(kind);
+        let (live_bytes, live_buffers) = live_from_word(self.word(first + KindWord::Live as usize));
+        let (unlisted_bytes, unlisted_buffers) =
+            live_from_word(self.word(first + KindWord::Unlisted as usize));
         let (peak_bytes, peak) = self.peak(first, losses);
-        let words = self.words(first + kind::STATISTICS);
+        let words = self.words(first + KindWord::Statistics as usize);
         let statistics = Statistics::from_words(words);
         losses.torn += u64::from(statistics.is_none() && words != [0; 8]);
         KindUse {
-            banks: self.word(first + kind::BANKS),
+            banks: self.word(first + KindWord::Banks as usize),
             live_bytes,
             live_buffers,
-            kernel_bytes: self.word(first + kind::KERNELS),
-            trace_bytes: self.word(first + kind::TRACES),
+            kernel_bytes: self.word(first + KindWord::Kernels as usize),
+            trace_bytes: self.word(first + KindWord::Traces as usize),
             unlisted_bytes,
             unlisted_buffers,
             peak_bytes,

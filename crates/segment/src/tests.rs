@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::entry::{BufferEntry, EventEntry, FailureEntry, Free, OwnBuffer, Tags, live_step};
 use super::head::HeadFacts;
 use super::layout::{
-    BUFFER_WORDS, EVENT_WORDS, MIN_SEGMENT_BYTES, MINOR, Plan, Section, WORD_BYTES, allocator,
-    counter, fixed, kind,
+    BUFFER_WORDS, Counter, EVENT_WORDS, KindWord, MIN_SEGMENT_BYTES, MINOR, Plan, Section,
+    WORD_BYTES, fixed, kind_block,
 };
 use super::name::NameEntry;
 use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
@@ -115,7 +115,7 @@ impl Image {
         let plan = Plan::within(MIN_SEGMENT_BYTES);
         let mut image = Self(vec![0; plan.segment_bytes / WORD_BYTES], plan);
         image.put(0, &HEAD.to_words(&plan));
-        image.put(counter::STATE, &[1]);
+        image.put(Counter::State as usize, &[1]);
         image
     }
 
@@ -131,17 +131,16 @@ impl Image {
         image.put(chips.entry(1), &ChipEntry { device: 5, unique_id: None }.to_words());
         let first = allocators.entry(3);
         image.put(first, &ALLOCATOR.to_words());
-        let block =
-            first + allocator::KINDS + AllocatorKind::L1Small as usize * allocator::KIND_WORDS;
-        image.put(block + kind::LIVE, &[live_step(88_064), 88_064, 64]);
-        image.put(block + kind::PEAK_ORIGIN, &PEAK.to_words());
-        image.put(block + kind::STATISTICS, &STATISTICS.to_words(350));
+        let block = first + kind_block(AllocatorKind::L1Small);
+        image.put(block + KindWord::Live as usize, &[live_step(88_064), 88_064, 64]);
+        image.put(block + KindWord::PeakOrigin as usize, &PEAK.to_words());
+        image.put(block + KindWord::Statistics as usize, &STATISTICS.to_words(350));
         let name = NameEntry::to_words(9, NameSource::Label, 0, b"layer 3");
         image.put(names.entry(usize::from(PEAK.name)), &name);
         image.put(buffers.entry(7), &BUFFER.to_words());
-        image.put(counter::EVENTS, &[EVENT.sequence]);
+        image.put(Counter::Events as usize, &[EVENT.sequence]);
         image.put(events.entry(17), &EVENT.to_words());
-        image.put(counter::FAILURES, &[1]);
+        image.put(Counter::Failures as usize, &[1]);
         image.put(failures.entry(0), &FAILURE.to_words());
         image.put_programs();
         let (functions, stacks) =
@@ -150,7 +149,7 @@ impl Image {
         image.put(functions.entry(7), &function);
         let stack = StackEntry::new([(7, 200), (7, 0)], true);
         image.put(stacks.entry(usize::from(BUFFER.stack)), &stack.to_words(11));
-        image.put(counter::STACK_STATE, &[StackState::Recorded as u64]);
+        image.put(Counter::StackState as usize, &[StackState::Recorded as u64]);
         image
     }
 
@@ -357,7 +356,7 @@ fn a_later_minor_version_with_longer_entries_is_read() {
     head[fixed::VERSION] += 5 << 16;
     head[fixed::CHECKSUM] = u64::from(entry::checksum(&head[1..fixed::CHECKSUM]));
     longer.put(0, &head);
-    longer.put(counter::EVENTS, &[EVENT.sequence]);
+    longer.put(Counter::Events as usize, &[EVENT.sequence]);
     longer.put(changed.table(Section::Events).entry(17), &EVENT.to_words());
     let segment = longer.parse();
     assert_eq!(segment.header.version, (3, MINOR + 5));
@@ -421,10 +420,8 @@ fn freed_and_unused_slots_are_no_buffers() {
 #[test]
 fn a_peak_whose_note_is_of_another_one_has_no_origin() {
     let mut image = Image::full();
-    let block = image.1.table(Section::Allocators).entry(3)
-        + allocator::KINDS
-        + AllocatorKind::L1Small as usize * allocator::KIND_WORDS;
-    image.0[block + kind::PEAK] += 1;
+    let block = image.1.table(Section::Allocators).entry(3) + kind_block(AllocatorKind::L1Small);
+    image.0[block + KindWord::Peak as usize] += 1;
     let segment = image.parse();
     assert_eq!(segment.allocators[0].kind(AllocatorKind::L1Small).peak, None);
 }

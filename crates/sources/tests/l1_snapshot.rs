@@ -13,7 +13,7 @@ use ttmem_model::l1::{Coordinate, Core, CoreState, KernelNames, RegionKind};
 use ttmem_model::snapshot::{ChipMemory, IdSource, JoinedBy};
 use ttmem_model::{ChipId, Missing, MissingReason, Pid, Quality, Reading, Timestamp};
 use ttmem_root::{Clock, Root};
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AllocatorKind, AllocatorRole, CoreRange};
 use ttmem_sources::source::agent::Depth;
 use ttmem_sources::{Collector, L1Request};
@@ -255,7 +255,7 @@ fn tensors_are_known_only_if_every_agent_lists_all() {
         assert!(total.starts_with(&least) && total.ends_with(aliasing), "{total}");
         aliasing.to_owned()
     };
-    let dropped = |segment: Segment| segment.counter(counter::BUFFERS_DROPPED, 1);
+    let dropped = |segment: Segment| segment.counter(Counter::BuffersDropped, 1);
     assert!(why(&with_agent(&SHARDED, dropped)).contains("not whole"));
     let unasked = |segment: Segment| segment.without_statistics();
     assert!(why(&with_agent(&SHARDED, unasked)).contains("not asked yet"));

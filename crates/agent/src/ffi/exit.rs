@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use libc::{RTLD_NEXT, c_int};
 use ttmem_segment::AgentState;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 
 use super::mapping;
 
@@ -31,7 +31,7 @@ extern "C" fn capital_exit(code: c_int) -> ! {
 fn leave(name: &CStr, code: c_int) -> ! {
     if let Some(process) = mapping::process(false)
         && process.pid.load(Ordering::Relaxed) == std::process::id()
-        && let Some(word) = mapping::words(process).get(counter::EXIT_CODE)
+        && let Some(word) = mapping::words(process).get(Counter::ExitCode as usize)
     {
         word.store(u64::from(code.cast_unsigned()), Ordering::Relaxed);
         mapping::note_state(AgentState::Left);

@@ -12,7 +12,7 @@ mod work;
 
 use std::sync::atomic::Ordering;
 
-use ttmem_segment::layout::{counter, kind};
+use ttmem_segment::layout::{Counter, KindWord};
 use ttmem_segment::{AllocatorKind, AllocatorRole, EventKind, Hook, Origin, Statistics};
 
 use super::{
@@ -300,7 +300,7 @@ fn enter_allocator(
 fn first_of_kind(recorder: Recorder<'_>, index: u8, allocator: u64, kind: AllocatorKind) {
     let seen = &recorder.process.allocators[usize::from(index)].kinds_seen;
     seen.fetch_or(1 << kind as u8, Ordering::Relaxed);
-    let word = &recorder.words[kind_block(index, kind) + kind::BANKS];
+    let word = &recorder.words[kind_block(index, kind) + KindWord::Banks as usize];
     if word.load(Ordering::Relaxed) == 0 {
         word.store(tt_metal::banks(allocator, kind), Ordering::Relaxed);
     }
@@ -336,7 +336,7 @@ fn note_call(recorder: Recorder<'_>, hook: Hook) {
 #[cold]
 fn note_first_call(recorder: Recorder<'_>, hook: Hook) {
     recorder.process.called.fetch_or(hook.bit(), Ordering::Relaxed);
-    recorder.words[counter::HOOKS_CALLED].fetch_or(hook.bit(), Ordering::Relaxed);
+    recorder.words[Counter::HooksCalled as usize].fetch_or(hook.bit(), Ordering::Relaxed);
 }
 
 /// Returns the address of a local variable: about the stack pointer of its function.

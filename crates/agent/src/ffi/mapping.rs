@@ -16,7 +16,7 @@ use libc::{
 };
 use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
-    DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES, counter, fixed, identity, label,
+    Counter, DEFAULT_SEGMENT_BYTES, HEADER_BYTES, Plan, Section, WORD_BYTES,
 };
 use ttmem_segment::{AgentState, Identity, Label, Off, OffStep, Reader};
 
@@ -141,20 +141,19 @@ pub(super) fn start(process: &'static Process) -> Result<(), Off> {
     };
     let words = words(process);
     let header = facts.to_words(&plan);
-    words[counter::STATE].store(AgentState::Recording as u64, Ordering::Relaxed);
-    words[counter::HOOKS_RESOLVED].store(hooks::resolved(), Ordering::Relaxed);
-    words[counter::ACCESSORS_RESOLVED].store(program_api::resolved(), Ordering::Relaxed);
+    words[Counter::State as usize].store(AgentState::Recording as u64, Ordering::Relaxed);
+    words[Counter::HooksResolved as usize].store(hooks::resolved(), Ordering::Relaxed);
+    words[Counter::AccessorsResolved as usize].store(program_api::resolved(), Ordering::Relaxed);
     for (word, value) in words.iter().zip(header).skip(1) {
         word.store(value.to_le(), Ordering::Relaxed);
     }
-    for (word, value) in words[identity::FIRST..].iter().zip(owner.identity.to_words()) {
-        word.store(value.to_le(), Ordering::Relaxed);
-    }
-    for (word, value) in words[label::FIRST..].iter().zip(own_label().to_words()) {
-        word.store(value.to_le(), Ordering::Relaxed);
+    let identity = Identity { label: own_label(), ..owner.identity };
+    for (index, value) in identity.header_words() {
+        words[index].store(value.to_le(), Ordering::Relaxed);
     }
     python::enter(process, Recorder { process, words }, python::prepare());
-    words[fixed::MAGIC].store(header[fixed::MAGIC].to_le(), Ordering::Release);
+    // The magic: what it makes valid is all there.
+    words[0].store(header[0].to_le(), Ordering::Release);
     note_exit();
     fork::prepare();
     Ok(())
@@ -356,6 +355,6 @@ extern "C" fn exited() {
 /// Notes the end of the process, if it has a segment.
 pub(super) fn note_state(state: AgentState) {
     if let Some(process) = process(false).filter(|process| process.phase() == Phase::Recording) {
-        words(process)[counter::STATE].store(state as u64, Ordering::Release);
+        words(process)[Counter::State as usize].store(state as u64, Ordering::Release);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use libc::c_void;
 use ttmem_segment::StackState;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 
 use super::symbols::Symbol;
 use crate::ops::ThreadState;
@@ -143,7 +143,7 @@ fn is_trusted(process: &Process) -> bool {
 /// Notes why stacks are recorded, or not.
 pub(super) fn enter(process: &Process, recorder: Recorder<'_>, state: StackState) {
     process.stack_state.store(state as u8, Ordering::Relaxed);
-    recorder.words[counter::STACK_STATE].store(state as u64, Ordering::Relaxed);
+    recorder.words[Counter::StackState as usize].store(state as u64, Ordering::Relaxed);
 }
 
 impl Python {

@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::high;
-use ttmem_segment::layout::{
-    DISPATCH_WORDS, FOOTPRINT_WORDS, PART_WORDS, Section, counter, footprint, kind,
-};
+use ttmem_segment::layout::{Counter, FootprintWord, KindWord, Section};
 use ttmem_segment::program::{DispatchEntry, FOOTPRINT_FIXED_WORDS, FootprintEntry, PartEntry};
 use ttmem_segment::{AllocatorKind, DispatchKind, PartKind};
 
@@ -47,7 +45,7 @@ impl Query<'_> {
 
     /// Dispatches from the next one on count.
     pub(super) fn reset_l1_peak(&self) {
-        let newest = self.0.words[counter::DISPATCHES].load(Ordering::Acquire);
+        let newest = self.0.words[Counter::Dispatches as usize].load(Ordering::Acquire);
         self.0.process.l1_since.store(newest, Ordering::Release);
     }
 
@@ -58,16 +56,18 @@ impl Query<'_> {
             chip: self.kind(Some(device), AllocatorKind::L1).peak,
         };
         let (first, entries) = self.0.process.table(Section::Footprints);
-        let used = self.0.words[counter::FOOTPRINTS].load(Ordering::Acquire);
+        let used = self.0.words[Counter::Footprints as usize].load(Ordering::Acquire);
         for index in 0..usize::try_from(used).unwrap_or(0).min(entries) {
-            let position = first + index * FOOTPRINT_WORDS;
-            let word = |word: usize| self.0.words[position + word].load(Ordering::Acquire);
-            if word(footprint::LAST_DISPATCH) <= since {
+            let position = first + index * Section::Footprints.entry_words();
+            let word = |word: FootprintWord| {
+                self.0.words[position + word as usize].load(Ordering::Acquire)
+            };
+            if word(FootprintWord::LastDispatch) <= since {
                 continue;
             }
             let entry = FootprintEntry::from_words(self.0.load::<FOOTPRINT_FIXED_WORDS>(position));
             let Some(entry) = entry.filter(|entry| entry.chips >> chip & 1 == 1) else { continue };
-            let most = tensors.map_or(high(word(footprint::L1)), |most| most[index]);
+            let most = tensors.map_or(high(word(FootprintWord::L1)), |most| most[index]);
             let placed = self.placed(&entry);
             peak = peak.max(L1Peak {
                 core: placed.core + u64::from(most),
@@ -81,7 +81,8 @@ impl Query<'_> {
     fn banks(&self, chip: usize) -> u64 {
         let open = self.allocators().filter(|(_, head)| head.chips >> chip & 1 == 1);
         let banks = open.map(|(index, _)| {
-            self.0.words[kind_block(index, AllocatorKind::L1) + kind::BANKS].load(Ordering::Acquire)
+            self.0.words[kind_block(index, AllocatorKind::L1) + KindWord::Banks as usize]
+                .load(Ordering::Acquire)
         });
         banks.max().unwrap_or(0)
     }
@@ -91,7 +92,7 @@ impl Query<'_> {
         let (mut open, mut closed) = (0_u64, 0_u64);
         for (index, head) in self.allocators().filter(|(_, head)| head.chips >> chip & 1 == 1) {
             let block = kind_block(index, AllocatorKind::L1);
-            let peak = self.0.words[block + kind::PEAK].load(Ordering::Acquire);
+            let peak = self.0.words[block + KindWord::Peak as usize].load(Ordering::Acquire);
             if head.closed == 0 {
                 open = open.saturating_add(peak);
             } else {
@@ -104,7 +105,7 @@ impl Query<'_> {
     /// Returns for each footprint the most bytes of tensors per bank at a dispatch since a moment. `None` if they are
     /// not known, or for the whole run, for which the footprints themselves contain them.
     fn tensors_since(&self, since: u64) -> Option<Vec<u32>> {
-        let newest = self.0.words[counter::DISPATCHES].load(Ordering::Acquire);
+        let newest = self.0.words[Counter::Dispatches as usize].load(Ordering::Acquire);
         let (first, entries) = self.0.process.table(Section::Dispatches);
         let kept = u64::try_from(entries).unwrap_or(0);
         if since == 0 || newest.saturating_sub(since) > kept || entries == 0 {
@@ -114,7 +115,7 @@ impl Query<'_> {
         let mut most = vec![0; footprints];
         for sequence in since + 1..=newest {
             let slot = usize::try_from(sequence - 1).unwrap_or(0) % entries;
-            let words = self.0.load::<DISPATCH_WORDS>(first + slot * DISPATCH_WORDS);
+            let words = self.0.load(first + slot * Section::Dispatches.entry_words());
             let entry = DispatchEntry::from_words(words).filter(|it| it.sequence == sequence)?;
             if entry.kind == DispatchKind::Replay {
                 return None;
@@ -132,7 +133,7 @@ impl Query<'_> {
         let begin = (entry.first_part as usize).min(entries);
         let end = begin.saturating_add(entry.parts as usize).min(entries);
         let part = |index: usize| {
-            PartEntry::from_words(self.0.load::<PART_WORDS>(first + index * PART_WORDS))
+            PartEntry::from_words(self.0.load(first + index * Section::Parts.entry_words()))
         };
         let mut parts: Vec<PartEntry> = (begin..end).filter_map(part).collect();
         parts.retain(|part| !part.is_backed && part.core_type == 0);

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_segment::entry::{high, live_from_word, live_step, low, pair};
 use ttmem_segment::layout::{
-    DISPATCH_WORDS, FOOTPRINT_WORDS, PART_WORDS, REFUSAL_WORDS, REFUSALS, Section, TRACE_WORDS,
-    TRACES, counter, footprint, kind, trace,
+    CHIPS_CLEARED, Counter, FootprintWord, KindWord, REFUSALS, Section, TRACES, TraceWord,
 };
 use ttmem_segment::program::{
     DispatchEntry, FOOTPRINT_FIXED_WORDS, FootprintEntry, NO_FOOTPRINT, PartEntry, RefusalEntry,
@@ -58,48 +57,51 @@ impl Recorder<'_> {
     /// caller holds the lock of the programs.
     pub(crate) fn footprint(&self, new: &FootprintEntry, parts: &[PartEntry]) -> Option<u32> {
         let (first, entries) = self.process.table(Section::Footprints);
-        let used = self.counter(counter::FOOTPRINTS).min(entries);
+        let used = self.counter(Counter::Footprints).min(entries);
         let is_it = |index: &usize| {
-            let word = &self.words[first + index * FOOTPRINT_WORDS];
+            let word = &self.words[first + index * Section::Footprints.entry_words()];
             u64::from_le(word.load(Ordering::Relaxed)) == new.key
         };
         if let Some(index) = (0..used).find(is_it) {
-            let destroyed = first + index * FOOTPRINT_WORDS + footprint::DESTROYED;
+            let destroyed = first
+                + index * Section::Footprints.entry_words()
+                + FootprintWord::Destroyed as usize;
             self.words[destroyed].store(0, Ordering::Relaxed);
             return u32::try_from(index).ok();
         }
         let (first_part, part_entries) = self.process.table(Section::Parts);
-        let used_parts = self.counter(counter::PARTS);
+        let used_parts = self.counter(Counter::Parts);
         if used >= entries || used_parts + parts.len() > part_entries {
-            self.count(counter::FOOTPRINTS_DROPPED);
+            self.count(Counter::FootprintsDropped);
             return None;
         }
         let index = u32::try_from(used).ok()?;
         for (number, part) in parts.iter().enumerate() {
             let part = PartEntry { footprint: index, ..*part };
-            let position = first_part + (used_parts + number) * PART_WORDS;
-            self.store::<PART_WORDS>(position, part.to_words());
+            let position = first_part + (used_parts + number) * Section::Parts.entry_words();
+            self.store(position, part.to_words());
         }
-        self.words[counter::PARTS].store((used_parts + parts.len()) as u64, Ordering::Release);
+        self.words[Counter::Parts as usize]
+            .store((used_parts + parts.len()) as u64, Ordering::Release);
         let entry = FootprintEntry {
             first_part: u32::try_from(used_parts).ok()?,
             parts: u32::try_from(parts.len()).ok()?,
             ..*new
         };
-        let position = first + used * FOOTPRINT_WORDS;
+        let position = first + used * Section::Footprints.entry_words();
         self.store::<FOOTPRINT_FIXED_WORDS>(position, entry.to_words());
-        self.words[counter::FOOTPRINTS].store(used as u64 + 1, Ordering::Release);
+        self.words[Counter::Footprints as usize].store(used as u64 + 1, Ordering::Release);
         Some(index)
     }
 
-    fn counter(&self, word: usize) -> usize {
-        usize::try_from(self.words[word].load(Ordering::Acquire)).unwrap_or(usize::MAX)
+    fn counter(&self, counter: Counter) -> usize {
+        usize::try_from(self.words[counter as usize].load(Ordering::Acquire)).unwrap_or(usize::MAX)
     }
 
     /// The number of the next dispatch, from 1; `more` numbers after it are taken too.
     #[inline(always)]
     fn next_dispatch(&self, more: u64) -> u64 {
-        self.words[counter::DISPATCHES].fetch_add(1 + more, Ordering::AcqRel) + 1
+        self.words[Counter::Dispatches as usize].fetch_add(1 + more, Ordering::AcqRel) + 1
     }
 
     /// Records that a program was handed to a command queue. `counts` is counted with it.
@@ -128,9 +130,9 @@ impl Recorder<'_> {
     #[inline(always)]
     fn add_counts(&self, counts: Counts, turn: Turn) {
         if counts != Counts::default() {
-            add(&self.words[counter::WORKLOADS_ENQUEUED], counts.workloads, turn);
-            add(&self.words[counter::PROGRAMS_TRACKED], counts.announced, turn);
-            add(&self.words[counter::BINARY_LOADS], counts.loads, turn);
+            add(&self.words[Counter::WorkloadsEnqueued as usize], counts.workloads, turn);
+            add(&self.words[Counter::ProgramsTracked as usize], counts.announced, turn);
+            add(&self.words[Counter::BinaryLoads as usize], counts.loads, turn);
         }
     }
 
@@ -138,8 +140,8 @@ impl Recorder<'_> {
     #[cold]
     pub(crate) fn dispatched_unknown(&self, tensors: Tensors, now: Circumstances) {
         let sequence = self.next_dispatch(0);
-        self.count(counter::UNKNOWN_DISPATCHES);
-        self.words[counter::LAST_UNKNOWN_DISPATCH].fetch_max(sequence, Ordering::AcqRel);
+        self.count(Counter::UnknownDispatches);
+        self.words[Counter::LastUnknownDispatch as usize].fetch_max(sequence, Ordering::AcqRel);
         self.write_dispatch(DispatchKind::Program, sequence, NO_FOOTPRINT, tensors, now);
     }
 
@@ -161,20 +163,21 @@ impl Recorder<'_> {
         now: Circumstances,
     ) {
         let first = self.process.footprints_first.load(Ordering::Relaxed);
-        let words = &self.words[first + index as usize * FOOTPRINT_WORDS..][..FOOTPRINT_WORDS];
-        add(&words[footprint::DISPATCHES], dispatches, turn);
-        words[footprint::LAST_TIME].store(now.time, Ordering::Relaxed);
-        let held = words[footprint::L1].load(Ordering::Relaxed);
+        let words = &self.words[first + index as usize * Section::Footprints.entry_words()..]
+            [..Section::Footprints.entry_words()];
+        add(&words[FootprintWord::Dispatches as usize], dispatches, turn);
+        words[FootprintWord::LastTime as usize].store(now.time, Ordering::Relaxed);
+        let held = words[FootprintWord::L1 as usize].load(Ordering::Relaxed);
         let is_lower = tensors.lowest != 0 && (low(held) == 0 || tensors.lowest < low(held));
         if is_lower || tensors.bytes > high(held) {
             let lowest = if is_lower { tensors.lowest } else { low(held) };
             if is_lower {
-                words[footprint::LOWEST_EVENT].store(self.events(), Ordering::Relaxed);
+                words[FootprintWord::LowestEvent as usize].store(self.events(), Ordering::Relaxed);
             }
             let word = pair(lowest, tensors.bytes.max(high(held)));
-            words[footprint::L1].store(word, Ordering::Relaxed);
+            words[FootprintWord::L1 as usize].store(word, Ordering::Relaxed);
         }
-        words[footprint::LAST_DISPATCH].store(sequence, Ordering::Release);
+        words[FootprintWord::LastDispatch as usize].store(sequence, Ordering::Release);
     }
 
     #[inline(always)]
@@ -206,7 +209,7 @@ impl Recorder<'_> {
                 .compare_exchange(held, BEING_WRITTEN, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok();
         if is_free {
-            self.store::<DISPATCH_WORDS>(first, entry.to_words());
+            self.store(first, entry.to_words());
         }
     }
 
@@ -215,7 +218,9 @@ impl Recorder<'_> {
     fn dispatch_word(&self, sequence: u64) -> usize {
         let first = self.process.dispatches_first.load(Ordering::Relaxed);
         let mask = self.process.dispatches_mask.load(Ordering::Relaxed);
-        first + (usize::try_from(sequence - 1).unwrap_or(0) & mask) * DISPATCH_WORDS
+        first
+            + (usize::try_from(sequence - 1).unwrap_or(0) & mask)
+                * Section::Dispatches.entry_words()
     }
 
     /// The content of L1 beside programs, by the allocator of a mesh. `ask` returns the lowest address on demand.
@@ -224,7 +229,7 @@ impl Recorder<'_> {
         let Some(slot) = self.process.known_allocators().get(usize::from(allocator)) else {
             return Tensors::default();
         };
-        let live = self.words[kind_block(allocator, AllocatorKind::L1) + kind::LIVE]
+        let live = self.words[kind_block(allocator, AllocatorKind::L1) + KindWord::Live as usize]
             .load(Ordering::Relaxed);
         let mut lowest = slot.lowest_l1.load(Ordering::Relaxed);
         if lowest == UNKNOWN_ADDRESS {
@@ -241,9 +246,9 @@ impl Recorder<'_> {
 
     /// Enters a trace whose capture begins. Returns its serial number.
     pub(crate) fn begin_trace(&self, new: &TraceEntry) -> u64 {
-        let serial = self.words[counter::TRACES].fetch_add(1, Ordering::AcqRel) + 1;
+        let serial = self.words[Counter::Traces as usize].fetch_add(1, Ordering::AcqRel) + 1;
         let first = self.trace_word(serial);
-        self.store::<TRACE_WORDS>(first, [0; TRACE_WORDS]);
+        self.store(first, [0; Section::Traces.entry_words()]);
         let entry = TraceEntry { serial, ..*new };
         self.store::<TRACE_FIXED_WORDS>(first, entry.to_words());
         serial
@@ -253,7 +258,7 @@ impl Recorder<'_> {
     pub(crate) fn end_trace(&self, serial: u64, list: &[(u32, u32)], bytes: [u64; 2], time: u64) {
         let first = self.trace_word(serial);
         let (parts_first, entries) = self.process.table(Section::TraceParts);
-        let used = self.counter(counter::TRACE_PARTS).min(entries);
+        let used = self.counter(Counter::TraceParts).min(entries);
         let fits = list.len().min(entries - used);
         for (number, (footprint, dispatches)) in list[..fits].iter().enumerate() {
             let word = trace_part(*footprint, *dispatches);
@@ -261,29 +266,29 @@ impl Recorder<'_> {
         }
         if fits < list.len() {
             let lost = (list.len() - fits) as u64;
-            self.words[counter::TRACE_PARTS_DROPPED].fetch_add(lost, Ordering::Relaxed);
+            self.words[Counter::TracePartsDropped as usize].fetch_add(lost, Ordering::Relaxed);
         }
         let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let dispatches = list.iter().map(|(_, dispatches)| u64::from(*dispatches)).sum();
         let [bytes_per_bank, bytes] = bytes;
         for (word, value) in [
-            (trace::BYTES_PER_BANK, bytes_per_bank),
-            (trace::BYTES, bytes),
-            (trace::PARTS, pair(narrow(used), narrow(fits))),
-            (trace::DISPATCHES, dispatches),
-            (trace::ENDED, time.max(1)),
+            (TraceWord::BytesPerBank, bytes_per_bank),
+            (TraceWord::Bytes, bytes),
+            (TraceWord::Parts, pair(narrow(used), narrow(fits))),
+            (TraceWord::Dispatches, dispatches),
+            (TraceWord::Ended, time.max(1)),
         ] {
-            self.words[first + word].store(value, Ordering::Relaxed);
+            self.words[first + word as usize].store(value, Ordering::Relaxed);
         }
-        self.words[counter::TRACE_PARTS].store((used + fits) as u64, Ordering::Release);
+        self.words[Counter::TraceParts as usize].store((used + fits) as u64, Ordering::Release);
     }
 
     /// Records a replay of a trace: all its programs were dispatched.
     pub(crate) fn replayed(&self, serial: u64, tensors: Tensors, now: Circumstances) {
         self.process.dispatching.join();
         let first = self.trace_word(serial);
-        let parts = self.words[first + trace::PARTS].load(Ordering::Acquire);
-        let total = self.words[first + trace::DISPATCHES].load(Ordering::Relaxed);
+        let parts = self.words[first + TraceWord::Parts as usize].load(Ordering::Acquire);
+        let total = self.words[first + TraceWord::Dispatches as usize].load(Ordering::Relaxed);
         let (parts_first, entries) = self.process.table(Section::TraceParts);
         let (_, footprints) = self.process.table(Section::Footprints);
         let begin = (low(parts) as usize).min(entries);
@@ -300,61 +305,64 @@ impl Recorder<'_> {
             }
         }
         if known < total {
-            self.words[counter::UNKNOWN_DISPATCHES].fetch_add(total - known, Ordering::Relaxed);
+            self.words[Counter::UnknownDispatches as usize]
+                .fetch_add(total - known, Ordering::Relaxed);
             let last = sequence + count as u64;
-            self.words[counter::LAST_UNKNOWN_DISPATCH].fetch_max(last, Ordering::AcqRel);
+            self.words[Counter::LastUnknownDispatch as usize].fetch_max(last, Ordering::AcqRel);
         }
-        self.words[first + trace::REPLAYS].fetch_add(1, Ordering::Relaxed);
-        self.words[first + trace::LAST_REPLAY].store(sequence, Ordering::Relaxed);
+        self.words[first + TraceWord::Replays as usize].fetch_add(1, Ordering::Relaxed);
+        self.words[first + TraceWord::LastReplay as usize].store(sequence, Ordering::Relaxed);
         let trace = u32::try_from(serial).unwrap_or(0);
         self.write_dispatch(DispatchKind::Replay, sequence, trace, tensors, now);
     }
 
     /// Records that a trace was released.
     pub(crate) fn released(&self, serial: u64, time: u64) {
-        let word = self.trace_word(serial) + trace::RELEASED;
+        let word = self.trace_word(serial) + TraceWord::Released as usize;
         self.words[word].store(time.max(1), Ordering::Relaxed);
     }
 
     fn trace_word(&self, serial: u64) -> usize {
         let (first, _) = self.process.table(Section::Traces);
-        first + usize::try_from(serial - 1).unwrap_or(0) % TRACES * TRACE_WORDS
+        first + usize::try_from(serial - 1).unwrap_or(0) % TRACES * Section::Traces.entry_words()
     }
 
     /// Records that a buffer was allocated while a captured trace was live.
     #[cold]
     pub(crate) fn allocated_during_trace(&self, kind: AllocatorKind, bytes_per_bank: u64) {
-        let word = match kind {
-            AllocatorKind::Dram => counter::DRAM_DURING_TRACES,
-            AllocatorKind::L1 => counter::L1_DURING_TRACES,
+        let counter = match kind {
+            AllocatorKind::Dram => Counter::DramDuringTraces,
+            AllocatorKind::L1 => Counter::L1DuringTraces,
             AllocatorKind::L1Small | AllocatorKind::Trace => return,
         };
-        self.words[word].fetch_add(live_step(bytes_per_bank), Ordering::Relaxed);
+        self.words[counter as usize].fetch_add(live_step(bytes_per_bank), Ordering::Relaxed);
     }
 
     /// TT-Metal refused a program or a trace.
     pub(crate) fn refused(&self, new: &RefusalEntry) {
-        let sequence = self.words[counter::REFUSALS].fetch_add(1, Ordering::AcqRel) + 1;
+        let sequence = self.words[Counter::Refusals as usize].fetch_add(1, Ordering::AcqRel) + 1;
         let (first, _) = self.process.table(Section::Refusals);
         let position = usize::try_from(sequence - 1).unwrap_or(0) % REFUSALS;
         let entry = RefusalEntry { sequence, ..*new };
-        self.store::<REFUSAL_WORDS>(first + position * REFUSAL_WORDS, entry.to_words());
+        self.store(first + position * Section::Refusals.entry_words(), entry.to_words());
     }
 
     /// Records that a program is destroyed. What it placed stays in L1.
     pub(crate) fn footprint_destroyed(&self, index: u32, time: u64) {
         let (first, entries) = self.process.table(Section::Footprints);
         if (index as usize) < entries {
-            let word = first + index as usize * FOOTPRINT_WORDS + footprint::DESTROYED;
+            let word = first
+                + index as usize * Section::Footprints.entry_words()
+                + FootprintWord::Destroyed as usize;
             self.words[word].store(time.max(1), Ordering::Relaxed);
         }
     }
 
     /// Records that the chips of a set were closed: no program is resident on them any more.
     pub(crate) fn chips_cleared(&self, chips: u128) {
-        let newest = self.words[counter::DISPATCHES].load(Ordering::Acquire);
+        let newest = self.words[Counter::Dispatches as usize].load(Ordering::Acquire);
         for chip in (0..128).filter(|chip| chips >> chip & 1 == 1) {
-            self.words[counter::CHIPS_CLEARED + chip].store(newest, Ordering::Relaxed);
+            self.words[CHIPS_CLEARED + chip].store(newest, Ordering::Relaxed);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The shape of a tensor, which is known once its buffer is recorded.
 
 use ttmem_segment::entry::{BufferEntry, EventEntry};
-use ttmem_segment::layout::{BUFFER_WORDS, EVENT_WORDS};
 
 use super::Recorder;
 
@@ -33,13 +32,13 @@ impl Recorder<'_> {
             && let Some(entry) = BufferEntry::from_words(self.load(of.entry))
             && entry.sequence == of.sequence
         {
-            self.store::<BUFFER_WORDS>(of.entry, BufferEntry { shape, ..entry }.to_words());
+            self.store(of.entry, BufferEntry { shape, ..entry }.to_words());
         }
         let first = self.event_place(usize::try_from(of.sequence - 1).unwrap_or(0));
         if let Some(event) = EventEntry::from_words(self.load(first))
             && event.sequence == of.sequence
         {
-            self.store::<EVENT_WORDS>(first, EventEntry { shape, ..event }.to_words());
+            self.store(first, EventEntry { shape, ..event }.to_words());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::{BufferEntry, OwnBuffer};
-use ttmem_segment::layout::{BUFFER_PROBES, BUFFER_WORDS, Plan, counter};
+use ttmem_segment::layout::{BUFFER_PROBES, Counter, Plan, Section};
 
 use super::{FREED, Recorder};
 use crate::ffi::prefetch_for_write;
@@ -17,7 +17,7 @@ impl Recorder<'_> {
         if let Some(first) = self.probes(key).next() {
             prefetch_for_write(&self.words[first]);
         }
-        prefetch_for_write(&self.words[counter::EVENTS]);
+        prefetch_for_write(&self.words[Counter::Events as usize]);
         prefetch_for_write(&self.words[block]);
     }
 
@@ -71,8 +71,9 @@ impl Recorder<'_> {
         const FIRST: usize = Plan::FIRST_BUFFER_WORD;
         let mask = self.process.buffers_mask.load(Ordering::Relaxed);
         let start = first_slot(key, mask);
-        (0..BUFFER_PROBES)
-            .map(move |probe| FIRST + (start.wrapping_add(probe) & mask) * BUFFER_WORDS)
+        (0..BUFFER_PROBES).map(move |probe| {
+            FIRST + (start.wrapping_add(probe) & mask) * Section::Buffers.entry_words()
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use ttmem_segment::head::HeadFacts;
-use ttmem_segment::layout::{MIN_SEGMENT_BYTES, WORD_BYTES};
+use ttmem_segment::layout::{MIN_SEGMENT_BYTES, Section, WORD_BYTES};
 use ttmem_segment::{Alignments, AllocatorRole, Reader, Segment, Statistics};
 
 use super::*;
@@ -227,7 +227,7 @@ impl Ask for Churn {
     fn statistics(&self, _: u64, kind: AllocatorKind) -> Option<Statistics> {
         let churns = |left: u64| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, churns).is_ok() {
-            self.recorder.words[kind_block(0, kind) + kind::LIVE]
+            self.recorder.words[kind_block(0, kind) + KindWord::Live as usize]
                 .fetch_add(live_step(32), Ordering::Relaxed);
         }
         Some(Statistics { time: 7, ..Statistics::default() })

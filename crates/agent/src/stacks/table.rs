@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_segment::layout::{Section, counter};
+use ttmem_segment::layout::{Counter, Section};
 use ttmem_segment::stack::{FunctionEntry, StackEntry};
 
 use super::{Call, Interpreter, Memory, Unreadable};
@@ -26,7 +26,7 @@ pub(crate) fn intern<M: Memory>(
         Some((index, false)) => Ok(index),
         Some((index, true)) => enter(recorder, interpreter, thread, key, index),
         None => {
-            recorder.count(counter::STACKS_DROPPED);
+            recorder.count(Counter::StacksDropped);
             Ok(0)
         }
     }
@@ -74,7 +74,7 @@ fn function<M: Memory>(
             Ok(usize::from(index))
         }
         None => {
-            recorder.count(counter::STACKS_DROPPED);
+            recorder.count(Counter::StacksDropped);
             Ok(0)
         }
     }

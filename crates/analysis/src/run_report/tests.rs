@@ -1,5 +1,5 @@
 use ttmem_model::Kind;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AgentState, AllocatorKind, AllocatorRole, Label, Origin, Reader};
 
 use super::*;
@@ -83,7 +83,7 @@ fn how_a_process_ended_is_known_from_its_own_note_or_its_parent() {
     let of = |fake: Fake| report(&fake.allocate(dram(1, "Add")).close());
     assert_eq!(of(fake()).end, End::Ended);
     let code = u64::from((-3_i32).cast_unsigned());
-    let mut left = of(fake().state(AgentState::Left).counter(counter::EXIT_CODE, code));
+    let mut left = of(fake().state(AgentState::Left).counter(Counter::ExitCode, code));
     assert_eq!((left.end, left.exit_code), (End::Left, Some(-3)));
     left.set_status(Some(253), None);
     assert_eq!((left.end, left.exit_code), (End::Left, Some(253)));
@@ -143,7 +143,7 @@ fn devices_opened_one_after_the_other_do_not_add_up() {
     assert!(largest.at_peak);
     assert_eq!(ops, [Some("Add"), Some("Early"), Some("Late")]);
     // Without the events it is not known whether the peaks met.
-    let late = together.counter(counter::EVENTS, 1 << 40);
+    let late = together.counter(Counter::Events, 1 << 40);
     assert!(report(&late).peaks[0].at_most);
 }
 

@@ -1,6 +1,6 @@
 //! The calls that the actions of a fake process come from, and the shapes of its tensors.
 
-use ttmem_segment::layout::{Section, counter};
+use ttmem_segment::layout::{Counter, Section};
 use ttmem_segment::stack::{FunctionEntry, StackEntry};
 use ttmem_segment::{Shape, StackState};
 
@@ -53,7 +53,7 @@ impl Segment {
         if self.stacks.is_empty() {
             return;
         }
-        image.put(counter::STACK_STATE, &[StackState::Recorded as u64]);
+        image.put(Counter::StackState as usize, &[StackState::Recorded as u64]);
         for (index, (name, file)) in self.functions.iter().enumerate() {
             let words = FunctionEntry::to_words(index as u64 + 1, name, file);
             image.put_entry(Section::Functions, index + 1, &words);

@@ -3,11 +3,11 @@
 use ttmem_segment::entry::{live_word, pair};
 use ttmem_segment::head::HeadFacts;
 use ttmem_segment::layout::{
-    ALLOCATOR_WORDS, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, allocator, counter, kind, label,
+    AllocatorWord, Counter, KindWord, MIN_SEGMENT_BYTES, Plan, Section, WORD_BYTES, kind_block,
 };
 use ttmem_segment::name::NameEntry;
 use ttmem_segment::owner::{AllocatorHead, PeakOrigin};
-use ttmem_segment::{AllocatorKind, Hook, Label, NameSource, Origin, Statistics};
+use ttmem_segment::{AllocatorKind, Hook, Identity, Label, NameSource, Origin, Statistics};
 
 use super::{FIRST_TIME, FakeAllocator, Segment};
 
@@ -28,7 +28,10 @@ impl Segment {
         };
         image.put(0, &head.to_words(&plan));
         if self.label != Label::default() {
-            image.put(label::FIRST, &self.label.to_words());
+            let identity = Identity { label: self.label.clone(), ..Identity::default() };
+            for (index, word) in identity.header_words() {
+                image.put(index, &[word]);
+            }
         }
         self.put_counters(&mut image);
         self.programs.put(&mut image);
@@ -62,48 +65,48 @@ impl Segment {
 
     fn put_counters(&self, image: &mut Image) {
         let own = [
-            (counter::STATE, self.state as u64),
-            (counter::HOOKS_RESOLVED, self.hooks),
-            (counter::HOOKS_CALLED, Hook::Allocate.bit() | Hook::Free.bit()),
-            (counter::EVENTS, self.events.len() as u64),
-            (counter::FAILURES, self.failures.len() as u64),
-            (counter::ACCESSORS_RESOLVED, self.accessors),
-            (counter::REFRESHES, 1),
-            (counter::REFRESH_TIME, self.time),
-            (counter::REFRESH_DURATION, 20_000),
+            (Counter::State, self.state as u64),
+            (Counter::HooksResolved, self.hooks),
+            (Counter::HooksCalled, Hook::Allocate.bit() | Hook::Free.bit()),
+            (Counter::Events, self.events.len() as u64),
+            (Counter::Failures, self.failures.len() as u64),
+            (Counter::AccessorsResolved, self.accessors),
+            (Counter::Refreshes, 1),
+            (Counter::RefreshTime, self.time),
+            (Counter::RefreshDuration, 20_000),
         ];
-        for (word, value) in own.iter().chain(&self.counters) {
-            image.put(*word, &[*value]);
+        for (counter, value) in own.iter().chain(&self.counters) {
+            image.put(*counter as usize, &[*value]);
         }
     }
 
-    fn allocator_words(&self, one: &FakeAllocator) -> [u64; ALLOCATOR_WORDS] {
-        let mut words = [0; ALLOCATOR_WORDS];
+    fn allocator_words(&self, one: &FakeAllocator) -> [u64; Section::Allocators.entry_words()] {
+        let mut words = [0; Section::Allocators.entry_words()];
         let [.., l1, l1_small, _] = one.banks;
-        words[allocator::L1_BASE] = l1.start;
-        words[allocator::L1_SIZE] = l1.start + l1.bytes + l1_small.bytes;
-        words[allocator::GRID] = pair(8, u32::try_from(l1.banks / 8).unwrap_or(0));
+        words[AllocatorWord::L1Base as usize] = l1.start;
+        words[AllocatorWord::L1Size as usize] = l1.start + l1.bytes + l1_small.bytes;
+        words[AllocatorWord::Grid as usize] = pair(8, u32::try_from(l1.banks / 8).unwrap_or(0));
         words[..AllocatorHead::WORDS].copy_from_slice(&one.head.to_words());
         for buffer_kind in AllocatorKind::ALL {
-            let block = allocator::KINDS + buffer_kind as usize * allocator::KIND_WORDS;
+            let block = kind_block(buffer_kind);
             let (live, buffers) = one.live_of(buffer_kind);
             let (unlisted, unlisted_buffers) = one.unlisted[buffer_kind as usize];
             let of_origin = |origin: Origin| -> u64 {
                 let its = one.of_kind(buffer_kind).filter(|entry| entry.tags.origin == origin);
                 its.map(|entry| entry.bytes_per_bank).sum()
             };
-            words[block + kind::LIVE] = live_word(live, buffers);
-            words[block + kind::UNLISTED] = live_word(unlisted, unlisted_buffers);
-            words[block + kind::BANKS] = one.banks[buffer_kind as usize].banks;
-            words[block + kind::KERNELS] = of_origin(Origin::Kernels);
-            words[block + kind::TRACES] = of_origin(Origin::Trace);
+            words[block + KindWord::Live as usize] = live_word(live, buffers);
+            words[block + KindWord::Unlisted as usize] = live_word(unlisted, unlisted_buffers);
+            words[block + KindWord::Banks as usize] = one.banks[buffer_kind as usize].banks;
+            words[block + KindWord::Kernels as usize] = of_origin(Origin::Kernels);
+            words[block + KindWord::Traces as usize] = of_origin(Origin::Trace);
             if let Some(peak) = one.peaks[buffer_kind as usize] {
-                words[block + kind::PEAK] = peak.bytes_per_bank;
-                let first = block + kind::PEAK_ORIGIN;
+                words[block + KindWord::Peak as usize] = peak.bytes_per_bank;
+                let first = block + KindWord::PeakOrigin as usize;
                 words[first..first + PeakOrigin::WORDS].copy_from_slice(&peak.to_words());
             }
             if !self.without_statistics {
-                let first = block + kind::STATISTICS;
+                let first = block + KindWord::Statistics as usize;
                 let statistics = one.statistics(buffer_kind, self.time).to_words(live);
                 words[first..first + Statistics::WORDS].copy_from_slice(&statistics);
             }

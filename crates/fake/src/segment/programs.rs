@@ -1,7 +1,7 @@
 //! Programs of a fake process: footprints, dispatches, traces, refusals.
 
 use ttmem_segment::entry::pair;
-use ttmem_segment::layout::{Section, TRACES, counter, footprint, trace};
+use ttmem_segment::layout::{Counter, FootprintWord, Section, TRACES, TraceWord};
 use ttmem_segment::program::{
     DispatchEntry, FootprintEntry, PartEntry, RefusalEntry, TraceEntry, trace_part,
 };
@@ -281,7 +281,12 @@ impl FakePrograms {
                 uses.lowest_event,
                 uses.destroyed,
             ];
-            image.put_in_entry(Section::Footprints, index, footprint::DISPATCHES, &changing);
+            image.put_in_entry(
+                Section::Footprints,
+                index,
+                FootprintWord::Dispatches as usize,
+                &changing,
+            );
         }
         for (index, part) in self.parts.iter().enumerate() {
             image.put_entry(Section::Parts, index, &part.to_words());
@@ -301,7 +306,7 @@ impl FakePrograms {
             let mut changing = *changing;
             changing[4] = pair(next, u32::try_from(parts.len()).unwrap_or(0));
             image.put_entry(Section::Traces, position, &entry.to_words());
-            image.put_in_entry(Section::Traces, position, trace::ENDED, &changing);
+            image.put_in_entry(Section::Traces, position, TraceWord::Ended as usize, &changing);
             for (footprint, dispatches) in parts {
                 let word = trace_part(footprint, dispatches);
                 image.put_entry(Section::TraceParts, next as usize, &[word]);
@@ -313,12 +318,12 @@ impl FakePrograms {
             let position = ring(refusal.sequence, entries);
             image.put_entry(Section::Refusals, position, &refusal.to_words());
         }
-        image.put(counter::DISPATCHES, &[self.dispatched]);
+        image.put(Counter::Dispatches as usize, &[self.dispatched]);
         let counts =
             [self.refusals.len(), self.footprints.len(), self.parts.len(), self.traces.len()];
-        image.put(counter::REFUSALS, &counts.map(|count| count as u64));
-        image.put(counter::TRACE_PARTS, &[u64::from(next)]);
-        image.put(counter::PROGRAMS_TRACKED, &[self.dispatches.len() as u64]);
+        image.put(Counter::Refusals as usize, &counts.map(|count| count as u64));
+        image.put(Counter::TraceParts as usize, &[u64::from(next)]);
+        image.put(Counter::ProgramsTracked as usize, &[self.dispatches.len() as u64]);
     }
 }
 

@@ -4,7 +4,7 @@ use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{Missing, MissingReason, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{IdSource, ProcessState, SourceStatus};
 use ttmem_model::{ChipId, Kind, Pid, Snapshot};
-use ttmem_segment::{AgentState, AllocatorKind, AllocatorRole, Hook, layout::counter};
+use ttmem_segment::{AgentState, AllocatorKind, AllocatorRole, Hook, layout::Counter};
 
 use crate::buffers;
 use ttmem_fake as fake;
@@ -345,7 +345,7 @@ fn an_agent_that_is_off_or_blind_gives_way() {
     assert_eq!(used(&blind, 0)[0].value(), Some(&HELD[0]));
     assert!(finding_ids(&blind).contains(&"agent-blind"));
 
-    let lossy = snapshot(host(segment().counter(counter::REENTRANT_CALLS, 2)).into_tree());
+    let lossy = snapshot(host(segment().counter(Counter::ReentrantCalls, 2)).into_tree());
     assert!(finding_ids(&lossy).contains(&"agent-lossy"));
 }
 
@@ -436,7 +436,7 @@ fn a_region_of_another_process_is_still_counted_in() {
 fn buffers_without_room_in_the_list_are_those_that_live_now() {
     // A hundred found no room so far; of those three live.
     let segment =
-        segment(PID).unlisted(AllocatorKind::Dram, 6144, 3).counter(counter::BUFFERS_DROPPED, 100);
+        segment(PID).unlisted(AllocatorKind::Dram, 6144, 3).counter(Counter::BuffersDropped, 100);
     let host = Host::new().board(fake::Board::n150()).process(python(PID)).segment_of(PID, segment);
     let facts = Collector::new(Root::memory(host.into_tree())).facts_at(Depth::Full);
     let list = buffers(&facts);

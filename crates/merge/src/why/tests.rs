@@ -8,7 +8,7 @@ use ttmem_fake::{Board, Host, NOW, PID, Process, Region, healthy, variants};
 use ttmem_model::Timestamp;
 use ttmem_model::facts::{Facts, RegionBytes};
 use ttmem_root::{Clock, Root, Tree};
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AllocatorKind, CoreRange, PartKind};
 use ttmem_sources::{Collector, L1Request};
 
@@ -43,7 +43,7 @@ fn segment(pid: i32) -> Segment {
         .allocate(new(AllocatorKind::L1, 65_536))
         .program(&program)
         .dispatch(0)
-        .counter(counter::PROGRAMS_TRACKED, 1)
+        .counter(Counter::ProgramsTracked, 1)
 }
 
 fn facts(tree: Tree) -> Facts {

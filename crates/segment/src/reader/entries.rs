@@ -2,7 +2,7 @@
 
 use super::super::contents::{Buffer, Event, Failure, Losses};
 use super::super::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
-use super::super::layout::{Section, counter};
+use super::super::layout::{Counter, Section};
 use super::View;
 
 impl View<'_> {
@@ -47,7 +47,7 @@ impl View<'_> {
     /// The events whose numbers fit their positions in the ring.
     pub(super) fn events(&self, losses: &mut Losses) -> Vec<Event> {
         let table = self.tables[Section::Events as usize];
-        let written = self.word(counter::EVENTS);
+        let written = self.counter(Counter::Events);
         let mut events = Vec::new();
         for index in 0..table.entries {
             let words = self.words(table.entry(index));

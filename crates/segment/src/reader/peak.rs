@@ -3,7 +3,7 @@
 use super::super::Losses;
 use super::super::contents::Peak;
 use super::super::entry::{EventEntry, live_from_word};
-use super::super::layout::{Section, kind};
+use super::super::layout::{KindWord, Section};
 use super::super::owner::PeakOrigin;
 use super::View;
 use super::entries::ring_index;
@@ -11,13 +11,13 @@ use super::entries::ring_index;
 impl View<'_> {
     /// The highest peak of a kind, and what led there. `first` is the first word of the kind's block.
     pub(super) fn peak(&self, first: usize, losses: &mut Losses) -> (u64, Option<Peak>) {
-        let newest = self.word(first + kind::PEAK);
-        let (earlier, buffers) = live_from_word(self.word(first + kind::EARLIER_PEAK));
-        let words = self.words(first + kind::PEAK_ORIGIN);
+        let newest = self.word(first + KindWord::Peak as usize);
+        let (earlier, buffers) = live_from_word(self.word(first + KindWord::EarlierPeak as usize));
+        let words = self.words(first + KindWord::PeakOrigin as usize);
         let origin = PeakOrigin::from_words(words);
         losses.torn += u64::from(origin.is_none() && words != [0; 8]);
         if earlier > newest {
-            let event = self.event_numbered(self.word(first + kind::EARLIER_EVENT));
+            let event = self.event_numbered(self.word(first + KindWord::EarlierEvent as usize));
             let peak = event.map(|EventEntry { sequence: event, time, thread, tags, .. }| Peak {
                 buffers,
                 time,

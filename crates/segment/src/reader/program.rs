@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::contents::{Buffer, Losses};
 use super::super::entry::{Tags, high, live_from_word, low};
-use super::super::layout::{CHIPS, Section, counter, footprint, trace};
+use super::super::layout::{CHIPS, CHIPS_CLEARED, Counter, FootprintWord, Section, TraceWord};
 use super::super::program::{
     DispatchEntry, FOOTPRINT_FIXED_WORDS, FootprintEntry, NO_FOOTPRINT, PartEntry, RefusalEntry,
     TRACE_FIXED_WORDS, TraceEntry, from_trace_part,
@@ -28,47 +28,45 @@ impl View<'_> {
         Programs {
             footprints: self.footprints(chips, losses),
             dispatches: self.dispatches(losses),
-            dispatched: self.word(counter::DISPATCHES),
+            dispatched: self.counter(Counter::Dispatches),
             traces: self.traces(chips, losses),
             refusals: self.refusals(chips, losses),
-            dram_during_traces: live_from_word(self.word(counter::DRAM_DURING_TRACES)),
-            l1_during_traces: live_from_word(self.word(counter::L1_DURING_TRACES)),
-            trace_bytes_peak: self.word(counter::TRACE_BYTES_PEAK),
-            trace_region_size: self.word(counter::TRACE_REGION_SIZE),
-            cleared: (0..chips.min(CHIPS))
-                .map(|chip| self.word(counter::CHIPS_CLEARED + chip))
-                .collect(),
+            dram_during_traces: live_from_word(self.counter(Counter::DramDuringTraces)),
+            l1_during_traces: live_from_word(self.counter(Counter::L1DuringTraces)),
+            trace_bytes_peak: self.counter(Counter::TraceBytesPeak),
+            trace_region_size: self.counter(Counter::TraceRegionSize),
+            cleared: (0..chips.min(CHIPS)).map(|chip| self.word(CHIPS_CLEARED + chip)).collect(),
             losses: self.program_losses(),
         }
     }
 
     fn program_losses(&self) -> ProgramLosses {
-        let overwritten = |written: usize, section: Section| {
-            self.word(written).saturating_sub(self.tables[section as usize].entries as u64)
+        let overwritten = |written: Counter, section: Section| {
+            self.counter(written).saturating_sub(self.tables[section as usize].entries as u64)
         };
         ProgramLosses {
-            footprints_dropped: self.word(counter::FOOTPRINTS_DROPPED),
-            trace_parts_dropped: self.word(counter::TRACE_PARTS_DROPPED),
-            unknown_dispatches: self.word(counter::UNKNOWN_DISPATCHES),
-            last_unknown_dispatch: self.word(counter::LAST_UNKNOWN_DISPATCH),
-            dispatches_overwritten: overwritten(counter::DISPATCHES, Section::Dispatches),
-            refusals_overwritten: overwritten(counter::REFUSALS, Section::Refusals),
+            footprints_dropped: self.counter(Counter::FootprintsDropped),
+            trace_parts_dropped: self.counter(Counter::TracePartsDropped),
+            unknown_dispatches: self.counter(Counter::UnknownDispatches),
+            last_unknown_dispatch: self.counter(Counter::LastUnknownDispatch),
+            dispatches_overwritten: overwritten(Counter::Dispatches, Section::Dispatches),
+            refusals_overwritten: overwritten(Counter::Refusals, Section::Refusals),
         }
     }
 
     /// Entries of a section that are in use, by the header.
-    fn used(&self, count: usize, section: Section) -> usize {
+    fn used(&self, count: Counter, section: Section) -> usize {
         let entries = self.tables[section as usize].entries;
-        usize::try_from(self.word(count)).unwrap_or(usize::MAX).min(entries)
+        usize::try_from(self.counter(count)).unwrap_or(usize::MAX).min(entries)
     }
 
     fn footprints(&self, chips: usize, losses: &mut Losses) -> Vec<ProgramFootprint> {
         let table = self.tables[Section::Footprints as usize];
-        let parts = self.used(counter::PARTS, Section::Parts);
+        let parts = self.used(Counter::Parts, Section::Parts);
         // Each part belongs to one footprint: forged overlaps cost no more than the table has.
         let mut parts_left = parts;
         let mut footprints = Vec::new();
-        for index in 0..self.used(counter::FOOTPRINTS, Section::Footprints) {
+        for index in 0..self.used(Counter::Footprints, Section::Footprints) {
             let first = table.entry(index);
             let words = self.words::<FOOTPRINT_FIXED_WORDS>(first);
             if words[0] == 0 {
@@ -101,8 +99,8 @@ impl View<'_> {
         first: usize,
         chips: usize,
     ) -> ProgramFootprint {
-        let l1 = self.word(first + footprint::L1);
-        let destroyed = self.word(first + footprint::DESTROYED);
+        let l1 = self.word(first + FootprintWord::L1 as usize);
+        let destroyed = self.word(first + FootprintWord::Destroyed as usize);
         ProgramFootprint {
             index,
             program: entry.program,
@@ -114,11 +112,11 @@ impl View<'_> {
             kernels: Vec::new(),
             config_bytes: entry.config_bytes,
             semaphore_bytes: entry.semaphore_bytes,
-            dispatches: self.word(first + footprint::DISPATCHES),
-            last_dispatch: self.word(first + footprint::LAST_DISPATCH),
-            last_time: self.word(first + footprint::LAST_TIME),
+            dispatches: self.word(first + FootprintWord::Dispatches as usize),
+            last_dispatch: self.word(first + FootprintWord::LastDispatch as usize),
+            last_time: self.word(first + FootprintWord::LastTime as usize),
             lowest_l1: nonzero(u64::from(low(l1))),
-            lowest_l1_event: self.word(first + footprint::LOWEST_EVENT),
+            lowest_l1_event: self.word(first + FootprintWord::LowestEvent as usize),
             l1_bytes: u64::from(high(l1)),
             is_torn: false,
         }
@@ -153,7 +151,7 @@ impl View<'_> {
 
     fn dispatches(&self, losses: &mut Losses) -> Vec<Dispatch> {
         let table = self.tables[Section::Dispatches as usize];
-        let newest = self.word(counter::DISPATCHES).saturating_add(table.entries as u64);
+        let newest = self.counter(Counter::Dispatches).saturating_add(table.entries as u64);
         let mut dispatches = Vec::new();
         for index in 0..table.entries {
             let words = self.words(table.entry(index));
@@ -192,7 +190,7 @@ impl View<'_> {
     fn traces(&self, chips: usize, losses: &mut Losses) -> Vec<Trace> {
         let table = self.tables[Section::Traces as usize];
         // Each element belongs to one trace.
-        let mut parts_left = self.used(counter::TRACE_PARTS, Section::TraceParts);
+        let mut parts_left = self.used(Counter::TraceParts, Section::TraceParts);
         let mut traces = Vec::new();
         for index in 0..table.entries {
             let first = table.entry(index);
@@ -218,8 +216,8 @@ impl View<'_> {
         chips: usize,
         parts_left: &mut usize,
     ) -> Trace {
-        let used = self.used(counter::TRACE_PARTS, Section::TraceParts);
-        let parts = self.word(first + trace::PARTS);
+        let used = self.used(Counter::TraceParts, Section::TraceParts);
+        let parts = self.word(first + TraceWord::Parts as usize);
         let begin = (low(parts) as usize).min(used);
         let count = (high(parts) as usize).min(used - begin).min(*parts_left);
         *parts_left -= count;
@@ -230,16 +228,16 @@ impl View<'_> {
             queue: queue(entry.queue),
             chips: chip_indexes(entry.chips, chips),
             begun: entry.begun,
-            ended: nonzero(self.word(first + trace::ENDED)),
-            released: nonzero(self.word(first + trace::RELEASED)),
-            bytes_per_bank: self.word(first + trace::BYTES_PER_BANK),
-            bytes: self.word(first + trace::BYTES),
+            ended: nonzero(self.word(first + TraceWord::Ended as usize)),
+            released: nonzero(self.word(first + TraceWord::Released as usize)),
+            bytes_per_bank: self.word(first + TraceWord::BytesPerBank as usize),
+            bytes: self.word(first + TraceWord::Bytes as usize),
             footprints: (begin..begin + count)
                 .map(|part| from_trace_part(self.word(table.entry(part))))
                 .collect(),
-            dispatches: self.word(first + trace::DISPATCHES),
-            replays: self.word(first + trace::REPLAYS),
-            last_replay: self.word(first + trace::LAST_REPLAY),
+            dispatches: self.word(first + TraceWord::Dispatches as usize),
+            replays: self.word(first + TraceWord::Replays as usize),
+            last_replay: self.word(first + TraceWord::LastReplay as usize),
         }
     }
 

@@ -1,5 +1,5 @@
 use crate::entry;
-use crate::layout::{Section, counter, fixed, footprint, trace};
+use crate::layout::{CHIPS_CLEARED, Counter, FootprintWord, Section, TraceWord, fixed};
 use crate::program::{
     DispatchEntry, FootprintEntry, PartEntry, RefusalEntry, TraceEntry, trace_part,
 };
@@ -90,16 +90,22 @@ impl Image {
             (table(Section::Footprints), table(Section::Parts), table(Section::Dispatches));
         let (traces, trace_parts, refusals) =
             (table(Section::Traces), table(Section::TraceParts), table(Section::Refusals));
-        self.put(counter::DISPATCHES, &[DISPATCH.sequence]);
-        self.put(counter::REFUSALS, &[1, 1, 7, 1, 1]);
+        self.put(Counter::Dispatches as usize, &[DISPATCH.sequence]);
+        self.put(Counter::Refusals as usize, &[1, 1, 7, 1, 1]);
         self.put(footprints.entry(0), &FOOTPRINT.to_words());
         let l1 = entry::pair(1_400_000, 88_064);
-        self.put(footprints.entry(0) + footprint::DISPATCHES, &[2, 3, 6_000_000_001, l1, 18]);
+        self.put(
+            footprints.entry(0) + FootprintWord::Dispatches as usize,
+            &[2, 3, 6_000_000_001, l1, 18],
+        );
         self.put(parts.entry(5), &PLACEMENT.to_words());
         self.put(parts.entry(6), &KERNEL.to_words());
         self.put(dispatches.entry(2), &DISPATCH.to_words());
         self.put(traces.entry(0), &TRACE.to_words());
-        self.put(traces.entry(0) + trace::ENDED, &[5, 0, 100, 1200, entry::pair(0, 1), 1, 4, 3]);
+        self.put(
+            traces.entry(0) + TraceWord::Ended as usize,
+            &[5, 0, 100, 1200, entry::pair(0, 1), 1, 4, 3],
+        );
         self.put(trace_parts.entry(0), &[trace_part(0, 3)]);
         self.put(refusals.entry(0), &REFUSAL.to_words());
     }
@@ -136,10 +142,10 @@ fn programs_are_read_with_what_they_place() {
     assert_eq!(programs.resident(0, (3, 2)), Resident::Footprint(footprint));
     assert_eq!(programs.resident(0, (3, 4)), Resident::Nothing, "it runs on other cores");
     assert_eq!(programs.resident(2, (3, 2)), Resident::Nothing, "it runs on other chips");
-    image.put(counter::LAST_UNKNOWN_DISPATCH, &[4]);
+    image.put(Counter::LastUnknownDispatch as usize, &[4]);
     assert_eq!(image.parse().programs.resident(0, (3, 2)), Resident::Unknown);
-    image.put(counter::LAST_UNKNOWN_DISPATCH, &[2]);
-    image.put(counter::CHIPS_CLEARED, &[3]);
+    image.put(Counter::LastUnknownDispatch as usize, &[2]);
+    image.put(CHIPS_CLEARED, &[3]);
     let programs = image.parse().programs;
     assert_eq!(programs.resident(0, (3, 2)), Resident::Nothing, "the device was closed");
     assert!(matches!(programs.resident(1, (3, 2)), Resident::Footprint(_)));

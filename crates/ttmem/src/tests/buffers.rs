@@ -8,7 +8,7 @@ use ttmem_merge::buffers;
 use ttmem_model::buffers::BufferList;
 use ttmem_root::{Clock, Root};
 use ttmem_segment::AllocatorKind;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
@@ -25,7 +25,7 @@ fn segment() -> Segment {
 fn names_that_no_terminal_should_see_stay_on_the_page() {
     let long =
         "an op with a name that no page is wide enough for, however wide the page may be".repeat(2);
-    let mut nasty = segment().counter(counter::BUFFERS_DROPPED, 7).without_statistics();
+    let mut nasty = segment().counter(Counter::BuffersDropped, 7).without_statistics();
     for op in ["\u{1b}[31mred", "模型模型模型模型模型模型模型模型模型模型", &long, ""]
     {
         nasty = nasty.allocate(NewBuffer::new(AllocatorKind::L1, u64::MAX >> 44, op));

@@ -136,7 +136,7 @@ fn strained() -> Host {
         .allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "Matmul"))
         .program(&program)
         .dispatch(0)
-        .counter(ttmem_segment::layout::counter::PROGRAMS_TRACKED, 1);
+        .counter(ttmem_segment::layout::Counter::ProgramsTracked, 1);
     let hot = Telemetry { temperature_mc: 76_000, ..Telemetry::busy(Arch::Wormhole) };
     let bytes = RegionBytes { dram: 12 * 1_050_000_000, l1: 64 * 65_536, ..RegionBytes::default() };
     let stale = RegionBytes { dram: 1 << 24, ..RegionBytes::default() };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
 use ttmem_fake::{Board, Host, PID, Process};
 use ttmem_model::facts::RegionBytes;
-use ttmem_segment::{AllocatorKind, CoreRange, PartKind, layout::counter};
+use ttmem_segment::{AllocatorKind, CoreRange, PartKind, layout::Counter};
 
 /// A host without readable L1 whose process has an agent: a matmul on all cores, then an add on four, whose circular buffer
 /// is the tensor.
@@ -30,7 +30,7 @@ fn host_with_agent(directory: &Path) {
         .program(&add)
         .dispatch(0)
         .dispatch(1)
-        .counter(counter::PROGRAMS_TRACKED, 2);
+        .counter(Counter::ProgramsTracked, 2);
     let bytes = RegionBytes { l1: 64 * 65_536, ..RegionBytes::default() };
     let host = Host::new().board(Board::n150()).workload(process(), bytes);
     host.segment_of(PID, segment).into_tree().write_to(directory).unwrap();

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::{Tags, pair};
-use ttmem_segment::layout::{allocator, counter};
+use ttmem_segment::layout::{AllocatorWord, Counter};
 use ttmem_segment::{AllocatorRole, EventKind, Hook};
 
 use super::super::{NOWHERE, Start, circumstances, guarded, program_api, system, thread, tt_metal};
@@ -149,7 +149,7 @@ pub(in crate::ffi) fn legacy_open_mesh(
 
 fn note_trace_region(bytes: u64) {
     guarded(Start::No, |recorder, _| {
-        recorder.words[counter::TRACE_REGION_SIZE].store(bytes, Ordering::Relaxed);
+        recorder.words[Counter::TraceRegionSize as usize].store(bytes, Ordering::Relaxed);
     });
 }
 
@@ -187,12 +187,12 @@ fn note_mesh(hook: Hook, mesh: u64, implementation: u64) {
 fn note_l1(recorder: Recorder<'_>, index: u8, allocator: u64, mesh: u64) {
     let grid = program_api::grid(mesh).map(|(columns, rows)| pair(columns, rows));
     for (word, value) in [
-        (allocator::L1_BASE, tt_metal::l1_base(allocator)),
-        (allocator::L1_SIZE, program_api::l1_size(mesh).map(u64::from)),
-        (allocator::GRID, grid),
+        (AllocatorWord::L1Base, tt_metal::l1_base(allocator)),
+        (AllocatorWord::L1Size, program_api::l1_size(mesh).map(u64::from)),
+        (AllocatorWord::Grid, grid),
     ] {
         let value = value.unwrap_or(0);
-        recorder.words[allocator_word(index) + word].store(value, Ordering::Relaxed);
+        recorder.words[allocator_word(index) + word as usize].store(value, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::Hook;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 
 use super::super::{Start, guarded, program_api};
 use super::program::{lock, note_program};
@@ -40,7 +40,7 @@ pub(in crate::ffi) fn place_circular_buffers(
     device: u64,
 ) -> u64 {
     note_program(hook, this, device);
-    guarded(Start::No, |recorder, _| recorder.count(counter::CIRCULAR_BUFFER_PLACEMENTS));
+    guarded(Start::No, |recorder, _| recorder.count(Counter::CircularBufferPlacements));
     let placing = Placing::of(this);
     let result = real(this, device);
     drop(placing);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::Tags;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::owner::halves;
 use ttmem_segment::program::{FootprintEntry, PartEntry};
@@ -242,11 +242,11 @@ pub(super) fn record(
 ) -> Option<u32> {
     let Target { program, mesh, chips } = target;
     if draft.is_unknown || !program_api::lists_circular_buffers() {
-        recorder.count(counter::FOOTPRINTS_DROPPED);
+        recorder.count(Counter::FootprintsDropped);
         return None;
     }
     let Some(mut parts) = placements(program, draft) else {
-        recorder.count(counter::FOOTPRINTS_DROPPED);
+        recorder.count(Counter::FootprintsDropped);
         return None;
     };
     let has_backed = parts.iter().any(|part| part.is_backed);
@@ -375,7 +375,7 @@ pub(super) fn note_program(hook: Hook, program: u64, device: u64) {
 pub(in crate::ffi) fn destroy_program(hook: Hook, real: impl FnOnce(u64) -> u64, this: u64) -> u64 {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
-        recorder.count(counter::PROGRAMS_DESTROYED);
+        recorder.count(Counter::ProgramsDestroyed);
         if recorder.process.programs.find(this).is_none() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::entry::BufferEntry;
-use ttmem_segment::layout::{BUFFER_WORDS, Plan, counter};
+use ttmem_segment::layout::{Counter, Plan, Section};
 use ttmem_segment::program::{NO_FOOTPRINT, PartEntry, RefusalEntry};
 use ttmem_segment::{AllocatorKind, CoreRange, CoreType, Hook, PartKind, RefusalKind};
 
@@ -162,7 +162,7 @@ impl Limits {
 fn buffer_at(recorder: Recorder<'_>, address: u64) -> Option<BufferEntry> {
     let slots = recorder.process.buffers_mask.load(Ordering::Relaxed) + 1;
     (0..slots)
-        .map(|slot| Plan::FIRST_BUFFER_WORD + slot * BUFFER_WORDS)
+        .map(|slot| Plan::FIRST_BUFFER_WORD + slot * Section::Buffers.entry_words())
         .filter_map(|first| BufferEntry::from_words(recorder.load(first)))
         .find(|entry| {
             entry.key >= BufferEntry::FIRST_KEY
@@ -291,7 +291,7 @@ impl Drop for RefusedTrace {
             // TT-Metal has added the trace's bytes before it compares.
             let implementation = registry.mesh_implementation(mesh);
             let needed = implementation.and_then(program_api::trace_bytes).unwrap_or(0);
-            let limit = recorder.words[counter::TRACE_REGION_SIZE].load(Ordering::Relaxed);
+            let limit = recorder.words[Counter::TraceRegionSize as usize].load(Ordering::Relaxed);
             recorder.refused(&RefusalEntry {
                 kind: RefusalKind::TraceTooLarge,
                 end: u64::from(needed),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::program::TraceEntry;
 use ttmem_segment::{Hook, Origin};
 
@@ -97,7 +97,7 @@ pub(in crate::ffi) fn end_trace(
         let all = program_api::trace_bytes(this);
         let bytes = all.zip(before).map_or(0, |(all, before)| all.saturating_sub(before));
         let peak = u64::from(all.unwrap_or(0));
-        recorder.words[counter::TRACE_BYTES_PEAK].fetch_max(peak, Ordering::Relaxed);
+        recorder.words[Counter::TraceBytesPeak as usize].fetch_max(peak, Ordering::Relaxed);
         let Some(_lock) = lock(recorder) else { return };
         let list = recorder.process.captured.take().unwrap_or_default();
         let serial = recorder.process.capture.load(Ordering::Relaxed);
@@ -125,7 +125,7 @@ pub(in crate::ffi) fn write_trace(
 ) -> u64 {
     guarded(Start::No, |recorder, _| {
         note_call(recorder, hook);
-        recorder.count(counter::TRACES_WRITTEN);
+        recorder.count(Counter::TracesWritten);
     });
     let refused = refusal::RefusedTrace;
     let _scope = OriginScope::enter(Origin::Trace);

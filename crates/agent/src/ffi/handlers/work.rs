@@ -1,6 +1,6 @@
 //! The current work of TT-Metal: kernel binaries, contexts, ops.
 
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::{Hook, NameSource, Origin};
 
@@ -26,7 +26,7 @@ pub(in crate::ffi) fn load_binaries(
         handover.is_enqueueing.get()
     });
     if !is_counted {
-        guarded(Start::No, |recorder, _| recorder.count(counter::BINARY_LOADS));
+        guarded(Start::No, |recorder, _| recorder.count(Counter::BinaryLoads));
     }
     let _scope = OriginScope::enter(Origin::Kernels);
     real(this, queue)

@@ -1,7 +1,7 @@
 use ttmem_model::buffers::{BufferList, ChipRef};
 use ttmem_model::snapshot::ProcessState;
 use ttmem_model::{ChipId, Pid};
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AllocatorRole, BufferLayout, Origin, Reader};
 
 use super::*;
@@ -274,7 +274,7 @@ fn figures_that_never_agreed_are_left_out() {
 #[test]
 fn hostile_segments_do_no_harm() {
     let fake = fake().allocate(dram(3, "Matmul")).allocate(l1(3, "Add")).close();
-    let fake = fake.counter(counter::EVENTS, 1 << 40);
+    let fake = fake.counter(Counter::Events, 1 << 40);
     let image = fake.image();
     for round in 0..300_usize {
         let mut bytes = image.clone();

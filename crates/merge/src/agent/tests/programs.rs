@@ -7,7 +7,7 @@ use ttmem_model::Snapshot;
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::reading::{MissingReason, Quality, Reading, SourceName};
 use ttmem_root::{Clock, Root};
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AllocatorKind, CoreRange, Hook, PartKind};
 use ttmem_sources::Collector;
 
@@ -31,7 +31,7 @@ fn programs(pid: i32) -> Segment {
         .program(&add)
         .dispatch(0)
         .dispatch(1)
-        .counter(counter::PROGRAMS_TRACKED, 2)
+        .counter(Counter::ProgramsTracked, 2)
 }
 
 fn snapshot_with_programs(host: Host) -> Snapshot {
@@ -54,7 +54,7 @@ fn before_the_first_program_l1_has_tensors_alone() {
     assert_eq!(one.l1_total.used, exact(used));
 
     // What it ran was not read, or cannot be known.
-    let ran = memory(host().segment_of(PID, idle(PID).counter(counter::WORKLOADS_ENQUEUED, 1)));
+    let ran = memory(host().segment_of(PID, idle(PID).counter(Counter::WorkloadsEnqueued, 1)));
     let unhooked = memory(host().segment_of(PID, idle(PID).hooks(&[Hook::OpenMesh])));
     for unknown in [ran, unhooked] {
         let missing = unknown.circular_buffers.used.missing().unwrap();
@@ -77,7 +77,7 @@ fn a_dataflow_buffer_that_is_a_tensor_may_be_smaller_than_it() {
     let qualities = |address| {
         let gelu = NewProgram::new("Gelu").borrow(address, 65_536, CORNER);
         let segment = programs(PID).program(&gelu).dispatch(2);
-        let segment = segment.counter(counter::PROGRAMS_TRACKED, 3);
+        let segment = segment.counter(Counter::ProgramsTracked, 3);
         let host = Host::new().board(fake::Board::n150()).workload(python(PID), bytes);
         let memory = snapshot_with_programs(host.segment_of(PID, segment)).chips.remove(0).memory;
         let buffers = &memory.circular_buffers;

@@ -7,7 +7,7 @@ use ttmem_model::SourceName;
 use ttmem_model::facts::RegionBytes;
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_root::{Clock, Root, Tree};
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_segment::{AllocatorKind, CoreRange, PartKind};
 use ttmem_sources::Collector;
 
@@ -30,7 +30,7 @@ fn tree_with_agent(is_alone: bool) -> Tree {
         .allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "Matmul"))
         .program(&matmul)
         .dispatch(0)
-        .counter(counter::PROGRAMS_TRACKED, 1);
+        .counter(Counter::ProgramsTracked, 1);
     let bytes = RegionBytes { l1: 64 * 65_536, ..RegionBytes::default() };
     let host = Host::new().board(Board::n150()).workload(process(), bytes);
     let host = match is_alone {

@@ -29,7 +29,7 @@ use ttmem_recording::{Event as Happened, EventKind};
 use ttmem_root::{Clock, Root};
 use ttmem_root::{Entry, Tree};
 use ttmem_segment::AllocatorKind;
-use ttmem_segment::layout::counter;
+use ttmem_segment::layout::Counter;
 use ttmem_sources::{Collector, L1Request};
 
 use super::sampled::{Sampled, demo, watch};
@@ -300,7 +300,7 @@ fn two_agents() -> Tree {
         .allocate(NewBuffer::new(AllocatorKind::L1, 640 << 10, "Matmul"))
         .allocate(NewBuffer::new(AllocatorKind::L1, 64 << 10, "Add"))
         .free_newest_of("Matmul")
-        .counter(counter::BUFFERS_DROPPED, 7);
+        .counter(Counter::BuffersDropped, 7);
     let host = Host::n150().workload(fake::Process::new(PID, "python3"), fake::BYTES);
     host.segment_of(PID, running).segment_of(4_321, gone).into_tree()
 }
@@ -425,9 +425,9 @@ fn ascii_is_ascii() {
 
 /// A writer that counts bytes.
 #[derive(Clone, Debug, Default)]
-struct Counter(Rc<Cell<usize>>);
+struct ByteCount(Rc<Cell<usize>>);
 
-impl Write for Counter {
+impl Write for ByteCount {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.set(self.0.get() + bytes.len());
         Ok(bytes.len())
@@ -440,7 +440,7 @@ impl Write for Counter {
 
 #[test]
 fn what_did_not_change_is_not_written() {
-    let bytes = Counter::default();
+    let bytes = ByteCount::default();
     let screen = Screen::new(bytes.clone(), Size::new(160, 50));
     let mut terminal = Terminal::new(screen).unwrap();
     let app = demo(View::Charts, LOOK);
