@@ -4,10 +4,10 @@ mod l1;
 
 use std::sync::atomic::Ordering;
 
-use ttmem_segment::AllocatorKind;
 use ttmem_segment::entry::{live_from_word, live_word};
 use ttmem_segment::layout::{KindWord, Plan, Section};
-use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_segment::owner::{AllocatorHead, PeakOrigin};
+use ttmem_segment::{AllocatorKind, Chip};
 
 use crate::recorder::{Recorder, kind_block};
 use crate::registry::allocator_word;
@@ -33,10 +33,10 @@ pub(crate) struct Query<'agent>(pub(crate) Recorder<'agent>);
 
 impl Query<'_> {
     /// Device numbers and unique ids of the chips.
-    pub(crate) fn chips(&self) -> impl Iterator<Item = ChipEntry> {
+    pub(crate) fn chips(&self) -> impl Iterator<Item = Chip> {
         let count = self.0.process.chips.load(Ordering::Acquire);
         let first = |index: usize| Plan::FIRST_CHIP_WORD + index * Section::Chips.entry_words();
-        (0..count).filter_map(move |index| ChipEntry::from_words(self.0.load(first(index))))
+        (0..count).filter_map(move |index| Chip::from_words(self.0.load(first(index))))
     }
 
     /// One kind on the chip with a device number, or summed over all chips.
@@ -111,7 +111,7 @@ impl Query<'_> {
         match device {
             None => u64::from(head.chips.count_ones().max(1)),
             Some(device) => {
-                let is_member = |(index, chip): (usize, ChipEntry)| {
+                let is_member = |(index, chip): (usize, Chip)| {
                     chip.device == device && head.chips >> index & 1 == 1
                 };
                 u64::from(self.chips().enumerate().any(is_member))

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ttmem_segment::entry::live_from_word;
 use ttmem_segment::layout::{ALLOCATORS, AllocatorWord, CHIPS, Counter, KindWord, Plan, Section};
-use ttmem_segment::owner::{AllocatorHead, ChipEntry, PeakOrigin, halves};
-use ttmem_segment::{Alignments, AllocatorKind, AllocatorRole};
+use ttmem_segment::owner::{AllocatorHead, PeakOrigin, halves};
+use ttmem_segment::{Alignments, AllocatorKind, AllocatorRole, Chip};
 
 use crate::process::{DeviceSlot, MeshSlot, Process};
 use crate::recorder::{Recorder, kind_block};
@@ -89,10 +89,10 @@ impl Registry<'_> {
     /// Index of a chip by TT-Metal's number; adds it if it is new. `None` if there is no room.
     pub(crate) fn chip(&self, device: u32) -> Option<usize> {
         let unique_id = UNIQUE_IDS.get(device);
-        let entry = ChipEntry { device, unique_id };
+        let entry = Chip { device, unique_id };
         let count = self.process().chips.load(Ordering::Acquire);
         let known = (0..count).find(|index| {
-            let held = ChipEntry::from_words(self.0.load(chip_word(*index)));
+            let held = Chip::from_words(self.0.load(chip_word(*index)));
             held.is_some_and(|held| held.device == device)
         });
         let index = known.unwrap_or(count);

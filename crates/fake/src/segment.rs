@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 
 use ttmem_segment::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use ttmem_segment::layout::Counter;
-use ttmem_segment::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
+use ttmem_segment::owner::{Alignments, AllocatorHead, PeakOrigin};
 use ttmem_segment::stack::StackEntry;
 use ttmem_segment::{
-    Accessor, AgentState, AllocatorKind, AllocatorRole, BufferLayout, EventKind, Hook, Label,
+    Accessor, AgentState, AllocatorKind, AllocatorRole, BufferLayout, Chip, EventKind, Hook, Label,
     Shape, Statistics,
 };
 
@@ -81,7 +81,7 @@ pub struct Segment {
     state: AgentState,
     hooks: u64,
     accessors: u64,
-    chips: Vec<ChipEntry>,
+    chips: Vec<Chip>,
     allocators: Vec<FakeAllocator>,
     names: Vec<String>,
     functions: Vec<(String, String)>,
@@ -153,7 +153,7 @@ impl Segment {
     /// Adds a chip with the number that the process gives it.
     #[must_use]
     pub fn chip(mut self, device: u32, unique_id: Option<u64>) -> Self {
-        self.chips.push(ChipEntry { device, unique_id });
+        self.chips.push(Chip { device, unique_id });
         self
     }
 

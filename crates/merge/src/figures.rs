@@ -63,7 +63,7 @@ fn has_changed(segment: &Segment, allocator: &Allocator, kind: AllocatorKind, si
     segment.events.iter().any(|event| {
         event.time > since
             && event.allocator == Some(allocator.index)
-            && event.buffer_kind == kind
+            && event.footprint.kind == kind
             && matches!(event.kind, EventKind::Allocate | EventKind::Free)
     })
 }
@@ -125,7 +125,7 @@ fn start(
             let is_own = |event: &&ttmem_segment::Event| {
                 event.kind == EventKind::Allocate
                     && event.allocator == Some(allocator.index)
-                    && event.buffer_kind == kind
+                    && event.footprint.kind == kind
             };
             let earlier = segment.events.iter().filter(is_own).map(|event| event.address);
             has_all.then_some(())?;

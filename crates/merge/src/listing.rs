@@ -11,7 +11,7 @@ use ttmem_segment::{
     Origin, Segment, Shape, Stack, StackState,
 };
 
-use crate::words::{frames, layout_name, op_quality, origin_name, role_name, tensor};
+use crate::words::{frames, layout_name, op_quality, origin_name, tensor};
 use crate::{bank, figures};
 
 /// The entry of a segment that lists a buffer: its index in the table, or among the events.
@@ -87,14 +87,7 @@ impl<'a> SegmentBuffer<'a> {
             allocator: event.allocator?,
             origin: event.origin,
             address: event.address,
-            footprint: Footprint {
-                kind: event.buffer_kind,
-                layout: event.layout,
-                bytes_per_bank: event.bytes_per_bank,
-                block_padding: event.block_padding,
-                requested: event.requested,
-                page_bytes: event.page_bytes,
-            },
+            footprint: event.footprint,
             allocated: None,
             op: None,
             stack: event.stack.as_deref(),
@@ -248,7 +241,7 @@ impl<'a> SegmentView<'a> {
         AllocatorUse {
             pid: holder.pid,
             number: allocator.serial,
-            role: role_name(allocator.role).to_owned(),
+            role: allocator.role,
             chips,
             kinds: AllocatorKind::ALL.iter().filter_map(|kind| self.kind(open, *kind)).collect(),
         }

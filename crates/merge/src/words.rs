@@ -4,24 +4,12 @@ use ttmem_model::buffers::Tensor;
 use ttmem_model::stack::{StackFrame, caller};
 use ttmem_segment::{Allocator, AllocatorRole, BufferLayout, NameSource, Origin, Shape, Stack};
 
-/// Returns the name of an allocator's role.
-#[must_use]
-pub fn role_name(role: AllocatorRole) -> &'static str {
-    match role {
-        AllocatorRole::Mesh => "mesh",
-        AllocatorRole::Device => "device",
-        AllocatorRole::SubDevice => "sub-device",
-        AllocatorRole::PerCore => "per-core",
-        AllocatorRole::Unknown => "unknown",
-    }
-}
-
 /// Returns the name of an allocator in a sentence: `mesh allocator 1 (2 chips)`.
 #[must_use]
 pub fn allocator_in_words(allocator: &Allocator) -> String {
     let role = match allocator.role {
         AllocatorRole::Unknown => "unnamed",
-        role => role_name(role),
+        role => role.as_str(),
     };
     let chips = match allocator.chips.len() {
         1 => "1 chip".to_owned(),

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ttmem_segment::AllocatorRole;
 
 use crate::id::{ChipId, NamesChip, Pid, Timestamp, settled};
 use crate::kind::Kind;
@@ -100,12 +101,21 @@ pub struct AllocatorUse {
     /// Number of the allocator in its process, from 1.
     pub number: u64,
     /// `mesh`, `device`, `sub-device`, `per-core` or `unknown`.
-    pub role: String,
+    #[serde(serialize_with = "write_role", deserialize_with = "read_role")]
+    pub role: AllocatorRole,
     /// The chips that it allocates on: each has every buffer.
     #[serde(deserialize_with = "settled")]
     pub chips: Vec<ChipRef>,
     /// The kinds, those whose region has no bytes too; without those whose region TT-Metal has not told of.
     pub kinds: Vec<KindUse>,
+}
+
+fn write_role<S: Serializer>(role: &AllocatorRole, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(role.as_str())
+}
+
+fn read_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AllocatorRole, D::Error> {
+    String::deserialize(deserializer).map(|name| AllocatorRole::from_name(&name))
 }
 
 /// A chip, by its names.

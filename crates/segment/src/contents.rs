@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::hook::{Accessor, Hook};
 use super::identity::Identity;
-use super::owner::{Alignments, Statistics};
+use super::owner::{Alignments, Chip, Statistics};
 use super::programs::Programs;
 use super::shape::Shape;
 use super::stack::Stack;
@@ -162,16 +162,6 @@ impl AccessorSet {
     pub fn contains(self, accessor: Accessor) -> bool {
         self.0 & accessor.bit() != 0
     }
-}
-
-/// A chip, by TT-Metal's number and its unique id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Chip {
-    /// The number that TT-Metal gives it in this process.
-    pub device: u32,
-    /// Unique id of the chip; `None` if TT-Metal did not report it.
-    pub unique_id: Option<u64>,
 }
 
 /// An allocator. A buffer of it takes its bytes in every bank of every chip.
@@ -341,7 +331,7 @@ pub struct Footprint {
     /// Bytes that it takes in every bank.
     pub bytes_per_bank: u64,
     /// Bytes of `bytes_per_bank` that fill up the last block.
-    pub block_padding: u8,
+    pub(crate) block_padding: u8,
     /// Bytes that were asked for.
     pub requested: u64,
     /// Bytes of a page.
@@ -384,22 +374,12 @@ pub struct Event {
     pub thread: u32,
     /// Index of the allocator, where it is about one.
     pub allocator: Option<u8>,
-    /// Kind of the buffer.
-    pub buffer_kind: AllocatorKind,
     /// The origin of the buffer.
     pub origin: Origin,
-    /// The layout of the buffer over banks.
-    pub layout: BufferLayout,
     /// Device address of the buffer; of devices and allocators the object's address in its process.
     pub address: u64,
-    /// Bytes per bank of the buffer.
-    pub bytes_per_bank: u64,
-    /// Bytes that were asked for.
-    pub requested: u64,
-    /// Bytes of a page.
-    pub page_bytes: u32,
-    /// Bytes of `bytes_per_bank` that fill up the last block.
-    pub block_padding: u8,
+    /// The size of the buffer in the banks of its kind.
+    pub footprint: Footprint,
     /// Live bytes per bank of the allocator and kind after the event.
     pub live_after: u64,
     /// The op that an allocation or a dispatch belongs to.

@@ -39,14 +39,14 @@ mod vocabulary;
 
 pub(crate) use contents::Losses;
 pub use contents::{
-    AccessorSet, Allocator, Buffer, Chip, Counts, Event, Failure, Footprint, Header, HookSet,
-    KindUse, Op, Peak, Segment,
+    AccessorSet, Allocator, Buffer, Counts, Event, Failure, Footprint, Header, HookSet, KindUse,
+    Op, Peak, Segment,
 };
 pub use file_name::parse_file_name;
 pub use hook::{Accessor, Hook};
 pub use identity::{Identity, Label};
 pub use off::{Off, OffStep};
-pub use owner::{Alignments, Statistics};
+pub use owner::{Alignments, Chip, Statistics};
 pub use program::CoreRange;
 pub use programs::{Dispatch, Kernel, Placement, ProgramFootprint, Programs, Refusal, Resident};
 pub use reader::{Reader, SegmentError};

@@ -103,16 +103,17 @@ impl PeakOrigin {
     }
 }
 
-/// The entry of a chip.
+/// A chip, by TT-Metal's number and its unique id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChipEntry {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Chip {
     /// The number that TT-Metal gives it in this process.
     pub device: u32,
-    /// Unique id of the chip, if TT-Metal reported it.
+    /// Unique id of the chip; `None` if TT-Metal did not report it.
     pub unique_id: Option<u64>,
 }
 
-impl ChipEntry {
+impl Chip {
     /// Returns the entry as words of the file.
     #[must_use]
     pub fn to_words(&self) -> [u64; CHIP_WORDS] {

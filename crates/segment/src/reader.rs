@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use self::error::SegmentError;
 use super::contents::{
-    AccessorSet, Allocator, Chip, Counts, Header, HookSet, KindUse, Losses, Op, Segment,
+    AccessorSet, Allocator, Counts, Header, HookSet, KindUse, Losses, Op, Segment,
 };
 use super::entry::{checksum, high, live_from_word, low};
 use super::identity::{Identity, Label};
@@ -20,7 +20,7 @@ use super::layout::{
     label,
 };
 use super::name::NameEntry;
-use super::owner::{AllocatorHead, ChipEntry, Statistics};
+use super::owner::{AllocatorHead, Chip, Statistics};
 use super::programs::Programs;
 use super::settle::settle;
 use super::shape::Shape;
@@ -310,12 +310,10 @@ impl<'bytes> View<'bytes> {
             if words == [0; 4] {
                 break;
             }
-            let entry = ChipEntry::from_words(words);
+            let entry = Chip::from_words(words);
             losses.torn += u64::from(entry.is_none());
             // A torn chip keeps its index, for others refer to it by index.
-            let ChipEntry { device, unique_id } =
-                entry.unwrap_or(ChipEntry { device: u32::MAX, unique_id: None });
-            chips.push(Chip { device, unique_id });
+            chips.push(entry.unwrap_or(Chip { device: u32::MAX, unique_id: None }));
         }
         chips
     }

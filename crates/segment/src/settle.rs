@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::contents::{Allocator, Buffer, Event, KindUse, Segment};
+use super::contents::{Allocator, Buffer, Event, Footprint, KindUse, Segment};
 use super::vocabulary::{AllocatorKind, EventKind, Origin};
 
 /// Two buffers of an allocator and kind never have the same address at the same time.
@@ -40,7 +40,7 @@ fn carry_on(segment: &mut Segment) {
     }
     for event in &segment.events {
         let Some(allocator) = event.allocator else { continue };
-        let key = (allocator, event.buffer_kind, event.address);
+        let key = (allocator, event.footprint.kind, event.address);
         let is_older = |buffer: &Buffer| buffer.sequence < event.sequence;
         match event.kind {
             EventKind::Allocate if live.get(&key).is_none_or(is_older) => {
@@ -84,16 +84,18 @@ fn add_up(allocators: &mut [Allocator], buffers: &[Buffer]) {
 impl Buffer {
     /// The buffer that an event allocated.
     fn of(allocator: u8, event: &Event) -> Self {
+        let Footprint { kind, layout, bytes_per_bank, block_padding, requested, page_bytes } =
+            event.footprint;
         Self {
             allocator,
-            kind: event.buffer_kind,
+            kind,
             origin: event.origin,
-            layout: event.layout,
+            layout,
             address: event.address,
-            bytes_per_bank: event.bytes_per_bank,
-            requested: event.requested,
-            page_bytes: event.page_bytes,
-            block_padding: event.block_padding,
+            bytes_per_bank,
+            requested,
+            page_bytes,
+            block_padding,
             sequence: event.sequence,
             time: event.time,
             thread: event.thread,

@@ -7,7 +7,7 @@ use super::layout::{
     WORD_BYTES, fixed, kind_block,
 };
 use super::name::NameEntry;
-use super::owner::{Alignments, AllocatorHead, ChipEntry, PeakOrigin};
+use super::owner::{Alignments, AllocatorHead, Chip, PeakOrigin};
 use super::stack::{FunctionEntry, StackEntry};
 use super::*;
 
@@ -95,7 +95,7 @@ const ALLOCATOR: AllocatorHead = AllocatorHead {
     closed: 0,
 };
 
-const CHIP: ChipEntry = ChipEntry { device: 4, unique_id: Some(0x2_6190_302b) };
+const CHIP: Chip = Chip { device: 4, unique_id: Some(0x2_6190_302b) };
 
 const HEAD: HeadFacts<'_> = HeadFacts {
     pid: 1000,
@@ -128,7 +128,7 @@ impl Image {
         let (buffers, events, failures) =
             (table(Section::Buffers), table(Section::Events), table(Section::Failures));
         image.put(chips.entry(0), &CHIP.to_words());
-        image.put(chips.entry(1), &ChipEntry { device: 5, unique_id: None }.to_words());
+        image.put(chips.entry(1), &Chip { device: 5, unique_id: None }.to_words());
         let first = allocators.entry(3);
         image.put(first, &ALLOCATOR.to_words());
         let block = first + kind_block(AllocatorKind::L1Small);

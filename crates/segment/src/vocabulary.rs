@@ -328,6 +328,27 @@ impl AllocatorRole {
         }
     }
 
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Unknown, "unknown"),
+        (Self::Device, "device"),
+        (Self::Mesh, "mesh"),
+        (Self::SubDevice, "sub-device"),
+        (Self::PerCore, "per-core"),
+    ];
+
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+
+    /// Returns the role of a name; unknown for that of a later version.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let found = Self::NAMES.iter().find(|(_, own)| *own == name);
+        found.map_or(Self::Unknown, |(role, _)| *role)
+    }
+
     /// True if each buffer takes its bytes in all banks of the chip.
     #[must_use]
     pub fn has_all_banks(self) -> bool {

@@ -97,7 +97,8 @@ fn readers_never_get_half_a_buffer_or_event_while_threads_write() {
             }
             for event in segment.events.iter().filter(|event| event.address != 0x1000) {
                 let key = event.address / 3;
-                assert!(is_whole(key, event.address, event.bytes_per_bank, event.requested));
+                let of = &event.footprint;
+                assert!(is_whole(key, event.address, of.bytes_per_bank, of.requested));
             }
             seen += segment.buffers.len() + segment.events.len();
         }

@@ -47,10 +47,10 @@ impl Replay {
             let live = self.live.entry(allocator).or_default();
             match event.kind {
                 EventKind::MassFree => live.clear(),
-                EventKind::Allocate if event.buffer_kind == AllocatorKind::L1 => {
-                    live.insert(event.address, event.bytes_per_bank);
+                EventKind::Allocate if event.footprint.kind == AllocatorKind::L1 => {
+                    live.insert(event.address, event.footprint.bytes_per_bank);
                 }
-                EventKind::Free if event.buffer_kind == AllocatorKind::L1 => {
+                EventKind::Free if event.footprint.kind == AllocatorKind::L1 => {
                     live.remove(&event.address);
                 }
                 _ => {}

@@ -158,7 +158,7 @@ fn together(
             continue;
         };
         match event.kind {
-            EventKind::Allocate | EventKind::Free if event.buffer_kind == kind => {
+            EventKind::Allocate | EventKind::Free if event.footprint.kind == kind => {
                 live.insert(index, event.live_after.saturating_mul(allocator.kind(kind).banks));
             }
             EventKind::MassFree | EventKind::AllocatorDestroyed => {

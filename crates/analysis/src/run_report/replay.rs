@@ -219,7 +219,7 @@ impl<'a> LiveSet<'a> {
 }
 
 fn key(event: &Event) -> Option<Key> {
-    Some((event.allocator?, event.buffer_kind, event.address))
+    Some((event.allocator?, event.footprint.kind, event.address))
 }
 
 /// The name of an op; none if the code has none.

@@ -323,7 +323,7 @@ impl Rewind {
         let until = dropped.unwrap_or(events.len());
         let changes = |event: &&Event| {
             is_own(event)
-                && event.buffer_kind == kind
+                && event.footprint.kind == kind
                 && matches!(event.kind, EventKind::Allocate | EventKind::Free)
         };
         let before = self.lives.iter().filter(|life| life.from == 0);
@@ -334,8 +334,8 @@ impl Rewind {
         let (mut agree, mut differ) = (0_u64, 0_u64);
         for event in events[..until].iter().filter(changes) {
             sum = match event.kind {
-                EventKind::Allocate => sum.saturating_add(event.bytes_per_bank),
-                _ => sum.saturating_sub(event.bytes_per_bank),
+                EventKind::Allocate => sum.saturating_add(event.footprint.bytes_per_bank),
+                _ => sum.saturating_sub(event.footprint.bytes_per_bank),
             };
             // Two threads may note their sums in another order than their events.
             *(if sum == event.live_after { &mut agree } else { &mut differ }) += 1;

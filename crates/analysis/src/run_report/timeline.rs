@@ -11,7 +11,7 @@ use ttmem_model::{ChipId, Kind, Timestamp};
 use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind, Op, Segment};
 
 use super::replay::{Life, Replay, name};
-use ttmem_merge::words::{origin_name, role_name};
+use ttmem_merge::words::origin_name;
 
 /// Buffers that are drawn at most; the largest stay, by bytes and time together.
 const MAX_BUFFERS: usize = 50_000;
@@ -169,7 +169,7 @@ fn pool(segment: &Segment, allocator: &Allocator, kind: AllocatorKind, names: &m
     let chips = || allocator.chips.iter().filter_map(|index| segment.chips.get(*index));
     let held = allocator.kind(kind);
     Pool {
-        role: role_name(allocator.role),
+        role: allocator.role.as_str(),
         devices: chips().map(|chip| chip.device).collect(),
         chips: chips().filter_map(|chip| chip.unique_id.map(ChipId::Known)).collect(),
         kind: kind.into(),
@@ -191,7 +191,7 @@ fn steps(
             return None;
         }
         match event.kind {
-            EventKind::Allocate | EventKind::Free if event.buffer_kind == kind => {
+            EventKind::Allocate | EventKind::Free if event.footprint.kind == kind => {
                 Some(event.live_after.saturating_mul(banks))
             }
             EventKind::MassFree | EventKind::AllocatorDestroyed => Some(0),

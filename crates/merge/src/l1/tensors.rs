@@ -15,7 +15,6 @@ use ttmem_segment::{Allocator, AllocatorKind, Segment};
 use super::super::agent::{AgentLink, all_have_agents, open_allocators, trusted};
 use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Amounts;
-use super::super::words::role_name;
 use super::total_of;
 
 /// The buffers in the L1 of a chip.
@@ -91,7 +90,7 @@ impl Banks {
         let of_kind = |kind| allocator.kind(kind);
         let (l1, small) = (of_kind(AllocatorKind::L1), of_kind(AllocatorKind::L1Small));
         if !allocator.role.has_all_banks() {
-            let name = role_name(allocator.role);
+            let name = allocator.role.as_str();
             return match l1.live_buffers.saturating_add(small.live_buffers) {
                 0 => Ok(()),
                 _ => Err(Missing::unsupported(format!(

@@ -2,12 +2,11 @@
 
 use ttmem_model::facts::{RegionChip, RegionFile, SegmentFile};
 use ttmem_model::{AllocatorKind, Kind, MemorySpace, SourceName};
-use ttmem_segment::KindUse;
+use ttmem_segment::{Allocator, KindUse};
 
 use super::{Part, View, Why, allocator_kind, rule};
 use crate::agent::{AgentLink, AllocatorBytes, bank_bytes, by_allocator, counted_twice, main};
 use crate::memory::{SlotLink, Usage, UsedRule, counted_row, reported_by};
-use crate::words::role_name;
 use crate::{figures, l1};
 
 /// Traces a reading of an allocator kind on a chip.
@@ -122,10 +121,8 @@ fn of_segment(view: &View<'_>, link: AgentLink, kind: AllocatorKind) -> Vec<Part
     match by_allocator(file, link.chip, kind) {
         Ok(allocators) => {
             let of_allocator = |one: &AllocatorBytes<'_>| {
-                let role = role_name(one.allocator.role);
                 let by = if one.counted.is_some() { ", by TT-Metal's statistics" } else { "" };
-                let label =
-                    format!("{role} allocator {}, pid {}{by}", one.allocator.serial, file.pid);
+                let label = format!("{}, pid {}{by}", named(one.allocator), file.pid);
                 in_banks(file, &label, one.per_bank, one.banks)
             };
             let twice = file.content.as_ref().map_or(0, |own| counted_twice(own, link.chip, kind));
@@ -161,7 +158,7 @@ fn in_banks(file: &SegmentFile, label: &str, per_bank: u64, banks: u64) -> Part 
 fn allocatable(view: &View<'_>, kind: AllocatorKind) -> Why {
     let part = main(view.joined, view.chip, kind).and_then(|(file, _, allocator)| {
         let held = allocator.kind(kind);
-        let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+        let label = named(allocator);
         Some(in_banks(file, &label, held.statistics?.total, held.banks))
     });
     Why::sum(&rule::STATISTICS, part.into_iter().collect())
@@ -173,7 +170,7 @@ fn main_of<'a>(
     kind: AllocatorKind,
 ) -> Option<(String, &'a SegmentFile, &'a KindUse)> {
     let (file, _, allocator) = main(view.joined, view.chip, kind)?;
-    let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    let label = named(allocator);
     Some((label, file, allocator.kind(kind)))
 }
 
@@ -184,9 +181,14 @@ fn main_free<'a>(
     kind: AllocatorKind,
 ) -> Option<(String, &'a SegmentFile, (u64, u64))> {
     let (file, segment, allocator) = main(view.joined, view.chip, kind)?;
-    let label = format!("{} allocator {}", role_name(allocator.role), allocator.serial);
+    let label = named(allocator);
     let (free, _) = figures::free(segment, allocator, kind)?;
     Some((label, file, free))
+}
+
+/// Role and number of an allocator.
+fn named(allocator: &Allocator) -> String {
+    format!("{} allocator {}", allocator.role.as_str(), allocator.serial)
 }
 
 fn of_main(file: &SegmentFile, label: String, value: u64, is_subtracted: bool) -> Part {

@@ -1,6 +1,6 @@
 //! Buffers, events and failures.
 
-use super::super::contents::{Buffer, Event, Failure, Losses};
+use super::super::contents::{Buffer, Event, Failure, Footprint, Losses};
 use super::super::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use super::super::layout::{Counter, Section};
 use super::View;
@@ -75,14 +75,16 @@ impl View<'_> {
             time: entry.time,
             thread: entry.thread,
             allocator: (allocator != Tags::NO_ALLOCATOR).then_some(allocator),
-            buffer_kind: kind,
             origin,
-            layout,
             address: entry.address,
-            bytes_per_bank: entry.bytes_per_bank,
-            requested: entry.requested,
-            page_bytes: entry.page_bytes,
-            block_padding: entry.block_padding,
+            footprint: Footprint {
+                kind,
+                layout,
+                bytes_per_bank: entry.bytes_per_bank,
+                block_padding: entry.block_padding,
+                requested: entry.requested,
+                page_bytes: entry.page_bytes,
+            },
             live_after: entry.live_after,
             op: self.op(name),
             stack: self.stack(entry.stack),

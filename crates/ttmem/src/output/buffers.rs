@@ -12,6 +12,7 @@ pub(crate) mod rows;
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::rank::rank_in_words;
 use ttmem_model::snapshot::ProcessState;
+use ttmem_segment::AllocatorRole;
 
 use super::amount;
 use super::page::{LEAST_WIDTH, Page, Role};
@@ -187,9 +188,9 @@ pub(crate) fn chips_in_words(allocator: &AllocatorUse) -> String {
 /// Returns the role and chips of an allocator.
 #[must_use]
 pub(crate) fn allocator_in_words(allocator: &AllocatorUse) -> String {
-    let role = match allocator.role.as_str() {
-        "unknown" => "allocator",
-        role => role,
+    let role = match allocator.role {
+        AllocatorRole::Unknown => "allocator",
+        role => role.as_str(),
     };
     format!("{role} {}, {}", allocator.number, chips_in_words(allocator))
 }

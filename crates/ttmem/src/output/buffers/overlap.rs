@@ -13,9 +13,7 @@ pub(super) fn sentences(list: &BufferList, pid: Pid) -> Vec<String> {
     let own: Vec<&AllocatorUse> = list
         .allocators
         .iter()
-        .filter(|allocator| {
-            allocator.pid == pid && !matches!(allocator.role.as_str(), "sub-device" | "per-core")
-        })
+        .filter(|allocator| allocator.pid == pid && allocator.role.has_all_banks())
         .collect();
     let mut chips: Vec<u32> =
         own.iter().flat_map(|allocator| allocator.chips.iter().map(|chip| chip.index)).collect();
@@ -89,15 +87,16 @@ fn overlap(mut placed: Vec<Placed<'_>>) -> Option<(u64, [Placed<'_>; 2])> {
 mod tests {
     use ttmem_model::ChipId;
     use ttmem_model::buffers::ChipRef;
+    use ttmem_segment::AllocatorRole;
 
     use super::*;
 
-    fn allocator(number: u64, role: &str, chips: &[u32]) -> AllocatorUse {
+    fn allocator(number: u64, role: AllocatorRole, chips: &[u32]) -> AllocatorUse {
         let chip = |&index: &u32| ChipRef { id: ChipId::Unknown(index), index };
         AllocatorUse {
             pid: Pid(7),
             number,
-            role: role.to_owned(),
+            role,
             chips: chips.iter().map(chip).collect(),
             kinds: Vec::new(),
         }
@@ -142,16 +141,23 @@ mod tests {
     #[test]
     fn what_a_mesh_and_its_submesh_share_is_named_on_their_chip() {
         let buffers = vec![buffer(1, 1024, 100), buffer(2, 1024, 300), buffer(2, 2048, 10)];
-        let allocators = vec![allocator(1, "mesh", &[0, 1]), allocator(2, "mesh", &[1])];
+        let allocators = vec![
+            allocator(1, AllocatorRole::Mesh, &[0, 1]),
+            allocator(2, AllocatorRole::Mesh, &[1]),
+        ];
         let [only] = sentences(&list(allocators, buffers.clone()), Pid(7)).try_into().unwrap();
         assert_eq!(
             only,
             "1.17 KiB of DRAM on chip 1 are handed out twice: 100 bytes a bank at 1024 of mesh 1, all of it on each of chips \
              0-1; 300 bytes a bank at 1024 of mesh 2, chip 1. One buffer overwrites the other"
         );
-        let apart = vec![allocator(1, "mesh", &[0]), allocator(2, "mesh", &[1])];
+        let apart =
+            vec![allocator(1, AllocatorRole::Mesh, &[0]), allocator(2, AllocatorRole::Mesh, &[1])];
         assert!(sentences(&list(apart, buffers.clone()), Pid(7)).is_empty());
-        let part = vec![allocator(1, "mesh", &[0]), allocator(2, "sub-device", &[0])];
+        let part = vec![
+            allocator(1, AllocatorRole::Mesh, &[0]),
+            allocator(2, AllocatorRole::SubDevice, &[0]),
+        ];
         assert!(sentences(&list(part, buffers), Pid(7)).is_empty());
     }
 }
