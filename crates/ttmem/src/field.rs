@@ -6,7 +6,6 @@
 
 pub(crate) mod cell;
 pub(crate) mod device;
-pub(crate) mod figure;
 pub(crate) mod finding;
 pub(crate) mod metric;
 pub(crate) mod process;

@@ -6,7 +6,6 @@ use std::fmt::Display;
 use ttmem_model::metric::Quantity;
 use ttmem_model::{ChipId, Missing, MissingReason, Quality, Reading, SourceName, Timestamp};
 
-use crate::field::figure::Figure;
 use crate::output::amount;
 
 /// A value in the terms that every output needs.
@@ -82,17 +81,17 @@ impl<'a> Cell<'a> {
     pub(crate) fn calculated(
         one: &'a Reading<u64>,
         other: &'a Reading<u64>,
-        calculate: impl FnOnce(Figure, Figure) -> Figure,
+        calculate: impl FnOnce(Reading<u64>, Reading<u64>) -> Reading<u64>,
         detail: &'static str,
     ) -> Self {
         if let Some(missing) = one.missing().or(other.missing()) {
             return missing.into();
         }
-        match calculate(one.into(), other.into()) {
-            Figure::Known { bytes, source, quality } => {
-                Self::Number(Number::Whole(bytes), Some(Origin { source, quality, age_us: 0 }))
+        match calculate(one.clone(), other.clone()) {
+            Reading::Known { value, source, quality, .. } => {
+                Self::Number(Number::Whole(value), Some(Origin { source, quality, age_us: 0 }))
             }
-            Figure::Blank(reason) => Self::Blank(reason, detail),
+            Reading::Missing(missing) => Self::Blank(missing.reason, detail),
         }
     }
 
@@ -129,6 +128,29 @@ impl<'a> From<&'a Reading<Quantity>> for Cell<'a> {
     fn from(reading: &'a Reading<Quantity>) -> Self {
         from_reading(reading, |value| Number::Measured(*value))
     }
+}
+
+impl From<Cell<'_>> for Reading<u64> {
+    /// A text is no number.
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Number(Number::Whole(value), Some(Origin { source, quality, age_us })) => {
+                Self::Known { value, source, quality, age_us }
+            }
+            Cell::Blank(reason, detail) => Missing::new(reason, detail.to_owned()).into(),
+            Cell::Number(..) | Cell::Text(_) | Cell::None(_) => untold(),
+        }
+    }
+}
+
+/// Returns a number that nothing tells.
+pub(crate) fn untold() -> Reading<u64> {
+    Missing::no_source("").into()
+}
+
+/// Returns whether a number is known and not 0.
+pub(crate) fn is_above_zero(reading: &Reading<u64>) -> bool {
+    reading.value().is_some_and(|value| *value > 0)
 }
 
 fn from_reading<T>(reading: &Reading<T>, number: impl FnOnce(&T) -> Number) -> Cell<'_> {

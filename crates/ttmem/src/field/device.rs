@@ -9,8 +9,7 @@ use self::host::HOST;
 pub(super) use self::link::asic_id;
 use self::link::{dram_total, id_source, joined_by, pcie, region};
 use super::Field;
-use super::cell::{Cell, Number};
-use super::figure::Figure;
+use super::cell::{Cell, Number, untold};
 use super::metric::Attribute::Point;
 use super::metric::{Sample, otel as o, prometheus as p};
 use super::telemetry;
@@ -72,8 +71,8 @@ impl DeviceField {
 
 /// Returns the bytes of the field of a name for a chip; without a source where no field has the name.
 #[must_use]
-pub(crate) fn figure(name: &str, chip: &Chip) -> Figure {
-    get(name).map_or(Figure::UNTOLD, |field| field.of_chip(chip).into())
+pub(crate) fn figure(name: &str, chip: &Chip) -> Reading<u64> {
+    get(name).map_or_else(untold, |field| field.of_chip(chip).into())
 }
 
 /// Returns every field of a chip, in the order of the outputs.
@@ -463,7 +462,7 @@ fn unknown_owners(chip: &Chip) -> Option<Cell<'_>> {
 }
 
 fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
-    Cell::calculated(capacity, used, Figure::minus, "more is used than the chip has")
+    Cell::calculated(capacity, used, Reading::checked_sub, "more is used than the chip has")
 }
 
 /// The detail of a telemetry metric that an older ttmem did not record.

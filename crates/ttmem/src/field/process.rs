@@ -2,13 +2,12 @@
 
 use std::sync::OnceLock;
 
-use ttmem_model::MissingReason;
 use ttmem_model::snapshot::{Chip, Process, ProcessOnChip, ProcessState, Snapshot};
+use ttmem_model::{MissingReason, Reading};
 
 use super::Field;
-use super::cell::{Cell, Number};
+use super::cell::{Cell, Number, untold};
 use super::device::{NO_BETTER_SOURCE, asic_id};
-use super::figure::Figure;
 use super::metric::{Sample, prometheus as p};
 
 /// A field of a process.
@@ -286,8 +285,12 @@ pub(crate) fn get(name: &str) -> Option<&'static ProcessField> {
 
 /// Returns the bytes of [`MEMORY`] for a process on a chip.
 #[must_use]
-pub(crate) fn figures(snapshot: &Snapshot, process: &Process, chip: &ProcessOnChip) -> [Figure; 5] {
+pub(crate) fn figures(
+    snapshot: &Snapshot,
+    process: &Process,
+    chip: &ProcessOnChip,
+) -> [Reading<u64>; 5] {
     MEMORY.map(|name| {
-        get(name).map_or(Figure::UNTOLD, |field| field.cell(snapshot, process, Some(chip)).into())
+        get(name).map_or_else(untold, |field| field.cell(snapshot, process, Some(chip)).into())
     })
 }

@@ -14,7 +14,6 @@ use super::view::owners;
 use super::widget::bar::{Bar, Part, Rest};
 use super::widget::canvas::{Canvas, scroll};
 use super::widget::figure;
-use crate::field::figure::Figure;
 use crate::output::text::width;
 
 /// A device that can be picked.
@@ -144,10 +143,11 @@ impl Picker {
         let text = board(chip);
         canvas.text(columns.board, y, columns.dram - 2, Role::Plain, &text);
         let memory = &chip.memory.dram;
-        let (used, capacity) = (Figure::from(&memory.used), Figure::from(&memory.capacity));
-        let part = used.bytes().map(|bytes| Part { amount: bytes as f64, role: Role::Dram });
-        let rest = if used.bytes().is_some() { Rest::Free } else { Rest::Unknown };
-        let whole = capacity.bytes().unwrap_or(0) as f64;
+        let (used, capacity) = (&memory.used, &memory.capacity);
+        let part =
+            used.value().copied().map(|bytes| Part { amount: bytes as f64, role: Role::Dram });
+        let rest = if used.value().is_some() { Rest::Free } else { Rest::Unknown };
+        let whole = capacity.value().copied().unwrap_or(0) as f64;
         let parts: Vec<Part> = part.into_iter().filter(|_| whole > 0.0).collect();
         Bar { parts: &parts, whole, rest, peak: None }.draw(canvas, columns.dram, y, columns.bar);
         let amount = figure::short(canvas.look, used);

@@ -10,7 +10,6 @@ use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, Snapshot};
 use ttmem_model::{ChipId, Reading};
 
 use super::track::ProcessId;
-use crate::field::figure::Figure;
 
 pub(crate) use filter::Filter;
 
@@ -162,14 +161,14 @@ impl Row<'_> {
 
     /// Returns the bytes in a column, on one chip or on all together.
     #[must_use]
-    pub(crate) fn figure(&self, column: Column) -> Option<Figure> {
+    pub(crate) fn figure(&self, column: Column) -> Option<Reading<u64>> {
         if column == Column::Host {
-            return self.chip.is_none().then(|| (&self.process.host_memory_bytes).into());
+            return self.chip.is_none().then(|| self.process.host_memory_bytes.clone());
         }
-        let of = |chip: &ProcessOnChip| column.memory(&chip.memory).map(Figure::from);
+        let of = |chip: &ProcessOnChip| column.memory(&chip.memory).cloned();
         match self.chip {
             Some(chip) => of(chip),
-            None => self.process.chips.iter().filter_map(of).reduce(Figure::plus),
+            None => self.process.chips.iter().filter_map(of).reduce(Reading::checked_add),
         }
     }
 }
@@ -236,7 +235,8 @@ fn compare(snapshot: &Snapshot, order: &Order, one: &Row<'_>, other: &Row<'_>) -
             known(run(first), run(second))
         }
         column => {
-            let bytes = |row: &Row<'_>| row.figure(column).and_then(Figure::bytes);
+            let bytes =
+                |row: &Row<'_>| row.figure(column).and_then(|figure| figure.value().copied());
             known(bytes(one), bytes(other))
         }
     };

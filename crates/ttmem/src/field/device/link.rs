@@ -1,10 +1,9 @@
 //! Cells of a chip that need more than one look-up: its id, its region, its PCIe link, its DRAM as a whole.
 
-use ttmem_model::MissingReason;
 use ttmem_model::snapshot::{Chip, ChipMemory, IdSource, JoinedBy, PcieLink, RegionLink};
+use ttmem_model::{MissingReason, Reading};
 
 use crate::field::cell::Cell;
-use crate::field::figure::Figure;
 
 pub(super) fn id_source(source: IdSource) -> &'static str {
     match source {
@@ -56,5 +55,5 @@ pub(in crate::field) fn asic_id(chip: &Chip) -> Cell<'_> {
 /// Returns the bytes of DRAM that live processes hold, traces included.
 pub(super) fn dram_total(chip: &Chip) -> Cell<'_> {
     let ChipMemory { dram, trace, .. } = &chip.memory;
-    Cell::calculated(&dram.used, &trace.used, Figure::plus, "the sum has more than 64 bits")
+    Cell::calculated(&dram.used, &trace.used, Reading::checked_add, "the sum has more than 64 bits")
 }

@@ -1,11 +1,10 @@
 //! The L1 of a chip by kind.
 
-use ttmem_model::Reading;
 use ttmem_model::l1::report::CoreReport;
+use ttmem_model::{Missing, Reading};
 
 use super::panel::{Panel, Row};
 use super::view::ChipView;
-use crate::field::figure::Figure;
 use crate::output::page::{Page, Role};
 use crate::output::{amount, bar};
 
@@ -52,11 +51,10 @@ fn amount_end(columns: usize) -> usize {
 }
 
 fn row(kind: &Kind<'_>, capacity: Option<u64>, page: &Page, columns: usize) -> Row {
-    let figure = Figure::from(kind.used);
     let end = amount_end(columns);
     let mut row = Row::default().from(kind.indent, BARS - 1, Role::Plain, kind.label);
     let bar_end = end - AMOUNT;
-    if let (Some(used), Some(whole)) = (figure.bytes(), capacity)
+    if let (Some(used), Some(whole)) = (kind.used.value().copied(), capacity)
         && bar_end >= BARS + LEAST_BAR
     {
         let (filled, track) = bar::bar(page, used, whole, bar_end - BARS);
@@ -64,8 +62,9 @@ fn row(kind: &Kind<'_>, capacity: Option<u64>, page: &Page, columns: usize) -> R
         let filled_end = BARS + crate::output::text::width(&filled);
         row = row.from(BARS, bar_end, role, &filled).from(filled_end, bar_end, Role::Quiet, &track);
     }
-    row = row.to(end, Role::Plain, &written(page, figure));
-    let share = figure.bytes().zip(capacity).and_then(|(used, all)| amount::percent(used, all));
+    row = row.to(end, Role::Plain, &written(page, kind.used));
+    let share =
+        kind.used.value().copied().zip(capacity).and_then(|(used, all)| amount::percent(used, all));
     row = row.to(end + SHARE, Role::Plain, &share.unwrap_or_default());
     if columns >= WIDE {
         let note = match kind.used {
@@ -78,12 +77,12 @@ fn row(kind: &Kind<'_>, capacity: Option<u64>, page: &Page, columns: usize) -> R
     row
 }
 
-fn written(page: &Page, figure: Figure) -> String {
+fn written(page: &Page, figure: &Reading<u64>) -> String {
     match figure {
-        Figure::Known { bytes, quality, .. } => {
-            format!("{}{}", page.mark(quality), amount::size(bytes))
+        Reading::Known { value: bytes, quality, .. } => {
+            format!("{}{}", page.mark(*quality), amount::size(*bytes))
         }
-        Figure::Blank(reason) => page.blank(reason).to_owned(),
+        Reading::Missing(Missing { reason, .. }) => page.blank(*reason).to_owned(),
     }
 }
 

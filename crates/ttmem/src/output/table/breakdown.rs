@@ -1,24 +1,24 @@
 //! The lines of a chip's memory, equal and in the same order in every layout.
 
-use ttmem_model::MissingReason;
 use ttmem_model::snapshot::Chip;
+use ttmem_model::{MissingReason, Reading};
 
+use crate::field::cell::is_above_zero;
 use crate::field::device;
-use crate::field::figure::Figure;
 
 /// One line: an amount and its whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct MemoryLine {
     /// Name of the line, at most twelve columns.
     pub(super) label: String,
     /// The kind of line.
     pub(super) sort: Sort,
     /// Bytes in use.
-    pub(super) used: Figure,
+    pub(super) used: Reading<u64>,
     /// The bytes that it is a part of.
-    pub(super) capacity: Figure,
+    pub(super) capacity: Reading<u64>,
     /// The part of it in words.
-    pub(super) own_capacity: Option<Figure>,
+    pub(super) own_capacity: Option<Reading<u64>>,
 }
 
 /// The kind of line.
@@ -52,10 +52,10 @@ impl Sort {
 }
 
 /// Returns the bytes that L1 has: of all worker cores, or else what the allocator has.
-pub(super) fn l1_capacity(chip: &Chip) -> Figure {
+pub(super) fn l1_capacity(chip: &Chip) -> Reading<u64> {
     match device::figure("memory.l1_total.capacity", chip) {
-        known @ Figure::Known { .. } => known,
-        Figure::Blank(_) => device::figure("memory.l1.capacity", chip),
+        known @ Reading::Known { .. } => known,
+        Reading::Missing(_) => device::figure("memory.l1.capacity", chip),
     }
 }
 
@@ -69,9 +69,9 @@ pub(super) fn line(chip: &Chip, used: &str) -> MemoryLine {
 }
 
 /// Returns circular buffers and kernels together.
-pub(super) fn circular_buffers_and_kernels(chip: &Chip) -> Figure {
+pub(super) fn circular_buffers_and_kernels(chip: &Chip) -> Reading<u64> {
     let buffers = device::figure("memory.circular_buffers.used", chip);
-    buffers.plus(device::figure("memory.kernels.used", chip))
+    buffers.checked_add(device::figure("memory.kernels.used", chip))
 }
 
 /// The name of the line about circular buffers and kernels.
@@ -81,21 +81,21 @@ pub(super) const RESIDENT: &str = "CBs + kernels";
 pub(super) fn lines(chip: &Chip) -> Vec<MemoryLine> {
     let figure = |name: &str| device::figure(name, chip);
     let dram = line(chip, DRAM);
-    let dram_capacity = dram.capacity;
+    let dram_capacity = dram.capacity.clone();
     let mut lines = vec![dram];
-    lines.extend(kind("memory.trace", chip, dram_capacity));
-    let stale = figure("memory.dram.stale").plus(figure("memory.trace.stale"));
+    lines.extend(kind("memory.trace", chip, &dram_capacity));
+    let stale = figure("memory.dram.stale").checked_add(figure("memory.trace.stale"));
     lines.extend(stale_line(stale, dram_capacity));
 
     let l1 = l1_capacity(chip);
     lines.push(line(chip, L1_ALLOCATED));
-    lines.extend(kind("memory.l1_small", chip, l1));
-    let stale = figure("memory.l1.stale").plus(figure("memory.l1_small.stale"));
-    lines.extend(stale_line(stale, l1));
+    lines.extend(kind("memory.l1_small", chip, &l1));
+    let stale = figure("memory.l1.stale").checked_add(figure("memory.l1_small.stale"));
+    lines.extend(stale_line(stale, l1.clone()));
 
     lines.push(line(chip, "memory.l1_total.used"));
-    lines.push(main(RESIDENT.to_owned(), circular_buffers_and_kernels(chip), l1));
-    if figure("memory.circular_buffers.used").bytes().is_none() {
+    lines.push(main(RESIDENT.to_owned(), circular_buffers_and_kernels(chip), l1.clone()));
+    if figure("memory.circular_buffers.used").value().is_none() {
         let reported = "memory.circular_buffers.reported";
         lines.extend(some(MemoryLine {
             label: heading(reported),
@@ -114,19 +114,16 @@ pub(super) fn missing_everywhere(chips: &[Chip]) -> Vec<(String, MissingReason)>
         return Vec::new();
     }
     let total = heading("memory.l1_total.used");
-    let totals: Vec<Figure> =
+    let totals: Vec<Reading<u64>> =
         chips.iter().map(|chip| device::figure("memory.l1_total.used", chip)).collect();
-    let resident: Vec<Figure> = chips.iter().map(circular_buffers_and_kernels).collect();
+    let resident: Vec<Reading<u64>> = chips.iter().map(circular_buffers_and_kernels).collect();
     let kinds = [(total, same_reason(&totals)), (RESIDENT.to_owned(), same_reason(&resident))];
     kinds.into_iter().filter_map(|(label, reason)| Some((label, reason?))).collect()
 }
 
 /// Returns the reason for which every figure is missing, if it is one.
-pub(super) fn same_reason(figures: &[Figure]) -> Option<MissingReason> {
-    equal(figures.iter().map(|figure| match figure {
-        Figure::Blank(reason) => Some(*reason),
-        Figure::Known { .. } => None,
-    }))
+pub(super) fn same_reason(figures: &[Reading<u64>]) -> Option<MissingReason> {
+    equal(figures.iter().map(|figure| figure.missing().map(|missing| missing.reason)))
 }
 
 /// Returns what all have in common.
@@ -140,25 +137,25 @@ pub(super) fn heading(name: &str) -> String {
     device::get(name).map(|field| field.heading().into_owned()).unwrap_or_default()
 }
 
-fn main(label: String, used: Figure, capacity: Figure) -> MemoryLine {
-    MemoryLine { label, sort: Sort::Main, used, capacity, own_capacity: Some(capacity) }
+fn main(label: String, used: Reading<u64>, capacity: Reading<u64>) -> MemoryLine {
+    MemoryLine { label, sort: Sort::Main, used, own_capacity: Some(capacity.clone()), capacity }
 }
 
 /// Returns the line of a kind. Without a capacity of its own it is a share of the memory's.
-fn kind(prefix: &str, chip: &Chip, memory: Figure) -> Option<MemoryLine> {
+fn kind(prefix: &str, chip: &Chip, memory: &Reading<u64>) -> Option<MemoryLine> {
     let used = format!("{prefix}.used");
     let own = device::figure(&format!("{prefix}.capacity"), chip);
-    let own_capacity = own.bytes().map(|_| own);
+    let own_capacity = Some(own).filter(|own| own.value().is_some());
     some(MemoryLine {
         label: heading(&used),
         sort: Sort::Kind,
         used: device::figure(&used, chip),
-        capacity: own_capacity.unwrap_or(memory),
+        capacity: own_capacity.as_ref().unwrap_or(memory).clone(),
         own_capacity,
     })
 }
 
-fn stale_line(used: Figure, memory: Figure) -> Option<MemoryLine> {
+fn stale_line(used: Reading<u64>, memory: Reading<u64>) -> Option<MemoryLine> {
     let label = "stale".to_owned();
     let sort = Sort::NestedNotice;
     some(MemoryLine { label, sort, used, capacity: memory, own_capacity: None })
@@ -166,5 +163,5 @@ fn stale_line(used: Figure, memory: Figure) -> Option<MemoryLine> {
 
 /// Returns the line if it has bytes.
 fn some(line: MemoryLine) -> Option<MemoryLine> {
-    Some(line).filter(|line| line.used.is_some_bytes())
+    Some(line).filter(|line| is_above_zero(&line.used))
 }

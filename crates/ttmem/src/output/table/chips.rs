@@ -5,7 +5,8 @@ use ttmem_model::snapshot::{Chip, Snapshot};
 use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
 use super::legend::Legend;
 use super::sides;
-use crate::field::figure::Figure;
+use ttmem_model::{Missing, Reading};
+
 use crate::output::page::{FULL_WIDTH, Page, Role};
 use crate::output::sheet::{Rule, Sheet};
 use crate::output::{amount, bar, naming};
@@ -156,8 +157,8 @@ fn draw_chip(
 
 fn draw_memory(sheet: &mut Sheet<'_>, frame: &Frame, memory: &MemoryLine, legend: &mut Legend) {
     let page = sheet.page();
-    let (used, capacity) = (memory.used, memory.capacity);
-    let amounts = used.bytes().zip(capacity.bytes());
+    let (used, capacity) = (&memory.used, &memory.capacity);
+    let amounts = used.value().copied().zip(capacity.value().copied());
     let mut line = sheet.start_row();
     line.pad_to(LABELS + memory.sort.indent());
     let role = if memory.sort == Sort::NestedNotice { Role::Notice } else { Role::Plain };
@@ -170,7 +171,7 @@ fn draw_memory(sheet: &mut Sheet<'_>, frame: &Frame, memory: &MemoryLine, legend
     }
     line.rule_at(frame.rules[1]);
     line.push_right(Role::Plain, &legend.unmarked(page, used), frame.at(USED_END));
-    if let Some(capacity) = memory.own_capacity {
+    if let Some(capacity) = &memory.own_capacity {
         let capacity = legend.unmarked(page, capacity);
         line.push_right(Role::Quiet, &format!("/ {capacity:>8}"), frame.at(CAPACITY_END));
     }
@@ -179,12 +180,14 @@ fn draw_memory(sheet: &mut Sheet<'_>, frame: &Frame, memory: &MemoryLine, legend
     line.rule_at(frame.rules[2]);
     line.pad_to(frame.at(THIRD));
     match used {
-        Figure::Known { source, quality, .. } => {
+        Reading::Known { source, quality, .. } => {
             line.push(Role::Quiet, source.as_str(), frame.at(QUALITIES) - 1);
             line.pad_to(frame.at(QUALITIES));
             line.push(Role::Quiet, quality.as_str(), frame.end());
         }
-        Figure::Blank(reason) => line.push(reason_role(page, used), reason.as_str(), frame.end()),
+        Reading::Missing(Missing { reason, .. }) => {
+            line.push(reason_role(page, used), reason.as_str(), frame.end())
+        }
     }
     line.rule_at(frame.rules[3]);
     sheet.end(line);
@@ -200,9 +203,9 @@ pub(super) fn fill_role(memory: &MemoryLine, used: u64, capacity: u64) -> Role {
 }
 
 /// Returns the style of a missing reason: one that the user can fix is a warning.
-pub(super) fn reason_role(page: &Page, figure: Figure) -> Role {
+pub(super) fn reason_role(page: &Page, figure: &Reading<u64>) -> Role {
     match figure {
-        Figure::Blank(reason) if page.blank(reason) == "?" => Role::Notice,
+        Reading::Missing(Missing { reason, .. }) if page.blank(*reason) == "?" => Role::Notice,
         _ => Role::Quiet,
     }
 }

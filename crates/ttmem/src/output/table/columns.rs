@@ -1,13 +1,13 @@
 //! The columns of the table with one line per chip, and which of them fit on a page.
 
-use ttmem_model::MissingReason;
 use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Snapshot};
+use ttmem_model::{Missing, MissingReason, Reading};
 
 use super::breakdown::{self, DRAM, L1_ALLOCATED, MemoryLine, equal, same_reason};
 use super::legend::Legend;
+use crate::field::cell::is_above_zero;
 use crate::field::device;
-use crate::field::figure::Figure;
 use crate::output::page::{Page, Role};
 use crate::output::text::width;
 use crate::output::{amount, naming};
@@ -194,20 +194,20 @@ fn amounts(
             "" => breakdown::circular_buffers_and_kernels(chip),
             name => device::figure(name, chip),
         };
-        let figures: Vec<Figure> = chips.iter().map(read).collect();
+        let figures: Vec<Reading<u64>> = chips.iter().map(read).collect();
         let is_of_bank = name.ends_with("largest_free");
         if let Some(reason) = same_reason(&figures) {
             // Without the agent the largest free block is never known.
             missing.extend((!is_of_bank).then_some((heading, reason)));
             continue;
         }
-        if !figures.iter().any(|figure| figure.is_some_bytes()) {
+        if !figures.iter().any(is_above_zero) {
             continue;
         }
         let cells = figures.iter().map(|figure| {
-            let role = if figure.is_some_bytes() { Role::Plain } else { Role::Quiet };
-            let bank = if is_of_bank && figure.bytes().is_some() { "/bank" } else { "" };
-            Cell::Text(role, legend.long(page, *figure) + bank)
+            let role = if is_above_zero(figure) { Role::Plain } else { Role::Quiet };
+            let bank = if is_of_bank && figure.value().is_some() { "/bank" } else { "" };
+            Cell::Text(role, legend.long(page, figure) + bank)
         });
         candidates.push((rank, column(heading, cells.collect(), 40, true)));
     }
@@ -244,17 +244,19 @@ fn memory(
 ) -> Column {
     let cells = chips.iter().map(|chip| {
         let line = breakdown::line(chip, field);
-        let share = line.used.bytes().zip(line.capacity.bytes());
+        let share = line.used.value().copied().zip(line.capacity.value().copied());
         let share = share.and_then(|(used, capacity)| amount::percent(used, capacity));
-        let mut text = legend.long(page, line.used);
-        match line.used {
+        let mut text = legend.long(page, &line.used);
+        match &line.used {
             // The capacity of like chips is in the line above them.
-            Figure::Known { .. } if !is_grouped && page.width >= WITH_CAPACITIES => {
-                let capacity = legend.unmarked(page, line.capacity);
+            Reading::Known { .. } if !is_grouped && page.width >= WITH_CAPACITIES => {
+                let capacity = legend.unmarked(page, &line.capacity);
                 text = format!("{text:>9} / {capacity:>8}");
             }
-            Figure::Known { .. } => {}
-            Figure::Blank(reason) => text = format!("{text} {}", reason.as_str()),
+            Reading::Known { .. } => {}
+            Reading::Missing(Missing { reason, .. }) => {
+                text = format!("{text} {}", reason.as_str())
+            }
         }
         Cell::Memory(line, text, share.unwrap_or_default())
     });
@@ -270,7 +272,7 @@ fn column(heading: String, cells: Vec<Cell>, order: u8, is_right: bool) -> Colum
     let widest = cells.iter().map(|cell| match cell {
         Cell::Text(_, text) => width(text).min(MOST),
         // A reason has the columns of the bar and the share, too.
-        Cell::Memory(line, ..) if line.used.bytes().is_none() => 9 + SHARE,
+        Cell::Memory(line, ..) if line.used.value().is_none() => 9 + SHARE,
         Cell::Memory(_, text, _) => width(text).max(9) + SHARE,
     });
     let widest = widest.max().unwrap_or(0).max(width(&heading));

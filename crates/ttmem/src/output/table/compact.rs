@@ -8,7 +8,8 @@ use super::breakdown::{self, DRAM, L1_ALLOCATED};
 use super::chips::{fill_role, reason_role};
 use super::columns::{self, Cell, Column, Layout, SHARE, gap, is_framed};
 use super::legend::Legend;
-use crate::field::figure::Figure;
+use ttmem_model::Reading;
+
 use crate::output::line::Line;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::{Rule, Sheet};
@@ -123,9 +124,10 @@ fn draw_chip(sheet: &mut Sheet<'_>, layout: &Layout, index: usize) {
         Cell::Memory(memory, text, share) => {
             let page = line.page();
             let bar_end = line.columns() + layout.bar;
-            match (memory.used, memory.used.bytes().zip(memory.capacity.bytes())) {
-                (Figure::Blank(_), _) => {
-                    line.push(reason_role(page, memory.used), text, end);
+            match (&memory.used, memory.used.value().copied().zip(memory.capacity.value().copied()))
+            {
+                (Reading::Missing(_), _) => {
+                    line.push(reason_role(page, &memory.used), text, end);
                     return;
                 }
                 (_, Some((used, capacity))) if layout.bar > 0 => {
@@ -155,7 +157,7 @@ fn runs(chips: &[Chip]) -> Vec<&[Chip]> {
 fn likeness(chip: &Chip) -> Vec<String> {
     let mut parts = vec![naming::board(chip, 0)];
     for (name, line) in [("DRAM", DRAM), ("L1", L1_ALLOCATED)] {
-        let capacity = breakdown::line(chip, line).capacity.bytes();
+        let capacity = breakdown::line(chip, line).capacity.value().copied();
         parts.extend(capacity.map(|bytes| format!("{name} {}", amount::size(bytes))));
     }
     parts

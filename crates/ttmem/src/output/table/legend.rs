@@ -1,10 +1,10 @@
 //! The last lines of the table: what the signs in it mean, and how each source did.
 
 use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
-use ttmem_model::{MissingReason, Quality};
+use ttmem_model::{Missing, MissingReason, Quality, Reading};
 
+use crate::field::cell::is_above_zero;
 use crate::field::device;
-use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
@@ -28,18 +28,18 @@ pub(super) struct Legend {
 
 impl Legend {
     /// Formats a figure in at most six columns: the sign of its quality and its number, or the sign of a missing value.
-    pub(super) fn short(&mut self, page: &Page, figure: Figure) -> String {
+    pub(super) fn short(&mut self, page: &Page, figure: &Reading<u64>) -> String {
         self.write(page, figure, amount::short_size)
     }
 
     /// A figure with its unit in at most nine columns.
-    pub(super) fn long(&mut self, page: &Page, figure: Figure) -> String {
+    pub(super) fn long(&mut self, page: &Page, figure: &Reading<u64>) -> String {
         self.write(page, figure, amount::size)
     }
 
     /// A figure whose quality is given in words, or is covered by that of the figure beside it.
-    pub(super) fn unmarked(&mut self, page: &Page, figure: Figure) -> String {
-        figure.bytes().map_or_else(|| self.short(page, figure), amount::size)
+    pub(super) fn unmarked(&mut self, page: &Page, figure: &Reading<u64>) -> String {
+        figure.value().copied().map_or_else(|| self.short(page, figure), amount::size)
     }
 
     /// Adds the hint how one of many chips is shown in full.
@@ -65,17 +65,17 @@ impl Legend {
         self.together = true;
     }
 
-    fn write(&mut self, page: &Page, figure: Figure, size: fn(u64) -> String) -> String {
+    fn write(&mut self, page: &Page, figure: &Reading<u64>, size: fn(u64) -> String) -> String {
         match figure {
-            Figure::Known { bytes, quality, .. } => {
-                let mark = page.mark(quality);
-                if !mark.is_empty() && !self.qualities.contains(&quality) {
-                    self.qualities.push(quality);
+            Reading::Known { value: bytes, quality, .. } => {
+                let mark = page.mark(*quality);
+                if !mark.is_empty() && !self.qualities.contains(quality) {
+                    self.qualities.push(*quality);
                 }
-                format!("{mark}{}", size(bytes))
+                format!("{mark}{}", size(*bytes))
             }
-            Figure::Blank(reason) => {
-                let blank = page.blank(reason);
+            Reading::Missing(Missing { reason, .. }) => {
+                let blank = page.blank(*reason);
                 self.question |= blank == "?";
                 self.dash |= blank != "?";
                 blank.to_owned()
@@ -91,7 +91,7 @@ impl Legend {
         }
         let of_kinds = ["memory.trace.used", "memory.l1_small.used"];
         let has = |name: &&str| {
-            snapshot.chips.iter().any(|chip| device::figure(name, chip).is_some_bytes())
+            snapshot.chips.iter().any(|chip| is_above_zero(&device::figure(name, chip)))
         };
         if of_kinds.iter().any(has) {
             notes.push("DRAM without trace, L1 allocated without L1_SMALL".to_owned());

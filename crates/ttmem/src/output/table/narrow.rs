@@ -1,15 +1,14 @@
 //! The unframed layout for narrow pages, from 40 columns on. What does not fit beside goes below; bars shrink first,
 //! then the names of sources go, and what is left is never cut but for names.
 
-use ttmem_model::MissingReason;
 use ttmem_model::snapshot::{Chip, Snapshot};
+use ttmem_model::{Missing, MissingReason, Reading};
 
 use super::breakdown::{self, LABEL_COLUMNS, MemoryLine, Sort};
 use super::chips::{fill_role, reason_role};
 use super::legend::Legend;
 use super::processes::{self, ProcessRow, push_name};
 use super::{compact, findings, header};
-use crate::field::figure::Figure;
 use crate::output::flow::flow;
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
@@ -135,7 +134,7 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
         columns if columns <= LEAST_BAR => 0,
         columns => columns - 1,
     };
-    let amounts = memory.used.bytes().zip(memory.capacity.bytes());
+    let amounts = memory.used.value().copied().zip(memory.capacity.value().copied());
     if bar_columns > 0 {
         line.pad_to(line.columns() + 1);
         let start = line.columns();
@@ -147,15 +146,15 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
         line.pad_to(start + bar_columns);
     }
     let amount_end = line.columns() + 1 + AMOUNT_COLUMNS;
-    line.push_right(Role::Plain, &legend.long(page, memory.used), amount_end);
+    line.push_right(Role::Plain, &legend.long(page, &memory.used), amount_end);
     let rest_end = amount_end + REST_COLUMNS;
-    match memory.used {
-        Figure::Blank(reason) => {
+    match &memory.used {
+        Reading::Missing(Missing { reason, .. }) => {
             line.pad_to(amount_end + 1);
-            line.push(reason_role(page, memory.used), reason.as_str(), rest_end);
+            line.push(reason_role(page, &memory.used), reason.as_str(), rest_end);
         }
-        Figure::Known { source, .. } => {
-            if let Some(capacity) = memory.own_capacity {
+        Reading::Known { source, .. } => {
+            if let Some(capacity) = &memory.own_capacity {
                 let capacity = legend.unmarked(page, capacity);
                 line.push(Role::Quiet, &format!(" / {capacity:>8}"), rest_end);
             }
@@ -188,7 +187,7 @@ fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend
     sheet.end(line);
     let mut parts: Vec<_> = processes::headings()
         .into_iter()
-        .zip(row.figures)
+        .zip(&row.figures)
         .map(|(name, figure)| (Role::Plain, format!("{name} {}", legend.long(page, figure))))
         .collect();
     parts.extend(row.process.user.iter().map(|user| (Role::Quiet, format!("user {user}"))));

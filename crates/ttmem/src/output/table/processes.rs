@@ -1,11 +1,11 @@
 //! The processes: the rows, whatever the layout, and the framed table of them.
 
-use ttmem_model::order;
 use ttmem_model::snapshot::{Chip, Process, ProcessState, Snapshot};
+use ttmem_model::{Reading, order};
 
 use super::legend::Legend;
 use super::sides;
-use crate::field::figure::Figure;
+use crate::field::cell::{is_above_zero, untold};
 use crate::field::process::{self, MEMORY};
 use crate::output::line::Line;
 use crate::output::naming;
@@ -30,7 +30,7 @@ pub(super) struct ProcessRow<'a> {
     /// The numbers of the chips, ascending.
     pub(super) chips: Vec<u32>,
     /// DRAM, L1, L1_SMALL, traces, reported circular buffers.
-    pub(super) figures: [Figure; 5],
+    pub(super) figures: [Reading<u64>; 5],
 }
 
 /// A row for each process on each chip, or for each process on its chips together; by chip, then by number.
@@ -43,7 +43,7 @@ pub(super) fn rows(snapshot: &Snapshot, is_together: bool) -> Vec<ProcessRow<'_>
             on_chips = on_chips.into_iter().reduce(together).into_iter().collect();
         }
         if on_chips.is_empty() {
-            let figures = [Figure::UNTOLD; 5];
+            let figures = std::array::from_fn(|_| untold());
             on_chips.push(ProcessRow { process, chips: Vec::new(), figures });
         }
         rows.append(&mut on_chips);
@@ -63,7 +63,7 @@ fn on_chips<'a>(snapshot: &Snapshot, process: &'a Process) -> Vec<ProcessRow<'a>
             process.state == ProcessState::Live && chip.owners.pids.contains(&process.pid);
         let figures = match held {
             Some(on_chip) => process::figures(snapshot, process, on_chip),
-            None if is_owner => [Figure::UNTOLD; 5],
+            None if is_owner => std::array::from_fn(|_| untold()),
             None => continue,
         };
         rows.push(ProcessRow { process, chips: vec![chip.index], figures });
@@ -74,7 +74,7 @@ fn on_chips<'a>(snapshot: &Snapshot, process: &'a Process) -> Vec<ProcessRow<'a>
 fn together<'a>(mut sum: ProcessRow<'a>, row: ProcessRow<'a>) -> ProcessRow<'a> {
     sum.chips.extend(row.chips);
     for (total, figure) in sum.figures.iter_mut().zip(row.figures) {
-        *total = total.plus(figure);
+        *total = total.clone().checked_add(figure);
     }
     sum
 }
@@ -128,7 +128,8 @@ fn texts(page: &Page, row: &ProcessRow<'_>, legend: &mut Legend) -> [String; BEF
     let dash = page.glyphs().dash;
     let chips = if row.chips.is_empty() { dash.to_owned() } else { naming::chip_list(&row.chips) };
     let user = row.process.user.as_deref().unwrap_or(dash);
-    let [dram, l1, l1_small, trace, reported] = row.figures.map(|figure| legend.long(page, figure));
+    let [dram, l1, l1_small, trace, reported] =
+        row.figures.each_ref().map(|figure| legend.long(page, figure));
     let user = legible(user, page.charset).into_owned();
     [chips, naming::pid(page, row.process), user, dram, l1, l1_small, trace, reported]
 }
@@ -151,7 +152,7 @@ fn columns(page: &Page, rows: &[ProcessRow<'_>], texts: &[[String; BEFORE]]) -> 
     let [dram, l1, l1_small, trace, reported] = headings();
     let before = ["Chip".to_owned(), "PID".to_owned(), "User".to_owned()];
     let all = before.into_iter().chain([dram, l1, l1_small, trace, reported]).enumerate();
-    let some = |figure: usize| rows.iter().any(|row| row.figures[figure].is_some_bytes());
+    let some = |figure: usize| rows.iter().any(|row| is_above_zero(&row.figures[figure]));
     let is_shown = |index: usize| index <= USER + 2 || some(index - USER - 1);
     let mut columns: Vec<(usize, String, usize)> = all
         .filter(|(index, _)| is_shown(*index))
@@ -216,7 +217,7 @@ fn draw_row(
 ) {
     let text = |column: &Column| {
         let figure = column.index.checked_sub(USER + 1).and_then(|index| row.figures.get(index));
-        let is_quiet = figure.is_some_and(|figure| !figure.is_some_bytes());
+        let is_quiet = figure.is_some_and(|figure| !is_above_zero(figure));
         (if is_quiet { Role::Quiet } else { Role::Plain }, texts[column.index].clone())
     };
     draw_line(sheet, columns, text, |line, end| push_name(line, row.process, end));

@@ -42,7 +42,7 @@ fn a_tree_has_the_chips_of_a_process_below_it() {
     let order = Order { tree: true, ..Order::default() };
     let rows = rows(&snapshot, &BTreeMap::new(), &order, |process| process.pid.0 == 52_110);
     let figures: Vec<_> = rows.iter().map(|row| row.figure(Column::Dram)).collect();
-    let bytes = |index: usize| figures[index].and_then(Figure::bytes).unwrap();
+    let bytes = |index: usize| *figures[index].as_ref().unwrap().value().unwrap();
     assert_eq!(rows.len(), 3);
     assert_eq!(bytes(0), bytes(1) + bytes(2));
     assert_eq!(rows[1].figure(Column::Host), None);

@@ -3,7 +3,6 @@
 use ttmem_model::snapshot::{Chip, ChipMemory};
 use ttmem_model::{Quality, Reading, SourceName};
 
-use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::tui::app::App;
 use crate::tui::history::Window;
@@ -29,30 +28,28 @@ impl MemorySpace {
     }
 
     /// Returns the bytes in use. For L1 that is what the allocator handed out, until L1 itself is read.
-    pub(super) fn used(self, memory: &ChipMemory) -> Figure {
+    pub(super) fn used(self, memory: &ChipMemory) -> Reading<u64> {
         match self {
-            Self::Dram => (&memory.dram.used).into(),
-            Self::L1 if memory.l1_total.used.value().is_some() => (&memory.l1_total.used).into(),
-            Self::L1 => Figure::from(&memory.l1.used).plus((&memory.l1_small.used).into()),
+            Self::Dram => memory.dram.used.clone(),
+            Self::L1 if memory.l1_total.used.value().is_some() => memory.l1_total.used.clone(),
+            Self::L1 => memory.l1.used.clone().checked_add(memory.l1_small.used.clone()),
         }
     }
 
-    pub(super) fn capacity(self, memory: &ChipMemory) -> Figure {
+    pub(super) fn capacity(self, memory: &ChipMemory) -> Reading<u64> {
         match self {
-            Self::Dram => (&memory.dram.capacity).into(),
+            Self::Dram => memory.dram.capacity.clone(),
             Self::L1 if memory.l1_total.capacity.value().is_some() => {
-                (&memory.l1_total.capacity).into()
+                memory.l1_total.capacity.clone()
             }
-            Self::L1 => (&memory.l1.capacity).into(),
+            Self::L1 => memory.l1.capacity.clone(),
         }
     }
 
     /// Returns the source and quality of the bytes in use.
     pub(super) fn origin(self, memory: &ChipMemory) -> Option<(SourceName, Quality)> {
-        match self.used(memory) {
-            Figure::Known { source, quality, .. } => Some((source, quality)),
-            Figure::Blank(_) => None,
-        }
+        let used = self.used(memory);
+        used.source().zip(used.quality())
     }
 
     /// Returns the reason that the bytes in use are missing.
@@ -123,7 +120,7 @@ pub(super) fn draw_bar(
         .collect();
     let line = Line { subject: Subject::Chip(chip.id), track: space.track() };
     let peak = app.past.history.worst(line, Window::Hour).map(f64::from);
-    let (whole, rest) = match space.capacity(memory).bytes() {
+    let (whole, rest) = match space.capacity(memory).value().copied() {
         Some(capacity) => (capacity as f64, space.rest(memory)),
         None => (0.0, Rest::Unknown),
     };
@@ -170,8 +167,8 @@ pub(super) fn amount_in(
     columns: u16,
 ) -> String {
     let (used, capacity) = (space.used(memory), space.capacity(memory));
-    let bytes = short(look, used);
-    let share = crate::tui::widget::figure::percent(used, capacity);
+    let bytes = short(look, &used);
+    let share = crate::tui::widget::figure::percent(&used, &capacity);
     match columns {
         0..7 if !share.is_empty() => share,
         0..12 => bytes,

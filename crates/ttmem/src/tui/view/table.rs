@@ -1,12 +1,11 @@
 //! The process table, in the overview and in a view of its own.
 
 use ratatui_core::layout::Rect;
-use ttmem_model::Quality;
 use ttmem_model::order;
 use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
+use ttmem_model::{Quality, Reading};
 
 use super::row;
-use crate::field::figure::Figure;
 use crate::output::naming;
 use crate::tui::app::{App, Target};
 use crate::tui::choice::View;
@@ -170,7 +169,9 @@ fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
     let Some(snapshot) = app.snapshot() else { return (Role::Plain, String::new()) };
     let (look, process) = (app.look, row.process);
     if row.chip.is_some() && !matches!(column, Column::Chips | Column::Name) {
-        return row.figure(column).map_or((Role::Plain, String::new()), |known| bytes(look, known));
+        return row
+            .figure(column)
+            .map_or((Role::Plain, String::new()), |known| bytes(look, &known));
     }
     match column {
         Column::Pid if process.pid.0 == 0 => (Role::Quiet, look.glyphs().dash.to_owned()),
@@ -187,16 +188,16 @@ fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
         },
         Column::Name => name(app, row),
         column => {
-            row.figure(column).map_or((Role::Plain, String::new()), |known| bytes(look, known))
+            row.figure(column).map_or((Role::Plain, String::new()), |known| bytes(look, &known))
         }
     }
 }
 
-fn bytes(look: Look, figure: Figure) -> (Role, String) {
+fn bytes(look: Look, figure: &Reading<u64>) -> (Role, String) {
     let role = match figure {
-        Figure::Known { quality: Quality::Stale, .. } => Role::Stale,
-        Figure::Known { bytes: 0, .. } | Figure::Blank(_) => Role::Quiet,
-        Figure::Known { .. } => Role::Plain,
+        Reading::Known { quality: Quality::Stale, .. } => Role::Stale,
+        Reading::Known { value: 0, .. } | Reading::Missing(_) => Role::Quiet,
+        Reading::Known { .. } => Role::Plain,
     };
     (role, figure::short(look, figure))
 }
@@ -237,22 +238,18 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let look = app.look;
     let rows = app.rows();
     let memory = [Column::Dram, Column::L1, Column::L1Small, Column::Trace, Column::Reported];
-    let figures: Vec<Figure> =
+    let figures: Vec<Reading<u64>> =
         rows.iter().flat_map(|row| memory.map(|column| row.figure(column))).flatten().collect();
     let mut notes = Vec::new();
     for quality in [Quality::Approximate, Quality::HighWater, Quality::Inferred, Quality::Stale] {
-        let has =
-            |figure: &Figure| matches!(figure, Figure::Known { quality: of, .. } if *of == quality);
+        let has = |figure: &Reading<u64>| figure.quality() == Some(quality);
         if figures.iter().any(has) {
             notes.push(format!("{} {}", look.mark(quality), quality.as_str()));
         }
     }
     let mut blanks: Vec<_> = figures
         .iter()
-        .filter_map(|figure| match figure {
-            Figure::Blank(reason) => Some(*reason),
-            Figure::Known { .. } => None,
-        })
+        .filter_map(|figure| figure.missing().map(|missing| missing.reason))
         .collect();
     order::sort_by_key(&mut blanks, |reason| reason.as_str());
     blanks.dedup();
@@ -270,12 +267,12 @@ fn draw_legend(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Formats the source of a value. Numbers without a sign are exact.
-fn source_of(figure: &Figure) -> Option<String> {
+fn source_of(figure: &Reading<u64>) -> Option<String> {
     match figure {
-        Figure::Known { source, quality: Quality::Exact, .. } => {
+        Reading::Known { source, quality: Quality::Exact, .. } => {
             Some(format!("{} exact", source.as_str()))
         }
-        Figure::Known { source, .. } => Some(source.as_str().to_owned()),
-        Figure::Blank(_) => None,
+        Reading::Known { source, .. } => Some(source.as_str().to_owned()),
+        Reading::Missing(_) => None,
     }
 }

@@ -2,9 +2,8 @@
 
 use ttmem_model::metric::Quantity;
 use ttmem_model::snapshot::Chip;
-use ttmem_model::{Metric, Reading};
+use ttmem_model::{Metric, Missing, Reading};
 
-use crate::field::figure::Figure;
 use crate::output::amount;
 use crate::tui::look::{Look, Role};
 use crate::tui::number::bytes;
@@ -12,23 +11,23 @@ use crate::tui::track::{Unit, metric};
 
 /// Formats bytes in at most six columns with the sign of their quality, or the sign of a missing value.
 #[must_use]
-pub(crate) fn short(look: Look, figure: Figure) -> String {
+pub(crate) fn short(look: Look, figure: &Reading<u64>) -> String {
     match figure {
-        Figure::Known { bytes, quality, .. } => {
-            format!("{}{}", look.mark(quality), amount::short_size(bytes))
+        Reading::Known { value: bytes, quality, .. } => {
+            format!("{}{}", look.mark(*quality), amount::short_size(*bytes))
         }
-        Figure::Blank(reason) => look.blank(reason).to_owned(),
+        Reading::Missing(Missing { reason, .. }) => look.blank(*reason).to_owned(),
     }
 }
 
 /// Formats a part and a whole with their units, as in `~9.10 / 12.0 GiB`. A common unit is written once.
 #[must_use]
-pub(crate) fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
-    let long = |figure: Figure| match figure {
-        Figure::Known { bytes, quality, .. } => {
-            format!("{}{}", look.mark(quality), amount::size(bytes))
+pub(crate) fn of_whole(look: Look, part: &Reading<u64>, whole: &Reading<u64>) -> String {
+    let long = |figure: &Reading<u64>| match figure {
+        Reading::Known { value: bytes, quality, .. } => {
+            format!("{}{}", look.mark(*quality), amount::size(*bytes))
         }
-        Figure::Blank(reason) => look.blank(reason).to_owned(),
+        Reading::Missing(Missing { reason, .. }) => look.blank(*reason).to_owned(),
     };
     let (part, whole) = (long(part), long(whole));
     match (part.rsplit_once(' '), whole.rsplit_once(' ')) {
@@ -39,15 +38,15 @@ pub(crate) fn of_whole(look: Look, part: Figure, whole: Figure) -> String {
 
 /// Returns the share of a part in a whole.
 #[must_use]
-pub(crate) fn percent(part: Figure, whole: Figure) -> String {
-    let share = part.bytes().zip(whole.bytes());
+pub(crate) fn percent(part: &Reading<u64>, whole: &Reading<u64>) -> String {
+    let share = part.value().copied().zip(whole.value().copied());
     share.and_then(|(part, whole)| amount::percent(part, whole)).unwrap_or_default()
 }
 
 /// Returns the style of a memory this full.
 #[must_use]
-pub(crate) fn pressure(part: Figure, whole: Figure) -> Role {
-    let share = part.bytes().zip(whole.bytes());
+pub(crate) fn pressure(part: &Reading<u64>, whole: &Reading<u64>) -> Role {
+    let share = part.value().copied().zip(whole.value().copied());
     match share.and_then(|(part, whole)| amount::share_in_thousandths(part, whole)) {
         Some(950..) => Role::Alarm,
         Some(850..) => Role::Notice,
@@ -141,7 +140,7 @@ pub(crate) fn interval(micros: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_model::{MissingReason, Quality, SourceName};
+    use ttmem_model::{Quality, SourceName};
 
     use super::*;
     use crate::tui::look::{Charset, Depth, Theme};
@@ -149,18 +148,18 @@ mod tests {
     const LOOK: Look =
         Look { theme: Theme::Default, depth: Depth::True, charset: Charset::Unicode };
 
-    fn known(bytes: u64) -> Figure {
+    fn known(bytes: u64) -> Reading<u64> {
         let quality = Quality::Approximate;
-        Figure::Known { bytes, quality, source: SourceName::Upstream }
+        Reading::new(bytes, SourceName::Upstream, quality)
     }
 
     #[test]
     fn a_unit_is_written_once() {
-        assert_eq!(of_whole(LOOK, known(9 << 30), known(12 << 30)), "~9.00 / ~12.0 GiB");
-        assert_eq!(of_whole(LOOK, known(9 << 20), known(12 << 30)), "~9.00 MiB / ~12.0 GiB");
-        let blank = Figure::Blank(MissingReason::Denied);
-        assert_eq!(of_whole(LOOK, blank, known(12 << 30)), "? / ~12.0 GiB");
-        assert_eq!(percent(blank, known(1)), "");
+        assert_eq!(of_whole(LOOK, &known(9 << 30), &known(12 << 30)), "~9.00 / ~12.0 GiB");
+        assert_eq!(of_whole(LOOK, &known(9 << 20), &known(12 << 30)), "~9.00 MiB / ~12.0 GiB");
+        let blank = Missing::denied("").into();
+        assert_eq!(of_whole(LOOK, &blank, &known(12 << 30)), "? / ~12.0 GiB");
+        assert_eq!(percent(&blank, &known(1)), "");
     }
 
     #[test]
@@ -177,8 +176,8 @@ mod tests {
 
     #[test]
     fn memory_is_worth_a_look_before_it_is_full() {
-        assert_eq!(pressure(known(84), known(100)), Role::Plain);
-        assert_eq!(pressure(known(85), known(100)), Role::Notice);
-        assert_eq!(pressure(known(95), known(100)), Role::Alarm);
+        assert_eq!(pressure(&known(84), &known(100)), Role::Plain);
+        assert_eq!(pressure(&known(85), &known(100)), Role::Notice);
+        assert_eq!(pressure(&known(95), &known(100)), Role::Alarm);
     }
 }

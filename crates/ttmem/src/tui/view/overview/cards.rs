@@ -100,10 +100,10 @@ fn draw_memory(
     let bar = (columns.bar, y, columns.bar_end - columns.bar);
     memory::draw_bar(app, canvas, chip, space, bar);
     let (used, capacity) = (space.used(memory), space.capacity(memory));
-    let role = figure::pressure(used, capacity);
-    let amount = figure::of_whole(look, used, capacity);
+    let role = figure::pressure(&used, &capacity);
+    let amount = figure::of_whole(look, &used, &capacity);
     canvas.right(columns.bar_end, y, columns.amount_end, role, &amount);
-    let share = figure::percent(used, capacity);
+    let share = figure::percent(&used, &capacity);
     canvas.right(columns.amount_end, y, columns.share_end, role, &share);
     let origin = space.origin(memory);
     let has_origin = columns.origin > columns.notes + 20;

@@ -151,8 +151,8 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, parts: &Parts, cell: Rect, chip
         if parts.share > 0 {
             let used = space.used(&chip.memory);
             let text = memory::amount_in(look, &chip.memory, space, parts.share);
-            let role = figure::pressure(used, space.capacity(&chip.memory));
-            let role = if used.bytes().is_none() { Role::Quiet } else { role };
+            let role = figure::pressure(&used, &space.capacity(&chip.memory));
+            let role = if used.value().is_none() { Role::Quiet } else { role };
             canvas.right(start + bar, cell.y, end, role, &text);
         }
     }

@@ -5,7 +5,9 @@ use std::ops::Range;
 use ratatui_core::layout::Rect;
 use ttmem_model::snapshot::Chip;
 
-use crate::field::figure::Figure;
+use ttmem_model::Reading;
+
+use crate::field::cell::untold;
 use crate::output::text::width;
 use crate::tui::app::App;
 use crate::tui::group::{Group, Groups};
@@ -83,12 +85,14 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, group: Group,
 fn sums(canvas: &Canvas<'_>, chips: &[&Chip]) -> Vec<(Role, String)> {
     let look = canvas.look;
     let memory = |space: MemorySpace| {
-        let sum =
-            |of: &dyn Fn(&Chip) -> Figure| chips.iter().map(|chip| of(chip)).reduce(Figure::plus);
-        let used = sum(&|chip| space.used(&chip.memory)).unwrap_or(Figure::UNTOLD);
-        let capacity = sum(&|chip| space.capacity(&chip.memory)).unwrap_or(Figure::UNTOLD);
-        let text = format!("{} {} {}", space.label(), short(look, used), percent(used, capacity));
-        let role = if used.bytes().is_some() { pressure(used, capacity) } else { Role::Quiet };
+        let sum = |of: &dyn Fn(&Chip) -> Reading<u64>| {
+            chips.iter().map(|chip| of(chip)).reduce(Reading::checked_add)
+        };
+        let used = sum(&|chip| space.used(&chip.memory)).unwrap_or_else(untold);
+        let capacity = sum(&|chip| space.capacity(&chip.memory)).unwrap_or_else(untold);
+        let text =
+            format!("{} {} {}", space.label(), short(look, &used), percent(&used, &capacity));
+        let role = if used.value().is_some() { pressure(&used, &capacity) } else { Role::Quiet };
         (role, text.trim_end().to_owned())
     };
     let of = |track: Track, unit: Unit, note: &str| {

@@ -198,6 +198,7 @@ fn draw_memory(
     memory::draw_bar(app, canvas, chip, space, (x, y, bar));
     let (used, capacity) = (space.used(&chip.memory), space.capacity(&chip.memory));
     let text = memory::amount_in(canvas.look, &chip.memory, space, text_columns);
-    let role = if used.bytes().is_none() { Role::Quiet } else { figure::pressure(used, capacity) };
+    let role =
+        if used.value().is_none() { Role::Quiet } else { figure::pressure(&used, &capacity) };
     canvas.right(x + bar, y, end, role, &text);
 }
