@@ -131,27 +131,31 @@ impl<'bytes> View<'bytes> {
         {
             return Err(SegmentError::Header);
         }
-        let has_programs = (major, minor) >= PROGRAMS;
-        let has_stacks = (major, minor) >= STACKS;
-        if has_programs {
-            view.check(fixed::PROGRAM_SECTIONS, fixed::PROGRAM_CHECKSUM)?;
-        }
-        if has_stacks {
-            view.check(fixed::STACK_SECTIONS, fixed::STACK_CHECKSUM)?;
-        }
-        let has_shapes = (major, minor) >= SHAPES;
-        if has_shapes {
-            view.check(fixed::SHAPE_SECTION, fixed::SHAPE_CHECKSUM)?;
-        }
-        let is_there = |section: &Section| {
-            (has_shapes || !section.is_of_shapes())
-                && (has_programs || !section.is_of_programs())
-                && (has_stacks || !section.is_of_stacks())
-        };
-        for section in Section::ALL.into_iter().filter(is_there) {
-            view.tables[section as usize] = view.table(section, segment_bytes)?;
-        }
+        view.find_tables((major, minor), segment_bytes)?;
         Ok(view)
+    }
+
+    /// Finds the sections that a version has.
+    fn find_tables(&mut self, version: (u16, u16), segment_bytes: u64) -> Result<(), SegmentError> {
+        for (since, first, sum) in [
+            (PROGRAMS, fixed::PROGRAM_SECTIONS, fixed::PROGRAM_CHECKSUM),
+            (STACKS, fixed::STACK_SECTIONS, fixed::STACK_CHECKSUM),
+            (SHAPES, fixed::SHAPE_SECTION, fixed::SHAPE_CHECKSUM),
+        ] {
+            if version >= since {
+                self.check(first, sum)?;
+            }
+        }
+        let since = |section: &Section| match section {
+            section if section.is_of_shapes() => SHAPES,
+            section if section.is_of_stacks() => STACKS,
+            section if section.is_of_programs() => PROGRAMS,
+            _ => (1, 0),
+        };
+        for section in Section::ALL.into_iter().filter(|section| version >= since(section)) {
+            self.tables[section as usize] = self.table(section, segment_bytes)?;
+        }
+        Ok(())
     }
 
     /// Compares the words up to a checksum with it.

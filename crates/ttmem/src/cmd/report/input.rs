@@ -173,6 +173,13 @@ impl Input {
                 }
             }
         }
+        self.add_cores(&name, &recording);
+        self.recordings.push(report);
+        Ok(())
+    }
+
+    /// Adds the maps of cores that were attached to a recording.
+    fn add_cores(&mut self, name: &str, recording: &Recording<FileSource>) {
         for attached in recording.attachments() {
             if attached.attachment.kind != AttachmentKind::L1 {
                 continue;
@@ -186,8 +193,6 @@ impl Input {
                 Err(why) => self.notes.push(format!("{name}: the map of cores is skipped: {why}")),
             }
         }
-        self.recordings.push(report);
-        Ok(())
     }
 
     /// Fails if there is nothing but saved reports, and these are not of two ranks.

@@ -61,15 +61,12 @@ fn core(core: &CoreReport) -> Option<L1Core> {
             names.push(name);
         }
     }
-    let is_tensor = |kind| matches!(kind, RegionKind::L1 | RegionKind::L1Small);
-    let regions = core.regions.iter().filter(|region| is_tensor(region.kind));
     Some(L1Core {
         position: [position.x, position.y],
         state: core.state,
         circular_buffers: core.circular_buffer_bytes.value(),
         kernels: core.kernel_text_bytes.value(),
-        tensors: regions
-            .fold(0, |sum, region| sum.saturating_add(region.end.saturating_sub(region.start))),
+        tensors: core.bytes(RegionKind::L1).saturating_add(core.bytes(RegionKind::L1Small)),
         names,
     })
 }
