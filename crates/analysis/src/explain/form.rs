@@ -43,7 +43,8 @@ impl Form {
     /// Every print of the message in the first `end` bytes of a text.
     pub(super) fn matches(&self, text: &str, end: usize) -> Vec<Match> {
         let part = &text[..end];
-        if !self.keys.split('|').any(|key| part.contains(key)) {
+        let has = |key: &str| memchr::memmem::find(part.as_bytes(), key.as_bytes()).is_some();
+        if !self.keys.split('|').any(has) {
             return Vec::new();
         }
         let Some(regex) = self.regex() else { return Vec::new() };

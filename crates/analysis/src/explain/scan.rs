@@ -55,7 +55,7 @@ pub(super) struct Scanned {
 }
 
 /// Bytes of a log that are examined at a time: they stay in the processor's cache.
-const PIECE: usize = 256 << 10;
+const PIECE: u64 = 256 << 10;
 
 /// More different messages than this are not kept, so that no log can take all memory.
 const MAX_MESSAGES: usize = 1000;
@@ -96,15 +96,7 @@ impl Scanner {
 
     /// Reads and examines a piece of the log, and returns its bytes.
     pub(super) fn read(&mut self, reader: &mut dyn Read) -> io::Result<usize> {
-        let end = self.buffer.len();
-        self.buffer.resize(end + PIECE, 0);
-        let length = loop {
-            match reader.read(&mut self.buffer[end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        self.buffer.truncate(end + length);
+        let length = reader.take(PIECE).read_to_end(&mut self.buffer)?;
         self.advance();
         Ok(length)
     }
