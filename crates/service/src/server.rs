@@ -10,6 +10,7 @@ mod peer;
 pub mod push;
 pub mod socket;
 mod view;
+mod waker;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,6 +31,8 @@ use ttmem_root::clock::Clock;
 use ttmem_sources::source::process::Users;
 use view::View;
 pub use view::without_commands;
+pub use waker::Waker;
+use waker::Wakes;
 
 /// The most clients.
 const MAX_CLIENTS: usize = 256;
@@ -37,6 +40,9 @@ const MAX_CLIENTS: usize = 256;
 const MAX_OF_USER: usize = 64;
 /// A state is old if the next one is this many microseconds later than three intervals.
 const OVERDUE_US: u64 = 2_000_000;
+
+/// The limits of time of clients that are not live are checked this often.
+const ATTENTION: Duration = Duration::from_millis(200);
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -69,6 +75,7 @@ enum Viewer {
 pub struct Server {
     options: Options,
     socket: Socket,
+    wakes: Wakes,
     root: Root,
     users: Users,
     peers: Vec<Peer>,
@@ -93,6 +100,7 @@ impl Server {
         Ok(Self {
             options,
             socket,
+            wakes: Wakes::new()?,
             root,
             users: Users::default(),
             peers: Vec::new(),
@@ -103,6 +111,14 @@ impl Server {
             history,
             dropped: 0,
         })
+    }
+
+    /// Returns what ends the wait of [`Self::serve_until`] from another thread.
+    ///
+    /// # Errors
+    /// If the system refuses another file.
+    pub fn waker(&self) -> io::Result<Waker> {
+        self.wakes.waker()
     }
 
     /// Returns the number of clients.
@@ -155,7 +171,7 @@ impl Server {
         }
     }
 
-    /// Serves until the machine was awake for that many microseconds.
+    /// Serves until the machine was awake for that many microseconds, or another thread wakes it.
     ///
     /// # Errors
     /// If the system call for waiting fails.
@@ -163,19 +179,27 @@ impl Server {
         loop {
             let now = Clock::System.marks().awake_us;
             let left = awake_us.saturating_sub(now);
-            self.wait(Duration::from_micros(left))?;
-            self.accept();
+            let (is_called, is_woken) = self.wait(Duration::from_micros(left))?;
+            if is_called {
+                self.accept();
+            }
             self.receive(now);
             self.send();
-            if left == 0 {
+            if left == 0 || is_woken {
                 return Ok(());
             }
         }
     }
 
-    /// Waits for a client, and notes which of them have something to read.
-    fn wait(&mut self, longest: Duration) -> io::Result<()> {
-        let mut watched = vec![PollFd::new(&self.socket.listener, PollFlags::IN)];
+    /// Waits for a client or for being woken, and notes which clients have something to read. Returns whether another
+    /// client wants to connect, and whether it was woken.
+    fn wait(&mut self, mut longest: Duration) -> io::Result<(bool, bool)> {
+        if !self.peers.iter().all(Peer::is_live) {
+            longest = longest.min(ATTENTION);
+        }
+        let mut watched = Vec::with_capacity(self.peers.len() + 2);
+        watched.push(PollFd::new(&self.socket.listener, PollFlags::IN));
+        watched.push(PollFd::new(&self.wakes, PollFlags::IN));
         for peer in &self.peers {
             let mut flags = PollFlags::IN;
             flags.set(PollFlags::OUT, peer.has_queued());
@@ -191,11 +215,15 @@ impl Server {
         }
         // A client that left is readable, too.
         let is_readable = |watched: &PollFd<'_>| watched.revents().intersects(!PollFlags::OUT);
-        let readable: Vec<bool> = watched.iter().skip(1).map(is_readable).collect();
-        for (peer, readable) in self.peers.iter_mut().zip(readable) {
-            peer.set_readable(readable);
+        let readable: Vec<bool> = watched.iter().map(is_readable).collect();
+        for (peer, readable) in self.peers.iter_mut().zip(readable.iter().skip(2)) {
+            peer.set_readable(*readable);
         }
-        Ok(())
+        let is_woken = readable.get(1) == Some(&true);
+        if is_woken {
+            self.wakes.clear();
+        }
+        Ok((readable.first() == Some(&true), is_woken))
     }
 
     fn accept(&mut self) {

@@ -29,6 +29,14 @@ impl Signals {
     /// # Errors
     /// If the system refuses it.
     pub(crate) fn new() -> io::Result<Self> {
+        Self::with(|| ())
+    }
+
+    /// As [`Self::new`]; `notify` is called on a thread of its own after each of them.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub(crate) fn with(notify: impl Fn() + Send + 'static) -> io::Result<Self> {
         let mut incoming = Incoming::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
         let (sender, messages) = channel();
         thread::Builder::new().name("ttmem-signals".to_owned()).spawn(move || {
@@ -37,6 +45,7 @@ impl Signals {
                 if sender.send(signal).is_err() {
                     return;
                 }
+                notify();
             }
         })?;
         Ok(Self { messages })

@@ -63,6 +63,31 @@ impl Stage {
     }
 }
 
+/// A thread that wakes the server, or ends, ends a wait that would take a minute.
+#[test]
+fn a_waker_ends_the_wait() {
+    let mut stage = Stage::new();
+    for is_dropped in [false, true] {
+        let waker = stage.server.waker().unwrap();
+        let begin = Clock::System.marks().awake_us;
+        thread::scope(|scope| {
+            let kept = scope.spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                if is_dropped {
+                    return None;
+                }
+                waker.wake();
+                Some(waker)
+            });
+            stage.server.serve_until(begin + 60_000_000).unwrap();
+            drop(kept.join().unwrap());
+        });
+        assert!(Clock::System.marks().awake_us < begin + 30_000_000);
+        // What is left of it ends one more wait at most.
+        stage.server.serve_until(0).unwrap();
+    }
+}
+
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap()
 }

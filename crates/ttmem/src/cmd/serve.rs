@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ttmem_analysis::series::Series;
 use ttmem_model::Snapshot;
@@ -25,12 +25,6 @@ use crate::output::openmetrics::{self, Format, Processes};
 use crate::signal::Signals;
 use crate::terminal::notify;
 
-/// The most time until a signal is handled.
-const ATTENTION: Duration = Duration::from_millis(200);
-
-/// The most time from the end of a sample to its publication.
-const PENDING: Duration = Duration::from_millis(5);
-
 /// The number of columns that the page begins with: 6 MB for a Galaxy with 8 processes.
 const HISTORY_COLUMNS: usize = 600;
 
@@ -45,7 +39,6 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
     boot: Option<String>,
     make: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> Result<(), Error> {
-    let signals = Signals::new().map_err(|error| Error::signals(&error))?;
     let socket = args.socket.clone().unwrap_or_else(default_socket);
     let options = Options {
         socket: socket.clone(),
@@ -59,7 +52,10 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
         Server::bind(options, root).map_err(|error| Error::System(not_bound(&socket, &error)))?;
     let pages = Arc::new(Site::new(args));
     let broken = |error: io::Error| Error::System(format!("cannot continue serving: {error}"));
-    let mut sampling = Sampling::start(make).map_err(broken)?;
+    let waker = server.waker().map_err(broken)?;
+    let signals = Signals::with(move || waker.wake()).map_err(|error| Error::signals(&error))?;
+    let waker = server.waker().map_err(broken)?;
+    let mut sampling = Sampling::start(make, waker).map_err(broken)?;
     sampling.request();
     // The first request must find a snapshot.
     let first = sampling.wait().map_err(broken)?;
@@ -90,9 +86,7 @@ pub(crate) fn run<T: FnMut() -> L1Look>(
             sampling.request();
             next = next.saturating_add(interval_us).max(now);
         }
-        let pause = if sampling.is_pending() { PENDING } else { ATTENTION };
-        let pause = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
-        server.serve_until(next.min(now.saturating_add(pause))).map_err(broken)?;
+        server.serve_until(next).map_err(broken)?;
         let look = sampling.take().map_err(broken)?;
         is_new = look.is_some();
         if let Some(look) = look {

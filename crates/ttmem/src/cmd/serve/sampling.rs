@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
+use ttmem_service::server::Waker;
 use ttmem_sources::L1Look;
 
 /// Takes one sample after another on its thread.
@@ -15,20 +16,27 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
-    /// Starts the thread. `make` makes there what takes samples.
+    /// Starts the thread. `make` makes there what takes samples; `waker` wakes the server after each.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub(super) fn start<T>(make: impl FnOnce() -> Option<T> + Send + 'static) -> io::Result<Self>
+    pub(super) fn start<T>(
+        make: impl FnOnce() -> Option<T> + Send + 'static,
+        waker: Waker,
+    ) -> io::Result<Self>
     where
         T: FnMut() -> L1Look,
     {
         let (requests, requested) = sync_channel::<()>(1);
         let (send, samples) = sync_channel(1);
         thread::Builder::new().name("ttmem-sampling".to_owned()).spawn(move || {
+            // At its end the thread closes the channel, and then wakes the server, which notices.
+            let (waker, send) = (waker, send);
             let Some(mut take) = make() else { return };
             // The thread ends when the other side does.
-            while requested.recv().is_ok() && send.send(take()).is_ok() {}
+            while requested.recv().is_ok() && send.send(take()).is_ok() {
+                waker.wake();
+            }
         })?;
         Ok(Self { requests, samples, is_pending: false })
     }
@@ -38,11 +46,6 @@ impl Sampling {
         if !self.is_pending {
             self.is_pending = self.requests.try_send(()).is_ok();
         }
-    }
-
-    /// True while a sample is under way.
-    pub(super) fn is_pending(&self) -> bool {
-        self.is_pending
     }
 
     /// Returns the sample that was requested, if it is there.
