@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ttmem_model::board::{Arch, TrayPosition};
+use ttmem_model::order::Gather as _;
 use ttmem_root::Root;
 
 use super::{Check, Inputs};
@@ -28,7 +29,7 @@ pub(super) fn check(inputs: &Inputs<'_>) -> Option<Check> {
     if devices.is_empty() {
         inputs.facts.host.driver.as_ref()?;
     }
-    let known: BTreeSet<&str> = devices.iter().filter_map(|device| device.bdf.as_deref()).collect();
+    let known: BTreeSet<&str> = devices.iter().filter_map(|device| device.bdf.as_deref()).gather();
     let functions = functions(inputs.root);
     let missing: Vec<&String> =
         functions.iter().filter(|bdf| !known.contains(bdf.as_str())).collect();

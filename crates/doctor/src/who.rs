@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use ttmem_model::facts::{Facts, Field};
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::{Chip, Process, ProcessMemory, ProcessState, Snapshot};
 use ttmem_model::{ChipId, Pid, Reading, Timestamp};
 use ttmem_root::Root;
@@ -178,7 +179,7 @@ pub fn conclude(evidence: &Evidence<'_>) -> Who {
 #[must_use]
 pub fn device_owners(facts: &Facts) -> Vec<Pid> {
     let holders = facts.devices.iter().filter_map(|device| device.holders.as_ref().ok());
-    let pids: BTreeSet<Pid> = holders.flat_map(|holders| holders.pids.iter().copied()).collect();
+    let pids: BTreeSet<Pid> = holders.flat_map(|holders| holders.pids.iter().copied()).gather();
     pids.into_iter().collect()
 }
 
@@ -222,7 +223,7 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
         _ => (Use::Free, None),
     };
     let board = reset_group(evidence.snapshot, chip);
-    let ends: BTreeSet<Pid> = board.iter().flat_map(|chip| chip.owners.pids.clone()).collect();
+    let ends: BTreeSet<Pid> = board.iter().flat_map(|chip| chip.owners.pids.clone()).gather();
     Verdict {
         chip: chip.index,
         board: chip.board.clone(),

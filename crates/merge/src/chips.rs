@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ttmem_model::facts::{Device, Facts, Field};
 use ttmem_model::metric::{Metric, Quantity};
+use ttmem_model::order::Gather as _;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{
     AllocatorMemory, Chip, ChipMemory, L1Total, Owners, PcieLink, RegionLink,
@@ -267,7 +268,7 @@ fn telemetry(
         let reading = Reading::from_field(read(metric), SourceName::Kmd, Quality::Exact);
         reading.map(Quantity).aged(age)
     };
-    Metric::ALL.iter().map(|metric| (*metric, reading(*metric))).collect()
+    Metric::ALL.iter().map(|metric| (*metric, reading(*metric))).gather()
 }
 
 /// Bytes per second between the pass before and this one.

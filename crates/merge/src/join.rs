@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use ttmem_model::facts::{
     Device, DeviceOwners, Facts, L1Facts, RegionContent, RegionFile, RegionSlot,
 };
+use ttmem_model::order::Gather as _;
 use ttmem_model::{Board, ChipId, Pid};
 
 pub(super) use chip::{JoinedChip, Link, Origin};
@@ -95,7 +96,7 @@ impl<'a> Joined<'a> {
             let segment = self.facts.segments.get(link.segment)?.content.as_ref().ok()?;
             agent::open_allocators(segment, link.chip).next().map(|_| pid)
         };
-        chip.agents.iter().filter_map(pid).collect()
+        chip.agents.iter().filter_map(pid).gather()
     }
 
     /// The driver's device of a chip, if it has one of its own.
@@ -168,7 +169,7 @@ impl<'a> Joined<'a> {
         let behind_slots = slots.iter().filter_map(|(_, owner)| owner.live());
         let simulates = self.l1(chip).and_then(l1::simulator);
         let simulates = simulates.filter(|pid| self.is_alive(*pid));
-        holders.chain(behind_slots).chain(simulates).chain(self.pids_with_agents(chip)).collect()
+        holders.chain(behind_slots).chain(simulates).chain(self.pids_with_agents(chip)).gather()
     }
 
     /// The L1 of a chip, if it was asked for.

@@ -5,6 +5,7 @@ mod region;
 use std::collections::BTreeSet;
 
 use ttmem_model::facts::Field;
+use ttmem_model::order::Gather as _;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName, checked_sum};
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{AllocatorKind, Arch, Kind, MemorySpace, PerKind, Pid};
@@ -229,7 +230,7 @@ fn readable(joined: &Joined<'_>, chip: &JoinedChip) -> Field<()> {
 /// Processes that have a chip open and no slot in its region because tracking is off.
 pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid> {
     let slots = joined.slots(chip);
-    let mut heard: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).collect();
+    let mut heard: BTreeSet<Pid> = slots.iter().filter_map(|(_, owner)| owner.live()).gather();
     heard.extend(joined.pids_with_agents(chip));
     let holders = joined.holders(chip).map(|holders| holders.pids.as_slice()).unwrap_or_default();
     let is_silent = |pid: &&Pid| {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ttmem_model::Timestamp;
 use ttmem_model::buffers::{BufferList, CoreRectangle, ProgramPart, ResidentProgram};
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_segment::{CoreRange, Kernel, Placement, ProgramFootprint, Segment};
 
 use super::agent::main_allocator;
@@ -55,7 +56,7 @@ fn residents<'a>(
     let side = |length: u32| u16::try_from(length).unwrap_or(MAX_SIDE).min(MAX_SIDE);
     let (columns, rows) = (side(columns), side(rows));
     let mut free: BTreeSet<(u16, u16)> =
-        (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))).collect();
+        (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))).gather();
     let mut found = Vec::new();
     for footprint in programs.newest_first(chip) {
         if unknown > cleared.max(footprint.last_dispatch) {
@@ -85,7 +86,7 @@ fn program(
 ) -> ResidentProgram {
     let op = footprint.op.as_ref().filter(|op| !op.name.is_empty());
     let last = segment.header.to_real_time(footprint.last_time) / 1000;
-    let rectangles: BTreeSet<CoreRange> = footprint.core_ranges().collect();
+    let rectangles: BTreeSet<CoreRange> = footprint.core_ranges().gather();
     let mut parts: Vec<ProgramPart> = footprint.placements.iter().map(placement).collect();
     order::sort_by_key(&mut parts, |part| (part.address, part.bytes));
     parts.extend(footprint.kernels.iter().map(kernel));

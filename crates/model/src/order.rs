@@ -6,6 +6,8 @@
 
 use std::cmp::Ordering;
 
+use ttmem_segment::order::arrange;
+
 /// Sorts items as `slice::sort_by` does: equal ones keep their order.
 pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let order = sorted(items.len(), &|one, other| compare(&items[one], &items[other]));
@@ -22,26 +24,23 @@ pub fn sort<T: Ord>(items: &mut [T]) {
     sort_by(items, T::cmp);
 }
 
+/// Collects into maps and sets without a sort.
+pub trait Gather: Iterator + Sized {
+    /// Inserts one item after the other, as `collect` does, which sorts the items of a map or set first.
+    fn gather<C: Default + Extend<Self::Item>>(self) -> C {
+        let mut collection = C::default();
+        collection.extend(self);
+        collection
+    }
+}
+
+impl<I: Iterator> Gather for I {}
+
 /// Returns the indices of items in the order of the items.
 fn sorted(items: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut order: Vec<usize> = (0..items).collect();
     order.sort_by(|one, other| compare(*one, *other));
     order
-}
-
-/// Moves the item at `order[index]` to `index`, for each index.
-fn arrange<T>(items: &mut [T], mut order: Vec<usize>) {
-    for start in 0..order.len() {
-        let mut index = start;
-        // Items that take each other's place form a ring.
-        while order[index] != start {
-            let from = order[index];
-            items.swap(index, from);
-            order[index] = index;
-            index = from;
-        }
-        order[index] = index;
-    }
 }
 
 #[cfg(test)]

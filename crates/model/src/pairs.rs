@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::order::Gather as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
@@ -19,5 +20,5 @@ pub(crate) fn deserialize<
 >(
     deserializer: D,
 ) -> Result<BTreeMap<K, V>, D::Error> {
-    Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().gather())
 }

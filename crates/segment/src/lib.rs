@@ -26,6 +26,7 @@ mod identity;
 pub mod layout;
 pub mod name;
 mod off;
+pub mod order;
 pub mod owner;
 pub mod program;
 mod programs;

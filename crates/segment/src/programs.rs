@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::order;
+
 use super::contents::{Buffer, Op};
 use super::program::CoreRange;
 use super::stack::Stack;
@@ -362,7 +364,7 @@ impl Programs {
                 footprint.last_dispatch > cleared && footprint.chips.contains(&chip)
             })
             .collect();
-        footprints.sort_by_key(|footprint| std::cmp::Reverse(footprint.last_dispatch));
+        order::sort_by_number(&mut footprints, |footprint| u64::MAX - footprint.last_dispatch);
         footprints
     }
 }

@@ -8,6 +8,8 @@ mod stacks;
 
 use std::sync::Arc;
 
+use crate::order;
+
 pub use self::error::SegmentError;
 use super::contents::{
     AccessorSet, Allocator, Counts, Header, HookSet, KindUse, Losses, Op, Segment,
@@ -349,7 +351,7 @@ impl<'bytes> View<'bytes> {
                 kinds: AllocatorKind::ALL.map(|kind| self.kind_use(first, kind, losses)),
             });
         }
-        allocators.sort_by_key(|allocator| allocator.serial);
+        order::sort_by_number(&mut allocators, |allocator| allocator.serial);
         allocators
     }
 

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::order;
+
 use super::contents::{Allocator, Buffer, Event, Footprint, KindUse, Segment};
 use super::vocabulary::{AllocatorKind, EventKind, Origin};
 
@@ -58,7 +60,7 @@ fn carry_on(segment: &mut Segment) {
     let is_left =
         |buffer: &Buffer| emptied.get(&buffer.allocator).is_none_or(|end| *end < buffer.sequence);
     segment.buffers.extend(live.into_values().filter(is_left));
-    segment.buffers.sort_unstable_by_key(|buffer| buffer.sequence);
+    order::sort_by_number(&mut segment.buffers, |buffer| buffer.sequence);
     add_up(&mut segment.allocators, &segment.buffers);
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ttmem_model::facts::{Device, Facts, Field, L1Location, RegionFile, SegmentFile};
 use ttmem_model::l1::report::ChipReport;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::Host;
 use ttmem_model::{Pid, Snapshot};
 
@@ -295,7 +296,7 @@ impl Collector {
 
 fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
     let holders = devices.iter().filter_map(|device| device.holders.as_ref().ok());
-    holders.flat_map(|holders| holders.pids.iter().copied()).collect()
+    holders.flat_map(|holders| holders.pids.iter().copied()).gather()
 }
 
 /// The writers of regions and segments, each with its file.
@@ -309,7 +310,7 @@ fn writers<'a>(
         pids.chain([None]).map(|pid| (region.path.as_str(), pid))
     });
     let of_segments = segments.iter().map(|segment| (segment.path.as_str(), Some(segment.pid)));
-    of_regions.chain(of_segments).collect()
+    of_regions.chain(of_segments).gather()
 }
 
 /// The processes that regions and segments name: directly, or by their number in the namespace of the writer.

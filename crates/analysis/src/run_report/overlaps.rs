@@ -6,6 +6,7 @@ use serde::Serialize;
 use ttmem_merge::listing::SegmentBuffer;
 use ttmem_merge::words::{allocator_in_words, frames};
 use ttmem_model::Kind;
+use ttmem_model::order::Gather as _;
 use ttmem_model::stack::StackFrame;
 use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind};
 
@@ -61,7 +62,7 @@ impl<'a> Tracker<'a> {
             .iter()
             .filter(|allocator| allocator.role.has_all_banks())
             .map(|allocator| (allocator.index, allocator))
-            .collect();
+            .gather();
         let share = |one: &&Allocator, other: &&Allocator| {
             one.index < other.index && shared_chips(one, other).next().is_some()
         };
@@ -141,7 +142,7 @@ impl<'a> Tracker<'a> {
             .on(chip, kind)
             .flatten()
             .map(|live| ((live.address, live.allocator), live))
-            .collect();
+            .gather();
         let mut excess = 0_u64;
         let mut covered = 0;
         for live in buffers.values() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ttmem_merge::words::{at_caller, origin_name, with_tensor};
+use ttmem_model::order::Gather as _;
 use ttmem_segment::{EventKind, Segment};
 
 use super::replay::{LiveSet, Replay, name};
@@ -15,7 +16,7 @@ pub fn past_buffers(segment: &Segment, process: &str) -> Vec<LiveChip> {
     let replay = Replay::new(segment);
     let refused = segment.programs.refusals.iter().map(|refusal| refusal.event);
     let failed = segment.failures.iter().map(|failure| failure.event);
-    let mut moments: BTreeSet<u64> = refused.chain(failed).collect();
+    let mut moments: BTreeSet<u64> = refused.chain(failed).gather();
     if moments.is_empty() {
         let is_allocation = |event: &&ttmem_segment::Event| event.kind == EventKind::Allocate;
         let last = segment.events.iter().rfind(is_allocation);

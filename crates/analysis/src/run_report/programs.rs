@@ -8,6 +8,7 @@ mod traces;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 
 use serde::Serialize;
 use ttmem_segment::{
@@ -253,7 +254,7 @@ fn cores(footprint: &ProgramFootprint) -> BTreeSet<(u16, u16)> {
     let is_core = |range: &ttmem_segment::CoreRange| {
         range.end.0 < MAX_COORDINATE && range.end.1 < MAX_COORDINATE
     };
-    ranges.into_iter().filter(is_core).flat_map(ttmem_segment::CoreRange::cores).collect()
+    ranges.into_iter().filter(is_core).flat_map(ttmem_segment::CoreRange::cores).gather()
 }
 
 /// Bytes that placements cover, sorted by address; where they overlap once.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::{Kind, Timestamp};
 
 use super::{End, ProcessReport};
@@ -135,14 +136,14 @@ impl Ranks {
     pub fn of(members: impl IntoIterator<Item = Member>) -> Option<Self> {
         let mut members: Vec<Member> = members.into_iter().collect();
         order::sort_by_key(&mut members, |member| (member.rank, member.since, member.pid));
-        if members.iter().map(|member| member.rank).collect::<BTreeSet<_>>().len() < 2 {
+        if members.iter().map(|member| member.rank).gather::<BTreeSet<_>>().len() < 2 {
             return None;
         }
         let since = members.iter().map(|member| member.since).min()?;
         let ranks: Vec<Rank> = members.iter().map(|member| Rank::of(member, since)).collect();
         let hosts = members.iter().filter_map(|member| member.host.as_ref());
         Some(Self {
-            hosts: hosts.collect::<BTreeSet<_>>().len() as u64,
+            hosts: hosts.gather::<BTreeSet<_>>().len() as u64,
             since,
             imbalance: KINDS.into_iter().filter_map(|kind| imbalance(kind, &ranks)).collect(),
             first_failure: members

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::{Pid, Timestamp};
 use ttmem_recording::{AttachmentKind, Damage, DamageAccount, Event, EventKind, ReadAt, Recording};
 use ttmem_segment::{Reader, Segment};
@@ -131,7 +132,7 @@ impl RecordingReport {
 fn numbers<R: ReadAt>(recording: &mut Recording<R>, each: u64, events: &[Event]) -> BTreeSet<u64> {
     let count = recording.len();
     let mut numbers: BTreeSet<u64> =
-        (0..count).step_by(usize::try_from(each).unwrap_or(1)).collect();
+        (0..count).step_by(usize::try_from(each).unwrap_or(1)).gather();
     numbers.extend(count.checked_sub(1));
     if each == 1 {
         return numbers;

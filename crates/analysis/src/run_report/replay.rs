@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 
 use ttmem_segment::{Allocator, AllocatorKind, Event, EventKind, Op, Segment};
 
@@ -55,7 +56,7 @@ impl<'a> Replay<'a> {
         events
             .filter(|(_, event)| event.kind == EventKind::AllocatorSeen)
             .filter_map(|(position, event)| Some((event.allocator?, position)))
-            .collect()
+            .gather()
     }
 
     /// Banks of the kind, 0 if the allocator is not known.

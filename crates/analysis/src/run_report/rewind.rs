@@ -9,6 +9,7 @@ use std::fmt;
 use ttmem_model::Timestamp;
 use ttmem_model::buffers::Block;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_recording::civil::Civil;
 use ttmem_segment::{
     AgentState, Allocator, AllocatorKind, Event, EventKind, KindUse, Segment, Statistics,
@@ -375,7 +376,7 @@ impl Rewind {
             let extent = found.into_iter().flatten().find(is_wide)?;
             Some(((*index, *kind), extent))
         };
-        ends.iter().filter_map(extent).collect()
+        ends.iter().filter_map(extent).gather()
     }
 
     /// Derives the range from TT-Metal's figures and the buffers, at the moment of the figures, as the live view does.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ttmem_model::Pid;
 use ttmem_model::finding::{Finding, Severity};
+use ttmem_model::order::Gather as _;
 
 use super::Subject;
 use crate::join::{Joined, JoinedChip, Origin, simulator};
@@ -14,7 +15,7 @@ pub(super) fn find(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
     if chip.origin != Origin::Unmatched {
         return None;
     }
-    let simulating: BTreeSet<Pid> = joined.facts.l1.iter().filter_map(simulator).collect();
+    let simulating: BTreeSet<Pid> = joined.facts.l1.iter().filter_map(simulator).gather();
     let users = joined.pids(chip);
     let together: Vec<String> = simulating.intersection(&users).map(ToString::to_string).collect();
     (together.len() > 1).then(|| {

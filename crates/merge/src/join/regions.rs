@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ttmem_model::facts::{Device, Facts, RegionContent};
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::JoinedBy;
 use ttmem_model::{Arch, Pid};
 
@@ -69,7 +70,7 @@ fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
 
 /// Joins regions through the processes that hold both a slot and a device.
 pub(super) fn join_by_owner(facts: &Facts, owners: &[Vec<Owner>], chips: &mut [JoinedChip]) {
-    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(Owner::live).collect();
+    let pids: BTreeSet<Pid> = owners.iter().flatten().filter_map(Owner::live).gather();
     // What is joined for one process may settle what was open for another.
     loop {
         let before = count_joined(chips);

@@ -6,6 +6,7 @@
 
 use ttmem_model::facts::{Field, SegmentFile};
 use ttmem_model::l1::{ByteRange, Core, CoreState, RangeSet};
+use ttmem_model::order;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{CircularBufferMemory, KernelMemory, ReservedMemory};
 use ttmem_segment::{Hook, PartKind, ProgramFootprint, Segment};
@@ -72,7 +73,7 @@ pub(super) fn placing<'a>(
     let is_open = |agent: &LiveAgent<'_>| main_allocator(agent.segment, agent.link.chip).is_some();
     let all = live_agents(joined, chip);
     let mut open: Vec<LiveAgent<'a>> = all.iter().copied().filter(is_open).collect();
-    open.sort_by_key(|agent| !ran(agent));
+    order::sort_by_key(&mut open, |agent| !ran(agent));
     if !open.iter().any(ran) && !open.iter().all(is_idle) {
         // Its programs were not read, or TT-Metal has no function that shows when they run.
         return None;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use ttmem_model::order::Gather as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -72,7 +73,7 @@ impl<'a> Pass<'a> {
     fn collect_earlier(&mut self) {
         self.readers.busy.iter_mut().for_each(|job| job.progress = None);
         self.receive_all();
-        let busy: BTreeSet<u32> = self.readers.busy.iter().flat_map(Job::keys).collect();
+        let busy: BTreeSet<u32> = self.readers.busy.iter().flat_map(Job::keys).gather();
         self.waiting.retain(|request| !busy.contains(&request.key));
     }
 

@@ -4,6 +4,7 @@ use super::super::contents::{Buffer, Event, Failure, Footprint, Losses};
 use super::super::entry::{BufferEntry, EventEntry, FailureEntry, Tags};
 use super::super::layout::{Counter, Section};
 use super::View;
+use crate::order;
 
 impl View<'_> {
     pub(super) fn buffers(&self, losses: &mut Losses) -> Vec<Buffer> {
@@ -19,7 +20,7 @@ impl View<'_> {
                 None => losses.torn += 1,
             }
         }
-        buffers.sort_unstable_by_key(|buffer| buffer.sequence);
+        order::sort_by_number(&mut buffers, |buffer| buffer.sequence);
         buffers
     }
 
@@ -107,7 +108,7 @@ impl View<'_> {
                 None => losses.torn += 1,
             }
         }
-        failures.sort_unstable_by_key(|failure| failure.sequence);
+        order::sort_by_number(&mut failures, |failure| failure.sequence);
         failures
     }
 

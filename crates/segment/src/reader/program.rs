@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::order;
+
 use super::super::contents::{Buffer, Losses};
 use super::super::entry::{Tags, high, live_from_word, low};
 use super::super::layout::{CHIPS, CHIPS_CLEARED, Counter, FootprintWord, Section, TraceWord};
@@ -166,7 +168,7 @@ impl View<'_> {
                 None => losses.torn += 1,
             }
         }
-        dispatches.sort_unstable_by_key(|dispatch| dispatch.sequence);
+        order::sort_by_number(&mut dispatches, |dispatch| dispatch.sequence);
         dispatches
     }
 
@@ -205,7 +207,7 @@ impl View<'_> {
                 None => losses.torn += 1,
             }
         }
-        traces.sort_unstable_by_key(|trace| trace.serial);
+        order::sort_by_number(&mut traces, |trace| trace.serial);
         traces
     }
 
@@ -256,7 +258,7 @@ impl View<'_> {
                 None => losses.torn += 1,
             }
         }
-        refusals.sort_unstable_by_key(|refusal| refusal.sequence);
+        order::sort_by_number(&mut refusals, |refusal| refusal.sequence);
         refusals
     }
 

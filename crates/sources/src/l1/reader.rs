@@ -25,6 +25,7 @@ use ttmem_model::Arch;
 use ttmem_model::l1::{
     ByteRange, CircularBuffer, Coordinate, Core, CoreState, Dispatch, Geometry, Program,
 };
+use ttmem_model::order::Gather as _;
 
 use super::counted::Counted;
 use super::dwarf::DwarfError;
@@ -178,7 +179,7 @@ impl Reader {
             Arch::Blackhole => noc.x,
         };
         let answer = positions.iter().filter(|position| !silent.contains(&position.noc));
-        let lines: BTreeSet<u8> = answer.map(|position| line(position.noc)).collect();
+        let lines: BTreeSet<u8> = answer.map(|position| line(position.noc)).gather();
         positions.retain(|position| {
             !silent.contains(&position.noc) || lines.contains(&line(position.noc))
         });

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 use ttmem_model::facts::{Device, Field, Late};
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Metric, SourceName};
 use ttmem_root::clock::Clock;
@@ -175,7 +176,7 @@ impl KmdSource {
             };
             (number, windows::parse(listed))
         });
-        parsed.collect()
+        parsed.gather()
     }
 
     fn read_devices(

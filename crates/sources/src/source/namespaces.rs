@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ttmem_model::order::Gather as _;
 use ttmem_model::{Pid, Timestamp};
 use ttmem_root::{Clock, Root};
 
@@ -61,7 +62,7 @@ impl Namespaces {
     fn update(&mut self, root: &Root, now: Timestamp, is_kept: impl Fn(&Process) -> bool) {
         let listed = root.list_numbers("/proc").unwrap_or_default();
         let mut names: BTreeSet<Arc<str>> =
-            self.processes.iter().filter_map(|process| process.namespace.clone()).collect();
+            self.processes.iter().filter_map(|process| process.namespace.clone()).gather();
         let mut known = std::mem::take(&mut self.processes).into_iter().peekable();
         for (pid, inode) in listed {
             while known.next_if(|known| known.pid < pid).is_some() {}
@@ -119,7 +120,7 @@ impl Namespaces {
         let of_owners = of_owners.iter().map(|(pid, name)| (*pid, name.as_deref()));
         let all = self.processes.iter().map(|all| (Pid(all.pid), all.namespace.as_deref()));
         let all = all.filter(|(pid, _)| !owners.contains(pid));
-        let mut seen: BTreeSet<&str> = own.as_deref().into_iter().collect();
+        let mut seen: BTreeSet<&str> = own.as_deref().into_iter().gather();
         let mut found = Vec::new();
         for (pid, namespace) in of_owners.chain(all) {
             match namespace {

@@ -7,6 +7,7 @@ use ttmem_model::ChipId;
 use ttmem_model::buffers::{AllocatorUse, BufferList};
 use ttmem_model::facts::Facts;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::SourceStatus;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
@@ -95,7 +96,7 @@ fn keep_chips(list: &mut BufferList, chips: &BTreeSet<ChipId>) {
         |allocator: &AllocatorUse| allocator.chips.iter().any(|chip| chips.contains(&chip.id));
     list.allocators.retain(has_chip);
     let kept: BTreeSet<_> =
-        list.allocators.iter().map(|allocator| (allocator.pid, allocator.number)).collect();
+        list.allocators.iter().map(|allocator| (allocator.pid, allocator.number)).gather();
     list.buffers.retain(|buffer| kept.contains(&(buffer.pid, buffer.allocator)));
     list.programs.retain(|program| program.chips.iter().any(|chip| chips.contains(&chip.id)));
     list.processes.retain(|process| kept.iter().any(|(pid, _)| *pid == process.pid));

@@ -10,6 +10,7 @@ use serde::Serialize;
 use ttmem_doctor::who::Use;
 use ttmem_model::ChipId;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_sources::Collector;
 
@@ -118,7 +119,7 @@ fn pick(args: &PickArgs, devices: &[Device]) -> Result<Vec<u32>, Error> {
     if open.len() < wanted {
         return Err(too_few(args, devices));
     }
-    let trays: BTreeSet<Option<u8>> = open.iter().map(|device| device.tray).collect();
+    let trays: BTreeSet<Option<u8>> = open.iter().map(|device| device.tray).gather();
     let of = |tray: Option<u8>| open.iter().filter(move |device| device.tray == tray).count();
     if let Some(tray) = trays.into_iter().flatten().find(|tray| of(Some(*tray)) >= wanted)
         && only_free

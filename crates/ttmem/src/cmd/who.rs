@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use ttmem_doctor::who::{Evidence, HeldLock, Owner, Use, Verdict, Who, conclude, device_owners};
 use ttmem_merge::merge;
 use ttmem_model::Bytes;
+use ttmem_model::order::Gather as _;
 use ttmem_model::rank::rank_in_words;
 use ttmem_model::snapshot::{ProcessMemory, Snapshot};
 use ttmem_sources::Collector;
@@ -66,7 +67,7 @@ pub(super) fn look(ids: &[String], collector: &mut Collector) -> Result<(Who, Sn
         return Err(error);
     }
     let selected = select(snapshot.clone(), ids)?;
-    let chips: BTreeSet<u32> = selected.chips.iter().map(|chip| chip.index).collect();
+    let chips: BTreeSet<u32> = selected.chips.iter().map(|chip| chip.index).gather();
     let windows = collector.windows(&facts.devices);
     let root = collector.root();
     let locks = locks::read(root, &device_owners(&facts));

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 use ttmem_model::Snapshot;
+use ttmem_model::order::Gather as _;
 
 use crate::field::cell::{Cell, Number};
 use crate::field::device::{self, DeviceField};
@@ -292,7 +293,7 @@ fn findings(snapshot: &Snapshot) -> Family {
         let cells = rows.map(|(label, field)| (label, (field.read)(finding)));
         Labels::default().with_cells(cells)
     };
-    let kinds: BTreeSet<Labels> = snapshot.findings.iter().map(of_finding).collect();
+    let kinds: BTreeSet<Labels> = snapshot.findings.iter().map(of_finding).gather();
     kinds.iter().for_each(|labels| family.add(labels, 1));
     family
 }

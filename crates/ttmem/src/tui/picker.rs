@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use ratatui_core::layout::Rect;
 use ratatui_core::terminal::Frame;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::{Chip, Snapshot};
 
 use super::key::Key;
@@ -98,7 +99,7 @@ impl Picker {
     }
 
     fn numbers(&self, is_it: impl Fn(&Choice) -> bool) -> BTreeSet<u32> {
-        self.choices.iter().filter(|choice| is_it(choice)).map(|choice| choice.number).collect()
+        self.choices.iter().filter(|choice| is_it(choice)).map(|choice| choice.number).gather()
     }
 
     /// Draws the chooser.

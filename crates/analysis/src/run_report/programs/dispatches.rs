@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ttmem_model::order::Gather as _;
 use ttmem_segment::{DispatchKind, Segment};
 
 use super::super::ReportChip;
@@ -48,7 +49,7 @@ pub fn dispatch_uses(segment: &Segment) -> Vec<DispatchUse> {
     let measured: Vec<Measured<'_>> =
         segment.programs.footprints.iter().map(|footprint| measure(segment, footprint)).collect();
     let by_index: BTreeMap<u32, &Measured<'_>> =
-        measured.iter().map(|one| (one.footprint.index, one)).collect();
+        measured.iter().map(|one| (one.footprint.index, one)).gather();
     let dispatches = segment.programs.dispatches.iter();
     let ran = dispatches.filter(|dispatch| dispatch.kind != DispatchKind::Captured);
     ran.map(|dispatch| {

@@ -7,6 +7,7 @@ use ttmem_merge::listing::{SegmentProcess, owner};
 use ttmem_merge::segment_processes;
 use ttmem_model::buffers::BufferOwner;
 use ttmem_model::facts::Facts;
+use ttmem_model::order::Gather as _;
 use ttmem_segment::{Dispatch, DispatchKind, ProgramFootprint, Programs, Segment};
 
 use super::{Measured, OpL1, measure, ops};
@@ -141,7 +142,7 @@ impl Then {
         let on_host = segment.chips.iter().zip(&process.chips);
         let on_host: BTreeMap<_, _> = on_host
             .filter_map(|(chip, on_host)| Some(((chip.device, chip.unique_id), (*on_host)?.index)))
-            .collect();
+            .gather();
         for chip in ops.iter_mut().flat_map(|op| &mut op.chips) {
             chip.index = on_host.get(&(chip.device, chip.unique_id)).copied();
         }

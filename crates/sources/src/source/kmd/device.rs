@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use ttmem_model::board::Arch;
 use ttmem_model::facts::{Device, Field, PcieFacts, PcieWords};
 use ttmem_model::metric::Metric;
+use ttmem_model::order::Gather as _;
 use ttmem_model::reading::Missing;
 
 use super::files::{Files, FolderKind};
@@ -227,7 +228,7 @@ impl<'a> Reader<'a> {
         match directory {
             Ok(_) => self.gauges(FolderKind::Hwmon, gauges),
             Err(missing) => {
-                gauges.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).collect()
+                gauges.iter().map(|gauge| (gauge.metric, Err(missing.clone()))).gather()
             }
         }
     }
@@ -305,11 +306,11 @@ impl<'a> Reader<'a> {
                 let version = self.text(file).ok()?;
                 Some(((*name).to_owned(), shorten(&version)))
             })
-            .collect()
+            .gather()
     }
 
     fn gauges(&mut self, folder: FolderKind, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
-        gauges.iter().map(|gauge| (gauge.metric, self.gauge(folder, gauge))).collect()
+        gauges.iter().map(|gauge| (gauge.metric, self.gauge(folder, gauge))).gather()
     }
 
     fn gauge(&mut self, folder: FolderKind, gauge: &Gauge) -> Field<f64> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use ttmem_analysis::run_report::{OpL1, op_l1};
+use ttmem_model::order::Gather as _;
 use ttmem_segment::Segment;
 
 /// An op of processes of one name.
@@ -87,7 +88,7 @@ pub(super) fn rows(before: &OpsL1, after: &OpsL1) -> Vec<OpRow> {
     if before.ops.is_empty() || after.ops.is_empty() {
         return Vec::new();
     }
-    let keys: BTreeSet<&OpKey> = before.ops.keys().chain(after.ops.keys()).collect();
+    let keys: BTreeSet<&OpKey> = before.ops.keys().chain(after.ops.keys()).gather();
     let row = |key: &OpKey| OpRow {
         process: key.process.clone(),
         op: key.op.clone(),

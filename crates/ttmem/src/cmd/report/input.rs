@@ -13,6 +13,7 @@ use ttmem_model::Pid;
 use ttmem_model::facts::Facts;
 use ttmem_model::l1::report::L1Report;
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_recording::{AttachmentKind, DamageAccount, OpenError, Recording};
 use ttmem_segment::layout::MAX_SEGMENT_BYTES;
@@ -144,12 +145,12 @@ impl Input {
             .map_err(|damage| Error::File(format!("{name}: {damage}")))?;
         let processes = report.series.processes().iter();
         let names: BTreeMap<Pid, String> =
-            processes.map(|process| (process.pid, process.name.clone())).collect();
+            processes.map(|process| (process.pid, process.name.clone())).gather();
         let chips = report.series.chips().iter();
         let indexes: BTreeMap<u64, u32> = chips
             .flat_map(|chip| [Some(chip.id), chip.region].map(|id| (id, chip.index)))
             .filter_map(|(id, index)| Some((id?.known()?, index)))
-            .collect();
+            .gather();
         let run = recording.header().run.clone();
         for recorded in recorded_segments(&recording) {
             match recorded.segment {
@@ -356,5 +357,5 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
 /// The index on the host of each chip of a segment, by unique id; chips that the host does not have are left out.
 fn indexes_on_host(facts: &Facts, segment: &Segment) -> BTreeMap<u64, u32> {
     let ids = segment.chips.iter().filter_map(|chip| chip.unique_id);
-    ids.filter_map(|id| Some((id, host_index(facts, id)?))).collect()
+    ids.filter_map(|id| Some((id, host_index(facts, id)?))).gather()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ttmem_analysis::run_report::RegionPeak;
 use ttmem_model::Kind;
+use ttmem_model::order::Gather as _;
 use ttmem_model::reading::Quality;
 use ttmem_root::Root;
 use ttmem_sources::source::upstream::region_at;
@@ -49,7 +50,7 @@ impl RegionPeaks {
 /// Paths of the regions in the maps of a process.
 fn regions(maps: &str) -> BTreeSet<&str> {
     let paths = maps.lines().filter_map(|line| line.split_ascii_whitespace().nth(5));
-    paths.filter(|path| path.starts_with("/dev/shm/tt_device_")).collect()
+    paths.filter(|path| path.starts_with("/dev/shm/tt_device_")).gather()
 }
 
 #[cfg(test)]

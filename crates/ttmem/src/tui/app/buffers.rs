@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ttmem_model::buffers::{AllocatorUse, BufferList, BufferOwner, LiveBuffer};
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 use ttmem_model::{Kind, Pid};
 
 use super::listed::Visible;
@@ -103,7 +104,7 @@ impl Buffers {
     /// Returns the allocators that have a visible buffer.
     #[must_use]
     pub(crate) fn allocators(&self) -> BTreeSet<AllocatorId> {
-        self.shown().map(|buffer| (buffer.pid, buffer.allocator)).collect()
+        self.shown().map(|buffer| (buffer.pid, buffer.allocator)).gather()
     }
 
     /// Returns an allocator.

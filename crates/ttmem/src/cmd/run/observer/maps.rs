@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::io::Errno;
+use ttmem_model::order::Gather as _;
 use ttmem_segment::{Off, OffStep, parse_file_name};
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
@@ -93,7 +94,7 @@ impl Maps {
 
 /// True if a process has nothing of TT-Metal but what its parent mapped before the fork, as between fork and exec.
 pub(super) fn is_copy(maps: &str, parent: &str) -> bool {
-    let parent: BTreeSet<&str> = parent.lines().collect();
+    let parent: BTreeSet<&str> = parent.lines().gather();
     let mut own =
         maps.lines().filter(|line| [LIBRARY, REGION].iter().any(|part| line.contains(part)));
     own.all(|line| parent.contains(line))
