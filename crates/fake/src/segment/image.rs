@@ -16,7 +16,7 @@ impl Segment {
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
         let plan = Plan::within(MIN_SEGMENT_BYTES);
-        let mut image = Image { words: vec![0; plan.segment_bytes / WORD_BYTES], plan };
+        let mut image = Image { bytes: vec![0; plan.segment_bytes], plan };
         let head = HeadFacts {
             pid: self.pid.unsigned_abs(),
             start_ticks: self.start_ticks,
@@ -60,7 +60,7 @@ impl Segment {
                 slot += 1;
             }
         }
-        image.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        image.bytes
     }
 
     fn put_counters(&self, image: &mut Image) {
@@ -116,14 +116,17 @@ impl Segment {
 }
 
 pub(super) struct Image {
-    words: Vec<u64>,
+    bytes: Vec<u8>,
     plan: Plan,
 }
 
 impl Image {
     pub(super) fn put(&mut self, first: usize, words: &[u64]) {
-        for (slot, word) in self.words.iter_mut().skip(first).zip(words) {
-            *slot = *word;
+        for (index, word) in words.iter().enumerate() {
+            let start = (first + index) * WORD_BYTES;
+            if let Some(slot) = self.bytes.get_mut(start..start + WORD_BYTES) {
+                slot.copy_from_slice(&word.to_le_bytes());
+            }
         }
     }
 
