@@ -131,14 +131,23 @@ const NOWHERE: usize = usize::MAX;
 
 /// Returns the circumstances of a call. The stack address shows whether an op's frame is still on the stack.
 #[inline(always)]
-fn circumstances(process: &Process, thread: &ThreadState, stack: usize) -> Circumstances {
+fn circumstances(recorder: Recorder<'_>, thread: &ThreadState, stack: usize) -> Circumstances {
+    Circumstances {
+        name: thread.name(stack, || python::op(recorder)),
+        ..unnamed_circumstances(recorder.process, thread)
+    }
+}
+
+/// Who acts, and when, without the op.
+#[inline(always)]
+fn unnamed_circumstances(process: &Process, thread: &ThreadState) -> Circumstances {
     Circumstances {
         time: match process.now.load(Ordering::Relaxed) {
             0 => system::coarse_time(),
             now => now,
         },
         thread: thread.thread(process, system::thread_id),
-        name: thread.name(stack),
+        name: 0,
         origin: thread.origin.get(),
         queue: u8::MAX,
         stack: 0,

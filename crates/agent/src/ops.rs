@@ -55,17 +55,15 @@ pub(crate) struct ThreadState {
 /// A function that is or was on the stack.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
+    /// Name by its call site, or by Python once that is asked for.
     name: u16,
+    /// Was Python asked for the name since the function was entered?
+    is_named: bool,
     stack: usize,
 }
 
 impl Frame {
-    const NONE: Self = Self { name: 0, stack: 0 };
-
-    /// True if it is further up the stack than this address: it can still be running.
-    fn is_above(self, stack: usize) -> bool {
-        self.name != 0 && self.stack > stack
-    }
+    const NONE: Self = Self { name: 0, is_named: true, stack: 0 };
 }
 
 impl ThreadState {
@@ -135,20 +133,28 @@ impl ThreadState {
         self.allocated.set(Allocated::NONE);
     }
 
-    /// The name of the current op, for a call from this stack address; 0 if it is not known.
+    /// The name of the current op, for a call from this stack address; 0 if it is not known. `ask` returns the name of the op that
+    /// Python runs, 0 for none; it is called for an op that it was not asked for before.
     #[inline]
-    pub(crate) fn name(&self, stack: usize) -> u16 {
-        if let Some(context) = self.context() {
-            return context;
-        }
-        let (op, wrapper) = (self.op.get(), self.wrapper.get());
-        if op.is_above(stack) {
-            op.name
-        } else if wrapper.is_above(stack) {
-            wrapper.name
-        } else {
-            0
-        }
+    pub(crate) fn name(&self, stack: usize, ask: impl Fn() -> u16) -> u16 {
+        self.context().unwrap_or_else(|| self.entered(stack, ask))
+    }
+
+    /// The name of the op that allocates, for a call from this stack address. That is the op of Python now, which `ask` returns: the
+    /// op that was entered last may have returned.
+    #[inline]
+    pub(crate) fn allocating_name(&self, stack: usize, ask: impl Fn() -> u16) -> u16 {
+        self.context().unwrap_or_else(|| {
+            let asked = ask();
+            let entered = self.entered(stack, || asked);
+            if asked == 0 { entered } else { asked }
+        })
+    }
+
+    /// The name of the function that was entered last and whose frame is further up the stack: it can still be running.
+    #[inline]
+    fn entered(&self, stack: usize, ask: impl Fn() -> u16) -> u16 {
+        [&self.op, &self.wrapper].into_iter().find_map(|held| named(held, stack, &ask)).unwrap_or(0)
     }
 
     /// The innermost context, if there is one.
@@ -181,11 +187,28 @@ impl ThreadState {
                 if stack >= self.op.get().stack {
                     self.op.set(Frame::NONE);
                 }
-                self.wrapper.set(Frame { name: site.name, stack });
+                self.wrapper.set(Frame { name: site.name, is_named: false, stack });
             }
-            SiteClass::Op => self.op.set(Frame { name: site.name, stack }),
+            SiteClass::Op => self.op.set(Frame { name: site.name, is_named: false, stack }),
         }
     }
+}
+
+/// The name of a function, if it is further up the stack than this address and has one. Asks for that in Python the first time:
+/// nothing needs the name where the op asks for the graph tracker.
+#[inline]
+fn named(held: &Cell<Frame>, stack: usize, ask: impl Fn() -> u16) -> Option<u16> {
+    let mut frame = held.get();
+    if frame.stack <= stack {
+        return None;
+    }
+    if !frame.is_named {
+        let asked = ask();
+        let name = if asked == 0 { frame.name } else { asked };
+        frame = Frame { name, is_named: true, ..frame };
+        held.set(frame);
+    }
+    (frame.name != 0).then_some(frame.name)
 }
 
 /// Runs something with this thread's origin set.
@@ -314,14 +337,14 @@ mod tests {
     #[test]
     fn an_op_names_what_is_allocated_below_it_and_nothing_after_it() {
         let thread = ThreadState::new();
-        assert_eq!(thread.name(1000), 0);
+        assert_eq!(thread.name(1000, || 0), 0);
         thread.enter(ADD, 5000);
         thread.enter(CREATE, 4000);
-        assert_eq!(thread.name(3000), 7);
+        assert_eq!(thread.name(3000, || 0), 7);
         // The op has returned, and someone else makes a tensor.
         thread.enter(CREATE, 6000);
-        assert_eq!(thread.name(5500), 9);
-        assert_eq!(thread.name(6500), 0);
+        assert_eq!(thread.name(5500, || 0), 9);
+        assert_eq!(thread.name(6500, || 0), 0);
     }
 
     #[test]
@@ -336,19 +359,19 @@ mod tests {
         thread.push(1);
         thread.enter(ADD, 5000);
         assert_eq!(thread.thread(parent, || 999), 100);
-        assert_eq!(thread.name(3000), 1);
+        assert_eq!(thread.name(3000, || 0), 1);
         let add = Newest { code: 8, object: 16, name: 1 };
         thread.newest_operation(parent).set(add);
         assert_eq!(thread.newest_operation(parent).get(), add);
         assert_eq!(thread.newest_operation(child).get(), Newest::NONE);
         assert_eq!(thread.thread(child, || 200), 200);
-        assert_eq!(thread.name(3000), 0);
+        assert_eq!(thread.name(3000, || 0), 0);
         // The label around the fork ends in the child too.
         thread.push(2);
-        assert_eq!(thread.name(3000), 2);
+        assert_eq!(thread.name(3000, || 0), 2);
         thread.pop();
         thread.pop();
-        assert_eq!(thread.name(3000), 0);
+        assert_eq!(thread.name(3000, || 0), 0);
     }
 
     #[test]
@@ -357,14 +380,14 @@ mod tests {
         thread.enter(ADD, 5000);
         thread.push(1);
         thread.push(2);
-        assert_eq!(thread.name(3000), 2);
+        assert_eq!(thread.name(3000, || 0), 2);
         for name in 3..40 {
             thread.push(name);
         }
-        assert_eq!(thread.name(3000), 16);
+        assert_eq!(thread.name(3000, || 0), 16);
         for _ in 0..100 {
             thread.pop();
         }
-        assert_eq!(thread.name(3000), 7);
+        assert_eq!(thread.name(3000, || 0), 7);
     }
 }

@@ -59,7 +59,7 @@ extern "C" fn ttmem_memory_capacity(chip: i32, kind: i32) -> u64 {
 extern "C" fn ttmem_reset_peak(chip: i32) {
     guarded(Start::No, |recorder, thread| {
         Query(recorder).reset_peak(u32::try_from(chip).ok());
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         recorder.happened(EventKind::PeakReset, Tags::NO_ALLOCATOR, 0, now);
     });
 }

@@ -17,12 +17,12 @@ use ttmem_segment::{AllocatorKind, AllocatorRole, EventKind, Hook, Origin, Stati
 
 use super::{
     NOWHERE, Start, circumstances, guarded, mapping, python, recording, system, thread, tt_metal,
+    unnamed_circumstances,
 };
 use crate::ops::ThreadState;
 use crate::process::{SpinGuard, per_core};
 use crate::recorder::{Circumstances, Recorder, kind_block};
 use crate::registry::{KindShape, NewAllocator, Registry};
-use crate::stacks::Operation;
 
 pub(super) use device::{
     close_device, close_mesh, create_allocator, legacy_open_mesh, open_device, open_mesh,
@@ -36,7 +36,9 @@ pub(super) use program::{compile, destroy_program, enqueue, track_program};
 pub(super) use refusal::{add_ring, finalize, finalize_kernels, validate};
 pub(super) use tensor::new_tensor;
 pub(super) use trace::{begin_trace, end_trace, release_trace, replay_trace, write_trace};
-pub(super) use work::{chip_unique_ids, graph_tracker, load_binaries, pop_context, push_context};
+pub(super) use work::{
+    chip_unique_ids, known_site, load_binaries, new_site, pop_context, push_context,
+};
 
 /// Rounds of waiting for the registry's lock, which is never held for long.
 const REGISTRY_PATIENCE: u32 = 20_000;
@@ -67,8 +69,8 @@ pub(super) fn allocate(
         let block = kind_block(allocator, facts.kind);
         thread.block.set(u32::try_from(block).unwrap_or(0));
         let calls = python::stack(recorder);
-        let now = circumstances(recorder.process, thread, stack);
-        let name = allocating_op(recorder, thread, now.name);
+        let now = unnamed_circumstances(recorder.process, thread);
+        let name = thread.allocating_name(stack, || python::op(recorder));
         let now = Circumstances { stack: calls, name, ..now };
         thread.allocated.set(recorder.allocated(allocator, &facts, now));
         if thread.origin.get() == Origin::Trace {
@@ -77,19 +79,6 @@ pub(super) fn allocate(
         thread::wake(recorder.process);
     });
     address
-}
-
-/// The op that allocates: that of Python now, unless a context is around it. The op that was entered last may have returned.
-#[inline]
-fn allocating_op(recorder: Recorder<'_>, thread: &ThreadState, entered: u16) -> u16 {
-    if thread.context().is_some() {
-        return entered;
-    }
-    let name = match python::operation(recorder.process) {
-        Operation::Known(name) => name,
-        Operation::New => python::enter_operation(recorder),
-    };
-    if name == 0 { entered } else { name }
 }
 
 /// Fetches what the change of a buffer will write.
@@ -131,8 +120,8 @@ impl Drop for FailedAllocation {
                 }
             }
             let (facts, banks) = tt_metal::refused(this, &facts);
-            let now = circumstances(recorder.process, thread, stack);
-            let name = allocating_op(recorder, thread, now.name);
+            let now = unnamed_circumstances(recorder.process, thread);
+            let name = thread.allocating_name(stack, || python::op(recorder));
             let now = Circumstances { stack: python::stack(recorder), name, ..now };
             recorder.failed(
                 allocator,
@@ -152,7 +141,7 @@ pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, bu
     guarded(Start::No, |recorder, thread| {
         recorder.expect_change(buffer, thread.block.get() as usize);
         note_call(recorder, hook);
-        let now = circumstances(recorder.process, thread, stack);
+        let now = circumstances(recorder, thread, stack);
         recorder.freed(buffer, now, || {
             recorder.process.allocator_index(this)?;
             let allocator = holder_index(recorder, this, buffer)?;
@@ -185,7 +174,7 @@ fn drop_buffers(hook: Hook, this: u64) {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
         for allocator in recorder.process.allocator_indexes(this) {
-            recorder.all_freed(allocator, this, circumstances(recorder.process, thread, NOWHERE));
+            recorder.all_freed(allocator, this, circumstances(recorder, thread, NOWHERE));
             recorder.process.allocators[usize::from(allocator)].note_change();
             thread::wake(recorder.process);
         }
@@ -197,7 +186,7 @@ pub(super) fn destroy_allocator(hook: Hook, real: impl FnOnce(u64) -> u64, this:
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
         for allocator in recorder.process.allocator_indexes(this) {
-            let now = circumstances(recorder.process, thread, NOWHERE);
+            let now = circumstances(recorder, thread, NOWHERE);
             recorder.all_freed(allocator, this, now);
             // The sleeping thread may be asking this allocator. It does not ask again, whether it finished in time or not.
             let asking = recorder.process.statistics_lock.lock(DESTROY_PATIENCE, system::pause);
@@ -288,7 +277,7 @@ fn enter_allocator(
     })?;
     if new {
         ThreadState::with(|thread| {
-            let now = circumstances(recorder.process, thread, NOWHERE);
+            let now = circumstances(recorder, thread, NOWHERE);
             recorder.happened(EventKind::AllocatorSeen, index, allocator, now);
         });
     }

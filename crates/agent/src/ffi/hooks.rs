@@ -188,7 +188,7 @@ mod graph_tracker {
     /// Return addresses that mean nothing, each in the one place that its low bits ask for. They hold in a forked child
     /// too. Every op has a dozen of them, so that they are distinguished before anything is called.
     static IGNORED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
-    /// The real function, set before anything is in [`IGNORED`].
+    /// The real function of the copy that is recorded, set when one of its call sites is known.
     static REAL: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
     /// Passes its return address and the caller's stack pointer to [`note`], and goes on to the function that it
@@ -220,17 +220,35 @@ mod graph_tracker {
     }
 
     extern "C" fn note(return_address: u64, stack: u64) -> *mut c_void {
+        let real = REAL.load(Ordering::Acquire);
+        if real.is_null() {
+            return note_new(return_address, stack);
+        }
+        // Only call sites of the recorded copy are known.
+        match handlers::known_site(return_address, stack) {
+            None => note_new(return_address, stack),
+            Some(class) => {
+                if class == SiteClass::Ignored {
+                    let slot = &IGNORED[(return_address & 1023) as usize];
+                    slot.store(return_address, Ordering::Release);
+                }
+                real
+            }
+        }
+    }
+
+    /// A call site that is not known, or the first one that is.
+    #[cold]
+    fn note_new(return_address: u64, stack: u64) -> *mut c_void {
         let real = SYMBOL.real(usize::try_from(return_address).unwrap_or(0));
         if real.is_null() {
             return no_instance as extern "C" fn() -> u64 as *mut c_void;
         }
-        if SYMBOL.is_recorded(real)
-            && handlers::graph_tracker(return_address, stack) == Some(SiteClass::Ignored)
-        {
-            let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
-            let first = REAL.compare_exchange(null_mut(), real, order, failure);
-            if first.is_ok() || first == Err(real) {
-                IGNORED[(return_address & 1023) as usize].store(return_address, Ordering::Release);
+        if SYMBOL.is_recorded(real) {
+            if handlers::known_site(return_address, stack).is_some() {
+                REAL.store(real, Ordering::Release);
+            } else {
+                handlers::new_site(return_address, stack);
             }
         }
         real

@@ -100,9 +100,18 @@ pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
     }
 }
 
+/// Index of the name of the op of ttnn that Python runs on this thread; 0 for none.
+#[inline]
+pub(super) fn op(recorder: Recorder<'_>) -> u16 {
+    match operation(recorder.process) {
+        Operation::Known(name) => name,
+        Operation::New => enter_operation(recorder),
+    }
+}
+
 /// The op of ttnn that Python runs on this thread, if it is known already.
 #[inline]
-pub(super) fn operation(process: &Process) -> Operation {
+fn operation(process: &Process) -> Operation {
     let Some(python) = recorded(process) else { return Operation::Known(0) };
     let known = &process.operations;
     let found = python.thread().map(|thread| {
@@ -119,7 +128,7 @@ pub(super) fn operation(process: &Process) -> Operation {
 
 /// Finds out which op of ttnn Python runs on this thread. Returns the index of its name; 0 if it runs none.
 #[cold]
-pub(super) fn enter_operation(recorder: Recorder<'_>) -> u16 {
+fn enter_operation(recorder: Recorder<'_>) -> u16 {
     let python = recorded(recorder.process);
     let thread = python.and_then(|python| Some((python, python.thread()?)));
     let entered = thread

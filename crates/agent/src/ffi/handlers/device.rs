@@ -88,7 +88,7 @@ pub(in crate::ffi) fn open_device(
                 enter_allocator(recorder, allocator, AllocatorRole::Device, 0);
             }
         }
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         recorder.happened(EventKind::DeviceOpened, Tags::NO_ALLOCATOR, this, now);
         thread::wake(recorder.process);
     });
@@ -100,7 +100,7 @@ pub(in crate::ffi) fn close_device(hook: Hook, real: impl FnOnce(u64) -> u64, th
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
         Registry(recorder).forget_device(this);
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         recorder.happened(EventKind::DeviceClosed, Tags::NO_ALLOCATOR, this, now);
     });
     real(this)
@@ -177,7 +177,7 @@ fn note_mesh(hook: Hook, mesh: u64, implementation: u64) {
                 }
             }
         }
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         recorder.happened(EventKind::MeshOpened, Tags::NO_ALLOCATOR, mesh, now);
         thread::wake(recorder.process);
     });
@@ -204,7 +204,7 @@ pub(in crate::ffi) fn close_mesh(hook: Hook, real: impl FnOnce(u64) -> u64, this
             recorder.chips_cleared(Registry(recorder).chips_only_of(this));
             Registry(recorder).forget_mesh(this);
         }
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         recorder.happened(EventKind::MeshClosed, Tags::NO_ALLOCATOR, this, now);
     });
     real(this)

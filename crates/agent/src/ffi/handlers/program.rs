@@ -67,7 +67,7 @@ pub(in crate::ffi) fn enqueue(
     let result = real(queue, workload, blocking);
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
-        let now = circumstances(recorder.process, thread, stack);
+        let now = circumstances(recorder, thread, stack);
         hand_over(recorder, &thread.handover, workload, now);
     });
     drop(scope);
@@ -381,7 +381,7 @@ pub(in crate::ffi) fn destroy_program(hook: Hook, real: impl FnOnce(u64) -> u64,
         }
         let Some(_lock) = lock(recorder) else { return };
         if let Some(index) = recorder.process.programs.remove(this) {
-            let now = circumstances(recorder.process, thread, super::super::NOWHERE);
+            let now = circumstances(recorder, thread, super::super::NOWHERE);
             recorder.footprint_destroyed(index, now.time);
         }
     });

@@ -50,7 +50,7 @@ impl Drop for RefusedProgram {
     fn drop(&mut self) {
         let Self { program, device, part, stack } = *self;
         guarded(Start::No, |recorder, thread| {
-            let now = circumstances(recorder.process, thread, stack);
+            let now = circumstances(recorder, thread, stack);
             let Some(_lock) = lock(recorder) else { return };
             let slot = recorder.process.programs.find(program);
             let is_placed = |slot: &&ProgramSlot| slot.is_placed.load(Ordering::Relaxed) != 0;
@@ -234,7 +234,7 @@ impl Drop for RefusedConfig {
     fn drop(&mut self) {
         let Self { device, stack } = *self;
         guarded(Start::No, |recorder, thread| {
-            let now = circumstances(recorder.process, thread, stack);
+            let now = circumstances(recorder, thread, stack);
             let config = thread.handover.config.get();
             let core_type = usize::try_from(config >> 32).unwrap_or(usize::MAX);
             let end = config & 0xffff_ffff;
@@ -284,7 +284,7 @@ impl Drop for RefusedTrace {
         let marker = 0_u8;
         let stack = stack_of(&marker);
         guarded(Start::No, |recorder, thread| {
-            let now = circumstances(recorder.process, thread, stack);
+            let now = circumstances(recorder, thread, stack);
             let mesh = recorder.process.capturing.load(Ordering::Relaxed);
             let registry = Registry(recorder);
             let chips = registry.find_mesh(mesh).map_or(0, |(_, chips)| chips);

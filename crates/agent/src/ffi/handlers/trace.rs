@@ -27,7 +27,7 @@ pub(in crate::ffi) fn begin_trace(
         note_call(recorder, hook);
         let (mesh, chips) = Registry(recorder).find_mesh(this).unwrap_or((this, 0));
         let Some(_lock) = lock(recorder) else { return };
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         let id = tt_metal::trace_id(id);
         let queue = (queue & 0xff) as u8;
         let entry = TraceEntry { serial: 0, id, queue, chips, begun: now.time };
@@ -101,7 +101,7 @@ pub(in crate::ffi) fn end_trace(
         let Some(_lock) = lock(recorder) else { return };
         let list = recorder.process.captured.take().unwrap_or_default();
         let serial = recorder.process.capture.load(Ordering::Relaxed);
-        let time = circumstances(recorder.process, thread, NOWHERE).time;
+        let time = circumstances(recorder, thread, NOWHERE).time;
         if serial != 0 {
             let bytes = [thread.trace_bytes.get(), u64::from(bytes)];
             recorder.end_trace(serial, &list, bytes, time);
@@ -148,7 +148,7 @@ pub(in crate::ffi) fn replay_trace(
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, hook);
         let (mesh, _) = Registry(recorder).find_mesh(this).unwrap_or((this, 0));
-        let now = circumstances(recorder.process, thread, NOWHERE);
+        let now = circumstances(recorder, thread, NOWHERE);
         let now = Circumstances { queue: (queue & 0xff) as u8, ..now };
         let allocator = tt_metal::mesh_allocator(mesh);
         let allocator = recorder.process.allocator_index(allocator).unwrap_or(u8::MAX);
@@ -178,7 +178,7 @@ pub(in crate::ffi) fn release_trace(
         let Some(_lock) = lock(recorder) else { return };
         if let Some(slot) = slot(recorder, mesh, number) {
             slot.mesh.store(0, Ordering::Relaxed);
-            let time = circumstances(recorder.process, thread, NOWHERE).time;
+            let time = circumstances(recorder, thread, NOWHERE).time;
             recorder.released(slot.serial.load(Ordering::Relaxed), time);
             let live = &recorder.process.live_traces;
             let one_less = |live: u32| live.checked_sub(1);

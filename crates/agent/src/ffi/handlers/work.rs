@@ -4,12 +4,11 @@ use ttmem_segment::layout::Counter;
 use ttmem_segment::name::NAME_BYTES;
 use ttmem_segment::{Hook, NameSource, Origin};
 
-use super::super::{Start, call_sites, guarded, mapping, python, tt_metal};
+use super::super::{Start, call_sites, guarded, mapping, tt_metal};
 use super::{note, note_call};
 use crate::names;
-use crate::ops::{self, OriginScope, Site, SiteClass, ThreadState};
+use crate::ops::{self, OriginScope, SiteClass, ThreadState};
 use crate::registry::UNIQUE_IDS;
-use crate::stacks::Operation;
 
 /// `load_binaries`: what is allocated meanwhile on this thread are kernel binaries.
 pub(in crate::ffi) fn load_binaries(
@@ -89,51 +88,24 @@ pub(in crate::ffi) fn chip_unique_ids(hook: Hook, real: impl FnOnce(u64) -> u64,
     map
 }
 
-/// `GraphTracker::instance`: an op, or something it uses, begins or ends.
+/// `GraphTracker::instance`: an op, or something it uses, begins or ends. Returns the kind of the call site, if that is known:
+/// else there is [`new_site`].
 ///
-/// For a call site and an op that are known there are some loads and two stores; nothing that could go wrong and need a guard.
-/// Returns the kind of the call site, once that is known.
+/// There are some loads and two stores; nothing that could go wrong and need a guard.
 #[inline]
-pub(in crate::ffi) fn graph_tracker(return_address: u64, stack: u64) -> Option<SiteClass> {
-    let process = mapping::process(false)?;
-    let stack = usize::try_from(stack).unwrap_or(0);
-    let site = ops::known_site(process, return_address);
-    match site {
-        Some(site) if site.class == SiteClass::Ignored => {}
-        Some(site) => match python::operation(process) {
-            Operation::Known(name) => enter(site, name, stack),
-            Operation::New => new_operation(site, stack),
-        },
-        None => new_site(return_address, stack),
-    }
-    site.map(|site| site.class)
+pub(in crate::ffi) fn known_site(return_address: u64, stack: u64) -> Option<SiteClass> {
+    let site = ops::known_site(mapping::process(false)?, return_address)?;
+    ThreadState::with(|thread| thread.enter(site, usize::try_from(stack).unwrap_or(0)));
+    Some(site.class)
 }
 
-/// Enters an op, by the name that it has in Python if that is known.
-#[inline]
-fn enter(site: Site, name: u16, stack: usize) {
-    let name = if name == 0 { site.name } else { name };
-    ThreadState::with(|thread| thread.enter(Site { name, ..site }, stack));
-}
-
-/// Enters an op of Python that is met for the first time, at a known call site.
+/// A call site of `GraphTracker::instance` that is not known yet, or not where it is looked for first.
 #[cold]
-fn new_operation(site: Site, stack: usize) {
-    let mut name = 0;
-    guarded(Start::No, |recorder, _| name = python::enter_operation(recorder));
-    enter(site, name, stack);
-}
-
-#[cold]
-fn new_site(return_address: u64, stack: usize) {
+pub(in crate::ffi) fn new_site(return_address: u64, stack: u64) {
     guarded(Start::No, |recorder, thread| {
         note_call(recorder, Hook::GraphTracker);
         let classify = || call_sites::classify(recorder, return_address);
         let site = ops::site(recorder.process, return_address, classify);
-        if site.class != SiteClass::Ignored {
-            let name = python::enter_operation(recorder);
-            let name = if name == 0 { site.name } else { name };
-            thread.enter(Site { name, ..site }, stack);
-        }
+        thread.enter(site, usize::try_from(stack).unwrap_or(0));
     });
 }
