@@ -6,21 +6,47 @@ use ttmem_segment::layout::{Counter, Section};
 use crate::recorder::Recorder;
 use crate::stacks::{claim, entry_word, mix};
 
+/// A shape as TT-Metal has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'tensor> {
+    /// Elements in each dimension.
+    pub(crate) dimensions: &'tensor [u32],
+    /// TT-Metal's number of the data type.
+    pub(crate) data_type: u8,
+    /// TT-Metal's number of the layout.
+    pub(crate) layout: u8,
+}
+
 /// Index of a shape; 0 if there is no room.
-pub(crate) fn intern(recorder: Recorder<'_>, shape: &Shape) -> u16 {
-    let words = shape.to_words(0);
-    let key = words[1..7].iter().fold(1, |key, word| mix(key, *word)).max(1);
+#[inline]
+pub(crate) fn intern(recorder: Recorder<'_>, seen: Seen<'_>) -> u16 {
+    let key = seen.key();
     match claim(recorder, Section::Shapes, key) {
-        Some((index, is_new)) => {
-            if is_new {
-                let first = entry_word(recorder, Section::Shapes, index);
-                recorder.store(first, shape.to_words(key));
-            }
-            index
-        }
+        Some((index, false)) => index,
+        Some((index, true)) => enter(recorder, seen, key, index),
         None => {
             recorder.count(Counter::ShapesDropped);
             0
         }
+    }
+}
+
+/// Writes a shape that is new.
+#[cold]
+fn enter(recorder: Recorder<'_>, seen: Seen<'_>, key: u64, index: u16) -> u16 {
+    let Seen { dimensions, data_type, layout } = seen;
+    let shape = Shape { dimensions: dimensions.to_vec(), data_type, layout };
+    recorder.store(entry_word(recorder, Section::Shapes, index), shape.to_words(key));
+    index
+}
+
+impl Seen<'_> {
+    /// A number that distinguishes it; never 0.
+    #[inline]
+    fn key(&self) -> u64 {
+        let form = u64::from(self.data_type) | u64::from(self.layout) << 8;
+        let start = form | (self.dimensions.len() as u64) << 16;
+        let dimensions = self.dimensions.iter().map(|dimension| u64::from(*dimension));
+        dimensions.fold(mix(1, start), mix).max(1)
     }
 }

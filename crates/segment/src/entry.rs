@@ -219,7 +219,7 @@ impl OwnBuffer {
 /// Bits that hold a sequence number: a year of 30,000 events a second. Above them, and above the kind of an event, is the
 /// index of a stack.
 const SEQUENCE_BITS: u32 = 40;
-const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+pub(super) const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 const STACK_SHIFT: u32 = 48;
 const STACK_MASK: u64 = (u16::MAX as u64) << STACK_SHIFT;
 
@@ -238,7 +238,7 @@ const ADDRESS_BITS: u32 = 48;
 const ADDRESS_MASK: u64 = (1 << ADDRESS_BITS) - 1;
 
 #[inline]
-fn shaped(address: u64, shape: u16) -> u64 {
+pub(super) fn shaped(address: u64, shape: u16) -> u64 {
     u64::from(shape) << ADDRESS_BITS | address & ADDRESS_MASK
 }
 
@@ -278,7 +278,7 @@ fn block_padding(padded_thread: u32) -> u8 {
 
 /// Words of which the last one has room for the checksum of all in its upper half.
 #[inline]
-fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
+pub(super) fn with_checksum(mut words: [u64; EVENT_WORDS]) -> [u64; EVENT_WORDS] {
     words[7] = pair(low(words[7]), checksum(&words));
     words
 }

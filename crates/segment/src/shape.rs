@@ -1,7 +1,7 @@
 //! The shape, data type and layout of a tensor.
 
-use super::entry::{checksum, high, low, pair};
-use super::layout::SHAPE_WORDS;
+use super::entry::{SEQUENCE_MASK, checksum, high, low, pair, shaped, with_checksum};
+use super::layout::{BUFFER_WORDS, EVENT_WORDS, SHAPE_WORDS};
 
 /// The most dimensions of a shape that is kept.
 pub const MAX_DIMENSIONS: usize = 8;
@@ -74,9 +74,96 @@ impl Shape {
     }
 }
 
+/// The words of an entry of a buffer or of an event, whose shape is in the same word.
+pub type ShapedEntry = [u64; EVENT_WORDS];
+
+const _: () = assert!(EVENT_WORDS == BUFFER_WORDS);
+
+/// Returns the words of an entry with another shape; `None` if its checksum is of other words.
+#[must_use]
+#[inline]
+pub fn with_shape(mut words: ShapedEntry, shape: u16) -> Option<ShapedEntry> {
+    let expected = high(words[7]);
+    words[7] = u64::from(low(words[7]));
+    if checksum(&words) != expected {
+        return None;
+    }
+    words[1] = shaped(words[1], shape);
+    Some(with_checksum(words))
+}
+
+/// Returns the sequence number of an event's entry.
+#[must_use]
+#[inline]
+pub fn event_sequence(words: &ShapedEntry) -> u64 {
+    words[0] >> 8 & SEQUENCE_MASK
+}
+
+/// Returns the sequence number of the allocation of a buffer's entry.
+#[must_use]
+#[inline]
+pub fn buffer_sequence(words: &ShapedEntry) -> u64 {
+    words[4] & SEQUENCE_MASK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::{BufferEntry, EventEntry, Tags};
+    use crate::{AllocatorKind, BufferLayout, EventKind, Origin};
+
+    #[test]
+    fn an_entry_gets_another_shape_and_nothing_else_and_a_torn_one_none() {
+        let tags = Tags {
+            allocator: 3,
+            kind: AllocatorKind::L1,
+            origin: Origin::Kernels,
+            layout: BufferLayout::Interleaved,
+            name: 900,
+        };
+        let buffer = BufferEntry {
+            key: 0x7f00_0000_1000,
+            address: 0x1234_5678,
+            bytes_per_bank: 2048,
+            requested: 1999,
+            sequence: 77_000_000_000,
+            stack: 512,
+            shape: 0,
+            time: 123_456_789,
+            page_bytes: 1024,
+            block_padding: 32,
+            thread: 4711,
+            tags,
+        };
+        let event = EventEntry {
+            kind: EventKind::Allocate,
+            sequence: buffer.sequence,
+            stack: 512,
+            shape: 0,
+            time: 123_456_789,
+            address: 0x1234_5678,
+            bytes_per_bank: 2048,
+            requested: 1999,
+            live_after: 4096,
+            page_bytes: 1024,
+            block_padding: 32,
+            thread: 4711,
+            tags,
+        };
+        assert_eq!(buffer_sequence(&buffer.to_words()), buffer.sequence);
+        assert_eq!(event_sequence(&event.to_words()), event.sequence);
+        for shape in [1, 1024, u16::MAX, 0] {
+            let words = with_shape(buffer.to_words(), shape).unwrap();
+            assert_eq!(BufferEntry::from_words(words), Some(BufferEntry { shape, ..buffer }));
+            let words = with_shape(event.to_words(), shape).unwrap();
+            assert_eq!(EventEntry::from_words(words), Some(EventEntry { shape, ..event }));
+            for index in 0..EVENT_WORDS {
+                let mut torn = event.to_words();
+                torn[index] ^= 1 << 20;
+                assert_eq!(with_shape(torn, shape), None);
+            }
+        }
+    }
 
     #[test]
     fn a_shape_comes_back_from_its_words() {

@@ -4,11 +4,12 @@ use std::ptr::with_exposed_provenance;
 use std::slice;
 
 use libc::c_void;
+use ttmem_segment::Accessor;
 use ttmem_segment::shape::MAX_DIMENSIONS;
-use ttmem_segment::{Accessor, Shape};
 
 use super::symbols::Symbol;
 use super::tt_metal::call;
+use crate::shapes::Seen;
 
 static ADDRESS: Symbol = Symbol::new(c"_ZNK2tt8tt_metal10MeshTensor7addressEv");
 static SHAPE: Symbol = Symbol::new(c"_ZNK2tt8tt_metal10MeshTensor13logical_shapeEv");
@@ -45,18 +46,21 @@ struct Span {
     count: usize,
 }
 
-/// Shape, data type and layout of a tensor; `None` where TT-Metal does not tell, or of more dimensions than are kept.
-pub(super) fn shape(tensor: u64) -> Option<Shape> {
+/// Gives shape, data type and layout of a tensor to `use_it`; `None` where TT-Metal does not tell, or of more dimensions than
+/// are kept.
+#[inline]
+pub(super) fn with_shape<T>(tensor: u64, use_it: impl FnOnce(Seen<'_>) -> T) -> Option<T> {
     let shape = call!(SHAPE, fn(u64) -> u64, tensor)?;
     let Span { first, count } = call!(DIMENSIONS, fn(u64) -> Span, shape)?;
     if first.is_null() || !first.is_aligned() || count > MAX_DIMENSIONS {
         return None;
     }
     // SAFETY: TT-Metal returned it as so many numbers of the tensor, which lives as long as the hooked call.
-    let dimensions = unsafe { slice::from_raw_parts(first, count) }.to_vec();
+    let dimensions = unsafe { slice::from_raw_parts(first, count) };
     let number = |symbol: &Symbol| {
         let number = call!(symbol, fn(u64) -> u32, tensor)?;
         Some(number.to_le_bytes()[0])
     };
-    Some(Shape { dimensions, data_type: number(&DATA_TYPE)?, layout: number(&LAYOUT)? })
+    let (data_type, layout) = (number(&DATA_TYPE)?, number(&LAYOUT)?);
+    Some(use_it(Seen { dimensions, data_type, layout }))
 }

@@ -1,10 +1,10 @@
 //! The shape of a tensor, which is known once its buffer is recorded.
 
-use ttmem_segment::entry::{BufferEntry, EventEntry};
+use ttmem_segment::shape::{ShapedEntry, buffer_sequence, event_sequence, with_shape};
 
 use super::Recorder;
 
-/// Position of a recorded allocation in the segment. Zero is none.
+/// Where an allocation is recorded. Zero is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allocated {
     /// First word of the buffer's entry; 0 if the table had no room.
@@ -27,18 +27,23 @@ impl Allocated {
 
 impl Recorder<'_> {
     /// Adds the shape of its tensor to a buffer and to the event of its allocation, if they are still there.
+    #[inline]
     pub(crate) fn shaped(&self, of: Allocated, shape: u16) {
-        if of.entry != 0
-            && let Some(entry) = BufferEntry::from_words(self.load(of.entry))
-            && entry.sequence == of.sequence
-        {
-            self.store(of.entry, BufferEntry { shape, ..entry }.to_words());
+        if of.entry != 0 {
+            self.reshape(of.entry, shape, |words| buffer_sequence(words) == of.sequence);
         }
         let first = self.event_place(usize::try_from(of.sequence - 1).unwrap_or(0));
-        if let Some(event) = EventEntry::from_words(self.load(first))
-            && event.sequence == of.sequence
+        self.reshape(first, shape, |words| event_sequence(words) == of.sequence);
+    }
+
+    /// Changes the shape of an entry, if it is still the one that is meant.
+    #[inline(always)]
+    fn reshape(&self, first: usize, shape: u16, is_it: impl Fn(&ShapedEntry) -> bool) {
+        let held = self.load(first);
+        if is_it(&held)
+            && let Some(words) = with_shape(held, shape)
         {
-            self.store(first, EventEntry { shape, ..event }.to_words());
+            self.store(first, words);
         }
     }
 }

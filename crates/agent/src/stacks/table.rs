@@ -84,10 +84,12 @@ fn function<M: Memory>(
 #[inline]
 pub(crate) fn claim(recorder: Recorder<'_>, section: Section, key: u64) -> Option<(u16, bool)> {
     let (first, entries) = recorder.process.table(section);
-    let start = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize;
+    // Entry 0 stays empty.
+    let count = entries.checked_sub(1)?;
+    let start = ((key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize * count) >> 32;
     for probe in 0..PROBES {
-        // Entry 0 stays empty.
-        let index = 1 + (start + probe) % entries.checked_sub(1)?;
+        let position = start + probe;
+        let index = 1 + if position < count { position } else { position % count };
         let word = &recorder.words[first + index * section.entry_words()];
         let held = match word.load(Ordering::Acquire) {
             0 => word

@@ -5,7 +5,7 @@ use ttmem_segment::Hook;
 use super::super::{Start, guarded, tensor_api};
 use super::note_call;
 use crate::recorder::Allocated;
-use crate::shapes;
+use crate::shapes::{self, Seen};
 
 /// `MeshTensor::MeshTensor`: the tensor of the buffer that this thread allocated before. A view of another buffer says
 /// nothing new.
@@ -23,10 +23,11 @@ pub(in crate::ffi) fn new_tensor(
         guarded(Start::No, |recorder, thread| {
             note_call(recorder, hook);
             let newest = thread.allocated.replace(Allocated::NONE);
-            if tensor_api::address(this).is_some_and(|address| newest.is_at(address))
-                && let Some(shape) = tensor_api::shape(this)
-            {
-                recorder.shaped(newest, shapes::intern(recorder, &shape));
+            if tensor_api::address(this).is_some_and(|address| newest.is_at(address)) {
+                let intern = |seen: Seen<'_>| shapes::intern(recorder, seen);
+                if let Some(shape) = tensor_api::with_shape(this, intern) {
+                    recorder.shaped(newest, shape);
+                }
             }
         });
     }
