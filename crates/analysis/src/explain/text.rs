@@ -307,10 +307,12 @@ const MAX_CONTINUED: usize = 8;
 fn clean(raw: &str) -> Vec<(String, usize, usize)> {
     let mut lines = Vec::new();
     let (mut line, mut number, mut offset) = (String::new(), 0, 0);
+    let mut is_quoted = false;
     let mut rest = raw.char_indices().peekable();
     while let Some((at, character)) = rest.next() {
         let mut end_line = |is_original: bool, next: usize, line: &mut String| {
             lines.push((std::mem::take(line), number, offset));
+            is_quoted = false;
             number += usize::from(is_original);
             offset = next;
         };
@@ -332,6 +334,10 @@ fn clean(raw: &str) -> Vec<(String, usize, usize)> {
             },
             '*' if emphasis(&raw[at..], line.ends_with(|last: char| last.is_ascii_digit())) => {
                 skip(&mut rest, at + 2);
+            }
+            // Markdown's quotes around a number; the linker's are around names.
+            '`' if is_quoted || rest.peek().is_some_and(|next| next.1.is_ascii_digit()) => {
+                is_quoted = !is_quoted;
             }
             '…' => line.push_str("..."),
             '\u{2018}' | '\u{2019}' => line.push('\''),

@@ -58,6 +58,8 @@ fn digits_are_grouped_in_every_way() {
             "{separator}"
         );
     }
+    let quoted = "Not enough space to allocate `58720256 B` DRAM buffer across `12` banks, where each bank needs to store `4,894,720` B, but bank size is `1071821792 B` (allocated: `888424448 B`, free: `183397344 B`, largest free block: `3382944 B`)";
+    assert_eq!(bank_sizes(quoted), (Some(58_720_256), Some(4_894_720), Some(3_382_944)));
     let bold = REFUSED.replace("274751744", "**274,751,744**").replace("DRAM", "`DRAM`");
     assert_eq!(bank_sizes(&bold.replace('`', "")).1, Some(274_751_744));
     assert_eq!(bank_sizes(&REFUSED.replace("274751744", "***")).1, Some(274_617_686));
