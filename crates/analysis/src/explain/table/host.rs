@@ -135,11 +135,13 @@ pub(super) static FORMS: [Form; 13] = [
     ),
     Form::new(
         "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size",
-        r"(?:\[Errno 12\] Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",
+        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:) Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",
         &[],
         |values| {
             Some(Message::HostMemory(HostMemory {
-                size: ["size", "rust", "sysmem"].iter().find_map(|name| values.number(name)),
+                size: ["size", "rust", "sysmem", "mmap"]
+                    .iter()
+                    .find_map(|name| values.number(name)),
             }))
         },
     ),

@@ -206,6 +206,12 @@ fn memory_that_the_host_refuses_to_rust_is_host_memory() {
         panic!()
     };
     assert_eq!(memory.size, Some(1 << 30));
+    for text in [
+        "RuntimeError: unable to mmap 1073741824 bytes from file </models/w.safetensors>: Cannot allocate memory (12)",
+        "bash: fork: Cannot allocate memory",
+    ] {
+        assert!(matches!(only(text).message, Message::HostMemory(_)), "{text}");
+    }
 }
 
 /// The stream and the mark of a partial line are no part of the message.
