@@ -45,7 +45,7 @@ pub(crate) use advise::{Advice, Figure, Fit};
 pub use cores::CoreRange;
 pub(crate) use cores::Cores;
 pub(crate) use live::{Blocker, LiveBuffer};
-pub use live::{LiveChip, LiveMap};
+pub use live::{LiveChip, LiveMap, Refused};
 pub use message::{BuffersBeyondL1, KernelMemory};
 pub(crate) use message::{BuffersClash, Message, OutOfMemory, ProgramTooLarge, StaticBuffers};
 pub(crate) use render::{render, render_reports};

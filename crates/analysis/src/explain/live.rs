@@ -1,9 +1,12 @@
 //! The current allocations, as far as known: with them an explanation can name the buffer in the way.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use ttmem_model::Kind;
 use ttmem_model::buffers::{BufferList, LiveBuffer as ListedBuffer};
 use ttmem_model::order;
+use ttmem_model::{Kind, Pid};
+use ttmem_segment::Refusal;
 
 /// The live buffers of some chips.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,29 @@ pub struct LiveChip {
     pub(crate) name: String,
     /// Buffers, in any order.
     pub buffers: Vec<LiveBuffer>,
+    /// The programs that TT-Metal refused beside these buffers; `None` if they are not known.
+    pub(crate) refused: Option<Vec<Refused>>,
+}
+
+/// A program that TT-Metal refused, as its message has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Address of the lowest L1 buffer.
+    pub(crate) limit: u64,
+    /// End of the program's circular buffers.
+    pub(crate) end: u64,
+}
+
+impl Refused {
+    /// Returns the programs that TT-Metal refused in a process; `None` if it refused none, or if the agent did not record
+    /// the addresses of one.
+    #[must_use]
+    pub fn of<'a>(refusals: impl IntoIterator<Item = &'a Refusal>) -> Option<Vec<Self>> {
+        let refused = refusals
+            .into_iter()
+            .map(|refusal| Some(Self { limit: refusal.limit?, end: refusal.end? }));
+        refused.collect::<Option<Vec<Self>>>().filter(|refused| !refused.is_empty())
+    }
 }
 
 /// A buffer at one address of every bank.
@@ -65,9 +91,9 @@ fn label(buffer: &ListedBuffer) -> String {
 }
 
 impl LiveMap {
-    /// The live buffers of a host, by its agents.
+    /// The live buffers of a host, by its agents. `refused` returns the programs that TT-Metal refused in a process.
     #[must_use]
-    pub fn of(list: &BufferList) -> Self {
+    pub fn of(list: &BufferList, refused: impl Fn(Pid) -> Option<Vec<Refused>>) -> Self {
         let chips = list.allocators.iter().flat_map(|allocator| {
             let own = list.buffers.iter().filter(|buffer| {
                 (buffer.pid, buffer.allocator) == (allocator.pid, allocator.number)
@@ -80,21 +106,35 @@ impl LiveMap {
                     label: label(buffer),
                 })
                 .collect();
+            let refused = refused(allocator.pid);
             allocator.chips.iter().map(move |chip| LiveChip {
                 name: format!("{} (process {})", chip.index, allocator.pid),
                 buffers: buffers.clone(),
+                refused: refused.clone(),
             })
         });
         Self { chips: chips.collect() }
     }
 
-    /// The L1 buffers that begin below `end`, on chips where one begins at `address`. Without such a chip the map is of
-    /// another moment than the message, and nothing is named.
+    /// Adds chips as they were, but those whose buffers and refused programs are there already: a process that still holds
+    /// what it held then is one.
+    pub fn add(&mut self, past: Vec<LiveChip>) {
+        for chip in past {
+            if !self.chips.iter().any(|known| known.covers(&chip)) {
+                self.chips.push(chip);
+            }
+        }
+    }
+
+    /// The L1 buffers that begin below `end`, on chips where one begins at `address` and a program of that end was refused,
+    /// if that is known. Without such a chip the map is of another process or moment than the message, and nothing is named.
     pub(super) fn below(&self, address: u64, end: u64) -> Vec<Blocker> {
         let mut blockers = Vec::new();
         for chip in &self.chips {
             let buffers = chip.of_kind(Kind::L1);
-            if !buffers.iter().any(|buffer| buffer.address == address) {
+            let message = Refused { limit: address, end };
+            let is_other = chip.refused.as_ref().is_some_and(|refused| !refused.contains(&message));
+            if is_other || !buffers.iter().any(|buffer| buffer.address == address) {
                 continue;
             }
             let blocking = buffers.iter().filter(|buffer| buffer.address < end);
@@ -137,6 +177,19 @@ impl LiveMap {
 }
 
 impl LiveChip {
+    /// True if it has the same buffers as another chip, and every program that was refused there.
+    fn covers(&self, other: &Self) -> bool {
+        let addresses = |chip: &Self| -> BTreeSet<(u64, u64)> {
+            chip.buffers.iter().map(|buffer| (buffer.address, buffer.bytes)).collect()
+        };
+        let has_refused = match (&self.refused, &other.refused) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(others)) => others.iter().all(|refused| own.contains(refused)),
+        };
+        has_refused && addresses(self) == addresses(other)
+    }
+
     fn of_kind(&self, kind: Kind) -> Vec<&LiveBuffer> {
         let mut buffers: Vec<&LiveBuffer> =
             self.buffers.iter().filter(|buffer| buffer.kind == kind).collect();
@@ -186,7 +239,7 @@ mod tests {
             label: format!("at {address}"),
         };
         let buffers = buffers.iter().map(buffer).collect();
-        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers }] }
+        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers, refused: None }] }
     }
 
     #[test]
@@ -197,6 +250,14 @@ mod tests {
         };
         assert_eq!(addresses(100, 201), [100, 200]);
         assert_eq!(addresses(101, 201), [0; 0], "a map of another moment");
+    }
+
+    #[test]
+    fn a_process_in_which_other_programs_were_refused_is_not_named() {
+        let mut map = map(&[(100, 50)]);
+        map.chips[0].refused = Some(vec![Refused { limit: 100, end: 201 }]);
+        assert_eq!(map.below(100, 201).len(), 1);
+        assert_eq!(map.below(100, 202), [], "the message of another process");
     }
 
     #[test]

@@ -86,5 +86,5 @@ fn live(replay: &Replay<'_>, failure: &Failure) -> Option<LiveMap> {
             label: label(live),
         })
         .collect();
-    Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] })
+    Some(LiveMap { chips: vec![LiveChip { name: String::new(), buffers, refused: None }] })
 }

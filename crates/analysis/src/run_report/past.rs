@@ -1,34 +1,24 @@
 //! The buffers that lived when TT-Metal refused something, for explanations of a log after the process ended.
 
-use std::collections::BTreeSet;
-
 use ttmem_merge::words::{at_caller, origin_name, with_tensor};
-use ttmem_model::order::Gather as _;
 use ttmem_segment::{EventKind, Segment};
 
 use super::replay::{LiveSet, Replay, name};
-use crate::explain::{LiveBuffer, LiveChip};
+use crate::explain::{LiveBuffer, LiveChip, Refused};
 
 /// The buffers of each chip at every moment at which TT-Metal refused an allocation or a program. Where it refused
 /// nothing that the agent saw, at the last allocation. `process` is the name of the process for people.
 #[must_use]
 pub fn past_buffers(segment: &Segment, process: &str) -> Vec<LiveChip> {
     let replay = Replay::new(segment);
-    let refused = segment.programs.refusals.iter().map(|refusal| refusal.event);
-    let failed = segment.failures.iter().map(|failure| failure.event);
-    let mut moments: BTreeSet<u64> = refused.chain(failed).gather();
-    if moments.is_empty() {
-        let is_allocation = |event: &&ttmem_segment::Event| event.kind == EventKind::Allocate;
-        let last = segment.events.iter().rfind(is_allocation);
-        moments.extend(last.map(|event| event.sequence));
-    }
     let mut past: Vec<LiveChip> = Vec::new();
-    for event in moments {
-        let Some(living) = replay.after(event) else { continue };
-        let time = replay.event(event).map_or(0, |event| event.time);
-        for chip in chips(&replay, &living, time, process) {
-            let is_known =
-                |other: &LiveChip| other.name == chip.name && other.buffers == chip.buffers;
+    for moment in moments(segment) {
+        let Some(living) = replay.after(moment.event) else { continue };
+        for chip in chips(&replay, &living, &moment, process) {
+            let is_known = |other: &LiveChip| {
+                (&other.name, &other.buffers, &other.refused)
+                    == (&chip.name, &chip.buffers, &chip.refused)
+            };
             if !past.iter().any(is_known) {
                 past.push(chip);
             }
@@ -37,7 +27,50 @@ pub fn past_buffers(segment: &Segment, process: &str) -> Vec<LiveChip> {
     past
 }
 
-fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) -> Vec<LiveChip> {
+/// A moment at which a message may have been written.
+struct Moment {
+    /// Sequence number of the newest event.
+    event: u64,
+    /// Monotonic nanoseconds.
+    time: u64,
+    /// The program that was refused, if its addresses are known.
+    refused: Option<Vec<Refused>>,
+}
+
+/// Returns the moments of refusals, in any order; without one, that of the last allocation.
+fn moments(segment: &Segment) -> Vec<Moment> {
+    let refusals = &segment.programs.refusals;
+    let of_programs = refusals.iter().map(|refusal| Moment {
+        event: refusal.event,
+        time: refusal.time,
+        refused: Refused::of([refusal]),
+    });
+    // Beside a failed allocation no program was refused, if the refused ones are known.
+    let none = Refused::of(refusals).map(|_| Vec::new());
+    let of_allocations = segment.failures.iter().map(|failure| Moment {
+        event: failure.event,
+        time: failure.time,
+        refused: none.clone(),
+    });
+    let mut moments: Vec<Moment> = of_programs.chain(of_allocations).collect();
+    if moments.is_empty() {
+        let is_allocation = |event: &&ttmem_segment::Event| event.kind == EventKind::Allocate;
+        let last = segment.events.iter().rfind(is_allocation);
+        moments.extend(last.map(|event| Moment {
+            event: event.sequence,
+            time: event.time,
+            refused: None,
+        }));
+    }
+    moments
+}
+
+fn chips(
+    replay: &Replay<'_>,
+    living: &LiveSet<'_>,
+    moment: &Moment,
+    process: &str,
+) -> Vec<LiveChip> {
     let segment = replay.segment;
     let on_chip = |chip: usize| {
         let is_there = move |index: u8| {
@@ -49,7 +82,7 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
             let origin = origin_name(live.origin);
             let op = name(live.op).map(|op| format!(" of {op}")).unwrap_or_default();
             let age = live.allocated.map(|(since, _)| {
-                let micros = time.saturating_sub(since) / 1000;
+                let micros = moment.time.saturating_sub(since) / 1000;
                 format!(", {}.{:02} s old", micros / 1_000_000, micros % 1_000_000 / 10_000)
             });
             LiveBuffer {
@@ -70,6 +103,7 @@ fn chips(replay: &Replay<'_>, living: &LiveSet<'_>, time: u64, process: &str) ->
         .map(|(index, chip)| LiveChip {
             name: format!("{} ({process})", chip.device),
             buffers: on_chip(index).collect(),
+            refused: moment.refused.clone(),
         })
         .filter(|chip| !chip.buffers.is_empty())
         .collect()
@@ -111,5 +145,20 @@ mod tests {
             assert!(blocker.label.starts_with("tensor of KvCache"), "{}", blocker.label);
             assert_eq!(blocker.chip, "0 (process 7, ended)");
         }
+    }
+
+    #[test]
+    fn a_process_that_was_refused_another_program_is_not_named() {
+        const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
+        let softmax =
+            NewProgram::new("Softmax").place(PartKind::DataflowBuffer, 105_824, 134_176, WHOLE);
+        let bytes = 1_499_136 - 32_768 - 155_648;
+        let buffer = NewBuffer::new(AllocatorKind::L1, bytes, "KvCache");
+        let fake = Fake::wormhole(7, 70, 5).program(&softmax).allocate(buffer);
+        let past = past(&fake.refuse(0, RefusalKind::Clash, 0).close());
+        let other = LOG.replace("240000", "714080");
+        let explanations = explain_with(&other, &past);
+        let [explanation] = explanations.as_slice() else { panic!("{explanations:?}") };
+        assert_eq!(explanation.blockers, []);
     }
 }

@@ -1,13 +1,13 @@
 //! `ttmem explain`: explanations of TT-Metal's memory errors and reports.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use ttmem_analysis::explain::input::{Input, open_path};
-use ttmem_analysis::explain::{Findings, LiveChip, LiveMap};
+use ttmem_analysis::explain::{Findings, LiveMap, Refused};
 use ttmem_analysis::run_report::past_buffers;
 use ttmem_merge::buffers;
+use ttmem_model::Pid;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
@@ -61,32 +61,24 @@ type Live = (LiveMap, Result<(), Error>);
 /// The buffers that live now, and those that lived when TT-Metal refused something, by all segments that can be read.
 fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<Live, Error> {
     let facts = collector.facts_at(Depth::Full);
-    let mut live = LiveMap::of(&buffers(&facts));
-    for file in &facts.segments {
-        if let Ok(segment) = &file.content {
-            add(&mut live, past_buffers(segment, &format!("process {}", file.pid)));
-        }
+    let segments =
+        || facts.segments.iter().filter_map(|file| Some((file.pid, file.content.as_ref().ok()?)));
+    let refused = |pid: Pid| {
+        let (_, segment) = segments().find(|(owner, _)| *owner == pid.0)?;
+        Refused::of(&segment.programs.refusals)
+    };
+    let mut live = LiveMap::of(&buffers(&facts), refused);
+    for (pid, segment) in segments() {
+        live.add(past_buffers(segment, &format!("process {pid}")));
     }
     let named = Segments::read(args.sources.iter().map(AsRef::as_ref), collector)?;
     for note in &named.notes {
         notify(note);
     }
     for agent in &named.agents {
-        add(&mut live, past_buffers(&agent.segment, &format!("process {}", agent.pid)));
+        live.add(past_buffers(&agent.segment, &format!("process {}", agent.pid)));
     }
     Ok((live, named.is_whole()))
-}
-
-/// Adds chips whose buffers are not there already: a process that still holds what it held then is one.
-fn add(live: &mut LiveMap, past: Vec<LiveChip>) {
-    let addresses = |chip: &LiveChip| -> BTreeSet<(u64, u64)> {
-        chip.buffers.iter().map(|buffer| (buffer.address, buffer.bytes)).collect()
-    };
-    for chip in past {
-        if !live.chips.iter().any(|known| addresses(known) == addresses(&chip)) {
-            live.chips.push(chip);
-        }
-    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {

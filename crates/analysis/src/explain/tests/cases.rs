@@ -156,7 +156,9 @@ fn an_ops_own_check_is_a_clash() {
     assert!(advice(&explanation).iter().any(|text| text.contains("already fitted its blocks")));
     let buffer =
         LiveBuffer { address: 188_416, bytes: 1_310_720, kind: Kind::L1, label: "held".to_owned() };
-    let live = LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers: vec![buffer] }] };
+    let live = LiveMap {
+        chips: vec![LiveChip { name: "0".to_owned(), buffers: vec![buffer], refused: None }],
+    };
     let text = std::fs::read_to_string(path("op-layernorm.log")).unwrap();
     let named = explain::explain_with(&text, &live).remove(0);
     assert_eq!(named.blockers[0].label, "held");

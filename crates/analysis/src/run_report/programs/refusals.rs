@@ -190,7 +190,7 @@ fn live(replay: &Replay<'_>, refusal: &Refusal) -> LiveMap {
     {
         buffers.push(noted(buffer, refusal.time));
     }
-    LiveMap { chips: vec![LiveChip { name: String::new(), buffers }] }
+    LiveMap { chips: vec![LiveChip { name: String::new(), buffers, refused: None }] }
 }
 
 fn noted(buffer: &Buffer, now: u64) -> LiveBuffer {
