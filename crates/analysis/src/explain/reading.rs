@@ -190,8 +190,9 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
                 .iter()
                 .take_while(|next| next.start < found.end + CONDITION_REACH)
                 .any(|next| {
-                    std::mem::discriminant(&next.message) == kind
-                        || is_allocation(&found.message) && is_allocation(&next.message)
+                    let is_alike = std::mem::discriminant(&next.message) == kind
+                        || is_allocation(&found.message) && is_allocation(&next.message);
+                    next.known > 0 && is_alike
                 })
     };
     let repeated: Vec<bool> =
