@@ -100,7 +100,9 @@ int main(int count, char** arguments) {
         } else if (command == "open_interrupted") {
             CALL("host_open_interrupted", void());
         } else if (command == "fork_while_asked") {
-            std::cout << CALL("host_fork_while_asked", int());
+            int pid;
+            int status = CALL("host_fork_while_asked", int(int*), &pid);
+            std::cout << status << ' ' << pid;
         } else if (command == "close") {
             CALL("host_close", void());
         } else if (command == "allocate") {

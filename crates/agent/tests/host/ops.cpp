@@ -154,8 +154,8 @@ void host_open(int chips, int l1_small) {
     mesh->initialize(1, l1_small, 0, 0, {}, false);
 }
 
-// Forks while another thread asks the allocator. 0 if the child could allocate, else how it ended.
-int host_fork_while_asked() {
+// Forks while another thread asks the allocator. 0 if the child could allocate, else how it ended. Its pid is `*pid`.
+int host_fork_while_asked(int* pid) {
     AllocatorImpl::is_slow = true;
     AllocatorImpl* allocator = owner().allocator_.get();
     make("seen", 0, 2048, 12, allocator);
@@ -172,6 +172,7 @@ int host_fork_while_asked() {
     AllocatorImpl::is_slow = false;
     int status;
     waitpid(child, &status, 0);
+    *pid = child;
     return status;
 }
 
