@@ -20,6 +20,9 @@ const BANKS: u64 = 12;
 /// Ticks of `/proc/PID/stat` in a second: `sysconf(_SC_CLK_TCK)` on x86-64 Linux.
 const TICKS: u64 = 100;
 
+/// More than the two ticks within which processes of one number are confused.
+const APART: Duration = Duration::from_millis(40);
+
 /// Seconds by which a time namespace shifts the time since boot.
 const SHIFT: u64 = 5000;
 
@@ -35,6 +38,11 @@ impl Namespaces {
     fn random(random: &mut Random) -> Self {
         let bits = random.below(8);
         Self { pid: bits & 1 != 0, time: bits & 2 != 0, user: bits & 4 != 0 }
+    }
+
+    /// Returns a start in clock ticks as a process there reads it.
+    fn shifted(self, start: u64) -> u64 {
+        start + if self.time { SHIFT * TICKS } else { 0 }
     }
 
     /// Runs `arguments` there. `shm` takes the place of `/dev/shm`.
@@ -64,24 +72,43 @@ struct Owner {
     parent: Child,
     /// Pid outside the namespace.
     pid: i32,
+    /// Pid in its own namespace, and start in clock ticks outside of it.
+    number: i32,
+    start: u64,
     segment: String,
     bytes: u64,
 }
 
 impl Owner {
     /// Starts a process that sleeps, and writes its segment. Gives the words of `unshare` where such namespaces are not
-    /// allowed.
-    fn start(namespaces: Namespaces, shm: &Path, index: u64) -> Result<Self, String> {
-        let parent = namespaces.command(shm, &["sleep", "1000"]).spawn().unwrap();
-        let Some(pid) = sleeper(parent.id()) else {
-            let error = parent.wait_with_output().unwrap().stderr;
-            return Err(format!("{namespaces:?}: {}", String::from_utf8_lossy(&error)));
-        };
-        let bytes = (index + 1) << 20;
-        let segment = Segment::wormhole(inner_number(pid), start_ticks(pid, namespaces), index + 1)
-            .allocate(NewBuffer::new(AllocatorKind::Dram, bytes, "Matmul"));
-        fs::write(shm.join(segment.name()), segment.image()).unwrap();
-        Ok(Self { parent, pid, segment: segment.name(), bytes: bytes * BANKS })
+    /// allowed. A process that is like another is started again.
+    fn start(namespaces: Namespaces, shm: &Path, others: &[Self]) -> Result<Self, String> {
+        let index = others.len() as u64;
+        loop {
+            let parent = namespaces.command(shm, &["sleep", "1000"]).spawn().unwrap();
+            let Some(pid) = sleeper(parent.id()) else {
+                let error = parent.wait_with_output().unwrap().stderr;
+                return Err(format!("{namespaces:?}: {}", String::from_utf8_lossy(&error)));
+            };
+            let (number, start) = (inner_number(pid), start_ticks(pid));
+            let bytes = (index + 1) << 20;
+            let segment = Segment::wormhole(number, namespaces.shifted(start), index + 1)
+                .allocate(NewBuffer::new(AllocatorKind::Dram, bytes, "Matmul"));
+            let name = segment.name();
+            let owner = Self { parent, pid, number, start, segment: name, bytes: bytes * BANKS };
+            if others.iter().any(|other| owner.is_like(other)) {
+                owner.kill();
+                continue;
+            }
+            fs::write(shm.join(&owner.segment), segment.image()).unwrap();
+            return Ok(owner);
+        }
+    }
+
+    /// True if it began within two ticks of a process with its number: the ticks of a time namespace are rounded, so that
+    /// the name of a segment does not tell whose it is.
+    fn is_like(&self, other: &Self) -> bool {
+        self.number == other.number && self.start.abs_diff(other.start) <= 2
     }
 
     /// Kills the process. Its parent then collects it and ends.
@@ -116,12 +143,11 @@ fn inner_number(pid: i32) -> i32 {
     line.split_whitespace().last().unwrap().parse().unwrap()
 }
 
-/// Returns the start of a process as it reads it itself.
-fn start_ticks(pid: i32, namespaces: Namespaces) -> u64 {
+/// Returns the start of a process in clock ticks since boot.
+fn start_ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let field = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
-    let ticks: u64 = field.parse().unwrap();
-    ticks + if namespaces.time { SHIFT * TICKS } else { 0 }
+    field.parse().unwrap()
 }
 
 fn ttmem(namespaces: Namespaces, shm: &Path, arguments: &[&str]) -> Output {
@@ -154,9 +180,11 @@ fn round(random: &mut Random) -> Result<usize, String> {
     let shm = tempfile::tempdir().unwrap();
     let shm = shm.path();
     let mut owners = Vec::new();
-    for index in 0..2 + random.below(4) {
-        owners.push(Owner::start(Namespaces::random(random), shm, index)?);
+    for _ in 0..2 + random.below(4) {
+        owners.push(Owner::start(Namespaces::random(random), shm, &owners)?);
     }
+    // `ttmem` is the first process of its namespace, as an owner may be of another: it must not begin in the same tick.
+    std::thread::sleep(APART);
     let dead = owners.remove(0);
     let stale = shm.join(&dead.segment);
     dead.kill();
