@@ -126,14 +126,18 @@ impl LiveMap {
         }
     }
 
-    /// The L1 buffers that begin below `end`, on chips where one begins at `address` and a program of that end was refused,
-    /// if that is known. Without such a chip the map is of another process or moment than the message, and nothing is named.
-    pub(super) fn below(&self, address: u64, end: u64) -> Vec<Blocker> {
+    /// The L1 buffers that begin below `end`, or the one at `address` where the message has no end. Chips count on which a buffer
+    /// begins at `address` and, if the refused programs are known, one of that end was refused. Without such a chip the map is of
+    /// another process or moment than the message, and nothing is named.
+    pub(super) fn below(&self, address: u64, end: Option<u64>) -> Vec<Blocker> {
+        let is_refused = |refused: &Refused| {
+            refused.limit == address && end.is_none_or(|end| end == refused.end)
+        };
+        let end = end.unwrap_or(address.saturating_add(1));
         let mut blockers = Vec::new();
         for chip in &self.chips {
             let buffers = chip.of_kind(Kind::L1);
-            let message = Refused { limit: address, end };
-            let is_other = chip.refused.as_ref().is_some_and(|refused| !refused.contains(&message));
+            let is_other = chip.refused.as_ref().is_some_and(|all| !all.iter().any(is_refused));
             if is_other || !buffers.iter().any(|buffer| buffer.address == address) {
                 continue;
             }
@@ -246,7 +250,7 @@ mod tests {
     fn what_begins_below_the_end_blocks() {
         let map = map(&[(300, 10), (100, 50), (200, 10)]);
         let addresses = |address, end| -> Vec<u64> {
-            map.below(address, end).iter().map(|blocker| blocker.address).collect()
+            map.below(address, Some(end)).iter().map(|blocker| blocker.address).collect()
         };
         assert_eq!(addresses(100, 201), [100, 200]);
         assert_eq!(addresses(101, 201), [0; 0], "a map of another moment");
@@ -256,8 +260,9 @@ mod tests {
     fn a_process_in_which_other_programs_were_refused_is_not_named() {
         let mut map = map(&[(100, 50)]);
         map.chips[0].refused = Some(vec![Refused { limit: 100, end: 201 }]);
-        assert_eq!(map.below(100, 201).len(), 1);
-        assert_eq!(map.below(100, 202), [], "the message of another process");
+        assert_eq!(map.below(100, Some(201)).len(), 1);
+        assert_eq!(map.below(100, None).len(), 1, "the message was cut");
+        assert_eq!(map.below(100, Some(202)), [], "the message of another process");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn clash(clash: &BuffersClash, context: &Context<'_>) -> Verdict {
     let blockers = context
         .live
         .zip(clash.l1_address)
-        .map(|(map, address)| map.below(address, clash.end.unwrap_or(address.saturating_add(1))))
+        .map(|(map, address)| map.below(address, clash.end))
         .unwrap_or_default();
     short_by(&mut figures, over, " in each of these cores");
     let top = clash.l1_address.and_then(|address| top_of_l1(address, context));
