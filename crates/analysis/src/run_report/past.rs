@@ -126,17 +126,19 @@ mod tests {
                        [(x=0,y=0) - (x=7,y=7)]. L1 buffer allocated at 155648 and static dataflow buffer region ends at \
                        240000";
 
-    #[test]
-    fn the_culprit_is_found_after_the_process_ended_with_and_without_a_recorded_refusal() {
+    /// A process whose buffer begins at 155,648, and whose program ends at 240,000.
+    fn softmax_below_a_cache() -> Fake {
         const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
         let softmax =
             NewProgram::new("Softmax").place(PartKind::DataflowBuffer, 105_824, 134_176, WHOLE);
         let bytes = 1_499_136 - 32_768 - 155_648;
-        let fake = Fake::wormhole(7, 70, 5).program(&softmax).allocate(NewBuffer::new(
-            AllocatorKind::L1,
-            bytes,
-            "KvCache",
-        ));
+        let buffer = NewBuffer::new(AllocatorKind::L1, bytes, "KvCache");
+        Fake::wormhole(7, 70, 5).program(&softmax).allocate(buffer)
+    }
+
+    #[test]
+    fn the_culprit_is_found_after_the_process_ended_with_and_without_a_recorded_refusal() {
+        let fake = softmax_below_a_cache();
         let refused = fake.clone().refuse(0, RefusalKind::Clash, 0).close();
         for fake in [refused, fake.close()] {
             let explanations = explain_with(LOG, &past(&fake));
@@ -149,13 +151,7 @@ mod tests {
 
     #[test]
     fn a_process_that_was_refused_another_program_is_not_named() {
-        const WHOLE: CoreRange = CoreRange { start: (0, 0), end: (7, 7) };
-        let softmax =
-            NewProgram::new("Softmax").place(PartKind::DataflowBuffer, 105_824, 134_176, WHOLE);
-        let bytes = 1_499_136 - 32_768 - 155_648;
-        let buffer = NewBuffer::new(AllocatorKind::L1, bytes, "KvCache");
-        let fake = Fake::wormhole(7, 70, 5).program(&softmax).allocate(buffer);
-        let past = past(&fake.refuse(0, RefusalKind::Clash, 0).close());
+        let past = past(&softmax_below_a_cache().refuse(0, RefusalKind::Clash, 0).close());
         let other = LOG.replace("240000", "714080");
         let explanations = explain_with(&other, &past);
         let [explanation] = explanations.as_slice() else { panic!("{explanations:?}") };
