@@ -348,6 +348,34 @@ mod tests {
     }
 
     #[test]
+    fn python_is_asked_once_for_each_op_and_its_answer_comes_first() {
+        let thread = ThreadState::new();
+        let asked = Cell::new(0);
+        let answer = |name: u16| {
+            asked.set(asked.get() + 1);
+            name
+        };
+        thread.enter(ADD, 5000);
+        assert_eq!(asked.get(), 0, "nothing needs the name yet");
+        assert_eq!(thread.name(3000, || answer(21)), 21);
+        assert_eq!(thread.name(3000, || answer(22)), 21);
+        assert_eq!(asked.get(), 1);
+        thread.enter(ADD, 5000);
+        assert_eq!(
+            thread.name(3000, || answer(0)),
+            7,
+            "no op of Python: the name of the call site"
+        );
+        assert_eq!(asked.get(), 2);
+        assert_eq!(thread.allocating_name(3000, || answer(23)), 23, "the op that runs now");
+        assert_eq!(thread.name(6000, || answer(24)), 0, "the op has returned");
+        assert_eq!(asked.get(), 3);
+        thread.push(4);
+        assert_eq!(thread.allocating_name(3000, || answer(25)), 4);
+        assert_eq!(asked.get(), 3, "a context has the name");
+    }
+
+    #[test]
     fn names_of_the_parent_are_not_used_in_a_forked_child() {
         let thread = ThreadState::new();
         let [parent, child] = [100, 200].map(|pid| {
