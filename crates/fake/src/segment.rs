@@ -78,6 +78,7 @@ pub struct Segment {
     thread: u32,
     version: String,
     label: Label,
+    pid_namespace: Option<u64>,
     state: AgentState,
     hooks: u64,
     accessors: u64,
@@ -111,6 +112,7 @@ impl Segment {
             thread: pid.unsigned_abs(),
             version: "0.81.1".to_owned(),
             label: Label::default(),
+            pid_namespace: None,
             state: AgentState::Recording,
             hooks: Hook::ALL
                 .iter()

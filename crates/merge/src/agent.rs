@@ -12,7 +12,7 @@ mod overlap;
 
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::reading::Missing;
-use ttmem_model::{Pid, Timestamp};
+use ttmem_model::{Pid, Timestamp, order};
 
 use super::join::Owner;
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
@@ -39,36 +39,64 @@ pub(super) fn owners(facts: &Facts) -> Vec<Owner> {
         .devices
         .iter()
         .any(|device| device.holders.as_ref().is_ok_and(|holders| holders.outside > 0));
-    facts.segments.iter().map(|file| owner(facts, file, outside)).collect()
+    let files = facts.segments.iter().enumerate();
+    files.map(|(index, file)| owner(facts, index, file, outside)).collect()
 }
 
-fn owner(facts: &Facts, file: &SegmentFile, outside: bool) -> Owner {
+fn owner(facts: &Facts, index: usize, file: &SegmentFile, outside: bool) -> Owner {
+    let unseen = Owner::Outside { pid: file.pid, segment: Some(index) };
+    let reused = match writer(facts, file) {
+        Writer::One(pid) => return Owner::Live(pid),
+        Writer::OneOf => return unseen,
+        Writer::None { reused } => reused,
+    };
+    let has_exited = file.content.as_ref().is_ok_and(|segment| segment.header.state.has_ended());
+    let is_ours = facts.pid_namespace.is_some() && file.pid_namespace() == facts.pid_namespace;
+    let may_run_outside = facts.processes_outside && !has_exited && !is_ours;
+    if may_run_outside || !reused && (outside || facts.processes_hidden) {
+        return unseen;
+    }
+    let through = file.through.first().copied();
+    Owner::Gone { through, pid: file.pid, reused, segment: Some(index) }
+}
+
+/// The process that wrote a segment, among those that are seen.
+enum Writer {
+    One(Pid),
+    /// Several may have, as their namespaces cannot be read, and nothing distinguishes them.
+    OneOf,
+    None {
+        /// True if its pid belongs to another process by now.
+        reused: bool,
+    },
+}
+
+fn writer(facts: &Facts, file: &SegmentFile) -> Writer {
     let namespace_of = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_ref();
     let namespaces: Vec<&String> = file.through.iter().filter_map(namespace_of).collect();
     let mut reused = false;
-    let mut live: Option<(u64, Pid)> = None;
+    let mut likeliest = Vec::new();
     for (pid, process) in &facts.processes {
         let sees_the_file = file.through.is_empty()
             || file.through.contains(pid)
             || process.mount_namespace.as_ref().is_some_and(|own| namespaces.contains(&own));
-        if process.namespace_pids.last() != Some(&file.pid) || !sees_the_file {
+        let is_in_namespace = process.is_in_namespace_of(file);
+        let has_number = process.namespace_pids.last() == Some(&file.pid);
+        if !has_number || !sees_the_file || is_in_namespace == Some(false) {
             continue;
         }
         match process.start_time_error(file.start_ticks) {
             // If several processes with one inner number started within two ticks, it belongs to the best match.
-            Some(error) => live = live.into_iter().chain([(error, *pid)]).min(),
+            Some(error) => likeliest.push((is_in_namespace.is_none(), error, *pid)),
             None => reused = true,
         }
     }
-    if let Some((_, pid)) = live {
-        return Owner::Live(pid);
+    order::sort(&mut likeliest);
+    match likeliest.as_slice() {
+        [] => Writer::None { reused },
+        [(true, one, _), (true, other, _), ..] if one == other => Writer::OneOf,
+        [(_, _, pid), ..] => Writer::One(*pid),
     }
-    let has_exited = file.content.as_ref().is_ok_and(|segment| segment.header.state.has_ended());
-    let may_run_outside = facts.processes_outside && !has_exited;
-    if may_run_outside || !reused && (outside || facts.processes_hidden) {
-        return Owner::Outside(file.pid);
-    }
-    Owner::Gone { through: file.through.first().copied(), pid: file.pid, reused }
 }
 
 /// The segments whose processes are gone, by their names alone: also those that cannot be read.

@@ -46,7 +46,7 @@ fn holder(
     let (pid, state) = match joined.segment_owner(index) {
         Owner::Live(pid) => (pid, ProcessState::Live),
         Owner::Gone { pid, .. } => (Pid(pid), ProcessState::Stale),
-        Owner::Outside(pid) => (Pid(pid), ProcessState::OutsideNamespace),
+        Owner::Outside { pid, .. } => (Pid(pid), ProcessState::OutsideNamespace),
     };
     let is_live = state == ProcessState::Live;
     let process = joined.facts.processes.get(&pid).filter(|_| is_live);

@@ -85,7 +85,7 @@ impl<'a> Joined<'a> {
 
     /// Returns the writer of a segment.
     pub(super) fn segment_owner(&self, segment: usize) -> Owner {
-        let unknown = Owner::Gone { through: None, pid: 0, reused: false };
+        let unknown = Owner::Gone { through: None, pid: 0, reused: false, segment: None };
         self.segment_owners.get(segment).copied().unwrap_or(unknown)
     }
 

@@ -71,11 +71,11 @@ fn add_outside(
     amounts: &Amounts,
 ) {
     let outside = joined.holders(chip).is_some_and(|holders| holders.outside > 0);
-    let heard = amounts.held.iter().any(|held| matches!(held.holder, Owner::Outside(_)));
+    let heard = amounts.held.iter().any(|held| matches!(held.holder, Owner::Outside { .. }));
     if !outside || heard {
         return;
     }
-    let holder = Owner::Outside(0);
+    let holder = Owner::Outside { pid: 0, segment: None };
     let missing = Missing::denied("its owner is outside this process namespace");
     let process = processes.entry(holder).or_insert_with(|| begin(joined, holder, &NOBODY));
     process.chips.push(on_chip(chip, all_missing(&missing)));
@@ -84,7 +84,7 @@ fn add_outside(
 fn begin(joined: &Joined<'_>, holder: Owner, held: &Usage) -> Process {
     match holder {
         Owner::Live(pid) => live(pid, joined.facts.processes.get(&pid), &held.name),
-        Owner::Outside(pid) => unseen(pid, held, ProcessState::OutsideNamespace),
+        Owner::Outside { pid, .. } => unseen(pid, held, ProcessState::OutsideNamespace),
         Owner::Gone { pid, .. } => unseen(pid, held, ProcessState::Stale),
     }
 }

@@ -54,6 +54,9 @@ pub struct Facts {
     pub processes_hidden: bool,
     /// True if ttmem is not in the initial pid namespace: a process that is not to be found may run outside of its own.
     pub processes_outside: bool,
+    /// The inode of ttmem's own pid namespace, if it is known.
+    #[serde(default)]
+    pub pid_namespace: Option<u64>,
 }
 
 /// One PCIe function of the driver.
@@ -336,6 +339,14 @@ pub struct SegmentFile {
     pub content: Field<Segment>,
 }
 
+impl SegmentFile {
+    /// The inode of the pid namespace that its number is of, if the agent recorded it.
+    #[must_use]
+    pub fn pid_namespace(&self) -> Option<u64> {
+        self.content.as_ref().ok()?.header.identity.pid_namespace
+    }
+}
+
 /// The procfs facts of a process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessFacts {
@@ -377,9 +388,19 @@ pub struct ProcessFacts {
     /// The user who submitted that job.
     #[serde(default)]
     pub job_user: Option<String>,
+    /// The inode of its pid namespace; `None` if reading it is not permitted.
+    #[serde(default)]
+    pub pid_namespace: Option<u64>,
 }
 
 impl ProcessFacts {
+    /// True if the process is in the pid namespace that a segment records, false if it is in another; `None` if one of
+    /// the two is not known.
+    #[must_use]
+    pub fn is_in_namespace_of(&self, segment: &SegmentFile) -> Option<bool> {
+        Some(self.pid_namespace? == segment.pid_namespace()?)
+    }
+
     /// True if the process reads this start time, in clock ticks since boot, in its own time namespace. A process whose
     /// start time is not known, as in a capture, may have any.
     #[must_use]

@@ -286,6 +286,7 @@ impl Collector {
             excess,
             processes_hidden: self.namespaces.is_empty() || process::are_hidden(root),
             processes_outside: process::is_in_inner_namespace(root),
+            pid_namespace: process::pid_namespace_inode(root, "self"),
         };
         if root.has_owners() {
             ttmem_merge::reject_forged(&mut facts);
@@ -355,7 +356,10 @@ fn read_start_shifts(segments: &[SegmentFile], processes: &mut Processes<'_>) {
 fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32> {
     let has_owner = |segment: &SegmentFile| {
         let process = processes.get(Pid(segment.pid));
-        process.is_some_and(|process| process.has_start_time(segment.start_ticks))
+        process.is_some_and(|process| {
+            process.has_start_time(segment.start_ticks)
+                && process.is_in_namespace_of(segment) != Some(false)
+        })
     };
     let own = segments.iter().filter(|segment| segment.through.is_empty());
     let mut pids: Vec<i32> =

@@ -12,6 +12,13 @@ use ttmem_segment::{AllocatorKind, Hook, Identity, Label, NameSource, Origin, St
 use super::{FIRST_TIME, FakeAllocator, Segment};
 
 impl Segment {
+    /// Sets the inode of the pid namespace of its process.
+    #[must_use]
+    pub fn pid_namespace(mut self, inode: u64) -> Self {
+        self.pid_namespace = Some(inode);
+        self
+    }
+
     /// Returns the segment as bytes, of the smallest size.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
@@ -27,8 +34,9 @@ impl Segment {
             agent_version: env!("CARGO_PKG_VERSION"),
         };
         image.put(0, &head.to_words(&plan));
-        if self.label != Label::default() {
-            let identity = Identity { label: self.label.clone(), ..Identity::default() };
+        if self.label != Label::default() || self.pid_namespace.is_some() {
+            let (pid_namespace, label) = (self.pid_namespace, self.label.clone());
+            let identity = Identity { pid_namespace, label, ..Identity::default() };
             for (index, word) in identity.header_words() {
                 image.put(index, &[word]);
             }

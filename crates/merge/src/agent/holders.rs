@@ -1,6 +1,6 @@
 //! Adds the figures of agents to those of regions, process by process.
 
-use super::super::join::{Joined, JoinedChip, Owner};
+use super::super::join::{Joined, JoinedChip};
 use super::super::memory::{Limits, Usage};
 use super::amounts;
 use ttmem_model::reading::{Missing, Reading};
@@ -22,14 +22,8 @@ pub(crate) fn add_agents(
             continue;
         }
         let agent = amounts(joined, *link, limits);
-        let is_same = |held: &&mut Usage| match (held.holder, holder) {
-            (
-                Owner::Gone { through, pid, .. },
-                Owner::Gone { through: other_through, pid: other_pid, .. },
-            ) => (through, pid) == (other_through, other_pid),
-            (one, other) => one == other,
-        };
-        if let Some(held) = all.iter_mut().find(is_same) {
+        if let Some(held) = all.iter_mut().find(|held| held.holder.may_be(&holder)) {
+            held.holder = holder;
             held.agent = Some(agent);
             held.segment = Some(*link);
             held.start_ticks = Some(file.start_ticks);

@@ -18,8 +18,13 @@ const START_TOLERANCE_US: u64 = 2_000_000;
 pub(crate) enum Owner {
     /// A process that runs.
     Live(Pid),
-    /// A process that may run outside the pid namespace of ttmem, by the pid in its file.
-    Outside(i32),
+    /// A process that may run outside the pid namespace of ttmem.
+    Outside {
+        /// The pid in its file.
+        pid: i32,
+        /// Its segment, as several processes outside can have one pid; `None` if only slots name it.
+        segment: Option<usize>,
+    },
     /// A process that has ended.
     Gone {
         /// The process through whose root its file was found.
@@ -28,15 +33,31 @@ pub(crate) enum Owner {
         pid: i32,
         /// True if its pid belongs to another process by now.
         reused: bool,
+        /// Its segment, as several processes that ended can have one pid; `None` if only slots name it.
+        segment: Option<usize>,
     },
 }
 
 impl Owner {
+    /// True if it may be the process of another file that names no segment: their pids are one, seen by the same way.
+    pub(crate) fn may_be(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Outside { pid, segment: None }, Self::Outside { pid: of_other, .. }) => {
+                pid == of_other
+            }
+            (
+                Self::Gone { through, pid, segment: None, .. },
+                Self::Gone { through: other_through, pid: of_other, .. },
+            ) => (through, pid) == (other_through, of_other),
+            _ => self == other,
+        }
+    }
+
     /// Returns the process if it is live.
     pub(crate) fn live(&self) -> Option<Pid> {
         match self {
             Self::Live(pid) => Some(*pid),
-            Self::Gone { .. } | Self::Outside(_) => None,
+            Self::Gone { .. } | Self::Outside { .. } => None,
         }
     }
 
@@ -81,15 +102,18 @@ impl<'a> Finder<'a> {
         };
         match candidates.iter().find(is_owner) {
             Some(candidate) => Owner::Live(candidate.pid),
-            None if self.outside && candidates.is_empty() => Owner::Outside(slot.pid),
+            None if self.outside && candidates.is_empty() => {
+                Owner::Outside { pid: slot.pid, segment: None }
+            }
             // The driver counts the open files outside this namespace: without any, no writer runs there.
             None if self.facts.processes_outside && (self.outside || !must_hold) => {
-                Owner::Outside(slot.pid)
+                Owner::Outside { pid: slot.pid, segment: None }
             }
             None => Owner::Gone {
                 through: region.through.first().copied(),
                 pid: slot.pid,
                 reused: !candidates.is_empty(),
+                segment: None,
             },
         }
     }

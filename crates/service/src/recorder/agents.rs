@@ -10,7 +10,7 @@ use ttmem_recording::{Attachment, AttachmentKind, Encoded, MAX_ATTACHMENT_BYTES,
 
 use ttmem_root::{OpenFile, Root};
 use ttmem_segment::parse_file_name;
-use ttmem_sources::source::agent::find_in_other_namespaces;
+use ttmem_sources::source::agent::find_writer;
 use ttmem_sources::source::process::{runs_since, user_of};
 use ttmem_sources::source::shared_memory::SharedMemory;
 
@@ -125,7 +125,7 @@ impl Agents {
                         continue;
                     }
                 };
-                let owner = self.owner(pid, start_ticks);
+                let owner = find_writer(&self.root, (pid, start_ticks), Some(&held));
                 let is_strange = self.root.has_owners()
                     && (held.is_sparse() || self.is_forged(status.uid, owner));
                 if is_strange || owner.is_none() && passes_over(is_own) {
@@ -142,14 +142,6 @@ impl Agents {
                 *owner = owner.filter(|pid| is_running(*pid, *start_ticks));
             }
         }
-    }
-
-    /// Returns the process of a segment. In another namespace it has another pid here.
-    fn owner(&self, pid: i32, start: u64) -> Option<Pid> {
-        let is_it = |pid: &Pid| runs_since(&self.root, *pid, start);
-        Some(Pid(pid))
-            .filter(is_it)
-            .or_else(|| find_in_other_namespaces(&self.root, &[pid]).into_iter().find(is_it))
     }
 
     /// True if a segment belongs to neither the user of its process nor root.

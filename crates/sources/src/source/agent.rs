@@ -8,13 +8,14 @@ use ttmem_model::facts::{Bounded, Excess, Field, SegmentFile};
 use ttmem_model::reading::{Missing, MissingReason};
 use ttmem_model::snapshot::{Source, SourceStatus};
 use ttmem_model::{Pid, SourceName};
-use ttmem_segment::{Segment, SegmentError, parse_file_name};
+use ttmem_segment::layout::HEADER_BYTES;
+use ttmem_segment::{Reader, Segment, SegmentError, parse_file_name};
 
 use crate::source::bound::{FILES_OF_USER, bound};
-use crate::source::process::{Users, pid_namespace, pids, runs_since};
+use crate::source::process::{Users, pid_namespace, pid_namespace_inode, pids, runs_since};
 use crate::source::shared_memory::{Directory, SharedMemory};
-use ttmem_root::Root;
 use ttmem_root::clock::Clock;
+use ttmem_root::{OpenFile, Root};
 
 mod copy;
 
@@ -245,6 +246,31 @@ pub fn find_in_other_namespaces(root: &Root, wanted: &[i32]) -> Vec<Pid> {
     with_inner_number(root, pids(root).into_iter().filter(is_elsewhere), wanted)
 }
 
+/// Returns the running process that wrote a segment, by the number and start time in the name of its file. The file records
+/// the namespace of the number, if its agent knew it.
+#[must_use]
+pub fn find_writer(
+    root: &Root,
+    (pid, start_ticks): (i32, u64),
+    file: Option<&OpenFile>,
+) -> Option<Pid> {
+    let recorded = file.and_then(recorded_namespace);
+    let is_it = |pid: &Pid| {
+        let own = || pid_namespace_inode(root, &pid.to_string());
+        let is_elsewhere = || recorded.zip(own()).is_some_and(|(recorded, own)| recorded != own);
+        runs_since(root, *pid, start_ticks) && !is_elsewhere()
+    };
+    let here = Some(Pid(pid)).filter(is_it);
+    here.or_else(|| find_in_other_namespaces(root, &[pid]).into_iter().find(is_it))
+}
+
+/// The inode of the pid namespace that a segment's header records.
+fn recorded_namespace(file: &OpenFile) -> Option<u64> {
+    let mut header = [0; HEADER_BYTES];
+    file.read_at(0, &mut header).ok()?;
+    Reader::parse_header(&header).ok()?.identity.pid_namespace
+}
+
 /// The processes that have one of these numbers in their own namespace.
 pub(crate) fn with_inner_number(
     root: &Root,
@@ -287,6 +313,29 @@ mod tests {
         assert_eq!(find_in_other_namespaces(&root, &[]), []);
         assert_eq!(root.captured().iter().count(), 0);
         assert_eq!(find_in_other_namespaces(&root, &[1]), [Pid(42)]);
+    }
+
+    #[test]
+    fn the_writer_is_in_the_namespace_that_the_segment_records() {
+        use ttmem_fake::{Container, Host, Process, segment};
+        let process = |pid| Process::new(pid, "python3").container(Container::Docker, 1);
+        let ticks = process(500).start_ticks();
+        // Each process of the fake host is in a namespace of its own: 4026540000 and its pid.
+        let found = |namespace: Option<u64>| {
+            let segment = segment::Segment::wormhole(1, ticks, 1);
+            let segment = match namespace {
+                Some(inode) => segment.pid_namespace(inode),
+                None => segment,
+            };
+            let host = Host::new().process(process(500)).process(process(600));
+            let root = Root::memory(host.segment_of(500, segment).into_tree());
+            let file = root.hold(&format!("/dev/shm/ttmem-1-{ticks}"), 1 << 30).unwrap();
+            find_writer(&root, (1, ticks), Some(&file))
+        };
+        assert_eq!(found(Some(4_026_540_500)), Some(Pid(500)));
+        assert_eq!(found(Some(4_026_540_600)), Some(Pid(600)));
+        assert_eq!(found(Some(4_026_540_700)), None);
+        assert_eq!(found(None), Some(Pid(500)));
     }
 
     #[test]

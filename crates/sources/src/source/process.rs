@@ -186,6 +186,7 @@ impl<'a> Processes<'a> {
             tracking_disabled: environment.map(|environment| is_tracking_disabled(&environment)),
             job: job.id,
             job_user: submitter,
+            pid_namespace: pid_namespace_inode(self.root, &pid.to_string()),
         })
     }
 
@@ -228,6 +229,13 @@ pub(crate) fn mount_namespace(root: &Root, pid: Pid) -> Option<String> {
 #[must_use]
 pub(crate) fn pid_namespace(root: &Root, process: &str) -> Option<PathBuf> {
     root.link(&format!("/proc/{process}/ns/pid")).ok()
+}
+
+/// Returns the inode of the pid namespace of a process, or of ours (`self`); `None` if we may not know.
+#[must_use]
+pub(crate) fn pid_namespace_inode(root: &Root, process: &str) -> Option<u64> {
+    let link = pid_namespace(root, process)?;
+    link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Our own mount namespace; `None` on a captured host.

@@ -1,13 +1,16 @@
 //! The owner of a segment, where several processes have its number in namespaces of their own.
 
-use ttmem_fake::segment::Segment;
-use ttmem_fake::{Container, Host};
+use rustix::io::Errno;
+use ttmem_fake::segment::{NewBuffer, Segment};
+use ttmem_fake::{Container, Host, PID, Process};
 use ttmem_model::Pid;
-use ttmem_root::{Clock, Root};
+use ttmem_model::snapshot::ProcessState;
+use ttmem_root::{Clock, Entry, Root};
+use ttmem_segment::AllocatorKind;
 use ttmem_sources::Collector;
 
 use super::super::{Owner, owners};
-use super::{N150, busy, fake, python};
+use super::{MIB, N150, busy, fake, python, snapshot};
 
 #[test]
 fn of_processes_that_started_together_the_one_with_the_very_time_is_the_owner() {
@@ -38,4 +41,110 @@ fn of_processes_that_started_together_the_one_with_the_very_time_is_the_owner() 
             "{ticks}: {found:?}"
         );
     }
+}
+
+/// A process in a container that shares `/dev/shm` with the host, and the namespace that [`ttmem_fake`] gives it.
+fn in_container(pid: i32, inner: i32) -> (Process, u64) {
+    let namespace = 4_026_540_000 + u64::from(pid.unsigned_abs());
+    (python(pid).container(Container::Docker, inner), namespace)
+}
+
+#[test]
+fn of_containers_with_one_process_number_and_start_each_owns_its_segment() {
+    let ticks = python(PID).start_ticks();
+    let mut host = Host::new().board(fake::Board::n150());
+    let mut files = Vec::new();
+    // The second agent found its name taken.
+    for (pid, mib, name) in
+        [(600, 2, format!("ttmem-1-{ticks}")), (500, 1, format!("ttmem-1-{ticks}-1"))]
+    {
+        let (process, namespace) = in_container(pid, 1);
+        let segment = Segment::wormhole(1, ticks, N150)
+            .pid_namespace(namespace)
+            .allocate(NewBuffer::new(AllocatorKind::Dram, mib * MIB, "Matmul"));
+        host = host.process(process).owner(0, pid, 1);
+        files.push((name, segment.image()));
+    }
+    let mut tree = host.into_tree();
+    for (name, bytes) in files {
+        tree.put(format!("/dev/shm/{name}"), Entry::File { bytes, uid: 1000 });
+    }
+    let snapshot = snapshot(tree);
+    let dram = |process: &ttmem_model::snapshot::Process| {
+        (process.pid, process.chips[0].memory.dram.value().copied())
+    };
+    let all: Vec<_> = snapshot.processes.iter().map(dram).collect();
+    assert_eq!(all, [(Pid(500), Some(12 * MIB)), (Pid(600), Some(24 * MIB))]);
+}
+
+#[test]
+fn a_process_of_another_namespace_is_not_the_owner() {
+    let ticks = python(PID).start_ticks();
+    let segment = |namespace| busy(Segment::wormhole(1, ticks, N150)).pid_namespace(namespace);
+    // Process 1 of this namespace, as ttmem is in a container of its own, started in the same tick.
+    let seen_from = |own: u64, segment: Segment| {
+        let host = Host::new().without_driver().process(python(1)).segment_of(1, segment);
+        let mut tree = host.into_tree();
+        for process in ["self", "1"] {
+            tree.put(format!("/proc/{process}/ns/pid"), Entry::Link(format!("pid:[{own}]")));
+        }
+        let mut collector = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW));
+        owners(&collector.facts())[0]
+    };
+    const INNER: u64 = 4_026_540_007;
+    const INITIAL: u64 = 4_026_531_836;
+    assert_eq!(seen_from(INNER, segment(INNER)), Owner::Live(Pid(1)));
+    let elsewhere = seen_from(INNER, segment(4_026_540_009));
+    assert!(matches!(elsewhere, Owner::Outside { pid: 1, .. }), "{elsewhere:?}");
+    // All namespaces are seen from the initial one: that one has ended.
+    let gone = seen_from(INITIAL, segment(4_026_540_009));
+    assert!(matches!(gone, Owner::Gone { pid: 1, reused: false, .. }), "{gone:?}");
+}
+
+#[test]
+fn a_process_that_is_not_in_the_namespace_of_its_number_has_ended() {
+    let segment = Segment::wormhole(77, 5, N150).pid_namespace(4_026_540_007);
+    let mut tree = Host::new().without_driver().segment_of(77, segment).into_tree();
+    tree.put("/proc/self/ns/pid", Entry::Link("pid:[4026540007]".to_owned()));
+    tree.put_line("/proc/1/comm", "sh");
+    let facts = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW)).facts();
+    let owner = owners(&facts)[0];
+    assert!(matches!(owner, Owner::Gone { pid: 77, reused: false, .. }), "{owner:?}");
+}
+
+#[test]
+fn of_processes_that_cannot_be_told_apart_none_is_the_owner() {
+    let ticks = python(PID).start_ticks();
+    let mut host = Host::new().without_driver();
+    for pid in [500, 600] {
+        host = host.process(in_container(pid, 1).0);
+    }
+    let segment = busy(Segment::wormhole(1, ticks, N150)).pid_namespace(4_026_540_600);
+    let mut tree = host.segment_of(PID, segment).into_tree();
+    for pid in [500, 600] {
+        tree.put(format!("/proc/{pid}/ns/pid"), Entry::Error(Errno::ACCESS));
+    }
+    let facts = Collector::new(Root::memory(tree)).with_clock(Clock::Fixed(fake::NOW)).facts();
+    let owner = owners(&facts)[0];
+    assert!(matches!(owner, Owner::Outside { pid: 1, .. }), "{owner:?}");
+}
+
+#[test]
+fn processes_of_one_number_outside_the_namespace_are_two() {
+    let segment = |ticks, mib| {
+        Segment::wormhole(1, ticks, N150)
+            .pid_namespace(4_026_540_000 + ticks)
+            .allocate(NewBuffer::new(AllocatorKind::Dram, mib * MIB, "Matmul"))
+    };
+    let host = Host::new().board(fake::Board::n150()).outside(0, 2);
+    let host = host.segment_of(1, segment(700, 1)).segment_of(1, segment(701, 2));
+    let mut tree = host.into_tree();
+    tree.put("/proc/self/ns/pid", Entry::Link("pid:[4026549999]".to_owned()));
+    tree.put_line("/proc/9/comm", "sh");
+    let dram = |process: &ttmem_model::snapshot::Process| {
+        (process.state, process.chips[0].memory.dram.value().copied())
+    };
+    let all: Vec<_> = snapshot(tree).processes.iter().map(dram).collect();
+    let outside = ProcessState::OutsideNamespace;
+    assert_eq!(all, [(outside, Some(12 * MIB)), (outside, Some(24 * MIB))]);
 }

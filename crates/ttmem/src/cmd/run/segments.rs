@@ -21,8 +21,7 @@ use ttmem_model::Pid;
 use ttmem_root::{OpenFile, Root, RootError};
 use ttmem_segment::layout::{HEADER_BYTES, MAX_SEGMENT_BYTES};
 use ttmem_segment::{Identity, Reader, Segment, SegmentError, parse_file_name};
-use ttmem_sources::source::agent::find_in_other_namespaces;
-use ttmem_sources::source::process::runs_since;
+use ttmem_sources::source::agent::{find_in_other_namespaces, find_writer};
 use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 use crate::cmd::report::segment_in;
@@ -248,8 +247,7 @@ impl Seen {
             if file.is_none() && !path.exists() {
                 continue;
             }
-            let is_running =
-                candidates(pid).into_iter().any(|pid| runs_since(&root, pid, start_ticks));
+            let is_running = find_writer(&root, (pid, start_ticks), file.as_ref()).is_some();
             found.push(Found { path, is_running, file });
         }
         found
