@@ -10,28 +10,18 @@ source "$(dirname -- "$0")/lib.sh"
 mock_machine p150
 install_jax
 seen=$(run_python <<'PYTHON'
-import os
-report = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-import gc
-import struct
-import jax
-import numpy
+from jax_common import *
 device = jax.devices()[0]
-with open(os.environ["TT_METAL_MOCK_CLUSTER_DESC_PATH"]) as file:
-    chip = next(line for line in file if line.startswith("chip_unique_ids")).partition("{0: ")[2].partition("}")[0]
-def say(when):
-    with open(f"/dev/shm/tt_device_{chip}_memory", "rb") as file:
-        dram = struct.unpack_from("<Q", file.read(), 48)[0]
+def report(when):
     stats = device.memory_stats()
-    print(f"{when}: region {dram}, in use {stats['bytes_in_use']}, peak {stats['peak_bytes_in_use']}", file=report, flush=True)
+    say(f"{when}: region {dram()}, in use {stats['bytes_in_use']}, peak {stats['peak_bytes_in_use']}")
 array = jax.device_put(numpy.ones((1024, 1024), numpy.float32)).block_until_ready()
-say("put")
+report("put")
 result = (array + 1).block_until_ready()
-say("used")
+report("used")
 del array, result
 gc.collect()
-say("deleted")
+report("deleted")
 PYTHON
 )
 conclude $'put: region 4194304, in use 4194304, peak 4194304
