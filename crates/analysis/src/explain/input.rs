@@ -46,6 +46,11 @@ impl Input {
     pub(super) fn open(mut self) -> io::Result<Opened> {
         let mut head = Vec::new();
         (&mut self.reader).take(HEAD).read_to_end(&mut head)?;
+        if let Some((_, program)) = PACKED.iter().find(|(magic, _)| head.starts_with(magic)) {
+            let reason =
+                format!("it is compressed: `{program} {} | ttmem explain` reads it", self.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
         if let Some(order) = order_of_utf16(&head) {
             let bytes = Box::new(Cursor::new(std::mem::take(&mut head)).chain(self.reader));
             self.reader = Box::new(Utf16 { bytes, order, text: Cursor::default() });
@@ -64,6 +69,15 @@ impl Input {
         })
     }
 }
+
+/// Beginnings of compressed files, and the programs that print what is in them.
+const PACKED: [(&[u8], &str); 5] = [
+    (b"\x1f\x8b", "zcat"),
+    (b"\x28\xb5\x2f\xfd", "zstdcat"),
+    (b"\xfd7zXZ\0", "xzcat"),
+    (b"BZh", "bzcat"),
+    (b"PK\x03\x04", "unzip -p"),
+];
 
 /// The byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -157,6 +171,16 @@ mod tests {
                 String::from_utf8(head).unwrap()
             }
             Opened::Report(report) => panic!("{report:?}"),
+        }
+    }
+
+    #[test]
+    fn a_compressed_log_says_what_unpacks_it() {
+        for (bytes, program) in [(&b"\x1f\x8b\x08\0"[..], "zcat"), (b"\xfd7zXZ\0\0", "xzcat")] {
+            let input = Input::new("run.log.gz", Box::new(Cursor::new(bytes.to_vec())));
+            let Err(error) = input.open() else { panic!("{program}") };
+            let command = format!("`{program} run.log.gz | ttmem explain`");
+            assert!(error.to_string().contains(&command), "{error}");
         }
     }
 
