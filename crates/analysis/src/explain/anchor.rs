@@ -19,7 +19,7 @@ const STRONG: [&str; 16] = [
     "ut of Memory|ut of memory|ut of device|ut of host|ut of L1|ut of DRAM|f semaphores|f shards",
     "bad_alloc|RLIMIT_MEMLOCK|compute worker grid|driver allows|get_trace_buffers_size|l L1 region|max_total_pin_size|num_compute_banks",
     "could only pin|DRAM downgrade|e TLB|Not enough|not enough|not exceed number of|not exceed core grid|OUT OF MEM",
-    " 137|ugepage|memory overflow|memory exhausted|memory allocation of|MemoryView{|MemoryError",
+    " 137|ugepage|memory overflow|memory exhausted|memory allocation of|memory limit|MemoryView{|MemoryError",
     "active trace|available TLB|annot allocate|shard grid|shard core|shards along|config buffer|=9/KILL",
     "ailed to allocate|reduce the size of|region exhausted|held by|ysmem|Killed|NumHost",
     "an address below|borrowed|SIGKILL|downgrading to DRAM|for trace region|for lock|in region|low on memory",
@@ -27,7 +27,7 @@ const STRONG: [&str; 16] = [
     "put shard|Statically|state.offset <|ttnn-0.|ttnn==0.|tt_tlb_alloc|due to memory|n't allocate",
     "args targeting|circular buffer size|clash with|Failed to pin|Failed pinning|fragment L1|H2HSocket|nable to alloc",
     "reserve_l1_to_top|Reserved size must|buffer exhausted|buffers exhausted|buffer region ends|ring is only|globally allocated buffer|inning pages",
-    "trace buffers of|Trace buffer at|TLB window|too large for|llocation failed|otal channel size",
+    "trace buffers of|Trace buffer at|TLB window|too large for|llocation failed|otal channel size|shared memory",
 ];
 
 /// Words that only a line with a shortage makes interesting, in groups by their first two bytes.

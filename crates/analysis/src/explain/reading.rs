@@ -236,7 +236,15 @@ fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -
         // The kernel prints the reason first, and then the process that it kills.
         Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
         Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
-        Message::HostKilled(_) if wording.contains("137") => return PrintedBy::Log,
+/// Words of a second line about one kill.
+const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
+
+        Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
+            return PrintedBy::Log;
+        }
+        Message::HostMemory(memory) if memory.is_shared && wording.contains("might be") => {
+            return PrintedBy::Log;
+        }
         Message::HostKilled(_) => return PrintedBy::Other,
         Message::KernelLink(link) if link.over.is_some() => return PrintedBy::Exception,
         _ => {}

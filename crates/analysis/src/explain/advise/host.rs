@@ -202,7 +202,13 @@ pub(super) fn killed(killed: &HostKilled) -> Verdict {
             match killed.killer {
                 Some(killer) => advice(
                     format!(
-                        "Its limit is a setting of {killer} (RAY_memory_usage_threshold, ManagedOOMMemoryPressureLimit of the unit, `earlyoom -m`); raise it only if memory is left."
+                        "Its limit is a setting of {killer} ({}); raise it only if memory is left.",
+                        match killer {
+                            "Ray" => "RAY_memory_usage_threshold",
+                            "Slurm" => "--mem or --mem-per-cpu of the job",
+                            "systemd-oomd" => "ManagedOOMMemoryPressureLimit of the unit",
+                            _ => "`earlyoom -m`",
+                        }
                     ),
                     None,
                 ),
@@ -224,6 +230,9 @@ pub(super) fn killed(killed: &HostKilled) -> Verdict {
 }
 
 pub(super) fn memory(memory: &HostMemory) -> Verdict {
+    if memory.is_shared {
+        return shared_memory();
+    }
     verdict(
         "The host refused memory to the process".to_owned(),
         "An allocation of host memory failed: the host, the container or a limit of the process has no more. It is not \
@@ -233,6 +242,21 @@ pub(super) fn memory(memory: &HostMemory) -> Verdict {
         vec![
             advice("Check free memory and limits: `free -h`, `ulimit -v`, the container's memory limit, and what 1 GiB huge pages reserve (`ttmem doctor`).", None),
             advice("Load and convert weights one after the other, or cache converted tensors on disk.", None),
+        ],
+    )
+}
+
+fn shared_memory() -> Verdict {
+    verdict(
+        "The processes of a data loader have no shared memory left".to_owned(),
+        "Worker processes of a PyTorch DataLoader hand over tensors in /dev/shm, and it is full. A container has 64 MiB of it \
+         unless more is set. It is not about device memory."
+            .to_owned(),
+        Vec::new(),
+        vec![
+            advice("Give the container more: `docker run --shm-size=8g` or --ipc=host; in Kubernetes, a volume emptyDir with medium: Memory at /dev/shm.", None),
+            advice("Use fewer worker processes (num_workers=0 uses none), or a smaller batch.", None),
+            advice("Remove what ended processes left there: `df -h /dev/shm` and `ls -l /dev/shm`.", None),
         ],
     )
 }

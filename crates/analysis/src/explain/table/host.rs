@@ -5,7 +5,7 @@ use crate::explain::message::{
     HostKilled, HostMemory, HugePages, LockWait, Message, PinFailed, SysmemAddress,
 };
 
-pub(super) static FORMS: [Form; 13] = [
+pub(super) static FORMS: [Form; 14] = [
     Form::new(
         "sysmem|ysmem|NOC address of a hugepage",
         r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
@@ -99,16 +99,15 @@ pub(super) static FORMS: [Form; 13] = [
         |_| Some(Message::HostKilled(HostKilled { by_oom_killer: true, killer: None, pid: None })),
     ),
     Form::new(
-        "due to memory|low on memory|OutOfMemoryError|Ray killed|systemd-oomd|sending SIG",
-        r"(?:(?P<ray>ray\.exceptions\.OutOfMemoryError|[Ww]orkers? .{0,30}?killed due to memory pressure|killed due to the node running low on memory|Ray killed this worker)|(?P<oomd>Killed .{1,250}? due to memory (?:pressure|used)|systemd-oomd killed \d+ process)|sending SIG(?:TERM|KILL) to process #pid#)",
+        "due to memory|low on memory|OutOfMemoryError|Ray killed|systemd-oomd|sending SIG|memory limit",
+        r"(?:(?P<ray>ray\.exceptions\.OutOfMemoryError(?:: .{0,60}?killed due to the node running low on memory)?|[Ww]orkers? .{0,30}?killed due to memory pressure|killed due to the node running low on memory|Ray killed this worker)|(?P<oomd>Killed .{1,250}? due to memory (?:pressure|used)|systemd-oomd killed \d+ process)|(?P<slurm>exceeded (?:virtual )?memory limit \(#used# ?> ?#allowed#\), being killed|Exceeded job memory limit(?P<once> at some point)?)|sending SIG(?:TERM|KILL) to process #pid#)",
         &[],
         |values| {
-            let killer = match (values.has("ray"), values.has("oomd")) {
-                (true, _) => "Ray",
-                (_, true) => "systemd-oomd",
-                _ => "earlyoom",
-            };
-            Some(Message::HostKilled(HostKilled {
+            let killers = [("ray", "Ray"), ("oomd", "systemd-oomd"), ("slurm", "Slurm")];
+            let named = killers.iter().find(|(name, _)| values.has(name));
+            let killer = named.map_or("earlyoom", |(_, killer)| killer);
+            // A job that once reached its limit may have gone on.
+            (!values.has("once")).then_some(Message::HostKilled(HostKilled {
                 by_oom_killer: false,
                 killer: Some(killer),
                 pid: values.number("pid"),
@@ -129,9 +128,9 @@ pub(super) static FORMS: [Form; 13] = [
     // What a traceback quotes from a program is no error.
     Form::new(
         "std::bad_alloc|MemoryError",
-        r"(?P<code>(?:except|raises?|import|class|catch)[ (]+(?:[\w.:]+,? ){0,4})?(?:std::bad_alloc|\bMemoryError\b)",
+        r"(?P<code>(?:except|raises?|import|class|catch)[ (]+(?:[\w.:]+,? ){0,4}|`)?(?:std::bad_alloc|\bMemoryError\b)",
         &[],
-        |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory { size: None })),
+        |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory::default())),
     ),
     Form::new(
         "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size",
@@ -142,13 +141,23 @@ pub(super) static FORMS: [Form; 13] = [
                 size: ["size", "rust", "sysmem", "mmap"]
                     .iter()
                     .find_map(|name| values.number(name)),
+                is_shared: false,
             }))
         },
+    ),
+    Form::new(
+        "shared memory",
+        r"(?:This might be caused by insufficient shared memory \(shm\)|is killed by signal: Bus error\. It is possible that dataloader's workers are out of shared memory)",
+        &[],
+        |_| Some(Message::HostMemory(HostMemory { size: None, is_shared: true })),
     ),
     Form::new(
         "Failed to allocate memory for device/host shared buffer",
         r"Failed to allocate memory for device/host shared buffer",
         &[r"size: #size#"],
-        |values| Some(Message::HostMemory(HostMemory { size: values.number("size") })),
+        |values| {
+            let size = values.number("size");
+            Some(Message::HostMemory(HostMemory { size, is_shared: false }))
+        },
     ),
 ];

@@ -145,7 +145,7 @@ fn one_kill_counts_once() {
 }
 
 /// Programs that end a process before the kernel would. The forms are those of ray-project/ray#30312, WM-PO/WMPO#3,
-/// systemd/systemd#23606 and rfjakob/earlyoom#309.
+/// systemd/systemd#23606, rfjakob/earlyoom#309, and of `jobacct_gather` and `task/cgroup` of Slurm.
 #[test]
 fn programs_that_kill_for_lack_of_memory_are_named() {
     for (killer, pid, text) in [
@@ -169,14 +169,40 @@ fn programs_that_kill_for_lack_of_memory_are_named() {
             Some(29_410),
             "Oct 02 11:12:13 tt earlyoom[1233]: sending SIGTERM when mem <= 10.00% and swap <= 10.00%,\nOct 02 11:12:13 tt earlyoom[1233]:         SIGKILL when mem <= 5.00% and swap <= 5.00%\nOct 02 11:13:13 tt earlyoom[1233]: low memory! at or below SIGTERM limits: mem 10.00%, swap 10.00%\nOct 02 11:13:13 tt earlyoom[1233]: sending SIGTERM to process 29410 uid 1000 \"python3\": badness 1264, VmRSS 23964 MiB\n",
         ),
+        (
+            "Slurm",
+            None,
+            "slurmstepd: error: Job 41176 exceeded memory limit (3940736 > 2068480), being killed\nslurmstepd: error: Exceeded job memory limit\nslurmstepd: error: *** JOB 41176 ON tt03 CANCELLED AT 2026-07-10T09:12:13 ***\n",
+        ),
+        (
+            "Slurm",
+            None,
+            "slurmstepd: error: StepId=41176.0 exceeded virtual memory limit (40357568512 > 34359738368), being killed\n",
+        ),
     ] {
         let found = only(text);
         let Message::HostKilled(killed) = &found.message else { panic!("{text}") };
         assert_eq!((killed.killer, killed.pid), (Some(killer), pid), "{text}");
         assert!(found.meaning.starts_with(killer), "{}", found.meaning);
+        assert_eq!(found.count, 1, "{text}");
     }
     let settings = "sending SIGTERM when mem <= 10.00% and swap <= 10.00%,\n        SIGKILL when mem <=  5.00% and swap <=  5.00%\n";
     assert_eq!(explain::explain(settings), []);
+    let once = "slurmstepd: error: Exceeded step memory limit at some point.\nslurmstepd: error: Exceeded job memory limit at some point.\n";
+    assert_eq!(explain::explain(once), [], "the job may have gone on");
+}
+
+/// The texts are those of PyTorch's `DataLoader.cpp` and `dataloader.py`.
+#[test]
+fn shared_memory_of_a_data_loader_is_host_memory() {
+    let worker = "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient shared memory (shm).\n";
+    let thrown = "RuntimeError: DataLoader worker (pid 5787) is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory. Please try to raise your shared memory limit.\n";
+    for text in [worker.to_owned(), thrown.to_owned(), format!("{worker}Traceback:\n{thrown}")] {
+        let found = only(&text);
+        let Message::HostMemory(memory) = &found.message else { panic!("{text}") };
+        assert!(memory.is_shared && found.count == 1, "{text}");
+        assert!(found.advice[0].text.contains("--shm-size"), "{text}");
+    }
 }
 
 /// A traceback quotes lines of programs that only name the error.
