@@ -22,7 +22,9 @@ pub(super) struct Form {
     pub(super) parts: &'static [&'static str],
     /// Makes the message of the numbers.
     pub(super) make: fn(&Values<'_>) -> Option<Message>,
-    pub(super) compiled: OnceLock<Option<Regex>>,
+    /// True if the message begins before the pattern: its front was cut off.
+    is_front_cut: bool,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Form {
@@ -32,7 +34,17 @@ impl Form {
         parts: &'static [&'static str],
         make: fn(&Values<'_>) -> Option<Message>,
     ) -> Self {
-        Self { keys, head, parts, make, compiled: OnceLock::new() }
+        Self { keys, head, parts, make, is_front_cut: false, compiled: OnceLock::new() }
+    }
+
+    /// A message whose front was cut off.
+    pub(super) const fn front(
+        keys: &'static str,
+        head: &'static str,
+        parts: &'static [&'static str],
+        make: fn(&Values<'_>) -> Option<Message>,
+    ) -> Self {
+        Self { keys, head, parts, make, is_front_cut: true, compiled: OnceLock::new() }
     }
 
     /// The compiled pattern.
@@ -54,7 +66,8 @@ impl Form {
             let (known, digits) = values.known();
             let end = whole.end().max(values.end.get());
             let message = (self.make)(&values)?;
-            Some(Match { message, start: whole.start(), end, known, digits })
+            let is_front_cut = self.is_front_cut;
+            Some(Match { message, start: whole.start(), end, known, digits, is_front_cut })
         });
         made.collect()
     }
@@ -70,6 +83,8 @@ pub(super) struct Match {
     pub(super) known: usize,
     /// Their digits.
     pub(super) digits: usize,
+    /// True if the beginning of the message was cut off.
+    pub(super) is_front_cut: bool,
 }
 
 impl Match {

@@ -87,6 +87,8 @@ pub(crate) enum StaticBuffers {
     Circular,
     /// Dataflow buffers, which newer operations use instead (0.72 and later).
     Dataflow,
+    /// One of the two: the message was cut before its name.
+    Unnamed,
 }
 
 impl StaticBuffers {
@@ -96,7 +98,18 @@ impl StaticBuffers {
         match self {
             Self::Circular => "circular buffers",
             Self::Dataflow => "dataflow buffers",
+            Self::Unnamed => "circular or dataflow buffers",
         }
+    }
+
+    /// True if both may be of one kind.
+    pub(super) fn agrees(self, other: Self) -> bool {
+        self == other || self == Self::Unnamed || other == Self::Unnamed
+    }
+
+    /// Returns the kind, or that of another print where this one does not name it.
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Unnamed { other } else { self }
     }
 }
 

@@ -22,7 +22,7 @@ static MEMORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Sentences about something else than memory that is missing.
 static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"(?i-u)aligned to|\balignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space|needs to store|but bank size is",
+        r"(?i-u)aligned to|\balignment|multiple of|divisible|memory[ _]layout|memory[ _]config|runtime-arg|semaphore ids?\b|program semaphores|uint(8|16|32)_t|page-count cap|Statically allocated|Not enough space|needs to store|but bank size is|bank size is only",
     )
 });
 
@@ -78,10 +78,14 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
             rest.starts_with("...") || is_end && rest.trim().is_empty() && is_short
         })
     };
-    let need = need(&captures).filter(|_| !is_cut("need"));
+    let starts_cut = ["need", "limit"].map(|name| {
+        let amount = captures.name(name);
+        amount.is_some_and(|amount| begins_before(&sentence[..amount.start()]))
+    });
+    let need = need(&captures).filter(|_| !is_cut("need") && !starts_cut[0]);
     let limit = captures
         .name("limit")
-        .filter(|_| !is_cut("limit"))
+        .filter(|_| !is_cut("limit") && !starts_cut[1])
         .and_then(|limit| number::read(limit.as_str()));
     let message = OpLimit {
         op: op.map(|(name, _)| name.replace("::", ".")),
@@ -89,16 +93,30 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
         limit,
         is_warning: is(&WARNING),
         unit: shape.unit,
-        cut: is_cut("need") || is_cut("limit") || is_end && shape.is_cut(),
+        cut: is_cut("need")
+            || is_cut("limit")
+            || starts_cut.contains(&true)
+            || is_end && shape.is_cut(),
     };
+    let digits = [message.need, message.limit].into_iter().flatten();
+    let digits = digits.map(|number| number.to_string().len()).sum();
     let end = record.start + sentence_end(sentence, whole.end());
     Some(Match {
         known: 1 + usize::from(message.need.is_some()) + usize::from(message.limit.is_some()),
         message: Message::OpLimit(message),
         start,
         end,
-        digits: 0,
+        digits,
+        is_front_cut: false,
     })
+}
+
+/// True if a number may begin before the text behind this: nothing is left of what was there, or it ends with digits, where a
+/// terminal broke the line.
+fn begins_before(text: &str) -> bool {
+    let word = text.rsplit(' ').nth(1).filter(|_| text.ends_with(' ')).unwrap_or_default();
+    let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    text.trim().is_empty() || is_number
 }
 
 /// The need of a check: a number, a sum, or a product.

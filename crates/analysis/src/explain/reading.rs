@@ -52,15 +52,17 @@ impl Reading {
     }
 }
 
-/// Numbers of known wordings, and those of ops' checks. The reading with more of the first is right; of two with as many,
-/// the one with more of the second.
-fn known(prints: &[Print]) -> (usize, usize) {
-    let of = |is_op: bool| {
-        let own =
-            prints.iter().filter(|print| is_op == matches!(print.message, Message::OpLimit(_)));
-        own.map(|print| print.known).sum::<usize>()
+/// Numbers of known wordings, those of ops' checks, and those of messages without a beginning. The reading with more of the
+/// first is right; of two with as many, the one with more of the next.
+fn known(prints: &[Print]) -> [usize; 3] {
+    let rank = |print: &Print| match (&print.message, print.printed_by) {
+        (_, PrintedBy::Unknown) => 2,
+        (Message::OpLimit(_), _) => 1,
+        _ => 0,
     };
-    (of(false), of(true))
+    [0, 1, 2].map(|wanted| {
+        prints.iter().filter(|print| rank(print) == wanted).map(|print| print.known).sum()
+    })
 }
 
 /// The best reading of lines that a terminal may have broken.
@@ -134,6 +136,8 @@ pub(super) enum PrintedBy {
     Exception,
     Other,
 }
+    /// Unknown, and perhaps the rest of a print that is counted: its beginning was cut off.
+    Unknown,
 
 /// The message begins at most so far behind its condition.
 const CONDITION_REACH: usize = 400;
@@ -232,13 +236,13 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
 
 /// Returns the channel that a message was printed on, by the text before it.
 fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
+/// Words of a second line about one kill.
+const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
+
     match message {
         // The kernel prints the reason first, and then the process that it kills.
         Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
         Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
-/// Words of a second line about one kill.
-const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
-
         Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
             return PrintedBy::Log;
         }
@@ -262,7 +266,7 @@ const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd kil
 }
 
 fn print_of(joined: &Joined, found: Match) -> Print {
-    let Match { mut message, start, mut end, known, digits } = found;
+    let Match { mut message, start, mut end, known, digits, is_front_cut } = found;
     let wording = joined.text[start..end].trim().to_owned();
     if let Message::ProgramTooLarge(program) = &mut message {
         end = breakdown::read(program, &joined.text, end);
@@ -270,7 +274,11 @@ fn print_of(joined: &Joined, found: Match) -> Print {
     // Digits behind it may be the rest of its last number.
     let is_whole = message.is_whole()
         && !joined.text[end..].trim_start().starts_with(|next: char| next.is_ascii_digit());
-    let printed_by = printed_by(joined, &message, start, &wording);
+    let printed_by = match is_front_cut {
+        true => PrintedBy::Unknown,
+        false => printed_by(joined, &message, start, &wording),
+    };
+        && !is_front_cut
     let last = end.saturating_sub(1).max(start);
     Print {
         message,

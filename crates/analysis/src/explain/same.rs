@@ -2,7 +2,7 @@
 
 use super::cores::Cores;
 use super::fixed::Fixed;
-use super::message::{Message, OutOfMemory};
+use super::message::{Message, OutOfMemory, StaticBuffers};
 
 impl Message {
     /// True if both are one message: the numbers that both have are equal.
@@ -38,11 +38,29 @@ impl Message {
                         .all(|(left, right)| agree(left.as_ref(), right.as_ref()))
             }
             (Self::BuffersClash(left), Self::BuffersClash(right)) => {
-                left.buffers == right.buffers
+                left.buffers.agrees(right.buffers)
                     && agree(left.program.as_ref(), right.program.as_ref())
                     && agree(left.cores.as_ref(), right.cores.as_ref())
                     && agree(left.l1_address.as_ref(), right.l1_address.as_ref())
                     && agree(left.end.as_ref(), right.end.as_ref())
+            }
+            (Self::BuffersBeyondL1(left), Self::BuffersBeyondL1(right)) => {
+                left.buffers.agrees(right.buffers)
+                    && agree(left.cores.as_ref(), right.cores.as_ref())
+                    && agree(left.end.as_ref(), right.end.as_ref())
+                    && agree(left.l1_size.as_ref(), right.l1_size.as_ref())
+            }
+            (Self::TraceRegionFull(left), Self::TraceRegionFull(right)) => {
+                agree(left.needed.as_ref(), right.needed.as_ref())
+                    && agree(left.region.as_ref(), right.region.as_ref())
+                    && agree(left.device.as_ref(), right.device.as_ref())
+            }
+            (Self::ShardGrid(left), Self::ShardGrid(right)) => {
+                left.is_core_grid == right.is_core_grid
+                    && agree(left.core.as_ref(), right.core.as_ref())
+                    && agree(left.shards.as_ref(), right.shards.as_ref())
+                    && agree(left.banks.as_ref(), right.banks.as_ref())
+                    && agree(left.memory.as_ref(), right.memory.as_ref())
             }
             (Self::TlbWindows(left), Self::TlbWindows(right)) => {
                 agree(left.device.as_ref(), right.device.as_ref())
@@ -102,10 +120,28 @@ impl Message {
                 };
             }
             (Self::BuffersClash(left), Self::BuffersClash(right)) => {
+                left.buffers = left.buffers.or(right.buffers);
                 left.program = left.program.or(right.program);
                 left.cores = left.cores.take().or(right.cores);
                 left.l1_address = left.l1_address.or(right.l1_address);
                 left.end = left.end.or(right.end);
+            }
+            (Self::BuffersBeyondL1(left), Self::BuffersBeyondL1(right)) => {
+                left.buffers = left.buffers.or(right.buffers);
+                left.cores = left.cores.take().or(right.cores);
+                left.end = left.end.or(right.end);
+                left.l1_size = left.l1_size.or(right.l1_size);
+            }
+            (Self::TraceRegionFull(left), Self::TraceRegionFull(right)) => {
+                left.needed = left.needed.or(right.needed);
+                left.region = left.region.or(right.region);
+                left.device = left.device.or(right.device);
+            }
+            (Self::ShardGrid(left), Self::ShardGrid(right)) => {
+                left.core = left.core.or(right.core);
+                left.shards = left.shards.or(right.shards);
+                left.banks = left.banks.or(right.banks);
+                left.memory = left.memory.take().or(right.memory);
             }
             (Self::TlbWindows(left), Self::TlbWindows(right)) => {
                 left.device = left.device.or(right.device);
@@ -147,8 +183,14 @@ impl Message {
     pub(super) fn is_cut(&self) -> bool {
         match self {
             Self::OutOfMemory(memory) => memory.cut,
-            Self::BuffersClash(clash) => clash.l1_address.is_none() || clash.end.is_none(),
-            Self::BuffersBeyondL1(beyond) => beyond.end.is_none() || beyond.l1_size.is_none(),
+            Self::BuffersClash(clash) => {
+                clash.l1_address.is_none() || clash.end.is_none() || clash.program.is_none()
+            }
+            Self::BuffersBeyondL1(beyond) => {
+                beyond.end.is_none()
+                    || beyond.l1_size.is_none()
+                    || beyond.buffers == StaticBuffers::Unnamed
+            }
             Self::ServiceCoreClash(clash) => clash.service_address.is_none() || clash.end.is_none(),
             Self::BelowLimit(limit) => limit.limit.is_none() || limit.address.is_none(),
             Self::ProgramTooLarge(program) => program.size.is_none() || program.ring.is_none(),
@@ -175,7 +217,7 @@ impl Message {
                     memory.largest_free.is_some()
                         && (!memory.dependencies || memory.placeable.is_some())
                 }
-                Self::BuffersClash(clash) => clash.program.is_some() && clash.cores.is_some(),
+                Self::BuffersClash(clash) => clash.cores.is_some(),
                 Self::BuffersBeyondL1(beyond) => beyond.cores.is_some(),
                 Self::ProgramTooLarge(program) => program.processor.is_some(),
                 Self::TraceRegionFull(trace) => trace.device.is_some(),

@@ -39,7 +39,7 @@ impl Found {
             // A link that fails names each section, and at last how much is missing.
             Message::KernelLink(_) => self.thrown.max(1),
             _ if self.logged > 0 => self.logged,
-            _ => self.thrown + self.other,
+            _ => (self.thrown + self.other).max(1),
         }
     }
 }
@@ -219,11 +219,12 @@ impl Scanner {
                 found.len() - 1
             }
         };
-        *match print.printed_by {
-            PrintedBy::Log => &mut found[index].logged,
-            PrintedBy::Exception => &mut found[index].thrown,
-            PrintedBy::Other => &mut found[index].other,
-        } += 1;
+        match print.printed_by {
+            PrintedBy::Log => found[index].logged += 1,
+            PrintedBy::Exception => found[index].thrown += 1,
+            PrintedBy::Other => found[index].other += 1,
+            PrintedBy::Unknown => {}
+        }
     }
 
     /// Line ends before an offset of the buffer, those of the earlier log included.

@@ -1,6 +1,7 @@
 //! Every message that is recognised by its own wording.
 
 mod fixed;
+mod front;
 mod host;
 mod limits;
 
@@ -13,7 +14,8 @@ use super::message::{
 
 /// Every form. Where two patterns match the same text, the first one counts.
 pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
-    FORMS.iter().chain(&fixed::FORMS).chain(&host::FORMS).chain(&limits::FORMS)
+    let whole = FORMS.iter().chain(&fixed::FORMS).chain(&host::FORMS).chain(&limits::FORMS);
+    whole.chain(&front::FORMS)
 }
 
 static FORMS: [Form; 26] = [
@@ -25,28 +27,13 @@ static FORMS: [Form; 26] = [
             r"L1 buffer allocated at #address#",
             r"buffer region ends at #end#",
         ],
-        |values| {
-            Some(Message::BuffersClash(BuffersClash {
-                buffers: static_buffers(values),
-                program: values.number("program"),
-                cores: values.cores("cores"),
-                l1_address: values.number("address"),
-                end: values.beyond("end", values.number("address")),
-            }))
-        },
+        clash,
     ),
     Form::new(
         "Statically allocated",
         r"Statically allocated (?P<what>circular|dataflow) buffers(?: on core range @cores@)? grow(?: to)?",
         &[r" #end# ?B", r"beyond max L1 size of #size# ?B"],
-        |values| {
-            Some(Message::BuffersBeyondL1(BuffersBeyondL1 {
-                buffers: static_buffers(values),
-                cores: values.cores("cores"),
-                end: values.number("end"),
-                l1_size: values.number("size"),
-            }))
-        },
+        beyond_l1,
     ),
     Form::new(
         "service-core range",
@@ -296,10 +283,30 @@ static FORMS: [Form; 26] = [
     ),
 ];
 
+fn clash(values: &Values<'_>) -> Option<Message> {
+    Some(Message::BuffersClash(BuffersClash {
+        buffers: static_buffers(values),
+        program: values.number("program"),
+        cores: values.cores("cores"),
+        l1_address: values.number("address"),
+        end: values.beyond("end", values.number("address")),
+    }))
+}
+
+fn beyond_l1(values: &Values<'_>) -> Option<Message> {
+    Some(Message::BuffersBeyondL1(BuffersBeyondL1 {
+        buffers: static_buffers(values),
+        cores: values.cores("cores"),
+        end: values.number("end"),
+        l1_size: values.number("size"),
+    }))
+}
+
 fn static_buffers(values: &Values<'_>) -> StaticBuffers {
-    match values.text("what") {
+    match values.text("kind").or(values.text("what")) {
         Some("dataflow") => StaticBuffers::Dataflow,
-        _ => StaticBuffers::Circular,
+        Some(_) => StaticBuffers::Circular,
+        None => StaticBuffers::Unnamed,
     }
 }
 

@@ -3,6 +3,7 @@
 mod blocks;
 mod cases;
 mod decorations;
+mod front;
 mod limits;
 mod messages;
 mod report;

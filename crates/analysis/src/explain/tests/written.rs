@@ -284,3 +284,32 @@ fn a_condition_and_its_message_are_one_error() {
     let text = "TT_FATAL @ /w/mesh_trace.cpp:78: mesh_cq.device()->get_trace_buffers_size() <= trace_region_size\n\n[tt-server-52e5] (EngineCore_DP0 pid=2) ERROR 06-05 19:19:37 core.py:1035] \nCreating trace buffers of size 60825600B on MeshDevice 0, but only 50000000B is allocated for trace region.\n";
     assert_eq!((only(text).count, only(text).over_bytes), (1, Some(10_825_600)));
 }
+
+/// A number of an op's check that a terminal broke, once, is not a second and smaller one.
+#[test]
+fn a_broken_number_of_an_op_is_whole_again() {
+    let message = "ttnn::slice: required DFB size 3200000 B exceeds per-core L1 budget 1393312 B (row_bytes=1599996, misalignment=2); consider slicing along a non-width dim";
+    let log = format!(
+        "2026-07-10 13:33:30.166 | critical |          Always | TT_FATAL: {message} (assert.hpp:104)\n"
+    );
+    let plain = facts(&explain::explain(message));
+    for columns in 60..140 {
+        let mut text = String::new();
+        for piece in log.trim_end().as_bytes().chunks(columns) {
+            text += std::str::from_utf8(piece).unwrap();
+            text.push('\n');
+        }
+        assert_eq!(facts(&explain::explain(&text)), plain, "{columns}\n{text}");
+    }
+}
+
+/// Two prints of which a terminal broke one are one error.
+#[test]
+fn a_shard_grid_that_was_broken_once_is_one_error() {
+    let message = "Invalid shard grid: shard core (8, 0) has no L1 bank on this device, which has 64 of them. Derive the shard grid from the device";
+    let (head, rest) = message.split_at(message.find("ch has 64").unwrap());
+    let text = format!(
+        "TT_FATAL: {message}\nE       RuntimeError: TT_FATAL @ /src/buffer.cpp:272: allocator.has_bank(core)\nE       info:\nE       {head}\nE       {rest}\n"
+    );
+    assert_eq!(only(&text).count, 1);
+}
