@@ -13,6 +13,7 @@ mod advise;
 mod anchor;
 mod breakdown;
 mod chip;
+mod clean;
 mod cores;
 mod fixed;
 mod form;
@@ -29,6 +30,7 @@ mod render;
 pub mod report;
 mod same;
 mod scan;
+mod spaces;
 mod table;
 #[cfg(test)]
 mod tests;

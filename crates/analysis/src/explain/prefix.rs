@@ -41,7 +41,7 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?x)^(?:
           [\[(]?\d{4}[-/.]\d\d[-/.]\d\d[T\ _]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|\ ?[+-]\d\d:?\d\d)?[\])]?\ ?[|:-]?\ ?
         | [\[(]?\d\d-\d\d\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?
-        | (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d\ (?:[\w.-]{1,64}\ )?
+        | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\ \d{4})?\ (?:[\w.-]{1,64}\ [\w./()-]{1,60}(?:\[\d{1,8}\])?:\ )?
         | [\[(]?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?[|:-]?\ ?
         | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d{1,9}\ +\d+\ [\w./-]{1,80}:\d+\]\ ?
         | [\[(]?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL)[\])]?(?:\ *[|:-]|\ )\ ?

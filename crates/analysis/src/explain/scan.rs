@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::anchor::{self, Anchors, HitKind};
 use super::message::Message;
 use super::reading::{Print, PrintedBy, Reading};
+use super::spaces;
 use super::unknown::{self, Unknown};
 use super::view::Courses;
 
@@ -90,13 +91,17 @@ pub(super) struct Scanner {
 impl Scanner {
     /// Examines the next piece of the log.
     pub(super) fn push(&mut self, piece: &[u8]) {
+        let added = self.buffer.len();
         self.buffer.extend_from_slice(piece);
+        spaces::plain(&mut self.buffer, added);
         self.advance();
     }
 
     /// Reads and examines a piece of the log, and returns its bytes.
     pub(super) fn read(&mut self, reader: &mut dyn Read) -> io::Result<usize> {
+        let added = self.buffer.len();
         let length = reader.take(PIECE).read_to_end(&mut self.buffer)?;
+        spaces::plain(&mut self.buffer, added);
         self.advance();
         Ok(length)
     }
@@ -124,10 +129,12 @@ impl Scanner {
     /// Reads a text line by line: no line is passed over, whatever its words are.
     #[cfg(test)]
     pub(super) fn of_every_line(text: &[u8]) -> Scanned {
-        let mut scanner = Self { buffer: text.to_vec(), ..Self::default() };
+        let mut text = text.to_vec();
+        spaces::plain(&mut text, 0);
+        let mut scanner = Self { buffer: text.clone(), ..Self::default() };
         while scanner.position < text.len() {
             let start = scanner.position;
-            scanner.window(text, start..start, line_end(text, start), AFTER);
+            scanner.window(&text, start..start, line_end(&text, start), AFTER);
         }
         scanner.scanned
     }

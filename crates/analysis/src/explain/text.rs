@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use ttmem_model::order;
 
+use super::clean::{clean, collapse};
 use super::prefix;
 
 /// One line of the piece, without what a logger, a terminal or a quotation put before it.
@@ -301,133 +302,6 @@ const MESSAGE: usize = 450;
 
 /// A message has not more lines.
 const MAX_CONTINUED: usize = 8;
-
-/// The lines of a text in ASCII, each with the number of original line ends before it and its original offset. The two
-/// characters `\n` of a quoted string end a line too.
-fn clean(raw: &str) -> Vec<(String, usize, usize)> {
-    let mut lines = Vec::new();
-    let (mut line, mut number, mut offset) = (String::new(), 0, 0);
-    let mut is_quoted = false;
-    let mut rest = raw.char_indices().peekable();
-    while let Some((at, character)) = rest.next() {
-        let mut end_line = |is_original: bool, next: usize, line: &mut String| {
-            lines.push((std::mem::take(line), number, offset));
-            is_quoted = false;
-            number += usize::from(is_original);
-            offset = next;
-        };
-        match character {
-            '\u{1b}' => skip_escape(&mut rest),
-            '\r' if rest.peek().is_some_and(|next| next.1 == '\n') => {}
-            '\r' => end_line(false, at + 1, &mut line),
-            '\n' => end_line(true, at + 1, &mut line),
-            '\\' => match backslash(&raw[at..]) {
-                Some((length, None)) => {
-                    skip(&mut rest, at + length);
-                    end_line(false, at + length, &mut line);
-                }
-                Some((length, Some(text))) => {
-                    skip(&mut rest, at + length);
-                    line.push_str(text);
-                }
-                None => line.push('\\'),
-            },
-            '*' if emphasis(&raw[at..], line.ends_with(|last: char| last.is_ascii_digit())) => {
-                skip(&mut rest, at + 2);
-            }
-            // Markdown's quotes around a number; the linker's are around names.
-            '`' if is_quoted || rest.peek().is_some_and(|next| next.1.is_ascii_digit()) => {
-                is_quoted = !is_quoted;
-            }
-            '…' => line.push_str("..."),
-            '\u{2018}' | '\u{2019}' => line.push('\''),
-            '\u{201c}' | '\u{201d}' => line.push('"'),
-            '\u{2010}'..='\u{2015}' => line.push('-'),
-            '×' => line.push('x'),
-            other if other.is_ascii() && !other.is_ascii_control() => line.push(other),
-            '\t' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' => line.push(' '),
-            '\u{2500}'..='\u{259f}' => line.push('|'),
-            other if other.is_control() => {}
-            _ => line.push('?'),
-        }
-    }
-    if !line.is_empty() {
-        lines.push((line, number, offset));
-    }
-    lines
-}
-
-/// True for the two asterisks of Markdown before or behind a number. More asterisks stand for what was redacted.
-fn emphasis(text: &str, is_behind_number: bool) -> bool {
-    text.strip_prefix("**").is_some_and(|rest| {
-        rest.starts_with(|next: char| next.is_ascii_digit())
-            || is_behind_number && !rest.starts_with('*')
-    })
-}
-
-type Rest<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
-
-fn skip(rest: &mut Rest<'_>, end: usize) {
-    while rest.next_if(|(at, _)| *at < end).is_some() {}
-}
-
-/// The length of an escape sequence of JSON or Python that begins with a backslash, and its text; no text for a line
-/// end. Escapes may be escaped again.
-fn backslash(text: &str) -> Option<(usize, Option<&'static str>)> {
-    let slashes = text.len() - text.trim_start_matches('\\').len();
-    let rest = &text[slashes..];
-    let simple = |text| Some((slashes + 1, text));
-    match rest.as_bytes().first()? {
-        b'n' | b'r' => simple(None),
-        b't' => simple(Some(" ")),
-        b'"' => simple(Some("\"")),
-        b'\'' => simple(Some("'")),
-        b'/' => simple(Some("/")),
-        b'x' | b'u' | b'0' => {
-            let code = ["u001b[", "x1b[", "033["].iter().find(|code| {
-                rest.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code))
-            });
-            if let Some(code) = code {
-                let parameters = rest[code.len()..].bytes();
-                let length =
-                    parameters.take_while(|byte| matches!(byte, b'0'..=b'9' | b';')).count();
-                return Some((slashes + code.len() + length + 1, Some("")));
-            }
-            let quote =
-                [("u0027", "'"), ("u0022", "\""), ("u003c", "<"), ("u003e", ">"), ("u0026", "&")];
-            let known = quote.into_iter().find(|(code, _)| {
-                rest.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(code))
-            });
-            known.map(|(_, text)| (slashes + 5, Some(text)))
-        }
-        _ => None,
-    }
-}
-
-/// Skips the rest of a terminal escape: `[…m` and its like, `]…` up to BEL or ESC, or a single character.
-fn skip_escape(rest: &mut Rest<'_>) {
-    match rest.next() {
-        Some((_, '[')) => {
-            while rest.next().is_some_and(|(_, parameter)| !('@'..='~').contains(&parameter)) {}
-        }
-        Some((_, ']')) => {
-            let is_inside = |next: &(usize, char)| !matches!(next.1, '\u{7}' | '\u{1b}' | '\n');
-            while rest.next_if(is_inside).is_some() {}
-        }
-        _ => {}
-    }
-}
-
-/// One space for every run of spaces.
-fn collapse(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    for character in line.chars() {
-        if character != ' ' || !text.ends_with(' ') {
-            text.push(character);
-        }
-    }
-    text
-}
 
 /// Decodes the bytes of a file; what is not UTF-8 is replaced.
 #[must_use]

@@ -24,7 +24,7 @@ fn message(kind: usize, number: u32) -> String {
 }
 
 /// Prefixes before each line.
-const PREFIXES: [&str; 34] = [
+const PREFIXES: [&str; 37] = [
     "",
     "E       ",
     "E   ",
@@ -50,6 +50,9 @@ const PREFIXES: [&str; 34] = [
     "2026-06-06T03:15:40.123456Z 01E ",
     "[2026-06-06T03:15:40.174Z] ",
     "Jun 06 03:15:40 galaxy-3 python3[4242]: ",
+    "Jun 06 03:15:40 ",
+    "Jun 06 03:15:40.174123 galaxy-3 tt-serve[4242]: ",
+    "Sat Jun  6 03:15:40 2026 ",
     "[2026-06-06 03:15:40.174] [metal] [critical] ",
     "E0606 03:15:40.174000 140412 mesh.cpp:78] ",
     "2026-06-06 03:15:40,174 - ERROR - [run] ",
@@ -91,6 +94,15 @@ fn broken(text: &str, columns: usize) -> String {
     out
 }
 
+/// Every word that is a number between two marks.
+fn coloured(message: &str, on: &str, off: &str) -> String {
+    let colour = |word: &str| match word.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("{on}{word}{off}"),
+        false => word.to_owned(),
+    };
+    message.split(' ').map(colour).collect::<Vec<_>>().join(" ") + "\n"
+}
+
 /// An exception as TT-Metal throws it.
 fn exception(message: &str) -> String {
     format!(
@@ -129,6 +141,14 @@ fn texts(message: &str) -> Vec<String> {
         broken(&format!("RuntimeError: {exception}"), 80),
         broken(&format!("                 Always | FATAL    | {message}\n"), 120),
         wrapped(message, 60, "          "),
+        // Copied from a page, in which spaces are no-break spaces, or saved as its source.
+        message.replace(' ', "\u{a0}"),
+        exception.replace(' ', "\u{3000}"),
+        format!("<p>{}</p>", message.replace(' ', "&nbsp;")),
+        // Colours without the escape before them.
+        coloured(message, "[36m", "[0m"),
+        coloured(message, "^[[1;36m", "^[[0m"),
+        exception.replace('(', "\\u0028").replace('=', "\\u003d").replace('\n', "\\u000a"),
         exception.replace('\n', "\r\n"),
         format!("<p>{message}</p>"),
         format!(
