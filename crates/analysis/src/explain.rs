@@ -30,6 +30,7 @@ mod render;
 pub mod report;
 mod same;
 mod scan;
+mod source_code;
 mod spaces;
 mod table;
 #[cfg(test)]

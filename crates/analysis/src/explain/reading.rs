@@ -9,6 +9,7 @@ use super::breakdown;
 use super::form::Match;
 use super::message::Message;
 use super::op_limit;
+use super::source_code;
 use super::table::forms;
 use super::text::{Broken, Joined, Lines};
 
@@ -135,9 +136,9 @@ pub(super) enum PrintedBy {
     Log,
     Exception,
     Other,
-}
     /// Unknown, and perhaps the rest of a print that is counted: its beginning was cut off.
     Unknown,
+}
 
 /// The message begins at most so far behind its condition.
 const CONDITION_REACH: usize = 400;
@@ -206,6 +207,7 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
         .zip(repeated)
         .filter_map(|(found, is_repeated)| (!is_repeated).then_some(found))
         .filter(|found| joined.original(found.start) < reach)
+        .filter(|found| !source_code::is_source(joined, found))
         .map(|found| print_of(joined, found))
         .collect()
 }
@@ -234,11 +236,11 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
     best
 }
 
-/// Returns the channel that a message was printed on, by the text before it.
-fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
 /// Words of a second line about one kill.
 const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
 
+/// Returns the channel that a message was printed on, by the text before it.
+fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
     match message {
         // The kernel prints the reason first, and then the process that it kills.
         Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
@@ -273,12 +275,12 @@ fn print_of(joined: &Joined, found: Match) -> Print {
     }
     // Digits behind it may be the rest of its last number.
     let is_whole = message.is_whole()
+        && !is_front_cut
         && !joined.text[end..].trim_start().starts_with(|next: char| next.is_ascii_digit());
     let printed_by = match is_front_cut {
         true => PrintedBy::Unknown,
         false => printed_by(joined, &message, start, &wording),
     };
-        && !is_front_cut
     let last = end.saturating_sub(1).max(start);
     Print {
         message,

@@ -7,5 +7,6 @@ mod front;
 mod limits;
 mod messages;
 mod report;
+mod source_code;
 mod templates;
 mod written;

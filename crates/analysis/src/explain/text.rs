@@ -29,6 +29,27 @@ struct Line {
     is_fatal_log: bool,
     /// The process that printed it, if its prefix has a rank, a process id or a container.
     source: String,
+    quoted: Quoted,
+}
+
+/// Marks of source code on a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quoted {
+    /// True if a quotation mark is before the text.
+    pub(super) is_open: bool,
+    /// True if the line ends as one does that is a string of a program.
+    pub(super) is_literal: bool,
+    /// True for a comment.
+    pub(super) is_comment: bool,
+}
+
+impl Quoted {
+    fn of(prefix: &str, text: &str) -> Self {
+        let is_open = prefix.ends_with('"');
+        let ends = ["\"", "\",", "\");", "\"),", "\" \\"];
+        let is_literal = ends.iter().any(|end| text.trim_end().ends_with(end));
+        Self { is_open, is_literal, is_comment: prefix.contains("//") }
+    }
 }
 
 /// A piece of a log as lines.
@@ -76,6 +97,7 @@ struct Start {
     /// Offset in the original.
     original: usize,
     is_fatal_log: bool,
+    quoted: Quoted,
 }
 
 impl Lines {
@@ -102,6 +124,7 @@ impl Lines {
                 is_message: stripped.is_message,
                 is_fatal_log: stripped.is_fatal_log,
                 source: prefix::source(&text[..stripped.length]).unwrap_or_default().to_owned(),
+                quoted: Quoted::of(&text[..stripped.length], text),
             });
             before = (text, stripped.length);
         }
@@ -125,6 +148,7 @@ impl Lines {
                 number: line.number,
                 original: line.offset,
                 is_fatal_log: line.is_fatal_log,
+                quoted: line.quoted,
             });
             let is_other = source != line.source && !source.is_empty() && !line.source.is_empty();
             source = &line.source;
@@ -211,6 +235,11 @@ impl Joined {
     /// Offset where the line of an offset begins.
     pub(super) fn line_start(&self, offset: usize) -> usize {
         self.start_of(offset).at
+    }
+
+    /// Marks of source code on the line of an offset.
+    pub(super) fn quoted(&self, offset: usize) -> Quoted {
+        self.start_of(offset).quoted
     }
 
     /// True if TT-Metal's logger printed what begins at an offset, before it threw it.

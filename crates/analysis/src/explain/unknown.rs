@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::pattern;
+use super::source_code::HOLE;
 
 /// The lines of a log that look like memory errors and are not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,9 +40,10 @@ static SUSPECT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static HARMLESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern::compile(
-        r"(?i-u:^(?:E|>)? *(?:#|//|def |class |import |assert |if |with |raise |return |--- )|pytest\.raises\(|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))",
-    )
+    pattern::compile(&format!(
+        "{}|{HOLE}",
+        r"(?i-u:^(?:E|>)? *(?:#|//|def |class |import |assert |if |with |raise |return |--- )|pytest\.raises\(|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))"
+    ))
 });
 
 /// True if a line looks like a memory error.

@@ -1,0 +1,70 @@
+//! Messages that no program printed: source code that has their wording, in a listing, a diff or a traceback.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::form::Match;
+use super::pattern;
+use super::text::Joined;
+
+/// A hole of a template, in which no number is: of fmt, Python or printf.
+pub(super) const HOLE: &str =
+    r#"\{[A-Za-z_.]{0,40}(?::[^{}\x20]{1,8})?\}|%(?:l|ll|z)?[dusxX]\b|%"PRI"#;
+
+static HOLES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern::compile(HOLE));
+
+/// The beginning of a call that has a message as its argument.
+static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"\b(?:TT_(?:FATAL|THROW|ASSERT)|UMD_(?:THROW|ASSERT)|log_\w+|fmt::format|dev_(?:err|warn|info|notice)\w*|pr_\w+|s?n?printk?f?|runtime_error|raise \w+|pytest\.raises|(?:logger|logging)\.\w+|(?:ASSERT|EXPECT)_\w+|assert\w*!?) ?\(",
+    )
+});
+
+/// Such a call begins at most so many bytes before its message.
+const CALL_REACH: usize = 400;
+
+/// A hole is at most so many bytes behind the part of a message that is recognised.
+const HOLE_REACH: usize = 24;
+
+/// True if a match is a text of source code.
+pub(super) fn is_source(joined: &Joined, found: &Match) -> bool {
+    let text = joined.text.as_str();
+    let has = |pattern: &LazyLock<Option<Regex>>, part: &str| {
+        pattern.as_ref().is_some_and(|pattern| pattern.is_match(part))
+    };
+    let end = text.len().min(found.end + HOLE_REACH);
+    if found.digits == 0 && has(&HOLES, &text[found.start..end]) {
+        return true;
+    }
+    let line = joined.line_start(found.start);
+    let before = &text[line..found.start];
+    let quoted = joined.quoted(found.start);
+    let quotes = before.bytes().filter(|byte| *byte == b'"').count() + usize::from(quoted.is_open);
+    let is_quoted = quotes % 2 == 1;
+    if is_quoted && is_argument(&text[line.saturating_sub(CALL_REACH)..found.start]) {
+        return true;
+    }
+    // A message without a number: all there is to know it by are its words.
+    let is_first = LISTED.as_ref().is_some_and(|listed| listed.is_match(before));
+    found.digits == 0
+        && is_first
+        && (is_quoted && quoted.is_literal || quoted.is_comment || before.ends_with("// "))
+}
+
+/// Text before the first word of a line of source code: what a listing or a change puts there.
+static LISTED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern::compile(r#"^[-+ ]{0,3}(?:\d{1,6}[-:]?)? ?(?:"|/{2,3} )?$"#));
+
+/// True if a text ends within the parentheses of such a call.
+fn is_argument(text: &str) -> bool {
+    let Some(call) = CALL.as_ref().and_then(|call| call.find_iter(text).last()) else {
+        return false;
+    };
+    let depth = text[call.end()..].bytes().try_fold(1_usize, |depth, byte| match byte {
+        b'(' => Some(depth + 1),
+        b')' => depth.checked_sub(1).filter(|depth| *depth > 0),
+        _ => Some(depth),
+    });
+    depth.is_some()
+}

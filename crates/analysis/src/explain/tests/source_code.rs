@@ -1,0 +1,60 @@
+//! Texts that have the wording of messages and are none: source code, listings, changes, documents.
+
+use crate::explain;
+
+/// The wordings are those of tt-metal 0.81.1, tt-umd 0.9 and tt-kmd 2.9; the code around them is made up.
+const CODE: [&str; 12] = [
+    "        TT_FATAL(\n            false,\n            \"Out of Memory: Not enough space to allocate {} B {} buffer across {} banks, where each bank needs to \"\n            \"store {} B, but bank size is {} B (allocated: {} B, free: {} B, largest free block: {} B)\",\n            size,\n",
+    "TT_THROW(\"Statically allocated circular buffers in program {} clash with L1 buffers on core range {}. L1 buffer \"\n    \"allocated at {} and static circular buffer region ends at {}\", id, cores);\n",
+    "    TT_FATAL(reserved < size, \"Reserved size must be less than bank size\");\n",
+    "    log_warning(tt::LogOp, \"Allocating semaphores in L1, which may fragment L1 and reduce headroom\");\n",
+    "        UMD_THROW(\n            error::RuntimeError,\n            \"Sysmem mapped at unexpected NOC address (likely a stale process holding sysmem); proceeding could \"\n            \"lead to undefined behavior\");\n",
+    "\t\tdev_warn(&priv->device->pdev->dev, \"pin_user_pages_longterm failed: %d\\n\", pages_pinned);\n",
+    "\t\tdev_err(&dev, \"could only pin %d of %lu pages\\n\", pinned, count);\n",
+    "    with pytest.raises(RuntimeError, match=\"Out of Memory: Not enough space to allocate 4096 B L1 buffer\"):\n",
+    "    // Allocating device buffers is potentially unsafe due to the existence of an active trace\n",
+    "    raise MemoryError(\"Unable to allocate 4.00 GiB for an array\")\n",
+    "        \"conv3d: the static circular buffers need {} B at out_subblock_h={} but only {} B of L1 lie above\",\n",
+    "                    \"Mapping a hugepage failed. (device: {}, {}/{} errno: {}).\",\n",
+];
+
+#[test]
+fn source_code_is_no_message() {
+    for code in CODE {
+        let grep: String =
+            code.lines().map(|line| format!("tt_metal/impl/x.cpp:140:{line}\n")).collect();
+        let numbered: String = code.lines().map(|line| format!("140-{line}\n")).collect();
+        let added: String = code.lines().map(|line| format!("+{line}\n")).collect();
+        let removed: String = code.lines().map(|line| format!("-{line}\n")).collect();
+        for text in [code.to_owned(), grep, numbered, added, removed] {
+            let found = explain::explain(&text);
+            assert!(found.is_empty(), "{text}\n{found:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_template_in_a_document_is_no_message() {
+    for text in [
+        "| Clash | `Statically allocated circular buffers on core range {} grow to {} B which is beyond max L1 size of {} B` |\n",
+        "Look for `Creating trace buffers of size {}B on MeshDevice {}, but only {}B is allocated for trace region.`\n",
+        "It throws `std::bad_alloc`, in Python a `MemoryError`.\n",
+    ] {
+        let found = explain::explain(text);
+        assert!(found.is_empty(), "{text}\n{found:#?}");
+    }
+}
+
+/// What a program printed is a message, whatever quotes it.
+#[test]
+fn quoted_messages_are_messages() {
+    for text in [
+        "RuntimeError(\"TT_FATAL @ /src/x.cpp:1: false\\ninfo:\\nOut of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B\")\n",
+        "{\"level\": \"error\", \"msg\": \"Hugepages must be successfully initialized if workload contains remote chips!\"}\n",
+        "   \"Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B\\n\",\n",
+        "logger.error(exception)  # x.py:12\nRuntimeError: Reserved size must be less than bank size\n",
+        "info:\nOut of Memory: Not enough space to allocate {} B {} buffer across {} banks, where each bank needs to store {} B\n148897792\nDRAM\n8\n18612224\nbacktrace:\n",
+    ] {
+        assert_eq!(explain::explain(text).len(), 1, "{text}");
+    }
+}
