@@ -18,8 +18,8 @@ pub(super) static FORMS: [Form; 14] = [
         },
     ),
     Form::new(
-        "pin pages|pinning pages|PIN_PAGES|pin_user_pages|could only pin",
-        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES|pin_user_pages_longterm failed:|could only pin #pinned# of #pages# pages)",
+        "pin pages|pinning pages|PIN_PAGES|pin_user_pages|could only pin|alloc_chained_sgt",
+        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES|pin_user_pages_longterm failed:|could only pin #pinned# of #pages# pages|alloc_chained_sgt_for_pages failed for #entries# pages)",
         &[
             r"with size #size#",
             r"device ID: #device#",
@@ -71,7 +71,7 @@ pub(super) static FORMS: [Form; 14] = [
     ),
     Form::new(
         "ugepage|uge page",
-        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|Hugepages must be successfully initialized|no huge ?page mount found|Hugepages are not allocated|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
+        r"(?:Insufficient number of hugepages available(?:, expected one per device \(#needed#\) but have #pages#)?|Hugepages must be successfully initialized|no huge ?page mount found|Hugepages are not allocated|IOMMU is required for sysmem without hugepages|Mapping a hugepage failed|creating hugepage mapping file failed|could not open filename: \S{0,80}hugepage|Verify that enough hugepages)",
         &[],
         |values| {
             Some(Message::HugePages(HugePages {
@@ -100,7 +100,7 @@ pub(super) static FORMS: [Form; 14] = [
     ),
     Form::new(
         "due to memory|low on memory|OutOfMemoryError|Ray killed|systemd-oomd|sending SIG|memory limit",
-        r"(?:(?P<ray>ray\.exceptions\.OutOfMemoryError(?:: .{0,60}?killed due to the node running low on memory)?|[Ww]orkers? .{0,30}?killed due to memory pressure|killed due to the node running low on memory|Ray killed this worker)|(?P<oomd>Killed .{1,250}? due to memory (?:pressure|used)|systemd-oomd killed \d+ process)|(?P<slurm>exceeded (?:virtual )?memory limit \(#used# ?> ?#allowed#\), being killed|Exceeded job memory limit(?P<once> at some point)?)|sending SIG(?:TERM|KILL) to process #pid#)",
+        r"(?:(?P<ray>ray\.exceptions\.OutOfMemoryError(?:: .{0,60}?killed due to the node running low on memory)?|[Ww]orkers? .{0,30}?killed due to memory pressure|killed due to the node running low on memory|Ray killed this worker)|(?P<oomd>Killed /.{1,250}? due to memory (?:pressure|used)|systemd-oomd killed \d+ process)|(?P<slurm>exceeded (?:virtual )?memory limit \(#used# ?> ?#allowed#\), being killed|Exceeded job memory limit(?P<once> at some point)?)|sending SIG(?:TERM|KILL) to process #pid#)",
         &[],
         |values| {
             let killers = [("ray", "Ray"), ("oomd", "systemd-oomd"), ("slurm", "Slurm")];

@@ -192,6 +192,30 @@ fn programs_that_kill_for_lack_of_memory_are_named() {
     assert_eq!(explain::explain(once), [], "the job may have gone on");
 }
 
+/// The kernel reports a kill, and systemd the end of the unit.
+#[test]
+fn one_kill_that_systemd_reports_too_is_one() {
+    let found = only(
+        "Jul 10 09:12:13 host kernel: Out of memory: Killed process 4242 (python3) total-vm:1kB\nJul 10 09:12:13 host systemd[1]: tt.service: A process of this unit has been killed by the OOM killer.\nJul 10 09:12:13 host systemd[1]: tt.service: Main process exited, code=killed, status=9/KILL\n",
+    );
+    assert_eq!(found.count, 1);
+    assert_eq!(
+        only("tt.service: A process of this unit has been killed by the OOM killer.").count,
+        1
+    );
+}
+
+/// Texts of tt-kmd 2.10 (`memory.c`) and of tt-umd 0.9.9 (`silicon_sysmem_manager.cpp`).
+#[test]
+fn what_drivers_say_of_pages_is_about_the_host() {
+    let pin = only(
+        "[  99.1] tenstorrent 0000:01:00.0: alloc_chained_sgt_for_pages failed for 262144 pages, probably out of memory",
+    );
+    assert!(matches!(pin.message, Message::PinFailed(_)));
+    let pages = only("RuntimeError: IOMMU is required for sysmem without hugepages.");
+    assert!(matches!(pages.message, Message::HugePages(_)));
+}
+
 /// The texts are those of PyTorch's `DataLoader.cpp` and `dataloader.py`.
 #[test]
 fn shared_memory_of_a_data_loader_is_host_memory() {
