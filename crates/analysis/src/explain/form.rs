@@ -52,10 +52,13 @@ impl Form {
         self.compiled.get_or_init(|| compile(self.head, self.parts)).as_ref()
     }
 
-    /// Every print of the message in the first `end` bytes of a text.
-    pub(super) fn matches(&self, text: &str, end: usize) -> Vec<Match> {
+    /// Every print of the message in the first `end` bytes of a text. A message without its front is looked for where no
+    /// message is found yet.
+    pub(super) fn matches(&self, text: &str, end: usize, found: &[Match]) -> Vec<Match> {
         let part = &text[..end];
-        let has = |key: &str| memchr::memmem::find(part.as_bytes(), key.as_bytes()).is_some();
+        let is_new = |at| !self.is_front_cut || !found.iter().any(|known| known.covers(at));
+        let has =
+            |key: &str| memchr::memmem::find_iter(part.as_bytes(), key.as_bytes()).any(is_new);
         if !self.keys.split('|').any(has) {
             return Vec::new();
         }
@@ -91,6 +94,10 @@ impl Match {
     /// True if both have a part of the text.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.start < other.end && other.start < self.end
+    }
+
+    fn covers(&self, at: usize) -> bool {
+        (self.start..self.end).contains(&at)
     }
 
     pub(super) fn is_op_limit(&self) -> bool {
@@ -270,9 +277,11 @@ impl<'t> Values<'t> {
         self.named.iter().any(|(known, _)| known == name)
     }
 
-    /// The number of values, and of their digits.
+    /// The number of values, and of the digits of those that are no words.
     fn known(&self) -> (usize, usize) {
-        let digits = self.named.iter().flat_map(|(_, value)| value.bytes());
+        let is_word = |value: &str| value.starts_with(|first: char| first.is_ascii_alphabetic());
+        let amounts = self.named.iter().filter(|(_, value)| !is_word(value));
+        let digits = amounts.flat_map(|(_, value)| value.bytes());
         (self.named.len(), digits.filter(u8::is_ascii_digit).count())
     }
 }

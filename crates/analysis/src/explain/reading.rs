@@ -57,7 +57,7 @@ impl Reading {
 /// first is right; of two with as many, the one with more of the next.
 fn known(prints: &[Print]) -> [usize; 3] {
     let rank = |print: &Print| match (&print.message, print.printed_by) {
-        (_, PrintedBy::Unknown) => 2,
+        (_, PrintedBy::Part) => 2,
         (Message::OpLimit(_), _) => 1,
         _ => 0,
     };
@@ -136,8 +136,8 @@ pub(super) enum PrintedBy {
     Log,
     Exception,
     Other,
-    /// Unknown, and perhaps the rest of a print that is counted: its beginning was cut off.
-    Unknown,
+    /// Any: only a part of the message is there, or what another print repeats. It counts if no other print does.
+    Part,
 }
 
 /// The message begins at most so far behind its condition.
@@ -149,7 +149,7 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
     let end = joined.text.len().min(joined.furthest_of(reach) + 2 * SENTENCE);
     let mut matches: Vec<Match> = Vec::new();
     for form in forms() {
-        for found in form.matches(&joined.text, end) {
+        for found in form.matches(&joined.text, end, &matches) {
             if !matches.iter().any(|known| found.overlaps(known)) {
                 matches.push(found);
             }
@@ -236,6 +236,15 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
     best
 }
 
+/// True for the print of an exception that a notebook or a report of tests repeats behind it.
+fn is_repeated_in_file(joined: &Joined, start: usize) -> bool {
+    let near = &joined.text[start.saturating_sub(CONDITION_REACH)..start];
+    let is_in = |key: &str, end: &str| {
+        near.rfind(key).is_some_and(|at| !near[at + key.len()..].contains(end))
+    };
+    is_in("evalue\": ", "traceback") || is_in("failure message=\"", ">")
+}
+
 /// Words of a second line about one kill.
 const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
 
@@ -244,6 +253,10 @@ fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -
     match message {
         // The kernel prints the reason first, and then the process that it kills.
         Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
+        // The kernel, a container's runtime or a batch system has reported the kill before systemd does.
+        Message::HostKilled(_) if wording.ends_with("killed by the OOM killer") => {
+            return PrintedBy::Part;
+        }
         Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
         Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
             return PrintedBy::Log;
@@ -277,8 +290,9 @@ fn print_of(joined: &Joined, found: Match) -> Print {
     let is_whole = message.is_whole()
         && !is_front_cut
         && !joined.text[end..].trim_start().starts_with(|next: char| next.is_ascii_digit());
-    let printed_by = match is_front_cut {
-        true => PrintedBy::Unknown,
+    let is_condition = known == 0 && (wording.contains(".cpp:") || wording.contains("<="));
+    let printed_by = match is_front_cut || is_condition || is_repeated_in_file(joined, start) {
+        true => PrintedBy::Part,
         false => printed_by(joined, &message, start, &wording),
     };
     let last = end.saturating_sub(1).max(start);

@@ -23,12 +23,23 @@ pub(super) struct Found {
     /// Prints as the text of an exception.
     thrown: usize,
     other: usize,
+    /// Prints of a part.
+    parts: usize,
 }
 
 impl Found {
     /// A message that is known by its numbers alone.
     pub(super) fn of(message: Message) -> Self {
-        Self { message, text: String::new(), line: 0, logged: 0, known: 0, thrown: 0, other: 1 }
+        Self {
+            message,
+            text: String::new(),
+            line: 0,
+            logged: 0,
+            known: 0,
+            thrown: 0,
+            other: 1,
+            parts: 0,
+        }
     }
 
     /// Times that it happened. TT-Metal logs an error and throws it, and every program that catches the exception may
@@ -36,11 +47,12 @@ impl Found {
     pub(super) fn count(&self) -> usize {
         match self.message {
             // The shell, the launcher and the kernel each report one kill.
-            Message::HostKilled(_) => self.logged.max(self.thrown).max(self.other),
+            Message::HostKilled(_) => self.logged.max(self.thrown).max(self.other).max(1),
             // A link that fails names each section, and at last how much is missing.
             Message::KernelLink(_) => self.thrown.max(1),
             _ if self.logged > 0 => self.logged,
-            _ => (self.thrown + self.other).max(1),
+            _ if self.thrown + self.other > 0 => self.thrown + self.other,
+            _ => self.parts,
         }
     }
 }
@@ -230,7 +242,7 @@ impl Scanner {
             PrintedBy::Log => found[index].logged += 1,
             PrintedBy::Exception => found[index].thrown += 1,
             PrintedBy::Other => found[index].other += 1,
-            PrintedBy::Unknown => {}
+            PrintedBy::Part => found[index].parts += 1,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::explain;
 
-/// The wordings are those of tt-metal 0.81.1, tt-umd 0.9 and tt-kmd 2.9; the code around them is made up.
+/// The wordings are those of tt-metal 0.81.1, tt-umd 0.9.9 and tt-kmd 2.10; the code around them is made up.
 const CODE: [&str; 12] = [
     "        TT_FATAL(\n            false,\n            \"Out of Memory: Not enough space to allocate {} B {} buffer across {} banks, where each bank needs to \"\n            \"store {} B, but bank size is {} B (allocated: {} B, free: {} B, largest free block: {} B)\",\n            size,\n",
     "TT_THROW(\"Statically allocated circular buffers in program {} clash with L1 buffers on core range {}. L1 buffer \"\n    \"allocated at {} and static circular buffer region ends at {}\", id, cores);\n",
@@ -38,6 +38,7 @@ fn a_template_in_a_document_is_no_message() {
     for text in [
         "| Clash | `Statically allocated circular buffers on core range {} grow to {} B which is beyond max L1 size of {} B` |\n",
         "Look for `Creating trace buffers of size {}B on MeshDevice {}, but only {}B is allocated for trace region.`\n",
+        "Expected number of shards {} to be less than or equal to total number of L1 banks {} in compute cores\n",
         "It throws `std::bad_alloc`, in Python a `MemoryError`.\n",
     ] {
         let found = explain::explain(text);

@@ -313,3 +313,31 @@ fn a_shard_grid_that_was_broken_once_is_one_error() {
     );
     assert_eq!(only(&text).count, 1);
 }
+
+/// What a notebook, a report of tests and their summary repeat of an exception is no second error.
+#[test]
+fn an_exception_that_a_file_repeats_is_one_error() {
+    let thrown = format!(
+        "TT_FATAL @ /src/tt_metal/impl/allocator/bank_manager.cpp:514: false\ninfo:\n{REFUSED}\nbacktrace:\n --- f()\n"
+    );
+    let json = serde_json::to_string(&thrown).unwrap();
+    let notebook = format!(
+        "     \"ename\": \"RuntimeError\",\n     \"evalue\": {json},\n     \"output_type\": \"error\",\n     \"traceback\": [\n      \"---\",\n      {json}\n     ]\n"
+    );
+    let junit = format!(
+        "<testcase name=\"t\"><failure message=\"RuntimeError: {}\">def t():\nE       RuntimeError: {}</failure></testcase>\n",
+        thrown.replace('\n', "&#10;"),
+        thrown.replace('\n', "\nE       ")
+    );
+    let summary = format!(
+        "E   RuntimeError: {}\n=== short test summary info ===\nFAILED x.py::t - RuntimeError: TT_FATAL @ /src/tt_metal/impl/allocator/bank_manager.cpp:514: false\n",
+        thrown.replace('\n', "\nE   ")
+    );
+    for text in [notebook, junit, summary] {
+        let found = only(&text);
+        assert_eq!((found.count, found.over_bytes), (1, Some(58_247_200)), "{text}");
+    }
+    let twice =
+        "FAILED x.py::t - RuntimeError: TT_FATAL @ /src/bank_manager.cpp:514: false\n".repeat(2);
+    assert_eq!(only(&twice).count, 2);
+}
