@@ -21,6 +21,9 @@ static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
+/// Texts that TT-Metal puts before a message that it prints.
+const PRINTED: [&str; 4] = ["info:", "tt::exception", "TT_FATAL:", "TT_THROW:"];
+
 /// Such a call begins at most so many bytes before its message.
 const CALL_REACH: usize = 400;
 
@@ -35,7 +38,10 @@ pub(super) fn is_source(joined: &Joined, found: &Match) -> bool {
     };
     let end = text.len().min(found.end + HOLE_REACH);
     if found.digits == 0 && has(&HOLES, &text[found.start..end]) {
-        return true;
+        // TT-Metal up to early 2024 printed templates as they are, with the values below them.
+        let lead = text[..found.start].trim_end();
+        return !PRINTED.iter().any(|mark| lead.ends_with(mark))
+            && !joined.is_fatal_log(found.start);
     }
     let line = joined.line_start(found.start);
     let before = &text[line..found.start];

@@ -54,6 +54,10 @@ fn quoted_messages_are_messages() {
         "{\"level\": \"error\", \"msg\": \"Hugepages must be successfully initialized if workload contains remote chips!\"}\n",
         "   \"Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B\\n\",\n",
         "logger.error(exception)  # x.py:12\nRuntimeError: Reserved size must be less than bank size\n",
+        // tenstorrent/tt-metal#21375 and #6992.
+        "TT_THROW @ /src/umd/device/pcie/pci_device.cpp:423: tt::exception\ninfo:\nFailed to pin pages for DMA: {}\nCannot allocate memory\nbacktrace:\n",
+        "RuntimeError: TT_THROW @ tt_metal/impl/program/program.cpp:483: tt::exception Statically allocated circular buffers in program {} clash with L1 buffers on core range {}. L1 buffer allocated at {} and static circular buffer region ends at {}\n",
+        "                 Always | FATAL    | Program size ({}) too large for kernel config buffer ({}) on {}\n",
         "info:\nOut of Memory: Not enough space to allocate {} B {} buffer across {} banks, where each bank needs to store {} B\n148897792\nDRAM\n8\n18612224\nbacktrace:\n",
     ] {
         assert_eq!(explain::explain(text).len(), 1, "{text}");
