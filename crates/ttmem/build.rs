@@ -1,11 +1,10 @@
 //! Deflates the style and the script of the page, which are a fiftieth of the program file otherwise.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use miniz_oxide::deflate::{CompressionLevel, compress_to_vec};
 
 /// The folder of the sources.
 const FOLDER: &str = "src/output/html";
@@ -39,8 +38,6 @@ fn read(name: &str) -> io::Result<String> {
 /// Writes the deflated text to `name.deflate` in the output directory.
 fn pack(name: &str, text: &str) -> io::Result<()> {
     let folder = std::env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    let file = fs::File::create(Path::new(&folder).join(format!("{name}.deflate")))?;
-    let mut encoder = DeflateEncoder::new(file, Compression::best());
-    encoder.write_all(text.as_bytes())?;
-    encoder.finish().map(drop)
+    let packed = compress_to_vec(text.as_bytes(), CompressionLevel::BestCompression as u8);
+    fs::write(Path::new(&folder).join(format!("{name}.deflate")), packed)
 }
