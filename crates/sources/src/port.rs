@@ -95,3 +95,14 @@ impl PortError {
         !matches!(self, Self::Failed { .. })
     }
 }
+
+/// True if a chip may have a worker core at a NOC coordinate. Translated ones of Wormhole have columns and rows of their own (SoC
+/// descriptors and `docs/COORDINATE_SYSTEMS.md` of tt-umd 0.9.14).
+fn is_worker(arch: Arch, noc: Coordinate) -> bool {
+    match arch {
+        Arch::Wormhole => {
+            matches!((noc.x, noc.y), (1..=4 | 6..=9, 1..=5 | 7..=11) | (18..=25, 18..=27))
+        }
+        Arch::Blackhole => matches!((noc.x, noc.y), (1..=7 | 10..=16, 2..=11)),
+    }
+}

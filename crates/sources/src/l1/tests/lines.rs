@@ -18,9 +18,9 @@ fn a_line_without_the_magic_is_not_listed() {
     for layout in [newest(Arch::Wormhole), newest(Arch::Blackhole)] {
         let (image, _) = core_with_program(&layout, 1);
         let at = |x, y| Coordinate { x, y };
-        let live = [at(1, 1), if layout.arch == Arch::Wormhole { at(2, 1) } else { at(1, 2) }];
+        let live = [at(1, 2), if layout.arch == Arch::Wormhole { at(2, 2) } else { at(1, 3) }];
         let zeros = vec![0; image.l1.len()];
-        let cores: Vec<_> = [at(1, 1), at(2, 1), at(1, 2), at(2, 2)]
+        let cores: Vec<_> = [at(1, 2), at(2, 2), at(1, 3), at(2, 3)]
             .into_iter()
             .map(|noc| {
                 let bytes = if live.contains(&noc) { image.l1.clone() } else { zeros.clone() };

@@ -168,10 +168,10 @@ pub(crate) fn core_with_program(layout: &Layout, host_id: u64) -> (Image, Slot) 
     (image, slot)
 }
 
-/// A port to cores, at (1, 1), (2, 1) and so on.
+/// A port to cores, at (1, 2), (2, 2) and so on.
 pub(crate) fn port(images: &[Image]) -> ImagePort {
     let layout = &images[0].layout;
-    let noc = |index: usize| Coordinate { x: u8::try_from(index).unwrap() + 1, y: 1 };
+    let noc = |index: usize| Coordinate { x: u8::try_from(index).unwrap() + 1, y: 2 };
     let cores: Vec<_> = images
         .iter()
         .enumerate()

@@ -79,6 +79,11 @@ fn an_index_that_cannot_be_is_refused() {
     );
     let shared = r#"{"noc":[1,1],"segments":[{"addr":16,"len":16,"offset":0},{"addr":64,"len":4,"offset":15}]}"#;
     assert!(refusal(&index(shared)).contains("offsets 0 to 16 and 15 to 19 overlap"));
+    for (x, y) in [(0, 0), (5, 1), (1, 6), (0, 10), (10, 1), (17, 18), (26, 18), (18, 28)] {
+        let other = index(&format!(r#"{{"noc":[{x},{y}],"segments":[]}}"#));
+        let text = format!("({x}, {y}) is no worker core of wormhole");
+        assert!(refusal(&other).contains(&text), "{}", refusal(&other));
+    }
     let twice = r#"{"noc":[1,1],"segments":[]},{"noc":[1,1],"segments":[]}"#;
     assert!(refusal(&index(twice)).contains("core (1, 1) is listed twice"));
     assert!(refusal(&index(r#"{"noc":[1,256],"segments":[]}"#)).contains("no list of chips"));

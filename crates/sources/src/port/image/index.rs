@@ -6,7 +6,7 @@ use ttmem_model::l1::{ByteRange, Coordinate};
 use ttmem_model::order;
 
 use super::{MAX_BYTES, MAX_CORES, MAX_L1_BYTES, Part};
-use crate::port::PortChip;
+use crate::port::{PortChip, is_worker};
 
 /// `tt::ARCH` of UMD, as captures have it.
 const ARCH_WORMHOLE: u64 = 2;
@@ -128,7 +128,7 @@ impl Segment {
 pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
     let mut ranges = Vec::new();
     for chip in chips {
-        chip.arch()?;
+        let arch = chip.arch()?;
         if !(1..=MAX_L1_BYTES).contains(&chip.worker_l1_size) {
             return Err(format!("no core has {} bytes of L1", chip.worker_l1_size));
         }
@@ -144,6 +144,9 @@ pub(super) fn check(chips: &[IndexChip]) -> Result<u64, String> {
             let addresses = core.segments.iter().map(Segment::address);
             let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
             let Coordinate { x, y } = core.noc;
+            if !is_worker(arch, core.noc) {
+                return Err(format!("({x}, {y}) is no worker core of {}", arch.as_str()));
+            }
             overlap(addresses, &format!("addresses of core ({x}, {y})"))?;
             for segment in &core.segments {
                 ranges.push(segment.stored()?);
