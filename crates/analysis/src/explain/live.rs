@@ -166,12 +166,11 @@ impl LiveMap {
 
     /// The buffer of each chip that opens `need` bytes in one piece when freed, the smallest one; on a chip that has
     /// none the largest. A chip that has not `allocated` bytes in each bank is another than the message's, or of another
-    /// moment.
+    /// moment; where the message does not have these bytes, any chip could be.
     pub(super) fn to_open(&self, kind: Kind, need: u64, allocated: Option<u64>) -> Vec<Blocker> {
         let is_it = |chip: &&LiveChip| {
             let bytes = chip.of_kind(kind).into_iter().map(|buffer| buffer.bytes);
-            let sum = bytes.fold(0, u64::saturating_add);
-            allocated.is_none_or(|allocated| allocated == sum)
+            allocated == Some(bytes.fold(0, u64::saturating_add))
         };
         let own = self.chips.iter().filter(is_it);
         let mut blockers: Vec<Blocker> = own.filter_map(|chip| chip.to_open(kind, need)).collect();
@@ -282,5 +281,6 @@ mod tests {
         assert_eq!(opens(1000), (200, Some(150)), "none is enough: the one that opens most");
         assert!(map.to_open(Kind::Dram, 1, None).is_empty());
         assert!(map.to_open(Kind::L1, 1, Some(71)).is_empty(), "a map of another moment");
+        assert!(map.to_open(Kind::L1, 1, None).is_empty(), "the message does not say of which");
     }
 }
