@@ -101,12 +101,17 @@ fn device(name: &str) -> Option<u32> {
 /// The process that a pid means which its own namespace counts.
 fn find(root: &Root, own_pid: i32, owners: &[Pid], through: &[Pid]) -> Option<Pid> {
     let inner = find_in_other_namespaces(root, &[own_pid]);
-    let here = start_ticks(root, Pid(own_pid)).map(|_| Pid(own_pid)).filter(|_| through.is_empty());
-    let exists = |pid: &Pid| root.list(&format!("/proc/{pid}")).is_ok();
-    let here = here.or_else(|| Some(Pid(own_pid)).filter(|pid| through.is_empty() && exists(pid)));
-    let candidates: Vec<Pid> = here.into_iter().chain(inner).collect();
+    let here = Some(Pid(own_pid)).filter(|_| through.is_empty());
+    let all = here.into_iter().chain(inner);
+    let candidates: Vec<Pid> = all.filter(|pid| may_run(root, *pid)).collect();
     let is_owner = |pid: &&Pid| owners.contains(pid) || through.contains(pid);
     candidates.iter().find(is_owner).or(candidates.first()).copied()
+}
+
+/// True if a process is there and has not ended. A capture may have no `stat`.
+fn may_run(root: &Root, pid: Pid) -> bool {
+    let has_stat = || root.read(&format!("/proc/{pid}/stat"), 4096).is_ok();
+    start_ticks(root, pid).is_some() || root.list(&format!("/proc/{pid}")).is_ok() && !has_stat()
 }
 
 /// The processes with a thread that waits in `futex` on the first word of a lock.
@@ -171,5 +176,22 @@ mod tests {
             Lock { name: "CHIP_IN_USE_3_PCIe".to_owned(), device: Some(3), holder: Some(holder) },
         ];
         assert_eq!(locks, expected);
+    }
+
+    #[test]
+    fn a_holder_that_only_waits_to_be_reaped_has_ended() {
+        let holder = |state: char| {
+            let mut tree = Tree::new();
+            tree.put("/dev/shm/TT_UMD_LOCK.ARC_MSG", file(7, 7));
+            for (pid, namespaces) in [(7, "7"), (90, "90\t7")] {
+                let stat =
+                    format!("{pid} (x) {state} 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 70 0 0");
+                tree.put_line(format!("/proc/{pid}/stat"), stat);
+                tree.put_line(format!("/proc/{pid}/status"), format!("NSpid:\t{namespaces}"));
+            }
+            read(&Root::memory(tree), &[]).remove(0).holder.unwrap().pid
+        };
+        assert_eq!(holder('Z'), None);
+        assert_eq!(holder('S'), Some(Pid(7)));
     }
 }
