@@ -8,7 +8,7 @@ use ttmem_model::{AllocatorKind, Board, ChipId, Pid, Snapshot};
 use ttmem_fake as fake;
 use ttmem_fake::{BYTES, Host, PID};
 use ttmem_root::Clock;
-use ttmem_root::{Root, Tree};
+use ttmem_root::{Entry, Root, Tree};
 use ttmem_sources::Collector;
 
 mod left;
@@ -140,7 +140,7 @@ fn a_region_of_another_user_than_its_process_is_not_used() {
     let with_owner = |uid| {
         let region = fake::Region::new(fake::Host::n150().region_ids()[0]);
         let region = region.slot(fake::PID, "python3", fake::BYTES);
-        let entry = ttmem_root::Entry::File { bytes: region.image(), uid };
+        let entry = Entry::File { bytes: region.image(), uid };
         let path = fake::region_path(fake::Host::n150().region_ids()[0]);
         snapshot(Host::n150().file(path, entry).into_tree())
     };
@@ -157,7 +157,7 @@ fn a_region_of_another_user_than_its_process_is_not_used() {
 /// A host whose processes ttmem sees from a pid namespace with this number.
 fn seen_from(host: Host, namespace: &str) -> ttmem_model::facts::Facts {
     let mut tree = host.into_tree();
-    tree.put("/proc/self/ns/pid", ttmem_root::Entry::Link(format!("pid:[{namespace}]")));
+    tree.put("/proc/self/ns/pid", Entry::Link(format!("pid:[{namespace}]")));
     collector(tree).facts()
 }
 
@@ -185,6 +185,27 @@ fn an_unseen_process_is_gone_only_in_the_initial_pid_namespace() {
     let stale = |facts| crate::merge(&facts, None).chips[0].memory.dram.stale.value().copied();
     assert_eq!(stale(inner), Some(BYTES.dram));
     assert_eq!(stale(seen_from(dead().outside(0, 1), "4026532999")), Some(0));
+}
+
+#[test]
+fn who_holds_a_device_that_was_removed_has_not_ended() {
+    let after = |target: &str| {
+        let host = Host::n150().file("/proc/driver/tenstorrent/0/pids", Entry::file(""));
+        let files = (4..8).map(|number| format!("/proc/{PID}/fd/{number}"));
+        let link = |host: Host, file| host.file(file, Entry::Link(target.to_owned()));
+        let snapshot = snapshot(files.fold(host, link).into_tree());
+        let dram = &snapshot.chips[0].memory.dram;
+        let figures = (dram.used.value().copied(), dram.stale.value().copied());
+        (figures, snapshot.processes[0].state, finding_ids(&snapshot).join(" "))
+    };
+    let live = (Some(BYTES.dram), Some(0));
+    // The driver empties the list before the name is gone; a later device has the number again.
+    for target in ["/dev/tenstorrent/0 (deleted)", "/dev/tenstorrent/0"] {
+        assert_eq!(after(target), (live, ProcessState::Live, String::new()), "{target}");
+    }
+    let stale = (Some(0), Some(BYTES.dram));
+    let other = after("/dev/null");
+    assert_eq!(other, (stale, ProcessState::Stale, "stale-memory".to_owned()));
 }
 
 #[test]
@@ -376,7 +397,7 @@ fn captured(name: &str) -> Tree {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        tree.put(format!("/dev/shm/{name}"), ttmem_root::Entry::file(bytes));
+        tree.put(format!("/dev/shm/{name}"), Entry::file(bytes));
     }
     tree
 }
@@ -409,7 +430,7 @@ proptest::proptest! {
                 tree.put_line(format!("/proc/{pid}/comm"), "python");
             }
         }
-        tree.put(fake::region_path(7), ttmem_root::Entry::file(region.image()));
+        tree.put(fake::region_path(7), Entry::file(region.image()));
         let snapshot = snapshot(tree);
         let sum = |alive: bool| slots.iter().filter(|slot| slot.1 == alive).map(|slot| slot.0).sum::<u64>();
         let memory = &snapshot.chips[0].memory.dram;
@@ -439,7 +460,7 @@ fn the_files_of_one_user_are_a_few_findings_and_change_no_figure() {
     let users = "alice:x:1000:1000::/:/bin/sh\neve:x:666:666::/:/bin/sh";
     tree.put_line("/etc/passwd", users);
     for number in 0..2000 {
-        let entry = || ttmem_root::Entry::File { bytes: b"x".to_vec(), uid: 666 };
+        let entry = || Entry::File { bytes: b"x".to_vec(), uid: 666 };
         tree.put(format!("/dev/shm/tt_device_{}_memory", 1_000_000 + number), entry());
         tree.put(format!("/dev/shm/ttmem-{}-7", 1_000_000 + number), entry());
     }

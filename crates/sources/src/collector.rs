@@ -265,6 +265,9 @@ impl Collector {
             }
         }
         read_start_shifts(&segments, &mut processes);
+        if !devices.is_empty() {
+            processes.read_removed_devices(&slots(&regions), &self::holders(&devices));
+        }
         let processes_found = processes.finish();
         let l1 = self.l1.read(Surroundings {
             root,
@@ -298,6 +301,12 @@ impl Collector {
 fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
     let holders = devices.iter().filter_map(|device| device.holders.as_ref().ok());
     holders.flat_map(|holders| holders.pids.iter().copied()).gather()
+}
+
+/// The numbers of processes in the slots of regions.
+fn slots(regions: &[RegionFile]) -> BTreeSet<i32> {
+    let contents = regions.iter().filter_map(|region| region.content.as_ref().ok());
+    contents.flat_map(|content| content.slots.iter().map(|slot| slot.pid)).gather()
 }
 
 /// The writers of regions and segments, each with its file.

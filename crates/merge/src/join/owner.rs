@@ -159,9 +159,12 @@ impl<'a> Finder<'a> {
     }
 
     fn holds_any_device(&self, pid: Pid) -> bool {
-        self.facts.devices.iter().any(|device| {
-            device.holders.as_ref().is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
-        })
+        let has_removed = |process: &ProcessFacts| process.has_removed_device;
+        self.facts.processes.get(&pid).is_some_and(has_removed)
+            || self.facts.devices.iter().any(|device| {
+                let holders = device.holders.as_ref();
+                holders.is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
+            })
     }
 }
 

@@ -8,7 +8,7 @@
 
 mod device;
 mod files;
-mod holders;
+pub(crate) mod holders;
 mod lasting;
 pub mod windows;
 

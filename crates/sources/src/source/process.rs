@@ -5,7 +5,7 @@ mod job;
 mod stat;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ttmem_model::facts::{Field, ProcessFacts, is_same_start};
@@ -14,6 +14,8 @@ use ttmem_model::reading::Missing;
 use ttmem_model::{Pid, Timestamp};
 
 use ttmem_root::{Root, RootError};
+
+use super::kmd::holders::has_device_file;
 
 use job::{Job, Pods};
 use stat::Stat;
@@ -131,6 +133,19 @@ impl<'a> Processes<'a> {
         }
     }
 
+    /// Reads whether processes that slots may mean and the driver does not list have a device open all the same.
+    pub(crate) fn read_removed_devices(&mut self, slots: &BTreeSet<i32>, listed: &BTreeSet<Pid>) {
+        let is_meant = |process: &ProcessFacts| {
+            process.namespace_pids.last().is_some_and(|own| slots.contains(own))
+        };
+        let root = self.root;
+        for (pid, process) in &mut self.found {
+            if is_meant(process) && !listed.contains(pid) {
+                process.has_removed_device = has_device_file(root, *pid);
+            }
+        }
+    }
+
     /// A process that was read.
     #[must_use]
     pub fn get(&self, pid: Pid) -> Option<&ProcessFacts> {
@@ -187,6 +202,7 @@ impl<'a> Processes<'a> {
             job: job.id,
             job_user: submitter,
             pid_namespace: pid_namespace_inode(self.root, &pid.to_string()),
+            has_removed_device: false,
         })
     }
 

@@ -6,6 +6,7 @@
 //! an owner is known only by its open file in `/proc/PID/fd`. Older drivers have no list.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ttmem_model::Pid;
 use ttmem_model::facts::{Device, DeviceOwners, Field};
@@ -84,6 +85,18 @@ pub fn open_devices(root: &Root, pid: Pid) -> Result<Vec<u32>, RootError> {
     let folder = root.folder(directory);
     let opened = |file: &std::ffi::OsString| device_of_link(&folder.link(file.to_str()?).ok()?);
     Ok(files.iter().filter_map(opened).collect())
+}
+
+/// True if a process has the file of a device open, also of one that was removed: the kernel marks its name.
+pub(crate) fn has_device_file(root: &Root, pid: Pid) -> bool {
+    let directory = format!("/proc/{pid}/fd");
+    let Ok(files) = root.list(&directory) else { return false };
+    let folder = root.folder(directory);
+    files.iter().any(|file| {
+        let target = file.to_str().and_then(|file| folder.link(file).ok());
+        let name = target.as_deref().and_then(Path::to_str).unwrap_or_default();
+        device_of_link(Path::new(name.strip_suffix(" (deleted)").unwrap_or(name))).is_some()
+    })
 }
 
 /// The reason that there is no list of owners.
@@ -182,7 +195,7 @@ impl Scan {
     }
 }
 
-fn device_of_link(target: &std::path::Path) -> Option<u32> {
+fn device_of_link(target: &Path) -> Option<u32> {
     target.to_str()?.strip_prefix("/dev/tenstorrent/")?.parse().ok()
 }
 
