@@ -61,7 +61,43 @@ fn lay_out_one(
         firmware: device.map(|device| device.firmware.clone()).unwrap_or_default(),
         pcie: device.map(|device| pcie(joined.facts, device)),
         owners: owners(joined, chip),
+        reasons: reasons(joined, chip),
     }
+}
+
+/// The reason that the driver has no file of a chip.
+fn no_device(chip: &JoinedChip) -> Missing {
+    match chip.origin {
+        Origin::Remote { .. } => Missing::unsupported("the driver does not see a remote chip"),
+        _ => Missing::no_source("no driver knows this chip"),
+    }
+}
+
+/// The reasons of the properties that are missing, by name.
+fn reasons(joined: &Joined<'_>, chip: &JoinedChip) -> BTreeMap<String, Missing> {
+    let mut missing = BTreeMap::new();
+    if let Some(device) = device_behind(joined, chip) {
+        let reasons = [
+            ("arch", device.arch.as_ref().err()),
+            ("board", device.card_type.as_ref().err()),
+            ("serial", device.serial.as_ref().err()),
+        ];
+        let reasons = reasons.into_iter().filter_map(|(name, why)| Some((name, why?)));
+        missing.extend(reasons.map(|(name, why)| (name.to_owned(), why.clone())));
+    } else {
+        missing.extend(["arch", "board", "serial"].map(|name| (name.to_owned(), no_device(chip))));
+    }
+    match joined.device(chip) {
+        Some(device) => missing.extend(device.firmware_missing.clone()),
+        None => drop(missing.insert("firmware".to_owned(), no_device(chip))),
+    }
+    if arch(joined, chip).is_some() {
+        missing.remove("arch");
+    }
+    if joined.board(chip).is_some() {
+        missing.remove("board");
+    }
+    missing
 }
 
 /// The driver's device of a chip, or of its gateway.
@@ -250,10 +286,7 @@ fn telemetry(
 ) -> BTreeMap<Metric, Reading<Quantity>> {
     let age = device_age(facts, device);
     let read = |metric: Metric| match (device, metric) {
-        (None, _) if matches!(chip.origin, Origin::Remote { .. }) => {
-            Err(Missing::unsupported("the driver does not see a remote chip"))
-        }
-        (None, _) => Err(Missing::no_source("no driver knows this chip")),
+        (None, _) => Err(no_device(chip)),
         (Some(device), Metric::PcieHostToDevice) => {
             rate(facts, device, previous, |device| &device.pcie_words.host_to_device)
         }

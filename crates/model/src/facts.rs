@@ -94,6 +94,9 @@ pub struct Device {
     pub vanished: Option<Missing>,
     /// Time at which its files were read.
     pub read_at: Timestamp,
+    /// Reasons of the firmware versions that are missing, by name.
+    #[serde(default)]
+    pub firmware_missing: BTreeMap<String, Missing>,
 }
 
 /// A read that is not answered.

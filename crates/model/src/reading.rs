@@ -111,6 +111,7 @@ impl MissingReason {
 
 /// The reason that a value is missing, and one line for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missing {
     /// The class of the reason.
     pub reason: MissingReason,

@@ -26,7 +26,8 @@ pub const SCHEMA: &str = "ttmem/snapshot";
 /// - 2.1: `rank` and `job` of a process; name and command line of a stale process whose segment is there.
 /// - 2.2: `job_user` and `pod` of a process.
 /// - 2.3: `id` of a chip is `null` if it is not known; `index` of a process's chips, `chip_index` of a finding.
-pub const VERSION: &str = "2.3";
+/// - 2.4: `reasons` of a chip.
+pub const VERSION: &str = "2.4";
 
 /// One moment of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,6 +150,10 @@ pub struct Chip {
     pub pcie: Option<PcieLink>,
     /// Processes that have the chip open.
     pub owners: Owners,
+    /// Reasons of properties that are missing, by name: `arch`, `board`, `serial`, a version such as `bundle`, or `firmware` for all
+    /// versions.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, Missing>,
 }
 
 impl NamesChip for Chip {

@@ -67,6 +67,13 @@ impl<'a> Cell<'a> {
         text.map_or(Self::Blank(MissingReason::NoSource, detail), Self::text)
     }
 
+    /// A missing value with its reason; with another one where the snapshot has none.
+    pub(crate) fn missing(why: Option<&'a Missing>, otherwise: &'static str) -> Self {
+        why.map_or(Self::Blank(MissingReason::NoSource, otherwise), |why| {
+            Self::Blank(why.reason, &why.detail)
+        })
+    }
+
     /// A number that is always there.
     pub(crate) fn count(count: usize) -> Self {
         Self::Number(Number::Whole(u64::try_from(count).unwrap_or(u64::MAX)), None)

@@ -63,7 +63,10 @@ impl DeviceField {
                 .get(&metric)
                 .map_or(Cell::Blank(MissingReason::NoSource, NOT_IN_SNAPSHOT), Cell::from),
             DeviceRead::Firmware(name) => {
-                Cell::optional(chip.firmware.get(name).map(String::as_str), NOT_PUBLISHED)
+                let version = chip.firmware.get(name).map(String::as_str);
+                let why = || chip.reasons.get(name);
+                let why = || why().or_else(|| chip.reasons.get("firmware"));
+                version.map_or_else(|| Cell::missing(why(), NOT_PUBLISHED), Cell::text)
             }
         }
     }
@@ -219,16 +222,16 @@ const IDENTITY: &[DeviceField] = &[
         Cell::text(id_source(chip.id_source))
     }),
     chip!("arch", "The architecture.", |chip| {
-        Cell::optional(chip.arch.map(|arch| arch.as_str()), NO_BOARD)
+        property(chip, "arch", chip.arch.map(|arch| arch.as_str()), NO_BOARD)
     })
     .info("arch"),
     chip!("board", "The driver's name of the board.", |chip| {
-        Cell::optional(chip.board.as_deref(), NO_BOARD)
+        property(chip, "board", chip.board.as_deref(), NO_BOARD)
     })
     .info("board")
     .attributes(&[Point("hw.model")]),
     chip!("serial", "The serial number of the board.", |chip| {
-        Cell::optional(chip.serial.as_deref(), NOT_PUBLISHED)
+        property(chip, "serial", chip.serial.as_deref(), NOT_PUBLISHED)
     })
     .info("serial")
     .attributes(&[Point("hw.parent")]),
@@ -466,6 +469,16 @@ fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
 }
 
 /// The detail of a telemetry metric that an older ttmem did not record.
+/// A property of a chip, or the reason that the snapshot has for its absence.
+fn property<'a>(
+    chip: &'a Chip,
+    name: &str,
+    text: Option<&'a str>,
+    otherwise: &'static str,
+) -> Cell<'a> {
+    text.map_or_else(|| Cell::missing(chip.reasons.get(name), otherwise), Cell::text)
+}
+
 const NOT_IN_SNAPSHOT: &str = "the snapshot was taken by an older ttmem";
 /// The detail of a property without a file of the driver.
 const NOT_PUBLISHED: &str = "the driver publishes none that can be used";

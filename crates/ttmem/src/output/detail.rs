@@ -140,7 +140,6 @@ fn draw_chips(tree: &mut Tree<'_>, snapshot: &Snapshot) {
                 DeviceRead::Host(_) => {}
                 // Equal to the id, or missing.
                 _ if field.name == "asic_id" => {}
-                DeviceRead::Firmware(name) if !chip.firmware.contains_key(name) => {}
                 _ if is_origin(&field.name) => {}
                 _ if field.name.ends_with(".upstream") && !has_agent(chip) => {}
                 _ => tree.field(1, &field.name, &field.cell(snapshot, chip), field.unit),

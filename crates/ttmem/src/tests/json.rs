@@ -39,7 +39,7 @@ fn a_line_is_one_line() {
 fn the_names_of_the_contract_stand() {
     let json: Value = serde_json::from_str(&print(&made::four(), Layout::Line)).unwrap();
     assert_eq!(json["schema"], "ttmem/snapshot");
-    assert_eq!(json["version"], "2.3");
+    assert_eq!(json["version"], "2.4");
     assert_eq!(
         keys(&json),
         [

@@ -119,6 +119,7 @@ pub(crate) fn chip(index: u32) -> Chip {
             numa_node: Missing::unsupported("one node").into(),
         }),
         owners: Owners { pids: vec![Pid(4242)], outside_namespace: kmd(0) },
+        reasons: BTreeMap::new(),
     }
 }
 

@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
             arch: lasting.arch,
             card_type: lasting.card_type,
             serial: lasting.serial,
-            firmware: lasting.firmware,
+            firmware: select(&lasting.firmware, Result::ok),
+            firmware_missing: select(&lasting.firmware, Result::err),
             holders: pids
                 .map_err(|error| holders::no_list(&error))
                 .and_then(|listed| holders::parse(self.root, listed)),
@@ -299,14 +300,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn firmware(&mut self) -> BTreeMap<String, String> {
-        FIRMWARE
-            .iter()
-            .filter_map(|(file, name)| {
-                let version = self.text(file).ok()?;
-                Some(((*name).to_owned(), shorten(&version)))
-            })
-            .gather()
+    fn firmware(&mut self) -> BTreeMap<String, Field<String>> {
+        let version = |(file, name): &(&str, &str)| {
+            ((*name).to_owned(), self.text(file).map(|version| shorten(&version)))
+        };
+        FIRMWARE.iter().map(version).gather()
     }
 
     fn gauges(&mut self, folder: FolderKind, gauges: &[Gauge]) -> BTreeMap<Metric, Field<f64>> {
@@ -380,6 +378,15 @@ impl<'a> Reader<'a> {
             gone.then(|| Missing::failed("the chip went away while its files were read"))
         })
     }
+}
+
+/// The versions that are known, or the reasons of the others.
+fn select<T>(
+    fields: &BTreeMap<String, Field<String>>,
+    side: fn(Field<String>) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let sides = fields.iter().map(|(name, field)| Some((name.clone(), side(field.clone())?)));
+    sides.flatten().gather()
 }
 
 /// Files of the PCI function that the kernel remembers from when it found the function.

@@ -19,7 +19,7 @@ pub(super) struct Lasting {
     pub(super) arch: Field<Arch>,
     pub(super) card_type: Field<String>,
     pub(super) serial: Field<u64>,
-    pub(super) firmware: BTreeMap<String, String>,
+    pub(super) firmware: BTreeMap<String, Field<String>>,
     pub(super) max_speed_gts: Field<f64>,
     pub(super) max_width: Field<u64>,
     pub(super) numa_node: Field<u64>,
