@@ -5,6 +5,7 @@
 
 use ttmem_model::buffers::Block;
 use ttmem_model::order;
+use ttmem_model::reading::Missing;
 use ttmem_segment::{
     Allocator, AllocatorKind, AllocatorRole, EventKind, KindUse, Segment, Statistics,
 };
@@ -12,7 +13,7 @@ use ttmem_segment::{
 use crate::listing::Figures;
 
 /// The figures of one kind of an allocator: of the present where the buffers tell it, else as TT-Metal gave them. The
-/// second is true if they are current. `None` if TT-Metal was not asked yet.
+/// second is true if they are current. `None` if it gave none.
 pub(crate) fn present(
     segment: &Segment,
     allocator: &Allocator,
@@ -34,6 +35,16 @@ pub(crate) fn present(
     };
     let largest_free = largest(segment, allocator, kind, statistics);
     Some((Figures { free, largest_free, ..reported }, true))
+}
+
+/// The reason that an allocator has no statistics.
+pub(crate) fn not_asked(segment: &Segment, allocator: &Allocator) -> Missing {
+    match segment.header.refresh_time > allocator.opened {
+        true => Missing::unsupported("TT-Metal's allocator gave the agent no statistics"),
+        false => Missing::not_read(
+            "the agent asks TT-Metal's allocator within a tenth of a second after its first change",
+        ),
+    }
 }
 
 /// The free bytes of a bank and those of its largest free block; both current, or both as TT-Metal gave them. The

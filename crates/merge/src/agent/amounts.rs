@@ -10,7 +10,7 @@ use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::{AllocatorKind, Kind, MemorySpace, PerKind};
-use ttmem_segment::{Allocator, AllocatorRole, KindUse, Segment};
+use ttmem_segment::{Allocator, AllocatorRole, Segment};
 
 use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Limits;
@@ -144,7 +144,13 @@ pub(crate) fn geometry(
         held.statistics.map_or(0, |statistics| age(joined.facts, segment, statistics.time));
     let free = figures::free(segment, allocator, kind);
     let age = if free.is_some_and(|(_, is_present)| is_present) { read } else { statistics_age };
-    Some(of_main(held, free.map(|(free, _)| free), age))
+    let given = held.statistics.zip(free).map(|(statistics, ((free, largest_free), _))| Given {
+        total: statistics.total,
+        free,
+        largest_free,
+    });
+    let given = given.ok_or_else(|| figures::not_asked(segment, allocator));
+    Some(of_main(held.banks, given, age))
 }
 
 /// Bytes that each bank of a memory has for its allocators on a chip, and the number of banks: of L1 all bytes of a core,
@@ -188,16 +194,24 @@ pub(crate) fn main<'a>(
     })
 }
 
-/// The second are the free bytes of a bank, and those of its largest free block.
-fn of_main(held: &KindUse, free: Option<(u64, u64)>, age: u64) -> Geometry {
-    let (Some(statistics), Some((free, largest_free))) = (held.statistics, free) else {
-        let missing = Missing::not_read("TT-Metal's allocator was not asked yet");
-        return Geometry {
-            banks: Reading::exact(held.banks, SourceName::Agent),
-            allocatable: missing.clone().into(),
-            largest_free: missing.clone().into(),
-            fragmentation: missing.into(),
-        };
+/// Bytes of one bank as TT-Metal's allocator gave them, or as they follow from that.
+struct Given {
+    total: u64,
+    free: u64,
+    largest_free: u64,
+}
+
+fn of_main(banks: u64, given: Field<Given>, age: u64) -> Geometry {
+    let Given { total, free, largest_free } = match given {
+        Ok(given) => given,
+        Err(missing) => {
+            return Geometry {
+                banks: Reading::exact(banks, SourceName::Agent),
+                allocatable: missing.clone().into(),
+                largest_free: missing.clone().into(),
+                fragmentation: missing.into(),
+            };
+        }
     };
     let exact = |bytes| Reading::exact(bytes, SourceName::Agent).aged(age);
     let fragmentation = if free == 0 {
@@ -206,8 +220,8 @@ fn of_main(held: &KindUse, free: Option<(u64, u64)>, age: u64) -> Geometry {
         Reading::exact(Quantity(scattered(free, largest_free)), SourceName::Agent).aged(age)
     };
     Geometry {
-        banks: Reading::exact(held.banks, SourceName::Agent),
-        allocatable: exact(statistics.total.saturating_mul(held.banks)),
+        banks: Reading::exact(banks, SourceName::Agent),
+        allocatable: exact(total.saturating_mul(banks)),
         largest_free: exact(largest_free),
         fragmentation,
     }

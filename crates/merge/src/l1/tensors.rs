@@ -16,6 +16,7 @@ use super::super::agent::{AgentLink, all_have_agents, open_allocators, trusted};
 use super::super::join::{Joined, JoinedChip, Owner};
 use super::super::memory::Amounts;
 use super::total_of;
+use crate::figures::not_asked;
 
 /// The buffers in the L1 of a chip.
 pub(crate) fn buffers(
@@ -106,7 +107,7 @@ impl Banks {
         let set_aside = match (small.banks, small.statistics) {
             (0, _) => 0,
             (_, Some(statistics)) => statistics.total,
-            (_, None) => return Err(Missing::not_read("TT-Metal's allocator was not asked yet")),
+            (_, None) => return Err(not_asked(segment, allocator)),
         };
         self.buffers.l1_small_bytes = self.buffers.l1_small_bytes.max(set_aside);
         let own = segment.buffers.iter().filter(|buffer| buffer.allocator == allocator.index);
