@@ -60,6 +60,15 @@ fn is_installed_with(options: &[&str]) -> bool {
     }
 }
 
+/// `ttmem` in a mount namespace with a `/dev/shm` of its own: what processes leave there goes with it.
+fn ttmem_in_own_shm() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "bash", "-c"]);
+    command.args(["mount -t tmpfs tmpfs /dev/shm && exec \"$@\"", "bash"]);
+    command.arg(env!("CARGO_BIN_EXE_ttmem"));
+    command
+}
+
 /// A workload that pauses after each step. Its memory regions are in a directory of the test's.
 struct Workload {
     child: Child,

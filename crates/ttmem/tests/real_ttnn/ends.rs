@@ -1,10 +1,8 @@
 //! A report says which process was which and how each ended: by `_exit`, by a signal, in order.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use super::{agent_library, is_installed, testbed};
+use super::{agent_library, is_installed, testbed, ttmem_in_own_shm};
 
 /// Runs a shell script, in which `$RUN` starts Python on a mock device, under `ttmem run`. Returns the report as JSON and as
 /// text.
@@ -12,7 +10,7 @@ fn report(script: &str) -> (Value, String) {
     agent_library::build();
     let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
     let run = |target: &str| {
-        Command::new(env!("CARGO_BIN_EXE_ttmem"))
+        ttmem_in_own_shm()
             .args(["run", target, "--", "sh", "-c", script])
             .env("RUN", format!("{} --mock n150 -- -c", testbed().join("run").display()))
             .env_remove("RANK")
@@ -77,7 +75,7 @@ fn a_forked_child_that_opens_no_device_is_not_called_uncounted() {
     let script = format!(
         "{OPEN}child = os.fork() or (__import__('time').sleep(1), os._exit(0)); os.waitpid(child, 0)"
     );
-    let output = Command::new(env!("CARGO_BIN_EXE_ttmem"))
+    let output = ttmem_in_own_shm()
         .args(["run", "--limit", "dram=1GiB", "--"])
         .arg(testbed().join("run"))
         .args(["--mock", "n150", "--", "-c", &script])

@@ -1,7 +1,6 @@
 //! `ttmem record -- CMD` of stock ttnn: the recording has what the agent saw, though the process is gone.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,11 +11,10 @@ use ttmem_recording::Recording;
 use ttmem_root::Clock;
 
 use super::agent::{assert_same_buffers, is_geometry};
-use super::{KINDS, Workload, agent_library, is_installed, testbed};
+use super::{KINDS, Workload, agent_library, is_installed, testbed, ttmem_in_own_shm};
 
 fn ttmem(folder: &Path, arguments: &[&str]) -> Vec<u8> {
-    let program = env!("CARGO_BIN_EXE_ttmem");
-    let output = Command::new(program).current_dir(folder).args(arguments).output().unwrap();
+    let output = ttmem_in_own_shm().current_dir(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
@@ -115,7 +113,7 @@ fn at_every_step_of_a_recording_lived_what_ttnn_said() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         let run = testbed().join("run");
-        let mut record = Command::new(env!("CARGO_BIN_EXE_ttmem"));
+        let mut record = ttmem_in_own_shm();
         let record = record.args(["record", "-l", "100ms", "-o"]).arg(&file).arg("--");
         let mut workload = Workload::of(record.arg(run).args(["--mock", mock]), &STEPS);
         let mut told = Vec::new();

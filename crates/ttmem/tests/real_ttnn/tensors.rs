@@ -35,7 +35,7 @@ fn tensors_are_those_that_were_allocated() {
         }
         tried += 1;
         let output = Command::new(testbed().join("run"))
-            .args(["--mock", "n150", "--ttnn", version, "--", "-c", SCRIPT])
+            .args(["--mock", "n150", "--ttnn", version, "--private-shm", "--", "-c", SCRIPT])
             .env("LD_PRELOAD", agent_library::build())
             .env("TTMEM", env!("CARGO_BIN_EXE_ttmem"))
             .output()
