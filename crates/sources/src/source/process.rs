@@ -223,8 +223,9 @@ impl<'a> Processes<'a> {
         let Ok(file) = self.root.read(&format!("/proc/{pid}/cmdline"), MAX_COMMAND_BYTES) else {
             return String::new();
         };
-        let arguments = file.bytes.strip_suffix(b"\0").unwrap_or(&file.bytes);
-        String::from_utf8_lossy(arguments).replace('\0', " ")
+        // A process that gives itself another title fills the rest with zeros.
+        let command = String::from_utf8_lossy(&file.bytes);
+        command.trim_end_matches('\0').replace('\0', " ")
     }
 }
 
@@ -345,6 +346,11 @@ mod tests {
         let process = read(tree('S'), 9).unwrap();
         assert_eq!(process.name, "a) b");
         assert_eq!(process.command, "python -c \u{fffd}");
+        for (bytes, command) in [(&b"ray::IDLE\0\0\0"[..], "ray::IDLE"), (b"\0\0\0", "")] {
+            let mut titled = tree('S');
+            titled.put("/proc/9/cmdline", Entry::file(bytes.to_vec()));
+            assert_eq!(read(titled, 9).unwrap().command, command);
+        }
         assert_eq!(process.user.as_deref(), Some("alice"));
         assert_eq!(process.start_time, Ok(700));
         assert_eq!(process.started, Ok(Timestamp(1_007_000_000)));

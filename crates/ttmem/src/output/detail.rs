@@ -217,6 +217,10 @@ fn is_origin(name: &str) -> bool {
 fn value(page: &Page, cell: &Cell<'_>, unit: &str) -> Vec<(Role, String)> {
     match cell {
         Cell::None(meaning) => vec![(Role::Quiet, (*meaning).to_owned())],
+        // A process may call itself by spaces or invisible characters alone.
+        Cell::Text(text) if legible(text, page.charset).trim().is_empty() => {
+            vec![(Role::Plain, format!("\"{text}\""))]
+        }
         Cell::Text(text) => vec![(Role::Plain, text.clone().into_owned())],
         Cell::Blank(reason, detail) => {
             let reason = format!("{} {}", page.blank(*reason), reason.as_str());

@@ -6,7 +6,7 @@ use crate::field::{device, process};
 use crate::output::csv::{Csv, Header, Units};
 use crate::output::page::{Charset, Page};
 use crate::output::{detail, list, table};
-use ttmem_fake::{Host, NOW, healthy, variants};
+use ttmem_fake::{Board, Host, NOW, PID, Process, healthy, variants};
 use ttmem_model::snapshot::{Chip, Snapshot};
 use ttmem_model::{Missing, MissingReason};
 use ttmem_root::{Clock, Entry, Root};
@@ -114,5 +114,17 @@ fn a_version_that_cannot_be_read_has_that_as_its_reason() {
         "Serial                          : ? failed  tt_serial: 0xffffffffffffffff is not an id",
     ] {
         assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_seen_is_in_quotes() {
+    for (name, shown) in [("  ", "\" \""), ("\u{200b}", "\"\"")] {
+        let host = Host::new().process(Process::new(PID, name)).board(Board::n150());
+        let collector = Collector::new(Root::memory(host.owner(0, PID, 1).into_tree()));
+        let snapshot = collector.with_clock(Clock::Fixed(NOW)).snapshot();
+        let text = detail::render(&snapshot, &Page::plain(usize::MAX));
+        let line = format!("    Name                            : {shown}\n");
+        assert!(text.contains(&line), "{text}");
     }
 }
