@@ -60,12 +60,12 @@ impl<'a> Joined<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
         let mut chips = chip::of_devices(facts);
         regions::join_by_id(facts, &mut chips);
-        let owners = owner::of_slots(facts, &chips);
+        let segment_owners = agent::owners(facts);
+        let owners = owner::of_slots(facts, &chips, &segment_owners);
         regions::join_by_owner(facts, &owners, &mut chips);
         regions::join_by_gateway(facts, &mut chips);
         regions::add_rows_of_remote_chips(facts, &mut chips);
         regions::add_unmatched(facts, &mut chips);
-        let segment_owners = agent::owners(facts);
         agent::join(facts, &segment_owners, &owners, &mut chips);
         l1::join(facts, &owners, &segment_owners, &mut chips);
         let is_left = |chip: &JoinedChip| left::is_left(facts, &owners, &segment_owners, chip);

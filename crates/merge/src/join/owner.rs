@@ -68,8 +68,12 @@ impl Owner {
 }
 
 /// Returns the owner of each slot of each region. Chips must be joined by id already.
-pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Owner>> {
-    let finder = Finder::new(facts, chips);
+pub(super) fn of_slots(
+    facts: &Facts,
+    chips: &[JoinedChip],
+    segment_owners: &[Owner],
+) -> Vec<Vec<Owner>> {
+    let finder = Finder::new(facts, chips, segment_owners);
     let owners_of = |(index, region): (usize, &RegionFile)| match &region.content {
         Ok(content) => content.slots.iter().map(|slot| finder.owner(index, region, slot)).collect(),
         Err(_) => Vec::new(),
@@ -80,17 +84,18 @@ pub(super) fn of_slots(facts: &Facts, chips: &[JoinedChip]) -> Vec<Vec<Owner>> {
 struct Finder<'a> {
     facts: &'a Facts,
     chips: &'a [JoinedChip],
+    segment_owners: &'a [Owner],
     /// True if some device is open outside our namespace.
     outside: bool,
 }
 
 impl<'a> Finder<'a> {
-    fn new(facts: &'a Facts, chips: &'a [JoinedChip]) -> Self {
+    fn new(facts: &'a Facts, chips: &'a [JoinedChip], segment_owners: &'a [Owner]) -> Self {
         let outside = facts
             .devices
             .iter()
             .any(|device| device.holders.as_ref().is_ok_and(|holders| holders.outside > 0));
-        Self { facts, chips, outside }
+        Self { facts, chips, segment_owners, outside }
     }
 
     fn owner(&self, index: usize, region: &RegionFile, slot: &RegionSlot) -> Owner {
@@ -100,8 +105,10 @@ impl<'a> Finder<'a> {
             candidate.process.is_none_or(|process| !started_after(process, slot))
                 && (!must_hold || self.holds_any_device(candidate.pid))
         };
-        match candidates.iter().find(is_owner) {
-            Some(candidate) => Owner::Live(candidate.pid),
+        let able: Vec<&Candidate<'_>> = candidates.iter().filter(is_owner).collect();
+        match self.likeliest(&able, slot) {
+            Some(pid) => Owner::Live(pid),
+            None if !able.is_empty() => Owner::Outside { pid: slot.pid, segment: None },
             None if self.outside && candidates.is_empty() => {
                 Owner::Outside { pid: slot.pid, segment: None }
             }
@@ -116,6 +123,29 @@ impl<'a> Finder<'a> {
                 segment: None,
             },
         }
+    }
+
+    /// The process of a slot among those that may have written it; `None` if several may. Processes of one number in their
+    /// own namespaces share a slot, so that its sum is of all of them. The name in it may be one's alone, and figures of
+    /// an agent take the place of the slot's.
+    fn likeliest(&self, able: &[&Candidate<'_>], slot: &RegionSlot) -> Option<Pid> {
+        let first = able.first()?;
+        let holds = self.holds_any_device(first.pid);
+        let equal = able.iter().filter(|other| self.holds_any_device(other.pid) == holds);
+        let equal: Vec<&Candidate<'_>> = equal.copied().collect();
+        if let [only] = equal.as_slice() {
+            return Some(only.pid);
+        }
+        let name = slot.name.text();
+        let has_name = |one: &&&Candidate<'_>| one.process.is_some_and(|all| all.name == name);
+        let mut named = equal.iter().filter(has_name);
+        if let (Some(only), None) = (named.next(), named.next()) {
+            return Some(only.pid);
+        }
+        let has_agent = |one: &&&Candidate<'_>| {
+            self.segment_owners.iter().any(|owner| owner.live() == Some(one.pid))
+        };
+        equal.iter().find(has_agent).map(|one| one.pid)
     }
 
     /// The processes that the number in a slot may mean, the likeliest first.

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use ttmem_fake::segment::{NewBuffer, Segment};
-use ttmem_fake::{Container, Host, PID, Process};
+use ttmem_fake::{BYTES, Container, Host, PID, Process, Region};
 use ttmem_model::Pid;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_root::{Clock, Entry, Root};
@@ -147,4 +147,25 @@ fn processes_of_one_number_outside_the_namespace_are_two() {
     let all: Vec<_> = snapshot(tree).processes.iter().map(dram).collect();
     let outside = ProcessState::OutsideNamespace;
     assert_eq!(all, [(outside, Some(12 * MIB)), (outside, Some(24 * MIB))]);
+}
+
+#[test]
+fn a_slot_of_processes_of_one_number_is_of_none_of_them() {
+    let seen = |names: [&str; 2]| {
+        let mut host = Host::new().board(fake::Board::n150());
+        for (pid, name) in [(500, names[0]), (600, names[1])] {
+            let process = Process::new(pid, name).container(Container::Docker, 1);
+            host = host.process(process).owner(0, pid, 1);
+        }
+        let region = Region::new(N150).slot(1, "python3", BYTES);
+        let snapshot = snapshot(host.region(region).into_tree());
+        assert_eq!(snapshot.chips[0].memory.dram.used.value(), Some(&BYTES.dram));
+        let dram = |process: &ttmem_model::snapshot::Process| {
+            (process.pid.0, process.chips[0].memory.dram.value().copied())
+        };
+        snapshot.processes.iter().map(dram).collect::<Vec<_>>()
+    };
+    let bytes = Some(BYTES.dram);
+    assert_eq!(seen(["python3", "python3"]), [(500, None), (600, None), (1, bytes)]);
+    assert_eq!(seen(["pytest", "python3"]), [(500, None), (600, bytes)]);
 }
