@@ -2,6 +2,7 @@
 
 use ttmem_model::Pid;
 
+use super::who::LockHolder;
 use super::{Check, Inputs, count, findings, who};
 use ttmem_sources::source::locks::{self, Holder, Lock};
 
@@ -60,11 +61,20 @@ fn locks(inputs: &Inputs<'_>) -> Vec<Check> {
     if !checks.is_empty() {
         return checks;
     }
-    let live = match held.len() {
-        0 => "none held".to_owned(),
-        1 => "1 held by a process that runs".to_owned(),
-        number => format!("{number} held by processes that run"),
+    let is_unseen = |holder: &Holder| LockHolder::of(inputs.facts, holder) == LockHolder::Unseen;
+    let unseen = held.iter().filter(|(_, holder)| is_unseen(holder)).count();
+    let running = match held.len() - unseen {
+        0 => None,
+        1 => Some("1 held by a process that runs".to_owned()),
+        number => Some(format!("{number} held by processes that run")),
     };
+    let unseen = match unseen {
+        0 => None,
+        1 => Some("1 held by a process that is not seen here".to_owned()),
+        number => Some(format!("{number} held by processes that are not seen here")),
+    };
+    let live: Vec<String> = [running, unseen].into_iter().flatten().collect();
+    let live = if live.is_empty() { "none held".to_owned() } else { live.join(", ") };
     let text = match locks.len() {
         0 => "no lock of UMD".to_owned(),
         all => format!("{} of UMD, {live}", count(all, "lock")),
@@ -75,15 +85,19 @@ fn locks(inputs: &Inputs<'_>) -> Vec<Check> {
 fn lock_check(inputs: &Inputs<'_>, lock: &Lock, holder: &Holder) -> Option<Check> {
     let named = |pid: &Pid| who::name(inputs.root, inputs.facts, *pid).to_string();
     let name = &lock.name;
-    let Some(pid) = holder.pid else {
-        if inputs.facts.processes_hidden || inputs.facts.processes_outside {
-            return None;
+    let pid = match LockHolder::of(inputs.facts, holder) {
+        LockHolder::Running(pid) => pid,
+        LockHolder::Unseen => return None,
+        LockHolder::Ended => {
+            return Some(Check::warn(
+                "locks",
+                format!(
+                    "TT_UMD_LOCK.{name} is held by process {}, which has ended",
+                    holder.own_pid
+                ),
+                "the next process takes it over; if one hangs instead, remove the file while nothing uses the chip",
+            ));
         }
-        return Some(Check::warn(
-            "locks",
-            format!("TT_UMD_LOCK.{name} is held by process {}, which has ended", holder.own_pid),
-            "the next process takes it over; if one hangs instead, remove the file while nothing uses the chip",
-        ));
     };
     holder.is_awaited.then(|| {
         let waiters: Vec<String> = holder.waiters.iter().map(named).collect();

@@ -355,3 +355,40 @@ fn segments_that_may_not_be_read_are_one_line() {
     let [three] = &denied(3)[..] else { panic!() };
     assert!(three.ends_with("and 2 more belong to another user and cannot be read"), "{three}");
 }
+
+#[test]
+fn a_holder_of_a_lock_that_is_hidden_has_not_ended() {
+    use crate::who::{Evidence, conclude};
+    let seen = |options: &str, listed: &str| {
+        let mounts = format!("proc /proc proc rw,{options} 0 0\n");
+        let host = || {
+            Host::n150()
+                .without(format!("/proc/{PID}"))
+                .file("/proc/self/mounts", ttmem_root::Entry::file(mounts.clone()))
+                .file("/proc/driver/tenstorrent/0/pids", ttmem_root::Entry::file(listed))
+        };
+        let checks = check(&diagnose(host().into_tree()), "locks");
+        let mut collector =
+            Collector::new(Root::memory(host().into_tree())).with_clock(Clock::Fixed(fake::NOW));
+        let (facts, snapshot) = (collector.facts(), collector.snapshot());
+        let (root, locks) =
+            (collector.root(), ttmem_sources::source::locks::read(collector.root(), &[]));
+        let windows = std::collections::BTreeMap::new();
+        let evidence =
+            Evidence { root, facts: &facts, snapshot: &snapshot, locks: &locks, windows: &windows };
+        let verdict = conclude(&evidence).chips.remove(0);
+        let lock = verdict.locks[0].clone();
+        let names = verdict.owners.iter().map(|owner| owner.name.clone()).collect::<Vec<_>>();
+        (lock.holder.map(|holder| holder.to_string()), lock.has_ended, names, checks.text)
+    };
+    let python = || vec!["python3".to_owned()];
+    let (holder, has_ended, names, text) = seen("hidepid=2", "4242\n");
+    assert_eq!((holder.as_deref(), has_ended), (Some("4242 (python3)"), false));
+    assert_eq!((names, text.as_str()), (python(), "1 lock of UMD, 1 held by a process that runs"));
+    let (holder, has_ended, names, text) = seen("hidepid=2", "77\n");
+    assert_eq!((holder, has_ended, names.len()), (None, false, 1));
+    assert_eq!(text, "1 lock of UMD, 1 held by a process that is not seen here");
+    let (holder, has_ended, _, text) = seen("nosuid", "");
+    assert_eq!((holder, has_ended), (None, true));
+    assert!(text.ends_with("is held by process 4242, which has ended"), "{text}");
+}

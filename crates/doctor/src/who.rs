@@ -15,7 +15,9 @@ use ttmem_sources::source::process::Processes;
 /// The name of the format.
 pub(crate) const SCHEMA: &str = "ttmem/who";
 /// The version of the format: a newer minor adds fields, a newer major breaks readers.
-pub(crate) const VERSION: &str = "1.0";
+///
+/// - 1.1: `has_ended` of the holder of a lock.
+pub(crate) const VERSION: &str = "1.1";
 
 /// The use of a chip, from free to in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -117,8 +119,10 @@ pub struct Owner {
 pub struct HeldLock {
     /// Name of the lock, such as `CHIP_IN_USE_0_PCIe`.
     pub name: String,
-    /// The holder; `None` if it has ended.
+    /// The holder; `None` if it has ended, or is not seen.
     pub holder: Option<Named>,
+    /// True if the holder has ended.
+    pub has_ended: bool,
     /// The holder's pid in its own namespace.
     pub holder_own_pid: i32,
     /// True if another process waits for it.
@@ -181,6 +185,36 @@ pub fn device_owners(facts: &Facts) -> Vec<Pid> {
     let holders = facts.devices.iter().filter_map(|device| device.holders.as_ref().ok());
     let pids: BTreeSet<Pid> = holders.flat_map(|holders| holders.pids.iter().copied()).gather();
     pids.into_iter().collect()
+}
+
+/// The process that holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockHolder {
+    Running(Pid),
+    /// No process here is the holder, and others may be hidden or outside the namespace.
+    Unseen,
+    Ended,
+}
+
+impl LockHolder {
+    /// Concludes from what is seen of the processes. A process that the driver lists runs, even where procfs hides it.
+    pub(crate) fn of(facts: &Facts, holder: &Holder) -> Self {
+        let listed = Some(Pid(holder.own_pid));
+        let listed =
+            listed.filter(|pid| facts.processes_hidden && device_owners(facts).contains(pid));
+        match holder.pid.or(listed) {
+            Some(pid) => Self::Running(pid),
+            None if facts.processes_hidden || facts.processes_outside => Self::Unseen,
+            None => Self::Ended,
+        }
+    }
+
+    fn pid(self) -> Option<Pid> {
+        match self {
+            Self::Running(pid) => Some(pid),
+            Self::Unseen | Self::Ended => None,
+        }
+    }
 }
 
 /// Names a process.
@@ -279,11 +313,29 @@ fn device_number(evidence: &Evidence<'_>, chip: &Chip) -> Option<u32> {
     })
 }
 
+/// Names a process, a hidden one as the snapshot does.
+fn named(evidence: &Evidence<'_>, pid: Pid) -> Named {
+    let mut named = name(evidence.root, evidence.facts, pid);
+    if named.name.is_empty()
+        && let Some(process) = live(evidence.snapshot, pid)
+    {
+        named.name.clone_from(&process.name);
+    }
+    named
+}
+
+fn live(snapshot: &Snapshot, pid: Pid) -> Option<&Process> {
+    let is_it = |process: &&Process| process.pid == pid && process.state == ProcessState::Live;
+    snapshot.processes.iter().find(is_it)
+}
+
 fn held(evidence: &Evidence<'_>, lock: &Lock, holder: &Holder) -> HeldLock {
-    let named = |pid: Pid| name(evidence.root, evidence.facts, pid);
+    let named = |pid: Pid| named(evidence, pid);
+    let state = LockHolder::of(evidence.facts, holder);
     HeldLock {
         name: lock.name.clone(),
-        holder: holder.pid.map(named),
+        holder: state.pid().map(named),
+        has_ended: state == LockHolder::Ended,
         holder_own_pid: holder.own_pid,
         is_awaited: holder.is_awaited,
         waiters: holder.waiters.iter().copied().map(named).collect(),
@@ -292,10 +344,8 @@ fn held(evidence: &Evidence<'_>, lock: &Lock, holder: &Holder) -> HeldLock {
 
 fn owner(evidence: &Evidence<'_>, chip: &Chip, device: Option<u32>, pid: Pid) -> Owner {
     let facts = evidence.facts.processes.get(&pid);
-    let processes = &evidence.snapshot.processes;
-    let process =
-        processes.iter().find(|process| process.pid == pid && process.state == ProcessState::Live);
-    let Named { name, user, .. } = name(evidence.root, evidence.facts, pid);
+    let process = live(evidence.snapshot, pid);
+    let Named { name, user, .. } = named(evidence, pid);
     let container = facts.and_then(|facts| facts.container.clone());
     let windows = device.and_then(|device| evidence.windows.get(&device)?.as_ref().ok());
     Owner {

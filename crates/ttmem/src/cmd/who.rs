@@ -172,7 +172,8 @@ fn memory(memory: &ProcessMemory, page: &Page) -> String {
 fn lock(lock: &HeldLock) -> String {
     let holder = match &lock.holder {
         Some(holder) => holder.to_string(),
-        None => format!("process {}, which has ended", lock.holder_own_pid),
+        None if lock.has_ended => format!("process {}, which has ended", lock.holder_own_pid),
+        None => format!("process {}, which is not seen here", lock.holder_own_pid),
     };
     let waiters: Vec<String> = lock.waiters.iter().map(ToString::to_string).collect();
     let waiters = match (lock.is_awaited, waiters.as_slice()) {
